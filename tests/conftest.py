@@ -1,0 +1,18 @@
+"""How the tests run: which Hypothesis profile, and why.
+
+`dev` looks at new examples each time, so that somebody's run finds what nobody has met yet; `ci`
+(chosen where `CI` is `true`) looks at the same ones each time, so that a change is judged by itself
+alone; `quick` is for runs that repeat the suite to measure it. `HYPOTHESIS_PROFILE` overrides.
+"""
+
+import os
+
+from hypothesis import settings
+
+settings.register_profile("dev", print_blob=True, deadline=None)
+settings.register_profile("ci", parent=settings.get_profile("dev"), derandomize=True, database=None)
+settings.register_profile("quick", parent=settings.get_profile("ci"), max_examples=25)
+
+settings.load_profile(
+    os.environ.get("HYPOTHESIS_PROFILE") or ("ci" if os.environ.get("CI") == "true" else "dev")
+)
