@@ -1,0 +1,85 @@
+"""The rules of sharing as sets: slow, plain, and written without a look at the engine.
+
+What the engine answers is held against what this model answers. Of the package it knows the
+values that people pass in (identifiers, exams, permissions, requests) and nothing that decides.
+
+Facts are kept in a `World`, which only `share`, `unshare`, `narrow`, `revoke`, `end_by_host`,
+`withdraw` and the methods of the world itself change; an act that is refused changes nothing.
+"""
+
+from model.access import has_access, held_until, holds, sight, standing
+from model.ending import end_by_host, narrow, revoke, unshare, withdraw
+from model.portal import (
+    AccessList,
+    Entry,
+    Form,
+    Preview,
+    access_list,
+    everything_held,
+    perform,
+    preview,
+    share_form,
+    shared_with,
+    tabs,
+    visible_to,
+)
+from model.records import (
+    FOREVER,
+    NEVER,
+    Account,
+    Ended,
+    Ending,
+    Grant,
+    How,
+    Notice,
+    Outcome,
+    Receipt,
+    Refused,
+    RequestIdReused,
+    Settings,
+    Shared,
+)
+from model.sharing import deliver_notices, share
+from model.world import World
+
+__all__ = [
+    "FOREVER",
+    "NEVER",
+    "AccessList",
+    "Account",
+    "Ended",
+    "Ending",
+    "Entry",
+    "Form",
+    "Grant",
+    "How",
+    "Notice",
+    "Outcome",
+    "Preview",
+    "Receipt",
+    "Refused",
+    "RequestIdReused",
+    "Settings",
+    "Shared",
+    "World",
+    "access_list",
+    "deliver_notices",
+    "end_by_host",
+    "everything_held",
+    "has_access",
+    "held_until",
+    "holds",
+    "narrow",
+    "perform",
+    "preview",
+    "revoke",
+    "share",
+    "share_form",
+    "shared_with",
+    "sight",
+    "standing",
+    "tabs",
+    "unshare",
+    "visible_to",
+    "withdraw",
+]

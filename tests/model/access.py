@@ -1,0 +1,94 @@
+"""Who holds what, and who may see which grants. Silence denies."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import ExamId, UserId
+from model.records import FOREVER, NEVER, Grant
+from model.world import World, principals_of
+
+
+def is_active(world: World, user: UserId) -> bool:
+    """A user who is unknown or inactive holds nothing and may not act."""
+    return user in world.users and world.users[user].active
+
+
+def is_found(world: World, exam: ExamId) -> bool:
+    """A withdrawn exam is no longer found."""
+    return exam in world.exams and exam not in world.withdrawn
+
+
+def owns(world: World, user: UserId, exam: ExamId) -> bool:
+    """Only an active owner owns."""
+    return is_found(world, exam) and is_active(world, user) and world.exams[exam].owner == user
+
+
+def stands(world: World, grant: Grant, now: datetime) -> bool:
+    """A grant stands until it is ended or it expires, which it has at its very time."""
+    return grant.id not in world.endings and not now >= grant.horizon
+
+
+def standing(world: World, exam: ExamId, now: datetime) -> frozenset[Grant]:
+    """Return the grants on an exam that stand."""
+    return frozenset(
+        grant for grant in world.grants.values() if grant.exam == exam and stands(world, grant, now)
+    )
+
+
+def reaches(world: World, grant: Grant, user: UserId) -> bool:
+    """A grant is for its recipient or the users in it, never for its own grantor."""
+    return user != grant.grantor and grant.recipient in principals_of(world, user)
+
+
+def entitling(world: World, user: UserId, exam: ExamId, now: datetime) -> frozenset[Grant]:
+    """Return the standing grants made to a user and to every group that they are in."""
+    return frozenset(grant for grant in standing(world, exam, now) if reaches(world, grant, user))
+
+
+def given_until(grants: Iterable[Grant], permission: Permission) -> datetime:
+    """Return until when some standing grants together give a permission; `NEVER` if they do not."""
+    return max((grant.horizon for grant in grants if grant.permission >= permission), default=NEVER)
+
+
+def held_until(
+    world: World, user: UserId, permission: Permission, exam: ExamId, now: datetime
+) -> datetime:
+    """Return the horizon of a permission: `FOREVER` for good, `NEVER` where it is not held.
+
+    The active owner holds everything; any other active user the union of what they are given.
+    """
+    if not is_found(world, exam) or not is_active(world, user):
+        return NEVER
+    if owns(world, user, exam):
+        return FOREVER
+    return given_until(entitling(world, user, exam, now), permission)
+
+
+def holds(world: World, user: UserId, permission: Permission, exam: ExamId, now: datetime) -> bool:
+    """Say whether a user holds a permission on an exam."""
+    return held_until(world, user, permission, exam, now) > now
+
+
+def has_access(world: World, user: UserId, exam: ExamId, now: datetime) -> bool:
+    """Every permission includes `VIEW`, so access is holding that."""
+    return holds(world, user, Permission.VIEW, exam, now)
+
+
+def sight(world: World, viewer: UserId, exam: ExamId, now: datetime) -> Callable[[Grant], bool]:
+    """Return which grants on the exam a viewer may see, as things are now.
+
+    Without access: those of their own making. With it: all; or, where the policy limits the list
+    to `OWN_GRANTS`, all for the owner and for others those they made and those made to them.
+    """
+    active = is_active(world, viewer)
+    everything = owns(world, viewer, exam) or (
+        has_access(world, viewer, exam, now) and world.settings.access_list == "EVERYONE"
+    )
+    recipients = {viewer} if has_access(world, viewer, exam, now) else set()
+
+    def sees(grant: Grant) -> bool:
+        own = grant.grantor == viewer or grant.recipient in recipients
+        return active and grant.exam == exam and (everything or own)
+
+    return sees

@@ -1,0 +1,245 @@
+"""What the portal shows, and previews: asked of the facts, changing none."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TypeAlias
+
+import attrs
+
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
+from exam_sharing.policy.requests import (
+    NarrowRequest,
+    Request,
+    RevokeRequest,
+    Scope,
+    ShareRequest,
+    UnshareRequest,
+)
+from model.access import given_until, has_access, held_until, holds, is_found, sight, standing
+from model.ending import narrow, revoke, unshare
+from model.records import Ended, Grant, Receipt, Refused, Tab, until_of
+from model.sharing import covered, longest, share, subjects
+from model.world import World, behind
+
+Holdings: TypeAlias = Mapping[tuple[UserId, ExamId, Permission], datetime]
+
+
+def visible_to(world: World, user: UserId, now: datetime) -> list[tuple[ExamId, Permission]]:
+    """Return what a user can see with the permission held, newest upload first.
+
+    Uploads of one time come by id, the last first. An exam is here exactly when a check says yes.
+    """
+    seen = [exam for exam in world.exams.values() if has_access(world, user, exam.id, now)]
+    seen.sort(key=lambda exam: (exam.uploaded_at, exam.id.value), reverse=True)
+    return [
+        (exam.id, max(p for p in Permission if holds(world, user, p, exam.id, now)))
+        for exam in seen
+    ]
+
+
+def shared_with(world: World, user: UserId, now: datetime) -> list[tuple[ExamId, Permission]]:
+    """Return, of what a user can see, the exams of others."""
+    return [
+        (exam, permission)
+        for exam, permission in visible_to(world, user, now)
+        if world.exams[exam].owner != user
+    ]
+
+
+def may_share(world: World, user: UserId, exam: ExamId, now: datetime) -> bool:
+    """Sharing takes access and the plan."""
+    return has_access(world, user, exam, now) and world.users[user].sharing_in_plan
+
+
+def tabs(world: World, user: UserId, exam: ExamId, now: datetime) -> frozenset[Tab]:
+    """No `DOWNLOAD`, no download tab; no plan, no share tab; no access, no tabs."""
+    found: set[Tab] = set()
+    if holds(world, user, Permission.VIEW, exam, now):
+        found.add("VIEW")
+    if holds(world, user, Permission.DOWNLOAD, exam, now):
+        found.add("DOWNLOAD")
+    if may_share(world, user, exam, now):
+        found.add("SHARE")
+    return frozenset(found)
+
+
+@attrs.frozen(kw_only=True)
+class Form:
+    """What the share form shows to someone who may share."""
+
+    offers_download: bool
+    exams: frozenset[ExamId]
+    subjects: int
+    wording: str
+    sends_messages: bool
+    latest_until: datetime | None
+
+
+def share_form(world: World, actor: UserId, exam: ExamId, now: datetime) -> Form | None:
+    """Return the form, or `None` where there is no Share tab.
+
+    The latest time is that for viewing the named exam.
+    """
+    if not may_share(world, actor, exam, now):
+        return None
+    exams = covered(world, actor, exam, Scope.BATCH, now)
+    return Form(
+        offers_download=holds(world, actor, Permission.DOWNLOAD, exam, now),
+        exams=frozenset(exams),
+        subjects=len(subjects(world, exams)),
+        wording=world.settings.attestation_wording,
+        sends_messages=world.settings.sends_notices,
+        latest_until=until_of(longest(world, actor, Permission.VIEW, exam, now)),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class Entry:
+    """One principal on an access list: what is held until when, and the grants behind it."""
+
+    until: Mapping[Permission, datetime | None]
+    grants: Mapping[int, bool]
+    can_unshare: bool
+
+
+@attrs.frozen(kw_only=True)
+class AccessList:
+    """The owner under its own heading, then the principals with standing grants."""
+
+    owner: UserId
+    entries: Mapping[PrincipalId, Entry]
+
+
+def access_list(world: World, viewer: UserId, exam: ExamId, now: datetime) -> AccessList | Refused:
+    """Return what a viewer with access may see of the list.
+
+    *Can I unshare this* is asked by trying it, with the policy's default for re-shares.
+    """
+    if not is_found(world, exam) or not has_access(world, viewer, exam, now):
+        return Refused({"EXAM_NOT_FOUND": frozenset()})
+    sees = sight(world, viewer, exam, now)
+    grants = {grant for grant in standing(world, exam, now) if sees(grant)}
+    return AccessList(
+        owner=world.exams[exam].owner,
+        entries={
+            principal: _entry(world, viewer, exam, principal, grants, now)
+            for principal in {grant.recipient for grant in grants}
+        },
+    )
+
+
+def _entry(
+    world: World,
+    viewer: UserId,
+    exam: ExamId,
+    principal: PrincipalId,
+    seen: set[Grant],
+    now: datetime,
+) -> Entry:
+    grants = {grant for grant in seen if grant.recipient == principal}
+    whole = UnshareRequest(actor=viewer, exam=exam, recipient=principal)
+    return Entry(
+        until={
+            permission: until_of(given_until(grants, permission))
+            for permission in Permission
+            if given_until(grants, permission) > now
+        },
+        grants={
+            grant.id: isinstance(
+                perform(
+                    world.copy(), RevokeRequest(actor=viewer, grant=GrantId(str(grant.id))), now
+                ),
+                Ended,
+            )
+            for grant in grants
+        },
+        can_unshare=isinstance(perform(world.copy(), whole, now), Ended),
+    )
+
+
+def perform(world: World, request: Request, now: datetime) -> Receipt | Refused:
+    """Do whatever is asked for."""
+    match request:
+        case ShareRequest():
+            return share(world, request, now)
+        case UnshareRequest():
+            return unshare(world, request, now)
+        case NarrowRequest():
+            return narrow(world, request, now)
+        case RevokeRequest():
+            return revoke(world, request, now)
+
+
+@attrs.frozen(kw_only=True)
+class Preview:
+    """What an act would do, to somebody who may know everything.
+
+    Attributes:
+        refused: why it would be refused, or `None`.
+        gains: who would hold what longer than now, and until when then.
+        losses: who would hold what less long than now, and until when then; `NEVER` for no more.
+        keeps: who is given something by a grant that would end, and would hold it all the same.
+    """
+
+    refused: Refused | None
+    gains: Holdings = attrs.field(factory=dict)
+    losses: Holdings = attrs.field(factory=dict)
+    keeps: Holdings = attrs.field(factory=dict)
+
+
+def preview(world: World, request: Request, now: datetime) -> Preview:
+    """Say what an act would do, by doing it in another world.
+
+    Where the attestation is all that is missing the effects stand beside it; with any other
+    reason there are none.
+    """
+    if not isinstance(request, RevokeRequest):
+        request = attrs.evolve(request, request_id=None)
+    other = world.copy()
+    result = perform(other, request, now)
+    refused = result if isinstance(result, Refused) else None
+    if refused and isinstance(request, ShareRequest) and refused.codes == {"ATTESTATION_MISSING"}:
+        attested = attrs.evolve(request, attested=True, wording=None)
+        result = perform(other, attested, now)
+    if isinstance(result, Refused):
+        return Preview(refused=refused)
+    before, after = everything_held(world, now), everything_held(other, now)
+    given = _given_by(world, result, now)
+    return Preview(
+        refused=refused,
+        gains={key: after[key] for key in after if after[key] > before[key]},
+        losses={key: after[key] for key in after if after[key] < before[key]},
+        keeps={key: after[key] for key in given if after[key] > now},
+    )
+
+
+def everything_held(world: World, now: datetime) -> Holdings:
+    """Return until when each user holds each permission on each exam; `NEVER` for not at all."""
+    return {
+        (user, exam, permission): held_until(world, user, permission, exam, now)
+        for user in world.users
+        for exam in world.exams
+        for permission in Permission
+    }
+
+
+def _given_by(
+    world: World, result: Receipt, now: datetime
+) -> frozenset[tuple[UserId, ExamId, Permission]]:
+    if not isinstance(result, Ended):
+        return frozenset()
+    ended = [world.grants[grant] for grant in result.ended]
+    return frozenset(
+        (user, grant.exam, permission)
+        for grant in ended
+        for user in world.users
+        for permission in Permission
+        if permission <= grant.permission
+        and user != grant.grantor
+        and grant.horizon > now
+        and (
+            user == grant.recipient
+            or (isinstance(grant.recipient, GroupId) and user in behind(world, grant.recipient))
+        )
+    )

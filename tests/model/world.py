@@ -1,0 +1,138 @@
+"""What the model remembers: people, exams, grants and how they ended. Nothing is deleted."""
+
+from collections.abc import Callable, Iterable
+from typing import TypeAlias
+
+import attrs
+
+from exam_sharing.exams import Exam
+from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
+from exam_sharing.policy.requests import NarrowRequest, ShareRequest, UnshareRequest
+from model.records import Account, Ending, Grant, Notice, Receipt, RequestIdReused, Settings
+
+Repeatable: TypeAlias = ShareRequest | UnshareRequest | NarrowRequest
+
+
+def _everybody(_actor: UserId, _principal: object) -> bool:
+    return True
+
+
+@attrs.define(kw_only=True)
+class World:
+    """All facts; `versions` counts, exam by exam, the acts that changed its sharing."""
+
+    settings: Settings = attrs.field(factory=Settings)
+    users: dict[UserId, Account] = attrs.field(factory=dict)
+    groups: dict[GroupId, frozenset[PrincipalId]] = attrs.field(factory=dict)
+    visible: Callable[[UserId, PrincipalId], bool] = _everybody
+    members_visible: Callable[[UserId, GroupId], bool] = _everybody
+    exams: dict[ExamId, Exam] = attrs.field(factory=dict)
+    withdrawn: set[ExamId] = attrs.field(factory=set)
+    grants: dict[int, Grant] = attrs.field(factory=dict)
+    endings: dict[int, Ending] = attrs.field(factory=dict)
+    versions: dict[ExamId, int] = attrs.field(factory=dict)
+    waiting: list[Notice] = attrs.field(factory=list)
+    receipts: dict[tuple[UserId, str], tuple[Repeatable, Receipt]] = attrs.field(factory=dict)
+
+    def copy(self) -> "World":
+        """Return a world of its own with the same facts: for asking what an act would do."""
+        return attrs.evolve(
+            self,
+            users=dict(self.users),
+            groups=dict(self.groups),
+            exams=dict(self.exams),
+            withdrawn=set(self.withdrawn),
+            grants=dict(self.grants),
+            endings=dict(self.endings),
+            versions=dict(self.versions),
+            waiting=list(self.waiting),
+            receipts=dict(self.receipts),
+        )
+
+    def add_user(
+        self,
+        user: UserId,
+        *,
+        active: bool = True,
+        sharing_in_plan: bool = True,
+        notices: bool = True,
+    ) -> None:
+        """Make a user known, or say anew what is known of them."""
+        self.users[user] = Account(active=active, sharing_in_plan=sharing_in_plan, notices=notices)
+
+    def add_group(self, group: GroupId, members: Iterable[PrincipalId]) -> None:
+        """Make a group known, or say anew who is in it; a cycle is an error when it is made."""
+        members = frozenset(members)
+        if group in members or any(
+            group in behind(self, member) for member in members if isinstance(member, GroupId)
+        ):
+            raise ValueError(group)
+        self.groups[group] = members
+
+    def add_exams(self, *exams: Exam) -> None:
+        """Let exams arrive."""
+        for exam in exams:
+            self.exams[exam.id] = exam
+
+    def change_hands(self, exam: ExamId, owner: UserId) -> None:
+        """Give an exam to another owner; its grants stay as they are."""
+        self.exams[exam] = attrs.evolve(self.exams[exam], owner=owner)
+
+    def next_version(self, exam: ExamId) -> int:
+        """Count one more act that changes the sharing of this exam."""
+        self.versions[exam] = self.versions.get(exam, 0) + 1
+        return self.versions[exam]
+
+    def next_grant_id(self) -> int:
+        """Return an id that no grant has had."""
+        return len(self.grants) + 1
+
+
+def behind(world: World, group: GroupId) -> frozenset[PrincipalId]:
+    """Groups hold users and groups, to any depth: return all of them."""
+    found: set[PrincipalId] = set()
+    waiting: list[PrincipalId] = [group]
+    while waiting:
+        principal = waiting.pop()
+        if isinstance(principal, GroupId):
+            new = world.groups.get(principal, frozenset()) - found
+            found |= new
+            waiting.extend(new)
+    return frozenset(found)
+
+
+def principals_of(world: World, user: UserId) -> frozenset[PrincipalId]:
+    """Return the user and every group that they are in, now."""
+    return frozenset({user}) | {group for group in world.groups if user in behind(world, group)}
+
+
+def shown_behind(world: World, actor: UserId, group: GroupId) -> frozenset[PrincipalId]:
+    """Who is behind a group is told only where the actor may see its members."""
+    found: set[PrincipalId] = set()
+    waiting: list[PrincipalId] = [group]
+    while waiting:
+        principal = waiting.pop()
+        if isinstance(principal, GroupId) and world.members_visible(actor, principal):
+            new = world.groups.get(principal, frozenset()) - found
+            found |= new
+            waiting.extend(new)
+    return frozenset(found)
+
+
+def first_receipt(world: World, request: Repeatable) -> Receipt | None:
+    """The same request again gets the first receipt; another under its id is an error."""
+    if request.request_id is None:
+        return None
+    kept = world.receipts.get((request.actor, request.request_id))
+    if kept is None:
+        return None
+    first, receipt = kept
+    if first != request:
+        raise RequestIdReused(request.request_id)
+    return receipt
+
+
+def remember(world: World, request: Repeatable, receipt: Receipt) -> None:
+    """Keep a receipt under its request id; a refusal is never kept."""
+    if request.request_id is not None:
+        world.receipts[request.actor, request.request_id] = request, receipt
