@@ -1,0 +1,1 @@
+"""Other libraries at the edge: one module each, named for its library."""

@@ -1,0 +1,339 @@
+"""Exams from a DICOM CD, or from a folder of DICOM files, read with pydicom 3 (extra `dicom`).
+
+`read_media` reads; it stores nothing. What it returns can be given to `Sharing.add_upload` as one
+whole, so an upload is never half made: either there is a `Media`, or there is a `MediaError`.
+
+Media are hostile input, and everything on them may be patient data, names of files included (many
+are exported as `DOE_JOHN/IM1`). So:
+
+* every file that was looked at is either behind an exam or in `Media.left_out`, with a reason;
+* names of files are kept as `PrivateText`: a person may read them, no `repr` or error tells them;
+* no error, warning or log line of pydicom gets out, as they quote values and names;
+* links are not followed: a link on an uploaded medium can point at somebody else's images;
+* only headers are read. That a file is whole is told from the lengths that they announce.
+"""
+
+import logging
+import os
+import re
+import stat
+import threading
+import unicodedata
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import pydicom
+from pydicom.charset import decode_bytes
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.filereader import read_partial
+from pydicom.uid import MediaStorageDirectoryStorage
+
+from exam_sharing.adapters.pydicom.folders import Folder, Found, listed, walk
+from exam_sharing.adapters.pydicom.media import (
+    LeftOut,
+    LeftOutReason,
+    Media,
+    MediaError,
+    MediaProblem,
+)
+from exam_sharing.adapters.pydicom.source import Source
+from exam_sharing.adapters.pydicom.studies import Gathering, Header, Patient
+from exam_sharing.errors import AlreadyExists, WrongKind
+from exam_sharing.exams import Exam, Study, UploadBatch
+from exam_sharing.identifiers import BatchId, ExamId, UserId
+from exam_sharing.validation import BIDI_CONTROLS, PrivateText, require_kind
+
+__all__ = [
+    "LeftOut",
+    "LeftOutReason",
+    "Media",
+    "MediaError",
+    "MediaProblem",
+    "read_media",
+    "shipped_media",
+]
+
+
+def shipped_media() -> Path:
+    """Return the folder of the CD that pydicom's wheel ships: two patients, six studies.
+
+    Raises:
+        MediaError: this installation of pydicom is without it.
+    """
+    folder = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests"
+    if not (folder / "DICOMDIR").is_file():
+        raise MediaError(MediaProblem.NOT_SHIPPED)
+    return folder
+
+
+def read_media(
+    path: str | os.PathLike[str],
+    *,
+    batch: BatchId,
+    uploader: UserId,
+    received_at: datetime,
+    owner: UserId | None = None,
+    exam_id: Callable[[int, Study], ExamId] | None = None,
+    loose: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+) -> Media:
+    """Read a medium into an upload batch, its exams and the study details beside them.
+
+    With a DICOMDIR, the files that it lists are the medium, and no others. Without one, every file
+    in the folder and in the folders below is. What a file's own header says counts, whatever a
+    DICOMDIR says of it. The same medium gives the same result.
+
+    Args:
+        path: a folder, or a DICOMDIR file.
+        batch: the id of the upload batch.
+        uploader: who brought the medium.
+        received_at: when; aware. It is also the time of upload of each exam.
+        owner: who owns the exams; the uploader if left out.
+        exam_id: names an exam from its number, counted from 1, and its study details; if left
+            out, the exams of batch `B1` are `B1-1`, `B1-2` and so on.
+        loose: read every file of the folder, whatever a DICOMDIR says.
+        on_progress: called after each file with how many were read and how many there are. What
+            it raises ends the reading, and gets out.
+
+    Raises:
+        MediaError: the medium gives no exam.
+        CallerError: an argument is of the wrong kind or malformed, or `exam_id` gave an id twice.
+    """
+    require_kind("owner", owner, UserId, type(None))
+    upload = UploadBatch(
+        id=batch, uploader=uploader, source="DICOM media", received_at=received_at, sealed=True
+    )
+    root, found = _files_on(path, loose=loose)
+    gathering = Gathering()
+    for number, file in enumerate(found, start=1):
+        said = file.obstacle or _read_header(f"{root}/{file.place}")
+        gathering.add(number, file.place, said)
+        if on_progress is not None:
+            on_progress(number, len(found))
+    return _media(upload, uploader if owner is None else owner, gathering, exam_id)
+
+
+def _media(
+    upload: UploadBatch,
+    owner: UserId,
+    gathering: Gathering,
+    exam_id: Callable[[int, Study], ExamId] | None,
+) -> Media:
+    exams: dict[ExamId, Exam] = {}
+    studies: dict[ExamId, Study] = {}
+    files: dict[ExamId, tuple[PrivateText, ...]] = {}
+    for number, gathered in enumerate(gathering.studies(), start=1):
+        study = gathered.study()
+        name = ExamId(f"{upload.id}-{number}") if exam_id is None else exam_id(number, study)
+        if name in exams:
+            raise AlreadyExists(kind="exam", identifier=str(name))
+        exams[name] = Exam(
+            id=name,
+            owner=owner,
+            batch=upload.id,
+            uploaded_at=upload.received_at,
+            subject=gathered.patient.subject(),
+        )
+        studies[name] = study
+        files[name] = tuple(PrivateText(place) for _, place in gathered.places)
+    if not exams:
+        counts = Counter(item.reason for item in gathering.left_out)
+        raise MediaError(MediaProblem.NOTHING_USABLE, counts)
+    return Media(
+        batch=upload,
+        exams=tuple(exams.values()),
+        studies=studies,
+        files=files,
+        left_out=tuple(gathering.left_out),
+    )
+
+
+def _files_on(path: object, *, loose: bool) -> tuple[str, list[Found]]:
+    """Return the folder of the medium and the files that it consists of."""
+    if not isinstance(path, str | os.PathLike) or not isinstance(where := os.fspath(path), str):
+        raise WrongKind(field="path", needed="str or PathLike", given=type(path).__name__)
+    mode = _mode(where)
+    if mode is None:
+        raise MediaError(MediaProblem.NOT_FOUND)
+    directory: str | None = None
+    if stat.S_ISDIR(mode):
+        root, folder = where, Folder.at(where)
+        if folder is None:
+            raise MediaError(MediaProblem.NOT_READABLE)
+        directory = None if loose else folder.spelling(DIRECTORY)
+        if directory is not None and not folder.has_file(directory):
+            raise MediaError(MediaProblem.DIRECTORY_UNREADABLE)
+    elif stat.S_ISREG(mode) and not loose:
+        root, directory = os.path.split(os.path.abspath(where))  # noqa: PTH100
+    else:
+        raise MediaError(MediaProblem.NOT_A_MEDIUM)
+    if directory is None:
+        found, problem = list(walk(root)), MediaProblem.EMPTY
+    else:
+        file_ids = _read_directory(f"{root}/{directory}")
+        found, problem = list(listed(root, file_ids)), MediaProblem.DIRECTORY_EMPTY
+    if not found:
+        raise MediaError(problem)
+    return root, found
+
+
+def _mode(path: str) -> int | None:
+    try:
+        return os.stat(path).st_mode  # noqa: PTH116
+    except (OSError, ValueError):
+        return None
+
+
+_SILENCING: Final = threading.Lock()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Keep pydicom's warnings and log lines in.
+
+    The filters of warnings belong to the whole process, so one file is read at a time.
+    """
+    reader = threading.get_ident()
+
+    def is_not_ours(record: logging.LogRecord) -> bool:
+        return record.thread != reader
+
+    logger = logging.getLogger("pydicom")
+    with _SILENCING, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logger.addFilter(is_not_ours)
+        try:
+            yield
+        finally:
+            logger.removeFilter(is_not_ours)
+
+
+DIRECTORY: Final = "DICOMDIR"
+RECORDS: Final = 0x00041220
+IN_USE: Final = 0x00041410
+FILE_ID: Final = 0x00041500
+
+
+def _read_directory(path: str) -> list[list[str]]:
+    """Return the file ids that a DICOMDIR lists, in its order.
+
+    The records are taken one after another. Their tree, made of offsets, is not needed, since each
+    file says itself to whom it belongs; and a wrong offset can hide files or lead in a circle.
+
+    Raises:
+        MediaError: it is damaged, or it is no DICOMDIR.
+    """
+    is_one = Path(path).name.casefold() == DIRECTORY.casefold()
+    try:
+        with Source(path) as source, _silence():
+            if source.is_dicom():
+                dataset = read_partial(source, source.stop, specific_tags=[RECORDS])
+                is_one = is_one or _is_directory(dataset)
+                if _is_directory(dataset) and source.is_whole():
+                    records = dataset[RECORDS].value if RECORDS in dataset else ()
+                    return [file_id for record in records if (file_id := _file_id(record))]
+    except Exception:  # noqa: BLE001, S110
+        # What a damaged file makes pydicom raise has no end, and may quote patient data.
+        pass
+    raise MediaError(MediaProblem.DIRECTORY_UNREADABLE if is_one else MediaProblem.NOT_A_MEDIUM)
+
+
+def _file_id(record: Dataset) -> list[str]:
+    """Return the parts of the record's file id; none if it has no file or is retired."""
+    if _bytes(record, IN_USE) == b"\0\0":
+        return []
+    parts = os.fsdecode(_bytes(record, FILE_ID)).split("\\")
+    return [text for part in parts if (text := part.strip(" \0"))]
+
+
+def _is_directory(dataset: FileDataset) -> bool:
+    return bool(dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage)
+
+
+STUDY_UID: Final = 0x0020000D
+MODALITY: Final = 0x00080060
+PATIENT_ID: Final = 0x00100020
+ISSUER_OF_PATIENT_ID: Final = 0x00100021
+PATIENT_NAME: Final = 0x00100010
+DETAILS: Final[Mapping[str, int]] = {
+    "description": 0x00081030,
+    "study_date": 0x00080020,
+    "accession_number": 0x00080050,
+    "patient_name": PATIENT_NAME,
+}
+TAGS: Final = (STUDY_UID, MODALITY, PATIENT_ID, ISSUER_OF_PATIENT_ID, *DETAILS.values())
+MAX_BYTES: Final = 4096
+MAX_UID_LENGTH: Final = 64
+UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
+
+
+def _read_header(path: str) -> Header | LeftOutReason:
+    """Return what a file says of its study, or why it says nothing."""
+    try:
+        with Source(path) as source, _silence():
+            return _parse(source) if source.is_dicom() else LeftOutReason.NOT_DICOM
+    except OSError:
+        return LeftOutReason.UNREADABLE
+
+
+def _parse(source: Source) -> Header | LeftOutReason:
+    try:
+        dataset = read_partial(source, source.stop, defer_size=MAX_BYTES, specific_tags=[*TAGS])
+        if not source.is_whole():
+            return LeftOutReason.TRUNCATED
+        return LeftOutReason.DIRECTORY if _is_directory(dataset) else _header(dataset)
+    except Exception:  # noqa: BLE001
+        # What a damaged file makes pydicom raise has no end, and may quote patient data.
+        return LeftOutReason.TRUNCATED if source.ends_early() else LeftOutReason.UNREADABLE
+
+
+def _header(dataset: FileDataset) -> Header | LeftOutReason:
+    study_uid = _text(dataset, STUDY_UID)
+    if not study_uid:
+        return LeftOutReason.NO_STUDY_UID
+    if len(study_uid) > MAX_UID_LENGTH or not UID.fullmatch(study_uid):
+        return LeftOutReason.MALFORMED_STUDY_UID
+    patient_id = _text(dataset, PATIENT_ID)
+    issuer = _text(dataset, ISSUER_OF_PATIENT_ID)
+    return Header(
+        study_uid=study_uid,
+        # The issuer of no id says nothing.
+        patient=Patient(patient_id, issuer if patient_id else ""),
+        modality=_text(dataset, MODALITY),
+        details={name: _text(dataset, tag) for name, tag in DETAILS.items()},
+    )
+
+
+def _bytes(dataset: Dataset, tag: int) -> bytes:
+    """Return a value as the file holds it, before pydicom judges it; none if it is overlong."""
+    element = dataset.get_item(tag, keep_deferred=True) if tag in dataset else None
+    value = getattr(element, "value", None)
+    return value if isinstance(value, bytes) else b""
+
+
+def _text(dataset: FileDataset, tag: int) -> str:
+    """Return a text without what could harm whoever shows it.
+
+    Controls, bidirectional controls, line separators and lone surrogates become U+FFFD.
+    """
+    encodings = dataset.original_character_set
+    encodings = [encodings] if isinstance(encodings, str) else list(encodings)
+    # The parts of a name are written each for itself: an escape sequence ends with its part.
+    is_name = tag == PATIENT_NAME
+    parts = _bytes(dataset, tag).split(b"=") if is_name else [_bytes(dataset, tag)]
+    delimiters = set(b"^" if is_name else b"\r\n\t\f")
+    try:
+        text = "=".join(decode_bytes(part, encodings, delimiters) for part in parts)
+    except (LookupError, ValueError):
+        text = "=".join(part.decode("ascii", "replace") for part in parts)
+    return "".join("\ufffd" if _is_harmful(c) else c for c in text.strip(" \0")).strip()
+
+
+def _is_harmful(character: str) -> bool:
+    category = unicodedata.category(character)
+    return category in {"Cc", "Cs", "Zl", "Zp"} or character in BIDI_CONTROLS
