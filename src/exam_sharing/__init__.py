@@ -1,0 +1,145 @@
+"""Who may see, download and pass on which imaging exam, and why.
+
+The public names. Extras are imported by their full path, as `exam_sharing.adapters.pydicom`.
+"""
+
+from exam_sharing import memory
+from exam_sharing.errors import (
+    AlreadyExists,
+    BatchSealed,
+    CallerError,
+    Conflict,
+    ExamSharingError,
+    InvalidValue,
+    MembershipCycle,
+    RequestIdReused,
+    StoreFailed,
+    WrongBatch,
+    WrongKind,
+)
+from exam_sharing.events import ShareNotice
+from exam_sharing.exams import Exam, Study, UploadBatch
+from exam_sharing.grants import OWNER, EndedAs, Ending, Grant, HowEnded, Permission
+from exam_sharing.identifiers import (
+    BatchId,
+    ExamId,
+    GrantId,
+    GroupId,
+    NoticeId,
+    PrincipalId,
+    ShareId,
+    UserId,
+)
+from exam_sharing.policy.decisions import (
+    Denied,
+    Ground,
+    NearMiss,
+    Permitted,
+    Reason,
+    ReasonCode,
+    Refused,
+    WhyNot,
+)
+from exam_sharing.policy.plans import (
+    Effect,
+    Outcome,
+    Preview,
+    ShareOutcome,
+    ShareReceipt,
+    UnshareReceipt,
+    UntilLimit,
+)
+from exam_sharing.policy.requests import (
+    NarrowRequest,
+    Reshares,
+    RevokeRequest,
+    Scope,
+    ShareRequest,
+    UnshareRequest,
+)
+from exam_sharing.policy.settings import AccessListScope, HostRule, Policy
+from exam_sharing.policy.views import (
+    AccessEntry,
+    AccessList,
+    Choice,
+    ListedGrant,
+    Page,
+    ShareForm,
+    Tab,
+    VisibleExam,
+)
+from exam_sharing.principals import Group, User
+from exam_sharing.sharing import Sharing, Viewer
+
+__all__ = [
+    "OWNER",
+    "AccessEntry",
+    "AccessList",
+    "AccessListScope",
+    "AlreadyExists",
+    "BatchId",
+    "BatchSealed",
+    "CallerError",
+    "Choice",
+    "Conflict",
+    "Denied",
+    "Effect",
+    "EndedAs",
+    "Ending",
+    "Exam",
+    "ExamId",
+    "ExamSharingError",
+    "Grant",
+    "GrantId",
+    "Ground",
+    "Group",
+    "GroupId",
+    "HostRule",
+    "HowEnded",
+    "InvalidValue",
+    "ListedGrant",
+    "MembershipCycle",
+    "NarrowRequest",
+    "NearMiss",
+    "NoticeId",
+    "Outcome",
+    "Page",
+    "Permission",
+    "Permitted",
+    "Policy",
+    "Preview",
+    "PrincipalId",
+    "Reason",
+    "ReasonCode",
+    "Refused",
+    "RequestIdReused",
+    "Reshares",
+    "RevokeRequest",
+    "Scope",
+    "ShareForm",
+    "ShareId",
+    "ShareNotice",
+    "ShareOutcome",
+    "ShareReceipt",
+    "ShareRequest",
+    "Sharing",
+    "StoreFailed",
+    "Study",
+    "Tab",
+    "UnshareReceipt",
+    "UnshareRequest",
+    "UntilLimit",
+    "UploadBatch",
+    "User",
+    "UserId",
+    "Viewer",
+    "VisibleExam",
+    "WhyNot",
+    "WrongBatch",
+    "WrongKind",
+    "memory",
+]
+
+
+def __dir__() -> list[str]:
+    return __all__

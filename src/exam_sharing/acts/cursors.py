@@ -1,0 +1,83 @@
+"""Cursors: where a page ended, as one opaque string that fits into an address."""
+
+import base64
+import binascii
+import json
+from datetime import datetime
+from typing import Final
+
+from exam_sharing.errors import ExamSharingError, InvalidValue
+from exam_sharing.identifiers import ExamId
+from exam_sharing.policy.views import VisibleExam
+from exam_sharing.validation import instant, of_kind
+
+__all__ = ["cursor_after", "exam_cursor_after", "exam_position", "page_limit", "position"]
+
+MAX_PAGE: Final = 1_000
+MAX_CURSOR_LENGTH: Final = 8_000
+_PARTS: Final = 2
+
+
+def cursor_after(first: str, second: str) -> str:
+    """Return the cursor of the place behind an entry with this sort key."""
+    text = json.dumps([first, second], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def position(cursor: str | None) -> tuple[str, str] | None:
+    """Return the sort key that a cursor was made from; `None` for the beginning.
+
+    Raises:
+        WrongKind: it is no `str`.
+        InvalidValue: it is no cursor of ours.
+    """
+    if cursor is None:
+        return None
+    text = of_kind("after", cursor, str)
+    problem = InvalidValue("after", "is not a cursor that a page gave")
+    if len(text) > MAX_CURSOR_LENGTH:
+        raise problem
+    try:
+        parts = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
+    except (binascii.Error, ValueError, RecursionError):
+        raise problem from None
+    if not isinstance(parts, list) or len(parts) != _PARTS:
+        raise problem
+    first, second = parts
+    if not isinstance(first, str) or not isinstance(second, str):
+        raise problem
+    return first, second
+
+
+def exam_cursor_after(item: VisibleExam) -> str:
+    """Return the cursor of the place behind an exam."""
+    return cursor_after(item.uploaded_at.isoformat(), str(item.exam))
+
+
+def exam_position(cursor: str | None) -> tuple[datetime, str] | None:
+    """Return the time of upload and the id that a cursor was made from.
+
+    Raises:
+        WrongKind: it is no `str`.
+        InvalidValue: it is no cursor of a list of exams.
+    """
+    parts = position(cursor)
+    if parts is None:
+        return None
+    try:
+        return instant("after", datetime.fromisoformat(parts[0])), str(ExamId(parts[1]))
+    except (ExamSharingError, ValueError):
+        raise InvalidValue("after", "is not a cursor that a page gave") from None
+
+
+def page_limit(limit: int) -> int:
+    """Return the number of items of a page if it can be one.
+
+    Raises:
+        WrongKind: it is no `int`.
+        InvalidValue: it is less than 1 or more than 1,000.
+    """
+    number = of_kind("limit", limit, int)
+    if isinstance(number, bool) or not 1 <= number <= MAX_PAGE:
+        raise InvalidValue("limit", f"must be a whole number from 1 to {MAX_PAGE}")
+    return number

@@ -1,0 +1,164 @@
+"""Gathering facts: which questions an act asks, and in which order.
+
+An exam that is not there and one that may not be seen ask the same questions, so that neither the
+answer nor the way to it tells them apart. Whatever could tell more is asked only after that.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import attrs
+
+from exam_sharing.acts.questions import (
+    AboutShare,
+    Act,
+    BatchOf,
+    ExamOfGrant,
+    FindExams,
+    Memberships,
+    MembersSeenBy,
+    PeopleBehind,
+    Profiles,
+    ReadGrants,
+    SeenBy,
+    ask,
+)
+from exam_sharing.exams import Exam
+from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
+from exam_sharing.policy.disclosure import principals_affected
+from exam_sharing.policy.ending_rules import EndingCase, EndingRequest, Scene
+from exam_sharing.policy.facts import EndingFacts, ExamFacts, People, Profile, ShareFacts
+from exam_sharing.policy.plans import Plan
+from exam_sharing.policy.requests import RevokeRequest, Scope, ShareRequest
+from exam_sharing.policy.settings import Policy
+from exam_sharing.policy.share_rules import ShareCase
+
+__all__ = [
+    "ending_facts",
+    "exam_facts",
+    "groups_on",
+    "people_affected",
+    "profile_of",
+    "scene_of",
+    "share_facts",
+    "visible_part_of_share",
+]
+
+
+def profile_of(user: UserId) -> Act[Profile]:
+    """Ask what the directory says of one user."""
+    profiles = yield from ask(Profiles((user,)))
+    return profiles[user]
+
+
+def exam_facts(exam: ExamId | None, *, ended: bool) -> Act[ExamFacts | None]:
+    """Ask for one exam and its sharing; `None` when there is none, or it was withdrawn."""
+    wanted = () if exam is None else (exam,)
+    found = yield from ask(FindExams(wanted))
+    facts = yield from _with_grants(found, wanted, ended=ended)
+    return facts[0] if facts else None
+
+
+def _with_grants(
+    found: Iterable[Exam], wanted: tuple[ExamId, ...], *, ended: bool
+) -> Act[tuple[ExamFacts, ...]]:
+    exams = {exam.id: exam for exam in found}
+    sharing = yield from ask(ReadGrants(tuple(sorted({*wanted, *exams})), ended))
+    return tuple(
+        ExamFacts(exam=exam, sharing=sharing[exam.id])
+        for exam in exams.values()
+        if not sharing[exam.id].withdrawn
+    )
+
+
+def visible_part_of_share(policy: Policy, request: ShareRequest) -> Act[ShareFacts]:
+    """Ask for the actor and the exams: enough to tell whether the named one can be seen."""
+    actor = yield from profile_of(request.actor)
+    if request.scope is Scope.BATCH:
+        found = yield from ask(BatchOf(request.exam))
+    else:
+        found = yield from ask(FindExams((request.exam,)))
+    exams = yield from _with_grants(found, (request.exam,), ended=policy.only_owner_readmits)
+    return ShareFacts(actor=actor, exams=exams)
+
+
+def share_facts(policy: Policy, request: ShareRequest, now: datetime) -> Act[ShareFacts]:
+    """Ask for everything that deciding a share takes."""
+    facts = yield from visible_part_of_share(policy, request)
+    case = ShareCase(policy=policy, request=request, facts=facts, now=now)
+    if not case.visible:
+        return facts
+    seen = yield from ask(SeenBy(request.actor, request.recipients))
+    behind = yield from ask(
+        PeopleBehind(tuple(each for each in request.recipients if each in seen))
+    )
+    people = People(behind=behind, seen=seen)
+    reached = people.reached()
+    if policy.max_people is None or len(reached) <= policy.max_people:
+        profiles = yield from ask(Profiles(tuple(sorted(reached))))
+        people = attrs.evolve(people, profiles=profiles)
+    host = None
+    if policy.host_rules:
+        host = yield from ask(AboutShare(request, tuple(exam.id for exam in case.covered)))
+    return attrs.evolve(facts, people=people, host=host)
+
+
+def ending_facts(policy: Policy, request: EndingRequest, now: datetime) -> Act[EndingFacts]:
+    """Ask for everything that deciding the end of grants takes."""
+    actor = yield from profile_of(request.actor)
+    if isinstance(request, RevokeRequest):
+        exam_id = yield from ask(ExamOfGrant(request.grant))
+    else:
+        exam_id = request.exam
+    exam = yield from exam_facts(exam_id, ended=True)
+    facts = EndingFacts(actor=actor, exam=exam)
+    case = EndingCase(scene=Scene(policy=policy, facts=facts, now=now), request=request)
+    if exam is None or not case.scene.visible:
+        return facts
+    if isinstance(request, RevokeRequest):
+        if not case.named:
+            return facts
+        return (yield from _with_grantors(facts, exam))
+    principals = yield from ask(Memberships(request.recipient))
+    members_seen = yield from ask(MembersSeenBy(request.actor, groups_on((exam,))))
+    facts = attrs.evolve(facts, recipient_principals=principals, members_seen=members_seen)
+    return (yield from _with_grantors(facts, exam))
+
+
+def _with_grantors(facts: EndingFacts, exam: ExamFacts) -> Act[EndingFacts]:
+    grantors = sorted({grant.grantor for grant in exam.sharing.grants})
+    profiles = yield from ask(Profiles(tuple(grantors)))
+    return attrs.evolve(facts, grantors=profiles)
+
+
+def scene_of(policy: Policy, viewer: UserId, exam: ExamId, now: datetime) -> Act[Scene]:
+    """Ask for what a viewer may know of an exam, with all that ending its grants takes."""
+    actor = yield from profile_of(viewer)
+    found = yield from exam_facts(exam, ended=True)
+    facts = EndingFacts(actor=actor, exam=found)
+    scene = Scene(policy=policy, facts=facts, now=now)
+    if found is None or not scene.has_access:
+        return scene
+    facts = yield from _with_grantors(facts, found)
+    return Scene(policy=policy, facts=facts, now=now)
+
+
+def people_affected(actor: UserId, plan: Plan, exams: Iterable[ExamFacts]) -> Act[People]:
+    """Ask who is behind the principals that a plan affects, and what of it the actor may know."""
+    principals = principals_affected(plan)
+    behind = yield from ask(PeopleBehind(principals))
+    users = {each for each in principals if isinstance(each, UserId)}.union(*behind.values())
+    in_order = tuple(sorted(users))
+    profiles = yield from ask(Profiles(in_order))
+    seen = yield from ask(SeenBy(actor, in_order))
+    groups = {each for each in principals if isinstance(each, GroupId)}.union(groups_on(exams))
+    members_seen = yield from ask(MembersSeenBy(actor, tuple(sorted(groups))))
+    return People(behind=behind, profiles=profiles, seen=seen, members_seen=members_seen)
+
+
+def groups_on(exams: Iterable[ExamFacts]) -> tuple[GroupId, ...]:
+    """Return the groups with grants on the exams, in a fixed order."""
+    recipients: set[PrincipalId] = {
+        grant.recipient for exam in exams for grant in exam.sharing.grants
+    }
+    return tuple(sorted(each for each in recipients if isinstance(each, GroupId)))

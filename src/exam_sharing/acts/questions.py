@@ -1,0 +1,324 @@
+"""The questions that acts ask of the outside, as values.
+
+Each knows the one port that answers it. Being values, questions can be counted and compared: an
+exam that is not there and one that may not be seen ask the same.
+"""
+
+from collections.abc import Generator, Mapping
+from datetime import datetime
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+import attrs
+
+from exam_sharing.events import Event, ShareNotice, WaitingNotice
+from exam_sharing.exams import Exam
+from exam_sharing.identifiers import (
+    ExamId,
+    GrantId,
+    GroupId,
+    NoticeId,
+    PrincipalId,
+    PrincipalKey,
+    ShareId,
+    UserId,
+)
+from exam_sharing.policy.facts import ExamGrants, Profile
+from exam_sharing.policy.requests import ShareRequest
+from exam_sharing.ports import Changes, Ports, StoredReceipt
+
+__all__ = [
+    "AboutShare",
+    "Act",
+    "BatchOf",
+    "ClaimNotices",
+    "Commit",
+    "ExamOfGrant",
+    "ExamsGrantedTo",
+    "FindExams",
+    "FindReceipt",
+    "Listed",
+    "MembersSeenBy",
+    "Memberships",
+    "Names",
+    "Path",
+    "PeopleBehind",
+    "Profiles",
+    "Question",
+    "ReadGrants",
+    "Record",
+    "SeenBy",
+    "SendNotice",
+    "SettleNotice",
+    "Suggest",
+    "ask",
+]
+
+AnswerT = TypeVar("AnswerT")
+AnswerT_co = TypeVar("AnswerT_co", covariant=True)
+ResultT = TypeVar("ResultT")
+
+
+class Question(Protocol[AnswerT_co]):
+    """Something that an act must know, or must have done, before it can go on."""
+
+    def put_to(self, ports: Ports) -> AnswerT_co:
+        """Return the answer of the port that the question is for.
+
+        Ports that answer with awaitables make this return one.
+        """
+
+
+Act: TypeAlias = Generator[Question[Any], Any, ResultT]
+"""An act: yields questions, is sent answers, returns a result."""
+
+
+def ask(question: Question[AnswerT]) -> Generator[Question[Any], Any, AnswerT]:
+    """Yield the question and return its answer, with the answer's type."""
+    answer: AnswerT = yield question
+    return answer
+
+
+@attrs.frozen
+class FindExams:
+    """Which of these exams are there?"""
+
+    exams: tuple[ExamId, ...]
+
+    def put_to(self, ports: Ports) -> tuple[Exam, ...]:
+        """Ask the host's exams."""
+        return ports.exams.find(self.exams)
+
+
+@attrs.frozen
+class BatchOf:
+    """Which exams were uploaded together with this one?"""
+
+    exam: ExamId
+
+    def put_to(self, ports: Ports) -> tuple[Exam, ...]:
+        """Ask the host's exams."""
+        return ports.exams.batch_of(self.exam)
+
+
+@attrs.frozen
+class ReadGrants:
+    """What are the versions and the grants of these exams, at one moment?"""
+
+    exams: tuple[ExamId, ...]
+    ended: bool = False
+
+    def put_to(self, ports: Ports) -> Mapping[ExamId, ExamGrants]:
+        """Ask the store."""
+        return ports.grants.read(self.exams, ended=self.ended)
+
+
+@attrs.frozen
+class ExamOfGrant:
+    """On which exam is this grant?"""
+
+    grant: GrantId
+
+    def put_to(self, ports: Ports) -> ExamId | None:
+        """Ask the store."""
+        return ports.grants.exam_of(self.grant)
+
+
+@attrs.frozen
+class ExamsGrantedTo:
+    """On which exams are there grants to this principal?"""
+
+    recipient: PrincipalId
+
+    def put_to(self, ports: Ports) -> tuple[ExamId, ...]:
+        """Ask the store."""
+        return ports.grants.exams_granted_to(self.recipient)
+
+
+@attrs.frozen
+class FindReceipt:
+    """What was answered to this request id?"""
+
+    actor: UserId
+    request_id: str
+
+    def put_to(self, ports: Ports) -> StoredReceipt | None:
+        """Ask the store."""
+        return ports.grants.receipt(self.actor, self.request_id)
+
+
+@attrs.frozen
+class Commit:
+    """Can these changes be written?"""
+
+    changes: Changes
+
+    def put_to(self, ports: Ports) -> bool:
+        """Ask the store to write them, as a whole or not at all."""
+        return ports.writer.commit(self.changes)
+
+
+@attrs.frozen
+class Record:
+    """Keep this refusal."""
+
+    event: Event
+
+    def put_to(self, ports: Ports) -> None:
+        """Ask the audit trail."""
+        ports.audit.record(self.event)
+
+
+@attrs.frozen
+class Profiles:
+    """What does the directory say of these users?"""
+
+    users: tuple[UserId, ...]
+
+    def put_to(self, ports: Ports) -> Mapping[UserId, Profile]:
+        """Ask the directory."""
+        return ports.directory.profiles(self.users)
+
+
+@attrs.frozen
+class Memberships:
+    """In which groups is this principal?"""
+
+    principal: PrincipalId
+
+    def put_to(self, ports: Ports) -> frozenset[PrincipalKey]:
+        """Ask the directory."""
+        return ports.directory.memberships(self.principal)
+
+
+@attrs.frozen
+class PeopleBehind:
+    """Which active users do these principals reach?"""
+
+    principals: tuple[PrincipalId, ...]
+
+    def put_to(self, ports: Ports) -> Mapping[PrincipalId, frozenset[UserId]]:
+        """Ask the directory."""
+        return ports.directory.people_behind(self.principals)
+
+
+@attrs.frozen
+class SeenBy:
+    """Which of these may the actor see in the directory?"""
+
+    actor: UserId
+    principals: tuple[PrincipalId, ...]
+
+    def put_to(self, ports: Ports) -> frozenset[PrincipalId]:
+        """Ask the directory."""
+        return ports.directory.seen_by(self.actor, self.principals)
+
+
+@attrs.frozen
+class MembersSeenBy:
+    """Of which of these groups may the actor see the members?"""
+
+    actor: UserId
+    groups: tuple[GroupId, ...]
+
+    def put_to(self, ports: Ports) -> frozenset[GroupId]:
+        """Ask the directory."""
+        return ports.directory.members_seen_by(self.actor, self.groups)
+
+
+@attrs.frozen
+class Names:
+    """What are these called?"""
+
+    principals: tuple[PrincipalId, ...]
+
+    def put_to(self, ports: Ports) -> Mapping[PrincipalId, str]:
+        """Ask the directory."""
+        return ports.directory.names(self.principals)
+
+
+@attrs.frozen
+class Path:
+    """By which memberships is this user in that principal?"""
+
+    user: UserId
+    principal: PrincipalId
+
+    def put_to(self, ports: Ports) -> tuple[PrincipalId, ...]:
+        """Ask the directory."""
+        return ports.directory.path(self.user, self.principal)
+
+
+@attrs.frozen
+class Suggest:
+    """Whom does this text suggest?"""
+
+    actor: UserId
+    text: str
+    limit: int
+    leave_out: frozenset[PrincipalId]
+
+    def put_to(self, ports: Ports) -> tuple[tuple[PrincipalId, str], ...]:
+        """Ask the directory."""
+        return ports.directory.suggest(self.actor, self.text, self.limit, self.leave_out)
+
+
+@attrs.frozen
+class Listed:
+    """Who comes next in the list of recipients?"""
+
+    actor: UserId
+    after: tuple[str, str] | None
+    limit: int
+    leave_out: frozenset[PrincipalId]
+
+    def put_to(self, ports: Ports) -> tuple[tuple[PrincipalId, str], ...]:
+        """Ask the directory."""
+        return ports.directory.listed(self.actor, self.after, self.limit, self.leave_out)
+
+
+@attrs.frozen
+class AboutShare:
+    """What does the host know that its own rules need?"""
+
+    request: ShareRequest
+    exams: tuple[ExamId, ...]
+
+    def put_to(self, ports: Ports) -> object:
+        """Ask the host."""
+        return ports.host_facts.about(self.request, self.exams)
+
+
+@attrs.frozen
+class ClaimNotices:
+    """Which notices are to be sent now?"""
+
+    now: datetime
+    limit: int
+    share: ShareId | None
+
+    def put_to(self, ports: Ports) -> tuple[WaitingNotice, ...]:
+        """Ask the outbox."""
+        return ports.outbox.claim(self.now, self.limit, self.share)
+
+
+@attrs.frozen
+class SendNotice:
+    """Send this notice."""
+
+    notice: ShareNotice
+
+    def put_to(self, ports: Ports) -> None:
+        """Ask the notifier."""
+        ports.notifier.send(self.notice)
+
+
+@attrs.frozen
+class SettleNotice:
+    """Forget this notice, or let it wait again."""
+
+    notice: NoticeId
+    done: bool
+
+    def put_to(self, ports: Ports) -> None:
+        """Ask the outbox."""
+        ports.outbox.settle(self.notice, done=self.done)

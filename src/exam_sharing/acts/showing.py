@@ -1,0 +1,150 @@
+"""What the portal shows: forms, tabs, lists and explanations, each from facts of one moment."""
+
+from datetime import datetime
+
+from exam_sharing.acts.cursors import cursor_after, page_limit, position
+from exam_sharing.acts.gathering import (
+    exam_facts,
+    profile_of,
+    scene_of,
+    visible_part_of_share,
+)
+from exam_sharing.acts.questions import Act, Listed, Names, Path, Suggest, ask
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import ExamId, PrincipalId, UserId
+from exam_sharing.policy.decisions import Denied, Permitted, Reason, ReasonCode, Refused
+from exam_sharing.policy.explain import explain_no, explain_yes
+from exam_sharing.policy.facts import ExamFacts, Profile
+from exam_sharing.policy.requests import Scope, ShareRequest
+from exam_sharing.policy.settings import Policy
+from exam_sharing.policy.share_rules import ShareCase
+from exam_sharing.policy.views import (
+    AccessList,
+    Choice,
+    Page,
+    ShareForm,
+    Tab,
+    access_list,
+    choices,
+    share_form,
+    tabs,
+)
+
+__all__ = [
+    "explain",
+    "list_recipients",
+    "show_access_list",
+    "show_share_form",
+    "show_tabs",
+    "suggest_recipients",
+]
+
+MAX_TYPED = 255
+"""Code points of typed text beyond which nothing can match."""
+
+
+def show_share_form(policy: Policy, actor: UserId, exam: ExamId, now: datetime) -> Act[ShareForm]:
+    """Return what the form for sharing the exam offers; nothing to an actor who may not share."""
+    request = ShareRequest(actor=actor, exam=exam, recipients=(), scope=Scope.BATCH)
+    facts = yield from visible_part_of_share(policy, request)
+    return share_form(ShareCase(policy=policy, request=request, facts=facts, now=now))
+
+
+def show_tabs(user: UserId, exam: ExamId, now: datetime) -> Act[frozenset[Tab]]:
+    """Return the tabs that the exam has for the user; none without access."""
+    profile = yield from profile_of(user)
+    facts = yield from exam_facts(exam, ended=False)
+    return tabs(profile, facts, now)
+
+
+def show_access_list(
+    policy: Policy, viewer: UserId, exam: ExamId, now: datetime
+) -> Act[AccessList]:
+    """Return the access list of the exam, as far as the viewer may see it.
+
+    Raises:
+        Refused: there is no such exam, or the viewer has no access to it.
+    """
+    scene = yield from scene_of(policy, viewer, exam, now)
+    if scene.facts.exam is None or not scene.has_access:
+        raise Refused((Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),))
+    listed = sorted(scene.seen_by_recipient, key=lambda each: each.key)
+    names = yield from ask(Names(tuple(listed)))
+    return access_list(scene, scene.facts.exam, names)
+
+
+def explain(
+    user: UserId, permission: Permission, exam: ExamId, now: datetime
+) -> Act[Permitted | Denied]:
+    """Return why the user holds the permission on the exam, or why not; for operators."""
+    profile = yield from profile_of(user)
+    facts = yield from exam_facts(exam, ended=False)
+    if facts is not None:
+        paths = yield from _paths(profile, facts)
+        permitted = explain_yes(profile, permission, facts, paths.__getitem__, now)
+        if permitted is not None:
+            return permitted
+    facts = yield from exam_facts(exam, ended=True)
+    paths = {} if facts is None else (yield from _paths(profile, facts))
+    return explain_no(profile, exam, facts, paths.__getitem__, now)
+
+
+def _paths(profile: Profile, exam: ExamFacts) -> Act[dict[PrincipalId, tuple[PrincipalId, ...]]]:
+    paths: dict[PrincipalId, tuple[PrincipalId, ...]] = {profile.user: (profile.user,)}
+    for grant in exam.ever_granted():
+        recipient = grant.recipient
+        if recipient not in paths and recipient.key in profile.principals:
+            paths[recipient] = yield from ask(Path(profile.user, recipient))
+    return paths
+
+
+def suggest_recipients(
+    policy: Policy, actor: UserId, exam: ExamId, text: str, limit: int, now: datetime
+) -> Act[tuple[Choice, ...]]:
+    """Return whom a typed text suggests, best first; nothing to an actor who may not share."""
+    if not policy.suggestion_min_length <= len(text.strip()) <= MAX_TYPED:
+        return ()
+    may = yield from _who_may_choose(actor, exam, now)
+    if may is None:
+        return ()
+    profile, facts = may
+    most = min(page_limit(limit), policy.suggestion_limit)
+    left_out = _left_out(actor, facts)
+    offered = yield from ask(Suggest(actor, text, most, left_out))
+    return choices(policy, profile, facts, offered, now)
+
+
+def list_recipients(
+    policy: Policy, actor: UserId, exam: ExamId, after: str | None, limit: int, now: datetime
+) -> Act[Page[Choice]]:
+    """Return a page of all whom the actor may choose, by name; nothing where they may not share.
+
+    Raises:
+        InvalidValue: the cursor or the limit cannot be used.
+    """
+    behind, most = position(after), page_limit(limit)
+    may = yield from _who_may_choose(actor, exam, now)
+    if may is None:
+        return Page()
+    profile, facts = may
+    left_out = _left_out(actor, facts)
+    offered = yield from ask(Listed(actor, behind, most + 1, left_out))
+    found = choices(policy, profile, facts, offered[:most], now)
+    if len(offered) <= most:
+        return Page(items=found)
+    return Page(items=found, next=cursor_after(found[-1].name, found[-1].principal.key))
+
+
+def _who_may_choose(
+    actor: UserId, exam: ExamId, now: datetime
+) -> Act[tuple[Profile, ExamFacts] | None]:
+    """Return the actor and the exam if the actor may share it."""
+    profile = yield from profile_of(actor)
+    facts = yield from exam_facts(exam, ended=False)
+    if facts is None or Tab.SHARE not in tabs(profile, facts, now):
+        return None
+    return profile, facts
+
+
+def _left_out(actor: UserId, exam: ExamFacts) -> frozenset[PrincipalId]:
+    return frozenset({actor, exam.exam.owner})

@@ -1,0 +1,174 @@
+"""What happened: facts for the audit trail, and notices for those who gained something.
+
+No event holds a personal message. A notice may hold one, and never shows it in a `repr`.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import TypeAlias
+
+import attrs
+
+from exam_sharing.grants import FOREVER, EndedGrant, Grant, Permission, until_of
+from exam_sharing.identifiers import ExamId, NoticeId, ShareId, UserId
+from exam_sharing.policy.access import holding_on
+from exam_sharing.policy.decisions import Reason
+from exam_sharing.policy.ending_rules import EndingRequest
+from exam_sharing.policy.facts import ExamFacts, Profile
+from exam_sharing.policy.plans import Share
+from exam_sharing.policy.requests import Asked, HostEnding, ShareRequest, Withdrawal
+from exam_sharing.validation import PrivateText
+
+__all__ = [
+    "ActRefused",
+    "Event",
+    "ExamShared",
+    "GrantsEnded",
+    "ShareNotice",
+    "WaitingNotice",
+    "notice_now",
+]
+
+
+@attrs.frozen(kw_only=True)
+class ExamShared:
+    """A share was made.
+
+    Attributes:
+        at: when, aware, in UTC.
+        request: what was asked for, without the message.
+        share: the record of the act, with the attestation.
+        versions: of each exam whose sharing changed, the count with this act.
+        made: the grants that it made.
+    """
+
+    at: datetime
+    request: ShareRequest
+    share: Share
+    versions: Mapping[ExamId, int]
+    made: tuple[Grant, ...]
+
+
+@attrs.frozen(kw_only=True)
+class GrantsEnded:
+    """Grants were unshared, narrowed or ended one by one, by a person or by the host.
+
+    Attributes:
+        at: when, aware, in UTC.
+        request: what was asked for; a `Withdrawal` also means that the exam is no longer found.
+        versions: of each exam whose sharing changed, the count with this act.
+        ended: the grants that ended, with their endings.
+        made: the narrowed grants that replaced some of them.
+    """
+
+    at: datetime
+    request: EndingRequest | HostEnding | Withdrawal
+    versions: Mapping[ExamId, int]
+    ended: tuple[EndedGrant, ...]
+    made: tuple[Grant, ...]
+
+
+@attrs.frozen(kw_only=True)
+class ActRefused:
+    """An act was refused, and changed nothing.
+
+    Attributes:
+        at: when, aware, in UTC.
+        request: what was asked for, without the message of a share.
+        reasons: every reason that applied.
+    """
+
+    at: datetime
+    request: Asked
+    reasons: tuple[Reason, ...]
+
+
+Event: TypeAlias = ExamShared | GrantsEnded | ActRefused
+"""Everything that an audit trail is told."""
+
+
+@attrs.frozen(kw_only=True)
+class ShareNotice:
+    """What one user is told of a share; how it looks is the notifier's affair.
+
+    Attributes:
+        id: stays the same when a notice is sent again, so that a receiver can drop a repeat.
+        to: who is told.
+        address: where mail reaches them, if anywhere.
+        actor: who shared.
+        exams: on how many exams they gained something that they still hold.
+        permission: what they may do with all of those.
+        until: the earliest end of it, aware, in UTC; `None` for good.
+        message: plain text, never markup; may hold patient data.
+    """
+
+    id: NoticeId
+    to: UserId
+    address: str | None = attrs.field(repr=False)
+    actor: UserId
+    exams: int
+    permission: Permission
+    until: datetime | None
+    message: PrivateText | None
+
+
+@attrs.frozen(kw_only=True)
+class WaitingNotice:
+    """A notice that waits to be sent.
+
+    Attributes:
+        id: the id that the notice will have.
+        share: the share that it tells of.
+        to: whom to tell.
+        actor: who shared.
+        exams: on which exams they gained.
+        permission: what was shared.
+        until: the earliest end of what was gained; `None` for good.
+        message: what the actor wrote.
+        attempts: how many times sending it was tried.
+    """
+
+    id: NoticeId
+    share: ShareId
+    to: UserId
+    actor: UserId
+    exams: tuple[ExamId, ...]
+    permission: Permission
+    until: datetime | None
+    message: PrivateText | None
+    attempts: int = 0
+
+
+def notice_now(
+    waiting: WaitingNotice, reader: Profile, exams: Iterable[ExamFacts], now: datetime
+) -> ShareNotice | None:
+    """Return the notice as far as it is still true, or `None` when it is to be dropped.
+
+    Args:
+        waiting: what was to be told when the share was made.
+        reader: who is told, as the directory describes them now.
+        exams: the exams of the notice that still exist.
+        now: aware, in UTC.
+    """
+    if not (reader.active and reader.wants_notices):
+        return None
+    held = [
+        holding
+        for holding in (holding_on(reader, exam) for exam in exams)
+        if holding.holds(Permission.VIEW, now)
+    ]
+    if not held:
+        return None
+    lowest = min(holding.highest(now) or Permission.VIEW for holding in held)
+    permission = min(waiting.permission, lowest)
+    promised = FOREVER if waiting.until is None else waiting.until
+    return ShareNotice(
+        id=waiting.id,
+        to=waiting.to,
+        address=reader.address,
+        actor=waiting.actor,
+        exams=len(held),
+        permission=permission,
+        until=until_of(min(promised, *(holding.until(permission) for holding in held))),
+        message=waiting.message,
+    )

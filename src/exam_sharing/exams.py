@@ -1,0 +1,200 @@
+"""Exams, upload batches, and the study details that a host may show beside them.
+
+An exam is one imaging study as far as sharing needs it; it holds no patient data but the host's
+opaque reference to the patient. `Study` is patient data and nothing else: decisions and stores
+never see it, and it gives nothing away to `repr`, `attrs.asdict` or `vars`.
+"""
+
+from datetime import date, datetime
+from typing import Any
+
+import attrs
+
+from exam_sharing.errors import AlreadyExists, WrongBatch
+from exam_sharing.identifiers import BatchId, ExamId, UserId
+from exam_sharing.validation import (
+    PrivateText,
+    instant,
+    is_a,
+    plain_text,
+    private_text,
+    require_kind,
+)
+
+__all__ = ["Exam", "Study", "UploadBatch", "require_fitting"]
+
+MAX_SOURCE_LENGTH = 500
+
+
+def _uploaded_at(value: object) -> datetime:
+    return instant("uploaded_at", value)
+
+
+def _received_at(value: object) -> datetime:
+    return instant("received_at", value)
+
+
+def _subject(value: object) -> PrivateText | None:
+    return private_text("subject", value)
+
+
+def _check_source(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    plain_text(attribute.name, value, max_length=MAX_SOURCE_LENGTH)
+
+
+@attrs.frozen(kw_only=True)
+class Exam:
+    """One imaging study, as far as sharing needs it.
+
+    Attributes:
+        id: which exam it is; the same study uploaded twice is two exams.
+        owner: the one user who holds everything on it while active.
+        batch: what it was uploaded with.
+        uploaded_at: aware; kept in UTC.
+        subject: the host's opaque reference to the patient; compared, never shown.
+    """
+
+    id: ExamId = attrs.field(validator=is_a(ExamId))
+    owner: UserId = attrs.field(validator=is_a(UserId))
+    batch: BatchId = attrs.field(validator=is_a(BatchId))
+    uploaded_at: datetime = attrs.field(converter=_uploaded_at)
+    subject: PrivateText | None = attrs.field(default=None, converter=_subject)
+
+
+@attrs.frozen(kw_only=True)
+class UploadBatch:
+    """The exams that arrived together: a CD, an upload, a transfer.
+
+    Attributes:
+        id: which batch it is.
+        uploader: who brought it.
+        source: where it came from, in the host's words; at most 500 code points, no controls.
+        received_at: aware; kept in UTC.
+        sealed: a sealed batch takes no more exams.
+    """
+
+    id: BatchId = attrs.field(validator=is_a(BatchId))
+    uploader: UserId = attrs.field(validator=is_a(UserId))
+    source: str = attrs.field(default="", validator=_check_source, repr=False)
+    received_at: datetime = attrs.field(converter=_received_at)
+    sealed: bool = attrs.field(default=False, validator=is_a(bool))
+
+
+def require_fitting(batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
+    """Raise unless the exams can belong to one upload of the batch.
+
+    Raises:
+        WrongBatch: an exam names another batch.
+        AlreadyExists: an exam comes twice.
+    """
+    seen: set[ExamId] = set()
+    for exam in exams:
+        if exam.batch != batch.id:
+            raise WrongBatch(str(batch.id), f"exam {str(exam.id)!r} names another batch")
+        if exam.id in seen:
+            raise AlreadyExists("exam", str(exam.id))
+        seen.add(exam.id)
+
+
+class Study:
+    """What a person reads of an imaging study: patient data, for hosts and importers only.
+
+    It is no attrs class on purpose: `attrs.asdict` ignores `repr=False`, and must not open it.
+
+    Args:
+        study_instance_uid: DICOM (0020,000D).
+        description: DICOM (0008,1030).
+        modality: DICOM (0008,0060); several are joined by the importer.
+        study_date: DICOM (0008,0020).
+        accession_number: DICOM (0008,0050).
+        patient_id: DICOM (0010,0020).
+        patient_name: DICOM (0010,0010).
+
+    Raises:
+        WrongKind: a field is neither a `str` nor `None`, or the date is no `date`.
+    """
+
+    __slots__ = (
+        "accession_number",
+        "description",
+        "modality",
+        "patient_id",
+        "patient_name",
+        "study_date",
+        "study_instance_uid",
+    )
+
+    study_instance_uid: PrivateText | None
+    description: PrivateText | None
+    modality: PrivateText | None
+    study_date: date | None
+    accession_number: PrivateText | None
+    patient_id: PrivateText | None
+    patient_name: PrivateText | None
+
+    def __init__(
+        self,
+        *,
+        study_instance_uid: str,
+        description: str | None = None,
+        modality: str | None = None,
+        study_date: date | None = None,
+        accession_number: str | None = None,
+        patient_id: str | None = None,
+        patient_name: str | None = None,
+    ) -> None:
+        """Keep the details, each text wrapped so that its own `repr` hides it."""
+        if study_date is not None:
+            require_kind("study_date", study_date, date)
+        values = {
+            "study_instance_uid": private_text("study_instance_uid", study_instance_uid),
+            "description": private_text("description", description),
+            "modality": private_text("modality", modality),
+            "study_date": study_date,
+            "accession_number": private_text("accession_number", accession_number),
+            "patient_id": private_text("patient_id", patient_id),
+            "patient_name": private_text("patient_name", patient_name),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        """Refuse to change a detail.
+
+        Raises:
+            AttributeError: always; a change is a new value.
+        """
+        raise AttributeError(name, "cannot change: a study's details are one value")
+
+    def __delattr__(self, name: str) -> None:
+        """Refuse to drop a detail.
+
+        Raises:
+            AttributeError: always; a change is a new value.
+        """
+        raise AttributeError(name, "cannot go: a study's details are one value")
+
+    def _details(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the values that it was made of."""
+        return _study_from, (dict(zip(self.__slots__, self._details(), strict=True)),)
+
+    def __eq__(self, other: object) -> bool:
+        """Compare every detail."""
+        if not isinstance(other, Study):
+            return NotImplemented
+        return self._details() == other._details()
+
+    def __hash__(self) -> int:
+        """Agree with equality."""
+        return hash(self._details())
+
+    def __repr__(self) -> str:
+        """Return a text that says nothing of the patient."""
+        return "Study(<withheld>)"
+
+
+def _study_from(details: dict[str, Any]) -> Study:
+    return Study(**details)

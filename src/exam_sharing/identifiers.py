@@ -1,0 +1,99 @@
+"""Identifiers: opaque strings with a kind, compared code point by code point.
+
+A user and a group of the same string are two principals, everywhere. Where identifiers of both
+kinds meet in one place, `PrincipalKey` carries the kind within the string: `"u:alice"` is a user
+and `"g:alice"` is a group.
+"""
+
+from typing import Any, NewType, TypeAlias
+
+import attrs
+
+from exam_sharing.validation import identifier_text
+
+__all__ = [
+    "BatchId",
+    "ExamId",
+    "GrantId",
+    "GroupId",
+    "NoticeId",
+    "PrincipalId",
+    "PrincipalKey",
+    "ShareId",
+    "UserId",
+    "principal_of",
+]
+
+PrincipalKey = NewType("PrincipalKey", str)
+"""A principal's identifier with its kind in front, as one plain string."""
+
+
+def _check(instance: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
+    identifier_text(type(instance).__name__, value)
+
+
+@attrs.frozen(cache_hash=True, order=True, repr=False, weakref_slot=False)
+class _Identifier:
+    value: str = attrs.field(validator=_check)
+
+    def __str__(self) -> str:
+        """Return the string as it was given."""
+        return self.value
+
+    def __repr__(self) -> str:
+        """Return the constructor's call."""
+        return f"{type(self).__name__}({self.value!r})"
+
+
+@attrs.frozen(cache_hash=True, order=True, repr=False, weakref_slot=False)
+class UserId(_Identifier):
+    """Names a user: one string of 1 to 255 code points."""
+
+    @property
+    def key(self) -> PrincipalKey:
+        """The identifier with its kind."""
+        return PrincipalKey("u:" + self.value)
+
+
+@attrs.frozen(cache_hash=True, order=True, repr=False, weakref_slot=False)
+class GroupId(_Identifier):
+    """Names a group of users and groups: one string of 1 to 255 code points."""
+
+    @property
+    def key(self) -> PrincipalKey:
+        """The identifier with its kind."""
+        return PrincipalKey("g:" + self.value)
+
+
+@attrs.frozen(cache_hash=True, order=True, repr=False, weakref_slot=False)
+class ExamId(_Identifier):
+    """Names an exam: one string of 1 to 255 code points."""
+
+
+@attrs.frozen(cache_hash=True, order=True, repr=False, weakref_slot=False)
+class BatchId(_Identifier):
+    """Names an upload batch: one string of 1 to 255 code points."""
+
+
+@attrs.frozen(cache_hash=True, order=True, repr=False, weakref_slot=False)
+class GrantId(_Identifier):
+    """Names a grant: one string of 1 to 255 code points."""
+
+
+@attrs.frozen(cache_hash=True, order=True, repr=False, weakref_slot=False)
+class ShareId(_Identifier):
+    """Names a share, the act that made some grants: one string of 1 to 255 code points."""
+
+
+@attrs.frozen(cache_hash=True, order=True, repr=False, weakref_slot=False)
+class NoticeId(_Identifier):
+    """Names a notice, so that a receiver can drop a repeat: 1 to 255 code points."""
+
+
+PrincipalId: TypeAlias = UserId | GroupId
+"""Whom a grant can be made to."""
+
+
+def principal_of(key: PrincipalKey) -> PrincipalId:
+    """Return the identifier that a key stands for."""
+    return UserId(key[2:]) if key.startswith("u:") else GroupId(key[2:])

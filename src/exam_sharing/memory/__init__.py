@@ -1,0 +1,96 @@
+"""Everything in memory: the reference for other stores, and the embedded default.
+
+>>> from exam_sharing.memory import open_sharing
+>>> sharing = open_sharing()
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from exam_sharing.identifiers import ExamId
+from exam_sharing.memory.directory import MemoryDirectory
+from exam_sharing.memory.notifier import MemoryNotifier
+from exam_sharing.memory.outbox import MemoryOutbox
+from exam_sharing.memory.store import MemoryStore
+from exam_sharing.policy.requests import ShareRequest
+from exam_sharing.policy.settings import Policy
+from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
+from exam_sharing.sharing import Sharing
+
+__all__ = [
+    "MemoryDirectory",
+    "MemoryNotifier",
+    "MemoryOutbox",
+    "MemoryStore",
+    "NoHostFacts",
+    "memory_ports",
+    "open_sharing",
+]
+
+
+class NoHostFacts(HostFacts):
+    """For hosts whose rules need no facts of their own."""
+
+    def about(self, request: ShareRequest, exams: tuple[ExamId, ...]) -> object:
+        """Return nothing."""
+        del request, exams
+        return None
+
+
+def memory_ports(
+    *,
+    store: MemoryStore | None = None,
+    directory: Directory | None = None,
+    notifier: Notifier | None = None,
+    host_facts: HostFacts | None = None,
+) -> Ports:
+    """Return every port, in memory where none is given."""
+    kept = store or MemoryStore()
+    return Ports(
+        exams=kept,
+        uploads=kept,
+        grants=kept,
+        writer=kept,
+        access=kept,
+        outbox=kept.outbox,
+        directory=MemoryDirectory() if directory is None else directory,
+        notifier=MemoryNotifier() if notifier is None else notifier,
+        audit=kept,
+        host_facts=NoHostFacts() if host_facts is None else host_facts,
+    )
+
+
+def open_sharing(
+    *,
+    policy: Policy | None = None,
+    directory: Directory | None = None,
+    notifier: Notifier | None = None,
+    clock: Callable[[], datetime] | None = None,
+    new_id: Callable[[], str] | None = None,
+    store: MemoryStore | None = None,
+    host_facts: HostFacts | None = None,
+) -> Sharing:
+    """Return a `Sharing` that keeps everything in memory; all of it is gone with the process.
+
+    Args:
+        policy: the deployment's settings; by default `Policy()`.
+        directory: users and groups; by default an empty `MemoryDirectory`.
+        notifier: by default a `MemoryNotifier`, which keeps every notice in `sent`.
+        clock: tells the time, aware; by default the machine's.
+        new_id: makes an identifier for each act; by default a random UUID.
+        store: where to keep exams and grants; by default a `MemoryStore` of its own.
+        host_facts: facts for the host's own rules.
+
+    Raises:
+        InvalidValue: the clock tells a naive time.
+    """
+    return Sharing(
+        policy=Policy() if policy is None else policy,
+        ports=memory_ports(
+            store=store, directory=directory, notifier=notifier, host_facts=host_facts
+        ),
+        clock=clock or (lambda: datetime.now(UTC)),
+        new_id=new_id or (lambda: str(uuid4())),
+        sends_at_once=True,
+    )

@@ -1,0 +1,329 @@
+"""Exams, grants, receipts, notices and the audit trail, all in memory.
+
+It is the reference for other stores, and the embedded default. One lock makes every commit whole.
+Checks take no lock: they look up one immutable value, and a commit replaces all the values that it
+changes in one step.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from threading import RLock
+
+import attrs
+from typing_extensions import override
+
+from exam_sharing.errors import AlreadyExists, BatchSealed, StoreFailed, WrongBatch
+from exam_sharing.events import Event
+from exam_sharing.exams import Exam, UploadBatch
+from exam_sharing.grants import EndedGrant, Grant, Permission
+from exam_sharing.identifiers import (
+    BatchId,
+    ExamId,
+    GrantId,
+    PrincipalId,
+    PrincipalKey,
+    ShareId,
+    UserId,
+)
+from exam_sharing.memory.outbox import MemoryOutbox
+from exam_sharing.memory.ready import ReadyExam
+from exam_sharing.memory.shelves import Place, Shelves, newest_first
+from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.policy.plans import Share
+from exam_sharing.policy.views import VisibleExam
+from exam_sharing.ports import (
+    AccessReader,
+    AuditTrail,
+    Changes,
+    ExamReader,
+    ExamWriter,
+    GrantReader,
+    GrantWriter,
+    StoredReceipt,
+)
+
+__all__ = ["MemoryStore"]
+
+
+class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader, AuditTrail):
+    """Every port that keeps something, in memory and safe for threads.
+
+    Attributes:
+        outbox: the notices that wait.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.outbox = MemoryOutbox()
+        self._lock = RLock()
+        self._batches: dict[BatchId, UploadBatch] = {}
+        self._in_batch: dict[BatchId, list[ExamId]] = {}
+        self._ready: dict[str, ReadyExam] = {}
+        self._ended: dict[ExamId, tuple[EndedGrant, ...]] = {}
+        self._exam_of: dict[str, ExamId] = {}
+        self._owned: Shelves[str] = Shelves()
+        self._shared: Shelves[PrincipalKey] = Shelves()
+        self._shares: dict[ShareId, Share] = {}
+        self._receipts: dict[tuple[UserId, str], StoredReceipt] = {}
+        self._events: list[Event] = []
+
+    @override
+    def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
+        found = (self._ready.get(exam.value) for exam in exams)
+        return tuple(ready.exam for ready in found if ready is not None)
+
+    @override
+    def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
+        with self._lock:
+            ready = self._ready.get(exam.value)
+            if ready is None:
+                return ()
+            exams = [self._ready[each.value].exam for each in self._in_batch[ready.exam.batch]]
+            return tuple(sorted(exams, key=_place, reverse=True))
+
+    @override
+    def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
+        with self._lock:
+            self._require_room(batch, exams)
+            self._batches[batch.id] = batch
+            self._in_batch.setdefault(batch.id, []).extend(exam.id for exam in exams)
+            for exam in exams:
+                self._owned.put(exam.owner.value, _place(exam))
+            self._ready.update(
+                {e.id.value: ReadyExam(e, ExamGrants(), batch.received_at) for e in exams}
+            )
+
+    def _require_room(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
+        known = self._batches.get(batch.id)
+        if known is not None and attrs.evolve(known, sealed=batch.sealed) != batch:
+            raise WrongBatch(str(batch.id), "is there already, with other details")
+        if known is not None and known.sealed and (exams or not batch.sealed):
+            raise BatchSealed(str(batch.id))
+        for exam in exams:
+            if exam.id.value in self._ready:
+                raise AlreadyExists("exam", str(exam.id))
+
+    def batch(self, batch: BatchId) -> UploadBatch | None:
+        """Return an upload batch, if there is one of that id."""
+        return self._batches.get(batch)
+
+    def transfer(self, exam: ExamId, owner: UserId) -> None:
+        """Give an exam to another owner; grants on it stay as they are.
+
+        Raises:
+            StoreFailed: there is no such exam.
+        """
+        with self._lock:
+            ready = self._ready.get(exam.value)
+            if ready is None:
+                raise StoreFailed(f"there is no exam {str(exam)!r} to transfer")
+            self._owned.take(ready.exam.owner.value, _place(ready.exam))
+            self._owned.put(owner.value, _place(ready.exam))
+            sharing = attrs.evolve(ready.sharing, version=ready.sharing.version + 1)
+            moved = ReadyExam(attrs.evolve(ready.exam, owner=owner), sharing, ready.since)
+            self._ready[exam.value] = moved
+
+    @override
+    def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
+        with self._lock:
+            return {exam: self._read(exam, ended=ended) for exam in exams}
+
+    def _read(self, exam: ExamId, *, ended: bool) -> ExamGrants:
+        ready = self._ready.get(exam.value)
+        if ready is None:
+            return ExamGrants()
+        if ended and exam in self._ended:
+            return attrs.evolve(ready.sharing, ended=self._ended[exam])
+        return ready.sharing
+
+    @override
+    def exam_of(self, grant: GrantId) -> ExamId | None:
+        return self._exam_of.get(grant.value)
+
+    @override
+    def exams_granted_to(self, recipient: PrincipalId) -> tuple[ExamId, ...]:
+        with self._lock:
+            return tuple(sorted(ExamId(exam) for _, exam in self._shared.on(recipient.key)))
+
+    @override
+    def receipt(self, actor: UserId, request_id: str) -> StoredReceipt | None:
+        return self._receipts.get((actor, request_id))
+
+    def share_record(self, share: ShareId) -> Share | None:
+        """Return the record of a share, with its attestation, if there is one of that id."""
+        return self._shares.get(share)
+
+    @override
+    def commit(self, changes: Changes) -> bool:
+        with self._lock:
+            if self._has_moved(changes):
+                return False
+            self._require_new_ids(changes)
+            self._write(changes, self._after(changes))
+            return True
+
+    def _has_moved(self, changes: Changes) -> bool:
+        for exam, version in changes.versions.items():
+            ready = self._ready.get(exam.value)
+            if ready is None or ready.sharing.version != version:
+                return True
+        receipt = changes.receipt
+        return receipt is not None and (receipt.actor, receipt.request_id) in self._receipts
+
+    def _require_new_ids(self, changes: Changes) -> None:
+        if any(grant.id.value in self._exam_of for grant in changes.made):
+            raise StoreFailed("the id of a grant is taken; new_id must give a new id each time")
+        if changes.share is not None and changes.share.id in self._shares:
+            raise StoreFailed("the id of a share is taken; new_id must give a new id each time")
+
+    def _after(self, changes: Changes) -> list[ReadyExam]:
+        """Return the exams that the changes concern as they leave them."""
+        gone = {each.grant.id for each in changes.ended}
+        made: dict[ExamId, list[Grant]] = {}
+        for grant in changes.made:
+            made.setdefault(grant.exam, []).append(grant)
+        after: list[ReadyExam] = []
+        for exam in changes.moved:
+            ready = self._ready[exam.value]
+            kept = (grant for grant in ready.sharing.grants if grant.id not in gone)
+            sharing = ExamGrants(
+                version=ready.sharing.version + 1,
+                withdrawn=exam == changes.withdrawn,
+                grants=(*kept, *made.get(exam, ())),
+            )
+            after.append(ReadyExam(ready.exam, sharing, changes.event.at))
+        return after
+
+    def _write(self, changes: Changes, after: list[ReadyExam]) -> None:
+        """Write what was prepared; nothing here can fail half-way."""
+        for ready in after:
+            self._put_on_shelves(self._ready[ready.exam.id.value], ready)
+        for grant in changes.made:
+            self._exam_of[grant.id.value] = grant.exam
+        for past in changes.ended:
+            exam = past.grant.exam
+            self._ended[exam] = (*self._ended.get(exam, ()), past)
+        if changes.share is not None:
+            self._shares[changes.share.id] = changes.share
+        if changes.receipt is not None:
+            self._receipts[changes.receipt.actor, changes.receipt.request_id] = changes.receipt
+        self.outbox.put(changes.notices)
+        self._events.append(changes.event)
+        self._ready.update({ready.exam.id.value: ready for ready in after})
+
+    def _put_on_shelves(self, before: ReadyExam, after: ReadyExam) -> None:
+        place = _place(after.exam)
+        had = {grant.recipient.key for grant in before.sharing.grants}
+        has = {grant.recipient.key for grant in after.sharing.grants}
+        for key in had - has:
+            self._shared.take(key, place)
+        for key in has - had:
+            self._shared.put(key, place)
+        if after.sharing.withdrawn:
+            self._owned.take(after.exam.owner.value, place)
+
+    @override
+    def record(self, event: Event) -> None:
+        with self._lock:
+            self._events.append(event)
+
+    def events(self) -> tuple[Event, ...]:
+        """Return everything that happened, in the order in which it was written."""
+        with self._lock:
+            return tuple(self._events)
+
+    @override
+    def holds(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exam: ExamId,
+        now: datetime,
+    ) -> bool:
+        ready = self._ready.get(exam.value)
+        if ready is None or not principals:
+            return False
+        if ready.owner == user.value:
+            return True
+        if not ready.since <= now < ready.until:
+            ready = self._made_ready(ready, now)
+        if user.value in ready.group_grantors:
+            held = ready.permission_of(user, principals, now)
+            return held is not None and held >= permission
+        holders = ready.view if permission is Permission.VIEW else ready.download
+        return not holders.isdisjoint(principals)
+
+    def _made_ready(self, ready: ReadyExam, now: datetime) -> ReadyExam:
+        """Return the exam ready for another time, and keep it so if it has not changed since."""
+        renewed = ReadyExam(ready.exam, ready.sharing, now)
+        with self._lock:
+            if self._ready.get(ready.exam.id.value) is ready:
+                self._ready[ready.exam.id.value] = renewed
+        return renewed
+
+    @override
+    def holding(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exams: Iterable[ExamId],
+        now: datetime,
+    ) -> frozenset[ExamId]:
+        with self._lock:
+            return frozenset(
+                exam for exam in exams if self.holds(user, principals, permission, exam, now)
+            )
+
+    @override
+    def visible(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        after: Place | None,
+        limit: int,
+        now: datetime,
+        *,
+        own: bool,
+    ) -> tuple[VisibleExam, ...]:
+        if not principals:
+            return ()
+        with self._lock:
+            shelves = [self._shared.on(key) for key in principals]
+            if own:
+                shelves.append(self._owned.on(user.value))
+            seen: list[VisibleExam] = []
+            for _, exam in newest_first(shelves, after, limit):
+                item = self._visible(exam, user, principals, now, own=own)
+                if item is not None:
+                    seen.append(item)
+                    if len(seen) == limit:
+                        break
+            return tuple(seen)
+
+    def _visible(
+        self,
+        exam: str,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        now: datetime,
+        *,
+        own: bool,
+    ) -> VisibleExam | None:
+        ready = self._ready[exam]
+        if not ready.since <= now < ready.until:
+            ready = self._made_ready(ready, now)
+        if ready.owner == user.value:
+            permission = Permission.DOWNLOAD if own else None
+        else:
+            permission = ready.permission_of(user, principals, now)
+        if permission is None:
+            return None
+        return VisibleExam(
+            exam=ready.exam.id, permission=permission, uploaded_at=ready.exam.uploaded_at
+        )
+
+
+def _place(exam: Exam) -> Place:
+    return exam.uploaded_at, exam.id.value

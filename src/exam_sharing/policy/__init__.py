@@ -1,0 +1,1 @@
+"""The policy engine: decides on values and returns values; it asks nobody and writes nothing."""

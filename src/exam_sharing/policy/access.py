@@ -1,0 +1,50 @@
+"""What a user holds on an exam, from grants and time: SPEC section 1, *access*.
+
+* The active owner holds everything.
+* Any other active user holds the union of the standing grants made to them and to every group
+  that they are in, now. There are no deny entries.
+* A grant gives nothing to its own grantor.
+* Nobody else holds anything.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Final
+
+from exam_sharing.grants import FOREVER, NOTHING, Grant, Holding, Permission
+from exam_sharing.identifiers import PrincipalKey, UserId
+from exam_sharing.policy.facts import ExamFacts, Profile
+
+__all__ = ["EVERYTHING", "grants_reaching", "holding_from", "holding_on", "standing"]
+
+EVERYTHING: Final = Holding.of(Permission.DOWNLOAD, FOREVER)
+
+
+def standing(grants: Iterable[Grant], now: datetime) -> tuple[Grant, ...]:
+    """Return those of the grants, none of them ended, that have not expired."""
+    return tuple(grant for grant in grants if not grant.expired(now))
+
+
+def grants_reaching(
+    user: UserId, principals: frozenset[PrincipalKey], grants: Iterable[Grant]
+) -> Iterator[Grant]:
+    """Yield those of the grants that count for the user, whatever they give."""
+    for grant in grants:
+        if grant.recipient.key in principals and grant.grantor != user:
+            yield grant
+
+
+def holding_from(
+    user: UserId, principals: frozenset[PrincipalKey], grants: Iterable[Grant]
+) -> Holding:
+    """Return what the grants give the user; an expired one gives a horizon that has passed."""
+    return Holding.all_of(grant.holding for grant in grants_reaching(user, principals, grants))
+
+
+def holding_on(profile: Profile, exam: ExamFacts) -> Holding:
+    """Return what the user holds on the exam."""
+    if not profile.active:
+        return NOTHING
+    if exam.exam.owner == profile.user:
+        return EVERYTHING
+    return holding_from(profile.user, profile.principals, exam.sharing.grants)

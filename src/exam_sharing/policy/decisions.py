@@ -1,0 +1,240 @@
+"""Decisions: what was decided and, whenever the answer is no, every reason why.
+
+Silence denies. `Denied.reasons` is never empty, and `Permitted` names what it rests on.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from enum import Enum
+from types import MappingProxyType
+from typing import Final, Generic, TypeVar
+
+import attrs
+
+from exam_sharing.errors import ExamSharingError
+from exam_sharing.grants import Grant
+from exam_sharing.identifiers import ExamId, GrantId, PrincipalId
+
+__all__ = [
+    "Denied",
+    "Ground",
+    "NearMiss",
+    "Permitted",
+    "Reason",
+    "ReasonCode",
+    "Refused",
+    "Rule",
+    "WhyNot",
+    "reasons_against",
+]
+
+
+class ReasonCode(Enum):
+    """Why an act is refused; the codes of SPEC sections 2 and 3."""
+
+    EXAM_NOT_FOUND = "EXAM_NOT_FOUND"
+    SHARING_NOT_IN_PLAN = "SHARING_NOT_IN_PLAN"
+    ATTESTATION_MISSING = "ATTESTATION_MISSING"
+    NO_RECIPIENTS = "NO_RECIPIENTS"
+    RECIPIENT_NOT_FOUND = "RECIPIENT_NOT_FOUND"
+    RECIPIENT_IS_SELF = "RECIPIENT_IS_SELF"
+    RECIPIENT_IS_OWNER = "RECIPIENT_IS_OWNER"
+    DOWNLOAD_NOT_HELD = "DOWNLOAD_NOT_HELD"
+    EXPIRY_IN_PAST = "EXPIRY_IN_PAST"
+    EXPIRY_BEYOND_OWN = "EXPIRY_BEYOND_OWN"
+    EXPIRY_BEYOND_POLICY = "EXPIRY_BEYOND_POLICY"
+    MESSAGE_NOT_ALLOWED = "MESSAGE_NOT_ALLOWED"
+    TOO_MANY = "TOO_MANY"
+    CHANGED_SINCE_SHOWN = "CHANGED_SINCE_SHOWN"
+    BATCH_SPANS_SUBJECTS = "BATCH_SPANS_SUBJECTS"
+    REMOVED_BY_OWNER = "REMOVED_BY_OWNER"
+    HOST_RULE = "HOST_RULE"
+    NOT_GRANTOR_OR_OWNER = "NOT_GRANTOR_OR_OWNER"
+    NO_SUCH_GRANT = "NO_SUCH_GRANT"
+    HAS_RESHARES = "HAS_RESHARES"
+
+
+REMEDIES: Final[Mapping[ReasonCode, str]] = MappingProxyType(
+    {
+        ReasonCode.EXAM_NOT_FOUND: "there is no such exam among those that you can see",
+        ReasonCode.SHARING_NOT_IN_PLAN: "your service plan does not include sharing; upgrade it",
+        ReasonCode.ATTESTATION_MISSING: "confirm the current wording on abiding by HIPAA",
+        ReasonCode.NO_RECIPIENTS: "name at least one person or group",
+        ReasonCode.RECIPIENT_NOT_FOUND: "choose recipients that the directory offers you",
+        ReasonCode.RECIPIENT_IS_SELF: "leave yourself out of the recipients",
+        ReasonCode.RECIPIENT_IS_OWNER: "leave the owner of the exam out of the recipients",
+        ReasonCode.DOWNLOAD_NOT_HELD: "you may view but not download; share for viewing only",
+        ReasonCode.EXPIRY_IN_PAST: "choose a time that lies ahead",
+        ReasonCode.EXPIRY_BEYOND_OWN: "choose a time within your own access",
+        ReasonCode.EXPIRY_BEYOND_POLICY: "choose a time within the longest duration allowed",
+        ReasonCode.MESSAGE_NOT_ALLOWED: "shorten the message and keep to plain text",
+        ReasonCode.TOO_MANY: "share in smaller portions",
+        ReasonCode.CHANGED_SINCE_SHOWN: "look at the exams again, then share",
+        ReasonCode.BATCH_SPANS_SUBJECTS: "share the exams of one patient at a time",
+        ReasonCode.REMOVED_BY_OWNER: "ask the owner of the exam to share with them again",
+        ReasonCode.HOST_RULE: "a rule of this site does not allow it",
+        ReasonCode.NOT_GRANTOR_OR_OWNER: "ask the owner of the exam, or whoever shared it",
+        ReasonCode.NO_SUCH_GRANT: "there is nothing of yours to end here",
+        ReasonCode.HAS_RESHARES: "it was passed on; decide whether those shares end with it",
+    }
+)
+"""For each code, what the person who was refused can do."""
+
+
+@attrs.frozen(kw_only=True)
+class Reason:
+    """One reason for a no; which parameters it has depends on the code.
+
+    Attributes:
+        code: which rule said no.
+        principals: the recipients that it is about, or the groups that give access all the same.
+        exams: the exams that it is about.
+        grants: the grants that it is about.
+        until: the latest time that would do.
+        limit: the limit that was passed.
+        limited: what the limit counts: `"recipients"`, `"exams"` or `"people"`.
+        host_code: the code of the host's rule.
+    """
+
+    code: ReasonCode
+    principals: tuple[PrincipalId, ...] = ()
+    exams: tuple[ExamId, ...] = ()
+    grants: tuple[GrantId, ...] = ()
+    until: datetime | None = None
+    limit: int | None = None
+    limited: str | None = None
+    host_code: str | None = None
+
+    def __str__(self) -> str:
+        """Say the code, what to do, and the parameters that a person can use."""
+        text = f"{self.code.value}: {REMEDIES[self.code]}"
+        about = [str(each) for each in (*self.principals, *self.exams, *self.grants)]
+        if self.limit is not None:
+            about.append(f"at most {self.limit} {self.limited or 'code points'}")
+        if self.until is not None:
+            about.append(f"until {self.until.isoformat()} at the latest")
+        if self.host_code is not None:
+            about.append(self.host_code)
+        return f"{text} ({', '.join(about)})" if about else text
+
+
+CaseT = TypeVar("CaseT")
+
+
+@attrs.frozen(kw_only=True)
+class Rule(Generic[CaseT]):
+    """One rule against a kind of act.
+
+    Attributes:
+        code: the code that a refusal by it carries.
+        statement: when the act is refused, in one sentence.
+        check: yields the reasons that it has against an act.
+        conceals: when it refuses, nothing else is told and no later rule is asked.
+        applies: whether the rule may be asked at all; by default always.
+    """
+
+    code: ReasonCode
+    statement: str
+    check: Callable[[CaseT], Iterator[Reason]]
+    conceals: bool = False
+    applies: Callable[[CaseT], bool] = attrs.field(default=lambda _: True)
+
+
+def reasons_against(rules: Iterable[Rule[CaseT]], case: CaseT) -> tuple[Reason, ...]:
+    """Return every reason against an act, in the order of the table; empty when it may be."""
+    reasons: list[Reason] = []
+    for rule in rules:
+        if not rule.applies(case):
+            continue
+        found = list(rule.check(case))
+        reasons.extend(found)
+        if found and rule.conceals:
+            break
+    return tuple(reasons)
+
+
+@attrs.frozen
+class Denied:
+    """A no, with every reason that applies.
+
+    Attributes:
+        reasons: never empty, in the order of the rule table.
+        nearest: for operators, what comes nearest to a yes.
+    """
+
+    reasons: tuple[Reason, ...] = attrs.field(validator=attrs.validators.min_len(1))
+    nearest: "tuple[NearMiss, ...]" = ()
+
+    @property
+    def codes(self) -> frozenset[ReasonCode]:
+        """The codes of the reasons."""
+        return frozenset(reason.code for reason in self.reasons)
+
+
+@attrs.frozen(kw_only=True)
+class Ground:
+    """A standing grant that gives the permission asked for.
+
+    Attributes:
+        grant: the grant.
+        path: from the user through groups to the recipient of the grant; the user alone when it
+            was made to them.
+    """
+
+    grant: Grant
+    path: tuple[PrincipalId, ...]
+
+
+@attrs.frozen(kw_only=True)
+class Permitted:
+    """A yes, with everything that it rests on.
+
+    Attributes:
+        as_owner: the user is the active owner.
+        grounds: every standing grant that gives the permission, with the path to the user.
+    """
+
+    as_owner: bool = False
+    grounds: tuple[Ground, ...] = ()
+
+
+class WhyNot(Enum):
+    """Why something that comes near gives no yes."""
+
+    USER_NOT_ACTIVE = "USER_NOT_ACTIVE"
+    ONLY_VIEW = "ONLY_VIEW"
+    EXPIRED = "EXPIRED"
+    ENDED = "ENDED"
+    OWN_GRANT = "OWN_GRANT"
+
+
+@attrs.frozen(kw_only=True)
+class NearMiss:
+    """Something that nearly gives the permission asked for.
+
+    Attributes:
+        why_not: what it lacks.
+        grant: the grant, or `None` where it is the user's ownership that counts for nothing.
+        path: from the user through groups to the recipient of the grant.
+    """
+
+    why_not: WhyNot
+    grant: Grant | None = None
+    path: tuple[PrincipalId, ...] = ()
+
+
+class Refused(ExamSharingError):
+    """An act was refused by a rule; the person who acts must ask for something else.
+
+    Args:
+        reasons: every reason that applies, never empty.
+    """
+
+    def __init__(self, reasons: tuple[Reason, ...]) -> None:
+        """Keep the reasons."""
+        super().__init__(reasons)
+        self.reasons = reasons
+
+    def __str__(self) -> str:
+        """Say every reason."""
+        return "; ".join(map(str, self.reasons))

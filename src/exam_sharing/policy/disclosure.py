@@ -1,0 +1,204 @@
+"""Who may know what: SPEC section 8.
+
+What an actor is told is told from the part of the world that they may know: the grants on the
+access list that they may see, and the members of groups where the directory lets them see those.
+What they may not see has no part in the answer, so the answer cannot give it away.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+import attrs
+
+from exam_sharing.grants import NOTHING, Grant, Holding, Permission, until_of
+from exam_sharing.identifiers import ExamId, GroupId, PrincipalId
+from exam_sharing.policy.access import EVERYTHING, holding_from, holding_on, standing
+from exam_sharing.policy.facts import EndingFacts, ExamFacts, People, Profile
+from exam_sharing.policy.plans import Effect, EndingPlan, Plan, UnshareReceipt
+from exam_sharing.policy.settings import AccessListScope, Policy
+
+__all__ = [
+    "Consequences",
+    "consequences",
+    "grants_seen",
+    "principals_affected",
+    "unshare_receipt",
+]
+
+
+def grants_seen(
+    policy: Policy, viewer: Profile, exam: ExamFacts, grants: Iterable[Grant], now: datetime
+) -> tuple[Grant, ...]:
+    """Return those of the exam's grants that the viewer may know of.
+
+    The owner sees all. Anyone else with access sees all, or, where the policy limits the access
+    list, those that they made and those made to them. Someone without access sees those they made.
+    """
+    user = viewer.user
+    if not holding_on(viewer, exam).holds(Permission.VIEW, now):
+        return tuple(grant for grant in grants if grant.grantor == user)
+    if exam.exam.owner == user or policy.access_list is AccessListScope.EVERYONE:
+        return tuple(grants)
+    return tuple(grant for grant in grants if user in (grant.grantor, grant.recipient))
+
+
+def principals_affected(plan: Plan) -> tuple[PrincipalId, ...]:
+    """Return whom the plan's grants are made to, once each, in a fixed order."""
+    grants = (*plan.made, *(each.grant for each in plan.ended))
+    return tuple(sorted({grant.recipient for grant in grants}, key=lambda each: each.key))
+
+
+@attrs.frozen(kw_only=True)
+class Consequences:
+    """What an act does to whom, as far as the actor may know."""
+
+    gains: tuple[Effect, ...] = ()
+    losses: tuple[Effect, ...] = ()
+    keeps: tuple[Effect, ...] = ()
+
+
+def consequences(
+    policy: Policy,
+    actor: Profile,
+    exams: Iterable[ExamFacts],
+    plan: Plan,
+    people: People,
+    now: datetime,
+) -> Consequences:
+    """Return what the plan does to everybody whom the actor may know to be affected.
+
+    Args:
+        policy: the deployment's settings.
+        actor: who is told.
+        exams: the facts from which the plan was made.
+        plan: what would be written.
+        people: who is behind the principals affected.
+        now: the time of the act.
+    """
+    gains: list[Effect] = []
+    losses: list[Effect] = []
+    keeps: list[Effect] = []
+    bound = plan.bound if isinstance(plan, EndingPlan) else EVERYTHING
+    for change in _changes(policy, actor, exams, plan, now):
+        for principal in change.affected(people):
+            before = change.holding(principal, people, change.before)
+            after = change.holding(principal, people, change.after)
+            taken = change.holding(principal, people, change.ended)
+            for permission in Permission:
+                was, is_, at_most = (h.until(permission) for h in (before, after, bound))
+                effect = _effect(principal, change.exam.id, permission, was, is_, now)
+                if is_ > max(was, now):
+                    gains.append(effect)
+                if was > max(is_, now):
+                    losses.append(effect)
+                if taken.holds(permission, now) and is_ > max(at_most, now):
+                    keeps.append(effect)
+    return Consequences(gains=tuple(gains), losses=tuple(losses), keeps=tuple(keeps))
+
+
+def unshare_receipt(
+    policy: Policy,
+    facts: EndingFacts,
+    plan: EndingPlan,
+    people: People,
+    now: datetime,
+) -> UnshareReceipt:
+    """Return what the actor is told of an end of grants on one exam."""
+    told = consequences(policy, facts.actor, facts.exams, plan, people, now)
+
+    def seen(grants: Iterable[Grant]) -> tuple[Grant, ...]:
+        every = tuple(grants)
+        return tuple(
+            grant
+            for exam in facts.exams
+            for grant in grants_seen(policy, facts.actor, exam, every, now)
+        )
+
+    return UnshareReceipt(
+        at=now,
+        ended=seen(each.grant for each in plan.ended),
+        replacements=seen(plan.made),
+        left_standing=seen(plan.left_standing),
+        still_have_access=tuple(dict.fromkeys(effect.principal for effect in told.keeps)),
+    )
+
+
+@attrs.frozen(kw_only=True)
+class _Change:
+    """The grants of one exam before and after an act, as far as the actor may know."""
+
+    exam: ExamFacts
+    before: tuple[Grant, ...]
+    ended: tuple[Grant, ...]
+    made: tuple[Grant, ...]
+
+    @property
+    def after(self) -> tuple[Grant, ...]:
+        gone = {grant.id for grant in self.ended}
+        return (*(grant for grant in self.before if grant.id not in gone), *self.made)
+
+    def affected(self, people: People) -> list[PrincipalId]:
+        """Return whom the grants that end or are made reach, in a fixed order."""
+        found: set[PrincipalId] = set()
+        for recipient in {grant.recipient for grant in (*self.ended, *self.made)}:
+            found.add(recipient)
+            if recipient in people.members_seen:
+                found |= people.behind[recipient] & people.seen
+        return sorted(found, key=lambda each: each.key)
+
+    def holding(self, principal: PrincipalId, people: People, grants: tuple[Grant, ...]) -> Holding:
+        """Return what the grants give the principal; ownership counts beside them."""
+        if isinstance(principal, GroupId):
+            return Holding.all_of(g.holding for g in grants if g.recipient == principal)
+        profile = people.profiles[principal]
+        if not profile.active:
+            return NOTHING
+        if principal == self.exam.exam.owner:
+            return EVERYTHING
+        known = {group.key for group in people.members_seen} | {principal.key}
+        return holding_from(principal, profile.principals & known, grants)
+
+
+def _changes(
+    policy: Policy, actor: Profile, exams: Iterable[ExamFacts], plan: Plan, now: datetime
+) -> Iterator[_Change]:
+    ended = _by_exam(each.grant for each in plan.ended)
+    made = _by_exam(plan.made)
+    for exam in exams:
+        if exam.id not in ended and exam.id not in made:
+            continue
+        before, gone, new = (
+            grants_seen(policy, actor, exam, grants, now)
+            for grants in (
+                standing(exam.sharing.grants, now),
+                ended.get(exam.id, ()),
+                made.get(exam.id, ()),
+            )
+        )
+        yield _Change(exam=exam, before=before, ended=gone, made=new)
+
+
+def _by_exam(grants: Iterable[Grant]) -> Mapping[ExamId, list[Grant]]:
+    found: dict[ExamId, list[Grant]] = {}
+    for grant in grants:
+        found.setdefault(grant.exam, []).append(grant)
+    return found
+
+
+def _effect(
+    principal: PrincipalId,
+    exam: ExamId,
+    permission: Permission,
+    before: datetime,
+    after: datetime,
+    now: datetime,
+) -> Effect:
+    return Effect(
+        principal=principal,
+        exam=exam,
+        permission=permission,
+        held_before=before > now,
+        until_before=until_of(before) if before > now else None,
+        held_after=after > now,
+        until_after=until_of(after) if after > now else None,
+    )

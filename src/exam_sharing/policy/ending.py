@@ -1,0 +1,206 @@
+"""Deciding the end of grants and planning what it writes: SPEC section 3.
+
+A person unshares, narrows or ends one grant, by the rules of `ending_rules`. The host ends grants
+and withdraws exams for administration, without an actor's rights.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+
+import attrs
+
+from exam_sharing.grants import (
+    NEVER,
+    NOTHING,
+    EndedAs,
+    EndedGrant,
+    Ending,
+    Grant,
+    Holding,
+    HowEnded,
+    Permission,
+    until_of,
+)
+from exam_sharing.identifiers import ExamId, GrantId, UserId
+from exam_sharing.policy.access import standing
+from exam_sharing.policy.decisions import Denied, Reason, ReasonCode, reasons_against
+from exam_sharing.policy.ending_rules import ENDING_RULES, EndingCase, EndingRequest, Scene
+from exam_sharing.policy.facts import EndingFacts, ExamGrants
+from exam_sharing.policy.plans import EndingPlan
+from exam_sharing.policy.requests import HostEnding, NarrowRequest, Reshares, Withdrawal
+from exam_sharing.policy.settings import Policy
+from exam_sharing.policy.support import Memberships, passed_on_from, remaining_after
+
+__all__ = ["decide_ending", "decide_ending_by_host", "plan_withdrawal"]
+
+
+def decide_ending(
+    policy: Policy, request: EndingRequest, facts: EndingFacts, now: datetime, act: str
+) -> EndingPlan | Denied:
+    """Return the plan of an end of grants that is permitted, or every reason why it is not.
+
+    Args:
+        policy: the deployment's settings.
+        request: what is asked for.
+        facts: people and the exam as they are now.
+        now: aware, in UTC.
+        act: a new id for this act; the ids of replacements are made from it.
+    """
+    case = EndingCase(scene=Scene(policy=policy, facts=facts, now=now), request=request)
+    reasons = reasons_against(ENDING_RULES, case)
+    if reasons or facts.exam is None:
+        return Denied(reasons)
+    writer = _Writer(
+        how=HowEnded.NARROWED if isinstance(request, NarrowRequest) else HowEnded.UNSHARED,
+        by=request.actor,
+        acting_as=case.acting_as,
+        at=now,
+        act=act,
+    )
+    return writer.plan(facts.exam.id, facts.exam.sharing, case.cut, case.remaining, case.bound)
+
+
+def decide_ending_by_host(
+    policy: Policy,
+    request: HostEnding,
+    sharing: Mapping[ExamId, ExamGrants],
+    memberships: Memberships,
+    now: datetime,
+    act: str,
+) -> EndingPlan | Denied:
+    """Return the plan that ends every standing grant to a principal, for the host.
+
+    It is denied only where re-shares are to restrict it, and empty where there is no grant.
+
+    Args:
+        policy: the deployment's settings.
+        request: what the host asks for.
+        sharing: of each exam concerned, with its ended grants.
+        memberships: of everybody who made a grant on those exams.
+        now: aware, in UTC.
+        act: a new id for this act.
+    """
+    reshares = request.reshares or policy.reshares
+    plans: list[EndingPlan] = []
+    further: list[Grant] = []
+    for exam, grants in sorted(sharing.items()):
+        before = standing(grants.grants, now)
+        cut = {grant.id: NOTHING for grant in before if grant.recipient == request.recipient}
+        remaining = remaining_after(before, grants.ended, cut, memberships, reshares)
+        writer = _Writer(
+            how=HowEnded.BY_HOST,
+            by=request.performed_by,
+            acting_as=EndedAs.HOST,
+            at=now,
+            act=f"{act}-{len(plans) + 1}",
+        )
+        plans.append(writer.plan(exam, grants, cut, remaining, NOTHING))
+        further += (g for g in before if g.id not in cut and remaining[g.id] != g.holding)
+    if further and reshares is Reshares.RESTRICT:
+        grant_ids = tuple(grant.id for grant in further)
+        return Denied((Reason(code=ReasonCode.HAS_RESHARES, grants=grant_ids),))
+    return EndingPlan(
+        versions={exam: version for plan in plans for exam, version in plan.versions.items()},
+        ended=tuple(each for plan in plans for each in plan.ended),
+        made=tuple(each for plan in plans for each in plan.made),
+        left_standing=tuple(each for plan in plans for each in plan.left_standing),
+    )
+
+
+def plan_withdrawal(request: Withdrawal, sharing: ExamGrants, now: datetime) -> EndingPlan:
+    """Return the plan that ends every standing grant on an exam that the host withdraws."""
+    cut = {grant.id: NOTHING for grant in standing(sharing.grants, now)}
+    writer = _Writer(
+        how=HowEnded.WITHDRAWN,
+        by=request.performed_by,
+        acting_as=EndedAs.HOST,
+        at=now,
+        act="withdrawal",
+    )
+    return writer.plan(request.exam, sharing, cut, cut, NOTHING)
+
+
+@attrs.frozen(kw_only=True)
+class _Writer:
+    """Writes down what an act leaves of grants, as endings and replacements."""
+
+    how: HowEnded
+    by: UserId | None
+    acting_as: EndedAs
+    at: datetime
+    act: str
+
+    def plan(
+        self,
+        exam: ExamId,
+        sharing: ExamGrants,
+        cut: Mapping[GrantId, Holding],
+        remaining: Mapping[GrantId, Holding],
+        bound: Holding,
+    ) -> EndingPlan:
+        """Return the plan that leaves of each standing grant what remains of it."""
+        before = sorted(
+            standing(sharing.grants, self.at), key=lambda grant: (grant.version, grant.id)
+        )
+        ended: list[EndedGrant] = []
+        made: list[Grant] = []
+        for grant in before:
+            if remaining[grant.id] == grant.holding:
+                continue
+            parts = list(self._replacements(grant, remaining[grant.id], len(made)))
+            ending = Ending(
+                grant=grant.id,
+                how=self._how(named=grant.id in cut, replaced=bool(parts)),
+                by=self.by,
+                acting_as=self.acting_as,
+                at=self.at,
+                version=sharing.version + 1,
+                replaced_by=tuple(part.id for part in parts),
+            )
+            ended.append(EndedGrant(grant=grant, ending=ending))
+            made.extend(parts)
+        return EndingPlan(
+            versions={exam: sharing.version},
+            ended=tuple(ended),
+            made=tuple(made),
+            left_standing=_left_standing(before, sharing, cut, remaining),
+            bound=bound,
+        )
+
+    def _how(self, *, named: bool, replaced: bool) -> HowEnded:
+        if replaced:
+            return HowEnded.NARROWED
+        if named and self.how is not HowEnded.NARROWED:
+            return self.how
+        return HowEnded.CASCADED
+
+    def _replacements(self, grant: Grant, remaining: Holding, numbered: int) -> Iterator[Grant]:
+        for number, (permission, horizon) in enumerate(_parts(remaining), start=numbered + 1):
+            yield attrs.evolve(
+                grant,
+                id=GrantId(f"{self.act}-{number}"),
+                permission=permission,
+                until=until_of(horizon),
+                made_at=self.at,
+            )
+
+
+def _parts(holding: Holding) -> Iterator[tuple[Permission, datetime]]:
+    """Yield the fewest permissions with horizons that together give the holding."""
+    if holding.download > NEVER:
+        yield Permission.DOWNLOAD, holding.download
+    if holding.view > holding.download:
+        yield Permission.VIEW, holding.view
+
+
+def _left_standing(
+    before: Iterable[Grant],
+    sharing: ExamGrants,
+    cut: Mapping[GrantId, Holding],
+    remaining: Mapping[GrantId, Holding],
+) -> tuple[Grant, ...]:
+    """Return what was passed on from the grants that an act names, and stands all the same."""
+    resting = passed_on_from(cut, sharing.grants, sharing.ended)
+    return tuple(
+        grant for grant in before if grant.id in resting and remaining[grant.id] == grant.holding
+    )

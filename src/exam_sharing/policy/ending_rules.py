@@ -1,0 +1,252 @@
+"""The rules of unsharing, narrowing and ending one grant: codes, statements and functions.
+
+The three are one act that leaves of some grants at most a bound; unsharing leaves nothing. Who may
+end what:
+
+* the owner, any grant on the exam;
+* a user, a grant made to themselves;
+* a grantor, the grants that they made, whether or not they still have access or a plan.
+
+Being in a recipient group gives no right to end a grant for its others.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from functools import cached_property
+from typing import Final, TypeAlias
+
+import attrs
+
+from exam_sharing.grants import FOREVER, NOTHING, EndedAs, Grant, Holding, Permission
+from exam_sharing.identifiers import GrantId, PrincipalId
+from exam_sharing.policy.access import holding_on, standing
+from exam_sharing.policy.decisions import Reason, ReasonCode, Rule
+from exam_sharing.policy.disclosure import grants_seen
+from exam_sharing.policy.facts import EndingFacts
+from exam_sharing.policy.requests import NarrowRequest, Reshares, RevokeRequest, UnshareRequest
+from exam_sharing.policy.settings import Policy
+from exam_sharing.policy.support import remaining_after
+
+__all__ = ["ENDING_RULES", "EndingCase", "EndingRequest", "Scene"]
+
+EndingRequest: TypeAlias = UnshareRequest | NarrowRequest | RevokeRequest
+"""The three ways in which a person ends grants."""
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class Scene:
+    """What an actor may know of an exam, whichever of its grants they are about to end."""
+
+    policy: Policy
+    facts: EndingFacts
+    now: datetime
+
+    @cached_property
+    def has_access(self) -> bool:
+        """Whether the actor can see the exam."""
+        exam, actor = self.facts.exam, self.facts.actor
+        return exam is not None and holding_on(actor, exam).holds(Permission.VIEW, self.now)
+
+    @cached_property
+    def visible(self) -> bool:
+        """Whether the exam exists for the actor: they have access, or once made a grant on it."""
+        exam, actor = self.facts.exam, self.facts.actor
+        if exam is None or not actor.active:
+            return False
+        return self.has_access or any(g.grantor == actor.user for g in exam.ever_granted())
+
+    @cached_property
+    def is_owner(self) -> bool:
+        """Whether the actor owns the exam."""
+        exam, actor = self.facts.exam, self.facts.actor
+        return exam is not None and actor.active and exam.exam.owner == actor.user
+
+    @cached_property
+    def standing(self) -> tuple[Grant, ...]:
+        """The grants that stand on the exam."""
+        exam = self.facts.exam
+        return () if exam is None else standing(exam.sharing.grants, self.now)
+
+    @cached_property
+    def seen(self) -> tuple[Grant, ...]:
+        """The standing grants on the exam that the actor may know of."""
+        exam = self.facts.exam
+        if exam is None or not self.visible:
+            return ()
+        return grants_seen(self.policy, self.facts.actor, exam, self.standing, self.now)
+
+    @cached_property
+    def seen_by_recipient(self) -> Mapping[PrincipalId, tuple[Grant, ...]]:
+        """The same, by the principal that each was made to."""
+        found: dict[PrincipalId, tuple[Grant, ...]] = {}
+        for grant in self.seen:
+            found[grant.recipient] = (*found.get(grant.recipient, ()), grant)
+        return found
+
+    @cached_property
+    def seen_by_id(self) -> Mapping[GrantId, Grant]:
+        """The same, by id."""
+        return {grant.id: grant for grant in self.seen}
+
+
+@attrs.frozen(kw_only=True, slots=False)
+class EndingCase:
+    """An end of grants under examination: the scene, the request, and what follows from both."""
+
+    scene: Scene
+    request: EndingRequest
+
+    @property
+    def reshares(self) -> Reshares:
+        """What becomes of re-shares."""
+        return self.request.reshares or self.scene.policy.reshares
+
+    @cached_property
+    def bound(self) -> Holding:
+        """What the act leaves at most of the grants that it names."""
+        if not isinstance(self.request, NarrowRequest):
+            return NOTHING
+        permission, until = self.request.permission, self.request.until
+        return Holding.of(
+            Permission.DOWNLOAD if permission is None else permission,
+            FOREVER if until is None else until,
+        )
+
+    @property
+    def bound_is_past(self) -> bool:
+        """Whether the request bounds grants to a time that is over."""
+        until = self.request.until if isinstance(self.request, NarrowRequest) else None
+        return until is not None and until <= self.scene.now
+
+    @cached_property
+    def named(self) -> tuple[Grant, ...]:
+        """The standing grants that the request is about, and that the actor may know of."""
+        if isinstance(self.request, RevokeRequest):
+            grant = self.scene.seen_by_id.get(self.request.grant)
+            return () if grant is None else (grant,)
+        return self.scene.seen_by_recipient.get(self.request.recipient, ())
+
+    @cached_property
+    def theirs(self) -> tuple[Grant, ...]:
+        """Those of them that the actor may end."""
+        if self.scene.is_owner:
+            return self.named
+        actor = self.request.actor
+        return tuple(grant for grant in self.named if actor in (grant.recipient, grant.grantor))
+
+    @cached_property
+    def cut(self) -> Mapping[GrantId, Holding]:
+        """What the act itself leaves of each grant that it ends."""
+        return {
+            grant.id: grant.holding & self.bound
+            for grant in self.theirs
+            if not self.bound.covers(grant.holding)
+        }
+
+    @cached_property
+    def remaining(self) -> Mapping[GrantId, Holding]:
+        """What the act leaves of every standing grant, re-shares included."""
+        facts = self.scene.facts
+        return remaining_after(
+            self.scene.standing,
+            () if facts.exam is None else facts.exam.sharing.ended,
+            self.cut,
+            {user: profile.principals for user, profile in facts.grantors.items()},
+            self.reshares,
+        )
+
+    @cached_property
+    def further(self) -> tuple[Grant, ...]:
+        """The standing grants of which a cascade would leave less than the act itself does."""
+        return tuple(
+            grant
+            for grant in self.scene.standing
+            if self.remaining[grant.id] != self.cut.get(grant.id, grant.holding)
+        )
+
+    @property
+    def acting_as(self) -> EndedAs:
+        """In which capacity the actor ends the grants."""
+        if self.scene.is_owner:
+            return EndedAs.OWNER
+        if any(grant.recipient == self.request.actor for grant in self.named):
+            return EndedAs.RECIPIENT
+        return EndedAs.GRANTOR
+
+    def groups_giving_access(self) -> tuple[PrincipalId, ...]:
+        """Return the groups through which the named principal has access, as far as told."""
+        if isinstance(self.request, RevokeRequest) or not self.scene.has_access:
+            return ()
+        named, facts = self.request.recipient, self.scene.facts
+        groups = {
+            grant.recipient
+            for grant in self.scene.seen
+            if named not in (grant.recipient, grant.grantor)
+            and grant.recipient.key in facts.recipient_principals
+            and grant.recipient in facts.members_seen
+        }
+        return tuple(sorted(groups, key=lambda group: group.key))
+
+
+def _exam_not_found(case: EndingCase) -> Iterator[Reason]:
+    if not case.scene.visible and not isinstance(case.request, RevokeRequest):
+        yield Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(case.request.exam,))
+
+
+def _expiry_in_past(case: EndingCase) -> Iterator[Reason]:
+    if case.bound_is_past:
+        yield Reason(code=ReasonCode.EXPIRY_IN_PAST)
+
+
+def _no_such_grant(case: EndingCase) -> Iterator[Reason]:
+    if case.named and (not case.theirs or case.cut):
+        return
+    if isinstance(case.request, RevokeRequest):
+        yield Reason(code=ReasonCode.NO_SUCH_GRANT, grants=(case.request.grant,))
+    else:
+        yield Reason(code=ReasonCode.NO_SUCH_GRANT, principals=case.groups_giving_access())
+
+
+def _not_grantor_or_owner(case: EndingCase) -> Iterator[Reason]:
+    if case.named and not case.theirs:
+        yield Reason(code=ReasonCode.NOT_GRANTOR_OR_OWNER)
+
+
+def _has_reshares(case: EndingCase) -> Iterator[Reason]:
+    if case.reshares is not Reshares.RESTRICT or case.bound_is_past or not case.further:
+        return
+    told = case.scene.seen_by_id if case.scene.has_access else {}
+    yield Reason(
+        code=ReasonCode.HAS_RESHARES,
+        grants=tuple(grant.id for grant in case.further if grant.id in told),
+    )
+
+
+ENDING_RULES: Final[tuple[Rule[EndingCase], ...]] = (
+    Rule(
+        code=ReasonCode.EXAM_NOT_FOUND,
+        statement="There is no such exam, or the actor has no access and never shared it.",
+        check=_exam_not_found,
+        conceals=True,
+    ),
+    Rule(
+        code=ReasonCode.EXPIRY_IN_PAST,
+        statement="The bound of a narrowing does not lie in the future.",
+        check=_expiry_in_past,
+    ),
+    Rule(
+        code=ReasonCode.NO_SUCH_GRANT,
+        statement="There is no grant to end that the actor may know of, or none beyond the bound.",
+        check=_no_such_grant,
+    ),
+    Rule(
+        code=ReasonCode.NOT_GRANTOR_OR_OWNER,
+        statement="The actor neither made the grants, nor received them, nor owns the exam.",
+        check=_not_grantor_or_owner,
+    ),
+    Rule(
+        code=ReasonCode.HAS_RESHARES,
+        statement="Re-shares would end or be narrowed with it, and the act was told not to.",
+        check=_has_reshares,
+    ),
+)

@@ -1,0 +1,139 @@
+"""What the engine is told: values that describe people and exams at one moment.
+
+The engine knows nothing else. Whoever gathers these facts decides nothing.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import attrs
+
+from exam_sharing.exams import Exam
+from exam_sharing.grants import EndedGrant, Grant
+from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, PrincipalKey, UserId
+
+__all__ = ["EndingFacts", "ExamFacts", "ExamGrants", "People", "Profile", "ShareFacts"]
+
+
+@attrs.frozen(kw_only=True)
+class Profile:
+    """What the directory says of one user.
+
+    Attributes:
+        user: whom it describes; a user whom the directory does not know has a profile too.
+        active: known and active; nobody else holds anything or may act.
+        principals: the user and every group that they are in, to any depth, whether active or not.
+        sharing_in_plan: their service plan includes sharing.
+        wants_notices: they have not turned notices of shares off.
+        address: where mail reaches them, if anywhere.
+    """
+
+    user: UserId
+    active: bool
+    principals: frozenset[PrincipalKey]
+    sharing_in_plan: bool = False
+    wants_notices: bool = False
+    address: str | None = attrs.field(default=None, repr=False)
+
+    @classmethod
+    def unknown(cls, user: UserId) -> "Profile":
+        """Return the profile of a user whom the directory does not know."""
+        return cls(user=user, active=False, principals=frozenset({user.key}))
+
+
+@attrs.frozen(kw_only=True)
+class ExamGrants:
+    """What a store keeps of the sharing of one exam.
+
+    Attributes:
+        version: how many acts have changed its sharing.
+        withdrawn: the host withdrew it; it is no longer found.
+        grants: the grants that have not been ended, in no order; some may have expired.
+        ended: the ended ones, in no order, where they were asked for.
+    """
+
+    version: int = 0
+    withdrawn: bool = False
+    grants: tuple[Grant, ...] = ()
+    ended: tuple[EndedGrant, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class ExamFacts:
+    """One exam that exists, and its sharing."""
+
+    exam: Exam
+    sharing: ExamGrants
+
+    @property
+    def id(self) -> ExamId:
+        """Which exam it is."""
+        return self.exam.id
+
+    def ever_granted(self) -> Iterator[Grant]:
+        """Yield every grant ever made, as far as ended ones were asked for."""
+        yield from self.sharing.grants
+        for past in self.sharing.ended:
+            yield past.grant
+
+
+@attrs.frozen(kw_only=True)
+class People:
+    """Who is behind some principals, and what of it the actor may know.
+
+    Attributes:
+        behind: for each principal, the active users that it reaches.
+        profiles: of each of those users.
+        seen: the users and groups among them that the actor may see in the directory.
+        members_seen: the groups whose members the actor may see.
+    """
+
+    behind: Mapping[PrincipalId, frozenset[UserId]] = attrs.field(factory=dict)
+    profiles: Mapping[UserId, Profile] = attrs.field(factory=dict)
+    seen: frozenset[PrincipalId] = frozenset()
+    members_seen: frozenset[GroupId] = frozenset()
+
+    def reached(self) -> frozenset[UserId]:
+        """Return every active user behind the principals, once."""
+        return frozenset().union(*self.behind.values())
+
+
+@attrs.frozen(kw_only=True)
+class ShareFacts:
+    """What deciding a share takes.
+
+    Attributes:
+        actor: who shares.
+        exams: the exams that the share could cover, those that the actor cannot see included;
+            empty when there is no such exam.
+        people: who is behind the recipients that exist, are active and may be seen.
+        host: whatever the host supplied for its own rules.
+    """
+
+    actor: Profile
+    exams: tuple[ExamFacts, ...] = ()
+    people: People = attrs.field(factory=People)
+    host: object = attrs.field(default=None, repr=False)
+
+
+@attrs.frozen(kw_only=True)
+class EndingFacts:
+    """What deciding the end of grants takes.
+
+    Attributes:
+        actor: who ends them.
+        exam: the exam with all its history, or `None` when there is no such exam.
+        grantors: the profile of everybody who made a grant that stands.
+        recipient_principals: the named principal and every group that it is in.
+        members_seen: the groups on the exam whose members the actor may see.
+    """
+
+    actor: Profile
+    exam: ExamFacts | None = None
+    grantors: Mapping[UserId, Profile] = attrs.field(factory=dict)
+    recipient_principals: frozenset[PrincipalKey] = frozenset()
+    members_seen: frozenset[GroupId] = frozenset()
+
+    @property
+    def exams(self) -> tuple[ExamFacts, ...]:
+        """The exam, if there is one."""
+        return () if self.exam is None else (self.exam,)

@@ -1,0 +1,250 @@
+"""What an act would write, whom it would tell, and what it says of itself.
+
+A plan is what a decision comes to when the answer is yes. It is written as a whole or not at all.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import TypeAlias
+
+import attrs
+
+from exam_sharing.grants import NOTHING, EndedGrant, Grant, Holding, Permission
+from exam_sharing.identifiers import ExamId, PrincipalId, ShareId, UserId
+from exam_sharing.policy.decisions import Reason
+from exam_sharing.policy.requests import Scope
+
+__all__ = [
+    "Attestation",
+    "Effect",
+    "EndingPlan",
+    "NoticeDue",
+    "Outcome",
+    "Plan",
+    "Preview",
+    "Share",
+    "ShareOutcome",
+    "SharePlan",
+    "ShareReceipt",
+    "UnshareReceipt",
+    "UntilLimit",
+]
+
+
+class Outcome(Enum):
+    """What a share did for one recipient on one exam."""
+
+    GRANTED = "GRANTED"
+    WIDENED = "WIDENED"
+    EXTENDED = "EXTENDED"
+    UNCHANGED = "UNCHANGED"
+    OWNS_IT = "OWNS_IT"
+
+
+class UntilLimit(Enum):
+    """What set the time until which a share gives its permission."""
+
+    ASKED = "ASKED"
+    OWN_HOLD = "OWN_HOLD"
+    POLICY = "POLICY"
+    NOTHING = "NOTHING"
+
+
+@attrs.frozen(kw_only=True)
+class ShareOutcome:
+    """What a share did for one recipient on one exam.
+
+    Attributes:
+        exam: the exam.
+        recipient: the recipient.
+        outcome: what was done.
+        until: until when the recipient holds the permission from this grantor, aware, in UTC;
+            `None` for good, and where the recipient owns the exam.
+        limited_by: what set that time in this share.
+    """
+
+    exam: ExamId
+    recipient: PrincipalId
+    outcome: Outcome
+    until: datetime | None
+    limited_by: UntilLimit
+
+
+@attrs.frozen(kw_only=True)
+class Attestation:
+    """Who confirmed, when and in which wording, that sharing abides by HIPAA."""
+
+    by: UserId
+    at: datetime
+    wording: str
+
+
+@attrs.frozen(kw_only=True)
+class Share:
+    """The record of one act of sharing; the message is no part of it.
+
+    Attributes:
+        id: which share it is.
+        at: when, aware, in UTC.
+        actor: who shared.
+        performed_by: who did it on their behalf.
+        exam: the exam that was named.
+        exams: the exams that were covered, the named one first.
+        recipients: whom it was shared with.
+        permission: what was given.
+        scope: what was asked for.
+        until: until when it was asked for.
+        attestation: the confirmation.
+    """
+
+    id: ShareId
+    at: datetime
+    actor: UserId
+    performed_by: UserId | None
+    exam: ExamId
+    exams: tuple[ExamId, ...]
+    recipients: tuple[PrincipalId, ...]
+    permission: Permission
+    scope: Scope
+    until: datetime | None
+    attestation: Attestation
+
+
+@attrs.frozen(kw_only=True)
+class NoticeDue:
+    """One user to be told that they gained something.
+
+    Attributes:
+        to: who gained.
+        exams: the exams on which they gained, in the order of the share.
+        permission: what was shared.
+        until: the earliest end of what was gained; `None` for good.
+    """
+
+    to: UserId
+    exams: tuple[ExamId, ...]
+    permission: Permission
+    until: datetime | None
+
+
+@attrs.frozen(kw_only=True)
+class SharePlan:
+    """A share that is permitted.
+
+    Attributes:
+        versions: of every exam covered, as read; none may have moved when this is written.
+        share: the record of the act.
+        made: the grants to make.
+        outcomes: one for each exam and recipient.
+        notices: one for each user who gains, except the actor.
+    """
+
+    versions: Mapping[ExamId, int]
+    share: Share
+    made: tuple[Grant, ...]
+    outcomes: tuple[ShareOutcome, ...]
+    notices: tuple[NoticeDue, ...]
+    ended: tuple[EndedGrant, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class EndingPlan:
+    """An end of grants that is permitted.
+
+    Attributes:
+        versions: of the exam, as read; it may not have moved when this is written.
+        ended: the grants to end.
+        made: the narrowed grants that replace some of them.
+        left_standing: the grants that the ended principal passed on, or that rest on what ends,
+            and that stand all the same.
+        bound: what the act leaves at most of the grants that it names.
+    """
+
+    versions: Mapping[ExamId, int]
+    ended: tuple[EndedGrant, ...] = ()
+    made: tuple[Grant, ...] = ()
+    left_standing: tuple[Grant, ...] = ()
+    bound: Holding = NOTHING
+
+
+Plan: TypeAlias = SharePlan | EndingPlan
+"""What any act comes to when it is permitted."""
+
+
+@attrs.frozen(kw_only=True)
+class ShareReceipt:
+    """What a share says of itself to its actor.
+
+    Attributes:
+        share: the share's id.
+        at: when it was made, aware, in UTC.
+        outcomes: one for each exam and recipient, in the order of the request.
+    """
+
+    share: ShareId
+    at: datetime
+    outcomes: tuple[ShareOutcome, ...]
+
+
+@attrs.frozen(kw_only=True)
+class UnshareReceipt:
+    """What the end of grants says of itself, as far as the actor may know: SPEC section 8.
+
+    Attributes:
+        at: when it was done, aware, in UTC.
+        ended: the grants that ended.
+        replacements: the narrowed grants that took the place of some of them.
+        left_standing: what the ended principal had passed on, and that stands all the same.
+        still_have_access: of those whom the ended grants reached, who has access all the same;
+            after narrowing, who holds more than the bound.
+    """
+
+    at: datetime
+    ended: tuple[Grant, ...] = ()
+    replacements: tuple[Grant, ...] = ()
+    left_standing: tuple[Grant, ...] = ()
+    still_have_access: tuple[PrincipalId, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Effect:
+    """What an act would do to one principal's hold on one permission on one exam.
+
+    A group's own effect counts the grants made to it; a user's counts all their ways, as far as
+    the actor may know of them. Times are aware, in UTC; `None` is for good.
+
+    Attributes:
+        principal: who is affected.
+        exam: on which exam.
+        permission: which permission.
+        held_before: whether it is held before the act.
+        until_before: until when, if it is held before.
+        held_after: whether it would be held after the act.
+        until_after: until when, if it would be held after.
+    """
+
+    principal: PrincipalId
+    exam: ExamId
+    permission: Permission
+    held_before: bool
+    until_before: datetime | None
+    held_after: bool
+    until_after: datetime | None
+
+
+@attrs.frozen(kw_only=True)
+class Preview:
+    """What an act would do, without doing it: SPEC section 4.
+
+    Attributes:
+        reasons: why the act would be refused; empty when it would not.
+        gains: who would gain a permission, or time on one.
+        losses: who would lose a permission, or time on one.
+        keeps: who would hold a permission all the same that the act takes from them.
+    """
+
+    reasons: tuple[Reason, ...] = ()
+    gains: tuple[Effect, ...] = ()
+    losses: tuple[Effect, ...] = ()
+    keeps: tuple[Effect, ...] = ()

@@ -1,0 +1,273 @@
+"""What a person asks for: a share, an unshare, a narrowing, or the end of one grant.
+
+A request is a value. What is wrong with its form is an error of the calling code and shows when it
+is built; what is wrong with its meaning is a refusal, and is decided.
+"""
+
+import hashlib
+from datetime import datetime
+from enum import Enum
+from typing import Any, Final, TypeAlias, TypeVar
+
+import attrs
+
+from exam_sharing.errors import InvalidValue
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
+from exam_sharing.validation import (
+    PrivateText,
+    identifier_text,
+    is_a,
+    optional_instant,
+    plain_text,
+    private_text,
+    set_of,
+    tuple_of,
+)
+
+__all__ = [
+    "Asked",
+    "HostEnding",
+    "NarrowRequest",
+    "Request",
+    "Reshares",
+    "RevokeRequest",
+    "Scope",
+    "ShareRequest",
+    "UnshareRequest",
+    "Withdrawal",
+    "fingerprint",
+    "without_message",
+]
+
+MAX_WHY_LENGTH: Final = 2_000
+
+
+class Scope(Enum):
+    """Which exams a share covers."""
+
+    EXAM = "EXAM"
+    BATCH = "BATCH"
+
+
+class Reshares(Enum):
+    """What becomes of the re-shares that rested on a grant when it ends."""
+
+    KEEP = "KEEP"
+    CASCADE = "CASCADE"
+    RESTRICT = "RESTRICT"
+
+
+def _recipients(value: object) -> tuple[PrincipalId, ...]:
+    return tuple(dict.fromkeys(tuple_of("recipients", value, UserId, GroupId)))
+
+
+def _until(value: object) -> datetime | None:
+    return optional_instant("until", value)
+
+
+def _expect(value: object) -> frozenset[ExamId] | None:
+    return None if value is None else set_of("expect", value, ExamId)
+
+
+def _message(value: object) -> PrivateText | None:
+    """Normalise line ends; an empty message is none."""
+    text = private_text("message", value)
+    if not text:
+        return None
+    return PrivateText(text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _operator(value: UserId | str | None) -> UserId | None:
+    return UserId(value) if isinstance(value, str) else value
+
+
+def _check_request_id(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value is not None:
+        identifier_text(attribute.name, value)
+
+
+_actor = is_a(UserId)
+_exam = is_a(ExamId)
+_principal = is_a(UserId, GroupId)
+_optional_user = is_a(UserId, type(None))
+_optional_reshares = is_a(Reshares, type(None))
+
+
+@attrs.frozen(kw_only=True)
+class ShareRequest:
+    """One act of sharing, as asked for: SPEC section 2.
+
+    Attributes:
+        actor: who shares.
+        exam: the exam that is named.
+        recipients: whom to share with, users and groups mixed; one named twice is named once.
+        permission: what to give.
+        scope: the named exam, or with it those of its batch that the actor has access to.
+        until: aware, kept in UTC; `None` for as long as allowed.
+        attested: whether the actor confirmed that sharing abides by HIPAA.
+        wording: the wording that was confirmed; `None` for the current one.
+        message: plain text for the notices; may hold patient data, so no `repr` shows it.
+        expect: the exams that the actor was shown; a share that would cover others is refused.
+        performed_by: who did it on the actor's behalf; kept, never a right.
+        request_id: the same id again returns the first receipt and does nothing.
+    """
+
+    actor: UserId = attrs.field(validator=_actor)
+    exam: ExamId = attrs.field(validator=_exam)
+    recipients: tuple[PrincipalId, ...] = attrs.field(converter=_recipients)
+    permission: Permission = attrs.field(default=Permission.VIEW, validator=is_a(Permission))
+    scope: Scope = attrs.field(default=Scope.EXAM, validator=is_a(Scope))
+    until: datetime | None = attrs.field(default=None, converter=_until)
+    attested: bool = attrs.field(default=False, validator=is_a(bool))
+    wording: str | None = attrs.field(default=None, validator=is_a(str, type(None)))
+    message: PrivateText | None = attrs.field(default=None, converter=_message)
+    expect: frozenset[ExamId] | None = attrs.field(default=None, converter=_expect)
+    performed_by: UserId | None = attrs.field(
+        default=None, converter=_operator, validator=_optional_user
+    )
+    request_id: str | None = attrs.field(default=None, validator=_check_request_id)
+
+
+@attrs.frozen(kw_only=True)
+class UnshareRequest:
+    """Ending the grants to one principal on one exam: SPEC section 3.
+
+    Attributes:
+        actor: who unshares.
+        exam: the exam that is named.
+        recipient: whose grants are to end.
+        reshares: what becomes of re-shares; `None` for the policy's default.
+        performed_by: who did it on the actor's behalf; kept, never a right.
+        request_id: the same id again returns the first receipt and does nothing.
+    """
+
+    actor: UserId = attrs.field(validator=_actor)
+    exam: ExamId = attrs.field(validator=_exam)
+    recipient: PrincipalId = attrs.field(validator=_principal)
+    reshares: Reshares | None = attrs.field(default=None, validator=_optional_reshares)
+    performed_by: UserId | None = attrs.field(
+        default=None, converter=_operator, validator=_optional_user
+    )
+    request_id: str | None = attrs.field(default=None, validator=_check_request_id)
+
+
+@attrs.frozen(kw_only=True)
+class NarrowRequest:
+    """Cutting the grants to one principal on one exam down to a bound: SPEC section 3.
+
+    Attributes:
+        actor: who narrows.
+        exam: the exam that is named.
+        recipient: whose grants are to be cut.
+        permission: at most this permission; `None` leaves permissions alone.
+        until: at most until then, aware, kept in UTC; `None` leaves times alone.
+        reshares: what becomes of re-shares; `None` for the policy's default.
+        performed_by: who did it on the actor's behalf; kept, never a right.
+        request_id: the same id again returns the first receipt and does nothing.
+
+    Raises:
+        InvalidValue: neither a permission nor a time was given.
+    """
+
+    actor: UserId = attrs.field(validator=_actor)
+    exam: ExamId = attrs.field(validator=_exam)
+    recipient: PrincipalId = attrs.field(validator=_principal)
+    permission: Permission | None = attrs.field(
+        default=None, validator=is_a(Permission, type(None))
+    )
+    until: datetime | None = attrs.field(default=None, converter=_until)
+    reshares: Reshares | None = attrs.field(default=None, validator=_optional_reshares)
+    performed_by: UserId | None = attrs.field(
+        default=None, converter=_operator, validator=_optional_user
+    )
+    request_id: str | None = attrs.field(default=None, validator=_check_request_id)
+
+    def __attrs_post_init__(self) -> None:
+        """Insist on a bound."""
+        if self.permission is None and self.until is None:
+            raise InvalidValue("bound", "must be given: a permission, a time, or both")
+
+
+@attrs.frozen(kw_only=True)
+class RevokeRequest:
+    """Ending one grant by its id: SPEC section 3.
+
+    Attributes:
+        actor: who ends it.
+        grant: which grant is to end.
+        reshares: what becomes of re-shares; `None` for the policy's default.
+    """
+
+    actor: UserId = attrs.field(validator=_actor)
+    grant: GrantId = attrs.field(validator=is_a(GrantId))
+    reshares: Reshares | None = attrs.field(default=None, validator=_optional_reshares)
+
+
+Request: TypeAlias = ShareRequest | UnshareRequest | NarrowRequest | RevokeRequest
+"""Whatever a person can ask for; each has a preview."""
+
+
+def _why(value: object) -> PrivateText:
+    return PrivateText(plain_text("why", value, max_length=MAX_WHY_LENGTH))
+
+
+@attrs.frozen(kw_only=True)
+class HostEnding:
+    """The host ends a principal's grants, without an actor's rights: SPEC section 3.
+
+    Attributes:
+        recipient: whose grants are to end.
+        exam: on which exam; `None` for everywhere.
+        reshares: what becomes of re-shares; `None` for the policy's default.
+        performed_by: who does it.
+        why: the host's words, one line; they may hold anything, so no `repr` shows them.
+    """
+
+    recipient: PrincipalId = attrs.field(validator=_principal)
+    exam: ExamId | None = attrs.field(default=None, validator=is_a(ExamId, type(None)))
+    reshares: Reshares | None = attrs.field(default=None, validator=_optional_reshares)
+    performed_by: UserId = attrs.field(converter=_operator, validator=_actor)
+    why: PrivateText = attrs.field(converter=_why)
+
+
+@attrs.frozen(kw_only=True)
+class Withdrawal:
+    """The host withdraws an exam: all its grants end, and it is no longer found.
+
+    Attributes:
+        exam: which exam.
+        performed_by: who does it.
+        why: the host's words, one line; they may hold anything, so no `repr` shows them.
+    """
+
+    exam: ExamId = attrs.field(validator=_exam)
+    performed_by: UserId = attrs.field(converter=_operator, validator=_actor)
+    why: PrivateText = attrs.field(converter=_why)
+
+
+Asked: TypeAlias = Request | HostEnding | Withdrawal
+"""Whatever anybody can ask for, the host included."""
+
+AskedT = TypeVar("AskedT", bound=Asked)
+
+
+def without_message(request: AskedT) -> AskedT:
+    """Return the request as it may be kept: a personal message is kept nowhere but in notices."""
+    return attrs.evolve(request, message=None) if isinstance(request, ShareRequest) else request
+
+
+def fingerprint(request: Request) -> str:
+    """Return a digest that two requests share only when they ask for the same.
+
+    It stands in for the request under its request id, so that the message need not be kept.
+    """
+    message = request.message if isinstance(request, ShareRequest) else None
+    fields = attrs.asdict(without_message(request), recurse=False)
+    described = [type(request).__name__, *(f"{name}={_plain(v)}" for name, v in fields.items())]
+    described.append(repr(message if message is None else str(message)))
+    return hashlib.sha256("\n".join(described).encode()).hexdigest()
+
+
+def _plain(value: object) -> str:
+    return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)

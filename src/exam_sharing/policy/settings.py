@@ -1,0 +1,118 @@
+"""The settings of a deployment, all with defaults, and the rules that a host adds."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any
+
+import attrs
+
+from exam_sharing.errors import InvalidValue
+from exam_sharing.grants import FOREVER
+from exam_sharing.policy.facts import ShareFacts
+from exam_sharing.policy.requests import Reshares, ShareRequest
+from exam_sharing.validation import identifier_text, is_a, require_kind, tuple_of
+
+__all__ = ["AccessListScope", "HostRule", "Policy"]
+
+
+class AccessListScope(Enum):
+    """Who sees how much of an access list; the owner always sees all of it."""
+
+    EVERYONE = "EVERYONE"
+    OWN_GRANTS = "OWN_GRANTS"
+
+
+def _check_code(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    identifier_text(attribute.name, value)
+
+
+def _check_callable(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if not callable(value):
+        raise InvalidValue(attribute.name, "must be callable")
+
+
+@attrs.frozen(kw_only=True)
+class HostRule:
+    """A rule of the host's own: it can refuse a share, never allow one.
+
+    Attributes:
+        code: the host's own code; it comes back in `Reason.host_code`.
+        statement: one sentence that says when a share is refused.
+        refuses: asked with the request, the facts, and the facts of the host's own. Only an answer
+            of `False` lets the share pass this rule; it must depend on nothing else.
+    """
+
+    code: str = attrs.field(validator=_check_code)
+    statement: str = attrs.field(validator=is_a(str))
+    refuses: Callable[[ShareRequest, ShareFacts, object], bool] = attrs.field(
+        validator=_check_callable
+    )
+
+
+def _check_limit(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value is None:
+        return
+    require_kind(attribute.name, value, int)
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidValue(attribute.name, "must be a whole number from 1")
+
+
+def _check_duration(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value is None:
+        return
+    require_kind(attribute.name, value, timedelta)
+    if isinstance(value, timedelta) and value <= timedelta(0):
+        raise InvalidValue(attribute.name, "must be longer than nothing")
+
+
+def _host_rules(value: object) -> tuple[HostRule, ...]:
+    return tuple_of("host_rules", value, HostRule)
+
+
+@attrs.frozen(kw_only=True)
+class Policy:
+    """What a deployment allows, beyond the rules that always hold.
+
+    Attributes:
+        attestation_wording: what an actor confirms; changing it makes older confirmations void.
+        max_recipients: principals in one share; `None` for no limit.
+        max_exams: exams in one share, of those that the actor can see; `None` for no limit.
+        max_people: active users reached by one share; `None` for no limit.
+        max_duration: the longest that a grant may last; `None` for good.
+        message_limit: code points in a personal message.
+        sends_notices: whether this deployment sends notices of shares at all.
+        reshares: what becomes of re-shares where a request does not say.
+        only_owner_readmits: only the owner may share again with whom the owner removed.
+        batches_across_subjects: one share may cover exams of several subjects.
+        access_list: how much of an access list others than the owner see.
+        suggestion_min_length: code points to type before anything is suggested.
+        suggestion_limit: choices in one answer, at most.
+        host_rules: rules of the host's own.
+    """
+
+    attestation_wording: str = attrs.field(
+        default="I answer for it that HIPAA permits this sharing.",
+        validator=is_a(str),
+    )
+    max_recipients: int | None = attrs.field(default=100, validator=_check_limit)
+    max_exams: int | None = attrs.field(default=1_000, validator=_check_limit)
+    max_people: int | None = attrs.field(default=10_000, validator=_check_limit)
+    max_duration: timedelta | None = attrs.field(default=None, validator=_check_duration)
+    message_limit: int = attrs.field(default=2_000, validator=[is_a(int), _check_limit])
+    sends_notices: bool = attrs.field(default=True, validator=is_a(bool))
+    reshares: Reshares = attrs.field(default=Reshares.KEEP, validator=is_a(Reshares))
+    only_owner_readmits: bool = attrs.field(default=False, validator=is_a(bool))
+    batches_across_subjects: bool = attrs.field(default=True, validator=is_a(bool))
+    access_list: AccessListScope = attrs.field(
+        default=AccessListScope.EVERYONE, validator=is_a(AccessListScope)
+    )
+    suggestion_min_length: int = attrs.field(default=2, validator=[is_a(int), _check_limit])
+    suggestion_limit: int = attrs.field(default=50, validator=[is_a(int), _check_limit])
+    host_rules: tuple[HostRule, ...] = attrs.field(default=(), converter=_host_rules)
+
+    def latest(self, now: datetime) -> datetime:
+        """Return the horizon that no grant made now may pass."""
+        if self.max_duration is None or self.max_duration >= FOREVER - now:
+            return FOREVER
+        return now + self.max_duration

@@ -1,0 +1,258 @@
+"""What the portal shows: SPEC section 6.
+
+Each view is made of facts, and says no more than its viewer may know.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Generic, TypeVar
+
+import attrs
+
+from exam_sharing.grants import Grant, Holding, Permission, until_of
+from exam_sharing.identifiers import ExamId, PrincipalId, UserId
+from exam_sharing.names import folded
+from exam_sharing.policy.access import holding_on, standing
+from exam_sharing.policy.decisions import reasons_against
+from exam_sharing.policy.disclosure import grants_seen
+from exam_sharing.policy.ending_rules import ENDING_RULES, EndingCase, EndingRequest, Scene
+from exam_sharing.policy.facts import ExamFacts, Profile
+from exam_sharing.policy.requests import RevokeRequest, UnshareRequest
+from exam_sharing.policy.settings import Policy
+from exam_sharing.policy.share_rules import ShareCase
+
+__all__ = [
+    "AccessEntry",
+    "AccessList",
+    "Choice",
+    "ListedGrant",
+    "Page",
+    "ShareForm",
+    "Tab",
+    "VisibleExam",
+    "access_list",
+    "choices",
+    "share_form",
+    "tabs",
+]
+
+ItemT = TypeVar("ItemT")
+
+
+class Tab(Enum):
+    """A tab of an exam in the portal."""
+
+    VIEW = "VIEW"
+    DOWNLOAD = "DOWNLOAD"
+    SHARE = "SHARE"
+
+
+@attrs.frozen(kw_only=True)
+class Page(Generic[ItemT]):
+    """Some items of a list, and where the next ones begin.
+
+    Attributes:
+        items: in the order of the list.
+        next: a cursor to give as `after`, or `None` at the end of the list.
+    """
+
+    items: tuple[ItemT, ...] = ()
+    next: str | None = None
+
+
+@attrs.frozen(kw_only=True)
+class VisibleExam:
+    """An exam that a user can see.
+
+    Attributes:
+        exam: which exam.
+        permission: the highest permission that the user holds.
+        uploaded_at: aware, in UTC.
+    """
+
+    exam: ExamId
+    permission: Permission
+    uploaded_at: datetime
+
+
+@attrs.frozen(kw_only=True)
+class ShareForm:
+    """What the form for sharing an exam offers to one actor.
+
+    Attributes:
+        has_share_tab: whether the actor may share the exam at all; without it the rest is empty.
+        offers_download: whether the actor may pass download on.
+        exams: what sharing the whole batch would cover, the named exam first.
+        subjects: of how many subjects those are; an exam without a subject counts as its own.
+        wording: the attestation to show.
+        sends_messages: whether a personal message would be sent.
+        latest_until: the latest time until which the named exam can be shared for viewing, aware,
+            in UTC; `None` for good.
+    """
+
+    has_share_tab: bool = False
+    offers_download: bool = False
+    exams: tuple[ExamId, ...] = ()
+    subjects: int = 0
+    wording: str = ""
+    sends_messages: bool = False
+    latest_until: datetime | None = None
+
+
+@attrs.frozen(kw_only=True)
+class ListedGrant:
+    """A grant behind an entry of the access list.
+
+    Attributes:
+        grant: by whom, until when, and when it was made.
+        can_unshare: whether the viewer may end it.
+    """
+
+    grant: Grant
+    can_unshare: bool
+
+
+@attrs.frozen(kw_only=True)
+class AccessEntry:
+    """One principal on the access list.
+
+    Attributes:
+        principal: who has access.
+        name: as the directory names them; their id where it does not.
+        permission: the highest permission that the grants give.
+        until: until when they give it, aware, in UTC; `None` for good.
+        held: for each permission that they give, until when.
+        grants: the grants behind the entry, in the order in which they were made.
+        can_unshare: whether the viewer may unshare this principal.
+    """
+
+    principal: PrincipalId
+    name: str = attrs.field(repr=False)
+    permission: Permission
+    until: datetime | None
+    held: Mapping[Permission, datetime | None]
+    grants: tuple[ListedGrant, ...]
+    can_unshare: bool
+
+
+@attrs.frozen(kw_only=True)
+class AccessList:
+    """Who has access to an exam: the owner under its own heading, then everybody else by name."""
+
+    owner: UserId
+    entries: tuple[AccessEntry, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Choice:
+    """A principal that an actor can choose as a recipient.
+
+    Attributes:
+        principal: whom to name in the share.
+        name: as the directory names them.
+        held: until when grants to this principal itself give each permission; empty where they
+            give none, or where the actor may not know.
+    """
+
+    principal: PrincipalId
+    name: str = attrs.field(repr=False)
+    held: Mapping[Permission, datetime | None] = attrs.field(factory=dict)
+
+
+def tabs(profile: Profile, exam: ExamFacts | None, now: datetime) -> frozenset[Tab]:
+    """Return the tabs that an exam has for a user; none without access."""
+    if exam is None:
+        return frozenset()
+    holding = holding_on(profile, exam)
+    found = set()
+    if holding.holds(Permission.VIEW, now):
+        found.add(Tab.VIEW)
+        if profile.sharing_in_plan:
+            found.add(Tab.SHARE)
+    if holding.holds(Permission.DOWNLOAD, now):
+        found.add(Tab.DOWNLOAD)
+    return frozenset(found)
+
+
+def share_form(case: ShareCase) -> ShareForm:
+    """Return the form for a share of the whole batch that is being prepared."""
+    if not case.visible or not case.facts.actor.sharing_in_plan:
+        return ShareForm()
+    holding = case.held[case.request.exam]
+    return ShareForm(
+        has_share_tab=True,
+        offers_download=holding.holds(Permission.DOWNLOAD, case.now),
+        exams=tuple(exam.id for exam in case.covered),
+        subjects=len(case.subjects),
+        wording=case.policy.attestation_wording,
+        sends_messages=case.policy.sends_notices,
+        latest_until=until_of(min(holding.view, case.policy.latest(case.now))),
+    )
+
+
+def access_list(scene: Scene, exam: ExamFacts, names: Mapping[PrincipalId, str]) -> AccessList:
+    """Return the access list of an exam, for a viewer who has access to it.
+
+    Args:
+        scene: the viewer as the actor, and the exam with its history.
+        exam: the exam of that scene.
+        names: of the principals with grants, where the directory knows them.
+    """
+    entries = [
+        _entry(scene, exam, recipient, names.get(recipient, str(recipient)))
+        for recipient in scene.seen_by_recipient
+    ]
+    entries.sort(key=lambda entry: (folded(entry.name), entry.principal.key))
+    return AccessList(owner=exam.exam.owner, entries=tuple(entries))
+
+
+def _entry(scene: Scene, exam: ExamFacts, recipient: PrincipalId, name: str) -> AccessEntry:
+    viewer = scene.facts.actor.user
+    grants = scene.seen_by_recipient[recipient]
+    held = held_by(grants, scene.now)
+    highest = max(held)
+
+    def may(request: EndingRequest) -> bool:
+        return not reasons_against(ENDING_RULES, EndingCase(scene=scene, request=request))
+
+    return AccessEntry(
+        principal=recipient,
+        name=name,
+        permission=highest,
+        until=held[highest],
+        held=held,
+        grants=tuple(
+            ListedGrant(grant=grant, can_unshare=may(RevokeRequest(actor=viewer, grant=grant.id)))
+            for grant in sorted(grants, key=lambda grant: (grant.version, grant.id))
+        ),
+        can_unshare=may(UnshareRequest(actor=viewer, exam=exam.id, recipient=recipient)),
+    )
+
+
+def held_by(grants: Iterable[Grant], now: datetime) -> dict[Permission, datetime | None]:
+    """Return until when the grants give each permission that they give."""
+    holding = Holding.all_of(grant.holding for grant in grants)
+    return {
+        permission: until_of(holding.until(permission))
+        for permission in Permission
+        if holding.holds(permission, now)
+    }
+
+
+def choices(
+    policy: Policy,
+    actor: Profile,
+    exam: ExamFacts,
+    offered: Iterable[tuple[PrincipalId, str]],
+    now: datetime,
+) -> tuple[Choice, ...]:
+    """Return what the directory offers, each with what grants to that principal already give."""
+    seen = grants_seen(policy, actor, exam, standing(exam.sharing.grants, now), now)
+    made_to: dict[PrincipalId, list[Grant]] = {}
+    for grant in seen:
+        made_to.setdefault(grant.recipient, []).append(grant)
+    return tuple(
+        Choice(principal=principal, name=name, held=held_by(made_to.get(principal, ()), now))
+        for principal, name in offered
+    )

@@ -1,0 +1,329 @@
+"""The only ways to the outside: what a host supplies, or takes from `exam_sharing.memory`.
+
+Every port may raise; whatever it raises, the answer is never a yes. A port that a library stands
+behind turns that library's errors into `StoreFailed`.
+
+*Reading* ports answer for what they hold at one moment. Nothing here is asked once per grant or
+once per user: questions take many identifiers and are answered at once.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Protocol, TypeAlias
+
+import attrs
+
+from exam_sharing.events import Event, ShareNotice, WaitingNotice
+from exam_sharing.exams import Exam, UploadBatch
+from exam_sharing.grants import EndedGrant, Grant, Permission
+from exam_sharing.identifiers import (
+    ExamId,
+    GrantId,
+    GroupId,
+    NoticeId,
+    PrincipalId,
+    PrincipalKey,
+    ShareId,
+    UserId,
+)
+from exam_sharing.policy.facts import ExamGrants, Profile
+from exam_sharing.policy.plans import Share, ShareReceipt, UnshareReceipt
+from exam_sharing.policy.requests import ShareRequest
+from exam_sharing.policy.views import VisibleExam
+
+__all__ = [
+    "AccessReader",
+    "AuditTrail",
+    "Changes",
+    "Directory",
+    "ExamReader",
+    "ExamWriter",
+    "GrantReader",
+    "GrantWriter",
+    "HostFacts",
+    "Notifier",
+    "Outbox",
+    "Ports",
+    "Receipt",
+    "StoredReceipt",
+]
+
+Receipt: TypeAlias = ShareReceipt | UnshareReceipt
+"""What an act says of itself to its actor."""
+
+
+@attrs.frozen(kw_only=True)
+class StoredReceipt:
+    """The receipt of an act that had a request id.
+
+    Attributes:
+        actor: whose request it was.
+        request_id: the id.
+        fingerprint: a digest of the request; the same id with another digest is another request.
+        receipt: what was answered.
+    """
+
+    actor: UserId
+    request_id: str
+    fingerprint: str
+    receipt: Receipt
+
+
+@attrs.frozen(kw_only=True)
+class Changes:
+    """What one act writes, as a whole or not at all.
+
+    Attributes:
+        versions: of every exam that was read; one that has moved makes the commit a conflict.
+        made: the new grants.
+        ended: the grants that end, with their endings.
+        withdrawn: the exam that is no longer found.
+        share: the record of a share.
+        receipt: to be kept under its request id.
+        notices: to be sent after the commit.
+        event: for the audit trail.
+    """
+
+    versions: Mapping[ExamId, int]
+    made: tuple[Grant, ...] = ()
+    ended: tuple[EndedGrant, ...] = ()
+    withdrawn: ExamId | None = None
+    share: Share | None = None
+    receipt: StoredReceipt | None = None
+    notices: tuple[WaitingNotice, ...] = ()
+    event: Event
+
+    @property
+    def moved(self) -> frozenset[ExamId]:
+        """The exams whose sharing changes: their versions go up by one."""
+        exams = {grant.exam for grant in self.made} | {each.grant.exam for each in self.ended}
+        return frozenset(exams | ({self.withdrawn} if self.withdrawn else set()))
+
+
+class ExamReader(Protocol):
+    """The host's exams."""
+
+    def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
+        """Return those of the exams that there are, in no order; an unknown one is left out."""
+
+    def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
+        """Return every exam of the exam's batch, itself included, newest upload first.
+
+        Empty when there is no such exam.
+        """
+
+
+class ExamWriter(Protocol):
+    """Where uploads are recorded, for hosts that keep no exams of their own."""
+
+    def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
+        """Record an upload, or more exams of one, as a whole or not at all.
+
+        Raises:
+            AlreadyExists: an exam of that id is there.
+            BatchSealed: the batch takes no more exams.
+            WrongBatch: the batch is there with other details.
+        """
+
+
+class GrantReader(Protocol):
+    """What the package keeps of sharing."""
+
+    def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
+        """Return the version and the grants of each exam, as they are at one moment.
+
+        Every exam asked for is in the answer, at version 0 where nothing was ever shared. Ended
+        grants come only when asked for. The order of grants says nothing.
+        """
+
+    def exam_of(self, grant: GrantId) -> ExamId | None:
+        """Return the exam that a grant is on, ended or not; `None` when there is no such grant."""
+
+    def exams_granted_to(self, recipient: PrincipalId) -> tuple[ExamId, ...]:
+        """Return the exams with grants to the principal that have not been ended, in id order."""
+
+    def receipt(self, actor: UserId, request_id: str) -> StoredReceipt | None:
+        """Return what was answered to a request id of the actor's, if anything."""
+
+
+class GrantWriter(Protocol):
+    """Where acts are written."""
+
+    def commit(self, changes: Changes) -> bool:
+        """Write all of the changes, or none.
+
+        Returns:
+            False, with nothing written, when the version of an exam has moved since it was read,
+            or when the request id of the receipt is taken by now.
+
+        Raises:
+            StoreFailed: an id is taken, or the store cannot be written.
+        """
+
+
+class AccessReader(Protocol):
+    """The questions asked on every request of a portal: kept fast, and answered by one look.
+
+    `principals` are the user and every group that they are in, and are empty for a user who holds
+    nothing. A grant made by the user counts for nothing. An exam that was withdrawn is not there.
+    """
+
+    def holds(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exam: ExamId,
+        now: datetime,
+    ) -> bool:
+        """Say whether the user holds the permission: as the owner, or by a standing grant."""
+
+    def holding(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exams: Iterable[ExamId],
+        now: datetime,
+    ) -> frozenset[ExamId]:
+        """Return those of the exams on which the user holds the permission, at one moment."""
+
+    def visible(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        after: tuple[datetime, str] | None,
+        limit: int,
+        now: datetime,
+        *,
+        own: bool,
+    ) -> tuple[VisibleExam, ...]:
+        """Return the first exams that the user can see, newest upload first, then by id downward.
+
+        Args:
+            user: who looks.
+            principals: as for every question here.
+            after: the time of upload and the id behind which to begin.
+            limit: how many at most.
+            now: aware, in UTC.
+            own: whether the exams that the user owns are among them.
+        """
+
+
+class Outbox(Protocol):
+    """Notices that wait to be sent."""
+
+    def claim(self, now: datetime, limit: int, share: ShareId | None) -> tuple[WaitingNotice, ...]:
+        """Return waiting notices, oldest first, and keep them from others until they are settled.
+
+        A claim that is never settled, since its process died, lapses after a while.
+
+        Args:
+            now: aware, in UTC.
+            limit: how many at most.
+            share: those of this share alone, where given.
+        """
+
+    def settle(self, notice: NoticeId, *, done: bool) -> None:
+        """Forget a notice that was sent or dropped, or let one that failed wait again."""
+
+
+class Directory(Protocol):
+    """Users and groups, and who may see whom."""
+
+    def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
+        """Return the keys of the user and of every group that they are in, to any depth.
+
+        Empty for a user who is unknown or inactive. Asked on every check: keep it fast.
+        """
+
+    def profiles(self, users: Iterable[UserId]) -> Mapping[UserId, Profile]:
+        """Return the profile of each user; `Profile.unknown` for an unknown one."""
+
+    def memberships(self, principal: PrincipalId) -> frozenset[PrincipalKey]:
+        """Return the keys of the principal and of every group that it is in, active or not."""
+
+    def people_behind(
+        self, principals: Iterable[PrincipalId]
+    ) -> Mapping[PrincipalId, frozenset[UserId]]:
+        """Return, for each principal, the active users that it reaches, to any depth."""
+
+    def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> frozenset[PrincipalId]:
+        """Return those that exist, are active, and that the actor may see."""
+
+    def members_seen_by(self, actor: UserId, groups: Iterable[GroupId]) -> frozenset[GroupId]:
+        """Return the groups whose members the actor may see."""
+
+    def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
+        """Return the names of those principals that are known."""
+
+    def path(self, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
+        """Return a shortest chain of memberships from the user to the principal.
+
+        Both ends are part of it; the user alone where the two are the same. Empty when the user is
+        not in the principal.
+        """
+
+    def suggest(
+        self, actor: UserId, text: str, limit: int, leave_out: frozenset[PrincipalId]
+    ) -> tuple[tuple[PrincipalId, str], ...]:
+        """Return the principals that a typed text suggests, with their names, best first.
+
+        Case, accents and Unicode form do not matter. Exact matches of a name or an address come
+        first, then names and addresses that begin with the text, then names of which a later word
+        begins with it; ties by name, then by key. None of them is inactive, unseen by the actor,
+        or to be left out.
+        """
+
+    def listed(
+        self,
+        actor: UserId,
+        after: tuple[str, str] | None,
+        limit: int,
+        leave_out: frozenset[PrincipalId],
+    ) -> tuple[tuple[PrincipalId, str], ...]:
+        """Return the first principals by name, then by key, with the same exclusions.
+
+        Args:
+            actor: who looks.
+            after: the name and the key behind which to begin.
+            limit: how many at most.
+            leave_out: whom not to list.
+        """
+
+
+class Notifier(Protocol):
+    """How notices reach people."""
+
+    def send(self, notice: ShareNotice) -> None:
+        """Send the notice; raise anything when it could not be sent, and it is tried again."""
+
+
+class AuditTrail(Protocol):
+    """Where refusals are recorded; what was done is recorded with the commit that did it."""
+
+    def record(self, event: Event) -> None:
+        """Keep an event for good."""
+
+
+class HostFacts(Protocol):
+    """Facts of the host's own, for its own rules."""
+
+    def about(self, request: ShareRequest, exams: tuple[ExamId, ...]) -> object:
+        """Return whatever the host's rules need to decide the share of these exams."""
+
+
+@attrs.frozen(kw_only=True)
+class Ports:
+    """Everything that a host supplies, or takes ready-made."""
+
+    exams: ExamReader
+    uploads: ExamWriter
+    grants: GrantReader
+    writer: GrantWriter
+    access: AccessReader
+    outbox: Outbox
+    directory: Directory
+    notifier: Notifier
+    audit: AuditTrail
+    host_facts: HostFacts

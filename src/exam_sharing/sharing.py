@@ -1,0 +1,413 @@
+"""`Sharing`: the shell that a host calls.
+
+It takes the time, makes an id for each act, answers the act's questions from ports, and hands
+notices on. It decides nothing.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any, TypeVar, final
+
+import attrs
+
+from exam_sharing import acts
+from exam_sharing.acts.cursors import exam_cursor_after, exam_position, page_limit
+from exam_sharing.exams import Exam, UploadBatch, require_fitting
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, PrincipalKey, ShareId, UserId
+from exam_sharing.policy.decisions import Denied, Permitted
+from exam_sharing.policy.plans import Preview, ShareReceipt, UnshareReceipt
+from exam_sharing.policy.requests import (
+    HostEnding,
+    NarrowRequest,
+    Request,
+    Reshares,
+    RevokeRequest,
+    ShareRequest,
+    UnshareRequest,
+    Withdrawal,
+)
+from exam_sharing.policy.settings import Policy
+from exam_sharing.policy.views import AccessList, Choice, Page, ShareForm, Tab, VisibleExam
+from exam_sharing.ports import Directory, Notifier, Ports
+from exam_sharing.validation import instant, of_kind, require_kind, tuple_of
+
+__all__ = ["Sharing", "Viewer", "drive"]
+
+ResultT = TypeVar("ResultT")
+
+
+def drive(act: acts.Act[ResultT], ports: Ports) -> ResultT:
+    """Carry an act through, each question answered by its port, and return its result.
+
+    An error of a port is raised inside the act, where it asked; an act that has no use for it lets
+    it through.
+    """
+    try:
+        question = next(act)
+        while True:
+            try:
+                answer: Any = question.put_to(ports)
+            except Exception as error:  # noqa: BLE001  the act says what becomes of it
+                question = act.throw(error)
+            else:
+                question = act.send(answer)
+    except StopIteration as finished:
+        result: ResultT = finished.value
+        return result
+
+
+@final
+class Sharing:
+    """Who may see, download and pass on which exam: every question and every act.
+
+    Safe for threads where its ports are. All times are aware.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy: Policy,
+        ports: Ports,
+        clock: Callable[[], datetime],
+        new_id: Callable[[], str],
+        sends_at_once: bool,
+    ) -> None:
+        """Take what a host supplies.
+
+        Args:
+            policy: the deployment's settings.
+            ports: where facts come from, and where acts are written.
+            clock: tells the time, as an aware datetime.
+            new_id: makes an identifier that was never used before, for each act.
+            sends_at_once: whether a share tries to send its own notices before it returns;
+                otherwise they wait for `deliver_notices`.
+
+        Raises:
+            InvalidValue: the clock tells a naive time.
+        """
+        self._policy = of_kind("policy", policy, Policy)
+        self._ports = ports
+        self._clock = clock
+        self._new_id = new_id
+        self._sends_at_once = sends_at_once
+        self._access = ports.access
+        self._principals_of = ports.directory.principals_of
+        self._now()
+
+    @property
+    def policy(self) -> Policy:
+        """The deployment's settings."""
+        return self._policy
+
+    @property
+    def directory(self) -> Directory:
+        """The directory that was given."""
+        return self._ports.directory
+
+    @property
+    def notifier(self) -> Notifier:
+        """The notifier that was given."""
+        return self._ports.notifier
+
+    def _now(self) -> datetime:
+        return instant("clock", self._clock())
+
+    def add_upload(self, batch: UploadBatch, exams: Iterable[Exam]) -> None:
+        """Record an upload, or more exams of one that is not sealed; all of them or none.
+
+        Raises:
+            WrongBatch: an exam names another batch, or the batch is there with other details.
+            AlreadyExists: an exam comes twice, or is there already.
+            BatchSealed: the batch takes no more exams.
+        """
+        arrived = tuple_of("exams", exams, Exam)
+        require_fitting(of_kind("batch", batch, UploadBatch), arrived)
+        self._ports.uploads.add(batch, arrived)
+
+    def share(self, request: ShareRequest) -> ShareReceipt:
+        """Share exams: SPEC section 2.
+
+        Notices leave after the share is committed, and nothing that happens to them undoes it.
+
+        Raises:
+            Refused: a rule says no; every reason is told, and nothing was done.
+            RequestIdReused: the request id was used for another request.
+            Conflict: other acts kept changing the same exams; try again.
+        """
+        require_kind("request", request, ShareRequest)
+        act, now = self._new_id(), self._now()
+        receipt = drive(acts.share(self._policy, request, now, act), self._ports)
+        if self._sends_at_once:
+            # The share is done: a failure from here on must not make it look undone. The notices
+            # wait in the outbox for `deliver_notices`.
+            with contextlib.suppress(Exception):
+                drive(acts.deliver(self._policy, now, ShareId(act)), self._ports)
+        return receipt
+
+    def unshare(self, request: UnshareRequest) -> UnshareReceipt:
+        """End the grants to one principal on one exam: SPEC section 3.
+
+        Raises:
+            Refused: a rule says no; every reason is told, and nothing was done.
+            RequestIdReused: the request id was used for another request.
+            Conflict: other acts kept changing the same exam; try again.
+        """
+        require_kind("request", request, UnshareRequest)
+        return self._end(request)
+
+    def narrow(self, request: NarrowRequest) -> UnshareReceipt:
+        """Cut the grants to one principal on one exam down to a bound: SPEC section 3.
+
+        Raises:
+            Refused: a rule says no; every reason is told, and nothing was done.
+            RequestIdReused: the request id was used for another request.
+            Conflict: other acts kept changing the same exam; try again.
+        """
+        require_kind("request", request, NarrowRequest)
+        return self._end(request)
+
+    def revoke(
+        self, *, actor: UserId, grant: GrantId, reshares: Reshares | None = None
+    ) -> UnshareReceipt:
+        """End one grant: SPEC section 3.
+
+        Raises:
+            Refused: a rule says no; every reason is told, and nothing was done.
+            Conflict: other acts kept changing the same exam; try again.
+        """
+        return self._end(RevokeRequest(actor=actor, grant=grant, reshares=reshares))
+
+    def _end(self, request: UnshareRequest | NarrowRequest | RevokeRequest) -> UnshareReceipt:
+        act = acts.end_grants(self._policy, request, self._now(), self._new_id())
+        return drive(act, self._ports)
+
+    def preview(self, request: Request) -> Preview:
+        """Say what a request would do, and do nothing: SPEC section 4."""
+        require_kind("request", request, ShareRequest, UnshareRequest, NarrowRequest, RevokeRequest)
+        return drive(acts.preview(self._policy, request, self._now()), self._ports)
+
+    def end_by_host(
+        self,
+        *,
+        recipient: PrincipalId,
+        exam: ExamId | None = None,
+        reshares: Reshares | None = None,
+        performed_by: UserId | str,
+        why: str,
+    ) -> UnshareReceipt:
+        """End a principal's grants on an exam, or everywhere, for administration.
+
+        The receipt holds nothing back: it is for the host's operators.
+
+        Raises:
+            Refused: there is no such exam, or re-shares restrict it.
+            Conflict: other acts kept changing the same exams; try again.
+        """
+        request = HostEnding(
+            recipient=recipient, exam=exam, reshares=reshares, performed_by=performed_by, why=why
+        )
+        act = acts.end_by_host(self._policy, request, self._now(), self._new_id())
+        return drive(act, self._ports)
+
+    def withdraw(self, exam: ExamId, *, performed_by: UserId | str, why: str) -> UnshareReceipt:
+        """Withdraw an exam: all its grants end, and it is no longer found, for administration.
+
+        Raises:
+            Refused: there is no such exam.
+            Conflict: other acts kept changing it; try again.
+        """
+        request = Withdrawal(exam=exam, performed_by=performed_by, why=why)
+        return drive(acts.withdraw(request, self._now()), self._ports)
+
+    def deliver_notices(self) -> int:
+        """Send the notices that wait, and return how many were sent.
+
+        What cannot be sent waits for the next time. What is no longer true is dropped.
+        """
+        return drive(acts.deliver(self._policy, self._now(), None), self._ports)
+
+    def can(self, user: UserId, permission: Permission, exam: ExamId) -> bool:
+        """Say whether the user holds the permission on the exam; no for whatever is unknown.
+
+        Raises:
+            WrongKind: an argument is of another type.
+        """
+        _require_question(user, permission, exam)
+        principals = self._principals_of(user)
+        return self._access.holds(user, principals, permission, exam, self._clock()) is True
+
+    def can_many(
+        self, user: UserId, permission: Permission, exams: Iterable[ExamId]
+    ) -> frozenset[ExamId]:
+        """Return those of the exams on which the user holds the permission, at one moment.
+
+        Raises:
+            WrongKind: an argument is of another type.
+        """
+        return self.viewer(user).can_many(permission, exams)
+
+    def explain(self, user: UserId, permission: Permission, exam: ExamId) -> Permitted | Denied:
+        """Say why the user holds the permission on the exam, or why not.
+
+        For the host's operators: it names grants and groups that the user may know nothing of.
+
+        Raises:
+            WrongKind: an argument is of another type.
+        """
+        _require_question(user, permission, exam)
+        return drive(acts.explain(user, permission, exam, self._now()), self._ports)
+
+    def viewer(self, user: UserId) -> "Viewer":
+        """Return the user with the groups that they are in now, for one request of the host.
+
+        Raises:
+            WrongKind: it is no `UserId`.
+        """
+        require_kind("user", user, UserId)
+        return Viewer(
+            user=user,
+            principals=self._principals_of(user),
+            _ports=self._ports,
+            _now=self._now,
+        )
+
+    def share_form(self, actor: UserId, exam: ExamId) -> ShareForm:
+        """Return what the form for sharing the exam offers: SPEC section 6."""
+        require_kind("actor", actor, UserId)
+        require_kind("exam", exam, ExamId)
+        act = acts.show_share_form(self._policy, actor, exam, self._now())
+        return drive(act, self._ports)
+
+    def tabs(self, user: UserId, exam: ExamId) -> frozenset[Tab]:
+        """Return the tabs that the exam has for the user; none without access."""
+        require_kind("user", user, UserId)
+        require_kind("exam", exam, ExamId)
+        return drive(acts.show_tabs(user, exam, self._now()), self._ports)
+
+    def access_list(self, viewer: UserId, exam: ExamId) -> AccessList:
+        """Return who has access to the exam, as far as the viewer may see it: SPEC section 6.
+
+        Raises:
+            Refused: there is no such exam, or the viewer has no access to it.
+        """
+        require_kind("viewer", viewer, UserId)
+        require_kind("exam", exam, ExamId)
+        act = acts.show_access_list(self._policy, viewer, exam, self._now())
+        return drive(act, self._ports)
+
+    def suggest(
+        self, actor: UserId, exam: ExamId, text: str, limit: int = 10
+    ) -> tuple[Choice, ...]:
+        """Return whom a typed text suggests as recipients, best first: SPEC section 5."""
+        require_kind("actor", actor, UserId)
+        require_kind("exam", exam, ExamId)
+        require_kind("text", text, str)
+        act = acts.suggest_recipients(self._policy, actor, exam, text, limit, self._now())
+        return drive(act, self._ports)
+
+    def recipients(
+        self, actor: UserId, exam: ExamId, after: str | None = None, limit: int = 50
+    ) -> Page[Choice]:
+        """Return a page of all whom the actor may choose, by name: SPEC section 5.
+
+        Raises:
+            InvalidValue: the cursor or the limit cannot be used.
+        """
+        require_kind("actor", actor, UserId)
+        require_kind("exam", exam, ExamId)
+        act = acts.list_recipients(self._policy, actor, exam, after, limit, self._now())
+        return drive(act, self._ports)
+
+    def shared_with(
+        self, user: UserId, after: str | None = None, limit: int = 50
+    ) -> Page[VisibleExam]:
+        """Return a page of the exams of others that the user can see, newest upload first.
+
+        Raises:
+            InvalidValue: the cursor or the limit cannot be used.
+        """
+        return self.viewer(user).shared_with(after, limit)
+
+    def visible_to(
+        self, user: UserId, after: str | None = None, limit: int = 50
+    ) -> Page[VisibleExam]:
+        """Return a page of all exams that the user can see, newest upload first.
+
+        Raises:
+            InvalidValue: the cursor or the limit cannot be used.
+        """
+        return self.viewer(user).visible(after, limit)
+
+
+def _require_question(user: object, permission: object, exam: object) -> None:
+    if user.__class__ is UserId and permission.__class__ is Permission and exam.__class__ is ExamId:
+        return
+    require_kind("user", user, UserId)
+    require_kind("permission", permission, Permission)
+    require_kind("exam", exam, ExamId)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Viewer:
+    """A user with their groups looked up once, for one request of the host.
+
+    Attributes:
+        user: who looks.
+        principals: the user and every group that they were in when this was made; empty for a user
+            who was unknown or inactive.
+    """
+
+    user: UserId
+    principals: frozenset[PrincipalKey]
+    _ports: Ports = attrs.field(alias="_ports", repr=False, eq=False)
+    _now: Callable[[], datetime] = attrs.field(alias="_now", repr=False, eq=False)
+
+    def can(self, permission: Permission, exam: ExamId) -> bool:
+        """Say whether the user holds the permission on the exam.
+
+        Raises:
+            WrongKind: an argument is of another type.
+        """
+        _require_question(self.user, permission, exam)
+        access = self._ports.access
+        return access.holds(self.user, self.principals, permission, exam, self._now()) is True
+
+    def can_many(self, permission: Permission, exams: Iterable[ExamId]) -> frozenset[ExamId]:
+        """Return those of the exams on which the user holds the permission, at one moment.
+
+        Raises:
+            WrongKind: an argument is of another type.
+        """
+        require_kind("permission", permission, Permission)
+        asked = tuple_of("exams", exams, ExamId)
+        return self._ports.access.holding(
+            self.user, self.principals, permission, asked, self._now()
+        )
+
+    def shared_with(self, after: str | None = None, limit: int = 50) -> Page[VisibleExam]:
+        """Return a page of the exams of others that the user can see, newest upload first.
+
+        Raises:
+            InvalidValue: the cursor or the limit cannot be used.
+        """
+        return self._page(after, limit, own=False)
+
+    def visible(self, after: str | None = None, limit: int = 50) -> Page[VisibleExam]:
+        """Return a page of all exams that the user can see, newest upload first.
+
+        Raises:
+            InvalidValue: the cursor or the limit cannot be used.
+        """
+        return self._page(after, limit, own=True)
+
+    def _page(self, after: str | None, limit: int, *, own: bool) -> Page[VisibleExam]:
+        behind, most = exam_position(after), page_limit(limit)
+        found = self._ports.access.visible(
+            self.user, self.principals, behind, most + 1, self._now(), own=own
+        )
+        if len(found) <= most:
+            return Page(items=found)
+        return Page(items=found[:most], next=exam_cursor_after(found[most - 1]))
