@@ -1,0 +1,192 @@
+"""How long a keystroke takes among 1,000, 10,000 and 100,000 principals, as ratios of one run.
+
+Run it as `python tests/benchmarks/suggestions.py`. It types names, letter by letter, into
+`MemoryDirectory.suggest`; a naive scan of folded names, which folds nothing but what is typed,
+stands beside it. The times of a size are those of its keystrokes, each the best of three.
+"""
+
+import random
+from collections.abc import Callable
+from heapq import nsmallest
+from statistics import median, quantiles
+from time import perf_counter_ns
+from typing import Final
+
+from exam_sharing.identifiers import GroupId, UserId
+from exam_sharing.memory.directory import MemoryDirectory
+from exam_sharing.names import folded, later_words
+from exam_sharing.principals import Group, User
+
+SIZES: Final = (1_000, 10_000, 100_000)
+LIMIT: Final = 10
+FEWEST_LETTERS: Final = 2
+ACTOR: Final = UserId("nobody")
+
+GIVEN: Final = """
+    Aaliyah Abdul Adam Agnieszka Ahmed Aiko Alejandro Alice Amélie Ana Anders André Anna Anne-Marie
+    Antonio Arjun Aylin Beatriz Björn Camille Carlos Chloë Chen Daniel Daria Diego Elena Émile Emma
+    Eric Fatima Felix François Gabriel Giulia Grace Hannah Hiroshi Ibrahim Ines Ivan Jakub James
+    Jana Jean-Luc João Johanna John José Julia Karen Kenji Lars Laura Léa Liam Lucía Łukasz Maria
+    Marta Mateo Matthew Mehmet Mia Michael Mohammed Naomi Niamh Noah Olga Olivia Ömer Oscar Patrick
+    Paul Priya Rachel Raúl Robert Rosa Ryan Samuel Sara Seán Siobhán Sofía Søren Susan Thomas Tomáš
+    Uma Valentina Wei Yasmin Yuki Zoë Zsófia
+"""
+FAMILY: Final = """
+    Adams Ahmed Andersen Baker Becker Bianchi Brown Campbell Castro Chen Clark Costa Cruz Davies
+    Díaz Dubois Edwards Evans Fernández Fischer Fontaine Foster Gagnon García Ghosh Gonçalves Green
+    Gruber Gupta Hansen Harris Hernández Hoffmann Horváth Hughes Ibrahim Ivanova Jackson Jensen
+    Johansson Johnson Jones Kaya Kelly Khan Kim Kowalski Krüger Kumar Lambert Larsen Lee Lefèvre
+    Lewis Li López MacDonald Martin Martínez Meyer Miller Moreau Moreno Müller Murphy Nakamura
+    Nguyễn Nielsen Novák Núñez O'Brien O'Connor Okafor Olsen Patel Pereira Pérez Petrov Phillips
+    Popescu Ramírez Reyes Richter Roberts Rodríguez Rossi Roux Sánchez Santos Sato Schäfer Schmidt
+    Schneider Scott Silva Singh Smith Sokolov Sørensen Suzuki Szabó Takahashi Taylor Thompson
+    Tremblay Turner Vargas Virtanen Wagner Walker Wang Weber White Williams Wilson Wood Wright
+    Yıldız Young Zhang Zimmermann
+"""
+UNITS: Final = "Cardiology Oncology Paediatrics Radiology Neurology Surgery Trauma Urology"
+
+
+def people(size: int) -> list[User | Group]:
+    """Return principals, one in fifty of them a group, the same each time."""
+    chance = random.Random(size)
+    given, family, units = GIVEN.split(), FAMILY.split(), UNITS.split()
+    made: list[User | Group] = []
+    for number in range(size):
+        if number % 50 == 0:
+            name = f"{chance.choice(units)} Ward {number // 50}"
+            made.append(Group(id=GroupId(f"{number:06}"), name=name))
+            continue
+        names = [chance.choice(given), chance.choice(family)]
+        if chance.random() < 0.3:
+            names.insert(1, chance.choice(given))
+        if chance.random() < 0.1:
+            names[-1] += "-" + chance.choice(family)
+        if chance.random() < 0.1:
+            names.insert(0, "Dr.")
+        address = f"{folded(names[0]).strip('.')}.{folded(names[-1])}{number}@hospital.example"
+        made.append(User(id=UserId(f"{number:06}"), name=" ".join(names), email=address))
+    chance.shuffle(made)
+    return made
+
+
+def naive_scan(made: list[User | Group]) -> Callable[[str], list[str]]:
+    """Return the plainest way to the same answers."""
+    rows = [
+        (
+            folded(each.name),
+            each.id.key,
+            (folded(each.email) if isinstance(each, User) and each.email else "\N{NULL}"),
+            tuple(later_words(folded(each.name))),
+        )
+        for each in made
+    ]
+
+    def suggest(text: str) -> list[str]:
+        wanted = folded(text)
+        found: list[tuple[int, str, str]] = []
+        for name, key, address, words in rows:
+            if wanted in (name, address):
+                found.append((0, name, key))
+            elif name.startswith(wanted) or address.startswith(wanted):
+                found.append((1, name, key))
+            elif any(word.startswith(wanted) for word in words):
+                found.append((2, name, key))
+        return [key for _, _, key in nsmallest(LIMIT, found)]
+
+    return suggest
+
+
+def keystrokes(made: list[User | Group], names: int) -> list[str]:
+    """Return what is in the field after each key, while some names are typed."""
+    chance = random.Random(1)
+    typed: list[str] = []
+    for each in chance.sample(made, names):
+        words = each.name.split()
+        text = " ".join(words[chance.randrange(len(words)) :])
+        if isinstance(each, User) and each.email and chance.random() < 0.2:
+            text = each.email
+        typed += (text[:stop] for stop in range(FEWEST_LETTERS, len(text) + 1))
+    return typed
+
+
+def times(ask: Callable[[str], object], typed: list[str]) -> tuple[float, float]:
+    """Return the median and the 99th percentile of the times, in nanoseconds."""
+    best: list[int] = []
+    for text in typed:
+        rounds: list[int] = []
+        for _ in range(3):
+            start = perf_counter_ns()
+            ask(text)
+            rounds.append(perf_counter_ns() - start)
+        best.append(min(rounds))
+    return median(best), quantiles(best, n=100)[-1]
+
+
+def filled(made: list[User | Group]) -> MemoryDirectory:
+    """Return a directory of these principals, added one by one."""
+    directory = MemoryDirectory()
+    for each in made:
+        directory.add(each)
+    return directory
+
+
+def changing(directory: MemoryDirectory, ask: Callable[[str], object]) -> float:
+    """Return the median time of adding one more and asking again, in nanoseconds."""
+    taken: list[int] = []
+    for number in range(300):
+        start = perf_counter_ns()
+        directory.add(User(id=UserId(f"new{number}"), name=f"Nova Newman {number}"))
+        ask("no")
+        taken.append(perf_counter_ns() - start)
+    return median(taken)
+
+
+def measure(size: int, base: tuple[float, float] | None) -> tuple[float, float]:
+    """Print the line of one size; return its times, to which later ones are compared."""
+    made = people(size)
+    start = perf_counter_ns()
+    directory = filled(made)
+    adding = perf_counter_ns() - start
+
+    def ask(text: str) -> list[str]:
+        found = directory.suggest(ACTOR, text, LIMIT, frozenset())
+        return [principal.key for principal, _ in found]
+
+    start = perf_counter_ns()
+    ask("an")
+    first = perf_counter_ns() - start
+    middle, worst = times(ask, keystrokes(made, 300))
+    base = base or (middle, worst)
+    scan = naive_scan(made)
+    few = keystrokes(made, 3)
+    for text in few:
+        assert ask(text) == scan(text), text
+    scanning, _ = times(scan, few)
+    one_more = changing(directory, ask)
+    print(
+        f"{size:>10,} {middle / 1e3:>10.1f} {worst / 1e3:>8.1f}"
+        f" {middle / base[0]:>7.2f}x {worst / base[1]:>7.2f}x {scanning / middle:>7.0f}x"
+        f" {adding / 1e9:>10.2f} {first / 1e9:>8.2f} {one_more / 1e3:>10.1f}"
+    )
+    return middle, worst
+
+
+def main() -> None:
+    """Measure every size and print the table."""
+    print(
+        f"{'principals':>10} {'median us':>10} {'p99 us':>8} {'median':>8} {'p99':>8}"
+        f" {'scan':>8} {'add all s':>10} {'first s':>8} {'change us':>10}"
+    )
+    base = measure(SIZES[0], None)
+    for size in SIZES[1:]:
+        measure(size, base)
+    print(
+        "median, p99: a keystroke, relative to the smallest directory\n"
+        "scan: how many times as long a naive scan takes\n"
+        "first: the first question after adding all\n"
+        "change: adding one more and asking again, median of 300"
+    )
+
+
+if __name__ == "__main__":
+    main()
