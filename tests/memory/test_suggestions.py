@@ -428,6 +428,26 @@ def test_what_could_not_be_sorted_is_sorted_when_asked_again():
     assert [name for _, name in directory.listed(ACTOR, None, 9, NOBODY)] == ["Dan"]
 
 
+def test_what_changes_twice_between_two_questions_leaves_no_trace_of_what_it_was():
+    directory = open_directory(user("Anna", as_id="1"))
+    assert suggested(directory, "anna") == ["Anna"]
+    directory.add(user("Bea", as_id="1"))
+    directory.add(user("Cid", as_id="1"))
+    assert [name for _, name in directory.listed(ACTOR, None, 9, NOBODY)] == ["Cid"]
+
+
+def test_what_changes_while_names_are_sorted_is_in_the_next_answer():
+    directory = open_directory(user("Anna 1"))
+
+    def interrupted(name):
+        directory.add(user("Anna 2"))
+        return iter(())
+
+    with mock.patch.object(suggestions, "later_words", interrupted):
+        assert suggested(directory, "anna") == ["Anna 1"]
+    assert suggested(directory, "anna") == ["Anna 1", "Anna 2"]
+
+
 def test_settings_alone_sort_nothing_again():
     directory = open_directory(user("Anna"), group("Annals"))
     assert suggested(directory, "ann") == ["Anna", "Annals"]

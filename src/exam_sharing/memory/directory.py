@@ -276,6 +276,8 @@ class MemoryDirectory(Directory):
         with self._sorting:
             with self._lock:
                 changes = self._name_changes
+                if self._sorted.changes == changes:
+                    return self._sorted.index
                 renamed, self._renamed = self._renamed, {}
                 pairs = [(old, self._known.get(key)) for key, old in renamed.items()]
             try:
