@@ -1,0 +1,236 @@
+"""SPEC 9.1: an error, an unknown id or an unreadable store is never a yes.
+
+> A failure injected at every single port call, one after another, through every act: nothing half
+> done, nothing said that is not so.
+
+Each call of `calls` is made on a portal of its own, once for each of its questions, with that one
+question failing: before the port did anything, or after, when only the answer is lost.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pytest
+
+from calls import ACTS, CALLS, DELIVERIES, READS, WITH_REQUEST_ID, answer_of, portal, ports_of
+from calls import sharing_over as over
+from exam_sharing import GrantId, ShareId, StoreFailed, UserId
+from exam_sharing.events import ActRefused
+from watching import FailingOnce, watched
+from world import ANNA, BEN, CARLA, CLINIC, CT, DAN, EVA, NURSES, VIEW, World, share_request
+
+LAPSE = timedelta(minutes=10)
+"""Longer than a claim on a notice lasts."""
+
+
+class Died(BaseException):
+    """The process ends in the middle of a call."""
+
+
+ERRORS = [RuntimeError("unexpected"), StoreFailed("the store is away"), Died()]
+
+
+def committed(world: World) -> dict[str, Any]:
+    """Return everything that is kept, through every question that a store answers.
+
+    Refusals are left out, since a refusal may be recorded or not, and so are the notices, which
+    leave one by one.
+    """
+    store = world.store
+    exams = tuple(sorted({exam.id for exam in store.batch_of(CT)} | set(world.uploaded)))
+    kept = store.read(exams, ended=True)
+    ids = {grant.id for each in kept.values() for grant in each.grants}
+    ids |= {past.grant.id for each in kept.values() for past in each.ended}
+    ids |= {GrantId(f"now-{number}") for number in range(1, 20)}
+    people = (ANNA, BEN, CARLA, DAN, EVA)
+    return {
+        "exams": store.find(exams),
+        "grants": {
+            exam: (each.version, each.withdrawn, frozenset(each.grants), frozenset(each.ended))
+            for exam, each in kept.items()
+        },
+        "exam of grant": {each: store.exam_of(each) for each in ids},
+        "granted to": {each: store.exams_granted_to(each) for each in (*people, CLINIC, NURSES)},
+        "visible": {each: world.sharing.visible_to(each) for each in people},
+        "share": store.share_record(ShareId("now")),
+        "receipts": {
+            (who, id_): store.receipt(who, id_) for who in people for id_ in ("once", "x")
+        },
+        "events": tuple(each for each in store.events() if not isinstance(each, ActRefused)),
+    }
+
+
+def told(world: World) -> dict[Any, Any]:
+    """Return the notices sent so far, by id; one sent twice must say the same."""
+    by_id = {notice.id: notice for notice in world.notifier.sent}
+    assert all(by_id[notice.id] == notice for notice in world.notifier.sent)
+    return by_id
+
+
+def deliver_later(world: World) -> dict[Any, Any]:
+    """Send what still waits, once every claim has lapsed, and return all that was sent."""
+    world.wait(LAPSE)
+    world.sharing.deliver_notices()
+    assert world.store.outbox.waiting() == ()
+    return told(world)
+
+
+class Undisturbed:
+    """What a call comes to when nothing fails."""
+
+    def __init__(self, name: str) -> None:
+        world = portal()
+        self.before = committed(world)
+        self.answer = answer_of(CALLS[name], over(ports_of(world), world))
+        self.after = committed(world)
+        self.notices = deliver_later(world)
+
+
+class Disturbed:
+    """A call of which one question failed."""
+
+    def __init__(self, name: str, at: int, error: BaseException, *, lost: bool) -> None:
+        self.world = portal()
+        self.watcher = FailingOnce(at, error, after=lost)
+        sharing = over(watched(ports_of(self.world), self.watcher), self.world)
+        self.raised: BaseException | None = None
+        self.answer: Any = None
+        try:
+            self.answer = answer_of(CALLS[name], sharing)
+        except type(error) as raised:
+            assert raised is error  # noqa: PT017  a call need not raise at all
+            self.raised = raised
+
+    def again(self, name: str, act: str = "now") -> Any:
+        return answer_of(CALLS[name], over(ports_of(self.world), self.world, act))
+
+
+def disturbances(name: str, error: BaseException, *, lost: bool = False) -> Iterator[Disturbed]:
+    """Yield the call with its first question failing, then with its second, up to its last."""
+    for at in count(1):
+        disturbed = Disturbed(name, at, error, lost=lost)
+        if disturbed.watcher.failed is None:
+            assert at > 1
+            return
+        yield disturbed
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("name", ACTS)
+def test_an_act_that_fails_is_done_as_a_whole_or_not_at_all(name, error):
+    expected = Undisturbed(name)
+    for disturbed in disturbances(name, error):
+        now = committed(disturbed.world)
+        if disturbed.raised is None:
+            assert disturbed.answer == expected.answer
+            assert now == expected.after
+        elif isinstance(disturbed.raised, Died):
+            assert now in (expected.before, expected.after)
+        else:
+            assert now == expected.before
+
+
+@pytest.mark.parametrize("error", ERRORS[:2], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("name", ACTS)
+def test_an_act_that_failed_can_be_done_again_as_if_nothing_had_happened(name, error):
+    expected = Undisturbed(name)
+    for disturbed in disturbances(name, error):
+        if disturbed.raised is not None:
+            assert disturbed.again(name) == expected.answer
+        assert committed(disturbed.world) == expected.after
+        assert deliver_later(disturbed.world) == expected.notices
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("name", ACTS)
+def test_an_act_of_which_an_answer_is_lost_is_done_as_a_whole_or_not_at_all(name, error):
+    expected = Undisturbed(name)
+    for disturbed in disturbances(name, error, lost=True):
+        now = committed(disturbed.world)
+        assert now in (expected.before, expected.after)
+        if disturbed.raised is None:
+            assert disturbed.answer == expected.answer
+            assert now == expected.after
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("lost", [False, True], ids=["before the port", "after the port"])
+@pytest.mark.parametrize("name", WITH_REQUEST_ID)
+def test_a_request_that_failed_somewhere_returns_the_first_receipt_when_it_comes_again(
+    name, lost, error
+):
+    expected = Undisturbed(name)
+    for disturbed in disturbances(name, error, lost=lost):
+        done = committed(disturbed.world) == expected.after
+        answer = disturbed.again(name, "later" if done else "now")
+        assert answer == expected.answer
+        assert committed(disturbed.world) == expected.after
+        assert deliver_later(disturbed.world) == expected.notices
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("lost", [False, True], ids=["before the port", "after the port"])
+@pytest.mark.parametrize("name", ["share a batch", "share", *DELIVERIES])
+def test_every_notice_of_what_was_done_arrives_at_least_once(name, lost, error):
+    expected = Undisturbed(name)
+    for disturbed in disturbances(name, error, lost=lost):
+        arrived = deliver_later(disturbed.world)
+        done = committed(disturbed.world) == expected.after
+        assert arrived == expected.notices if done else arrived.items() < expected.notices.items()
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["before the port", "after the port"])
+@pytest.mark.parametrize("error", ERRORS[:2], ids=lambda error: type(error).__name__)
+def test_a_share_of_which_the_notices_fail_returns_its_receipt_and_they_wait(error, lost):
+    expected = Undisturbed("share a batch")
+    after_the_commit = []
+    for disturbed in disturbances("share a batch", error, lost=lost):
+        if disturbed.raised is None:
+            after_the_commit.append(disturbed.watcher.failed)
+            own = {each.id for each in disturbed.world.store.outbox.waiting()}
+            assert own | told(disturbed.world).keys() >= expected.notices.keys()
+    assert {
+        "outbox.claim",
+        "directory.profiles",
+        "exams.find",
+        "grants.read",
+        "notifier.send",
+        "outbox.settle",
+    } == set(after_the_commit)
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("lost", [False, True], ids=["before the port", "after the port"])
+@pytest.mark.parametrize("name", READS)
+def test_a_question_of_which_a_port_fails_fails_with_it_and_is_never_a_yes(name, lost, error):
+    expected = Undisturbed(name)
+    for disturbed in disturbances(name, error, lost=lost):
+        assert disturbed.raised is error
+        assert committed(disturbed.world) == expected.before
+        assert disturbed.again(name) == expected.answer
+
+
+def test_a_refusal_that_cannot_be_recorded_is_no_yes_either():
+    def fail_to_record(question, put):
+        if question == "audit.record":
+            raise StoreFailed("the trail is full")
+        return put()
+
+    world = portal()
+    sharing = over(watched(ports_of(world), fail_to_record), world)
+    before = committed(world)
+    with pytest.raises(StoreFailed, match="the trail is full"):
+        sharing.share(share_request(UserId("stranger"), CT, BEN))
+    assert committed(world) == before
+
+
+def test_a_check_takes_nothing_but_true_for_a_yes():
+    def truthy(question, put):
+        put()
+        return "yes" if question == "access.holds" else {"U:eva"}
+
+    world = portal()
+    sharing = over(watched(ports_of(world), truthy), world)
+    assert sharing.can(EVA, VIEW, CT) is False
