@@ -240,9 +240,6 @@ class Directory(Protocol):
     def profiles(self, users: Iterable[UserId]) -> Mapping[UserId, Profile]:
         """Return the profile of each user; `Profile.unknown` for an unknown one."""
 
-    def memberships(self, principal: PrincipalId) -> frozenset[PrincipalKey]:
-        """Return the keys of the principal and of every group that it is in, active or not."""
-
     def people_behind(
         self, principals: Iterable[PrincipalId]
     ) -> Mapping[PrincipalId, frozenset[UserId]]:
@@ -251,8 +248,15 @@ class Directory(Protocol):
     def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> frozenset[PrincipalId]:
         """Return those that exist, are active, and that the actor may see."""
 
-    def members_seen_by(self, actor: UserId, groups: Iterable[GroupId]) -> frozenset[GroupId]:
-        """Return the groups whose members the actor may see."""
+    def members_seen_by(
+        self, actor: UserId, groups: Iterable[GroupId]
+    ) -> Mapping[GroupId, frozenset[PrincipalId]]:
+        """Return, for each group, the members that the actor may know of, to any depth.
+
+        These are active users and groups that the actor may see, as far as they are in the group
+        by a chain of groups of each of which the actor may see the members. None for a group that
+        is unknown, or whose members the actor may not see.
+        """
 
     def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
         """Return the names of those principals that are known."""

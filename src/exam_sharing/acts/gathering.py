@@ -15,7 +15,6 @@ from exam_sharing.acts.questions import (
     BatchOf,
     ExamOfGrant,
     FindExams,
-    Memberships,
     MembersSeenBy,
     PeopleBehind,
     Profiles,
@@ -93,9 +92,9 @@ def share_facts(policy: Policy, request: ShareRequest, now: datetime) -> Act[Sha
         PeopleBehind(tuple(each for each in request.recipients if each in seen))
     )
     people = People(behind=behind, seen=seen)
-    reached = people.reached()
-    if policy.max_people is None or len(reached) <= policy.max_people:
-        profiles = yield from ask(Profiles(tuple(sorted(reached))))
+    case = attrs.evolve(case, facts=attrs.evolve(facts, people=people))
+    if not case.reaches_too_many:
+        profiles = yield from ask(Profiles(tuple(sorted(case.reached))))
         people = attrs.evolve(people, profiles=profiles)
     host = None
     if policy.host_rules:
@@ -119,9 +118,8 @@ def ending_facts(policy: Policy, request: EndingRequest, now: datetime) -> Act[E
         if not case.named:
             return facts
         return (yield from _with_grantors(facts, exam))
-    principals = yield from ask(Memberships(request.recipient))
     members_seen = yield from ask(MembersSeenBy(request.actor, groups_on((exam,))))
-    facts = attrs.evolve(facts, recipient_principals=principals, members_seen=members_seen)
+    facts = attrs.evolve(facts, members_seen=members_seen)
     return (yield from _with_grantors(facts, exam))
 
 
@@ -150,10 +148,9 @@ def people_affected(actor: UserId, plan: Plan, exams: Iterable[ExamFacts]) -> Ac
     users = {each for each in principals if isinstance(each, UserId)}.union(*behind.values())
     in_order = tuple(sorted(users))
     profiles = yield from ask(Profiles(in_order))
-    seen = yield from ask(SeenBy(actor, in_order))
     groups = {each for each in principals if isinstance(each, GroupId)}.union(groups_on(exams))
     members_seen = yield from ask(MembersSeenBy(actor, tuple(sorted(groups))))
-    return People(behind=behind, profiles=profiles, seen=seen, members_seen=members_seen)
+    return People(behind=behind, profiles=profiles, members_seen=members_seen)
 
 
 def groups_on(exams: Iterable[ExamFacts]) -> tuple[GroupId, ...]:

@@ -18,7 +18,6 @@ from exam_sharing.identifiers import (
     GroupId,
     NoticeId,
     PrincipalId,
-    PrincipalKey,
     ShareId,
     UserId,
 )
@@ -38,7 +37,6 @@ __all__ = [
     "FindReceipt",
     "Listed",
     "MembersSeenBy",
-    "Memberships",
     "Names",
     "Path",
     "PeopleBehind",
@@ -180,17 +178,6 @@ class Profiles:
 
 
 @attrs.frozen
-class Memberships:
-    """In which groups is this principal?"""
-
-    principal: PrincipalId
-
-    def put_to(self, ports: Ports) -> frozenset[PrincipalKey]:
-        """Ask the directory."""
-        return ports.directory.memberships(self.principal)
-
-
-@attrs.frozen
 class PeopleBehind:
     """Which active users do these principals reach?"""
 
@@ -215,12 +202,12 @@ class SeenBy:
 
 @attrs.frozen
 class MembersSeenBy:
-    """Of which of these groups may the actor see the members?"""
+    """Who is in these groups, as far as the actor may know?"""
 
     actor: UserId
     groups: tuple[GroupId, ...]
 
-    def put_to(self, ports: Ports) -> frozenset[GroupId]:
+    def put_to(self, ports: Ports) -> Mapping[GroupId, frozenset[PrincipalId]]:
         """Ask the directory."""
         return ports.directory.members_seen_by(self.actor, self.groups)
 

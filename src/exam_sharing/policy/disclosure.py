@@ -142,21 +142,21 @@ class _Change:
         found: set[PrincipalId] = set()
         for recipient in {grant.recipient for grant in (*self.ended, *self.made)}:
             found.add(recipient)
-            if recipient in people.members_seen:
-                found |= people.behind[recipient] & people.seen
+            if isinstance(recipient, GroupId):
+                found |= people.members_seen.get(recipient, frozenset()) & people.profiles.keys()
         return sorted(found, key=lambda each: each.key)
 
     def holding(self, principal: PrincipalId, people: People, grants: tuple[Grant, ...]) -> Holding:
         """Return what the grants give the principal; ownership counts beside them."""
         if isinstance(principal, GroupId):
             return Holding.all_of(g.holding for g in grants if g.recipient == principal)
-        profile = people.profiles[principal]
-        if not profile.active:
+        if not people.profiles[principal].active:
             return NOTHING
         if principal == self.exam.exam.owner:
             return EVERYTHING
-        known = {group.key for group in people.members_seen} | {principal.key}
-        return holding_from(principal, profile.principals & known, grants)
+        groups = (group for group, known in people.members_seen.items() if principal in known)
+        keys = frozenset({principal.key, *(group.key for group in groups)})
+        return holding_from(principal, keys, grants)
 
 
 def _changes(

@@ -18,7 +18,7 @@ from typing import Final, TypeAlias
 import attrs
 
 from exam_sharing.grants import FOREVER, NOTHING, EndedAs, Grant, Holding, Permission
-from exam_sharing.identifiers import GrantId, PrincipalId
+from exam_sharing.identifiers import GrantId, GroupId, PrincipalId
 from exam_sharing.policy.access import holding_on, standing
 from exam_sharing.policy.decisions import Reason, ReasonCode, Rule
 from exam_sharing.policy.disclosure import grants_seen
@@ -178,14 +178,16 @@ class EndingCase:
         if isinstance(self.request, RevokeRequest) or not self.scene.has_access:
             return ()
         named, facts = self.request.recipient, self.scene.facts
+        if any(exam.exam.owner == named for exam in facts.exams):
+            return ()
         groups = {
             grant.recipient
             for grant in self.scene.seen
-            if named not in (grant.recipient, grant.grantor)
-            and grant.recipient.key in facts.recipient_principals
-            and grant.recipient in facts.members_seen
+            if isinstance(grant.recipient, GroupId)
+            and grant.grantor != named
+            and named in facts.members_seen.get(grant.recipient, frozenset())
         }
-        return tuple(sorted(groups, key=lambda group: group.key))
+        return tuple(sorted(groups))
 
 
 def _exam_not_found(case: EndingCase) -> Iterator[Reason]:
@@ -213,7 +215,10 @@ def _not_grantor_or_owner(case: EndingCase) -> Iterator[Reason]:
 
 
 def _has_reshares(case: EndingCase) -> Iterator[Reason]:
-    if case.reshares is not Reshares.RESTRICT or case.bound_is_past or not case.further:
+    # Where nothing ends, nothing rests on it; nor were the facts gathered that this takes.
+    if case.reshares is not Reshares.RESTRICT or case.bound_is_past or not case.cut:
+        return
+    if not case.further:
         return
     told = case.scene.seen_by_id if case.scene.has_access else {}
     yield Reason(

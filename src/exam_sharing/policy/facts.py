@@ -4,6 +4,7 @@ The engine knows nothing else. Whoever gathers these facts decides nothing.
 """
 
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 import attrs
 
@@ -11,7 +12,19 @@ from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedGrant, Grant
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, PrincipalKey, UserId
 
-__all__ = ["EndingFacts", "ExamFacts", "ExamGrants", "People", "Profile", "ShareFacts"]
+__all__ = [
+    "EndingFacts",
+    "ExamFacts",
+    "ExamGrants",
+    "MembersSeen",
+    "People",
+    "Profile",
+    "ShareFacts",
+]
+
+
+MembersSeen: TypeAlias = Mapping[GroupId, frozenset[PrincipalId]]
+"""For each group, the users and groups in it, to any depth, that an actor may know of."""
 
 
 @attrs.frozen(kw_only=True)
@@ -82,15 +95,15 @@ class People:
 
     Attributes:
         behind: for each principal, the active users that it reaches.
-        profiles: of each of those users.
-        seen: the users and groups among them that the actor may see in the directory.
-        members_seen: the groups whose members the actor may see.
+        profiles: of those users, and of users among the principals.
+        seen: the principals that exist, are active, and that the actor may see.
+        members_seen: for each group on the exams, the members that the actor may know of.
     """
 
     behind: Mapping[PrincipalId, frozenset[UserId]] = attrs.field(factory=dict)
     profiles: Mapping[UserId, Profile] = attrs.field(factory=dict)
     seen: frozenset[PrincipalId] = frozenset()
-    members_seen: frozenset[GroupId] = frozenset()
+    members_seen: MembersSeen = attrs.field(factory=dict)
 
     def reached(self) -> frozenset[UserId]:
         """Return every active user behind the principals, once."""
@@ -123,15 +136,13 @@ class EndingFacts:
         actor: who ends them.
         exam: the exam with all its history, or `None` when there is no such exam.
         grantors: the profile of everybody who made a grant that stands.
-        recipient_principals: the named principal and every group that it is in.
-        members_seen: the groups on the exam whose members the actor may see.
+        members_seen: for each group on the exam, the members that the actor may know of.
     """
 
     actor: Profile
     exam: ExamFacts | None = None
     grantors: Mapping[UserId, Profile] = attrs.field(factory=dict)
-    recipient_principals: frozenset[PrincipalKey] = frozenset()
-    members_seen: frozenset[GroupId] = frozenset()
+    members_seen: MembersSeen = attrs.field(factory=dict)
 
     @property
     def exams(self) -> tuple[ExamFacts, ...]:

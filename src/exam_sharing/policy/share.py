@@ -220,7 +220,7 @@ def _gaining(case: ShareCase, exam: ExamFacts, new: tuple[Grant, ...]) -> Iterat
     permission, horizon = new[0].permission, new[0].horizon
     enough = [grant for grant in exam.sharing.grants if grant.holding.covers(new[0].holding)]
     reached = frozenset().union(*(people.behind[grant.recipient] for grant in new))
-    for user in reached - {case.request.actor, exam.exam.owner}:
+    for user in (reached & case.reached) - {exam.exam.owner}:
         profile = people.profiles[user]
         if not profile.wants_notices:
             continue

@@ -15,7 +15,7 @@ from typing import Final
 import attrs
 
 from exam_sharing.grants import OWNER, EndedAs, Holding, HowEnded, Permission
-from exam_sharing.identifiers import ExamId, PrincipalId
+from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.policy.access import holding_on
 from exam_sharing.policy.decisions import Reason, ReasonCode, Rule
 from exam_sharing.policy.facts import ExamFacts, ShareFacts
@@ -64,6 +64,17 @@ class ShareCase:
             f"exam {exam.id}" if exam.exam.subject is None else f"subject {exam.exam.subject}"
             for exam in self.covered
         )
+
+    @cached_property
+    def reached(self) -> frozenset[UserId]:
+        """The active users whom the share reaches, the actor apart."""
+        return self.facts.people.reached() - {self.request.actor}
+
+    @property
+    def reaches_too_many(self) -> bool:
+        """Whether the share reaches more people than the policy allows."""
+        limit = self.policy.max_people
+        return limit is not None and len(self.reached) > limit
 
     @property
     def visible(self) -> bool:
@@ -166,8 +177,8 @@ def _too_many(case: ShareCase) -> Iterator[Reason]:
 
 
 def _too_many_people(case: ShareCase) -> Iterator[Reason]:
-    reached = case.facts.people.reached() - {case.request.actor}
-    yield from _beyond("people", len(reached), case.policy.max_people)
+    if case.reaches_too_many:
+        yield Reason(code=ReasonCode.TOO_MANY, limit=case.policy.max_people, limited="people")
 
 
 def _beyond(limited: str, count: int, limit: int | None) -> Iterator[Reason]:
