@@ -2,7 +2,8 @@
 
 A check then costs two look-ups and one test of two sets for a common member, and builds no object.
 Expired grants are left out of the sets, which are right from `since` until just before `until`;
-outside of that span the exam is made ready again for the time that is asked about.
+outside of that span the exam is made ready again for the time that is asked about. Where no grant
+`expires`, the sets are right at all times, and times need not be compared.
 """
 
 from collections.abc import Iterable
@@ -20,7 +21,17 @@ __all__ = ["ReadyExam"]
 class ReadyExam:
     """One exam with its sharing, and with who holds it at a time; never changed once made."""
 
-    __slots__ = ("download", "exam", "group_grantors", "owner", "sharing", "since", "until", "view")
+    __slots__ = (
+        "download",
+        "exam",
+        "expires",
+        "group_grantors",
+        "owner",
+        "sharing",
+        "since",
+        "until",
+        "view",
+    )
 
     def __init__(self, exam: Exam, sharing: ExamGrants, now: datetime) -> None:
         """Make the sets for a time.
@@ -39,6 +50,7 @@ class ReadyExam:
         self.group_grantors = frozenset(
             grant.grantor.value for grant in stands if isinstance(grant.recipient, GroupId)
         )
+        self.expires = any(grant.until is not None for grant in sharing.grants)
         self.since = max((g.horizon for g in sharing.grants if g.expired(now)), default=NEVER)
         self.until = min((grant.horizon for grant in stands), default=FOREVER)
 

@@ -8,6 +8,7 @@ changes in one step.
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from threading import RLock
+from typing import Final
 
 import attrs
 from typing_extensions import override
@@ -43,6 +44,9 @@ from exam_sharing.ports import (
 )
 
 __all__ = ["MemoryStore"]
+
+_VIEW: Final = Permission.VIEW
+"""Looking a member of an enum up takes longer than comparing with it."""
 
 
 class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader, AuditTrail):
@@ -246,13 +250,15 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             return False
         if ready.owner == user.value:
             return True
-        if not ready.since <= now < ready.until:
+        if ready.expires and not ready.since <= now < ready.until:
             ready = self._made_ready(ready, now)
-        if user.value in ready.group_grantors:
-            held = ready.permission_of(user, principals, now)
-            return held is not None and held >= permission
-        holders = ready.view if permission is Permission.VIEW else ready.download
-        return not holders.isdisjoint(principals)
+        holders = ready.view if permission is _VIEW else ready.download
+        if holders.isdisjoint(principals):
+            return False
+        if user.value not in ready.group_grantors:
+            return True
+        held = ready.permission_of(user, principals, now)
+        return held is not None and held >= permission
 
     def _made_ready(self, ready: ReadyExam, now: datetime) -> ReadyExam:
         """Return the exam ready for another time, and keep it so if it has not changed since."""
@@ -312,7 +318,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         own: bool,
     ) -> VisibleExam | None:
         ready = self._ready[exam]
-        if not ready.since <= now < ready.until:
+        if ready.expires and not ready.since <= now < ready.until:
             ready = self._made_ready(ready, now)
         if ready.owner == user.value:
             permission = Permission.DOWNLOAD if own else None
