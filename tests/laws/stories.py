@@ -1,0 +1,404 @@
+"""Random stories: the same acts done with the package and with the naive model, side by side.
+
+A story is a small hospital (five users, three groups, two batches of exams) and a row of steps, all
+drawn by Hypothesis. Whoever tests a law looks at the story between its steps.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import attrs
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+
+import model
+from exam_sharing import (
+    AccessListScope,
+    BatchId,
+    Exam,
+    ExamId,
+    Grant,
+    Group,
+    GroupId,
+    MembershipCycle,
+    NarrowRequest,
+    Permission,
+    Policy,
+    Refused,
+    Reshares,
+    RevokeRequest,
+    Scope,
+    ShareRequest,
+    UnshareRequest,
+    UploadBatch,
+    User,
+    UserId,
+)
+from exam_sharing.grants import OWNER
+from exam_sharing.identifiers import GrantId
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore, open_sharing
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+USERS = tuple(UserId(name) for name in ("ann", "ben", "cat", "dan", "eve"))
+GROUPS = tuple(GroupId(name) for name in ("staff", "ward", "ann"))
+BATCHES = (BatchId("cd"), BatchId("night"))
+EXAMS = tuple(ExamId(f"E{number}") for number in range(5))
+PRINCIPALS = (*USERS, *GROUPS)
+
+Asked = ShareRequest | UnshareRequest | NarrowRequest | RevokeRequest
+GrantContent = tuple[object, ...]
+
+
+def minutes(number):
+    return START + timedelta(minutes=number)
+
+
+@attrs.define(slots=False)
+class Story:
+    """One hospital, twice: as the package keeps it and as the model does."""
+
+    policy: Policy
+    hidden: frozenset
+    hidden_members: frozenset
+    now: datetime = START
+    acts: int = 0
+
+    def __attrs_post_init__(self):
+        self.store = MemoryStore()
+        self.directory = MemoryDirectory(
+            visible=lambda actor, principal: (actor, principal) not in self.hidden,
+            members_visible=lambda actor, group: (actor, group) not in self.hidden_members,
+        )
+        self.sharing = open_sharing(
+            policy=self.policy,
+            directory=self.directory,
+            notifier=MemoryNotifier(),
+            clock=lambda: self.now,
+            new_id=self._new_id,
+            store=self.store,
+        )
+        self.model = model.World(
+            settings=_settings(self.policy),
+            visible=lambda actor, principal: (actor, principal) not in self.hidden,
+            members_visible=lambda actor, group: (actor, group) not in self.hidden_members,
+        )
+
+    def _new_id(self):
+        self.acts += 1
+        return f"act{self.acts}"
+
+    def add_user(self, user, *, active=True, plan=True, notices=True):
+        person = User(id=user, name=str(user).title(), email=f"{user}@example.org", active=active)
+        self.directory.add(person, sharing_in_plan=plan, notices=notices)
+        self.model.add_user(user, active=active, sharing_in_plan=plan, notices=notices)
+
+    def add_group(self, group, members):
+        """Say who is in a group, unless it would hold itself."""
+        try:
+            self.directory.add(Group(id=group, name=str(group), members=members))
+        except MembershipCycle:
+            return
+        self.model.add_group(group, members)
+
+    def add_upload(self, batch, exams):
+        uploaded = UploadBatch(id=batch, uploader=USERS[0], source="CD", received_at=START)
+        self.sharing.add_upload(uploaded, exams)
+        self.model.add_exams(*exams)
+
+    def transfer(self, exam, owner):
+        if exam in self.model.withdrawn:
+            return
+        self.store.transfer(exam, owner)
+        self.model.change_hands(exam, owner)
+        self.model.next_version(exam)
+
+    def do(self, request):
+        """Do what is asked for with the package; return the receipt or the refusal."""
+        try:
+            if isinstance(request, ShareRequest):
+                return self.sharing.share(request)
+            if isinstance(request, UnshareRequest):
+                return self.sharing.unshare(request)
+            if isinstance(request, NarrowRequest):
+                return self.sharing.narrow(request)
+            return self.sharing.revoke(
+                actor=request.actor, grant=request.grant, reshares=request.reshares
+            )
+        except Refused as refused:
+            return refused
+
+    def do_in_model(self, request):
+        return model.perform(self.model, self.as_in_model(request), self.now)
+
+    def as_in_model(self, request):
+        """Return the request as it is put to the model, which has ids of grants of its own."""
+        if isinstance(request, RevokeRequest):
+            return attrs.evolve(request, grant=self._grant_in_model(request.grant))
+        return request
+
+    def _grant_in_model(self, grant_id):
+        """Return the model's id of a grant: the one of the same content."""
+        wanted = {g.id: content(g) for g in self.every_grant()}.get(grant_id)
+        for number, grant in self.model.grants.items():
+            if content(grant) == wanted:
+                return GrantId(str(number))
+        return grant_id
+
+    def facts(self, exam):
+        return self.store.read((exam,), ended=True)[exam]
+
+    def every_grant(self):
+        """Return every grant ever made, ended or not."""
+        for exam in EXAMS:
+            facts = self.facts(exam)
+            yield from facts.grants
+            yield from (past.grant for past in facts.ended)
+
+    def standing(self, exam):
+        return [grant for grant in self.facts(exam).grants if not grant.expired(self.now)]
+
+    def everything_held(self):
+        """Return what `can` says of everybody, on every exam, for every permission."""
+        return {
+            (user, exam, permission)
+            for user in USERS
+            for exam in EXAMS
+            for permission in Permission
+            if self.sharing.can(user, permission, exam)
+        }
+
+    def snapshot(self):
+        """Return all that the store keeps, except the record of refusals."""
+        return (
+            {exam: self.facts(exam) for exam in EXAMS},
+            self.store.outbox.waiting(),
+            len([event for event in self.store.events() if not hasattr(event, "reasons")]),
+        )
+
+
+def content(grant):
+    """Return what a grant says, apart from its own id and those that it rests on."""
+    return (
+        grant.exam,
+        grant.grantor,
+        grant.recipient,
+        grant.permission,
+        grant.until,
+        grant.version,
+        grant.basis in (OWNER, "OWNER"),
+    )
+
+
+def contents(grants):
+    return Counter(map(content, grants))
+
+
+def _settings(policy):
+    return model.Settings(
+        attestation_wording=policy.attestation_wording,
+        max_recipients=policy.max_recipients,
+        max_exams=policy.max_exams,
+        max_people=policy.max_people,
+        max_duration=policy.max_duration,
+        message_limit=policy.message_limit,
+        reshares=policy.reshares,
+        only_owner_readmits=policy.only_owner_readmits,
+        batches_across_subjects=policy.batches_across_subjects,
+        access_list=policy.access_list.value,
+        sends_notices=policy.sends_notices,
+    )
+
+
+def rarely(strategy, otherwise):
+    """Draw from the strategy about one time in six."""
+    return st.integers(0, 5).flatmap(lambda n: strategy if n == 0 else st.just(otherwise))
+
+
+users = st.sampled_from(USERS)
+groups = st.sampled_from(GROUPS)
+exams = st.sampled_from(EXAMS)
+principals = st.sampled_from(PRINCIPALS)
+times = st.integers(0, 30).map(minutes)
+maybe_times = st.none() | times
+permissions = st.sampled_from(Permission)
+reshares = st.sampled_from((*Reshares, None))
+
+patient = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+"""For laws that need long stories."""
+
+everyone_sees = st.builds(Policy, reshares=st.sampled_from(Reshares))
+policies = st.builds(
+    Policy,
+    max_recipients=rarely(st.just(2), 100),
+    max_exams=rarely(st.just(2), 100),
+    max_people=rarely(st.just(2), 100),
+    max_duration=rarely(st.just(timedelta(minutes=10)), None),
+    message_limit=st.just(10),
+    reshares=st.sampled_from(Reshares),
+    only_owner_readmits=st.booleans(),
+    batches_across_subjects=rarely(st.just(False), True),
+    access_list=st.sampled_from(AccessListScope),
+    sends_notices=rarely(st.just(False), True),
+)
+
+shares = st.builds(
+    ShareRequest,
+    actor=users,
+    exam=exams,
+    recipients=rarely(st.just(()), None).flatmap(
+        lambda none: st.just(none) if none is not None else st.lists(principals, max_size=3)
+    ),
+    permission=permissions,
+    scope=st.sampled_from(Scope),
+    until=maybe_times,
+    attested=rarely(st.just(False), True),
+    wording=rarely(st.just("an older wording"), None),
+    message=rarely(st.sampled_from(("hello", "much too long", "bell \a", "a\r\nb")), None),
+    expect=rarely(st.frozensets(exams, max_size=3), None),
+)
+unshares = st.builds(
+    UnshareRequest, actor=users, exam=exams, recipient=principals, reshares=reshares
+)
+bounds = st.one_of(
+    st.just((Permission.VIEW, None)),
+    st.tuples(st.none(), times),
+    st.tuples(permissions, times),
+)
+narrows = st.builds(
+    lambda bound, **fields: NarrowRequest(permission=bound[0], until=bound[1], **fields),
+    bounds,
+    actor=users,
+    exam=exams,
+    recipient=principals,
+    reshares=reshares,
+)
+
+
+@st.composite
+def stories(draw, policies=policies, hiding=True):
+    """Draw a hospital in which nothing has been shared yet."""
+    pairs = st.frozensets(st.tuples(users, principals), max_size=4)
+    member_pairs = st.frozensets(st.tuples(users, groups), max_size=4)
+    story = Story(
+        policy=draw(policies),
+        hidden=draw(rarely(pairs, frozenset())) if hiding else frozenset(),
+        hidden_members=draw(st.just(frozenset()) | member_pairs) if hiding else frozenset(),
+    )
+    for user in USERS:
+        story.add_user(user)
+    staff, ward, namesake = GROUPS
+    story.add_group(staff, draw(st.frozensets(users, max_size=3)))
+    story.add_group(ward, draw(st.frozensets(st.sampled_from((*USERS, staff)), max_size=3)))
+    story.add_group(namesake, draw(st.frozensets(st.sampled_from((*USERS, ward)), max_size=2)))
+    subjects = st.sampled_from((None, "P1", "P2"))
+    for batch, ids in zip(BATCHES, (EXAMS[:3], EXAMS[3:]), strict=True):
+        story.add_upload(
+            batch,
+            [
+                Exam(
+                    id=exam,
+                    owner=draw(st.sampled_from(USERS[:2])),
+                    batch=batch,
+                    uploaded_at=draw(st.sampled_from((START, minutes(-1)))),
+                    subject=draw(subjects),
+                )
+                for exam in ids
+            ],
+        )
+    return story
+
+
+def likely_shares(story: Story):
+    """Draw shares by somebody who has access, so that most of them are made."""
+    owners = {exam.id: exam.owner for exam in story.store.find(EXAMS)}
+    held = sorted({(user, exam) for user, exam, _ in story.everything_held()})
+    passing_on = [(user, exam) for user, exam in held if owners[exam] != user]
+    pairs = [*held[:3], *passing_on, *passing_on[-3:]] or [(USERS[0], EXAMS[0])]
+
+    def by(pair):
+        user, exam = pair
+        others = [p for p in PRINCIPALS if p not in (user, owners[exam])]
+        return st.builds(
+            ShareRequest,
+            actor=st.just(user),
+            exam=st.just(exam),
+            recipients=st.lists(st.sampled_from(others), min_size=1, max_size=2),
+            permission=permissions,
+            scope=st.sampled_from((Scope.EXAM, Scope.EXAM, Scope.BATCH)),
+            until=st.none() | st.integers(1, 9).map(lambda n: story.now + timedelta(minutes=n)),
+            attested=st.just(True),
+        )
+
+    return st.sampled_from(pairs).flatmap(by)
+
+
+def likely_endings(story: Story):
+    """Draw ways to end a grant that stands, by its grantor, its recipient, or the owner."""
+    grants = [grant for exam in EXAMS for grant in story.standing(exam)]
+    if not grants:
+        return unshares | narrows
+
+    def by_somebody(grant: Grant):
+        owner = next(e.owner for e in story.store.find((grant.exam,)))
+        actors = st.sampled_from([owner, owner, grant.grantor, grant.grantor, *USERS])
+        named = {"exam": st.just(grant.exam), "recipient": st.just(grant.recipient)}
+        return st.one_of(
+            st.builds(UnshareRequest, actor=actors, reshares=reshares, **named),
+            st.builds(
+                lambda bound, **fields: NarrowRequest(
+                    permission=bound[0], until=bound[1], **fields
+                ),
+                bounds,
+                actor=actors,
+                reshares=reshares,
+                **named,
+            ),
+            st.builds(RevokeRequest, actor=actors, grant=st.just(grant.id), reshares=reshares),
+        )
+
+    return st.sampled_from(grants).flatmap(by_somebody)
+
+
+def requests(story: Story):
+    """Draw anything that a person can ask for, likely to be granted more often than not."""
+    kinds = {
+        0: likely_shares(story),
+        1: likely_endings(story),
+        2: st.one_of(shares, unshares, narrows),
+    }
+    return st.sampled_from((0, 0, 0, 0, 1, 1, 1, 2)).flatmap(kinds.__getitem__)
+
+
+def changes(story: Story):
+    """Draw a change of the world around: returns a function that makes it."""
+    flags = {"active": st.booleans(), "plan": st.booleans(), "notices": st.booleans()}
+    return st.one_of(
+        st.builds(lambda by: lambda: _pass_time(story, by), st.integers(1, 5)),
+        st.builds(lambda user, **said: lambda: story.add_user(user, **said), users, **flags),
+        st.builds(
+            lambda group, members: lambda: story.add_group(group, members),
+            groups,
+            st.frozensets(principals, max_size=3),
+        ),
+        st.builds(lambda exam, user: lambda: story.transfer(exam, user), exams, users),
+    )
+
+
+def _pass_time(story: Story, by: int) -> None:
+    story.now += timedelta(minutes=by)
+
+
+def tell(
+    data: st.DataObject,
+    story: Story,
+    each: Callable[[Asked], None],
+    *,
+    steps: int = 10,
+    change: bool = True,
+) -> None:
+    """Go through a story: `each` is called with every request, and does it."""
+    for _ in range(data.draw(st.integers(steps // 2, steps), label="steps")):
+        if change and data.draw(rarely(st.just(True), False)):
+            data.draw(changes(story), label="change")()
+        each(data.draw(requests(story), label="request"))

@@ -1,0 +1,344 @@
+"""The laws of SPEC section 9 and their kin, each by itself, over random stories."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_sharing import (
+    OWNER,
+    NarrowRequest,
+    Outcome,
+    Permission,
+    Permitted,
+    Refused,
+    Reshares,
+    RevokeRequest,
+    ShareReceipt,
+    ShareRequest,
+    Tab,
+    UnshareReceipt,
+    UnshareRequest,
+    UserId,
+)
+from exam_sharing.events import ExamShared, GrantsEnded
+from exam_sharing.grants import FOREVER, NEVER, Holding
+from laws.stories import EXAMS, USERS, contents, everyone_sees, patient, stories, tell
+
+
+def horizons(story, user, exam):
+    """Return until when the user holds each permission, by the grounds that `explain` names."""
+    held = {}
+    for permission in Permission:
+        answer = story.sharing.explain(user, permission, exam)
+        if not isinstance(answer, Permitted):
+            held[permission] = NEVER
+        elif answer.as_owner:
+            held[permission] = FOREVER
+        else:
+            held[permission] = max(ground.grant.horizon for ground in answer.grounds)
+    return held
+
+
+@given(story=stories(), data=st.data())
+@patient
+def test_no_one_exceeds_their_source(story, data):
+    """SPEC 9.2: a new grant exceeds neither the permission nor the time that its grantor held."""
+
+    def each(request):
+        if not isinstance(request, ShareRequest):
+            story.do(request)
+            return
+        before = {exam: horizons(story, request.actor, exam) for exam in EXAMS}
+        known = {grant.id for grant in story.every_grant()}
+        story.do(request)
+        for grant in story.every_grant():
+            if grant.id not in known:
+                assert grant.horizon <= before[grant.exam][grant.permission]
+
+    tell(data, story, each)
+
+
+@given(story=stories(), data=st.data())
+@patient
+def test_each_grant_rests_on_what_by_itself_entitled_its_grantor(story, data):
+    """SPEC 11: the basis is `OWNER`, or every standing grant that by itself would have done."""
+
+    def each(request):
+        grants = {grant.id: grant for grant in story.every_grant()}
+        story.do(request)
+        for grant in story.every_grant():
+            if grant.basis is not OWNER and grant.basis <= grants.keys():
+                for source in grant.basis:
+                    assert grants[source].exam == grant.exam
+                    assert grants[source].version < grant.version
+
+    tell(data, story, each)
+
+
+@given(story=stories(), data=st.data(), limit=st.integers(1, 3))
+@patient
+def test_list_and_check_agree(story, data, limit):
+    """SPEC 9.3: for every form of list and every kind of principal."""
+
+    def each(request):
+        story.do(request)
+        for user in USERS:
+            paged = every_page(story.sharing.visible_to, user, limit)
+            others = every_page(story.sharing.shared_with, user, limit)
+            for permission in Permission:
+                can = {exam for exam in EXAMS if story.sharing.can(user, permission, exam)}
+                assert {item.exam for item in paged if item.permission >= permission} == can
+                assert story.sharing.can_many(user, permission, EXAMS) == can
+                viewer = story.sharing.viewer(user)
+                assert {exam for exam in EXAMS if viewer.can(permission, exam)} == can
+                answers = {exam: story.sharing.explain(user, permission, exam) for exam in EXAMS}
+                assert {exam for exam, a in answers.items() if isinstance(a, Permitted)} == can
+            owned = {exam.id for exam in story.store.find(EXAMS) if exam.owner == user}
+            assert [item for item in paged if item.exam not in owned] == others
+
+    tell(data, story, each, steps=6)
+
+
+def every_page(ask, user, limit):
+    items, after = [], None
+    while True:
+        page = ask(user, after, limit)
+        items += page.items
+        after = page.next
+        if after is None:
+            return items
+
+
+@given(story=stories(policies=everyone_sees, hiding=False), data=st.data())
+@patient
+def test_what_a_preview_says_is_what_checks_say_before_and_after_the_act(story, data):
+    """SPEC 4, for every user, exam and permission, where the actor may know everything."""
+
+    def each(request):
+        knows = knows_everything(story, request)
+        before = story.everything_held()
+        preview = story.sharing.preview(request)
+        assert story.everything_held() == before
+        receipt = story.do(request)
+        assert preview.reasons == (receipt.reasons if isinstance(receipt, Refused) else ())
+        after = story.everything_held()
+        if isinstance(receipt, Refused):
+            assert after == before
+        elif knows:
+            gained = {triple(e) for e in preview.gains if told(e) and not e.held_before}
+            lost = {triple(e) for e in preview.losses if told(e) and not e.held_after}
+            assert gained == after - before
+            assert lost == before - after
+            assert {triple(e) for e in preview.keeps if told(e)} <= after & before
+
+    tell(data, story, each)
+
+
+def knows_everything(story, request):
+    exam = (
+        story.store.exam_of(request.grant) if isinstance(request, RevokeRequest) else request.exam
+    )
+    return exam is not None and story.sharing.can(request.actor, Permission.VIEW, exam)
+
+
+def triple(effect):
+    return effect.principal, effect.exam, effect.permission
+
+
+def told(effect):
+    return isinstance(effect.principal, UserId)
+
+
+@given(story=stories(), data=st.data())
+@patient
+def test_a_refused_act_changes_nothing_and_tells_nobody(story, data):
+    """SPEC 2: no grant, no notice; it is audited all the same."""
+
+    def each(request):
+        before, sent = story.snapshot(), len(story.sharing.notifier.sent)
+        events = len(story.store.events())
+        if isinstance(story.do(request), Refused):
+            assert story.snapshot() == before
+            assert len(story.sharing.notifier.sent) == sent
+            assert len(story.store.events()) == events + 1
+
+    tell(data, story, each)
+
+
+@given(story=stories(), data=st.data())
+@patient
+def test_unsharing_takes_effect_at_once(story, data):
+    """SPEC 3: the next check says no, unless another grant says yes."""
+
+    def each(request):
+        receipt = story.do(request)
+        if isinstance(request, UnshareRequest) and isinstance(receipt, UnshareReceipt):
+            gone = {grant.id for grant in receipt.ended}
+            for user in USERS:
+                for permission in Permission:
+                    answer = story.sharing.explain(user, permission, request.exam)
+                    can = story.sharing.can(user, permission, request.exam)
+                    assert can == isinstance(answer, Permitted)
+                    if can:
+                        assert not gone & {ground.grant.id for ground in answer.grounds}
+
+    tell(data, story, each)
+
+
+@given(story=stories(), data=st.data())
+@patient
+def test_sharing_never_takes_anything_from_anybody(story, data):
+    """SPEC 2: nothing is ever narrowed by sharing."""
+
+    def each(request):
+        before = story.everything_held()
+        standing = {grant for exam in EXAMS for grant in story.standing(exam)}
+        if isinstance(story.do(request), ShareReceipt):
+            assert before <= story.everything_held()
+            assert standing <= {grant for exam in EXAMS for grant in story.standing(exam)}
+
+    tell(data, story, each)
+
+
+@given(story=stories(), data=st.data())
+@patient
+def test_a_grant_is_made_only_where_it_adds_to_what_its_grantor_gave(story, data):
+    """SPEC 2, *sharing again*; the same share twice in a row makes nothing the second time."""
+
+    def each(request):
+        before = {exam: story.standing(exam) for exam in EXAMS}
+        receipt = story.do(request)
+        if not isinstance(receipt, ShareReceipt):
+            return
+        for exam in EXAMS:
+            known = {grant.id for grant in before[exam]}
+            for grant in story.standing(exam):
+                if grant.id not in known:
+                    given_before = Holding.all_of(
+                        earlier.holding
+                        for earlier in before[exam]
+                        if (earlier.grantor, earlier.recipient) == (grant.grantor, grant.recipient)
+                    )
+                    assert not given_before.covers(grant.holding)
+        if request.until is not None:
+            again = story.do(request)
+            assert {o.outcome for o in again.outcomes} <= {Outcome.UNCHANGED, Outcome.OWNS_IT}
+
+    tell(data, story, each)
+
+
+@given(story=stories(), data=st.data())
+@patient
+def test_narrowing_leaves_nothing_beyond_the_bound_of_what_it_may_cut(story, data):
+    """SPEC 3: grants beyond the bound end, each replaced by one cut to it; it never raises."""
+
+    def each(request):
+        before = story.everything_held()
+        receipt = story.do(request)
+        if isinstance(request, NarrowRequest) and isinstance(receipt, UnshareReceipt):
+            assert story.everything_held() <= before
+            for grant in receipt.replacements:
+                if grant.recipient == request.recipient:
+                    assert request.permission is None or grant.permission <= request.permission
+                    assert request.until is None or grant.horizon <= request.until
+            if is_owner(story, request):
+                for grant in story.standing(request.exam):
+                    if grant.recipient == request.recipient:
+                        assert request.permission is None or grant.permission <= request.permission
+
+    tell(data, story, each)
+
+
+def is_owner(story, request):
+    return any(exam.owner == request.actor for exam in story.store.find((request.exam,)))
+
+
+@given(story=stories(), data=st.data())
+@patient
+def test_what_the_access_list_offers_to_unshare_can_be_unshared(story, data):
+    """SPEC 6: *can I unshare this* is true exactly when unsharing it would be allowed."""
+
+    def each(request):
+        story.do(request)
+        viewer = data.draw(st.sampled_from(USERS), label="viewer")
+        exam = data.draw(st.sampled_from(EXAMS), label="exam")
+        if not story.sharing.can(viewer, Permission.VIEW, exam):
+            return
+        for entry in story.sharing.access_list(viewer, exam).entries:
+            whole = UnshareRequest(actor=viewer, exam=exam, recipient=entry.principal)
+            assert entry.can_unshare == (story.sharing.preview(whole).reasons == ())
+            for listed in entry.grants:
+                one = RevokeRequest(actor=viewer, grant=listed.grant.id)
+                assert listed.can_unshare == (story.sharing.preview(one).reasons == ())
+
+    tell(data, story, each)
+
+
+@given(story=stories(), data=st.data())
+@patient
+def test_with_cascades_alone_every_grant_keeps_its_source(story, data):
+    """SPEC 3 and 9.2: only `KEEP`, and later changes of groups, can leave one without."""
+
+    def each(request):
+        if not isinstance(request, ShareRequest):
+            request = with_cascade(request)
+        story.do(request)
+        for exam in EXAMS:
+            standing = story.standing(exam)
+            for grant in standing:
+                if grant.basis is not OWNER:
+                    assert has_source(story, grant, standing)
+
+    tell(data, story, each, change=False)
+
+
+def with_cascade(request):
+    import attrs
+
+    return attrs.evolve(request, reshares=Reshares.CASCADE)
+
+
+def has_source(story, grant, standing):
+    keys = story.directory.profiles((grant.grantor,))[grant.grantor].principals
+    sources = [g for g in standing if g.recipient.key in keys and g.grantor != grant.grantor]
+    return any(source.holding.covers(grant.holding) for source in sources)
+
+
+@given(story=stories(), data=st.data())
+@patient
+def test_replaying_the_acts_in_the_order_of_versions_gives_the_grants(story, data):
+    """SPEC 9.5 and 9.7: what happened can be told again from what was recorded."""
+    tell(data, story, story.do)
+    for exam in EXAMS:
+        standing = {}
+        versions = []
+        for event in sorted(acts_on(story, exam), key=lambda event: event.versions[exam]):
+            versions.append(event.versions[exam])
+            for past in getattr(event, "ended", ()):
+                if past.grant.exam == exam:
+                    del standing[past.grant.id]
+            standing.update({grant.id: grant for grant in event.made if grant.exam == exam})
+        assert versions == sorted(set(versions))
+        assert contents(standing.values()) == contents(story.facts(exam).grants)
+
+
+def acts_on(story, exam):
+    done = (e for e in story.store.events() if isinstance(e, ExamShared | GrantsEnded))
+    return [event for event in done if exam in event.versions]
+
+
+@given(story=stories(), data=st.data())
+@patient
+def test_the_tabs_the_form_and_the_share_agree(story, data):
+    """SPEC 2 and 6: the form offers download exactly where passing it on would be allowed."""
+
+    def each(request):
+        story.do(request)
+        actor = data.draw(st.sampled_from(USERS), label="actor")
+        exam = data.draw(st.sampled_from(EXAMS), label="exam")
+        form, tabs = story.sharing.share_form(actor, exam), story.sharing.tabs(actor, exam)
+        assert form.has_share_tab == (Tab.SHARE in tabs)
+        if form.has_share_tab:
+            assert form.offers_download == (Tab.DOWNLOAD in tabs)
+            assert exam in form.exams
+
+    tell(data, story, each)
