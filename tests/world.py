@@ -189,6 +189,22 @@ class World:
         )
         self.uploaded += exams
 
+    def reasons(self, request: ShareRequest | UnshareRequest | NarrowRequest) -> tuple[Reason, ...]:
+        """Ask for an act and return why it is refused; nothing when it was done."""
+        act: Callable[[Any], object]
+        match request:
+            case ShareRequest():
+                act = self.sharing.share
+            case UnshareRequest():
+                act = self.sharing.unshare
+            case NarrowRequest():
+                act = self.sharing.narrow
+        try:
+            act(request)
+        except Refused as refused:
+            return refused.reasons
+        return ()
+
     def share(
         self, actor: UserId, exam: ExamId, *recipients: PrincipalId, **more: Any
     ) -> ShareReceipt:

@@ -1,0 +1,60 @@
+"""`BATCH_SPANS_SUBJECTS`: exams of several subjects in one act, where the policy forbids it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_sharing import BatchId, ExamId, Reason, ReasonCode, Scope
+from world import ANNA, BEN, CARLA, World, share_request
+
+DISC = BatchId("disc")
+FIRST = ExamId("exam0")
+SPANS = (Reason(code=ReasonCode.BATCH_SPANS_SUBJECTS),)
+
+
+def world_with(subjects, **settings):
+    world = World(**settings)
+    for number, subject in enumerate(subjects):
+        world.upload(DISC, ANNA, ExamId(f"exam{number}"), subject=subject)
+    return world
+
+
+@pytest.mark.reason_code(ReasonCode.BATCH_SPANS_SUBJECTS)
+@given(
+    subjects=st.lists(st.sampled_from([None, "p", "q", "exam exam0"]), min_size=1, max_size=3),
+    allowed=st.booleans(),
+    scope=st.sampled_from(Scope),
+)
+def test_a_share_is_refused_exactly_when_it_spans_subjects_and_the_policy_forbids_it(
+    subjects, allowed, scope
+):
+    """Hold the rule of SPEC 2.
+
+    "the policy forbids sharing exams of several subjects in one act, and this would."
+    """
+    world = world_with(subjects, batches_across_subjects=allowed)
+
+    reasons = world.reasons(share_request(ANNA, FIRST, BEN, scope=scope))
+
+    covered = subjects if scope is Scope.BATCH else subjects[:1]
+    apart = len({each for each in covered if each is not None}) + covered.count(None)
+    assert reasons == (SPANS if apart > 1 and not allowed else ())
+
+
+def test_by_default_a_batch_may_span_subjects():
+    world = world_with(["p", "q"])
+
+    assert world.reasons(share_request(ANNA, FIRST, BEN, scope=Scope.BATCH)) == ()
+
+
+def test_an_exam_without_a_subject_counts_as_a_subject_of_its_own():
+    world = world_with([None, None], batches_across_subjects=False)
+
+    assert world.reasons(share_request(ANNA, FIRST, BEN, scope=Scope.BATCH)) == SPANS
+
+
+def test_a_subject_that_the_actor_cannot_see_does_not_count():
+    world = world_with(["p", "q"], batches_across_subjects=False)
+    world.share(ANNA, FIRST, BEN)
+
+    assert world.reasons(share_request(BEN, FIRST, CARLA, scope=Scope.BATCH)) == ()
