@@ -95,7 +95,7 @@ class Changes:
 
     @property
     def moved(self) -> frozenset[ExamId]:
-        """The exams whose sharing changes: their versions go up by one."""
+        """The exams whose sharing changes, so that their versions go up by one."""
         exams = {grant.exam for grant in self.made} | {each.grant.exam for each in self.ended}
         return frozenset(exams | ({self.withdrawn} if self.withdrawn else set()))
 
