@@ -163,7 +163,7 @@ class Record:
 
     def put_to(self, ports: Ports) -> None:
         """Ask the audit trail."""
-        ports.audit.record(self.event)
+        return ports.audit.record(self.event)
 
 
 @attrs.frozen
@@ -296,7 +296,7 @@ class SendNotice:
 
     def put_to(self, ports: Ports) -> None:
         """Ask the notifier."""
-        ports.notifier.send(self.notice)
+        return ports.notifier.send(self.notice)
 
 
 @attrs.frozen
@@ -308,4 +308,4 @@ class SettleNotice:
 
     def put_to(self, ports: Ports) -> None:
         """Ask the outbox."""
-        ports.outbox.settle(self.notice, done=self.done)
+        return ports.outbox.settle(self.notice, done=self.done)
