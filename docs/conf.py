@@ -1,6 +1,15 @@
 """How Sphinx builds these pages: `sphinx-build -n -W docs docs/_build`."""
 
+import inspect
+from enum import Enum
 from importlib.metadata import version as installed_version
+from typing import TYPE_CHECKING
+
+import attrs
+from sphinx.util.inspect import stringify_signature
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 project = "exam_sharing"
 author = "The exam_sharing authors"
@@ -8,7 +17,9 @@ copyright = "The exam_sharing authors"
 release = installed_version("exam-sharing")
 version = ".".join(release.split(".")[:2])
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "rules_page"]
 exclude_patterns = ["_build"]
 
 html_theme = "furo"
@@ -17,11 +28,64 @@ html_title = f"exam_sharing {release}"
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+# Docstrings are written as Markdown is: single backticks are code.
+default_role = "code"
 autodoc_member_order = "bysource"
-autodoc_typehints = "description"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+autodoc_class_signature = "mixed"
+python_maximum_signature_line_length = 88
+python_use_unqualified_type_names = True
 napoleon_numpy_docstring = False
+napoleon_use_ivar = True
 
-# Nothing is fetched while the docs build, so names outside this package have no target.
+# Nothing is fetched while the docs build, so names outside this package have no target. Type
+# variables and private names have none on purpose.
 nitpick_ignore_regex = [
-    (r"py:.*", r"(attrs?|collections|datetime|enum|pathlib|pydicom|typing|typing_extensions)\..*"),
+    (
+        r"py:.*",
+        r"(attrs?|collections|datetime|enum|os|pathlib|pydicom|typing|typing_extensions)\..*",
+    ),
+    (r"py:.*", r"(.*\.)?(CaseT|ItemT|ResultT)"),
 ]
+
+
+def attrs_signature(
+    _app: "Sphinx",
+    _what: str,
+    _name: str,
+    obj: object,
+    _options: object,
+    _signature: str | None,
+    returns: str | None,
+) -> tuple[str, str | None] | None:
+    """Show the types that the fields of a value have, not what their converters take."""
+    if inspect.isclass(obj) and issubclass(obj, Enum):
+        return "", None
+    if not (inspect.isclass(obj) and attrs.has(obj)):
+        return None
+    attrs.resolve_types(obj)
+    parameters = [
+        inspect.Parameter(
+            field.alias,
+            inspect.Parameter.KEYWORD_ONLY
+            if field.kw_only
+            else inspect.Parameter.POSITIONAL_OR_KEYWORD,
+            default=_default_of(field),
+            annotation=field.type,
+        )
+        for field in attrs.fields(obj)
+        if field.init and not field.alias.startswith("_")
+    ]
+    return stringify_signature(inspect.Signature(parameters), unqualified_typehints=True), returns
+
+
+def _default_of(field: "attrs.Attribute[object]") -> object:
+    if field.default is attrs.NOTHING:
+        return inspect.Parameter.empty
+    return ... if isinstance(field.default, attrs.Factory) else field.default
+
+
+def setup(app: "Sphinx") -> None:
+    """Have Sphinx ask for signatures."""
+    app.connect("autodoc-process-signature", attrs_signature)
