@@ -1,8 +1,10 @@
 """How Sphinx builds these pages: `sphinx-build -n -W docs docs/_build`."""
 
 import inspect
+import sys
 from enum import Enum
 from importlib.metadata import version as installed_version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import attrs

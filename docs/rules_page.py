@@ -1,0 +1,50 @@
+"""A Sphinx extension that draws the rule tables from the rules, whenever the docs are built.
+
+A page says `{rule-table} sharing` or `{rule-table} ending`. Nothing is written to disk, so nothing
+of it can be stale.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective
+from sphinx.util.typing import ExtensionMetadata
+
+from exam_sharing.policy.decisions import REMEDIES, Rule
+from exam_sharing.policy.ending_rules import ENDING_RULES
+from exam_sharing.policy.share_rules import SHARE_RULES
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+TABLES: Final[dict[str, tuple[Rule[Any], ...]]] = {"sharing": SHARE_RULES, "ending": ENDING_RULES}
+
+
+def table_of(rules: Iterable[Rule[Any]]) -> str:
+    """Return the rules as a Markdown table, each code linked to its example."""
+    rows = [
+        f"| [`{rule.code.value}`](reason-codes.md#{rule.code.value.lower()})"
+        f" | {rule.statement} | {REMEDIES[rule.code]} |"
+        for rule in rules
+    ]
+    return "\n".join(["| code | refused when | what the person can do |", "|---|---|---|", *rows])
+
+
+class RuleTable(SphinxDirective):
+    """Draws one of the tables."""
+
+    required_arguments = 1
+    option_spec: ClassVar[dict[str, Any]] = {}
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table of the act that was asked for."""
+        rules = TABLES[directives.choice(self.arguments[0], tuple(TABLES))]
+        return self.parse_text_to_nodes(table_of(rules))
+
+
+def setup(app: "Sphinx") -> ExtensionMetadata:
+    """Make the directive known."""
+    app.add_directive("rule-table", RuleTable)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
