@@ -8,14 +8,19 @@ outside of that span the exam is made ready again for the time that is asked abo
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any, Final, TypeVar
 
 from exam_sharing.exams import Exam
-from exam_sharing.grants import FOREVER, NEVER, Grant, Permission
+from exam_sharing.grants import FOREVER, NEVER, Permission
 from exam_sharing.identifiers import GroupId, PrincipalKey, UserId
 from exam_sharing.policy.access import grants_reaching
 from exam_sharing.policy.facts import ExamGrants
 
 __all__ = ["ReadyExam"]
+
+StrT = TypeVar("StrT", bound=str)
+
+_EMPTY: Final[frozenset[Any]] = frozenset()
 
 
 class ReadyExam:
@@ -42,12 +47,13 @@ class ReadyExam:
             now: aware; the sets are right for this time.
         """
         stands = [grant for grant in sharing.grants if not grant.expired(now)]
+        keyed = [(grant.recipient.key, grant) for grant in stands]
         self.exam = exam
         self.sharing = sharing
         self.owner = "" if sharing.withdrawn else exam.owner.value
-        self.view = _keys(stands)
-        self.download = _keys(g for g in stands if g.permission >= Permission.DOWNLOAD)
-        self.group_grantors = frozenset(
+        self.view = _set_of(key for key, _ in keyed)
+        self.download = _set_of(key for key, g in keyed if g.permission >= Permission.DOWNLOAD)
+        self.group_grantors = _set_of(
             grant.grantor.value for grant in stands if isinstance(grant.recipient, GroupId)
         )
         self.expires = any(grant.until is not None for grant in sharing.grants)
@@ -75,5 +81,6 @@ class ReadyExam:
         return max((g.permission for g in reaching if not g.expired(now)), default=None)
 
 
-def _keys(grants: Iterable[Grant]) -> frozenset[PrincipalKey]:
-    return frozenset(grant.recipient.key for grant in grants)
+def _set_of(values: Iterable[StrT]) -> frozenset[StrT]:
+    """Return the values as a set; the same one for all that are empty, since most are."""
+    return frozenset(values) or _EMPTY
