@@ -195,13 +195,12 @@ def without_grants(plan: Plan) -> World:
     directory, store, moment = MemoryDirectory(), MemoryStore(), Moment()
     for principal in (*plan.users, *plan.groups):
         directory.add(principal)
-    clock, numbers = moment.clock(), count()
+    clock = moment.clock()
     sharing = open_sharing(
         policy=Policy(sends_notices=False),
         directory=directory,
         notifier=SilentNotifier(),
         clock=clock,
-        new_id=lambda: f"act-{next(numbers):08}",
         store=store,
     )
     exams: list[Exam] = []
@@ -265,6 +264,25 @@ def _shared(world: World, plan: Plan, size: int, chance: random.Random) -> Itera
             users = (each for each in recipients if isinstance(each, UserId))
             may_pass_on.setdefault(exam.id, []).extend(users)
         yield step
+
+
+def discs_shared(plan: Plan) -> Iterator[Step]:
+    """Yield one share for each disc: all of it, with five others."""
+    chance = random.Random(len(plan.uploads))
+    for _, exams in plan.uploads:
+        recipients: dict[UserId | GroupId, None] = {}
+        while len(recipients) < 5:
+            each = chance.choice(plan.groups if chance.random() < 0.3 else plan.users).id
+            if each != exams[0].owner:
+                recipients[each] = None
+        yield Step(
+            exams[0].owner.value,
+            exams[0].id.value,
+            tuple((isinstance(each, GroupId), each.value) for each in recipients),
+            int(Permission.DOWNLOAD if chance.random() < 0.4 else Permission.VIEW),
+            "BATCH",
+            LATE if chance.random() < 0.1 else None,
+        )
 
 
 def questions(
