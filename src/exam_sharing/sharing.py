@@ -306,7 +306,11 @@ class Sharing:
     def suggest(
         self, actor: UserId, exam: ExamId, text: str, limit: int = 10
     ) -> tuple[Choice, ...]:
-        """Return whom a typed text suggests as recipients, best first: SPEC section 5."""
+        """Return whom a typed text suggests as recipients, best first: SPEC section 5.
+
+        Raises:
+            InvalidValue: the limit cannot be used.
+        """
         require_kind("actor", actor, UserId)
         require_kind("exam", exam, ExamId)
         require_kind("text", text, str)

@@ -101,14 +101,18 @@ def _paths(profile: Profile, exam: ExamFacts) -> Act[dict[PrincipalId, tuple[Pri
 def suggest_recipients(
     policy: Policy, actor: UserId, exam: ExamId, text: str, limit: int, now: datetime
 ) -> Act[tuple[Choice, ...]]:
-    """Return whom a typed text suggests, best first; nothing to an actor who may not share."""
+    """Return whom a typed text suggests, best first; nothing to an actor who may not share.
+
+    Raises:
+        InvalidValue: the limit cannot be used.
+    """
+    most = min(page_limit(limit), policy.suggestion_limit)
     if not policy.suggestion_min_length <= len(text.strip()) <= MAX_TYPED:
         return ()
     may = yield from _who_may_choose(actor, exam, now)
     if may is None:
         return ()
     profile, facts = may
-    most = min(page_limit(limit), policy.suggestion_limit)
     left_out = _left_out(actor, facts)
     offered = yield from ask(Suggest(actor, text, most, left_out))
     return choices(policy, profile, facts, offered, now)
