@@ -17,7 +17,7 @@ from exam_sharing.policy.ending_rules import EndingRequest
 from exam_sharing.policy.facts import ExamFacts, Profile
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.requests import Asked, HostEnding, ShareRequest, Withdrawal
-from exam_sharing.validation import PrivateText
+from exam_sharing.validation import PrivateText, private_text
 
 __all__ = [
     "ActRefused",
@@ -28,6 +28,10 @@ __all__ = [
     "WaitingNotice",
     "notice_now",
 ]
+
+
+def _message(value: str | None) -> PrivateText | None:
+    return private_text("message", value)
 
 
 @attrs.frozen(kw_only=True)
@@ -109,7 +113,7 @@ class ShareNotice:
     exams: int
     permission: Permission
     until: datetime | None
-    message: PrivateText | None
+    message: PrivateText | None = attrs.field(converter=_message)
 
 
 @attrs.frozen(kw_only=True)
@@ -135,7 +139,7 @@ class WaitingNotice:
     exams: tuple[ExamId, ...]
     permission: Permission
     until: datetime | None
-    message: PrivateText | None
+    message: PrivateText | None = attrs.field(converter=_message)
     attempts: int = 0
 
 

@@ -38,6 +38,16 @@ class ReadyExam:
         "view",
     )
 
+    exam: Exam
+    sharing: ExamGrants
+    owner: str
+    view: frozenset[PrincipalKey]
+    download: frozenset[PrincipalKey]
+    group_grantors: frozenset[str]
+    expires: bool
+    since: datetime
+    until: datetime
+
     def __init__(self, exam: Exam, sharing: ExamGrants, now: datetime) -> None:
         """Make the sets for a time.
 
