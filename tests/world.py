@@ -4,6 +4,7 @@ Five people and two groups, a CD with three exams that Anna owns, a clock that s
 the test moves it, and numbered ids. A test adds what else its example needs.
 """
 
+import pickle
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -290,3 +291,8 @@ def refusal(act: Callable[..., object], *args: Any, **kwargs: Any) -> tuple[Reas
 def codes(reasons: Iterable[Reason]) -> list[ReasonCode]:
     """Return the codes of some reasons, in their order."""
     return [reason.code for reason in reasons]
+
+
+def pickled(value: Any) -> Any:
+    """Return the value as it comes out of a pickle."""
+    return pickle.loads(pickle.dumps(value))  # noqa: S301  it was pickled right here
