@@ -23,6 +23,7 @@ __all__ = [
     "ActRefused",
     "Event",
     "ExamShared",
+    "ExamTransferred",
     "GrantsEnded",
     "ShareNotice",
     "WaitingNotice",
@@ -73,6 +74,25 @@ class GrantsEnded:
 
 
 @attrs.frozen(kw_only=True)
+class ExamTransferred:
+    """An exam changed hands; the grants on it stayed as they were.
+
+    Attributes:
+        at: when, aware, in UTC.
+        exam: which exam.
+        before: who owned it.
+        after: who owns it now.
+        versions: of the exam, the count with this change.
+    """
+
+    at: datetime
+    exam: ExamId
+    before: UserId
+    after: UserId
+    versions: Mapping[ExamId, int]
+
+
+@attrs.frozen(kw_only=True)
 class ActRefused:
     """An act was refused, and changed nothing.
 
@@ -87,7 +107,7 @@ class ActRefused:
     reasons: tuple[Reason, ...]
 
 
-Event: TypeAlias = ExamShared | GrantsEnded | ActRefused
+Event: TypeAlias = ExamShared | GrantsEnded | ExamTransferred | ActRefused
 """Everything that an audit trail is told."""
 
 

@@ -109,7 +109,7 @@ class Story:
     def transfer(self, exam, owner):
         if exam in self.model.withdrawn:
             return
-        self.store.transfer(exam, owner)
+        self.store.transfer(exam, owner, at=self.now)
         self.model.change_hands(exam, owner)
         self.model.next_version(exam)
 

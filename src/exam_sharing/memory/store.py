@@ -14,7 +14,7 @@ import attrs
 from typing_extensions import override
 
 from exam_sharing.errors import AlreadyExists, BatchSealed, StoreFailed, WrongBatch
-from exam_sharing.events import Event
+from exam_sharing.events import Event, ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import EndedGrant, Grant, Permission
 from exam_sharing.identifiers import (
@@ -42,6 +42,7 @@ from exam_sharing.ports import (
     GrantWriter,
     StoredReceipt,
 )
+from exam_sharing.validation import instant
 
 __all__ = ["MemoryStore"]
 
@@ -58,7 +59,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
 
     def __init__(self) -> None:
         """Begin with nothing."""
-        self.outbox = MemoryOutbox()
+        self.outbox: MemoryOutbox = MemoryOutbox()
         self._lock = RLock()
         self._batches: dict[BatchId, UploadBatch] = {}
         self._in_batch: dict[BatchId, list[ExamId]] = {}
@@ -111,21 +112,35 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         """Return an upload batch, if there is one of that id."""
         return self._batches.get(batch)
 
-    def transfer(self, exam: ExamId, owner: UserId) -> None:
+    def transfer(self, exam: ExamId, owner: UserId, *, at: datetime) -> None:
         """Give an exam to another owner; grants on it stay as they are.
 
+        Args:
+            exam: which exam.
+            owner: who is to own it.
+            at: when, aware; for the audit trail.
+
         Raises:
-            StoreFailed: there is no such exam.
+            StoreFailed: there is no such exam, or it was withdrawn.
         """
+        when = instant("at", at)
         with self._lock:
             ready = self._ready.get(exam.value)
-            if ready is None:
+            if ready is None or ready.sharing.withdrawn:
                 raise StoreFailed(f"there is no exam {str(exam)!r} to transfer")
-            self._owned.take(ready.exam.owner.value, _place(ready.exam))
-            self._owned.put(owner.value, _place(ready.exam))
-            sharing = attrs.evolve(ready.sharing, version=ready.sharing.version + 1)
-            moved = ReadyExam(attrs.evolve(ready.exam, owner=owner), sharing, ready.since)
-            self._ready[exam.value] = moved
+            place, before = _place(ready.exam), ready.exam.owner
+            version = ready.sharing.version + 1
+            self._owned.take(before.value, place)
+            self._owned.put(owner.value, place)
+            self._ready[exam.value] = ReadyExam(
+                attrs.evolve(ready.exam, owner=owner),
+                attrs.evolve(ready.sharing, version=version),
+                when,
+            )
+            versions = {exam: version}
+            self._events.append(
+                ExamTransferred(at=when, exam=exam, before=before, after=owner, versions=versions)
+            )
 
     @override
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
@@ -301,34 +316,28 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
                 shelves.append(self._owned.on(user.value))
             seen: list[VisibleExam] = []
             for _, exam in newest_first(shelves, after, limit):
-                item = self._visible(exam, user, principals, now, own=own)
-                if item is not None:
-                    seen.append(item)
+                ready = self._ready[exam]
+                permission = self._permission(ready, user, principals, now, own=own)
+                if permission is not None:
+                    seen.append(ready.shown(permission))
                     if len(seen) == limit:
                         break
             return tuple(seen)
 
-    def _visible(
+    def _permission(
         self,
-        exam: str,
+        ready: ReadyExam,
         user: UserId,
         principals: frozenset[PrincipalKey],
         now: datetime,
         *,
         own: bool,
-    ) -> VisibleExam | None:
-        ready = self._ready[exam]
+    ) -> Permission | None:
+        if ready.owner == user.value:
+            return Permission.DOWNLOAD if own else None
         if ready.expires and not ready.since <= now < ready.until:
             ready = self._made_ready(ready, now)
-        if ready.owner == user.value:
-            permission = Permission.DOWNLOAD if own else None
-        else:
-            permission = ready.permission_of(user, principals, now)
-        if permission is None:
-            return None
-        return VisibleExam(
-            exam=ready.exam.id, permission=permission, uploaded_at=ready.exam.uploaded_at
-        )
+        return ready.permission_of(user, principals, now)
 
 
 def _place(exam: Exam) -> Place:
