@@ -1,0 +1,168 @@
+"""Errors: one base, families that say who must act, facts as attributes, a sentence in `str`."""
+
+import copy
+import inspect
+
+import attrs
+import pytest
+
+import exam_sharing
+from exam_sharing import (
+    AlreadyExists,
+    BatchSealed,
+    CallerError,
+    Conflict,
+    ExamSharingError,
+    GrantId,
+    InvalidValue,
+    MembershipCycle,
+    Reason,
+    ReasonCode,
+    Refused,
+    RequestIdReused,
+    StoreFailed,
+    WrongBatch,
+    WrongKind,
+)
+from exam_sharing.policy.decisions import REMEDIES
+from world import BEN, CT, NURSES, START, pickled
+
+REASONS = (
+    Reason(code=ReasonCode.RECIPIENT_NOT_FOUND, principals=(BEN, NURSES)),
+    Reason(code=ReasonCode.EXPIRY_BEYOND_OWN, exams=(CT,), until=START),
+    Reason(code=ReasonCode.TOO_MANY, limit=3, limited="people"),
+    Reason(code=ReasonCode.HAS_RESHARES, grants=(GrantId("g"),)),
+    Reason(code=ReasonCode.HOST_RULE, host_code="CLOSED"),
+)
+ERRORS = [
+    InvalidValue("until", "must be an aware datetime: give it a time zone"),
+    WrongKind("actor", "UserId", "str"),
+    AlreadyExists("exam", "ct"),
+    BatchSealed("cd"),
+    WrongBatch("cd", "exam 'ct' names another batch"),
+    MembershipCycle("nurses"),
+    RequestIdReused("r1"),
+    Conflict(5),
+    StoreFailed("the disk is full"),
+    Refused(REASONS),
+]
+every_error = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+
+
+def public_errors():
+    return {
+        each
+        for each in vars(exam_sharing).values()
+        if inspect.isclass(each) and issubclass(each, BaseException)
+    }
+
+
+def test_every_public_error_is_looked_at_here():
+    assert public_errors() == {*map(type, ERRORS), ExamSharingError, CallerError}
+
+
+def test_every_public_error_has_one_base():
+    assert all(issubclass(error, ExamSharingError) for error in public_errors())
+
+
+def test_the_families_say_who_must_act():
+    callers = {error for error in public_errors() if issubclass(error, CallerError)}
+
+    assert public_errors() - callers == {ExamSharingError, Refused, Conflict, StoreFailed}
+
+
+def test_a_refusal_a_conflict_and_a_failure_are_no_mistakes_of_the_caller():
+    for error in (Refused, Conflict, StoreFailed):
+        assert not issubclass(error, CallerError)
+
+
+def test_a_bad_value_is_a_value_error_and_a_wrong_kind_a_type_error():
+    assert issubclass(InvalidValue, ValueError)
+    assert issubclass(WrongKind, TypeError)
+
+
+@every_error
+def test_an_error_comes_out_of_a_pickle_as_it_went_in(error):
+    again = pickled(error)
+
+    assert type(again) is type(error)
+    assert str(again) == str(error)
+    assert vars(again) == vars(error)
+
+
+@every_error
+@pytest.mark.parametrize("how", [copy.copy, copy.deepcopy])
+def test_an_error_can_be_copied(error, how):
+    again = how(error)
+
+    assert type(again) is type(error)
+    assert (str(again), vars(again)) == (str(error), vars(error))
+
+
+@every_error
+def test_an_error_keeps_its_facts_as_attributes(error):
+    given = inspect.signature(type(error)).parameters
+
+    assert tuple(getattr(error, name) for name in given) == error.args
+
+
+@every_error
+def test_an_error_keeps_what_was_noted_on_it(error):
+    noted = copy.copy(error)
+    noted.add_note("while sharing")
+
+    assert pickled(noted).__notes__ == ["while sharing"]
+
+
+@every_error
+def test_a_sentence_is_one_line_without_a_full_stop(error):
+    sentence = str(error)
+
+    assert sentence
+    assert "\n" not in sentence
+    assert not sentence.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ERRORS[0], "until must be an aware datetime: give it a time zone"),
+        (ERRORS[1], "actor must be UserId, not str"),
+        (ERRORS[2], "exam 'ct' already exists; give each exam its own id"),
+        (ERRORS[3], "upload batch 'cd' is sealed; later exams need a batch of their own"),
+        (ERRORS[4], "upload batch 'cd': exam 'ct' names another batch"),
+        (ERRORS[5], "group 'nurses' would hold itself through its members"),
+        (ERRORS[6], "request id 'r1' was used for another request; make a new one"),
+        (ERRORS[7], "the exams changed during all 5 attempts; nothing was done, try again"),
+        (ERRORS[8], "the disk is full"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_an_error_says_what_is_wrong_in_lower_case(error, sentence):
+    assert str(error) == sentence
+    assert sentence[0].islower()
+
+
+def test_a_refusal_says_every_reason_with_the_parameters_that_a_person_can_use():
+    assert str(Refused(REASONS)) == "; ".join(map(str, REASONS))
+    assert [str(reason).partition(" (")[2] for reason in REASONS] == [
+        "ben, nurses)",
+        "ct, until 2030-01-01T12:00:00+00:00 at the latest)",
+        "at most 3 people)",
+        "g)",
+        "CLOSED)",
+    ]
+
+
+@pytest.mark.parametrize("code", ReasonCode)
+def test_every_code_says_what_to_do_in_lower_case_without_a_full_stop(code):
+    remedy = REMEDIES[code]
+
+    assert remedy[0].islower()
+    assert not remedy.endswith(".")
+    assert str(Reason(code=code)) == f"{code.value}: {remedy}"
+
+
+def test_a_reason_is_a_value():
+    assert attrs.has(Reason)
+    assert len({*REASONS, *map(pickled, REASONS)}) == len(REASONS)

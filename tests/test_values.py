@@ -1,0 +1,283 @@
+"""Values: frozen, keyword-only, compared by what they hold; a user is never a group."""
+
+from collections.abc import Iterator
+from itertools import permutations
+from typing import Any
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import exam_sharing
+from exam_sharing import (
+    OWNER,
+    BatchId,
+    Exam,
+    ExamId,
+    Grant,
+    GrantId,
+    Group,
+    GroupId,
+    HostRule,
+    NarrowRequest,
+    NoticeId,
+    Permission,
+    Policy,
+    Reason,
+    ReasonCode,
+    RevokeRequest,
+    ShareId,
+    Study,
+    UnshareRequest,
+    UploadBatch,
+    User,
+    UserId,
+)
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CD,
+    CT,
+    DAN,
+    DAY,
+    DOWNLOAD,
+    START,
+    VIEW,
+    World,
+    pickled,
+    refusal,
+    share_request,
+)
+
+IDENTIFIERS = [UserId, GroupId, ExamId, BatchId, GrantId, ShareId, NoticeId]
+POSITIONAL = {"Denied", *(kind.__name__ for kind in IDENTIFIERS)}
+
+
+def public_values() -> Iterator[type]:
+    for name in exam_sharing.__all__:
+        value = getattr(exam_sharing, name)
+        if isinstance(value, type) and attrs.has(value):
+            yield value
+
+
+each_value = pytest.mark.parametrize("kind", [*public_values()], ids=lambda kind: kind.__name__)
+
+
+@each_value
+def test_every_public_value_is_frozen(kind):
+    blank = kind.__new__(kind)
+    name = attrs.fields(kind)[0].name
+
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        setattr(blank, name, None)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        delattr(blank, name)
+
+
+@each_value
+def test_every_public_value_has_slots_alone(kind):
+    assert not hasattr(kind.__new__(kind), "__dict__")
+
+
+@each_value
+def test_every_public_value_but_ids_and_denials_takes_keywords_only(kind):
+    by_keyword = all(field.kw_only for field in attrs.fields(kind))
+
+    assert by_keyword == (kind.__name__ not in POSITIONAL)
+
+
+@pytest.mark.parametrize("kind", IDENTIFIERS)
+def test_an_id_is_its_text_with_a_kind(kind):
+    assert str(kind("x")) == "x"
+    assert repr(kind("x")) == f"{kind.__name__}('x')"
+    assert kind("x") == kind("x")
+    assert hash(kind("x")) == hash(kind("x"))
+    assert kind("x") != kind("y")
+    assert kind("x") != "x"
+    assert pickled(kind("x")) == kind("x")
+
+
+@pytest.mark.parametrize(("one", "other"), [*permutations(IDENTIFIERS, 2)])
+def test_ids_of_two_kinds_are_never_equal(one, other):
+    assert one("x") != other("x")
+    assert len({one("x"): 1, other("x"): 2}) == 2
+
+
+@given(texts=st.lists(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1)))
+def test_ids_of_one_kind_sort_as_their_texts_do(texts):
+    assert [str(each) for each in sorted(map(ExamId, texts))] == sorted(texts)
+
+
+A_GRANT = Grant(
+    id=GrantId("g"),
+    exam=CT,
+    grantor=ANNA,
+    recipient=BEN,
+    permission=VIEW,
+    version=1,
+    basis=OWNER,
+    share=ShareId("s"),
+    made_at=START,
+)
+HASHABLE = [
+    User(id=BEN, name="Ben"),
+    Group(id=GroupId("g"), name="G", members=[BEN, CARLA]),
+    Exam(id=CT, owner=ANNA, batch=CD, uploaded_at=START, subject="p"),
+    UploadBatch(id=CD, uploader=ANNA, received_at=START),
+    Study(study_instance_uid="1.2"),
+    A_GRANT,
+    share_request(ANNA, CT, BEN, message="hello", expect=[CT], until=START),
+    UnshareRequest(actor=ANNA, exam=CT, recipient=BEN),
+    NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, permission=VIEW),
+    RevokeRequest(actor=ANNA, grant=GrantId("g")),
+    Policy(),
+    Reason(code=ReasonCode.NO_RECIPIENTS),
+]
+
+
+@pytest.mark.parametrize("value", HASHABLE, ids=lambda value: type(value).__name__)
+def test_a_value_is_equal_to_and_hashes_as_what_comes_out_of_its_pickle(value):
+    again = pickled(value)
+
+    assert again == value
+    assert hash(again) == hash(value)
+
+
+@pytest.mark.parametrize("value", HASHABLE, ids=lambda value: type(value).__name__)
+def test_a_value_is_not_equal_to_something_else(value):
+    assert value != object()
+    assert value != "value"
+
+
+def test_what_was_given_as_a_list_is_kept_as_something_that_cannot_change():
+    members, recipients = [BEN], [BEN]
+    group = Group(id=GroupId("g"), name="G", members=members)
+    request = attrs.evolve(share_request(ANNA, CT, CARLA), recipients=recipients, expect=[CT])
+    members.append(CARLA)
+    recipients.append(CARLA)
+
+    assert group.members == frozenset({BEN})
+    assert request.recipients == (BEN,)
+    assert request.expect == frozenset({CT})
+
+
+def test_a_policy_keeps_its_host_rules_as_something_that_cannot_change():
+    rules = [HostRule(code="NO", statement="No.", refuses=lambda *_: True)]
+    policy = Policy(host_rules=rules)
+    rules.clear()
+
+    assert len(policy.host_rules) == 1
+
+
+def test_view_comes_before_download():
+    assert Permission.VIEW < Permission.DOWNLOAD
+    assert max(Permission) is Permission.DOWNLOAD
+
+
+def test_the_names_of_codes_are_their_values():
+    assert all(code.value == code.name for code in ReasonCode)
+
+
+def test_a_grant_stands_until_just_before_its_time():
+    until = attrs.evolve(A_GRANT, until=START + DAY)
+
+    assert not until.expired(START)
+    assert until.expired(START + DAY)
+    assert not A_GRANT.expired(START + 10_000 * DAY)
+
+
+def test_the_public_names_are_those_of_the_package():
+    assert dir(exam_sharing) == sorted(exam_sharing.__all__)
+    assert all(hasattr(exam_sharing, name) for name in exam_sharing.__all__)
+
+
+SAME_USER, SAME_GROUP = UserId("same"), GroupId("same")
+
+
+def with_namesakes(**more: Any) -> World:
+    """Return a world where a user and a group have the same string; Ben is in the group."""
+    world = World(**more)
+    world.person(SAME_USER, name="A Person")
+    world.group(SAME_GROUP, BEN, name="Their Namesake")
+    return world
+
+
+def test_a_grant_to_a_group_gives_nothing_to_the_user_of_the_same_string():
+    world = with_namesakes()
+    world.share(ANNA, CT, SAME_GROUP)
+
+    assert world.can_view(BEN, CT)
+    assert not world.can_view(SAME_USER, CT)
+    assert world.sharing.can_many(SAME_USER, VIEW, [CT]) == frozenset()
+    assert world.sharing.shared_with(SAME_USER).items == ()
+    assert world.sharing.tabs(SAME_USER, CT) == frozenset()
+
+
+def test_a_grant_to_a_user_gives_nothing_to_the_members_of_the_group_of_the_same_string():
+    world = with_namesakes()
+    world.share(ANNA, CT, SAME_USER)
+
+    assert world.can_view(SAME_USER, CT)
+    assert not world.can_view(BEN, CT)
+    assert world.sharing.shared_with(BEN).items == ()
+
+
+def test_a_user_and_a_group_of_the_same_string_are_two_entries_of_the_access_list():
+    world = with_namesakes()
+    world.share(ANNA, CT, SAME_USER, permission=DOWNLOAD)
+    world.share(ANNA, CT, SAME_GROUP)
+
+    entries = world.entries(ANNA)
+
+    assert entries[SAME_USER].permission == DOWNLOAD
+    assert entries[SAME_GROUP].permission == VIEW
+
+
+def test_a_user_and_a_group_of_the_same_string_are_two_recipients_of_one_share():
+    world = with_namesakes()
+
+    receipt = world.share(ANNA, CT, SAME_USER, SAME_GROUP)
+
+    assert [each.recipient for each in receipt.outcomes] == [SAME_USER, SAME_GROUP]
+    assert len(world.grants(CT)) == 2
+    assert set(world.told()) == {SAME_USER, BEN}
+
+
+def test_unsharing_from_one_leaves_the_other_of_the_same_string():
+    world = with_namesakes()
+    world.share(ANNA, CT, SAME_USER, SAME_GROUP)
+
+    world.unshare(ANNA, CT, SAME_GROUP)
+
+    assert not world.can_view(BEN, CT)
+    assert world.can_view(SAME_USER, CT)
+
+
+def test_a_user_and_a_group_of_the_same_string_are_two_choices():
+    world = with_namesakes()
+
+    assert [c.principal for c in world.sharing.suggest(ANNA, CT, "namesake")] == [SAME_GROUP]
+    assert [c.principal for c in world.sharing.suggest(ANNA, CT, "person")] == [SAME_USER]
+
+
+def test_a_member_of_a_group_of_ones_own_string_may_not_give_up_its_grant():
+    world = with_namesakes()
+    world.share(ANNA, CT, SAME_USER, SAME_GROUP)
+
+    reasons = refusal(world.unshare, SAME_USER, CT, SAME_GROUP)
+
+    assert [each.code for each in reasons] == [ReasonCode.NOT_GRANTOR_OR_OWNER]
+
+
+def test_a_cascade_tells_a_user_from_a_group_of_the_same_string():
+    world = with_namesakes()
+    world.share(ANNA, CT, SAME_USER, SAME_GROUP)
+    world.share(SAME_USER, CT, CARLA)
+    world.share(BEN, CT, DAN)
+
+    world.unshare(ANNA, CT, SAME_GROUP, reshares=exam_sharing.Reshares.CASCADE)
+
+    assert world.can_view(CARLA, CT)
+    assert not world.can_view(DAN, CT)
