@@ -15,18 +15,28 @@ from exam_sharing.grants import FOREVER, NEVER, Permission
 from exam_sharing.identifiers import GroupId, PrincipalKey, UserId
 from exam_sharing.policy.access import grants_reaching
 from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.policy.views import VisibleExam
 
 __all__ = ["ReadyExam"]
 
 StrT = TypeVar("StrT", bound=str)
 
+_VIEW: Final = Permission.VIEW
+"""Looking a member of an enum up takes longer than comparing with it."""
+
 _EMPTY: Final[frozenset[Any]] = frozenset()
 
 
 class ReadyExam:
-    """One exam with its sharing, and with who holds it at a time; never changed once made."""
+    """One exam with its sharing, and with who holds it at a time; never changed once made.
+
+    How a list shows it is worked out when it is first listed; two threads that do so at once make
+    equal values.
+    """
 
     __slots__ = (
+        "_shown_for_download",
+        "_shown_for_view",
         "download",
         "exam",
         "expires",
@@ -58,6 +68,8 @@ class ReadyExam:
         """
         stands = [grant for grant in sharing.grants if not grant.expired(now)]
         keyed = [(grant.recipient.key, grant) for grant in stands]
+        self._shown_for_view: VisibleExam | None = None
+        self._shown_for_download: VisibleExam | None = None
         self.exam = exam
         self.sharing = sharing
         self.owner = "" if sharing.withdrawn else exam.owner.value
@@ -69,6 +81,20 @@ class ReadyExam:
         self.expires = any(grant.until is not None for grant in sharing.grants)
         self.since = max((g.horizon for g in sharing.grants if g.expired(now)), default=NEVER)
         self.until = min((grant.horizon for grant in stands), default=FOREVER)
+
+    def shown(self, permission: Permission) -> VisibleExam:
+        """Return the exam as it is listed for somebody who holds no more than the permission."""
+        shown = self._shown_for_view if permission is _VIEW else self._shown_for_download
+        return self._show(permission) if shown is None else shown
+
+    def _show(self, permission: Permission) -> VisibleExam:
+        exam = self.exam
+        shown = VisibleExam(exam=exam.id, permission=permission, uploaded_at=exam.uploaded_at)
+        if permission is _VIEW:
+            self._shown_for_view = shown
+        else:
+            self._shown_for_download = shown
+        return shown
 
     def permission_of(
         self, user: UserId, principals: frozenset[PrincipalKey], now: datetime

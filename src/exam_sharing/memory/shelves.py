@@ -54,11 +54,11 @@ def newest_first(shelves: Iterable[list[Place]], after: Place | None, step: int)
         if len(full) > 1:
             near.sort()
         newest = near[-step:]
-        if not newest:
-            return
         last = None
         for place in reversed(newest):
             if place != last:
                 yield place
             last = place
+        if len(near) < step:
+            return  # No shelf had as many as were looked for: they are all at their ends.
         after = newest[0]
