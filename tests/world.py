@@ -190,6 +190,10 @@ class World:
         )
         self.uploaded += exams
 
+    def transfer(self, exam: ExamId, owner: UserId) -> None:
+        """Give an exam to another owner."""
+        self.store.transfer(exam, owner, at=self.now)
+
     def reasons(self, request: ShareRequest | UnshareRequest | NarrowRequest) -> tuple[Reason, ...]:
         """Ask for an act and return why it is refused; nothing when it was done."""
         act: Callable[[Any], object]
