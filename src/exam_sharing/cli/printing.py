@@ -16,7 +16,8 @@ from typing_extensions import override
 
 from exam_sharing.cli.cast import GROUPS, NAMES, PEOPLE
 from exam_sharing.cli.chapters import Chapter, Fact, Story, Suggested
-from exam_sharing.cli.pictures import PLAIN, picture
+from exam_sharing.cli.layout import PLAIN
+from exam_sharing.cli.pictures import picture
 from exam_sharing.cli.words import Words, count, moment, series
 
 __all__ = ["open_console", "print_rules", "print_story"]

@@ -26,7 +26,7 @@ from exam_sharing import (
 from exam_sharing.cli.chapters import Asked
 from exam_sharing.policy.decisions import REMEDIES
 
-__all__ = ["Words", "count", "may", "moment", "series", "until"]
+__all__ = ["Words", "count", "held", "may", "moment", "series", "until"]
 
 _MAY: Final = {Permission.VIEW: "view", Permission.DOWNLOAD: "view and download"}
 
@@ -56,6 +56,11 @@ def may(permission: Permission) -> str:
 def moment(time: datetime) -> str:
     """Say when: the tour takes one week, so the day of the week will do."""
     return f"{time:%A %H:%M}"
+
+
+def held(permission: Permission, time: datetime | None) -> str:
+    """Say what is held, and until when if not for good."""
+    return may(permission) if time is None else f"{may(permission)} {until(time)}"
 
 
 def until(time: datetime | None) -> str:
