@@ -1,0 +1,277 @@
+"""SPEC 3: what the host does by itself, without an actor's rights."""
+
+import pytest
+
+from exam_sharing import (
+    AccessListScope,
+    EndedAs,
+    HowEnded,
+    ReasonCode,
+    Reshares,
+    Scope,
+    StoreFailed,
+    UserId,
+)
+from exam_sharing.events import GrantsEnded
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CT,
+    DAN,
+    DAY,
+    DOWNLOAD,
+    MR,
+    NO_EXAM,
+    NOBODY,
+    NURSES,
+    START,
+    XRAY,
+    World,
+    codes,
+    refusal,
+)
+
+ADMIN = UserId("admin")
+
+
+def ended(world, exam=CT):
+    return {
+        each.grant.recipient: each.ending
+        for each in world.store.read((exam,), ended=True)[exam].ended
+    }
+
+
+def end(world, recipient, **more):
+    return world.sharing.end_by_host(
+        **{"recipient": recipient, "performed_by": ADMIN, "why": "left the clinic", **more}
+    )
+
+
+def withdraw(world, exam):
+    return world.sharing.withdraw(exam, performed_by=ADMIN, why="wrong patient")
+
+
+def test_the_host_ends_a_principals_grants_on_one_exam():
+    world = World()
+    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+
+    receipt = end(world, BEN, exam=CT)
+
+    assert [grant.exam for grant in receipt.ended] == [CT]
+    assert not world.can_view(BEN, CT)
+    assert world.can_view(BEN, MR)
+
+
+def test_the_host_ends_a_principals_grants_everywhere():
+    world = World()
+    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+    world.share(ANNA, CT, CARLA)
+    world.share(CARLA, CT, BEN)
+
+    receipt = end(world, BEN)
+
+    assert len(receipt.ended) == 4
+    assert world.sharing.shared_with(BEN).items == ()
+    assert world.can_view(CARLA, CT)
+
+
+def test_the_host_ends_the_grants_of_a_group():
+    world = World()
+    world.share(ANNA, CT, NURSES, DAN)
+
+    end(world, NURSES)
+
+    assert [grant.recipient for grant in world.grants(CT)] == [DAN]
+
+
+def test_who_did_it_and_why_are_recorded():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.wait(DAY)
+
+    end(world, BEN)
+
+    ending, event = ended(world)[BEN], world.store.events()[-1]
+    assert (ending.how, ending.by) == (HowEnded.BY_HOST, ADMIN)
+    assert (ending.acting_as, ending.at) == (EndedAs.HOST, START + DAY)
+    assert isinstance(event, GrantsEnded)
+    assert (event.request.performed_by, event.request.why) == (ADMIN, "left the clinic")
+
+
+def test_the_operator_may_be_given_as_a_string():
+    world = World()
+    world.share(ANNA, CT, BEN)
+
+    end(world, BEN, performed_by="admin")
+
+    assert ended(world)[BEN].by == ADMIN
+
+
+def test_what_was_passed_on_stays_by_default():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA)
+
+    receipt = end(world, BEN)
+
+    assert [grant.recipient for grant in receipt.left_standing] == [CARLA]
+    assert world.can_view(CARLA, CT)
+
+
+def test_the_host_ends_what_was_passed_on_with_a_cascade_on_every_exam():
+    world = World()
+    for exam in (CT, MR):
+        world.share(ANNA, exam, BEN)
+        world.share(BEN, exam, CARLA)
+
+    receipt = end(world, BEN, reshares=Reshares.CASCADE)
+
+    assert len(receipt.ended) == 4
+    assert not world.can_view(CARLA, CT)
+    assert not world.can_view(CARLA, MR)
+    assert ended(world)[CARLA].how is HowEnded.CASCADED
+
+
+def test_a_cascade_of_the_host_keeps_what_is_still_supported():
+    world = World()
+    world.share(ANNA, CT, BEN, CARLA, permission=DOWNLOAD)
+    world.share(ANNA, CT, DAN)
+    world.share(BEN, CT, DAN, permission=DOWNLOAD)
+    world.share(DAN, CT, UserId("eva"), permission=DOWNLOAD)
+
+    receipt = end(world, BEN, exam=CT, reshares=Reshares.CASCADE)
+
+    assert [(each.grantor, each.permission.name) for each in receipt.replacements] == [
+        (DAN, "VIEW")
+    ]
+
+
+def test_restricted_it_is_refused_for_every_exam_where_it_is_for_one():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(ANNA, MR, BEN)
+    world.share(BEN, MR, CARLA)
+    before = world.state()
+
+    reasons = refusal(end, world, BEN, reshares=Reshares.RESTRICT)
+
+    assert codes(reasons) == [ReasonCode.HAS_RESHARES]
+    assert reasons[0].grants == (world.grant_to(CARLA, MR).id,)
+    assert world.state() == before
+
+
+@pytest.mark.parametrize("recipient", [BEN, NOBODY, NURSES])
+def test_where_there_is_no_grant_the_receipt_is_empty(recipient):
+    world = World()
+
+    for exam in (None, CT):
+        receipt = end(world, recipient, exam=exam)
+        assert (receipt.ended, receipt.replacements, receipt.left_standing) == ((), (), ())
+
+
+def test_a_grant_that_expired_is_not_ended_again():
+    world = World()
+    world.share(ANNA, CT, BEN, until=START + DAY)
+    world.wait(DAY)
+
+    assert end(world, BEN).ended == ()
+
+
+def test_an_exam_that_is_not_there_is_not_found():
+    world = World()
+
+    reasons = refusal(end, world, BEN, exam=NO_EXAM)
+
+    assert codes(reasons) == [ReasonCode.EXAM_NOT_FOUND]
+    assert world.store.events()[-1].reasons == reasons
+
+
+def test_the_receipt_of_the_host_holds_nothing_back():
+    world = World(
+        access_list=AccessListScope.OWN_GRANTS,
+        visible=lambda *_: True,
+        members_visible=lambda *_: False,
+    )
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA)
+
+    receipt = end(world, BEN, reshares=Reshares.CASCADE)
+
+    assert [grant.recipient for grant in receipt.ended] == [BEN, CARLA]
+
+
+def test_a_withdrawn_exam_is_no_longer_found():
+    world = World()
+    world.share(ANNA, CT, BEN, NURSES)
+
+    receipt = withdraw(world, CT)
+
+    assert {grant.recipient for grant in receipt.ended} == {BEN, NURSES}
+    for user in (ANNA, BEN, DAN):
+        assert not world.can_view(user, CT)
+        assert world.sharing.tabs(user, CT) == frozenset()
+        assert codes(refusal(world.share, user, CT, CARLA)) == [ReasonCode.EXAM_NOT_FOUND]
+        assert codes(refusal(world.unshare, user, CT, BEN)) == [ReasonCode.EXAM_NOT_FOUND]
+        assert codes(refusal(world.sharing.access_list, user, CT)) == [ReasonCode.EXAM_NOT_FOUND]
+
+
+def test_all_grants_on_a_withdrawn_exam_end_as_withdrawn():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA)
+
+    withdraw(world, CT)
+
+    assert {ending.how for ending in ended(world).values()} == {HowEnded.WITHDRAWN}
+    assert {ending.acting_as for ending in ended(world).values()} == {EndedAs.HOST}
+    event = world.store.events()[-1]
+    assert (event.request.performed_by, event.request.why) == (ADMIN, "wrong patient")
+
+
+def test_a_withdrawn_exam_is_in_no_list():
+    world = World()
+    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+
+    withdraw(world, CT)
+
+    assert [each.exam for each in world.sharing.visible_to(ANNA).items] == [MR, XRAY]
+    assert [each.exam for each in world.sharing.shared_with(BEN).items] == [MR, XRAY]
+    assert world.sharing.share_form(ANNA, MR).exams == (MR, XRAY)
+
+
+def test_an_exam_that_was_never_shared_can_be_withdrawn():
+    world = World()
+
+    assert withdraw(world, CT).ended == ()
+    assert not world.can_view(ANNA, CT)
+
+
+@pytest.mark.parametrize("exam", [NO_EXAM, CT], ids=["unknown", "withdrawn"])
+def test_what_is_not_there_cannot_be_withdrawn(exam):
+    world = World()
+    withdraw(world, CT)
+
+    assert codes(refusal(withdraw, world, exam)) == [ReasonCode.EXAM_NOT_FOUND]
+
+
+def test_what_was_withdrawn_cannot_be_transferred():
+    world = World()
+    withdraw(world, CT)
+
+    with pytest.raises(StoreFailed):
+        world.transfer(CT, BEN)
+
+    assert [each.exam for each in world.sharing.visible_to(ANNA).items] == [MR, XRAY]
+
+
+def test_a_grant_on_a_withdrawn_exam_is_not_there_to_end():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    grant = world.grant_to(BEN).id
+    withdraw(world, CT)
+
+    assert codes(refusal(world.sharing.revoke, actor=ANNA, grant=grant)) == [
+        ReasonCode.NO_SUCH_GRANT
+    ]
+    assert end(world, BEN).ended == ()

@@ -1,0 +1,335 @@
+"""SPEC 3: narrowing cuts grants to a bound, and never raises."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_sharing import OWNER, EndedAs, HowEnded, NarrowRequest, Permission, ReasonCode, Reshares
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CT,
+    DAN,
+    DAY,
+    DOWNLOAD,
+    EVA,
+    MR,
+    NURSES,
+    START,
+    VIEW,
+    World,
+    codes,
+    refusal,
+)
+
+SOON, LATER = START + DAY, START + 2 * DAY
+
+
+def given_to(world, recipient, exam=CT):
+    return {
+        (grant.grantor, grant.permission, grant.until)
+        for grant in world.grants(exam)
+        if grant.recipient == recipient
+    }
+
+
+@pytest.mark.parametrize(
+    ("held", "bound", "left"),
+    [
+        ((DOWNLOAD, None), {"permission": VIEW}, (VIEW, None)),
+        ((DOWNLOAD, LATER), {"permission": VIEW}, (VIEW, LATER)),
+        ((VIEW, None), {"until": SOON}, (VIEW, SOON)),
+        ((DOWNLOAD, LATER), {"until": SOON}, (DOWNLOAD, SOON)),
+        ((DOWNLOAD, None), {"permission": VIEW, "until": SOON}, (VIEW, SOON)),
+        ((DOWNLOAD, SOON), {"permission": VIEW, "until": LATER}, (VIEW, SOON)),
+        ((VIEW, LATER), {"permission": DOWNLOAD, "until": SOON}, (VIEW, SOON)),
+    ],
+)
+def test_a_grant_beyond_the_bound_is_cut_to_it(held, bound, left):
+    world = World()
+    world.share(ANNA, CT, BEN, permission=held[0], until=held[1])
+
+    world.narrow(ANNA, CT, BEN, **bound)
+
+    assert given_to(world, BEN) == {(ANNA, *left)}
+
+
+def test_the_grant_ends_as_narrowed_and_one_with_an_id_of_its_own_replaces_it():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    before = world.grant_to(BEN)
+
+    receipt = world.narrow(ANNA, CT, BEN, permission=VIEW)
+
+    (after,) = receipt.replacements
+    (past,) = world.store.read((CT,), ended=True)[CT].ended
+    assert receipt.ended == (before,)
+    assert after == world.grant_to(BEN)
+    assert after.id != before.id
+    assert (past.grant, past.ending.how) == (before, HowEnded.NARROWED)
+    assert past.ending.replaced_by == (after.id,)
+
+
+def test_the_replacement_takes_over_version_basis_grantor_and_share():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world.share(BEN, CT, CARLA, permission=DOWNLOAD)
+    before = world.grant_to(CARLA)
+    world.wait(DAY)
+
+    world.narrow(ANNA, CT, CARLA, permission=VIEW)
+
+    after = world.grant_to(CARLA)
+    assert (after.version, after.basis) == (before.version, before.basis)
+    assert (after.grantor, after.share) == (BEN, before.share)
+    assert after.made_at == START + DAY
+
+
+def test_narrowing_counts_the_version_of_the_exam_up_all_the_same():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world.narrow(ANNA, CT, BEN, permission=VIEW)
+    world.share(ANNA, CT, CARLA)
+
+    assert world.grant_to(CARLA).version == 3
+
+
+def test_grants_within_the_bound_stay_as_they_are():
+    world = World()
+    world.share(ANNA, CT, BEN, CARLA, permission=DOWNLOAD)
+    world.share(ANNA, CT, DAN)
+    world.share(BEN, CT, DAN, permission=DOWNLOAD)
+    world.share(CARLA, CT, DAN, until=SOON)
+
+    receipt = world.narrow(ANNA, CT, DAN, permission=VIEW)
+
+    assert [grant.grantor for grant in receipt.ended] == [BEN]
+    assert given_to(world, DAN) == {(ANNA, VIEW, None), (BEN, VIEW, None), (CARLA, VIEW, SOON)}
+
+
+def test_the_owner_narrows_every_grant_to_the_principal_and_a_grantor_their_own():
+    world = World()
+    world.share(ANNA, CT, BEN, CARLA, permission=DOWNLOAD)
+    world.share(BEN, CT, DAN, permission=DOWNLOAD)
+    world.share(CARLA, CT, DAN, permission=DOWNLOAD)
+
+    world.narrow(BEN, CT, DAN, permission=VIEW)
+    assert given_to(world, DAN) == {(BEN, VIEW, None), (CARLA, DOWNLOAD, None)}
+
+    world.narrow(ANNA, CT, DAN, permission=VIEW)
+    assert given_to(world, DAN) == {(BEN, VIEW, None), (CARLA, VIEW, None)}
+
+
+def test_a_user_narrows_what_they_were_given_themselves():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+
+    world.narrow(BEN, CT, BEN, permission=VIEW)
+
+    (past,) = world.store.read((CT,), ended=True)[CT].ended
+    assert past.ending.acting_as is EndedAs.RECIPIENT
+    assert not world.can_download(BEN, CT)
+    assert world.can_view(BEN, CT)
+
+
+def test_a_member_may_not_narrow_what_their_group_was_given():
+    world = World()
+    world.share(ANNA, CT, NURSES, permission=DOWNLOAD)
+
+    assert codes(refusal(world.narrow, DAN, CT, NURSES, permission=VIEW)) == [
+        ReasonCode.NOT_GRANTOR_OR_OWNER
+    ]
+
+
+def test_a_grantor_narrows_their_grants_even_after_losing_access_and_plan():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world.share(BEN, CT, CARLA, permission=DOWNLOAD)
+    world.unshare(ANNA, CT, BEN)
+    world.person(BEN, sharing_in_plan=False)
+
+    world.narrow(BEN, CT, CARLA, permission=VIEW)
+
+    assert not world.can_download(CARLA, CT)
+
+
+def test_narrowing_one_exam_leaves_the_others():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world.share(ANNA, MR, BEN, permission=DOWNLOAD)
+
+    world.narrow(ANNA, CT, BEN, permission=VIEW)
+
+    assert world.can_download(BEN, MR)
+
+
+def test_narrowing_takes_effect_at_once():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    viewer = world.sharing.viewer(BEN)
+
+    world.narrow(ANNA, CT, BEN, permission=VIEW)
+
+    assert not viewer.can(DOWNLOAD, CT)
+    assert viewer.can(VIEW, CT)
+    assert [each.permission for each in world.sharing.shared_with(BEN).items] == [VIEW]
+
+
+@given(
+    shares=st.lists(
+        st.tuples(st.sampled_from(Permission), st.none() | st.integers(1, 4)), max_size=4
+    ),
+    bound=st.tuples(st.none() | st.sampled_from(Permission), st.none() | st.integers(1, 4)).filter(
+        any
+    ),
+)
+def test_narrowing_never_raises_and_leaves_all_that_is_within_the_bound(shares, bound):
+    world = World()
+    for permission, days in shares:
+        until = None if days is None else START + days * DAY
+        world.share(ANNA, CT, BEN, permission=permission, until=until)
+
+    def held():
+        found = set()
+        for half_days in range(1, 10, 2):
+            world.clock.now = START + half_days * DAY / 2
+            found |= {(p, half_days) for p in Permission if world.sharing.can(BEN, p, CT)}
+        world.clock.now = START
+        return found
+
+    before = held()
+    permission, days = bound
+    request = NarrowRequest(
+        actor=ANNA,
+        exam=CT,
+        recipient=BEN,
+        permission=permission,
+        until=None if days is None else START + days * DAY,
+    )
+    assert codes(world.reasons(request)) in ([], [ReasonCode.NO_SUCH_GRANT])
+
+    assert held() == {
+        (each, half_days)
+        for each, half_days in before
+        if (permission is None or each <= permission) and (days is None or half_days < 2 * days)
+    }
+
+
+def test_after_narrowing_the_receipt_says_who_still_holds_more_than_the_bound():
+    world = World()
+    world.share(ANNA, CT, DAN, NURSES, permission=DOWNLOAD)
+
+    receipt = world.narrow(ANNA, CT, DAN, permission=VIEW)
+
+    assert receipt.still_have_access == (DAN,)
+    assert world.can_download(DAN, CT)
+
+
+def test_holding_as_much_as_the_bound_is_not_more():
+    world = World()
+    world.share(ANNA, CT, DAN, permission=DOWNLOAD)
+    world.share(ANNA, CT, NURSES)
+
+    assert world.narrow(ANNA, CT, DAN, permission=VIEW).still_have_access == ()
+
+
+def test_by_default_what_was_passed_on_stays_beyond_the_bound():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world.share(BEN, CT, CARLA, permission=DOWNLOAD)
+
+    receipt = world.narrow(ANNA, CT, BEN, permission=VIEW)
+
+    assert world.can_download(CARLA, CT)
+    assert receipt.left_standing == (world.grant_to(CARLA),)
+
+
+def test_a_cascade_cuts_what_was_passed_on_to_what_is_still_supported():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world.share(BEN, CT, CARLA, permission=DOWNLOAD)
+    world.share(CARLA, CT, DAN, permission=DOWNLOAD, until=LATER)
+
+    world.narrow(ANNA, CT, BEN, until=SOON, reshares=Reshares.CASCADE)
+
+    assert given_to(world, BEN) == {(ANNA, DOWNLOAD, SOON)}
+    assert given_to(world, CARLA) == {(BEN, DOWNLOAD, SOON)}
+    assert given_to(world, DAN) == {(CARLA, DOWNLOAD, SOON)}
+
+
+def test_a_cascade_leaves_alone_what_is_within_the_bound():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world.share(BEN, CT, CARLA)
+    before = world.grant_to(CARLA)
+
+    world.narrow(ANNA, CT, BEN, permission=VIEW, reshares=Reshares.CASCADE)
+
+    assert world.grant_to(CARLA) == before
+
+
+def test_a_cascade_leaves_alone_what_another_way_supports():
+    world = World()
+    world.share(ANNA, CT, DAN, NURSES, permission=DOWNLOAD)
+    world.share(DAN, CT, BEN, permission=DOWNLOAD)
+
+    world.narrow(ANNA, CT, DAN, permission=VIEW, reshares=Reshares.CASCADE)
+
+    assert world.can_download(BEN, CT)
+
+
+def test_restricted_narrowing_changes_nothing_where_more_would_be_narrowed():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world.share(BEN, CT, CARLA, permission=DOWNLOAD)
+    before = world.state()
+
+    reasons = refusal(world.narrow, ANNA, CT, BEN, permission=VIEW, reshares=Reshares.RESTRICT)
+
+    assert codes(reasons) == [ReasonCode.HAS_RESHARES]
+    assert world.state() == before
+
+
+def test_what_rests_on_a_grant_rests_also_on_what_replaced_it():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world.share(BEN, CT, CARLA)
+    world.narrow(ANNA, CT, BEN, permission=VIEW)
+    world.narrow(ANNA, CT, BEN, until=LATER)
+
+    world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
+
+    assert not world.can_view(CARLA, CT)
+
+
+def test_what_rests_on_a_grant_rests_on_its_replacement_also_without_support():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA)
+    world.share(CARLA, CT, EVA)
+    world.unshare(ANNA, CT, BEN)
+    world.narrow(BEN, CT, CARLA, until=SOON)
+
+    world.unshare(ANNA, CT, CARLA, reshares=Reshares.CASCADE)
+
+    assert not world.can_view(EVA, CT)
+
+
+def test_a_replaced_owners_grant_still_has_the_basis_of_ownership():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+
+    world.narrow(ANNA, CT, BEN, permission=VIEW)
+
+    assert world.grant_to(BEN).basis is OWNER
+
+
+def test_narrowing_tells_nobody():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world.told()
+
+    world.narrow(ANNA, CT, BEN, permission=VIEW)
+
+    assert world.told() == {}
