@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import NarrowRequest, Reason, ReasonCode, Reshares, UnshareRequest
+from exam_sharing import (
+    GroupId,
+    NarrowRequest,
+    Reason,
+    ReasonCode,
+    Reshares,
+    UnshareRequest,
+    UserId,
+)
 from world import ANNA, BEN, CARLA, CT, DAN, DAY, DOWNLOAD, EVA, START, VIEW, World, refusal
 
 
@@ -45,16 +53,12 @@ def test_unsharing_is_refused_exactly_when_told_not_to_end_more_and_more_would_e
 
 
 def _group_of_ben(world):
-    from exam_sharing import GroupId
-
     ward = GroupId("ward")
     world.group(ward, BEN)
     return ward
 
 
 def _share_on(world, user):
-    from exam_sharing import UserId
-
     friend = UserId("friend")
     world.person(friend)
     world.share(user, CT, friend)

@@ -1,6 +1,7 @@
 """`RECIPIENT_IS_OWNER`: a recipient owns the exam that the share names."""
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -37,8 +38,6 @@ def test_a_share_is_refused_exactly_when_the_owner_of_the_named_exam_is_named(
 
 
 def _owned_by_ben(world):
-    from attrs import evolve
-
     (ct,) = world.store.find((CT,))
     return evolve(ct, id=BENS, owner=BEN)
 

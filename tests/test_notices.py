@@ -1,0 +1,394 @@
+"""SPEC 7: who is told of a share, what, and when."""
+
+import pytest
+
+from exam_sharing import GroupId, Scope
+from exam_sharing.memory import MemoryNotifier
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CLINIC,
+    CT,
+    DAN,
+    DAY,
+    DOWNLOAD,
+    EVA,
+    MR,
+    NOBODY,
+    NURSES,
+    START,
+    VIEW,
+    XRAY,
+    FailingNotifier,
+    World,
+    share_request,
+)
+
+SOON, LATER = START + DAY, START + 2 * DAY
+MESSAGE = "Please look at the left lung."
+
+
+def told_after(world, actor, exam, *recipients, **more):
+    """Share, and return the notices of that share alone."""
+    world.notifier.sent.clear()
+    world.share(actor, exam, *recipients, **more)
+    return world.told()
+
+
+# Who is told.
+
+
+def test_each_user_who_gained_access_is_told_once():
+    world = World()
+    world.share(ANNA, CT, BEN, NURSES)
+
+    assert set(world.told()) == {BEN, DAN, EVA}
+
+
+def test_one_notice_however_many_groups_they_are_in():
+    world = World()
+    world.share(ANNA, CT, DAN, NURSES, CLINIC)
+
+    assert set(world.told()) == {CARLA, DAN, EVA}
+
+
+def test_one_notice_however_many_exams_it_covers():
+    world = World()
+    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+
+    assert world.told()[BEN].exams == 3
+
+
+def test_only_exams_on_which_they_gained_are_counted():
+    world = World()
+    world.share(ANNA, MR, BEN)
+
+    assert told_after(world, ANNA, CT, BEN, scope=Scope.BATCH)[BEN].exams == 2
+
+
+def test_those_who_gained_nothing_are_not_told():
+    world = World()
+    world.share(ANNA, CT, BEN, DAN)
+
+    assert set(told_after(world, ANNA, CT, BEN, NURSES)) == {EVA}
+
+
+def test_who_had_it_from_somebody_else_gained_nothing():
+    world = World()
+    world.share(ANNA, CT, BEN, CARLA)
+
+    assert told_after(world, BEN, CT, CARLA) == {}
+
+
+def test_who_had_it_through_a_group_gained_nothing():
+    world = World()
+    world.share(ANNA, CT, NURSES)
+
+    assert told_after(world, ANNA, CT, DAN) == {}
+
+
+def test_who_gained_more_permission_is_told():
+    world = World()
+    world.share(ANNA, CT, BEN)
+
+    assert told_after(world, ANNA, CT, BEN, permission=DOWNLOAD)[BEN].permission == DOWNLOAD
+
+
+def test_who_gained_more_time_is_told():
+    world = World()
+    world.share(ANNA, CT, BEN, until=SOON)
+
+    assert told_after(world, ANNA, CT, BEN, until=LATER)[BEN].until == LATER
+
+
+def test_who_holds_it_for_longer_already_is_not_told():
+    world = World()
+    world.share(ANNA, CT, BEN, CARLA, until=LATER)
+
+    assert told_after(world, BEN, CT, CARLA, until=SOON) == {}
+
+
+def test_the_actor_is_not_told_even_in_a_recipient_group():
+    world = World()
+    world.share(ANNA, CT, DAN)
+
+    assert set(told_after(world, DAN, CT, NURSES)) == {EVA}
+
+
+def test_the_owner_in_a_recipient_group_gained_nothing():
+    world = World()
+    everyone = GroupId("everyone")
+    world.group(everyone, ANNA, BEN, CARLA)
+    world.share(ANNA, CT, BEN)
+
+    assert set(told_after(world, BEN, CT, everyone)) == {CARLA}
+
+
+def test_who_joins_a_group_later_is_not_told():
+    world = World()
+    world.share(ANNA, CT, NURSES)
+    world.told()
+
+    world.group(NURSES, BEN, DAN, EVA)
+
+    assert world.sharing.deliver_notices() == 0
+    assert world.told() == {}
+    assert world.can_view(BEN, CT)
+
+
+def test_inactive_members_are_not_told():
+    world = World()
+    world.person(DAN, active=False)
+    world.share(ANNA, CT, NURSES)
+
+    assert set(world.told()) == {EVA}
+
+
+def test_whoever_was_removed_and_gets_it_back_is_told_again():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.unshare(ANNA, CT, BEN)
+
+    assert set(told_after(world, ANNA, CT, BEN)) == {BEN}
+
+
+# What is told.
+
+
+def test_a_notice_says_who_to_whom_and_how_much():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON, message=MESSAGE)
+
+    notice = world.told()[BEN]
+
+    assert (notice.actor, notice.to, notice.address) == (ANNA, BEN, "ben@example.org")
+    assert (notice.exams, notice.permission, notice.until) == (1, DOWNLOAD, SOON)
+    assert notice.message == MESSAGE
+
+
+def test_the_time_in_a_notice_is_the_earliest_of_what_was_gained_in_it():
+    world = World()
+    world.share(ANNA, CT, BEN, until=LATER)
+    world.share(ANNA, MR, BEN, until=SOON)
+    world.share(ANNA, XRAY, BEN)
+
+    assert told_after(world, BEN, CT, CARLA, scope=Scope.BATCH)[CARLA].until == SOON
+
+
+def test_an_exam_on_which_nothing_was_gained_does_not_set_the_time():
+    world = World()
+    world.share(ANNA, CT, BEN, until=LATER)
+    world.share(ANNA, MR, BEN, until=SOON)
+    world.share(ANNA, MR, CARLA)
+
+    assert told_after(world, BEN, CT, CARLA, scope=Scope.BATCH)[CARLA].until == LATER
+
+
+def test_a_notice_without_a_time_is_for_good():
+    world = World()
+    world.share(ANNA, CT, BEN)
+
+    assert world.told()[BEN].until is None
+
+
+def test_every_notice_has_an_id_of_its_own():
+    world = World()
+    world.share(ANNA, CT, BEN, NURSES)
+    world.share(ANNA, MR, BEN, NURSES)
+
+    assert len({notice.id for notice in world.notifier.sent}) == 6
+
+
+def test_a_user_without_an_address_is_told_without_one():
+    world = World()
+    world.directory.add(evolve(world.directory.user(BEN), email=None))
+    world.share(ANNA, CT, BEN)
+
+    assert world.told()[BEN].address is None
+
+
+# Notices that are off.
+
+
+def test_with_notices_off_for_the_deployment_nobody_is_told():
+    world = World(sends_notices=False)
+    world.share(ANNA, CT, BEN, message=MESSAGE)
+
+    assert world.sharing.deliver_notices() == 0
+    assert world.told() == {}
+
+
+def test_with_notices_off_for_a_user_they_are_not_told():
+    world = World()
+    world.person(DAN, notices=False)
+    world.share(ANNA, CT, NURSES, message=MESSAGE)
+
+    assert set(world.told()) == {EVA}
+    assert world.store.outbox.waiting() == ()
+
+
+def test_turning_notices_on_later_tells_nothing_of_earlier_shares():
+    world = World()
+    world.person(BEN, notices=False)
+    world.share(ANNA, CT, BEN)
+
+    world.person(BEN, notices=True)
+
+    assert world.sharing.deliver_notices() == 0
+
+
+# When they leave.
+
+
+def test_a_notifier_that_fails_undoes_nothing():
+    world = World(notifier=FailingNotifier())
+
+    receipt = world.share(ANNA, CT, BEN)
+
+    assert receipt.outcomes
+    assert world.can_view(BEN, CT)
+    assert world.told() == {}
+
+
+def test_a_notice_that_failed_is_tried_again_with_its_message_and_the_same_id():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN, message=MESSAGE)
+    (waiting,) = world.store.outbox.waiting()
+    assert world.sharing.deliver_notices() == 0
+
+    world.notifier.broken = False
+
+    assert world.sharing.deliver_notices() == 1
+    notice = world.told()[BEN]
+    assert (notice.id, notice.message) == (waiting.id, MESSAGE)
+    assert world.sharing.deliver_notices() == 0
+
+
+def test_a_repeat_has_the_same_id_by_which_a_receiver_can_drop_it():
+    class SendsAndFails(MemoryNotifier):
+        def send(self, notice):
+            super().send(notice)
+            raise OSError
+
+    world = World(notifier=SendsAndFails())
+    world.share(ANNA, CT, BEN)
+    world.sharing.deliver_notices()
+
+    first, second = world.notifier.sent
+    assert first == second
+
+
+def test_one_notice_that_fails_does_not_hold_up_the_others():
+    class FailsForBen(MemoryNotifier):
+        def send(self, notice):
+            if notice.to == BEN:
+                raise OSError
+            super().send(notice)
+
+    world = World(notifier=FailsForBen())
+    world.share(ANNA, CT, BEN, CARLA)
+
+    assert set(world.told()) == {CARLA}
+    assert [each.to for each in world.store.outbox.waiting()] == [BEN]
+
+
+def waiting_world():
+    """Return a world where the notice of a share with Ben waits, the notifier being mended."""
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD, scope=Scope.BATCH, message=MESSAGE)
+    world.notifier.broken = False
+    return world
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda world: [world.unshare(ANNA, exam, BEN) for exam in (CT, MR, XRAY)],
+        lambda world: world.person(BEN, active=False),
+        lambda world: world.person(BEN, notices=False),
+        lambda world: world.directory.remove(BEN),
+        lambda world: [
+            world.sharing.withdraw(exam, performed_by="admin", why="wrong")
+            for exam in (CT, MR, XRAY)
+        ],
+    ],
+    ids=["no access", "inactive", "notices off", "unknown", "withdrawn"],
+)
+def test_a_notice_whose_reader_can_no_longer_use_it_is_dropped_with_its_message(change):
+    world = waiting_world()
+
+    change(world)
+
+    assert world.sharing.deliver_notices() == 0
+    assert world.told() == {}
+    assert world.store.outbox.waiting() == ()
+
+
+def test_a_notice_whose_time_ran_out_while_it_waited_is_dropped():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN, until=SOON)
+    world.notifier.broken = False
+    world.wait(DAY)
+
+    assert world.sharing.deliver_notices() == 0
+    assert world.store.outbox.waiting() == ()
+
+
+def test_a_notice_that_waited_tells_of_what_is_still_held():
+    world = waiting_world()
+    world.unshare(ANNA, MR, BEN)
+    world.narrow(ANNA, CT, BEN, permission=VIEW, until=SOON)
+
+    assert world.sharing.deliver_notices() == 1
+    notice = world.told()[BEN]
+    assert (notice.exams, notice.permission, notice.until) == (2, VIEW, SOON)
+
+
+def test_a_notice_that_waited_tells_no_more_than_the_share_gave():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN, until=SOON)
+    world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
+    world.share(CARLA, CT, BEN, permission=DOWNLOAD)
+    world.notifier.broken = False
+    world.sharing.deliver_notices()
+
+    first = next(notice for notice in world.notifier.sent if notice.to == BEN)
+    assert (first.permission, first.until) == (VIEW, SOON)
+
+
+def test_a_notice_goes_to_the_address_that_its_reader_has_by_then():
+    world = waiting_world()
+    world.person(BEN, email="new@example.org")
+
+    world.sharing.deliver_notices()
+
+    assert world.told()[BEN].address == "new@example.org"
+
+
+def test_a_refused_share_tells_nobody():
+    world = World()
+    world.reasons(share_request(ANNA, CT, BEN, NOBODY, message=MESSAGE))
+
+    assert world.told() == {}
+    assert world.store.outbox.waiting() == ()
+
+
+def test_a_share_sends_its_own_notices_only():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN)
+    world.notifier.broken = False
+
+    world.share(ANNA, CT, CARLA)
+
+    assert set(world.told()) == {CARLA}
+    assert world.sharing.deliver_notices() == 1
+
+
+def test_a_clock_that_went_back_does_not_stop_notices():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN)
+    world.notifier.broken = False
+    world.wait(-DAY)
+
+    assert world.sharing.deliver_notices() == 1

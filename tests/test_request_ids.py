@@ -1,0 +1,181 @@
+"""SPEC 2: the same request again returns the first receipt, and nothing is done."""
+
+from datetime import timedelta, timezone
+
+import pytest
+from attrs import evolve
+
+from exam_sharing import (
+    NarrowRequest,
+    ReasonCode,
+    RequestIdReused,
+    Reshares,
+    Scope,
+    ShareRequest,
+    UnshareRequest,
+)
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CT,
+    DAY,
+    DOWNLOAD,
+    MR,
+    START,
+    VIEW,
+    World,
+    codes,
+    share_request,
+)
+
+SHARE = share_request(ANNA, CT, BEN, permission=DOWNLOAD, message="hello", request_id="r")
+UNSHARE = UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, request_id="r")
+NARROW = NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, permission=VIEW, request_id="r")
+
+
+def act_of(world, request):
+    acts = {
+        ShareRequest: world.sharing.share,
+        UnshareRequest: world.sharing.unshare,
+        NarrowRequest: world.sharing.narrow,
+    }
+    return acts[type(request)](request)
+
+
+def world_for(request):
+    world = World()
+    if request is not SHARE:
+        world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    return world
+
+
+@pytest.mark.parametrize("request_", [SHARE, UNSHARE, NARROW], ids=lambda r: type(r).__name__)
+def test_the_first_receipt_is_returned_and_nothing_is_done(request_):
+    world = world_for(request_)
+    first = act_of(world, request_)
+    before, events = world.state(), world.store.events()
+    world.wait(DAY)
+
+    assert act_of(world, request_) == first
+    assert world.state() == before
+    assert world.store.events() == events
+
+
+def test_a_share_that_was_undone_since_is_not_made_again():
+    world = World()
+    first = world.sharing.share(SHARE)
+    world.unshare(ANNA, CT, BEN)
+
+    assert world.sharing.share(SHARE) == first
+    assert not world.can_view(BEN, CT)
+
+
+def test_no_second_notice_is_sent():
+    world = World()
+    world.sharing.share(SHARE)
+    world.sharing.share(SHARE)
+
+    assert set(world.told()) == {BEN}
+
+
+def test_without_a_request_id_each_request_is_one_of_its_own():
+    world = World()
+    request = evolve(SHARE, request_id=None)
+
+    assert world.sharing.share(request).share != world.sharing.share(request).share
+
+
+def test_two_actors_never_share_a_request_id():
+    world = World()
+    world.share(ANNA, MR, BEN)
+    world.share(ANNA, CT, BEN, request_id="r")
+
+    world.share(BEN, MR, CARLA, request_id="r")
+
+    assert world.can_view(CARLA, MR)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"exam": MR},
+        {"recipients": (CARLA,)},
+        {"recipients": (BEN, CARLA)},
+        {"permission": VIEW},
+        {"scope": Scope.BATCH},
+        {"until": START + DAY},
+        {"attested": False},
+        {"wording": "another"},
+        {"message": "bye"},
+        {"message": None},
+        {"expect": {CT}},
+        {"performed_by": CARLA},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_different_share_under_a_used_id_is_a_callers_error(change):
+    world = World()
+    world.sharing.share(SHARE)
+    before = world.state()
+
+    with pytest.raises(RequestIdReused) as caught:
+        world.sharing.share(evolve(SHARE, **change))
+
+    assert caught.value.request_id == "r"
+    assert world.state() == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"recipient": CARLA}, {"reshares": Reshares.CASCADE}, {"exam": MR}],
+    ids=lambda change: next(iter(change)),
+)
+def test_a_different_unshare_under_a_used_id_is_a_callers_error(change):
+    world = world_for(UNSHARE)
+    world.sharing.unshare(UNSHARE)
+
+    with pytest.raises(RequestIdReused):
+        world.sharing.unshare(evolve(UNSHARE, **change))
+
+
+def test_another_kind_of_request_under_a_used_id_is_a_callers_error():
+    world = World()
+    world.sharing.share(SHARE)
+
+    for request in (UNSHARE, NARROW):
+        with pytest.raises(RequestIdReused):
+            act_of(world, request)
+    assert world.can_download(BEN, CT)
+
+
+def test_the_same_request_written_in_another_way_is_the_same():
+    world = World()
+    until = START + DAY
+    tokyo = until.astimezone(timezone(timedelta(hours=9)))
+    first = world.share(ANNA, CT, BEN, request_id="r", until=until, expect=[CT], message="a\r\nb")
+
+    again = world.share(
+        ANNA, CT, BEN, BEN, request_id="r", until=tokyo, expect={CT}, message="a\nb"
+    )
+
+    assert again == first
+
+
+def test_a_refusal_is_not_remembered_under_its_request_id():
+    world = World()
+    refused = evolve(SHARE, attested=False)
+    assert codes(world.reasons(refused)) == [ReasonCode.ATTESTATION_MISSING]
+
+    world.sharing.share(SHARE)
+
+    assert world.can_download(BEN, CT)
+
+
+def test_a_preview_takes_no_request_id():
+    world = World()
+    world.sharing.preview(SHARE)
+    receipt = world.sharing.share(SHARE)
+
+    assert world.sharing.preview(SHARE).reasons == ()
+    assert world.sharing.share(SHARE) == receipt
