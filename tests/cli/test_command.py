@@ -1,0 +1,249 @@
+"""The command's manners: help, exit codes, errors in one line, and output of every kind."""
+
+import io
+import os
+import subprocess
+import sys
+
+import pytest
+
+from exam_sharing.cli import main
+from exam_sharing.cli.streams import LARGE, Progress, let_go, spell_out
+
+
+def run(*arguments, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "exam_sharing", *map(str, arguments)],
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
+        timeout=120,
+    )
+
+
+def test_help_gives_examples(capsys):
+    assert main(["--help"]) == 0
+    assert "exam-sharing tour /media/cdrom" in capsys.readouterr().out
+
+
+def test_help_of_the_tour_says_what_it_shows_of_patients(capsys):
+    assert main(["tour", "--help"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "never the name or the id of a patient" in told
+    assert "--no-details leaves them out" in told
+
+
+def test_the_version_is_told(capsys):
+    assert main(["--version"]) == 0
+    name, version = capsys.readouterr().out.split()
+    assert name == "exam-sharing"
+    assert version[0].isdigit()
+
+
+def test_an_unknown_command_is_a_usage_error(capsys):
+    assert main(["turn"]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "invalid choice: 'turn'" in told.err
+
+
+def test_no_command_at_all_is_a_usage_error_with_the_help(capsys):
+    assert main([]) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "exam-sharing rules" in told.err
+
+
+def test_the_arguments_of_the_process_are_taken_where_none_are_given(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["anything", "--version"])
+    assert main() == 0
+    assert capsys.readouterr().out.startswith("exam-sharing ")
+
+
+def test_python_m_runs_it():
+    done = run("rules", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert run("nothing").returncode == 2
+
+
+@pytest.mark.parametrize(
+    ("gone", "arguments", "told"),
+    [
+        (["rich"], ["tour"], 'rich is not installed; run: python -m pip install "exam-sharing[cli'),
+        (["rich"], ["rules"], "rich is not installed"),
+        (["pydicom"], ["tour", "--json"], 'pydicom is not installed; run: python -m pip install "'),
+        (["pydicom", "rich"], ["tour"], "pydicom and rich are not installed"),
+        (["pydicom", "rich"], ["tour"], '"exam-sharing[cli,dicom]"'),
+    ],
+)
+def test_a_missing_extra_is_told_with_what_installs_it(monkeypatch, capsys, gone, arguments, told):
+    for package in gone:
+        monkeypatch.setitem(sys.modules, package, None)
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("exam-sharing: ")
+    assert captured.err.count("\n") == 1
+    assert told in captured.err
+
+
+def test_rules_for_machines_need_no_extra(monkeypatch, capsys):
+    for package in ("rich", "pydicom"):
+        monkeypatch.setitem(sys.modules, package, None)
+    assert main(["rules", "--json"]) == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_no_colour_goes_to_a_pipe():
+    pytest.importorskip("rich")
+    assert "\x1b" not in run("rules").stdout
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
+@pytest.mark.parametrize("no_colour", [True, False])
+def test_colour_goes_to_a_terminal_unless_it_is_unwanted(no_colour):
+    pytest.importorskip("rich")
+    import pty
+
+    ours, theirs = pty.openpty()
+    unwanted = {"NO_COLOR": "1"} if no_colour else {}
+    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "exam_sharing", "rules"],
+        stdout=theirs,
+        env={**environment, "TERM": "xterm-256color", **unwanted},
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 65_536)
+            except OSError:  # how a pseudo-terminal says that it was closed
+                break
+            if not part:
+                break
+            shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    assert (b"\x1b[1;36m" in shown) is not no_colour
+
+
+class Gone(io.StringIO):
+    def write(self, _):
+        raise BrokenPipeError
+
+
+class Full(io.StringIO):
+    def write(self, _):
+        raise OSError(28, "No space left on device")
+
+
+class Interrupted(io.StringIO):
+    def write(self, _):
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("arguments", [["rules", "--json"], ["rules"]])
+def test_a_reader_that_goes_away_is_no_error(monkeypatch, capsys, arguments):
+    pytest.importorskip("rich")
+    monkeypatch.setattr(sys, "stdout", Gone())
+    assert main(arguments) == 0
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("arguments", [("rules",), ("tour",), ("tour", "--json")])
+def test_a_reader_of_the_first_lines_hears_nothing_more(arguments):
+    pytest.importorskip("rich")
+    pytest.importorskip("pydicom")
+    with subprocess.Popen(
+        [sys.executable, "-m", "exam_sharing", *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 0
+
+
+def test_a_full_disk_is_told_in_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Full())
+    assert main(["rules", "--json"]) == 1
+    assert capsys.readouterr().err == "exam-sharing: No space left on device\n"
+
+
+def test_an_interrupt_ends_it_quietly(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stdout", Interrupted())
+    assert main(["rules", "--json"]) == 130
+    assert capsys.readouterr().err == ""
+
+
+def test_without_a_standard_output_there_is_nothing_to_do(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["rules", "--json"]) == 0
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_an_output_without_those_letters_gets_the_nearest(encoding):
+    pytest.importorskip("rich")
+    pytest.importorskip("pydicom")
+    done = subprocess.run(
+        [sys.executable, "-m", "exam_sharing", "tour"],
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+    )
+    printed = done.stdout.decode(encoding)
+    assert done.stderr == b""
+    assert "Tomasz Lukasik" in printed
+    assert "?" not in printed.replace("? Preview", "").replace("exam 1?", "").replace("clinic?", "")
+
+
+def test_a_letter_without_a_nearest_one_becomes_a_question_mark():
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    spell_out(stream)
+    stream.write("Łódź → 医")
+    stream.flush()
+    assert raw.getvalue() == b"Lodz > ?"
+
+
+def test_spelling_is_for_writing_alone():
+    spell_out(io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+    with pytest.raises(UnicodeDecodeError):
+        b"\xff".decode("ascii", "exam_sharing.spelled")
+
+
+def test_a_stream_that_can_write_everything_or_is_none_is_left_alone():
+    for stream in (None, io.StringIO(), io.TextIOWrapper(io.BytesIO(), encoding="utf-8")):
+        spell_out(stream)
+        let_go(stream)
+
+
+def test_what_a_stream_still_holds_can_go_nowhere(tmp_path):
+    with (tmp_path / "file").open("w") as stream:
+        stream.write("held")
+        let_go(stream)
+    assert (tmp_path / "file").read_text() == ""
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_reading_a_large_medium_says_how_far_it_has_come():
+    terminal = Terminal()
+    progress = Progress(terminal)
+    for done in (0, LARGE // 2, LARGE // 2 + 1, LARGE):
+        progress(done, LARGE)
+    assert terminal.getvalue().count("reading 1,000 files: 50 %") == 1
+    assert terminal.getvalue().endswith(" \r")
+
+
+def test_reading_a_small_medium_or_to_no_terminal_says_nothing():
+    terminal, pipe = Terminal(), io.StringIO()
+    Progress(terminal)(1, LARGE - 1)
+    Progress(pipe)(1, LARGE)
+    Progress(None)(1, LARGE)
+    assert terminal.getvalue() == pipe.getvalue() == ""
