@@ -1,6 +1,7 @@
 """SPEC 7: who is told of a share, what, and when."""
 
 import pytest
+from attrs import evolve
 
 from exam_sharing import GroupId, Scope
 from exam_sharing.memory import MemoryNotifier

@@ -1,0 +1,618 @@
+"""SPEC 6: what the portal shows, to whom."""
+
+import pytest
+
+from exam_sharing import (
+    AccessListScope,
+    BatchId,
+    ExamId,
+    GroupId,
+    ReasonCode,
+    Reshares,
+    Scope,
+    ShareForm,
+    Tab,
+)
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CD,
+    CLINIC,
+    CT,
+    DAN,
+    DAY,
+    DOWNLOAD,
+    EVA,
+    MR,
+    NO_EXAM,
+    NOBODY,
+    NURSES,
+    START,
+    VIEW,
+    XRAY,
+    World,
+    codes,
+    refusal,
+)
+
+SOON, LATER = START + DAY, START + 2 * DAY
+
+
+# The share form.
+
+
+def test_the_share_form_of_the_owner_offers_everything():
+    form = World(attestation_wording="I may.").sharing.share_form(ANNA, CT)
+
+    assert form == ShareForm(
+        has_share_tab=True,
+        offers_download=True,
+        exams=(CT, MR, XRAY),
+        subjects=1,
+        wording="I may.",
+        sends_messages=True,
+        latest_until=None,
+    )
+
+
+def test_the_share_form_shows_the_exams_that_the_batch_box_would_cover_the_named_one_first():
+    world = World()
+    world.share(ANNA, MR, BEN)
+    world.share(ANNA, XRAY, BEN)
+
+    assert world.sharing.share_form(BEN, XRAY).exams == (XRAY, MR)
+
+
+def test_the_share_form_counts_the_subjects_of_those_exams():
+    world = World()
+    disc = BatchId("disc")
+    one, two, three = map(ExamId, ("one", "two", "three"))
+    world.upload(disc, ANNA, one, subject="p")
+    world.upload(disc, ANNA, two, subject="q")
+    world.upload(disc, ANNA, three, subject=None)
+    world.share(ANNA, one, BEN)
+    world.share(ANNA, three, BEN)
+
+    assert world.sharing.share_form(ANNA, one).subjects == 3
+    assert world.sharing.share_form(BEN, one).subjects == 2
+
+
+def test_the_share_form_says_whether_messages_will_be_sent():
+    assert not World(sends_notices=False).sharing.share_form(ANNA, CT).sends_messages
+
+
+def test_the_latest_time_is_that_for_viewing_the_named_exam():
+    world = World()
+    world.share(ANNA, CT, BEN, until=LATER)
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
+    world.share(ANNA, MR, BEN, until=SOON)
+
+    form = world.sharing.share_form(BEN, CT)
+
+    assert form.latest_until == LATER
+    assert form.offers_download
+
+
+def test_the_latest_time_keeps_within_the_policy():
+    assert World(max_duration=DAY).sharing.share_form(ANNA, CT).latest_until == START + DAY
+
+
+def test_what_the_form_offers_can_be_shared():
+    world = World(max_duration=3 * DAY)
+    world.share(ANNA, CT, BEN, until=SOON)
+    form = world.sharing.share_form(BEN, CT)
+
+    world.share(
+        BEN,
+        CT,
+        CARLA,
+        until=form.latest_until,
+        wording=form.wording,
+        expect=form.exams,
+        scope=Scope.BATCH,
+    )
+
+    assert world.can_view(CARLA, CT)
+
+
+@pytest.mark.parametrize(
+    ("actor", "exam"), [(BEN, CT), (ANNA, NO_EXAM), (NOBODY, CT)], ids=["unseen", "none", "unknown"]
+)
+def test_the_share_form_without_access_is_empty(actor, exam):
+    assert World().sharing.share_form(actor, exam) == ShareForm()
+
+
+def test_the_share_form_without_the_plan_is_empty():
+    world = World()
+    world.person(ANNA, sharing_in_plan=False)
+
+    assert world.sharing.share_form(ANNA, CT) == ShareForm()
+
+
+# Tabs.
+
+
+@pytest.mark.parametrize(
+    ("permission", "in_plan", "tabs"),
+    [
+        (VIEW, True, {Tab.VIEW, Tab.SHARE}),
+        (VIEW, False, {Tab.VIEW}),
+        (DOWNLOAD, True, {Tab.VIEW, Tab.DOWNLOAD, Tab.SHARE}),
+        (DOWNLOAD, False, {Tab.VIEW, Tab.DOWNLOAD}),
+    ],
+)
+def test_the_tabs_follow_permission_and_plan(permission, in_plan, tabs):
+    world = World()
+    world.share(ANNA, CT, BEN, permission=permission)
+    world.person(BEN, sharing_in_plan=in_plan)
+
+    assert world.sharing.tabs(BEN, CT) == tabs
+
+
+def test_the_owner_has_every_tab():
+    assert World().sharing.tabs(ANNA, CT) == set(Tab)
+
+
+def test_the_download_tab_goes_when_the_time_is_over():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
+    before = world.sharing.tabs(BEN, CT)
+    world.wait(DAY)
+
+    assert Tab.DOWNLOAD in before
+    assert Tab.DOWNLOAD not in world.sharing.tabs(BEN, CT)
+
+
+# The access list.
+
+
+def test_the_access_list_has_one_entry_a_principal_sorted_by_name():
+    world = World()
+    world.person(BEN, name="Zoë")
+    world.person(CARLA, name="élise")
+    world.group(NURSES, DAN, name="Emergency")
+    world.share(ANNA, CT, BEN, CARLA, NURSES, permission=DOWNLOAD)
+    world.share(BEN, CT, CARLA)
+
+    entries = world.sharing.access_list(ANNA, CT).entries
+
+    assert [(each.principal, each.name) for each in entries] == [
+        (CARLA, "élise"),
+        (NURSES, "Emergency"),
+        (BEN, "Zoë"),
+    ]
+
+
+def test_a_principal_that_the_directory_no_longer_knows_is_named_by_its_id():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.directory.remove(BEN)
+
+    assert world.entries(ANNA)[BEN].name == "ben"
+
+
+def test_an_entry_says_for_each_permission_held_until_when():
+    world = World()
+    world.share(ANNA, CT, BEN, until=LATER)
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
+
+    entry = world.entries(ANNA)[BEN]
+
+    assert entry.held == {VIEW: LATER, DOWNLOAD: SOON}
+    assert (entry.permission, entry.until) == (DOWNLOAD, SOON)
+
+
+def test_behind_an_entry_is_every_grant_by_whom_when_and_until_when():
+    world = World()
+    world.share(ANNA, CT, BEN, CARLA)
+    world.wait(DAY)
+    world.share(BEN, CT, CARLA, until=LATER)
+
+    grants = [each.grant for each in world.entries(ANNA)[CARLA].grants]
+
+    assert [(each.grantor, each.made_at, each.until) for each in grants] == [
+        (ANNA, START, None),
+        (BEN, SOON, LATER),
+    ]
+
+
+def test_what_ended_or_expired_is_not_on_the_access_list():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(ANNA, CT, CARLA, until=SOON)
+    world.unshare(ANNA, CT, BEN)
+    world.wait(DAY)
+
+    assert world.entries(ANNA) == {}
+
+
+def test_members_of_a_recipient_group_are_not_on_the_access_list():
+    world = World()
+    world.share(ANNA, CT, NURSES)
+
+    assert list(world.entries(DAN)) == [NURSES]
+
+
+def test_the_owner_is_under_a_heading_of_their_own_even_after_the_exam_changed_hands():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.transfer(CT, CARLA)
+
+    listed = world.sharing.access_list(BEN, CT)
+
+    assert listed.owner == CARLA
+    assert [each.principal for each in listed.entries] == [BEN]
+
+
+def test_a_new_owner_who_had_been_given_it_is_also_listed_with_that_grant():
+    world = World()
+    world.share(ANNA, CT, CARLA)
+    world.transfer(CT, CARLA)
+
+    assert world.sharing.access_list(CARLA, CT).owner == CARLA
+    assert list(world.entries(CARLA)) == [CARLA]
+
+
+@pytest.mark.parametrize("exam", [CT, NO_EXAM])
+def test_the_access_list_is_for_users_with_access(exam):
+    reasons = refusal(World().sharing.access_list, BEN, exam)
+
+    assert codes(reasons) == [ReasonCode.EXAM_NOT_FOUND]
+
+
+def test_by_default_everybody_with_access_sees_the_whole_list():
+    world = World()
+    world.share(ANNA, CT, BEN, CARLA, NURSES)
+
+    for viewer in (ANNA, BEN, DAN):
+        assert set(world.entries(viewer)) == {BEN, CARLA, NURSES}
+
+
+def test_a_limited_list_shows_others_the_entries_they_made_and_those_made_to_them():
+    world = World(access_list=AccessListScope.OWN_GRANTS)
+    world.share(ANNA, CT, BEN, CARLA, NURSES)
+    world.share(BEN, CT, EVA)
+    world.share(CARLA, CT, EVA)
+
+    assert set(world.entries(ANNA)) == {BEN, CARLA, NURSES, EVA}
+    assert set(world.entries(BEN)) == {BEN, EVA}
+    assert [each.grant.grantor for each in world.entries(BEN)[EVA].grants] == [BEN]
+    assert world.entries(DAN) == {}
+    assert world.sharing.access_list(DAN, CT).owner == ANNA
+
+
+def who_may_unshare(world, principal, viewers):
+    return [viewer for viewer in viewers if world.entries(viewer)[principal].can_unshare]
+
+
+def test_can_unshare_is_true_for_the_owner_the_grantor_and_the_recipient():
+    world = World()
+    world.share(ANNA, CT, BEN, CARLA, DAN)
+    world.share(BEN, CT, EVA)
+
+    assert who_may_unshare(world, EVA, (ANNA, BEN, CARLA, DAN, EVA)) == [ANNA, BEN, EVA]
+
+
+def test_can_unshare_of_a_group_is_not_for_its_members():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, NURSES)
+
+    assert who_may_unshare(world, NURSES, (ANNA, BEN, DAN)) == [ANNA, BEN]
+
+
+def test_can_unshare_is_said_of_each_grant():
+    world = World()
+    world.share(ANNA, CT, BEN, CARLA)
+    world.share(BEN, CT, CARLA)
+
+    def may(viewer):
+        return [each.can_unshare for each in world.entries(viewer)[CARLA].grants]
+
+    assert may(ANNA) == [True, True]
+    assert may(BEN) == [False, True]
+    assert may(CARLA) == [True, True]
+
+
+@pytest.mark.parametrize("reshares", Reshares)
+@pytest.mark.parametrize("scope", AccessListScope)
+def test_can_unshare_is_true_exactly_when_unsharing_would_be_allowed(reshares, scope):
+    def build():
+        world = World(reshares=reshares, access_list=scope)
+        world.share(ANNA, CT, BEN, CARLA)
+        world.share(BEN, CT, DAN, NURSES)
+        world.share(CARLA, CT, DAN, until=LATER)
+        world.share(DAN, CT, EVA)
+        return world
+
+    for viewer in (ANNA, BEN, CARLA, DAN, EVA):
+        for principal, entry in build().entries(viewer).items():
+            world = build()
+            allowed = _allowed(world.unshare, viewer, CT, principal)
+            assert entry.can_unshare == allowed
+            for listed in entry.grants:
+                world = build()
+                allowed = _allowed(world.sharing.revoke, actor=viewer, grant=listed.grant.id)
+                assert listed.can_unshare == allowed
+
+
+def _allowed(act, *args, **kwargs):
+    try:
+        refusal(act, *args, **kwargs)
+    except AssertionError:
+        return True
+    return False
+
+
+# Lists of exams.
+
+
+def shelf(world):
+    """Let Ben, Carla and Dan have exams too, and share some with Dan and his group."""
+    for owner, name in [(BEN, "b1"), (BEN, "b2"), (CARLA, "c1")]:
+        world.upload(BatchId(name), owner, ExamId(name))
+    world.share(ANNA, CT, DAN, scope=Scope.BATCH)
+    world.share(BEN, ExamId("b1"), NURSES, permission=DOWNLOAD)
+    world.upload(BatchId("d1"), DAN, ExamId("d1"))
+
+
+def exams_of(page):
+    return [str(each.exam) for each in page.items]
+
+
+def test_shared_with_lists_the_exams_of_others_and_visible_to_ones_own_too():
+    world = World()
+    shelf(world)
+
+    assert set(exams_of(world.sharing.shared_with(DAN))) == {"ct", "mr", "xray", "b1"}
+    assert set(exams_of(world.sharing.visible_to(DAN))) == {"ct", "mr", "xray", "b1", "d1"}
+
+
+def test_an_exam_that_one_owns_and_was_also_given_is_among_ones_own_only():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.transfer(CT, BEN)
+
+    assert world.sharing.shared_with(BEN).items == ()
+    assert exams_of(world.sharing.visible_to(BEN)) == ["ct"]
+
+
+def test_lists_are_newest_upload_first_then_by_id_downward():
+    world = World()
+    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+    world.upload(BatchId("tie"), BEN, ExamId("a"))
+    world.upload(BatchId("tie2"), BEN, ExamId("z"))
+
+    assert exams_of(world.sharing.visible_to(BEN)) == ["z", "ct", "a", "mr", "xray"]
+
+
+def test_each_item_says_the_permission_held_and_the_time_of_upload():
+    world = World()
+    shelf(world)
+
+    items = {str(each.exam): each for each in world.sharing.visible_to(DAN).items}
+
+    assert {name: each.permission for name, each in items.items()} == {
+        "ct": VIEW,
+        "mr": VIEW,
+        "xray": VIEW,
+        "b1": DOWNLOAD,
+        "d1": DOWNLOAD,
+    }
+    assert items["ct"].uploaded_at == START
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 50])
+def test_paging_with_cursors_gives_the_whole_list_once(limit):
+    world = World()
+    shelf(world)
+    whole = exams_of(world.sharing.visible_to(DAN))
+
+    found, after = [], None
+    while True:
+        page = world.sharing.visible_to(DAN, after=after, limit=limit)
+        assert len(page.items) <= limit
+        found += exams_of(page)
+        after = page.next
+        if after is None:
+            break
+
+    assert found == whole
+
+
+def test_a_cursor_holds_its_place_when_newer_exams_arrive():
+    world = World()
+    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+    first = world.sharing.shared_with(BEN, limit=1)
+    world.upload(CD, ANNA, ExamId("zz"))
+    world.share(ANNA, ExamId("zz"), BEN)
+
+    second = world.sharing.shared_with(BEN, after=first.next, limit=2)
+
+    assert exams_of(first) == ["ct"]
+    assert exams_of(second) == ["mr", "xray"]
+
+
+def test_a_cursor_holds_its_place_when_the_exam_that_it_stands_behind_is_gone():
+    world = World()
+    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+    first = world.sharing.shared_with(BEN, limit=2)
+    world.unshare(ANNA, MR, BEN)
+
+    assert exams_of(world.sharing.shared_with(BEN, after=first.next)) == ["xray"]
+
+
+def test_a_cursor_fits_into_an_address():
+    world = World()
+    strange = ExamId("ü/&?=#%+ x")
+    world.upload(BatchId("s1"), BEN, strange)
+    world.upload(BatchId("s2"), BEN, ExamId("zzz"), ExamId("older"))
+
+    cursor = world.sharing.visible_to(BEN, limit=2).next
+
+    assert cursor.isascii()
+    assert not set(cursor) & set("/+&?# %")
+    assert exams_of(world.sharing.visible_to(BEN, after=cursor)) == ["older"]
+
+
+def test_there_is_no_cursor_at_the_end_of_a_list():
+    world = World()
+    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+
+    assert world.sharing.shared_with(BEN, limit=3).next is None
+    assert world.sharing.shared_with(BEN, limit=2).next is not None
+    assert world.sharing.shared_with(EVA).next is None
+
+
+def test_lists_and_checks_agree_while_time_passes():
+    world = World()
+    world.share(ANNA, CT, BEN, until=SOON)
+    world.share(ANNA, MR, BEN, until=LATER)
+    world.share(ANNA, XRAY, BEN)
+    for _ in range(4):
+        listed = set(exams_of(world.sharing.shared_with(BEN)))
+        assert listed == {str(exam) for exam in (CT, MR, XRAY) if world.can_view(BEN, exam)}
+        world.wait(DAY / 2)
+
+
+def test_a_viewer_looks_up_groups_once_and_grants_each_time():
+    world = World()
+    viewer = world.sharing.viewer(BEN)
+    world.group(GroupId("late"), BEN)
+    world.share(ANNA, CT, GroupId("late"))
+    world.share(ANNA, MR, BEN)
+
+    assert not viewer.can(VIEW, CT)
+    assert viewer.can(VIEW, MR)
+    assert exams_of(viewer.shared_with()) == exams_of(viewer.visible()) == ["mr"]
+    assert viewer.can_many(VIEW, [CT, MR, NO_EXAM]) == {MR}
+    assert world.sharing.viewer(BEN).can(VIEW, CT)
+
+
+# Choosing recipients: SPEC 5.
+
+
+def principals(choices):
+    return [each.principal for each in choices]
+
+
+def test_suggestions_put_the_exact_match_first_then_the_start_then_any_word():
+    world = World()
+    world.person(BEN, name="Ann Lee")
+    world.person(CARLA, name="Annabel")
+    world.person(DAN, name="Joe Ann")
+    world.group(NURSES, name="Ann")
+    world.group(CLINIC, name="Joanna")
+
+    assert principals(world.sharing.suggest(ANNA, CT, "ANN")) == [NURSES, BEN, CARLA, DAN]
+
+
+def test_addresses_match_exactly_or_from_their_start_and_not_inside():
+    world = World()
+    world.person(BEN, name="X", email="someone@example.org")
+
+    assert principals(world.sharing.suggest(ANNA, CT, "someone@EXAMPLE.org")) == [BEN]
+    assert principals(world.sharing.suggest(ANNA, CT, "someo")) == [BEN]
+    assert principals(world.sharing.suggest(ANNA, CT, "omeone")) == []
+    assert principals(world.sharing.suggest(ANNA, CT, "@example")) == []
+
+
+def test_case_accents_and_unicode_form_do_not_matter():
+    world = World()
+    world.person(BEN, name="Zoë Müller")
+
+    for typed in ("zoe", "ZOË", "zoe\u0308", "müll", "MULLER"):
+        assert principals(world.sharing.suggest(ANNA, CT, typed)) == [BEN]
+
+
+def test_a_minimum_length_and_a_limit_are_policy():
+    world = World(suggestion_min_length=3, suggestion_limit=1)
+    world.person(BEN, name="Carl")
+
+    assert world.sharing.suggest(ANNA, CT, "ca") == ()
+    assert principals(world.sharing.suggest(ANNA, CT, "car")) == [BEN]
+    assert principals(World().sharing.suggest(ANNA, CT, "ben", limit=1)) == [BEN]
+
+
+def test_neither_shows_the_actor_the_owner_the_inactive_or_the_unseen():
+    world = World(visible=lambda actor, principal: principal not in {DAN, CLINIC})
+    world.person(EVA, active=False)
+    world.share(ANNA, CT, BEN)
+    for user in (ANNA, BEN, CARLA, DAN, EVA):
+        world.person(user, name="Same", active=user != EVA)
+    for group in (NURSES, CLINIC):
+        world.group(group, name="Same")
+
+    assert principals(world.sharing.suggest(BEN, CT, "same")) == [NURSES, CARLA]
+    assert principals(world.sharing.recipients(BEN, CT).items) == [NURSES, CARLA]
+
+
+def test_each_choice_says_what_grants_to_that_principal_itself_already_give():
+    world = World()
+    world.share(ANNA, CT, NURSES, permission=DOWNLOAD, until=SOON)
+    world.share(ANNA, CT, DAN)
+
+    held = {each.principal: each.held for each in world.sharing.recipients(ANNA, CT).items}
+
+    assert held[NURSES] == {VIEW: SOON, DOWNLOAD: SOON}
+    assert held[DAN] == {VIEW: None}
+    assert held[EVA] == {}
+
+
+def test_a_choice_says_no_more_than_the_access_list_would():
+    world = World(access_list=AccessListScope.OWN_GRANTS)
+    world.share(ANNA, CT, BEN, CARLA)
+    world.share(BEN, CT, DAN)
+
+    held = {each.principal: each.held for each in world.sharing.recipients(BEN, CT).items}
+
+    assert (held[CARLA], held[DAN]) == ({}, {VIEW: None})
+
+
+@pytest.mark.parametrize(
+    ("actor", "exam"), [(BEN, CT), (ANNA, NO_EXAM), (NOBODY, CT)], ids=["unseen", "none", "unknown"]
+)
+def test_neither_works_for_an_actor_without_access(actor, exam):
+    sharing = World().sharing
+
+    assert sharing.suggest(actor, exam, "carla") == ()
+    assert (sharing.recipients(actor, exam).items, sharing.recipients(actor, exam).next) == (
+        (),
+        None,
+    )
+
+
+def test_neither_works_for_an_actor_without_the_plan():
+    world = World()
+    world.person(ANNA, sharing_in_plan=False)
+
+    assert world.sharing.suggest(ANNA, CT, "carla") == ()
+    assert world.sharing.recipients(ANNA, CT).items == ()
+
+
+def test_the_list_is_sorted_by_name_a_page_at_a_time():
+    world = World()
+
+    found, after = [], None
+    for _ in range(3):
+        page = world.sharing.recipients(ANNA, CT, after=after, limit=2)
+        found += [each.name for each in page.items]
+        after = page.next
+
+    assert found == ["Ben", "Carla", "Clinic", "Dan", "Eva", "Nurses"]
+    assert after is None
+
+
+def test_the_list_and_the_suggestions_offer_the_same_principals():
+    world = World()
+    everybody = set(principals(world.sharing.recipients(ANNA, CT).items))
+
+    suggested = {
+        principal
+        for typed in ("ben", "carla", "clinic", "dan", "eva", "nurses", "anna")
+        for principal in principals(world.sharing.suggest(ANNA, CT, typed))
+    }
+
+    assert suggested == everybody
