@@ -1,4 +1,6 @@
-"""SPEC 6: what the portal shows, to whom."""
+"""SPEC 5 and 6: what the portal shows, to whom."""
+
+import unicodedata
 
 import pytest
 
@@ -12,6 +14,7 @@ from exam_sharing import (
     Scope,
     ShareForm,
     Tab,
+    UserId,
 )
 from world import (
     ANNA,
@@ -616,3 +619,34 @@ def test_the_list_and_the_suggestions_offer_the_same_principals():
     }
 
     assert suggested == everybody
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+def test_the_minimum_length_counts_alike_in_every_unicode_form(form):
+    world = World(suggestion_min_length=2)
+    world.person(EVA, name="Éva")
+
+    assert world.sharing.suggest(ANNA, CT, unicodedata.normalize(form, "é")) == ()
+    assert principals(world.sharing.suggest(ANNA, CT, unicodedata.normalize(form, "év"))) == [EVA]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD"])
+def test_the_longest_name_is_found_when_it_is_typed_in_full(form):
+    world = World()
+    world.person(BEN, name="ở" * 500)
+
+    typed = unicodedata.normalize(form, "ở" * 500)
+
+    assert principals(world.sharing.suggest(ANNA, CT, typed)) == [BEN]
+
+
+def test_a_cursor_stands_behind_the_longest_name_and_id():
+    world = World()
+    longest = UserId("\N{GRINNING FACE}" * 255)
+    world.person(longest, name="\N{GRINNING FACE}" * 500, email="x@example.org")
+    world.person(UserId("last"), name="\N{GRINNING FACE}" * 499 + "\N{NERD FACE}")
+
+    page = world.sharing.recipients(ANNA, CT, limit=7)
+
+    assert page.items[-1].principal == longest
+    assert principals(world.sharing.recipients(ANNA, CT, after=page.next).items) == [UserId("last")]

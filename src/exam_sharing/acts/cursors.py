@@ -20,8 +20,9 @@ _PARTS: Final = 2
 
 def cursor_after(first: str, second: str) -> str:
     """Return the cursor of the place behind an entry with this sort key."""
-    text = json.dumps([first, second], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode()
+    # Written as they are, the longest name and id stay well below the length that is accepted.
+    text = json.dumps([first, second], separators=(",", ":"), ensure_ascii=False)
+    return base64.urlsafe_b64encode(text.encode("utf-8", "surrogatepass")).decode()
 
 
 def position(cursor: str | None) -> tuple[str, str] | None:

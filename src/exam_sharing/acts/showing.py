@@ -12,6 +12,7 @@ from exam_sharing.acts.gathering import (
 from exam_sharing.acts.questions import Act, Listed, Names, Path, Suggest, ask
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
+from exam_sharing.names import folded
 from exam_sharing.policy.decisions import Denied, Permitted, Reason, ReasonCode, Refused
 from exam_sharing.policy.explain import explain_no, explain_yes
 from exam_sharing.policy.facts import ExamFacts, Profile
@@ -39,8 +40,8 @@ __all__ = [
     "suggest_recipients",
 ]
 
-MAX_TYPED = 255
-"""Code points of typed text beyond which nothing can match."""
+MAX_TYPED = 2_000
+"""No longer text can match: names have 500 code points, in any Unicode form fourfold."""
 
 
 def show_share_form(policy: Policy, actor: UserId, exam: ExamId, now: datetime) -> Act[ShareForm]:
@@ -107,7 +108,7 @@ def suggest_recipients(
         InvalidValue: the limit cannot be used.
     """
     most = min(page_limit(limit), policy.suggestion_limit)
-    if not policy.suggestion_min_length <= len(text.strip()) <= MAX_TYPED:
+    if len(text) > MAX_TYPED or len(folded(text)) < policy.suggestion_min_length:
         return ()
     may = yield from _who_may_choose(actor, exam, now)
     if may is None:
