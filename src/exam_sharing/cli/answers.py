@@ -73,11 +73,13 @@ _Effects: TypeAlias = dict[tuple[str, str], list[Effect]]
 
 
 def _by_principal(preview: Preview) -> dict[PrincipalId, _Effects]:
+    # Whoever loses time and keeps the rest is among both; once is enough.
+    shortened = frozenset(preview.losses)
     found: dict[PrincipalId, _Effects] = {}
     for becomes, effects in (
         ("loses", preview.losses),
         ("gains", preview.gains),
-        ("keeps", preview.keeps),
+        ("keeps", [effect for effect in preview.keeps if effect not in shortened]),
     ):
         for effect in effects:
             kind = (becomes, _time(becomes, effect))

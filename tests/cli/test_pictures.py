@@ -1,0 +1,232 @@
+"""How facts look that the tour itself does not come to, each from a run of the library."""
+
+import io
+from datetime import timedelta
+
+import attrs
+import pytest
+
+pytest.importorskip("rich")
+
+from rich.console import Console
+
+from exam_sharing import (
+    BatchId,
+    Exam,
+    ExamId,
+    NarrowRequest,
+    Permission,
+    Reshares,
+    ShareRequest,
+    UnshareRequest,
+    UploadBatch,
+    User,
+    UserId,
+)
+from exam_sharing.cli.cast import (
+    ANNA,
+    BAO,
+    EMIL,
+    INGRID,
+    JOSE,
+    MAELLE,
+    NAMES,
+    PEOPLE,
+    RADIOLOGY,
+    TOMASZ,
+    TUMOUR_BOARD,
+)
+from exam_sharing.cli.chapters import Fact, Medium, Suggested
+from exam_sharing.cli.layout import ROWS
+from exam_sharing.cli.pictures import PICTURES, picture
+from exam_sharing.cli.stage import open_stage
+from exam_sharing.cli.story import BEGINNING
+from exam_sharing.cli.words import Words
+
+EXAM = ExamId("exam-1")
+TOMORROW = BEGINNING + timedelta(days=1)
+
+
+@pytest.fixture
+def stage():
+    """A stage with one exam, and nobody but Anna at it."""
+    batch = UploadBatch(id=BatchId("cd"), uploader=ANNA, received_at=BEGINNING)
+    exam = Exam(id=EXAM, owner=ANNA, batch=batch.id, uploaded_at=BEGINNING)
+    opened = open_stage(Medium(batch=batch, exams=(exam,), shown=(), left_out={}), BEGINNING)
+    opened.sharing.add_upload(batch, (exam,))
+    return opened
+
+
+def share(stage, actor, *recipients, permission=Permission.VIEW, until=None):
+    return stage.act(
+        ShareRequest(
+            actor=actor,
+            exam=EXAM,
+            recipients=recipients,
+            permission=permission,
+            until=until,
+            attested=True,
+        )
+    )
+
+
+def unshare(actor, recipient, reshares=Reshares.KEEP):
+    return UnshareRequest(actor=actor, exam=EXAM, recipient=recipient, reshares=reshares)
+
+
+def seen(fact, **names):
+    words = Words(
+        names=NAMES | {UserId(key): name for key, name in names.items()}, numbers={EXAM: 1}
+    )
+    console = Console(file=io.StringIO(), width=100, highlight=False, emoji=False, markup=False)
+    console.print(picture(fact, words))
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def deactivate(stage, user):
+    (person,) = (each for each in PEOPLE if each.user.id == user)
+    stage.sharing.directory.add(attrs.evolve(person.user, active=False))
+
+
+def test_every_kind_of_fact_has_a_picture():
+    assert set(PICTURES) == set(Fact.__args__)
+
+
+def test_nobody_suggested_is_said():
+    fact = Suggested(actor=ANNA, exam=EXAM, typed="zzz", choices=())
+    assert seen(fact) == ["zzz▏        nobody"]
+
+
+def test_nobody_on_the_access_list_is_said(stage):
+    assert seen(stage.listed(ANNA)) == [
+        "Exam owner of exam 1: Anna Kovács",
+        "",
+        "Nobody else has access.",
+    ]
+
+
+def test_a_list_that_a_viewer_sees_less_of_leaves_their_column_empty(stage):
+    share(stage, ANNA, JOSE)
+    listed = stage.listed(ANNA)
+    (whole,) = listed.seen
+    less = attrs.evolve(whole, viewer=JOSE, access_list=attrs.evolve(whole.access_list, entries=()))
+    (row,) = (line for line in seen(attrs.evolve(listed, seen=(whole, less))) if "view" in line)
+    assert row.count("X") == 1
+
+
+def test_a_re_share_that_rests_on_nothing_any_more_hangs_apart(stage):
+    share(stage, ANNA, JOSE)
+    share(stage, JOSE, BAO)
+    stage.act(unshare(ANNA, JOSE))
+    assert seen(stage.travelled()) == [
+        "Anna Kovács owns exam 1",
+        "resting on nothing any more",
+        "└── Bảo Trần: view, by José Núñez",
+    ]
+
+
+def test_re_shares_in_a_circle_that_hangs_on_nothing_hang_apart(stage):
+    first = share(stage, ANNA, JOSE)
+    share(stage, JOSE, BAO)
+    share(stage, BAO, JOSE)
+    (grant, _), *_ = stage.travelled().steps
+    assert grant.share == first.receipt.share
+    stage.sharing.revoke(actor=ANNA, grant=grant.id)
+    assert seen(stage.travelled()) == [
+        "Anna Kovács owns exam 1",
+        "resting on nothing any more",
+        "├── Bảo Trần: view, by José Núñez",
+        "└── José Núñez: view, by Bảo Trần",
+    ]
+
+
+def test_a_re_share_hangs_where_its_grantor_holds_it_from_now(stage):
+    share(stage, ANNA, INGRID)
+    share(stage, INGRID, EMIL)
+    share(stage, ANNA, TUMOUR_BOARD)
+    stage.act(unshare(ANNA, INGRID))
+    assert seen(stage.travelled()) == [
+        "Anna Kovács owns exam 1",
+        "└── Tumour board: view",
+        "    └── Emil Novák: view, by Ingrid Sørensen",
+    ]
+
+
+def test_an_inactive_owner_is_said_to_own_it_for_nothing(stage):
+    deactivate(stage, ANNA)
+    assert seen(stage.explain(ANNA, Permission.VIEW)) == [
+        "▸ May Anna Kovács view exam 1?",
+        "  ✗ no: EXAM_NOT_FOUND; owns it, but inactive",
+    ]
+
+
+def test_of_many_near_misses_the_first_are_told_and_the_others_counted(stage):
+    for user in (MAELLE, BAO, TOMASZ, JOSE, INGRID):
+        share(stage, ANNA, user)
+        share(stage, user, EMIL)
+        stage.act(unshare(user, EMIL))
+    assert seen(stage.explain(EMIL, Permission.VIEW))[-1].endswith("; and 2 more")
+
+
+def test_an_own_grant_to_a_group_is_said_to_give_nothing(stage):
+    share(stage, ANNA, TOMASZ)
+    share(stage, TOMASZ, RADIOLOGY)
+    stage.act(unshare(ANNA, TOMASZ))
+    told = " ".join(" ".join(seen(stage.explain(TOMASZ, Permission.VIEW))).split())
+    assert "given to Radiology by Tomasz Łukasik, which gives nothing to whoever made it" in told
+
+
+def test_sharing_again_says_what_it_changed(stage):
+    share(stage, ANNA, JOSE, until=TOMORROW)
+    assert seen(share(stage, ANNA, JOSE))[-1] == "  ✓ José Núñez: extended on 1 exam, for good"
+    assert seen(share(stage, ANNA, JOSE))[-1] == "  ✓ José Núñez: unchanged on 1 exam, for good"
+    wider = share(stage, ANNA, JOSE, permission=Permission.DOWNLOAD)
+    assert seen(wider)[-1] == "  ✓ José Núñez: widened on 1 exam, for good"
+
+
+def test_a_time_that_was_asked_for_is_told_without_more(stage):
+    fact = share(stage, ANNA, JOSE, until=TOMORROW)
+    assert seen(fact)[-1] == "  ✓ José Núñez: granted on 1 exam, until Tuesday 08:30"
+
+
+def test_a_preview_tells_until_when_something_is_gained_or_lost(stage):
+    share(stage, ANNA, TUMOUR_BOARD, until=TOMORROW)
+    share(stage, ANNA, INGRID)
+    gain = ShareRequest(actor=ANNA, exam=EXAM, recipients=(BAO,), until=TOMORROW, attested=True)
+    assert seen(stage.preview(gain))[1:] == ["  Bảo Trần  gains view on exam 1 until Tuesday 08:30"]
+    assert seen(stage.preview(unshare(ANNA, INGRID)))[1:] == [
+        "  Ingrid Sørensen  loses view on exam 1 after Tuesday 08:30"
+    ]
+
+
+def test_a_preview_tells_until_when_something_is_kept(stage):
+    share(stage, ANNA, TUMOUR_BOARD, until=TOMORROW)
+    share(stage, ANNA, INGRID, until=TOMORROW)
+    assert seen(stage.preview(unshare(ANNA, INGRID)))[1:] == [
+        "  Ingrid Sørensen  keeps view on exam 1 until Tuesday 08:30"
+    ]
+
+
+def test_narrowing_says_who_holds_more_all_the_same(stage):
+    share(stage, ANNA, TUMOUR_BOARD, permission=Permission.DOWNLOAD)
+    share(stage, ANNA, INGRID, permission=Permission.DOWNLOAD)
+    narrow = NarrowRequest(actor=ANNA, exam=EXAM, recipient=INGRID, permission=Permission.VIEW)
+    assert seen(stage.act(narrow))[1:] == [
+        "  ✓ Ingrid Sørensen: view and download, by Anna Kovács; now view",
+        "  · still holding more: Ingrid Sørensen",
+    ]
+
+
+def test_a_preview_and_notices_for_many_people_are_cut(stage):
+    names = {f"nurse-{number:02}": f"Nurse {number}" for number in range(30)}
+    for key, name in names.items():
+        stage.sharing.directory.add(User(id=UserId(key), name=name, email=f"{key}@clinic.example"))
+    request = ShareRequest(
+        actor=ANNA, exam=EXAM, recipients=tuple(map(UserId, names)), attested=True
+    )
+    previewed = stage.preview(request)
+    assert f"… and {30 - ROWS} more" in seen(previewed, **names)[-1]
+    stage.act(request)
+    letters = seen(stage.notices(previewed.preview), **names)
+    assert "30 notices sent" in letters[0]
+    assert sum(f"… and {30 - ROWS} more" in line for line in letters) == 1
