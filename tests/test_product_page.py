@@ -142,6 +142,12 @@ def test_the_actor_confirms_abiding_by_hipaa_regulations_in_sharing_this_exam():
     assert world.reasons(share_request(ANNA, CT, BEN, wording=wording)) == ()
 
 
+def test_all_required_fields_have_to_be_filled_in_before_clicking_share():
+    reasons = World().reasons(share_request(ANNA, CT, attested=False))
+
+    assert codes(reasons) == [ReasonCode.ATTESTATION_MISSING, ReasonCode.NO_RECIPIENTS]
+
+
 def test_the_actor_chooses_to_share_only_this_exam():
     world = World()
 
