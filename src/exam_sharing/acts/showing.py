@@ -1,6 +1,9 @@
 """What the portal shows: forms, tabs, lists and explanations, each from facts of one moment."""
 
+from collections.abc import Mapping
 from datetime import datetime
+
+import attrs
 
 from exam_sharing.acts.cursors import cursor_after, page_limit, position
 from exam_sharing.acts.gathering import (
@@ -9,13 +12,23 @@ from exam_sharing.acts.gathering import (
     scene_of,
     visible_part_of_share,
 )
-from exam_sharing.acts.questions import Act, Listed, Names, Path, Suggest, ask
+from exam_sharing.acts.questions import (
+    Act,
+    FindExams,
+    Listed,
+    Names,
+    Path,
+    ReadGrants,
+    Suggest,
+    ask,
+)
+from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, PrincipalId, UserId
+from exam_sharing.identifiers import ExamId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.names import folded
-from exam_sharing.policy.decisions import Denied, Permitted, Reason, ReasonCode, Refused
-from exam_sharing.policy.explain import explain_no, explain_yes
-from exam_sharing.policy.facts import ExamFacts, Profile
+from exam_sharing.policy.decisions import Denied, Ground, Permitted, Reason, ReasonCode, Refused
+from exam_sharing.policy.explain import explain_no, explain_yes, grants_giving
+from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
 from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share_rules import ShareCase
@@ -30,8 +43,10 @@ from exam_sharing.policy.views import (
     share_form,
     tabs,
 )
+from exam_sharing.ports import Ports
 
 __all__ = [
+    "PrincipalsOf",
     "explain",
     "list_recipients",
     "show_access_list",
@@ -42,6 +57,17 @@ __all__ = [
 
 MAX_TYPED = 2_000
 """No longer text can match: names have 500 code points, in any Unicode form fourfold."""
+
+
+@attrs.frozen
+class PrincipalsOf:
+    """Who is this user, with all their groups, if they are active?"""
+
+    user: UserId
+
+    def put_to(self, ports: Ports) -> frozenset[PrincipalKey]:
+        """Ask the directory."""
+        return ports.directory.principals_of(self.user)
 
 
 def show_share_form(policy: Policy, actor: UserId, exam: ExamId, now: datetime) -> Act[ShareForm]:
@@ -78,25 +104,29 @@ def explain(
     user: UserId, permission: Permission, exam: ExamId, now: datetime
 ) -> Act[Permitted | Denied]:
     """Return why the user holds the permission on the exam, or why not; for operators."""
-    profile = yield from profile_of(user)
-    facts = yield from exam_facts(exam, ended=False)
-    if facts is not None:
-        paths = yield from _paths(profile, facts)
-        permitted = explain_yes(profile, permission, facts, paths.__getitem__, now)
+    # A yes takes no more questions than it needs, and not the detours by which a no is explained.
+    wanted = (exam,)
+    principals: frozenset[PrincipalKey] = yield PrincipalsOf(user)
+    found: tuple[Exam, ...] = yield FindExams(wanted)
+    read: Mapping[ExamId, ExamGrants] = yield ReadGrants(wanted)
+    sharing = read[exam]
+    if principals and found:
+        grounds: list[Ground] = []
+        for grant in grants_giving(user, principals, permission, sharing, now):
+            direct = grant.recipient == user
+            path = (user,) if direct else (yield from ask(Path(user, grant.recipient)))
+            grounds.append(Ground(grant=grant, path=path))
+        permitted = explain_yes(user, found[0], sharing, grounds)
         if permitted is not None:
             return permitted
+    profile = yield from profile_of(user)
     facts = yield from exam_facts(exam, ended=True)
-    paths = {} if facts is None else (yield from _paths(profile, facts))
-    return explain_no(profile, exam, facts, paths.__getitem__, now)
-
-
-def _paths(profile: Profile, exam: ExamFacts) -> Act[dict[PrincipalId, tuple[PrincipalId, ...]]]:
-    paths: dict[PrincipalId, tuple[PrincipalId, ...]] = {profile.user: (profile.user,)}
-    for grant in exam.ever_granted():
-        recipient = grant.recipient
+    ever = () if facts is None else facts.ever_granted()
+    paths: dict[PrincipalId, tuple[PrincipalId, ...]] = {user: (user,)}
+    for recipient in (grant.recipient for grant in ever):
         if recipient not in paths and recipient.key in profile.principals:
-            paths[recipient] = yield from ask(Path(profile.user, recipient))
-    return paths
+            paths[recipient] = yield from ask(Path(user, recipient))
+    return explain_no(profile, exam, facts, paths.__getitem__, now)
 
 
 def suggest_recipients(

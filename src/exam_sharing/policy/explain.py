@@ -3,12 +3,13 @@
 Nothing is held back here: explanations name grants and groups that the user may know nothing of.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
+from exam_sharing.exams import Exam
 from exam_sharing.grants import Grant, Permission
-from exam_sharing.identifiers import ExamId, PrincipalId
+from exam_sharing.identifiers import ExamId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy.access import grants_reaching
 from exam_sharing.policy.decisions import (
     Denied,
@@ -19,27 +20,52 @@ from exam_sharing.policy.decisions import (
     ReasonCode,
     WhyNot,
 )
-from exam_sharing.policy.facts import ExamFacts, Profile
+from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
 
-__all__ = ["PathTo", "explain_no", "explain_yes"]
+__all__ = ["PathTo", "explain_no", "explain_yes", "grants_giving"]
 
 PathTo: TypeAlias = Callable[[PrincipalId], tuple[PrincipalId, ...]]
 """From the user through groups to a principal that they are in."""
 
 
-def explain_yes(
-    profile: Profile, permission: Permission, exam: ExamFacts, path_to: PathTo, now: datetime
-) -> Permitted | None:
-    """Return every ground on which the user holds the permission, or `None` if they do not."""
-    if not profile.active:
-        return None
-    grounds = tuple(
-        Ground(grant=grant, path=path_to(grant.recipient))
-        for grant in grants_reaching(profile.user, profile.principals, exam.sharing.grants)
+def grants_giving(
+    user: UserId,
+    principals: frozenset[PrincipalKey],
+    permission: Permission,
+    sharing: ExamGrants,
+    now: datetime,
+) -> list[Grant]:
+    """Return every standing grant that gives the user the permission.
+
+    Args:
+        user: who would hold it.
+        principals: the user and every group that they are in; empty for nobody active.
+        permission: what is asked about.
+        sharing: of the exam that is asked about.
+        now: aware, in UTC.
+    """
+    return [
+        grant
+        for grant in grants_reaching(user, principals, sharing.grants)
         if grant.permission >= permission and not grant.expired(now)
-    )
-    as_owner = exam.exam.owner == profile.user
-    return Permitted(as_owner=as_owner, grounds=grounds) if as_owner or grounds else None
+    ]
+
+
+def explain_yes(
+    user: UserId, exam: Exam, sharing: ExamGrants, grounds: Sequence[Ground]
+) -> Permitted | None:
+    """Return why an active user holds a permission, or `None` if they do not.
+
+    Args:
+        user: known and active.
+        exam: the exam that is asked about.
+        sharing: of that exam; when it was withdrawn, it has no owner.
+        grounds: one for every grant that gives the user the permission.
+    """
+    as_owner = exam.owner == user and not sharing.withdrawn
+    if not (as_owner or grounds):
+        return None
+    return Permitted(as_owner=as_owner, grounds=tuple(grounds))
 
 
 def explain_no(
