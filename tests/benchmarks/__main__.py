@@ -14,7 +14,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from importlib import import_module
 from time import perf_counter_ns
-from typing import Any, Final
+from typing import Final
 
 import attrs
 from tests.benchmarks import contestants, worlds
@@ -29,6 +29,7 @@ from exam_sharing import (
     User,
     UserId,
 )
+from exam_sharing.sharing import Sharing
 
 NOISE: Final = 1.15
 PAGE: Final = 50
@@ -235,32 +236,46 @@ def installed(package: str) -> bool:
 
 
 def explaining(arena: Arena) -> Iterator[Row]:
-    """Measure `explain` beside `can`, for one grant made to the user directly."""
+    """Measure `explain` beside `can`, for a user who holds by one grant made to them directly."""
     progress(f"{arena.size:,}: explain")
-    sharing, exam = arena.world.sharing, arena.world.exams[0]
+    sharing, by_real_clock = arena.world.sharing, arena.world.by_real_clock
     user = User(id=UserId("explained"), name="Explained")
     sharing.directory.add(user)
-    exams = [each for each in arena.world.exams if active(sharing, each.owner)][:200]
-    for exam in exams:
+    owned = [exam for exam in arena.world.exams if active(sharing, exam.owner)]
+    shared = {grant.exam for grant in arena.world.grants()}
+    alone = [exam for exam in owned if exam.id not in shared][:200]
+    among = [exam for exam in owned if exam.id in shared][:200]
+    for exam in alone + among:
         sharing.share(
             ShareRequest(actor=exam.owner, exam=exam.id, recipients=(user.id,), attested=True)
         )
-    questions = [Question(user.id, Permission.VIEW, exam.id) for exam in exams] * 5
-    can = contestants.ours(sharing.can)
-    explain = attrs.evolve(
-        contestants.one_by_one(
-            "explain",
-            lambda *words: len(sharing.explain(*words).grounds) == 1,
-            lambda each: (each.user, each.permission, each.exam),
-        ),
-        batch=contestants.ours(sharing.explain).batch,
+    for words, exams, asked, bound in (
+        ("one direct grant", alone, by_real_clock, 10),
+        ("one direct grant among others", among, by_real_clock, 10),
+        ("one direct grant, a clock that costs nothing", alone, sharing, None),
+    ):
+        ratio = _explained(arena, asked, [Question(user.id, Permission.VIEW, e.id) for e in exams])
+        what = f"explain / can, {words}"
+        yield (
+            Row(what, arena.size, ratio)
+            if bound is None
+            else at_most(what, arena.size, ratio, bound)
+        )
+
+
+def _explained(arena: Arena, asked: Sharing, questions: list[Question]) -> float:
+    can = contestants.ours(asked.can)
+    explained = contestants.one_by_one(
+        "explain",
+        lambda *words: len(asked.explain(*words).grounds) == 1,
+        lambda each: (each.user, each.permission, each.exam),
     )
-    times = arena.compared(questions, arena.settings.rounds, can, explain)
-    ratio = times["explain"] / times["can"]
-    yield at_most("explain / can, one direct grant", arena.size, ratio, 10)
+    explain = attrs.evolve(explained, batch=contestants.ours(asked.explain).batch)
+    times = arena.compared(questions * 5, arena.settings.rounds, can, explain)
+    return times["explain"] / times["can"]
 
 
-def active(sharing: Any, user: UserId) -> bool:
+def active(sharing: Sharing, user: UserId) -> bool:
     """Say whether the user may act."""
     return bool(sharing.directory.principals_of(user))
 
