@@ -26,15 +26,15 @@ __all__ = ["Exam", "Study", "UploadBatch", "require_fitting"]
 MAX_SOURCE_LENGTH = 500
 
 
-def _uploaded_at(value: object) -> datetime:
+def _uploaded_at(value: datetime) -> datetime:
     return instant("uploaded_at", value)
 
 
-def _received_at(value: object) -> datetime:
+def _received_at(value: datetime) -> datetime:
     return instant("received_at", value)
 
 
-def _subject(value: object) -> PrivateText | None:
+def _subject(value: str | None) -> PrivateText | None:
     return private_text("subject", value)
 
 

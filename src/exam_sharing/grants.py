@@ -67,19 +67,19 @@ def until_of(horizon: datetime) -> datetime | None:
     return None if horizon == FOREVER else horizon
 
 
-def _until(value: object) -> datetime | None:
+def _until(value: datetime | None) -> datetime | None:
     return optional_instant("until", value)
 
 
-def _made_at(value: object) -> datetime:
+def _made_at(value: datetime) -> datetime:
     return instant("made_at", value)
 
 
-def _ended_at(value: object) -> datetime:
+def _ended_at(value: datetime) -> datetime:
     return instant("at", value)
 
 
-def _basis(value: object) -> Basis:
+def _basis(value: Basis) -> Basis:
     return OWNER if value is OWNER else set_of("basis", value, GrantId)
 
 

@@ -4,6 +4,7 @@ Only users act. Groups hold users and groups, to any depth. Names and addresses 
 so they stay out of every `repr`.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import attrs
@@ -31,7 +32,7 @@ def _check_address(_instance: object, attribute: "attrs.Attribute[Any]", value: 
         raise InvalidValue(attribute.name, "must be one e-mail address, as name@host")
 
 
-def _members(value: object) -> frozenset[UserId | GroupId]:
+def _members(value: Iterable[UserId | GroupId]) -> frozenset[UserId | GroupId]:
     return set_of("members", value, UserId, GroupId)
 
 

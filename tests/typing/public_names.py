@@ -80,3 +80,5 @@ sharing.can(GroupId("radiology"), Permission.VIEW, exam)  # type: ignore[arg-typ
 sharing.can(alice, 1, exam)  # type: ignore[arg-type]
 ShareRequest(actor=alice, exam=BatchId("B1"), recipients=())  # type: ignore[arg-type]
 sharing.share(unshare)  # type: ignore[arg-type]
+ShareRequest(actor=alice, exam=exam, recipients=("bob",))  # type: ignore[arg-type]
+ShareRequest(actor=alice, exam=exam, recipients=(), until="tomorrow")  # type: ignore[arg-type]

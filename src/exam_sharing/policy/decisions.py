@@ -16,6 +16,7 @@ from exam_sharing.grants import Grant
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId
 
 __all__ = [
+    "REMEDIES",
     "Denied",
     "Ground",
     "NearMiss",

@@ -156,8 +156,8 @@ class EndingPlan:
         versions: of the exam, as read; it may not have moved when this is written.
         ended: the grants to end.
         made: the narrowed grants that replace some of them.
-        left_standing: the grants that the ended principal passed on, or that rest on what ends,
-            and that stand all the same.
+        left_standing: the grants that rest directly on those that the act names, and that stand
+            all the same.
         bound: what the act leaves at most of the grants that it names.
     """
 

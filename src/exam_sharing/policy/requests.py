@@ -5,6 +5,7 @@ is built; what is wrong with its meaning is a refusal, and is decided.
 """
 
 import hashlib
+from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
 from typing import Any, Final, TypeAlias, TypeVar
@@ -58,19 +59,19 @@ class Reshares(Enum):
     RESTRICT = "RESTRICT"
 
 
-def _recipients(value: object) -> tuple[PrincipalId, ...]:
+def _recipients(value: Iterable[PrincipalId]) -> tuple[PrincipalId, ...]:
     return tuple(dict.fromkeys(tuple_of("recipients", value, UserId, GroupId)))
 
 
-def _until(value: object) -> datetime | None:
+def _until(value: datetime | None) -> datetime | None:
     return optional_instant("until", value)
 
 
-def _expect(value: object) -> frozenset[ExamId] | None:
+def _expect(value: Iterable[ExamId] | None) -> frozenset[ExamId] | None:
     return None if value is None else set_of("expect", value, ExamId)
 
 
-def _message(value: object) -> PrivateText | None:
+def _message(value: str | None) -> PrivateText | None:
     """Normalise line ends; an empty message is none."""
     text = private_text("message", value)
     if not text:
@@ -208,7 +209,7 @@ Request: TypeAlias = ShareRequest | UnshareRequest | NarrowRequest | RevokeReque
 """Whatever a person can ask for; each has a preview."""
 
 
-def _why(value: object) -> PrivateText:
+def _why(value: str) -> PrivateText:
     return PrivateText(plain_text("why", value, max_length=MAX_WHY_LENGTH))
 
 

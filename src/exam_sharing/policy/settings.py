@@ -1,6 +1,6 @@
 """The settings of a deployment, all with defaults, and the rules that a host adds."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
@@ -66,7 +66,7 @@ def _check_duration(_instance: object, attribute: "attrs.Attribute[Any]", value:
         raise InvalidValue(attribute.name, "must be longer than nothing")
 
 
-def _host_rules(value: object) -> tuple[HostRule, ...]:
+def _host_rules(value: Iterable[HostRule]) -> tuple[HostRule, ...]:
     return tuple_of("host_rules", value, HostRule)
 
 
