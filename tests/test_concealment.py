@@ -1,0 +1,523 @@
+"""SPEC 8: what one may not see does not exist.
+
+> Same code, same parameters, same suggestions, same number and kind of questions to the store.
+
+Ben acts. Each test makes several portals that differ in what Ben may not know, under ids that are
+the same in all, has him make one call in each, and compares what he gets and what was asked of the
+ports. `test_non_interference` looks for differences at random; here each way of not being seen is
+named.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from calls import answer_of, ports_of, sharing_over
+from exam_sharing import (
+    AccessListScope,
+    BatchId,
+    ExamId,
+    GrantId,
+    GroupId,
+    HostRule,
+    NarrowRequest,
+    Reason,
+    ReasonCode,
+    Reshares,
+    RevokeRequest,
+    Scope,
+    Sharing,
+    UnshareRequest,
+    UserId,
+)
+from watching import Counting, watched
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CT,
+    DAN,
+    DAY,
+    DOWNLOAD,
+    EVA,
+    NURSES,
+    START,
+    VIEW,
+    WEEK,
+    World,
+    codes,
+    share_request,
+)
+
+TARGET: Final = ExamId("target")
+GRANT: Final = GrantId("act1-1")
+"""The first grant that a portal makes."""
+ZOE: Final = UserId("zoe")
+WARD: Final = GroupId("ward")
+STRANGER: Final = UserId("stranger")
+
+Call = Callable[[Sharing], Any]
+
+
+def answered(world: World, call: Call) -> tuple[Any, Counter[str]]:
+    """Return what a call comes to, and what it asked of the ports, by kind."""
+    counting = Counting()
+    sharing = sharing_over(watched(ports_of(world), counting), world, sends=False)
+    return answer_of(call, sharing), counting.asked
+
+
+def assert_alike(worlds: dict[str, World], call: Call) -> None:
+    """Insist that a call cannot tell the portals apart."""
+    answers = {name: answered(world, call) for name, world in worlds.items()}
+    first = next(iter(answers.values()))
+    assert answers == dict.fromkeys(answers, first)
+
+
+# An exam.
+
+
+def _upload(world: World) -> None:
+    world.upload(BatchId("other"), ANNA, TARGET, ExamId("beside it"))
+
+
+def _share(world: World, *recipients: Any, **more: Any) -> None:
+    world.share(ANNA, TARGET, *recipients, permission=DOWNLOAD, **more)
+
+
+def _absent(world: World) -> None:
+    pass
+
+
+def _never_shared(world: World) -> None:
+    _upload(world)
+
+
+def _shared_with_others(world: World) -> None:
+    _upload(world)
+    _share(world, CARLA, NURSES, scope=Scope.BATCH)
+    world.share(CARLA, TARGET, DAN)
+
+
+def _unshared(world: World) -> None:
+    _upload(world)
+    _share(world, BEN)
+    world.unshare(ANNA, TARGET, BEN)
+
+
+def _expired(world: World) -> None:
+    _upload(world)
+    _share(world, BEN, until=START + DAY)
+
+
+def _given_up(world: World) -> None:
+    _upload(world)
+    _share(world, BEN, NURSES)
+    world.unshare(BEN, TARGET, BEN)
+
+
+def _left_the_group(world: World) -> None:
+    _upload(world)
+    world.group(NURSES, DAN, EVA, BEN)
+    _share(world, NURSES)
+    world.group(NURSES, DAN, EVA)
+
+
+def _withdrawn(world: World) -> None:
+    _upload(world)
+    _share(world, BEN)
+    world.share(BEN, TARGET, CARLA)
+    world.sharing.withdraw(TARGET, performed_by="root", why="wrong patient")
+
+
+def _beside_one_that_he_sees(world: World) -> None:
+    world.upload(BatchId("cd"), ANNA, TARGET)
+
+
+UNSEEN: Final = {
+    function.__name__.strip("_").replace("_", " "): function
+    for function in (
+        _absent,
+        _never_shared,
+        _shared_with_others,
+        _unshared,
+        _expired,
+        _given_up,
+        _left_the_group,
+        _withdrawn,
+        _beside_one_that_he_sees,
+    )
+}
+"""The ways in which Ben cannot see the target: it is not there, or not for him."""
+
+POLICIES: Final[dict[str, dict[str, Any]]] = {
+    "as it comes": {},
+    "every limit": {
+        "access_list": AccessListScope.OWN_GRANTS,
+        "only_owner_readmits": True,
+        "batches_across_subjects": False,
+        "max_recipients": 1,
+        "max_exams": 1,
+        "max_people": 1,
+        "max_duration": WEEK,
+        "reshares": Reshares.RESTRICT,
+        "host_rules": (HostRule(code="no", statement="Never.", refuses=lambda *_: True),),
+    },
+}
+
+
+def _shares() -> dict[str, Any]:
+    whole = {"permission": DOWNLOAD, "scope": Scope.BATCH}
+    return {
+        "share": share_request(BEN, TARGET, CARLA),
+        "share the batch": share_request(BEN, TARGET, CARLA, NURSES, **whole),
+        "share with all that is wrong": share_request(
+            BEN,
+            TARGET,
+            BEN,
+            ANNA,
+            STRANGER,
+            attested=False,
+            until=START,
+            message="\0",
+            expect=[TARGET],
+            request_id="once",
+            **whole,
+        ),
+        "share with nobody": share_request(BEN, TARGET),
+    }
+
+
+def _endings() -> dict[str, Any]:
+    return {
+        f"{name}, {reshares.value}, {recipient}": make(
+            actor=BEN, exam=TARGET, recipient=recipient, reshares=reshares
+        )
+        for name, make in {
+            "unshare": UnshareRequest,
+            "narrow": lambda **more: NarrowRequest(permission=VIEW, until=START, **more),
+        }.items()
+        for reshares in Reshares
+        for recipient in (BEN, CARLA, NURSES, STRANGER)
+    }
+
+
+def _done(request: Any) -> Call:
+    match request:
+        case UnshareRequest():
+            return lambda s: s.unshare(request)
+        case NarrowRequest():
+            return lambda s: s.narrow(request)
+        case RevokeRequest():
+            return lambda s: s.revoke(
+                actor=request.actor, grant=request.grant, reshares=request.reshares
+            )
+        case _:
+            return lambda s: s.share(request)
+
+
+def _previewed(request: Any) -> Call:
+    return lambda s: s.preview(request)
+
+
+def done_and_previewed(requests: dict[str, Any]) -> dict[str, Call]:
+    """Return two calls for each request."""
+    return {name: _done(each) for name, each in requests.items()} | {
+        f"preview: {name}": _previewed(each) for name, each in requests.items()
+    }
+
+
+LOOKS: Final[dict[str, Call]] = {
+    "share form": lambda s: s.share_form(BEN, TARGET),
+    "tabs": lambda s: s.tabs(BEN, TARGET),
+    "access list": lambda s: s.access_list(BEN, TARGET),
+    "suggest": lambda s: s.suggest(BEN, TARGET, "carla"),
+    "recipients": lambda s: s.recipients(BEN, TARGET),
+    "can view": lambda s: s.can(BEN, VIEW, TARGET),
+    "can download": lambda s: s.can(BEN, DOWNLOAD, TARGET),
+    "can many": lambda s: s.can_many(BEN, VIEW, (CT, TARGET)),
+    "can, looked up before": lambda s: s.viewer(BEN).can(VIEW, TARGET),
+    "shared with": lambda s: s.shared_with(BEN),
+    "visible to": lambda s: s.visible_to(BEN, limit=1),
+}
+ON_AN_EXAM: Final = done_and_previewed(_shares() | _endings()) | LOOKS
+
+
+def unseen_worlds(**settings: Any) -> dict[str, World]:
+    """Return a portal for each way of not being seen; the CT is Ben's to see in all of them."""
+    worlds = {name: World(**settings) for name in UNSEEN}
+    for name, hide in UNSEEN.items():
+        hide(worlds[name])
+        worlds[name].share(ANNA, CT, BEN, permission=DOWNLOAD)
+        worlds[name].wait(2 * DAY)
+    return worlds
+
+
+@pytest.fixture(scope="module", params=POLICIES)
+def unseen(request):
+    """Portals in which the target cannot be seen; no call here changes them."""
+    lenient = {"max_recipients": 9, "max_people": 9, "max_exams": 9, "host_rules": ()}
+    strict = POLICIES[request.param]
+    worlds = unseen_worlds(**(strict | (lenient if strict else {})))
+    for world in worlds.values():
+        world.policy = type(world.policy)(**strict)
+    return worlds
+
+
+@pytest.mark.parametrize("name", ON_AN_EXAM)
+def test_an_exam_that_ben_cannot_see_is_like_one_that_is_not_there(unseen, name):
+    assert_alike(unseen, ON_AN_EXAM[name])
+
+
+@pytest.mark.parametrize("name", LOOKS)
+def test_one_of_the_looks_at_an_exam_that_is_seen_tells_it_from_one_that_is_not(name):
+    seen, absent = World(), World()
+    for world in (seen, absent):
+        world.share(ANNA, CT, BEN)
+    seen.upload(BatchId("other"), ANNA, TARGET)
+    seen.share(ANNA, TARGET, BEN, permission=DOWNLOAD)
+    assert answered(seen, LOOKS[name])[0] != answered(absent, LOOKS[name])[0]
+
+
+def test_the_refusal_names_the_exam_of_the_request_and_nothing_else():
+    for world in unseen_worlds().values():
+        for call in done_and_previewed(_shares() | _endings()).values():
+            answer, _ = answered(world, call)
+            reasons = answer[1] if isinstance(answer, tuple) else answer.reasons
+            assert reasons == (Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(TARGET,)),)
+
+
+@pytest.mark.parametrize("name", ON_AN_EXAM)
+def test_an_exam_is_not_there_for_its_owner_while_they_are_inactive(name):
+    absent, owned, shared = World(), World(), World()
+    owned.upload(BatchId("other"), BEN, TARGET)
+    shared.upload(BatchId("other"), ANNA, TARGET)
+    shared.share(ANNA, TARGET, BEN)
+    shared.share(BEN, TARGET, CARLA)
+    for world in (absent, owned, shared):
+        world.person(BEN, active=False)
+    assert_alike({"absent": absent, "his": owned, "shared": shared}, ON_AN_EXAM[name])
+
+
+# A grant, named by its id.
+
+
+def _no_grant(**settings: Any) -> World:
+    return World(**settings)
+
+
+def _on_an_exam_unseen(**settings: Any) -> World:
+    world = World(**settings)
+    world.share(ANNA, CT, CARLA)
+    return world
+
+
+def _on_an_exam_withdrawn(**settings: Any) -> World:
+    world = World(**settings)
+    world.share(ANNA, CT, BEN)
+    world.sharing.withdraw(CT, performed_by="root", why="wrong patient")
+    return world
+
+
+def _between_others_on_an_exam_that_he_sees(**settings: Any) -> World:
+    world = World(**settings | {"access_list": AccessListScope.OWN_GRANTS})
+    world.share(ANNA, CT, CARLA)
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, DAN)
+    return world
+
+
+def _between_others_where_he_once_shared(**settings: Any) -> World:
+    world = World(**settings)
+    world.share(ANNA, CT, CARLA, BEN)
+    world.share(BEN, CT, DAN)
+    world.unshare(ANNA, CT, BEN)
+    return world
+
+
+def _ended(**settings: Any) -> World:
+    world = World(**settings)
+    world.share(ANNA, CT, BEN)
+    world.share(ANNA, CT, CARLA)
+    world.unshare(ANNA, CT, BEN)
+    return world
+
+
+NOT_HIS_TO_SEE: Final = {
+    make.__name__.strip("_").replace("_", " "): make
+    for make in (
+        _no_grant,
+        _on_an_exam_unseen,
+        _on_an_exam_withdrawn,
+        _between_others_on_an_exam_that_he_sees,
+        _between_others_where_he_once_shared,
+        _ended,
+    )
+}
+REVOCATIONS: Final = done_and_previewed(
+    {
+        str(reshares): RevokeRequest(actor=BEN, grant=GRANT, reshares=reshares)
+        for reshares in (None, *Reshares)
+    }
+)
+
+
+@pytest.mark.parametrize("name", REVOCATIONS)
+def test_a_grant_that_is_not_bens_to_see_is_like_one_that_is_not_there(name):
+    worlds = {each: make() for each, make in NOT_HIS_TO_SEE.items()}
+    assert_alike(worlds, REVOCATIONS[name])
+    answer, _ = answered(worlds["no grant"], REVOCATIONS["preview: None"])
+    assert answer.reasons == (Reason(code=ReasonCode.NO_SUCH_GRANT, grants=(GRANT,)),)
+
+
+# A recipient.
+
+
+def _with_zoe(world: World, *, active: bool = True) -> World:
+    world.person(ZOE, active=active)
+    world.group(WARD, DAN, ZOE)
+    return world
+
+
+def unseen_recipients(**settings: Any) -> dict[str, World]:
+    """Return portals in which Zoe and the ward are not there for Ben, in different ways."""
+
+    def hidden(_actor: UserId, principal: Any) -> bool:
+        return principal not in (ZOE, WARD)
+
+    return {
+        "absent": World(**settings),
+        "invisible": _with_zoe(World(visible=hidden, **settings)),
+        "invisible, and an owner": _owning(_with_zoe(World(visible=hidden, **settings))),
+    }
+
+
+def _owning(world: World) -> World:
+    world.upload(BatchId("hers"), ZOE, TARGET)
+    return world
+
+
+NAMING_ZOE: Final = done_and_previewed(
+    {
+        "her alone": share_request(BEN, CT, ZOE),
+        "the ward": share_request(BEN, CT, WARD),
+        "both among others": share_request(BEN, CT, DAN, ZOE, NURSES, WARD, scope=Scope.BATCH),
+        "with all that is wrong": share_request(
+            BEN, CT, BEN, ANNA, ZOE, WARD, permission=DOWNLOAD, attested=False, until=START
+        ),
+        "unshare": UnshareRequest(actor=BEN, exam=CT, recipient=ZOE),
+        "unshare the ward": UnshareRequest(actor=BEN, exam=CT, recipient=WARD),
+        "narrow": NarrowRequest(actor=BEN, exam=CT, recipient=ZOE, permission=VIEW),
+    }
+) | {
+    "suggest by name": lambda s: s.suggest(BEN, CT, "zoe"),
+    "suggest by start of a name": lambda s: s.suggest(BEN, CT, "wa"),
+    "suggest by address": lambda s: s.suggest(BEN, CT, "zoe@example.org"),
+    "recipients": lambda s: s.recipients(BEN, CT),
+    "recipients, the first": lambda s: s.recipients(BEN, CT, limit=2),
+    "share form": lambda s: s.share_form(BEN, CT),
+    "access list": lambda s: s.access_list(BEN, CT),
+}
+
+
+@pytest.mark.parametrize("name", NAMING_ZOE)
+def test_a_recipient_whom_ben_may_not_see_is_like_one_who_is_not_there(name):
+    worlds = unseen_recipients()
+    for world in worlds.values():
+        world.share(ANNA, CT, BEN)
+    assert_alike(worlds, NAMING_ZOE[name])
+
+
+@pytest.mark.parametrize("name", [name for name in NAMING_ZOE if "ward" not in name])
+def test_a_recipient_who_is_inactive_is_like_one_who_is_not_there(name):
+    worlds = {"absent": World(), "inactive": World()}
+    worlds["inactive"].person(ZOE, active=False)
+    worlds["inactive"].group(NURSES, DAN, EVA, ZOE)
+    for world in worlds.values():
+        world.share(ANNA, CT, BEN)
+    assert_alike(worlds, NAMING_ZOE[name])
+
+
+@pytest.mark.parametrize("preview", [False, True])
+def test_an_owner_whom_ben_may_not_see_is_no_owner_to_be_named(preview):
+    worlds = {
+        "gone": World(),
+        "inactive": World(),
+        "invisible": World(visible=lambda _, principal: principal != ZOE),
+    }
+    for world in worlds.values():
+        world.person(ZOE)
+        world.upload(BatchId("hers"), ZOE, TARGET)
+        world.share(ZOE, TARGET, BEN)
+    worlds["gone"].directory.remove(ZOE)
+    worlds["inactive"].person(ZOE, active=False)
+    request = share_request(BEN, TARGET, ZOE)
+    assert_alike(worlds, _previewed(request) if preview else _done(request))
+    answer, _ = answered(worlds["gone"], _previewed(request))
+    assert codes(answer.reasons) == [ReasonCode.RECIPIENT_NOT_FOUND]
+
+
+@pytest.mark.parametrize("name", NAMING_ZOE)
+def test_the_directory_cannot_be_probed_without_the_plan(name):
+    worlds = unseen_recipients() | {"seen": _with_zoe(World())}
+    for world in worlds.values():
+        world.share(ANNA, CT, BEN)
+        world.person(BEN, sharing_in_plan=False)
+    assert_alike(worlds, NAMING_ZOE[name])
+
+
+# Those behind a group.
+
+
+def _crowded(members: tuple[Any, ...], *, open_to_ben: bool) -> World:
+    world = World(
+        members_visible=lambda actor, group: open_to_ben or actor != BEN or group != WARD,
+    )
+    world.person(ZOE)
+    world.group(WARD, *members)
+    world.share(ANNA, CT, BEN, DAN, permission=DOWNLOAD)
+    world.share(BEN, CT, WARD, permission=DOWNLOAD)
+    world.share(BEN, CT, CARLA, DAN)
+    return world
+
+
+ABOUT_THE_WARD: Final = done_and_previewed(
+    {
+        "share": share_request(BEN, CT, WARD, EVA, scope=Scope.BATCH),
+        "share more": share_request(BEN, CT, WARD, CARLA, permission=DOWNLOAD),
+        **{
+            f"{kind}, {who}, {reshares.value}": request
+            for who in (WARD, CARLA, DAN)
+            for reshares in Reshares
+            for kind, request in {
+                "unshare": UnshareRequest(actor=BEN, exam=CT, recipient=who, reshares=reshares),
+                "narrow": NarrowRequest(
+                    actor=BEN, exam=CT, recipient=who, until=START + DAY, reshares=reshares
+                ),
+            }.items()
+        },
+        "unshare a member": UnshareRequest(actor=BEN, exam=CT, recipient=EVA),
+        "unshare another": UnshareRequest(actor=BEN, exam=CT, recipient=ZOE),
+    }
+) | {
+    "access list": lambda s: s.access_list(BEN, CT),
+    "suggest": lambda s: s.suggest(BEN, CT, "ward"),
+    "recipients": lambda s: s.recipients(BEN, CT),
+}
+
+
+@pytest.mark.parametrize("name", ABOUT_THE_WARD)
+def test_who_is_in_a_group_whose_members_ben_may_not_see_makes_no_difference(name):
+    worlds = {
+        str(members): _crowded(members, open_to_ben=False)
+        for members in ((), (EVA,), (CARLA, EVA, ZOE), (NURSES, CARLA))
+    }
+    assert_alike(worlds, ABOUT_THE_WARD[name])
+
+
+def test_who_is_in_a_group_whose_members_ben_may_see_is_told():
+    world = _crowded((CARLA,), open_to_ben=True)
+    receipt = world.unshare(BEN, CT, CARLA)
+    assert receipt.still_have_access == (CARLA,)
+    assert _crowded((), open_to_ben=True).unshare(BEN, CT, CARLA).still_have_access == ()
