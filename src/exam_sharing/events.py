@@ -183,8 +183,8 @@ def notice_now(
     ]
     if not held:
         return None
-    lowest = min(holding.highest(now) or Permission.VIEW for holding in held)
-    permission = min(waiting.permission, lowest)
+    as_shared = all(holding.holds(waiting.permission, now) for holding in held)
+    permission = waiting.permission if as_shared else Permission.VIEW
     promised = FOREVER if waiting.until is None else waiting.until
     return ShareNotice(
         id=waiting.id,

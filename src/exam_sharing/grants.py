@@ -114,13 +114,6 @@ class Holding:
         """Say whether the permission is held at the time."""
         return self.until(permission) > now
 
-    def highest(self, now: datetime) -> Permission | None:
-        """Return the highest permission held at the time, or `None`."""
-        for permission in reversed(Permission):
-            if self.holds(permission, now):
-                return permission
-        return None
-
     def covers(self, other: "Holding") -> bool:
         """Say whether this gives everything that the other gives, for as long."""
         return self.view >= other.view and self.download >= other.download

@@ -80,12 +80,10 @@ def _with_replacements(
     basis: frozenset[GrantId], replaced_by: Mapping[GrantId, tuple[GrantId, ...]]
 ) -> set[GrantId]:
     found: set[GrantId] = set()
-    ahead = list(basis)
+    ahead = set(basis)
     while ahead:
-        grant_id = ahead.pop()
-        if grant_id not in found:
-            found.add(grant_id)
-            ahead.extend(replaced_by.get(grant_id, ()))
+        found |= ahead
+        ahead = {new for grant_id in ahead for new in replaced_by.get(grant_id, ())} - found
     return found
 
 
