@@ -358,6 +358,19 @@ def test_a_notice_that_waited_tells_no_more_than_the_share_gave():
     assert (first.permission, first.until) == (VIEW, SOON)
 
 
+def test_a_notice_that_waited_promises_the_earliest_time_that_the_share_gave():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN, until=SOON)
+    world.share(ANNA, MR, BEN, until=LATER)
+    world.share(BEN, CT, CARLA, scope=Scope.BATCH)
+    world.share(ANNA, CT, CARLA, scope=Scope.BATCH)
+    world.notifier.broken = False
+    world.sharing.deliver_notices()
+
+    from_ben = next(notice for notice in world.notifier.sent if notice.actor == BEN)
+    assert (from_ben.exams, from_ben.until) == (2, SOON)
+
+
 def test_a_notice_goes_to_the_address_that_its_reader_has_by_then():
     world = waiting_world()
     world.person(BEN, email="new@example.org")

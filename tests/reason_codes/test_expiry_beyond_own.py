@@ -104,3 +104,14 @@ def test_a_permission_that_is_not_held_at_all_is_another_reason():
     request = share_request(BEN, CT, CARLA, permission=DOWNLOAD, until=START + 2 * DAY)
 
     assert codes(world.reasons(request)) == [ReasonCode.DOWNLOAD_NOT_HELD]
+
+
+def test_a_permission_that_runs_out_at_this_moment_is_not_held_at_all():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=START + DAY)
+    world.wait(DAY)
+
+    request = share_request(BEN, CT, CARLA, permission=DOWNLOAD, until=START + 2 * DAY)
+
+    assert codes(world.reasons(request)) == [ReasonCode.DOWNLOAD_NOT_HELD]

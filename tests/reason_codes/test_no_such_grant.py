@@ -183,3 +183,12 @@ def test_narrowing_a_view_to_a_view_is_nothing():
 
     assert refusal(world.narrow, ANNA, CT, BEN, permission=VIEW) == no_such()
     assert refusal(world.narrow, ANNA, CT, BEN, permission=DOWNLOAD) == no_such()
+
+
+def test_no_group_is_told_to_whom_has_no_access_even_if_they_shared_with_it():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, NURSES)
+    world.unshare(ANNA, CT, BEN)
+
+    assert refusal(world.unshare, BEN, CT, DAN) == no_such()

@@ -171,3 +171,10 @@ def test_it_is_told_with_the_other_reasons():
         ReasonCode.DOWNLOAD_NOT_HELD,
         ReasonCode.REMOVED_BY_OWNER,
     ]
+
+
+def test_readmitting_somebody_else_readmits_nobody():
+    world = world_after([owner_shares, owner_unshares], only_owner_readmits=True)
+    world.share(ANNA, CT, DAN)
+
+    assert world.reasons(share_request(BEN, CT, CARLA)) == REMOVED
