@@ -184,5 +184,10 @@ READS: Final[dict[str, Callable[[Sharing], Any]]] = {
 }
 """Everything that changes nothing."""
 
+DIRECT: Final = frozenset(
+    {"add an upload", "can", "cannot", "can many", "shared with", "visible to"}
+)
+"""Those that put one question to a port and decide nothing."""
+
 ACTS: Final = WITH_REQUEST_ID | OTHER_ACTS
 CALLS: Final = ACTS | DELIVERIES | READS

@@ -1,0 +1,180 @@
+"""SPEC 9.4: decisions depend on what they were given: request, facts, time.
+
+> Clock and ids come from outside. Decisions touch no store and no network.
+"""
+
+import ast
+import copy
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+import pytest
+
+import exam_sharing
+from calls import CALLS, DIRECT, portal, ports_of
+from calls import sharing_over as over
+from exam_sharing import sharing as shell
+
+SOURCE: Final = Path(exam_sharing.__file__).parent
+PURE: Final = sorted(
+    path for folder in ("policy", "acts") for path in (SOURCE / folder).glob("*.py")
+) + [SOURCE / f"{name}.py" for name in ("events", "grants")]
+
+CLOCK_AND_CHANCE: Final = {"random", "secrets", "time", "uuid"}
+OUTSIDE: Final = {"io", "os", "pathlib", "shutil", "socket", "sqlite3", "subprocess", "tempfile"}
+MODULES: Final = CLOCK_AND_CHANCE | OUTSIDE | {"asyncio", "logging", "threading", "urllib"}
+CALLED: Final = {"print", "open", "input", "eval", "exec", "globals", "id", "hash", "__import__"}
+METHODS: Final = {"now", "utcnow", "today", "uuid1", "uuid4", "getLogger", "getenv"}
+
+
+def impure(tree: ast.AST):
+    """Yield what a module takes from a clock, from chance, or from the world outside."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                yield from MODULES & {alias.name.partition(".")[0] for alias in names}
+            case ast.ImportFrom(module=str(module)):
+                yield from MODULES & {module.partition(".")[0]}
+            case ast.Global() | ast.Nonlocal():
+                yield type(node).__name__
+            case ast.Call(func=ast.Name(id=name)) if name in CALLED:
+                yield name
+            case ast.Attribute(value=ast.Name(id="datetime" | "date"), attr=name):
+                yield from METHODS & {name}
+            case ast.Call(func=ast.Attribute(attr=name)) if name in METHODS - {"now"}:
+                yield name
+
+
+@pytest.mark.parametrize("path", PURE, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_that_decides_takes_nothing_from_clock_chance_or_outside(path):
+    assert list(impure(ast.parse(path.read_text()))) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "datetime.now(UTC)",
+        "from uuid import uuid4",
+        "import random",
+        "import logging.handlers",
+        "print(1)",
+        "open('x')",
+        "hash(value)",
+        "def f():\n    global x",
+    ],
+)
+def test_the_walk_finds_what_it_looks_for(code):
+    assert list(impure(ast.parse(code)))
+
+
+class Remembering:
+    """Answers questions from ports and keeps every answer as it was given."""
+
+    def __init__(self) -> None:
+        self.questions: list[Any] = []
+        self.answers: list[Any] = []
+        self.kept: list[Any] = []
+
+    def put(self, question: Any, ports: Any) -> Any:
+        answer = question.put_to(ports)
+        self.questions.append(question)
+        self.answers.append(answer)
+        self.kept.append(copy.deepcopy(answer))
+        return answer
+
+
+@attrs.frozen
+class Told:
+    """What an act asked and came to."""
+
+    questions: list[Any]
+    result: Any
+
+
+def carried(act: Any, answers: Any) -> Told:
+    """Carry an act through, each question answered by the next of the answers."""
+    asked = []
+    try:
+        question = next(act)
+        while True:
+            asked.append(question)
+            question = act.send(answers(question))
+    except StopIteration as finished:
+        return Told(asked, finished.value)
+    except exam_sharing.Refused as refused:
+        return Told(asked, refused.reasons)
+
+
+def acts_of(name: str, world: Any, monkeypatch: Any, times: int) -> list[Any]:
+    """Return the act behind a call as often as wanted, none of them begun."""
+    begun: list[Any] = []
+
+    def begin(act: Any, ports: Any) -> Any:
+        begun.append(act)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(shell, "drive", begin)
+        for _ in range(times):
+            CALLS[name](over(ports_of(world), world, sends=False))
+    return begun
+
+
+@pytest.mark.parametrize("name", [name for name in CALLS if name not in DIRECT])
+def test_an_act_given_the_same_answers_asks_the_same_and_comes_to_the_same(name, monkeypatch):
+    """And it leaves what it was told as it was."""
+    world = portal()
+    acts = acts_of(name, world, monkeypatch, 3)
+    remembering, ports = Remembering(), ports_of(world)
+    first = carried(acts[0], lambda question: remembering.put(question, ports))
+    for act in acts[1:]:
+        answers = iter(remembering.answers)
+        assert carried(act, lambda _, answers=answers: next(answers)) == first
+    assert remembering.answers == remembering.kept
+
+
+STORY: Final = """
+import json
+import attrs
+from calls import CALLS, answer_of, portal, ports_of, sharing_over
+
+def plain(value):
+    if isinstance(value, frozenset | set):
+        return sorted(map(plain, value))
+    if isinstance(value, tuple | list):
+        return [plain(each) for each in value]
+    if attrs.has(type(value)):
+        return [plain(getattr(value, name)) for name in attrs.fields_dict(type(value))]
+    return repr(value)
+
+told = {}
+for name, call in CALLS.items():
+    world = portal()
+    told[name] = plain(answer_of(call, sharing_over(ports_of(world), world)))
+    told[name, "notices"] = plain(world.notifier.sent)
+print(json.dumps({str(name): answer for name, answer in told.items()}))
+"""
+
+
+def test_answers_come_in_one_order_whatever_the_hashes_are():
+    told = [
+        subprocess.run(
+            [sys.executable, "-c", STORY],
+            env=os.environ
+            | {
+                "PYTHONHASHSEED": seed,
+                "PYTHONPATH": os.pathsep.join((str(SOURCE.parent), str(Path(__file__).parent))),
+            },
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in ("0", "1", "2")
+    ]
+    first, *others = map(json.loads, told)
+    assert first
+    assert others == [first, first]
