@@ -178,3 +178,9 @@ def test_readmitting_somebody_else_readmits_nobody():
     world.share(ANNA, CT, DAN)
 
     assert world.reasons(share_request(BEN, CT, CARLA)) == REMOVED
+
+
+def test_whom_the_owner_removed_readmitted_and_removed_again_is_removed():
+    world = world_after([owner_shares, owner_unshares] * 2, only_owner_readmits=True)
+
+    assert world.reasons(share_request(BEN, CT, CARLA)) == REMOVED
