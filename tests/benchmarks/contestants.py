@@ -136,7 +136,7 @@ class PlainDicts:
         )
 
     def first_page(
-        self, user: str, limit: int = 50
+        self, user: str, _after: None = None, limit: int = 50
     ) -> tuple[list[tuple[str, int, datetime]], tuple[datetime, str] | None]:
         """Return the first exams of others that the user can see, and where the next page is."""
         principals = self._principals.get(user, frozenset())
