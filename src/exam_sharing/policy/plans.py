@@ -133,7 +133,8 @@ class SharePlan:
     """A share that is permitted.
 
     Attributes:
-        versions: of every exam covered, as read; none may have moved when this is written.
+        versions: of every exam that the share could cover, as read, since one that was left out may
+            be the actor's to see by now; none may have moved when this is written.
         share: the record of the act.
         made: the grants to make.
         outcomes: one for each exam and recipient.

@@ -70,7 +70,7 @@ def _plan(case: ShareCase, act: str) -> SharePlan:
                 grant_id = GrantId(f"{act}-{len(made) + 1}")
                 made.append(_grant(share, exam, terms, recipient, grant_id))
     return SharePlan(
-        versions={exam.id: exam.sharing.version for exam in case.covered},
+        versions={exam.id: exam.sharing.version for exam in case.facts.exams},
         share=share,
         made=tuple(made),
         outcomes=tuple(outcomes),
