@@ -1,0 +1,338 @@
+"""SPEC 9.5: two things at once are as if one came after the other.
+
+> Replaying the acts on an exam in the order of its versions gives its grants.
+
+What eight threads did is done again from the requests alone, one act after the other, on a store of
+its own, with the times and the ids that the acts had. The order is that of the audit trail, which
+keeps the versions of every exam. Everything must come out as it did: grants, endings, receipts.
+"""
+
+import random
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier, Event, local
+from typing import Any, Final
+
+import pytest
+
+from exam_sharing import (
+    BatchId,
+    Exam,
+    ExamId,
+    GrantId,
+    Group,
+    GroupId,
+    NarrowRequest,
+    Permission,
+    Refused,
+    RequestIdReused,
+    Reshares,
+    RevokeRequest,
+    Scope,
+    ShareReceipt,
+    ShareRequest,
+    Sharing,
+    UnshareReceipt,
+    UnshareRequest,
+    UploadBatch,
+    User,
+    UserId,
+)
+from exam_sharing.events import ActRefused, ExamShared
+from exam_sharing.memory import MemoryDirectory, MemoryStore, memory_ports, open_sharing
+from exam_sharing.policy.requests import HostEnding
+from watching import watched
+from world import START
+
+THREADS: Final = 8
+ACTS: Final = 60
+SECOND: Final = timedelta(seconds=1)
+USERS: Final = tuple(UserId(f"user{n}") for n in range(6))
+OWNER, *OTHERS = USERS
+GROUPS: Final = (GroupId("ward"), GroupId("clinic"))
+EXAMS: Final = tuple(ExamId(f"exam{n}") for n in range(3))
+
+
+@pytest.fixture(autouse=True)
+def threads_take_turns_quickly():
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(interval)
+
+
+class Portal:
+    """A portal of which each thread sets its own time and the id of its next act."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.directory = MemoryDirectory()
+        self.own = local()
+        self.own.now, self.own.act = START, "upload"
+        self.sharing = open_sharing(
+            store=self.store,
+            directory=self.directory,
+            clock=lambda: self.own.now,
+            new_id=lambda: self.own.act,
+        )
+        for user in USERS:
+            self.directory.add(User(id=user, name=str(user)))
+        self.directory.add(Group(id=GROUPS[0], name="ward", members=frozenset(OTHERS[:2])))
+        self.directory.add(
+            Group(id=GROUPS[1], name="clinic", members=frozenset({OTHERS[2], GROUPS[0]}))
+        )
+        self.sharing.add_upload(
+            UploadBatch(id=BatchId("cd"), uploader=OWNER, received_at=START),
+            [Exam(id=exam, owner=OWNER, batch=BatchId("cd"), uploaded_at=START) for exam in EXAMS],
+        )
+
+    def do(self, request: Any, act: str, now: Any) -> Any:
+        """Return what an act comes to, or `None` when it is refused."""
+        self.own.act, self.own.now = act, now
+        try:
+            match request:
+                case ShareRequest():
+                    return self.sharing.share(request)
+                case UnshareRequest():
+                    return self.sharing.unshare(request)
+                case NarrowRequest():
+                    return self.sharing.narrow(request)
+                case HostEnding():
+                    return self.sharing.end_by_host(
+                        recipient=request.recipient,
+                        exam=request.exam,
+                        reshares=request.reshares,
+                        performed_by=request.performed_by,
+                        why=str(request.why),
+                    )
+                case _:
+                    return self.sharing.revoke(
+                        actor=request.actor, grant=request.grant, reshares=request.reshares
+                    )
+        except Refused:
+            return None
+
+    def kept(self) -> dict[ExamId, Any]:
+        return {
+            exam: (each.version, frozenset(each.grants), frozenset(each.ended))
+            for exam, each in self.store.read(EXAMS, ended=True).items()
+        }
+
+    def done(self) -> list[Any]:
+        """Return the events of all that was not refused, in the order of the audit trail."""
+        return [each for each in self.store.events() if not isinstance(each, ActRefused)]
+
+
+def something(chance: random.Random, grants: list[GrantId]) -> Any:
+    """Return a request that may be permitted or not."""
+    actor = chance.choice((OWNER, *USERS))
+    exam, recipient = chance.choice(EXAMS), chance.choice((*OTHERS, *GROUPS))
+    reshares = chance.choice(tuple(Reshares))
+    whom = {"actor": actor, "exam": exam, "recipient": recipient, "reshares": reshares}
+    match chance.randrange(9):
+        case 0:
+            return UnshareRequest(**whom)
+        case 1:
+            return NarrowRequest(**whom, permission=Permission.VIEW)
+        case 2:
+            return NarrowRequest(**whom, until=START + chance.randrange(1, 200) * SECOND)
+        case 3:
+            return RevokeRequest(actor=actor, grant=chance.choice(grants), reshares=reshares)
+        case 4 if chance.random() < 0.3:
+            return HostEnding(
+                recipient=recipient, exam=exam, reshares=reshares, performed_by="root", why="left"
+            )
+        case _:
+            return ShareRequest(
+                actor=actor,
+                exam=exam,
+                recipients=chance.sample((*USERS, *GROUPS), 2),
+                permission=chance.choice(tuple(Permission)),
+                scope=chance.choice(tuple(Scope)),
+                until=chance.choice((None, START + chance.randrange(1, 300) * SECOND)),
+                attested=True,
+            )
+
+
+@pytest.fixture(scope="module", params=[1, 2, 3])
+def aftermath(request):
+    """A portal on which eight threads have acted at random, and the receipts that they got."""
+    portal, receipts, start = Portal(), [], Barrier(THREADS + 1)
+    grants, done = [GrantId("none")], Event()
+
+    def act(thread: int) -> None:
+        chance = random.Random(request.param * THREADS + thread)
+        start.wait()
+        for number in range(ACTS):
+            name = f"{thread}x{number}"
+            receipt = portal.do(something(chance, grants), name, START + number * SECOND)
+            grants.append(GrantId(f"{name}-1"))
+            if receipt is not None:
+                receipts.append(receipt)
+
+    def look() -> None:
+        portal.own.now, portal.own.act = START, "look"
+        start.wait()
+        while not done.is_set():
+            for user in USERS:
+                portal.sharing.can_many(user, Permission.VIEW, EXAMS)
+                portal.sharing.visible_to(user)
+                for exam in EXAMS:
+                    portal.sharing.can(user, Permission.DOWNLOAD, exam)
+                    portal.sharing.explain(user, Permission.VIEW, exam)
+            portal.sharing.access_list(OWNER, EXAMS[0])
+
+    with ThreadPoolExecutor(THREADS + 1) as pool:
+        looking = pool.submit(look)
+        acting = [pool.submit(act, thread) for thread in range(THREADS)]
+        try:
+            for each in acting:
+                each.result()
+        finally:
+            done.set()
+        looking.result()
+    return portal, receipts
+
+
+def act_of(event: Any) -> str:
+    """Return the id that an act had, as far as anything hangs on it."""
+    if isinstance(event, ExamShared):
+        return str(event.share.id)
+    return str(event.made[0].id).partition("-")[0] if event.made else "nothing made"
+
+
+def test_done_again_one_after_the_other_the_acts_come_to_the_same(aftermath):
+    portal, receipts = aftermath
+    again = Portal()
+    receipts_again = [again.do(each.request, act_of(each), each.at) for each in portal.done()]
+    assert again.done() == portal.done()
+    assert again.kept() == portal.kept()
+    assert Counter(receipts_again) == Counter(receipts)
+
+
+def test_the_order_of_the_trail_is_the_order_of_versions_without_gaps(aftermath):
+    portal, _ = aftermath
+    for exam in EXAMS:
+        versions = [each.versions[exam] for each in portal.done() if exam in each.versions]
+        assert versions == list(range(1, portal.kept()[exam][0] + 1))
+
+
+def test_every_receipt_says_what_the_trail_says_and_the_store_keeps(aftermath):
+    portal, receipts = aftermath
+    ever = {grant for _, standing, ended in portal.kept().values() for grant in standing}
+    ever |= {each.grant for _, _, past in portal.kept().values() for each in past}
+    made = {grant for event in portal.done() for grant in event.made}
+    ended = {each.grant for event in portal.done() for each in getattr(event, "ended", ())}
+    assert made == ever
+    assert ended == {each.grant for _, _, past in portal.kept().values() for each in past}
+    told = [each for each in receipts if isinstance(each, UnshareReceipt)]
+    assert {grant for each in told for grant in each.ended} <= ended
+    assert {grant for each in told for grant in each.replacements} <= made
+    shares = {each.share for each in receipts if isinstance(each, ShareReceipt)}
+    assert shares == {each.share.id for each in portal.done() if isinstance(each, ExamShared)}
+
+
+def test_checks_one_after_the_other_never_go_back_behind_a_share_of_a_batch():
+    portal, rounds = Portal(), 60
+    readers = tuple(UserId(f"reader{n}") for n in range(rounds))
+    for reader in readers:
+        portal.directory.add(User(id=reader, name=str(reader)))
+    done = Event()
+
+    def look(order: tuple[ExamId, ...]) -> list[str]:
+        portal.own.now, seen = START, dict.fromkeys(readers, "")
+        while not done.is_set():
+            for reader in readers:
+                for exam in order:
+                    yes = portal.sharing.can(reader, Permission.VIEW, exam)
+                    if not seen[reader].endswith("y" if yes else "n"):
+                        seen[reader] += "y" if yes else "n"
+        return list(seen.values())
+
+    with ThreadPoolExecutor(3) as pool:
+        looking = [pool.submit(look, order) for order in (EXAMS, EXAMS[::-1])]
+        for number, reader in enumerate(readers):
+            request = ShareRequest(
+                actor=OWNER, exam=EXAMS[1], recipients=[reader], scope=Scope.BATCH, attested=True
+            )
+            assert portal.do(request, f"share{number}", START)
+        done.set()
+        assert {each for one in looking for each in one.result()} <= {"", "n", "y", "ny"}
+
+
+def test_one_request_id_in_two_threads_makes_one_share_each_time():
+    portal = Portal()
+    for number in range(40):
+        request = ShareRequest(
+            actor=OWNER,
+            exam=EXAMS[0],
+            recipients=[OTHERS[number % len(OTHERS)]],
+            until=START + (number + 1) * SECOND,
+            scope=Scope.BATCH,
+            attested=True,
+            request_id=f"request{number}",
+        )
+        start = Barrier(2)
+
+        def share(thread: int, request=request, start=start, number=number) -> Any:
+            start.wait()
+            return portal.do(request, f"{number}x{thread}", START)
+
+        with ThreadPoolExecutor(2) as pool:
+            first, second = pool.map(share, range(2))
+        assert first == second
+        assert len(portal.done()) == number + 1
+    sent = [notice.id for notice in portal.sharing.notifier.sent]
+    assert len(sent) == len(set(sent)) == 40
+
+
+def test_one_request_id_for_two_requests_at_once_is_one_share_and_one_mistake():
+    portal, start = Portal(), Barrier(2)
+
+    def share(recipient: UserId) -> Any:
+        request = ShareRequest(
+            actor=OWNER, exam=EXAMS[0], recipients=[recipient], attested=True, request_id="once"
+        )
+        start.wait()
+        try:
+            return portal.do(request, f"for {recipient}", START)
+        except RequestIdReused as reused:
+            return reused
+
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(share, OTHERS[:2]))
+    assert sorted(type(each).__name__ for each in answers) == ["RequestIdReused", "ShareReceipt"]
+    assert len(portal.done()) == 1
+
+
+def test_a_share_of_a_batch_is_decided_again_when_an_exam_that_it_left_out_has_moved():
+    """Or else two shares of one batch could each leave out what the other one gives."""
+    one, other = OTHERS[:2]
+    portal = Portal()
+
+    def share(actor: UserId, exam: ExamId, recipient: UserId, scope: Scope) -> ShareRequest:
+        return ShareRequest(
+            actor=actor, exam=exam, recipients=[recipient], scope=scope, attested=True
+        )
+
+    def between(question: str, put: Any) -> Any:
+        if question == "writer.commit" and not meanwhile:
+            meanwhile.append(portal.do(share(other, EXAMS[2], one, Scope.BATCH), "other", START))
+        return put()
+
+    portal.do(share(OWNER, EXAMS[0], one, Scope.EXAM), "a", START)
+    portal.do(share(OWNER, EXAMS[2], other, Scope.EXAM), "b", START)
+    meanwhile: list[Any] = []
+    ports = memory_ports(store=portal.store, directory=portal.directory)
+    sharing = Sharing(
+        policy=portal.sharing.policy,
+        ports=watched(ports, between),
+        clock=lambda: START,
+        new_id=lambda: "one",
+        sends_at_once=False,
+    )
+    receipt = sharing.share(share(one, EXAMS[0], other, Scope.BATCH))
+    assert [each.exam for each in meanwhile[0].outcomes] == [EXAMS[2]]
+    assert [each.exam for each in receipt.outcomes] == [EXAMS[0], EXAMS[2]]
