@@ -531,6 +531,8 @@ def secret_grants(portal: Portal) -> list[Grant]:
 
 def hidden(portal: Portal, grant: Grant, world: Facts) -> bool:
     """Say whether the actor may not know of a grant that is neither theirs nor to them."""
+    if world.owners[grant.exam] == ACTOR:
+        return False
     limited = world.scope is AccessListScope.OWN_GRANTS
     return limited or not portal.sharing.can(ACTOR, Permission.VIEW, grant.exam)
 

@@ -174,7 +174,8 @@ def notice_now(
         exams: the exams of the notice that still exist.
         now: aware, in UTC.
     """
-    if not (reader.active and reader.wants_notices):
+    promised = FOREVER if waiting.until is None else waiting.until
+    if promised <= now or not (reader.active and reader.wants_notices):
         return None
     held = [
         holding
@@ -185,7 +186,6 @@ def notice_now(
         return None
     as_shared = all(holding.holds(waiting.permission, now) for holding in held)
     permission = waiting.permission if as_shared else Permission.VIEW
-    promised = FOREVER if waiting.until is None else waiting.until
     return ShareNotice(
         id=waiting.id,
         to=waiting.to,

@@ -101,7 +101,11 @@ class Changes:
 
 
 class ExamReader(Protocol):
-    """The host's exams."""
+    """The host's exams.
+
+    Acts ask for versions before they ask who owns what, so that a change of owner that also counts
+    as a version makes a conflict of every act that read the former owner.
+    """
 
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
         """Return those of the exams that there are, in no order; an unknown one is left out."""
@@ -214,7 +218,9 @@ class Outbox(Protocol):
     """Notices that wait to be sent."""
 
     def claim(self, now: datetime, limit: int, share: ShareId | None) -> tuple[WaitingNotice, ...]:
-        """Return waiting notices, oldest first, and keep them from others until they are settled.
+        """Return waiting notices, and keep them from others until they are settled.
+
+        Those that failed least come first, then the oldest.
 
         A claim that is never settled, since its process died, lapses after a while.
 

@@ -137,13 +137,13 @@ class Sharing:
             Conflict: other acts kept changing the same exams; try again.
         """
         require_kind("request", request, ShareRequest)
-        act, now = self._new_id(), self._now()
-        receipt = drive(acts.share(self._policy, request, now, act), self._ports)
+        act = self._new_id()
+        receipt = drive(acts.share(self._policy, request, self._now(), act), self._ports)
         if self._sends_at_once:
             # The share is done: a failure from here on must not make it look undone. The notices
             # wait in the outbox for `deliver_notices`.
             with contextlib.suppress(Exception):
-                drive(acts.deliver(self._policy, now, ShareId(act)), self._ports)
+                drive(acts.deliver(self._policy, self._now(), ShareId(act)), self._ports)
         return receipt
 
     def unshare(self, request: UnshareRequest) -> UnshareReceipt:

@@ -68,11 +68,12 @@ def test_a_claim_that_is_never_settled_lapses(outbox):
     assert len(outbox.claim(NOW + CLAIM_LASTS, 9, None)) == 3
 
 
-def test_a_notice_that_failed_waits_again_with_one_attempt_more(outbox):
+def test_a_notice_that_failed_waits_again_behind_those_that_did_not(outbox):
     outbox.claim(NOW, 1, None)
     outbox.settle(NoticeId("n1"), done=False)
-    (again,) = outbox.claim(NOW, 1, None)
-    assert (again.id, again.attempts) == (NoticeId("n1"), 1)
+    again = outbox.claim(NOW, 9, None)
+    assert ids(again) == ["n2", "n3", "n1"]
+    assert [notice.attempts for notice in again] == [0, 0, 1]
 
 
 def test_a_notice_that_is_done_is_forgotten_with_its_message(outbox):

@@ -116,6 +116,7 @@ def test_without_the_plan_every_code_but_those_about_recipients_and_people_is_le
         ReasonCode.RECIPIENT_IS_SELF,
         ReasonCode.RECIPIENT_IS_OWNER,
         ReasonCode.REMOVED_BY_OWNER,
+        ReasonCode.HOST_RULE,
     }
 
     assert world.reasons(EVERYTHING_WRONG) == (

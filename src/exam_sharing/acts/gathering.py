@@ -22,7 +22,6 @@ from exam_sharing.acts.questions import (
     SeenBy,
     ask,
 )
-from exam_sharing.exams import Exam
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.disclosure import principals_affected
 from exam_sharing.policy.ending_rules import EndingCase, EndingRequest, Scene
@@ -52,32 +51,29 @@ def profile_of(user: UserId) -> Act[Profile]:
 
 def exam_facts(exam: ExamId | None, *, ended: bool) -> Act[ExamFacts | None]:
     """Ask for one exam and its sharing; `None` when there is none, or it was withdrawn."""
-    wanted = () if exam is None else (exam,)
-    found = yield from ask(FindExams(wanted))
-    facts = yield from _with_grants(found, wanted, ended=ended)
+    facts = yield from _each_with_grants(() if exam is None else (exam,), ended=ended)
     return facts[0] if facts else None
 
 
-def _with_grants(
-    found: Iterable[Exam], wanted: tuple[ExamId, ...], *, ended: bool
-) -> Act[tuple[ExamFacts, ...]]:
-    exams = {exam.id: exam for exam in found}
-    sharing = yield from ask(ReadGrants(tuple(sorted({*wanted, *exams})), ended))
+def _each_with_grants(wanted: tuple[ExamId, ...], *, ended: bool) -> Act[tuple[ExamFacts, ...]]:
+    # Versions first: an exam that changes hands after its version was read makes a conflict.
+    sharing = yield from ask(ReadGrants(tuple(sorted(wanted)), ended))
+    exams = {exam.id: exam for exam in (yield from ask(FindExams(wanted)))}
     return tuple(
-        ExamFacts(exam=exam, sharing=sharing[exam.id])
-        for exam in exams.values()
-        if not sharing[exam.id].withdrawn
+        ExamFacts(exam=exams[each], sharing=sharing[each])
+        for each in wanted
+        if each in exams and not sharing[each].withdrawn
     )
 
 
 def visible_part_of_share(policy: Policy, request: ShareRequest) -> Act[ShareFacts]:
     """Ask for the actor and the exams: enough to tell whether the named one can be seen."""
     actor = yield from profile_of(request.actor)
+    wanted: tuple[ExamId, ...] = ()
     if request.scope is Scope.BATCH:
-        found = yield from ask(BatchOf(request.exam))
-    else:
-        found = yield from ask(FindExams((request.exam,)))
-    exams = yield from _with_grants(found, (request.exam,), ended=policy.only_owner_readmits)
+        wanted = tuple(exam.id for exam in (yield from ask(BatchOf(request.exam))))
+    ended = policy.only_owner_readmits
+    exams = yield from _each_with_grants(wanted or (request.exam,), ended=ended)
     return ShareFacts(actor=actor, exams=exams)
 
 
@@ -85,7 +81,7 @@ def share_facts(policy: Policy, request: ShareRequest, now: datetime) -> Act[Sha
     """Ask for everything that deciding a share takes."""
     facts = yield from visible_part_of_share(policy, request)
     case = ShareCase(policy=policy, request=request, facts=facts, now=now)
-    if not case.visible:
+    if not (case.visible and case.may_share):
         return facts
     seen = yield from ask(SeenBy(request.actor, request.recipients))
     behind = yield from ask(

@@ -55,7 +55,8 @@ class MemoryOutbox(Outbox):
 
     def _candidates(self, share: ShareId | None) -> Iterator[WaitingNotice]:
         if share is None:
-            yield from self._waiting.values()
+            # What failed comes last, so that it holds up nobody.
+            yield from sorted(self._waiting.values(), key=lambda notice: notice.attempts)
         else:
             yield from (self._waiting[each] for each in self._of_share.get(share, ()))
 

@@ -66,7 +66,8 @@ class ReadyExam:
             sharing: its version and its grants, without ended ones.
             now: aware; the sets are right for this time.
         """
-        stands = [grant for grant in sharing.grants if not grant.expired(now)]
+        grants = () if sharing.withdrawn else sharing.grants
+        stands = [grant for grant in grants if not grant.expired(now)]
         keyed = [(grant.recipient.key, grant) for grant in stands]
         self._shown_for_view: VisibleExam | None = None
         self._shown_for_download: VisibleExam | None = None

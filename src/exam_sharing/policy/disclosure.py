@@ -5,13 +5,14 @@ access list that they may see, and the members of groups where the directory let
 What they may not see has no part in the answer, so the answer cannot give it away.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import TypeAlias
 
 import attrs
 
 from exam_sharing.grants import NOTHING, Grant, Holding, Permission, until_of
-from exam_sharing.identifiers import ExamId, GroupId, PrincipalId
+from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.access import EVERYTHING, holding_from, holding_on, standing
 from exam_sharing.policy.facts import EndingFacts, ExamFacts, People, Profile
 from exam_sharing.policy.plans import Effect, EndingPlan, Plan, UnshareReceipt
@@ -79,11 +80,13 @@ def consequences(
     losses: list[Effect] = []
     keeps: list[Effect] = []
     bound = plan.bound if isinstance(plan, EndingPlan) else EVERYTHING
+    groups_of = _known_groups(people)
     for change in _changes(policy, actor, exams, plan, now):
         for principal in change.affected(people):
-            before = change.holding(principal, people, change.before)
-            after = change.holding(principal, people, change.after)
-            taken = change.holding(principal, people, change.ended)
+            ways = (principal, *groups_of.get(principal, ()))
+            before = change.holding(principal, people, change.before, ways)
+            after = change.holding(principal, people, change.after, ways)
+            taken = change.holding(principal, people, change.ended, ways)
             for permission in Permission:
                 was, is_, at_most = (h.until(permission) for h in (before, after, bound))
                 effect = _effect(principal, change.exam.id, permission, was, is_, now)
@@ -123,40 +126,57 @@ def unshare_receipt(
     )
 
 
+_Given: TypeAlias = Mapping[PrincipalId, Sequence[Grant]]
+"""Grants by whom they were made to."""
+
+
 @attrs.frozen(kw_only=True)
 class _Change:
     """The grants of one exam before and after an act, as far as the actor may know."""
 
     exam: ExamFacts
-    before: tuple[Grant, ...]
-    ended: tuple[Grant, ...]
-    made: tuple[Grant, ...]
-
-    @property
-    def after(self) -> tuple[Grant, ...]:
-        gone = {grant.id for grant in self.ended}
-        return (*(grant for grant in self.before if grant.id not in gone), *self.made)
+    owner_told: UserId | None
+    before: _Given
+    after: _Given
+    ended: _Given
+    made: _Given
 
     def affected(self, people: People) -> list[PrincipalId]:
         """Return whom the grants that end or are made reach, in a fixed order."""
-        found: set[PrincipalId] = set()
-        for recipient in {grant.recipient for grant in (*self.ended, *self.made)}:
-            found.add(recipient)
+        found: set[PrincipalId] = {*self.ended, *self.made}
+        for recipient in (*self.ended, *self.made):
             if isinstance(recipient, GroupId):
                 found |= people.members_seen.get(recipient, frozenset()) & people.profiles.keys()
         return sorted(found, key=lambda each: each.key)
 
-    def holding(self, principal: PrincipalId, people: People, grants: tuple[Grant, ...]) -> Holding:
-        """Return what the grants give the principal; ownership counts beside them."""
+    def holding(
+        self, principal: PrincipalId, people: People, given: _Given, ways: Iterable[PrincipalId]
+    ) -> Holding:
+        """Return what the grants give the principal; ownership counts beside them.
+
+        Args:
+            principal: who would hold it; a group holds only what was made to itself.
+            people: who is active.
+            given: the grants.
+            ways: the principal and the groups by which grants reach them.
+        """
         if isinstance(principal, GroupId):
-            return Holding.all_of(g.holding for g in grants if g.recipient == principal)
+            return Holding.all_of(grant.holding for grant in given.get(principal, ()))
         if not people.profiles[principal].active:
             return NOTHING
-        if principal == self.exam.exam.owner:
+        if principal == self.owner_told:
             return EVERYTHING
-        groups = (group for group, known in people.members_seen.items() if principal in known)
-        keys = frozenset({principal.key, *(group.key for group in groups)})
-        return holding_from(principal, keys, grants)
+        grants = (grant for way in ways for grant in given.get(way, ()))
+        return holding_from(principal, frozenset(way.key for way in ways), grants)
+
+
+def _known_groups(people: People) -> Mapping[PrincipalId, list[GroupId]]:
+    """Return, for each member of a group whom the actor may know of, the groups."""
+    found: dict[PrincipalId, list[GroupId]] = {}
+    for group, members in people.members_seen.items():
+        for member in members:
+            found.setdefault(member, []).append(group)
+    return found
 
 
 def _changes(
@@ -175,7 +195,24 @@ def _changes(
                 made.get(exam.id, ()),
             )
         )
-        yield _Change(exam=exam, before=before, ended=gone, made=new)
+        ids = {grant.id for grant in gone}
+        kept = (grant for grant in before if grant.id not in ids)
+        has_access = holding_on(actor, exam).holds(Permission.VIEW, now)
+        yield _Change(
+            exam=exam,
+            owner_told=exam.exam.owner if has_access else None,
+            before=_by_recipient(before),
+            after=_by_recipient((*kept, *new)),
+            ended=_by_recipient(gone),
+            made=_by_recipient(new),
+        )
+
+
+def _by_recipient(grants: Iterable[Grant]) -> _Given:
+    found: dict[PrincipalId, list[Grant]] = {}
+    for grant in grants:
+        found.setdefault(grant.recipient, []).append(grant)
+    return found
 
 
 def _by_exam(grants: Iterable[Grant]) -> Mapping[ExamId, list[Grant]]:

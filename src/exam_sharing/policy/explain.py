@@ -44,6 +44,8 @@ def grants_giving(
         sharing: of the exam that is asked about.
         now: aware, in UTC.
     """
+    if sharing.withdrawn:
+        return []
     return [
         grant
         for grant in grants_reaching(user, principals, sharing.grants)

@@ -77,6 +77,11 @@ class ShareCase:
         return limit is not None and len(self.reached) > limit
 
     @property
+    def may_share(self) -> bool:
+        """Whether sharing is in the actor's plan: without it nothing tells of recipients."""
+        return self.facts.actor.sharing_in_plan
+
+    @property
     def visible(self) -> bool:
         """Whether the actor can see the exam that the share names."""
         return self.request.exam in self.held
@@ -88,7 +93,7 @@ def _exam_not_found(case: ShareCase) -> Iterator[Reason]:
 
 
 def _sharing_not_in_plan(case: ShareCase) -> Iterator[Reason]:
-    if not case.facts.actor.sharing_in_plan:
+    if not case.may_share:
         yield Reason(code=ReasonCode.SHARING_NOT_IN_PLAN)
 
 
@@ -105,7 +110,8 @@ def _no_recipients(case: ShareCase) -> Iterator[Reason]:
 
 
 def _recipient_not_found(case: ShareCase) -> Iterator[Reason]:
-    missing = tuple(each for each in case.request.recipients if each not in case.found)
+    seen = case.facts.people.seen
+    missing = tuple(each for each in case.request.recipients if each not in seen)
     if missing:
         yield Reason(code=ReasonCode.RECIPIENT_NOT_FOUND, principals=missing)
 
@@ -236,7 +242,7 @@ def _host_rule(case: ShareCase) -> Iterator[Reason]:
 
 def _may_share(case: ShareCase) -> bool:
     """Say whether what the directory knows of recipients may show in an answer."""
-    return case.facts.actor.sharing_in_plan
+    return case.may_share
 
 
 SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
@@ -335,5 +341,6 @@ SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
         code=ReasonCode.HOST_RULE,
         statement="A rule that the host added says no.",
         check=_host_rule,
+        applies=_may_share,
     ),
 )
