@@ -89,13 +89,13 @@ def consequences(
             taken = change.holding(principal, people, change.ended, ways)
             for permission in Permission:
                 was, is_, at_most = (h.until(permission) for h in (before, after, bound))
-                effect = _effect(principal, change.exam.id, permission, was, is_, now)
-                if is_ > max(was, now):
-                    gains.append(effect)
-                if was > max(is_, now):
-                    losses.append(effect)
-                if taken.holds(permission, now) and is_ > max(at_most, now):
-                    keeps.append(effect)
+                gained, lost = is_ > max(was, now), was > max(is_, now)
+                kept = taken.holds(permission, now) and is_ > max(at_most, now)
+                if gained or lost or kept:
+                    effect = _effect(principal, change.exam.id, permission, was, is_, now)
+                    gains += [effect] * gained
+                    losses += [effect] * lost
+                    keeps += [effect] * kept
     return Consequences(gains=tuple(gains), losses=tuple(losses), keeps=tuple(keeps))
 
 

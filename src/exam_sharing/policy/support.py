@@ -123,23 +123,26 @@ def _least_support(
     A divisible grant is supported as far as its sources reach; any other in whole or not at all.
     """
     support = {g.id: caps[g.id] if g.basis is OWNER else NOTHING for g in standing}
-    reshares = [grant for grant in standing if grant.basis is not OWNER]
-    grantors = {grant.grantor for grant in reshares}
-    sources = _sources(grantors, standing, memberships)
-    grown = True
-    while grown:
-        grown = False
-        held = {
-            grantor: Holding.all_of(support[source.id] for source in sources[grantor])
-            for grantor in grantors
-        }
-        for grant in reshares:
-            reach = held[grant.grantor] & caps[grant.id]
+    passed_on: dict[UserId, list[Grant]] = {}
+    for grant in standing:
+        if grant.basis is not OWNER:
+            passed_on.setdefault(grant.grantor, []).append(grant)
+    sources = _sources(passed_on.keys(), standing, memberships)
+    feeds: dict[GrantId, list[UserId]] = {}
+    for grantor, grants in sources.items():
+        for source in grants:
+            feeds.setdefault(source.id, []).append(grantor)
+    ahead = list(passed_on)
+    while ahead:
+        grantor = ahead.pop()
+        held = Holding.all_of(support[source.id] for source in sources[grantor])
+        for grant in passed_on[grantor]:
+            reach = held & caps[grant.id]
             if grant.id not in divisible and reach != caps[grant.id]:
                 continue
             if reach != support[grant.id]:
                 support[grant.id] = reach
-                grown = True
+                ahead += feeds.get(grant.id, ())
     return support
 
 
