@@ -459,8 +459,9 @@ def test_an_owner_whom_ben_may_not_see_is_no_owner_to_be_named(preview):
 
 
 @pytest.mark.parametrize("name", NAMING_ZOE)
-def test_the_directory_cannot_be_probed_without_the_plan(name):
-    worlds = unseen_recipients() | {"seen": _with_zoe(World())}
+@pytest.mark.parametrize("most", [1, 100])
+def test_the_directory_cannot_be_probed_without_the_plan(name, most):
+    worlds = unseen_recipients(max_people=most) | {"seen": _with_zoe(World(max_people=most))}
     for world in worlds.values():
         world.share(ANNA, CT, BEN)
         world.person(BEN, sharing_in_plan=False)
