@@ -18,6 +18,7 @@ from exam_sharing.identifiers import (
     GroupId,
     NoticeId,
     PrincipalId,
+    PrincipalKey,
     ShareId,
     UserId,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "Names",
     "Path",
     "PeopleBehind",
+    "PrincipalsOf",
     "Profiles",
     "Question",
     "ReadGrants",
@@ -175,6 +177,17 @@ class Profiles:
     def put_to(self, ports: Ports) -> Mapping[UserId, Profile]:
         """Ask the directory."""
         return ports.directory.profiles(self.users)
+
+
+@attrs.frozen
+class PrincipalsOf:
+    """Who is this user, with all their groups, if they are active?"""
+
+    user: UserId
+
+    def put_to(self, ports: Ports) -> frozenset[PrincipalKey]:
+        """Ask the directory."""
+        return ports.directory.principals_of(self.user)
 
 
 @attrs.frozen

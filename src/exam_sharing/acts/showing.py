@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-import attrs
-
 from exam_sharing.acts.cursors import cursor_after, page_limit, position
 from exam_sharing.acts.gathering import (
     exam_facts,
@@ -18,6 +16,7 @@ from exam_sharing.acts.questions import (
     Listed,
     Names,
     Path,
+    PrincipalsOf,
     ReadGrants,
     Suggest,
     ask,
@@ -43,10 +42,8 @@ from exam_sharing.policy.views import (
     share_form,
     tabs,
 )
-from exam_sharing.ports import Ports
 
 __all__ = [
-    "PrincipalsOf",
     "explain",
     "list_recipients",
     "show_access_list",
@@ -57,17 +54,6 @@ __all__ = [
 
 MAX_TYPED = 2_000
 """No longer text can match: names have 500 code points, in any Unicode form fourfold."""
-
-
-@attrs.frozen
-class PrincipalsOf:
-    """Who is this user, with all their groups, if they are active?"""
-
-    user: UserId
-
-    def put_to(self, ports: Ports) -> frozenset[PrincipalKey]:
-        """Ask the directory."""
-        return ports.directory.principals_of(self.user)
 
 
 def show_share_form(policy: Policy, actor: UserId, exam: ExamId, now: datetime) -> Act[ShareForm]:
