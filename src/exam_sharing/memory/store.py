@@ -46,6 +46,8 @@ from exam_sharing.validation import instant
 
 __all__ = ["MemoryStore"]
 
+_NEVER_SHARED: Final = ExamGrants()
+
 _VIEW: Final = Permission.VIEW
 """Looking a member of an enum up takes longer than comparing with it."""
 
@@ -95,7 +97,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             for exam in exams:
                 self._owned.put(exam.owner.value, _place(exam))
             self._ready.update(
-                {e.id.value: ReadyExam(e, ExamGrants(), batch.received_at) for e in exams}
+                {e.id.value: ReadyExam(e, _NEVER_SHARED, batch.received_at) for e in exams}
             )
 
     def _require_room(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
@@ -145,17 +147,17 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
     @override
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
         if len(exams) == 1 and not ended:  # One look-up is one moment without the lock.
-            return {exams[0]: self._read(exams[0], ended=False)}
+            return {exams[0]: self._sharing(exams[0])}
         with self._lock:
-            return {exam: self._read(exam, ended=ended) for exam in exams}
+            sharing = {exam: self._sharing(exam) for exam in exams}
+            if ended:
+                for exam in sharing.keys() & self._ended.keys():
+                    sharing[exam] = attrs.evolve(sharing[exam], ended=self._ended[exam])
+            return sharing
 
-    def _read(self, exam: ExamId, *, ended: bool) -> ExamGrants:
+    def _sharing(self, exam: ExamId) -> ExamGrants:
         ready = self._ready.get(exam.value)
-        if ready is None:
-            return ExamGrants()
-        if ended and exam in self._ended:
-            return attrs.evolve(ready.sharing, ended=self._ended[exam])
-        return ready.sharing
+        return _NEVER_SHARED if ready is None else ready.sharing
 
     @override
     def exam_of(self, grant: GrantId) -> ExamId | None:
