@@ -1,0 +1,979 @@
+"""Notices as e-mail, told to real mail servers, and to servers that misbehave."""
+
+import asyncio
+import copy
+import pickle
+import re
+import socket
+import ssl
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta, timezone
+from email import message_from_bytes, policy
+from html.parser import HTMLParser
+
+import attrs
+import pytest
+import trustme
+from aiosmtpd.smtp import SMTP, AuthResult
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from exam_sharing import Exam, ShareRequest, UploadBatch, User
+from exam_sharing.adapters.smtp import (
+    Invitation,
+    Letter,
+    Login,
+    MailProblem,
+    MailServer,
+    NoticeNotSent,
+    Security,
+    Sender,
+    SmtpNotifier,
+)
+from exam_sharing.errors import CallerError, InvalidValue, StoreFailed, WrongKind
+from exam_sharing.events import ShareNotice
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import BatchId, NoticeId, UserId
+from exam_sharing.memory import MemoryDirectory, open_sharing
+from world import ANNA, BEN, CT
+
+# aiosmtpd 1.4 asks asyncio what newer Pythons want asked of inspect.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:aiosmtpd")
+
+CD = BatchId("cd")
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
+MESSAGE = "Mrs. Doe, slice 40"
+ADDRESS = "ben.doe@clinic.example"
+HEADERS = [
+    "Auto-Submitted",
+    "Content-Type",
+    "Date",
+    "From",
+    "MIME-Version",
+    "Message-ID",
+    "Subject",
+    "To",
+]
+SHIPPED_TAGS = {"html", "body", "p", "bdi", "blockquote", "br"}
+
+
+def notice(**changes):
+    values = {
+        "id": NoticeId("s1-1"),
+        "to": BEN,
+        "address": ADDRESS,
+        "actor": ANNA,
+        "exams": 2,
+        "permission": Permission.VIEW,
+        "until": None,
+        "message": MESSAGE,
+    }
+    return ShareNotice(**values | changes)
+
+
+class Inbox:
+    """What a mail server does with mail: keep it."""
+
+    def __init__(self):
+        self.envelopes = []
+
+    async def handle_DATA(self, _server, _session, envelope):  # noqa: N802
+        self.envelopes.append(envelope)
+        return "250 OK"
+
+    def last(self):
+        return self.envelopes[-1]
+
+    def parsed(self):
+        return message_from_bytes(self.last().content, policy=policy.default)
+
+
+@contextmanager
+def mail_server(handler=None, *, tls=None, **options):
+    """Run a real mail server in a thread, and give its port."""
+    loop = asyncio.new_event_loop()
+    ready = threading.Event()
+    ports = []
+
+    def session():
+        return SMTP(handler, hostname="server.example", loop=loop, **options)
+
+    async def start():
+        listening = await loop.create_server(session, "127.0.0.1", 0, ssl=tls)
+        ports.append(listening.sockets[0].getsockname()[1])
+        return listening
+
+    def run():
+        asyncio.set_event_loop(loop)
+        listening = loop.run_until_complete(start())
+        ready.set()
+        loop.run_forever()
+        listening.close()
+        left = asyncio.all_tasks(loop)
+        for task in left:
+            task.cancel()
+        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        # Transports close in the turn after they were told to.
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    ready.wait()
+    try:
+        yield ports[0]
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+
+
+HANG = object()
+DROP = object()
+TALK = {
+    "greeting": "220 scripted.example",
+    "EHLO": "250 scripted.example",
+    "MAIL": "250 OK",
+    "RCPT": "250 OK",
+    "DATA": "354 go on",
+    ".": "250 taken",
+    "RSET": "250 OK",
+    "QUIT": "221 bye",
+}
+
+
+@contextmanager
+def scripted_server(**said):
+    """Run a server for one caller that answers what it is told to, or hangs, or drops the line.
+
+    It gives its port and what it was told, line by line.
+    """
+    script = TALK | said
+    over, told = threading.Event(), []
+
+    def answer(line, key):
+        reply = script.get(key, "500 what?")
+        if reply is HANG:
+            over.wait(10)
+        if reply in {HANG, DROP}:
+            return False
+        line.sendall(reply.encode("latin-1") + b"\r\n")
+        return True
+
+    def serve():
+        with listening.accept()[0] as line, line.makefile("rb") as lines:
+            if not answer(line, "greeting"):
+                return
+            in_data = False
+            for raw in lines:
+                text = raw.decode().rstrip("\r\n")
+                told.append(text)
+                key = "." if in_data else text[:4].upper()
+                if in_data and text != ".":
+                    continue
+                if not answer(line, key):
+                    return
+                in_data = key == "DATA" and script["DATA"].startswith("354")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            yield listening.getsockname()[1], told
+        finally:
+            over.set()
+            thread.join()
+
+
+def plain(port, **changes):
+    values = {"host": "127.0.0.1", "port": port, "security": Security.NONE, "timeout": 5}
+    return MailServer(**values | changes)
+
+
+def notifier(server, **changes):
+    values = {
+        "sender": Sender(address="portal@clinic.example", name="Clinic, Portal"),
+        "clock": lambda: NOON,
+    }
+    return SmtpNotifier(server=server, **values | changes)
+
+
+def failure(sender, told=None):
+    with pytest.raises(NoticeNotSent) as caught:
+        sender.send(told or notice())
+    return caught.value
+
+
+@pytest.fixture(scope="module")
+def inbox():
+    return Inbox()
+
+
+@pytest.fixture(scope="module")
+def port(inbox):
+    with mail_server(inbox, enable_SMTPUTF8=True) as number:
+        yield number
+
+
+@pytest.fixture(scope="module")
+def sender(port):
+    return notifier(plain(port))
+
+
+def part(mail, kind):
+    return mail.get_body((kind,)).get_content().replace("\r\n", "\n")
+
+
+class Seen(HTMLParser):
+    """What is markup in a page, and what the reader reads in its quotation."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.tags, self.attributes, self.quoted, self.within = set(), [], "", False
+        self.feed(page)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.attributes += attrs
+        self.within = self.within or tag == "blockquote"
+        if self.within and tag == "br":
+            self.quoted += "\n"
+
+    def handle_endtag(self, tag):
+        self.within = self.within and tag != "blockquote"
+
+    def handle_data(self, data):
+        if self.within:
+            self.quoted += data
+
+    def handle_comment(self, data):
+        raise AssertionError(data)
+
+    def handle_pi(self, data):
+        raise AssertionError(data)
+
+
+def quoted(text):
+    return "\n".join(line[2:] for line in text.split("\n") if line.startswith("> "))
+
+
+class TestALetter:
+    """What the reader gets."""
+
+    def test_a_notice_becomes_one_mail(self, sender, inbox):
+        sender.send(notice())
+
+        assert inbox.last().mail_from == "portal@clinic.example"
+        assert inbox.last().rcpt_tos == [ADDRESS]
+        mail = inbox.parsed()
+        assert sorted(mail.keys()) == HEADERS
+        assert mail["Subject"] == "2 imaging exams were shared with you"
+        assert mail["From"].addresses[0].display_name == "Clinic, Portal"
+        assert mail["From"].addresses[0].addr_spec == "portal@clinic.example"
+        assert mail["Date"].datetime == NOON
+        assert mail["Auto-Submitted"] == "auto-generated"
+        assert not mail.defects
+
+    def test_it_says_what_was_shared_and_quotes_the_message(self, sender, inbox):
+        sender.send(notice(message="Please look.\n\n.\n.. Anna"))
+
+        assert part(inbox.parsed(), "plain") == (
+            "2 imaging exams were shared with you.\n\n"
+            "You may view them.\n\n"
+            "This personal message came with it:\n\n"
+            "> Please look.\n> \n> .\n> .. Anna\n\n"
+            "Sign in to your portal as usual to find what was shared.\n"
+        )
+
+    def test_one_exam_is_one_exam_and_its_end_is_told_in_utc(self, sender, inbox):
+        until = datetime(2030, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))
+        sender.send(notice(exams=1, permission=Permission.DOWNLOAD, until=until, message=None))
+
+        mail = inbox.parsed()
+        assert mail["Subject"] == "1 imaging exam was shared with you"
+        assert part(mail, "plain") == (
+            "1 imaging exam was shared with you.\n\n"
+            "You may view and download it until 2030-02-28 23:30 UTC.\n\n"
+            "Sign in to your portal as usual to find what was shared.\n"
+        )
+        assert "blockquote" not in part(mail, "html")
+
+    def test_who_shared_is_told_by_the_name_that_the_host_gives(self):
+        letter = Invitation(name_of=lambda user: str(user).title())(notice())
+
+        assert letter.subject == "Anna shared 2 imaging exams with you"
+        assert letter.text.startswith("Anna shared 2 imaging exams with you.\n")
+
+    @pytest.mark.parametrize("name_of", [None, lambda _user: None, lambda _user: " \n"])
+    def test_without_a_name_nobody_is_named_not_even_by_id(self, name_of):
+        letter = Invitation(name_of=name_of)(notice(actor=UserId("anna7"), message=None))
+
+        assert letter.subject == "2 imaging exams were shared with you"
+        assert "anna7" not in letter.subject + letter.text + letter.html
+
+    def test_the_subject_has_nothing_of_the_message(self):
+        letter = Invitation()(notice())
+
+        assert MESSAGE in letter.text
+        assert letter.subject == Invitation()(notice(message=None)).subject
+
+    def test_the_same_notice_again_has_the_same_id_and_another_notice_another(self, sender, inbox):
+        ids = []
+        for number in ("1", "1", "2"):
+            sender.send(notice(id=NoticeId(number)))
+            ids.append(inbox.parsed()["Message-ID"])
+
+        assert ids[0] == ids[1] != ids[2]
+
+    def test_two_mails_of_one_notice_are_alike_to_the_byte(self, sender, inbox):
+        sender.send(notice())
+        sender.send(notice())
+
+        first, second = inbox.envelopes[-2:]
+        assert first.content == second.content
+
+    def test_markup_is_text(self, sender, inbox):
+        sender.send(notice(message='<script>alert("&amp;")</script><!-- -->'))
+
+        seen = Seen(part(inbox.parsed(), "html"))
+        assert seen.quoted == '<script>alert("&amp;")</script><!-- -->'
+        assert seen.tags <= SHIPPED_TAGS
+
+    @pytest.mark.parametrize(
+        "message",
+        [
+            "x" * 2_000,
+            "\u00e9\U0001f600" * 1_000,
+            ".\n..\n.\n",
+            "From me\nTo: all@x.example\n\nBcc: them@x.example",
+            "a \n\tb\n   ",
+            "=_\n--=_\n=3D=\n=",
+            "\u202eevil\u2066",
+            "-- \n> quoted",
+        ],
+    )
+    def test_a_message_arrives_as_it_was_written(self, sender, inbox, message):
+        sender.send(notice(message=message))
+
+        mail = inbox.parsed()
+        assert quoted(part(mail, "plain")) == message
+        assert Seen(part(mail, "html")).quoted == message
+
+    def test_what_mail_cannot_carry_is_replaced_and_every_line_end_is_one(self, sender, inbox):
+        sender.send(notice(message="a\0b\ud800c\x1bd\re\r\nf\u2028g\x85h"))
+
+        shown = "a\ufffdb\ufffdc\ufffdd\ne\nf\ng\nh"
+        assert quoted(part(inbox.parsed(), "plain")) == shown
+        assert Seen(part(inbox.parsed(), "html")).quoted == shown
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "Anna\r\nBcc: all@x.example",
+            "<b>Anna</b>",
+            "=?utf-8?q?Anna?=",
+            "Anna, all@x.example <a@x.example>",
+            "x" * 500,
+            "\u00e4, \u00f6" * 100,
+        ],
+    )
+    def test_a_hostile_name_is_words_in_the_subject_and_the_letter(self, port, inbox, name):
+        notifier(plain(port), template=Invitation(name_of=lambda _user: name)).send(notice())
+
+        mail = inbox.parsed()
+        shown = " ".join(name.split())
+        assert mail["Subject"] == f"{shown} shared 2 imaging exams with you"
+        assert sorted(mail.keys()) == HEADERS
+        assert Seen(part(mail, "html")).tags <= SHIPPED_TAGS
+        assert part(mail, "plain").startswith(f"{shown} shared")
+
+    def test_a_name_cannot_turn_the_line_around(self):
+        letter = Invitation(name_of=lambda _user: "A\u202eB\0\ud800\u2029C")(notice())
+
+        assert letter.subject.startswith("A\ufffdB\ufffd\ufffd C shared")
+
+    def test_a_host_replaces_the_template(self, port, inbox):
+        def template(given):
+            return Letter(subject=f"Exams: {given.exams}", text="Look")
+
+        notifier(plain(port), template=template).send(notice())
+
+        mail = inbox.parsed()
+        assert mail["Subject"] == "Exams: 2"
+        assert mail.get_content_type() == "text/plain"
+        assert part(mail, "plain") == "Look\n"
+
+    def test_a_sender_without_a_name_is_an_address(self, port, inbox):
+        notifier(plain(port), sender=Sender(address="portal@b\u00fccher.example")).send(notice())
+
+        assert str(inbox.parsed()["From"]) == "portal@xn--bcher-kva.example"
+        assert inbox.parsed()["Message-ID"].endswith("@xn--bcher-kva.example>")
+        assert inbox.last().mail_from == "portal@xn--bcher-kva.example"
+
+    def test_the_date_is_told_in_utc(self, port, inbox):
+        there = NOON.astimezone(timezone(timedelta(hours=9)))
+        notifier(plain(port), clock=lambda: there).send(notice())
+
+        assert str(inbox.parsed()["Date"]) == "Tue, 01 Jan 2030 12:00:00 +0000"
+
+    def test_without_a_clock_it_is_the_machines_time(self, port, inbox):
+        SmtpNotifier(server=plain(port), sender=Sender(address="p@x.example")).send(notice())
+
+        now = datetime.now(UTC)
+        assert now - timedelta(minutes=1) < inbox.parsed()["Date"].datetime <= now
+
+
+class TestWhateverPeopleWrite:
+    """Properties over hostile strings."""
+
+    texts = st.text(st.characters(), max_size=200)
+    names = st.one_of(
+        texts, st.text(st.sampled_from('ab ,;:@<>"\\()=?_\r\n\u00e4\u202e'), max_size=200)
+    )
+
+    @given(message=st.one_of(texts, st.text(max_size=2_000)), name=names, number=texts)
+    @example(message="\n", name="=?utf-8?b?LA==?=", number="x")
+    @example(message="a\n--=_\n\n<b>", name="a, b <c@d>" * 30, number="<a@b>")
+    def test_a_mail_is_to_one_and_has_our_headers_and_our_tags(
+        self, port, inbox, message, name, number
+    ):
+        try:
+            told = notice(id=NoticeId(number), message=message)
+        except InvalidValue:
+            told = notice(message=message)
+        by_name = Invitation(name_of=lambda _user: name)
+        mails = []
+        for permission in Permission:
+            notifier(plain(port), template=by_name).send(attrs.evolve(told, permission=permission))
+            mails.append(inbox.parsed())
+        mail = mails[0]
+        assert inbox.last().rcpt_tos == [ADDRESS]
+        assert [a.addr_spec for a in mail["To"].addresses] == [ADDRESS]
+        assert [a.addr_spec for a in mail["From"].addresses] == ["portal@clinic.example"]
+        assert sorted(mail.keys()) == HEADERS
+        assert [p.get_content_type() for p in mail.walk()] == [
+            "multipart/alternative",
+            "text/plain",
+            "text/html",
+        ]
+        assert Seen(part(mail, "html")).tags <= SHIPPED_TAGS
+        assert mails[0]["Message-ID"] == mails[1]["Message-ID"]
+        assert re.fullmatch(r"<[0-9a-f]{40}@clinic\.example>", mail["Message-ID"])
+        assert all(len(line) <= 998 for line in inbox.last().content.split(b"\r\n"))
+
+    @given(message=st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"])))
+    def test_a_message_without_controls_arrives_as_it_was_written(self, port, inbox, message):
+        notifier(plain(port)).send(notice(message=f".{message}"))
+
+        mail = inbox.parsed()
+        assert quoted(part(mail, "plain")) == f".{message}"
+        assert Seen(part(mail, "html")).quoted == f".{message}"
+
+    @given(
+        subject=names.filter(str.strip),
+        text=texts,
+        name=st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=100),
+    )
+    def test_a_template_of_the_host_cannot_add_a_header_either(
+        self, port, inbox, subject, text, name
+    ):
+        try:
+            whose = Sender(address="portal@clinic.example", name=name)
+        except InvalidValue:
+            return
+        letter = Letter(subject=subject, text=text, html=text)
+        notifier(plain(port), sender=whose, template=lambda _notice: letter).send(notice())
+
+        mail = inbox.parsed()
+        assert sorted(mail.keys()) == HEADERS
+        assert [a.addr_spec for a in mail["From"].addresses] == ["portal@clinic.example"]
+        assert part(mail, "plain").removesuffix("\n") == letter.text.removesuffix("\n")
+        assert part(mail, "html").removesuffix("\n") == letter.html.removesuffix("\n")
+
+
+ODD_ADDRESSES = [
+    "",
+    "ben",
+    "@clinic.example",
+    "ben@",
+    "a@x.example, b@x.example",
+    "a@x.example,b@x.example",
+    "a@x.example;b@x.example",
+    "a@b@x.example",
+    "Ben <ben@x.example>",
+    "<ben@x.example>",
+    '"a b"@x.example',
+    "ben@x.example\r\nBcc: all@x.example",
+    "ben@x.example\n",
+    "be\0n@x.example",
+    "ben@x.exa\0mple",
+    "be n@x.example",
+    "ben@x.example ",
+    "b\u202een@x.example",
+    "ben\u200b@x.example",
+    "b\ud800en@x.example",
+    "ben@x\ud800.example",
+    "(c)ben@x.example",
+    ".ben@x.example",
+    "b..en@x.example",
+    "ben@x..example",
+    "ben@x.example.",
+    "ben@-x.example",
+    "ben@[127.0.0.1]",
+    "ben@x_y.example",
+    "ben\uff0call@x.example",
+    "ben\uff20all@x.example",
+    "ben@x\uff20y.example",
+    "ben@x\u2100y.example",
+    "ben@\uff58.example",
+    "ben@\u00fc..example",
+    "ben@\u00fc,x.example",
+    f"{'x' * 65}@x.example",
+    f"ben@{'x' * 64}.example",
+    f"ben@{'x.' * 130}example",
+    f"{'x' * 60}@{'y' * 60}.{'y' * 60}.{'y' * 60}.{'y' * 60}",
+    "\u00fc" * 33 + "@x.example",
+]
+
+
+class TestAddresses:
+    """One address is one address, or none."""
+
+    @pytest.mark.parametrize("address", ODD_ADDRESSES)
+    def test_what_is_not_one_plain_address_is_refused_for_good(self, sender, inbox, address):
+        before = len(inbox.envelopes)
+        error = failure(sender, notice(address=address))
+
+        assert error.problem is MailProblem.MALFORMED_ADDRESS
+        assert error.permanent
+        assert len(inbox.envelopes) == before
+
+    def test_no_address_is_a_problem_of_its_own(self, sender):
+        error = failure(sender, notice(address=None))
+
+        assert error.problem is MailProblem.NO_ADDRESS
+        assert error.permanent
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "a@b",
+            "o'brien+exams@x-y.example",
+            "!#$%&'*+/=?^_`{|}~-@x.example",
+            f"{'x' * 64}@{'y' * 63}.{'y' * 63}.{'y' * 61}",
+            "BEN@X.EXAMPLE",
+        ],
+    )
+    def test_an_address_in_ascii_is_told_as_it_is(self, sender, inbox, address):
+        sender.send(notice(address=address))
+
+        assert inbox.last().rcpt_tos == [address]
+        assert inbox.parsed()["To"].addresses[0].addr_spec == address
+
+    @pytest.mark.parametrize(
+        ("address", "told"),
+        [
+            ("ben@b\u00fccher.example", "ben@xn--bcher-kva.example"),
+            ("ben@B\u00dcCHER.example", "ben@xn--bcher-kva.example"),
+            ("ben@\u4f8b\u3048.example", "ben@xn--r8jz45g.example"),
+        ],
+    )
+    def test_a_domain_beyond_ascii_is_told_in_idna(self, sender, inbox, address, told):
+        sender.send(notice(address=address))
+
+        assert inbox.last().rcpt_tos == [told]
+        assert inbox.parsed()["To"].addresses[0].addr_spec == told
+
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "j\u00fcrgen@clinic.example",
+            "\u7528\u6237@\u4f8b\u3048.example",
+            "ben@stra\u00dfe.example",
+            "ben@\u03b2\u03cc\u03bb\u03bf\u03c2.example",
+        ],
+    )
+    def test_what_ascii_cannot_write_needs_a_server_that_takes_it(self, sender, inbox, address):
+        sender.send(notice(address=address))
+
+        assert inbox.last().rcpt_tos == [address]
+        assert f"\r\nTo: {address}\r\n".encode() in inbox.last().content
+        assert inbox.last().smtp_utf8
+
+    @pytest.mark.parametrize("address", ["j\u00fcrgen@x.example", "ben@stra\u00dfe.example"])
+    def test_and_no_other_server_is_told_it(self, address):
+        inbox = Inbox()
+        with mail_server(inbox) as port:
+            error = failure(notifier(plain(port)), notice(address=address))
+
+        assert error.problem is MailProblem.ADDRESS_NOT_TAKEN
+        assert error.permanent
+        assert inbox.envelopes == []
+
+    @given(address=st.one_of(st.emails(), st.text(max_size=70), st.from_regex(r"[^@]+@[^@]+")))
+    def test_whatever_the_address_there_is_one_recipient_or_none(self, sender, inbox, address):
+        before = len(inbox.envelopes)
+        try:
+            sender.send(notice(address=address))
+        except NoticeNotSent as unsent:
+            error = unsent
+        else:
+            error = None
+        assert len(inbox.envelopes) - before == (error is None)
+        if error is not None:
+            assert error.permanent
+            return
+        (told,) = inbox.last().rcpt_tos
+        (read,) = inbox.parsed()["To"].addresses
+        assert told == read.addr_spec or not told.isascii()
+        assert told == address or told.partition("@")[0] == address.partition("@")[0]
+        assert sorted(inbox.parsed().keys()) == HEADERS
+
+
+class Refusing(Inbox):
+    """A handler that refuses at one point of the talk."""
+
+    def __init__(self, at, reply):
+        super().__init__()
+
+        async def refuse(*_args):
+            return reply
+
+        setattr(self, f"handle_{at}", refuse)
+
+
+class TestFailures:
+    """What can go wrong, and what is told of it."""
+
+    @pytest.mark.parametrize(
+        ("at", "reply", "problem"),
+        [
+            ("RCPT", "550 no such user ben.doe@clinic.example", MailProblem.REFUSED),
+            ("RCPT", "450 try later", MailProblem.REFUSED_FOR_NOW),
+            ("RCPT", "530 log in first", MailProblem.LOGIN_REFUSED),
+            ("DATA", "554 spam: Mrs. Doe", MailProblem.REFUSED),
+            ("DATA", "451 try later", MailProblem.REFUSED_FOR_NOW),
+            ("MAIL", "550 not you", MailProblem.SENDER_REFUSED),
+            ("MAIL", "451 try later", MailProblem.REFUSED_FOR_NOW),
+            ("MAIL", "530 log in first", MailProblem.LOGIN_REFUSED),
+        ],
+    )
+    def test_a_server_that_refuses(self, at, reply, problem):
+        with mail_server(Refusing(at, reply)) as port:
+            error = failure(notifier(plain(port)))
+
+        assert error.problem is problem
+        assert error.code == int(reply[:3])
+        assert error.permanent is (problem is MailProblem.REFUSED)
+
+    @pytest.mark.parametrize(
+        ("at", "reply"),
+        [
+            ("greeting", "554 no service"),
+            ("greeting", "421 busy"),
+            ("greeting", "hello"),
+            ("EHLO", "502 no"),
+            ("RCPT", "what?"),
+            ("greeting", "220 " + "x" * 10_000),
+        ],
+    )
+    def test_a_server_that_does_not_serve(self, at, reply):
+        with scripted_server(**{at: reply}) as (port, _told):
+            error = failure(notifier(plain(port)))
+
+        assert error.problem is MailProblem.NOT_SERVED
+        assert not error.permanent
+
+    @pytest.mark.parametrize("at", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "."])
+    def test_a_server_that_hangs(self, at):
+        with scripted_server(**{at: HANG}) as (port, _told):
+            error = failure(notifier(plain(port, timeout=0.05)))
+
+        assert error.problem is MailProblem.TIMED_OUT
+        assert not error.permanent
+
+    @pytest.mark.parametrize("at", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "."])
+    def test_a_server_that_drops_the_line(self, at):
+        with scripted_server(**{at: DROP}) as (port, _told):
+            error = failure(notifier(plain(port)))
+
+        assert error.problem is MailProblem.LINE_LOST
+        assert not error.permanent
+
+    @pytest.mark.parametrize("reply", [HANG, DROP, "500 stay"])
+    def test_mail_that_was_taken_is_sent_however_the_talk_ends(self, reply):
+        with scripted_server(QUIT=reply) as (port, told):
+            notifier(plain(port, timeout=0.05)).send(notice())
+
+        assert told[-2:] == [".", "quit"]
+
+    def test_a_server_that_is_not_there(self):
+        with socket.create_server(("127.0.0.1", 0)) as nobody:
+            port = nobody.getsockname()[1]
+        error = failure(notifier(plain(port)))
+
+        assert error.problem is MailProblem.UNREACHABLE
+        assert str(error) == "the mail server cannot be reached (ConnectionRefusedError)"
+        assert not error.permanent
+
+    @pytest.mark.parametrize(
+        "template", [lambda given: {}[given.message], lambda given: given.message]
+    )
+    def test_a_template_that_makes_no_letter(self, port, template):
+        error = failure(notifier(plain(port), template=template))
+
+        assert error.problem is MailProblem.NO_LETTER
+        assert error.cause in {"KeyError", "WrongKind"}
+        assert not error.permanent
+
+    @pytest.mark.parametrize(
+        "said",
+        [
+            {"RCPT": "550 no such user ben.doe@clinic.example"},
+            {".": "554 what of Mrs. Doe, slice 40"},
+            {"MAIL": "550 not you"},
+            {"RCPT": DROP},
+            {"greeting": "554 go away"},
+        ],
+    )
+    def test_an_error_tells_nothing_of_anybody(self, said):
+        with scripted_server(**said) as (port, _told):
+            error = failure(notifier(plain(port)))
+
+        assert error.__cause__ is None
+        assert error.__context__ is None
+        shown = repr(error) + str(error) + repr(vars(error)) + repr(error.args)
+        assert "ben" not in shown
+        assert "Doe" not in shown
+        assert "not you" not in shown
+
+    def test_a_template_that_fails_does_not_tell_what_it_was_given(self, port):
+        error = failure(notifier(plain(port), template=lambda given: {}[given.message]))
+
+        assert error.__context__ is None
+        assert MESSAGE not in repr(error) + str(error)
+
+    @pytest.mark.parametrize("problem", MailProblem)
+    def test_an_error_is_one_of_ours_and_can_be_copied_and_pickled(self, problem):
+        error = NoticeNotSent(problem, 550)
+
+        assert isinstance(error, StoreFailed)
+        for again in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301
+            assert str(again) == str(error) == f"{problem.statement} (550)"
+            assert vars(again) == vars(error)
+            assert again.args == error.args == (problem, 550, None)
+        assert str(NoticeNotSent(problem)) == problem.statement
+        assert problem.statement[0].islower()
+        assert not problem.statement.endswith(".")
+
+    def test_what_failed_is_sent_later_with_the_same_id(self):
+        inbox = Inbox()
+        refuse = Refusing("RCPT", "450 try later")
+        with mail_server(refuse) as closed, mail_server(inbox) as open_:
+            unsent = notifier(plain(closed))
+            failure(unsent)
+            attrs.evolve(unsent, server=plain(open_)).send(notice())
+            attrs.evolve(unsent, server=plain(open_)).send(notice())
+
+        first, second = (message_from_bytes(mail.content) for mail in inbox.envelopes)
+        assert first["Message-ID"] == second["Message-ID"]
+
+
+@pytest.fixture(scope="module")
+def authority():
+    return trustme.CA()
+
+
+@pytest.fixture(scope="module")
+def certificate(authority):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(context)
+    return context
+
+
+@pytest.fixture(scope="module")
+def trusting(authority):
+    context = ssl.create_default_context()
+    authority.configure_trust(context)
+    return context
+
+
+class Doorman:
+    """Lets `portal` in with the right password."""
+
+    def __call__(self, _server, _session, _envelope, _mechanism, given):
+        right = (given.login, given.password) == (b"portal", b"open sesame")
+        return AuthResult(success=right, handled=False)
+
+
+LOGIN = Login(username="portal", password="open sesame")  # noqa: S106
+
+
+def encrypted(port, security, context, **changes):
+    values = {"host": "localhost", "port": port, "security": security, "timeout": 5}
+    return MailServer(context=context, **values | changes)
+
+
+class TestEncryption:
+    """No mail, and no password, goes where it was not to go."""
+
+    def test_starttls_encrypts_and_then_logs_in(self, certificate, trusting):
+        inbox = Inbox()
+        with mail_server(
+            inbox,
+            tls_context=certificate,
+            require_starttls=True,
+            auth_required=True,
+            authenticator=Doorman(),
+        ) as port:
+            notifier(encrypted(port, Security.STARTTLS, trusting, login=LOGIN)).send(notice())
+
+        assert inbox.last().rcpt_tos == [ADDRESS]
+
+    def test_tls_encrypts_from_the_first_byte(self, certificate, trusting):
+        inbox = Inbox()
+        with mail_server(
+            inbox, tls=certificate, auth_require_tls=False, authenticator=Doorman()
+        ) as port:
+            notifier(encrypted(port, Security.TLS, trusting, login=LOGIN)).send(notice())
+
+        assert inbox.last().rcpt_tos == [ADDRESS]
+
+    @pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
+    def test_a_certificate_that_nobody_vouches_for_ends_it(self, certificate, security):
+        inbox = Inbox()
+        by_tls = {"tls": certificate} if security is Security.TLS else {"tls_context": certificate}
+        with mail_server(inbox, **by_tls) as port:
+            server = MailServer(host="localhost", port=port, security=security, timeout=5)
+            error = failure(notifier(server))
+
+        assert error.problem is MailProblem.NOT_ENCRYPTED
+        assert error.cause == "SSLCertVerificationError"
+        assert not error.permanent
+        assert inbox.envelopes == []
+
+    def test_a_certificate_of_another_host_ends_it(self, certificate, trusting):
+        with mail_server(Inbox(), tls=certificate) as port:
+            server = encrypted(port, Security.TLS, trusting, host="127.0.0.1")
+            error = failure(notifier(server))
+
+        assert error.problem is MailProblem.NOT_ENCRYPTED
+
+    def test_without_the_offer_of_starttls_nothing_is_told(self, trusting):
+        with scripted_server() as (port, told):
+            error = failure(notifier(encrypted(port, Security.STARTTLS, trusting, login=LOGIN)))
+
+        assert error.problem is MailProblem.NOT_ENCRYPTED
+        assert [line[:4] for line in told] == ["ehlo"]
+
+    def test_a_server_that_talks_no_tls_is_not_told_anything(self, trusting):
+        with mail_server(Inbox()) as port:
+            error = failure(notifier(encrypted(port, Security.TLS, trusting)))
+
+        assert error.problem is MailProblem.NOT_ENCRYPTED
+
+    @pytest.mark.parametrize("options", [{"authenticator": Doorman()}, {}, {"auth_exclude": True}])
+    def test_a_login_that_is_refused_or_impossible(self, certificate, trusting, options):
+        if "auth_exclude" in options:
+            options = {"authenticator": Doorman(), "auth_exclude_mechanism": ["LOGIN", "PLAIN"]}
+        wrong = attrs.evolve(LOGIN, password="close sesame")  # noqa: S106
+        with mail_server(Inbox(), tls_context=certificate, **options) as port:
+            error = failure(notifier(encrypted(port, Security.STARTTLS, trusting, login=wrong)))
+
+        assert error.problem is MailProblem.LOGIN_REFUSED
+        assert not error.permanent
+        assert "sesame" not in repr(error) + str(error)
+
+
+class TestSettings:
+    """What can be set, and what cannot."""
+
+    def test_no_repr_shows_a_password_or_a_letter(self):
+        server = MailServer(host="mail.example", port=587, login=LOGIN)
+        letter = Invitation(name_of=str)(notice())
+
+        assert repr(LOGIN) == "Login(username=<withheld>, password=<withheld>)"
+        assert "sesame" not in repr(notifier(server)) + repr(attrs.asdict(server.login))
+        assert repr(letter) == "Letter(subject=<withheld>, text=<withheld>, html=<withheld>)"
+
+    def test_a_server_is_encrypted_and_verified_unless_it_is_said_otherwise(self):
+        server = MailServer(host="mail.example", port=587)
+
+        assert server.security is Security.STARTTLS
+        assert server.context.verify_mode is ssl.CERT_REQUIRED
+        assert server.context.check_hostname
+        assert server.timeout == 10
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"host": ""},
+            {"host": "mail\n.example"},
+            {"host": "mail..example"},
+            {"port": 0},
+            {"port": 65_536},
+            {"port": "25"},
+            {"security": "NONE"},
+            {"security": Security.NONE, "login": LOGIN},
+            {"login": ("portal", "open sesame")},
+            {"context": True},
+            {"timeout": 0},
+            {"timeout": -1},
+            {"timeout": float("nan")},
+            {"timeout": float("inf")},
+            {"timeout": "5"},
+        ],
+    )
+    def test_a_server_that_makes_no_sense_is_refused(self, changes):
+        with pytest.raises((InvalidValue, WrongKind)) as caught:
+            MailServer(**{"host": "mail.example", "port": 587} | changes)
+
+        assert "sesame" not in str(caught.value)
+        assert caught.value.__context__ is None
+
+    @pytest.mark.parametrize("given", ["", "\u00fc", "a\nb", "x" * 1_001, None])
+    def test_a_login_beyond_ascii_is_refused(self, given):
+        with pytest.raises(CallerError):
+            Login(username="portal", password=given)
+        with pytest.raises(CallerError):
+            Login(username=given, password="open sesame")  # noqa: S106
+
+    @pytest.mark.parametrize("address", [*ODD_ADDRESSES, "j\u00fcrgen@x.example", None])
+    def test_a_sender_is_one_plain_address_in_ascii(self, address):
+        with pytest.raises(CallerError):
+            Sender(address=address)
+
+    @pytest.mark.parametrize("name", ["a\nb", "a\0b", "\u202ea", "x" * 101, "\ud800", None])
+    def test_a_name_of_a_sender_is_one_short_line(self, name):
+        with pytest.raises(CallerError):
+            Sender(address="portal@x.example", name=name)
+
+    @pytest.mark.parametrize(
+        "changes", [{"subject": None}, {"text": b"x"}, {"html": 1}, {"text": None}]
+    )
+    def test_a_letter_is_text(self, changes):
+        with pytest.raises(WrongKind):
+            Letter(**{"subject": "s", "text": "t"} | changes)
+
+    def test_a_clock_must_be_aware(self, port):
+        with pytest.raises(InvalidValue):
+            notifier(plain(port), clock=lambda: datetime(2030, 1, 1)).send(notice())
+
+
+def test_a_share_sends_its_notice_with_its_message(port, inbox):
+    people = MemoryDirectory()
+    people.add(User(id=ANNA, name="Anna"))
+    people.add(User(id=BEN, name="Ben", email="ben@clinic.example"))
+    sharing = open_sharing(directory=people, notifier=notifier(plain(port)), clock=lambda: NOON)
+    sharing.add_upload(
+        UploadBatch(id=CD, uploader=ANNA, received_at=NOON),
+        [Exam(id=CT, owner=ANNA, batch=CD, uploaded_at=NOON)],
+    )
+    sharing.share(
+        ShareRequest(actor=ANNA, exam=CT, recipients=[BEN], attested=True, message=MESSAGE)
+    )
+
+    assert inbox.last().rcpt_tos == ["ben@clinic.example"]
+    assert quoted(part(inbox.parsed(), "plain")) == MESSAGE
+    assert sharing.deliver_notices() == 0
