@@ -34,6 +34,7 @@ from exam_sharing import (
 from exam_sharing.acts.writing import ATTEMPTS
 from exam_sharing.events import ActRefused, ExamShared, GrantsEnded
 from exam_sharing.memory import MemoryDirectory, MemoryStore, memory_ports, open_sharing
+from exam_sharing.memory.waiting import longest_wait
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 THREADS = 8
@@ -298,8 +299,15 @@ def test_the_same_request_id_from_many_threads_makes_one_share():
 class AlwaysLate(MemoryStore):
     """A store in which somebody else is always first."""
 
+    def __init__(self):
+        super().__init__()
+        self.waits = []
+
     def commit(self, changes):
         return False
+
+    def step_aside(self, lost):
+        self.waits.append(lost)
 
 
 def test_an_act_that_always_loses_gives_up_after_a_bounded_number_of_attempts():
@@ -308,7 +316,15 @@ def test_an_act_that_always_loses_gives_up_after_a_bounded_number_of_attempts():
     with pytest.raises(Conflict, match="nothing was done, try again") as caught:
         sharing.share(request)
     assert caught.value.attempts == ATTEMPTS
+    assert store.waits == list(range(1, ATTEMPTS + 1))
     assert store.events() == ()
+
+
+def test_an_act_that_loses_again_waits_longer_but_never_much_longer_than_half_a_second():
+    waits = [longest_wait(lost) for lost in range(1, ATTEMPTS + 1)]
+    assert waits == sorted(waits)
+    assert 0 < waits[0] < waits[3]
+    assert waits[-1] == 0.5
 
 
 def test_a_store_may_be_shared_by_several_sharings():

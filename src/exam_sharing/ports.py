@@ -164,6 +164,17 @@ class GrantWriter(Protocol):
             StoreFailed: an id is taken, or the store cannot be written.
         """
 
+    def step_aside(self, lost: int) -> None:
+        """Hold an act back for a moment before it is decided again.
+
+        Where many write at once, a long act would otherwise lose to short ones for ever. A wait of
+        random length that grows with each lost race gives every act its turn; where nothing races,
+        there is nothing to do.
+
+        Args:
+            lost: how many races the act has lost, from 1.
+        """
+
 
 class AccessReader(Protocol):
     """The questions asked on every request of a portal: kept fast, and answered by one look.

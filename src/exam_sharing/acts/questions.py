@@ -49,6 +49,7 @@ __all__ = [
     "SeenBy",
     "SendNotice",
     "SettleNotice",
+    "StepAside",
     "Suggest",
     "ask",
 ]
@@ -155,6 +156,17 @@ class Commit:
     def put_to(self, ports: Ports) -> bool:
         """Ask the store to write them, as a whole or not at all."""
         return ports.writer.commit(self.changes)
+
+
+@attrs.frozen
+class StepAside:
+    """May this act be decided again, now that it has lost so many races?"""
+
+    lost: int
+
+    def put_to(self, ports: Ports) -> None:
+        """Let the store hold it back for a moment."""
+        return ports.writer.step_aside(self.lost)
 
 
 @attrs.frozen

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, TypeAlias, TypeVar
 
-from exam_sharing.acts.questions import Act, Commit, FindReceipt, Record, ask
+from exam_sharing.acts.questions import Act, Commit, FindReceipt, Record, StepAside, ask
 from exam_sharing.errors import Conflict, RequestIdReused
 from exam_sharing.events import ActRefused
 from exam_sharing.identifiers import ExamId
@@ -44,7 +44,7 @@ def carry_through(request: Asked, attempt: Attempt[ReceiptT], now: datetime) -> 
         Refused: the act is not permitted; the refusal has been recorded.
         Conflict: every attempt lost.
     """
-    for _ in range(ATTEMPTS):
+    for lost in range(1, ATTEMPTS + 1):
         decided = yield from attempt()
         if isinstance(decided, Denied):
             kept = without_message(request)
@@ -53,6 +53,7 @@ def carry_through(request: Asked, attempt: Attempt[ReceiptT], now: datetime) -> 
         changes, receipt = decided
         if changes is None or (yield from ask(Commit(changes))):
             return receipt
+        yield from ask(StepAside(lost))
     raise Conflict(ATTEMPTS)
 
 

@@ -5,9 +5,9 @@ host says of visibility is asked of it while no lock is held, so it may ask the 
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import partial
 from threading import Lock
-from typing import Final, TypeAlias, TypeVar, overload
+from typing import Final, TypeAlias, overload
 
 import attrs
 from typing_extensions import override
@@ -15,6 +15,7 @@ from typing_extensions import override
 from exam_sharing.errors import InvalidValue, MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.memory.suggestions import Entry, NameIndex
+from exam_sharing.memory.visibility import chosen, members_seen, walk
 from exam_sharing.names import folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.ports import Directory
@@ -22,8 +23,6 @@ from exam_sharing.principals import Group, User
 from exam_sharing.validation import is_a, require_kind
 
 __all__ = ["MemoryDirectory"]
-
-_NodeT = TypeVar("_NodeT")
 
 _NOBODY: Final[frozenset[PrincipalKey]] = frozenset()
 
@@ -182,28 +181,16 @@ class MemoryDirectory(Directory):
     ) -> Mapping[GroupId, frozenset[PrincipalId]]:
         groups = tuple(groups)
         with self._lock:
-            reached = _walk(frozenset[PrincipalId](groups), self._members_in)
+            reached = walk(frozenset[PrincipalId](groups), self._members_in)
             members = {each: self._members_in(each) for each in reached}
             there = {each for each in members if _found_by(self._known.get(each.key))}
-
-        @cache
-        def members_seen(group: PrincipalId) -> frozenset[PrincipalId]:
-            if (
-                isinstance(group, GroupId)
-                and group in there
-                and self._members_visible(actor, group) is True
-            ):
-                return members[group]
-            return frozenset()
-
-        @cache
-        def seen(principal: PrincipalId) -> bool:
-            return principal in there and self._visible(actor, principal) is True
-
-        return {
-            group: frozenset(filter(seen, _walk(members_seen(group), members_seen)))
-            for group in groups
-        }
+        return members_seen(
+            groups,
+            members,
+            there,
+            visible=partial(self._visible, actor),
+            members_visible=partial(self._members_visible, actor),
+        )
 
     @override
     def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
@@ -259,14 +246,8 @@ class MemoryDirectory(Directory):
         limit: int,
         leave_out: frozenset[PrincipalId],
     ) -> tuple[tuple[PrincipalId, str], ...]:
-        chosen: list[tuple[PrincipalId, str]] = []
-        passed: set[str] = {principal.key for principal in leave_out}
-        while len(chosen) < limit and (entry := next(entries, None)) is not None:
-            if entry.key not in passed:
-                passed.add(entry.key)
-                if self._visible(actor, entry.principal) is True:
-                    chosen.append((entry.principal, entry.shown))
-        return tuple(chosen)
+        pairs = ((entry.principal, entry.shown) for entry in entries)
+        return chosen(pairs, limit, leave_out, partial(self._visible, actor))
 
     def _index(self) -> NameIndex:
         """Return the index with every change that has returned by now."""
@@ -320,10 +301,10 @@ class MemoryDirectory(Directory):
         )
 
     def _above(self, key: PrincipalKey) -> frozenset[PrincipalKey]:
-        return frozenset(_walk((key,), self._holders_of))
+        return frozenset(walk((key,), self._holders_of))
 
     def _active_users_in(self, principal: PrincipalId) -> frozenset[UserId]:
-        found = (self._known.get(each.key) for each in _walk((principal,), self._members_in))
+        found = (self._known.get(each.key) for each in walk((principal,), self._members_in))
         return frozenset(
             each.user.id for each in found if isinstance(each, _Account) and each.user.active
         )
@@ -344,8 +325,8 @@ class MemoryDirectory(Directory):
         A chain of groups that grows at one end is thus not walked through for each addition.
         """
         key, members = group.id.key, _members(group)
-        down = _walk(members, self._members_of)
-        up = _walk((key,), self._holders_of)
+        down = walk(members, self._members_of)
+        up = walk((key,), self._holders_of)
         return any(below == key or above in members for below, above in zip(down, up, strict=False))
 
     def _put(self, key: PrincipalKey, new: _Known | None) -> None:
@@ -365,21 +346,6 @@ class MemoryDirectory(Directory):
             del self._known[key]
         else:
             self._known[key] = new
-
-
-def _walk(
-    start: Iterable[_NodeT], onward: Callable[[_NodeT], Iterable[_NodeT]]
-) -> Iterator[_NodeT]:
-    """Yield where one begins and all that is reached from there, each once."""
-    passed = set(start)
-    waiting = list(passed)
-    while waiting:
-        reached = waiting.pop()
-        yield reached
-        for following in onward(reached):
-            if following not in passed:
-                passed.add(following)
-                waiting.append(following)
 
 
 def _members(known: _Known | None) -> frozenset[PrincipalKey]:

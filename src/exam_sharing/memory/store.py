@@ -7,7 +7,9 @@ changes in one step.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from random import random
 from threading import RLock
+from time import sleep
 from typing import Final
 
 import attrs
@@ -29,6 +31,7 @@ from exam_sharing.identifiers import (
 from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.memory.ready import ReadyExam
 from exam_sharing.memory.shelves import Place, Shelves, newest_first
+from exam_sharing.memory.waiting import longest_wait
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.views import VisibleExam
@@ -244,6 +247,10 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             self._shared.put(key, place)
         if after.sharing.withdrawn:
             self._owned.take(after.exam.owner.value, place)
+
+    @override
+    def step_aside(self, lost: int) -> None:
+        sleep(longest_wait(lost) * random())  # noqa: S311  guards no secret
 
     @override
     def record(self, event: Event) -> None:
