@@ -73,15 +73,14 @@ _MAY: Final = {Permission.VIEW: "view", Permission.DOWNLOAD: "view and download"
 
 @attrs.frozen(kw_only=True)
 class Invitation(Template):
-    """The template that is used where the host gives none: in English, without patient data.
+    """The template that is used where the host gives none: in English, with nothing of a study.
 
     It says who shared, how many exams, what may be done with them and until when, and quotes the
     personal message. The subject holds no part of the message.
 
     Attributes:
         name_of: the name by which the reader knows who shared, or `None` if they may not know it;
-            without this function no letter names anybody. It sees ids only, and is not asked what
-            the reader may see: that is the host's to know.
+            without this function no letter names anybody.
     """
 
     name_of: Callable[[UserId], str | None] | None = None

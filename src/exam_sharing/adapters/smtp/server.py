@@ -43,13 +43,13 @@ class Security(enum.Enum):
     """How the line to the server is encrypted."""
 
     STARTTLS = "STARTTLS"
-    """From the server's offer on, usually at port 587; without the offer, nothing is sent."""
+    """Once the server offers it, usually at port 587; without the offer, nothing is sent."""
 
     TLS = "TLS"
     """From the first byte, usually at port 465."""
 
     NONE = "NONE"
-    """Not at all: for a server on the same machine. No login is possible."""
+    """Never. It is for a server on the same machine, and allows no login."""
 
 
 def _ascii_text(field: str, text: str) -> PrivateText:
