@@ -5,7 +5,7 @@ from typing import Final, Self
 
 from typing_extensions import override
 
-from exam_sharing.errors import StoreFailed
+from exam_sharing.errors import ExamSharingError, StoreFailed
 
 __all__ = ["MailProblem", "NoticeNotSent", "refused"]
 
@@ -80,7 +80,8 @@ class NoticeNotSent(StoreFailed):
     ) -> None:
         """Keep the problem and what is known of it."""
         super().__init__(problem)
-        self.args = (problem, code, cause)
+        # What an error is copied and pickled by is what its base was given last.
+        ExamSharingError.__init__(self, problem, code, cause)
         self.code = code
         self.cause = cause
 
