@@ -1,0 +1,172 @@
+"""Everything that is kept, over SQLAlchemy 2, in PostgreSQL or in a file of SQLite.
+
+Needs the extra `sql`; for PostgreSQL also its driver, psycopg 3. A host that has no migrations
+begins so:
+
+>>> from exam_sharing.adapters.sqlalchemy import create_all, open_sharing, sqlite_engine
+>>> engine = sqlite_engine("sharing.db")  # doctest: +SKIP
+>>> tables = create_all(engine)  # doctest: +SKIP
+>>> sharing = open_sharing(engine, tables=tables)  # doctest: +SKIP
+"""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from sqlalchemy import Engine
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
+from typing_extensions import override
+
+from exam_sharing.adapters.sqlalchemy.joined import joined_store
+from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
+from exam_sharing.adapters.sqlalchemy.sqlite_engines import set_up_sqlite, sqlite_engine
+from exam_sharing.adapters.sqlalchemy.store import SqlStore
+from exam_sharing.adapters.sqlalchemy.tables import (
+    SCHEMA,
+    Tables,
+    create_all,
+    define_tables,
+    record_schema,
+)
+from exam_sharing.errors import StoreFailed
+from exam_sharing.events import ShareNotice
+from exam_sharing.memory import MemoryDirectory, NoHostFacts
+from exam_sharing.policy.settings import Policy
+from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
+from exam_sharing.sharing import Sharing
+
+__all__ = [
+    "SCHEMA",
+    "NoNotifier",
+    "SqlOutbox",
+    "SqlStore",
+    "Tables",
+    "create_all",
+    "define_tables",
+    "joined",
+    "open_sharing",
+    "record_schema",
+    "set_up_sqlite",
+    "sql_ports",
+    "sqlite_engine",
+]
+
+
+class NoNotifier(Notifier):
+    """Sends nothing, so that notices wait until somebody comes who can."""
+
+    @override
+    def send(self, notice: ShareNotice) -> None:
+        raise StoreFailed("no notifier was given, so notices wait")
+
+
+def sql_ports(
+    store: SqlStore,
+    *,
+    directory: Directory | None = None,
+    notifier: Notifier | None = None,
+    host_facts: HostFacts | None = None,
+) -> Ports:
+    """Return every port, with all that is kept in one store."""
+    return Ports(
+        exams=store,
+        uploads=store,
+        grants=store,
+        writer=store,
+        access=store,
+        outbox=store.outbox,
+        directory=MemoryDirectory() if directory is None else directory,
+        notifier=NoNotifier() if notifier is None else notifier,
+        audit=store,
+        host_facts=NoHostFacts() if host_facts is None else host_facts,
+    )
+
+
+def open_sharing(
+    engine: Engine,
+    *,
+    policy: Policy | None = None,
+    directory: Directory | None = None,
+    notifier: Notifier | None = None,
+    clock: Callable[[], datetime] | None = None,
+    new_id: Callable[[], str] | None = None,
+    tables: Tables | None = None,
+    host_facts: HostFacts | None = None,
+) -> Sharing:
+    """Return a `Sharing` that keeps everything in a database; notices wait for `deliver_notices`.
+
+    Args:
+        engine: of a database that has the tables; for SQLite one of `sqlite_engine`, or one that
+            `set_up_sqlite` has seen.
+        policy: the deployment's settings; by default `Policy()`.
+        directory: users and groups; by default an empty `MemoryDirectory`.
+        notifier: by default one that lets notices wait.
+        clock: tells the time, aware; by default the machine's.
+        new_id: makes an identifier for each act; by default a random UUID.
+        tables: by default those of `define_tables`.
+        host_facts: facts for the host's own rules.
+
+    Raises:
+        InvalidValue: the clock tells a naive time, or the engine cannot be used.
+        StoreFailed: the database does not answer, or its tables are missing, older or newer.
+    """
+    store = SqlStore.over(engine, tables=tables)
+    return _sharing(
+        sql_ports(store, directory=directory, notifier=notifier, host_facts=host_facts),
+        policy,
+        clock,
+        new_id,
+    )
+
+
+def joined(
+    transaction: Connection | Session,
+    *,
+    policy: Policy | None = None,
+    directory: Directory | None = None,
+    clock: Callable[[], datetime] | None = None,
+    new_id: Callable[[], str] | None = None,
+    tables: Tables | None = None,
+    host_facts: HostFacts | None = None,
+) -> Sharing:
+    """Return a `Sharing` inside a transaction that the host has open, and that stays the host's.
+
+    What its acts do counts once the host commits. An act is decided once: where another was faster
+    it raises `Conflict`, and the host rolls back and begins again. Exams whose sharing is read are
+    locked until the transaction ends. Notices are sent by a relay outside, after the commit.
+
+    A refusal is recorded in a transaction of its own, so that it outlives a rollback; in SQLite,
+    which has one writer at a time, in the host's.
+
+    Args:
+        transaction: a connection or a session with a transaction that has begun. What a session has
+            not flushed is not seen.
+        policy: the deployment's settings; by default `Policy()`.
+        directory: users and groups; by default an empty `MemoryDirectory`.
+        clock: tells the time, aware; by default the machine's.
+        new_id: makes an identifier for each act; by default a random UUID.
+        tables: by default those of `define_tables`.
+        host_facts: facts for the host's own rules.
+
+    Raises:
+        InvalidValue: the clock tells a naive time, or there is no transaction.
+    """
+    store = joined_store(transaction, tables=tables)
+    ports = sql_ports(store, directory=directory, host_facts=host_facts)
+    return _sharing(ports, policy, clock, new_id)
+
+
+def _sharing(
+    ports: Ports,
+    policy: Policy | None,
+    clock: Callable[[], datetime] | None,
+    new_id: Callable[[], str] | None,
+) -> Sharing:
+    return Sharing(
+        policy=Policy() if policy is None else policy,
+        ports=ports,
+        clock=clock or (lambda: datetime.now(UTC)),
+        new_id=new_id or (lambda: str(uuid4())),
+        sends_at_once=False,
+    )

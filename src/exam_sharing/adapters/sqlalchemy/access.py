@@ -1,0 +1,255 @@
+"""Who can see what: the questions of every request of a portal, each one statement.
+
+A page is the newest exams of each principal, merged: no principal is asked for more than the page
+can hold, and the index of grants by recipient is already in the order of the page. All grants of an
+exam sort alike, since they sort by the exam's time of upload; several of one exam to one principal
+count once.
+
+INVARIANT: a grant without a `closed_version` has not been ended, and its exam is not withdrawn.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeAlias
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Executable,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    tuple_,
+    union,
+    union_all,
+)
+from typing_extensions import override
+
+from exam_sharing.adapters.sqlalchemy.database import Database
+from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.lists import list_named, one_of
+from exam_sharing.adapters.sqlalchemy.times import Instant
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
+from exam_sharing.policy.views import VisibleExam
+from exam_sharing.ports import AccessReader
+
+__all__ = ["SqlAccess"]
+
+_MOST_ARMS: Final = 200
+"""How many principals SQLite is asked about each by itself; it joins at most 500 selects."""
+
+_Kind: TypeAlias = tuple[bool, bool, int]
+"""Of a page: whether it has the user's own exams, is not the first, and how many arms it has."""
+
+
+class SqlAccess(AccessReader):
+    """What the users of one database can see."""
+
+    def __init__(self, database: Database) -> None:
+        """Prepare the statements."""
+        self._database = database
+        self._grants = database.tables.grants
+        self._exams = database.tables.exams
+        self._versions = database.tables.versions
+        self._holds = self._of_one_exam()
+        self._holding = self._of_many_exams()
+        self._pages: dict[_Kind, Executable] = {}
+
+    @override
+    @in_our_words
+    def holds(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exam: ExamId,
+        now: datetime,
+    ) -> bool:
+        if not principals:
+            return False
+        asked = {
+            "user": user.value,
+            "principals": sorted(principals),
+            "permission": int(permission),
+            "exam": exam.value,
+            "now": now,
+        }
+        with self._database.reading() as connection:
+            return bool(connection.scalar(self._holds, asked))
+
+    @override
+    @in_our_words
+    def holding(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exams: Iterable[ExamId],
+        now: datetime,
+    ) -> frozenset[ExamId]:
+        ids = {exam.value: exam for exam in exams}
+        if not (principals and ids):
+            return frozenset()
+        asked = {
+            "user": user.value,
+            "principals": sorted(principals),
+            "permission": int(permission),
+            "exams": sorted(ids),
+            "now": now,
+        }
+        with self._database.reading() as connection:
+            return frozenset(ids[held] for held in connection.scalars(self._holding, asked))
+
+    @override
+    @in_our_words
+    def visible(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        after: tuple[datetime, str] | None,
+        limit: int,
+        now: datetime,
+        *,
+        own: bool,
+    ) -> tuple[VisibleExam, ...]:
+        if not principals:
+            return ()
+        asked: dict[str, Any] = {"user": user.value, "now": now, "limit": limit}
+        if after is not None:
+            asked["after_at"], asked["after_exam"] = after
+        keys = sorted(principals)
+        arms = 0 if self._database.postgresql else min(len(keys), _MOST_ARMS)
+        asked |= {f"principal_{number}": key for number, key in enumerate(keys[:arms])}
+        asked["principals"] = keys[arms:]
+        page = self._page((own, after is not None, arms))
+        with self._database.reading() as connection:
+            return tuple(
+                VisibleExam(
+                    exam=ExamId(exam), permission=Permission(permission), uploaded_at=uploaded_at
+                )
+                for exam, uploaded_at, permission in connection.execute(page, asked)
+            )
+
+    def _counts(self, named: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Return the condition that a grant stands, reaches the user and gives something."""
+        grants = self._grants.c
+        return and_(
+            named,
+            grants.closed_version.is_(None),
+            grants.grantor != bindparam("user"),
+            or_(grants.until.is_(None), grants.until > bindparam("now", type_=Instant())),
+        )
+
+    def _gives(self, among: ColumnElement[bool]) -> ColumnElement[bool]:
+        named = one_of(self._grants.c.recipient, "principals", postgresql=self._database.postgresql)
+        return and_(
+            among, self._counts(named), self._grants.c.permission >= bindparam("permission")
+        )
+
+    def _owned(self, among: ColumnElement[bool]) -> Select[Any]:
+        exams, versions = self._exams, self._versions
+        return (
+            select(exams.c.id)
+            .join(versions, versions.c.exam == exams.c.id)
+            .where(among, exams.c.owner == bindparam("user"), ~versions.c.withdrawn)
+        )
+
+    def _of_one_exam(self) -> Executable:
+        given = select(literal(1)).where(self._gives(self._grants.c.exam == bindparam("exam")))
+        owned = self._owned(self._exams.c.id == bindparam("exam"))
+        return select(or_(exists(given), exists(owned)))
+
+    def _of_many_exams(self) -> Executable:
+        postgresql = self._database.postgresql
+        given = select(self._grants.c.exam).where(
+            self._gives(one_of(self._grants.c.exam, "exams", postgresql=postgresql))
+        )
+        return union(given, self._owned(one_of(self._exams.c.id, "exams", postgresql=postgresql)))
+
+    def _page(self, kind: _Kind) -> Executable:
+        page = self._pages.get(kind)
+        if page is None:
+            page = self._pages[kind] = self._made_page(*kind)
+        return page
+
+    def _made_page(self, own: bool, later: bool, arms: int) -> Executable:  # noqa: FBT001
+        """Return the statement for a page of a kind: SPEC section 6."""
+        if self._database.postgresql:
+            parts = [self._newest_of_each(own=own, later=later)]
+        else:
+            recipient = self._grants.c.recipient
+            parts = [
+                self._newest(recipient == bindparam(f"principal_{number}"), own=own, later=later)
+                for number in range(arms)
+            ]
+            if arms == _MOST_ARMS:
+                rest = one_of(recipient, "principals", postgresql=False)
+                parts.append(self._newest(rest, own=own, later=later))
+        if own:
+            parts.append(self._newest_owned(later=later))
+        several = union_all(*(_parenthesised(part) for part in parts)).subquery("near")
+        return (
+            select(several.c.exam, several.c.uploaded_at, func.max(several.c.permission))
+            .group_by(several.c.uploaded_at, several.c.exam)
+            .order_by(several.c.uploaded_at.desc(), several.c.exam.desc())
+            .limit(bindparam("limit"))
+        )
+
+    def _newest_of_each(self, *, own: bool, later: bool) -> Select[Any]:
+        asked = func.unnest(list_named("principals")).table_valued("key").render_derived("asked")
+        to_one = self._grants.c.recipient == asked.c.key
+        top = self._newest(to_one, own=own, later=later).correlate(asked).lateral("top")
+        columns = (top.c.exam, top.c.uploaded_at, top.c.permission)
+        return select(*columns).select_from(asked.join(top, true()))
+
+    def _newest(self, named: ColumnElement[bool], *, own: bool, later: bool) -> Select[Any]:
+        grants, exams = self._grants.c, self._exams.c
+        newest = (
+            select(
+                grants.exam,
+                grants.uploaded_at,
+                func.max(grants.permission).label("permission"),
+            )
+            .where(self._counts(named))
+            .group_by(grants.uploaded_at, grants.exam)
+            .order_by(grants.uploaded_at.desc(), grants.exam.desc())
+            .limit(bindparam("limit"))
+        )
+        if not own:
+            owned = exists().where(exams.id == grants.exam, exams.owner == bindparam("user"))
+            newest = newest.where(~owned)
+        return newest.where(_behind(grants.uploaded_at, grants.exam)) if later else newest
+
+    def _newest_owned(self, *, later: bool) -> Select[Any]:
+        exams, versions = self._exams.c, self._versions.c
+        everything = literal(int(Permission.DOWNLOAD)).label("permission")
+        newest = (
+            select(exams.id.label("exam"), exams.uploaded_at, everything)
+            .join(self._versions, versions.exam == exams.id)
+            .where(exams.owner == bindparam("user"), ~versions.withdrawn)
+            .order_by(exams.uploaded_at.desc(), exams.id.desc())
+            .limit(bindparam("limit"))
+        )
+        return newest.where(_behind(exams.uploaded_at, exams.id)) if later else newest
+
+
+def _behind(uploaded_at: Column[Any], exam: Column[Any]) -> ColumnElement[bool]:
+    """Return the condition that an exam lies behind the cursor."""
+    cursor: Sequence[ColumnElement[Any]] = (
+        bindparam("after_at", type_=Instant()),
+        bindparam("after_exam", type_=exam.type),
+    )
+    return tuple_(uploaded_at, exam) < tuple_(*cursor)
+
+
+def _parenthesised(part: Select[Any]) -> Select[Any]:
+    """Return the select with its limit of its own inside a union."""
+    inner = part.subquery()
+    return select(inner.c.exam, inner.c.uploaded_at, inner.c.permission)

@@ -1,0 +1,97 @@
+"""How the parts of the store reach the database: whose transactions they are.
+
+Reading is one statement at a time, each of which sees one moment. Writing is one transaction.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Final, Protocol
+
+from sqlalchemy import Engine, Table
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from typing_extensions import override
+
+from exam_sharing.adapters.sqlalchemy.sqlite_engines import READS, check_transactions
+from exam_sharing.adapters.sqlalchemy.tables import Tables, check_schema
+from exam_sharing.errors import InvalidValue
+
+__all__ = ["Database", "OwnTransactions", "insert_unless_there"]
+
+_DIALECTS: Final = ("postgresql", "sqlite")
+
+
+class Database(Protocol):
+    """Connections to a database that has our tables."""
+
+    @property
+    def tables(self) -> Tables:
+        """The tables."""
+
+    @property
+    def postgresql(self) -> bool:
+        """Whether it is PostgreSQL; it is SQLite otherwise."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a connection for one statement that reads."""
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open a connection for statements that are written together or not at all."""
+
+
+class OwnTransactions(Database):
+    """Transactions of our own on the host's engine.
+
+    Raises:
+        InvalidValue: the engine is for another database, or its transactions are none.
+        StoreFailed: the database does not answer, or its tables are of another shape.
+    """
+
+    def __init__(self, engine: Engine, tables: Tables) -> None:
+        """Make sure that the engine and the tables can be used."""
+        require_dialect(engine)
+        if engine.dialect.name == "sqlite":
+            check_transactions(engine)
+        check_schema(engine, tables)
+        self._engine = engine
+        self._tables = tables
+        # A statement alone is a transaction already; on SQLite it must not lock writers out.
+        self._reader = (
+            engine.execution_options(isolation_level="AUTOCOMMIT")
+            if self.postgresql
+            else engine.execution_options(**{READS: True})
+        )
+
+    @property
+    @override
+    def tables(self) -> Tables:
+        return self._tables
+
+    @property
+    @override
+    def postgresql(self) -> bool:
+        return self._engine.dialect.name == "postgresql"
+
+    @override
+    def reading(self) -> AbstractContextManager[Connection]:
+        return self._reader.connect()
+
+    @override
+    def writing(self) -> AbstractContextManager[Connection]:
+        return self._engine.begin()
+
+
+def require_dialect(engine: Engine) -> None:
+    """Raise unless the engine is for a database that is known here.
+
+    Raises:
+        InvalidValue: it is for another one.
+    """
+    if engine.dialect.name not in _DIALECTS:
+        raise InvalidValue("engine", "must be for PostgreSQL or SQLite")
+
+
+def insert_unless_there(database: Database, table: Table) -> "postgresql.Insert | sqlite.Insert":
+    """Return an insert that does nothing where a row with the same key is there."""
+    if database.postgresql:
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()

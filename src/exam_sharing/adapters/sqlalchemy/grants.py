@@ -1,0 +1,299 @@
+"""What is kept of sharing: versions, grants and receipts, and how an act is written.
+
+Whoever writes locks the versions of every exam that it has read, in the order of their ids, and
+only then looks whether one has moved. So of two acts on one exam, the second always sees the first;
+and since all lock in one order, none waits in a circle.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from random import random
+from time import sleep
+from typing import Any, Final
+
+from sqlalchemy import Executable, Table, bindparam, insert, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from typing_extensions import override
+
+from exam_sharing.adapters.sqlalchemy.database import Database, insert_unless_there
+from exam_sharing.adapters.sqlalchemy.documents import receipt_of, text_of
+from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_lost_race
+from exam_sharing.adapters.sqlalchemy.lists import one_of
+from exam_sharing.adapters.sqlalchemy.rows import (
+    ended_grant_of_row,
+    grant_of_row,
+    row_of_ending,
+    row_of_grant,
+    row_of_notice,
+    row_of_share,
+    share_of_row,
+)
+from exam_sharing.adapters.sqlalchemy.trail import put_event, records_named_in
+from exam_sharing.errors import StoreFailed
+from exam_sharing.grants import EndedGrant, Grant
+from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, ShareId, UserId
+from exam_sharing.memory.waiting import longest_wait
+from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.policy.plans import Share
+from exam_sharing.ports import Changes, GrantReader, GrantWriter, StoredReceipt
+
+__all__ = ["SqlGrants", "locked_versions"]
+
+_NEVER_SHARED: Final = ExamGrants()
+
+
+class SqlGrants(GrantReader, GrantWriter):
+    """The grants of one database."""
+
+    def __init__(self, database: Database) -> None:
+        """Prepare the statements."""
+        self._database = database
+        tables = database.tables
+        grants, versions = tables.grants, tables.versions
+        self._read_standing = self._grants_on_exams(ended=False)
+        self._read_all = self._grants_on_exams(ended=True)
+        self._exam_of = select(grants.c.exam).where(grants.c.id == bindparam("grant"))
+        self._granted_to = (
+            select(grants.c.exam)
+            .where(grants.c.recipient == bindparam("recipient"), grants.c.closed_version.is_(None))
+            .distinct()
+            .order_by(grants.c.exam)
+        )
+        self._receipt = select(tables.receipts).where(
+            tables.receipts.c.actor == bindparam("actor"),
+            tables.receipts.c.request_id == bindparam("request_id"),
+        )
+        moved = one_of(versions.c.exam, "exams", postgresql=database.postgresql)
+        self._count_up = update(versions).where(moved).values(version=versions.c.version + 1)
+        self._end = update(grants).where(grants.c.id == bindparam("which"))
+
+    def _grants_on_exams(self, *, ended: bool) -> Executable:
+        """Return one statement for versions and grants, so that both are of one moment."""
+        versions, grants = self._database.tables.versions, self._database.tables.grants
+        on_exam = grants.c.exam == versions.c.exam
+        joined = on_exam if ended else on_exam & grants.c.ended_how.is_(None)
+        asked = one_of(versions.c.exam, "exams", postgresql=self._database.postgresql)
+        # Both tables have columns called exam and version.
+        return (
+            select(
+                versions.c.exam.label("exam_read"),
+                versions.c.version.label("version_read"),
+                versions.c.withdrawn,
+                grants,
+            )
+            .select_from(versions.outerjoin(grants, joined))
+            .where(asked)
+        )
+
+    @override
+    @in_our_words
+    def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
+        with self._database.reading() as connection:
+            return self._read(connection, exams, ended=ended)
+
+    def _read(
+        self, connection: Connection, exams: tuple[ExamId, ...], *, ended: bool
+    ) -> dict[ExamId, ExamGrants]:
+        statement = self._read_all if ended else self._read_standing
+        asked = {"exams": sorted({exam.value for exam in exams})}
+        heads: dict[str, Any] = {}
+        standing: dict[str, list[Grant]] = {}
+        past: dict[str, list[EndedGrant]] = {}
+        for row in connection.execute(statement, asked):
+            exam = row.exam_read
+            heads[exam] = row
+            if row.id is None:
+                continue
+            if row.ended_how is None:
+                standing.setdefault(exam, []).append(grant_of_row(row))
+            else:
+                past.setdefault(exam, []).append(ended_grant_of_row(row))
+        sharing = dict.fromkeys(exams, _NEVER_SHARED)
+        for each in sharing:
+            head = heads.get(each.value)
+            if head is not None:
+                sharing[each] = ExamGrants(
+                    version=head.version_read,
+                    withdrawn=head.withdrawn,
+                    grants=tuple(standing.get(each.value, ())),
+                    ended=tuple(past.get(each.value, ())),
+                )
+        return sharing
+
+    @override
+    @in_our_words
+    def exam_of(self, grant: GrantId) -> ExamId | None:
+        with self._database.reading() as connection:
+            exam = connection.scalar(self._exam_of, {"grant": grant.value})
+            return None if exam is None else ExamId(exam)
+
+    @override
+    @in_our_words
+    def exams_granted_to(self, recipient: PrincipalId) -> tuple[ExamId, ...]:
+        with self._database.reading() as connection:
+            found = connection.scalars(self._granted_to, {"recipient": recipient.key})
+            return tuple(map(ExamId, found))
+
+    @override
+    @in_our_words
+    def receipt(self, actor: UserId, request_id: str) -> StoredReceipt | None:
+        asked = {"actor": actor.value, "request_id": request_id}
+        with self._database.reading() as connection:
+            row = connection.execute(self._receipt, asked).one_or_none()
+        if row is None:
+            return None
+        return StoredReceipt(
+            actor=actor,
+            request_id=request_id,
+            fingerprint=row.fingerprint,
+            receipt=receipt_of(row.receipt, records_named_in(self._database, [row.receipt])),
+        )
+
+    @in_our_words
+    def share_record(self, share: ShareId) -> Share | None:
+        """Return the record of a share, with its attestation, if there is one of that id."""
+        shares = self._database.tables.shares
+        with self._database.reading() as connection:
+            row = connection.execute(select(shares).where(shares.c.id == share.value)).one_or_none()
+            return None if row is None else share_of_row(row)
+
+    @override
+    def step_aside(self, lost: int) -> None:
+        sleep(longest_wait(lost) * random())  # noqa: S311  guards no secret
+
+    @override
+    @in_our_words
+    def commit(self, changes: Changes) -> bool:
+        try:
+            with self._database.writing() as connection:
+                self._write(connection, changes)
+        except _Moved:
+            return False
+        except _Taken as error:
+            taken = error
+        except SQLAlchemyError as error:
+            if is_lost_race(error):
+                return False
+            raise
+        else:
+            return True
+        raise StoreFailed(f"the id of a {taken.kind} is taken; new_id must give a new id each time")
+
+    def _write(self, connection: Connection, changes: Changes) -> None:
+        self._require_unmoved(connection, changes)
+        self._keep_receipt(connection, changes.receipt)
+        self._make(connection, changes.made)
+        self._close(connection, changes)
+        tables = self._database.tables
+        if changes.share is not None:
+            _insert_new(connection, tables.shares, [row_of_share(changes.share)], "share")
+        if changes.notices:
+            rows = [*map(row_of_notice, changes.notices)]
+            _insert_new(connection, tables.notices, rows, "notice")
+        put_event(connection, tables, changes.event)
+
+    def _require_unmoved(self, connection: Connection, changes: Changes) -> None:
+        expected = {exam.value: version for exam, version in changes.versions.items()}
+        found = locked_versions(connection, self._database, expected)
+        unshared = sorted(exam for exam in expected.keys() - found.keys() if not expected[exam])
+        if unshared:
+            # The host keeps its own exams, and these were never shared.
+            rows = [{"exam": exam, "version": 0, "withdrawn": False} for exam in unshared]
+            put = insert_unless_there(self._database, self._database.tables.versions)
+            connection.execute(put, rows)
+            found = locked_versions(connection, self._database, expected)
+        if found != expected:
+            raise _Moved
+        moved = {"exams": sorted(exam.value for exam in changes.moved)}
+        if moved["exams"]:
+            connection.execute(self._count_up, moved)
+
+    def _keep_receipt(self, connection: Connection, kept: StoredReceipt | None) -> None:
+        if kept is None:
+            return
+        row = {
+            "actor": kept.actor.value,
+            "request_id": kept.request_id,
+            "fingerprint": kept.fingerprint,
+            "receipt": text_of(kept.receipt),
+        }
+        put = insert_unless_there(self._database, self._database.tables.receipts)
+        if not connection.execute(put, row).rowcount:
+            raise _Moved
+
+    def _make(self, connection: Connection, made: tuple[Grant, ...]) -> None:
+        if not made:
+            return
+        uploaded = self._times_of_upload(connection, {grant.exam for grant in made})
+        rows = [row_of_grant(grant, uploaded[grant.exam]) for grant in made]
+        _insert_new(connection, self._database.tables.grants, rows, "grant")
+
+    def _times_of_upload(
+        self, connection: Connection, exams: Iterable[ExamId]
+    ) -> Mapping[ExamId, datetime]:
+        table = self._database.tables.exams
+        among = one_of(table.c.id, "exams", postgresql=self._database.postgresql)
+        statement = select(table.c.id, table.c.uploaded_at).where(among)
+        asked = {"exams": sorted(exam.value for exam in exams)}
+        return {ExamId(exam): at for exam, at in connection.execute(statement, asked)}
+
+    def _close(self, connection: Connection, changes: Changes) -> None:
+        """Record endings; where the exam is withdrawn, close what has merely expired as well."""
+        if changes.ended:
+            endings: Sequence[Any] = [row_of_ending(past.ending) for past in changes.ended]
+            connection.execute(self._end, endings)
+        if changes.withdrawn is None:
+            return
+        tables, exam = self._database.tables, changes.withdrawn
+        versions, grants = tables.versions, tables.grants
+        connection.execute(
+            update(versions).where(versions.c.exam == exam.value).values(withdrawn=True)
+        )
+        connection.execute(
+            update(grants)
+            .where(grants.c.exam == exam.value, grants.c.closed_version.is_(None))
+            .values(closed_version=changes.versions[exam] + 1)
+        )
+
+
+def locked_versions(
+    connection: Connection, database: Database, exams: Iterable[str]
+) -> dict[str, int]:
+    """Lock the versions of exams until the transaction ends, and return them.
+
+    They are locked in the order of their ids. An exam that was never shared may have none.
+    """
+    versions = database.tables.versions
+    statement = (
+        select(versions.c.exam, versions.c.version)
+        .where(one_of(versions.c.exam, "exams", postgresql=database.postgresql))
+        .order_by(versions.c.exam)
+        .with_for_update()
+    )
+    return {
+        row.exam: row.version for row in connection.execute(statement, {"exams": sorted(exams)})
+    }
+
+
+class _Moved(Exception):
+    """Something that the act was decided on has changed: the transaction must not be kept."""
+
+
+class _Taken(Exception):
+    """An id was there already.
+
+    Args:
+        kind: of what the id was.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+def _insert_new(connection: Connection, table: Table, rows: Sequence[Any], kind: str) -> None:
+    try:
+        connection.execute(insert(table), rows)
+    except IntegrityError:
+        raise _Taken(kind) from None

@@ -1,0 +1,170 @@
+"""Sharing inside a transaction that the host has open.
+
+Nothing here begins, commits or rolls back that transaction, retries, or sends. What an act writes
+stands behind a savepoint, so that an act which fails leaves nothing, and the host may go on.
+
+Versions are locked, in the order of their ids, before facts are read; an act therefore loses a race
+only where the host's transaction sees an older moment, or waits in a circle with another.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import MetaData
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+from typing_extensions import override
+
+from exam_sharing.adapters.sqlalchemy.database import Database, require_dialect
+from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_lost_race
+from exam_sharing.adapters.sqlalchemy.grants import SqlGrants, locked_versions
+from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
+from exam_sharing.adapters.sqlalchemy.store import SqlStore
+from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
+from exam_sharing.errors import Conflict, InvalidValue
+from exam_sharing.events import Event, WaitingNotice
+from exam_sharing.identifiers import ExamId, ShareId
+from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.ports import Changes
+
+__all__ = ["JoinedStore", "joined_store"]
+
+
+class _HostTransaction(Database):
+    """A connection in the middle of the host's transaction."""
+
+    def __init__(self, connection: Connection, tables: Tables) -> None:
+        self._connection = connection
+        self._tables = tables
+
+    @property
+    @override
+    def tables(self) -> Tables:
+        return self._tables
+
+    @property
+    @override
+    def postgresql(self) -> bool:
+        return self._connection.dialect.name == "postgresql"
+
+    @override
+    def reading(self) -> AbstractContextManager[Connection]:
+        return nullcontext(self._connection)
+
+    @contextmanager
+    def _behind_a_savepoint(self) -> Iterator[Connection]:
+        with self._connection.begin_nested():
+            yield self._connection
+
+    @override
+    def writing(self) -> AbstractContextManager[Connection]:
+        return self._behind_a_savepoint()
+
+
+class _Engine(Database):
+    """Transactions beside the host's, on the same engine; its tables were looked at before."""
+
+    def __init__(self, connection: Connection, tables: Tables) -> None:
+        self._engine = connection.engine
+        self._tables = tables
+
+    @property
+    @override
+    def tables(self) -> Tables:
+        return self._tables
+
+    @property
+    @override
+    def postgresql(self) -> bool:
+        return self._engine.dialect.name == "postgresql"
+
+    @override
+    def reading(self) -> AbstractContextManager[Connection]:
+        return self._engine.connect()
+
+    @override
+    def writing(self) -> AbstractContextManager[Connection]:
+        return self._engine.begin()
+
+
+class _JoinedOutbox(SqlOutbox):
+    """Lets notices wait, and gives out none: a relay outside sends them after the commit."""
+
+    @override
+    def claim(self, now: datetime, limit: int, share: ShareId | None) -> tuple[WaitingNotice, ...]:
+        return ()
+
+
+class JoinedStore(SqlStore):
+    """A store whose transaction is the host's."""
+
+    def __init__(self, connection: Connection, tables: Tables) -> None:
+        """Join the transaction."""
+        database = _HostTransaction(connection, tables)
+        super().__init__(database)
+        self.outbox = _JoinedOutbox(database)
+        # SQLite has one writer at a time, and that is the host: what it rolls back is all there is.
+        beside = _Engine(connection, tables) if database.postgresql else database
+        self._beside = SqlStore(beside)
+
+    @override
+    def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
+        return _or_conflict(lambda: self._locked_and_read(exams, ended=ended))
+
+    def _locked_and_read(
+        self, exams: tuple[ExamId, ...], *, ended: bool
+    ) -> Mapping[ExamId, ExamGrants]:
+        with self._database.reading() as connection:
+            locked_versions(connection, self._database, {exam.value for exam in exams})
+            return self._read(connection, exams, ended=ended)
+
+    @override
+    def commit(self, changes: Changes) -> bool:
+        if not SqlGrants.commit(self, changes):
+            raise Conflict(1)
+        return True
+
+    @override
+    def record(self, event: Event) -> None:
+        self._beside.record(event)
+
+
+@in_our_words
+def _or_conflict(read: Callable[[], Mapping[ExamId, ExamGrants]]) -> Mapping[ExamId, ExamGrants]:
+    try:
+        return read()
+    except SQLAlchemyError as error:
+        if not is_lost_race(error):
+            raise
+    raise Conflict(1)
+
+
+def joined_store(transaction: Connection | Session, *, tables: Tables | None = None) -> JoinedStore:
+    """Return a store inside the transaction of a connection or a session.
+
+    Raises:
+        InvalidValue: there is no transaction, or it is one for another database.
+    """
+    connection = _connection_of(transaction)
+    require_dialect(connection.engine)
+    if not _is_begun(connection):
+        raise InvalidValue("transaction", "must have begun; begin it before you join it")
+    return JoinedStore(connection, define_tables(MetaData()) if tables is None else tables)
+
+
+@in_our_words
+def _connection_of(transaction: Connection | Session) -> Connection:
+    return transaction.connection() if isinstance(transaction, Session) else transaction
+
+
+def _is_begun(connection: Connection) -> bool:
+    if not connection.in_transaction():
+        return False
+    if connection.dialect.name != "sqlite":
+        return True
+    driver_connection: Any = connection.connection.dbapi_connection
+    begun: bool = driver_connection.in_transaction
+    return begun

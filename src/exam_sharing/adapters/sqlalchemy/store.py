@@ -1,0 +1,44 @@
+"""Everything that is kept, over one database: exams, grants, receipts, notices, audit trail."""
+
+from sqlalchemy import Engine, MetaData
+
+from exam_sharing.adapters.sqlalchemy.access import SqlAccess
+from exam_sharing.adapters.sqlalchemy.database import Database, OwnTransactions
+from exam_sharing.adapters.sqlalchemy.exams import SqlExams
+from exam_sharing.adapters.sqlalchemy.grants import SqlGrants
+from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
+from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
+from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
+
+__all__ = ["SqlStore"]
+
+
+class SqlStore(SqlExams, SqlGrants, SqlAccess, SqlTrail):
+    """Every port that keeps something, over SQLAlchemy; safe for threads and for processes.
+
+    Attributes:
+        outbox: the notices that wait.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Prepare every part."""
+        SqlExams.__init__(self, database)
+        SqlGrants.__init__(self, database)
+        SqlAccess.__init__(self, database)
+        SqlTrail.__init__(self, database)
+        self.outbox: SqlOutbox = SqlOutbox(database)
+
+    @classmethod
+    def over(cls, engine: Engine, *, tables: Tables | None = None) -> "SqlStore":
+        """Return a store with transactions of its own.
+
+        Args:
+            engine: of a database that has the tables.
+            tables: by default those of `define_tables`.
+
+        Raises:
+            InvalidValue: the engine cannot be used.
+            StoreFailed: the database does not answer, or has not these tables.
+        """
+        known = define_tables(MetaData()) if tables is None else tables
+        return cls(OwnTransactions(engine, known))

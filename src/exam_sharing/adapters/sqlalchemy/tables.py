@@ -1,0 +1,275 @@
+"""The tables: what is kept of exams, sharing, notices and the audit trail.
+
+Nothing is deleted but notices. A host calls `define_tables` with its own `MetaData`, so that its
+migrations see the tables; nothing here depends on how its naming convention calls a constraint.
+
+Identifiers are compared code point by code point: PostgreSQL is told so by its collation "C", and
+SQLite compares no other way.
+"""
+
+from typing import Any, Final
+
+import attrs
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Engine,
+    Identity,
+    Index,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    insert,
+    select,
+)
+from sqlalchemy.engine import Connection
+from sqlalchemy.types import TypeEngine
+
+from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.times import Instant
+from exam_sharing.errors import StoreFailed
+
+__all__ = ["SCHEMA", "Tables", "check_schema", "create_all", "define_tables", "record_schema"]
+
+SCHEMA: Final = 1
+"""The number of this shape of the tables; it goes up whenever a host has to migrate."""
+
+_ID: Final = 255
+_KEY: Final = _ID + len("u:")
+
+
+@attrs.frozen(kw_only=True)
+class Tables:
+    """Every table of the package but those of a directory.
+
+    Attributes:
+        metadata: what they were defined in.
+        exams: the host's exams.
+        batches: what they arrived with.
+        versions: of each exam, the count of the acts that changed its sharing.
+        grants: each with its ending beside it.
+        shares: the acts that made grants, with their attestations.
+        receipts: what was answered under a request id.
+        notices: those that wait; a notice that was sent or dropped is deleted with its message.
+        events: the audit trail.
+        schema: one row, with the number of the shape of all of these.
+    """
+
+    metadata: MetaData
+    exams: Table
+    batches: Table
+    versions: Table
+    grants: Table
+    shares: Table
+    receipts: Table
+    notices: Table
+    events: Table
+    schema: Table
+
+    def all(self) -> tuple[Table, ...]:
+        """Return every table, in the order in which they can be created."""
+        return tuple(
+            value
+            for field in attrs.fields(Tables)
+            if isinstance(value := getattr(self, field.name), Table)
+        )
+
+
+def define_tables(
+    metadata: MetaData, *, prefix: str = "exam_sharing_", schema: str | None = None
+) -> Tables:
+    """Define the tables in a host's `MetaData`.
+
+    Args:
+        metadata: where to define them.
+        prefix: what the name of each table begins with.
+        schema: the database schema; by default the one of the metadata.
+    """
+
+    def table(name: str, *items: Column[Any]) -> Table:
+        return Table(f"{prefix}{name}", metadata, *items, schema=schema)
+
+    grants = table("grants", *_grant_columns())
+    standing = grants.c.closed_version.is_(None)
+    Index(
+        f"ix_{prefix}grants_of_exam",
+        grants.c.exam,
+        grants.c.recipient,
+    )
+    Index(
+        f"ix_{prefix}grants_to_recipient",
+        grants.c.recipient,
+        grants.c.uploaded_at,
+        grants.c.exam,
+        sqlite_where=standing,
+        postgresql_where=standing,
+    )
+    exams = table(
+        "exams",
+        Column("id", _text(_ID), primary_key=True),
+        Column("owner", _text(_ID), nullable=False),
+        Column("batch", _text(_ID), nullable=False),
+        Column("uploaded_at", Instant(), nullable=False),
+        Column("subject", Text()),
+    )
+    Index(f"ix_{prefix}exams_of_owner", exams.c.owner, exams.c.uploaded_at, exams.c.id)
+    Index(f"ix_{prefix}exams_of_batch", exams.c.batch)
+    notices = table("notices", *_notice_columns())
+    Index(f"ix_{prefix}notices_of_share", notices.c.share)
+    Index(f"ix_{prefix}notices_in_turn", notices.c.attempts, notices.c.number)
+    return Tables(
+        metadata=metadata,
+        exams=exams,
+        batches=table(
+            "batches",
+            Column("id", _text(_ID), primary_key=True),
+            Column("uploader", _text(_ID), nullable=False),
+            Column("source", Text(), nullable=False),
+            Column("received_at", Instant(), nullable=False),
+            Column("sealed", Boolean(), nullable=False),
+        ),
+        versions=table(
+            "versions",
+            Column("exam", _text(_ID), primary_key=True),
+            Column("version", BigInteger(), nullable=False),
+            Column("withdrawn", Boolean(), nullable=False),
+        ),
+        grants=grants,
+        shares=table("shares", *_share_columns()),
+        receipts=table(
+            "receipts",
+            Column("actor", _text(_ID), primary_key=True),
+            Column("request_id", _text(_ID), primary_key=True),
+            Column("fingerprint", _text(64), nullable=False),
+            Column("receipt", Text(), nullable=False),
+        ),
+        notices=notices,
+        events=table(
+            "events",
+            _number(),
+            Column("at", Instant(), nullable=False),
+            Column("kind", _text(64), nullable=False),
+            Column("event", Text(), nullable=False),
+        ),
+        schema=table("schema", Column("number", Integer(), primary_key=True, autoincrement=False)),
+    )
+
+
+def _text(length: int) -> TypeEngine[str]:
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+def _number() -> Column[int]:
+    """Return a column that counts rows up."""
+    kind = BigInteger().with_variant(Integer(), "sqlite")
+    return Column("number", kind, Identity(), primary_key=True)
+
+
+def _grant_columns() -> tuple[Column[Any], ...]:
+    return (
+        Column("id", _text(_ID), primary_key=True),
+        Column("exam", _text(_ID), nullable=False),
+        Column("grantor", _text(_ID), nullable=False),
+        Column("recipient", _text(_KEY), nullable=False, comment="u: a user, g: a group"),
+        Column("permission", SmallInteger(), nullable=False, comment="1 view, 2 download"),
+        Column("until", Instant(), comment="null for good"),
+        Column("version", BigInteger(), nullable=False),
+        Column("basis", Text(), comment="the grants that it rested on; null for the owner's"),
+        Column("share", _text(_ID), nullable=False),
+        Column("made_at", Instant(), nullable=False),
+        Column("uploaded_at", Instant(), nullable=False, comment="the exam's: lists sort by it"),
+        Column("closed_version", BigInteger(), comment="set when it ended or its exam went away"),
+        Column("ended_how", _text(32), comment="null until it is ended"),
+        Column("ended_by", _text(_ID)),
+        Column("ended_as", _text(32)),
+        Column("ended_at", Instant()),
+        Column("replaced_by", Text()),
+    )
+
+
+def _share_columns() -> tuple[Column[Any], ...]:
+    return (
+        Column("id", _text(_ID), primary_key=True),
+        Column("at", Instant(), nullable=False),
+        Column("actor", _text(_ID), nullable=False),
+        Column("performed_by", _text(_ID)),
+        Column("exam", _text(_ID), nullable=False),
+        Column("exams", Text(), nullable=False),
+        Column("recipients", Text(), nullable=False),
+        Column("permission", SmallInteger(), nullable=False),
+        Column("scope", _text(32), nullable=False),
+        Column("until", Instant()),
+        Column("attested_by", _text(_ID), nullable=False),
+        Column("attested_at", Instant(), nullable=False),
+        Column("wording", Text(), nullable=False),
+    )
+
+
+def _notice_columns() -> tuple[Column[Any], ...]:
+    return (
+        _number(),
+        Column("id", _text(_ID), nullable=False, unique=True),
+        Column("share", _text(_ID), nullable=False),
+        Column("reader", _text(_ID), nullable=False),
+        Column("actor", _text(_ID), nullable=False),
+        Column("exams", Text(), nullable=False),
+        Column("permission", SmallInteger(), nullable=False),
+        Column("until", Instant()),
+        Column("message", Text()),
+        Column("attempts", Integer(), nullable=False),
+        Column("claimed_until", Instant()),
+    )
+
+
+@in_our_words
+def create_all(engine: Engine, tables: Tables | None = None) -> Tables:
+    """Create the tables that are not there, and record their shape; return them.
+
+    For hosts without migrations. Tables of an older shape are left as they are.
+
+    Args:
+        engine: of the database.
+        tables: by default those of `define_tables` with a `MetaData` of their own.
+
+    Raises:
+        StoreFailed: the database cannot be written, or holds tables of another shape.
+    """
+    kept = define_tables(MetaData()) if tables is None else tables
+    with engine.begin() as connection:
+        kept.metadata.create_all(connection, tables=list(kept.all()))
+        if connection.scalar(select(kept.schema.c.number)) is None:
+            record_schema(connection, kept)
+    check_schema(engine, kept)
+    return kept
+
+
+def record_schema(connection: Connection, tables: Tables) -> None:
+    """Record the shape of the tables; the last step of the migration that creates them."""
+    connection.execute(insert(tables.schema), {"number": SCHEMA})
+
+
+def check_schema(engine: Engine, tables: Tables) -> None:
+    """Make sure that the tables are of the shape that this version of the package needs.
+
+    Raises:
+        StoreFailed: they are not there, older, or newer.
+    """
+    found = _schema_found(engine, tables)
+    if found is None:
+        raise StoreFailed("the tables are not there; create them with create_all or a migration")
+    if found != SCHEMA:
+        how = "older" if found < SCHEMA else "newer"
+        raise StoreFailed(f"the tables are of shape {found}, {how} than the {SCHEMA} needed here")
+
+
+@in_our_words
+def _schema_found(engine: Engine, tables: Tables) -> int | None:
+    with engine.connect() as connection:
+        table = tables.schema
+        if not engine.dialect.has_table(connection, table.name, schema=table.schema):
+            return None
+        return connection.scalar(select(table.c.number))
