@@ -47,10 +47,9 @@ def members_seen(
 
     @cache
     def onward(group: PrincipalId) -> Collection[PrincipalId]:
-        known = isinstance(group, GroupId) and group in there
-        if known and group in members and members_visible(group) is True:
-            return members[group]
-        return ()
+        if not isinstance(group, GroupId) or group not in there or group not in members:
+            return ()
+        return members[group] if members_visible(group) is True else ()
 
     @cache
     def seen(principal: PrincipalId) -> bool:
