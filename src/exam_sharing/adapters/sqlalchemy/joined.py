@@ -105,7 +105,7 @@ class JoinedStore(SqlStore):
         """Join the transaction."""
         database = _HostTransaction(connection, tables)
         super().__init__(database)
-        self.outbox = _JoinedOutbox(database)
+        self.outbox: SqlOutbox = _JoinedOutbox(database)
         # SQLite has one writer at a time, and that is the host: what it rolls back is all there is.
         beside = _Engine(connection, tables) if database.postgresql else database
         self._beside = SqlStore(beside)

@@ -16,8 +16,8 @@ __all__ = ["TextList", "list_named", "one_of"]
 class TextList(TypeDecorator[Sequence[str]]):
     """The type of such a parameter: an array for PostgreSQL, JSON for SQLite."""
 
-    impl = Text
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
+    cache_ok: bool | None = True
 
     @override
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:

@@ -24,8 +24,8 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 class Instant(TypeDecorator[datetime]):
     """The column type of every time; migrations name it by this path."""
 
-    impl = BigInteger
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = BigInteger
+    cache_ok: bool | None = True
 
     @override
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
