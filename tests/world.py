@@ -89,9 +89,10 @@ class FailingNotifier(MemoryNotifier):
 
 
 class World:
-    """A portal in memory, with shorthands for what examples do most.
+    """A portal, with shorthands for what examples do most.
 
     Args:
+        store: what keeps everything; by default one in memory.
         visible: whether an actor may see a principal in the directory.
         members_visible: whether an actor may see who is in a group.
         notifier: by default one that keeps what it is given.
@@ -102,15 +103,17 @@ class World:
     def __init__(
         self,
         *,
+        store: Any = None,
         visible: Callable[[UserId, PrincipalId], bool] = lambda *_: True,
         members_visible: Callable[[UserId, GroupId], bool] = lambda *_: True,
         notifier: MemoryNotifier | None = None,
         host_facts: Any = None,
+        store: Any = None,
         **settings: Any,
     ) -> None:
         self.policy = Policy(**settings)
         self.clock = Clock()
-        self.store = MemoryStore()
+        self.store = MemoryStore() if store is None else store
         self.notifier = MemoryNotifier() if notifier is None else notifier
         self.directory = MemoryDirectory(visible=visible, members_visible=members_visible)
         self.uploaded: list[ExamId] = []

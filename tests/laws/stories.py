@@ -7,6 +7,7 @@ drawn by Hypothesis. Whoever tests a law looks at the story between its steps.
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import attrs
 from hypothesis import HealthCheck, settings
@@ -61,11 +62,11 @@ class Story:
     policy: Policy
     hidden: frozenset
     hidden_members: frozenset
+    store: object = attrs.field(factory=MemoryStore)
     now: datetime = START
     acts: int = 0
 
     def __attrs_post_init__(self):
-        self.store = MemoryStore()
         self.directory = MemoryDirectory(
             visible=lambda actor, principal: (actor, principal) not in self.hidden,
             members_visible=lambda actor, group: (actor, group) not in self.hidden_members,
@@ -276,14 +277,15 @@ narrows = st.builds(
 
 
 @st.composite
-def stories(draw, policies=policies, hiding=True):
-    """Draw a hospital in which nothing has been shared yet."""
+def stories(draw, policies=policies, hiding=True, new_store=MemoryStore):
+    """Draw a hospital in which nothing has been shared yet, kept in an empty store."""
     pairs = st.frozensets(st.tuples(users, principals), max_size=4)
     member_pairs = st.frozensets(st.tuples(users, groups), max_size=4)
     story = Story(
         policy=draw(policies),
         hidden=draw(rarely(pairs, frozenset())) if hiding else frozenset(),
         hidden_members=draw(st.just(frozenset()) | member_pairs) if hiding else frozenset(),
+        store=new_store(),
     )
     for user in USERS:
         story.add_user(user)
