@@ -92,18 +92,17 @@ class World:
     """A portal, with shorthands for what examples do most.
 
     Args:
-        store: what keeps everything; by default one in memory.
         visible: whether an actor may see a principal in the directory.
         members_visible: whether an actor may see who is in a group.
         notifier: by default one that keeps what it is given.
         host_facts: facts for the host's own rules.
+        store: what keeps everything; by default one in memory.
         settings: of the policy, by the names of `Policy`.
     """
 
     def __init__(
         self,
         *,
-        store: Any = None,
         visible: Callable[[UserId, PrincipalId], bool] = lambda *_: True,
         members_visible: Callable[[UserId, GroupId], bool] = lambda *_: True,
         notifier: MemoryNotifier | None = None,

@@ -7,7 +7,6 @@ drawn by Hypothesis. Whoever tests a law looks at the story between its steps.
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import attrs
 from hypothesis import HealthCheck, settings
