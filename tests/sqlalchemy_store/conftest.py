@@ -4,17 +4,33 @@ import pytest
 import sqlalchemy
 
 from exam_sharing.adapters.sqlalchemy import SqlStore, create_all, sqlite_engine
+from exam_sharing.memory import MemoryStore
 
 
-@pytest.fixture(scope="module", params=["SQLite", "PostgreSQL"])
-def engine(request, tmp_path_factory):
-    """An engine of a real database that the tests of one module share."""
-    if request.param == "SQLite":
-        engine = sqlite_engine(tmp_path_factory.mktemp("database") / "sharing.db")
-    else:
-        engine = sqlalchemy.create_engine(request.getfixturevalue("postgresql_url"))
+@pytest.fixture(scope="module")
+def sqlite(tmp_path_factory):
+    """An engine for a file of SQLite that the tests of one module share."""
+    engine = sqlite_engine(tmp_path_factory.mktemp("database") / "sharing.db")
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def postgresql(postgresql_url):
+    """An engine for a database of PostgreSQL that the tests of one module share.
+
+    Its sessions keep the time of Tokyo, where the end of all times lies in the year 10000.
+    """
+    zone = {"options": "-c timezone=Asia/Tokyo"}
+    engine = sqlalchemy.create_engine(postgresql_url, connect_args=zone)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def engine(request):
+    """An engine of a real database that the tests of one module share."""
+    return request.getfixturevalue(request.param)
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +41,22 @@ def tables(engine):
 @pytest.fixture(scope="module")
 def new_store(engine, tables):
     """Return an empty store each time."""
+    return emptied(engine, tables)
 
+
+@pytest.fixture(scope="module", params=["memory", "sqlite", "postgresql"])
+def open_store(request):
+    """Return an empty store each time, in memory as well as in a database."""
+    if request.param == "memory":
+        return MemoryStore
+    engine = request.getfixturevalue(request.param)
+    return emptied(engine, create_all(engine))
+
+
+def emptied(engine, tables):
     def empty():
-        metadata = tables.grants.metadata
         with engine.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
+            for table in tables.all():
                 if table is not tables.schema:
                     connection.execute(table.delete())
         return SqlStore.over(engine, tables=tables)

@@ -1,0 +1,160 @@
+"""What every store does, in memory and in a database, beyond what the acts ask of it."""
+
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+
+from exam_sharing import NoticeId, Policy, ShareId, StoreFailed
+from exam_sharing.events import ActRefused, ExamTransferred, WaitingNotice
+from exam_sharing.memory import memory_ports
+from exam_sharing.memory.outbox import CLAIM_LASTS
+from exam_sharing.ports import Changes
+from exam_sharing.sharing import Sharing
+from world import (
+    ANNA,
+    BEN,
+    CT,
+    DAN,
+    DAY,
+    NO_EXAM,
+    START,
+    VIEW,
+    FailingNotifier,
+    World,
+    share_request,
+)
+
+NOW = datetime(2030, 1, 1, tzinfo=UTC)
+
+
+def waiting(number, share="s"):
+    return WaitingNotice(
+        id=NoticeId(f"n{number}"),
+        share=ShareId(share),
+        to=BEN,
+        actor=ANNA,
+        exams=(CT,),
+        permission=VIEW,
+        until=None,
+        message=None,
+    )
+
+
+@pytest.fixture
+def world(open_store):
+    return World(store=open_store(), notifier=FailingNotifier())
+
+
+@pytest.fixture
+def outbox(world):
+    """Two notices of one share, and one of another."""
+    commit(world, waiting(1), waiting(2))
+    commit(world, waiting(3, share="other"))
+    return world.store.outbox
+
+
+def commit(world, *notices):
+    event = ActRefused(at=NOW, request=share_request(ANNA, CT, BEN), reasons=())
+    assert world.store.commit(Changes(versions={}, notices=notices, event=event))
+
+
+def ids(notices):
+    return [str(notice.id) for notice in notices]
+
+
+def test_notices_are_claimed_oldest_first_and_no_more_than_asked_for(outbox):
+    assert ids(outbox.claim(NOW, 2, None)) == ["n1", "n2"]
+    assert ids(outbox.claim(NOW, 2, None)) == ["n3"]
+
+
+def test_the_notices_of_one_share_can_be_claimed_alone(outbox):
+    assert ids(outbox.claim(NOW, 9, ShareId("other"))) == ["n3"]
+    assert ids(outbox.claim(NOW, 9, ShareId("no such share"))) == []
+
+
+def test_a_claim_that_is_never_settled_lapses(outbox):
+    outbox.claim(NOW, 9, None)
+    assert outbox.claim(NOW + CLAIM_LASTS - timedelta(seconds=1), 9, None) == ()
+    assert len(outbox.claim(NOW + CLAIM_LASTS, 9, None)) == 3
+
+
+def test_a_notice_that_failed_waits_again_behind_those_that_did_not(outbox):
+    outbox.claim(NOW, 1, None)
+    outbox.settle(NoticeId("n1"), done=False)
+    again = outbox.claim(NOW, 9, None)
+    assert ids(again) == ["n2", "n3", "n1"]
+    assert [notice.attempts for notice in again] == [0, 0, 1]
+
+
+def test_a_notice_that_is_done_is_forgotten_with_its_message(outbox):
+    for number in (1, 2):
+        outbox.settle(NoticeId(f"n{number}"), done=True)
+    assert ids(outbox.waiting()) == ["n3"]
+    assert outbox.claim(NOW, 9, ShareId("s")) == ()
+
+
+def test_settling_a_notice_twice_does_nothing_the_second_time(outbox):
+    for _ in range(2):
+        outbox.settle(NoticeId("n1"), done=True)
+    assert ids(outbox.waiting()) == ["n2", "n3"]
+
+
+def test_notices_turned_off_for_the_deployment_are_dropped_when_they_would_be_sent(world):
+    world.share(ANNA, CT, BEN, message="hello")
+    assert len(world.store.outbox.waiting()) == 1
+    quiet = Sharing(
+        policy=Policy(sends_notices=False),
+        ports=memory_ports(store=world.store, directory=world.directory, notifier=world.notifier),
+        clock=world.clock,
+        new_id=lambda: "unused",
+        sends_at_once=True,
+    )
+    assert quiet.policy.sends_notices is False
+    assert quiet.deliver_notices() == 0
+    assert world.store.outbox.waiting() == ()
+
+
+def test_a_clock_that_goes_back_finds_what_had_expired(open_store):
+    world = World(store=open_store())
+    world.share(ANNA, CT, BEN, until=START + DAY)
+    world.clock.now = START + 2 * DAY
+    assert not world.sharing.can(BEN, VIEW, CT)
+    world.clock.now = START
+    assert world.sharing.can(BEN, VIEW, CT)
+
+
+def test_a_share_id_that_is_taken_is_refused_by_the_store_with_nothing_written(open_store):
+    world = World(store=open_store())
+    world.share(ANNA, CT, BEN)
+    same_ids = Sharing(
+        policy=Policy(),
+        ports=memory_ports(store=world.store, directory=world.directory),
+        clock=world.clock,
+        new_id=lambda: "act1",
+        sends_at_once=False,
+    )
+    before = world.store.read((CT,), ended=True)
+    for recipient in (BEN, DAN):
+        with pytest.raises(StoreFailed, match="new_id must give a new id each time"):
+            same_ids.share(share_request(ANNA, CT, recipient))
+    assert world.store.read((CT,), ended=True) == before
+
+
+def test_a_change_of_owner_is_an_event_and_a_version(open_store):
+    world = World(store=open_store())
+    version = world.store.read((CT,), ended=False)[CT].version
+    world.store.transfer(CT, BEN, at=START)
+    event = world.store.events()[-1]
+    assert event == ExamTransferred(
+        at=START, exam=CT, before=ANNA, after=BEN, versions={CT: version + 1}
+    )
+    assert attrs.evolve(event, after=DAN) != event
+
+
+@pytest.mark.parametrize("withdrawn", [True, False])
+def test_an_exam_that_is_not_found_cannot_change_hands(withdrawn, open_store):
+    world = World(store=open_store())
+    world.sharing.withdraw(CT, performed_by="ops", why="test")
+    with pytest.raises(StoreFailed, match="there is no exam"):
+        world.store.transfer(CT if withdrawn else NO_EXAM, BEN, at=START)
