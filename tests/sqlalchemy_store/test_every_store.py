@@ -5,7 +5,20 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-from exam_sharing import NoticeId, Policy, ShareId, StoreFailed
+from exam_sharing import (
+    AlreadyExists,
+    BatchId,
+    BatchSealed,
+    Exam,
+    ExamId,
+    GrantId,
+    NoticeId,
+    Policy,
+    ShareId,
+    StoreFailed,
+    UploadBatch,
+    WrongBatch,
+)
 from exam_sharing.events import ActRefused, ExamTransferred, WaitingNotice
 from exam_sharing.memory import memory_ports
 from exam_sharing.memory.outbox import CLAIM_LASTS
@@ -14,6 +27,7 @@ from exam_sharing.sharing import Sharing
 from world import (
     ANNA,
     BEN,
+    CD,
     CT,
     DAN,
     DAY,
@@ -158,3 +172,52 @@ def test_an_exam_that_is_not_found_cannot_change_hands(withdrawn, open_store):
     world.sharing.withdraw(CT, performed_by="ops", why="test")
     with pytest.raises(StoreFailed, match="there is no exam"):
         world.store.transfer(CT if withdrawn else NO_EXAM, BEN, at=START)
+
+
+def test_a_batch_takes_exams_until_it_is_sealed_and_is_always_the_same(open_store):
+    store = open_store()
+    batch = UploadBatch(id=CD, uploader=ANNA, source="a CD", received_at=START)
+    first, second, third = (
+        Exam(id=ExamId(name), owner=ANNA, batch=CD, uploaded_at=START + number * DAY)
+        for number, name in enumerate(("one", "two", "three"))
+    )
+    store.add(batch, (first,))
+    with pytest.raises(WrongBatch):
+        store.add(attrs.evolve(batch, source="another CD"), (second,))
+    with pytest.raises(AlreadyExists, match="exam 'one'"):
+        store.add(batch, (second, first))
+    store.add(attrs.evolve(batch, sealed=True), (second,))
+    for sealed, more in ((True, (third,)), (False, (third,)), (False, ())):
+        with pytest.raises(BatchSealed):
+            store.add(attrs.evolve(batch, sealed=sealed), more)
+    store.add(attrs.evolve(batch, sealed=True), ())
+    assert store.batch(CD) == attrs.evolve(batch, sealed=True)
+    assert store.batch_of(first.id) == (second, first)
+    assert store.batch_of(third.id) == ()
+    assert set(store.find((first.id, third.id, second.id))) == {first, second}
+
+
+def test_what_was_kept_of_a_share_and_of_a_batch_comes_back(open_store):
+    world = World(store=open_store())
+    receipt = world.share(ANNA, CT, BEN, DAN, until=START + DAY, performed_by="clerk")
+    share = world.store.share_record(receipt.share)
+    assert (share.actor, share.recipients, share.until) == (ANNA, (BEN, DAN), START + DAY)
+    assert share == world.store.events()[-1].share
+    assert world.store.share_record(ShareId("no such share")) is None
+    assert world.store.batch(CD).uploader == ANNA
+    assert world.store.batch(BatchId("no such batch")) is None
+
+
+def test_a_grant_is_found_by_its_id_whether_or_not_it_has_ended(open_store):
+    world = World(store=open_store())
+    world.share(ANNA, CT, BEN)
+    grant = world.grant_to(BEN)
+    for _ in range(2):
+        assert world.store.exam_of(grant.id) == CT
+        world.sharing.end_by_host(recipient=BEN, performed_by="ops", why="left")
+    assert world.store.exams_granted_to(BEN) == ()
+    assert world.store.exam_of(GrantId("no such grant")) is None
+
+
+def test_a_transaction_that_lost_a_race_steps_aside_for_a_moment(open_store):
+    assert open_store().step_aside(1) is None

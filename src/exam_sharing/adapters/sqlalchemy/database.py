@@ -3,8 +3,9 @@
 Reading is one statement at a time, each of which sees one moment. Writing is one transaction.
 """
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from sqlalchemy import Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,7 +16,7 @@ from exam_sharing.adapters.sqlalchemy.sqlite_engines import READS, check_transac
 from exam_sharing.adapters.sqlalchemy.tables import Tables, check_schema
 from exam_sharing.errors import InvalidValue
 
-__all__ = ["Database", "OwnTransactions", "insert_unless_there"]
+__all__ = ["Database", "OwnTransactions", "insert_unless_there", "is_inserted", "require_dialect"]
 
 _DIALECTS: Final = ("postgresql", "sqlite")
 
@@ -95,3 +96,12 @@ def insert_unless_there(database: Database, table: Table) -> "postgresql.Insert 
     if database.postgresql:
         return postgresql.insert(table).on_conflict_do_nothing()
     return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def is_inserted(
+    connection: Connection, database: Database, table: Table, row: Mapping[str, Any]
+) -> bool:
+    """Insert a row unless one with the same key is there, and say whether it was inserted."""
+    # How many rows an insert has written, drivers do not tell reliably; what it returns, they do.
+    insert = insert_unless_there(database, table).returning(*table.primary_key)
+    return connection.execute(insert, row).first() is not None

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import Database, insert_unless_there
+from exam_sharing.adapters.sqlalchemy.database import Database, insert_unless_there, is_inserted
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.rows import (
@@ -86,8 +86,7 @@ class SqlExams(ExamReader, ExamWriter):
         self, connection: Connection, batch: UploadBatch, exams: tuple[Exam, ...]
     ) -> None:
         batches = self._database.tables.batches
-        put = insert_unless_there(self._database, batches)
-        if connection.execute(put, row_of_batch(batch)).rowcount:
+        if is_inserted(connection, self._database, batches, row_of_batch(batch)):
             return
         locked = self._batch.with_for_update()
         known = batch_of_row(connection.execute(locked, {"batch": batch.id.value}).one())

@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import Database, insert_unless_there
+from exam_sharing.adapters.sqlalchemy.database import Database, insert_unless_there, is_inserted
 from exam_sharing.adapters.sqlalchemy.documents import receipt_of, text_of
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_lost_race
 from exam_sharing.adapters.sqlalchemy.lists import one_of
@@ -218,8 +218,7 @@ class SqlGrants(GrantReader, GrantWriter):
             "fingerprint": kept.fingerprint,
             "receipt": text_of(kept.receipt),
         }
-        put = insert_unless_there(self._database, self._database.tables.receipts)
-        if not connection.execute(put, row).rowcount:
+        if not is_inserted(connection, self._database, self._database.tables.receipts, row):
             raise _Moved
 
     def _make(self, connection: Connection, made: tuple[Grant, ...]) -> None:
