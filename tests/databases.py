@@ -12,7 +12,6 @@ temporary folder and nowhere else.
 import os
 import pwd
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -26,7 +25,7 @@ import sqlalchemy
 
 SERVER_VARIABLE = "EXAM_SHARING_TEST_POSTGRESQL"
 PATIENCE = 60
-"""Seconds that starting and stopping may take."""
+"""Seconds that starting may take."""
 
 
 @pytest.fixture(scope="session")
@@ -119,22 +118,17 @@ def served(programs: Path, data: Path, sockets: Path, settings: dict) -> Iterato
     command = [programs / "postgres", "-D", data, "-k", sockets]
     for option in options:
         command += ["-c", option]
-    # In a session of its own, the interrupt that ends the tests does not reach it before they end.
-    server = subprocess.Popen(command, start_new_session=True, **settings)
-    try:
+    # The shell stops the server also when the tests were killed: its input has an end then. In a
+    # session of its own, it does not get the interrupt that ends the tests before they end.
+    shell = ["sh", "-c", '"$@" & read -r _; kill -INT $!; wait $!', "sh", *command]
+    watched = {**settings, "stdin": subprocess.PIPE, "start_new_session": True}
+    with subprocess.Popen(shell, **watched):
         deadline = time.monotonic() + PATIENCE
         while not is_ready(data / "postmaster.pid"):
-            if server.poll() is not None or time.monotonic() > deadline:
+            if time.monotonic() > deadline or "FATAL" in (data.parent / "log").read_text():
                 raise RuntimeError((data.parent / "log").read_text(errors="replace"))
             time.sleep(0.02)
         yield
-    finally:
-        server.send_signal(signal.SIGINT)
-        try:
-            server.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
 
 
 def is_ready(pid_file: Path) -> bool:

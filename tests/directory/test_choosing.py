@@ -1,0 +1,267 @@
+"""SPEC 5: people choose recipients, from suggestions and from a list.
+
+> Case, accents and Unicode form do not matter. Exact match first, then the start of the name, then
+> the start of any word of it; addresses match exactly or from their start. Ties by name.
+"""
+
+import threading
+import time
+
+import pytest
+
+from exam_sharing.identifiers import GroupId, UserId
+from exam_sharing.principals import Group, User
+
+ACTOR = UserId("actor")
+NOBODY = frozenset()
+
+
+def user(name, email=None, *, as_id=None, active=True):
+    return User(id=UserId(as_id or name), name=name, email=email, active=active)
+
+
+def group(name):
+    return Group(id=GroupId(name), name=name)
+
+
+def suggested(directory, text, limit=10, leave_out=NOBODY):
+    return [name for _, name in directory.suggest(ACTOR, text, limit, leave_out)]
+
+
+def test_users_and_groups_are_suggested_together(open_directory):
+    directory = open_directory(user("Rada Novák"), group("Radiology"))
+    assert suggested(directory, "rad") == ["Rada Novák", "Radiology"]
+
+
+def test_exact_matches_come_first_then_the_start_of_the_name_then_of_any_word_of_it(open_directory):
+    directory = open_directory(
+        user("Joanna"), user("Maria Anna"), user("Annabel"), user("Anna"), user("Anna Smith")
+    )
+    assert suggested(directory, "anna") == ["Anna", "Anna Smith", "Annabel", "Maria Anna"]
+
+
+def test_an_exact_address_is_as_good_as_an_exact_name(open_directory):
+    directory = open_directory(
+        user("kim@b.example"), user("Zoë", "kim@b.example"), user("Adam", "kim@b.example.org")
+    )
+    assert suggested(directory, "Kim@B.example") == ["kim@b.example", "Zoë", "Adam"]
+
+
+def test_addresses_match_from_their_start_and_nowhere_else(open_directory):
+    directory = open_directory(user("Zoë", "anna.smith@b.example"))
+    assert suggested(directory, "anna.sm") == ["Zoë"]
+    assert suggested(directory, "smith") == []
+    assert suggested(directory, "b.example") == []
+
+
+@pytest.mark.parametrize("typed", ["anna sm", "ANNA  SM", "smith", " Smith ", "maria anna smith"])
+def test_several_words_may_be_typed_from_the_start_of_any_word(open_directory, typed):
+    directory = open_directory(user("Maria Anna Smith"))
+    assert suggested(directory, typed) == ["Maria Anna Smith"]
+
+
+@pytest.mark.parametrize("typed", ["nna", "maria smith", "smith anna", "maria anna smith x", "*"])
+def test_what_is_not_in_the_name_in_this_order_suggests_nothing(open_directory, typed):
+    assert suggested(open_directory(user("Maria Anna Smith")), typed) == []
+
+
+@pytest.mark.parametrize("typed", ["", " ", "\t\n", "\u0301", "\u200f", "\xa0"])
+def test_blank_text_suggests_nothing(open_directory, typed):
+    assert suggested(open_directory(user("Anna"), user("", as_id="unnamed")), typed) == []
+
+
+def test_two_people_whose_names_fold_alike_both_appear_ordered_by_key(open_directory):
+    directory = open_directory(
+        user("Zoe", as_id="2"), user("ZOË", as_id="1"), Group(id=GroupId("3"), name="zoé")
+    )
+    assert suggested(directory, "zoe") == ["zoé", "ZOË", "Zoe"]
+    assert [name for _, name in directory.listed(ACTOR, None, 10, NOBODY)] == ["zoé", "ZOË", "Zoe"]
+
+
+def test_a_user_and_a_group_of_the_same_string_are_two_principals(open_directory):
+    directory = open_directory(user("x"), group("x"))
+    assert directory.suggest(ACTOR, "x", 10, NOBODY) == ((GroupId("x"), "x"), (UserId("x"), "x"))
+    assert suggested(directory, "x", leave_out=frozenset({GroupId("x")})) == ["x"]
+
+
+def test_no_principal_is_suggested_twice_however_often_it_matches(open_directory):
+    directory = open_directory(user("anna anna anna", "anna@b.example"))
+    assert suggested(directory, "anna") == ["anna anna anna"]
+
+
+def test_inactive_users_are_not_there_until_they_are_active_again(
+    open_directory,
+):
+    directory = open_directory(user("Anna", active=False))
+    assert suggested(directory, "anna") == []
+    assert directory.listed(ACTOR, None, 10, NOBODY) == ()
+    directory.add(user("Anna"))
+    assert suggested(directory, "anna") == ["Anna"]
+    directory.add(user("Anna", active=False))
+    assert suggested(directory, "anna") == []
+
+
+@pytest.mark.parametrize("answer", [False, None, 0, 1, "yes"])
+def test_whoever_is_not_plainly_said_to_be_visible_is_not_there(open_directory, answer):
+    directory = open_directory(user("Anna"), visible=lambda actor, principal: answer)
+    assert suggested(directory, "anna") == []
+    assert directory.listed(ACTOR, None, 10, NOBODY) == ()
+
+
+def test_an_error_about_visibility_is_never_a_yes(open_directory):
+    def visible(actor, principal):
+        raise LookupError
+
+    directory = open_directory(user("Anna"), visible=visible)
+    with pytest.raises(LookupError):
+        suggested(directory, "anna")
+
+
+def test_visibility_is_asked_of_each_once_and_only_until_enough_are_found(open_directory):
+    asked = []
+
+    def visible(actor, principal):
+        asked.append((actor, principal))
+        return len(asked) > 1
+
+    directory = open_directory(
+        *(user(f"anna anna {i}", f"anna{i}@b.example") for i in range(9)), visible=visible
+    )
+    assert suggested(directory, "anna", limit=2) == ["anna anna 1", "anna anna 2"]
+    assert asked == [(ACTOR, UserId(f"anna anna {i}")) for i in range(3)]
+
+
+def test_visibility_may_ask_the_directory_back(open_directory):
+    def visible(actor, principal):
+        directory.add(user("Newcomer"))
+        return directory.names([principal]) == {principal: "Anna"}
+
+    directory = open_directory(user("Anna"), visible=visible)
+    assert suggested(directory, "anna") == ["Anna"]
+    assert directory.seen_by(ACTOR, [UserId("Anna")]) == {UserId("Anna")}
+
+
+def test_a_renamed_principal_is_found_by_the_new_name_and_not_by_the_old(open_directory):
+    directory = open_directory(user("Anna Smith", "anna@b.example", as_id="1"))
+    assert suggested(directory, "anna") == ["Anna Smith"]
+    directory.add(user("Ann Jones", "ann@b.example", as_id="1"))
+    assert suggested(directory, "anna") == []
+    assert suggested(directory, "jones") == ["Ann Jones"]
+    directory.remove(UserId("1"))
+    assert suggested(directory, "jones") == []
+
+
+def test_a_large_directory_that_changes_little_by_little_stays_right(open_directory):
+    there = {f"Anna {i:03}" for i in range(500)}
+    directory = open_directory(*map(user, there))
+    for i in range(0, 500, 7):
+        gone, come = f"Anna {i:03}", f"Maria Anna {i:03}"
+        directory.remove(UserId(gone))
+        directory.add(user(come))
+        there = there - {gone} | {come}
+        if i % 2:
+            found = suggested(directory, "anna", 600)
+            assert found == sorted(there, key=lambda name: (name.startswith("Maria"), name))
+    for name in there:
+        directory.remove(UserId(name))
+        assert name not in suggested(directory, name)
+    assert suggested(directory, "anna") == []
+
+
+def test_a_page_begins_behind_its_cursor_also_when_that_entry_is_gone_by_now(open_directory):
+    directory = open_directory(user("Åsa"), user("Bea"), user("Cid"))
+    first = directory.listed(ACTOR, None, 2, NOBODY)
+    assert first == ((UserId("Åsa"), "Åsa"), (UserId("Bea"), "Bea"))
+    directory.remove(UserId("Bea"))
+    directory.add(user("Abe"))
+    rest = directory.listed(ACTOR, ("Bea", "u:Bea"), 2, NOBODY)
+    assert rest == ((UserId("Cid"), "Cid"),)
+
+
+def test_a_cursor_holds_the_name_as_it_was_shown(open_directory):
+    directory = open_directory(user("ÁB", as_id="1"), user("ab", as_id="2"), user("AC", as_id="3"))
+    rest = directory.listed(ACTOR, ("ÁB", "u:1"), 9, NOBODY)
+    assert [name for _, name in rest] == ["ab", "AC"]
+
+
+@pytest.mark.parametrize("limit", [0, -1])
+def test_a_limit_below_one_gives_nothing(open_directory, limit):
+    directory = open_directory(user("Anna"))
+    assert suggested(directory, "anna", limit) == []
+    assert directory.listed(ACTOR, None, limit, NOBODY) == ()
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "a" * 1_000_000,
+        "\u0301" * 500_000 + "\u0327" * 500_000,
+        " " * 1_000_000 + "anna",
+        "\ud800",
+        "anna\ud800",
+        "\x00",
+        "a\x00",
+        "\U0010ffff",
+        "\u202e" * 1000,
+        "(((((",
+        "[a-z]*",
+        "%_",
+    ],
+    ids=ascii,
+)
+def test_hostile_text_is_answered_at_once(open_directory, typed):
+    directory = open_directory(user("Anna", "anna@b.example"), group("Annals"))
+    suggested(directory, "a")
+    start = time.perf_counter()
+    assert suggested(directory, typed) == []
+    assert time.perf_counter() - start < 1
+
+
+def test_a_hostile_cursor_is_answered_too(open_directory):
+    directory = open_directory(user("Anna"))
+    assert directory.listed(ACTOR, ("\ud800" * 1_000_000, "\x00"), 9, NOBODY) == ()
+
+
+def test_the_longest_name_is_found_in_every_unicode_form(open_directory):
+    name = "\u1f82" * 500
+    directory = open_directory(user(name, as_id="1"))
+    for typed in (name, "\u03b1\u0313\u0300\u0345" * 500):
+        assert suggested(directory, typed) == [name]
+
+
+def test_look_alike_names_are_two_names(open_directory):
+    directory = open_directory(user("Anna", as_id="latin"), user("\u0410nna", as_id="cyrillic"))
+    assert directory.suggest(ACTOR, "anna", 10, NOBODY) == ((UserId("latin"), "Anna"),)
+
+
+def test_what_changes_twice_between_two_questions_leaves_no_trace_of_what_it_was(open_directory):
+    directory = open_directory(user("Anna", as_id="1"))
+    assert suggested(directory, "anna") == ["Anna"]
+    directory.add(user("Bea", as_id="1"))
+    directory.add(user("Cid", as_id="1"))
+    assert [name for _, name in directory.listed(ACTOR, None, 9, NOBODY)] == ["Cid"]
+
+
+def test_while_one_is_renamed_others_always_find_exactly_one(open_directory):
+    directory = open_directory(user("Anna 0", as_id="1"), user("Bea"))
+    stop = threading.Event()
+    wrong = []
+
+    def ask():
+        while not stop.is_set():
+            names = suggested(directory, "anna")
+            everybody = directory.listed(ACTOR, None, 9, NOBODY)
+            if len(names) != 1 or len(everybody) != 2:
+                wrong.append((names, everybody))
+
+    readers = [threading.Thread(target=ask) for _ in range(4)]
+    for each in readers:
+        each.start()
+    for i in range(1, 300):
+        directory.add(user(f"Anna {i}", as_id="1"))
+        if suggested(directory, "anna") != [f"Anna {i}"]:
+            wrong.append(i)
+    stop.set()
+    for each in readers:
+        each.join()
+    assert wrong == []
