@@ -229,6 +229,30 @@ def test_the_longest_name_is_found_in_every_unicode_form(open_directory):
         assert suggested(directory, typed) == [name]
 
 
+def test_long_names_are_told_apart_by_their_ends(open_directory):
+    start = "a" * 120
+    directory = open_directory(
+        user(start + "c", as_id="1"), user(start + "b", as_id="2"), user(start, as_id="3")
+    )
+    names = [start, start + "b", start + "c"]
+    assert suggested(directory, "a") == names
+    assert suggested(directory, start + "b") == [start + "b"]
+    assert suggested(directory, start + "d") == []
+    pages = [directory.listed(ACTOR, (name, "u:0"), 1, NOBODY) for name in names]
+    assert [name for page in pages for _, name in page] == names
+
+
+def test_long_words_and_addresses_are_found_by_all_of_them_and_no_more(open_directory):
+    word, address = "y" * 99 + "z" + "w" * 30, "m" * 99 + "n" + "o" * 30 + "@b.example"
+    directory = open_directory(user("Anna " + word, address))
+    for text in (word, address):
+        for length in (1, 4, 5, 99, 100, 101, 130):
+            assert suggested(directory, text[:length]) == ["Anna " + word]
+            assert suggested(directory, text[: length - 1] + "x") == []
+    assert suggested(directory, address) == ["Anna " + word]
+    assert suggested(directory, address + "x") == []
+
+
 def test_look_alike_names_are_two_names(open_directory):
     directory = open_directory(user("Anna", as_id="latin"), user("\u0410nna", as_id="cyrillic"))
     assert directory.suggest(ACTOR, "anna", 10, NOBODY) == ((UserId("latin"), "Anna"),)
