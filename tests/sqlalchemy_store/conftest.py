@@ -53,6 +53,12 @@ def open_store(request):
     return emptied(engine, create_all(engine))
 
 
+@pytest.fixture(scope="session")
+def open_store_on():
+    """Return how to have an empty store in one database."""
+    return emptied
+
+
 def emptied(engine, tables):
     def empty():
         with engine.begin() as connection:

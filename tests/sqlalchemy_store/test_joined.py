@@ -52,9 +52,9 @@ def test_a_refusal_leaves_the_host_its_transaction(world, transaction, tables):
     assert world.sharing.can(BEN, VIEW, CT)
 
 
-def test_a_transaction_that_has_not_begun_cannot_be_joined(engine, tables):
+def test_a_transaction_that_has_not_begun_cannot_be_joined(engine, tables, world):
     with engine.connect() as connection, pytest.raises(InvalidValue, match="transaction"):
-        joined(connection, tables=tables)
+        joined(connection, directory=world.directory, tables=tables)
 
 
 def test_the_hosts_own_rows_and_a_share_are_one_transaction(world, engine, tables):

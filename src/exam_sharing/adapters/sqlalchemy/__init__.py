@@ -13,11 +13,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, MetaData
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
+from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
+from exam_sharing.adapters.sqlalchemy.directory_tables import (
+    DirectoryTables,
+    define_directory_tables,
+)
 from exam_sharing.adapters.sqlalchemy.joined import joined_store
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import set_up_sqlite, sqlite_engine
@@ -31,18 +36,21 @@ from exam_sharing.adapters.sqlalchemy.tables import (
 )
 from exam_sharing.errors import StoreFailed
 from exam_sharing.events import ShareNotice
-from exam_sharing.memory import MemoryDirectory, NoHostFacts
+from exam_sharing.memory import NoHostFacts
 from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
 from exam_sharing.sharing import Sharing
 
 __all__ = [
     "SCHEMA",
+    "DirectoryTables",
     "NoNotifier",
+    "SqlDirectory",
     "SqlOutbox",
     "SqlStore",
     "Tables",
     "create_all",
+    "define_directory_tables",
     "define_tables",
     "joined",
     "open_sharing",
@@ -64,7 +72,7 @@ class NoNotifier(Notifier):
 def sql_ports(
     store: SqlStore,
     *,
-    directory: Directory | None = None,
+    directory: Directory,
     notifier: Notifier | None = None,
     host_facts: HostFacts | None = None,
 ) -> Ports:
@@ -76,7 +84,7 @@ def sql_ports(
         writer=store,
         access=store,
         outbox=store.outbox,
-        directory=MemoryDirectory() if directory is None else directory,
+        directory=directory,
         notifier=NoNotifier() if notifier is None else notifier,
         audit=store,
         host_facts=NoHostFacts() if host_facts is None else host_facts,
@@ -100,7 +108,8 @@ def open_sharing(
         engine: of a database that has the tables; for SQLite one of `sqlite_engine`, or one that
             `set_up_sqlite` has seen.
         policy: the deployment's settings; by default `Policy()`.
-        directory: users and groups; by default an empty `MemoryDirectory`.
+        directory: users and groups; by default a `SqlDirectory` in the same database, in which
+            everybody may see everybody.
         notifier: by default one that lets notices wait.
         clock: tells the time, aware; by default the machine's.
         new_id: makes an identifier for each act; by default a random UUID.
@@ -111,20 +120,18 @@ def open_sharing(
         InvalidValue: the clock tells a naive time, or the engine cannot be used.
         StoreFailed: the database does not answer, or its tables are missing, older or newer.
     """
-    store = SqlStore.over(engine, tables=tables)
-    return _sharing(
-        sql_ports(store, directory=directory, notifier=notifier, host_facts=host_facts),
-        policy,
-        clock,
-        new_id,
-    )
+    known = define_tables(MetaData()) if tables is None else tables
+    store = SqlStore.over(engine, tables=known)
+    people = SqlDirectory(engine, known.directory) if directory is None else directory
+    ports = sql_ports(store, directory=people, notifier=notifier, host_facts=host_facts)
+    return _sharing(ports, policy, clock, new_id)
 
 
 def joined(
     transaction: Connection | Session,
     *,
+    directory: Directory,
     policy: Policy | None = None,
-    directory: Directory | None = None,
     clock: Callable[[], datetime] | None = None,
     new_id: Callable[[], str] | None = None,
     tables: Tables | None = None,
@@ -142,8 +149,8 @@ def joined(
     Args:
         transaction: a connection or a session with a transaction that has begun. What a session has
             not flushed is not seen.
+        directory: users and groups; it is asked outside of the transaction.
         policy: the deployment's settings; by default `Policy()`.
-        directory: users and groups; by default an empty `MemoryDirectory`.
         clock: tells the time, aware; by default the machine's.
         new_id: makes an identifier for each act; by default a random UUID.
         tables: by default those of `define_tables`.

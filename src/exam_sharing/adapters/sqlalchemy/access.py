@@ -223,8 +223,9 @@ class SqlAccess(AccessReader):
             .limit(bindparam("limit"))
         )
         if not own:
-            owned = exists().where(exams.id == grants.exam, exams.owner == bindparam("user"))
-            newest = newest.where(~owned)
+            # Asked for each row of the page: joined, it could make all that the user owns be read.
+            owner = select(exams.owner).where(exams.id == grants.exam).scalar_subquery()
+            newest = newest.where(owner != bindparam("user"))
         return newest.where(_behind(grants.uploaded_at, grants.exam)) if later else newest
 
     def _newest_owned(self, *, later: bool) -> Select[Any]:

@@ -29,6 +29,10 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeEngine
 
+from exam_sharing.adapters.sqlalchemy.directory_tables import (
+    DirectoryTables,
+    define_directory_tables,
+)
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.times import Instant
 from exam_sharing.errors import StoreFailed
@@ -44,7 +48,7 @@ _KEY: Final = _ID + len("u:")
 
 @attrs.frozen(kw_only=True)
 class Tables:
-    """Every table of the package but those of a directory.
+    """Every table of the package.
 
     Attributes:
         metadata: what they were defined in.
@@ -57,6 +61,7 @@ class Tables:
         notices: those that wait; a notice that was sent or dropped is deleted with its message.
         events: the audit trail.
         schema: one row, with the number of the shape of all of these.
+        directory: users and groups; empty where the host has a directory of its own.
     """
 
     metadata: MetaData
@@ -69,14 +74,12 @@ class Tables:
     notices: Table
     events: Table
     schema: Table
+    directory: DirectoryTables
 
     def all(self) -> tuple[Table, ...]:
         """Return every table, in the order in which they can be created."""
-        return tuple(
-            value
-            for field in attrs.fields(Tables)
-            if isinstance(value := getattr(self, field.name), Table)
-        )
+        own = (getattr(self, field.name) for field in attrs.fields(Tables))
+        return *(each for each in own if isinstance(each, Table)), *self.directory.all()
 
 
 def define_tables(
@@ -156,6 +159,7 @@ def define_tables(
             Column("event", Text(), nullable=False),
         ),
         schema=table("schema", Column("number", Integer(), primary_key=True, autoincrement=False)),
+        directory=define_directory_tables(metadata, prefix=prefix, schema=schema),
     )
 
 
