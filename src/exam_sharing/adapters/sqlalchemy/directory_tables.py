@@ -31,7 +31,7 @@ __all__ = [
 INDEXED: Final = 100
 """How many code points of a folded text are indexed: with a key, less than PostgreSQL's limit."""
 
-SHORT: Final = 4
+SHORT: Final = 6
 """Up to this length, each start of a word is kept, so that short texts are answered in order."""
 
 ADDRESS: Final = 1

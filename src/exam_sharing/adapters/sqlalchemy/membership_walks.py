@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Integer,
+    ScalarSelect,
     Select,
     Table,
     bindparam,
@@ -67,32 +68,24 @@ class MembershipWalks:
 
     def people(self) -> "Select[Any]":
         """Return the statement for the active users that principals reach."""
-        principals = self.tables.principals
         walk = self._down(self._known())
-        return (
-            select(walk.c.began, walk.c.reached)
-            .join(principals, principals.c.key == walk.c.reached)
-            .where(principals.c.active.is_(True), is_user(principals.c.key))
+        return select(walk.c.began, walk.c.reached).where(
+            is_user(walk.c.reached), self._active(walk.c.reached).is_(True)
         )
 
     def members(self) -> "Select[Any]":
         """Return the statement for the memberships in groups and in all groups in them.
 
-        Each says whether its member is known and active.
+        Each says whether its member is active; it says nothing of one that is not known.
         """
         principals, memberships = self.tables.principals, self.tables.memberships
-        start = select(memberships.c.group_key.label("reached"))
-        walk = self._down(start.where(self._one_of(memberships.c.group_key)))
-        return (
-            select(
-                memberships.c.group_key,
-                memberships.c.member_key,
-                func.coalesce(principals.c.active, False).label("there"),
-            )
-            .select_from(memberships)
-            .join(walk, walk.c.reached == memberships.c.group_key)
-            .outerjoin(principals, principals.c.key == memberships.c.member_key)
-        )
+        start = select(principals.c.key.label("reached")).where(self._one_of(principals.c.key))
+        walk = self._down(start, ~is_user(memberships.c.member_key))
+        return select(
+            memberships.c.group_key,
+            memberships.c.member_key,
+            self._active(memberships.c.member_key).label("there"),
+        ).join(walk, walk.c.reached == memberships.c.group_key)
 
     def above(self) -> "Select[Any]":
         """Return the statement for every membership by which somebody is in anything."""
@@ -121,6 +114,11 @@ class MembershipWalks:
     def _known(self) -> "Select[Any]":
         key = self.tables.principals.c.key
         return select(key.label("began"), key.label("reached")).where(self._one_of(key))
+
+    def _active(self, key: ColumnElement[str]) -> "ScalarSelect[Any]":
+        # Not a join: guessing too many rows of a walk, PostgreSQL would read all principals for it.
+        principals = self.tables.principals
+        return select(principals.c.active).where(principals.c.key == key).scalar_subquery()
 
     def _one_of(self, column: "Column[Any]") -> ColumnElement[bool]:
         return one_of(column, KEYS, postgresql=self.postgresql)
