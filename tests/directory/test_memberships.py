@@ -91,6 +91,14 @@ def test_the_same_id_again_replaces_settings_included(new_directory):
     assert directory.principals_of(ann) == {"u:ann"}
 
 
+def test_leaving_one_group_leaves_the_others_as_they_were(open_directory):
+    ann, bob = UserId("ann"), UserId("bob")
+    directory = open_directory(user("ann"), user("bob"), group("ct", ann, bob), group("mr", ann))
+    directory.add(group("ct", bob))
+    assert directory.principals_of(ann) == {"u:ann", "g:mr"}
+    assert directory.principals_of(bob) == {"u:bob", "g:ct"}
+
+
 def test_the_profile_of_an_inactive_user_tells_their_groups_all_the_same(open_directory):
     directory = open_directory(user("ann", active=False), group("ct", UserId("ann")))
     profile = directory.profiles([UserId("ann")])[UserId("ann")]
