@@ -34,7 +34,7 @@ from exam_sharing import (
 from exam_sharing.acts.writing import ATTEMPTS
 from exam_sharing.events import ActRefused, ExamShared, GrantsEnded
 from exam_sharing.memory import MemoryDirectory, MemoryStore, memory_ports, open_sharing
-from exam_sharing.memory.waiting import longest_wait
+from exam_sharing.memory.lost_races import longest_wait
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 THREADS = 8

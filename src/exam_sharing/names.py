@@ -15,7 +15,10 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["folded", "later_words"]
+__all__ = ["LONGEST_TYPED", "folded", "later_words"]
+
+LONGEST_TYPED: Final = 2_000
+"""No longer text can match: names have 500 code points, in any Unicode form fourfold."""
 
 _TYPED_AS: Final = {
     "\N{LATIN SMALL LETTER DOTLESS I}": "i",

@@ -121,7 +121,7 @@ def test_one_user_added_by_many_at_once_is_found_by_the_name_that_was_kept(new_d
 )
 def test_a_database_that_fails_is_our_error_and_tells_nothing(new_directory, ask):
     directory = new_directory()
-    directory._tables.metadata.drop_all(directory._engine)
+    directory._tables.metadata.drop_all(directory._transactions._engine)
     with pytest.raises(StoreFailed) as raised:
         ask(directory)
     assert "ecret" not in str(raised.value)
@@ -161,8 +161,8 @@ def test_a_keystroke_and_a_page_read_indexes_only(tmp_path):
     assert len(statements) == 12
 
 
-def test_an_engine_whose_transactions_are_none_is_refused():
-    engine = sqlalchemy.create_engine("sqlite://")
+def test_an_engine_whose_transactions_are_none_is_refused(tmp_path):
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'directory.db'}")
     with pytest.raises(InvalidValue, match="must begin transactions itself"):
         SqlDirectory(engine, define_directory_tables(sqlalchemy.MetaData()))
     engine.dispose()

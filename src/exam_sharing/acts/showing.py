@@ -24,7 +24,7 @@ from exam_sharing.acts.questions import (
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, PrincipalKey, UserId
-from exam_sharing.names import folded
+from exam_sharing.names import LONGEST_TYPED, folded
 from exam_sharing.policy.decisions import Denied, Ground, Permitted, Reason, ReasonCode, Refused
 from exam_sharing.policy.explain import explain_no, explain_yes, grants_giving
 from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
@@ -51,9 +51,6 @@ __all__ = [
     "show_tabs",
     "suggest_recipients",
 ]
-
-MAX_TYPED = 2_000
-"""No longer text can match: names have 500 code points, in any Unicode form fourfold."""
 
 
 def show_share_form(policy: Policy, actor: UserId, exam: ExamId, now: datetime) -> Act[ShareForm]:
@@ -124,7 +121,7 @@ def suggest_recipients(
         InvalidValue: the limit cannot be used.
     """
     most = min(page_limit(limit), policy.suggestion_limit)
-    if len(text) > MAX_TYPED or len(folded(text)) < policy.suggestion_min_length:
+    if len(text) > LONGEST_TYPED or len(folded(text)) < policy.suggestion_min_length:
         return ()
     may = yield from _who_may_choose(actor, exam, now)
     if may is None:

@@ -7,43 +7,24 @@ host says of visibility is asked of it while no lock is held, so it may ask the 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from threading import Lock
-from typing import Final, TypeAlias, overload
+from typing import Final
 
 import attrs
 from typing_extensions import override
 
-from exam_sharing.errors import InvalidValue, MembershipCycle
+from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
+from exam_sharing.memory.kept_directory import Account, KeptDirectory, Known
 from exam_sharing.memory.suggestions import Entry, NameIndex
-from exam_sharing.memory.visibility import chosen, members_seen, walk
-from exam_sharing.names import folded
+from exam_sharing.memory.visibility import chosen, everybody, members_seen, walk
+from exam_sharing.names import LONGEST_TYPED, folded
 from exam_sharing.policy.facts import Profile
-from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
-from exam_sharing.validation import is_a, require_kind
+from exam_sharing.validation import require_kind
 
 __all__ = ["MemoryDirectory"]
 
 _NOBODY: Final[frozenset[PrincipalKey]] = frozenset()
-
-_LONGEST_TEXT: Final = 2000
-"""No text beyond this can be in a name: they have 500 code points, in any Unicode form fourfold."""
-
-
-def _everybody(_actor: UserId, _principal: PrincipalId) -> bool:
-    return True
-
-
-@attrs.frozen(kw_only=True)
-class _Account:
-    """A user, and what the directory says of them beside."""
-
-    user: User
-    sharing_in_plan: bool = attrs.field(default=True, validator=is_a(bool))
-    notices: bool = attrs.field(default=True, validator=is_a(bool))
-
-
-_Known: TypeAlias = _Account | Group
 
 
 @attrs.frozen
@@ -54,7 +35,7 @@ class _Sorted:
     changes: int = 0
 
 
-class MemoryDirectory(Directory):
+class MemoryDirectory(KeptDirectory):
     """A directory in memory: the embedded default, and the reference for others.
 
     Adding and asking are safe from any number of threads.
@@ -69,13 +50,13 @@ class MemoryDirectory(Directory):
     def __init__(
         self,
         *,
-        visible: Callable[[UserId, PrincipalId], bool] = _everybody,
-        members_visible: Callable[[UserId, GroupId], bool] = _everybody,
+        visible: Callable[[UserId, PrincipalId], bool] = everybody,
+        members_visible: Callable[[UserId, GroupId], bool] = everybody,
     ) -> None:
         self._visible = visible
         self._members_visible = members_visible
         self._lock = Lock()
-        self._known: dict[PrincipalKey, _Known] = {}
+        self._known: dict[PrincipalKey, Known] = {}
         self._holders: dict[PrincipalKey, set[PrincipalKey]] = {}
         # INVARIANT: what is in here is so, or was so until a change that has not yet returned. It
         # is written under the lock only, together with what it is drawn from. It knows active users
@@ -86,57 +67,8 @@ class MemoryDirectory(Directory):
         # so it has a lock of its own, which is never waited for while the other is held.
         self._sorting = Lock()
         self._sorted = _Sorted()
-        self._renamed: dict[PrincipalKey, _Known | None] = {}
+        self._renamed: dict[PrincipalKey, Known | None] = {}
         self._name_changes = 0
-
-    @overload
-    def add(
-        self, principal: User, /, *, sharing_in_plan: bool = True, notices: bool = True
-    ) -> None: ...
-    @overload
-    def add(self, principal: Group, /) -> None: ...
-    def add(self, principal: User | Group, /, **settings: bool) -> None:
-        """Make a user or a group known, or say anew all that is known of them.
-
-        Args:
-            principal: the user or group; the same id again replaces, settings included.
-            settings: of a user only. `sharing_in_plan`: their service plan includes sharing;
-                `notices`: they want notices of shares. Both are so where nothing is said.
-
-        Raises:
-            MembershipCycle: the group would come to hold itself, directly or through others;
-                nothing has changed.
-            InvalidValue: settings were given for a group.
-            WrongKind: it is neither a user nor a group, or a setting is not a `bool`.
-        """
-        require_kind("principal", principal, User, Group)
-        if isinstance(principal, User):
-            with self._lock:
-                self._put(principal.id.key, _Account(user=principal, **settings))
-                self._principals.pop(principal.id.value, None)
-            return
-        if settings:
-            raise InvalidValue(", ".join(settings), "can be said of a user, not of a group")
-        with self._lock:
-            if self._would_hold_itself(principal):
-                raise MembershipCycle(principal.id.value)
-            self._put(principal.id.key, principal)
-            self._principals = {}
-
-    def remove(self, principal: PrincipalId) -> None:
-        """Forget a user or a group; groups that hold it keep its id, for when it comes again.
-
-        Raises:
-            InvalidValue: the directory does not know it.
-            WrongKind: it is neither a `UserId` nor a `GroupId`.
-        """
-        require_kind("principal", principal, UserId, GroupId)
-        with self._lock:
-            if principal.key not in self._known:
-                kind = type(principal).__name__
-                raise InvalidValue(kind, f"{principal.value!r} is not in the directory")
-            self._put(principal.key, None)
-            self._principals = {}
 
     def user(self, user: UserId) -> User | None:
         """Return the user as they were added last, or `None`."""
@@ -223,7 +155,7 @@ class MemoryDirectory(Directory):
     def suggest(
         self, actor: UserId, text: str, limit: int, leave_out: frozenset[PrincipalId]
     ) -> tuple[tuple[PrincipalId, str], ...]:
-        wanted = folded(text) if len(text) <= _LONGEST_TEXT else ""
+        wanted = folded(text) if len(text) <= LONGEST_TYPED else ""
         if not wanted:
             return ()
         return self._chosen(actor, self._index().suggested(wanted), limit, leave_out)
@@ -283,9 +215,9 @@ class MemoryDirectory(Directory):
             self._principals[user.value] = found
             return found
 
-    def _account(self, user: UserId) -> _Account | None:
+    def _account(self, user: UserId) -> Account | None:
         known = self._known.get(user.key)
-        return known if isinstance(known, _Account) else None
+        return known if isinstance(known, Account) else None
 
     def _profile(self, user: UserId) -> Profile:
         account = self._account(user)
@@ -306,7 +238,7 @@ class MemoryDirectory(Directory):
     def _active_users_in(self, principal: PrincipalId) -> frozenset[UserId]:
         found = (self._known.get(each.key) for each in walk((principal,), self._members_in))
         return frozenset(
-            each.user.id for each in found if isinstance(each, _Account) and each.user.active
+            each.user.id for each in found if isinstance(each, Account) and each.user.active
         )
 
     def _holders_of(self, key: PrincipalKey) -> Iterable[PrincipalKey]:
@@ -329,7 +261,28 @@ class MemoryDirectory(Directory):
         up = walk((key,), self._holders_of)
         return any(below == key or above in members for below, above in zip(down, up, strict=False))
 
-    def _put(self, key: PrincipalKey, new: _Known | None) -> None:
+    @override
+    def _put(self, known: Known) -> None:
+        with self._lock:
+            if isinstance(known, Group):
+                if self._would_hold_itself(known):
+                    raise MembershipCycle(known.id.value)
+                self._replace(known.id.key, known)
+                self._principals = {}
+            else:
+                self._replace(known.user.id.key, known)
+                self._principals.pop(known.user.id.value, None)
+
+    @override
+    def _forget(self, key: PrincipalKey) -> bool:
+        with self._lock:
+            if key not in self._known:
+                return False
+            self._replace(key, None)
+            self._principals = {}
+            return True
+
+    def _replace(self, key: PrincipalKey, new: Known | None) -> None:
         old = self._known.get(key)
         before, after = _members(old), _members(new)
         for member in before - after:
@@ -348,20 +301,20 @@ class MemoryDirectory(Directory):
             self._known[key] = new
 
 
-def _members(known: _Known | None) -> frozenset[PrincipalKey]:
+def _members(known: Known | None) -> frozenset[PrincipalKey]:
     if isinstance(known, Group):
         return frozenset(member.key for member in known.members)
     return frozenset()
 
 
-def _described(known: _Known) -> User | Group:
+def _described(known: Known) -> User | Group:
     return known if isinstance(known, Group) else known.user
 
 
-def _found_by(known: _Known | None) -> tuple[str, str | None] | None:
+def _found_by(known: Known | None) -> tuple[str, str | None] | None:
     """Return the name and address by which it can be chosen; `None` where it cannot be."""
     match known:
-        case _Account(user=user) if user.active:
+        case Account(user=user) if user.active:
             return user.name, user.email
         case Group(name=name):
             return name, None
@@ -369,7 +322,7 @@ def _found_by(known: _Known | None) -> tuple[str, str | None] | None:
             return None
 
 
-def _entry(known: _Known | None) -> Entry | None:
+def _entry(known: Known | None) -> Entry | None:
     found_by = _found_by(known)
     if known is None or found_by is None:
         return None

@@ -7,9 +7,7 @@ changes in one step.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from random import random
 from threading import RLock
-from time import sleep
 from typing import Final
 
 import attrs
@@ -28,10 +26,10 @@ from exam_sharing.identifiers import (
     ShareId,
     UserId,
 )
+from exam_sharing.memory.lost_races import wait_by_chance
 from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.memory.ready import ReadyExam
 from exam_sharing.memory.shelves import Place, Shelves, newest_first
-from exam_sharing.memory.waiting import longest_wait
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.views import VisibleExam
@@ -250,7 +248,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
 
     @override
     def step_aside(self, lost: int) -> None:
-        sleep(longest_wait(lost) * random())  # noqa: S311  guards no secret
+        wait_by_chance(lost)
 
     @override
     def record(self, event: Event) -> None:

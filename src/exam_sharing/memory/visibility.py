@@ -7,11 +7,16 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import cache
 from typing import TypeVar
 
-from exam_sharing.identifiers import GroupId, PrincipalId
+from exam_sharing.identifiers import GroupId, PrincipalId, UserId
 
-__all__ = ["chosen", "members_seen", "walk"]
+__all__ = ["chosen", "everybody", "members_seen", "walk"]
 
 _NodeT = TypeVar("_NodeT")
+
+
+def everybody(_actor: UserId, _principal: PrincipalId) -> bool:
+    """Say yes: the actor may see the principal."""
+    return True
 
 
 def walk(start: Iterable[_NodeT], onward: Callable[[_NodeT], Iterable[_NodeT]]) -> Iterator[_NodeT]:

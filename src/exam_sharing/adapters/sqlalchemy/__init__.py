@@ -1,12 +1,7 @@
 """Everything that is kept, over SQLAlchemy 2, in PostgreSQL or in a file of SQLite.
 
 Needs the extra `sql`; for PostgreSQL also its driver, psycopg 3. A host that has no migrations
-begins so:
-
->>> from exam_sharing.adapters.sqlalchemy import create_all, open_sharing, sqlite_engine
->>> engine = sqlite_engine("sharing.db")  # doctest: +SKIP
->>> tables = create_all(engine)  # doctest: +SKIP
->>> sharing = open_sharing(engine, tables=tables)  # doctest: +SKIP
+makes an engine, lets `create_all` create the tables, and calls `open_sharing`.
 """
 
 from collections.abc import Callable

@@ -7,26 +7,30 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Final, Protocol
 
+import attrs
 from sqlalchemy import Engine, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import READS, check_transactions
-from exam_sharing.adapters.sqlalchemy.tables import Tables, check_schema
+from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.errors import InvalidValue
 
-__all__ = ["Database", "OwnTransactions", "insert_unless_there", "is_inserted", "require_dialect"]
+__all__ = [
+    "Database",
+    "OwnTransactions",
+    "Transactions",
+    "insert_unless_there",
+    "is_inserted",
+    "require_dialect",
+]
 
 _DIALECTS: Final = ("postgresql", "sqlite")
 
 
-class Database(Protocol):
-    """Connections to a database that has our tables."""
-
-    @property
-    def tables(self) -> Tables:
-        """The tables."""
+class Transactions(Protocol):
+    """Where statements are executed."""
 
     @property
     def postgresql(self) -> bool:
@@ -39,33 +43,26 @@ class Database(Protocol):
         """Open a connection for statements that are written together or not at all."""
 
 
-class OwnTransactions(Database):
+class OwnTransactions(Transactions):
     """Transactions of our own on the host's engine.
 
     Raises:
         InvalidValue: the engine is for another database, or its transactions are none.
-        StoreFailed: the database does not answer, or its tables are of another shape.
+        StoreFailed: the database does not answer.
     """
 
-    def __init__(self, engine: Engine, tables: Tables) -> None:
-        """Make sure that the engine and the tables can be used."""
+    def __init__(self, engine: Engine) -> None:
+        """Make sure that the engine can be used."""
         require_dialect(engine)
-        if engine.dialect.name == "sqlite":
-            check_transactions(engine)
-        check_schema(engine, tables)
         self._engine = engine
-        self._tables = tables
+        if not self.postgresql:
+            check_transactions(engine)
         # A statement alone is a transaction already; on SQLite it must not lock writers out.
         self._reader = (
             engine.execution_options(isolation_level="AUTOCOMMIT")
             if self.postgresql
             else engine.execution_options(**{READS: True})
         )
-
-    @property
-    @override
-    def tables(self) -> Tables:
-        return self._tables
 
     @property
     @override
@@ -79,6 +76,27 @@ class OwnTransactions(Database):
     @override
     def writing(self) -> AbstractContextManager[Connection]:
         return self._engine.begin()
+
+
+@attrs.frozen
+class Database:
+    """A database that has our tables."""
+
+    transactions: Transactions
+    tables: Tables
+
+    @property
+    def postgresql(self) -> bool:
+        """Whether it is PostgreSQL; it is SQLite otherwise."""
+        return self.transactions.postgresql
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """Open a connection for one statement that reads."""
+        return self.transactions.reading()
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open a connection for statements that are written together or not at all."""
+        return self.transactions.writing()
 
 
 def require_dialect(engine: Engine) -> None:

@@ -7,54 +7,36 @@ visibility is asked of it while no connection is held, so it may ask the directo
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Final, TypeAlias, overload
+from typing import Any, Final, TypeAlias
 
-import attrs
 from sqlalchemy import Engine, Executable, Row, select
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import require_dialect
+from exam_sharing.adapters.sqlalchemy.database import OwnTransactions
 from exam_sharing.adapters.sqlalchemy.directory_changes import DirectoryChanges
 from exam_sharing.adapters.sqlalchemy.directory_tables import DirectoryTables
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.membership_walks import KEYS, MembershipWalks, is_user
 from exam_sharing.adapters.sqlalchemy.name_search import NamePlace, NameSearch, can_be_stored
-from exam_sharing.adapters.sqlalchemy.sqlite_engines import READS, check_transactions
-from exam_sharing.errors import InvalidValue
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
-from exam_sharing.memory.visibility import chosen, members_seen
-from exam_sharing.names import folded
+from exam_sharing.memory.kept_directory import KeptDirectory, Known
+from exam_sharing.memory.visibility import chosen, everybody, members_seen
+from exam_sharing.names import LONGEST_TYPED, folded
 from exam_sharing.policy.facts import Profile
-from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
-from exam_sharing.validation import is_a, require_kind
+from exam_sharing.validation import require_kind
 
 __all__ = ["SqlDirectory"]
 
 _Rows: TypeAlias = "Sequence[Row[Any]]"
-
-_LONGEST_TEXT: Final = 2000
-"""No text beyond this can be in a name: they have 500 code points, in any Unicode form fourfold."""
 
 _SPARE: Final = 10
 _LARGEST_BATCH: Final = 1000
 """How many candidates are read beyond those that are wanted, and how many at once at most."""
 
 
-def _everybody(_actor: UserId, _principal: PrincipalId) -> bool:
-    return True
-
-
-@attrs.frozen(kw_only=True)
-class _Settings:
-    """What the directory says of a user beside the user."""
-
-    sharing_in_plan: bool = attrs.field(default=True, validator=is_a(bool))
-    notices: bool = attrs.field(default=True, validator=is_a(bool))
-
-
-class SqlDirectory(Directory):
+class SqlDirectory(KeptDirectory):
     """A directory in the tables of a database, for hosts that keep none of their own.
 
     Adding and asking are safe from any number of threads and processes.
@@ -77,74 +59,25 @@ class SqlDirectory(Directory):
         engine: Engine,
         tables: DirectoryTables,
         *,
-        visible: Callable[[UserId, PrincipalId], bool] = _everybody,
-        members_visible: Callable[[UserId, GroupId], bool] = _everybody,
+        visible: Callable[[UserId, PrincipalId], bool] = everybody,
+        members_visible: Callable[[UserId, GroupId], bool] = everybody,
     ) -> None:
-        require_dialect(engine)
-        self._postgresql = engine.dialect.name == "postgresql"
-        if not self._postgresql:
-            check_transactions(engine)
-        self._engine = engine
-        # A statement alone is a transaction already; on SQLite it must not lock writers out.
-        self._reader = (
-            engine.execution_options(isolation_level="AUTOCOMMIT")
-            if self._postgresql
-            else engine.execution_options(**{READS: True})
-        )
+        self._transactions = OwnTransactions(engine)
+        postgresql = self._transactions.postgresql
         self._tables = tables
-        self._changes = DirectoryChanges(tables, postgresql=self._postgresql)
+        self._changes = DirectoryChanges(tables, postgresql=postgresql)
         self._visible = visible
         self._members_visible = members_visible
         self._search = NameSearch(tables=tables)
-        walks = MembershipWalks(tables=tables, postgresql=self._postgresql)
+        walks = MembershipWalks(tables=tables, postgresql=postgresql)
         self._principals_of = walks.principals_of()
         self._profiles = walks.profiles()
         self._people = walks.people()
         self._members = walks.members()
         self._above = walks.above()
         self._known = select(tables.principals).where(
-            one_of(tables.principals.c.key, KEYS, postgresql=self._postgresql)
+            one_of(tables.principals.c.key, KEYS, postgresql=postgresql)
         )
-
-    @overload
-    def add(
-        self, principal: User, /, *, sharing_in_plan: bool = True, notices: bool = True
-    ) -> None: ...
-    @overload
-    def add(self, principal: Group, /) -> None: ...
-    def add(self, principal: User | Group, /, **settings: bool) -> None:
-        """Make a user or a group known, or say anew all that is known of them.
-
-        Args:
-            principal: the user or group; the same id again replaces, settings included.
-            settings: of a user only. `sharing_in_plan`: their service plan includes sharing;
-                `notices`: they want notices of shares. Both are so where nothing is said.
-
-        Raises:
-            MembershipCycle: the group would come to hold itself, directly or through others;
-                nothing has changed.
-            InvalidValue: settings were given for a group.
-            WrongKind: it is neither a user nor a group, or a setting is not a `bool`.
-        """
-        require_kind("principal", principal, User, Group)
-        if isinstance(principal, User):
-            self._put(principal, _Settings(**settings))
-            return
-        if settings:
-            raise InvalidValue(", ".join(settings), "can be said of a user, not of a group")
-        self._put(principal, _Settings())
-
-    def remove(self, principal: PrincipalId) -> None:
-        """Forget a user or a group; groups that hold it keep its id, for when it comes again.
-
-        Raises:
-            InvalidValue: the directory does not know it.
-            WrongKind: it is neither a `UserId` nor a `GroupId`.
-        """
-        require_kind("principal", principal, UserId, GroupId)
-        if not self._forget(principal.key):
-            kind = type(principal).__name__
-            raise InvalidValue(kind, f"{principal.value!r} is not in the directory")
 
     @in_our_words
     def user(self, user: UserId) -> User | None:
@@ -247,7 +180,7 @@ class SqlDirectory(Directory):
     def suggest(
         self, actor: UserId, text: str, limit: int, leave_out: frozenset[PrincipalId]
     ) -> tuple[tuple[PrincipalId, str], ...]:
-        wanted = folded(text) if len(text) <= _LONGEST_TEXT else ""
+        wanted = folded(text) if len(text) <= LONGEST_TYPED else ""
         if not wanted or not can_be_stored(wanted):
             return ()
         return self._chosen(actor, partial(self._search.suggested, wanted), None, limit, leave_out)
@@ -294,12 +227,12 @@ class SqlDirectory(Directory):
 
     @in_our_words
     def _ask(self, statement: Executable, keys: Sequence[str] | None = None) -> _Rows:
-        with self._reader.connect() as connection:
+        with self._transactions.reading() as connection:
             return connection.execute(statement, None if keys is None else {KEYS: keys}).all()
 
     @in_our_words
     def _reached_by(self, key: PrincipalKey) -> frozenset[PrincipalKey]:
-        with self._reader.connect() as connection:
+        with self._transactions.reading() as connection:
             return frozenset(connection.scalars(self._principals_of, {KEYS: key}))
 
     @in_our_words
@@ -322,14 +255,16 @@ class SqlDirectory(Directory):
                 there.add(member)
         return members, there
 
+    @override
     @in_our_words
-    def _put(self, principal: User | Group, settings: _Settings) -> None:
-        with self._engine.begin() as connection:
-            self._changes.put(connection, principal, **attrs.asdict(settings))
+    def _put(self, known: Known) -> None:
+        with self._transactions.writing() as connection:
+            self._changes.put(connection, known)
 
+    @override
     @in_our_words
     def _forget(self, key: PrincipalKey) -> bool:
-        with self._engine.begin() as connection:
+        with self._transactions.writing() as connection:
             return self._changes.forget(connection, key)
 
 

@@ -5,7 +5,7 @@ together: on PostgreSQL the table of memberships is locked against other writers
 transaction has locked everything when it began.
 """
 
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from sqlalchemy import BindParameter, bindparam, delete, insert, select, text
 from sqlalchemy.dialects import postgresql as pg
@@ -21,8 +21,9 @@ from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.membership_walks import AT_MOST, KEYS, MembershipWalks
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalKey
+from exam_sharing.memory.kept_directory import Account, Known
 from exam_sharing.names import folded
-from exam_sharing.principals import Group, User
+from exam_sharing.principals import Group
 
 __all__ = ["DirectoryChanges"]
 
@@ -72,25 +73,22 @@ class DirectoryChanges:
         self._add_starts = insert(starts)
         self._add_members = insert(memberships)
 
-    def put(
-        self,
-        connection: Connection,
-        principal: User | Group,
-        *,
-        sharing_in_plan: bool,
-        notices: bool,
-    ) -> None:
+    def put(self, connection: Connection, known: Known) -> None:
         """Write all that is known of a user or a group.
 
         Raises:
             MembershipCycle: the group would come to hold itself; nothing is written.
         """
-        if isinstance(principal, Group):
-            self._lock(connection)
-            self._require_no_cycle(connection, principal)
+        match known:
+            case Group() as principal:
+                self._lock(connection)
+                self._require_no_cycle(connection, principal)
+                email, active, in_plan, notices = None, True, True, True
+            case Account(user=principal, sharing_in_plan=in_plan, notices=notices):
+                email, active = principal.email, principal.active
+            case other:
+                assert_never(other)
         key = principal.id.key
-        email = principal.email if isinstance(principal, User) else None
-        active = principal.active if isinstance(principal, User) else True
         name = folded(principal.name)
         address = None if email is None else folded(email)
         names = (name[:INDEXED] if active else None, name[INDEXED:], address)
@@ -100,7 +98,7 @@ class DirectoryChanges:
             "name": principal.name,
             "email": email,
             "active": active,
-            "sharing_in_plan": sharing_in_plan,
+            "sharing_in_plan": in_plan,
             "notices": notices,
             **dict(zip(_NAMES, names, strict=True)),
         }
@@ -111,8 +109,8 @@ class DirectoryChanges:
             starts = [{**own, **start} for start in word_starts(name, address)] if active else []
             if starts:
                 connection.execute(self._add_starts, starts)
-        if isinstance(principal, Group):
-            self._replace_members(connection, principal)
+        if isinstance(known, Group):
+            self._replace_members(connection, known)
 
     def forget(self, connection: Connection, key: PrincipalKey) -> bool:
         """Delete what is known of a user or a group; where it is a member, it stays one.

@@ -7,8 +7,6 @@ and since all lock in one order, none waits in a circle.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from random import random
-from time import sleep
 from typing import Any, Final
 
 from sqlalchemy import Executable, Table, bindparam, insert, select, update
@@ -33,7 +31,7 @@ from exam_sharing.adapters.sqlalchemy.trail import put_event, records_named_in
 from exam_sharing.errors import StoreFailed
 from exam_sharing.grants import EndedGrant, Grant
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, ShareId, UserId
-from exam_sharing.memory.waiting import longest_wait
+from exam_sharing.memory.lost_races import wait_by_chance
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Share
 from exam_sharing.ports import Changes, GrantReader, GrantWriter, StoredReceipt
@@ -160,7 +158,7 @@ class SqlGrants(GrantReader, GrantWriter):
 
     @override
     def step_aside(self, lost: int) -> None:
-        sleep(longest_wait(lost) * random())  # noqa: S311  guards no secret
+        wait_by_chance(lost)
 
     @override
     @in_our_words

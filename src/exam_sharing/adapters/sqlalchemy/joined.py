@@ -18,12 +18,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import Database, require_dialect
+from exam_sharing.adapters.sqlalchemy.database import (
+    Database,
+    OwnTransactions,
+    Transactions,
+    require_dialect,
+)
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_lost_race
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants, locked_versions
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
+from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
 from exam_sharing.errors import Conflict, InvalidValue
 from exam_sharing.events import Event, WaitingNotice
 from exam_sharing.identifiers import ExamId, ShareId
@@ -33,17 +39,11 @@ from exam_sharing.ports import Changes
 __all__ = ["JoinedStore", "joined_store"]
 
 
-class _HostTransaction(Database):
+class _HostTransaction(Transactions):
     """A connection in the middle of the host's transaction."""
 
-    def __init__(self, connection: Connection, tables: Tables) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._tables = tables
-
-    @property
-    @override
-    def tables(self) -> Tables:
-        return self._tables
 
     @property
     @override
@@ -54,40 +54,11 @@ class _HostTransaction(Database):
     def reading(self) -> AbstractContextManager[Connection]:
         return nullcontext(self._connection)
 
+    @override
     @contextmanager
-    def _behind_a_savepoint(self) -> Iterator[Connection]:
+    def writing(self) -> Iterator[Connection]:
         with self._connection.begin_nested():
             yield self._connection
-
-    @override
-    def writing(self) -> AbstractContextManager[Connection]:
-        return self._behind_a_savepoint()
-
-
-class _Engine(Database):
-    """Transactions beside the host's, on the same engine; its tables were looked at before."""
-
-    def __init__(self, connection: Connection, tables: Tables) -> None:
-        self._engine = connection.engine
-        self._tables = tables
-
-    @property
-    @override
-    def tables(self) -> Tables:
-        return self._tables
-
-    @property
-    @override
-    def postgresql(self) -> bool:
-        return self._engine.dialect.name == "postgresql"
-
-    @override
-    def reading(self) -> AbstractContextManager[Connection]:
-        return self._engine.connect()
-
-    @override
-    def writing(self) -> AbstractContextManager[Connection]:
-        return self._engine.begin()
 
 
 class _JoinedOutbox(SqlOutbox):
@@ -103,12 +74,13 @@ class JoinedStore(SqlStore):
 
     def __init__(self, connection: Connection, tables: Tables) -> None:
         """Join the transaction."""
-        database = _HostTransaction(connection, tables)
+        database = Database(_HostTransaction(connection), tables)
         super().__init__(database)
         self.outbox: SqlOutbox = _JoinedOutbox(database)
         # SQLite has one writer at a time, and that is the host: what it rolls back is all there is.
-        beside = _Engine(connection, tables) if database.postgresql else database
-        self._beside = SqlStore(beside)
+        self._beside: SqlStore = self
+        if database.postgresql:
+            self._beside = SqlStore(Database(OwnTransactions(connection.engine), tables))
 
     @override
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
@@ -129,7 +101,7 @@ class JoinedStore(SqlStore):
 
     @override
     def record(self, event: Event) -> None:
-        self._beside.record(event)
+        SqlTrail.record(self._beside, event)
 
 
 @in_our_words

@@ -63,6 +63,14 @@ def _begin(connection: Connection) -> None:
 
 
 @in_our_words
+def _file_of(engine: Engine) -> str:
+    """Return the path of the main database; empty where it is in memory."""
+    with engine.connect() as connection:
+        files = connection.exec_driver_sql("PRAGMA database_list").all()
+    return next(str(file) for _, name, file in files if name == "main")
+
+
+@in_our_words
 def _begins(engine: Engine) -> bool:
     with engine.begin() as connection:
         driver_connection: Any = connection.connection.dbapi_connection
@@ -73,9 +81,12 @@ def check_transactions(engine: Engine) -> None:
     """Make sure that a transaction of the engine is one from its first statement on.
 
     Raises:
-        InvalidValue: the driver begins transactions where it sees fit.
+        InvalidValue: the driver begins transactions where it sees fit, or there is no file.
         StoreFailed: the database does not answer.
     """
+    # Without a file, connections see different databases or share one transaction.
+    if not _file_of(engine):
+        raise InvalidValue("engine", "must be for a file of SQLite; memory has a store of its own")
     if not _begins(engine):
         raise InvalidValue(
             "engine",

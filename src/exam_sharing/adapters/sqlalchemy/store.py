@@ -7,7 +7,7 @@ from exam_sharing.adapters.sqlalchemy.database import Database, OwnTransactions
 from exam_sharing.adapters.sqlalchemy.exams import SqlExams
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
-from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
+from exam_sharing.adapters.sqlalchemy.tables import Tables, check_schema, define_tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
 
 __all__ = ["SqlStore"]
@@ -41,4 +41,6 @@ class SqlStore(SqlExams, SqlGrants, SqlAccess, SqlTrail):
             StoreFailed: the database does not answer, or has not these tables.
         """
         known = define_tables(MetaData()) if tables is None else tables
-        return cls(OwnTransactions(engine, known))
+        transactions = OwnTransactions(engine)
+        check_schema(engine, known)
+        return cls(Database(transactions, known))

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy
 
 from exam_sharing import Refused
-from exam_sharing.adapters.sqlalchemy import SqlStore, open_sharing, sqlite_engine
+from exam_sharing.adapters.sqlalchemy import SqlStore, create_all, open_sharing, sqlite_engine
 from test_threads import (
     NOW,
     OTHERS,
@@ -38,11 +38,15 @@ __all__ = [
 PROCESSES, THREADS_EACH, ACTS_EACH = 2, 8, 8
 
 
-def hammer(url, process):
+def hammer(url, isolation, process):
     """Act at random in many threads, as one of several processes; return how often it acted."""
     address = sqlalchemy.make_url(url)
     sqlite = address.get_backend_name() == "sqlite"
-    engine = sqlite_engine(address.database) if sqlite else sqlalchemy.create_engine(address)
+    engine = (
+        sqlite_engine(address.database)
+        if sqlite
+        else sqlalchemy.create_engine(address, isolation_level=isolation)
+    )
     _, _, directory = portal()
     sharing = open_sharing(engine, directory=directory, clock=lambda: NOW)
 
@@ -62,21 +66,37 @@ def hammer(url, process):
     return done
 
 
-@pytest.fixture(scope="module")
-def aftermath(engine, tables, new_store):
-    """The store after all of them have shared and unshared at random."""
-    portal(new_store())
+@pytest.fixture(
+    scope="module",
+    params=[
+        ("sqlite", "SERIALIZABLE"),
+        ("postgresql", "READ COMMITTED"),
+        ("postgresql", "SERIALIZABLE"),
+    ],
+    ids=" ".join,
+)
+def hammered(request, open_store_on):
+    """An engine after all of them have shared and unshared at random, under an isolation level."""
+    name, isolation = request.param
+    engine = request.getfixturevalue(name)
+    portal(open_store_on(engine, create_all(engine))())
     engine.dispose()
     url = engine.url.render_as_string(hide_password=False)
     with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        done = list(pool.map(partial(hammer, url), range(PROCESSES)))
+        done = list(pool.map(partial(hammer, url, isolation), range(PROCESSES)))
     assert min(done) > ACTS_EACH
-    return SqlStore.over(engine, tables=tables)
+    return engine
 
 
-def test_everybody_is_told_the_same_by_lists_and_by_checks(engine, tables, aftermath):
+@pytest.fixture(scope="module")
+def aftermath(hammered):
+    """The store that the tests of the threads in memory look at."""
+    return SqlStore.over(hammered)
+
+
+def test_everybody_is_told_the_same_by_lists_and_by_checks(hammered):
     _, _, directory = portal()
-    sharing = open_sharing(engine, tables=tables, directory=directory, clock=lambda: NOW)
+    sharing = open_sharing(hammered, directory=directory, clock=lambda: NOW)
     assert any(sharing.shared_with(user).items for user in OTHERS)
     for user in USERS:
         for seen in sharing.visible_to(user).items:

@@ -1,4 +1,4 @@
-"""Both databases, each with our tables, and stores over them that hold nothing."""
+"""The stores that tests run over: empty ones in memory, in SQLite and in PostgreSQL."""
 
 import pytest
 import sqlalchemy

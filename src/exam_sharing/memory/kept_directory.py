@@ -1,0 +1,78 @@
+"""Directories that are told of users and groups, rather than asking somebody else for them."""
+
+from abc import abstractmethod
+from typing import TypeAlias, overload
+
+import attrs
+
+from exam_sharing.errors import InvalidValue
+from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.ports import Directory
+from exam_sharing.principals import Group, User
+from exam_sharing.validation import is_a, require_kind
+
+__all__ = ["Account", "KeptDirectory", "Known"]
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """A user, and what the directory says of them beside."""
+
+    user: User
+    sharing_in_plan: bool = attrs.field(default=True, validator=is_a(bool))
+    notices: bool = attrs.field(default=True, validator=is_a(bool))
+
+
+Known: TypeAlias = Account | Group
+
+
+class KeptDirectory(Directory):
+    """A directory that can be changed, wherever it is kept."""
+
+    @overload
+    def add(
+        self, principal: User, /, *, sharing_in_plan: bool = True, notices: bool = True
+    ) -> None: ...
+    @overload
+    def add(self, principal: Group, /) -> None: ...
+    def add(self, principal: User | Group, /, **settings: bool) -> None:
+        """Make a user or a group known, or say anew all that is known of them.
+
+        Args:
+            principal: the user or group; the same id again replaces, settings included.
+            settings: of a user only. `sharing_in_plan`: their service plan includes sharing;
+                `notices`: they want notices of shares. Both are so where nothing is said.
+
+        Raises:
+            MembershipCycle: the group would come to hold itself, directly or through others;
+                nothing has changed.
+            InvalidValue: settings were given for a group.
+            WrongKind: it is neither a user nor a group, or a setting is not a `bool`.
+        """
+        require_kind("principal", principal, User, Group)
+        if isinstance(principal, User):
+            self._put(Account(user=principal, **settings))
+            return
+        if settings:
+            raise InvalidValue(", ".join(settings), "can be said of a user, not of a group")
+        self._put(principal)
+
+    def remove(self, principal: PrincipalId) -> None:
+        """Forget a user or a group; groups that hold it keep its id, for when it comes again.
+
+        Raises:
+            InvalidValue: the directory does not know it.
+            WrongKind: it is neither a `UserId` nor a `GroupId`.
+        """
+        require_kind("principal", principal, UserId, GroupId)
+        if not self._forget(principal.key):
+            kind = type(principal).__name__
+            raise InvalidValue(kind, f"{principal.value!r} is not in the directory")
+
+    @abstractmethod
+    def _put(self, known: Known) -> None:
+        """Keep this in place of what is known under its id, or raise `MembershipCycle`."""
+
+    @abstractmethod
+    def _forget(self, key: PrincipalKey) -> bool:
+        """Forget what is known under the key, and say whether anything was."""
