@@ -105,8 +105,10 @@ def require_dialect(engine: Engine) -> None:
     Raises:
         InvalidValue: it is for another one.
     """
-    if engine.dialect.name not in _DIALECTS:
-        raise InvalidValue("engine", "must be for PostgreSQL or SQLite")
+    # An address of a database is easily passed for an engine, and has no dialect.
+    dialect = getattr(engine, "dialect", None)
+    if dialect is None or dialect.name not in _DIALECTS:
+        raise InvalidValue("engine", "must be an engine of SQLAlchemy for PostgreSQL or SQLite")
 
 
 def insert_unless_there(database: Database, table: Table) -> "postgresql.Insert | sqlite.Insert":

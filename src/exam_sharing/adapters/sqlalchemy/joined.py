@@ -35,6 +35,7 @@ from exam_sharing.events import Event, WaitingNotice
 from exam_sharing.identifiers import ExamId, ShareId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
+from exam_sharing.validation import require_kind
 
 __all__ = ["JoinedStore", "joined_store"]
 
@@ -119,7 +120,9 @@ def joined_store(transaction: Connection | Session, *, tables: Tables | None = N
 
     Raises:
         InvalidValue: there is no transaction, or it is one for another database.
+        WrongKind: it is neither a connection nor a session.
     """
+    require_kind("transaction", transaction, Connection, Session)
     connection = _connection_of(transaction)
     require_dialect(connection.engine)
     if not _is_begun(connection):
