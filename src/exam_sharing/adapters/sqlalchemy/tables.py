@@ -15,7 +15,6 @@ from sqlalchemy import (
     Boolean,
     Column,
     Engine,
-    Identity,
     Index,
     Integer,
     MetaData,
@@ -169,8 +168,9 @@ def _text(length: int) -> TypeEngine[str]:
 
 def _number() -> Column[int]:
     """Return a column that counts rows up."""
+    # Not an `Identity`: SQLite has none, and migrations would see a difference for ever.
     kind = BigInteger().with_variant(Integer(), "sqlite")
-    return Column("number", kind, Identity(), primary_key=True)
+    return Column("number", kind, primary_key=True, autoincrement=True)
 
 
 def _grant_columns() -> tuple[Column[Any], ...]:
@@ -252,7 +252,7 @@ def create_all(engine: Engine, tables: Tables | None = None) -> Tables:
 
 
 def record_schema(connection: Connection, tables: Tables) -> None:
-    """Record the shape of the tables; the last step of the migration that creates them."""
+    """Record the shape of tables that were created just now, as `create_all` does itself."""
     connection.execute(insert(tables.schema), {"number": SCHEMA})
 
 
@@ -276,4 +276,9 @@ def _schema_found(engine: Engine, tables: Tables) -> int | None:
         table = tables.schema
         if not engine.dialect.has_table(connection, table.name, schema=table.schema):
             return None
-        return connection.scalar(select(table.c.number))
+        found: int | None = connection.scalar(select(table.c.number))
+    if found is None:
+        raise StoreFailed(
+            "the tables do not say of what shape they are; what created them must record it"
+        )
+    return found

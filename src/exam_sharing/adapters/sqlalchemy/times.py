@@ -22,7 +22,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 
 class Instant(TypeDecorator[datetime]):
-    """The column type of every time; migrations name it by this path."""
+    """The column type of every time; migrations name it by this path, so it stays here."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = BigInteger
     cache_ok: bool | None = True
