@@ -16,6 +16,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Executable,
+    Integer,
     Select,
     and_,
     bindparam,
@@ -33,7 +34,7 @@ from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
-from exam_sharing.adapters.sqlalchemy.lists import list_named, one_of
+from exam_sharing.adapters.sqlalchemy.lists import listed, one_of
 from exam_sharing.adapters.sqlalchemy.times import Instant
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
@@ -44,6 +45,10 @@ __all__ = ["SqlAccess"]
 
 _MOST_ARMS: Final = 200
 """How many principals SQLite is asked about each by itself; it joins at most 500 selects."""
+
+_LIMIT: Final = select(bindparam("limit", type_=Integer())).scalar_subquery()
+"""PostgreSQL must not see that a page is longer than what most principals can see: it would read
+everything of each and sort it, also where there is much more."""
 
 _Kind: TypeAlias = tuple[bool, bool, int]
 """Of a page: whether it has the user's own exams, is not the first, and how many arms it has."""
@@ -162,7 +167,9 @@ class SqlAccess(AccessReader):
         )
 
     def _of_one_exam(self) -> Executable:
-        given = select(literal(1)).where(self._gives(self._grants.c.exam == bindparam("exam")))
+        given = select(self._grants.c.id).where(
+            self._gives(self._grants.c.exam == bindparam("exam"))
+        )
         owned = self._owned(self._exams.c.id == bindparam("exam"))
         return select(or_(exists(given), exists(owned)))
 
@@ -199,12 +206,12 @@ class SqlAccess(AccessReader):
             select(several.c.exam, several.c.uploaded_at, func.max(several.c.permission))
             .group_by(several.c.uploaded_at, several.c.exam)
             .order_by(several.c.uploaded_at.desc(), several.c.exam.desc())
-            .limit(bindparam("limit"))
+            .limit(_LIMIT)
         )
 
     def _newest_of_each(self, *, own: bool, later: bool) -> Select[Any]:
-        asked = func.unnest(list_named("principals")).table_valued("key").render_derived("asked")
-        to_one = self._grants.c.recipient == asked.c.key
+        asked = listed("principals", postgresql=True)
+        to_one = self._grants.c.recipient == asked.c.value
         top = self._newest(to_one, own=own, later=later).correlate(asked).lateral("top")
         columns = (top.c.exam, top.c.uploaded_at, top.c.permission)
         return select(*columns).select_from(asked.join(top, true()))
@@ -220,7 +227,7 @@ class SqlAccess(AccessReader):
             .where(self._counts(named))
             .group_by(grants.uploaded_at, grants.exam)
             .order_by(grants.uploaded_at.desc(), grants.exam.desc())
-            .limit(bindparam("limit"))
+            .limit(_LIMIT)
         )
         if not own:
             # Asked for each row of the page: joined, it could make all that the user owns be read.
@@ -236,7 +243,7 @@ class SqlAccess(AccessReader):
             .join(self._versions, versions.exam == exams.id)
             .where(exams.owner == bindparam("user"), ~versions.withdrawn)
             .order_by(exams.uploaded_at.desc(), exams.id.desc())
-            .limit(bindparam("limit"))
+            .limit(_LIMIT)
         )
         return newest.where(_behind(exams.uploaded_at, exams.id)) if later else newest
 

@@ -120,6 +120,9 @@ def define_tables(
     )
     Index(f"ix_{prefix}exams_of_owner", exams.c.owner, exams.c.uploaded_at, exams.c.id)
     Index(f"ix_{prefix}exams_of_batch", exams.c.batch)
+    # A page looks the owner of each of its rows up: by hash, that takes the same however many exams
+    # there are. SQLite knows no such index, and keeps an ordinary one.
+    Index(f"ix_{prefix}exams_by_id", exams.c.id, postgresql_using="hash")
     notices = table("notices", *_notice_columns())
     Index(f"ix_{prefix}notices_of_share", notices.c.share)
     Index(f"ix_{prefix}notices_in_turn", notices.c.attempts, notices.c.number)
