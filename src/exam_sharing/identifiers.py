@@ -5,7 +5,7 @@ kinds meet in one place, `PrincipalKey` carries the kind within the string: `"u:
 and `"g:alice"` is a group.
 """
 
-from typing import Any, NewType, TypeAlias
+from typing import Any, ClassVar, NewType, TypeAlias
 
 import attrs
 
@@ -45,24 +45,36 @@ class _Identifier:
         return f"{type(self).__name__}({self.value!r})"
 
 
+def _key(principal: "_Principal") -> PrincipalKey:
+    value: object = principal.value
+    # What is no text is refused by the validator, which runs once every field is there.
+    return PrincipalKey(principal._kind + value if isinstance(value, str) else "")  # noqa: SLF001
+
+
 @attrs.frozen(cache_hash=True, order=True, repr=False, weakref_slot=False)
-class UserId(_Identifier):
+class _Principal(_Identifier):
+    """Keeps its key, since whoever keeps sets of keys then shares the string."""
+
+    _kind: ClassVar[str]
+
+    key: PrincipalKey = attrs.field(
+        init=False, eq=False, default=attrs.Factory(_key, takes_self=True)
+    )
+    """The identifier with its kind."""
+
+
+@attrs.frozen(cache_hash=True, order=True, repr=False, weakref_slot=False)
+class UserId(_Principal):
     """Names a user: one string of 1 to 255 code points."""
 
-    @property
-    def key(self) -> PrincipalKey:
-        """The identifier with its kind."""
-        return PrincipalKey("u:" + self.value)
+    _kind: ClassVar[str] = "u:"
 
 
 @attrs.frozen(cache_hash=True, order=True, repr=False, weakref_slot=False)
-class GroupId(_Identifier):
+class GroupId(_Principal):
     """Names a group of users and groups: one string of 1 to 255 code points."""
 
-    @property
-    def key(self) -> PrincipalKey:
-        """The identifier with its kind."""
-        return PrincipalKey("g:" + self.value)
+    _kind: ClassVar[str] = "g:"
 
 
 @attrs.frozen(cache_hash=True, order=True, repr=False, weakref_slot=False)

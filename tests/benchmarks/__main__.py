@@ -208,8 +208,10 @@ def beside_sqlite(arena: Arena) -> Iterator[Row]:
 def beside_engines(arena: Arena) -> Iterator[Row]:
     """Measure how many checks are made in the time of one by other engines."""
     can = contestants.ours(arena.world.sharing.can)
+    many = contestants.ours_by_page(arena.world.sharing.can_many)
     questions = arena.mixed(min(BESIDE_ENGINES, 2 * arena.settings.questions))
-    opened: dict[str, Callable[[World], Contestant | tuple[Contestant, ...]]] = {
+    pages = worlds.pages(arena.world, questions, len(questions) // PAGE, PAGE)
+    opened: dict[str, Callable[[World], tuple[Contestant, ...]]] = {
         "casbin": contestants.pycasbin,
         "cedarpy": contestants.cedarpy,
         "oso": contestants.oso,
@@ -221,16 +223,25 @@ def beside_engines(arena: Arena) -> Iterator[Row]:
             yield Row(f"{package} / can", arena.size, None, "", budget)
             continue
         progress(f"{arena.size:,}: can beside {package}")
-        found = opens(arena.world)
-        for each in found if isinstance(found, tuple) else (found,):
-            rounds = max(3, arena.settings.rounds // 2)
-            times = arena.compared(questions, rounds, can, each)
-            ratio = times[each.name] / times["can"]
-            what = f"{each.name} / can"
-            if bound is None:
-                yield Row(what, arena.size, ratio)
-            else:
-                yield at_least(what, arena.size, ratio, bound)
+        singly, *in_one_batch = opens(arena.world)
+        yield _beside(arena, singly, can, questions, bound)
+        for each in in_one_batch:
+            yield _beside(arena, each, can, questions, None)
+            yield _beside(arena, each, many, pages, bound)
+
+
+def _beside(
+    arena: Arena,
+    engine: Contestant,
+    ours: Contestant,
+    questions: Sequence[Question],
+    bound: int | None,
+) -> Row:
+    times = arena.compared(questions, max(3, arena.settings.rounds // 2), ours, engine)
+    what, ratio = f"{engine.name} / {ours.name}", times[engine.name] / times[ours.name]
+    if bound is None:
+        return Row(what, arena.size, ratio)
+    return at_least(what, arena.size, ratio, bound)
 
 
 def installed(package: str) -> bool:

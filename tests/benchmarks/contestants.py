@@ -10,13 +10,14 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 import attrs
 from tests.benchmarks.timing import Batch, asking
 from tests.benchmarks.worlds import ASKED, Question, World
 
-from exam_sharing import ExamId, Permission
+from exam_sharing import ExamId, Permission, UserId
 from exam_sharing.grants import FOREVER, Grant
 
 NO_ONE: Final = ""
@@ -58,6 +59,26 @@ def one_by_one(
 def ours(ask: Callable[[Any, Any, Any], bool]) -> Contestant:
     """Return `can` of a `Sharing`."""
     return one_by_one("can", ask, lambda each: (each.user, each.permission, each.exam))
+
+
+def ours_by_page(
+    ask: Callable[[UserId, Permission, Sequence[ExamId]], frozenset[ExamId]],
+) -> Contestant:
+    """Return `can_many` of a `Sharing`, asked once for all that a user asks in a row."""
+
+    def pages(questions: Sequence[Question]) -> list[tuple[UserId, Permission, list[ExamId]]]:
+        found = groupby(questions, key=lambda each: (each.user, each.permission))
+        return [(*asker, [each.exam for each in page]) for asker, page in found]
+
+    def answers(questions: Sequence[Question]) -> list[bool]:
+        return [
+            exam in held
+            for user, permission, exams in pages(questions)
+            for held in [ask(user, permission, exams)]
+            for exam in exams
+        ]
+
+    return Contestant("can_many", answers, lambda questions: asking(ask, pages(questions)))
 
 
 class PlainDicts:
@@ -260,7 +281,7 @@ m = r.now < p.until
 """
 
 
-def pycasbin(world: World) -> Contestant:
+def pycasbin(world: World) -> tuple[Contestant]:
     """Return pycasbin: a line for each user, exam and permission, found by its fast index."""
     from casbin import FastEnforcer
     from casbin.model import FastModel
@@ -289,9 +310,10 @@ def pycasbin(world: World) -> Contestant:
 
         return run
 
-    return Contestant(
+    contestant = Contestant(
         "pycasbin", lambda questions: [enforce(*words(each)) for each in questions], batch
     )
+    return (contestant,)
 
 
 CEDAR_POLICIES: Final = """
@@ -353,7 +375,7 @@ def cedarpy(world: World) -> tuple[Contestant, Contestant]:
     return singly, Contestant("cedarpy, in one batch", ask_all, batch)
 
 
-def oso(world: World) -> Contestant:
+def oso(world: World) -> tuple[Contestant]:
     """Return oso: a fact for each user, permission and exam that are held at the moment."""
     from oso import Oso
 
@@ -365,8 +387,9 @@ def oso(world: World) -> Contestant:
             if until > ASKED
         )
     )
-    return one_by_one(
+    contestant = one_by_one(
         "oso",
         asked.is_allowed,
         lambda each: (each.user.value, ACTIONS[each.permission], each.exam.value),
     )
+    return (contestant,)

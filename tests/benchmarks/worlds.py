@@ -7,7 +7,7 @@ inactive when asked about. Everything is made by the public acts.
 """
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Final
@@ -305,6 +305,27 @@ def questions(
         question = Question(user, chance.choice(tuple(Permission)), exam)
         found[answer(question)].append(question)
     return found[True][:number], found[False][:number]
+
+
+def pages(world: World, questions: Sequence[Question], number: int, size: int) -> list[Question]:
+    """Return questions page by page: of one user about many exams, some of them held.
+
+    Args:
+        world: the world.
+        questions: whose askers and exams the pages begin with.
+        number: how many pages.
+        size: how many different exams are on each.
+    """
+    chance = random.Random(size)
+    asked: dict[UserId, dict[ExamId, None]] = {}
+    for each in questions:
+        asked.setdefault(each.user, {})[each.exam] = None
+    found: list[Question] = []
+    for user, exams in list(asked.items())[:number]:
+        while len(exams) < size:
+            exams[chance.choice(world.exams).id] = None
+        found += [Question(user, Permission.VIEW, exam) for exam in list(exams)[:size]]
+    return found
 
 
 def default_clock() -> datetime:

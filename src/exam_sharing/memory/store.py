@@ -299,9 +299,10 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         exams: Iterable[ExamId],
         now: datetime,
     ) -> frozenset[ExamId]:
+        holds = self.holds
         with self._lock:
             return frozenset(
-                exam for exam in exams if self.holds(user, principals, permission, exam, now)
+                [exam for exam in exams if holds(user, principals, permission, exam, now)]
             )
 
     @override
