@@ -18,6 +18,10 @@ from exam_sharing.adapters.sqlalchemy.directory_tables import (
     DirectoryTables,
     define_directory_tables,
 )
+from exam_sharing.adapters.sqlalchemy.driver_connections import (
+    DriverConnection,
+    over_driver_connection,
+)
 from exam_sharing.adapters.sqlalchemy.joined import joined_store
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import set_up_sqlite, sqlite_engine
@@ -39,6 +43,7 @@ from exam_sharing.sharing import Sharing
 __all__ = [
     "SCHEMA",
     "DirectoryTables",
+    "DriverConnection",
     "NoNotifier",
     "SqlDirectory",
     "SqlOutbox",
@@ -49,6 +54,7 @@ __all__ = [
     "define_tables",
     "joined",
     "open_sharing",
+    "over_driver_connection",
     "record_schema",
     "set_up_sqlite",
     "sql_ports",
@@ -143,7 +149,8 @@ def joined(
 
     Args:
         transaction: a connection or a session with a transaction that has begun. What a session has
-            not flushed is not seen.
+            not flushed is not seen. A host on another framework makes one of its driver's
+            connection by `over_driver_connection`.
         directory: users and groups; it is asked outside of the transaction.
         policy: the deployment's settings; by default `Policy()`.
         clock: tells the time, aware; by default the machine's.

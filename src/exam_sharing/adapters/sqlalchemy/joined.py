@@ -10,7 +10,7 @@ only where the host's transaction sees an older moment, or waits in a circle wit
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import Any
+from functools import cache
 
 from sqlalchemy import MetaData
 from sqlalchemy.engine import Connection
@@ -24,13 +24,14 @@ from exam_sharing.adapters.sqlalchemy.database import (
     Transactions,
     require_dialect,
 )
+from exam_sharing.adapters.sqlalchemy.driver_connections import is_begun, own_engine
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_lost_race
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants, locked_versions
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
-from exam_sharing.errors import Conflict, InvalidValue
+from exam_sharing.errors import Conflict, InvalidValue, StoreFailed
 from exam_sharing.events import Event, WaitingNotice
 from exam_sharing.identifiers import ExamId, ShareId
 from exam_sharing.policy.facts import ExamGrants
@@ -53,13 +54,19 @@ class _HostTransaction(Transactions):
 
     @override
     def reading(self) -> AbstractContextManager[Connection]:
-        return nullcontext(self._connection)
+        return nullcontext(self._still_open())
 
     @override
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        with self._connection.begin_nested():
+        with self._still_open().begin_nested():
             yield self._connection
+
+    def _still_open(self) -> Connection:
+        # Else a statement would begin a transaction of our own, which nobody would end.
+        if not is_begun(self._connection):
+            raise StoreFailed("the host's transaction has ended; join the next one")
+        return self._connection
 
 
 class _JoinedOutbox(SqlOutbox):
@@ -81,7 +88,7 @@ class JoinedStore(SqlStore):
         # SQLite has one writer at a time, and that is the host: what it rolls back is all there is.
         self._beside: SqlStore = self
         if database.postgresql:
-            self._beside = SqlStore(Database(OwnTransactions(connection.engine), tables))
+            self._beside = SqlStore(Database(OwnTransactions(own_engine(connection)), tables))
 
     @override
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
@@ -125,21 +132,17 @@ def joined_store(transaction: Connection | Session, *, tables: Tables | None = N
     require_kind("transaction", transaction, Connection, Session)
     connection = _connection_of(transaction)
     require_dialect(connection.engine)
-    if not _is_begun(connection):
+    if not is_begun(connection):
         raise InvalidValue("transaction", "must have begun; begin it before you join it")
-    return JoinedStore(connection, define_tables(MetaData()) if tables is None else tables)
+    return JoinedStore(connection, _default_tables() if tables is None else tables)
+
+
+@cache
+def _default_tables() -> Tables:
+    # Statements over the same tables are compiled once, and a host joins on many of its requests.
+    return define_tables(MetaData())
 
 
 @in_our_words
 def _connection_of(transaction: Connection | Session) -> Connection:
     return transaction.connection() if isinstance(transaction, Session) else transaction
-
-
-def _is_begun(connection: Connection) -> bool:
-    if not connection.in_transaction():
-        return False
-    if connection.dialect.name != "sqlite":
-        return True
-    driver_connection: Any = connection.connection.dbapi_connection
-    begun: bool = driver_connection.in_transaction
-    return begun

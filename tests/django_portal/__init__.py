@@ -1,0 +1,1 @@
+"""A portal made with Django, for the tests: one app, with letters of its own."""

@@ -1,0 +1,307 @@
+"""Sharing inside Django's `atomic()`: it commits with the portal's own models, or not at all."""
+
+import threading
+from contextlib import contextmanager
+
+import django
+import pytest
+import sqlalchemy
+from django.conf import settings
+from django.db import connections, transaction
+from sqlalchemy.pool import NullPool
+
+from exam_sharing import Conflict, InvalidValue, ReasonCode, Refused, StoreFailed, WrongKind
+from exam_sharing.adapters.sqlalchemy import (
+    create_all,
+    define_tables,
+    joined,
+    over_driver_connection,
+    record_schema,
+    sqlite_engine,
+)
+from exam_sharing.events import ActRefused
+from world import ANNA, BEN, CARLA, CT, DAN, MR, VIEW, World, codes, share_request
+
+if not settings.configured:
+    settings.configure(
+        INSTALLED_APPS=["django_portal"], DEFAULT_AUTO_FIELD="django.db.models.BigAutoField"
+    )
+    django.setup()
+
+from django_portal.models import Letter
+
+
+def as_django_says(url):
+    """Return the settings by which Django finds the database of an address."""
+    if url.get_backend_name() == "sqlite":
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": url.database}
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": url.database,
+        "USER": url.username or "",
+        "PASSWORD": url.password or "",
+        "HOST": url.query.get("host") or url.host or "",
+        "PORT": url.port or "",
+    }
+
+
+@pytest.fixture(scope="module")
+def portal(engine, tables):
+    """The connection by which Django reaches the database that the engine is for."""
+    connections.settings = connections.configure_settings({"default": as_django_says(engine.url)})
+    connection = connections["default"] = connections.create_connection("default")
+    with connection.schema_editor() as editor:
+        editor.create_model(Letter)
+    yield connection
+    with connection.schema_editor() as editor:
+        editor.delete_model(Letter)
+    connections.close_all()
+    del connections["default"]
+
+
+@pytest.fixture(autouse=True)
+def nothing_written_yet(portal):
+    Letter.objects.all().delete()
+
+
+@pytest.fixture
+def world(new_store):
+    return World(store=new_store())
+
+
+@pytest.fixture
+def inside(portal, engine, tables, world):
+    """A function that joins the transaction that Django has open."""
+
+    def join(**more):
+        connection = over_driver_connection(portal.connection, engine)
+        return joined(
+            connection, directory=world.directory, tables=tables, clock=world.clock, **more
+        )
+
+    return join
+
+
+@contextmanager
+def rolled_back():
+    """A block of Django's that is undone at its end."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def letters():
+    return sorted(letter.text for letter in Letter.objects.all())
+
+
+def test_a_letter_and_a_share_are_there_once_django_commits(world, inside):
+    with transaction.atomic():
+        Letter.objects.create(text="dear Ben")
+        sharing = inside()
+        sharing.share(share_request(ANNA, CT, BEN, message="hello"))
+        assert sharing.can(BEN, VIEW, CT)
+        assert [seen.exam for seen in sharing.shared_with(BEN).items] == [CT]
+        assert not world.can_view(BEN, CT)
+    assert letters() == ["dear Ben"]
+    assert world.can_view(BEN, CT)
+    assert world.sharing.deliver_notices() == 1
+
+
+def test_when_django_rolls_back_neither_is_there(world, inside):
+    with rolled_back():
+        Letter.objects.create(text="dear Ben")
+        inside().share(share_request(ANNA, CT, BEN, message="hello"))
+    assert letters() == []
+    assert not world.can_view(BEN, CT)
+    assert world.store.outbox.waiting() == ()
+    assert world.store.events() == ()
+
+
+def test_an_inner_block_that_rolls_back_takes_what_was_shared_in_it_alone(world, inside):
+    with transaction.atomic():
+        inside().share(share_request(ANNA, CT, BEN))
+        with rolled_back():
+            Letter.objects.create(text="dear Carla")
+            inside().share(share_request(ANNA, CT, CARLA))
+        inside().share(share_request(ANNA, CT, DAN))
+        Letter.objects.create(text="dear Dan")
+    assert letters() == ["dear Dan"]
+    assert [world.can_view(user, CT) for user in (BEN, CARLA, DAN)] == [True, False, True]
+    assert [grant.version for grant in world.grants(CT)] == [1, 2]
+
+
+def test_what_one_sharing_did_in_an_inner_block_is_undone_for_it_as_well(world, inside):
+    with transaction.atomic():
+        sharing = inside()
+        with rolled_back():
+            sharing.share(share_request(ANNA, CT, CARLA))
+        assert not sharing.can(CARLA, VIEW, CT)
+        sharing.share(share_request(ANNA, CT, BEN))
+    assert world.can_view(BEN, CT)
+
+
+def test_a_refusal_leaves_django_its_transaction(world, inside, engine):
+    with transaction.atomic():
+        Letter.objects.create(text="dear Dan")
+        with pytest.raises(Refused) as refused:
+            inside().share(share_request(BEN, CT, DAN))
+    assert codes(refused.value.reasons) == [ReasonCode.EXAM_NOT_FOUND]
+    assert letters() == ["dear Dan"]
+
+
+def test_a_refusal_is_recorded_though_django_rolls_back_where_that_can_be(world, inside, engine):
+    with pytest.raises(Refused), transaction.atomic():
+        inside().share(share_request(BEN, CT, DAN))
+    kept = [event for event in world.store.events() if isinstance(event, ActRefused)]
+    assert len(kept) == (1 if engine.dialect.name == "postgresql" else 0)
+
+
+def test_an_act_that_fails_leaves_nothing_and_django_goes_on(world, inside):
+    world.share(ANNA, CT, BEN)
+    with transaction.atomic():
+        with pytest.raises(StoreFailed, match="is taken"):
+            inside(new_id=lambda: "act1").share(share_request(ANNA, MR, DAN))
+        Letter.objects.create(text="dear Carla")
+        inside().share(share_request(ANNA, MR, CARLA))
+    assert letters() == ["dear Carla"]
+    assert (world.can_view(CARLA, MR), world.can_view(DAN, MR)) == (True, False)
+
+
+def test_outside_of_atomic_there_is_nothing_to_join(portal, engine):
+    portal.ensure_connection()
+    with pytest.raises(InvalidValue, match="atomic"):
+        over_driver_connection(portal.connection, engine)
+
+
+def test_where_django_has_not_connected_there_is_nothing_to_join(portal, engine):
+    portal.close()
+    with pytest.raises(WrongKind, match="driver_connection"):
+        over_driver_connection(portal.connection, engine)
+
+
+def test_djangos_own_object_is_not_the_drivers_connection(portal, engine):
+    with transaction.atomic(), pytest.raises(WrongKind, match="driver_connection"):
+        over_driver_connection(portal, engine)
+
+
+def test_an_engine_for_another_database_is_not_taken(portal, engine, tmp_path):
+    other = (
+        sqlite_engine(tmp_path / "other.db")
+        if engine.dialect.name == "postgresql"
+        else sqlalchemy.create_engine("postgresql+psycopg://")
+    )
+    with transaction.atomic(), pytest.raises(WrongKind, match="driver_connection"):
+        over_driver_connection(portal.connection, other)
+
+
+def test_what_was_joined_to_a_transaction_that_has_ended_does_nothing_more(world, inside):
+    with transaction.atomic():
+        sharing = inside()
+        sharing.share(share_request(ANNA, CT, BEN))
+    for _ in range(2):
+        with pytest.raises(StoreFailed, match="transaction has ended"):
+            sharing.share(share_request(ANNA, CT, CARLA))
+    with pytest.raises(StoreFailed, match="transaction has ended"):
+        sharing.can(BEN, VIEW, CT)
+    assert not world.can_view(CARLA, CT)
+
+
+def test_djangos_connection_is_left_as_it_was(portal, inside, engine):
+    with transaction.atomic():
+        Letter.objects.create(text="before")
+        before = portal.connection
+        inside().share(share_request(ANNA, CT, BEN))
+        Letter.objects.create(text="after")
+        assert portal.connection is before
+        assert portal.in_atomic_block
+    assert portal.get_autocommit()
+    assert letters() == ["after", "before"]
+    if engine.dialect.name == "postgresql":
+        assert not before._notice_handlers
+
+
+def test_ending_or_closing_the_connection_over_djangos_does_nothing_to_djangos(
+    portal, engine, world
+):
+    for end in ("commit", "rollback", "close", "invalidate"):
+        with rolled_back():
+            Letter.objects.create(text="dear Ben")
+            getattr(over_driver_connection(portal.connection, engine), end)()
+            assert letters() == ["dear Ben"]
+        assert letters() == []
+
+
+def test_an_engine_that_has_never_connected_will_do(portal, engine, world, tables):
+    fresh = sqlalchemy.create_engine(engine.url, poolclass=NullPool)
+    with transaction.atomic():
+        connection = over_driver_connection(portal.connection, fresh)
+        sharing = joined(connection, directory=world.directory, tables=tables)
+        sharing.share(share_request(ANNA, CT, BEN))
+    assert world.can_view(BEN, CT)
+
+
+def test_a_migration_of_djangos_can_create_the_tables(portal, engine):
+    migrated = define_tables(sqlalchemy.MetaData(), prefix="migrated_")
+    with rolled_back():
+        connection = over_driver_connection(portal.connection, engine)
+        migrated.metadata.create_all(connection)
+    assert not sqlalchemy.inspect(engine).has_table("migrated_grants")
+    with transaction.atomic():
+        connection = over_driver_connection(portal.connection, engine)
+        migrated.metadata.create_all(connection)
+        record_schema(connection, migrated)
+    assert create_all(engine, migrated) is migrated
+    migrated.metadata.drop_all(engine)
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_who_lost_a_race_is_told_so_and_succeeds_when_asked_again(portal, engine, world):
+    """Two hosts share two exams each in the opposite order, so that one must give way."""
+    both_hold_one, tries = threading.Barrier(2), []
+
+    def act(text, first, second):
+        for attempt in (1, 2):
+            try:
+                with transaction.atomic():
+                    Letter.objects.create(text=f"{text}, attempt {attempt}")
+                    connection = over_driver_connection(connections["default"].connection, engine)
+                    sharing = joined(connection, directory=world.directory)
+                    sharing.share(share_request(ANNA, first, BEN))
+                    if attempt == 1:
+                        both_hold_one.wait(30)
+                    sharing.share(share_request(ANNA, second, BEN))
+            except Conflict:
+                continue
+            tries.append(attempt)
+            break
+        connections["default"].close()
+
+    hosts = [threading.Thread(target=act, args=each) for each in (("a", CT, MR), ("b", MR, CT))]
+    for host in hosts:
+        host.start()
+    for host in hosts:
+        host.join(60)
+    assert sorted(tries) == [1, 2]
+    assert [text[-1] for text in letters()] in (["1", "2"], ["2", "1"])
+    assert world.can_view(BEN, CT)
+    assert world.can_view(BEN, MR)
+
+
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+def test_a_writer_in_the_way_is_a_conflict_and_django_can_try_again(portal, engine, inside, world):
+    portal.ensure_connection()
+    portal.connection.execute("PRAGMA busy_timeout = 50")
+
+    def with_a_letter():
+        with transaction.atomic():
+            sharing = inside()
+            sharing.share(share_request(ANNA, CT, BEN))
+            Letter.objects.create(text="dear Ben")
+
+    with engine.begin():
+        with pytest.raises(Conflict):
+            with_a_letter()
+        assert letters() == []
+    with_a_letter()
+    assert letters() == ["dear Ben"]
+    assert world.can_view(BEN, CT)
