@@ -134,7 +134,8 @@ def instant(field: str, value: object) -> datetime:
         WrongKind: it is not a `datetime`.
         InvalidValue: it is naive, or outside the years that UTC can tell.
     """
-    value = of_kind(field, value, datetime)
+    if not isinstance(value, datetime):
+        raise WrongKind(field, "datetime", type(value).__name__)
     if value.tzinfo is UTC:
         return value
     if value.utcoffset() is None:
