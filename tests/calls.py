@@ -176,6 +176,8 @@ READS: Final[dict[str, Callable[[Sharing], Any]]] = {
     "tabs": lambda s: s.tabs(EVA, CT),
     "explain a yes": lambda s: s.explain(EVA, DOWNLOAD, CT),
     "explain a no": lambda s: s.explain(EVA, DOWNLOAD, MR),
+    "who can": lambda s: s.who_can(DOWNLOAD, CT),
+    "who can, no such exam": lambda s: s.who_can(DOWNLOAD, NO_EXAM),
     "can": lambda s: s.can(EVA, DOWNLOAD, CT),
     "cannot": lambda s: s.can(EVA, DOWNLOAD, MR),
     "can many": lambda s: s.can_many(CARLA, VIEW, (CT, MR, XRAY, NO_EXAM)),

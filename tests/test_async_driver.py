@@ -63,6 +63,7 @@ def every_act(world):
             Withdrawal(exam=ExamId("mr"), performed_by="ops", why="wrong patient"), now
         ),
         "explain": acts.explain(DAN, VIEW, CT, now),
+        "who can": acts.who_can(VIEW, CT, now),
         "form": acts.show_share_form(policy, ANNA, CT, now),
         "tabs": acts.show_tabs(DAN, CT, now),
         "access list": acts.show_access_list(policy, ANNA, CT, now),

@@ -262,6 +262,8 @@ def test_a_value_of_another_kind_shows_when_the_value_is_made(make):
         lambda s: s.can_many(BEN, 1, [CT]),
         lambda s: s.explain(NURSES, VIEW, CT),
         lambda s: s.explain(BEN, VIEW, BEN),
+        lambda s: s.who_can("VIEW", CT),
+        lambda s: s.who_can(VIEW, BEN),
         lambda s: s.viewer("ben"),
         lambda s: s.viewer(NURSES),
         lambda s: s.share_form(NURSES, CT),

@@ -40,6 +40,7 @@ from exam_sharing.policy.decisions import (
     Refused,
     WhyNot,
 )
+from exam_sharing.policy.holders import Holder
 from exam_sharing.policy.plans import (
     Effect,
     Outcome,
@@ -94,6 +95,7 @@ __all__ = [
     "Ground",
     "Group",
     "GroupId",
+    "Holder",
     "HostRule",
     "HowEnded",
     "InvalidValue",

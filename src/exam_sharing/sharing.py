@@ -17,6 +17,7 @@ from exam_sharing.exams import Exam, UploadBatch, require_fitting
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, PrincipalKey, ShareId, UserId
 from exam_sharing.policy.decisions import Denied, Permitted
+from exam_sharing.policy.holders import Holder
 from exam_sharing.policy.plans import Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import (
     HostEnding,
@@ -264,6 +265,20 @@ class Sharing:
         """
         _require_question(user, permission, exam)
         return drive(acts.explain(user, permission, exam, self._now()), self._ports)
+
+    def who_can(self, permission: Permission, exam: ExamId) -> tuple[Holder, ...]:
+        """Return every user who holds the permission on the exam, by their ids.
+
+        For the host's operators: it holds nothing back.
+        A user is among them exactly when `can` says yes; `explain` tells their way through groups.
+
+        Raises:
+            Refused: there is no such exam.
+            WrongKind: an argument is of another type.
+        """
+        require_kind("permission", permission, Permission)
+        require_kind("exam", exam, ExamId)
+        return drive(acts.who_can(permission, exam, self._now()), self._ports)
 
     def viewer(self, user: UserId) -> "Viewer":
         """Return the user with the groups that they are in now, for one request of the host.

@@ -9,6 +9,7 @@ import pytest
 
 from exam_sharing.errors import InvalidValue, MembershipCycle, WrongKind
 from exam_sharing.identifiers import GroupId, UserId
+from exam_sharing.memory.kept_directory import Account
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
 
@@ -390,3 +391,16 @@ def test_many_threads_add_groups_and_the_final_answers_are_right(open_directory)
     assert directory.principals_of(ann) == {"u:ann"} | every
     listed = directory.listed(ACTOR, None, 1_000, frozenset())
     assert {principal.key for principal, _ in listed} == {"u:ann"} | every
+
+
+def test_all_who_are_kept_can_be_listed_a_page_at_a_time_by_their_keys(open_directory):
+    ward = group("ward", UserId("ann"), UserId("nobody yet"), GroupId("night"))
+    bea, ann = user("bea", active=False), user("ann", email="ann@clinic.example")
+    directory = open_directory(ward, bea, group("empty"))
+    directory.add(ann, sharing_in_plan=False, notices=False)
+
+    first, second = Account(user=ann, sharing_in_plan=False, notices=False), Account(user=bea)
+    assert directory.known() == (group("empty"), ward, first, second)
+    assert directory.known(limit=2) == (group("empty"), ward)
+    assert directory.known(ward.id, 1) == (first,)
+    assert directory.known(bea.id) == ()

@@ -92,6 +92,8 @@ def require_same_answers(new_directory, data):
         lambda it: [it.principals_of(each) for each in EVERY_USER],
         lambda it: [it.user(each) for each in EVERY_USER],
         lambda it: [it.group(each) for each in EVERY_GROUP],
+        lambda it: it.known(),
+        lambda it: [it.known(after, limit) for after in (None, *EVERYBODY)],
         lambda it: it.profiles(EVERY_USER),
         lambda it: it.people_behind(EVERYBODY),
         lambda it: it.seen_by(ACTOR, EVERYBODY),

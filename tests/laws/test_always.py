@@ -92,10 +92,15 @@ def test_list_and_check_agree(story, data, limit):
                 assert {exam for exam in EXAMS if viewer.can(permission, exam)} == can
                 answers = {exam: story.sharing.explain(user, permission, exam) for exam in EXAMS}
                 assert {exam for exam, a in answers.items() if isinstance(a, Permitted)} == can
+                assert {exam for exam in EXAMS if user in who_can(story, permission, exam)} == can
             owned = {exam.id for exam in story.store.find(EXAMS) if exam.owner == user}
             assert [item for item in paged if item.exam not in owned] == others
 
     tell(data, story, each, steps=6)
+
+
+def who_can(story, permission, exam):
+    return {holder.user for holder in story.sharing.who_can(permission, exam)}
 
 
 def every_page(ask, user, limit):

@@ -79,6 +79,10 @@ def test_a_list_read_page_by_page_is_what_checks_allow_with_no_exam_twice(new_st
                 )
                 for permission in Permission
             } == held
+            for exam in EXAMS:
+                for permission, exams in held.items():
+                    holders = story.sharing.who_can(permission, exam)
+                    assert (user in {each.user for each in holders}) == (exam in exams)
             owned = {exam.id for exam in story.store.find(EXAMS) if exam.owner == user}
             expected = held[Permission.VIEW] if own else held[Permission.VIEW] - owned
             assert sorted(each.exam for each in listed) == sorted(expected)

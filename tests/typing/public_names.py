@@ -11,6 +11,7 @@ from exam_sharing import (
     ExamId,
     GrantId,
     GroupId,
+    Holder,
     NarrowRequest,
     Page,
     Permission,
@@ -46,6 +47,7 @@ assert_type(sharing.revoke(actor=alice, grant=GrantId("g")), UnshareReceipt)
 assert_type(sharing.preview(narrow), Preview)
 assert_type(sharing.can(alice, Permission.VIEW, exam), bool)
 assert_type(sharing.can_many(alice, Permission.VIEW, [exam]), frozenset[ExamId])
+assert_type(sharing.who_can(Permission.VIEW, exam), tuple[Holder, ...])
 assert_type(sharing.share_form(alice, exam), ShareForm)
 assert_type(sharing.tabs(alice, exam), frozenset[Tab])
 assert_type(sharing.access_list(alice, exam), AccessList)

@@ -16,6 +16,7 @@ from exam_sharing.acts.showing import (
     show_share_form,
     show_tabs,
     suggest_recipients,
+    who_can,
 )
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "show_share_form",
     "show_tabs",
     "suggest_recipients",
+    "who_can",
     "withdraw",
 ]

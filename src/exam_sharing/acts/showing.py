@@ -16,6 +16,7 @@ from exam_sharing.acts.questions import (
     Listed,
     Names,
     Path,
+    PeopleBehind,
     PrincipalsOf,
     ReadGrants,
     Suggest,
@@ -28,6 +29,7 @@ from exam_sharing.names import LONGEST_TYPED, folded
 from exam_sharing.policy.decisions import Denied, Ground, Permitted, Reason, ReasonCode, Refused
 from exam_sharing.policy.explain import explain_no, explain_yes, grants_giving
 from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
+from exam_sharing.policy.holders import Holder, grants_of, holders
 from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share_rules import ShareCase
@@ -50,6 +52,7 @@ __all__ = [
     "show_share_form",
     "show_tabs",
     "suggest_recipients",
+    "who_can",
 ]
 
 
@@ -110,6 +113,21 @@ def explain(
         if recipient not in paths and recipient.key in profile.principals:
             paths[recipient] = yield from ask(Path(user, recipient))
     return explain_no(profile, exam, facts, paths.__getitem__, now)
+
+
+def who_can(permission: Permission, exam: ExamId, now: datetime) -> Act[tuple[Holder, ...]]:
+    """Return every user who holds the permission on the exam, by their ids; for operators.
+
+    Raises:
+        Refused: there is no such exam.
+    """
+    facts = yield from exam_facts(exam, ended=False)
+    if facts is None:
+        raise Refused((Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),))
+    giving = grants_of(permission, facts.sharing, now)
+    reached = {facts.exam.owner, *(grant.recipient for grant in giving)}
+    behind = yield from ask(PeopleBehind(tuple(sorted(reached, key=lambda each: each.key))))
+    return holders(facts.exam, giving, behind)
 
 
 def suggest_recipients(

@@ -14,7 +14,7 @@ from typing_extensions import override
 
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
-from exam_sharing.memory.kept_directory import Account, KeptDirectory, Known
+from exam_sharing.memory.kept_directory import MAX_PAGE, Account, KeptDirectory, Known
 from exam_sharing.memory.suggestions import Entry, NameIndex
 from exam_sharing.memory.visibility import chosen, everybody, members_seen, walk
 from exam_sharing.names import LONGEST_TYPED, folded
@@ -79,6 +79,13 @@ class MemoryDirectory(KeptDirectory):
         """Return the group as it was added last, or `None`."""
         known = self._known.get(group.key)
         return known if isinstance(known, Group) else None
+
+    @override
+    def known(self, after: PrincipalId | None = None, limit: int = MAX_PAGE) -> tuple[Known, ...]:
+        behind = "" if after is None else after.key
+        with self._lock:
+            keys = sorted(key for key in self._known if key > behind)
+            return tuple(self._known[key] for key in keys[:limit])
 
     @override
     def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:

@@ -1,7 +1,7 @@
 """Directories that are told of users and groups, rather than asking somebody else for them."""
 
 from abc import abstractmethod
-from typing import TypeAlias, overload
+from typing import Final, TypeAlias, overload
 
 import attrs
 
@@ -11,7 +11,11 @@ from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import is_a, require_kind
 
-__all__ = ["Account", "KeptDirectory", "Known"]
+__all__ = ["MAX_PAGE", "Account", "KeptDirectory", "Known"]
+
+
+MAX_PAGE: Final = 1_000
+"""How many users and groups come at once where nothing else is asked for."""
 
 
 @attrs.frozen(kw_only=True)
@@ -68,6 +72,17 @@ class KeptDirectory(Directory):
         if not self._forget(principal.key):
             kind = type(principal).__name__
             raise InvalidValue(kind, f"{principal.value!r} is not in the directory")
+
+    @abstractmethod
+    def known(self, after: PrincipalId | None = None, limit: int = MAX_PAGE) -> tuple[Known, ...]:
+        """Return the first users and groups of all that are kept, inactive ones too, by their keys.
+
+        For the host's operators: whether anybody may see them is not asked.
+
+        Args:
+            after: behind whom to begin; by default at the beginning.
+            limit: how many at most.
+        """
 
     @abstractmethod
     def _put(self, known: Known) -> None:

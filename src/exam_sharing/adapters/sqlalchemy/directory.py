@@ -7,6 +7,7 @@ visibility is asked of it while no connection is held, so it may ask the directo
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Engine, Executable, Row, select
@@ -20,7 +21,7 @@ from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.membership_walks import KEYS, MembershipWalks, is_user
 from exam_sharing.adapters.sqlalchemy.name_search import NamePlace, NameSearch, can_be_stored
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
-from exam_sharing.memory.kept_directory import KeptDirectory, Known
+from exam_sharing.memory.kept_directory import MAX_PAGE, Account, KeptDirectory, Known
 from exam_sharing.memory.visibility import chosen, everybody, members_seen
 from exam_sharing.names import LONGEST_TYPED, folded
 from exam_sharing.policy.facts import Profile
@@ -100,6 +101,25 @@ class SqlDirectory(KeptDirectory):
             return None
         members = {principal_of(row.member_key) for row in rows if row.member_key is not None}
         return Group(id=group, name=rows[0].name, members=frozenset(members))
+
+    @override
+    @in_our_words
+    def known(self, after: PrincipalId | None = None, limit: int = MAX_PAGE) -> tuple[Known, ...]:
+        principals, memberships = self._tables.principals, self._tables.memberships
+        behind = "" if after is None else after.key
+        page = (
+            select(principals)
+            .where(principals.c.key > behind)
+            .order_by(principals.c.key)
+            .limit(limit)
+            .subquery()
+        )
+        rows = self._ask(
+            select(page, memberships.c.member_key)
+            .outerjoin(memberships, memberships.c.group_key == page.c.key)
+            .order_by(page.c.key)
+        )
+        return tuple(_known(list(each)) for _, each in groupby(rows, key=lambda row: row.key))
 
     @override
     def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
@@ -266,6 +286,17 @@ class SqlDirectory(KeptDirectory):
     def _forget(self, key: PrincipalKey) -> bool:
         with self._transactions.writing() as connection:
             return self._changes.forget(connection, key)
+
+
+def _known(rows: _Rows) -> Known:
+    """Return a user, or a group with its members, one row each."""
+    first = rows[0]
+    principal = principal_of(first.key)
+    if isinstance(principal, UserId):
+        user = User(id=principal, name=first.name, email=first.email, active=first.active)
+        return Account(user=user, sharing_in_plan=first.sharing_in_plan, notices=first.notices)
+    members = {principal_of(row.member_key) for row in rows if row.member_key is not None}
+    return Group(id=principal, name=first.name, members=frozenset(members))
 
 
 def _profile(user: UserId, rows: _Rows) -> Profile:
