@@ -22,6 +22,7 @@ from exam_sharing.adapters.sqlalchemy.driver_connections import (
     DriverConnection,
     over_driver_connection,
 )
+from exam_sharing.adapters.sqlalchemy.host_queries import may, permission_held, visible_exams
 from exam_sharing.adapters.sqlalchemy.joined import joined_store
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import set_up_sqlite, sqlite_engine
@@ -53,12 +54,15 @@ __all__ = [
     "define_directory_tables",
     "define_tables",
     "joined",
+    "may",
     "open_sharing",
     "over_driver_connection",
+    "permission_held",
     "record_schema",
     "set_up_sqlite",
     "sql_ports",
     "sqlite_engine",
+    "visible_exams",
 ]
 
 

@@ -4,8 +4,6 @@ A page is the newest exams of each principal, merged: no principal is asked for 
 can hold, and the index of grants by recipient is already in the order of the page. All grants of an
 exam sort alike, since they sort by the exam's time of upload; several of one exam to one principal
 count once.
-
-INVARIANT: a grant without a `closed_version` has not been ended, and its exam is not withdrawn.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,6 +16,7 @@ from sqlalchemy import (
     Executable,
     Integer,
     Select,
+    String,
     and_,
     bindparam,
     exists,
@@ -34,6 +33,7 @@ from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.giving import counts, owned
 from exam_sharing.adapters.sqlalchemy.lists import listed, one_of
 from exam_sharing.adapters.sqlalchemy.times import Instant
 from exam_sharing.grants import Permission
@@ -62,7 +62,11 @@ class SqlAccess(AccessReader):
         self._database = database
         self._grants = database.tables.grants
         self._exams = database.tables.exams
-        self._versions = database.tables.versions
+        user = bindparam("user", type_=String())
+        self._counts = counts(self._grants, user=user, now=bindparam("now", type_=Instant()))
+        self._owns = owned(
+            self._exams.c.id, self._exams.c.owner, database.tables.versions, user=user
+        )
         self._holds = self._of_one_exam()
         self._holding = self._of_many_exams()
         self._pages: dict[_Kind, Executable] = {}
@@ -142,29 +146,13 @@ class SqlAccess(AccessReader):
                 for exam, uploaded_at, permission in connection.execute(page, asked)
             )
 
-    def _counts(self, named: ColumnElement[bool]) -> ColumnElement[bool]:
-        """Return the condition that a grant stands, reaches the user and gives something."""
-        grants = self._grants.c
-        return and_(
-            named,
-            grants.closed_version.is_(None),
-            grants.grantor != bindparam("user"),
-            or_(grants.until.is_(None), grants.until > bindparam("now", type_=Instant())),
-        )
-
     def _gives(self, among: ColumnElement[bool]) -> ColumnElement[bool]:
         named = one_of(self._grants.c.recipient, "principals", postgresql=self._database.postgresql)
-        return and_(
-            among, self._counts(named), self._grants.c.permission >= bindparam("permission")
-        )
+        enough = self._grants.c.permission >= bindparam("permission")
+        return and_(among, named, self._counts, enough)
 
     def _owned(self, among: ColumnElement[bool]) -> Select[Any]:
-        exams, versions = self._exams, self._versions
-        return (
-            select(exams.c.id)
-            .join(versions, versions.c.exam == exams.c.id)
-            .where(among, exams.c.owner == bindparam("user"), ~versions.c.withdrawn)
-        )
+        return select(self._exams.c.id).where(among, self._owns)
 
     def _of_one_exam(self) -> Executable:
         given = select(self._grants.c.id).where(
@@ -224,7 +212,7 @@ class SqlAccess(AccessReader):
                 grants.uploaded_at,
                 func.max(grants.permission).label("permission"),
             )
-            .where(self._counts(named))
+            .where(named, self._counts)
             .group_by(grants.uploaded_at, grants.exam)
             .order_by(grants.uploaded_at.desc(), grants.exam.desc())
             .limit(_LIMIT)
@@ -236,12 +224,11 @@ class SqlAccess(AccessReader):
         return newest.where(_behind(grants.uploaded_at, grants.exam)) if later else newest
 
     def _newest_owned(self, *, later: bool) -> Select[Any]:
-        exams, versions = self._exams.c, self._versions.c
+        exams = self._exams.c
         everything = literal(int(Permission.DOWNLOAD)).label("permission")
         newest = (
             select(exams.id.label("exam"), exams.uploaded_at, everything)
-            .join(self._versions, versions.exam == exams.id)
-            .where(exams.owner == bindparam("user"), ~versions.withdrawn)
+            .where(self._owns)
             .order_by(exams.uploaded_at.desc(), exams.id.desc())
             .limit(_LIMIT)
         )

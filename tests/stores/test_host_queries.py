@@ -1,0 +1,340 @@
+"""A host's own statements say what checks say: for every user, in every world, at every moment."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Column, Integer, MetaData, String, Table, func, select
+from sqlalchemy.orm import Session, aliased, declarative_base
+
+from exam_sharing import (
+    BatchId,
+    Exam,
+    ExamId,
+    GroupId,
+    InvalidValue,
+    Permission,
+    UploadBatch,
+    UserId,
+    WrongKind,
+)
+from exam_sharing.adapters.sqlalchemy import create_all, may, permission_held, visible_exams
+from laws.stories import EXAMS, USERS, stories, tell
+from world import ANNA, BEN, CARLA, CT, DAN, DAY, DOWNLOAD, EVA, MR, NURSES, START, VIEW, World
+
+ASKED = (*EXAMS, ExamId("nowhere"))
+NOBODY = UserId("nobody")
+
+
+def portal_exams(metadata, name="portal_exams", collation=None):
+    """Return a table of a host's own exams, with columns of its own."""
+    return Table(
+        name,
+        metadata,
+        Column("number", Integer, primary_key=True),
+        Column("accession", String(255, collation=collation), unique=True),
+        Column("belongs_to", String(255, collation=collation)),
+        Column("modality", String(2)),
+    )
+
+
+@pytest.fixture(scope="module")
+def portal(engine):
+    """The host's exams, beside our tables."""
+    table = portal_exams(MetaData())
+    table.metadata.create_all(engine)
+    return table
+
+
+def fill(engine, portal, store, exams):
+    """Give the host the same exams, with the same owners, as the store has."""
+    found = store.find(tuple(exams))
+    with engine.begin() as connection:
+        connection.execute(portal.delete())
+        connection.execute(
+            portal.insert(),
+            [
+                {"accession": str(exam.id), "belongs_to": str(exam.owner), "modality": "CT"}
+                for exam in found
+            ],
+        )
+
+
+class Answers:
+    """What each form of question says of one user, from one moment."""
+
+    def __init__(self, engine, portal, tables, sharing, user, now):
+        self.engine, self.portal, self.tables, self.sharing = engine, portal, tables, sharing
+        self.columns = (portal.c.accession, portal.c.belongs_to)
+        self.asker = {"user": user, "now": now, "tables": tables}
+        self.asker["principals"] = sharing.viewer(user).principals
+
+    def rows(self, statement):
+        with self.engine.connect() as connection:
+            return connection.execute(statement).all()
+
+    def visible(self, permission):
+        rows = self.rows(visible_exams(permission=permission, **self.asker))
+        held = {ExamId(row.exam): Permission(row.permission) for row in rows}
+        assert len(held) == len(rows)
+        return held, {ExamId(row.exam): row.uploaded_at for row in rows}
+
+    def may(self, permission):
+        condition = may(*self.columns, permission=permission, **self.asker)
+        return {ExamId(exam) for (exam,) in self.rows(select(self.columns[0]).where(condition))}
+
+    def of_each_row(self):
+        conditions = (may(*self.columns, permission=p, **self.asker) for p in Permission)
+        held = permission_held(*self.columns, **self.asker)
+        rows = self.rows(select(self.columns[0], held, *conditions))
+        return {ExamId(exam): tuple(said) for exam, *said in rows}
+
+
+@given(data=st.data())
+@settings(
+    max_examples=12,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+    ],
+)
+def test_every_form_of_question_has_the_same_answer(engine, tables, portal, new_store, data):
+    """SPEC 9.3: list and check agree, for every form of list and every kind of principal."""
+    story = data.draw(stories(new_store=new_store))
+
+    def each(request):
+        story.do(request)
+
+    tell(data, story, each, steps=8)
+    for exam in data.draw(st.sets(st.sampled_from(EXAMS), max_size=1)):
+        story.sharing.withdraw(exam, performed_by="ops", why="wrong patient")
+    fill(engine, portal, story.store, EXAMS)
+    ends = {grant.until for exam in EXAMS for grant in story.facts(exam).grants} - {None}
+    tick = timedelta(microseconds=1)
+    moments = sorted({story.now, *(end - tick * n for end in ends for n in (0, 1))})
+    for story.now in data.draw(st.permutations(moments))[:2]:
+        for user in (*USERS, NOBODY):
+            assert_same_answers(engine, portal, tables, story, user)
+
+
+def assert_same_answers(engine, portal, tables, story, user):
+    sharing = story.sharing
+    answers = Answers(engine, portal, tables, sharing, user, story.now)
+    checked = {p: {e for e in ASKED if sharing.can(user, p, e)} for p in Permission}
+    highest = {exam: max(p for p in Permission if exam in checked[p]) for exam in checked[VIEW]}
+    for permission in Permission:
+        assert sharing.can_many(user, permission, ASKED) == checked[permission]
+        assert answers.may(permission) == checked[permission]
+        held, uploaded = answers.visible(permission)
+        assert held == {exam: highest[exam] for exam in checked[permission]}
+        assert uploaded == {e.id: e.uploaded_at for e in story.store.find(tuple(held))}
+    assert answers.of_each_row() == {
+        exam: (highest.get(exam, 0), exam in checked[VIEW], exam in checked[DOWNLOAD])
+        for exam in EXAMS
+    }
+    listed = sharing.visible_to(user).items
+    assert {item.exam: item.permission for item in listed} == highest
+
+
+@pytest.fixture
+def world(engine, portal, new_store):
+    world = World(store=new_store())
+    world.upload(BatchId("bens"), BEN, ExamId("own"))
+    world.share(ANNA, CT, BEN)
+    world.share(ANNA, CT, NURSES, permission=DOWNLOAD)
+    world.share(ANNA, MR, NURSES)
+    fill(engine, portal, world.store, world.uploaded)
+    return world
+
+
+def asker(world, user, tables):
+    return {
+        "user": user,
+        "principals": world.sharing.viewer(user).principals,
+        "now": world.now,
+        "tables": tables,
+    }
+
+
+def test_a_host_sorts_filters_and_cuts_as_it_likes(world, engine, portal, tables):
+    condition = may(
+        portal.c.accession, portal.c.belongs_to, permission=VIEW, **asker(world, DAN, tables)
+    )
+    mine = select(portal.c.accession).where(condition)
+    with engine.connect() as connection:
+        assert connection.scalars(mine.order_by(portal.c.accession).limit(1)).all() == ["ct"]
+        assert connection.scalars(mine.where(portal.c.modality == "MR")).all() == []
+        assert connection.scalar(select(func.count()).select_from(mine.subquery())) == 2
+
+
+def test_a_host_joins_the_visible_exams_to_its_own(world, engine, portal, tables):
+    visible = visible_exams(permission=VIEW, **asker(world, DAN, tables)).subquery()
+    joined = (
+        select(portal.c.accession, visible.c.permission)
+        .join(visible, visible.c.exam == portal.c.accession)
+        .order_by(portal.c.accession.desc())
+    )
+    with engine.connect() as connection:
+        assert connection.execute(joined).all() == [("mr", VIEW), ("ct", DOWNLOAD)]
+
+
+def test_two_users_are_asked_about_in_one_statement(world, engine, portal, tables):
+    columns = portal.c.accession, portal.c.belongs_to
+    both = select(portal.c.accession).where(
+        *(may(*columns, permission=VIEW, **asker(world, user, tables)) for user in (ANNA, BEN))
+    )
+    with engine.connect() as connection:
+        assert connection.scalars(both).all() == ["ct"]
+
+
+def test_a_mapped_class_and_its_aliases_will_do(world, engine, tables):
+    base = declarative_base()
+
+    class PortalExam(base):
+        __table__ = portal_exams(base.metadata)
+
+    for entity in (PortalExam, aliased(PortalExam)):
+        columns, who = (entity.accession, entity.belongs_to), asker(world, DAN, tables)
+        statement = (
+            select(entity.accession, permission_held(*columns, **who))
+            .where(may(*columns, permission=VIEW, **who))
+            .order_by(entity.accession)
+        )
+        with Session(engine) as session:
+            assert session.execute(statement).all() == [("ct", DOWNLOAD), ("mr", VIEW)]
+
+
+def test_a_host_changes_only_what_the_user_may_download(world, engine, portal, tables):
+    columns, who = (portal.c.accession, portal.c.belongs_to), asker(world, EVA, tables)
+    mark = portal.update().where(may(*columns, permission=DOWNLOAD, **who)).values(modality="XX")
+    with engine.begin() as connection:
+        connection.execute(mark)
+        marked = select(portal.c.accession).where(portal.c.modality == "XX")
+        assert connection.scalars(marked).all() == ["ct"]
+
+
+def test_who_holds_nothing_is_shown_nothing_even_of_their_own(world, engine, portal, tables):
+    world.person(ANNA, active=False)
+    who, columns = asker(world, ANNA, tables), (portal.c.accession, portal.c.belongs_to)
+    assert who["principals"] == frozenset()
+    with engine.connect() as connection:
+        assert connection.execute(visible_exams(permission=VIEW, **who)).all() == []
+        mine = select(portal).where(may(*columns, permission=VIEW, **who))
+        assert connection.execute(mine).all() == []
+        assert set(connection.scalars(select(permission_held(*columns, **who)))) == {0}
+
+
+COLLATIONS = {"sqlite": ("NOCASE", "RTRIM"), "postgresql": ("C", "POSIX")}
+
+
+def test_ids_are_compared_exactly_whatever_the_hosts_collation(world, engine, tables):
+    for name in ("CT", "Anna"):
+        world.person(UserId(name))
+    world.upload(BatchId("shouted"), DAN, ExamId("CT"))
+    world.share(DAN, ExamId("CT"), CARLA)
+    for number, collation in enumerate(COLLATIONS[engine.dialect.name]):
+        portal = portal_exams(MetaData(), f"collated_{number}", collation)
+        with engine.begin() as connection:
+            portal.create(connection)
+            connection.execute(
+                portal.insert(),
+                [
+                    {"accession": accession, "belongs_to": "anna"}
+                    for accession in ("ct", "CT", "ct ")[: 1 if collation == "NOCASE" else 2]
+                ],
+            )
+        columns = portal.c.accession, portal.c.belongs_to
+        for user, expected in ((CARLA, {"CT"}), (UserId("Anna"), set()), (BEN, {"ct"})):
+            who = asker(world, user, tables)
+            seen = select(portal.c.accession).where(may(*columns, permission=VIEW, **who))
+            held = select(portal.c.accession).where(permission_held(*columns, **who) >= VIEW)
+            with engine.begin() as connection:
+                there = set(connection.scalars(select(portal.c.accession)))
+                assert set(connection.scalars(seen)) == expected & there
+                assert set(connection.scalars(held)) == expected & there
+
+
+def test_columns_of_two_tables_are_refused(world, portal, tables):
+    other = portal.alias()
+    with pytest.raises(InvalidValue, match="owner_column"):
+        may(portal.c.accession, other.c.belongs_to, permission=VIEW, **asker(world, BEN, tables))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "field"),
+    [
+        ({"user": "ben"}, WrongKind, "user"),
+        ({"user": GroupId("ben")}, WrongKind, "user"),
+        ({"user": CARLA}, InvalidValue, "principals"),
+        ({"principals": "u:ben"}, WrongKind, "principals"),
+        ({"principals": ["u:ben"]}, WrongKind, "principals"),
+        ({"permission": 1}, WrongKind, "permission"),
+        ({"now": datetime(2030, 1, 1)}, InvalidValue, "now"),
+        ({"now": "2030-01-01"}, WrongKind, "now"),
+        ({"tables": None}, WrongKind, "tables"),
+    ],
+)
+def test_what_cannot_be_asked_is_an_error(world, portal, tables, wrong, error, field):
+    asked = {"permission": VIEW, **asker(world, BEN, tables), **wrong}
+    columns = portal.c.accession, portal.c.belongs_to
+    with pytest.raises(error, match=field):
+        may(*columns, **asked)
+    with pytest.raises(error, match=field):
+        visible_exams(**asked)
+    if "permission" not in wrong:
+        del asked["permission"]
+        with pytest.raises(error, match=field):
+            permission_held(*columns, **asked)
+
+
+def test_times_of_upload_come_back_aware_and_in_utc(world, engine, tables):
+    with engine.connect() as connection:
+        rows = connection.execute(visible_exams(permission=VIEW, **asker(world, ANNA, tables)))
+        assert {row.exam: row.uploaded_at for row in rows} == {
+            "ct": START,
+            "mr": START - DAY / 24 / 60,
+            "xray": START - DAY / 24 / 60 * 2,
+        }
+
+
+def test_many_exams_and_many_groups_are_asked_about(engine, tables, portal, new_store):
+    store = new_store()
+    batch = BatchId("many")
+    exams = tuple(
+        Exam(id=ExamId(f"e{n}"), owner=ANNA, batch=batch, uploaded_at=START) for n in range(300)
+    )
+    store.add(UploadBatch(id=batch, uploader=ANNA, received_at=START), exams)
+    fill(engine, portal, store, [exam.id for exam in exams])
+    principals = frozenset({ANNA.key, *(GroupId(f"g{n}").key for n in range(2_000))})
+    condition = may(
+        portal.c.accession,
+        portal.c.belongs_to,
+        user=ANNA,
+        principals=principals,
+        permission=DOWNLOAD,
+        now=START,
+        tables=tables,
+    )
+    with engine.connect() as connection:
+        assert len(connection.scalars(select(portal.c.accession).where(condition)).all()) == 300
+
+
+def test_sqlite_looks_the_hosts_rows_up_by_their_index(sqlite):
+    tables, portal = create_all(sqlite), portal_exams(MetaData())
+    portal.create(sqlite, checkfirst=True)
+    condition = may(
+        portal.c.accession,
+        portal.c.belongs_to,
+        user=BEN,
+        principals={BEN.key},
+        permission=VIEW,
+        now=START,
+        tables=tables,
+    )
+    statement = select(portal.c.number).where(condition)
+    text = statement.compile(sqlite, compile_kwargs={"literal_binds": True})
+    with sqlite.connect() as connection:
+        plan = [row.detail for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+    assert any(step.startswith("SEARCH portal_exams USING") for step in plan), plan
