@@ -160,6 +160,7 @@ OTHER_ACTS: Final[dict[str, Callable[[Sharing], Any]]] = {
     "withdraw": lambda s: s.withdraw(CT, performed_by="root", why="wrong patient"),
     "withdraw what is not there": lambda s: s.withdraw(NO_EXAM, performed_by="root", why="gone"),
     "add an upload": _upload,
+    "requeue notices": lambda s: s.requeue_notices(),
 }
 """The acts that cannot."""
 
@@ -183,11 +184,21 @@ READS: Final[dict[str, Callable[[Sharing], Any]]] = {
     "can many": lambda s: s.can_many(CARLA, VIEW, (CT, MR, XRAY, NO_EXAM)),
     "shared with": lambda s: s.shared_with(DAN, limit=1),
     "visible to": lambda s: s.visible_to(DAN),
+    "list notices": lambda s: s.list_notices(limit=2),
 }
 """Everything that changes nothing."""
 
 DIRECT: Final = frozenset(
-    {"add an upload", "can", "cannot", "can many", "shared with", "visible to"}
+    {
+        "add an upload",
+        "requeue notices",
+        "can",
+        "cannot",
+        "can many",
+        "shared with",
+        "visible to",
+        "list notices",
+    }
 )
 """Those that put one question to a port and decide nothing."""
 

@@ -21,7 +21,21 @@ from exam_sharing import (
 from exam_sharing.identifiers import ExamId
 from exam_sharing.memory import memory_ports
 from exam_sharing.policy.requests import HostEnding, Withdrawal
-from world import ANNA, BEN, CARLA, CT, DAN, DOWNLOAD, EVA, NURSES, VIEW, WEEK, World, share_request
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CT,
+    DAN,
+    DOWNLOAD,
+    EVA,
+    NURSES,
+    VIEW,
+    WEEK,
+    FailingNotifier,
+    World,
+    share_request,
+)
 
 EXAMPLES = Path(__file__).parent.parent / "docs" / "examples"
 sys.path.insert(0, str(EXAMPLES))  # the example is a script, not a package
@@ -69,7 +83,6 @@ def every_act(world):
         "access list": acts.show_access_list(policy, ANNA, CT, now),
         "suggest": acts.suggest_recipients(policy, ANNA, CT, "da", 10, now),
         "recipients": acts.list_recipients(policy, ANNA, CT, None, 2, now),
-        "deliver": acts.deliver(policy, now, None),
     }
 
 
@@ -84,6 +97,17 @@ def test_every_act_comes_to_the_same_with_await_as_without():
     ):
         assert asyncio.run(drive(awaited, ports)) == drive_at_once(act, at_once), name
     assert world.store.events() == other.store.events()
+
+
+def test_notices_are_claimed_and_delivered_with_await():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN)
+    world.notifier.broken = False
+    kept = memory_ports(store=world.store, directory=world.directory, notifier=world.notifier)
+    ports = async_ports(kept)
+    (claim,) = asyncio.run(drive(acts.claim_notices(world.now), ports))
+    assert asyncio.run(drive(acts.deliver(world.policy, claim, world.now), ports))
+    assert set(world.told()) == {BEN}
 
 
 def test_a_refusal_comes_out_of_the_awaited_act():

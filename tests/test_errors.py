@@ -16,6 +16,7 @@ from exam_sharing import (
     GrantId,
     InvalidValue,
     MembershipCycle,
+    NotifierFailed,
     Reason,
     ReasonCode,
     Refused,
@@ -45,6 +46,8 @@ ERRORS = [
     Conflict(5),
     StoreFailed("the disk is full"),
     Refused(REASONS),
+    NotifierFailed("UNREACHABLE"),
+    NotifierFailed("NO_ADDRESS", permanent=True),
 ]
 every_error = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 
@@ -68,7 +71,10 @@ def test_every_public_error_has_one_base():
 def test_the_families_say_who_must_act():
     callers = {error for error in public_errors() if issubclass(error, CallerError)}
 
-    assert public_errors() - callers == {ExamSharingError, Refused, Conflict, StoreFailed}
+    failures = {error for error in public_errors() if issubclass(error, StoreFailed)}
+
+    assert public_errors() - callers - failures == {ExamSharingError, Refused, Conflict}
+    assert failures == {StoreFailed, NotifierFailed}
 
 
 def test_a_refusal_a_conflict_and_a_failure_are_no_mistakes_of_the_caller():
@@ -135,6 +141,8 @@ def test_a_sentence_is_one_line_without_a_full_stop(error):
         (ERRORS[6], "request id 'r1' was used for another request; make a new one"),
         (ERRORS[7], "the exams changed during all 5 attempts; nothing was done, try again"),
         (ERRORS[8], "the disk is full"),
+        (ERRORS[10], "the notice was not sent, for now: UNREACHABLE"),
+        (ERRORS[11], "the notice was not sent, and never can be: NO_ADDRESS"),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -152,6 +160,14 @@ def test_a_refusal_says_every_reason_with_the_parameters_that_a_person_can_use()
         "g)",
         "CLOSED)",
     ]
+
+
+@pytest.mark.parametrize("problem", ["", "no address", "to ben@example.org", "É", "1ST", "X" * 65])
+def test_a_problem_of_a_notifier_is_a_code_so_that_it_can_quote_nobody(problem):
+    with pytest.raises(InvalidValue) as caught:
+        NotifierFailed(problem)
+
+    assert str(caught.value) == "problem must be a code of ASCII letters, digits and underscores"
 
 
 @pytest.mark.parametrize("code", ReasonCode)

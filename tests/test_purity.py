@@ -16,8 +16,9 @@ import attrs
 import pytest
 
 import exam_sharing
-from calls import CALLS, DIRECT, portal, ports_of
+from calls import CALLS, DELIVERIES, DIRECT, portal, ports_of
 from calls import sharing_over as over
+from exam_sharing import acts
 from exam_sharing import sharing as shell
 
 SOURCE: Final = Path(exam_sharing.__file__).parent
@@ -124,7 +125,7 @@ def acts_of(name: str, world: Any, monkeypatch: Any, times: int) -> list[Any]:
     return begun
 
 
-@pytest.mark.parametrize("name", [name for name in CALLS if name not in DIRECT])
+@pytest.mark.parametrize("name", sorted(CALLS.keys() - DIRECT - DELIVERIES.keys()))
 def test_an_act_given_the_same_answers_asks_the_same_and_comes_to_the_same(name, monkeypatch):
     """And it leaves what it was told as it was."""
     world = portal()
@@ -135,6 +136,22 @@ def test_an_act_given_the_same_answers_asks_the_same_and_comes_to_the_same(name,
         answers = iter(remembering.answers)
         assert carried(act, lambda _, answers=answers: next(answers)) == first
     assert remembering.answers == remembering.kept
+
+
+def test_a_delivery_given_the_same_answers_asks_the_same_and_comes_to_the_same():
+    world = portal()
+    ports = ports_of(world)
+    claims = shell.drive(acts.claim_notices(world.now), ports)
+    assert claims
+    for claim in claims:
+        remembering = Remembering()
+        first = carried(
+            acts.deliver(world.policy, claim, world.now),
+            lambda question, remembering=remembering: remembering.put(question, ports),
+        )
+        answers = iter(remembering.answers)
+        again = acts.deliver(world.policy, claim, world.now)
+        assert carried(again, lambda _, answers=answers: next(answers)) == first
 
 
 STORY: Final = """

@@ -12,12 +12,13 @@ from exam_sharing.errors import (
     ExamSharingError,
     InvalidValue,
     MembershipCycle,
+    NotifierFailed,
     RequestIdReused,
     StoreFailed,
     WrongBatch,
     WrongKind,
 )
-from exam_sharing.events import ShareNotice
+from exam_sharing.events import ListedNotice, ShareNotice
 from exam_sharing.exams import Exam, Study, UploadBatch
 from exam_sharing.grants import OWNER, EndedAs, Ending, Grant, HowEnded, Permission
 from exam_sharing.identifiers import (
@@ -58,6 +59,7 @@ from exam_sharing.policy.requests import (
     ShareRequest,
     UnshareRequest,
 )
+from exam_sharing.policy.retries import Retries
 from exam_sharing.policy.settings import AccessListScope, HostRule, Policy
 from exam_sharing.policy.views import (
     AccessEntry,
@@ -100,10 +102,12 @@ __all__ = [
     "HowEnded",
     "InvalidValue",
     "ListedGrant",
+    "ListedNotice",
     "MembershipCycle",
     "NarrowRequest",
     "NearMiss",
     "NoticeId",
+    "NotifierFailed",
     "Outcome",
     "Page",
     "Permission",
@@ -116,6 +120,7 @@ __all__ = [
     "Refused",
     "RequestIdReused",
     "Reshares",
+    "Retries",
     "RevokeRequest",
     "Scope",
     "ShareForm",

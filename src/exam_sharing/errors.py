@@ -9,6 +9,8 @@ Errors carry facts as attributes and make their sentence in `__str__`. They name
 identifiers, never a raw value, since a raw value may be patient data. All of them pickle.
 """
 
+from typing import Final
+
 __all__ = [
     "AlreadyExists",
     "BatchSealed",
@@ -17,11 +19,14 @@ __all__ = [
     "ExamSharingError",
     "InvalidValue",
     "MembershipCycle",
+    "NotifierFailed",
     "RequestIdReused",
     "StoreFailed",
     "WrongBatch",
     "WrongKind",
 ]
+
+MAX_CODE_LENGTH: Final = 64
 
 
 class ExamSharingError(Exception):
@@ -193,3 +198,32 @@ class StoreFailed(ExamSharingError):
     def __str__(self) -> str:
         """Say what happened."""
         return self.problem
+
+
+class NotifierFailed(StoreFailed):
+    """A notifier could not send a notice.
+
+    The problem is kept with the notice and shown to operators, so it is a code and no sentence: a
+    sentence could quote an address or a message.
+
+    Args:
+        problem: a code of the notifier's, as `"NO_ADDRESS"`: ASCII letters, digits and underscores,
+            at most 64.
+        permanent: whether trying this notice again is in vain.
+
+    Raises:
+        InvalidValue: the problem is no such code.
+    """
+
+    def __init__(self, problem: str, permanent: bool = False) -> None:  # noqa: FBT001, FBT002  pickles by position
+        """Keep the code and whether it is for good."""
+        if not (problem.isascii() and problem.isidentifier() and len(problem) <= MAX_CODE_LENGTH):
+            raise InvalidValue("problem", "must be a code of ASCII letters, digits and underscores")
+        super().__init__(problem)
+        ExamSharingError.__init__(self, problem, permanent)
+        self.permanent = permanent
+
+    def __str__(self) -> str:
+        """Say what failed and whether it is for good."""
+        until = "and never can be" if self.permanent else "for now"
+        return f"the notice was not sent, {until}: {self.problem}"

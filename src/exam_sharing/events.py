@@ -17,14 +17,17 @@ from exam_sharing.policy.ending_rules import EndingRequest
 from exam_sharing.policy.facts import ExamFacts, Profile
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.requests import Asked, HostEnding, ShareRequest, Withdrawal
+from exam_sharing.policy.retries import AT_ONCE
 from exam_sharing.validation import PrivateText, private_text
 
 __all__ = [
     "ActRefused",
+    "Claim",
     "Event",
     "ExamShared",
     "ExamTransferred",
     "GrantsEnded",
+    "ListedNotice",
     "ShareNotice",
     "WaitingNotice",
     "notice_now",
@@ -149,7 +152,7 @@ class WaitingNotice:
         permission: what was shared.
         until: the earliest end of what was gained; `None` for good.
         message: what the actor wrote.
-        attempts: how many times sending it was tried.
+        attempts: how many times sending it was tried, and failed.
     """
 
     id: NoticeId
@@ -161,6 +164,59 @@ class WaitingNotice:
     until: datetime | None
     message: PrivateText | None = attrs.field(converter=_message)
     attempts: int = 0
+
+
+@attrs.frozen(kw_only=True)
+class Claim:
+    """A notice that one relay keeps from all others while it sends it.
+
+    Attributes:
+        notice: the notice.
+        token: tells this claim from every other, of this notice too.
+        until: when the claim lapses, aware, in UTC: from then on another relay may have the notice.
+    """
+
+    notice: WaitingNotice
+    token: str
+    until: datetime
+
+
+@attrs.frozen(kw_only=True)
+class ListedNotice:
+    """A notice as an operator sees it: where it stands, and not what it says.
+
+    Attributes:
+        number: the place in the order in which notices came.
+        id: the id of the notice.
+        share: the share that it tells of.
+        to: whom to tell.
+        attempts: how many times sending it was tried, and failed.
+        due: when it is next to be had by a relay, aware, in UTC; `None` once it is given up.
+        claimed: whether a relay has it; if so, its claim lapses when the notice is due.
+        given_up_at: when it was given up, aware, in UTC; `None` for one that waits.
+        problem: why the last try failed: a code of the notifier's, or the name of the type of an
+            error; `None` before any.
+    """
+
+    number: int
+    id: NoticeId
+    share: ShareId
+    to: UserId
+    attempts: int
+    due: datetime | None
+    claimed: bool
+    given_up_at: datetime | None
+    problem: str | None
+
+    @property
+    def next_attempt(self) -> datetime | None:
+        """Not before when it is tried again; `None` for the next delivery, or for never."""
+        return None if self.claimed or self.due == AT_ONCE else self.due
+
+    @property
+    def claimed_until(self) -> datetime | None:
+        """When the claim of the relay that has it lapses; `None` where none has."""
+        return self.due if self.claimed else None
 
 
 def notice_now(

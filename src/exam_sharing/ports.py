@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 
 import attrs
 
-from exam_sharing.events import Event, ShareNotice, WaitingNotice
+from exam_sharing.events import Claim, Event, ListedNotice, ShareNotice, WaitingNotice
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import EndedGrant, Grant, Permission
 from exam_sharing.identifiers import (
@@ -29,6 +29,7 @@ from exam_sharing.identifiers import (
 from exam_sharing.policy.facts import ExamGrants, Profile
 from exam_sharing.policy.plans import Share, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import ShareRequest
+from exam_sharing.policy.retries import Settlement
 from exam_sharing.policy.views import VisibleExam
 
 __all__ = [
@@ -226,23 +227,56 @@ class AccessReader(Protocol):
 
 
 class Outbox(Protocol):
-    """Notices that wait to be sent."""
+    """Notices that wait to be sent, and those that were given up.
 
-    def claim(self, now: datetime, limit: int, share: ShareId | None) -> tuple[WaitingNotice, ...]:
-        """Return waiting notices, and keep them from others until they are settled.
+    A notice is *due* from when it was written until it is claimed, from when a claim on it lapses,
+    and from when it is to be tried again. One that was given up is not due.
+    """
 
-        Those that failed least come first, then the oldest.
+    def claim(
+        self, now: datetime, until: datetime, limit: int, share: ShareId | None
+    ) -> tuple[Claim, ...]:
+        """Return notices that are due, and keep them from everybody else until they are settled.
 
-        A claim that is never settled, since its process died, lapses after a while.
+        Where more are due, those are chosen that have been so for longest, a new notice for longer
+        than one that was tried; then those that failed least, then the oldest. Of the chosen, those
+        that failed least come first, then the oldest. A claim that is never settled, since its
+        process died, lapses.
 
         Args:
             now: aware, in UTC.
+            until: when the claims lapse.
             limit: how many at most.
             share: those of this share alone, where given.
         """
 
-    def settle(self, notice: NoticeId, *, done: bool) -> None:
-        """Forget a notice that was sent or dropped, or let one that failed wait again."""
+    def settle(self, claim: Claim, settlement: Settlement) -> None:
+        """Do with a notice what the try to send it came to, and end the claim.
+
+        One that is `Done` is forgotten. One to be tried again has one attempt more. One that is
+        given up as well, and its message is erased. Where somebody else has claimed the notice
+        since, or the claim was settled before, nothing is done.
+        """
+
+    def listed(
+        self, after: int | None, limit: int, *, given_up: bool | None
+    ) -> tuple[ListedNotice, ...]:
+        """Return the first notices in the order in which they came.
+
+        Args:
+            after: the number of the notice behind which to begin.
+            limit: how many at most.
+            given_up: those that were given up, or those that wait; both where it is `None`.
+        """
+
+    def requeue(self, notices: tuple[NoticeId, ...] | None) -> int:
+        """Let notices that were given up wait as if they were new, and return how many did.
+
+        What was erased stays erased.
+
+        Args:
+            notices: which ones, as far as they were given up; `None` for all that were.
+        """
 
 
 class Directory(Protocol):
@@ -317,7 +351,15 @@ class Notifier(Protocol):
     """How notices reach people."""
 
     def send(self, notice: ShareNotice) -> None:
-        """Send the notice; raise anything when it could not be sent, and it is tried again."""
+        """Send the notice.
+
+        Whatever is raised, the notice was not sent, and is tried again until `Policy.retries` gives
+        it up. Of an error, operators are shown the name of its type and nothing else.
+
+        Raises:
+            NotifierFailed: it was not sent. Its `problem` is shown to operators; where it is
+                `permanent`, the notice is given up at once.
+        """
 
 
 class AuditTrail(Protocol):

@@ -12,10 +12,25 @@ from typing import Any, TypeVar, final
 import attrs
 
 from exam_sharing import acts
-from exam_sharing.acts.cursors import exam_cursor_after, exam_position, page_limit
+from exam_sharing.acts.cursors import (
+    exam_cursor_after,
+    exam_position,
+    notice_cursor_after,
+    notice_position,
+    page_limit,
+)
+from exam_sharing.events import ListedNotice
 from exam_sharing.exams import Exam, UploadBatch, require_fitting
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, PrincipalKey, ShareId, UserId
+from exam_sharing.identifiers import (
+    ExamId,
+    GrantId,
+    NoticeId,
+    PrincipalId,
+    PrincipalKey,
+    ShareId,
+    UserId,
+)
 from exam_sharing.policy.decisions import Denied, Permitted
 from exam_sharing.policy.holders import Holder
 from exam_sharing.policy.plans import Preview, ShareReceipt, UnshareReceipt
@@ -37,6 +52,10 @@ from exam_sharing.validation import instant, of_kind, require_kind, tuple_of
 __all__ = ["Sharing", "Viewer", "drive"]
 
 ResultT = TypeVar("ResultT")
+
+
+def _never() -> bool:
+    return False
 
 
 def drive(act: acts.Act[ResultT], ports: Ports) -> ResultT:
@@ -144,7 +163,7 @@ class Sharing:
             # The share is done: a failure from here on must not make it look undone. The notices
             # wait in the outbox for `deliver_notices`.
             with contextlib.suppress(Exception):
-                drive(acts.deliver(self._policy, self._now(), ShareId(act)), self._ports)
+                self._send(acts.MOST, ShareId(act))
         return receipt
 
     def unshare(self, request: UnshareRequest) -> UnshareReceipt:
@@ -222,12 +241,70 @@ class Sharing:
         request = Withdrawal(exam=exam, performed_by=performed_by, why=why)
         return drive(acts.withdraw(request, self._now()), self._ports)
 
-    def deliver_notices(self) -> int:
-        """Send the notices that wait, and return how many were sent.
+    def deliver_notices(self, stopped: Callable[[], bool] = _never) -> int:
+        """Send the notices that are due, and return how many were sent.
 
-        What cannot be sent waits for the next time. What is no longer true is dropped.
+        What cannot be sent is tried again later, or given up, as `Policy.retries` says. What is no
+        longer true is dropped. Any number of processes and threads may do this at once.
+
+        Args:
+            stopped: asked before each few notices; where it says yes, the rest is left waiting.
+
+        Raises:
+            StoreFailed: the outbox cannot be read or written; nothing is lost, but what was being
+                sent may be sent again.
         """
-        return drive(acts.deliver(self._policy, self._now(), None), self._ports)
+        sent, tried = 0, set[NoticeId]()
+        while not stopped():
+            outcomes = self._send(acts.BATCH)
+            sent += sum(outcomes.values())
+            # What failed may be due again at once: that is for the next delivery.
+            if len(outcomes) < acts.BATCH or not tried.isdisjoint(outcomes):
+                break
+            tried |= outcomes.keys()
+        return sent
+
+    def _send(self, limit: int, share: ShareId | None = None) -> dict[NoticeId, bool]:
+        """Claim notices, try each of them, and say of each whether it was sent."""
+        claims = drive(acts.claim_notices(self._now(), limit, share), self._ports)
+        return {
+            claim.notice.id: drive(acts.deliver(self._policy, claim, self._now()), self._ports)
+            for claim in claims
+        }
+
+    def list_notices(
+        self, after: str | None = None, limit: int = 50, *, given_up: bool | None = None
+    ) -> Page[ListedNotice]:
+        """Return a page of the notices that wait or were given up, in the order they came.
+
+        For the host's operators: it tells who is to be told of which share, and no message.
+
+        Args:
+            after: the cursor of the page before.
+            limit: how many at most.
+            given_up: those that were given up, or those that wait; by default both.
+
+        Raises:
+            InvalidValue: the cursor or the limit cannot be used.
+        """
+        require_kind("given_up", given_up, bool, type(None))
+        behind, most = notice_position(after), page_limit(limit)
+        found = self._ports.outbox.listed(behind, most + 1, given_up=given_up)
+        if len(found) <= most:
+            return Page(items=found)
+        return Page(items=found[:most], next=notice_cursor_after(found[most - 1]))
+
+    def requeue_notices(self, notices: Iterable[NoticeId] | None = None) -> int:
+        """Let notices that were given up be tried again, and return how many will be.
+
+        They wait as if they were new, but without the personal message, which was erased. What is
+        no longer true by then is dropped as ever.
+
+        Args:
+            notices: which ones; those that were not given up are left alone. By default all.
+        """
+        named = None if notices is None else tuple_of("notices", notices, NoticeId)
+        return self._ports.outbox.requeue(named)
 
     def can(self, user: UserId, permission: Permission, exam: ExamId) -> bool:
         """Say whether the user holds the permission on the exam; no for whatever is unknown.

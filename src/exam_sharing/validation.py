@@ -6,7 +6,7 @@ fields of this package use these checks instead.
 
 import unicodedata
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeVar
 
 import attrs
@@ -18,6 +18,8 @@ __all__ = [
     "identifier_text",
     "instant",
     "is_a",
+    "is_some_time",
+    "is_whole_from",
     "of_kind",
     "optional_instant",
     "plain_text",
@@ -53,6 +55,25 @@ def is_a(*kinds: type) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
         require_kind(attribute.name, value, *kinds)
 
     return check
+
+
+def is_whole_from(least: int) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
+    """Return an attrs validator that accepts whole numbers from the least one on, and `None`."""
+
+    def check(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        if value is None:
+            return
+        number = of_kind(attribute.name, value, int)
+        if isinstance(number, bool) or number < least:
+            raise InvalidValue(attribute.name, f"must be a whole number from {least}")
+
+    return check
+
+
+def is_some_time(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Accept a duration longer than nothing, and `None`."""
+    if value is not None and of_kind(attribute.name, value, timedelta) <= timedelta(0):
+        raise InvalidValue(attribute.name, "must be longer than nothing")
 
 
 def require_kind(field: str, value: object, *kinds: type) -> None:

@@ -1,6 +1,6 @@
 """What every store does, in memory and in a database, beyond what the acts ask of it."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import attrs
 import pytest
@@ -12,17 +12,14 @@ from exam_sharing import (
     Exam,
     ExamId,
     GrantId,
-    NoticeId,
     Policy,
     ShareId,
     StoreFailed,
     UploadBatch,
     WrongBatch,
 )
-from exam_sharing.events import ActRefused, ExamTransferred, WaitingNotice
+from exam_sharing.events import ExamTransferred
 from exam_sharing.memory import memory_ports
-from exam_sharing.memory.outbox import CLAIM_LASTS
-from exam_sharing.ports import Changes
 from exam_sharing.sharing import Sharing
 from world import (
     ANNA,
@@ -42,76 +39,9 @@ from world import (
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
 
-def waiting(number, share="s"):
-    return WaitingNotice(
-        id=NoticeId(f"n{number}"),
-        share=ShareId(share),
-        to=BEN,
-        actor=ANNA,
-        exams=(CT,),
-        permission=VIEW,
-        until=None,
-        message=None,
-    )
-
-
 @pytest.fixture
 def world(open_store):
     return World(store=open_store(), notifier=FailingNotifier())
-
-
-@pytest.fixture
-def outbox(world):
-    """Two notices of one share, and one of another."""
-    commit(world, waiting(1), waiting(2))
-    commit(world, waiting(3, share="other"))
-    return world.store.outbox
-
-
-def commit(world, *notices):
-    event = ActRefused(at=NOW, request=share_request(ANNA, CT, BEN), reasons=())
-    assert world.store.commit(Changes(versions={}, notices=notices, event=event))
-
-
-def ids(notices):
-    return [str(notice.id) for notice in notices]
-
-
-def test_notices_are_claimed_oldest_first_and_no_more_than_asked_for(outbox):
-    assert ids(outbox.claim(NOW, 2, None)) == ["n1", "n2"]
-    assert ids(outbox.claim(NOW, 2, None)) == ["n3"]
-
-
-def test_the_notices_of_one_share_can_be_claimed_alone(outbox):
-    assert ids(outbox.claim(NOW, 9, ShareId("other"))) == ["n3"]
-    assert ids(outbox.claim(NOW, 9, ShareId("no such share"))) == []
-
-
-def test_a_claim_that_is_never_settled_lapses(outbox):
-    outbox.claim(NOW, 9, None)
-    assert outbox.claim(NOW + CLAIM_LASTS - timedelta(seconds=1), 9, None) == ()
-    assert len(outbox.claim(NOW + CLAIM_LASTS, 9, None)) == 3
-
-
-def test_a_notice_that_failed_waits_again_behind_those_that_did_not(outbox):
-    outbox.claim(NOW, 1, None)
-    outbox.settle(NoticeId("n1"), done=False)
-    again = outbox.claim(NOW, 9, None)
-    assert ids(again) == ["n2", "n3", "n1"]
-    assert [notice.attempts for notice in again] == [0, 0, 1]
-
-
-def test_a_notice_that_is_done_is_forgotten_with_its_message(outbox):
-    for number in (1, 2):
-        outbox.settle(NoticeId(f"n{number}"), done=True)
-    assert ids(outbox.waiting()) == ["n3"]
-    assert outbox.claim(NOW, 9, ShareId("s")) == ()
-
-
-def test_settling_a_notice_twice_does_nothing_the_second_time(outbox):
-    for _ in range(2):
-        outbox.settle(NoticeId("n1"), done=True)
-    assert ids(outbox.waiting()) == ["n2", "n3"]
 
 
 def test_notices_turned_off_for_the_deployment_are_dropped_when_they_would_be_sent(world):

@@ -6,7 +6,7 @@ loading and no conflict loop. An error of a port is thrown into the act where it
 """
 
 from exam_sharing.acts.changing import end_by_host, end_grants, share, withdraw
-from exam_sharing.acts.delivering import deliver
+from exam_sharing.acts.delivering import BATCH, MOST, claim_notices, deliver
 from exam_sharing.acts.previewing import preview
 from exam_sharing.acts.questions import Act, Question
 from exam_sharing.acts.showing import (
@@ -20,8 +20,11 @@ from exam_sharing.acts.showing import (
 )
 
 __all__ = [
+    "BATCH",
+    "MOST",
     "Act",
     "Question",
+    "claim_notices",
     "deliver",
     "end_by_host",
     "end_grants",

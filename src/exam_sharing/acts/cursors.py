@@ -3,19 +3,31 @@
 import base64
 import binascii
 import json
+import re
 from datetime import datetime
 from typing import Final
 
 from exam_sharing.errors import ExamSharingError, InvalidValue
+from exam_sharing.events import ListedNotice
 from exam_sharing.identifiers import ExamId
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.validation import instant, of_kind
 
-__all__ = ["cursor_after", "exam_cursor_after", "exam_position", "page_limit", "position"]
+__all__ = [
+    "cursor_after",
+    "exam_cursor_after",
+    "exam_position",
+    "notice_cursor_after",
+    "notice_position",
+    "page_limit",
+    "position",
+]
 
 MAX_PAGE: Final = 1_000
 MAX_CURSOR_LENGTH: Final = 8_000
 _PARTS: Final = 2
+_NOTICE: Final = "notice"
+_MAX_DIGITS: Final = 18
 
 
 def cursor_after(first: str, second: str) -> str:
@@ -69,6 +81,27 @@ def exam_position(cursor: str | None) -> tuple[datetime, str] | None:
         return instant("after", datetime.fromisoformat(parts[0])), str(ExamId(parts[1]))
     except (ExamSharingError, ValueError):
         raise InvalidValue("after", "is not a cursor that a page gave") from None
+
+
+def notice_cursor_after(item: ListedNotice) -> str:
+    """Return the cursor of the place behind a notice."""
+    return cursor_after(_NOTICE, str(item.number))
+
+
+def notice_position(cursor: str | None) -> int | None:
+    """Return the number of the notice that a cursor was made from.
+
+    Raises:
+        WrongKind: it is no `str`.
+        InvalidValue: it is no cursor of a list of notices.
+    """
+    parts = position(cursor)
+    if parts is None:
+        return None
+    kind, digits = parts
+    if kind != _NOTICE or not re.fullmatch(rf"[0-9]{{1,{_MAX_DIGITS}}}", digits):
+        raise InvalidValue("after", "is not a cursor that a page gave")
+    return int(digits)
 
 
 def page_limit(limit: int) -> int:

@@ -10,13 +10,12 @@ from typing import Any, Protocol, TypeAlias, TypeVar
 
 import attrs
 
-from exam_sharing.events import Event, ShareNotice, WaitingNotice
+from exam_sharing.events import Claim, Event, ShareNotice
 from exam_sharing.exams import Exam
 from exam_sharing.identifiers import (
     ExamId,
     GrantId,
     GroupId,
-    NoticeId,
     PrincipalId,
     PrincipalKey,
     ShareId,
@@ -24,6 +23,7 @@ from exam_sharing.identifiers import (
 )
 from exam_sharing.policy.facts import ExamGrants, Profile
 from exam_sharing.policy.requests import ShareRequest
+from exam_sharing.policy.retries import Settlement
 from exam_sharing.ports import Changes, Ports, StoredReceipt
 
 __all__ = [
@@ -305,12 +305,13 @@ class ClaimNotices:
     """Which notices are to be sent now?"""
 
     now: datetime
+    until: datetime
     limit: int
     share: ShareId | None
 
-    def put_to(self, ports: Ports) -> tuple[WaitingNotice, ...]:
+    def put_to(self, ports: Ports) -> tuple[Claim, ...]:
         """Ask the outbox."""
-        return ports.outbox.claim(self.now, self.limit, self.share)
+        return ports.outbox.claim(self.now, self.until, self.limit, self.share)
 
 
 @attrs.frozen
@@ -326,11 +327,11 @@ class SendNotice:
 
 @attrs.frozen
 class SettleNotice:
-    """Forget this notice, or let it wait again."""
+    """Do with this notice what the try came to."""
 
-    notice: NoticeId
-    done: bool
+    claim: Claim
+    settlement: Settlement
 
     def put_to(self, ports: Ports) -> None:
         """Ask the outbox."""
-        return ports.outbox.settle(self.notice, done=self.done)
+        return ports.outbox.settle(self.claim, self.settlement)

@@ -1,21 +1,62 @@
 """Notices that wait in memory."""
 
-from collections.abc import Iterable, Iterator
-from datetime import datetime, timedelta
+import heapq
+from collections.abc import Iterable
+from datetime import datetime
+from itertools import count, islice
 from threading import RLock
-from typing import Final
+from typing import assert_never
 
 import attrs
 from typing_extensions import override
 
-from exam_sharing.events import WaitingNotice
+from exam_sharing.events import Claim, ListedNotice, WaitingNotice
 from exam_sharing.identifiers import NoticeId, ShareId
+from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
 from exam_sharing.ports import Outbox
 
 __all__ = ["MemoryOutbox"]
 
-CLAIM_LASTS: Final = timedelta(minutes=5)
-"""After this long a claim that was never settled lapses, and the notice is sent again."""
+
+@attrs.frozen(kw_only=True)
+class _Kept:
+    number: int
+    notice: WaitingNotice
+    due: datetime | None = AT_ONCE
+    claimed_by: str | None = None
+    given_up_at: datetime | None = None
+    problem: str | None = None
+
+    @property
+    def turn(self) -> tuple[int, int]:
+        return self.notice.attempts, self.number
+
+    def is_due(self, now: datetime) -> bool:
+        return self.due is not None and self.due <= now
+
+    def failed(self, problem: str) -> "_Kept":
+        failed = attrs.evolve(self.notice, attempts=self.notice.attempts + 1)
+        return attrs.evolve(self, notice=failed, claimed_by=None, problem=problem)
+
+    def given_up(self, at: datetime) -> "_Kept":
+        silent = attrs.evolve(self.notice, message=None)
+        return attrs.evolve(self, notice=silent, due=None, given_up_at=at)
+
+    def requeued(self) -> "_Kept":
+        return _Kept(number=self.number, notice=attrs.evolve(self.notice, attempts=0))
+
+    def listed(self) -> ListedNotice:
+        return ListedNotice(
+            number=self.number,
+            id=self.notice.id,
+            share=self.notice.share,
+            to=self.notice.to,
+            attempts=self.notice.attempts,
+            due=self.due,
+            claimed=self.claimed_by is not None,
+            given_up_at=self.given_up_at,
+            problem=self.problem,
+        )
 
 
 class MemoryOutbox(Outbox):
@@ -24,53 +65,84 @@ class MemoryOutbox(Outbox):
     def __init__(self) -> None:
         """Begin with none."""
         self._lock = RLock()
-        self._waiting: dict[NoticeId, WaitingNotice] = {}
-        self._of_share: dict[ShareId, list[NoticeId]] = {}
-        self._claimed_until: dict[NoticeId, datetime] = {}
+        self._numbers = count(1)
+        self._tokens = count(1)
+        self._kept: dict[NoticeId, _Kept] = {}
+        self._of_share: dict[ShareId, set[NoticeId]] = {}
 
     def put(self, notices: Iterable[WaitingNotice]) -> None:
         """Let notices wait."""
         with self._lock:
             for notice in notices:
-                self._waiting[notice.id] = notice
-                self._of_share.setdefault(notice.share, []).append(notice.id)
+                self._kept[notice.id] = _Kept(number=next(self._numbers), notice=notice)
+                self._of_share.setdefault(notice.share, set()).add(notice.id)
 
     def waiting(self) -> tuple[WaitingNotice, ...]:
         """Return what waits, oldest first, claimed or not."""
         with self._lock:
-            return tuple(self._waiting.values())
+            return tuple(each.notice for each in self._kept.values() if each.given_up_at is None)
 
     @override
-    def claim(self, now: datetime, limit: int, share: ShareId | None) -> tuple[WaitingNotice, ...]:
+    def claim(
+        self, now: datetime, until: datetime, limit: int, share: ShareId | None
+    ) -> tuple[Claim, ...]:
         with self._lock:
-            claimed: list[WaitingNotice] = []
-            for notice in self._candidates(share):
-                if len(claimed) == limit:
-                    break
-                taken_until = self._claimed_until.get(notice.id)
-                if taken_until is None or taken_until <= now:
-                    self._claimed_until[notice.id] = now + CLAIM_LASTS
-                    claimed.append(notice)
-            return tuple(claimed)
+            due = (each for each in self._candidates(share) if each.is_due(now))
+            chosen = heapq.nsmallest(limit, due, key=lambda each: (each.due, *each.turn))
+            chosen.sort(key=lambda each: each.turn)
+            token = str(next(self._tokens))
+            for each in chosen:
+                self._kept[each.notice.id] = attrs.evolve(each, due=until, claimed_by=token)
+            return tuple(Claim(notice=each.notice, token=token, until=until) for each in chosen)
 
-    def _candidates(self, share: ShareId | None) -> Iterator[WaitingNotice]:
+    def _candidates(self, share: ShareId | None) -> Iterable[_Kept]:
         if share is None:
-            # What failed comes last, so that it holds up nobody.
-            yield from sorted(self._waiting.values(), key=lambda notice: notice.attempts)
-        else:
-            yield from (self._waiting[each] for each in self._of_share.get(share, ()))
+            return self._kept.values()
+        return (self._kept[each] for each in self._of_share.get(share, ()))
 
     @override
-    def settle(self, notice: NoticeId, *, done: bool) -> None:
+    def settle(self, claim: Claim, settlement: Settlement) -> None:
         with self._lock:
-            self._claimed_until.pop(notice, None)
-            waiting = self._waiting.get(notice)
-            if waiting is None:
+            kept = self._kept.get(claim.notice.id)
+            if kept is None or kept.claimed_by != claim.token:
                 return
-            if not done:
-                self._waiting[notice] = attrs.evolve(waiting, attempts=waiting.attempts + 1)
-                return
-            del self._waiting[notice]
-            self._of_share[waiting.share].remove(notice)
-            if not self._of_share[waiting.share]:
-                del self._of_share[waiting.share]
+            match settlement:
+                case Done():
+                    self._forget(claim.notice)
+                case TryAgain(at=at, problem=problem):
+                    self._kept[claim.notice.id] = attrs.evolve(kept.failed(problem), due=at)
+                case GivenUp(at=at, problem=problem):
+                    self._kept[claim.notice.id] = kept.failed(problem).given_up(at)
+                case other:
+                    assert_never(other)
+
+    def _forget(self, notice: WaitingNotice) -> None:
+        del self._kept[notice.id]
+        self._of_share[notice.share].remove(notice.id)
+        if not self._of_share[notice.share]:
+            del self._of_share[notice.share]
+
+    @override
+    def listed(
+        self, after: int | None, limit: int, *, given_up: bool | None
+    ) -> tuple[ListedNotice, ...]:
+        with self._lock:
+            found = (
+                each.listed()
+                for each in self._kept.values()
+                if each.number > (after or 0) and given_up in {None, each.given_up_at is not None}
+            )
+            return tuple(islice(found, limit))
+
+    @override
+    def requeue(self, notices: tuple[NoticeId, ...] | None) -> int:
+        with self._lock:
+            named = self._kept if notices is None else dict.fromkeys(notices)
+            given_up = [
+                kept
+                for each in named
+                if (kept := self._kept.get(each)) is not None and kept.given_up_at is not None
+            ]
+            for kept in given_up:
+                self._kept[kept.notice.id] = kept.requeued()
+            return len(given_up)

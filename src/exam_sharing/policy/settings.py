@@ -11,7 +11,8 @@ from exam_sharing.errors import InvalidValue
 from exam_sharing.grants import FOREVER
 from exam_sharing.policy.facts import ShareFacts
 from exam_sharing.policy.requests import Reshares, ShareRequest
-from exam_sharing.validation import identifier_text, is_a, require_kind, tuple_of
+from exam_sharing.policy.retries import Retries
+from exam_sharing.validation import identifier_text, is_a, is_some_time, is_whole_from, tuple_of
 
 __all__ = ["AccessListScope", "HostRule", "Policy"]
 
@@ -50,22 +51,6 @@ class HostRule:
     )
 
 
-def _check_limit(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if value is None:
-        return
-    require_kind(attribute.name, value, int)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidValue(attribute.name, "must be a whole number from 1")
-
-
-def _check_duration(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if value is None:
-        return
-    require_kind(attribute.name, value, timedelta)
-    if isinstance(value, timedelta) and value <= timedelta(0):
-        raise InvalidValue(attribute.name, "must be longer than nothing")
-
-
 def _host_rules(value: Iterable[HostRule]) -> tuple[HostRule, ...]:
     return tuple_of("host_rules", value, HostRule)
 
@@ -82,6 +67,7 @@ class Policy:
         max_duration: the longest that a grant may last; `None` for good.
         message_limit: code points in a personal message.
         sends_notices: whether this deployment sends notices of shares at all.
+        retries: when a notice that could not be sent is tried again, and when it is given up.
         reshares: what becomes of re-shares where a request does not say.
         only_owner_readmits: only the owner may share again with whom the owner removed.
         batches_across_subjects: one share may cover exams of several subjects.
@@ -95,20 +81,21 @@ class Policy:
         default="I answer for it that HIPAA permits this sharing.",
         validator=is_a(str),
     )
-    max_recipients: int | None = attrs.field(default=100, validator=_check_limit)
-    max_exams: int | None = attrs.field(default=1_000, validator=_check_limit)
-    max_people: int | None = attrs.field(default=10_000, validator=_check_limit)
-    max_duration: timedelta | None = attrs.field(default=None, validator=_check_duration)
-    message_limit: int = attrs.field(default=2_000, validator=[is_a(int), _check_limit])
+    max_recipients: int | None = attrs.field(default=100, validator=is_whole_from(1))
+    max_exams: int | None = attrs.field(default=1_000, validator=is_whole_from(1))
+    max_people: int | None = attrs.field(default=10_000, validator=is_whole_from(1))
+    max_duration: timedelta | None = attrs.field(default=None, validator=is_some_time)
+    message_limit: int = attrs.field(default=2_000, validator=[is_a(int), is_whole_from(1)])
     sends_notices: bool = attrs.field(default=True, validator=is_a(bool))
+    retries: Retries = attrs.field(factory=Retries, validator=is_a(Retries))
     reshares: Reshares = attrs.field(default=Reshares.KEEP, validator=is_a(Reshares))
     only_owner_readmits: bool = attrs.field(default=False, validator=is_a(bool))
     batches_across_subjects: bool = attrs.field(default=True, validator=is_a(bool))
     access_list: AccessListScope = attrs.field(
         default=AccessListScope.EVERYONE, validator=is_a(AccessListScope)
     )
-    suggestion_min_length: int = attrs.field(default=2, validator=[is_a(int), _check_limit])
-    suggestion_limit: int = attrs.field(default=50, validator=[is_a(int), _check_limit])
+    suggestion_min_length: int = attrs.field(default=2, validator=[is_a(int), is_whole_from(1)])
+    suggestion_limit: int = attrs.field(default=50, validator=[is_a(int), is_whole_from(1)])
     host_rules: tuple[HostRule, ...] = attrs.field(default=(), converter=_host_rules)
 
     def latest(self, now: datetime) -> datetime:

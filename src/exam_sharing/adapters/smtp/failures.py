@@ -5,7 +5,7 @@ from typing import Final, Self
 
 from typing_extensions import override
 
-from exam_sharing.errors import ExamSharingError, StoreFailed
+from exam_sharing.errors import ExamSharingError, NotifierFailed
 
 __all__ = ["MailProblem", "NoticeNotSent", "refused"]
 
@@ -15,8 +15,9 @@ class MailProblem(enum.StrEnum):
 
     Attributes:
         statement: the problem in words.
-        permanent: this notice will never be sent, whatever is repaired: give it up. A problem of
-            the settings or of the server is not permanent, since its notices can be sent later.
+        permanent: this notice will never be sent, whatever is repaired, and is given up at once. A
+            problem of the settings or of the server is not permanent, since its notices can be sent
+            later.
     """
 
     statement: str
@@ -61,8 +62,8 @@ class MailProblem(enum.StrEnum):
     NO_LETTER = "NO_LETTER", "the template made no letter of the notice", False
 
 
-class NoticeNotSent(StoreFailed):
-    """A notice was not sent; it waits, and is tried again.
+class NoticeNotSent(NotifierFailed):
+    """A notice was not sent; it waits and is tried again, or is given up if that is in vain.
 
     It tells no address, name or message, and not what the server said, which may quote them. Nor
     does it have a cause or a context that would.
@@ -79,16 +80,11 @@ class NoticeNotSent(StoreFailed):
         self, problem: MailProblem, code: int | None = None, cause: str | None = None
     ) -> None:
         """Keep the problem and what is known of it."""
-        super().__init__(problem)
+        super().__init__(problem, problem.permanent)
         # What an error is copied and pickled by is what its base was given last.
         ExamSharingError.__init__(self, problem, code, cause)
         self.code = code
         self.cause = cause
-
-    @property
-    def permanent(self) -> bool:
-        """Whether trying again is in vain for this notice."""
-        return self.problem.permanent
 
     @override
     def __str__(self) -> str:

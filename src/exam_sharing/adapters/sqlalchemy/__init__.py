@@ -81,14 +81,18 @@ def sql_ports(
     notifier: Notifier | None = None,
     host_facts: HostFacts | None = None,
 ) -> Ports:
-    """Return every port, with all that is kept in one store."""
+    """Return every port, with all that is kept in one store.
+
+    Without a notifier, notices wait: none is taken out to be sent in vain.
+    """
+    outbox = store.outbox.held_back() if notifier is None else store.outbox
     return Ports(
         exams=store,
         uploads=store,
         grants=store,
         writer=store,
         access=store,
-        outbox=store.outbox,
+        outbox=outbox,
         directory=directory,
         notifier=NoNotifier() if notifier is None else notifier,
         audit=store,

@@ -42,6 +42,9 @@ class Transactions(Protocol):
     def writing(self) -> AbstractContextManager[Connection]:
         """Open a connection for statements that are written together or not at all."""
 
+    def writing_once(self) -> AbstractContextManager[Connection]:
+        """Open a connection for one statement that writes, and loses no race to others."""
+
 
 class OwnTransactions(Transactions):
     """Transactions of our own on the host's engine.
@@ -77,6 +80,11 @@ class OwnTransactions(Transactions):
     def writing(self) -> AbstractContextManager[Connection]:
         return self._engine.begin()
 
+    @override
+    def writing_once(self) -> AbstractContextManager[Connection]:
+        # Alone, a statement is a transaction that need not be serializable as others may be.
+        return self._reader.connect() if self.postgresql else self._engine.begin()
+
 
 @attrs.frozen
 class Database:
@@ -97,6 +105,10 @@ class Database:
     def writing(self) -> AbstractContextManager[Connection]:
         """Open a connection for statements that are written together or not at all."""
         return self.transactions.writing()
+
+    def writing_once(self) -> AbstractContextManager[Connection]:
+        """Open a connection for one statement that writes, and loses no race to others."""
+        return self.transactions.writing_once()
 
 
 def require_dialect(engine: Engine) -> None:

@@ -9,7 +9,6 @@ only where the host's transaction sees an older moment, or waits in a circle wit
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from datetime import datetime
 from functools import cache
 
 from sqlalchemy import MetaData
@@ -27,13 +26,13 @@ from exam_sharing.adapters.sqlalchemy.database import (
 from exam_sharing.adapters.sqlalchemy.driver_connections import is_begun, own_engine
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_lost_race
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants, locked_versions
-from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
+from exam_sharing.adapters.sqlalchemy.outbox import HeldBackOutbox, SqlOutbox
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
 from exam_sharing.errors import Conflict, InvalidValue, StoreFailed
-from exam_sharing.events import Event, WaitingNotice
-from exam_sharing.identifiers import ExamId, ShareId
+from exam_sharing.events import Event
+from exam_sharing.identifiers import ExamId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
 from exam_sharing.validation import require_kind
@@ -62,19 +61,15 @@ class _HostTransaction(Transactions):
         with self._still_open().begin_nested():
             yield self._connection
 
+    @override
+    def writing_once(self) -> AbstractContextManager[Connection]:
+        return self.writing()
+
     def _still_open(self) -> Connection:
         # Else a statement would begin a transaction of our own, which nobody would end.
         if not is_begun(self._connection):
             raise StoreFailed("the host's transaction has ended; join the next one")
         return self._connection
-
-
-class _JoinedOutbox(SqlOutbox):
-    """Lets notices wait, and gives out none: a relay outside sends them after the commit."""
-
-    @override
-    def claim(self, now: datetime, limit: int, share: ShareId | None) -> tuple[WaitingNotice, ...]:
-        return ()
 
 
 class JoinedStore(SqlStore):
@@ -84,7 +79,7 @@ class JoinedStore(SqlStore):
         """Join the transaction."""
         database = Database(_HostTransaction(connection), tables)
         super().__init__(database)
-        self.outbox: SqlOutbox = _JoinedOutbox(database)
+        self.outbox: SqlOutbox = HeldBackOutbox(database)
         # SQLite has one writer at a time, and that is the host: what it rolls back is all there is.
         self._beside: SqlStore = self
         if database.postgresql:

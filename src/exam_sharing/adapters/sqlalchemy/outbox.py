@@ -1,23 +1,31 @@
-"""Notices that wait in the database until a relay sends them."""
+"""Notices in the database: those that wait until a relay sends them, and those that were given up.
 
-from datetime import datetime, timedelta
-from typing import Any, Final
+One column says when a notice is next to be had, whatever it waits for: to be tried again, or that
+the claim of a relay lapses. For a new one that is long ago; for one that was given up it is null.
+So claiming is one short walk along one index, however many notices wait for another time.
+"""
 
-from sqlalchemy import bindparam, delete, or_, select, update
+from datetime import datetime
+from typing import Any, Final, assert_never
+from uuid import uuid4
+
+from sqlalchemy import ColumnElement, Select, Update, any_, bindparam, delete, func, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
-from exam_sharing.adapters.sqlalchemy.rows import notice_of_row
+from exam_sharing.adapters.sqlalchemy.lists import one_of
+from exam_sharing.adapters.sqlalchemy.rows import listed_notice_of_row, notice_of_row
 from exam_sharing.adapters.sqlalchemy.times import Instant
-from exam_sharing.events import WaitingNotice
+from exam_sharing.events import Claim, ListedNotice, WaitingNotice
 from exam_sharing.identifiers import NoticeId, ShareId
+from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
 from exam_sharing.ports import Outbox
 
-__all__ = ["SqlOutbox"]
+__all__ = ["HeldBackOutbox", "SqlOutbox"]
 
-CLAIM_LASTS: Final = timedelta(minutes=5)
-"""After this long a claim that was never settled lapses, and the notice is sent again."""
+_BEFORE_ALL: Final = 0
 
 
 class SqlOutbox(Outbox):
@@ -27,57 +35,130 @@ class SqlOutbox(Outbox):
     """
 
     def __init__(self, database: Database) -> None:
-        """Prepare the statements."""
+        """Prepare the statements that claim."""
         self._database = database
         notices = database.tables.notices.c
-        claimed_until = notices.claimed_until
-        free = or_(claimed_until.is_(None), claimed_until <= bindparam("now", type_=Instant()))
-        self._next = (
+        due = (
             select(notices.number)
-            .where(free)
-            .order_by(notices.attempts, notices.number)
+            .where(notices.due <= bindparam("now", type_=Instant()))
+            .order_by(notices.due, notices.attempts, notices.number)
             .limit(bindparam("limit"))
             .with_for_update(skip_locked=True)
         )
+        self._claim = self._claim_of(due)
+        self._claim_in_share = self._claim_of(due.where(notices.share == bindparam("of_share")))
 
-    @override
-    @in_our_words
-    def claim(self, now: datetime, limit: int, share: ShareId | None) -> tuple[WaitingNotice, ...]:
+    def _claim_of(self, due: Select[tuple[int]]) -> ReturningUpdate[Any]:
         notices = self._database.tables.notices
-        asked: dict[str, Any] = {"now": now, "limit": limit, "then": now + CLAIM_LASTS}
-        chosen = self._next
-        if share is not None:
-            chosen = chosen.where(notices.c.share == bindparam("of_share"))
-            asked["of_share"] = share.value
-        claim = (
+        chosen: ColumnElement[bool] = notices.c.number.in_(due)
+        if self._database.postgresql:
+            # As an array it is chosen once; in a join it could be chosen anew for every row.
+            chosen = notices.c.number == any_(func.array(due.scalar_subquery()))
+        return (
             update(notices)
-            .where(notices.c.number.in_(chosen.scalar_subquery()))
-            .values(claimed_until=bindparam("then", type_=Instant()))
+            .where(chosen)
+            .values(due=bindparam("lapses", type_=Instant()), claimed_by=bindparam("token"))
             .returning(notices)
         )
-        with self._database.writing() as connection:
-            claimed = connection.execute(claim, asked).all()
-        # What is returned by an update has no order.
-        in_turn = sorted(claimed, key=lambda row: (row.attempts, row.number))
-        return tuple(map(notice_of_row, in_turn))
+
+    def held_back(self) -> "SqlOutbox":
+        """Return an outbox of the same notices that gives out none."""
+        return HeldBackOutbox(self._database)
 
     @override
     @in_our_words
-    def settle(self, notice: NoticeId, *, done: bool) -> None:
+    def claim(
+        self, now: datetime, until: datetime, limit: int, share: ShareId | None
+    ) -> tuple[Claim, ...]:
+        token = str(uuid4())
+        asked: dict[str, Any] = {"now": now, "lapses": until, "limit": limit, "token": token}
+        statement = self._claim
+        if share is not None:
+            statement = self._claim_in_share
+            asked["of_share"] = share.value
+        with self._database.writing_once() as connection:
+            claimed = connection.execute(statement, asked).all()
+        # What an update returns has no order.
+        in_turn = sorted(claimed, key=lambda row: (row.attempts, row.number))
+        return tuple(Claim(notice=notice_of_row(row), token=token, until=until) for row in in_turn)
+
+    @override
+    @in_our_words
+    def settle(self, claim: Claim, settlement: Settlement) -> None:
         notices = self._database.tables.notices
-        this_one = notices.c.id == notice.value
-        again = (
-            update(notices)
-            .where(this_one)
-            .values(attempts=notices.c.attempts + 1, claimed_until=None)
+        still_claimed = (notices.c.id == claim.notice.id.value) & (
+            notices.c.claimed_by == claim.token
         )
-        with self._database.writing() as connection:
-            connection.execute(delete(notices).where(this_one) if done else again)
+        failed = (
+            update(notices)
+            .where(still_claimed)
+            .values(attempts=notices.c.attempts + 1, claimed_by=None)
+        )
+        match settlement:
+            case Done():
+                statement: Update | Any = delete(notices).where(still_claimed)
+            case TryAgain(at=at, problem=problem):
+                statement = failed.values(due=at, problem=problem)
+            case GivenUp(at=at, problem=problem):
+                statement = failed.values(due=None, problem=problem, given_up_at=at, message=None)
+            case other:
+                assert_never(other)
+        with self._database.writing_once() as connection:
+            connection.execute(statement)
+
+    @override
+    @in_our_words
+    def listed(
+        self, after: int | None, limit: int, *, given_up: bool | None
+    ) -> tuple[ListedNotice, ...]:
+        notices = self._database.tables.notices
+        # Everything but what the notice says.
+        shown = [column for column in notices.c if column.name not in {"message", "exams"}]
+        statement = (
+            select(*shown)
+            .where(notices.c.number > (_BEFORE_ALL if after is None else after))
+            .order_by(notices.c.number)
+            .limit(limit)
+        )
+        if given_up is not None:
+            were = notices.c.given_up_at.is_not(None)
+            statement = statement.where(were if given_up else ~were)
+        with self._database.reading() as connection:
+            return tuple(map(listed_notice_of_row, connection.execute(statement)))
+
+    @override
+    @in_our_words
+    def requeue(self, notices: tuple[NoticeId, ...] | None) -> int:
+        table = self._database.tables.notices
+        statement = (
+            update(table)
+            .where(table.c.given_up_at.is_not(None))
+            .values(attempts=0, due=AT_ONCE, given_up_at=None, problem=None)
+        )
+        asked: dict[str, Any] = {}
+        if notices is not None:
+            named = one_of(table.c.id, "named", postgresql=self._database.postgresql)
+            statement = statement.where(named)
+            asked["named"] = [each.value for each in notices]
+        with self._database.writing_once() as connection:
+            return connection.execute(statement, asked).rowcount
 
     @in_our_words
     def waiting(self) -> tuple[WaitingNotice, ...]:
         """Return what waits, oldest first, claimed or not."""
         notices = self._database.tables.notices
+        statement = (
+            select(notices).where(notices.c.given_up_at.is_(None)).order_by(notices.c.number)
+        )
         with self._database.reading() as connection:
-            rows = connection.execute(select(notices).order_by(notices.c.number))
-            return tuple(map(notice_of_row, rows))
+            return tuple(map(notice_of_row, connection.execute(statement)))
+
+
+class HeldBackOutbox(SqlOutbox):
+    """Lets notices wait, and gives out none: a relay elsewhere sends them."""
+
+    @override
+    def claim(
+        self, now: datetime, until: datetime, limit: int, share: ShareId | None
+    ) -> tuple[Claim, ...]:
+        return ()

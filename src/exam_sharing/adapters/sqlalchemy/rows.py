@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from exam_sharing.events import WaitingNotice
+from exam_sharing.events import ListedNotice, WaitingNotice
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import (
     OWNER,
@@ -31,6 +31,7 @@ from exam_sharing.identifiers import (
 )
 from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.policy.requests import Scope
+from exam_sharing.policy.retries import AT_ONCE
 from exam_sharing.validation import PrivateText
 
 __all__ = [
@@ -38,6 +39,7 @@ __all__ = [
     "ended_grant_of_row",
     "exam_of_row",
     "grant_of_row",
+    "listed_notice_of_row",
     "notice_of_row",
     "row_of_batch",
     "row_of_ending",
@@ -203,7 +205,7 @@ def share_of_row(row: Row[Any]) -> Share:
 
 
 def row_of_notice(notice: WaitingNotice) -> Values:
-    """Return the row of a notice that waits."""
+    """Return the row of a new notice."""
     return {
         "id": notice.id.value,
         "share": notice.share.value,
@@ -214,6 +216,7 @@ def row_of_notice(notice: WaitingNotice) -> Values:
         "until": notice.until,
         "message": _bare(notice.message),
         "attempts": notice.attempts,
+        "due": AT_ONCE,
     }
 
 
@@ -229,6 +232,21 @@ def notice_of_row(row: Row[Any]) -> WaitingNotice:
         until=row.until,
         message=row.message,
         attempts=row.attempts,
+    )
+
+
+def listed_notice_of_row(row: Row[Any]) -> ListedNotice:
+    """Return what an operator is shown of the notice of a row."""
+    return ListedNotice(
+        number=row.number,
+        id=NoticeId(row.id),
+        share=ShareId(row.share),
+        to=UserId(row.reader),
+        attempts=row.attempts,
+        due=row.due,
+        claimed=row.claimed_by is not None,
+        given_up_at=row.given_up_at,
+        problem=row.problem,
     )
 
 

@@ -57,7 +57,8 @@ class Tables:
         grants: each with its ending beside it.
         shares: the acts that made grants, with their attestations.
         receipts: what was answered under a request id.
-        notices: those that wait; a notice that was sent or dropped is deleted with its message.
+        notices: those that wait, and those that were given up, without their messages; a notice
+            that was sent or dropped is deleted.
         events: the audit trail.
         schema: one row, with the number of the shape of all of these.
         directory: users and groups; empty where the host has a directory of its own.
@@ -125,7 +126,7 @@ def define_tables(
     Index(f"ix_{prefix}exams_by_id", exams.c.id, postgresql_using="hash")
     notices = table("notices", *_notice_columns())
     Index(f"ix_{prefix}notices_of_share", notices.c.share)
-    Index(f"ix_{prefix}notices_in_turn", notices.c.attempts, notices.c.number)
+    Index(f"ix_{prefix}notices_in_turn", notices.c.due, notices.c.attempts, notices.c.number)
     return Tables(
         metadata=metadata,
         exams=exams,
@@ -226,9 +227,12 @@ def _notice_columns() -> tuple[Column[Any], ...]:
         Column("exams", Text(), nullable=False),
         Column("permission", SmallInteger(), nullable=False),
         Column("until", Instant()),
-        Column("message", Text()),
+        Column("message", Text(), comment="erased when the notice is given up"),
         Column("attempts", Integer(), nullable=False),
-        Column("claimed_until", Instant()),
+        Column("due", Instant(), comment="when a relay may have it; null once it is given up"),
+        Column("claimed_by", _text(64), comment="of which claim it is until it is due"),
+        Column("given_up_at", Instant()),
+        Column("problem", Text(), comment="of the last failure: a code or the name of a type"),
     )
 
 

@@ -1,0 +1,111 @@
+"""What becomes of a notice that was tried: it is done with, waits for another try, or is given up.
+
+A failed try costs a wait, which doubles with each further one up to the longest. After the last try
+that the schedule allows, or a failure that no repeat can mend, the notice is given up: nobody tries
+it again unless an operator asks for it.
+"""
+
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Final, TypeAlias
+
+import attrs
+
+from exam_sharing.errors import InvalidValue
+from exam_sharing.validation import is_a, is_some_time, is_whole_from, of_kind
+
+__all__ = ["AT_ONCE", "Done", "GivenUp", "Retries", "Settlement", "TryAgain"]
+
+AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
+"""When a notice is due that need not wait: before any time that a clock can tell."""
+
+MAX_WAIT: Final = timedelta(days=366)
+
+
+class Done(Enum):
+    """Nothing is left to do for a notice."""
+
+    SENT = "SENT"
+    """The notifier has taken it."""
+    DROPPED = "DROPPED"
+    """It is no longer true, or no longer wanted."""
+
+
+@attrs.frozen(kw_only=True)
+class TryAgain:
+    """Sending a notice failed, and another try may succeed.
+
+    Attributes:
+        at: not before then; `AT_ONCE` for the next delivery.
+        problem: what failed: a code of the notifier's, or the name of the type of an error.
+    """
+
+    at: datetime
+    problem: str
+
+
+@attrs.frozen(kw_only=True)
+class GivenUp:
+    """Sending a notice failed for good.
+
+    Attributes:
+        at: when, aware, in UTC.
+        problem: what failed: a code of the notifier's, or the name of the type of an error.
+    """
+
+    at: datetime
+    problem: str
+
+
+Settlement: TypeAlias = Done | TryAgain | GivenUp
+"""What a try came to."""
+
+
+def _check_longest(
+    instance: "Retries", attribute: "attrs.Attribute[timedelta]", value: timedelta
+) -> None:
+    if not instance.first_wait <= of_kind(attribute.name, value, timedelta) <= MAX_WAIT:
+        raise InvalidValue(attribute.name, f"must be from first_wait to {MAX_WAIT.days} days")
+
+
+@attrs.frozen(kw_only=True)
+class Retries:
+    """When a notice that failed is tried again, and when no more.
+
+    By default twice at the next delivery, then after 1, 2, 4 … minutes, then every hour, and no
+    more after nearly five days, which is about as long as mail servers try.
+
+    Attributes:
+        at_once: how many failures cost no wait, since most pass in a moment.
+        first_wait: what the first failure costs that costs a wait; the next one costs twice that.
+        longest_wait: what no wait is longer than.
+        limit: how many tries there are; with the last of them a notice is given up. `None` for no
+            limit.
+    """
+
+    at_once: int = attrs.field(default=2, validator=[is_a(int), is_whole_from(0)])
+    first_wait: timedelta = attrs.field(
+        default=timedelta(minutes=1), validator=[is_a(timedelta), is_some_time]
+    )
+    longest_wait: timedelta = attrs.field(default=timedelta(hours=1), validator=_check_longest)
+    limit: int | None = attrs.field(default=120, validator=is_whole_from(1))
+
+    def after(self, failures: int, problem: str, now: datetime) -> TryAgain | GivenUp:
+        """Return what becomes of a notice whose try has just failed.
+
+        Args:
+            failures: how many tries have failed by now, from 1.
+            problem: what failed.
+            now: aware, in UTC.
+        """
+        if self.limit is not None and failures >= self.limit:
+            return GivenUp(at=now, problem=problem)
+        if failures <= self.at_once:
+            return TryAgain(at=AT_ONCE, problem=problem)
+        return TryAgain(at=now + self._wait(failures - self.at_once - 1), problem=problem)
+
+    def _wait(self, doublings: int) -> timedelta:
+        # So many doublings pass any longest wait, and could pass what a `timedelta` can hold.
+        if doublings >= (self.longest_wait // self.first_wait).bit_length():
+            return self.longest_wait
+        return min(self.longest_wait, self.first_wait * (1 << doublings))

@@ -1,0 +1,363 @@
+"""SPEC 7: a notice is tried again; its message is erased once it was sent or given up.
+
+How long a notice waits after each failure, when it is given up, and what operators can do then.
+"""
+
+import pickle
+from datetime import timedelta
+
+import attrs
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_sharing import (
+    InvalidValue,
+    NoticeId,
+    NotifierFailed,
+    Policy,
+    Retries,
+    Sharing,
+    StoreFailed,
+    UserId,
+    WrongKind,
+)
+from exam_sharing.memory import MemoryNotifier, memory_ports
+from exam_sharing.policy.retries import AT_ONCE, GivenUp
+from world import ANNA, BEN, CARLA, CT, DAN, DAY, EVA, MR, NURSES, START, FailingNotifier, World
+
+SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+MESSAGE = "Please look at the left lung."
+STEADY = Retries(at_once=0, first_wait=MINUTE, longest_wait=MINUTE, limit=3)
+
+
+class Refusing(MemoryNotifier):
+    """Sends nothing to some, for a reason of its own, and counts how often it was asked."""
+
+    def __init__(self, error, *to):
+        super().__init__()
+        self.error, self.to, self.asked = error, to, 0
+
+    def send(self, notice):
+        self.asked += 1
+        if notice.to in self.to:
+            raise self.error
+        super().send(notice)
+
+
+def status(world):
+    """Return where the one notice stands."""
+    (only,) = world.sharing.list_notices().items
+    return only
+
+
+# How long a notice waits.
+
+
+def test_by_default_a_notice_is_tried_at_once_twice_then_after_minutes_then_hourly_for_days():
+    waits = [Retries().after(failures, "OSError", START) for failures in range(1, 121)]
+    minutes = [(each.at - START) / MINUTE for each in waits[2:-1]]
+    assert [each.at for each in waits[:2]] == [AT_ONCE, AT_ONCE]
+    assert minutes[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
+    assert set(minutes[8:]) == {60}
+    assert waits[-1] == GivenUp(at=START, problem="OSError")
+    assert 4 < sum(minutes) / 60 / 24 < 5
+
+
+durations = st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedelta(days=366))
+
+
+@given(
+    waits=st.tuples(durations, durations).map(sorted),
+    at_once=st.integers(0, 5),
+    limit=st.none() | st.integers(1, 100),
+    failures=st.integers(1, 10**6),
+)
+def test_waits_never_shorten_and_keep_to_their_bounds(waits, at_once, limit, failures):
+    retries = Retries(at_once=at_once, first_wait=waits[0], longest_wait=waits[1], limit=limit)
+    now, after = (retries.after(count, "OSError", START) for count in (failures, failures + 1))
+    assert isinstance(now, GivenUp) == (limit is not None and failures >= limit)
+    if isinstance(after, GivenUp):
+        return
+    if failures <= at_once:
+        assert now.at == AT_ONCE
+    else:
+        assert waits[0] <= now.at - START <= waits[1]
+        assert now.at <= after.at <= START + 2 * (now.at - START)
+    if failures == at_once + 1:
+        assert now.at == START + waits[0]
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"at_once": -1}, "at_once must be a whole number from 0"),
+        ({"at_once": True}, "at_once must be a whole number from 0"),
+        ({"at_once": None}, "at_once must be int, not NoneType"),
+        ({"first_wait": timedelta(0)}, "first_wait must be longer than nothing"),
+        ({"first_wait": 60}, "first_wait must be timedelta, not int"),
+        ({"longest_wait": SECOND}, "longest_wait must be from first_wait to 366 days"),
+        ({"longest_wait": 367 * DAY}, "longest_wait must be from first_wait to 366 days"),
+        ({"longest_wait": None}, "longest_wait must be timedelta, not NoneType"),
+        ({"limit": 0}, "limit must be a whole number from 1"),
+        ({"limit": 1.5}, "limit must be int, not float"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused(settings, problem):
+    with pytest.raises((InvalidValue, WrongKind)) as caught:
+        Retries(**settings)
+    assert str(caught.value) == problem
+    with pytest.raises(WrongKind):
+        Policy(retries=HOUR)
+
+
+def test_a_notice_that_backs_off_is_left_alone_until_its_time():
+    world = World(notifier=FailingNotifier(), retries=STEADY)
+    world.share(ANNA, CT, BEN)
+    world.notifier.broken = False
+
+    world.wait(MINUTE - SECOND)
+    assert world.sharing.deliver_notices() == 0
+    assert status(world).next_attempt == START + MINUTE
+
+    world.wait(SECOND)
+    assert world.sharing.deliver_notices() == 1
+
+
+def test_a_notice_that_backs_off_holds_up_nobody():
+    world = World(notifier=Refusing(OSError(), BEN), retries=STEADY)
+    world.share(ANNA, CT, BEN)
+    world.share(ANNA, CT, CARLA)
+    assert set(world.told()) == {CARLA}
+
+
+# Giving up.
+
+
+def test_a_notice_is_given_up_after_its_last_try_and_tried_no_more():
+    world = World(notifier=Refusing(OSError(), BEN), retries=STEADY)
+    world.share(ANNA, CT, BEN)
+    for _ in range(5):
+        world.wait(MINUTE)
+        world.sharing.deliver_notices()
+
+    given_up = status(world)
+    assert world.notifier.asked == given_up.attempts == 3
+    assert given_up.given_up_at == START + 2 * MINUTE
+    assert given_up.problem == "OSError"
+    assert world.store.outbox.waiting() == ()
+
+
+def test_without_a_limit_a_notice_is_tried_for_as_long_as_it_is_true():
+    world = World(notifier=FailingNotifier(), retries=attrs.evolve(STEADY, limit=None))
+    world.share(ANNA, CT, BEN)
+    for _ in range(20):
+        world.wait(MINUTE)
+        world.sharing.deliver_notices()
+    world.notifier.broken = False
+    world.wait(MINUTE)
+    assert world.sharing.deliver_notices() == 1
+
+
+def test_a_failure_that_is_permanent_gives_a_notice_up_at_once():
+    world = World(notifier=Refusing(NotifierFailed("NO_ADDRESS", permanent=True), BEN))
+    world.share(ANNA, CT, BEN, CARLA)
+
+    assert set(world.told()) == {CARLA}
+    given_up = status(world)
+    assert (given_up.to, given_up.attempts) == (BEN, 1)
+    assert (given_up.given_up_at, given_up.problem) == (START, "NO_ADDRESS")
+
+
+def test_a_failure_of_a_notifier_that_may_pass_is_listed_by_its_code_and_tried_again():
+    world = World(notifier=Refusing(NotifierFailed("UNREACHABLE"), BEN))
+    world.share(ANNA, CT, BEN)
+    assert (status(world).problem, status(world).given_up_at) == ("UNREACHABLE", None)
+    world.notifier.to = ()
+    assert world.sharing.deliver_notices() == 1
+
+
+def test_what_an_error_says_is_kept_nowhere():
+    world = World(notifier=Refusing(OSError(f"to ben@example.org: {MESSAGE}"), BEN))
+    world.share(ANNA, CT, BEN)
+    kept = repr(world.sharing.list_notices()) + repr(world.store.outbox.waiting())
+    assert "example.org" not in kept
+    assert "lung" not in kept
+
+
+def test_a_message_is_kept_nowhere_once_its_notice_was_given_up():
+    world = World(notifier=FailingNotifier(), retries=STEADY)
+    world.share(ANNA, CT, BEN, message=MESSAGE)
+    outbox = world.store.outbox
+    assert MESSAGE.encode() in pickle.dumps(outbox._kept)
+    for _ in range(2):
+        world.wait(MINUTE)
+        world.sharing.deliver_notices()
+
+    assert status(world).given_up_at is not None
+    assert MESSAGE.encode() not in pickle.dumps(outbox._kept)
+
+
+# What operators do.
+
+
+def given_up_world():
+    """Return a world in which three notices were given up and the notifier is mended."""
+    refusing = Refusing(NotifierFailed("NO_ADDRESS", permanent=True), BEN, DAN, EVA)
+    world = World(notifier=refusing)
+    world.share(ANNA, CT, BEN, NURSES, CARLA, message=MESSAGE)
+    world.told()
+    refusing.to = ()
+    return world
+
+
+def test_an_operator_lists_notices_page_by_page_in_the_order_they_came():
+    world = given_up_world()
+    page = world.sharing.list_notices(limit=2)
+    rest = world.sharing.list_notices(page.next, limit=2)
+    assert [len(page.items), len(rest.items), rest.next] == [2, 1, None]
+    assert {each.to for each in (*page.items, *rest.items)} == {BEN, DAN, EVA}
+    numbers = [each.number for each in (*page.items, *rest.items)]
+    assert numbers == sorted(numbers)
+
+
+def test_an_operator_lists_those_that_wait_apart_from_those_given_up():
+    world = given_up_world()
+    world.notifier.error, world.notifier.to = OSError(), (CARLA,)
+    world.share(ANNA, MR, CARLA)
+    assert len(world.sharing.list_notices(given_up=True).items) == 3
+    (waits,) = world.sharing.list_notices(given_up=False).items
+    assert waits.to == CARLA
+
+
+@pytest.mark.parametrize("after", ["nonsense", "WyJhIiwiYiJd", "WyJub3RpY2UiLCJ4Il0="])
+def test_a_cursor_that_no_list_of_notices_gave_is_refused(after):
+    with pytest.raises(InvalidValue, match="is not a cursor that a page gave"):
+        World().sharing.list_notices(after)
+
+
+def test_a_list_of_another_kind_or_size_is_refused():
+    with pytest.raises(WrongKind):
+        World().sharing.list_notices(given_up="yes")
+    with pytest.raises(InvalidValue):
+        World().sharing.list_notices(limit=0)
+
+
+def test_a_notice_that_an_operator_lets_wait_again_is_sent_with_its_id_but_no_message():
+    world = given_up_world()
+    bens = next(each for each in world.sharing.list_notices().items if each.to == BEN)
+
+    assert world.sharing.requeue_notices([bens.id, NoticeId("no such notice")]) == 1
+    assert world.sharing.deliver_notices() == 1
+
+    (sent,) = world.notifier.sent
+    assert (sent.id, sent.to, sent.message) == (bens.id, BEN, None)
+
+
+def test_an_operator_lets_all_wait_again_at_once():
+    world = given_up_world()
+    assert world.sharing.requeue_notices() == 3
+    assert world.sharing.deliver_notices() == 3
+    assert world.sharing.list_notices().items == ()
+
+
+def test_a_notice_that_waits_again_is_dropped_if_it_is_no_longer_true():
+    world = given_up_world()
+    world.unshare(ANNA, CT, NURSES)
+    assert world.sharing.requeue_notices() == 3
+    assert world.sharing.deliver_notices() == 1
+    assert set(world.told()) == {BEN}
+    assert world.sharing.list_notices().items == ()
+
+
+def test_only_ids_of_notices_can_be_named():
+    with pytest.raises(WrongKind):
+        World().sharing.requeue_notices(["n1"])
+
+
+# Relays that are slow or die.
+
+
+class Slow(MemoryNotifier):
+    """Takes its time for each notice."""
+
+    def __init__(self, takes):
+        super().__init__()
+        self.takes, self.world = takes, None
+
+    def send(self, notice):
+        super().send(notice)
+        self.world.wait(self.takes)
+
+
+def test_a_relay_begins_nothing_that_it_could_not_end_before_its_claim_lapses():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN, CARLA, DAN, EVA)
+    slow = Slow(2 * MINUTE)
+    world.notifier, slow.world = slow, world
+    sharing = sharing_with(world, slow)
+
+    assert sharing.deliver_notices() == 2
+    assert sharing.deliver_notices() == 0
+    world.wait(MINUTE)
+    assert sharing.deliver_notices() == 2
+    assert len(world.told()) == 4
+
+
+def sharing_with(world, notifier):
+    return Sharing(
+        policy=world.policy,
+        ports=memory_ports(store=world.store, directory=world.directory, notifier=notifier),
+        clock=world.clock,
+        new_id=lambda: "unused",
+        sends_at_once=False,
+    )
+
+
+def crowd(count):
+    """Return a world in which the notices of a share with so many readers wait."""
+    world = World(notifier=FailingNotifier())
+    readers = [UserId(f"reader{number}") for number in range(count)]
+    for reader in readers:
+        world.person(reader)
+    world.share(ANNA, CT, *readers)
+    return world
+
+
+def test_a_share_tries_its_own_notices_once_however_many():
+    world = crowd(100)
+    assert {each.attempts for each in world.sharing.list_notices(limit=100).items} == {1}
+
+
+def test_more_notices_than_are_claimed_at_once_are_all_sent():
+    world = crowd(100)
+    world.notifier.broken = False
+    assert world.sharing.deliver_notices() == 100
+    assert len(world.told()) == 100
+
+
+def test_a_delivery_of_many_that_fail_tries_each_and_comes_to_an_end():
+    world = crowd(100)
+    assert world.sharing.deliver_notices() == 0
+    attempts = [each.attempts for each in world.sharing.list_notices(limit=100).items]
+    assert min(attempts) == 2
+
+
+def test_a_delivery_that_is_told_to_stop_ends_after_the_few_that_it_has_claimed():
+    world = crowd(60)
+    world.notifier.broken = False
+    answers = iter([False, True])
+    assert world.sharing.deliver_notices(lambda: next(answers)) == 50
+    assert world.sharing.deliver_notices() == 10
+
+
+def test_an_outbox_that_fails_is_told_to_whoever_delivers():
+    world = World()
+
+    def fail(*_):
+        raise StoreFailed("the outbox is away")
+
+    world.store.outbox.claim = fail
+    with pytest.raises(StoreFailed, match="the outbox is away"):
+        world.sharing.deliver_notices()
+    assert world.share(ANNA, CT, BEN).outcomes
