@@ -12,7 +12,6 @@ import attrs
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-import model
 from exam_sharing import (
     AccessListScope,
     BatchId,
@@ -38,6 +37,7 @@ from exam_sharing import (
 from exam_sharing.grants import OWNER
 from exam_sharing.identifiers import GrantId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore, open_sharing
+from exam_sharing.testing import model
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 USERS = tuple(UserId(name) for name in ("ann", "ben", "cat", "dan", "eve"))

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import model
 from exam_sharing import Permission, ReasonCode, Refused, ShareReceipt, UserId
+from exam_sharing.testing import model
 from laws.stories import (
     EXAMS,
     PRINCIPALS,

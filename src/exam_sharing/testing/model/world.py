@@ -8,7 +8,15 @@ import attrs
 from exam_sharing.exams import Exam
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import NarrowRequest, ShareRequest, UnshareRequest
-from model.records import Account, Ending, Grant, Notice, Receipt, RequestIdReused, Settings
+from exam_sharing.testing.model.records import (
+    Account,
+    Ending,
+    Grant,
+    Notice,
+    Receipt,
+    RequestIdReused,
+    Settings,
+)
 
 Repeatable: TypeAlias = ShareRequest | UnshareRequest | NarrowRequest
 

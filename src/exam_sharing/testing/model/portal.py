@@ -16,11 +16,19 @@ from exam_sharing.policy.requests import (
     ShareRequest,
     UnshareRequest,
 )
-from model.access import given_until, has_access, held_until, holds, is_found, sight, standing
-from model.ending import narrow, revoke, unshare
-from model.records import Ended, Grant, Receipt, Refused, Tab, until_of
-from model.sharing import covered, longest, share, subjects
-from model.world import World, behind
+from exam_sharing.testing.model.access import (
+    given_until,
+    has_access,
+    held_until,
+    holds,
+    is_found,
+    sight,
+    standing,
+)
+from exam_sharing.testing.model.ending import narrow, revoke, unshare
+from exam_sharing.testing.model.records import Ended, Grant, Receipt, Refused, Tab, until_of
+from exam_sharing.testing.model.sharing import covered, longest, share, subjects
+from exam_sharing.testing.model.world import World, behind
 
 Holdings: TypeAlias = Mapping[tuple[UserId, ExamId, Permission], datetime]
 

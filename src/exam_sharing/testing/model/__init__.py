@@ -7,9 +7,9 @@ Facts are kept in a `World`, which only `share`, `unshare`, `narrow`, `revoke`, 
 `withdraw` and the methods of the world itself change; an act that is refused changes nothing.
 """
 
-from model.access import has_access, held_until, holds, sight, standing
-from model.ending import end_by_host, narrow, revoke, unshare, withdraw
-from model.portal import (
+from exam_sharing.testing.model.access import has_access, held_until, holds, sight, standing
+from exam_sharing.testing.model.ending import end_by_host, narrow, revoke, unshare, withdraw
+from exam_sharing.testing.model.portal import (
     AccessList,
     Entry,
     Form,
@@ -23,7 +23,7 @@ from model.portal import (
     tabs,
     visible_to,
 )
-from model.records import (
+from exam_sharing.testing.model.records import (
     FOREVER,
     NEVER,
     Account,
@@ -39,8 +39,8 @@ from model.records import (
     Settings,
     Shared,
 )
-from model.sharing import deliver_notices, share
-from model.world import World
+from exam_sharing.testing.model.sharing import deliver_notices, share
+from exam_sharing.testing.model.world import World
 
 __all__ = [
     "FOREVER",

@@ -8,7 +8,7 @@ import attrs
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import NarrowRequest, Reshares, RevokeRequest, UnshareRequest
-from model.access import (
+from exam_sharing.testing.model.access import (
     entitling,
     given_until,
     has_access,
@@ -19,8 +19,18 @@ from model.access import (
     standing,
     stands,
 )
-from model.records import FOREVER, NEVER, Ended, Ending, Grant, How, Refused, horizon_of, until_of
-from model.support import (
+from exam_sharing.testing.model.records import (
+    FOREVER,
+    NEVER,
+    Ended,
+    Ending,
+    Grant,
+    How,
+    Refused,
+    horizon_of,
+    until_of,
+)
+from exam_sharing.testing.model.support import (
     Bound,
     Piece,
     left_by_cascade,
@@ -28,7 +38,7 @@ from model.support import (
     rests_directly_on,
     whole,
 )
-from model.world import World, behind, first_receipt, remember, shown_behind
+from exam_sharing.testing.model.world import World, behind, first_receipt, remember, shown_behind
 
 
 @attrs.frozen(kw_only=True)

@@ -5,8 +5,8 @@ from datetime import datetime
 
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, UserId
-from model.records import FOREVER, NEVER, Grant
-from model.world import World, principals_of
+from exam_sharing.testing.model.records import FOREVER, NEVER, Grant
+from exam_sharing.testing.model.world import World, principals_of
 
 
 def is_active(world: World, user: UserId) -> bool:

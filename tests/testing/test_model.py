@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import attrs
 import pytest
 
-import model
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, PrincipalId, UserId
@@ -17,7 +16,8 @@ from exam_sharing.policy.requests import (
     ShareRequest,
     UnshareRequest,
 )
-from model import FOREVER, NEVER, Ended, How, Refused, Settings, Shared, World
+from exam_sharing.testing import model
+from exam_sharing.testing.model import FOREVER, NEVER, Ended, How, Refused, Settings, Shared, World
 
 VIEW, DOWNLOAD = Permission.VIEW, Permission.DOWNLOAD
 OLGA, BOB, CAROL, DAVE, ERIN = (UserId(name) for name in ("olga", "bob", "carol", "dave", "erin"))

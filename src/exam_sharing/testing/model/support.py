@@ -10,8 +10,8 @@ from datetime import datetime
 import attrs
 
 from exam_sharing.grants import Permission
-from model.records import Grant, horizon_of
-from model.world import World, principals_of
+from exam_sharing.testing.model.records import Grant, horizon_of
+from exam_sharing.testing.model.world import World, principals_of
 
 
 @attrs.frozen

@@ -7,7 +7,7 @@ from datetime import datetime
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import Scope, ShareRequest
-from model.access import (
+from exam_sharing.testing.model.access import (
     entitling,
     given_until,
     has_access,
@@ -18,7 +18,7 @@ from model.access import (
     owns,
     standing,
 )
-from model.records import (
+from exam_sharing.testing.model.records import (
     FOREVER,
     Basis,
     Grant,
@@ -30,7 +30,7 @@ from model.records import (
     horizon_of,
     until_of,
 )
-from model.world import World, behind, first_receipt, remember
+from exam_sharing.testing.model.world import World, behind, first_receipt, remember
 
 
 def share(world: World, request: ShareRequest, now: datetime) -> Shared | Refused:

@@ -1,0 +1,12 @@
+"""What users test with: their stores, their rules and their endpoints held against the rules.
+
+Needs the extra `testing`.
+"""
+
+from exam_sharing.testing.opening import OpenStore, StoreNotUsable, StorePorts
+
+__all__ = [
+    "OpenStore",
+    "StoreNotUsable",
+    "StorePorts",
+]

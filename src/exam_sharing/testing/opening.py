@@ -1,0 +1,284 @@
+"""Opening the store that is to be tested, and telling *cannot be tested* from *breaks a law*.
+
+An `open_store` is a callable without arguments. Each call gives an empty store, apart from all
+others: one with the ports of `StorePorts` as attributes, or one that is those ports itself. It may
+also give a context manager around such a store, which is then closed after each use. The kit has
+one store open at a time.
+"""
+
+import contextlib
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
+
+import attrs
+from typing_extensions import get_protocol_members
+
+from exam_sharing.errors import CallerError
+from exam_sharing.exams import Exam, UploadBatch
+from exam_sharing.identifiers import BatchId, ExamId, UserId
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier, NoHostFacts
+from exam_sharing.policy.requests import ShareRequest
+from exam_sharing.policy.settings import Policy
+from exam_sharing.ports import (
+    AccessReader,
+    AuditTrail,
+    Directory,
+    ExamReader,
+    ExamWriter,
+    GrantReader,
+    GrantWriter,
+    HostFacts,
+    Notifier,
+    Outbox,
+    Ports,
+)
+from exam_sharing.principals import User
+from exam_sharing.sharing import Sharing
+
+__all__ = ["OpenStore", "StoreNotUsable", "StorePorts", "opened", "require_isolated"]
+
+OpenStore: TypeAlias = Callable[[], object]
+"""Gives an empty store each time, or a context manager around one."""
+
+
+class StoreNotUsable(CallerError):
+    """What `open_store` gave cannot be tested; whoever wrote `open_store` must change it.
+
+    Nothing is said about the store with this: no law was asked.
+
+    Args:
+        problem: what is wrong, in words that hold no data.
+    """
+
+    def __init__(self, problem: str) -> None:
+        """Keep the problem."""
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        """Say what is wrong with `open_store`."""
+        return f"open_store {self.problem}"
+
+
+@attrs.frozen(kw_only=True)
+class StorePorts:
+    """Everything that a store answers; people are no part of it.
+
+    Attributes:
+        exams: as in `Ports`, like all that follow.
+        uploads: the kit lets exams arrive by it.
+        grants: the facts of sharing.
+        writer: where acts are written.
+        access: the questions of every page view.
+        outbox: the notices that wait.
+        audit: where refusals are recorded.
+        store: what `open_store` gave, for capabilities that are no port.
+    """
+
+    exams: ExamReader
+    uploads: ExamWriter
+    grants: GrantReader
+    writer: GrantWriter
+    access: AccessReader
+    outbox: Outbox
+    audit: AuditTrail
+    store: Any = None
+
+    def with_people(
+        self, directory: Directory, *, notifier: Notifier, host_facts: HostFacts | None = None
+    ) -> Ports:
+        """Return every port, with those that a store does not answer."""
+        return Ports(
+            exams=self.exams,
+            uploads=self.uploads,
+            grants=self.grants,
+            writer=self.writer,
+            access=self.access,
+            outbox=self.outbox,
+            directory=directory,
+            notifier=notifier,
+            audit=self.audit,
+            host_facts=NoHostFacts() if host_facts is None else host_facts,
+        )
+
+
+_PORTS: Final[Mapping[str, type]] = MappingProxyType(
+    {
+        "exams": ExamReader,
+        "uploads": ExamWriter,
+        "grants": GrantReader,
+        "writer": GrantWriter,
+        "access": AccessReader,
+        "outbox": Outbox,
+        "audit": AuditTrail,
+    }
+)
+
+_MAY_BE_INHERITED: Final = frozenset({"step_aside"})
+"""Methods that do something sensible as the protocols have them."""
+
+
+@contextmanager
+def opened(open_store: OpenStore) -> Iterator[StorePorts]:
+    """Open a store, and close it in the end.
+
+    Raises:
+        StoreNotUsable: `open_store` raised, or what it gave is no store.
+    """
+    with contextlib.ExitStack() as closing:
+        with _blaming_open_store("raised"):
+            given: Any = _called(open_store)
+            store = closing.enter_context(_closed_well(given)) if _opens(given) else given
+        yield _ports_of(store)
+
+
+def require_isolated(open_store: OpenStore) -> None:
+    """Insist that a store is empty when it is opened, whatever was done to the one before.
+
+    A store that cannot take what is written to it here, or raises when it is asked, is left to the
+    laws.
+
+    Raises:
+        StoreNotUsable: the second store holds what was written to the first; or as for `opened`.
+    """
+    with opened(open_store) as first, contextlib.suppress(Exception):
+        _leave_traces(first)
+    with opened(open_store) as second:
+        found = [what for what, asked in _TRACES.items() if _finds(asked, second)]
+    if found:
+        raise StoreNotUsable(
+            "must give an empty store each time, apart from all others; "
+            f"a new one held, from the one before, {' and '.join(found)}"
+        )
+
+
+def _called(open_store: OpenStore) -> object:
+    if not callable(open_store):
+        raise StoreNotUsable(f"must be callable, not {type(open_store).__name__}")
+    given = open_store()
+    if inspect.iscoroutine(given):
+        given.close()
+        raise StoreNotUsable("is a coroutine function; the kit tests stores that answer at once")
+    if inspect.isgenerator(given):
+        given.close()
+        raise StoreNotUsable("is a generator; decorate it with contextlib.contextmanager")
+    return given
+
+
+def _opens(given: object) -> bool:
+    """Say whether this is to be entered: a store that is a context manager too is one already."""
+    return isinstance(given, AbstractContextManager) and bool(_missing(given))
+
+
+@contextmanager
+def _closed_well(given: AbstractContextManager[object]) -> Iterator[object]:
+    """Enter; in leaving, do not let a failure to close hide why a law failed."""
+    store = given.__enter__()
+    try:
+        yield store
+    except BaseException as error:
+        with contextlib.suppress(Exception):
+            given.__exit__(type(error), error, error.__traceback__)
+        raise
+    else:
+        with _blaming_open_store("could not close its store:"):
+            given.__exit__(None, None, None)
+
+
+@contextmanager
+def _blaming_open_store(did: str) -> Iterator[None]:
+    try:
+        yield
+    except StoreNotUsable:
+        raise
+    except Exception as error:
+        raise StoreNotUsable(f"{did} {type(error).__name__}") from error
+
+
+def _ports_of(store: object) -> StorePorts:
+    missing = _missing(store)
+    if missing:
+        raise StoreNotUsable(f"gave {type(store).__name__}, which lacks {', '.join(missing)}")
+    ports: dict[str, Any] = {
+        name: _answering(store, name, protocol) for name, protocol in _PORTS.items()
+    }
+    return StorePorts(**ports, store=store)
+
+
+def _answering(store: object, name: str, protocol: type) -> object | None:
+    """Return the attribute of that name, or else the store itself, if it answers the port."""
+    for candidate in (getattr(store, name, None), store):
+        if all(_has(candidate, protocol, each) for each in get_protocol_members(protocol)):
+            return candidate
+    return None
+
+
+def _missing(store: object) -> list[str]:
+    return [
+        f"{name}.{each}"
+        for name, protocol in _PORTS.items()
+        if _answering(store, name, protocol) is None
+        for each in sorted(get_protocol_members(protocol))
+        if not _has(getattr(store, name, store), protocol, each)
+    ]
+
+
+def _has(candidate: object, protocol: type, method: str) -> bool:
+    """Say whether the method is there; what a protocol leaves empty is not."""
+    if getattr(type(candidate), method, None) is getattr(protocol, method):
+        return method in _MAY_BE_INHERITED
+    return callable(getattr(candidate, method, None))
+
+
+_OLGA: Final = UserId("exam-sharing-probe-olga")
+_BEN: Final = UserId("exam-sharing-probe-ben")
+_EXAM: Final = ExamId("exam-sharing-probe")
+_BATCH: Final = BatchId("exam-sharing-probe")
+_NOON: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
+
+
+def _leave_traces(store: StorePorts) -> None:
+    """Let an exam arrive and share it, so that a receipt is kept and a notice waits."""
+    directory = MemoryDirectory()
+    for user in (_OLGA, _BEN):
+        directory.add(User(id=user, name=str(user)))
+    sharing = Sharing(
+        policy=Policy(),
+        ports=store.with_people(directory, notifier=MemoryNotifier()),
+        clock=lambda: _NOON,
+        new_id=lambda: str(_EXAM),
+        sends_at_once=False,
+    )
+    sharing.add_upload(
+        UploadBatch(id=_BATCH, uploader=_OLGA, received_at=_NOON),
+        [Exam(id=_EXAM, owner=_OLGA, batch=_BATCH, uploaded_at=_NOON)],
+    )
+    sharing.share(
+        ShareRequest(
+            actor=_OLGA, exam=_EXAM, recipients=(_BEN,), attested=True, request_id=str(_EXAM)
+        )
+    )
+
+
+_TRACES: Final[Mapping[str, Callable[[StorePorts], bool]]] = MappingProxyType(
+    {
+        "exams": lambda store: bool(store.exams.find((_EXAM,))),
+        "grants": lambda store: bool(
+            store.grants.read((_EXAM,), ended=False)[_EXAM].grants
+            or store.grants.exams_granted_to(_BEN)
+        ),
+        "receipts": lambda store: store.grants.receipt(_OLGA, str(_EXAM)) is not None,
+        "notices": lambda store: bool(store.outbox.claim(_NOON, 1, None)),
+    }
+)
+
+
+def _finds(asked: Callable[[StorePorts], bool], store: StorePorts) -> bool:
+    try:
+        return asked(store)
+    except Exception:  # noqa: BLE001  what a store must answer is a law's affair
+        return False

@@ -1,0 +1,156 @@
+"""A store that cannot be tested is told apart from one that breaks a law."""
+
+from contextlib import contextmanager
+
+import attrs
+import pytest
+
+from exam_sharing import StoreFailed
+from exam_sharing.memory import MemoryStore, memory_ports
+from exam_sharing.ports import ExamReader
+from exam_sharing.testing import StoreNotUsable
+from exam_sharing.testing.opening import opened, require_isolated
+
+
+class Closing(MemoryStore):
+    closed = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.closed = True
+
+
+def problem_with(open_store):
+    with pytest.raises(StoreNotUsable) as caught, opened(open_store):
+        pytest.fail("it was opened")
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("open_store", [MemoryStore, memory_ports])
+def test_a_store_may_have_the_ports_or_be_them(open_store):
+    with opened(open_store) as ports:
+        assert ports.exams.find(()) == ()
+        assert ports.outbox.claim(None, 0, None) == ()
+        assert isinstance(ports.store, type(open_store()))
+
+
+def test_a_store_in_a_context_manager_is_closed_after_each_use():
+    closed = []
+
+    @contextmanager
+    def open_store():
+        store = MemoryStore()
+        yield store
+        closed.append(store)
+
+    with opened(open_store) as ports:
+        assert not closed
+    assert closed == [ports.store]
+
+
+def test_a_store_that_closes_itself_is_taken_as_it_is():
+    with opened(Closing) as ports:
+        assert isinstance(ports.exams, Closing)
+
+
+def test_a_store_is_closed_when_what_is_done_with_it_fails():
+    closed = []
+
+    @contextmanager
+    def open_store():
+        try:
+            yield MemoryStore()
+        finally:
+            closed.append(True)
+            raise OSError
+
+    with pytest.raises(AssertionError, match="a law"), opened(open_store):
+        raise AssertionError("a law")
+    assert closed
+
+
+def test_a_store_that_cannot_be_closed_is_not_usable():
+    @contextmanager
+    def open_store():
+        yield MemoryStore()
+        raise OSError
+
+    with (
+        pytest.raises(StoreNotUsable, match="could not close its store: OSError"),
+        opened(open_store) as ports,
+    ):
+        ports.exams.find(())
+
+
+def test_what_raises_is_named_and_its_words_are_not_repeated():
+    def open_store():
+        raise StoreFailed("the password is wrong for patient Doe")
+
+    assert problem_with(open_store) == "open_store raised StoreFailed"
+
+    @contextmanager
+    def opens_badly():
+        raise OSError
+        yield
+
+    assert problem_with(opens_badly) == "open_store raised OSError"
+
+
+def test_what_is_no_store_is_told_by_what_it_lacks():
+    assert "gave NoneType, which lacks exams.batch_of, exams.find" in problem_with(lambda: None)
+    assert problem_with(MemoryStore()) == "open_store must be callable, not MemoryStore"
+
+
+def test_a_port_that_lacks_a_method_is_told_by_that_method():
+    class Half(ExamReader):
+        def find(self, exams):
+            return ()
+
+    half = attrs.evolve(memory_ports(), exams=Half())
+    assert problem_with(lambda: half).endswith("gave Ports, which lacks exams.batch_of")
+
+
+def test_functions_of_another_kind_are_told_what_to_become():
+    async def answers_later():
+        return MemoryStore()
+
+    def forgot_to_decorate():
+        yield MemoryStore()
+
+    assert "coroutine function" in problem_with(answers_later)
+    assert "contextlib.contextmanager" in problem_with(forgot_to_decorate)
+
+
+def test_a_new_store_each_time_is_isolated():
+    require_isolated(MemoryStore)
+
+
+def test_the_same_store_again_is_not_isolated():
+    store = MemoryStore()
+    with pytest.raises(StoreNotUsable, match="exams and grants and receipts and notices"):
+        require_isolated(lambda: store)
+
+
+def test_one_shared_part_is_enough_not_to_be_isolated():
+    shared = MemoryStore()
+
+    def open_store():
+        store = MemoryStore()
+        store.outbox = shared.outbox
+        return store
+
+    with pytest.raises(StoreNotUsable, match=r"from the one before, notices$"):
+        require_isolated(open_store)
+
+
+def test_a_store_that_cannot_be_written_is_left_to_the_laws():
+    class Unwritable(MemoryStore):
+        def commit(self, changes):
+            raise StoreFailed("the disk is full")
+
+        def find(self, exams):
+            raise StoreFailed("the disk is gone")
+
+    require_isolated(Unwritable)
