@@ -32,7 +32,7 @@ def problem_with(open_store):
 def test_a_store_may_have_the_ports_or_be_them(open_store):
     with opened(open_store) as ports:
         assert ports.exams.find(()) == ()
-        assert ports.outbox.claim(None, 0, None) == ()
+        assert ports.outbox.listed(None, 1, given_up=None) == ()
         assert isinstance(ports.store, type(open_store()))
 
 

@@ -272,7 +272,7 @@ _TRACES: Final[Mapping[str, Callable[[StorePorts], bool]]] = MappingProxyType(
             or store.grants.exams_granted_to(_BEN)
         ),
         "receipts": lambda store: store.grants.receipt(_OLGA, str(_EXAM)) is not None,
-        "notices": lambda store: bool(store.outbox.claim(_NOON, 1, None)),
+        "notices": lambda store: bool(store.outbox.listed(None, 1, given_up=None)),
     }
 )
 
