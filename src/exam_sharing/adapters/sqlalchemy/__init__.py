@@ -26,6 +26,7 @@ from exam_sharing.adapters.sqlalchemy.host_queries import may, permission_held, 
 from exam_sharing.adapters.sqlalchemy.joined import joined_store
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import set_up_sqlite, sqlite_engine
+from exam_sharing.adapters.sqlalchemy.statements import Statement, Statements
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.tables import (
     SCHEMA,
@@ -49,6 +50,8 @@ __all__ = [
     "SqlDirectory",
     "SqlOutbox",
     "SqlStore",
+    "Statement",
+    "Statements",
     "Tables",
     "create_all",
     "define_directory_tables",

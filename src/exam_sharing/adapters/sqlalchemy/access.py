@@ -6,14 +6,13 @@ exam sort alike, since they sort by the exam's time of upload; several of one ex
 count once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from sqlalchemy import (
     Column,
     ColumnElement,
-    Executable,
     Integer,
     Select,
     String,
@@ -35,16 +34,21 @@ from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.giving import counts, owned
 from exam_sharing.adapters.sqlalchemy.lists import listed, one_of
+from exam_sharing.adapters.sqlalchemy.questions import Question, Selecting
+from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.adapters.sqlalchemy.times import Instant
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import AccessReader
 
-__all__ = ["SqlAccess"]
+__all__ = ["AccessQuestions", "SqlAccess"]
 
 _MOST_ARMS: Final = 200
 """How many principals SQLite is asked about each by itself; it joins at most 500 selects."""
+
+_NO_KEY: Final = PrincipalKey("")
+"""What is asked about for those who have no principals."""
 
 _LIMIT: Final = select(bindparam("limit", type_=Integer())).scalar_subquery()
 """PostgreSQL must not see that a page is longer than what most principals can see: it would read
@@ -58,18 +62,9 @@ class SqlAccess(AccessReader):
     """What the users of one database can see."""
 
     def __init__(self, database: Database) -> None:
-        """Prepare the statements."""
+        """Prepare the questions."""
         self._database = database
-        self._grants = database.tables.grants
-        self._exams = database.tables.exams
-        user = bindparam("user", type_=String())
-        self._counts = counts(self._grants, user=user, now=bindparam("now", type_=Instant()))
-        self._owns = owned(
-            self._exams.c.id, self._exams.c.owner, database.tables.versions, user=user
-        )
-        self._holds = self._of_one_exam()
-        self._holding = self._of_many_exams()
-        self._pages: dict[_Kind, Executable] = {}
+        self._access_questions = AccessQuestions(database.tables, postgresql=database.postgresql)
 
     @override
     @in_our_words
@@ -83,15 +78,8 @@ class SqlAccess(AccessReader):
     ) -> bool:
         if not principals:
             return False
-        asked = {
-            "user": user.value,
-            "principals": sorted(principals),
-            "permission": int(permission),
-            "exam": exam.value,
-            "now": now,
-        }
-        with self._database.reading() as connection:
-            return bool(connection.scalar(self._holds, asked))
+        question = self._access_questions.holds(user, principals, permission, exam, now)
+        return self._database.ask(question)
 
     @override
     @in_our_words
@@ -103,18 +91,11 @@ class SqlAccess(AccessReader):
         exams: Iterable[ExamId],
         now: datetime,
     ) -> frozenset[ExamId]:
-        ids = {exam.value: exam for exam in exams}
-        if not (principals and ids):
+        asked = tuple(exams)
+        if not (principals and asked):
             return frozenset()
-        asked = {
-            "user": user.value,
-            "principals": sorted(principals),
-            "permission": int(permission),
-            "exams": sorted(ids),
-            "now": now,
-        }
-        with self._database.reading() as connection:
-            return frozenset(ids[held] for held in connection.scalars(self._holding, asked))
+        question = self._access_questions.holding(user, principals, permission, asked, now)
+        return self._database.ask(question)
 
     @override
     @in_our_words
@@ -130,53 +111,110 @@ class SqlAccess(AccessReader):
     ) -> tuple[VisibleExam, ...]:
         if not principals:
             return ()
-        asked: dict[str, Any] = {"user": user.value, "now": now, "limit": limit}
+        question = self._access_questions.visible(user, principals, after, limit, now, own=own)
+        return self._database.ask(question)
+
+
+class AccessQuestions:
+    """The questions of `AccessReader`, each as one statement."""
+
+    def __init__(self, tables: Tables, *, postgresql: bool) -> None:
+        """Prepare the statements."""
+        self._postgresql = postgresql
+        self._grants = tables.grants
+        self._exams = tables.exams
+        user = bindparam("user", type_=String())
+        self._counts = counts(self._grants, user=user, now=bindparam("now", type_=Instant()))
+        self._owns = owned(self._exams.c.id, self._exams.c.owner, tables.versions, user=user)
+        self._holds = self._of_one_exam()
+        self._holding = self._of_many_exams()
+        self._pages: dict[_Kind, Selecting] = {}
+
+    def holds(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exam: ExamId,
+        now: datetime,
+    ) -> Question[bool]:
+        """Ask whether the user holds the permission on the exam."""
+        asked = {
+            **_asker(user, principals, now),
+            "principals": sorted(principals),
+            "permission": int(permission),
+            "exam": exam.value,
+        }
+        return Question(self._holds, asked, _is_held)
+
+    def holding(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exams: Iterable[ExamId],
+        now: datetime,
+    ) -> Question[frozenset[ExamId]]:
+        """Ask on which of the exams the user holds the permission."""
+        asked = {
+            **_asker(user, principals, now),
+            "principals": sorted(principals),
+            "permission": int(permission),
+            "exams": sorted({exam.value for exam in exams}),
+        }
+        return Question(self._holding, asked, _exams_held)
+
+    def visible(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        after: tuple[datetime, str] | None,
+        limit: int,
+        now: datetime,
+        *,
+        own: bool,
+    ) -> Question[tuple[VisibleExam, ...]]:
+        """Ask for the first exams that the user can see."""
+        asked: dict[str, Any] = {**_asker(user, principals, now), "limit": limit}
         if after is not None:
             asked["after_at"], asked["after_exam"] = after
-        keys = sorted(principals)
-        arms = 0 if self._database.postgresql else min(len(keys), _MOST_ARMS)
+        keys = sorted(principals) or [_NO_KEY]
+        arms = 0 if self._postgresql else min(len(keys), _MOST_ARMS)
         asked |= {f"principal_{number}": key for number, key in enumerate(keys[:arms])}
         asked["principals"] = keys[arms:]
-        page = self._page((own, after is not None, arms))
-        with self._database.reading() as connection:
-            return tuple(
-                VisibleExam(
-                    exam=ExamId(exam), permission=Permission(permission), uploaded_at=uploaded_at
-                )
-                for exam, uploaded_at, permission in connection.execute(page, asked)
-            )
+        return Question(self._page((own, after is not None, arms)), asked, _exams_visible)
 
     def _gives(self, among: ColumnElement[bool]) -> ColumnElement[bool]:
-        named = one_of(self._grants.c.recipient, "principals", postgresql=self._database.postgresql)
+        named = one_of(self._grants.c.recipient, "principals", postgresql=self._postgresql)
         enough = self._grants.c.permission >= bindparam("permission")
         return and_(among, named, self._counts, enough)
 
     def _owned(self, among: ColumnElement[bool]) -> Select[Any]:
         return select(self._exams.c.id).where(among, self._owns)
 
-    def _of_one_exam(self) -> Executable:
+    def _of_one_exam(self) -> Selecting:
         given = select(self._grants.c.id).where(
             self._gives(self._grants.c.exam == bindparam("exam"))
         )
         owned = self._owned(self._exams.c.id == bindparam("exam"))
-        return select(or_(exists(given), exists(owned)))
+        return select(or_(exists(given), exists(owned)).label("held"))
 
-    def _of_many_exams(self) -> Executable:
-        postgresql = self._database.postgresql
+    def _of_many_exams(self) -> Selecting:
+        postgresql = self._postgresql
         given = select(self._grants.c.exam).where(
             self._gives(one_of(self._grants.c.exam, "exams", postgresql=postgresql))
         )
         return union(given, self._owned(one_of(self._exams.c.id, "exams", postgresql=postgresql)))
 
-    def _page(self, kind: _Kind) -> Executable:
+    def _page(self, kind: _Kind) -> Selecting:
         page = self._pages.get(kind)
         if page is None:
             page = self._pages[kind] = self._made_page(*kind)
         return page
 
-    def _made_page(self, own: bool, later: bool, arms: int) -> Executable:  # noqa: FBT001
+    def _made_page(self, own: bool, later: bool, arms: int) -> Selecting:  # noqa: FBT001
         """Return the statement for a page of a kind: SPEC section 6."""
-        if self._database.postgresql:
+        if self._postgresql:
             parts = [self._newest_of_each(own=own, later=later)]
         else:
             recipient = self._grants.c.recipient
@@ -191,7 +229,11 @@ class SqlAccess(AccessReader):
             parts.append(self._newest_owned(later=later))
         several = union_all(*(_parenthesised(part) for part in parts)).subquery("near")
         return (
-            select(several.c.exam, several.c.uploaded_at, func.max(several.c.permission))
+            select(
+                several.c.exam,
+                several.c.uploaded_at,
+                func.max(several.c.permission).label("permission"),
+            )
             .group_by(several.c.uploaded_at, several.c.exam)
             .order_by(several.c.uploaded_at.desc(), several.c.exam.desc())
             .limit(_LIMIT)
@@ -233,6 +275,30 @@ class SqlAccess(AccessReader):
             .limit(_LIMIT)
         )
         return newest.where(_behind(exams.uploaded_at, exams.id)) if later else newest
+
+
+def _asker(user: UserId, principals: frozenset[PrincipalKey], now: datetime) -> Mapping[str, Any]:
+    # Nothing equals null: who has no principals owns nothing and is reached by no grant.
+    return {"user": user.value if principals else None, "now": now}
+
+
+def _is_held(rows: Iterable[Any]) -> bool:
+    return any(row.held for row in rows)
+
+
+def _exams_held(rows: Iterable[Any]) -> frozenset[ExamId]:
+    return frozenset(ExamId(row.exam) for row in rows)
+
+
+def _exams_visible(rows: Iterable[Any]) -> tuple[VisibleExam, ...]:
+    return tuple(
+        VisibleExam(
+            exam=ExamId(row.exam),
+            permission=Permission(row.permission),
+            uploaded_at=row.uploaded_at,
+        )
+        for row in rows
+    )
 
 
 def _behind(uploaded_at: Column[Any], exam: Column[Any]) -> ColumnElement[bool]:

@@ -5,7 +5,7 @@ Reading is one statement at a time, each of which sees one moment. Writing is on
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import attrs
 from sqlalchemy import Engine, Table
@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from typing_extensions import override
 
+from exam_sharing.adapters.sqlalchemy.questions import Question
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import READS, check_transactions
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.errors import InvalidValue
@@ -25,6 +26,8 @@ __all__ = [
     "is_inserted",
     "require_dialect",
 ]
+
+AnswerT = TypeVar("AnswerT")
 
 _DIALECTS: Final = ("postgresql", "sqlite")
 
@@ -101,6 +104,11 @@ class Database:
     def reading(self) -> AbstractContextManager[Connection]:
         """Open a connection for one statement that reads."""
         return self.transactions.reading()
+
+    def ask(self, question: Question[AnswerT]) -> AnswerT:
+        """Put a question, and return its answer."""
+        with self.reading() as connection:
+            return question.answer(connection.execute(question.statement, question.parameters))
 
     def writing(self) -> AbstractContextManager[Connection]:
         """Open a connection for statements that are written together or not at all."""

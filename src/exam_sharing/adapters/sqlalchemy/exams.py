@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import Executable, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 from typing_extensions import override
@@ -15,10 +15,10 @@ from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.rows import (
     batch_of_row,
-    exam_of_row,
     row_of_batch,
     row_of_exam,
 )
+from exam_sharing.adapters.sqlalchemy.sharing_questions import ExamQuestions
 from exam_sharing.adapters.sqlalchemy.trail import put_event
 from exam_sharing.errors import AlreadyExists, BatchSealed, StoreFailed, WrongBatch
 from exam_sharing.events import ExamTransferred
@@ -38,28 +38,19 @@ class SqlExams(ExamReader, ExamWriter):
         self._database = database
         exams, batches = database.tables.exams, database.tables.batches
         among = one_of(exams.c.id, "exams", postgresql=database.postgresql)
-        same_batch = select(exams.c.batch).where(exams.c.id == bindparam("exam"))
-        self._find = select(exams).where(among)
+        self._exam_questions = ExamQuestions(database.tables, postgresql=database.postgresql)
         self._which = select(exams.c.id).where(among)
-        self._batch_of: Executable = (
-            select(exams)
-            .where(exams.c.batch == same_batch.scalar_subquery())
-            .order_by(exams.c.uploaded_at.desc(), exams.c.id.desc())
-        )
         self._batch = select(batches).where(batches.c.id == bindparam("batch"))
 
     @override
     @in_our_words
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
-        asked = {"exams": sorted({exam.value for exam in exams})}
-        with self._database.reading() as connection:
-            return tuple(map(exam_of_row, connection.execute(self._find, asked)))
+        return self._database.ask(self._exam_questions.find(exams))
 
     @override
     @in_our_words
     def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
-        with self._database.reading() as connection:
-            return tuple(map(exam_of_row, connection.execute(self._batch_of, {"exam": exam.value})))
+        return self._database.ask(self._exam_questions.batch_of(exam))
 
     @in_our_words
     def batch(self, batch: BatchId) -> UploadBatch | None:
@@ -138,7 +129,7 @@ class SqlExams(ExamReader, ExamWriter):
         )
         with self._database.writing() as connection:
             version = connection.scalar(count_up)
-            kept = connection.execute(self._find, {"exams": [exam.value]}).one_or_none()
+            kept = connection.scalar(select(exams.c.owner).where(exams.c.id == exam.value))
             if version is None or kept is None:
                 raise StoreFailed(f"there is no exam {str(exam)!r} to transfer")
             given = update(exams).where(exams.c.id == exam.value).values(owner=owner.value)
@@ -146,7 +137,7 @@ class SqlExams(ExamReader, ExamWriter):
             event = ExamTransferred(
                 at=when,
                 exam=exam,
-                before=UserId(kept.owner),
+                before=UserId(kept),
                 after=owner,
                 versions={exam: version},
             )

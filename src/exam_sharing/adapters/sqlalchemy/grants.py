@@ -7,9 +7,9 @@ and since all lock in one order, none waits in a circle.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import Executable, Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from typing_extensions import override
@@ -19,17 +19,16 @@ from exam_sharing.adapters.sqlalchemy.documents import receipt_of, text_of
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_lost_race
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.rows import (
-    ended_grant_of_row,
-    grant_of_row,
     row_of_ending,
     row_of_grant,
     row_of_notice,
     row_of_share,
     share_of_row,
 )
+from exam_sharing.adapters.sqlalchemy.sharing_questions import GrantQuestions
 from exam_sharing.adapters.sqlalchemy.trail import put_event, records_named_in
 from exam_sharing.errors import StoreFailed
-from exam_sharing.grants import EndedGrant, Grant
+from exam_sharing.grants import Grant
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, ShareId, UserId
 from exam_sharing.memory.lost_races import wait_by_chance
 from exam_sharing.policy.facts import ExamGrants
@@ -37,8 +36,6 @@ from exam_sharing.policy.plans import Share
 from exam_sharing.ports import Changes, GrantReader, GrantWriter, StoredReceipt
 
 __all__ = ["SqlGrants", "locked_versions"]
-
-_NEVER_SHARED: Final = ExamGrants()
 
 
 class SqlGrants(GrantReader, GrantWriter):
@@ -49,8 +46,7 @@ class SqlGrants(GrantReader, GrantWriter):
         self._database = database
         tables = database.tables
         grants, versions = tables.grants, tables.versions
-        self._read_standing = self._grants_on_exams(ended=False)
-        self._read_all = self._grants_on_exams(ended=True)
+        self._grant_questions = GrantQuestions(tables, postgresql=database.postgresql)
         self._exam_of = select(grants.c.exam).where(grants.c.id == bindparam("grant"))
         self._granted_to = (
             select(grants.c.exam)
@@ -66,58 +62,10 @@ class SqlGrants(GrantReader, GrantWriter):
         self._count_up = update(versions).where(moved).values(version=versions.c.version + 1)
         self._end = update(grants).where(grants.c.id == bindparam("which"))
 
-    def _grants_on_exams(self, *, ended: bool) -> Executable:
-        """Return one statement for versions and grants, so that both are of one moment."""
-        versions, grants = self._database.tables.versions, self._database.tables.grants
-        on_exam = grants.c.exam == versions.c.exam
-        joined = on_exam if ended else on_exam & grants.c.ended_how.is_(None)
-        asked = one_of(versions.c.exam, "exams", postgresql=self._database.postgresql)
-        # Both tables have columns called exam and version.
-        return (
-            select(
-                versions.c.exam.label("exam_read"),
-                versions.c.version.label("version_read"),
-                versions.c.withdrawn,
-                grants,
-            )
-            .select_from(versions.outerjoin(grants, joined))
-            .where(asked)
-        )
-
     @override
     @in_our_words
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
-        with self._database.reading() as connection:
-            return self._read(connection, exams, ended=ended)
-
-    def _read(
-        self, connection: Connection, exams: tuple[ExamId, ...], *, ended: bool
-    ) -> dict[ExamId, ExamGrants]:
-        statement = self._read_all if ended else self._read_standing
-        asked = {"exams": sorted({exam.value for exam in exams})}
-        heads: dict[str, Any] = {}
-        standing: dict[str, list[Grant]] = {}
-        past: dict[str, list[EndedGrant]] = {}
-        for row in connection.execute(statement, asked):
-            exam = row.exam_read
-            heads[exam] = row
-            if row.id is None:
-                continue
-            if row.ended_how is None:
-                standing.setdefault(exam, []).append(grant_of_row(row))
-            else:
-                past.setdefault(exam, []).append(ended_grant_of_row(row))
-        sharing = dict.fromkeys(exams, _NEVER_SHARED)
-        for each in sharing:
-            head = heads.get(each.value)
-            if head is not None:
-                sharing[each] = ExamGrants(
-                    version=head.version_read,
-                    withdrawn=head.withdrawn,
-                    grants=tuple(standing.get(each.value, ())),
-                    ended=tuple(past.get(each.value, ())),
-                )
-        return sharing
+        return self._database.ask(self._grant_questions.read(exams, ended=ended))
 
     @override
     @in_our_words

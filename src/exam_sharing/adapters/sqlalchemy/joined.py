@@ -94,7 +94,7 @@ class JoinedStore(SqlStore):
     ) -> Mapping[ExamId, ExamGrants]:
         with self._database.reading() as connection:
             locked_versions(connection, self._database, {exam.value for exam in exams})
-            return self._read(connection, exams, ended=ended)
+        return self._database.ask(self._grant_questions.read(exams, ended=ended))
 
     @override
     def commit(self, changes: Changes) -> bool:
