@@ -977,3 +977,19 @@ def test_a_share_sends_its_notice_with_its_message(port, inbox):
     assert inbox.last().rcpt_tos == ["ben@clinic.example"]
     assert quoted(part(inbox.parsed(), "plain")) == MESSAGE
     assert sharing.deliver_notices() == 0
+
+
+def test_a_notice_to_somebody_without_an_address_is_given_up_with_the_code_of_the_problem(port):
+    people = MemoryDirectory()
+    people.add(User(id=ANNA, name="Anna"))
+    people.add(User(id=BEN, name="Ben"))
+    mail = notifier(plain(port))
+    sharing = open_sharing(directory=people, notifier=mail, clock=lambda: NOON)
+    sharing.add_upload(
+        UploadBatch(id=CD, uploader=ANNA, received_at=NOON),
+        [Exam(id=CT, owner=ANNA, batch=CD, uploaded_at=NOON)],
+    )
+    sharing.share(ShareRequest(actor=ANNA, exam=CT, recipients=[BEN], attested=True))
+    (given_up,) = sharing.list_notices(given_up=True).items
+    assert (given_up.problem, given_up.attempts) == ("NO_ADDRESS", 1)
+    assert type(given_up.problem) is str

@@ -1,12 +1,10 @@
 """What a host brings: engines, names of its own, transactions of its own."""
 
-import threading
-
 import pytest
 import sqlalchemy
 from sqlalchemy.schema import CreateTable
 
-from exam_sharing import StoreFailed, UnshareRequest, User, UserId
+from exam_sharing import StoreFailed, UnshareRequest, User
 from exam_sharing.adapters.sqlalchemy import (
     SqlStore,
     create_all,
@@ -112,23 +110,6 @@ def test_notices_wait_for_a_relay_and_without_a_notifier_for_ever(engine, tables
     assert world.sharing.deliver_notices() == 1
     assert world.told()[BEN].message == "hello"
     assert world.store.outbox.waiting() == ()
-
-
-def test_relays_side_by_side_send_each_notice_once(engine, tables, world):
-    sharing = open_sharing(engine, directory=world.directory, clock=world.clock, tables=tables)
-    for number in range(20):
-        reader = UserId(f"reader{number}")
-        world.person(reader)
-        sharing.share(share_request(ANNA, CT, reader))
-    relays = [
-        threading.Thread(target=world.sharing.deliver_notices, name=f"relay {number}")
-        for number in range(4)
-    ]
-    for relay in relays:
-        relay.start()
-    for relay in relays:
-        relay.join()
-    assert len(world.told()) == 20
 
 
 def test_users_and_groups_are_kept_in_the_same_database_where_the_host_keeps_none(

@@ -3,8 +3,8 @@
 Reading is one statement at a time, each of which sees one moment. Writing is one transaction.
 """
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, Protocol, TypeVar
 
 import attrs
@@ -84,9 +84,15 @@ class OwnTransactions(Transactions):
         return self._engine.begin()
 
     @override
-    def writing_once(self) -> AbstractContextManager[Connection]:
-        # Alone, a statement is a transaction that need not be serializable as others may be.
-        return self._reader.connect() if self.postgresql else self._engine.begin()
+    @contextmanager
+    def writing_once(self) -> Iterator[Connection]:
+        with self._engine.connect() as connection:
+            if self.postgresql:
+                # A statement alone is a transaction already, and none that others can make fail.
+                # Said of the connection, it also overrides what the host said of the engine.
+                connection.execution_options(isolation_level="AUTOCOMMIT")
+            with connection.begin():
+                yield connection
 
 
 @attrs.frozen
