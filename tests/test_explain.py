@@ -3,6 +3,9 @@
 import pytest
 
 from exam_sharing import Denied, Permission, Permitted, Reason, ReasonCode, WhyNot
+from exam_sharing.events import ActRefused
+from exam_sharing.grants import EndedAs, EndedGrant, Ending, HowEnded
+from exam_sharing.ports import Changes
 from world import (
     ANNA,
     BEN,
@@ -19,6 +22,7 @@ from world import (
     VIEW,
     World,
     codes,
+    share_request,
 )
 
 
@@ -117,6 +121,26 @@ def test_what_expired_comes_near():
 
     assert codes(denied.reasons) == [ReasonCode.EXAM_NOT_FOUND]
     assert why_not(denied) == {(WhyNot.EXPIRED, BEN)}
+
+
+def test_what_a_sweep_recorded_as_expired_comes_as_near():
+    world = World()
+    world.share(ANNA, CT, BEN, until=START + DAY)
+    grant = world.grant_to(BEN)
+    world.wait(DAY)
+    ending = Ending(
+        grant=grant.id,
+        how=HowEnded.EXPIRED,
+        by=None,
+        acting_as=EndedAs.HOST,
+        at=START + DAY,
+        version=2,
+    )
+    event = ActRefused(at=START, request=share_request(ANNA, CT, BEN), reasons=())
+    ended = (EndedGrant(grant=grant, ending=ending),)
+    assert world.store.commit(Changes(versions={CT: 1}, ended=ended, event=event))
+
+    assert why_not(world.sharing.explain(BEN, VIEW, CT)) == {(WhyNot.EXPIRED, BEN)}
 
 
 def test_what_was_ended_comes_near():

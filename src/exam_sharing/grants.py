@@ -182,7 +182,7 @@ class Grant:
 
 
 class HowEnded(Enum):
-    """How a grant ended."""
+    """How a grant ended; most that expire are never recorded as `EXPIRED`."""
 
     UNSHARED = "UNSHARED"
     NARROWED = "NARROWED"
@@ -204,6 +204,9 @@ class EndedAs(Enum):
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class Ending:
     """The end of a grant, recorded beside it.
+
+    That a grant expired needs no record. Where a sweep made one, nobody ended it, for the host, at
+    its own time, and the version is that of the next act on the exam.
 
     Attributes:
         grant: which grant ended.

@@ -3,12 +3,12 @@
 Nothing is held back here: explanations name grants and groups that the user may know nothing of.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
 from exam_sharing.exams import Exam
-from exam_sharing.grants import Grant, Permission
+from exam_sharing.grants import Grant, HowEnded, Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy.access import grants_reaching
 from exam_sharing.policy.decisions import (
@@ -95,16 +95,23 @@ def _near_misses(
 ) -> Iterator[NearMiss]:
     if not profile.active and exam.exam.owner == profile.user:
         yield NearMiss(why_not=WhyNot.USER_NOT_ACTIVE)
-    for grant in _made_to(profile, exam.sharing.grants):
-        yield NearMiss(
-            why_not=_why_not(profile, grant, now), grant=grant, path=path_to(grant.recipient)
-        )
-    for grant in _made_to(profile, (past.grant for past in exam.sharing.ended)):
-        yield NearMiss(why_not=WhyNot.ENDED, grant=grant, path=path_to(grant.recipient))
+    for grant in exam.sharing.grants:
+        if _made_to(profile, grant):
+            yield NearMiss(
+                why_not=_why_not(profile, grant, now), grant=grant, path=path_to(grant.recipient)
+            )
+    for past in exam.sharing.ended:
+        if _made_to(profile, past.grant):
+            expired = past.ending.how is HowEnded.EXPIRED
+            yield NearMiss(
+                why_not=WhyNot.EXPIRED if expired else WhyNot.ENDED,
+                grant=past.grant,
+                path=path_to(past.grant.recipient),
+            )
 
 
-def _made_to(profile: Profile, grants: Iterable[Grant]) -> Iterator[Grant]:
-    return (grant for grant in grants if grant.recipient.key in profile.principals)
+def _made_to(profile: Profile, grant: Grant) -> bool:
+    return grant.recipient.key in profile.principals
 
 
 def _why_not(profile: Profile, grant: Grant, now: datetime) -> WhyNot:

@@ -28,6 +28,7 @@ from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import set_up_sqlite, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.statements import Statement, Statements
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
+from exam_sharing.adapters.sqlalchemy.sweeps import sweep_expired
 from exam_sharing.adapters.sqlalchemy.tables import (
     SCHEMA,
     Tables,
@@ -65,6 +66,7 @@ __all__ = [
     "set_up_sqlite",
     "sql_ports",
     "sqlite_engine",
+    "sweep_expired",
     "visible_exams",
 ]
 

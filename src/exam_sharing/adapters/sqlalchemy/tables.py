@@ -111,6 +111,13 @@ def define_tables(
         sqlite_where=standing,
         postgresql_where=standing,
     )
+    expires = standing & grants.c.until.is_not(None)
+    Index(
+        f"ix_{prefix}grants_expiring",
+        grants.c.until,
+        sqlite_where=expires,
+        postgresql_where=expires,
+    )
     exams = table(
         "exams",
         Column("id", _text(_ID), primary_key=True),

@@ -1,0 +1,325 @@
+"""A sweep records as ended what expired long ago, and changes no answer."""
+
+import threading
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exam_sharing import (
+    BatchId,
+    Denied,
+    ExamId,
+    InvalidValue,
+    Permission,
+    Refused,
+    Reshares,
+    StoreFailed,
+    UnshareRequest,
+    UserId,
+)
+from exam_sharing.adapters.sqlalchemy import joined, sqlite_engine, sweep_expired
+from exam_sharing.events import ActRefused
+from exam_sharing.grants import EndedAs, HowEnded
+from exam_sharing.testing import model
+from laws.stories import EXAMS, PRINCIPALS, USERS, contents, requests, reshares, stories, tell
+from laws.test_engine_and_model import assert_same_answer, assert_same_lists, assert_same_views
+from world import ANNA, BEN, CARLA, CT, DAN, DAY, MR, START, World, share_request
+
+unhurried = settings(
+    max_examples=6,
+    suppress_health_check=[
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.function_scoped_fixture,
+    ],
+)
+
+
+@pytest.fixture
+def world(new_store):
+    return World(store=new_store())
+
+
+@pytest.fixture
+def sweep(engine, tables, world):
+    return partial(sweep_expired, engine, tables=tables, now=START + 3 * DAY)
+
+
+def sweep_after_a_while(data, engine, tables, story):
+    """Let time pass, so that something expires, and sweep it."""
+    story.now += timedelta(minutes=data.draw(st.integers(0, 4)))
+    sweep_expired(engine, tables=tables, now=story.now, margin=timedelta(0))
+
+
+def asked_of(ask, *args):
+    """Return an answer, or why there is none."""
+    try:
+        return ask(*args)
+    except Refused as refused:
+        return refused.reasons
+
+
+def every_answer(story, likely):
+    """Return what everybody is told, of everything, and what acts would do."""
+    sharing = story.sharing
+    return (
+        story.everything_held(),
+        [sharing.can_many(user, permission, EXAMS) for user in USERS for permission in Permission],
+        [ask(user) for ask in (sharing.visible_to, sharing.shared_with) for user in USERS],
+        [
+            asked_of(ask, user, exam)
+            for ask in (sharing.tabs, sharing.share_form, sharing.access_list)
+            for user in USERS
+            for exam in EXAMS
+        ],
+        [sharing.suggest(user, exam, "a") for user in USERS for exam in EXAMS],
+        [sharing.recipients(user, exam) for user in USERS for exam in EXAMS],
+        [
+            in_no_order(sharing.explain(user, permission, exam))
+            for user in USERS
+            for exam in EXAMS
+            for permission in Permission
+        ],
+        [sharing.preview(request) for request in likely],
+    )
+
+
+def in_no_order(answer):
+    if isinstance(answer, Denied):
+        return answer.reasons, frozenset(answer.nearest)
+    return answer.as_owner, frozenset(answer.grounds)
+
+
+@given(data=st.data())
+@unhurried
+def test_every_answer_is_the_same_before_and_after(engine, tables, new_store, data):
+    """SPEC sections 3 to 6: checks, lists, explanations, suggestions and cascades."""
+    story = data.draw(stories(new_store=new_store))
+    tell(data, story, story.do)
+    story.now += timedelta(minutes=data.draw(st.integers(1, 6)))
+    likely = [data.draw(requests(story)) for _ in range(4)]
+    before = every_answer(story, likely)
+    sweep_expired(engine, tables=tables, now=story.now, margin=timedelta(0))
+    assert every_answer(story, likely) == before
+
+
+@given(data=st.data())
+@unhurried
+def test_a_story_goes_on_as_if_nobody_had_swept(engine, tables, new_store, data):
+    """SPEC 9.3 and 9.7: the model, which forgets nothing and sweeps nothing, says the same."""
+    story = data.draw(stories(new_store=new_store))
+
+    def each(request):
+        got, expected = story.do(request), story.do_in_model(request)
+        assert_same_answer(story, request.actor, got, expected)
+        sweep_after_a_while(data, engine, tables, story)
+
+    tell(data, story, each)
+    for user in USERS:
+        assert_same_lists(story, user)
+        for exam in EXAMS:
+            assert_same_views(story, user, exam)
+    recipient = data.draw(st.sampled_from(PRINCIPALS))
+    what = data.draw(reshares)
+    got = asked_of(
+        lambda: story.sharing.end_by_host(
+            recipient=recipient, reshares=what, performed_by="ops", why="left"
+        )
+    )
+    expected = model.end_by_host(story.model, recipient, None, what, story.now)
+    assert isinstance(got, tuple) == isinstance(expected, model.Refused)
+    for user in USERS:
+        assert_same_lists(story, user)
+
+
+@given(data=st.data())
+@unhurried
+def test_acts_replayed_in_the_order_of_versions_give_the_grants(engine, tables, new_store, data):
+    """SPEC 9.5: a sweep is no act, so versions have no gap and nothing is missing."""
+    story = data.draw(stories(new_store=new_store))
+
+    def each(request):
+        story.do(request)
+        sweep_after_a_while(data, engine, tables, story)
+
+    tell(data, story, each)
+    for exam in EXAMS:
+        acts = [e for e in story.store.events() if not isinstance(e, ActRefused)]
+        in_order = sorted(
+            (event for event in acts if exam in event.versions),
+            key=lambda event: event.versions[exam],
+        )
+        facts = story.facts(exam)
+        assert [event.versions[exam] for event in in_order] == [*range(1, facts.version + 1)]
+        left = Counter()
+        for event in in_order:
+            left -= contents(p.grant for p in getattr(event, "ended", ()) if p.grant.exam == exam)
+            left += contents(g for g in getattr(event, "made", ()) if g.exam == exam)
+        swept = [p.grant for p in facts.ended if p.ending.how is HowEnded.EXPIRED]
+        assert left == contents((*facts.grants, *swept))
+
+
+def test_what_expired_is_recorded_as_ended_at_its_own_time_by_nobody(world, sweep):
+    world.share(ANNA, CT, BEN, until=START + DAY)
+    world.share(ANNA, CT, CARLA)
+    grant, kept = world.grant_to(BEN), world.grant_to(CARLA)
+    assert sweep() == 1
+    sharing = world.store.read((CT,), ended=True)[CT]
+    assert (sharing.version, sharing.grants) == (2, (kept,))
+    (past,) = sharing.ended
+    assert past.grant == grant
+    ending = past.ending
+    assert (ending.how, ending.at) == (HowEnded.EXPIRED, START + DAY)
+    assert (ending.by, ending.acting_as, ending.replaced_by) == (None, EndedAs.HOST, ())
+    assert ending.version == 3
+    assert sweep() == 0
+
+
+def test_what_expired_just_now_is_left_for_clocks_that_are_slower(world, sweep):
+    world.share(ANNA, CT, BEN, until=START + 2 * DAY + timedelta(microseconds=1))
+    assert sweep() == 0
+    world.clock.now = START + 2 * DAY
+    assert world.can_view(BEN, CT)
+    assert sweep(margin=timedelta(hours=1)) == 1
+
+
+def test_what_stands_for_good_or_has_been_ended_is_left_alone(world, sweep):
+    world.share(ANNA, CT, BEN)
+    world.share(ANNA, CT, CARLA, until=START + DAY)
+    world.unshare(ANNA, CT, CARLA)
+    world.share(ANNA, MR, DAN, until=START + DAY)
+    world.wait(2 * DAY)
+    world.sharing.withdraw(MR, performed_by="ops", why="wrong patient")
+    before = world.state()
+    assert sweep() == 0
+    assert world.state() == before
+
+
+def test_a_sweep_takes_no_more_at_once_than_it_is_told_the_oldest_first(world, sweep):
+    for hours, user in ((3, BEN), (1, CARLA), (2, DAN)):
+        world.share(ANNA, CT, user, until=START + timedelta(hours=hours))
+    left = []
+    while sweep(limit=1):
+        left.append({grant.recipient for grant in world.grants(CT)})
+    assert left == [{BEN, DAN}, {BEN}, set()]
+
+
+def test_receipts_and_the_audit_trail_read_the_same_after_a_sweep(world, sweep):
+    world.share(ANNA, CT, BEN, until=START + DAY, request_id="once")
+    world.unshare(ANNA, CT, BEN, request_id="end")
+    world.share(ANNA, CT, BEN, until=START + DAY)
+    before = world.store.events(), world.store.receipt(ANNA, "once")
+    assert sweep() == 1
+    assert (world.store.events(), world.store.receipt(ANNA, "once")) == before
+
+
+def test_an_ending_by_a_clock_that_is_days_behind_takes_the_place_of_the_sweeps(world, sweep):
+    world.share(ANNA, CT, BEN, until=START + DAY)
+    sharing = world.store.read((CT,), ended=True)
+    world.store.read = lambda exams, *, ended: sharing
+    assert sweep() == 1
+    world.unshare(ANNA, CT, BEN)
+    del world.store.read
+    (past,) = world.store.read((CT,), ended=True)[CT].ended
+    assert (past.ending.how, past.ending.by) == (HowEnded.UNSHARED, ANNA)
+    assert world.store.events()[-1].ended == (past,)
+
+
+@pytest.mark.parametrize("wrong", [{"margin": timedelta(-1)}, {"limit": 0}])
+def test_a_sweep_refuses_what_makes_no_sense(sweep, wrong):
+    with pytest.raises(InvalidValue, match=next(iter(wrong))):
+        sweep(**wrong)
+
+
+def test_without_tables_there_is_nothing_to_sweep(tmp_path):
+    with pytest.raises(StoreFailed, match="not there"):
+        sweep_expired(sqlite_engine(tmp_path / "empty.db"))
+
+
+def test_the_machines_clock_is_taken_where_no_time_is_told(engine, tables, world):
+    world.share(ANNA, CT, BEN, until=START + DAY)
+    assert sweep_expired(engine, tables=tables) == 0
+
+
+def shared_for_a_day(world, number):
+    """Share that many exams with Ben, until tomorrow."""
+    exams = [ExamId(f"old{n}") for n in range(number)]
+    world.upload(BatchId("old"), ANNA, *exams)
+    for exam in exams:
+        world.share(ANNA, exam, BEN, until=START + DAY)
+    return exams
+
+
+def test_several_sweeps_at_once_share_the_work(world, sweep):
+    exams = shared_for_a_day(world, 30)
+
+    def work(_):
+        done = 0
+        # One that finds all the others' rows taken finds nothing, and is not the last.
+        for _ in range(40):
+            done += sweep(limit=3)
+        return done
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(work, range(4))) == len(exams)
+    for exam in exams:
+        assert world.grants(exam) == ()
+
+
+def test_acts_go_on_while_others_sweep_and_lose_no_race_to_them(world, sweep):
+    shared_for_a_day(world, 40)
+    exam, stop, swept = ExamId("old0"), threading.Event(), []
+    # Nobody would be asked to step aside, were it not for the sweeps.
+    world.store.step_aside = None
+
+    def sweeper():
+        while not stop.is_set():
+            swept.append(sweep(limit=1))
+
+    thread = threading.Thread(target=sweeper)
+    thread.start()
+    for _ in range(20):
+        world.share(ANNA, exam, CARLA)
+        world.unshare(ANNA, exam, CARLA, reshares=Reshares.CASCADE)
+    stop.set()
+    thread.join(60)
+    assert sum(swept) > 0
+    assert world.store.read((exam,), ended=False)[exam].version == 41
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_a_sweep_waits_for_no_act_and_no_act_for_a_version(engine, tables, world, sweep):
+    exams = shared_for_a_day(world, 2)
+    with engine.connect() as connection, connection.begin() as transaction:
+        held = joined(connection, directory=world.directory, tables=tables, clock=world.clock)
+        held.unshare(UnshareRequest(actor=ANNA, exam=exams[0], recipient=BEN))
+        assert sweep() == 1
+        transaction.rollback()
+    assert sweep() == 1
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
+def test_under_serializable_acts_lose_no_race_to_a_sweep(engine, tables, world):
+    shared_for_a_day(world, 2)
+    strict = engine.execution_options(isolation_level="SERIALIZABLE")
+    now = START + 3 * DAY
+    with strict.connect() as connection, connection.begin():
+        act = joined(connection, directory=world.directory, tables=tables, clock=lambda: now)
+        act.share(share_request(ANNA, ExamId("old0"), CARLA))
+        assert sweep_expired(strict, tables=tables, now=now) == 2
+        act.share(share_request(ANNA, ExamId("old1"), CARLA))
+    assert world.can_view(CARLA, ExamId("old1"))
+
+
+def test_nobody_who_could_see_an_exam_is_forgotten(world, sweep):
+    """SPEC 9.7: who could see what, at any time, can be told later."""
+    world.share(ANNA, CT, BEN, until=START + DAY)
+    sweep()
+    (past,) = world.store.read((CT,), ended=True)[CT].ended
+    assert past.grant.recipient == UserId("ben")
+    assert (past.grant.made_at, past.ending.at) == (START, START + DAY)
