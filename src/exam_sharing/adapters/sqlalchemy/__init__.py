@@ -22,12 +22,13 @@ from exam_sharing.adapters.sqlalchemy.driver_connections import (
     DriverConnection,
     over_driver_connection,
 )
+from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.host_queries import may, permission_held, visible_exams
-from exam_sharing.adapters.sqlalchemy.joined import joined_store
+from exam_sharing.adapters.sqlalchemy.joined import joined_store, owner_changed
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import set_up_sqlite, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.statements import Statement, Statements
-from exam_sharing.adapters.sqlalchemy.store import SqlStore
+from exam_sharing.adapters.sqlalchemy.store import SqlStore, own_database
 from exam_sharing.adapters.sqlalchemy.sweeps import sweep_expired
 from exam_sharing.adapters.sqlalchemy.tables import (
     SCHEMA,
@@ -47,9 +48,11 @@ __all__ = [
     "SCHEMA",
     "DirectoryTables",
     "DriverConnection",
+    "HostExams",
     "NoNotifier",
     "SqlDirectory",
     "SqlOutbox",
+    "SqlSharingStore",
     "SqlStore",
     "Statement",
     "Statements",
@@ -61,6 +64,7 @@ __all__ = [
     "may",
     "open_sharing",
     "over_driver_connection",
+    "owner_changed",
     "permission_held",
     "record_schema",
     "set_up_sqlite",
@@ -80,7 +84,7 @@ class NoNotifier(Notifier):
 
 
 def sql_ports(
-    store: SqlStore,
+    store: SqlStore | SqlSharingStore,
     *,
     directory: Directory,
     notifier: Notifier | None = None,
@@ -105,7 +109,7 @@ def sql_ports(
     )
 
 
-def open_sharing(
+def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
     engine: Engine,
     *,
     policy: Policy | None = None,
@@ -115,6 +119,7 @@ def open_sharing(
     new_id: Callable[[], str] | None = None,
     tables: Tables | None = None,
     host_facts: HostFacts | None = None,
+    exams: HostExams | None = None,
 ) -> Sharing:
     """Return a `Sharing` that keeps everything in a database; notices wait for `deliver_notices`.
 
@@ -129,13 +134,16 @@ def open_sharing(
         new_id: makes an identifier for each act; by default a random UUID.
         tables: by default those of `define_tables`.
         host_facts: facts for the host's own rules.
+        exams: where the host keeps its exams itself; uploads are recorded there, and our tables of
+            exams and batches are not used. By default they are.
 
     Raises:
         InvalidValue: the clock tells a naive time, or the engine cannot be used.
         StoreFailed: the database does not answer, or its tables are missing, older or newer.
     """
     known = define_tables(MetaData()) if tables is None else tables
-    store = SqlStore.over(engine, tables=known)
+    database = own_database(engine, known)
+    store = SqlStore(database) if exams is None else SqlSharingStore(database, exams)
     people = SqlDirectory(engine, known.directory) if directory is None else directory
     ports = sql_ports(store, directory=people, notifier=notifier, host_facts=host_facts)
     return _sharing(ports, policy, clock, new_id)
@@ -150,6 +158,7 @@ def joined(
     new_id: Callable[[], str] | None = None,
     tables: Tables | None = None,
     host_facts: HostFacts | None = None,
+    exams: HostExams | None = None,
 ) -> Sharing:
     """Return a `Sharing` inside a transaction that the host has open, and that stays the host's.
 
@@ -170,11 +179,12 @@ def joined(
         new_id: makes an identifier for each act; by default a random UUID.
         tables: by default those of `define_tables`.
         host_facts: facts for the host's own rules.
+        exams: as for `open_sharing`; asked in the same transaction where it uses the same one.
 
     Raises:
         InvalidValue: the clock tells a naive time, or there is no transaction.
     """
-    store = joined_store(transaction, tables=tables)
+    store = joined_store(transaction, tables=tables, exams=exams)
     ports = sql_ports(store, directory=directory, host_facts=host_facts)
     return _sharing(ports, policy, clock, new_id)
 

@@ -8,8 +8,10 @@ count once.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from enum import Enum, auto
 from typing import Any, Final, TypeAlias
 
+import attrs
 from sqlalchemy import (
     Column,
     ColumnElement,
@@ -19,6 +21,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    false,
     func,
     literal,
     or_,
@@ -42,7 +45,7 @@ from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import AccessReader
 
-__all__ = ["AccessQuestions", "SqlAccess"]
+__all__ = ["AccessQuestions", "Given", "SqlAccess"]
 
 _MOST_ARMS: Final = 200
 """How many principals SQLite is asked about each by itself; it joins at most 500 selects."""
@@ -54,8 +57,31 @@ _LIMIT: Final = select(bindparam("limit", type_=Integer())).scalar_subquery()
 """PostgreSQL must not see that a page is longer than what most principals can see: it would read
 everything of each and sort it, also where there is much more."""
 
-_Kind: TypeAlias = tuple[bool, bool, int]
-"""Of a page: whether it has the user's own exams, is not the first, and how many arms it has."""
+
+class _Listed(Enum):
+    """Which exams a list holds."""
+
+    VISIBLE = auto()
+    SHARED_WITH = auto()
+    GRANTED = auto()
+    """Whatever grants give, whoever owns it."""
+
+
+_Kind: TypeAlias = tuple[_Listed, bool, int]
+"""Of a page: what it lists, whether it is not the first, and how many arms it has."""
+
+
+@attrs.frozen
+class Given:
+    """What grants give a user of some exams.
+
+    Attributes:
+        exams: those on which they give the permission.
+        withdrawn: those that were withdrawn, so that their owners hold nothing either.
+    """
+
+    exams: frozenset[ExamId]
+    withdrawn: frozenset[ExamId]
 
 
 class SqlAccess(AccessReader):
@@ -123,11 +149,14 @@ class AccessQuestions:
         self._postgresql = postgresql
         self._grants = tables.grants
         self._exams = tables.exams
+        self._versions = tables.versions
         user = bindparam("user", type_=String())
         self._counts = counts(self._grants, user=user, now=bindparam("now", type_=Instant()))
         self._owns = owned(self._exams.c.id, self._exams.c.owner, tables.versions, user=user)
         self._holds = self._of_one_exam()
         self._holding = self._of_many_exams()
+        self._given = self._given_or_withdrawn()
+        self._withdrawn = self._withdrawn_of_many()
         self._pages: dict[_Kind, Selecting] = {}
 
     def holds(
@@ -175,6 +204,46 @@ class AccessQuestions:
         own: bool,
     ) -> Question[tuple[VisibleExam, ...]]:
         """Ask for the first exams that the user can see."""
+        what = _Listed.VISIBLE if own else _Listed.SHARED_WITH
+        return self._page_of(what, user, principals, after, limit, now)
+
+    def granted(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        after: tuple[datetime, str] | None,
+        limit: int,
+        now: datetime,
+    ) -> Question[tuple[VisibleExam, ...]]:
+        """Ask for the first exams that grants let the user see, whoever owns them."""
+        return self._page_of(_Listed.GRANTED, user, principals, after, limit, now)
+
+    def given(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exams: Iterable[ExamId],
+        now: datetime,
+    ) -> Question[Given]:
+        """Ask on which of the exams grants give the user the permission, and which are gone."""
+        question = self.holding(user, principals, permission, exams, now)
+        return Question(self._given, question.parameters, _given_in)
+
+    def withdrawn(self, exams: Iterable[ExamId]) -> Question[frozenset[ExamId]]:
+        """Ask which of the exams were withdrawn."""
+        asked = {"exams": sorted({exam.value for exam in exams})}
+        return Question(self._withdrawn, asked, _exams_held)
+
+    def _page_of(
+        self,
+        what: _Listed,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        after: tuple[datetime, str] | None,
+        limit: int,
+        now: datetime,
+    ) -> Question[tuple[VisibleExam, ...]]:
         asked: dict[str, Any] = {**_asker(user, principals, now), "limit": limit}
         if after is not None:
             asked["after_at"], asked["after_exam"] = after
@@ -182,7 +251,7 @@ class AccessQuestions:
         arms = 0 if self._postgresql else min(len(keys), _MOST_ARMS)
         asked |= {f"principal_{number}": key for number, key in enumerate(keys[:arms])}
         asked["principals"] = keys[arms:]
-        return Question(self._page((own, after is not None, arms)), asked, _exams_visible)
+        return Question(self._page((what, after is not None, arms)), asked, _exams_visible)
 
     def _gives(self, among: ColumnElement[bool]) -> ColumnElement[bool]:
         named = one_of(self._grants.c.recipient, "principals", postgresql=self._postgresql)
@@ -199,12 +268,24 @@ class AccessQuestions:
         owned = self._owned(self._exams.c.id == bindparam("exam"))
         return select(or_(exists(given), exists(owned)).label("held"))
 
+    def _given_of_many(self) -> Select[Any]:
+        return select(self._grants.c.exam).where(self._gives(self._among(self._grants.c.exam)))
+
     def _of_many_exams(self) -> Selecting:
-        postgresql = self._postgresql
-        given = select(self._grants.c.exam).where(
-            self._gives(one_of(self._grants.c.exam, "exams", postgresql=postgresql))
+        return union(self._given_of_many(), self._owned(self._among(self._exams.c.id)))
+
+    def _withdrawn_of_many(self) -> Select[Any]:
+        versions = self._versions.c
+        return select(versions.exam).where(self._among(versions.exam), versions.withdrawn)
+
+    def _given_or_withdrawn(self) -> Selecting:
+        return union(
+            self._given_of_many().add_columns(false().label("withdrawn")),
+            self._withdrawn_of_many().add_columns(true()),
         )
-        return union(given, self._owned(one_of(self._exams.c.id, "exams", postgresql=postgresql)))
+
+    def _among(self, exam: Column[Any]) -> ColumnElement[bool]:
+        return one_of(exam, "exams", postgresql=self._postgresql)
 
     def _page(self, kind: _Kind) -> Selecting:
         page = self._pages.get(kind)
@@ -212,20 +293,20 @@ class AccessQuestions:
             page = self._pages[kind] = self._made_page(*kind)
         return page
 
-    def _made_page(self, own: bool, later: bool, arms: int) -> Selecting:  # noqa: FBT001
+    def _made_page(self, what: _Listed, later: bool, arms: int) -> Selecting:  # noqa: FBT001
         """Return the statement for a page of a kind: SPEC section 6."""
         if self._postgresql:
-            parts = [self._newest_of_each(own=own, later=later)]
+            parts = [self._newest_of_each(what, later=later)]
         else:
             recipient = self._grants.c.recipient
             parts = [
-                self._newest(recipient == bindparam(f"principal_{number}"), own=own, later=later)
+                self._newest(recipient == bindparam(f"principal_{number}"), what, later=later)
                 for number in range(arms)
             ]
             if arms == _MOST_ARMS:
                 rest = one_of(recipient, "principals", postgresql=False)
-                parts.append(self._newest(rest, own=own, later=later))
-        if own:
+                parts.append(self._newest(rest, what, later=later))
+        if what is _Listed.VISIBLE:
             parts.append(self._newest_owned(later=later))
         several = union_all(*(_parenthesised(part) for part in parts)).subquery("near")
         return (
@@ -239,14 +320,14 @@ class AccessQuestions:
             .limit(_LIMIT)
         )
 
-    def _newest_of_each(self, *, own: bool, later: bool) -> Select[Any]:
+    def _newest_of_each(self, what: _Listed, *, later: bool) -> Select[Any]:
         asked = listed("principals", postgresql=True)
         to_one = self._grants.c.recipient == asked.c.value
-        top = self._newest(to_one, own=own, later=later).correlate(asked).lateral("top")
+        top = self._newest(to_one, what, later=later).correlate(asked).lateral("top")
         columns = (top.c.exam, top.c.uploaded_at, top.c.permission)
         return select(*columns).select_from(asked.join(top, true()))
 
-    def _newest(self, named: ColumnElement[bool], *, own: bool, later: bool) -> Select[Any]:
+    def _newest(self, named: ColumnElement[bool], what: _Listed, *, later: bool) -> Select[Any]:
         grants, exams = self._grants.c, self._exams.c
         newest = (
             select(
@@ -259,7 +340,7 @@ class AccessQuestions:
             .order_by(grants.uploaded_at.desc(), grants.exam.desc())
             .limit(_LIMIT)
         )
-        if not own:
+        if what is _Listed.SHARED_WITH:
             # Asked for each row of the page: joined, it could make all that the user owns be read.
             owner = select(exams.owner).where(exams.id == grants.exam).scalar_subquery()
             newest = newest.where(owner != bindparam("user"))
@@ -288,6 +369,14 @@ def _is_held(rows: Iterable[Any]) -> bool:
 
 def _exams_held(rows: Iterable[Any]) -> frozenset[ExamId]:
     return frozenset(ExamId(row.exam) for row in rows)
+
+
+def _given_in(rows: Iterable[Any]) -> Given:
+    found = [(ExamId(row.exam), row.withdrawn) for row in rows]
+    return Given(
+        exams=frozenset(exam for exam, withdrawn in found if not withdrawn),
+        withdrawn=frozenset(exam for exam, withdrawn in found if withdrawn),
+    )
 
 
 def _exams_visible(rows: Iterable[Any]) -> tuple[VisibleExam, ...]:

@@ -20,7 +20,8 @@ from exam_sharing.adapters.sqlalchemy.rows import (
 )
 from exam_sharing.adapters.sqlalchemy.sharing_questions import ExamQuestions
 from exam_sharing.adapters.sqlalchemy.trail import put_event
-from exam_sharing.errors import AlreadyExists, BatchSealed, StoreFailed, WrongBatch
+from exam_sharing.adapters.sqlalchemy.transfers import count_transfer
+from exam_sharing.errors import AlreadyExists, BatchSealed, WrongBatch
 from exam_sharing.events import ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.identifiers import BatchId, ExamId, UserId
@@ -120,24 +121,16 @@ class SqlExams(ExamReader, ExamWriter):
             StoreFailed: there is no such exam, or it was withdrawn.
         """
         when, tables = instant("at", at), self._database.tables
-        versions, exams = tables.versions, tables.exams
-        count_up = (
-            update(versions)
-            .where(versions.c.exam == exam.value, ~versions.c.withdrawn)
-            .values(version=versions.c.version + 1)
-            .returning(versions.c.version)
-        )
+        exams = tables.exams
+        is_it = exams.c.id == exam.value
         with self._database.writing() as connection:
-            version = connection.scalar(count_up)
-            kept = connection.scalar(select(exams.c.owner).where(exams.c.id == exam.value))
-            if version is None or kept is None:
-                raise StoreFailed(f"there is no exam {str(exam)!r} to transfer")
-            given = update(exams).where(exams.c.id == exam.value).values(owner=owner.value)
-            connection.execute(given)
+            version = count_transfer(connection, tables, exam)
+            before = connection.execute(select(exams.c.owner).where(is_it)).scalar_one()
+            connection.execute(update(exams).where(is_it).values(owner=owner.value))
             event = ExamTransferred(
                 at=when,
                 exam=exam,
-                before=UserId(kept),
+                before=UserId(before),
                 after=owner,
                 versions={exam: version},
             )

@@ -6,6 +6,7 @@ and since all lock in one order, none waits in a circle.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
@@ -111,9 +112,13 @@ class SqlGrants(GrantReader, GrantWriter):
     @override
     @in_our_words
     def commit(self, changes: Changes) -> bool:
+        exams = {grant.exam for grant in changes.made}
+        uploaded = self._times_of_upload(exams)
+        if not exams <= uploaded.keys():  # One has gone since it was read.
+            return False
         try:
             with self._database.writing() as connection:
-                self._write(connection, changes)
+                self._write(connection, changes, uploaded)
         except _Moved:
             return False
         except _Taken as error:
@@ -126,10 +131,12 @@ class SqlGrants(GrantReader, GrantWriter):
             return True
         raise StoreFailed(f"the id of a {taken.kind} is taken; new_id must give a new id each time")
 
-    def _write(self, connection: Connection, changes: Changes) -> None:
+    def _write(
+        self, connection: Connection, changes: Changes, uploaded: Mapping[ExamId, datetime]
+    ) -> None:
         self._require_unmoved(connection, changes)
         self._keep_receipt(connection, changes.receipt)
-        self._make(connection, changes.made)
+        self._make(connection, changes.made, uploaded)
         self._close(connection, changes)
         tables = self._database.tables
         if changes.share is not None:
@@ -167,21 +174,26 @@ class SqlGrants(GrantReader, GrantWriter):
         if not is_inserted(connection, self._database, self._database.tables.receipts, row):
             raise _Moved
 
-    def _make(self, connection: Connection, made: tuple[Grant, ...]) -> None:
-        if not made:
-            return
-        uploaded = self._times_of_upload(connection, {grant.exam for grant in made})
-        rows = [row_of_grant(grant, uploaded[grant.exam]) for grant in made]
-        _insert_new(connection, self._database.tables.grants, rows, "grant")
+    def _make(
+        self,
+        connection: Connection,
+        made: tuple[Grant, ...],
+        uploaded: Mapping[ExamId, datetime],
+    ) -> None:
+        if made:
+            rows = [row_of_grant(grant, uploaded[grant.exam]) for grant in made]
+            _insert_new(connection, self._database.tables.grants, rows, "grant")
 
-    def _times_of_upload(
-        self, connection: Connection, exams: Iterable[ExamId]
-    ) -> Mapping[ExamId, datetime]:
+    def _times_of_upload(self, exams: AbstractSet[ExamId]) -> Mapping[ExamId, datetime]:
+        """Return when exams were uploaded, which never changes."""
+        if not exams:
+            return {}
         table = self._database.tables.exams
         among = one_of(table.c.id, "exams", postgresql=self._database.postgresql)
         statement = select(table.c.id, table.c.uploaded_at).where(among)
         asked = {"exams": sorted(exam.value for exam in exams)}
-        return {ExamId(exam): at for exam, at in connection.execute(statement, asked)}
+        with self._database.reading() as connection:
+            return {ExamId(exam): at for exam, at in connection.execute(statement, asked)}
 
     def _close(self, connection: Connection, changes: Changes) -> None:
         """Record endings; where the exam is withdrawn, close what has merely expired as well."""

@@ -9,6 +9,7 @@ only where the host's transaction sees an older moment, or waits in a circle wit
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
 from functools import cache
 
 from sqlalchemy import MetaData
@@ -21,23 +22,26 @@ from exam_sharing.adapters.sqlalchemy.database import (
     Database,
     OwnTransactions,
     Transactions,
+    insert_unless_there,
     require_dialect,
 )
 from exam_sharing.adapters.sqlalchemy.driver_connections import is_begun, own_engine
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_lost_race
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants, locked_versions
+from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.outbox import HeldBackOutbox, SqlOutbox
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
-from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
+from exam_sharing.adapters.sqlalchemy.trail import SqlTrail, put_event
+from exam_sharing.adapters.sqlalchemy.transfers import count_transfer
 from exam_sharing.errors import Conflict, InvalidValue, StoreFailed
-from exam_sharing.events import Event
-from exam_sharing.identifiers import ExamId
+from exam_sharing.events import Event, ExamTransferred
+from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
-from exam_sharing.validation import require_kind
+from exam_sharing.validation import instant, require_kind
 
-__all__ = ["JoinedStore", "joined_store"]
+__all__ = ["JoinedSharingStore", "JoinedStore", "joined_store", "owner_changed"]
 
 
 class _HostTransaction(Transactions):
@@ -72,18 +76,18 @@ class _HostTransaction(Transactions):
         return self._connection
 
 
-class JoinedStore(SqlStore):
-    """A store whose transaction is the host's."""
+class _Joining(SqlGrants, SqlTrail):
+    """What a store does otherwise when its transaction is the host's."""
 
-    def __init__(self, connection: Connection, tables: Tables) -> None:
-        """Join the transaction."""
-        database = Database(_HostTransaction(connection), tables)
-        super().__init__(database)
-        self.outbox: SqlOutbox = HeldBackOutbox(database)
+    _refusals: SqlTrail
+
+    def _join(self, connection: Connection) -> None:
+        self.outbox: SqlOutbox = HeldBackOutbox(self._database)
         # SQLite has one writer at a time, and that is the host: what it rolls back is all there is.
-        self._beside: SqlStore = self
-        if database.postgresql:
-            self._beside = SqlStore(Database(OwnTransactions(own_engine(connection)), tables))
+        beside = self._database
+        if beside.postgresql:
+            beside = Database(OwnTransactions(own_engine(connection)), beside.tables)
+        self._refusals = SqlTrail(beside)
 
     @override
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
@@ -104,7 +108,25 @@ class JoinedStore(SqlStore):
 
     @override
     def record(self, event: Event) -> None:
-        SqlTrail.record(self._beside, event)
+        self._refusals.record(event)
+
+
+class JoinedStore(_Joining, SqlStore):
+    """A store whose transaction is the host's."""
+
+    def __init__(self, connection: Connection, tables: Tables) -> None:
+        """Join the transaction."""
+        SqlStore.__init__(self, Database(_HostTransaction(connection), tables))
+        self._join(connection)
+
+
+class JoinedSharingStore(_Joining, SqlSharingStore):
+    """A store whose transaction is the host's, as its exams are."""
+
+    def __init__(self, connection: Connection, tables: Tables, exams: HostExams) -> None:
+        """Join the transaction."""
+        SqlSharingStore.__init__(self, Database(_HostTransaction(connection), tables), exams)
+        self._join(connection)
 
 
 @in_our_words
@@ -117,19 +139,83 @@ def _or_conflict(read: Callable[[], Mapping[ExamId, ExamGrants]]) -> Mapping[Exa
     raise Conflict(1)
 
 
-def joined_store(transaction: Connection | Session, *, tables: Tables | None = None) -> JoinedStore:
+def joined_store(
+    transaction: Connection | Session,
+    *,
+    tables: Tables | None = None,
+    exams: HostExams | None = None,
+) -> JoinedStore | JoinedSharingStore:
     """Return a store inside the transaction of a connection or a session.
 
     Raises:
         InvalidValue: there is no transaction, or it is one for another database.
         WrongKind: it is neither a connection nor a session.
     """
+    connection = _joinable(transaction)
+    known = _default_tables() if tables is None else tables
+    if exams is None:
+        return JoinedStore(connection, known)
+    return JoinedSharingStore(connection, known, exams)
+
+
+def owner_changed(
+    transaction: Connection | Session,
+    *,
+    exam: ExamId,
+    before: UserId,
+    after: UserId,
+    at: datetime,
+    tables: Tables | None = None,
+) -> None:
+    """Tell that a host's exam has another owner now, in the transaction that changes it.
+
+    It counts as a version, so that acts which read the former owner are decided again, and is an
+    event in the audit trail. Grants stay as they are.
+
+    Args:
+        transaction: as for `joined`.
+        exam: which exam.
+        before: who owned it.
+        after: who owns it now.
+        at: when, aware.
+        tables: by default those of `define_tables`.
+
+    Raises:
+        InvalidValue: there is no transaction, or the time is naive.
+        StoreFailed: the exam was withdrawn, or the database failed.
+        WrongKind: an argument is of another type.
+    """
+    require_kind("exam", exam, ExamId)
+    require_kind("before", before, UserId)
+    require_kind("after", after, UserId)
+    when = instant("at", at)
+    known = _default_tables() if tables is None else tables
+    database = Database(_HostTransaction(_joinable(transaction)), known)
+    _put_transfer(database, exam, before, after, when)
+
+
+@in_our_words
+def _put_transfer(
+    database: Database, exam: ExamId, before: UserId, after: UserId, at: datetime
+) -> None:
+    versions = database.tables.versions
+    unshared = {"exam": exam.value, "version": 0, "withdrawn": False}
+    with database.writing() as connection:
+        connection.execute(insert_unless_there(database, versions), unshared)
+        version = count_transfer(connection, database.tables, exam)
+        event = ExamTransferred(
+            at=at, exam=exam, before=before, after=after, versions={exam: version}
+        )
+        put_event(connection, database.tables, event)
+
+
+def _joinable(transaction: Connection | Session) -> Connection:
     require_kind("transaction", transaction, Connection, Session)
     connection = _connection_of(transaction)
     require_dialect(connection.engine)
     if not is_begun(connection):
         raise InvalidValue("transaction", "must have begun; begin it before you join it")
-    return JoinedStore(connection, _default_tables() if tables is None else tables)
+    return connection
 
 
 @cache

@@ -10,7 +10,7 @@ from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.tables import Tables, check_schema, define_tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
 
-__all__ = ["SqlStore"]
+__all__ = ["SqlStore", "own_database"]
 
 
 class SqlStore(SqlExams, SqlGrants, SqlAccess, SqlTrail):
@@ -40,7 +40,17 @@ class SqlStore(SqlExams, SqlGrants, SqlAccess, SqlTrail):
             InvalidValue: the engine cannot be used.
             StoreFailed: the database does not answer, or has not these tables.
         """
-        known = define_tables(MetaData()) if tables is None else tables
-        transactions = OwnTransactions(engine)
-        check_schema(engine, known)
-        return cls(Database(transactions, known))
+        return cls(own_database(engine, tables))
+
+
+def own_database(engine: Engine, tables: Tables | None) -> Database:
+    """Return a database with transactions of our own, once its tables were looked at.
+
+    Raises:
+        InvalidValue: the engine cannot be used.
+        StoreFailed: the database does not answer, or has not these tables.
+    """
+    known = define_tables(MetaData()) if tables is None else tables
+    transactions = OwnTransactions(engine)
+    check_schema(engine, known)
+    return Database(transactions, known)

@@ -1,0 +1,186 @@
+"""Sharing of exams that a host keeps itself, in tables of its own or anywhere else.
+
+The host answers for its exams in Python; our tables of exams and batches need not even be there.
+What grants give is one statement, as ever. Whether the user owns an exam is asked of the host, and
+only of exams that no grant gives; lists are merged of what was shared and what the host says is the
+user's own.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from datetime import datetime
+from heapq import merge
+from itertools import islice
+from typing import Protocol, TypeAlias
+
+from sqlalchemy import select
+from typing_extensions import override
+
+from exam_sharing.adapters.sqlalchemy.access import AccessQuestions
+from exam_sharing.adapters.sqlalchemy.database import Database
+from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.grants import SqlGrants
+from exam_sharing.adapters.sqlalchemy.lists import one_of
+from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
+from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
+from exam_sharing.errors import StoreFailed
+from exam_sharing.exams import Exam, UploadBatch
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
+from exam_sharing.policy.views import VisibleExam
+from exam_sharing.ports import AccessReader, ExamReader, ExamWriter
+
+__all__ = ["HostExams", "SqlSharingStore"]
+
+_Place: TypeAlias = tuple[datetime, str]
+"""Where an exam stands in a list: its time of upload, then its id."""
+
+
+class HostExams(ExamReader, Protocol):
+    """The exams of a host that keeps them itself, as they are now.
+
+    The time of upload of an exam never changes: lists keep a copy of it. An exam that is to go is
+    withdrawn before the host forgets it. A change of owner is told by `owner_changed`.
+    """
+
+    def owned_by(
+        self, user: UserId, after: tuple[datetime, str] | None, limit: int
+    ) -> tuple[Exam, ...]:
+        """Return the first exams that the user owns, newest upload first, then by id downward.
+
+        Args:
+            user: who owns them.
+            after: the time of upload, in UTC, and the id behind which to begin. Ids are ordered
+                code point by code point.
+            limit: how many at most; fewer say that there are no more.
+        """
+
+
+class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader):
+    """Every port that keeps something of sharing, for a host that keeps its exams itself.
+
+    Attributes:
+        outbox: the notices that wait.
+    """
+
+    def __init__(self, database: Database, exams: HostExams) -> None:
+        """Prepare every part."""
+        SqlGrants.__init__(self, database)
+        SqlTrail.__init__(self, database)
+        self._access_questions = AccessQuestions(database.tables, postgresql=database.postgresql)
+        self._host = exams
+        self.outbox: SqlOutbox = SqlOutbox(database)
+
+    @override
+    def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
+        return self._host.find(exams)
+
+    @override
+    def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
+        return self._host.batch_of(exam)
+
+    @override
+    def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
+        raise StoreFailed("the host keeps its exams itself, and is to record the upload there")
+
+    @override
+    def _times_of_upload(self, exams: AbstractSet[ExamId]) -> Mapping[ExamId, datetime]:
+        """Return the copies that were made, so that all grants of an exam sort alike."""
+        if not exams:
+            return {}
+        grants = self._database.tables.grants
+        among = one_of(grants.c.exam, "exams", postgresql=self._database.postgresql)
+        copies = select(grants.c.exam, grants.c.uploaded_at).where(among).distinct()
+        asked = {"exams": sorted(exam.value for exam in exams)}
+        with self._database.reading() as connection:
+            copied = {ExamId(exam): at for exam, at in connection.execute(copies, asked)}
+        return copied | {exam.id: exam.uploaded_at for exam in self._found(exams - copied.keys())}
+
+    def _found(self, exams: AbstractSet[ExamId]) -> tuple[Exam, ...]:
+        return self._host.find(tuple(sorted(exams))) if exams else ()
+
+    @override
+    def holds(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exam: ExamId,
+        now: datetime,
+    ) -> bool:
+        return exam in self.holding(user, principals, permission, (exam,), now)
+
+    @override
+    @in_our_words
+    def holding(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exams: Iterable[ExamId],
+        now: datetime,
+    ) -> frozenset[ExamId]:
+        asked = frozenset(exams)
+        if not (principals and asked):
+            return frozenset()
+        question = self._access_questions.given(user, principals, permission, asked, now)
+        given = self._database.ask(question)
+        return given.exams | self._owned_among(user, asked - given.exams - given.withdrawn)
+
+    @override
+    @in_our_words
+    def visible(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        after: _Place | None,
+        limit: int,
+        now: datetime,
+        *,
+        own: bool,
+    ) -> tuple[VisibleExam, ...]:
+        if not principals:
+            return ()
+        lists = [self._of_others(user, principals, after, limit, now)]
+        if own:
+            lists.append(self._own(user, after, limit))
+        return tuple(islice(merge(*lists, key=_place_of, reverse=True), limit))
+
+    def _of_others(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        after: _Place | None,
+        step: int,
+        now: datetime,
+    ) -> Iterator[VisibleExam]:
+        """Yield what was shared, a step at a time, without what is the user's own."""
+        while True:
+            question = self._access_questions.granted(user, principals, after, step, now)
+            page = self._database.ask(question)
+            own = self._owned_among(user, {each.exam for each in page})
+            yield from (each for each in page if each.exam not in own)
+            if len(page) < step:
+                return
+            after = _place_of(page[-1])
+
+    def _own(self, user: UserId, after: _Place | None, step: int) -> Iterator[VisibleExam]:
+        """Yield what is the user's own, a step at a time, without what was withdrawn."""
+        while True:
+            page = tuple(map(_as_owned, self._host.owned_by(user, after, step)))
+            gone = self._database.ask(self._access_questions.withdrawn(each.exam for each in page))
+            yield from (each for each in page if each.exam not in gone)
+            if len(page) < step:
+                return
+            after = _place_of(page[-1])
+
+    def _owned_among(self, user: UserId, exams: AbstractSet[ExamId]) -> frozenset[ExamId]:
+        return frozenset(exam.id for exam in self._found(exams) if exam.owner == user)
+
+
+def _as_owned(exam: Exam) -> VisibleExam:
+    return VisibleExam(exam=exam.id, permission=Permission.DOWNLOAD, uploaded_at=exam.uploaded_at)
+
+
+def _place_of(listed: VisibleExam) -> _Place:
+    return listed.uploaded_at, listed.exam.value
