@@ -8,7 +8,6 @@ Libraries that are not installed are left out, and said to be.
 
 import argparse
 import gc
-import json
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from typing import Final
 import attrs
 from tests.benchmarks import contestants, worlds
 from tests.benchmarks.contestants import Contestant, PlainDicts
+from tests.benchmarks.rows import Row, at_least, at_most, printed, progress
 from tests.benchmarks.timing import asking, best_of, chunks, uncollected
 from tests.benchmarks.worlds import Plan, Question, Step, World
 
@@ -66,50 +66,6 @@ QUICK: Final = Settings(
     questions=1_000,
     acts=100,
 )
-
-
-@attrs.frozen
-class Row:
-    """One line of the table.
-
-    Attributes:
-        what: what was measured.
-        grants: in a world of how many.
-        measured: the ratio, or the number of bytes.
-        unit: what stands behind the number.
-        budget: what it is held to, in words.
-        holds: whether it does; `None` where there is no budget.
-    """
-
-    what: str
-    grants: int
-    measured: float | None
-    unit: str = "x"
-    budget: str = ""
-    holds: bool | None = None
-
-    def cells(self) -> tuple[str, ...]:
-        """Return the texts of the row."""
-        verdict = {True: "holds", False: "FAILS", None: ""}[self.holds]
-        if self.measured is None:
-            return self.what, f"{self.grants:,}", "skipped", self.budget, "not installed"
-        number = f"{self.measured:,.0f}" if self.measured >= 100 else f"{self.measured:.2f}"
-        return self.what, f"{self.grants:,}", f"{number} {self.unit}", self.budget, verdict
-
-
-def at_most(what: str, grants: int, measured: float, budget: float, words: str = "") -> Row:
-    """Return the row of something that must not be more."""
-    return Row(what, grants, measured, "x", words or f"at most {budget:g} x", measured <= budget)
-
-
-def at_least(what: str, grants: int, measured: float, budget: float) -> Row:
-    """Return the row of something that must not be less."""
-    return Row(what, grants, measured, "x", f"at least {budget:g} x", measured >= budget)
-
-
-def progress(text: str) -> None:
-    """Say on standard error what is being done."""
-    print(f"... {text}", file=sys.stderr, flush=True)
 
 
 def require_equal_answers(questions: Sequence[Question], those: Sequence[Contestant]) -> None:
@@ -431,27 +387,6 @@ def measured(settings: Settings) -> Iterator[Row]:
         yield from weighing(size)
 
 
-def table(rows: Sequence[Row]) -> str:
-    """Return the rows as a Markdown table."""
-    heads = ("what", "grants", "measured", "budget", "verdict")
-    lines = [heads, *(row.cells() for row in rows)]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    right = (False, True, True, False, False)
-
-    def written(cells: Sequence[str]) -> str:
-        padded = (
-            cell.rjust(width) if to_right else cell.ljust(width)
-            for cell, width, to_right in zip(cells, widths, right, strict=True)
-        )
-        return f"| {' | '.join(padded)} |"
-
-    rule = " | ".join(
-        "-" * (width - 1) + (":" if to_right else "-")
-        for width, to_right in zip(widths, right, strict=True)
-    )
-    return "\n".join([written(heads), f"| {rule} |", *map(written, lines[1:])])
-
-
 def main() -> None:
     """Measure, print the table, and exit with 1 if a budget does not hold."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
@@ -459,7 +394,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="rows for machines")
     chosen = parser.parse_args()
     rows = list(measured(QUICK if chosen.quick else Settings()))
-    print(json.dumps([attrs.asdict(row) for row in rows], indent=2) if chosen.json else table(rows))
+    print(printed(rows, as_json=chosen.json))
     sys.exit(any(row.holds is False for row in rows))
 
 
