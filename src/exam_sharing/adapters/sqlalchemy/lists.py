@@ -26,7 +26,7 @@ class TextList(TypeDecorator[Sequence[str]]):
 
     @override
     def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str | None:
-        return None if value is None else json.dumps(list(value))
+        return None if value is None else json.dumps(value)
 
 
 def listed(name: str, *, postgresql: bool) -> TableValuedAlias:
