@@ -14,7 +14,7 @@ import pytest
 import sqlalchemy
 
 from exam_sharing import UserId
-from exam_sharing.adapters.sqlalchemy import open_sharing, sqlite_engine
+from exam_sharing.adapters.sqlalchemy import create_all, open_sharing, sqlite_engine
 from exam_sharing.memory import MemoryNotifier
 from exam_sharing.policy.retries import AT_ONCE, GivenUp, TryAgain
 from exam_sharing.relay import watch
@@ -237,6 +237,24 @@ def test_notices_that_fail_by_chance_all_arrive_in_the_end(engine, world):
         world.wait(timedelta(minutes=5))
     assert Counter(notice.to for notice in notifier.sent) == Counter(readers)
     assert relay.list_notices().items == ()
+
+
+def test_a_relay_passes_over_what_another_is_just_claiming_and_waits_for_nobody(
+    postgresql, open_store_on
+):
+    tables = create_all(postgresql)
+    world = World(store=open_store_on(postgresql, tables)(), notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN)
+    world.share(ANNA, CT, CARLA)
+    bens = tables.notices.c.reader == str(BEN)
+    with postgresql.connect() as other, other.begin(), ThreadPoolExecutor(1) as pool:
+        other.execute(sqlalchemy.select(tables.notices).where(bens).with_for_update())
+        asked = pool.submit(world.store.outbox.claim, START, START + LAPSE, 9, None)
+        try:
+            claims = asked.result(PATIENCE)
+        finally:
+            other.rollback()
+    assert [claim.notice.to for claim in claims] == [CARLA]
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Read by mypy, never run: the types that users of the package are promised."""
 
 from datetime import UTC, datetime
+from threading import Event
 from typing import assert_never, assert_type
 
 from exam_sharing import (
@@ -12,7 +13,9 @@ from exam_sharing import (
     GrantId,
     GroupId,
     Holder,
+    ListedNotice,
     NarrowRequest,
+    NoticeId,
     Page,
     Permission,
     Permitted,
@@ -29,6 +32,7 @@ from exam_sharing import (
     VisibleExam,
 )
 from exam_sharing.memory import open_sharing
+from exam_sharing.relay import watch
 
 alice, exam = UserId("alice"), ExamId("E1")
 share = ShareRequest(actor=alice, exam=exam, recipients=(GroupId("radiology"), UserId("bob")))
@@ -54,6 +58,10 @@ assert_type(sharing.access_list(alice, exam), AccessList)
 assert_type(sharing.suggest(alice, exam, "bo"), tuple[Choice, ...])
 assert_type(sharing.recipients(alice, exam), Page[Choice])
 assert_type(sharing.shared_with(alice), Page[VisibleExam])
+assert_type(sharing.deliver_notices(), int)
+assert_type(sharing.list_notices(given_up=True), Page[ListedNotice])
+assert_type(sharing.requeue_notices([NoticeId("n1")]), int)
+assert_type(watch(sharing, stop=Event()), None)
 assert_type(sharing.viewer(alice).can(Permission.VIEW, exam), bool)
 
 
