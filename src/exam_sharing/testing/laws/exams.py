@@ -1,0 +1,160 @@
+"""What a store promises of exams and uploads: `ExamReader` and `ExamWriter`."""
+
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from exam_sharing.errors import AlreadyExists, BatchSealed, ExamSharingError, WrongBatch
+from exam_sharing.exams import Exam, UploadBatch
+from exam_sharing.identifiers import BatchId, ExamId
+from exam_sharing.testing.laws.bench import ANNA, BEN, Bench, StoreTrial, benched
+from exam_sharing.testing.laws.law import insist, same
+from exam_sharing.testing.laws.moments import DAY, EDGES, START, TICK
+from exam_sharing.testing.laws.texts import HOSTILE
+
+__all__ = ["EXAM_LAWS", "UPLOAD_LAWS"]
+
+_CD: Final = UploadBatch(id=BatchId("cd"), uploader=ANNA, source="a CD", received_at=START)
+
+
+def _exam(name: str, *, batch: str = "cd", days: int = 0, subject: str | None = None) -> Exam:
+    return Exam(
+        id=ExamId(name),
+        owner=ANNA,
+        batch=BatchId(batch),
+        uploaded_at=START + days * DAY,
+        subject=subject,
+    )
+
+
+@benched
+def exams_are_found_as_they_came(bench: Bench) -> None:
+    """`find` returns those of the exams that there are; an unknown one is left out."""
+    first, second = _exam("first", subject="the subject"), _exam("second", days=1)
+    bench.add(_CD, first, second)
+    find = bench.ports.exams.find
+    same("no exam was asked for", tuple(find(())), ())
+    asked = (first.id, ExamId("unknown"), second.id)
+    found = find(asked)
+    same("find", frozenset(found), frozenset({first, second}))
+    same("how many were found", len(found), 2)
+    same(
+        "the subject",
+        [e.subject for e in find((first.id, second.id)) if e == first],
+        [first.subject],
+    )
+    same("only an unknown exam", tuple(find((ExamId("unknown"),))), ())
+
+
+@benched
+def a_batch_is_whole_and_newest_first(bench: Bench) -> None:
+    """`batch_of` returns every exam of the exam's batch, itself included, newest upload first."""
+    old, new, middle = _exam("old"), _exam("new", days=9), _exam("middle", days=4)
+    bench.add(_CD, old, new, middle)
+    bench.add(attrs.evolve(_CD, id=BatchId("other")), _exam("elsewhere", batch="other", days=5))
+    for exam in (old, new, middle):
+        same(f"the batch of {exam.id!r}", bench.ports.exams.batch_of(exam.id), (new, middle, old))
+    same("the batch of an unknown exam", bench.ports.exams.batch_of(ExamId("unknown")), ())
+
+
+@benched
+def an_upload_may_go_on(bench: Bench) -> None:
+    """A batch may grow while the upload runs: SPEC 1."""
+    first, second = _exam("first"), _exam("second", days=1)
+    bench.add(_CD)
+    bench.add(_CD, first)
+    bench.add(attrs.evolve(_CD, sealed=True), second)
+    same("the batch", bench.ports.exams.batch_of(first.id), (second, first))
+
+
+@benched
+def times_of_upload_keep_their_microseconds(bench: Bench) -> None:
+    """Times are aware and in UTC, to the microsecond, from the first year to the last."""
+    exams = [attrs.evolve(_exam(f"e{number}"), uploaded_at=at) for number, at in enumerate(EDGES)]
+    bench.add(_CD, *exams)
+    for exam in exams:
+        same(
+            f"the exam uploaded at {exam.uploaded_at}", bench.ports.exams.find((exam.id,)), (exam,)
+        )
+    newest_first = tuple(reversed(exams))
+    same("the batch, newest first", bench.ports.exams.batch_of(exams[0].id), newest_first)
+
+
+@benched
+def ids_of_exams_are_compared_code_point_by_code_point(bench: Bench) -> None:
+    """Ids are opaque strings, compared code point by code point: SPEC 1."""
+    exams = [_exam(text, batch=text) for text in HOSTILE]
+    for exam in exams:
+        bench.add(attrs.evolve(_CD, id=exam.batch), exam)
+    for exam in exams:
+        same(f"find {exam.id!a}", bench.ports.exams.find((exam.id,)), (exam,))
+        same(f"the batch of {exam.id!a}", bench.ports.exams.batch_of(exam.id), (exam,))
+    found = bench.ports.exams.find(tuple(exam.id for exam in exams))
+    same("find all of them", frozenset(found), frozenset(exams))
+
+
+@benched
+def an_upload_is_recorded_whole_or_not_at_all(bench: Bench) -> None:
+    """`add` records an upload as a whole or not at all; an exam whose id is taken is an error."""
+    there = _exam("there")
+    bench.add(_CD, there)
+    other = attrs.evolve(_CD, id=BatchId("other"))
+    for batch, exams in (
+        (_CD, (_exam("new"), _exam("new too"), there)),
+        (other, (_exam("new", batch="other"), _exam("there", batch="other"))),
+    ):
+        _refused(bench, AlreadyExists, batch, *exams)
+        found = bench.ports.exams.find((there.id, ExamId("new"), ExamId("new too")))
+        same("the exams after an upload that was refused", found, (there,))
+        same("the batch", bench.ports.exams.batch_of(there.id), (there,))
+
+
+@benched
+def a_sealed_batch_takes_no_more_exams(bench: Bench) -> None:
+    """A batch that is sealed takes no more exams: SPEC 1."""
+    first, sealed = _exam("first"), attrs.evolve(_CD, sealed=True)
+    bench.add(sealed, first)
+    for batch in (sealed, _CD):
+        _refused(bench, BatchSealed, batch, _exam("later", days=1))
+        same("the batch", bench.ports.exams.batch_of(first.id), (first,))
+
+
+@benched
+def a_batch_is_always_the_same(bench: Bench) -> None:
+    """A batch that comes again with other details is an error, and nothing is recorded."""
+    first = _exam("first")
+    bench.add(_CD, first)
+    for other in (
+        attrs.evolve(_CD, source="another CD"),
+        attrs.evolve(_CD, uploader=BEN),
+        attrs.evolve(_CD, received_at=START + TICK),
+    ):
+        _refused(bench, WrongBatch, other, _exam("second", days=1))
+        same("the batch", bench.ports.exams.batch_of(first.id), (first,))
+
+
+def _refused(bench: Bench, error: type[ExamSharingError], batch: UploadBatch, *exams: Exam) -> None:
+    try:
+        bench.add(batch, *exams)
+    except error:
+        return
+    except ExamSharingError as other:
+        insist(holds=False, problem=f"raised {type(other).__name__}, not {error.__name__}")
+    insist(holds=False, problem=f"{error.__name__} was not raised")
+
+
+EXAM_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
+    exams_are_found_as_they_came,
+    a_batch_is_whole_and_newest_first,
+    an_upload_may_go_on,
+    times_of_upload_keep_their_microseconds,
+    ids_of_exams_are_compared_code_point_by_code_point,
+)
+
+UPLOAD_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
+    an_upload_is_recorded_whole_or_not_at_all,
+    a_sealed_batch_takes_no_more_exams,
+    a_batch_is_always_the_same,
+)
+"""For stores that take uploads by the port `ExamWriter`."""

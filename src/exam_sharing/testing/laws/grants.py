@@ -1,0 +1,268 @@
+"""What a store promises of what it keeps of sharing: `GrantReader`."""
+
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Final
+
+from exam_sharing.grants import EndedAs, EndedGrant, Grant, HowEnded
+from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, ShareId, UserId
+from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.policy.plans import (
+    Outcome,
+    ShareOutcome,
+    ShareReceipt,
+    UnshareReceipt,
+    UntilLimit,
+)
+from exam_sharing.ports import Changes, Receipt, StoredReceipt
+from exam_sharing.testing.laws.bench import (
+    ANNA,
+    BEN,
+    CARLA,
+    DOWNLOAD,
+    VIEW,
+    Bench,
+    StoreTrial,
+    benched,
+)
+from exam_sharing.testing.laws.law import same
+from exam_sharing.testing.laws.moments import EDGES, START, TICK
+from exam_sharing.testing.laws.texts import HOSTILE, IN_ORDER
+
+__all__ = ["GRANT_LAWS"]
+
+_WARD: Final = GroupId("ward")
+
+
+@benched
+def every_exam_asked_for_is_answered(bench: Bench) -> None:
+    """`read` answers for every exam asked for, at version 0 where nothing was ever shared."""
+    shared, alone = bench.upload("shared", "alone")
+    (grant,) = bench.share(bench.grant(shared, BEN))
+    unknown = ExamId("unknown")
+    read = bench.ports.grants.read
+    for ended in (False, True):
+        answer = dict(read((shared, alone, unknown), ended=ended))
+        expected = {
+            shared: ExamGrants(version=1, grants=(grant,)),
+            alone: ExamGrants(),
+            unknown: ExamGrants(),
+        }
+        same(f"read with ended={ended}", answer, expected)
+        same("read of no exam", dict(read((), ended=ended)), {})
+
+
+@benched
+def grants_come_back_as_they_were_made(bench: Bench) -> None:
+    """A grant is a fact that never changes: SPEC 1."""
+    exam, other = bench.upload("exam", "other")
+    grants = [
+        bench.grant(exam, BEN),
+        bench.grant(exam, _WARD, DOWNLOAD, until=START + TICK),
+        bench.grant(other, UserId("ward"), grantor=CARLA),
+    ]
+    made = bench.share(*grants)
+    later = bench.grant(
+        exam, CARLA, grantor=BEN, basis=frozenset({made[0].id, made[1].id}), until=EDGES[-1]
+    )
+    made += bench.share(later)
+    for each in (exam, other):
+        kept = bench.read(each)
+        expected = {grant for grant in made if grant.exam == each}
+        same(f"the grants on {each!r}", frozenset(kept.grants), frozenset(expected))
+        same("how often each comes", len(kept.grants), len(expected))
+        same("the ended ones", kept.ended, ())
+
+
+@benched
+def ended_grants_are_kept_with_their_endings(bench: Bench) -> None:
+    """Ending is recorded beside the grant: when, by whom, how. Nothing is deleted: SPEC 1."""
+    (exam,) = bench.upload("exam")
+    first, second, third, fourth = bench.share(
+        *(bench.grant(exam, UserId(f"user {number}"), DOWNLOAD) for number in range(4))
+    )
+    cut = bench.grant(exam, second.recipient, VIEW, until=START + TICK)
+    acts: tuple[Callable[[], Changes], ...] = (
+        lambda: bench.ending(first, by=CARLA, acting_as=EndedAs.GRANTOR),
+        lambda: bench.ending(second, replacements={second: cut}, how=HowEnded.NARROWED),
+        lambda: bench.ending(third, how=HowEnded.BY_HOST, by=None, acting_as=EndedAs.HOST),
+    )
+    standing, ended = {first, second, third, fourth}, set[EndedGrant]()
+    for act in acts:
+        changes = act()
+        bench.write(changes)
+        ended |= set(changes.ended)
+        standing = (standing | set(changes.made)) - {past.grant for past in ended}
+        kept = bench.read(exam)
+        same("the grants that have not been ended", frozenset(kept.grants), frozenset(standing))
+        same("the ended ones", frozenset(kept.ended), frozenset(ended))
+        same("how many ended", len(kept.ended), len(ended))
+        without = bench.ports.grants.read((exam,), ended=False)[exam]
+        same("ended grants where they were not asked for", without.ended, ())
+        same("the grants, without ended ones", frozenset(without.grants), frozenset(standing))
+
+
+@benched
+def a_grant_is_found_whether_or_not_it_has_ended(bench: Bench) -> None:
+    """`exam_of` returns the exam that a grant is on, ended or not; `None` for no such grant."""
+    first, second = bench.upload("first", "second")
+    grants = bench.share(bench.grant(first, BEN), bench.grant(second, BEN))
+    for _ in range(2):
+        for grant in grants:
+            same(f"the exam of {grant.id!r}", bench.ports.grants.exam_of(grant.id), grant.exam)
+        for grant in grants:
+            if grant in bench.read(grant.exam).grants:
+                bench.write(bench.ending(grant))
+    same("the exam of no grant", bench.ports.grants.exam_of(GrantId("unknown")), None)
+
+
+@benched
+def exams_granted_to_a_principal_are_in_id_order(bench: Bench) -> None:
+    """`exams_granted_to` returns the exams with grants that have not been ended, in id order."""
+    exams = bench.upload(*reversed(IN_ORDER))
+    twins: tuple[PrincipalId, ...] = (UserId("ward"), _WARD)
+    asked = bench.ports.grants.exams_granted_to
+    written: list[Grant] = []
+    for recipient in twins:
+        same(f"before any to {recipient!r}", asked(recipient), ())
+        written += bench.share(*(bench.grant(exam, recipient) for exam in exams))
+        same(f"granted to {recipient!r}", asked(recipient), tuple(sorted(exams)))
+    # A second grantor's grant keeps the exam among them when the first one's is ended.
+    first = written[0]
+    bench.share(bench.grant(first.exam, first.recipient, grantor=CARLA))
+    bench.write(bench.ending(first))
+    same("with one of two grants ended", asked(first.recipient), tuple(sorted(exams)))
+    second = written[1]
+    bench.write(bench.ending(second))
+    left = tuple(sorted(set(exams) - {second.exam}))
+    same("with the only grant ended", asked(second.recipient), left)
+    same("granted to the other", asked(_WARD), tuple(sorted(exams)))
+
+
+@benched
+def expired_grants_have_not_been_ended(bench: Bench) -> None:
+    """What expired is not ended: `read` and `exams_granted_to` tell it until an act ends it."""
+    (exam,) = bench.upload("exam")
+    made = bench.share(bench.grant(exam, BEN, until=EDGES[0]))
+    same("the grants", frozenset(bench.read(exam).grants), frozenset(made))
+    same("exams granted to", bench.ports.grants.exams_granted_to(BEN), (exam,))
+
+
+def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
+    outcomes = tuple(
+        ShareOutcome(
+            exam=exam,
+            recipient=recipient,
+            outcome=outcome,
+            until=until,
+            limited_by=UntilLimit.POLICY,
+        )
+        for recipient, outcome, until in (
+            (BEN, Outcome.GRANTED, START + TICK),
+            (_WARD, Outcome.UNCHANGED, None),
+        )
+    )
+    return (
+        ShareReceipt(share=ShareId("s"), at=START + TICK, outcomes=outcomes),
+        UnshareReceipt(
+            at=START,
+            ended=grants,
+            replacements=grants[:1],
+            left_standing=grants[1:],
+            still_have_access=(_WARD, BEN),
+        ),
+        UnshareReceipt(at=START),
+    )
+
+
+@benched
+def a_receipt_is_returned_as_it_was_given(bench: Bench) -> None:
+    """With the same request id and actor, the first receipt is returned: SPEC 2."""
+    (exam,) = bench.upload("exam")
+    grants = bench.share(
+        bench.grant(exam, BEN, until=START + TICK), bench.grant(exam, _WARD, DOWNLOAD)
+    )
+    asked = bench.ports.grants.receipt
+    kept: list[StoredReceipt] = []
+    for number, receipt in enumerate(_receipts(exam, grants)):
+        for actor in (ANNA, BEN):
+            stored = StoredReceipt(
+                actor=actor,
+                request_id=f"request {number}",
+                fingerprint=f"digest {number}",
+                receipt=receipt,
+            )
+            same("before the act", asked(actor, stored.request_id), None)
+            kept.append(stored)
+            grant = bench.grant(exam, CARLA, grantor=UserId(f"grantor {len(kept)}"))
+            bench.write(bench.sharing(grant, receipt=stored))
+    for stored in kept:
+        same("the receipt", asked(stored.actor, stored.request_id), stored)
+    same("of somebody else", asked(CARLA, "request 0"), None)
+    same("of another id", asked(ANNA, "request"), None)
+
+
+@benched
+def ids_in_grants_are_compared_code_point_by_code_point(bench: Bench) -> None:
+    """Ids of grants, shares, people and requests are compared code point by code point: SPEC 1."""
+    exams = bench.upload(*HOSTILE)
+    made: dict[str, Grant] = {}
+    for number, (text, exam) in enumerate(zip(HOSTILE, exams, strict=True)):
+        stored = StoredReceipt(
+            actor=UserId(text),
+            request_id=text,
+            fingerprint=_digest(text),
+            receipt=UnshareReceipt(at=START),
+        )
+        group = bench.grant(exam, GroupId(text), grantor=UserId(text), named=f"to group {number}")
+        user = bench.grant(exam, UserId(text), DOWNLOAD, named=text)
+        act = bench.sharing(user, group, share=text, receipt=stored)
+        bench.write(act)
+        made[text] = act.made[0]
+        same(f"the grants on {exam!a}", frozenset(bench.read(exam).grants), frozenset(act.made))
+    for text, grant in made.items():
+        name = ascii(text)
+        same(f"the exam of grant {name}", bench.ports.grants.exam_of(grant.id), grant.exam)
+        for principal in (UserId(text), GroupId(text)):
+            granted = bench.ports.grants.exams_granted_to(principal)
+            same(f"exams granted to {principal!a}", granted, (grant.exam,))
+        receipt = bench.ports.grants.receipt(UserId(text), text)
+        same(f"the receipt of {name}", receipt and receipt.fingerprint, _digest(text))
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode()).hexdigest()
+
+
+@benched
+def thousands_of_grants_are_read_whole(bench: Bench) -> None:
+    """One act may make thousands of grants, and one question be about thousands of exams."""
+    exams = bench.upload(*(f"e{number}" for number in range(600)))
+    wide = bench.share(*(bench.grant(exams[0], UserId(f"u{n}")) for n in range(1_000)))
+    same("grants on one exam", frozenset(bench.read(exams[0]).grants), frozenset(wide))
+    deep = bench.share(*(bench.grant(exam, BEN) for exam in exams))
+    kept = bench.ports.grants.read(exams, ended=True)
+    came = {grant for each in kept.values() for grant in each.grants}
+    same("grants on many exams", frozenset(came), frozenset((*wide, *deep)))
+    same("exams of many grants", bench.ports.grants.exams_granted_to(BEN), tuple(sorted(exams)))
+    keys = frozenset({BEN.key, *(GroupId(f"g{number}").key for number in range(1_000))})
+    asked = (*exams, *(ExamId(f"unknown {number}") for number in range(9_000)))
+    held = bench.ports.access.holding(BEN, keys, VIEW, asked, START)
+    same("held of many exams, in many groups", held, frozenset(exams))
+    listed = [each.exam for each in bench.pages(BEN, keys, 400)]
+    same("listed of many exams", listed, sorted(exams, reverse=True))
+    bench.write(bench.ending(*deep))
+    same("after all have ended", bench.ports.grants.exams_granted_to(BEN), ())
+
+
+GRANT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
+    every_exam_asked_for_is_answered,
+    grants_come_back_as_they_were_made,
+    ended_grants_are_kept_with_their_endings,
+    a_grant_is_found_whether_or_not_it_has_ended,
+    exams_granted_to_a_principal_are_in_id_order,
+    expired_grants_have_not_been_ended,
+    a_receipt_is_returned_as_it_was_given,
+    ids_in_grants_are_compared_code_point_by_code_point,
+    thousands_of_grants_are_read_whole,
+)

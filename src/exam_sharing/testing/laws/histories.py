@@ -1,0 +1,274 @@
+"""Whatever is written, in whatever order: a store beside a few sets of Python.
+
+A history is some acts on a few exams. After each of them, what is read of every exam must be what
+the sets say; in the end, so must every check and every list, for everybody, at times at which
+something ends, and at several sizes of page.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Final, TypeAlias
+
+import attrs
+from hypothesis import strategies as st
+
+from exam_sharing.exams import Exam, UploadBatch
+from exam_sharing.grants import EndedGrant, Grant, HowEnded, Permission
+from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.ports import Changes
+from exam_sharing.testing.laws.bench import Bench, StoreTrial
+from exam_sharing.testing.laws.law import same, search
+from exam_sharing.testing.laws.moments import DAY, START, TICK
+
+__all__ = ["HISTORY_LAWS"]
+
+_USERS: Final = tuple(map(UserId, "abc"))
+_GROUPS: Final = tuple(map(GroupId, "ab"))
+_PRINCIPALS: Final[tuple[PrincipalId, ...]] = (*_USERS, *_GROUPS)
+_EXAMS: Final = tuple(map(ExamId, ("w", "x", "y", "z")))
+_TIMES: Final = (START - TICK, START, START + TICK, START + DAY)
+
+
+@attrs.frozen
+class _Share:
+    """A share of one exam with some principals."""
+
+    exam: ExamId
+    grantor: UserId
+    recipients: tuple[PrincipalId, ...]
+    permission: Permission
+    until: int | None
+    """Which of the times."""
+
+
+@attrs.frozen
+class _End:
+    """An ending of some of the grants on an exam."""
+
+    exam: ExamId
+    which: frozenset[int]
+    narrowed: bool
+
+
+@attrs.frozen
+class _Withdraw:
+    exam: ExamId
+
+
+@attrs.frozen
+class _LoseRace:
+    """A share that read what has moved when it is written."""
+
+    exam: ExamId
+
+
+_Act: TypeAlias = _Share | _End | _Withdraw | _LoseRace
+
+_exams = st.sampled_from(_EXAMS)
+_acts: Final[st.SearchStrategy[_Act]] = st.one_of(
+    st.builds(
+        _Share,
+        _exams,
+        st.sampled_from(_USERS),
+        st.lists(st.sampled_from(_PRINCIPALS), min_size=1, max_size=3, unique=True).map(tuple),
+        st.sampled_from(Permission),
+        st.none() | st.integers(0, len(_TIMES) - 1),
+    ),
+    st.builds(_End, _exams, st.frozensets(st.integers(0, 3), min_size=1), st.booleans()),
+    st.builds(_Withdraw, _exams),
+    st.builds(_LoseRace, _exams),
+)
+
+
+@attrs.frozen
+class _History:
+    """Who owns which exam, in which order they came, who is in which group, and what happens."""
+
+    owners: tuple[UserId, ...]
+    days: tuple[int, ...]
+    groups: tuple[frozenset[GroupId], ...]
+    acts: tuple[_Act, ...]
+
+
+_HISTORIES: Final = st.builds(
+    _History,
+    st.tuples(*(st.sampled_from(_USERS) for _ in _EXAMS)),
+    st.tuples(*(st.integers(0, 2) for _ in _EXAMS)),
+    st.tuples(*(st.frozensets(st.sampled_from(_GROUPS)) for _ in _USERS)),
+    st.lists(_acts, min_size=1, max_size=12).map(tuple),
+)
+
+
+class _Kept:
+    """What a store must keep, as sets."""
+
+    def __init__(self, history: _History) -> None:
+        self.owners = dict(zip(_EXAMS, history.owners, strict=True))
+        self.days = dict(zip(_EXAMS, history.days, strict=True))
+        self.versions = dict.fromkeys(_EXAMS, 0)
+        self.withdrawn: set[ExamId] = set()
+        self.grants: set[Grant] = set()
+        self.ended: set[EndedGrant] = set()
+
+    def take(self, changes: Changes) -> None:
+        """Keep what a commit brings."""
+        self.grants |= set(changes.made)
+        self.grants -= {past.grant for past in changes.ended}
+        self.ended |= set(changes.ended)
+        self.withdrawn |= {changes.withdrawn} if changes.withdrawn else set()
+        for exam in changes.moved:
+            self.versions[exam] += 1
+
+    def on(self, exam: ExamId) -> tuple[Grant, ...]:
+        """Return the grants on an exam, always in the same order."""
+        return tuple(sorted((g for g in self.grants if g.exam == exam), key=lambda g: g.id))
+
+    def held(self, user: UserId, keys: Iterable[PrincipalKey], exam: ExamId, now: datetime) -> int:
+        """Return the highest permission that a user holds on an exam; 0 for none."""
+        if exam in self.withdrawn:
+            return 0
+        if self.owners[exam] == user:
+            return max(Permission)
+        reaching = (g for g in self.on(exam) if g.recipient.key in keys and g.grantor != user)
+        return max((g.permission for g in reaching if g.until is None or now < g.until), default=0)
+
+    def listed(
+        self, user: UserId, keys: Iterable[PrincipalKey], now: datetime, *, own: bool
+    ) -> list[tuple[ExamId, int]]:
+        """Return what a user is listed, newest first."""
+        newest_first = sorted(_EXAMS, key=lambda exam: (self.days[exam], exam), reverse=True)
+        return [
+            (exam, held)
+            for exam in newest_first
+            if (held := self.held(user, keys, exam, now)) and (own or self.owners[exam] != user)
+        ]
+
+
+def whatever_is_written_checks_and_lists_agree_with_it(trial: StoreTrial) -> None:
+    """List and check agree, and agree with the facts, whatever was shared and ended: SPEC 9.3."""
+
+    def check(history: _History) -> None:
+        with trial.bench() as bench:
+            _live_through(bench, history)
+
+    trial.require_usable()
+    search(_HISTORIES, trial.examples, check)
+
+
+def _live_through(bench: Bench, history: _History) -> None:
+    kept = _Kept(history)
+    for exam, owner in kept.owners.items():
+        batch = BatchId(f"batch of {exam}")
+        bench.add(
+            UploadBatch(id=batch, uploader=owner, received_at=START),
+            Exam(id=exam, owner=owner, batch=batch, uploaded_at=START + kept.days[exam] * DAY),
+        )
+    for act in history.acts:
+        for changes, written in _written(bench, kept, act):
+            same(f"whether {act} was written", bench.commit(changes), written)
+            if written:
+                kept.take(changes)
+        _require_kept(bench, kept, act)
+    _require_found_by_recipient(bench, kept)
+    for user, groups in zip(_USERS, history.groups, strict=True):
+        _require_agreement(bench, kept, user, frozenset({user.key, *(g.key for g in groups)}))
+
+
+def _written(bench: Bench, kept: _Kept, act: _Act) -> Iterator[tuple[Changes, bool]]:
+    """Yield what an act comes to, and whether that can be written; nothing where it makes none."""
+    if act.exam in kept.withdrawn:
+        return
+    match act:
+        case _Share():
+            grants = _new_grants(bench, kept, act)
+            if grants:
+                yield bench.sharing(*grants), True
+        case _End(exam=exam, which=which, narrowed=narrowed):
+            standing = kept.on(exam)
+            chosen = [standing[place] for place in sorted(which) if place < len(standing)]
+            cut = {
+                grant: bench.grant(exam, grant.recipient, grantor=grant.grantor, until=START)
+                for grant in chosen
+                if narrowed and grant.holding.view > START
+            }
+            if chosen:
+                how = HowEnded.NARROWED if narrowed else HowEnded.UNSHARED
+                yield bench.ending(*chosen, replacements=cut, how=how), True
+        case _Withdraw(exam=exam):
+            yield bench.ending(*kept.on(exam), withdrawn=exam, how=HowEnded.WITHDRAWN), True
+        case _LoseRace(exam=exam):
+            late = bench.sharing(bench.grant(exam, UserId("late")))
+            yield bench.sharing(bench.grant(exam, UserId(bench.new_id()))), True
+            yield late, False
+
+
+def _new_grants(bench: Bench, kept: _Kept, share: _Share) -> list[Grant]:
+    """Return the grants that add something to what the grantor has given: SPEC 2."""
+    until = None if share.until is None else _TIMES[share.until]
+    wanted = [
+        bench.grant(share.exam, to, share.permission, until=until, grantor=share.grantor)
+        for to in share.recipients
+        if to != share.grantor
+    ]
+    return [
+        grant
+        for grant in wanted
+        if not any(
+            given.holding.covers(grant.holding)
+            for given in kept.on(grant.exam)
+            if (given.grantor, given.recipient) == (grant.grantor, grant.recipient)
+        )
+    ]
+
+
+def _require_kept(bench: Bench, kept: _Kept, act: _Act) -> None:
+    read = bench.ports.grants.read(_EXAMS, ended=True)
+    for exam in _EXAMS:
+        expected = ExamGrants(
+            version=kept.versions[exam],
+            withdrawn=exam in kept.withdrawn,
+            grants=kept.on(exam),
+            ended=_in_order(past for past in kept.ended if past.grant.exam == exam),
+        )
+        came = attrs.evolve(
+            read[exam],
+            grants=tuple(sorted(read[exam].grants, key=lambda grant: grant.id)),
+            ended=_in_order(read[exam].ended),
+        )
+        same(f"what is kept of {exam!r} after {act}", came, expected)
+
+
+def _require_found_by_recipient(bench: Bench, kept: _Kept) -> None:
+    for principal in _PRINCIPALS:
+        granted = {grant.exam for grant in kept.grants if grant.recipient == principal}
+        came = bench.ports.grants.exams_granted_to(principal)
+        same(f"exams granted to {principal!r}", came, tuple(sorted(granted)))
+
+
+def _in_order(ended: Iterable[EndedGrant]) -> tuple[EndedGrant, ...]:
+    return tuple(sorted(ended, key=lambda past: past.grant.id))
+
+
+def _require_agreement(
+    bench: Bench, kept: _Kept, user: UserId, keys: frozenset[PrincipalKey]
+) -> None:
+    access = bench.ports.access
+    for now in (START, START + DAY):
+        who = f"{sorted(keys)} at {now}"
+        for permission in Permission:
+            expected = {e for e in _EXAMS if kept.held(user, keys, e, now) >= permission}
+            checked = {e for e in _EXAMS if access.holds(user, keys, permission, e, now)}
+            same(f"checks for {permission.name} of {who}", checked, expected)
+            many = access.holding(user, keys, permission, _EXAMS, now)
+            same(f"many checks at once for {permission.name} of {who}", many, expected)
+        for own, limit in ((True, 2), (False, 1), (False, 9)):
+            listed = bench.pages(user, keys, limit, now=now, own=own)
+            came = [(each.exam, int(each.permission)) for each in listed]
+            in_list = kept.listed(user, keys, now, own=own)
+            same(f"the list of {who}, own={own}, in pages of {limit}", came, in_list)
+
+
+HISTORY_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
+    whatever_is_written_checks_and_lists_agree_with_it,
+)

@@ -1,0 +1,172 @@
+"""What every rule of a host promises: `HostRule`."""
+
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+import attrs
+from hypothesis import strategies as st
+
+from exam_sharing.exams import Exam
+from exam_sharing.grants import OWNER, Grant, Permission
+from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, PrincipalId, ShareId, UserId
+from exam_sharing.policy.facts import ExamFacts, ExamGrants, People, Profile, ShareFacts
+from exam_sharing.policy.requests import Scope, ShareRequest
+from exam_sharing.policy.settings import HostRule
+from exam_sharing.ports import HostFacts
+from exam_sharing.testing.laws.law import Law, insist, laws_of, same, search
+from exam_sharing.testing.laws.moments import DAY, START
+
+__all__ = ["host_rule_laws"]
+
+
+@attrs.frozen(kw_only=True)
+class _Trial:
+    """A rule; the fields are the arguments of `host_rule_laws`."""
+
+    rule: HostRule
+    host_facts: HostFacts | None
+    examples: int
+
+    def answer(self, case: "_Case") -> object:
+        """Return what the rule says."""
+        covered = tuple(exam.id for exam in case.facts.exams if exam not in case.unseen)
+        host = None if self.host_facts is None else self.host_facts.about(case.request, covered)
+        return self.rule.refuses(case.request, attrs.evolve(case.facts, host=host), host)
+
+
+_Check: TypeAlias = Callable[[_Trial], None]
+
+_USERS: Final = tuple(map(UserId, "abcd"))
+_GROUPS: Final = tuple(map(GroupId, "ab"))
+_ACTOR: Final = _USERS[0]
+_RECIPIENTS: Final[tuple[PrincipalId, ...]] = (*_USERS[1:3], *_GROUPS)
+
+
+@attrs.frozen(kw_only=True)
+class _Case:
+    """A share of exams that the actor owns or was given, beside exams that they cannot see."""
+
+    request: ShareRequest
+    facts: ShareFacts
+    unseen: tuple[ExamFacts, ...] = ()
+
+
+def _exam(name: str, owner: UserId, subject: str | None, given: Permission | None) -> ExamFacts:
+    exam = Exam(
+        id=ExamId(name), owner=owner, batch=BatchId("cd"), uploaded_at=START, subject=subject
+    )
+    grants = () if given is None else (_grant(exam, given),)
+    return ExamFacts(exam=exam, sharing=ExamGrants(version=len(grants), grants=grants))
+
+
+def _grant(exam: Exam, permission: Permission) -> Grant:
+    return Grant(
+        id=GrantId(f"grant on {exam.id}"),
+        exam=exam.id,
+        grantor=exam.owner,
+        recipient=_ACTOR,
+        permission=permission,
+        version=1,
+        basis=OWNER,
+        share=ShareId("share"),
+        made_at=START,
+    )
+
+
+@st.composite
+def _cases(draw: st.DrawFn) -> _Case:
+    subjects = st.sampled_from([None, "subject 1", "subject 2"])
+    owned = st.builds(lambda subject: (_ACTOR, subject, None), subjects)
+    given = st.tuples(st.just(_USERS[3]), subjects, st.sampled_from(Permission))
+    described = draw(st.lists(owned | given, min_size=1, max_size=3))
+    exams = tuple(_exam(f"e{place}", *each) for place, each in enumerate(described))
+    unseen = tuple(
+        _exam(f"unseen {place}", _USERS[3], draw(subjects), None)
+        for place in range(draw(st.integers(0, 2)))
+    )
+    recipients = draw(st.lists(st.sampled_from(_RECIPIENTS), min_size=1, max_size=3, unique=True))
+    request = ShareRequest(
+        actor=_ACTOR,
+        exam=exams[0].id,
+        recipients=tuple(recipients),
+        permission=draw(st.sampled_from(Permission)),
+        scope=draw(st.sampled_from(Scope)) if len(exams) == 1 and not unseen else Scope.BATCH,
+        until=draw(st.sampled_from([None, START + DAY, START + 3_650 * DAY])),
+        attested=True,
+        message=draw(st.sampled_from([None, "a message"])),
+    )
+    return _Case(request=request, facts=_facts(exams, tuple(recipients)), unseen=unseen)
+
+
+def _facts(exams: tuple[ExamFacts, ...], recipients: tuple[PrincipalId, ...]) -> ShareFacts:
+    behind = {
+        each: frozenset({each} if isinstance(each, UserId) else _USERS[1:3]) for each in recipients
+    }
+    users = {user for each in behind.values() for user in each}
+    return ShareFacts(
+        actor=_profile(_ACTOR),
+        exams=exams,
+        people=People(
+            behind=behind,
+            profiles={user: _profile(user) for user in users},
+            seen=frozenset(recipients),
+        ),
+    )
+
+
+def _profile(user: UserId) -> Profile:
+    keys = frozenset({user.key})
+    return Profile(
+        user=user, active=True, principals=keys, sharing_in_plan=True, wants_notices=True
+    )
+
+
+def it_answers_yes_or_no(trial: _Trial) -> None:
+    """Only an answer of `False` lets a share pass: whatever is asked, the answer is a `bool`."""
+
+    def check(case: _Case) -> None:
+        answer = trial.answer(case)
+        insist(isinstance(answer, bool), f"the rule answered {answer!r}")
+
+    search(_cases(), trial.examples, check)
+
+
+def it_answers_the_same_each_time(trial: _Trial) -> None:
+    """A rule depends on the request, the facts and the host's own alone: SPEC 9.4."""
+
+    def check(case: _Case) -> None:
+        first, second = trial.answer(case), trial.answer(case)
+        same("the same question again", second, first)
+
+    search(_cases(), trial.examples, check)
+
+
+def it_does_not_give_unseen_exams_away(trial: _Trial) -> None:
+    """Exams that the actor cannot see do not count, or the answer tells of them: SPEC 8."""
+
+    def check(case: _Case) -> None:
+        alone = trial.answer(case)
+        exams = (*case.facts.exams, *case.unseen)
+        beside = attrs.evolve(case, facts=attrs.evolve(case.facts, exams=exams))
+        same("the answer, with exams of the batch that are unseen", trial.answer(beside), alone)
+
+    search(_cases(), trial.examples, check)
+
+
+def host_rule_laws(
+    rule: HostRule, *, host_facts: HostFacts | None = None, examples: int = 50
+) -> tuple[Law, ...]:
+    """Return the laws of a rule of a host's own, each to be checked by itself.
+
+    Args:
+        rule: the rule.
+        host_facts: what brings the facts that the rule needs, as it would in the portal.
+        examples: how many shares each law looks at.
+    """
+    trial = _Trial(rule=rule, host_facts=host_facts, examples=examples)
+    checks: tuple[_Check, ...] = (
+        it_answers_yes_or_no,
+        it_answers_the_same_each_time,
+        it_does_not_give_unseen_exams_away,
+    )
+    return laws_of(trial, checks)

@@ -1,0 +1,210 @@
+"""What a law is: a name, a promise in words, and a check that raises when the promise is broken.
+
+A check is a function whose docstring begins with the promise and whose name is the law's. It gets
+a trial: what is tried, and what it is said to be capable of.
+
+Nothing here is an `assert`: laws hold under `python -O` too.
+"""
+
+import inspect
+from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from functools import partial
+from typing import Final, TypeVar
+
+import attrs
+from hypothesis import HealthCheck, given, reject, settings
+from hypothesis.strategies import SearchStrategy
+
+from exam_sharing.testing.opening import StoreNotUsable
+
+__all__ = ["Law", "LawBroken", "insist", "laws_of", "same", "search"]
+
+ExampleT = TypeVar("ExampleT")
+TrialT = TypeVar("TrialT")
+
+_LONGEST_SHOWN: Final = 1_000
+_MOST_SHOWN: Final = 5
+_SMALLER_TRIED: Final = 200
+"""So many smaller examples are tried, once one has failed, before the smallest is told."""
+
+
+@attrs.frozen(kw_only=True)
+class Law:
+    """One promise that can be checked.
+
+    Attributes:
+        name: short, the same in every run; to choose laws by, and to name tests after.
+        promise: what is promised, in words.
+        check: takes nothing, and raises `LawBroken` when the promise is not kept.
+    """
+
+    name: str
+    promise: str
+    check: Callable[[], None] = attrs.field(repr=False)
+
+
+class LawBroken(AssertionError):
+    """A promise was not kept.
+
+    Args:
+        law: the name of the law.
+        promise: what was promised.
+        problem: what came instead.
+        examples: how many examples were tried until then, where the law looks for examples.
+    """
+
+    def __init__(self, law: str, promise: str, problem: str, examples: int | None = None) -> None:
+        super().__init__(law, promise, problem, examples)
+        self.law = law
+        self.promise = promise
+        self.problem = problem
+        self.examples = examples
+
+    def __str__(self) -> str:
+        """Say what was promised, and what came."""
+        return f"{self.law}: {self.promise}\n{self.problem}"
+
+
+class _NotKept(AssertionError):
+    """What one comparison found; the law around it knows its name and its promise."""
+
+    def __init__(self, problem: str, examples: int | None = None) -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.examples = examples
+
+
+def laws_of(trial: TrialT, checks: Iterable[Callable[[TrialT], None]]) -> tuple[Law, ...]:
+    """Return the laws that these checks make, for one trial."""
+    return tuple(_law(check, trial) for check in checks)
+
+
+def _law(check: Callable[[TrialT], None], trial: TrialT) -> Law:
+    name = check.__name__.replace("_", "-")
+    said = inspect.getdoc(check) or name  # Optimised code has no docstrings.
+    promise = " ".join(said.partition("\n\n")[0].split())
+    return Law(name=name, promise=promise, check=partial(_check, name, promise, check, trial))
+
+
+def _check(name: str, promise: str, check: Callable[[TrialT], None], trial: TrialT) -> None:
+    try:
+        check(trial)
+    except (LawBroken, StoreNotUsable):
+        raise
+    except _NotKept as found:
+        raise LawBroken(name, promise, found.problem, found.examples) from found
+    except Exception as error:
+        raise LawBroken(name, promise, _raised(error)) from error
+
+
+def _raised(error: BaseException) -> str:
+    if isinstance(error, _NotKept):
+        return error.problem
+    said = _shortened(str(error))
+    return f"raised {type(error).__name__}" + (f": {said}" if said else "")
+
+
+def insist(holds: object, problem: str) -> None:
+    """Break the law unless something holds."""
+    if not holds:
+        raise _NotKept(problem)
+
+
+def same(what: str, came: object, expected: object) -> None:
+    """Break the law unless what came is what was expected, of the same type where it matters.
+
+    Args:
+        what: what was asked for, in words.
+        came: the answer.
+        expected: what the answer must be equal to.
+    """
+    if came == expected and isinstance(came, bool) == isinstance(expected, bool):
+        return
+    raise _NotKept(f"{what}:\n{_difference(came, expected)}")
+
+
+def _difference(came: object, expected: object) -> str:
+    if isinstance(came, Mapping) and isinstance(expected, Mapping):
+        keys = [
+            key for key in {**expected, **came} if came.get(key, _NONE) != expected.get(key, _NONE)
+        ]
+        lines = [
+            f"  {_shortened(repr(key))}: {_shown(came.get(key, _NONE))},"
+            f" expected {_shown(expected.get(key, _NONE))}"
+            for key in keys[:_MOST_SHOWN]
+        ]
+        rest = [f"  and {len(keys) - _MOST_SHOWN} more"] if len(keys) > _MOST_SHOWN else []
+        return "\n".join([*lines, *rest])
+    if isinstance(came, AbstractSet) and isinstance(expected, AbstractSet):
+        return f"  missing: {_some(expected - came)}\n  not expected: {_some(came - expected)}"
+    return f"  came: {_shown(came)}\n  expected: {_shown(expected)}"
+
+
+class _Absent:
+    def __repr__(self) -> str:
+        return "nothing"
+
+
+_NONE: Final = _Absent()
+
+
+def _some(values: Collection[object]) -> str:
+    return _shown(sorted(values, key=repr)) if values else "none"
+
+
+def _shown(value: object) -> str:
+    return _shortened(repr(value))
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def search(
+    strategy: SearchStrategy[ExampleT], examples: int, check: Callable[[ExampleT], None]
+) -> None:
+    """Break the law when the check fails for an example; the smallest that is found is told.
+
+    The same examples are tried each time, so that a change is judged by itself alone; more examples
+    reach further.
+
+    Args:
+        strategy: where examples come from.
+        examples: how many to try.
+        check: raises when its example shows the promise broken.
+    """
+    tried = 0
+    failed: list[ExampleT] = []
+    failed_first = 0
+
+    @settings(
+        max_examples=examples,
+        derandomize=True,
+        database=None,
+        deadline=None,
+        report_multiple_bugs=False,
+        print_blob=False,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def run(example: ExampleT) -> None:
+        nonlocal tried, failed_first
+        tried += 1
+        if failed and tried > failed_first + _SMALLER_TRIED and example not in failed:
+            reject()
+        try:
+            check(example)
+        except Exception:
+            failed_first = failed_first or tried
+            failed.append(example)
+            raise
+
+    try:
+        run()
+    except StoreNotUsable:
+        raise
+    except Exception as error:
+        notes = "\n".join(getattr(error, "__notes__", ()))
+        problem = "\n".join(filter(None, (_raised(error), notes)))
+        raise _NotKept(problem, failed_first) from error

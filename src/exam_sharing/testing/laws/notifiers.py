@@ -1,0 +1,161 @@
+"""What every notifier promises: `Notifier`."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import wraps
+from typing import Any, Final, TypeAlias
+
+import attrs
+
+from exam_sharing.events import ShareNotice
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import NoticeId, UserId
+from exam_sharing.ports import Notifier
+from exam_sharing.testing.laws.law import Law, insist, laws_of, same
+from exam_sharing.testing.laws.moments import EDGES, START
+
+__all__ = ["notifier_laws"]
+
+OpenNotifier: TypeAlias = Callable[[], Notifier | AbstractContextManager[Notifier]]
+"""Gives a notifier that has sent nothing, or a context manager around one."""
+
+_PRIVATE: Final = "the liver of Ms Kowalska, born 1950"
+_ADDRESS: Final = "ms.kowalska@clinic.example"
+
+
+@attrs.frozen(kw_only=True)
+class _Trial:
+    """How to have a notifier; the fields are the arguments of `notifier_laws`."""
+
+    open_notifier: OpenNotifier
+    open_broken: OpenNotifier | None
+    received: Callable[[Any], Iterable[tuple[str, str]]] | None
+
+
+_Check: TypeAlias = Callable[[_Trial], None]
+
+
+@contextmanager
+def _opened(open_notifier: OpenNotifier) -> Iterator[Notifier]:
+    given: Any = open_notifier()
+    if isinstance(given, AbstractContextManager):
+        with given as notifier:
+            yield notifier
+    else:
+        yield given
+
+
+def _sending(check: Callable[[Notifier, _Trial], None]) -> _Check:
+    @wraps(check)
+    def opening(trial: _Trial) -> None:
+        with _opened(trial.open_notifier) as notifier:
+            check(notifier, trial)
+
+    return opening
+
+
+def _notice(name: str, message: str | None = None) -> ShareNotice:
+    return ShareNotice(
+        id=NoticeId(name),
+        to=UserId("ben"),
+        address=_ADDRESS,
+        actor=UserId("anna"),
+        exams=1,
+        permission=Permission.VIEW,
+        until=None,
+        message=message,
+    )
+
+
+_MESSAGES: Final = (
+    "Please look at the second series.",
+    "two\n\nparagraphs\tand a tab",
+    "<b>not bold</b> & <script>alert(1)</script> {{ 7*7 }} ${HOME} %s",
+    "From the ward\n.\n..\n\n.hidden",
+    "z\u00e9ro \u6f22\u5b57 \U0001f9b4 e\u0301",
+    "x" * 2_000,
+)
+
+
+@_sending
+def a_notice_that_was_sent_raises_nothing(notifier: Notifier, _trial: _Trial) -> None:
+    """`send` sends the notice, of whatever kind, and raises only when it was not sent."""
+    plain = _notice("plain")
+    notifier.send(plain)
+    notifier.send(attrs.evolve(plain, id=NoticeId("download"), permission=Permission.DOWNLOAD))
+    notifier.send(attrs.evolve(plain, id=NoticeId("for good"), exams=1_000_000, until=EDGES[-1]))
+    notifier.send(attrs.evolve(plain, id=NoticeId("soon over"), exams=2, until=START))
+
+
+@_sending
+def the_same_notice_may_come_again(notifier: Notifier, trial: _Trial) -> None:
+    """Notices have an id by which a receiver can drop a repeat: SPEC 7."""
+    for name in ("first", "second", "first"):
+        notifier.send(_notice(name))
+    if trial.received is not None:
+        ids = [notice_id for notice_id, _ in trial.received(notifier)]
+        insist(len(ids) in {2, 3}, f"of two notices, one of them sent twice, {len(ids)} arrived")
+        same("how many ids arrived", len(set(ids)), 2)
+
+
+@_sending
+def a_message_arrives_as_plain_text(notifier: Notifier, trial: _Trial) -> None:
+    """The personal message travels in the notice. It is plain text, never markup: SPEC 7."""
+    for number, message in enumerate(_MESSAGES):
+        notifier.send(_notice(f"n{number}", message))
+    if trial.received is None:
+        return
+    texts = [text.replace("\r\n", "\n") for _, text in trial.received(notifier)]
+    same("how many arrived", len(texts), len(_MESSAGES))
+    for message in _MESSAGES:
+        insist(any(message in text for text in texts), f"this message did not arrive: {message!a}")
+
+
+@_sending
+def nothing_shows_what_was_sent(notifier: Notifier, _trial: _Trial) -> None:
+    """A message may hold patient data: never in a `repr` or a log: SPEC 7."""
+    notifier.send(_notice("n", _PRIVATE))
+    for shown in (repr(notifier), str(notifier)):
+        insist(_PRIVATE not in shown, "the `repr` of the notifier shows a message")
+        insist(_ADDRESS not in shown, "the `repr` of the notifier shows an address")
+
+
+def what_cannot_be_sent_raises(trial: _Trial) -> None:
+    """What cannot be sent raises, and the error tells neither message nor address."""
+    if trial.open_broken is None:
+        return
+    with _opened(trial.open_broken) as notifier:
+        try:
+            notifier.send(_notice("n", _PRIVATE))
+        except Exception as error:  # noqa: BLE001  anything may be raised
+            shown = f"{error!r} {error}"
+            insist(_PRIVATE not in shown, f"{type(error).__name__} shows the message")
+            insist(_ADDRESS not in shown, f"{type(error).__name__} shows the address")
+        else:
+            insist(holds=False, problem="a notifier that cannot send raised nothing")
+
+
+def notifier_laws(
+    open_notifier: OpenNotifier,
+    *,
+    received: Callable[[Any], Iterable[tuple[str, str]]] | None = None,
+    open_broken: OpenNotifier | None = None,
+) -> tuple[Law, ...]:
+    """Return the laws of a notifier, each to be checked by itself.
+
+    Args:
+        open_notifier: gives a notifier that has sent nothing, or a context manager around one.
+        received: returns what has arrived by an opened notifier: for each, the id by which its
+            receiver can drop a repeat, and its text.
+        open_broken: gives a notifier that cannot send, say since its server is down.
+    """
+    trial = _Trial(open_notifier=open_notifier, open_broken=open_broken, received=received)
+    checks: list[_Check] = [
+        a_notice_that_was_sent_raises_nothing,
+        the_same_notice_may_come_again,
+        a_message_arrives_as_plain_text,
+        nothing_shows_what_was_sent,
+    ]
+    if open_broken is not None:
+        checks.append(what_cannot_be_sent_raises)
+    return laws_of(trial, checks)

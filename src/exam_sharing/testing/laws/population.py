@@ -1,0 +1,133 @@
+"""Who is to be in a directory while a law asks it, and what any directory then answers."""
+
+from collections.abc import Callable, Iterable, Iterator
+from operator import itemgetter
+
+import attrs
+
+from exam_sharing.identifiers import GroupId, PrincipalId, UserId
+from exam_sharing.memory.kept_directory import KeptDirectory
+from exam_sharing.names import folded, later_words
+from exam_sharing.policy.facts import Profile
+from exam_sharing.principals import Group, User
+
+__all__ = ["Population"]
+
+
+def _everybody(_actor: UserId, _principal: PrincipalId) -> bool:
+    return True
+
+
+@attrs.frozen(kw_only=True)
+class Population:
+    """The users and groups of a directory, and who may see whom.
+
+    Attributes:
+        users: all of them, inactive ones too.
+        groups: all of them; a member may be unknown.
+        without_plan: the users whose service plan does not include sharing.
+        without_notices: the users who want no notices of shares.
+        visible: whether an actor may see a principal.
+        members_visible: whether an actor may see who is in a group.
+    """
+
+    users: tuple[User, ...] = ()
+    groups: tuple[Group, ...] = ()
+    without_plan: frozenset[UserId] = frozenset()
+    without_notices: frozenset[UserId] = frozenset()
+    visible: Callable[[UserId, PrincipalId], bool] = _everybody
+    members_visible: Callable[[UserId, GroupId], bool] = _everybody
+
+    def fill(self, directory: KeptDirectory) -> None:
+        """Add everybody to a directory that can be told of them."""
+        for group in self.groups:
+            directory.add(group)
+        for user in self.users:
+            directory.add(
+                user,
+                sharing_in_plan=user.id not in self.without_plan,
+                notices=user.id not in self.without_notices,
+            )
+
+    def user(self, user: PrincipalId) -> User | None:
+        """Return a user, if there is one of that id."""
+        return next((each for each in self.users if each.id == user), None)
+
+    def is_there(self, principal: PrincipalId) -> bool:
+        """Say whether a principal exists, and is active if it is a user."""
+        if isinstance(principal, GroupId):
+            return any(group.id == principal for group in self.groups)
+        found = self.user(principal)
+        return found is not None and found.active
+
+    def principals_of(self, user: UserId) -> frozenset[PrincipalId]:
+        """Return a user and every group that they are in, to any depth, active or not."""
+        found: set[PrincipalId] = {user}
+        while new := {g.id for g in self.groups if not g.members.isdisjoint(found)} - found:
+            found |= new
+        return frozenset(found)
+
+    def behind(self, principal: PrincipalId) -> frozenset[UserId]:
+        """Return the active users that a principal reaches."""
+        return frozenset(
+            each.id
+            for each in self.users
+            if each.active and principal in self.principals_of(each.id)
+        )
+
+    def profile(self, user: UserId) -> Profile:
+        """Return what is to be said of a user."""
+        found = self.user(user)
+        if found is None:
+            return Profile.unknown(user)
+        return Profile(
+            user=user,
+            active=found.active,
+            principals=frozenset(each.key for each in self.principals_of(user)),
+            sharing_in_plan=user not in self.without_plan,
+            wants_notices=user not in self.without_notices,
+            address=found.email,
+        )
+
+    def members_seen(self, actor: UserId, group: GroupId) -> frozenset[PrincipalId]:
+        """Return the members that an actor may know of, through groups that they may look into."""
+        open_groups = (each for each in self.groups if self.members_visible(actor, each.id))
+        members: dict[PrincipalId, frozenset[PrincipalId]] = {g.id: g.members for g in open_groups}
+        found = set(members.get(group, ()))
+        while new := {each for held in found for each in members.get(held, ())} - found:
+            found |= new
+        return frozenset(p for p in found if self.is_there(p) and self.visible(actor, p))
+
+    def choices(
+        self, actor: UserId, leave_out: Iterable[PrincipalId] = ()
+    ) -> list[tuple[PrincipalId, str, str | None]]:
+        """Return whom an actor can choose, with name and address, by name and then by key."""
+        everybody: list[tuple[PrincipalId, str, str | None]] = [
+            *((user.id, user.name, user.email) for user in self.users if user.active),
+            *((group.id, group.name, None) for group in self.groups),
+        ]
+        out = frozenset(leave_out)
+        seen = [each for each in everybody if each[0] not in out and self.visible(actor, each[0])]
+        return sorted(seen, key=lambda each: (folded(each[1]), each[0].key))
+
+    def suggested(self, actor: UserId, text: str) -> list[tuple[PrincipalId, str]]:
+        """Return all that a text suggests, best first: SPEC 5."""
+        wanted = folded(text)
+        ranked = [
+            (min(ranks), principal, name)
+            for principal, name, address in self.choices(actor)
+            if wanted and (ranks := list(_ranks(wanted, name, address)))
+        ]
+        ranked.sort(key=itemgetter(0))
+        return [(principal, name) for _, principal, name in ranked]
+
+
+def _ranks(wanted: str, name: str, address: str | None) -> Iterator[int]:
+    """Yield how well a folded text matches, 0 for best; nothing where it does not."""
+    texts = [folded(name)] if address is None else [folded(name), folded(address)]
+    if wanted in texts:
+        yield 0
+    if any(text.startswith(wanted) for text in texts):
+        yield 1
+    if any(word.startswith(wanted) for word in later_words(folded(name))):
+        yield 2

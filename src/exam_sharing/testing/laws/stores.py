@@ -1,0 +1,81 @@
+"""The laws that every store keeps: whatever the docstrings of its ports promise."""
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+from exam_sharing.events import Event
+from exam_sharing.exams import Exam, UploadBatch
+from exam_sharing.identifiers import ExamId, UserId
+from exam_sharing.testing.laws.access import ACCESS_LAWS
+from exam_sharing.testing.laws.bench import StoreTrial
+from exam_sharing.testing.laws.commits import COMMIT_LAWS, FAILURE_LAWS, TRANSFER_LAWS
+from exam_sharing.testing.laws.exams import EXAM_LAWS, UPLOAD_LAWS
+from exam_sharing.testing.laws.grants import GRANT_LAWS
+from exam_sharing.testing.laws.histories import HISTORY_LAWS
+from exam_sharing.testing.laws.law import Law, laws_of
+from exam_sharing.testing.laws.outbox import NOTICE_LAWS, TEXT_LAWS
+from exam_sharing.testing.laws.races import RACE_LAWS
+from exam_sharing.testing.laws.trail import EVENT_LAWS, TRAIL_LAWS
+from exam_sharing.testing.opening import OpenStore
+
+__all__ = ["store_laws"]
+
+
+def store_laws(
+    open_store: OpenStore,
+    *,
+    threads: bool = True,
+    upload: Callable[[Any, UploadBatch, tuple[Exam, ...]], None] | None = None,
+    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = None,
+    events: Callable[[Any], Iterable[Event]] | None = None,
+    fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = None,
+    keeps_text: Callable[[Any, str], bool] | None = None,
+    examples: int = 25,
+) -> tuple[Law, ...]:
+    """Return the laws of a store, each to be checked by itself.
+
+    What a store is capable of beyond its ports is said by keywords; each gets, first, what
+    `open_store` gave. Where one is not given, its laws are left out.
+
+    Args:
+        open_store: gives an empty store each time, apart from all others, or a context manager
+            around one; `MemoryStore` is such a callable.
+        threads: whether the store may be used by several threads at once.
+        upload: records an upload, where that is not what the port `uploads` does: for a host that
+            has tables of its own for exams. The laws of `ExamWriter` are then left out.
+        transfer: gives an exam to another owner, at a time.
+        events: returns everything that the audit trail was told, in the order in which it was.
+        fail_at: makes the store fail at a step, from 1, of what is done within the context that it
+            returns; a step is whatever can fail by itself, such as a statement.
+        keeps_text: says whether a text is anywhere in what the store keeps.
+        examples: how many examples a law looks at that looks for examples.
+    """
+    trial = StoreTrial(
+        open_store=open_store,
+        threads=threads,
+        upload=upload,
+        transfer=transfer,
+        events=events,
+        fail_at=fail_at,
+        keeps_text=keeps_text,
+        examples=examples,
+    )
+    books = [
+        (EXAM_LAWS, True),
+        (UPLOAD_LAWS, upload is None),
+        (GRANT_LAWS, True),
+        (COMMIT_LAWS, True),
+        (TRANSFER_LAWS, transfer is not None),
+        (ACCESS_LAWS, True),
+        (NOTICE_LAWS, True),
+        (TEXT_LAWS, keeps_text is not None),
+        (TRAIL_LAWS, True),
+        (EVENT_LAWS, events is not None),
+        (HISTORY_LAWS, True),
+        (FAILURE_LAWS, fail_at is not None),
+        (RACE_LAWS, threads),
+    ]
+    checks = (check for book, applies in books if applies for check in book)
+    return laws_of(trial, checks)

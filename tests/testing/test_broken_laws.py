@@ -1,0 +1,246 @@
+"""What a law says when it is broken, and what is no law's affair."""
+
+import html
+from contextlib import nullcontext
+
+import attrs
+import pytest
+
+from exam_sharing import HostRule, NotifierFailed
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
+from exam_sharing.testing import StoreNotUsable
+from exam_sharing.testing.laws import (
+    LawBroken,
+    directory_laws,
+    host_rule_laws,
+    notifier_laws,
+    store_laws,
+)
+from world import pickled
+
+
+def broken(laws):
+    """Return what each broken law says, by its name."""
+    found = {}
+    for law in laws:
+        try:
+            law.check()
+        except LawBroken as error:
+            found[law.name] = error
+    return found
+
+
+def law_named(name, open_store, **said):
+    return next(law for law in store_laws(open_store, **said) if law.name == name)
+
+
+class ForgetsUploads(MemoryStore):
+    def find(self, exams):
+        return ()
+
+
+class Raises(MemoryStore):
+    def find(self, exams):
+        raise LookupError("it is gone")
+
+
+def test_a_broken_law_says_what_was_promised_and_what_came():
+    law = law_named("exams-are-found-as-they-came", ForgetsUploads)
+    with pytest.raises(LawBroken) as raised:
+        law.check()
+    error = raised.value
+    assert (error.law, error.promise) == (law.name, law.promise)
+    assert error.examples is None
+    assert str(error).startswith(f"{law.name}: {law.promise}\n")
+    assert "missing: [Exam(" in error.problem
+    again = pickled(error)
+    assert (str(again), again.problem) == (str(error), error.problem)
+
+
+def test_an_error_of_the_store_is_a_broken_law_and_its_cause():
+    with pytest.raises(LawBroken, match="raised LookupError: it is gone") as raised:
+        law_named("exams-are-found-as-they-came", Raises).check()
+    assert isinstance(raised.value.__cause__, LookupError)
+
+
+class HidesDownloads(MemoryStore):
+    def holds(self, user, principals, permission, exam, now):
+        held = super().holds(user, principals, permission, exam, now)
+        return held and permission == 1
+
+
+def test_a_law_that_looks_for_examples_shows_a_small_one_and_counts():
+    law = law_named("whatever-is-written-checks-and-lists-agree-with-it", HidesDownloads)
+    with pytest.raises(LawBroken) as raised:
+        law.check()
+    assert raised.value.examples >= 1
+    assert "_History(owners=" in raised.value.problem
+    assert "checks for DOWNLOAD" in raised.value.problem
+    with pytest.raises(LawBroken) as again:
+        law.check()
+    assert str(again.value) == str(raised.value)
+
+
+def open_nothing():
+    return object()
+
+
+def open_badly():
+    raise OSError
+
+
+SAME = MemoryStore()
+
+
+@pytest.mark.parametrize("open_store", [open_nothing, open_badly, lambda: SAME])
+def test_what_cannot_be_tried_breaks_no_law(open_store):
+    for law in store_laws(open_store):
+        with pytest.raises(StoreNotUsable):
+            law.check()
+
+
+def test_a_store_that_never_fails_where_it_should_is_told():
+    law = law_named(
+        "a-failure-at-any-step-writes-nothing", MemoryStore, fail_at=lambda *_: nullcontext()
+    )
+    with pytest.raises(LawBroken, match="no step failed"):
+        law.check()
+
+
+class SeesUnknown(MemoryDirectory):
+    def principals_of(self, user):
+        return super().principals_of(user) | {user.key}
+
+
+class LosesDepth(MemoryDirectory):
+    def people_behind(self, principals):
+        behind = super().people_behind(principals)
+        return {
+            each: people if each.value != "radiology" else frozenset()
+            for each, people in behind.items()
+        }
+
+
+class ListsByKey(MemoryDirectory):
+    def listed(self, actor, after, limit, leave_out):
+        listed = super().listed(actor, after, limit, leave_out)
+        return tuple(sorted(listed, key=lambda pair: pair[0].key))
+
+
+class ShowsEverybody(MemoryDirectory):
+    def __init__(self, *, visible, members_visible):
+        super().__init__()
+
+
+@pytest.mark.parametrize(
+    ("directory", "law"),
+    [
+        (SeesUnknown, "users-are-in-the-groups-of-their-groups"),
+        (LosesDepth, "active-users-are-behind-their-groups"),
+        (ListsByKey, "the-list-is-sorted-at-every-size-of-page"),
+        (ShowsEverybody, "what-an-actor-may-not-see-is-not-there"),
+    ],
+)
+def test_a_broken_directory_is_found(directory, law):
+    def open_directory(population):
+        opened = directory(visible=population.visible, members_visible=population.members_visible)
+        population.fill(opened)
+        return opened
+
+    assert law in broken(each for each in directory_laws(open_directory) if each.name == law)
+
+
+class Swallows(MemoryNotifier):
+    def send(self, notice):
+        pass
+
+
+class Escapes(MemoryNotifier):
+    def send(self, notice):
+        super().send(attrs.evolve(notice, message=html.escape(notice.message or "")))
+
+
+class Shows(MemoryNotifier):
+    def __repr__(self):
+        return f"Shows({[str(notice.message) for notice in self.sent]})"
+
+
+class NewIds(MemoryNotifier):
+    def send(self, notice):
+        super().send(attrs.evolve(notice, id=type(notice.id)(f"{notice.id} {len(self.sent)}")))
+
+
+def tells_the_message(notice):
+    raise OSError(f"cannot send {notice.message} to {notice.address}")
+
+
+def sent(notifier):
+    return [(str(notice.id), str(notice.message)) for notice in notifier.sent]
+
+
+@pytest.mark.parametrize(
+    ("notifier", "law"),
+    [
+        (Swallows, "a-message-arrives-as-plain-text"),
+        (Escapes, "a-message-arrives-as-plain-text"),
+        (Shows, "nothing-shows-what-was-sent"),
+        (NewIds, "the-same-notice-may-come-again"),
+    ],
+)
+def test_a_broken_notifier_is_found(notifier, law):
+    assert law in broken(notifier_laws(notifier, received=sent))
+    assert not broken(notifier_laws(MemoryNotifier, received=sent))
+
+
+def test_a_notifier_that_fails_in_silence_or_tells_too_much_is_found():
+    def telling():
+        notifier = MemoryNotifier()
+        notifier.send = tells_the_message
+        return notifier
+
+    def failing():
+        notifier = MemoryNotifier()
+        notifier.send = raise_plainly
+        return notifier
+
+    def raise_plainly(notice):
+        raise NotifierFailed("Refused")
+
+    for open_broken, found in ((Swallows, True), (telling, True), (failing, False)):
+        names = broken(notifier_laws(MemoryNotifier, open_broken=open_broken))
+        assert ("what-cannot-be-sent-raises" in names) is found
+
+
+def answers_nothing(request, facts, mine):
+    return None
+
+
+def raises(request, facts, mine):
+    return 1 / len(facts.people.seen - set(request.recipients)) > 1
+
+
+class Moody:
+    def __init__(self):
+        self.asked = 0
+
+    def __call__(self, request, facts, mine):
+        self.asked += 1
+        return self.asked % 2 == 0
+
+
+def counts_unseen_exams(request, facts, mine):
+    return len(facts.exams) > 3
+
+
+@pytest.mark.parametrize(
+    ("refuses", "law"),
+    [
+        (answers_nothing, "it-answers-yes-or-no"),
+        (raises, "it-answers-yes-or-no"),
+        (Moody(), "it-answers-the-same-each-time"),
+        (counts_unseen_exams, "it-does-not-give-unseen-exams-away"),
+    ],
+)
+def test_a_broken_rule_is_found(refuses, law):
+    rule = HostRule(code="MINE", statement="Refused for a reason.", refuses=refuses)
+    assert law in broken(each for each in host_rule_laws(rule) if each.name == law)
