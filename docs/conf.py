@@ -48,7 +48,7 @@ nitpick_ignore_regex = [
         r"py:.*",
         r"(attrs?|collections|contextlib|datetime|enum|os|pathlib|pydicom|sqlalchemy|ssl|typing|typing_extensions)\..*",
     ),
-    (r"py:.*", r"(.*\.)?(CaseT|ItemT|ResultT)"),
+    (r"py:.*", r"(.*\.)?(AnswerT|CaseT|ItemT|ResultT)"),
 ]
 
 

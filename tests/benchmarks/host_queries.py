@@ -25,6 +25,8 @@ from sqlalchemy import (
     Select,
     String,
     Table,
+    case,
+    cast,
     exists,
     func,
     literal,
@@ -32,7 +34,7 @@ from sqlalchemy import (
     select,
 )
 from tests.benchmarks.rows import progress
-from tests.benchmarks.sql_worlds import ASKED, FLOATER, RADIOLOGIST, Place, filled
+from tests.benchmarks.sql_worlds import ASKED, FLOATER, GRANTS_AN_EXAM, RADIOLOGIST, Place, filled
 from tests.databases import created_database, found_installation, running
 
 from exam_sharing import Permission, UserId
@@ -116,25 +118,27 @@ def portal_beside(place: Place) -> Portal:
         Index("ix_portal_exams_doctor", "doctor"),
         Index("ix_portal_exams_patient", "patient"),
     )
-    patients = max(1, place.world.size // 5 // A_PATIENT)
-    chance = "abs(random()) % 1000000"
-    if place.engine.dialect.name == "postgresql":
-        chance = "(random() * 1000000)::int"
+    drawn = _drawn(place)
+    arrived = drawn.c.arrived
+    modality = case({0: "CT", 1: "MR", 2: "US"}, value=arrived % 4, else_="XR")
+    patient = arrived % max(1, place.world.size // GRANTS_AN_EXAM // A_PATIENT)
+    rows = select(drawn.c.id, drawn.c.owner, arrived, modality, patient)
+    names = ["accession", "doctor", "arrived", "modality", "patient"]
     with place.engine.begin() as connection:
         exams.create(connection)
-        connection.exec_driver_sql(
-            "INSERT INTO portal_exams SELECT id, owner, arrived, "
-            "CASE arrived % 4 WHEN 0 THEN 'CT' WHEN 1 THEN 'MR' WHEN 2 THEN 'US' ELSE 'XR' END, "
-            f"arrived % {patients} FROM (SELECT id, owner, {chance} AS arrived "
-            f"FROM {place.tables.exams.name}) AS all_of_them".replace("%", _percent(place))
-        )
+        connection.execute(exams.insert().from_select(names, rows))
     with place.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("ANALYZE")
     return Portal(place, exams)
 
 
-def _percent(place: Place) -> str:
-    return "%%" if place.engine.dialect.name == "postgresql" else "%"
+def _drawn(place: Place) -> sqlalchemy.Subquery:
+    """Return every exam with a number drawn for it, by which the host sorts."""
+    number = func.abs(func.random()) % 1_000_000
+    if place.engine.dialect.name == "postgresql":
+        number = cast(func.random() * 1_000_000, Integer)
+    exams = place.tables.exams.c
+    return select(exams.id, exams.owner, number.label("arrived")).subquery()
 
 
 def seconds(connection: sqlalchemy.Connection, statement: Select, rounds: int) -> tuple[float, int]:
@@ -166,7 +170,9 @@ def measured(portal: Portal, rounds: int) -> Iterator[tuple[str, ...]]:
                     statement = portal.shaped(forms[form], shape)
                     best, found = seconds(connection, statement, rounds)
                     answers.add(found)
-                    cells.append(f"{best / trip:,.0f}" if best / trip >= 10 else f"{best / trip:.1f}")
+                    cells.append(
+                        f"{best / trip:,.0f}" if best / trip >= 10 else f"{best / trip:.1f}"
+                    )
                 if len(answers) != 1:
                     raise SystemExit(f"the forms disagree: {which}, {shape}, {answers}")
                 yield tuple(cells)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Column, Integer, MetaData, String, Table, func, select
+from sqlalchemy import Column, Integer, MetaData, String, Table, cast, func, select
 from sqlalchemy.orm import Session, aliased, declarative_base
 
 from exam_sharing import (
@@ -224,6 +224,29 @@ def test_who_holds_nothing_is_shown_nothing_even_of_their_own(world, engine, por
         mine = select(portal).where(may(*columns, permission=VIEW, **who))
         assert connection.execute(mine).all() == []
         assert set(connection.scalars(select(permission_held(*columns, **who)))) == {0}
+
+
+def test_ids_that_are_numbers_for_the_host_are_cast(world, engine, tables):
+    numbered = Table(
+        "numbered", MetaData(), Column("id", Integer, primary_key=True), Column("owner", Integer)
+    )
+    for user in ("7", "8"):
+        world.person(UserId(user))
+    world.upload(BatchId("numbers"), UserId("7"), ExamId("11"), ExamId("12"))
+    world.share(UserId("7"), ExamId("12"), BEN)
+    with engine.begin() as connection:
+        numbered.create(connection)
+        rows = [{"id": 11, "owner": 7}, {"id": 12, "owner": 7}, {"id": 13, "owner": 8}]
+        connection.execute(numbered.insert(), rows)
+    columns = cast(numbered.c.id, String), cast(numbered.c.owner, String)
+    for user, expected in ((UserId("7"), [11, 12]), (BEN, [12]), (CARLA, [])):
+        who = asker(world, user, tables)
+        order = numbered.c.id
+        seen = select(order).where(may(*columns, permission=VIEW, **who)).order_by(order)
+        held = select(order).where(permission_held(*columns, **who) >= VIEW).order_by(order)
+        with engine.connect() as connection:
+            assert connection.scalars(seen).all() == expected
+            assert connection.scalars(held).all() == expected
 
 
 COLLATIONS = {"sqlite": ("NOCASE", "RTRIM"), "postgresql": ("C", "POSIX")}

@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     SmallInteger,
+    SQLColumnExpression,
     String,
     and_,
     case,
@@ -89,8 +90,8 @@ def visible_exams(
 
 
 def may(
-    exam_column: ColumnElement[Any],
-    owner_column: ColumnElement[Any],
+    exam_column: SQLColumnExpression[Any],
+    owner_column: SQLColumnExpression[Any],
     *,
     user: UserId,
     principals: AbstractSet[PrincipalKey],
@@ -126,12 +127,12 @@ def may(
     # Of two tables, it would pair every exam of one with what is the user's own in the other.
     if len(select(exam_column, owner_column).get_final_froms()) != 1:
         raise InvalidValue("owner_column", "must be of the same table as the column of the exam")
-    return _Exactly(exam_column).in_(union_all(given, own.correlate(None)))
+    return _Exactly(exam_column).in_(union_all(given.correlate(None), own.correlate(None)))
 
 
 def permission_held(
-    exam_column: ColumnElement[Any],
-    owner_column: ColumnElement[Any],
+    exam_column: SQLColumnExpression[Any],
+    owner_column: SQLColumnExpression[Any],
     *,
     user: UserId,
     principals: AbstractSet[PrincipalKey],
@@ -193,7 +194,9 @@ class _Asker:
         now = literal(self.now, Instant())
         return and_(named, counts(grants, user=literal(self.user.value), now=now))
 
-    def owns(self, exam: ColumnElement[Any], owner: ColumnElement[Any]) -> ColumnElement[bool]:
+    def owns(
+        self, exam: SQLColumnExpression[Any], owner: SQLColumnExpression[Any]
+    ) -> ColumnElement[bool]:
         """Return the condition that an exam is the user's own."""
         if not self.principals:
             return false()
@@ -248,7 +251,7 @@ _OURS: Final[ColumnElement[Any]] = literal_column('"C"')
 _POSTGRESQL: Final[Dialect] = PGDialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no types here
 
 
-def _collation_of(column: ColumnElement[Any]) -> ColumnElement[Any]:
+def _collation_of(column: Any) -> ColumnElement[Any]:  # noqa: ANN401  or a mapped attribute
     """Return the name of a column's collation in PostgreSQL, as far as its type tells."""
     told = getattr(column.type.dialect_impl(_POSTGRESQL), "collation", None)
     return literal_column(_POSTGRESQL.identifier_preparer.quote_identifier(told or "default"))
