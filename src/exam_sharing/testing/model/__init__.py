@@ -7,8 +7,16 @@ Facts are kept in a `World`, which only `share`, `unshare`, `narrow`, `revoke`, 
 `withdraw` and the methods of the world itself change; an act that is refused changes nothing.
 """
 
-from exam_sharing.testing.model.access import has_access, held_until, holds, sight, standing
+from exam_sharing.testing.model.access import (
+    has_access,
+    held_until,
+    holds,
+    sight,
+    standing,
+    stands,
+)
 from exam_sharing.testing.model.ending import end_by_host, narrow, revoke, unshare, withdraw
+from exam_sharing.testing.model.explaining import Explained, explain
 from exam_sharing.testing.model.portal import (
     AccessList,
     Entry,
@@ -39,8 +47,8 @@ from exam_sharing.testing.model.records import (
     Settings,
     Shared,
 )
-from exam_sharing.testing.model.sharing import deliver_notices, share
-from exam_sharing.testing.model.world import World
+from exam_sharing.testing.model.sharing import covered, deliver_notices, share
+from exam_sharing.testing.model.world import World, behind
 
 __all__ = [
     "FOREVER",
@@ -50,6 +58,7 @@ __all__ = [
     "Ended",
     "Ending",
     "Entry",
+    "Explained",
     "Form",
     "Grant",
     "How",
@@ -63,9 +72,12 @@ __all__ = [
     "Shared",
     "World",
     "access_list",
+    "behind",
+    "covered",
     "deliver_notices",
     "end_by_host",
     "everything_held",
+    "explain",
     "has_access",
     "held_until",
     "holds",
@@ -78,6 +90,7 @@ __all__ = [
     "shared_with",
     "sight",
     "standing",
+    "stands",
     "tabs",
     "unshare",
     "visible_to",

@@ -6,7 +6,7 @@ from datetime import datetime
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.testing.model.records import FOREVER, NEVER, Grant
-from exam_sharing.testing.model.world import World, principals_of
+from exam_sharing.testing.model.world import World, principals_of, worked_out_once
 
 
 def is_active(world: World, user: UserId) -> bool:
@@ -29,11 +29,11 @@ def stands(world: World, grant: Grant, now: datetime) -> bool:
     return grant.id not in world.endings and not now >= grant.horizon
 
 
+@worked_out_once
 def standing(world: World, exam: ExamId, now: datetime) -> frozenset[Grant]:
     """Return the grants on an exam that stand."""
-    return frozenset(
-        grant for grant in world.grants.values() if grant.exam == exam and stands(world, grant, now)
-    )
+    unended = world.unended.get(exam, frozenset())
+    return frozenset(grant for grant in unended if not now >= grant.horizon)
 
 
 def reaches(world: World, grant: Grant, user: UserId) -> bool:
@@ -41,6 +41,7 @@ def reaches(world: World, grant: Grant, user: UserId) -> bool:
     return user != grant.grantor and grant.recipient in principals_of(world, user)
 
 
+@worked_out_once
 def entitling(world: World, user: UserId, exam: ExamId, now: datetime) -> frozenset[Grant]:
     """Return the standing grants made to a user and to every group that they are in."""
     return frozenset(grant for grant in standing(world, exam, now) if reaches(world, grant, user))
@@ -51,6 +52,7 @@ def given_until(grants: Iterable[Grant], permission: Permission) -> datetime:
     return max((grant.horizon for grant in grants if grant.permission >= permission), default=NEVER)
 
 
+@worked_out_once
 def held_until(
     world: World, user: UserId, permission: Permission, exam: ExamId, now: datetime
 ) -> datetime:

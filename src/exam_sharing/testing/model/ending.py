@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TypeAlias
 
 import attrs
 
@@ -40,12 +41,15 @@ from exam_sharing.testing.model.support import (
 )
 from exam_sharing.testing.model.world import World, behind, first_receipt, remember, shown_behind
 
+EndingRequest: TypeAlias = UnshareRequest | NarrowRequest | RevokeRequest
+
 
 @attrs.frozen(kw_only=True)
 class _Act:
     """One ending on one exam: which grants it names, the bound if it narrows, and who did it."""
 
     exam: ExamId
+    recipient: PrincipalId | None = None
     named: frozenset[Grant]
     bound: Bound | None = None
     how: How
@@ -55,44 +59,65 @@ class _Act:
 
 def unshare(world: World, request: UnshareRequest, now: datetime) -> Ended | Refused:
     """End every standing grant to a principal that the actor may end."""
-    return _end_or_narrow(world, request, None, now)
+    return _once(world, request, now)
 
 
 def narrow(world: World, request: NarrowRequest, now: datetime) -> Ended | Refused:
     """Cut the grants to a principal that the actor may end down to a bound."""
-    return _end_or_narrow(world, request, Bound(request.permission, request.until), now)
+    return _once(world, request, now)
 
 
-def _end_or_narrow(
-    world: World, request: UnshareRequest | NarrowRequest, bound: Bound | None, now: datetime
-) -> Ended | Refused:
+def revoke(world: World, request: RevokeRequest, now: datetime) -> Ended | Refused:
+    """End one grant by its id."""
+    return _end(world, request, now)
+
+
+def may_end(world: World, request: UnshareRequest | RevokeRequest, now: datetime) -> bool:
+    """Say whether ending this would be allowed, and end nothing."""
+    act = _decided(world, request, now)
+    return isinstance(act, _Act) and _refused_for_reshares(world, act, now) is None
+
+
+def _once(world: World, request: UnshareRequest | NarrowRequest, now: datetime) -> Ended | Refused:
     first = first_receipt(world, request)
     if first is not None:
         assert isinstance(first, Ended)
         return first
+    receipt = _end(world, request, now)
+    if isinstance(receipt, Ended):
+        remember(world, request, receipt)
+    return receipt
+
+
+def _end(world: World, request: EndingRequest, now: datetime) -> Ended | Refused:
+    act = _decided(world, request, now)
+    return act if isinstance(act, Refused) else _perform(world, act, now)
+
+
+def _decided(world: World, request: EndingRequest, now: datetime) -> _Act | Refused:
+    """Return what there is to do, before it is asked what becomes of re-shares."""
+    if isinstance(request, RevokeRequest):
+        return _one_grant(world, request, now)
+    bound = None
+    if isinstance(request, NarrowRequest):
+        bound = Bound(request.permission, request.until)
     reasons = _why_not(world, request, bound, now)
     if reasons:
         return Refused(reasons)
     theirs = endable(world, request.actor, request.exam, request.recipient, now)
-    act = _Act(
+    return _Act(
         exam=request.exam,
+        recipient=request.recipient,
         named=frozenset(grant for grant in theirs if bound is None or bound.exceeded_by(grant)),
         bound=bound,
         how=How.UNSHARED if bound is None else How.NARROWED,
         by=request.actor,
         reshares=request.reshares or world.settings.reshares,
     )
-    receipt = _perform(world, act, request.recipient, now)
-    if isinstance(receipt, Ended):
-        remember(world, request, receipt)
-    return receipt
 
 
-def revoke(world: World, request: RevokeRequest, now: datetime) -> Ended | Refused:
-    """End one grant by its id.
-
-    Unknown, ended, and not the actor's to see are one answer, with the id and nothing else.
-    """
+def _one_grant(world: World, request: RevokeRequest, now: datetime) -> _Act | Refused:
+    """Unknown, ended, and not the actor's to see are one answer, with the id and nothing else."""
     nothing = Refused({"NO_SUCH_GRANT": frozenset({request.grant})})
     written = request.grant.value
     grant = world.grants.get(int(written)) if written.isdecimal() else None
@@ -102,14 +127,14 @@ def revoke(world: World, request: RevokeRequest, now: datetime) -> Ended | Refus
         return nothing
     if grant not in endable(world, request.actor, grant.exam, grant.recipient, now):
         return Refused({"NOT_GRANTOR_OR_OWNER": frozenset()})
-    act = _Act(
+    return _Act(
         exam=grant.exam,
+        recipient=grant.recipient,
         named=frozenset({grant}),
         how=How.UNSHARED,
         by=request.actor,
         reshares=request.reshares or world.settings.reshares,
     )
-    return _perform(world, act, grant.recipient, now)
 
 
 def end_by_host(
@@ -125,6 +150,7 @@ def end_by_host(
     acts = [
         _Act(
             exam=one,
+            recipient=recipient,
             named=frozenset(
                 grant for grant in standing(world, one, now) if grant.recipient == recipient
             ),
@@ -142,7 +168,7 @@ def end_by_host(
     )
     if in_the_way:
         return Refused({"HAS_RESHARES": in_the_way})
-    parts = [_perform(world, act, recipient, now) for act in acts]
+    parts = [_perform(world, act, now) for act in acts]
     return _together([part for part in parts if isinstance(part, Ended)])
 
 
@@ -154,7 +180,7 @@ def withdraw(world: World, exam: ExamId, now: datetime) -> Ended | Refused:
     act = _Act(exam=exam, named=named, how=How.WITHDRAWN, reshares=Reshares.KEEP)
     version = world.next_version(exam)
     ended, _ = _write(world, act, left_by_keep(named, named, None), version)
-    world.withdrawn.add(exam)
+    world.withdraw(exam)
     return Ended(
         ended=ended,
         replacements={},
@@ -272,17 +298,31 @@ def _knowledge(world: World, actor: UserId | None, exam: ExamId, now: datetime) 
     )
 
 
-def _perform(world: World, act: _Act, principal: PrincipalId, now: datetime) -> Ended | Refused:
+def _refused_for_reshares(world: World, act: _Act, now: datetime) -> Refused | None:
+    """Refuse where a cascade would end or narrow anything more, if that is to restrict the act.
+
+    Someone without access is not told which re-shares there are.
+    """
+    if act.reshares is not Reshares.RESTRICT:
+        return None
+    more = _more_by_cascade(world, act, now)
+    if not more:
+        return None
+    knows = _knowledge(world, act.by, act.exam, now)
+    told = {grant.id for grant in more if knows.access and knows.sees(grant)}
+    return Refused({"HAS_RESHARES": frozenset(told)})
+
+
+def _perform(world: World, act: _Act, now: datetime) -> Ended | Refused:
     """End what is named, do with re-shares as asked, and tell the actor what they may know.
 
-    Someone without access is told of grants of their own only, and not which re-shares there are.
+    Someone without access is told of grants of their own only.
     """
+    refused = _refused_for_reshares(world, act, now)
+    if refused is not None:
+        return refused
     before = standing(world, act.exam, now)
     knows = _knowledge(world, act.by, act.exam, now)
-    more = _more_by_cascade(world, act, now)
-    if act.reshares is Reshares.RESTRICT and more:
-        told = {grant.id for grant in more if knows.access and knows.sees(grant)}
-        return Refused({"HAS_RESHARES": frozenset(told)})
     if act.reshares is Reshares.CASCADE:
         left = left_by_cascade(world, before, act.named, act.bound)
     else:
@@ -301,7 +341,7 @@ def _perform(world: World, act: _Act, principal: PrincipalId, now: datetime) -> 
         left_standing=frozenset(
             grant.id for grant in passed_on if grant.id not in ended and knows.sees(grant)
         ),
-        still_have_access=_still(world, act, principal, knows, now),
+        still_have_access=_still(world, act, knows, now),
     )
 
 
@@ -331,31 +371,34 @@ def _write(
             ended[grant.id] = act.how
         else:
             ended[grant.id] = How.CASCADED
-        world.endings[grant.id] = Ending(
-            how=ended[grant.id], by=act.by, as_owner=as_owner, version=version, replaced_by=new
+        world.end(
+            grant,
+            Ending(
+                how=ended[grant.id], by=act.by, as_owner=as_owner, version=version, replaced_by=new
+            ),
         )
     return ended, replacements
 
 
 def _replace(world: World, grant: Grant, piece: Piece) -> int:
     new = world.next_grant_id()
-    world.grants[new] = attrs.evolve(
-        grant, id=new, permission=piece.permission, until=until_of(piece.horizon)
+    world.make(
+        attrs.evolve(grant, id=new, permission=piece.permission, until=until_of(piece.horizon))
     )
     return new
 
 
-def _still(
-    world: World, act: _Act, principal: PrincipalId, knows: _Knowledge, now: datetime
-) -> frozenset[UserId]:
+def _still(world: World, act: _Act, knows: _Knowledge, now: datetime) -> frozenset[UserId]:
     """Return who of the principal still has access, or more than the bound, as far as is known.
 
     What is known are the grants and the memberships that the actor may see, and with access also
     the owner.
     """
-    people = (
-        frozenset({principal}) if isinstance(principal, UserId) else knows.behind(world, principal)
-    )
+    people: frozenset[PrincipalId] = frozenset()
+    if isinstance(act.recipient, UserId):
+        people = frozenset({act.recipient})
+    elif act.recipient is not None:
+        people = knows.behind(world, act.recipient)
     return frozenset(
         user
         for user in people

@@ -70,7 +70,7 @@ class Account:
     notices: bool = True
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen(kw_only=True, cache_hash=True)
 class Grant:
     """A fact that never changes; `basis` is `"OWNER"` or the ids of the grants it rested on."""
 

@@ -4,6 +4,8 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+import attrs
+
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import Scope, ShareRequest
@@ -261,7 +263,7 @@ def _make_grants(
                 version=version,
                 basis=basis,
             )
-            world.grants[grant.id] = grant
+            world.make(grant)
             made.add(grant.id)
     return outcomes, frozenset(made)
 
@@ -356,14 +358,40 @@ def _notices(
     }
 
 
-def deliver_notices(world: World, now: datetime) -> list[Notice]:
-    """Send what waits, except to those who lost access, are inactive, or want none any more."""
+def deliver_notices(
+    world: World, now: datetime, unreachable: frozenset[UserId] = frozenset()
+) -> list[Notice]:
+    """Send what waits, as far as it is still true, and keep what does not reach its reader.
+
+    It is dropped for those who lost access, are inactive, or want none any more.
+    """
     waiting, world.waiting = world.waiting, []
-    return [
-        notice
-        for notice in waiting
-        if is_active(world, notice.to)
-        and world.users[notice.to].notices
-        and world.settings.sends_notices
-        and any(holds(world, notice.to, Permission.VIEW, exam, now) for exam in notice.exams)
-    ]
+    sent: list[Notice] = []
+    for notice in waiting:
+        true = _still_true(world, notice, now)
+        if true is not None and notice.to in unreachable:
+            world.waiting.append(notice)
+        elif true is not None:
+            sent.append(true)
+    return sent
+
+
+def _still_true(world: World, notice: Notice, now: datetime) -> Notice | None:
+    """Return what is left of a notice: the exams still seen, and what is held on all of them."""
+    wanted = world.settings.sends_notices and world.users[notice.to].notices
+    if not wanted or horizon_of(notice.until) <= now:
+        return None
+    seen = frozenset(
+        exam for exam in notice.exams if holds(world, notice.to, Permission.VIEW, exam, now)
+    )
+    if not seen:
+        return None
+    as_shared = all(holds(world, notice.to, notice.permission, exam, now) for exam in seen)
+    permission = notice.permission if as_shared else Permission.VIEW
+    held = {held_until(world, notice.to, permission, exam, now) for exam in seen}
+    return attrs.evolve(
+        notice,
+        exams=seen,
+        permission=permission,
+        until=until_of(min(horizon_of(notice.until), *held)),
+    )

@@ -1,12 +1,12 @@
 """What the model remembers: people, exams, grants and how they ended. Nothing is deleted."""
 
 from collections.abc import Callable, Iterable
-from typing import TypeAlias
+from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 import attrs
 
 from exam_sharing.exams import Exam
-from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
+from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import NarrowRequest, ShareRequest, UnshareRequest
 from exam_sharing.testing.model.records import (
     Account,
@@ -18,6 +18,9 @@ from exam_sharing.testing.model.records import (
     Settings,
 )
 
+ParamsT = ParamSpec("ParamsT")
+AnswerT = TypeVar("AnswerT")
+
 Repeatable: TypeAlias = ShareRequest | UnshareRequest | NarrowRequest
 
 
@@ -27,17 +30,26 @@ def _everybody(_actor: UserId, _principal: object) -> bool:
 
 @attrs.define(kw_only=True)
 class World:
-    """All facts; `versions` counts, exam by exam, the acts that changed its sharing."""
+    """All facts; `versions` counts, exam by exam, the acts that changed its sharing.
+
+    Facts change by the methods below and not otherwise. `inside`, `unended` and `known` follow from
+    the rest: all that is in each group, to any depth; the grants on each exam that have not been
+    ended; and what was worked out of the facts, forgotten whenever one changes.
+    """
 
     settings: Settings = attrs.field(factory=Settings)
     users: dict[UserId, Account] = attrs.field(factory=dict)
     groups: dict[GroupId, frozenset[PrincipalId]] = attrs.field(factory=dict)
+    inside: dict[GroupId, frozenset[PrincipalId]] = attrs.field(factory=dict)
     visible: Callable[[UserId, PrincipalId], bool] = _everybody
     members_visible: Callable[[UserId, GroupId], bool] = _everybody
     exams: dict[ExamId, Exam] = attrs.field(factory=dict)
+    sealed: set[BatchId] = attrs.field(factory=set)
     withdrawn: set[ExamId] = attrs.field(factory=set)
     grants: dict[int, Grant] = attrs.field(factory=dict)
     endings: dict[int, Ending] = attrs.field(factory=dict)
+    unended: dict[ExamId, frozenset[Grant]] = attrs.field(factory=dict)
+    known: dict[tuple[object, ...], Any] = attrs.field(factory=dict, eq=False, repr=False)
     versions: dict[ExamId, int] = attrs.field(factory=dict)
     waiting: list[Notice] = attrs.field(factory=list)
     receipts: dict[tuple[UserId, str], tuple[Repeatable, Receipt]] = attrs.field(factory=dict)
@@ -48,10 +60,14 @@ class World:
             self,
             users=dict(self.users),
             groups=dict(self.groups),
+            inside=dict(self.inside),
             exams=dict(self.exams),
+            sealed=set(self.sealed),
             withdrawn=set(self.withdrawn),
             grants=dict(self.grants),
             endings=dict(self.endings),
+            unended=dict(self.unended),
+            known={},
             versions=dict(self.versions),
             waiting=list(self.waiting),
             receipts=dict(self.receipts),
@@ -66,6 +82,7 @@ class World:
         notices: bool = True,
     ) -> None:
         """Make a user known, or say anew what is known of them."""
+        self.known.clear()
         self.users[user] = Account(active=active, sharing_in_plan=sharing_in_plan, notices=notices)
 
     def add_group(self, group: GroupId, members: Iterable[PrincipalId]) -> None:
@@ -75,16 +92,50 @@ class World:
             group in behind(self, member) for member in members if isinstance(member, GroupId)
         ):
             raise ValueError(group)
+        self.known.clear()
         self.groups[group] = members
+        self.inside = {group: _inside(self, group) for group in self.groups}
 
     def add_exams(self, *exams: Exam) -> None:
         """Let exams arrive."""
+        self.known.clear()
         for exam in exams:
             self.exams[exam.id] = exam
 
+    def add_upload(self, batch: BatchId, exams: Iterable[Exam], *, sealed: bool = False) -> bool:
+        """Let the exams of one upload arrive, more of a batch or the last ones.
+
+        False, and nothing arrives, where the batch is sealed; only to be sealed once more is fine.
+        """
+        arriving = tuple(exams)
+        if batch in self.sealed and (arriving or not sealed):
+            return False
+        self.add_exams(*arriving)
+        if sealed:
+            self.sealed.add(batch)
+        return True
+
     def change_hands(self, exam: ExamId, owner: UserId) -> None:
         """Give an exam to another owner; its grants stay as they are."""
+        self.known.clear()
         self.exams[exam] = attrs.evolve(self.exams[exam], owner=owner)
+
+    def make(self, grant: Grant) -> None:
+        """Add a grant."""
+        self.known.clear()
+        self.grants[grant.id] = grant
+        self.unended[grant.exam] = self.unended.get(grant.exam, frozenset()) | {grant}
+
+    def end(self, grant: Grant, ending: Ending) -> None:
+        """Record the end of a grant beside it."""
+        self.known.clear()
+        self.endings[grant.id] = ending
+        self.unended[grant.exam] -= {grant}
+
+    def withdraw(self, exam: ExamId) -> None:
+        """Let an exam be found no longer."""
+        self.known.clear()
+        self.withdrawn.add(exam)
 
     def next_version(self, exam: ExamId) -> int:
         """Count one more act that changes the sharing of this exam."""
@@ -96,8 +147,28 @@ class World:
         return len(self.grants) + 1
 
 
+def worked_out_once(
+    answer: "Callable[Concatenate[World, ParamsT], AnswerT]",
+) -> "Callable[Concatenate[World, ParamsT], AnswerT]":
+    """Work an answer out anew only when a fact has changed since: the facts alone make it."""
+    name = answer.__name__
+
+    def known(world: World, /, *args: ParamsT.args, **kwargs: ParamsT.kwargs) -> AnswerT:
+        key = (name, *args)
+        if key not in world.known:
+            world.known[key] = answer(world, *args, **kwargs)
+        found: AnswerT = world.known[key]
+        return found
+
+    return known
+
+
 def behind(world: World, group: GroupId) -> frozenset[PrincipalId]:
     """Groups hold users and groups, to any depth: return all of them."""
+    return world.inside.get(group, frozenset())
+
+
+def _inside(world: World, group: GroupId) -> frozenset[PrincipalId]:
     found: set[PrincipalId] = set()
     waiting: list[PrincipalId] = [group]
     while waiting:
@@ -109,6 +180,7 @@ def behind(world: World, group: GroupId) -> frozenset[PrincipalId]:
     return frozenset(found)
 
 
+@worked_out_once
 def principals_of(world: World, user: UserId) -> frozenset[PrincipalId]:
     """Return the user and every group that they are in, now."""
     return frozenset({user}) | {group for group in world.groups if user in behind(world, group)}

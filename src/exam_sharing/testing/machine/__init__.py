@@ -1,0 +1,60 @@
+"""Everything that can happen, beside the model: a state machine that tells what went wrong."""
+
+from hypothesis import HealthCheck, Phase
+from hypothesis import settings as hypothesis_settings
+from hypothesis.errors import FlakyFailure
+from hypothesis.stateful import run_state_machine_as_test
+
+from exam_sharing.policy.settings import Policy
+from exam_sharing.testing.machine.hospital import Transfer
+from exam_sharing.testing.machine.steps import RulesBroken, SharingMachine
+from exam_sharing.testing.opening import OpenStore, require_isolated
+
+__all__ = ["RulesBroken", "Transfer", "run_sharing_machine"]
+
+
+def run_sharing_machine(
+    open_store: OpenStore,
+    *,
+    settings: hypothesis_settings | None = None,
+    transfer: Transfer | None = None,
+    policy: Policy | None = None,
+) -> None:
+    """Let everything happen in small hospitals over a store, and compare it with the model.
+
+    After every step, each user's every answer is the model's. The first disagreement is shrunk by
+    Hypothesis to a short story, and told.
+
+    Args:
+        open_store: gives an empty store each time.
+        settings: of Hypothesis; `max_examples` stories of `stateful_step_count` steps.
+        transfer: how an exam changes hands in the store, if it can: called with what `open_store`
+            gave, the exam, the new owner, and the time as `at`.
+        policy: of every story; by default each has one of its own.
+
+    Raises:
+        StoreNotUsable: `open_store` gives nothing that can be tested.
+        RulesBroken: the store, or the package over it, breaks the rules.
+    """
+    require_isolated(open_store)
+
+    def new_machine() -> SharingMachine:
+        return SharingMachine(open_store, transfer=transfer, policy=policy)
+
+    given = settings or hypothesis_settings()
+    chosen = hypothesis_settings(
+        given,
+        deadline=None,
+        report_multiple_bugs=False,
+        phases=[phase for phase in given.phases if phase is not Phase.explain],
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        run_state_machine_as_test(new_machine, settings=chosen)  # type: ignore[arg-type]
+    except RulesBroken as broken:
+        # Told anew: the story says it all, and Hypothesis adds how it drew it.
+        story = RulesBroken(broken.story, broken.question, broken.expected, broken.came)
+        raise story from broken.__cause__
+    except FlakyFailure as flaky:
+        # The same steps did not fail in the same way twice: what is tested is left to chance.
+        raise next((e for e in flaky.exceptions if isinstance(e, RulesBroken)), flaky) from flaky

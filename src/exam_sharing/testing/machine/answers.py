@@ -1,0 +1,243 @@
+"""Answers of the package and of the model, both put into the same plain values.
+
+A plain value is a truth, a time, a name, or a set, tuple or mapping of those; a grant is the number
+that the model gave it. Two answers agree when their plain values are equal.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
+
+from exam_sharing.events import ShareNotice
+from exam_sharing.grants import Grant, Permission
+from exam_sharing.identifiers import ExamId, GrantId, UserId
+from exam_sharing.policy.decisions import Denied, NearMiss, Permitted, Reason, ReasonCode
+from exam_sharing.policy.plans import Effect, ShareReceipt, UnshareReceipt
+from exam_sharing.policy.views import AccessEntry, AccessList, Page, ShareForm, VisibleExam
+from exam_sharing.testing import model
+from exam_sharing.testing.machine.words import GrantNumber, No
+
+__all__ = [
+    "ended",
+    "ended_in_model",
+    "explained",
+    "explained_in_model",
+    "listed",
+    "listed_in_model",
+    "notices",
+    "notices_in_model",
+    "refusal",
+    "refusal_in_model",
+    "seen_list",
+    "seen_list_in_model",
+    "shared",
+    "shared_in_model",
+    "shown_form",
+    "shown_form_in_model",
+    "users_in",
+]
+
+Number = Callable[[Grant], object]
+"""Gives the model's number of a grant."""
+
+NO_SHARE_TAB: Final = "no Share tab"
+
+
+def refusal(reasons: Iterable[Reason], numbers: Mapping[GrantId, int]) -> No:
+    """Return the codes of a refusal, each with what it is about."""
+    told: dict[str, frozenset[object]] = {}
+    for reason in reasons:
+        code = reason.code.value
+        told[code] = told.get(code, frozenset()) | _about(reason, numbers)
+    return No(told)
+
+
+def _about(reason: Reason, numbers: Mapping[GrantId, int]) -> frozenset[object]:
+    match reason.code:
+        case ReasonCode.TOO_MANY:
+            return frozenset({reason.limited})
+        case ReasonCode.DOWNLOAD_NOT_HELD | ReasonCode.EXPIRY_BEYOND_OWN:
+            return frozenset(reason.exams)
+        case ReasonCode.HAS_RESHARES:
+            return frozenset(GrantNumber(numbers.get(each, 0)) for each in reason.grants)
+        case ReasonCode.NO_SUCH_GRANT if reason.grants:
+            return frozenset({"the one asked for"})
+        case _:
+            return frozenset(reason.principals)
+
+
+def refusal_in_model(refused: model.Refused) -> No:
+    """Return the codes of a refusal by the model, each with what it is about."""
+    told = dict(refused.reasons)
+    if any(isinstance(each, GrantId) for each in told.get("NO_SUCH_GRANT", ())):
+        told["NO_SUCH_GRANT"] = frozenset({"the one asked for"})
+    if "HAS_RESHARES" in told:
+        told["HAS_RESHARES"] = frozenset(map(GrantNumber, _ints(told["HAS_RESHARES"])))
+    return No(told)
+
+
+def _ints(values: Iterable[object]) -> Iterable[int]:
+    return (each for each in values if isinstance(each, int))
+
+
+def shared(receipt: ShareReceipt) -> Mapping[object, object]:
+    """Return what a share did, for every exam and recipient."""
+    return {
+        (each.exam, each.recipient): (each.outcome.value, each.until) for each in receipt.outcomes
+    }
+
+
+def shared_in_model(receipt: model.Shared) -> Mapping[object, object]:
+    """Return what the model says that a share did."""
+    return dict(receipt.outcomes)
+
+
+def ended(receipt: UnshareReceipt, number: Number) -> Mapping[str, object]:
+    """Return what an ending did."""
+    return {
+        "ended": frozenset(map(number, receipt.ended)),
+        "in their place": frozenset(map(number, receipt.replacements)),
+        "left standing": frozenset(map(number, receipt.left_standing)),
+    }
+
+
+def ended_in_model(receipt: model.Ended) -> Mapping[str, object]:
+    """Return what the model says that an ending did."""
+    return {
+        "ended": frozenset(map(GrantNumber, receipt.told_ended)),
+        "in their place": frozenset(map(GrantNumber, receipt.told_replacements)),
+        "left standing": frozenset(map(GrantNumber, receipt.left_standing)),
+    }
+
+
+def notices(sent: Iterable[ShareNotice]) -> tuple[object, ...]:
+    """Return what was sent to whom, in a fixed order."""
+    return _sorted(
+        (each.to, each.actor, f"{each.exams} exams", each.permission, each.until, each.message)
+        for each in sent
+    )
+
+
+def notices_in_model(sent: Iterable[model.Notice]) -> tuple[object, ...]:
+    """Return what the model says that is sent to whom."""
+    return _sorted(
+        (n.to, n.actor, f"{len(n.exams)} exams", n.permission, n.until, n.message) for n in sent
+    )
+
+
+def _sorted(values: Iterable[tuple[object, ...]]) -> tuple[object, ...]:
+    return tuple(sorted(values, key=lambda each: [str(part) for part in each]))
+
+
+def listed(pages: Iterable[Page[VisibleExam]]) -> tuple[object, ...]:
+    """Return the exams on some pages, in their order."""
+    return tuple([(each.exam, each.permission) for page in pages for each in page.items])
+
+
+def listed_in_model(found: Iterable[tuple[ExamId, Permission]]) -> tuple[object, ...]:
+    """Return the exams that the model lists."""
+    return tuple(found)
+
+
+def explained(answer: Permitted | Denied, number: Number) -> Mapping[str, object]:
+    """Return an answer with what it rests on, or what comes nearest."""
+    if isinstance(answer, Permitted):
+        return {
+            "holds": True,
+            "as owner": answer.as_owner,
+            "by": frozenset(number(ground.grant) for ground in answer.grounds),
+        }
+    return {
+        "holds": False,
+        "codes": frozenset(code.value for code in answer.codes),
+        "nearest": dict(_nearest(answer.nearest, number)),
+    }
+
+
+def _nearest(nearest: Iterable[NearMiss], number: Number) -> Iterable[tuple[object, object]]:
+    for miss in nearest:
+        what = "their ownership" if miss.grant is None else number(miss.grant)
+        yield what, miss.why_not.value
+
+
+def explained_in_model(answer: model.Explained) -> Mapping[str, object]:
+    """Return what the model explains."""
+    if answer.holds:
+        return {
+            "holds": True,
+            "as owner": answer.as_owner,
+            "by": frozenset(map(GrantNumber, answer.grants)),
+        }
+    views = "ONLY_VIEW" in answer.nearest.values()
+    nearest: dict[object, object] = {GrantNumber(n): why for n, why in answer.nearest.items()}
+    if answer.ownership_lost:
+        nearest["their ownership"] = "USER_NOT_ACTIVE"
+    return {
+        "holds": False,
+        "codes": frozenset({"DOWNLOAD_NOT_HELD" if views else "EXAM_NOT_FOUND"}),
+        "nearest": nearest,
+    }
+
+
+def shown_form(form: ShareForm) -> object:
+    """Return what the share form shows."""
+    if not form.has_share_tab:
+        return NO_SHARE_TAB
+    return {
+        "download box": form.offers_download,
+        "batch box": frozenset(form.exams),
+        "subjects": f"{form.subjects}",
+        "wording": form.wording,
+        "messages": form.sends_messages,
+        "latest time": form.latest_until,
+    }
+
+
+def shown_form_in_model(form: model.Form | None) -> object:
+    """Return what the model's share form shows."""
+    if form is None:
+        return NO_SHARE_TAB
+    return {
+        "download box": form.offers_download,
+        "batch box": form.exams,
+        "subjects": f"{form.subjects}",
+        "wording": form.wording,
+        "messages": form.sends_messages,
+        "latest time": form.latest_until,
+    }
+
+
+def seen_list(answer: AccessList, number: Number) -> Mapping[object, object]:
+    """Return what the access list shows."""
+    entries: dict[object, object] = {"owner": answer.owner}
+    for entry in answer.entries:
+        entries[entry.principal] = _entry(entry, number)
+    return entries
+
+
+def _entry(entry: AccessEntry, number: Number) -> Mapping[str, object]:
+    return {
+        "holds until": dict(entry.held),
+        "can be unshared": entry.can_unshare,
+        "each of": {number(each.grant): each.can_unshare for each in entry.grants},
+    }
+
+
+def seen_list_in_model(answer: model.AccessList) -> Mapping[object, object]:
+    """Return what the model's access list shows."""
+    entries: dict[object, object] = {"owner": answer.owner}
+    for principal, entry in answer.entries.items():
+        entries[principal] = {
+            "holds until": dict(entry.until),
+            "can be unshared": entry.can_unshare,
+            "each of": {GrantNumber(n): can for n, can in entry.grants.items()},
+        }
+    return entries
+
+
+def users_in(effects: Iterable[Effect]) -> frozenset[object]:
+    """Return which user would be affected on which exam in which permission."""
+    return frozenset(
+        (effect.principal, effect.exam, effect.permission)
+        for effect in effects
+        if isinstance(effect.principal, UserId)
+    )

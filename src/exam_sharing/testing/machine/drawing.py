@@ -1,0 +1,220 @@
+"""What happens next: plain numbers, drawn by Hypothesis, and what they pick in one hospital.
+
+A number picks from what there is at that moment: somebody with access, a grant that stands, a time
+at which something expires. So few steps are wasted on what cannot be, and Hypothesis shrinks a
+story by making numbers small: the first choice is always the simplest.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeVar
+
+import attrs
+from hypothesis import strategies as st
+
+from exam_sharing.exams import Exam
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import BatchId, ExamId, GrantId, PrincipalId, UserId
+from exam_sharing.policy.requests import Reshares, Scope, ShareRequest
+from exam_sharing.policy.settings import AccessListScope
+from exam_sharing.testing import model
+from exam_sharing.testing.machine.hospital import EXAMS, Hospital
+from exam_sharing.testing.machine.words import plain_policy
+
+__all__ = [
+    "BATCHES",
+    "RESHARES",
+    "Choices",
+    "SharingDrawn",
+    "booleans",
+    "members",
+    "numbers",
+    "pick",
+    "policies",
+    "request_id",
+    "seldom",
+    "sharing",
+]
+
+T = TypeVar("T")
+
+BATCHES: Final = (BatchId("CD"), BatchId("transfer"))
+RESHARES: Final = (None, *Reshares)
+SUBJECTS: Final = (None, "one patient", "another patient")
+
+numbers: Final = st.integers(0, 999)
+members: Final = st.lists(numbers, max_size=3)
+booleans: Final = st.booleans()
+seldom: Final = st.sampled_from((False, False, False, False, False, True))
+policies: Final = st.builds(
+    lambda **changes: attrs.evolve(plain_policy(), **changes),
+    max_recipients=seldom.map(lambda odd: 2 if odd else 100),
+    max_exams=seldom.map(lambda odd: 2 if odd else 1_000),
+    max_people=seldom.map(lambda odd: 2 if odd else 10_000),
+    max_duration=seldom.map(lambda odd: timedelta(minutes=10) if odd else None),
+    reshares=st.sampled_from(Reshares),
+    only_owner_readmits=booleans,
+    batches_across_subjects=seldom.map(lambda odd: not odd),
+    access_list=st.sampled_from(AccessListScope),
+    sends_notices=seldom.map(lambda odd: not odd),
+)
+
+
+@attrs.frozen(kw_only=True)
+class SharingDrawn:
+    """The numbers for one request to share."""
+
+    by: int
+    recipients: list[int]
+    download: bool
+    batch: bool
+    until: int
+    kind: int
+    odd: int
+    previewed: bool
+
+
+ODD_KINDS: Final = 24
+"""About half of the requests to share are of the kinds that have something odd."""
+
+sharing: Final = st.builds(
+    SharingDrawn,
+    by=numbers,
+    recipients=st.lists(numbers, min_size=1, max_size=3),
+    download=booleans,
+    batch=seldom,
+    until=numbers,
+    kind=st.integers(0, ODD_KINDS - 1),
+    odd=numbers,
+    previewed=seldom,
+)
+
+
+def pick(number: int, items: Sequence[T]) -> T:
+    """Return one of the items; small numbers pick the first ones."""
+    return items[number % len(items)]
+
+
+@attrs.frozen
+class Choices:
+    """What there is to choose from in a hospital at one moment."""
+
+    hospital: Hospital
+
+    def principals(
+        self, drawn: Iterable[int], among: Sequence[PrincipalId] = ()
+    ) -> tuple[PrincipalId, ...]:
+        """Return some principals, each once."""
+        everybody = among or self.hospital.principals
+        return tuple(dict.fromkeys(pick(number, everybody) for number in drawn))
+
+    def arriving(self, batch: BatchId, drawn: Iterable[int]) -> tuple[Exam, ...]:
+        """Return exams that have not arrived yet, as many as are drawn and left."""
+        hospital = self.hospital
+        left = [exam for exam in EXAMS if exam not in hospital.world.exams]
+        return tuple(
+            Exam(
+                id=exam,
+                owner=pick(number, hospital.users),
+                batch=batch,
+                uploaded_at=hospital.now - timedelta(minutes=number // 6 % 3),
+                subject=pick(number // 18, SUBJECTS),
+            )
+            for number, exam in zip(drawn, left, strict=False)
+        )
+
+    def share_request(
+        self, drawn: SharingDrawn, held: Sequence[tuple[UserId, ExamId]]
+    ) -> ShareRequest:
+        """Return a request by somebody who holds what they share; now and then by anybody."""
+        hospital = self.hospital
+        anybody = [(user, exam) for user in hospital.users for exam in hospital.exams]
+        actor, exam = pick(drawn.by, held if held and drawn.kind < ODD_KINDS - 1 else anybody)
+        owner = hospital.world.exams[exam].owner
+        others = [each for each in hospital.principals if each not in (actor, owner)]
+        request = ShareRequest(
+            actor=actor,
+            exam=exam,
+            recipients=self.principals(drawn.recipients, others),
+            permission=Permission.DOWNLOAD if drawn.download else Permission.VIEW,
+            scope=Scope.BATCH if drawn.batch else Scope.EXAM,
+            until=self.until(drawn.until),
+            attested=True,
+        )
+        return self._made_odd(request, drawn.kind, drawn.odd)
+
+    def _made_odd(self, request: ShareRequest, kind: int, odd: int) -> ShareRequest:
+        """Return the request as it is, or with something that a person may well get wrong."""
+        world, now = self.hospital.world, self.hospital.now
+        recipients, owner = request.recipients, world.exams[request.exam].owner
+        exams = frozenset(model.covered(world, request.actor, request.exam, request.scope, now))
+        changes: Mapping[int, Mapping[str, Any]] = {
+            10: {"attested": False},
+            11: {"wording": "I abide by an older wording."},
+            12: {"message": "Please have a look."},
+            13: {"message": "This is longer than allowed."},
+            14: {"message": "a bell \a"},
+            15: {"message": "one\r\ntwo"},
+            16: {"expect": exams},
+            17: {"expect": exams ^ {pick(odd, EXAMS)}},
+            18: {"recipients": ()},
+            19: {"recipients": (*recipients, request.actor)},
+            20: {"recipients": (*recipients, owner)},
+            21: {"recipients": (*recipients, UserId("nobody"))},
+            22: {"request_id": request_id(odd)},
+        }
+        return attrs.evolve(request, **changes.get(kind, {}))
+
+    def until(self, number: int) -> datetime | None:
+        """Return no time, one in the next minutes, one at which something ends, or a past one."""
+        now, ends = self.hospital.now, self.hospital.boundaries()
+        minutes = now + timedelta(minutes=1 + number // 8 % 9)
+        ending = pick(number // 8, ends) if ends else minutes
+        return pick(number, (None, None, None, None, minutes, minutes, ending, now))
+
+    def moment(self, number: int) -> datetime:
+        """Return a later time: some minutes on, when something expires, or just before."""
+        now, ends = self.hospital.now, self.hospital.boundaries()
+        minutes = now + timedelta(minutes=1 + number // 4 % 5)
+        ending = pick(number // 4, ends) if ends else minutes
+        return pick(number, (minutes, minutes, ending, ending - timedelta(microseconds=1)))
+
+    def ending(self, which: int, by: int) -> tuple[ExamId, PrincipalId, UserId]:
+        """Return an exam, a principal and who acts: mostly where some grant stands."""
+        hospital = self.hospital
+        standing = [number for number in hospital.world.grants if self._stands(number)]
+        anything = which % 12 == 11  # noqa: PLR2004  one in twelve
+        if anything or not standing:
+            exam, recipient = pick(which // 12, hospital.exams), pick(by, hospital.principals)
+            return exam, recipient, pick(by // 12, hospital.users)
+        number = pick(which, standing)
+        grant = hospital.world.grants[number]
+        return grant.exam, grant.recipient, pick(by, self._who_may_end(number))
+
+    def one_grant(self, which: int, by: int) -> tuple[GrantId, UserId]:
+        """Return a grant and who acts: mostly one that stands, or else one that never was."""
+        hospital = self.hospital
+        known = list(hospital.numbers)
+        standing = [each for each in known if self._stands(hospital.numbers[each])]
+        grant = pick(which, [*standing, *standing, *known, GrantId("none")])
+        number = hospital.numbers.get(grant)
+        actors = hospital.users if number is None else self._who_may_end(number)
+        return grant, pick(by, actors)
+
+    def _stands(self, number: int) -> bool:
+        world = self.hospital.world
+        return model.stands(world, world.grants[number], self.hospital.now)
+
+    def _who_may_end(self, number: int) -> Sequence[UserId]:
+        """Return the owner, the grantor and the recipient twice each, and everybody once."""
+        hospital = self.hospital
+        grant = hospital.world.grants[number]
+        first = [hospital.world.exams[grant.exam].owner, grant.grantor]
+        if isinstance(grant.recipient, UserId):
+            first.append(grant.recipient)
+        return [*first, *first, *hospital.users]
+
+
+def request_id(number: int) -> str:
+    """Return one of few request ids, so that some come again."""
+    return f"r{number % 3}"

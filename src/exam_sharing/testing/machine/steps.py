@@ -1,0 +1,390 @@
+"""The state machine: everything that can happen in a small hospital, one step after another."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import attrs
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from typing_extensions import override
+
+from exam_sharing.errors import AlreadyExists, BatchSealed, RequestIdReused
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import BatchId, GroupId, PrincipalId
+from exam_sharing.policy.decisions import Refused
+from exam_sharing.policy.requests import (
+    NarrowRequest,
+    Request,
+    RevokeRequest,
+    ShareRequest,
+    UnshareRequest,
+)
+from exam_sharing.policy.settings import Policy
+from exam_sharing.testing import model
+from exam_sharing.testing.machine import answers
+from exam_sharing.testing.machine.comparing import Comparison, Disagreement
+from exam_sharing.testing.machine.drawing import (
+    BATCHES,
+    RESHARES,
+    Choices,
+    SharingDrawn,
+    booleans,
+    members,
+    numbers,
+    pick,
+    policies,
+    request_id,
+    seldom,
+    sharing,
+)
+from exam_sharing.testing.machine.hospital import GROUPS, USERS, Hospital, Transfer
+from exam_sharing.testing.machine.words import clock_time, differing
+from exam_sharing.testing.opening import OpenStore, opened
+
+__all__ = ["RulesBroken", "SharingMachine"]
+
+
+class RulesBroken(AssertionError):
+    """What is tested does not do what the rules say; the error is the story that shows it.
+
+    Args:
+        story: what happened, a line each.
+        question: what was asked then.
+        expected: what the rules say, in words.
+        came: what was answered, in words.
+    """
+
+    def __init__(self, story: tuple[str, ...], question: str, expected: str, came: str) -> None:
+        """Keep the story and how it ends."""
+        super().__init__(story, question, expected, came)
+        self.story = story
+        self.question = question
+        self.expected = expected
+        self.came = came
+
+    def __str__(self) -> str:
+        """Tell the story."""
+        lines = [*self.story, "", self.question]
+        lines += [f"  expected: {self.expected}", f"  came:     {self.came}"]
+        return "\n".join(["the rules of sharing are broken", "", *lines])
+
+
+class SharingMachine(RuleBasedStateMachine):
+    """A hospital in which anything happens, compared with the model after every step.
+
+    Args:
+        open_store: gives the store.
+        transfer: how an exam changes hands in that store, if it can.
+        policy: of every story; by default each story has one of its own.
+
+    Attributes:
+        steps: how many steps were made by now, by all machines of this process.
+    """
+
+    steps = 0
+
+    def __init__(
+        self, open_store: OpenStore, *, transfer: Transfer | None, policy: Policy | None
+    ) -> None:
+        """Open the store."""
+        super().__init__()
+        self._transfer = transfer
+        self._policy = policy
+        self._asked: list[ShareRequest | UnshareRequest | NarrowRequest] = []
+        self._opened = opened(open_store)
+        self._ports = self._opened.__enter__()
+
+    @override
+    def teardown(self) -> None:
+        self._opened.__exit__(None, None, None)
+
+    @initialize(
+        policy=policies,
+        users=st.integers(2, len(USERS)),
+        groups=st.lists(members, max_size=len(GROUPS)),
+        hidden=seldom.flatmap(
+            lambda some: st.lists(st.tuples(numbers, numbers), max_size=2 if some else 0)
+        ),
+        arriving=st.lists(numbers, min_size=1, max_size=3),
+        page=st.integers(1, 3),
+    )
+    def begin(
+        self,
+        *,
+        policy: Policy,
+        users: int,
+        groups: list[list[int]],
+        hidden: list[tuple[int, int]],
+        arriving: list[int],
+        page: int,
+    ) -> None:
+        """Let the first exams arrive in a hospital with users and groups."""
+        known = GROUPS[: len(groups)]
+        everybody: tuple[PrincipalId, ...] = (*USERS[:users], *known)
+        unseen = {(pick(one, USERS[:users]), pick(other, everybody)) for one, other in hidden}
+        self.hospital = Hospital(
+            self._ports,
+            self._policy or policy,
+            users=users,
+            hidden=frozenset(unseen),
+            hidden_members=frozenset(
+                (actor, group) for actor, group in unseen if isinstance(group, GroupId)
+            ),
+        )
+        self.choices = Choices(self.hospital)
+        self.comparison = Comparison(self.hospital, page=page)
+        for group, within in zip(known, groups, strict=True):
+            self.hospital.say_of_group(group, self.choices.principals(within))
+        self._let_arrive(BATCHES[0], arriving, sealed=False)
+
+    @rule(batch=numbers, arriving=members, sealed=seldom)
+    def upload(self, *, batch: int, arriving: list[int], sealed: bool) -> None:
+        """Let more exams arrive, in a new batch or in one that grows, or seal it."""
+        self._let_arrive(pick(batch, BATCHES), arriving, sealed=sealed)
+
+    def _let_arrive(self, batch: BatchId, arriving: list[int], *, sealed: bool) -> None:
+        hospital = self.hospital
+        exams = self.choices.arriving(batch, arriving)
+        what = ", ".join(f"{each.id} owned by {each.owner}" for each in exams) or "nothing more"
+        hospital.tell(f"Of the {batch} there arrives {what}{'; it is sealed' if sealed else ''}.")
+
+        def arrive() -> bool:
+            try:
+                hospital.upload(batch, exams, sealed=sealed)
+            except (AlreadyExists, BatchSealed):
+                return False
+            return True
+
+        accepted = hospital.world.add_upload(batch, exams, sealed=sealed)
+        self._same("Is that upload taken?", accepted, arrive)
+        self._compare()
+
+    @rule(drawn=sharing)
+    def share(self, *, drawn: SharingDrawn) -> None:
+        """Share, mostly by somebody who has access."""
+        held = self.comparison.held()
+        self._ask_for(self.choices.share_request(drawn, held), previewed=drawn.previewed)
+
+    @rule(drawn=sharing)
+    def pass_on(self, *, drawn: SharingDrawn) -> None:
+        """Share what somebody else owns, where there is such access."""
+        exams, held = self.hospital.world.exams, self.comparison.held()
+        others = [(user, exam) for user, exam in held if exams[exam].owner != user]
+        self._ask_for(self.choices.share_request(drawn, others or held), previewed=drawn.previewed)
+
+    @rule(which=numbers, by=numbers, reshares=numbers, previewed=seldom, named=seldom)
+    def unshare(self, *, which: int, by: int, reshares: int, previewed: bool, named: bool) -> None:
+        """Unshare: by the grantor, the owner, the recipient themselves, or anybody."""
+        exam, recipient, actor = self.choices.ending(which, by)
+        request = UnshareRequest(
+            actor=actor,
+            exam=exam,
+            recipient=recipient,
+            reshares=pick(reshares, RESHARES),
+            request_id=request_id(by) if named else None,
+        )
+        self._ask_for(request, previewed=previewed)
+
+    @rule(which=numbers, by=numbers, reshares=numbers, bound=numbers, previewed=seldom)
+    def narrow(self, *, which: int, by: int, reshares: int, bound: int, previewed: bool) -> None:
+        """Narrow, to a permission, a time, or both."""
+        exam, recipient, actor = self.choices.ending(which, by)
+        until = self.choices.until(bound // 4) or self.hospital.now + timedelta(minutes=2)
+        request = NarrowRequest(
+            actor=actor,
+            exam=exam,
+            recipient=recipient,
+            permission=pick(bound, (Permission.VIEW, None, Permission.VIEW, Permission.DOWNLOAD)),
+            until=pick(bound, (None, until, until, until)),
+            reshares=pick(reshares, RESHARES),
+        )
+        self._ask_for(request, previewed=previewed)
+
+    # Under several names, that much more often than what happens around.
+    share_more = share_much_more = share
+    pass_on_more = pass_on_much_more = pass_on
+    unshare_more, narrow_more = unshare, narrow
+
+    @rule(which=numbers, by=numbers, reshares=numbers, previewed=seldom)
+    def end_one_grant(self, *, which: int, by: int, reshares: int, previewed: bool) -> None:
+        """End one grant by its id."""
+        grant, actor = self.choices.one_grant(which, by)
+        kind = pick(reshares, RESHARES)
+        self._ask_for(RevokeRequest(actor=actor, grant=grant, reshares=kind), previewed=previewed)
+
+    @precondition(lambda self: self._asked)
+    @rule(which=numbers, changed=seldom)
+    def ask_again(self, *, which: int, changed: bool) -> None:
+        """Ask for the same again under its request id, or for something else."""
+        request = pick(which, self._asked)
+        if changed:
+            request = attrs.evolve(request, exam=pick(which, self.hospital.exams))
+        self._ask_for(request, previewed=False)
+
+    @rule(which=numbers, reshares=numbers, everywhere=booleans)
+    def end_by_host(self, *, which: int, reshares: int, everywhere: bool) -> None:
+        """Let the host end what a principal has, on an exam or everywhere."""
+        hospital = self.hospital
+        named, recipient, _ = self.choices.ending(which, which)
+        exam, kind = None if everywhere else named, pick(reshares, RESHARES)
+        where = "everywhere" if everywhere else f"on {exam}"
+        told = f", re-shares: {kind.value}" if kind else ""
+        hospital.tell(f"The host ends what {hospital.words.value(recipient)} has {where}{told}.")
+        came = outcome(
+            lambda: hospital.sharing.end_by_host(
+                recipient=recipient, exam=exam, reshares=kind, performed_by="host", why="left us"
+            )
+        )
+        expected = model.end_by_host(hospital.world, recipient, exam, kind, hospital.now)
+        self._compare(came, expected)
+
+    @precondition(lambda self: not self.hospital.world.withdrawn)
+    @rule(which=numbers)
+    def withdraw(self, *, which: int) -> None:
+        """Let the host withdraw an exam, once in a story."""
+        hospital = self.hospital
+        exam = pick(which, hospital.exams)
+        hospital.tell(f"The host withdraws {exam}.")
+        came = outcome(
+            lambda: hospital.sharing.withdraw(exam, performed_by="host", why="wrong patient")
+        )
+        self._compare(came, model.withdraw(hospital.world, exam, hospital.now))
+
+    @precondition(lambda self: self._transfer is not None)
+    @rule(which=numbers, to=numbers)
+    def change_hands(self, *, which: int, to: int) -> None:
+        """Give an exam to another owner."""
+        hospital, transfer = self.hospital, self._transfer
+        there = [exam for exam in hospital.exams if exam not in hospital.world.withdrawn]
+        if transfer is None or not there:
+            return
+        exam, owner = pick(which, there), pick(to, hospital.users)
+        hospital.tell(f"{exam} is now {owner}'s.")
+
+        def change() -> bool:
+            transfer(self._ports.store, exam, owner, at=hospital.now)
+            return True
+
+        self._same("Can it change hands?", expected=True, ask=change)
+        hospital.world.change_hands(exam, owner)
+        hospital.world.next_version(exam)
+        self._compare()
+
+    @rule(who=numbers, what=numbers)
+    def change_user(self, *, who: int, what: int) -> None:
+        """Deactivate a user or let them return, change their plan, turn notices off or on."""
+        hospital = self.hospital
+        user = pick(who, hospital.users)
+        account = hospital.world.users[user]
+        changes = (
+            {"active": not account.active},
+            {"sharing_in_plan": not account.sharing_in_plan},
+            {"notices": not account.notices},
+        )
+        hospital.say_of_user(user, attrs.evolve(account, **pick(what, changes)))
+        self._compare(everywhere=True)
+
+    @rule(which=numbers, within=members)
+    def change_group(self, *, which: int, within: list[int]) -> None:
+        """Say anew who is in a group, or found one."""
+        hospital = self.hospital
+        group = pick(which, GROUPS)
+        before = hospital.world.groups.get(group)
+        hospital.say_of_group(group, self.choices.principals(within))
+        self._compare(everywhere=hospital.world.groups[group] != before)
+
+    @rule(how=numbers)
+    def pass_time(self, *, how: int) -> None:
+        """Let minutes pass, or all the time until something expires, or nearly."""
+        self.hospital.wait(self.choices.moment(how))
+        self._compare(everywhere=True)
+
+    @rule(away=members)
+    def deliver_notices(self, *, away: list[int]) -> None:
+        """Send the notices that wait; some readers cannot be reached."""
+        hospital = self.hospital
+        unreachable = frozenset(pick(number, hospital.users) for number in away)
+        failing = f"; {hospital.words.value(unreachable)} cannot be reached" if away else ""
+        hospital.tell(f"Notices are sent{failing}.")
+        expected = model.deliver_notices(hospital.world, hospital.now, unreachable)
+        self._same(
+            "Which notices are sent?",
+            answers.notices_in_model(expected),
+            lambda: answers.notices(hospital.deliver(unreachable)),
+        )
+        self._compare()
+
+    def _ask_for(self, request: Request, *, previewed: bool) -> None:
+        """Do what somebody asks for on both sides, and compare everything."""
+        hospital = self.hospital
+        in_model = hospital.as_in_model(request)
+        hospital.tell(f"{hospital.words.request(in_model)}.")
+        if previewed:
+            self._disagreeing(lambda: self.comparison.preview(request, in_model))
+        came = outcome(lambda: hospital.do(request))
+        try:
+            expected = model.perform(hospital.world, in_model, hospital.now)
+        except model.RequestIdReused:
+            self._same("Is the id of another request refused?", True, lambda: is_reused(came))  # noqa: FBT003
+            return
+        if not isinstance(request, RevokeRequest) and request.request_id is not None:
+            self._asked.append(request)
+        self._compare(came, expected, by=request.actor)
+
+    def _compare(
+        self,
+        came: object = None,
+        expected: model.Receipt | model.Refused | None = None,
+        *,
+        by: UserId | None = None,
+        everywhere: bool = False,
+    ) -> None:
+        """Compare the answer to a step, if it has one, and then everything.
+
+        Args:
+            came: what the package answered, or raised.
+            expected: what the model answered.
+            by: who acted; `None` for the host.
+            everywhere: whether the directory or the time has changed.
+        """
+        SharingMachine.steps += 1
+
+        def compare() -> None:
+            changed = self.comparison.what_changed()
+            if expected is not None:
+                self.comparison.receipt(came, expected, by)
+            self.comparison.everything(changed, everywhere=everywhere)
+
+        self._disagreeing(compare)
+
+    def _same(self, question: str, expected: object, ask: Callable[[], object]) -> None:
+        self._disagreeing(lambda: self.comparison.same(question, expected, ask))
+
+    def _disagreeing(self, compare: Callable[[], None]) -> None:
+        """Turn a disagreement into the story that led to it."""
+        try:
+            compare()
+        except Disagreement as found:
+            words = self.hospital.words
+            expected, came = differing(found.expected, found.came)
+            raise RulesBroken(
+                tuple(self.hospital.story),
+                f"{clock_time(self.hospital.now)}  {found.question}",
+                words.value(expected),
+                words.value(came),
+            ) from found.__cause__
+
+
+def outcome(act: Callable[[], object]) -> object:
+    """Return what an act answers, or whatever it raises."""
+    try:
+        return act()
+    except Exception as error:  # noqa: BLE001  it is an answer, and compared
+        return error
+
+
+def is_reused(came: object) -> bool:
+    """Say whether a request id was refused as used before; raise any other error."""
+    if isinstance(came, Exception) and not isinstance(came, RequestIdReused | Refused):
+        raise came
+    return isinstance(came, RequestIdReused)

@@ -1,0 +1,70 @@
+"""Why somebody holds a permission, or what comes nearest: to people who may know everything."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+import attrs
+
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import ExamId, UserId
+from exam_sharing.testing.model.access import entitling, holds, is_active, is_found, owns
+from exam_sharing.testing.model.records import Grant
+from exam_sharing.testing.model.world import World, principals_of
+
+WhyNot: TypeAlias = Literal["USER_NOT_ACTIVE", "ONLY_VIEW", "EXPIRED", "ENDED", "OWN_GRANT"]
+
+
+@attrs.frozen(kw_only=True)
+class Explained:
+    """An answer with what it rests on.
+
+    Attributes:
+        holds: the answer.
+        as_owner: it is so for the owner.
+        grants: every standing grant that gives the permission.
+        nearest: where the answer is no, what grants made to the user or their groups lack.
+        ownership_lost: where the answer is no, the user owns the exam but is not active.
+    """
+
+    holds: bool
+    as_owner: bool = False
+    grants: frozenset[int] = frozenset()
+    nearest: Mapping[int, WhyNot] = attrs.field(factory=dict)
+    ownership_lost: bool = False
+
+
+def explain(
+    world: World, user: UserId, permission: Permission, exam: ExamId, now: datetime
+) -> Explained:
+    """Say whether a user holds a permission, and why."""
+    if holds(world, user, permission, exam, now):
+        giving = entitling(world, user, exam, now)
+        return Explained(
+            holds=True,
+            as_owner=owns(world, user, exam),
+            grants=frozenset(grant.id for grant in giving if grant.permission >= permission),
+        )
+    if not is_found(world, exam):
+        return Explained(holds=False)
+    principals = principals_of(world, user)
+    return Explained(
+        holds=False,
+        nearest={
+            grant.id: _why_not(world, user, grant, now)
+            for grant in world.grants.values()
+            if grant.exam == exam and grant.recipient in principals
+        },
+        ownership_lost=world.exams[exam].owner == user,
+    )
+
+
+def _why_not(world: World, user: UserId, grant: Grant, now: datetime) -> WhyNot:
+    """A grant that is over is told as that first, whatever else it lacks."""
+    if grant.id in world.endings:
+        return "ENDED"
+    if now >= grant.horizon:
+        return "EXPIRED"
+    if grant.grantor == user:
+        return "OWN_GRANT"
+    return "ONLY_VIEW" if is_active(world, user) else "USER_NOT_ACTIVE"

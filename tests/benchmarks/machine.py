@@ -1,0 +1,46 @@
+"""How many steps a second the machine makes in memory, with all answers compared.
+
+Run from the root of a checkout: `python tests/benchmarks/machine.py`. It prints what one process
+makes, what two make side by side, and how long a dictionary look-up took meanwhile, by which to
+judge the machine that it ran on.
+"""
+
+import sys
+import time
+import timeit
+from concurrent.futures import ProcessPoolExecutor
+
+from hypothesis import settings
+
+from exam_sharing.memory import MemoryStore
+from exam_sharing.testing import run_sharing_machine
+from exam_sharing.testing.machine.steps import SharingMachine
+
+STEPS = 50
+LOOK_UPS = 1_000_000
+
+
+def steps_made(stories: int) -> int:
+    """Tell so many stories, and return how many steps they had."""
+    before = SharingMachine.steps
+    told = settings(max_examples=stories, stateful_step_count=STEPS, database=None)
+    run_sharing_machine(MemoryStore, transfer=MemoryStore.transfer, settings=told)
+    return SharingMachine.steps - before
+
+
+def main(stories: int = 200) -> None:
+    """Print steps a second, in one process and in two."""
+    steps_made(3)
+    for processes in (1, 2):
+        with ProcessPoolExecutor(processes) as pool:
+            list(pool.map(steps_made, [3] * processes))
+            began = time.perf_counter()
+            steps = sum(pool.map(steps_made, [stories // processes] * processes))
+            took = time.perf_counter() - began
+        print(f"{processes} process(es): {steps / took:,.0f} steps a second ({steps} steps)")
+    look_up = min(timeit.repeat("d.get('a')", "d = {'a': 1}", number=LOOK_UPS, repeat=3))
+    print(f"a look-up in a dictionary: {look_up / LOOK_UPS * 1e9:.0f} ns")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

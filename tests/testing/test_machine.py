@@ -1,0 +1,106 @@
+"""The machine: whole stories beside the model, over every store, and the story of a broken one."""
+
+import pytest
+from hypothesis import settings
+
+from exam_sharing import StoreFailed
+from exam_sharing.adapters.sqlalchemy import SqlStore
+from exam_sharing.memory import MemoryOutbox, MemoryStore
+from exam_sharing.testing import RulesBroken, StoreNotUsable, run_sharing_machine
+
+stories = settings(max_examples=40, stateful_step_count=30)
+few = settings(max_examples=5, stateful_step_count=20)
+patient = settings(max_examples=1_000, stateful_step_count=12, derandomize=True, database=None)
+"""For broken stores: the same search each time, and long enough."""
+
+
+def test_every_answer_in_memory_is_the_one_of_the_model():
+    run_sharing_machine(MemoryStore, transfer=MemoryStore.transfer, settings=stories)
+
+
+def test_every_answer_from_a_database_is_the_one_of_the_model(new_store):
+    run_sharing_machine(new_store, transfer=SqlStore.transfer, settings=few)
+
+
+def story_of(store):
+    """Return how the machine tells what is wrong with a store."""
+    with pytest.raises(RulesBroken) as caught:
+        run_sharing_machine(store, settings=patient)
+    assert "Falsifying" not in str(caught.value)
+    return caught.value
+
+
+class NeverExpires(MemoryStore):
+    """Looks at the time when a grant was made."""
+
+    def holds(self, user, principals, permission, exam, now):
+        grants = self.read((exam,), ended=False)[exam].grants
+        then = min([now, *(grant.made_at for grant in grants)])
+        return super().holds(user, principals, permission, exam, then)
+
+
+def test_a_broken_store_is_told_as_a_story():
+    broken = story_of(NeverExpires)
+    shared, waited = broken.story[-2:]
+    assert shared == "12:00  Alice shares CT with Bob: VIEW until 12:01."
+    assert waited == "12:01  Time has passed."
+    assert str(broken).splitlines()[:2] == ["the rules of sharing are broken", ""]
+    assert str(broken).splitlines()[2:] == [
+        "12:00  Alice and Bob use the portal.",
+        "12:00  Of the CD there arrives CT owned by Alice.",
+        shared,
+        waited,
+        "",
+        "12:01  What may Bob do?",
+        "  expected: VIEW CT: no",
+        "  came:     VIEW CT: yes",
+    ]
+
+
+class ForgetsEndings(MemoryStore):
+    """Says that it wrote an end, and does not."""
+
+    def commit(self, changes):
+        return True if changes.ended else super().commit(changes)
+
+
+def test_what_is_kept_is_compared_as_well_as_what_is_answered():
+    broken = story_of(ForgetsEndings)
+    assert broken.question.endswith("What is kept of CT?")
+    assert broken.came.endswith("ended: nothing")
+
+
+class SendsTwice(MemoryStore):
+    def __init__(self):
+        super().__init__()
+        self.outbox = KeepsWhatWasSent()
+
+
+class KeepsWhatWasSent(MemoryOutbox):
+    def settle(self, claim, settlement):
+        """Let the claim lapse, and the notice wait again."""
+
+
+def test_notices_are_part_of_the_story():
+    broken = story_of(SendsTwice)
+    assert broken.question.endswith("Which notices are sent?")
+    assert broken.story[-1].endswith("Notices are sent.")
+
+
+class FailsAtShares(MemoryStore):
+    def commit(self, changes):
+        if changes.share is not None and changes.receipt is None:
+            raise StoreFailed("the disk is full")
+        return super().commit(changes)
+
+
+def test_an_error_is_an_answer_and_stays_the_cause():
+    broken = story_of(FailsAtShares)
+    assert broken.came == "an error: StoreFailed"
+    assert isinstance(broken.__cause__, StoreFailed)
+
+
+def test_a_store_that_is_not_isolated_is_told_apart_from_a_broken_one():
+    store = MemoryStore()
+    with pytest.raises(StoreNotUsable):
+        run_sharing_machine(lambda: store)
