@@ -15,14 +15,16 @@ class NaiveWorld:
         self.world = model.World()
         for user, active in facts.users.items():
             self.world.add_user(user, active=active)
-        self.world.groups.update(facts.groups)
+        for group, members in facts.groups.items():
+            self.world.add_group(group, members)
         self.world.add_exams(*facts.exams)
-        self.world.withdrawn.update(facts.withdrawn)
+        for exam in facts.withdrawn:
+            self.world.withdraw(exam)
         self.world.versions.update(facts.versions)
         for grant in facts.ever_granted():
-            self.world.grants[self.ids[grant.id]] = self._grant(grant)
+            self.world.make(self._grant(grant))
         for past in facts.ended:
-            self.world.endings[self.ids[past.grant.id]] = self._ending(past.ending)
+            self.world.end(self._grant(past.grant), self._ending(past.ending))
 
     def _grant(self, grant):
         basis = grant.basis

@@ -35,13 +35,13 @@ from exam_sharing.adapters.sqlalchemy import (
 from exam_sharing.adapters.sqlalchemy.store import own_database
 from exam_sharing.events import ExamTransferred
 from exam_sharing.testing import model
-from laws.stories import EXAMS, USERS, stories, tell
-from laws.test_engine_and_model import (
+from laws.beside_the_model import (
     assert_same_answer,
     assert_same_facts,
     assert_same_lists,
     assert_same_views,
 )
+from laws.stories import EXAMS, USERS, stories, tell
 from world import (
     ANNA,
     BEN,

@@ -26,8 +26,8 @@ from exam_sharing.adapters.sqlalchemy import joined, sqlite_engine, sweep_expire
 from exam_sharing.events import ActRefused
 from exam_sharing.grants import EndedAs, HowEnded
 from exam_sharing.testing import model
+from laws.beside_the_model import assert_same_answer, assert_same_lists, assert_same_views
 from laws.stories import EXAMS, PRINCIPALS, USERS, contents, requests, reshares, stories, tell
-from laws.test_engine_and_model import assert_same_answer, assert_same_lists, assert_same_views
 from world import ANNA, BEN, CARLA, CT, DAN, DAY, MR, START, World, share_request
 
 unhurried = settings(

@@ -242,9 +242,10 @@ class Comparison:
                 self.same(question, answers.shared_in_model(expected), told)
             case model.Ended():
                 self.same(question, answers.ended_in_model(expected), told)
-                self._still_told(came, expected, by)
+                if by is not None:
+                    self._still_told(came, expected, by)
 
-    def _still_told(self, came: object, expected: model.Ended, by: UserId | None) -> None:
+    def _still_told(self, came: object, expected: model.Ended, by: UserId) -> None:
         """Compare who is told to have access all the same, where it is certain that they are."""
         hidden, grants = self.hospital.hidden, self.hospital.world.grants
         certain = frozenset(

@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from exam_sharing.errors import AlreadyExists, BatchSealed, RequestIdReused
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import BatchId, GroupId, PrincipalId
+from exam_sharing.identifiers import BatchId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.decisions import Refused
 from exam_sharing.policy.requests import (
     NarrowRequest,
