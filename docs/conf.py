@@ -46,7 +46,7 @@ napoleon_use_ivar = True
 nitpick_ignore_regex = [
     (
         r"py:.*",
-        r"(attrs?|collections|contextlib|datetime|enum|os|pathlib|pydicom|sqlalchemy|ssl|typing|typing_extensions)\..*",
+        r"(attrs?|collections|contextlib|datetime|enum|hypothesis|os|pathlib|pydicom|sqlalchemy|ssl|typing|typing_extensions)\..*",
     ),
     (r"py:.*", r"(.*\.)?(AnswerT|CaseT|ItemT|ResultT)"),
 ]

@@ -1,10 +1,15 @@
 """What users test with: their stores, their rules and their endpoints held against the rules.
 
-Needs the extra `testing`.
+Needs the extra `testing`. Each part is imported when it is first asked for: the parts that are data
+need neither Hypothesis nor pytest, and Hypothesis itself looks into this package as it starts.
 """
 
-from exam_sharing.testing.machine import RulesBroken, Transfer, run_sharing_machine
-from exam_sharing.testing.opening import OpenStore, StoreNotUsable, StorePorts
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from exam_sharing.testing.machine import RulesBroken, Transfer, run_sharing_machine
+    from exam_sharing.testing.opening import OpenStore, StoreNotUsable, StorePorts
 
 __all__ = [
     "OpenStore",
@@ -14,3 +19,23 @@ __all__ = [
     "Transfer",
     "run_sharing_machine",
 ]
+
+_HOMES: Final = {
+    "OpenStore": "opening",
+    "RulesBroken": "machine",
+    "StoreNotUsable": "opening",
+    "StorePorts": "opening",
+    "Transfer": "machine",
+    "run_sharing_machine": "machine",
+}
+"""The module in which each public name lives."""
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
