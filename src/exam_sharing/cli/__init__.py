@@ -1,19 +1,29 @@
 """The command `exam-sharing`.
 
-Each subcommand is a module: its name, a line of help, what it takes, and how it runs. It raises
-what goes wrong as an error of ours; here that becomes one line and an exit code: 0 for done, 1 for
-not, 2 for a command line that nobody understands.
+Each family of subcommands is a module. A subcommand raises what goes wrong as an error of ours;
+here that becomes a line and an exit code.
 """
 
+import re
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Final
+from typing import Final, NoReturn
 
-from exam_sharing.cli import rules, tour
+from typing_extensions import override
+
+from exam_sharing.cli.access import ACCESS, CAN, SHARED_WITH, WHO_CAN
+from exam_sharing.cli.arguments import add_json
+from exam_sharing.cli.commands import Command, ExitCode
+from exam_sharing.cli.grants import SHARE, UNSHARE
+from exam_sharing.cli.init import INIT
+from exam_sharing.cli.people import ADD_GROUP, ADD_USER, PEOPLE
+from exam_sharing.cli.rules import RULES
 from exam_sharing.cli.streams import flush, let_go, spell_out
-from exam_sharing.errors import ExamSharingError
+from exam_sharing.cli.tour import TOUR
+from exam_sharing.cli.uploads import ADD_MEDIA
+from exam_sharing.errors import Conflict, ExamSharingError, InvalidValue, StoreFailed
 
 __all__ = ["main"]
 
@@ -24,12 +34,34 @@ examples:
   exam-sharing tour
   exam-sharing tour /media/cdrom
   exam-sharing rules
+  exam-sharing init
+  exam-sharing add-user anna --name "Anna Kovács"
+  exam-sharing share cd-1 --as anna --with ben --confirm-hipaa
 """
 
-COMMANDS: Final = (tour, rules)
+COMMANDS: Final[tuple[Command, ...]] = (
+    TOUR,
+    RULES,
+    INIT,
+    ADD_USER,
+    ADD_GROUP,
+    PEOPLE,
+    ADD_MEDIA,
+    SHARE,
+    UNSHARE,
+    ACCESS,
+    WHO_CAN,
+    CAN,
+    SHARED_WITH,
+)
 
-DONE, FAILED, MISUSED = 0, 1, 2
-INTERRUPTED: Final = 130
+
+_CODES: Final[Mapping[type[ExamSharingError], ExitCode]] = {
+    InvalidValue: ExitCode.MISUSED,
+    StoreFailed: ExitCode.DATABASE_FAILED,
+    Conflict: ExitCode.BUSY,
+}
+"""How the command ends by errors that do not merely mean that it failed."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,12 +78,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever reads has seen enough.
         let_go(sys.stdout)
-        return DONE
+        return ExitCode.DONE
     except OSError as error:
         let_go(sys.stdout)
         return _failed(error.strerror or type(error).__name__)
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return ExitCode.INTERRUPTED
     return code
 
 
@@ -60,24 +92,37 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as stopped:
-        return stopped.code if isinstance(stopped.code, int) else MISUSED
+        return stopped.code if isinstance(stopped.code, int) else ExitCode.MISUSED
     if arguments.command is None:
         parser.print_help(sys.stderr)
-        return MISUSED
+        return ExitCode.MISUSED
     try:
-        return int(arguments.run(arguments, version(PROGRAM)))
+        code: ExitCode = arguments.run(arguments, version(PROGRAM))
     except ExamSharingError as error:
+        kinds = (code for kind, code in _CODES.items() if isinstance(error, kind))
         # What the library calls an argument is here an option.
-        return _failed(str(error).replace("loose=True", "--loose"))
+        return _failed(str(error).replace("loose=True", "--loose"), next(kinds, ExitCode.FAILED))
+    return code
 
 
-def _failed(why: str) -> int:
+def _failed(why: str, code: ExitCode = ExitCode.FAILED) -> ExitCode:
     print(f"{PROGRAM}: {why}", file=sys.stderr)
-    return FAILED
+    return code
+
+
+_PASSWORD: Final = re.compile(r"(?<=://)[^/\s]*@|(?<=password=)[^&\s]*")
+
+
+class _Parser(ArgumentParser):
+    """Repeats no password that was typed in the wrong place."""
+
+    @override
+    def error(self, message: str) -> NoReturn:
+        super().error(_PASSWORD.sub("***", message))
 
 
 def _parser() -> ArgumentParser:
-    parser = ArgumentParser(
+    parser = _Parser(
         prog=PROGRAM,
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -88,11 +133,15 @@ def _parser() -> ArgumentParser:
     subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in COMMANDS:
         subparser = subparsers.add_parser(
-            command.NAME,
-            help=command.HELP,
-            description=f"{command.HELP[0].upper()}{command.HELP[1:]}.",
+            command.name,
+            help=command.help,
+            description=f"{command.help[0].upper()}{command.help[1:]}.",
+            epilog=command.epilog,
             formatter_class=RawDescriptionHelpFormatter,
+            # Nobody confirms anything by half a word.
+            allow_abbrev=False,
         )
         command.add_arguments(subparser)
-        subparser.set_defaults(command=command.NAME, run=command.run)
+        add_json(subparser)
+        subparser.set_defaults(command=command.name, run=command.run)
     return parser

@@ -27,7 +27,7 @@ from exam_sharing import (
 )
 from exam_sharing.cli.chapters import Ended, Explained, Noticed, Previewed, Shared, TurnedDown
 from exam_sharing.cli.layout import and_more, asked, beside, cut, hanging, no, yes
-from exam_sharing.cli.words import Words, count, held, may, moment, series, until
+from exam_sharing.cli.words import Words, count, may, series
 
 __all__ = [
     "picture_ending",
@@ -56,7 +56,7 @@ def picture_preview(fact: Previewed, words: Words) -> RenderableType:
     question = hanging(
         Text("?", style="bold yellow"), Text(f"Preview: {words.asked(fact.request)}", style="bold")
     )
-    rows, further = cut(list(_by_principal(fact.preview).items()))
+    rows, further = cut(list(_by_principal(fact.preview, words).items()))
     grid = Table.grid(Column(no_wrap=True), Column(), padding=(0, 2))
     for principal, effects in rows:
         grid.add_row(words.who(principal), _effects(effects, words))
@@ -72,7 +72,7 @@ _Effects: TypeAlias = dict[tuple[str, str], list[Effect]]
 """The effects on one principal, by what becomes of their hold, and until when."""
 
 
-def _by_principal(preview: Preview) -> dict[PrincipalId, _Effects]:
+def _by_principal(preview: Preview, words: Words) -> dict[PrincipalId, _Effects]:
     # Whoever loses time and keeps the rest is among both; once is enough.
     shortened = frozenset(preview.losses)
     found: dict[PrincipalId, _Effects] = {}
@@ -82,15 +82,16 @@ def _by_principal(preview: Preview) -> dict[PrincipalId, _Effects]:
         ("keeps", [effect for effect in preview.keeps if effect not in shortened]),
     ):
         for effect in effects:
-            kind = (becomes, _time(becomes, effect))
+            kind = (becomes, _time(becomes, effect, words))
             found.setdefault(effect.principal, {}).setdefault(kind, []).append(effect)
     return found
 
 
-def _time(becomes: str, effect: Effect) -> str:
-    if becomes == "loses":
-        return f" after {moment(effect.until_after)}" if effect.until_after else ""
-    return f" {until(effect.until_after)}" if effect.until_after else ""
+def _time(becomes: str, effect: Effect, words: Words) -> str:
+    if effect.until_after is None:
+        return ""
+    when = words.when(effect.until_after)
+    return f" after {when}" if becomes == "loses" else f" until {when}"
 
 
 _STYLES: Final = {"loses": "red", "gains": "green", "keeps": "yellow"}
@@ -127,7 +128,7 @@ def picture_share(fact: Shared, words: Words) -> RenderableType:
     lines = [
         yes(
             f"{words.who(recipient)}: {_OUTCOMES[outcome]} on {count(number, 'exam')}, "
-            f"{until(time)}{_limit(time, limited_by, fact.request, words)}"
+            f"{words.until(time)}{_limit(time, limited_by, fact.request, words)}"
         )
         for (recipient, outcome, time, limited_by), number in exams.items()
     ]
@@ -143,7 +144,7 @@ def _limit(
 
 def _grant(grant: Grant, words: Words) -> str:
     by = words.who(grant.grantor)
-    return f"{words.who(grant.recipient)}: {held(grant.permission, grant.until)}, by {by}"
+    return f"{words.who(grant.recipient)}: {words.held(grant.permission, grant.until)}, by {by}"
 
 
 def _origin(grant: Grant) -> tuple[object, ...]:
@@ -156,7 +157,7 @@ def picture_ending(fact: Ended, words: Words) -> RenderableType:
     receipt = fact.receipt
     became: dict[tuple[object, ...], list[str]] = {}
     for new in receipt.replacements:
-        became.setdefault(_origin(new), []).append(held(new.permission, new.until))
+        became.setdefault(_origin(new), []).append(words.held(new.permission, new.until))
     lines = [
         yes(
             f"{_grant(grant, words)}; now {series(became[_origin(grant)])}"
@@ -186,7 +187,7 @@ def _letter(alike: Sequence[ShareNotice], words: Words) -> RenderableType:
     first = alike[0]
     text = Text(
         f"{words.who(first.actor)} has shared {count(first.exams, 'exam')} with you: "
-        f"{may(first.permission)}, {until(first.until)}."
+        f"{may(first.permission)}, {words.until(first.until)}."
     )
     if first.message is not None:
         text.append(f"\n\n{first.message}", style="italic")

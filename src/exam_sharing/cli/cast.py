@@ -5,7 +5,7 @@ from typing import Final
 import attrs
 
 from exam_sharing import Group, GroupId, PrincipalId, User, UserId
-from exam_sharing.memory import MemoryDirectory
+from exam_sharing.memory.kept_directory import KeptDirectory
 
 __all__ = [
     "ANNA",
@@ -26,7 +26,7 @@ __all__ = [
     "TOMASZ",
     "TUMOUR_BOARD",
     "Person",
-    "open_directory",
+    "introduce",
 ]
 
 ANNA: Final = UserId("anna")
@@ -114,11 +114,9 @@ NAMES: Final[dict[PrincipalId, str]] = {
 }
 
 
-def open_directory() -> MemoryDirectory:
-    """Return a directory that knows them all."""
-    directory = MemoryDirectory()
+def introduce(directory: KeptDirectory) -> None:
+    """Make them all known to a directory."""
     for person in PEOPLE:
         directory.add(person.user, sharing_in_plan=person.sharing_in_plan, notices=person.notices)
     for group in GROUPS:
         directory.add(group)
-    return directory

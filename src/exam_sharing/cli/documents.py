@@ -1,4 +1,4 @@
-"""A tour, or the rules, as one JSON document for machines: the same facts, with keys that stay.
+"""What the command says, as one JSON document for machines: the same facts, with keys that stay.
 
 A user is `{"user": id}` and a group `{"group": id}`, so that two of one string stay two. Times are
 in UTC as ISO 8601 writes them, and an `until` of `null` is for good.
@@ -29,12 +29,12 @@ from exam_sharing import (
     UnshareRequest,
     UserId,
 )
-from exam_sharing.cli import chapters
+from exam_sharing.cli import chapters, replies
 from exam_sharing.cli.cast import GROUPS, PEOPLE
 from exam_sharing.cli.chapters import Story
 from exam_sharing.validation import PrivateText
 
-__all__ = ["FORMAT", "rules_document", "tour_document", "written"]
+__all__ = ["FORMAT", "reply_document", "rules_document", "tour_document", "written"]
 
 FORMAT: Final = 1
 """Goes up when a key changes its meaning or goes away; new keys may come without."""
@@ -55,6 +55,12 @@ TAGS: Final[Mapping[type, tuple[str, object]]] = {
     chapters.Listed: ("kind", "access-list"),
     chapters.Travelled: ("kind", "hand-to-hand"),
     chapters.Shelves: ("kind", "visible-exams"),
+    replies.TablesReady: ("kind", "tables"),
+    replies.PrincipalKept: ("kind", "kept"),
+    replies.PeopleShown: ("kind", "people"),
+    replies.HoldersShown: ("kind", "holders"),
+    replies.ExamsShown: ("kind", "exams"),
+    replies.Refusal: ("kind", "refused"),
     ShareRequest: ("act", "share"),
     UnshareRequest: ("act", "unshare"),
     NarrowRequest: ("act", "narrow"),
@@ -94,6 +100,11 @@ def tour_document(story: Story, version: str) -> dict[str, object]:
 def rules_document(rules: Iterable[Mapping[str, object]], version: str) -> dict[str, object]:
     """Return the rules as JSON knows them."""
     return {"format": FORMAT, "version": version, "rules": list(rules)}
+
+
+def reply_document(reply: object, version: str) -> dict[str, object]:
+    """Return the reply of a command as JSON knows it."""
+    return {"format": FORMAT, "version": version, **plain(reply)}
 
 
 def written(document: Mapping[str, object]) -> str:

@@ -8,7 +8,9 @@ from exam_sharing.errors import ExamSharingError
 
 __all__ = ["MissingExtra", "need"]
 
-_EXTRA_OF: Final = {"rich": "cli", "pydicom": "dicom"}
+_EXTRA_OF: Final = {"rich": "cli", "pydicom": "dicom", "sqlalchemy": "sql"}
+_BESIDE: Final = {"psycopg": "psycopg[binary]"}
+"""What no extra brings, since hosts choose how it is built."""
 
 
 class MissingExtra(ExamSharingError):
@@ -25,10 +27,13 @@ class MissingExtra(ExamSharingError):
 
     def __str__(self) -> str:
         """Say what is missing and how to get it."""
-        named = " and ".join(self.packages)
-        extras = ",".join(sorted(_EXTRA_OF[package] for package in self.packages))
-        verb = "is" if len(self.packages) == 1 else "are"
-        return f'{named} {verb} not installed; run: python -m pip install "exam-sharing[{extras}]"'
+        *front, last = self.packages
+        named = f"{', '.join(front)} and {last} are" if front else f"{last} is"
+        extras = ",".join(sorted(_EXTRA_OF[each] for each in self.packages if each in _EXTRA_OF))
+        wanted = [f"exam-sharing[{extras}]"] if extras else []
+        wanted += [_BESIDE[each] for each in self.packages if each in _BESIDE]
+        quoted = " ".join(f'"{each}"' for each in wanted)
+        return f"{named} not installed; run: python -m pip install {quoted}"
 
 
 def need(packages: Iterable[str]) -> None:

@@ -1,14 +1,16 @@
 """A real medium, read for the tour; this module needs pydicom.
 
 What leaves here of a study is its modality, date and description. Names and numbers of patients
-become "patient 1" and "patient 2".
+become "patient 1" and "patient 2", the subjects of exams included, which may come to be kept: they
+tell the patients of one batch apart, and say nothing else.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Final
+
+import attrs
 
 from exam_sharing import BatchId, Exam, ExamId, Study, UserId
 from exam_sharing.adapters.pydicom import Media, read_media, shipped_media
@@ -17,12 +19,12 @@ from exam_sharing.cli.streams import Progress
 
 __all__ = ["read_medium"]
 
-BATCH: Final = BatchId("cd")
-
 
 def read_medium(
     path: Path | None,
     *,
+    batch: BatchId,
+    exam_id: Callable[[int, Study], ExamId] | None = None,
     uploader: UserId,
     received_at: datetime,
     loose: bool,
@@ -32,7 +34,9 @@ def read_medium(
 
     Args:
         path: a folder or a DICOMDIR; `None` for the medium that pydicom ships.
-        uploader: who brings it.
+        batch: the id of the upload batch.
+        exam_id: names an exam; by default it is named after its batch.
+        uploader: who brings it, and owns the exams.
         received_at: when; aware.
         loose: read every file, whatever a DICOMDIR says.
         details: keep modality, date and description.
@@ -42,29 +46,27 @@ def read_medium(
     """
     media = read_media(
         shipped_media() if path is None else path,
-        batch=BATCH,
+        batch=batch,
         uploader=uploader,
         received_at=received_at,
-        exam_id=_exam_id,
+        exam_id=exam_id,
         loose=loose,
         on_progress=Progress(sys.stderr),
     )
+    patients = _numbered_patients(media.exams)
     return Medium(
         batch=media.batch,
-        exams=media.exams,
-        shown=_shown(media, details=details),
+        exams=tuple(
+            attrs.evolve(exam, subject=f"patient {patients[exam.id]}") for exam in media.exams
+        ),
+        shown=_shown(media, patients, details=details),
         left_out={
             reason.statement: count for reason, count in sorted(media.left_out_counts().items())
         },
     )
 
 
-def _exam_id(number: int, _study: Study) -> ExamId:
-    return ExamId(f"exam-{number}")
-
-
-def _shown(media: Media, *, details: bool) -> tuple[ExamShown, ...]:
-    patients = _numbered_patients(media.exams)
+def _shown(media: Media, patients: Mapping[ExamId, int], *, details: bool) -> tuple[ExamShown, ...]:
     return tuple(
         _one_shown(
             exam.id,

@@ -1,6 +1,6 @@
 """How each kind of fact of a tour looks on a terminal; this module needs rich."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from rich.box import ROUNDED
@@ -32,6 +32,7 @@ from exam_sharing.cli.answers import (
 )
 from exam_sharing.cli.chapters import (
     Ended,
+    ExamShown,
     Explained,
     Fact,
     FormShown,
@@ -49,9 +50,9 @@ from exam_sharing.cli.chapters import (
     Uploaded,
 )
 from exam_sharing.cli.layout import PLAIN, and_more, asked, cut, no
-from exam_sharing.cli.words import Words, count, held, until
+from exam_sharing.cli.words import Words, count
 
-__all__ = ["PICTURES", "picture"]
+__all__ = ["PICTURES", "exams_table", "picture"]
 
 
 def picture(fact: Fact, words: Words) -> RenderableType:
@@ -65,6 +66,17 @@ def _said(fact: Said, _words: Words) -> RenderableType:
 
 def _uploaded(fact: Uploaded, words: Words) -> RenderableType:
     shown, further = cut(fact.exams)
+    table = exams_table(shown, words)
+    under = [
+        *([and_more(further)] if further else []),
+        f"{count(len(fact.exams), 'exam')}, all owned by {words.who(fact.by)}.",
+        *(f"{count(number, 'file')} left out: {why}." for why, number in fact.left_out.items()),
+    ]
+    return Group(table, *map(Text, under))
+
+
+def exams_table(exams: Iterable[ExamShown], words: Words) -> Table:
+    """Return what a medium says of exams, a line each; no patient has a name there."""
     table = Table(
         Column("exam", no_wrap=True),
         Column("patient", no_wrap=True),
@@ -74,21 +86,16 @@ def _uploaded(fact: Uploaded, words: Words) -> RenderableType:
         Column("files", no_wrap=True, min_width=5, justify="right"),
         **PLAIN,
     )
-    for exam in shown:
+    for exam in exams:
         table.add_row(
-            f"exam {exam.number}",
+            words.label(exam.id),
             f"patient {exam.patient}",
             Text(exam.modality or ""),
             exam.date.isoformat() if exam.date else "",
             Text(exam.description or "", no_wrap=True, overflow="ellipsis"),
             f"{exam.files:,}",
         )
-    under = [
-        *([and_more(further)] if further else []),
-        f"{count(len(fact.exams), 'exam')}, all owned by {words.who(fact.by)}.",
-        *(f"{count(number, 'file')} left out: {why}." for why, number in fact.left_out.items()),
-    ]
-    return Group(table, *map(Text, under))
+    return table
 
 
 def _form(fact: FormShown, words: Words) -> RenderableType:
@@ -101,7 +108,7 @@ def _form(fact: FormShown, words: Words) -> RenderableType:
     lines = [
         ("Download", "a box to tick" if form.offers_download else "not offered"),
         ("Exams", along),
-        ("At most", until(form.latest_until)),
+        ("At most", words.until(form.latest_until)),
         ("Message", "will be sent" if form.sends_messages else "not sent"),
         ("To confirm", f"“{form.wording}”"),
     ]
@@ -155,7 +162,8 @@ def _listed(fact: Listed, words: Words) -> RenderableType:
     )
     for principal, entry in entries.items():
         by = "\n".join(dict.fromkeys(words.who(listed.grant.grantor) for listed in entry.grants))
-        table.add_row(entry.name, held(entry.permission, entry.until), by, *marks[principal])
+        what = words.held(entry.permission, entry.until)
+        table.add_row(words.who(principal), what, by, *marks[principal])
     heading = Text.assemble(f"Exam owner of {words.exam(fact.exam)}: ", (words.who(owner), "bold"))
     return Group(heading, Text(), table if entries else Text("Nobody else has access."))
 
@@ -200,7 +208,7 @@ def _branch(
 def _step(grant: Grant, owner: UserId, words: Words) -> Text:
     by = "" if grant.grantor == owner else f", by {words.who(grant.grantor)}"
     text = Text(words.who(grant.recipient))
-    return text.append(f": {held(grant.permission, grant.until)}{by}", style="dim")
+    return text.append(f": {words.held(grant.permission, grant.until)}{by}", style="dim")
 
 
 def _shelves(fact: Shelves, words: Words) -> RenderableType:

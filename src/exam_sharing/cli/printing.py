@@ -18,7 +18,7 @@ from exam_sharing.cli.cast import GROUPS, NAMES, PEOPLE
 from exam_sharing.cli.chapters import Chapter, Fact, Story, Suggested
 from exam_sharing.cli.layout import PLAIN
 from exam_sharing.cli.pictures import picture
-from exam_sharing.cli.words import Words, count, moment, series
+from exam_sharing.cli.words import Words, count, series, weekday
 
 __all__ = ["open_console", "print_rules", "print_story"]
 
@@ -43,8 +43,8 @@ def open_console() -> Console:
     return console
 
 
-def print_story(story: Story, console: Console) -> None:
-    """Print a tour from its first chapter to its last."""
+def print_story(story: Story, console: Console, place: str | None) -> None:
+    """Print a tour from its first chapter to its last, and where it stays, if anywhere."""
     numbers = {exam.id: exam.number for exam in story.medium.shown}
     words = Words(names=NAMES, numbers=numbers)
     console.print(_opening(story))
@@ -52,6 +52,8 @@ def print_story(story: Story, console: Console) -> None:
         console.print(_chapter(chapter, number, words))
     console.print()
     console.print(_closing(story))
+    if place is not None:
+        console.print(_staying(story, place))
 
 
 def _opening(story: Story) -> RenderableType:
@@ -74,7 +76,7 @@ def _opening(story: Story) -> RenderableType:
 def _chapter(chapter: Chapter, number: int, words: Words) -> RenderableType:
     head = Table.grid(Column(), Column(ratio=1), Column(style="dim"), padding=(0, 1), expand=True)
     title = Text(f"{number}  {chapter.title}", style="bold cyan", no_wrap=True)
-    head.add_row(title, Rule(style="dim cyan"), Text(moment(chapter.at), no_wrap=True))
+    head.add_row(title, Rule(style="dim cyan"), Text(weekday(chapter.at), no_wrap=True))
     parts: list[RenderableType] = [Text(), head]
     before: Fact | None = None
     for fact in chapter.facts:
@@ -92,6 +94,13 @@ def _closing(story: Story) -> RenderableType:
     text.append("exam-sharing tour --json", style="bold")
     text.append(" the same tour for machines.")
     return text
+
+
+def _staying(story: Story, place: str) -> RenderableType:
+    text = Text(f"It stays in {place}. Name that with --db, and look at it with ")
+    text.append("exam-sharing people", style="bold")
+    text.append(" or ")
+    return text.append(f"exam-sharing access {story.medium.exams[0].id} --as anna", style="bold")
 
 
 def _indented(what: RenderableType) -> Padding:

@@ -1,9 +1,9 @@
-"""What the tour is played on: the library in memory, and facts drawn from what it answers."""
+"""What the tour is played on: the library, and facts drawn from what it answers."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import count
-from typing import assert_never
+from typing import TypeAlias, assert_never, cast
 
 import attrs
 
@@ -21,7 +21,7 @@ from exam_sharing import (
     Viewer,
     VisibleExam,
 )
-from exam_sharing.cli.cast import open_directory
+from exam_sharing.cli.cast import introduce
 from exam_sharing.cli.chapters import (
     Asked,
     Ended,
@@ -41,8 +41,12 @@ from exam_sharing.cli.chapters import (
     TurnedDown,
 )
 from exam_sharing.memory import MemoryNotifier, open_sharing
+from exam_sharing.memory.kept_directory import KeptDirectory
 
-__all__ = ["Clock", "Stage", "open_stage"]
+__all__ = ["Clock", "OpenSharing", "Stage", "open_stage"]
+
+OpenSharing: TypeAlias = Callable[..., Sharing]
+"""Returns a `Sharing` with a policy, a notifier, a clock and new ids, over a directory of ours."""
 
 
 @attrs.define
@@ -82,7 +86,10 @@ class Stage:
         try:
             match request:
                 case ShareRequest():
-                    return Shared(request=request, receipt=self.sharing.share(request))
+                    receipt = self.sharing.share(request)
+                    # Where sending is left to a relay, the tour is its own.
+                    self.sharing.deliver_notices()
+                    return Shared(request=request, receipt=receipt)
                 case UnshareRequest():
                     return Ended(request=request, receipt=self.sharing.unshare(request))
                 case NarrowRequest():
@@ -169,15 +176,21 @@ def _every_page(viewer: Viewer, *, own: bool) -> Iterator[VisibleExam]:
         yield from page.items
 
 
-def open_stage(medium: Medium, begins: datetime) -> Stage:
-    """Return a stage on which nothing has happened yet; ids are counted, so that they repeat."""
+def open_stage(medium: Medium, begins: datetime, open_kept: OpenSharing = open_sharing) -> Stage:
+    """Return a stage on which nothing has happened yet; ids are counted, so that they repeat.
+
+    Args:
+        medium: what the story is about.
+        begins: when the clock begins.
+        open_kept: opens sharing where nothing is kept yet; by default in memory.
+    """
     notifier, clock, numbers = MemoryNotifier(), Clock(begins), count(1)
-    sharing = open_sharing(
+    sharing = open_kept(
         # A medium may hold more exams than a deployment lets people share at once.
         policy=Policy(max_exams=None),
-        directory=open_directory(),
         notifier=notifier,
         clock=clock,
         new_id=lambda: f"act-{next(numbers)}",
     )
+    introduce(cast("KeptDirectory", sharing.directory))
     return Stage(medium=medium, sharing=sharing, notifier=notifier, clock=clock)

@@ -44,7 +44,8 @@ from exam_sharing.cli.chapters import (
     Suggested,
     Uploaded,
 )
-from exam_sharing.cli.stage import Stage, open_stage
+from exam_sharing.cli.stage import OpenSharing, Stage, open_stage
+from exam_sharing.memory import open_sharing
 
 __all__ = ["BEGINNING", "tell"]
 
@@ -305,9 +306,14 @@ SCENES: Final[tuple[tuple[str, str, datetime, _Scene], ...]] = (
 """The chapters: a word that stays, a title, when it plays, and what happens."""
 
 
-def tell(medium: Medium) -> Story:
-    """Play the story on a medium, and return it."""
-    stage = open_stage(medium, BEGINNING)
+def tell(medium: Medium, open_kept: OpenSharing = open_sharing) -> Story:
+    """Play the story on a medium, and return it.
+
+    Args:
+        medium: what was read.
+        open_kept: opens sharing where nothing is kept yet; by default in memory.
+    """
+    stage = open_stage(medium, BEGINNING, open_kept)
     chapters: list[Chapter] = []
     for name, title, at, scene in SCENES:
         stage.clock.now = at

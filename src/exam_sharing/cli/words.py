@@ -1,7 +1,7 @@
-"""How the facts of a tour are put into words."""
+"""How facts are put into words."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Final, assert_never
 
 import attrs
@@ -26,7 +26,7 @@ from exam_sharing import (
 from exam_sharing.cli.chapters import Asked
 from exam_sharing.policy.decisions import REMEDIES
 
-__all__ = ["Words", "count", "held", "may", "moment", "series", "until"]
+__all__ = ["Words", "count", "local_time", "may", "series", "weekday"]
 
 _MAY: Final = {Permission.VIEW: "view", Permission.DOWNLOAD: "view and download"}
 
@@ -53,19 +53,20 @@ def may(permission: Permission) -> str:
     return _MAY[permission]
 
 
-def moment(time: datetime) -> str:
-    """Say when: the tour takes one week, so the day of the week will do."""
+def weekday(time: datetime) -> str:
+    """Say when, in a story of one week."""
     return f"{time:%A %H:%M}"
 
 
-def held(permission: Permission, time: datetime | None) -> str:
-    """Say what is held, and until when if not for good."""
-    return may(permission) if time is None else f"{may(permission)} {until(time)}"
-
-
-def until(time: datetime | None) -> str:
-    """Say how long."""
-    return "for good" if time is None else f"until {moment(time)}"
+def local_time(time: datetime) -> str:
+    """Say when, by the clock of this machine and with its offset, so that it can be typed again."""
+    try:
+        time = time.astimezone()
+    except OverflowError:
+        # The end of all times lies beyond it in the east.
+        time = time.astimezone(UTC)
+    whole = time.second == time.microsecond == 0
+    return time.isoformat(sep=" ", timespec="minutes" if whole else "seconds")
 
 
 def count(number: int, noun: str) -> str:
@@ -86,10 +87,12 @@ class Words:
     Attributes:
         names: of people and groups.
         numbers: of exams, as they were shown.
+        when: says a time.
     """
 
     names: Mapping[PrincipalId, str]
     numbers: Mapping[ExamId, int]
+    when: Callable[[datetime], str] = weekday
 
     def who(self, principal: PrincipalId) -> str:
         """Name somebody."""
@@ -105,8 +108,20 @@ class Words:
 
     def exam(self, exam: ExamId) -> str:
         """Name an exam by its number; by its id where it is not on the medium."""
+        return self.label(exam) if exam in self.numbers else f"exam “{exam}”"
+
+    def label(self, exam: ExamId) -> str:
+        """Name an exam where it stands alone."""
         number = self.numbers.get(exam)
-        return f"exam “{exam}”" if number is None else f"exam {number}"
+        return str(exam) if number is None else f"exam {number}"
+
+    def held(self, permission: Permission, time: datetime | None) -> str:
+        """Say what is held, and until when if not for good."""
+        return may(permission) if time is None else f"{may(permission)} {self.until(time)}"
+
+    def until(self, time: datetime | None) -> str:
+        """Say how long."""
+        return "for good" if time is None else f"until {self.when(time)}"
 
     def asked(self, request: Asked) -> str:
         """Say what was asked for."""
@@ -120,7 +135,7 @@ class Words:
             case NarrowRequest():
                 whom = self.who(request.recipient)
                 return (
-                    f"{actor} narrows {whom} on {exam} to {_bound(request)}"
+                    f"{actor} narrows {whom} on {exam} to {self._bound(request)}"
                     f"{_RESHARES[request.reshares]}"
                 )
             case other:
@@ -137,9 +152,18 @@ class Words:
             *(self.who(each) for each in reason.principals),
             *(self.exam(each) for each in reason.exams),
             *([count(len(reason.grants), "grant")] if reason.grants else []),
+            *self._bounds(reason),
         ]
         remedy = REMEDIES[reason.code]
         return f"{remedy} ({', '.join(about)})" if about else remedy
+
+    def _bounds(self, reason: Reason) -> Iterator[str]:
+        if reason.limit is not None:
+            yield f"at most {reason.limit:,} {reason.limited or 'code points'}"
+        if reason.until is not None:
+            yield f"{self.until(reason.until)} at the latest"
+        if reason.host_code is not None:
+            yield reason.host_code
 
     def why(self, answer: Permitted | Denied) -> str:
         """Say why somebody holds a permission, or what comes nearest."""
@@ -158,14 +182,15 @@ class Words:
 
     def ground(self, ground: Ground) -> str:
         """Say who gave a permission, and how it reaches whom it reaches."""
-        return self._given(ground.grant.grantor, ground.path)
+        return self.given(ground.grant.grantor, ground.path)
 
     def _near_miss(self, miss: NearMiss) -> str:
         if miss.grant is None:
             return "owns it, " + _WHY_NOT[miss.why_not]
-        return f"{self._given(miss.grant.grantor, miss.path)}, {_WHY_NOT[miss.why_not]}"
+        return f"{self.given(miss.grant.grantor, miss.path)}, {_WHY_NOT[miss.why_not]}"
 
-    def _given(self, grantor: PrincipalId, path: tuple[PrincipalId, ...]) -> str:
+    def given(self, grantor: PrincipalId, path: tuple[PrincipalId, ...]) -> str:
+        """Say who gave something, and by which memberships it reaches whom it reaches."""
         by = f"by {self.who(grantor)}"
         if len(path) == 1:
             return f"given {by}"
@@ -173,7 +198,6 @@ class Words:
         within = f" (through {self.everyone(through)})" if through else ""
         return f"given to {self.who(path[-1])}{within} {by}"
 
-
-def _bound(request: NarrowRequest) -> str:
-    parts = [] if request.permission is None else [may(request.permission)]
-    return " ".join([*parts, *([] if request.until is None else [until(request.until)])])
+    def _bound(self, request: NarrowRequest) -> str:
+        parts = [] if request.permission is None else [may(request.permission)]
+        return " ".join([*parts, *([] if request.until is None else [self.until(request.until)])])

@@ -37,7 +37,15 @@ from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.times import Instant
 from exam_sharing.errors import StoreFailed
 
-__all__ = ["SCHEMA", "Tables", "check_schema", "create_all", "define_tables", "record_schema"]
+__all__ = [
+    "SCHEMA",
+    "Tables",
+    "check_schema",
+    "create_all",
+    "define_tables",
+    "record_schema",
+    "schema_found",
+]
 
 SCHEMA: Final = 1
 """The number of this shape of the tables; it goes up whenever a host has to migrate."""
@@ -288,16 +296,24 @@ def check_schema(engine: Engine, tables: Tables) -> None:
     Raises:
         StoreFailed: they are not there, older, or newer.
     """
-    found = _schema_found(engine, tables)
+    found = schema_found(engine, tables)
     if found is None:
         raise StoreFailed("the tables are not there; create them with create_all or a migration")
     if found != SCHEMA:
-        how = "older" if found < SCHEMA else "newer"
-        raise StoreFailed(f"the tables are of shape {found}, {how} than the {SCHEMA} needed here")
+        older = found < SCHEMA
+        how, remedy = ("older", "migrate them") if older else ("newer", "upgrade exam-sharing")
+        raise StoreFailed(
+            f"the tables are of shape {found}, {how} than the {SCHEMA} needed here; {remedy}"
+        )
 
 
 @in_our_words
-def _schema_found(engine: Engine, tables: Tables) -> int | None:
+def schema_found(engine: Engine, tables: Tables) -> int | None:
+    """Return the number of the shape of the tables, or `None` where there are none.
+
+    Raises:
+        StoreFailed: the database does not answer, or the tables do not say of what shape they are.
+    """
     with engine.connect() as connection:
         table = tables.schema
         if not engine.dialect.has_table(connection, table.name, schema=table.schema):
