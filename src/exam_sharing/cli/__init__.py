@@ -18,6 +18,7 @@ from exam_sharing.cli.arguments import add_json
 from exam_sharing.cli.commands import Command, ExitCode
 from exam_sharing.cli.grants import SHARE, UNSHARE
 from exam_sharing.cli.init import INIT
+from exam_sharing.cli.notices import NOTICES
 from exam_sharing.cli.people import ADD_GROUP, ADD_USER, PEOPLE
 from exam_sharing.cli.rules import RULES
 from exam_sharing.cli.streams import flush, let_go, spell_out
@@ -53,6 +54,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     WHO_CAN,
     CAN,
     SHARED_WITH,
+    NOTICES,
 )
 
 

@@ -102,10 +102,7 @@ def _add_shared_with_arguments(parser: ArgumentParser) -> None:
     typed.add_database(parser)
     parser.add_argument("user", metavar="USER", type=typed.user, help="who")
     parser.add_argument("--own", action="store_true", help="list the exams that they own as well")
-    parser.add_argument("--after", metavar="CURSOR", help="go on behind the page before")
-    parser.add_argument(
-        "--limit", metavar="N", type=int, default=50, help="how many at most; by default 50"
-    )
+    typed.add_paging(parser)
 
 
 def _shared_with(arguments: Namespace, portal: Portal) -> ExamsShown:

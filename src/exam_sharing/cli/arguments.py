@@ -12,15 +12,18 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from typing import Final, TypeVar
 
-from exam_sharing import BatchId, ExamId, GroupId, Permission, PrincipalId, UserId
+from exam_sharing import BatchId, ExamId, GroupId, NoticeId, Permission, PrincipalId, UserId
 from exam_sharing.errors import InvalidValue
 
 __all__ = [
+    "MOST",
     "add_database",
     "add_json",
+    "add_paging",
     "batch",
     "exam",
     "group",
+    "notice",
     "permission",
     "principal",
     "spelled",
@@ -29,6 +32,9 @@ __all__ = [
 ]
 
 ValueT = TypeVar("ValueT")
+
+MOST: Final = 1_000
+"""As many come on one page at most."""
 
 _USER, _GROUP = "user:", "group:"
 
@@ -48,6 +54,14 @@ def add_database(parser: ArgumentParser, *, default: object = None) -> None:
         default=default,
         help="the database: a path, sqlite:///PATH, or postgresql+psycopg://HOST/NAME; "
         "by default what EXAM_SHARING_DB says, or else exam-sharing.db in this folder",
+    )
+
+
+def add_paging(parser: ArgumentParser) -> None:
+    """Let a command take which page of a list."""
+    parser.add_argument("--after", metavar="CURSOR", help="go on behind the page before")
+    parser.add_argument(
+        "--limit", metavar="N", type=int, default=50, help="how many at most; by default 50"
     )
 
 
@@ -103,6 +117,12 @@ def exam(text: str) -> ExamId:
 def batch(text: str) -> BatchId:
     """Read which upload batch."""
     return BatchId(text)
+
+
+@_typed
+def notice(text: str) -> NoticeId:
+    """Read which notice."""
+    return NoticeId(text)
 
 
 def permission(text: str) -> Permission:

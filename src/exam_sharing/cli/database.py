@@ -5,7 +5,7 @@ of a database on a server its name and its host.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -29,6 +29,7 @@ from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.replies import TablesReady
 from exam_sharing.cli.stage import OpenSharing
 from exam_sharing.errors import ExamSharingError, InvalidValue, StoreFailed
+from exam_sharing.memory.kept_directory import KeptDirectory
 from exam_sharing.ports import Notifier
 
 __all__ = ["DEFAULT", "VARIABLE", "NotEmpty", "opened", "opened_for_a_tour", "prepared"]
@@ -187,15 +188,17 @@ def prepared(typed: str | None) -> TablesReady:
 
 
 @contextmanager
-def opened(typed: str | None, notifier: Notifier | None = None) -> Iterator[Portal]:
+def opened(
+    typed: str | None, notifier_for: Callable[[KeptDirectory], Notifier] | None = None
+) -> Iterator[Portal]:
     """Open the portal in a database.
 
     Args:
         typed: a path or a URL; `None` for the default.
-        notifier: sends its notices; by default they wait.
+        notifier_for: makes, with the directory, what sends notices; by default they wait.
 
     Raises:
-        InvalidValue: what was typed cannot be a database.
+        InvalidValue: what was typed cannot be a database, or there can be no such notifier.
         MissingExtra: its driver is not installed.
         StoreFailed: it does not answer, or has not the tables of this version.
     """
@@ -205,6 +208,7 @@ def opened(typed: str | None, notifier: Notifier | None = None) -> Iterator[Port
         if not is_there or _shape(engine, tables) is None:
             raise StoreFailed("there are no tables yet; create them with: exam-sharing init")
         directory = SqlDirectory(engine, tables.directory)
+        notifier = None if notifier_for is None else notifier_for(directory)
         sharing = open_sharing(engine, tables=tables, directory=directory, notifier=notifier)
         yield Portal(place=address.place, sharing=sharing, directory=directory)
 

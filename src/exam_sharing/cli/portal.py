@@ -10,7 +10,7 @@ from exam_sharing.cli.words import Words, local_time
 from exam_sharing.errors import ExamSharingError
 from exam_sharing.memory.kept_directory import KeptDirectory, Known
 
-__all__ = ["NotInDirectory", "Portal"]
+__all__ = ["NotInDirectory", "Portal", "words_for"]
 
 
 class NotInDirectory(ExamSharingError):
@@ -44,6 +44,11 @@ class _Names(dict[PrincipalId, str]):
         return self[who]
 
 
+def words_for(directory: KeptDirectory) -> Words:
+    """Return how to say things: people by name and id, exams by id, times in full."""
+    return Words(names=_Names(directory), numbers={}, when=local_time)
+
+
 @attrs.frozen(kw_only=True)
 class Portal:
     """Sharing over one database.
@@ -59,8 +64,8 @@ class Portal:
     directory: KeptDirectory
 
     def words(self) -> Words:
-        """Return how to say things of this portal: people by name and id, times in full."""
-        return Words(names=_Names(self.directory), numbers={}, when=local_time)
+        """Return how to say things of this portal."""
+        return words_for(self.directory)
 
     def everybody(self) -> Iterator[Known]:
         """Yield all users and groups, by their ids, groups first."""

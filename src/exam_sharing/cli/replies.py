@@ -1,5 +1,8 @@
 """What the commands over a database answer, before anybody prints it; as `chapters`' facts are."""
 
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
 from typing import TypeAlias
 
 import attrs
@@ -7,9 +10,11 @@ import attrs
 from exam_sharing import (
     ExamId,
     Holder,
+    NoticeId,
     Page,
     Permission,
     Reason,
+    ShareId,
     UserId,
     VisibleExam,
 )
@@ -20,6 +25,11 @@ from exam_sharing.principals import Group
 __all__ = [
     "ExamsShown",
     "HoldersShown",
+    "NoticeShown",
+    "NoticeState",
+    "NoticesRelayed",
+    "NoticesRequeued",
+    "NoticesShown",
     "PeopleShown",
     "PrincipalKept",
     "Refusal",
@@ -88,6 +98,75 @@ class ExamsShown:
     page: Page[VisibleExam]
 
 
+class NoticeState(Enum):
+    """Where a notice stands; one that was sent is no longer there."""
+
+    WAITING = "WAITING"
+    SENDING = "SENDING"
+    GIVEN_UP = "GIVEN_UP"
+
+
+@attrs.frozen(kw_only=True)
+class NoticeShown:
+    """A notice as an operator sees it, without what it says.
+
+    Attributes:
+        id: which notice.
+        share: the share that it tells of.
+        to: whom to tell.
+        state: where it stands.
+        attempts: how many times sending it was tried, and failed.
+        next_attempt: not before when it is tried again; `None` for the next relay, or for never.
+        given_up_at: when it was given up.
+        problem: why the last try failed.
+    """
+
+    id: NoticeId
+    share: ShareId
+    to: UserId
+    state: NoticeState
+    attempts: int
+    next_attempt: datetime | None
+    given_up_at: datetime | None
+    problem: str | None
+
+
+@attrs.frozen(kw_only=True)
+class NoticesShown:
+    """A page of notices in the order in which they came."""
+
+    notices: tuple[NoticeShown, ...]
+    next: str | None
+
+
+@attrs.frozen(kw_only=True)
+class NoticesRequeued:
+    """Notices that were given up wait again.
+
+    Attributes:
+        requeued: how many.
+        named: how many were asked for; `None` for all.
+    """
+
+    requeued: int
+    named: int | None
+
+
+@attrs.frozen(kw_only=True)
+class NoticesRelayed:
+    """What is due was sent.
+
+    Attributes:
+        sent: how many notices.
+        failing: how many failed so far and wait for another try, by problem.
+        given_up: how many were given up, now or before, by problem.
+    """
+
+    sent: int
+    failing: Mapping[str, int]
+    given_up: Mapping[str, int]
+
+
 @attrs.frozen(kw_only=True)
 class Refusal:
     """What was asked for is refused, and nothing was done."""
@@ -107,5 +186,8 @@ Reply: TypeAlias = (
     | HoldersShown
     | ExamsShown
     | Explained
+    | NoticesShown
+    | NoticesRequeued
+    | NoticesRelayed
 )
 """What a command over a database can answer."""

@@ -1,7 +1,7 @@
 """How the replies of commands over a database look on a terminal; this module needs rich."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, assert_never
 
 from rich.console import Group as Stacked
 from rich.console import RenderableType
@@ -17,11 +17,16 @@ from exam_sharing.cli.answers import (
 )
 from exam_sharing.cli.arguments import spelled
 from exam_sharing.cli.chapters import Ended, Explained, Listed, Previewed, Shared, Uploaded
-from exam_sharing.cli.layout import PLAIN, yes
+from exam_sharing.cli.layout import PLAIN, no, yes
 from exam_sharing.cli.pictures import PICTURES, exams_table
 from exam_sharing.cli.replies import (
     ExamsShown,
     HoldersShown,
+    NoticeShown,
+    NoticesRelayed,
+    NoticesRequeued,
+    NoticesShown,
+    NoticeState,
     PeopleShown,
     PrincipalKept,
     Reply,
@@ -124,6 +129,52 @@ def _exams(reply: ExamsShown, words: Words) -> RenderableType:
     return Stacked(table, *more)
 
 
+def _notices(reply: NoticesShown, words: Words) -> RenderableType:
+    if not reply.notices:
+        return Text("No notices wait, and none were given up.")
+    table = _table("notice", "to", "", "tries", "problem")
+    for each in reply.notices:
+        state = _state(each, words)
+        table.add_row(
+            str(each.id), words.who(each.to), state, str(each.attempts), each.problem or ""
+        )
+    more = [Text(f"There are more: --after {reply.next}")] if reply.next else []
+    return Stacked(table, *more)
+
+
+def _state(notice: NoticeShown, words: Words) -> str:
+    match notice.state:
+        case NoticeState.WAITING:
+            return (
+                f"waits until {words.when(notice.next_attempt)}" if notice.next_attempt else "waits"
+            )
+        case NoticeState.SENDING:
+            return "is being sent"
+        case NoticeState.GIVEN_UP:
+            return (
+                f"given up {words.when(notice.given_up_at)}" if notice.given_up_at else "given up"
+            )
+        case other:
+            assert_never(other)
+
+
+def _requeued(reply: NoticesRequeued, _words: Words) -> RenderableType:
+    left = (reply.named or reply.requeued) - reply.requeued
+    done = yes(f"{count(reply.requeued, 'notice')} to be sent again")
+    return (
+        Stacked(done, no(f"{count(left, 'notice')} not given up, or not there")) if left else done
+    )
+
+
+def _relayed(reply: NoticesRelayed, _words: Words) -> RenderableType:
+    lines = [yes(f"{count(reply.sent, 'notice')} sent")]
+    for what, problems in (("to be tried again", reply.failing), ("given up", reply.given_up)):
+        lines += [
+            no(f"{count(number, 'notice')} {what}: {why}") for why, number in problems.items()
+        ]
+    return Stacked(*lines)
+
+
 REPLIES: Final[Mapping[type[Any], Callable[[Any, Words], RenderableType]]] = {
     TablesReady: _tables,
     PrincipalKept: _kept,
@@ -136,5 +187,8 @@ REPLIES: Final[Mapping[type[Any], Callable[[Any, Words], RenderableType]]] = {
     HoldersShown: _holders,
     ExamsShown: _exams,
     Explained: picture_explanation,
+    NoticesShown: _notices,
+    NoticesRequeued: _requeued,
+    NoticesRelayed: _relayed,
 }
 """How to picture each kind of reply."""

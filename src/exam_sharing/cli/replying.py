@@ -11,7 +11,7 @@ from exam_sharing.cli.documents import reply_document, written
 from exam_sharing.cli.extras import need
 from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.refusals import print_refusal
-from exam_sharing.cli.replies import Reply
+from exam_sharing.cli.replies import NoticesRequeued, Reply
 from exam_sharing.cli.words import Words
 
 __all__ = ["over_portal", "print_reply", "require_extras"]
@@ -69,6 +69,8 @@ def _exit_code(reply: Reply) -> ExitCode:
         case Explained(answer=Denied()):
             return ExitCode.FAILED
         case Previewed(preview=preview) if preview.reasons:
+            return ExitCode.FAILED
+        case NoticesRequeued(requeued=requeued, named=int(named)) if requeued < named:
             return ExitCode.FAILED
         case _:
             return ExitCode.DONE
