@@ -191,12 +191,17 @@ def _letter(alike: Sequence[ShareNotice], words: Words) -> RenderableType:
     )
     if first.message is not None:
         text.append(f"\n\n{first.message}", style="italic")
-    shown, further = cut([f"{words.who(each.to)} <{each.address}>" for each in alike])
+    shown, further = cut([_addressed(each, words) for each in alike])
     to = Text("\n".join([*shown, *([and_more(further)] if further else [])]), style="dim")
     title = f"{count(len(alike), 'notice')} sent"
     return Panel(
         Group(to, Text(), text), title=title, title_align="left", box=ROUNDED, expand=False
     )
+
+
+def _addressed(notice: ShareNotice, words: Words) -> str:
+    who = words.who(notice.to)
+    return who if notice.address is None else f"{who} <{notice.address}>"
 
 
 def picture_explanation(fact: Explained, words: Words) -> RenderableType:

@@ -56,7 +56,7 @@ relays may run at once.
 
 examples:
   exam-sharing notices relay --smtp mail.example:587 --from portal@clinic.example --login portal
-  exam-sharing notices relay --watch --smtp localhost:25 --security none --from portal@clinic.example
+  exam-sharing notices relay --watch --smtp localhost:25 --security none --from me@clinic.example
   exam-sharing notices relay --print
 """
 
@@ -142,21 +142,24 @@ def _relay(arguments: Namespace, version: str) -> ExitCode:
             return relayed
 
         if not arguments.watch:
-            return (
-                ExitCode.FAILED if tell(portal.sharing.deliver_notices()).failing else ExitCode.DONE
-            )
+            relayed = tell(portal.sharing.deliver_notices())
+            return ExitCode.FAILED if relayed.failing else ExitCode.DONE
         _watch(portal, tell)
     return ExitCode.DONE
 
 
 def _watch(portal: Portal, tell: Callable[[int], object]) -> None:
-    def delivered(sent: int) -> None:
-        if sent:
-            tell(sent)
-            flush()
-
     def failed(error: StoreFailed) -> None:
         print(f"exam-sharing: {portal.place}: {error}; trying again", file=sys.stderr, flush=True)
+
+    def delivered(sent: int) -> None:
+        if not sent:
+            return
+        try:
+            tell(sent)
+        except StoreFailed as error:
+            failed(error)
+        flush()
 
     with _until_told() as stop:
         watch(portal.sharing, stop=stop, delivered=delivered, failed=failed)

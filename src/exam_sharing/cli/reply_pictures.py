@@ -1,7 +1,7 @@
 """How the replies of commands over a database look on a terminal; this module needs rich."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, assert_never
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final
 
 from rich.console import Group as Stacked
 from rich.console import RenderableType
@@ -37,6 +37,9 @@ from exam_sharing.memory.kept_directory import Account
 
 __all__ = ["REPLIES", "picture_reply"]
 
+LONG: Final = 45
+"""An id of more than so many letters may be broken, so that the rest has room."""
+
 
 def picture_reply(reply: Reply, words: Words) -> RenderableType:
     """Return what a reply looks like."""
@@ -68,11 +71,11 @@ def _notes(account: Account) -> list[str]:
 
 
 def _people(reply: PeopleShown, _words: Words) -> RenderableType:
-    users = _table("user", "name", "e-mail", "")
+    users = _table("user", (spelled(each.user.id) for each in reply.users), "name", "e-mail", "")
     for account in reply.users:
         user, notes = account.user, ", ".join(_notes(account))
         users.add_row(spelled(user.id), user.name, user.email or "", notes)
-    groups = _table("group", "name", "members")
+    groups = _table("group", (spelled(each.id) for each in reply.groups), "name", "members")
     for group in reply.groups:
         members = ", ".join(sorted(map(spelled, group.members)))
         groups.add_row(spelled(group.id), group.name, members)
@@ -81,9 +84,10 @@ def _people(reply: PeopleShown, _words: Words) -> RenderableType:
     return Stacked(users, Text(), groups) if reply.groups else users
 
 
-def _table(first: str, *further: str) -> Table:
-    """Return an empty table with a first column that is never broken, as it is typed again."""
-    return Table(Column(first, overflow="fold"), *further, **PLAIN)
+def _table(first: str, ids: Iterable[str], *further: str) -> Table:
+    """Return an empty table with a first column for ids, which are broken only if they are long."""
+    short = max(map(len, ids), default=0) <= LONG
+    return Table(Column(first, overflow="fold", no_wrap=short), *further, **PLAIN)
 
 
 def _uploaded(reply: Uploaded, words: Words) -> RenderableType:
@@ -106,7 +110,9 @@ def _access_list(reply: Listed, words: Words) -> RenderableType:
 def _holders(reply: HoldersShown, words: Words) -> RenderableType:
     if not reply.holders:
         return Text(f"Nobody may {may(reply.permission)} {words.exam(reply.exam)}.")
-    table = _table(f"may {may(reply.permission)}", "since")
+    table = _table(
+        f"may {may(reply.permission)}", (words.who(each.user) for each in reply.holders), "since"
+    )
     for holder in reply.holders:
         owns = ["owns it"] if holder.as_owner else []
         why = "\n".join([*owns, *(_why(holder.user, grant, words) for grant in holder.grants)])
@@ -122,7 +128,7 @@ def _why(user: UserId, grant: Grant, words: Words) -> str:
 def _exams(reply: ExamsShown, words: Words) -> RenderableType:
     if not reply.page.items:
         return Text(f"{words.who(reply.user)} can see none{'' if reply.own else ' of others'}.")
-    table = _table("exam", "may", "uploaded")
+    table = _table("exam", (str(each.exam) for each in reply.page.items), "may", "uploaded")
     for each in reply.page.items:
         table.add_row(str(each.exam), may(each.permission), words.when(each.uploaded_at))
     more = [Text(f"There are more: --after {reply.page.next}")] if reply.page.next else []
@@ -132,7 +138,7 @@ def _exams(reply: ExamsShown, words: Words) -> RenderableType:
 def _notices(reply: NoticesShown, words: Words) -> RenderableType:
     if not reply.notices:
         return Text("No notices wait, and none were given up.")
-    table = _table("notice", "to", "", "tries", "problem")
+    table = _table("notice", (str(each.id) for each in reply.notices), "to", "", "tries", "problem")
     for each in reply.notices:
         state = _state(each, words)
         table.add_row(
@@ -143,35 +149,25 @@ def _notices(reply: NoticesShown, words: Words) -> RenderableType:
 
 
 def _state(notice: NoticeShown, words: Words) -> str:
-    match notice.state:
-        case NoticeState.WAITING:
-            return (
-                f"waits until {words.when(notice.next_attempt)}" if notice.next_attempt else "waits"
-            )
-        case NoticeState.SENDING:
-            return "is being sent"
-        case NoticeState.GIVEN_UP:
-            return (
-                f"given up {words.when(notice.given_up_at)}" if notice.given_up_at else "given up"
-            )
-        case other:
-            assert_never(other)
+    if notice.given_up_at is not None:
+        return f"given up {words.when(notice.given_up_at)}"
+    if notice.next_attempt is not None:
+        return f"waits until {words.when(notice.next_attempt)}"
+    return "is being sent" if notice.state is NoticeState.SENDING else "waits"
 
 
 def _requeued(reply: NoticesRequeued, _words: Words) -> RenderableType:
-    left = (reply.named or reply.requeued) - reply.requeued
     done = yes(f"{count(reply.requeued, 'notice')} to be sent again")
-    return (
-        Stacked(done, no(f"{count(left, 'notice')} not given up, or not there")) if left else done
-    )
+    left = 0 if reply.named is None else reply.named - reply.requeued
+    if not left:
+        return done
+    return Stacked(done, no(f"{count(left, 'notice')} not given up, or not there"))
 
 
 def _relayed(reply: NoticesRelayed, _words: Words) -> RenderableType:
     lines = [yes(f"{count(reply.sent, 'notice')} sent")]
     for what, problems in (("to be tried again", reply.failing), ("given up", reply.given_up)):
-        lines += [
-            no(f"{count(number, 'notice')} {what}: {why}") for why, number in problems.items()
-        ]
+        lines += [no(f"{count(each, 'notice')} {what}: {why}") for why, each in problems.items()]
     return Stacked(*lines)
 
 
