@@ -1,6 +1,5 @@
 """Notices as e-mail, told to real mail servers, and to servers that misbehave."""
 
-import asyncio
 import copy
 import pickle
 import re
@@ -9,13 +8,13 @@ import ssl
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
-from email import message_from_bytes, policy
+from email import message_from_bytes
 from html.parser import HTMLParser
 
 import attrs
 import pytest
 import trustme
-from aiosmtpd.smtp import SMTP, AuthResult
+from aiosmtpd.smtp import AuthResult
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -36,6 +35,7 @@ from exam_sharing.events import ShareNotice
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, NoticeId, UserId
 from exam_sharing.memory import MemoryDirectory, open_sharing
+from mail_servers import Inbox, mail_server
 from world import ANNA, BEN, CT
 
 # aiosmtpd 1.4 asks asyncio what newer Pythons want asked of inspect.
@@ -70,62 +70,6 @@ def notice(**changes):
         "message": MESSAGE,
     }
     return ShareNotice(**values | changes)
-
-
-class Inbox:
-    """What a mail server does with mail: keep it."""
-
-    def __init__(self):
-        self.envelopes = []
-
-    async def handle_DATA(self, _server, _session, envelope):  # noqa: N802
-        self.envelopes.append(envelope)
-        return "250 OK"
-
-    def last(self):
-        return self.envelopes[-1]
-
-    def parsed(self):
-        return message_from_bytes(self.last().content, policy=policy.default)
-
-
-@contextmanager
-def mail_server(handler=None, *, tls=None, **options):
-    """Run a real mail server in a thread, and give its port."""
-    loop = asyncio.new_event_loop()
-    ready = threading.Event()
-    ports = []
-
-    def session():
-        return SMTP(handler, hostname="server.example", loop=loop, **options)
-
-    async def start():
-        listening = await loop.create_server(session, "127.0.0.1", 0, ssl=tls)
-        ports.append(listening.sockets[0].getsockname()[1])
-        return listening
-
-    def run():
-        asyncio.set_event_loop(loop)
-        listening = loop.run_until_complete(start())
-        ready.set()
-        loop.run_forever()
-        listening.close()
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        # Transports close in the turn after they were told to.
-        loop.run_until_complete(asyncio.sleep(0.01))
-        loop.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    ready.wait()
-    try:
-        yield ports[0]
-    finally:
-        loop.call_soon_threadsafe(loop.stop)
-        thread.join()
 
 
 HANG = object()

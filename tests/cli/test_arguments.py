@@ -1,0 +1,127 @@
+"""What people type for users, groups and times, and what it means."""
+
+import time as clock
+from argparse import ArgumentTypeError
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_sharing import GroupId, InvalidValue, UserId
+from exam_sharing.cli.arguments import exam, principal, spelled, time, user
+from exam_sharing.cli.words import local_time
+
+
+@pytest.fixture
+def berlin(monkeypatch):
+    """The clock of this machine is one of Berlin."""
+    if not hasattr(clock, "tzset"):
+        pytest.skip("needs a time zone that can be set")
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    clock.tzset()
+    yield
+    monkeypatch.undo()
+    clock.tzset()
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("anna", UserId("anna")),
+        ("user:anna", UserId("anna")),
+        ("group:ward", GroupId("ward")),
+        ("user:group:ward", UserId("group:ward")),
+    ],
+)
+def test_a_bare_id_is_a_user(text, meant):
+    assert principal(text) == meant
+
+
+IDS = st.text(min_size=1, max_size=20) | st.sampled_from(["user:", "group:a", "user:group:b"])
+
+
+@given(text=IDS, kind=st.sampled_from([UserId, GroupId]))
+def test_what_is_printed_for_somebody_can_be_typed_again(text, kind):
+    try:
+        somebody = kind(text)
+    except InvalidValue:
+        return
+    assert principal(spelled(somebody)) == somebody
+
+
+@pytest.mark.parametrize("read", [principal, user, exam])
+def test_an_id_that_cannot_be_one_is_told_without_it(read):
+    with pytest.raises(ArgumentTypeError) as caught:
+        read("Smith, Jane\n")
+    assert "Smith" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("90m", timedelta(minutes=90)),
+        ("12h", timedelta(hours=12)),
+        ("30d", timedelta(days=30)),
+        ("4w", timedelta(weeks=4)),
+    ],
+)
+def test_a_duration_counts_from_the_next_minute(text, length):
+    before = datetime.now(UTC)
+    until = time(text)
+    assert before + length < until <= datetime.now(UTC) + length + timedelta(minutes=1)
+    assert until.second == until.microsecond == 0
+
+
+def test_a_time_with_an_offset_is_meant_as_it_stands():
+    assert time("2030-06-01T18:00+02:00") == datetime(2030, 6, 1, 16, tzinfo=UTC)
+    assert time("2030-06-01 18:00Z") == datetime(2030, 6, 1, 18, tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("berlin")
+def test_a_time_without_an_offset_is_by_the_clock_of_this_machine():
+    assert time("2030-06-01T18:00") == datetime(2030, 6, 1, 16, tzinfo=UTC)
+    assert time("2030-01-01T18:00") == datetime(2030, 1, 1, 17, tzinfo=UTC)
+
+
+@pytest.mark.usefixtures("berlin")
+@pytest.mark.parametrize("text", ["2030-03-31T02:30", "2030-10-27T02:30"])
+def test_a_time_that_clocks_show_twice_or_never_needs_an_offset(text):
+    with pytest.raises(ArgumentTypeError, match="add the offset"):
+        time(text)
+    assert time(f"{text}+01:00").astimezone(UTC).hour == 1
+
+
+@pytest.mark.usefixtures("berlin")
+def test_a_time_that_is_printed_can_be_typed_again():
+    told = datetime(2030, 6, 1, 16, 0, tzinfo=UTC)
+    assert local_time(told) == "2030-06-01 18:00+02:00"
+    assert time(local_time(told)) == told
+    assert local_time(told + timedelta(seconds=1)) == "2030-06-01 18:00:01+02:00"
+
+
+@pytest.mark.usefixtures("berlin")
+def test_the_end_of_all_times_is_printed_in_utc():
+    assert local_time(datetime.max.replace(tzinfo=UTC)) == "9999-12-31 23:59:59+00:00"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2030-06-01",
+        "20300601",
+        "2030-W10-1",
+        "tomorrow",
+        "",
+        "30",
+        "30y",
+        "-1d",
+        "1.5h",
+        "99999999999999999999w",
+        "9999999d",
+        "0001-01-01T00:00",
+    ],
+)
+def test_what_is_no_time_is_told(text):
+    with pytest.raises(ArgumentTypeError):
+        time(text)

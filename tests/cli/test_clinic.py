@@ -1,0 +1,393 @@
+"""A small clinic, run from a shell on the database that is there by default."""
+
+import re
+import sys
+from datetime import UTC, datetime
+
+import pytest
+
+pytest.importorskip("rich")
+sqlalchemy = pytest.importorskip("sqlalchemy")
+pydicom = pytest.importorskip("exam_sharing.adapters.pydicom")
+
+from exam_sharing import BatchId, ExamId, Sharing, UserId  # noqa: E402
+from exam_sharing.cli.database import opened  # noqa: E402
+from exam_sharing.errors import Conflict  # noqa: E402
+
+CONFIRMED = "--confirm-hipaa"
+EVERYBODY = ("anna", "ben", "carla", "dan", "sam")
+
+
+def codes(ran):
+    return re.findall(r"^  ([A-Z_]+):", ran.err, re.MULTILINE)
+
+
+def holders(clinic, exam, permission="view"):
+    found = clinic(f"who-can {exam} {permission} --json").document["holders"]
+    return [each["user"]["user"] for each in found]
+
+
+def test_people_and_groups_are_listed_as_they_were_added(clinic):
+    told = clinic("people")
+    assert "anna Anna Kovács anna@clinic.example" in told.text
+    assert "sam Sam sam@clinic.example no sharing in the plan" in told.text
+    assert "group:ward Ward dan, group:nurses" in told.text
+    document = clinic("people --json").document
+    assert [each["user"]["id"]["user"] for each in document["users"]] == list(EVERYBODY)
+    assert document["groups"][1]["members"] == [{"group": "nurses"}, {"user": "dan"}]
+
+
+def test_a_clinic_without_people_is_told_how_to_add_some(shell):
+    shell("init")
+    assert "add-user" in shell("people").out
+
+
+def test_the_same_id_again_says_all_anew(clinic):
+    assert "added" in clinic("add-user eva --name Eva --no-sharing").out
+    told = clinic("add-user eva --name Eve --inactive")
+    assert told.text == "✓ now known as Eve (eva), no e-mail, inactive"
+    (eva,) = [
+        each
+        for each in clinic("people --json").document["users"]
+        if each["user"]["id"]["user"] == "eva"
+    ]
+    assert eva["sharing_in_plan"]
+    assert not eva["user"]["active"]
+
+
+def test_a_group_without_members_is_one_of_nobody(clinic):
+    assert clinic("add-group empty --name Empty").text.endswith("a group of nobody")
+
+
+def test_members_whom_nobody_knows_are_told_and_nothing_is_added(clinic):
+    told = clinic("add-group board --name Board --member anna zoe group:zoe", code=1)
+    assert "user 'zoe', group 'zoe' are not in the directory" in told.err
+    assert "board" not in clinic("people").out
+
+
+def test_a_group_that_would_hold_itself_is_refused(clinic):
+    told = clinic("add-group nurses --name Nurses --member group:ward", code=1)
+    assert "would hold itself" in told.err
+
+
+def test_each_study_of_a_medium_becomes_an_exam_with_an_id_to_be_typed(shell):
+    shell("init")
+    shell("add-user anna --name Anna")
+    medium = str(pydicom.shipped_media())
+    told = shell("add-media --owner anna --batch cd", medium)
+    assert re.search(r"^cd-4 +patient 2 +MR +2003-05-05 +Carotids", told.out, re.MULTILINE)
+    assert "Batch cd: 6 exams, owned by Anna (anna)." in told.text
+    by_chance = shell("add-media --owner anna --json", medium).document
+    assert [each["id"] for each in by_chance["exams"]] == [
+        f"{by_chance['batch']}-{number}" for number in range(1, 7)
+    ]
+    bare = shell("add-media --owner anna --json --no-details", medium).document
+    assert {each["description"] for each in bare["exams"]} == {None}
+    assert holders(shell, "cd-6") == ["anna"]
+
+
+def test_nothing_that_a_medium_says_of_patients_and_studies_is_kept(clinic, tmp_path):
+    medium = pydicom.read_media(
+        pydicom.shipped_media(),
+        batch=BatchId("cd"),
+        uploader=UserId("anna"),
+        received_at=datetime.now(UTC),
+    )
+    kept = (tmp_path / "exam-sharing.db").read_bytes()
+    for exam in medium.exams:
+        study = medium.studies[exam.id]
+        details = [study.patient_name, *study.patient_name.split("^"), study.patient_id]
+        for text in (*details, study.study_instance_uid, study.description, exam.subject):
+            assert len(text or "") < 4 or str(text).encode() not in kept
+
+
+def test_the_exams_of_one_patient_are_still_told_apart_from_those_of_another(clinic):
+    with opened(None) as portal:
+        form = portal.sharing.share_form(UserId("anna"), ExamId("cd-1"))
+    assert (len(form.exams), form.subjects) == (6, 2)
+
+
+def test_a_batch_is_not_added_twice(clinic):
+    told = clinic("add-media --owner anna --batch cd", pydicom.shipped_media(), code=1)
+    assert "upload batch 'cd'" in told.err
+    assert told.out == ""
+
+
+def test_exams_of_an_owner_whom_nobody_knows_are_not_added(clinic):
+    told = clinic("add-media --owner zoe", pydicom.shipped_media(), code=1)
+    assert told.err == (
+        "exam-sharing: user 'zoe' is not in the directory; see: exam-sharing people\n"
+    )
+
+
+def test_a_share_says_whom_it_gave_what(clinic):
+    told = clinic(f"share cd-1 --as anna --with ben group:ward --download {CONFIRMED}")
+    assert "Anna Kovács (anna) shares exam “cd-1” with Ben (ben) and Ward (group:ward)" in told.text
+    assert "✓ Ward (group:ward): granted on 1 exam, for good" in told.text
+    assert holders(clinic, "cd-1", "download") == ["anna", "ben", "carla", "dan"]
+
+
+def test_the_whole_batch_is_shared_where_that_is_asked_for(clinic):
+    clinic(f"share cd-1 --as anna --with ben --batch {CONFIRMED}")
+    assert len(clinic("shared-with ben --json").document["page"]["items"]) == 6
+
+
+def test_a_refusal_tells_every_reason_with_its_code_and_what_to_do(clinic):
+    clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
+    told = clinic("share cd-1 --as ben --with anna group:zoe --download", code=1)
+    assert told.out == ""
+    assert set(codes(told)) == {
+        "ATTESTATION_MISSING",
+        "RECIPIENT_NOT_FOUND",
+        "RECIPIENT_IS_OWNER",
+        "DOWNLOAD_NOT_HELD",
+    }
+    assert "choose recipients that the directory offers you (group:zoe)" in told.err
+    assert "--confirm-hipaa says: I answer for it" in told.err
+    assert "leave out --download" in told.err
+    assert holders(clinic, "cd-1") == ["anna", "ben"]
+
+
+def test_the_limit_that_was_passed_is_told(clinic):
+    clinic(f"share cd-1 --as anna --with ben {CONFIRMED} --until 2090-01-01T12:00+00:00")
+    told = clinic(f"share cd-1 --as ben --with dan {CONFIRMED} --until 2099-01-01T12:00Z", code=1)
+    assert codes(told) == ["EXPIRY_BEYOND_OWN"]
+    assert re.search(r"\(exam “cd-1”, until 20(90-01-01|89-12-31).* at the latest\)", told.err)
+
+
+def test_a_refusal_for_machines_is_a_document(clinic):
+    told = clinic("share cd-1 --as anna --with zoe --json", code=1)
+    assert told.err == ""
+    assert told.document["kind"] == "refused"
+    assert [each["code"] for each in told.document["reasons"]] == [
+        "ATTESTATION_MISSING",
+        "RECIPIENT_NOT_FOUND",
+    ]
+
+
+def test_nobody_confirms_by_half_an_option(clinic):
+    assert "--confirm" in clinic("share cd-1 --as anna --with ben --confirm", code=2).err
+
+
+def test_a_group_cannot_act(clinic):
+    told = clinic(f"share cd-1 --as group:ward --with ben {CONFIRMED}", code=2)
+    assert "argument --as: must be a user; a group cannot act" in told.err
+
+
+def test_somebody_unknown_does_not_act(clinic):
+    told = clinic(f"share cd-1 --as zoe --with ben {CONFIRMED}", code=1)
+    assert "user 'zoe' is not in the directory" in told.err
+
+
+@pytest.mark.parametrize("option", ["--preview", "--dry-run"])
+def test_a_preview_says_what_would_be_and_does_nothing(clinic, option):
+    told = clinic(f"share cd-1 --as anna --with group:ward {CONFIRMED} {option}")
+    assert "Carla (carla) gains view" in told.text
+    assert holders(clinic, "cd-1") == ["anna"]
+    assert clinic("notices --json").document["notices"] == []
+
+
+def test_a_preview_of_what_would_be_refused_tells_the_reasons_and_is_a_no(clinic):
+    told = clinic(f"share cd-1 --as anna --with anna {CONFIRMED} --preview", code=1)
+    assert "RECIPIENT_IS_SELF" in told.out
+    unshared = clinic("unshare cd-1 --as anna --from ben --preview --json", code=1).document
+    assert [each["code"] for each in unshared["preview"]["reasons"]] == ["NO_SUCH_GRANT"]
+
+
+def test_a_message_is_read_from_standard_input_and_shown_nowhere_but_to_its_reader(clinic):
+    line = f"share cd-1 --as anna --with ben {CONFIRMED} --message -"
+    shared = clinic(line, stdin="Mrs Doe, slice 40\n")
+    listed = clinic("notices")
+    as_document = clinic("notices --json")
+    for told in (shared, listed, as_document):
+        assert "Mrs Doe" not in told.out + told.err
+    printed = clinic("notices relay --print")
+    assert "Mrs Doe, slice 40" in printed.out
+    assert "Ben (ben) <ben@clinic.example>" in printed.out
+
+
+def test_a_message_is_left_out_of_documents(clinic):
+    line = f"share cd-1 --as anna --with ben {CONFIRMED} --message secret --json"
+    assert "secret" not in clinic(line).out
+    assert "secret" not in clinic(f"{line} --preview").out
+
+
+def test_who_did_it_on_somebodys_behalf_is_kept(clinic):
+    clinic(f"share cd-1 --as anna --with ben {CONFIRMED} --performed-by sam")
+    with sqlalchemy.create_engine("sqlite:///exam-sharing.db").connect() as connection:
+        shares = connection.exec_driver_sql("SELECT actor, performed_by FROM exam_sharing_shares")
+        assert shares.all() == [("anna", "sam")]
+    document = clinic("unshare cd-1 --as anna --from ben --performed-by sam --json").document
+    assert document["request"]["performed_by"] == {"user": "sam"}
+
+
+def test_the_access_list_marks_what_the_viewer_may_unshare(clinic):
+    clinic(f"share cd-1 --as anna --with ben sam {CONFIRMED}")
+    clinic(f"share cd-1 --as ben --with dan {CONFIRMED}")
+    anna, ben = clinic("access cd-1 --as anna"), clinic("access cd-1 --as ben")
+    assert anna.text.startswith("Exam owner of exam “cd-1”: Anna Kovács (anna)")
+    assert anna.out.count("  X") == 3
+    assert ben.out.count("  X") == 2
+    assert "X: Ben (ben) may unshare them." in ben.text
+    assert "X" not in clinic("access cd-2 --as anna").out
+
+
+def test_the_access_list_is_not_shown_to_whom_the_exam_is_not(clinic):
+    assert codes(clinic("access cd-1 --as ben", code=1)) == ["EXAM_NOT_FOUND"]
+    assert codes(clinic("access nowhere --as ben", code=1)) == ["EXAM_NOT_FOUND"]
+
+
+def test_unsharing_says_what_ended_and_what_was_left(clinic):
+    clinic(f"share cd-1 --as anna --with ben group:ward {CONFIRMED}")
+    clinic(f"share cd-1 --as ben --with sam {CONFIRMED}")
+    told = clinic("unshare cd-1 --as anna --from ben")
+    assert "✓ Ben (ben): view, by Anna Kovács (anna); ended" in told.text
+    assert "· Sam (sam): view, by Ben (ben); left standing" in told.text
+    assert holders(clinic, "cd-1") == ["anna", "carla", "dan", "sam"]
+
+
+def test_what_was_passed_on_can_end_too_or_stop_the_act(clinic):
+    clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
+    clinic(f"share cd-1 --as ben --with sam {CONFIRMED}")
+    restricted = clinic("unshare cd-1 --as anna --from ben --restrict", code=1)
+    assert codes(restricted) == ["HAS_RESHARES"]
+    assert "--cascade or --keep" in restricted.err
+    assert "Sam (sam) loses" in clinic("unshare cd-1 --as anna --from ben --cascade --preview").text
+    assert holders(clinic, "cd-1") == ["anna", "ben", "sam"]
+    clinic("unshare cd-1 --as anna --from ben --cascade")
+    assert holders(clinic, "cd-1") == ["anna"]
+
+
+def test_only_one_fate_of_what_was_passed_on_can_be_asked_for(clinic):
+    told = clinic("unshare cd-1 --as anna --from ben --cascade --keep", code=2)
+    assert "not allowed with" in told.err
+
+
+def test_whoever_still_has_access_through_a_group_is_told(clinic):
+    clinic(f"share cd-1 --as anna --with dan group:ward {CONFIRMED}")
+    assert "still with access: Dan (dan)" in clinic("unshare cd-1 --as anna --from dan").text
+    assert "(Ward (group:ward))" in clinic("unshare cd-1 --as anna --from dan", code=1).err
+
+
+def test_who_can_says_by_what(clinic):
+    clinic(f"share cd-1 --as anna --with ben group:ward {CONFIRMED}")
+    told = clinic("who-can cd-1")
+    assert "Anna Kovács (anna) owns it" in told.text
+    assert "Carla (carla) given to Ward (group:ward) by Anna Kovács (anna), for good" in told.text
+    assert "Ben (ben) given by Anna Kovács (anna), for good" in told.text
+
+
+def test_who_can_of_an_exam_of_nobody_active_is_nobody(clinic):
+    clinic("add-user anna --name Anna --inactive")
+    assert clinic("who-can cd-1 download").text == "Nobody may view and download exam “cd-1”."
+
+
+def test_who_can_and_can_agree_for_everybody(clinic):
+    clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
+    clinic(f"share cd-1 --as anna --with group:nurses --download {CONFIRMED}")
+    for permission in ("view", "DOWNLOAD"):
+        found = holders(clinic, "cd-1", permission)
+        for user in EVERYBODY:
+            clinic(f"can {user} {permission} cd-1", code=0 if user in found else 1)
+
+
+def test_can_tells_why_and_what_comes_nearest(clinic):
+    clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
+    assert "yes: given by Anna Kovács (anna)" in clinic("can ben view cd-1").text
+    no = clinic("can ben download cd-1", code=1)
+    assert "no: DOWNLOAD_NOT_HELD; given by Anna Kovács (anna), but to view only" in no.text
+    assert not clinic("can ben download cd-1 --json", code=1).document["answer"]["permitted"]
+    assert "must be view or download" in clinic("can ben edit cd-1", code=2).err
+
+
+def test_what_a_user_can_see_comes_a_page_at_a_time(clinic):
+    assert clinic("shared-with ben").text == "Ben (ben) can see none of others."
+    assert clinic("shared-with ben --own").text == "Ben (ben) can see none."
+    clinic(f"share cd-1 --as anna --with ben --batch {CONFIRMED}")
+    seen, after = [], ""
+    for expected in (4, 2):
+        page = clinic(f"shared-with ben --limit 4 {after} --json").document["page"]
+        assert len(page["items"]) == expected
+        seen += [item["exam"] for item in page["items"]]
+        after = f"--after {page['next']}"
+    assert sorted(seen) == [f"cd-{number}" for number in range(1, 7)]
+    assert "There are more: --after " in clinic("shared-with ben --limit 4").out
+    assert clinic("shared-with anna").text == "Anna Kovács (anna) can see none of others."
+    assert len(clinic("shared-with anna --own --json").document["page"]["items"]) == 6
+
+
+@pytest.mark.parametrize("option", ["--limit 0", "--limit many", "--after nothing"])
+def test_a_page_that_cannot_be_is_a_usage_error(clinic, option):
+    assert clinic(f"shared-with ben {option}", code=2).out == ""
+
+
+def test_an_act_that_always_loses_may_be_tried_again(clinic, monkeypatch):
+    def lose(*_):
+        raise Conflict(5)
+
+    monkeypatch.setattr(Sharing, "share", lose)
+    told = clinic(f"share cd-1 --as anna --with ben {CONFIRMED}", code=4)
+    assert "nothing was done, try again" in told.err
+
+
+SHARED = f"share cd-1 --as anna --with ben --until 30d {CONFIRMED}"
+
+DOCUMENTS = {
+    "init": ("tables", "place created shape"),
+    "add-user eva --name Eva": ("kept", "kept replaced"),
+    "add-group all --name All": ("kept", "kept replaced"),
+    "people": ("people", "users groups"),
+    "add-media MEDIUM --owner anna": ("uploaded", "batch by exams left_out"),
+    SHARED: ("shared", "request receipt"),
+    f"{SHARED} --preview": ("preview", "request preview"),
+    "unshare cd-2 --as anna --from ben": ("ended", "request receipt"),
+    "access cd-2 --as ben": ("access-list", "exam seen"),
+    "who-can cd-2": ("holders", "exam permission holders"),
+    "can ben view cd-2": ("explanation", "user permission exam answer"),
+    "shared-with ben": ("exams", "user own page"),
+    "notices": ("listed-notices", "notices next"),
+    "notices retry --all": ("requeued-notices", "requeued named"),
+    "notices relay --smtp 127.0.0.1:1 --security none --from a@b.example": (
+        "relayed-notices",
+        "sent failing given_up",
+    ),
+}
+
+
+@pytest.mark.parametrize("line", DOCUMENTS)
+def test_every_command_writes_one_document_with_keys_that_stay(clinic, line):
+    clinic(f"share cd-2 --as anna --with ben {CONFIRMED}")
+    kind, keys = DOCUMENTS[line]
+    code = 1 if "relay" in line else 0
+    told = clinic(line.replace("MEDIUM", str(pydicom.shipped_media())) + " --json", code=code)
+    assert told.out.isascii()
+    assert list(told.document) == ["format", "version", "kind", *keys.split()]
+    assert told.document["kind"] == kind
+
+
+def test_every_command_over_a_database_says_in_its_help_how_it_is_used(shell):
+    commands = {line.split()[0] for line in DOCUMENTS}
+    for command in (*commands, "notices retry", "notices relay"):
+        told = shell(f"{command} --help")
+        assert "--db URL" in told.out
+        assert "--json" in told.out
+        assert f"  exam-sharing {command}" in told.out.partition("examples:")[2]
+
+
+@pytest.mark.parametrize("gone", ["rich", "sqlalchemy"])
+def test_an_extra_that_is_missing_is_told_with_what_installs_it(clinic, monkeypatch, gone):
+    monkeypatch.setitem(sys.modules, gone, None)
+    told = clinic("people", code=1)
+    assert told.err.startswith(f"exam-sharing: {gone} is not installed; run: python -m pip")
+    assert told.err.count("\n") == 1
+
+
+def test_documents_need_no_rich(clinic, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rich", None)
+    assert clinic("people --json").document["users"]
+
+
+def test_what_was_shared_is_there_for_the_next_command(clinic):
+    clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
+    again = clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
+    assert "Ben (ben): unchanged on 1 exam, for good" in again.text

@@ -1,0 +1,205 @@
+"""Where the database of the commands is, and what is said where it is not as it should be."""
+
+import os
+import sys
+
+import pytest
+
+pytest.importorskip("rich")
+sqlalchemy = pytest.importorskip("sqlalchemy")
+pydicom = pytest.importorskip("exam_sharing.adapters.pydicom")
+
+PASSWORD = "hunter2"  # noqa: S105  it opens nothing
+
+
+def one_line(ran):
+    assert ran.out == ""
+    assert ran.err.startswith("exam-sharing: ")
+    assert ran.err.count("\n") == 1
+    return ran.err
+
+
+def test_by_default_it_is_a_file_in_this_folder(shell, tmp_path):
+    assert str(tmp_path / "exam-sharing.db") in "".join(shell("init").out.split())
+    assert (tmp_path / "exam-sharing.db").is_file()
+
+
+def test_the_environment_names_another_and_an_option_wins(shell, monkeypatch, tmp_path):
+    monkeypatch.setenv("EXAM_SHARING_DB", "sqlite:///named.db")
+    shell("init")
+    shell("init --db", tmp_path / "given.db")
+    assert sorted(each.name for each in tmp_path.glob("*.db")) == ["given.db", "named.db"]
+    shell("add-user anna --name Anna")
+    assert shell("people --json").document["users"]
+    assert not shell("people --json --db given.db").document["users"]
+
+
+def test_a_file_that_is_made_is_for_whoever_made_it_alone(shell, tmp_path):
+    if os.name != "posix":
+        pytest.skip("needs the permissions of POSIX")
+    shell("init")
+    assert (tmp_path / "exam-sharing.db").stat().st_mode & 0o777 == 0o600
+
+
+def test_tables_that_are_there_already_are_left_alone(shell):
+    assert "created the tables" in shell("init").text
+    shell("add-user anna --name Anna")
+    assert "are there already" in shell("init").text
+    assert not shell("init --json").document["created"]
+    assert shell("people --json").document["users"]
+
+
+def test_a_database_that_is_not_there_is_told_and_not_made(shell, tmp_path):
+    told = one_line(shell("people", code=3))
+    assert "create them with: exam-sharing init" in told
+    assert str(tmp_path) in told
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_database_without_our_tables_is_told(shell, tmp_path):
+    (tmp_path / "exam-sharing.db").touch()
+    assert "exam-sharing init" in one_line(shell("people", code=3))
+
+
+@pytest.mark.parametrize(
+    ("number", "told"), [(0, "older than the"), (99, "newer than the")], ids=["older", "newer"]
+)
+@pytest.mark.parametrize("line", ["init", "people"])
+def test_tables_of_another_shape_are_told_with_who_must_act(shell, number, told, line):
+    shell("init")
+    with sqlalchemy.create_engine("sqlite:///exam-sharing.db").begin() as connection:
+        connection.exec_driver_sql(f"UPDATE exam_sharing_schema SET number = {number}")  # noqa: S608
+    said = one_line(shell(line, code=3))
+    assert told in said
+    assert ("migrate them" if number == 0 else "upgrade exam-sharing") in said
+
+
+@pytest.mark.parametrize("line", ["init", "people"])
+def test_a_file_that_is_no_database_is_told(shell, tmp_path, line):
+    (tmp_path / "exam-sharing.db").write_text("something else, and rather long" * 50)
+    assert "is it ours" in one_line(shell(line, code=3))
+
+
+def test_a_folder_that_is_not_there_is_told(shell, tmp_path):
+    assert "No such file or directory" in one_line(shell("init --db nowhere/clinic.db", code=3))
+
+
+def test_a_database_that_is_a_folder_is_told(shell, tmp_path):
+    one_line(shell("people --db", tmp_path, code=3))
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", ":memory:"])
+def test_memory_is_no_database_to_come_back_to(shell, url):
+    assert "gone with the command" in one_line(shell("init --db", url, code=2))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"mysql://portal:{PASSWORD}@db.example/sharing",
+        f"postgresql+pg8000://portal:{PASSWORD}@db.example/sharing",
+        f"postgresql://portal:{PASSWORD}@db.example:port/sharing",
+        f"sqlite:///clinic.db?password={PASSWORD}",
+        f"://portal:{PASSWORD}@db.example",
+    ],
+)
+def test_a_url_of_another_kind_is_a_usage_error_that_repeats_no_password(shell, url):
+    assert PASSWORD not in one_line(shell("people --db", url, code=2))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"postgresql://portal:{PASSWORD}@127.0.0.1:1/sharing",
+        f"postgresql+psycopg://portal:{PASSWORD}@127.0.0.1:1/sharing",
+        f"postgresql://127.0.0.1:1/sharing?user=portal&password={PASSWORD}&connect_timeout=3",
+    ],
+)
+@pytest.mark.parametrize("line", ["init", "people"])
+def test_a_server_that_is_not_there_is_told_without_the_password(shell, url, line):
+    pytest.importorskip("psycopg")
+    told = one_line(shell(f"{line} --db", url, code=3))
+    assert "the database 'sharing' on 127.0.0.1:1" in told
+    assert PASSWORD not in told
+
+
+@pytest.mark.parametrize("place", ["people {}", "init {}", "notices relay {}", "{}"])
+def test_a_url_that_is_typed_in_the_wrong_place_repeats_no_password(shell, place):
+    for url in (f"postgresql://portal:{PASSWORD}@h/d", f"postgresql://h/d?password={PASSWORD}"):
+        told = shell(place.format(url), code=2)
+        assert PASSWORD not in told.out + told.err
+
+
+def test_a_driver_that_is_missing_is_told_with_what_installs_it(shell, monkeypatch):
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    told = one_line(shell("people --db postgresql://h/d", code=1))
+    assert 'psycopg is not installed; run: python -m pip install "psycopg[binary]"' in told
+
+
+def test_a_database_that_fails_in_the_middle_is_told_in_one_line(clinic):
+    with sqlalchemy.create_engine("sqlite:///exam-sharing.db").begin() as connection:
+        connection.exec_driver_sql("DROP TABLE exam_sharing_grants")
+    told = one_line(clinic("share cd-1 --as anna --with ben --confirm-hipaa", code=3))
+    assert "the database failed" in told
+    assert "SELECT" not in told
+
+
+def test_a_clinic_runs_on_postgresql_as_well(shell, postgresql_url, monkeypatch):
+    monkeypatch.setenv("EXAM_SHARING_DB", postgresql_url)
+    assert "created the tables" in shell("init").text
+    assert "are there already" in shell("init").text
+    for line in (
+        "add-user anna --name Anna",
+        "add-user ben --name Ben --email ben@clinic.example",
+        "add-user carla --name Carla --no-notices",
+        "add-group ward --name Ward --member carla",
+    ):
+        shell(line)
+    shell("add-media --owner anna --batch cd", pydicom.shipped_media())
+    shell("share cd-1 --as anna --with ben group:ward --batch --confirm-hipaa --message Hello")
+    found = shell("who-can cd-6 --json").document["holders"]
+    assert [each["user"]["user"] for each in found] == ["anna", "ben", "carla"]
+    shell("unshare cd-6 --as anna --from ben")
+    assert "ben" not in shell("access cd-6 --as anna").out
+    assert len(shell("people --json").document["users"]) == 3
+    assert "5 exams" in shell("notices relay --print").text
+    assert "Hello" not in shell("notices").out
+    assert "a tour needs a database of its own" in one_line(
+        shell("tour --db", postgresql_url, code=1)
+    )
+
+
+def sorted_through(value):
+    """Return a document without the order of its lists, as stores give grants in none."""
+    if isinstance(value, dict):
+        return {key: sorted_through(each) for key, each in value.items()}
+    return sorted(map(sorted_through, value), key=repr) if isinstance(value, list) else value
+
+
+def test_a_tour_stays_in_its_database_and_can_be_looked_at(shell):
+    in_memory = shell("tour --json").document
+    assert sorted_through(shell("tour --json --db tour.db").document) == sorted_through(in_memory)
+    told = shell("access exam-1 --as anna --db tour.db")
+    assert "Samuel Okafor (samuel) view" in told.text
+    assert "Jose" not in told.out
+    assert len(shell("shared-with maelle --json --db tour.db").document["page"]["items"]) == 5
+    explained = shell("can jose view exam-1 --db tour.db", code=1)
+    assert "given by Anna Kovács (anna), but ended since" in explained.text
+    assert shell("notices --json --db tour.db").document["notices"] == []
+    again = one_line(shell("tour --db tour.db", code=1))
+    assert "perhaps of a tour before" in again
+    assert len(shell("people --json --db tour.db").document["users"]) == 12
+
+
+def test_a_tour_says_where_it_stays(shell, tmp_path):
+    told = "".join(shell("tour --db tour.db").out.split())
+    assert f"Itstaysin{tmp_path / 'tour.db'}." in told
+    assert "accessexam-1--asanna" in told
+
+
+def test_a_tour_is_never_told_in_the_database_of_a_clinic(clinic, monkeypatch):
+    monkeypatch.setenv("EXAM_SHARING_DB", "exam-sharing.db")
+    clinic("tour --db exam-sharing.db", code=1)
+    before = clinic("people").out
+    clinic("tour")
+    assert clinic("people").out == before

@@ -1,0 +1,253 @@
+"""Notices from a shell: what waits, what was given up, and sending it to a real mail server."""
+
+import os
+import signal
+import ssl
+import subprocess
+import sys
+import time
+
+import pytest
+
+pytest.importorskip("rich")
+pytest.importorskip("sqlalchemy")
+pytest.importorskip("pydicom")
+import trustme
+from aiosmtpd.smtp import AuthResult
+
+from mail_servers import Inbox, mail_server
+
+# aiosmtpd 1.4 asks asyncio what newer Pythons want asked of inspect.
+pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:aiosmtpd")
+
+SHARE = "share cd-1 --as anna --confirm-hipaa --with"
+PASSWORD = "correct horse"  # noqa: S105  it opens nothing
+PATIENCE = 30
+
+
+def relay(port, *options):
+    return " ".join(
+        (f"notices relay --smtp 127.0.0.1:{port} --from portal@clinic.example", *options)
+    )
+
+
+def plain(port):
+    return relay(port, "--security none")
+
+
+def states(clinic, options=""):
+    listed = clinic(f"notices {options} --json").document["notices"]
+    return {each["to"]["user"]: each["state"] for each in listed}
+
+
+def nobody_listens():
+    """Return a port at which there was a mail server."""
+    with mail_server(Inbox()) as port:
+        return port
+
+
+def test_notices_wait_until_a_relay_takes_them_to_the_mail_server(clinic):
+    clinic(f"{SHARE} ben group:ward --batch --message 'Please look at slice 40.'")
+    assert states(clinic) == {"ben": "WAITING", "carla": "WAITING"}
+    inbox = Inbox()
+    with mail_server(inbox) as port:
+        assert clinic(plain(port)).text == "✓ 2 notices sent"
+        assert clinic(plain(port)).text == "✓ 0 notices sent"
+    assert sorted(each.rcpt_tos for each in inbox.envelopes) == [
+        ["ben@clinic.example"],
+        ["carla@clinic.example"],
+    ]
+    letter = inbox.parsed()
+    assert letter["From"] == "portal@clinic.example"
+    assert letter["Subject"] == "Anna Kovács shared 6 imaging exams with you"
+    assert "slice 40" in letter.get_body(("plain",)).get_content()
+    assert clinic("notices").text == "No notices wait, and none were given up."
+
+
+def test_what_fails_is_told_by_its_problem_and_waits(clinic):
+    clinic(f"{SHARE} ben")
+    told = clinic(plain(nobody_listens()), code=1)
+    assert told.text == "✓ 0 notices sent ✗ 1 notice to be tried again: UNREACHABLE"
+    (notice,) = clinic("notices --json").document["notices"]
+    assert (notice["state"], notice["attempts"]) == ("WAITING", 1)
+    for _ in range(2):
+        clinic(plain(nobody_listens()), code=1)
+    assert "waits until 20" in clinic("notices").text
+
+
+def test_what_can_never_be_sent_is_given_up_and_can_be_tried_again(clinic):
+    clinic("add-user ben --name Ben")
+    clinic(f"{SHARE} ben carla")
+    inbox = Inbox()
+    with mail_server(inbox) as port:
+        assert "1 notice given up: NO_ADDRESS" in clinic(plain(port)).text
+        assert states(clinic, "--given-up") == {"ben": "GIVEN_UP"}
+        assert states(clinic, "--waiting") == {}
+        assert "given up 20" in clinic("notices").text
+        (notice,) = clinic("notices --json").document["notices"]
+        clinic("add-user ben --name Ben --email ben@clinic.example")
+        assert "1 notice to be sent again" in clinic("notices retry", notice["id"]).text
+        assert clinic(plain(port)).text == "✓ 1 notice sent"
+    assert inbox.last().rcpt_tos == ["ben@clinic.example"]
+
+
+def test_all_that_was_given_up_can_be_tried_again(clinic):
+    for user in ("ben", "carla"):
+        clinic(f"add-user {user} --name X")
+    clinic(f"{SHARE} ben carla")
+    clinic(plain(nobody_listens()))
+    assert set(states(clinic).values()) == {"GIVEN_UP"}
+    assert clinic("notices retry --all --json").document["requeued"] == 2
+    assert set(states(clinic).values()) == {"WAITING"}
+
+
+def test_a_notice_that_was_not_given_up_is_told_and_is_a_no(clinic):
+    told = clinic("notices retry this that this", code=1)
+    assert told.text == "✓ 0 notices to be sent again ✗ 2 notices not given up, or not there"
+
+
+@pytest.mark.parametrize("line", ["notices retry", "notices retry this --all"])
+def test_what_to_try_again_is_to_be_said(clinic, line):
+    assert "needs the ids of notices, or else --all" in clinic(line, code=2).err
+
+
+def test_what_stands_before_the_action_counts_for_it(clinic, tmp_path):
+    (tmp_path / "exam-sharing.db").rename(tmp_path / "clinic.db")
+    assert clinic("notices --db clinic.db --json retry --all").document["requeued"] == 0
+    assert clinic("notices retry --all --db clinic.db --json").document["requeued"] == 0
+
+
+def test_notices_come_a_page_at_a_time(clinic):
+    clinic(f"{SHARE} ben carla")
+    first = clinic("notices --limit 1")
+    assert "There are more: --after" in first.text
+    after = clinic("notices --limit 1 --json").document["next"]
+    (last,) = clinic(f"notices --limit 1 --json --after {after}").document["notices"]
+    assert last["to"] == {"user": "carla"}
+
+
+def test_printed_notices_count_as_sent(clinic):
+    clinic(f"{SHARE} ben --message hello")
+    told = clinic("notices relay --print")
+    assert "Anna Kovács (anna) has shared 1 exam with you: view, for good." in told.out
+    assert "hello" in told.out
+    assert states(clinic) == {}
+
+
+def test_a_notice_that_could_not_be_printed_still_waits(clinic, monkeypatch):
+    clinic(f"{SHARE} ben")
+    from exam_sharing.cli import mail
+
+    def fail():
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(mail, "flush", fail)
+    assert "to be tried again: OSError" in clinic("notices relay --print", code=1).text
+    assert states(clinic) == {"ben": "WAITING"}
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("", "needs --smtp HOST:PORT and --from ADDRESS, or else --print"),
+        ("--smtp mail.example:25", "needs --smtp HOST:PORT and --from ADDRESS"),
+        ("--smtp mail.example --from a@b.example", "--smtp must be HOST:PORT"),
+        ("--smtp mail.example:0 --from a@b.example", "port must be from 1"),
+        ("--smtp mail.example:25 --from nobody", "must be one plain e-mail address"),
+        ("--smtp mail.example:25 --from a@b.example --login me", "--login needs a password"),
+        (
+            "--smtp mail.example:25 --from a@b.example --login me --password-file nowhere",
+            "--password-file cannot be read",
+        ),
+        (
+            "--smtp mail.example:25 --from a@b.example --ca-file nowhere",
+            "--ca-file cannot be read as certificates",
+        ),
+        ("--print --json", "--print goes neither with --json nor with --smtp"),
+    ],
+)
+def test_settings_that_cannot_be_are_told_before_anything_is_sent(clinic, options, told):
+    clinic(f"{SHARE} ben")
+    ran = clinic(f"notices relay {options}", code=2)
+    assert told in ran.err
+    assert ran.out == ""
+    assert states(clinic) == {"ben": "WAITING"}
+
+
+def test_a_login_goes_over_an_encrypted_line_with_a_password_that_is_no_argument(
+    clinic, tmp_path, monkeypatch
+):
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("localhost").configure_cert(tls)
+    (tmp_path / "password").write_text(f"{PASSWORD}\n")
+    logins = []
+
+    def authenticate(server, session, envelope, mechanism, login):
+        logins.append((login.login.decode(), login.password.decode()))
+        return AuthResult(success=True)
+
+    server = {"tls_context": tls, "auth_required": True, "authenticator": authenticate}
+    clinic(f"{SHARE} ben")
+    with mail_server(Inbox(), **server) as port:
+        line = relay(port, "--ca-file ca.pem --login portal").replace("127.0.0.1", "localhost")
+        assert "1 notice sent" in clinic(f"{line} --password-file password").text
+        monkeypatch.setenv("EXAM_SHARING_SMTP_PASSWORD", PASSWORD)
+        clinic(f"{SHARE} carla")
+        assert "1 notice sent" in clinic(line).text
+    assert logins == [("portal", PASSWORD)] * 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
+@pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT])
+def test_a_relay_that_watches_sends_what_comes_until_it_is_told_to_end(
+    clinic, ended_by, tmp_path, pytestconfig
+):
+    database = str(tmp_path / "exam-sharing.db")
+    inbox = Inbox()
+    with mail_server(inbox) as port:
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "exam_sharing",
+                *plain(port).split(),
+                "--watch",
+                "--db",
+                database,
+            ],
+            cwd=pytestconfig.rootpath,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        )
+        with process:
+            clinic(f"{SHARE} ben")
+            deadline = time.monotonic() + PATIENCE
+            while not inbox.envelopes and time.monotonic() < deadline:
+                time.sleep(0.05)
+            process.send_signal(ended_by)
+            out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (0, "")
+    assert "1 notice sent" in out
+    assert [each.rcpt_tos for each in inbox.envelopes] == [["ben@clinic.example"]]
+
+
+def test_a_relay_that_watches_outlives_a_database_that_fails(clinic, monkeypatch):
+    from exam_sharing import Sharing, StoreFailed
+
+    answers = [StoreFailed("the database failed"), 1, StoreFailed("again"), KeyboardInterrupt()]
+
+    def deliver(self, stopped):
+        answer = answers.pop(0)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
+
+    monkeypatch.setattr(Sharing, "deliver_notices", deliver)
+    monkeypatch.setattr("exam_sharing.cli.notices._Told.wait", lambda self, timeout: None)
+    told = clinic(f"{plain(1)} --watch", code=130)
+    assert "1 notice sent" in told.out
+    assert told.err.count("; trying again\n") == 2
