@@ -201,10 +201,11 @@ def test_a_login_goes_over_an_encrypted_line_with_a_password_that_is_no_argument
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT])
-def test_a_relay_that_watches_sends_what_comes_until_it_is_told_to_end(
+def test_a_relay_that_watches_sends_what_waits_and_goes_on_until_it_is_told_to_end(
     clinic, ended_by, tmp_path, pytestconfig
 ):
     database = str(tmp_path / "exam-sharing.db")
+    clinic(f"{SHARE} ben")
     inbox = Inbox()
     with mail_server(inbox) as port:
         process = subprocess.Popen(
@@ -224,7 +225,6 @@ def test_a_relay_that_watches_sends_what_comes_until_it_is_told_to_end(
             env={**os.environ, "PYTHONIOENCODING": "utf-8"},
         )
         with process:
-            clinic(f"{SHARE} ben")
             deadline = time.monotonic() + PATIENCE
             while not inbox.envelopes and time.monotonic() < deadline:
                 time.sleep(0.05)

@@ -37,8 +37,11 @@ from exam_sharing.cli.cast import (
     TUMOUR_BOARD,
 )
 from exam_sharing.cli.chapters import Fact, Medium, Suggested
+from exam_sharing.cli.documents import TAGS
 from exam_sharing.cli.layout import ROWS
 from exam_sharing.cli.pictures import PICTURES, picture
+from exam_sharing.cli.replies import Refusal, Reply
+from exam_sharing.cli.reply_pictures import REPLIES
 from exam_sharing.cli.stage import open_stage
 from exam_sharing.cli.story import BEGINNING
 from exam_sharing.cli.words import Words
@@ -90,6 +93,11 @@ def deactivate(stage, user):
 
 def test_every_kind_of_fact_has_a_picture():
     assert set(PICTURES) == set(Fact.__args__)
+
+
+def test_every_kind_of_reply_has_a_picture_and_a_kind_for_machines():
+    assert set(REPLIES) == set(Reply.__args__)
+    assert {*Reply.__args__, Refusal} <= set(TAGS)
 
 
 def test_nobody_suggested_is_said():

@@ -12,6 +12,7 @@ from exam_sharing import BatchId  # noqa: E402
 from exam_sharing.adapters.pydicom import read_media, shipped_media  # noqa: E402
 from exam_sharing.cli import main  # noqa: E402
 from exam_sharing.cli.cast import ANNA  # noqa: E402
+from exam_sharing.cli.chapters import Fact  # noqa: E402
 from exam_sharing.cli.documents import FORMAT, TAGS, plain  # noqa: E402
 from exam_sharing.cli.story import BEGINNING, SCENES  # noqa: E402
 from exam_sharing.validation import PrivateText  # noqa: E402
@@ -325,7 +326,7 @@ def test_json_is_one_plain_document_that_says_its_format(tell):
         "chapters",
     ]
     kinds = {fact["kind"] for each in document["chapters"] for fact in each["facts"]}
-    assert kinds == {name for key, name in TAGS.values() if key == "kind"}
+    assert kinds == {TAGS[fact][1] for fact in Fact.__args__}
 
 
 def test_json_writes_nothing_that_it_does_not_know_and_nothing_private():
