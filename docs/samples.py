@@ -5,26 +5,84 @@ It needs Sybil, which the tests do not, so it is asked for by name and is no `co
 
 In a page, every block marked `python` runs, in order, in one namespace a page, with or without
 prompts. In a docstring, what runs is what has prompts. Pages may import from `docs/examples`.
+
+In a page, every block marked `shell-session` runs too, in a folder that the page has for itself:
+what stands behind each `$`, by bash, with `$CD` for the CD that pydicom ships; and what it prints
+is what stands below, where `...` stands for anything. A block marked `console` is only shown.
 """
 
+import doctest
+import os
+import re
+import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from sybil import Sybil
-from sybil.parsers.markdown import PythonCodeBlockParser, SkipParser
+from sybil import Example, Sybil
+from sybil.evaluators.doctest import OutputChecker
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser, SkipParser
 from sybil.parsers.rest import DocTestParser
+
+from exam_sharing.adapters.pydicom import shipped_media
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 
 sys.path.insert(0, str(Path(ROOT, "docs", "examples")))
 
+COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n?)*)", re.MULTILINE)
+PROGRAM = f'exam-sharing() {{ "{sys.executable}" -m exam_sharing "$@"; }}'
+
+
+FOLDER = "shell_session_folder"
+
+
+def open_folder(namespace: dict[str, Any]) -> None:
+    """Make a folder for the commands of a page."""
+    namespace[FOLDER] = TemporaryDirectory()
+
+
+def close_folder(namespace: dict[str, Any]) -> None:
+    """Remove it with all that they left there."""
+    namespace[FOLDER].cleanup()
+
+
+def run_shell_session(example: Example) -> str | None:
+    """Run the commands of a block, and say where they print something else than it says."""
+    environment = {name: value for name, value in os.environ.items() if name != "EXAM_SHARING_DB"}
+    environment |= {"CD": str(shipped_media()), "COLUMNS": "90", "TZ": "UTC"}
+    environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, sys.path))
+    environment["PYTHONIOENCODING"] = "utf-8"
+    checker = OutputChecker()
+    for command, wanted in COMMAND.findall(example.parsed):
+        ran = subprocess.run(  # noqa: S603  the pages are ours
+            ["bash", "-c", f"{PROGRAM}\n{command}"],  # noqa: S607  whichever bash there is
+            check=False,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            cwd=example.namespace[FOLDER].name,
+            env=environment,
+        )
+        if not checker.check_output(wanted.rstrip(), ran.stdout.rstrip(), doctest.ELLIPSIS):
+            return f"$ {command}\n{ran.stdout}\ninstead of\n\n{wanted}"
+    return None
+
+
 pytest_collect_file = (
     Sybil(
         name="page",
         path=ROOT,
-        parsers=[PythonCodeBlockParser(), SkipParser()],
+        parsers=[
+            PythonCodeBlockParser(),
+            CodeBlockParser("shell-session", run_shell_session),
+            SkipParser(),
+        ],
         patterns=["*.md"],
         excludes=["docs/_build/*"],
+        setup=open_folder,
+        teardown=close_folder,
     )
     + Sybil(name="docstring", path=ROOT, parsers=[DocTestParser()], patterns=["src/**/*.py"])
 ).pytest()
