@@ -8,24 +8,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from exam_sharing.testing.explaining import Answer, explained
     from exam_sharing.testing.machine import RulesBroken, Transfer, run_sharing_machine
     from exam_sharing.testing.opening import OpenStore, StoreNotUsable, StorePorts
+    from exam_sharing.testing.worlds import FrozenClock, World, empty_world, ready_world
 
 __all__ = [
+    "Answer",
+    "FrozenClock",
     "OpenStore",
     "RulesBroken",
     "StoreNotUsable",
     "StorePorts",
     "Transfer",
+    "World",
+    "empty_world",
+    "explained",
+    "ready_world",
     "run_sharing_machine",
 ]
 
 _HOMES: Final = {
+    "Answer": "explaining",
+    "FrozenClock": "worlds",
     "OpenStore": "opening",
     "RulesBroken": "machine",
     "StoreNotUsable": "opening",
     "StorePorts": "opening",
     "Transfer": "machine",
+    "World": "worlds",
+    "empty_world": "worlds",
+    "explained": "explaining",
+    "ready_world": "worlds",
     "run_sharing_machine": "machine",
 }
 """The module in which each public name lives."""

@@ -1,0 +1,116 @@
+"""Answers that explain themselves: for assertions that say why, or why not and what is nearest."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import attrs
+
+from exam_sharing.grants import Grant, Permission
+from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
+from exam_sharing.policy.decisions import Denied, NearMiss, Permitted, WhyNot
+from exam_sharing.sharing import Sharing
+
+__all__ = ["Answer", "explained"]
+
+
+@attrs.frozen(repr=False)
+class Answer:
+    """Whether a user holds a permission on an exam, as the check says, and why.
+
+    It is true exactly when the check says yes; its `repr` explains.
+
+    Attributes:
+        user: who was asked about.
+        permission: which permission.
+        exam: on which exam.
+        can: what the check says.
+        why: what `explain` says.
+    """
+
+    user: UserId
+    permission: Permission
+    exam: ExamId
+    can: bool
+    why: Permitted | Denied
+
+    def __bool__(self) -> bool:
+        """Say what the check says."""
+        return self.can
+
+    def __repr__(self) -> str:
+        """Explain."""
+        return "\n".join((self._verdict(), *(f"  {line}" for line in self._grounds())))
+
+    def _verdict(self) -> str:
+        may = "may" if self.can else "may not"
+        text = f"{self.user} {may} {self.permission.name} {self.exam}"
+        if isinstance(self.why, Denied):
+            text += f": {', '.join(sorted(code.value for code in self.why.codes))}"
+        if self.can != isinstance(self.why, Permitted):
+            text += " (the check and the explanation disagree: the store is broken)"
+        return text
+
+    def _grounds(self) -> Iterator[str]:
+        if isinstance(self.why, Denied):
+            yield from map(_near_miss, self.why.nearest)
+            if not self.why.nearest:
+                yield "nothing comes near"
+            return
+        if self.why.as_owner:
+            yield "as the owner"
+        for ground in self.why.grounds:
+            yield f"by {_told(ground.grant)}{_through(ground.path)}"
+
+
+def explained(sharing: Sharing, user: UserId, permission: Permission, exam: ExamId) -> Answer:
+    """Return whether the user holds the permission: a truth whose `repr` says why.
+
+    For tests, as `assert explained(sharing, ben, Permission.VIEW, ct)`: a failure then tells what
+    is nearest to the answer that was wanted.
+
+    Raises:
+        WrongKind: an argument is of another type.
+    """
+    return Answer(
+        user,
+        permission,
+        exam,
+        sharing.can(user, permission, exam),
+        sharing.explain(user, permission, exam),
+    )
+
+
+def _near_miss(miss: NearMiss) -> str:
+    if miss.grant is None:
+        return "nearest: they own it, but are not active"
+    return f"nearest: {_told(miss.grant)}{_through(miss.path)}, which {_lacks(miss.why_not)}"
+
+
+def _lacks(why_not: WhyNot) -> str:
+    return {
+        WhyNot.USER_NOT_ACTIVE: "counts for nothing while they are not active",
+        WhyNot.ONLY_VIEW: "gives view alone",
+        WhyNot.EXPIRED: "has expired",
+        WhyNot.ENDED: "was ended",
+        WhyNot.OWN_GRANT: "they made themselves",
+    }[why_not]
+
+
+def _told(grant: Grant) -> str:
+    until = "for good" if grant.until is None else f"until {_time(grant.until)}"
+    return (
+        f"{grant.grantor}'s grant of {grant.permission.name} to {_named(grant.recipient)} {until}"
+    )
+
+
+def _time(moment: datetime) -> str:
+    return moment.isoformat(" ").removesuffix("+00:00")
+
+
+def _named(principal: PrincipalId) -> str:
+    return f"the group {principal}" if isinstance(principal, GroupId) else str(principal)
+
+
+def _through(path: tuple[PrincipalId, ...]) -> str:
+    groups = [str(each) for each in path[1:]]
+    return f" (reached through {' in '.join(groups)})" if groups else ""

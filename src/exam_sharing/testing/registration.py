@@ -1,0 +1,87 @@
+"""Which strategy `hypothesis.strategies.from_type` draws a type of this package from.
+
+Each is made when it is first asked for, so that registering imports no strategy.
+"""
+
+from collections.abc import Mapping
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any, Final
+
+from hypothesis import strategies as st
+
+from exam_sharing.exams import Exam, Study, UploadBatch
+from exam_sharing.grants import Ending, Grant
+from exam_sharing.identifiers import (
+    BatchId,
+    ExamId,
+    GrantId,
+    GroupId,
+    NoticeId,
+    ShareId,
+    UserId,
+)
+from exam_sharing.memory import MemoryDirectory
+from exam_sharing.policy.decisions import Denied, Reason
+from exam_sharing.policy.requests import (
+    NarrowRequest,
+    RevokeRequest,
+    ShareRequest,
+    UnshareRequest,
+)
+from exam_sharing.policy.retries import Retries
+from exam_sharing.policy.settings import HostRule, Policy
+from exam_sharing.principals import Group, User
+from exam_sharing.sharing import Sharing, Viewer
+from exam_sharing.testing.worlds import World
+
+__all__ = ["STRATEGIES", "register"]
+
+STRATEGIES: Final[Mapping[type, str]] = MappingProxyType(
+    {
+        UserId: "user_ids",
+        GroupId: "group_ids",
+        ExamId: "exam_ids",
+        BatchId: "batch_ids",
+        GrantId: "grant_ids",
+        ShareId: "share_ids",
+        NoticeId: "notice_ids",
+        User: "users",
+        Group: "groups",
+        MemoryDirectory: "directories",
+        Exam: "exams",
+        UploadBatch: "upload_batches",
+        Study: "studies",
+        Grant: "grants",
+        Ending: "endings",
+        ShareRequest: "share_requests",
+        UnshareRequest: "unshare_requests",
+        NarrowRequest: "narrow_requests",
+        RevokeRequest: "revoke_requests",
+        Reason: "reasons",
+        Denied: "denials",
+        Policy: "policies",
+        HostRule: "host_rules",
+        Retries: "retries",
+        World: "worlds",
+        Sharing: "sharings",
+        Viewer: "viewers",
+    }
+)
+"""The name of the strategy of each type, in `exam_sharing.testing.strategies`."""
+
+
+def register() -> None:
+    """Register the strategy of every type of this package that needs one of its own."""
+    for kind, name in STRATEGIES.items():
+        st.register_type_strategy(kind, _drawing(name))
+
+
+def _drawing(name: str) -> Any:  # noqa: ANN401  as Hypothesis has it
+    def strategy(_kind: type) -> st.SearchStrategy[Any]:
+        found: st.SearchStrategy[Any] = getattr(
+            import_module("exam_sharing.testing.strategies"), name
+        )()
+        return found
+
+    return strategy

@@ -1,0 +1,93 @@
+"""Hypothesis strategies for everything that is public, each drawing valid values by default.
+
+>>> from hypothesis import given
+>>> from exam_sharing.testing import strategies as sharing
+
+Options take strategies, and what is left out is drawn. Where Hypothesis finds its plugins,
+`hypothesis.strategies.from_type` knows these without an import.
+"""
+
+from exam_sharing.testing.strategies.asking import (
+    denials,
+    narrow_requests,
+    reasons,
+    requests,
+    revoke_requests,
+    share_requests,
+    unshare_requests,
+)
+from exam_sharing.testing.strategies.granting import (
+    endings,
+    grants,
+    illegal_reshare_chains,
+    permissions,
+    reshare_chains,
+)
+from exam_sharing.testing.strategies.people import (
+    directories,
+    group_ids,
+    groups,
+    nested_groups,
+    principal_ids,
+    user_ids,
+    users,
+)
+from exam_sharing.testing.strategies.settings import host_rules, policies, retries
+from exam_sharing.testing.strategies.telling import sharings, viewers, worlds
+from exam_sharing.testing.strategies.texts import addresses, identifiers, messages, names
+from exam_sharing.testing.strategies.times import durations, times, times_around
+from exam_sharing.testing.strategies.uploading import (
+    batch_ids,
+    exam_ids,
+    exams,
+    grant_ids,
+    notice_ids,
+    share_ids,
+    studies,
+    upload_batches,
+    uploads,
+)
+
+__all__ = [
+    "addresses",
+    "batch_ids",
+    "denials",
+    "directories",
+    "durations",
+    "endings",
+    "exam_ids",
+    "exams",
+    "grant_ids",
+    "grants",
+    "group_ids",
+    "groups",
+    "host_rules",
+    "identifiers",
+    "illegal_reshare_chains",
+    "messages",
+    "names",
+    "narrow_requests",
+    "nested_groups",
+    "notice_ids",
+    "permissions",
+    "policies",
+    "principal_ids",
+    "reasons",
+    "requests",
+    "reshare_chains",
+    "retries",
+    "revoke_requests",
+    "share_ids",
+    "share_requests",
+    "sharings",
+    "studies",
+    "times",
+    "times_around",
+    "unshare_requests",
+    "upload_batches",
+    "uploads",
+    "user_ids",
+    "users",
+    "viewers",
+    "worlds",
+]
