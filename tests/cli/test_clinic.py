@@ -258,6 +258,18 @@ def test_what_was_passed_on_can_end_too_or_stop_the_act(clinic):
     assert holders(clinic, "cd-1") == ["anna"]
 
 
+def test_whoever_is_no_longer_in_the_directory_can_be_taken_off(clinic):
+    clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
+    with opened(None) as portal:
+        portal.directory.remove(UserId("ben"))
+    assert (
+        "✓ ben: view, by Anna Kovács (anna); ended"
+        in clinic("unshare cd-1 --as anna --from ben").text
+    )
+    again = clinic("unshare cd-1 --as anna --from ben", code=1)
+    assert "user 'ben' is not in the directory" in again.err
+
+
 def test_only_one_fate_of_what_was_passed_on_can_be_asked_for(clinic):
     told = clinic("unshare cd-1 --as anna --from ben --cascade --keep", code=2)
     assert "not allowed with" in told.err

@@ -125,7 +125,11 @@ def test_a_server_that_is_not_there_is_told_without_the_password(shell, url, lin
 
 @pytest.mark.parametrize("place", ["people {}", "init {}", "notices relay {}", "{}"])
 def test_a_url_that_is_typed_in_the_wrong_place_repeats_no_password(shell, place):
-    for url in (f"postgresql://portal:{PASSWORD}@h/d", f"postgresql://h/d?password={PASSWORD}"):
+    for url in (
+        f"postgresql://portal:{PASSWORD}@h/d",
+        f"postgresql://portal:a/{PASSWORD}@h/d",
+        f"postgresql://h/d?password={PASSWORD}",
+    ):
         told = shell(place.format(url), code=2)
         assert PASSWORD not in told.out + told.err
 

@@ -112,7 +112,7 @@ def _failed(why: str, code: ExitCode = ExitCode.FAILED) -> ExitCode:
     return code
 
 
-_PASSWORD: Final = re.compile(r"(?<=://)[^/\s]*@|(?<=password=)[^&\s]*")
+_PASSWORD: Final = re.compile(r"(?<=://)\S*@|(?<=password=)[^&\s]*")
 
 
 class _Parser(ArgumentParser):

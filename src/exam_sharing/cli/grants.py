@@ -4,7 +4,15 @@ import sys
 from argparse import ArgumentParser, Namespace
 from typing import Final
 
-from exam_sharing import Permission, Policy, Reshares, Scope, ShareRequest, UnshareRequest
+from exam_sharing import (
+    Permission,
+    Policy,
+    Refused,
+    Reshares,
+    Scope,
+    ShareRequest,
+    UnshareRequest,
+)
 from exam_sharing.cli import arguments as typed
 from exam_sharing.cli.chapters import Asked, Ended, Previewed, Shared
 from exam_sharing.cli.commands import Command
@@ -146,7 +154,7 @@ def _add_unshare_arguments(parser: ArgumentParser) -> None:
 
 
 def _unshare(arguments: Namespace, portal: Portal) -> Ended | Previewed:
-    portal.require_known(arguments.actor, arguments.recipient)
+    portal.require_known(arguments.actor)
     request = UnshareRequest(
         actor=arguments.actor,
         exam=arguments.exam,
@@ -156,7 +164,12 @@ def _unshare(arguments: Namespace, portal: Portal) -> Ended | Previewed:
     )
     if arguments.preview:
         return _preview(request, portal)
-    return Ended(request=request, receipt=portal.sharing.unshare(request))
+    try:
+        return Ended(request=request, receipt=portal.sharing.unshare(request))
+    except Refused:
+        # Whoever is no longer in the directory can still be taken off; a slip of the pen cannot.
+        portal.require_known(request.recipient)
+        raise
 
 
 SHARE: Final = Command(
