@@ -34,7 +34,7 @@ from tests.benchmarks.sql_plans import (
     the_one,
 )
 from tests.benchmarks.sql_worlds import ASKED, FLOATER, GRANTS_AN_EXAM, RADIOLOGIST, START, Place
-from tests.benchmarks.timing import Batch, best_of, uncollected
+from tests.benchmarks.timing import best_of, uncollected
 from tests.databases import SERVER_VARIABLE, created_database, found_installation, running
 
 from exam_sharing import (
@@ -56,8 +56,8 @@ from exam_sharing.sharing import Sharing, Viewer
 PAGE: Final = 50
 LATER: Final = 1.2
 """How many times as much a page may read that is later, or in a larger world."""
-AT_ONCE: Final = 25
-"""How many questions are timed together: far less than a time slice of the machine."""
+SOME: Final = 25
+"""How many questions are timed of what takes longer than a check."""
 
 
 @attrs.frozen
@@ -185,21 +185,13 @@ def _some_grants(place: Place, chance: random.Random, number: int) -> Sequence[A
 
 
 def timed(portal: Portal, **contestants: Sequence[Callable[[], object]]) -> dict[str, float]:
-    """Return the time of one call for each contestant, who have equally many."""
-    batches = {
-        name: [_all(calls[start : start + AT_ONCE]) for start in range(0, len(calls), AT_ONCE)]
-        for name, calls in contestants.items()
-    }
+    """Return the time of one call for each contestant, who have equally many.
+
+    Each call is timed by itself: taking the time costs nothing beside it, and a busy machine seldom
+    leaves several of them alone.
+    """
     calls = len(next(iter(contestants.values())))
-    return best_of(portal.settings.rounds, batches, calls)
-
-
-def _all(calls: Sequence[Callable[[], object]]) -> Batch:
-    def batch() -> None:
-        for call in calls:
-            call()
-
-    return batch
+    return best_of(portal.settings.rounds, contestants, calls)
 
 
 SELECT_1: Final = sqlalchemy.select(sqlalchemy.literal_column("1"))
@@ -267,7 +259,7 @@ def _checking_many(portal: Portal) -> Iterator[Row]:
     many = partial(viewer.can_many, Permission.VIEW, exams)
     yield portal.statements(f"can_many of {PAGE} exams", 1, many)
     one = partial(viewer.can, Permission.VIEW, exams[0])
-    times = timed(portal, many=[many] * AT_ONCE, one=[one] * AT_ONCE)
+    times = timed(portal, many=[many] * SOME, one=[one] * SOME)
     yield portal.row(f"can_many of {PAGE} exams / can", times["many"] / times["one"])
 
 
@@ -353,7 +345,7 @@ def access_lists(portal: Portal) -> Iterator[Row]:
     progress(f"{portal.size:,}: access lists")
     asked = [
         partial(portal.sharing.access_list, RADIOLOGIST, each.exam)
-        for each in portal.questions[::2][:AT_ONCE]
+        for each in portal.questions[::2][:SOME]
     ]
     yield portal.statements("the access list", 2, asked[0])
     check = _ask(portal, portal.questions[0])
@@ -454,7 +446,7 @@ def mixing(portal: Portal, smallest: dict[str, float]) -> Iterator[Row]:
 
 def mixture(portal: Portal) -> dict[str, list[Callable[[], object]]]:
     """Return what a portal asks, equally many of each kind; no share is made twice."""
-    some = portal.questions[::2][:AT_ONCE]
+    some = portal.questions[::2][:SOME]
     exams = uploaded(portal, "small", len(some))
     recipients = [f"u:small-{number:03}" for number in range(100)]
     sharing = acting(portal, [UserId("small").key, *recipients])

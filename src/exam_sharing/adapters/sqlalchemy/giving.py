@@ -9,7 +9,7 @@ INVARIANT: a grant without a `closed_version` has not been ended, and its exam i
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import ColumnElement, and_, exists, literal_column, select, true
 from sqlalchemy.sql import FromClause
 
 __all__ = ["counts", "owned"]
@@ -22,12 +22,12 @@ def counts(
 
     A grant gives nothing to its own grantor: SPEC section 11.
     """
-    until = grants.c.until
-    return and_(
-        grants.c.closed_version.is_(None),
-        grants.c.grantor != user,
-        or_(until.is_(None), until > now),
-    )
+    # Written so that PostgreSQL does not guess from its statistics that next to nothing counts, as
+    # it would where one account makes all grants: it would then read and sort all that a principal
+    # sees, instead of reading a page in the order of its index.
+    grantor = grants.c.grantor.concat(literal_column("''"))
+    over = grants.c.until <= now
+    return and_(grants.c.closed_version.is_(None), grantor != user, over.is_not(true()))
 
 
 def owned(

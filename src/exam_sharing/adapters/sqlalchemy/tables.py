@@ -119,9 +119,6 @@ def define_tables(
         grants.c.exam,
         sqlite_where=standing,
         postgresql_where=standing,
-        # With all that a page asks, PostgreSQL reads the index in order and stops. It could take it
-        # for cheaper, for most principals, to read all that each can see and to sort it.
-        postgresql_include=["permission", "grantor", "until"],
     )
     expires = standing & grants.c.until.is_not(None)
     Index(
