@@ -7,7 +7,7 @@ import pytest
 
 from exam_sharing import Permission, ReasonCode, Refused, ShareReceipt
 from exam_sharing.testing import model
-from laws.stories import EXAMS, content, contents
+from laws.stories import content, contents
 
 
 def assert_same_answer(story, actor, got, expected):
@@ -70,23 +70,6 @@ def assert_same_refusal(story, reasons, expected):
             assert told == sorted(repr(content(story.model.grants[i])) for i in known)
     limited = {r.limited for r in reasons if r.code is ReasonCode.TOO_MANY}
     assert limited == (set() if expected is None else set(expected.reasons.get("TOO_MANY", ())))
-
-
-def assert_same_facts(story):
-    for exam in EXAMS:
-        facts = story.facts(exam)
-        ended = story.model.endings
-        expected = {i: g for i, g in story.model.grants.items() if g.exam == exam}
-        assert facts.version == story.model.versions.get(exam, 0)
-        assert contents(facts.grants) == contents(g for i, g in expected.items() if i not in ended)
-        assert sorted(
-            (repr(content(past.grant)), past.ending.how.value, past.ending.version)
-            for past in facts.ended
-        ) == sorted(
-            (repr(content(grant)), ended[i].how.value, ended[i].version)
-            for i, grant in expected.items()
-            if i in ended
-        )
 
 
 def assert_same_lists(story, user):

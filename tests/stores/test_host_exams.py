@@ -5,8 +5,7 @@ from copy import copy
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import settings
 from sqlalchemy import Column, DateTime, Index, Integer, MetaData, String, Table, select
 from sqlalchemy.orm import Session
 
@@ -15,7 +14,6 @@ from exam_sharing import (
     Exam,
     ExamId,
     InvalidValue,
-    Permission,
     ReasonCode,
     Reshares,
     StoreFailed,
@@ -34,14 +32,7 @@ from exam_sharing.adapters.sqlalchemy import (
 )
 from exam_sharing.adapters.sqlalchemy.store import own_database
 from exam_sharing.events import ExamTransferred
-from exam_sharing.testing import model
-from laws.beside_the_model import (
-    assert_same_answer,
-    assert_same_facts,
-    assert_same_lists,
-    assert_same_views,
-)
-from laws.stories import EXAMS, USERS, stories, tell
+from exam_sharing.testing import run_sharing_machine
 from world import (
     ANNA,
     BEN,
@@ -219,44 +210,14 @@ def new_store(request, engine, tables):
     return empty
 
 
-@given(data=st.data())
-@settings(
-    max_examples=6,
-    suppress_health_check=[
-        HealthCheck.too_slow,
-        HealthCheck.data_too_large,
-        HealthCheck.function_scoped_fixture,
-    ],
-)
-def test_whole_stories_are_kept_and_told_as_the_model_says(new_store, data):
+def test_whole_stories_are_kept_and_told_as_the_model_says(new_store):
     """SPEC sections 1 to 3, 6, 9.3 and 11, where our tables hold no exams."""
-    story = data.draw(stories(new_store=new_store))
-
-    def each(request):
-        got, expected = story.do(request), story.do_in_model(request)
-        assert_same_answer(story, request.actor, got, expected)
-        assert_same_facts(story)
-
-    tell(data, story, each, steps=8)
-    for exam in data.draw(st.sets(st.sampled_from(EXAMS), max_size=1)):
-        story.sharing.withdraw(exam, performed_by="ops", why="wrong patient")
-        model.withdraw(story.model, exam, story.now)
-        assert_same_facts(story)
-    limit = data.draw(st.integers(1, 3))
-    for user in USERS:
-        assert_same_lists(story, user)
-        assert (
-            read_all(story.sharing.visible_to, user, limit) == story.sharing.visible_to(user).items
-        )
-        assert read_all(story.sharing.shared_with, user, limit) == (
-            story.sharing.shared_with(user).items
-        )
-        for exam in EXAMS:
-            assert_same_views(story, user, exam)
-        for permission in Permission:
-            assert story.sharing.can_many(user, permission, (*EXAMS, NO_EXAM)) == {
-                exam for exam in EXAMS if story.sharing.can(user, permission, exam)
-            }
+    run_sharing_machine(
+        new_store,
+        upload=lambda store, batch, exams: store.add(batch, exams),
+        transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
+        settings=settings(max_examples=4, stateful_step_count=15),
+    )
 
 
 def read_all(pages, user, limit):

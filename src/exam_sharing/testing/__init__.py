@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from exam_sharing.testing.explaining import Answer, explained
-    from exam_sharing.testing.machine import RulesBroken, Transfer, run_sharing_machine
+    from exam_sharing.testing.machine import RulesBroken, run_sharing_machine
     from exam_sharing.testing.opening import OpenStore, StoreNotUsable, StorePorts
     from exam_sharing.testing.worlds import FrozenClock, World, empty_world, ready_world
 
@@ -20,7 +20,6 @@ __all__ = [
     "RulesBroken",
     "StoreNotUsable",
     "StorePorts",
-    "Transfer",
     "World",
     "empty_world",
     "explained",
@@ -35,7 +34,6 @@ _HOMES: Final = {
     "RulesBroken": "machine",
     "StoreNotUsable": "opening",
     "StorePorts": "opening",
-    "Transfer": "machine",
     "World": "worlds",
     "empty_world": "worlds",
     "explained": "explaining",

@@ -6,17 +6,18 @@ from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import run_state_machine_as_test
 
 from exam_sharing.policy.settings import Policy
-from exam_sharing.testing.machine.hospital import Transfer
+from exam_sharing.testing.machine.hospital import Transfer, Upload
 from exam_sharing.testing.machine.steps import RulesBroken, SharingMachine
 from exam_sharing.testing.opening import OpenStore, require_isolated
 
-__all__ = ["RulesBroken", "Transfer", "run_sharing_machine"]
+__all__ = ["RulesBroken", "run_sharing_machine"]
 
 
 def run_sharing_machine(
     open_store: OpenStore,
     *,
     settings: hypothesis_settings | None = None,
+    upload: Upload | None = None,
     transfer: Transfer | None = None,
     policy: Policy | None = None,
 ) -> None:
@@ -28,8 +29,11 @@ def run_sharing_machine(
     Args:
         open_store: gives an empty store each time.
         settings: of Hypothesis; `max_examples` stories of `stateful_step_count` steps.
-        transfer: how an exam changes hands in the store, if it can: called with what `open_store`
-            gave, the exam, the new owner, and the time as `at`.
+        upload: records an upload, where that is not what the port `uploads` does: for a host that
+            has tables of its own for exams. It gets what `open_store` gave, the batch and the
+            exams; batches are then never sealed.
+        transfer: gives an exam to another owner at a time, if the store can. It gets what
+            `open_store` gave, the exam, the owner and the time.
         policy: of every story; by default each has one of its own.
 
     Raises:
@@ -39,7 +43,7 @@ def run_sharing_machine(
     require_isolated(open_store)
 
     def new_machine() -> SharingMachine:
-        return SharingMachine(open_store, transfer=transfer, policy=policy)
+        return SharingMachine(open_store, upload=upload, transfer=transfer, policy=policy)
 
     given = settings or hypothesis_settings()
     chosen = hypothesis_settings(

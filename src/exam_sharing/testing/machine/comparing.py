@@ -1,6 +1,6 @@
 """Asking the package and the model the same, and stopping where they disagree."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
@@ -22,6 +22,10 @@ __all__ = ["Comparison", "Disagreement"]
 
 PERMISSIONS: Final = tuple(Permission)
 NOTHING_HELD: Final = (False,) * len(PERMISSIONS)
+CHECKS: Final = tuple(
+    (f"{permission.name} {exam}", permission, exam) for exam in EXAMS for permission in PERMISSIONS
+)
+"""Every check of one user, in words as well."""
 NOBODY: Final = UserId("nobody")
 """A user whom no directory knows is asked about too, as are exams that have not arrived."""
 
@@ -60,6 +64,9 @@ class Comparison:
     hospital: Hospital
     page: int = 2
     _held: dict[tuple[UserId, ExamId], tuple[bool, ...]] = attrs.field(factory=dict, init=False)
+    _checked: dict[UserId, tuple[Mapping[str, bool], tuple[frozenset[ExamId], ...]]] = attrs.field(
+        factory=dict, init=False
+    )
     _lists: dict[tuple[UserId, bool], tuple[object, ...]] = attrs.field(factory=dict, init=False)
 
     def held(self) -> list[tuple[UserId, ExamId]]:
@@ -127,37 +134,42 @@ class Comparison:
         return [exam for exam, each in all_exams.items() if each.batch in batches]
 
     def _checks(self, user: UserId, concerned: frozenset[ExamId]) -> None:
-        hospital = self.hospital
-        world, now, exams, held = hospital.world, hospital.now, hospital.exams, self._held
+        if concerned or user not in self._checked:
+            self._checked[user] = self._checks_in_model(user, concerned)
+        checks, held = self._checked[user]
+        can, can_many = self.hospital.sharing.can, self.hospital.sharing.can_many
+        self.same(
+            f"What may {user} do?",
+            checks,
+            lambda: {words: can(user, permission, exam) for words, permission, exam in CHECKS},
+        )
+        self.same(
+            f"Which exams may {user} view, and which download?",
+            held,
+            lambda: tuple([can_many(user, permission, EXAMS) for permission in PERMISSIONS]),
+        )
+
+    def _checks_in_model(
+        self, user: UserId, concerned: frozenset[ExamId]
+    ) -> tuple[Mapping[str, bool], tuple[frozenset[ExamId], ...]]:
+        """Return what the model says of every check, and of those of one permission at once."""
+        world, now, held = self.hospital.world, self.hospital.now, self._held
         for exam in concerned:
             held[user, exam] = tuple(
                 [model.holds(world, user, each, exam, now) for each in PERMISSIONS]
             )
-        can, can_many = hospital.sharing.can, hospital.sharing.can_many
-        self.same(
-            f"What may {user} do?",
+        there = {exam: held.get((user, exam), NOTHING_HELD) for exam in EXAMS}
+        return (
             {
-                f"{permission.name} {exam}": holds
-                for exam in EXAMS
-                for permission, holds in zip(
-                    PERMISSIONS, held.get((user, exam), NOTHING_HELD), strict=True
-                )
+                words: there[exam][PERMISSIONS.index(permission)]
+                for words, permission, exam in CHECKS
             },
-            lambda: {
-                f"{permission.name} {exam}": can(user, permission, exam)
-                for exam in EXAMS
-                for permission in PERMISSIONS
-            },
-        )
-        self.same(
-            f"Which exams may {user} view, and which download?",
             tuple(
                 [
-                    frozenset([exam for exam in exams if held[user, exam][place]])
+                    frozenset([exam for exam in EXAMS if there[exam][place]])
                     for place in range(len(PERMISSIONS))
                 ]
             ),
-            lambda: tuple([can_many(user, permission, EXAMS) for permission in PERMISSIONS]),
         )
 
     def _pages(self, user: UserId, *, anew: bool) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from itertools import count
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 from typing_extensions import override
@@ -30,7 +30,7 @@ from exam_sharing.testing import model
 from exam_sharing.testing.machine.words import START, GrantNumber, Words, clock_time, told_policy
 from exam_sharing.testing.opening import StorePorts
 
-__all__ = ["EXAMS", "GROUPS", "USERS", "Hospital", "Post", "Transfer"]
+__all__ = ["EXAMS", "GROUPS", "USERS", "Hospital", "Post", "Transfer", "Upload"]
 
 USERS: Final = tuple(map(UserId, ("Alice", "Bob", "Carol", "Dave", "Erin", "Frank")))
 GROUPS: Final = tuple(map(GroupId, ("Radiology", "Surgery", "Alice")))
@@ -41,11 +41,8 @@ AT_EVERY_DELIVERY: Final = Retries(at_once=1_000_000, limit=None)
 """A notice that failed is tried at every delivery, however often: waits are another test's."""
 
 
-Transfer: TypeAlias = Callable[..., None]
-"""Gives an exam of a store to another owner, which also counts as a version.
-
-Called with the store, the exam, the new owner, and the time as `at`.
-"""
+Upload: TypeAlias = Callable[[Any, UploadBatch, tuple[Exam, ...]], None]
+Transfer: TypeAlias = Callable[[Any, ExamId, UserId, datetime], None]
 
 
 class Post(MemoryNotifier):
@@ -186,12 +183,18 @@ class Hospital:
         self.directory.add(Group(id=group, name=f"the group {group}", members=fit))
         world.add_group(group, fit)
 
-    def upload(self, batch: BatchId, exams: tuple[Exam, ...], *, sealed: bool) -> None:
-        """Let exams arrive by the package."""
+    def upload(
+        self, batch: BatchId, exams: tuple[Exam, ...], *, sealed: bool, upload: Upload | None
+    ) -> None:
+        """Let exams arrive by the package, or as the host of the store lets them."""
         first = self._uploads.setdefault(
             batch, UploadBatch(id=batch, uploader=self.users[0], received_at=START)
         )
-        self.sharing.add_upload(attrs.evolve(first, sealed=sealed), exams)
+        arriving = attrs.evolve(first, sealed=sealed)
+        if upload is None:
+            self.sharing.add_upload(arriving, exams)
+        else:
+            upload(self.ports.store, arriving, exams)
 
     def do(self, request: Request) -> ShareReceipt | UnshareReceipt:
         """Do by the package what somebody asks for."""

@@ -37,7 +37,7 @@ from exam_sharing.testing.machine.drawing import (
     seldom,
     sharing,
 )
-from exam_sharing.testing.machine.hospital import GROUPS, USERS, Hospital, Transfer
+from exam_sharing.testing.machine.hospital import GROUPS, USERS, Hospital, Transfer, Upload
 from exam_sharing.testing.machine.words import clock_time, differing
 from exam_sharing.testing.opening import OpenStore, opened
 
@@ -74,6 +74,7 @@ class SharingMachine(RuleBasedStateMachine):
 
     Args:
         open_store: gives the store.
+        upload: how exams arrive in that store, where the port does not do it.
         transfer: how an exam changes hands in that store, if it can.
         policy: of every story; by default each story has one of its own.
 
@@ -84,10 +85,16 @@ class SharingMachine(RuleBasedStateMachine):
     steps = 0
 
     def __init__(
-        self, open_store: OpenStore, *, transfer: Transfer | None, policy: Policy | None
+        self,
+        open_store: OpenStore,
+        *,
+        upload: Upload | None,
+        transfer: Transfer | None,
+        policy: Policy | None,
     ) -> None:
         """Open the store."""
         super().__init__()
+        self._upload = upload
         self._transfer = transfer
         self._policy = policy
         self._asked: list[ShareRequest | UnshareRequest | NarrowRequest] = []
@@ -140,6 +147,8 @@ class SharingMachine(RuleBasedStateMachine):
     @rule(batch=numbers, arriving=members, sealed=seldom)
     def upload(self, *, batch: int, arriving: list[int], sealed: bool) -> None:
         """Let more exams arrive, in a new batch or in one that grows, or seal it."""
+        # Where a host keeps uploads itself, whether it seals them is its own affair.
+        sealed = sealed and self._upload is None
         self._let_arrive(pick(batch, BATCHES), arriving, sealed=sealed)
 
     def _let_arrive(self, batch: BatchId, arriving: list[int], *, sealed: bool) -> None:
@@ -150,7 +159,7 @@ class SharingMachine(RuleBasedStateMachine):
 
         def arrive() -> bool:
             try:
-                hospital.upload(batch, exams, sealed=sealed)
+                hospital.upload(batch, exams, sealed=sealed, upload=self._upload)
             except (AlreadyExists, BatchSealed):
                 return False
             return True
@@ -262,7 +271,7 @@ class SharingMachine(RuleBasedStateMachine):
         hospital.tell(f"{exam} is now {owner}'s.")
 
         def change() -> bool:
-            transfer(self._ports.store, exam, owner, at=hospital.now)
+            transfer(self._ports.store, exam, owner, hospital.now)
             return True
 
         self._same("Can it change hands?", expected=True, ask=change)
