@@ -29,7 +29,7 @@ from exam_sharing.testing.laws.law import same
 from exam_sharing.testing.laws.moments import EDGES, START, TICK
 from exam_sharing.testing.laws.texts import HOSTILE, IN_ORDER
 
-__all__ = ["GRANT_LAWS"]
+__all__ = ["GRANT_LAWS", "SIZE_LAWS"]
 
 _WARD: Final = GroupId("ward")
 
@@ -264,5 +264,7 @@ GRANT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     expired_grants_have_not_been_ended,
     a_receipt_is_returned_as_it_was_given,
     ids_in_grants_are_compared_code_point_by_code_point,
-    thousands_of_grants_are_read_whole,
 )
+
+SIZE_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (thousands_of_grants_are_read_whole,)
+"""The last to be asked: they take longest, and say least about what is wrong."""

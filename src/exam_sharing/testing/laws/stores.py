@@ -12,7 +12,7 @@ from exam_sharing.testing.laws.access import ACCESS_LAWS
 from exam_sharing.testing.laws.bench import StoreTrial
 from exam_sharing.testing.laws.commits import COMMIT_LAWS, FAILURE_LAWS, TRANSFER_LAWS
 from exam_sharing.testing.laws.exams import EXAM_LAWS, UPLOAD_LAWS
-from exam_sharing.testing.laws.grants import GRANT_LAWS
+from exam_sharing.testing.laws.grants import GRANT_LAWS, SIZE_LAWS
 from exam_sharing.testing.laws.histories import HISTORY_LAWS
 from exam_sharing.testing.laws.law import Law, laws_of
 from exam_sharing.testing.laws.outbox import NOTICE_LAWS, TEXT_LAWS
@@ -76,6 +76,7 @@ def store_laws(
         (HISTORY_LAWS, True),
         (FAILURE_LAWS, fail_at is not None),
         (RACE_LAWS, threads),
+        (SIZE_LAWS, True),
     ]
     checks = (check for book, applies in books if applies for check in book)
     return laws_of(trial, checks)
