@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from exam_sharing.cli.access import ACCESS, CAN, SHARED_WITH, WHO_CAN
 from exam_sharing.cli.arguments import add_json
+from exam_sharing.cli.check_store import CHECK_STORE
 from exam_sharing.cli.commands import Command, ExitCode
 from exam_sharing.cli.grants import SHARE, UNSHARE
 from exam_sharing.cli.init import INIT
@@ -55,6 +56,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     CAN,
     SHARED_WITH,
     NOTICES,
+    CHECK_STORE,
 )
 
 

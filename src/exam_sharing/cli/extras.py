@@ -8,7 +8,7 @@ from exam_sharing.errors import ExamSharingError
 
 __all__ = ["MissingExtra", "need"]
 
-_EXTRA_OF: Final = {"rich": "cli", "pydicom": "dicom", "sqlalchemy": "sql"}
+_EXTRA_OF: Final = {"hypothesis": "testing", "rich": "cli", "pydicom": "dicom", "sqlalchemy": "sql"}
 _BESIDE: Final = {"psycopg": "psycopg[binary]"}
 """What no extra brings, since hosts choose how it is built."""
 

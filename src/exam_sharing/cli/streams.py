@@ -12,7 +12,7 @@ import sys
 import unicodedata
 from typing import Final, TextIO
 
-__all__ = ["LARGE", "Progress", "flush", "let_go", "spell_out"]
+__all__ = ["LARGE", "Line", "Progress", "flush", "let_go", "spell_out"]
 
 _SPELLED: Final = {
     "✓": "+",
@@ -74,8 +74,8 @@ LARGE: Final = 1_000
 """Files from which on reading takes long enough to say how far it has come."""
 
 
-class Progress:
-    """Says how far the reading of a large medium has come, to a person at a terminal.
+class Line:
+    """One line that is said anew again and again, to a person at a terminal and nobody else.
 
     Args:
         stream: standard error.
@@ -86,15 +86,29 @@ class Progress:
         self._stream = stream if stream is not None and stream.isatty() else None
         self._said = ""
 
-    def __call__(self, done: int, total: int) -> None:
-        """Say it anew if it has changed, in the same line, and wipe the line at the end."""
-        if self._stream is None or total < LARGE:
+    def say(self, line: str) -> None:
+        """Say this in place of what was said before; nothing wipes the line."""
+        if self._stream is None or line == self._said:
             return
-        line = f"reading {total:,} files: {100 * done // total} %" if done < total else ""
-        if line != self._said:
-            self._stream.write(f"\r{line.ljust(len(self._said))}" if line else self._wiped())
-            self._stream.flush()
-            self._said = line
+        told = f"\r{line.ljust(len(self._said))}"
+        self._stream.write(told if line else f"{told}\r")
+        self._stream.flush()
+        self._said = line
 
-    def _wiped(self) -> str:
-        return f"\r{' ' * len(self._said)}\r"
+
+class Progress:
+    """Says how far the reading of a large medium has come, to a person at a terminal.
+
+    Args:
+        stream: standard error.
+    """
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """Begin with nothing said."""
+        self._line = Line(stream)
+
+    def __call__(self, done: int, total: int) -> None:
+        """Say it anew if it has changed, and wipe the line at the end."""
+        if total >= LARGE:
+            percent = 100 * done // total
+            self._line.say(f"reading {total:,} files: {percent} %" if done < total else "")

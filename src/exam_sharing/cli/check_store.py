@@ -1,0 +1,173 @@
+"""`exam-sharing check-store`: the laws of stores, asked without writing a test."""
+
+import sys
+from argparse import ArgumentParser, Namespace
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Final
+
+import attrs
+
+from exam_sharing.cli.commands import Command, ExitCode
+from exam_sharing.cli.documents import FORMAT, written
+from exam_sharing.cli.extras import need
+from exam_sharing.cli.streams import Line
+from exam_sharing.errors import InvalidValue
+
+if TYPE_CHECKING:
+    from exam_sharing.testing.laws import Law, LawBroken
+
+__all__ = ["CHECK_STORE"]
+
+EPILOG: Final = """\
+STORE is package.module:name. It names a callable that gives an empty store each time, or laws that
+are made already, as `store_laws(open_store, fail_at=...)` makes them: of stores that can do more
+than their ports say, or of directories, notifiers and rules.
+
+The command ends with 0 if every law is kept, with 1 if one is broken, and with 2 if nothing was
+asked, since STORE cannot be found, or gives no store that is empty and apart from all others.
+
+examples:
+  exam-sharing check-store exam_sharing.memory:MemoryStore
+  exam-sharing check-store my_portal.stores:open_store --one-thread
+  exam-sharing check-store my_portal.checks:LAWS --json
+"""
+
+
+@attrs.frozen
+class _Answer:
+    """What became of one law; `broken` is `None` where it was kept."""
+
+    law: "Law"
+    broken: "LawBroken | None"
+    seconds: float
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("store", metavar="STORE", help="package.module:name")
+    parser.add_argument(
+        "--one-thread", action="store_true", help="leave out the laws about several threads"
+    )
+    parser.add_argument(
+        "--examples",
+        type=int,
+        default=25,
+        metavar="N",
+        help="how many examples a law looks at that looks for some (25)",
+    )
+    parser.add_argument(
+        "--law", action="append", metavar="NAME", help="this law alone; may be given again"
+    )
+
+
+def _run(arguments: Namespace, version: str) -> ExitCode:
+    need(["hypothesis"])
+    from exam_sharing.testing.opening import StoreNotUsable
+
+    laws = _chosen(_laws(arguments), arguments.law)
+    try:
+        answers = _asked(laws)
+    except StoreNotUsable as error:
+        raise InvalidValue(arguments.store, f"cannot be checked: {error}") from error
+    if arguments.json:
+        print(written(_document(arguments.store, answers, version)))
+    else:
+        print(_report(answers))
+    return ExitCode.FAILED if any(each.broken for each in answers) else ExitCode.DONE
+
+
+def _laws(arguments: Namespace) -> "tuple[Law, ...]":
+    """Return the laws that are named, or those of the store that is."""
+    from exam_sharing.testing.laws import Law, store_laws
+
+    found = _found(arguments.store)
+    if isinstance(found, Sequence) and found and all(isinstance(each, Law) for each in found):
+        return tuple(found)
+    if not callable(found):
+        raise InvalidValue(arguments.store, "is neither a callable that gives a store, nor laws")
+    return store_laws(found, threads=not arguments.one_thread, examples=arguments.examples)
+
+
+def _found(named: str) -> object:
+    module, _, attribute = named.partition(":")
+    if not module or not attribute:
+        raise InvalidValue("STORE", "must be package.module:name")
+    # As `python -m` does: what is being developed is often not installed.
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: object = import_module(module)
+        for name in attribute.split("."):
+            found = getattr(found, name)
+    except (AttributeError, ImportError) as error:
+        raise InvalidValue(named, f"cannot be imported: {error}") from error
+    except Exception as error:
+        raise InvalidValue(named, f"cannot be imported: {type(error).__name__}") from error
+    return found
+
+
+def _chosen(laws: "tuple[Law, ...]", names: list[str] | None) -> "tuple[Law, ...]":
+    if names is None:
+        return laws
+    unknown = set(names) - {law.name for law in laws}
+    if unknown:
+        raise InvalidValue("--law", f"names no law of this store: {', '.join(sorted(unknown))}")
+    return tuple(law for law in laws if law.name in names)
+
+
+def _asked(laws: "tuple[Law, ...]") -> list[_Answer]:
+    from exam_sharing.testing.laws import LawBroken
+
+    line, answers = Line(sys.stderr), list[_Answer]()
+    try:
+        for number, law in enumerate(laws, start=1):
+            line.say(f"{number} of {len(laws)}: {law.name}")
+            begun, broken = monotonic(), None
+            try:
+                law.check()
+            except LawBroken as error:
+                broken = error
+            answers.append(_Answer(law, broken, monotonic() - begun))
+    finally:
+        line.say("")
+    return answers
+
+
+def _report(answers: list[_Answer]) -> str:
+    broken = [each.broken for each in answers if each.broken is not None]
+    seconds = sum(each.seconds for each in answers)
+    kept = len(answers) - len(broken)
+    told = [f"{len(answers)} laws in {seconds:.1f} seconds: {kept} kept, {len(broken)} broken"]
+    for each in broken:
+        problem = each.problem.replace("\n", "\n  ")
+        told += ["", f"BROKEN {each.law}", f"  {each.promise}", f"  {problem}"]
+    return "\n".join(told)
+
+
+def _document(store: str, answers: list[_Answer], version: str) -> dict[str, object]:
+    return {
+        "format": FORMAT,
+        "version": version,
+        "store": store,
+        "laws": [
+            {
+                "law": each.law.name,
+                "promise": each.law.promise,
+                "kept": each.broken is None,
+                "problem": None if each.broken is None else each.broken.problem,
+                "examples": None if each.broken is None else each.broken.examples,
+                "seconds": round(each.seconds, 3),
+            }
+            for each in answers
+        ],
+    }
+
+
+CHECK_STORE: Final = Command(
+    name="check-store",
+    help="ask of a store what its ports promise",
+    epilog=EPILOG,
+    add_arguments=_add_arguments,
+    run=_run,
+)

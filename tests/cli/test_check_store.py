@@ -1,0 +1,152 @@
+"""`exam-sharing check-store` asks the laws of a store, and tells which are broken."""
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import exam_sharing
+from exam_sharing.cli import extras, main
+from exam_sharing.memory import MemoryStore
+from exam_sharing.testing.laws import store_laws
+
+MINE = """
+from exam_sharing.memory import MemoryStore
+from exam_sharing.testing.laws import store_laws
+
+SAME = MemoryStore()
+
+class Forgets(MemoryStore):
+    def find(self, exams):
+        return ()
+
+def open_nothing():
+    return None
+
+def open_badly():
+    raise OSError("the server is down")
+
+def open_same():
+    return SAME
+
+LAWS = store_laws(MemoryStore)[:3]
+NUMBER = 7
+"""
+FIND = "exams-are-found-as-they-came"
+TIMES = "times-of-upload-keep-their-microseconds"
+
+
+@pytest.fixture(autouse=True)
+def mine(tmp_path, monkeypatch):
+    """A module that is not installed, in the folder in which the command is run."""
+    (tmp_path / "my_portal_stores.py").write_text(MINE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    sys.modules.pop("my_portal_stores", None)
+
+
+def check(store, *options):
+    return main(["check-store", f"my_portal_stores:{store}", *options])
+
+
+def test_a_store_that_keeps_every_law_ends_the_command_well(capsys):
+    assert main(["check-store", "exam_sharing.memory:MemoryStore", "--examples", "2"]) == 0
+    printed = capsys.readouterr().out
+    laws = len(store_laws(MemoryStore))
+    assert printed.startswith(f"{laws} laws in ")
+    assert printed.endswith(f" seconds: {laws} kept, 0 broken\n")
+
+
+def test_a_broken_law_is_told_with_its_promise_and_what_came(capsys):
+    assert check("Forgets", "--law", FIND, "--law", "an-upload-may-go-on") == 1
+    printed = capsys.readouterr().out
+    assert ": 1 kept, 1 broken\n" in printed
+    assert f"BROKEN {FIND}\n  `find` returns those of the exams that there are;" in printed
+    assert "missing: [Exam(id=ExamId('first')" in printed
+
+
+def test_for_machines_every_law_says_whether_it_was_kept(capsys):
+    assert check("Forgets", "--law", FIND, "--law", "an-upload-may-go-on", "--json") == 1
+    document = json.loads(capsys.readouterr().out)
+    assert document["store"] == "my_portal_stores:Forgets"
+    assert [(law["law"], law["kept"]) for law in document["laws"]] == [
+        (FIND, False),
+        ("an-upload-may-go-on", True),
+    ]
+    assert [law["problem"] is None for law in document["laws"]] == [False, True]
+    assert all(law["promise"] and law["seconds"] >= 0 for law in document["laws"])
+
+
+@pytest.mark.parametrize(
+    ("store", "said"),
+    [
+        ("open_nothing", "cannot be checked: open_store gave NoneType"),
+        ("open_badly", "cannot be checked: open_store raised OSError"),
+        ("open_same", "cannot be checked: open_store must give an empty store each time"),
+        ("NUMBER", "is neither a callable that gives a store, nor laws"),
+        ("missing", "cannot be imported: module 'my_portal_stores' has no attribute 'missing'"),
+    ],
+)
+def test_what_cannot_be_checked_is_told_apart_from_a_broken_law(store, said, capsys):
+    assert check(store) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"my_portal_stores:{store} {said}" in told.err
+    assert told.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("named", ["no_such_module_anywhere:x", "my_portal_stores", ":x", "x:"])
+def test_a_store_that_is_not_there_is_told_in_a_line(named, capsys):
+    assert main(["check-store", named]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_laws_that_are_made_already_can_be_named(capsys):
+    assert check("LAWS") == 0
+    assert capsys.readouterr().out.startswith("3 laws in ")
+
+
+def test_a_law_that_does_not_exist_is_told(capsys):
+    assert check("Forgets", "--law", "no-such-law") == 2
+    assert "--law names no law of this store: no-such-law" in capsys.readouterr().err
+
+
+def test_laws_about_several_threads_can_be_left_out(capsys):
+    assert check("MemoryStore", "--one-thread", "--law", "no-act-is-lost-among-others") == 2
+    assert check("MemoryStore", "--law", "no-act-is-lost-among-others") == 0
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_person_at_a_terminal_sees_how_far_it_has_come(monkeypatch, capsys):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert check("LAWS") == 0
+    shown = terminal.getvalue()
+    assert f"1 of 3: {FIND}" in shown
+    assert "3 of 3: " in shown
+    assert shown.endswith("\r")
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch, capsys):
+    monkeypatch.setattr(extras, "find_spec", lambda package: None)
+    assert check("LAWS") == 1
+    assert 'hypothesis is not installed; run: python -m pip install "exam-sharing[testing]"' in (
+        capsys.readouterr().err
+    )
+
+
+def test_it_finds_a_module_beside_it_when_run_as_a_program():
+    command = [sys.executable, "-m", "exam_sharing", "check-store", "my_portal_stores:LAWS"]
+    env = {**os.environ, "PYTHONPATH": str(Path(exam_sharing.__file__).parents[1])}
+    run = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    assert run.stdout.startswith("3 laws in ")
+    assert run.stderr == ""
