@@ -16,10 +16,11 @@ import attrs
 import pytest
 
 import exam_sharing
-from calls import CALLS, DELIVERIES, DIRECT, portal, ports_of
+from calls import CALLS, DELIVERIES, DIRECT, answer_of, portal, ports_of
 from calls import sharing_over as over
 from exam_sharing import acts
 from exam_sharing import sharing as shell
+from watching import watched
 
 SOURCE: Final = Path(exam_sharing.__file__).parent
 PURE: Final = sorted(
@@ -152,6 +153,25 @@ def test_a_delivery_given_the_same_answers_asks_the_same_and_comes_to_the_same()
         answers = iter(remembering.answers)
         again = acts.deliver(world.policy, claim, world.now)
         assert carried(again, lambda _, answers=answers: next(answers)) == first
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_answers_do_not_depend_on_the_order_in_which_a_store_returns_grants(name):
+    def turned_round(question: str, put: Any) -> Any:
+        answer = put()
+        if question != "grants.read":
+            return answer
+        return {
+            exam: attrs.evolve(each, grants=each.grants[::-1], ended=each.ended[::-1])
+            for exam, each in answer.items()
+        }
+
+    told = []
+    for watcher in (lambda _, put: put(), turned_round):
+        world = portal()
+        answer = answer_of(CALLS[name], over(watched(ports_of(world), watcher), world))
+        told.append((answer, world.notifier.sent, world.store.events()))
+    assert told[0] == told[1]
 
 
 STORY: Final = """

@@ -15,14 +15,26 @@ from exam_sharing.grants import FOREVER, NOTHING, Grant, Holding, Permission
 from exam_sharing.identifiers import PrincipalKey, UserId
 from exam_sharing.policy.facts import ExamFacts, Profile
 
-__all__ = ["EVERYTHING", "grants_reaching", "holding_from", "holding_on", "standing"]
+__all__ = [
+    "EVERYTHING",
+    "grants_reaching",
+    "holding_from",
+    "holding_on",
+    "in_order",
+    "standing",
+]
 
 EVERYTHING: Final = Holding.of(Permission.DOWNLOAD, FOREVER)
 
 
 def standing(grants: Iterable[Grant], now: datetime) -> tuple[Grant, ...]:
-    """Return those of the grants, none of them ended, that have not expired."""
-    return tuple(grant for grant in grants if not grant.expired(now))
+    """Return those of the grants, none of them ended, that have not expired, in their order."""
+    return tuple(in_order(grant for grant in grants if not grant.expired(now)))
+
+
+def in_order(grants: Iterable[Grant]) -> list[Grant]:
+    """Return grants on one exam, first made first: a store returns them in any order."""
+    return sorted(grants, key=lambda grant: (grant.version, grant.id.value))
 
 
 def grants_reaching(

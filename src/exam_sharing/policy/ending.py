@@ -139,9 +139,7 @@ class _Writer:
         bound: Holding,
     ) -> EndingPlan:
         """Return the plan that leaves of each standing grant what remains of it."""
-        before = sorted(
-            standing(sharing.grants, self.at), key=lambda grant: (grant.version, grant.id)
-        )
+        before = standing(sharing.grants, self.at)
         ended: list[EndedGrant] = []
         made: list[Grant] = []
         for grant in before:

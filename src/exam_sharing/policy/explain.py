@@ -10,7 +10,7 @@ from typing import TypeAlias
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Grant, HowEnded, Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, PrincipalKey, UserId
-from exam_sharing.policy.access import grants_reaching
+from exam_sharing.policy.access import grants_reaching, in_order
 from exam_sharing.policy.decisions import (
     Denied,
     Ground,
@@ -35,7 +35,7 @@ def grants_giving(
     sharing: ExamGrants,
     now: datetime,
 ) -> list[Grant]:
-    """Return every standing grant that gives the user the permission.
+    """Return every standing grant that gives the user the permission, first made first.
 
     Args:
         user: who would hold it.
@@ -46,11 +46,12 @@ def grants_giving(
     """
     if sharing.withdrawn:
         return []
-    return [
+    giving = [
         grant
         for grant in grants_reaching(user, principals, sharing.grants)
         if grant.permission >= permission and not grant.expired(now)
     ]
+    return in_order(giving) if len(giving) > 1 else giving
 
 
 def explain_yes(
@@ -95,18 +96,19 @@ def _near_misses(
 ) -> Iterator[NearMiss]:
     if not profile.active and exam.exam.owner == profile.user:
         yield NearMiss(why_not=WhyNot.USER_NOT_ACTIVE)
-    for grant in exam.sharing.grants:
+    for grant in in_order(exam.sharing.grants):
         if _made_to(profile, grant):
             yield NearMiss(
                 why_not=_why_not(profile, grant, now), grant=grant, path=path_to(grant.recipient)
             )
-    for past in exam.sharing.ended:
-        if _made_to(profile, past.grant):
-            expired = past.ending.how is HowEnded.EXPIRED
+    endings = {past.grant.id: past for past in exam.sharing.ended}
+    for grant in in_order(past.grant for past in exam.sharing.ended):
+        if _made_to(profile, grant):
+            expired = endings[grant.id].ending.how is HowEnded.EXPIRED
             yield NearMiss(
                 why_not=WhyNot.EXPIRED if expired else WhyNot.ENDED,
-                grant=past.grant,
-                path=path_to(past.grant.recipient),
+                grant=grant,
+                path=path_to(grant.recipient),
             )
 
 
