@@ -21,6 +21,7 @@ from exam_sharing import (
 )
 from exam_sharing.memory import NoHostFacts, memory_ports
 from exam_sharing.ports import Ports
+from where_kept import store_with
 from world import (
     ANNA,
     BEN,
@@ -48,10 +49,14 @@ BEN_FROM_ANNA: Final = GrantId("act1-1")
 """The grant with which Ben came to the CT."""
 
 
-def portal(**settings: Any) -> World:
+def portal() -> World:
     """Return a portal with shares, re-shares, a circle, an ended grant and waiting notices."""
     never = HostRule(code="never", statement="It is never so.", refuses=lambda *_: False)
-    world = World(notifier=FailingNotifier(), host_rules=(never,), **settings)
+    return World(host_rules=(never,), store=store_with(_what_has_been_shared), first_act=10)
+
+
+def _what_has_been_shared(store: Any) -> None:
+    world = World(notifier=FailingNotifier(), store=store)
     world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=START + WEEK)
     world.share(ANNA, CT, CLINIC, scope=Scope.BATCH, message="please look")
     world.share(BEN, CT, DAN, permission=DOWNLOAD)
@@ -61,8 +66,6 @@ def portal(**settings: Any) -> World:
     world.share(ANNA, MR, DAN, until=START + DAY)
     world.share(ANNA, XRAY, BEN)
     world.unshare(ANNA, XRAY, BEN)
-    world.notifier.broken = False
-    return world
 
 
 def ports_of(world: World) -> Ports:

@@ -9,7 +9,7 @@ import os
 
 from hypothesis import settings
 
-pytest_plugins = ["databases", "every_directory", "every_store"]
+pytest_plugins = ["databases", "where_kept", "every_directory", "every_store"]
 
 settings.register_profile("dev", print_blob=True, deadline=None)
 settings.register_profile("ci", parent=settings.get_profile("dev"), derandomize=True, database=None)

@@ -23,6 +23,8 @@ from uuid import uuid4
 import pytest
 import sqlalchemy
 
+from exam_sharing.adapters.sqlalchemy import sqlite_engine
+
 SERVER_VARIABLE = "EXAM_SHARING_TEST_POSTGRESQL"
 PATIENCE = 60
 """Seconds that starting may take."""
@@ -47,6 +49,42 @@ def postgresql_url(postgresql_server):
     """The URL of an empty database that the tests of one module share."""
     with created_database(postgresql_server) as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def sqlite(tmp_path_factory):
+    """An engine for a file of SQLite that the tests of one module share."""
+    engine = quick_sqlite_engine(tmp_path_factory.mktemp("database") / "sharing.db")
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="module")
+def postgresql(postgresql_url):
+    """An engine for a database of PostgreSQL that the tests of one module share."""
+    engine = engine_of_tokyo(postgresql_url)
+    yield engine
+    engine.dispose()
+
+
+def quick_sqlite_engine(path: Path) -> sqlalchemy.Engine:
+    """Return an engine for a file of SQLite that waits for no disk.
+
+    A test that loses power has failed anyhow.
+    """
+    engine = sqlite_engine(path)
+    sqlalchemy.event.listen(
+        engine, "connect", lambda driver, _: driver.execute("PRAGMA synchronous = OFF").close()
+    )
+    return engine
+
+
+def engine_of_tokyo(url: str) -> sqlalchemy.Engine:
+    """Return an engine for PostgreSQL whose sessions keep the time of Tokyo.
+
+    There the end of all times lies in the year 10000.
+    """
+    return sqlalchemy.create_engine(url, connect_args={"options": "-c timezone=Asia/Tokyo"})
 
 
 @contextmanager

@@ -5,24 +5,15 @@ import sqlalchemy
 
 from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
 from exam_sharing.adapters.sqlalchemy.directory_tables import define_directory_tables
-from exam_sharing.adapters.sqlalchemy.sqlite_engines import sqlite_engine
 from exam_sharing.memory.directory import MemoryDirectory
 
 
 @pytest.fixture(scope="module", params=["memory", "sqlite", "postgresql"])
-def new_directory(request, tmp_path_factory):
+def new_directory(request):
     """Makes an empty directory with these settings; the one before is no longer to be used."""
     if request.param == "memory":
-        yield MemoryDirectory
-        return
-    if request.param == "sqlite":
-        engine = sqlite_engine(tmp_path_factory.mktemp("directory") / "directory.db")
-        # A test that loses power has failed anyhow.
-        sqlalchemy.event.listen(
-            engine, "connect", lambda driver, _: driver.execute("PRAGMA synchronous = OFF").close()
-        )
-    else:
-        engine = sqlalchemy.create_engine(request.getfixturevalue("postgresql_url"))
+        return MemoryDirectory
+    engine = request.getfixturevalue(request.param)
     tables = define_directory_tables(sqlalchemy.MetaData())
     tables.metadata.create_all(engine)
 
@@ -32,8 +23,7 @@ def new_directory(request, tmp_path_factory):
                 connection.execute(sqlalchemy.delete(table))
         return SqlDirectory(engine, tables, **settings)
 
-    yield make
-    engine.dispose()
+    return make
 
 
 @pytest.fixture

@@ -1,30 +1,10 @@
 """The stores that tests run over: empty ones in memory, in SQLite and in PostgreSQL."""
 
 import pytest
-import sqlalchemy
 
-from exam_sharing.adapters.sqlalchemy import SqlStore, create_all, sqlite_engine
+from exam_sharing.adapters.sqlalchemy import SqlStore, create_all
 from exam_sharing.memory import MemoryStore
-
-
-@pytest.fixture(scope="module")
-def sqlite(tmp_path_factory):
-    """An engine for a file of SQLite that the tests of one module share."""
-    engine = sqlite_engine(tmp_path_factory.mktemp("database") / "sharing.db")
-    yield engine
-    engine.dispose()
-
-
-@pytest.fixture(scope="module")
-def postgresql(postgresql_url):
-    """An engine for a database of PostgreSQL that the tests of one module share.
-
-    Its sessions keep the time of Tokyo, where the end of all times lies in the year 10000.
-    """
-    zone = {"options": "-c timezone=Asia/Tokyo"}
-    engine = sqlalchemy.create_engine(postgresql_url, connect_args=zone)
-    yield engine
-    engine.dispose()
+from where_kept import delete_rows
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -61,10 +41,7 @@ def open_store_on():
 
 def emptied(engine, tables):
     def empty():
-        with engine.begin() as connection:
-            for table in tables.all():
-                if table is not tables.schema:
-                    connection.execute(table.delete())
+        delete_rows(engine, tables)
         return SqlStore.over(engine, tables=tables)
 
     return empty

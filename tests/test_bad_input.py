@@ -67,6 +67,8 @@ from world import (
     share_request,
 )
 
+pytestmark = pytest.mark.every_store
+
 KINDS = [UserId, GroupId, ExamId, BatchId, GrantId, ShareId, NoticeId]
 NAIVE = datetime(2030, 1, 2, 12)
 
@@ -500,6 +502,7 @@ def test_recipients_in_the_thousands_are_too_many():
     assert Reason(code=ReasonCode.RECIPIENT_NOT_FOUND, principals=tuple(crowd)) in reasons
 
 
+@pytest.mark.memory_only("a thousand notices, each sent by itself, take long in a database")
 def test_recipients_in_the_thousands_are_fine_where_the_policy_allows_them():
     crowd = [UserId(f"user{n}") for n in range(1_000)]
     world = World(max_recipients=None)

@@ -7,6 +7,8 @@ from exam_sharing.memory import memory_ports
 from watching import watched
 from world import ANNA, BEN, CARLA, CT, DAN, DOWNLOAD, START, VIEW, World, share_request
 
+pytestmark = pytest.mark.every_store
+
 
 def interrupted(world, at_question):
     """Return a sharing during whose act Carla becomes the owner, before the n-th question."""

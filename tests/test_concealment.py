@@ -51,6 +51,8 @@ from world import (
     share_request,
 )
 
+pytestmark = pytest.mark.every_store
+
 TARGET: Final = ExamId("target")
 GRANT: Final = GrantId("act1-1")
 """The first grant that a portal makes."""
@@ -254,8 +256,17 @@ def unseen_worlds(**settings: Any) -> dict[str, World]:
     return worlds
 
 
-@pytest.fixture(scope="module", params=POLICIES)
-def unseen(request):
+@pytest.fixture(
+    scope="module",
+    params=[
+        "as it comes",
+        pytest.param(
+            "every limit",
+            marks=pytest.mark.memory_only("limits decide what is answered, not what is asked"),
+        ),
+    ],
+)
+def unseen(request, where_kept):
     """Portals in which the target cannot be seen; no call here changes them."""
     lenient = {"max_recipients": 9, "max_people": 9, "max_exams": 9, "host_rules": ()}
     strict = POLICIES[request.param]

@@ -25,6 +25,8 @@ from world import (
     share_request,
 )
 
+pytestmark = pytest.mark.every_store
+
 
 def why_not(denied):
     return {(miss.why_not, miss.grant and miss.grant.recipient) for miss in denied.nearest}

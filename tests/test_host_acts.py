@@ -32,6 +32,8 @@ from world import (
     refusal,
 )
 
+pytestmark = pytest.mark.every_store
+
 ADMIN = UserId("admin")
 
 

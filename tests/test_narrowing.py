@@ -23,6 +23,8 @@ from world import (
     refusal,
 )
 
+pytestmark = pytest.mark.every_store
+
 SOON, LATER = START + DAY, START + 2 * DAY
 
 

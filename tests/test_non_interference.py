@@ -23,6 +23,7 @@ from functools import partial
 from typing import Any, Final
 
 import attrs
+import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -50,10 +51,13 @@ from exam_sharing import (
     User,
     UserId,
 )
-from exam_sharing.memory import MemoryDirectory, MemoryStore, memory_ports
+from exam_sharing.memory import MemoryDirectory, memory_ports
 from exam_sharing.policy.requests import Request
 from watching import Counting, watched
+from where_kept import empty_store
 from world import CD, DAY, START, Clock
+
+pytestmark = pytest.mark.every_store
 
 ACTOR: Final = UserId("actor")
 PEOPLE: Final = tuple(map(UserId, ("actor", "anna", "ben")))
@@ -92,7 +96,7 @@ class Portal:
     def __init__(self, facts: Facts) -> None:
         self.clock = Clock()
         self.act = ""
-        self.store = MemoryStore()
+        self.store = empty_store()
         self.directory = MemoryDirectory(
             visible=lambda actor, who: actor != ACTOR or who not in facts.unseen,
             members_visible=lambda actor, group: actor != ACTOR or group not in facts.closed,

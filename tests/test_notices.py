@@ -26,6 +26,8 @@ from world import (
     share_request,
 )
 
+pytestmark = pytest.mark.every_store
+
 SOON, LATER = START + DAY, START + 2 * DAY
 MESSAGE = "Please look at the left lung."
 

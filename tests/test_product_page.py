@@ -21,6 +21,8 @@ from world import (
     share_request,
 )
 
+pytestmark = pytest.mark.every_store
+
 
 def test_sharing_gives_other_users_access_without_having_to_send_exams_to_pacs():
     world = World()

@@ -29,6 +29,8 @@ from world import (
     share_request,
 )
 
+pytestmark = pytest.mark.every_store
+
 SHARE = share_request(ANNA, CT, BEN, permission=DOWNLOAD, message="hello", request_id="r")
 UNSHARE = UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, request_id="r")
 NARROW = NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, permission=VIEW, request_id="r")

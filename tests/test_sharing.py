@@ -1,5 +1,6 @@
 """SPEC 2: who may share, until when, the batch, and what a share leaves on record."""
 
+import pytest
 from attrs import evolve
 
 from exam_sharing import (
@@ -33,6 +34,8 @@ from world import (
     codes,
     share_request,
 )
+
+pytestmark = pytest.mark.every_store
 
 
 def limits(receipt):

@@ -21,6 +21,8 @@ from world import (
     World,
 )
 
+pytestmark = pytest.mark.every_store
+
 SOON, LATER = START + DAY, START + 2 * DAY
 
 

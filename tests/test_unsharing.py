@@ -34,6 +34,8 @@ from world import (
     refusal,
 )
 
+pytestmark = pytest.mark.every_store
+
 FAYE = UserId("faye")
 
 

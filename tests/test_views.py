@@ -39,6 +39,8 @@ from world import (
     refusal,
 )
 
+pytestmark = pytest.mark.every_store
+
 SOON, LATER = START + DAY, START + 2 * DAY
 
 
@@ -319,7 +321,16 @@ def test_can_unshare_is_said_of_each_grant():
     assert may(CARLA) == [True, True]
 
 
-@pytest.mark.parametrize("reshares", Reshares)
+@pytest.mark.parametrize(
+    "reshares",
+    [
+        Reshares.CASCADE,
+        *(
+            pytest.param(each, marks=pytest.mark.memory_only("needs hundreds of acts"))
+            for each in (Reshares.KEEP, Reshares.RESTRICT)
+        ),
+    ],
+)
 @pytest.mark.parametrize("scope", AccessListScope)
 def test_can_unshare_is_true_exactly_when_unsharing_would_be_allowed(reshares, scope):
     def build():

@@ -34,7 +34,8 @@ from exam_sharing import (
     User,
     UserId,
 )
-from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore, open_sharing
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
+from where_kept import empty_store
 
 VIEW: Final = Permission.VIEW
 DOWNLOAD: Final = Permission.DOWNLOAD
@@ -96,7 +97,9 @@ class World:
         members_visible: whether an actor may see who is in a group.
         notifier: by default one that keeps what it is given.
         host_facts: facts for the host's own rules.
-        store: what keeps everything; by default one in memory.
+        store: what keeps everything; by default an empty one where the running test keeps it. One
+            that holds the CD already is taken as it is.
+        first_act: the number of the first act; those below have been given to acts in the store.
         settings: of the policy, by the names of `Policy`.
     """
 
@@ -108,15 +111,16 @@ class World:
         notifier: MemoryNotifier | None = None,
         host_facts: Any = None,
         store: Any = None,
+        first_act: int = 1,
         **settings: Any,
     ) -> None:
         self.policy = Policy(**settings)
         self.clock = Clock()
-        self.store = MemoryStore() if store is None else store
+        self.store = empty_store() if store is None else store
         self.notifier = MemoryNotifier() if notifier is None else notifier
         self.directory = MemoryDirectory(visible=visible, members_visible=members_visible)
         self.uploaded: list[ExamId] = []
-        numbers = count(1)
+        numbers = count(first_act)
         self.sharing = open_sharing(
             policy=self.policy,
             directory=self.directory,
@@ -130,7 +134,10 @@ class World:
             self.person(user)
         self.group(NURSES, DAN, EVA)
         self.group(CLINIC, CARLA, NURSES)
-        self.upload(CD, ANNA, CT, MR, XRAY)
+        if self.store.batch(CD) is None:
+            self.upload(CD, ANNA, CT, MR, XRAY)
+        else:
+            self.uploaded += (CT, MR, XRAY)
 
     @property
     def now(self) -> datetime:

@@ -36,8 +36,9 @@ from exam_sharing import (
 )
 from exam_sharing.grants import OWNER
 from exam_sharing.identifiers import GrantId
-from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore, open_sharing
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
 from exam_sharing.testing import model
+from where_kept import empty_store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 USERS = tuple(UserId(name) for name in ("ann", "ben", "cat", "dan", "eve"))
@@ -61,7 +62,7 @@ class Story:
     policy: Policy
     hidden: frozenset
     hidden_members: frozenset
-    store: object = attrs.field(factory=MemoryStore)
+    store: object = attrs.field(factory=empty_store)
     now: datetime = START
     acts: int = 0
 
@@ -276,7 +277,7 @@ narrows = st.builds(
 
 
 @st.composite
-def stories(draw, policies=policies, hiding=True, new_store=MemoryStore):
+def stories(draw, policies=policies, hiding=True, new_store=empty_store):
     """Draw a hospital in which nothing has been shared yet, kept in an empty store."""
     pairs = st.frozensets(st.tuples(users, principals), max_size=4)
     member_pairs = st.frozensets(st.tuples(users, groups), max_size=4)

@@ -1,5 +1,6 @@
 """The laws of SPEC section 9 and their kin, each by itself, over random stories."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from exam_sharing import (
 from exam_sharing.events import ActRefused
 from exam_sharing.grants import FOREVER, NEVER, Holding
 from laws.stories import EXAMS, USERS, contents, everyone_sees, patient, stories, tell
+
+pytestmark = pytest.mark.every_store
 
 
 def horizons(story, user, exam):

@@ -1,5 +1,6 @@
 """SPEC 2: a refusal carries all the codes that apply, with parameters, and changes nothing."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,8 @@ from world import (
     codes,
     share_request,
 )
+
+pytestmark = pytest.mark.every_store
 
 OTHER = ExamId("other")
 

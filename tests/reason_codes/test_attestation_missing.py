@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from exam_sharing import Reason, ReasonCode
 from world import ANNA, BEN, CT, START, World, share_request
 
+pytestmark = pytest.mark.every_store
+
 WORDING = "I may share this."
 
 

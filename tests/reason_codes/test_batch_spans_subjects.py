@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from exam_sharing import BatchId, ExamId, Reason, ReasonCode, Scope
 from world import ANNA, BEN, CARLA, World, share_request
 
+pytestmark = pytest.mark.every_store
+
 DISC = BatchId("disc")
 FIRST = ExamId("exam0")
 SPANS = (Reason(code=ReasonCode.BATCH_SPANS_SUBJECTS),)

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from exam_sharing import ExamId, Reason, ReasonCode, Scope
 from world import ANNA, BEN, CARLA, CD, CT, MR, NO_EXAM, XRAY, World, share_request
 
+pytestmark = pytest.mark.every_store
+
 CHANGED = (Reason(code=ReasonCode.CHANGED_SINCE_SHOWN),)
 
 

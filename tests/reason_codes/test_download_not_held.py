@@ -22,6 +22,8 @@ from world import (
     share_request,
 )
 
+pytestmark = pytest.mark.every_store
+
 
 @pytest.mark.reason_code(ReasonCode.DOWNLOAD_NOT_HELD)
 @given(

@@ -35,6 +35,8 @@ from world import (
     share_request,
 )
 
+pytestmark = pytest.mark.every_store
+
 PEOPLE = [ANNA, BEN, CARLA, DAN, EVA, NOBODY]
 REACH = {NURSES: {DAN, EVA}, CLINIC: {CARLA, DAN, EVA}}
 

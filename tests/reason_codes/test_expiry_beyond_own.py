@@ -22,6 +22,8 @@ from world import (
     share_request,
 )
 
+pytestmark = pytest.mark.every_store
+
 DAYS = st.integers(1, 5)
 
 

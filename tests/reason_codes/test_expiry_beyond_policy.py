@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from exam_sharing import Reason, ReasonCode, UntilLimit
 from world import ANNA, BEN, CT, DAY, START, World, share_request
 
+pytestmark = pytest.mark.every_store
+
 
 @pytest.mark.reason_code(ReasonCode.EXPIRY_BEYOND_POLICY)
 @given(longest=st.none() | st.integers(1, 5), asked=st.none() | st.integers(1, 5))

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from exam_sharing import NarrowRequest, Reason, ReasonCode, Reshares
 from world import ANNA, BEN, CARLA, CT, DAY, DOWNLOAD, START, World, codes, share_request
 
+pytestmark = pytest.mark.every_store
+
 AWAY = st.timedeltas(timedelta(days=-400), timedelta(days=400)) | st.sampled_from(
     [timedelta(0), timedelta(microseconds=1), timedelta(microseconds=-1)]
 )

@@ -15,6 +15,8 @@ from exam_sharing import (
 )
 from world import ANNA, BEN, CARLA, CT, DAN, DAY, DOWNLOAD, EVA, START, VIEW, World, refusal
 
+pytestmark = pytest.mark.every_store
+
 
 def has_reshares(*grants):
     return (Reason(code=ReasonCode.HAS_RESHARES, grants=tuple(each.id for each in grants)),)

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from exam_sharing import HostRule, Reason, ReasonCode
 from world import ANNA, BEN, CARLA, CT, NO_EXAM, World, codes, share_request
 
+pytestmark = pytest.mark.every_store
+
 
 def rule(code, refuses):
     return HostRule(code=code, statement="The host says no.", refuses=refuses)

@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 from exam_sharing import Reason, ReasonCode
 from world import ANNA, BEN, CT, World, share_request
 
+pytestmark = pytest.mark.every_store
+
 CHARACTERS = st.sampled_from("aé\n\r\t\0\x1b\x7f\x85 ") | st.characters(exclude_categories=["Cs"])
 
 

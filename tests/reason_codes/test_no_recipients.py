@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from exam_sharing import Reason, ReasonCode
 from world import ANNA, BEN, CT, NOBODY, NURSES, World, codes, share_request
 
+pytestmark = pytest.mark.every_store
+
 
 @pytest.mark.reason_code(ReasonCode.NO_RECIPIENTS)
 @given(recipients=st.lists(st.sampled_from([ANNA, BEN, NOBODY, NURSES]), max_size=3))

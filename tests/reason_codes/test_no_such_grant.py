@@ -35,6 +35,8 @@ from world import (
     refusal,
 )
 
+pytestmark = pytest.mark.every_store
+
 
 def no_such(*groups):
     return (Reason(code=ReasonCode.NO_SUCH_GRANT, principals=groups),)

@@ -14,6 +14,8 @@ from exam_sharing import (
 )
 from world import ANNA, BEN, CARLA, CT, DAN, EVA, NURSES, VIEW, World, codes, refusal
 
+pytestmark = pytest.mark.every_store
+
 NOT_THEIRS = (Reason(code=ReasonCode.NOT_GRANTOR_OR_OWNER),)
 
 

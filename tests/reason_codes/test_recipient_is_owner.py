@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from exam_sharing import ExamId, GroupId, Outcome, Reason, ReasonCode, Scope
 from world import ANNA, BEN, CARLA, CD, CT, DAN, NURSES, World, share_request
 
+pytestmark = pytest.mark.every_store
+
 BENS = ExamId("bens")
 
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from exam_sharing import GroupId, Reason, ReasonCode
 from world import ANNA, BEN, CARLA, CLINIC, CT, DAN, NURSES, World, codes, share_request
 
+pytestmark = pytest.mark.every_store
+
 
 @pytest.mark.reason_code(ReasonCode.RECIPIENT_IS_SELF)
 @given(

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from exam_sharing import GroupId, Reason, ReasonCode, UserId
 from world import ANNA, BEN, CARLA, CLINIC, CT, DAN, EVA, NOBODY, NURSES, World, share_request
 
+pytestmark = pytest.mark.every_store
+
 NO_GROUP = GroupId("no-group")
 EVERYONE = [BEN, CARLA, DAN, EVA, NURSES, CLINIC, NOBODY, NO_GROUP]
 

@@ -21,6 +21,8 @@ from world import (
     share_request,
 )
 
+pytestmark = pytest.mark.every_store
+
 REMOVED = (Reason(code=ReasonCode.REMOVED_BY_OWNER, principals=(CARLA,)),)
 
 

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from exam_sharing import GroupId, Reason, ReasonCode
 from world import ANNA, BEN, CARLA, CT, DAN, NOBODY, NURSES, World, codes, share_request
 
+pytestmark = pytest.mark.every_store
+
 ABOUT_RECIPIENTS = {
     ReasonCode.RECIPIENT_NOT_FOUND,
     ReasonCode.RECIPIENT_IS_SELF,

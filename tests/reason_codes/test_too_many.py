@@ -22,6 +22,8 @@ from world import (
     share_request,
 )
 
+pytestmark = pytest.mark.every_store
+
 REACH = {NURSES: {DAN, EVA}, CLINIC: {CARLA, DAN, EVA}}
 LIMITS = st.none() | st.integers(1, 4)
 
