@@ -1,0 +1,491 @@
+"""Portals over a `Sharing`: plain data in, plain data out."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+from itertools import count
+from typing import Any, Final
+
+from exam_sharing import memory
+from exam_sharing.errors import CallerError, InvalidValue
+from exam_sharing.exams import Exam, UploadBatch
+from exam_sharing.grants import Grant, Permission
+from exam_sharing.identifiers import (
+    BatchId,
+    ExamId,
+    GrantId,
+    GroupId,
+    PrincipalId,
+    UserId,
+)
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier
+from exam_sharing.policy.decisions import Denied, Reason, Refused
+from exam_sharing.policy.facts import ShareFacts
+from exam_sharing.policy.plans import Effect, Preview, ShareReceipt, UnshareReceipt
+from exam_sharing.policy.requests import (
+    NarrowRequest,
+    Request,
+    Reshares,
+    RevokeRequest,
+    Scope,
+    ShareRequest,
+    UnshareRequest,
+)
+from exam_sharing.policy.settings import AccessListScope, HostRule, Policy
+from exam_sharing.policy.views import AccessEntry, Page, VisibleExam
+from exam_sharing.principals import Group, User
+from exam_sharing.sharing import Sharing
+from exam_sharing.testing.cases.schema import Data, Given, OpenPortal, Portal
+from exam_sharing.testing.opening import OpenStore, opened
+from exam_sharing.testing.worlds import FrozenClock
+
+__all__ = ["SharingPortal", "in_memory", "over_sharing", "over_store"]
+
+
+def over_sharing(open_sharing: Callable[..., Sharing]) -> OpenPortal:
+    """Return what opens portals over a `Sharing`.
+
+    Args:
+        open_sharing: takes policy, directory, notifier, clock and new_id, by these names, and
+            returns a `Sharing` in which nothing was uploaded; `exam_sharing.memory.open_sharing`
+            is one.
+    """
+
+    def open_portal(given: Given) -> Portal:
+        return SharingPortal(given, open_sharing)
+
+    return open_portal
+
+
+def over_store(open_store: OpenStore) -> OpenPortal:
+    """Return what opens portals over a store, as the rest of the testing kit takes one."""
+
+    @contextmanager
+    def open_portal(given: Given) -> Iterator[Portal]:
+        with opened(open_store) as ports:
+
+            def open_sharing(
+                *, policy: Policy, directory: MemoryDirectory, notifier: MemoryNotifier, **own: Any
+            ) -> Sharing:
+                return Sharing(
+                    policy=policy,
+                    ports=ports.with_people(directory, notifier=notifier),
+                    sends_at_once=False,
+                    **own,
+                )
+
+            yield SharingPortal(given, open_sharing)
+
+    return open_portal
+
+
+def in_memory(given: Given) -> Portal:
+    """Open a portal over the package itself, in memory."""
+    return SharingPortal(given, memory.open_sharing)
+
+
+class SharingPortal(Portal):
+    """A portal over a `Sharing`, with its own directory, clock and notifier.
+
+    Args:
+        given: what is so at the beginning.
+        open_sharing: as for `over_sharing`.
+    """
+
+    def __init__(self, given: Given, open_sharing: Callable[..., Sharing]) -> None:
+        """Open it, and let everybody be known and everything arrive."""
+        unseen = {(actor, principal) for actor, principal in given["unseen"]}
+        closed = {(actor, group) for actor, group in given["unseen_members"]}
+        numbers = count(1)
+        self._clock = FrozenClock(_time(given["now"]))
+        self._notifier = MemoryNotifier()
+        self._owners: dict[ExamId, UserId] = {}
+        self._directory = MemoryDirectory(
+            visible=lambda actor, principal: (f"{actor}", _told(principal)) not in unseen,
+            members_visible=lambda actor, group: (f"{actor}", _told(group)) not in closed,
+        )
+        self._sharing = open_sharing(
+            policy=_policy(given["policy"]),
+            directory=self._directory,
+            notifier=self._notifier,
+            clock=self._clock,
+            new_id=lambda: f"act{next(numbers)}",
+        )
+        for user in given["users"]:
+            self.do({"act": "user", **user})
+        for group in given["groups"]:
+            self.do({"act": "group", **group})
+        for upload in given["uploads"]:
+            self.do({"act": "upload", **upload})
+
+    def do(self, act: Data) -> Data:
+        """Do an act; a refusal is an outcome, and so is a mistake of whoever calls."""
+        do = self._named("act", act)
+        try:
+            outcome: Data = do()
+        except Refused as refused:
+            return {"refused": [self._reason(each) for each in refused.reasons]}
+        except CallerError as error:
+            return {"error": type(error).__name__}
+        return outcome
+
+    def ask(self, question: Data) -> Any:
+        """Answer a question."""
+        answer = self._named("question", question)
+        try:
+            return answer()
+        except Refused as refused:
+            return {"refused": [self._reason(each) for each in refused.reasons]}
+
+    def _named(self, kind: str, data: Data) -> Callable[[], Any]:
+        """Return what to call for an act or a question.
+
+        Raises:
+            InvalidValue: there is none of that name.
+        """
+        asked = {name: value for name, value in data.items() if name != kind}
+        prefix = {"act": "_do", "question": "_ask"}[kind]
+        found = getattr(self, f"{prefix}_{data[kind]}", None)
+        if found is None:
+            raise InvalidValue(kind, "is none that cases have")
+        return partial(found, **asked)
+
+    def _do_clock(self, now: str) -> Data:
+        self._clock.now = _time(now)
+        return {}
+
+    def _do_user(
+        self,
+        *,
+        id: str,  # noqa: A002  as the data has it
+        name: str,
+        email: str | None,
+        active: bool,
+        sharing_in_plan: bool,
+        notices: bool,
+    ) -> Data:
+        self._directory.add(
+            User(id=UserId(id), name=name, email=email, active=active),
+            sharing_in_plan=sharing_in_plan,
+            notices=notices,
+        )
+        return {}
+
+    def _do_group(self, *, id: str, name: str, members: list[str]) -> Data:  # noqa: A002
+        self._directory.add(Group(id=GroupId(id), name=name, members=frozenset(map(_who, members))))
+        return {}
+
+    def _do_upload(self, *, batch: str, sealed: bool, exams: list[Data]) -> Data:
+        arrived = [
+            Exam(
+                id=ExamId(exam["id"]),
+                owner=UserId(exam["owner"]),
+                batch=BatchId(batch),
+                uploaded_at=_time(exam["uploaded_at"]),
+                subject=exam["subject"],
+            )
+            for exam in exams
+        ]
+        first = arrived[0]
+        self._sharing.add_upload(
+            UploadBatch(
+                id=BatchId(batch),
+                uploader=first.owner,
+                received_at=first.uploaded_at,
+                sealed=sealed,
+            ),
+            arrived,
+        )
+        self._owners |= {exam.id: exam.owner for exam in arrived}
+        return {}
+
+    def _do_share(self, **asked: Any) -> Data:
+        return _shared(self._sharing.share(self._share_request(**asked)))
+
+    def _do_unshare(self, **asked: Any) -> Data:
+        return _ended(self._sharing.unshare(UnshareRequest(**_values(asked))))
+
+    def _do_narrow(self, **asked: Any) -> Data:
+        return _ended(self._sharing.narrow(NarrowRequest(**_values(asked))))
+
+    def _do_end_grant(self, **asked: Any) -> Data:
+        request = self._revoke_request(**asked)
+        return _ended(
+            self._sharing.revoke(
+                actor=request.actor, grant=request.grant, reshares=request.reshares
+            )
+        )
+
+    def _do_host_ends(self, **asked: Any) -> Data:
+        return _ended(self._sharing.end_by_host(**_values(asked), performed_by="ops", why="a case"))
+
+    def _do_withdraw(self, *, exam: str) -> Data:
+        return _ended(self._sharing.withdraw(ExamId(exam), performed_by="ops", why="a case"))
+
+    def _ask_can(self, *, user: str, permission: str, exam: str) -> bool:
+        return self._sharing.can(UserId(user), Permission[permission], ExamId(exam))
+
+    def _ask_explain(self, *, user: str, permission: str, exam: str) -> Data:
+        why = self._sharing.explain(UserId(user), Permission[permission], ExamId(exam))
+        if isinstance(why, Denied):
+            return {
+                "holds": False,
+                "codes": sorted(code.value for code in why.codes),
+                "nearest": [
+                    {
+                        "why_not": miss.why_not.value,
+                        "grant": None if miss.grant is None else _grant(miss.grant),
+                    }
+                    for miss in why.nearest
+                ],
+            }
+        return {
+            "holds": True,
+            "as_owner": why.as_owner,
+            "grants": _sorted(
+                {**_grant(ground.grant), "through": [_told(each) for each in ground.path[1:]]}
+                for ground in why.grounds
+            ),
+        }
+
+    def _ask_tabs(self, *, user: str, exam: str) -> list[str]:
+        return sorted(tab.value for tab in self._sharing.tabs(UserId(user), ExamId(exam)))
+
+    def _ask_share_form(self, *, user: str, exam: str) -> Data:
+        form = self._sharing.share_form(UserId(user), ExamId(exam))
+        if not form.has_share_tab:
+            return {"has_share_tab": False}
+        return {
+            "has_share_tab": True,
+            "offers_download": form.offers_download,
+            "exams": [str(each) for each in form.exams],
+            "subjects": form.subjects,
+            "wording": form.wording,
+            "sends_messages": form.sends_messages,
+            "latest_until": _written(form.latest_until),
+        }
+
+    def _ask_access_list(self, *, user: str, exam: str) -> Data:
+        found = self._sharing.access_list(UserId(user), ExamId(exam))
+        return {"owner": str(found.owner), "entries": [_entry(each) for each in found.entries]}
+
+    def _ask_suggestions(self, *, user: str, exam: str, text: str) -> list[str]:
+        found = self._sharing.suggest(UserId(user), ExamId(exam), text)
+        return [_told(choice.principal) for choice in found]
+
+    def _ask_choices(self, *, user: str, exam: str) -> list[str]:
+        found = self._sharing.recipients(UserId(user), ExamId(exam))
+        return [_told(choice.principal) for choice in found.items]
+
+    def _ask_shared_with(self, *, user: str) -> list[Data]:
+        return _listed(self._sharing.shared_with(UserId(user)))
+
+    def _ask_visible_to(self, *, user: str) -> list[Data]:
+        return _listed(self._sharing.visible_to(UserId(user)))
+
+    def _ask_preview(self, *, act: Data) -> Data:
+        return self._previewed(self._sharing.preview(self._request(act)))
+
+    def _ask_notices(self) -> list[Data]:
+        self._sharing.deliver_notices()
+        return _sorted(
+            {
+                "to": str(notice.to),
+                "actor": str(notice.actor),
+                "exams": notice.exams,
+                "permission": notice.permission.name,
+                "until": _written(notice.until),
+                "message": None if notice.message is None else str(notice.message),
+            }
+            for notice in self._notifier.sent
+        )
+
+    def _request(self, act: Data) -> Request:
+        asked = {name: value for name, value in act.items() if name != "act"}
+        match act["act"]:
+            case "share":
+                return self._share_request(**asked)
+            case "unshare":
+                return UnshareRequest(**_values(asked))
+            case "narrow":
+                return NarrowRequest(**_values(asked))
+            case _:
+                return self._revoke_request(**asked)
+
+    def _share_request(self, **asked: Any) -> ShareRequest:
+        return ShareRequest(**_values(asked))
+
+    def _revoke_request(self, *, grant: Data, **asked: Any) -> RevokeRequest:
+        wanted = [
+            each.id
+            for each in self._standing(ExamId(grant["exam"]))
+            if (f"{each.grantor}", _told(each.recipient)) == (grant["grantor"], grant["recipient"])
+        ]
+        return RevokeRequest(**_values(asked), grant=wanted[0] if wanted else GrantId("none"))
+
+    def _standing(self, exam: ExamId) -> list[Grant]:
+        """Return the grants on an exam, as its owner sees them."""
+        owner = self._owners.get(exam)
+        if owner is None:
+            return []
+        try:
+            entries = self._sharing.access_list(owner, exam).entries
+        except Refused:
+            return []
+        return [listed.grant for entry in entries for listed in entry.grants]
+
+    def _previewed(self, preview: Preview) -> Data:
+        return {
+            "reasons": [self._reason(each) for each in preview.reasons],
+            "gains": _effects(preview.gains),
+            "losses": _effects(preview.losses),
+            "keeps": _effects(preview.keeps),
+        }
+
+    def _reason(self, reason: Reason) -> Data:
+        """Return a reason with the parameters that it has; grants are told by what they say."""
+        grants = [g for exam in self._owners for g in self._standing(exam) if g.id in reason.grants]
+        told = {
+            "code": reason.code.value,
+            "principals": [_told(each) for each in reason.principals],
+            "exams": sorted(map(str, reason.exams)),
+            "grants": _sorted(map(_grant, grants)),
+            "until": _written(reason.until),
+            "limit": reason.limit,
+            "limited": reason.limited,
+            "host_code": reason.host_code,
+        }
+        return {name: value for name, value in told.items() if value not in (None, [])}
+
+
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _who(text: str) -> PrincipalId:
+    kind, _, name = text.partition(":")
+    return UserId(name) if kind == "user" else GroupId(name)
+
+
+_PARSED: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "actor": UserId,
+    "exam": ExamId,
+    "recipient": _who,
+    "recipients": lambda texts: [_who(text) for text in texts],
+    "permission": lambda text: Permission[text],
+    "scope": Scope,
+    "reshares": Reshares,
+    "until": _time,
+    "expect": lambda texts: [ExamId(text) for text in texts],
+}
+
+
+def _values(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request as the package takes them."""
+    return {
+        name: value if value is None else _PARSED.get(name, _same)(value)
+        for name, value in asked.items()
+    }
+
+
+def _same(value: object) -> object:
+    return value
+
+
+def _policy(settings: Mapping[str, Any]) -> Policy:
+    parsed: Mapping[str, Callable[[Any], Any]] = {
+        "max_duration": lambda seconds: timedelta(seconds=seconds),
+        "reshares": Reshares,
+        "access_list": AccessListScope,
+        "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],
+    }
+    return Policy(**{name: parsed.get(name, _same)(value) for name, value in settings.items()})
+
+
+def _host_rule(*, code: str, refuses_shares_by: str) -> HostRule:
+    def refuses(request: ShareRequest, _facts: ShareFacts, _host: object) -> bool:
+        return str(request.actor) == refuses_shares_by
+
+    return HostRule(
+        code=code, statement=f"Shares by {refuses_shares_by} are refused.", refuses=refuses
+    )
+
+
+def _written(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+def _told(principal: PrincipalId) -> str:
+    return f"{'user' if isinstance(principal, UserId) else 'group'}:{principal}"
+
+
+def _sorted(values: Iterable[Data]) -> list[Data]:
+    return sorted(values, key=lambda each: [str(part) for part in each.values()])
+
+
+def _grant(grant: Grant) -> Data:
+    return {
+        "exam": str(grant.exam),
+        "grantor": str(grant.grantor),
+        "recipient": _told(grant.recipient),
+        "permission": grant.permission.name,
+        "until": _written(grant.until),
+    }
+
+
+def _shared(receipt: ShareReceipt) -> Data:
+    return {
+        "shared": [
+            {
+                "exam": str(each.exam),
+                "recipient": _told(each.recipient),
+                "outcome": each.outcome.value,
+                "until": _written(each.until),
+                "limited_by": each.limited_by.value,
+            }
+            for each in receipt.outcomes
+        ]
+    }
+
+
+def _ended(receipt: UnshareReceipt) -> Data:
+    return {
+        "ended": _sorted(map(_grant, receipt.ended)),
+        "replaced_by": _sorted(map(_grant, receipt.replacements)),
+        "left_standing": _sorted(map(_grant, receipt.left_standing)),
+        "still_have_access": sorted(map(_told, receipt.still_have_access)),
+    }
+
+
+def _entry(entry: AccessEntry) -> Data:
+    return {
+        "principal": _told(entry.principal),
+        "permission": entry.permission.name,
+        "until": _written(entry.until),
+        "can_unshare": entry.can_unshare,
+        "grants": [
+            {
+                "grantor": str(listed.grant.grantor),
+                "permission": listed.grant.permission.name,
+                "until": _written(listed.grant.until),
+                "can_unshare": listed.can_unshare,
+            }
+            for listed in entry.grants
+        ],
+    }
+
+
+def _listed(page: Page[VisibleExam]) -> list[Data]:
+    return [{"exam": str(e.exam), "permission": e.permission.name} for e in page.items]
+
+
+def _effects(effects: Iterable[Effect]) -> list[Data]:
+    return _sorted(
+        {
+            "principal": _told(each.principal),
+            "exam": str(each.exam),
+            "permission": each.permission.name,
+        }
+        for each in effects
+    )

@@ -1,0 +1,49 @@
+"""The cases, in the order in which the rules are told."""
+
+import json
+from collections.abc import Collection
+from typing import Final
+
+from exam_sharing.testing.cases.schema import Case, Data
+from exam_sharing.testing.cases.table.ending import ending
+from exam_sharing.testing.cases.table.product_page import product_page
+from exam_sharing.testing.cases.table.refusing import refusing
+from exam_sharing.testing.cases.table.reshares import reshares
+from exam_sharing.testing.cases.table.sharing import sharing
+from exam_sharing.testing.cases.table.showing import showing
+
+__all__ = ["as_json", "cases"]
+
+SCHEMA: Final = 1
+"""Raised when the meaning of the data changes, so that whoever runs them elsewhere notices."""
+
+
+def cases(
+    *, acts: Collection[str] | None = None, questions: Collection[str] | None = None
+) -> tuple[Case, ...]:
+    """Return every case, as data of your own; nothing that you change in it is kept.
+
+    Args:
+        acts: what the portal to be tested can do, as `{"share", "unshare"}`: cases in which
+            anything else is done are left out. By default everything.
+        questions: what it can be asked, as `{"can", "tabs"}`: other questions are left out, and so
+            are cases of which then nothing is left. By default everything.
+    """
+    everything = (*product_page(), *sharing(), *refusing(), *ending(), *reshares(), *showing())
+    done = [each for each in everything if acts is None or _acts(each) <= set(acts)]
+    if questions is None:
+        return tuple(done)
+    for each in done:
+        each["then"] = [a for a in each["then"] if a["question"]["question"] in questions]
+    return tuple(each for each in done if each["when"] is not None or each["then"])
+
+
+def _acts(case: Case) -> set[str]:
+    done = [*case["given"]["acts"], *([] if case["when"] is None else [case["when"]])]
+    return {act["act"] for act in done}
+
+
+def as_json() -> str:
+    """Return every case as JSON, the same text every time; YAML can be read from it as well."""
+    document: Data = {"schema": SCHEMA, "cases": list(cases())}
+    return json.dumps(document, ensure_ascii=False, indent=2) + "\n"

@@ -1,0 +1,194 @@
+"""Decision cases as data: our own engine passes them all, and a broken one does not."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from exam_sharing import InvalidValue, ReasonCode, Refused, ShareRequest
+from exam_sharing.memory import MemoryStore, open_sharing
+from exam_sharing.testing.cases import (
+    CaseFailed,
+    as_json,
+    cases,
+    check,
+    in_memory,
+    over_sharing,
+    over_store,
+    run,
+)
+
+OURS = cases()
+
+
+def named(name):
+    return next(case for case in OURS if case["name"] == name)
+
+
+@pytest.mark.parametrize("case", OURS, ids=lambda case: case["name"])
+def test_the_engine_decides_as_the_case_says(case):
+    check(case)
+
+
+def test_every_store_decides_as_the_cases_say(new_store):
+    failed = {case["name"]: run(case, over_store(new_store)) for case in OURS}
+    assert {name: found for name, found in failed.items() if found} == {}
+
+
+def test_every_code_has_a_case():
+    assert {code for case in OURS for code in case["codes"]} == {code.value for code in ReasonCode}
+
+
+def test_every_outcome_of_a_share_has_a_case():
+    outcomes = {
+        each["outcome"] for case in OURS for each in (case["outcome"] or {}).get("shared", ())
+    }
+    assert outcomes == {"GRANTED", "WIDENED", "EXTENDED", "UNCHANGED", "OWNS_IT"}
+
+
+def test_no_two_cases_have_one_name_or_are_the_same():
+    assert len({case["name"] for case in OURS}) == len(OURS)
+    asked = [json.dumps({**case, "name": "", "rule": ""}) for case in OURS]
+    assert len(set(asked)) == len(OURS)
+
+
+def test_every_case_says_something_that_could_be_otherwise():
+    for case in OURS:
+        assert case["outcome"] or case["then"], case["name"]
+        assert (case["when"] is None) == (case["outcome"] is None), case["name"]
+
+
+def test_what_is_changed_in_a_case_is_not_kept():
+    cases()[0]["given"]["users"].clear()
+    assert cases() == OURS
+
+
+EXPORT = [sys.executable, "-m", "exam_sharing.testing.cases"]
+
+
+@pytest.mark.parametrize("seed", ["0", "1"])
+def test_the_export_is_the_same_text_every_time(seed):
+    exported = subprocess.run(
+        EXPORT,
+        check=True,
+        capture_output=True,
+        env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"},
+    ).stdout.decode()
+    assert exported == as_json()
+
+
+def test_the_export_holds_every_case():
+    document = json.loads(as_json())
+    assert document["schema"] == 1
+    assert document["cases"] == list(OURS)
+
+
+def test_cases_need_neither_pytest_nor_hypothesis():
+    program = (
+        "import sys; sys.modules['pytest'] = sys.modules['hypothesis'] = None\n"
+        "from exam_sharing.testing.cases import cases, check\n"
+        "[check(case) for case in cases()]"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_portal_that_can_do_little_is_asked_little():
+    few = cases(acts={"share", "clock"}, questions={"can"})
+    acts = {act["act"] for case in few for act in case["given"]["acts"]}
+    acts |= {case["when"]["act"] for case in few if case["when"]}
+    questions = {each["question"]["question"] for case in few for each in case["then"]}
+    assert 20 < len(few) < len(OURS)
+    assert acts == {"share", "clock"}
+    assert questions == {"can"}
+
+
+class NeverExpires(MemoryStore):
+    def holds(self, user, principals, permission, exam, now):
+        grants = self.read((exam,), ended=False)[exam].grants
+        then = min([now, *(grant.made_at for grant in grants)])
+        return super().holds(user, principals, permission, exam, then)
+
+
+def test_a_store_that_forgets_the_time_fails_with_a_clear_message():
+    case = named("a share for a time is over at that time")
+    with pytest.raises(CaseFailed) as caught:
+        check(case, over_store(NeverExpires))
+    assert str(caught.value).splitlines()[:5] == [
+        "a share for a time is over at that time",
+        "rule: A grant has expired from the moment of its time on.",
+        '{"question": "can", "user": "ben", "permission": "VIEW", "exam": "ct"}',
+        "  expected: false",
+        "  came:     true",
+    ]
+
+
+class DropsDownload:
+    """A portal that quietly shares for viewing where download is not held."""
+
+    def __init__(self, given):
+        self._portal = in_memory(given)
+
+    def ask(self, question):
+        return self._portal.ask(question)
+
+    def do(self, act):
+        came = self._portal.do(act)
+        if came.get("refused", [{}])[0].get("code") == "DOWNLOAD_NOT_HELD":
+            return self._portal.do({**act, "permission": "VIEW"})
+        return came
+
+
+def test_a_portal_that_drops_download_quietly_fails():
+    failed = {case["name"] for case in OURS if run(case, DropsDownload)}
+    assert "who may only view cannot let others download" in failed
+
+
+class TellsWhatIsThere:
+    """A portal with another error for exams that are there but not to be seen."""
+
+    def __init__(self, given):
+        self._there = {exam["id"] for each in given["uploads"] for exam in each["exams"]}
+        self._portal = in_memory(given)
+
+    def ask(self, question):
+        return self._portal.ask(question)
+
+    def do(self, act):
+        came = self._portal.do(act)
+        for refusal in came.get("refused", ()):
+            if refusal["code"] == "EXAM_NOT_FOUND" and set(refusal["exams"]) <= self._there:
+                refusal["code"] = "FORBIDDEN"
+        return came
+
+
+def test_a_portal_that_tells_what_is_there_fails():
+    failed = {case["name"] for case in OURS if run(case, TellsWhatIsThere)}
+    assert "an exam without access is as if it were not there" in failed
+
+
+def test_a_case_that_cannot_even_begin_says_what_was_refused():
+    def refusing(**settings):
+        sharing = open_sharing(**settings)
+
+        class NoShares:
+            def __getattr__(self, name):
+                return getattr(sharing, name)
+
+            def share(self, request: ShareRequest):
+                raise Refused(())
+
+        return NoShares()
+
+    (difference,) = run(named("whoever shared can unshare"), over_sharing(refusing))
+    assert difference.asked["act"] == "share"
+    assert difference.expected == "done"
+
+
+@pytest.mark.parametrize("asked", [("do", {"act": "dance"}), ("ask", {"question": "why"})])
+def test_what_no_case_has_is_a_mistake(asked):
+    method, data = asked
+    portal = in_memory(OURS[0]["given"])
+    with pytest.raises(InvalidValue):
+        getattr(portal, method)(data)
