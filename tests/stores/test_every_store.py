@@ -1,4 +1,4 @@
-"""What every store does, in memory and in a database, beyond what the acts ask of it."""
+"""What every store of ours does beyond what the laws of stores ask."""
 
 from datetime import UTC, datetime
 
@@ -6,17 +6,13 @@ import attrs
 import pytest
 
 from exam_sharing import (
-    AlreadyExists,
     BatchId,
     BatchSealed,
     Exam,
-    ExamId,
-    GrantId,
     Policy,
     ShareId,
     StoreFailed,
     UploadBatch,
-    WrongBatch,
 )
 from exam_sharing.events import ExamTransferred
 from exam_sharing.memory import memory_ports
@@ -30,7 +26,6 @@ from world import (
     DAY,
     NO_EXAM,
     START,
-    VIEW,
     FailingNotifier,
     World,
     share_request,
@@ -57,15 +52,6 @@ def test_notices_turned_off_for_the_deployment_are_dropped_when_they_would_be_se
     assert quiet.policy.sends_notices is False
     assert quiet.deliver_notices() == 0
     assert world.store.outbox.waiting() == ()
-
-
-def test_a_clock_that_goes_back_finds_what_had_expired(open_store):
-    world = World(store=open_store())
-    world.share(ANNA, CT, BEN, until=START + DAY)
-    world.clock.now = START + 2 * DAY
-    assert not world.sharing.can(BEN, VIEW, CT)
-    world.clock.now = START
-    assert world.sharing.can(BEN, VIEW, CT)
 
 
 def test_a_share_id_that_is_taken_is_refused_by_the_store_with_nothing_written(open_store):
@@ -104,27 +90,17 @@ def test_an_exam_that_is_not_found_cannot_change_hands(withdrawn, open_store):
         world.store.transfer(CT if withdrawn else NO_EXAM, BEN, at=START)
 
 
-def test_a_batch_takes_exams_until_it_is_sealed_and_is_always_the_same(open_store):
+def test_a_batch_is_kept_as_it_came_last(open_store):
     store = open_store()
     batch = UploadBatch(id=CD, uploader=ANNA, source="a CD", received_at=START)
-    first, second, third = (
-        Exam(id=ExamId(name), owner=ANNA, batch=CD, uploaded_at=START + number * DAY)
-        for number, name in enumerate(("one", "two", "three"))
-    )
-    store.add(batch, (first,))
-    with pytest.raises(WrongBatch):
-        store.add(attrs.evolve(batch, source="another CD"), (second,))
-    with pytest.raises(AlreadyExists, match="exam 'one'"):
-        store.add(batch, (second, first))
-    store.add(attrs.evolve(batch, sealed=True), (second,))
-    for sealed, more in ((True, (third,)), (False, (third,)), (False, ())):
-        with pytest.raises(BatchSealed):
-            store.add(attrs.evolve(batch, sealed=sealed), more)
+    store.add(batch, ())
+    assert store.batch(CD) == batch
+    store.add(attrs.evolve(batch, sealed=True), ())
     store.add(attrs.evolve(batch, sealed=True), ())
     assert store.batch(CD) == attrs.evolve(batch, sealed=True)
-    assert store.batch_of(first.id) == (second, first)
-    assert store.batch_of(third.id) == ()
-    assert set(store.find((first.id, third.id, second.id))) == {first, second}
+    for later in ((), (Exam(id=CT, owner=ANNA, batch=CD, uploaded_at=START),)):
+        with pytest.raises(BatchSealed):
+            store.add(batch, later)
 
 
 def test_what_was_kept_of_a_share_and_of_a_batch_comes_back(open_store):
@@ -136,18 +112,3 @@ def test_what_was_kept_of_a_share_and_of_a_batch_comes_back(open_store):
     assert world.store.share_record(ShareId("no such share")) is None
     assert world.store.batch(CD).uploader == ANNA
     assert world.store.batch(BatchId("no such batch")) is None
-
-
-def test_a_grant_is_found_by_its_id_whether_or_not_it_has_ended(open_store):
-    world = World(store=open_store())
-    world.share(ANNA, CT, BEN)
-    grant = world.grant_to(BEN)
-    for _ in range(2):
-        assert world.store.exam_of(grant.id) == CT
-        world.sharing.end_by_host(recipient=BEN, performed_by="ops", why="left")
-    assert world.store.exams_granted_to(BEN) == ()
-    assert world.store.exam_of(GrantId("no such grant")) is None
-
-
-def test_a_transaction_that_lost_a_race_steps_aside_for_a_moment(open_store):
-    assert open_store().step_aside(1) is None

@@ -6,7 +6,6 @@ import pytest
 import sqlalchemy
 
 from exam_sharing import GroupId, HostRule, Permission
-from exam_sharing.adapters.sqlalchemy import SqlStore
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
 from exam_sharing.ports import HostFacts
 from exam_sharing.testing.laws import (
@@ -23,20 +22,24 @@ def named(laws):
     return {law.name: law for law in laws}
 
 
+def transfer(store, exam, owner, at):
+    store.transfer(exam, owner, at=at)
+
+
 def waits_with(store, text):
     return any(notice.message == text for notice in store.outbox.waiting())
 
 
 def laws_in_memory():
     return store_laws(
-        MemoryStore, transfer=MemoryStore.transfer, events=MemoryStore.events, keeps_text=waits_with
+        MemoryStore, transfer=transfer, events=MemoryStore.events, keeps_text=waits_with
     )
 
 
 def laws_in_a_database(engine, open_store):
     return store_laws(
         open_store,
-        transfer=SqlStore.transfer,
+        transfer=transfer,
         events=lambda store: store.events(),
         fail_at=lambda _, step: failing_at(engine, step),
         keeps_text=lambda _, text: text in repr(every_row(engine)),

@@ -17,7 +17,7 @@ from exam_sharing.testing.laws.bench import (
     benched,
 )
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.laws.moments import DAY, EDGES, START, TICK
+from exam_sharing.testing.laws.moments import DAY, EDGES, FIRST, LAST, START, TICK
 from exam_sharing.testing.laws.texts import HOSTILE, IN_ORDER
 
 __all__ = ["ACCESS_LAWS"]
@@ -140,11 +140,16 @@ def a_grant_stands_until_just_before_its_time(bench: Bench) -> None:
     for exam, until in zip(exams, EDGES, strict=True):
         for now, holds in ((until - TICK, True), (until, False), (until + TICK, False)):
             _agree_at(bench, exam, now, holds=holds)
+    (longest,) = bench.upload("longest")
+    (grant,) = bench.share(bench.grant(longest, BEN, until=LAST))
+    same("a grant until the last of all times", bench.read(longest).grants, (grant,))
+    for now, holds in ((FIRST, True), (LAST - TICK, True), (LAST, False)):
+        _agree_at(bench, longest, now, holds=holds)
     # A clock may go back, and then finds what had expired.
     _agree_at(bench, exams[-1], EDGES[0], holds=True)
     for number, now in enumerate(EDGES):
         listed = {each.exam for each in bench.pages(BEN, _keys(BEN), 3, now=now)}
-        same(f"the list at {now}", listed, set(exams[number + 1 :]))
+        same(f"the list at {now}", listed, {*exams[number + 1 :], longest})
 
 
 def _agree_at(bench: Bench, exam: ExamId, now: datetime, *, holds: bool) -> None:
@@ -253,13 +258,14 @@ def ties_are_in_the_order_of_code_points(bench: Bench) -> None:
 @benched
 def lists_are_ordered_by_time_to_the_microsecond(bench: Bench) -> None:
     """Newest upload first, to the microsecond, from the first year to the last."""
-    exams = [bench.upload(f"e{n}", at=at)[0] for n, at in enumerate(EDGES)]
+    times = (FIRST, *EDGES, LAST)
+    exams = [bench.upload(f"e{n}", at=at)[0] for n, at in enumerate(times)]
     bench.share(*(bench.grant(exam, BEN) for exam in exams))
     for limit in (1, 3, 50):
         listed = bench.pages(BEN, _keys(BEN), limit)
         same("the list", [each.exam for each in listed], exams[::-1])
-        times = [each.uploaded_at for each in listed]
-        same("the times of upload", times, list(reversed(EDGES)))
+        came = [each.uploaded_at for each in listed]
+        same("the times of upload", came, list(reversed(times)))
 
 
 @benched

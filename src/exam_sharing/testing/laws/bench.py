@@ -67,7 +67,7 @@ class StoreTrial:
     open_store: OpenStore
     threads: bool
     upload: Callable[[Any, UploadBatch, tuple[Exam, ...]], None] | None
-    transfer: Callable[..., None] | None
+    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None
     events: Callable[[Any], Iterable[Event]] | None
     fail_at: Callable[[Any, int], AbstractContextManager[object]] | None
     keeps_text: Callable[[Any, str], bool] | None

@@ -301,7 +301,7 @@ def a_change_of_owner_counts_as_a_version(bench: Bench) -> None:
         return
     made = bench.share(bench.grant(exam, CARLA))
     stale = bench.sharing(bench.grant(exam, BEN))
-    transfer(bench.ports.store, exam, BEN, at=START)
+    transfer(bench.ports.store, exam, BEN, START)
     same("the version", bench.versions((exam,)), {exam: 2})
     same("the owner", [each.owner for each in bench.ports.exams.find((exam,))], [BEN])
     same("the grants", frozenset(bench.read(exam).grants), frozenset(made))

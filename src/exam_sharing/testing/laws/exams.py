@@ -10,7 +10,7 @@ from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.identifiers import BatchId, ExamId
 from exam_sharing.testing.laws.bench import ANNA, BEN, Bench, StoreTrial, benched
 from exam_sharing.testing.laws.law import insist, same
-from exam_sharing.testing.laws.moments import DAY, EDGES, START, TICK
+from exam_sharing.testing.laws.moments import DAY, EDGES, FIRST, LAST, START, TICK
 from exam_sharing.testing.laws.texts import HOSTILE
 
 __all__ = ["EXAM_LAWS", "UPLOAD_LAWS"]
@@ -71,7 +71,10 @@ def an_upload_may_go_on(bench: Bench) -> None:
 @benched
 def times_of_upload_keep_their_microseconds(bench: Bench) -> None:
     """Times are aware and in UTC, to the microsecond, from the first year to the last."""
-    exams = [attrs.evolve(_exam(f"e{number}"), uploaded_at=at) for number, at in enumerate(EDGES)]
+    exams = [
+        attrs.evolve(_exam(f"e{number}"), uploaded_at=at)
+        for number, at in enumerate((FIRST, *EDGES, LAST))
+    ]
     bench.add(_CD, *exams)
     for exam in exams:
         same(

@@ -3,12 +3,16 @@
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
 
-__all__ = ["DAY", "EDGES", "START", "TICK"]
+__all__ = ["DAY", "EDGES", "FIRST", "LAST", "START", "TICK"]
 
 START: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
 TICK: Final = timedelta(microseconds=1)
 """Nothing is shorter."""
+
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+LAST: Final = datetime.max.replace(tzinfo=UTC)
+"""There is no later time, and in some zones not even this one."""
 
 EDGES: Final = (
     datetime(1, 1, 1, 0, 0, 0, 1, tzinfo=UTC),
@@ -23,4 +27,4 @@ EDGES: Final = (
     datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC),
     datetime(9999, 12, 31, 23, 59, 59, 999_998, tzinfo=UTC),
 )
-"""Each later than the one before it."""
+"""Each later than the one before it, and all of them between the first and the last."""

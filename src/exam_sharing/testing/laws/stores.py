@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any
 
 from exam_sharing.events import Event
 from exam_sharing.exams import Exam, UploadBatch
+from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.testing.laws.access import ACCESS_LAWS
 from exam_sharing.testing.laws.bench import StoreTrial
 from exam_sharing.testing.laws.commits import COMMIT_LAWS, FAILURE_LAWS, TRANSFER_LAWS
@@ -26,7 +28,7 @@ def store_laws(
     *,
     threads: bool = True,
     upload: Callable[[Any, UploadBatch, tuple[Exam, ...]], None] | None = None,
-    transfer: Callable[..., None] | None = None,
+    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = None,
     events: Callable[[Any], Iterable[Event]] | None = None,
     fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = None,
     keeps_text: Callable[[Any, str], bool] | None = None,
@@ -43,8 +45,7 @@ def store_laws(
         threads: whether the store may be used by several threads at once.
         upload: records an upload, where that is not what the port `uploads` does: for a host that
             has tables of its own for exams. The laws of `ExamWriter` are then left out.
-        transfer: gives an exam to another owner, called as `transfer(store, exam, owner, at=time)`;
-            `MemoryStore.transfer` is such a callable.
+        transfer: gives an exam to another owner, at a time.
         events: returns everything that the audit trail was told, in the order in which it was.
         fail_at: makes the store fail at a step, from 1, of what is done within the context that it
             returns; a step is whatever can fail by itself, such as a statement.
