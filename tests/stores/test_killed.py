@@ -1,0 +1,282 @@
+"""A process that is killed leaves nothing half done, and had done what it said it had.
+
+> A process killed (SIGKILL) at random moments, a hundred times, during shares and relays: nothing
+> acknowledged is lost, nothing is half done, no notice is lost.
+
+A *witness* does in memory what the audit trail says was done. The two must not differ in anything:
+grants, endings, shares, receipts, notices. Half an act would be a difference.
+"""
+
+import os
+import pickle
+import random
+import signal
+import time
+from collections import Counter
+from itertools import count, islice
+
+import attrs
+import pytest
+import sqlalchemy
+from lives import DELIVER, MORTAL, Life, Mailbox, nursery
+
+from exam_sharing import (
+    NarrowRequest,
+    NoticeId,
+    Permission,
+    Reshares,
+    Scope,
+    ShareRequest,
+    UnshareRequest,
+)
+from exam_sharing.adapters.sqlalchemy import SqlStore, create_all, open_sharing
+from exam_sharing.events import ExamShared
+from test_serial_order import EXAMS, GROUPS, OTHERS, OWNER, START, Portal, act_of
+from where_kept import delete_rows
+from world import DAY, FailingNotifier
+
+ROUNDS, LIVES_EACH = 20, 5
+PATIENCE = 30
+CT, MR, _ = EXAMS
+ANN, BOB, CAT, *_ = OTHERS
+WHOLE = {"actor": OWNER, "exam": CT, "reshares": Reshares.CASCADE}
+
+
+def share(actor, *recipients, **more):
+    return ShareRequest(actor=actor, exam=CT, recipients=recipients, attested=True, **more)
+
+
+BEFORE = (
+    share(OWNER, ANN, permission=Permission.DOWNLOAD, scope=Scope.BATCH, request_id="before"),
+    share(ANN, BOB, until=START + DAY),
+    share(BOB, CAT),
+    share(OWNER, CAT, GROUPS[0], permission=Permission.DOWNLOAD),
+)
+ACTS = {
+    "share": share(OWNER, *GROUPS, BOB, scope=Scope.BATCH, message="Look.", request_id="share"),
+    "pass on": share(ANN, GROUPS[1], CAT, permission=Permission.DOWNLOAD, request_id="on"),
+    "unshare": UnshareRequest(recipient=ANN, request_id="end", **WHOLE),
+    "narrow": NarrowRequest(recipient=ANN, until=START + DAY, request_id="cut", **WHOLE),
+    "send notices": DELIVER,
+}
+
+
+@pytest.fixture(scope="module")
+def tables(engine):
+    return create_all(engine)
+
+
+@pytest.fixture(scope="module")
+def folder(engine, tmp_path_factory):
+    return tmp_path_factory.mktemp(engine.dialect.name)
+
+
+@pytest.fixture(scope="module")
+def lives(engine, tables, folder):
+    """A nursery for the database."""
+    warm_up = Life(number=1, folder=folder, requests=(*BEFORE, *ACTS.values()))
+    with nursery(engine.url.render_as_string(hide_password=False), warm_up) as opened:
+        yield opened
+
+
+class Witness:
+    """Looks at what a database holds, and does the same in memory, act by act."""
+
+    def __init__(self, engine, tables, folder):
+        delete_rows(engine, tables)
+        self._engine = engine
+        self.mailbox = Mailbox(folder)
+        self.mailbox.empty()
+        self.kept = Portal(
+            store=SqlStore.over(engine, tables=tables),
+            notifier=self.mailbox,
+            open_over=lambda store, **more: open_sharing(engine, **more),
+        )
+        self.memory = Portal(notifier=FailingNotifier())
+        self.passed = 0
+        self.may_be_dropped = set()
+
+    def do(self, request, act, now):
+        return self.kept.do(request, act, now)
+
+    def look(self):
+        """Do what has been done since the last look, and see that all is the same."""
+        wait_for_the_dead(self._engine)
+        kept, memory = self.kept, self.memory
+        done = kept.done()
+        new, self.passed = done[self.passed :], len(done)
+        for event in new:
+            memory.do(event.request, act_of(event), event.at)
+            self.may_be_dropped |= {each.id for each in waiting_in(memory) if self._is_over(each)}
+        assert memory.done() == done
+        assert kept.kept() == memory.kept()
+        for event in new:
+            if isinstance(event, ExamShared):
+                assert kept.store.share_record(event.share.id) == event.share
+            receipts = [receipt_of(portal, event.request) for portal in (kept, memory)]
+            assert receipts[0] == receipts[1]
+        self._look_at_notices()
+
+    def _is_over(self, notice):
+        return not self.memory.sharing.can_many(notice.to, Permission.VIEW, notice.exams)
+
+    def _look_at_notices(self):
+        written = {each.id: said_by(each) for each in waiting_in(self.memory)}
+        waiting = {each.id: said_by(each) for each in waiting_in(self.kept)}
+        arrived = set(self.mailbox.ids())
+        assert waiting.items() <= written.items()
+        assert arrived <= written.keys()
+        assert written.keys() <= waiting.keys() | arrived | self.may_be_dropped
+
+
+def waiting_in(portal):
+    return portal.store.outbox.waiting()
+
+
+def receipt_of(portal, request):
+    """Return what is kept under the id of a request, if it has one."""
+    id_ = getattr(request, "request_id", None)
+    return None if id_ is None else portal.store.receipt(request.actor, id_).receipt
+
+
+def said_by(notice):
+    """Return what a notice says but for the message, which no audit trail has."""
+    return attrs.evolve(notice, message=None, attempts=0)
+
+
+def wait_for_the_dead(engine):
+    """Wait until PostgreSQL has noticed that who asked it for something is no more."""
+    if engine.dialect.name != "postgresql":
+        return
+    lingering = sqlalchemy.text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = :name"
+    )
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with engine.connect() as connection:
+            if not connection.scalar(lingering, {"name": MORTAL}):
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+def die_at_random(lives, life, chance):
+    """Let a life begin, and end it somewhere in its first few acts."""
+    process = lives.begin(life)
+    line, deadline = chance.randrange(1, 100), time.monotonic() + PATIENCE
+    while lines_in(life.diary) < line:
+        assert time.monotonic() < deadline
+        time.sleep(0.0002)
+    time.sleep(chance.random() * 0.002)
+    os.kill(process, signal.SIGKILL)
+    assert lives.end() == signal.SIGKILL
+
+
+def lines_in(diary):
+    return diary.read_bytes().count(b"\n") if diary.exists() else 0
+
+
+def ask_again(witness, life):
+    """Ask again for what a life asked for last, and see that it is done once."""
+    asked = [int(line[1]) for line in life.lines() if line[0] == "asks"]
+    if not asked:
+        return
+    request = next(islice(life.all_requests(), asked[-1], None))
+    if getattr(request, "request_id", None) is None:
+        return
+    answers, passed = [], []
+    for attempt in ("again", "and-again"):
+        answers.append(witness.do(request, f"{attempt}{life.number}", life.now))
+        witness.look()
+        passed.append(witness.passed)
+    assert answers[0] == answers[1]
+    assert passed[0] == passed[1]
+
+
+def assert_acknowledged_is_kept(witness, life):
+    """See that what a life said was done is answered as it was answered then."""
+    done = [line[2] for line in life.lines() if line[0] == "done"]
+    for answer, request in zip(done, life.all_requests(), strict=False):
+        receipt = pickle.loads(bytes.fromhex(answer))  # noqa: S301  written by our own process
+        if receipt is None or request == DELIVER:
+            continue
+        if getattr(request, "request_id", None) is None:
+            assert receipt_is_kept(witness, receipt)
+        else:
+            assert receipt_of(witness.kept, request) == receipt
+
+
+def receipt_is_kept(witness, receipt):
+    ended = {past.grant for _, _, ended in witness.kept.kept().values() for past in ended}
+    return {*receipt.ended} <= ended
+
+
+def end_of_notices(witness, numbered):
+    """Send what waits, and return how often each notice has arrived."""
+    witness.kept.own.now = Life(number=numbered, folder=None).now
+    witness.kept.sharing.deliver_notices()
+    witness.look()
+    assert waiting_in(witness.kept) == ()
+    return Counter(witness.mailbox.ids())
+
+
+def repeated(arrived):
+    return {notice for notice, times in arrived.items() if times > 1}
+
+
+def sent_at_death(life):
+    """Return the notice that a life was sending when it died, if it was."""
+    lines = life.lines()
+    sends = [NoticeId(line[1]) for line in lines if line[0] == "sends"]
+    return {sends[-1]} if {"sends", "sent"} & {line[0] for line in lines[-3:]} else set()
+
+
+def test_killed_a_hundred_times_at_random_nothing_is_lost_and_nothing_is_half_done(
+    engine, tables, lives, folder
+):
+    chance, died_at, numbers = random.Random(1), Counter(), count(100)
+    for _ in range(ROUNDS):
+        witness, on_their_way = Witness(engine, tables, folder), set()
+        for _ in range(LIVES_EACH):
+            life = Life(number=next(numbers), folder=folder)
+            die_at_random(lives, life, chance)
+            witness.look()
+            assert_acknowledged_is_kept(witness, life)
+            ask_again(witness, life)
+            died_at[life.lines()[-1][0]] += 1
+            on_their_way |= sent_at_death(life)
+        arrived = end_of_notices(witness, next(numbers))
+        assert repeated(arrived) <= on_their_way
+    assert died_at.total() == 100
+    # They died wherever it happened to be, many of them while they wrote.
+    assert died_at["writes"] + died_at["commits"] >= 10
+    assert died_at["reads"] >= 5
+
+
+@pytest.mark.parametrize("name", ACTS)
+def test_killed_at_each_step_on_the_way_an_act_is_done_from_its_commit_on_and_not_before(
+    engine, tables, lives, folder, name
+):
+    died_at = []
+    for line in count(1):
+        witness = Witness(engine, tables, folder)
+        for number, request in enumerate(BEFORE):
+            assert witness.do(request, f"before{number}", START)
+        witness.look()
+        before = witness.kept.done()
+        life = Life(number=line, folder=folder / name, requests=(ACTS[name],), dies_at=line)
+        lives.begin(life)
+        survived = not lives.end()
+        witness.look()
+        words = [each[0] for each in life.lines()]
+        if name != "send notices":
+            assert (len(witness.kept.done()) > len(before)) == ("returns" in words)
+        assert_acknowledged_is_kept(witness, life)
+        ask_again(witness, life)
+        arrived = end_of_notices(witness, line + 1)
+        assert repeated(arrived) <= sent_at_death(life)
+        if survived:
+            break
+        died_at.append(words[-1])
+    assert {"asks", "reads", "writes", "returns", "done"} <= set(died_at)
