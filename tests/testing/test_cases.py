@@ -104,6 +104,20 @@ def test_a_portal_that_can_do_little_is_asked_little():
     assert questions == {"can"}
 
 
+def test_refusals_can_be_told_by_their_codes_alone():
+    plain = cases(details=False)
+    assert [case["name"] for case in plain] == [case["name"] for case in OURS]
+    reasons = [
+        reason
+        for case in plain
+        for told in (case["outcome"], *(each["answer"] for each in case["then"]))
+        if isinstance(told, dict)
+        for reason in (*told.get("refused", ()), *told.get("reasons", ()))
+    ]
+    assert len(reasons) > 40
+    assert all(set(reason) == {"code"} for reason in reasons)
+
+
 class NeverExpires(MemoryStore):
     def holds(self, user, principals, permission, exam, now):
         grants = self.read((exam,), ended=False)[exam].grants

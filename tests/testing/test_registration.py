@@ -7,36 +7,22 @@ import json
 import os
 import subprocess
 import sys
-import tomllib
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
-
 
 @pytest.fixture
-def run(tmp_path):
-    """Run a program where the package is installed as it is here; return what it prints."""
-    project = tomllib.loads(Path(ROOT, "pyproject.toml").read_text())["project"]
-    about = tmp_path / "exam_sharing-0.dist-info"
-    about.mkdir()
-    about.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: exam-sharing\nVersion: 0\n")
-    about.joinpath("entry_points.txt").write_text(
-        "".join(
-            f"[{group}]\n" + "".join(f"{name} = {what}\n" for name, what in entries.items())
-            for group, entries in project["entry-points"].items()
-        )
-    )
+def run(installed):
+    """Run a program where the package is installed; return what it prints."""
 
     def run(program, *, first=(), **environment):
-        path = os.pathsep.join(map(str, (*first, tmp_path, ROOT / "src")))
+        path = os.pathsep.join((*map(str, first), installed["PYTHONPATH"]))
         done = subprocess.run(
             [sys.executable, "-W", "error", "-c", program],
             check=False,
             capture_output=True,
             text=True,
-            env={**os.environ, "PYTHONPATH": path, **environment},
+            env={**installed, "PYTHONPATH": path, **environment},
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -7,10 +7,11 @@ import attrs
 
 from exam_sharing.grants import Grant, Permission
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
-from exam_sharing.policy.decisions import Denied, NearMiss, Permitted, WhyNot
+from exam_sharing.policy.decisions import Denied, NearMiss, Permitted, Reason, Refused, WhyNot
+from exam_sharing.policy.plans import Preview
 from exam_sharing.sharing import Sharing
 
-__all__ = ["Answer", "explained"]
+__all__ = ["Answer", "explained", "explanation_of"]
 
 
 @attrs.frozen(repr=False)
@@ -38,28 +39,20 @@ class Answer:
         return self.can
 
     def __repr__(self) -> str:
-        """Explain."""
-        return "\n".join((self._verdict(), *(f"  {line}" for line in self._grounds())))
+        """Explain in one line, as pytest shows a value that is not true in one."""
+        return "; ".join(self.lines())
 
-    def _verdict(self) -> str:
+    def __str__(self) -> str:
+        """Explain."""
+        return "\n  ".join(self.lines())
+
+    def lines(self) -> list[str]:
+        """Return the answer, then each thing that it rests on or that comes near."""
         may = "may" if self.can else "may not"
         text = f"{self.user} {may} {self.permission.name} {self.exam}"
-        if isinstance(self.why, Denied):
-            text += f": {', '.join(sorted(code.value for code in self.why.codes))}"
         if self.can != isinstance(self.why, Permitted):
             text += " (the check and the explanation disagree: the store is broken)"
-        return text
-
-    def _grounds(self) -> Iterator[str]:
-        if isinstance(self.why, Denied):
-            yield from map(_near_miss, self.why.nearest)
-            if not self.why.nearest:
-                yield "nothing comes near"
-            return
-        if self.why.as_owner:
-            yield "as the owner"
-        for ground in self.why.grounds:
-            yield f"by {_told(ground.grant)}{_through(ground.path)}"
+        return [text, *_why(self.why)]
 
 
 def explained(sharing: Sharing, user: UserId, permission: Permission, exam: ExamId) -> Answer:
@@ -78,6 +71,34 @@ def explained(sharing: Sharing, user: UserId, permission: Permission, exam: Exam
         sharing.can(user, permission, exam),
         sharing.explain(user, permission, exam),
     )
+
+
+def explanation_of(value: object) -> list[str]:
+    """Return what explains a value that decides something; nothing for any other value."""
+    match value:
+        case Answer():
+            return value.lines()
+        case Permitted() | Denied():
+            return list(_why(value))
+        case Refused(reasons=reasons) | Preview(reasons=reasons):
+            return [str(reason) for reason in reasons]
+        case tuple() | list():
+            return [str(each) for each in value if isinstance(each, Reason)]
+        case _:
+            return []
+
+
+def _why(answer: Permitted | Denied) -> Iterator[str]:
+    if isinstance(answer, Permitted):
+        if answer.as_owner:
+            yield "as the owner"
+        for ground in answer.grounds:
+            yield f"by {_told(ground.grant)}{_through(ground.path)}"
+        return
+    yield f"because {', '.join(sorted(code.value for code in answer.codes))}"
+    yield from map(_near_miss, answer.nearest)
+    if not answer.nearest:
+        yield "nothing comes near"
 
 
 def _near_miss(miss: NearMiss) -> str:

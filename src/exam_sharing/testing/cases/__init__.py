@@ -5,7 +5,7 @@ can run them: `python -m exam_sharing.testing.cases > cases.json`. What each par
 the reference. Nothing here needs pytest or Hypothesis.
 """
 
-from exam_sharing.testing.cases.portals import in_memory, over_sharing, over_store
+from exam_sharing.testing.cases.portals import SharingPortal, in_memory, over_sharing, over_store
 from exam_sharing.testing.cases.running import CaseFailed, Difference, check, run
 from exam_sharing.testing.cases.schema import Answered, Case, Data, Given, OpenPortal, Portal
 from exam_sharing.testing.cases.table import as_json, cases
@@ -19,6 +19,7 @@ __all__ = [
     "Given",
     "OpenPortal",
     "Portal",
+    "SharingPortal",
     "as_json",
     "cases",
     "check",

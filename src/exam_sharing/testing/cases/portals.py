@@ -119,6 +119,11 @@ class SharingPortal(Portal):
         for upload in given["uploads"]:
             self.do({"act": "upload", **upload})
 
+    @property
+    def sharing(self) -> Sharing:
+        """What the portal is over, to put endpoints of your own in front of."""
+        return self._sharing
+
     def do(self, act: Data) -> Data:
         """Do an act; a refusal is an outcome, and so is a mistake of whoever calls."""
         do = self._named("act", act)

@@ -19,7 +19,10 @@ SCHEMA: Final = 1
 
 
 def cases(
-    *, acts: Collection[str] | None = None, questions: Collection[str] | None = None
+    *,
+    acts: Collection[str] | None = None,
+    questions: Collection[str] | None = None,
+    details: bool = True,
 ) -> tuple[Case, ...]:
     """Return every case, as data of your own; nothing that you change in it is kept.
 
@@ -28,14 +31,25 @@ def cases(
             anything else is done are left out. By default everything.
         questions: what it can be asked, as `{"can", "tabs"}`: other questions are left out, and so
             are cases of which then nothing is left. By default everything.
+        details: whether refusals say what they are about. Without, each reason is a code alone,
+            for endpoints that tell no more.
     """
     everything = (*product_page(), *sharing(), *refusing(), *ending(), *reshares(), *showing())
-    done = [each for each in everything if acts is None or _acts(each) <= set(acts)]
-    if questions is None:
-        return tuple(done)
-    for each in done:
-        each["then"] = [a for a in each["then"] if a["question"]["question"] in questions]
-    return tuple(each for each in done if each["when"] is not None or each["then"])
+    chosen = [each for each in everything if acts is None or _acts(each) <= set(acts)]
+    for case in chosen:
+        if questions is not None:
+            case["then"] = [a for a in case["then"] if a["question"]["question"] in questions]
+        if not details:
+            _leave_codes(case)
+    return tuple(case for case in chosen if case["when"] is not None or case["then"])
+
+
+def _leave_codes(case: Case) -> None:
+    for told in (case["outcome"], *(each["answer"] for each in case["then"])):
+        if isinstance(told, dict):
+            for name in ("refused", "reasons"):
+                if name in told:
+                    told[name] = [{"code": reason["code"]} for reason in told[name]]
 
 
 def _acts(case: Case) -> set[str]:

@@ -1,0 +1,43 @@
+"""What the pytest plugin does once a test uses it: gives cases, and explains decisions.
+
+What pytest itself loads is `_exam_sharing_pytest`, which imports this when it is needed.
+"""
+
+from collections.abc import Collection, Iterable
+
+import pytest
+
+from exam_sharing.testing.cases import Case, cases
+from exam_sharing.testing.explaining import explanation_of
+
+__all__ = ["explanation", "give_cases"]
+
+
+def give_cases(metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
+    """Run a test once with each case that its marker asks for.
+
+    Raises:
+        UsageError: the test does not take `sharing_case`, or no case is left.
+    """
+    name = metafunc.definition.nodeid
+    if "sharing_case" not in metafunc.fixturenames:
+        raise pytest.UsageError(f"{name} is marked sharing_cases: let it take sharing_case")
+    chosen = _chosen(*marker.args, **marker.kwargs)
+    if not chosen:
+        raise pytest.UsageError(f"{name} is marked sharing_cases, but no case is left to run")
+    metafunc.parametrize("sharing_case", chosen, ids=[case["name"] for case in chosen])
+
+
+def _chosen(
+    given: Iterable[Case] | None = None,
+    *,
+    acts: Collection[str] | None = None,
+    questions: Collection[str] | None = None,
+) -> tuple[Case, ...]:
+    return cases(acts=acts, questions=questions) if given is None else tuple(given)
+
+
+def explanation(op: str, left: object, right: object) -> list[str] | None:
+    """Return what was compared, and why it was decided so; `None` if no decision is in it."""
+    lines = [*explanation_of(left), *explanation_of(right)]
+    return [f"{left!r} {op} {right!r}", *lines] if lines else None

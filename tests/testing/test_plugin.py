@@ -1,0 +1,237 @@
+"""The pytest plugin, as a portal's own tests meet it."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def pytest_run(installed, tmp_path):
+    """Run pytest over one file of tests; return what it prints, and how it ends."""
+
+    def run(tests, *options):
+        tmp_path.joinpath("test_portal.py").write_text(tests)
+        done = subprocess.run(
+            [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *options, "test_portal.py"],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=tmp_path,
+            env=installed,
+        )
+        return done.stdout + done.stderr, done.returncode
+
+    return run
+
+
+def passes(came, tests):
+    text, code = came
+    assert code == 0, text
+    assert f"{tests} passed" in text
+
+
+def test_a_ready_world_a_frozen_clock_and_a_recording_notifier_are_there(pytest_run):
+    tests = """
+from datetime import timedelta
+from exam_sharing import ExamId, Permission, ShareRequest, UserId
+
+ANNA, BEN, CT = UserId("anna"), UserId("ben"), ExamId("ct")
+
+def test_access_ends(sharing_world, sharing_clock, sharing_notifier):
+    sharing = sharing_world.sharing
+    until = sharing_clock.now + timedelta(hours=1)
+    sharing.share(ShareRequest(actor=ANNA, exam=CT, recipients=[BEN], until=until, attested=True))
+    assert [notice.to for notice in sharing_notifier.sent] == [BEN]
+    assert sharing.can(BEN, Permission.VIEW, CT)
+    sharing_clock.advance(timedelta(hours=1))
+    assert not sharing.can(BEN, Permission.VIEW, CT)
+"""
+    passes(pytest_run(tests, "--strict-markers", "-W", "error"), 1)
+
+
+def test_the_policy_of_the_world_can_be_another_one(pytest_run):
+    tests = """
+import pytest
+from exam_sharing import Policy
+
+@pytest.fixture
+def sharing_policy():
+    return Policy(attestation_wording="Ich beachte HIPAA.")
+
+def test_wording(sharing_world):
+    assert sharing_world.sharing.policy.attestation_wording == "Ich beachte HIPAA."
+"""
+    passes(pytest_run(tests), 1)
+
+
+def test_a_marked_test_runs_every_case(pytest_run):
+    tests = """
+import pytest
+from exam_sharing.testing.cases import cases, check
+
+seen = []
+
+@pytest.mark.sharing_cases
+def test_portal(sharing_case):
+    check(sharing_case)
+    seen.append(sharing_case["name"])
+
+def test_all():
+    assert seen == [case["name"] for case in cases()]
+"""
+    text, code = pytest_run(tests, "--strict-markers", "-q")
+    assert code == 0, text
+
+
+def test_a_marked_test_runs_the_cases_that_it_asks_for(pytest_run):
+    tests = """
+import pytest
+from exam_sharing.testing.cases import cases, check
+
+@pytest.mark.sharing_cases(acts={"share"}, questions={"can"})
+def test_some(sharing_case):
+    assert all(each["question"]["question"] == "can" for each in sharing_case["then"])
+    check(sharing_case)
+
+@pytest.mark.sharing_cases(cases()[:3])
+def test_three(sharing_case):
+    check(sharing_case)
+"""
+    text, code = pytest_run(tests, "-v")
+    assert code == 0, text
+    assert text.count("test_three[") == 3
+    assert "test_some[who may only view cannot let others download]" in text
+
+
+@pytest.mark.parametrize(
+    ("marked", "told"),
+    [
+        ("sharing_cases\ndef test_portal(): pass", "let it take sharing_case"),
+        ("sharing_cases([])\ndef test_portal(sharing_case): pass", "no case is left to run"),
+    ],
+)
+def test_a_marker_that_runs_nothing_is_a_mistake(pytest_run, marked, told):
+    text, code = pytest_run(f"import pytest\n@pytest.mark.{marked}")
+    assert code != 0
+    assert told in text
+
+
+def test_a_failed_case_says_which_rule_is_broken(pytest_run):
+    tests = """
+import pytest
+from exam_sharing.testing.cases import check, in_memory
+
+class LetsEverybodyDownload:
+    def __init__(self, given):
+        self.portal = in_memory(given)
+    def do(self, act):
+        return self.portal.do(act)
+    def ask(self, question):
+        return True if question.get("permission") == "DOWNLOAD" else self.portal.ask(question)
+
+@pytest.mark.sharing_cases(acts={"share"}, questions={"can"})
+def test_portal(sharing_case):
+    check(sharing_case, LetsEverybodyDownload)
+"""
+    text, code = pytest_run(tests)
+    assert code == 1
+    assert "with the download box unchecked recipients have no Download tab" in text
+    assert "rule: A share that does not allow download gives no Download tab." in text
+    assert "expected: false" in text
+
+
+FAILING = """
+from datetime import timedelta
+from exam_sharing import ExamId, GroupId, Permission, Refused, ShareRequest, UserId
+
+ANNA, BEN, DAN = map(UserId, ("anna", "ben", "dan"))
+CT, NURSES, VIEW, DOWNLOAD = ExamId("ct"), GroupId("nurses"), Permission.VIEW, Permission.DOWNLOAD
+
+def share(world, to, **more):
+    asked = {"actor": ANNA, "exam": CT, "recipients": [to], "attested": True}
+    world.sharing.share(ShareRequest(**asked | more))
+
+def test_only_view(sharing_world):
+    share(sharing_world, BEN)
+    assert sharing_world.explained(BEN, DOWNLOAD, CT)
+
+def test_through_a_group(sharing_world):
+    share(sharing_world, NURSES)
+    assert not sharing_world.explained(DAN, VIEW, CT)
+
+def test_expired(sharing_world, sharing_clock):
+    share(sharing_world, BEN, until=sharing_clock.now + timedelta(hours=1))
+    sharing_clock.advance(timedelta(hours=1))
+    assert sharing_world.explained(BEN, VIEW, CT) is True
+
+def test_refused(sharing_world):
+    try:
+        share(sharing_world, BEN, attested=False)
+    except Refused as refused:
+        assert refused.reasons == ()
+
+def test_owner(sharing_world):
+    assert sharing_world.sharing.explain(ANNA, VIEW, CT) is None
+
+def test_nothing_near(sharing_world):
+    assert sharing_world.explained(DAN, VIEW, CT)
+"""
+
+
+def test_a_failed_assertion_explains_the_decision(pytest_run):
+    text, code = pytest_run(FAILING)
+    assert code == 1
+    for told in (
+        "ben may not DOWNLOAD ct; because DOWNLOAD_NOT_HELD; nearest: anna's grant of VIEW to ben ",
+        "for good, which gives view alone",
+        "dan may VIEW ct; by anna's grant of VIEW to the group nurses for good",
+        "nearest: anna's grant of VIEW to ben until 2030-01-01 13:00:00, which has expired",
+        "ATTESTATION_MISSING: confirm the current wording on abiding by HIPAA",
+        "as the owner",
+        "dan may not VIEW ct; because EXAM_NOT_FOUND; nothing comes near",
+    ):
+        assert told in text, text
+
+
+UNUSED = """
+import sys
+from pathlib import Path
+
+def test_nothing_of_ours():
+    assert [name for name in sys.modules if "exam_sharing" in name] == ["_exam_sharing_pytest"]
+
+def test_comparing():
+    try:
+        assert 1 == 2
+    except AssertionError:
+        pass
+    assert "exam_sharing" not in sys.modules
+"""
+
+
+def test_a_project_that_does_not_use_it_imports_nothing_of_the_package(pytest_run):
+    passes(pytest_run(UNUSED, "-W", "error"), 2)
+
+
+def test_the_fixtures_are_told_with_all_others(pytest_run):
+    text, _ = pytest_run("", "--fixtures")
+    for name in ("sharing_world", "sharing_clock", "sharing_notifier", "sharing_policy"):
+        assert name in text
+    assert "sharing_cases" in pytest_run("", "--markers")[0]
+
+
+def test_it_can_be_turned_off(pytest_run):
+    text, code = pytest_run("def test(sharing_world): pass", "-p", "no:exam_sharing")
+    assert code == 1
+    assert "fixture 'sharing_world' not found" in text
+
+
+def test_the_page_on_testing_endpoints_tells_tests_that_pass(pytest_run):
+    page = Path(__file__).parent.parent.parent / "docs" / "how-to" / "test-your-endpoints.md"
+    blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+    text, code = pytest_run("\n".join(each for each in blocks if ">>>" not in each), "-q")
+    assert code == 0, text
+    assert int(re.search(r"(\d+) passed", text)[1]) > 50
