@@ -1,6 +1,6 @@
 """Asking the package and the model the same, and stopping where they disagree."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Final
 
@@ -103,37 +103,41 @@ class Comparison:
         self.same("Can what is kept be read?", expected=True, ask=ask)
         return found[0]
 
-    def everything(self, changed: frozenset[ExamId], *, everywhere: bool) -> None:
+    def everything(self, changed: frozenset[ExamId], *, anew: Collection[UserId]) -> None:
         """Compare all answers.
 
         Args:
             changed: the exams of which the store or the model keeps something else than before.
-            everywhere: whether the directory or the time has changed.
+            anew: whose answers on every exam may be others now, since the directory or the time
+                has changed.
 
         Raises:
             Disagreement: some answer is another one.
         """
         hospital = self.hospital
-        for exam in changed:
+        for exam in self._in_order(changed):
             kept = hospital.kept_in_model(exam)
             self.same(f"What is kept of {exam}?", kept, partial(hospital.kept, exam))
-        concerned = frozenset(hospital.exams) if everywhere else changed
         for user in (*hospital.users, NOBODY):
+            concerned = hospital.exams if user in anew else self._in_order(changed)
             self._checks(user, concerned)
             self._pages(user, anew=bool(concerned))
-        for exam in concerned:
-            for user in hospital.users:
+        for user in hospital.users:
+            concerned = hospital.exams if user in anew else self._in_order(changed)
+            for exam in concerned:
                 self._views(user, exam)
-        for exam in self._with_what_came_along(concerned):
-            for user in hospital.users:
+            for exam in self._with_what_came_along(concerned):
                 self._form(user, exam)
 
-    def _with_what_came_along(self, exams: frozenset[ExamId]) -> list[ExamId]:
+    def _in_order(self, exams: frozenset[ExamId]) -> tuple[ExamId, ...]:
+        return tuple([exam for exam in self.hospital.exams if exam in exams])
+
+    def _with_what_came_along(self, exams: Iterable[ExamId]) -> list[ExamId]:
         all_exams = self.hospital.world.exams
         batches = {all_exams[exam].batch for exam in exams}
         return [exam for exam, each in all_exams.items() if each.batch in batches]
 
-    def _checks(self, user: UserId, concerned: frozenset[ExamId]) -> None:
+    def _checks(self, user: UserId, concerned: tuple[ExamId, ...]) -> None:
         if concerned or user not in self._checked:
             self._checked[user] = self._checks_in_model(user, concerned)
         checks, held = self._checked[user]
@@ -150,7 +154,7 @@ class Comparison:
         )
 
     def _checks_in_model(
-        self, user: UserId, concerned: frozenset[ExamId]
+        self, user: UserId, concerned: tuple[ExamId, ...]
     ) -> tuple[Mapping[str, bool], tuple[frozenset[ExamId], ...]]:
         """Return what the model says of every check, and of those of one permission at once."""
         world, now, held = self.hospital.world, self.hospital.now, self._held
