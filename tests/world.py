@@ -134,7 +134,7 @@ class World:
             self.person(user)
         self.group(NURSES, DAN, EVA)
         self.group(CLINIC, CARLA, NURSES)
-        if self.store.batch(CD) is None:
+        if not self.store.find((CT,)):
             self.upload(CD, ANNA, CT, MR, XRAY)
         else:
             self.uploaded += (CT, MR, XRAY)
