@@ -35,7 +35,7 @@ class FrozenClock:
 
     def __init__(self, now: datetime = _NOON) -> None:
         """Stand still at a time; by default noon of the first day of 2030, in UTC."""
-        self.now = now
+        self.now: datetime = now
 
     def __call__(self) -> datetime:
         """Tell the time."""

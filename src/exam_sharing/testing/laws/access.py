@@ -18,7 +18,7 @@ from exam_sharing.testing.laws.bench import (
 )
 from exam_sharing.testing.laws.law import same
 from exam_sharing.testing.laws.moments import DAY, EDGES, FIRST, LAST, START, TICK
-from exam_sharing.testing.laws.texts import HOSTILE, IN_ORDER
+from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
 __all__ = ["ACCESS_LAWS"]
 

@@ -15,7 +15,7 @@ from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
 from exam_sharing.testing.laws.law import Law, insist, laws_of, same, search
 from exam_sharing.testing.laws.population import Population
-from exam_sharing.testing.laws.texts import HOSTILE
+from exam_sharing.testing.texts import HOSTILE
 
 __all__ = ["directory_laws"]
 

@@ -12,7 +12,7 @@ from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryA
 from exam_sharing.testing.laws.bench import Bench, StoreTrial, benched
 from exam_sharing.testing.laws.law import insist, same
 from exam_sharing.testing.laws.moments import DAY, EDGES, START, TICK
-from exam_sharing.testing.laws.texts import HOSTILE
+from exam_sharing.testing.texts import HOSTILE
 
 __all__ = ["NOTICE_LAWS", "TEXT_LAWS"]
 
