@@ -54,10 +54,10 @@ def threads_take_turns_quickly():
         sys.setswitchinterval(interval)
 
 
-def portal(store=None):
-    directory = MemoryDirectory()
+def portal(store=None, directory=None):
+    directory = MemoryDirectory() if directory is None else directory
     for user in USERS:
-        directory.add(User(id=user, name=str(user)))
+        directory.add(User(id=user, name=str(user), email=f"{user}@example.org"))
     for group in GROUPS:
         directory.add(Group(id=group, name=str(group), members=frozenset(OTHERS[:2])))
     numbers = count(1)

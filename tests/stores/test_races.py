@@ -1,20 +1,46 @@
 """Two things at once are as if one came after the other: SPEC 9.5, over a real database.
 
-Sixteen threads of two processes share, re-share, narrow and unshare at random. What they leave must
-pass the tests that the threads of one process must pass in memory.
+> Two processes and sixteen threads hammer one database with shares, re-shares, unshares with
+> cascade and group changes: the state satisfies every law of SPEC section 9, no grant exists that
+> no order would have made, and replaying the acts in version order gives the same grants; every
+> notice arrived by the mail server's own count, repeats only where a relay or a connection broke,
+> and those under the same Message-ID.
+
+What they leave must pass the tests that the threads of one process must pass in memory. Users and
+groups are in the same database. Beside the threads, each process runs a relay, which sends real
+mail to a server that refuses some of it and breaks some connections when it has taken the mail.
 """
 
 import random
+from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from datetime import timedelta
+from email import message_from_bytes
 from functools import partial
 from multiprocessing import get_context
+from threading import Event
+from uuid import uuid4
 
+import attrs
 import pytest
 import sqlalchemy
 
-from exam_sharing import Refused
-from exam_sharing.adapters.sqlalchemy import SqlStore, create_all, open_sharing, sqlite_engine
+from exam_sharing import Permission, Policy, Refused, ShareNotice, Sharing
+from exam_sharing.adapters.smtp import MailServer, Security, Sender, SmtpNotifier
+from exam_sharing.adapters.sqlalchemy import (
+    SqlDirectory,
+    SqlStore,
+    create_all,
+    define_tables,
+    open_sharing,
+    sql_ports,
+    sqlite_engine,
+)
+from exam_sharing.policy.retries import Done, Retries
+from exam_sharing.relay import watch
+from mail_servers import Inbox, mail_server
 from test_threads import (
+    EXAMS,
     NOW,
     OTHERS,
     USERS,
@@ -26,6 +52,7 @@ from test_threads import (
     test_replaying_what_was_written_in_version_order_gives_the_grants,
     test_versions_have_no_gaps_and_no_doubles,
 )
+from watching import watched
 
 __all__ = [
     "test_ended_grants_ended_once",
@@ -35,20 +62,89 @@ __all__ = [
     "test_versions_have_no_gaps_and_no_doubles",
 ]
 
-PROCESSES, THREADS_EACH, ACTS_EACH = 2, 8, 8
+PROCESSES, THREADS_EACH, ACTS_EACH = 2, 8, 16
+
+PATIENT = Policy(retries=Retries(at_once=1_000, limit=None))
+"""Tries again at once whatever failed: the clock stands still."""
 
 
-def hammer(url, isolation, process):
-    """Act at random in many threads, as one of several processes; return how often it acted."""
-    address = sqlalchemy.make_url(url)
-    sqlite = address.get_backend_name() == "sqlite"
-    engine = (
-        sqlite_engine(address.database)
-        if sqlite
-        else sqlalchemy.create_engine(address, isolation_level=isolation)
+class Unreliable:
+    """A mail server's own count, of mail that it takes two times out of three.
+
+    Attributes:
+        taken: the Message-IDs of what it took, as often as it did.
+        broken: of those, the ones after which it broke the connection without an answer.
+    """
+
+    def __init__(self):
+        self.taken, self.broken, self._chance = Counter(), set(), random.Random(1)
+
+    async def handle_DATA(self, server, _session, envelope):  # noqa: N802
+        answer = self._chance.choice(("take", "take", "take", "take", "break", "refuse"))
+        if answer == "refuse":
+            return "451 try later"
+        name = message_from_bytes(envelope.content)["Message-ID"]
+        self.taken[name] += 1
+        if answer == "break":
+            self.broken.add(name)
+            server.transport.abort()
+        return "250 OK"
+
+
+@attrs.define
+class Noted:
+    """What one process has seen pass between acts and ports.
+
+    Attributes:
+        done: how many acts were done.
+        written: the notices that were written.
+        dropped: the ids of those that a relay found no longer true.
+    """
+
+    done: int = 0
+    written: list = attrs.Factory(list)
+    dropped: set = attrs.Factory(set)
+
+    def __call__(self, question, put):
+        answer = put()
+        if question == "writer.commit" and answer:
+            self.written.extend(put.args[0].notices)
+        if question == "outbox.settle" and put.args[1] is Done.DROPPED:
+            self.dropped.add(put.args[0].notice.id)
+        return answer
+
+
+def sharing_over(engine, port, noted):
+    """Return a `Sharing` and its directory, both in one database, that sends mail to a port."""
+    tables = define_tables(sqlalchemy.MetaData())
+    directory = SqlDirectory(engine, tables.directory)
+    ports = sql_ports(SqlStore.over(engine), directory=directory, notifier=mail_to(port))
+    sharing = Sharing(
+        policy=PATIENT,
+        ports=watched(ports, noted),
+        clock=lambda: NOW,
+        new_id=lambda: str(uuid4()),
+        sends_at_once=False,
     )
-    _, _, directory = portal()
-    sharing = open_sharing(engine, directory=directory, clock=lambda: NOW)
+    return sharing, directory
+
+
+def mail_to(port):
+    server = MailServer(host="127.0.0.1", port=port, security=Security.NONE)
+    return SmtpNotifier(server=server, sender=Sender(address="portal@clinic.example"))
+
+
+def engine_of(url, isolation):
+    address = sqlalchemy.make_url(url)
+    if address.get_backend_name() == "sqlite":
+        return sqlite_engine(address.database)
+    return sqlalchemy.create_engine(address, isolation_level=isolation)
+
+
+def hammer(url, isolation, port, process):
+    """Act at random in many threads, as one of several processes, and relay beside them."""
+    engine, noted, acted = engine_of(url, isolation), Noted(), Event()
+    sharing, directory = sharing_over(engine, port, noted)
 
     def work(thread):
         chance, done = random.Random(THREADS_EACH * process + thread), 0
@@ -60,10 +156,30 @@ def hammer(url, isolation, process):
                 continue
         return done
 
-    with ThreadPoolExecutor(THREADS_EACH) as pool:
-        done = sum(pool.map(work, range(THREADS_EACH)))
+    with ThreadPoolExecutor(THREADS_EACH + 1) as pool:
+        relay = pool.submit(watch, sharing, stop=acted, pause=timedelta(milliseconds=5))
+        try:
+            noted.done = sum(pool.map(work, range(THREADS_EACH)))
+        finally:
+            acted.set()
+        relay.result()
     engine.dispose()
-    return done
+    return noted
+
+
+@attrs.frozen
+class Hammered:
+    """A database after all of them have acted.
+
+    Attributes:
+        engine: of the database.
+        mail: what the mail server counted, once nothing waited any more.
+        noted: what the processes saw.
+    """
+
+    engine: sqlalchemy.Engine
+    mail: Unreliable
+    noted: list
 
 
 @pytest.fixture(
@@ -76,28 +192,71 @@ def hammer(url, isolation, process):
     ids=" ".join,
 )
 def hammered(request, open_store_on):
-    """An engine after all of them have shared and unshared at random, under an isolation level."""
+    """What is left when all have acted at random, under an isolation level."""
     name, isolation = request.param
     engine = request.getfixturevalue(name)
-    portal(open_store_on(engine, create_all(engine))())
+    tables = create_all(engine)
+    portal(open_store_on(engine, tables)(), SqlDirectory(engine, tables.directory))
     engine.dispose()
     url = engine.url.render_as_string(hide_password=False)
-    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
-        done = list(pool.map(partial(hammer, url, isolation), range(PROCESSES)))
-    assert min(done) > ACTS_EACH
-    return engine
+    mail = Unreliable()
+    with mail_server(mail) as port:
+        act = partial(hammer, url, isolation, port)
+        with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+            noted = list(pool.map(act, range(PROCESSES)))
+        noted.append(Noted())
+        sharing, _ = sharing_over(engine, port, noted[-1])
+        while sharing.list_notices().items:
+            sharing.deliver_notices()
+    assert min(each.done for each in noted[:-1]) > ACTS_EACH
+    return Hammered(engine, mail, noted)
 
 
 @pytest.fixture(scope="module")
 def aftermath(hammered):
     """The store that the tests of the threads in memory look at."""
-    return SqlStore.over(hammered)
+    return SqlStore.over(hammered.engine)
 
 
 def test_everybody_is_told_the_same_by_lists_and_by_checks(hammered):
-    _, _, directory = portal()
-    sharing = open_sharing(hammered, directory=directory, clock=lambda: NOW)
+    sharing = open_sharing(hammered.engine, clock=lambda: NOW)
     assert any(sharing.shared_with(user).items for user in OTHERS)
     for user in USERS:
-        for seen in sharing.visible_to(user).items:
-            assert sharing.can(user, seen.permission, seen.exam)
+        for permission in Permission:
+            seen = sharing.visible_to(user).items
+            listed = {each.exam for each in seen if each.permission >= permission}
+            assert listed == {exam for exam in EXAMS if sharing.can(user, permission, exam)}
+            assert listed == sharing.can_many(user, permission, EXAMS)
+
+
+def test_every_notice_arrived_and_repeats_only_where_a_connection_broke(hammered):
+    written = [notice for each in hammered.noted for notice in each.written]
+    dropped = {notice for each in hammered.noted for notice in each.dropped}
+    names = message_ids(written)
+    assert len(set(names.values())) == len(written) > THREADS_EACH
+    arrived, broken = hammered.mail.taken, hammered.mail.broken
+    assert arrived.keys() <= set(names.values())
+    assert {each for each, name in names.items() if name not in arrived} <= dropped
+    assert {name for name, times in arrived.items() if times > 1} <= broken
+    assert broken
+
+
+def message_ids(notices):
+    """Return under which Message-ID each notice is sent, by its id."""
+    names, inbox = {}, Inbox()
+    with mail_server(inbox) as port:
+        for notice in notices:
+            mail_to(port).send(
+                ShareNotice(
+                    id=notice.id,
+                    to=notice.to,
+                    address="someone@example.org",
+                    actor=notice.actor,
+                    exams=1,
+                    permission=notice.permission,
+                    until=notice.until,
+                    message=None,
+                )
+            )
+            names[notice.id] = inbox.parsed()["Message-ID"]
+    return names
