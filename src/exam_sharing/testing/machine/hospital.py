@@ -91,28 +91,29 @@ class Hospital:
     ) -> None:
         """Begin without groups and exams, with everybody active."""
         self.ports = ports
-        self.policy = attrs.evolve(policy, retries=AT_EVERY_DELIVERY)
-        self.users = USERS[:users]
-        self.hidden, self.hidden_members = hidden, hidden_members
-        self.now = START
+        self.policy: Policy = attrs.evolve(policy, retries=AT_EVERY_DELIVERY)
+        self.users: tuple[UserId, ...] = USERS[:users]
+        self.hidden: frozenset[tuple[UserId, PrincipalId]] = hidden
+        self.hidden_members: frozenset[tuple[UserId, GroupId]] = hidden_members
+        self.now: datetime = START
         self.story: list[str] = []
         self.numbers: dict[GrantId, int] = {}
-        self.post = Post()
-        self.directory = MemoryDirectory(
+        self.post: Post = Post()
+        self.directory: MemoryDirectory = MemoryDirectory(
             visible=lambda actor, principal: (actor, principal) not in hidden,
             members_visible=lambda actor, group: (actor, group) not in hidden_members,
         )
-        self.world = model.World(
+        self.world: model.World = model.World(
             settings=_settings(policy),
             visible=lambda actor, principal: (actor, principal) not in hidden,
             members_visible=lambda actor, group: (actor, group) not in hidden_members,
         )
-        self.words = Words(self.world)
+        self.words: Words = Words(self.world)
         self._acts = count(1)
         self._kept: dict[ExamId, tuple[Exam | None, ExamGrants]] = {}
         self._expected: dict[ExamId, tuple[Exam, int]] = {}
         self._uploads: dict[BatchId, UploadBatch] = {}
-        self.sharing = Sharing(
+        self.sharing: Sharing = Sharing(
             policy=self.policy,
             ports=ports.with_people(self.directory, notifier=self.post),
             clock=lambda: self.now,

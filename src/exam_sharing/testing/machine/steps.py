@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection
 from datetime import timedelta
+from typing import ClassVar, Final
 
 import attrs
 from hypothesis import strategies as st
@@ -82,7 +83,7 @@ class SharingMachine(RuleBasedStateMachine):
         steps: how many steps were made by now, by all machines of this process.
     """
 
-    steps = 0
+    steps: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -129,7 +130,7 @@ class SharingMachine(RuleBasedStateMachine):
         known = GROUPS[: len(groups)]
         everybody: tuple[PrincipalId, ...] = (*USERS[:users], *known)
         unseen = {(pick(one, USERS[:users]), pick(other, everybody)) for one, other in hidden}
-        self.hospital = Hospital(
+        self.hospital: Hospital = Hospital(
             self._ports,
             self._policy or policy,
             users=users,
@@ -138,8 +139,8 @@ class SharingMachine(RuleBasedStateMachine):
                 (actor, group) for actor, group in unseen if isinstance(group, GroupId)
             ),
         )
-        self.choices = Choices(self.hospital)
-        self.comparison = Comparison(self.hospital, page=page)
+        self.choices: Choices = Choices(self.hospital)
+        self.comparison: Comparison = Comparison(self.hospital, page=page)
         for group, within in zip(known, groups, strict=True):
             self.hospital.say_of_group(group, self.choices.principals(within))
         self._let_arrive(BATCHES[0], arriving, sealed=False)
@@ -210,9 +211,12 @@ class SharingMachine(RuleBasedStateMachine):
         self._ask_for(request, previewed=previewed)
 
     # Under several names, that much more often than what happens around.
-    share_more = share_much_more = share
-    pass_on_more = pass_on_much_more = pass_on
-    unshare_more, narrow_more = unshare, narrow
+    share_more: Final = share
+    share_much_more: Final = share
+    pass_on_more: Final = pass_on
+    pass_on_much_more: Final = pass_on
+    unshare_more: Final = unshare
+    narrow_more: Final = narrow
 
     @rule(which=numbers, by=numbers, reshares=numbers, previewed=seldom)
     def end_one_grant(self, *, which: int, by: int, reshares: int, previewed: bool) -> None:
