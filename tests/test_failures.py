@@ -40,13 +40,11 @@ IN_DATABASES = {
     "share a batch",
     "share, refused",
     "unshare, cascade",
-    "narrow",
-    "end by host",
     "withdraw",
     "add an upload",
     "deliver notices",
 }
-"""One call of each kind, which is made on portals in databases as well."""
+"""Those that write in ways of their own, which are made on portals in databases as well."""
 
 ERRORS = [
     pytest.param(RuntimeError("unexpected"), marks=memory_alone),

@@ -104,7 +104,7 @@ class Load:
                 self.failed["check"] += 1
 
 
-def test_restarted_under_load_it_has_lost_nothing_and_holds_nothing_half_done(
+def test_a_postgresql_restarted_under_load_has_lost_nothing_and_holds_nothing_half_done(
     mortal_server, tmp_path
 ):
     engine = sqlalchemy.create_engine(mortal_server.url)
