@@ -87,7 +87,7 @@ def test_a_race_that_the_database_ends_is_lost_and_nothing_else_is(engine, world
         return world.share(ANNA, CT, BEN, CARLA, message="hello")
 
     with failing(engine, OperationalError("INSERT", {"m": PATIENT}, error), at=statement) as seen:
-        if statement < 2:  # Reading comes first, and is not tried again.
+        if statement < 3:  # Reading comes first, and is not tried again.
             with pytest.raises(StoreFailed):
                 share()
             assert world.state()[0][CT][0] == 0
