@@ -370,7 +370,8 @@ def _asker(user: UserId, principals: frozenset[PrincipalKey], now: datetime) -> 
 
 
 def _is_held(rows: Iterable[Any]) -> bool:
-    return any(row.held for row in rows)
+    ((held,),) = rows
+    return bool(held)
 
 
 def _exams_held(rows: Iterable[Any]) -> frozenset[ExamId]:
