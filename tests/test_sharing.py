@@ -8,6 +8,7 @@ from exam_sharing import (
     ExamId,
     GroupId,
     Outcome,
+    Policy,
     ReasonCode,
     Scope,
     UntilLimit,
@@ -416,3 +417,8 @@ def test_a_receipt_has_one_outcome_for_each_exam_and_recipient():
         (exam, recipient) for exam in (CT, MR, XRAY) for recipient in (BEN, NURSES)
     ]
     assert {each.outcome for each in receipt.outcomes} == {Outcome.GRANTED}
+
+
+def test_the_policy_that_was_given_can_be_read():
+    policy = Policy(max_recipients=3)
+    assert World(policy=policy).sharing.policy is policy
