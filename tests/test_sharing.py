@@ -420,5 +420,4 @@ def test_a_receipt_has_one_outcome_for_each_exam_and_recipient():
 
 
 def test_the_policy_that_was_given_can_be_read():
-    policy = Policy(max_recipients=3)
-    assert World(policy=policy).sharing.policy is policy
+    assert World(max_recipients=3).sharing.policy == Policy(max_recipients=3)
