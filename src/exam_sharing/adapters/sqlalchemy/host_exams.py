@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 from sqlalchemy import select
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.access import AccessQuestions
+from exam_sharing.adapters.sqlalchemy.access_questions import AccessQuestions
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Dialect
 
-from exam_sharing.adapters.sqlalchemy.access import AccessQuestions
+from exam_sharing.adapters.sqlalchemy.access_questions import AccessQuestions
 from exam_sharing.adapters.sqlalchemy.questions import Question, Selecting
 from exam_sharing.adapters.sqlalchemy.sharing_questions import ExamQuestions, GrantQuestions
 from exam_sharing.adapters.sqlalchemy.tables import Tables

@@ -1,11 +1,10 @@
 """Portals over a `Sharing`: plain data in, plain data out."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
-from typing import Any, Final
+from typing import Any
 
 from exam_sharing import memory
 from exam_sharing.errors import CallerError, InvalidValue
@@ -16,26 +15,36 @@ from exam_sharing.identifiers import (
     ExamId,
     GrantId,
     GroupId,
-    PrincipalId,
     UserId,
 )
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier
 from exam_sharing.policy.decisions import Denied, Reason, Refused
-from exam_sharing.policy.facts import ShareFacts
-from exam_sharing.policy.plans import Effect, Preview, ShareReceipt, UnshareReceipt
+from exam_sharing.policy.plans import Preview
 from exam_sharing.policy.requests import (
     NarrowRequest,
     Request,
-    Reshares,
     RevokeRequest,
-    Scope,
     ShareRequest,
     UnshareRequest,
 )
-from exam_sharing.policy.settings import AccessListScope, HostRule, Policy
-from exam_sharing.policy.views import AccessEntry, Page, VisibleExam
+from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
+from exam_sharing.testing.cases.plain_data import (
+    effects_told,
+    end_told,
+    entry_told,
+    exams_told,
+    fields_of,
+    grant_told,
+    in_order,
+    moment_of,
+    named,
+    policy_of,
+    share_told,
+    who,
+    written,
+)
 from exam_sharing.testing.cases.schema import Data, Given, OpenPortal, Portal
 from exam_sharing.testing.opening import OpenStore, opened
 from exam_sharing.testing.worlds import FrozenClock
@@ -98,15 +107,15 @@ class SharingPortal(Portal):
         unseen = {(actor, principal) for actor, principal in given["unseen"]}
         closed = {(actor, group) for actor, group in given["unseen_members"]}
         numbers = count(1)
-        self._clock = FrozenClock(_time(given["now"]))
+        self._clock = FrozenClock(moment_of(given["now"]))
         self._notifier = MemoryNotifier()
         self._owners: dict[ExamId, UserId] = {}
         self._directory = MemoryDirectory(
-            visible=lambda actor, principal: (f"{actor}", _told(principal)) not in unseen,
-            members_visible=lambda actor, group: (f"{actor}", _told(group)) not in closed,
+            visible=lambda actor, principal: (f"{actor}", named(principal)) not in unseen,
+            members_visible=lambda actor, group: (f"{actor}", named(group)) not in closed,
         )
         self._sharing = open_sharing(
-            policy=_policy(given["policy"]),
+            policy=policy_of(given["policy"]),
             directory=self._directory,
             notifier=self._notifier,
             clock=self._clock,
@@ -157,7 +166,7 @@ class SharingPortal(Portal):
         return partial(found, **asked)
 
     def _do_clock(self, now: str) -> Data:
-        self._clock.now = _time(now)
+        self._clock.now = moment_of(now)
         return {}
 
     def _do_user(
@@ -178,7 +187,7 @@ class SharingPortal(Portal):
         return {}
 
     def _do_group(self, *, id: str, name: str, members: list[str]) -> Data:  # noqa: A002
-        self._directory.add(Group(id=GroupId(id), name=name, members=frozenset(map(_who, members))))
+        self._directory.add(Group(id=GroupId(id), name=name, members=frozenset(map(who, members))))
         return {}
 
     def _do_upload(self, *, batch: str, sealed: bool, exams: list[Data]) -> Data:
@@ -187,7 +196,7 @@ class SharingPortal(Portal):
                 id=ExamId(exam["id"]),
                 owner=UserId(exam["owner"]),
                 batch=BatchId(batch),
-                uploaded_at=_time(exam["uploaded_at"]),
+                uploaded_at=moment_of(exam["uploaded_at"]),
                 subject=exam["subject"],
             )
             for exam in exams
@@ -206,27 +215,29 @@ class SharingPortal(Portal):
         return {}
 
     def _do_share(self, **asked: Any) -> Data:
-        return _shared(self._sharing.share(self._share_request(**asked)))
+        return share_told(self._sharing.share(self._share_request(**asked)))
 
     def _do_unshare(self, **asked: Any) -> Data:
-        return _ended(self._sharing.unshare(UnshareRequest(**_values(asked))))
+        return end_told(self._sharing.unshare(UnshareRequest(**fields_of(asked))))
 
     def _do_narrow(self, **asked: Any) -> Data:
-        return _ended(self._sharing.narrow(NarrowRequest(**_values(asked))))
+        return end_told(self._sharing.narrow(NarrowRequest(**fields_of(asked))))
 
     def _do_end_grant(self, **asked: Any) -> Data:
         request = self._revoke_request(**asked)
-        return _ended(
+        return end_told(
             self._sharing.revoke(
                 actor=request.actor, grant=request.grant, reshares=request.reshares
             )
         )
 
     def _do_host_ends(self, **asked: Any) -> Data:
-        return _ended(self._sharing.end_by_host(**_values(asked), performed_by="ops", why="a case"))
+        return end_told(
+            self._sharing.end_by_host(**fields_of(asked), performed_by="ops", why="a case")
+        )
 
     def _do_withdraw(self, *, exam: str) -> Data:
-        return _ended(self._sharing.withdraw(ExamId(exam), performed_by="ops", why="a case"))
+        return end_told(self._sharing.withdraw(ExamId(exam), performed_by="ops", why="a case"))
 
     def _ask_can(self, *, user: str, permission: str, exam: str) -> bool:
         return self._sharing.can(UserId(user), Permission[permission], ExamId(exam))
@@ -240,7 +251,7 @@ class SharingPortal(Portal):
                 "nearest": [
                     {
                         "why_not": miss.why_not.value,
-                        "grant": None if miss.grant is None else _grant(miss.grant),
+                        "grant": None if miss.grant is None else grant_told(miss.grant),
                     }
                     for miss in why.nearest
                 ],
@@ -248,8 +259,11 @@ class SharingPortal(Portal):
         return {
             "holds": True,
             "as_owner": why.as_owner,
-            "grants": _sorted(
-                {**_grant(ground.grant), "through": [_told(each) for each in ground.path[1:]]}
+            "grants": in_order(
+                {
+                    **grant_told(ground.grant),
+                    "through": [named(each) for each in ground.path[1:]],
+                }
                 for ground in why.grounds
             ),
         }
@@ -268,39 +282,39 @@ class SharingPortal(Portal):
             "subjects": form.subjects,
             "wording": form.wording,
             "sends_messages": form.sends_messages,
-            "latest_until": _written(form.latest_until),
+            "latest_until": written(form.latest_until),
         }
 
     def _ask_access_list(self, *, user: str, exam: str) -> Data:
         found = self._sharing.access_list(UserId(user), ExamId(exam))
-        return {"owner": str(found.owner), "entries": [_entry(each) for each in found.entries]}
+        return {"owner": str(found.owner), "entries": [entry_told(each) for each in found.entries]}
 
     def _ask_suggestions(self, *, user: str, exam: str, text: str) -> list[str]:
         found = self._sharing.suggest(UserId(user), ExamId(exam), text)
-        return [_told(choice.principal) for choice in found]
+        return [named(choice.principal) for choice in found]
 
     def _ask_choices(self, *, user: str, exam: str) -> list[str]:
         found = self._sharing.recipients(UserId(user), ExamId(exam))
-        return [_told(choice.principal) for choice in found.items]
+        return [named(choice.principal) for choice in found.items]
 
     def _ask_shared_with(self, *, user: str) -> list[Data]:
-        return _listed(self._sharing.shared_with(UserId(user)))
+        return exams_told(self._sharing.shared_with(UserId(user)))
 
     def _ask_visible_to(self, *, user: str) -> list[Data]:
-        return _listed(self._sharing.visible_to(UserId(user)))
+        return exams_told(self._sharing.visible_to(UserId(user)))
 
     def _ask_preview(self, *, act: Data) -> Data:
         return self._previewed(self._sharing.preview(self._request(act)))
 
     def _ask_notices(self) -> list[Data]:
         self._sharing.deliver_notices()
-        return _sorted(
+        return in_order(
             {
                 "to": str(notice.to),
                 "actor": str(notice.actor),
                 "exams": notice.exams,
                 "permission": notice.permission.name,
-                "until": _written(notice.until),
+                "until": written(notice.until),
                 "message": None if notice.message is None else str(notice.message),
             }
             for notice in self._notifier.sent
@@ -312,22 +326,22 @@ class SharingPortal(Portal):
             case "share":
                 return self._share_request(**asked)
             case "unshare":
-                return UnshareRequest(**_values(asked))
+                return UnshareRequest(**fields_of(asked))
             case "narrow":
-                return NarrowRequest(**_values(asked))
+                return NarrowRequest(**fields_of(asked))
             case _:
                 return self._revoke_request(**asked)
 
     def _share_request(self, **asked: Any) -> ShareRequest:
-        return ShareRequest(**_values(asked))
+        return ShareRequest(**fields_of(asked))
 
     def _revoke_request(self, *, grant: Data, **asked: Any) -> RevokeRequest:
         wanted = [
             each.id
             for each in self._standing(ExamId(grant["exam"]))
-            if (f"{each.grantor}", _told(each.recipient)) == (grant["grantor"], grant["recipient"])
+            if (f"{each.grantor}", named(each.recipient)) == (grant["grantor"], grant["recipient"])
         ]
-        return RevokeRequest(**_values(asked), grant=wanted[0] if wanted else GrantId("none"))
+        return RevokeRequest(**fields_of(asked), grant=wanted[0] if wanted else GrantId("none"))
 
     def _standing(self, exam: ExamId) -> list[Grant]:
         """Return the grants on an exam, as its owner sees them."""
@@ -343,9 +357,9 @@ class SharingPortal(Portal):
     def _previewed(self, preview: Preview) -> Data:
         return {
             "reasons": [self._reason(each) for each in preview.reasons],
-            "gains": _effects(preview.gains),
-            "losses": _effects(preview.losses),
-            "keeps": _effects(preview.keeps),
+            "gains": effects_told(preview.gains),
+            "losses": effects_told(preview.losses),
+            "keeps": effects_told(preview.keeps),
         }
 
     def _reason(self, reason: Reason) -> Data:
@@ -353,144 +367,12 @@ class SharingPortal(Portal):
         grants = [g for exam in self._owners for g in self._standing(exam) if g.id in reason.grants]
         told = {
             "code": reason.code.value,
-            "principals": [_told(each) for each in reason.principals],
+            "principals": [named(each) for each in reason.principals],
             "exams": sorted(map(str, reason.exams)),
-            "grants": _sorted(map(_grant, grants)),
-            "until": _written(reason.until),
+            "grants": in_order(map(grant_told, grants)),
+            "until": written(reason.until),
             "limit": reason.limit,
             "limited": reason.limited,
             "host_code": reason.host_code,
         }
         return {name: value for name, value in told.items() if value not in (None, [])}
-
-
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
-
-
-def _who(text: str) -> PrincipalId:
-    kind, _, name = text.partition(":")
-    return UserId(name) if kind == "user" else GroupId(name)
-
-
-_PARSED: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "actor": UserId,
-    "exam": ExamId,
-    "recipient": _who,
-    "recipients": lambda texts: [_who(text) for text in texts],
-    "permission": lambda text: Permission[text],
-    "scope": Scope,
-    "reshares": Reshares,
-    "until": _time,
-    "expect": lambda texts: [ExamId(text) for text in texts],
-}
-
-
-def _values(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a request as the package takes them."""
-    return {
-        name: value if value is None else _PARSED.get(name, _same)(value)
-        for name, value in asked.items()
-    }
-
-
-def _same(value: object) -> object:
-    return value
-
-
-def _policy(settings: Mapping[str, Any]) -> Policy:
-    parsed: Mapping[str, Callable[[Any], Any]] = {
-        "max_duration": lambda seconds: timedelta(seconds=seconds),
-        "reshares": Reshares,
-        "access_list": AccessListScope,
-        "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],
-    }
-    return Policy(**{name: parsed.get(name, _same)(value) for name, value in settings.items()})
-
-
-def _host_rule(*, code: str, refuses_shares_by: str) -> HostRule:
-    def refuses(request: ShareRequest, _facts: ShareFacts, _host: object) -> bool:
-        return str(request.actor) == refuses_shares_by
-
-    return HostRule(
-        code=code, statement=f"Shares by {refuses_shares_by} are refused.", refuses=refuses
-    )
-
-
-def _written(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
-
-
-def _told(principal: PrincipalId) -> str:
-    return f"{'user' if isinstance(principal, UserId) else 'group'}:{principal}"
-
-
-def _sorted(values: Iterable[Data]) -> list[Data]:
-    return sorted(values, key=lambda each: [str(part) for part in each.values()])
-
-
-def _grant(grant: Grant) -> Data:
-    return {
-        "exam": str(grant.exam),
-        "grantor": str(grant.grantor),
-        "recipient": _told(grant.recipient),
-        "permission": grant.permission.name,
-        "until": _written(grant.until),
-    }
-
-
-def _shared(receipt: ShareReceipt) -> Data:
-    return {
-        "shared": [
-            {
-                "exam": str(each.exam),
-                "recipient": _told(each.recipient),
-                "outcome": each.outcome.value,
-                "until": _written(each.until),
-                "limited_by": each.limited_by.value,
-            }
-            for each in receipt.outcomes
-        ]
-    }
-
-
-def _ended(receipt: UnshareReceipt) -> Data:
-    return {
-        "ended": _sorted(map(_grant, receipt.ended)),
-        "replaced_by": _sorted(map(_grant, receipt.replacements)),
-        "left_standing": _sorted(map(_grant, receipt.left_standing)),
-        "still_have_access": sorted(map(_told, receipt.still_have_access)),
-    }
-
-
-def _entry(entry: AccessEntry) -> Data:
-    return {
-        "principal": _told(entry.principal),
-        "permission": entry.permission.name,
-        "until": _written(entry.until),
-        "can_unshare": entry.can_unshare,
-        "grants": [
-            {
-                "grantor": str(listed.grant.grantor),
-                "permission": listed.grant.permission.name,
-                "until": _written(listed.grant.until),
-                "can_unshare": listed.can_unshare,
-            }
-            for listed in entry.grants
-        ],
-    }
-
-
-def _listed(page: Page[VisibleExam]) -> list[Data]:
-    return [{"exam": str(e.exam), "permission": e.permission.name} for e in page.items]
-
-
-def _effects(effects: Iterable[Effect]) -> list[Data]:
-    return _sorted(
-        {
-            "principal": _told(each.principal),
-            "exam": str(each.exam),
-            "permission": each.permission.name,
-        }
-        for each in effects
-    )

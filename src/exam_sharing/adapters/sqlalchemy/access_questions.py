@@ -1,0 +1,351 @@
+"""Who can see what: the questions of `AccessReader`, each one statement.
+
+A page is the newest exams of each principal, merged: no principal is asked for more than the page
+can hold, and the index of grants by recipient is already in the order of the page. All grants of an
+exam sort alike, since they sort by the exam's time of upload; several of one exam to one principal
+count once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from enum import Enum, auto
+from typing import Any, Final, TypeAlias
+
+import attrs
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    and_,
+    bindparam,
+    exists,
+    false,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    true,
+    tuple_,
+    union,
+    union_all,
+)
+
+from exam_sharing.adapters.sqlalchemy.giving import counts, owned
+from exam_sharing.adapters.sqlalchemy.lists import listed, one_of
+from exam_sharing.adapters.sqlalchemy.questions import Question, Selecting
+from exam_sharing.adapters.sqlalchemy.tables import Tables
+from exam_sharing.adapters.sqlalchemy.times import Instant
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
+from exam_sharing.policy.views import VisibleExam
+
+__all__ = ["AccessQuestions", "Given"]
+
+_MOST_ARMS: Final = 200
+"""How many principals SQLite is asked about each by itself; it joins at most 500 selects."""
+
+_NO_KEY: Final = PrincipalKey("")
+"""What is asked about for those who have no principals."""
+
+_LIMIT: Final = select(bindparam("limit", type_=Integer())).scalar_subquery()
+"""PostgreSQL must not see that a page is longer than what most principals can see: it would read
+everything of each and sort it, also where there is much more."""
+
+
+class _Listed(Enum):
+    """Which exams a list holds."""
+
+    VISIBLE = auto()
+    SHARED_WITH = auto()
+    GRANTED = auto()
+    """Whatever grants give, whoever owns it."""
+
+
+_Kind: TypeAlias = tuple[_Listed, bool, int]
+"""Of a page: what it lists, whether it is not the first, and how many arms it has."""
+
+
+@attrs.frozen
+class Given:
+    """What grants give a user of some exams.
+
+    Attributes:
+        exams: those on which they give the permission.
+        withdrawn: those that were withdrawn, so that their owners hold nothing either.
+    """
+
+    exams: frozenset[ExamId]
+    withdrawn: frozenset[ExamId]
+
+
+class AccessQuestions:
+    """The questions of `AccessReader`, each as one statement."""
+
+    def __init__(self, tables: Tables, *, postgresql: bool) -> None:
+        """Prepare the statements."""
+        self._postgresql = postgresql
+        self._grants = tables.grants
+        self._exams = tables.exams
+        self._versions = tables.versions
+        user = bindparam("user", type_=String())
+        self._counts = counts(self._grants, user=user, now=bindparam("now", type_=Instant()))
+        exam, owner = self._exams.c.id, self._exams.c.owner
+        self._owns = owned(exam, owner, tables.versions, user=user)
+        # Of an exam that is found by its id. With the bare column, a check could go through the
+        # index of owners instead, and so through all that the user owns.
+        found = owner.concat(literal_column("''"))
+        self._owns_found = owned(exam, found, tables.versions, user=user)
+        self._holds = self._of_one_exam()
+        self._holding = self._of_many_exams()
+        self._given = self._given_or_withdrawn()
+        self._withdrawn = self._withdrawn_of_many()
+        self._pages: dict[_Kind, Selecting] = {}
+
+    def holds(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exam: ExamId,
+        now: datetime,
+    ) -> Question[bool]:
+        """Ask whether the user holds the permission on the exam."""
+        asked = {
+            **_asker(user, principals, now),
+            "principals": sorted(principals),
+            "permission": int(permission),
+            "exam": exam.value,
+        }
+        return Question(self._holds, asked, _is_held)
+
+    def holding(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exams: Iterable[ExamId],
+        now: datetime,
+    ) -> Question[frozenset[ExamId]]:
+        """Ask on which of the exams the user holds the permission."""
+        asked = {
+            **_asker(user, principals, now),
+            "principals": sorted(principals),
+            "permission": int(permission),
+            "exams": sorted({exam.value for exam in exams}),
+        }
+        return Question(self._holding, asked, _exams_held)
+
+    def visible(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        after: tuple[datetime, str] | None,
+        limit: int,
+        now: datetime,
+        *,
+        own: bool,
+    ) -> Question[tuple[VisibleExam, ...]]:
+        """Ask for the first exams that the user can see."""
+        what = _Listed.VISIBLE if own else _Listed.SHARED_WITH
+        return self._page_of(what, user, principals, after, limit, now)
+
+    def granted(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        after: tuple[datetime, str] | None,
+        limit: int,
+        now: datetime,
+    ) -> Question[tuple[VisibleExam, ...]]:
+        """Ask for the first exams that grants let the user see, whoever owns them."""
+        return self._page_of(_Listed.GRANTED, user, principals, after, limit, now)
+
+    def given(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exams: Iterable[ExamId],
+        now: datetime,
+    ) -> Question[Given]:
+        """Ask on which of the exams grants give the user the permission, and which are gone."""
+        question = self.holding(user, principals, permission, exams, now)
+        return Question(self._given, question.parameters, _given_in)
+
+    def withdrawn(self, exams: Iterable[ExamId]) -> Question[frozenset[ExamId]]:
+        """Ask which of the exams were withdrawn."""
+        asked = {"exams": sorted({exam.value for exam in exams})}
+        return Question(self._withdrawn, asked, _exams_held)
+
+    def _page_of(
+        self,
+        what: _Listed,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        after: tuple[datetime, str] | None,
+        limit: int,
+        now: datetime,
+    ) -> Question[tuple[VisibleExam, ...]]:
+        asked: dict[str, Any] = {**_asker(user, principals, now), "limit": limit}
+        if after is not None:
+            asked["after_at"], asked["after_exam"] = after
+        keys = sorted(principals) or [_NO_KEY]
+        arms = 0 if self._postgresql else min(len(keys), _MOST_ARMS)
+        asked |= {f"principal_{number}": key for number, key in enumerate(keys[:arms])}
+        asked["principals"] = keys[arms:]
+        return Question(self._page((what, after is not None, arms)), asked, _exams_visible)
+
+    def _gives(self, among: ColumnElement[bool]) -> ColumnElement[bool]:
+        named = one_of(self._grants.c.recipient, "principals", postgresql=self._postgresql)
+        enough = self._grants.c.permission >= bindparam("permission")
+        return and_(among, named, self._counts, enough)
+
+    def _owned(self, among: ColumnElement[bool]) -> Select[Any]:
+        return select(self._exams.c.id).where(among, self._owns_found)
+
+    def _of_one_exam(self) -> Selecting:
+        given = select(self._grants.c.id).where(
+            self._gives(self._grants.c.exam == bindparam("exam"))
+        )
+        owned = self._owned(self._exams.c.id == bindparam("exam"))
+        return select(or_(exists(given), exists(owned)).label("held"))
+
+    def _given_of_many(self) -> Select[Any]:
+        return select(self._grants.c.exam).where(self._gives(self._among(self._grants.c.exam)))
+
+    def _of_many_exams(self) -> Selecting:
+        return union(self._given_of_many(), self._owned(self._among(self._exams.c.id)))
+
+    def _withdrawn_of_many(self) -> Select[Any]:
+        versions = self._versions.c
+        return select(versions.exam).where(self._among(versions.exam), versions.withdrawn)
+
+    def _given_or_withdrawn(self) -> Selecting:
+        return union(
+            self._given_of_many().add_columns(false().label("withdrawn")),
+            self._withdrawn_of_many().add_columns(true()),
+        )
+
+    def _among(self, exam: Column[Any]) -> ColumnElement[bool]:
+        return one_of(exam, "exams", postgresql=self._postgresql)
+
+    def _page(self, kind: _Kind) -> Selecting:
+        page = self._pages.get(kind)
+        if page is None:
+            page = self._pages[kind] = self._made_page(*kind)
+        return page
+
+    def _made_page(self, what: _Listed, later: bool, arms: int) -> Selecting:  # noqa: FBT001
+        """Return the statement for a page of a kind: SPEC section 6."""
+        if self._postgresql:
+            parts = [self._newest_of_each(what, later=later)]
+        else:
+            recipient = self._grants.c.recipient
+            parts = [
+                self._newest(recipient == bindparam(f"principal_{number}"), what, later=later)
+                for number in range(arms)
+            ]
+            if arms == _MOST_ARMS:
+                rest = one_of(recipient, "principals", postgresql=False)
+                parts.append(self._newest(rest, what, later=later))
+        if what is _Listed.VISIBLE:
+            parts.append(self._newest_owned(later=later))
+        several = union_all(*(_parenthesised(part) for part in parts)).subquery("near")
+        return (
+            select(
+                several.c.exam,
+                several.c.uploaded_at,
+                func.max(several.c.permission).label("permission"),
+            )
+            .group_by(several.c.uploaded_at, several.c.exam)
+            .order_by(several.c.uploaded_at.desc(), several.c.exam.desc())
+            .limit(_LIMIT)
+        )
+
+    def _newest_of_each(self, what: _Listed, *, later: bool) -> Select[Any]:
+        asked = listed("principals", postgresql=True)
+        to_one = self._grants.c.recipient == asked.c.value
+        top = self._newest(to_one, what, later=later).correlate(asked).lateral("top")
+        columns = (top.c.exam, top.c.uploaded_at, top.c.permission)
+        return select(*columns).select_from(asked.join(top, true()))
+
+    def _newest(self, named: ColumnElement[bool], what: _Listed, *, later: bool) -> Select[Any]:
+        grants, exams = self._grants.c, self._exams.c
+        newest = (
+            select(
+                grants.exam,
+                grants.uploaded_at,
+                func.max(grants.permission).label("permission"),
+            )
+            .where(named, self._counts)
+            .group_by(grants.uploaded_at, grants.exam)
+            .order_by(grants.uploaded_at.desc(), grants.exam.desc())
+            .limit(_LIMIT)
+        )
+        if what is _Listed.SHARED_WITH:
+            # Asked for each row of the page: joined, it could make all that the user owns be read.
+            owner = select(exams.owner).where(exams.id == grants.exam).scalar_subquery()
+            newest = newest.where(owner != bindparam("user"))
+        return newest.where(_behind(grants.uploaded_at, grants.exam)) if later else newest
+
+    def _newest_owned(self, *, later: bool) -> Select[Any]:
+        exams = self._exams.c
+        everything = literal(int(Permission.DOWNLOAD)).label("permission")
+        newest = (
+            select(exams.id.label("exam"), exams.uploaded_at, everything)
+            .where(self._owns)
+            .order_by(exams.uploaded_at.desc(), exams.id.desc())
+            .limit(_LIMIT)
+        )
+        return newest.where(_behind(exams.uploaded_at, exams.id)) if later else newest
+
+
+def _asker(user: UserId, principals: frozenset[PrincipalKey], now: datetime) -> Mapping[str, Any]:
+    # Nothing equals null: who has no principals owns nothing and is reached by no grant.
+    return {"user": user.value if principals else None, "now": now}
+
+
+def _is_held(rows: Iterable[Any]) -> bool:
+    ((held,),) = rows
+    return bool(held)
+
+
+def _exams_held(rows: Iterable[Any]) -> frozenset[ExamId]:
+    return frozenset(ExamId(row.exam) for row in rows)
+
+
+def _given_in(rows: Iterable[Any]) -> Given:
+    found = [(ExamId(row.exam), row.withdrawn) for row in rows]
+    return Given(
+        exams=frozenset(exam for exam, withdrawn in found if not withdrawn),
+        withdrawn=frozenset(exam for exam, withdrawn in found if withdrawn),
+    )
+
+
+def _exams_visible(rows: Iterable[Any]) -> tuple[VisibleExam, ...]:
+    return tuple(
+        VisibleExam(
+            exam=ExamId(row.exam),
+            permission=Permission(row.permission),
+            uploaded_at=row.uploaded_at,
+        )
+        for row in rows
+    )
+
+
+def _behind(uploaded_at: Column[Any], exam: Column[Any]) -> ColumnElement[bool]:
+    """Return the condition that an exam lies behind the cursor."""
+    cursor: Sequence[ColumnElement[Any]] = (
+        bindparam("after_at", type_=Instant()),
+        bindparam("after_exam", type_=exam.type),
+    )
+    return tuple_(uploaded_at, exam) < tuple_(*cursor)
+
+
+def _parenthesised(part: Select[Any]) -> Select[Any]:
+    """Return the select with its limit of its own inside a union."""
+    inner = part.subquery()
+    return select(inner.c.exam, inner.c.uploaded_at, inner.c.permission)

@@ -1,0 +1,183 @@
+"""Requests and settings from plain data, and answers as plain data."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from exam_sharing.grants import Grant, Permission
+from exam_sharing.identifiers import (
+    ExamId,
+    GroupId,
+    PrincipalId,
+    UserId,
+)
+from exam_sharing.policy.facts import ShareFacts
+from exam_sharing.policy.plans import Effect, ShareReceipt, UnshareReceipt
+from exam_sharing.policy.requests import (
+    Reshares,
+    Scope,
+    ShareRequest,
+)
+from exam_sharing.policy.settings import AccessListScope, HostRule, Policy
+from exam_sharing.policy.views import AccessEntry, Page, VisibleExam
+from exam_sharing.testing.cases.schema import Data
+
+__all__ = [
+    "effects_told",
+    "end_told",
+    "entry_told",
+    "exams_told",
+    "fields_of",
+    "grant_told",
+    "in_order",
+    "moment_of",
+    "named",
+    "policy_of",
+    "share_told",
+    "who",
+    "written",
+]
+
+
+def moment_of(text: str) -> datetime:
+    """Return the time that a text says."""
+    return datetime.fromisoformat(text)
+
+
+def who(text: str) -> PrincipalId:
+    """Return the principal that a text such as `user:anna` names."""
+    kind, _, name = text.partition(":")
+    return UserId(name) if kind == "user" else GroupId(name)
+
+
+_PARSED: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "actor": UserId,
+    "exam": ExamId,
+    "recipient": who,
+    "recipients": lambda texts: [who(text) for text in texts],
+    "permission": lambda text: Permission[text],
+    "scope": Scope,
+    "reshares": Reshares,
+    "until": moment_of,
+    "expect": lambda texts: [ExamId(text) for text in texts],
+}
+
+
+def fields_of(asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request as the package takes them."""
+    return {
+        name: value if value is None else _PARSED.get(name, _same)(value)
+        for name, value in asked.items()
+    }
+
+
+def _same(value: object) -> object:
+    return value
+
+
+def policy_of(settings: Mapping[str, Any]) -> Policy:
+    """Return the policy with these settings."""
+    parsed: Mapping[str, Callable[[Any], Any]] = {
+        "max_duration": lambda seconds: timedelta(seconds=seconds),
+        "reshares": Reshares,
+        "access_list": AccessListScope,
+        "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],
+    }
+    return Policy(**{name: parsed.get(name, _same)(value) for name, value in settings.items()})
+
+
+def _host_rule(*, code: str, refuses_shares_by: str) -> HostRule:
+    def refuses(request: ShareRequest, _facts: ShareFacts, _host: object) -> bool:
+        return str(request.actor) == refuses_shares_by
+
+    return HostRule(
+        code=code, statement=f"Shares by {refuses_shares_by} are refused.", refuses=refuses
+    )
+
+
+def written(moment: datetime | None) -> str | None:
+    """Return a time as text; `None` stays `None`."""
+    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
+
+
+def named(principal: PrincipalId) -> str:
+    """Return the text that names a principal."""
+    return f"{'user' if isinstance(principal, UserId) else 'group'}:{principal}"
+
+
+def in_order(values: Iterable[Data]) -> list[Data]:
+    """Return data in one order, whichever they came in."""
+    return sorted(values, key=lambda each: [str(part) for part in each.values()])
+
+
+def grant_told(grant: Grant) -> Data:
+    """Return a grant as data."""
+    return {
+        "exam": str(grant.exam),
+        "grantor": str(grant.grantor),
+        "recipient": named(grant.recipient),
+        "permission": grant.permission.name,
+        "until": written(grant.until),
+    }
+
+
+def share_told(receipt: ShareReceipt) -> Data:
+    """Return the receipt of a share as data."""
+    return {
+        "shared": [
+            {
+                "exam": str(each.exam),
+                "recipient": named(each.recipient),
+                "outcome": each.outcome.value,
+                "until": written(each.until),
+                "limited_by": each.limited_by.value,
+            }
+            for each in receipt.outcomes
+        ]
+    }
+
+
+def end_told(receipt: UnshareReceipt) -> Data:
+    """Return the receipt of an end as data."""
+    return {
+        "ended": in_order(map(grant_told, receipt.ended)),
+        "replaced_by": in_order(map(grant_told, receipt.replacements)),
+        "left_standing": in_order(map(grant_told, receipt.left_standing)),
+        "still_have_access": sorted(map(named, receipt.still_have_access)),
+    }
+
+
+def entry_told(entry: AccessEntry) -> Data:
+    """Return an entry of an access list as data."""
+    return {
+        "principal": named(entry.principal),
+        "permission": entry.permission.name,
+        "until": written(entry.until),
+        "can_unshare": entry.can_unshare,
+        "grants": [
+            {
+                "grantor": str(listed.grant.grantor),
+                "permission": listed.grant.permission.name,
+                "until": written(listed.grant.until),
+                "can_unshare": listed.can_unshare,
+            }
+            for listed in entry.grants
+        ],
+    }
+
+
+def exams_told(page: Page[VisibleExam]) -> list[Data]:
+    """Return a page of exams as data."""
+    return [{"exam": str(e.exam), "permission": e.permission.name} for e in page.items]
+
+
+def effects_told(effects: Iterable[Effect]) -> list[Data]:
+    """Return who gains, loses or keeps what, as data."""
+    return in_order(
+        {
+            "principal": named(each.principal),
+            "exam": str(each.exam),
+            "permission": each.permission.name,
+        }
+        for each in effects
+    )
