@@ -5,9 +5,15 @@ import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
 from exam_sharing import ExamSharingError, Outcome, StoreFailed
-from exam_sharing.adapters.sqlalchemy import create_all, open_sharing, sqlite_engine
+from exam_sharing.adapters.sqlalchemy import (
+    SqlStore,
+    create_all,
+    open_sharing,
+    set_up_sqlite,
+    sqlite_engine,
+)
 from exam_sharing.errors import InvalidValue
-from world import ANNA, BEN, CT, VIEW, World, share_request
+from world import ANNA, BEN, CARLA, CT, VIEW, World, share_request
 
 
 def test_a_database_without_our_tables_is_refused_at_the_start(tmp_path):
@@ -100,3 +106,72 @@ def test_a_check_on_a_database_that_fails_is_an_error_of_ours_and_never_a_yes(en
     finally:
         sqlalchemy.event.remove(engine, "before_cursor_execute", fail)
     assert world.sharing.can(BEN, VIEW, CT)
+
+
+def let_only_read(engine):
+    """Let connections of an engine only read from now on, as a stand-by or a full quota does."""
+    postgresql = engine.dialect.name == "postgresql"
+    said = "SET default_transaction_read_only = on" if postgresql else "PRAGMA query_only = ON"
+
+    def close(driver_connection, *_):
+        driver_connection.execute(said).close()
+        if postgresql:
+            driver_connection.commit()
+
+    sqlalchemy.event.listen(engine, "checkout", close)
+
+
+def test_a_database_that_may_only_be_read_answers_checks_and_takes_no_share(
+    engine, tables, new_store
+):
+    world = World(store=new_store())
+    world.sharing.share(share_request(ANNA, CT, BEN))
+    before = world.store.events()
+    reader = sqlalchemy.create_engine(engine.url)
+    if engine.dialect.name == "sqlite":
+        set_up_sqlite(reader)
+    people = {"directory": world.directory, "clock": world.clock}
+    sharing = open_sharing(reader, tables=tables, **people)
+    let_only_read(reader)
+    assert sharing.can(BEN, VIEW, CT)
+    assert not sharing.can(CARLA, VIEW, CT)
+    for request in (share_request(ANNA, CT, CARLA), share_request(CARLA, CT, BEN)):
+        with pytest.raises(StoreFailed):
+            sharing.share(request)
+    assert not sharing.can(CARLA, VIEW, CT)
+    assert world.store.events() == before
+    reader.dispose()
+
+
+def test_a_file_of_sqlite_that_may_only_be_read_is_refused_at_the_start(tmp_path):
+    create_all(sqlite_engine(tmp_path / "sharing.db"))
+    address = f"file:{tmp_path / 'sharing.db'}?mode=ro"
+    with pytest.raises(StoreFailed):
+        open_sharing(sqlite_engine(address, connect_args={"uri": True}))
+
+
+def test_a_full_file_takes_no_share_and_keeps_nothing_of_it(tmp_path):
+    engine = sqlite_engine(tmp_path / "sharing.db")
+    create_all(engine)
+    world = World(store=SqlStore.over(engine))
+    engine.dispose()
+    sqlalchemy.event.listen(
+        engine, "connect", lambda driver, _: driver.execute("PRAGMA max_page_count = 1").close()
+    )
+    before = share_until_it_fails(world)
+    assert (world.state(), world.store.events()) == before
+    assert world.sharing.can(BEN, VIEW, CT) is bool(before[1])
+    assert not world.sharing.can(CARLA, VIEW, CT)
+
+
+def share_until_it_fails(world):
+    """Fill the file; return what was so before the share that did not fit."""
+    long = share_request(ANNA, CT, BEN, message="Please look. " * 150)
+    for _ in range(1_000):
+        before = world.state(), world.store.events()
+        try:
+            world.sharing.share(long)
+        except StoreFailed as error:
+            assert "SQLITE_FULL" in str(error)
+            return before
+    return pytest.fail("the file never filled")
