@@ -158,20 +158,20 @@ def test_a_full_file_takes_no_share_and_keeps_nothing_of_it(tmp_path):
     sqlalchemy.event.listen(
         engine, "connect", lambda driver, _: driver.execute("PRAGMA max_page_count = 1").close()
     )
-    before = share_until_it_fails(world)
+    before, failure = share_until_it_fails(world)
+    assert "SQLITE_FULL" in str(failure)
     assert (world.state(), world.store.events()) == before
     assert world.sharing.can(BEN, VIEW, CT) is bool(before[1])
     assert not world.sharing.can(CARLA, VIEW, CT)
 
 
 def share_until_it_fails(world):
-    """Fill the file; return what was so before the share that did not fit."""
+    """Fill the file; return what was so before the share that did not fit, and how it failed."""
     long = share_request(ANNA, CT, BEN, message="Please look. " * 150)
     for _ in range(1_000):
         before = world.state(), world.store.events()
         try:
             world.sharing.share(long)
-        except StoreFailed as error:
-            assert "SQLITE_FULL" in str(error)
-            return before
+        except StoreFailed as failure:
+            return before, failure
     return pytest.fail("the file never filled")
