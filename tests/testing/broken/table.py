@@ -6,8 +6,13 @@
 from pathlib import Path
 
 import attrs
+from broken.engines import BROKEN_ENGINES
 from broken.stores import BROKEN_STORES
+from hypothesis import Phase, settings
 
+from exam_sharing.memory import MemoryStore
+from exam_sharing.testing import RulesBroken, run_sharing_machine
+from exam_sharing.testing.cases import cases, run
 from exam_sharing.testing.laws import LawBroken, store_laws
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "broken-variants.md"
@@ -16,9 +21,9 @@ HEAD = """\
 # Broken variants
 
 The testing kit is worth what it finds. Each variant below has one realistic bug; a test holds that
-the kit catches every one, and that this table tells the truth. It names the first law that does, in
-the order in which laws are checked, and after how many examples, where the law looks for examples.
-Many are caught by others as well.
+the kit catches every one, and that this table tells the truth. It names the first law, or the first
+decision case, that does, in the order in which they are checked, and after how many examples, where
+examples are looked for. Many are caught by others as well.
 """
 
 
@@ -27,12 +32,12 @@ class Caught:
     """Who caught a variant.
 
     Attributes:
-        law: the name of the first law that was broken.
+        law: the name of the first law or case that was broken.
         examples: after how many examples, where the law looks for examples.
     """
 
     law: str
-    examples: int | None
+    examples: int | str | None = None
 
 
 def caught_by_store_law(broken):
@@ -45,7 +50,33 @@ def caught_by_store_law(broken):
     return None
 
 
-SECTIONS = {"Stores": (BROKEN_STORES, caught_by_store_law)}
+STORIES = settings(
+    max_examples=150,
+    stateful_step_count=20,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+)
+
+
+def caught_by_case_or_story(broken):
+    """Return the first decision case that a broken engine fails, or else the machine."""
+    with broken():
+        for case in cases():
+            if run(case):
+                return Caught(case["name"])
+        try:
+            run_sharing_machine(MemoryStore, settings=STORIES)
+        except RulesBroken:
+            # At which story exactly is up to Hypothesis, and may change with it.
+            return Caught("the machine", f"at most {STORIES.max_examples} stories")
+    return None
+
+
+SECTIONS = {
+    "Stores": (BROKEN_STORES, caught_by_store_law),
+    "Engines": (BROKEN_ENGINES, caught_by_case_or_story),
+}
 """For each kind of variant, those that there are and what catches them."""
 
 

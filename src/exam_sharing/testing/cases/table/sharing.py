@@ -280,7 +280,11 @@ def _people() -> list[Case]:
                 share("dan", "ct", "group:nurses"),
                 unshare("anna", "ct", "user:dan"),
             ),
-            then=[no("dan", "VIEW", "ct"), yes("eva", "VIEW", "ct")],
+            then=[
+                no("dan", "VIEW", "ct"),
+                answers([], "tabs", user="dan", exam="ct"),
+                yes("eva", "VIEW", "ct"),
+            ],
         ),
         case(
             "the grants of several people add up",
