@@ -1,6 +1,6 @@
 """A whole store over the `sqlite3` of the standard library, which keeps every law of stores.
 
-It was written from these docs alone. One connection serves all threads, one at a time; processes
+It needs no more than these docs tell. One connection serves all threads, one at a time; processes
 take turns by `BEGIN IMMEDIATE`. What is only read back as a whole is kept as a pickle.
 """
 
