@@ -12,6 +12,7 @@ import zlib
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,7 +132,7 @@ class TestACd:
     def test_gives_its_six_studies_of_two_patients_as_one_sealed_batch(self):
         media = read(CD)
         assert [str(exam.id) for exam in media.exams] == [f"B1-{n}" for n in range(1, 7)]
-        assert subjects(media) == ["77654033"] * 2 + ["98890234"] * 4
+        assert subjects(media) == ["B1-patient-1"] * 2 + ["B1-patient-2"] * 4
         assert {exam.batch for exam in media.exams} == {media.batch.id} == {BatchId("B1")}
         assert media.batch.sealed
         assert media.left_out == ()
@@ -619,7 +620,12 @@ class TestAFileThatDoesHarm:
 
 
 def of(patient=b"", issuer=b"", **details):
-    tags = {"modality": MODALITY, "description": DESCRIPTION, "name": PATIENT_NAME}
+    tags = {
+        "uid": STUDY_UID,
+        "modality": MODALITY,
+        "description": DESCRIPTION,
+        "name": PATIENT_NAME,
+    }
     return dicom_file(
         {STUDY_UID: b"1.2", PATIENT_ID: patient, ISSUER: issuer}
         | {tags[name]: value for name, value in details.items()}
@@ -632,25 +638,42 @@ class TestAStudy:
         assert subjects(media) == [None]
         assert the_study(media).patient_id is None
 
-    def test_has_the_patient_and_who_issued_the_id_for_a_subject(self, folder):
-        assert subjects(read_files(folder, of(b"7", b"HOSPITAL"))) == ["7^^^HOSPITAL"]
+    def test_tells_nothing_of_a_patient_in_its_exam(self, folder):
+        media = read_files(folder, of(b"7", b"HOSPITAL"))
+        assert subjects(media) == ["B1-patient-1"]
+        assert "HOSPITAL" not in str(attrs.asdict(media.exams[0]))
 
-    def test_gives_no_subject_that_another_patient_could_have(self, folder):
-        plain = read_files(folder, of(b"7^^^HOSPITAL"))
-        assert subjects(plain) == ["7\\S\\\\S\\\\S\\HOSPITAL"]
+    def test_has_the_subject_that_the_host_names_by_the_patient_and_who_issued_the_id(self, folder):
+        asked = []
+        media = read_files(
+            folder,
+            of(b"7", b"HOSPITAL"),
+            of(b"7", b"HOSPITAL", uid=b"1.3"),
+            of(uid=b"1.4"),
+            subject=lambda patient: asked.append(patient) or "P-1",
+        )
+        assert subjects(media) == ["P-1", "P-1", None]
+        assert asked == ["7^^^HOSPITAL"]
+
+    def test_may_be_left_without_a_subject_by_the_host(self, folder):
+        assert subjects(read_files(folder, of(b"7"), subject=lambda _: None)) == [None]
+
+    def test_gives_no_patient_a_name_that_another_could_have(self, folder):
+        media = read_files(folder, of(b"7^^^HOSPITAL"), subject=str)
+        assert subjects(media) == ["7\\S\\\\S\\\\S\\HOSPITAL"]
 
     def test_that_two_patients_claim_becomes_an_exam_for_each(self, folder):
-        media = read_files(folder, of(b"7"), of(b"8"), of(b"7"))
+        media = read_files(folder, of(b"7"), of(b"8"), of(b"7"), subject=str)
         assert subjects(media) == ["7", "8"]
         assert list(media.files.values()) == [("IM1", "IM3"), ("IM2",)]
 
     def test_keeps_the_files_that_say_less_of_the_patient(self, folder):
-        media = read_files(folder, of(), of(b"7"), of(b"7", b"HOSPITAL"))
+        media = read_files(folder, of(), of(b"7"), of(b"7", b"HOSPITAL"), subject=str)
         assert subjects(media) == ["7^^^HOSPITAL"]
         assert list(media.files.values()) == [("IM1", "IM2", "IM3")]
 
     def test_gives_files_that_could_be_of_several_patients_to_none_of_them(self, folder):
-        media = read_files(folder, of(b"7", b"A"), of(b"7"), of(b"7", b"B"), of())
+        media = read_files(folder, of(b"7", b"A"), of(b"7"), of(b"7", b"B"), of(), subject=str)
         assert subjects(media) == ["7^^^A", "7", "7^^^B", None]
 
     def test_names_all_its_modalities(self, folder):

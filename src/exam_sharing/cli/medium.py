@@ -1,16 +1,13 @@
 """A real medium, read for the tour; this module needs pydicom.
 
-What leaves here of a study is its modality, date and description. Names and numbers of patients
-become "patient 1" and "patient 2", the subjects of exams included, which may come to be kept: they
-tell the patients of one batch apart, and say nothing else.
+What leaves here of a study is its modality, date and description. Of patients, no more is told than
+which exams are of the same one: "patient 1" and "patient 2".
 """
 
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-
-import attrs
 
 from exam_sharing import BatchId, Exam, ExamId, Study, UserId
 from exam_sharing.adapters.pydicom import Media, read_media, shipped_media
@@ -56,9 +53,7 @@ def read_medium(
     patients = _numbered_patients(media.exams)
     return Medium(
         batch=media.batch,
-        exams=tuple(
-            attrs.evolve(exam, subject=f"patient {patients[exam.id]}") for exam in media.exams
-        ),
+        exams=media.exams,
         shown=_shown(media, patients, details=details),
         left_out={
             reason.statement: count for reason, count in sorted(media.left_out_counts().items())

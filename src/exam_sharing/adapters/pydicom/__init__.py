@@ -71,7 +71,7 @@ def shipped_media() -> Path:
     return folder
 
 
-def read_media(
+def read_media(  # noqa: PLR0913  each is a choice of the caller, by name
     path: str | os.PathLike[str],
     *,
     batch: BatchId,
@@ -79,6 +79,7 @@ def read_media(
     received_at: datetime,
     owner: UserId | None = None,
     exam_id: Callable[[int, Study], ExamId] | None = None,
+    subject: Callable[[str], str | None] | None = None,
     loose: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Media:
@@ -96,6 +97,10 @@ def read_media(
         owner: who owns the exams; the uploader if left out.
         exam_id: names an exam from its number, counted from 1, and its study details; if left
             out, the exams of batch `B1` are `B1-1`, `B1-2` and so on.
+        subject: gives the host's reference to a patient from the Patient ID on the medium, with the
+            issuer behind it where one is told (`7^^^HOSPITAL`); asked once for each patient. If
+            left out, the patients of batch `B1` are `B1-patient-1`, `B1-patient-2` and so on, so
+            that no exam says anything of a patient.
         loose: read every file of the folder, whatever a DICOMDIR says.
         on_progress: called after each file with how many were read and how many there are. What
             it raises ends the reading, and gets out.
@@ -115,7 +120,8 @@ def read_media(
         gathering.add(number, file.place, said)
         if on_progress is not None:
             on_progress(number, len(found))
-    return _media(upload, uploader if owner is None else owner, gathering, exam_id)
+    subject_of = _subjects(upload.id, subject)
+    return _media(upload, uploader if owner is None else owner, gathering, exam_id, subject_of)
 
 
 def _media(
@@ -123,6 +129,7 @@ def _media(
     owner: UserId,
     gathering: Gathering,
     exam_id: Callable[[int, Study], ExamId] | None,
+    subject_of: Callable[[Patient], str | None],
 ) -> Media:
     exams: dict[ExamId, Exam] = {}
     studies: dict[ExamId, Study] = {}
@@ -137,7 +144,7 @@ def _media(
             owner=owner,
             batch=upload.id,
             uploaded_at=upload.received_at,
-            subject=gathered.patient.subject(),
+            subject=subject_of(gathered.patient),
         )
         studies[name] = study
         files[name] = tuple(PrivateText(place) for _, place in gathered.places)
@@ -151,6 +158,24 @@ def _media(
         files=files,
         left_out=tuple(gathering.left_out),
     )
+
+
+def _subjects(
+    batch: BatchId, name: Callable[[str], str | None] | None
+) -> Callable[[Patient], str | None]:
+    """Return what names the patients of a batch; who has no Patient ID has no name."""
+    named: dict[str, str | None] = {}
+
+    def subject_of(patient: Patient) -> str | None:
+        known_as = patient.reference()
+        if known_as is None:
+            return None
+        if known_as not in named:
+            numbered = f"{batch}-patient-{len(named) + 1}"
+            named[known_as] = numbered if name is None else name(known_as)
+        return named[known_as]
+
+    return subject_of
 
 
 def _files_on(path: object, *, loose: bool) -> tuple[str, list[Found]]:

@@ -32,7 +32,7 @@ class Patient:
         """Tell whether this says less than the other, and nothing else."""
         return self != other and self.id in {"", other.id} and self.issuer in {"", other.issuer}
 
-    def subject(self) -> str | None:
+    def reference(self) -> str | None:
         """Return the id, with its issuer behind it as HL7 writes and escapes them."""
         if not self.id:
             return None
