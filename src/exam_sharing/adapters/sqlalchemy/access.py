@@ -5,7 +5,7 @@ from datetime import datetime
 
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.access_questions import AccessQuestions
+from exam_sharing.adapters.sqlalchemy.access_questions import access_questions
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.grants import Permission
@@ -22,7 +22,7 @@ class SqlAccess(AccessReader):
     def __init__(self, database: Database) -> None:
         """Prepare the questions."""
         self._database = database
-        self._access_questions = AccessQuestions(database.tables, postgresql=database.postgresql)
+        self._access_questions = access_questions(database.tables, postgresql=database.postgresql)
 
     @override
     @in_our_words

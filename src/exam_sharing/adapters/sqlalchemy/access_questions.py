@@ -9,6 +9,7 @@ count once.
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, auto
+from functools import lru_cache
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -42,7 +43,7 @@ from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
 from exam_sharing.policy.views import VisibleExam
 
-__all__ = ["AccessQuestions", "Given"]
+__all__ = ["AccessQuestions", "Given", "access_questions"]
 
 _MOST_ARMS: Final = 200
 """How many principals SQLite is asked about each by itself; it joins at most 500 selects."""
@@ -301,6 +302,12 @@ class AccessQuestions:
             .limit(_LIMIT)
         )
         return newest.where(_behind(exams.uploaded_at, exams.id)) if later else newest
+
+
+@lru_cache
+def access_questions(tables: Tables, *, postgresql: bool) -> AccessQuestions:
+    """Return the questions of some tables, the same each time."""
+    return AccessQuestions(tables, postgresql=postgresql)
 
 
 def _asker(user: UserId, principals: frozenset[PrincipalKey], now: datetime) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.questions import Question
+from exam_sharing.adapters.sqlalchemy.rendering import rendered
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import READS, check_transactions
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.errors import InvalidValue
@@ -114,7 +115,12 @@ class Database:
     def ask(self, question: Question[AnswerT]) -> AnswerT:
         """Put a question, and return its answer."""
         with self.reading() as connection:
-            return question.answer(connection.execute(question.statement, question.parameters))
+            if connection.get_execution_options().get("schema_translate_map"):
+                # The names in the text are then other ones, which SQLAlchemy alone can put there.
+                return question.answer(connection.execute(question.statement, question.parameters))
+            written = rendered(question.statement, connection.dialect)
+            result = connection.exec_driver_sql(written.text, written.values(question.parameters))
+            return question.answer(written.rows(result.all()))
 
     def writing(self) -> AbstractContextManager[Connection]:
         """Open a connection for statements that are written together or not at all."""

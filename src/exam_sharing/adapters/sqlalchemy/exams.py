@@ -18,7 +18,7 @@ from exam_sharing.adapters.sqlalchemy.rows import (
     row_of_batch,
     row_of_exam,
 )
-from exam_sharing.adapters.sqlalchemy.sharing_questions import ExamQuestions
+from exam_sharing.adapters.sqlalchemy.sharing_questions import exam_questions
 from exam_sharing.adapters.sqlalchemy.trail import put_event
 from exam_sharing.adapters.sqlalchemy.transfers import count_transfer
 from exam_sharing.errors import AlreadyExists, BatchSealed, WrongBatch
@@ -39,7 +39,7 @@ class SqlExams(ExamReader, ExamWriter):
         self._database = database
         exams, batches = database.tables.exams, database.tables.batches
         among = one_of(exams.c.id, "exams", postgresql=database.postgresql)
-        self._exam_questions = ExamQuestions(database.tables, postgresql=database.postgresql)
+        self._exam_questions = exam_questions(database.tables, postgresql=database.postgresql)
         self._which = select(exams.c.id).where(among)
         self._batch = select(batches).where(batches.c.id == bindparam("batch"))
 

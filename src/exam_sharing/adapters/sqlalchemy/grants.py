@@ -26,7 +26,7 @@ from exam_sharing.adapters.sqlalchemy.rows import (
     row_of_share,
     share_of_row,
 )
-from exam_sharing.adapters.sqlalchemy.sharing_questions import GrantQuestions
+from exam_sharing.adapters.sqlalchemy.sharing_questions import grant_questions
 from exam_sharing.adapters.sqlalchemy.trail import put_event, records_named_in
 from exam_sharing.errors import StoreFailed
 from exam_sharing.grants import Grant
@@ -47,7 +47,7 @@ class SqlGrants(GrantReader, GrantWriter):
         self._database = database
         tables = database.tables
         grants, versions = tables.grants, tables.versions
-        self._grant_questions = GrantQuestions(tables, postgresql=database.postgresql)
+        self._grant_questions = grant_questions(tables, postgresql=database.postgresql)
         self._exam_of = select(grants.c.exam).where(grants.c.id == bindparam("grant"))
         self._granted_to = (
             select(grants.c.exam)

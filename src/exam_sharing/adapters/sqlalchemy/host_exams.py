@@ -16,7 +16,7 @@ from typing import Protocol, TypeAlias
 from sqlalchemy import select
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.access_questions import AccessQuestions
+from exam_sharing.adapters.sqlalchemy.access_questions import access_questions
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants
@@ -67,7 +67,7 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
         """Prepare every part."""
         SqlGrants.__init__(self, database)
         SqlTrail.__init__(self, database)
-        self._access_questions = AccessQuestions(database.tables, postgresql=database.postgresql)
+        self._access_questions = access_questions(database.tables, postgresql=database.postgresql)
         self._host = exams
         self.outbox: SqlOutbox = SqlOutbox(database)
 

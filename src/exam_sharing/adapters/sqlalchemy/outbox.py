@@ -6,6 +6,7 @@ So claiming is one short walk along one index, however many notices wait for ano
 """
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final, assert_never
 from uuid import uuid4
 
@@ -35,18 +36,28 @@ class SqlOutbox(Outbox):
     """
 
     def __init__(self, database: Database) -> None:
-        """Prepare the statements that claim."""
+        """Keep the database."""
         self._database = database
-        notices = database.tables.notices.c
-        due = (
+
+    # Made when a relay asks: those who join a transaction make an outbox each time, and never do.
+    @cached_property
+    def _claim(self) -> ReturningUpdate[Any]:
+        return self._claim_of(self._due())
+
+    @cached_property
+    def _claim_in_share(self) -> ReturningUpdate[Any]:
+        in_share = self._database.tables.notices.c.share == bindparam("of_share")
+        return self._claim_of(self._due().where(in_share))
+
+    def _due(self) -> Select[tuple[int]]:
+        notices = self._database.tables.notices.c
+        return (
             select(notices.number)
             .where(notices.due <= bindparam("now", type_=Instant()))
             .order_by(notices.due, notices.attempts, notices.number)
             .limit(bindparam("limit"))
             .with_for_update(skip_locked=True)
         )
-        self._claim = self._claim_of(due)
-        self._claim_in_share = self._claim_of(due.where(notices.share == bindparam("of_share")))
 
     def _claim_of(self, due: Select[tuple[int]]) -> ReturningUpdate[Any]:
         notices = self._database.tables.notices

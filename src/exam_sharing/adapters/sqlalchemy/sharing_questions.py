@@ -1,6 +1,7 @@
 """What is asked of exams and their grants: one statement each, so that each sees one moment."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import bindparam, select
@@ -14,7 +15,7 @@ from exam_sharing.grants import EndedGrant, Grant
 from exam_sharing.identifiers import ExamId
 from exam_sharing.policy.facts import ExamGrants
 
-__all__ = ["ExamQuestions", "GrantQuestions"]
+__all__ = ["ExamQuestions", "GrantQuestions", "exam_questions", "grant_questions"]
 
 _NEVER_SHARED: Final = ExamGrants()
 
@@ -56,6 +57,18 @@ class GrantQuestions:
         """Ask for the version and the grants of each exam."""
         statement = self._all if ended else self._standing
         return Question(statement, {"exams": _texts(exams)}, _sharing_of(exams))
+
+
+@lru_cache
+def exam_questions(tables: Tables, *, postgresql: bool) -> ExamQuestions:
+    """Return the questions of some tables, the same each time."""
+    return ExamQuestions(tables, postgresql=postgresql)
+
+
+@lru_cache
+def grant_questions(tables: Tables, *, postgresql: bool) -> GrantQuestions:
+    """Return the questions of some tables, the same each time."""
+    return GrantQuestions(tables, postgresql=postgresql)
 
 
 def _with_grants(tables: Tables, *, ended: bool, postgresql: bool) -> Selecting:

@@ -3,7 +3,6 @@
 They are the statements that the store executes, with the same reading of their rows.
 """
 
-from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
@@ -14,9 +13,10 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Dialect
 
-from exam_sharing.adapters.sqlalchemy.access_questions import AccessQuestions
-from exam_sharing.adapters.sqlalchemy.questions import Question, Selecting
-from exam_sharing.adapters.sqlalchemy.sharing_questions import ExamQuestions, GrantQuestions
+from exam_sharing.adapters.sqlalchemy.access_questions import access_questions
+from exam_sharing.adapters.sqlalchemy.questions import Question
+from exam_sharing.adapters.sqlalchemy.rendering import rendered
+from exam_sharing.adapters.sqlalchemy.sharing_questions import exam_questions, grant_questions
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.errors import InvalidValue
 from exam_sharing.exams import Exam
@@ -81,10 +81,9 @@ class Statements:
             raise InvalidValue("paramstyle", "must be one of PEP 249, or numeric_dollar")
         postgresql = dialect == "postgresql"
         self._driver = _DIALECTS[dialect](paramstyle=paramstyle)
-        self._access = AccessQuestions(tables, postgresql=postgresql)
-        self._exams = ExamQuestions(tables, postgresql=postgresql)
-        self._grants = GrantQuestions(tables, postgresql=postgresql)
-        self._compiled: dict[Selecting, _Compiled] = {}
+        self._access = access_questions(tables, postgresql=postgresql)
+        self._exams = exam_questions(tables, postgresql=postgresql)
+        self._grants = grant_questions(tables, postgresql=postgresql)
 
     def holds(
         self,
@@ -144,53 +143,12 @@ class Statements:
             WrongKind: it is no select of SQLAlchemy's.
         """
         require_kind("select", select, Select)
-        question = Question[tuple[Any, ...]](select, {}, tuple)
-        return _Compiled(select, self._driver).put(question)
+        return self._put(Question[tuple[Any, ...]](select, {}, tuple))
 
     def _put(self, question: Question[AnswerT]) -> Statement[AnswerT]:
-        compiled = self._compiled.get(question.statement)
-        if compiled is None:
-            compiled = _Compiled(question.statement, self._driver)
-            self._compiled[question.statement] = compiled
-        return compiled.put(question)
-
-
-class _Compiled:
-    """A statement as text for a driver, and what its values are on either side of it."""
-
-    def __init__(self, statement: Selecting, driver: Dialect) -> None:
-        self._text: Any = statement.compile(dialect=driver)
-        self._to_driver = {
-            name: parameter.type.dialect_impl(driver).bind_processor(driver)
-            for name, parameter in self._text.binds.items()
-        }
-        columns = statement.selected_columns
-        self._from_driver = [
-            column.type.dialect_impl(driver).result_processor(driver, None) for column in columns
-        ]
-        self._row = _named_row(columns.keys())
-
-    def put(self, question: Question[AnswerT]) -> Statement[AnswerT]:
-        """Return a question with this statement, ready for the driver."""
-        state = self._text.construct_expanded_state(question.parameters, escape_names=False)
-        processes = self._to_driver | state.processors
-        values = {
-            name: _processed(processes.get(name), value) for name, value in state.parameters.items()
-        }
-        by_place = state.positiontup
+        written = rendered(question.statement, self._driver)
         return Statement(
-            text=state.statement,
-            parameters=values if by_place is None else tuple(values[name] for name in by_place),
-            answer=lambda rows: question.answer(map(self._named, rows)),
+            text=written.text,
+            parameters=written.values(question.parameters),
+            answer=lambda rows: question.answer(written.rows(rows)),
         )
-
-    def _named(self, row: Sequence[Any]) -> Any:  # noqa: ANN401  a named tuple of its own kind
-        return self._row._make(map(_processed, self._from_driver, row))
-
-
-def _named_row(columns: Iterable[str]) -> Any:  # noqa: ANN401  a kind of its own
-    return namedtuple("Row", columns, rename=True)  # noqa: PYI024  not known before
-
-
-def _processed(process: Callable[[Any], Any] | None, value: Any) -> Any:  # noqa: ANN401  anything
-    return value if process is None else process(value)
