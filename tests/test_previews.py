@@ -237,6 +237,21 @@ def test_unsharing_with_a_cascade_says_who_would_lose_it_with_them():
     assert told(cascaded.losses) == {(BEN, VIEW), (CARLA, VIEW)}
 
 
+def test_nobody_keeps_what_the_act_takes_from_nobody():
+    world = World()
+    world.group(NURSES, ANNA, DAN)
+    world.share(ANNA, CT, CARLA, NURSES)
+    world.share(CARLA, CT, NURSES)
+
+    carlas = world.sharing.preview(unshare(CARLA, NURSES))
+    annas = world.sharing.preview(
+        NarrowRequest(actor=ANNA, exam=CT, recipient=NURSES, until=SOON, reshares=Reshares.KEEP)
+    )
+
+    assert told(carlas.keeps) == {(NURSES, VIEW), (DAN, VIEW), (ANNA, VIEW)}
+    assert told(annas.keeps) == {(ANNA, VIEW)}
+
+
 def test_narrowing_says_what_would_be_lost_and_who_would_hold_more_than_the_bound():
     world = World()
     world.share(ANNA, CT, DAN, NURSES, permission=DOWNLOAD)

@@ -86,7 +86,7 @@ def consequences(
             ways = (principal, *groups_of.get(principal, ()))
             before = change.holding(principal, people, change.before, ways)
             after = change.holding(principal, people, change.after, ways)
-            taken = change.holding(principal, people, change.ended, ways)
+            taken = _given_to(principal, change.ended, ways)
             for permission in Permission:
                 was, is_, at_most = (h.until(permission) for h in (before, after, bound))
                 gained, lost = is_ > max(was, now), was > max(is_, now)
@@ -160,14 +160,20 @@ class _Change:
             given: the grants.
             ways: the principal and the groups by which grants reach them.
         """
-        if isinstance(principal, GroupId):
-            return Holding.all_of(grant.holding for grant in given.get(principal, ()))
-        if not people.profiles[principal].active:
-            return NOTHING
-        if principal == self.owner_told:
-            return EVERYTHING
-        grants = (grant for way in ways for grant in given.get(way, ()))
-        return holding_from(principal, frozenset(way.key for way in ways), grants)
+        if isinstance(principal, UserId):
+            if not people.profiles[principal].active:
+                return NOTHING
+            if principal == self.owner_told:
+                return EVERYTHING
+        return _given_to(principal, given, ways)
+
+
+def _given_to(principal: PrincipalId, given: _Given, ways: Iterable[PrincipalId]) -> Holding:
+    """Return what the grants give the principal by themselves."""
+    if isinstance(principal, GroupId):
+        return Holding.all_of(grant.holding for grant in given.get(principal, ()))
+    grants = (grant for way in ways for grant in given.get(way, ()))
+    return holding_from(principal, frozenset(way.key for way in ways), grants)
 
 
 def _known_groups(people: People) -> Mapping[PrincipalId, list[GroupId]]:
