@@ -1,4 +1,4 @@
-"""Random stories: the same acts done with the package and with the naive model, side by side.
+"""Random stories, for laws about what the package does in them.
 
 A story is a small hospital (five users, three groups, two batches of exams) and a row of steps, all
 drawn by Hypothesis. Whoever tests a law looks at the story between its steps.
@@ -6,6 +6,7 @@ drawn by Hypothesis. Whoever tests a law looks at the story between its steps.
 
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import attrs
@@ -35,9 +36,7 @@ from exam_sharing import (
     UserId,
 )
 from exam_sharing.grants import OWNER
-from exam_sharing.identifiers import GrantId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
-from exam_sharing.testing import model
 from where_kept import empty_store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -57,7 +56,7 @@ def minutes(number):
 
 @attrs.define(slots=False)
 class Story:
-    """One hospital, twice: as the package keeps it and as the model does."""
+    """One hospital, and what happens in it."""
 
     policy: Policy
     hidden: frozenset
@@ -79,11 +78,6 @@ class Story:
             new_id=self._new_id,
             store=self.store,
         )
-        self.model = model.World(
-            settings=_settings(self.policy),
-            visible=lambda actor, principal: (actor, principal) not in self.hidden,
-            members_visible=lambda actor, group: (actor, group) not in self.hidden_members,
-        )
 
     def _new_id(self):
         self.acts += 1
@@ -92,27 +86,18 @@ class Story:
     def add_user(self, user, *, active=True, plan=True, notices=True):
         person = User(id=user, name=str(user).title(), email=f"{user}@example.org", active=active)
         self.directory.add(person, sharing_in_plan=plan, notices=notices)
-        self.model.add_user(user, active=active, sharing_in_plan=plan, notices=notices)
 
     def add_group(self, group, members):
         """Say who is in a group, unless it would hold itself."""
-        try:
+        with suppress(MembershipCycle):
             self.directory.add(Group(id=group, name=str(group), members=members))
-        except MembershipCycle:
-            return
-        self.model.add_group(group, members)
 
     def add_upload(self, batch, exams):
         uploaded = UploadBatch(id=batch, uploader=USERS[0], source="CD", received_at=START)
         self.sharing.add_upload(uploaded, exams)
-        self.model.add_exams(*exams)
 
     def transfer(self, exam, owner):
-        if exam in self.model.withdrawn:
-            return
         self.store.transfer(exam, owner, at=self.now)
-        self.model.change_hands(exam, owner)
-        self.model.next_version(exam)
 
     def do(self, request):
         """Do what is asked for with the package; return the receipt or the refusal."""
@@ -128,23 +113,6 @@ class Story:
             )
         except Refused as refused:
             return refused
-
-    def do_in_model(self, request):
-        return model.perform(self.model, self.as_in_model(request), self.now)
-
-    def as_in_model(self, request):
-        """Return the request as it is put to the model, which has ids of grants of its own."""
-        if isinstance(request, RevokeRequest):
-            return attrs.evolve(request, grant=self._grant_in_model(request.grant))
-        return request
-
-    def _grant_in_model(self, grant_id):
-        """Return the model's id of a grant: the one of the same content."""
-        wanted = {g.id: content(g) for g in self.every_grant()}.get(grant_id)
-        for number, grant in self.model.grants.items():
-            if content(grant) == wanted:
-                return GrantId(str(number))
-        return grant_id
 
     def facts(self, exam):
         return self.store.read((exam,), ended=True)[exam]
@@ -187,28 +155,12 @@ def content(grant):
         grant.permission,
         grant.until,
         grant.version,
-        grant.basis in (OWNER, "OWNER"),
+        grant.basis is OWNER,
     )
 
 
 def contents(grants):
     return Counter(map(content, grants))
-
-
-def _settings(policy):
-    return model.Settings(
-        attestation_wording=policy.attestation_wording,
-        max_recipients=policy.max_recipients,
-        max_exams=policy.max_exams,
-        max_people=policy.max_people,
-        max_duration=policy.max_duration,
-        message_limit=policy.message_limit,
-        reshares=policy.reshares,
-        only_owner_readmits=policy.only_owner_readmits,
-        batches_across_subjects=policy.batches_across_subjects,
-        access_list=policy.access_list.value,
-        sends_notices=policy.sends_notices,
-    )
 
 
 def rarely(strategy, otherwise):

@@ -25,9 +25,7 @@ from exam_sharing import (
 from exam_sharing.adapters.sqlalchemy import joined, sqlite_engine, sweep_expired
 from exam_sharing.events import ActRefused
 from exam_sharing.grants import EndedAs, HowEnded
-from exam_sharing.testing import model
-from laws.beside_the_model import assert_same_answer, assert_same_lists, assert_same_views
-from laws.stories import EXAMS, PRINCIPALS, USERS, contents, requests, reshares, stories, tell
+from laws.stories import EXAMS, USERS, contents, requests, stories, tell
 from world import ANNA, BEN, CARLA, CT, DAN, DAY, MR, START, World, share_request
 
 unhurried = settings(
@@ -106,35 +104,6 @@ def test_every_answer_is_the_same_before_and_after(engine, tables, new_store, da
     before = every_answer(story, likely)
     sweep_expired(engine, tables=tables, now=story.now, margin=timedelta(0))
     assert every_answer(story, likely) == before
-
-
-@given(data=st.data())
-@unhurried
-def test_a_story_goes_on_as_if_nobody_had_swept(engine, tables, new_store, data):
-    """SPEC 9.3 and 9.7: the model, which forgets nothing and sweeps nothing, says the same."""
-    story = data.draw(stories(new_store=new_store))
-
-    def each(request):
-        got, expected = story.do(request), story.do_in_model(request)
-        assert_same_answer(story, request.actor, got, expected)
-        sweep_after_a_while(data, engine, tables, story)
-
-    tell(data, story, each)
-    for user in USERS:
-        assert_same_lists(story, user)
-        for exam in EXAMS:
-            assert_same_views(story, user, exam)
-    recipient = data.draw(st.sampled_from(PRINCIPALS))
-    what = data.draw(reshares)
-    got = asked_of(
-        lambda: story.sharing.end_by_host(
-            recipient=recipient, reshares=what, performed_by="ops", why="left"
-        )
-    )
-    expected = model.end_by_host(story.model, recipient, None, what, story.now)
-    assert isinstance(got, tuple) == isinstance(expected, model.Refused)
-    for user in USERS:
-        assert_same_lists(story, user)
 
 
 @given(data=st.data())

@@ -1,16 +1,22 @@
 """The machine: whole stories beside the model, over every store, and the story of a broken one."""
 
-import pytest
-from hypothesis import settings
+from datetime import timedelta
 
-from exam_sharing import Permission, StoreFailed
-from exam_sharing.memory import MemoryOutbox, MemoryStore
+import pytest
+from hypothesis import Phase, settings
+
+from exam_sharing import Permission, StoreFailed, UserId
+from exam_sharing.adapters.sqlalchemy import sweep_expired
+from exam_sharing.memory import MemoryDirectory, MemoryOutbox, MemoryStore, open_sharing
+from exam_sharing.policy.plans import Preview
 from exam_sharing.testing import RulesBroken, StoreNotUsable, run_sharing_machine
 
 stories = settings(max_examples=40, stateful_step_count=30)
 few = settings(max_examples=5, stateful_step_count=20)
 patient = settings(max_examples=1_000, stateful_step_count=12, derandomize=True, database=None)
 """For broken stores: the same search each time, and long enough."""
+hasty = settings(patient, phases=[Phase.generate])
+"""The same, content with the first story that there is."""
 
 
 def transfer(store, exam, owner, at):
@@ -21,14 +27,17 @@ def test_every_answer_in_memory_is_the_one_of_the_model():
     run_sharing_machine(MemoryStore, transfer=transfer, settings=stories)
 
 
-def test_every_answer_from_a_database_is_the_one_of_the_model(new_store):
-    run_sharing_machine(new_store, transfer=transfer, settings=few)
+def test_every_answer_from_a_database_is_the_one_of_the_model(new_store, engine, tables):
+    def sweep(store, now):
+        sweep_expired(engine, tables=tables, now=now, margin=timedelta(0))
+
+    run_sharing_machine(new_store, transfer=transfer, sweep=sweep, settings=few)
 
 
-def story_of(store):
+def story_of(store, *, told=patient, **capabilities):
     """Return how the machine tells what is wrong with a store."""
     with pytest.raises(RulesBroken) as caught:
-        run_sharing_machine(store, settings=patient)
+        run_sharing_machine(store, settings=told, **capabilities)
     assert "Falsifying" not in str(caught.value)
     return caught.value
 
@@ -81,6 +90,27 @@ def test_what_is_kept_is_compared_as_well_as_what_is_answered():
     assert broken.came.endswith("ended: nothing")
 
 
+def ends_what_stands(store, now):
+    sharing = open_sharing(store=store, clock=lambda: now)
+    sharing.end_by_host(recipient=UserId("Bob"), performed_by="a sweep", why="expired")
+
+
+def cannot_sweep(store, now):
+    raise StoreFailed("the table is locked")
+
+
+def test_a_sweep_that_ends_what_stands_is_told():
+    broken = story_of(MemoryStore, told=hasty, sweep=ends_what_stands)
+    assert broken.story[-1].endswith("What has expired is recorded as ended.")
+    assert "What is kept of" in broken.question
+
+
+def test_a_sweep_that_fails_is_told():
+    broken = story_of(MemoryStore, told=hasty, sweep=cannot_sweep)
+    assert broken.question.endswith("Can it be recorded?")
+    assert broken.came == "an error: StoreFailed"
+
+
 class SendsTwice(MemoryStore):
     def __init__(self):
         super().__init__()
@@ -109,6 +139,44 @@ def test_an_error_is_an_answer_and_stays_the_cause():
     broken = story_of(FailsAtShares)
     assert broken.came == "an error: StoreFailed"
     assert isinstance(broken.__cause__, StoreFailed)
+
+
+class TellsTheLongWay(MemoryDirectory):
+    def path(self, user, principal):
+        way = super().path(user, principal)
+        return way if len(way) < 2 else (*way[:-1], way[-2], way[-1])
+
+
+class SuggestsTheActor(MemoryDirectory):
+    def suggest(self, actor, text, limit, leave_out):
+        return super().suggest(actor, text, limit, leave_out - {actor})
+
+
+class ListsTheOwner(MemoryDirectory):
+    def listed(self, actor, after, limit, leave_out):
+        return super().listed(actor, after, limit, leave_out & {actor})
+
+
+@pytest.mark.parametrize(
+    ("directory", "question"),
+    [
+        (TellsTheLongWay, "Why may"),
+        (SuggestsTheActor, "suggest to"),
+        (ListsTheOwner, "With whom may"),
+    ],
+)
+def test_ways_and_choices_are_compared(monkeypatch, directory, question):
+    monkeypatch.setattr("exam_sharing.testing.machine.hospital.MemoryDirectory", directory)
+    assert question in story_of(MemoryStore, told=hasty).question
+
+
+def test_what_a_preview_says_is_compared(monkeypatch):
+    monkeypatch.setattr(
+        "exam_sharing.acts.previewing.Preview", lambda **told: Preview(**told | {"keeps": ()})
+    )
+    broken = story_of(MemoryStore, told=hasty)
+    assert broken.question.endswith("What would that do?")
+    assert broken.came == "keeps: nothing"
 
 
 def test_a_store_that_is_not_isolated_is_told_apart_from_a_broken_one():

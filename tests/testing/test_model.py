@@ -478,13 +478,87 @@ def test_a_preview_changes_nothing_and_says_who_gains_loses_and_keeps():
     before = world.copy()
     seen = model.preview(world, asks(OLGA, DAVE, attested=False), NOON)
     assert seen.refused.codes == {"ATTESTATION_MISSING"}
-    assert seen.gains == {(DAVE, E1, VIEW): FOREVER}
+    assert seen.gains == {(DAVE, E1, VIEW): (NEVER, FOREVER)}
     assert world == before
     shares(world, OLGA, BOB)
     seen = model.preview(world, UnshareRequest(actor=OLGA, exam=E1, recipient=TEAM), NOON)
+    gone = (FOREVER, NEVER)
     assert seen.losses == {
-        (BOB, E1, DOWNLOAD): NEVER,
-        (CAROL, E1, VIEW): NEVER,
-        (CAROL, E1, DOWNLOAD): NEVER,
+        (TEAM, E1, VIEW): gone,
+        (TEAM, E1, DOWNLOAD): gone,
+        (BOB, E1, DOWNLOAD): gone,
+        (CAROL, E1, VIEW): gone,
+        (CAROL, E1, DOWNLOAD): gone,
     }
-    assert seen.keeps == {(BOB, E1, VIEW): FOREVER}
+    assert seen.keeps == {(BOB, E1, VIEW): (FOREVER, FOREVER)}
+
+
+def test_a_preview_of_narrowing_counts_as_kept_what_is_held_beyond_the_bound():
+    world = hospital()
+    shares(world, OLGA, BOB, CAROL, permission=DOWNLOAD)
+    shares(world, CAROL, BOB, permission=DOWNLOAD)
+    request = NarrowRequest(actor=CAROL, exam=E1, recipient=BOB, permission=VIEW)
+    seen = model.preview(world, request, NOON)
+    assert (seen.gains, seen.losses) == ({}, {})
+    assert seen.keeps == {(BOB, E1, DOWNLOAD): (FOREVER, FOREVER)}
+
+
+def test_a_preview_says_no_more_than_its_actor_may_know():
+    world = hospital(Settings(access_list="OWN_GRANTS"))
+    world.add_group(TEAM, {CAROL, DAVE})
+    world.members_visible = lambda actor, _group: actor == OLGA
+    shares(world, OLGA, BOB, CAROL)
+    seen = model.preview(world, asks(BOB, TEAM), NOON)
+    assert seen.gains == {(TEAM, E1, VIEW): (NEVER, FOREVER)}
+    seen = model.preview(world, asks(OLGA, TEAM), NOON)
+    assert seen.gains.keys() == {(TEAM, E1, VIEW), (DAVE, E1, VIEW)}
+    seen = model.preview(world, asks(BOB, CAROL), NOON)
+    assert seen.gains == {(CAROL, E1, VIEW): (NEVER, FOREVER)}
+
+
+def named_hospital() -> World:
+    world = hospital(Settings(suggestion_limit=3))
+    world.add_user(BOB, name="Bob Ål", address="al@clinic.example")
+    world.add_user(CAROL, name="ALMA Carol")
+    world.add_user(DAVE, name="Al")
+    world.add_user(ERIN, name="Erin Smith-Albers")
+    world.add_group(TEAM, {BOB}, name="Team Álava")
+    return world
+
+
+def test_recipients_are_listed_by_name_without_the_actor_the_owner_and_whom_nobody_finds():
+    world = named_hospital()
+    shares(world, OLGA, BOB, TEAM, permission=DOWNLOAD)
+    choices = model.recipients(world, BOB, E1, NOON)
+    assert [each.principal for each in choices] == [DAVE, CAROL, ERIN, TEAM]
+    assert choices[-1].held == {VIEW: None, DOWNLOAD: None}
+    world.add_user(CAROL, active=False, name="ALMA Carol")
+    world.visible = lambda _actor, principal: principal != TEAM
+    assert [each.principal for each in model.recipients(world, BOB, E1, NOON)] == [DAVE, ERIN]
+    assert model.recipients(world, CAROL, E1, NOON) == []
+
+
+def test_suggestions_are_exact_then_begin_so_then_have_a_word_that_does():
+    world = named_hospital()
+
+    def suggested(typed: str) -> list[PrincipalId]:
+        return [each.principal for each in model.suggestions(world, OLGA, E1, typed, NOON)]
+
+    assert suggested("AL") == [DAVE, CAROL, BOB]
+    assert suggested("al\N{COMBINING ACUTE ACCENT}a") == [TEAM]
+    assert suggested("Bob Ål") == [BOB]
+    assert suggested("clinic") == []
+    assert suggested("a") == []
+
+
+def test_of_several_ways_the_shortest_count():
+    world = hospital()
+    world.add_group(TEAM, {BOB})
+    other = GroupId("other")
+    world.add_group(other, {BOB})
+    world.add_group(CLINIC, {TEAM, other})
+    assert model.shortest_ways(world, BOB, CLINIC) == {(BOB, TEAM, CLINIC), (BOB, other, CLINIC)}
+    world.add_group(CLINIC, {TEAM, other, BOB})
+    assert model.shortest_ways(world, BOB, CLINIC) == {(BOB, CLINIC)}
+    assert model.shortest_ways(world, BOB, BOB) == {(BOB,)}
+    assert model.shortest_ways(world, CAROL, CLINIC) == frozenset()

@@ -6,8 +6,9 @@ from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import run_state_machine_as_test
 
 from exam_sharing.policy.settings import Policy
-from exam_sharing.testing.machine.hospital import Transfer, Upload
-from exam_sharing.testing.machine.steps import RulesBroken, SharingMachine
+from exam_sharing.testing.machine.hospital import Sweep, Transfer, Upload
+from exam_sharing.testing.machine.steps import SharingMachine
+from exam_sharing.testing.machine.story import RulesBroken
 from exam_sharing.testing.opening import OpenStore, require_isolated
 
 __all__ = ["RulesBroken", "run_sharing_machine"]
@@ -19,6 +20,7 @@ def run_sharing_machine(
     settings: hypothesis_settings | None = None,
     upload: Upload | None = None,
     transfer: Transfer | None = None,
+    sweep: Sweep | None = None,
     policy: Policy | None = None,
 ) -> None:
     """Let everything happen in small hospitals over a store, and compare it with the model.
@@ -34,6 +36,8 @@ def run_sharing_machine(
             exams; batches are then never sealed.
         transfer: gives an exam to another owner at a time, if the store can. It gets what
             `open_store` gave, the exam, the owner and the time.
+        sweep: records as ended all that has expired by a time, in a store that can. It gets what
+            `open_store` gave, and the time.
         policy: of every story; by default each has one of its own.
 
     Raises:
@@ -43,7 +47,9 @@ def run_sharing_machine(
     require_isolated(open_store)
 
     def new_machine() -> SharingMachine:
-        return SharingMachine(open_store, upload=upload, transfer=transfer, policy=policy)
+        return SharingMachine(
+            open_store, upload=upload, transfer=transfer, sweep=sweep, policy=policy
+        )
 
     given = settings or hypothesis_settings()
     chosen = hypothesis_settings(

@@ -5,18 +5,22 @@ that the model gave it. Two answers agree when their plain values are equal.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Final
 
 from exam_sharing.events import ShareNotice
 from exam_sharing.grants import Grant, Permission
-from exam_sharing.identifiers import ExamId, GrantId, UserId
+from exam_sharing.identifiers import ExamId, GrantId, PrincipalId
 from exam_sharing.policy.decisions import Denied, NearMiss, Permitted, Reason, ReasonCode
 from exam_sharing.policy.plans import Effect, ShareReceipt, UnshareReceipt
-from exam_sharing.policy.views import AccessEntry, AccessList, Page, ShareForm, VisibleExam
+from exam_sharing.policy.views import AccessEntry, AccessList, Choice, ShareForm, VisibleExam
 from exam_sharing.testing import model
 from exam_sharing.testing.machine.words import GrantNumber, No
 
 __all__ = [
+    "chosen_from",
+    "effects",
+    "effects_in_model",
     "ended",
     "ended_in_model",
     "explained",
@@ -33,7 +37,6 @@ __all__ = [
     "shared_in_model",
     "shown_form",
     "shown_form_in_model",
-    "users_in",
 ]
 
 Number = Callable[[Grant], object]
@@ -128,9 +131,9 @@ def _sorted(values: Iterable[tuple[object, ...]]) -> tuple[object, ...]:
     return tuple(sorted(values, key=lambda each: [str(part) for part in each]))
 
 
-def listed(pages: Iterable[Page[VisibleExam]]) -> tuple[object, ...]:
-    """Return the exams on some pages, in their order."""
-    return tuple([(each.exam, each.permission) for page in pages for each in page.items])
+def listed(exams: Iterable[VisibleExam]) -> tuple[object, ...]:
+    """Return the exams of a list, in their order."""
+    return tuple([(each.exam, each.permission) for each in exams])
 
 
 def listed_in_model(found: Iterable[tuple[ExamId, Permission]]) -> tuple[object, ...]:
@@ -138,37 +141,58 @@ def listed_in_model(found: Iterable[tuple[ExamId, Permission]]) -> tuple[object,
     return tuple(found)
 
 
-def explained(answer: Permitted | Denied, number: Number) -> Mapping[str, object]:
-    """Return an answer with what it rests on, or what comes nearest."""
+Ways = Callable[[PrincipalId], frozenset[tuple[PrincipalId, ...]]]
+"""Gives every shortest way of a user to a principal that they are in."""
+
+
+def explained(answer: Permitted | Denied, number: Number, ways: Ways) -> Mapping[str, object]:
+    """Return an answer with what it rests on, or what comes nearest, each with the way to it."""
     if isinstance(answer, Permitted):
         return {
             "holds": True,
             "as owner": answer.as_owner,
-            "by": frozenset(number(ground.grant) for ground in answer.grounds),
+            "by": {
+                number(ground.grant): _way(ground.path, ways(ground.grant.recipient))
+                for ground in answer.grounds
+            },
         }
     return {
         "holds": False,
         "codes": frozenset(code.value for code in answer.codes),
-        "nearest": dict(_nearest(answer.nearest, number)),
+        "nearest": dict(_nearest(answer.nearest, number, ways)),
     }
 
 
-def _nearest(nearest: Iterable[NearMiss], number: Number) -> Iterable[tuple[object, object]]:
+def _nearest(
+    nearest: Iterable[NearMiss], number: Number, ways: Ways
+) -> Iterable[tuple[object, object]]:
     for miss in nearest:
-        what = "their ownership" if miss.grant is None else number(miss.grant)
-        yield what, miss.why_not.value
+        if miss.grant is None:
+            yield "their ownership", miss.why_not.value
+        else:
+            way = _way(miss.path, ways(miss.grant.recipient))
+            yield number(miss.grant), (miss.why_not.value, way)
 
 
-def explained_in_model(answer: model.Explained) -> Mapping[str, object]:
+def _way(path: tuple[PrincipalId, ...], ways: frozenset[tuple[PrincipalId, ...]]) -> object:
+    """Return a way as *one of the shortest*: which of several is told does not matter."""
+    return ways if path in ways else frozenset({path})
+
+
+def explained_in_model(
+    answer: model.Explained, way_to: Callable[[int], object]
+) -> Mapping[str, object]:
     """Return what the model explains."""
     if answer.holds:
         return {
             "holds": True,
             "as owner": answer.as_owner,
-            "by": frozenset(map(GrantNumber, answer.grants)),
+            "by": {GrantNumber(n): way_to(n) for n in answer.grants},
         }
     views = "ONLY_VIEW" in answer.nearest.values()
-    nearest: dict[object, object] = {GrantNumber(n): why for n, why in answer.nearest.items()}
+    nearest: dict[object, object] = {
+        GrantNumber(n): (why, way_to(n)) for n, why in answer.nearest.items()
+    }
     if answer.ownership_lost:
         nearest["their ownership"] = "USER_NOT_ACTIVE"
     return {
@@ -176,6 +200,11 @@ def explained_in_model(answer: model.Explained) -> Mapping[str, object]:
         "codes": frozenset({"DOWNLOAD_NOT_HELD" if views else "EXAM_NOT_FOUND"}),
         "nearest": nearest,
     }
+
+
+def chosen_from(choices: Iterable[Choice] | Iterable[model.Choice]) -> tuple[object, ...]:
+    """Return who can be chosen, in order: by which name, and what they are given until when."""
+    return tuple([(each.principal, each.name, dict(each.held)) for each in choices])
 
 
 def shown_form(form: ShareForm) -> object:
@@ -234,10 +263,26 @@ def seen_list_in_model(answer: model.AccessList) -> Mapping[object, object]:
     return entries
 
 
-def users_in(effects: Iterable[Effect]) -> frozenset[object]:
-    """Return which user would be affected on which exam in which permission."""
-    return frozenset(
-        (effect.principal, effect.exam, effect.permission)
-        for effect in effects
-        if isinstance(effect.principal, UserId)
-    )
+NOT_HELD: Final = "not held"
+
+
+def effects(told: Iterable[Effect]) -> Mapping[object, object]:
+    """Return what would change for whom, on which exam, in which permission, until when."""
+    return {
+        (each.principal, each.exam, each.permission): (
+            each.until_before if each.held_before else NOT_HELD,
+            each.until_after if each.held_after else NOT_HELD,
+        )
+        for each in told
+    }
+
+
+def effects_in_model(told: model.Effects) -> Mapping[object, object]:
+    """Return what the model says would change."""
+    return {what: (_until(before), _until(after)) for what, (before, after) in told.items()}
+
+
+def _until(horizon: datetime) -> object:
+    if horizon == model.FOREVER:
+        return None
+    return NOT_HELD if horizon == model.NEVER else horizon

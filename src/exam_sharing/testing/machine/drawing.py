@@ -24,6 +24,7 @@ from exam_sharing.testing.machine.words import plain_policy
 __all__ = [
     "BATCHES",
     "RESHARES",
+    "TYPED",
     "Choices",
     "SharingDrawn",
     "booleans",
@@ -40,6 +41,8 @@ T = TypeVar("T")
 
 BATCHES: Final = (BatchId("CD"), BatchId("transfer"))
 RESHARES: Final = (None, *Reshares)
+TYPED: Final = ("al", "AL", "Åla", "alice", "smith a", "bob@clinic", "team", "a", "nobody")
+"""What somebody types to find a recipient: see the names in a hospital."""
 SUBJECTS: Final = (None, "one patient", "another patient")
 
 numbers: Final = st.integers(0, 999)
@@ -57,6 +60,7 @@ policies: Final = st.builds(
     batches_across_subjects=seldom.map(lambda odd: not odd),
     access_list=st.sampled_from(AccessListScope),
     sends_notices=seldom.map(lambda odd: not odd),
+    suggestion_limit=seldom.map(lambda odd: 2 if odd else 50),
 )
 
 
@@ -194,10 +198,10 @@ class Choices:
     def one_grant(self, which: int, by: int) -> tuple[GrantId, UserId]:
         """Return a grant and who acts: mostly one that stands, or else one that never was."""
         hospital = self.hospital
-        known = list(hospital.numbers)
-        standing = [each for each in known if self._stands(hospital.numbers[each])]
+        known = list(hospital.kept.numbers)
+        standing = [each for each in known if self._stands(hospital.kept.numbers[each])]
         grant = pick(which, [*standing, *standing, *known, GrantId("none")])
-        number = hospital.numbers.get(grant)
+        number = hospital.kept.numbers.get(grant)
         actors = hospital.users if number is None else self._who_may_end(number)
         return grant, pick(by, actors)
 

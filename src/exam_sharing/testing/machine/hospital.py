@@ -10,10 +10,8 @@ from typing_extensions import override
 
 from exam_sharing.events import ShareNotice
 from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.grants import OWNER, EndedGrant, Grant
 from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier
-from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import (
     NarrowRequest,
@@ -27,14 +25,33 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
 from exam_sharing.testing import model
-from exam_sharing.testing.machine.words import START, GrantNumber, Words, clock_time, told_policy
+from exam_sharing.testing.machine.kept import Kept
+from exam_sharing.testing.machine.words import START, Words, clock_time, told_policy
 from exam_sharing.testing.opening import StorePorts
 
-__all__ = ["EXAMS", "GROUPS", "USERS", "Hospital", "Post", "Transfer", "Upload"]
+__all__ = ["EXAMS", "GROUPS", "USERS", "Hospital", "Post", "Sweep", "Transfer", "Upload"]
 
 USERS: Final = tuple(map(UserId, ("Alice", "Bob", "Carol", "Dave", "Erin", "Frank")))
 GROUPS: Final = tuple(map(GroupId, ("Radiology", "Surgery", "Alice")))
 """The last one has the id of a user, who is somebody else."""
+NAMES: Final[Mapping[PrincipalId, str]] = dict(
+    zip(
+        (*USERS, *GROUPS),
+        (
+            "Alice Marín",
+            "Bob Ålander",
+            "Carol Alison Reyes",
+            "dave ALAMI",
+            "Erin Smith-Alba",
+            "Alan Frank",
+            "Team of Radiology",
+            "Surgery",
+            "Álice's team",
+        ),
+        strict=True,
+    )
+)
+"""By which people find them; a story tells ids."""
 EXAMS: Final = tuple(map(ExamId, ("CT", "MR", "X-ray", "ultrasound", "PET", "mammogram")))
 
 AT_EVERY_DELIVERY: Final = Retries(at_once=1_000_000, limit=None)
@@ -43,6 +60,7 @@ AT_EVERY_DELIVERY: Final = Retries(at_once=1_000_000, limit=None)
 
 Upload: TypeAlias = Callable[[Any, UploadBatch, tuple[Exam, ...]], None]
 Transfer: TypeAlias = Callable[[Any, ExamId, UserId, datetime], None]
+Sweep: TypeAlias = Callable[[Any, datetime], object]
 
 
 class Post(MemoryNotifier):
@@ -77,7 +95,7 @@ class Hospital:
     Attributes:
         now: what the clock tells.
         story: what has happened, a line each.
-        numbers: the model's number of each grant of the store.
+        kept: what the store and the model keep of the exams.
     """
 
     def __init__(
@@ -97,7 +115,6 @@ class Hospital:
         self.hidden_members: frozenset[tuple[UserId, GroupId]] = hidden_members
         self.now: datetime = START
         self.story: list[str] = []
-        self.numbers: dict[GrantId, int] = {}
         self.post: Post = Post()
         self.directory: MemoryDirectory = MemoryDirectory(
             visible=lambda actor, principal: (actor, principal) not in hidden,
@@ -109,9 +126,8 @@ class Hospital:
             members_visible=lambda actor, group: (actor, group) not in hidden_members,
         )
         self.words: Words = Words(self.world)
+        self.kept: Kept = Kept(ports, self.world)
         self._acts = count(1)
-        self._kept: dict[ExamId, tuple[Exam | None, ExamGrants]] = {}
-        self._expected: dict[ExamId, tuple[Exam, int]] = {}
         self._uploads: dict[BatchId, UploadBatch] = {}
         self.sharing: Sharing = Sharing(
             policy=self.policy,
@@ -159,8 +175,9 @@ class Hospital:
         self._know(user, account)
 
     def _know(self, user: UserId, account: model.Account) -> None:
+        name, address = NAMES[user], f"{user}@clinic.example"
         self.directory.add(
-            User(id=user, name=str(user), active=account.active),
+            User(id=user, name=name, email=address, active=account.active),
             sharing_in_plan=account.sharing_in_plan,
             notices=account.notices,
         )
@@ -169,6 +186,8 @@ class Hospital:
             active=account.active,
             sharing_in_plan=account.sharing_in_plan,
             notices=account.notices,
+            name=name,
+            address=address,
         )
 
     def say_of_group(self, group: GroupId, members: Iterable[PrincipalId]) -> None:
@@ -181,8 +200,8 @@ class Hospital:
             or (each in world.groups and each != group and group not in model.behind(world, each))
         )
         self.tell(f"In {self.words.value(group)}: {self.words.value(fit)}.")
-        self.directory.add(Group(id=group, name=f"the group {group}", members=fit))
-        world.add_group(group, fit)
+        self.directory.add(Group(id=group, name=NAMES[group], members=fit))
+        world.add_group(group, fit, name=NAMES[group])
 
     def upload(
         self, batch: BatchId, exams: tuple[Exam, ...], *, sealed: bool, upload: Upload | None
@@ -215,7 +234,7 @@ class Hospital:
         """Return the request as it is put to the model, which has ids of grants of its own."""
         if not isinstance(request, RevokeRequest):
             return request
-        number = self.numbers.get(request.grant)
+        number = self.kept.numbers.get(request.grant)
         return request if number is None else attrs.evolve(request, grant=GrantId(str(number)))
 
     def deliver(self, unreachable: frozenset[UserId]) -> tuple[ShareNotice, ...]:
@@ -235,130 +254,6 @@ class Hospital:
         ends = {grant.until for grant in self.world.grants.values() if grant.until is not None}
         return sorted(end for end in ends if end > self.now)
 
-    def changed(self) -> frozenset[ExamId]:
-        """Return the exams of which the store or the model keeps something else than before.
-
-        Grants that are new since then are matched with those of the model that say the same.
-        """
-        exams = self.exams
-        read = self.ports.grants.read(exams, ended=True)
-        found = {exam.id: exam for exam in self.ports.exams.find(exams)}
-        world = self.world
-        kept = {exam: (found.get(exam), read[exam]) for exam in exams}
-        expected = {exam: (world.exams[exam], world.versions.get(exam, 0)) for exam in exams}
-        changed = frozenset(
-            exam
-            for exam in exams
-            if kept[exam] != self._kept.get(exam) or expected[exam] != self._expected.get(exam)
-        )
-        self._kept, self._expected = kept, expected
-        for exam in changed:
-            self._match(exam, read[exam])
-        return changed
-
-    def _match(self, exam: ExamId, sharing: ExamGrants) -> None:
-        """Give each new grant the number of one in the model: of the same words and the same past.
-
-        Two grants may say the same when two others were narrowed to one bound; they then differ in
-        what they replaced.
-        """
-        grants = [*sharing.grants, *(past.grant for past in sharing.ended)]
-        new = [grant for grant in grants if grant.id not in self.numbers]
-        if not new:
-            return
-        replaced = {
-            new_id: self.numbers.get(past.grant.id)
-            for past in sharing.ended
-            for new_id in past.ending.replaced_by
-        }
-        taken = set(self.numbers.values())
-        free: dict[object, list[int]] = {}
-        for number, expected in self.world.grants.items():
-            if expected.exam == exam and number not in taken:
-                origin = self._replaced_in_model(number)
-                free.setdefault((_content(expected), origin), []).append(number)
-        for grant in new:
-            same = free.get((_content(grant), replaced.get(grant.id)))
-            if same:
-                self.numbers[grant.id] = same.pop(0)
-
-    def _replaced_in_model(self, number: int) -> int | None:
-        endings = self.world.endings.items()
-        return next((old for old, ending in endings if number in ending.replaced_by), None)
-
-    def number(self, grant: Grant) -> object:
-        """Return the model's number of a grant, or what it says where the model has none such."""
-        number = self.numbers.get(grant.id)
-        if number is None or self._says(grant) != _says_in_model(self.world.grants[number]):
-            until = f" until {clock_time(grant.until)}" if grant.until else ""
-            return (
-                f"a grant of {grant.exam} by {grant.grantor} to "
-                f"{self.words.value(grant.recipient)}: {grant.permission.name}{until}, "
-                f"of version {grant.version}, that should not be"
-            )
-        return GrantNumber(number)
-
-    def _says(self, grant: Grant) -> tuple[object, ...]:
-        if grant.basis is OWNER:
-            return _content(grant), "OWNER"
-        return _content(grant), frozenset(self.numbers.get(each) for each in grant.basis)
-
-    def kept(self, exam: ExamId) -> Mapping[str, object]:
-        """Return what the store keeps of an exam."""
-        found, sharing = self._kept[exam]
-        return {
-            "owner": found.owner if found is not None and not sharing.withdrawn else "nobody",
-            "version": f"{sharing.version}",
-            "standing or expired": frozenset(map(self.number, sharing.grants)),
-            "ended": {self.number(past.grant): self._ending(past) for past in sharing.ended},
-        }
-
-    def _ending(self, past: EndedGrant) -> tuple[object, ...]:
-        ending = past.ending
-        replaced_by = frozenset(self.numbers.get(each) for each in ending.replaced_by)
-        return ending.how.value, f"version {ending.version}", _grants(replaced_by)
-
-    def kept_in_model(self, exam: ExamId) -> Mapping[str, object]:
-        """Return what the model keeps of an exam."""
-        world = self.world
-        numbers = frozenset(n for n, grant in world.grants.items() if grant.exam == exam)
-        return {
-            "owner": "nobody" if exam in world.withdrawn else world.exams[exam].owner,
-            "version": f"{world.versions.get(exam, 0)}",
-            "standing or expired": _grants(numbers - world.endings.keys()),
-            "ended": {
-                GrantNumber(number): _ending_in_model(world.endings[number])
-                for number in numbers & world.endings.keys()
-            },
-        }
-
-
-def _ending_in_model(ending: model.Ending) -> tuple[object, ...]:
-    return ending.how.value, f"version {ending.version}", _grants(ending.replaced_by)
-
-
-def _grants(numbers: Iterable[int | None]) -> frozenset[object]:
-    return frozenset(
-        "a grant that should not be" if number is None else GrantNumber(number)
-        for number in numbers
-    )
-
-
-def _content(grant: Grant | model.Grant) -> tuple[object, ...]:
-    """Return what a grant says by itself, apart from those that it rests on."""
-    return (
-        grant.exam,
-        grant.grantor,
-        grant.recipient,
-        grant.permission,
-        grant.until,
-        grant.version,
-    )
-
-
-def _says_in_model(grant: model.Grant) -> tuple[object, ...]:
-    return _content(grant), grant.basis
-
 
 def _settings(policy: Policy) -> model.Settings:
     return model.Settings(
@@ -373,4 +268,6 @@ def _settings(policy: Policy) -> model.Settings:
         batches_across_subjects=policy.batches_across_subjects,
         access_list=policy.access_list.value,
         sends_notices=policy.sends_notices,
+        suggestion_min_length=policy.suggestion_min_length,
+        suggestion_limit=policy.suggestion_limit,
     )

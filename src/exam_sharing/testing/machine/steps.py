@@ -1,6 +1,6 @@
 """The state machine: everything that can happen in a small hospital, one step after another."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from datetime import timedelta
 from typing import ClassVar, Final
 
@@ -23,10 +23,12 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing import model
 from exam_sharing.testing.machine import answers
+from exam_sharing.testing.machine.acting import ActComparison
 from exam_sharing.testing.machine.comparing import Comparison, Disagreement
 from exam_sharing.testing.machine.drawing import (
     BATCHES,
     RESHARES,
+    TYPED,
     Choices,
     SharingDrawn,
     booleans,
@@ -38,36 +40,19 @@ from exam_sharing.testing.machine.drawing import (
     seldom,
     sharing,
 )
-from exam_sharing.testing.machine.hospital import GROUPS, USERS, Hospital, Transfer, Upload
+from exam_sharing.testing.machine.hospital import (
+    GROUPS,
+    USERS,
+    Hospital,
+    Sweep,
+    Transfer,
+    Upload,
+)
+from exam_sharing.testing.machine.story import RulesBroken
 from exam_sharing.testing.machine.words import clock_time, differing
 from exam_sharing.testing.opening import OpenStore, opened
 
-__all__ = ["RulesBroken", "SharingMachine"]
-
-
-class RulesBroken(AssertionError):
-    """What is tested does not do what the rules say; the error is the story that shows it.
-
-    Args:
-        story: what happened, a line each.
-        question: what was asked then.
-        expected: what the rules say, in words.
-        came: what was answered, in words.
-    """
-
-    def __init__(self, story: tuple[str, ...], question: str, expected: str, came: str) -> None:
-        """Keep the story and how it ends."""
-        super().__init__(story, question, expected, came)
-        self.story = story
-        self.question = question
-        self.expected = expected
-        self.came = came
-
-    def __str__(self) -> str:
-        """Tell the story."""
-        lines = [*self.story, "", self.question]
-        lines += [f"  expected: {self.expected}", f"  came:     {self.came}"]
-        return "\n".join(["the rules of sharing are broken", "", *lines])
+__all__ = ["SharingMachine"]
 
 
 class SharingMachine(RuleBasedStateMachine):
@@ -77,6 +62,7 @@ class SharingMachine(RuleBasedStateMachine):
         open_store: gives the store.
         upload: how exams arrive in that store, where the port does not do it.
         transfer: how an exam changes hands in that store, if it can.
+        sweep: how that store records what has expired, if it can.
         policy: of every story; by default each story has one of its own.
 
     Attributes:
@@ -91,12 +77,14 @@ class SharingMachine(RuleBasedStateMachine):
         *,
         upload: Upload | None,
         transfer: Transfer | None,
+        sweep: Sweep | None,
         policy: Policy | None,
     ) -> None:
         """Open the store."""
         super().__init__()
         self._upload = upload
         self._transfer = transfer
+        self._sweep = sweep
         self._policy = policy
         self._asked: list[ShareRequest | UnshareRequest | NarrowRequest] = []
         self._opened = opened(open_store)
@@ -115,6 +103,7 @@ class SharingMachine(RuleBasedStateMachine):
         ),
         arriving=st.lists(numbers, min_size=1, max_size=3),
         page=st.sampled_from((6, 3, 1)),
+        typed=st.sampled_from(TYPED),
     )
     def begin(
         self,
@@ -125,6 +114,7 @@ class SharingMachine(RuleBasedStateMachine):
         hidden: list[tuple[int, int]],
         arriving: list[int],
         page: int,
+        typed: str,
     ) -> None:
         """Let the first exams arrive in a hospital with users and groups."""
         known = GROUPS[: len(groups)]
@@ -140,7 +130,8 @@ class SharingMachine(RuleBasedStateMachine):
             ),
         )
         self.choices: Choices = Choices(self.hospital)
-        self.comparison: Comparison = Comparison(self.hospital, page=page)
+        self.comparison: Comparison = Comparison(self.hospital, page=page, typed=typed)
+        self.acts: ActComparison = ActComparison(self.comparison)
         for group, within in zip(known, groups, strict=True):
             self.hospital.say_of_group(group, self.choices.principals(within))
         self._let_arrive(BATCHES[0], arriving, sealed=False)
@@ -289,30 +280,44 @@ class SharingMachine(RuleBasedStateMachine):
         hospital = self.hospital
         user = pick(who, hospital.users)
         account = hospital.world.users[user]
-        # A plan is nobody else's affair, and whether somebody wants notices shows when they leave.
-        changes: tuple[tuple[dict[str, bool], tuple[UserId, ...]], ...] = (
-            ({"active": not account.active}, hospital.users),
-            ({"sharing_in_plan": not account.sharing_in_plan}, (user,)),
-            ({"notices": not account.notices}, ()),
+        changes: tuple[dict[str, bool], ...] = (
+            {"active": not account.active},
+            {"sharing_in_plan": not account.sharing_in_plan},
+            {"notices": not account.notices},
         )
-        change, concerned = pick(what, changes)
-        hospital.say_of_user(user, attrs.evolve(account, **change))
-        self._compare(anew=concerned)
+        hospital.say_of_user(user, attrs.evolve(account, **pick(what, changes)))
+        self._compare()
 
     @rule(which=numbers, within=members)
     def change_group(self, *, which: int, within: list[int]) -> None:
         """Say anew who is in a group, or found one."""
         hospital = self.hospital
         group = pick(which, GROUPS)
-        before = hospital.world.groups.get(group)
         hospital.say_of_group(group, self.choices.principals(within))
-        self._compare(anew=() if hospital.world.groups[group] == before else hospital.users)
+        self._compare()
 
     @rule(how=numbers)
     def pass_time(self, *, how: int) -> None:
         """Let minutes pass, or all the time until something expires, or nearly."""
         self.hospital.wait(self.choices.moment(how))
-        self._compare(anew=self.hospital.users)
+        self._compare()
+
+    @precondition(lambda self: self._sweep is not None)
+    @rule(minutes=st.integers(0, 4))
+    def sweep(self, *, minutes: int) -> None:
+        """Let some time pass, and the store record what has expired by then."""
+        hospital, sweep = self.hospital, self._sweep
+        if sweep is None:
+            return
+        hospital.wait(hospital.now + timedelta(minutes=minutes))
+        hospital.tell("What has expired is recorded as ended.")
+
+        def swept() -> bool:
+            sweep(self._ports.store, hospital.now)
+            return True
+
+        self._same("Can it be recorded?", expected=True, ask=swept)
+        self._compare()
 
     @rule(away=members)
     def deliver_notices(self, *, away: list[int]) -> None:
@@ -335,7 +340,7 @@ class SharingMachine(RuleBasedStateMachine):
         in_model = hospital.as_in_model(request)
         hospital.tell(f"{hospital.words.request(in_model)}.")
         if previewed:
-            self._disagreeing(lambda: self.comparison.preview(request, in_model))
+            self._disagreeing(lambda: self.acts.preview(request, in_model))
         came = outcome(lambda: hospital.do(request))
         try:
             expected = model.perform(hospital.world, in_model, hospital.now)
@@ -352,7 +357,6 @@ class SharingMachine(RuleBasedStateMachine):
         expected: model.Receipt | model.Refused | None = None,
         *,
         by: UserId | None = None,
-        anew: Collection[UserId] = (),
     ) -> None:
         """Compare the answer to a step, if it has one, and then everything.
 
@@ -360,15 +364,14 @@ class SharingMachine(RuleBasedStateMachine):
             came: what the package answered, or raised.
             expected: what the model answered.
             by: who acted; `None` for the host.
-            anew: whose answers on every exam may be others now.
         """
         SharingMachine.steps += 1
 
         def compare() -> None:
-            changed = self.comparison.what_changed()
+            changes = self.comparison.what_changed()
             if expected is not None:
-                self.comparison.receipt(came, expected, by)
-            self.comparison.everything(changed, anew=anew)
+                self.acts.receipt(came, expected, by)
+            self.comparison.everything(changes)
 
         self._disagreeing(compare)
 

@@ -15,22 +15,22 @@ from exam_sharing.testing.model.access import (
     standing,
     stands,
 )
+from exam_sharing.testing.model.choosing import Choice, recipients, suggestions
 from exam_sharing.testing.model.ending import end_by_host, narrow, revoke, unshare, withdraw
-from exam_sharing.testing.model.explaining import Explained, explain
+from exam_sharing.testing.model.explaining import Explained, explain, shortest_ways
 from exam_sharing.testing.model.portal import (
     AccessList,
     Entry,
     Form,
-    Preview,
     access_list,
     everything_held,
     perform,
-    preview,
     share_form,
     shared_with,
     tabs,
     visible_to,
 )
+from exam_sharing.testing.model.previewing import Effects, Preview, preview
 from exam_sharing.testing.model.records import (
     FOREVER,
     NEVER,
@@ -55,6 +55,8 @@ __all__ = [
     "NEVER",
     "AccessList",
     "Account",
+    "Choice",
+    "Effects",
     "Ended",
     "Ending",
     "Entry",
@@ -84,13 +86,16 @@ __all__ = [
     "narrow",
     "perform",
     "preview",
+    "recipients",
     "revoke",
     "share",
     "share_form",
     "shared_with",
+    "shortest_ways",
     "sight",
     "standing",
     "stands",
+    "suggestions",
     "tabs",
     "unshare",
     "visible_to",

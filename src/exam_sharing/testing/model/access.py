@@ -1,11 +1,11 @@
 """Who holds what, and who may see which grants. Silence denies."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, UserId
-from exam_sharing.testing.model.records import FOREVER, NEVER, Grant
+from exam_sharing.testing.model.records import FOREVER, NEVER, Grant, until_of
 from exam_sharing.testing.model.world import World, principals_of, worked_out_once
 
 
@@ -52,6 +52,12 @@ def given_until(grants: Iterable[Grant], permission: Permission) -> datetime:
     return max((grant.horizon for grant in grants if grant.permission >= permission), default=NEVER)
 
 
+def held_by(grants: Iterable[Grant], now: datetime) -> Mapping[Permission, datetime | None]:
+    """Return until when some standing grants together give each permission that they give."""
+    horizons = {permission: given_until(grants, permission) for permission in Permission}
+    return {each: until_of(horizon) for each, horizon in horizons.items() if horizon > now}
+
+
 @worked_out_once
 def held_until(
     world: World, user: UserId, permission: Permission, exam: ExamId, now: datetime
@@ -75,6 +81,11 @@ def holds(world: World, user: UserId, permission: Permission, exam: ExamId, now:
 def has_access(world: World, user: UserId, exam: ExamId, now: datetime) -> bool:
     """Every permission includes `VIEW`, so access is holding that."""
     return holds(world, user, Permission.VIEW, exam, now)
+
+
+def may_share(world: World, user: UserId, exam: ExamId, now: datetime) -> bool:
+    """Sharing takes access and the plan."""
+    return has_access(world, user, exam, now) and world.users[user].sharing_in_plan
 
 
 def sight(world: World, viewer: UserId, exam: ExamId, now: datetime) -> Callable[[Grant], bool]:

@@ -7,10 +7,10 @@ from typing import Literal, TypeAlias
 import attrs
 
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, UserId
+from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.testing.model.access import entitling, holds, is_active, is_found, owns
 from exam_sharing.testing.model.records import Grant
-from exam_sharing.testing.model.world import World, principals_of
+from exam_sharing.testing.model.world import World, principals_of, worked_out_once
 
 WhyNot: TypeAlias = Literal["USER_NOT_ACTIVE", "ONLY_VIEW", "EXPIRED", "ENDED", "OWN_GRANT"]
 
@@ -68,3 +68,19 @@ def _why_not(world: World, user: UserId, grant: Grant, now: datetime) -> WhyNot:
     if grant.grantor == user:
         return "OWN_GRANT"
     return "ONLY_VIEW" if is_active(world, user) else "USER_NOT_ACTIVE"
+
+
+@worked_out_once
+def shortest_ways(
+    world: World, user: UserId, principal: PrincipalId
+) -> frozenset[tuple[PrincipalId, ...]]:
+    """Return every shortest chain of memberships from a user to a principal, both included."""
+    ways: frozenset[tuple[PrincipalId, ...]] = frozenset({(user,)})
+    while ways and not any(way[-1] == principal for way in ways):
+        ways = frozenset(
+            (*way, group)
+            for way in ways
+            for group, members in world.groups.items()
+            if way[-1] in members
+        )
+    return frozenset(way for way in ways if way[-1] == principal)

@@ -1,4 +1,4 @@
-"""What the portal shows, and previews: asked of the facts, changing none."""
+"""What the portal shows, asked of the facts, changing none; and doing whatever is asked for."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -7,7 +7,7 @@ from typing import TypeAlias
 import attrs
 
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
+from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, UserId
 from exam_sharing.policy.requests import (
     NarrowRequest,
     Request,
@@ -17,18 +17,19 @@ from exam_sharing.policy.requests import (
     UnshareRequest,
 )
 from exam_sharing.testing.model.access import (
-    given_until,
     has_access,
+    held_by,
     held_until,
     holds,
     is_found,
+    may_share,
     sight,
     standing,
 )
 from exam_sharing.testing.model.ending import may_end, narrow, revoke, unshare
-from exam_sharing.testing.model.records import Ended, Grant, Receipt, Refused, Tab, until_of
+from exam_sharing.testing.model.records import Grant, Receipt, Refused, Tab, until_of
 from exam_sharing.testing.model.sharing import covered, longest, share, subjects
-from exam_sharing.testing.model.world import World, behind
+from exam_sharing.testing.model.world import World
 
 Holdings: TypeAlias = Mapping[tuple[UserId, ExamId, Permission], datetime]
 
@@ -53,11 +54,6 @@ def shared_with(world: World, user: UserId, now: datetime) -> list[tuple[ExamId,
         for exam, permission in visible_to(world, user, now)
         if world.exams[exam].owner != user
     ]
-
-
-def may_share(world: World, user: UserId, exam: ExamId, now: datetime) -> bool:
-    """Sharing takes access and the plan."""
-    return has_access(world, user, exam, now) and world.users[user].sharing_in_plan
 
 
 def tabs(world: World, user: UserId, exam: ExamId, now: datetime) -> frozenset[Tab]:
@@ -148,11 +144,7 @@ def _entry(
     grants = {grant for grant in seen if grant.recipient == principal}
     whole = UnshareRequest(actor=viewer, exam=exam, recipient=principal)
     return Entry(
-        until={
-            permission: until_of(given_until(grants, permission))
-            for permission in Permission
-            if given_until(grants, permission) > now
-        },
+        until=held_by(grants, now),
         grants={
             grant.id: may_end(world, RevokeRequest(actor=viewer, grant=GrantId(str(grant.id))), now)
             for grant in grants
@@ -174,49 +166,6 @@ def perform(world: World, request: Request, now: datetime) -> Receipt | Refused:
             return revoke(world, request, now)
 
 
-@attrs.frozen(kw_only=True)
-class Preview:
-    """What an act would do, to somebody who may know everything.
-
-    Attributes:
-        refused: why it would be refused, or `None`.
-        gains: who would hold what longer than now, and until when then.
-        losses: who would hold what less long than now, and until when then; `NEVER` for no more.
-        keeps: who is given something by a grant that would end, and would hold it all the same.
-    """
-
-    refused: Refused | None
-    gains: Holdings = attrs.field(factory=dict)
-    losses: Holdings = attrs.field(factory=dict)
-    keeps: Holdings = attrs.field(factory=dict)
-
-
-def preview(world: World, request: Request, now: datetime) -> Preview:
-    """Say what an act would do, by doing it in another world.
-
-    Where the attestation is all that is missing the effects stand beside it; with any other
-    reason there are none.
-    """
-    if not isinstance(request, RevokeRequest):
-        request = attrs.evolve(request, request_id=None)
-    other = world.copy()
-    result = perform(other, request, now)
-    refused = result if isinstance(result, Refused) else None
-    if refused and isinstance(request, ShareRequest) and refused.codes == {"ATTESTATION_MISSING"}:
-        attested = attrs.evolve(request, attested=True, wording=None)
-        result = perform(other, attested, now)
-    if isinstance(result, Refused):
-        return Preview(refused=refused)
-    before, after = everything_held(world, now), everything_held(other, now)
-    given = _given_by(world, result, now)
-    return Preview(
-        refused=refused,
-        gains={key: after[key] for key in after if after[key] > before[key]},
-        losses={key: after[key] for key in after if after[key] < before[key]},
-        keeps={key: after[key] for key in given if after[key] > now},
-    )
-
-
 def everything_held(world: World, now: datetime) -> Holdings:
     """Return until when each user holds each permission on each exam; `NEVER` for not at all."""
     return {
@@ -225,24 +174,3 @@ def everything_held(world: World, now: datetime) -> Holdings:
         for exam in world.exams
         for permission in Permission
     }
-
-
-def _given_by(
-    world: World, result: Receipt, now: datetime
-) -> frozenset[tuple[UserId, ExamId, Permission]]:
-    if not isinstance(result, Ended):
-        return frozenset()
-    ended = [world.grants[grant] for grant in result.ended]
-    return frozenset(
-        (user, grant.exam, permission)
-        for grant in ended
-        for user in world.users
-        for permission in Permission
-        if permission <= grant.permission
-        and user != grant.grantor
-        and grant.horizon > now
-        and (
-            user == grant.recipient
-            or (isinstance(grant.recipient, GroupId) and user in behind(world, grant.recipient))
-        )
-    )

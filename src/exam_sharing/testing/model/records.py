@@ -59,6 +59,7 @@ class Settings:
     access_list: Literal["EVERYONE", "OWN_GRANTS"] = "EVERYONE"
     sends_notices: bool = True
     suggestion_min_length: int = 2
+    suggestion_limit: int = 50
 
 
 @attrs.frozen(kw_only=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 import attrs
 
 from exam_sharing.grants import Permission
-from exam_sharing.testing.model.records import Grant, horizon_of
+from exam_sharing.testing.model.records import NEVER, Grant, horizon_of
 from exam_sharing.testing.model.world import World, principals_of
 
 
@@ -36,6 +36,11 @@ class Bound:
         if self.permission is not None:
             permission = min(permission, self.permission)
         return Piece(grant, permission, min(grant.horizon, horizon_of(self.until)))
+
+    def leaves(self, permission: Permission) -> datetime:
+        """Return until when at most it leaves a permission."""
+        beyond = self.permission is not None and permission > self.permission
+        return NEVER if beyond else horizon_of(self.until)
 
     def exceeded_by(self, grant: Grant) -> bool:
         """Say whether a grant is beyond the bound."""
@@ -63,9 +68,11 @@ def supported(world: World, pieces: frozenset[Piece]) -> frozenset[Piece]:
     That is one of a grant whose basis is `OWNER`, and one whose grantor is given at least that
     permission for at least that long by another in the set.
     """
+    grants = {piece.grant for piece in pieces}
     sources = {
-        grant: {other.grant for other in pieces if is_made_to_grantor(world, other.grant, grant)}
-        for grant in {piece.grant for piece in pieces}
+        grant: {source for source in grants if is_made_to_grantor(world, source, grant)}
+        for grant in grants
+        if grant.basis != "OWNER"
     }
     found: frozenset[Piece] = frozenset()
     while True:

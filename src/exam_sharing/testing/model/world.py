@@ -40,6 +40,8 @@ class World:
     settings: Settings = attrs.field(factory=Settings)
     users: dict[UserId, Account] = attrs.field(factory=dict)
     groups: dict[GroupId, frozenset[PrincipalId]] = attrs.field(factory=dict)
+    names: dict[PrincipalId, str] = attrs.field(factory=dict)
+    addresses: dict[PrincipalId, str] = attrs.field(factory=dict)
     inside: dict[GroupId, frozenset[PrincipalId]] = attrs.field(factory=dict)
     visible: Callable[[UserId, PrincipalId], bool] = _everybody
     members_visible: Callable[[UserId, GroupId], bool] = _everybody
@@ -60,6 +62,8 @@ class World:
             self,
             users=dict(self.users),
             groups=dict(self.groups),
+            names=dict(self.names),
+            addresses=dict(self.addresses),
             inside=dict(self.inside),
             exams=dict(self.exams),
             sealed=set(self.sealed),
@@ -80,12 +84,18 @@ class World:
         active: bool = True,
         sharing_in_plan: bool = True,
         notices: bool = True,
+        name: str | None = None,
+        address: str | None = None,
     ) -> None:
-        """Make a user known, or say anew what is known of them."""
+        """Make a user known, or say anew what is known of them; without a name, by their id."""
         self.known.clear()
+        self.names[user] = name or user.value
+        self.addresses[user] = address or ""
         self.users[user] = Account(active=active, sharing_in_plan=sharing_in_plan, notices=notices)
 
-    def add_group(self, group: GroupId, members: Iterable[PrincipalId]) -> None:
+    def add_group(
+        self, group: GroupId, members: Iterable[PrincipalId], *, name: str | None = None
+    ) -> None:
         """Make a group known, or say anew who is in it; a cycle is an error when it is made."""
         members = frozenset(members)
         if group in members or any(
@@ -94,6 +104,7 @@ class World:
             raise ValueError(group)
         self.known.clear()
         self.groups[group] = members
+        self.names[group] = name or group.value
         self.inside = {group: _inside(self, group) for group in self.groups}
 
     def add_exams(self, *exams: Exam) -> None:

@@ -1,0 +1,97 @@
+"""Comparing the answer to an act, and what an act would do."""
+
+import attrs
+
+from exam_sharing.identifiers import UserId
+from exam_sharing.policy.plans import ShareReceipt, UnshareReceipt
+from exam_sharing.policy.requests import Request
+from exam_sharing.testing import model
+from exam_sharing.testing.machine import answers
+from exam_sharing.testing.machine.comparing import Comparison
+
+__all__ = ["ActComparison"]
+
+
+@attrs.frozen
+class ActComparison:
+    """Compares what acts answer, in one hospital."""
+
+    comparison: Comparison
+
+    def receipt(
+        self, came: object, expected: model.Receipt | model.Refused, by: UserId | None
+    ) -> None:
+        """Compare what an act answered.
+
+        Args:
+            came: what the package answered, or raised.
+            expected: what the model answered.
+            by: who acted; `None` for the host.
+
+        Raises:
+            Disagreement: the model answers something else.
+        """
+        hospital = self.comparison.hospital
+        question = "What is the answer to that?"
+
+        def told() -> object:
+            if isinstance(came, Exception):
+                raise came
+            if isinstance(came, ShareReceipt):
+                return answers.shared(came)
+            assert isinstance(came, UnshareReceipt)
+            return answers.ended(came, hospital.kept.number)
+
+        match expected:
+            case model.Refused():
+                self.comparison.same(question, answers.refusal_in_model(expected), told)
+            case model.Shared():
+                self.comparison.same(question, answers.shared_in_model(expected), told)
+            case model.Ended():
+                self.comparison.same(question, answers.ended_in_model(expected), told)
+                if by is not None:
+                    self._still_told(came, expected, by)
+
+    def _still_told(self, came: object, expected: model.Ended, by: UserId) -> None:
+        """Compare who is told to have access all the same, where it is certain that they are."""
+        hidden, grants = self.comparison.hospital.hidden, self.comparison.hospital.world.grants
+        certain = frozenset(
+            user
+            for user in expected.still_have_access
+            if (by, user) not in hidden
+            and any(grants[number].grantor != user for number in expected.told_ended)
+        )
+        told = (
+            frozenset(came.still_have_access) if isinstance(came, UnshareReceipt) else frozenset()
+        )
+        self.comparison.same(
+            "Who is told to have access all the same?", certain, lambda: certain & told
+        )
+
+    def preview(self, request: Request, in_model: Request) -> None:
+        """Compare what a request would do, as far as its actor may know.
+
+        Raises:
+            Disagreement: the model says something else.
+        """
+        hospital = self.comparison.hospital
+        expected = model.preview(hospital.world, in_model, hospital.now)
+        told = {
+            "refused": answers.refusal((), {})
+            if expected.refused is None
+            else answers.refusal_in_model(expected.refused),
+            "gains": answers.effects_in_model(expected.gains),
+            "losses": answers.effects_in_model(expected.losses),
+            "keeps": answers.effects_in_model(expected.keeps),
+        }
+
+        def ask() -> object:
+            came = hospital.sharing.preview(request)
+            return {
+                "refused": answers.refusal(came.reasons, hospital.kept.numbers),
+                "gains": answers.effects(came.gains),
+                "losses": answers.effects(came.losses),
+                "keeps": answers.effects(came.keeps),
+            }
+
+        self.comparison.same("What would that do?", told, ask)
