@@ -1,234 +1,199 @@
-"""A whole store over the `sqlite3` of the standard library, which keeps every law of stores.
-
-It needs no more than these docs tell. One connection serves all threads, one at a time; processes
-take turns by `BEGIN IMMEDIATE`. What is only read back as a whole is kept as a pickle.
-"""
+"""Every storing port in one class, over one file, for any number of threads and processes."""
 
 import json
 import pickle
+import random
 import sqlite3
-from contextlib import contextmanager
+import time
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
-from operator import attrgetter
-from threading import RLock
-from typing import get_args
-from uuid import uuid4
 
 import attrs
 
 import exam_sharing as es
-from exam_sharing.events import Claim, Event, ListedNotice, WaitingNotice
-from exam_sharing.grants import EndedGrant, Ending
+from exam_sharing.events import Claim
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp
-from exam_sharing.ports import GrantWriter, StoredReceipt
 
-TABLES = """
-CREATE TABLE batches (id TEXT PRIMARY KEY, batch WHOLE);
-CREATE TABLE exams (id TEXT PRIMARY KEY, batch TEXT, owner TEXT, at INSTANT, exam WHOLE);
-CREATE TABLE versions (exam TEXT PRIMARY KEY, version INT, withdrawn INT);
-CREATE TABLE grants (id TEXT PRIMARY KEY, exam TEXT, recipient TEXT, grantor TEXT, permission INT,
-                     until INSTANT, facts WHOLE, ending WHOLE);
-CREATE INDEX grants_on ON grants (exam, recipient);
-CREATE TABLE shares (id TEXT PRIMARY KEY);
-CREATE TABLE receipts (actor TEXT, request TEXT, receipt WHOLE, PRIMARY KEY (actor, request));
-CREATE TABLE events (number INTEGER PRIMARY KEY, event WHOLE);
-CREATE TABLE notices (number INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT UNIQUE, share TEXT,
-  attempts INT, due INSTANT, token TEXT, given_up_at INSTANT, problem TEXT, notice WHOLE);
-"""
-AMONG = "IN (SELECT value FROM json_each({}))"
-GIVING = f"""FROM grants g WHERE g.exam = e.id AND g.grantor != :user AND g.ending IS NULL
-    AND g.recipient {AMONG.format(":keys")} AND (g.until IS NULL OR g.until > :now)"""
-THERE = "NOT EXISTS (SELECT 1 FROM versions v WHERE v.exam = e.id AND v.withdrawn)"
-HOLDING = f"""SELECT id FROM exams e WHERE id {AMONG.format(":exams")} AND {THERE}
-    AND (owner = :user OR EXISTS (SELECT 1 {GIVING} AND g.permission >= :permission))"""
-VISIBLE = f"""SELECT * FROM (
-    SELECT id, at, CASE owner WHEN :user THEN :own ELSE (SELECT max(permission) {GIVING}) END most
-    FROM exams e WHERE {THERE} AND (:at IS NULL OR (at, id) < (:at, :id))
-) WHERE most > 0 ORDER BY at DESC, id DESC LIMIT :limit"""
-DUE = """SELECT attempts, number, notice FROM notices
-    WHERE due <= ? AND (? IS NULL OR share = ?) ORDER BY due, attempts, number LIMIT ?"""
-LISTED = """SELECT notice, number, attempts, due, token IS NOT NULL AS claimed, given_up_at, problem
-    FROM notices WHERE number > ? AND (? IS NULL OR ? = (given_up_at IS NOT NULL))
-    ORDER BY number LIMIT ?"""
-
-for kind in (es.BatchId, es.ExamId, es.GrantId, es.NoticeId, es.ShareId):
-    sqlite3.register_adapter(kind, str)
-for kind in (es.UserId, es.GroupId):
-    sqlite3.register_adapter(kind, attrgetter("key"))
-WHOLE = es.UploadBatch, es.Exam, es.Grant, Ending, StoredReceipt, WaitingNotice, *get_args(Event)
-for kind in WHOLE:
-    sqlite3.register_adapter(kind, pickle.dumps)
-sqlite3.register_converter("WHOLE", pickle.loads)
-# Times sort as their texts do.
-sqlite3.register_adapter(datetime, lambda at: at.astimezone(UTC).isoformat(timespec="microseconds"))
-sqlite3.register_converter("INSTANT", lambda text: datetime.fromisoformat(text.decode()))
+# What is only ever read back is a pickle. Loading one can run code: mind who may write the file.
+SCHEMA = """CREATE TABLE exams (id PRIMARY KEY, owner, batch, uploaded_at, whole);
+CREATE TABLE batches (id PRIMARY KEY, whole); CREATE TABLE shares (id PRIMARY KEY, whole);
+CREATE TABLE versions (exam PRIMARY KEY, version, withdrawn); CREATE INDEX owned ON exams (owner);
+CREATE TABLE grants (id PRIMARY KEY, exam, grantor, recipient, permission, until, ended, whole);
+CREATE TABLE receipts (actor, request_id, whole, PRIMARY KEY (actor, request_id));
+CREATE TABLE notices (number INTEGER PRIMARY KEY AUTOINCREMENT, id, share, attempts DEFAULT 0,
+    token UNIQUE, problem, given_up DEFAULT FALSE, at, whole); CREATE INDEX due ON notices (at);
+CREATE TABLE events (id INTEGER PRIMARY KEY, whole); CREATE INDEX of_batch ON exams (batch);
+CREATE INDEX made_to ON grants (recipient); CREATE INDEX made_on ON grants (exam, recipient)"""
+AMONG = "IN (SELECT value FROM json_each(:ids))"
+HELD = """(SELECT exams.*, 2 /* all */ AS permission FROM exams WHERE owner = :user AND {which}
+    UNION ALL SELECT exams.*, permission FROM grants JOIN exams ON exams.id = grants.exam
+        WHERE {which} AND recipient IN (SELECT value FROM json_each(:principals))
+        AND grantor <> :user AND ended = FALSE AND (until IS NULL OR until > :now)) WHERE NOT EXISTS
+    (SELECT 1 FROM versions WHERE exam = id AND withdrawn) AND json_array_length(:principals)"""
 
 
-def listing(values):
-    """Return identifiers or keys as one parameter, however many there are."""
-    return json.dumps([str(each) for each in values], ensure_ascii=False)
+def to_sqlite(value):
+    """Make times and ids text that compares as they do, many ids one list, the rest a pickle."""
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).isoformat(timespec="microseconds")
+    if isinstance(value, tuple | frozenset):
+        return json.dumps([to_sqlite(each) for each in value], ensure_ascii=False)
+    value = getattr(value, "key", getattr(value, "value", value))
+    return value if value is None or isinstance(value, str | int) else pickle.dumps(value)
 
 
-class SqliteStore(GrantWriter):
-    """Every port of a store; `step_aside` need do nothing, since whoever writes waits anyhow."""
-
+class SqliteStore:
     def __init__(self, path):
-        options = {"check_same_thread": False, "detect_types": sqlite3.PARSE_DECLTYPES}
-        self._db = sqlite3.connect(path, isolation_level=None, **options)
-        self._db.executescript(TABLES)
-        self._lock = RLock()
+        self._path = path
+        with self._transaction("IMMEDIATE") as run:
+            if not run("SELECT name FROM sqlite_master").fetchall():
+                for statement in SCHEMA.split(";"):
+                    run(statement)
 
     @contextmanager
-    def _transaction(self):
-        with self._lock:
-            if self._db.in_transaction:
-                yield
-                return
-            try:
-                self._db.execute("BEGIN IMMEDIATE")
-                yield
-                self._db.execute("COMMIT")
-            except sqlite3.Error as error:
-                raise es.StoreFailed(f"sqlite3 raised {type(error).__name__}") from error
-            finally:
-                self._db.rollback()  # Does nothing after a commit.
+    def _transaction(self, kind):
+        """Give what runs statements, on a connection of its own; commit unless that raises."""
+        try:
+            with closing(sqlite3.connect(self._path, timeout=60, isolation_level=None)) as db:
+                db.row_factory = lambda _, row: tuple(
+                    pickle.loads(each) if isinstance(each, bytes) else each for each in row)
+                db.execute("PRAGMA synchronous = EXTRA")  # a commit outlives a loss of power
+                db.execute("PRAGMA secure_delete = ON")  # an erased message is overwritten
+                db.execute(f"BEGIN {kind}")
+                yield lambda statement, **values: db.execute(
+                    statement, {name: to_sqlite(value) for name, value in values.items()})
+                db.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise es.StoreFailed(f"sqlite3 raised {type(error).__name__}") from error
 
-    def _ask(self, statement, *values, **named):
-        with self._transaction():
-            return self._db.execute(statement, named or values).fetchall()
-
-    def _first(self, statement, *values):
-        return tuple(row[0] for row in self._ask(statement, *values))
+    def _ask(self, statement, **values):
+        with self._transaction("DEFERRED") as run:
+            return run(statement, **values).fetchall()
 
     def find(self, exams):
-        return self._first(f"SELECT exam FROM exams WHERE id {AMONG.format('?')}", listing(exams))
+        rows = self._ask(f"SELECT whole FROM exams WHERE id {AMONG}", ids=exams)
+        return tuple(exam for (exam,) in rows)
 
     def batch_of(self, exam):
-        batch = "(SELECT batch FROM exams WHERE id = ?)"
-        return self._first(f"SELECT exam FROM exams WHERE batch = {batch} ORDER BY at DESC", exam)
+        return tuple(each for (each,) in self._ask("""SELECT whole FROM exams WHERE batch = (
+            SELECT batch FROM exams WHERE id = :id) ORDER BY uploaded_at DESC, id DESC""", id=exam))
 
     def add(self, batch, exams):
-        with self._transaction():
-            for known in self._first("SELECT batch FROM batches WHERE id = ?", batch.id):
-                if attrs.evolve(known, sealed=batch.sealed) != batch:
-                    raise es.WrongBatch(str(batch.id), "is there already, with other details")
-                if known.sealed and (exams or not batch.sealed):
+        with self._transaction("IMMEDIATE") as run:
+            for (kept,) in run("SELECT whole FROM batches WHERE id = :id", id=batch.id).fetchall():
+                if kept != attrs.evolve(batch, sealed=kept.sealed):
+                    raise es.WrongBatch(str(batch.id), "is there with other details")
+                if kept.sealed and (exams or not batch.sealed):
                     raise es.BatchSealed(str(batch.id))
-            self._ask("REPLACE INTO batches VALUES (?, ?)", batch.id, batch)
+            run("REPLACE INTO batches VALUES (:id, :whole)", id=batch.id, whole=batch)
             for exam in exams:
-                if self.find((exam.id,)):
+                if run("SELECT 1 FROM exams WHERE id = :id", id=exam.id).fetchone():
                     raise es.AlreadyExists("exam", str(exam.id))
-                row = exam.id, exam.batch, exam.owner, exam.uploaded_at, exam
-                self._ask("INSERT INTO exams VALUES (?, ?, ?, ?, ?)", *row)
+                run("INSERT INTO exams VALUES (:id, :owner, :batch, :uploaded_at, :whole)",
+                    whole=exam, **attrs.asdict(exam, recurse=False))
 
     def read(self, exams, *, ended):
-        found, those = {exam: ExamGrants() for exam in exams}, AMONG.format("?")
-        with self._transaction():
-            versions = f"SELECT * FROM versions WHERE exam {those}"
-            for exam, version, withdrawn in self._ask(versions, listing(exams)):
-                found[es.ExamId(exam)] = ExamGrants(version=version, withdrawn=bool(withdrawn))
-            grants = (
-                f"SELECT facts, ending FROM grants WHERE (? OR ending IS NULL) AND exam {those}"
-            )
-            for grant, ending in self._ask(grants, ended, listing(exams)):
-                kept, past = found[grant.exam], ending and EndedGrant(grant=grant, ending=ending)
-                more = {"ended": (*kept.ended, past)} if past else {"grants": (*kept.grants, grant)}
-                found[grant.exam] = attrs.evolve(kept, **more)
-        return found
+        facts = {}
+        for exam, version, gone, over, grant in self._ask("""SELECT value, version, withdrawn,
+                ended, whole FROM json_each(:ids) LEFT JOIN versions ON versions.exam = value
+                LEFT JOIN grants ON grants.exam = value AND ended <= :ended""",
+                ids=frozenset(exams), ended=ended):
+            *_, grants, past = facts.setdefault(es.ExamId(exam), (version or 0, bool(gone), [], []))
+            (past if over else grants).extend([grant] if grant else [])
+        return {exam: ExamGrants(version=version, withdrawn=gone, grants=tuple(grants),
+            ended=tuple(past)) for exam, (version, gone, grants, past) in facts.items()}
 
     def exam_of(self, grant):
-        return next(
-            map(es.ExamId, self._first("SELECT exam FROM grants WHERE id = ?", grant)), None
-        )
+        rows = self._ask("SELECT exam FROM grants WHERE id = :id", id=grant)
+        return es.ExamId(rows[0][0]) if rows else None
 
     def exams_granted_to(self, recipient):
-        asked = "SELECT DISTINCT exam FROM grants WHERE recipient = ? AND ending IS NULL ORDER BY 1"
-        return tuple(map(es.ExamId, self._first(asked, recipient)))
+        return tuple(es.ExamId(exam) for (exam,) in self._ask("""SELECT DISTINCT exam FROM grants
+            WHERE recipient = :recipient AND ended = FALSE ORDER BY exam""", recipient=recipient))
 
     def receipt(self, actor, request_id):
-        asked = "SELECT receipt FROM receipts WHERE actor = ? AND request = ?"
-        return next(iter(self._first(asked, actor, request_id)), None)
+        rows = self._ask("SELECT whole FROM receipts WHERE actor = :actor AND request_id = :id",
+                         actor=actor, id=request_id)
+        return rows[0][0] if rows else None
 
     def commit(self, changes):
-        new = changes.receipt
-        with self._transaction():
-            kept = self.read(changes.versions, ended=False)
-            if any(kept[exam].version != read for exam, read in changes.versions.items()):
+        with self._transaction("IMMEDIATE") as run:  # from here on nobody else writes
+            known = dict(run(f"SELECT exam, version FROM versions WHERE exam {AMONG}",
+                             ids=tuple(changes.versions)).fetchall())
+            lost = any(known.get(str(exam), 0) != read for exam, read in changes.versions.items())
+            if lost or ((receipt := changes.receipt) and not run(
+                    "INSERT INTO receipts VALUES (:actor, :id, :whole) ON CONFLICT DO NOTHING",
+                    actor=receipt.actor, id=receipt.request_id, whole=receipt).rowcount):
                 return False
-            if new and self.receipt(new.actor, new.request_id):
-                return False
-            for made in changes.made:
-                row = made.id, made.exam, made.recipient, made.grantor, made.permission, made.until
-                self._ask("INSERT INTO grants VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", *row, made)
-            for past in changes.ended:
-                self._ask("UPDATE grants SET ending = ? WHERE id = ?", past.ending, past.grant.id)
-            for exam in changes.moved:
-                again = "UPDATE SET version = version + 1, withdrawn = excluded.withdrawn"
-                moved = f"INSERT INTO versions VALUES (?, 1, ?) ON CONFLICT DO {again}"
-                self._ask(moved, exam, exam == changes.withdrawn)
-            if changes.share:
-                self._ask("INSERT INTO shares VALUES (?)", changes.share.id)
-            if new:
-                self._ask("INSERT INTO receipts VALUES (?, ?, ?)", new.actor, new.request_id, new)
-            for each in changes.notices:
-                columns = "(id, share, attempts, due, notice) VALUES (?, ?, 0, ?, ?)"
-                self._ask(f"INSERT INTO notices {columns}", each.id, each.share, AT_ONCE, each)
-            self.record(changes.event)
+            for grant in changes.made:
+                run("""INSERT INTO grants VALUES (:id, :exam, :grantor, :recipient, :permission,
+                    :until, FALSE, :whole)""", whole=grant, **attrs.asdict(grant, recurse=False))
+            for end in changes.ended:
+                run("UPDATE grants SET ended = TRUE, whole = :whole WHERE id = :id",
+                    id=end.grant.id, whole=end)
+            run("""INSERT INTO versions SELECT value, 1, value IS :gone FROM json_each(:moved)
+                WHERE TRUE ON CONFLICT DO UPDATE SET version = version + 1, withdrawn = withdrawn
+                OR excluded.withdrawn""", moved=changes.moved, gone=changes.withdrawn)
+            if share := changes.share:
+                run("INSERT INTO shares VALUES (:id, :whole)", id=share.id, whole=share)
+            for notice in changes.notices:
+                run("INSERT INTO notices (id, share, at, whole) VALUES (:id, :share, :at, :whole)",
+                    id=notice.id, share=notice.share, at=AT_ONCE, whole=notice)
+            run("INSERT INTO events (whole) VALUES (:event)", event=changes.event)
         return True
 
-    def record(self, event):
-        self._ask("INSERT INTO events (event) VALUES (?)", event)
+    def step_aside(self, lost):
+        time.sleep(random.uniform(0, min(0.5, 0.01 * 2**lost)))
 
     def holds(self, user, principals, permission, exam, now):
-        return bool(self.holding(user, principals, permission, (exam,), now))
+        return exam in self.holding(user, principals, permission, (exam,), now)
 
     def holding(self, user, principals, permission, exams, now):
-        asked = {"user": user, "keys": listing(principals), "permission": permission, "now": now}
-        found = self._ask(HOLDING, **asked, exams=listing(exams)) if principals else ()
-        return frozenset(es.ExamId(exam) for (exam,) in found)
+        return frozenset(es.ExamId(exam) for (exam,) in self._ask(
+            f"SELECT id FROM {HELD.format(which=f'exams.id {AMONG}')} AND permission >= :least",
+            user=user, principals=principals, least=permission, ids=tuple(exams), now=now))
 
     def visible(self, user, principals, after, limit, now, *, own):
-        at, exam = after or (None, None)
-        asked = {"user": user, "keys": listing(principals), "now": now, "own": 2 * own, "at": at}
-        page = self._ask(VISIBLE, **asked, id=exam, limit=limit) if principals else ()
-        return tuple(
-            es.VisibleExam(exam=es.ExamId(exam), permission=es.Permission(most), uploaded_at=at)
-            for exam, at, most in page
-        )
+        at, last = after or (None, None)
+        held = HELD.format(which="(:last IS NULL OR (uploaded_at, exams.id) < (:at, :last))")
+        rows = self._ask(f"""SELECT whole, max(permission) FROM {held} AND (:own OR owner <> :user)
+            GROUP BY id ORDER BY uploaded_at DESC, id DESC LIMIT :limit""", user=user, now=now,
+            principals=principals, at=at, last=last, limit=limit, own=own)
+        return tuple(es.VisibleExam(exam=exam.id, permission=es.Permission(permission),
+                                    uploaded_at=exam.uploaded_at) for exam, permission in rows)
 
     def claim(self, now, until, limit, share):
-        token, taken = str(uuid4()), "UPDATE notices SET due = ?, token = ? WHERE number = ?"
-        with self._transaction():
-            chosen = sorted(self._ask(DUE, now, share, share, limit))
-            for _, number, _ in chosen:
-                self._ask(taken, until, token, number)
-        notices = [attrs.evolve(notice, attempts=attempts) for attempts, _, notice in chosen]
-        return tuple(Claim(notice=notice, token=token, until=until) for notice in notices)
+        rows = self._ask("""UPDATE notices SET at = :until, token = hex(randomblob(16)) WHERE number
+            IN (SELECT number FROM notices WHERE given_up = FALSE AND at <= :now AND
+                ifnull(share = :share, TRUE) ORDER BY at, attempts, number LIMIT :limit) RETURNING
+            attempts, number, whole, token""", now=now, until=until, limit=limit, share=share)
+        return tuple(Claim(notice=attrs.evolve(notice, attempts=attempts), token=token,
+                           until=until) for attempts, _, notice, token in sorted(rows))
 
     def settle(self, claim, settlement):
-        notice, mine = claim.notice, "WHERE id = ? AND token = ?"
         if isinstance(settlement, Done):
-            self._ask(f"DELETE FROM notices {mine}", notice.id, claim.token)
-            return
-        times = settlement.at, None
-        if isinstance(settlement, GivenUp):
-            times, notice = (None, settlement.at), attrs.evolve(notice, message=None)
-        failed = "attempts = attempts + 1, token = NULL, due = ?, given_up_at = ?, problem = ?"
-        row = *times, settlement.problem, notice, notice.id, claim.token
-        self._ask(f"UPDATE notices SET {failed}, notice = ? {mine}", *row)
+            self._ask("DELETE FROM notices WHERE token = :token", token=claim.token)
+        else:
+            self._ask("""UPDATE notices SET attempts = attempts + 1, token = NULL, at = :at,
+                problem = :problem, given_up = :over, whole = iif(:over, :erased, whole)
+                WHERE token = :token""", token=claim.token, over=isinstance(settlement, GivenUp),
+                erased=attrs.evolve(claim.notice, message=None), **attrs.asdict(settlement))
 
     def listed(self, after, limit, *, given_up):
-        names = "number", "attempts", "due", "claimed", "given_up_at", "problem"
-        return tuple(
-            ListedNotice(
-                id=each.id, share=each.share, to=each.to, **dict(zip(names, row, strict=True))
-            )
-            for each, *row in self._ask(LISTED, after or 0, given_up, given_up, limit)
-        )
+        rows = self._ask("""SELECT number, whole, attempts, token, problem, given_up, at
+            FROM notices WHERE number > :after AND ifnull(given_up = :given_up, TRUE)
+            ORDER BY number LIMIT :limit""", after=after or 0, limit=limit, given_up=given_up)
+        return tuple(es.ListedNotice(
+            number=number, id=notice.id, share=notice.share, to=notice.to, attempts=attempts,
+            due=None if over else datetime.fromisoformat(at), claimed=token is not None,
+            given_up_at=datetime.fromisoformat(at) if over else None, problem=problem)
+            for number, notice, attempts, token, problem, over, at in rows)
 
     def requeue(self, notices):
-        anew = "attempts = 0, due = ?, given_up_at = NULL, problem = NULL"
-        which = f"given_up_at IS NOT NULL AND (? OR id {AMONG.format('?')})"
-        asked = f"UPDATE notices SET {anew} WHERE {which} RETURNING 1"
-        return len(self._ask(asked, AT_ONCE, notices is None, listing(notices or ())))
+        return len(self._ask(f"""UPDATE notices SET attempts = 0, given_up = FALSE, at = :at,
+            problem = NULL WHERE given_up AND (:ids IS NULL OR id {AMONG}) RETURNING number""",
+            at=AT_ONCE, ids=notices))
+
+    def record(self, event):
+        self._ask("INSERT INTO events (whole) VALUES (:event)", event=event)

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import attrs
 import pytest
 
-from exam_sharing import HostRule, NotifierFailed
+from exam_sharing import HostRule, NotifierFailed, StoreFailed
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
 from exam_sharing.testing import StoreNotUsable
 from exam_sharing.testing.laws import (
@@ -61,6 +61,18 @@ def test_an_error_of_the_store_is_a_broken_law_and_its_cause():
     with pytest.raises(LawBroken, match="raised LookupError: it is gone") as raised:
         law_named("exams-are-found-as-they-came", Raises).check()
     assert isinstance(raised.value.__cause__, LookupError)
+
+
+def test_what_led_to_an_error_is_told_with_it():
+    class Unreadable(MemoryStore):
+        def find(self, exams):
+            raise StoreFailed("the database raised OperationalError") from OSError("no such column")
+
+    with pytest.raises(LawBroken) as raised:
+        law_named("exams-are-found-as-they-came", Unreadable).check()
+    assert raised.value.problem == (
+        "raised StoreFailed: the database raised OperationalError\n  from OSError: no such column"
+    )
 
 
 class HidesDownloads(MemoryStore):

@@ -17,7 +17,7 @@ from exam_sharing.validation import is_a, is_some_time, is_whole_from, of_kind
 __all__ = ["AT_ONCE", "Done", "GivenUp", "Retries", "Settlement", "TryAgain"]
 
 AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
-"""When a notice is due that need not wait: before any time that a clock can tell."""
+"""When a notice is due that need not wait, before any time that a clock can tell."""
 
 MAX_WAIT: Final = timedelta(days=366)
 

@@ -101,8 +101,13 @@ def _check(name: str, promise: str, check: Callable[[TrialT], None], trial: Tria
 def _raised(error: BaseException) -> str:
     if isinstance(error, _NotKept):
         return error.problem
+    return f"raised {_named(error)}"
+
+
+def _named(error: BaseException) -> str:
     said = _shortened(str(error))
-    return f"raised {type(error).__name__}" + (f": {said}" if said else "")
+    named = type(error).__name__ + (f": {said}" if said else "")
+    return named if error.__cause__ is None else f"{named}\n  from {_named(error.__cause__)}"
 
 
 def insist(holds: object, problem: str) -> None:

@@ -20,8 +20,8 @@ EDGES: Final = (
     datetime(1970, 1, 1, tzinfo=UTC),
     datetime(2026, 3, 29, 1, 0, tzinfo=UTC),
     # Half past two in the night in which a Central European clock is put back: once and again.
-    datetime(2026, 10, 25, 2, 30, tzinfo=timezone(timedelta(hours=2))),
-    datetime(2026, 10, 25, 2, 30, tzinfo=timezone(timedelta(hours=1))),
+    datetime(2026, 10, 25, 2, 30, tzinfo=timezone(timedelta(hours=2))).astimezone(UTC),
+    datetime(2026, 10, 25, 2, 30, tzinfo=timezone(timedelta(hours=1))).astimezone(UTC),
     datetime(2026, 10, 25, 1, 30, 0, 1, tzinfo=UTC),
     datetime(2026, 10, 25, 1, 30, 0, 2, tzinfo=UTC),
     datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC),
