@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -37,6 +38,7 @@ LAWS = store_laws(MemoryStore)[:3]
 NUMBER = 7
 """
 FIND = "exams-are-found-as-they-came"
+ONCE = "an-upload-happens-once"
 TIMES = "times-of-upload-keep-their-microseconds"
 
 
@@ -60,6 +62,14 @@ def test_a_store_that_keeps_every_law_ends_the_command_well(capsys):
     laws = len(store_laws(MemoryStore))
     assert printed.startswith(f"{laws} laws in ")
     assert printed.endswith(f" seconds: {laws} kept, 0 broken\n")
+
+
+def test_stores_in_databases_are_checked_as_any_other(new_store, monkeypatch, capsys):
+    """All laws are asked of them in `testing/test_laws.py`."""
+    monkeypatch.setitem(sys.modules, "clinic", SimpleNamespace(open_store=new_store))
+    some = [f"--law={name}" for name in (FIND, TIMES, ONCE)]
+    assert main(["check-store", "clinic:open_store", "--examples=2", *some]) == 0
+    assert ": 3 kept, 0 broken\n" in capsys.readouterr().out
 
 
 def test_a_broken_law_is_told_with_its_promise_and_what_came(capsys):

@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from copy import copy
 from datetime import UTC, datetime
+from threading import Lock
 
 import pytest
 from hypothesis import settings
@@ -33,6 +34,7 @@ from exam_sharing.adapters.sqlalchemy import (
 from exam_sharing.adapters.sqlalchemy.store import own_database
 from exam_sharing.events import ExamTransferred
 from exam_sharing.testing import run_sharing_machine
+from exam_sharing.testing.laws import store_laws
 from world import (
     ANNA,
     BEN,
@@ -55,6 +57,7 @@ class Archive(HostExams):
 
     def __init__(self):
         self.exams = {}
+        self.lock = Lock()
 
     def find(self, exams):
         return tuple(self.exams[each] for each in exams if each in self.exams)
@@ -73,7 +76,10 @@ class Archive(HostExams):
         return self
 
     def keep(self, exams):
-        self.exams |= {exam.id: exam for exam in exams}
+        with self.lock:
+            if any(exam.id in self.exams for exam in exams):
+                raise StoreFailed("an exam of this id was kept before")
+            self.exams |= {exam.id: exam for exam in exams}
 
     def give(self, connection, exam, owner):
         kept = self.exams[exam]
@@ -218,6 +224,24 @@ def test_whole_stories_are_kept_and_told_as_the_model_says(new_store):
         transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
         settings=settings(max_examples=4, stateful_step_count=15),
     )
+
+
+def laws_where_exams_are_the_hosts(open_store):
+    laws = store_laws(
+        open_store,
+        upload=lambda store, batch, exams: store.add(batch, exams),
+        transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
+        events=lambda store: store.events(),
+        examples=2,
+    )
+    return {law.name: law for law in laws}
+
+
+@pytest.mark.parametrize("engine", ["postgresql"], indirect=True, scope="module")
+@pytest.mark.parametrize("new_store", ["in a table"], indirect=True, scope="module")
+@pytest.mark.parametrize("name", laws_where_exams_are_the_hosts(None))
+def test_the_store_keeps_the_law_where_our_tables_hold_no_exams(name, new_store):
+    laws_where_exams_are_the_hosts(new_store)[name].check()
 
 
 def read_all(pages, user, limit):
