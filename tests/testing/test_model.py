@@ -512,6 +512,8 @@ def test_a_preview_says_no_more_than_its_actor_may_know():
     assert seen.gains == {(TEAM, E1, VIEW): (NEVER, FOREVER)}
     seen = model.preview(world, asks(OLGA, TEAM), NOON)
     assert seen.gains.keys() == {(TEAM, E1, VIEW), (DAVE, E1, VIEW)}
+    world.visible = lambda _actor, principal: principal != DAVE
+    assert model.preview(world, asks(OLGA, TEAM), NOON).gains.keys() == {(TEAM, E1, VIEW)}
     seen = model.preview(world, asks(BOB, CAROL), NOON)
     assert seen.gains == {(CAROL, E1, VIEW): (NEVER, FOREVER)}
 

@@ -31,17 +31,15 @@ from exam_sharing.identifiers import (
     GrantId,
     NoticeId,
     PrincipalId,
-    PrincipalKey,
     ShareId,
     UserId,
 )
-from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.policy.requests import Scope, ShareRequest, UnshareRequest, Withdrawal
-from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import Changes, StoredReceipt
 from exam_sharing.testing.laws.law import insist
 from exam_sharing.testing.laws.moments import START
+from exam_sharing.testing.laws.reading import Reading
 from exam_sharing.testing.opening import OpenStore, StorePorts, opened, require_isolated
 
 __all__ = ["ANNA", "BEN", "CARLA", "DOWNLOAD", "VIEW", "Bench", "StoreTrial", "benched"]
@@ -103,16 +101,15 @@ def benched(check: Callable[["Bench"], None]) -> Callable[[StoreTrial], None]:
     return on_a_bench
 
 
-class Bench:
+class Bench(Reading):
     """An opened store, with shorthands for what laws do most.
 
     Attributes:
-        ports: the store.
         trial: what it is capable of.
     """
 
     def __init__(self, ports: StorePorts, trial: StoreTrial) -> None:
-        self.ports = ports
+        super().__init__(ports)
         self.trial = trial
         self._numbers = count(1)
         self._exams: dict[ExamId, Exam] = {}
@@ -334,16 +331,6 @@ class Bench:
         """Write grants, and return them as they were written."""
         return self.write(self.sharing(*grants))
 
-    def versions(self, exams: Iterable[ExamId]) -> dict[ExamId, int]:
-        """Return the version of each exam, in the order of their ids."""
-        ids = tuple(sorted(exams))
-        kept = self.ports.grants.read(ids, ended=False)
-        return {exam: kept[exam].version for exam in ids}
-
-    def read(self, exam: ExamId) -> ExamGrants:
-        """Return everything that is kept of one exam's sharing."""
-        return self.ports.grants.read((exam,), ended=True)[exam]
-
     def notice(
         self,
         *,
@@ -364,43 +351,6 @@ class Bench:
             until=until,
             message=message,
         )
-
-    def pages(
-        self,
-        user: UserId,
-        principals: Iterable[PrincipalKey],
-        limit: int,
-        *,
-        now: datetime = START,
-        own: bool = True,
-    ) -> list[VisibleExam]:
-        """Return what a list says, turning pages of a size until one is empty."""
-        keys = frozenset(principals)
-        listed: list[VisibleExam] = []
-        after: tuple[datetime, str] | None = None
-        while page := self.ports.access.visible(user, keys, after, limit, now, own=own):
-            insist(len(page) <= limit, f"a page of at most {limit} held {len(page)} exams")
-            before = len(listed)
-            listed += page
-            insist(
-                len({each.exam for each in listed}) == len(listed),
-                f"an exam was listed twice, in pages of {limit}: {page!r} after {before} exams",
-            )
-            after = page[-1].uploaded_at, page[-1].exam.value
-        return listed
-
-    def holds(
-        self,
-        user: UserId,
-        permission: Permission,
-        exam: ExamId,
-        now: datetime = START,
-        *,
-        groups: Iterable[PrincipalId] = (),
-    ) -> bool:
-        """Ask whether a user, who is in these groups, holds the permission."""
-        keys = frozenset({user.key, *(group.key for group in groups)})
-        return self.ports.access.holds(user, keys, permission, exam, now)
 
     def everything(self) -> Mapping[str, object]:
         """Return all that can be read of what was written here, or was looked for."""

@@ -1,15 +1,19 @@
 """Comparing the answer to an act, and what an act would do."""
 
+from collections.abc import Callable
+
 import attrs
 
+from exam_sharing.errors import RequestIdReused
 from exam_sharing.identifiers import UserId
+from exam_sharing.policy.decisions import Refused
 from exam_sharing.policy.plans import ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import Request
 from exam_sharing.testing import model
 from exam_sharing.testing.machine import answers
 from exam_sharing.testing.machine.comparing import Comparison
 
-__all__ = ["ActComparison"]
+__all__ = ["ActComparison", "is_reused", "outcome"]
 
 
 @attrs.frozen
@@ -95,3 +99,18 @@ class ActComparison:
             }
 
         self.comparison.same("What would that do?", told, ask)
+
+
+def outcome(act: Callable[[], object]) -> object:
+    """Return what an act answers, or whatever it raises."""
+    try:
+        return act()
+    except Exception as error:  # noqa: BLE001  it is an answer, and compared
+        return error
+
+
+def is_reused(came: object) -> bool:
+    """Say whether a request id was refused as used before; raise any other error."""
+    if isinstance(came, Exception) and not isinstance(came, RequestIdReused | Refused):
+        raise came
+    return isinstance(came, RequestIdReused)

@@ -121,7 +121,7 @@ class Choices:
                 id=exam,
                 owner=pick(number, hospital.users),
                 batch=batch,
-                uploaded_at=hospital.now - timedelta(minutes=number // 6 % 3),
+                uploaded_at=hospital.now - _some_time(number // 6, 3),
                 subject=pick(number // 18, SUBJECTS),
             )
             for number, exam in zip(drawn, left, strict=False)
@@ -153,6 +153,8 @@ class Choices:
         recipients, owner = request.recipients, world.exams[request.exam].owner
         exams = frozenset(model.covered(world, request.actor, request.exam, request.scope, now))
         changes: Mapping[int, Mapping[str, Any]] = {
+            8: {"request_id": request_id(odd)},
+            9: {"request_id": request_id(odd)},
             10: {"attested": False},
             11: {"wording": "I abide by an older wording."},
             12: {"message": "Please have a look."},
@@ -165,14 +167,14 @@ class Choices:
             19: {"recipients": (*recipients, request.actor)},
             20: {"recipients": (*recipients, owner)},
             21: {"recipients": (*recipients, UserId("nobody"))},
-            22: {"request_id": request_id(odd)},
+            22: {"message": "Please have a look.", "request_id": request_id(odd)},
         }
         return attrs.evolve(request, **changes.get(kind, {}))
 
     def until(self, number: int) -> datetime | None:
         """Return no time, one in the next minutes, one at which something ends, or a past one."""
         now, ends = self.hospital.now, self.hospital.boundaries()
-        minutes = now + timedelta(minutes=1 + number // 8 % 9)
+        minutes = now + timedelta(minutes=1) + _some_time(number // 8, 9)
         ending = pick(number // 8, ends) if ends else minutes
         return pick(number, (None, None, None, None, minutes, minutes, ending, now))
 
@@ -219,6 +221,11 @@ class Choices:
         return [*first, *first, *hospital.users]
 
 
+def _some_time(number: int, minutes: int) -> timedelta:
+    """Return fewer minutes than that, one time in three with something that whole seconds lose."""
+    return timedelta(minutes=number % minutes, microseconds=number // minutes % 3 // 2)
+
+
 def request_id(number: int) -> str:
     """Return one of few request ids, so that some come again."""
-    return f"r{number % 3}"
+    return f"r{number % 2}"

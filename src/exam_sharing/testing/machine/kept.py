@@ -106,10 +106,13 @@ class Kept:
     def in_store(self, exam: ExamId) -> Mapping[str, object]:
         """Return what the store keeps of an exam; a sweep of what had expired changes nothing."""
         found, sharing = self._kept[exam]
+        if sharing.withdrawn:
+            found = None
         ended = [past for past in sharing.ended if not self._is_swept(past)]
         swept = [past.grant for past in sharing.ended if self._is_swept(past)]
         return {
-            "owner": found.owner if found is not None and not sharing.withdrawn else "nobody",
+            "owner": "nobody" if found is None else found.owner,
+            "uploaded": () if found is None else (found.batch, found.uploaded_at),
             "version": f"{sharing.version}",
             "standing or expired": frozenset(map(self.number, (*sharing.grants, *swept))),
             "ended": {self.number(past.grant): self._ending(past) for past in ended},
@@ -130,8 +133,10 @@ class Kept:
         """Return what the model keeps of an exam."""
         world = self.world
         numbers = frozenset(n for n, grant in world.grants.items() if grant.exam == exam)
+        there, withdrawn = world.exams[exam], exam in world.withdrawn
         return {
-            "owner": "nobody" if exam in world.withdrawn else world.exams[exam].owner,
+            "owner": "nobody" if withdrawn else there.owner,
+            "uploaded": () if withdrawn else (there.batch, there.uploaded_at),
             "version": f"{world.versions.get(exam, 0)}",
             "standing or expired": _grants(numbers - world.endings.keys()),
             "ended": {

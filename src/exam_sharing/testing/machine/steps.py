@@ -9,10 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from typing_extensions import override
 
-from exam_sharing.errors import AlreadyExists, BatchSealed, RequestIdReused
+from exam_sharing.errors import AlreadyExists, BatchSealed
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, GroupId, PrincipalId, UserId
-from exam_sharing.policy.decisions import Refused
 from exam_sharing.policy.requests import (
     NarrowRequest,
     Request,
@@ -23,7 +22,7 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing import model
 from exam_sharing.testing.machine import answers
-from exam_sharing.testing.machine.acting import ActComparison
+from exam_sharing.testing.machine.acting import ActComparison, is_reused, outcome
 from exam_sharing.testing.machine.comparing import Comparison, Disagreement
 from exam_sharing.testing.machine.drawing import (
     BATCHES,
@@ -391,18 +390,3 @@ class SharingMachine(RuleBasedStateMachine):
                 words.value(expected),
                 words.value(came),
             ) from found.__cause__
-
-
-def outcome(act: Callable[[], object]) -> object:
-    """Return what an act answers, or whatever it raises."""
-    try:
-        return act()
-    except Exception as error:  # noqa: BLE001  it is an answer, and compared
-        return error
-
-
-def is_reused(came: object) -> bool:
-    """Say whether a request id was refused as used before; raise any other error."""
-    if isinstance(came, Exception) and not isinstance(came, RequestIdReused | Refused):
-        raise came
-    return isinstance(came, RequestIdReused)

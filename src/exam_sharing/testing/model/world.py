@@ -198,7 +198,7 @@ def principals_of(world: World, user: UserId) -> frozenset[PrincipalId]:
 
 
 def shown_behind(world: World, actor: UserId, group: GroupId) -> frozenset[PrincipalId]:
-    """Who is behind a group is told only where the actor may see its members."""
+    """Who is behind a group is told only where the actor may see its members, and see them."""
     found: set[PrincipalId] = set()
     waiting: list[PrincipalId] = [group]
     while waiting:
@@ -207,7 +207,7 @@ def shown_behind(world: World, actor: UserId, group: GroupId) -> frozenset[Princ
             new = world.groups.get(principal, frozenset()) - found
             found |= new
             waiting.extend(new)
-    return frozenset(found)
+    return frozenset(one for one in found if world.visible(actor, one))
 
 
 def first_receipt(world: World, request: Repeatable) -> Receipt | None:
