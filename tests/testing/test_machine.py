@@ -172,11 +172,11 @@ def test_ways_and_choices_are_compared(monkeypatch, directory, question):
 
 def test_what_a_preview_says_is_compared(monkeypatch):
     monkeypatch.setattr(
-        "exam_sharing.acts.previewing.Preview", lambda **told: Preview(**told | {"keeps": ()})
+        "exam_sharing.acts.previewing.Preview", lambda **told: Preview(**told | {"gains": ()})
     )
     broken = story_of(MemoryStore, told=hasty)
     assert broken.question.endswith("What would that do?")
-    assert broken.came == "keeps: nothing"
+    assert broken.came == "gains: nothing"
 
 
 def test_a_store_that_is_not_isolated_is_told_apart_from_a_broken_one():
