@@ -34,8 +34,9 @@ from sqlalchemy import (
     select,
 )
 from tests.benchmarks.rows import progress
+from tests.benchmarks.sql import server
 from tests.benchmarks.sql_worlds import ASKED, FLOATER, GRANTS_AN_EXAM, RADIOLOGIST, Place, filled
-from tests.databases import created_database, found_installation, running
+from tests.databases import created_database
 
 from exam_sharing import Permission, UserId
 from exam_sharing.adapters.sqlalchemy import may, permission_held, sqlite_engine, visible_exams
@@ -183,8 +184,8 @@ def databases() -> Iterator[Mapping[str, Engine]]:
     """Open an empty database of each kind."""
     with (
         TemporaryDirectory() as folder,
-        running(found_installation()) as server,
-        created_database(server) as url,
+        server() as address,
+        created_database(address) as url,
     ):
         engines = {
             "PostgreSQL": sqlalchemy.create_engine(url),

@@ -1,0 +1,30 @@
+"""The benchmarks of databases begin, reach their servers, and find the worlds that acts make."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from databases import SERVER_VARIABLE
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.mark.parametrize(
+    "command", [["sql", "--quick", "--grants", "--sqlite"], ["host_queries", "--quick"]]
+)
+def test_a_benchmark_ends_with_its_table(command, postgresql_server):
+    module, *options = command
+    env = {**os.environ, SERVER_VARIABLE: postgresql_server, "PYTHONPATH": str(ROOT / "src")}
+    run = subprocess.run(
+        [sys.executable, "-m", f"tests.benchmarks.{module}", *options],
+        cwd=ROOT,
+        env=env,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.strip().endswith("|")
