@@ -162,6 +162,16 @@ def test_a_refusal_says_every_reason_with_the_parameters_that_a_person_can_use()
     ]
 
 
+def test_a_refusal_is_printed_with_its_reasons():
+    assert repr(Refused(REASONS)) == f"Refused({REASONS!r})"
+
+
+def test_who_wrote_a_message_that_is_not_allowed_is_told_how_long_it_may_be():
+    reason = Reason(code=ReasonCode.MESSAGE_NOT_ALLOWED, limit=2_000)
+
+    assert str(reason).endswith(" (at most 2000 code points)")
+
+
 @pytest.mark.parametrize("problem", ["", "no address", "to ben@example.org", "É", "1ST", "X" * 65])
 def test_a_problem_of_a_notifier_is_a_code_so_that_it_can_quote_nobody(problem):
     with pytest.raises(InvalidValue) as caught:

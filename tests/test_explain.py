@@ -62,6 +62,17 @@ def test_every_standing_grant_that_gives_it_is_named_with_its_path():
     }
 
 
+def test_grounds_come_in_the_order_in_which_they_were_given_though_one_was_narrowed_since():
+    world = World()
+    world.share(ANNA, CT, DAN, permission=DOWNLOAD)
+    world.share(ANNA, CT, NURSES)
+    world.narrow(ANNA, CT, DAN, permission=VIEW)
+
+    permitted = world.sharing.explain(DAN, VIEW, CT)
+
+    assert [ground.grant.recipient for ground in permitted.grounds] == [DAN, NURSES]
+
+
 def test_only_grants_that_give_that_permission_are_named():
     world = World()
     world.share(ANNA, CT, DAN, permission=DOWNLOAD)
@@ -151,6 +162,16 @@ def test_what_was_ended_comes_near():
     world.unshare(ANNA, CT, BEN)
 
     assert why_not(world.sharing.explain(BEN, VIEW, CT)) == {(WhyNot.ENDED, BEN)}
+
+
+def test_what_was_ended_for_a_group_comes_near_with_its_path():
+    world = World()
+    world.share(ANNA, CT, CLINIC)
+    world.unshare(ANNA, CT, CLINIC)
+
+    (miss,) = world.sharing.explain(DAN, VIEW, CT).nearest
+
+    assert (miss.why_not, miss.path) == (WhyNot.ENDED, (DAN, NURSES, CLINIC))
 
 
 def test_what_one_gave_to_ones_own_group_comes_near():

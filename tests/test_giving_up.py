@@ -61,6 +61,7 @@ def test_by_default_a_notice_is_tried_at_once_twice_then_after_minutes_then_hour
     assert minutes[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
     assert set(minutes[8:]) == {60}
     assert waits[-1] == GivenUp(at=START, problem="OSError")
+    assert {each.problem for each in waits} == {"OSError"}
     assert 4 < sum(minutes) / 60 / 24 < 5
 
 

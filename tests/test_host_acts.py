@@ -149,17 +149,43 @@ def test_a_cascade_of_the_host_keeps_what_is_still_supported():
     ]
 
 
-def test_restricted_it_is_refused_for_every_exam_where_it_is_for_one():
+def test_what_replaces_grants_on_several_exams_has_ids_made_from_the_one_act():
+    world = World()
+    for exam in (CT, MR):
+        world.share(ANNA, exam, BEN, permission=DOWNLOAD)
+        world.share(ANNA, exam, DAN)
+        world.share(BEN, exam, DAN, permission=DOWNLOAD)
+        world.share(DAN, exam, CARLA, permission=DOWNLOAD)
+
+    receipt = end(world, BEN, reshares=Reshares.CASCADE)
+
+    assert [(each.exam, str(each.id)) for each in receipt.replacements] == [
+        (CT, "act9-1-1"),
+        (MR, "act9-2-1"),
+    ]
+
+
+def test_restricted_it_is_done_where_nothing_was_passed_on():
     world = World()
     world.share(ANNA, CT, BEN)
-    world.share(ANNA, MR, BEN)
-    world.share(BEN, MR, CARLA)
+
+    end(world, BEN, reshares=Reshares.RESTRICT)
+
+    assert not world.can_view(BEN, CT)
+
+
+def test_restricted_it_is_refused_for_every_exam_where_it_is_for_one():
+    world = World()
+    for exam in (CT, MR, XRAY):
+        world.share(ANNA, exam, BEN)
+    for exam in (CT, MR):
+        world.share(BEN, exam, CARLA)
     before = world.state()
 
     reasons = refusal(end, world, BEN, reshares=Reshares.RESTRICT)
 
     assert codes(reasons) == [ReasonCode.HAS_RESHARES]
-    assert reasons[0].grants == (world.grant_to(CARLA, MR).id,)
+    assert reasons[0].grants == (world.grant_to(CARLA, CT).id, world.grant_to(CARLA, MR).id)
     assert world.state() == before
 
 
@@ -227,6 +253,7 @@ def test_all_grants_on_a_withdrawn_exam_end_as_withdrawn():
 
     assert {ending.how for ending in ended(world).values()} == {HowEnded.WITHDRAWN}
     assert {ending.acting_as for ending in ended(world).values()} == {EndedAs.HOST}
+    assert {ending.by for ending in ended(world).values()} == {ADMIN}
     event = world.store.events()[-1]
     assert (event.request.performed_by, event.request.why) == (ADMIN, "wrong patient")
 

@@ -1,11 +1,13 @@
 """SPEC 2: the same request again returns the first receipt, and nothing is done."""
 
 from datetime import timedelta, timezone
+from itertools import combinations
 
 import pytest
 from attrs import evolve
 
 from exam_sharing import (
+    ExamId,
     NarrowRequest,
     ReasonCode,
     RequestIdReused,
@@ -14,6 +16,7 @@ from exam_sharing import (
     ShareRequest,
     UnshareRequest,
 )
+from exam_sharing.policy.requests import fingerprint
 from world import (
     ANNA,
     BEN,
@@ -162,6 +165,26 @@ def test_the_same_request_written_in_another_way_is_the_same():
     )
 
     assert again == first
+
+
+def test_a_message_is_not_taken_for_its_absence():
+    world = World()
+    silent = evolve(SHARE, message=None)
+    world.sharing.share(silent)
+
+    with pytest.raises(RequestIdReused):
+        world.sharing.share(evolve(silent, message="None"))
+
+
+def test_the_order_in_which_the_exams_shown_are_kept_makes_no_other_request():
+    exams = [ExamId(f"e{number}") for number in range(100)]
+    one, other = next(
+        (frozenset({first, second}), frozenset({second, first}))
+        for first, second in combinations(exams, 2)
+        if [*frozenset({first, second})] != [*frozenset({second, first})]
+    )
+
+    assert fingerprint(evolve(SHARE, expect=one)) == fingerprint(evolve(SHARE, expect=other))
 
 
 def test_a_refusal_is_not_remembered_under_its_request_id():

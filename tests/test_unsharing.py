@@ -286,6 +286,14 @@ def test_unsharing_tells_nobody():
     assert world.told() == {}
 
 
+def test_the_receipt_says_when_it_was_done():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.wait(DAY)
+
+    assert world.unshare(ANNA, CT, BEN).at == START + DAY
+
+
 def test_the_receipt_says_who_still_has_access_by_another_path():
     world = World()
     world.share(ANNA, CT, DAN, NURSES)
@@ -412,6 +420,20 @@ def test_what_was_passed_on_before_a_narrowing_is_left_standing_too():
     receipt = world.unshare(ANNA, CT, BEN)
 
     assert [grant.recipient for grant in receipt.left_standing] == [CARLA]
+
+
+def test_what_rested_on_two_grants_is_left_standing_by_either_though_one_was_narrowed():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    of_anna = world.grant_to(BEN)
+    world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
+    world.share(CARLA, CT, BEN, permission=DOWNLOAD)
+    world.share(BEN, CT, DAN)
+    world.narrow(CARLA, CT, BEN, permission=VIEW)
+
+    receipt = world.sharing.revoke(actor=ANNA, grant=of_anna.id)
+
+    assert receipt.left_standing == (world.grant_to(DAN),)
 
 
 def test_under_a_limited_access_list_a_recipient_is_not_told_what_others_passed_on():
@@ -549,6 +571,45 @@ def test_a_cascade_reaches_what_rests_on_the_named_grant_even_without_support_be
     world.unshare(ANNA, CT, CARLA, reshares=Reshares.CASCADE)
 
     assert holders(world) == set()
+
+
+def test_a_cascade_reaches_what_rests_on_any_of_the_grants_that_it_ends():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, DAN)
+    world.share(DAN, CT, EVA)
+    world.unshare(ANNA, CT, DAN)
+    world.share(ANNA, CT, CARLA)
+    world.share(CARLA, CT, BEN)
+    world.share(BEN, CT, NURSES)
+
+    world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
+
+    assert holders(world) == {CARLA}
+
+
+def test_a_cascade_ends_what_a_later_way_supported_beside_what_nothing_supported():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world.share(BEN, CT, CARLA, permission=DOWNLOAD)
+    world.share(BEN, CT, DAN)
+    world.unshare(ANNA, CT, BEN)
+    world.share(ANNA, CT, BEN)
+
+    world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
+
+    assert holders(world) == {CARLA}
+
+
+def test_a_cascade_leaves_what_another_way_supports_whoever_else_has_passed_on():
+    world = World()
+    world.share(ANNA, CT, DAN, NURSES, CARLA)
+    world.share(DAN, CT, BEN)
+    world.share(CARLA, CT, EVA)
+
+    world.unshare(ANNA, CT, DAN, reshares=Reshares.CASCADE)
+
+    assert {grant.recipient for grant in world.grants(CT)} == {NURSES, CARLA, BEN, EVA}
 
 
 def test_a_reshare_keeps_for_as_long_as_it_is_still_supported():

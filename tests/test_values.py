@@ -88,6 +88,10 @@ def test_every_public_value_but_ids_and_denials_takes_keywords_only(kind):
     assert by_keyword == (kind.__name__ not in POSITIONAL)
 
 
+def test_the_owner_as_a_basis_is_written_by_its_public_name():
+    assert repr(OWNER) == "OWNER"
+
+
 @pytest.mark.parametrize("kind", IDENTIFIERS)
 def test_an_id_is_its_text_with_a_kind(kind):
     assert str(kind("x")) == "x"

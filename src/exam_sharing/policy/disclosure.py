@@ -146,7 +146,7 @@ class _Change:
         found: set[PrincipalId] = {*self.ended, *self.made}
         for recipient in (*self.ended, *self.made):
             if isinstance(recipient, GroupId):
-                found |= people.members_seen.get(recipient, frozenset()) & people.profiles.keys()
+                found |= people.members_seen[recipient] & people.profiles.keys()
         return sorted(found, key=lambda each: each.key)
 
     def holding(

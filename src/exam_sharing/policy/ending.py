@@ -94,7 +94,7 @@ def decide_ending_by_host(
             at=now,
             act=f"{act}-{len(plans) + 1}",
         )
-        plans.append(writer.plan(exam, grants, cut, remaining, NOTHING))
+        plans.append(writer.plan(exam, grants, cut, remaining))
         further += (g for g in before if g.id not in cut and remaining[g.id] != g.holding)
     if further and reshares is Reshares.RESTRICT:
         grant_ids = tuple(grant.id for grant in further)
@@ -111,13 +111,9 @@ def plan_withdrawal(request: Withdrawal, sharing: ExamGrants, now: datetime) -> 
     """Return the plan that ends every standing grant on an exam that the host withdraws."""
     cut = {grant.id: NOTHING for grant in standing(sharing.grants, now)}
     writer = _Writer(
-        how=HowEnded.WITHDRAWN,
-        by=request.performed_by,
-        acting_as=EndedAs.HOST,
-        at=now,
-        act="withdrawal",
+        how=HowEnded.WITHDRAWN, by=request.performed_by, acting_as=EndedAs.HOST, at=now
     )
-    return writer.plan(request.exam, sharing, cut, cut, NOTHING)
+    return writer.plan(request.exam, sharing, cut, cut)
 
 
 @attrs.frozen(kw_only=True)
@@ -128,7 +124,7 @@ class _Writer:
     by: UserId | None
     acting_as: EndedAs
     at: datetime
-    act: str
+    act: str = ""  # Only the ids of replacements are made from it.
 
     def plan(
         self,
@@ -136,7 +132,7 @@ class _Writer:
         sharing: ExamGrants,
         cut: Mapping[GrantId, Holding],
         remaining: Mapping[GrantId, Holding],
-        bound: Holding,
+        bound: Holding = NOTHING,
     ) -> EndingPlan:
         """Return the plan that leaves of each standing grant what remains of it."""
         before = standing(sharing.grants, self.at)

@@ -185,7 +185,7 @@ class EndingCase:
             for grant in self.scene.seen
             if isinstance(grant.recipient, GroupId)
             and grant.grantor != named
-            and named in facts.members_seen.get(grant.recipient, frozenset())
+            and named in facts.members_seen[grant.recipient]
         }
         return tuple(sorted(groups))
 

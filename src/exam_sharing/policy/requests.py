@@ -263,12 +263,15 @@ def fingerprint(request: Request) -> str:
 
     It stands in for the request under its request id, so that the message need not be kept.
     """
-    message = request.message if isinstance(request, ShareRequest) else None
-    fields = attrs.asdict(without_message(request), recurse=False)
-    described = [type(request).__name__, *(f"{name}={_plain(v)}" for name, v in fields.items())]
-    described.append(repr(message if message is None else str(message)))
-    return hashlib.sha256("\n".join(described).encode()).hexdigest()
+    # No two kinds of request have the same fields.
+    described = {
+        field.name: _plain(getattr(request, field.name)) for field in attrs.fields(type(request))
+    }
+    return hashlib.sha256(repr(described).encode()).hexdigest()
 
 
 def _plain(value: object) -> str:
+    """Describe a value so that equal ones are described alike, by any process."""
+    if isinstance(value, PrivateText):
+        return repr(str(value))
     return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)

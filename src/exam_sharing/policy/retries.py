@@ -105,7 +105,7 @@ class Retries:
         return TryAgain(at=now + self._wait(failures - self.at_once - 1), problem=problem)
 
     def _wait(self, doublings: int) -> timedelta:
-        # So many doublings pass any longest wait, and could pass what a `timedelta` can hold.
-        if doublings >= (self.longest_wait // self.first_wait).bit_length():
-            return self.longest_wait
-        return min(self.longest_wait, self.first_wait * (1 << doublings))
+        # With more doublings a wait would pass the longest one all the same, and might pass what a
+        # `timedelta` can hold.
+        enough = (self.longest_wait // self.first_wait).bit_length()
+        return min(self.longest_wait, self.first_wait * (1 << min(doublings, enough)))

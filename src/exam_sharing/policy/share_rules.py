@@ -174,7 +174,7 @@ def _message_not_allowed(case: ShareCase) -> Iterator[Reason]:
 
 
 def _allowed_in_message(character: str) -> bool:
-    return character in "\n\t" or unicodedata.category(character) not in {"Cc", "Cs"}
+    return character in {"\n", "\t"} or unicodedata.category(character) not in {"Cc", "Cs"}
 
 
 def _too_many(case: ShareCase) -> Iterator[Reason]:
@@ -231,7 +231,7 @@ def _removed(exam: ExamFacts, recipient: PrincipalId) -> bool:
         for grant in exam.ever_granted()
         if grant.recipient == recipient and grant.basis is OWNER
     ]
-    return bool(removals) and max(removals) > max(readmissions, default=0)
+    return bool(removals) and max(removals + readmissions) in removals
 
 
 def _host_rule(case: ShareCase) -> Iterator[Reason]:

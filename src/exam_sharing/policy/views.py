@@ -224,7 +224,7 @@ def _entry(scene: Scene, exam: ExamFacts, recipient: PrincipalId, name: str) -> 
         held=held,
         grants=tuple(
             ListedGrant(grant=grant, can_unshare=may(RevokeRequest(actor=viewer, grant=grant.id)))
-            for grant in sorted(grants, key=lambda grant: (grant.version, grant.id))
+            for grant in grants
         ),
         can_unshare=may(UnshareRequest(actor=viewer, exam=exam.id, recipient=recipient)),
     )

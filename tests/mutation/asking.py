@@ -1,0 +1,110 @@
+"""Asking the tests about every mutant, within one run of pytest.
+
+pytest takes seconds to find the tests, so they are found once. Then a process is forked for each
+mutant, which runs the tests that reach its function, the quickest first, until one fails.
+"""
+
+import gc
+import os
+import resource
+import signal
+import sys
+from collections import Counter, defaultdict
+from time import perf_counter
+
+import pytest
+from _pytest.runner import runtestprotocol
+from mutmut.mutation.trampoline import set_mutant_under_test
+from mutmut.state import state
+
+NOTICED, SURVIVED = 0, 1
+MEMORY = 4 << 30
+"""More than any test takes: a mutant may never stop filling a list."""
+PATIENCE = 30
+"""Seconds that a mutant has beside ten times what its tests take otherwise."""
+
+
+class Asking:
+    """A plugin of pytest that runs no test for its own sake.
+
+    Args:
+        mutants: to ask about.
+        workers: how many at once.
+    """
+
+    def __init__(self, mutants, workers):
+        self.mutants, self.workers = mutants, workers
+        self.survivors = []
+        self.counted = Counter()
+        self._running = {}
+
+    def pytest_runtestloop(self, session):
+        if session.testsfailed:
+            return True
+        reaching = reaching_tests(session.items)
+        gc.freeze()
+        for mutant in self.mutants:
+            if len(self._running) == self.workers:
+                self._wait()
+            tests = sorted(reaching[mutant.reached_as], key=lambda test: test[0])
+            self._running[started(mutant, tests)] = mutant
+        while self._running:
+            self._wait()
+        print(file=sys.stderr)
+        return True
+
+    def _wait(self):
+        pid, status = os.wait()
+        mutant, code = self._running.pop(pid), os.waitstatus_to_exitcode(status)
+        if code == SURVIVED:
+            self.survivors.append(mutant)
+        self.counted[verdict(code)] += 1
+        print(f"\r{self.counted.total():,} of {len(self.mutants):,}", end="", file=sys.stderr)
+
+
+def verdict(code):
+    """Return what became of a mutant, by the exit code of the process that had it."""
+    if code == -signal.SIGALRM:
+        return "killed: the tests came to no end"
+    return {NOTICED: "killed", SURVIVED: "survived"}.get(code, "killed: the process crashed")
+
+
+def reaching_tests(tests):
+    """Return, for each function, the tests that reach it and how long each takes.
+
+    They run without a mutant here; one that fails ends everything.
+    """
+    reaching = defaultdict(list)
+    set_mutant_under_test("stats")
+    for test in tests:
+        state()._stats.clear()
+        began = perf_counter()
+        if not passes(test):
+            pytest.exit(f"{test.nodeid} fails without a mutant", returncode=2)
+        for function in state()._stats:
+            reaching[function].append((perf_counter() - began, test))
+    set_mutant_under_test("")
+    return reaching
+
+
+def passes(test):
+    """Run a test, and all that it needs, and say whether it passes."""
+    return not any(report.failed for report in runtestprotocol(test, log=False))
+
+
+def started(mutant, tests):
+    """Return the process that asks the tests about the mutant."""
+    if pid := os.fork():
+        return pid
+    code = NOTICED
+    try:
+        silence = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(silence, 1)
+        os.dup2(silence, 2)
+        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+        signal.alarm(PATIENCE + int(10 * sum(took for took, _ in tests)))
+        set_mutant_under_test(mutant.name)
+        if all(passes(test) for _, test in tests):
+            code = SURVIVED
+    finally:
+        os._exit(code)
