@@ -102,7 +102,7 @@ def report(asking, *, whole):
     survived, known = Counter(asking.survivors), Counter(listed())
     unlisted, stale = survived - known, known - survived if whole else Counter()
     for mutant in unlisted.elements():
-        print(f"\nsurvived:\n{mutant}")
+        print(f"\nsurvived, and is not listed:\n{mutant}")
     for mutant in stale.elements():
         print(f"\nlisted, but killed or gone:\n{mutant}")
     print()

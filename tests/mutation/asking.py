@@ -58,6 +58,7 @@ class Asking:
         mutant, code = self._running.pop(pid), os.waitstatus_to_exitcode(status)
         if code == SURVIVED:
             self.survivors.append(mutant)
+            print(f"\nsurvived:\n{mutant}", flush=True)
         self.counted[verdict(code)] += 1
         print(f"\r{self.counted.total():,} of {len(self.mutants):,}", end="", file=sys.stderr)
 
