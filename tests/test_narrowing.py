@@ -260,6 +260,22 @@ def test_a_cascade_cuts_what_was_passed_on_to_what_is_still_supported():
     assert given_to(world, DAN) == {(CARLA, DOWNLOAD, SOON)}
 
 
+def test_a_named_grant_of_which_a_cascade_leaves_nothing_ends_as_cascaded():
+    world = World()
+    for actor, recipient in ((ANNA, BEN), (BEN, CARLA), (CARLA, BEN)):
+        world.share(actor, CT, recipient, permission=DOWNLOAD)
+    world.unshare(ANNA, CT, CARLA)
+
+    world.narrow(ANNA, CT, BEN, permission=VIEW, reshares=Reshares.CASCADE)
+
+    ended = {
+        past.grant.grantor: past.ending.how
+        for past in world.store.read((CT,), ended=True)[CT].ended
+    }
+    assert ended[ANNA] is HowEnded.NARROWED
+    assert ended[CARLA] is HowEnded.CASCADED
+
+
 def test_a_cascade_leaves_alone_what_is_within_the_bound():
     world = World()
     world.share(ANNA, CT, BEN, permission=DOWNLOAD)

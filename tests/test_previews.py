@@ -100,6 +100,26 @@ def test_more_time_is_a_gain():
     assert (gain.held_after, gain.until_after) == (True, LATER)
 
 
+def test_exams_on_which_nothing_is_gained_hide_no_gain_on_the_others():
+    world = World()
+    world.share(ANNA, CT, BEN)
+
+    preview = world.sharing.preview(share_request(ANNA, CT, BEN, scope=Scope.BATCH))
+
+    assert [effect.exam for effect in preview.gains] == [MR, XRAY]
+
+
+def test_what_is_not_held_has_no_time():
+    world = World()
+    world.share(ANNA, CT, BEN, until=START + DAY)
+
+    (gain,) = world.sharing.preview(share_request(ANNA, CT, CARLA, until=START + DAY)).gains
+    (loss,) = world.sharing.preview(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN)).losses
+
+    assert (gain.until_before, gain.until_after) == (None, START + DAY)
+    assert (loss.until_before, loss.until_after) == (START + DAY, None)
+
+
 def test_a_share_that_adds_nothing_has_no_effects():
     world = World()
     world.share(ANNA, CT, BEN)

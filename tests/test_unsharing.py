@@ -688,6 +688,14 @@ def test_a_cascade_in_one_exam_leaves_the_others():
 # What becomes of re-shares: restrict.
 
 
+def test_restricted_unsharing_where_there_is_no_grant_is_refused_for_that_alone():
+    world = World()
+
+    reasons = refusal(world.unshare, ANNA, CT, BEN, reshares=Reshares.RESTRICT)
+
+    assert codes(reasons) == [ReasonCode.NO_SUCH_GRANT]
+
+
 def test_restricted_unsharing_goes_through_where_nothing_rests_on_it():
     world = chain(BEN)
 

@@ -236,12 +236,13 @@ def _effect(
     after: datetime,
     now: datetime,
 ) -> Effect:
+    held_before, held_after = before > now, after > now
     return Effect(
         principal=principal,
         exam=exam,
         permission=permission,
-        held_before=before > now,
-        until_before=until_of(before) if before > now else None,
-        held_after=after > now,
-        until_after=until_of(after) if after > now else None,
+        held_before=held_before,
+        until_before=until_of(before) if held_before else None,
+        held_after=held_after,
+        until_after=until_of(after) if held_after else None,
     )
