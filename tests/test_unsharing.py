@@ -9,6 +9,7 @@ from exam_sharing import (
     GroupId,
     HowEnded,
     Outcome,
+    Reason,
     ReasonCode,
     Reshares,
     UserId,
@@ -686,6 +687,17 @@ def test_a_cascade_in_one_exam_leaves_the_others():
 
 
 # What becomes of re-shares: restrict.
+
+
+def test_someone_without_access_is_told_of_no_reshares_even_of_their_own():
+    world = World()
+    for actor, recipient in ((ANNA, CARLA), (CARLA, BEN), (BEN, CARLA), (CARLA, DAN)):
+        world.share(actor, CT, recipient)
+    world.unshare(ANNA, CT, CARLA)
+
+    reasons = refusal(world.unshare, CARLA, CT, BEN, reshares=Reshares.RESTRICT)
+
+    assert reasons == (Reason(code=ReasonCode.HAS_RESHARES),)
 
 
 def test_restricted_unsharing_where_there_is_no_grant_is_refused_for_that_alone():

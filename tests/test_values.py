@@ -34,6 +34,7 @@ from exam_sharing import (
     User,
     UserId,
 )
+from exam_sharing.policy.facts import Profile
 from world import (
     ANNA,
     BEN,
@@ -86,6 +87,10 @@ def test_every_public_value_but_ids_and_denials_takes_keywords_only(kind):
     by_keyword = all(field.kw_only for field in attrs.fields(kind))
 
     assert by_keyword == (kind.__name__ not in POSITIONAL)
+
+
+def test_a_user_whom_no_directory_knows_is_not_active_and_in_no_group():
+    assert Profile.unknown(BEN) == Profile(user=BEN, active=False, principals=frozenset({BEN.key}))
 
 
 def test_the_owner_as_a_basis_is_written_by_its_public_name():
