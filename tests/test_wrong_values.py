@@ -1,6 +1,6 @@
 """What is wrong with a value is told by the name of its field and by what would do."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -15,6 +15,7 @@ from exam_sharing import (
     InvalidValue,
     NarrowRequest,
     Policy,
+    Retries,
     ShareId,
     ShareRequest,
     User,
@@ -53,6 +54,7 @@ ENOUGH = {
     Withdrawal: {"exam": CT, "performed_by": "admin", "why": "wrong patient"},
     HostRule: {"code": "CLOSED", "statement": "The site is closed.", "refuses": bool},
     Policy: {},
+    Retries: {},
 }
 """For each kind of value, fields with which it can be built."""
 
@@ -125,6 +127,7 @@ def test_who_narrows_without_a_bound_is_told_what_can_be_one():
         (User, "email", None),
         (HostEnding, "why", "x" * 2_000),
         (Grant, "version", 1),
+        (Retries, "longest_wait", timedelta(days=366)),
     ],
 )
 def test_what_is_just_within_its_bounds_is_kept_as_it_is(kind, field, longest):
