@@ -7,17 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from databases import SERVER_VARIABLE
-
 ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.mark.parametrize(
     "command", [["sql", "--quick", "--grants", "--sqlite"], ["host_queries", "--quick"]]
 )
-def test_a_benchmark_ends_with_its_table(command, postgresql_server):
+@pytest.mark.usefixtures("postgresql_server")
+def test_a_benchmark_ends_with_its_table(command):
     module, *options = command
-    env = {**os.environ, SERVER_VARIABLE: postgresql_server, "PYTHONPATH": str(ROOT / "src")}
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
     run = subprocess.run(
         [sys.executable, "-m", f"tests.benchmarks.{module}", *options],
         cwd=ROOT,
