@@ -4,7 +4,7 @@ import pytest
 from attrs import evolve
 
 from exam_sharing import GroupId, Scope
-from exam_sharing.memory import MemoryNotifier
+from exam_sharing.memory import MemoryNotifier, MemoryStore
 from world import (
     ANNA,
     BEN,
@@ -220,6 +220,22 @@ def test_with_notices_off_for_the_deployment_nobody_is_told():
 
     assert world.sharing.deliver_notices() == 0
     assert world.told() == {}
+
+
+class Watched(MemoryStore):
+    """Tells what was committed last."""
+
+    def commit(self, changes):
+        self.last = changes
+        return super().commit(changes)
+
+
+def test_with_notices_off_for_the_deployment_no_notice_is_kept_even_for_a_moment():
+    world = World(sends_notices=False, store=Watched())
+    world.share(ANNA, CT, BEN, message=MESSAGE)
+
+    assert [grant.recipient for grant in world.store.last.made] == [BEN]
+    assert world.store.last.notices == ()
 
 
 def test_with_notices_off_for_a_user_they_are_not_told():
