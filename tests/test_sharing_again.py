@@ -125,6 +125,16 @@ def test_what_was_unshared_does_not_count():
     assert world.can_view(BEN, CT)
 
 
+def test_a_later_grant_does_not_hide_what_an_earlier_one_gives():
+    world = World()
+    world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
+    world.share(ANNA, CT, BEN, permission=VIEW, until=LATER)
+
+    receipt = world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
+
+    assert outcome_of(receipt) == (Outcome.UNCHANGED, SOON)
+
+
 def test_several_grants_of_one_grantor_are_counted_together():
     world = World()
     world.share(ANNA, CT, BEN)
