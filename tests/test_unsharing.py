@@ -724,3 +724,14 @@ def test_restricted_unsharing_changes_nothing_where_something_rests_on_it():
         ReasonCode.HAS_RESHARES
     ]
     assert world.state() == before
+
+
+def test_of_a_group_that_the_directory_is_silent_about_nobody_is_named(monkeypatch):
+    world = World()
+    world.group(NURSES, DAN)
+    world.share(ANNA, CT, BEN, NURSES)
+    monkeypatch.setattr(type(world.sharing.directory), "members_seen_by", lambda *_: {})
+
+    assert refusal(world.unshare, ANNA, CT, DAN) == (Reason(code=ReasonCode.NO_SUCH_GRANT),)
+    world.unshare(ANNA, CT, NURSES)
+    assert holders(world) == {BEN}

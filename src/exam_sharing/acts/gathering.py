@@ -25,7 +25,14 @@ from exam_sharing.acts.questions import (
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.disclosure import principals_affected
 from exam_sharing.policy.ending_rules import EndingCase, EndingRequest, Scene
-from exam_sharing.policy.facts import EndingFacts, ExamFacts, People, Profile, ShareFacts
+from exam_sharing.policy.facts import (
+    EndingFacts,
+    ExamFacts,
+    MembersSeen,
+    People,
+    Profile,
+    ShareFacts,
+)
 from exam_sharing.policy.plans import Plan
 from exam_sharing.policy.requests import RevokeRequest, Scope, ShareRequest
 from exam_sharing.policy.settings import Policy
@@ -114,7 +121,7 @@ def ending_facts(policy: Policy, request: EndingRequest, now: datetime) -> Act[E
         if not case.named:
             return facts
         return (yield from _with_grantors(facts, exam))
-    members_seen = yield from ask(MembersSeenBy(request.actor, groups_on((exam,))))
+    members_seen = yield from _members_seen(request.actor, groups_on((exam,)))
     facts = attrs.evolve(facts, members_seen=members_seen)
     return (yield from _with_grantors(facts, exam))
 
@@ -145,8 +152,14 @@ def people_affected(actor: UserId, plan: Plan, exams: Iterable[ExamFacts]) -> Ac
     in_order = tuple(sorted(users))
     profiles = yield from ask(Profiles(in_order))
     groups = {each for each in principals if isinstance(each, GroupId)}.union(groups_on(exams))
-    members_seen = yield from ask(MembersSeenBy(actor, tuple(sorted(groups))))
+    members_seen = yield from _members_seen(actor, tuple(sorted(groups)))
     return People(behind=behind, profiles=profiles, members_seen=members_seen)
+
+
+def _members_seen(actor: UserId, groups: tuple[GroupId, ...]) -> Act[MembersSeen]:
+    """Ask whom the actor may know to be in each group: nobody, where the directory is silent."""
+    told = yield from ask(MembersSeenBy(actor, groups))
+    return {group: told.get(group, frozenset()) for group in groups}
 
 
 def groups_on(exams: Iterable[ExamFacts]) -> tuple[GroupId, ...]:
