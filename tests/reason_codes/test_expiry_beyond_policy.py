@@ -44,3 +44,9 @@ def test_a_duration_beyond_the_calendar_is_no_limit():
     latest = datetime(9999, 12, 31, tzinfo=UTC)
 
     assert world.reasons(share_request(ANNA, CT, BEN, until=latest)) == ()
+
+
+def test_the_longest_duration_itself_is_allowed():
+    world = World(max_duration=DAY)
+    world.share(ANNA, CT, BEN, until=START + DAY)
+    assert world.can_view(BEN, CT)
