@@ -27,8 +27,8 @@ def _check_address(_instance: object, attribute: "attrs.Attribute[Any]", value: 
     if value is None:
         return
     text = plain_text(attribute.name, value, max_length=MAX_ADDRESS_LENGTH)
-    local, at, domain = text.rpartition("@")
-    if not (local and at and domain) or any(c.isspace() or c in ',;<>"' for c in text):
+    has_two_sides = text.count("@") == 1 and not text.startswith("@") and not text.endswith("@")
+    if not has_two_sides or any(c.isspace() or c in ',;<>"' for c in text):
         raise InvalidValue(attribute.name, "must be one e-mail address, as name@host")
 
 
