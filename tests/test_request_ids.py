@@ -2,9 +2,10 @@
 
 from datetime import timedelta, timezone
 from itertools import combinations
+from typing import get_args
 
 import pytest
-from attrs import evolve
+from attrs import evolve, fields
 
 from exam_sharing import (
     ExamId,
@@ -16,7 +17,7 @@ from exam_sharing import (
     ShareRequest,
     UnshareRequest,
 )
-from exam_sharing.policy.requests import fingerprint
+from exam_sharing.policy.requests import Request, fingerprint
 from world import (
     ANNA,
     BEN,
@@ -185,6 +186,12 @@ def test_the_order_in_which_the_exams_shown_are_kept_makes_no_other_request():
     )
 
     assert fingerprint(evolve(SHARE, expect=one)) == fingerprint(evolve(SHARE, expect=other))
+
+
+def test_no_two_kinds_of_request_have_the_same_fields():
+    """Hold what a fingerprint rests on, since it does not say of which kind its request is."""
+    named = [frozenset(each.name for each in fields(kind)) for kind in get_args(Request)]
+    assert len(named) == len(set(named)) > 1
 
 
 def test_a_refusal_is_not_remembered_under_its_request_id():

@@ -6,17 +6,9 @@ from typing import final
 
 import attrs
 
-from exam_sharing.acts.cursors import (
-    exam_cursor_after,
-    exam_position,
-    page_limit,
-)
+from exam_sharing.acts.cursors import exam_cursor_after, exam_position, page_limit
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import (
-    ExamId,
-    PrincipalKey,
-    UserId,
-)
+from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
 from exam_sharing.policy.views import Page, VisibleExam
 from exam_sharing.ports import Ports
 from exam_sharing.validation import require_kind, tuple_of

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import attrs
 import pytest
 from hypothesis import Phase, settings
 
@@ -10,6 +11,7 @@ from exam_sharing.adapters.sqlalchemy import sweep_expired
 from exam_sharing.memory import MemoryDirectory, MemoryOutbox, MemoryStore, open_sharing
 from exam_sharing.policy.plans import Preview
 from exam_sharing.testing import RulesBroken, StoreNotUsable, run_sharing_machine
+from exam_sharing.testing.machine.changes import Watch
 
 stories = settings(max_examples=40, stateful_step_count=30)
 few = settings(max_examples=5, stateful_step_count=20)
@@ -32,6 +34,21 @@ def test_every_answer_from_a_database_is_the_one_of_the_model(new_store, engine,
         sweep_expired(engine, tables=tables, now=now, margin=timedelta(0))
 
     run_sharing_machine(new_store, transfer=transfer, sweep=sweep, settings=few)
+
+
+def test_what_is_not_asked_again_is_still_answered_as_the_model_does(monkeypatch):
+    seen_to_change = Watch.changes
+
+    def everything(watch):
+        return attrs.evolve(
+            seen_to_change(watch),
+            exams=frozenset(watch.hospital.exams),
+            users=frozenset(watch.hospital.users),
+            choosable=True,
+        )
+
+    monkeypatch.setattr(Watch, "changes", everything)
+    run_sharing_machine(MemoryStore, transfer=transfer, settings=settings(few, max_examples=20))
 
 
 def story_of(store, *, told=patient, **capabilities):

@@ -6,7 +6,7 @@ exam sort alike, since they sort by the exam's time of upload; several of one ex
 count once.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from functools import lru_cache
@@ -114,12 +114,7 @@ class AccessQuestions:
         now: datetime,
     ) -> Question[bool]:
         """Ask whether the user holds the permission on the exam."""
-        asked = {
-            **_asker(user, principals, now),
-            "principals": sorted(principals),
-            "permission": int(permission),
-            "exam": exam.value,
-        }
+        asked = _check(user, principals, permission, now) | {"exam": exam.value}
         return Question(self._holds, asked, _is_held)
 
     def holding(
@@ -131,12 +126,8 @@ class AccessQuestions:
         now: datetime,
     ) -> Question[frozenset[ExamId]]:
         """Ask on which of the exams the user holds the permission."""
-        asked = {
-            **_asker(user, principals, now),
-            "principals": sorted(principals),
-            "permission": int(permission),
-            "exams": sorted({exam.value for exam in exams}),
-        }
+        asked = _check(user, principals, permission, now)
+        asked |= {"exams": sorted({exam.value for exam in exams})}
         return Question(self._holding, asked, _exams_held)
 
     def visible(
@@ -190,7 +181,7 @@ class AccessQuestions:
         limit: int,
         now: datetime,
     ) -> Question[tuple[VisibleExam, ...]]:
-        asked: dict[str, Any] = {**_asker(user, principals, now), "limit": limit}
+        asked = _asker(user, principals, now) | {"limit": limit}
         if after is not None:
             asked["after_at"], asked["after_exam"] = after
         keys = sorted(principals) or [_NO_KEY]
@@ -310,7 +301,14 @@ def access_questions(tables: Tables, *, postgresql: bool) -> AccessQuestions:
     return AccessQuestions(tables, postgresql=postgresql)
 
 
-def _asker(user: UserId, principals: frozenset[PrincipalKey], now: datetime) -> Mapping[str, Any]:
+def _check(
+    user: UserId, principals: frozenset[PrincipalKey], permission: Permission, now: datetime
+) -> dict[str, Any]:
+    asker = _asker(user, principals, now)
+    return asker | {"principals": sorted(principals), "permission": int(permission)}
+
+
+def _asker(user: UserId, principals: frozenset[PrincipalKey], now: datetime) -> dict[str, Any]:
     # Nothing equals null: who has no principals owns nothing and is reached by no grant.
     return {"user": user.value if principals else None, "now": now}
 
