@@ -211,7 +211,7 @@ def checking(portal: Portal) -> Iterator[Row]:
     if budget is not None:
         composed, text = _inside(portal)
         yield portal.row("can / SELECT 1, inside one transaction", composed, budget)
-        yield portal.row("can / SELECT 1 sent as text, inside one transaction", text)
+        yield portal.row("can / SELECT 1 sent as text, inside one transaction", text, budget)
     yield from _checking_many(portal)
 
 
