@@ -278,6 +278,16 @@ def test_a_re_share_stands_while_its_grantor_has_another_way():
     assert done.still_have_access == {BOB}
 
 
+def test_a_receipt_tells_of_nobody_from_whom_the_act_took_nothing():
+    world = hospital()
+    world.add_group(TEAM, {OLGA, BOB})
+    shares(world, OLGA, TEAM)
+    shares(world, BOB, CAROL)
+    done = narrows(world, OLGA, TEAM, until=NOON + DAY, reshares=CASCADE)
+    assert len(done.ended) == 2
+    assert done.still_have_access == set()
+
+
 def test_a_cascade_leaves_of_a_re_share_what_is_still_supported():
     world = hospital()
     (first,) = shares(world, OLGA, BOB, permission=DOWNLOAD)

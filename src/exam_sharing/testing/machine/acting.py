@@ -5,7 +5,6 @@ from collections.abc import Callable
 import attrs
 
 from exam_sharing.errors import RequestIdReused
-from exam_sharing.identifiers import UserId
 from exam_sharing.policy.decisions import Refused
 from exam_sharing.policy.plans import ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import Request
@@ -22,15 +21,12 @@ class ActComparison:
 
     comparison: Comparison
 
-    def receipt(
-        self, came: object, expected: model.Receipt | model.Refused, by: UserId | None
-    ) -> None:
+    def receipt(self, came: object, expected: model.Receipt | model.Refused) -> None:
         """Compare what an act answered.
 
         Args:
             came: what the package answered, or raised.
             expected: what the model answered.
-            by: who acted; `None` for the host.
 
         Raises:
             Disagreement: the model answers something else.
@@ -53,24 +49,6 @@ class ActComparison:
                 self.comparison.same(question, answers.shared_in_model(expected), told)
             case model.Ended():
                 self.comparison.same(question, answers.ended_in_model(expected), told)
-                if by is not None:
-                    self._still_told(came, expected, by)
-
-    def _still_told(self, came: object, expected: model.Ended, by: UserId) -> None:
-        """Compare who is told to have access all the same, where it is certain that they are."""
-        hidden, grants = self.comparison.hospital.hidden, self.comparison.hospital.world.grants
-        certain = frozenset(
-            user
-            for user in expected.still_have_access
-            if (by, user) not in hidden
-            and any(grants[number].grantor != user for number in expected.told_ended)
-        )
-        told = (
-            frozenset(came.still_have_access) if isinstance(came, UnshareReceipt) else frozenset()
-        )
-        self.comparison.same(
-            "Who is told to have access all the same?", certain, lambda: certain & told
-        )
 
     def preview(self, request: Request, in_model: Request) -> None:
         """Compare what a request would do, as far as its actor may know.

@@ -100,6 +100,7 @@ def ended(receipt: UnshareReceipt, number: Number) -> Mapping[str, object]:
         "ended": frozenset(map(number, receipt.ended)),
         "in their place": frozenset(map(number, receipt.replacements)),
         "left standing": frozenset(map(number, receipt.left_standing)),
+        "still have access": frozenset(receipt.still_have_access),
     }
 
 
@@ -109,6 +110,7 @@ def ended_in_model(receipt: model.Ended) -> Mapping[str, object]:
         "ended": frozenset(map(GrantNumber, receipt.told_ended)),
         "in their place": frozenset(map(GrantNumber, receipt.told_replacements)),
         "left standing": frozenset(map(GrantNumber, receipt.left_standing)),
+        "still have access": receipt.still_have_access,
     }
 
 

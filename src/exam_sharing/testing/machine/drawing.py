@@ -75,7 +75,6 @@ class SharingDrawn:
     until: int
     kind: int
     odd: int
-    previewed: bool
 
 
 ODD_KINDS: Final = 24
@@ -90,7 +89,6 @@ sharing: Final = st.builds(
     until=numbers,
     kind=st.integers(0, ODD_KINDS - 1),
     odd=numbers,
-    previewed=seldom,
 )
 
 

@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from exam_sharing.errors import AlreadyExists, BatchSealed
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import BatchId, GroupId, PrincipalId, UserId
+from exam_sharing.identifiers import BatchId, GroupId, PrincipalId
 from exam_sharing.policy.requests import (
     NarrowRequest,
     Request,
@@ -163,17 +163,17 @@ class SharingMachine(RuleBasedStateMachine):
     def share(self, *, drawn: SharingDrawn) -> None:
         """Share, mostly by somebody who has access."""
         held = self.comparison.held()
-        self._ask_for(self.choices.share_request(drawn, held), previewed=drawn.previewed)
+        self._ask_for(self.choices.share_request(drawn, held))
 
     @rule(drawn=sharing)
     def pass_on(self, *, drawn: SharingDrawn) -> None:
         """Share what somebody else owns, where there is such access."""
         exams, held = self.hospital.world.exams, self.comparison.held()
         others = [(user, exam) for user, exam in held if exams[exam].owner != user]
-        self._ask_for(self.choices.share_request(drawn, others or held), previewed=drawn.previewed)
+        self._ask_for(self.choices.share_request(drawn, others or held))
 
-    @rule(which=numbers, by=numbers, reshares=numbers, previewed=seldom, named=seldom)
-    def unshare(self, *, which: int, by: int, reshares: int, previewed: bool, named: bool) -> None:
+    @rule(which=numbers, by=numbers, reshares=numbers, named=seldom)
+    def unshare(self, *, which: int, by: int, reshares: int, named: bool) -> None:
         """Unshare: by the grantor, the owner, the recipient themselves, or anybody."""
         exam, recipient, actor = self.choices.ending(which, by)
         request = UnshareRequest(
@@ -183,10 +183,10 @@ class SharingMachine(RuleBasedStateMachine):
             reshares=pick(reshares, RESHARES),
             request_id=request_id(by) if named else None,
         )
-        self._ask_for(request, previewed=previewed)
+        self._ask_for(request)
 
-    @rule(which=numbers, by=numbers, reshares=numbers, bound=numbers, previewed=seldom)
-    def narrow(self, *, which: int, by: int, reshares: int, bound: int, previewed: bool) -> None:
+    @rule(which=numbers, by=numbers, reshares=numbers, bound=numbers)
+    def narrow(self, *, which: int, by: int, reshares: int, bound: int) -> None:
         """Narrow, to a permission, a time, or both."""
         exam, recipient, actor = self.choices.ending(which, by)
         until = self.choices.until(bound // 4) or self.hospital.now + timedelta(minutes=2)
@@ -198,7 +198,7 @@ class SharingMachine(RuleBasedStateMachine):
             until=pick(bound, (None, until, until, until)),
             reshares=pick(reshares, RESHARES),
         )
-        self._ask_for(request, previewed=previewed)
+        self._ask_for(request)
 
     # Under several names, that much more often than what happens around.
     share_more: Final = share
@@ -208,12 +208,12 @@ class SharingMachine(RuleBasedStateMachine):
     unshare_more: Final = unshare
     narrow_more: Final = narrow
 
-    @rule(which=numbers, by=numbers, reshares=numbers, previewed=seldom)
-    def end_one_grant(self, *, which: int, by: int, reshares: int, previewed: bool) -> None:
+    @rule(which=numbers, by=numbers, reshares=numbers)
+    def end_one_grant(self, *, which: int, by: int, reshares: int) -> None:
         """End one grant by its id."""
         grant, actor = self.choices.one_grant(which, by)
         kind = pick(reshares, RESHARES)
-        self._ask_for(RevokeRequest(actor=actor, grant=grant, reshares=kind), previewed=previewed)
+        self._ask_for(RevokeRequest(actor=actor, grant=grant, reshares=kind))
 
     @precondition(lambda self: self._asked)
     @rule(which=numbers, changed=seldom)
@@ -222,7 +222,7 @@ class SharingMachine(RuleBasedStateMachine):
         request = pick(which, self._asked)
         if changed:
             request = attrs.evolve(request, exam=pick(which, self.hospital.exams))
-        self._ask_for(request, previewed=False)
+        self._ask_for(request)
 
     @rule(which=numbers, reshares=numbers, everywhere=booleans)
     def end_by_host(self, *, which: int, reshares: int, everywhere: bool) -> None:
@@ -333,13 +333,12 @@ class SharingMachine(RuleBasedStateMachine):
         )
         self._compare()
 
-    def _ask_for(self, request: Request, *, previewed: bool) -> None:
-        """Do what somebody asks for on both sides, and compare everything."""
+    def _ask_for(self, request: Request) -> None:
+        """Preview and do what somebody asks for on both sides, and compare everything."""
         hospital = self.hospital
         in_model = hospital.as_in_model(request)
         hospital.tell(f"{hospital.words.request(in_model)}.")
-        if previewed:
-            self._disagreeing(lambda: self.acts.preview(request, in_model))
+        self._disagreeing(lambda: self.acts.preview(request, in_model))
         came = outcome(lambda: hospital.do(request))
         try:
             expected = model.perform(hospital.world, in_model, hospital.now)
@@ -348,28 +347,25 @@ class SharingMachine(RuleBasedStateMachine):
             return
         if not isinstance(request, RevokeRequest) and request.request_id is not None:
             self._asked.append(request)
-        self._compare(came, expected, by=request.actor)
+        self._compare(came, expected)
 
     def _compare(
         self,
         came: object = None,
         expected: model.Receipt | model.Refused | None = None,
-        *,
-        by: UserId | None = None,
     ) -> None:
         """Compare the answer to a step, if it has one, and then everything.
 
         Args:
             came: what the package answered, or raised.
             expected: what the model answered.
-            by: who acted; `None` for the host.
         """
         SharingMachine.steps += 1
 
         def compare() -> None:
             changes = self.comparison.what_changed()
             if expected is not None:
-                self.acts.receipt(came, expected, by)
+                self.acts.receipt(came, expected)
             self.comparison.everything(changes)
 
         self._disagreeing(compare)

@@ -5,10 +5,10 @@ from datetime import datetime
 
 import attrs
 
-from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.policy.requests import Reshares
-from exam_sharing.testing.model.access import is_active, owns, standing
+from exam_sharing.testing.model.access import owns, standing
+from exam_sharing.testing.model.consequences import consequences
 from exam_sharing.testing.model.knowledge import Knowledge, knowledge
 from exam_sharing.testing.model.records import (
     Ended,
@@ -16,7 +16,6 @@ from exam_sharing.testing.model.records import (
     Grant,
     How,
     Refused,
-    horizon_of,
     until_of,
 )
 from exam_sharing.testing.model.support import (
@@ -101,7 +100,7 @@ def carried_out(world: World, act: Act, now: datetime) -> Ended | Refused:
         left_standing=frozenset(
             grant.id for grant in passed_on if grant.id not in ended and knows.sees(grant)
         ),
-        still_have_access=_still(world, act, knows, now),
+        still_have_access=_still(world, act, knows, before, replacements, now),
     )
 
 
@@ -148,34 +147,30 @@ def _replace(world: World, grant: Grant, piece: Piece) -> int:
     return new
 
 
-def _still(world: World, act: Act, knows: Knowledge, now: datetime) -> frozenset[UserId]:
-    """Return who of the principal still has access, or more than the bound, as far as is known.
+def _still(
+    world: World,
+    act: Act,
+    knows: Knowledge,
+    before: frozenset[Grant],
+    replacements: Mapping[int, frozenset[int]],
+    now: datetime,
+) -> frozenset[PrincipalId]:
+    """Return whom a grant that ended reached, and who hold what it gave them all the same.
 
-    What is known are the grants and the memberships that the actor may see, and with access also
-    the owner.
+    The host is told of nobody, since nobody's knowledge bounds what it may be told.
     """
-    people: frozenset[PrincipalId] = frozenset()
-    if isinstance(act.recipient, UserId):
-        people = frozenset({act.recipient})
-    elif act.recipient is not None:
-        people = knows.behind(world, act.recipient)
-    return frozenset(
-        user
-        for user in people
-        if isinstance(user, UserId)
-        and is_active(world, user)
-        and _holds_more(world, act, user, knows, now)
+    if act.by is None:
+        return frozenset()
+    told = consequences(
+        world,
+        knows,
+        before=before,
+        ended=frozenset(grant for grant in before if grant.id in world.endings),
+        made=frozenset(world.grants[new] for each in replacements.values() for new in each),
+        bound=act.bound,
+        now=now,
     )
-
-
-def _holds_more(world: World, act: Act, user: UserId, knows: Knowledge, now: datetime) -> bool:
-    known = {grant for grant in standing(world, act.exam, now) if knows.sees(grant)}
-    view, download = (knows.holds_until(world, user, each, known) for each in Permission)
-    if act.bound is None:
-        return view > now
-    return (act.bound.permission is Permission.VIEW and download > now) or (
-        view > horizon_of(act.bound.until)
-    )
+    return frozenset(each.principal for each in told if each.kept)
 
 
 def together(parts: list[Ended]) -> Ended:

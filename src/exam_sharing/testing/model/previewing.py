@@ -1,6 +1,6 @@
 """What an act would do, as far as its actor may know."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
@@ -10,9 +10,10 @@ from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId
 from exam_sharing.policy.requests import NarrowRequest, Request, RevokeRequest, ShareRequest
 from exam_sharing.testing.model.access import standing
+from exam_sharing.testing.model.consequences import Consequence, consequences
 from exam_sharing.testing.model.knowledge import knowledge
 from exam_sharing.testing.model.portal import perform
-from exam_sharing.testing.model.records import NEVER, Ended, Grant, Receipt, Refused
+from exam_sharing.testing.model.records import Ended, Grant, Receipt, Refused
 from exam_sharing.testing.model.support import Bound
 from exam_sharing.testing.model.world import World
 
@@ -57,18 +58,13 @@ def preview(world: World, request: Request, now: datetime) -> Preview:
         result = perform(other, attested, now)
     if isinstance(result, Refused):
         return Preview(refused=refused)
-    told = [
-        change
-        for exam in world.exams
-        for change in _changes(
-            world, request, exam, _ended(world, result), _made(other, result), now
-        )
-    ]
+    ended, made = _ended(world, result), _made(other, result)
+    told = [each for exam in world.exams for each in _told(world, request, exam, ended, made, now)]
     return Preview(
         refused=refused,
-        gains={each.what: each.times for each in told if each.after > each.before},
-        losses={each.what: each.times for each in told if each.after < each.before},
-        keeps={each.what: each.times for each in told if each.kept},
+        gains=_times(each for each in told if each.after > each.before),
+        losses=_times(each for each in told if each.after < each.before),
+        keeps=_times(each for each in told if each.kept),
     )
 
 
@@ -85,44 +81,27 @@ def _made(other: World, result: Receipt) -> frozenset[Grant]:
     return frozenset(other.grants[new] for new in made)
 
 
-@attrs.frozen(kw_only=True)
-class _Change:
-    """Until when somebody holds a permission before and after; whether they keep what is taken."""
-
-    what: tuple[PrincipalId, ExamId, Permission]
-    before: datetime
-    after: datetime
-    kept: bool
-
-    @property
-    def times(self) -> tuple[datetime, datetime]:
-        """Until when, before and after."""
-        return self.before, self.after
-
-
-def _changes(
+def _told(
     world: World,
     request: Request,
     exam: ExamId,
     ended: frozenset[Grant],
     made: frozenset[Grant],
     now: datetime,
-) -> Iterator[_Change]:
-    """Yield what happens on one exam to everybody whom the grants that end or come are made to."""
-    knows = knowledge(world, request.actor, exam, now)
-    before = frozenset(grant for grant in standing(world, exam, now) if knows.sees(grant))
-    gone = before & ended
-    new = frozenset(grant for grant in made if knows.sees(grant))
-    after = before - gone | new
+) -> Iterator[Consequence]:
     bound = Bound(request.permission, request.until) if isinstance(request, NarrowRequest) else None
-    affected = {one for grant in gone | new for one in knows.reached_by(world, grant.recipient)}
-    for principal in affected:
-        for permission in Permission:
-            then = knows.holds_until(world, principal, permission, after)
-            taken = knows.given_until(world, principal, permission, gone) > now
-            yield _Change(
-                what=(principal, exam, permission),
-                before=knows.holds_until(world, principal, permission, before),
-                after=then,
-                kept=taken and then > (NEVER if bound is None else bound.leaves(permission)),
-            )
+    return consequences(
+        world,
+        knowledge(world, request.actor, exam, now),
+        before=standing(world, exam, now),
+        ended=ended,
+        made=made,
+        bound=bound,
+        now=now,
+    )
+
+
+def _times(told: Iterable[Consequence]) -> Effects:
+    return {
+        (each.principal, each.exam, each.permission): (each.before, each.after) for each in told
+    }

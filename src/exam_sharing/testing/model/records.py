@@ -154,8 +154,8 @@ class Ended:
         told_ended: those of `ended` that the actor is told of.
         told_replacements: what took the place of those.
         left_standing: what the ended principal passed on and still stands, as told.
-        still_have_access: the users behind the principal who still have access (after narrowing:
-            who hold more than the bound), as told.
+        still_have_access: whom the grants that ended reached and who have access all the same
+            (after narrowing: who hold more than the bound), as told; nobody to the host.
     """
 
     ended: Mapping[int, How]
@@ -163,7 +163,7 @@ class Ended:
     told_ended: frozenset[int]
     told_replacements: frozenset[int]
     left_standing: frozenset[int]
-    still_have_access: frozenset[UserId]
+    still_have_access: frozenset[PrincipalId]
 
 
 Receipt: TypeAlias = Shared | Ended
