@@ -4,7 +4,7 @@ A person unshares, narrows or ends one grant, by the rules of `ending_rules`. Th
 and withdraws exams for administration, without an actor's rights.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 import attrs
@@ -29,7 +29,7 @@ from exam_sharing.policy.facts import EndingFacts, ExamGrants
 from exam_sharing.policy.plans import EndingPlan
 from exam_sharing.policy.requests import HostEnding, NarrowRequest, Reshares, Withdrawal
 from exam_sharing.policy.settings import Policy
-from exam_sharing.policy.support import Memberships, passed_on_from, remaining_after
+from exam_sharing.policy.support import Memberships, Support
 
 __all__ = ["decide_ending", "decide_ending_by_host", "plan_withdrawal"]
 
@@ -57,7 +57,10 @@ def decide_ending(
         at=now,
         act=act,
     )
-    return writer.plan(facts.exam.id, facts.exam.sharing, case.cut, case.remaining, case.bound)
+    exam = facts.exam
+    return writer.plan(
+        exam.id, exam.sharing.version, case.scene.support, case.cut, case.left, case.bound
+    )
 
 
 def decide_ending_by_host(
@@ -84,9 +87,13 @@ def decide_ending_by_host(
     plans: list[EndingPlan] = []
     further: list[Grant] = []
     for exam, grants in sorted(sharing.items()):
-        before = standing(grants.grants, now)
-        cut = {grant.id: NOTHING for grant in before if grant.recipient == request.recipient}
-        remaining = remaining_after(before, grants.ended, cut, memberships, reshares)
+        support = Support(
+            standing=standing(grants.grants, now), past=grants.ended, memberships=memberships
+        )
+        cut = {
+            grant.id: NOTHING for grant in support.standing if grant.recipient == request.recipient
+        }
+        left = support.left_by(cut, reshares)
         writer = _Writer(
             how=HowEnded.BY_HOST,
             by=request.performed_by,
@@ -94,8 +101,8 @@ def decide_ending_by_host(
             at=now,
             act=f"{act}-{len(plans) + 1}",
         )
-        plans.append(writer.plan(exam, grants, cut, remaining))
-        further += (g for g in before if g.id not in cut and remaining[g.id] != g.holding)
+        plans.append(writer.plan(exam, grants.version, support, cut, left))
+        further += support.further(cut, left)
     if further and reshares is Reshares.RESTRICT:
         grant_ids = tuple(grant.id for grant in further)
         return Denied((Reason(code=ReasonCode.HAS_RESHARES, grants=grant_ids),))
@@ -109,11 +116,13 @@ def decide_ending_by_host(
 
 def plan_withdrawal(request: Withdrawal, sharing: ExamGrants, now: datetime) -> EndingPlan:
     """Return the plan that ends every standing grant on an exam that the host withdraws."""
-    cut = {grant.id: NOTHING for grant in standing(sharing.grants, now)}
+    before = standing(sharing.grants, now)
+    support = Support(standing=before, past=sharing.ended, memberships={})
+    cut = {grant.id: NOTHING for grant in before}
     writer = _Writer(
         how=HowEnded.WITHDRAWN, by=request.performed_by, acting_as=EndedAs.HOST, at=now
     )
-    return writer.plan(request.exam, sharing, cut, cut)
+    return writer.plan(request.exam, sharing.version, support, cut, cut)
 
 
 @attrs.frozen(kw_only=True)
@@ -129,35 +138,44 @@ class _Writer:
     def plan(
         self,
         exam: ExamId,
-        sharing: ExamGrants,
+        version: int,
+        support: Support,
         cut: Mapping[GrantId, Holding],
-        remaining: Mapping[GrantId, Holding],
+        left: Mapping[GrantId, Holding],
         bound: Holding = NOTHING,
     ) -> EndingPlan:
-        """Return the plan that leaves of each standing grant what remains of it."""
-        before = standing(sharing.grants, self.at)
+        """Return the plan that ends what is not left as it is, and makes what is left of it.
+
+        Args:
+            exam: on which the grants are.
+            version: of its sharing before the act.
+            support: how its grants rest on each other.
+            cut: what the act itself leaves of the grants that it names.
+            left: what it leaves of those and of others, re-shares included.
+            bound: what it leaves at most of the grants that it names.
+        """
         ended: list[EndedGrant] = []
         made: list[Grant] = []
-        for grant in before:
-            if remaining[grant.id] == grant.holding:
+        for grant in support.standing:
+            if grant.id not in left:
                 continue
-            parts = list(self._replacements(grant, remaining[grant.id], len(made)))
+            parts = list(self._replacements(grant, left[grant.id], len(made)))
             ending = Ending(
                 grant=grant.id,
                 how=self._how(named=grant.id in cut, replaced=bool(parts)),
                 by=self.by,
                 acting_as=self.acting_as,
                 at=self.at,
-                version=sharing.version + 1,
+                version=version + 1,
                 replaced_by=tuple(part.id for part in parts),
             )
             ended.append(EndedGrant(grant=grant, ending=ending))
             made.extend(parts)
         return EndingPlan(
-            versions={exam: sharing.version},
+            versions={exam: version},
             ended=tuple(ended),
             made=tuple(made),
-            left_standing=_left_standing(before, sharing, cut, remaining),
+            left_standing=_left_standing(support, cut, left),
             bound=bound,
         )
 
@@ -188,13 +206,8 @@ def _parts(holding: Holding) -> Iterator[tuple[Permission, datetime]]:
 
 
 def _left_standing(
-    before: Iterable[Grant],
-    sharing: ExamGrants,
-    cut: Mapping[GrantId, Holding],
-    remaining: Mapping[GrantId, Holding],
+    support: Support, cut: Mapping[GrantId, Holding], left: Mapping[GrantId, Holding]
 ) -> tuple[Grant, ...]:
     """Return what was passed on from the grants that an act names, and stands all the same."""
-    resting = passed_on_from(cut, sharing.grants, sharing.ended)
-    return tuple(
-        grant for grant in before if grant.id in resting and remaining[grant.id] == grant.holding
-    )
+    resting = support.passed_on_from(cut)
+    return tuple(g for g in support.standing if g.id in resting and g.id not in left)

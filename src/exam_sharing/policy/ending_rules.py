@@ -25,7 +25,7 @@ from exam_sharing.policy.disclosure import grants_seen
 from exam_sharing.policy.facts import EndingFacts
 from exam_sharing.policy.requests import NarrowRequest, Reshares, RevokeRequest, UnshareRequest
 from exam_sharing.policy.settings import Policy
-from exam_sharing.policy.support import remaining_after
+from exam_sharing.policy.support import Support
 
 __all__ = ["ENDING_RULES", "EndingCase", "EndingRequest", "Scene"]
 
@@ -66,6 +66,16 @@ class Scene:
         """The grants that stand on the exam."""
         exam = self.facts.exam
         return () if exam is None else standing(exam.sharing.grants, self.now)
+
+    @cached_property
+    def support(self) -> Support:
+        """How the grants on the exam rest on each other."""
+        exam = self.facts.exam
+        return Support(
+            standing=self.standing,
+            past=() if exam is None else exam.sharing.ended,
+            memberships={user: each.principals for user, each in self.facts.grantors.items()},
+        )
 
     @cached_property
     def seen(self) -> tuple[Grant, ...]:
@@ -144,25 +154,14 @@ class EndingCase:
         }
 
     @cached_property
-    def remaining(self) -> Mapping[GrantId, Holding]:
-        """What the act leaves of every standing grant, re-shares included."""
-        facts = self.scene.facts
-        return remaining_after(
-            self.scene.standing,
-            () if facts.exam is None else facts.exam.sharing.ended,
-            self.cut,
-            {user: profile.principals for user, profile in facts.grantors.items()},
-            self.reshares,
-        )
+    def left(self) -> Mapping[GrantId, Holding]:
+        """What the act leaves of each standing grant of which not all is left, with re-shares."""
+        return self.scene.support.left_by(self.cut, self.reshares)
 
     @cached_property
-    def further(self) -> tuple[Grant, ...]:
+    def further(self) -> list[Grant]:
         """The standing grants of which a cascade would leave less than the act itself does."""
-        return tuple(
-            grant
-            for grant in self.scene.standing
-            if self.remaining[grant.id] != self.cut.get(grant.id, grant.holding)
-        )
+        return self.scene.support.further(self.cut, self.left)
 
     @property
     def acting_as(self) -> EndedAs:

@@ -12,9 +12,10 @@ import attrs
 from exam_sharing.acts import changing, delivering, gathering, previewing, showing
 from exam_sharing.events import ShareNotice
 from exam_sharing.grants import FOREVER, NOTHING, Grant, Holding, Permission
-from exam_sharing.policy import access, ending_rules, share, share_rules, support, views
+from exam_sharing.policy import access, ending_rules, share, share_rules, views
 from exam_sharing.policy.decisions import ReasonCode, reasons_against
 from exam_sharing.policy.requests import Reshares
+from exam_sharing.policy.support import Support
 
 
 class BrokenEngine(ExitStack):
@@ -189,40 +190,39 @@ class CascadesUnasked(BrokenEngine):
     """What was passed on always ends with its source."""
 
     def replaced(self):
-        def remaining(standing, past, cut, memberships, reshares):
-            reshares = Reshares.CASCADE if reshares is Reshares.KEEP else reshares
-            return support.remaining_after(standing, past, cut, memberships, reshares)
+        left_by = Support.left_by
 
-        yield ending_rules, "remaining_after", remaining
+        def left(support, cut, reshares):
+            reshares = Reshares.CASCADE if reshares is Reshares.KEEP else reshares
+            return left_by(support, cut, reshares)
+
+        yield Support, "left_by", left
 
 
 class CascadesThroughOtherSupport(BrokenEngine):
     """A cascade ends what rests on what ended, though its grantor holds it another way too."""
 
     def replaced(self):
-        def remaining(standing, past, cut, memberships, reshares):
-            left = {grant.id: cut.get(grant.id, grant.holding) for grant in standing}
-            if reshares is not Reshares.KEEP:
-                gone = support.resting_on(cut, standing, past)
-                left |= dict.fromkeys(gone & left.keys(), NOTHING)
-            return left
+        def left(support, cut, reshares):
+            if reshares is Reshares.KEEP:
+                return cut
+            gone = support.resting_on(cut) & {grant.id for grant in support.standing}
+            return {**cut, **dict.fromkeys(gone, NOTHING)}
 
-        yield ending_rules, "remaining_after", remaining
+        yield Support, "left_by", left
 
 
 class CascadesOneStep(BrokenEngine):
     """A cascade ends what rests directly on what ended, and nothing that rests on that."""
 
     def replaced(self):
-        def remaining(standing, past, cut, memberships, reshares):
-            kept = support.remaining_after(standing, past, cut, memberships, Reshares.KEEP)
-            if reshares is Reshares.KEEP:
-                return kept
-            after = support.remaining_after(standing, past, cut, memberships, reshares)
-            near = support.passed_on_from(cut, standing, past)
-            return {id_: after[id_] if id_ in near else left for id_, left in kept.items()}
+        left_by = Support.left_by
 
-        yield ending_rules, "remaining_after", remaining
+        def left(support, cut, reshares):
+            near = cut.keys() | support.passed_on_from(cut)
+            return {id_: h for id_, h in left_by(support, cut, reshares).items() if id_ in near}
+
+        yield Support, "left_by", left
 
 
 class GivesToItsGrantor(BrokenEngine):
