@@ -129,10 +129,10 @@ class Holding:
     @staticmethod
     def all_of(holdings: Iterable["Holding"]) -> "Holding":
         """Return what all of them together give; `NOTHING` for none."""
-        together = NOTHING
+        view = download = NEVER
         for holding in holdings:
-            together |= holding
-        return together
+            view, download = max(view, holding.view), max(download, holding.download)
+        return Holding(view=view, download=download)
 
 
 NOTHING: Final = Holding(view=NEVER, download=NEVER)

@@ -1,4 +1,4 @@
-"""Comparing the answer to an act, and what an act would do."""
+"""Comparing the answer to an act."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,6 @@ import attrs
 from exam_sharing.errors import RequestIdReused
 from exam_sharing.policy.decisions import Refused
 from exam_sharing.policy.plans import ShareReceipt, UnshareReceipt
-from exam_sharing.policy.requests import Request
 from exam_sharing.testing import model
 from exam_sharing.testing.machine import answers
 from exam_sharing.testing.machine.comparing import Comparison
@@ -49,34 +48,6 @@ class ActComparison:
                 self.comparison.same(question, answers.shared_in_model(expected), told)
             case model.Ended():
                 self.comparison.same(question, answers.ended_in_model(expected), told)
-
-    def preview(self, request: Request, in_model: Request) -> None:
-        """Compare what a request would do, as far as its actor may know.
-
-        Raises:
-            Disagreement: the model says something else.
-        """
-        hospital = self.comparison.hospital
-        expected = model.preview(hospital.world, in_model, hospital.now)
-        told = {
-            "refused": answers.refusal((), {})
-            if expected.refused is None
-            else answers.refusal_in_model(expected.refused),
-            "gains": answers.effects_in_model(expected.gains),
-            "losses": answers.effects_in_model(expected.losses),
-            "keeps": answers.effects_in_model(expected.keeps),
-        }
-
-        def ask() -> object:
-            came = hospital.sharing.preview(request)
-            return {
-                "refused": answers.refusal(came.reasons, hospital.kept.numbers),
-                "gains": answers.effects(came.gains),
-                "losses": answers.effects(came.losses),
-                "keeps": answers.effects(came.keeps),
-            }
-
-        self.comparison.same("What would that do?", told, ask)
 
 
 def outcome(act: Callable[[], object]) -> object:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import count
 from typing import Final, TypeVar
 
 import attrs
@@ -9,10 +10,12 @@ import attrs
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.policy.decisions import Refused
+from exam_sharing.policy.requests import Request, Reshares, ShareRequest, UnshareRequest
 from exam_sharing.policy.views import Page
 from exam_sharing.testing import model
 from exam_sharing.testing.machine import answers
 from exam_sharing.testing.machine.changes import Changes, Watch
+from exam_sharing.testing.machine.drawing import pick
 from exam_sharing.testing.machine.hospital import EXAMS, GROUPS, USERS, Hospital
 from exam_sharing.testing.machine.words import Raised
 
@@ -28,6 +31,8 @@ RECIPIENTS: Final = 3
 """So many times as many recipients are on a page as exams."""
 MOST: Final = 2 * max(len(EXAMS), len(USERS) + len(GROUPS))
 """More than any list in a hospital holds, on pages of one."""
+KINDS: Final[tuple[Permission | Reshares, ...]] = (*PERMISSIONS, *Reshares)
+"""What people might ask for: shares of some permission, endings with what becomes of re-shares."""
 NOTHING: Final = 0
 """Less than any permission."""
 NOBODY: Final = UserId("nobody")
@@ -56,7 +61,8 @@ class Comparison:
     """Every user's every answer, from both sides of one hospital.
 
     What a store answers by itself (checks and lists) is asked anew each time. What the package
-    makes of facts is asked anew when anything has changed that it is made of.
+    makes of facts is asked anew when anything has changed that it is made of. In turn, one user is
+    asked about one exam though nothing has changed, and for one of the endless previews.
 
     Attributes:
         hospital: whom to ask.
@@ -68,6 +74,7 @@ class Comparison:
     page: int = 2
     typed: str = "al"
     _watch: Watch = attrs.field(init=False)
+    _turns: Iterator[int] = attrs.field(factory=count, init=False)
     _held: dict[UserId, dict[ExamId, Permission]] = attrs.field(factory=dict, init=False)
     _lists: dict[UserId, tuple[tuple[object, ...], ...]] = attrs.field(factory=dict, init=False)
 
@@ -136,6 +143,25 @@ class Comparison:
                 self._form(user, exam)
             for exam in hospital.exams if changes.choosable else exams:
                 self._choices(user, exam)
+        self._in_turn([(user, exam) for user, exams in concerned.items() for exam in exams])
+
+    def _in_turn(self, concerned: list[tuple[UserId, ExamId]]) -> None:
+        """Ask one question though nothing has changed, and what something would do."""
+        hospital, turn = self.hospital, next(self._turns)
+        everything = [(user, exam) for user in hospital.users for exam in hospital.exams]
+        asked, kind = divmod(turn, 3)
+        ask = (self._of_one_exam, self._form, self._choices)[kind]
+        ask(*pick(asked, everything))
+        request = self._might_ask(*pick(turn, concerned or everything), turn)
+        self.preview(request, request)
+
+    def _might_ask(self, user: UserId, exam: ExamId, turn: int) -> Request:
+        """Return something that a user might ask for, each time something else."""
+        which, kind = divmod(turn, len(KINDS))
+        recipient, asked = pick(which, self.hospital.principals), KINDS[kind]
+        if isinstance(asked, Permission):
+            return ShareRequest(actor=user, exam=exam, recipients=(recipient,), permission=asked)
+        return UnshareRequest(actor=user, exam=exam, recipient=recipient, reshares=asked)
 
     def _in_order(self, exams: frozenset[ExamId]) -> tuple[ExamId, ...]:
         return tuple([exam for exam in self.hospital.exams if exam in exams])
@@ -220,6 +246,38 @@ class Comparison:
             else answers.seen_list_in_model(expected),
             lambda: answers.seen_list(sharing.access_list(user, exam), number),
         )
+
+    def preview(self, request: Request, in_model: Request) -> None:
+        """Compare what a request would do, as far as its actor may know.
+
+        Args:
+            request: the request.
+            in_model: the same, as it is put to the model.
+
+        Raises:
+            Disagreement: the model says something else.
+        """
+        hospital = self.hospital
+        expected = model.preview(hospital.world, in_model, hospital.now)
+        told = {
+            "refused": answers.refusal((), {})
+            if expected.refused is None
+            else answers.refusal_in_model(expected.refused),
+            "gains": answers.effects_in_model(expected.gains),
+            "losses": answers.effects_in_model(expected.losses),
+            "keeps": answers.effects_in_model(expected.keeps),
+        }
+
+        def ask() -> object:
+            came = hospital.sharing.preview(request)
+            return {
+                "refused": answers.refusal(came.reasons, hospital.kept.numbers),
+                "gains": answers.effects(came.gains),
+                "losses": answers.effects(came.losses),
+                "keeps": answers.effects(came.keeps),
+            }
+
+        self.same("What would that do?", told, ask)
 
     def _form(self, user: UserId, exam: ExamId) -> None:
         hospital = self.hospital

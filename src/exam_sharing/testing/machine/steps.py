@@ -338,7 +338,7 @@ class SharingMachine(RuleBasedStateMachine):
         hospital = self.hospital
         in_model = hospital.as_in_model(request)
         hospital.tell(f"{hospital.words.request(in_model)}.")
-        self._disagreeing(lambda: self.acts.preview(request, in_model))
+        self._disagreeing(lambda: self.comparison.preview(request, in_model))
         came = outcome(lambda: hospital.do(request))
         try:
             expected = model.perform(hospital.world, in_model, hospital.now)

@@ -59,7 +59,8 @@ def preview(world: World, request: Request, now: datetime) -> Preview:
     if isinstance(result, Refused):
         return Preview(refused=refused)
     ended, made = _ended(world, result), _made(other, result)
-    told = [each for exam in world.exams for each in _told(world, request, exam, ended, made, now)]
+    exams = {grant.exam for grant in ended | made}
+    told = [each for exam in exams for each in _told(world, request, exam, ended, made, now)]
     return Preview(
         refused=refused,
         gains=_times(each for each in told if each.after > each.before),
