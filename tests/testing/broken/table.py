@@ -1,9 +1,10 @@
 """What catches which broken variant, and after how many examples, as a page of the docs.
 
 `python -m broken.table`, with `src`, `tests` and `tests/testing` on the path, writes the page anew.
-It takes a few minutes.
+It takes some twenty minutes.
 """
 
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -47,10 +48,10 @@ true as when somebody last wrote the page, by `python -m broken.table` with `src
 `tests/testing` on the path.
 """
 
-SOON = 20
+SOON = 5
 STORIES = settings(
-    max_examples=100,
-    stateful_step_count=20,
+    max_examples=300,
+    stateful_step_count=50,
     derandomize=True,
     database=None,
     phases=[Phase.generate],
@@ -59,7 +60,6 @@ STORIES = settings(
 AT_ONCE = "it takes two at once, and the machine does one thing after another"
 LOOK_ALIKES = "no two ids in its stories look alike"
 RELAYS = "there is one relay in its stories, which tries everything each time"
-LONGER = "these stories are too short; of those with up to 50 steps, number {} shows it"
 
 UNTOLD = {
     "TellsBeforeItCommits": AT_ONCE,
@@ -70,14 +70,10 @@ UNTOLD = {
     "ReadsExamByExam": AT_ONCE,
     "LooksThenClaims": AT_ONCE,
     "AuditsWhatNeverHappened": AT_ONCE,
-    "CountsOwnGifts": LONGER.format(10),
-    "SkipsTies": LONGER.format(68),
-    "CascadesOneStep": LONGER.format(201),
     "OldestFirst": "it compares which exams are in a batch, and not in which order",
     "UploadsOneByOne": "no exam in its stories arrives twice",
     "IgnoresCase": LOOK_ALIKES,
     "NormalisesIds": LOOK_ALIKES,
-    "CollatesTies": LONGER.format(96),
     "KeepsMessages": "no notice in its stories is given up",
     "TrustsLateRelays": RELAYS,
     "TriesAtOnce": RELAYS,
@@ -185,7 +181,7 @@ def first_cells(broken, caught):
 def last_cell(broken, told):
     """Return what a row says of the machine."""
     if told is None:
-        return f" no: {UNTOLD[broken.__name__]} |"
+        return f" no: {UNTOLD.get(broken.__name__, 'nobody knows why not')} |"
     return f" story {told.stories}, step {told.steps} |"
 
 
@@ -201,8 +197,12 @@ def section(title, variants, catch, told):
 def told_by_all():
     """Return what the machine makes of every variant, on as many processors as there are."""
     variants = [each for variants, _ in SECTIONS.values() for each in variants]
+    found = {}
     with ProcessPoolExecutor() as pool:
-        return dict(zip(variants, pool.map(told_by_machine, variants), strict=True))
+        for broken, told in zip(variants, pool.map(told_by_machine, variants), strict=True):
+            found[broken] = told
+            print(f"{len(found)} of {len(variants)}: {broken.__name__}: {told}", file=sys.stderr)
+    return found
 
 
 def page(told):
