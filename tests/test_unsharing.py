@@ -602,6 +602,34 @@ def test_a_cascade_ends_what_a_later_way_supported_beside_what_nothing_supported
     assert holders(world) == {CARLA}
 
 
+def test_a_cascade_follows_every_branch_that_a_later_way_supported():
+    world = chain()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA, DAN)
+    world.share(CARLA, CT, EVA)
+    world.share(DAN, CT, FAYE)
+    world.unshare(ANNA, CT, BEN)
+    world.share(ANNA, CT, BEN)
+
+    world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
+
+    assert holders(world) == set()
+
+
+def test_what_nothing_supports_supports_nothing_in_a_cascade_that_does_not_reach_it():
+    world = World()
+    world.share(ANNA, CT, DAN)
+    world.share(DAN, CT, BEN)
+    world.unshare(ANNA, CT, DAN)
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA)
+    of_anna = next(g for g in world.grants(CT) if (g.grantor, g.recipient) == (ANNA, BEN))
+
+    world.sharing.revoke(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE)
+
+    assert holders(world) == {BEN}
+
+
 def test_a_cascade_leaves_what_another_way_supports_whoever_else_has_passed_on():
     world = World()
     world.share(ANNA, CT, DAN, NURSES, CARLA)

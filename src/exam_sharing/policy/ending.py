@@ -117,7 +117,7 @@ def decide_ending_by_host(
 def plan_withdrawal(request: Withdrawal, sharing: ExamGrants, now: datetime) -> EndingPlan:
     """Return the plan that ends every standing grant on an exam that the host withdraws."""
     before = standing(sharing.grants, now)
-    support = Support(standing=before, past=sharing.ended, memberships={})
+    support = Support(standing=before, past=sharing.ended)
     cut = {grant.id: NOTHING for grant in before}
     writer = _Writer(
         how=HowEnded.WITHDRAWN, by=request.performed_by, acting_as=EndedAs.HOST, at=now

@@ -40,12 +40,12 @@ class Support:
     Attributes:
         standing: the grants that stand, in their order.
         past: the ended ones; a grant that rests on one of them rests on what replaced it, too.
-        memberships: of every grantor of a standing grant.
+        memberships: of every grantor of a standing grant, where it is asked what a cascade leaves.
     """
 
     standing: tuple[Grant, ...]
     past: tuple[EndedGrant, ...]
-    memberships: Memberships
+    memberships: Memberships = attrs.field(factory=dict)
 
     def left_by(self, cut: _Cut, reshares: Reshares) -> _Cut:
         """Return what an act leaves of each standing grant of which it does not leave all.
@@ -175,7 +175,7 @@ class Support:
                 support[source.id] if source.id in support else self._whole_if_supported(source)
                 for source in self._sources[grantor]
             )
-            for id_ in passed_on.get(grantor, ()):
+            for id_ in passed_on[grantor]:
                 reach = held & caps[id_]
                 if id_ not in divisible and reach != caps[id_]:
                     continue
