@@ -17,6 +17,7 @@ from typing import Final
 
 import attrs
 from tests.benchmarks import contestants, worlds
+from tests.benchmarks.access_lists import access_lists
 from tests.benchmarks.contestants import Contestant, PlainDicts
 from tests.benchmarks.rows import Row, at_least, at_most, printed, progress
 from tests.benchmarks.timing import asking, best_of, chunks, uncollected
@@ -382,6 +383,7 @@ def measured(settings: Settings) -> Iterator[Row]:
     yield from acting(arenas)
     for each in arenas:
         yield from paging(each)
+    yield from access_lists(settings.sizes[0], settings.rounds)
     del arenas
     for size in settings.weighed:
         yield from weighing(size)
