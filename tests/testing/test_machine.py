@@ -140,9 +140,9 @@ class KeepsWhatWasSent(MemoryOutbox):
 
 
 def test_notices_are_part_of_the_story():
-    broken = story_of(SendsTwice)
+    broken = story_of(SendsTwice, told=hasty)
     assert broken.question.endswith("Which notices are sent?")
-    assert broken.story[-1].endswith("Notices are sent.")
+    assert "Notices are sent" in broken.story[-1]
 
 
 class FailsAtShares(MemoryStore):
@@ -192,7 +192,7 @@ def test_what_a_preview_says_is_compared(monkeypatch):
         "exam_sharing.acts.previewing.Preview", lambda **told: Preview(**told | {"gains": ()})
     )
     broken = story_of(MemoryStore, told=hasty)
-    assert broken.question.endswith("What would that do?")
+    assert "What would this do: Alice shares CT with Bob" in broken.question
     assert broken.came == "gains: nothing"
 
 

@@ -277,7 +277,7 @@ class Comparison:
                 "keeps": answers.effects(came.keeps),
             }
 
-        self.same("What would that do?", told, ask)
+        self.same(f"What would this do: {hospital.words.request(in_model)}?", told, ask)
 
     def _form(self, user: UserId, exam: ExamId) -> None:
         hospital = self.hospital
