@@ -119,6 +119,11 @@ def test_ids_of_one_kind_sort_as_their_texts_do(texts):
     assert [str(each) for each in sorted(map(ExamId, texts))] == sorted(texts)
 
 
+def test_identifiers_of_two_kinds_have_no_order():
+    with pytest.raises(TypeError):
+        sorted([UserId("alice"), GroupId("bob")])
+
+
 A_GRANT = Grant(
     id=GrantId("g"),
     exam=CT,
