@@ -38,8 +38,8 @@ run.
 **The machine** tells up to {stories} stories of up to {steps} steps, the same ones each time, and
 stops at the first that goes wrong. The numbers are the story and the step in which that was, steps
 counted from the first story on; that Hypothesis then shrinks the story is not counted, and that it
-gave a story up before its end is. Where the machine cannot catch a variant, the table says why; it
-tells {few} stories of those, and they came to their end.
+gave a story up before its end is. Where the machine cannot catch a variant, the table says why;
+{few} stories of each of those were told, and nothing in them went wrong.
 
 **What holds this page.** Each run of the tests asks the laws and the cases of every variant anew
 and compares names and numbers with the page (of a race, the name alone). It runs the machine on the
