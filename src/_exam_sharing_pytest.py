@@ -18,6 +18,7 @@ __all__ = [
     "pytest_assertrepr_compare",
     "pytest_configure",
     "pytest_generate_tests",
+    "sharing_case",
     "sharing_clock",
     "sharing_notifier",
     "sharing_policy",
@@ -50,6 +51,12 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
     from exam_sharing.testing.plugin import explanation  # noqa: PLC0415  only if it is used
 
     return explanation(op, left, right)
+
+
+@pytest.fixture
+def sharing_case() -> None:
+    """Stand where a marked test is given its case."""
+    raise pytest.UsageError("sharing_case is for tests marked @pytest.mark.sharing_cases")
 
 
 @pytest.fixture

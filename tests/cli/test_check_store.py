@@ -25,6 +25,10 @@ class Forgets(MemoryStore):
     def find(self, exams):
         return ()
 
+class Refuses(MemoryStore):
+    def commit(self, changes):
+        raise NotImplementedError
+
 def open_nothing():
     return None
 
@@ -33,6 +37,18 @@ def open_badly():
 
 def open_same():
     return SAME
+
+class Late:
+    opened = 0
+
+    def __new__(cls):
+        Late.opened += 1
+        if Late.opened > 6:
+            raise OSError("the server is down")
+        return MemoryStore()
+
+def takes(url):
+    return MemoryStore()
 
 LAWS = store_laws(MemoryStore)[:3]
 NUMBER = 7
@@ -96,7 +112,8 @@ def test_for_machines_every_law_says_whether_it_was_kept(capsys):
     ("store", "said"),
     [
         ("open_nothing", "cannot be checked: open_store gave NoneType"),
-        ("open_badly", "cannot be checked: open_store raised OSError"),
+        ("open_badly", "cannot be checked: open_store raised OSError in my_portal_stores.py, line"),
+        ("takes", "cannot be checked: open_store must take no argument"),
         ("open_same", "cannot be checked: open_store must give an empty store each time"),
         ("NUMBER", "is neither a callable that gives a store, nor laws"),
         ("missing", "cannot be imported: module 'my_portal_stores' has no attribute 'missing'"),
@@ -108,6 +125,45 @@ def test_what_cannot_be_checked_is_told_apart_from_a_broken_law(store, said, cap
     assert told.out == ""
     assert f"my_portal_stores:{store} {said}" in told.err
     assert told.err.count("\n") == 1
+
+
+def test_examples_are_at_least_one(capsys):
+    assert check("MemoryStore", "--examples", "0") == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "examples must be a whole number from 1" in told.err
+
+
+def test_what_was_asked_before_a_store_could_no_longer_be_opened_is_told(capsys):
+    assert check("Late") == 2
+    told = capsys.readouterr()
+    assert " laws in " in told.out
+    assert "0 broken" in told.out
+    assert "my_portal_stores:Late cannot be checked: open_store raised OSError" in told.err
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("raise RuntimeError", "cannot be imported: RuntimeError in my_broken_stores.py, line 1"),
+        ("\n\ndef open(", "cannot be imported: SyntaxError in my_broken_stores.py, line 3"),
+    ],
+)
+def test_a_module_that_cannot_be_imported_is_told_with_its_line(text, told, tmp_path, capsys):
+    (tmp_path / "my_broken_stores.py").write_text(text, encoding="utf-8")
+    assert main(["check-store", "my_broken_stores:open_store"]) == 2
+    assert told in capsys.readouterr().err
+
+
+def test_laws_that_fail_alike_are_told_so(capsys):
+    assert check("Refuses") == 1
+    printed = capsys.readouterr().out
+    assert "the same came as for " in printed
+
+
+def test_one_law_is_no_laws(capsys):
+    assert check("MemoryStore", "--law", FIND) == 0
+    assert capsys.readouterr().out.startswith("1 law in ")
 
 
 @pytest.mark.parametrize("named", ["no_such_module_anywhere:x", "my_portal_stores", ":x", "x:"])

@@ -86,7 +86,11 @@ def test_a_law_that_looks_for_examples_shows_a_small_one_and_counts():
     with pytest.raises(LawBroken) as raised:
         law.check()
     assert raised.value.examples >= 1
-    assert "_History(owners=" in raised.value.problem
+    story = raised.value.problem.partition("It is so when:\n")[2].splitlines()
+    assert story[0] == "  Exam w arrives, uploaded on 01 January and owned by a."
+    assert 5 <= len(story) <= 7
+    assert "_History" not in raised.value.problem
+    assert "Explanation" not in raised.value.problem
     assert "checks for DOWNLOAD" in raised.value.problem
     with pytest.raises(LawBroken) as again:
         law.check()

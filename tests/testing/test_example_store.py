@@ -1,25 +1,44 @@
 """The store of the docs, over plain `sqlite3`, keeps every law, and is as short as is said."""
 
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+from exam_sharing.testing import run_sharing_machine
+from exam_sharing.testing.cases import check, over_store
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
-def laws():
+@contextmanager
+def examples():
+    """Let the modules of the docs' examples be imported."""
     sys.path.insert(0, str(EXAMPLES))
     try:
-        from sqlite3_checks import LAWS
+        yield
     finally:
         sys.path.remove(str(EXAMPLES))
-    return LAWS
 
 
-@pytest.mark.parametrize("law", laws(), ids=lambda law: law.name)
+with examples():
+    from sqlite3_checks import LAWS, open_store
+
+
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.name)
 def test_the_store_of_the_docs_keeps_the_law(law):
     law.check()
+
+
+def test_every_answer_over_it_is_the_one_of_the_model():
+    run_sharing_machine(open_store, settings=settings(max_examples=4, stateful_step_count=25))
+
+
+@pytest.mark.sharing_cases
+def test_every_decision_over_it_is_the_one_of_the_case(sharing_case):
+    check(sharing_case, over_store(open_store))
 
 
 def test_it_has_less_than_200_lines():

@@ -84,22 +84,28 @@ def test_a_store_that_cannot_be_closed_is_not_usable():
         ports.exams.find(())
 
 
-def test_what_raises_is_named_and_its_words_are_not_repeated():
+def raised(problem):
+    told, _, line = problem.partition(", line ")
+    assert int(line) > 1
+    return told
+
+
+def test_what_raises_is_named_with_its_place_and_its_words_are_not_repeated():
     def open_store():
         raise StoreFailed("the password is wrong for patient Doe")
 
-    assert problem_with(open_store) == "open_store raised StoreFailed"
+    assert raised(problem_with(open_store)) == "open_store raised StoreFailed in test_opening.py"
 
     @contextmanager
     def opens_badly():
         raise OSError
         yield
 
-    assert problem_with(opens_badly) == "open_store raised OSError"
+    assert raised(problem_with(opens_badly)) == "open_store raised OSError in test_opening.py"
 
 
 def test_what_is_no_store_is_told_by_what_it_lacks():
-    assert "gave NoneType, which lacks exams.batch_of, exams.find" in problem_with(lambda: None)
+    assert problem_with(lambda: None).endswith("gave NoneType, which answers no port of a store")
     assert problem_with(MemoryStore()) == "open_store must be callable, not MemoryStore"
 
 
@@ -110,6 +116,12 @@ def test_a_port_that_lacks_a_method_is_told_by_that_method():
 
     half = attrs.evolve(memory_ports(), exams=Half())
     assert problem_with(lambda: half).endswith("gave Ports, which lacks exams.batch_of")
+
+
+def test_what_takes_an_argument_is_told_to_take_none():
+    assert problem_with(lambda url: MemoryStore()) == "open_store must take no argument"
+    assert problem_with(dict.fromkeys) == "open_store must take no argument"
+    assert problem_with(dict).endswith("gave dict, which answers no port of a store")
 
 
 def test_functions_of_another_kind_are_told_what_to_become():

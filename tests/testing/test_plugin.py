@@ -111,12 +111,22 @@ def test_three(sharing_case):
     [
         ("sharing_cases\ndef test_portal(): pass", "let it take sharing_case"),
         ("sharing_cases([])\ndef test_portal(sharing_case): pass", "no case is left to run"),
+        (
+            "sharing_cases(codes='NOPE')\ndef test_portal(sharing_case): pass",
+            "sharing_cases takes some cases, or acts and questions",
+        ),
     ],
 )
 def test_a_marker_that_runs_nothing_is_a_mistake(pytest_run, marked, told):
     text, code = pytest_run(f"import pytest\n@pytest.mark.{marked}")
     assert code != 0
     assert told in text
+
+
+def test_a_test_without_the_marker_is_told_of_it(pytest_run):
+    text, code = pytest_run("def test_portal(sharing_case): pass")
+    assert code != 0
+    assert "sharing_case is for tests marked @pytest.mark.sharing_cases" in text
 
 
 def test_a_failed_case_says_which_rule_is_broken(pytest_run):

@@ -2,7 +2,7 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 from time import monotonic
@@ -26,8 +26,9 @@ STORE is package.module:name. It names a callable that gives an empty store each
 are made already, as `store_laws(open_store, fail_at=...)` makes them: of stores that can do more
 than their ports say, or of directories, notifiers and rules.
 
-The command ends with 0 if every law is kept, with 1 if one is broken, and with 2 if nothing was
-asked, since STORE cannot be found, or gives no store that is empty and apart from all others.
+The command ends with 0 if every law is kept, with 1 if one is broken, and with 2 if STORE cannot be
+checked: it cannot be found, or gives no store that is empty and apart from all others. Where it
+gave one for some laws and then failed, what became of those is told first.
 
 examples:
   exam-sharing check-store exam_sharing.memory:MemoryStore
@@ -66,15 +67,18 @@ def _run(arguments: Namespace, version: str) -> ExitCode:
     need(["hypothesis"])
     from exam_sharing.testing.opening import StoreNotUsable
 
-    laws = _chosen(_laws(arguments), arguments.law)
+    answers: list[_Answer] = []
+    stopped: StoreNotUsable | None = None
     try:
-        answers = _asked(laws)
+        answers.extend(_asked(_chosen(_laws(arguments), arguments.law)))
     except StoreNotUsable as error:
-        raise InvalidValue(arguments.store, f"cannot be checked: {error}") from error
-    if arguments.json:
+        stopped = error
+    if answers and arguments.json:
         print(written(_document(arguments.store, answers, version)))
-    else:
+    elif answers:
         print(_report(answers))
+    if stopped is not None:
+        raise InvalidValue(arguments.store, f"cannot be checked: {stopped}") from stopped
     return ExitCode.FAILED if any(each.broken for each in answers) else ExitCode.DONE
 
 
@@ -91,6 +95,8 @@ def _laws(arguments: Namespace) -> "tuple[Law, ...]":
 
 
 def _found(named: str) -> object:
+    from exam_sharing.testing.opening import place_of
+
     module, _, attribute = named.partition(":")
     if not module or not attribute:
         raise InvalidValue("STORE", "must be package.module:name")
@@ -103,7 +109,8 @@ def _found(named: str) -> object:
     except (AttributeError, ImportError) as error:
         raise InvalidValue(named, f"cannot be imported: {error}") from error
     except Exception as error:
-        raise InvalidValue(named, f"cannot be imported: {type(error).__name__}") from error
+        problem = f"cannot be imported: {type(error).__name__}{place_of(error)}"
+        raise InvalidValue(named, problem) from error
     return found
 
 
@@ -116,10 +123,10 @@ def _chosen(laws: "tuple[Law, ...]", names: list[str] | None) -> "tuple[Law, ...
     return tuple(law for law in laws if law.name in names)
 
 
-def _asked(laws: "tuple[Law, ...]") -> list[_Answer]:
+def _asked(laws: "tuple[Law, ...]") -> Iterator[_Answer]:
     from exam_sharing.testing.laws import LawBroken
 
-    line, answers = Line(sys.stderr), list[_Answer]()
+    line = Line(sys.stderr)
     try:
         for number, law in enumerate(laws, start=1):
             line.say(f"{number} of {len(laws)}: {law.name}")
@@ -128,19 +135,22 @@ def _asked(laws: "tuple[Law, ...]") -> list[_Answer]:
                 law.check()
             except LawBroken as error:
                 broken = error
-            answers.append(_Answer(law, broken, monotonic() - begun))
+            yield _Answer(law, broken, monotonic() - begun)
     finally:
         line.say("")
-    return answers
 
 
 def _report(answers: list[_Answer]) -> str:
     broken = [each.broken for each in answers if each.broken is not None]
     seconds = sum(each.seconds for each in answers)
     kept = len(answers) - len(broken)
-    told = [f"{len(answers)} laws in {seconds:.1f} seconds: {kept} kept, {len(broken)} broken"]
+    laws = "1 law" if len(answers) == 1 else f"{len(answers)} laws"
+    told = [f"{laws} in {seconds:.1f} seconds: {kept} kept, {len(broken)} broken"]
+    first: dict[str, str] = {}
     for each in broken:
         problem = each.problem.replace("\n", "\n  ")
+        if first.setdefault(problem, each.law) != each.law:
+            problem = f"the same came as for {first[problem]}"
         told += ["", f"BROKEN {each.law}", f"  {each.promise}", f"  {problem}"]
     return "\n".join(told)
 

@@ -7,10 +7,13 @@ one store open at a time.
 """
 
 import contextlib
+import importlib
 import inspect
+import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
@@ -39,7 +42,14 @@ from exam_sharing.ports import (
 from exam_sharing.principals import User
 from exam_sharing.sharing import Sharing
 
-__all__ = ["OpenStore", "StoreNotUsable", "StorePorts", "opened", "require_isolated"]
+__all__ = [
+    "OpenStore",
+    "StoreNotUsable",
+    "StorePorts",
+    "opened",
+    "place_of",
+    "require_isolated",
+]
 
 OpenStore: TypeAlias = Callable[[], object]
 """Gives an empty store each time, or a context manager around one."""
@@ -159,6 +169,7 @@ def require_isolated(open_store: OpenStore) -> None:
 def _called(open_store: OpenStore) -> object:
     if not callable(open_store):
         raise StoreNotUsable(f"must be callable, not {type(open_store).__name__}")
+    _require_no_argument(open_store)
     given = open_store()
     if inspect.iscoroutine(given):
         given.close()
@@ -167,6 +178,30 @@ def _called(open_store: OpenStore) -> object:
         given.close()
         raise StoreNotUsable("is a generator; decorate it with contextlib.contextmanager")
     return given
+
+
+def _require_no_argument(open_store: Callable[..., object]) -> None:
+    try:
+        signature = inspect.signature(open_store)
+    except ValueError:  # Some that are written in C do not tell theirs.
+        return
+    try:
+        signature.bind()
+    except TypeError:
+        raise StoreNotUsable("must take no argument") from None
+
+
+_ON_THE_WAY: Final = (str(Path(__file__).parents[1]), contextlib.__file__, importlib.__file__, "<")
+
+
+def place_of(error: BaseException) -> str:
+    """Return where somebody else's code failed, as ` in stores.py, line 7`."""
+    if isinstance(error, SyntaxError):
+        return f" in {Path(error.filename or '').name}, line {error.lineno}"
+    passed = traceback.extract_tb(error.__traceback__)
+    theirs = [frame for frame in passed if not frame.filename.startswith(_ON_THE_WAY)]
+    frame = (theirs or passed)[0 if theirs else -1]
+    return f" in {Path(frame.filename).name}, line {frame.lineno}"
 
 
 def _opens(given: object) -> bool:
@@ -196,11 +231,13 @@ def _blaming_open_store(did: str) -> Iterator[None]:
     except StoreNotUsable:
         raise
     except Exception as error:
-        raise StoreNotUsable(f"{did} {type(error).__name__}") from error
+        raise StoreNotUsable(f"{did} {type(error).__name__}{place_of(error)}") from error
 
 
 def _ports_of(store: object) -> StorePorts:
     missing = _missing(store)
+    if all(_answering(store, name, protocol) is None for name, protocol in _PORTS.items()):
+        raise StoreNotUsable(f"gave {type(store).__name__}, which answers no port of a store")
     if missing:
         raise StoreNotUsable(f"gave {type(store).__name__}, which lacks {', '.join(missing)}")
     ports: dict[str, Any] = {

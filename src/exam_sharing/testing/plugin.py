@@ -3,6 +3,7 @@
 What pytest itself loads is `_exam_sharing_pytest`, which imports this when it is needed.
 """
 
+import inspect
 from collections.abc import Collection, Iterable
 
 import pytest
@@ -17,11 +18,18 @@ def give_cases(metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
     """Run a test once with each case that its marker asks for.
 
     Raises:
-        UsageError: the test does not take `sharing_case`, or no case is left.
+        UsageError: the test does not take `sharing_case`, the marker has other arguments than
+            those of `cases`, or no case is left.
     """
     name = metafunc.definition.nodeid
     if "sharing_case" not in metafunc.fixturenames:
         raise pytest.UsageError(f"{name} is marked sharing_cases: let it take sharing_case")
+    try:
+        inspect.signature(_chosen).bind(*marker.args, **marker.kwargs)
+    except TypeError as error:
+        raise pytest.UsageError(
+            f"{name}: {error}; sharing_cases takes some cases, or acts and questions"
+        ) from error
     chosen = _chosen(*marker.args, **marker.kwargs)
     if not chosen:
         raise pytest.UsageError(f"{name} is marked sharing_cases, but no case is left to run")

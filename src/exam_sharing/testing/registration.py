@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from hypothesis import strategies as st
 
+from exam_sharing.errors import NotifierFailed
 from exam_sharing.exams import Exam, Study, UploadBatch
 from exam_sharing.grants import Ending, Grant
 from exam_sharing.identifiers import (
@@ -24,10 +25,12 @@ from exam_sharing.identifiers import (
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.policy.decisions import Denied, Reason
 from exam_sharing.policy.requests import (
+    HostEnding,
     NarrowRequest,
     RevokeRequest,
     ShareRequest,
     UnshareRequest,
+    Withdrawal,
 )
 from exam_sharing.policy.retries import Retries
 from exam_sharing.policy.settings import HostRule, Policy
@@ -59,11 +62,14 @@ STRATEGIES: Final[Mapping[type, str]] = MappingProxyType(
         UnshareRequest: "unshare_requests",
         NarrowRequest: "narrow_requests",
         RevokeRequest: "revoke_requests",
+        HostEnding: "host_endings",
+        Withdrawal: "withdrawals",
         Reason: "reasons",
         Denied: "denials",
         Policy: "policies",
         HostRule: "host_rules",
         Retries: "retries",
+        NotifierFailed: "notifier_failures",
         World: "worlds",
         Sharing: "sharings",
         Viewer: "viewers",

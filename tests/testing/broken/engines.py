@@ -4,6 +4,7 @@ An entry is a class that replaces something of the engine while it is entered, a
 docstring, in the tuple at the end.
 """
 
+from abc import abstractmethod
 from contextlib import ExitStack
 from unittest.mock import patch
 
@@ -26,9 +27,9 @@ class BrokenEngine(ExitStack):
             self.enter_context(patch.object(where, name, instead))
         return super().__enter__()
 
+    @abstractmethod
     def replaced(self):
         """Yield where something is replaced, its name, and what stands there instead."""
-        raise NotImplementedError
 
 
 def without(rules, *codes):

@@ -1,6 +1,6 @@
 """Every directory describes whatever population it is given: random ones, against plain sets."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
@@ -88,7 +88,27 @@ def any_population_is_described_as_it_is(trial: DirectoryTrial) -> None:
         with trial.of(population) as directory:
             _require_described(directory, population)
 
-    search(_populations(hiding=trial.visibility), trial.examples, check)
+    search(_populations(hiding=trial.visibility), trial.examples, check, _told)
+
+
+def _told(population: Population) -> Iterator[str]:
+    for user in population.users:
+        lacks = [
+            words
+            for words, so in (
+                (", inactive", not user.active),
+                (", without sharing in the plan", user.id in population.without_plan),
+                (", without notices", user.id in population.without_notices),
+                (", unseen", not population.visible(ACTOR, user.id)),
+            )
+            if so
+        ]
+        yield f"{user.id!r} is named {user.name!r}, mail {user.email!r}{''.join(lacks)}."
+    for group in population.groups:
+        shown = population.members_visible(ACTOR, group.id)
+        unseen = "" if population.visible(ACTOR, group.id) else ", unseen"
+        holds = f"{'holds' if shown else 'holds, in secret,'} {sorted(group.members, key=str)}"
+        yield f"{group.id!r} is named {group.name!r}{unseen}, and {holds}."
 
 
 def _require_described(directory: Directory, population: Population) -> None:

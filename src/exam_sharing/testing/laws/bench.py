@@ -37,7 +37,7 @@ from exam_sharing.identifiers import (
 from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.policy.requests import Scope, ShareRequest, UnshareRequest, Withdrawal
 from exam_sharing.ports import Changes, StoredReceipt
-from exam_sharing.testing.laws.law import insist
+from exam_sharing.testing.laws.law import how_many_examples, insist
 from exam_sharing.testing.laws.moments import START
 from exam_sharing.testing.laws.reading import Reading
 from exam_sharing.testing.opening import OpenStore, StorePorts, opened, require_isolated
@@ -69,7 +69,7 @@ class StoreTrial:
     events: Callable[[Any], Iterable[Event]] | None
     fail_at: Callable[[Any, int], AbstractContextManager[object]] | None
     keeps_text: Callable[[Any, str], bool] | None
-    examples: int
+    examples: int = how_many_examples()
     _found_isolated: list[bool] = attrs.field(factory=list, init=False)
 
     @contextmanager

@@ -10,6 +10,7 @@ import attrs
 from exam_sharing.identifiers import GroupId, PrincipalId, UserId
 from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
+from exam_sharing.testing.laws.law import how_many_examples
 from exam_sharing.testing.laws.population import Population
 
 __all__ = [
@@ -46,7 +47,7 @@ class DirectoryTrial:
     open_directory: OpenDirectory
     visibility: bool
     change: Callable[[Any, Population], None] | None
-    examples: int
+    examples: int = how_many_examples()
 
     @contextmanager
     def of(self, population: Population) -> Iterator[Directory]:

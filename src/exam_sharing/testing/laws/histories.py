@@ -153,7 +153,39 @@ def whatever_is_written_checks_and_lists_agree_with_it(trial: StoreTrial) -> Non
             _live_through(bench, history)
 
     trial.require_usable()
-    search(_HISTORIES, trial.examples, check)
+    search(_HISTORIES, trial.examples, check, _told)
+
+
+def _told(history: _History) -> Iterator[str]:
+    for exam, owner, day in zip(_EXAMS, history.owners, history.days, strict=True):
+        yield f"Exam {exam} arrives, uploaded on {START + day * DAY:%d %B} and owned by {owner}."
+    for user, groups in zip(_USERS, history.groups, strict=True):
+        if groups:
+            yield f"User {user} is in {_named(sorted(groups))}."
+    for act in history.acts:
+        yield f"{_said(act)}."
+
+
+def _named(principals: Iterable[PrincipalId]) -> str:
+    kinds = {UserId: "user", GroupId: "group"}
+    return " and ".join(f"{kinds[type(each)]} {each}" for each in principals)
+
+
+def _said(act: _Act) -> str:
+    """Return what happens as a sentence without its end."""
+    match act:
+        case _Share():
+            until = "" if act.until is None else f" until {_TIMES[act.until]}"
+            given = f"{act.permission.name}{until}"
+            return f"User {act.grantor} shares {act.exam} with {_named(act.recipients)}: {given}"
+        case _End():
+            which = " and ".join(str(place + 1) for place in sorted(act.which))
+            done = f"are cut to {START}" if act.narrowed else "are ended"
+            return f"Of the grants on {act.exam}, number {which} {done}, where there are so many"
+        case _Withdraw():
+            return f"The host withdraws {act.exam}"
+        case _LoseRace():
+            return f"A share of {act.exam} is written that has read what has moved since"
 
 
 def _live_through(bench: Bench, history: _History) -> None:
@@ -166,7 +198,7 @@ def _live_through(bench: Bench, history: _History) -> None:
         )
     for act in history.acts:
         for changes, written in _written(bench, kept, act):
-            same(f"whether {act} was written", bench.commit(changes), written)
+            same(f"Is this written: {_said(act)}?", bench.commit(changes), written)
             if written:
                 kept.take(changes)
         _require_kept(bench, kept, act)
@@ -236,7 +268,7 @@ def _require_kept(bench: Bench, kept: _Kept, act: _Act) -> None:
             grants=tuple(sorted(read[exam].grants, key=lambda grant: grant.id)),
             ended=_in_order(read[exam].ended),
         )
-        same(f"what is kept of {exam!r} after {act}", came, expected)
+        same(f"what is kept of {exam} after this: {_said(act)}", came, expected)
 
 
 def _require_found_by_recipient(bench: Bench, kept: _Kept) -> None:

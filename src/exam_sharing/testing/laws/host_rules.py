@@ -1,6 +1,6 @@
 """What every rule of a host promises: `HostRule`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
 import attrs
@@ -13,7 +13,7 @@ from exam_sharing.policy.facts import ExamFacts, ExamGrants, People, Profile, Sh
 from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import HostRule
 from exam_sharing.ports import HostFacts
-from exam_sharing.testing.laws.law import Law, insist, laws_of, same, search
+from exam_sharing.testing.laws.law import Law, how_many_examples, insist, laws_of, same, search
 from exam_sharing.testing.laws.moments import DAY, START
 
 __all__ = ["host_rule_laws"]
@@ -25,7 +25,7 @@ class _Trial:
 
     rule: HostRule
     host_facts: HostFacts | None
-    examples: int
+    examples: int = how_many_examples()
 
     def answer(self, case: "_Case") -> object:
         """Return what the rule says."""
@@ -121,6 +121,20 @@ def _profile(user: UserId) -> Profile:
     )
 
 
+def _told(case: _Case) -> Iterator[str]:
+    for exam in case.facts.exams:
+        yield f"There is {exam.id}, owned by {exam.exam.owner}, of {exam.exam.subject or 'nobody'}."
+    for exam in case.unseen:
+        yield f"Of the same batch there is {exam.id}, which the actor does not see."
+    request = case.request
+    with_whom = " and ".join(map(repr, request.recipients))
+    until = f" until {request.until}" if request.until else ""
+    yield (
+        f"{request.actor} shares {request.exam} ({request.scope.value}) with {with_whom}: "
+        f"{request.permission.name}{until}{', with a message' if request.message else ''}."
+    )
+
+
 def it_answers_yes_or_no(trial: _Trial) -> None:
     """Only an answer of `False` lets a share pass: whatever is asked, the answer is a `bool`."""
 
@@ -128,7 +142,7 @@ def it_answers_yes_or_no(trial: _Trial) -> None:
         answer = trial.answer(case)
         insist(isinstance(answer, bool), f"the rule answered {answer!r}")
 
-    search(_cases(), trial.examples, check)
+    search(_cases(), trial.examples, check, _told)
 
 
 def it_answers_the_same_each_time(trial: _Trial) -> None:
@@ -138,7 +152,7 @@ def it_answers_the_same_each_time(trial: _Trial) -> None:
         first, second = trial.answer(case), trial.answer(case)
         same("the same question again", second, first)
 
-    search(_cases(), trial.examples, check)
+    search(_cases(), trial.examples, check, _told)
 
 
 def it_does_not_give_unseen_exams_away(trial: _Trial) -> None:
@@ -150,7 +164,7 @@ def it_does_not_give_unseen_exams_away(trial: _Trial) -> None:
         beside = attrs.evolve(case, facts=attrs.evolve(case.facts, exams=exams))
         same("the answer, with exams of the batch that are unseen", trial.answer(beside), alone)
 
-    search(_cases(), trial.examples, check)
+    search(_cases(), trial.examples, check, _told)
 
 
 def host_rule_laws(

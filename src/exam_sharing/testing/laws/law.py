@@ -10,15 +10,16 @@ import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from functools import partial
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
-from hypothesis import HealthCheck, given, reject, settings
+from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis.strategies import SearchStrategy
 
 from exam_sharing.testing.opening import StoreNotUsable
+from exam_sharing.validation import is_a, is_whole_from
 
-__all__ = ["Law", "LawBroken", "insist", "laws_of", "same", "search"]
+__all__ = ["Law", "LawBroken", "how_many_examples", "insist", "laws_of", "same", "search"]
 
 ExampleT = TypeVar("ExampleT")
 TrialT = TypeVar("TrialT")
@@ -166,8 +167,16 @@ def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
+def how_many_examples() -> Any:  # noqa: ANN401  as attrs has it
+    """Return the field of a trial that says how many examples its laws look at."""
+    return attrs.field(validator=[is_a(int), is_whole_from(1)])
+
+
 def search(
-    strategy: SearchStrategy[ExampleT], examples: int, check: Callable[[ExampleT], None]
+    strategy: SearchStrategy[ExampleT],
+    examples: int,
+    check: Callable[[ExampleT], None],
+    told: Callable[[ExampleT], Iterable[str]],
 ) -> None:
     """Break the law when the check fails for an example; the smallest that is found is told.
 
@@ -178,6 +187,7 @@ def search(
         strategy: where examples come from.
         examples: how many to try.
         check: raises when its example shows the promise broken.
+        told: says in sentences what an example is.
     """
     tried = 0
     failed: list[ExampleT] = []
@@ -190,6 +200,7 @@ def search(
         deadline=None,
         report_multiple_bugs=False,
         print_blob=False,
+        phases=[phase for phase in Phase if phase is not Phase.explain],
         suppress_health_check=list(HealthCheck),
     )
     @given(strategy)
@@ -210,6 +221,6 @@ def search(
     except StoreNotUsable:
         raise
     except Exception as error:
-        notes = "\n".join(getattr(error, "__notes__", ()))
-        problem = "\n".join(filter(None, (_raised(error), notes)))
+        story = [f"  {sentence}" for example in failed[-1:] for sentence in told(example)]
+        problem = "\n".join([_raised(error), "It is so when:", *story])
         raise _NotKept(problem, failed_first) from error

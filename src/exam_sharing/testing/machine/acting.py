@@ -2,8 +2,6 @@
 
 from collections.abc import Callable
 
-import attrs
-
 from exam_sharing.errors import RequestIdReused
 from exam_sharing.policy.decisions import Refused
 from exam_sharing.policy.plans import ShareReceipt, UnshareReceipt
@@ -11,43 +9,42 @@ from exam_sharing.testing import model
 from exam_sharing.testing.machine import answers
 from exam_sharing.testing.machine.comparing import Comparison
 
-__all__ = ["ActComparison", "is_reused", "outcome"]
+__all__ = ["compare_receipt", "is_reused", "outcome"]
 
 
-@attrs.frozen
-class ActComparison:
-    """Compares what acts answer, in one hospital."""
+def compare_receipt(
+    comparison: Comparison, came: object, expected: model.Receipt | model.Refused
+) -> None:
+    """Compare what an act answered.
 
-    comparison: Comparison
+    Args:
+        comparison: in which hospital.
+        came: what the package answered, or raised.
+        expected: what the model answered.
 
-    def receipt(self, came: object, expected: model.Receipt | model.Refused) -> None:
-        """Compare what an act answered.
+    Raises:
+        Disagreement: the model answers something else.
+    """
 
-        Args:
-            came: what the package answered, or raised.
-            expected: what the model answered.
+    def told() -> object:
+        if isinstance(came, Exception):
+            raise came
+        if isinstance(came, ShareReceipt):
+            return answers.shared(came)
+        assert isinstance(came, UnshareReceipt)
+        return answers.ended(came, comparison.hospital.kept.number)
 
-        Raises:
-            Disagreement: the model answers something else.
-        """
-        hospital = self.comparison.hospital
-        question = "What is the answer to that?"
+    comparison.same("What is the answer to that?", _in_model(expected), told)
 
-        def told() -> object:
-            if isinstance(came, Exception):
-                raise came
-            if isinstance(came, ShareReceipt):
-                return answers.shared(came)
-            assert isinstance(came, UnshareReceipt)
-            return answers.ended(came, hospital.kept.number)
 
-        match expected:
-            case model.Refused():
-                self.comparison.same(question, answers.refusal_in_model(expected), told)
-            case model.Shared():
-                self.comparison.same(question, answers.shared_in_model(expected), told)
-            case model.Ended():
-                self.comparison.same(question, answers.ended_in_model(expected), told)
+def _in_model(expected: model.Receipt | model.Refused) -> object:
+    match expected:
+        case model.Refused():
+            return answers.refusal_in_model(expected)
+        case model.Shared():
+            return answers.shared_in_model(expected)
+        case model.Ended():
+            return answers.ended_in_model(expected)
 
 
 def outcome(act: Callable[[], object]) -> object:

@@ -22,7 +22,7 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing import model
 from exam_sharing.testing.machine import answers
-from exam_sharing.testing.machine.acting import ActComparison, is_reused, outcome
+from exam_sharing.testing.machine.acting import compare_receipt, is_reused, outcome
 from exam_sharing.testing.machine.comparing import Comparison, Disagreement
 from exam_sharing.testing.machine.drawing import (
     BATCHES,
@@ -130,7 +130,6 @@ class SharingMachine(RuleBasedStateMachine):
         )
         self.choices: Choices = Choices(self.hospital)
         self.comparison: Comparison = Comparison(self.hospital, page=page, typed=typed)
-        self.acts: ActComparison = ActComparison(self.comparison)
         for group, within in zip(known, groups, strict=True):
             self.hospital.say_of_group(group, self.choices.principals(within))
         self._let_arrive(BATCHES[0], arriving, sealed=False)
@@ -365,7 +364,7 @@ class SharingMachine(RuleBasedStateMachine):
         def compare() -> None:
             changes = self.comparison.what_changed()
             if expected is not None:
-                self.acts.receipt(came, expected)
+                compare_receipt(self.comparison, came, expected)
             self.comparison.everything(changes)
 
         self._disagreeing(compare)

@@ -157,7 +157,7 @@ def _still(
 ) -> frozenset[PrincipalId]:
     """Return whom a grant that ended reached, and who hold what it gave them all the same.
 
-    The host is told of nobody, since nobody's knowledge bounds what it may be told.
+    The host is told of nobody.
     """
     if act.by is None:
         return frozenset()

@@ -9,12 +9,14 @@ Options take strategies, and what is left out is drawn. Where Hypothesis finds i
 
 from exam_sharing.testing.strategies.asking import (
     denials,
+    host_endings,
     narrow_requests,
     reasons,
     requests,
     revoke_requests,
     share_requests,
     unshare_requests,
+    withdrawals,
 )
 from exam_sharing.testing.strategies.granting import (
     endings,
@@ -32,7 +34,12 @@ from exam_sharing.testing.strategies.people import (
     user_ids,
     users,
 )
-from exam_sharing.testing.strategies.settings import host_rules, policies, retries
+from exam_sharing.testing.strategies.settings import (
+    host_rules,
+    notifier_failures,
+    policies,
+    retries,
+)
 from exam_sharing.testing.strategies.telling import sharings, viewers, worlds
 from exam_sharing.testing.strategies.texts import addresses, identifiers, messages, names
 from exam_sharing.testing.strategies.times import durations, times, times_around
@@ -61,6 +68,7 @@ __all__ = [
     "grants",
     "group_ids",
     "groups",
+    "host_endings",
     "host_rules",
     "identifiers",
     "illegal_reshare_chains",
@@ -69,6 +77,7 @@ __all__ = [
     "narrow_requests",
     "nested_groups",
     "notice_ids",
+    "notifier_failures",
     "permissions",
     "policies",
     "principal_ids",
@@ -89,5 +98,6 @@ __all__ = [
     "user_ids",
     "users",
     "viewers",
+    "withdrawals",
     "worlds",
 ]

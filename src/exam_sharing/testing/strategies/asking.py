@@ -9,6 +9,7 @@ from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, UserId
 from exam_sharing.policy.decisions import Denied, Reason, ReasonCode
 from exam_sharing.policy.requests import (
+    HostEnding,
     NarrowRequest,
     Request,
     Reshares,
@@ -16,21 +17,24 @@ from exam_sharing.policy.requests import (
     Scope,
     ShareRequest,
     UnshareRequest,
+    Withdrawal,
 )
 from exam_sharing.testing.strategies.granting import permissions
 from exam_sharing.testing.strategies.people import principal_ids, user_ids
-from exam_sharing.testing.strategies.texts import identifiers, messages
+from exam_sharing.testing.strategies.texts import identifiers, messages, names
 from exam_sharing.testing.strategies.times import times_around
 from exam_sharing.testing.strategies.uploading import exam_ids, grant_ids
 
 __all__ = [
     "denials",
+    "host_endings",
     "narrow_requests",
     "reasons",
     "requests",
     "revoke_requests",
     "share_requests",
     "unshare_requests",
+    "withdrawals",
 ]
 
 T = TypeVar("T")
@@ -138,6 +142,38 @@ def requests(
         unshare_requests(actors=actors, exams=exams, recipients=recipients),
         narrow_requests(actors=actors, exams=exams, recipients=recipients),
         revoke_requests(actors=actors, grants=grants),
+    )
+
+
+def host_endings(
+    *,
+    recipients: st.SearchStrategy[PrincipalId] | None = None,
+    exams: st.SearchStrategy[ExamId | None] | None = None,
+    reshares: st.SearchStrategy[Reshares | None] | None = None,
+    performed_by: st.SearchStrategy[UserId] | None = None,
+) -> st.SearchStrategy[HostEnding]:
+    """Draw ends by the host of what a principal has, on one exam or everywhere."""
+    return st.builds(
+        HostEnding,
+        recipient=principal_ids() if recipients is None else recipients,
+        exam=st.none() | exam_ids() if exams is None else exams,
+        reshares=_reshares() if reshares is None else reshares,
+        performed_by=user_ids() if performed_by is None else performed_by,
+        why=names(),
+    )
+
+
+def withdrawals(
+    *,
+    exams: st.SearchStrategy[ExamId] | None = None,
+    performed_by: st.SearchStrategy[UserId] | None = None,
+) -> st.SearchStrategy[Withdrawal]:
+    """Draw withdrawals of exams by the host."""
+    return st.builds(
+        Withdrawal,
+        exam=exam_ids() if exams is None else exams,
+        performed_by=user_ids() if performed_by is None else performed_by,
+        why=names(),
     )
 
 

@@ -1,16 +1,17 @@
-"""Settings: policies of deployments, rules of hosts, and schedules of retries."""
+"""Settings: policies of deployments, rules of hosts, schedules of retries and what they retry."""
 
 from datetime import timedelta
 
 from hypothesis import strategies as st
 
+from exam_sharing.errors import NotifierFailed
 from exam_sharing.policy.requests import Reshares
 from exam_sharing.policy.retries import Retries
 from exam_sharing.policy.settings import AccessListScope, HostRule, Policy
 from exam_sharing.testing.strategies.texts import identifiers
 from exam_sharing.testing.strategies.times import durations
 
-__all__ = ["host_rules", "policies", "retries"]
+__all__ = ["host_rules", "notifier_failures", "policies", "retries"]
 
 
 def retries() -> st.SearchStrategy[Retries]:
@@ -18,6 +19,14 @@ def retries() -> st.SearchStrategy[Retries]:
     return st.just(Retries()) | st.builds(
         Retries, at_once=st.integers(0, 3), limit=st.none() | st.integers(1, 10)
     )
+
+
+def notifier_failures(
+    *,
+    problems: st.SearchStrategy[str] = st.sampled_from(("NO_ADDRESS", "REFUSED", "TimeoutError")),
+) -> st.SearchStrategy[NotifierFailed]:
+    """Draw errors of notifiers, for now and for good."""
+    return st.builds(NotifierFailed, problems, permanent=st.booleans())
 
 
 def host_rules(
