@@ -228,7 +228,13 @@ def test_worlds_reach_the_interesting_places_often():
     assert {place: share for place, share in fractions.items() if share < OFTEN[place]} == {}
 
 
-ELSEWHERE = ("exam_sharing.adapters", "exam_sharing.cli", "exam_sharing.memory.")
+ELSEWHERE = (
+    "exam_sharing.__main__",
+    "exam_sharing.adapters",
+    "exam_sharing.cli",
+    "exam_sharing.memory.",
+    "exam_sharing.testing",
+)
 """Where types are for one use, and have no strategies; those of the kit are drawn by name."""
 
 
@@ -236,9 +242,7 @@ def public_types():
     """Return every public type of the core of which there are values."""
     found = {exam_sharing: None}
     for module in pkgutil.walk_packages(exam_sharing.__path__, "exam_sharing."):
-        if not module.name.startswith(
-            (*ELSEWHERE, "exam_sharing.testing")
-        ) and not module.name.endswith("__main__"):
+        if not module.name.startswith(ELSEWHERE):
             found[importlib.import_module(module.name)] = None
     named = (getattr(module, name) for module in found for name in getattr(module, "__all__", ()))
     return list(dict.fromkeys(each for each in named if isinstance(each, type) and is_value(each)))

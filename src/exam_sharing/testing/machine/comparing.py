@@ -61,8 +61,7 @@ class Comparison:
     """Every user's every answer, from both sides of one hospital.
 
     What a store answers by itself (checks and lists) is asked anew each time. What the package
-    makes of facts is asked anew when anything has changed that it is made of. In turn, one user is
-    asked about one exam though nothing has changed, and for one of the endless previews.
+    makes of facts is asked anew when anything has changed that it is made of.
 
     Attributes:
         hospital: whom to ask.
@@ -129,10 +128,7 @@ class Comparison:
         for exam in self._in_order(changes.rewritten):
             kept = hospital.kept.in_model(exam)
             self.same(f"What is kept of {exam}?", kept, partial(hospital.kept.in_store, exam))
-        changed = self._in_order(changes.exams)
-        concerned = {
-            user: hospital.exams if user in changes.users else changed for user in hospital.users
-        }
+        concerned = self._concerned(changes)
         for user in (*hospital.users, NOBODY):
             self._checks(user, concerned.get(user, ()))
             self._pages(user, anew=bool(concerned.get(user, ())))
@@ -143,11 +139,20 @@ class Comparison:
                 self._form(user, exam)
             for exam in hospital.exams if changes.choosable else exams:
                 self._choices(user, exam)
-        self._in_turn([(user, exam) for user, exams in concerned.items() for exam in exams])
 
-    def _in_turn(self, concerned: list[tuple[UserId, ExamId]]) -> None:
-        """Ask one question though nothing has changed, and what something would do."""
+    def in_turn(self, changes: Changes) -> None:
+        """Ask one question though nothing has changed, and for one of the endless previews.
+
+        Args:
+            changes: since the last step; of what has changed, the preview is.
+
+        Raises:
+            Disagreement: some answer is another one.
+        """
         hospital, turn = self.hospital, next(self._turns)
+        concerned = [
+            (user, exam) for user, exams in self._concerned(changes).items() for exam in exams
+        ]
         everything = [(user, exam) for user in hospital.users for exam in hospital.exams]
         asked, kind = divmod(turn, 3)
         ask = (self._of_one_exam, self._form, self._choices)[kind]
@@ -162,6 +167,13 @@ class Comparison:
         if isinstance(asked, Permission):
             return ShareRequest(actor=user, exam=exam, recipients=(recipient,), permission=asked)
         return UnshareRequest(actor=user, exam=exam, recipient=recipient, reshares=asked)
+
+    def _concerned(self, changes: Changes) -> Mapping[UserId, tuple[ExamId, ...]]:
+        """Return, for each user, the exams of which they may be told something else now."""
+        hospital, changed = self.hospital, self._in_order(changes.exams)
+        return {
+            user: hospital.exams if user in changes.users else changed for user in hospital.users
+        }
 
     def _in_order(self, exams: frozenset[ExamId]) -> tuple[ExamId, ...]:
         return tuple([exam for exam in self.hospital.exams if exam in exams])

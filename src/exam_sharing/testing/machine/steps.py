@@ -366,6 +366,8 @@ class SharingMachine(RuleBasedStateMachine):
             if expected is not None:
                 compare_receipt(self.comparison, came, expected)
             self.comparison.everything(changes)
+            if expected is None:
+                self.comparison.in_turn(changes)
 
         self._disagreeing(compare)
 
