@@ -72,10 +72,11 @@ def notices_of_one_share_can_be_claimed_alone(bench: Bench) -> None:
     """`claim` returns the notices of one share alone, where one is given."""
     _waiting(bench, "a", "b")
     _waiting(bench, "c", share="other")
+    same("one of the first share", _names(_claimed(bench, 1, share="share")), ["a"])
     same("of the other share", _names(_claimed(bench, share="other")), ["c"])
     same("of no such share", _claimed(bench, share="no such share"), ())
     same("of the other share, again", _claimed(bench, share="other"), ())
-    same("of all", _names(_claimed(bench)), ["a", "b"])
+    same("of all that are left", _names(_claimed(bench)), ["b"])
 
 
 @benched
@@ -186,6 +187,10 @@ def what_is_given_up_loses_its_message_and_waits_for_an_operator(bench: Bench) -
     same("waiting", _listed(bench, given_up=False), ["c"])
     same("of one that was not given up", outbox.requeue((NoticeId("c"), NoticeId("no such"))), 0)
     same("requeued by its id", outbox.requeue((NoticeId("b"), NoticeId("b"))), 1)
+    shown = next(each for each in outbox.listed(None, 9, given_up=False) if each.id.value == "b")
+    as_new = (0, False, None, None)
+    stands = (shown.attempts, shown.claimed, shown.given_up_at, shown.problem)
+    same("attempts, claimed, given up and problem of one that was requeued", stands, as_new)
     (again,) = _claimed(bench)
     same("what is due then", again.notice, attrs.evolve(second.notice, message=None, attempts=0))
     same("the rest, requeued", outbox.requeue(None), 1)
@@ -224,13 +229,22 @@ def operators_are_shown_where_notices_stand(bench: Bench) -> None:
     same("the order", list(shown), ["new", "claimed", "failed", "given up"])
     numbers = [each.number for each in (new, *others)]
     same("their numbers rise", numbers, sorted(set(numbers)))
+    waiting, given_up = list(expected)[:3], list(expected)[3:]
     for limit in (1, 2, 3, 9):
-        pages, after = [], None
-        while page := bench.ports.outbox.listed(after, limit, given_up=None):
-            insist(len(page) <= limit, f"a page of at most {limit} held {len(page)}")
-            pages += [each.id.value for each in page]
-            after = page[-1].number
-        same(f"all of them, in pages of {limit}", pages, list(expected))
+        same(
+            f"all of them, in pages of {limit}", _paged(bench, limit, given_up=None), list(expected)
+        )
+        same(f"those that wait, in pages of {limit}", _paged(bench, limit, given_up=False), waiting)
+        same(f"those given up, in pages of {limit}", _paged(bench, limit, given_up=True), given_up)
+
+
+def _paged(bench: Bench, limit: int, *, given_up: bool | None) -> list[str]:
+    pages, after = [], None
+    while page := bench.ports.outbox.listed(after, limit, given_up=given_up):
+        insist(len(page) <= limit, f"a page of at most {limit} held {len(page)}")
+        pages += [each.id.value for each in page]
+        after = page[-1].number
+    return pages
 
 
 @benched

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, ExamId, GrantId, PrincipalId, UserId
-from exam_sharing.policy.requests import Reshares, Scope, ShareRequest
+from exam_sharing.policy.requests import Reshares, Scope, ShareRequest, UnshareRequest
 from exam_sharing.policy.settings import AccessListScope
 from exam_sharing.testing import model
 from exam_sharing.testing.machine.hospital import EXAMS, Hospital
@@ -54,7 +54,7 @@ policies: Final = st.builds(
     max_recipients=seldom.map(lambda odd: 2 if odd else 100),
     max_exams=seldom.map(lambda odd: 2 if odd else 1_000),
     max_people=seldom.map(lambda odd: 2 if odd else 10_000),
-    max_duration=seldom.map(lambda odd: timedelta(minutes=10) if odd else None),
+    max_duration=seldom.map(lambda odd: timedelta(minutes=5) if odd else None),
     reshares=st.sampled_from(Reshares),
     only_owner_readmits=booleans,
     batches_across_subjects=seldom.map(lambda odd: not odd),
@@ -151,6 +151,7 @@ class Choices:
         recipients, owner = request.recipients, world.exams[request.exam].owner
         exams = frozenset(model.covered(world, request.actor, request.exam, request.scope, now))
         changes: Mapping[int, Mapping[str, Any]] = {
+            7: {"performed_by": pick(odd, (owner, *self.hospital.users))},
             8: {"request_id": request_id(odd)},
             9: {"request_id": request_id(odd)},
             10: {"attested": False},
@@ -169,12 +170,26 @@ class Choices:
         }
         return attrs.evolve(request, **changes.get(kind, {}))
 
+    def otherwise(
+        self, request: ShareRequest | UnshareRequest, number: int
+    ) -> ShareRequest | UnshareRequest:
+        """Return a request that asks for something else, in one respect."""
+        other = pick(number // 4, self.hospital.principals)
+        whom = (
+            {"recipients": (other,)} if isinstance(request, ShareRequest) else {"recipient": other}
+        )
+        changes: list[Mapping[str, Any]] = [{"exam": pick(number // 4, self.hospital.exams)}, whom]
+        if isinstance(request, ShareRequest):
+            changes += [{"until": self.until(number // 4)}, {"message": "Another word."}]
+        return attrs.evolve(request, **pick(number, changes))
+
     def until(self, number: int) -> datetime | None:
         """Return no time, one in the next minutes, one at which something ends, or a past one."""
         now, ends = self.hospital.now, self.hospital.boundaries()
         minutes = now + timedelta(minutes=1) + _some_time(number // 8, 9)
         ending = pick(number // 8, ends) if ends else minutes
-        return pick(number, (None, None, None, None, minutes, minutes, ending, now))
+        past = pick(number // 8, (now, minutes, minutes))
+        return pick(number, (None, None, None, None, minutes, minutes, ending, past))
 
     def moment(self, number: int) -> datetime:
         """Return a later time: some minutes on, when something expires, or just before."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from exam_sharing.exams import Exam
-from exam_sharing.grants import OWNER, EndedGrant, Grant, HowEnded
-from exam_sharing.identifiers import ExamId, GrantId
+from exam_sharing.grants import OWNER, EndedAs, EndedGrant, Grant, HowEnded
+from exam_sharing.identifiers import ExamId, GrantId, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.testing import model
 from exam_sharing.testing.machine.words import GrantNumber, clock_time
@@ -127,7 +127,14 @@ class Kept:
     def _ending(self, past: EndedGrant) -> tuple[object, ...]:
         ending = past.ending
         replaced_by = frozenset(self.numbers.get(each) for each in ending.replaced_by)
-        return ending.how.value, f"version {ending.version}", _grants(replaced_by)
+        as_owner = ending.acting_as is EndedAs.OWNER
+        by_host = ending.acting_as is EndedAs.HOST
+        return (
+            ending.how.value,
+            _ended_by(None if by_host else ending.by, as_owner=as_owner),
+            f"version {ending.version}",
+            _grants(replaced_by),
+        )
 
     def in_model(self, exam: ExamId) -> Mapping[str, object]:
         """Return what the model keeps of an exam."""
@@ -147,7 +154,18 @@ class Kept:
 
 
 def _ending_in_model(ending: model.Ending) -> tuple[object, ...]:
-    return ending.how.value, f"version {ending.version}", _grants(ending.replaced_by)
+    return (
+        ending.how.value,
+        _ended_by(ending.by, as_owner=ending.as_owner),
+        f"version {ending.version}",
+        _grants(ending.replaced_by),
+    )
+
+
+def _ended_by(user: UserId | None, *, as_owner: bool) -> str:
+    if user is None:
+        return "by the host"
+    return f"by {user} as the owner" if as_owner else f"by {user}"
 
 
 def _grants(numbers: Iterable[int | None]) -> frozenset[object]:

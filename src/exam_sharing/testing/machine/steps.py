@@ -85,7 +85,7 @@ class SharingMachine(RuleBasedStateMachine):
         self._transfer = transfer
         self._sweep = sweep
         self._policy = policy
-        self._asked: list[ShareRequest | UnshareRequest | NarrowRequest] = []
+        self._asked: list[ShareRequest | UnshareRequest] = []
         self._opened = opened(open_store)
         self._ports = self._opened.__enter__()
 
@@ -171,8 +171,10 @@ class SharingMachine(RuleBasedStateMachine):
         others = [(user, exam) for user, exam in held if exams[exam].owner != user]
         self._ask_for(self.choices.share_request(drawn, others or held))
 
-    @rule(which=numbers, by=numbers, reshares=numbers, named=seldom)
-    def unshare(self, *, which: int, by: int, reshares: int, named: bool) -> None:
+    @rule(which=numbers, by=numbers, reshares=numbers, named=seldom, for_another=seldom)
+    def unshare(
+        self, *, which: int, by: int, reshares: int, named: bool, for_another: bool
+    ) -> None:
         """Unshare: by the grantor, the owner, the recipient themselves, or anybody."""
         exam, recipient, actor = self.choices.ending(which, by)
         request = UnshareRequest(
@@ -180,6 +182,7 @@ class SharingMachine(RuleBasedStateMachine):
             exam=exam,
             recipient=recipient,
             reshares=pick(reshares, RESHARES),
+            performed_by=self.hospital.world.exams[exam].owner if for_another else None,
             request_id=request_id(by) if named else None,
         )
         self._ask_for(request)
@@ -220,7 +223,7 @@ class SharingMachine(RuleBasedStateMachine):
         """Ask for the same again under its request id, or for something else."""
         request = pick(which, self._asked)
         if changed:
-            request = attrs.evolve(request, exam=pick(which, self.hospital.exams))
+            request = self.choices.otherwise(request, which)
         self._ask_for(request)
 
     @rule(which=numbers, reshares=numbers, everywhere=booleans)
@@ -240,10 +243,10 @@ class SharingMachine(RuleBasedStateMachine):
         expected = model.end_by_host(hospital.world, recipient, exam, kind, hospital.now)
         self._compare(came, expected)
 
-    @precondition(lambda self: not self.hospital.world.withdrawn)
+    @precondition(lambda self: self._may_withdraw)
     @rule(which=numbers)
     def withdraw(self, *, which: int) -> None:
-        """Let the host withdraw an exam, once in a story."""
+        """Let the host withdraw an exam, once in a story, where others are left to go on with."""
         hospital = self.hospital
         exam = pick(which, hospital.exams)
         hospital.tell(f"The host withdraws {exam}.")
@@ -251,6 +254,11 @@ class SharingMachine(RuleBasedStateMachine):
             lambda: hospital.sharing.withdraw(exam, performed_by="host", why="wrong patient")
         )
         self._compare(came, model.withdraw(hospital.world, exam, hospital.now))
+
+    @property
+    def _may_withdraw(self) -> bool:
+        world = self.hospital.world
+        return not world.withdrawn and len(world.exams) > 1
 
     @precondition(lambda self: self._transfer is not None)
     @rule(which=numbers, to=numbers)
@@ -344,7 +352,7 @@ class SharingMachine(RuleBasedStateMachine):
         except model.RequestIdReused:
             self._same("Is the id of another request refused?", True, lambda: is_reused(came))  # noqa: FBT003
             return
-        if not isinstance(request, RevokeRequest) and request.request_id is not None:
+        if isinstance(request, ShareRequest | UnshareRequest) and request.request_id is not None:
             self._asked.append(request)
         self._compare(came, expected)
 

@@ -1,5 +1,6 @@
 """Requests, well-formed, to be granted or refused as the rules say; and what refuses them."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeVar
 
@@ -44,6 +45,14 @@ def _reshares() -> st.SearchStrategy[Reshares | None]:
     return st.none() | st.sampled_from(Reshares)
 
 
+def _operators() -> st.SearchStrategy[UserId | None]:
+    return st.none() | user_ids()
+
+
+def _request_ids() -> st.SearchStrategy[str | None]:
+    return st.none() | identifiers()
+
+
 def share_requests(
     *,
     actors: st.SearchStrategy[UserId] | None = None,
@@ -54,9 +63,12 @@ def share_requests(
     untils: st.SearchStrategy[datetime | None] | None = None,
     attested: st.SearchStrategy[bool] = st.just(True),
     messages: st.SearchStrategy[str | None] = st.none() | messages(),
+    wordings: st.SearchStrategy[str | None] = st.none(),
+    expected: st.SearchStrategy[Iterable[ExamId] | None] = st.none(),
+    performed_by: st.SearchStrategy[UserId | None] | None = None,
     request_ids: st.SearchStrategy[str | None] | None = None,
 ) -> st.SearchStrategy[ShareRequest]:
-    """Draw shares with one to three recipients, attested by default."""
+    """Draw shares with one to three recipients, by default with the current wording attested."""
     named = principal_ids() if recipients is None else recipients
     return st.builds(
         ShareRequest,
@@ -68,7 +80,10 @@ def share_requests(
         until=st.none() | times_around() if untils is None else untils,
         attested=attested,
         message=messages,
-        request_id=st.none() | identifiers() if request_ids is None else request_ids,
+        wording=wordings,
+        expect=expected,
+        performed_by=_operators() if performed_by is None else performed_by,
+        request_id=_request_ids() if request_ids is None else request_ids,
     )
 
 
@@ -78,6 +93,8 @@ def unshare_requests(
     exams: st.SearchStrategy[ExamId] | None = None,
     recipients: st.SearchStrategy[PrincipalId] | None = None,
     reshares: st.SearchStrategy[Reshares | None] | None = None,
+    performed_by: st.SearchStrategy[UserId | None] | None = None,
+    request_ids: st.SearchStrategy[str | None] | None = None,
 ) -> st.SearchStrategy[UnshareRequest]:
     """Draw unshares."""
     return st.builds(
@@ -86,6 +103,8 @@ def unshare_requests(
         exam=exam_ids() if exams is None else exams,
         recipient=principal_ids() if recipients is None else recipients,
         reshares=_reshares() if reshares is None else reshares,
+        performed_by=_operators() if performed_by is None else performed_by,
+        request_id=_request_ids() if request_ids is None else request_ids,
     )
 
 
@@ -96,6 +115,8 @@ def narrow_requests(
     recipients: st.SearchStrategy[PrincipalId] | None = None,
     untils: st.SearchStrategy[datetime] | None = None,
     reshares: st.SearchStrategy[Reshares | None] | None = None,
+    performed_by: st.SearchStrategy[UserId | None] | None = None,
+    request_ids: st.SearchStrategy[str | None] | None = None,
 ) -> st.SearchStrategy[NarrowRequest]:
     """Draw narrowings to a permission, to a time, and to both."""
     until = times_around() if untils is None else untils
@@ -111,6 +132,8 @@ def narrow_requests(
         exam=exam_ids() if exams is None else exams,
         recipient=principal_ids() if recipients is None else recipients,
         reshares=_reshares() if reshares is None else reshares,
+        performed_by=_operators() if performed_by is None else performed_by,
+        request_id=_request_ids() if request_ids is None else request_ids,
     )
 
 

@@ -4,7 +4,7 @@ from exam_sharing.testing.cases.schema import Case
 from exam_sharing.testing.cases.table.phrases import (
     DAY,
     HOUR,
-    PAST,
+    NOW,
     WEEK,
     case,
     clock,
@@ -245,7 +245,7 @@ def _narrowing() -> list[Case]:
             "a bound that lies in the past is refused",
             "A bound that lies in the past is EXPIRY_IN_PAST.",
             portal(downloads),
-            when=narrow("anna", "ct", "user:ben", until=PAST),
+            when=narrow("anna", "ct", "user:ben", until=NOW),
             outcome=refused("EXPIRY_IN_PAST"),
             then=[yes("ben", "DOWNLOAD", "ct")],
         ),
@@ -294,6 +294,18 @@ def _by_host() -> list[Case]:
                 no("ben", "VIEW", "mr"),
                 yes("carla", "VIEW", "ct"),
             ],
+        ),
+        case(
+            "re-shares on any exam hold up what the host ends everywhere",
+            "RESTRICT: refused where anything more would end.",
+            portal(
+                share("anna", "ct", "user:ben"),
+                share("anna", "mr", "user:ben"),
+                share("ben", "ct", "user:carla"),
+            ),
+            when=host_ends("user:ben", reshares="RESTRICT"),
+            outcome=refused(reason("HAS_RESHARES", grants=[grant("ct", "ben", "user:carla")])),
+            then=[yes("ben", "VIEW", "ct"), yes("ben", "VIEW", "mr")],
         ),
         case(
             "a withdrawn exam is no longer found",

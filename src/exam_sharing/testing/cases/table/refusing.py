@@ -12,6 +12,7 @@ from exam_sharing.testing.cases.table.phrases import (
     clock,
     exam,
     made,
+    narrow,
     no,
     portal,
     preview,
@@ -22,6 +23,7 @@ from exam_sharing.testing.cases.table.phrases import (
     unshare,
     upload,
     user,
+    yes,
 )
 
 __all__ = ["refusing"]
@@ -121,6 +123,15 @@ def _form() -> list[Case]:
             when=share("anna", "ct", "user:ben", message="ring\u0007"),
             outcome=refused(reason("MESSAGE_NOT_ALLOWED", limit=2000)),
         ),
+        *(
+            case(
+                f"a message with {name} is refused",
+                "The message holds control characters other than newline and tab.",
+                when=share("anna", "ct", "user:ben", message=f"one{control}two"),
+                outcome=refused(reason("MESSAGE_NOT_ALLOWED", limit=2000)),
+            )
+            for name, control in (("the control DEL", "\u007f"), ("a C1 control", "\u009b"))
+        ),
         case(
             "a message of several lines is fine",
             "Line ends are normalised first.",
@@ -138,6 +149,16 @@ def _form() -> list[Case]:
             "a preview tells the reasons, and no effects",
             "It does not raise for a rule: it returns the reasons.",
             then=[preview(share("anna", "ct"), reasons=[reason("NO_RECIPIENTS")])],
+        ),
+        case(
+            "a preview without the attestation and with another reason tells no effects",
+            "Where the attestation is all that is missing, the effects stand beside it.",
+            then=[
+                preview(
+                    share("anna", "ct", "user:ben", attested=False, until=PAST),
+                    reasons=[reason("ATTESTATION_MISSING"), reason("EXPIRY_IN_PAST")],
+                ),
+            ],
         ),
         case(
             "a preview without the attestation tells the effects beside it",
@@ -228,6 +249,16 @@ def _beyond_own() -> list[Case]:
             outcome=refused(reason("EXPIRY_BEYOND_OWN", exams=["ct"], until=DAY)),
         ),
         case(
+            "of several holds that are too short the earliest is told",
+            "A time was asked for that is later than the actor's own hold on that permission.",
+            portal(
+                share("anna", "ct", "user:ben", until=DAY),
+                share("anna", "mr", "user:ben", until=HOUR),
+            ),
+            when=share("ben", "ct", "user:carla", scope="BATCH", until=WEEK),
+            outcome=refused(reason("EXPIRY_BEYOND_OWN", exams=["ct", "mr"], until=HOUR)),
+        ),
+        case(
             "the hold on download counts apart from that on view",
             "The actor's own hold on that permission.",
             portal(
@@ -302,6 +333,29 @@ def _policy() -> list[Case]:
             outcome=refused(reason("REMOVED_BY_OWNER", principals=["user:carla"])),
         ),
         case(
+            "whom the owner narrowed is not removed",
+            "The policy lets only the owner readmit whom the owner removed.",
+            portal(
+                share("anna", "ct", "user:ben", "user:carla", permission="DOWNLOAD"),
+                narrow("anna", "ct", "user:carla", permission="VIEW"),
+                only_owner_readmits=True,
+            ),
+            when=share("ben", "ct", "user:carla", permission="DOWNLOAD"),
+            outcome=shared(made("ct", "user:carla")),
+            then=[yes("carla", "DOWNLOAD", "ct")],
+        ),
+        case(
+            "who gave it up themselves is not removed by the owner",
+            "The policy lets only the owner readmit whom the owner removed.",
+            portal(
+                share("anna", "ct", "user:ben", "user:carla"),
+                unshare("carla", "ct", "user:carla"),
+                only_owner_readmits=True,
+            ),
+            when=share("ben", "ct", "user:carla"),
+            outcome=shared(made("ct", "user:carla")),
+        ),
+        case(
             "once the owner readmitted them others may share with them too",
             "… and the owner has made no grant to it since.",
             portal(
@@ -319,6 +373,23 @@ def _policy() -> list[Case]:
             portal(host_rules=[{"code": "NO_STUDENTS", "refuses_shares_by": "anna"}]),
             when=share("anna", "ct", "user:ben"),
             outcome=refused(reason("HOST_RULE", host_code="NO_STUDENTS")),
+        ),
+        case(
+            "every rule of the host is asked, and told beside all other reasons",
+            "A refusal carries all the codes that apply.",
+            portal(
+                host_rules=[
+                    {"code": "NO_STUDENTS", "refuses_shares_by": "ben"},
+                    {"code": "NOT_ON_CALL", "refuses_shares_by": "anna"},
+                    {"code": "NO_LOCUMS", "refuses_shares_by": "anna"},
+                ],
+            ),
+            when=share("anna", "ct", "user:ben", attested=False),
+            outcome=refused(
+                "ATTESTATION_MISSING",
+                reason("HOST_RULE", host_code="NOT_ON_CALL"),
+                reason("HOST_RULE", host_code="NO_LOCUMS"),
+            ),
         ),
         case(
             "a rule of the host is not asked about an exam that is not to be seen",

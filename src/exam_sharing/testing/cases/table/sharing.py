@@ -131,6 +131,27 @@ def _again() -> list[Case]:
             outcome=shared(made("ct", "user:ben")),
             then=[answers([notice("ben", "anna")], "notices")],
         ),
+        *(
+            case(
+                f"a request with another {part} under a used id is a mistake of the caller",
+                "A different request under a used id is a caller's error.",
+                portal(share("anna", "ct", "user:ben", request_id="form-1")),
+                when=share("anna", "ct", "user:ben", request_id="form-1", **other),
+                outcome={"error": "RequestIdReused"},
+            )
+            for part, other in (
+                ("time", {"until": DAY}),
+                ("message", {"message": "Please have a look."}),
+                ("permission", {"permission": "DOWNLOAD"}),
+            )
+        ),
+        case(
+            "a recipient named twice is one recipient",
+            "A recipient who is named twice is named once.",
+            when=share("anna", "ct", "user:ben", "user:ben"),
+            outcome=shared(made("ct", "user:ben")),
+            then=[answers([notice("ben", "anna")], "notices")],
+        ),
         case(
             "another request under a used id is a mistake of the caller",
             "A different request under a used id is a caller's error.",
@@ -227,6 +248,29 @@ def _people() -> list[Case]:
                 {"act": "group", **group("nurses", "Night nurses", "user:eva")},
             ),
             then=[no("dan", "VIEW", "ct"), yes("eva", "VIEW", "ct")],
+        ),
+        case(
+            "a notice tells the earliest time of what was gained",
+            "The time in a notice is the earliest of what was gained in it.",
+            portal(
+                share("anna", "ct", "user:ben", until=DAY),
+                share("anna", "mr", "user:ben", until=HOUR),
+            ),
+            when=share("ben", "ct", "user:carla", scope="BATCH"),
+            outcome=shared(
+                made("ct", "user:carla", until=DAY, limited_by="OWN_HOLD"),
+                made("mr", "user:carla", until=HOUR, limited_by="OWN_HOLD"),
+            ),
+            then=[
+                answers(
+                    [
+                        notice("ben", "anna", until=HOUR),
+                        notice("ben", "anna", until=DAY),
+                        notice("carla", "ben", exams=2, until=HOUR),
+                    ],
+                    "notices",
+                ),
+            ],
         ),
         case(
             "who joins a group later has access and is told nothing",

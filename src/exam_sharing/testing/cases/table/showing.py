@@ -169,6 +169,26 @@ def _lists_and_forms() -> list[Case]:
             ],
         ),
         case(
+            "the form names the exam that was chosen first",
+            "The exams that would be shared with it, the named one first.",
+            then=[
+                answers(
+                    {
+                        "has_share_tab": True,
+                        "offers_download": True,
+                        "exams": ["xray", "ct", "mr"],
+                        "subjects": 1,
+                        "wording": "I answer for it that HIPAA permits this sharing.",
+                        "sends_messages": True,
+                        "latest_until": None,
+                    },
+                    "share_form",
+                    user="anna",
+                    exam="xray",
+                ),
+            ],
+        ),
+        case(
             "a recipient without the plan views but does not share",
             "Without the plan, no share tab.",
             portal(share("anna", "ct", "user:ben"), users=[user("ben", sharing_in_plan=False)]),
