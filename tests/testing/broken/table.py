@@ -41,6 +41,9 @@ counted from the first story on; that Hypothesis then shrinks the story is not c
 gave a story up before its end is. Where the machine cannot catch a variant, the table says why;
 {few} stories of each of those were told, and nothing in them went wrong.
 
+Laws of stores are asked with the capability `events`, without which `AuditsWhatNeverHappened` would
+keep all that it is asked.
+
 **What holds this page.** Each run of the tests asks the laws and the cases of every variant anew
 and compares names and numbers with the page (of a race, the name alone). It runs the machine on the
 variants that it catches within {soon} stories by this page, and holds that it does catch them; at
