@@ -24,6 +24,7 @@ __all__ = [
     "optional_instant",
     "plain_text",
     "private_text",
+    "require_callable",
     "require_kind",
     "set_of",
     "tuple_of",
@@ -81,6 +82,12 @@ def require_kind(field: str, value: object, *kinds: type) -> None:
     if not isinstance(value, kinds):
         needed = " or ".join(kind.__name__ for kind in kinds)
         raise WrongKind(field, needed, type(value).__name__)
+
+
+def require_callable(field: str, value: object) -> None:
+    """Raise `WrongKind` unless the value can be called, or is `None`."""
+    if value is not None and not callable(value):
+        raise WrongKind(field, "a callable", type(value).__name__)
 
 
 def of_kind(field: str, value: object, kind: type[KindT]) -> KindT:

@@ -1,15 +1,20 @@
 """The machine: whole stories beside the model, over every store, and the story of a broken one."""
 
+from contextlib import contextmanager
 from datetime import timedelta
 
 import attrs
 import pytest
 from hypothesis import Phase, settings
 
-from exam_sharing import Permission, StoreFailed, UserId
+from exam_sharing import ExamId, Permission, Policy, Sharing, StoreFailed, UserId, acts
+from exam_sharing.acts.questions import Commit, FindExams, Record, ask
 from exam_sharing.adapters.sqlalchemy import sweep_expired
+from exam_sharing.errors import CallerError
+from exam_sharing.events import ExamShared
 from exam_sharing.memory import MemoryDirectory, MemoryOutbox, MemoryStore, open_sharing
 from exam_sharing.policy.plans import Preview
+from exam_sharing.policy.settings import HostRule
 from exam_sharing.testing import RulesBroken, StoreNotUsable, run_sharing_machine
 from exam_sharing.testing.machine.changes import Watch
 
@@ -146,8 +151,11 @@ def test_notices_are_part_of_the_story():
 
 
 class FailsAtShares(MemoryStore):
+    failed = False
+
     def commit(self, changes):
         if changes.share is not None and changes.receipt is None:
+            self.failed = True
             raise StoreFailed("the disk is full")
         return super().commit(changes)
 
@@ -192,7 +200,8 @@ def test_what_a_preview_says_is_compared(monkeypatch):
         "exam_sharing.acts.previewing.Preview", lambda **told: Preview(**told | {"gains": ()})
     )
     broken = story_of(MemoryStore, told=hasty)
-    assert "What would this do: Alice shares CT with Bob" in broken.question
+    assert "What would this do: " in broken.question
+    assert " shares " in broken.question
     assert broken.came == "gains: nothing"
 
 
@@ -200,3 +209,120 @@ def test_a_store_that_is_not_isolated_is_told_apart_from_a_broken_one():
     store = MemoryStore()
     with pytest.raises(StoreNotUsable):
         run_sharing_machine(lambda: store)
+
+
+@contextmanager
+def opens_what_is_gone_once_it_failed():
+    store = FailsAtShares()
+    try:
+        yield store
+    finally:
+        if store.failed:
+            raise StoreFailed("the disk is gone")
+
+
+def test_a_store_that_fails_and_cannot_be_closed_is_told_as_a_story():
+    assert story_of(opens_what_is_gone_once_it_failed).came == "an error: StoreFailed"
+
+
+def in_records(share=lambda share: share, event=lambda event: event):
+    """Return a commit that hands other records to the store than it is told."""
+
+    def commit(changes):
+        recorded = changes.share and share(changes.share)
+        told = attrs.evolve(changes.event, share=recorded) if recorded else changes.event
+        return Commit(attrs.evolve(changes, share=recorded, event=event(told)))
+
+    return commit
+
+
+def another_wording(share):
+    attestation = attrs.evolve(share.attestation, wording="I abide by nothing.")
+    return attrs.evolve(share, attestation=attestation)
+
+
+def on_nobodys_behalf(share):
+    return attrs.evolve(share, performed_by=None)
+
+
+def with_its_message(event):
+    if not isinstance(event, ExamShared):
+        return event
+    return attrs.evolve(event, request=attrs.evolve(event.request, message="Dear Bob"))
+
+
+def at_another_time(event):
+    return attrs.evolve(event, at=event.at - timedelta(minutes=1))
+
+
+@pytest.mark.parametrize(
+    ("recorded", "what"),
+    [
+        (in_records(share=another_wording), "attested"),
+        (in_records(share=on_nobodys_behalf), "of the share: performed by"),
+        (in_records(event=with_its_message), "asked: message"),
+        (in_records(event=at_another_time), "at: "),
+    ],
+)
+def test_what_is_recorded_of_an_act_is_compared(monkeypatch, recorded, what):
+    monkeypatch.setattr("exam_sharing.acts.writing.Commit", recorded)
+    broken = story_of(MemoryStore, told=hasty)
+    assert broken.question.endswith("What is recorded of that?")
+    assert what in broken.expected + broken.came
+
+
+def test_that_a_refusal_is_recorded_is_compared(monkeypatch):
+    monkeypatch.setattr(MemoryStore, "record", lambda store, event: None)
+    run_sharing_machine(MemoryStore, settings=few)
+    monkeypatch.setattr(Record, "put_to", lambda question, ports: None)
+    broken = story_of(MemoryStore, told=hasty)
+    assert broken.question.endswith("What is recorded of that?")
+    assert broken.came == "records: 0"
+
+
+def fails_for(exam):
+    raise StoreFailed(f"there is no {exam}")
+
+
+@pytest.mark.parametrize("act", ["show_tabs", "show_share_form", "show_access_list"])
+def test_views_of_what_is_not_there_are_compared(monkeypatch, act):
+    shown = getattr(acts, act)
+
+    def fails_where_there_is_none(*asked):
+        exam = next(each for each in asked if isinstance(each, ExamId))
+        found = yield from ask(FindExams((exam,)))
+        if not found:
+            fails_for(exam)
+        return (yield from shown(*asked))
+
+    monkeypatch.setattr(acts, act, fails_where_there_is_none)
+    assert story_of(MemoryStore, told=hasty).came == "an error: StoreFailed"
+
+
+def test_who_can_see_an_exam_is_compared(monkeypatch):
+    monkeypatch.setattr(Sharing, "who_can", lambda sharing, permission, exam: ())
+    broken = story_of(MemoryStore, told=hasty)
+    assert "Who can VIEW" in broken.question
+
+
+NO_STUDENTS = HostRule(
+    code="NO_STUDENTS", statement="Students share nothing.", refuses=lambda *_: False
+)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"settings": 10}, "settings must be settings or NoneType, not int"),
+        ({"transfer": 5}, "transfer must be a callable, not int"),
+        ({"policy": {}}, "policy must be Policy or NoneType, not dict"),
+        (
+            {"policy": Policy(host_rules=[NO_STUDENTS])},
+            "policy must have no rules of the host: the model knows none",
+        ),
+    ],
+)
+def test_options_that_cannot_be_used_are_told_apart_from_a_broken_store(options, told):
+    with pytest.raises(CallerError) as caught:
+        run_sharing_machine(MemoryStore, **options)
+    assert str(caught.value) == told

@@ -1,15 +1,19 @@
 """Everything that can happen, beside the model: a state machine that tells what went wrong."""
 
+from types import NoneType
+
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import run_state_machine_as_test
 
+from exam_sharing.errors import InvalidValue
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing.machine.hospital import Sweep, Transfer, Upload
 from exam_sharing.testing.machine.steps import SharingMachine
 from exam_sharing.testing.machine.story import RulesBroken
 from exam_sharing.testing.opening import OpenStore, require_isolated
+from exam_sharing.validation import require_callable, require_kind
 
 __all__ = ["RulesBroken", "run_sharing_machine"]
 
@@ -38,12 +42,19 @@ def run_sharing_machine(
             `open_store` gave, the exam, the owner and the time.
         sweep: records as ended all that has expired by a time, in a store that can. It gets what
             `open_store` gave, and the time.
-        policy: of every story; by default each has one of its own.
+        policy: of every story; by default each has one of its own. Notices are tried again at
+            every delivery, whatever it says of retries.
 
     Raises:
+        WrongKind: an argument is of another type.
+        InvalidValue: the policy has rules of the host, of which the model knows nothing.
         StoreNotUsable: `open_store` gives nothing that can be tested.
         RulesBroken: the store, or the package over it, breaks the rules.
     """
+    require_kind("settings", settings, hypothesis_settings, NoneType)
+    for name, capability in {"upload": upload, "transfer": transfer, "sweep": sweep}.items():
+        require_callable(name, capability)
+    _require_known_to_the_model(policy)
     require_isolated(open_store)
 
     def new_machine() -> SharingMachine:
@@ -68,3 +79,9 @@ def run_sharing_machine(
     except FlakyFailure as flaky:
         # The same steps did not fail in the same way twice: what is tested is left to chance.
         raise next((e for e in flaky.exceptions if isinstance(e, RulesBroken)), flaky) from flaky
+
+
+def _require_known_to_the_model(policy: Policy | None) -> None:
+    require_kind("policy", policy, Policy, NoneType)
+    if policy is not None and policy.host_rules:
+        raise InvalidValue("policy", "must have no rules of the host: the model knows none")

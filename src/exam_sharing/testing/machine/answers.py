@@ -9,9 +9,10 @@ from datetime import datetime
 from typing import Final
 
 from exam_sharing.events import ShareNotice
-from exam_sharing.grants import Grant, Permission
-from exam_sharing.identifiers import ExamId, GrantId, PrincipalId
+from exam_sharing.grants import Grant
+from exam_sharing.identifiers import GrantId, PrincipalId, UserId
 from exam_sharing.policy.decisions import Denied, NearMiss, Permitted, Reason, ReasonCode
+from exam_sharing.policy.holders import Holder
 from exam_sharing.policy.plans import Effect, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.views import AccessEntry, AccessList, Choice, ShareForm, VisibleExam
 from exam_sharing.testing import model
@@ -25,8 +26,9 @@ __all__ = [
     "ended_in_model",
     "explained",
     "explained_in_model",
+    "holders",
+    "holders_in_model",
     "listed",
-    "listed_in_model",
     "notices",
     "notices_in_model",
     "refusal",
@@ -36,7 +38,6 @@ __all__ = [
     "shared",
     "shared_in_model",
     "shown_form",
-    "shown_form_in_model",
 ]
 
 Number = Callable[[Grant], object]
@@ -138,11 +139,6 @@ def listed(exams: Iterable[VisibleExam]) -> tuple[object, ...]:
     return tuple([(each.exam, each.permission) for each in exams])
 
 
-def listed_in_model(found: Iterable[tuple[ExamId, Permission]]) -> tuple[object, ...]:
-    """Return the exams that the model lists."""
-    return tuple(found)
-
-
 Ways = Callable[[PrincipalId], frozenset[tuple[PrincipalId, ...]]]
 """Gives every shortest way of a user to a principal that they are in."""
 
@@ -204,32 +200,34 @@ def explained_in_model(
     }
 
 
+def holders(told: Iterable[Holder], number: Number) -> Mapping[object, object]:
+    """Return who holds something, and by what."""
+    return {each.user: _held_by(each.as_owner, map(number, each.grants)) for each in told}
+
+
+def holders_in_model(told: Mapping[UserId, model.Explained]) -> Mapping[object, object]:
+    """Return who holds something by the model, and by what."""
+    return {
+        user: _held_by(held.as_owner, map(GrantNumber, held.grants)) for user, held in told.items()
+    }
+
+
+def _held_by(as_owner: bool, grants: Iterable[object]) -> frozenset[object]:  # noqa: FBT001
+    return frozenset(grants) | ({"their ownership"} if as_owner else set())
+
+
 def chosen_from(choices: Iterable[Choice] | Iterable[model.Choice]) -> tuple[object, ...]:
     """Return who can be chosen, in order: by which name, and what they are given until when."""
     return tuple([(each.principal, each.name, dict(each.held)) for each in choices])
 
 
-def shown_form(form: ShareForm) -> object:
-    """Return what the share form shows."""
-    if not form.has_share_tab:
+def shown_form(form: ShareForm | model.Form | None) -> object:
+    """Return what the share form shows; the model has none where there is no Share tab."""
+    if form is None or (isinstance(form, ShareForm) and not form.has_share_tab):
         return NO_SHARE_TAB
     return {
         "download box": form.offers_download,
         "batch box": frozenset(form.exams),
-        "subjects": f"{form.subjects}",
-        "wording": form.wording,
-        "messages": form.sends_messages,
-        "latest time": form.latest_until,
-    }
-
-
-def shown_form_in_model(form: model.Form | None) -> object:
-    """Return what the model's share form shows."""
-    if form is None:
-        return NO_SHARE_TAB
-    return {
-        "download box": form.offers_download,
-        "batch box": form.exams,
         "subjects": f"{form.subjects}",
         "wording": form.wording,
         "messages": form.sends_messages,

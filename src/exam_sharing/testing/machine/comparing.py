@@ -16,7 +16,7 @@ from exam_sharing.testing import model
 from exam_sharing.testing.machine import answers
 from exam_sharing.testing.machine.changes import Changes, Watch
 from exam_sharing.testing.machine.drawing import pick
-from exam_sharing.testing.machine.hospital import EXAMS, GROUPS, USERS, Hospital
+from exam_sharing.testing.machine.hospital import EXAMS, GROUPS, STRANGER, USERS, Hospital
 from exam_sharing.testing.machine.words import Raised
 
 __all__ = ["Comparison", "Disagreement"]
@@ -35,8 +35,6 @@ KINDS: Final[tuple[Permission | Reshares, ...]] = (*PERMISSIONS, *Reshares)
 """What people might ask for: shares of some permission, endings with what becomes of re-shares."""
 NOTHING: Final = 0
 """Less than any permission."""
-NOBODY: Final = UserId("nobody")
-"""A user whom no directory knows is asked about too, as are exams that have not arrived."""
 
 
 class Disagreement(Exception):
@@ -67,19 +65,25 @@ class Comparison:
         hospital: whom to ask.
         page: how many exams a page of a list holds.
         typed: what everybody types to find recipients.
+        turn: with whom and what begins that which is asked in turn.
     """
 
     hospital: Hospital
     page: int = 2
     typed: str = "al"
+    turn: int = 0
     _watch: Watch = attrs.field(init=False)
-    _turns: Iterator[int] = attrs.field(factory=count, init=False)
+    _turns: Iterator[int] = attrs.field(init=False)
     _held: dict[UserId, dict[ExamId, Permission]] = attrs.field(factory=dict, init=False)
     _lists: dict[UserId, tuple[tuple[object, ...], ...]] = attrs.field(factory=dict, init=False)
 
     @_watch.default
     def _watching(self) -> Watch:
         return Watch(self.hospital)
+
+    @_turns.default
+    def _from_turn_on(self) -> Iterator[int]:
+        return count(self.turn)
 
     def held(self) -> list[tuple[UserId, ExamId]]:
         """Return who has access to which exam, as of the last comparison."""
@@ -129,7 +133,7 @@ class Comparison:
             kept = hospital.kept.in_model(exam)
             self.same(f"What is kept of {exam}?", kept, partial(hospital.kept.in_store, exam))
         concerned = self._concerned(changes)
-        for user in (*hospital.users, NOBODY):
+        for user in (*hospital.users, STRANGER):
             self._checks(user, concerned.get(user, ()))
             self._pages(user, anew=bool(concerned.get(user, ())))
         for user, exams in concerned.items():
@@ -139,6 +143,8 @@ class Comparison:
                 self._form(user, exam)
             for exam in hospital.exams if changes.choosable else exams:
                 self._choices(user, exam)
+        for exam in hospital.exams if changes.users else self._in_order(changes.exams):
+            self._holders(exam)
 
     def in_turn(self, changes: Changes) -> None:
         """Ask one question though nothing has changed, and for one of the endless previews.
@@ -153,7 +159,7 @@ class Comparison:
         concerned = [
             (user, exam) for user, exams in self._concerned(changes).items() for exam in exams
         ]
-        everything = [(user, exam) for user in hospital.users for exam in hospital.exams]
+        everything = [(user, exam) for exam in EXAMS for user in (*hospital.users, STRANGER)]
         asked, kind = divmod(turn, 3)
         ask = (self._of_one_exam, self._form, self._choices)[kind]
         ask(*pick(asked, everything))
@@ -196,6 +202,19 @@ class Comparison:
             [{exam for exam in held if held[exam] >= permission} for permission in PERMISSIONS],
             lambda: [can_many(user, permission, EXAMS) for permission in PERMISSIONS],
         )
+
+    def _holders(self, exam: ExamId) -> None:
+        sharing, world, now = self.hospital.sharing, self.hospital.world, self.hospital.now
+        number = self.hospital.kept.number
+        for permission in PERMISSIONS:
+            expected = model.who_can(world, permission, exam, now)
+            self.same(
+                f"Who can {permission.name} {exam}?",
+                answers.refusal_in_model(expected)
+                if isinstance(expected, model.Refused)
+                else answers.holders_in_model(expected),
+                lambda: answers.holders(sharing.who_can(permission, exam), number),  # noqa: B023  asked at once
+            )
 
     def _held_in_model(
         self, user: UserId, concerned: Iterable[ExamId]
@@ -295,7 +314,7 @@ class Comparison:
         hospital = self.hospital
         self.same(
             f"What does the share form of {exam} show {user}?",
-            answers.shown_form_in_model(model.share_form(hospital.world, user, exam, hospital.now)),
+            answers.shown_form(model.share_form(hospital.world, user, exam, hospital.now)),
             lambda: answers.shown_form(hospital.sharing.share_form(user, exam)),
         )
 

@@ -15,10 +15,16 @@ from hypothesis import strategies as st
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, ExamId, GrantId, PrincipalId, UserId
-from exam_sharing.policy.requests import Reshares, Scope, ShareRequest, UnshareRequest
+from exam_sharing.policy.requests import (
+    NarrowRequest,
+    Reshares,
+    Scope,
+    ShareRequest,
+    UnshareRequest,
+)
 from exam_sharing.policy.settings import AccessListScope
 from exam_sharing.testing import model
-from exam_sharing.testing.machine.hospital import EXAMS, Hospital
+from exam_sharing.testing.machine.hospital import EXAMS, STRANGER, Hospital
 from exam_sharing.testing.machine.words import plain_policy
 
 __all__ = [
@@ -77,8 +83,8 @@ class SharingDrawn:
     odd: int
 
 
-ODD_KINDS: Final = 24
-"""About half of the requests to share are of the kinds that have something odd."""
+KINDS: Final = 24
+"""Of requests to share, two kinds in three have something odd."""
 
 sharing: Final = st.builds(
     SharingDrawn,
@@ -87,7 +93,7 @@ sharing: Final = st.builds(
     download=booleans,
     batch=seldom,
     until=numbers,
-    kind=st.integers(0, ODD_KINDS - 1),
+    kind=st.integers(0, KINDS - 1),
     odd=numbers,
 )
 
@@ -130,10 +136,10 @@ class Choices:
     ) -> ShareRequest:
         """Return a request by somebody who holds what they share; now and then by anybody."""
         hospital = self.hospital
-        anybody = [(user, exam) for user in hospital.users for exam in hospital.exams]
-        actor, exam = pick(drawn.by, held if held and drawn.kind < ODD_KINDS - 1 else anybody)
-        owner = hospital.world.exams[exam].owner
-        others = [each for each in hospital.principals if each not in (actor, owner)]
+        anybody = drawn.kind == KINDS - 1 or not held
+        actor, exam = pick(drawn.by, self.anybody() if anybody else held)
+        owned = {actor} if anybody else {actor, hospital.world.exams[exam].owner}
+        others = [each for each in hospital.principals if each not in owned]
         request = ShareRequest(
             actor=actor,
             exam=exam,
@@ -143,7 +149,11 @@ class Choices:
             until=self.until(drawn.until),
             attested=True,
         )
-        return self._made_odd(request, drawn.kind, drawn.odd)
+        return request if anybody else self._made_odd(request, drawn.kind, drawn.odd)
+
+    def anybody(self) -> list[tuple[UserId, ExamId]]:
+        """Return everybody and a stranger with every exam, those that are still to arrive too."""
+        return [(user, exam) for exam in EXAMS for user in (*self.hospital.users, STRANGER)]
 
     def _made_odd(self, request: ShareRequest, kind: int, odd: int) -> ShareRequest:
         """Return the request as it is, or with something that a person may well get wrong."""
@@ -165,22 +175,24 @@ class Choices:
             18: {"recipients": ()},
             19: {"recipients": (*recipients, request.actor)},
             20: {"recipients": (*recipients, owner)},
-            21: {"recipients": (*recipients, UserId("nobody"))},
+            21: {"recipients": (*recipients, STRANGER)},
             22: {"message": "Please have a look.", "request_id": request_id(odd)},
         }
         return attrs.evolve(request, **changes.get(kind, {}))
 
     def otherwise(
-        self, request: ShareRequest | UnshareRequest, number: int
-    ) -> ShareRequest | UnshareRequest:
+        self, request: ShareRequest | UnshareRequest | NarrowRequest, number: int
+    ) -> ShareRequest | UnshareRequest | NarrowRequest:
         """Return a request that asks for something else, in one respect."""
-        other = pick(number // 4, self.hospital.principals)
-        whom = (
-            {"recipients": (other,)} if isinstance(request, ShareRequest) else {"recipient": other}
-        )
-        changes: list[Mapping[str, Any]] = [{"exam": pick(number // 4, self.hospital.exams)}, whom]
-        if isinstance(request, ShareRequest):
-            changes += [{"until": self.until(number // 4)}, {"message": "Another word."}]
+        other, time = pick(number // 4, self.hospital.principals), self.until(number // 4)
+        changes: list[Mapping[str, Any]] = [{"exam": pick(number // 4, EXAMS)}]
+        match request:
+            case ShareRequest():
+                changes += [{"recipients": (other,)}, {"until": time}, {"message": "Another word."}]
+            case UnshareRequest():
+                changes += [{"recipient": other}, {"reshares": pick(number // 4, RESHARES)}]
+            case NarrowRequest():
+                changes += [{"recipient": other}, {"permission": Permission.VIEW, "until": time}]
         return attrs.evolve(request, **pick(number, changes))
 
     def until(self, number: int) -> datetime | None:
@@ -204,8 +216,8 @@ class Choices:
         standing = [number for number in hospital.world.grants if self._stands(number)]
         anything = which % 12 == 11  # noqa: PLR2004  one in twelve
         if anything or not standing:
-            exam, recipient = pick(which // 12, hospital.exams), pick(by, hospital.principals)
-            return exam, recipient, pick(by // 12, hospital.users)
+            actor, exam = pick(which // 12, self.anybody())
+            return exam, pick(by, (*hospital.principals, STRANGER)), actor
         number = pick(which, standing)
         grant = hospital.world.grants[number]
         return grant.exam, grant.recipient, pick(by, self._who_may_end(number))
@@ -217,7 +229,7 @@ class Choices:
         standing = [each for each in known if self._stands(hospital.kept.numbers[each])]
         grant = pick(which, [*standing, *standing, *known, GrantId("none")])
         number = hospital.kept.numbers.get(grant)
-        actors = hospital.users if number is None else self._who_may_end(number)
+        actors = (*hospital.users, STRANGER) if number is None else self._who_may_end(number)
         return grant, pick(by, actors)
 
     def _stands(self, number: int) -> bool:

@@ -12,26 +12,32 @@ from exam_sharing.events import ShareNotice
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier
-from exam_sharing.policy.plans import ShareReceipt, UnshareReceipt
-from exam_sharing.policy.requests import (
-    NarrowRequest,
-    Request,
-    RevokeRequest,
-    ShareRequest,
-    UnshareRequest,
-)
+from exam_sharing.policy.requests import Request, RevokeRequest
 from exam_sharing.policy.retries import Retries
 from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
 from exam_sharing.testing import model
 from exam_sharing.testing.machine.kept import Kept
+from exam_sharing.testing.machine.recording import Recorder
 from exam_sharing.testing.machine.words import START, Words, clock_time, told_policy
 from exam_sharing.testing.opening import StorePorts
 
-__all__ = ["EXAMS", "GROUPS", "USERS", "Hospital", "Post", "Sweep", "Transfer", "Upload"]
+__all__ = [
+    "EXAMS",
+    "GROUPS",
+    "STRANGER",
+    "USERS",
+    "Hospital",
+    "Post",
+    "Sweep",
+    "Transfer",
+    "Upload",
+]
 
 USERS: Final = tuple(map(UserId, ("Alice", "Bob", "Carol", "Dave", "Erin", "Frank")))
+STRANGER: Final = UserId("Stranger")
+"""A user whom no directory knows."""
 GROUPS: Final = tuple(map(GroupId, ("Radiology", "Surgery", "Alice")))
 """The last one has the id of a user, who is somebody else."""
 NAMES: Final[Mapping[PrincipalId, str]] = dict(
@@ -96,6 +102,7 @@ class Hospital:
         now: what the clock tells.
         story: what has happened, a line each.
         kept: what the store and the model keep of the exams.
+        recorder: what the package hands to the store to be recorded.
     """
 
     def __init__(
@@ -127,11 +134,13 @@ class Hospital:
         )
         self.words: Words = Words(self.world)
         self.kept: Kept = Kept(ports, self.world)
+        self.recorder: Recorder = Recorder(ports.writer, ports.audit)
+        recorded = attrs.evolve(ports, writer=self.recorder, audit=self.recorder)
         self._acts = count(1)
         self._uploads: dict[BatchId, UploadBatch] = {}
         self.sharing: Sharing = Sharing(
             policy=self.policy,
-            ports=ports.with_people(self.directory, notifier=self.post),
+            ports=recorded.with_people(self.directory, notifier=self.post),
             clock=lambda: self.now,
             new_id=lambda: f"act{next(self._acts)}",
             sends_at_once=False,
@@ -216,26 +225,18 @@ class Hospital:
         else:
             upload(self.ports.store, arriving, exams)
 
-    def do(self, request: Request) -> ShareReceipt | UnshareReceipt:
-        """Do by the package what somebody asks for."""
-        match request:
-            case ShareRequest():
-                return self.sharing.share(request)
-            case UnshareRequest():
-                return self.sharing.unshare(request)
-            case NarrowRequest():
-                return self.sharing.narrow(request)
-            case RevokeRequest():
-                return self.sharing.revoke(
-                    actor=request.actor, grant=request.grant, reshares=request.reshares
-                )
-
     def as_in_model(self, request: Request) -> Request:
         """Return the request as it is put to the model, which has ids of grants of its own."""
         if not isinstance(request, RevokeRequest):
             return request
         number = self.kept.numbers.get(request.grant)
         return request if number is None else attrs.evolve(request, grant=GrantId(str(number)))
+
+    def was_answered(self, request: Request) -> bool:
+        """Say whether the actor has had a receipt under the request's id."""
+        if isinstance(request, RevokeRequest) or request.request_id is None:
+            return False
+        return (request.actor, request.request_id) in self.world.receipts
 
     def deliver(self, unreachable: frozenset[UserId]) -> tuple[ShareNotice, ...]:
         """Deliver the notices that wait, except to those, and return what was sent."""

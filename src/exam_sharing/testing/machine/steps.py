@@ -1,7 +1,9 @@
 """The state machine: everything that can happen in a small hospital, one step after another."""
 
+import sys
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import ClassVar, Final
 
 import attrs
@@ -13,11 +15,14 @@ from exam_sharing.errors import AlreadyExists, BatchSealed
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, GroupId, PrincipalId
 from exam_sharing.policy.requests import (
+    Asked,
+    HostEnding,
     NarrowRequest,
     Request,
     RevokeRequest,
     ShareRequest,
     UnshareRequest,
+    Withdrawal,
 )
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing import model
@@ -40,6 +45,7 @@ from exam_sharing.testing.machine.drawing import (
     sharing,
 )
 from exam_sharing.testing.machine.hospital import (
+    EXAMS,
     GROUPS,
     USERS,
     Hospital,
@@ -47,11 +53,21 @@ from exam_sharing.testing.machine.hospital import (
     Transfer,
     Upload,
 )
+from exam_sharing.testing.machine.recording import (
+    NOTHING_RECORDED,
+    Record,
+    record,
+    record_in_model,
+)
 from exam_sharing.testing.machine.story import RulesBroken
 from exam_sharing.testing.machine.words import clock_time, differing
 from exam_sharing.testing.opening import OpenStore, opened
+from exam_sharing.testing.performing import perform
 
 __all__ = ["SharingMachine"]
+
+HOST: Final = "host"
+WHY: Final = "It has to be."
 
 
 class SharingMachine(RuleBasedStateMachine):
@@ -85,13 +101,13 @@ class SharingMachine(RuleBasedStateMachine):
         self._transfer = transfer
         self._sweep = sweep
         self._policy = policy
-        self._asked: list[ShareRequest | UnshareRequest] = []
+        self._asked: list[ShareRequest | UnshareRequest | NarrowRequest] = []
         self._opened = opened(open_store)
         self._ports = self._opened.__enter__()
 
     @override
     def teardown(self) -> None:
-        self._opened.__exit__(None, None, None)
+        self._opened.__exit__(*sys.exc_info())
 
     @initialize(
         policy=policies,
@@ -103,6 +119,7 @@ class SharingMachine(RuleBasedStateMachine):
         arriving=st.lists(numbers, min_size=1, max_size=3),
         page=st.sampled_from((6, 3, 1)),
         typed=st.sampled_from(TYPED),
+        turn=numbers,
     )
     def begin(
         self,
@@ -114,6 +131,7 @@ class SharingMachine(RuleBasedStateMachine):
         arriving: list[int],
         page: int,
         typed: str,
+        turn: int,
     ) -> None:
         """Let the first exams arrive in a hospital with users and groups."""
         known = GROUPS[: len(groups)]
@@ -129,7 +147,7 @@ class SharingMachine(RuleBasedStateMachine):
             ),
         )
         self.choices: Choices = Choices(self.hospital)
-        self.comparison: Comparison = Comparison(self.hospital, page=page, typed=typed)
+        self.comparison: Comparison = Comparison(self.hospital, page=page, typed=typed, turn=turn)
         for group, within in zip(known, groups, strict=True):
             self.hospital.say_of_group(group, self.choices.principals(within))
         self._let_arrive(BATCHES[0], arriving, sealed=False)
@@ -182,13 +200,22 @@ class SharingMachine(RuleBasedStateMachine):
             exam=exam,
             recipient=recipient,
             reshares=pick(reshares, RESHARES),
-            performed_by=self.hospital.world.exams[exam].owner if for_another else None,
+            performed_by=pick(which, self.hospital.users) if for_another else None,
             request_id=request_id(by) if named else None,
         )
         self._ask_for(request)
 
-    @rule(which=numbers, by=numbers, reshares=numbers, bound=numbers)
-    def narrow(self, *, which: int, by: int, reshares: int, bound: int) -> None:
+    @rule(
+        which=numbers,
+        by=numbers,
+        reshares=numbers,
+        bound=numbers,
+        named=seldom,
+        for_another=seldom,
+    )
+    def narrow(
+        self, *, which: int, by: int, reshares: int, bound: int, named: bool, for_another: bool
+    ) -> None:
         """Narrow, to a permission, a time, or both."""
         exam, recipient, actor = self.choices.ending(which, by)
         until = self.choices.until(bound // 4) or self.hospital.now + timedelta(minutes=2)
@@ -199,6 +226,8 @@ class SharingMachine(RuleBasedStateMachine):
             permission=pick(bound, (Permission.VIEW, None, Permission.VIEW, Permission.DOWNLOAD)),
             until=pick(bound, (None, until, until, until)),
             reshares=pick(reshares, RESHARES),
+            performed_by=pick(which, self.hospital.users) if for_another else None,
+            request_id=request_id(by) if named else None,
         )
         self._ask_for(request)
 
@@ -237,28 +266,30 @@ class SharingMachine(RuleBasedStateMachine):
         hospital.tell(f"The host ends what {hospital.words.value(recipient)} has {where}{told}.")
         came = outcome(
             lambda: hospital.sharing.end_by_host(
-                recipient=recipient, exam=exam, reshares=kind, performed_by="host", why="left us"
+                recipient=recipient, exam=exam, reshares=kind, performed_by=HOST, why=WHY
             )
         )
         expected = model.end_by_host(hospital.world, recipient, exam, kind, hospital.now)
-        self._compare(came, expected)
+        asked = HostEnding(
+            recipient=recipient, exam=exam, reshares=kind, performed_by=HOST, why=WHY
+        )
+        self._compare_act(asked, came, expected)
 
-    @precondition(lambda self: self._may_withdraw)
     @rule(which=numbers)
     def withdraw(self, *, which: int) -> None:
-        """Let the host withdraw an exam, once in a story, where others are left to go on with."""
-        hospital = self.hospital
-        exam = pick(which, hospital.exams)
-        hospital.tell(f"The host withdraws {exam}.")
-        came = outcome(
-            lambda: hospital.sharing.withdraw(exam, performed_by="host", why="wrong patient")
-        )
-        self._compare(came, model.withdraw(hospital.world, exam, hospital.now))
+        """Let the host withdraw an exam: one that is there once in a story, where others are left.
 
-    @property
-    def _may_withdraw(self) -> bool:
-        world = self.hospital.world
-        return not world.withdrawn and len(world.exams) > 1
+        Else it is asked to withdraw one that is there no longer, or not yet.
+        """
+        hospital = self.hospital
+        world = hospital.world
+        gone = [each for each in EXAMS if each not in world.exams or each in world.withdrawn]
+        may_withdraw = not world.withdrawn and len(world.exams) > 1
+        exam = pick(which, (*(hospital.exams if may_withdraw else ()), *gone) or hospital.exams)
+        hospital.tell(f"The host withdraws {exam}.")
+        came = outcome(lambda: hospital.sharing.withdraw(exam, performed_by=HOST, why=WHY))
+        expected = model.withdraw(world, exam, hospital.now)
+        self._compare_act(Withdrawal(exam=exam, performed_by=HOST, why=WHY), came, expected)
 
     @precondition(lambda self: self._transfer is not None)
     @rule(which=numbers, to=numbers)
@@ -346,34 +377,54 @@ class SharingMachine(RuleBasedStateMachine):
         in_model = hospital.as_in_model(request)
         hospital.tell(f"{hospital.words.request(in_model)}.")
         self._disagreeing(lambda: self.comparison.preview(request, in_model))
-        came = outcome(lambda: hospital.do(request))
+        answered = hospital.was_answered(request)
+        came = outcome(lambda: perform(hospital.sharing, request))
         try:
             expected = model.perform(hospital.world, in_model, hospital.now)
         except model.RequestIdReused:
-            self._same("Is the id of another request refused?", True, lambda: is_reused(came))  # noqa: FBT003
+            self._same(
+                "Is the id of another request refused?", expected=True, ask=partial(is_reused, came)
+            )
+            self._compare()
             return
-        if isinstance(request, ShareRequest | UnshareRequest) and request.request_id is not None:
+        if not isinstance(request, RevokeRequest) and request.request_id is not None:
             self._asked.append(request)
-        self._compare(came, expected)
+        if answered:
+            self._compare(came, expected)
+        else:
+            self._compare_act(request, came, expected)
+
+    def _compare_act(
+        self, asked: Asked, came: object, expected: model.Receipt | model.Refused
+    ) -> None:
+        """Compare the answer to an act that was decided, everything, and the record of it."""
+        world, now = self.hospital.world, self.hospital.now
+        self._compare(came, expected, record_in_model(world, asked, expected, now))
 
     def _compare(
         self,
         came: object = None,
         expected: model.Receipt | model.Refused | None = None,
+        recorded: Record = NOTHING_RECORDED,
     ) -> None:
         """Compare the answer to a step, if it has one, and then everything.
 
         Args:
             came: what the package answered, or raised.
             expected: what the model answered.
+            recorded: what has to be recorded of the step.
         """
         SharingMachine.steps += 1
+        told = self.hospital.recorder.take()
 
         def compare() -> None:
             changes = self.comparison.what_changed()
             if expected is not None:
                 compare_receipt(self.comparison, came, expected)
             self.comparison.everything(changes)
+            self.comparison.same(
+                "What is recorded of that?", recorded, lambda: record(told, self.hospital.kept)
+            )
             if expected is None:
                 self.comparison.in_turn(changes)
 

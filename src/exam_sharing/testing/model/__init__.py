@@ -17,13 +17,13 @@ from exam_sharing.testing.model.access import (
 )
 from exam_sharing.testing.model.choosing import Choice, recipients, suggestions
 from exam_sharing.testing.model.ending import end_by_host, narrow, revoke, unshare, withdraw
-from exam_sharing.testing.model.explaining import Explained, explain, shortest_ways
+from exam_sharing.testing.model.explaining import Explained, explain, shortest_ways, who_can
+from exam_sharing.testing.model.notifying import deliver_notices
 from exam_sharing.testing.model.portal import (
     AccessList,
     Entry,
     Form,
     access_list,
-    everything_held,
     perform,
     share_form,
     shared_with,
@@ -47,7 +47,7 @@ from exam_sharing.testing.model.records import (
     Settings,
     Shared,
 )
-from exam_sharing.testing.model.sharing import covered, deliver_notices, share
+from exam_sharing.testing.model.sharing import covered, share
 from exam_sharing.testing.model.world import World, behind
 
 __all__ = [
@@ -78,7 +78,6 @@ __all__ = [
     "covered",
     "deliver_notices",
     "end_by_host",
-    "everything_held",
     "explain",
     "has_access",
     "held_until",
@@ -99,5 +98,6 @@ __all__ = [
     "tabs",
     "unshare",
     "visible_to",
+    "who_can",
     "withdraw",
 ]

@@ -34,7 +34,6 @@ class Act:
     """One ending on one exam: which grants it names, the bound if it narrows, and who did it."""
 
     exam: ExamId
-    recipient: PrincipalId | None = None
     named: frozenset[Grant]
     bound: Bound | None = None
     how: How

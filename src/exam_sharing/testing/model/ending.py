@@ -80,7 +80,6 @@ def _decided(world: World, request: EndingRequest, now: datetime) -> Act | Refus
     theirs = endable(world, request.actor, request.exam, request.recipient, now)
     return Act(
         exam=request.exam,
-        recipient=request.recipient,
         named=frozenset(grant for grant in theirs if bound is None or bound.exceeded_by(grant)),
         bound=bound,
         how=How.UNSHARED if bound is None else How.NARROWED,
@@ -102,7 +101,6 @@ def _one_grant(world: World, request: RevokeRequest, now: datetime) -> Act | Ref
         return Refused({"NOT_GRANTOR_OR_OWNER": frozenset()})
     return Act(
         exam=grant.exam,
-        recipient=grant.recipient,
         named=frozenset({grant}),
         how=How.UNSHARED,
         by=request.actor,
@@ -123,7 +121,6 @@ def end_by_host(
     acts = [
         Act(
             exam=one,
-            recipient=recipient,
             named=frozenset(
                 grant for grant in standing(world, one, now) if grant.recipient == recipient
             ),

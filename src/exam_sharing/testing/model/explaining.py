@@ -9,7 +9,7 @@ import attrs
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.testing.model.access import entitling, holds, is_active, is_found, owns
-from exam_sharing.testing.model.records import Grant
+from exam_sharing.testing.model.records import Grant, Refused
 from exam_sharing.testing.model.world import World, principals_of, worked_out_once
 
 WhyNot: TypeAlias = Literal["USER_NOT_ACTIVE", "ONLY_VIEW", "EXPIRED", "ENDED", "OWN_GRANT"]
@@ -57,6 +57,16 @@ def explain(
         },
         ownership_lost=world.exams[exam].owner == user,
     )
+
+
+def who_can(
+    world: World, permission: Permission, exam: ExamId, now: datetime
+) -> Mapping[UserId, Explained] | Refused:
+    """Return every user who holds a permission, and by what: to people who may know everything."""
+    if not is_found(world, exam):
+        return Refused({"EXAM_NOT_FOUND": frozenset()})
+    asked = {user: explain(world, user, permission, exam, now) for user in world.users}
+    return {user: why for user, why in asked.items() if why.holds}
 
 
 def _why_not(world: World, user: UserId, grant: Grant, now: datetime) -> WhyNot:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import TypeAlias
 
 import attrs
 
@@ -19,7 +18,6 @@ from exam_sharing.policy.requests import (
 from exam_sharing.testing.model.access import (
     has_access,
     held_by,
-    held_until,
     holds,
     is_found,
     may_share,
@@ -30,8 +28,6 @@ from exam_sharing.testing.model.ending import may_end, narrow, revoke, unshare
 from exam_sharing.testing.model.records import Grant, Receipt, Refused, Tab, until_of
 from exam_sharing.testing.model.sharing import covered, longest, share, subjects
 from exam_sharing.testing.model.world import World
-
-Holdings: TypeAlias = Mapping[tuple[UserId, ExamId, Permission], datetime]
 
 
 def visible_to(world: World, user: UserId, now: datetime) -> list[tuple[ExamId, Permission]]:
@@ -164,13 +160,3 @@ def perform(world: World, request: Request, now: datetime) -> Receipt | Refused:
             return narrow(world, request, now)
         case RevokeRequest():
             return revoke(world, request, now)
-
-
-def everything_held(world: World, now: datetime) -> Holdings:
-    """Return until when each user holds each permission on each exam; `NEVER` for not at all."""
-    return {
-        (user, exam, permission): held_until(world, user, permission, exam, now)
-        for user in world.users
-        for exam in world.exams
-        for permission in Permission
-    }

@@ -1,10 +1,8 @@
-"""Sharing: what a share covers, why it is refused, what it makes, and who is told."""
+"""Sharing: what a share covers, why it is refused, and what it makes."""
 
 import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-
-import attrs
 
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
@@ -20,12 +18,12 @@ from exam_sharing.testing.model.access import (
     owns,
     standing,
 )
+from exam_sharing.testing.model.notifying import held_by_all, notices_of
 from exam_sharing.testing.model.records import (
     FOREVER,
     Basis,
     Grant,
     How,
-    Notice,
     Outcome,
     Refused,
     Shared,
@@ -44,9 +42,9 @@ def share(world: World, request: ShareRequest, now: datetime) -> Shared | Refuse
     reasons = why_not(world, request, now)
     if reasons:
         return Refused(reasons)
-    before = _held_by_all(world, request, now)
+    before = held_by_all(world, _exams_of(world, request, now), now)
     outcomes, made = _make_grants(world, request, now)
-    notices = _notices(world, request, before, now)
+    notices = notices_of(world, request, before, now)
     world.waiting.extend(notices.values())
     receipt = Shared(outcomes=outcomes, made=made, notices=notices)
     remember(world, request, receipt)
@@ -63,6 +61,10 @@ def covered(world: World, actor: UserId, exam: ExamId, scope: Scope, now: dateti
         for other in world.exams.values()
         if other.batch == batch and has_access(world, actor, other.id, now)
     }
+
+
+def _exams_of(world: World, request: ShareRequest, now: datetime) -> set[ExamId]:
+    return covered(world, request.actor, request.exam, request.scope, now)
 
 
 def subjects(world: World, exams: set[ExamId]) -> set[object]:
@@ -123,7 +125,7 @@ def _about_the_form(world: World, request: ShareRequest) -> Iterator[tuple[str, 
 def _about_exams(
     world: World, request: ShareRequest, now: datetime
 ) -> Iterator[tuple[str, frozenset[object]]]:
-    exams = covered(world, request.actor, request.exam, request.scope, now)
+    exams = _exams_of(world, request, now)
     not_held = frozenset(
         exam for exam in exams if not holds(world, request.actor, request.permission, exam, now)
     )
@@ -143,7 +145,7 @@ def _about_time(
         return
     if request.until <= now:
         yield "EXPIRY_IN_PAST", frozenset()
-    exams = covered(world, request.actor, request.exam, request.scope, now)
+    exams = _exams_of(world, request, now)
     held = {exam: held_until(world, request.actor, request.permission, exam, now) for exam in exams}
     beyond = frozenset(exam for exam in exams if now < held[exam] < request.until)
     if beyond:
@@ -180,10 +182,11 @@ def _about_recipients(
     owner = world.exams[request.exam].owner
     if owner in found:
         yield "RECIPIENT_IS_OWNER", frozenset({owner})
+    exams = _exams_of(world, request, now)
     removed = frozenset(
         one
         for one in found
-        for exam in covered(world, request.actor, request.exam, request.scope, now)
+        for exam in exams
         if one != world.exams[exam].owner
         and not owns(world, request.actor, exam)
         and removed_by_owner(world, one, exam)
@@ -225,7 +228,7 @@ def people_reached(world: World, request: ShareRequest) -> set[UserId]:
 
 def _too_many(world: World, request: ShareRequest, now: datetime) -> frozenset[object]:
     """Return which limits are exceeded, and no numbers."""
-    exams = covered(world, request.actor, request.exam, request.scope, now)
+    exams = _exams_of(world, request, now)
     counts = {
         "recipients": (len(request.recipients), world.settings.max_recipients),
         "exams": (len(exams), world.settings.max_exams),
@@ -242,7 +245,7 @@ def _make_grants(
     """Make a grant only where it adds permission or time to what this grantor already gives."""
     outcomes: dict[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None]] = {}
     made: set[int] = set()
-    exams = covered(world, request.actor, request.exam, request.scope, now)
+    exams = _exams_of(world, request, now)
     plan = {exam: _terms(world, request, exam, now) for exam in exams}
     for exam, (horizon, basis) in plan.items():
         to_make: list[PrincipalId] = []
@@ -314,84 +317,3 @@ def _outcome(
     if horizon > given:
         return "EXTENDED", horizon
     return "UNCHANGED", given
-
-
-def _held_by_all(
-    world: World, request: ShareRequest, now: datetime
-) -> dict[tuple[UserId, ExamId, Permission], datetime]:
-    exams = covered(world, request.actor, request.exam, request.scope, now)
-    return {
-        (user, exam, permission): held_until(world, user, permission, exam, now)
-        for user in world.users
-        for exam in exams
-        for permission in Permission
-    }
-
-
-def _notices(
-    world: World,
-    request: ShareRequest,
-    before: Mapping[tuple[UserId, ExamId, Permission], datetime],
-    now: datetime,
-) -> dict[UserId, Notice]:
-    """Each user who gained access, permission or time gets one notice; the actor gets none.
-
-    The time in a notice is the earliest of what was gained in it.
-    """
-    gained: dict[UserId, dict[ExamId, datetime]] = {}
-    for (user, exam, permission), earlier in before.items():
-        later = held_until(world, user, permission, exam, now)
-        if user != request.actor and later > earlier:
-            times = gained.setdefault(user, {})
-            times[exam] = min(later, times.get(exam, FOREVER))
-    return {
-        user: Notice(
-            to=user,
-            actor=request.actor,
-            exams=frozenset(times),
-            permission=request.permission,
-            until=until_of(min(times.values())),
-            message=request.message,
-        )
-        for user, times in gained.items()
-        if world.settings.sends_notices and world.users[user].notices
-    }
-
-
-def deliver_notices(
-    world: World, now: datetime, unreachable: frozenset[UserId] = frozenset()
-) -> list[Notice]:
-    """Send what waits, as far as it is still true, and keep what does not reach its reader.
-
-    It is dropped for those who lost access, are inactive, or want none any more.
-    """
-    waiting, world.waiting = world.waiting, []
-    sent: list[Notice] = []
-    for notice in waiting:
-        true = _still_true(world, notice, now)
-        if true is not None and notice.to in unreachable:
-            world.waiting.append(notice)
-        elif true is not None:
-            sent.append(true)
-    return sent
-
-
-def _still_true(world: World, notice: Notice, now: datetime) -> Notice | None:
-    """Return what is left of a notice: the exams still seen, and what is held on all of them."""
-    wanted = world.settings.sends_notices and world.users[notice.to].notices
-    if not wanted or horizon_of(notice.until) <= now:
-        return None
-    seen = frozenset(
-        exam for exam in notice.exams if holds(world, notice.to, Permission.VIEW, exam, now)
-    )
-    if not seen:
-        return None
-    as_shared = all(holds(world, notice.to, notice.permission, exam, now) for exam in seen)
-    permission = notice.permission if as_shared else Permission.VIEW
-    held = {held_until(world, notice.to, permission, exam, now) for exam in seen}
-    return attrs.evolve(
-        notice,
-        exams=seen,
-        permission=permission,
-        until=until_of(min(horizon_of(notice.until), *held)),
-    )
