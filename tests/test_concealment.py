@@ -32,6 +32,7 @@ from exam_sharing import (
     UnshareRequest,
     UserId,
 )
+from exam_sharing.testing.performing import perform
 from watching import Counting, watched
 from world import (
     ANNA,
@@ -206,17 +207,7 @@ def _endings() -> dict[str, Any]:
 
 
 def _done(request: Any) -> Call:
-    match request:
-        case UnshareRequest():
-            return lambda s: s.unshare(request)
-        case NarrowRequest():
-            return lambda s: s.narrow(request)
-        case RevokeRequest():
-            return lambda s: s.revoke(
-                actor=request.actor, grant=request.grant, reshares=request.reshares
-            )
-        case _:
-            return lambda s: s.share(request)
+    return lambda s: perform(s, request)
 
 
 def _previewed(request: Any) -> Call:

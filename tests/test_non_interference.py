@@ -53,6 +53,7 @@ from exam_sharing import (
 )
 from exam_sharing.memory import MemoryDirectory, memory_ports
 from exam_sharing.policy.requests import Request
+from exam_sharing.testing.performing import perform
 from watching import Counting, watched
 from where_kept import empty_store
 from world import CD, DAY, START, Clock
@@ -158,22 +159,6 @@ class Portal:
         return self.sharing.can(ACTOR, Permission.VIEW, exam) or any(
             grant.exam == exam and grant.grantor == ACTOR for grant in self.ever_granted()
         )
-
-
-def perform(sharing: Sharing, request: Request, *, preview: bool = False) -> Any:
-    if preview:
-        return sharing.preview(request)
-    match request:
-        case ShareRequest():
-            return sharing.share(request)
-        case UnshareRequest():
-            return sharing.unshare(request)
-        case NarrowRequest():
-            return sharing.narrow(request)
-        case RevokeRequest():
-            return sharing.revoke(
-                actor=request.actor, grant=request.grant, reshares=request.reshares
-            )
 
 
 # What a grant is called where ids and versions may differ.
@@ -431,7 +416,7 @@ class Pair:
         answers = []
         for portal, request, preview in zip(self.both, *self._asked(step), strict=True):
             portal.act = f"now{number}"
-            call = partial(perform, request=request, preview=preview)
+            call = partial(Sharing.preview if preview else perform, request=request)
             answer, questions = portal.ask(request if isinstance(request, Look) else call)
             grant = request.grant if isinstance(request, RevokeRequest) else None
             answers.append((self.compared(answer, portal, grant), questions))

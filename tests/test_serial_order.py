@@ -49,6 +49,7 @@ from exam_sharing.memory import (
     open_sharing,
 )
 from exam_sharing.policy.requests import HostEnding
+from exam_sharing.testing.performing import perform
 from watching import watched
 from where_kept import empty_store
 from world import START
@@ -113,12 +114,6 @@ class Portal:
         self.own.act, self.own.now = act, now
         try:
             match request:
-                case ShareRequest():
-                    return self.sharing.share(request)
-                case UnshareRequest():
-                    return self.sharing.unshare(request)
-                case NarrowRequest():
-                    return self.sharing.narrow(request)
                 case HostEnding():
                     return self.sharing.end_by_host(
                         recipient=request.recipient,
@@ -128,9 +123,7 @@ class Portal:
                         why=str(request.why),
                     )
                 case _:
-                    return self.sharing.revoke(
-                        actor=request.actor, grant=request.grant, reshares=request.reshares
-                    )
+                    return perform(self.sharing, request)
         except Refused:
             return None
 

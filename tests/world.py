@@ -35,6 +35,7 @@ from exam_sharing import (
     UserId,
 )
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
+from exam_sharing.testing.performing import perform
 from where_kept import empty_store
 
 VIEW: Final = Permission.VIEW
@@ -205,16 +206,8 @@ class World:
 
     def reasons(self, request: ShareRequest | UnshareRequest | NarrowRequest) -> tuple[Reason, ...]:
         """Ask for an act and return why it is refused; nothing when it was done."""
-        act: Callable[[Any], object]
-        match request:
-            case ShareRequest():
-                act = self.sharing.share
-            case UnshareRequest():
-                act = self.sharing.unshare
-            case NarrowRequest():
-                act = self.sharing.narrow
         try:
-            act(request)
+            perform(self.sharing, request)
         except Refused as refused:
             return refused.reasons
         return ()

@@ -33,6 +33,7 @@ from exam_sharing import (
 )
 from exam_sharing.grants import OWNER
 from exam_sharing.memory import MemoryDirectory, MemoryStore, open_sharing
+from exam_sharing.testing.performing import perform
 from judges.facts import Facts
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -209,13 +210,8 @@ class RandomWorld:
         )
 
     def _done(self, request):
-        act = {
-            ShareRequest: self.sharing.share,
-            UnshareRequest: self.sharing.unshare,
-            NarrowRequest: self.sharing.narrow,
-        }[type(request)]
         try:
-            act(request)
+            perform(self.sharing, request)
         except Refused:
             return False
         return True

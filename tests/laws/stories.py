@@ -37,6 +37,7 @@ from exam_sharing import (
 )
 from exam_sharing.grants import OWNER
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
+from exam_sharing.testing.performing import perform
 from where_kept import empty_store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -102,15 +103,7 @@ class Story:
     def do(self, request):
         """Do what is asked for with the package; return the receipt or the refusal."""
         try:
-            if isinstance(request, ShareRequest):
-                return self.sharing.share(request)
-            if isinstance(request, UnshareRequest):
-                return self.sharing.unshare(request)
-            if isinstance(request, NarrowRequest):
-                return self.sharing.narrow(request)
-            return self.sharing.revoke(
-                actor=request.actor, grant=request.grant, reshares=request.reshares
-            )
+            return perform(self.sharing, request)
         except Refused as refused:
             return refused
 

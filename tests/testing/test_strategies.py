@@ -16,10 +16,12 @@ from exam_sharing import (
     BatchId,
     ExamId,
     ExamSharingError,
+    Grant,
     GrantId,
     GroupId,
     NoticeId,
     Permission,
+    Policy,
     ShareId,
     Sharing,
     UserId,
@@ -212,6 +214,20 @@ OFTEN = {
     "a grant was NARROWED": 0.1,
     "a grant was CASCADED": 0.03,
 }
+
+
+def test_what_is_drawn_shrinks_to_something_plain():
+    grant = find(st.from_type(Grant), lambda _: True)
+    assert grant.recipient != grant.grantor
+    assert find(sharing.users(), lambda _: True).active
+    assert find(sharing.policies(), lambda _: True) == attrs.evolve(
+        Policy(), attestation_wording="I abide by HIPAA."
+    )
+
+
+@given(sharing.grants())
+def test_nobody_is_drawn_to_grant_something_to_themselves(grant):
+    assert grant.recipient != grant.grantor
 
 
 def test_worlds_reach_the_interesting_places_often():

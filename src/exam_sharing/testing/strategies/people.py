@@ -50,7 +50,7 @@ def users(
         id=user_ids() if ids is None else ids,
         name=names,
         email=st.none() | addresses() if emails is None else emails,
-        active=st.booleans() if active is None else active,
+        active=st.sampled_from((True, False)) if active is None else active,
     )
 
 

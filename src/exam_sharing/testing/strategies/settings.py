@@ -62,11 +62,11 @@ def policies(
         max_people=st.sampled_from((10_000, None, 3)),
         max_duration=st.none() | durations() if max_durations is None else max_durations,
         message_limit=st.sampled_from((2_000, 10)),
-        sends_notices=st.booleans(),
+        sends_notices=st.sampled_from((True, False)),
         retries=retries(),
         reshares=st.sampled_from(Reshares) if reshares is None else reshares,
         only_owner_readmits=st.booleans(),
-        batches_across_subjects=st.booleans(),
+        batches_across_subjects=st.sampled_from((True, False)),
         access_list=st.sampled_from(AccessListScope) if access_lists is None else access_lists,
         host_rules=st.just(()) if rules is None else st.lists(rules, max_size=2),
     )

@@ -30,6 +30,7 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
+from exam_sharing.testing.performing import perform
 from exam_sharing.testing.strategies.times import TICK
 from exam_sharing.testing.worlds import World, empty_world
 from exam_sharing.viewer import Viewer
@@ -166,20 +167,9 @@ class _Story:
         return items[self._draw(_NUMBERS) % len(items)]
 
     def _do(self, request: Request) -> None:
-        sharing = self._world.sharing
         self.acts.append(request)
         with suppress(Refused):
-            match request:
-                case ShareRequest():
-                    sharing.share(request)
-                case UnshareRequest():
-                    sharing.unshare(request)
-                case NarrowRequest():
-                    sharing.narrow(request)
-                case RevokeRequest():
-                    sharing.revoke(
-                        actor=request.actor, grant=request.grant, reshares=request.reshares
-                    )
+            perform(self._world.sharing, request)
 
     def _share(self) -> None:
         """Share as somebody who holds something, most often its owner."""
