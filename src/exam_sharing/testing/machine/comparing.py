@@ -160,9 +160,17 @@ class Comparison:
             (user, exam) for user, exams in self._concerned(changes).items() for exam in exams
         ]
         everything = [(user, exam) for exam in EXAMS for user in (*hospital.users, STRANGER)]
-        asked, kind = divmod(turn, 3)
-        ask = (self._of_one_exam, self._form, self._choices)[kind]
-        ask(*pick(asked, everything))
+        asked, kind = divmod(turn, 4)
+        user, exam = pick(asked, everything)
+        match kind:
+            case 0:
+                self._of_one_exam(user, exam)
+            case 1:
+                self._form(user, exam)
+            case 2:
+                self._choices(user, exam)
+            case _:
+                self._holders(exam)
         request = self._might_ask(*pick(turn, concerned or everything), turn)
         self.preview(request, request)
 

@@ -40,7 +40,6 @@ from exam_sharing.testing.strategies.settings import (
     policies,
     retries,
 )
-from exam_sharing.testing.strategies.telling import sharings, viewers, worlds
 from exam_sharing.testing.strategies.texts import addresses, identifiers, messages, names
 from exam_sharing.testing.strategies.times import durations, times, times_around
 from exam_sharing.testing.strategies.uploading import (
@@ -54,6 +53,7 @@ from exam_sharing.testing.strategies.uploading import (
     upload_batches,
     uploads,
 )
+from exam_sharing.testing.strategies.worlds import sharings, viewers, worlds
 
 __all__ = [
     "addresses",
