@@ -10,12 +10,15 @@ from unittest.mock import patch
 
 import attrs
 
-from exam_sharing.acts import changing, delivering, gathering, previewing, showing
+from exam_sharing import acts
+from exam_sharing.acts import changing, delivering, gathering, previewing, showing, writing
+from exam_sharing.acts.questions import FindExams, ask
+from exam_sharing.errors import StoreFailed
 from exam_sharing.events import ShareNotice
 from exam_sharing.grants import FOREVER, NOTHING, Grant, Holding, Permission
 from exam_sharing.policy import access, ending_rules, share, share_rules, views
-from exam_sharing.policy.decisions import ReasonCode, reasons_against
-from exam_sharing.policy.requests import Reshares
+from exam_sharing.policy.decisions import Denied, ReasonCode, reasons_against
+from exam_sharing.policy.requests import NarrowRequest, Reshares
 from exam_sharing.policy.support import Support
 
 
@@ -320,6 +323,64 @@ class LimitsNothing(BrokenEngine):
         yield share, "_horizon", horizon
 
 
+class FailsForWhatIsNotThere(BrokenEngine):
+    """A form fails for an exam that is not there, and shows no tab for one without access."""
+
+    def replaced(self):
+        def form(policy, actor, exam, now):
+            if not (yield from ask(FindExams((exam,)))):
+                raise StoreFailed("no row")
+            return (yield from shown(policy, actor, exam, now))
+
+        shown = acts.show_share_form
+        yield acts, "show_share_form", form
+
+
+class NarrowsAgain(BrokenEngine):
+    """A narrowing that comes again under its request id is decided again."""
+
+    def replaced(self):
+        def before(request, kind):
+            if isinstance(request, NarrowRequest):
+                return None
+            return (yield from answered_before(request, kind))
+
+        answered_before = changing.answered_before
+        yield changing, "answered_before", before
+
+
+class RecordsWhoPerformed(BrokenEngine):
+    """The record of a share says that whoever performed it attested."""
+
+    def replaced(self):
+        def decide(policy, request, facts, now, act):
+            plan = share.decide_share(policy, request, facts, now, act)
+            if isinstance(plan, Denied) or request.performed_by is None:
+                return plan
+            attestation = attrs.evolve(plan.share.attestation, by=request.performed_by)
+            return attrs.evolve(plan, share=attrs.evolve(plan.share, attestation=attestation))
+
+        yield changing, "decide_share", decide
+
+
+class KeepsMessagesInTheTrail(BrokenEngine):
+    """The audit trail is told the personal message of a share."""
+
+    def replaced(self):
+        yield changing, "without_message", lambda request: request
+
+
+class HidesRefusals(BrokenEngine):
+    """A refused act is not audited."""
+
+    def replaced(self):
+        class Unrecorded(writing.Record):
+            def put_to(self, ports):
+                return None
+
+        yield writing, "Record", Unrecorded
+
+
 BROKEN_ENGINES = (
     BelievesWithoutAttestation,
     IgnoresPlans,
@@ -346,4 +407,9 @@ BROKEN_ENGINES = (
     TellsEverybody,
     TellsWhatIsNoLongerTrue,
     ShowsEveryTab,
+    FailsForWhatIsNotThere,
+    NarrowsAgain,
+    RecordsWhoPerformed,
+    KeepsMessagesInTheTrail,
+    HidesRefusals,
 )
