@@ -6,6 +6,7 @@ from typing import Final
 
 from exam_sharing.testing.cases.schema import Case, Data
 from exam_sharing.testing.cases.table.ending import ending
+from exam_sharing.testing.cases.table.policy import policy
 from exam_sharing.testing.cases.table.product_page import product_page
 from exam_sharing.testing.cases.table.refusing import refusing
 from exam_sharing.testing.cases.table.reshares import reshares
@@ -34,7 +35,15 @@ def cases(
         details: whether refusals say what they are about. Without, each reason is a code alone,
             for endpoints that tell no more.
     """
-    everything = (*product_page(), *sharing(), *refusing(), *ending(), *reshares(), *showing())
+    everything = (
+        *product_page(),
+        *sharing(),
+        *refusing(),
+        *policy(),
+        *ending(),
+        *reshares(),
+        *showing(),
+    )
     chosen = [each for each in everything if acts is None or _acts(each) <= set(acts)]
     for case in chosen:
         if questions is not None:
