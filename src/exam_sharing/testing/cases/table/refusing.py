@@ -12,6 +12,7 @@ from exam_sharing.testing.cases.table.phrases import (
     clock,
     made,
     no,
+    no_form,
     portal,
     preview,
     reason,
@@ -45,7 +46,7 @@ def _concealed() -> list[Case]:
             outcome=refused(reason("EXAM_NOT_FOUND", exams=["ct"])),
             then=[
                 answers([], "tabs", user="ben", exam="ct"),
-                answers({"has_share_tab": False}, "share_form", user="ben", exam="ct"),
+                no_form("ben", "ct"),
                 answers([], "suggestions", user="ben", exam="ct", text="car"),
                 answers([], "choices", user="ben", exam="ct"),
                 answers(

@@ -4,13 +4,16 @@ from exam_sharing.testing.cases.schema import Case
 from exam_sharing.testing.cases.table.phrases import (
     DAY,
     HOUR,
+    access_list,
     answers,
     case,
     clock,
     entry,
     exam,
+    form,
     grant,
     no,
+    no_form,
     portal,
     share,
     unshare,
@@ -34,22 +37,16 @@ def _access_lists() -> list[Case]:
             "Can I unshare this: true exactly when unsharing it would be allowed.",
             portal(share("anna", "ct", "user:ben", "user:carla"), share("ben", "ct", "user:carla")),
             then=[
-                answers(
-                    {
-                        "owner": "anna",
-                        "entries": [
-                            entry("user:ben", ("anna", "VIEW", None, True), can_unshare=True),
-                            entry(
-                                "user:carla",
-                                ("anna", "VIEW", None, False),
-                                ("ben", "VIEW", None, True),
-                                can_unshare=True,
-                            ),
-                        ],
-                    },
-                    "access_list",
-                    user="ben",
-                    exam="ct",
+                access_list(
+                    "ben",
+                    "ct",
+                    entry("user:ben", ("anna", "VIEW", None, True), can_unshare=True),
+                    entry(
+                        "user:carla",
+                        ("anna", "VIEW", None, False),
+                        ("ben", "VIEW", None, True),
+                        can_unshare=True,
+                    ),
                 ),
             ],
         ),
@@ -62,24 +59,18 @@ def _access_lists() -> list[Case]:
                 share("carla", "ct", "user:ben"),
             ),
             then=[
-                answers(
-                    {
-                        "owner": "anna",
-                        "entries": [
-                            entry(
-                                "user:ben",
-                                ("anna", "DOWNLOAD", DAY, True),
-                                ("carla", "VIEW", None, True),
-                                permission="DOWNLOAD",
-                                until=DAY,
-                                can_unshare=True,
-                            ),
-                            entry("user:carla", ("anna", "VIEW", None, True), can_unshare=True),
-                        ],
-                    },
-                    "access_list",
-                    user="anna",
-                    exam="ct",
+                access_list(
+                    "anna",
+                    "ct",
+                    entry(
+                        "user:ben",
+                        ("anna", "DOWNLOAD", DAY, True),
+                        ("carla", "VIEW", None, True),
+                        permission="DOWNLOAD",
+                        until=DAY,
+                        can_unshare=True,
+                    ),
+                    entry("user:carla", ("anna", "VIEW", None, True), can_unshare=True),
                 ),
             ],
         ),
@@ -92,17 +83,11 @@ def _access_lists() -> list[Case]:
                 access_list="OWN_GRANTS",
             ),
             then=[
-                answers(
-                    {
-                        "owner": "anna",
-                        "entries": [
-                            entry("user:ben", ("anna", "VIEW", None, True), can_unshare=True),
-                            entry("user:dan", ("ben", "VIEW", None, True), can_unshare=True),
-                        ],
-                    },
-                    "access_list",
-                    user="ben",
-                    exam="ct",
+                access_list(
+                    "ben",
+                    "ct",
+                    entry("user:ben", ("anna", "VIEW", None, True), can_unshare=True),
+                    entry("user:dan", ("ben", "VIEW", None, True), can_unshare=True),
                 ),
             ],
         ),
@@ -152,40 +137,14 @@ def _lists_and_forms() -> list[Case]:
             "The latest time allowed is that for viewing the named exam.",
             portal(share("anna", "ct", "user:ben", until=DAY)),
             then=[
-                answers(
-                    {
-                        "has_share_tab": True,
-                        "offers_download": False,
-                        "exams": ["ct"],
-                        "subjects": 1,
-                        "wording": "I answer for it that HIPAA permits this sharing.",
-                        "sends_messages": True,
-                        "latest_until": DAY,
-                    },
-                    "share_form",
-                    user="ben",
-                    exam="ct",
-                ),
+                form("ben", "ct", "ct", offers_download=False, latest_until=DAY),
             ],
         ),
         case(
             "the form names the exam that was chosen first",
             "The exams that would be shared with it, the named one first.",
             then=[
-                answers(
-                    {
-                        "has_share_tab": True,
-                        "offers_download": True,
-                        "exams": ["xray", "ct", "mr"],
-                        "subjects": 1,
-                        "wording": "I answer for it that HIPAA permits this sharing.",
-                        "sends_messages": True,
-                        "latest_until": None,
-                    },
-                    "share_form",
-                    user="anna",
-                    exam="xray",
-                ),
+                form("anna", "xray", "xray", "ct", "mr", offers_download=True),
             ],
         ),
         case(
@@ -194,7 +153,7 @@ def _lists_and_forms() -> list[Case]:
             portal(share("anna", "ct", "user:ben"), users=[user("ben", sharing_in_plan=False)]),
             then=[
                 answers(["VIEW"], "tabs", user="ben", exam="ct"),
-                answers({"has_share_tab": False}, "share_form", user="ben", exam="ct"),
+                no_form("ben", "ct"),
             ],
         ),
         case(
