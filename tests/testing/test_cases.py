@@ -200,6 +200,11 @@ def test_a_case_that_cannot_even_begin_says_what_was_refused():
     assert difference.expected == "done"
 
 
+def test_a_setting_that_can_be_none_can_be_said_to_be_none():
+    case = named("no time asked for means for good where nothing limits it")
+    check({**case, "given": {**case["given"], "policy": {"max_duration": None, "max_exams": None}}})
+
+
 @pytest.mark.parametrize("asked", [("do", {"act": "dance"}), ("ask", {"question": "why"})])
 def test_what_no_case_has_is_a_mistake(asked):
     method, data = asked

@@ -18,7 +18,7 @@ from exam_sharing.policy.requests import (
     Scope,
     ShareRequest,
 )
-from exam_sharing.policy.settings import AccessListScope, HostRule, Policy
+from exam_sharing.policy.settings import AccessListScope, HostRule
 from exam_sharing.policy.views import AccessEntry, Page, VisibleExam
 from exam_sharing.testing.cases.schema import Data
 
@@ -32,7 +32,6 @@ __all__ = [
     "in_order",
     "moment_of",
     "named",
-    "policy_of",
     "share_told",
     "who",
     "written",
@@ -50,42 +49,6 @@ def who(text: str) -> PrincipalId:
     return UserId(name) if kind == "user" else GroupId(name)
 
 
-_PARSED: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "actor": UserId,
-    "exam": ExamId,
-    "recipient": who,
-    "recipients": lambda texts: [who(text) for text in texts],
-    "permission": lambda text: Permission[text],
-    "scope": Scope,
-    "reshares": Reshares,
-    "until": moment_of,
-    "expect": lambda texts: [ExamId(text) for text in texts],
-}
-
-
-def fields_of(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a request as the package takes them."""
-    return {
-        name: value if value is None else _PARSED.get(name, _same)(value)
-        for name, value in asked.items()
-    }
-
-
-def _same(value: object) -> object:
-    return value
-
-
-def policy_of(settings: Mapping[str, Any]) -> Policy:
-    """Return the policy with these settings."""
-    parsed: Mapping[str, Callable[[Any], Any]] = {
-        "max_duration": lambda seconds: timedelta(seconds=seconds),
-        "reshares": Reshares,
-        "access_list": AccessListScope,
-        "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],
-    }
-    return Policy(**{name: parsed.get(name, _same)(value) for name, value in settings.items()})
-
-
 def _host_rule(*, code: str, refuses_shares_by: str) -> HostRule:
     def refuses(request: ShareRequest, _facts: ShareFacts, _host: object) -> bool:
         return str(request.actor) == refuses_shares_by
@@ -93,6 +56,30 @@ def _host_rule(*, code: str, refuses_shares_by: str) -> HostRule:
     return HostRule(
         code=code, statement=f"Shares by {refuses_shares_by} are refused.", refuses=refuses
     )
+
+
+_PARSED: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "access_list": AccessListScope,
+    "actor": UserId,
+    "exam": ExamId,
+    "expect": lambda texts: [ExamId(text) for text in texts],
+    "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],
+    "max_duration": lambda seconds: timedelta(seconds=seconds),
+    "permission": lambda text: Permission[text],
+    "recipient": who,
+    "recipients": lambda texts: [who(text) for text in texts],
+    "reshares": Reshares,
+    "scope": Scope,
+    "until": moment_of,
+}
+
+
+def fields_of(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request or of a policy as the package takes them."""
+    return {
+        name: _PARSED[name](value) if name in _PARSED and value is not None else value
+        for name, value in said.items()
+    }
 
 
 def written(moment: datetime | None) -> str | None:
