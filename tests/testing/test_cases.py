@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from exam_sharing import InvalidValue, ReasonCode, Refused, ShareRequest
+from exam_sharing import InvalidValue, ReasonCode, Refused, ShareRequest, WrongKind
 from exam_sharing.memory import MemoryStore, open_sharing
 from exam_sharing.testing.cases import (
     CaseFailed,
@@ -102,6 +102,45 @@ def test_a_portal_that_can_do_little_is_asked_little():
     assert 20 < len(few) < len(OURS)
     assert acts == {"share", "clock"}
     assert questions == {"can"}
+
+
+def test_acts_that_no_case_has_are_a_mistake():
+    with pytest.raises(InvalidValue) as caught:
+        cases(acts={"shares", "share", "dance"})
+    assert str(caught.value) == (
+        "acts has 'dance', 'shares', which no case has; there are 'clock', 'end_grant', 'group', "
+        "'host_ends', 'narrow', 'share', 'unshare', 'upload', 'user', 'withdraw'"
+    )
+
+
+def test_questions_that_no_case_has_are_a_mistake():
+    with pytest.raises(InvalidValue) as caught:
+        cases(questions=["cann"])
+    assert str(caught.value) == (
+        "questions has 'cann', which no case has; there are 'access_list', 'can', 'choices', "
+        "'explain', 'notices', 'preview', 'share_form', 'shared_with', 'suggestions', 'tabs', "
+        "'visible_to'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ({"acts": "share"}, "acts must be a collection, not str"),
+        ({"questions": "can"}, "questions must be a collection, not str"),
+        ({"acts": [None]}, "acts must be str, not NoneType"),
+    ],
+)
+def test_acts_and_questions_are_collections_of_names(named, told):
+    with pytest.raises(WrongKind) as caught:
+        cases(**named)
+    assert str(caught.value) == told
+
+
+def test_a_portal_that_does_nothing_is_only_asked():
+    few = cases(acts=())
+    assert few
+    assert all(case["when"] is None and not case["given"]["acts"] for case in few)
 
 
 def test_refusals_can_be_told_by_their_codes_alone():
