@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from exam_sharing import InvalidValue, ReasonCode, Refused, ShareRequest, WrongKind
+from exam_sharing import InvalidValue, ReasonCode, Refused, ShareRequest, StoreFailed, WrongKind
 from exam_sharing.memory import MemoryStore, open_sharing
+from exam_sharing.testing import StoreNotUsable
 from exam_sharing.testing.cases import (
     CaseFailed,
     as_json,
@@ -19,6 +20,7 @@ from exam_sharing.testing.cases import (
     over_store,
     run,
 )
+from world import pickled
 
 OURS = cases()
 
@@ -175,6 +177,62 @@ def test_a_store_that_forgets_the_time_fails_with_a_clear_message():
         "  expected: false",
         "  came:     true",
     ]
+
+
+class CannotWrite(MemoryStore):
+    def commit(self, changes):
+        raise StoreFailed("no room for Jane Doe")
+
+
+def test_an_error_of_the_store_fails_the_case_and_is_told_by_its_type_alone():
+    case = named("sharing gives another user access")
+    with pytest.raises(CaseFailed) as caught:
+        check(case, over_store(CannotWrite))
+    error = caught.value
+    lines = str(error).splitlines()
+    assert lines[:2] == [
+        "sharing gives another user access",
+        "rule: A share gives a user access to an exam; nothing is sent to a PACS.",
+    ]
+    assert lines[2].startswith('{"act": "share", "actor": "anna"')
+    assert lines[4] == '  came:     {"raised": "StoreFailed"}'
+    assert "Jane Doe" not in f"{error} {error!r}"
+    assert isinstance(error.__cause__, StoreFailed)
+    assert run(case, over_store(CannotWrite)) == error.differences
+    assert pickled(error).differences == error.differences
+
+
+def test_an_error_in_an_act_that_the_case_begins_with_is_a_difference():
+    (difference,) = run(named("whoever shared can unshare"), over_store(CannotWrite))
+    assert (difference.expected, difference.came) == ("done", {"raised": "StoreFailed"})
+
+
+class CannotRead(MemoryStore):
+    def holds(self, user, principals, permission, exam, now):
+        raise OSError
+
+
+def test_an_error_in_a_question_is_a_difference_and_the_others_are_asked_all_the_same():
+    case = named("with the download box unchecked recipients have no Download tab")
+    assert len(case["then"]) == 2
+    (difference,) = run(case, over_store(CannotRead))
+    assert difference.asked["question"] == "can"
+    assert difference.came == {"raised": "OSError"}
+
+
+def test_a_store_that_cannot_be_tested_breaks_no_case():
+    with pytest.raises(StoreNotUsable):
+        check(OURS[0], over_store(object))
+
+    class Unusable:
+        def __init__(self, given):
+            pass
+
+        def do(self, act):
+            raise StoreNotUsable("gave up")
+
+    with pytest.raises(StoreNotUsable):
+        run(named("sharing gives another user access"), Unusable)
 
 
 class DropsDownload:
