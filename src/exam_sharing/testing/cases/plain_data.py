@@ -140,6 +140,7 @@ def entry_told(entry: AccessEntry) -> Data:
         "principal": named(entry.principal),
         "permission": entry.permission.name,
         "until": written(entry.until),
+        "held": {each.name: written(until) for each, until in entry.held.items()},
         "can_unshare": entry.can_unshare,
         "grants": [
             {

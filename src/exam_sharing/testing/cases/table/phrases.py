@@ -314,15 +314,24 @@ def access_list(user: str, exam: str, *entries: Data) -> Answered:
 def entry(
     principal: str,
     *grants: tuple[str, str, str | None, bool],
-    permission: str = "VIEW",
-    until: str | None = None,
+    held: Data | None = None,
     can_unshare: bool,
 ) -> Data:
-    """Return an entry of an access list; its grants are grantor, permission, until, can unshare."""
+    """Return an entry of an access list.
+
+    Args:
+        principal: who has access.
+        grants: each as grantor, permission, until, can unshare.
+        held: for each permission until when it is held; by default view, for good.
+        can_unshare: whether the viewer may unshare the principal.
+    """
+    held = held or {"VIEW": None}
+    highest = "DOWNLOAD" if "DOWNLOAD" in held else "VIEW"
     return {
         "principal": principal,
-        "permission": permission,
-        "until": until,
+        "permission": highest,
+        "until": held[highest],
+        "held": held,
         "can_unshare": can_unshare,
         "grants": [
             {"grantor": by, "permission": what, "until": end, "can_unshare": can}
