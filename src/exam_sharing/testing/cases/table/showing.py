@@ -1,6 +1,6 @@
 """What the portal shows: tabs, form, lists, and why."""
 
-from exam_sharing.testing.cases.schema import Case
+from exam_sharing.testing.cases.schema import Answered, Case, Data
 from exam_sharing.testing.cases.table.phrases import (
     DAY,
     HOUR,
@@ -27,7 +27,13 @@ __all__ = ["showing"]
 
 def showing() -> list[Case]:
     """Return cases of what is shown to whom."""
-    return [*_access_lists(), *_lists_and_forms(), *_explanations()]
+    return [
+        *_access_lists(),
+        *_lists_and_forms(),
+        *_explanations(),
+        *_choices(),
+        *_nearest(),
+    ]
 
 
 def _access_lists() -> list[Case]:
@@ -257,6 +263,100 @@ def _explanations() -> list[Case]:
                 no("anna", "VIEW", "no-exam"),
                 no("nurses", "VIEW", "ct"),
                 yes("dan", "VIEW", "ct"),
+            ],
+        ),
+    ]
+
+
+def _choices() -> list[Case]:
+    return [
+        case(
+            "nothing is suggested before as much was typed as the policy wants",
+            "A minimum length and a limit, both policy.",
+            portal(suggestion_min_length=4),
+            then=[
+                answers([], "suggestions", user="anna", exam="ct", text="car"),
+                answers(["user:carla"], "suggestions", user="anna", exam="ct", text="carl"),
+            ],
+        ),
+        case(
+            "one character suggests nothing where the policy says nothing",
+            "A minimum length and a limit, both policy.",
+            then=[
+                answers([], "suggestions", user="anna", exam="ct", text="c"),
+                answers(["user:carla"], "suggestions", user="anna", exam="ct", text="ca"),
+            ],
+        ),
+        case(
+            "what starts with the text is suggested before names with such a word",
+            "Exact match first, then the start of the name, then the start of any word of it.",
+            portal(suggestion_min_length=1),
+            then=[
+                answers(
+                    ["group:nurses", "user:dan", "user:eva"],
+                    "suggestions",
+                    user="anna",
+                    exam="ct",
+                    text="n",
+                ),
+            ],
+        ),
+        case(
+            "no more is suggested than the policy allows, and the best of it",
+            "A minimum length and a limit, both policy.",
+            portal(suggestion_min_length=1, suggestion_limit=2),
+            then=[
+                answers(
+                    ["group:nurses", "user:dan"], "suggestions", user="anna", exam="ct", text="n"
+                ),
+            ],
+        ),
+    ]
+
+
+def _nearest() -> list[Case]:
+    def nearest(user: str, *near: Data) -> Answered:
+        return answers(
+            {"holds": False, "codes": ["EXAM_NOT_FOUND"], "nearest": list(near)},
+            "explain",
+            user=user,
+            permission="VIEW",
+            exam="ct",
+        )
+
+    return [
+        case(
+            "an inactive owner and an inactive recipient come near",
+            "Explain says what comes nearest to a yes.",
+            portal(
+                share("anna", "ct", "user:ben"),
+                {"act": "user", **user("anna", active=False)},
+                {"act": "user", **user("ben", active=False)},
+            ),
+            then=[
+                nearest("anna", {"why_not": "USER_NOT_ACTIVE", "grant": None}),
+                nearest(
+                    "ben", {"why_not": "USER_NOT_ACTIVE", "grant": grant("ct", "anna", "user:ben")}
+                ),
+            ],
+        ),
+        case(
+            "a grant to one's own group comes near and gives its grantor nothing",
+            "A grant gives nothing to its own grantor.",
+            portal(
+                share("anna", "ct", "user:dan", until=HOUR),
+                share("dan", "ct", "group:nurses", until=HOUR),
+                unshare("anna", "ct", "user:dan"),
+            ),
+            then=[
+                nearest(
+                    "dan",
+                    {
+                        "why_not": "OWN_GRANT",
+                        "grant": grant("ct", "dan", "group:nurses", until=HOUR),
+                    },
+                    {"why_not": "ENDED", "grant": grant("ct", "anna", "user:dan", until=HOUR)},
+                ),
             ],
         ),
     ]
