@@ -7,6 +7,7 @@ from typing import Final
 from exam_sharing.errors import InvalidValue
 from exam_sharing.testing.cases.schema import Case, Data
 from exam_sharing.testing.cases.table.ending import ending
+from exam_sharing.testing.cases.table.expiring import expiring
 from exam_sharing.testing.cases.table.policy import policy
 from exam_sharing.testing.cases.table.product_page import product_page
 from exam_sharing.testing.cases.table.refusing import refusing
@@ -49,6 +50,7 @@ def cases(
         *ending(),
         *reshares(),
         *showing(),
+        *expiring(),
     )
     done = _known("acts", acts, everything, _acts)
     asked = _known("questions", questions, everything, _questions)
