@@ -6,6 +6,7 @@ from typing import Final
 
 from exam_sharing.errors import InvalidValue
 from exam_sharing.testing.cases.schema import Case, Data
+from exam_sharing.testing.cases.table.concealing import concealing
 from exam_sharing.testing.cases.table.ending import ending
 from exam_sharing.testing.cases.table.expiring import expiring
 from exam_sharing.testing.cases.table.policy import policy
@@ -51,6 +52,7 @@ def cases(
         *reshares(),
         *showing(),
         *expiring(),
+        *concealing(),
     )
     done = _known("acts", acts, everything, _acts)
     asked = _known("questions", questions, everything, _questions)
