@@ -12,6 +12,7 @@ from exam_sharing.testing.cases.table.expiring import expiring
 from exam_sharing.testing.cases.table.policy import policy
 from exam_sharing.testing.cases.table.product_page import product_page
 from exam_sharing.testing.cases.table.refusing import refusing
+from exam_sharing.testing.cases.table.requests import requests
 from exam_sharing.testing.cases.table.reshares import reshares
 from exam_sharing.testing.cases.table.sharing import sharing
 from exam_sharing.testing.cases.table.showing import showing
@@ -53,6 +54,7 @@ def cases(
         *showing(),
         *expiring(),
         *concealing(),
+        *requests(),
     )
     done = _known("acts", acts, everything, _acts)
     asked = _known("questions", questions, everything, _questions)
