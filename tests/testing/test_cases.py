@@ -62,8 +62,20 @@ def test_every_case_says_something_that_could_be_otherwise():
         assert (case["when"] is None) == (case["outcome"] is None), case["name"]
 
 
-def test_what_is_changed_in_a_case_is_not_kept():
-    cases()[0]["given"]["users"].clear()
+def parts_of(data):
+    """Yield every mapping and list in data, and the data itself."""
+    if isinstance(data, dict | list | tuple):
+        yield data
+        for each in data.values() if isinstance(data, dict) else data:
+            yield from parts_of(each)
+
+
+def test_what_is_changed_in_a_case_changes_no_other_and_is_not_kept():
+    mine = cases()
+    parts = list(parts_of(mine))
+    assert len({id(part) for part in parts}) == len(parts)
+    for part in parts[1:]:
+        part.clear()
     assert cases() == OURS
 
 

@@ -44,7 +44,7 @@ def cases(
         InvalidValue: no case has such an act or such a question.
         WrongKind: acts or questions are no collection of strings.
     """
-    everything = (
+    written = (
         *product_page(),
         *sharing(),
         *refusing(),
@@ -56,6 +56,8 @@ def cases(
         *concealing(),
         *requests(),
     )
+    # The cases share what they have in common; text and back makes each of its own.
+    everything: list[Case] = json.loads(json.dumps(written))
     done = _known("acts", acts, everything, _acts)
     asked = _known("questions", questions, everything, _questions)
     chosen = [each for each in everything if _acts(each) <= done]
