@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, Final
+
+import attrs
 
 from exam_sharing.grants import Grant, Permission
 from exam_sharing.identifiers import (
@@ -18,7 +21,7 @@ from exam_sharing.policy.requests import (
     Scope,
     ShareRequest,
 )
-from exam_sharing.policy.settings import AccessListScope, HostRule
+from exam_sharing.policy.settings import AccessListScope, HostRule, Policy
 from exam_sharing.policy.views import AccessEntry, Page, VisibleExam
 from exam_sharing.testing.cases.schema import Data
 
@@ -32,6 +35,7 @@ __all__ = [
     "in_order",
     "moment_of",
     "named",
+    "policy_defaults",
     "share_told",
     "who",
     "written",
@@ -79,6 +83,22 @@ def fields_of(said: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: _PARSED[name](value) if name in _PARSED and value is not None else value
         for name, value in said.items()
+    }
+
+
+_NOT_SAID: Final = frozenset({"retries"})
+"""Settings that no case has: in cases nothing that is sent fails."""
+
+
+def policy_defaults() -> Data:
+    """Return every setting that a case can have, with its value where a case has none."""
+    values = {
+        field.name: getattr(Policy(), field.name)
+        for field in attrs.fields(Policy)
+        if field.name not in _NOT_SAID
+    }
+    return {
+        name: value.value if isinstance(value, Enum) else value for name, value in values.items()
     }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
 from exam_sharing.errors import InvalidValue
+from exam_sharing.testing.cases.plain_data import policy_defaults
 from exam_sharing.testing.cases.schema import Case, Data
 from exam_sharing.testing.cases.table.concealing import concealing
 from exam_sharing.testing.cases.table.ending import ending
@@ -108,6 +109,13 @@ def _questions(case: Case) -> set[str]:
 
 
 def as_json() -> str:
-    """Return every case as JSON, the same text every time; YAML can be read from it as well."""
-    document: Data = {"schema": SCHEMA, "cases": list(cases())}
+    """Return every case as JSON, the same text every time; YAML can be read from it as well.
+
+    The settings of a policy that a case does not say stand beside the cases.
+    """
+    document: Data = {
+        "schema": SCHEMA,
+        "policy_defaults": policy_defaults(),
+        "cases": list(cases()),
+    }
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
