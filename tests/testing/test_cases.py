@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from exam_sharing import InvalidValue, ReasonCode, Refused, ShareRequest
+from exam_sharing import InvalidValue, ReasonCode, Refused, ShareRequest, StoreFailed, WrongKind
 from exam_sharing.memory import MemoryStore, open_sharing
+from exam_sharing.testing import StoreNotUsable
 from exam_sharing.testing.cases import (
     CaseFailed,
     as_json,
@@ -19,6 +20,7 @@ from exam_sharing.testing.cases import (
     over_store,
     run,
 )
+from world import pickled
 
 OURS = cases()
 
@@ -60,8 +62,20 @@ def test_every_case_says_something_that_could_be_otherwise():
         assert (case["when"] is None) == (case["outcome"] is None), case["name"]
 
 
-def test_what_is_changed_in_a_case_is_not_kept():
-    cases()[0]["given"]["users"].clear()
+def parts_of(data):
+    """Yield every mapping and list in data, and the data itself."""
+    if isinstance(data, dict | list | tuple):
+        yield data
+        for each in data.values() if isinstance(data, dict) else data:
+            yield from parts_of(each)
+
+
+def test_what_is_changed_in_a_case_changes_no_other_and_is_not_kept():
+    mine = cases()
+    parts = list(parts_of(mine))
+    assert len({id(part) for part in parts}) == len(parts)
+    for part in parts[1:]:
+        part.clear()
     assert cases() == OURS
 
 
@@ -104,6 +118,45 @@ def test_a_portal_that_can_do_little_is_asked_little():
     assert questions == {"can"}
 
 
+def test_acts_that_no_case_has_are_a_mistake():
+    with pytest.raises(InvalidValue) as caught:
+        cases(acts={"shares", "share", "dance"})
+    assert str(caught.value) == (
+        "acts has 'dance', 'shares', which no case has; there are 'clock', 'end_grant', 'group', "
+        "'host_ends', 'narrow', 'share', 'unshare', 'upload', 'user', 'withdraw'"
+    )
+
+
+def test_questions_that_no_case_has_are_a_mistake():
+    with pytest.raises(InvalidValue) as caught:
+        cases(questions=["cann"])
+    assert str(caught.value) == (
+        "questions has 'cann', which no case has; there are 'access_list', 'can', 'choices', "
+        "'explain', 'notices', 'preview', 'share_form', 'shared_with', 'suggestions', 'tabs', "
+        "'visible_to'"
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "told"),
+    [
+        ({"acts": "share"}, "acts must be a collection, not str"),
+        ({"questions": "can"}, "questions must be a collection, not str"),
+        ({"acts": [None]}, "acts must be str, not NoneType"),
+    ],
+)
+def test_acts_and_questions_are_collections_of_names(named, told):
+    with pytest.raises(WrongKind) as caught:
+        cases(**named)
+    assert str(caught.value) == told
+
+
+def test_a_portal_that_does_nothing_is_only_asked():
+    few = cases(acts=())
+    assert few
+    assert all(case["when"] is None and not case["given"]["acts"] for case in few)
+
+
 def test_refusals_can_be_told_by_their_codes_alone():
     plain = cases(details=False)
     assert [case["name"] for case in plain] == [case["name"] for case in OURS]
@@ -136,6 +189,62 @@ def test_a_store_that_forgets_the_time_fails_with_a_clear_message():
         "  expected: false",
         "  came:     true",
     ]
+
+
+class CannotWrite(MemoryStore):
+    def commit(self, changes):
+        raise StoreFailed("no room for Jane Doe")
+
+
+def test_an_error_of_the_store_fails_the_case_and_is_told_by_its_type_alone():
+    case = named("sharing gives another user access")
+    with pytest.raises(CaseFailed) as caught:
+        check(case, over_store(CannotWrite))
+    error = caught.value
+    lines = str(error).splitlines()
+    assert lines[:2] == [
+        "sharing gives another user access",
+        "rule: A share gives a user access to an exam; nothing is sent to a PACS.",
+    ]
+    assert lines[2].startswith('{"act": "share", "actor": "anna"')
+    assert lines[4] == '  came:     {"raised": "StoreFailed"}'
+    assert "Jane Doe" not in f"{error} {error!r}"
+    assert isinstance(error.__cause__, StoreFailed)
+    assert run(case, over_store(CannotWrite)) == error.differences
+    assert pickled(error).differences == error.differences
+
+
+def test_an_error_in_an_act_that_the_case_begins_with_is_a_difference():
+    (difference,) = run(named("whoever shared can unshare"), over_store(CannotWrite))
+    assert (difference.expected, difference.came) == ("done", {"raised": "StoreFailed"})
+
+
+class CannotRead(MemoryStore):
+    def holds(self, user, principals, permission, exam, now):
+        raise OSError
+
+
+def test_an_error_in_a_question_is_a_difference_and_the_others_are_asked_all_the_same():
+    case = named("with the download box unchecked recipients have no Download tab")
+    assert len(case["then"]) == 2
+    (difference,) = run(case, over_store(CannotRead))
+    assert difference.asked["question"] == "can"
+    assert difference.came == {"raised": "OSError"}
+
+
+def test_a_store_that_cannot_be_tested_breaks_no_case():
+    with pytest.raises(StoreNotUsable):
+        check(OURS[0], over_store(object))
+
+    class Unusable:
+        def __init__(self, given):
+            pass
+
+        def do(self, act):
+            raise StoreNotUsable("gave up")
+
+    with pytest.raises(StoreNotUsable):
+        run(named("sharing gives another user access"), Unusable)
 
 
 class DropsDownload:
@@ -198,6 +307,11 @@ def test_a_case_that_cannot_even_begin_says_what_was_refused():
     (difference,) = run(named("whoever shared can unshare"), over_sharing(refusing))
     assert difference.asked["act"] == "share"
     assert difference.expected == "done"
+
+
+def test_a_setting_that_can_be_none_can_be_said_to_be_none():
+    case = named("no time asked for means for good where nothing limits it")
+    check({**case, "given": {**case["given"], "policy": {"max_duration": None, "max_exams": None}}})
 
 
 @pytest.mark.parametrize("asked", [("do", {"act": "dance"}), ("ask", {"question": "why"})])

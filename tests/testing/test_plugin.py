@@ -115,6 +115,14 @@ def test_three(sharing_case):
             "sharing_cases(codes='NOPE')\ndef test_portal(sharing_case): pass",
             "sharing_cases takes some cases, or acts and questions",
         ),
+        (
+            "sharing_cases(acts={'shares'})\ndef test_portal(sharing_case): pass",
+            "test_portal: acts has 'shares', which no case has; there are 'clock', ",
+        ),
+        (
+            "sharing_cases(questions='can')\ndef test_portal(sharing_case): pass",
+            "test_portal: questions must be a collection, not str",
+        ),
     ],
 )
 def test_a_marker_that_runs_nothing_is_a_mistake(pytest_run, marked, told):

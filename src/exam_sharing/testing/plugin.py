@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable
 
 import pytest
 
+from exam_sharing.errors import CallerError
 from exam_sharing.testing.cases import Case, cases
 from exam_sharing.testing.explaining import explanation_of
 
@@ -19,7 +20,7 @@ def give_cases(metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
 
     Raises:
         UsageError: the test does not take `sharing_case`, the marker has other arguments than
-            those of `cases`, or no case is left.
+            those of `cases` or names what no case has, or no case is left.
     """
     name = metafunc.definition.nodeid
     if "sharing_case" not in metafunc.fixturenames:
@@ -30,7 +31,10 @@ def give_cases(metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
         raise pytest.UsageError(
             f"{name}: {error}; sharing_cases takes some cases, or acts and questions"
         ) from error
-    chosen = _chosen(*marker.args, **marker.kwargs)
+    try:
+        chosen = _chosen(*marker.args, **marker.kwargs)
+    except CallerError as error:
+        raise pytest.UsageError(f"{name}: {error}") from error
     if not chosen:
         raise pytest.UsageError(f"{name} is marked sharing_cases, but no case is left to run")
     metafunc.parametrize("sharing_case", chosen, ids=[case["name"] for case in chosen])

@@ -2,7 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
+from enum import Enum
 from typing import Any, Final
+
+import attrs
 
 from exam_sharing.grants import Grant, Permission
 from exam_sharing.identifiers import (
@@ -32,7 +35,7 @@ __all__ = [
     "in_order",
     "moment_of",
     "named",
-    "policy_of",
+    "policy_defaults",
     "share_told",
     "who",
     "written",
@@ -50,42 +53,6 @@ def who(text: str) -> PrincipalId:
     return UserId(name) if kind == "user" else GroupId(name)
 
 
-_PARSED: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "actor": UserId,
-    "exam": ExamId,
-    "recipient": who,
-    "recipients": lambda texts: [who(text) for text in texts],
-    "permission": lambda text: Permission[text],
-    "scope": Scope,
-    "reshares": Reshares,
-    "until": moment_of,
-    "expect": lambda texts: [ExamId(text) for text in texts],
-}
-
-
-def fields_of(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a request as the package takes them."""
-    return {
-        name: value if value is None else _PARSED.get(name, _same)(value)
-        for name, value in asked.items()
-    }
-
-
-def _same(value: object) -> object:
-    return value
-
-
-def policy_of(settings: Mapping[str, Any]) -> Policy:
-    """Return the policy with these settings."""
-    parsed: Mapping[str, Callable[[Any], Any]] = {
-        "max_duration": lambda seconds: timedelta(seconds=seconds),
-        "reshares": Reshares,
-        "access_list": AccessListScope,
-        "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],
-    }
-    return Policy(**{name: parsed.get(name, _same)(value) for name, value in settings.items()})
-
-
 def _host_rule(*, code: str, refuses_shares_by: str) -> HostRule:
     def refuses(request: ShareRequest, _facts: ShareFacts, _host: object) -> bool:
         return str(request.actor) == refuses_shares_by
@@ -93,6 +60,46 @@ def _host_rule(*, code: str, refuses_shares_by: str) -> HostRule:
     return HostRule(
         code=code, statement=f"Shares by {refuses_shares_by} are refused.", refuses=refuses
     )
+
+
+_PARSED: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "access_list": AccessListScope,
+    "actor": UserId,
+    "exam": ExamId,
+    "expect": lambda texts: [ExamId(text) for text in texts],
+    "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],
+    "max_duration": lambda seconds: timedelta(seconds=seconds),
+    "permission": lambda text: Permission[text],
+    "recipient": who,
+    "recipients": lambda texts: [who(text) for text in texts],
+    "reshares": Reshares,
+    "scope": Scope,
+    "until": moment_of,
+}
+
+
+def fields_of(said: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request or of a policy as the package takes them."""
+    return {
+        name: _PARSED[name](value) if name in _PARSED and value is not None else value
+        for name, value in said.items()
+    }
+
+
+_NOT_SAID: Final = frozenset({"retries"})
+"""Settings that no case has: in cases nothing that is sent fails."""
+
+
+def policy_defaults() -> Data:
+    """Return every setting that a case can have, with its value where a case has none."""
+    values = {
+        field.name: getattr(Policy(), field.name)
+        for field in attrs.fields(Policy)
+        if field.name not in _NOT_SAID
+    }
+    return {
+        name: value.value if isinstance(value, Enum) else value for name, value in values.items()
+    }
 
 
 def written(moment: datetime | None) -> str | None:
@@ -153,6 +160,7 @@ def entry_told(entry: AccessEntry) -> Data:
         "principal": named(entry.principal),
         "permission": entry.permission.name,
         "until": written(entry.until),
+        "held": {each.name: written(until) for each, until in entry.held.items()},
         "can_unshare": entry.can_unshare,
         "grants": [
             {

@@ -40,7 +40,6 @@ from exam_sharing.testing.cases.plain_data import (
     in_order,
     moment_of,
     named,
-    policy_of,
     share_told,
     who,
     written,
@@ -115,7 +114,7 @@ class SharingPortal(Portal):
             members_visible=lambda actor, group: (f"{actor}", named(group)) not in closed,
         )
         self._sharing = open_sharing(
-            policy=policy_of(given["policy"]),
+            policy=Policy(**fields_of(given["policy"])),
             directory=self._directory,
             notifier=self._notifier,
             clock=self._clock,

@@ -1,14 +1,15 @@
 """Running a case against a portal, and saying what differed."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 from exam_sharing.testing.cases.portals import in_memory
 from exam_sharing.testing.cases.schema import Case, Data, Given, OpenPortal, Portal
+from exam_sharing.testing.opening import StoreNotUsable
 
 __all__ = ["CaseFailed", "Difference", "check", "run"]
 
@@ -20,7 +21,8 @@ class Difference:
     Attributes:
         asked: the act or the question.
         expected: what had to come of it.
-        came: what came.
+        came: what came; `{"raised": …}` with the name of its type for an error that the portal
+            raised. What the error says may hold patient data, and is not told.
     """
 
     asked: Data
@@ -59,39 +61,66 @@ class CaseFailed(AssertionError):
         return "\n".join((f"{self.name}", f"rule: {self.rule}", *map(str, self.differences)))
 
 
+_Found: TypeAlias = tuple[Difference, Exception | None]
+"""A difference, and the error that it comes of, if the portal raised one."""
+
+_NOT_DONE: Final = frozenset({"refused", "error", "raised"})
+
+
 def check(case: Case, open_portal: OpenPortal = in_memory) -> None:
     """Run a case, and raise unless the portal decides as it says.
 
     Raises:
-        CaseFailed: it does not; every difference is told.
+        CaseFailed: it does not; every difference is told. The first error that the portal raised,
+            if it did, is the cause.
+        StoreNotUsable: the store under the portal cannot be tested.
     """
-    differences = run(case, open_portal)
-    if differences:
-        raise CaseFailed(case["name"], case["rule"], differences)
+    found = _found(case, open_portal)
+    if found:
+        differences = tuple(difference for difference, _ in found)
+        first = next((error for _, error in found if error is not None), None)
+        raise CaseFailed(case["name"], case["rule"], differences) from first
 
 
 def run(case: Case, open_portal: OpenPortal = in_memory) -> tuple[Difference, ...]:
     """Run a case against a portal of its own, and return every difference; none if it passes.
 
     Where an act that the case begins with does not succeed, nothing more is asked.
+
+    Raises:
+        StoreNotUsable: the store under the portal cannot be tested.
     """
+    return tuple(difference for difference, _ in _found(case, open_portal))
+
+
+def _found(case: Case, open_portal: OpenPortal) -> tuple[_Found, ...]:
     with _opened(open_portal, case["given"]) as portal:
         for act in case["given"]["acts"]:
-            came = portal.do(act)
-            if "refused" in came or "error" in came:
-                return (Difference(asked=act, expected="done", came=came),)
+            came, error = _tried(portal.do, act)
+            if not _NOT_DONE.isdisjoint(came):
+                return ((Difference(asked=act, expected="done", came=came), error),)
         return tuple(_differences(case, portal))
 
 
-def _differences(case: Case, portal: Portal) -> Iterator[Difference]:
+def _differences(case: Case, portal: Portal) -> Iterator[_Found]:
     if case["when"] is not None:
-        came = portal.do(case["when"])
+        came, error = _tried(portal.do, case["when"])
         if came != case["outcome"]:
-            yield Difference(asked=case["when"], expected=case["outcome"], came=came)
+            yield Difference(asked=case["when"], expected=case["outcome"], came=came), error
     for each in case["then"]:
-        answer = portal.ask(each["question"])
-        if answer != each["answer"] or isinstance(answer, bool) != isinstance(each["answer"], bool):
-            yield Difference(asked=each["question"], expected=each["answer"], came=answer)
+        came, error = _tried(portal.ask, each["question"])
+        if came != each["answer"] or isinstance(came, bool) != isinstance(each["answer"], bool):
+            yield Difference(asked=each["question"], expected=each["answer"], came=came), error
+
+
+def _tried(answer: Callable[[Data], Any], asked: Data) -> tuple[Any, Exception | None]:
+    """Return what comes, and the error that came instead of an answer."""
+    try:
+        return answer(asked), None
+    except StoreNotUsable:
+        raise
+    except Exception as error:  # noqa: BLE001  an error of whatever kind is another answer
+        return {"raised": type(error).__name__}, error
 
 
 @contextmanager

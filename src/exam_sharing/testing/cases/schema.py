@@ -20,7 +20,10 @@ class Given(TypedDict):
     now: str
     """What the clock tells."""
     policy: Data
-    """Settings, by the names of `Policy`; durations in seconds. Those left out are the defaults."""
+    """Settings, by the names of `Policy`; durations in seconds.
+
+    Those left out have the values that `as_json` has under `policy_defaults`.
+    """
     users: list[Data]
     """Each with id, name, email, active, sharing_in_plan and notices."""
     groups: list[Data]

@@ -11,6 +11,7 @@ __all__ = [
     "NOW",
     "PAST",
     "WEEK",
+    "access_list",
     "answers",
     "case",
     "clock",
@@ -18,12 +19,14 @@ __all__ = [
     "ended",
     "entry",
     "exam",
+    "form",
     "grant",
     "group",
     "host_ends",
     "made",
     "narrow",
     "no",
+    "no_form",
     "notice",
     "portal",
     "preview",
@@ -43,6 +46,8 @@ PAST: Final = "2030-01-01T11:59:59Z"
 HOUR: Final = "2030-01-01T13:00:00Z"
 DAY: Final = "2030-01-02T12:00:00Z"
 WEEK: Final = "2030-01-08T12:00:00Z"
+
+_WORDING: Final = "I answer for it that HIPAA permits this sharing."
 
 _NAMES: Final[Mapping[str, str]] = {
     "anna": "Anna Lindqvist",
@@ -279,18 +284,54 @@ def preview(
     )
 
 
+def form(
+    user: str, exam: str, *exams: str, offers_download: bool, latest_until: str | None = None
+) -> Answered:
+    """Return the share form of an exam, which covers some exams of one subject."""
+    offered = {
+        "has_share_tab": True,
+        "offers_download": offers_download,
+        "exams": list(exams),
+        "subjects": 1,
+        "wording": _WORDING,
+        "sends_messages": True,
+        "latest_until": latest_until,
+    }
+    return answers(offered, "share_form", user=user, exam=exam)
+
+
+def no_form(user: str, exam: str) -> Answered:
+    """Return that the user has no form to share the exam with."""
+    return answers({"has_share_tab": False}, "share_form", user=user, exam=exam)
+
+
+def access_list(user: str, exam: str, *entries: Data) -> Answered:
+    """Return the access list of an exam of Anna's, as the user sees it."""
+    listed = {"owner": "anna", "entries": list(entries)}
+    return answers(listed, "access_list", user=user, exam=exam)
+
+
 def entry(
     principal: str,
     *grants: tuple[str, str, str | None, bool],
-    permission: str = "VIEW",
-    until: str | None = None,
+    held: Data | None = None,
     can_unshare: bool,
 ) -> Data:
-    """Return an entry of an access list; its grants are grantor, permission, until, can unshare."""
+    """Return an entry of an access list.
+
+    Args:
+        principal: who has access.
+        grants: each as grantor, permission, until, can unshare.
+        held: for each permission until when it is held; by default view, for good.
+        can_unshare: whether the viewer may unshare the principal.
+    """
+    held = held or {"VIEW": None}
+    highest = "DOWNLOAD" if "DOWNLOAD" in held else "VIEW"
     return {
         "principal": principal,
-        "permission": permission,
-        "until": until,
+        "permission": highest,
+        "until": held[highest],
+        "held": held,
         "can_unshare": can_unshare,
         "grants": [
             {"grantor": by, "permission": what, "until": end, "can_unshare": can}

@@ -2,13 +2,16 @@
 
 from exam_sharing.testing.cases.schema import Case
 from exam_sharing.testing.cases.table.phrases import (
+    access_list,
     answers,
     case,
     ended,
     entry,
+    form,
     grant,
     made,
     no,
+    no_form,
     notice,
     portal,
     refused,
@@ -23,7 +26,6 @@ __all__ = ["product_page"]
 
 VIEWER = ["SHARE", "VIEW"]
 ALL_TABS = ["DOWNLOAD", "SHARE", "VIEW"]
-WORDING = "I answer for it that HIPAA permits this sharing."
 
 
 def product_page() -> list[Case]:
@@ -44,7 +46,7 @@ def product_page() -> list[Case]:
             outcome=refused("SHARING_NOT_IN_PLAN"),
             then=[
                 answers(["DOWNLOAD", "VIEW"], "tabs", user="anna", exam="ct"),
-                answers({"has_share_tab": False}, "share_form", user="anna", exam="ct"),
+                no_form("anna", "ct"),
                 no("ben", "VIEW", "ct"),
             ],
         ),
@@ -53,20 +55,7 @@ def product_page() -> list[Case]:
             "With sharing in the service plan, the Share tab opens the share form.",
             then=[
                 answers(ALL_TABS, "tabs", user="anna", exam="ct"),
-                answers(
-                    {
-                        "has_share_tab": True,
-                        "offers_download": True,
-                        "exams": ["ct", "mr", "xray"],
-                        "subjects": 1,
-                        "wording": WORDING,
-                        "sends_messages": True,
-                        "latest_until": None,
-                    },
-                    "share_form",
-                    user="anna",
-                    exam="ct",
-                ),
+                form("anna", "ct", "ct", "mr", "xray", offers_download=True),
             ],
         ),
         case(
@@ -146,20 +135,7 @@ def product_page() -> list[Case]:
             when=share("ben", "ct", "user:carla", permission="DOWNLOAD"),
             outcome=refused({"code": "DOWNLOAD_NOT_HELD", "exams": ["ct"]}),
             then=[
-                answers(
-                    {
-                        "has_share_tab": True,
-                        "offers_download": False,
-                        "exams": ["ct"],
-                        "subjects": 1,
-                        "wording": WORDING,
-                        "sends_messages": True,
-                        "latest_until": None,
-                    },
-                    "share_form",
-                    user="ben",
-                    exam="ct",
-                ),
+                form("ben", "ct", "ct", offers_download=False),
                 no("carla", "VIEW", "ct"),
             ],
         ),
@@ -244,17 +220,11 @@ def product_page() -> list[Case]:
             "The access list shows users and groups with access, and apart from them the owner.",
             portal(share("anna", "ct", "user:ben", "group:nurses")),
             then=[
-                answers(
-                    {
-                        "owner": "anna",
-                        "entries": [
-                            entry("user:ben", ("anna", "VIEW", None, True), can_unshare=True),
-                            entry("group:nurses", ("anna", "VIEW", None, True), can_unshare=True),
-                        ],
-                    },
-                    "access_list",
-                    user="anna",
-                    exam="ct",
+                access_list(
+                    "anna",
+                    "ct",
+                    entry("user:ben", ("anna", "VIEW", None, True), can_unshare=True),
+                    entry("group:nurses", ("anna", "VIEW", None, True), can_unshare=True),
                 ),
             ],
         ),

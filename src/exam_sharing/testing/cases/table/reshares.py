@@ -5,6 +5,7 @@ from exam_sharing.testing.cases.table.phrases import (
     DAY,
     HOUR,
     case,
+    end_grant,
     ended,
     grant,
     narrow,
@@ -165,5 +166,66 @@ def reshares() -> list[Case]:
                 {"act": "clock", "now": HOUR},
             ),
             then=[no("ben", "VIEW", "ct"), no("carla", "VIEW", "ct")],
+        ),
+        *_ending_one_grant(),
+    ]
+
+
+def _ending_one_grant() -> list[Case]:
+    both_ways = (
+        share("anna", "ct", "user:ben", "user:dan"),
+        share("dan", "ct", "user:ben"),
+        share("ben", "ct", "user:carla"),
+    )
+    one_way = (share("anna", "ct", "user:ben"), share("ben", "ct", "user:carla"))
+    passed_on = grant("ct", "ben", "user:carla")
+    return [
+        case(
+            "a cascade from one grant ends what rests on it",
+            "What becomes of re-shares, for both: CASCADE.",
+            portal(*one_way),
+            when=end_grant("anna", "ct", "anna", "user:ben", reshares="CASCADE"),
+            outcome=ended(grant("ct", "anna", "user:ben"), passed_on),
+            then=[no("ben", "VIEW", "ct"), no("carla", "VIEW", "ct")],
+        ),
+        case(
+            "a cascade from one of two grants spares what rests on the other too",
+            "A re-share stands as long as its grantor still has another way to hold it.",
+            portal(*both_ways),
+            when=end_grant("anna", "ct", "dan", "user:ben", reshares="CASCADE"),
+            outcome=ended(
+                grant("ct", "dan", "user:ben"),
+                left_standing=[passed_on],
+                still_have_access=["user:ben"],
+            ),
+            then=[yes("ben", "VIEW", "ct"), yes("carla", "VIEW", "ct")],
+        ),
+        case(
+            "what rests on one grant alone restricts its end",
+            "RESTRICT: refused with HAS_RESHARES if a cascade would end or narrow anything more.",
+            portal(*one_way),
+            when=end_grant("anna", "ct", "anna", "user:ben", reshares="RESTRICT"),
+            outcome=refused(reason("HAS_RESHARES", grants=[passed_on])),
+            then=[yes("ben", "VIEW", "ct"), yes("carla", "VIEW", "ct")],
+        ),
+        case(
+            "what rests on another grant too does not restrict the end of one",
+            "RESTRICT: refused with HAS_RESHARES if a cascade would end or narrow anything more.",
+            portal(*both_ways),
+            when=end_grant("anna", "ct", "dan", "user:ben", reshares="RESTRICT"),
+            outcome=ended(
+                grant("ct", "dan", "user:ben"),
+                left_standing=[passed_on],
+                still_have_access=["user:ben"],
+            ),
+            then=[yes("carla", "VIEW", "ct")],
+        ),
+        case(
+            "what rests on one grant stands after its end where nothing else is asked for",
+            "KEEP (the default): each grant stands until somebody unshares it.",
+            portal(*one_way),
+            when=end_grant("anna", "ct", "anna", "user:ben"),
+            outcome=ended(grant("ct", "anna", "user:ben"), left_standing=[passed_on]),
+            then=[no("ben", "VIEW", "ct"), yes("carla", "VIEW", "ct")],
         ),
     ]

@@ -1,16 +1,19 @@
 """What the portal shows: tabs, form, lists, and why."""
 
-from exam_sharing.testing.cases.schema import Case
+from exam_sharing.testing.cases.schema import Answered, Case, Data
 from exam_sharing.testing.cases.table.phrases import (
     DAY,
     HOUR,
+    access_list,
     answers,
     case,
     clock,
     entry,
     exam,
+    form,
     grant,
     no,
+    no_form,
     portal,
     share,
     unshare,
@@ -24,7 +27,13 @@ __all__ = ["showing"]
 
 def showing() -> list[Case]:
     """Return cases of what is shown to whom."""
-    return [*_access_lists(), *_lists_and_forms(), *_explanations()]
+    return [
+        *_access_lists(),
+        *_lists_and_forms(),
+        *_explanations(),
+        *_choices(),
+        *_nearest(),
+    ]
 
 
 def _access_lists() -> list[Case]:
@@ -34,22 +43,16 @@ def _access_lists() -> list[Case]:
             "Can I unshare this: true exactly when unsharing it would be allowed.",
             portal(share("anna", "ct", "user:ben", "user:carla"), share("ben", "ct", "user:carla")),
             then=[
-                answers(
-                    {
-                        "owner": "anna",
-                        "entries": [
-                            entry("user:ben", ("anna", "VIEW", None, True), can_unshare=True),
-                            entry(
-                                "user:carla",
-                                ("anna", "VIEW", None, False),
-                                ("ben", "VIEW", None, True),
-                                can_unshare=True,
-                            ),
-                        ],
-                    },
-                    "access_list",
-                    user="ben",
-                    exam="ct",
+                access_list(
+                    "ben",
+                    "ct",
+                    entry("user:ben", ("anna", "VIEW", None, True), can_unshare=True),
+                    entry(
+                        "user:carla",
+                        ("anna", "VIEW", None, False),
+                        ("ben", "VIEW", None, True),
+                        can_unshare=True,
+                    ),
                 ),
             ],
         ),
@@ -62,24 +65,17 @@ def _access_lists() -> list[Case]:
                 share("carla", "ct", "user:ben"),
             ),
             then=[
-                answers(
-                    {
-                        "owner": "anna",
-                        "entries": [
-                            entry(
-                                "user:ben",
-                                ("anna", "DOWNLOAD", DAY, True),
-                                ("carla", "VIEW", None, True),
-                                permission="DOWNLOAD",
-                                until=DAY,
-                                can_unshare=True,
-                            ),
-                            entry("user:carla", ("anna", "VIEW", None, True), can_unshare=True),
-                        ],
-                    },
-                    "access_list",
-                    user="anna",
-                    exam="ct",
+                access_list(
+                    "anna",
+                    "ct",
+                    entry(
+                        "user:ben",
+                        ("anna", "DOWNLOAD", DAY, True),
+                        ("carla", "VIEW", None, True),
+                        held={"VIEW": None, "DOWNLOAD": DAY},
+                        can_unshare=True,
+                    ),
+                    entry("user:carla", ("anna", "VIEW", None, True), can_unshare=True),
                 ),
             ],
         ),
@@ -92,17 +88,11 @@ def _access_lists() -> list[Case]:
                 access_list="OWN_GRANTS",
             ),
             then=[
-                answers(
-                    {
-                        "owner": "anna",
-                        "entries": [
-                            entry("user:ben", ("anna", "VIEW", None, True), can_unshare=True),
-                            entry("user:dan", ("ben", "VIEW", None, True), can_unshare=True),
-                        ],
-                    },
-                    "access_list",
-                    user="ben",
-                    exam="ct",
+                access_list(
+                    "ben",
+                    "ct",
+                    entry("user:ben", ("anna", "VIEW", None, True), can_unshare=True),
+                    entry("user:dan", ("ben", "VIEW", None, True), can_unshare=True),
                 ),
             ],
         ),
@@ -152,40 +142,14 @@ def _lists_and_forms() -> list[Case]:
             "The latest time allowed is that for viewing the named exam.",
             portal(share("anna", "ct", "user:ben", until=DAY)),
             then=[
-                answers(
-                    {
-                        "has_share_tab": True,
-                        "offers_download": False,
-                        "exams": ["ct"],
-                        "subjects": 1,
-                        "wording": "I answer for it that HIPAA permits this sharing.",
-                        "sends_messages": True,
-                        "latest_until": DAY,
-                    },
-                    "share_form",
-                    user="ben",
-                    exam="ct",
-                ),
+                form("ben", "ct", "ct", offers_download=False, latest_until=DAY),
             ],
         ),
         case(
             "the form names the exam that was chosen first",
             "The exams that would be shared with it, the named one first.",
             then=[
-                answers(
-                    {
-                        "has_share_tab": True,
-                        "offers_download": True,
-                        "exams": ["xray", "ct", "mr"],
-                        "subjects": 1,
-                        "wording": "I answer for it that HIPAA permits this sharing.",
-                        "sends_messages": True,
-                        "latest_until": None,
-                    },
-                    "share_form",
-                    user="anna",
-                    exam="xray",
-                ),
+                form("anna", "xray", "xray", "ct", "mr", offers_download=True),
             ],
         ),
         case(
@@ -194,7 +158,7 @@ def _lists_and_forms() -> list[Case]:
             portal(share("anna", "ct", "user:ben"), users=[user("ben", sharing_in_plan=False)]),
             then=[
                 answers(["VIEW"], "tabs", user="ben", exam="ct"),
-                answers({"has_share_tab": False}, "share_form", user="ben", exam="ct"),
+                no_form("ben", "ct"),
             ],
         ),
         case(
@@ -299,6 +263,100 @@ def _explanations() -> list[Case]:
                 no("anna", "VIEW", "no-exam"),
                 no("nurses", "VIEW", "ct"),
                 yes("dan", "VIEW", "ct"),
+            ],
+        ),
+    ]
+
+
+def _choices() -> list[Case]:
+    return [
+        case(
+            "nothing is suggested before as much was typed as the policy wants",
+            "A minimum length and a limit, both policy.",
+            portal(suggestion_min_length=4),
+            then=[
+                answers([], "suggestions", user="anna", exam="ct", text="car"),
+                answers(["user:carla"], "suggestions", user="anna", exam="ct", text="carl"),
+            ],
+        ),
+        case(
+            "one character suggests nothing where the policy says nothing",
+            "A minimum length and a limit, both policy.",
+            then=[
+                answers([], "suggestions", user="anna", exam="ct", text="c"),
+                answers(["user:carla"], "suggestions", user="anna", exam="ct", text="ca"),
+            ],
+        ),
+        case(
+            "what starts with the text is suggested before names with such a word",
+            "Exact match first, then the start of the name, then the start of any word of it.",
+            portal(suggestion_min_length=1),
+            then=[
+                answers(
+                    ["group:nurses", "user:dan", "user:eva"],
+                    "suggestions",
+                    user="anna",
+                    exam="ct",
+                    text="n",
+                ),
+            ],
+        ),
+        case(
+            "no more is suggested than the policy allows, and the best of it",
+            "A minimum length and a limit, both policy.",
+            portal(suggestion_min_length=1, suggestion_limit=2),
+            then=[
+                answers(
+                    ["group:nurses", "user:dan"], "suggestions", user="anna", exam="ct", text="n"
+                ),
+            ],
+        ),
+    ]
+
+
+def _nearest() -> list[Case]:
+    def nearest(user: str, *near: Data) -> Answered:
+        return answers(
+            {"holds": False, "codes": ["EXAM_NOT_FOUND"], "nearest": list(near)},
+            "explain",
+            user=user,
+            permission="VIEW",
+            exam="ct",
+        )
+
+    return [
+        case(
+            "an inactive owner and an inactive recipient come near",
+            "Explain says what comes nearest to a yes.",
+            portal(
+                share("anna", "ct", "user:ben"),
+                {"act": "user", **user("anna", active=False)},
+                {"act": "user", **user("ben", active=False)},
+            ),
+            then=[
+                nearest("anna", {"why_not": "USER_NOT_ACTIVE", "grant": None}),
+                nearest(
+                    "ben", {"why_not": "USER_NOT_ACTIVE", "grant": grant("ct", "anna", "user:ben")}
+                ),
+            ],
+        ),
+        case(
+            "a grant to one's own group comes near and gives its grantor nothing",
+            "A grant gives nothing to its own grantor.",
+            portal(
+                share("anna", "ct", "user:dan", until=HOUR),
+                share("dan", "ct", "group:nurses", until=HOUR),
+                unshare("anna", "ct", "user:dan"),
+            ),
+            then=[
+                nearest(
+                    "dan",
+                    {
+                        "why_not": "OWN_GRANT",
+                        "grant": grant("ct", "dan", "group:nurses", until=HOUR),
+                    },
+                    {"why_not": "ENDED", "grant": grant("ct", "anna", "user:dan", until=HOUR)},
+                ),
             ],
         ),
     ]

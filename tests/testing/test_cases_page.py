@@ -1,0 +1,193 @@
+"""The page on decision cases tells every key that a case has, where it belongs."""
+
+import copy
+import json
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+from exam_sharing import Policy, ReasonCode
+from exam_sharing.testing.cases import as_json, cases, check
+
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "testing.md"
+SECTION = (
+    PAGE.read_text(encoding="utf-8").partition("\n## Decision cases\n")[2].partition("\n## ")[0]
+)
+DOCUMENT = json.loads(as_json())
+CASES = DOCUMENT["cases"]
+
+
+def words(text):
+    """Return the words that are written as code."""
+    return {word for code in re.findall(r"`([^`]+)`", text) for word in re.findall(r"\w+", code)}
+
+
+def tables():
+    """Return the tables by what heads their first column, as rows by what the first cell names."""
+    found = {}
+    for text in re.findall(r"(?:^\|.*\n)+", SECTION, re.MULTILINE):
+        head, _, *rows = text.splitlines()
+        table = found.setdefault(head.split("|")[1].strip(), {})
+        for row in rows:
+            table |= dict.fromkeys(words(row.split("|")[1]), row)
+    return found
+
+
+TABLES = tables()
+ROWS = {
+    name: words(row)
+    for head in ("key", "everywhere", "given", "act", "outcome", "code", "question")
+    for name, row in TABLES[head].items()
+}
+ROWS["given"] = set(TABLES["given"])
+ROWS["policy"] = set(TABLES["setting"])
+ROWS["host_rules"] = words(TABLES["setting"]["host_rules"])
+
+WITH_CHOICES = {"outcome", "limited_by", "limited", "why_not"}
+"""Keys of which the page tells every value."""
+
+
+def untold(row, data):
+    """Yield what the page does not tell of data, with the row that would have to."""
+    if isinstance(data, list):
+        for each in data:
+            yield from untold(row, each)
+    if isinstance(data, dict):
+        own = {k: data[k] for k in ("act", "question", "code") if str(data.get(k)) in ROWS}
+        row = next(iter(own.values()), row)
+        told = ROWS[row] | own.keys()
+        if {"grantor", "recipient"} <= data.keys():
+            told |= ROWS["grant"]
+        for key, value in data.items():
+            if key not in told:
+                yield row, key
+            if key in WITH_CHOICES and isinstance(value, str) and value not in told:
+                yield row, value
+            yield from untold(key if key in ROWS else row, value)
+
+
+def untold_of(case):
+    """Yield what the page does not tell of a case."""
+    yield from (("case", key) for key in case.keys() - TABLES["key"].keys())
+    yield from untold("given", case["given"])
+    if case["when"] is not None:
+        yield from untold("when", case["when"])
+        told = ROWS[case["when"]["act"]]
+        told = told | ROWS["ended"] if "ended" in told else told
+        for key, value in case["outcome"].items():
+            if key not in told:
+                yield case["when"]["act"], key
+            if key == "error" and value not in ROWS["error"]:
+                yield "error", value
+            yield from untold(key if key in ROWS else "ended", value)
+    for each in case["then"]:
+        yield from (("then", key) for key in each.keys() - ROWS["then"])
+        yield from untold("then", each["question"])
+        yield from untold(each["question"]["question"], each["answer"])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_the_page_tells_every_key_of_the_case(case):
+    assert list(untold_of(case)) == []
+
+
+def test_the_page_tells_the_keys_of_the_document():
+    shown = re.search(r"The document is `([^`]+)`", SECTION)[1]
+    assert re.findall(r'"(\w+)": ', shown) == list(DOCUMENT)
+    assert f'"schema": {DOCUMENT["schema"]},' in shown
+
+
+def test_the_page_has_a_row_for_each_act_code_and_question_and_for_no_other():
+    dos = [act for case in CASES for act in (*case["given"]["acts"], case["when"]) if act]
+    assert TABLES["act"].keys() == {act["act"] for act in dos}
+    assert TABLES["code"].keys() == {code.value for code in ReasonCode}
+    questions = {each["question"]["question"] for case in CASES for each in case["then"]}
+    assert TABLES["question"].keys() == questions
+
+
+def test_no_word_heads_two_rows():
+    heads = [name for head, table in TABLES.items() if head != "setting" for name in table]
+    assert len(heads) == len(set(heads))
+
+
+def test_the_page_tells_the_settings_that_cases_do_not_say_as_the_document_does():
+    told = {
+        name: json.loads(re.search(r"`([^`]+)`", row.split("|")[2])[1])
+        for name, row in TABLES["setting"].items()
+    }
+    assert told == DOCUMENT["policy_defaults"]
+
+
+def test_the_settings_of_the_document_are_those_of_a_policy_that_was_told_nothing():
+    settings = {field.name for field in attrs.fields(Policy)}
+    assert DOCUMENT["policy_defaults"].keys() == settings - {"retries"}
+
+
+def test_a_case_that_says_every_setting_decides_the_same():
+    for case in cases():
+        case["given"]["policy"] = {**DOCUMENT["policy_defaults"], **case["given"]["policy"]}
+        check(case)
+
+
+def case_named(name):
+    return next(copy.deepcopy(case) for case in CASES if case["name"] == name)
+
+
+def answer_in(case, question):
+    return next(e["answer"] for e in case["then"] if e["question"]["question"] == question)
+
+
+SHARED = case_named("sharing gives another user access")
+UNSHARED = case_named("whoever shared can unshare")
+REFUSED = case_named("who may only view cannot let others download")
+MISTAKEN = case_named("narrowing without a bound is a mistake of the caller")
+EXPLAINED = case_named("groups hold groups to any depth")
+NEAR = case_named("whoever may only view is told to come near to download")
+LISTED = case_named("an entry says of each permission until when it is held")
+RULED = case_named("a rule of the host refuses with a code of its own")
+
+
+@pytest.mark.parametrize(
+    ("case", "part", "key", "row"),
+    [
+        (SHARED, SHARED, "colour", "case"),
+        (SHARED, SHARED["given"], "colour", "given"),
+        (SHARED, SHARED["given"]["policy"], "colour", "policy"),
+        (SHARED, SHARED["given"]["users"][0], "colour", "users"),
+        (SHARED, SHARED["given"]["uploads"][0]["exams"][0], "colour", "uploads"),
+        (RULED, RULED["given"]["policy"]["host_rules"][0], "colour", "host_rules"),
+        (SHARED, SHARED["when"], "grant", "share"),
+        (UNSHARED, UNSHARED["given"]["acts"][0], "bound", "share"),
+        (SHARED, SHARED["outcome"], "ended", "share"),
+        (SHARED, SHARED["outcome"]["shared"][0], "permission", "shared"),
+        (UNSHARED, UNSHARED["outcome"], "shared", "unshare"),
+        (UNSHARED, UNSHARED["outcome"]["ended"][0], "through", "ended"),
+        (REFUSED, REFUSED["outcome"]["refused"][0], "until", "DOWNLOAD_NOT_HELD"),
+        (SHARED, SHARED["then"][0], "colour", "then"),
+        (SHARED, SHARED["then"][0]["question"], "text", "can"),
+        (REFUSED, answer_in(REFUSED, "share_form"), "reason", "share_form"),
+        (EXPLAINED, answer_in(EXPLAINED, "explain")["grants"][0], "colour", "explain"),
+        (NEAR, answer_in(NEAR, "explain")["nearest"][0]["grant"], "through", "grant"),
+        (LISTED, answer_in(LISTED, "access_list")["entries"][0]["grants"][0], "id", "access_list"),
+    ],
+)
+def test_a_key_that_the_page_does_not_tell_is_found(monkeypatch, case, part, key, row):
+    assert list(untold_of(case)) == []
+    monkeypatch.setitem(part, key, None)
+    assert list(untold_of(case)) == [(row, key)]
+
+
+@pytest.mark.parametrize(
+    ("case", "part", "key", "row"),
+    [
+        (SHARED, SHARED["outcome"]["shared"][0], "outcome", "shared"),
+        (SHARED, SHARED["outcome"]["shared"][0], "limited_by", "shared"),
+        (NEAR, answer_in(NEAR, "explain")["nearest"][0], "why_not", "explain"),
+        (MISTAKEN, MISTAKEN["outcome"], "error", "error"),
+    ],
+)
+def test_a_value_that_the_page_does_not_tell_is_found(monkeypatch, case, part, key, row):
+    monkeypatch.setitem(part, key, "OTHERWISE")
+    assert list(untold_of(case)) == [(row, "OTHERWISE")]
