@@ -12,7 +12,6 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias
@@ -41,6 +40,7 @@ from exam_sharing.ports import (
 )
 from exam_sharing.principals import User
 from exam_sharing.sharing import Sharing
+from exam_sharing.testing.moments import START
 
 __all__ = [
     "OpenStore",
@@ -275,7 +275,6 @@ _OLGA: Final = UserId("exam-sharing-probe-olga")
 _BEN: Final = UserId("exam-sharing-probe-ben")
 _EXAM: Final = ExamId("exam-sharing-probe")
 _BATCH: Final = BatchId("exam-sharing-probe")
-_NOON: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
 def _leave_traces(store: StorePorts) -> None:
@@ -286,13 +285,13 @@ def _leave_traces(store: StorePorts) -> None:
     sharing = Sharing(
         policy=Policy(),
         ports=store.with_people(directory, notifier=MemoryNotifier()),
-        clock=lambda: _NOON,
+        clock=lambda: START,
         new_id=lambda: str(_EXAM),
         sends_at_once=False,
     )
     sharing.add_upload(
-        UploadBatch(id=_BATCH, uploader=_OLGA, received_at=_NOON),
-        [Exam(id=_EXAM, owner=_OLGA, batch=_BATCH, uploaded_at=_NOON)],
+        UploadBatch(id=_BATCH, uploader=_OLGA, received_at=START),
+        [Exam(id=_EXAM, owner=_OLGA, batch=_BATCH, uploaded_at=START)],
     )
     sharing.share(
         ShareRequest(

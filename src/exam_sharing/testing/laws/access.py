@@ -17,7 +17,7 @@ from exam_sharing.testing.laws.bench import (
     benched,
 )
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.laws.moments import DAY, EDGES, FIRST, LAST, START, TICK
+from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
 from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
 __all__ = ["ACCESS_LAWS"]

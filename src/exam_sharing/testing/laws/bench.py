@@ -38,8 +38,8 @@ from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.policy.requests import Scope, ShareRequest, UnshareRequest, Withdrawal
 from exam_sharing.ports import Changes, StoredReceipt
 from exam_sharing.testing.laws.law import how_many_examples, insist
-from exam_sharing.testing.laws.moments import START
 from exam_sharing.testing.laws.reading import Reading
+from exam_sharing.testing.moments import START
 from exam_sharing.testing.opening import OpenStore, StorePorts, opened, require_isolated
 
 __all__ = ["ANNA", "BEN", "CARLA", "DOWNLOAD", "VIEW", "Bench", "StoreTrial", "benched"]

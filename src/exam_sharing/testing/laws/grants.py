@@ -26,7 +26,7 @@ from exam_sharing.testing.laws.bench import (
     benched,
 )
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.laws.moments import EDGES, START, TICK
+from exam_sharing.testing.moments import EDGES, START, TICK
 from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
 __all__ = ["GRANT_LAWS", "SIZE_LAWS"]

@@ -14,7 +14,7 @@ from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import HostRule
 from exam_sharing.ports import HostFacts
 from exam_sharing.testing.laws.law import Law, how_many_examples, insist, laws_of, same, search
-from exam_sharing.testing.laws.moments import DAY, START
+from exam_sharing.testing.moments import DAY, START
 
 __all__ = ["host_rule_laws"]
 

@@ -12,7 +12,7 @@ from exam_sharing.grants import Permission
 from exam_sharing.identifiers import NoticeId, UserId
 from exam_sharing.ports import Notifier
 from exam_sharing.testing.laws.law import Law, insist, laws_of, same
-from exam_sharing.testing.laws.moments import EDGES, START
+from exam_sharing.testing.moments import EDGES, START
 
 __all__ = ["notifier_laws"]
 

@@ -11,7 +11,7 @@ from exam_sharing.identifiers import GroupId, NoticeId, ShareId, UserId
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
 from exam_sharing.testing.laws.bench import Bench, StoreTrial, benched
 from exam_sharing.testing.laws.law import insist, same
-from exam_sharing.testing.laws.moments import DAY, EDGES, START, TICK
+from exam_sharing.testing.moments import DAY, EDGES, START, TICK
 from exam_sharing.testing.texts import HOSTILE
 
 __all__ = ["NOTICE_LAWS", "TEXT_LAWS"]
