@@ -11,10 +11,10 @@ import importlib
 import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 from typing_extensions import get_protocol_members
@@ -46,10 +46,13 @@ __all__ = [
     "OpenStore",
     "StoreNotUsable",
     "StorePorts",
+    "entered",
     "opened",
     "place_of",
     "require_isolated",
 ]
+
+ValueT = TypeVar("ValueT")
 
 OpenStore: TypeAlias = Callable[[], object]
 """Gives an empty store each time, or a context manager around one."""
@@ -144,6 +147,13 @@ def opened(open_store: OpenStore) -> Iterator[StorePorts]:
             given: Any = _called(open_store)
             store = closing.enter_context(_closed_well(given)) if _opens(given) else given
         yield _ports_of(store)
+
+
+def entered(
+    given: ValueT | AbstractContextManager[ValueT],
+) -> AbstractContextManager[ValueT]:
+    """Return a context around a value, where what was given is not one already."""
+    return given if isinstance(given, AbstractContextManager) else nullcontext(given)
 
 
 def require_isolated(open_store: OpenStore) -> None:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import attrs
 
 from exam_sharing.testing.cases.portals import in_memory
-from exam_sharing.testing.cases.schema import Case, Data, Given, OpenPortal, Portal
+from exam_sharing.testing.cases.schema import Case, Data, OpenPortal, Portal
+from exam_sharing.testing.opening import entered
 
 __all__ = ["CaseFailed", "Difference", "check", "run"]
 
@@ -75,7 +75,7 @@ def run(case: Case, open_portal: OpenPortal = in_memory) -> tuple[Difference, ..
 
     Where an act that the case begins with does not succeed, nothing more is asked.
     """
-    with _opened(open_portal, case["given"]) as portal:
+    with entered(open_portal(case["given"])) as portal:
         for act in case["given"]["acts"]:
             came = portal.do(act)
             if "refused" in came or "error" in came:
@@ -92,16 +92,6 @@ def _differences(case: Case, portal: Portal) -> Iterator[Difference]:
         answer = portal.ask(each["question"])
         if answer != each["answer"] or isinstance(answer, bool) != isinstance(each["answer"], bool):
             yield Difference(asked=each["question"], expected=each["answer"], came=answer)
-
-
-@contextmanager
-def _opened(open_portal: OpenPortal, given: Given) -> Iterator[Portal]:
-    opened = open_portal(given)
-    if isinstance(opened, AbstractContextManager):
-        with opened as portal:
-            yield portal
-    else:
-        yield opened
 
 
 def _line(value: object) -> str:

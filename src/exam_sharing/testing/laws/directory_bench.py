@@ -1,7 +1,7 @@
 """What the laws of directories are checked on: how one is opened, and a small clinic."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import wraps
 from typing import Any, Final, TypeAlias
 
@@ -12,6 +12,7 @@ from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
 from exam_sharing.testing.laws.law import how_many_examples
 from exam_sharing.testing.laws.population import Population
+from exam_sharing.testing.opening import entered
 
 __all__ = [
     "ACTOR",
@@ -49,15 +50,9 @@ class DirectoryTrial:
     change: Callable[[Any, Population], None] | None
     examples: int = how_many_examples()
 
-    @contextmanager
-    def of(self, population: Population) -> Iterator[Directory]:
-        """Open a directory of a population, and close it in the end."""
-        given: Any = self.open_directory(population)
-        if isinstance(given, AbstractContextManager):
-            with given as directory:
-                yield directory
-        else:
-            yield given
+    def of(self, population: Population) -> AbstractContextManager[Directory]:
+        """Open a directory of a population, to be closed in the end."""
+        return entered(self.open_directory(population))
 
 
 DirectoryCheck: TypeAlias = Callable[[DirectoryTrial], None]

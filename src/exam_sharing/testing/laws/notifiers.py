@@ -1,7 +1,7 @@
 """What every notifier promises: `Notifier`."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from functools import wraps
 from typing import Any, Final, TypeAlias
 
@@ -13,6 +13,7 @@ from exam_sharing.identifiers import NoticeId, UserId
 from exam_sharing.ports import Notifier
 from exam_sharing.testing.laws.law import Law, insist, laws_of, same
 from exam_sharing.testing.moments import EDGES, START
+from exam_sharing.testing.opening import entered
 
 __all__ = ["notifier_laws"]
 
@@ -35,20 +36,10 @@ class _Trial:
 _Check: TypeAlias = Callable[[_Trial], None]
 
 
-@contextmanager
-def _opened(open_notifier: OpenNotifier) -> Iterator[Notifier]:
-    given: Any = open_notifier()
-    if isinstance(given, AbstractContextManager):
-        with given as notifier:
-            yield notifier
-    else:
-        yield given
-
-
 def _sending(check: Callable[[Notifier, _Trial], None]) -> _Check:
     @wraps(check)
     def opening(trial: _Trial) -> None:
-        with _opened(trial.open_notifier) as notifier:
+        with entered(trial.open_notifier()) as notifier:
             check(notifier, trial)
 
     return opening
@@ -124,7 +115,7 @@ def what_cannot_be_sent_raises(trial: _Trial) -> None:
     """What cannot be sent raises, and the error tells neither message nor address."""
     if trial.open_broken is None:
         return
-    with _opened(trial.open_broken) as notifier:
+    with entered(trial.open_broken()) as notifier:
         try:
             notifier.send(_notice("n", _PRIVATE))
         except Exception as error:  # noqa: BLE001  anything may be raised
