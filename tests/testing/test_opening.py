@@ -1,6 +1,6 @@
 """A store that cannot be tested is told apart from one that breaks a law."""
 
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import attrs
 import pytest
@@ -131,8 +131,44 @@ def test_functions_of_another_kind_are_told_what_to_become():
     def forgot_to_decorate():
         yield MemoryStore()
 
-    assert "coroutine function" in problem_with(answers_later)
+    async def yields_later():
+        yield MemoryStore()
+
+    at_once = "the kit tests stores that answer at once"
+    assert problem_with(answers_later) == f"open_store is a coroutine function; {at_once}"
+    assert problem_with(yields_later) == f"open_store is an asynchronous generator; {at_once}"
+    assert problem_with(asynccontextmanager(yields_later)) == (
+        f"open_store gave _AsyncGeneratorContextManager, which is asynchronous; {at_once}"
+    )
     assert "contextlib.contextmanager" in problem_with(forgot_to_decorate)
+
+
+def test_a_store_that_can_also_be_closed_later_is_taken_as_it_is():
+    class ClosesLater(MemoryStore):
+        async def __aenter__(self):
+            return self
+
+        async def __aexit__(self, *_):
+            pass
+
+    with opened(ClosesLater) as ports:
+        assert isinstance(ports.exams, ClosesLater)
+
+
+def test_a_class_that_was_not_called_is_told_by_its_name():
+    class Whole(MemoryStore):
+        """Answers the outbox too, so that nothing is missing on the class."""
+
+        claim = settle = listed = requeue = MemoryStore.find
+
+    @contextmanager
+    def forgets_the_call():
+        yield Whole
+
+    told = "open_store gave the class {}, and must call it"
+    assert problem_with(lambda: MemoryStore) == told.format("MemoryStore")
+    assert problem_with(lambda: Whole) == told.format("Whole")
+    assert problem_with(forgets_the_call) == told.format("Whole")
 
 
 def test_a_new_store_each_time_is_isolated():

@@ -11,10 +11,15 @@ import importlib
 import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    contextmanager,
+    nullcontext,
+)
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 
 import attrs
 from typing_extensions import get_protocol_members
@@ -144,7 +149,7 @@ def opened(open_store: OpenStore) -> Iterator[StorePorts]:
     """
     with contextlib.ExitStack() as closing:
         with _blaming_open_store("raised"):
-            given: Any = _called(open_store)
+            given = _called(open_store)
             store = closing.enter_context(_closed_well(given)) if _opens(given) else given
         yield _ports_of(store)
 
@@ -176,6 +181,9 @@ def require_isolated(open_store: OpenStore) -> None:
         )
 
 
+_AT_ONCE: Final = "the kit tests stores that answer at once"
+
+
 def _called(open_store: OpenStore) -> object:
     if not callable(open_store):
         raise StoreNotUsable(f"must be callable, not {type(open_store).__name__}")
@@ -183,7 +191,9 @@ def _called(open_store: OpenStore) -> object:
     given = open_store()
     if inspect.iscoroutine(given):
         given.close()
-        raise StoreNotUsable("is a coroutine function; the kit tests stores that answer at once")
+        raise StoreNotUsable(f"is a coroutine function; {_AT_ONCE}")
+    if inspect.isasyncgen(given):
+        raise StoreNotUsable(f"is an asynchronous generator; {_AT_ONCE}")
     if inspect.isgenerator(given):
         given.close()
         raise StoreNotUsable("is a generator; decorate it with contextlib.contextmanager")
@@ -214,9 +224,9 @@ def place_of(error: BaseException) -> str:
     return f" in {Path(frame.filename).name}, line {frame.lineno}"
 
 
-def _opens(given: object) -> bool:
+def _opens(given: object) -> TypeGuard[AbstractContextManager[object]]:
     """Say whether this is to be entered: a store that is a context manager too is one already."""
-    return isinstance(given, AbstractContextManager) and bool(_missing(given))
+    return isinstance(given, AbstractContextManager) and None in _found_ports(given).values()
 
 
 @contextmanager
@@ -245,15 +255,22 @@ def _blaming_open_store(did: str) -> Iterator[None]:
 
 
 def _ports_of(store: object) -> StorePorts:
-    missing = _missing(store)
-    if all(_answering(store, name, protocol) is None for name, protocol in _PORTS.items()):
-        raise StoreNotUsable(f"gave {type(store).__name__}, which answers no port of a store")
-    if missing:
-        raise StoreNotUsable(f"gave {type(store).__name__}, which lacks {', '.join(missing)}")
-    ports: dict[str, Any] = {
-        name: _answering(store, name, protocol) for name, protocol in _PORTS.items()
-    }
-    return StorePorts(**ports, store=store)
+    if isinstance(store, type):
+        raise StoreNotUsable(f"gave the class {store.__name__}, and must call it")
+    found, kind = _found_ports(store), type(store).__name__
+    if None not in found.values():
+        return StorePorts(**found, store=store)
+    if isinstance(store, AbstractAsyncContextManager):
+        raise StoreNotUsable(f"gave {kind}, which is asynchronous; {_AT_ONCE}")
+    if all(port is None for port in found.values()):
+        raise StoreNotUsable(f"gave {kind}, which answers no port of a store")
+    lacking = (each for name, port in found.items() if port is None for each in _lacks(store, name))
+    raise StoreNotUsable(f"gave {kind}, which lacks {', '.join(lacking)}")
+
+
+def _found_ports(store: object) -> dict[str, Any]:
+    """Return what answers each port; `None` where nothing does."""
+    return {name: _answering(store, name, protocol) for name, protocol in _PORTS.items()}
 
 
 def _answering(store: object, name: str, protocol: type) -> object | None:
@@ -264,14 +281,12 @@ def _answering(store: object, name: str, protocol: type) -> object | None:
     return None
 
 
-def _missing(store: object) -> list[str]:
-    return [
-        f"{name}.{each}"
-        for name, protocol in _PORTS.items()
-        if _answering(store, name, protocol) is None
-        for each in sorted(get_protocol_members(protocol))
-        if not _has(getattr(store, name, store), protocol, each)
-    ]
+def _lacks(store: object, name: str) -> Iterator[str]:
+    """Yield the methods of a port that the store lacks."""
+    protocol, candidate = _PORTS[name], getattr(store, name, store)
+    for each in sorted(get_protocol_members(protocol)):
+        if not _has(candidate, protocol, each):
+            yield f"{name}.{each}"
 
 
 def _has(candidate: object, protocol: type, method: str) -> bool:
