@@ -18,6 +18,7 @@ __all__ = [
     "identifier_text",
     "instant",
     "is_a",
+    "is_callable",
     "is_some_time",
     "is_whole_from",
     "of_kind",
@@ -68,6 +69,12 @@ def is_whole_from(least: int) -> Callable[[Any, "attrs.Attribute[Any]", Any], No
             raise InvalidValue(attribute.name, f"must be a whole number from {least}")
 
     return check
+
+
+def is_callable(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Accept whatever can be called."""
+    if not callable(value):
+        raise InvalidValue(attribute.name, "must be callable")
 
 
 def is_some_time(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:

@@ -75,7 +75,7 @@ def every_row(engine):
 
 
 IN_MEMORY = named(laws_in_memory())
-IN_A_DATABASE = named(laws_in_a_database(None, None))
+IN_A_DATABASE = named(laws_in_a_database(None, MemoryStore))
 
 
 @pytest.mark.parametrize("name", IN_MEMORY)

@@ -54,6 +54,7 @@ __all__ = [
     "entered",
     "opened",
     "place_of",
+    "require_callable",
     "require_isolated",
 ]
 
@@ -161,6 +162,16 @@ def entered(
     return given if isinstance(given, AbstractContextManager) else nullcontext(given)
 
 
+def require_callable(open_store: object) -> None:
+    """Insist that `open_store` can be called.
+
+    Raises:
+        StoreNotUsable: it cannot.
+    """
+    if not callable(open_store):
+        raise StoreNotUsable(f"must be callable, not {type(open_store).__name__}")
+
+
 def require_isolated(open_store: OpenStore) -> None:
     """Insist that a store is empty when it is opened, whatever was done to the one before.
 
@@ -185,8 +196,7 @@ _AT_ONCE: Final = "the kit tests stores that answer at once"
 
 
 def _called(open_store: OpenStore) -> object:
-    if not callable(open_store):
-        raise StoreNotUsable(f"must be callable, not {type(open_store).__name__}")
+    require_callable(open_store)
     _require_no_argument(open_store)
     given = open_store()
     if inspect.iscoroutine(given):

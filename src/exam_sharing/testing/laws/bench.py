@@ -37,10 +37,17 @@ from exam_sharing.identifiers import (
 from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.policy.requests import Scope, ShareRequest, UnshareRequest, Withdrawal
 from exam_sharing.ports import Changes, StoredReceipt
-from exam_sharing.testing.laws.law import how_many_examples, insist
+from exam_sharing.testing.laws.law import how_many_examples, insist, is_capability
 from exam_sharing.testing.laws.reading import Reading
 from exam_sharing.testing.moments import START
-from exam_sharing.testing.opening import OpenStore, StorePorts, opened, require_isolated
+from exam_sharing.testing.opening import (
+    OpenStore,
+    StorePorts,
+    opened,
+    require_callable,
+    require_isolated,
+)
+from exam_sharing.validation import is_a
 
 __all__ = ["ANNA", "BEN", "CARLA", "DOWNLOAD", "VIEW", "Bench", "StoreTrial", "benched"]
 
@@ -55,6 +62,10 @@ DOWNLOAD: Final = Permission.DOWNLOAD
 _WORDING: Final = "I abide by HIPAA."
 
 
+def _is_open_store(_instance: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
+    require_callable(value)
+
+
 @attrs.frozen(kw_only=True)
 class StoreTrial:
     """How to have an empty store, and what it is capable of.
@@ -62,13 +73,19 @@ class StoreTrial:
     The fields are the arguments of `store_laws`.
     """
 
-    open_store: OpenStore
-    threads: bool
-    upload: Callable[[Any, UploadBatch, tuple[Exam, ...]], None] | None
-    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None
-    events: Callable[[Any], Iterable[Event]] | None
-    fail_at: Callable[[Any, int], AbstractContextManager[object]] | None
-    keeps_text: Callable[[Any, str], bool] | None
+    open_store: OpenStore = attrs.field(validator=_is_open_store)
+    threads: bool = attrs.field(validator=is_a(bool))
+    upload: Callable[[Any, UploadBatch, tuple[Exam, ...]], None] | None = attrs.field(
+        validator=is_capability
+    )
+    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = attrs.field(
+        validator=is_capability
+    )
+    events: Callable[[Any], Iterable[Event]] | None = attrs.field(validator=is_capability)
+    fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = attrs.field(
+        validator=is_capability
+    )
+    keeps_text: Callable[[Any, str], bool] | None = attrs.field(validator=is_capability)
     examples: int = how_many_examples()
     _found_isolated: list[bool] = attrs.field(factory=list, init=False)
 

@@ -10,9 +10,10 @@ import attrs
 from exam_sharing.identifiers import GroupId, PrincipalId, UserId
 from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
-from exam_sharing.testing.laws.law import how_many_examples
+from exam_sharing.testing.laws.law import how_many_examples, is_capability
 from exam_sharing.testing.laws.population import Population
 from exam_sharing.testing.opening import entered
+from exam_sharing.validation import is_a, is_callable
 
 __all__ = [
     "ACTOR",
@@ -45,9 +46,9 @@ OpenDirectory: TypeAlias = Callable[[Population], Directory | AbstractContextMan
 class DirectoryTrial:
     """How to have a directory; the fields are the arguments of `directory_laws`."""
 
-    open_directory: OpenDirectory
-    visibility: bool
-    change: Callable[[Any, Population], None] | None
+    open_directory: OpenDirectory = attrs.field(validator=is_callable)
+    visibility: bool = attrs.field(validator=is_a(bool))
+    change: Callable[[Any, Population], None] | None = attrs.field(validator=is_capability)
     examples: int = how_many_examples()
 
     def of(self, population: Population) -> AbstractContextManager[Directory]:

@@ -11,9 +11,16 @@ from exam_sharing.events import ShareNotice
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import NoticeId, UserId
 from exam_sharing.ports import Notifier
-from exam_sharing.testing.laws.law import Law, insist, laws_of, same
+from exam_sharing.testing.laws.law import (
+    Law,
+    insist,
+    is_capability,
+    laws_of,
+    same,
+)
 from exam_sharing.testing.moments import EDGES, START
 from exam_sharing.testing.opening import entered
+from exam_sharing.validation import is_callable
 
 __all__ = ["notifier_laws"]
 
@@ -28,9 +35,11 @@ _ADDRESS: Final = "ms.kowalska@clinic.example"
 class _Trial:
     """How to have a notifier; the fields are the arguments of `notifier_laws`."""
 
-    open_notifier: OpenNotifier
-    open_broken: OpenNotifier | None
-    received: Callable[[Any], Iterable[tuple[str, str]]] | None
+    open_notifier: OpenNotifier = attrs.field(validator=is_callable)
+    open_broken: OpenNotifier | None = attrs.field(validator=is_capability)
+    received: Callable[[Any], Iterable[tuple[str, str]]] | None = attrs.field(
+        validator=is_capability
+    )
 
 
 _Check: TypeAlias = Callable[[_Trial], None]
@@ -139,6 +148,9 @@ def notifier_laws(
         received: returns what has arrived by an opened notifier: for each, the id by which its
             receiver can drop a repeat, and its text.
         open_broken: gives a notifier that cannot send, say since its server is down.
+
+    Raises:
+        InvalidValue: one of them cannot be called.
     """
     trial = _Trial(open_notifier=open_notifier, open_broken=open_broken, received=received)
     checks: list[_Check] = [

@@ -51,6 +51,11 @@ def store_laws(
             returns; a step is whatever can fail by itself, such as a statement.
         keeps_text: says whether a text is anywhere in what the store keeps.
         examples: how many examples a law looks at that looks for examples.
+
+    Raises:
+        StoreNotUsable: `open_store` cannot be called.
+        InvalidValue: a capability cannot be called, or `examples` is less than 1.
+        WrongKind: `threads` is no truth value, or `examples` no number.
     """
     trial = StoreTrial(
         open_store=open_store,
@@ -64,18 +69,18 @@ def store_laws(
     )
     books = [
         (EXAM_LAWS, True),
-        (UPLOAD_LAWS, upload is None),
+        (UPLOAD_LAWS, trial.upload is None),
         (GRANT_LAWS, True),
         (COMMIT_LAWS, True),
-        (TRANSFER_LAWS, transfer is not None),
+        (TRANSFER_LAWS, trial.transfer is not None),
         (ACCESS_LAWS, True),
         (NOTICE_LAWS, True),
-        (TEXT_LAWS, keeps_text is not None),
+        (TEXT_LAWS, trial.keeps_text is not None),
         (TRAIL_LAWS, True),
-        (EVENT_LAWS, events is not None),
+        (EVENT_LAWS, trial.events is not None),
         (HISTORY_LAWS, True),
-        (FAILURE_LAWS, fail_at is not None),
-        (RACE_LAWS, threads),
+        (FAILURE_LAWS, trial.fail_at is not None),
+        (RACE_LAWS, trial.threads),
         (SIZE_LAWS, True),
     ]
     checks = (check for book, applies in books if applies for check in book)
