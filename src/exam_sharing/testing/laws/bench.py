@@ -394,7 +394,7 @@ class Bench(Reading):
             seen[f"list of {user}"] = access.visible(user, keys, None, 1_000, START, own=True)
             seen[f"held by {user}"] = access.holding(user, keys, VIEW, exams, START)
         for actor, request_id in self._receipts:
-            seen[f"receipt of {request_id}"] = grants.receipt(actor, request_id)
+            seen[f"receipt of {actor} under {request_id}"] = grants.receipt(actor, request_id)
         seen["notices"] = self.ports.outbox.listed(None, 1_000, given_up=None)
         if self.trial.events is not None:
             seen["events"] = tuple(self.trial.events(self.ports.store))
