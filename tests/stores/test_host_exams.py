@@ -233,6 +233,7 @@ def laws_where_exams_are_the_hosts(open_store):
         upload=lambda store, batch, exams: store.add(batch, exams),
         transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
         events=lambda store: store.events(),
+        share_record=lambda store, share: store.share_record(share),
         examples=2,
     )
     return {law.name: law for law in laws}

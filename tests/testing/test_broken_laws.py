@@ -125,7 +125,7 @@ A_RULE = HostRule(code="MINE", statement="Never.", refuses=lambda *_: False)
         (lambda: store_laws(MemoryStore, threads="no"), "threads must be bool, not str"),
         *(
             (lambda what=what: store_laws(MemoryStore, **{what: 5}), f"{what} must be callable")
-            for what in ("upload", "transfer", "events", "fail_at", "keeps_text")
+            for what in ("upload", "transfer", "events", "share_record", "fail_at", "keeps_text")
         ),
         (lambda: store_laws(MemoryStore, examples="9"), "examples must be int, not str"),
         (lambda: directory_laws(None), "open_directory must be callable"),

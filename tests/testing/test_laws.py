@@ -34,7 +34,11 @@ def waits_with(store, text):
 
 def laws_in_memory():
     return store_laws(
-        MemoryStore, transfer=transfer, events=MemoryStore.events, keeps_text=waits_with
+        MemoryStore,
+        transfer=transfer,
+        events=MemoryStore.events,
+        share_record=MemoryStore.share_record,
+        keeps_text=waits_with,
     )
 
 
@@ -43,6 +47,7 @@ def laws_in_a_database(engine, open_store):
         open_store,
         transfer=transfer,
         events=lambda store: store.events(),
+        share_record=lambda store, share: store.share_record(share),
         fail_at=lambda _, step: failing_at(engine, step),
         keeps_text=lambda _, text: text in repr(every_row(engine)),
         examples=12,
@@ -174,6 +179,7 @@ def test_all_that_was_written_is_looked_at_the_receipts_of_two_actors_under_one_
         upload=None,
         transfer=None,
         events=None,
+        share_record=None,
         fail_at=None,
         keeps_text=None,
         examples=1,

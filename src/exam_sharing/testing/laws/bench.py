@@ -85,6 +85,9 @@ class StoreTrial:
     fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = attrs.field(
         validator=is_capability
     )
+    share_record: Callable[[Any, ShareId], Share | None] | None = attrs.field(
+        validator=is_capability
+    )
     keeps_text: Callable[[Any, str], bool] | None = attrs.field(validator=is_capability)
     examples: int = how_many_examples()
     _found_isolated: list[bool] = attrs.field(factory=list, init=False)
@@ -132,6 +135,7 @@ class Bench(Reading):
         self._exams: dict[ExamId, Exam] = {}
         self._grants: dict[GrantId, Grant] = {}
         self._receipts: set[tuple[UserId, str]] = set()
+        self._shares: set[ShareId] = set()
 
     def new_id(self) -> str:
         """Return an identifier that this store has not seen yet."""
@@ -332,6 +336,8 @@ class Bench(Reading):
             self._grants.setdefault(grant.id, grant)
         if changes.receipt is not None:
             self._receipts.add((changes.receipt.actor, changes.receipt.request_id))
+        if changes.share is not None:
+            self._shares.add(changes.share.id)
 
     def commit(self, changes: Changes) -> bool:
         """Write the changes, and return what the store says of it."""
@@ -369,6 +375,11 @@ class Bench(Reading):
             message=message,
         )
 
+    def share_record(self, share: ShareId) -> Share | None:
+        """Return the record of a share; `None` where there is none, or none can be read."""
+        read = self.trial.share_record
+        return None if read is None else read(self.ports.store, share)
+
     def everything(self) -> Mapping[str, object]:
         """Return all that can be read of what was written here, or was looked for."""
         grants, access = self.ports.grants, self.ports.access
@@ -393,7 +404,9 @@ class Bench(Reading):
             keys = frozenset({user.key})
             seen[f"list of {user}"] = access.visible(user, keys, None, 1_000, START, own=True)
             seen[f"held by {user}"] = access.holding(user, keys, VIEW, exams, START)
-        for actor, request_id in self._receipts:
+        for share in sorted(self._shares):
+            seen[f"record of share {share}"] = self.share_record(share)
+        for actor, request_id in sorted(self._receipts):
             seen[f"receipt of {actor} under {request_id}"] = grants.receipt(actor, request_id)
         seen["notices"] = self.ports.outbox.listed(None, 1_000, given_up=None)
         if self.trial.events is not None:
