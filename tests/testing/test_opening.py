@@ -9,6 +9,7 @@ from exam_sharing import StoreFailed
 from exam_sharing.memory import MemoryStore, memory_ports
 from exam_sharing.ports import ExamReader
 from exam_sharing.testing import StoreNotUsable
+from exam_sharing.testing.laws import store_laws
 from exam_sharing.testing.opening import opened, require_isolated
 
 
@@ -177,8 +178,69 @@ def test_a_new_store_each_time_is_isolated():
 
 def test_the_same_store_again_is_not_isolated():
     store = MemoryStore()
-    with pytest.raises(StoreNotUsable, match="exams and grants and receipts and notices"):
+    with pytest.raises(StoreNotUsable) as caught:
         require_isolated(lambda: store)
+    assert caught.value.problem.endswith(
+        "from the one before: "
+        "exams, versions, grants, ended grants, withdrawn exams, receipts, notices"
+    )
+
+
+def with_something_left(field):
+    """Return what opens stores apart from all others, but for one thing of the first of them."""
+    opened_before = []
+
+    class Haunted(MemoryStore):
+        def read(self, exams, *, ended):
+            found = super().read(exams, ended=ended)
+            if self is opened_before[0]:
+                return found
+            left = opened_before[0].read(exams, ended=ended)
+            return {
+                exam: attrs.evolve(sharing, **{field: getattr(left[exam], field)})
+                for exam, sharing in found.items()
+            }
+
+    def open_store():
+        opened_before.append(Haunted())
+        return opened_before[-1]
+
+    return open_store
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ("version", "versions"),
+        ("grants", "grants"),
+        ("ended", "ended grants"),
+        ("withdrawn", "withdrawn exams"),
+    ],
+)
+def test_whatever_is_kept_of_sharing_is_looked_for(field, told):
+    with pytest.raises(StoreNotUsable, match=rf"from the one before: {told}$"):
+        require_isolated(with_something_left(field))
+
+
+@pytest.mark.parametrize(
+    ("attribute", "capability", "told"),
+    [
+        ("_events", {"events": MemoryStore.events}, "events"),
+        ("_shares", {"share_record": MemoryStore.share_record}, "records of shares"),
+    ],
+)
+def test_what_only_a_capability_tells_is_looked_for_where_it_is_given(attribute, capability, told):
+    shared = MemoryStore()
+
+    def open_store():
+        store = MemoryStore()
+        setattr(store, attribute, getattr(shared, attribute))
+        return store
+
+    for law in store_laws(open_store, **capability):
+        with pytest.raises(StoreNotUsable, match=rf"from the one before: {told}$"):
+            law.check()
+    require_isolated(open_store)
 
 
 def test_one_shared_part_is_enough_not_to_be_isolated():
@@ -189,7 +251,7 @@ def test_one_shared_part_is_enough_not_to_be_isolated():
         store.outbox = shared.outbox
         return store
 
-    with pytest.raises(StoreNotUsable, match=r"from the one before, notices$"):
+    with pytest.raises(StoreNotUsable, match=r"from the one before: notices$"):
         require_isolated(open_store)
 
 

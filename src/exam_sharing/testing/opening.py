@@ -26,9 +26,10 @@ from typing_extensions import get_protocol_members
 
 from exam_sharing.errors import CallerError
 from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.identifiers import BatchId, ExamId, UserId
+from exam_sharing.identifiers import BatchId, ExamId, ShareId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, NoHostFacts
-from exam_sharing.policy.requests import ShareRequest
+from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.policy.requests import ShareRequest, UnshareRequest
 from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import (
     AccessReader,
@@ -48,9 +49,11 @@ from exam_sharing.sharing import Sharing
 from exam_sharing.testing.moments import START
 
 __all__ = [
+    "PROBE",
     "OpenStore",
     "StoreNotUsable",
     "StorePorts",
+    "Trace",
     "entered",
     "opened",
     "place_of",
@@ -125,6 +128,14 @@ class StorePorts:
         )
 
 
+Trace: TypeAlias = Callable[[StorePorts], bool]
+"""Says whether a store holds something that was left in the one before."""
+
+_NO_TRACES: Final[Mapping[str, Trace]] = MappingProxyType({})
+
+PROBE: Final = ShareId("exam-sharing-probe")
+"""The share that is made to see whether the next store is empty."""
+
 _PORTS: Final[Mapping[str, type]] = MappingProxyType(
     {
         "exams": ExamReader,
@@ -172,11 +183,15 @@ def require_callable(open_store: object) -> None:
         raise StoreNotUsable(f"must be callable, not {type(open_store).__name__}")
 
 
-def require_isolated(open_store: OpenStore) -> None:
+def require_isolated(open_store: OpenStore, beside: Mapping[str, Trace] = _NO_TRACES) -> None:
     """Insist that a store is empty when it is opened, whatever was done to the one before.
 
     A store that cannot take what is written to it here, or raises when it is asked, is left to the
     laws.
+
+    Args:
+        open_store: opens the stores.
+        beside: for each thing that no port tells, whether a store holds it.
 
     Raises:
         StoreNotUsable: the second store holds what was written to the first; or as for `opened`.
@@ -184,11 +199,12 @@ def require_isolated(open_store: OpenStore) -> None:
     with opened(open_store) as first, contextlib.suppress(Exception):
         _leave_traces(first)
     with opened(open_store) as second:
-        found = [what for what, asked in _TRACES.items() if _finds(asked, second)]
+        traces = {**_TRACES, **beside}
+        found = [what for what, asked in traces.items() if _finds(asked, second)]
     if found:
         raise StoreNotUsable(
             "must give an empty store each time, apart from all others; "
-            f"a new one held, from the one before, {' and '.join(found)}"
+            f"a new one held, from the one before: {', '.join(found)}"
         )
 
 
@@ -308,47 +324,61 @@ def _has(candidate: object, protocol: type, method: str) -> bool:
 
 _OLGA: Final = UserId("exam-sharing-probe-olga")
 _BEN: Final = UserId("exam-sharing-probe-ben")
+_CLEO: Final = UserId("exam-sharing-probe-cleo")
 _EXAM: Final = ExamId("exam-sharing-probe")
+_GONE: Final = ExamId("exam-sharing-probe-gone")
 _BATCH: Final = BatchId("exam-sharing-probe")
+_REQUEST: Final = "exam-sharing-probe"
 
 
 def _leave_traces(store: StorePorts) -> None:
-    """Let an exam arrive and share it, so that a receipt is kept and a notice waits."""
-    directory = MemoryDirectory()
-    for user in (_OLGA, _BEN):
+    """Leave a trace of each kind: of what stands, of what has ended, and of what is gone."""
+    directory, acts = (
+        MemoryDirectory(),
+        iter((str(PROBE), "exam-sharing-probe-2", "exam-sharing-probe-3")),
+    )
+    for user in (_OLGA, _BEN, _CLEO):
         directory.add(User(id=user, name=str(user)))
     sharing = Sharing(
         policy=Policy(),
         ports=store.with_people(directory, notifier=MemoryNotifier()),
         clock=lambda: START,
-        new_id=lambda: str(_EXAM),
+        new_id=acts.__next__,
         sends_at_once=False,
     )
     sharing.add_upload(
         UploadBatch(id=_BATCH, uploader=_OLGA, received_at=START),
-        [Exam(id=_EXAM, owner=_OLGA, batch=_BATCH, uploaded_at=START)],
+        [Exam(id=each, owner=_OLGA, batch=_BATCH, uploaded_at=START) for each in (_EXAM, _GONE)],
     )
     sharing.share(
         ShareRequest(
-            actor=_OLGA, exam=_EXAM, recipients=(_BEN,), attested=True, request_id=str(_EXAM)
+            actor=_OLGA, exam=_EXAM, recipients=(_BEN, _CLEO), attested=True, request_id=_REQUEST
         )
     )
+    sharing.unshare(UnshareRequest(actor=_OLGA, exam=_EXAM, recipient=_CLEO))
+    sharing.withdraw(_GONE, performed_by=_OLGA, why="to see whether it is gone from the next store")
 
 
-_TRACES: Final[Mapping[str, Callable[[StorePorts], bool]]] = MappingProxyType(
+_TRACES: Final[Mapping[str, Trace]] = MappingProxyType(
     {
         "exams": lambda store: bool(store.exams.find((_EXAM,))),
+        "versions": lambda store: _sharing(store, _EXAM).version != 0,
         "grants": lambda store: bool(
-            store.grants.read((_EXAM,), ended=False)[_EXAM].grants
-            or store.grants.exams_granted_to(_BEN)
+            _sharing(store, _EXAM).grants or store.grants.exams_granted_to(_BEN)
         ),
-        "receipts": lambda store: store.grants.receipt(_OLGA, str(_EXAM)) is not None,
+        "ended grants": lambda store: bool(_sharing(store, _EXAM).ended),
+        "withdrawn exams": lambda store: _sharing(store, _GONE).withdrawn,
+        "receipts": lambda store: store.grants.receipt(_OLGA, _REQUEST) is not None,
         "notices": lambda store: bool(store.outbox.listed(None, 1, given_up=None)),
     }
 )
 
 
-def _finds(asked: Callable[[StorePorts], bool], store: StorePorts) -> bool:
+def _sharing(store: StorePorts, exam: ExamId) -> ExamGrants:
+    return store.grants.read((exam,), ended=True)[exam]
+
+
+def _finds(asked: Trace, store: StorePorts) -> bool:
     try:
         return asked(store)
     except Exception:  # noqa: BLE001  what a store must answer is a law's affair

@@ -41,8 +41,10 @@ from exam_sharing.testing.laws.law import how_many_examples, insist, is_capabili
 from exam_sharing.testing.laws.reading import Reading
 from exam_sharing.testing.moments import START
 from exam_sharing.testing.opening import (
+    PROBE,
     OpenStore,
     StorePorts,
+    Trace,
     opened,
     require_callable,
     require_isolated,
@@ -106,8 +108,19 @@ class StoreTrial:
     def require_usable(self) -> None:
         """Raise `StoreNotUsable` if what `open_store` gives cannot be tried; it is tried once."""
         if not self._found_isolated:
-            require_isolated(self.open_store)
+            require_isolated(self.open_store, dict(self._traces()))
             self._found_isolated.append(True)
+
+    def _traces(self) -> Iterator[tuple[str, Trace]]:
+        """Yield, for what only a capability tells, whether a store that was opened holds it."""
+        events, share_record = self.events, self.share_record
+        if events is not None:
+            yield "events", lambda ports: bool(tuple(events(ports.store)))
+        if share_record is not None:
+            yield (
+                "records of shares",
+                lambda ports: share_record(ports.store, PROBE) is not None,
+            )
 
 
 def benched(check: Callable[["Bench"], None]) -> Callable[[StoreTrial], None]:
