@@ -45,6 +45,7 @@ def exams_are_found_as_they_came(bench: Bench) -> None:
         [first.subject],
     )
     same("only an unknown exam", tuple(find((ExamId("unknown"),))), ())
+    same("one exam, asked for twice", frozenset(find((first.id, first.id))), frozenset({first}))
 
 
 @benched
