@@ -222,6 +222,18 @@ def test_whatever_is_kept_of_sharing_is_looked_for(field, told):
         require_isolated(with_something_left(field))
 
 
+def test_what_is_said_of_every_exam_is_left_to_the_laws():
+    class CountsFromOne(MemoryStore):
+        def read(self, exams, *, ended):
+            found = super().read(exams, ended=ended)
+            return {
+                exam: attrs.evolve(sharing, version=sharing.version + 1, withdrawn=True)
+                for exam, sharing in found.items()
+            }
+
+    require_isolated(CountsFromOne)
+
+
 @pytest.mark.parametrize(
     ("attribute", "capability", "told"),
     [

@@ -327,16 +327,16 @@ _BEN: Final = UserId("exam-sharing-probe-ben")
 _CLEO: Final = UserId("exam-sharing-probe-cleo")
 _EXAM: Final = ExamId("exam-sharing-probe")
 _GONE: Final = ExamId("exam-sharing-probe-gone")
+_NEVER: Final = ExamId("exam-sharing-probe-never")
+"""In no store at all: what is said of it, rightly or not, is no trace."""
 _BATCH: Final = BatchId("exam-sharing-probe")
 _REQUEST: Final = "exam-sharing-probe"
 
 
 def _leave_traces(store: StorePorts) -> None:
     """Leave a trace of each kind: of what stands, of what has ended, and of what is gone."""
-    directory, acts = (
-        MemoryDirectory(),
-        iter((str(PROBE), "exam-sharing-probe-2", "exam-sharing-probe-3")),
-    )
+    directory = MemoryDirectory()
+    acts = iter((str(PROBE), "exam-sharing-probe-2", "exam-sharing-probe-3"))
     for user in (_OLGA, _BEN, _CLEO):
         directory.add(User(id=user, name=str(user)))
     sharing = Sharing(
@@ -362,12 +362,14 @@ def _leave_traces(store: StorePorts) -> None:
 _TRACES: Final[Mapping[str, Trace]] = MappingProxyType(
     {
         "exams": lambda store: bool(store.exams.find((_EXAM,))),
-        "versions": lambda store: _sharing(store, _EXAM).version != 0,
+        "versions": lambda store: _sharing(store, _EXAM).version != _sharing(store, _NEVER).version,
         "grants": lambda store: bool(
             _sharing(store, _EXAM).grants or store.grants.exams_granted_to(_BEN)
         ),
         "ended grants": lambda store: bool(_sharing(store, _EXAM).ended),
-        "withdrawn exams": lambda store: _sharing(store, _GONE).withdrawn,
+        "withdrawn exams": lambda store: (
+            _sharing(store, _GONE).withdrawn != _sharing(store, _NEVER).withdrawn
+        ),
         "receipts": lambda store: store.grants.receipt(_OLGA, _REQUEST) is not None,
         "notices": lambda store: bool(store.outbox.listed(None, 1, given_up=None)),
     }
