@@ -222,6 +222,20 @@ def test_whatever_is_kept_of_sharing_is_looked_for(field, told):
         require_isolated(with_something_left(field))
 
 
+def test_a_store_that_takes_uploads_in_its_own_way_is_looked_into_by_that_way():
+    class OfAHost(MemoryStore):
+        def add(self, batch, exams):
+            raise NotImplementedError
+
+        def arrive(self, batch, exams):
+            MemoryStore.add(self, batch, exams)
+
+    store = OfAHost()
+    first, *_ = store_laws(lambda: store, upload=OfAHost.arrive)
+    with pytest.raises(StoreNotUsable, match="from the one before: exams, versions, grants"):
+        first.check()
+
+
 def test_what_is_said_of_every_exam_is_left_to_the_laws():
     class CountsFromOne(MemoryStore):
         def read(self, exams, *, ended):

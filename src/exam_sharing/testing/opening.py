@@ -11,12 +11,7 @@ import importlib
 import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    contextmanager,
-    nullcontext,
-)
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
@@ -65,6 +60,9 @@ ValueT = TypeVar("ValueT")
 
 OpenStore: TypeAlias = Callable[[], object]
 """Gives an empty store each time, or a context manager around one."""
+
+Upload: TypeAlias = Callable[[Any, UploadBatch, tuple[Exam, ...]], None]
+"""Records an upload in what `open_store` gave."""
 
 
 class StoreNotUsable(CallerError):
@@ -183,7 +181,11 @@ def require_callable(open_store: object) -> None:
         raise StoreNotUsable(f"must be callable, not {type(open_store).__name__}")
 
 
-def require_isolated(open_store: OpenStore, beside: Mapping[str, Trace] = _NO_TRACES) -> None:
+def require_isolated(
+    open_store: OpenStore,
+    beside: Mapping[str, Trace] = _NO_TRACES,
+    upload: Upload | None = None,
+) -> None:
     """Insist that a store is empty when it is opened, whatever was done to the one before.
 
     A store that cannot take what is written to it here, or raises when it is asked, is left to the
@@ -192,11 +194,13 @@ def require_isolated(open_store: OpenStore, beside: Mapping[str, Trace] = _NO_TR
     Args:
         open_store: opens the stores.
         beside: for each thing that no port tells, whether a store holds it.
+        upload: records an upload, where that is not what the port `uploads` does.
 
     Raises:
         StoreNotUsable: the second store holds what was written to the first; or as for `opened`.
     """
     with opened(open_store) as first, contextlib.suppress(Exception):
+        _let_exams_arrive(first, upload)
         _leave_traces(first)
     with opened(open_store) as second:
         traces = {**_TRACES, **beside}
@@ -286,7 +290,7 @@ def _ports_of(store: object) -> StorePorts:
     found, kind = _found_ports(store), type(store).__name__
     if None not in found.values():
         return StorePorts(**found, store=store)
-    if isinstance(store, AbstractAsyncContextManager):
+    if isinstance(store, contextlib.AbstractAsyncContextManager):
         raise StoreNotUsable(f"gave {kind}, which is asynchronous; {_AT_ONCE}")
     if all(port is None for port in found.values()):
         raise StoreNotUsable(f"gave {kind}, which answers no port of a store")
@@ -333,6 +337,17 @@ _BATCH: Final = BatchId("exam-sharing-probe")
 _REQUEST: Final = "exam-sharing-probe"
 
 
+def _let_exams_arrive(store: StorePorts, upload: Upload | None) -> None:
+    batch = UploadBatch(id=_BATCH, uploader=_OLGA, received_at=START)
+    exams = tuple(
+        Exam(id=each, owner=_OLGA, batch=_BATCH, uploaded_at=START) for each in (_EXAM, _GONE)
+    )
+    if upload is None:
+        store.uploads.add(batch, exams)
+    else:
+        upload(store.store, batch, exams)
+
+
 def _leave_traces(store: StorePorts) -> None:
     """Leave a trace of each kind: of what stands, of what has ended, and of what is gone."""
     directory = MemoryDirectory()
@@ -345,10 +360,6 @@ def _leave_traces(store: StorePorts) -> None:
         clock=lambda: START,
         new_id=acts.__next__,
         sends_at_once=False,
-    )
-    sharing.add_upload(
-        UploadBatch(id=_BATCH, uploader=_OLGA, received_at=START),
-        [Exam(id=each, owner=_OLGA, batch=_BATCH, uploaded_at=START) for each in (_EXAM, _GONE)],
     )
     sharing.share(
         ShareRequest(

@@ -108,7 +108,7 @@ class StoreTrial:
     def require_usable(self) -> None:
         """Raise `StoreNotUsable` if what `open_store` gives cannot be tried; it is tried once."""
         if not self._found_isolated:
-            require_isolated(self.open_store, dict(self._traces()))
+            require_isolated(self.open_store, dict(self._traces()), self.upload)
             self._found_isolated.append(True)
 
     def _traces(self) -> Iterator[tuple[str, Trace]]:
