@@ -14,8 +14,9 @@ from typing import Any
 import attrs
 from sqlite3_store import SqliteStore
 
-from exam_sharing import ExamId, UserId
+from exam_sharing import ExamId, ShareId, UserId
 from exam_sharing.events import Event, ExamTransferred
+from exam_sharing.policy.plans import Share
 from exam_sharing.testing.laws import store_laws
 
 
@@ -52,6 +53,12 @@ def events(store: SqliteStore) -> list[Event]:
     return [event for (event,) in store._ask("SELECT whole FROM events ORDER BY id")]
 
 
+def share_record(store: SqliteStore, share: ShareId) -> Share | None:
+    """Return the record of a share, with its attestation."""
+    rows = store._ask("SELECT whole FROM shares WHERE id = :id", id=share)
+    return rows[0][0] if rows else None
+
+
 def keeps_text(store: SqliteStore, text: str) -> bool:
     """Say whether a text is anywhere in the file, or in what SQLite keeps beside it."""
     folder = Path(store._path).parent
@@ -82,5 +89,10 @@ def fail_at(store: SqliteStore, step: int) -> Iterator[None]:
 
 
 LAWS = store_laws(
-    open_store, events=events, fail_at=fail_at, keeps_text=keeps_text, transfer=transfer
+    open_store,
+    transfer=transfer,
+    events=events,
+    share_record=share_record,
+    fail_at=fail_at,
+    keeps_text=keeps_text,
 )

@@ -18,6 +18,7 @@ __all__ = [
     "identifier_text",
     "instant",
     "is_a",
+    "is_callable",
     "is_some_time",
     "is_whole_from",
     "of_kind",
@@ -71,6 +72,11 @@ def is_whole_from(least: int) -> Callable[[Any, "attrs.Attribute[Any]", Any], No
     return check
 
 
+def is_callable(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Accept whatever can be called."""
+    require_callable(attribute.name, value)
+
+
 def is_some_time(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     """Accept a duration longer than nothing, and `None`."""
     if value is not None and of_kind(attribute.name, value, timedelta) <= timedelta(0):
@@ -85,9 +91,9 @@ def require_kind(field: str, value: object, *kinds: type) -> None:
 
 
 def require_callable(field: str, value: object) -> None:
-    """Raise `WrongKind` unless the value can be called, or is `None`."""
-    if value is not None and not callable(value):
-        raise WrongKind(field, "a callable", type(value).__name__)
+    """Raise `InvalidValue` unless the value can be called."""
+    if not callable(value):
+        raise InvalidValue(field, "must be callable")
 
 
 def of_kind(field: str, value: object, kind: type[KindT]) -> KindT:

@@ -155,10 +155,43 @@ def test_a_module_that_cannot_be_imported_is_told_with_its_line(text, told, tmp_
     assert told in capsys.readouterr().err
 
 
-def test_laws_that_fail_alike_are_told_so(capsys):
-    assert check("Refuses") == 1
+def test_laws_that_fail_alike_are_told_together(capsys):
+    assert check("Refuses", "--one-thread", "--examples", "2", "--json") == 1
+    laws = json.loads(capsys.readouterr().out)["laws"]
+    broken = [law["law"] for law in laws if law["problem"] == "raised NotImplementedError"]
+    assert len(broken) > 20
+    assert check("Refuses", "--one-thread", "--examples", "2") == 1
     printed = capsys.readouterr().out
-    assert "the same came as for " in printed
+    alike = "\n".join(f"BROKEN {name}" for name in broken)
+    assert f"\n\n{alike}\n  raised NotImplementedError\n" in printed
+    blocks = printed.split("\n\n")[1:]
+    causes = {law["problem"] for law in laws if not law["kept"]}
+    assert len(blocks) == len(causes) < 10
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--one-thread"], "--one-thread"),
+        (["--examples", "25"], "--examples"),
+        (["--examples", "0", "--one-thread"], "--one-thread and --examples"),
+    ],
+)
+def test_what_says_how_laws_are_made_is_refused_where_they_are_made_already(options, said, capsys):
+    assert check("LAWS", *options) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert f"{said} cannot be given, as my_portal_stores:LAWS is laws already" in told.err
+    assert told.err.count("\n") == 1
+
+
+def test_laws_that_cannot_be_made_are_no_laws_to_import(tmp_path, capsys):
+    text = "from exam_sharing.testing.laws import store_laws\nLAWS = store_laws(5)\n"
+    (tmp_path / "my_broken_stores.py").write_text(text, encoding="utf-8")
+    assert main(["check-store", "my_broken_stores:LAWS"]) == 2
+    assert "cannot be imported: StoreNotUsable in my_broken_stores.py, line 2" in (
+        capsys.readouterr().err
+    )
 
 
 def test_one_law_is_no_laws(capsys):

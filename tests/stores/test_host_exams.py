@@ -33,6 +33,7 @@ from exam_sharing.adapters.sqlalchemy import (
 )
 from exam_sharing.adapters.sqlalchemy.store import own_database
 from exam_sharing.events import ExamTransferred
+from exam_sharing.memory import MemoryStore
 from exam_sharing.testing import run_sharing_machine
 from exam_sharing.testing.laws import store_laws
 from world import (
@@ -232,6 +233,7 @@ def laws_where_exams_are_the_hosts(open_store):
         upload=lambda store, batch, exams: store.add(batch, exams),
         transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
         events=lambda store: store.events(),
+        share_record=lambda store, share: store.share_record(share),
         examples=2,
     )
     return {law.name: law for law in laws}
@@ -239,7 +241,7 @@ def laws_where_exams_are_the_hosts(open_store):
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True, scope="module")
 @pytest.mark.parametrize("new_store", ["in a table"], indirect=True, scope="module")
-@pytest.mark.parametrize("name", laws_where_exams_are_the_hosts(None))
+@pytest.mark.parametrize("name", laws_where_exams_are_the_hosts(MemoryStore))
 def test_the_store_keeps_the_law_where_our_tables_hold_no_exams(name, new_store):
     laws_where_exams_are_the_hosts(new_store)[name].check()
 

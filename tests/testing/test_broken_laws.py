@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import attrs
 import pytest
 
-from exam_sharing import HostRule, NotifierFailed, StoreFailed
+from exam_sharing import CallerError, HostRule, NotifierFailed, StoreFailed
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
 from exam_sharing.testing import StoreNotUsable
 from exam_sharing.testing.laws import (
@@ -113,6 +113,35 @@ def test_what_cannot_be_tried_breaks_no_law(open_store):
     for law in store_laws(open_store):
         with pytest.raises(StoreNotUsable):
             law.check()
+
+
+A_RULE = HostRule(code="MINE", statement="Never.", refuses=lambda *_: False)
+
+
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        (lambda: store_laws(5), "open_store must be callable, not int"),
+        (lambda: store_laws(MemoryStore, threads="no"), "threads must be bool, not str"),
+        *(
+            (lambda what=what: store_laws(MemoryStore, **{what: 5}), f"{what} must be callable")
+            for what in ("upload", "transfer", "events", "share_record", "fail_at", "keeps_text")
+        ),
+        (lambda: store_laws(MemoryStore, examples="9"), "examples must be int, not str"),
+        (lambda: directory_laws(None), "open_directory must be callable"),
+        (lambda: directory_laws(dict, visibility=None), "visibility must be bool, not NoneType"),
+        (lambda: directory_laws(dict, change=True), "change must be callable"),
+        (lambda: notifier_laws(None), "open_notifier must be callable"),
+        (lambda: notifier_laws(MemoryNotifier, received=()), "received must be callable"),
+        (lambda: notifier_laws(MemoryNotifier, open_broken=5), "open_broken must be callable"),
+        (lambda: host_rule_laws(len), "rule must be HostRule, not builtin_function_or_method"),
+        (lambda: host_rule_laws(A_RULE, host_facts={}), "host_facts must be HostFacts, not dict"),
+    ],
+)
+def test_laws_are_not_made_of_what_cannot_be_meant(make, said):
+    with pytest.raises(CallerError) as raised:
+        make()
+    assert str(raised.value) == said
 
 
 def test_a_store_that_never_fails_where_it_should_is_told():

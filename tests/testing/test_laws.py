@@ -7,7 +7,8 @@ import sqlalchemy
 
 from exam_sharing import GroupId, HostRule, Permission
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
-from exam_sharing.ports import HostFacts
+from exam_sharing.policy.plans import UnshareReceipt
+from exam_sharing.ports import HostFacts, StoredReceipt
 from exam_sharing.testing.laws import (
     Law,
     directory_laws,
@@ -15,7 +16,8 @@ from exam_sharing.testing.laws import (
     notifier_laws,
     store_laws,
 )
-from world import FailingNotifier
+from exam_sharing.testing.laws.bench import StoreTrial
+from world import ANNA, BEN, CARLA, START, FailingNotifier
 
 
 def named(laws):
@@ -32,7 +34,11 @@ def waits_with(store, text):
 
 def laws_in_memory():
     return store_laws(
-        MemoryStore, transfer=transfer, events=MemoryStore.events, keeps_text=waits_with
+        MemoryStore,
+        transfer=transfer,
+        events=MemoryStore.events,
+        share_record=MemoryStore.share_record,
+        keeps_text=waits_with,
     )
 
 
@@ -41,6 +47,7 @@ def laws_in_a_database(engine, open_store):
         open_store,
         transfer=transfer,
         events=lambda store: store.events(),
+        share_record=lambda store, share: store.share_record(share),
         fail_at=lambda _, step: failing_at(engine, step),
         keeps_text=lambda _, text: text in repr(every_row(engine)),
         examples=12,
@@ -75,7 +82,7 @@ def every_row(engine):
 
 
 IN_MEMORY = named(laws_in_memory())
-IN_A_DATABASE = named(laws_in_a_database(None, None))
+IN_A_DATABASE = named(laws_in_a_database(None, MemoryStore))
 
 
 @pytest.mark.parametrize("name", IN_MEMORY)
@@ -163,6 +170,32 @@ def test_laws_have_names_of_their_own_and_a_promise_in_one_sentence(laws):
         assert law.promise != law.name
     promises = [law.promise for law in laws.values()]
     assert len(set(promises)) == len(promises)
+
+
+def test_all_that_was_written_is_looked_at_the_receipts_of_two_actors_under_one_id_too():
+    trial = StoreTrial(
+        open_store=MemoryStore,
+        threads=True,
+        upload=None,
+        transfer=None,
+        events=None,
+        share_record=None,
+        fail_at=None,
+        keeps_text=None,
+        examples=1,
+    )
+    receipts = [
+        StoredReceipt(
+            actor=actor, request_id="id", fingerprint="digest", receipt=UnshareReceipt(at=START)
+        )
+        for actor in (ANNA, BEN)
+    ]
+    with trial.bench() as bench:
+        (exam,) = bench.upload("exam")
+        for receipt in receipts:
+            bench.write(bench.sharing(bench.grant(exam, CARLA), receipt=receipt))
+        seen = bench.everything().values()
+    assert all(receipt in seen for receipt in receipts)
 
 
 def test_what_a_store_is_not_said_to_be_capable_of_is_not_asked_of_it():

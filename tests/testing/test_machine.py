@@ -314,7 +314,7 @@ NO_STUDENTS = HostRule(
     ("options", "told"),
     [
         ({"settings": 10}, "settings must be settings or NoneType, not int"),
-        ({"transfer": 5}, "transfer must be a callable, not int"),
+        ({"transfer": 5}, "transfer must be callable"),
         ({"policy": {}}, "policy must be Policy or NoneType, not dict"),
         (
             {"policy": Policy(host_rules=[NO_STUDENTS])},

@@ -1,6 +1,6 @@
 """A store that cannot be tested is told apart from one that breaks a law."""
 
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 
 import attrs
 import pytest
@@ -9,6 +9,7 @@ from exam_sharing import StoreFailed
 from exam_sharing.memory import MemoryStore, memory_ports
 from exam_sharing.ports import ExamReader
 from exam_sharing.testing import StoreNotUsable
+from exam_sharing.testing.laws import store_laws
 from exam_sharing.testing.opening import opened, require_isolated
 
 
@@ -131,8 +132,44 @@ def test_functions_of_another_kind_are_told_what_to_become():
     def forgot_to_decorate():
         yield MemoryStore()
 
-    assert "coroutine function" in problem_with(answers_later)
+    async def yields_later():
+        yield MemoryStore()
+
+    at_once = "the kit tests stores that answer at once"
+    assert problem_with(answers_later) == f"open_store is a coroutine function; {at_once}"
+    assert problem_with(yields_later) == f"open_store is an asynchronous generator; {at_once}"
+    assert problem_with(asynccontextmanager(yields_later)) == (
+        f"open_store gave _AsyncGeneratorContextManager, which is asynchronous; {at_once}"
+    )
     assert "contextlib.contextmanager" in problem_with(forgot_to_decorate)
+
+
+def test_a_store_that_can_also_be_closed_later_is_taken_as_it_is():
+    class ClosesLater(MemoryStore):
+        async def __aenter__(self):
+            return self
+
+        async def __aexit__(self, *_):
+            pass
+
+    with opened(ClosesLater) as ports:
+        assert isinstance(ports.exams, ClosesLater)
+
+
+def test_a_class_that_was_not_called_is_told_by_its_name():
+    class Whole(MemoryStore):
+        """Answers the outbox too, so that nothing is missing on the class."""
+
+        claim = settle = listed = requeue = MemoryStore.find
+
+    @contextmanager
+    def forgets_the_call():
+        yield Whole
+
+    told = "open_store gave the class {}, and must call it"
+    assert problem_with(lambda: MemoryStore) == told.format("MemoryStore")
+    assert problem_with(lambda: Whole) == told.format("Whole")
+    assert problem_with(forgets_the_call) == told.format("Whole")
 
 
 def test_a_new_store_each_time_is_isolated():
@@ -141,8 +178,95 @@ def test_a_new_store_each_time_is_isolated():
 
 def test_the_same_store_again_is_not_isolated():
     store = MemoryStore()
-    with pytest.raises(StoreNotUsable, match="exams and grants and receipts and notices"):
+    with pytest.raises(StoreNotUsable) as caught:
         require_isolated(lambda: store)
+    assert caught.value.problem.endswith(
+        "from the one before: "
+        "exams, versions, grants, ended grants, withdrawn exams, receipts, notices"
+    )
+
+
+def with_something_left(field):
+    """Return what opens stores apart from all others, but for one thing of the first of them."""
+    opened_before = []
+
+    class Haunted(MemoryStore):
+        def read(self, exams, *, ended):
+            found = super().read(exams, ended=ended)
+            if self is opened_before[0]:
+                return found
+            left = opened_before[0].read(exams, ended=ended)
+            return {
+                exam: attrs.evolve(sharing, **{field: getattr(left[exam], field)})
+                for exam, sharing in found.items()
+            }
+
+    def open_store():
+        opened_before.append(Haunted())
+        return opened_before[-1]
+
+    return open_store
+
+
+@pytest.mark.parametrize(
+    ("field", "told"),
+    [
+        ("version", "versions"),
+        ("grants", "grants"),
+        ("ended", "ended grants"),
+        ("withdrawn", "withdrawn exams"),
+    ],
+)
+def test_whatever_is_kept_of_sharing_is_looked_for(field, told):
+    with pytest.raises(StoreNotUsable, match=rf"from the one before: {told}$"):
+        require_isolated(with_something_left(field))
+
+
+def test_a_store_that_takes_uploads_in_its_own_way_is_looked_into_by_that_way():
+    class OfAHost(MemoryStore):
+        def add(self, batch, exams):
+            raise NotImplementedError
+
+        def arrive(self, batch, exams):
+            MemoryStore.add(self, batch, exams)
+
+    store = OfAHost()
+    first, *_ = store_laws(lambda: store, upload=OfAHost.arrive)
+    with pytest.raises(StoreNotUsable, match="from the one before: exams, versions, grants"):
+        first.check()
+
+
+def test_what_is_said_of_every_exam_is_left_to_the_laws():
+    class CountsFromOne(MemoryStore):
+        def read(self, exams, *, ended):
+            found = super().read(exams, ended=ended)
+            return {
+                exam: attrs.evolve(sharing, version=sharing.version + 1, withdrawn=True)
+                for exam, sharing in found.items()
+            }
+
+    require_isolated(CountsFromOne)
+
+
+@pytest.mark.parametrize(
+    ("attribute", "capability", "told"),
+    [
+        ("_events", {"events": MemoryStore.events}, "events"),
+        ("_shares", {"share_record": MemoryStore.share_record}, "records of shares"),
+    ],
+)
+def test_what_only_a_capability_tells_is_looked_for_where_it_is_given(attribute, capability, told):
+    shared = MemoryStore()
+
+    def open_store():
+        store = MemoryStore()
+        setattr(store, attribute, getattr(shared, attribute))
+        return store
+
+    for law in store_laws(open_store, **capability):
+        with pytest.raises(StoreNotUsable, match=rf"from the one before: {told}$"):
+            law.check()
+    require_isolated(open_store)
 
 
 def test_one_shared_part_is_enough_not_to_be_isolated():
@@ -153,7 +277,7 @@ def test_one_shared_part_is_enough_not_to_be_isolated():
         store.outbox = shared.outbox
         return store
 
-    with pytest.raises(StoreNotUsable, match=r"from the one before, notices$"):
+    with pytest.raises(StoreNotUsable, match=r"from the one before: notices$"):
         require_isolated(open_store)
 
 

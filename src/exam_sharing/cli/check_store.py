@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 
 __all__ = ["CHECK_STORE"]
 
+_EXAMPLES: Final = 25
+
 EPILOG: Final = """\
 STORE is package.module:name. It names a callable that gives an empty store each time, or laws that
 are made already, as `store_laws(open_store, fail_at=...)` makes them: of stores that can do more
-than their ports say, or of directories, notifiers and rules.
+than their ports say, or of directories, notifiers and rules. What such laws are asked of, and how,
+was said when they were made: neither --one-thread nor --examples can be given with them.
 
 The command ends with 0 if every law is kept, with 1 if one is broken, and with 2 if STORE cannot be
 checked: it cannot be found, or gives no store that is empty and apart from all others. Where it
@@ -49,14 +52,16 @@ class _Answer:
 def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("store", metavar="STORE", help="package.module:name")
     parser.add_argument(
-        "--one-thread", action="store_true", help="leave out the laws about several threads"
+        "--one-thread",
+        action="store_true",
+        help="leave out the laws about several threads; not for laws that are made already",
     )
     parser.add_argument(
         "--examples",
         type=int,
-        default=25,
         metavar="N",
-        help="how many examples a law looks at that looks for some (25)",
+        help="how many examples a law looks at that looks for some (25);"
+        " not for laws that are made already",
     )
     parser.add_argument(
         "--law", action="append", metavar="NAME", help="this law alone; may be given again"
@@ -88,10 +93,23 @@ def _laws(arguments: Namespace) -> "tuple[Law, ...]":
 
     found = _found(arguments.store)
     if isinstance(found, Sequence) and found and all(isinstance(each, Law) for each in found):
+        _require_nothing_said(arguments)
         return tuple(found)
     if not callable(found):
         raise InvalidValue(arguments.store, "is neither a callable that gives a store, nor laws")
-    return store_laws(found, threads=not arguments.one_thread, examples=arguments.examples)
+    examples = _EXAMPLES if arguments.examples is None else arguments.examples
+    return store_laws(found, threads=not arguments.one_thread, examples=examples)
+
+
+def _require_nothing_said(arguments: Namespace) -> None:
+    """Insist that no option is about how laws are made: these are made already."""
+    options = {
+        "--one-thread": arguments.one_thread,
+        "--examples": arguments.examples is not None,
+    }
+    said = " and ".join(option for option, is_said in options.items() if is_said)
+    if said:
+        raise InvalidValue(said, f"cannot be given, as {arguments.store} is laws already")
 
 
 def _found(named: str) -> object:
@@ -146,12 +164,13 @@ def _report(answers: list[_Answer]) -> str:
     kept = len(answers) - len(broken)
     laws = "1 law" if len(answers) == 1 else f"{len(answers)} laws"
     told = [f"{laws} in {seconds:.1f} seconds: {kept} kept, {len(broken)} broken"]
-    first: dict[str, str] = {}
+    by_cause: dict[str, list[LawBroken]] = {}
     for each in broken:
-        problem = each.problem.replace("\n", "\n  ")
-        if first.setdefault(problem, each.law) != each.law:
-            problem = f"the same came as for {first[problem]}"
-        told += ["", f"BROKEN {each.law}", f"  {each.promise}", f"  {problem}"]
+        by_cause.setdefault(each.problem, []).append(each)
+    for problem, alike in by_cause.items():
+        told += ["", *(f"BROKEN {each.law}" for each in alike)]
+        told += [f"  {each.promise}" for each in alike if len(alike) == 1]
+        told += [f"  {line}" for line in problem.split("\n")]
     return "\n".join(told)
 
 

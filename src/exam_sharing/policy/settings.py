@@ -7,12 +7,18 @@ from typing import Any
 
 import attrs
 
-from exam_sharing.errors import InvalidValue
 from exam_sharing.grants import FOREVER
 from exam_sharing.policy.facts import ShareFacts
 from exam_sharing.policy.requests import Reshares, ShareRequest
 from exam_sharing.policy.retries import Retries
-from exam_sharing.validation import identifier_text, is_a, is_some_time, is_whole_from, tuple_of
+from exam_sharing.validation import (
+    identifier_text,
+    is_a,
+    is_callable,
+    is_some_time,
+    is_whole_from,
+    tuple_of,
+)
 
 __all__ = ["AccessListScope", "HostRule", "Policy"]
 
@@ -28,11 +34,6 @@ def _check_code(_instance: object, attribute: "attrs.Attribute[Any]", value: obj
     identifier_text(attribute.name, value)
 
 
-def _check_callable(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if not callable(value):
-        raise InvalidValue(attribute.name, "must be callable")
-
-
 @attrs.frozen(kw_only=True)
 class HostRule:
     """A rule of the host's own: it can refuse a share, never allow one.
@@ -46,9 +47,7 @@ class HostRule:
 
     code: str = attrs.field(validator=_check_code)
     statement: str = attrs.field(validator=is_a(str))
-    refuses: Callable[[ShareRequest, ShareFacts, object], bool] = attrs.field(
-        validator=_check_callable
-    )
+    refuses: Callable[[ShareRequest, ShareFacts, object], bool] = attrs.field(validator=is_callable)
 
 
 def _host_rules(value: Iterable[HostRule]) -> tuple[HostRule, ...]:

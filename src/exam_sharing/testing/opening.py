@@ -11,20 +11,20 @@ import importlib
 import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 
 import attrs
 from typing_extensions import get_protocol_members
 
 from exam_sharing.errors import CallerError
 from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.identifiers import BatchId, ExamId, UserId
+from exam_sharing.identifiers import BatchId, ExamId, ShareId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, NoHostFacts
-from exam_sharing.policy.requests import ShareRequest
+from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.policy.requests import ShareRequest, UnshareRequest
 from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import (
     AccessReader,
@@ -41,18 +41,28 @@ from exam_sharing.ports import (
 )
 from exam_sharing.principals import User
 from exam_sharing.sharing import Sharing
+from exam_sharing.testing.moments import START
 
 __all__ = [
+    "PROBE",
     "OpenStore",
     "StoreNotUsable",
     "StorePorts",
+    "Trace",
+    "entered",
     "opened",
     "place_of",
+    "require_callable",
     "require_isolated",
 ]
 
+ValueT = TypeVar("ValueT")
+
 OpenStore: TypeAlias = Callable[[], object]
 """Gives an empty store each time, or a context manager around one."""
+
+Upload: TypeAlias = Callable[[Any, UploadBatch, tuple[Exam, ...]], None]
+"""Records an upload in what `open_store` gave."""
 
 
 class StoreNotUsable(CallerError):
@@ -116,6 +126,14 @@ class StorePorts:
         )
 
 
+Trace: TypeAlias = Callable[[StorePorts], bool]
+"""Says whether a store holds something that was left in the one before."""
+
+_NO_TRACES: Final[Mapping[str, Trace]] = MappingProxyType({})
+
+PROBE: Final = ShareId("exam-sharing-probe")
+"""The share that is made to see whether the next store is empty."""
+
 _PORTS: Final[Mapping[str, type]] = MappingProxyType(
     {
         "exams": ExamReader,
@@ -141,39 +159,71 @@ def opened(open_store: OpenStore) -> Iterator[StorePorts]:
     """
     with contextlib.ExitStack() as closing:
         with _blaming_open_store("raised"):
-            given: Any = _called(open_store)
+            given = _called(open_store)
             store = closing.enter_context(_closed_well(given)) if _opens(given) else given
         yield _ports_of(store)
 
 
-def require_isolated(open_store: OpenStore) -> None:
+def entered(
+    given: ValueT | AbstractContextManager[ValueT],
+) -> AbstractContextManager[ValueT]:
+    """Return a context around a value, where what was given is not one already."""
+    return given if isinstance(given, AbstractContextManager) else nullcontext(given)
+
+
+def require_callable(open_store: object) -> None:
+    """Insist that `open_store` can be called.
+
+    Raises:
+        StoreNotUsable: it cannot.
+    """
+    if not callable(open_store):
+        raise StoreNotUsable(f"must be callable, not {type(open_store).__name__}")
+
+
+def require_isolated(
+    open_store: OpenStore,
+    beside: Mapping[str, Trace] = _NO_TRACES,
+    upload: Upload | None = None,
+) -> None:
     """Insist that a store is empty when it is opened, whatever was done to the one before.
 
     A store that cannot take what is written to it here, or raises when it is asked, is left to the
     laws.
 
+    Args:
+        open_store: opens the stores.
+        beside: for each thing that no port tells, whether a store holds it.
+        upload: records an upload, where that is not what the port `uploads` does.
+
     Raises:
         StoreNotUsable: the second store holds what was written to the first; or as for `opened`.
     """
     with opened(open_store) as first, contextlib.suppress(Exception):
+        _let_exams_arrive(first, upload)
         _leave_traces(first)
     with opened(open_store) as second:
-        found = [what for what, asked in _TRACES.items() if _finds(asked, second)]
+        traces = {**_TRACES, **beside}
+        found = [what for what, asked in traces.items() if _finds(asked, second)]
     if found:
         raise StoreNotUsable(
             "must give an empty store each time, apart from all others; "
-            f"a new one held, from the one before, {' and '.join(found)}"
+            f"a new one held, from the one before: {', '.join(found)}"
         )
 
 
+_AT_ONCE: Final = "the kit tests stores that answer at once"
+
+
 def _called(open_store: OpenStore) -> object:
-    if not callable(open_store):
-        raise StoreNotUsable(f"must be callable, not {type(open_store).__name__}")
+    require_callable(open_store)
     _require_no_argument(open_store)
     given = open_store()
     if inspect.iscoroutine(given):
         given.close()
-        raise StoreNotUsable("is a coroutine function; the kit tests stores that answer at once")
+        raise StoreNotUsable(f"is a coroutine function; {_AT_ONCE}")
+    if inspect.isasyncgen(given):
+        raise StoreNotUsable(f"is an asynchronous generator; {_AT_ONCE}")
     if inspect.isgenerator(given):
         given.close()
         raise StoreNotUsable("is a generator; decorate it with contextlib.contextmanager")
@@ -204,9 +254,9 @@ def place_of(error: BaseException) -> str:
     return f" in {Path(frame.filename).name}, line {frame.lineno}"
 
 
-def _opens(given: object) -> bool:
+def _opens(given: object) -> TypeGuard[AbstractContextManager[object]]:
     """Say whether this is to be entered: a store that is a context manager too is one already."""
-    return isinstance(given, AbstractContextManager) and bool(_missing(given))
+    return isinstance(given, AbstractContextManager) and None in _found_ports(given).values()
 
 
 @contextmanager
@@ -235,15 +285,22 @@ def _blaming_open_store(did: str) -> Iterator[None]:
 
 
 def _ports_of(store: object) -> StorePorts:
-    missing = _missing(store)
-    if all(_answering(store, name, protocol) is None for name, protocol in _PORTS.items()):
-        raise StoreNotUsable(f"gave {type(store).__name__}, which answers no port of a store")
-    if missing:
-        raise StoreNotUsable(f"gave {type(store).__name__}, which lacks {', '.join(missing)}")
-    ports: dict[str, Any] = {
-        name: _answering(store, name, protocol) for name, protocol in _PORTS.items()
-    }
-    return StorePorts(**ports, store=store)
+    if isinstance(store, type):
+        raise StoreNotUsable(f"gave the class {store.__name__}, and must call it")
+    found, kind = _found_ports(store), type(store).__name__
+    if None not in found.values():
+        return StorePorts(**found, store=store)
+    if isinstance(store, contextlib.AbstractAsyncContextManager):
+        raise StoreNotUsable(f"gave {kind}, which is asynchronous; {_AT_ONCE}")
+    if all(port is None for port in found.values()):
+        raise StoreNotUsable(f"gave {kind}, which answers no port of a store")
+    lacking = (each for name, port in found.items() if port is None for each in _lacks(store, name))
+    raise StoreNotUsable(f"gave {kind}, which lacks {', '.join(lacking)}")
+
+
+def _found_ports(store: object) -> dict[str, Any]:
+    """Return what answers each port; `None` where nothing does."""
+    return {name: _answering(store, name, protocol) for name, protocol in _PORTS.items()}
 
 
 def _answering(store: object, name: str, protocol: type) -> object | None:
@@ -254,14 +311,12 @@ def _answering(store: object, name: str, protocol: type) -> object | None:
     return None
 
 
-def _missing(store: object) -> list[str]:
-    return [
-        f"{name}.{each}"
-        for name, protocol in _PORTS.items()
-        if _answering(store, name, protocol) is None
-        for each in sorted(get_protocol_members(protocol))
-        if not _has(getattr(store, name, store), protocol, each)
-    ]
+def _lacks(store: object, name: str) -> Iterator[str]:
+    """Yield the methods of a port that the store lacks."""
+    protocol, candidate = _PORTS[name], getattr(store, name, store)
+    for each in sorted(get_protocol_members(protocol)):
+        if not _has(candidate, protocol, each):
+            yield f"{name}.{each}"
 
 
 def _has(candidate: object, protocol: type, method: str) -> bool:
@@ -273,48 +328,70 @@ def _has(candidate: object, protocol: type, method: str) -> bool:
 
 _OLGA: Final = UserId("exam-sharing-probe-olga")
 _BEN: Final = UserId("exam-sharing-probe-ben")
+_CLEO: Final = UserId("exam-sharing-probe-cleo")
 _EXAM: Final = ExamId("exam-sharing-probe")
+_GONE: Final = ExamId("exam-sharing-probe-gone")
+_NEVER: Final = ExamId("exam-sharing-probe-never")
+"""In no store at all: what is said of it, rightly or not, is no trace."""
 _BATCH: Final = BatchId("exam-sharing-probe")
-_NOON: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
+_REQUEST: Final = "exam-sharing-probe"
+
+
+def _let_exams_arrive(store: StorePorts, upload: Upload | None) -> None:
+    batch = UploadBatch(id=_BATCH, uploader=_OLGA, received_at=START)
+    exams = tuple(
+        Exam(id=each, owner=_OLGA, batch=_BATCH, uploaded_at=START) for each in (_EXAM, _GONE)
+    )
+    if upload is None:
+        store.uploads.add(batch, exams)
+    else:
+        upload(store.store, batch, exams)
 
 
 def _leave_traces(store: StorePorts) -> None:
-    """Let an exam arrive and share it, so that a receipt is kept and a notice waits."""
+    """Leave a trace of each kind: of what stands, of what has ended, and of what is gone."""
     directory = MemoryDirectory()
-    for user in (_OLGA, _BEN):
+    acts = iter((str(PROBE), "exam-sharing-probe-2", "exam-sharing-probe-3"))
+    for user in (_OLGA, _BEN, _CLEO):
         directory.add(User(id=user, name=str(user)))
     sharing = Sharing(
         policy=Policy(),
         ports=store.with_people(directory, notifier=MemoryNotifier()),
-        clock=lambda: _NOON,
-        new_id=lambda: str(_EXAM),
+        clock=lambda: START,
+        new_id=acts.__next__,
         sends_at_once=False,
-    )
-    sharing.add_upload(
-        UploadBatch(id=_BATCH, uploader=_OLGA, received_at=_NOON),
-        [Exam(id=_EXAM, owner=_OLGA, batch=_BATCH, uploaded_at=_NOON)],
     )
     sharing.share(
         ShareRequest(
-            actor=_OLGA, exam=_EXAM, recipients=(_BEN,), attested=True, request_id=str(_EXAM)
+            actor=_OLGA, exam=_EXAM, recipients=(_BEN, _CLEO), attested=True, request_id=_REQUEST
         )
     )
+    sharing.unshare(UnshareRequest(actor=_OLGA, exam=_EXAM, recipient=_CLEO))
+    sharing.withdraw(_GONE, performed_by=_OLGA, why="to see whether it is gone from the next store")
 
 
-_TRACES: Final[Mapping[str, Callable[[StorePorts], bool]]] = MappingProxyType(
+_TRACES: Final[Mapping[str, Trace]] = MappingProxyType(
     {
         "exams": lambda store: bool(store.exams.find((_EXAM,))),
+        "versions": lambda store: _sharing(store, _EXAM).version != _sharing(store, _NEVER).version,
         "grants": lambda store: bool(
-            store.grants.read((_EXAM,), ended=False)[_EXAM].grants
-            or store.grants.exams_granted_to(_BEN)
+            _sharing(store, _EXAM).grants or store.grants.exams_granted_to(_BEN)
         ),
-        "receipts": lambda store: store.grants.receipt(_OLGA, str(_EXAM)) is not None,
+        "ended grants": lambda store: bool(_sharing(store, _EXAM).ended),
+        "withdrawn exams": lambda store: (
+            _sharing(store, _GONE).withdrawn != _sharing(store, _NEVER).withdrawn
+        ),
+        "receipts": lambda store: store.grants.receipt(_OLGA, _REQUEST) is not None,
         "notices": lambda store: bool(store.outbox.listed(None, 1, given_up=None)),
     }
 )
 
 
-def _finds(asked: Callable[[StorePorts], bool], store: StorePorts) -> bool:
+def _sharing(store: StorePorts, exam: ExamId) -> ExamGrants:
+    return store.grants.read((exam,), ended=True)[exam]
+
+
+def _finds(asked: Trace, store: StorePorts) -> bool:
     try:
         return asked(store)
     except Exception:  # noqa: BLE001  what a store must answer is a law's affair

@@ -4,9 +4,8 @@ Nothing here needs pytest or Hypothesis.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
-from typing import Final
 
 import attrs
 
@@ -20,10 +19,9 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
 from exam_sharing.testing.explaining import Answer, explained
+from exam_sharing.testing.moments import START
 
 __all__ = ["FrozenClock", "World", "empty_world", "ready_world"]
-
-_NOON: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
 
 
 class FrozenClock:
@@ -33,7 +31,7 @@ class FrozenClock:
         now: what it tells, aware; set it as you please.
     """
 
-    def __init__(self, now: datetime = _NOON) -> None:
+    def __init__(self, now: datetime = START) -> None:
         """Stand still at a time; by default noon of the first day of 2030, in UTC."""
         self.now: datetime = now
 

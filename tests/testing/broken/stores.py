@@ -10,11 +10,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import attrs
+from broken.outboxes import BROKEN_OUTBOXES
 
 from exam_sharing import Permission
 from exam_sharing.memory import MemoryStore
-from exam_sharing.memory.outbox import MemoryOutbox
-from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, TryAgain
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -104,6 +103,16 @@ class ForgetsEndings(MemoryStore):
 
     def read(self, exams, *, ended):
         return super().read(exams, ended=False)
+
+
+class ForgetsAttestations(MemoryStore):
+    """Of a share the id alone is kept, and nobody can prove who attested what."""
+
+    def commit(self, changes):
+        written = super().commit(changes)
+        if written and changes.share is not None:
+            self._shares[changes.share.id] = None
+        return written
 
 
 class TruncatesExpiry(MemoryStore):
@@ -327,81 +336,6 @@ class AuditsWhatNeverHappened(MemoryStore):
         return written
 
 
-class _KeepsNotices(MemoryStore):
-    outbox_type = MemoryOutbox
-
-    def __init__(self):
-        super().__init__()
-        self.outbox = self.outbox_type()
-
-
-class SendsAgain(_KeepsNotices):
-    """A notice that was sent is kept, with its message, and sent again."""
-
-    class outbox_type(MemoryOutbox):  # noqa: N801  stands for an attribute
-        def settle(self, claim, settlement):
-            again = TryAgain(at=AT_ONCE, problem="x") if settlement is Done.SENT else settlement
-            super().settle(claim, again)
-
-
-class KeepsMessages(_KeepsNotices):
-    """The message of a notice that was given up is kept."""
-
-    class outbox_type(MemoryOutbox):  # noqa: N801  stands for an attribute
-        def settle(self, claim, settlement):
-            super().settle(claim, settlement)
-            kept = self._kept.get(claim.notice.id)
-            if isinstance(settlement, GivenUp) and kept is not None:
-                self._kept[claim.notice.id] = attrs.evolve(kept, notice=claim.notice)
-
-
-class ClaimsForNoTime(_KeepsNotices):
-    """A claim does not keep the notice from the next one who asks."""
-
-    class outbox_type(MemoryOutbox):  # noqa: N801  stands for an attribute
-        def claim(self, now, until, limit, share):
-            return super().claim(now, now, limit, share)
-
-
-class LooksThenClaims(_KeepsNotices):
-    """What is due is looked up first and claimed then, and two may find the same."""
-
-    class outbox_type(MemoryOutbox):  # noqa: N801  stands for an attribute
-        def claim(self, now, until, limit, share):
-            before = dict(self._kept)
-            time.sleep(0.001)
-            with self._lock:
-                self._kept |= {key: kept for key, kept in before.items() if key in self._kept}
-                return super().claim(now, until, limit, share)
-
-
-class TrustsLateRelays(_KeepsNotices):
-    """Whoever settles a notice is believed, though somebody else has claimed it since."""
-
-    class outbox_type(MemoryOutbox):  # noqa: N801  stands for an attribute
-        def settle(self, claim, settlement):
-            kept = self._kept.get(claim.notice.id)
-            token = claim.token if kept is None else kept.claimed_by
-            super().settle(attrs.evolve(claim, token=token), settlement)
-
-
-class TriesAtOnce(_KeepsNotices):
-    """A notice that failed is tried again at once, whatever the schedule says."""
-
-    class outbox_type(MemoryOutbox):  # noqa: N801  stands for an attribute
-        def settle(self, claim, settlement):
-            at_once = isinstance(settlement, TryAgain)
-            super().settle(claim, attrs.evolve(settlement, at=AT_ONCE) if at_once else settlement)
-
-
-class SendsNewestFirst(_KeepsNotices):
-    """Notices are claimed newest first, and old ones wait for ever."""
-
-    class outbox_type(MemoryOutbox):  # noqa: N801  stands for an attribute
-        def claim(self, now, until, limit, share):
-            return super().claim(now, until, limit, share)[::-1]
-
-
 BROKEN_STORES = (
     TellsBeforeItCommits,
     CommitsExamByExam,
@@ -412,6 +346,7 @@ BROKEN_STORES = (
     ForgetsRequests,
     SharesRequestIds,
     ForgetsEndings,
+    ForgetsAttestations,
     TruncatesExpiry,
     TruncatesUploads,
     UploadsOneByOne,
@@ -435,11 +370,5 @@ BROKEN_STORES = (
     OverlooksOwners,
     ReadsExamByExam,
     AuditsWhatNeverHappened,
-    SendsAgain,
-    KeepsMessages,
-    ClaimsForNoTime,
-    LooksThenClaims,
-    TrustsLateRelays,
-    TriesAtOnce,
-    SendsNewestFirst,
+    *BROKEN_OUTBOXES,
 )

@@ -41,8 +41,8 @@ counted from the first story on; that Hypothesis then shrinks the story is not c
 gave a story up before its end is. Where the machine cannot catch a variant, the table says why;
 {few} stories of each of those were told, and nothing in them went wrong.
 
-Laws of stores are asked with the capability `events`, without which `AuditsWhatNeverHappened` would
-keep all that it is asked.
+Laws of stores are asked with the capabilities `events` and `share_record`, without which
+`AuditsWhatNeverHappened` and `ForgetsAttestations` would keep all that they are asked.
 
 **What holds this page.** Each run of the tests asks the laws and the cases of every variant anew
 and compares names and numbers with the page (of a race, the name alone). It runs the machine on the
@@ -77,6 +77,7 @@ UNTOLD = {
     "ReadsExamByExam": AT_ONCE,
     "LooksThenClaims": AT_ONCE,
     "AuditsWhatNeverHappened": AT_ONCE,
+    "ForgetsAttestations": "nothing that it compares tells the record of a share",
     "OldestFirst": "it compares which exams are in a batch, and not in which order",
     "UploadsOneByOne": "no exam in its stories arrives twice",
     "IgnoresCase": LOOK_ALIKES,
@@ -128,7 +129,8 @@ class Opening:
 def caught_by_law(broken):
     """Return the first law of stores that a broken one breaks; `None` if it keeps them all."""
     opening = Opening(broken)
-    for law in store_laws(opening, events=broken.events):
+    laws = store_laws(opening, events=broken.events, share_record=broken.share_record)
+    for law in laws:
         before = opening.opened
         try:
             law.check()

@@ -2,14 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, TypeAlias
 
 import attrs
 
 from exam_sharing.testing.cases.portals import in_memory
-from exam_sharing.testing.cases.schema import Case, Data, Given, OpenPortal, Portal
-from exam_sharing.testing.opening import StoreNotUsable
+from exam_sharing.testing.cases.schema import Case, Data, OpenPortal, Portal
+from exam_sharing.testing.opening import StoreNotUsable, entered
 
 __all__ = ["CaseFailed", "Difference", "check", "run"]
 
@@ -94,7 +93,7 @@ def run(case: Case, open_portal: OpenPortal = in_memory) -> tuple[Difference, ..
 
 
 def _found(case: Case, open_portal: OpenPortal) -> tuple[_Found, ...]:
-    with _opened(open_portal, case["given"]) as portal:
+    with entered(open_portal(case["given"])) as portal:
         for act in case["given"]["acts"]:
             came, error = _tried(portal.do, act)
             if not _NOT_DONE.isdisjoint(came):
@@ -121,16 +120,6 @@ def _tried(answer: Callable[[Data], Any], asked: Data) -> tuple[Any, Exception |
         raise
     except Exception as error:  # noqa: BLE001  an error of whatever kind is another answer
         return {"raised": type(error).__name__}, error
-
-
-@contextmanager
-def _opened(open_portal: OpenPortal, given: Given) -> Iterator[Portal]:
-    opened = open_portal(given)
-    if isinstance(opened, AbstractContextManager):
-        with opened as portal:
-            yield portal
-    else:
-        yield opened
 
 
 def _line(value: object) -> str:

@@ -1,6 +1,6 @@
 """What a store promises of checks and lists: `AccessReader`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -17,7 +17,7 @@ from exam_sharing.testing.laws.bench import (
     benched,
 )
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.laws.moments import DAY, EDGES, FIRST, LAST, START, TICK
+from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
 from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
 __all__ = ["ACCESS_LAWS"]
@@ -185,7 +185,7 @@ def lists_are_newest_first_at_every_size_of_page(bench: Bench) -> None:
     Several uploads at one time, several grants on one exam, and exams that do not count, stand at
     every edge of a page.
     """
-    shown = list(_shown_among_others(bench))
+    shown = _shown_among_others(bench)
     expected = [exam for exam, _ in shown]
     for limit in range(1, len(shown) + 2):
         listed = bench.pages(BEN, _keys(BEN, _WARD), limit)
@@ -197,34 +197,36 @@ def lists_are_newest_first_at_every_size_of_page(bench: Bench) -> None:
         same(f"others' exams, in pages of {limit}", theirs, others)
 
 
-def _shown_among_others(bench: Bench) -> Iterator[tuple[ExamId, Permission]]:
-    """Write nine exams that are listed and many that are not; yield those that are, in order."""
-    days = (9, 9, 9, 5, 5, 1)
-    for place, day in enumerate(days):
-        at, name = START + day * DAY, "cba"[place % 3]
+_GIVEN_TO_THE_WARD: Final = (
+    (9, "c", VIEW),
+    (9, "b", DOWNLOAD),
+    (9, "a", VIEW),
+    (5, "c", DOWNLOAD),
+    (5, "b", VIEW),
+    (1, "a", DOWNLOAD),
+)
+"""On which day what was uploaded under which name, and what everybody in the ward can do."""
+
+
+def _shown_among_others(bench: Bench) -> list[tuple[ExamId, Permission]]:
+    """Write twelve exams that are listed and as many that are not; return the former in order."""
+    listed: list[tuple[datetime, ExamId, Permission]] = []
+    for day, name, permission in _GIVEN_TO_THE_WARD:
+        at = START + day * DAY
         shown, over, own, made_by_me = (
             bench.upload(f"{kind} {name}{day}", at=at, owner=BEN if kind == "own" else ANNA)[0]
             for kind in ("shown", "over", "own", "made")
         )
         bench.share(
             *(bench.grant(shown, BEN, grantor=UserId(f"grantor {n}")) for n in range(3)),
-            bench.grant(shown, _WARD, DOWNLOAD if place % 2 else VIEW),
+            bench.grant(shown, _WARD, permission),
             bench.grant(over, BEN, until=START),
             bench.grant(over, _WARD, until=START - TICK),
             bench.grant(own, BEN),
             bench.grant(made_by_me, _WARD, grantor=BEN),
         )
-    # In the order of time, then id, downward.
-    for day, names in ((9, "cba"), (5, "cb"), (1, "a")):
-        for name in names:
-            yield ExamId(f"shown {name}{day}"), DOWNLOAD if _odd(day, name, days) else VIEW
-        for name in names:
-            yield ExamId(f"own {name}{day}"), DOWNLOAD
-
-
-def _odd(day: int, name: str, days: tuple[int, ...]) -> bool:
-    place = next(p for p, d in enumerate(days) if d == day and "cba"[p % 3] == name)
-    return bool(place % 2)
+        listed += [(at, shown, permission), (at, own, DOWNLOAD)]
+    return [(exam, permission) for _, exam, permission in sorted(listed, reverse=True)]
 
 
 @benched

@@ -129,8 +129,8 @@ def _require_described(directory: Directory, population: Population) -> None:
     same("who is behind", dict(directory.people_behind(_EVERYBODY)), behind)
     seen = {each for each, _, _ in population.choices(ACTOR)}
     same("who is seen", directory.seen_by(ACTOR, _EVERYBODY), frozenset(seen))
-    members = {group: population.members_seen(ACTOR, group) for group in _EVERY_GROUP}
-    same("members", dict(directory.members_seen_by(ACTOR, _EVERY_GROUP)), members)
+    members_seen = {group: population.members_seen(ACTOR, group) for group in _EVERY_GROUP}
+    same("members", dict(directory.members_seen_by(ACTOR, _EVERY_GROUP)), members_seen)
     listed = tuple((each, name) for each, name, _ in population.choices(ACTOR))
     same("the list", directory.listed(ACTOR, None, 99, NOBODY), listed)
     for typed in ("a", "A", "b", "aa", "a b", "a@b.example", "b.", "'a"):

@@ -37,10 +37,19 @@ from exam_sharing.identifiers import (
 from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.policy.requests import Scope, ShareRequest, UnshareRequest, Withdrawal
 from exam_sharing.ports import Changes, StoredReceipt
-from exam_sharing.testing.laws.law import how_many_examples, insist
-from exam_sharing.testing.laws.moments import START
+from exam_sharing.testing.laws.law import how_many_examples, insist, is_capability
 from exam_sharing.testing.laws.reading import Reading
-from exam_sharing.testing.opening import OpenStore, StorePorts, opened, require_isolated
+from exam_sharing.testing.moments import START
+from exam_sharing.testing.opening import (
+    PROBE,
+    OpenStore,
+    StorePorts,
+    Trace,
+    opened,
+    require_callable,
+    require_isolated,
+)
+from exam_sharing.validation import is_a
 
 __all__ = ["ANNA", "BEN", "CARLA", "DOWNLOAD", "VIEW", "Bench", "StoreTrial", "benched"]
 
@@ -55,6 +64,10 @@ DOWNLOAD: Final = Permission.DOWNLOAD
 _WORDING: Final = "I abide by HIPAA."
 
 
+def _is_open_store(_instance: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
+    require_callable(value)
+
+
 @attrs.frozen(kw_only=True)
 class StoreTrial:
     """How to have an empty store, and what it is capable of.
@@ -62,13 +75,22 @@ class StoreTrial:
     The fields are the arguments of `store_laws`.
     """
 
-    open_store: OpenStore
-    threads: bool
-    upload: Callable[[Any, UploadBatch, tuple[Exam, ...]], None] | None
-    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None
-    events: Callable[[Any], Iterable[Event]] | None
-    fail_at: Callable[[Any, int], AbstractContextManager[object]] | None
-    keeps_text: Callable[[Any, str], bool] | None
+    open_store: OpenStore = attrs.field(validator=_is_open_store)
+    threads: bool = attrs.field(validator=is_a(bool))
+    upload: Callable[[Any, UploadBatch, tuple[Exam, ...]], None] | None = attrs.field(
+        validator=is_capability
+    )
+    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = attrs.field(
+        validator=is_capability
+    )
+    events: Callable[[Any], Iterable[Event]] | None = attrs.field(validator=is_capability)
+    fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = attrs.field(
+        validator=is_capability
+    )
+    share_record: Callable[[Any, ShareId], Share | None] | None = attrs.field(
+        validator=is_capability
+    )
+    keeps_text: Callable[[Any, str], bool] | None = attrs.field(validator=is_capability)
     examples: int = how_many_examples()
     _found_isolated: list[bool] = attrs.field(factory=list, init=False)
 
@@ -86,8 +108,19 @@ class StoreTrial:
     def require_usable(self) -> None:
         """Raise `StoreNotUsable` if what `open_store` gives cannot be tried; it is tried once."""
         if not self._found_isolated:
-            require_isolated(self.open_store)
+            require_isolated(self.open_store, dict(self._traces()), self.upload)
             self._found_isolated.append(True)
+
+    def _traces(self) -> Iterator[tuple[str, Trace]]:
+        """Yield, for what only a capability tells, whether a store that was opened holds it."""
+        events, share_record = self.events, self.share_record
+        if events is not None:
+            yield "events", lambda ports: bool(tuple(events(ports.store)))
+        if share_record is not None:
+            yield (
+                "records of shares",
+                lambda ports: share_record(ports.store, PROBE) is not None,
+            )
 
 
 def benched(check: Callable[["Bench"], None]) -> Callable[[StoreTrial], None]:
@@ -115,6 +148,7 @@ class Bench(Reading):
         self._exams: dict[ExamId, Exam] = {}
         self._grants: dict[GrantId, Grant] = {}
         self._receipts: set[tuple[UserId, str]] = set()
+        self._shares: set[ShareId] = set()
 
     def new_id(self) -> str:
         """Return an identifier that this store has not seen yet."""
@@ -315,6 +349,8 @@ class Bench(Reading):
             self._grants.setdefault(grant.id, grant)
         if changes.receipt is not None:
             self._receipts.add((changes.receipt.actor, changes.receipt.request_id))
+        if changes.share is not None:
+            self._shares.add(changes.share.id)
 
     def commit(self, changes: Changes) -> bool:
         """Write the changes, and return what the store says of it."""
@@ -352,6 +388,11 @@ class Bench(Reading):
             message=message,
         )
 
+    def share_record(self, share: ShareId) -> Share | None:
+        """Return the record of a share; `None` where there is none, or none can be read."""
+        read = self.trial.share_record
+        return None if read is None else read(self.ports.store, share)
+
     def everything(self) -> Mapping[str, object]:
         """Return all that can be read of what was written here, or was looked for."""
         grants, access = self.ports.grants, self.ports.access
@@ -376,8 +417,10 @@ class Bench(Reading):
             keys = frozenset({user.key})
             seen[f"list of {user}"] = access.visible(user, keys, None, 1_000, START, own=True)
             seen[f"held by {user}"] = access.holding(user, keys, VIEW, exams, START)
-        for actor, request_id in self._receipts:
-            seen[f"receipt of {request_id}"] = grants.receipt(actor, request_id)
+        for share in sorted(self._shares):
+            seen[f"record of share {share}"] = self.share_record(share)
+        for actor, request_id in sorted(self._receipts):
+            seen[f"receipt of {actor} under {request_id}"] = grants.receipt(actor, request_id)
         seen["notices"] = self.ports.outbox.listed(None, 1_000, given_up=None)
         if self.trial.events is not None:
             seen["events"] = tuple(self.trial.events(self.ports.store))

@@ -24,7 +24,7 @@ from exam_sharing.testing.laws.bench import (
     benched,
 )
 from exam_sharing.testing.laws.law import insist, same
-from exam_sharing.testing.laws.moments import DAY, START
+from exam_sharing.testing.moments import DAY, START
 
 __all__ = ["COMMIT_LAWS", "FAILURE_LAWS", "TRANSFER_LAWS"]
 

@@ -108,6 +108,10 @@ def directory_laws(
             Where everybody sees everybody, say that it does not.
         change: makes an opened directory one of another population.
         examples: how many populations a law looks at that looks for examples.
+
+    Raises:
+        InvalidValue: `open_directory` or `change` cannot be called, or `examples` is less than 1.
+        WrongKind: `visibility` is no truth value, or `examples` no number.
     """
     trial = DirectoryTrial(
         open_directory=open_directory, visibility=visibility, change=change, examples=examples

@@ -1,7 +1,7 @@
 """What the laws of directories are checked on: how one is opened, and a small clinic."""
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import wraps
 from typing import Any, Final, TypeAlias
 
@@ -10,8 +10,10 @@ import attrs
 from exam_sharing.identifiers import GroupId, PrincipalId, UserId
 from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
-from exam_sharing.testing.laws.law import how_many_examples
+from exam_sharing.testing.laws.law import how_many_examples, is_capability
 from exam_sharing.testing.laws.population import Population
+from exam_sharing.testing.opening import entered
+from exam_sharing.validation import is_a, is_callable
 
 __all__ = [
     "ACTOR",
@@ -44,20 +46,14 @@ OpenDirectory: TypeAlias = Callable[[Population], Directory | AbstractContextMan
 class DirectoryTrial:
     """How to have a directory; the fields are the arguments of `directory_laws`."""
 
-    open_directory: OpenDirectory
-    visibility: bool
-    change: Callable[[Any, Population], None] | None
+    open_directory: OpenDirectory = attrs.field(validator=is_callable)
+    visibility: bool = attrs.field(validator=is_a(bool))
+    change: Callable[[Any, Population], None] | None = attrs.field(validator=is_capability)
     examples: int = how_many_examples()
 
-    @contextmanager
-    def of(self, population: Population) -> Iterator[Directory]:
-        """Open a directory of a population, and close it in the end."""
-        given: Any = self.open_directory(population)
-        if isinstance(given, AbstractContextManager):
-            with given as directory:
-                yield directory
-        else:
-            yield given
+    def of(self, population: Population) -> AbstractContextManager[Directory]:
+        """Open a directory of a population, to be closed in the end."""
+        return entered(self.open_directory(population))
 
 
 DirectoryCheck: TypeAlias = Callable[[DirectoryTrial], None]

@@ -10,7 +10,7 @@ from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.identifiers import BatchId, ExamId
 from exam_sharing.testing.laws.bench import ANNA, BEN, Bench, StoreTrial, benched
 from exam_sharing.testing.laws.law import insist, same
-from exam_sharing.testing.laws.moments import DAY, EDGES, FIRST, LAST, START, TICK
+from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
 from exam_sharing.testing.texts import HOSTILE
 
 __all__ = ["EXAM_LAWS", "UPLOAD_LAWS"]
@@ -45,6 +45,7 @@ def exams_are_found_as_they_came(bench: Bench) -> None:
         [first.subject],
     )
     same("only an unknown exam", tuple(find((ExamId("unknown"),))), ())
+    same("one exam, asked for twice", frozenset(find((first.id, first.id))), frozenset({first}))
 
 
 @benched

@@ -26,7 +26,7 @@ from exam_sharing.testing.laws.bench import (
     benched,
 )
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.laws.moments import EDGES, START, TICK
+from exam_sharing.testing.moments import EDGES, START, TICK
 from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
 __all__ = ["GRANT_LAWS", "SIZE_LAWS"]
@@ -42,13 +42,20 @@ def every_exam_asked_for_is_answered(bench: Bench) -> None:
     unknown = ExamId("unknown")
     read = bench.ports.grants.read
     for ended in (False, True):
-        answer = dict(read((shared, alone, unknown), ended=ended))
         expected = {
             shared: ExamGrants(version=1, grants=(grant,)),
             alone: ExamGrants(),
             unknown: ExamGrants(),
         }
-        same(f"read with ended={ended}", answer, expected)
+        asked = (shared, alone, unknown)
+        same(f"read with ended={ended}", dict(read(asked, ended=ended)), expected)
+        again = dict(read((*asked, *asked), ended=ended))
+        same(f"read of each exam twice, with ended={ended}", again, expected)
+        same(
+            "read of one exam twice",
+            dict(read((shared,) * 2, ended=ended)),
+            {shared: expected[shared]},
+        )
         same("read of no exam", dict(read((), ended=ended)), {})
 
 
@@ -241,12 +248,15 @@ def thousands_of_grants_are_read_whole(bench: Bench) -> None:
     wide = bench.share(*(bench.grant(exams[0], UserId(f"u{n}")) for n in range(1_000)))
     same("grants on one exam", frozenset(bench.read(exams[0]).grants), frozenset(wide))
     deep = bench.share(*(bench.grant(exam, BEN) for exam in exams))
-    kept = bench.ports.grants.read(exams, ended=True)
+    asked = (*exams, *(ExamId(f"unknown {number}") for number in range(9_000)))
+    found = frozenset(exam.id for exam in bench.ports.exams.find(asked))
+    same("found of many exams", found, frozenset(exams))
+    kept = bench.ports.grants.read(asked, ended=True)
+    same("of which exams the sharing was read", kept.keys(), frozenset(asked))
     came = {grant for each in kept.values() for grant in each.grants}
     same("grants on many exams", frozenset(came), frozenset((*wide, *deep)))
     same("exams of many grants", bench.ports.grants.exams_granted_to(BEN), tuple(sorted(exams)))
     keys = frozenset({BEN.key, *(GroupId(f"g{number}").key for number in range(1_000))})
-    asked = (*exams, *(ExamId(f"unknown {number}") for number in range(9_000)))
     held = bench.ports.access.holding(BEN, keys, VIEW, asked, START)
     same("held of many exams, in many groups", held, frozenset(exams))
     listed = [each.exam for each in bench.pages(BEN, keys, 400)]

@@ -19,7 +19,7 @@ from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
 from exam_sharing.testing.laws.bench import Bench, StoreTrial
 from exam_sharing.testing.laws.law import same, search
-from exam_sharing.testing.laws.moments import DAY, START, TICK
+from exam_sharing.testing.moments import DAY, START, TICK
 
 __all__ = ["HISTORY_LAWS"]
 

@@ -1,11 +1,12 @@
 """What every rule of a host promises: `HostRule`."""
 
 from collections.abc import Callable, Iterator
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import attrs
 from hypothesis import strategies as st
 
+from exam_sharing.errors import WrongKind
 from exam_sharing.exams import Exam
 from exam_sharing.grants import OWNER, Grant, Permission
 from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, PrincipalId, ShareId, UserId
@@ -14,17 +15,23 @@ from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import HostRule
 from exam_sharing.ports import HostFacts
 from exam_sharing.testing.laws.law import Law, how_many_examples, insist, laws_of, same, search
-from exam_sharing.testing.laws.moments import DAY, START
+from exam_sharing.testing.moments import DAY, START
+from exam_sharing.validation import is_a
 
 __all__ = ["host_rule_laws"]
+
+
+def _tells_facts(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    if value is not None and not callable(getattr(value, "about", None)):
+        raise WrongKind(attribute.name, HostFacts.__name__, type(value).__name__)
 
 
 @attrs.frozen(kw_only=True)
 class _Trial:
     """A rule; the fields are the arguments of `host_rule_laws`."""
 
-    rule: HostRule
-    host_facts: HostFacts | None
+    rule: HostRule = attrs.field(validator=is_a(HostRule))
+    host_facts: HostFacts | None = attrs.field(validator=_tells_facts)
     examples: int = how_many_examples()
 
     def answer(self, case: "_Case") -> object:
@@ -176,6 +183,10 @@ def host_rule_laws(
         rule: the rule.
         host_facts: what brings the facts that the rule needs, as it would in the portal.
         examples: how many shares each law looks at.
+
+    Raises:
+        InvalidValue: `examples` is less than 1.
+        WrongKind: one of them is of another kind.
     """
     trial = _Trial(rule=rule, host_facts=host_facts, examples=examples)
     checks: tuple[_Check, ...] = (

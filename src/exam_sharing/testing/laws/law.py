@@ -17,9 +17,18 @@ from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis.strategies import SearchStrategy
 
 from exam_sharing.testing.opening import StoreNotUsable
-from exam_sharing.validation import is_a, is_whole_from
+from exam_sharing.validation import is_a, is_callable, is_whole_from
 
-__all__ = ["Law", "LawBroken", "how_many_examples", "insist", "laws_of", "same", "search"]
+__all__ = [
+    "Law",
+    "LawBroken",
+    "how_many_examples",
+    "insist",
+    "is_capability",
+    "laws_of",
+    "same",
+    "search",
+]
 
 ExampleT = TypeVar("ExampleT")
 TrialT = TypeVar("TrialT")
@@ -91,7 +100,7 @@ def _law(check: Callable[[TrialT], None], trial: TrialT) -> Law:
 def _check(name: str, promise: str, check: Callable[[TrialT], None], trial: TrialT) -> None:
     try:
         check(trial)
-    except (LawBroken, StoreNotUsable):
+    except StoreNotUsable:
         raise
     except _NotKept as found:
         raise LawBroken(name, promise, found.problem, found.examples) from found
@@ -165,6 +174,12 @@ def _shown(value: object) -> str:
 
 def _shortened(text: str) -> str:
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+
+
+def is_capability(instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Accept what can be called, and `None` where what is tried is not capable of it."""
+    if value is not None:
+        is_callable(instance, attribute, value)
 
 
 def how_many_examples() -> Any:  # noqa: ANN401  as attrs has it

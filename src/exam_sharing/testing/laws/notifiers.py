@@ -1,7 +1,7 @@
 """What every notifier promises: `Notifier`."""
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
 from functools import wraps
 from typing import Any, Final, TypeAlias
 
@@ -11,8 +11,16 @@ from exam_sharing.events import ShareNotice
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import NoticeId, UserId
 from exam_sharing.ports import Notifier
-from exam_sharing.testing.laws.law import Law, insist, laws_of, same
-from exam_sharing.testing.laws.moments import EDGES, START
+from exam_sharing.testing.laws.law import (
+    Law,
+    insist,
+    is_capability,
+    laws_of,
+    same,
+)
+from exam_sharing.testing.moments import EDGES, START
+from exam_sharing.testing.opening import entered
+from exam_sharing.validation import is_callable
 
 __all__ = ["notifier_laws"]
 
@@ -27,28 +35,20 @@ _ADDRESS: Final = "ms.kowalska@clinic.example"
 class _Trial:
     """How to have a notifier; the fields are the arguments of `notifier_laws`."""
 
-    open_notifier: OpenNotifier
-    open_broken: OpenNotifier | None
-    received: Callable[[Any], Iterable[tuple[str, str]]] | None
+    open_notifier: OpenNotifier = attrs.field(validator=is_callable)
+    open_broken: OpenNotifier | None = attrs.field(validator=is_capability)
+    received: Callable[[Any], Iterable[tuple[str, str]]] | None = attrs.field(
+        validator=is_capability
+    )
 
 
 _Check: TypeAlias = Callable[[_Trial], None]
 
 
-@contextmanager
-def _opened(open_notifier: OpenNotifier) -> Iterator[Notifier]:
-    given: Any = open_notifier()
-    if isinstance(given, AbstractContextManager):
-        with given as notifier:
-            yield notifier
-    else:
-        yield given
-
-
 def _sending(check: Callable[[Notifier, _Trial], None]) -> _Check:
     @wraps(check)
     def opening(trial: _Trial) -> None:
-        with _opened(trial.open_notifier) as notifier:
+        with entered(trial.open_notifier()) as notifier:
             check(notifier, trial)
 
     return opening
@@ -124,7 +124,7 @@ def what_cannot_be_sent_raises(trial: _Trial) -> None:
     """What cannot be sent raises, and the error tells neither message nor address."""
     if trial.open_broken is None:
         return
-    with _opened(trial.open_broken) as notifier:
+    with entered(trial.open_broken()) as notifier:
         try:
             notifier.send(_notice("n", _PRIVATE))
         except Exception as error:  # noqa: BLE001  anything may be raised
@@ -148,6 +148,9 @@ def notifier_laws(
         received: returns what has arrived by an opened notifier: for each, the id by which its
             receiver can drop a repeat, and its text.
         open_broken: gives a notifier that cannot send, say since its server is down.
+
+    Raises:
+        InvalidValue: one of them cannot be called.
     """
     trial = _Trial(open_notifier=open_notifier, open_broken=open_broken, received=received)
     checks: list[_Check] = [

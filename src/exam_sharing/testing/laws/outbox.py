@@ -11,7 +11,7 @@ from exam_sharing.identifiers import GroupId, NoticeId, ShareId, UserId
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
 from exam_sharing.testing.laws.bench import Bench, StoreTrial, benched
 from exam_sharing.testing.laws.law import insist, same
-from exam_sharing.testing.laws.moments import DAY, EDGES, START, TICK
+from exam_sharing.testing.moments import DAY, EDGES, START, TICK
 from exam_sharing.testing.texts import HOSTILE
 
 __all__ = ["NOTICE_LAWS", "TEXT_LAWS"]
@@ -185,6 +185,7 @@ def what_is_given_up_loses_its_message_and_waits_for_an_operator(bench: Bench) -
     outbox.settle(third, Done.SENT)
     same("given up", _listed(bench, given_up=True), ["a", "b"])
     same("waiting", _listed(bench, given_up=False), ["c"])
+    same("none of them", outbox.requeue(()), 0)
     same("of one that was not given up", outbox.requeue((NoticeId("c"), NoticeId("no such"))), 0)
     same("requeued by its id", outbox.requeue((NoticeId("b"), NoticeId("b"))), 1)
     shown = next(each for each in outbox.listed(None, 9, given_up=False) if each.id.value == "b")

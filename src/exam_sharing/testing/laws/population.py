@@ -7,15 +7,12 @@ import attrs
 
 from exam_sharing.identifiers import GroupId, PrincipalId, UserId
 from exam_sharing.memory.kept_directory import KeptDirectory
+from exam_sharing.memory.visibility import everybody
 from exam_sharing.names import folded, later_words
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
 
 __all__ = ["Population"]
-
-
-def _everybody(_actor: UserId, _principal: PrincipalId) -> bool:
-    return True
 
 
 @attrs.frozen(kw_only=True)
@@ -35,8 +32,8 @@ class Population:
     groups: tuple[Group, ...] = ()
     without_plan: frozenset[UserId] = frozenset()
     without_notices: frozenset[UserId] = frozenset()
-    visible: Callable[[UserId, PrincipalId], bool] = _everybody
-    members_visible: Callable[[UserId, GroupId], bool] = _everybody
+    visible: Callable[[UserId, PrincipalId], bool] = everybody
+    members_visible: Callable[[UserId, GroupId], bool] = everybody
 
     def fill(self, directory: KeptDirectory) -> None:
         """Add everybody to a directory that can be told of them."""
@@ -102,12 +99,12 @@ class Population:
         self, actor: UserId, leave_out: Iterable[PrincipalId] = ()
     ) -> list[tuple[PrincipalId, str, str | None]]:
         """Return whom an actor can choose, with name and address, by name and then by key."""
-        everybody: list[tuple[PrincipalId, str, str | None]] = [
+        there: list[tuple[PrincipalId, str, str | None]] = [
             *((user.id, user.name, user.email) for user in self.users if user.active),
             *((group.id, group.name, None) for group in self.groups),
         ]
         out = frozenset(leave_out)
-        seen = [each for each in everybody if each[0] not in out and self.visible(actor, each[0])]
+        seen = [each for each in there if each[0] not in out and self.visible(actor, each[0])]
         return sorted(seen, key=lambda each: (folded(each[1]), each[0].key))
 
     def suggested(self, actor: UserId, text: str) -> list[tuple[PrincipalId, str]]:

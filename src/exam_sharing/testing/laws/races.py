@@ -21,7 +21,7 @@ from exam_sharing.policy.plans import UnshareReceipt
 from exam_sharing.ports import Changes, StoredReceipt
 from exam_sharing.testing.laws.bench import ANNA, BEN, VIEW, Bench, StoreTrial, benched
 from exam_sharing.testing.laws.law import insist, same
-from exam_sharing.testing.laws.moments import DAY, START
+from exam_sharing.testing.moments import DAY, START
 
 __all__ = ["RACE_LAWS"]
 

@@ -8,7 +8,7 @@ from exam_sharing.identifiers import ExamId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.testing.laws.law import insist
-from exam_sharing.testing.laws.moments import START
+from exam_sharing.testing.moments import START
 from exam_sharing.testing.opening import StorePorts
 
 __all__ = ["Reading"]

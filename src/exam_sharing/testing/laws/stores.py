@@ -7,7 +7,8 @@ from typing import Any
 
 from exam_sharing.events import Event
 from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.identifiers import ExamId, UserId
+from exam_sharing.identifiers import ExamId, ShareId, UserId
+from exam_sharing.policy.plans import Share
 from exam_sharing.testing.laws.access import ACCESS_LAWS
 from exam_sharing.testing.laws.bench import StoreTrial
 from exam_sharing.testing.laws.commits import COMMIT_LAWS, FAILURE_LAWS, TRANSFER_LAWS
@@ -17,19 +18,21 @@ from exam_sharing.testing.laws.histories import HISTORY_LAWS
 from exam_sharing.testing.laws.law import Law, laws_of
 from exam_sharing.testing.laws.outbox import NOTICE_LAWS, TEXT_LAWS
 from exam_sharing.testing.laws.races import RACE_LAWS
+from exam_sharing.testing.laws.records import RECORD_LAWS
 from exam_sharing.testing.laws.trail import EVENT_LAWS, TRAIL_LAWS
 from exam_sharing.testing.opening import OpenStore
 
 __all__ = ["store_laws"]
 
 
-def store_laws(
+def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable of
     open_store: OpenStore,
     *,
     threads: bool = True,
     upload: Callable[[Any, UploadBatch, tuple[Exam, ...]], None] | None = None,
     transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = None,
     events: Callable[[Any], Iterable[Event]] | None = None,
+    share_record: Callable[[Any, ShareId], Share | None] | None = None,
     fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = None,
     keeps_text: Callable[[Any, str], bool] | None = None,
     examples: int = 25,
@@ -47,10 +50,17 @@ def store_laws(
             has tables of its own for exams. The laws of `ExamWriter` are then left out.
         transfer: gives an exam to another owner, at a time.
         events: returns everything that the audit trail was told, in the order in which it was.
+        share_record: returns the record of a share, with its attestation, or `None` where there is
+            no share of that id.
         fail_at: makes the store fail at a step, from 1, of what is done within the context that it
             returns; a step is whatever can fail by itself, such as a statement.
         keeps_text: says whether a text is anywhere in what the store keeps.
         examples: how many examples a law looks at that looks for examples.
+
+    Raises:
+        StoreNotUsable: `open_store` cannot be called.
+        InvalidValue: a capability cannot be called, or `examples` is less than 1.
+        WrongKind: `threads` is no truth value, or `examples` no number.
     """
     trial = StoreTrial(
         open_store=open_store,
@@ -58,24 +68,26 @@ def store_laws(
         upload=upload,
         transfer=transfer,
         events=events,
+        share_record=share_record,
         fail_at=fail_at,
         keeps_text=keeps_text,
         examples=examples,
     )
     books = [
         (EXAM_LAWS, True),
-        (UPLOAD_LAWS, upload is None),
+        (UPLOAD_LAWS, trial.upload is None),
         (GRANT_LAWS, True),
         (COMMIT_LAWS, True),
-        (TRANSFER_LAWS, transfer is not None),
+        (TRANSFER_LAWS, trial.transfer is not None),
         (ACCESS_LAWS, True),
         (NOTICE_LAWS, True),
-        (TEXT_LAWS, keeps_text is not None),
+        (TEXT_LAWS, trial.keeps_text is not None),
         (TRAIL_LAWS, True),
-        (EVENT_LAWS, events is not None),
+        (EVENT_LAWS, trial.events is not None),
+        (RECORD_LAWS, trial.share_record is not None),
         (HISTORY_LAWS, True),
-        (FAILURE_LAWS, fail_at is not None),
-        (RACE_LAWS, threads),
+        (FAILURE_LAWS, trial.fail_at is not None),
+        (RACE_LAWS, trial.threads),
         (SIZE_LAWS, True),
     ]
     checks = (check for book, applies in books if applies for check in book)

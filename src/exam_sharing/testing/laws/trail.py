@@ -10,7 +10,7 @@ from exam_sharing.policy.decisions import Reason, ReasonCode
 from exam_sharing.policy.requests import ShareRequest
 from exam_sharing.testing.laws.bench import BEN, CARLA, Bench, StoreTrial, benched
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.laws.moments import START
+from exam_sharing.testing.moments import START
 
 __all__ = ["EVENT_LAWS", "TRAIL_LAWS"]
 

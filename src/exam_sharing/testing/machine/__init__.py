@@ -46,16 +46,18 @@ def run_sharing_machine(
             every delivery, whatever it says of retries.
 
     Raises:
-        WrongKind: an argument is of another type.
-        InvalidValue: the policy has rules of the host, of which the model knows nothing.
+        WrongKind: settings or policy are of another type.
+        InvalidValue: a capability cannot be called, or the policy has rules of the host, of which
+            the model knows nothing.
         StoreNotUsable: `open_store` gives nothing that can be tested.
         RulesBroken: the store, or the package over it, breaks the rules.
     """
     require_kind("settings", settings, hypothesis_settings, NoneType)
     for name, capability in {"upload": upload, "transfer": transfer, "sweep": sweep}.items():
-        require_callable(name, capability)
+        if capability is not None:
+            require_callable(name, capability)
     _require_known_to_the_model(policy)
-    require_isolated(open_store)
+    require_isolated(open_store, upload=upload)
 
     def new_machine() -> SharingMachine:
         return SharingMachine(

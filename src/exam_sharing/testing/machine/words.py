@@ -1,9 +1,9 @@
 """Saying in words what was asked, what was answered, and who did what."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 
 import attrs
 
@@ -18,6 +18,7 @@ from exam_sharing.policy.requests import (
 )
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing import model
+from exam_sharing.testing.moments import START
 
 __all__ = [
     "START",
@@ -30,9 +31,6 @@ __all__ = [
     "plain_policy",
     "told_policy",
 ]
-
-START: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
-"""When every story begins."""
 
 
 class GrantNumber(int):

@@ -19,8 +19,9 @@ from exam_sharing.grants import (
     until_of,
 )
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, ShareId, UserId
+from exam_sharing.testing.moments import START, TICK
 from exam_sharing.testing.strategies.people import principal_ids, user_ids
-from exam_sharing.testing.strategies.times import START, TICK, durations, times_around
+from exam_sharing.testing.strategies.times import durations, times_around
 from exam_sharing.testing.strategies.uploading import exam_ids, grant_ids, share_ids
 
 __all__ = ["endings", "grants", "illegal_reshare_chains", "permissions", "reshare_chains"]

@@ -5,13 +5,9 @@ from typing import Final
 
 from hypothesis import strategies as st
 
-__all__ = ["START", "TICK", "durations", "times", "times_around"]
+from exam_sharing.testing.moments import START, TICK
 
-START: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
-"""What values that are about time lie around by default."""
-
-TICK: Final = timedelta(microseconds=1)
-"""Nothing is shorter."""
+__all__ = ["durations", "times", "times_around"]
 
 _EARLIEST: Final = datetime(1, 1, 3)  # noqa: DTZ001  zones are drawn apart
 _LATEST: Final = datetime(9999, 12, 29)  # noqa: DTZ001

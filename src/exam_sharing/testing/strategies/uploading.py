@@ -7,9 +7,10 @@ from hypothesis import strategies as st
 
 from exam_sharing.exams import Exam, Study, UploadBatch
 from exam_sharing.identifiers import BatchId, ExamId, GrantId, NoticeId, ShareId, UserId
+from exam_sharing.testing.moments import START
 from exam_sharing.testing.strategies.people import user_ids
 from exam_sharing.testing.strategies.texts import identifiers
-from exam_sharing.testing.strategies.times import START, times
+from exam_sharing.testing.strategies.times import times
 
 __all__ = [
     "batch_ids",

@@ -1,4 +1,7 @@
-"""Times that stores get wrong: ends of all times, microseconds, and hours that a zone has twice."""
+"""When everything here begins, and times that stores get wrong.
+
+The latter are the ends of all times, microseconds, and hours that a zone has twice.
+"""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Final
@@ -6,6 +9,8 @@ from typing import Final
 __all__ = ["DAY", "EDGES", "FIRST", "LAST", "START", "TICK"]
 
 START: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
+"""When every world, every story and every law begins."""
+
 DAY: Final = timedelta(days=1)
 TICK: Final = timedelta(microseconds=1)
 """Nothing is shorter."""
