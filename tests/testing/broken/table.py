@@ -17,7 +17,7 @@ from exam_sharing.memory import MemoryStore
 from exam_sharing.testing import RulesBroken, run_sharing_machine
 from exam_sharing.testing.cases import cases, run
 from exam_sharing.testing.laws import LawBroken, store_laws
-from exam_sharing.testing.machine.steps import SharingMachine
+from exam_sharing.testing.machine.acting import BothSides
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "broken-variants.md"
 
@@ -164,12 +164,12 @@ def told_by_machine(broken):
 
 
 def _told(store, stories):
-    opening, before = Opening(store), SharingMachine.steps
+    opening, before = Opening(store), BothSides.steps
     try:
         run_sharing_machine(opening, transfer=transfer, settings=stories)
     except RulesBroken:
         # Two stores are opened before the first story, to see that they are isolated.
-        return Told(opening.opened - 2, SharingMachine.steps - before)
+        return Told(opening.opened - 2, BothSides.steps - before)
     return None
 
 

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import attrs
 
-from exam_sharing.events import Event, ExamShared, GrantsEnded, WaitingNotice
+from exam_sharing.events import ExamShared, GrantsEnded, WaitingNotice
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import (
     OWNER,
@@ -37,17 +37,16 @@ from exam_sharing.identifiers import (
 from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.policy.requests import Scope, ShareRequest, UnshareRequest, Withdrawal
 from exam_sharing.ports import Changes, StoredReceipt
+from exam_sharing.testing.isolation import PROBE, Trace, require_isolated
 from exam_sharing.testing.laws.law import how_many_examples, insist, is_capability
-from exam_sharing.testing.laws.reading import Reading
+from exam_sharing.testing.laws.reading import Events, Reading, ShareRecord
 from exam_sharing.testing.moments import START
 from exam_sharing.testing.opening import (
-    PROBE,
     OpenStore,
     StorePorts,
-    Trace,
+    Upload,
     opened,
-    require_callable,
-    require_isolated,
+    require_open_store,
 )
 from exam_sharing.validation import is_a
 
@@ -65,7 +64,7 @@ _WORDING: Final = "I abide by HIPAA."
 
 
 def _is_open_store(_instance: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
-    require_callable(value)
+    require_open_store(value)
 
 
 @attrs.frozen(kw_only=True)
@@ -77,19 +76,15 @@ class StoreTrial:
 
     open_store: OpenStore = attrs.field(validator=_is_open_store)
     threads: bool = attrs.field(validator=is_a(bool))
-    upload: Callable[[Any, UploadBatch, tuple[Exam, ...]], None] | None = attrs.field(
-        validator=is_capability
-    )
+    upload: Upload | None = attrs.field(validator=is_capability)
     transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = attrs.field(
         validator=is_capability
     )
-    events: Callable[[Any], Iterable[Event]] | None = attrs.field(validator=is_capability)
+    events: Events | None = attrs.field(validator=is_capability)
     fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = attrs.field(
         validator=is_capability
     )
-    share_record: Callable[[Any, ShareId], Share | None] | None = attrs.field(
-        validator=is_capability
-    )
+    share_record: ShareRecord | None = attrs.field(validator=is_capability)
     keeps_text: Callable[[Any, str], bool] | None = attrs.field(validator=is_capability)
     examples: int = how_many_examples()
     _found_isolated: list[bool] = attrs.field(factory=list, init=False)
@@ -142,13 +137,9 @@ class Bench(Reading):
     """
 
     def __init__(self, ports: StorePorts, trial: StoreTrial) -> None:
-        super().__init__(ports)
+        super().__init__(ports, events=trial.events, share_record=trial.share_record)
         self.trial = trial
         self._numbers = count(1)
-        self._exams: dict[ExamId, Exam] = {}
-        self._grants: dict[GrantId, Grant] = {}
-        self._receipts: set[tuple[UserId, str]] = set()
-        self._shares: set[ShareId] = set()
 
     def new_id(self) -> str:
         """Return an identifier that this store has not seen yet."""
@@ -156,7 +147,7 @@ class Bench(Reading):
 
     def add(self, batch: UploadBatch, *exams: Exam) -> None:
         """Record an upload in the way that the store takes uploads."""
-        self._exams.update({exam.id: exam for exam in exams})
+        self.look_for_exams(exams)
         if self.trial.upload is None:
             self.ports.uploads.add(batch, exams)
         else:
@@ -343,15 +334,6 @@ class Bench(Reading):
             event=event,
         )
 
-    def look_for(self, changes: Changes) -> None:
-        """From now on let `everything` look for what the changes would bring."""
-        for grant in changes.made:
-            self._grants.setdefault(grant.id, grant)
-        if changes.receipt is not None:
-            self._receipts.add((changes.receipt.actor, changes.receipt.request_id))
-        if changes.share is not None:
-            self._shares.add(changes.share.id)
-
     def commit(self, changes: Changes) -> bool:
         """Write the changes, and return what the store says of it."""
         self.look_for(changes)
@@ -387,41 +369,3 @@ class Bench(Reading):
             until=until,
             message=message,
         )
-
-    def share_record(self, share: ShareId) -> Share | None:
-        """Return the record of a share; `None` where there is none, or none can be read."""
-        read = self.trial.share_record
-        return None if read is None else read(self.ports.store, share)
-
-    def everything(self) -> Mapping[str, object]:
-        """Return all that can be read of what was written here, or was looked for."""
-        grants, access = self.ports.grants, self.ports.access
-        exams = tuple(sorted(self._exams))
-        kept = grants.read(exams, ended=True)
-        recipients = sorted({g.recipient for g in self._grants.values()}, key=lambda p: p.key)
-        users = {ANNA, *(each for each in recipients if isinstance(each, UserId))}
-        seen: dict[str, object] = {"exams": frozenset(self.ports.exams.find(exams))}
-        for exam, sharing in kept.items():
-            seen[f"sharing of {exam}"] = (
-                sharing.version,
-                sharing.withdrawn,
-                frozenset(sharing.grants),
-                frozenset(sharing.ended),
-            )
-            seen[f"batch of {exam}"] = self.ports.exams.batch_of(exam)
-        for grant in self._grants:
-            seen[f"exam of {grant}"] = grants.exam_of(grant)
-        for recipient in recipients:
-            seen[f"exams granted to {recipient.key}"] = grants.exams_granted_to(recipient)
-        for user in sorted(users):
-            keys = frozenset({user.key})
-            seen[f"list of {user}"] = access.visible(user, keys, None, 1_000, START, own=True)
-            seen[f"held by {user}"] = access.holding(user, keys, VIEW, exams, START)
-        for share in sorted(self._shares):
-            seen[f"record of share {share}"] = self.share_record(share)
-        for actor, request_id in sorted(self._receipts):
-            seen[f"receipt of {actor} under {request_id}"] = grants.receipt(actor, request_id)
-        seen["notices"] = self.ports.outbox.listed(None, 1_000, given_up=None)
-        if self.trial.events is not None:
-            seen["events"] = tuple(self.trial.events(self.ports.store))
-        return seen

@@ -9,10 +9,11 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from exam_sharing.errors import InvalidValue
 from exam_sharing.policy.settings import Policy
-from exam_sharing.testing.machine.hospital import Sweep, Transfer, Upload
+from exam_sharing.testing.isolation import require_isolated
+from exam_sharing.testing.machine.hospital import Sweep, Transfer
 from exam_sharing.testing.machine.steps import SharingMachine
 from exam_sharing.testing.machine.story import RulesBroken
-from exam_sharing.testing.opening import OpenStore, require_isolated
+from exam_sharing.testing.opening import OpenStore, Upload
 from exam_sharing.validation import require_callable, require_kind
 
 __all__ = ["RulesBroken", "run_sharing_machine"]

@@ -21,7 +21,7 @@ from exam_sharing.testing import model
 from exam_sharing.testing.machine.kept import Kept
 from exam_sharing.testing.machine.recording import Recorder
 from exam_sharing.testing.machine.words import START, Words, clock_time, told_policy
-from exam_sharing.testing.opening import StorePorts
+from exam_sharing.testing.opening import StorePorts, Upload
 
 __all__ = [
     "EXAMS",
@@ -32,7 +32,6 @@ __all__ = [
     "Post",
     "Sweep",
     "Transfer",
-    "Upload",
 ]
 
 USERS: Final = tuple(map(UserId, ("Alice", "Bob", "Carol", "Dave", "Erin", "Frank")))
@@ -64,7 +63,6 @@ AT_EVERY_DELIVERY: Final = Retries(at_once=1_000_000, limit=None)
 """A notice that failed is tried at every delivery, however often: waits are another test's."""
 
 
-Upload: TypeAlias = Callable[[Any, UploadBatch, tuple[Exam, ...]], None]
 Transfer: TypeAlias = Callable[[Any, ExamId, UserId, datetime], None]
 Sweep: TypeAlias = Callable[[Any, datetime], object]
 

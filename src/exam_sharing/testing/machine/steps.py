@@ -1,10 +1,8 @@
 """The state machine: everything that can happen in a small hospital, one step after another."""
 
 import sys
-from collections.abc import Callable
 from datetime import timedelta
-from functools import partial
-from typing import ClassVar, Final
+from typing import Final
 
 import attrs
 from hypothesis import strategies as st
@@ -15,7 +13,6 @@ from exam_sharing.errors import AlreadyExists, BatchSealed
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, GroupId, PrincipalId
 from exam_sharing.policy.requests import (
-    Asked,
     HostEnding,
     NarrowRequest,
     Request,
@@ -27,8 +24,8 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing import model
 from exam_sharing.testing.machine import answers
-from exam_sharing.testing.machine.acting import compare_receipt, is_reused, outcome
-from exam_sharing.testing.machine.comparing import Comparison, Disagreement
+from exam_sharing.testing.machine.acting import BothSides, outcome
+from exam_sharing.testing.machine.comparing import Comparison
 from exam_sharing.testing.machine.drawing import (
     BATCHES,
     RESHARES,
@@ -51,18 +48,8 @@ from exam_sharing.testing.machine.hospital import (
     Hospital,
     Sweep,
     Transfer,
-    Upload,
 )
-from exam_sharing.testing.machine.recording import (
-    NOTHING_RECORDED,
-    Record,
-    record,
-    record_in_model,
-)
-from exam_sharing.testing.machine.story import RulesBroken
-from exam_sharing.testing.machine.words import clock_time, differing
-from exam_sharing.testing.opening import OpenStore, opened
-from exam_sharing.testing.performing import perform
+from exam_sharing.testing.opening import OpenStore, Upload, opened
 
 __all__ = ["SharingMachine"]
 
@@ -79,12 +66,7 @@ class SharingMachine(RuleBasedStateMachine):
         transfer: how an exam changes hands in that store, if it can.
         sweep: how that store records what has expired, if it can.
         policy: of every story; by default each story has one of its own.
-
-    Attributes:
-        steps: how many steps were made by now, by all machines of this process.
     """
-
-    steps: ClassVar[int] = 0
 
     def __init__(
         self,
@@ -147,7 +129,8 @@ class SharingMachine(RuleBasedStateMachine):
             ),
         )
         self.choices: Choices = Choices(self.hospital)
-        self.comparison: Comparison = Comparison(self.hospital, page=page, typed=typed, turn=turn)
+        comparison = Comparison(self.hospital, page=page, typed=typed, turn=turn)
+        self.both: BothSides = BothSides(self.hospital, comparison)
         for group, within in zip(known, groups, strict=True):
             self.hospital.say_of_group(group, self.choices.principals(within))
         self._let_arrive(BATCHES[0], arriving, sealed=False)
@@ -173,19 +156,19 @@ class SharingMachine(RuleBasedStateMachine):
             return True
 
         accepted = hospital.world.add_upload(batch, exams, sealed=sealed)
-        self._same("Is that upload taken?", accepted, arrive)
-        self._compare()
+        self.both.same("Is that upload taken?", accepted, arrive)
+        self.both.compare()
 
     @rule(drawn=sharing)
     def share(self, *, drawn: SharingDrawn) -> None:
         """Share, mostly by somebody who has access."""
-        held = self.comparison.held()
+        held = self.both.comparison.held()
         self._ask_for(self.choices.share_request(drawn, held))
 
     @rule(drawn=sharing)
     def pass_on(self, *, drawn: SharingDrawn) -> None:
         """Share what somebody else owns, where there is such access."""
-        exams, held = self.hospital.world.exams, self.comparison.held()
+        exams, held = self.hospital.world.exams, self.both.comparison.held()
         others = [(user, exam) for user, exam in held if exams[exam].owner != user]
         self._ask_for(self.choices.share_request(drawn, others or held))
 
@@ -273,7 +256,7 @@ class SharingMachine(RuleBasedStateMachine):
         asked = HostEnding(
             recipient=recipient, exam=exam, reshares=kind, performed_by=HOST, why=WHY
         )
-        self._compare_act(asked, came, expected)
+        self.both.compare_act(asked, came, expected)
 
     @rule(which=numbers)
     def withdraw(self, *, which: int) -> None:
@@ -289,7 +272,7 @@ class SharingMachine(RuleBasedStateMachine):
         hospital.tell(f"The host withdraws {exam}.")
         came = outcome(lambda: hospital.sharing.withdraw(exam, performed_by=HOST, why=WHY))
         expected = model.withdraw(world, exam, hospital.now)
-        self._compare_act(Withdrawal(exam=exam, performed_by=HOST, why=WHY), came, expected)
+        self.both.compare_act(Withdrawal(exam=exam, performed_by=HOST, why=WHY), came, expected)
 
     @precondition(lambda self: self._transfer is not None)
     @rule(which=numbers, to=numbers)
@@ -306,10 +289,10 @@ class SharingMachine(RuleBasedStateMachine):
             transfer(self._ports.store, exam, owner, hospital.now)
             return True
 
-        self._same("Can it change hands?", expected=True, ask=change)
+        self.both.same("Can it change hands?", expected=True, ask=change)
         hospital.world.change_hands(exam, owner)
         hospital.world.next_version(exam)
-        self._compare()
+        self.both.compare()
 
     @rule(who=numbers, what=numbers)
     def change_user(self, *, who: int, what: int) -> None:
@@ -323,7 +306,7 @@ class SharingMachine(RuleBasedStateMachine):
             {"notices": not account.notices},
         )
         hospital.say_of_user(user, attrs.evolve(account, **pick(what, changes)))
-        self._compare()
+        self.both.compare()
 
     @rule(which=numbers, within=members)
     def change_group(self, *, which: int, within: list[int]) -> None:
@@ -331,13 +314,13 @@ class SharingMachine(RuleBasedStateMachine):
         hospital = self.hospital
         group = pick(which, GROUPS)
         hospital.say_of_group(group, self.choices.principals(within))
-        self._compare()
+        self.both.compare()
 
     @rule(how=numbers)
     def pass_time(self, *, how: int) -> None:
         """Let minutes pass, or all the time until something expires, or nearly."""
         self.hospital.wait(self.choices.moment(how))
-        self._compare()
+        self.both.compare()
 
     @precondition(lambda self: self._sweep is not None)
     @rule(minutes=st.integers(0, 4))
@@ -353,8 +336,8 @@ class SharingMachine(RuleBasedStateMachine):
             sweep(self._ports.store, hospital.now)
             return True
 
-        self._same("Can it be recorded?", expected=True, ask=swept)
-        self._compare()
+        self.both.same("Can it be recorded?", expected=True, ask=swept)
+        self.both.compare()
 
     @rule(away=members)
     def deliver_notices(self, *, away: list[int]) -> None:
@@ -364,85 +347,14 @@ class SharingMachine(RuleBasedStateMachine):
         failing = f"; {hospital.words.value(unreachable)} cannot be reached" if away else ""
         hospital.tell(f"Notices are sent{failing}.")
         expected = model.deliver_notices(hospital.world, hospital.now, unreachable)
-        self._same(
+        self.both.same(
             "Which notices are sent?",
             answers.notices_in_model(expected),
             lambda: answers.notices(hospital.deliver(unreachable)),
         )
-        self._compare()
+        self.both.compare()
 
     def _ask_for(self, request: Request) -> None:
-        """Preview and do what somebody asks for on both sides, and compare everything."""
-        hospital = self.hospital
-        in_model = hospital.as_in_model(request)
-        hospital.tell(f"{hospital.words.request(in_model)}.")
-        self._disagreeing(lambda: self.comparison.preview(request, in_model))
-        answered = hospital.was_answered(request)
-        came = outcome(lambda: perform(hospital.sharing, request))
-        try:
-            expected = model.perform(hospital.world, in_model, hospital.now)
-        except model.RequestIdReused:
-            self._same(
-                "Is the id of another request refused?", expected=True, ask=partial(is_reused, came)
-            )
-            self._compare()
-            return
-        if not isinstance(request, RevokeRequest) and request.request_id is not None:
+        taken = self.both.ask_for(request)
+        if taken and not isinstance(request, RevokeRequest) and request.request_id is not None:
             self._asked.append(request)
-        if answered:
-            self._compare(came, expected)
-        else:
-            self._compare_act(request, came, expected)
-
-    def _compare_act(
-        self, asked: Asked, came: object, expected: model.Receipt | model.Refused
-    ) -> None:
-        """Compare the answer to an act that was decided, everything, and the record of it."""
-        world, now = self.hospital.world, self.hospital.now
-        self._compare(came, expected, record_in_model(world, asked, expected, now))
-
-    def _compare(
-        self,
-        came: object = None,
-        expected: model.Receipt | model.Refused | None = None,
-        recorded: Record = NOTHING_RECORDED,
-    ) -> None:
-        """Compare the answer to a step, if it has one, and then everything.
-
-        Args:
-            came: what the package answered, or raised.
-            expected: what the model answered.
-            recorded: what has to be recorded of the step.
-        """
-        SharingMachine.steps += 1
-        told = self.hospital.recorder.take()
-
-        def compare() -> None:
-            changes = self.comparison.what_changed()
-            if expected is not None:
-                compare_receipt(self.comparison, came, expected)
-            self.comparison.everything(changes)
-            self.comparison.same(
-                "What is recorded of that?", recorded, lambda: record(told, self.hospital.kept)
-            )
-            if expected is None:
-                self.comparison.in_turn(changes)
-
-        self._disagreeing(compare)
-
-    def _same(self, question: str, expected: object, ask: Callable[[], object]) -> None:
-        self._disagreeing(lambda: self.comparison.same(question, expected, ask))
-
-    def _disagreeing(self, compare: Callable[[], None]) -> None:
-        """Turn a disagreement into the story that led to it."""
-        try:
-            compare()
-        except Disagreement as found:
-            words = self.hospital.words
-            expected, came = differing(found.expected, found.came)
-            raise RulesBroken(
-                tuple(self.hospital.story),
-                f"{clock_time(self.hospital.now)}  {found.question}",
-                words.value(expected),
-                words.value(came),
-            ) from found.__cause__
