@@ -276,6 +276,13 @@ def test_an_exam_that_was_never_shared_can_be_withdrawn():
     assert not world.can_view(ANNA, CT)
 
 
+def test_a_withdrawal_is_told_with_its_version_though_nothing_was_shared():
+    world = World()
+    withdraw(world, CT)
+
+    assert dict(world.store.events()[-1].versions) == {CT: 1}
+
+
 @pytest.mark.parametrize("exam", [NO_EXAM, CT], ids=["unknown", "withdrawn"])
 def test_what_is_not_there_cannot_be_withdrawn(exam):
     world = World()

@@ -389,6 +389,30 @@ def test_a_notice_that_waited_promises_the_earliest_time_that_the_share_gave():
     assert (from_ben.exams, from_ben.until) == (2, SOON)
 
 
+def test_it_is_the_earliest_whichever_exam_was_named():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN, until=LATER)
+    world.share(ANNA, MR, BEN, until=SOON)
+    world.share(BEN, CT, CARLA, scope=Scope.BATCH)
+    world.share(ANNA, MR, CARLA)
+    world.notifier.broken = False
+    world.sharing.deliver_notices()
+
+    from_ben = next(notice for notice in world.notifier.sent if notice.actor == BEN)
+    assert (from_ben.exams, from_ben.until) == (2, SOON)
+
+
+def test_a_notice_of_an_exam_that_was_withdrawn_is_dropped_even_for_whom_it_went_to():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN)
+    world.transfer(CT, BEN)
+    world.sharing.withdraw(CT, performed_by="ops", why="wrong patient")
+    world.notifier.broken = False
+
+    assert world.sharing.deliver_notices() == 0
+    assert world.store.outbox.waiting() == ()
+
+
 def test_a_notice_goes_to_the_address_that_its_reader_has_by_then():
     world = waiting_world()
     world.person(BEN, email="new@example.org")

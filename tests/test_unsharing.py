@@ -412,6 +412,17 @@ def test_what_was_passed_on_by_another_grant_is_not_said_to_be_left():
     assert world.unshare(ANNA, CT, CARLA).left_standing == ()
 
 
+def test_what_others_passed_on_whose_grants_ended_with_it_is_not_said_to_be_left():
+    world = chain(BEN, CARLA, DAN)
+    world.share(ANNA, CT, CARLA)
+
+    receipt = world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
+
+    assert [grant.recipient for grant in receipt.ended] == [BEN, CARLA]
+    assert receipt.left_standing == ()
+    assert holders(world) == {CARLA, DAN}
+
+
 def test_what_was_passed_on_before_a_narrowing_is_left_standing_too():
     world = World()
     world.share(ANNA, CT, BEN, permission=DOWNLOAD)
@@ -552,6 +563,18 @@ def test_an_inactive_grantor_supports_what_they_passed_on():
     world.unshare(ANNA, CT, EVA, reshares=Reshares.CASCADE)
 
     assert holders(world) == {CARLA, DAN}
+
+
+def test_a_way_of_an_inactive_grantor_through_a_group_supports_what_they_passed_on():
+    world = World()
+    world.share(ANNA, CT, DAN, NURSES)
+    world.share(DAN, CT, BEN)
+    world.person(DAN, active=False)
+
+    receipt = world.unshare(ANNA, CT, DAN, reshares=Reshares.CASCADE)
+
+    assert [grant.recipient for grant in receipt.ended] == [DAN]
+    assert holders(world) == {BEN, EVA}
 
 
 def test_a_cascade_leaves_alone_what_lost_its_support_by_an_earlier_keep():

@@ -1,12 +1,14 @@
 """SPEC 5 and 6: what the portal shows, to whom."""
 
 import unicodedata
+from datetime import timedelta
 
 import pytest
 
 from exam_sharing import (
     AccessListScope,
     BatchId,
+    Exam,
     ExamId,
     GroupId,
     ReasonCode,
@@ -14,6 +16,7 @@ from exam_sharing import (
     Scope,
     ShareForm,
     Tab,
+    UploadBatch,
     UserId,
 )
 from world import (
@@ -458,6 +461,19 @@ def test_a_cursor_holds_its_place_when_the_exam_that_it_stands_behind_is_gone():
     assert exams_of(world.sharing.shared_with(BEN, after=first.next)) == ["xray"]
 
 
+def test_a_cursor_stands_between_uploads_of_one_microsecond_and_the_next():
+    world = World()
+    for place in range(3):
+        upload = UploadBatch(id=BatchId(f"b{place}"), uploader=BEN, received_at=START)
+        at = START + place * timedelta(microseconds=1)
+        exam = Exam(id=ExamId(f"e{place}"), owner=BEN, batch=upload.id, uploaded_at=at)
+        world.sharing.add_upload(upload, [exam])
+    first = world.sharing.visible_to(BEN, limit=1)
+
+    assert exams_of(first) == ["e2"]
+    assert exams_of(world.sharing.visible_to(BEN, after=first.next)) == ["e1", "e0"]
+
+
 def test_a_cursor_fits_into_an_address():
     world = World()
     strange = ExamId("ü/&?=#%+ x")
@@ -505,6 +521,17 @@ def test_a_viewer_looks_up_groups_once_and_grants_each_time():
     assert world.sharing.viewer(BEN).can(VIEW, CT)
 
 
+def test_a_viewer_looks_at_the_clock_each_time():
+    world = World()
+    world.share(ANNA, CT, BEN, until=SOON)
+    viewer = world.sharing.viewer(BEN)
+    world.wait(DAY)
+
+    assert not viewer.can(VIEW, CT)
+    assert viewer.can_many(VIEW, [CT]) == frozenset()
+    assert viewer.shared_with().items == ()
+
+
 # Choosing recipients: SPEC 5.
 
 
@@ -548,6 +575,14 @@ def test_a_minimum_length_and_a_limit_are_policy():
     assert world.sharing.suggest(ANNA, CT, "ca") == ()
     assert principals(world.sharing.suggest(ANNA, CT, "car")) == [BEN]
     assert principals(World().sharing.suggest(ANNA, CT, "ben", limit=1)) == [BEN]
+
+
+def test_no_more_are_suggested_than_are_asked_for():
+    world = World()
+    world.person(BEN, name="Carl")
+
+    assert principals(world.sharing.suggest(ANNA, CT, "car")) == [BEN, CARLA]
+    assert principals(world.sharing.suggest(ANNA, CT, "car", limit=1)) == [BEN]
 
 
 def test_neither_shows_the_actor_the_owner_the_inactive_or_the_unseen():

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import HostRule, Reason, ReasonCode
-from world import ANNA, BEN, CARLA, CT, NO_EXAM, World, codes, share_request
+from exam_sharing import HostRule, Reason, ReasonCode, Scope
+from world import ANNA, BEN, CARLA, CT, MR, NO_EXAM, XRAY, World, codes, share_request
 
 pytestmark = pytest.mark.every_store
 
@@ -69,6 +69,23 @@ def test_host_facts_are_not_asked_about_an_exam_that_cannot_be_seen():
 
     for exam in (CT, NO_EXAM):
         assert codes(world.reasons(share_request(BEN, exam, CARLA))) == [ReasonCode.EXAM_NOT_FOUND]
+
+
+def test_host_facts_are_asked_about_the_exams_that_the_share_covers_and_no_others():
+    class Asked:
+        def about(self, request, exams):
+            return exams
+
+    def never(request, facts, host):
+        seen.append(host)
+        return False
+
+    seen = []
+    world = World(host_rules=[rule("FINE", never)], host_facts=Asked())
+    world.transfer(XRAY, CARLA)
+    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+
+    assert [set(exams) for exams in seen] == [{CT, MR}]
 
 
 def test_a_rule_that_fails_is_never_a_yes():

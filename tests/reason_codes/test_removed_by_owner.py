@@ -115,6 +115,20 @@ def test_the_owner_readmits():
     assert {each.grantor for each in world.grants(CT) if each.recipient == CARLA} == {ANNA, BEN}
 
 
+def test_whom_the_owner_readmitted_others_readmit_after_that_grant_ended():
+    world = world_after([owner_shares, owner_unshares, owner_shares], only_owner_readmits=True)
+    world.unshare(CARLA, CT, CARLA)
+
+    assert world.reasons(share_request(BEN, CT, CARLA)) == ()
+
+
+def test_whom_the_owner_readmitted_others_readmit_after_the_exam_changed_hands():
+    world = world_after([owner_shares, owner_unshares, owner_shares], only_owner_readmits=True)
+    world.transfer(CT, EVA)
+
+    assert world.reasons(share_request(BEN, CT, CARLA)) == ()
+
+
 def test_a_grant_of_somebody_else_that_the_owner_ended_counts_too():
     world = world_after([ben_shares, owner_unshares], only_owner_readmits=True)
 
