@@ -1,7 +1,6 @@
 """What has changed since everything was compared, and so whose answers may be others now."""
 
 from collections.abc import Mapping
-from datetime import datetime
 
 import attrs
 
@@ -35,20 +34,21 @@ class Watch:
     """Sees what changes in a hospital.
 
     Everything that the package makes of facts is made of these: what the store keeps of the exam
-    and of those that came with it, who asks, who made the grants, whom the directory offers, and
-    the time. The policy and who sees whom stay as they are.
+    and of those that came with it, who asks, who made the grants, whom the directory offers, the
+    settings, and the time. Who sees whom stays as it is.
     """
 
     hospital: Hospital
-    _now: datetime | None = attrs.field(default=None, init=False)
+    _around: object = attrs.field(default=None, init=False)
     _said: tuple[object, ...] = attrs.field(default=(), init=False)
     _people: Mapping[UserId, object] = attrs.field(factory=dict, init=False)
     _choosable: frozenset[PrincipalId] = attrs.field(default=frozenset(), init=False)
 
     def changes(self) -> Changes:
         """Return what has changed since this was asked last."""
-        now, everybody = self.hospital.now, frozenset(self.hospital.users)
-        passed, self._now = now != self._now, now
+        around = self.hospital.now, self.hospital.world.settings
+        everybody = frozenset(self.hospital.users)
+        passed, self._around = around != self._around, around
         rewritten = self.hospital.kept.changed()
         choosable, changed = self._choosable, self._changed_people()
         return Changes(

@@ -91,7 +91,7 @@ sharing: Final = st.builds(
     by=numbers,
     recipients=st.lists(numbers, min_size=1, max_size=3),
     download=booleans,
-    batch=seldom,
+    batch=st.sampled_from((False, False, True)),
     until=numbers,
     kind=st.integers(0, KINDS - 1),
     odd=numbers,
@@ -184,15 +184,22 @@ class Choices:
         self, request: ShareRequest | UnshareRequest | NarrowRequest, number: int
     ) -> ShareRequest | UnshareRequest | NarrowRequest:
         """Return a request that asks for something else, in one respect."""
-        other, time = pick(number // 4, self.hospital.principals), self.until(number // 4)
-        changes: list[Mapping[str, Any]] = [{"exam": pick(number // 4, EXAMS)}]
+        which = number // 9
+        other, time = pick(which, self.hospital.principals), self.until(which)
+        changes: list[Mapping[str, Any]] = [
+            {"exam": pick(which, EXAMS)},
+            {"performed_by": pick(which, self.hospital.users)},
+        ]
         match request:
             case ShareRequest():
                 changes += [{"recipients": (other,)}, {"until": time}, {"message": "Another word."}]
+                changes += [{"scope": pick(which, tuple(Scope))}, {"expect": {request.exam}}]
+                changes += [{"permission": pick(which, tuple(Permission))}]
             case UnshareRequest():
-                changes += [{"recipient": other}, {"reshares": pick(number // 4, RESHARES)}]
+                changes += [{"recipient": other}, {"reshares": pick(which, RESHARES)}]
             case NarrowRequest():
                 changes += [{"recipient": other}, {"permission": Permission.VIEW, "until": time}]
+                changes += [{"reshares": pick(which, RESHARES)}]
         return attrs.evolve(request, **pick(number, changes))
 
     def until(self, number: int) -> datetime | None:
@@ -247,8 +254,8 @@ class Choices:
 
 
 def _some_time(number: int, minutes: int) -> timedelta:
-    """Return fewer minutes than that, one time in three with something that whole seconds lose."""
-    return timedelta(minutes=number % minutes, microseconds=number // minutes % 3 // 2)
+    """Return fewer minutes than that, two times in three with something that milliseconds lose."""
+    return timedelta(minutes=number % minutes, microseconds=number // minutes % 3)
 
 
 def request_id(number: int) -> str:

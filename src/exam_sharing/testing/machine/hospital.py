@@ -133,19 +133,22 @@ class Hospital:
         self.words: Words = Words(self.world)
         self.kept: Kept = Kept(ports, self.world)
         self.recorder: Recorder = Recorder(ports.writer, ports.audit)
-        recorded = attrs.evolve(ports, writer=self.recorder, audit=self.recorder)
         self._acts = count(1)
         self._uploads: dict[BatchId, UploadBatch] = {}
-        self.sharing: Sharing = Sharing(
+        self.sharing: Sharing = self._open()
+        for user in self.users:
+            self._know(user, model.Account())
+        self._begin()
+
+    def _open(self) -> Sharing:
+        recorded = attrs.evolve(self.ports, writer=self.recorder, audit=self.recorder)
+        return Sharing(
             policy=self.policy,
             ports=recorded.with_people(self.directory, notifier=self.post),
             clock=lambda: self.now,
             new_id=lambda: f"act{next(self._acts)}",
             sends_at_once=False,
         )
-        for user in self.users:
-            self._know(user, model.Account())
-        self._begin()
 
     def _begin(self) -> None:
         self.tell(f"{self.words.value(self.users)} use the portal.")
@@ -170,6 +173,14 @@ class Hospital:
     def exams(self) -> tuple[ExamId, ...]:
         """The exams that have arrived, withdrawn ones among them."""
         return tuple(self.world.exams)
+
+    def turn_notices_off_or_on(self) -> None:
+        """Let the deployment open its sharing anew, without notices of shares or with them."""
+        on = not self.policy.sends_notices
+        self.tell(f"From now on {'notices' if on else 'no notices'} of shares are sent.")
+        self.policy = attrs.evolve(self.policy, sends_notices=on)
+        self.world.settle(_settings(self.policy))
+        self.sharing = self._open()
 
     def say_of_user(self, user: UserId, account: model.Account) -> None:
         """Say anew what is known of a user."""

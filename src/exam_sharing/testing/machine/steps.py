@@ -99,7 +99,7 @@ class SharingMachine(RuleBasedStateMachine):
             lambda some: st.lists(st.tuples(numbers, numbers), max_size=2 if some else 0)
         ),
         arriving=st.lists(numbers, min_size=1, max_size=3),
-        page=st.sampled_from((6, 3, 1)),
+        page=st.sampled_from((6, 2, 1)),
         typed=st.sampled_from(TYPED),
         turn=numbers,
     )
@@ -296,9 +296,12 @@ class SharingMachine(RuleBasedStateMachine):
 
     @rule(who=numbers, what=numbers)
     def change_user(self, *, who: int, what: int) -> None:
-        """Deactivate a user or let them return, change their plan, turn notices off or on."""
+        """Deactivate a user or let them return, change their plan, turn notices off or on.
+
+        First of all, those for whom a notice waits.
+        """
         hospital = self.hospital
-        user = pick(who, hospital.users)
+        user = pick(who, (*(notice.to for notice in hospital.world.waiting), *hospital.users))
         account = hospital.world.users[user]
         changes: tuple[dict[str, bool], ...] = (
             {"active": not account.active},
@@ -306,6 +309,12 @@ class SharingMachine(RuleBasedStateMachine):
             {"notices": not account.notices},
         )
         hospital.say_of_user(user, attrs.evolve(account, **pick(what, changes)))
+        self.both.compare()
+
+    @rule()
+    def turn_notices_off_or_on(self) -> None:
+        """Let the deployment send no notices of shares any more, or send them again."""
+        self.hospital.turn_notices_off_or_on()
         self.both.compare()
 
     @rule(which=numbers, within=members)

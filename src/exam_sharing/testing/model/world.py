@@ -64,6 +64,11 @@ class World:
         }
         return World(**{**facts, **own, "known": {}})
 
+    def settle(self, settings: Settings) -> None:
+        """Let other settings hold from now on."""
+        self.known.clear()
+        self.settings = settings
+
     def add_user(
         self,
         user: UserId,
