@@ -108,7 +108,7 @@ class ForgetsEndings(MemoryStore):
 
 def test_what_is_kept_is_compared_as_well_as_what_is_answered():
     broken = story_of(ForgetsEndings)
-    assert broken.question.endswith("What is kept of CT?")
+    assert "What is kept of " in broken.question
     assert broken.came.endswith("ended: nothing")
 
 

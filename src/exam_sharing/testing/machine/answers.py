@@ -118,7 +118,7 @@ def ended_in_model(receipt: model.Ended) -> Mapping[str, object]:
 def notices(sent: Iterable[ShareNotice]) -> tuple[object, ...]:
     """Return what was sent to whom, in a fixed order."""
     return _sorted(
-        (each.to, each.actor, f"{each.exams} exams", each.permission, each.until, each.message)
+        _notice(each.to, each.actor, each.exams, each.permission, each.until, each.message)
         for each in sent
     )
 
@@ -126,8 +126,15 @@ def notices(sent: Iterable[ShareNotice]) -> tuple[object, ...]:
 def notices_in_model(sent: Iterable[model.Notice]) -> tuple[object, ...]:
     """Return what the model says that is sent to whom."""
     return _sorted(
-        (n.to, n.actor, f"{len(n.exams)} exams", n.permission, n.until, n.message) for n in sent
+        _notice(each.to, each.actor, len(each.exams), each.permission, each.until, each.message)
+        for each in sent
     )
+
+
+def _notice(to: UserId, actor: UserId, exams: int, *promised: object) -> tuple[object, ...]:
+    permission, until, message = promised
+    counted = f"{exams} exam{'' if exams == 1 else 's'}"
+    return to, f"from {actor}", counted, permission, until, message or "no message"
 
 
 def _sorted(values: Iterable[tuple[object, ...]]) -> tuple[object, ...]:

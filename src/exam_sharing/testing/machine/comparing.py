@@ -28,7 +28,7 @@ CHECKS: Final = tuple((permission, exam) for exam in EXAMS for permission in PER
 """Every check of one user."""
 CHECKS_IN_WORDS: Final = tuple(f"{permission.name} {exam}" for permission, exam in CHECKS)
 RECIPIENTS: Final = 3
-"""So many times as many recipients are on a page as exams."""
+"""So many times as many recipients are on a page, or suggested, as exams are on a page."""
 MOST: Final = 2 * max(len(EXAMS), len(USERS) + len(GROUPS))
 """More than any list in a hospital holds, on pages of one."""
 KINDS: Final[tuple[Permission | Reshares, ...]] = (*PERMISSIONS, *Reshares)
@@ -328,17 +328,18 @@ class Comparison:
 
     def _choices(self, user: UserId, exam: ExamId) -> None:
         sharing, world, now = self.hospital.sharing, self.hospital.world, self.hospital.now
+        most = RECIPIENTS * self.page
         self.same(
             f"With whom may {user} share {exam}, by name?",
             answers.chosen_from(model.recipients(world, user, exam, now)),
             lambda: answers.chosen_from(
-                every_item(partial(sharing.recipients, user, exam, limit=RECIPIENTS * self.page))
+                every_item(partial(sharing.recipients, user, exam, limit=most))
             ),
         )
         self.same(
             f"Whom does {self.typed!r} suggest to {user}, who shares {exam}?",
-            answers.chosen_from(model.suggestions(world, user, exam, self.typed, now)),
-            lambda: answers.chosen_from(sharing.suggest(user, exam, self.typed, limit=MOST)),
+            answers.chosen_from(model.suggestions(world, user, exam, self.typed, now)[:most]),
+            lambda: answers.chosen_from(sharing.suggest(user, exam, self.typed, limit=most)),
         )
 
 

@@ -47,7 +47,18 @@ T = TypeVar("T")
 
 BATCHES: Final = (BatchId("CD"), BatchId("transfer"))
 RESHARES: Final = (None, *Reshares)
-TYPED: Final = ("al", "AL", "Åla", "alice", "smith a", "bob@clinic", "team", "a", "nobody")
+TYPED: Final = (
+    "al",
+    "AL",
+    "Åla",
+    "alice",
+    "smith a",
+    "bob@clinic",
+    "team",
+    "a",
+    "A\u0301",
+    "nobody",
+)
 """What somebody types to find a recipient: see the names in a hospital."""
 SUBJECTS: Final = (None, "one patient", "another patient")
 

@@ -174,9 +174,8 @@ class Hospital:
         """The exams that have arrived, withdrawn ones among them."""
         return tuple(self.world.exams)
 
-    def turn_notices_off_or_on(self) -> None:
-        """Let the deployment open its sharing anew, without notices of shares or with them."""
-        on = not self.policy.sends_notices
+    def turn_notices(self, *, on: bool) -> None:
+        """Let the deployment open its sharing anew, with notices of shares or without."""
         self.tell(f"From now on {'notices' if on else 'no notices'} of shares are sent.")
         self.policy = attrs.evolve(self.policy, sends_notices=on)
         self.world.settle(_settings(self.policy))
@@ -217,7 +216,7 @@ class Hospital:
             if isinstance(each, UserId)
             or (each in world.groups and each != group and group not in model.behind(world, each))
         )
-        self.tell(f"In {self.words.value(group)}: {self.words.value(fit)}.")
+        self.tell(f"In {self.words.value(group)}: {self.words.value(fit) if fit else 'nobody'}.")
         self.directory.add(Group(id=group, name=NAMES[group], members=fit))
         world.add_group(group, fit, name=NAMES[group])
 

@@ -230,7 +230,7 @@ class SharingMachine(RuleBasedStateMachine):
         self._ask_for(RevokeRequest(actor=actor, grant=grant, reshares=kind))
 
     @precondition(lambda self: self._asked)
-    @rule(which=numbers, changed=seldom)
+    @rule(which=numbers, changed=booleans)
     def ask_again(self, *, which: int, changed: bool) -> None:
         """Ask for the same again under its request id, or for something else."""
         request = pick(which, self._asked)
@@ -311,10 +311,10 @@ class SharingMachine(RuleBasedStateMachine):
         hospital.say_of_user(user, attrs.evolve(account, **pick(what, changes)))
         self.both.compare()
 
-    @rule()
-    def turn_notices_off_or_on(self) -> None:
-        """Let the deployment send no notices of shares any more, or send them again."""
-        self.hospital.turn_notices_off_or_on()
+    @rule(on=booleans)
+    def turn_notices(self, *, on: bool) -> None:
+        """Let the deployment send no notices of shares from now on, or send them."""
+        self.hospital.turn_notices(on=on)
         self.both.compare()
 
     @rule(which=numbers, within=members)

@@ -1,9 +1,9 @@
 """Saying in words what was asked, what was answered, and who did what."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any
+from typing import Any, Final
 
 import attrs
 
@@ -31,6 +31,10 @@ __all__ = [
     "plain_policy",
     "told_policy",
 ]
+
+
+MOST_TOLD: Final = 9
+"""So many of several things are told, and how many more there are."""
 
 
 class GrantNumber(int):
@@ -139,7 +143,7 @@ class Words:
         text += f" until {clock_time(request.until)}" if request.until else ""
         text += "" if request.attested else ", without the attestation"
         text += ", attesting an older wording" if request.wording is not None else ""
-        text += f", with a message of {len(request.message)} signs" if request.message else ""
+        text += f", with a message of {len(request.message)} characters" if request.message else ""
         if request.expect is not None:
             text += f", expecting {self.value(request.expect)}"
         return text
@@ -169,11 +173,20 @@ class Words:
             return "nothing"
         return "; ".join(f"{self.value(key)}: {self.value(each)}" for key, each in value.items())
 
-    def _several(self, values: Iterable[object]) -> str:
-        words = [self.value(each) for each in values]
+    def _several(self, values: Collection[object]) -> str:
+        words = [self._one_of_several(each) for each in values if each != frozenset()]
         if isinstance(values, frozenset):
             words.sort()
-        return _joined(words) if words else "nobody and nothing"
+        if len(words) > MOST_TOLD:
+            words[MOST_TOLD:] = [f"{len(words) - MOST_TOLD} more"]
+        return _joined(words) if words else "nothing"
+
+    def _one_of_several(self, value: object) -> str:
+        """Return a value in words; of what belongs together, the first with the rest behind it."""
+        if isinstance(value, tuple) and len(value) > 1:
+            first, *rest = map(self.value, value)
+            return f"{first} ({', '.join(rest)})"
+        return self.value(value)
 
 
 def _joined(words: list[str]) -> str:
