@@ -3,6 +3,8 @@
 import importlib
 import pkgutil
 from collections import Counter
+from collections.abc import Mapping
+from datetime import datetime
 from enum import Enum
 from itertools import pairwise
 
@@ -270,12 +272,27 @@ def is_value(kind):
     return kind is not Ports and (attrs.has(kind) or issubclass(kind, others))
 
 
+def held(value, kind):
+    """Yield everything of a kind that a value holds, however deep."""
+    if isinstance(value, kind):
+        yield value
+    if attrs.has(type(value)):
+        value = [getattr(value, field.name) for field in attrs.fields(type(value))]
+    if isinstance(value, Mapping):
+        value = [*value.keys(), *value.values()]
+    if isinstance(value, list | tuple | frozenset):
+        for each in value:
+            yield from held(each, kind)
+
+
 @pytest.mark.parametrize("kind", public_types(), ids=lambda kind: kind.__name__)
 def test_every_public_type_can_be_drawn_by_its_name(kind):
     @settings(max_examples=8, derandomize=True)
     @given(st.from_type(kind))
     def draw(value):
         assert isinstance(value, kind)
+        assert all(time.tzinfo for time in held(value, datetime))
+        assert all(count >= 0 for count in held(value, int))
 
     draw()
 

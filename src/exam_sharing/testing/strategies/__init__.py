@@ -21,6 +21,7 @@ from exam_sharing.testing.strategies.asking import (
 from exam_sharing.testing.strategies.granting import (
     endings,
     grants,
+    holdings,
     illegal_reshare_chains,
     permissions,
     reshare_chains,
@@ -68,6 +69,7 @@ __all__ = [
     "grants",
     "group_ids",
     "groups",
+    "holdings",
     "host_endings",
     "host_rules",
     "identifiers",

@@ -14,6 +14,7 @@ from exam_sharing.grants import (
     EndedAs,
     Ending,
     Grant,
+    Holding,
     HowEnded,
     Permission,
     until_of,
@@ -24,7 +25,14 @@ from exam_sharing.testing.strategies.people import principal_ids, user_ids
 from exam_sharing.testing.strategies.times import durations, times_around
 from exam_sharing.testing.strategies.uploading import exam_ids, grant_ids, share_ids
 
-__all__ = ["endings", "grants", "illegal_reshare_chains", "permissions", "reshare_chains"]
+__all__ = [
+    "endings",
+    "grants",
+    "holdings",
+    "illegal_reshare_chains",
+    "permissions",
+    "reshare_chains",
+]
 
 Chain: TypeAlias = tuple[Grant, ...]
 
@@ -32,6 +40,11 @@ Chain: TypeAlias = tuple[Grant, ...]
 def permissions() -> st.SearchStrategy[Permission]:
     """Draw permissions."""
     return st.sampled_from(Permission)
+
+
+def holdings() -> st.SearchStrategy[Holding]:
+    """Draw what a grant gives: a permission, with those below it, until some time or for good."""
+    return st.builds(Holding.of, permissions(), st.just(FOREVER) | times_around())
 
 
 @st.composite
