@@ -218,6 +218,15 @@ OFTEN = {
 }
 
 
+def test_a_world_tells_all_that_happened_in_it():
+    world = find(sharing.worlds(min_acts=3), lambda world: len(world.acts) > 1)
+    acts = [line for line in world.story if " shares " in line or " ends " in line]
+    assert len(acts) == len(world.acts)
+    assert world.story[0].startswith("12:00  In ")
+    assert all(line in repr(world) for line in acts)
+    assert "object at" not in repr(world)
+
+
 def test_what_is_drawn_shrinks_to_something_plain():
     grant = find(st.from_type(Grant), lambda _: True)
     assert grant.recipient != grant.grantor

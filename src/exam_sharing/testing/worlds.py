@@ -62,6 +62,8 @@ class World:
         groups: whom else exams can be shared with.
         exams: what has been uploaded.
         acts: what has been asked for in it until now, whether or not it was granted.
+        story: all that has happened in it until now, in words; where it was drawn, a failing
+            property shows it.
     """
 
     sharing: Sharing = attrs.field(repr=False)
@@ -72,7 +74,8 @@ class World:
     users: tuple[UserId, ...] = ()
     groups: tuple[GroupId, ...] = ()
     exams: tuple[ExamId, ...] = ()
-    acts: tuple[Request, ...] = ()
+    acts: tuple[Request, ...] = attrs.field(default=(), repr=False)
+    story: tuple[str, ...] = ()
 
     @property
     def principals(self) -> tuple[PrincipalId, ...]:

@@ -30,6 +30,8 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
+from exam_sharing.testing import model
+from exam_sharing.testing.machine.words import Words, clock_time
 from exam_sharing.testing.moments import TICK
 from exam_sharing.testing.performing import perform
 from exam_sharing.testing.worlds import World, empty_world
@@ -38,6 +40,7 @@ from exam_sharing.viewer import Viewer
 __all__ = ["sharings", "viewers", "worlds"]
 
 T = TypeVar("T")
+WORDS: Final = Words(model.World())
 _CD: Final = BatchId("cd")
 _TRANSFER: Final = BatchId("transfer")
 _Ends: TypeAlias = Callable[[Grant, UserId, Reshares | None], Request]
@@ -78,7 +81,7 @@ def worlds(
         user_ids: of three to five users; by default plain ones.
         group_ids: of one to three groups; by default plain ones, one of them a user's, too.
         exam_ids: of one to four exams in one batch or two; by default plain ones.
-        min_acts: at least so many steps.
+        min_acts: at least so many steps: acts, changes of groups and people, or time that passes.
         max_acts: at most so many steps.
     """
     policy = draw(_POLICIES if policies is None else policies)
@@ -94,7 +97,7 @@ def worlds(
         story.go_on()
     if draw(st.booleans()):
         story.wait()
-    return attrs.evolve(world, acts=tuple(story.acts))
+    return attrs.evolve(world, acts=tuple(story.acts), story=tuple(story.told))
 
 
 def sharings(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[Sharing]:
@@ -114,6 +117,10 @@ class _Story:
         self._draw = draw
         self._world = world
         self.acts: list[Request] = []
+        self.told: list[str] = []
+
+    def _tell(self, sentence: str) -> None:
+        self.told.append(f"{clock_time(self._world.clock.now)}  {sentence}.")
 
     def begin(self) -> None:
         """Let everybody be known, groups hold each other, and exams arrive in two batches."""
@@ -125,13 +132,14 @@ class _Story:
             if place:
                 held: tuple[PrincipalId, ...] = (*world.groups[:place], *world.users[:1])
                 members.add(self._pick(held))
-            world.directory.add(Group(id=group, name=f"{group}", members=frozenset(members)))
+            self._found(group, members)
         for exam in world.exams:
             self._arrive(exam, self._pick(world.users[:2]), self._pick((_CD, _CD, _TRANSFER)))
 
     def _arrive(self, exam: ExamId, owner: UserId, batch: BatchId) -> None:
         """Let an exam arrive, often uploaded at the very time at which another one was."""
         now = self._world.clock.now
+        self._tell(f"Of the {batch} there arrives {exam} owned by {owner}")
         uploaded_at = now - timedelta(minutes=self._pick((0, 0, 1)))
         self._world.sharing.add_upload(
             UploadBatch(id=batch, uploader=self._world.users[0], received_at=now),
@@ -162,14 +170,33 @@ class _Story:
         minute = clock.now + timedelta(minutes=1)
         ending = self._pick(ends) if ends else minute
         clock.now = self._pick((ending, max(ending - TICK, clock.now), minute))
+        self._tell("Time has passed")
 
     def _pick(self, items: Sequence[T]) -> T:
         return items[self._draw(_NUMBERS) % len(items)]
 
     def _do(self, request: Request) -> None:
         self.acts.append(request)
-        with suppress(Refused):
+        asked = self._asked(request)
+        try:
             perform(self._world.sharing, request)
+        except Refused as refused:
+            asked += f": refused, {', '.join(reason.code.value for reason in refused.reasons)}"
+        self._tell(asked)
+
+    def _asked(self, request: Request) -> str:
+        if not isinstance(request, RevokeRequest):
+            return WORDS.request(request)
+        grants = [grant for exam in self._world.exams for grant in self._world.standing(exam)]
+        named = next(grant for grant in grants if grant.id == request.grant)
+        return (
+            f"{request.actor} ends {named.grantor}'s grant of {named.exam} to "
+            f"{WORDS.value(named.recipient)}"
+        )
+
+    def _found(self, group: GroupId, members: set[PrincipalId]) -> None:
+        self._world.directory.add(Group(id=group, name=f"{group}", members=frozenset(members)))
+        self._tell(f"In {WORDS.value(group)}: {WORDS.value(frozenset(members))}")
 
     def _share(self) -> None:
         """Share as somebody who holds something, most often its owner."""
@@ -266,11 +293,12 @@ class _Story:
         if self._pick((True, True, False)):
             members: set[PrincipalId] = {self._pick(users), self._pick(self._world.principals)}
             with suppress(MembershipCycle):
-                directory.add(Group(id=group, name=str(group), members=frozenset(members)))
+                self._found(group, members)
         else:
             known = directory.user(user)
             if known is not None:
                 directory.add(attrs.evolve(known, active=not known.active))
+                self._tell(f"{user} is {'not active' if known.active else 'active again'}")
 
     def _holds(self, user: UserId, exam: ExamId) -> bool:
         return self._world.sharing.can(user, Permission.VIEW, exam)
