@@ -20,6 +20,7 @@ from exam_sharing.testing.laws.outbox import NOTICE_LAWS, TEXT_LAWS
 from exam_sharing.testing.laws.races import RACE_LAWS
 from exam_sharing.testing.laws.records import RECORD_LAWS
 from exam_sharing.testing.laws.trail import EVENT_LAWS, TRAIL_LAWS
+from exam_sharing.testing.laws.turns import TURN_LAWS
 from exam_sharing.testing.opening import OpenStore
 
 __all__ = ["store_laws"]
@@ -89,6 +90,7 @@ def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable
         (FAILURE_LAWS, trial.fail_at is not None),
         (RACE_LAWS, trial.threads),
         (SIZE_LAWS, True),
+        (TURN_LAWS, True),
     ]
     checks = (check for book, applies in books if applies for check in book)
     return laws_of(trial, checks)
