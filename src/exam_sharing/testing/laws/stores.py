@@ -26,6 +26,7 @@ from exam_sharing.testing.laws.races import RACE_LAWS
 from exam_sharing.testing.laws.records import RECORD_LAWS
 from exam_sharing.testing.laws.trail import EVENT_LAWS, TRAIL_LAWS
 from exam_sharing.testing.laws.turns import TURN_LAWS
+from exam_sharing.testing.laws.uploads import ARRIVAL_LAWS, FAILED_UPLOAD_LAWS, SEALING_LAWS
 from exam_sharing.testing.opening import OpenStore
 
 __all__ = ["store_laws"]
@@ -99,6 +100,9 @@ def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable
         (LASTING_EVENT_LAWS, trial.events is not None),
         (TOLD_TRANSFER_LAWS, trial.transfer is not None and trial.events is not None),
         (TURN_LAWS, True),
+        (SEALING_LAWS, trial.upload is None),
+        (FAILED_UPLOAD_LAWS, trial.upload is None and trial.fail_at is not None),
+        (ARRIVAL_LAWS, True),
     ]
     checks = (check for book, applies in books if applies for check in book)
     return laws_of(trial, checks)
