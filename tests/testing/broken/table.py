@@ -86,6 +86,12 @@ UNTOLD = {
     "TrustsLateRelays": RELAYS,
     "TriesAtOnce": RELAYS,
     "SendsNewestFirst": "it compares which notices are sent, and not in which order",
+    "TruncatesClaims": RELAYS,
+    "NumbersAnew": "nobody in its stories looks at the notices that wait",
+    "OverwritesReceipts": AT_ONCE,
+    "CutsBatches": "no batch in its stories is that large",
+    "OrdersEventsByClock": "it compares what a store is told to record, and not what it then tells",
+    "LosesItsPlace": "nothing happens in its stories while somebody turns pages",
 }
 """Why the machine does not catch a variant."""
 
