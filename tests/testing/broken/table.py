@@ -42,7 +42,8 @@ gave a story up before its end is. Where the machine cannot catch a variant, the
 {few} stories of each of those were told, and nothing in them went wrong.
 
 Laws of stores are asked with the capabilities `events` and `share_record`, without which
-`AuditsWhatNeverHappened` and `ForgetsAttestations` would keep all that they are asked.
+`AuditsWhatNeverHappened`, `OrdersEventsByClock` and `ForgetsAttestations` would keep all that they
+are asked.
 
 **What holds this page.** Each run of the tests asks the laws and the cases of every variant anew
 and compares names and numbers with the page (of a race, the name alone). It runs the machine on the
