@@ -47,18 +47,16 @@ def _conflicts(bench: Bench, act: str, changes: Changes) -> None:
 def a_receipt_of_an_act_that_is_no_share_is_kept(bench: Bench) -> None:
     """A receipt is kept under its request id with whatever act it is written, endings too."""
     (exam,) = bench.upload("exam")
-    made = bench.share(bench.grant(exam, BEN), bench.grant(exam, CARLA, DOWNLOAD))
-    old, cut = made[1], bench.grant(exam, CARLA)
-    acts: dict[str, Callable[[], Changes]] = {
-        "unshared": lambda: bench.ending(made[0]),
-        "narrowed": lambda: bench.ending(old, replacements={old: cut}, how=HowEnded.NARROWED),
-        "withdrawn": lambda: bench.ending(withdrawn=exam, how=HowEnded.WITHDRAWN),
-    }
-    for name, act in acts.items():
-        bench.write(attrs.evolve(act(), receipt=_receipt(name)))
-    for name in acts:
-        kept = bench.ports.grants.receipt(ANNA, name)
-        same(f"the receipt of the act {name!r}", kept, _receipt(name))
+    first, second = bench.share(bench.grant(exam, BEN), bench.grant(exam, CARLA, DOWNLOAD))
+    unsharing, narrowing, withdrawal = map(_receipt, ("unsharing", "narrowing", "withdrawal"))
+    bench.write(bench.ending(first, receipt=unsharing))
+    cut = {second: bench.grant(exam, CARLA)}
+    narrowed = bench.ending(second, replacements=cut, how=HowEnded.NARROWED, receipt=narrowing)
+    (left,) = bench.write(narrowed)
+    bench.write(bench.ending(left, withdrawn=exam, how=HowEnded.WITHDRAWN, receipt=withdrawal))
+    for receipt in (unsharing, narrowing, withdrawal):
+        kept = bench.ports.grants.receipt(ANNA, receipt.request_id)
+        same(f"the receipt of the {receipt.request_id}", kept, receipt)
 
 
 @benched

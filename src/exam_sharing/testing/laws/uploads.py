@@ -48,6 +48,7 @@ def a_batch_is_sealed_without_exams_and_stays_sealed(bench: Bench) -> None:
     bench.add(_CD, there)
     bench.add(_SEALED)
     _takes_no_more(bench, later)
+    bench.add(_SEALED)
     with suppress(BatchSealed):
         bench.add(_CD)
     _takes_no_more(bench, later)
