@@ -85,8 +85,10 @@ def _recorded_before(step: int, bench: Bench) -> bool:
             bench.add(_SEALED, *others)
     except Exception:  # noqa: BLE001  whatever the failure is, nothing may be recorded
         same(f"what is there after a failure at step {step}", bench.everything(), before)
-        # Whatever was recorded, the batch was not sealed by it.
-        bench.add(_SEALED, *others)
+        try:
+            bench.add(_SEALED, *others)
+        except BatchSealed:
+            insist(holds=False, problem=f"a failure at step {step} left the batch sealed")
         recorded = False
     else:
         recorded = True
