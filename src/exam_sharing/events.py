@@ -186,7 +186,7 @@ class ListedNotice:
     """A notice as an operator sees it: where it stands, and not what it says.
 
     Attributes:
-        number: the place in the order in which notices came.
+        number: the place in the order in which notices came; it is never that of another notice.
         id: the id of the notice.
         share: the share that it tells of.
         to: whom to tell.

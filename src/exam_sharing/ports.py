@@ -124,6 +124,8 @@ class ExamWriter(Protocol):
     def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
         """Record an upload, or more exams of one, as a whole or not at all.
 
+        An upload of no exams can seal a batch, and a sealed one stays so.
+
         Raises:
             AlreadyExists: an exam of that id is there.
             BatchSealed: the batch takes no more exams.
@@ -162,7 +164,7 @@ class GrantWriter(Protocol):
             or when the request id of the receipt is taken by now.
 
         Raises:
-            StoreFailed: an id is taken, or the store cannot be written.
+            StoreFailed: an id is taken, or comes twice, or the store cannot be written.
         """
 
     def step_aside(self, lost: int) -> None:
@@ -219,7 +221,8 @@ class AccessReader(Protocol):
         Args:
             user: who looks.
             principals: as for every question here.
-            after: the time of upload and the id behind which to begin.
+            after: the time of upload and the id behind which to begin, whether or not an exam that
+                the user can see is there.
             limit: how many at most.
             now: aware, in UTC.
             own: whether the exams that the user owns are among them.
@@ -354,7 +357,11 @@ class Notifier(Protocol):
         """Send the notice.
 
         Whatever is raised, the notice was not sent, and is tried again until `Policy.retries` gives
-        it up. Of an error, operators are shown the name of its type and nothing else.
+        it up. Of an error, operators are shown the name of its type and nothing else. A notice
+        without an address arrives in another way, or is not sent.
+
+        The message arrives as it was written. Neither it nor the address is in a log line, in an
+        error, or in what led to one.
 
         Raises:
             NotifierFailed: it was not sent. Its `problem` is shown to operators; where it is

@@ -39,6 +39,34 @@ def received(_notifier):
         yield mail["Message-ID"], "\n".join(line.removeprefix("> ") for line in text.split("\n"))
 
 
+class Quotes:
+    """Takes no mail, and says of each what was in it and to whom it was."""
+
+    async def handle_DATA(self, _server, _session, envelope):  # noqa: N802
+        said = message_from_bytes(envelope.content, policy=policy.default)
+        text = " ".join(said.get_body(("plain",)).get_content().split())
+        return f"554 {envelope.rcpt_tos} {text}"[:400].encode("ascii", "replace").decode()
+
+
+class QuotesAddresses:
+    """Takes no recipient, and says which."""
+
+    async def handle_RCPT(self, _server, _session, _envelope, address, _options):  # noqa: N802
+        return f"550 {address} is not here"
+
+
+@contextmanager
+def refused_by(server):
+    with mail_server(server) as port:
+        yield to_port(port)
+
+
+@pytest.mark.parametrize("server", [Quotes(), QuotesAddresses()])
+def test_mail_that_is_refused_with_what_was_in_it_keeps_the_laws(server):
+    for law in notifier_laws(opened, open_broken=lambda: refused_by(server)):
+        law.check()
+
+
 @pytest.mark.parametrize(
     "law",
     notifier_laws(opened, received=received, open_broken=lambda: to_port(NOWHERE)),

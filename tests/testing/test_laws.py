@@ -4,6 +4,7 @@ from contextlib import contextmanager
 
 import pytest
 import sqlalchemy
+from populations import what_differs_changed
 
 from exam_sharing import GroupId, HostRule, Permission
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
@@ -100,12 +101,6 @@ def test_the_store_in_a_database_keeps_the_law(name, laws_of_database):
     laws_of_database[name].check()
 
 
-def everybody_replaced(directory, population):
-    for each in directory.known():
-        directory.remove(each.user.id if hasattr(each, "user") else each.id)
-    population.fill(directory)
-
-
 def laws_of_directory(new_directory):
     def open_directory(population):
         directory = new_directory(
@@ -114,7 +109,7 @@ def laws_of_directory(new_directory):
         population.fill(directory)
         return directory
 
-    return directory_laws(open_directory, change=everybody_replaced)
+    return directory_laws(open_directory, change=what_differs_changed)
 
 
 DIRECTORY_LAWS = named(laws_of_directory(MemoryDirectory))

@@ -198,7 +198,8 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         return receipt is not None and (receipt.actor, receipt.request_id) in self._receipts
 
     def _require_new_ids(self, changes: Changes) -> None:
-        if any(grant.id.value in self._exam_of for grant in changes.made):
+        made = {grant.id.value for grant in changes.made}
+        if len(made) < len(changes.made) or not made.isdisjoint(self._exam_of):
             raise StoreFailed("the id of a grant is taken; new_id must give a new id each time")
         if changes.share is not None and changes.share.id in self._shares:
             raise StoreFailed("the id of a share is taken; new_id must give a new id each time")

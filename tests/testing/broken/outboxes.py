@@ -4,6 +4,7 @@ An entry is a class and a sentence, its docstring, in the tuple at the end.
 """
 
 import time
+from itertools import count
 
 import attrs
 
@@ -87,6 +88,24 @@ class SendsNewestFirst(_KeepsNotices):
             return super().claim(now, until, limit, share)[::-1]
 
 
+class TruncatesClaims(_KeepsNotices):
+    """The column for when a claim lapses keeps whole seconds."""
+
+    class outbox_type(MemoryOutbox):  # noqa: N801  stands for an attribute
+        def claim(self, now, until, limit, share):
+            return super().claim(now, until.replace(microsecond=0), limit, share)
+
+
+class NumbersAnew(_KeepsNotices):
+    """A notice gets the number behind the last that is kept, and so one that was told before."""
+
+    class outbox_type(MemoryOutbox):  # noqa: N801  stands for an attribute
+        def put(self, notices):
+            last = max((kept.number for kept in self._kept.values()), default=0)
+            self._numbers = count(last + 1)
+            super().put(notices)
+
+
 BROKEN_OUTBOXES = (
     SendsAgain,
     KeepsMessages,
@@ -95,4 +114,6 @@ BROKEN_OUTBOXES = (
     TrustsLateRelays,
     TriesAtOnce,
     SendsNewestFirst,
+    TruncatesClaims,
+    NumbersAnew,
 )

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 import attrs
+from broken.lasting import FORGETFUL_STORES
 from broken.outboxes import BROKEN_OUTBOXES
 
 from exam_sharing import Permission
@@ -371,4 +372,5 @@ BROKEN_STORES = (
     ReadsExamByExam,
     AuditsWhatNeverHappened,
     *BROKEN_OUTBOXES,
+    *FORGETFUL_STORES,
 )

@@ -42,7 +42,8 @@ gave a story up before its end is. Where the machine cannot catch a variant, the
 {few} stories of each of those were told, and nothing in them went wrong.
 
 Laws of stores are asked with the capabilities `events` and `share_record`, without which
-`AuditsWhatNeverHappened` and `ForgetsAttestations` would keep all that they are asked.
+`AuditsWhatNeverHappened`, `OrdersEventsByClock` and `ForgetsAttestations` would keep all that they
+are asked.
 
 **What holds this page.** Each run of the tests asks the laws and the cases of every variant anew
 and compares names and numbers with the page (of a race, the name alone). It runs the machine on the
@@ -86,6 +87,12 @@ UNTOLD = {
     "TrustsLateRelays": RELAYS,
     "TriesAtOnce": RELAYS,
     "SendsNewestFirst": "it compares which notices are sent, and not in which order",
+    "TruncatesClaims": RELAYS,
+    "NumbersAnew": "nobody in its stories looks at the notices that wait",
+    "OverwritesReceipts": AT_ONCE,
+    "CutsBatches": "no batch in its stories is that large",
+    "OrdersEventsByClock": "it compares what a store is told to record, and not what it then tells",
+    "LosesItsPlace": "nothing happens in its stories while somebody turns pages",
 }
 """Why the machine does not catch a variant."""
 

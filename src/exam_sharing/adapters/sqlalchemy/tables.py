@@ -153,7 +153,14 @@ def define_tables(
         sqlite_where=versions.c.withdrawn == true(),
         postgresql_where=versions.c.withdrawn == true(),
     )
-    notices = table("notices", *_notice_columns())
+    # Operators turn pages by numbers, and SQLite would otherwise give that of a sent notice again.
+    notices = Table(
+        f"{prefix}notices",
+        metadata,
+        *_notice_columns(),
+        schema=schema,
+        sqlite_autoincrement=True,
+    )
     Index(f"ix_{prefix}notices_of_share", notices.c.share)
     Index(f"ix_{prefix}notices_in_turn", notices.c.due, notices.c.attempts, notices.c.number)
     return Tables(

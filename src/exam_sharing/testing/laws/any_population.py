@@ -1,6 +1,6 @@
 """Every directory describes whatever population it is given: random ones, against plain sets."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
@@ -19,7 +19,7 @@ from exam_sharing.testing.laws.directory_bench import (
 from exam_sharing.testing.laws.law import insist, same, search
 from exam_sharing.testing.laws.population import Population
 
-__all__ = ["POPULATION_LAWS"]
+__all__ = ["POPULATION_LAWS", "require_described"]
 
 
 _IDS: Final = st.sampled_from("1234")
@@ -28,7 +28,7 @@ _GROUP_IDS: Final = st.builds(GroupId, _IDS)
 _NAMES: Final = st.text(st.sampled_from("aA\u00e1b '-."), max_size=6)
 _EVERY_USER: Final = tuple(map(UserId, "12345"))
 _EVERY_GROUP: Final = tuple(map(GroupId, "12345"))
-_EVERYBODY: Final[tuple[PrincipalId, ...]] = (*_EVERY_USER, *_EVERY_GROUP)
+_TYPED: Final = ("a", "A", "b", "aa", "a b", "a@b.example", "b.", "'a")
 
 
 @attrs.frozen
@@ -86,7 +86,7 @@ def any_population_is_described_as_it_is(trial: DirectoryTrial) -> None:
 
     def check(population: Population) -> None:
         with trial.of(population) as directory:
-            _require_described(directory, population)
+            require_described(directory, population, _EVERY_USER, _EVERY_GROUP, _TYPED)
 
     search(_populations(hiding=trial.visibility), trial.examples, check, _told)
 
@@ -111,32 +111,48 @@ def _told(population: Population) -> Iterator[str]:
         yield f"{group.id!r} is named {group.name!r}{unseen}, and {holds}."
 
 
-def _require_described(directory: Directory, population: Population) -> None:
+def require_described(
+    directory: Directory,
+    population: Population,
+    users: Iterable[UserId],
+    groups: Iterable[GroupId],
+    typed: Iterable[str],
+) -> None:
+    """Break the law unless every answer about these is what following each membership gives."""
+    users, groups = tuple(users), tuple(groups)
+    everybody: tuple[PrincipalId, ...] = (*users, *groups)
     members = {group.id: group.members for group in population.groups}
-    for user in _EVERY_USER:
+    for user in users:
         principals = population.principals_of(user)
         held = {each.key for each in principals} if population.is_there(user) else set()
         same(f"the principals of {user!r}", directory.principals_of(user), held)
-        for end in _EVERYBODY:
+        for end in everybody:
             path = directory.path(user, end)
             if end in principals:
                 _require_shortest(path, members, user, end)
             else:
                 same(f"the path from {user!r} to {end!r}", path, ())
-    profiles = {user: population.profile(user) for user in _EVERY_USER}
-    same("the profiles", dict(directory.profiles(_EVERY_USER)), profiles)
-    behind = {each: population.behind(each) for each in _EVERYBODY}
-    same("who is behind", dict(directory.people_behind(_EVERYBODY)), behind)
-    seen = {each for each, _, _ in population.choices(ACTOR)}
-    same("who is seen", directory.seen_by(ACTOR, _EVERYBODY), frozenset(seen))
-    members_seen = {group: population.members_seen(ACTOR, group) for group in _EVERY_GROUP}
-    same("members", dict(directory.members_seen_by(ACTOR, _EVERY_GROUP)), members_seen)
-    listed = tuple((each, name) for each, name, _ in population.choices(ACTOR))
+    profiles = {user: population.profile(user) for user in users}
+    same("the profiles", dict(directory.profiles(users)), profiles)
+    behind = {each: population.behind(each) for each in everybody}
+    same("who is behind", dict(directory.people_behind(everybody)), behind)
+    choices = population.choices(ACTOR)
+    seen = frozenset(each for each, _, _ in choices)
+    same("who is seen", directory.seen_by(ACTOR, everybody), seen & frozenset(everybody))
+    members_seen = {group: population.members_seen(ACTOR, group) for group in groups}
+    same("members", dict(directory.members_seen_by(ACTOR, groups)), members_seen)
+    same("the names", dict(directory.names(everybody)), _names(population, everybody))
+    listed = tuple((each, name) for each, name, _ in choices)
     same("the list", directory.listed(ACTOR, None, 99, NOBODY), listed)
-    for typed in ("a", "A", "b", "aa", "a b", "a@b.example", "b.", "'a"):
-        suggested = tuple(population.suggested(ACTOR, typed))
-        came = directory.suggest(ACTOR, typed, 99, NOBODY)
-        same(f"suggested by {typed!r}", came, suggested)
+    for text in typed:
+        suggested = tuple(population.suggested(ACTOR, text))
+        same(f"suggested by {text!r}", directory.suggest(ACTOR, text, 99, NOBODY), suggested)
+
+
+def _names(population: Population, asked: Iterable[PrincipalId]) -> dict[PrincipalId, str]:
+    known: dict[PrincipalId, str] = {user.id: user.name for user in population.users}
+    known |= {group.id: group.name for group in population.groups}
+    return {each: known[each] for each in asked if each in known}
 
 
 def _require_shortest(

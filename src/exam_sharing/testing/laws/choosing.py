@@ -94,8 +94,33 @@ def the_list_is_sorted_at_every_size_of_page(directory: Directory) -> None:
     same("behind somebody who is gone", [name for _, name in behind], ["Group"])
 
 
+@asked_of(
+    Population(
+        users=(
+            User(id=UserId("off"), name="Anna", active=False),
+            *users_named("Anna", "Anna B", "Anna C", "Anna D"),
+        )
+    )
+)
+def answers_are_full_whatever_is_left_out(directory: Directory) -> None:
+    """A limit counts those that are left when the inactive and those to leave out are not."""
+    first, second = UserId("u0"), UserId("u1")
+    for leave_out, left in (
+        (frozenset[PrincipalId](), ["Anna", "Anna B", "Anna C", "Anna D"]),
+        (frozenset[PrincipalId]({first}), ["Anna B", "Anna C", "Anna D"]),
+        (frozenset[PrincipalId]({first, second}), ["Anna C", "Anna D"]),
+    ):
+        for limit in (1, 2, 3):
+            what = f"at most {limit}, without {sorted(map(str, leave_out))}"
+            came = directory.suggest(ACTOR, "anna", limit, leave_out)
+            same(f"suggested, {what}", [name for _, name in came], left[:limit])
+            listed = directory.listed(ACTOR, None, limit, leave_out)
+            same(f"listed, {what}", [name for _, name in listed], left[:limit])
+
+
 CHOOSING_LAWS: Final[tuple[DirectoryCheck, ...]] = (
     suggestions_are_best_first,
     addresses_match_exactly_or_from_their_start,
     the_list_is_sorted_at_every_size_of_page,
+    answers_are_full_whatever_is_left_out,
 )

@@ -1,11 +1,15 @@
 """What every notifier promises: `Notifier`."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+import logging
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import wraps
+from threading import get_ident
 from typing import Any, Final, TypeAlias
 
 import attrs
+from typing_extensions import override
 
 from exam_sharing.events import ShareNotice
 from exam_sharing.grants import Permission
@@ -120,17 +124,110 @@ def nothing_shows_what_was_sent(notifier: Notifier, _trial: _Trial) -> None:
         insist(_ADDRESS not in shown, "the `repr` of the notifier shows an address")
 
 
+_SPACED: Final = (
+    "  indented, and with space behind  ",
+    "\n\nafter two empty lines",
+    "\tafter a tab\nand before one\t",
+    "before two line ends\n\n",
+    "inner\n\n\n\nlines  \n   of  every\t\tkind",
+)
+
+
+@_sending
+def a_message_keeps_its_space(notifier: Notifier, trial: _Trial) -> None:
+    """A message arrives as it was written, with the space around it and the lines within it."""
+    for number, message in enumerate(_SPACED):
+        notifier.send(_notice(f"n{number}", message))
+    if trial.received is None:
+        return
+    texts = [text.replace("\r\n", "\n") for _, text in trial.received(notifier)]
+    for message in _SPACED:
+        insist(any(message in text for text in texts), f"this message did not arrive: {message!a}")
+
+
+@_sending
+def a_notice_without_an_address_is_not_lost(notifier: Notifier, trial: _Trial) -> None:
+    """A notice to somebody without an address arrives in another way, or `send` raises."""
+    try:
+        notifier.send(attrs.evolve(_notice("n", _PRIVATE), address=None))
+    except Exception as error:  # noqa: BLE001  anything may be raised
+        _require_silent(error)
+        return
+    if trial.received is not None:
+        arrived = len(list(trial.received(notifier)))
+        insist(arrived, "nothing was raised, and nothing arrived")
+
+
+class _Heard(logging.Handler):
+    """Keeps what the thread that made it logs, in full.
+
+    What other threads log is not the notifier's: a mail server of the tests may be one of them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(logging.NOTSET)
+        self._thread = get_ident()
+        self.texts: list[str] = []
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.thread in {None, self._thread}:
+            self.texts.append(repr(vars(record)))
+            with suppress(Exception):  # Whoever logs badly is not to be told by us.
+                self.texts.append(logging.Formatter().format(record))
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """Give all that is logged meanwhile, whatever the levels of the root and of everything are."""
+    handler, root = _Heard(), logging.getLogger()
+    level, disabled = root.level, root.manager.disable
+    root.addHandler(handler)
+    root.setLevel(logging.NOTSET)
+    logging.disable(logging.NOTSET)
+    try:
+        yield handler.texts
+    finally:
+        logging.disable(disabled)
+        root.setLevel(level)
+        root.removeHandler(handler)
+
+
+def nothing_of_a_notice_is_logged(trial: _Trial) -> None:
+    """No log line of any level holds message or address, whether or not the notice was sent."""
+    opening = [trial.open_notifier]
+    if trial.open_broken is not None:
+        opening.append(trial.open_broken)
+    for open_notifier in opening:
+        with entered(open_notifier()) as notifier, _heard() as texts:
+            for address in (_ADDRESS, f"{_ADDRESS}, not one address"):
+                with suppress(Exception):
+                    notifier.send(attrs.evolve(_notice("n", _PRIVATE), address=address))
+        for text in texts:
+            insist(_PRIVATE not in text, "a log line shows a message")
+            insist(_ADDRESS not in text, "a log line shows an address")
+
+
+def _require_silent(error: Exception) -> None:
+    """Break the law if the error, or what led to it, shows message or address."""
+    name = type(error).__name__
+    for shown, what in (
+        (f"{error!r} {error}", name),
+        ("".join(traceback.format_exception(error)), f"what led to {name}"),
+    ):
+        insist(_PRIVATE not in shown, f"{what} shows the message")
+        insist(_ADDRESS not in shown, f"{what} shows the address")
+
+
 def what_cannot_be_sent_raises(trial: _Trial) -> None:
-    """What cannot be sent raises, and the error tells neither message nor address."""
+    """What cannot be sent raises; neither the error nor what led to it tells message or address."""
     if trial.open_broken is None:
         return
     with entered(trial.open_broken()) as notifier:
         try:
             notifier.send(_notice("n", _PRIVATE))
         except Exception as error:  # noqa: BLE001  anything may be raised
-            shown = f"{error!r} {error}"
-            insist(_PRIVATE not in shown, f"{type(error).__name__} shows the message")
-            insist(_ADDRESS not in shown, f"{type(error).__name__} shows the address")
+            _require_silent(error)
         else:
             insist(holds=False, problem="a notifier that cannot send raised nothing")
 
@@ -158,6 +255,9 @@ def notifier_laws(
         the_same_notice_may_come_again,
         a_message_arrives_as_plain_text,
         nothing_shows_what_was_sent,
+        a_message_keeps_its_space,
+        a_notice_without_an_address_is_not_lost,
+        nothing_of_a_notice_is_logged,
     ]
     if open_broken is not None:
         checks.append(what_cannot_be_sent_raises)

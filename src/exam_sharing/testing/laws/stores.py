@@ -15,11 +15,18 @@ from exam_sharing.testing.laws.commits import COMMIT_LAWS, FAILURE_LAWS, TRANSFE
 from exam_sharing.testing.laws.exams import EXAM_LAWS, UPLOAD_LAWS
 from exam_sharing.testing.laws.grants import GRANT_LAWS, SIZE_LAWS
 from exam_sharing.testing.laws.histories import HISTORY_LAWS
+from exam_sharing.testing.laws.lasting import (
+    LASTING_EVENT_LAWS,
+    LASTING_LAWS,
+    TOLD_TRANSFER_LAWS,
+)
 from exam_sharing.testing.laws.law import Law, laws_of
 from exam_sharing.testing.laws.outbox import NOTICE_LAWS, TEXT_LAWS
 from exam_sharing.testing.laws.races import RACE_LAWS
 from exam_sharing.testing.laws.records import RECORD_LAWS
 from exam_sharing.testing.laws.trail import EVENT_LAWS, TRAIL_LAWS
+from exam_sharing.testing.laws.turns import TURN_LAWS
+from exam_sharing.testing.laws.uploads import ARRIVAL_LAWS, FAILED_UPLOAD_LAWS, SEALING_LAWS
 from exam_sharing.testing.opening import OpenStore
 
 __all__ = ["store_laws"]
@@ -89,6 +96,13 @@ def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable
         (FAILURE_LAWS, trial.fail_at is not None),
         (RACE_LAWS, trial.threads),
         (SIZE_LAWS, True),
+        (LASTING_LAWS, True),
+        (LASTING_EVENT_LAWS, trial.events is not None),
+        (TOLD_TRANSFER_LAWS, trial.transfer is not None and trial.events is not None),
+        (TURN_LAWS, True),
+        (SEALING_LAWS, trial.upload is None),
+        (FAILED_UPLOAD_LAWS, trial.upload is None and trial.fail_at is not None),
+        (ARRIVAL_LAWS, True),
     ]
     checks = (check for book, applies in books if applies for check in book)
     return laws_of(trial, checks)

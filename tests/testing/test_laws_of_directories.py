@@ -1,0 +1,177 @@
+"""Laws of what is unseen in a directory, and of what changes in it: each finds its bugs."""
+
+import pytest
+from populations import what_differs_changed
+
+from exam_sharing import UserId
+from exam_sharing.memory import MemoryDirectory
+from exam_sharing.testing.laws import LawBroken, directory_laws
+
+
+class CutsBeforeItLooks(MemoryDirectory):
+    """The first that match are read, and those that the actor may not see taken out of them."""
+
+    def seen_of(self, actor, found):
+        return tuple(pair for pair in found if self.rule(actor, pair[0]))
+
+    def __init__(self, *, visible, members_visible):
+        super().__init__(members_visible=members_visible)
+        self.rule = visible
+
+    def seen_by(self, actor, principals):
+        seen = super().seen_by(actor, principals)
+        return frozenset(each for each in seen if self.rule(actor, each))
+
+
+class CutsSuggestions(CutsBeforeItLooks):
+    def suggest(self, actor, text, limit, leave_out):
+        return self.seen_of(actor, super().suggest(actor, text, limit, leave_out))
+
+    def listed(self, actor, after, limit, leave_out):
+        return self.seen_of(actor, super().listed(actor, after, 99, leave_out))[:limit]
+
+
+class CutsTheList(CutsBeforeItLooks):
+    def suggest(self, actor, text, limit, leave_out):
+        return self.seen_of(actor, super().suggest(actor, text, 99, leave_out))[:limit]
+
+    def listed(self, actor, after, limit, leave_out):
+        return self.seen_of(actor, super().listed(actor, after, limit, leave_out))
+
+
+class LeavesOutTooLate(MemoryDirectory):
+    """The first that match are read, and those to be left out taken out of them."""
+
+    def suggest(self, actor, text, limit, leave_out):
+        found = super().suggest(actor, text, limit, frozenset())
+        return tuple(pair for pair in found if pair[0] not in leave_out)
+
+
+class LooksThroughGroups(MemoryDirectory):
+    """Whether members may be seen is asked of the group that was asked about, and of none in it."""
+
+    def members_seen_by(self, actor, groups):
+        rule, seen = self._members_visible, {}
+        for asked in groups:
+            self._members_visible = lambda who, group, asked=asked: (
+                group != asked or rule(who, group)
+            )
+            seen |= super().members_seen_by(actor, (asked,))
+        self._members_visible = rule
+        return seen
+
+
+class ForgetsItsMembersAlone(MemoryDirectory):
+    """When a group changes, its direct members are asked about anew, and those behind are not."""
+
+    def _put(self, known):
+        kept = dict(self._principals)
+        direct = set(getattr(known, "members", ()))
+        before = self.group(known.id) if hasattr(known, "members") else None
+        direct |= before.members if before else set()
+        super()._put(known)
+        if hasattr(known, "members"):
+            names = {each.value for each in direct if isinstance(each, UserId)}
+            self._principals = {user: held for user, held in kept.items() if user not in names}
+
+
+class StaysInGroupsThatAreGone(MemoryDirectory):
+    """When a group goes, what its users are in is remembered as it was."""
+
+    def _forget(self, key):
+        kept = dict(self._principals)
+        forgotten = super()._forget(key)
+        if key.startswith("g:"):
+            self._principals = kept
+        return forgotten
+
+
+class RemembersSettings(MemoryDirectory):
+    """The profile of a user is remembered until their groups or their name change."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.said = {}
+
+    def profiles(self, users):
+        profiles = super().profiles(users)
+        for user, profile in profiles.items():
+            mark = profile.active, profile.principals, profile.address
+            kept = self.said.get(user)
+            if kept is None or kept[0] != mark:
+                self.said[user] = mark, profile
+        return {user: self.said[user][1] for user in profiles}
+
+
+class RemembersWhomItSaw(MemoryDirectory):
+    """Whom an actor may see is remembered for as long as the directory is open."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.seen = {}
+
+    def seen_by(self, actor, principals):
+        asked = tuple(principals)
+        for each in asked:
+            if (actor, each) not in self.seen:
+                self.seen[actor, each] = each in super().seen_by(actor, (each,))
+        return frozenset(each for each in asked if self.seen[actor, each])
+
+
+class RemembersNames(MemoryDirectory):
+    """A name that was asked for is remembered."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.told = {}
+
+    def names(self, principals):
+        names = super().names(principals)
+        return {each: self.told.setdefault(each, name) for each, name in names.items()}
+
+
+class RemembersPaths(MemoryDirectory):
+    """A way to a group is remembered once it was found."""
+
+    def __init__(self, **settings):
+        super().__init__(**settings)
+        self.ways = {}
+
+    def path(self, user, principal):
+        way = self.ways.get((user, principal)) or super().path(user, principal)
+        self.ways[user, principal] = way
+        return way
+
+
+UNSEEN = "answers-are-full-whatever-is-unseen"
+CHANGE = "every-change-counts-in-every-answer"
+
+BUGS = [
+    (CutsSuggestions, UNSEEN),
+    (CutsTheList, UNSEEN),
+    (LeavesOutTooLate, "answers-are-full-whatever-is-left-out"),
+    (LooksThroughGroups, "nobody-looks-through-a-closed-group"),
+    (ForgetsItsMembersAlone, CHANGE),
+    (StaysInGroupsThatAreGone, CHANGE),
+    (RemembersSettings, CHANGE),
+    (RemembersWhomItSaw, CHANGE),
+    (RemembersNames, CHANGE),
+    (RemembersPaths, CHANGE),
+]
+
+
+def laws_of(directory):
+    def open_directory(population):
+        opened = directory(visible=population.visible, members_visible=population.members_visible)
+        population.fill(opened)
+        return opened
+
+    return directory_laws(open_directory, change=what_differs_changed)
+
+
+@pytest.mark.parametrize(("directory", "name"), BUGS)
+def test_a_directory_with_the_bug_breaks_the_law(directory, name):
+    (law,) = (law for law in laws_of(directory) if law.name == name)
+    with pytest.raises(LawBroken) as raised:
+        law.check()
+    assert not raised.value.problem.startswith("raised")

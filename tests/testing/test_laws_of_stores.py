@@ -1,0 +1,264 @@
+"""Laws of what stores keep for good, of whole uploads and of turns: each finds its bug."""
+
+from contextlib import contextmanager
+
+import attrs
+import pytest
+from broken.lasting import (
+    CutsBatches,
+    EndsOverEndings,
+    KeepsReceiptsOfSharesAlone,
+    LosesItsPlace,
+    OrdersEventsByClock,
+    OverwritesReceipts,
+)
+from broken.outboxes import NumbersAnew, TruncatesClaims
+
+from exam_sharing.memory import MemoryStore
+from exam_sharing.memory.outbox import MemoryOutbox
+from exam_sharing.memory.ready import ReadyExam
+from exam_sharing.policy.retries import AT_ONCE
+from exam_sharing.testing.laws import LawBroken, store_laws
+from exam_sharing.testing.laws.lasting import (
+    LASTING_EVENT_LAWS,
+    LASTING_LAWS,
+    TOLD_TRANSFER_LAWS,
+)
+from exam_sharing.testing.laws.turns import TURN_LAWS
+from exam_sharing.testing.laws.uploads import ARRIVAL_LAWS, FAILED_UPLOAD_LAWS, SEALING_LAWS
+
+
+class DiskIsFullError(Exception):
+    """What a store raises that is made to fail."""
+
+
+class FailsFirst(MemoryStore):
+    """Each exam of an upload is a step that can fail, and all of them come before the first write.
+
+    It keeps the laws.
+    """
+
+    fails_at = None
+
+    def add(self, batch, exams):
+        for place, _ in enumerate(exams, start=1):
+            self.reach(place)
+        super().add(batch, exams)
+
+    def reach(self, step):
+        if step == self.fails_at:
+            raise DiskIsFullError
+
+
+class UploadsHalf(FailsFirst):
+    """What was written of an upload before it failed stays."""
+
+    def add(self, batch, exams):
+        for place, exam in enumerate(exams, start=1):
+            self.reach(place)
+            MemoryStore.add(self, attrs.evolve(batch, sealed=False), (exam,))
+        MemoryStore.add(self, batch, ())
+
+
+class SealsBeforeItWrites(FailsFirst):
+    """A batch is sealed in a transaction of its own, and its exams cannot come again."""
+
+    def add(self, batch, exams):
+        self._require_room(batch, exams)
+        self._batches[batch.id] = batch
+        for place, _ in enumerate(exams, start=1):
+            self.reach(place)
+        self._batches[batch.id] = attrs.evolve(batch, sealed=False)
+        MemoryStore.add(self, batch, exams)
+
+
+@contextmanager
+def failing_at(store, step):
+    store.fails_at = step
+    try:
+        yield
+    finally:
+        store.fails_at = None
+
+
+class FindsSome(MemoryStore):
+    """More exams than fit into one statement are not found."""
+
+    def find(self, exams):
+        return super().find(exams[:999])
+
+
+class ForgetsOwnersOfMany(MemoryStore):
+    """Many are asked about in chunks, and the owner is compared in the first of them."""
+
+    def holding(self, user, principals, permission, exams, now):
+        asked = [*exams]
+        held = super().holding(user, principals, permission, asked, now)
+        later = {each.id for each in self.find(tuple(asked[1_000:])) if each.owner == user}
+        return held - later
+
+
+class IgnoresEmptyUploads(MemoryStore):
+    """An upload without exams is nothing to write."""
+
+    def add(self, batch, exams):
+        if exams:
+            super().add(batch, exams)
+
+
+class OpensBatches(MemoryStore):
+    """An upload without exams writes the batch as it says it is."""
+
+    def add(self, batch, exams):
+        if exams:
+            super().add(batch, exams)
+        else:
+            self._batches[batch.id] = batch
+
+
+class TakesOneIdTwice(MemoryStore):
+    """Ids are compared with those of other acts, and not with each other."""
+
+    def _require_new_ids(self, changes):
+        super()._require_new_ids(attrs.evolve(changes, made=changes.made[:1]))
+
+
+class LosesReplacements(MemoryStore):
+    """Grants are found by the act that made them, and a replacement keeps the share of the old."""
+
+    def commit(self, changes):
+        written = super().commit(changes)
+        for past in changes.ended if written else ():
+            for grant in past.ending.replaced_by:
+                self._exam_of.pop(grant.value, None)
+        return written
+
+
+class ReadsThePresent(MemoryStore):
+    """Of ended grants the last page is read."""
+
+    def read(self, exams, *, ended):
+        kept = super().read(exams, ended=ended)
+        return {exam: attrs.evolve(each, ended=each.ended[-50:]) for exam, each in kept.items()}
+
+
+class ForgetsOldReceipts(MemoryStore):
+    """Receipts are in a cache of a fixed size."""
+
+    def commit(self, changes):
+        written = super().commit(changes)
+        while len(self._receipts) > 50:
+            del self._receipts[next(iter(self._receipts))]
+        return written
+
+
+class TransfersUncounted(MemoryStore):
+    """A change of owner updates the version, and an exam that was never shared has none."""
+
+    def transfer(self, exam, owner, *, at):
+        before = self._ready[exam.value].sharing
+        super().transfer(exam, owner, at=at)
+        if before.version == 0:
+            self._ready[exam.value] = ReadyExam(self._ready[exam.value].exam, before, at)
+
+
+class TransfersUntold(MemoryStore):
+    """A change of owner is not told to the audit trail."""
+
+    def transfer(self, exam, owner, *, at):
+        super().transfer(exam, owner, at=at)
+        self._events.pop()
+
+
+class TransfersWithoutSubject(MemoryStore):
+    """A change of owner writes the exam anew, and forgets its subject."""
+
+    def transfer(self, exam, owner, *, at):
+        super().transfer(exam, owner, at=at)
+        ready = self._ready[exam.value]
+        without = attrs.evolve(ready.exam, subject=None)
+        self._ready[exam.value] = ReadyExam(without, ready.sharing, at)
+
+
+class HurriesShares(MemoryStore):
+    """What is claimed for one share is claimed whether or not its time has come."""
+
+    class Hurrying(MemoryOutbox):
+        def claim(self, now, until, limit, share):
+            for each in self._of_share.get(share, ()):
+                kept = self._kept[each]
+                if kept.claimed_by is None and kept.given_up_at is None:
+                    self._kept[each] = attrs.evolve(kept, due=AT_ONCE)
+            return super().claim(now, until, limit, share)
+
+    def __init__(self):
+        super().__init__()
+        self.outbox = self.Hurrying()
+
+
+BUGS = [
+    (KeepsReceiptsOfSharesAlone, "a-receipt-of-an-act-that-is-no-share-is-kept"),
+    (OverwritesReceipts, "a-request-id-is-used-once-by-endings-too"),
+    (TakesOneIdTwice, "an-id-that-comes-twice-in-one-act-fails"),
+    (LosesReplacements, "a-replacement-is-found-by-its-id"),
+    (ReadsThePresent, "a-long-history-is-read-whole"),
+    (ForgetsOldReceipts, "a-long-history-is-read-whole"),
+    (EndsOverEndings, "withdrawing-keeps-the-endings-that-were-there"),
+    (LosesItsPlace, "a-page-goes-on-behind-an-exam-that-is-gone"),
+    (OrdersEventsByClock, "events-come-in-the-order-of-what-happened"),
+    (TransfersUncounted, "a-change-of-owner-is-told-though-nothing-was-shared"),
+    (TransfersUntold, "a-change-of-owner-is-told-though-nothing-was-shared"),
+    (TransfersWithoutSubject, "a-change-of-owner-is-told-though-nothing-was-shared"),
+    (TruncatesClaims, "a-claim-lapses-to-the-microsecond"),
+    (HurriesShares, "of-one-share-what-waits-for-its-time-is-left-alone"),
+    (NumbersAnew, "numbers-of-notices-are-never-used-again"),
+    (IgnoresEmptyUploads, "a-batch-is-sealed-without-exams-and-stays-sealed"),
+    (OpensBatches, "a-batch-is-sealed-without-exams-and-stays-sealed"),
+    (UploadsHalf, "a-failure-at-any-step-records-no-part-of-an-upload"),
+    (SealsBeforeItWrites, "a-failure-at-any-step-records-no-part-of-an-upload"),
+    (CutsBatches, "a-batch-of-thousands-is-whole"),
+    (FindsSome, "a-batch-of-thousands-is-whole"),
+    (ForgetsOwnersOfMany, "a-batch-of-thousands-is-whole"),
+]
+
+
+def law_named(name, open_store):
+    laws = store_laws(
+        open_store,
+        transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
+        events=lambda store: store.events(),
+        fail_at=failing_at,
+    )
+    return next(law for law in laws if law.name == name)
+
+
+@pytest.mark.parametrize(("store", "name"), BUGS)
+def test_a_store_with_the_bug_breaks_the_law(store, name):
+    with pytest.raises(LawBroken) as raised:
+        law_named(name, store).check()
+    assert "DiskIsFullError" not in raised.value.problem
+
+
+@pytest.mark.parametrize("name", {name: None for _, name in BUGS})
+def test_a_store_without_it_keeps_the_law(name):
+    law_named(name, FailsFirst).check()
+
+
+def test_a_store_that_never_fails_in_an_upload_is_told():
+    law = law_named("a-failure-at-any-step-records-no-part-of-an-upload", MemoryStore)
+    with pytest.raises(LawBroken, match="no step failed"):
+        law.check()
+
+
+def test_each_of_these_laws_has_a_bug_that_it_finds():
+    books = (
+        LASTING_LAWS,
+        LASTING_EVENT_LAWS,
+        TOLD_TRANSFER_LAWS,
+        TURN_LAWS,
+        SEALING_LAWS,
+        FAILED_UPLOAD_LAWS,
+        ARRIVAL_LAWS,
+    )
+    names = {check.__name__.replace("_", "-") for book in books for check in book}
+    assert names == {name for _, name in BUGS}
