@@ -67,7 +67,7 @@ def committed(world: World) -> dict[str, Any]:
     ids |= {GrantId(f"now-{number}") for number in range(1, 20)}
     people = (ANNA, BEN, CARLA, DAN, EVA)
     return {
-        "exams": store.find(exams),
+        "exams": frozenset(store.find(exams)),
         "grants": {
             exam: (each.version, each.withdrawn, frozenset(each.grants), frozenset(each.ended))
             for exam, each in kept.items()
