@@ -113,8 +113,11 @@ def named(principal: PrincipalId) -> str:
 
 
 def in_order(values: Iterable[Data]) -> list[Data]:
-    """Return data in one order, whichever they came in."""
-    return sorted(values, key=lambda each: [str(part) for part in each.values()])
+    """Return data sorted by the first part that differs; `None` comes after everything else."""
+    return sorted(
+        values,
+        key=lambda each: [(part is None, "" if part is None else part) for part in each.values()],
+    )
 
 
 def grant_told(grant: Grant) -> Data:
