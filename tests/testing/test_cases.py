@@ -132,8 +132,8 @@ def test_questions_that_no_case_has_are_a_mistake():
         cases(questions=["cann"])
     assert str(caught.value) == (
         "questions has 'cann', which no case has; there are 'access_list', 'can', 'choices', "
-        "'explain', 'notices', 'preview', 'share_form', 'shared_with', 'suggestions', 'tabs', "
-        "'visible_to'"
+        "'choices_held', 'explain', 'notices', 'preview', 'share_form', 'shared_with', "
+        "'suggestions', 'suggestions_held', 'tabs', 'visible_to'"
     )
 
 
@@ -307,6 +307,13 @@ def test_a_case_that_cannot_even_begin_says_what_was_refused():
     (difference,) = run(named("whoever shared can unshare"), over_sharing(refusing))
     assert difference.asked["act"] == "share"
     assert difference.expected == "done"
+
+
+def test_notices_leave_when_they_are_asked_for_and_not_before():
+    portal = over_sharing(open_sharing)(OURS[0]["given"])
+    portal.do(named("a share tells its recipients")["when"])
+    assert portal.sharing.deliver_notices() == 0
+    assert len(portal.ask({"question": "notices"})) == 3
 
 
 def test_a_setting_that_can_be_none_can_be_said_to_be_none():

@@ -7,6 +7,7 @@ from typing import Final
 from exam_sharing.errors import InvalidValue
 from exam_sharing.testing.cases.plain_data import policy_defaults
 from exam_sharing.testing.cases.schema import Case, Data
+from exam_sharing.testing.cases.table.choosing import choosing
 from exam_sharing.testing.cases.table.concealing import concealing
 from exam_sharing.testing.cases.table.ending import ending
 from exam_sharing.testing.cases.table.expiring import expiring
@@ -56,6 +57,7 @@ def cases(
         *expiring(),
         *concealing(),
         *requests(),
+        *choosing(),
     )
     # The cases share what they have in common; text and back makes each of its own.
     everything: list[Case] = json.loads(json.dumps(written))
