@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -219,6 +220,43 @@ def test_an_error_in_an_act_that_the_case_begins_with_is_a_difference():
     assert (difference.expected, difference.came) == ("done", {"raised": "StoreFailed"})
 
 
+class CannotTakeUploads(MemoryStore):
+    def add(self, batch, exams):
+        raise StoreFailed("no room for Jane Doe")
+
+
+def test_an_error_while_a_portal_opens_fails_the_case_and_is_told_by_its_type_alone():
+    case = named("sharing gives another user access")
+    with pytest.raises(CaseFailed) as caught:
+        check(case, over_store(CannotTakeUploads))
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "sharing gives another user access"
+    assert lines[2:] == [
+        (
+            '{"given": {"users": ["anna", "ben", "carla", "dan", "eva"], '
+            '"groups": ["nurses", "clinic"], "exams": ["ct", "mr", "xray"], "policy": {}}}'
+        ),
+        '  expected: "opened"',
+        '  came:     {"raised": "StoreFailed"}',
+    ]
+    assert "Jane Doe" not in f"{caught.value} {caught.value!r}"
+    assert isinstance(caught.value.__cause__, StoreFailed)
+
+
+@pytest.mark.parametrize("fails", ["calling", "entering"])
+def test_an_error_of_whatever_opens_portals_is_a_difference(fails):
+    @contextmanager
+    def entering(given):
+        raise OSError
+        yield
+
+    def calling(given):
+        raise OSError
+
+    (difference,) = run(OURS[0], {"calling": calling, "entering": entering}[fails])
+    assert (difference.expected, difference.came) == ("opened", {"raised": "OSError"})
+
+
 class CannotRead(MemoryStore):
     def holds(self, user, principals, permission, exam, now):
         raise OSError
@@ -243,8 +281,12 @@ def test_a_store_that_cannot_be_tested_breaks_no_case():
         def do(self, act):
             raise StoreNotUsable("gave up")
 
-    with pytest.raises(StoreNotUsable):
-        run(named("sharing gives another user access"), Unusable)
+    def unopened(given):
+        raise StoreNotUsable("gave up")
+
+    for open_portal in (Unusable, unopened):
+        with pytest.raises(StoreNotUsable):
+            run(named("sharing gives another user access"), open_portal)
 
 
 class DropsDownload:
