@@ -18,6 +18,7 @@ from exam_sharing.testing.cases.table.requests import requests
 from exam_sharing.testing.cases.table.reshares import reshares
 from exam_sharing.testing.cases.table.sharing import sharing
 from exam_sharing.testing.cases.table.showing import showing
+from exam_sharing.testing.cases.table.telling import telling
 from exam_sharing.validation import tuple_of
 
 __all__ = ["as_json", "cases"]
@@ -58,6 +59,7 @@ def cases(
         *concealing(),
         *requests(),
         *choosing(),
+        *telling(),
     )
     # The cases share what they have in common; text and back makes each of its own.
     everything: list[Case] = json.loads(json.dumps(written))
