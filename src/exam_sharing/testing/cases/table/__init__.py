@@ -11,6 +11,7 @@ from exam_sharing.testing.cases.table.choosing import choosing
 from exam_sharing.testing.cases.table.concealing import concealing
 from exam_sharing.testing.cases.table.ending import ending
 from exam_sharing.testing.cases.table.expiring import expiring
+from exam_sharing.testing.cases.table.knowing import knowing
 from exam_sharing.testing.cases.table.policy import policy
 from exam_sharing.testing.cases.table.product_page import product_page
 from exam_sharing.testing.cases.table.refusing import refusing
@@ -60,6 +61,7 @@ def cases(
         *requests(),
         *choosing(),
         *telling(),
+        *knowing(),
     )
     # The cases share what they have in common; text and back makes each of its own.
     everything: list[Case] = json.loads(json.dumps(written))
