@@ -8,6 +8,7 @@ from exam_sharing.errors import InvalidValue
 from exam_sharing.testing.cases.plain_data import policy_defaults
 from exam_sharing.testing.cases.schema import Case, Data
 from exam_sharing.testing.cases.table.choosing import choosing
+from exam_sharing.testing.cases.table.closing import closing
 from exam_sharing.testing.cases.table.concealing import concealing
 from exam_sharing.testing.cases.table.ending import ending
 from exam_sharing.testing.cases.table.expiring import expiring
@@ -17,6 +18,7 @@ from exam_sharing.testing.cases.table.product_page import product_page
 from exam_sharing.testing.cases.table.refusing import refusing
 from exam_sharing.testing.cases.table.requests import requests
 from exam_sharing.testing.cases.table.reshares import reshares
+from exam_sharing.testing.cases.table.resting import resting
 from exam_sharing.testing.cases.table.sharing import sharing
 from exam_sharing.testing.cases.table.showing import showing
 from exam_sharing.testing.cases.table.telling import telling
@@ -62,6 +64,8 @@ def cases(
         *choosing(),
         *telling(),
         *knowing(),
+        *closing(),
+        *resting(),
     )
     # The cases share what they have in common; text and back makes each of its own.
     everything: list[Case] = json.loads(json.dumps(written))
