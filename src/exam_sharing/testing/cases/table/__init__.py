@@ -7,6 +7,8 @@ from typing import Final
 from exam_sharing.errors import InvalidValue
 from exam_sharing.testing.cases.plain_data import policy_defaults
 from exam_sharing.testing.cases.schema import Case, Data
+from exam_sharing.testing.cases.table.batching import batching
+from exam_sharing.testing.cases.table.bounding import bounding
 from exam_sharing.testing.cases.table.choosing import choosing
 from exam_sharing.testing.cases.table.closing import closing
 from exam_sharing.testing.cases.table.concealing import concealing
@@ -66,6 +68,8 @@ def cases(
         *knowing(),
         *closing(),
         *resting(),
+        *bounding(),
+        *batching(),
     )
     # The cases share what they have in common; text and back makes each of its own.
     everything: list[Case] = json.loads(json.dumps(written))
