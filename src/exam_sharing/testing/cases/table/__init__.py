@@ -16,8 +16,10 @@ from exam_sharing.testing.cases.table.ending import ending
 from exam_sharing.testing.cases.table.expiring import expiring
 from exam_sharing.testing.cases.table.knowing import knowing
 from exam_sharing.testing.cases.table.policy import policy
+from exam_sharing.testing.cases.table.presenting import presenting
 from exam_sharing.testing.cases.table.product_page import product_page
 from exam_sharing.testing.cases.table.refusing import refusing
+from exam_sharing.testing.cases.table.repeating import repeating
 from exam_sharing.testing.cases.table.requests import requests
 from exam_sharing.testing.cases.table.reshares import reshares
 from exam_sharing.testing.cases.table.resting import resting
@@ -70,6 +72,8 @@ def cases(
         *resting(),
         *bounding(),
         *batching(),
+        *repeating(),
+        *presenting(),
     )
     # The cases share what they have in common; text and back makes each of its own.
     everything: list[Case] = json.loads(json.dumps(written))
