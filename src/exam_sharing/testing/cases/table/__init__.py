@@ -15,6 +15,7 @@ from exam_sharing.testing.cases.table.concealing import concealing
 from exam_sharing.testing.cases.table.ending import ending
 from exam_sharing.testing.cases.table.expiring import expiring
 from exam_sharing.testing.cases.table.knowing import knowing
+from exam_sharing.testing.cases.table.naming import naming
 from exam_sharing.testing.cases.table.policy import policy
 from exam_sharing.testing.cases.table.presenting import presenting
 from exam_sharing.testing.cases.table.product_page import product_page
@@ -74,6 +75,7 @@ def cases(
         *batching(),
         *repeating(),
         *presenting(),
+        *naming(),
     )
     # The cases share what they have in common; text and back makes each of its own.
     everything: list[Case] = json.loads(json.dumps(written))
