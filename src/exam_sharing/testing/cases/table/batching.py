@@ -173,17 +173,20 @@ def _readmitted() -> list[Case]:
                     removed,
                     (end_grant("anna", "ct", "anna", "user:carla"),),
                 ),
-                (
-                    "the owner unshared from what others gave",
-                    removed,
-                    (
-                        share("ben", "ct", "user:dan"),
-                        again,
-                        unshare("anna", "ct", "user:carla"),
-                    ),
-                ),
                 ("the host unshared", readmitted, (host_ends("user:carla", "ct"),)),
             )
+        ),
+        case(
+            "whom the owner unshared from what others gave is removed by the owner",
+            rule,
+            portal(
+                share("anna", "ct", "user:ben"),
+                again,
+                unshare("anna", "ct", "user:carla"),
+                only_owner_readmits=True,
+            ),
+            when=again,
+            outcome=removed,
         ),
         case(
             "whom somebody else unshared is not removed by the owner",

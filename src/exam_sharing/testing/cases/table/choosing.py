@@ -158,11 +158,12 @@ def _matches() -> list[Case]:
             then=[_suggested("car", "group:a-team", "user:carla")],
         ),
         case(
-            "an address is found as a whole or from its start, and not from within",
-            "Addresses match exactly or from their start.",
+            "an address is found as a whole, first, or from its start, and not from within",
+            "Exact match first. Addresses match exactly or from their start.",
+            portal(users=[user("abel", name="Abel", email="ben@example.org.uk")]),
             then=[
-                _suggested("BEN@example.org", "user:ben"),
-                _suggested("ben@", "user:ben"),
+                _suggested("BEN@example.org", "user:ben", "user:abel"),
+                _suggested("ben@", "user:abel", "user:ben"),
                 _suggested("example.org"),
             ],
         ),
@@ -170,6 +171,12 @@ def _matches() -> list[Case]:
             "a name is found in whichever Unicode form it is typed",
             "Case, accents and Unicode form do not matter.",
             then=[_suggested(composed, "user:eva"), _suggested(decomposed, "user:eva")],
+        ),
+        case(
+            "a name is found as people type it who leave its accents out",
+            "Case, accents and Unicode form do not matter.",
+            portal(users=[user("zoe", name="Zo\u00eb \u00c5ngstr\u00f6m", email=None)]),
+            then=[_suggested("zoe", "user:zoe"), _suggested("ANGSTROM", "user:zoe")],
         ),
         case(
             "a name is found by the start of a word and not by what stands within one",

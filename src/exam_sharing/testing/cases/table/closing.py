@@ -87,10 +87,27 @@ def _unsharing() -> list[Case]:
             "Where there is none to end: NO_SUCH_GRANT, with the groups that give access.",
             portal(
                 {"act": "group", **group("board", "Board", "user:anna")},
-                share("anna", "ct", "user:ben", "group:board"),
+                share("anna", "ct", "user:ben"),
+                share("ben", "ct", "group:board"),
             ),
             when=unshare("ben", "ct", "user:anna"),
             outcome=refused("NO_SUCH_GRANT"),
+        ),
+        case(
+            "the owner keeps access that a group loses in which they are",
+            "The active owner holds everything.",
+            portal(
+                {"act": "group", **group("board", "Board", "user:anna", "user:carla")},
+                share("anna", "ct", "user:ben"),
+                share("ben", "ct", "group:board"),
+            ),
+            then=[
+                preview(
+                    unshare("ben", "ct", "group:board"),
+                    losses=[("group:board", "ct", "VIEW"), ("user:carla", "ct", "VIEW")],
+                    keeps=[("user:anna", "ct", "VIEW")],
+                ),
+            ],
         ),
         case(
             "a user is unshared and a group of the same string is not",

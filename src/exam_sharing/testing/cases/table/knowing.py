@@ -218,6 +218,18 @@ def _without_access() -> list[Case]:
             outcome=refused("NO_SUCH_GRANT"),
         ),
         case(
+            "who lost access is told of no group that gives access, their own grant to it included",
+            "If the actor may see the access list.",
+            portal(
+                share("anna", "ct", "user:ben"),
+                share("ben", "ct", "group:nurses"),
+                unshare("anna", "ct", "user:ben"),
+            ),
+            when=unshare("ben", "ct", "user:dan"),
+            outcome=refused("NO_SUCH_GRANT"),
+            then=[yes("dan", "VIEW", "ct")],
+        ),
+        case(
             "who lost access cannot end what others made to the same principal",
             "Someone without access who did make grants: anything but their own is NO_SUCH_GRANT.",
             portal(*lost, share("anna", "ct", "user:carla")),
