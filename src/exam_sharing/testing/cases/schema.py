@@ -80,12 +80,13 @@ class Portal(Protocol):
         """Do what somebody asks for, and return what came of it.
 
         Args:
-            act: its name under `act`, as `{"act": "share", …}`, and its fields. One that is left
-                out has its default.
+            act: its name under `act`, as `"share"`, and its fields. One that is left out has its
+                default.
 
         Returns:
-            What the act gives, as `{"shared": […]}`, or `{}` where it gives nothing. A refusal is
-            `{"refused": [reasons]}`, and a mistake of the calling code `{"error": "its name"}`.
+            What the act gives under its key, as under `shared`; an empty mapping where it gives
+            nothing. A refusal has its reasons under `refused`, and a mistake of the calling code
+            its name under `error`.
         """
         ...
 
@@ -93,7 +94,7 @@ class Portal(Protocol):
         """Answer a question, which changes nothing.
 
         Args:
-            question: its name under `question`, as `{"question": "can", …}`, and its fields.
+            question: its name under `question`, as `"can"`, and its fields.
 
         Returns:
             The answer, of whichever shape that question has; a refusal as `do` returns it.
