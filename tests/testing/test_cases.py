@@ -21,6 +21,7 @@ from exam_sharing.testing.cases import (
     over_store,
     run,
 )
+from exam_sharing.testing.cases.plain_data import in_order
 from world import pickled
 
 OURS = cases()
@@ -349,6 +350,17 @@ def test_a_case_that_cannot_even_begin_says_what_was_refused():
     (difference,) = run(named("whoever shared can unshare"), over_sharing(refusing))
     assert difference.asked["act"] == "share"
     assert difference.expected == "done"
+
+
+def test_lists_are_sorted_by_their_parts_as_they_are_with_null_last():
+    told = [
+        {"to": "ben", "exams": 9, "until": "2030-01-02T12:00:00Z"},
+        {"to": "ben", "exams": 9, "until": None},
+        {"to": "ben", "exams": 10, "until": "2030-01-01T12:00:00Z"},
+        {"to": "\ufb01", "exams": 1, "until": None},
+        {"to": "\U0001f600", "exams": 1, "until": None},
+    ]
+    assert in_order(reversed(told)) == told
 
 
 def test_notices_leave_when_they_are_asked_for_and_not_before():
