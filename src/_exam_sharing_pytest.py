@@ -30,8 +30,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
         "markers",
-        "sharing_cases(cases=None, *, acts=None, questions=None): run this test with each decision "
-        "case of exam_sharing, which it takes as sharing_case",
+        "sharing_cases(cases=None, /, *, acts=None, questions=None, details=True): run this test "
+        "with each decision case of exam_sharing, which it takes as sharing_case",
     )
 
 

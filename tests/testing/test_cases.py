@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -20,6 +21,7 @@ from exam_sharing.testing.cases import (
     over_store,
     run,
 )
+from exam_sharing.testing.cases.plain_data import in_order
 from world import pickled
 
 OURS = cases()
@@ -132,8 +134,8 @@ def test_questions_that_no_case_has_are_a_mistake():
         cases(questions=["cann"])
     assert str(caught.value) == (
         "questions has 'cann', which no case has; there are 'access_list', 'can', 'choices', "
-        "'explain', 'notices', 'preview', 'share_form', 'shared_with', 'suggestions', 'tabs', "
-        "'visible_to'"
+        "'choices_held', 'explain', 'notices', 'preview', 'share_form', 'shared_with', "
+        "'suggestions', 'suggestions_held', 'tabs', 'visible_to'"
     )
 
 
@@ -219,6 +221,43 @@ def test_an_error_in_an_act_that_the_case_begins_with_is_a_difference():
     assert (difference.expected, difference.came) == ("done", {"raised": "StoreFailed"})
 
 
+class CannotTakeUploads(MemoryStore):
+    def add(self, batch, exams):
+        raise StoreFailed("no room for Jane Doe")
+
+
+def test_an_error_while_a_portal_opens_fails_the_case_and_is_told_by_its_type_alone():
+    case = named("sharing gives another user access")
+    with pytest.raises(CaseFailed) as caught:
+        check(case, over_store(CannotTakeUploads))
+    lines = str(caught.value).splitlines()
+    assert lines[0] == "sharing gives another user access"
+    assert lines[2:] == [
+        (
+            '{"given": {"users": ["anna", "ben", "carla", "dan", "eva"], '
+            '"groups": ["nurses", "clinic"], "exams": ["ct", "mr", "xray"], "policy": {}}}'
+        ),
+        '  expected: "opened"',
+        '  came:     {"raised": "StoreFailed"}',
+    ]
+    assert "Jane Doe" not in f"{caught.value} {caught.value!r}"
+    assert isinstance(caught.value.__cause__, StoreFailed)
+
+
+@pytest.mark.parametrize("fails", ["calling", "entering"])
+def test_an_error_of_whatever_opens_portals_is_a_difference(fails):
+    @contextmanager
+    def entering(given):
+        raise OSError
+        yield
+
+    def calling(given):
+        raise OSError
+
+    (difference,) = run(OURS[0], {"calling": calling, "entering": entering}[fails])
+    assert (difference.expected, difference.came) == ("opened", {"raised": "OSError"})
+
+
 class CannotRead(MemoryStore):
     def holds(self, user, principals, permission, exam, now):
         raise OSError
@@ -243,8 +282,12 @@ def test_a_store_that_cannot_be_tested_breaks_no_case():
         def do(self, act):
             raise StoreNotUsable("gave up")
 
-    with pytest.raises(StoreNotUsable):
-        run(named("sharing gives another user access"), Unusable)
+    def unopened(given):
+        raise StoreNotUsable("gave up")
+
+    for open_portal in (Unusable, unopened):
+        with pytest.raises(StoreNotUsable):
+            run(named("sharing gives another user access"), open_portal)
 
 
 class DropsDownload:
@@ -307,6 +350,24 @@ def test_a_case_that_cannot_even_begin_says_what_was_refused():
     (difference,) = run(named("whoever shared can unshare"), over_sharing(refusing))
     assert difference.asked["act"] == "share"
     assert difference.expected == "done"
+
+
+def test_lists_are_sorted_by_their_parts_as_they_are_with_null_last():
+    told = [
+        {"to": "ben", "exams": 9, "until": "2030-01-02T12:00:00Z"},
+        {"to": "ben", "exams": 9, "until": None},
+        {"to": "ben", "exams": 10, "until": "2030-01-01T12:00:00Z"},
+        {"to": "\ufb01", "exams": 1, "until": None},
+        {"to": "\U0001f600", "exams": 1, "until": None},
+    ]
+    assert in_order(reversed(told)) == told
+
+
+def test_notices_leave_when_they_are_asked_for_and_not_before():
+    portal = over_sharing(open_sharing)(OURS[0]["given"])
+    portal.do(named("a share tells its recipients")["when"])
+    assert portal.sharing.deliver_notices() == 0
+    assert len(portal.ask({"question": "notices"})) == 3
 
 
 def test_a_setting_that_can_be_none_can_be_said_to_be_none():

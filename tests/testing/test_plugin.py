@@ -99,9 +99,15 @@ def test_some(sharing_case):
 @pytest.mark.sharing_cases(cases()[:3])
 def test_three(sharing_case):
     check(sharing_case)
+
+@pytest.mark.sharing_cases(acts={"share"}, details=False)
+def test_codes(sharing_case):
+    outcome = sharing_case["outcome"] or {}
+    assert all(set(reason) == {"code"} for reason in outcome.get("refused", ()))
 """
     text, code = pytest_run(tests, "-v")
     assert code == 0, text
+    assert "test_codes[who may only view cannot let others download]" in text
     assert text.count("test_three[") == 3
     assert "test_some[who may only view cannot let others download]" in text
 
@@ -113,7 +119,11 @@ def test_three(sharing_case):
         ("sharing_cases([])\ndef test_portal(sharing_case): pass", "no case is left to run"),
         (
             "sharing_cases(codes='NOPE')\ndef test_portal(sharing_case): pass",
-            "sharing_cases takes some cases, or acts and questions",
+            "sharing_cases takes some cases, or acts, questions and details",
+        ),
+        (
+            "sharing_cases([{}], acts={'share'})\ndef test_portal(sharing_case): pass",
+            "sharing_cases takes cases or what to choose, not both",
         ),
         (
             "sharing_cases(acts={'shares'})\ndef test_portal(sharing_case): pass",
@@ -238,7 +248,8 @@ def test_the_fixtures_are_told_with_all_others(pytest_run):
     text, _ = pytest_run("", "--fixtures")
     for name in ("sharing_world", "sharing_clock", "sharing_notifier", "sharing_policy"):
         assert name in text
-    assert "sharing_cases" in pytest_run("", "--markers")[0]
+    told = " ".join(pytest_run("", "--markers")[0].split())
+    assert "sharing_cases(cases=None, /, *, acts=None, questions=None, details=True): run" in told
 
 
 def test_it_can_be_turned_off(pytest_run):

@@ -20,7 +20,8 @@ def give_cases(metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
 
     Raises:
         UsageError: the test does not take `sharing_case`, the marker has other arguments than
-            those of `cases` or names what no case has, or no case is left.
+            some cases or those of `cases`, it has both, it names what no case has, or no case is
+            left.
     """
     name = metafunc.definition.nodeid
     if "sharing_case" not in metafunc.fixturenames:
@@ -29,12 +30,14 @@ def give_cases(metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
         inspect.signature(_chosen).bind(*marker.args, **marker.kwargs)
     except TypeError as error:
         raise pytest.UsageError(
-            f"{name}: {error}; sharing_cases takes some cases, or acts and questions"
+            f"{name}: {error}; sharing_cases takes some cases, or acts, questions and details"
         ) from error
     try:
         chosen = _chosen(*marker.args, **marker.kwargs)
     except CallerError as error:
         raise pytest.UsageError(f"{name}: {error}") from error
+    if marker.args and marker.kwargs:
+        raise pytest.UsageError(f"{name}: sharing_cases takes cases or what to choose, not both")
     if not chosen:
         raise pytest.UsageError(f"{name} is marked sharing_cases, but no case is left to run")
     metafunc.parametrize("sharing_case", chosen, ids=[case["name"] for case in chosen])
@@ -42,11 +45,15 @@ def give_cases(metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
 
 def _chosen(
     given: Iterable[Case] | None = None,
+    /,
     *,
     acts: Collection[str] | None = None,
     questions: Collection[str] | None = None,
+    details: bool = True,
 ) -> tuple[Case, ...]:
-    return cases(acts=acts, questions=questions) if given is None else tuple(given)
+    if given is None:
+        return cases(acts=acts, questions=questions, details=details)
+    return tuple(given)
 
 
 def explanation(op: str, left: object, right: object) -> list[str] | None:

@@ -22,10 +22,11 @@ from exam_sharing.policy.requests import (
     ShareRequest,
 )
 from exam_sharing.policy.settings import AccessListScope, HostRule, Policy
-from exam_sharing.policy.views import AccessEntry, Page, VisibleExam
+from exam_sharing.policy.views import AccessEntry, Choice, Page, VisibleExam
 from exam_sharing.testing.cases.schema import Data
 
 __all__ = [
+    "choice_told",
     "effects_told",
     "end_told",
     "entry_told",
@@ -113,8 +114,11 @@ def named(principal: PrincipalId) -> str:
 
 
 def in_order(values: Iterable[Data]) -> list[Data]:
-    """Return data in one order, whichever they came in."""
-    return sorted(values, key=lambda each: [str(part) for part in each.values()])
+    """Return data sorted by the first part that differs; `None` comes after everything else."""
+    return sorted(
+        values,
+        key=lambda each: [(part is None, "" if part is None else part) for part in each.values()],
+    )
 
 
 def grant_told(grant: Grant) -> Data:
@@ -154,13 +158,22 @@ def end_told(receipt: UnshareReceipt) -> Data:
     }
 
 
+def _held_told(held: Mapping[Permission, datetime | None]) -> Data:
+    return {permission.name: written(until) for permission, until in held.items()}
+
+
+def choice_told(choice: Choice) -> Data:
+    """Return whom an actor can choose, and what they hold already, as data."""
+    return {"principal": named(choice.principal), "held": _held_told(choice.held)}
+
+
 def entry_told(entry: AccessEntry) -> Data:
     """Return an entry of an access list as data."""
     return {
         "principal": named(entry.principal),
         "permission": entry.permission.name,
         "until": written(entry.until),
-        "held": {each.name: written(until) for each, until in entry.held.items()},
+        "held": _held_told(entry.held),
         "can_unshare": entry.can_unshare,
         "grants": [
             {

@@ -30,7 +30,9 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
+from exam_sharing.testing.cases.letterbox import Letterbox
 from exam_sharing.testing.cases.plain_data import (
+    choice_told,
     effects_told,
     end_told,
     entry_told,
@@ -57,7 +59,7 @@ def over_sharing(open_sharing: Callable[..., Sharing]) -> OpenPortal:
     Args:
         open_sharing: takes policy, directory, notifier, clock and new_id, by these names, and
             returns a `Sharing` in which nothing was uploaded; `exam_sharing.memory.open_sharing`
-            is one.
+            is one. The notifier takes nothing until notices are asked for: they wait until then.
     """
 
     def open_portal(given: Given) -> Portal:
@@ -107,7 +109,7 @@ class SharingPortal(Portal):
         closed = {(actor, group) for actor, group in given["unseen_members"]}
         numbers = count(1)
         self._clock = FrozenClock(moment_of(given["now"]))
-        self._notifier = MemoryNotifier()
+        self._notifier = Letterbox()
         self._owners: dict[ExamId, UserId] = {}
         self._directory = MemoryDirectory(
             visible=lambda actor, principal: (f"{actor}", named(principal)) not in unseen,
@@ -288,13 +290,17 @@ class SharingPortal(Portal):
         found = self._sharing.access_list(UserId(user), ExamId(exam))
         return {"owner": str(found.owner), "entries": [entry_told(each) for each in found.entries]}
 
-    def _ask_suggestions(self, *, user: str, exam: str, text: str) -> list[str]:
-        found = self._sharing.suggest(UserId(user), ExamId(exam), text)
-        return [named(choice.principal) for choice in found]
+    def _ask_suggestions(self, **asked: str) -> list[str]:
+        return [each["principal"] for each in self._ask_suggestions_held(**asked)]
 
-    def _ask_choices(self, *, user: str, exam: str) -> list[str]:
-        found = self._sharing.recipients(UserId(user), ExamId(exam))
-        return [named(choice.principal) for choice in found.items]
+    def _ask_suggestions_held(self, *, user: str, exam: str, text: str) -> list[Data]:
+        return [*map(choice_told, self._sharing.suggest(UserId(user), ExamId(exam), text))]
+
+    def _ask_choices(self, **asked: str) -> list[str]:
+        return [each["principal"] for each in self._ask_choices_held(**asked)]
+
+    def _ask_choices_held(self, *, user: str, exam: str) -> list[Data]:
+        return [*map(choice_told, self._sharing.recipients(UserId(user), ExamId(exam)).items)]
 
     def _ask_shared_with(self, *, user: str) -> list[Data]:
         return exams_told(self._sharing.shared_with(UserId(user)))
@@ -306,7 +312,8 @@ class SharingPortal(Portal):
         return self._previewed(self._sharing.preview(self._request(act)))
 
     def _ask_notices(self) -> list[Data]:
-        self._sharing.deliver_notices()
+        with self._notifier.opened():
+            self._sharing.deliver_notices()
         return in_order(
             {
                 "to": str(notice.to),

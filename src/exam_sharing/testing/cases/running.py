@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import attrs
 
 from exam_sharing.testing.cases.portals import in_memory
-from exam_sharing.testing.cases.schema import Case, Data, OpenPortal, Portal
+from exam_sharing.testing.cases.schema import Case, Data, Given, OpenPortal, Portal
 from exam_sharing.testing.opening import StoreNotUsable, entered
 
 __all__ = ["CaseFailed", "Difference", "check", "run"]
@@ -18,7 +20,8 @@ class Difference:
     """Where a portal answered something else than a case says.
 
     Attributes:
-        asked: the act or the question.
+        asked: the act or the question; where the portal could not even be opened, what is given, in
+            short.
         expected: what had to come of it.
         came: what came; `{"raised": …}` with the name of its type for an error that the portal
             raised. What the error says may hold patient data, and is not told.
@@ -84,7 +87,8 @@ def check(case: Case, open_portal: OpenPortal = in_memory) -> None:
 def run(case: Case, open_portal: OpenPortal = in_memory) -> tuple[Difference, ...]:
     """Run a case against a portal of its own, and return every difference; none if it passes.
 
-    Where an act that the case begins with does not succeed, nothing more is asked.
+    Where the portal cannot be opened, or an act that the case begins with does not succeed, nothing
+    more is asked.
 
     Raises:
         StoreNotUsable: the store under the portal cannot be tested.
@@ -93,9 +97,13 @@ def run(case: Case, open_portal: OpenPortal = in_memory) -> tuple[Difference, ..
 
 
 def _found(case: Case, open_portal: OpenPortal) -> tuple[_Found, ...]:
-    with entered(open_portal(case["given"])) as portal:
-        for act in case["given"]["acts"]:
-            came, error = _tried(portal.do, act)
+    with ExitStack() as closing:
+        given = case["given"]
+        portal, error = _tried(lambda: closing.enter_context(entered(open_portal(given))))
+        if error is not None:
+            return ((Difference(asked=_in_short(given), expected="opened", came=portal), error),)
+        for act in given["acts"]:
+            came, error = _tried(partial(portal.do, act))
             if not _NOT_DONE.isdisjoint(came):
                 return ((Difference(asked=act, expected="done", came=came), error),)
         return tuple(_differences(case, portal))
@@ -103,19 +111,31 @@ def _found(case: Case, open_portal: OpenPortal) -> tuple[_Found, ...]:
 
 def _differences(case: Case, portal: Portal) -> Iterator[_Found]:
     if case["when"] is not None:
-        came, error = _tried(portal.do, case["when"])
+        came, error = _tried(partial(portal.do, case["when"]))
         if came != case["outcome"]:
             yield Difference(asked=case["when"], expected=case["outcome"], came=came), error
     for each in case["then"]:
-        came, error = _tried(portal.ask, each["question"])
+        came, error = _tried(partial(portal.ask, each["question"]))
         if came != each["answer"] or isinstance(came, bool) != isinstance(each["answer"], bool):
             yield Difference(asked=each["question"], expected=each["answer"], came=came), error
 
 
-def _tried(answer: Callable[[Data], Any], asked: Data) -> tuple[Any, Exception | None]:
+def _in_short(given: Given) -> Data:
+    """Return what is given by its ids alone."""
+    return {
+        "given": {
+            "users": [each["id"] for each in given["users"]],
+            "groups": [each["id"] for each in given["groups"]],
+            "exams": [exam["id"] for each in given["uploads"] for exam in each["exams"]],
+            "policy": given["policy"],
+        }
+    }
+
+
+def _tried(answer: Callable[[], Any]) -> tuple[Any, Exception | None]:
     """Return what comes, and the error that came instead of an answer."""
     try:
-        return answer(asked), None
+        return answer(), None
     except StoreNotUsable:
         raise
     except Exception as error:  # noqa: BLE001  an error of whatever kind is another answer

@@ -64,14 +64,41 @@ class Case(TypedDict):
 
 
 class Portal(Protocol):
-    """What cases are run against, in plain data."""
+    """What cases are run against, in plain data.
+
+    Each case has a portal of its own, opened by an `OpenPortal` as the case's `given` says. First
+    it is told to `do` each of the acts that the case begins with, in their order; if one of them
+    does not succeed, nothing more is done or asked. Then it is told to `do` what the case is about,
+    and asked each question in turn. What comes back is compared with what the case says: mappings
+    whichever order their keys have, lists item by item. The acts, the questions, what comes of
+    each, and how lists are sorted, are in the reference.
+
+    Whatever it raises is a difference, except for `StoreNotUsable`, which ends the run.
+    """
 
     def do(self, act: Data) -> Data:
-        """Do what somebody asks for, and return what came of it: a refusal too."""
+        """Do what somebody asks for, and return what came of it.
+
+        Args:
+            act: its name under `act`, as `"share"`, and its fields. One that is left out has its
+                default.
+
+        Returns:
+            What the act gives under its key, as under `shared`; an empty mapping where it gives
+            nothing. A refusal has its reasons under `refused`, and a mistake of the calling code
+            its name under `error`.
+        """
         ...
 
     def ask(self, question: Data) -> Any:
-        """Answer a question."""
+        """Answer a question, which changes nothing.
+
+        Args:
+            question: its name under `question`, as `"can"`, and its fields.
+
+        Returns:
+            The answer, of whichever shape that question has; a refusal as `do` returns it.
+        """
         ...
 
 

@@ -7,16 +7,26 @@ from typing import Final
 from exam_sharing.errors import InvalidValue
 from exam_sharing.testing.cases.plain_data import policy_defaults
 from exam_sharing.testing.cases.schema import Case, Data
+from exam_sharing.testing.cases.table.batching import batching
+from exam_sharing.testing.cases.table.bounding import bounding
+from exam_sharing.testing.cases.table.choosing import choosing
+from exam_sharing.testing.cases.table.closing import closing
 from exam_sharing.testing.cases.table.concealing import concealing
 from exam_sharing.testing.cases.table.ending import ending
 from exam_sharing.testing.cases.table.expiring import expiring
+from exam_sharing.testing.cases.table.knowing import knowing
+from exam_sharing.testing.cases.table.naming import naming
 from exam_sharing.testing.cases.table.policy import policy
+from exam_sharing.testing.cases.table.presenting import presenting
 from exam_sharing.testing.cases.table.product_page import product_page
 from exam_sharing.testing.cases.table.refusing import refusing
+from exam_sharing.testing.cases.table.repeating import repeating
 from exam_sharing.testing.cases.table.requests import requests
 from exam_sharing.testing.cases.table.reshares import reshares
+from exam_sharing.testing.cases.table.resting import resting
 from exam_sharing.testing.cases.table.sharing import sharing
 from exam_sharing.testing.cases.table.showing import showing
+from exam_sharing.testing.cases.table.telling import telling
 from exam_sharing.validation import tuple_of
 
 __all__ = ["as_json", "cases"]
@@ -56,6 +66,16 @@ def cases(
         *expiring(),
         *concealing(),
         *requests(),
+        *choosing(),
+        *telling(),
+        *knowing(),
+        *closing(),
+        *resting(),
+        *bounding(),
+        *batching(),
+        *repeating(),
+        *presenting(),
+        *naming(),
     )
     # The cases share what they have in common; text and back makes each of its own.
     everything: list[Case] = json.loads(json.dumps(written))

@@ -285,7 +285,12 @@ def preview(
 
 
 def form(
-    user: str, exam: str, *exams: str, offers_download: bool, latest_until: str | None = None
+    user: str,
+    exam: str,
+    *exams: str,
+    offers_download: bool,
+    latest_until: str | None = None,
+    **other: Any,
 ) -> Answered:
     """Return the share form of an exam, which covers some exams of one subject."""
     offered = {
@@ -296,6 +301,7 @@ def form(
         "wording": _WORDING,
         "sends_messages": True,
         "latest_until": latest_until,
+        **other,
     }
     return answers(offered, "share_form", user=user, exam=exam)
 
