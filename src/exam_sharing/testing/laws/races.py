@@ -29,8 +29,8 @@ ResultT = TypeVar("ResultT")
 
 _THREADS: Final = 6
 _ROUNDS: Final = 8
-_PATIENCE: Final = 60
-"""Seconds until what threads do together must be done."""
+_PATIENCE: Final = 50
+"""Seconds until what threads do together must be done: less than `check-store` gives a law."""
 
 _SWITCH_OFTEN: Final = 1e-6
 
