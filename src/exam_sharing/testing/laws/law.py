@@ -7,7 +7,7 @@ Nothing here is an `assert`: laws hold under `python -O` too.
 """
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, Final, TypeVar
@@ -22,6 +22,7 @@ from exam_sharing.validation import is_a, is_callable, is_whole_from
 __all__ = [
     "Law",
     "LawBroken",
+    "as_many",
     "how_many_examples",
     "insist",
     "is_capability",
@@ -31,6 +32,7 @@ __all__ = [
 ]
 
 ExampleT = TypeVar("ExampleT")
+ThingT = TypeVar("ThingT")
 TrialT = TypeVar("TrialT")
 
 _LONGEST_SHOWN: Final = 1_000
@@ -124,6 +126,21 @@ def insist(holds: object, problem: str) -> None:
     """Break the law unless something holds."""
     if not holds:
         raise _NotKept(problem)
+
+
+def as_many(number: int, what: str, came: Sequence[ThingT]) -> Sequence[ThingT]:
+    """Return what came; break the law unless it is so many.
+
+    Args:
+        number: how many there must be.
+        what: what they are and what they were, as `notices were due`.
+        came: the answer.
+    """
+    insist(
+        len(came) == number,
+        f"{len(came)} {what}, where {number} {'was' if number == 1 else 'were'}",
+    )
+    return came
 
 
 def same(what: str, came: object, expected: object) -> None:

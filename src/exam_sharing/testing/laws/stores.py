@@ -18,6 +18,7 @@ from exam_sharing.testing.laws.histories import HISTORY_LAWS
 from exam_sharing.testing.laws.law import Law, laws_of
 from exam_sharing.testing.laws.outbox import NOTICE_LAWS, TEXT_LAWS
 from exam_sharing.testing.laws.races import RACE_LAWS
+from exam_sharing.testing.laws.receipts import RECEIPT_LAWS
 from exam_sharing.testing.laws.records import RECORD_LAWS
 from exam_sharing.testing.laws.trail import EVENT_LAWS, TRAIL_LAWS
 from exam_sharing.testing.opening import OpenStore
@@ -77,6 +78,7 @@ def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable
         (EXAM_LAWS, True),
         (UPLOAD_LAWS, trial.upload is None),
         (GRANT_LAWS, True),
+        (RECEIPT_LAWS, True),
         (COMMIT_LAWS, True),
         (TRANSFER_LAWS, trial.transfer is not None),
         (ACCESS_LAWS, True),
