@@ -5,7 +5,7 @@ import unicodedata
 import attrs
 import pytest
 
-from exam_sharing import UserId
+from exam_sharing import BatchSealed, UserId
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing.laws import LawBroken, store_laws
 
@@ -77,6 +77,76 @@ def test_request_ids_and_actors_that_meet_are_noticed(fold):
     actors = keeps_receipts_under(lambda actor, request_id: (UserId(fold(actor.value)), request_id))
     assert breaks(ids, law)
     assert breaks(actors, law)
+
+
+def uploads(**fields):
+    """Return a store that keeps some fields of exams as they are changed here."""
+
+    class Uploads(MemoryStore):
+        def add(self, batch, exams):
+            cut = [
+                attrs.evolve(exam, **{name: change(getattr(exam, name))})
+                for exam in exams
+                for name, change in fields.items()
+            ]
+            super().add(batch, tuple(cut))
+
+    return Uploads
+
+
+FOUND = "exams-are-found-as-they-came"
+
+
+@pytest.mark.parametrize(
+    "fold",
+    [
+        str.lower,
+        str.strip,
+        in_one_form,
+        lambda text: text[:64],
+        lambda text: text.encode("ascii", "replace").decode(),
+    ],
+)
+def test_a_subject_that_is_kept_as_another_is_noticed(fold):
+    assert breaks(uploads(subject=lambda text: text and fold(text)), FOUND)
+
+
+def test_an_owner_who_is_kept_as_another_is_noticed():
+    assert breaks(uploads(owner=lambda owner: UserId(owner.value.lower())), FOUND)
+
+
+class OpensBatchesAgain(MemoryStore):
+    def add(self, batch, exams):
+        if not exams and not batch.sealed and batch.id in self._batches:
+            self._batches[batch.id] = batch
+        else:
+            super().add(batch, exams)
+
+
+class SealsOnce(MemoryStore):
+    def add(self, batch, exams):
+        known = self._batches.get(batch.id)
+        if known is not None and known.sealed:
+            raise BatchSealed(str(batch.id))
+        super().add(batch, exams)
+
+
+class BatchesByIdUpward(MemoryStore):
+    def batch_of(self, exam):
+        upward = sorted(super().batch_of(exam), key=lambda each: each.id)
+        return tuple(sorted(upward, key=lambda each: each.uploaded_at, reverse=True))
+
+
+@pytest.mark.parametrize(
+    ("open_store", "law"),
+    [
+        (OpensBatchesAgain, "a-sealed-batch-takes-no-more-exams"),
+        (SealsOnce, "a-sealed-batch-takes-no-more-exams"),
+        (BatchesByIdUpward, "a-batch-is-whole-and-newest-first"),
+    ],
+)
+def test_a_batch_that_opens_again_or_comes_in_another_order_is_noticed(open_store, law):
+    assert breaks(open_store, law)
 
 
 GRANTS = "grants-come-back-as-they-were-made"
