@@ -21,6 +21,7 @@ from exam_sharing.testing.laws.races import RACE_LAWS
 from exam_sharing.testing.laws.receipts import RECEIPT_LAWS
 from exam_sharing.testing.laws.records import RECORD_LAWS
 from exam_sharing.testing.laws.trail import EVENT_LAWS, TRAIL_LAWS
+from exam_sharing.testing.laws.turns import TURN_LAWS
 from exam_sharing.testing.opening import OpenStore
 
 __all__ = ["store_laws"]
@@ -83,6 +84,7 @@ def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable
         (TRANSFER_LAWS, trial.transfer is not None),
         (ACCESS_LAWS, True),
         (NOTICE_LAWS, True),
+        (TURN_LAWS, True),
         (TEXT_LAWS, trial.keeps_text is not None),
         (TRAIL_LAWS, True),
         (EVENT_LAWS, trial.events is not None),
