@@ -179,6 +179,37 @@ def test_a_grant_or_an_ending_of_which_one_field_is_another_is_noticed(open_stor
     assert breaks(open_store, law)
 
 
+class TakesNoticesTwice(MemoryStore):
+    def __init__(self):
+        super().__init__()
+        self.outbox = type("Overwrites", (MemoryOutbox,), {"holds_any": lambda *_: False})()
+
+
+class KnowsWhatWasUploaded(MemoryStore):
+    def commit(self, changes):
+        found = self.find(tuple(changes.versions))
+        return len(found) == len(changes.versions) and super().commit(changes)
+
+
+class IgnoresUnknown(MemoryStore):
+    def commit(self, changes):
+        found = {exam.id for exam in self.find(tuple(changes.versions))}
+        known = {exam: read for exam, read in changes.versions.items() if exam in found}
+        return super().commit(attrs.evolve(changes, versions=known))
+
+
+@pytest.mark.parametrize(
+    ("open_store", "law"),
+    [
+        (TakesNoticesTwice, "an-id-that-is-taken-fails-and-writes-nothing"),
+        (KnowsWhatWasUploaded, "an-exam-that-is-read-at-version-0-has-not-moved"),
+        (IgnoresUnknown, "an-exam-that-is-read-at-version-0-has-not-moved"),
+    ],
+)
+def test_a_commit_that_takes_another_thing_for_a_conflict_or_for_none_is_noticed(open_store, law):
+    assert breaks(open_store, law)
+
+
 class Outbox(MemoryOutbox):
     """An outbox that chooses in an order of its own, and returns claims in another."""
 
