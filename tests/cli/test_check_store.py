@@ -290,6 +290,27 @@ def test_a_store_that_is_not_there_is_told_in_a_line(named, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [
+        ("./my_portal_stores:LAWS", "my_portal_stores:LAWS"),
+        ("my_portal_stores.py:LAWS", "my_portal_stores:LAWS"),
+        ("./portal/stores.py:LAWS", "portal.stores:LAWS"),
+        ("portal\\stores.py:LAWS", "portal.stores:LAWS"),
+    ],
+)
+def test_a_path_in_place_of_a_module_is_told_which_module_may_be_meant(named, meant, capsys):
+    assert main(["check-store", named]) == 2
+    told = capsys.readouterr().err
+    assert told.endswith(f"; did you mean {meant}?\n")
+    assert told.count("\n") == 1
+
+
+def test_a_path_that_leads_to_no_module_is_told_what_is_needed(capsys):
+    assert main(["check-store", "../my-stores.py:LAWS"]) == 2
+    assert capsys.readouterr().err.endswith("STORE must be package.module:name\n")
+
+
 def test_laws_that_are_made_already_can_be_named(capsys):
     assert check("LAWS") == 0
     assert capsys.readouterr().out.startswith("3 laws in ")

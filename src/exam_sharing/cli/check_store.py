@@ -129,8 +129,10 @@ def _found(named: str) -> object:
     from exam_sharing.testing.opening import place_of
 
     module, _, attribute = named.partition(":")
-    if not module or not attribute:
-        raise InvalidValue("STORE", "must be package.module:name")
+    meant = _meant(module)
+    perhaps = f"; did you mean {meant}:{attribute}?" if meant and attribute else ""
+    if not attribute or not _is_module(module):
+        raise InvalidValue("STORE", f"must be package.module:name{perhaps}")
     # As `python -m` does: what is being developed is often not installed.
     sys.path.insert(0, str(Path.cwd()))
     try:
@@ -138,11 +140,21 @@ def _found(named: str) -> object:
         for name in attribute.split("."):
             found = getattr(found, name)
     except (AttributeError, ImportError) as error:
-        raise InvalidValue(named, f"cannot be imported: {error}") from error
+        raise InvalidValue(named, f"cannot be imported: {error}{perhaps}") from error
     except Exception as error:
         problem = f"cannot be imported: {type(error).__name__}{place_of(error)}"
         raise InvalidValue(named, problem) from error
     return found
+
+
+def _is_module(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _meant(path: str) -> str | None:
+    """Return the module in a file that was named as a path; `None` where none was."""
+    bare = path.replace("\\", "/").removeprefix("./").removesuffix(".py").replace("/", ".")
+    return bare if bare != path and _is_module(bare) else None
 
 
 def _chosen(laws: "tuple[Law, ...]", names: list[str] | None) -> "tuple[Law, ...]":
