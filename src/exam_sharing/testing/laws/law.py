@@ -7,8 +7,7 @@ Nothing here is an `assert`: laws hold under `python -O` too.
 """
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -16,6 +15,7 @@ import attrs
 from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis.strategies import SearchStrategy
 
+from exam_sharing.testing.laws.differences import difference, shortened
 from exam_sharing.testing.opening import StoreNotUsable
 from exam_sharing.validation import is_a, is_callable, is_whole_from
 
@@ -35,8 +35,6 @@ ExampleT = TypeVar("ExampleT")
 ThingT = TypeVar("ThingT")
 TrialT = TypeVar("TrialT")
 
-_LONGEST_SHOWN: Final = 1_000
-_MOST_SHOWN: Final = 5
 _SMALLER_TRIED: Final = 200
 """So many smaller examples are tried, once one has failed, before the smallest is told."""
 
@@ -117,7 +115,7 @@ def _raised(error: BaseException) -> str:
 
 
 def _named(error: BaseException) -> str:
-    said = _shortened(str(error))
+    said = shortened(str(error))
     named = type(error).__name__ + (f": {said}" if said else "")
     return named if error.__cause__ is None else f"{named}\n  from {_named(error.__cause__)}"
 
@@ -153,44 +151,7 @@ def same(what: str, came: object, expected: object) -> None:
     """
     if came == expected and isinstance(came, bool) == isinstance(expected, bool):
         return
-    raise _NotKept(f"{what}:\n{_difference(came, expected)}")
-
-
-def _difference(came: object, expected: object) -> str:
-    if isinstance(came, Mapping) and isinstance(expected, Mapping):
-        keys = [
-            key for key in {**expected, **came} if came.get(key, _NONE) != expected.get(key, _NONE)
-        ]
-        lines = [
-            f"  {_shortened(repr(key))}: {_shown(came.get(key, _NONE))},"
-            f" expected {_shown(expected.get(key, _NONE))}"
-            for key in keys[:_MOST_SHOWN]
-        ]
-        rest = [f"  and {len(keys) - _MOST_SHOWN} more"] if len(keys) > _MOST_SHOWN else []
-        return "\n".join([*lines, *rest])
-    if isinstance(came, AbstractSet) and isinstance(expected, AbstractSet):
-        return f"  missing: {_some(expected - came)}\n  not expected: {_some(came - expected)}"
-    return f"  came: {_shown(came)}\n  expected: {_shown(expected)}"
-
-
-class _Absent:
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-_NONE: Final = _Absent()
-
-
-def _some(values: Collection[object]) -> str:
-    return _shown(sorted(values, key=repr)) if values else "none"
-
-
-def _shown(value: object) -> str:
-    return _shortened(repr(value))
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    raise _NotKept(f"{what}:\n{difference(came, expected)}")
 
 
 def is_capability(instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
