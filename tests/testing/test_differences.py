@@ -47,9 +47,11 @@ MINE = Exam(
         (
             {CT: attrs.evolve(SHARING, version=2, grants=[LATER])},
             {CT: SHARING},
-            "  ExamId('ct').version: 2, expected 1\n"
-            "  ExamId('ct').grants: a list, expected a tuple\n"
-            f"  ExamId('ct').grants[0].until: {UNTIL}",
+            (
+                "  ExamId('ct').version: 2, expected 1\n"
+                "  ExamId('ct').grants: a list, expected a tuple\n"
+                f"  ExamId('ct').grants[0].until: {UNTIL}"
+            ),
         ),
         (
             {CT: attrs.evolve(SHARING, grants=[GRANT])},
