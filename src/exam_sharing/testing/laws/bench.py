@@ -59,7 +59,6 @@ __all__ = [
     "VIEW",
     "Bench",
     "StoreTrial",
-    "amended",
     "benched",
 ]
 
@@ -137,22 +136,11 @@ def benched(check: Callable[["Bench"], None]) -> Callable[[StoreTrial], None]:
 
     @wraps(check)
     def on_a_bench(trial: StoreTrial) -> None:
+        __tracebackhide__ = True
         with trial.bench() as bench:
             check(bench)
 
     return on_a_bench
-
-
-def amended(
-    act: Changes, *, made: tuple[Grant, ...], ended: tuple[EndedGrant, ...] = ()
-) -> Changes:
-    """Return an act that makes and ends just these grants, and whose event says so."""
-    event = act.event
-    if isinstance(event, ExamShared):
-        event = attrs.evolve(event, made=made)
-    elif isinstance(event, GrantsEnded):
-        event = attrs.evolve(event, made=made, ended=ended)
-    return attrs.evolve(act, made=made, ended=ended, event=event)
 
 
 class Bench(Reading):

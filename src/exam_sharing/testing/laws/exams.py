@@ -167,7 +167,8 @@ def _refused(bench: Bench, error: type[ExamSharingError], batch: UploadBatch, *e
     except error:
         return
     except ExamSharingError as other:
-        insist(holds=False, problem=f"raised {type(other).__name__}, not {error.__name__}")
+        problem = f"raised {type(other).__name__}, not {error.__name__}"
+        insist(holds=False, problem=problem, cause=other)
     insist(holds=False, problem=f"{error.__name__} was not raised")
 
 

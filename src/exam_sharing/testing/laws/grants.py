@@ -10,6 +10,7 @@ from exam_sharing.grants import EndedAs, EndedGrant, Ending, Grant, HowEnded
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
+from exam_sharing.testing.laws.amending import amended
 from exam_sharing.testing.laws.bench import (
     BEN,
     CARLA,
@@ -17,7 +18,6 @@ from exam_sharing.testing.laws.bench import (
     VIEW,
     Bench,
     StoreTrial,
-    amended,
     benched,
 )
 from exam_sharing.testing.laws.law import same

@@ -3,7 +3,8 @@
 A check is a function whose docstring begins with the promise and whose name is the law's. It gets
 a trial: what is tried, and what it is said to be capable of.
 
-Nothing here is an `assert`: laws hold under `python -O` too.
+Nothing here is an `assert`: laws hold under `python -O` too. What is between a test and a law hides
+itself from pytest, so that a broken law is told once, with the error of the store behind it.
 """
 
 import inspect
@@ -98,19 +99,18 @@ def _law(check: Callable[[TrialT], None], trial: TrialT) -> Law:
 
 
 def _check(name: str, promise: str, check: Callable[[TrialT], None], trial: TrialT) -> None:
+    __tracebackhide__ = True
     try:
         check(trial)
-    except StoreNotUsable:
-        raise
+    except StoreNotUsable as error:
+        raise error.with_traceback(None) from error.__cause__
     except _NotKept as found:
-        raise LawBroken(name, promise, found.problem, found.examples) from found
+        raise LawBroken(name, promise, found.problem, found.examples) from found.__cause__
     except Exception as error:
         raise LawBroken(name, promise, _raised(error)) from error
 
 
 def _raised(error: BaseException) -> str:
-    if isinstance(error, _NotKept):
-        return error.problem
     return f"raised {_named(error)}"
 
 
@@ -120,10 +120,17 @@ def _named(error: BaseException) -> str:
     return named if error.__cause__ is None else f"{named}\n  from {_named(error.__cause__)}"
 
 
-def insist(holds: object, problem: str) -> None:
-    """Break the law unless something holds."""
+def insist(holds: object, problem: str, cause: Exception | None = None) -> None:
+    """Break the law unless something holds.
+
+    Args:
+        holds: whatever is true or not.
+        problem: what came instead.
+        cause: what the store raised, if that is the problem.
+    """
+    __tracebackhide__ = True
     if not holds:
-        raise _NotKept(problem)
+        raise _NotKept(problem) from cause
 
 
 def as_many(number: int, what: str, came: Sequence[ThingT]) -> Sequence[ThingT]:
@@ -149,6 +156,7 @@ def same(what: str, came: object, expected: object) -> None:
         came: the answer.
         expected: what the answer must be equal to.
     """
+    __tracebackhide__ = True
     if came == expected and isinstance(came, bool) == isinstance(expected, bool):
         return
     raise _NotKept(f"{what}:\n{difference(came, expected)}")
@@ -182,6 +190,7 @@ def search(
         check: raises when its example shows the promise broken.
         told: says in sentences what an example is.
     """
+    __tracebackhide__ = True
     tried = 0
     failed: list[ExampleT] = []
     failed_first = 0
@@ -198,6 +207,7 @@ def search(
     )
     @given(strategy)
     def run(example: ExampleT) -> None:
+        __tracebackhide__ = True
         nonlocal tried, failed_first
         tried += 1
         if failed and tried > failed_first + _SMALLER_TRIED and example not in failed:
@@ -213,7 +223,16 @@ def search(
         run()
     except StoreNotUsable:
         raise
+    except _NotKept as found:
+        problem = _with_story(found.problem, failed, told)
+        raise _NotKept(problem, failed_first) from found.__cause__
     except Exception as error:
-        story = [f"  {sentence}" for example in failed[-1:] for sentence in told(example)]
-        problem = "\n".join([_raised(error), "It is so when:", *story])
-        raise _NotKept(problem, failed_first) from error
+        raise _NotKept(_with_story(_raised(error), failed, told), failed_first) from error
+
+
+def _with_story(
+    problem: str, failed: Sequence[ExampleT], told: Callable[[ExampleT], Iterable[str]]
+) -> str:
+    """Return a problem with the example at which it was found last."""
+    story = [f"  {sentence}" for example in failed[-1:] for sentence in told(example)]
+    return "\n".join([problem, "It is so when:", *story])

@@ -13,6 +13,7 @@ from exam_sharing.policy.plans import (
     UntilLimit,
 )
 from exam_sharing.ports import Receipt, StoredReceipt
+from exam_sharing.testing.laws.amending import amended
 from exam_sharing.testing.laws.bench import (
     ACTED,
     ANNA,
@@ -21,7 +22,6 @@ from exam_sharing.testing.laws.bench import (
     DOWNLOAD,
     Bench,
     StoreTrial,
-    amended,
     benched,
 )
 from exam_sharing.testing.laws.law import same
