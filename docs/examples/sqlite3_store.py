@@ -21,8 +21,8 @@ CREATE TABLE batches (id PRIMARY KEY, whole); CREATE TABLE shares (id PRIMARY KE
 CREATE TABLE versions (exam PRIMARY KEY, version, withdrawn); CREATE INDEX owned ON exams (owner);
 CREATE TABLE grants (id PRIMARY KEY, exam, grantor, recipient, permission, until, ended, whole);
 CREATE TABLE receipts (actor, request_id, whole, PRIMARY KEY (actor, request_id));
-CREATE TABLE notices (number INTEGER PRIMARY KEY AUTOINCREMENT, id, share, attempts DEFAULT 0,
-    token UNIQUE, problem, given_up DEFAULT FALSE, at, whole); CREATE INDEX due ON notices (at);
+CREATE TABLE notices (number INTEGER PRIMARY KEY AUTOINCREMENT, id UNIQUE, token UNIQUE, share, at,
+    attempts DEFAULT 0, problem, given_up DEFAULT FALSE, whole); CREATE INDEX due ON notices (at);
 CREATE TABLE events (id INTEGER PRIMARY KEY, whole); CREATE INDEX of_batch ON exams (batch);
 CREATE INDEX made_to ON grants (recipient); CREATE INDEX made_on ON grants (exam, recipient)"""
 AMONG = "IN (SELECT value FROM json_each(:ids))"

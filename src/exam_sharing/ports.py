@@ -104,17 +104,24 @@ class Changes:
 class ExamReader(Protocol):
     """The host's exams.
 
+    One that was withdrawn may be among the answers or not: whoever asks learns from `GrantReader`
+    that it was.
+
     Acts ask for versions before they ask who owns what, so that a change of owner that also counts
     as a version makes a conflict of every act that read the former owner.
     """
 
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
-        """Return those of the exams that there are, in no order; an unknown one is left out."""
+        """Return those of the exams that there are, in no order; an unknown one is left out.
+
+        Each comes as it was uploaded, its subject code point by code point; one that is asked for
+        twice may come once or twice.
+        """
 
     def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
-        """Return every exam of the exam's batch, itself included, newest upload first.
+        """Return the exam's whole batch, newest upload first, then by id downward.
 
-        Empty when there is no such exam.
+        The exam itself is part of it. Empty when there is no such exam.
         """
 
 
@@ -128,7 +135,8 @@ class ExamWriter(Protocol):
 
         Raises:
             AlreadyExists: an exam of that id is there.
-            BatchSealed: the batch takes no more exams.
+            BatchSealed: the batch takes no more exams. It stays sealed: to seal it once more
+                without exams is fine, and to open it again is not.
             WrongBatch: the batch is there with other details.
         """
 
@@ -161,10 +169,14 @@ class GrantWriter(Protocol):
 
         Returns:
             False, with nothing written, when the version of an exam has moved since it was read,
-            or when the request id of the receipt is taken by now.
+            or when the request id of the receipt is taken by now. An exam that `read` tells at
+            version 0 is at 0 here too, whether it was ever uploaded or not. Where an exam that is
+            written to has gone meanwhile, the store may return False as well.
 
         Raises:
-            StoreFailed: an id is taken, or comes twice, or the store cannot be written.
+            StoreFailed: an id is taken, or comes twice, or the store cannot be written. Taken is
+                the id of a grant, ended or not, of a share, and of a notice that waits or was
+                given up.
         """
 
     def step_aside(self, lost: int) -> None:
@@ -223,7 +235,7 @@ class AccessReader(Protocol):
             principals: as for every question here.
             after: the time of upload and the id behind which to begin, whether or not an exam that
                 the user can see is there.
-            limit: how many at most.
+            limit: how many at most, from 1.
             now: aware, in UTC.
             own: whether the exams that the user owns are among them.
         """
@@ -249,7 +261,7 @@ class Outbox(Protocol):
         Args:
             now: aware, in UTC.
             until: when the claims lapse.
-            limit: how many at most.
+            limit: how many at most, from 1.
             share: those of this share alone, where given.
         """
 
@@ -268,7 +280,7 @@ class Outbox(Protocol):
 
         Args:
             after: the number of the notice behind which to begin.
-            limit: how many at most.
+            limit: how many at most, from 1.
             given_up: those that were given up, or those that wait; both where it is `None`.
         """
 
@@ -345,7 +357,7 @@ class Directory(Protocol):
         Args:
             actor: who looks.
             after: the name and the key behind which to begin.
-            limit: how many at most.
+            limit: how many at most, from 1.
             leave_out: whom not to list.
         """
 

@@ -3,8 +3,10 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +18,9 @@ from exam_sharing.memory import MemoryStore
 from exam_sharing.testing.laws import store_laws
 
 MINE = """
+import threading
+import time
+from pathlib import Path
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing.laws import store_laws
 
@@ -50,10 +55,35 @@ class Late:
 def takes(url):
     return MemoryStore()
 
+class Hangs(MemoryStore):
+    def batch_of(self, exam):
+        Path("hangs").touch()
+        return self.wait(lambda: time.sleep(600))
+
+    def wait(self, how):
+        return how()
+
+class HangsInThreads(MemoryStore):
+    def commit(self, changes):
+        with self._lock:
+            if threading.current_thread().name.endswith("(run)"):
+                threading.Event().wait()
+            return super().commit(changes)
+
+CONNECTED = threading.get_ident()
+
+class OfOneThread(MemoryStore):
+    def find(self, exams):
+        if threading.get_ident() != CONNECTED:
+            raise RuntimeError("this was connected in another thread")
+        return super().find(exams)
+
 LAWS = store_laws(MemoryStore)[:3]
 NUMBER = 7
 """
+HANGS_AT = MINE[: MINE.index("time.sleep(600)")].count("\n") + 1
 FIND = "exams-are-found-as-they-came"
+BATCH = "a-batch-is-whole-and-newest-first"
 ONCE = "an-upload-happens-once"
 TIMES = "times-of-upload-keep-their-microseconds"
 
@@ -142,6 +172,61 @@ def test_what_was_asked_before_a_store_could_no_longer_be_opened_is_told(capsys)
     assert "my_portal_stores:Late cannot be checked: open_store raised OSError" in told.err
 
 
+def test_a_store_that_hangs_is_told_with_the_law_and_its_line_after_what_was_asked_before(capsys):
+    assert check("Hangs", "--timeout", "0.5") == 2
+    told = capsys.readouterr()
+    assert "1 law in " in told.out
+    assert ": 1 kept, 0 broken\n" in told.out
+    assert told.err == (
+        f"exam-sharing: my_portal_stores:Hangs cannot be checked: {BATCH} had not ended after "
+        f"0.5 seconds; the store stands in my_portal_stores.py, line {HANGS_AT}\n"
+    )
+
+
+def test_a_store_that_hangs_at_the_first_law_tells_of_no_law_before(capsys):
+    assert check("Hangs", "--timeout=0.5", "--law", BATCH, "--json") == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.count("\n") == 1
+
+
+def test_a_store_that_hangs_in_a_thread_that_a_law_started_is_told_with_its_line(capsys):
+    assert check("HangsInThreads", "--law", "no-act-is-lost-among-others", "--timeout=0.5") == 2
+    assert "seconds; the store stands in my_portal_stores.py, line " in capsys.readouterr().err
+
+
+def test_a_store_is_imported_opened_and_asked_in_one_thread(capsys):
+    assert check("OfOneThread", "--law", FIND, "--law", TIMES) == 0
+    assert ": 2 kept, 0 broken\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan"])
+def test_a_law_is_given_some_time(seconds, capsys):
+    assert check("MemoryStore", f"--timeout={seconds}") == 2
+    assert "--timeout must be more than 0 seconds" in capsys.readouterr().err
+
+
+def as_a_program(*options):
+    command = [sys.executable, "-m", "exam_sharing", "check-store", *options]
+    env = {**os.environ, "PYTHONPATH": str(Path(exam_sharing.__file__).parents[1])}
+    return {"args": command, "text": True, "env": env}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process cannot interrupt another there")
+def test_who_interrupts_is_told_what_is_known_so_far_and_in_which_law(tmp_path):
+    with subprocess.Popen(
+        **as_a_program("my_portal_stores:Hangs"), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as run:
+        while not (tmp_path / "hangs").exists():
+            time.sleep(0.01)
+        time.sleep(0.5)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=30)
+    assert run.returncode == 130
+    assert ": 1 kept, 0 broken\n" in out
+    assert err == f"exam-sharing: interrupted in {BATCH}\n"
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -205,6 +290,27 @@ def test_a_store_that_is_not_there_is_told_in_a_line(named, capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("named", "meant"),
+    [
+        ("./my_portal_stores:LAWS", "my_portal_stores:LAWS"),
+        ("my_portal_stores.py:LAWS", "my_portal_stores:LAWS"),
+        ("./portal/stores.py:LAWS", "portal.stores:LAWS"),
+        ("portal\\stores.py:LAWS", "portal.stores:LAWS"),
+    ],
+)
+def test_a_path_in_place_of_a_module_is_told_which_module_may_be_meant(named, meant, capsys):
+    assert main(["check-store", named]) == 2
+    told = capsys.readouterr().err
+    assert told.endswith(f"; did you mean {meant}?\n")
+    assert told.count("\n") == 1
+
+
+def test_a_path_that_leads_to_no_module_is_told_what_is_needed(capsys):
+    assert main(["check-store", "../my-stores.py:LAWS"]) == 2
+    assert capsys.readouterr().err.endswith("STORE must be package.module:name\n")
+
+
 def test_laws_that_are_made_already_can_be_named(capsys):
     assert check("LAWS") == 0
     assert capsys.readouterr().out.startswith("3 laws in ")
@@ -244,8 +350,6 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch, capsys):
 
 
 def test_it_finds_a_module_beside_it_when_run_as_a_program():
-    command = [sys.executable, "-m", "exam_sharing", "check-store", "my_portal_stores:LAWS"]
-    env = {**os.environ, "PYTHONPATH": str(Path(exam_sharing.__file__).parents[1])}
-    run = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    run = subprocess.run(**as_a_program("my_portal_stores:LAWS"), capture_output=True, check=True)
     assert run.stdout.startswith("3 laws in ")
     assert run.stderr == ""

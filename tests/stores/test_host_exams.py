@@ -114,7 +114,7 @@ class PortalTable(HostExams):
             Column("doctor", String(255)),
             Column("disc", String(255)),
             Column("arrived", DateTime),
-            Column("patient", String(20)),
+            Column("patient", String(255)),
             Index("ix_studies_of_doctor", "doctor", "arrived"),
         )
         self.table.drop(engine, checkfirst=True)

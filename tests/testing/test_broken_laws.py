@@ -6,7 +6,7 @@ from contextlib import nullcontext
 import attrs
 import pytest
 
-from exam_sharing import CallerError, HostRule, NotifierFailed, StoreFailed
+from exam_sharing import BatchSealed, CallerError, HostRule, NotifierFailed, StoreFailed
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
 from exam_sharing.testing import StoreNotUsable
 from exam_sharing.testing.laws import (
@@ -44,6 +44,12 @@ class Raises(MemoryStore):
         raise LookupError("it is gone")
 
 
+class HidesDownloads(MemoryStore):
+    def holds(self, user, principals, permission, exam, now):
+        held = super().holds(user, principals, permission, exam, now)
+        return held and permission == 1
+
+
 def test_a_broken_law_says_what_was_promised_and_what_came():
     law = law_named("exams-are-found-as-they-came", ForgetsUploads)
     with pytest.raises(LawBroken) as raised:
@@ -63,6 +69,58 @@ def test_an_error_of_the_store_is_a_broken_law_and_its_cause():
     assert isinstance(raised.value.__cause__, LookupError)
 
 
+def shown_of(raised):
+    """Return the names of the functions that pytest shows of an error."""
+    return [entry.name for entry in raised.traceback.filter(raised)]
+
+
+@pytest.mark.parametrize(
+    ("store", "name"),
+    [
+        (ForgetsUploads, "exams-are-found-as-they-came"),
+        (HidesDownloads, "whatever-is-written-checks-and-lists-agree-with-it"),
+    ],
+)
+def test_a_difference_is_told_once_without_the_insides_of_the_kit(store, name):
+    with pytest.raises(LawBroken) as raised:
+        law_named(name, store).check()
+    assert shown_of(raised) == ["test_a_difference_is_told_once_without_the_insides_of_the_kit"]
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
+
+
+def test_an_error_of_the_store_stays_the_cause_where_another_was_promised():
+    class RaisesAnother(MemoryStore):
+        def add(self, batch, exams):
+            try:
+                super().add(batch, exams)
+            except BatchSealed as error:
+                raise StoreFailed("the disk is full") from error
+
+    with pytest.raises(LawBroken, match="raised StoreFailed, not BatchSealed") as raised:
+        law_named("a-sealed-batch-takes-no-more-exams", RaisesAnother).check()
+    assert isinstance(raised.value.__cause__, StoreFailed)
+
+
+def test_an_error_of_the_store_stays_the_cause_where_a_law_looks_for_examples():
+    class Refuses(MemoryStore):
+        def commit(self, changes):
+            raise LookupError("no")
+
+    with pytest.raises(LawBroken, match="raised LookupError: no") as raised:
+        law_named("whatever-is-written-checks-and-lists-agree-with-it", Refuses).check()
+    assert isinstance(raised.value.__cause__, LookupError)
+
+
+def test_a_store_that_cannot_be_opened_is_told_without_the_insides_of_the_kit():
+    with pytest.raises(StoreNotUsable) as raised:
+        law_named("exams-are-found-as-they-came", open_badly).check()
+    assert shown_of(raised) == [
+        "test_a_store_that_cannot_be_opened_is_told_without_the_insides_of_the_kit"
+    ]
+    assert isinstance(raised.value.__cause__, OSError)
+
+
 def test_what_led_to_an_error_is_told_with_it():
     class Unreadable(MemoryStore):
         def find(self, exams):
@@ -73,12 +131,6 @@ def test_what_led_to_an_error_is_told_with_it():
     assert raised.value.problem == (
         "raised StoreFailed: the database raised OperationalError\n  from OSError: no such column"
     )
-
-
-class HidesDownloads(MemoryStore):
-    def holds(self, user, principals, permission, exam, now):
-        held = super().holds(user, principals, permission, exam, now)
-        return held and permission == 1
 
 
 def test_a_law_that_looks_for_examples_shows_a_small_one_and_counts():

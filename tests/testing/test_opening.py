@@ -87,8 +87,10 @@ def test_a_store_that_cannot_be_closed_is_not_usable():
 
 
 def raised(problem):
-    told, _, line = problem.partition(", line ")
+    told, _, rest = problem.partition(", line ")
+    line, _, advice = rest.partition("; ")
     assert int(line) > 1
+    assert advice == "call open_store() yourself to see what it says"
     return told
 
 
@@ -104,6 +106,17 @@ def test_what_raises_is_named_with_its_place_and_its_words_are_not_repeated():
         yield
 
     assert raised(problem_with(opens_badly)) == "open_store raised OSError in test_opening.py"
+
+
+def test_what_raises_is_named_with_the_line_that_does_and_not_with_those_that_led_to_it():
+    def connects():
+        raise RuntimeError
+
+    def open_store():
+        return connects()
+
+    line = connects.__code__.co_firstlineno + 1
+    assert f"raised RuntimeError in test_opening.py, line {line};" in problem_with(open_store)
 
 
 def test_what_is_no_store_is_told_by_what_it_lacks():
@@ -143,6 +156,42 @@ def test_functions_of_another_kind_are_told_what_to_become():
         f"open_store gave _AsyncGeneratorContextManager, which is asynchronous; {at_once}"
     )
     assert "contextlib.contextmanager" in problem_with(forgot_to_decorate)
+
+
+def test_methods_that_answer_later_are_told_apart_from_broken_laws():
+    class AsyncMethods(MemoryStore):
+        async def holds(self, *_):
+            return True
+
+    class YieldsLater(MemoryStore):
+        async def find(self, exams):
+            for exam in exams:
+                yield exam
+
+    class AllLater:
+        async def answer(self, *_):
+            return ()
+
+        find = batch_of = add = read = commit = holds = answer
+
+    at_once = "the kit tests stores that answer at once"
+    for kind, told in (
+        (AsyncMethods, "access.holds is a coroutine function"),
+        (YieldsLater, "exams.find is an asynchronous generator"),
+        (AllLater, "exams.batch_of is a coroutine function"),
+    ):
+        assert problem_with(kind) == f"open_store gave {kind.__name__}, whose {told}; {at_once}"
+    later = attrs.evolve(memory_ports(), access=AsyncMethods())
+    assert "gave Ports, whose access.holds is a coroutine function" in problem_with(lambda: later)
+
+
+def test_a_writer_that_cannot_step_aside_is_told_what_it_lacks():
+    class Writer:
+        def commit(self, changes):
+            return False
+
+    half = attrs.evolve(memory_ports(), writer=Writer())
+    assert problem_with(lambda: half).endswith("gave Ports, which lacks writer.step_aside")
 
 
 def test_a_store_that_can_also_be_closed_later_is_taken_as_it_is():

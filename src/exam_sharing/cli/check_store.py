@@ -2,14 +2,13 @@
 
 import sys
 from argparse import ArgumentParser, Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-import attrs
-
+from exam_sharing.cli.asking import Answer, Asking, NeverEnded
 from exam_sharing.cli.commands import Command, ExitCode
 from exam_sharing.cli.documents import FORMAT, written
 from exam_sharing.cli.extras import need
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CHECK_STORE"]
 
 _EXAMPLES: Final = 25
+_TIMEOUT: Final = 60
 
 EPILOG: Final = """\
 STORE is package.module:name. It names a callable that gives an empty store each time, or laws that
@@ -30,23 +30,15 @@ than their ports say, or of directories, notifiers and rules. What such laws are
 was said when they were made: neither --one-thread nor --examples can be given with them.
 
 The command ends with 0 if every law is kept, with 1 if one is broken, and with 2 if STORE cannot be
-checked: it cannot be found, or gives no store that is empty and apart from all others. Where it
-gave one for some laws and then failed, what became of those is told first.
+checked: it cannot be found, gives no store that is empty and apart from all others, or hangs. A law
+that has not ended after --timeout seconds ends the command, which says where in its code the store
+stands. What became of the laws before is told first, also when the command is interrupted.
 
 examples:
   exam-sharing check-store exam_sharing.memory:MemoryStore
   exam-sharing check-store my_portal.stores:open_store --one-thread
   exam-sharing check-store my_portal.checks:LAWS --json
 """
-
-
-@attrs.frozen
-class _Answer:
-    """What became of one law; `broken` is `None` where it was kept."""
-
-    law: "Law"
-    broken: "LawBroken | None"
-    seconds: float
 
 
 def _add_arguments(parser: ArgumentParser) -> None:
@@ -66,28 +58,49 @@ def _add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--law", action="append", metavar="NAME", help="this law alone; may be given again"
     )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=_TIMEOUT,
+        metavar="SECONDS",
+        help=f"how long a law may take until the store is said to hang ({_TIMEOUT})",
+    )
 
 
 def _run(arguments: Namespace, version: str) -> ExitCode:
     need(["hypothesis"])
     from exam_sharing.testing.opening import StoreNotUsable
 
-    answers: list[_Answer] = []
-    stopped: StoreNotUsable | None = None
+    if not arguments.timeout > 0:
+        raise InvalidValue("--timeout", "must be more than 0 seconds")
+    answers: list[Answer] = []
+    stopped: Exception | KeyboardInterrupt | None = None
+    line = Line(sys.stderr)
+    asking = Asking(partial(_laws, arguments), arguments.timeout, line.say)
     try:
-        answers.extend(_asked(_chosen(_laws(arguments), arguments.law)))
-    except StoreNotUsable as error:
+        answers.extend(asking)
+    except (StoreNotUsable, NeverEnded, KeyboardInterrupt) as error:
         stopped = error
+    finally:
+        line.say("")
     if answers and arguments.json:
         print(written(_document(arguments.store, answers, version)))
     elif answers:
         print(_report(answers))
+    if isinstance(stopped, KeyboardInterrupt):
+        print(f"exam-sharing: interrupted in {asking.law or arguments.store}", file=sys.stderr)
+        return ExitCode.INTERRUPTED
     if stopped is not None:
         raise InvalidValue(arguments.store, f"cannot be checked: {stopped}") from stopped
     return ExitCode.FAILED if any(each.broken for each in answers) else ExitCode.DONE
 
 
 def _laws(arguments: Namespace) -> "tuple[Law, ...]":
+    """Return the laws that are to be asked."""
+    return _chosen(_all_laws(arguments), arguments.law)
+
+
+def _all_laws(arguments: Namespace) -> "tuple[Law, ...]":
     """Return the laws that are named, or those of the store that is."""
     from exam_sharing.testing.laws import Law, store_laws
 
@@ -116,8 +129,10 @@ def _found(named: str) -> object:
     from exam_sharing.testing.opening import place_of
 
     module, _, attribute = named.partition(":")
-    if not module or not attribute:
-        raise InvalidValue("STORE", "must be package.module:name")
+    meant = _meant(module)
+    perhaps = f"; did you mean {meant}:{attribute}?" if meant and attribute else ""
+    if not attribute or not _is_module(module):
+        raise InvalidValue("STORE", f"must be package.module:name{perhaps}")
     # As `python -m` does: what is being developed is often not installed.
     sys.path.insert(0, str(Path.cwd()))
     try:
@@ -125,11 +140,21 @@ def _found(named: str) -> object:
         for name in attribute.split("."):
             found = getattr(found, name)
     except (AttributeError, ImportError) as error:
-        raise InvalidValue(named, f"cannot be imported: {error}") from error
+        raise InvalidValue(named, f"cannot be imported: {error}{perhaps}") from error
     except Exception as error:
         problem = f"cannot be imported: {type(error).__name__}{place_of(error)}"
         raise InvalidValue(named, problem) from error
     return found
+
+
+def _is_module(name: str) -> bool:
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def _meant(path: str) -> str | None:
+    """Return the module in a file that was named as a path; `None` where none was."""
+    bare = path.replace("\\", "/").removeprefix("./").removesuffix(".py").replace("/", ".")
+    return bare if bare != path and _is_module(bare) else None
 
 
 def _chosen(laws: "tuple[Law, ...]", names: list[str] | None) -> "tuple[Law, ...]":
@@ -141,24 +166,7 @@ def _chosen(laws: "tuple[Law, ...]", names: list[str] | None) -> "tuple[Law, ...
     return tuple(law for law in laws if law.name in names)
 
 
-def _asked(laws: "tuple[Law, ...]") -> Iterator[_Answer]:
-    from exam_sharing.testing.laws import LawBroken
-
-    line = Line(sys.stderr)
-    try:
-        for number, law in enumerate(laws, start=1):
-            line.say(f"{number} of {len(laws)}: {law.name}")
-            begun, broken = monotonic(), None
-            try:
-                law.check()
-            except LawBroken as error:
-                broken = error
-            yield _Answer(law, broken, monotonic() - begun)
-    finally:
-        line.say("")
-
-
-def _report(answers: list[_Answer]) -> str:
+def _report(answers: list[Answer]) -> str:
     broken = [each.broken for each in answers if each.broken is not None]
     seconds = sum(each.seconds for each in answers)
     kept = len(answers) - len(broken)
@@ -174,7 +182,7 @@ def _report(answers: list[_Answer]) -> str:
     return "\n".join(told)
 
 
-def _document(store: str, answers: list[_Answer], version: str) -> dict[str, object]:
+def _document(store: str, answers: list[Answer], version: str) -> dict[str, object]:
     return {
         "format": FORMAT,
         "version": version,

@@ -77,6 +77,11 @@ class MemoryOutbox(Outbox):
                 self._kept[notice.id] = _Kept(number=next(self._numbers), notice=notice)
                 self._of_share.setdefault(notice.share, set()).add(notice.id)
 
+    def holds_any(self, notices: Iterable[WaitingNotice]) -> bool:
+        """Say whether the id of one of the notices is taken, by one that waits or was given up."""
+        with self._lock:
+            return any(notice.id in self._kept for notice in notices)
+
     def waiting(self) -> tuple[WaitingNotice, ...]:
         """Return what waits, oldest first, claimed or not."""
         with self._lock:

@@ -190,10 +190,10 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             return True
 
     def _has_moved(self, changes: Changes) -> bool:
-        for exam, version in changes.versions.items():
-            ready = self._ready.get(exam.value)
-            if ready is None or ready.sharing.version != version:
-                return True
+        if any(self._sharing(exam).version != read for exam, read in changes.versions.items()):
+            return True
+        if any(exam.value not in self._ready for exam in changes.moved):
+            return True
         receipt = changes.receipt
         return receipt is not None and (receipt.actor, receipt.request_id) in self._receipts
 
@@ -203,6 +203,8 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             raise StoreFailed("the id of a grant is taken; new_id must give a new id each time")
         if changes.share is not None and changes.share.id in self._shares:
             raise StoreFailed("the id of a share is taken; new_id must give a new id each time")
+        if self.outbox.holds_any(changes.notices):
+            raise StoreFailed("the id of a notice is taken; new_id must give a new id each time")
 
     def _after(self, changes: Changes) -> list[ReadyExam]:
         """Return the exams that the changes concern as they leave them."""

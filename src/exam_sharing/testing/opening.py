@@ -141,7 +141,7 @@ def opened(open_store: OpenStore) -> Iterator[StorePorts]:
         StoreNotUsable: `open_store` raised, or what it gave is no store.
     """
     with contextlib.ExitStack() as closing:
-        with _blaming_open_store("raised"):
+        with _blaming_open_store("raised", "; call open_store() yourself to see what it says"):
             given = _called(open_store)
             store = closing.enter_context(_closed_well(given)) if _opens(given) else given
         yield _ports_of(store)
@@ -197,13 +197,17 @@ _ON_THE_WAY: Final = (str(Path(__file__).parents[1]), contextlib.__file__, impor
 
 
 def place_of(error: BaseException) -> str:
-    """Return where somebody else's code failed, as ` in stores.py, line 7`."""
+    """Return where somebody else's code failed, as ` in stores.py, line 7`.
+
+    That is the deepest line in the first of their files.
+    """
     if isinstance(error, SyntaxError):
         return f" in {Path(error.filename or '').name}, line {error.lineno}"
     passed = traceback.extract_tb(error.__traceback__)
     theirs = [frame for frame in passed if not frame.filename.startswith(_ON_THE_WAY)]
-    frame = (theirs or passed)[0 if theirs else -1]
-    return f" in {Path(frame.filename).name}, line {frame.lineno}"
+    first = (theirs or passed[-1:])[0].filename
+    deepest = [frame for frame in passed if frame.filename == first][-1]
+    return f" in {Path(first).name}, line {deepest.lineno}"
 
 
 def _opens(given: object) -> TypeGuard[AbstractContextManager[object]]:
@@ -227,13 +231,14 @@ def _closed_well(given: AbstractContextManager[object]) -> Iterator[object]:
 
 
 @contextmanager
-def _blaming_open_store(did: str) -> Iterator[None]:
+def _blaming_open_store(did: str, advice: str = "") -> Iterator[None]:
     try:
         yield
     except StoreNotUsable:
         raise
     except Exception as error:
-        raise StoreNotUsable(f"{did} {type(error).__name__}{place_of(error)}") from error
+        problem = f"{did} {type(error).__name__}{place_of(error)}{advice}"
+        raise StoreNotUsable(problem) from error
 
 
 def _ports_of(store: object) -> StorePorts:
@@ -244,6 +249,8 @@ def _ports_of(store: object) -> StorePorts:
         return StorePorts(**found, store=store)
     if isinstance(store, contextlib.AbstractAsyncContextManager):
         raise StoreNotUsable(f"gave {kind}, which is asynchronous; {_AT_ONCE}")
+    for later in _answering_later(store):
+        raise StoreNotUsable(f"gave {kind}, whose {later}; {_AT_ONCE}")
     if all(port is None for port in found.values()):
         raise StoreNotUsable(f"gave {kind}, which answers no port of a store")
     lacking = (each for name, port in found.items() if port is None for each in _lacks(store, name))
@@ -271,8 +278,25 @@ def _lacks(store: object, name: str) -> Iterator[str]:
             yield f"{name}.{each}"
 
 
+def _answering_later(store: object) -> Iterator[str]:
+    """Yield what the asynchronous methods of the store are, each with its name."""
+    for name, protocol in _PORTS.items():
+        for method in sorted(get_protocol_members(protocol)):
+            kind = _is_later(getattr(getattr(store, name, store), method, None))
+            if kind is not None:
+                yield f"{name}.{method} is {kind}"
+
+
+def _is_later(method: object) -> str | None:
+    """Return what an asynchronous function is called; `None` for anything else."""
+    if inspect.iscoroutinefunction(method):
+        return "a coroutine function"
+    return "an asynchronous generator" if inspect.isasyncgenfunction(method) else None
+
+
 def _has(candidate: object, protocol: type, method: str) -> bool:
-    """Say whether the method is there; what a protocol leaves empty is not."""
+    """Say whether the method is there and answers at once; what a protocol leaves empty is not."""
     if getattr(type(candidate), method, None) is getattr(protocol, method):
         return method in _MAY_BE_INHERITED
-    return callable(getattr(candidate, method, None))
+    found = getattr(candidate, method, None)
+    return callable(found) and _is_later(found) is None

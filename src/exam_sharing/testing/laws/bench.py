@@ -40,7 +40,7 @@ from exam_sharing.ports import Changes, StoredReceipt
 from exam_sharing.testing.isolation import PROBE, Trace, require_isolated
 from exam_sharing.testing.laws.law import how_many_examples, insist, is_capability
 from exam_sharing.testing.laws.reading import Events, Reading, ShareRecord
-from exam_sharing.testing.moments import START
+from exam_sharing.testing.moments import START, TICK
 from exam_sharing.testing.opening import (
     OpenStore,
     StorePorts,
@@ -50,7 +50,17 @@ from exam_sharing.testing.opening import (
 )
 from exam_sharing.validation import is_a
 
-__all__ = ["ANNA", "BEN", "CARLA", "DOWNLOAD", "VIEW", "Bench", "StoreTrial", "benched"]
+__all__ = [
+    "ACTED",
+    "ANNA",
+    "BEN",
+    "CARLA",
+    "DOWNLOAD",
+    "VIEW",
+    "Bench",
+    "StoreTrial",
+    "benched",
+]
 
 ANNA: Final = UserId("anna")
 """Owns what is uploaded, unless somebody else is said to."""
@@ -59,6 +69,9 @@ CARLA: Final = UserId("carla")
 
 VIEW: Final = Permission.VIEW
 DOWNLOAD: Final = Permission.DOWNLOAD
+
+ACTED: Final = START - TICK
+"""When every act is done: whatever cuts or rounds its time makes it another one."""
 
 _WORDING: Final = "I abide by HIPAA."
 
@@ -123,6 +136,7 @@ def benched(check: Callable[["Bench"], None]) -> Callable[[StoreTrial], None]:
 
     @wraps(check)
     def on_a_bench(trial: StoreTrial) -> None:
+        __tracebackhide__ = True
         with trial.bench() as bench:
             check(bench)
 
@@ -215,7 +229,7 @@ class Bench(Reading):
             version=1,
             basis=basis,
             share=ShareId("not written yet"),
-            made_at=START,
+            made_at=ACTED,
         )
 
     def sharing(
@@ -246,7 +260,7 @@ class Bench(Reading):
         recipients = tuple(dict.fromkeys(grant.recipient for grant in grants))
         record = Share(
             id=share_id,
-            at=START,
+            at=ACTED,
             actor=first.grantor,
             performed_by=None,
             exam=first.exam,
@@ -255,7 +269,7 @@ class Bench(Reading):
             permission=first.permission,
             scope=Scope.EXAM,
             until=first.until,
-            attestation=Attestation(by=first.grantor, at=START, wording=_WORDING),
+            attestation=Attestation(by=first.grantor, at=ACTED, wording=_WORDING),
         )
         request = ShareRequest(
             actor=first.grantor,
@@ -265,7 +279,7 @@ class Bench(Reading):
             until=first.until,
             attested=True,
         )
-        event = ExamShared(at=START, request=request, share=record, versions=moved, made=made)
+        event = ExamShared(at=ACTED, request=request, share=record, versions=moved, made=made)
         return Changes(
             versions=versions,
             made=made,
@@ -308,7 +322,7 @@ class Bench(Reading):
                     how=how,
                     by=by,
                     acting_as=acting_as,
-                    at=START,
+                    at=ACTED,
                     version=moved[grant.exam],
                     replaced_by=(replaced[grant].id,) if grant in replaced else (),
                 ),
@@ -324,7 +338,7 @@ class Bench(Reading):
             if withdrawn
             else UnshareRequest(actor=ANNA, exam=grants[0].exam, recipient=grants[0].recipient)
         )
-        event = GrantsEnded(at=START, request=request, versions=moved, ended=ended, made=made)
+        event = GrantsEnded(at=ACTED, request=request, versions=moved, ended=ended, made=made)
         return Changes(
             versions=versions,
             made=made,
@@ -354,6 +368,8 @@ class Bench(Reading):
         *,
         to: UserId = BEN,
         exams: tuple[ExamId, ...],
+        actor: UserId = ANNA,
+        permission: Permission = VIEW,
         message: str | None = None,
         until: datetime | None = None,
         named: str | None = None,
@@ -363,9 +379,9 @@ class Bench(Reading):
             id=NoticeId(named or self.new_id()),
             share=ShareId("not written yet"),
             to=to,
-            actor=ANNA,
+            actor=actor,
             exams=exams,
-            permission=VIEW,
+            permission=permission,
             until=until,
             message=message,
         )

@@ -107,6 +107,20 @@ def _seen_with(bench: Bench, changes: Changes) -> Mapping[str, object]:
 
 
 @benched
+def an_exam_that_is_read_at_version_0_has_not_moved(bench: Bench) -> None:
+    """An exam that was never shared, or never uploaded, is at version 0 for `commit` as well."""
+    one, alone = bench.upload("one", "alone")
+    unknown = ExamId("unknown")
+    read = bench.versions((alone, unknown))
+    same("the versions that are read", read, {alone: 0, unknown: 0})
+    act = bench.sharing(bench.grant(one, BEN), beside=(alone, unknown))
+    ahead = attrs.evolve(act, versions={**act.versions, unknown: 1})
+    _writes_nothing(bench, "a share that read version 1 of an unknown exam", ahead)
+    bench.write(act)
+    same("the versions afterwards", bench.versions((one, alone, unknown)), {one: 1, **read})
+
+
+@benched
 def a_request_id_is_used_once(bench: Bench) -> None:
     """`commit` returns `False`, with nothing written, when the receipt's request id is taken."""
     one, two = bench.upload("one", "two")
@@ -124,7 +138,10 @@ def a_request_id_is_used_once(bench: Bench) -> None:
 
 @benched
 def an_id_that_is_taken_fails_and_writes_nothing(bench: Bench) -> None:
-    """`commit` raises `StoreFailed`, with nothing written, when the id of a grant is taken."""
+    """`commit` raises `StoreFailed`, with nothing written, when an id is taken.
+
+    That is the id of a grant, ended or not, of a share, or of a notice that is kept.
+    """
     one, two = bench.upload("one", "two")
     (there,) = bench.share(bench.grant(one, BEN))
     (ended,) = bench.share(bench.grant(one, CARLA))
@@ -144,6 +161,19 @@ def an_id_that_is_taken_fails_and_writes_nothing(bench: Bench) -> None:
     before = _seen_with(bench, taken_share)
     _fails(bench, taken_share)
     same("what is there after a share whose id is taken", bench.everything(), before)
+    _an_id_of_a_notice_is_taken(bench, two)
+    insist(bench.commit(bench.sharing(bench.grant(two, BEN))) is True, "nothing else was written")
+
+
+def _an_id_of_a_notice_is_taken(bench: Bench, exam: ExamId) -> None:
+    notice = bench.notice(to=BEN, exams=(exam,), named="notice")
+    bench.write(bench.sharing(bench.grant(exam, BEN), notices=(notice,)))
+    others = attrs.evolve(notice, to=CARLA)
+    new = bench.notice(to=CARLA, exams=(exam,))
+    changes = bench.sharing(bench.grant(exam, CARLA), notices=(new, others), receipt=_receipt())
+    before = _seen_with(bench, changes)
+    _fails(bench, changes)
+    same("what is there after a notice whose id is taken", bench.everything(), before)
 
 
 def _fails(bench: Bench, changes: Changes) -> None:
@@ -317,6 +347,7 @@ COMMIT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     the_version_counts_the_acts_that_change_an_exam,
     a_moved_version_is_a_conflict_that_writes_nothing,
     an_exam_that_was_only_read_makes_a_conflict_too,
+    an_exam_that_is_read_at_version_0_has_not_moved,
     a_request_id_is_used_once,
     an_id_that_is_taken_fails_and_writes_nothing,
     what_was_written_counts_from_the_next_question_on,

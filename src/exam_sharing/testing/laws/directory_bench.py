@@ -65,6 +65,7 @@ def asked_of(population: Population) -> Callable[[Callable[[Directory], None]], 
     def asking(check: Callable[[Directory], None]) -> DirectoryCheck:
         @wraps(check)
         def of_trial(trial: DirectoryTrial) -> None:
+            __tracebackhide__ = True
             with trial.of(population) as directory:
                 check(directory)
 

@@ -7,11 +7,11 @@ import attrs
 
 from exam_sharing.errors import AlreadyExists, BatchSealed, ExamSharingError, WrongBatch
 from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.identifiers import BatchId, ExamId
+from exam_sharing.identifiers import BatchId, ExamId, UserId
 from exam_sharing.testing.laws.bench import ANNA, BEN, Bench, StoreTrial, benched
 from exam_sharing.testing.laws.law import insist, same
 from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
-from exam_sharing.testing.texts import HOSTILE
+from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
 __all__ = ["EXAM_LAWS", "UPLOAD_LAWS"]
 
@@ -46,16 +46,33 @@ def exams_are_found_as_they_came(bench: Bench) -> None:
     )
     same("only an unknown exam", tuple(find((ExamId("unknown"),))), ())
     same("one exam, asked for twice", frozenset(find((first.id, first.id))), frozenset({first}))
+    described = [
+        attrs.evolve(_exam(f"e{number}", batch="described", subject=text), owner=UserId(text))
+        for number, text in enumerate(HOSTILE)
+    ]
+    described.append(_exam("spaced", batch="described", subject=" with  space "))
+    bench.add(attrs.evolve(_CD, id=BatchId("described")), *described)
+    came = {exam.id: exam for exam in find(tuple(exam.id for exam in described))}
+    for exam in described:
+        name = (
+            f"what came of {exam.id!r}, of owner {exam.owner!a} and subject {str(exam.subject)!a}"
+        )
+        same(name, came.get(exam.id), exam)
 
 
 @benched
 def a_batch_is_whole_and_newest_first(bench: Bench) -> None:
-    """`batch_of` returns every exam of the exam's batch, itself included, newest upload first."""
+    """`batch_of` returns the exam's whole batch, newest upload first, then by id downward."""
     old, new, middle = _exam("old"), _exam("new", days=9), _exam("middle", days=4)
     bench.add(_CD, old, new, middle)
     bench.add(attrs.evolve(_CD, id=BatchId("other")), _exam("elsewhere", batch="other", days=5))
     for exam in (old, new, middle):
         same(f"the batch of {exam.id!r}", bench.ports.exams.batch_of(exam.id), (new, middle, old))
+    at_once = [_exam(text, batch="at once") for text in HOSTILE]
+    bench.add(attrs.evolve(_CD, id=BatchId("at once")), *at_once)
+    downward = tuple(ExamId(text) for text in reversed(IN_ORDER))
+    came = tuple(exam.id for exam in bench.ports.exams.batch_of(at_once[0].id))
+    same("a batch that was uploaded at one time", came, downward)
     same("the batch of an unknown exam", bench.ports.exams.batch_of(ExamId("unknown")), ())
 
 
@@ -122,6 +139,11 @@ def a_sealed_batch_takes_no_more_exams(bench: Bench) -> None:
     for batch in (sealed, _CD):
         _refused(bench, BatchSealed, batch, _exam("later", days=1))
         same("the batch", bench.ports.exams.batch_of(first.id), (first,))
+    # Sealing it once more is fine, and nothing opens it again.
+    bench.add(sealed)
+    _refused(bench, BatchSealed, _CD)
+    _refused(bench, BatchSealed, sealed, _exam("later", days=1))
+    same("the batch, in the end", bench.ports.exams.batch_of(first.id), (first,))
 
 
 @benched
@@ -131,6 +153,7 @@ def a_batch_is_always_the_same(bench: Bench) -> None:
     bench.add(_CD, first)
     for other in (
         attrs.evolve(_CD, source="another CD"),
+        attrs.evolve(_CD, source="a cd"),
         attrs.evolve(_CD, uploader=BEN),
         attrs.evolve(_CD, received_at=START + TICK),
     ):
@@ -144,7 +167,8 @@ def _refused(bench: Bench, error: type[ExamSharingError], batch: UploadBatch, *e
     except error:
         return
     except ExamSharingError as other:
-        insist(holds=False, problem=f"raised {type(other).__name__}, not {error.__name__}")
+        problem = f"raised {type(other).__name__}, not {error.__name__}"
+        insist(holds=False, problem=problem, cause=other)
     insist(holds=False, problem=f"{error.__name__} was not raised")
 
 

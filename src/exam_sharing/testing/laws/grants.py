@@ -1,22 +1,17 @@
 """What a store promises of what it keeps of sharing: `GrantReader`."""
 
 from collections.abc import Callable
-from hashlib import sha256
+from datetime import datetime
 from typing import Final
 
-from exam_sharing.grants import EndedAs, EndedGrant, Grant, HowEnded
-from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, ShareId, UserId
+import attrs
+
+from exam_sharing.grants import EndedAs, EndedGrant, Ending, Grant, HowEnded
+from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.policy.plans import (
-    Outcome,
-    ShareOutcome,
-    ShareReceipt,
-    UnshareReceipt,
-    UntilLimit,
-)
-from exam_sharing.ports import Changes, Receipt, StoredReceipt
+from exam_sharing.ports import Changes
+from exam_sharing.testing.laws.amending import amended
 from exam_sharing.testing.laws.bench import (
-    ANNA,
     BEN,
     CARLA,
     DOWNLOAD,
@@ -26,7 +21,7 @@ from exam_sharing.testing.laws.bench import (
     benched,
 )
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.moments import EDGES, START, TICK
+from exam_sharing.testing.moments import EDGES, FIRST, LAST, START, TICK
 from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
 __all__ = ["GRANT_LAWS", "SIZE_LAWS"]
@@ -73,12 +68,20 @@ def grants_come_back_as_they_were_made(bench: Bench) -> None:
         exam, CARLA, grantor=BEN, basis=frozenset({made[0].id, made[1].id}), until=EDGES[-1]
     )
     made += bench.share(later)
+    for number, at in enumerate((FIRST, *EDGES, LAST)):
+        act = bench.sharing(bench.grant(exam, UserId(f"at {number}"), DOWNLOAD, until=at))
+        made += bench.write(_made_at(at, act))
     for each in (exam, other):
         kept = bench.read(each)
         expected = {grant for grant in made if grant.exam == each}
         same(f"the grants on {each!r}", frozenset(kept.grants), frozenset(expected))
         same("how often each comes", len(kept.grants), len(expected))
         same("the ended ones", kept.ended, ())
+
+
+def _made_at(at: datetime, act: Changes) -> Changes:
+    """Return an act that makes its grants at that time."""
+    return amended(act, made=tuple(attrs.evolve(grant, made_at=at) for grant in act.made))
 
 
 @benched
@@ -104,9 +107,51 @@ def ended_grants_are_kept_with_their_endings(bench: Bench) -> None:
         same("the grants that have not been ended", frozenset(kept.grants), frozenset(standing))
         same("the ended ones", frozenset(kept.ended), frozenset(ended))
         same("how many ended", len(kept.ended), len(ended))
-        without = bench.ports.grants.read((exam,), ended=False)[exam]
+        without = bench.standing(exam)
         same("ended grants where they were not asked for", without.ended, ())
         same("the grants, without ended ones", frozenset(without.grants), frozenset(standing))
+
+
+_HOW: Final = (HowEnded.UNSHARED, HowEnded.NARROWED, HowEnded.CASCADED, HowEnded.BY_HOST)
+
+
+@benched
+def endings_come_back_as_they_were_recorded(bench: Bench) -> None:
+    """An ending says when, by whom and how, and names what took the place of the grant: SPEC 1."""
+    (exam,) = bench.upload("exam")
+    ended: set[EndedGrant] = set()
+    for number, at in enumerate((FIRST, *EDGES, LAST)):
+        ending = Ending(
+            grant=GrantId(f"grant {number}"),
+            how=_HOW[number % len(_HOW)],
+            by=UserId(f"Actor {number}") if number % 3 else None,
+            acting_as=list(EndedAs)[number // 3],
+            at=at,
+            version=1,
+            replaced_by=tuple(GrantId(f"{name} {number}") for name in "zam")[: number % 4],
+        )
+        grant = bench.grant(exam, UserId(f"user {number}"), DOWNLOAD, named=ending.grant.value)
+        ended |= set(_written_with(bench, ending, *bench.share(grant)))
+        kept = bench.read(exam)
+        same("the ended ones", frozenset(kept.ended), frozenset(ended))
+
+
+def _written_with(bench: Bench, ending: Ending, grant: Grant) -> tuple[EndedGrant, ...]:
+    """Write the ending of a grant, with its replacements, as of the version that it then has."""
+    cuts = (
+        bench.grant(
+            grant.exam, grant.recipient, until=START + place * TICK, named=replacement.value
+        )
+        for place, replacement in enumerate(ending.replaced_by, start=1)
+    )
+    made = tuple(attrs.evolve(cut, share=grant.share, version=grant.version) for cut in cuts)
+    act = bench.ending(grant)
+    ended = tuple(
+        attrs.evolve(past, ending=attrs.evolve(ending, version=past.ending.version))
+        for past in act.ended
+    )
+    bench.write(amended(act, made=made, ended=ended))
+    return ended
 
 
 @benched
@@ -155,75 +200,21 @@ def expired_grants_have_not_been_ended(bench: Bench) -> None:
     same("exams granted to", bench.ports.grants.exams_granted_to(BEN), (exam,))
 
 
-def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
-    outcomes = tuple(
-        ShareOutcome(
-            exam=exam,
-            recipient=recipient,
-            outcome=outcome,
-            until=until,
-            limited_by=UntilLimit.POLICY,
-        )
-        for recipient, outcome, until in (
-            (BEN, Outcome.GRANTED, START + TICK),
-            (_WARD, Outcome.UNCHANGED, None),
-        )
-    )
-    return (
-        ShareReceipt(share=ShareId("s"), at=START + TICK, outcomes=outcomes),
-        UnshareReceipt(
-            at=START,
-            ended=grants,
-            replacements=grants[:1],
-            left_standing=grants[1:],
-            still_have_access=(_WARD, BEN),
-        ),
-        UnshareReceipt(at=START),
-    )
-
-
-@benched
-def a_receipt_is_returned_as_it_was_given(bench: Bench) -> None:
-    """With the same request id and actor, the first receipt is returned: SPEC 2."""
-    (exam,) = bench.upload("exam")
-    grants = bench.share(
-        bench.grant(exam, BEN, until=START + TICK), bench.grant(exam, _WARD, DOWNLOAD)
-    )
-    asked = bench.ports.grants.receipt
-    kept: list[StoredReceipt] = []
-    for number, receipt in enumerate(_receipts(exam, grants)):
-        for actor in (ANNA, BEN):
-            stored = StoredReceipt(
-                actor=actor,
-                request_id=f"request {number}",
-                fingerprint=f"digest {number}",
-                receipt=receipt,
-            )
-            same("before the act", asked(actor, stored.request_id), None)
-            kept.append(stored)
-            grant = bench.grant(exam, CARLA, grantor=UserId(f"grantor {len(kept)}"))
-            bench.write(bench.sharing(grant, receipt=stored))
-    for stored in kept:
-        same("the receipt", asked(stored.actor, stored.request_id), stored)
-    same("of somebody else", asked(CARLA, "request 0"), None)
-    same("of another id", asked(ANNA, "request"), None)
-
-
 @benched
 def ids_in_grants_are_compared_code_point_by_code_point(bench: Bench) -> None:
-    """Ids of grants, shares, people and requests are compared code point by code point: SPEC 1."""
+    """Ids of grants, shares and people are compared code point by code point: SPEC 1."""
     exams = bench.upload(*HOSTILE)
     made: dict[str, Grant] = {}
     for number, (text, exam) in enumerate(zip(HOSTILE, exams, strict=True)):
-        stored = StoredReceipt(
-            actor=UserId(text),
-            request_id=text,
-            fingerprint=_digest(text),
-            receipt=UnshareReceipt(at=START),
-        )
-        group = bench.grant(exam, GroupId(text), grantor=UserId(text), named=f"to group {number}")
         user = bench.grant(exam, UserId(text), DOWNLOAD, named=text)
-        act = bench.sharing(user, group, share=text, receipt=stored)
+        group = bench.grant(
+            exam,
+            GroupId(text),
+            grantor=UserId(text),
+            basis=frozenset({user.id}),
+            named=f"to group {number}",
+        )
+        act = bench.sharing(user, group, share=text)
         bench.write(act)
         made[text] = act.made[0]
         same(f"the grants on {exam!a}", frozenset(bench.read(exam).grants), frozenset(act.made))
@@ -233,12 +224,11 @@ def ids_in_grants_are_compared_code_point_by_code_point(bench: Bench) -> None:
         for principal in (UserId(text), GroupId(text)):
             granted = bench.ports.grants.exams_granted_to(principal)
             same(f"exams granted to {principal!a}", granted, (grant.exam,))
-        receipt = bench.ports.grants.receipt(UserId(text), text)
-        same(f"the receipt of {name}", receipt and receipt.fingerprint, _digest(text))
-
-
-def _digest(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
+    for text, grant in made.items():
+        ending = bench.ending(grant, by=UserId(text))
+        bench.write(ending)
+        name = f"the ended grant on {grant.exam!a}"
+        same(name, frozenset(bench.read(grant.exam).ended), frozenset(ending.ended))
 
 
 @benched
@@ -269,10 +259,10 @@ GRANT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     every_exam_asked_for_is_answered,
     grants_come_back_as_they_were_made,
     ended_grants_are_kept_with_their_endings,
+    endings_come_back_as_they_were_recorded,
     a_grant_is_found_whether_or_not_it_has_ended,
     exams_granted_to_a_principal_are_in_id_order,
     expired_grants_have_not_been_ended,
-    a_receipt_is_returned_as_it_was_given,
     ids_in_grants_are_compared_code_point_by_code_point,
 )
 

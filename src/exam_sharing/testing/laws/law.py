@@ -3,12 +3,12 @@
 A check is a function whose docstring begins with the promise and whose name is the law's. It gets
 a trial: what is tried, and what it is said to be capable of.
 
-Nothing here is an `assert`: laws hold under `python -O` too.
+Nothing here is an `assert`: laws hold under `python -O` too. What is between a test and a law hides
+itself from pytest, so that a broken law is told once, with the error of the store behind it.
 """
 
 import inspect
-from collections.abc import Callable, Collection, Iterable, Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -16,12 +16,14 @@ import attrs
 from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis.strategies import SearchStrategy
 
+from exam_sharing.testing.laws.differences import difference, shortened
 from exam_sharing.testing.opening import StoreNotUsable
 from exam_sharing.validation import is_a, is_callable, is_whole_from
 
 __all__ = [
     "Law",
     "LawBroken",
+    "as_many",
     "how_many_examples",
     "insist",
     "is_capability",
@@ -31,10 +33,9 @@ __all__ = [
 ]
 
 ExampleT = TypeVar("ExampleT")
+ThingT = TypeVar("ThingT")
 TrialT = TypeVar("TrialT")
 
-_LONGEST_SHOWN: Final = 1_000
-_MOST_SHOWN: Final = 5
 _SMALLER_TRIED: Final = 200
 """So many smaller examples are tried, once one has failed, before the smallest is told."""
 
@@ -98,32 +99,53 @@ def _law(check: Callable[[TrialT], None], trial: TrialT) -> Law:
 
 
 def _check(name: str, promise: str, check: Callable[[TrialT], None], trial: TrialT) -> None:
+    __tracebackhide__ = True
     try:
         check(trial)
-    except StoreNotUsable:
-        raise
+    except StoreNotUsable as error:
+        raise error.with_traceback(None) from error.__cause__
     except _NotKept as found:
-        raise LawBroken(name, promise, found.problem, found.examples) from found
+        raise LawBroken(name, promise, found.problem, found.examples) from found.__cause__
     except Exception as error:
         raise LawBroken(name, promise, _raised(error)) from error
 
 
 def _raised(error: BaseException) -> str:
-    if isinstance(error, _NotKept):
-        return error.problem
     return f"raised {_named(error)}"
 
 
 def _named(error: BaseException) -> str:
-    said = _shortened(str(error))
+    said = shortened(str(error))
     named = type(error).__name__ + (f": {said}" if said else "")
     return named if error.__cause__ is None else f"{named}\n  from {_named(error.__cause__)}"
 
 
-def insist(holds: object, problem: str) -> None:
-    """Break the law unless something holds."""
+def insist(holds: object, problem: str, cause: Exception | None = None) -> None:
+    """Break the law unless something holds.
+
+    Args:
+        holds: whatever is true or not.
+        problem: what came instead.
+        cause: what the store raised, if that is the problem.
+    """
+    __tracebackhide__ = True
     if not holds:
-        raise _NotKept(problem)
+        raise _NotKept(problem) from cause
+
+
+def as_many(number: int, what: str, came: Sequence[ThingT]) -> Sequence[ThingT]:
+    """Return what came; break the law unless it is so many.
+
+    Args:
+        number: how many there must be.
+        what: what they are and what they were, as `notices were due`.
+        came: the answer.
+    """
+    insist(
+        len(came) == number,
+        f"{len(came)} {what}, where {number} {'was' if number == 1 else 'were'}",
+    )
+    return came
 
 
 def same(what: str, came: object, expected: object) -> None:
@@ -134,46 +156,10 @@ def same(what: str, came: object, expected: object) -> None:
         came: the answer.
         expected: what the answer must be equal to.
     """
+    __tracebackhide__ = True
     if came == expected and isinstance(came, bool) == isinstance(expected, bool):
         return
-    raise _NotKept(f"{what}:\n{_difference(came, expected)}")
-
-
-def _difference(came: object, expected: object) -> str:
-    if isinstance(came, Mapping) and isinstance(expected, Mapping):
-        keys = [
-            key for key in {**expected, **came} if came.get(key, _NONE) != expected.get(key, _NONE)
-        ]
-        lines = [
-            f"  {_shortened(repr(key))}: {_shown(came.get(key, _NONE))},"
-            f" expected {_shown(expected.get(key, _NONE))}"
-            for key in keys[:_MOST_SHOWN]
-        ]
-        rest = [f"  and {len(keys) - _MOST_SHOWN} more"] if len(keys) > _MOST_SHOWN else []
-        return "\n".join([*lines, *rest])
-    if isinstance(came, AbstractSet) and isinstance(expected, AbstractSet):
-        return f"  missing: {_some(expected - came)}\n  not expected: {_some(came - expected)}"
-    return f"  came: {_shown(came)}\n  expected: {_shown(expected)}"
-
-
-class _Absent:
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-_NONE: Final = _Absent()
-
-
-def _some(values: Collection[object]) -> str:
-    return _shown(sorted(values, key=repr)) if values else "none"
-
-
-def _shown(value: object) -> str:
-    return _shortened(repr(value))
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+    raise _NotKept(f"{what}:\n{difference(came, expected)}")
 
 
 def is_capability(instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
@@ -204,6 +190,7 @@ def search(
         check: raises when its example shows the promise broken.
         told: says in sentences what an example is.
     """
+    __tracebackhide__ = True
     tried = 0
     failed: list[ExampleT] = []
     failed_first = 0
@@ -220,6 +207,7 @@ def search(
     )
     @given(strategy)
     def run(example: ExampleT) -> None:
+        __tracebackhide__ = True
         nonlocal tried, failed_first
         tried += 1
         if failed and tried > failed_first + _SMALLER_TRIED and example not in failed:
@@ -235,7 +223,16 @@ def search(
         run()
     except StoreNotUsable:
         raise
+    except _NotKept as found:
+        problem = _with_story(found.problem, failed, told)
+        raise _NotKept(problem, failed_first) from found.__cause__
     except Exception as error:
-        story = [f"  {sentence}" for example in failed[-1:] for sentence in told(example)]
-        problem = "\n".join([_raised(error), "It is so when:", *story])
-        raise _NotKept(problem, failed_first) from error
+        raise _NotKept(_with_story(_raised(error), failed, told), failed_first) from error
+
+
+def _with_story(
+    problem: str, failed: Sequence[ExampleT], told: Callable[[ExampleT], Iterable[str]]
+) -> str:
+    """Return a problem with the example at which it was found last."""
+    story = [f"  {sentence}" for example in failed[-1:] for sentence in told(example)]
+    return "\n".join([problem, "It is so when:", *story])

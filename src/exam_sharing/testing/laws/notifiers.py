@@ -52,6 +52,7 @@ _Check: TypeAlias = Callable[[_Trial], None]
 def _sending(check: Callable[[Notifier, _Trial], None]) -> _Check:
     @wraps(check)
     def opening(trial: _Trial) -> None:
+        __tracebackhide__ = True
         with entered(trial.open_notifier()) as notifier:
             check(notifier, trial)
 

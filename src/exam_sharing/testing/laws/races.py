@@ -29,8 +29,8 @@ ResultT = TypeVar("ResultT")
 
 _THREADS: Final = 6
 _ROUNDS: Final = 8
-_PATIENCE: Final = 60
-"""Seconds until what threads do together must be done."""
+_PATIENCE: Final = 50
+"""Seconds until what threads do together must be done: less than `check-store` gives a law."""
 
 _SWITCH_OFTEN: Final = 1e-6
 
@@ -83,7 +83,9 @@ def _until_written(bench: Bench, decide: Callable[[], Changes | None]) -> bool:
     """
     deadline, lost = monotonic() + _PATIENCE, 0
     while (changes := decide()) is not None:
-        if bench.ports.writer.commit(changes):
+        answer = bench.ports.writer.commit(changes)
+        insist(isinstance(answer, bool), f"commit returned {answer!r}, neither True nor False")
+        if answer:
             return True
         lost += 1
         bench.ports.writer.step_aside(lost)
@@ -207,7 +209,7 @@ def a_grant_is_ended_once_by_all_at_once(bench: Bench) -> None:
 def _ended_if_standing(bench: Bench, grant: Grant) -> Changes | None:
     # The version is read first: what changes after that makes a conflict.
     changes = bench.ending(grant)
-    standing = bench.ports.grants.read((grant.exam,), ended=False)[grant.exam].grants
+    standing = bench.standing(grant.exam).grants
     return changes if grant in standing else None
 
 
@@ -232,7 +234,8 @@ def many_exams_are_read_at_one_moment(bench: Bench) -> None:
         while not done.is_set():
             kept = bench.ports.grants.read(exams, ended=True)
             seen = {(each.version, len(each.grants), len(each.ended)) for each in kept.values()}
-            same("versions, grants and ended ones of exams that change together", len(seen), 1)
+            told = "versions, grants and ended ones of exams that change together"
+            insist(len(seen) == 1, f"{told}: {sorted(seen)}")
             ((version, standing, ended),) = seen
             same("one exam at one moment", (version % 2, version // 2), (standing, ended))
             held = bench.ports.access.holding(BEN, keys, VIEW, exams, START)
@@ -258,6 +261,7 @@ def a_notice_is_claimed_by_one(bench: Bench) -> None:
             mine: list[str] = []
             while claims := bench.ports.outbox.claim(START, START + DAY, 3, None):
                 mine += [each.notice.id.value for each in claims]
+                insist(len(mine) == len(set(mine)), f"one claimed a notice twice: {mine}")
             return mine
 
         claimed = [each for mine in _together([claim] * _THREADS) for each in mine]

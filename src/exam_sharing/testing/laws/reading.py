@@ -47,12 +47,22 @@ class Reading:
     def versions(self, exams: Iterable[ExamId]) -> dict[ExamId, int]:
         """Return the version of each exam, in the order of their ids."""
         ids = tuple(sorted(exams))
-        kept = self.ports.grants.read(ids, ended=False)
+        kept = self._read(ids, ended=False)
         return {exam: kept[exam].version for exam in ids}
 
     def read(self, exam: ExamId) -> ExamGrants:
         """Return everything that is kept of one exam's sharing."""
-        return self.ports.grants.read((exam,), ended=True)[exam]
+        return self._read((exam,), ended=True)[exam]
+
+    def standing(self, exam: ExamId) -> ExamGrants:
+        """Return what is kept of one exam's sharing, where ended grants were not asked for."""
+        return self._read((exam,), ended=False)[exam]
+
+    def _read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
+        kept = self.ports.grants.read(exams, ended=ended)
+        left_out = [exam for exam in exams if exam not in kept]
+        insist(not left_out, f"`read` left out {left_out!r}, which it was asked for")
+        return kept
 
     def pages(
         self,
@@ -116,7 +126,7 @@ class Reading:
         """Return all that can be read of what was written here, or was looked for."""
         grants, access = self.ports.grants, self.ports.access
         exams = tuple(sorted(self._exams))
-        kept = grants.read(exams, ended=True)
+        kept = self._read(exams, ended=True)
         people = sorted(self._people, key=lambda each: each.key)
         seen: dict[str, object] = {"exams": frozenset(self.ports.exams.find(exams))}
         for exam, sharing in kept.items():

@@ -11,6 +11,7 @@ from exam_sharing.identifiers import ExamId, ShareId, UserId
 from exam_sharing.policy.plans import Share
 from exam_sharing.testing.laws.access import ACCESS_LAWS
 from exam_sharing.testing.laws.bench import StoreTrial
+from exam_sharing.testing.laws.claims import CLAIM_LAWS
 from exam_sharing.testing.laws.commits import COMMIT_LAWS, FAILURE_LAWS, TRANSFER_LAWS
 from exam_sharing.testing.laws.exams import EXAM_LAWS, UPLOAD_LAWS
 from exam_sharing.testing.laws.grants import GRANT_LAWS, SIZE_LAWS
@@ -23,6 +24,7 @@ from exam_sharing.testing.laws.lasting import (
 from exam_sharing.testing.laws.law import Law, laws_of
 from exam_sharing.testing.laws.outbox import NOTICE_LAWS, TEXT_LAWS
 from exam_sharing.testing.laws.races import RACE_LAWS
+from exam_sharing.testing.laws.receipts import RECEIPT_LAWS
 from exam_sharing.testing.laws.records import RECORD_LAWS
 from exam_sharing.testing.laws.trail import EVENT_LAWS, TRAIL_LAWS
 from exam_sharing.testing.laws.turns import TURN_LAWS
@@ -84,10 +86,12 @@ def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable
         (EXAM_LAWS, True),
         (UPLOAD_LAWS, trial.upload is None),
         (GRANT_LAWS, True),
+        (RECEIPT_LAWS, True),
         (COMMIT_LAWS, True),
         (TRANSFER_LAWS, trial.transfer is not None),
         (ACCESS_LAWS, True),
         (NOTICE_LAWS, True),
+        (TURN_LAWS, True),
         (TEXT_LAWS, trial.keeps_text is not None),
         (TRAIL_LAWS, True),
         (EVENT_LAWS, trial.events is not None),
@@ -99,7 +103,7 @@ def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable
         (LASTING_LAWS, True),
         (LASTING_EVENT_LAWS, trial.events is not None),
         (TOLD_TRANSFER_LAWS, trial.transfer is not None and trial.events is not None),
-        (TURN_LAWS, True),
+        (CLAIM_LAWS, True),
         (SEALING_LAWS, trial.upload is None),
         (FAILED_UPLOAD_LAWS, trial.upload is None and trial.fail_at is not None),
         (ARRIVAL_LAWS, True),

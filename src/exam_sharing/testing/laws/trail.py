@@ -8,9 +8,8 @@ from exam_sharing.grants import HowEnded
 from exam_sharing.identifiers import ExamId
 from exam_sharing.policy.decisions import Reason, ReasonCode
 from exam_sharing.policy.requests import ShareRequest
-from exam_sharing.testing.laws.bench import BEN, CARLA, Bench, StoreTrial, benched
+from exam_sharing.testing.laws.bench import ACTED, BEN, CARLA, Bench, StoreTrial, benched
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.moments import START
 
 __all__ = ["EVENT_LAWS", "TRAIL_LAWS"]
 
@@ -18,7 +17,7 @@ __all__ = ["EVENT_LAWS", "TRAIL_LAWS"]
 def _refusal(exam: str) -> ActRefused:
     request = ShareRequest(actor=BEN, exam=ExamId(exam), recipients=(CARLA,))
     reasons = (Reason(code=ReasonCode.EXAM_NOT_FOUND),)
-    return ActRefused(at=START, request=request, reasons=reasons)
+    return ActRefused(at=ACTED, request=request, reasons=reasons)
 
 
 @benched

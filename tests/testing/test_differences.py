@@ -1,0 +1,161 @@
+"""What a law says of an answer is what differs, and no more than a `repr` shows."""
+
+from datetime import UTC, datetime, timedelta
+
+import attrs
+import pytest
+
+from exam_sharing import BatchId, Exam, ExamId, GrantId, GroupId, Permission, ShareId, UserId
+from exam_sharing.exams import UploadBatch
+from exam_sharing.grants import OWNER, EndedAs, EndedGrant, Ending, Grant, HowEnded
+from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.policy.plans import UnshareReceipt
+from exam_sharing.ports import StoredReceipt
+from exam_sharing.testing.laws.differences import difference
+from world import ANNA, BEN, START
+
+SECOND = timedelta(seconds=1)
+CT = ExamId("ct")
+GRANT = Grant(
+    id=GrantId("g"),
+    exam=CT,
+    grantor=ANNA,
+    recipient=BEN,
+    permission=Permission.VIEW,
+    until=datetime(2030, 6, 1, tzinfo=UTC),
+    version=1,
+    basis=OWNER,
+    share=ShareId("s"),
+    made_at=datetime(2030, 1, 1, 12, 0, 0, 7, tzinfo=UTC),
+)
+LATER = attrs.evolve(GRANT, until=datetime(2030, 6, 1, 0, 0, 1, tzinfo=UTC))
+SHARING = ExamGrants(version=1, grants=(GRANT,))
+UNTIL = "2030-06-01T00:00:01+00:00, expected 2030-06-01T00:00:00+00:00"
+MINE = Exam(
+    id=CT, owner=ANNA, batch=BatchId("cd"), uploaded_at=START, subject="Ms Kowalska, born 1950"
+)
+
+
+@pytest.mark.parametrize(
+    ("came", "expected", "told"),
+    [
+        (ExamGrants(), ExamGrants(version=1), "  version: 0, expected 1"),
+        (LATER, GRANT, f"  until: {UNTIL}"),
+        (attrs.evolve(SHARING, grants=(LATER,)), SHARING, f"  grants[0].until: {UNTIL}"),
+        ([LATER, GRANT], [GRANT, GRANT], f"  [0].until: {UNTIL}"),
+        ({CT: LATER}, {CT: GRANT}, f"  ExamId('ct').until: {UNTIL}"),
+        (
+            {CT: attrs.evolve(SHARING, version=2, grants=[LATER])},
+            {CT: SHARING},
+            (
+                "  ExamId('ct').version: 2, expected 1\n"
+                "  ExamId('ct').grants: a list, expected a tuple\n"
+                f"  ExamId('ct').grants[0].until: {UNTIL}"
+            ),
+        ),
+        (
+            {CT: attrs.evolve(SHARING, grants=[GRANT])},
+            {CT: SHARING},
+            "  ExamId('ct').grants: a list, expected a tuple",
+        ),
+        ([CT], (CT,), "  a list, expected a tuple"),
+        (frozenset({LATER}), frozenset({GRANT}), f"  [GrantId('g')].until: {UNTIL}"),
+        (
+            frozenset({LATER}),
+            frozenset(),
+            f"  missing: none\n  not expected: [{LATER}]".replace(
+                "datetime.datetime(2030, 6, 1, 0, 0, 1, tzinfo=datetime.timezone.utc)",
+                "2030-06-01T00:00:01+00:00",
+            ).replace(
+                "datetime.datetime(2030, 1, 1, 12, 0, 0, 7, tzinfo=datetime.timezone.utc)",
+                "2030-01-01T12:00:00.000007+00:00",
+            ),
+        ),
+        (1, True, "  came: 1\n  expected: True"),
+        (None, CT, "  came: None\n  expected: ExamId('ct')"),
+        ([1, 2], [2, 1], "  came: [1, 2]\n  expected: [2, 1]"),
+        ((1, 2), (1, 2, 3), "  came: (1, 2)\n  expected: (1, 2, 3)"),
+        ({1: 2}, {1: 3, 4: 5}, "  1: 2, expected 3\n  4: nothing, expected 5"),
+        ({1, 2}, {2, 3}, "  missing: [3]\n  not expected: [1]"),
+        ("one", "two", "  came: 'one'\n  expected: 'two'"),
+        (
+            START.replace(tzinfo=None),
+            START,
+            f"  came: {START.replace(tzinfo=None).isoformat()}\n  expected: {START.isoformat()}",
+        ),
+    ],
+)
+def test_what_differs_is_told_by_its_path(came, expected, told):
+    assert difference(came, expected) == told
+
+
+def test_in_a_long_sequence_the_places_that_differ_are_told():
+    exams = [ExamId(f"exam {number}") for number in range(50)]
+    assert difference([*exams[:7], CT, *exams[8:]], exams) == (
+        "  [7]: ExamId('ct'), expected ExamId('exam 7')"
+    )
+
+
+def test_members_of_a_set_are_compared_with_those_of_the_same_id():
+    ending = Ending(
+        grant=GRANT.id,
+        how=HowEnded.UNSHARED,
+        by=ANNA,
+        acting_as=EndedAs.OWNER,
+        at=START,
+        version=2,
+    )
+    past = EndedGrant(grant=GRANT, ending=ending)
+    other = attrs.evolve(past, ending=attrs.evolve(ending, by=None))
+    assert difference({other}, {past}) == (
+        "  [GrantId('g')].ending.by: None, expected UserId('anna')"
+    )
+
+
+def test_what_is_private_stays_so():
+    others = attrs.evolve(MINE, subject="Mr Nowak")
+    assert difference(others, MINE) == "  subject: <withheld>, expected <withheld>"
+    batch = UploadBatch(id=BatchId("cd"), uploader=ANNA, source="Ms Kowalska", received_at=START)
+    again = attrs.evolve(batch, source="Mr Nowak")
+    assert difference({"a": batch}, {"a": again}) == "  'a'.source: differs, and is not shown"
+
+
+def test_a_class_that_shows_itself_in_its_own_way_is_not_taken_apart():
+    @attrs.frozen
+    class Hides:
+        secret: str
+
+        def __repr__(self):
+            return "Hides()"
+
+    assert difference(Hides("a"), Hides("b")) == "  came: Hides()\n  expected: Hides()"
+    assert difference(UserId("a"), UserId("b")) == "  came: UserId('a')\n  expected: UserId('b')"
+
+
+def values():
+    yield from (None, 1, CT, BEN, GroupId("ben"), START, GRANT, LATER, SHARING, MINE)
+    yield from ([GRANT, LATER], [LATER, LATER], (GRANT,), {GRANT}, {LATER, 1}, {"a": GRANT})
+    yield StoredReceipt(
+        actor=ANNA,
+        request_id="r",
+        fingerprint="f",
+        receipt=UnshareReceipt(at=START, ended=(GRANT, LATER)),
+    )
+    yield {f"key {number}": GRANT for number in range(9)}
+    yield {f"key {number}": LATER for number in range(9)}
+
+
+@pytest.mark.parametrize("came", [*values()])
+def test_it_is_never_longer_than_both_values(came):
+    for expected in values():
+        if isinstance(came, dict) and isinstance(expected, dict):
+            continue
+        both = len(f"  came: {came!r}\n  expected: {expected!r}")
+        assert len(difference(came, expected)) <= both + len("missing: []not expected: []")
+
+
+def test_no_more_is_told_than_five_places():
+    came, expected = (dict.fromkeys(range(9), value) for value in (LATER, GRANT))
+    told = difference(came, expected).split("\n")
+    assert told[0] == f"  0.until: {UNTIL}"
+    assert told[5:] == ["  and 4 more"]
