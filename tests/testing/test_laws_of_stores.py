@@ -19,12 +19,12 @@ from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.memory.ready import ReadyExam
 from exam_sharing.policy.retries import AT_ONCE
 from exam_sharing.testing.laws import LawBroken, store_laws
+from exam_sharing.testing.laws.claims import CLAIM_LAWS
 from exam_sharing.testing.laws.lasting import (
     LASTING_EVENT_LAWS,
     LASTING_LAWS,
     TOLD_TRANSFER_LAWS,
 )
-from exam_sharing.testing.laws.turns import TURN_LAWS
 from exam_sharing.testing.laws.uploads import ARRIVAL_LAWS, FAILED_UPLOAD_LAWS, SEALING_LAWS
 
 
@@ -255,7 +255,7 @@ def test_each_of_these_laws_has_a_bug_that_it_finds():
         LASTING_LAWS,
         LASTING_EVENT_LAWS,
         TOLD_TRANSFER_LAWS,
-        TURN_LAWS,
+        CLAIM_LAWS,
         SEALING_LAWS,
         FAILED_UPLOAD_LAWS,
         ARRIVAL_LAWS,

@@ -1,23 +1,33 @@
 """What a store promises of claims that lapse, and of notices once they are gone: `Outbox`."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from exam_sharing.events import Claim
+from exam_sharing.identifiers import ShareId
 from exam_sharing.policy.retries import Done, GivenUp, TryAgain
 from exam_sharing.testing.laws.bench import Bench, StoreTrial, benched
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.laws.waiting import LAPSES, claimed, let_wait
+from exam_sharing.testing.laws.waiting import let_wait
 from exam_sharing.testing.moments import DAY, START, TICK
 
 __all__ = ["CLAIM_LAWS"]
 
 _SHARE: Final = "share"
+_LAPSES: Final = START + timedelta(minutes=5) + TICK
 
 
-def _claimed(bench: Bench, *, now: datetime = START, share: str | None = None) -> dict[str, Claim]:
-    return {claim.notice.id.value: claim for claim in claimed(bench, now=now, share=share)}
+def _claimed(
+    bench: Bench,
+    *,
+    now: datetime = START,
+    until: datetime = _LAPSES,
+    share: str | None = None,
+) -> dict[str, Claim]:
+    of_share = None if share is None else ShareId(share)
+    claims = bench.ports.outbox.claim(now, until, 9, of_share)
+    return {claim.notice.id.value: claim for claim in claims}
 
 
 @benched
@@ -25,11 +35,12 @@ def a_claim_lapses_to_the_microsecond(bench: Bench) -> None:
     """A claim keeps a notice from everybody until the microsecond at which it lapses."""
     let_wait(bench, "a")
     claims = _claimed(bench).values()
-    same("when the claim lapses", [claim.until for claim in claims], [LAPSES])
+    same("when the claim lapses", [claim.until for claim in claims], [_LAPSES])
     shown = bench.ports.outbox.listed(None, 9, given_up=False)
-    same("when the notice is due", [each.due for each in shown], [LAPSES])
-    same("a microsecond before", _claimed(bench, now=LAPSES - TICK), {})
-    same("then", list(_claimed(bench, now=LAPSES)), ["a"])
+    same("when the notice is due", [each.due for each in shown], [_LAPSES])
+    later = _LAPSES + DAY
+    same("a microsecond before", _claimed(bench, now=_LAPSES - TICK, until=later), {})
+    same("then", list(_claimed(bench, now=_LAPSES, until=later)), ["a"])
 
 
 @benched
@@ -40,12 +51,12 @@ def of_one_share_what_waits_for_its_time_is_left_alone(bench: Bench) -> None:
     settle(claims["failed"], TryAgain(at=START + DAY, problem="Timeout"))
     settle(claims["given up"], GivenUp(at=START, problem="NoSuchMailbox"))
     same("what is due of the share", list(_claimed(bench, share=_SHARE)), [])
-    same("a microsecond before a claim lapses", _claimed(bench, now=LAPSES - TICK), {})
-    lapsed = _claimed(bench, now=LAPSES, share=_SHARE)
+    same("a microsecond before a claim lapses", _claimed(bench, now=_LAPSES - TICK), {})
+    lapsed = _claimed(bench, now=_LAPSES, until=START + 9 * DAY, share=_SHARE)
     same("when the claim has lapsed", list(lapsed), ["claimed"])
     at = START + DAY
-    same("before its time", _claimed(bench, now=at - TICK, share=_SHARE), {})
-    due = _claimed(bench, now=at, share=_SHARE)
+    same("before its time", _claimed(bench, now=at - TICK, until=at + DAY, share=_SHARE), {})
+    due = _claimed(bench, now=at, until=at + DAY, share=_SHARE)
     same("at its time", list(due), ["failed"])
 
 
