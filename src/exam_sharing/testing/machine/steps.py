@@ -219,7 +219,9 @@ class SharingMachine(RuleBasedStateMachine):
     share_much_more: Final = share
     pass_on_more: Final = pass_on
     pass_on_much_more: Final = pass_on
+    pass_on_most: Final = pass_on
     unshare_more: Final = unshare
+    unshare_much_more: Final = unshare
     narrow_more: Final = narrow
 
     @rule(which=numbers, by=numbers, reshares=numbers)
