@@ -17,6 +17,7 @@ from exam_sharing import (
 from exam_sharing.events import ExamTransferred
 from exam_sharing.memory import memory_ports
 from exam_sharing.sharing import Sharing
+from exam_sharing.testing.laws.bench import StoreTrial
 from world import (
     ANNA,
     BEN,
@@ -112,3 +113,21 @@ def test_what_was_kept_of_a_share_and_of_a_batch_comes_back(open_store):
     assert world.store.share_record(ShareId("no such share")) is None
     assert world.store.batch(CD).uploader == ANNA
     assert world.store.batch(BatchId("no such batch")) is None
+
+
+def test_an_act_on_an_exam_that_has_gone_is_decided_again(open_store):
+    trial = StoreTrial(
+        open_store=open_store,
+        threads=False,
+        upload=None,
+        transfer=None,
+        events=None,
+        share_record=None,
+        fail_at=None,
+        keeps_text=None,
+        examples=1,
+    )
+    with trial.bench() as bench:
+        act = bench.sharing(bench.grant(NO_EXAM, BEN))
+        assert bench.commit(act) is False
+        assert bench.read(NO_EXAM).version == 0
