@@ -115,7 +115,8 @@ def test_what_was_kept_of_a_share_and_of_a_batch_comes_back(open_store):
     assert world.store.batch(BatchId("no such batch")) is None
 
 
-def test_an_act_on_an_exam_that_has_gone_is_decided_again(open_store):
+def bench_over(open_store):
+    """Return an empty store on a bench, to write what no act can be made to write."""
     trial = StoreTrial(
         open_store=open_store,
         threads=False,
@@ -127,7 +128,22 @@ def test_an_act_on_an_exam_that_has_gone_is_decided_again(open_store):
         keeps_text=None,
         examples=1,
     )
-    with trial.bench() as bench:
+    return trial.bench()
+
+
+def test_an_act_on_an_exam_that_has_gone_is_decided_again(open_store):
+    with bench_over(open_store) as bench:
         act = bench.sharing(bench.grant(NO_EXAM, BEN))
         assert bench.commit(act) is False
         assert bench.read(NO_EXAM).version == 0
+
+
+def test_the_id_of_a_notice_that_waits_is_taken(open_store):
+    with bench_over(open_store) as bench:
+        (exam,) = bench.upload("exam")
+        notices = (bench.notice(exams=(exam,), named="taken"),)
+        bench.write(bench.sharing(bench.grant(exam, BEN), notices=notices))
+        again = bench.sharing(bench.grant(exam, DAN), notices=notices)
+        with pytest.raises(StoreFailed, match="the id of a notice is taken"):
+            bench.commit(again)
+        assert bench.read(exam).version == 1
