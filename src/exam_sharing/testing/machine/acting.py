@@ -112,8 +112,7 @@ class BothSides:
             self.comparison.everything(changes)
             kept = partial(record, told, self.hospital.kept)
             self.comparison.same("What is recorded of that?", recorded, kept)
-            if expected is None:
-                self.comparison.in_turn(changes)
+            self.comparison.in_turn(changes)
 
         self._told(compared)
 
