@@ -247,6 +247,16 @@ def test_with_notices_off_for_a_user_they_are_not_told():
     assert world.store.outbox.waiting() == ()
 
 
+def test_with_notices_off_for_one_user_all_others_are_told_whoever_it_is():
+    colleagues = {BEN, CARLA, DAN, EVA}
+    for silent in colleagues:
+        world = World()
+        world.person(silent, notices=False)
+        world.share(ANNA, CT, *colleagues)
+
+        assert set(world.told()) == colleagues - {silent}
+
+
 def test_turning_notices_on_later_tells_nothing_of_earlier_shares():
     world = World()
     world.person(BEN, notices=False)
