@@ -199,7 +199,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
 
     def _require_new_ids(self, changes: Changes) -> None:
         made = {grant.id.value for grant in changes.made}
-        if len(made) < len(changes.made) or not made.isdisjoint(self._exam_of):
+        if len(made) < len(changes.made) or any(each in self._exam_of for each in made):
             raise StoreFailed("the id of a grant is taken; new_id must give a new id each time")
         if changes.share is not None and changes.share.id in self._shares:
             raise StoreFailed("the id of a share is taken; new_id must give a new id each time")
