@@ -18,8 +18,8 @@ CHANGED = (Reason(code=ReasonCode.CHANGED_SINCE_SHOWN),)
     expect=st.none() | st.frozensets(st.sampled_from([CT, MR, XRAY, NO_EXAM])),
     scope=st.sampled_from(Scope),
 )
-def test_a_share_is_refused_exactly_when_it_covers_other_exams_than_expected(seen, expect, scope):
-    """Hold the rule of SPEC 2.
+def test_a_batch_is_refused_exactly_when_it_covers_other_exams_than_expected(seen, expect, scope):
+    """Hold the rule of SPEC 2, which binds the batch alone.
 
     "`expect` was given and is not the set of exams that the share would now cover."
     """
@@ -29,8 +29,8 @@ def test_a_share_is_refused_exactly_when_it_covers_other_exams_than_expected(see
 
     reasons = world.reasons(share_request(BEN, CT, CARLA, scope=scope, expect=expect))
 
-    covered = {CT, *seen} if scope is Scope.BATCH else {CT}
-    assert reasons == (() if expect in (None, covered) else CHANGED)
+    as_shown = scope is Scope.EXAM or expect in (None, {CT, *seen})
+    assert reasons == (() if as_shown else CHANGED)
 
 
 def test_an_exam_that_arrived_since_the_form_was_shown_stops_the_share():
@@ -50,6 +50,17 @@ def test_what_the_form_shows_is_what_is_expected():
     world.share(ANNA, CT, BEN, scope=Scope.BATCH, expect=shown)
 
     assert all(world.can_view(BEN, exam) for exam in (CT, MR, XRAY))
+
+
+def test_what_the_form_shows_does_not_bind_a_share_of_one_exam():
+    world = World()
+    shown = world.sharing.share_form(ANNA, CT).exams
+    world.upload(CD, ANNA, ExamId("late"))
+
+    world.share(ANNA, CT, BEN, scope=Scope.EXAM, expect=shown)
+
+    assert world.can_view(BEN, CT)
+    assert not world.can_view(BEN, MR)
 
 
 def test_it_does_not_say_what_changed():

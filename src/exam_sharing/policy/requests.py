@@ -109,7 +109,8 @@ class ShareRequest:
         attested: whether the actor confirmed that sharing abides by HIPAA.
         wording: the wording that was confirmed; `None` for the current one.
         message: plain text for the notices; may hold patient data, so no `repr` shows it.
-        expect: the exams that the actor was shown; a share that would cover others is refused.
+        expect: the exams that the actor was shown; the share of a batch that would cover others is
+            refused. A share of one exam does not compare it.
         performed_by: who did it on the actor's behalf; kept, never a right.
         request_id: the same id again returns the first receipt and does nothing.
     """

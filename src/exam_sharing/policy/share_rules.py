@@ -194,7 +194,9 @@ def _beyond(limited: str, count: int, limit: int | None) -> Iterator[Reason]:
 
 def _changed_since_shown(case: ShareCase) -> Iterator[Reason]:
     expected = case.request.expect
-    if expected is not None and expected != {exam.id for exam in case.covered}:
+    if case.request.scope is Scope.EXAM or expected is None:
+        return
+    if expected != {exam.id for exam in case.covered}:
         yield Reason(code=ReasonCode.CHANGED_SINCE_SHOWN)
 
 
@@ -323,7 +325,7 @@ SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
     ),
     Rule(
         code=ReasonCode.CHANGED_SINCE_SHOWN,
-        statement="The share would cover other exams than those that the actor was shown.",
+        statement="The batch would cover other exams than those that the actor was shown.",
         check=_changed_since_shown,
     ),
     Rule(

@@ -131,7 +131,7 @@ def _about_exams(
     )
     if not_held:
         yield "DOWNLOAD_NOT_HELD", not_held
-    if request.expect is not None and request.expect != exams:
+    if request.scope is Scope.BATCH and request.expect not in {None, frozenset(exams)}:
         yield "CHANGED_SINCE_SHOWN", frozenset()
     if not world.settings.batches_across_subjects and len(subjects(world, exams)) > 1:
         yield "BATCH_SPANS_SUBJECTS", frozenset()
