@@ -29,7 +29,9 @@ from exam_sharing.adapters.pydicom import shipped_media
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 
-sys.path.insert(0, str(Path(ROOT, "docs", "examples")))
+sys.path[:0] = [str(Path(ROOT, "docs", "examples")), str(Path(ROOT, "tests"))]
+
+pytest_plugins = ["profiles"]
 
 COMMAND = re.compile(r"^\$ (.*)\n((?:(?!\$ ).*\n?)*)", re.MULTILINE)
 PROGRAM = f'exam-sharing() {{ "{sys.executable}" -m exam_sharing "$@"; }}'
