@@ -69,6 +69,8 @@ KEEPER: Final = UserId("keeper")
 GROUPS: Final = tuple(map(GroupId, ("ward", "clinic")))
 CELL: Final = GroupId("cell")
 """Holds the mole alone."""
+PATIENTS: Final = tuple(map(UserId, ("dora", "egon", "fred")))
+"""In groups, and do nothing."""
 EXAMS: Final = tuple(map(ExamId, ("ct", "mr")))
 SECRET_EXAM: Final = ExamId("secret")
 STRANGER: Final = UserId("stranger")
@@ -87,7 +89,8 @@ class Facts:
     members: dict[GroupId, frozenset[PrincipalId]]
     unseen: frozenset[PrincipalId]
     closed: frozenset[GroupId]
-    known: frozenset[UserId] = frozenset({*PEOPLE, MOLE, KEEPER})
+    known: frozenset[UserId] = frozenset({*PEOPLE, MOLE, KEEPER, *PATIENTS})
+    max_people: int = 10_000
     inactive: frozenset[UserId] = frozenset()
 
 
@@ -108,6 +111,7 @@ class Portal:
                 access_list=facts.scope,
                 only_owner_readmits=facts.readmits,
                 suggestion_min_length=1,
+                max_people=facts.max_people,
             ),
             ports=watched(memory_ports(store=self.store, directory=self.directory), self.counting),
             clock=self.clock,
@@ -345,27 +349,28 @@ def looks():
     )
 
 
-def deeds(world):
+def deeds(world, recipients=RECIPIENTS):
     """Return everything that the actor may ask for, to be done or to be previewed."""
-    likely = shares((ACTOR,), EXAMS, attested=st.just(True)).map(partial(fitting, world))
+    likely = shares((ACTOR,), EXAMS, recipients, attested=st.just(True))
+    likely = likely.map(partial(fitting, world))
     anything = shares(
         (ACTOR,),
         ANY_EXAM,
-        (*RECIPIENTS, STRANGER),
+        (*recipients, STRANGER),
         attested=st.booleans(),
         expect=st.none() | st.frozensets(st.sampled_from(ANY_EXAM)),
     )
     return st.one_of(
         likely,
         anything,
-        endings((ACTOR,), ANY_EXAM, (*RECIPIENTS, STRANGER)),
+        endings((ACTOR,), ANY_EXAM, (*recipients, STRANGER)),
         endings_of_grants((ACTOR,)),
         endings_of_grants((ACTOR,)),
     )
 
 
-def batteries(world):
-    asked = st.tuples(deeds(world), st.booleans())
+def batteries(world, recipients=RECIPIENTS):
+    asked = st.tuples(deeds(world, recipients), st.booleans())
     looked = st.tuples(looks(), st.just(False))
     return st.lists(asked | asked | looked, min_size=1, max_size=8)
 
@@ -471,6 +476,36 @@ def test_a_member_of_a_group_whose_members_the_actor_may_not_see_changes_no_answ
     pair = Pair(without, with_it, data.draw(histories(world)), {}, as_it_is)
     for number, step in enumerate(data.draw(batteries(world))):
         pair.must_agree(number, step)
+
+
+OPEN_TO_NOBODY: Final = facts(
+    owners=dict.fromkeys(EXAMS, ACTOR),
+    closed=frozenset({*GROUPS, CELL}),
+    unseen=frozenset(),
+)
+
+
+@MANY
+@given(OPEN_TO_NOBODY, st.integers(1, 3), st.data())
+def test_who_is_in_groups_whose_members_the_actor_may_not_see_changes_no_answer(world, most, data):
+    """Hold SPEC 2 on the limit of people, which each group may pass by its own size.
+
+    "neither their number nor whom two groups share may show beyond that."
+    """
+    world = attrs.evolve(world, max_people=most)
+    sizes = {group: data.draw(st.integers(1, len(PATIENTS) - 1)) for group in GROUPS}
+    teams = {group: teams_of(size) for group, size in sizes.items()}
+    both = [
+        attrs.evolve(world, members=world.members | data.draw(st.fixed_dictionaries(teams)))
+        for _ in range(2)
+    ]
+    pair = Pair(*both, data.draw(histories(world, (*PEOPLE, *PATIENTS))), {}, as_it_is)
+    for number, step in enumerate(data.draw(batteries(world, (*GROUPS, *PATIENTS)))):
+        pair.must_agree(number, step)
+
+
+def teams_of(size: int) -> st.SearchStrategy[frozenset[UserId]]:
+    return st.frozensets(st.sampled_from(PATIENTS), min_size=size, max_size=size)
 
 
 NOT_THE_MOLE: Final = [each for each in RECIPIENTS if each != MOLE]

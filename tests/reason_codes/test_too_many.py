@@ -1,10 +1,12 @@
 """`TOO_MANY`: more recipients, exams or people than the policy's limits."""
 
+from itertools import combinations
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import Reason, ReasonCode, Scope
+from exam_sharing import GroupId, Reason, ReasonCode, Scope, UserId
 from world import (
     ANNA,
     BEN,
@@ -28,6 +30,12 @@ REACH = {NURSES: {DAN, EVA}, CLINIC: {CARLA, DAN, EVA}}
 LIMITS = st.none() | st.integers(1, 4)
 
 
+def told_behind(closed):
+    """Return whom the groups are known to reach: the nurses are in the clinic, beside Carla."""
+    nurses = set() if NURSES in closed else REACH[NURSES]
+    return {NURSES: nurses, CLINIC: set() if CLINIC in closed else {CARLA} | nurses}
+
+
 def too_many(limited, limit):
     return Reason(code=ReasonCode.TOO_MANY, limited=limited, limit=limit)
 
@@ -42,26 +50,36 @@ def too_many(limited, limit):
     max_recipients=LIMITS,
     max_exams=LIMITS,
     max_people=LIMITS,
+    closed=st.sets(st.sampled_from([NURSES, CLINIC])),
 )
 def test_a_share_is_refused_exactly_beyond_the_limits(
-    recipients, seen, scope, max_recipients, max_exams, max_people
+    recipients, seen, scope, max_recipients, max_exams, max_people, closed
 ):
     """Hold the rule of SPEC 2.
 
     "more recipients, more exams (those that the actor can see) or more people reached
-    than the policy's limits; the number of people is not told."
+    than the policy's limits; the number of people is not told. People whom the actor may see are
+    counted once, the actor apart; members of a recipient group whom the actor may not see are
+    held against the limit for that group alone and not added to the rest."
     """
-    world = World(max_recipients=max_recipients, max_exams=max_exams, max_people=max_people)
+    world = World(
+        max_recipients=max_recipients,
+        max_exams=max_exams,
+        max_people=max_people,
+        members_visible=lambda _, group: group not in closed,
+    )
     for exam in (CT, *seen):
         world.share(ANNA, exam, BEN)
 
     reasons = world.reasons(share_request(BEN, CT, *recipients, scope=scope))
 
-    people = set().union(*(REACH.get(each, {each}) for each in recipients))
+    told = told_behind(closed)
+    known = set().union(*(told.get(each, {each}) for each in recipients))
+    unknown = [len(REACH[each] - told[each]) for each in recipients if each in REACH]
     counts = {
         "recipients": (len(recipients), max_recipients),
         "exams": (1 + len(seen) if scope is Scope.BATCH else 1, max_exams),
-        "people": (len(people), max_people),
+        "people": (max(len(known), *unknown, 0), max_people),
     }
     assert reasons == tuple(
         too_many(limited, limit)
@@ -101,6 +119,41 @@ def test_the_number_of_people_is_not_told():
 
     assert world.reasons(share_request(ANNA, CT, NURSES)) == (too_many("people", 1),)
     assert world.reasons(share_request(ANNA, CT, CLINIC)) == (too_many("people", 1),)
+
+
+def test_the_limit_does_not_tell_who_is_in_a_group_of_unseen_members():
+    """Beside as many others as the limit has room for, one more would tell a stranger of a member.
+
+    Each preview names the group and others, one of whom may be in the group.
+    """
+    team = [UserId(f"person{number:02}") for number in range(65)]
+    ward = GroupId("ward")
+    world = World(max_people=30, members_visible=lambda _, group: group != ward)
+    for person in team:
+        world.person(person)
+    world.group(ward, *team[20:33])
+
+    answers = {
+        world.sharing.preview(share_request(ANNA, CT, ward, *others)).reasons
+        for first in range(len(team))
+        for others in [[*team[first:], *team[:first]][:18]]
+    }
+
+    assert answers == {()}
+
+
+def test_the_limit_does_not_tell_whom_two_groups_of_unseen_members_share():
+    closed = [GroupId(f"ward{number}") for number in range(3)]
+    world = World(max_people=3, members_visible=lambda _, group: group not in closed)
+    for group, members in zip(closed, [(DAN, EVA), (EVA, DAN), (BEN, CARLA)], strict=True):
+        world.group(group, *members)
+
+    answers = {
+        world.sharing.preview(share_request(ANNA, CT, *pair)).reasons
+        for pair in combinations(closed, 2)
+    }
+
+    assert answers == {()}
 
 
 def test_people_are_counted_among_those_who_are_found_only():

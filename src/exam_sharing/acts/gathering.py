@@ -94,7 +94,11 @@ def share_facts(policy: Policy, request: ShareRequest, now: datetime) -> Act[Sha
     behind = yield from ask(
         PeopleBehind(tuple(each for each in request.recipients if each in seen))
     )
-    people = People(behind=behind, seen=seen)
+    groups = tuple(each for each in behind if isinstance(each, GroupId))
+    members_seen: MembersSeen = {}
+    if groups and policy.max_people is not None:
+        members_seen = yield from _members_seen(request.actor, groups)
+    people = People(behind=behind, seen=seen, members_seen=members_seen)
     case = attrs.evolve(case, facts=attrs.evolve(facts, people=people))
     if not case.reaches_too_many:
         profiles = yield from ask(Profiles(tuple(sorted(case.reached))))

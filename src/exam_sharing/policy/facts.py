@@ -97,7 +97,7 @@ class People:
         behind: for each principal, the active users that it reaches.
         profiles: of those users, and of users among the principals.
         seen: the principals that exist, are active, and that the actor may see.
-        members_seen: for each group on the exams, the members that the actor may know of.
+        members_seen: for each group that matters, the members that the actor may know of.
     """
 
     behind: Mapping[PrincipalId, frozenset[UserId]] = attrs.field(factory=dict)

@@ -62,7 +62,8 @@ class Policy:
         attestation_wording: what an actor confirms; changing it makes older confirmations void.
         max_recipients: principals in one share; `None` for no limit.
         max_exams: exams in one share, of those that the actor can see; `None` for no limit.
-        max_people: active users reached by one share; `None` for no limit.
+        max_people: active users reached by one share whom the actor may see, and unseen members of
+            one recipient group; `None` for no limit.
         max_duration: the longest that a grant may last; `None` for good.
         message_limit: code points in a personal message.
         sends_notices: whether this deployment sends notices of shares at all.

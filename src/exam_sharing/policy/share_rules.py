@@ -15,7 +15,7 @@ from typing import Final
 import attrs
 
 from exam_sharing.grants import OWNER, EndedAs, Holding, HowEnded, Permission
-from exam_sharing.identifiers import ExamId, PrincipalId, UserId
+from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.access import holding_on
 from exam_sharing.policy.decisions import Reason, ReasonCode, Rule
 from exam_sharing.policy.facts import ExamFacts, ShareFacts
@@ -74,7 +74,24 @@ class ShareCase:
     def reaches_too_many(self) -> bool:
         """Whether the share reaches more people than the policy allows."""
         limit = self.policy.max_people
-        return limit is not None and len(self.reached) > limit
+        return limit is not None and any(len(people) > limit for people in self._counted())
+
+    def _counted(self) -> Iterator[frozenset[UserId]]:
+        """Yield each set of people that is held against the limit, the actor apart.
+
+        The people whom the actor may see are one set. The others in each group are a set of their
+        own: in a union with other people, its size would tell who is in the group.
+        """
+        people = self.facts.people
+        known: set[UserId] = set()
+        for recipient, users in people.behind.items():
+            if isinstance(recipient, GroupId):
+                seen = users & people.members_seen[recipient]
+                known |= seen
+                yield users - seen - {self.request.actor}
+            else:
+                known |= users
+        yield frozenset(known - {self.request.actor})
 
     @property
     def may_share(self) -> bool:

@@ -30,7 +30,13 @@ from exam_sharing.testing.model.records import (
     horizon_of,
     until_of,
 )
-from exam_sharing.testing.model.world import World, behind, first_receipt, remember
+from exam_sharing.testing.model.world import (
+    World,
+    behind,
+    first_receipt,
+    remember,
+    shown_behind,
+)
 
 
 def share(world: World, request: ShareRequest, now: datetime) -> Shared | Refused:
@@ -215,15 +221,22 @@ def removed_by_owner(world: World, principal: PrincipalId, exam: ExamId) -> bool
     )
 
 
-def people_reached(world: World, request: ShareRequest) -> set[UserId]:
-    """Return the active users who are named or behind a named group, without the actor."""
-    people: set[PrincipalId] = set()
-    for one in request.recipients:
-        if is_found_recipient(world, request.actor, one):
-            people |= behind(world, one) if isinstance(one, GroupId) else {one}
-    return {one for one in people if isinstance(one, UserId) and is_active(world, one)} - {
-        request.actor
-    }
+def people_counted(world: World, request: ShareRequest) -> int:
+    """Return the most people that are held against the limit at once, without the actor.
+
+    Whom the actor may see is counted once; the others in each group are counted by themselves.
+    """
+    actor = request.actor
+    named = {one for one in request.recipients if is_found_recipient(world, actor, one)}
+    groups = {one for one in named if isinstance(one, GroupId)}
+    seen = named.union(*(shown_behind(world, actor, group) for group in groups))
+    unseen = [behind(world, group) - shown_behind(world, actor, group) for group in groups]
+    return max(
+        sum(
+            isinstance(one, UserId) and is_active(world, one) and one != actor for one in principals
+        )
+        for principals in (seen, *unseen)
+    )
 
 
 def _too_many(world: World, request: ShareRequest, now: datetime) -> frozenset[object]:
@@ -232,7 +245,7 @@ def _too_many(world: World, request: ShareRequest, now: datetime) -> frozenset[o
     counts = {
         "recipients": (len(request.recipients), world.settings.max_recipients),
         "exams": (len(exams), world.settings.max_exams),
-        "people": (len(people_reached(world, request)), world.settings.max_people),
+        "people": (people_counted(world, request), world.settings.max_people),
     }
     return frozenset(
         what for what, (count, limit) in counts.items() if limit is not None and count > limit

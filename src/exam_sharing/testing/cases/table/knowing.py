@@ -14,12 +14,14 @@ from exam_sharing.testing.cases.table.phrases import (
     ended,
     entry,
     grant,
+    made,
     no,
     portal,
     preview,
     reason,
     refused,
     share,
+    shared,
     unshare,
     yes,
 )
@@ -40,6 +42,7 @@ def knowing() -> list[Case]:
         *_reshares_told(),
         *_previews(),
         *_lists(),
+        *_counted(),
     ]
 
 
@@ -364,5 +367,44 @@ def _lists() -> list[Case]:
                     entry("group:nurses", ("anna", "VIEW", None, True), can_unshare=True),
                 ),
             ],
+        ),
+    ]
+
+
+def _counted() -> list[Case]:
+    rule = "Members of a group whom the actor may not see are held against the limit alone."
+    to_both = share("anna", "ct", "group:nurses", "user:ben", "user:carla")
+    all_made = shared(*(made("ct", each) for each in ("group:nurses", "user:ben", "user:carla")))
+    return [
+        case(
+            "members whom the actor may not see are not added to the other people",
+            rule,
+            portal(unseen_members=HIDDEN, max_people=2),
+            when=to_both,
+            outcome=all_made,
+            then=[yes("dan", "VIEW", "ct"), yes("eva", "VIEW", "ct")],
+        ),
+        case(
+            "a person named may be in a group whose members the actor may not see",
+            rule,
+            portal(unseen_members=HIDDEN, max_people=2),
+            when=share("anna", "ct", "group:nurses", "user:dan", "user:carla"),
+            outcome=shared(
+                made("ct", "group:nurses"), made("ct", "user:dan"), made("ct", "user:carla")
+            ),
+        ),
+        case(
+            "a group of more members than the limit is too many though the actor may see none",
+            rule,
+            portal(unseen_members=HIDDEN, max_people=1),
+            when=share("anna", "ct", "group:nurses"),
+            outcome=refused(reason("TOO_MANY", limit=1, limited="people")),
+        ),
+        case(
+            "members whom the actor may see count together with the other people",
+            "People whom the actor may see are counted once.",
+            portal(max_people=2),
+            when=to_both,
+            outcome=refused(reason("TOO_MANY", limit=2, limited="people")),
         ),
     ]
