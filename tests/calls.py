@@ -9,7 +9,6 @@ from typing import Any, Final
 from exam_sharing import (
     Exam,
     ExamId,
-    GrantId,
     HostRule,
     NarrowRequest,
     Refused,
@@ -42,10 +41,11 @@ from world import (
     XRAY,
     FailingNotifier,
     World,
+    grant_id,
     share_request,
 )
 
-BEN_FROM_ANNA: Final = GrantId("act1-1")
+BEN_FROM_ANNA: Final = grant_id("act1", CT, BEN)
 """The grant with which Ben came to the CT."""
 
 

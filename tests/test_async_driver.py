@@ -9,7 +9,6 @@ import attrs
 import pytest
 
 from exam_sharing import (
-    GrantId,
     NarrowRequest,
     Refused,
     Reshares,
@@ -34,6 +33,7 @@ from world import (
     WEEK,
     FailingNotifier,
     World,
+    grant_id,
     share_request,
 )
 
@@ -68,7 +68,7 @@ def every_act(world):
         "narrow": acts.end_grants(policy, NarrowRequest(**whole, until=now + WEEK), now, act()),
         "unshare": acts.end_grants(policy, unshare, now, act()),
         "revoke": acts.end_grants(
-            policy, RevokeRequest(actor=ANNA, grant=GrantId("act3-1")), now, act()
+            policy, RevokeRequest(actor=ANNA, grant=grant_id("act3", CT, NURSES)), now, act()
         ),
         "end by host": acts.end_by_host(
             policy, HostEnding(recipient=CARLA, performed_by="ops", why="left"), now, act()

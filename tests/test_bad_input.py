@@ -716,15 +716,15 @@ def test_an_id_that_new_id_gave_before_is_a_failure_of_the_store_and_changes_not
     assert world.state() == before
 
 
-def test_a_narrowing_under_an_id_that_was_given_before_changes_nothing():
+def test_a_narrowing_under_an_id_that_was_given_before_makes_grants_of_new_ids():
     world = repeating("same", "same")
     world.share(ANNA, CT, BEN, permission=Permission.DOWNLOAD)
-    before = world.state()
 
-    with pytest.raises(StoreFailed):
-        world.narrow(ANNA, CT, BEN, permission=VIEW)
+    receipt = world.narrow(ANNA, CT, BEN, permission=VIEW)
 
-    assert world.state() == before
+    assert {each.id for each in receipt.replacements}.isdisjoint(each.id for each in receipt.ended)
+    assert world.can_view(BEN, CT)
+    assert not world.can_download(BEN, CT)
 
 
 @pytest.mark.parametrize("bad", ["", "x\0", " ", 7, None], ids=repr)

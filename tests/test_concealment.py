@@ -19,7 +19,6 @@ from exam_sharing import (
     AccessListScope,
     BatchId,
     ExamId,
-    GrantId,
     GroupId,
     HostRule,
     NarrowRequest,
@@ -49,14 +48,15 @@ from world import (
     WEEK,
     World,
     codes,
+    grant_id,
     share_request,
 )
 
 pytestmark = pytest.mark.every_store
 
 TARGET: Final = ExamId("target")
-GRANT: Final = GrantId("act1-1")
-"""The first grant that a portal makes."""
+GRANTS: Final = tuple(grant_id("act1", CT, recipient) for recipient in (BEN, CARLA))
+"""The first grants that a portal makes."""
 ZOE: Final = UserId("zoe")
 WARD: Final = GroupId("ward")
 STRANGER: Final = UserId("stranger")
@@ -359,7 +359,8 @@ NOT_HIS_TO_SEE: Final = {
 }
 REVOCATIONS: Final = done_and_previewed(
     {
-        str(reshares): RevokeRequest(actor=BEN, grant=GRANT, reshares=reshares)
+        f"{grant}, {reshares}": RevokeRequest(actor=BEN, grant=grant, reshares=reshares)
+        for grant in GRANTS
         for reshares in (None, *Reshares)
     }
 )
@@ -369,8 +370,8 @@ REVOCATIONS: Final = done_and_previewed(
 def test_a_grant_that_is_not_bens_to_see_is_like_one_that_is_not_there(name):
     worlds = {each: make() for each, make in NOT_HIS_TO_SEE.items()}
     assert_alike(worlds, REVOCATIONS[name])
-    answer, _ = answered(worlds["no grant"], REVOCATIONS["preview: None"])
-    assert answer.reasons == (Reason(code=ReasonCode.NO_SUCH_GRANT, grants=(GRANT,)),)
+    answer, _ = answered(worlds["no grant"], REVOCATIONS[f"preview: {GRANTS[0]}, None"])
+    assert answer.reasons == (Reason(code=ReasonCode.NO_SUCH_GRANT, grants=GRANTS[:1]),)
 
 
 # A recipient.

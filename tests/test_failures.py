@@ -16,10 +16,24 @@ import pytest
 
 from calls import ACTS, CALLS, DELIVERIES, READS, WITH_REQUEST_ID, answer_of, portal, ports_of
 from calls import sharing_over as over
-from exam_sharing import GrantId, ShareId, StoreFailed, UserId
+from exam_sharing import GrantId, Permission, ShareId, StoreFailed, UserId
 from exam_sharing.events import ActRefused
+from exam_sharing.identifiers import id_within
 from watching import FailingOnce, watched
-from world import ANNA, BEN, CARLA, CLINIC, CT, DAN, EVA, NURSES, VIEW, World, share_request
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CLINIC,
+    CT,
+    DAN,
+    EVA,
+    NURSES,
+    VIEW,
+    World,
+    grant_id,
+    share_request,
+)
 
 pytestmark = pytest.mark.every_store
 
@@ -64,8 +78,11 @@ def committed(world: World) -> dict[str, Any]:
     kept = store.read(exams, ended=True)
     ids = {grant.id for each in kept.values() for grant in each.grants}
     ids |= {past.grant.id for each in kept.values() for past in each.ended}
-    ids |= {GrantId(f"now-{number}") for number in range(1, 20)}
     people = (ANNA, BEN, CARLA, DAN, EVA)
+    # What an act makes that fails.
+    ids |= {GrantId(id_within("now", each, held.name)) for each in ids for held in Permission}
+    everybody = (*people, CLINIC, NURSES)
+    ids |= {grant_id("now", exam, recipient) for exam in exams for recipient in everybody}
     return {
         "exams": frozenset(store.find(exams)),
         "grants": {

@@ -149,7 +149,7 @@ def test_a_cascade_of_the_host_keeps_what_is_still_supported():
     ]
 
 
-def test_what_replaces_grants_on_several_exams_has_ids_made_from_the_one_act():
+def test_an_act_of_the_host_that_replaces_grants_on_several_exams_gives_each_its_own_id():
     world = World()
     for exam in (CT, MR):
         world.share(ANNA, exam, BEN, permission=DOWNLOAD)
@@ -159,10 +159,8 @@ def test_what_replaces_grants_on_several_exams_has_ids_made_from_the_one_act():
 
     receipt = end(world, BEN, reshares=Reshares.CASCADE)
 
-    assert [(each.exam, str(each.id)) for each in receipt.replacements] == [
-        (CT, "act9-1-1"),
-        (MR, "act9-2-1"),
-    ]
+    assert [each.exam for each in receipt.replacements] == [CT, MR]
+    assert len({each.id for each in receipt.replacements}) == 2
 
 
 def test_restricted_it_is_done_where_nothing_was_passed_on():

@@ -52,7 +52,7 @@ from exam_sharing.policy.requests import HostEnding
 from exam_sharing.testing.performing import perform
 from watching import watched
 from where_kept import empty_store
-from world import START
+from world import START, grant_id
 
 pytestmark = pytest.mark.every_store
 
@@ -191,7 +191,9 @@ def aftermath(request, where_kept):
         for number in range(portal.some_of(ACTS)):
             name = f"{thread}x{number}"
             receipt = portal.do(something(chance, grants), name, START + number * SECOND)
-            grants.append(GrantId(f"{name}-1"))
+            if isinstance(receipt, ShareReceipt):
+                made = [grant_id(name, each.exam, each.recipient) for each in receipt.outcomes]
+                grants.extend(made)
             if receipt is not None:
                 receipts.append(receipt)
 

@@ -16,6 +16,7 @@ from exam_sharing import (
     Exam,
     ExamId,
     Grant,
+    GrantId,
     Group,
     GroupId,
     NarrowRequest,
@@ -34,7 +35,9 @@ from exam_sharing import (
     User,
     UserId,
 )
+from exam_sharing.identifiers import id_within
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
+from exam_sharing.policy.access import in_order
 from exam_sharing.testing.performing import perform
 from where_kept import empty_store
 
@@ -243,9 +246,9 @@ class World:
         return self.sharing.can(user, DOWNLOAD, exam)
 
     def grants(self, exam: ExamId) -> tuple[Grant, ...]:
-        """Return the grants on an exam that have not been ended, in the order of versions."""
+        """Return the grants on an exam that have not been ended, in the order of acts."""
         kept = self.store.read((exam,), ended=False)[exam].grants
-        return tuple(sorted(kept, key=lambda grant: (grant.version, grant.id)))
+        return tuple(in_order(kept))
 
     def grant_to(self, recipient: PrincipalId, exam: ExamId = CT) -> Grant:
         """Return the one grant to a principal that has not been ended."""
@@ -283,6 +286,11 @@ def share_request(
     return ShareRequest(
         **{"actor": actor, "exam": exam, "recipients": recipients, "attested": True, **more}
     )
+
+
+def grant_id(act: str, exam: ExamId, recipient: PrincipalId) -> GrantId:
+    """Return the id of the grant that a share of that id makes for a recipient."""
+    return GrantId(id_within(act, exam, recipient.key))
 
 
 def refusal(act: Callable[..., object], *args: Any, **kwargs: Any) -> tuple[Reason, ...]:

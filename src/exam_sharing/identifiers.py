@@ -5,7 +5,8 @@ kinds meet in one place, `PrincipalKey` carries the kind within the string: `"u:
 and `"g:alice"` is a group.
 """
 
-from typing import Any, ClassVar, NewType, TypeAlias
+from hashlib import sha256
+from typing import Any, ClassVar, Final, NewType, TypeAlias
 
 import attrs
 
@@ -21,6 +22,7 @@ __all__ = [
     "PrincipalKey",
     "ShareId",
     "UserId",
+    "id_within",
     "principal_of",
 ]
 
@@ -116,3 +118,24 @@ PrincipalId: TypeAlias = UserId | GroupId
 def principal_of(key: PrincipalKey) -> PrincipalId:
     """Return the identifier that a key stands for."""
     return UserId(key[2:]) if key.startswith("u:") else GroupId(key[2:])
+
+
+_DIGITS: Final = 20
+"""In hexadecimal: 80 bits, among what one act makes."""
+
+
+def id_within(act: str, *parts: object) -> str:
+    """Return the id of something that an act makes, from what distinguishes it within the act.
+
+    It is a digest and no number: a number would count what the act made beside it, also for people
+    who may not know of that. The same act and parts give the same id.
+
+    Args:
+        act: the id of the act.
+        parts: identifiers and words; whoever reads the id may know them all.
+    """
+    # No identifier holds a line break, so that no two lists of parts are the same text. A lone
+    # surrogate is left for the identifier itself to refuse.
+    text = "\n".join(map(str, (act, *parts)))
+    digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return f"{act}-{digest[:_DIGITS]}"

@@ -26,7 +26,7 @@ from exam_sharing import GrantId, NarrowRequest, NoticeId, ShareNotice, ShareReq
 from exam_sharing.adapters.sqlalchemy import SqlStore, open_sharing, sqlite_engine
 from exam_sharing.ports import Notifier
 from test_serial_order import Portal, something
-from world import START
+from world import START, grant_id
 
 MORTAL: Final = "mortal"
 """What the connections of lives are called, where they have names."""
@@ -70,13 +70,15 @@ class Life:
         if self.requests is not None:
             yield from self.requests
             return
-        chance = random.Random(self.number)
+        chance, grants = random.Random(self.number), [GrantId("none")]
         for number in range(10_000):
             if chance.random() < 0.25:
                 yield DELIVER
                 continue
-            ids = [GrantId(f"life{self.number}x{each}-1") for each in range(number + 1)]
-            request = something(chance, ids)
+            request = something(chance, grants)
+            if isinstance(request, ShareRequest):
+                act = f"life{self.number}x{number}"
+                grants += [grant_id(act, request.exam, each) for each in request.recipients]
             if isinstance(request, ShareRequest | UnshareRequest | NarrowRequest):
                 request = attrs.evolve(request, request_id=f"life{self.number} {number}")
             yield request

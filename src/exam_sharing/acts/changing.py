@@ -11,7 +11,7 @@ from exam_sharing.acts.writing import (
     versions_after,
 )
 from exam_sharing.events import ExamShared, GrantsEnded, WaitingNotice
-from exam_sharing.identifiers import ExamId, NoticeId
+from exam_sharing.identifiers import ExamId, NoticeId, id_within
 from exam_sharing.policy.decisions import Denied, Reason, ReasonCode
 from exam_sharing.policy.disclosure import unshare_receipt
 from exam_sharing.policy.ending import decide_ending, decide_ending_by_host, plan_withdrawal
@@ -64,7 +64,7 @@ def _share_changes(request: ShareRequest, plan: SharePlan, receipt: ShareReceipt
     )
     notices = tuple(
         WaitingNotice(
-            id=NoticeId(f"{plan.share.id}-{number}"),
+            id=NoticeId(id_within(plan.share.id.value, due.to)),
             share=plan.share.id,
             to=due.to,
             actor=request.actor,
@@ -73,7 +73,7 @@ def _share_changes(request: ShareRequest, plan: SharePlan, receipt: ShareReceipt
             until=due.until,
             message=request.message,
         )
-        for number, due in enumerate(plan.notices, start=1)
+        for due in plan.notices
     )
     return Changes(
         versions=plan.versions,

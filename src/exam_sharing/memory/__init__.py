@@ -78,7 +78,8 @@ def open_sharing(
         directory: users and groups; by default an empty `MemoryDirectory`.
         notifier: by default a `MemoryNotifier`, which keeps every notice in `sent`.
         clock: tells the time, aware; by default the machine's.
-        new_id: makes an identifier for each act; by default a random UUID.
+        new_id: makes an identifier for each act, which people may be shown: not a counter, since
+            that tells how many acts there were; by default a random UUID.
         store: where to keep exams and grants; by default a `MemoryStore` of its own.
         host_facts: facts for the host's own rules.
 

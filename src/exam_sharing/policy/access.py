@@ -33,8 +33,21 @@ def standing(grants: Iterable[Grant], now: datetime) -> tuple[Grant, ...]:
 
 
 def in_order(grants: Iterable[Grant]) -> list[Grant]:
-    """Return grants on one exam, first made first: a store returns them in any order."""
-    return sorted(grants, key=lambda grant: (grant.version, grant.id.value))
+    """Return grants on one exam, first made first: a store returns them in any order.
+
+    Those of one act come by recipient, then the highest permission first: ids say no order.
+    """
+    return sorted(grants, key=_place)
+
+
+def _place(grant: Grant) -> tuple[int, PrincipalKey, int, datetime, str]:
+    return (
+        grant.version,
+        grant.recipient.key,
+        -grant.permission,
+        grant.horizon,
+        grant.id.value,
+    )
 
 
 def grants_reaching(

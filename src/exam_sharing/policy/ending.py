@@ -21,7 +21,7 @@ from exam_sharing.grants import (
     Permission,
     until_of,
 )
-from exam_sharing.identifiers import ExamId, GrantId, UserId
+from exam_sharing.identifiers import ExamId, GrantId, UserId, id_within
 from exam_sharing.policy.access import standing
 from exam_sharing.policy.decisions import Denied, Reason, ReasonCode, reasons_against
 from exam_sharing.policy.ending_rules import ENDING_RULES, EndingCase, EndingRequest, Scene
@@ -99,7 +99,7 @@ def decide_ending_by_host(
             by=request.performed_by,
             acting_as=EndedAs.HOST,
             at=now,
-            act=f"{act}-{len(plans) + 1}",
+            act=act,
         )
         plans.append(writer.plan(exam, grants.version, support, cut, left))
         further += support.further(cut, left)
@@ -159,7 +159,7 @@ class _Writer:
         for grant in support.standing:
             if grant.id not in left:
                 continue
-            parts = list(self._replacements(grant, left[grant.id], len(made)))
+            parts = list(self._replacements(grant, left[grant.id]))
             ending = Ending(
                 grant=grant.id,
                 how=self._how(named=grant.id in cut, replaced=bool(parts)),
@@ -186,11 +186,11 @@ class _Writer:
             return self.how
         return HowEnded.CASCADED
 
-    def _replacements(self, grant: Grant, remaining: Holding, numbered: int) -> Iterator[Grant]:
-        for number, (permission, horizon) in enumerate(_parts(remaining), start=numbered + 1):
+    def _replacements(self, grant: Grant, remaining: Holding) -> Iterator[Grant]:
+        for permission, horizon in _parts(remaining):
             yield attrs.evolve(
                 grant,
-                id=GrantId(f"{self.act}-{number}"),
+                id=GrantId(id_within(self.act, grant.id, permission.name)),
                 permission=permission,
                 until=until_of(horizon),
                 made_at=self.at,

@@ -20,7 +20,7 @@ from exam_sharing.grants import (
     Permission,
     until_of,
 )
-from exam_sharing.identifiers import GrantId, PrincipalId, ShareId, UserId
+from exam_sharing.identifiers import GrantId, PrincipalId, ShareId, UserId, id_within
 from exam_sharing.policy.access import grants_reaching, holding_from, standing
 from exam_sharing.policy.decisions import Denied, reasons_against
 from exam_sharing.policy.facts import ExamFacts, ShareFacts
@@ -67,7 +67,7 @@ def _plan(case: ShareCase, act: str) -> SharePlan:
             outcome = _outcome(case, exam, terms, recipient)
             outcomes.append(outcome)
             if outcome.outcome in _MAKES_A_GRANT:
-                grant_id = GrantId(f"{act}-{len(made) + 1}")
+                grant_id = GrantId(id_within(act, exam.id, recipient.key))
                 made.append(_grant(share, exam, terms, recipient, grant_id))
     return SharePlan(
         versions={exam.id: exam.sharing.version for exam in case.facts.exams},

@@ -14,6 +14,7 @@ from exam_sharing.grants import Grant, Permission
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore, open_sharing
 from exam_sharing.memory.visibility import everybody
+from exam_sharing.policy.access import in_order
 from exam_sharing.policy.requests import Request
 from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
@@ -86,7 +87,7 @@ class World:
         """Return the grants that stand on an exam now, in the order in which they were made."""
         kept = self.store.read((exam,), ended=False)[exam].grants
         found = (grant for grant in kept if not grant.expired(self.clock.now))
-        return tuple(sorted(found, key=lambda grant: (grant.version, grant.id)))
+        return tuple(in_order(found))
 
     def explained(self, user: UserId, permission: Permission, exam: ExamId) -> Answer:
         """Return whether the user holds the permission: a truth whose `repr` says why."""

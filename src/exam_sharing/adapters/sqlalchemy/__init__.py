@@ -131,7 +131,8 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
             everybody may see everybody.
         notifier: by default one that lets notices wait.
         clock: tells the time, aware; by default the machine's.
-        new_id: makes an identifier for each act; by default a random UUID.
+        new_id: makes an identifier for each act, which people may be shown: not a counter, since
+            that tells how many acts there were; by default a random UUID.
         tables: by default those of `define_tables`.
         host_facts: facts for the host's own rules.
         exams: where the host keeps its exams itself; uploads are recorded there, and our tables of
@@ -176,7 +177,8 @@ def joined(
         directory: users and groups; it is asked outside of the transaction.
         policy: the deployment's settings; by default `Policy()`.
         clock: tells the time, aware; by default the machine's.
-        new_id: makes an identifier for each act; by default a random UUID.
+        new_id: makes an identifier for each act, which people may be shown: not a counter, since
+            that tells how many acts there were; by default a random UUID.
         tables: by default those of `define_tables`.
         host_facts: facts for the host's own rules.
         exams: as for `open_sharing`; asked in the same transaction where it uses the same one.

@@ -1,0 +1,93 @@
+"""SPEC 8: an id tells nothing of what its reader may not see.
+
+> What one may not see does not exist.
+
+The id of a grant, or of a notice, is the same whatever else its act makes.
+"""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_sharing import ExamId, PrincipalId, Reshares, Scope
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CLINIC,
+    CT,
+    DAN,
+    DAY,
+    DOWNLOAD,
+    EVA,
+    NURSES,
+    START,
+    VIEW,
+    World,
+)
+
+OTHERS = st.lists(st.sampled_from((DAN, EVA, NURSES, CLINIC)), unique=True)
+
+
+def ids(world: World, recipient: PrincipalId, exam: ExamId = CT) -> list[str]:
+    return [str(each.id) for each in world.grants(exam) if each.recipient == recipient]
+
+
+def after_a_share(*recipients: PrincipalId, scope: Scope = Scope.EXAM) -> World:
+    world = World()
+    world.share(ANNA, CT, *recipients, scope=scope)
+    return world
+
+
+@given(before=OTHERS, after=OTHERS, scope=st.sampled_from(Scope))
+def test_the_id_of_a_grant_is_the_same_whatever_else_its_share_makes(before, after, scope):
+    alone = after_a_share(BEN)
+
+    assert ids(after_a_share(*before, BEN, *after, scope=scope), BEN) == ids(alone, BEN)
+
+
+@given(before=OTHERS, after=OTHERS)
+def test_the_id_of_a_notice_is_the_same_whoever_else_is_told(before, after):
+    alone = after_a_share(BEN)
+
+    assert after_a_share(*before, BEN, *after).told()[BEN].id == alone.told()[BEN].id
+
+
+@given(before=OTHERS, after=OTHERS)
+def test_the_id_of_a_replacement_is_the_same_whatever_else_is_replaced(before, after):
+    def narrowed(*recipients: PrincipalId) -> World:
+        world = World()
+        world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
+        world.share(CARLA, CT, *recipients, permission=DOWNLOAD)
+        world.narrow(ANNA, CT, CARLA, permission=VIEW, reshares=Reshares.CASCADE)
+        return world
+
+    assert ids(narrowed(*before, BEN, *after), BEN) == ids(narrowed(BEN), BEN)
+
+
+def test_an_end_by_the_host_everywhere_gives_replacements_the_same_ids_as_on_one_exam():
+    def ended(**exam: ExamId) -> World:
+        world = World()
+        world.share(ANNA, CT, BEN, DAN, scope=Scope.BATCH)
+        world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+        world.share(BEN, CT, DAN, permission=DOWNLOAD)
+        world.share(DAN, CT, CARLA, permission=DOWNLOAD)
+        world.sharing.end_by_host(
+            recipient=BEN, reshares=Reshares.CASCADE, performed_by="ops", why="left", **exam
+        )
+        return world
+
+    assert ids(ended(), CARLA) == ids(ended(exam=CT), CARLA)
+
+
+def test_of_two_grants_that_replace_one_the_higher_permission_is_listed_first():
+    world = World()
+    world.share(ANNA, CT, EVA, permission=DOWNLOAD)
+    world.share(EVA, CT, BEN, permission=DOWNLOAD)
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA, DAN, permission=DOWNLOAD)
+
+    receipt = world.narrow(EVA, CT, BEN, until=START + DAY, reshares=Reshares.CASCADE)
+
+    listed = [listed.grant for listed in world.entries(ANNA)[CARLA].grants]
+    assert [each.permission for each in listed] == [DOWNLOAD, VIEW]
+    assert len({each.id for each in receipt.replacements}) == len(receipt.replacements) == 5
