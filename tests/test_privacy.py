@@ -240,7 +240,7 @@ def test_a_request_under_a_used_id_is_refused_without_repeating_either():
     world.share(ANNA, KNEE, CARLA, message=MESSAGE, request_id="r")
 
     with pytest.raises(CallerError) as caught:
-        world.share(ANNA, KNEE, CARLA, message="SECRET-other", request_id="r")
+        world.share(ANNA, KNEE, BEN, message="SECRET-other", request_id="r")
 
     assert_silent(caught.value)
 
@@ -328,6 +328,22 @@ def test_a_message_under_a_request_id_is_kept_as_a_digest_only():
     world.share(ANNA, CT, BEN, message=MESSAGE, request_id="r")
 
     assert b"SECRET" not in pickle.dumps(everything_kept(world))
+
+
+def test_nothing_that_is_kept_once_notices_were_sent_depends_on_the_message():
+    """A message can be guessed from whatever differs with it, a digest too."""
+
+    def kept(message: str | None) -> object:
+        world = World()
+        request = share_request(ANNA, CT, BEN, message=message, request_id="r")
+        world.sharing.share(request)
+        world.reasons(attrs.evolve(request, attested=False, request_id="s"))
+        (sent,) = world.notifier.sent
+        assert sent.message == message
+        *others, _ = world.state()
+        return world.store.receipt(ANNA, "r"), world.store.events(), others
+
+    assert kept(None) == kept("MRN 048213")
 
 
 def everything_kept(world: World) -> dict[str, object]:

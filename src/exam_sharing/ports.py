@@ -60,7 +60,8 @@ class StoredReceipt:
     Attributes:
         actor: whose request it was.
         request_id: the id.
-        fingerprint: a digest of the request; the same id with another digest is another request.
+        fingerprint: stands in for the request, its message aside; the same id with another
+            fingerprint is another request. At most 80 characters of ASCII.
         receipt: what was answered.
     """
 

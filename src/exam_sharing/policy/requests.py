@@ -5,6 +5,7 @@ is built; what is wrong with its meaning is a refusal, and is decided.
 """
 
 import hashlib
+import json
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
@@ -259,20 +260,40 @@ def without_message(request: AskedT) -> AskedT:
     return attrs.evolve(request, message=None) if isinstance(request, ShareRequest) else request
 
 
+FINGERPRINT_FORM: Final = 1
+"""The version of the canonical form from which `fingerprint` makes its digests."""
+
+
 def fingerprint(request: Request) -> str:
-    """Return a digest that two requests share only when they ask for the same.
+    """Return a text that two requests share exactly when they ask for the same, message aside.
 
-    It stands in for the request under its request id, so that the message need not be kept.
+    It stands in for the request under its request id and is kept for good. A later version of the
+    package must make the same text of the same request, so it is the digest of a canonical form:
+    JSON of the kind of the request and of those fields that differ from their defaults. A field
+    that is added with a default leaves every earlier text as it is. The message has no part in it,
+    since a digest lets anybody try out messages.
     """
-    # No two kinds of request have the same fields.
-    described = {
-        field.name: _plain(getattr(request, field.name)) for field in attrs.fields(type(request))
-    }
-    return hashlib.sha256(repr(described).encode()).hexdigest()
+    asked = attrs.asdict(
+        request,
+        recurse=False,
+        filter=lambda field, value: field.name != "message" and value != field.default,
+        value_serializer=lambda _request, _field, value: _plain(value),
+    )
+    form = json.dumps([type(request).__name__, asked], default=_plain, sort_keys=True)
+    return f"{FINGERPRINT_FORM}:{hashlib.sha256(form.encode()).hexdigest()}"
 
 
-def _plain(value: object) -> str:
-    """Describe a value so that equal ones are described alike, by any process."""
-    if isinstance(value, PrivateText):
-        return repr(str(value))
-    return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
+def _plain(value: object) -> object:
+    match value:
+        case UserId() | GroupId():
+            return value.key
+        case ExamId() | GrantId():
+            return value.value
+        case Enum():
+            return value.name
+        case datetime():
+            return value.isoformat()
+        case frozenset():
+            return sorted(each.value for each in value)
+        case _:
+            return value

@@ -49,12 +49,14 @@ def set_up_sqlite(engine: Engine) -> None:
 
     To be called once, before the engine has connected.
     """
-    event.listen(engine, "connect", _leave_transactions_alone)
+    event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
 
 
-def _leave_transactions_alone(driver_connection: DriverConnection, _record: object) -> None:
-    driver_connection.isolation_level = None
+def _set_up(driver_connection: DriverConnection, _record: object) -> None:
+    driver_connection.isolation_level = None  # SQLAlchemy begins transactions.
+    # What is deleted is overwritten: a personal message must not stay in free pages.
+    driver_connection.execute("PRAGMA secure_delete = ON").close()
 
 
 def _begin(connection: Connection) -> None:

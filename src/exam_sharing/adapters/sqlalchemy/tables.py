@@ -181,7 +181,7 @@ def define_tables(
             "receipts",
             Column("actor", _text(_ID), primary_key=True),
             Column("request_id", _text(_ID), primary_key=True),
-            Column("fingerprint", _text(64), nullable=False),
+            Column("fingerprint", _text(80), nullable=False),
             Column("receipt", Text(), nullable=False),
         ),
         notices=notices,

@@ -131,6 +131,14 @@ def _again() -> list[Case]:
             outcome=shared(made("ct", "user:ben")),
             then=[answers([notice("ben", "anna")], "notices")],
         ),
+        case(
+            "the same request with another message is a repeat, and its message is not sent",
+            "The same request with another message is a repeat, and that message is not sent.",
+            portal(share("anna", "ct", "user:ben", request_id="form-1", message="Have a look.")),
+            when=share("anna", "ct", "user:ben", request_id="form-1", message="At once, please."),
+            outcome=shared(made("ct", "user:ben")),
+            then=[answers([notice("ben", "anna", message="Have a look.")], "notices")],
+        ),
         *(
             case(
                 f"a request with another {part} under a used id is a mistake of the caller",
@@ -141,7 +149,6 @@ def _again() -> list[Case]:
             )
             for part, other in (
                 ("time", {"until": DAY}),
-                ("message", {"message": "Please have a look."}),
                 ("permission", {"permission": "DOWNLOAD"}),
             )
         ),
