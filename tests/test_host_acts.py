@@ -281,12 +281,31 @@ def test_a_withdrawal_is_told_with_its_version_though_nothing_was_shared():
     assert dict(world.store.events()[-1].versions) == {CT: 1}
 
 
-@pytest.mark.parametrize("exam", [NO_EXAM, CT], ids=["unknown", "withdrawn"])
-def test_what_is_not_there_cannot_be_withdrawn(exam):
+def test_what_is_not_there_cannot_be_withdrawn():
     world = World()
-    withdraw(world, CT)
 
-    assert codes(refusal(withdraw, world, exam)) == [ReasonCode.EXAM_NOT_FOUND]
+    assert codes(refusal(withdraw, world, NO_EXAM)) == [ReasonCode.EXAM_NOT_FOUND]
+
+
+def test_withdrawing_what_was_withdrawn_does_nothing():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    withdraw(world, CT)
+    before, events = world.state(), world.store.events()
+
+    assert withdraw(world, CT).ended == ()
+    assert world.state() == before
+    assert world.store.events() == events
+
+
+def test_the_host_may_name_an_exam_that_was_withdrawn():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    withdraw(world, CT)
+    before = world.state()
+
+    assert end(world, BEN, exam=CT).ended == ()
+    assert world.state() == before
 
 
 def test_what_was_withdrawn_cannot_be_transferred():

@@ -215,10 +215,11 @@ class Sharing:
     ) -> UnshareReceipt:
         """End a principal's grants on an exam, or everywhere, for administration.
 
-        The receipt holds nothing back: it is for the host's operators.
+        The receipt holds nothing back: it is for the host's operators. An exam that the host no
+        longer has will do, as long as sharing of it is kept.
 
         Raises:
-            Refused: there is no such exam, or re-shares restrict it.
+            Refused: there is no such exam and no sharing of one is kept, or re-shares restrict it.
             Conflict: other acts kept changing the same exams; try again.
         """
         request = HostEnding(
@@ -230,8 +231,11 @@ class Sharing:
     def withdraw(self, exam: ExamId, *, performed_by: UserId | str, why: str) -> UnshareReceipt:
         """Withdraw an exam: all its grants end, and it is no longer found, for administration.
 
+        An exam that the host no longer has will do, as long as sharing of it is kept. Withdrawing
+        what was withdrawn does nothing.
+
         Raises:
-            Refused: there is no such exam.
+            Refused: there is no such exam, and no sharing of one is kept.
             Conflict: other acts kept changing it; try again.
         """
         request = Withdrawal(exam=exam, performed_by=performed_by, why=why)

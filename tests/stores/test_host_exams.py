@@ -3,20 +3,24 @@
 from contextlib import nullcontext
 from copy import copy
 from datetime import UTC, datetime
+from functools import partial
 from threading import Lock
 
 import pytest
 from hypothesis import settings
-from sqlalchemy import Column, DateTime, Index, Integer, MetaData, String, Table, select
+from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, String, Table, select
 from sqlalchemy.orm import Session
 
 from exam_sharing import (
     BatchId,
     Exam,
     ExamId,
+    HowEnded,
     InvalidValue,
+    Permission,
     ReasonCode,
     Reshares,
+    Scope,
     StoreFailed,
     UploadBatch,
     UserId,
@@ -30,6 +34,7 @@ from exam_sharing.adapters.sqlalchemy import (
     joined,
     open_sharing,
     owner_changed,
+    sweep_deleted,
 )
 from exam_sharing.adapters.sqlalchemy.store import own_database
 from exam_sharing.events import ExamTransferred
@@ -42,13 +47,17 @@ from world import (
     CARLA,
     CLINIC,
     CT,
+    DAN,
     DOWNLOAD,
+    EVA,
     MR,
     NO_EXAM,
     NURSES,
     START,
     VIEW,
     World,
+    codes,
+    refusal,
     share_request,
 )
 
@@ -58,6 +67,7 @@ class Archive(HostExams):
 
     def __init__(self):
         self.exams = {}
+        self.hidden = {}
         self.lock = Lock()
 
     def find(self, exams):
@@ -81,6 +91,10 @@ class Archive(HostExams):
             if any(exam.id in self.exams for exam in exams):
                 raise StoreFailed("an exam of this id was kept before")
             self.exams |= {exam.id: exam for exam in exams}
+
+    def hide(self, exam, gone):
+        source, target = (self.exams, self.hidden) if gone else (self.hidden, self.exams)
+        target[exam] = source.pop(exam)
 
     def give(self, connection, exam, owner):
         kept = self.exams[exam]
@@ -115,6 +129,7 @@ class PortalTable(HostExams):
             Column("disc", String(255)),
             Column("arrived", DateTime),
             Column("patient", String(255)),
+            Column("hidden", Boolean, default=False),
             Index("ix_studies_of_doctor", "doctor", "arrived"),
         )
         self.table.drop(engine, checkfirst=True)
@@ -127,6 +142,7 @@ class PortalTable(HostExams):
         return inside
 
     def _read(self, statement):
+        statement = statement.where(~self.table.c.hidden)
         with self.connect() as connection:
             return in_order(
                 Exam(
@@ -165,6 +181,11 @@ class PortalTable(HostExams):
                         "patient": None if exam.subject is None else str(exam.subject),
                     },
                 )
+
+    def hide(self, exam, gone):
+        mine = self.table.c.accession == str(exam)
+        with self.connect() as connection:
+            connection.execute(self.table.update().where(mine).values(hidden=gone))
 
     def give(self, connection, exam, owner):
         mine = self.table.c.accession == str(exam)
@@ -223,7 +244,8 @@ def test_whole_stories_are_kept_and_told_as_the_model_says(new_store):
         new_store,
         upload=lambda store, batch, exams: store.add(batch, exams),
         transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
-        settings=settings(max_examples=4, stateful_step_count=15),
+        hide=lambda store, exam, gone: store.host.hide(exam, gone),
+        settings=settings(max_examples=8, stateful_step_count=20),
     )
 
 
@@ -234,6 +256,7 @@ def laws_where_exams_are_the_hosts(open_store):
         transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
         events=lambda store: store.events(),
         share_record=lambda store, share: store.share_record(share),
+        hide=lambda store, exam, gone: store.host.hide(exam, gone),
         examples=2,
     )
     return {law.name: law for law in laws}
@@ -419,11 +442,215 @@ def test_a_host_that_fails_is_never_a_yes(world):
 
     world.share(ANNA, CT, BEN)
     world.store.host.find = failing
-    assert world.can_view(BEN, CT)  # A grant says so, and the host is not asked.
     for ask in (
         lambda: world.can_view(ANNA, CT),
+        lambda: world.can_view(BEN, CT),
         lambda: world.can_download(BEN, CT),
         lambda: world.sharing.shared_with(BEN),
     ):
         with pytest.raises(ArchiveIsDown):
             ask()
+
+
+def hide(world, exam=CT, *, gone=True):
+    world.store.host.hide(exam, gone)
+
+
+@pytest.fixture
+def gone(world):
+    """Return a world in which the host has deleted the CT, which Anna owns and many have."""
+    world.share(ANNA, CT, BEN, CLINIC, permission=DOWNLOAD)
+    world.share(BEN, CT, EVA)
+    world.share(ANNA, MR, BEN, CLINIC)
+    hide(world)
+    return world
+
+
+@pytest.mark.parametrize("user", [ANNA, BEN, EVA, DAN])
+def test_no_check_or_list_says_yes_to_a_gone_exam(gone, user):
+    """SPEC 3: an exam that the host no longer has is not there for anybody."""
+    sharing, viewer = gone.sharing, gone.sharing.viewer(user)
+    for permission in Permission:
+        assert not sharing.can(user, permission, CT)
+        assert not viewer.can(permission, CT)
+        assert CT not in sharing.can_many(user, permission, (CT, MR))
+        assert sharing.explain(user, permission, CT).codes == {ReasonCode.EXAM_NOT_FOUND}
+    assert viewer.can(VIEW, MR)
+    assert sharing.tabs(user, CT) == frozenset()
+    for page in (sharing.visible_to, sharing.shared_with):
+        assert CT not in {item.exam for item in read_all(page, user, 1)}
+    assert not sharing.share_form(user, CT).has_share_tab
+    assert CT not in sharing.share_form(user, MR).exams
+    assert sharing.suggest(user, CT, "carla") == ()
+    assert sharing.recipients(user, CT).items == ()
+
+
+@pytest.mark.parametrize("user", [ANNA, BEN, EVA, DAN])
+def test_people_are_told_that_a_gone_exam_is_not_found(gone, user):
+    """SPEC 3: people get EXAM_NOT_FOUND, who own it, who have it, and who gave it."""
+    not_found = [ReasonCode.EXAM_NOT_FOUND]
+    grants = gone.grants(CT)
+    assert codes(refusal(gone.share, user, CT, CARLA)) == not_found
+    assert codes(refusal(gone.unshare, user, CT, EVA)) == not_found
+    assert codes(refusal(gone.narrow, user, CT, EVA, permission=VIEW)) == not_found
+    assert codes(refusal(gone.sharing.access_list, user, CT)) == not_found
+    assert codes(gone.sharing.preview(share_request(user, CT, CARLA)).reasons) == not_found
+    for grant in grants:
+        reasons = refusal(gone.sharing.revoke, actor=user, grant=grant.id)
+        assert codes(reasons) == [ReasonCode.NO_SUCH_GRANT]
+    assert codes(refusal(gone.sharing.who_can, VIEW, CT)) == not_found
+    assert gone.grants(CT) == grants
+
+
+def test_a_page_is_full_however_many_of_the_shared_are_gone(world):
+    exams = [ExamId(f"e{n:02}") for n in range(30)]
+    world.upload(BatchId("many"), ANNA, *exams)
+    for exam in exams:
+        world.share(ANNA, exam, BEN)
+    for exam in exams[:-2]:
+        hide(world, exam)
+    assert [item.exam for item in world.sharing.shared_with(BEN, limit=2).items] == exams[-2:]
+    (first,) = world.sharing.visible_to(ANNA, limit=1).items
+    assert first.exam == CT
+
+
+def test_no_notice_tells_of_a_gone_exam(world, engine, tables):
+    sharing = open_sharing(
+        engine,
+        directory=world.directory,
+        tables=tables,
+        exams=world.store.host,
+        notifier=world.notifier,
+        clock=world.clock,
+    )
+    sharing.share(share_request(ANNA, CT, BEN, CARLA, scope=Scope.BATCH))
+    sharing.share(share_request(ANNA, CT, DAN, scope=Scope.EXAM))
+    hide(world)
+    sharing.deliver_notices()
+    assert {user: notice.exams for user, notice in world.told().items()} == {BEN: 2, CARLA: 2}
+
+
+def test_an_exam_that_comes_back_has_its_grants_again(gone):
+    hide(gone, gone=False)
+    for user in (ANNA, BEN, EVA, DAN):
+        assert gone.can_view(user, CT)
+        assert CT in {item.exam for item in gone.sharing.visible_to(user).items}
+
+
+def test_the_host_ends_what_somebody_has_on_a_gone_exam(gone):
+    receipt = gone.sharing.end_by_host(
+        recipient=BEN, exam=CT, reshares=Reshares.CASCADE, performed_by="ops", why="left"
+    )
+    assert {grant.recipient for grant in receipt.ended} == {BEN, EVA}
+    hide(gone, gone=False)
+    assert not gone.can_view(BEN, CT)
+    assert gone.can_view(DAN, CT)
+
+
+def test_what_the_host_narrows_by_a_cascade_on_a_gone_exam_is_kept(world):
+    world.share(ANNA, CT, CLINIC)
+    world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
+    world.share(CARLA, CT, BEN, permission=DOWNLOAD)
+    hide(world)
+    receipt = world.sharing.end_by_host(
+        recipient=CARLA, exam=CT, reshares=Reshares.CASCADE, performed_by="ops", why="left"
+    )
+    assert [(each.recipient, each.permission) for each in receipt.replacements] == [(BEN, VIEW)]
+
+
+def withdraw(world, exam):
+    return world.sharing.withdraw(exam, performed_by="ops", why="deleted")
+
+
+def test_the_host_withdraws_a_gone_exam_and_nobody_has_what_comes_under_its_id(gone):
+    receipt = withdraw(gone, CT)
+    assert {grant.recipient for grant in receipt.ended} == {BEN, CLINIC, EVA}
+    hide(gone, gone=False)
+    for user in (ANNA, BEN, EVA, DAN):
+        assert not gone.can_view(user, CT)
+
+
+def test_withdrawing_what_was_withdrawn_does_nothing(gone):
+    withdraw(gone, CT)
+    before, events = gone.state(), len(gone.store.events())
+    assert withdraw(gone, CT).ended == ()
+    assert (
+        gone.sharing.end_by_host(recipient=BEN, exam=CT, performed_by="ops", why="left").ended == ()
+    )
+    assert gone.state() == before
+    assert len(gone.store.events()) == events + 1  # That of the ending, which says so.
+
+
+def test_a_gone_exam_of_which_no_sharing_is_kept_is_not_found_by_the_host_either(world):
+    hide(world, MR)
+    for exam in (MR, NO_EXAM):
+        assert codes(refusal(withdraw, world, exam)) == [ReasonCode.EXAM_NOT_FOUND]
+        end = {"recipient": BEN, "exam": exam, "performed_by": "ops", "why": "left"}
+        assert codes(refusal(world.sharing.end_by_host, **end)) == [ReasonCode.EXAM_NOT_FOUND]
+
+
+@pytest.fixture
+def sweep(engine, tables):
+    return partial(sweep_deleted, engine, tables=tables, performed_by="ops", why="deleted")
+
+
+def test_a_sweep_ends_the_grants_of_exams_that_the_host_says_are_deleted(world, sweep):
+    exams = [ExamId(f"e{n}") for n in range(7)]
+    world.upload(BatchId("many"), ANNA, *exams)
+    for exam in (CT, *exams):
+        world.share(ANNA, exam, BEN, CLINIC)
+    world.unshare(ANNA, exams[6], BEN)
+    world.unshare(ANNA, exams[6], CLINIC)
+    withdraw(world, exams[5])
+    for exam in (CT, *exams):
+        hide(world, exam)
+    asked = []
+
+    def deleted(among):
+        asked.append(among)
+        return {*exams[1:4], MR} & {*among, MR}
+
+    assert sweep(deleted=deleted, limit=2) == 3
+    assert sorted(sum(asked, ())) == [CT, *exams[:5]]
+    assert max(map(len, asked)) == 2
+    assert sweep(deleted=deleted) == 0
+    for exam in (CT, *exams):
+        if exam != exams[5]:
+            hide(world, exam, gone=False)
+    # What was only hidden has its grants again; what was swept has them no more, nor an owner.
+    for user in (BEN, DAN):
+        assert world.sharing.can_many(user, VIEW, (CT, *exams)) == {CT, exams[0], exams[4]}
+    assert world.sharing.can_many(ANNA, VIEW, exams) == {exams[0], exams[4], exams[6]}
+    assert world.can_view(ANNA, MR)
+    ending = world.store.read((exams[1],), ended=True)[exams[1]].ended[0].ending
+    assert (ending.how, ending.by) == (HowEnded.WITHDRAWN, UserId("ops"))
+
+
+def test_a_sweep_leaves_what_loses_every_race_to_the_next_one(world, sweep, monkeypatch):
+    world.share(ANNA, CT, BEN)
+    with monkeypatch.context() as patched:
+        patched.setattr(SqlSharingStore, "commit", lambda *_: False)
+        patched.setattr(SqlSharingStore, "step_aside", lambda *_: None)
+        assert sweep(deleted=lambda among: among) == 0
+    assert sweep(deleted=lambda among: among) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "field"),
+    [
+        ({"deleted": [CT]}, InvalidValue, "deleted"),
+        ({"deleted": lambda _: "ct"}, WrongKind, "deleted"),
+        ({"deleted": lambda _: ["ct"]}, WrongKind, "deleted"),
+        ({"limit": 0}, InvalidValue, "limit"),
+        ({"limit": "many"}, InvalidValue, "limit"),
+        ({"limit": True}, InvalidValue, "limit"),
+        ({"now": datetime(2030, 1, 1)}, InvalidValue, "now"),
+        ({"why": 7}, WrongKind, "why"),
+        ({"tables": "tables"}, WrongKind, "tables"),
+    ],
+)
+def test_a_sweep_that_cannot_be_made_is_an_error_that_says_why(world, sweep, wrong, error, field):
+    world.share(ANNA, CT, BEN)
+    with pytest.raises(error, match=field):
+        sweep(**{"deleted": lambda among: among, **wrong})
+    assert world.can_view(BEN, CT)

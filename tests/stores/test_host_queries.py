@@ -19,7 +19,13 @@ from exam_sharing import (
     UserId,
     WrongKind,
 )
-from exam_sharing.adapters.sqlalchemy import create_all, may, permission_held, visible_exams
+from exam_sharing.adapters.sqlalchemy import (
+    Statements,
+    create_all,
+    may,
+    permission_held,
+    visible_exams,
+)
 from laws.stories import EXAMS, USERS, stories, tell
 from world import ANNA, BEN, CARLA, CT, DAN, DAY, DOWNLOAD, EVA, MR, NURSES, START, VIEW, World
 
@@ -224,6 +230,38 @@ def test_who_holds_nothing_is_shown_nothing_even_of_their_own(world, engine, por
         mine = select(portal).where(may(*columns, permission=VIEW, **who))
         assert connection.execute(mine).all() == []
         assert set(connection.scalars(select(permission_held(*columns, **who)))) == {0}
+
+
+def test_no_question_says_yes_to_an_exam_that_is_not_in_the_table_of_exams(world, engine, tables):
+    """SPEC 3: an exam that is not there is there for nobody, whatever grants are kept."""
+    with engine.begin() as connection:
+        connection.execute(tables.exams.delete().where(tables.exams.c.id == "ct"))
+    style = {"postgresql": "pyformat", "sqlite": "named"}[engine.dialect.name]
+    statements = Statements(tables, dialect=engine.dialect.name, paramstyle=style)
+
+    def answer(statement):
+        with engine.connect() as connection:
+            rows = connection.exec_driver_sql(statement.text, statement.parameters)
+            return statement.answer(rows.all())
+
+    for user in (ANNA, BEN, DAN):
+        sharing, who = world.sharing, asker(world, user, tables)
+        principals = who["principals"]
+        for permission in Permission:
+            assert not sharing.can(user, permission, CT)
+            assert CT not in sharing.can_many(user, permission, (CT, MR))
+            check = statements.holds(user, principals, permission, CT, world.now)
+            assert answer(check) is False
+            many = statements.holding(user, principals, permission, (CT, MR), world.now)
+            assert CT not in answer(many)
+            with engine.connect() as connection:
+                rows = connection.execute(visible_exams(permission=permission, **who))
+                assert "ct" not in {row.exam for row in rows}
+        for own, listed in ((True, sharing.visible_to), (False, sharing.shared_with)):
+            assert CT not in {item.exam for item in listed(user).items}
+            page = statements.visible(user, principals, None, 9, world.now, own=own)
+            assert CT not in {item.exam for item in answer(page)}
+    assert {item.exam for item in world.sharing.visible_to(DAN, limit=1).items} == {MR}
 
 
 def test_ids_that_are_numbers_for_the_host_are_cast(world, engine, tables):

@@ -441,7 +441,31 @@ def test_a_withdrawn_exam_is_found_by_nobody():
     assert model.withdraw(world, E1, NOON).ended == {1: How.WITHDRAWN}
     assert not can(world, OLGA)
     assert unshares(world, OLGA, BOB).codes == {"EXAM_NOT_FOUND"}
-    assert model.withdraw(world, E1, NOON).codes == {"EXAM_NOT_FOUND"}
+    before = world.copy()
+    assert model.withdraw(world, E1, NOON).ended == {}
+    assert world == before
+
+
+def test_a_hidden_exam_is_found_by_nobody_and_has_its_grants_again_when_it_is_back():
+    world = hospital()
+    shares(world, OLGA, BOB)
+    world.hide(E1, hidden=True)
+    assert not can(world, OLGA)
+    assert not can(world, BOB)
+    assert unshares(world, OLGA, BOB).codes == {"EXAM_NOT_FOUND"}
+    world.hide(E1, hidden=False)
+    assert can(world, OLGA)
+    assert can(world, BOB)
+
+
+def test_the_host_ends_what_it_likes_on_a_hidden_exam_of_which_sharing_is_kept():
+    world = hospital()
+    shares(world, OLGA, BOB, CAROL)
+    for exam in (E1, E2):
+        world.hide(exam, hidden=True)
+    assert model.end_by_host(world, BOB, E1, None, NOON).ended == {1: How.BY_HOST}
+    assert model.withdraw(world, E1, NOON).ended == {2: How.WITHDRAWN}
+    assert model.withdraw(world, E2, NOON).codes == {"EXAM_NOT_FOUND"}
 
 
 def test_the_host_ends_a_principals_grants_everywhere():

@@ -1,9 +1,10 @@
 """The acts that change sharing: share, unshare, narrow, end one grant, and the host's own."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
-from exam_sharing.acts.gathering import ending_facts, exam_facts, people_affected, share_facts
-from exam_sharing.acts.questions import Act, ExamsGrantedTo, Profiles, ReadGrants, ask
+from exam_sharing.acts.gathering import ending_facts, people_affected, share_facts
+from exam_sharing.acts.questions import Act, ExamsGrantedTo, FindExams, Profiles, ReadGrants, ask
 from exam_sharing.acts.writing import (
     answered_before,
     carry_through,
@@ -16,6 +17,7 @@ from exam_sharing.policy.decisions import Denied, Reason, ReasonCode
 from exam_sharing.policy.disclosure import unshare_receipt
 from exam_sharing.policy.ending import decide_ending, decide_ending_by_host, plan_withdrawal
 from exam_sharing.policy.ending_rules import EndingRequest
+from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import EndingPlan, SharePlan, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import HostEnding, ShareRequest, Withdrawal, without_message
 from exam_sharing.policy.settings import Policy
@@ -139,18 +141,18 @@ def end_by_host(
         What ended and what was left, with nothing held back; empty where there was no grant.
 
     Raises:
-        Refused: there is no such exam, or re-shares restrict it.
+        Refused: there is no such exam and no sharing of one is kept, or re-shares restrict it.
         Conflict: other acts kept changing the same exams.
     """
 
     def attempt() -> Act[tuple[Changes | None, UnshareReceipt] | Denied]:
         if request.exam is None:
             exams = yield from ask(ExamsGrantedTo(request.recipient))
-        elif (yield from exam_facts(request.exam, ended=False)) is None:
-            return _not_found(request.exam)
         else:
             exams = (request.exam,)
         sharing = yield from ask(ReadGrants(exams, ended=True))
+        if request.exam is not None and not (yield from _is_known(request.exam, sharing)):
+            return _not_found(request.exam)
         grantors = {grant.grantor for each in sharing.values() for grant in each.grants}
         profiles = yield from ask(Profiles(tuple(sorted(grantors))))
         memberships = {user: profile.principals for user, profile in profiles.items()}
@@ -167,18 +169,30 @@ def withdraw(request: Withdrawal, now: datetime) -> Act[UnshareReceipt]:
         request: what the host asks for.
         now: aware, in UTC.
 
+    Returns:
+        The grants that ended; an empty receipt, with nothing written, where the exam was withdrawn
+        before.
+
     Raises:
-        Refused: there is no such exam.
+        Refused: there is no such exam, and no sharing of one is kept.
         Conflict: other acts kept changing it.
     """
 
     def attempt() -> Act[tuple[Changes | None, UnshareReceipt] | Denied]:
-        facts = yield from exam_facts(request.exam, ended=True)
-        if facts is None:
+        sharing = yield from ask(ReadGrants((request.exam,), ended=True))
+        kept = sharing[request.exam]
+        if kept.withdrawn:
+            return None, UnshareReceipt(at=now)
+        if not (yield from _is_known(request.exam, sharing)):
             return _not_found(request.exam)
-        return _by_host(request, plan_withdrawal(request, facts.sharing, now), now)
+        return _by_host(request, plan_withdrawal(request, kept, now), now)
 
     return carry_through(request, attempt, now)
+
+
+def _is_known(exam: ExamId, sharing: Mapping[ExamId, ExamGrants]) -> Act[bool]:
+    """Ask whether the exam is there, unless sharing of it is kept: then the host may end it."""
+    return sharing[exam].version > 0 or bool((yield from ask(FindExams((exam,)))))
 
 
 def _not_found(exam: ExamId) -> Denied:

@@ -11,7 +11,6 @@ from uuid import uuid4
 from sqlalchemy import Engine, MetaData
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
-from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
 from exam_sharing.adapters.sqlalchemy.directory_tables import (
@@ -26,10 +25,11 @@ from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingSto
 from exam_sharing.adapters.sqlalchemy.host_queries import may, permission_held, visible_exams
 from exam_sharing.adapters.sqlalchemy.joined import joined_store, owner_changed
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
+from exam_sharing.adapters.sqlalchemy.sql_ports import NoNotifier, sql_ports
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import set_up_sqlite, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.statements import Statement, Statements
 from exam_sharing.adapters.sqlalchemy.store import SqlStore, own_database
-from exam_sharing.adapters.sqlalchemy.sweeps import sweep_expired
+from exam_sharing.adapters.sqlalchemy.sweeps import sweep_deleted, sweep_expired
 from exam_sharing.adapters.sqlalchemy.tables import (
     SCHEMA,
     Tables,
@@ -37,9 +37,6 @@ from exam_sharing.adapters.sqlalchemy.tables import (
     define_tables,
     record_schema,
 )
-from exam_sharing.errors import StoreFailed
-from exam_sharing.events import ShareNotice
-from exam_sharing.memory import NoHostFacts
 from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
 from exam_sharing.sharing import Sharing
@@ -70,43 +67,10 @@ __all__ = [
     "set_up_sqlite",
     "sql_ports",
     "sqlite_engine",
+    "sweep_deleted",
     "sweep_expired",
     "visible_exams",
 ]
-
-
-class NoNotifier(Notifier):
-    """Sends nothing, so that notices wait until somebody comes who can."""
-
-    @override
-    def send(self, notice: ShareNotice) -> None:
-        raise StoreFailed("no notifier was given, so notices wait")
-
-
-def sql_ports(
-    store: SqlStore | SqlSharingStore,
-    *,
-    directory: Directory,
-    notifier: Notifier | None = None,
-    host_facts: HostFacts | None = None,
-) -> Ports:
-    """Return every port, with all that is kept in one store.
-
-    Without a notifier, notices wait: none is taken out to be sent in vain.
-    """
-    outbox = store.outbox.held_back() if notifier is None else store.outbox
-    return Ports(
-        exams=store,
-        uploads=store,
-        grants=store,
-        writer=store,
-        access=store,
-        outbox=outbox,
-        directory=directory,
-        notifier=NoNotifier() if notifier is None else notifier,
-        audit=store,
-        host_facts=NoHostFacts() if host_facts is None else host_facts,
-    )
 
 
 def open_sharing(  # noqa: PLR0913  one for each port that a host may bring

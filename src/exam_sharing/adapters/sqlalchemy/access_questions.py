@@ -99,6 +99,8 @@ class AccessQuestions:
         # index of owners instead, and so through all that the user owns.
         found = owner.concat(literal_column("''"))
         self._owns_found = owned(exam, found, tables.versions, user=user)
+        # Looked up for each grant: joined, it could make all that the user owns be read.
+        self._owner = select(owner).where(exam == self._grants.c.exam).scalar_subquery()
         self._holds = self._of_one_exam()
         self._holding = self._of_many_exams()
         self._given = self._given_or_withdrawn()
@@ -202,14 +204,17 @@ class AccessQuestions:
         given = select(self._grants.c.id).where(
             self._gives(self._grants.c.exam == bindparam("exam"))
         )
-        owned = self._owned(self._exams.c.id == bindparam("exam"))
-        return select(or_(exists(given), exists(owned)).label("held"))
+        exam = self._exams.c.id == bindparam("exam")
+        there = exists(select(self._exams.c.id).where(exam))
+        owned = exists(self._owned(exam))
+        return select(or_(and_(exists(given), there), owned).label("held"))
 
     def _given_of_many(self) -> Select[Any]:
         return select(self._grants.c.exam).where(self._gives(self._among(self._grants.c.exam)))
 
     def _of_many_exams(self) -> Selecting:
-        return union(self._given_of_many(), self._owned(self._among(self._exams.c.id)))
+        given = self._given_of_many().where(self._owner.is_not(None))
+        return union(given, self._owned(self._among(self._exams.c.id)))
 
     def _withdrawn_of_many(self) -> Select[Any]:
         versions = self._versions.c
@@ -265,7 +270,7 @@ class AccessQuestions:
         return select(*columns).select_from(asked.join(top, true()))
 
     def _newest(self, named: ColumnElement[bool], what: _Listed, *, later: bool) -> Select[Any]:
-        grants, exams = self._grants.c, self._exams.c
+        grants = self._grants.c
         newest = (
             select(
                 grants.exam,
@@ -278,9 +283,9 @@ class AccessQuestions:
             .limit(_LIMIT)
         )
         if what is _Listed.SHARED_WITH:
-            # Asked for each row of the page: joined, it could make all that the user owns be read.
-            owner = select(exams.owner).where(exams.id == grants.exam).scalar_subquery()
-            newest = newest.where(owner != bindparam("user"))
+            newest = newest.where(self._owner != bindparam("user"))
+        elif what is _Listed.VISIBLE:
+            newest = newest.where(self._owner.is_not(None))
         return newest.where(_behind(grants.uploaded_at, grants.exam)) if later else newest
 
     def _newest_owned(self, *, later: bool) -> Select[Any]:

@@ -1,9 +1,10 @@
 """Sharing of exams that a host keeps itself, in tables of its own or anywhere else.
 
 The host answers for its exams in Python; our tables of exams and batches need not even be there.
-What grants give is one statement, as ever. Whether the user owns an exam is asked of the host, and
-only of exams that no grant gives; lists are merged of what was shared and what the host says is the
-user's own.
+What grants give is one statement, as ever. Whether an exam is there, and who owns it, is then asked
+of the host; lists are merged of what was shared and what the host says is the user's own.
+
+INVARIANT: an exam that the host does not find is not there for anybody, whatever grants are kept.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,7 +12,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from heapq import merge
 from itertools import islice
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from sqlalchemy import select
 from typing_extensions import override
@@ -32,6 +33,8 @@ from exam_sharing.ports import AccessReader, ExamReader, ExamWriter
 
 __all__ = ["HostExams", "SqlSharingStore"]
 
+_LONGEST_STEP: Final = 1_000
+
 _Place: TypeAlias = tuple[datetime, str]
 """Where an exam stands in a list: its time of upload, then its id."""
 
@@ -39,14 +42,17 @@ _Place: TypeAlias = tuple[datetime, str]
 class HostExams(ExamReader, Protocol):
     """The exams of a host that keeps them itself, as they are now.
 
-    The time of upload of an exam never changes: lists keep a copy of it. An exam that is to go is
-    withdrawn before the host forgets it. A change of owner is told by `owner_changed`.
+    The time of upload of an exam never changes: lists keep a copy of it. The id of one never comes
+    back for another: what is deleted for good is withdrawn, or swept by `sweep_deleted`. A change
+    of owner is told by `owner_changed`.
     """
 
     def owned_by(
         self, user: UserId, after: tuple[datetime, str] | None, limit: int
     ) -> tuple[Exam, ...]:
         """Return the first exams that the user owns, newest upload first, then by id downward.
+
+        These are exams that `find` finds.
 
         Args:
             user: who owns them.
@@ -97,7 +103,10 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
         return copied | {exam.id: exam.uploaded_at for exam in self._found(exams - copied.keys())}
 
     def _found(self, exams: AbstractSet[ExamId]) -> tuple[Exam, ...]:
-        return self._host.find(tuple(sorted(exams))) if exams else ()
+        if not exams:
+            return ()
+        found = self._host.find(tuple(sorted(exams)))
+        return tuple(exam for exam in found if exam.id in exams)
 
     @override
     def holds(
@@ -125,7 +134,8 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
             return frozenset()
         question = self._access_questions.given(user, principals, permission, asked, now)
         given = self._database.ask(question)
-        return given.exams | self._owned_among(user, asked - given.exams - given.withdrawn)
+        there = self._found(asked - given.withdrawn)
+        return frozenset(e.id for e in there if e.id in given.exams or e.owner == user)
 
     @override
     @in_our_words
@@ -154,28 +164,31 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
         step: int,
         now: datetime,
     ) -> Iterator[VisibleExam]:
-        """Yield what was shared, a step at a time, without what is the user's own."""
+        """Yield what was shared and is there, some at a time, without what is the user's own."""
         while True:
             question = self._access_questions.granted(user, principals, after, step, now)
             page = self._database.ask(question)
-            own = self._owned_among(user, {each.exam for each in page})
-            yield from (each for each in page if each.exam not in own)
+            there = self._found({each.exam for each in page})
+            of_others = {exam.id for exam in there if exam.owner != user}
+            yield from (each for each in page if each.exam in of_others)
             if len(page) < step:
                 return
-            after = _place_of(page[-1])
+            after, step = _place_of(page[-1]), _longer(step)
 
     def _own(self, user: UserId, after: _Place | None, step: int) -> Iterator[VisibleExam]:
-        """Yield what is the user's own, a step at a time, without what was withdrawn."""
+        """Yield what is the user's own, some at a time, without what was withdrawn."""
         while True:
             page = tuple(map(_as_owned, self._host.owned_by(user, after, step)))
             gone = self._database.ask(self._access_questions.withdrawn(each.exam for each in page))
             yield from (each for each in page if each.exam not in gone)
             if len(page) < step:
                 return
-            after = _place_of(page[-1])
+            after, step = _place_of(page[-1]), _longer(step)
 
-    def _owned_among(self, user: UserId, exams: AbstractSet[ExamId]) -> frozenset[ExamId]:
-        return frozenset(exam.id for exam in self._found(exams) if exam.owner == user)
+
+def _longer(step: int) -> int:
+    """Return how many to look at next, so that many that are gone take few statements."""
+    return max(step, min(2 * step, _LONGEST_STEP))
 
 
 def _as_owned(exam: Exam) -> VisibleExam:

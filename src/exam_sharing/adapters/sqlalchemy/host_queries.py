@@ -74,8 +74,11 @@ def visible_exams(
     """
     asker = _Asker(user=user, principals=principals, now=now, tables=tables)
     grants, exams = tables.grants, tables.exams
+    there = select(exams.c.id).where(exams.c.id == grants.c.exam).scalar_subquery()
     given = select(grants.c.exam, grants.c.permission, grants.c.uploaded_at).where(
-        asker.reached_by(grants), grants.c.permission >= _value_of(permission)
+        asker.reached_by(grants),
+        grants.c.permission >= _value_of(permission),
+        there.is_not(None),
     )
     everything = literal(_EVERYTHING, SmallInteger())
     own = select(exams.c.id, everything, exams.c.uploaded_at).where(

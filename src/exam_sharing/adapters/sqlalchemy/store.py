@@ -9,6 +9,7 @@ from exam_sharing.adapters.sqlalchemy.grants import SqlGrants
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.tables import Tables, check_schema, define_tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
+from exam_sharing.validation import of_kind
 
 __all__ = ["SqlStore", "own_database"]
 
@@ -49,8 +50,9 @@ def own_database(engine: Engine, tables: Tables | None) -> Database:
     Raises:
         InvalidValue: the engine cannot be used.
         StoreFailed: the database does not answer, or has not these tables.
+        WrongKind: the tables are none of ours.
     """
-    known = define_tables(MetaData()) if tables is None else tables
+    known = define_tables(MetaData()) if tables is None else of_kind("tables", tables, Tables)
     transactions = OwnTransactions(engine)
     check_schema(engine, known)
     return Database(transactions, known)

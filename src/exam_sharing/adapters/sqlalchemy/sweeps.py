@@ -1,27 +1,41 @@
-"""Sweeps: what expired long ago is recorded as ended, in small steps.
+"""Sweeps: what is over is recorded as ended, in small steps.
 
 The indexes of standing grants cannot name the time, so grants that have merely expired stay in them
-and make pages read more than they show. A sweep takes them out.
+and make pages read more than they show. `sweep_expired` takes them out.
 
-INVARIANT: a sweep changes no answer. It is no act: it moves no version, writes no event, waits for
-nobody, and what it records is what `until` already said.
+INVARIANT: `sweep_expired` changes no answer. It is no act: it moves no version, writes no event,
+waits for nobody, and what it records is what `until` already said.
+
+`sweep_deleted` withdraws the exams that the host has deleted for good. Each withdrawal is an act.
 """
 
+import contextlib
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final
+from uuid import uuid4
 
-from sqlalchemy import Engine, MetaData, select, update
+from sqlalchemy import Engine, MetaData, exists, select, update
+from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import require_dialect
+from exam_sharing.adapters.sqlalchemy.database import Database, require_dialect
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.lists import one_of
+from exam_sharing.adapters.sqlalchemy.sql_ports import sql_ports
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import check_transactions
+from exam_sharing.adapters.sqlalchemy.store import own_database
 from exam_sharing.adapters.sqlalchemy.tables import Tables, check_schema, define_tables
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import Conflict, InvalidValue
+from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedAs, HowEnded
-from exam_sharing.validation import instant
+from exam_sharing.identifiers import ExamId, UserId
+from exam_sharing.memory import MemoryDirectory
+from exam_sharing.policy.settings import Policy
+from exam_sharing.sharing import Sharing
+from exam_sharing.validation import instant, require_callable, set_of
 
-__all__ = ["sweep_expired"]
+__all__ = ["sweep_deleted", "sweep_expired"]
 
 _MARGIN: Final = timedelta(days=1)
 
@@ -53,8 +67,7 @@ def sweep_expired(
     """
     if margin < timedelta(0):
         raise InvalidValue("margin", "must not be negative")
-    if limit < 1:
-        raise InvalidValue("limit", "must be at least 1")
+    _require_limit(limit)
     before = instant("now", datetime.now(UTC) if now is None else now) - margin
     known = define_tables(MetaData()) if tables is None else tables
     require_dialect(engine)
@@ -62,6 +75,11 @@ def sweep_expired(
         check_transactions(engine)
     check_schema(engine, known)
     return _swept(engine, known, before, limit)
+
+
+def _require_limit(limit: object) -> None:
+    if type(limit) is not int or limit < 1:
+        raise InvalidValue("limit", "must be a whole number from 1")
 
 
 @in_our_words
@@ -97,3 +115,97 @@ def _swept(engine: Engine, tables: Tables, before: datetime, limit: int) -> int:
             if ids:
                 connection.execute(end, {"ids": ids})
     return len(ids)
+
+
+def sweep_deleted(
+    engine: Engine,
+    *,
+    deleted: Callable[[tuple[ExamId, ...]], Iterable[ExamId]],
+    performed_by: UserId | str,
+    why: str,
+    tables: Tables | None = None,
+    now: datetime | None = None,
+    limit: int = 1000,
+) -> int:
+    """Withdraw the shared exams that the host has deleted for good; return how many those were.
+
+    One call asks the host about every exam with grants that have not ended, and withdraws each that
+    is deleted, in a short transaction of its own. An exam that is only hidden for a while must not
+    be called deleted: once withdrawn, it is not found again. Several processes may sweep at once.
+    An exam that other acts keep changing is left to the next sweep.
+
+    Args:
+        engine: of the database.
+        deleted: is given some exams, and returns those of them that are deleted for good.
+        performed_by: who is recorded as having withdrawn them.
+        why: why they were withdrawn, for the audit trail.
+        tables: by default those of `define_tables`.
+        now: aware; by default the machine's time.
+        limit: how many exams the host is asked about at once.
+
+    Raises:
+        InvalidValue: the limit is not positive, `deleted` cannot be called, or the engine or a text
+            cannot be used.
+        WrongKind: an argument, or what `deleted` returned, is of another type.
+        StoreFailed: the database does not answer, or its tables are missing, older or newer.
+    """
+    require_callable("deleted", deleted)
+    _require_limit(limit)
+    at = None if now is None else instant("now", now)
+    database = own_database(engine, tables)
+    sharing = Sharing(
+        policy=Policy(),
+        ports=sql_ports(SqlSharingStore(database, _NoExams()), directory=MemoryDirectory()),
+        clock=lambda: datetime.now(UTC) if at is None else at,
+        new_id=lambda: str(uuid4()),
+        sends_at_once=False,
+    )
+    swept = 0
+    for shared in _shared_exams(database, limit):
+        gone = set_of("deleted", deleted(shared), ExamId)
+        for exam in shared:
+            if exam in gone:
+                with contextlib.suppress(Conflict):
+                    sharing.withdraw(exam, performed_by=performed_by, why=why)
+                    swept += 1
+    return swept
+
+
+def _shared_exams(database: Database, limit: int) -> Iterator[tuple[ExamId, ...]]:
+    """Yield the exams with grants that have not ended, some at a time, by their ids."""
+    after = ""
+    while page := _shared_behind(database, after, limit):
+        yield page
+        after = page[-1].value
+
+
+@in_our_words
+def _shared_behind(database: Database, after: str, limit: int) -> tuple[ExamId, ...]:
+    grants, versions = database.tables.grants, database.tables.versions
+    unended = (grants.c.exam == versions.c.exam) & grants.c.closed_version.is_(None)
+    statement = (
+        select(versions.c.exam)
+        .where(versions.c.exam > after, exists().where(unended))
+        .order_by(versions.c.exam)
+        .limit(limit)
+    )
+    with database.reading() as connection:
+        return tuple(map(ExamId, connection.scalars(statement)))
+
+
+class _NoExams(HostExams):
+    """Withdraws without asking whether an exam is there."""
+
+    @override
+    def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
+        return ()
+
+    @override
+    def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
+        return ()
+
+    @override
+    def owned_by(
+        self, user: UserId, after: tuple[datetime, str] | None, limit: int
+    ) -> tuple[Exam, ...]:
+        return ()

@@ -99,6 +99,7 @@ class StoreTrial:
     )
     share_record: ShareRecord | None = attrs.field(validator=is_capability)
     keeps_text: Callable[[Any, str], bool] | None = attrs.field(validator=is_capability)
+    hide: Callable[[Any, ExamId, bool], object] | None = attrs.field(validator=is_capability)
     examples: int = how_many_examples()
     _found_isolated: list[bool] = attrs.field(factory=list, init=False)
 

@@ -1,19 +1,21 @@
 """What a store promises of exams and uploads: `ExamReader` and `ExamWriter`."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
 import attrs
 
 from exam_sharing.errors import AlreadyExists, BatchSealed, ExamSharingError, WrongBatch
 from exam_sharing.exams import Exam, UploadBatch
+from exam_sharing.grants import HowEnded
 from exam_sharing.identifiers import BatchId, ExamId, UserId
-from exam_sharing.testing.laws.bench import ANNA, BEN, Bench, StoreTrial, benched
+from exam_sharing.testing.laws.bench import ANNA, BEN, VIEW, Bench, StoreTrial, benched
 from exam_sharing.testing.laws.law import insist, same
 from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
 from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
-__all__ = ["EXAM_LAWS", "UPLOAD_LAWS"]
+__all__ = ["EXAM_LAWS", "HIDING_LAWS", "UPLOAD_LAWS"]
 
 _CD: Final = UploadBatch(id=BatchId("cd"), uploader=ANNA, source="a CD", received_at=START)
 
@@ -161,6 +163,55 @@ def a_batch_is_always_the_same(bench: Bench) -> None:
         same("the batch", bench.ports.exams.batch_of(first.id), (first,))
 
 
+@benched
+def an_exam_that_the_host_has_no_longer_is_not_there(bench: Bench) -> None:
+    """No check or list says yes to it, whatever grants are kept, and pages stay full: SPEC 3.
+
+    When it is back, its grants count again, but for those that were ended meanwhile.
+    """
+    exams = bench.upload(*(f"e{number}" for number in range(7)), step=timedelta(minutes=1))
+    grants = bench.share(*(bench.grant(exam, BEN) for exam in exams))
+    _require_there(bench, exams, exams)
+    gone = exams[1:5]
+    _hide(bench, gone, hidden=True)
+    _require_there(bench, exams, (exams[0], *exams[5:]))
+    ended = grants[2]
+    same("the grants on one of them", bench.read(ended.exam).grants, (ended,))
+    bench.write(bench.ending(ended, how=HowEnded.BY_HOST))
+    bench.write(bench.ending(grants[3], withdrawn=exams[3], how=HowEnded.WITHDRAWN))
+    _hide(bench, gone, hidden=False)
+    _require_there(bench, exams, (*exams[:3], *exams[4:]), unshared=ended.exam)
+
+
+def _hide(bench: Bench, exams: tuple[ExamId, ...], *, hidden: bool) -> None:
+    hide = bench.trial.hide
+    if hide is not None:
+        for exam in exams:
+            hide(bench.ports.store, exam, hidden)
+
+
+def _require_there(
+    bench: Bench,
+    exams: tuple[ExamId, ...],
+    there: tuple[ExamId, ...],
+    *,
+    unshared: ExamId | None = None,
+) -> None:
+    given = tuple(exam for exam in there if exam != unshared)
+    for user, expected in ((ANNA, there), (BEN, given)):
+        keys = frozenset({user.key})
+        checked = tuple(exam for exam in exams if bench.holds(user, VIEW, exam))
+        same(f"checks of {user!r}", checked, expected)
+        held = bench.ports.access.holding(user, keys, VIEW, exams, START)
+        same(f"many checks at once of {user!r}", held, frozenset(expected))
+        for limit in (1, 2, len(exams)):
+            listed = [each.exam for each in bench.pages(user, keys, limit)]
+            same(f"the list of {user!r} in pages of {limit}", listed, list(reversed(expected)))
+            shared = [each.exam for each in bench.pages(user, keys, limit, own=False)]
+            others = [] if user == ANNA else list(reversed(expected))
+            same(f"the list of what is others' for {user!r}", shared, others)
+
+
 def _refused(bench: Bench, error: type[ExamSharingError], batch: UploadBatch, *exams: Exam) -> None:
     try:
         bench.add(batch, *exams)
@@ -186,3 +237,8 @@ UPLOAD_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     a_batch_is_always_the_same,
 )
 """For stores that take uploads by the port `ExamWriter`."""
+
+HIDING_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
+    an_exam_that_the_host_has_no_longer_is_not_there,
+)
+"""For stores over exams that a host may have no longer."""

@@ -13,7 +13,7 @@ from exam_sharing.testing.laws.access import ACCESS_LAWS
 from exam_sharing.testing.laws.bench import StoreTrial
 from exam_sharing.testing.laws.claims import CLAIM_LAWS
 from exam_sharing.testing.laws.commits import COMMIT_LAWS, FAILURE_LAWS, TRANSFER_LAWS
-from exam_sharing.testing.laws.exams import EXAM_LAWS, UPLOAD_LAWS
+from exam_sharing.testing.laws.exams import EXAM_LAWS, HIDING_LAWS, UPLOAD_LAWS
 from exam_sharing.testing.laws.grants import GRANT_LAWS, SIZE_LAWS
 from exam_sharing.testing.laws.histories import HISTORY_LAWS
 from exam_sharing.testing.laws.lasting import (
@@ -44,6 +44,7 @@ def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable
     share_record: Callable[[Any, ShareId], Share | None] | None = None,
     fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = None,
     keeps_text: Callable[[Any, str], bool] | None = None,
+    hide: Callable[[Any, ExamId, bool], object] | None = None,
     examples: int = 25,
 ) -> tuple[Law, ...]:
     """Return the laws of a store, each to be checked by itself.
@@ -64,6 +65,8 @@ def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable
         fail_at: makes the store fail at a step, from 1, of what is done within the context that it
             returns; a step is whatever can fail by itself, such as a statement.
         keeps_text: says whether a text is anywhere in what the store keeps.
+        hide: lets the host have an exam no longer where the last argument is true, and again where
+            it is false.
         examples: how many examples a law looks at that looks for examples.
 
     Raises:
@@ -80,6 +83,7 @@ def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable
         share_record=share_record,
         fail_at=fail_at,
         keeps_text=keeps_text,
+        hide=hide,
         examples=examples,
     )
     books = [
@@ -89,6 +93,7 @@ def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable
         (RECEIPT_LAWS, True),
         (COMMIT_LAWS, True),
         (TRANSFER_LAWS, trial.transfer is not None),
+        (HIDING_LAWS, trial.hide is not None),
         (ACCESS_LAWS, True),
         (NOTICE_LAWS, True),
         (TURN_LAWS, True),

@@ -10,7 +10,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from exam_sharing.errors import InvalidValue
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing.isolation import require_isolated
-from exam_sharing.testing.machine.hospital import Sweep, Transfer
+from exam_sharing.testing.machine.hospital import Hide, Sweep, Transfer
 from exam_sharing.testing.machine.steps import SharingMachine
 from exam_sharing.testing.machine.story import RulesBroken
 from exam_sharing.testing.opening import OpenStore, Upload
@@ -26,6 +26,7 @@ def run_sharing_machine(
     upload: Upload | None = None,
     transfer: Transfer | None = None,
     sweep: Sweep | None = None,
+    hide: Hide | None = None,
     policy: Policy | None = None,
 ) -> None:
     """Let everything happen in small hospitals over a store, and compare it with the model.
@@ -43,6 +44,8 @@ def run_sharing_machine(
             `open_store` gave, the exam, the owner and the time.
         sweep: records as ended all that has expired by a time, in a store that can. It gets what
             `open_store` gave, and the time.
+        hide: lets the host of the store have an exam no longer, or again. It gets what
+            `open_store` gave, the exam, and whether it is gone.
         policy: of every story; by default each has one of its own. Notices are tried again at
             every delivery, whatever it says of retries.
 
@@ -54,7 +57,8 @@ def run_sharing_machine(
         RulesBroken: the store, or the package over it, breaks the rules.
     """
     require_kind("settings", settings, hypothesis_settings, NoneType)
-    for name, capability in {"upload": upload, "transfer": transfer, "sweep": sweep}.items():
+    capabilities = {"upload": upload, "transfer": transfer, "sweep": sweep, "hide": hide}
+    for name, capability in capabilities.items():
         if capability is not None:
             require_callable(name, capability)
     _require_known_to_the_model(policy)
@@ -62,7 +66,7 @@ def run_sharing_machine(
 
     def new_machine() -> SharingMachine:
         return SharingMachine(
-            open_store, upload=upload, transfer=transfer, sweep=sweep, policy=policy
+            open_store, upload=upload, transfer=transfer, sweep=sweep, hide=hide, policy=policy
         )
 
     given = settings or hypothesis_settings()

@@ -28,6 +28,7 @@ __all__ = [
     "GROUPS",
     "STRANGER",
     "USERS",
+    "Hide",
     "Hospital",
     "Post",
     "Sweep",
@@ -65,6 +66,7 @@ AT_EVERY_DELIVERY: Final = Retries(at_once=1_000_000, limit=None)
 
 Transfer: TypeAlias = Callable[[Any, ExamId, UserId, datetime], None]
 Sweep: TypeAlias = Callable[[Any, datetime], object]
+Hide: TypeAlias = Callable[[Any, ExamId, bool], object]
 
 
 class Post(MemoryNotifier):
@@ -171,7 +173,7 @@ class Hospital:
 
     @property
     def exams(self) -> tuple[ExamId, ...]:
-        """The exams that have arrived, withdrawn ones among them."""
+        """The exams that have arrived, withdrawn and hidden ones among them."""
         return tuple(self.world.exams)
 
     def turn_notices(self, *, on: bool) -> None:

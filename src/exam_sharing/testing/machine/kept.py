@@ -29,7 +29,7 @@ class Kept:
     world: model.World
     numbers: dict[GrantId, int] = attrs.field(factory=dict, init=False)
     _kept: dict[ExamId, tuple[Exam | None, ExamGrants]] = attrs.field(factory=dict, init=False)
-    _expected: dict[ExamId, tuple[Exam, int]] = attrs.field(factory=dict, init=False)
+    _expected: dict[ExamId, tuple[Exam, int, bool]] = attrs.field(factory=dict, init=False)
     _recognised: dict[GrantId, Grant] = attrs.field(factory=dict, init=False)
 
     def changed(self) -> frozenset[ExamId]:
@@ -42,7 +42,10 @@ class Kept:
         found = {exam.id: exam for exam in self.ports.exams.find(exams)}
         world = self.world
         kept = {exam: (found.get(exam), read[exam]) for exam in exams}
-        expected = {exam: (world.exams[exam], world.versions.get(exam, 0)) for exam in exams}
+        expected = {
+            exam: (world.exams[exam], world.versions.get(exam, 0), exam in world.hidden)
+            for exam in exams
+        }
         changed = frozenset(
             exam
             for exam in exams
@@ -140,10 +143,10 @@ class Kept:
         """Return what the model keeps of an exam."""
         world = self.world
         numbers = frozenset(n for n, grant in world.grants.items() if grant.exam == exam)
-        there, withdrawn = world.exams[exam], exam in world.withdrawn
+        there, found = world.exams[exam], model.is_found(world, exam)
         return {
-            "owner": "nobody" if withdrawn else there.owner,
-            "uploaded": () if withdrawn else (there.batch, there.uploaded_at),
+            "owner": there.owner if found else "nobody",
+            "uploaded": (there.batch, there.uploaded_at) if found else (),
             "version": f"{world.versions.get(exam, 0)}",
             "standing or expired": _grants(numbers - world.endings.keys()),
             "ended": {

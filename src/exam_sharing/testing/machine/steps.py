@@ -45,6 +45,7 @@ from exam_sharing.testing.machine.hospital import (
     EXAMS,
     GROUPS,
     USERS,
+    Hide,
     Hospital,
     Sweep,
     Transfer,
@@ -65,6 +66,7 @@ class SharingMachine(RuleBasedStateMachine):
         upload: how exams arrive in that store, where the port does not do it.
         transfer: how an exam changes hands in that store, if it can.
         sweep: how that store records what has expired, if it can.
+        hide: how the host of that store has an exam no longer, or again, if it can.
         policy: of every story; by default each story has one of its own.
     """
 
@@ -75,6 +77,7 @@ class SharingMachine(RuleBasedStateMachine):
         upload: Upload | None,
         transfer: Transfer | None,
         sweep: Sweep | None,
+        hide: Hide | None,
         policy: Policy | None,
     ) -> None:
         """Open the store."""
@@ -82,6 +85,7 @@ class SharingMachine(RuleBasedStateMachine):
         self._upload = upload
         self._transfer = transfer
         self._sweep = sweep
+        self._hide = hide
         self._policy = policy
         self._asked: list[ShareRequest | UnshareRequest | NarrowRequest] = []
         self._opened = opened(open_store)
@@ -272,16 +276,40 @@ class SharingMachine(RuleBasedStateMachine):
         may_withdraw = not world.withdrawn and len(world.exams) > 1
         exam = pick(which, (*(hospital.exams if may_withdraw else ()), *gone) or hospital.exams)
         hospital.tell(f"The host withdraws {exam}.")
+        was_withdrawn = exam in world.withdrawn
         came = outcome(lambda: hospital.sharing.withdraw(exam, performed_by=HOST, why=WHY))
         expected = model.withdraw(world, exam, hospital.now)
+        if was_withdrawn:
+            self.both.compare(came, expected)
+            return
         self.both.compare_act(Withdrawal(exam=exam, performed_by=HOST, why=WHY), came, expected)
+
+    @precondition(lambda self: self._hide is not None)
+    @rule(which=numbers, back=booleans)
+    def hide(self, *, which: int, back: bool) -> None:
+        """Let the host have an exam no longer, or again: its grants count when it is back."""
+        hospital, hide = self.hospital, self._hide
+        if hide is None:
+            return
+        hidden = [exam for exam in hospital.exams if exam in hospital.world.hidden]
+        exam = pick(which, (back and hidden) or hospital.exams)
+        gone = exam not in hospital.world.hidden
+        hospital.tell(f"The host has {exam} {'no longer' if gone else 'again'}.")
+
+        def hide_it() -> bool:
+            hide(self._ports.store, exam, gone)
+            return True
+
+        self.both.same("Can the host do that?", expected=True, ask=hide_it)
+        hospital.world.hide(exam, hidden=gone)
+        self.both.compare()
 
     @precondition(lambda self: self._transfer is not None)
     @rule(which=numbers, to=numbers)
     def change_hands(self, *, which: int, to: int) -> None:
         """Give an exam to another owner."""
         hospital, transfer = self.hospital, self._transfer
-        there = [exam for exam in hospital.exams if exam not in hospital.world.withdrawn]
+        there = [exam for exam in hospital.exams if model.is_found(hospital.world, exam)]
         if transfer is None or not there:
             return
         exam, owner = pick(which, there), pick(to, hospital.users)

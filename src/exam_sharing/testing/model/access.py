@@ -15,8 +15,13 @@ def is_active(world: World, user: UserId) -> bool:
 
 
 def is_found(world: World, exam: ExamId) -> bool:
-    """A withdrawn exam is no longer found."""
-    return exam in world.exams and exam not in world.withdrawn
+    """An exam that was withdrawn, or that the host no longer has, is not found."""
+    return exam in world.exams and exam not in world.withdrawn | world.hidden
+
+
+def sharing_is_kept(world: World, exam: ExamId) -> bool:
+    """An exam that was shared, changed hands or was withdrawn is known for good."""
+    return world.versions.get(exam, 0) > 0
 
 
 def owns(world: World, user: UserId, exam: ExamId) -> bool:

@@ -11,6 +11,7 @@ from exam_sharing.testing.model.access import (
     is_active,
     is_found,
     owns,
+    sharing_is_kept,
     sight,
     standing,
     stands,
@@ -116,7 +117,7 @@ def end_by_host(
     now: datetime,
 ) -> Ended | Refused:
     """End a principal's grants on an exam or everywhere, without an actor's rights."""
-    if exam is not None and not is_found(world, exam):
+    if exam is not None and not _known_to_host(world, exam):
         return Refused({"EXAM_NOT_FOUND": frozenset()})
     acts = [
         Act(
@@ -128,7 +129,7 @@ def end_by_host(
             reshares=reshares or world.settings.reshares,
         )
         for one in sorted(world.exams)
-        if is_found(world, one) and exam in {None, one}
+        if exam in {None, one}
     ]
     in_the_way = frozenset(
         grant.id
@@ -143,14 +144,19 @@ def end_by_host(
 
 
 def withdraw(world: World, exam: ExamId, now: datetime) -> Ended | Refused:
-    """End all grants on an exam as `WITHDRAWN`; it is no longer found by anybody."""
-    if not is_found(world, exam):
+    """End all grants on an exam as `WITHDRAWN`; it is no longer found by anybody.
+
+    Withdrawing what was withdrawn does nothing.
+    """
+    if not _known_to_host(world, exam):
         return Refused({"EXAM_NOT_FOUND": frozenset()})
-    named = standing(world, exam, now)
-    act = Act(exam=exam, named=named, how=How.WITHDRAWN, reshares=Reshares.KEEP)
-    version = world.next_version(exam)
-    ended, _ = written(world, act, left_by_keep(named, named, None), version)
-    world.withdraw(exam)
+    ended: dict[int, How] = {}
+    if exam not in world.withdrawn:
+        named = standing(world, exam, now)
+        act = Act(exam=exam, named=named, how=How.WITHDRAWN, reshares=Reshares.KEEP)
+        version = world.next_version(exam)
+        ended, _ = written(world, act, left_by_keep(named, named, None), version)
+        world.withdraw(exam)
     return Ended(
         ended=ended,
         replacements={},
@@ -159,6 +165,11 @@ def withdraw(world: World, exam: ExamId, now: datetime) -> Ended | Refused:
         left_standing=frozenset(),
         still_have_access=frozenset(),
     )
+
+
+def _known_to_host(world: World, exam: ExamId) -> bool:
+    """The host ends what it likes on every exam of which sharing is kept, also on a deleted one."""
+    return is_found(world, exam) or sharing_is_kept(world, exam)
 
 
 def endable(

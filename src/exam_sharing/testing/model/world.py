@@ -53,6 +53,7 @@ class World:
     exams: dict[ExamId, Exam] = attrs.field(factory=dict)
     sealed: set[BatchId] = attrs.field(factory=set)
     withdrawn: set[ExamId] = attrs.field(factory=set)
+    hidden: set[ExamId] = attrs.field(factory=set)
     grants: dict[int, Grant] = attrs.field(factory=dict)
     endings: dict[int, Ending] = attrs.field(factory=dict)
     unended: dict[ExamId, frozenset[Grant]] = attrs.field(factory=dict)
@@ -144,6 +145,11 @@ class World:
         """Let an exam be found no longer."""
         self.known.clear()
         self.withdrawn.add(exam)
+
+    def hide(self, exam: ExamId, *, hidden: bool) -> None:
+        """Let the host have an exam no longer, or again; its grants stay as they are."""
+        self.known.clear()
+        (self.hidden.add if hidden else self.hidden.discard)(exam)
 
     def next_version(self, exam: ExamId) -> int:
         """Count one more act that changes the sharing of this exam."""

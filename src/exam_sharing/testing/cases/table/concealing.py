@@ -241,30 +241,30 @@ def _withdrawn() -> list[Case]:
 def _by_host() -> list[Case]:
     shares = (share("anna", "ct", "user:ben"), share("anna", "mr", "user:ben"))
     kinds = (
-        ("that is not there", "no-exam", portal(*shares)),
-        ("that was withdrawn", "ct", portal(*shares, withdraw("ct"))),
+        ("that is not there", "no-exam", portal(*shares), refused(_not_found("no-exam"))),
+        ("that was withdrawn", "ct", portal(*shares, withdraw("ct")), ended()),
     )
     return [
         *(
             case(
                 f"the host ends nothing on an exam {kind}",
-                "The host names an exam: there is no such exam.",
+                "Both work on every exam of which sharing is kept.",
                 given,
                 when=host_ends("user:ben", which),
-                outcome=refused(_not_found(which)),
+                outcome=outcome,
                 then=[yes("ben", "VIEW", "mr")],
             )
-            for kind, which, given in kinds
+            for kind, which, given, outcome in kinds
         ),
         *(
             case(
-                f"the host cannot withdraw an exam {kind}",
-                "A withdrawn exam is no longer found.",
+                f"the host withdraws nothing where it names an exam {kind}",
+                "Withdrawing what was withdrawn does nothing.",
                 given,
                 when=withdraw(which),
-                outcome=refused(_not_found(which)),
+                outcome=outcome,
             )
-            for kind, which, given in kinds
+            for kind, which, given, outcome in kinds
         ),
         case(
             "what the host ends everywhere leaves withdrawn exams out",
