@@ -29,6 +29,8 @@ from exam_sharing.adapters.sqlalchemy import sqlite_engine
 SERVER_VARIABLE = "EXAM_SHARING_TEST_POSTGRESQL"
 PATIENCE = 60
 """Seconds that starting may take."""
+POOLER_PORT = 6432
+"""It names the socket; nothing listens to a network."""
 
 
 @pytest.fixture(scope="session")
@@ -157,13 +159,11 @@ def running(home: Path, *, durable: bool = False) -> Iterator[Server]:
         data, sockets = folder / "data", folder / "sockets"
         data.mkdir(mode=0o700)
         sockets.mkdir(mode=0o755)
-        account = {}
-        if os.geteuid() == 0:
-            nobody = pwd.getpwnam("nobody")
-            account = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-            for each in (data, sockets):
-                os.chown(each, nobody.pw_uid, nobody.pw_gid)
-        settings = {**account, "cwd": folder, "env": {"PATH": os.defpath, "LC_ALL": "C"}}
+        settings = {
+            **account_for(data, sockets),
+            "cwd": folder,
+            "env": {"PATH": os.defpath, "LC_ALL": "C"},
+        }
         programs = reachable(home, folder / "copy", settings) / "bin"
         initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N"]
         with (folder / "log").open("wb") as log:
@@ -175,6 +175,65 @@ def running(home: Path, *, durable: bool = False) -> Iterator[Server]:
                 yield Server(f"postgresql+psycopg://postgres@/postgres?host={sockets}", restart)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def account_for(*folders: Path) -> dict:
+    """Return how a server is run that refuses to run as root, and hand it these folders."""
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    for each in folders:
+        os.chown(each, nobody.pw_uid, nobody.pw_gid)
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+@contextmanager
+def pooled(url: str, mode: str, *, sessions: int) -> Iterator[str]:
+    """Run PgBouncer before a database of PostgreSQL, and yield the URL by which it is reached.
+
+    Args:
+        url: of the database.
+        mode: `"session"`, `"transaction"` or `"statement"`.
+        sessions: how many it opens on the server at most.
+    """
+    program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+    if program is None:
+        pytest.skip("no PgBouncer: install the package pgbouncer")
+    server = sqlalchemy.make_url(url)
+    where = {"host": server.query.get("host") or server.host, "port": server.port or 5432}
+    who = {"user": server.username or "postgres", "password": server.password}
+    target = " ".join(f"{key}='{value}'" for key, value in (where | who).items() if value)
+    folder = Path(tempfile.mkdtemp(prefix="exam-sharing-"))
+    try:
+        folder.chmod(0o755)
+        settings = folder / "settings"
+        settings.write_text(
+            f"[databases]\n{server.database} = {target}\n[pgbouncer]\nunix_socket_dir = {folder}\n"
+            f"listen_port = {POOLER_PORT}\nlisten_addr =\nauth_type = any\npool_mode = {mode}\n"
+            f"default_pool_size = {sessions}\nignore_startup_parameters = options\n"
+        )
+        # The shell stops it also when the tests were killed: its input has an end then.
+        keep = '"$@" & read -r _; kill -INT $!; wait $!'
+        running = {"stdin": subprocess.PIPE, "start_new_session": True}
+        with (folder / "log").open("wb") as log:
+            running |= {"stdout": log, "stderr": log, **account_for(folder)}
+            watching = ["sh", "-c", keep, "sh", program, "-q", settings]
+            with subprocess.Popen(watching, **running):
+                wait_for(folder / f".s.PGSQL.{POOLER_PORT}")
+                query = {"host": str(folder), "port": str(POOLER_PORT)}
+                pooler = server.set(host=None, port=None, password=None, query=query)
+                yield pooler.render_as_string(hide_password=False)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def wait_for(socket: Path) -> None:
+    """Wait until a server has made its socket."""
+    deadline = time.monotonic() + PATIENCE
+    while not socket.exists():
+        if time.monotonic() > deadline:
+            raise RuntimeError((socket.parent / "log").read_text(errors="replace"))
+        time.sleep(0.02)
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from exam_sharing import (
     ReasonCode,
     Refused,
     RequestIdReused,
+    StoreBusy,
     StoreFailed,
     WrongBatch,
     WrongKind,
@@ -45,6 +46,7 @@ ERRORS = [
     RequestIdReused("r1"),
     Conflict(5),
     StoreFailed("the disk is full"),
+    StoreBusy("the file is locked"),
     Refused(REASONS),
     NotifierFailed("UNREACHABLE"),
     NotifierFailed("NO_ADDRESS", permanent=True),
@@ -74,7 +76,7 @@ def test_the_families_say_who_must_act():
     failures = {error for error in public_errors() if issubclass(error, StoreFailed)}
 
     assert public_errors() - callers - failures == {ExamSharingError, Refused, Conflict}
-    assert failures == {StoreFailed, NotifierFailed}
+    assert failures == {StoreFailed, StoreBusy, NotifierFailed}
 
 
 def test_a_refusal_a_conflict_and_a_failure_are_no_mistakes_of_the_caller():

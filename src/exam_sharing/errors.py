@@ -21,6 +21,7 @@ __all__ = [
     "MembershipCycle",
     "NotifierFailed",
     "RequestIdReused",
+    "StoreBusy",
     "StoreFailed",
     "WrongBatch",
     "WrongKind",
@@ -198,6 +199,14 @@ class StoreFailed(ExamSharingError):
     def __str__(self) -> str:
         """Say what happened."""
         return self.problem
+
+
+class StoreBusy(StoreFailed):
+    """Another process kept the store locked for as long as a call may wait; nothing was done.
+
+    The same call may be made again. If it fails again, whoever runs the store must find the process
+    that holds the lock.
+    """
 
 
 class NotifierFailed(StoreFailed):

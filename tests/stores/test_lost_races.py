@@ -1,7 +1,6 @@
 """A commit is written as a whole or not at all, and a failure tells nothing of what it was."""
 
 import pickle
-import sqlite3
 import traceback
 
 import psycopg
@@ -9,8 +8,7 @@ import pytest
 import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
-from exam_sharing import BatchId, Conflict, ExamId, NoticeId, ShareId, StoreFailed
-from exam_sharing.adapters.sqlalchemy import SqlStore, create_all, open_sharing, sqlite_engine
+from exam_sharing import BatchId, ExamId, NoticeId, ShareId, StoreFailed
 from exam_sharing.events import ActRefused, WaitingNotice
 from exam_sharing.policy.plans import UnshareReceipt
 from exam_sharing.ports import Changes, StoredReceipt
@@ -105,7 +103,7 @@ class failing:  # noqa: N801  used as a context manager
         self.engine, self.error, self.at, self.seen = engine, error, at, []
 
     def note(self, connection, cursor, statement, *others):
-        if statement.startswith(("BEGIN", "PRAGMA")):
+        if statement.startswith(("BEGIN", "COMMIT", "PRAGMA")):
             return
         self.seen.append(statement)
         if len(self.seen) == self.at + 1:
@@ -150,24 +148,3 @@ def test_what_no_database_can_keep_is_an_error_of_ours(world):
     assert_tells_nothing(caught.value)
     assert world.store.find((ExamId("next"),)) == ()
     assert world.store.batch(BatchId("next")) is None
-
-
-def test_a_file_that_somebody_else_keeps_locked_is_a_conflict_in_the_end(tmp_path, monkeypatch):
-    monkeypatch.setattr("exam_sharing.acts.writing.ATTEMPTS", 3)
-    path = tmp_path / "sharing.db"
-    engine = sqlite_engine(path, connect_args={"timeout": 0})
-    tables = create_all(engine)
-    world = World()
-    sharing = open_sharing(engine, directory=world.directory, tables=tables, clock=world.clock)
-    kept = World(store=SqlStore.over(engine, tables=tables))
-    holder = sqlite3.connect(path, isolation_level=None)
-    holder.execute("BEGIN IMMEDIATE")
-    with pytest.raises(Conflict) as caught:
-        sharing.share(share_request(ANNA, CT, BEN))
-    assert caught.value.attempts == 3
-    assert kept.can_view(ANNA, CT)  # Who reads waits for nobody.
-    holder.execute("ROLLBACK")
-    holder.close()
-    sharing.share(share_request(ANNA, CT, BEN))
-    assert kept.can_view(BEN, CT)
-    engine.dispose()

@@ -23,7 +23,8 @@ from exam_sharing.adapters.sqlalchemy import (
     open_sharing,
     sqlite_engine,
 )
-from exam_sharing.adapters.sqlalchemy.tables import SCHEMA, check_schema, schema_found
+from exam_sharing.adapters.sqlalchemy.schema import check_schema, schema_found
+from exam_sharing.adapters.sqlalchemy.tables import SCHEMA
 from exam_sharing.cli.extras import need
 from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.replies import TablesReady
@@ -85,9 +86,12 @@ class _Address:
         if self.file is not None:
             return sqlite_engine(self.file)
         need(["psycopg"])
-        patience = {} if "connect_timeout" in self.url.query else {"connect_timeout": _PATIENCE}
+        # There may be a pooler, which mixes prepared statements of its clients.
+        options: dict[str, int | None] = {"prepare_threshold": None}
+        if "connect_timeout" not in self.url.query:
+            options["connect_timeout"] = _PATIENCE
         # A relay keeps its connections for days: those that a server dropped are not handed out.
-        return create_engine(self.url, connect_args=patience, pool_pre_ping=True)
+        return create_engine(self.url, connect_args=options, pool_pre_ping=True)
 
 
 def _read(typed: str | None) -> _Address:

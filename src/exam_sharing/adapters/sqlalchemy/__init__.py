@@ -25,18 +25,13 @@ from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingSto
 from exam_sharing.adapters.sqlalchemy.host_queries import may, permission_held, visible_exams
 from exam_sharing.adapters.sqlalchemy.joined import joined_store, owner_changed
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
+from exam_sharing.adapters.sqlalchemy.schema import create_all, record_schema
 from exam_sharing.adapters.sqlalchemy.sql_ports import NoNotifier, sql_ports
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import set_up_sqlite, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.statements import Statement, Statements
 from exam_sharing.adapters.sqlalchemy.store import SqlStore, own_database
 from exam_sharing.adapters.sqlalchemy.sweeps import sweep_deleted, sweep_expired
-from exam_sharing.adapters.sqlalchemy.tables import (
-    SCHEMA,
-    Tables,
-    create_all,
-    define_tables,
-    record_schema,
-)
+from exam_sharing.adapters.sqlalchemy.tables import SCHEMA, Tables, define_tables
 from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
 from exam_sharing.sharing import Sharing

@@ -5,7 +5,7 @@ Reading is one statement at a time, each of which sees one moment. Writing is on
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import attrs
 from sqlalchemy import Engine, Table
@@ -13,11 +13,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from typing_extensions import override
 
+from exam_sharing.adapters.sqlalchemy.driver_connections import is_begun
+from exam_sharing.adapters.sqlalchemy.engines import READS
 from exam_sharing.adapters.sqlalchemy.questions import Question
 from exam_sharing.adapters.sqlalchemy.rendering import rendered
-from exam_sharing.adapters.sqlalchemy.sqlite_engines import READS, check_transactions
 from exam_sharing.adapters.sqlalchemy.tables import Tables
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import StoreFailed
 
 __all__ = [
     "Database",
@@ -25,12 +26,9 @@ __all__ = [
     "Transactions",
     "insert_unless_there",
     "is_inserted",
-    "require_dialect",
 ]
 
 AnswerT = TypeVar("AnswerT")
-
-_DIALECTS: Final = ("postgresql", "sqlite")
 
 
 class Transactions(Protocol):
@@ -51,19 +49,15 @@ class Transactions(Protocol):
 
 
 class OwnTransactions(Transactions):
-    """Transactions of our own on the host's engine.
+    """Transactions of our own.
 
-    Raises:
-        InvalidValue: the engine is for another database, or its transactions are none.
-        StoreFailed: the database does not answer.
+    Args:
+        engine: one that `checked_engine` or `quiet_engine` made of the host's.
     """
 
     def __init__(self, engine: Engine) -> None:
-        """Make sure that the engine can be used."""
-        require_dialect(engine)
+        """Keep the engine."""
         self._engine = engine
-        if not self.postgresql:
-            check_transactions(engine)
         # A statement alone is a transaction already; on SQLite it must not lock writers out.
         self._reader = (
             engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -81,8 +75,13 @@ class OwnTransactions(Transactions):
         return self._reader.connect()
 
     @override
-    def writing(self) -> AbstractContextManager[Connection]:
-        return self._engine.begin()
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        with self._engine.begin() as connection:
+            # What was so when the engine was checked, an event of the host's may have changed.
+            if not is_begun(connection):
+                raise StoreFailed("the engine begins no transaction; see that nothing prevents it")
+            yield connection
 
     @override
     @contextmanager
@@ -129,18 +128,6 @@ class Database:
     def writing_once(self) -> AbstractContextManager[Connection]:
         """Open a connection for one statement that writes, and loses no race to others."""
         return self.transactions.writing_once()
-
-
-def require_dialect(engine: Engine) -> None:
-    """Raise unless the engine is for a database that is known here.
-
-    Raises:
-        InvalidValue: it is for another one.
-    """
-    # An address of a database is easily passed for an engine, and has no dialect.
-    dialect = getattr(engine, "dialect", None)
-    if dialect is None or dialect.name not in _DIALECTS:
-        raise InvalidValue("engine", "must be an engine of SQLAlchemy for PostgreSQL or SQLite")
 
 
 def insert_unless_there(database: Database, table: Table) -> "postgresql.Insert | sqlite.Insert":

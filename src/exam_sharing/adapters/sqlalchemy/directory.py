@@ -16,6 +16,7 @@ from typing_extensions import override
 from exam_sharing.adapters.sqlalchemy.database import OwnTransactions
 from exam_sharing.adapters.sqlalchemy.directory_changes import DirectoryChanges
 from exam_sharing.adapters.sqlalchemy.directory_tables import DirectoryTables
+from exam_sharing.adapters.sqlalchemy.engines import checked_engine
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.membership_walks import KEYS, MembershipWalks, is_user
@@ -63,7 +64,7 @@ class SqlDirectory(KeptDirectory):
         visible: Callable[[UserId, PrincipalId], bool] = everybody,
         members_visible: Callable[[UserId, GroupId], bool] = everybody,
     ) -> None:
-        self._transactions = OwnTransactions(engine)
+        self._transactions = OwnTransactions(checked_engine(engine))
         postgresql = self._transactions.postgresql
         self._tables = tables
         self._changes = DirectoryChanges(tables, postgresql=postgresql)

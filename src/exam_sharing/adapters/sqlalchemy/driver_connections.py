@@ -11,13 +11,17 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import Engine, NullPool, Pool
 from sqlalchemy.engine import Connection
 
-from exam_sharing.adapters.sqlalchemy.database import require_dialect
+from exam_sharing.adapters.sqlalchemy.engines import is_autocommit, quiet_engine, require_dialect
+from exam_sharing.adapters.sqlalchemy.poolers import may_mix_statements, remedy
 from exam_sharing.errors import InvalidValue
 from exam_sharing.validation import require_kind
 
 __all__ = ["DriverConnection", "is_begun", "over_driver_connection", "own_engine"]
 
 _DRIVERS: Final = ("psycopg", "pysqlite")
+
+_IDLE: Final = 0
+"""What libpq calls the status of a connection that is in no transaction."""
 
 
 class DriverConnection(Protocol):
@@ -55,6 +59,8 @@ def over_driver_connection(driver_connection: DriverConnection, engine: Engine) 
         raise InvalidValue(
             "driver_connection", "must be in a transaction; in Django, call it inside of atomic()"
         )
+    if may_mix_statements(connection):
+        raise InvalidValue("driver_connection", remedy(connection.dialect.driver))
     return connection
 
 
@@ -70,16 +76,15 @@ def is_begun(connection: Connection) -> bool:
     """Say whether statements are part of a transaction, by SQLAlchemy and by the driver."""
     if not connection.in_transaction():
         return False
-    driver_connection: Any = connection.connection.dbapi_connection
-    match connection.dialect.driver:
-        case "pysqlite":
-            begun: bool = driver_connection.in_transaction
-            return begun
-        case "psycopg":
-            status = driver_connection.info.transaction_status
-            return not driver_connection.autocommit or status != type(status).IDLE
-        case _:
-            return True
+    driver_connection: Any = connection.connection.driver_connection
+    if connection.dialect.name == "sqlite":
+        begun: bool = driver_connection.in_transaction
+        return begun
+    if not is_autocommit(connection):
+        return True
+    # In that mode a host may have begun by a statement of its own, as Django does.
+    status = getattr(getattr(driver_connection, "info", None), "transaction_status", _IDLE)
+    return bool(status != _IDLE)
 
 
 class _Lent:
@@ -91,11 +96,11 @@ class _Lent:
     """
 
     def __init__(self, connection: DriverConnection, beside: Engine) -> None:
-        self._connection = connection
+        self.lent = connection
         self.beside = beside
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the driver's has
-        return getattr(self._connection, name)
+        return getattr(self.lent, name)
 
     def commit(self) -> None:
         """Leave it to the host."""
@@ -120,6 +125,6 @@ def _engine_without_events(engine: Engine) -> Engine:
     found = _WITHOUT_EVENTS.get(engine)
     if found is None:
         pool: Pool = NullPool(_no_connection, dialect=engine.dialect)
-        found = Engine(pool, engine.dialect, engine.url, hide_parameters=True)
+        found = quiet_engine(Engine(pool, engine.dialect, engine.url))
         _WITHOUT_EVENTS[engine] = found
     return found

@@ -4,15 +4,16 @@ The errors of SQLAlchemy and of drivers carry statements and parameters, and so 
 message. Nothing of that gets out: not in a text, not as a cause, not as a context.
 """
 
+import sqlite3
 from collections.abc import Callable
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from exam_sharing.errors import StoreFailed
+from exam_sharing.errors import StoreBusy, StoreFailed
 
-__all__ = ["in_our_words", "is_lost_race"]
+__all__ = ["in_our_words", "is_locked", "is_lost_race"]
 
 ParamsT = ParamSpec("ParamsT")
 ResultT = TypeVar("ResultT")
@@ -20,19 +21,28 @@ ResultT = TypeVar("ResultT")
 _LOST_RACES: Final = frozenset({"40001", "40P01"})
 """PostgreSQL's serialization failure and deadlock."""
 
-_BUSY: Final = frozenset({5, 6})
-"""SQLite's BUSY and LOCKED; its extended codes add to these in the higher bits."""
+_OLDER_MOMENT: Final = sqlite3.SQLITE_BUSY_SNAPSHOT
+"""SQLite's for a transaction that has read what somebody else has changed since."""
+
+_LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+"""SQLite's for a file that somebody else uses; its extended codes add to these in higher bits."""
+
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+"""PostgreSQL's, where the host limits how long a lock is waited for."""
 
 
 def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
-    """Make a function raise `StoreFailed` wherever the database, or a row of it, fails."""
+    """Make a function raise `StoreFailed` wherever the database, or a row of it, fails.
+
+    It raises `StoreBusy` where somebody else has kept the database locked.
+    """
 
     @wraps(ask)
     def asked(*args: ParamsT.args, **kwargs: ParamsT.kwargs) -> ResultT:
         try:
             return ask(*args, **kwargs)
         except (SQLAlchemyError, ValueError, LookupError) as error:
-            failed = StoreFailed(_said_of(error))
+            failed = _failure(error)
         # Out here the error is no longer the context of ours.
         raise failed
 
@@ -40,11 +50,16 @@ def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
 
 
 def is_lost_race(error: SQLAlchemyError) -> bool:
-    """Say whether somebody else was in the way, so that the same act may succeed later."""
+    """Say whether somebody else was faster, so that the same act may succeed at once."""
     if not isinstance(error, DBAPIError):
         return False
-    code = getattr(error.orig, "sqlite_errorcode", None)
-    return _sqlstate(error) in _LOST_RACES or (code is not None and code & 0xFF in _BUSY)
+    return _sqlstate(error) in _LOST_RACES or _sqlite_code(error.orig) == _OLDER_MOMENT
+
+
+def is_locked(error: BaseException | None) -> bool:
+    """Say whether an error of SQLite's driver is that somebody else uses the file."""
+    code = _sqlite_code(error)
+    return code is not None and code & 0xFF in _LOCKED and code != _OLDER_MOMENT
 
 
 def _sqlstate(error: DBAPIError) -> str | None:
@@ -52,11 +67,23 @@ def _sqlstate(error: DBAPIError) -> str | None:
     return state
 
 
-def _said_of(error: Exception) -> str:
+def _sqlite_code(error: BaseException | None) -> int | None:
+    code: int | None = getattr(error, "sqlite_errorcode", None)
+    return code
+
+
+def _failure(error: Exception) -> StoreFailed:
     if not isinstance(error, SQLAlchemyError):
-        return f"the database gave or was given something unreadable: {type(error).__name__}"
+        return StoreFailed(
+            f"the database gave or was given something unreadable: {type(error).__name__}"
+        )
     words = [type(error).__name__]
     if isinstance(error, DBAPIError):
+        if is_locked(error.orig) or _sqlstate(error) == _LOCK_NOT_AVAILABLE:
+            return StoreBusy(
+                "somebody else has kept the database locked for too long, and nothing was done; "
+                "try again, or find the process that holds the lock"
+            )
         code = _sqlstate(error) or getattr(error.orig, "sqlite_errorname", None)
         words += [str(code)] if code else []
-    return f"the database failed: {', '.join(words)}"
+    return StoreFailed(f"the database failed: {', '.join(words)}")

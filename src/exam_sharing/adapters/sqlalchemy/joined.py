@@ -23,13 +23,14 @@ from exam_sharing.adapters.sqlalchemy.database import (
     OwnTransactions,
     Transactions,
     insert_unless_there,
-    require_dialect,
 )
 from exam_sharing.adapters.sqlalchemy.driver_connections import is_begun, own_engine
+from exam_sharing.adapters.sqlalchemy.engines import quiet_engine, require_dialect
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_lost_race
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants, locked_versions
 from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.outbox import HeldBackOutbox, SqlOutbox
+from exam_sharing.adapters.sqlalchemy.poolers import may_mix_statements, remedy
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail, put_event
@@ -86,7 +87,7 @@ class _Joining(SqlGrants, SqlTrail):
         # SQLite has one writer at a time, and that is the host: what it rolls back is all there is.
         beside = self._database
         if beside.postgresql:
-            beside = Database(OwnTransactions(own_engine(connection)), beside.tables)
+            beside = Database(OwnTransactions(quiet_engine(own_engine(connection))), beside.tables)
         self._refusals = SqlTrail(beside)
 
     @override
@@ -215,6 +216,8 @@ def _joinable(transaction: Connection | Session) -> Connection:
     require_dialect(connection.engine)
     if not is_begun(connection):
         raise InvalidValue("transaction", "must have begun; begin it before you join it")
+    if may_mix_statements(connection):
+        raise InvalidValue("transaction", remedy(connection.dialect.driver))
     return connection
 
 

@@ -4,10 +4,12 @@ from sqlalchemy import Engine, MetaData
 
 from exam_sharing.adapters.sqlalchemy.access import SqlAccess
 from exam_sharing.adapters.sqlalchemy.database import Database, OwnTransactions
+from exam_sharing.adapters.sqlalchemy.engines import checked_engine
 from exam_sharing.adapters.sqlalchemy.exams import SqlExams
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
-from exam_sharing.adapters.sqlalchemy.tables import Tables, check_schema, define_tables
+from exam_sharing.adapters.sqlalchemy.schema import check_schema
+from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
 from exam_sharing.validation import of_kind
 
@@ -53,6 +55,6 @@ def own_database(engine: Engine, tables: Tables | None) -> Database:
         WrongKind: the tables are none of ours.
     """
     known = define_tables(MetaData()) if tables is None else of_kind("tables", tables, Tables)
-    transactions = OwnTransactions(engine)
-    check_schema(engine, known)
-    return Database(transactions, known)
+    own = checked_engine(engine)
+    check_schema(own, known)
+    return Database(OwnTransactions(own), known)

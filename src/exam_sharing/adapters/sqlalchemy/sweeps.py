@@ -18,14 +18,15 @@ from uuid import uuid4
 from sqlalchemy import Engine, MetaData, exists, select, update
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import Database, require_dialect
+from exam_sharing.adapters.sqlalchemy.database import Database
+from exam_sharing.adapters.sqlalchemy.engines import checked_engine
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.lists import one_of
+from exam_sharing.adapters.sqlalchemy.schema import check_schema
 from exam_sharing.adapters.sqlalchemy.sql_ports import sql_ports
-from exam_sharing.adapters.sqlalchemy.sqlite_engines import check_transactions
 from exam_sharing.adapters.sqlalchemy.store import own_database
-from exam_sharing.adapters.sqlalchemy.tables import Tables, check_schema, define_tables
+from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
 from exam_sharing.errors import Conflict, InvalidValue
 from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedAs, HowEnded
@@ -70,11 +71,9 @@ def sweep_expired(
     _require_limit(limit)
     before = instant("now", datetime.now(UTC) if now is None else now) - margin
     known = define_tables(MetaData()) if tables is None else tables
-    require_dialect(engine)
-    if engine.dialect.name == "sqlite":
-        check_transactions(engine)
-    check_schema(engine, known)
-    return _swept(engine, known, before, limit)
+    own = checked_engine(engine)
+    check_schema(own, known)
+    return _swept(own, known, before, limit)
 
 
 def _require_limit(limit: object) -> None:

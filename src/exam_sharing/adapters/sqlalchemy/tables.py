@@ -14,7 +14,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    Engine,
     Index,
     Integer,
     MetaData,
@@ -22,29 +21,20 @@ from sqlalchemy import (
     String,
     Table,
     Text,
-    insert,
-    select,
     true,
 )
-from sqlalchemy.engine import Connection
 from sqlalchemy.types import TypeEngine
 
 from exam_sharing.adapters.sqlalchemy.directory_tables import (
     DirectoryTables,
     define_directory_tables,
 )
-from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.times import Instant
-from exam_sharing.errors import StoreFailed
 
 __all__ = [
     "SCHEMA",
     "Tables",
-    "check_schema",
-    "create_all",
     "define_tables",
-    "record_schema",
-    "schema_found",
 ]
 
 SCHEMA: Final = 1
@@ -265,66 +255,3 @@ def _notice_columns() -> tuple[Column[Any], ...]:
         Column("given_up_at", Instant()),
         Column("problem", Text(), comment="of the last failure: a code or the name of a type"),
     )
-
-
-@in_our_words
-def create_all(engine: Engine, tables: Tables | None = None) -> Tables:
-    """Create the tables that are not there, and record their shape; return them.
-
-    For hosts without migrations. Tables of an older shape are left as they are.
-
-    Args:
-        engine: of the database.
-        tables: by default those of `define_tables` with a `MetaData` of their own.
-
-    Raises:
-        StoreFailed: the database cannot be written, or holds tables of another shape.
-    """
-    kept = define_tables(MetaData()) if tables is None else tables
-    with engine.begin() as connection:
-        kept.metadata.create_all(connection, tables=list(kept.all()))
-        if connection.scalar(select(kept.schema.c.number)) is None:
-            record_schema(connection, kept)
-    check_schema(engine, kept)
-    return kept
-
-
-def record_schema(connection: Connection, tables: Tables) -> None:
-    """Record the shape of tables that were created just now, as `create_all` does itself."""
-    connection.execute(insert(tables.schema), {"number": SCHEMA})
-
-
-def check_schema(engine: Engine, tables: Tables) -> None:
-    """Make sure that the tables are of the shape that this version of the package needs.
-
-    Raises:
-        StoreFailed: they are not there, older, or newer.
-    """
-    found = schema_found(engine, tables)
-    if found is None:
-        raise StoreFailed("the tables are not there; create them with create_all or a migration")
-    if found != SCHEMA:
-        older = found < SCHEMA
-        how, remedy = ("older", "migrate them") if older else ("newer", "upgrade exam-sharing")
-        raise StoreFailed(
-            f"the tables are of shape {found}, {how} than the {SCHEMA} needed here; {remedy}"
-        )
-
-
-@in_our_words
-def schema_found(engine: Engine, tables: Tables) -> int | None:
-    """Return the number of the shape of the tables, or `None` where there are none.
-
-    Raises:
-        StoreFailed: the database does not answer, or the tables do not say of what shape they are.
-    """
-    with engine.connect() as connection:
-        table = tables.schema
-        if not engine.dialect.has_table(connection, table.name, schema=table.schema):
-            return None
-        found: int | None = connection.scalar(select(table.c.number))
-    if found is None:
-        raise StoreFailed(
-            "the tables do not say of what shape they are; what created them must record it"
-        )
-    return found

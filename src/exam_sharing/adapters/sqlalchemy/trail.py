@@ -29,7 +29,7 @@ class SqlTrail(AuditTrail):
     @override
     @in_our_words
     def record(self, event: Event) -> None:
-        with self._database.writing() as connection:
+        with self._database.writing_once() as connection:
             put_event(connection, self._database.tables, event)
 
     @in_our_words
