@@ -10,7 +10,15 @@ from sqlalchemy.pool import NullPool
 
 from django_databases import as_django_says
 from django_portal.models import Letter
-from exam_sharing import Conflict, InvalidValue, ReasonCode, Refused, StoreFailed, WrongKind
+from exam_sharing import (
+    Conflict,
+    InvalidValue,
+    ReasonCode,
+    Refused,
+    StoreBusy,
+    StoreFailed,
+    WrongKind,
+)
 from exam_sharing.adapters.sqlalchemy import (
     create_all,
     define_tables,
@@ -266,7 +274,9 @@ def test_who_lost_a_race_is_told_so_and_succeeds_when_asked_again(portal, engine
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_a_writer_in_the_way_is_a_conflict_and_django_can_try_again(portal, engine, inside, world):
+def test_a_writer_in_the_way_is_told_as_busy_and_django_can_try_again(
+    portal, engine, inside, world
+):
     portal.ensure_connection()
     portal.connection.execute("PRAGMA busy_timeout = 50")
 
@@ -277,7 +287,7 @@ def test_a_writer_in_the_way_is_a_conflict_and_django_can_try_again(portal, engi
             Letter.objects.create(text="dear Ben")
 
     with engine.begin():
-        with pytest.raises(Conflict):
+        with pytest.raises(StoreBusy):
             with_a_letter()
         assert letters() == []
     with_a_letter()

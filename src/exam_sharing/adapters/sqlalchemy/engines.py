@@ -56,8 +56,8 @@ def _check_connection(engine: Engine) -> None:
     if autocommit:
         raise InvalidValue(
             "engine",
-            "must not be in AUTOCOMMIT mode, in which an act could be done by half: pass "
-            'engine.execution_options(isolation_level="READ COMMITTED"), which shares its pool',
+            "must not be in AUTOCOMMIT mode, in which an act could be done by half: make an engine "
+            "without it for this package",
         )
     if mixing:
         raise InvalidValue("engine", remedy(driver))
