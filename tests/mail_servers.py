@@ -1,8 +1,9 @@
-"""A real mail server for the tests, which runs in a thread of theirs."""
+"""Mail servers for the tests, in threads of theirs: a real one, and one that misbehaves."""
 
 import asyncio
+import socket
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email import message_from_bytes, policy
 
 from aiosmtpd.smtp import SMTP
@@ -62,3 +63,95 @@ def mail_server(handler=None, *, tls=None, **options):
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
+
+
+HANG = object()
+"""Say nothing, and keep the line."""
+
+DROP = object()
+"""Say nothing, and drop the line."""
+
+
+class Drip(str):
+    """A reply whose bytes come one by one, each soon after the one before."""
+
+    __slots__ = ()
+
+
+TALK = {
+    "greeting": "220 scripted.example",
+    "EHLO": "250 scripted.example",
+    "MAIL": "250 OK",
+    "RCPT": "250 OK",
+    "DATA": "354 go on",
+    ".": "250 taken",
+    "RSET": "250 OK",
+    "QUIT": "221 bye",
+}
+
+
+class Scripted:
+    """A server that says what it is told to say, to one caller after another."""
+
+    def __init__(self, script, listening):
+        self._script, self._listening = script, listening
+        self.over, self.told = threading.Event(), []
+
+    def serve(self):
+        while not self.over.is_set():
+            with self._listening.accept()[0] as line, suppress(OSError):
+                self._talk(line)
+
+    def _talk(self, line):
+        if not self._answer(line, "greeting"):
+            return
+        in_data = False
+        with line.makefile("rb") as lines:
+            for raw in lines:
+                text = raw.decode().rstrip("\r\n")
+                self.told.append(text)
+                key = "." if in_data else text[:4].upper()
+                if in_data and text != ".":
+                    continue
+                if not self._answer(line, key):
+                    return
+                in_data = key == "DATA" and self._script["DATA"].startswith("354")
+
+    def _answer(self, line, key):
+        replies = self._script.get(key, "500 what?")
+        replies = replies if isinstance(replies, tuple) else (replies,)
+        return all(self._says(line, reply) for reply in replies)
+
+    def _says(self, line, reply):
+        """Say it, and return whether to go on."""
+        if reply is HANG:
+            self.over.wait(10)
+        if reply in {HANG, DROP}:
+            return False
+        said = reply.encode("latin-1") + b"\r\n"
+        while isinstance(reply, Drip) and said:
+            line.sendall(said[:1])
+            said = said[1:]
+            self.over.wait(0.02)
+        line.sendall(said)
+        return True
+
+
+@contextmanager
+def scripted_server(**said):
+    """Run a server that says this; give its port, and what it is told, line by line.
+
+    What it says is by the command, or `greeting`, or `.` after a mail: a reply, a `Drip`, `HANG`,
+    `DROP`, or several of these, one after the other.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = Scripted(TALK | said, listening)
+        thread = threading.Thread(target=server.serve)
+        thread.start()
+        try:
+            yield listening.getsockname()[1], server.told
+        finally:
+            server.over.set()
+            with suppress(OSError):
+                socket.create_connection(listening.getsockname()).close()
+            thread.join()

@@ -22,6 +22,7 @@ from exam_sharing import (
     UserId,
     WrongKind,
 )
+from exam_sharing.errors import MAYBE_SENT
 from exam_sharing.memory import MemoryNotifier, memory_ports
 from exam_sharing.policy.retries import AT_ONCE, GivenUp
 from world import ANNA, BEN, CARLA, CT, DAN, DAY, EVA, MR, NURSES, START, FailingNotifier, World
@@ -87,6 +88,37 @@ def test_waits_never_shorten_and_keep_to_their_bounds(waits, at_once, limit, fai
         assert now.at <= after.at <= START + 2 * (now.at - START)
     if failures == at_once + 1:
         assert now.at == START + waits[0]
+
+
+@given(problems=st.lists(st.sampled_from([MAYBE_SENT, "OSError", "TIMED_OUT"]), max_size=20))
+def test_two_tries_at_most_may_have_sent_a_notice(problems):
+    """SPEC 7: notices leave at least once each; the second that may have left is the last."""
+    kept, maybe = None, 0
+    for failures, problem in enumerate(problems, start=1):
+        after = Retries(limit=None).after(failures, problem, START, before=kept)
+        maybe += problem == MAYBE_SENT
+        assert after.problem == (MAYBE_SENT if maybe else problem)
+        assert isinstance(after, GivenUp) == (maybe == 2)
+        if maybe == 2:
+            return
+        kept = after.problem
+
+
+@pytest.mark.every_store
+def test_a_notice_that_may_have_been_sent_is_tried_until_another_try_may_have_sent_it():
+    notifier = Refusing(NotifierFailed(MAYBE_SENT), BEN)
+    world = World(notifier=notifier, retries=Retries(at_once=9))
+    world.share(ANNA, CT, BEN)
+    assert (status(world).problem, status(world).attempts) == (MAYBE_SENT, 1)
+    notifier.error = OSError()
+    world.sharing.deliver_notices()
+    world.sharing.deliver_notices()
+    assert (status(world).problem, status(world).given_up_at) == (MAYBE_SENT, None)
+    notifier.error = NotifierFailed(MAYBE_SENT)
+    for _ in range(3):
+        world.sharing.deliver_notices()
+    assert (status(world).problem, status(world).attempts) == (MAYBE_SENT, 4)
+    assert status(world).given_up_at == world.now
 
 
 @pytest.mark.parametrize(

@@ -167,9 +167,9 @@ class SqliteStore:
         rows = self._ask("""UPDATE notices SET at = :until, token = hex(randomblob(16)) WHERE number
             IN (SELECT number FROM notices WHERE given_up = FALSE AND at <= :now AND
                 ifnull(share = :share, TRUE) ORDER BY at, attempts, number LIMIT :limit) RETURNING
-            attempts, number, whole, token""", now=now, until=until, limit=limit, share=share)
-        return tuple(Claim(notice=attrs.evolve(notice, attempts=attempts), token=token,
-                           until=until) for attempts, _, notice, token in sorted(rows))
+            attempts, number, whole, token, problem""", now=now, until=until, limit=limit, share=share)
+        return tuple(Claim(notice=attrs.evolve(notice, attempts=tried, problem=why), token=token,
+                           until=until) for tried, _, notice, token, why in sorted(rows))
 
     def settle(self, claim, settlement):
         if isinstance(settlement, Done):

@@ -12,6 +12,7 @@ identifiers, never a raw value, since a raw value may be patient data. All of th
 from typing import Final
 
 __all__ = [
+    "MAYBE_SENT",
     "AlreadyExists",
     "BatchSealed",
     "CallerError",
@@ -28,6 +29,12 @@ __all__ = [
 ]
 
 MAX_CODE_LENGTH: Final = 64
+
+MAYBE_SENT: Final = "MAYBE_SENT"
+"""The problem of a notice that was handed over and never answered for.
+
+It may have been sent, so it is tried once more and no more.
+"""
 
 
 class ExamSharingError(Exception):
@@ -217,7 +224,7 @@ class NotifierFailed(StoreFailed):
 
     Args:
         problem: a code of the notifier's, as `"NO_ADDRESS"`: ASCII letters, digits and underscores,
-            at most 64.
+            at most 64. `MAYBE_SENT` where it cannot know whether it sent the notice.
         permanent: whether trying this notice again is in vain.
 
     Raises:

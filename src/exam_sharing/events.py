@@ -153,6 +153,7 @@ class WaitingNotice:
         until: the earliest end of what was gained; `None` for good.
         message: what the actor wrote.
         attempts: how many times sending it was tried, and failed.
+        problem: why the last of these failed, or `MAYBE_SENT` if any of them may have sent it.
     """
 
     id: NoticeId
@@ -164,6 +165,7 @@ class WaitingNotice:
     until: datetime | None
     message: PrivateText | None = attrs.field(converter=_message)
     attempts: int = 0
+    problem: str | None = None
 
 
 @attrs.frozen(kw_only=True)

@@ -6,10 +6,10 @@ import re
 import socket
 import ssl
 import threading
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from email import message_from_bytes
 from html.parser import HTMLParser
+from time import monotonic
 
 import attrs
 import pytest
@@ -30,12 +30,12 @@ from exam_sharing.adapters.smtp import (
     Sender,
     SmtpNotifier,
 )
-from exam_sharing.errors import CallerError, InvalidValue, StoreFailed, WrongKind
+from exam_sharing.errors import MAYBE_SENT, CallerError, InvalidValue, StoreFailed, WrongKind
 from exam_sharing.events import ShareNotice
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, NoticeId, UserId
 from exam_sharing.memory import MemoryDirectory, open_sharing
-from mail_servers import Inbox, mail_server
+from mail_servers import DROP, HANG, TALK, Drip, Inbox, mail_server, scripted_server
 from world import ANNA, BEN, CT
 
 # aiosmtpd 1.4 asks asyncio what newer Pythons want asked of inspect.
@@ -70,63 +70,6 @@ def notice(**changes):
         "message": MESSAGE,
     }
     return ShareNotice(**values | changes)
-
-
-HANG = object()
-DROP = object()
-TALK = {
-    "greeting": "220 scripted.example",
-    "EHLO": "250 scripted.example",
-    "MAIL": "250 OK",
-    "RCPT": "250 OK",
-    "DATA": "354 go on",
-    ".": "250 taken",
-    "RSET": "250 OK",
-    "QUIT": "221 bye",
-}
-
-
-@contextmanager
-def scripted_server(**said):
-    """Run a server for one caller that answers what it is told to, or hangs, or drops the line.
-
-    It gives its port and what it was told, line by line.
-    """
-    script = TALK | said
-    over, told = threading.Event(), []
-
-    def answer(line, key):
-        reply = script.get(key, "500 what?")
-        if reply is HANG:
-            over.wait(10)
-        if reply in {HANG, DROP}:
-            return False
-        line.sendall(reply.encode("latin-1") + b"\r\n")
-        return True
-
-    def serve():
-        with listening.accept()[0] as line, line.makefile("rb") as lines:
-            if not answer(line, "greeting"):
-                return
-            in_data = False
-            for raw in lines:
-                text = raw.decode().rstrip("\r\n")
-                told.append(text)
-                key = "." if in_data else text[:4].upper()
-                if in_data and text != ".":
-                    continue
-                if not answer(line, key):
-                    return
-                in_data = key == "DATA" and script["DATA"].startswith("354")
-
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        thread = threading.Thread(target=serve)
-        thread.start()
-        try:
-            yield listening.getsockname()[1], told
-        finally:
-            over.set()
-            thread.join()
 
 
 def plain(port, **changes):
@@ -619,7 +562,19 @@ class TestFailures:
             ("greeting", "hello"),
             ("EHLO", "502 no"),
             ("RCPT", "what?"),
+            ("MAIL", "199 what?"),
+            ("RCPT", "000 what?"),
+            ("RCPT", "199 what?"),
+            ("RCPT", "299 what?"),
+            ("RCPT", "354 what?"),
+            ("RCPT", "600 what?"),
+            ("RCPT", "999 what?"),
+            ("RCPT", "-55 what?"),
+            ("DATA", "250 what?"),
+            ("DATA", "777 what?"),
             ("greeting", "220 " + "x" * 10_000),
+            ("RCPT", "550 " + "x" * 10_000),
+            ("EHLO", "250-x\r\n" * 20_000 + "250 x"),
         ],
     )
     def test_a_server_that_does_not_serve(self, at, reply):
@@ -629,15 +584,15 @@ class TestFailures:
         assert error.problem is MailProblem.NOT_SERVED
         assert not error.permanent
 
-    @pytest.mark.parametrize("at", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "."])
+    @pytest.mark.parametrize("at", ["greeting", "EHLO", "MAIL", "RCPT", "DATA"])
     def test_a_server_that_hangs(self, at):
         with scripted_server(**{at: HANG}) as (port, _told):
-            error = failure(notifier(plain(port, timeout=0.05)))
+            error = failure(notifier(plain(port, timeout=0.2)))
 
         assert error.problem is MailProblem.TIMED_OUT
         assert not error.permanent
 
-    @pytest.mark.parametrize("at", ["greeting", "EHLO", "MAIL", "RCPT", "DATA", "."])
+    @pytest.mark.parametrize("at", ["greeting", "EHLO", "MAIL", "RCPT", "DATA"])
     def test_a_server_that_drops_the_line(self, at):
         with scripted_server(**{at: DROP}) as (port, _told):
             error = failure(notifier(plain(port)))
@@ -648,7 +603,7 @@ class TestFailures:
     @pytest.mark.parametrize("reply", [HANG, DROP, "500 stay"])
     def test_mail_that_was_taken_is_sent_however_the_talk_ends(self, reply):
         with scripted_server(QUIT=reply) as (port, told):
-            notifier(plain(port, timeout=0.05)).send(notice())
+            notifier(plain(port, timeout=1)).send(notice())
 
         assert told[-2:] == [".", "quit"]
 
@@ -722,6 +677,137 @@ class TestFailures:
 
         first, second = (message_from_bytes(mail.content) for mail in inbox.envelopes)
         assert first["Message-ID"] == second["Message-ID"]
+
+
+class TestTheDeadline:
+    """One send ends in time, whatever the server does."""
+
+    def given_up(self, server, **changes):
+        """Return the failure of a send that may take half a second, and took little more."""
+        begun = monotonic()
+        error = failure(notifier(server, **changes))
+        assert monotonic() - begun < 5
+        return error
+
+    @pytest.mark.parametrize("at", ["greeting", "EHLO", "MAIL", "RCPT", "DATA"])
+    def test_a_server_that_drips(self, at):
+        with scripted_server(**{at: Drip(TALK[at][:4] + "x" * 1_000)}) as (port, _told):
+            error = self.given_up(plain(port, timeout=0.5))
+
+        assert error.problem is MailProblem.TIMED_OUT
+        assert not error.permanent
+
+    def test_a_server_whose_every_answer_is_slow_and_none_too_slow(self):
+        slow = {key: Drip(TALK[key][:4] + "x" * 12) for key in TALK}
+        with scripted_server(**slow) as (port, _told):
+            error = self.given_up(plain(port, timeout=0.5))
+
+        assert error.problem is MailProblem.TIMED_OUT
+
+    def test_a_server_whose_list_of_extensions_has_no_end(self):
+        with scripted_server(EHLO=Drip("250-x\r\n" * 200)) as (port, _told):
+            error = self.given_up(plain(port, timeout=0.5))
+
+        assert error.problem is MailProblem.TIMED_OUT
+
+    def test_a_server_that_stops_reading(self):
+        letter = Letter(subject="Exams", text="x" * 20_000_000)
+        with scripted_server(DATA=("354 go on", HANG)) as (port, _told):
+            error = self.given_up(plain(port, timeout=2), template=lambda _notice: letter)
+
+        assert error.problem is MailProblem.TIMED_OUT
+
+    @pytest.mark.parametrize("said", [HANG, Drip("\x16\x03\x03\x40\x00" + "\0" * 1_000)])
+    @pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
+    def test_a_server_whose_handshake_does_not_end(self, security, said, trusting):
+        talk = {"EHLO": "250-hello\r\n250 STARTTLS", "STAR": ("220 go on", said)}
+        if security is Security.TLS:
+            talk = {"greeting": said}
+        with scripted_server(**talk) as (port, _told):
+            error = self.given_up(encrypted(port, security, trusting, timeout=0.5))
+
+        assert error.problem is MailProblem.TIMED_OUT
+
+    def test_a_name_that_is_looked_up_without_end(self, monkeypatch):
+        over = threading.Event()
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: over.wait(10))
+        error = self.given_up(plain(25, host="mail.example", timeout=0.5))
+        over.set()
+
+        assert error.problem is MailProblem.TIMED_OUT
+
+    def test_a_server_with_an_address_that_does_not_answer(self, port, inbox, monkeypatch):
+        look_up = socket.getaddrinfo
+
+        def two(host, *args, **options):
+            if host != "mail.example":
+                return look_up(host, *args, **options)
+            return [
+                (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))
+                for address in ("127.0.0.9", "127.0.0.1")
+            ]
+
+        monkeypatch.setattr(socket, "getaddrinfo", two)
+        before = len(inbox.envelopes)
+        notifier(plain(port, host="mail.example")).send(notice())
+
+        assert len(inbox.envelopes) == before + 1
+
+
+class Elsewhere:
+    """Sends by one mail server, and later by another."""
+
+    def __init__(self, mail):
+        self.notifier = mail
+
+    def send(self, told):
+        self.notifier.send(told)
+
+
+class TestAfterTheLastDot:
+    """SPEC 7: notices leave at least once each. A mail that was not answered for may have left."""
+
+    @pytest.mark.parametrize(
+        "reply",
+        [HANG, DROP, Drip("250 " + "x" * 1_000), "what?", "199 x", "354 x", "600 x", "-25 x"],
+    )
+    def test_a_mail_that_is_not_answered_for_may_have_been_sent(self, reply):
+        with scripted_server(**{".": reply}) as (port, _told):
+            error = failure(notifier(plain(port, timeout=1)))
+
+        assert error.problem is MailProblem.MAYBE_SENT
+        assert error.problem == MAYBE_SENT
+        assert not error.permanent
+
+    @pytest.mark.parametrize("reply", ["250 OK", "251 OK", "299 OK", "250-a\r\n250 b"])
+    def test_a_mail_that_was_taken_is_sent_whatever_the_server_calls_it(self, reply):
+        with scripted_server(**{".": reply}) as (port, _told):
+            notifier(plain(port)).send(notice())
+
+    @pytest.mark.parametrize("reply", [DROP, "what?", "600 x"])
+    def test_a_server_that_never_answers_for_a_mail_gets_two_copies_with_one_id(self, reply):
+        with scripted_server(**{".": reply}) as (port, told):
+            sharing = shared_with_ben(notifier(plain(port)))
+            for _ in range(10):
+                sharing.deliver_notices()
+            (given_up,) = sharing.list_notices(given_up=True).items
+
+        assert (given_up.problem, given_up.attempts) == ("MAYBE_SENT", 2)
+        first, second = (line for line in told if line.startswith("Message-ID"))
+        assert first == second
+
+    def test_a_server_that_answers_for_the_second_mail_is_done(self, port, inbox):
+        before = len(inbox.envelopes)
+        with scripted_server(**{".": DROP}) as (first, _told):
+            mail = Elsewhere(notifier(plain(first)))
+            sharing = shared_with_ben(mail)
+        (waiting,) = sharing.list_notices().items
+        mail.notifier = notifier(plain(port))
+
+        assert waiting.problem == "MAYBE_SENT"
+        assert sharing.deliver_notices() == 1
+        assert sharing.list_notices().items == ()
+        assert len(inbox.envelopes) == before + 1
 
 
 @pytest.fixture(scope="module")
@@ -847,7 +933,7 @@ class TestSettings:
         assert server.security is Security.STARTTLS
         assert server.context.verify_mode is ssl.CERT_REQUIRED
         assert server.context.check_hostname
-        assert server.timeout == 10
+        assert server.timeout == 30
 
     @pytest.mark.parametrize(
         "changes",
@@ -866,6 +952,7 @@ class TestSettings:
             {"timeout": -1},
             {"timeout": float("nan")},
             {"timeout": float("inf")},
+            {"timeout": 121},
             {"timeout": "5"},
         ],
     )
@@ -921,6 +1008,20 @@ def test_a_share_sends_its_notice_with_its_message(port, inbox):
     assert inbox.last().rcpt_tos == ["ben@clinic.example"]
     assert quoted(part(inbox.parsed(), "plain")) == MESSAGE
     assert sharing.deliver_notices() == 0
+
+
+def shared_with_ben(mail):
+    """Return a sharing in which Anna shares an exam with Ben, who is told by mail, once."""
+    people = MemoryDirectory()
+    people.add(User(id=ANNA, name="Anna"))
+    people.add(User(id=BEN, name="Ben", email=ADDRESS))
+    sharing = open_sharing(directory=people, notifier=mail)
+    sharing.add_upload(
+        UploadBatch(id=CD, uploader=ANNA, received_at=NOON),
+        [Exam(id=CT, owner=ANNA, batch=CD, uploaded_at=NOON)],
+    )
+    sharing.share(ShareRequest(actor=ANNA, exam=CT, recipients=[BEN], attested=True))
+    return sharing
 
 
 def test_a_notice_to_somebody_without_an_address_is_given_up_with_the_code_of_the_problem(port):

@@ -119,7 +119,7 @@ def test_a_notice_to_be_tried_later_is_not_had_before_and_holds_up_nobody(outbox
     assert ids(claimed(outbox, now=NOW + MINUTE - timedelta(microseconds=1))) == ["n3"]
     (again,) = claimed(outbox, now=NOW + MINUTE, until=LAPSE + MINUTE)
     assert (again.notice.id, again.notice.attempts) == (NoticeId("n1"), 1)
-    assert again.notice == attrs.evolve(waiting(1), attempts=1)
+    assert again.notice == attrs.evolve(waiting(1), attempts=1, problem="OSError")
 
 
 def test_of_those_to_be_tried_later_the_one_that_was_due_first_comes_first(outbox):

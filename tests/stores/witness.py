@@ -92,7 +92,7 @@ def receipt_of(portal, request):
 
 def said_by(notice):
     """Return what a notice says but for the message, which no audit trail has."""
-    return attrs.evolve(notice, message=None, attempts=0)
+    return attrs.evolve(notice, message=None, attempts=0, problem=None)
 
 
 def wait_for_the_dead(engine):

@@ -84,7 +84,7 @@ def _tried(policy: Policy, waiting: WaitingNotice, now: datetime) -> Act[Settlem
         return Done.SENT
     if permanent:
         return GivenUp(at=now, problem=problem)
-    return policy.retries.after(waiting.attempts + 1, problem, now)
+    return policy.retries.after(waiting.attempts + 1, problem, now, before=waiting.problem)
 
 
 def _still_true(policy: Policy, waiting: WaitingNotice, now: datetime) -> Act[ShareNotice | None]:

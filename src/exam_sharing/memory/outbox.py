@@ -25,7 +25,6 @@ class _Kept:
     due: datetime | None = AT_ONCE
     claimed_by: str | None = None
     given_up_at: datetime | None = None
-    problem: str | None = None
 
     @property
     def turn(self) -> tuple[int, int]:
@@ -35,15 +34,16 @@ class _Kept:
         return self.due is not None and self.due <= now
 
     def failed(self, problem: str) -> "_Kept":
-        failed = attrs.evolve(self.notice, attempts=self.notice.attempts + 1)
-        return attrs.evolve(self, notice=failed, claimed_by=None, problem=problem)
+        failed = attrs.evolve(self.notice, attempts=self.notice.attempts + 1, problem=problem)
+        return attrs.evolve(self, notice=failed, claimed_by=None)
 
     def given_up(self, at: datetime) -> "_Kept":
         silent = attrs.evolve(self.notice, message=None)
         return attrs.evolve(self, notice=silent, due=None, given_up_at=at)
 
     def requeued(self) -> "_Kept":
-        return _Kept(number=self.number, notice=attrs.evolve(self.notice, attempts=0))
+        as_new = attrs.evolve(self.notice, attempts=0, problem=None)
+        return _Kept(number=self.number, notice=as_new)
 
     def listed(self) -> ListedNotice:
         return ListedNotice(
@@ -55,7 +55,7 @@ class _Kept:
             due=self.due,
             claimed=self.claimed_by is not None,
             given_up_at=self.given_up_at,
-            problem=self.problem,
+            problem=self.notice.problem,
         )
 
 

@@ -2,7 +2,8 @@
 
 A failed try costs a wait, which doubles with each further one up to the longest. After the last try
 that the schedule allows, or a failure that no repeat can mend, the notice is given up: nobody tries
-it again unless an operator asks for it.
+it again unless an operator asks for it. So is a notice that two tries may have sent, for all that
+the notifier knows: its reader gets two copies at most.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,7 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import MAYBE_SENT, InvalidValue
 from exam_sharing.validation import is_a, is_some_time, is_whole_from, of_kind
 
 __all__ = ["AT_ONCE", "Done", "GivenUp", "Retries", "Settlement", "TryAgain"]
@@ -90,15 +91,21 @@ class Retries:
     longest_wait: timedelta = attrs.field(default=timedelta(hours=1), validator=_check_longest)
     limit: int | None = attrs.field(default=120, validator=is_whole_from(1))
 
-    def after(self, failures: int, problem: str, now: datetime) -> TryAgain | GivenUp:
+    def after(
+        self, failures: int, problem: str, now: datetime, *, before: str | None = None
+    ) -> TryAgain | GivenUp:
         """Return what becomes of a notice whose try has just failed.
 
         Args:
             failures: how many tries have failed by now, from 1.
             problem: what failed.
             now: aware, in UTC.
+            before: the problem of the tries before.
         """
-        if self.limit is not None and failures >= self.limit:
+        twice = problem == before == MAYBE_SENT
+        # That it may have been sent is kept whatever fails later, so that it happens twice at most.
+        problem = MAYBE_SENT if before == MAYBE_SENT else problem
+        if twice or (self.limit is not None and failures >= self.limit):
             return GivenUp(at=now, problem=problem)
         if failures <= self.at_once:
             return TryAgain(at=AT_ONCE, problem=problem)

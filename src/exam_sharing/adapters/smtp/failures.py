@@ -5,7 +5,7 @@ from typing import Final, Self
 
 from typing_extensions import override
 
-from exam_sharing.errors import ExamSharingError, NotifierFailed
+from exam_sharing.errors import MAYBE_SENT, ExamSharingError, NotifierFailed
 
 __all__ = ["MailProblem", "NoticeNotSent", "refused"]
 
@@ -58,6 +58,11 @@ class MailProblem(enum.StrEnum):
     UNREACHABLE = "UNREACHABLE", "the mail server cannot be reached", False
     TIMED_OUT = "TIMED_OUT", "the mail server did not answer in time", False
     LINE_LOST = "LINE_LOST", "the line to the mail server was lost", False
+    MAYBE_SENT = (
+        MAYBE_SENT,
+        "the mail server was given the whole mail, and did not answer for it",
+        False,
+    )
     NOT_SERVED = "NOT_SERVED", "the mail server does not serve us, or not as SMTP says", False
     NO_LETTER = "NO_LETTER", "the template made no letter of the notice", False
 
@@ -93,16 +98,22 @@ class NoticeNotSent(NotifierFailed):
         return self.problem.statement + ("" if known is None else f" ({known})")
 
 
-PERMANENT: Final = 500
 LOGIN_NEEDED: Final = 530
+FOR_NOW: Final = range(400, 500)
+FOR_GOOD: Final = range(500, 600)
 
 
-def refused(code: int) -> NoticeNotSent:
-    """Return what a refusal of the recipient or the mail means; no code of SMTP is a code < 0."""
+def refused(code: int, *, for_good: MailProblem = MailProblem.REFUSED) -> NoticeNotSent:
+    """Return what a reply that is no consent means.
+
+    Args:
+        code: of the reply; what is no code of SMTP is a fault of the server.
+        for_good: what a refusal for good means.
+    """
     if code == LOGIN_NEEDED:
         return NoticeNotSent(MailProblem.LOGIN_REFUSED, code)
-    if code >= PERMANENT:
-        return NoticeNotSent(MailProblem.REFUSED, code)
-    if code > 0:
+    if code in FOR_GOOD:
+        return NoticeNotSent(for_good, code)
+    if code in FOR_NOW:
         return NoticeNotSent(MailProblem.REFUSED_FOR_NOW, code)
-    return NoticeNotSent(MailProblem.NOT_SERVED)
+    return NoticeNotSent(MailProblem.NOT_SERVED, code if code > 0 else None)

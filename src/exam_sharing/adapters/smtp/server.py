@@ -7,22 +7,17 @@ the context of an error of ours: a failure is returned from where it is caught, 
 """
 
 import enum
-import math
+import re
 import smtplib
 import ssl
 from contextlib import suppress
-from typing import Final, assert_never
+from typing import Final
 
 import attrs
 
 from exam_sharing.adapters.smtp.addresses import MailAddress
-from exam_sharing.adapters.smtp.failures import (
-    LOGIN_NEEDED,
-    PERMANENT,
-    MailProblem,
-    NoticeNotSent,
-    refused,
-)
+from exam_sharing.adapters.smtp.failures import MailProblem, NoticeNotSent, refused
+from exam_sharing.adapters.smtp.line import Line
 from exam_sharing.adapters.smtp.mail import Mail
 from exam_sharing.errors import InvalidValue
 from exam_sharing.validation import (
@@ -37,6 +32,7 @@ __all__ = ["Login", "MailServer", "Security"]
 
 MAX_PORT: Final = 65_535
 MAX_LOGIN_LENGTH: Final = 1_000
+MAX_SECONDS: Final = 120
 
 
 class Security(enum.Enum):
@@ -100,8 +96,8 @@ def _check_port(_instance: object, attribute: "attrs.Attribute[int]", value: int
 def _seconds(value: float) -> float:
     require_kind("timeout", value, int, float)
     seconds = float(value)
-    if not (math.isfinite(seconds) and seconds > 0):
-        raise InvalidValue("timeout", "must be longer than nothing, and must end")
+    if not 0 < seconds <= MAX_SECONDS:
+        raise InvalidValue("timeout", f"must be positive, and at most {MAX_SECONDS} seconds")
     return seconds
 
 
@@ -123,8 +119,8 @@ class MailServer:
         security: how the line is encrypted.
         context: which certificates are trusted; by default those that the machine trusts.
         login: the login, if the server asks for one.
-        timeout: how long each answer may take, in seconds. A server that keeps answering can take
-            several times as long for one mail.
+        timeout: how long one mail may take from the look-up of the host to the last reply, in
+            seconds, at most 120: a relay sends a notice within half of its claim.
     """
 
     host: str = attrs.field(validator=_check_host)
@@ -134,7 +130,7 @@ class MailServer:
         factory=ssl.create_default_context, validator=is_a(ssl.SSLContext), repr=False
     )
     login: Login | None = attrs.field(default=None, validator=_check_login)
-    timeout: float = attrs.field(default=10.0, converter=_seconds)
+    timeout: float = attrs.field(default=30.0, converter=_seconds)
 
     def deliver(self, mail: Mail, to: MailAddress) -> None:
         """Hand the mail to the server.
@@ -148,7 +144,13 @@ class MailServer:
 
     def _attempt(self, mail: Mail, to: MailAddress) -> NoticeNotSent | None:
         try:
-            line = self._connect(mail.sender.domain)
+            line = Line(
+                self.host,
+                self.port,
+                greeting=mail.sender.domain,
+                seconds=self.timeout,
+                tls=self.context if self.security is Security.TLS else None,
+            )
         except (OSError, ValueError) as error:
             return _failure(error)
         try:
@@ -159,24 +161,7 @@ class MailServer:
             with suppress(OSError):
                 line.close()
 
-    def _connect(self, greeting: str) -> smtplib.SMTP:
-        match self.security:
-            case Security.TLS:
-                return smtplib.SMTP_SSL(
-                    self.host,
-                    self.port,
-                    local_hostname=greeting,
-                    timeout=self.timeout,
-                    context=self.context,
-                )
-            case Security.STARTTLS | Security.NONE:
-                return smtplib.SMTP(
-                    self.host, self.port, local_hostname=greeting, timeout=self.timeout
-                )
-            case other:
-                assert_never(other)
-
-    def _converse(self, line: smtplib.SMTP, mail: Mail, to: MailAddress) -> NoticeNotSent | None:
+    def _converse(self, line: Line, mail: Mail, to: MailAddress) -> NoticeNotSent | None:
         line.ehlo_or_helo_if_needed()
         if self.security is Security.STARTTLS:
             if not line.has_extn("starttls"):
@@ -186,24 +171,56 @@ class MailServer:
         if self.login is not None:
             line.login(self.login.username, self.login.password)
         if to.ascii is not None:
-            line.sendmail(mail.sender.address, [to.ascii], mail.as_bytes(to.ascii))
-        elif line.has_extn("smtputf8"):
-            line.sendmail(
-                mail.sender.address,
-                [to.unicode],
-                mail.as_bytes(to.unicode),
-                ["SMTPUTF8", "BODY=8BITMIME"],
-            )
-        else:
-            return NoticeNotSent(MailProblem.ADDRESS_NOT_TAKEN)
-        # The server has the mail: nothing from here on may make it look unsent.
-        with suppress(OSError):
-            line.quit()
-        return None
+            return _hand_over(line, mail, to.ascii, ())
+        if line.has_extn("smtputf8"):
+            return _hand_over(line, mail, to.unicode, ("SMTPUTF8", "BODY=8BITMIME"))
+        return NoticeNotSent(MailProblem.ADDRESS_NOT_TAKEN)
 
+
+def _hand_over(
+    line: Line, mail: Mail, to: str, options: tuple[str, ...]
+) -> NoticeNotSent | None:
+    content = mail.as_bytes(to)
+    if line.has_extn("size"):
+        options = (*options, f"size={len(content)}")
+    code, _said = line.mail(mail.sender.address, options)
+    if code != _OK:
+        return refused(code, for_good=MailProblem.SENDER_REFUSED)
+    code, _said = line.rcpt(to)
+    if code not in _RECIPIENT_TAKEN:
+        return refused(code)
+    code, _said = line.docmd("data")
+    if code != _GO_ON:
+        return refused(code)
+    line.send(_LEADING_DOT.sub(b"..", content) + b".\r\n")
+    failure = _answer_for(line)
+    # Whatever the answer was, nothing from here on changes what became of the mail.
+    with suppress(OSError, ValueError):
+        line.quit()
+    return failure
+
+
+def _answer_for(line: Line) -> NoticeNotSent | None:
+    """Read what the server answers for a mail that it was given whole."""
+    try:
+        code, _said = line.getreply()
+    except (OSError, ValueError) as error:
+        return NoticeNotSent(MailProblem.MAYBE_SENT, cause=type(error).__name__)
+    if code in _TAKEN:
+        return None
+    failure = refused(code)
+    if failure.problem is MailProblem.NOT_SERVED:
+        return NoticeNotSent(MailProblem.MAYBE_SENT, failure.code)
+    return failure
+
+
+_OK: Final = 250
+_RECIPIENT_TAKEN: Final = {250, 251}
+_GO_ON: Final = 354
+_TAKEN: Final = range(200, 300)
+_LEADING_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
 
 _PROBLEMS: Final[tuple[tuple[type[Exception], MailProblem], ...]] = (
-    (smtplib.SMTPSenderRefused, MailProblem.SENDER_REFUSED),
     (smtplib.SMTPAuthenticationError, MailProblem.LOGIN_REFUSED),
     (smtplib.SMTPResponseException, MailProblem.NOT_SERVED),
     (smtplib.SMTPServerDisconnected, MailProblem.LINE_LOST),
@@ -219,23 +236,11 @@ _PROBLEMS: Final[tuple[tuple[type[Exception], MailProblem], ...]] = (
 
 def _failure(error: Exception) -> NoticeNotSent:
     code: int | None = None
-    if isinstance(error, smtplib.SMTPRecipientsRefused):
-        ((code, _said),) = error.recipients.values()
-        return refused(code)
     if isinstance(error, smtplib.SMTPResponseException):
         code = error.smtp_code if error.smtp_code > 0 else None
-        if isinstance(error, smtplib.SMTPDataError) or _is_passing(error):
-            return refused(error.smtp_code)
     if isinstance(error, smtplib.SMTPServerDisconnected) and isinstance(
         error.__context__, TimeoutError
     ):
         error = error.__context__
     problem = next(problem for kind, problem in _PROBLEMS if isinstance(error, kind))
     return NoticeNotSent(problem, code, type(error).__name__ if code is None else None)
-
-
-def _is_passing(error: smtplib.SMTPResponseException) -> bool:
-    """Return whether a refusal of the sender says nothing of the sender."""
-    return isinstance(error, smtplib.SMTPSenderRefused) and (
-        error.smtp_code < PERMANENT or error.smtp_code == LOGIN_NEEDED
-    )

@@ -216,6 +216,7 @@ def row_of_notice(notice: WaitingNotice) -> Values:
         "until": notice.until,
         "message": _bare(notice.message),
         "attempts": notice.attempts,
+        "problem": notice.problem,
         "due": AT_ONCE,
     }
 
@@ -232,6 +233,7 @@ def notice_of_row(row: Row[Any]) -> WaitingNotice:
         until=row.until,
         message=row.message,
         attempts=row.attempts,
+        problem=row.problem,
     )
 
 

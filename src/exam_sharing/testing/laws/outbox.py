@@ -104,18 +104,19 @@ def what_is_done_is_forgotten(bench: Bench) -> None:
 
 @benched
 def what_failed_waits_for_its_time(bench: Bench) -> None:
-    """A notice to be tried again has one attempt more, and is not due before its time."""
+    """A notice to be tried again has one attempt more and its problem, and waits for its time."""
     let_wait(bench, "a", "b", message=PRIVATE)
     later, at_once = claims_of(2, bench)
     at = START + 3 * MINUTE
     bench.ports.outbox.settle(later, TryAgain(at=at, problem="Timeout"))
     bench.ports.outbox.settle(at_once, TryAgain(at=AT_ONCE, problem="Refused"))
     (again,) = claims_of(1, bench)
-    expected = attrs.evolve(at_once.notice, attempts=1)
+    expected = attrs.evolve(at_once.notice, attempts=1, problem="Refused")
     same("what may be tried at once", again.notice, expected)
     same("just before its time", claimed(bench, now=at - TICK), ())
     (third,) = claims_of(1, bench, now=at)
-    same("at its time", third.notice, attrs.evolve(later.notice, attempts=1))
+    expected = attrs.evolve(later.notice, attempts=1, problem="Timeout")
+    same("at its time", third.notice, expected)
 
 
 @benched
