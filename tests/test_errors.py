@@ -143,8 +143,9 @@ def test_a_sentence_is_one_line_without_a_full_stop(error):
         (ERRORS[6], "request id 'r1' was used for another request; make a new one"),
         (ERRORS[7], "the exams changed during all 5 attempts; nothing was done, try again"),
         (ERRORS[8], "the disk is full"),
-        (ERRORS[10], "the notice was not sent, for now: UNREACHABLE"),
-        (ERRORS[11], "the notice was not sent, and never can be: NO_ADDRESS"),
+        (ERRORS[9], "the file is locked"),
+        (ERRORS[11], "the notice was not sent, for now: UNREACHABLE"),
+        (ERRORS[12], "the notice was not sent, and never can be: NO_ADDRESS"),
     ],
     ids=lambda value: type(value).__name__,
 )

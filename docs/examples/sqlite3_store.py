@@ -166,8 +166,8 @@ class SqliteStore:
     def claim(self, now, until, limit, share):
         rows = self._ask("""UPDATE notices SET at = :until, token = hex(randomblob(16)) WHERE number
             IN (SELECT number FROM notices WHERE given_up = FALSE AND at <= :now AND
-                ifnull(share = :share, TRUE) ORDER BY at, attempts, number LIMIT :limit) RETURNING
-            attempts, number, whole, token, problem""", now=now, until=until, limit=limit, share=share)
+                ifnull(share = :of, TRUE) ORDER BY at, attempts, number LIMIT :limit) RETURNING
+            attempts, number, whole, token, problem""", now=now, until=until, limit=limit, of=share)
         return tuple(Claim(notice=attrs.evolve(notice, attempts=tried, problem=why), token=token,
                            until=until) for tried, _, notice, token, why in sorted(rows))
 

@@ -177,9 +177,7 @@ class MailServer:
         return NoticeNotSent(MailProblem.ADDRESS_NOT_TAKEN)
 
 
-def _hand_over(
-    line: Line, mail: Mail, to: str, options: tuple[str, ...]
-) -> NoticeNotSent | None:
+def _hand_over(line: Line, mail: Mail, to: str, options: tuple[str, ...]) -> NoticeNotSent | None:
     content = mail.as_bytes(to)
     if line.has_extn("size"):
         options = (*options, f"size={len(content)}")
