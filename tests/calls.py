@@ -13,6 +13,7 @@ from exam_sharing import (
     NarrowRequest,
     Refused,
     Reshares,
+    RevokeRequest,
     Scope,
     Sharing,
     UnshareRequest,
@@ -149,8 +150,10 @@ OTHER_ACTS: Final[dict[str, Callable[[Sharing], Any]]] = {
     "share what is not there": lambda s: s.share(share_request(ANNA, NO_EXAM, BEN)),
     "unshare, refused": lambda s: s.unshare(_unshare(reshares=Reshares.RESTRICT)),
     "unshare from oneself": lambda s: s.unshare(UnshareRequest(actor=BEN, exam=CT, recipient=BEN)),
-    "revoke": lambda s: s.revoke(actor=BEN, grant=BEN_FROM_ANNA, reshares=Reshares.CASCADE),
-    "revoke, refused": lambda s: s.revoke(actor=EVA, grant=BEN_FROM_ANNA),
+    "revoke": lambda s: s.revoke(
+        RevokeRequest(actor=BEN, grant=BEN_FROM_ANNA, reshares=Reshares.CASCADE)
+    ),
+    "revoke, refused": lambda s: s.revoke(RevokeRequest(actor=EVA, grant=BEN_FROM_ANNA)),
     "end by host": lambda s: s.end_by_host(
         recipient=BEN, exam=CT, reshares=Reshares.CASCADE, performed_by="root", why="left us"
     ),

@@ -232,6 +232,8 @@ def test_an_id_of_anything_but_text_is_of_the_wrong_kind(kind, value):
         lambda: NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, permission=1),
         lambda: RevokeRequest(actor=NURSES, grant=GrantId("g")),
         lambda: RevokeRequest(actor=ANNA, grant="g"),
+        lambda: RevokeRequest(actor=ANNA, grant=GrantId("g"), performed_by=NURSES),
+        lambda: RevokeRequest(actor=ANNA, grant=GrantId("g"), request_id=7),
         lambda: User(id=NURSES, name="Ben"),
         lambda: User(id=BEN, name=None),
         lambda: User(id=BEN, name="Ben", active=None),
@@ -291,8 +293,8 @@ def test_a_value_of_another_kind_shows_when_the_value_is_made(make):
         lambda s: s.unshare(share_request(ANNA, CT, BEN)),
         lambda s: s.narrow(share_request(ANNA, CT, BEN)),
         lambda s: s.preview("share"),
-        lambda s: s.revoke(actor=NURSES, grant=GrantId("g")),
-        lambda s: s.revoke(actor=ANNA, grant="g"),
+        lambda s: s.revoke(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN)),
+        lambda s: s.revoke(GrantId("g")),
         lambda s: s.end_by_host(recipient="ben", performed_by="admin", why="left"),
         lambda s: s.end_by_host(recipient=BEN, exam="ct", performed_by="admin", why="left"),
         lambda s: s.end_by_host(recipient=BEN, performed_by=None, why="left"),
@@ -350,9 +352,9 @@ def test_an_inactive_grantor_may_not_end_their_grants():
     world.person(BEN, active=False)
 
     assert codes(refusal(world.unshare, BEN, CT, CARLA)) == [ReasonCode.EXAM_NOT_FOUND]
-    assert codes(refusal(world.sharing.revoke, actor=BEN, grant=world.grant_to(CARLA).id)) == [
-        ReasonCode.NO_SUCH_GRANT
-    ]
+    assert codes(
+        refusal(world.sharing.revoke, RevokeRequest(actor=BEN, grant=world.grant_to(CARLA).id))
+    ) == [ReasonCode.NO_SUCH_GRANT]
 
 
 @pytest.mark.parametrize(

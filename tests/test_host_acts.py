@@ -8,6 +8,7 @@ from exam_sharing import (
     HowEnded,
     ReasonCode,
     Reshares,
+    RevokeRequest,
     Scope,
     StoreFailed,
     UserId,
@@ -324,7 +325,7 @@ def test_a_grant_on_a_withdrawn_exam_is_not_there_to_end():
     grant = world.grant_to(BEN).id
     withdraw(world, CT)
 
-    assert codes(refusal(world.sharing.revoke, actor=ANNA, grant=grant)) == [
+    assert codes(refusal(world.sharing.revoke, RevokeRequest(actor=ANNA, grant=grant))) == [
         ReasonCode.NO_SUCH_GRANT
     ]
     assert end(world, BEN).ended == ()

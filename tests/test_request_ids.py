@@ -34,6 +34,7 @@ from world import (
     VIEW,
     World,
     codes,
+    grant_id,
     share_request,
 )
 
@@ -41,6 +42,7 @@ pytestmark = pytest.mark.every_store
 
 SHARE = share_request(ANNA, CT, BEN, permission=DOWNLOAD, message="hello", request_id="r")
 UNSHARE = UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, request_id="r")
+REVOKE = RevokeRequest(actor=ANNA, grant=grant_id("act1", CT, BEN), request_id="r")
 NARROW = NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, permission=VIEW, request_id="r")
 
 
@@ -49,6 +51,7 @@ def act_of(world, request):
         ShareRequest: world.sharing.share,
         UnshareRequest: world.sharing.unshare,
         NarrowRequest: world.sharing.narrow,
+        RevokeRequest: world.sharing.revoke,
     }
     return acts[type(request)](request)
 
@@ -60,7 +63,9 @@ def world_for(request):
     return world
 
 
-@pytest.mark.parametrize("request_", [SHARE, UNSHARE, NARROW], ids=lambda r: type(r).__name__)
+@pytest.mark.parametrize(
+    "request_", [SHARE, UNSHARE, NARROW, REVOKE], ids=lambda r: type(r).__name__
+)
 def test_the_first_receipt_is_returned_and_nothing_is_done(request_):
     world = world_for(request_)
     first = act_of(world, request_)
@@ -147,11 +152,31 @@ def test_a_different_unshare_under_a_used_id_is_a_callers_error(change):
         world.sharing.unshare(evolve(UNSHARE, **change))
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"grant": GrantId("g")}, {"reshares": Reshares.CASCADE}, {"performed_by": CARLA}],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_end_of_one_grant_under_a_used_id_is_a_callers_error(change):
+    world = world_for(REVOKE)
+    world.sharing.revoke(REVOKE)
+
+    with pytest.raises(RequestIdReused):
+        world.sharing.revoke(evolve(REVOKE, **change))
+
+
+def test_who_performed_the_end_of_one_grant_is_kept():
+    world = world_for(REVOKE)
+    world.sharing.revoke(evolve(REVOKE, performed_by="desk"))
+
+    assert world.store.events()[-1].request.performed_by == UserId("desk")
+
+
 def test_another_kind_of_request_under_a_used_id_is_a_callers_error():
     world = World()
     world.sharing.share(SHARE)
 
-    for request in (UNSHARE, NARROW):
+    for request in (UNSHARE, NARROW, REVOKE):
         with pytest.raises(RequestIdReused):
             act_of(world, request)
     assert world.can_download(BEN, CT)
@@ -230,8 +255,9 @@ FORMS = {
         '["NarrowRequest", {"actor": "u:anna", "exam": "ct", "recipient": "u:ben",'
         ' "request_id": "r", "reshares": "KEEP", "until": "UNTIL"}]'
     ),
-    RevokeRequest(actor=ANNA, grant=GrantId("act1-1"), reshares=Reshares.RESTRICT): (
-        '["RevokeRequest", {"actor": "u:anna", "grant": "act1-1", "reshares": "RESTRICT"}]'
+    evolve(REVOKE, grant=GrantId("g"), reshares=Reshares.RESTRICT): (
+        '["RevokeRequest", {"actor": "u:anna", "grant": "g", "request_id": "r",'
+        ' "reshares": "RESTRICT"}]'
     ),
 }
 

@@ -12,6 +12,7 @@ from exam_sharing import (
     Reason,
     ReasonCode,
     Reshares,
+    RevokeRequest,
     UserId,
 )
 from exam_sharing.events import GrantsEnded
@@ -341,7 +342,7 @@ def test_one_of_several_grants_is_ended_by_its_id():
     world.share(CARLA, CT, BEN)
     of_anna, of_carla = (g for g in world.grants(CT) if g.recipient == BEN)
 
-    receipt = world.sharing.revoke(actor=ANNA, grant=of_anna.id)
+    receipt = world.sharing.revoke(RevokeRequest(actor=ANNA, grant=of_anna.id))
 
     assert receipt.ended == (of_anna,)
     assert of_carla in world.grants(CT)
@@ -353,14 +354,14 @@ def test_a_grantor_ends_one_of_their_grants_by_its_id_after_losing_access():
     grant = world.grant_to(CARLA).id
     world.unshare(ANNA, CT, BEN)
 
-    assert world.sharing.revoke(actor=BEN, grant=grant).ended
+    assert world.sharing.revoke(RevokeRequest(actor=BEN, grant=grant)).ended
     assert not world.can_view(CARLA, CT)
 
 
 def test_a_recipient_gives_up_one_grant_by_its_id():
     world = chain(BEN)
 
-    world.sharing.revoke(actor=BEN, grant=world.grant_to(BEN).id)
+    world.sharing.revoke(RevokeRequest(actor=BEN, grant=world.grant_to(BEN).id))
 
     assert not world.can_view(BEN, CT)
     assert endings(world)[ANNA, BEN].acting_as is EndedAs.RECIPIENT
@@ -370,7 +371,7 @@ def test_one_grant_is_ended_with_a_cascade():
     world = chain(BEN, CARLA)
 
     receipt = world.sharing.revoke(
-        actor=ANNA, grant=world.grant_to(BEN).id, reshares=Reshares.CASCADE
+        RevokeRequest(actor=ANNA, grant=world.grant_to(BEN).id, reshares=Reshares.CASCADE)
     )
 
     assert len(receipt.ended) == 2
@@ -378,7 +379,7 @@ def test_one_grant_is_ended_with_a_cascade():
 
 
 def test_an_unknown_grant_is_one_answer():
-    reasons = refusal(World().sharing.revoke, actor=ANNA, grant=GrantId("unknown"))
+    reasons = refusal(World().sharing.revoke, RevokeRequest(actor=ANNA, grant=GrantId("unknown")))
 
     assert codes(reasons) == [ReasonCode.NO_SUCH_GRANT]
     assert reasons[0].grants == (GrantId("unknown"),)
@@ -443,7 +444,7 @@ def test_what_rested_on_two_grants_is_left_standing_by_either_though_one_was_nar
     world.share(BEN, CT, DAN)
     world.narrow(CARLA, CT, BEN, permission=VIEW)
 
-    receipt = world.sharing.revoke(actor=ANNA, grant=of_anna.id)
+    receipt = world.sharing.revoke(RevokeRequest(actor=ANNA, grant=of_anna.id))
 
     assert receipt.left_standing == (world.grant_to(DAN),)
 
@@ -493,7 +494,9 @@ def test_a_reshare_stands_as_long_as_its_grantor_has_another_way_to_hold_it():
     world.share(BEN, CT, DAN)
 
     world.unshare(CARLA, CT, BEN, reshares=Reshares.CASCADE)
-    world.sharing.revoke(actor=ANNA, grant=world.grant_to(CARLA).id, reshares=Reshares.CASCADE)
+    world.sharing.revoke(
+        RevokeRequest(actor=ANNA, grant=world.grant_to(CARLA).id, reshares=Reshares.CASCADE)
+    )
 
     assert holders(world) == {BEN, DAN}
 
@@ -504,7 +507,7 @@ def test_order_does_not_matter_a_later_way_supports_an_earlier_reshare():
     world.share(CARLA, CT, BEN)
     of_anna = next(g for g in world.grants(CT) if (g.grantor, g.recipient) == (ANNA, BEN))
 
-    world.sharing.revoke(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE)
+    world.sharing.revoke(RevokeRequest(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE))
 
     assert holders(world) == {BEN, CARLA, DAN}
 
@@ -526,9 +529,11 @@ def test_a_circle_supports_nothing():
     world.share(CARLA, CT, BEN)
 
     world.sharing.revoke(
-        actor=ANNA,
-        grant=next(g.id for g in world.grants(CT) if g.grantor == ANNA),
-        reshares=Reshares.CASCADE,
+        RevokeRequest(
+            actor=ANNA,
+            grant=next(g.id for g in world.grants(CT) if g.grantor == ANNA),
+            reshares=Reshares.CASCADE,
+        )
     )
 
     assert holders(world) == set()
@@ -648,7 +653,7 @@ def test_what_nothing_supports_supports_nothing_in_a_cascade_that_does_not_reach
     world.share(BEN, CT, CARLA)
     of_anna = next(g for g in world.grants(CT) if (g.grantor, g.recipient) == (ANNA, BEN))
 
-    world.sharing.revoke(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE)
+    world.sharing.revoke(RevokeRequest(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE))
 
     assert holders(world) == {BEN}
 
@@ -671,7 +676,9 @@ def test_a_reshare_keeps_for_as_long_as_it_is_still_supported():
     world.share(BEN, CT, EVA)
     of_anna = next(g for g in world.grants(CT) if (g.grantor, g.recipient) == (ANNA, BEN))
 
-    receipt = world.sharing.revoke(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE)
+    receipt = world.sharing.revoke(
+        RevokeRequest(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE)
+    )
 
     (left,) = receipt.replacements
     assert (left.grantor, left.recipient) == (BEN, EVA)
@@ -690,7 +697,9 @@ def test_a_reshare_is_kept_in_one_grant_for_each_permission_still_supported():
     of_anna = next(g for g in world.grants(CT) if (g.grantor, g.recipient) == (ANNA, BEN))
     before = world.grant_to(DAN)
 
-    receipt = world.sharing.revoke(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE)
+    receipt = world.sharing.revoke(
+        RevokeRequest(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE)
+    )
 
     assert {(left.permission, left.until) for left in receipt.replacements} == {
         (DOWNLOAD, START + DAY),

@@ -13,6 +13,7 @@ from exam_sharing import (
     GroupId,
     ReasonCode,
     Reshares,
+    RevokeRequest,
     Scope,
     ShareForm,
     Tab,
@@ -351,7 +352,9 @@ def test_can_unshare_is_true_exactly_when_unsharing_would_be_allowed(reshares, s
             assert entry.can_unshare == allowed
             for listed in entry.grants:
                 world = build()
-                allowed = _allowed(world.sharing.revoke, actor=viewer, grant=listed.grant.id)
+                allowed = _allowed(
+                    world.sharing.revoke, RevokeRequest(actor=viewer, grant=listed.grant.id)
+                )
                 assert listed.can_unshare == allowed
 
 

@@ -20,7 +20,6 @@ from exam_sharing.exams import Exam, UploadBatch, require_fitting
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import (
     ExamId,
-    GrantId,
     NoticeId,
     PrincipalId,
     ShareId,
@@ -184,16 +183,16 @@ class Sharing:
         require_kind("request", request, NarrowRequest)
         return self._end(request)
 
-    def revoke(
-        self, *, actor: UserId, grant: GrantId, reshares: Reshares | None = None
-    ) -> UnshareReceipt:
+    def revoke(self, request: RevokeRequest) -> UnshareReceipt:
         """End one grant: SPEC section 3.
 
         Raises:
             Refused: a rule says no; every reason is told, and nothing was done.
+            RequestIdReused: the request id was used for another request.
             Conflict: other acts kept changing the same exam; try again.
         """
-        return self._end(RevokeRequest(actor=actor, grant=grant, reshares=reshares))
+        require_kind("request", request, RevokeRequest)
+        return self._end(request)
 
     def _end(self, request: UnshareRequest | NarrowRequest | RevokeRequest) -> UnshareReceipt:
         act = acts.end_grants(self._policy, request, self._now(), self._new_id())

@@ -17,6 +17,7 @@ from exam_sharing import (
     NarrowRequest,
     Permission,
     Reshares,
+    RevokeRequest,
     ShareRequest,
     UnshareRequest,
     UploadBatch,
@@ -139,7 +140,7 @@ def test_re_shares_in_a_circle_that_hangs_on_nothing_hang_apart(stage):
     share(stage, BAO, JOSE)
     (grant, _), *_ = stage.travelled().steps
     assert grant.share == first.receipt.share
-    stage.sharing.revoke(actor=ANNA, grant=grant.id)
+    stage.sharing.revoke(RevokeRequest(actor=ANNA, grant=grant.id))
     assert seen(stage.travelled()) == [
         "Anna Kovács owns exam 1",
         "resting on nothing any more",

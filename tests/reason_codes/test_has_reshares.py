@@ -10,6 +10,7 @@ from exam_sharing import (
     Reason,
     ReasonCode,
     Reshares,
+    RevokeRequest,
     UnshareRequest,
     UserId,
 )
@@ -95,9 +96,7 @@ def test_ending_one_grant_is_refused_in_the_same_way():
 
     reasons = refusal(
         world.sharing.revoke,
-        actor=ANNA,
-        grant=world.grant_to(BEN).id,
-        reshares=Reshares.RESTRICT,
+        RevokeRequest(actor=ANNA, grant=world.grant_to(BEN).id, reshares=Reshares.RESTRICT),
     )
 
     assert reasons == has_reshares(world.grant_to(CARLA))

@@ -13,6 +13,7 @@ from exam_sharing import (
     Reason,
     ReasonCode,
     Reshares,
+    RevokeRequest,
     UnshareRequest,
     UserId,
 )
@@ -109,9 +110,9 @@ def test_ending_one_grant_has_one_answer_for_whatever_is_not_the_actors_to_see(r
     not_to_be_seen = world.grant_to(CARLA).id
 
     for grant in (unknown, on_unseen_exam, not_to_be_seen):
-        assert refusal(world.sharing.revoke, actor=BEN, grant=grant, reshares=reshares) == (
-            Reason(code=ReasonCode.NO_SUCH_GRANT, grants=(grant,)),
-        )
+        assert refusal(
+            world.sharing.revoke, RevokeRequest(actor=BEN, grant=grant, reshares=reshares)
+        ) == (Reason(code=ReasonCode.NO_SUCH_GRANT, grants=(grant,)),)
 
 
 def test_a_grant_that_ended_is_not_there_to_end():
@@ -121,7 +122,7 @@ def test_a_grant_that_ended_is_not_there_to_end():
     world.unshare(ANNA, CT, BEN)
 
     assert refusal(world.unshare, ANNA, CT, BEN) == no_such()
-    assert refusal(world.sharing.revoke, actor=ANNA, grant=grant) == (
+    assert refusal(world.sharing.revoke, RevokeRequest(actor=ANNA, grant=grant)) == (
         Reason(code=ReasonCode.NO_SUCH_GRANT, grants=(grant,)),
     )
 

@@ -10,6 +10,7 @@ from exam_sharing import (
     Permission,
     Reason,
     ReasonCode,
+    RevokeRequest,
     UnshareRequest,
 )
 from world import ANNA, BEN, CARLA, CT, DAN, EVA, NURSES, VIEW, World, codes, refusal
@@ -62,7 +63,9 @@ def test_one_grant_that_another_made_to_another_is_not_ones_to_end():
     world = World()
     world.share(ANNA, CT, BEN, CARLA)
 
-    reasons = refusal(world.sharing.revoke, actor=BEN, grant=world.grant_to(CARLA).id)
+    reasons = refusal(
+        world.sharing.revoke, RevokeRequest(actor=BEN, grant=world.grant_to(CARLA).id)
+    )
 
     assert reasons == NOT_THEIRS
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import Permission, Reason, ReasonCode, Reshares, Scope
+from exam_sharing import Permission, Reason, ReasonCode, Reshares, RevokeRequest, Scope
 from world import (
     ANNA,
     BEN,
@@ -137,7 +137,7 @@ def test_a_grant_of_somebody_else_that_the_owner_ended_counts_too():
 
 def test_one_grant_that_the_owner_ended_by_its_id_counts_too():
     world = world_after([ben_shares], only_owner_readmits=True)
-    world.sharing.revoke(actor=ANNA, grant=world.grant_to(CARLA).id)
+    world.sharing.revoke(RevokeRequest(actor=ANNA, grant=world.grant_to(CARLA).id))
 
     assert world.reasons(share_request(BEN, CT, CARLA)) == REMOVED
 

@@ -22,6 +22,7 @@ from exam_sharing import (
     Preview,
     Reason,
     Refused,
+    RevokeRequest,
     ShareForm,
     ShareReceipt,
     ShareRequest,
@@ -47,7 +48,7 @@ assert_type(str(alice), str)
 assert_type(sharing.share(share), ShareReceipt)
 assert_type(sharing.unshare(unshare), UnshareReceipt)
 assert_type(sharing.narrow(narrow), UnshareReceipt)
-assert_type(sharing.revoke(actor=alice, grant=GrantId("g")), UnshareReceipt)
+assert_type(sharing.revoke(RevokeRequest(actor=alice, grant=GrantId("g"))), UnshareReceipt)
 assert_type(sharing.preview(narrow), Preview)
 assert_type(sharing.can(alice, Permission.VIEW, exam), bool)
 assert_type(sharing.can_many(alice, Permission.VIEW, [exam]), frozenset[ExamId])

@@ -10,13 +10,7 @@ from exam_sharing.events import ActRefused
 from exam_sharing.identifiers import ExamId
 from exam_sharing.policy.decisions import Denied, Refused
 from exam_sharing.policy.plans import Plan
-from exam_sharing.policy.requests import (
-    Asked,
-    Request,
-    RevokeRequest,
-    fingerprint,
-    without_message,
-)
+from exam_sharing.policy.requests import Asked, Request, fingerprint, without_message
 from exam_sharing.ports import Changes, Receipt, StoredReceipt
 
 __all__ = [
@@ -63,7 +57,7 @@ def answered_before(request: Request, kind: type[ReceiptT]) -> Act[ReceiptT | No
     Raises:
         RequestIdReused: the id was used for another request.
     """
-    if isinstance(request, RevokeRequest) or request.request_id is None:
+    if request.request_id is None:
         return None
     stored = yield from ask(FindReceipt(request.actor, request.request_id))
     if stored is None:
@@ -75,7 +69,7 @@ def answered_before(request: Request, kind: type[ReceiptT]) -> Act[ReceiptT | No
 
 def receipt_to_keep(request: Request, receipt: Receipt) -> StoredReceipt | None:
     """Return what to keep under the request's id, if it has one."""
-    if isinstance(request, RevokeRequest) or request.request_id is None:
+    if request.request_id is None:
         return None
     return StoredReceipt(
         actor=request.actor,

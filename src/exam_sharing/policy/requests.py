@@ -200,11 +200,17 @@ class RevokeRequest:
         actor: who ends it.
         grant: which grant is to end.
         reshares: what becomes of re-shares; `None` for the policy's default.
+        performed_by: who did it on the actor's behalf; kept, never a right.
+        request_id: the same id again returns the first receipt and does nothing.
     """
 
     actor: UserId = attrs.field(validator=_actor)
     grant: GrantId = attrs.field(validator=is_a(GrantId))
     reshares: Reshares | None = attrs.field(default=None, validator=_optional_reshares)
+    performed_by: UserId | None = attrs.field(
+        default=None, converter=_operator, validator=_optional_user
+    )
+    request_id: str | None = attrs.field(default=None, validator=_check_request_id)
 
 
 Request: TypeAlias = ShareRequest | UnshareRequest | NarrowRequest | RevokeRequest

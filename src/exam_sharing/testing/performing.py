@@ -24,7 +24,7 @@ def perform(sharing: Sharing, request: Request) -> ShareReceipt | UnshareReceipt
             return sharing.unshare(request)
         case NarrowRequest():
             return sharing.narrow(request)
-        case RevokeRequest(actor=actor, grant=grant, reshares=reshares):
-            return sharing.revoke(actor=actor, grant=grant, reshares=reshares)
+        case RevokeRequest():
+            return sharing.revoke(request)
         case other:
             assert_never(other)

@@ -225,12 +225,7 @@ class SharingPortal(Portal):
         return end_told(self._sharing.narrow(NarrowRequest(**fields_of(asked))))
 
     def _do_end_grant(self, **asked: Any) -> Data:
-        request = self._revoke_request(**asked)
-        return end_told(
-            self._sharing.revoke(
-                actor=request.actor, grant=request.grant, reshares=request.reshares
-            )
-        )
+        return end_told(self._sharing.revoke(self._revoke_request(**asked)))
 
     def _do_host_ends(self, **asked: Any) -> Data:
         return end_told(

@@ -17,7 +17,9 @@ from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, ExamId, GrantId, PrincipalId, UserId
 from exam_sharing.policy.requests import (
     NarrowRequest,
+    Request,
     Reshares,
+    RevokeRequest,
     Scope,
     ShareRequest,
     UnshareRequest,
@@ -191,16 +193,15 @@ class Choices:
         }
         return attrs.evolve(request, **changes.get(kind, {}))
 
-    def otherwise(
-        self, request: ShareRequest | UnshareRequest | NarrowRequest, number: int
-    ) -> ShareRequest | UnshareRequest | NarrowRequest:
+    def otherwise(self, request: Request, number: int) -> Request:
         """Return a request that asks for something else, in one respect."""
         which = number // 9
         other, time = pick(which, self.hospital.principals), self.until(which)
         changes: list[Mapping[str, Any]] = [
-            {"exam": pick(which, EXAMS)},
             {"performed_by": pick(which, self.hospital.users)},
         ]
+        if not isinstance(request, RevokeRequest):
+            changes.append({"exam": pick(which, EXAMS)})
         match request:
             case ShareRequest():
                 changes += [{"recipients": (other,)}, {"until": time}, {"message": "Another word."}]
@@ -210,6 +211,9 @@ class Choices:
                 changes += [{"recipient": other}, {"reshares": pick(which, RESHARES)}]
             case NarrowRequest():
                 changes += [{"recipient": other}, {"permission": Permission.VIEW, "until": time}]
+                changes += [{"reshares": pick(which, RESHARES)}]
+            case RevokeRequest():
+                changes += [{"grant": self.one_grant(which, which)[0]}]
                 changes += [{"reshares": pick(which, RESHARES)}]
         return attrs.evolve(request, **pick(number, changes))
 

@@ -244,8 +244,6 @@ class Hospital:
 
     def was_answered(self, request: Request) -> bool:
         """Say whether the actor has had a receipt under the request's id."""
-        if isinstance(request, RevokeRequest) or request.request_id is None:
-            return False
         return (request.actor, request.request_id) in self.world.receipts
 
     def deliver(self, unreachable: frozenset[UserId]) -> tuple[ShareNotice, ...]:

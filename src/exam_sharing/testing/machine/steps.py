@@ -17,7 +17,6 @@ from exam_sharing.policy.requests import (
     NarrowRequest,
     Request,
     RevokeRequest,
-    ShareRequest,
     UnshareRequest,
     Withdrawal,
 )
@@ -87,7 +86,7 @@ class SharingMachine(RuleBasedStateMachine):
         self._sweep = sweep
         self._hide = hide
         self._policy = policy
-        self._asked: list[ShareRequest | UnshareRequest | NarrowRequest] = []
+        self._asked: list[Request] = []
         self._opened = opened(open_store)
         self._ports = self._opened.__enter__()
 
@@ -228,12 +227,20 @@ class SharingMachine(RuleBasedStateMachine):
     unshare_much_more: Final = unshare
     narrow_more: Final = narrow
 
-    @rule(which=numbers, by=numbers, reshares=numbers)
-    def end_one_grant(self, *, which: int, by: int, reshares: int) -> None:
+    @rule(which=numbers, by=numbers, reshares=numbers, named=seldom, for_another=seldom)
+    def end_one_grant(
+        self, *, which: int, by: int, reshares: int, named: bool, for_another: bool
+    ) -> None:
         """End one grant by its id."""
         grant, actor = self.choices.one_grant(which, by)
-        kind = pick(reshares, RESHARES)
-        self._ask_for(RevokeRequest(actor=actor, grant=grant, reshares=kind))
+        request = RevokeRequest(
+            actor=actor,
+            grant=grant,
+            reshares=pick(reshares, RESHARES),
+            performed_by=pick(which, self.hospital.users) if for_another else None,
+            request_id=request_id(by) if named else None,
+        )
+        self._ask_for(request)
 
     @precondition(lambda self: self._asked)
     @rule(which=numbers, changed=booleans)
@@ -395,5 +402,5 @@ class SharingMachine(RuleBasedStateMachine):
 
     def _ask_for(self, request: Request) -> None:
         taken = self.both.ask_for(request)
-        if taken and not isinstance(request, RevokeRequest) and request.request_id is not None:
+        if taken and request.request_id is not None:
             self._asked.append(request)

@@ -195,11 +195,11 @@ def _joined(words: list[str]) -> str:
 
 def _how(request: Request) -> str:
     text = ""
-    if not isinstance(request, RevokeRequest) and request.performed_by is not None:
+    if request.performed_by is not None:
         text += f", at the hand of {request.performed_by}"
     if not isinstance(request, ShareRequest) and request.reshares is not None:
         text += f", re-shares: {request.reshares.value}"
-    if not isinstance(request, RevokeRequest) and request.request_id is not None:
+    if request.request_id is not None:
         text += f" (request id {request.request_id})"
     return text
 

@@ -43,7 +43,7 @@ def narrow(world: World, request: NarrowRequest, now: datetime) -> Ended | Refus
 
 def revoke(world: World, request: RevokeRequest, now: datetime) -> Ended | Refused:
     """End one grant by its id."""
-    return _end(world, request, now)
+    return _once(world, request, now)
 
 
 def may_end(world: World, request: UnshareRequest | RevokeRequest, now: datetime) -> bool:
@@ -52,7 +52,7 @@ def may_end(world: World, request: UnshareRequest | RevokeRequest, now: datetime
     return isinstance(act, Act) and refused_for_reshares(world, act, now) is None
 
 
-def _once(world: World, request: UnshareRequest | NarrowRequest, now: datetime) -> Ended | Refused:
+def _once(world: World, request: EndingRequest, now: datetime) -> Ended | Refused:
     first = first_receipt(world, request)
     if first is not None:
         assert isinstance(first, Ended)

@@ -1,18 +1,13 @@
 """What the model remembers: people, exams, grants and how they ended. Nothing is deleted."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Concatenate, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import attrs
 
 from exam_sharing.exams import Exam
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
-from exam_sharing.policy.requests import (
-    NarrowRequest,
-    ShareRequest,
-    UnshareRequest,
-    without_message,
-)
+from exam_sharing.policy.requests import Request, without_message
 from exam_sharing.testing.model.records import (
     Account,
     Ending,
@@ -25,8 +20,6 @@ from exam_sharing.testing.model.records import (
 
 ParamsT = ParamSpec("ParamsT")
 AnswerT = TypeVar("AnswerT")
-
-Repeatable: TypeAlias = ShareRequest | UnshareRequest | NarrowRequest
 
 
 def _everybody(_actor: UserId, _principal: object) -> bool:
@@ -60,7 +53,7 @@ class World:
     known: dict[tuple[object, ...], Any] = attrs.field(factory=dict, eq=False, repr=False)
     versions: dict[ExamId, int] = attrs.field(factory=dict)
     waiting: list[Notice] = attrs.field(factory=list)
-    receipts: dict[tuple[UserId, str], tuple[Repeatable, Receipt]] = attrs.field(factory=dict)
+    receipts: dict[tuple[UserId, str], tuple[Request, Receipt]] = attrs.field(factory=dict)
 
     def copy(self) -> "World":
         """Return a world of its own with the same facts: for asking what an act would do."""
@@ -213,7 +206,7 @@ def shown_behind(world: World, actor: UserId, group: GroupId) -> frozenset[Princ
     return frozenset(one for one in found if world.visible(actor, one))
 
 
-def first_receipt(world: World, request: Repeatable) -> Receipt | None:
+def first_receipt(world: World, request: Request) -> Receipt | None:
     """The same request again gets the first receipt; another under its id is an error."""
     if request.request_id is None:
         return None
@@ -226,7 +219,7 @@ def first_receipt(world: World, request: Repeatable) -> Receipt | None:
     return receipt
 
 
-def remember(world: World, request: Repeatable, receipt: Receipt) -> None:
+def remember(world: World, request: Request, receipt: Receipt) -> None:
     """Keep a receipt under its request id; a refusal is never kept."""
     if request.request_id is not None:
         world.receipts[request.actor, request.request_id] = request, receipt

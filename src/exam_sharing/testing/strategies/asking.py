@@ -142,6 +142,8 @@ def revoke_requests(
     actors: st.SearchStrategy[UserId] | None = None,
     grants: st.SearchStrategy[GrantId] | None = None,
     reshares: st.SearchStrategy[Reshares | None] | None = None,
+    performed_by: st.SearchStrategy[UserId | None] | None = None,
+    request_ids: st.SearchStrategy[str | None] | None = None,
 ) -> st.SearchStrategy[RevokeRequest]:
     """Draw requests to end one grant."""
     return st.builds(
@@ -149,6 +151,8 @@ def revoke_requests(
         actor=user_ids() if actors is None else actors,
         grant=grant_ids() if grants is None else grants,
         reshares=_reshares() if reshares is None else reshares,
+        performed_by=_operators() if performed_by is None else performed_by,
+        request_id=_request_ids() if request_ids is None else request_ids,
     )
 
 
