@@ -37,7 +37,7 @@ def test_tables_live_among_the_hosts_under_its_prefix_and_its_names(engine):
     world = World(store=SqlStore.over(engine, tables=tables))
     world.share(ANNA, CT, BEN)
     assert world.can_view(BEN, CT)
-    with pytest.raises(StoreFailed, match="the id of a grant is taken"):
+    with pytest.raises(StoreFailed, match="is taken"):
         open_sharing(
             engine,
             directory=world.directory,
