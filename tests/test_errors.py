@@ -136,7 +136,7 @@ def test_a_sentence_is_one_line_without_a_full_stop(error):
     [
         (ERRORS[0], "until must be an aware datetime: give it a time zone"),
         (ERRORS[1], "actor must be UserId, not str"),
-        (ERRORS[2], "exam 'ct' already exists; give each exam its own id"),
+        (ERRORS[2], "the id 'ct' is taken, and never used again; give each exam its own"),
         (ERRORS[3], "upload batch 'cd' is sealed; later exams need a batch of their own"),
         (ERRORS[4], "upload batch 'cd': exam 'ct' names another batch"),
         (ERRORS[5], "group 'nurses' would hold itself through its members"),

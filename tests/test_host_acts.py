@@ -4,6 +4,8 @@ import pytest
 
 from exam_sharing import (
     AccessListScope,
+    AlreadyExists,
+    BatchId,
     EndedAs,
     HowEnded,
     ReasonCode,
@@ -329,3 +331,13 @@ def test_a_grant_on_a_withdrawn_exam_is_not_there_to_end():
         ReasonCode.NO_SUCH_GRANT
     ]
     assert end(world, BEN).ended == ()
+
+
+def test_the_id_of_an_exam_that_was_withdrawn_is_never_used_again():
+    """SPEC 1: an id is never used again for another exam."""
+    world = World()
+    withdraw(world, CT)
+
+    with pytest.raises(AlreadyExists):
+        world.upload(BatchId("another"), BEN, CT)
+    assert not world.can_view(BEN, CT)

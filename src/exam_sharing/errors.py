@@ -86,7 +86,7 @@ class WrongKind(CallerError, TypeError):
 
 
 class AlreadyExists(CallerError):
-    """Something was added under an identifier that is taken.
+    """Something was added under an identifier that is taken, or was: SPEC section 1.
 
     Args:
         kind: what was being added, as `"exam"`.
@@ -101,7 +101,10 @@ class AlreadyExists(CallerError):
 
     def __str__(self) -> str:
         """Say which identifier is taken."""
-        return f"{self.kind} {self.identifier!r} already exists; give each {self.kind} its own id"
+        return (
+            f"the id {self.identifier!r} is taken, and never used again; "
+            f"give each {self.kind} its own"
+        )
 
 
 class BatchSealed(CallerError):

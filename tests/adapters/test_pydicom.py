@@ -728,7 +728,7 @@ class TestAReading:
         ]  # fmt: skip
 
     def test_refuses_an_exam_id_that_it_was_given_before(self):
-        with pytest.raises(AlreadyExists, match="exam 'E1' already exists"):
+        with pytest.raises(AlreadyExists, match="the id 'E1' is taken"):
             read(CD, exam_id=lambda _number, _study: ExamId("E1"))
 
     @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """What a directory in a database owes its host beside the right answers."""
 
+import contextlib
 import threading
 
 import pytest
@@ -11,7 +12,7 @@ from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
 from exam_sharing.adapters.sqlalchemy.directory_tables import define_directory_tables
 from exam_sharing.adapters.sqlalchemy.name_search import NamePlace
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import sqlite_engine
-from exam_sharing.errors import InvalidValue, MembershipCycle, StoreFailed
+from exam_sharing.errors import AlreadyExists, InvalidValue, MembershipCycle, StoreFailed
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.principals import Group, User
 
@@ -100,6 +101,29 @@ def test_one_user_added_by_many_at_once_is_found_by_the_name_that_was_kept(new_d
         assert directory.suggest(UserId("x"), text, 9, frozenset()) == ((UserId("1"), kept),)
 
 
+@pytest.mark.parametrize("kind", [User, Group])
+def test_what_is_removed_while_it_is_added_does_not_come_back(new_directory, kind):
+    adding, removing = new_directory(), new_directory()
+    for i in range(20):
+        principal = kind(id={User: UserId, Group: GroupId}[kind](f"x{i}"), name="n")
+        adding.add(principal)
+        start = threading.Barrier(2)
+
+        def add(principal=principal, start=start):
+            start.wait()
+            with contextlib.suppress(AlreadyExists):
+                adding.add(principal)
+
+        thread = threading.Thread(target=add)
+        thread.start()
+        start.wait()
+        removing.remove(principal.id)
+        thread.join()
+        assert adding.names([principal.id]) == {}
+        with pytest.raises(AlreadyExists):
+            adding.add(principal)
+
+
 @pytest.mark.parametrize(
     "ask",
     [
@@ -175,6 +199,7 @@ def test_tables_are_called_as_the_host_says_and_compare_by_code_points():
         "sharing.portal_principals",
         "sharing.portal_memberships",
         "sharing.portal_word_starts",
+        "sharing.portal_removed_principals",
     }
     for table in tables.all():
         written = str(CreateTable(table).compile(dialect=postgresql.dialect()))

@@ -57,6 +57,7 @@ class NaiveDirectory:
 
     def __init__(self):
         self.there = {}
+        self.removed = set()
 
     def members(self, principal):
         return getattr(self.there.get(principal), "members", frozenset())
@@ -77,7 +78,11 @@ class NaiveDirectory:
     def take(self, step):
         """Return whether the step can be taken, having taken it."""
         if isinstance(step, (UserId, GroupId)):
-            return self.there.pop(step, None) is not None
+            known = self.there.pop(step, None) is not None
+            self.removed |= {step} if known else set()
+            return known
+        if step.id in self.removed:
+            return False
         before = dict(self.there)
         self.there[step.id] = step
         if any(step.id in self.reached(each) for each in self.members(step.id)):

@@ -111,14 +111,18 @@ def test_suggestions_and_list_are_those_of_a_naive_scan_whatever_was_added_and_r
     with ExitStack() as small:
         small.enter_context(mock.patch.object(suggestions, "_SHORT", short))
         small.enter_context(mock.patch.object(suggestions._Row, "_SIZES", sizes))
+        removed = set()
         for step in [*steps, last]:
             match step:
+                case User() | Group() if step.id in removed:
+                    pass
                 case User() | Group():
                     directory.add(step)
                     there[step.id] = step
                 case UserId() | GroupId():
                     if there.pop(step, None) is not None:
                         directory.remove(step)
+                        removed.add(step)
                 case text:
                     out = hidden | leave_out
                     suggested = directory.suggest(ACTOR, text, limit, leave_out)

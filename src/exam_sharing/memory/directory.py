@@ -14,7 +14,13 @@ from typing_extensions import override
 
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
-from exam_sharing.memory.kept_directory import MAX_PAGE, Account, KeptDirectory, Known
+from exam_sharing.memory.kept_directory import (
+    MAX_PAGE,
+    Account,
+    KeptDirectory,
+    Known,
+    require_not_removed,
+)
 from exam_sharing.memory.suggestions import Entry, NameIndex
 from exam_sharing.memory.visibility import chosen, everybody, members_seen, walk
 from exam_sharing.names import LONGEST_TYPED, folded
@@ -57,6 +63,7 @@ class MemoryDirectory(KeptDirectory):
         self._members_visible = members_visible
         self._lock = Lock()
         self._known: dict[PrincipalKey, Known] = {}
+        self._removed: set[PrincipalKey] = set()
         self._holders: dict[PrincipalKey, set[PrincipalKey]] = {}
         # INVARIANT: what is in here is so, or was so until a change that has not yet returned. It
         # is written under the lock only, together with what it is drawn from. It knows active users
@@ -271,6 +278,7 @@ class MemoryDirectory(KeptDirectory):
     @override
     def _put(self, known: Known) -> None:
         with self._lock:
+            require_not_removed(known, self._removed)
             if isinstance(known, Group):
                 if self._would_hold_itself(known):
                     raise MembershipCycle(known.id.value)
@@ -286,6 +294,7 @@ class MemoryDirectory(KeptDirectory):
             if key not in self._known:
                 return False
             self._replace(key, None)
+            self._removed.add(key)
             self._principals = {}
             return True
 

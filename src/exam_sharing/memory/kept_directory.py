@@ -1,17 +1,18 @@
 """Directories that are told of users and groups, rather than asking somebody else for them."""
 
 from abc import abstractmethod
+from collections.abc import Container
 from typing import Final, TypeAlias, overload
 
 import attrs
 
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import AlreadyExists, InvalidValue
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import is_a, require_kind
 
-__all__ = ["MAX_PAGE", "Account", "KeptDirectory", "Known"]
+__all__ = ["MAX_PAGE", "Account", "KeptDirectory", "Known", "require_not_removed"]
 
 
 MAX_PAGE: Final = 1_000
@@ -28,6 +29,13 @@ class Account:
 
 
 Known: TypeAlias = Account | Group
+
+
+def require_not_removed(known: Known, removed: Container[PrincipalKey]) -> None:
+    """Raise `AlreadyExists` where the id of a user or a group was removed."""
+    principal = known.user if isinstance(known, Account) else known
+    if principal.id.key in removed:
+        raise AlreadyExists(type(principal).__name__.lower(), principal.id.value)
 
 
 class KeptDirectory(Directory):
@@ -48,6 +56,7 @@ class KeptDirectory(Directory):
                 `notices`: they want notices of shares. Both are so where nothing is said.
 
         Raises:
+            AlreadyExists: the id was removed; an id is never used again.
             MembershipCycle: the group would come to hold itself, directly or through others;
                 nothing has changed.
             InvalidValue: settings were given for a group.
@@ -62,7 +71,10 @@ class KeptDirectory(Directory):
         self._put(principal)
 
     def remove(self, principal: PrincipalId) -> None:
-        """Forget a user or a group; groups that hold it keep its id, for when it comes again.
+        """Forget a user or a group for good: its id is never used again.
+
+        A user who may come back is not removed, but made inactive. Groups that hold what is removed
+        keep its id.
 
         Raises:
             InvalidValue: the directory does not know it.
@@ -86,7 +98,12 @@ class KeptDirectory(Directory):
 
     @abstractmethod
     def _put(self, known: Known) -> None:
-        """Keep this in place of what is known under its id, or raise `MembershipCycle`."""
+        """Keep this in place of what is known under its id.
+
+        Raises:
+            AlreadyExists: what was known under its id was forgotten.
+            MembershipCycle: a group would come to hold itself.
+        """
 
     @abstractmethod
     def _forget(self, key: PrincipalKey) -> bool:

@@ -20,8 +20,8 @@ from exam_sharing.adapters.sqlalchemy.directory_tables import (
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.membership_walks import AT_MOST, KEYS, MembershipWalks
 from exam_sharing.errors import MembershipCycle
-from exam_sharing.identifiers import GroupId, PrincipalKey
-from exam_sharing.memory.kept_directory import Account, Known
+from exam_sharing.identifiers import GroupId, PrincipalKey, principal_of
+from exam_sharing.memory.kept_directory import Account, Known, require_not_removed
 from exam_sharing.names import folded
 from exam_sharing.principals import Group
 
@@ -64,6 +64,9 @@ class DirectoryChanges:
             .with_for_update()
         )
         self._members = select(memberships.c.member_key).where(memberships.c.group_key == of)
+        removed = tables.removed
+        self._removed = select(removed.c.key).where(removed.c.key == of)
+        self._add_removed = insert(removed)
         self._forget = delete(principals).where(principals.c.key == of)
         self._forget_starts = delete(starts).where(starts.c.key == of)
         self._forget_members = delete(memberships).where(memberships.c.group_key == of)
@@ -77,6 +80,7 @@ class DirectoryChanges:
         """Write all that is known of a user or a group.
 
         Raises:
+            AlreadyExists: the id was removed; the transaction must not be kept.
             MembershipCycle: the group would come to hold itself; nothing is written.
         """
         match known:
@@ -103,6 +107,8 @@ class DirectoryChanges:
             **dict(zip(_NAMES, names, strict=True)),
         }
         connection.execute(self._put, row)
+        # Asked only now: whoever removes it at the same time holds its row until it is recorded.
+        require_not_removed(known, connection.scalars(self._removed, {_KEY: key}).all())
         if before is None or tuple(before) != names:
             connection.execute(self._forget_starts, {_KEY: key})
             own = {"key": key, "name_start": name[:INDEXED]}
@@ -115,10 +121,16 @@ class DirectoryChanges:
     def forget(self, connection: Connection, key: PrincipalKey) -> bool:
         """Delete what is known of a user or a group; where it is a member, it stays one.
 
+        Its key is kept, so that nobody comes under it again.
+
         Returns:
             Whether anything was known.
         """
+        if isinstance(principal_of(key), GroupId):
+            self._lock(connection)  # Before its row, as whoever puts a group does.
         known = connection.execute(self._forget, {_KEY: key}).rowcount > 0
+        if known:
+            connection.execute(self._add_removed, {"key": key})
         connection.execute(self._forget_starts, {_KEY: key})
         connection.execute(self._forget_members, {_KEY: key})
         return known

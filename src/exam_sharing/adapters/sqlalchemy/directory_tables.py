@@ -55,16 +55,18 @@ class DirectoryTables:
         principals: users and groups, each with its folded name where it can be chosen.
         memberships: the direct members of groups, known or not.
         word_starts: how addresses and later words of names begin, for those who can be chosen.
+        removed: the keys of users and groups that were removed, which are never used again.
     """
 
     metadata: MetaData
     principals: Table
     memberships: Table
     word_starts: Table
+    removed: Table
 
     def all(self) -> tuple[Table, ...]:
         """Return every table, in the order in which they can be created."""
-        return self.principals, self.memberships, self.word_starts
+        return self.principals, self.memberships, self.word_starts, self.removed
 
 
 def define_directory_tables(
@@ -111,7 +113,11 @@ def define_directory_tables(
     )
     Index(f"ix_{prefix}word_starts_of", starts.c.key)
     return DirectoryTables(
-        metadata=metadata, principals=principals, memberships=memberships, word_starts=starts
+        metadata=metadata,
+        principals=principals,
+        memberships=memberships,
+        word_starts=starts,
+        removed=table("removed_principals", Column("key", _text(), primary_key=True)),
     )
 
 
