@@ -2,6 +2,8 @@
 
 import copy
 import inspect
+import re
+from pathlib import Path
 
 import attrs
 import pytest
@@ -14,6 +16,9 @@ from exam_sharing import (
     Conflict,
     ExamSharingError,
     GrantId,
+    InputError,
+    InvalidArgument,
+    InvalidInput,
     InvalidValue,
     MembershipCycle,
     NotifierFailed,
@@ -37,7 +42,7 @@ REASONS = (
     Reason(code=ReasonCode.HOST_RULE, host_code="CLOSED"),
 )
 ERRORS = [
-    InvalidValue("until", "must be an aware datetime: give it a time zone"),
+    InvalidArgument("until", "must be an aware datetime: give it a time zone"),
     WrongKind("actor", "UserId", "str"),
     AlreadyExists("exam", "ct"),
     BatchSealed("cd"),
@@ -50,7 +55,9 @@ ERRORS = [
     Refused(REASONS),
     NotifierFailed("UNREACHABLE"),
     NotifierFailed("NO_ADDRESS", permanent=True),
+    InvalidInput("request_id", "must not be empty"),
 ]
+FAMILIES = (Refused, Conflict, StoreFailed, InputError, CallerError)
 every_error = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 
 
@@ -63,25 +70,32 @@ def public_errors():
 
 
 def test_every_public_error_is_looked_at_here():
-    assert public_errors() == {*map(type, ERRORS), ExamSharingError, CallerError}
+    assert public_errors() == {*map(type, ERRORS), *FAMILIES, ExamSharingError, InvalidValue}
 
 
 def test_every_public_error_has_one_base():
     assert all(issubclass(error, ExamSharingError) for error in public_errors())
 
 
-def test_the_families_say_who_must_act():
-    callers = {error for error in public_errors() if issubclass(error, CallerError)}
-
-    failures = {error for error in public_errors() if issubclass(error, StoreFailed)}
-
-    assert public_errors() - callers - failures == {ExamSharingError, Refused, Conflict}
-    assert failures == {StoreFailed, StoreBusy, NotifierFailed}
+@every_error
+def test_every_error_that_is_raised_is_of_exactly_one_family(error):
+    assert len([family for family in FAMILIES if isinstance(error, family)]) == 1
 
 
-def test_a_refusal_a_conflict_and_a_failure_are_no_mistakes_of_the_caller():
-    for error in (Refused, Conflict, StoreFailed):
-        assert not issubclass(error, CallerError)
+def test_what_people_send_is_no_mistake_of_the_calling_code():
+    of_input = {type(error) for error in ERRORS if isinstance(error, InputError)}
+
+    assert of_input == {InvalidInput, MembershipCycle, RequestIdReused}
+
+
+def test_no_invalid_value_is_raised_without_a_family():
+    sources = Path(exam_sharing.__file__).parent.rglob("*.py")
+
+    raising = [
+        path.name for path in sources if re.search(r"\bInvalidValue\(", path.read_text("utf-8"))
+    ]
+
+    assert raising == ["errors.py"], "raise InvalidInput or InvalidArgument instead"
 
 
 def test_a_bad_value_is_a_value_error_and_a_wrong_kind_a_type_error():

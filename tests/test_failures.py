@@ -276,7 +276,7 @@ def test_a_refusal_that_cannot_be_recorded_is_no_yes_either():
 def test_a_check_takes_nothing_but_true_for_a_yes():
     def truthy(question, put):
         put()
-        return "yes" if question == "access.holds" else {"U:eva"}
+        return "yes" if question == "access.holds" else frozenset({"U:eva"})
 
     world = portal()
     sharing = over(watched(ports_of(world), truthy), world)

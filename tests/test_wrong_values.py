@@ -1,29 +1,39 @@
 """What is wrong with a value is told by the name of its field and by what would do."""
 
 from datetime import datetime, timedelta
+from itertools import count
 
 import pytest
 
 from exam_sharing import (
     OWNER,
     EndedAs,
+    Exam,
+    ExamId,
     Grant,
     GrantId,
     Group,
     HostRule,
     HowEnded,
+    InvalidArgument,
+    InvalidInput,
     InvalidValue,
     NarrowRequest,
     Policy,
     Retries,
     ShareId,
     ShareRequest,
+    Study,
+    UnshareRequest,
+    UploadBatch,
     User,
+    UserId,
     WrongKind,
+    principal_of,
 )
 from exam_sharing.grants import Ending
 from exam_sharing.policy.requests import HostEnding, Withdrawal
-from world import ANNA, BEN, CT, NURSES, START, VIEW
+from world import ANNA, BEN, CD, CT, NURSES, START, VIEW
 
 NAIVE = datetime(2030, 1, 1)
 ENOUGH = {
@@ -55,6 +65,10 @@ ENOUGH = {
     HostRule: {"code": "CLOSED", "statement": "The site is closed.", "refuses": bool},
     Policy: {},
     Retries: {},
+    UnshareRequest: {"actor": ANNA, "exam": CT, "recipient": BEN},
+    Exam: {"id": CT, "owner": ANNA, "batch": CD, "uploaded_at": START},
+    UploadBatch: {"id": CD, "uploader": ANNA, "received_at": START},
+    Study: {"study_instance_uid": "1.2"},
 }
 """For each kind of value, fields with which it can be built."""
 
@@ -144,3 +158,110 @@ def test_who_narrows_without_a_bound_is_told_what_can_be_one():
 )
 def test_what_is_just_within_its_bounds_is_kept_as_it_is(kind, field, longest):
     assert getattr(kind(**{**ENOUGH[kind], field: longest}), field) == longest
+
+
+@pytest.mark.parametrize("principal", [BEN, NURSES], ids=str)
+def test_a_key_stands_for_the_principal_that_it_is_of(principal):
+    assert principal_of(principal.key) == principal
+    assert type(principal_of(str(principal.key))) is type(principal)
+
+
+@pytest.mark.parametrize(
+    "key", ["zzz", "", "u", "u:", "g:", "ben", "U:ben", "x:ben", "u:b\0n", " u:ben", "u: ben"]
+)
+def test_what_is_no_key_of_a_principal_is_input_that_cannot_be_used(key):
+    with pytest.raises(InvalidInput):
+        principal_of(key)
+
+
+@pytest.mark.parametrize("key", [None, 7, b"u:ben", BEN])
+def test_a_key_of_a_principal_is_a_text(key):
+    with pytest.raises(WrongKind):
+        principal_of(key)
+
+
+def endless():
+    while True:
+        yield BEN
+
+
+def endless_exams():
+    return (ExamId(f"e{number}") for number in count())
+
+
+@pytest.mark.parametrize(
+    ("kind", "field", "given", "problem"),
+    [
+        (ShareRequest, "recipients", [BEN] * 10_001, "must not hold more than 10000"),
+        (ShareRequest, "recipients", endless(), "must not hold more than 10000"),
+        (ShareRequest, "expect", endless_exams(), "must not hold more than 10000"),
+        (ShareRequest, "wording", "x" * 10_001, "must not be longer than 10000 code points"),
+        (ShareRequest, "message", "x" * 1_000_001, "must not be longer than 1000000 code points"),
+        (ShareRequest, "request_id", "x" * 256, "must not be longer than 255 code points"),
+        (UnshareRequest, "request_id", "x" * 256, "must not be longer than 255 code points"),
+        (NarrowRequest, "request_id", "x" * 256, "must not be longer than 255 code points"),
+        (HostEnding, "why", "x" * 2_001, "must not be longer than 2000 code points"),
+        (Withdrawal, "why", "x" * 2_001, "must not be longer than 2000 code points"),
+    ],
+)
+def test_a_field_of_a_request_beyond_its_bound_is_input_that_cannot_be_used(
+    kind, field, given, problem
+):
+    with pytest.raises(InvalidInput) as caught:
+        kind(**{**ENOUGH[kind], field: given})
+
+    assert str(caught.value) == f"{field} {problem}"
+
+
+def test_what_is_just_within_the_bounds_is_a_request():
+    request = ShareRequest(
+        actor=ANNA,
+        exam=CT,
+        recipients=[UserId(f"u{number}") for number in range(10_000)],
+        expect=(ExamId(f"e{number}") for number in range(10_000)),
+        wording="x" * 10_000,
+        message="x" * 1_000_000,
+    )
+
+    assert len(request.recipients) == len(request.expect) == len(request.wording) == 10_000
+
+
+UNFIT = ["a\0b", "a\ud800b", "a\udfffb"]
+TEXTS = [
+    (ShareRequest, "wording"),
+    (Exam, "subject"),
+    (UploadBatch, "source"),
+    (User, "name"),
+    (User, "email"),
+    (Group, "name"),
+    (HostEnding, "why"),
+    (Withdrawal, "why"),
+    (Study, "study_instance_uid"),
+    (Study, "description"),
+    (Study, "patient_name"),
+]
+
+
+@pytest.mark.parametrize("text", UNFIT, ids=ascii)
+@pytest.mark.parametrize(("kind", "field"), TEXTS)
+def test_a_text_that_not_every_store_can_keep_is_input_that_cannot_be_used(kind, field, text):
+    with pytest.raises(InvalidInput) as caught:
+        kind(**{**ENOUGH[kind], field: text})
+
+    assert caught.value.field == field
+    assert ascii(text) not in ascii(str(caught.value))
+
+
+@pytest.mark.parametrize("text", UNFIT, ids=ascii)
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [(Policy, "attestation_wording"), (HostRule, "statement"), (HostRule, "code")],
+)
+def test_a_setting_that_not_every_store_can_keep_is_a_callers_error(kind, field, text):
+    with pytest.raises(InvalidArgument):
+        kind(**{**ENOUGH[kind], field: text})
+
+
+def test_a_wording_in_the_policy_can_be_confirmed():
+    with pytest.raises(InvalidArgument):
+        Policy(attestation_wording="x" * 10_001)

@@ -10,6 +10,9 @@ from exam_sharing.errors import (
     CallerError,
     Conflict,
     ExamSharingError,
+    InputError,
+    InvalidArgument,
+    InvalidInput,
     InvalidValue,
     MembershipCycle,
     NotifierFailed,
@@ -31,6 +34,7 @@ from exam_sharing.identifiers import (
     PrincipalId,
     ShareId,
     UserId,
+    principal_of,
 )
 from exam_sharing.policy.decisions import (
     Denied,
@@ -102,6 +106,9 @@ __all__ = [
     "Holder",
     "HostRule",
     "HowEnded",
+    "InputError",
+    "InvalidArgument",
+    "InvalidInput",
     "InvalidValue",
     "ListedGrant",
     "ListedNotice",
@@ -148,6 +155,7 @@ __all__ = [
     "WrongBatch",
     "WrongKind",
     "memory",
+    "principal_of",
 ]
 
 

@@ -1,5 +1,6 @@
 """Every error of this package, in families that say who must act.
 
+* `InputError`: the person who typed, or whatever sent it, must send something else.
 * `CallerError`: the calling code must change; the same call fails again.
 * `Refused` (in `exam_sharing.policy.decisions`): the person who acts must ask for something else.
 * `Conflict`: nobody must change anything; the same call may be made again.
@@ -7,6 +8,9 @@
 
 Errors carry facts as attributes and make their sentence in `__str__`. They name fields, kinds and
 identifiers, never a raw value, since a raw value may be patient data. All of them pickle.
+
+`InvalidValue` is raised as one of its two kinds, `InvalidInput` and `InvalidArgument`, each of
+which is in one family. Which of them a field raises depends on where its values come from.
 """
 
 from typing import Final
@@ -18,6 +22,9 @@ __all__ = [
     "CallerError",
     "Conflict",
     "ExamSharingError",
+    "InputError",
+    "InvalidArgument",
+    "InvalidInput",
     "InvalidValue",
     "MembershipCycle",
     "NotifierFailed",
@@ -41,12 +48,16 @@ class ExamSharingError(Exception):
     """The base of every error of this package."""
 
 
+class InputError(ExamSharingError):
+    """Somebody's input cannot be used; whoever sent it must send something else."""
+
+
 class CallerError(ExamSharingError):
     """The calling code made a mistake and must change."""
 
 
-class InvalidValue(CallerError, ValueError):
-    """A value of the right kind cannot be used.
+class InvalidValue(ExamSharingError, ValueError):
+    """A value of the right kind cannot be used: an `InvalidInput` or an `InvalidArgument`.
 
     Args:
         field: what was being given, as `"UserId"` or `"until"`.
@@ -62,6 +73,21 @@ class InvalidValue(CallerError, ValueError):
     def __str__(self) -> str:
         """Say what is wrong with which field."""
         return f"{self.field} {self.problem}"
+
+
+class InvalidInput(InputError, InvalidValue):
+    """A text, a number or a list that people send cannot be used.
+
+    Raised for identifiers, request ids, names, addresses, wordings, messages, cursors, limits of
+    pages, and times outside the calendar.
+    """
+
+
+class InvalidArgument(CallerError, InvalidValue):
+    """A value that only the calling code can have chosen cannot be used.
+
+    Raised for settings, clocks, engines, times without a zone, and bounds that were left out.
+    """
 
 
 class WrongKind(CallerError, TypeError):
@@ -143,7 +169,7 @@ class WrongBatch(CallerError):
         return f"upload batch {self.batch!r}: {self.problem}"
 
 
-class MembershipCycle(CallerError):
+class MembershipCycle(InputError):
     """A group would come to hold itself, directly or through other groups.
 
     Args:
@@ -160,7 +186,7 @@ class MembershipCycle(CallerError):
         return f"group {self.group!r} would hold itself through its members"
 
 
-class RequestIdReused(CallerError):
+class RequestIdReused(InputError):
     """A request id came again with another request.
 
     Args:
@@ -236,8 +262,14 @@ class NotifierFailed(StoreFailed):
 
     def __init__(self, problem: str, permanent: bool = False) -> None:  # noqa: FBT001, FBT002  pickles by position
         """Keep the code and whether it is for good."""
+        # By hand, since `validation` is on a floor above.
+        if not issubclass(type(problem), str):
+            raise WrongKind("problem", "str", type(problem).__name__)
+        problem = str.__str__(problem)
         if not (problem.isascii() and problem.isidentifier() and len(problem) <= MAX_CODE_LENGTH):
-            raise InvalidValue("problem", "must be a code of ASCII letters, digits and underscores")
+            raise InvalidArgument(
+                "problem", "must be a code of ASCII letters, digits and underscores"
+            )
         super().__init__(problem)
         ExamSharingError.__init__(self, problem, permanent)
         self.permanent = permanent

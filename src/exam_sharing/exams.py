@@ -18,7 +18,7 @@ from exam_sharing.validation import (
     is_a,
     plain_text,
     private_text,
-    require_kind,
+    require_instance,
 )
 
 __all__ = ["Exam", "Study", "UploadBatch", "require_fitting"]
@@ -38,8 +38,8 @@ def _subject(value: str | None) -> PrivateText | None:
     return private_text("subject", value)
 
 
-def _check_source(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    plain_text(attribute.name, value, max_length=MAX_SOURCE_LENGTH)
+def _source(value: str) -> str:
+    return plain_text("source", value, max_length=MAX_SOURCE_LENGTH)
 
 
 @attrs.frozen(kw_only=True)
@@ -75,7 +75,7 @@ class UploadBatch:
 
     id: BatchId = attrs.field(validator=is_a(BatchId))
     uploader: UserId = attrs.field(validator=is_a(UserId))
-    source: str = attrs.field(default="", validator=_check_source, repr=False)
+    source: str = attrs.field(default="", converter=_source, repr=False)
     received_at: datetime = attrs.field(converter=_received_at)
     sealed: bool = attrs.field(default=False, validator=is_a(bool))
 
@@ -112,6 +112,7 @@ class Study:
 
     Raises:
         WrongKind: a field is neither a `str` nor `None`, or the date is no `date`.
+        InvalidInput: a text holds NUL or a lone surrogate.
     """
 
     __slots__ = (
@@ -145,7 +146,8 @@ class Study:
     ) -> None:
         """Keep the details, each text wrapped so that its own `repr` hides it."""
         if study_date is not None:
-            require_kind("study_date", study_date, date)
+            require_instance("study_date", study_date, date)
+            study_date = date.fromordinal(date.toordinal(study_date))
         values = {
             "study_instance_uid": private_text("study_instance_uid", study_instance_uid),
             "description": private_text("description", description),
@@ -183,7 +185,7 @@ class Study:
 
     def __eq__(self, other: object) -> bool:
         """Compare every detail."""
-        if not isinstance(other, Study):
+        if type(other) is not Study:
             return NotImplemented
         return self._details() == other._details()
 

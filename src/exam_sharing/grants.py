@@ -14,9 +14,16 @@ from typing import Any, Final, Literal, TypeAlias
 
 import attrs
 
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, ShareId, UserId
-from exam_sharing.validation import instant, is_a, optional_instant, require_kind, set_of
+from exam_sharing.validation import (
+    instant,
+    is_a,
+    optional_instant,
+    require_instance,
+    set_of,
+    tuple_of,
+)
 
 __all__ = [
     "FOREVER",
@@ -85,13 +92,19 @@ def _basis(value: Basis) -> Basis:
 
 def _check_basis(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not OWNER and not value:
-        raise InvalidValue(attribute.name, "must be OWNER or name the grants that were rested on")
+        raise InvalidArgument(
+            attribute.name, "must be OWNER or name the grants that were rested on"
+        )
+
+
+def _replaced_by(value: Iterable[GrantId]) -> tuple[GrantId, ...]:
+    return tuple_of("replaced_by", value, GrantId)
 
 
 def _check_version(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    require_kind(attribute.name, value, int)
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise InvalidValue(attribute.name, "must be a whole number from 1")
+    require_instance(attribute.name, value, int)
+    if type(value) is not int or value < 1:
+        raise InvalidArgument(attribute.name, "must be a whole number from 1")
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
@@ -224,7 +237,7 @@ class Ending:
     acting_as: EndedAs = attrs.field(validator=is_a(EndedAs))
     at: datetime = attrs.field(converter=_ended_at)
     version: int = attrs.field(validator=_check_version)
-    replaced_by: tuple[GrantId, ...] = ()
+    replaced_by: tuple[GrantId, ...] = attrs.field(default=(), converter=_replaced_by)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)

@@ -5,12 +5,14 @@ kinds meet in one place, `PrincipalKey` carries the kind within the string: `"u:
 and `"g:alice"` is a group.
 """
 
+from collections.abc import Mapping
 from hashlib import sha256
 from typing import Any, ClassVar, Final, NewType, TypeAlias
 
 import attrs
 
-from exam_sharing.validation import identifier_text
+from exam_sharing.errors import InvalidInput
+from exam_sharing.validation import exact_text, identifier_text
 
 __all__ = [
     "BatchId",
@@ -30,13 +32,18 @@ PrincipalKey = NewType("PrincipalKey", str)
 """A principal's identifier with its kind in front, as one plain string."""
 
 
+def _exact(value: str) -> str:
+    """Return a text as a `str` and no subclass; what is no text is left to the validator."""
+    return exact_text("", value) if issubclass(type(value), str) else value
+
+
 def _check(instance: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
     identifier_text(type(instance).__name__, value)
 
 
 @attrs.frozen(cache_hash=True, repr=False, weakref_slot=False)
 class _Identifier:
-    value: str = attrs.field(validator=_check)
+    value: str = attrs.field(converter=_exact, validator=_check)
 
     def __lt__(self, other: object) -> bool:
         """Compare the strings of two identifiers of one kind."""
@@ -115,9 +122,24 @@ PrincipalId: TypeAlias = UserId | GroupId
 """Whom a grant can be made to."""
 
 
-def principal_of(key: PrincipalKey) -> PrincipalId:
-    """Return the identifier that a key stands for."""
-    return UserId(key[2:]) if key.startswith("u:") else GroupId(key[2:])
+def principal_of(key: PrincipalKey | str) -> PrincipalId:
+    """Return the identifier that a key stands for, as a form sends it back.
+
+    Raises:
+        WrongKind: it is not a `str`.
+        InvalidInput: it is no key of a user or a group.
+    """
+    text = exact_text("principal", key)
+    kind = _KINDS.get(text[:2])
+    if kind is None:
+        raise InvalidInput("principal", 'must be the key of a user, "u:…", or of a group, "g:…"')
+    return kind(text[2:])
+
+
+_KINDS: Final[Mapping[str, type[UserId] | type[GroupId]]] = {
+    kind._kind: kind  # noqa: SLF001
+    for kind in (UserId, GroupId)
+}
 
 
 _DIGITS: Final = 20

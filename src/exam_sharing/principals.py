@@ -5,11 +5,10 @@ so they stay out of every `repr`.
 """
 
 from collections.abc import Iterable
-from typing import Any
 
 import attrs
 
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidInput
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.validation import is_a, plain_text, set_of
 
@@ -19,17 +18,18 @@ MAX_NAME_LENGTH = 500
 MAX_ADDRESS_LENGTH = 254
 
 
-def _check_name(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    plain_text(attribute.name, value, max_length=MAX_NAME_LENGTH)
+def _name(value: str) -> str:
+    return plain_text("name", value, max_length=MAX_NAME_LENGTH)
 
 
-def _check_address(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+def _address(value: str | None) -> str | None:
     if value is None:
-        return
-    text = plain_text(attribute.name, value, max_length=MAX_ADDRESS_LENGTH)
+        return None
+    text = plain_text("email", value, max_length=MAX_ADDRESS_LENGTH)
     has_two_sides = text.count("@") == 1 and not text.startswith("@") and not text.endswith("@")
     if not has_two_sides or any(c.isspace() or c in ',;<>"' for c in text):
-        raise InvalidValue(attribute.name, "must be one e-mail address, as name@host")
+        raise InvalidInput("email", "must be one e-mail address, as name@host")
+    return text
 
 
 def _members(value: Iterable[UserId | GroupId]) -> frozenset[UserId | GroupId]:
@@ -48,8 +48,8 @@ class User:
     """
 
     id: UserId = attrs.field(validator=is_a(UserId))
-    name: str = attrs.field(validator=_check_name, repr=False)
-    email: str | None = attrs.field(default=None, validator=_check_address, repr=False)
+    name: str = attrs.field(converter=_name, repr=False)
+    email: str | None = attrs.field(default=None, converter=_address, repr=False)
     active: bool = attrs.field(default=True, validator=is_a(bool))
 
 
@@ -64,7 +64,7 @@ class Group:
     """
 
     id: GroupId = attrs.field(validator=is_a(GroupId))
-    name: str = attrs.field(validator=_check_name, repr=False)
+    name: str = attrs.field(converter=_name, repr=False)
     members: frozenset[UserId | GroupId] = attrs.field(
         default=frozenset(), converter=_members, repr=lambda members: str(len(members))
     )

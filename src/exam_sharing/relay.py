@@ -15,9 +15,9 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final, Protocol
 
-from exam_sharing.errors import InvalidValue, StoreFailed
+from exam_sharing.errors import InvalidArgument, StoreFailed
 from exam_sharing.sharing import Sharing
-from exam_sharing.validation import of_kind
+from exam_sharing.validation import duration, of_kind
 
 __all__ = ["Stop", "watch"]
 
@@ -62,8 +62,9 @@ def watch(
         InvalidValue: the pause is no time.
     """
     of_kind("sharing", sharing, Sharing)
-    if of_kind("pause", pause, timedelta) <= timedelta(0):
-        raise InvalidValue("pause", "must be longer than nothing")
+    pause = duration("pause", pause)
+    if pause <= timedelta(0):
+        raise InvalidArgument("pause", "must be longer than nothing")
     while not stop.is_set():
         try:
             sent = sharing.deliver_notices(stop.is_set)

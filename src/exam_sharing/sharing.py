@@ -6,7 +6,7 @@ notices on. It decides nothing.
 
 import contextlib
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeVar, final
 
 from exam_sharing import acts
@@ -15,9 +15,11 @@ from exam_sharing.acts.cursors import (
     notice_position,
     page_limit,
 )
+from exam_sharing.acts.questions import NO_PRINCIPALS
+from exam_sharing.errors import InvalidArgument, StoreFailed
 from exam_sharing.events import ListedNotice
 from exam_sharing.exams import Exam, UploadBatch, require_fitting
-from exam_sharing.grants import Permission
+from exam_sharing.grants import FOREVER, Permission
 from exam_sharing.identifiers import (
     ExamId,
     NoticeId,
@@ -41,7 +43,14 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.views import AccessList, Choice, Page, ShareForm, Tab, VisibleExam
 from exam_sharing.ports import Directory, Notifier, Ports
-from exam_sharing.validation import instant, of_kind, require_kind, tuple_of
+from exam_sharing.validation import (
+    exact_text,
+    identifier_text,
+    of_kind,
+    require_kind,
+    told_time,
+    tuple_of,
+)
 from exam_sharing.viewer import Viewer, require_question
 
 __all__ = ["Sharing", "drive"]
@@ -100,7 +109,7 @@ class Sharing:
                 otherwise they wait for `deliver_notices`.
 
         Raises:
-            InvalidValue: the clock tells a naive time.
+            InvalidArgument: the clock tells a naive time, or the end of time.
         """
         self._policy = of_kind("policy", policy, Policy)
         self._ports = ports
@@ -127,7 +136,10 @@ class Sharing:
         return self._ports.notifier
 
     def _now(self) -> datetime:
-        return instant("clock", self._clock())
+        return told_time(self._clock())
+
+    def _new_act(self) -> str:
+        return identifier_text("new_id", self._new_id(), InvalidArgument)
 
     def add_upload(self, batch: UploadBatch, exams: Iterable[Exam]) -> None:
         """Record an upload, or more exams of one that is not sealed; all of them or none.
@@ -152,7 +164,7 @@ class Sharing:
             Conflict: other acts kept changing the same exams; try again.
         """
         require_kind("request", request, ShareRequest)
-        act = self._new_id()
+        act = self._new_act()
         receipt = drive(acts.share(self._policy, request, self._now(), act), self._ports)
         if self._sends_at_once:
             # The share is done: a failure from here on must not make it look undone. The notices
@@ -195,7 +207,7 @@ class Sharing:
         return self._end(request)
 
     def _end(self, request: UnshareRequest | NarrowRequest | RevokeRequest) -> UnshareReceipt:
-        act = acts.end_grants(self._policy, request, self._now(), self._new_id())
+        act = acts.end_grants(self._policy, request, self._now(), self._new_act())
         return drive(act, self._ports)
 
     def preview(self, request: Request) -> Preview:
@@ -224,7 +236,7 @@ class Sharing:
         request = HostEnding(
             recipient=recipient, exam=exam, reshares=reshares, performed_by=performed_by, why=why
         )
-        act = acts.end_by_host(self._policy, request, self._now(), self._new_id())
+        act = acts.end_by_host(self._policy, request, self._now(), self._new_act())
         return drive(act, self._ports)
 
     def withdraw(self, exam: ExamId, *, performed_by: UserId | str, why: str) -> UnshareReceipt:
@@ -310,16 +322,18 @@ class Sharing:
 
         Raises:
             WrongKind: an argument is of another type.
+            InvalidArgument: the clock tells a naive time, or the end of time.
         """
         # The hottest path of all: the comparisons cost less here than in a call.
-        if not (
-            user.__class__ is UserId
-            and permission.__class__ is Permission
-            and exam.__class__ is ExamId
-        ):
+        if not (type(user) is UserId and type(permission) is Permission and type(exam) is ExamId):
             require_question(user, permission, exam)
+        now = self._clock()
+        if type(now) is not datetime or now.tzinfo is not UTC or now >= FOREVER:
+            now = told_time(now)
         principals = self._principals_of(user)
-        return self._holds(user, principals, permission, exam, self._clock()) is True
+        if type(principals) is not frozenset:
+            raise StoreFailed(NO_PRINCIPALS)
+        return self._holds(user, principals, permission, exam, now) is True
 
     def can_many(
         self, user: UserId, permission: Permission, exams: Iterable[ExamId]
@@ -363,9 +377,12 @@ class Sharing:
             WrongKind: it is no `UserId`.
         """
         require_kind("user", user, UserId)
+        principals = self._principals_of(user)
+        if type(principals) is not frozenset:
+            raise StoreFailed(NO_PRINCIPALS)
         return Viewer(
             user=user,
-            principals=self._principals_of(user),
+            principals=principals,
             _ports=self._ports,
             _now=self._now,
         )
@@ -404,7 +421,7 @@ class Sharing:
         """
         require_kind("actor", actor, UserId)
         require_kind("exam", exam, ExamId)
-        require_kind("text", text, str)
+        text = exact_text("text", text)
         act = acts.suggest_recipients(self._policy, actor, exam, text, limit, self._now())
         return drive(act, self._ports)
 

@@ -2,22 +2,34 @@
 
 `attrs.validators` put the raw value into their messages. A raw value may be patient data, so the
 fields of this package use these checks instead.
+
+Values are of exactly the type that they claim. A subclass may compare, hash and order as it likes,
+and would decide who sees an exam. So a subclass of `str`, `datetime` or `timedelta`, which a
+framework may hand in with good reason, is rebuilt as the type itself, by that type's own methods;
+a subclass of a type of ours is refused. `type(value)` is asked, since `value.__class__` can lie.
 """
 
+import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, TypeVar
+from itertools import islice
+from typing import Any, Final, TypeVar, cast
 
 import attrs
 
-from exam_sharing.errors import InvalidValue, WrongKind
+from exam_sharing.errors import InvalidArgument, InvalidInput, InvalidValue, WrongKind
 
 __all__ = [
+    "MAX_ITEMS",
     "PrivateText",
+    "clean_text",
+    "duration",
+    "exact_text",
     "identifier_text",
     "instant",
     "is_a",
+    "is_an_instance_of",
     "is_callable",
     "is_some_time",
     "is_whole_from",
@@ -26,8 +38,11 @@ __all__ = [
     "plain_text",
     "private_text",
     "require_callable",
+    "require_instance",
     "require_kind",
+    "require_printable",
     "set_of",
+    "told_time",
     "tuple_of",
 ]
 
@@ -35,9 +50,17 @@ KindT = TypeVar("KindT")
 
 MAX_IDENTIFIER_LENGTH: Final = 255
 
+MAX_ITEMS: Final = 1_000_000
+"""The most values that any collection may hold; one that never ends is read no further."""
+
 BIDI_CONTROLS: Final = frozenset(
     "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 )
+
+_NUL_OR_SURROGATE: Final = re.compile("[\0\ud800-\udfff]")
+"""What some databases cannot keep, and JSON and UTF-8 write in ways that differ."""
+
+_LAST_MOMENT: Final = datetime.max.replace(tzinfo=UTC)
 
 
 class PrivateText(str):
@@ -51,10 +74,19 @@ class PrivateText(str):
 
 
 def is_a(*kinds: type) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
-    """Return an attrs validator that accepts instances of the given types only."""
+    """Return an attrs validator that accepts values of exactly the given types."""
 
     def check(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
         require_kind(attribute.name, value, *kinds)
+
+    return check
+
+
+def is_an_instance_of(*kinds: type) -> Callable[[Any, "attrs.Attribute[Any]", Any], None]:
+    """Return an attrs validator for types of other libraries, subclasses included."""
+
+    def check(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+        require_instance(attribute.name, value, *kinds)
 
     return check
 
@@ -65,9 +97,9 @@ def is_whole_from(least: int) -> Callable[[Any, "attrs.Attribute[Any]", Any], No
     def check(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
         if value is None:
             return
-        number = of_kind(attribute.name, value, int)
-        if isinstance(number, bool) or number < least:
-            raise InvalidValue(attribute.name, f"must be a whole number from {least}")
+        require_instance(attribute.name, value, int)
+        if type(value) is not int or value < least:
+            raise InvalidArgument(attribute.name, f"must be a whole number from {least}")
 
     return check
 
@@ -79,46 +111,76 @@ def is_callable(_instance: object, attribute: "attrs.Attribute[Any]", value: obj
 
 def is_some_time(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     """Accept a duration longer than nothing, and `None`."""
-    if value is not None and of_kind(attribute.name, value, timedelta) <= timedelta(0):
-        raise InvalidValue(attribute.name, "must be longer than nothing")
+    if value is not None and duration(attribute.name, value) <= timedelta(0):
+        raise InvalidArgument(attribute.name, "must be longer than nothing")
 
 
 def require_kind(field: str, value: object, *kinds: type) -> None:
-    """Raise `WrongKind` unless the value is an instance of one of the types."""
-    if not isinstance(value, kinds):
-        needed = " or ".join(kind.__name__ for kind in kinds)
-        raise WrongKind(field, needed, type(value).__name__)
+    """Raise `WrongKind` unless the value is of exactly one of the types."""
+    if type(value) not in kinds:
+        raise _wrong_kind(field, value, *kinds)
+
+
+def require_instance(field: str, value: object, *kinds: type) -> None:
+    """Raise `WrongKind` unless the value is an instance of one of the types of other libraries."""
+    if not issubclass(type(value), kinds):
+        raise _wrong_kind(field, value, *kinds)
+
+
+def _wrong_kind(field: str, value: object, *kinds: type) -> WrongKind:
+    needed = " or ".join(kind.__name__ for kind in kinds)
+    return WrongKind(field, needed, type(value).__name__)
 
 
 def require_callable(field: str, value: object) -> None:
-    """Raise `InvalidValue` unless the value can be called."""
+    """Raise `InvalidArgument` unless the value can be called."""
     if not callable(value):
-        raise InvalidValue(field, "must be callable")
+        raise InvalidArgument(field, "must be callable")
 
 
 def of_kind(field: str, value: object, kind: type[KindT]) -> KindT:
-    """Return the value if it is an instance of the type; raise `WrongKind` otherwise."""
-    if isinstance(value, kind):
+    """Return the value if it is of exactly the type; raise `WrongKind` otherwise."""
+    if type(value) is kind:
         return value
-    raise WrongKind(field, kind.__name__, type(value).__name__)
+    raise _wrong_kind(field, value, kind)
 
 
-def identifier_text(field: str, text: object) -> str:
+def exact_text(field: str, text: object) -> str:
+    """Return the text as a `str` and no subclass of it.
+
+    Raises:
+        WrongKind: it is not a `str`.
+    """
+    if type(text) is str:
+        return text
+    require_instance(field, text, str)
+    # The type's own method, as a subclass may say that it is something else.
+    return str.__str__(cast("str", text))
+
+
+def identifier_text(
+    field: str, text: object, error: Callable[[str, str], InvalidValue] = InvalidInput
+) -> str:
     """Return the text if it can be an identifier: SPEC section 1.
+
+    Args:
+        field: what is given.
+        text: the text.
+        error: makes what is raised; `InvalidArgument` where no person can have chosen the text.
 
     Raises:
         WrongKind: it is not a `str`.
         InvalidValue: it is empty, longer than 255 code points, begins or ends with space, or holds
             a control, a bidirectional control or a lone surrogate.
     """
-    text = of_kind(field, text, str)
+    text = exact_text(field, text)
     if not text:
-        raise InvalidValue(field, "must not be empty")
+        raise error(field, "must not be empty")
     if len(text) > MAX_IDENTIFIER_LENGTH:
-        raise InvalidValue(field, f"must not be longer than {MAX_IDENTIFIER_LENGTH} code points")
+        raise error(field, f"must not be longer than {MAX_IDENTIFIER_LENGTH} code points")
     if text[0].isspace() or text[-1].isspace():
-        raise InvalidValue(field, "must not begin or end with space")
-    _require_printable(field, text)
+        raise error(field, "must not begin or end with space")
+    require_printable(field, text, error)
     return text
 
 
@@ -127,27 +189,59 @@ def plain_text(field: str, text: object, *, max_length: int) -> str:
 
     Raises:
         WrongKind: it is not a `str`.
-        InvalidValue: it is too long, or holds a control, a bidirectional control or a lone
+        InvalidInput: it is too long, or holds a control, a bidirectional control or a lone
             surrogate.
     """
-    text = of_kind(field, text, str)
-    if len(text) > max_length:
-        raise InvalidValue(field, f"must not be longer than {max_length} code points")
-    _require_printable(field, text)
+    text = exact_text(field, text)
+    _require_length(field, text, max_length, InvalidInput)
+    require_printable(field, text, InvalidInput)
     return text
 
 
-def _require_printable(field: str, text: str) -> None:
+def clean_text(
+    field: str,
+    text: object,
+    *,
+    max_length: int | None = None,
+    error: Callable[[str, str], InvalidValue] = InvalidInput,
+) -> str:
+    """Return the text if every store can keep it.
+
+    Raises:
+        WrongKind: it is not a `str`.
+        InvalidValue: it is too long, or holds NUL or a lone surrogate.
+    """
+    text = exact_text(field, text)
+    _require_length(field, text, max_length, error)
+    if not text.isascii() or "\0" in text:
+        found = _NUL_OR_SURROGATE.search(text)
+        if found is not None:
+            what = "NUL" if found[0] == "\0" else "a lone surrogate"
+            raise error(field, f"must not hold {what}")
+    return text
+
+
+def _require_length(
+    field: str, text: str, longest: int | None, error: Callable[[str, str], InvalidValue]
+) -> None:
+    if longest is not None and len(text) > longest:
+        raise error(field, f"must not be longer than {longest} code points")
+
+
+def require_printable(
+    field: str, text: str, error: Callable[[str, str], InvalidValue] = InvalidInput
+) -> None:
+    """Raise unless the text is without controls, bidirectional controls and lone surrogates."""
     if text.isascii() and text.isprintable():
         return
     for character in text:
         if character in BIDI_CONTROLS:
-            raise InvalidValue(field, "must not hold a bidirectional control")
+            raise error(field, "must not hold a bidirectional control")
         category = unicodedata.category(character)
         if category == "Cc":
-            raise InvalidValue(field, "must not hold a control character")
+            raise error(field, "must not hold a control character")
         if category == "Cs":
-            raise InvalidValue(field, "must not hold a lone surrogate")
+            raise error(field, "must not hold a lone surrogate")
 
 
 def private_text(field: str, text: object) -> PrivateText | None:
@@ -155,29 +249,35 @@ def private_text(field: str, text: object) -> PrivateText | None:
 
     Raises:
         WrongKind: it is neither a `str` nor `None`.
+        InvalidInput: it holds NUL or a lone surrogate.
     """
-    if text is None:
-        return None
-    return PrivateText(of_kind(field, text, str))
+    return None if text is None else PrivateText(clean_text(field, text))
 
 
 def instant(field: str, value: object) -> datetime:
-    """Return the aware datetime in UTC.
+    """Return the aware datetime in UTC, as a `datetime` and no subclass of it.
 
     Raises:
         WrongKind: it is not a `datetime`.
-        InvalidValue: it is naive, or outside the years that UTC can tell.
+        InvalidArgument: it is naive, or its time zone fails.
+        InvalidInput: it is outside the years that UTC can tell.
     """
-    if not isinstance(value, datetime):
-        raise WrongKind(field, "datetime", type(value).__name__)
-    if value.tzinfo is UTC:
+    if type(value) is datetime and value.tzinfo is UTC:
         return value
-    if value.utcoffset() is None:
-        raise InvalidValue(field, "must be an aware datetime: give it a time zone")
+    require_instance(field, value, datetime)
+    # The type's own methods, since those of a subclass may say something else.
+    given = cast("datetime", value)
+    exact = datetime.combine(datetime.date(given), datetime.timetz(given))
     try:
-        return value.astimezone(UTC)
+        offset = exact.utcoffset()
+    except Exception:  # noqa: BLE001  a time zone is code of somebody else's
+        raise InvalidArgument(field, "has a time zone that gives no offset") from None
+    if offset is None:
+        raise InvalidArgument(field, "must be an aware datetime: give it a time zone")
+    try:
+        return (exact.replace(tzinfo=None) - offset).replace(tzinfo=UTC)
     except OverflowError:
-        raise InvalidValue(field, "lies outside the years 1 to 9999 in UTC") from None
+        raise InvalidInput(field, "lies outside the years 1 to 9999 in UTC") from None
 
 
 def optional_instant(field: str, value: object) -> datetime | None:
@@ -185,25 +285,62 @@ def optional_instant(field: str, value: object) -> datetime | None:
     return None if value is None else instant(field, value)
 
 
-def set_of(field: str, values: object, *kinds: type) -> frozenset[Any]:
-    """Return the values as a frozenset if each has one of the types.
+def told_time(value: object) -> datetime:
+    """Return the time that a clock told, in UTC.
+
+    Raises:
+        InvalidArgument: the clock tells no aware datetime, or the end of time.
+    """
+    try:
+        now = instant("clock", value)
+    except (InvalidInput, WrongKind) as error:
+        raise InvalidArgument(
+            "clock", "must tell aware datetimes of the years 1 to 9999"
+        ) from error
+    if now >= _LAST_MOMENT:
+        raise InvalidArgument("clock", "tells the end of time, at which nothing is held any more")
+    return now
+
+
+def duration(field: str, value: object) -> timedelta:
+    """Return the duration as a `timedelta` and no subclass of it.
+
+    Raises:
+        WrongKind: it is not a `timedelta`.
+    """
+    if type(value) is timedelta:
+        return value
+    require_instance(field, value, timedelta)
+    return timedelta.__pos__(cast("timedelta", value))
+
+
+def set_of(field: str, values: object, *kinds: type, at_most: int = MAX_ITEMS) -> frozenset[Any]:
+    """Return the values as a frozenset if each has exactly one of the types.
 
     Raises:
         WrongKind: it is not a collection, or holds a value of another type.
+        InvalidInput: it holds too many.
     """
-    return frozenset(tuple_of(field, values, *kinds))
+    return frozenset(tuple_of(field, values, *kinds, at_most=at_most))
 
 
-def tuple_of(field: str, values: object, *kinds: type) -> tuple[Any, ...]:
-    """Return the values as a tuple, in the order given, if each has one of the types.
+def tuple_of(field: str, values: object, *kinds: type, at_most: int = MAX_ITEMS) -> tuple[Any, ...]:
+    """Return the values as a tuple, in the order given, if each has exactly one of the types.
 
     Raises:
         WrongKind: it is not a collection, or holds a value of another type.
+        InvalidInput: it holds too many; no more are read.
     """
-    if isinstance(values, str) or not isinstance(values, Iterable):
+    if issubclass(type(values), str):
         raise WrongKind(field, "a collection", type(values).__name__)
-    items = tuple(values)
+    try:
+        each = iter(cast("Iterable[object]", values))
+    except TypeError:
+        raise WrongKind(field, "a collection", type(values).__name__) from None
+    items = tuple(islice(each, at_most + 1))
+    if len(items) > at_most:
+        raise InvalidInput(field, f"must not hold more than {at_most}")
     for item in items:
-        if not isinstance(item, kinds):
-            require_kind(field, item, *kinds)
+        if type(item) not in kinds:
+            raise _wrong_kind(field, item, *kinds)
     return items

@@ -11,15 +11,13 @@ from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
 from exam_sharing.policy.views import Page, VisibleExam
 from exam_sharing.ports import Ports
-from exam_sharing.validation import require_kind, tuple_of
+from exam_sharing.validation import is_a, require_kind, tuple_of
 
 __all__ = ["Viewer", "require_question"]
 
 
 def require_question(user: object, permission: object, exam: object) -> None:
     """Raise `WrongKind` unless these are a user, a permission and an exam."""
-    if user.__class__ is UserId and permission.__class__ is Permission and exam.__class__ is ExamId:
-        return
     require_kind("user", user, UserId)
     require_kind("permission", permission, Permission)
     require_kind("exam", exam, ExamId)
@@ -36,8 +34,8 @@ class Viewer:
             who was unknown or inactive.
     """
 
-    user: UserId
-    principals: frozenset[PrincipalKey]
+    user: UserId = attrs.field(validator=is_a(UserId))
+    principals: frozenset[PrincipalKey] = attrs.field(validator=is_a(frozenset))
     _ports: Ports = attrs.field(alias="_ports", repr=False, eq=False)
     _now: Callable[[], datetime] = attrs.field(alias="_now", repr=False, eq=False)
 
@@ -47,7 +45,7 @@ class Viewer:
         Raises:
             WrongKind: an argument is of another type.
         """
-        if permission.__class__ is not Permission or exam.__class__ is not ExamId:
+        if type(permission) is not Permission or type(exam) is not ExamId:
             require_question(self.user, permission, exam)
         access = self._ports.access
         return access.holds(self.user, self.principals, permission, exam, self._now()) is True

@@ -28,7 +28,7 @@ from exam_sharing.adapters.pydicom import (  # noqa: E402
     shipped_media,
 )
 from exam_sharing.adapters.pydicom import source as source_module  # noqa: E402
-from exam_sharing.errors import AlreadyExists, CallerError, InvalidValue, WrongKind  # noqa: E402
+from exam_sharing.errors import AlreadyExists, InputError, InvalidValue, WrongKind  # noqa: E402
 from exam_sharing.identifiers import BatchId, ExamId, UserId  # noqa: E402
 
 NOW = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -868,7 +868,7 @@ class TestTheCodes:
         again = pickle.loads(pickle.dumps(error))  # noqa: S301
         assert str(again) == str(error)
         assert again.left_out == error.left_out
-        assert isinstance(again, CallerError)
+        assert isinstance(again, InputError)
 
     def test_come_back_from_a_pickled_medium(self):
         media = read(CD)

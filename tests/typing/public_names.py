@@ -20,6 +20,7 @@ from exam_sharing import (
     Permission,
     Permitted,
     Preview,
+    PrincipalId,
     Reason,
     Refused,
     RevokeRequest,
@@ -31,6 +32,7 @@ from exam_sharing import (
     UnshareRequest,
     UserId,
     VisibleExam,
+    principal_of,
 )
 from exam_sharing.memory import open_sharing
 from exam_sharing.relay import watch
@@ -45,6 +47,8 @@ sharing = open_sharing()
 
 assert_type(Permission.VIEW < Permission.DOWNLOAD, bool)
 assert_type(str(alice), str)
+assert_type(principal_of("u:alice"), PrincipalId)
+assert_type(principal_of(alice.key), PrincipalId)
 assert_type(sharing.share(share), ShareReceipt)
 assert_type(sharing.unshare(unshare), UnshareReceipt)
 assert_type(sharing.narrow(narrow), UnshareReceipt)

@@ -7,11 +7,11 @@ import re
 from datetime import datetime
 from typing import Final
 
-from exam_sharing.errors import ExamSharingError, InvalidValue
+from exam_sharing.errors import ExamSharingError, InvalidInput
 from exam_sharing.events import ListedNotice
 from exam_sharing.identifiers import ExamId
 from exam_sharing.policy.views import VisibleExam
-from exam_sharing.validation import instant, of_kind
+from exam_sharing.validation import exact_text, instant, require_instance
 
 __all__ = [
     "cursor_after",
@@ -46,8 +46,8 @@ def position(cursor: str | None) -> tuple[str, str] | None:
     """
     if cursor is None:
         return None
-    text = of_kind("after", cursor, str)
-    problem = InvalidValue("after", "is not a cursor that a page gave")
+    text = exact_text("after", cursor)
+    problem = InvalidInput("after", "is not a cursor that a page gave")
     if len(text) > MAX_CURSOR_LENGTH:
         raise problem
     try:
@@ -80,7 +80,7 @@ def exam_position(cursor: str | None) -> tuple[datetime, str] | None:
     try:
         return instant("after", datetime.fromisoformat(parts[0])), str(ExamId(parts[1]))
     except (ExamSharingError, ValueError):
-        raise InvalidValue("after", "is not a cursor that a page gave") from None
+        raise InvalidInput("after", "is not a cursor that a page gave") from None
 
 
 def notice_cursor_after(item: ListedNotice) -> str:
@@ -100,7 +100,7 @@ def notice_position(cursor: str | None) -> int | None:
         return None
     kind, digits = parts
     if kind != _NOTICE or not re.fullmatch(rf"[0-9]{{1,{_MAX_DIGITS}}}", digits):
-        raise InvalidValue("after", "is not a cursor that a page gave")
+        raise InvalidInput("after", "is not a cursor that a page gave")
     return int(digits)
 
 
@@ -111,7 +111,7 @@ def page_limit(limit: int) -> int:
         WrongKind: it is no `int`.
         InvalidValue: it is less than 1 or more than 1,000.
     """
-    number = of_kind("limit", limit, int)
-    if isinstance(number, bool) or not 1 <= number <= MAX_PAGE:
-        raise InvalidValue("limit", f"must be a whole number from 1 to {MAX_PAGE}")
-    return number
+    require_instance("limit", limit, int)
+    if type(limit) is not int or not 1 <= limit <= MAX_PAGE:
+        raise InvalidInput("limit", f"must be a whole number from 1 to {MAX_PAGE}")
+    return limit

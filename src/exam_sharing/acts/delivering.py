@@ -20,6 +20,7 @@ from exam_sharing.acts.questions import (
 )
 from exam_sharing.errors import NotifierFailed
 from exam_sharing.events import Claim, ShareNotice, WaitingNotice, notice_now
+from exam_sharing.grants import FOREVER
 from exam_sharing.identifiers import ShareId
 from exam_sharing.policy.facts import ExamFacts
 from exam_sharing.policy.retries import Done, GivenUp, Settlement
@@ -47,7 +48,7 @@ def claim_notices(
         limit: how many at most.
         share: the notices of this share alone; `None` for all.
     """
-    return (yield from ask(ClaimNotices(now, now + CLAIM_LASTS, limit, share)))
+    return (yield from ask(ClaimNotices(now, now + min(CLAIM_LASTS, FOREVER - now), limit, share)))
 
 
 def deliver(policy: Policy, claim: Claim, now: datetime) -> Act[bool]:
@@ -62,7 +63,7 @@ def deliver(policy: Policy, claim: Claim, now: datetime) -> Act[bool]:
         now: aware, in UTC; taken anew for each notice, since sending takes time.
     """
     # Whoever begins in time has the other half of the claim to come to an end.
-    if now > claim.until - CLAIM_LASTS / 2:
+    if claim.until - now < CLAIM_LASTS / 2:
         return False
     settlement = yield from _tried(policy, claim.notice, now)
     yield from ask(SettleNotice(claim, settlement))

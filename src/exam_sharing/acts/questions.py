@@ -4,12 +4,13 @@ Each knows the one port that answers it. Being values, questions can be counted 
 exam that is not there and one that may not be seen ask the same.
 """
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Protocol, TypeAlias, TypeVar
 
 import attrs
 
+from exam_sharing.errors import StoreFailed
 from exam_sharing.events import Claim, Event, ShareNotice
 from exam_sharing.exams import Exam
 from exam_sharing.identifiers import (
@@ -27,6 +28,7 @@ from exam_sharing.policy.retries import Settlement
 from exam_sharing.ports import Changes, Ports, StoredReceipt
 
 __all__ = [
+    "NO_PRINCIPALS",
     "AboutShare",
     "Act",
     "BatchOf",
@@ -54,6 +56,8 @@ __all__ = [
     "ask",
 ]
 
+NO_PRINCIPALS: Final = "the directory gave no frozenset of the keys of a user's principals"
+
 AnswerT = TypeVar("AnswerT")
 AnswerT_co = TypeVar("AnswerT_co", covariant=True)
 ResultT = TypeVar("ResultT")
@@ -74,8 +78,15 @@ Act: TypeAlias = Generator[Question[Any], Any, ResultT]
 
 
 def ask(question: Question[AnswerT]) -> Generator[Question[Any], Any, AnswerT]:
-    """Yield the question and return its answer, with the answer's type."""
+    """Yield the question and return its answer, with the answer's type.
+
+    Raises:
+        StoreFailed: the answer is not of the type that the contract of the port says.
+    """
     answer: AnswerT = yield question
+    check = _CHECKS.get(type(question))
+    if check is not None:
+        check(question, answer)
     return answer
 
 
@@ -335,3 +346,49 @@ class SettleNotice:
     def put_to(self, ports: Ports) -> None:
         """Ask the outbox."""
         return ports.outbox.settle(self.claim, self.settlement)
+
+
+def _require(port: str, answer: object, kind: type) -> None:
+    if not issubclass(type(answer), kind):
+        raise StoreFailed(f"{port} gave {type(answer).__name__} instead of {kind.__name__}")
+
+
+def _from_directory(kind: type) -> Callable[[Any, Any], None]:
+    return lambda _question, answer: _require("the directory", answer, kind)
+
+
+def _check_exams(_question: object, answer: tuple[Exam, ...]) -> None:
+    _require("the exams", answer, tuple)
+    for exam in answer:
+        # A subclass could name another owner each time that it is asked.
+        if type(exam) is not Exam:
+            raise StoreFailed(f"the exams gave {type(exam).__name__} instead of Exam itself")
+
+
+def _check_profiles(question: Profiles, answer: Mapping[UserId, Profile]) -> None:
+    _require("the directory", answer, Mapping)
+    for user in question.users:
+        profile = answer.get(user)
+        if type(profile) is not Profile or profile.user != user:
+            raise StoreFailed("the directory gave no profile of its own for every user")
+
+
+def _check_principals(_question: object, answer: frozenset[PrincipalKey]) -> None:
+    if type(answer) is not frozenset:
+        raise StoreFailed(NO_PRINCIPALS)
+
+
+_CHECKS: Final[Mapping[type, Callable[[Any, Any], None]]] = {
+    FindExams: _check_exams,
+    BatchOf: _check_exams,
+    Profiles: _check_profiles,
+    PrincipalsOf: _check_principals,
+    PeopleBehind: _from_directory(Mapping),
+    SeenBy: _from_directory(frozenset),
+    MembersSeenBy: _from_directory(Mapping),
+    Names: _from_directory(Mapping),
+    Path: _from_directory(tuple),
+    Suggest: _from_directory(tuple),
+    Listed: _from_directory(tuple),
+}
+"""What the host answers may come from anywhere; stores have laws of their own."""

@@ -22,9 +22,8 @@ from exam_sharing.acts.questions import (
     Suggest,
     ask,
 )
-from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.names import LONGEST_TYPED, folded
 from exam_sharing.policy.decisions import Denied, Ground, Permitted, Reason, ReasonCode, Refused
 from exam_sharing.policy.explain import explain_no, explain_yes, grants_giving
@@ -92,8 +91,8 @@ def explain(
     """Return why the user holds the permission on the exam, or why not; for operators."""
     # A yes takes no more questions than it needs, and not the detours by which a no is explained.
     wanted = (exam,)
-    principals: frozenset[PrincipalKey] = yield PrincipalsOf(user)
-    found: tuple[Exam, ...] = yield FindExams(wanted)
+    principals = yield from ask(PrincipalsOf(user))
+    found = yield from ask(FindExams(wanted))
     read: Mapping[ExamId, ExamGrants] = yield ReadGrants(wanted)
     sharing = read[exam]
     if principals and found:

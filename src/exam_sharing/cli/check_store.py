@@ -13,7 +13,7 @@ from exam_sharing.cli.commands import Command, ExitCode
 from exam_sharing.cli.documents import FORMAT, written
 from exam_sharing.cli.extras import need
 from exam_sharing.cli.streams import Line
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidInput
 
 if TYPE_CHECKING:
     from exam_sharing.testing.laws import Law, LawBroken
@@ -72,7 +72,7 @@ def _run(arguments: Namespace, version: str) -> ExitCode:
     from exam_sharing.testing.opening import StoreNotUsable
 
     if not arguments.timeout > 0:
-        raise InvalidValue("--timeout", "must be more than 0 seconds")
+        raise InvalidInput("--timeout", "must be more than 0 seconds")
     answers: list[Answer] = []
     stopped: Exception | KeyboardInterrupt | None = None
     line = Line(sys.stderr)
@@ -91,7 +91,7 @@ def _run(arguments: Namespace, version: str) -> ExitCode:
         print(f"exam-sharing: interrupted in {asking.law or arguments.store}", file=sys.stderr)
         return ExitCode.INTERRUPTED
     if stopped is not None:
-        raise InvalidValue(arguments.store, f"cannot be checked: {stopped}") from stopped
+        raise InvalidInput(arguments.store, f"cannot be checked: {stopped}") from stopped
     return ExitCode.FAILED if any(each.broken for each in answers) else ExitCode.DONE
 
 
@@ -109,7 +109,7 @@ def _all_laws(arguments: Namespace) -> "tuple[Law, ...]":
         _require_nothing_said(arguments)
         return tuple(found)
     if not callable(found):
-        raise InvalidValue(arguments.store, "is neither a callable that gives a store, nor laws")
+        raise InvalidInput(arguments.store, "is neither a callable that gives a store, nor laws")
     examples = _EXAMPLES if arguments.examples is None else arguments.examples
     return store_laws(found, threads=not arguments.one_thread, examples=examples)
 
@@ -122,7 +122,7 @@ def _require_nothing_said(arguments: Namespace) -> None:
     }
     said = " and ".join(option for option, is_said in options.items() if is_said)
     if said:
-        raise InvalidValue(said, f"cannot be given, as {arguments.store} is laws already")
+        raise InvalidInput(said, f"cannot be given, as {arguments.store} is laws already")
 
 
 def _found(named: str) -> object:
@@ -132,7 +132,7 @@ def _found(named: str) -> object:
     meant = _meant(module)
     perhaps = f"; did you mean {meant}:{attribute}?" if meant and attribute else ""
     if not attribute or not _is_module(module):
-        raise InvalidValue("STORE", f"must be package.module:name{perhaps}")
+        raise InvalidInput("STORE", f"must be package.module:name{perhaps}")
     # As `python -m` does: what is being developed is often not installed.
     sys.path.insert(0, str(Path.cwd()))
     try:
@@ -140,10 +140,10 @@ def _found(named: str) -> object:
         for name in attribute.split("."):
             found = getattr(found, name)
     except (AttributeError, ImportError) as error:
-        raise InvalidValue(named, f"cannot be imported: {error}{perhaps}") from error
+        raise InvalidInput(named, f"cannot be imported: {error}{perhaps}") from error
     except Exception as error:
         problem = f"cannot be imported: {type(error).__name__}{place_of(error)}"
-        raise InvalidValue(named, problem) from error
+        raise InvalidInput(named, problem) from error
     return found
 
 
@@ -162,7 +162,7 @@ def _chosen(laws: "tuple[Law, ...]", names: list[str] | None) -> "tuple[Law, ...
         return laws
     unknown = set(names) - {law.name for law in laws}
     if unknown:
-        raise InvalidValue("--law", f"names no law of this store: {', '.join(sorted(unknown))}")
+        raise InvalidInput("--law", f"names no law of this store: {', '.join(sorted(unknown))}")
     return tuple(law for law in laws if law.name in names)
 
 

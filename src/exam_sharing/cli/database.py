@@ -29,7 +29,7 @@ from exam_sharing.cli.extras import need
 from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.replies import TablesReady
 from exam_sharing.cli.stage import OpenSharing
-from exam_sharing.errors import ExamSharingError, InvalidValue, StoreFailed
+from exam_sharing.errors import ExamSharingError, InvalidInput, StoreFailed
 from exam_sharing.memory.kept_directory import KeptDirectory
 from exam_sharing.ports import Notifier
 
@@ -112,14 +112,14 @@ def _read(typed: str | None) -> _Address:
         return _file(url.database or "")
     if url is not None and url.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
         return _server(url.set(drivername="postgresql+psycopg"))
-    raise InvalidValue(
+    raise InvalidInput(
         "--db", "must be a path, sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
     )
 
 
 def _file(path: str) -> _Address:
     if path in {"", ":memory:"}:
-        raise InvalidValue("--db", "must name a file: what is in memory is gone with the command")
+        raise InvalidInput("--db", "must name a file: what is in memory is gone with the command")
     place = Path(path).absolute()
     return _Address(url=URL.create("sqlite", database=str(place)), place=str(place))
 

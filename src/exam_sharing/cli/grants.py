@@ -18,7 +18,7 @@ from exam_sharing.cli.chapters import Asked, Ended, Previewed, Shared
 from exam_sharing.cli.commands import Command
 from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.replying import over_portal
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidInput
 from exam_sharing.policy.requests import without_message
 
 __all__ = ["SHARE", "UNSHARE"]
@@ -124,7 +124,7 @@ def _message(text: str | None) -> str | None:
         return sys.stdin.read().removesuffix("\n")
     except UnicodeDecodeError:
         # What cannot be read may be patient data: it is not quoted, nor is the error.
-        unreadable = InvalidValue("--message", "cannot be read from standard input as text")
+        unreadable = InvalidInput("--message", "cannot be read from standard input as text")
     raise unreadable
 
 

@@ -23,7 +23,7 @@ from exam_sharing.adapters.smtp import (
 from exam_sharing.cli.chapters import Noticed
 from exam_sharing.cli.portal import words_for
 from exam_sharing.cli.streams import flush
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidInput
 from exam_sharing.memory.kept_directory import KeptDirectory
 from exam_sharing.ports import Notifier
 
@@ -72,10 +72,10 @@ def notifier_for(arguments: Namespace, directory: KeptDirectory) -> Notifier:
     """
     if arguments.printed:
         if arguments.json or arguments.smtp:
-            raise InvalidValue("--print", "goes neither with --json nor with --smtp")
+            raise InvalidInput("--print", "goes neither with --json nor with --smtp")
         return _Printer(directory)
     if not (arguments.smtp and arguments.sender):
-        raise InvalidValue(
+        raise InvalidInput(
             "notices relay", "needs --smtp HOST:PORT and --from ADDRESS, or else --print"
         )
     host, port = _host_and_port(arguments.smtp)
@@ -100,7 +100,7 @@ def notifier_for(arguments: Namespace, directory: KeptDirectory) -> Notifier:
 def _host_and_port(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     if not host or not port.isascii() or not port.isdecimal():
-        raise InvalidValue("--smtp", "must be HOST:PORT, as mail.example:587")
+        raise InvalidInput("--smtp", "must be HOST:PORT, as mail.example:587")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
@@ -108,7 +108,7 @@ def _context(file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file)
     except OSError:
-        raise InvalidValue("--ca-file", "cannot be read as certificates") from None
+        raise InvalidInput("--ca-file", "cannot be read as certificates") from None
 
 
 def _login(arguments: Namespace) -> Login | None:
@@ -118,7 +118,7 @@ def _login(arguments: Namespace) -> Login | None:
     if arguments.password_file is not None:
         password = _first_line(arguments.password_file)
     if not password:
-        raise InvalidValue("--login", f"needs a password, in {PASSWORD} or in --password-file")
+        raise InvalidInput("--login", f"needs a password, in {PASSWORD} or in --password-file")
     return Login(username=arguments.login, password=password)
 
 
@@ -127,7 +127,7 @@ def _first_line(file: Path) -> str:
         return file.read_text(encoding="utf-8").partition("\n")[0]
     except (OSError, UnicodeDecodeError):
         # What cannot be read may be the password, and the error would quote it.
-        unreadable = InvalidValue("--password-file", "cannot be read as text")
+        unreadable = InvalidInput("--password-file", "cannot be read as text")
     raise unreadable
 
 

@@ -24,7 +24,7 @@ from exam_sharing.cli.replies import (
 )
 from exam_sharing.cli.replying import over_portal, print_reply, require_extras
 from exam_sharing.cli.streams import flush
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidInput
 from exam_sharing.events import ListedNotice
 from exam_sharing.relay import Stop, watch
 
@@ -119,7 +119,7 @@ def _add_retry(parser: ArgumentParser) -> None:
 
 def _retry(arguments: Namespace, portal: Portal) -> NoticesRequeued:
     if arguments.all == bool(arguments.notices):
-        raise InvalidValue("notices retry", "needs the ids of notices, or else --all")
+        raise InvalidInput("notices retry", "needs the ids of notices, or else --all")
     named = None if arguments.all else tuple(dict.fromkeys(arguments.notices))
     requeued = portal.sharing.requeue_notices(named)
     return NoticesRequeued(requeued=requeued, named=None if named is None else len(named))

@@ -79,11 +79,13 @@ class MemoryDirectory(KeptDirectory):
 
     def user(self, user: UserId) -> User | None:
         """Return the user as they were added last, or `None`."""
+        require_kind("user", user, UserId, GroupId)
         account = self._account(user)
         return None if account is None else account.user
 
     def group(self, group: GroupId) -> Group | None:
         """Return the group as it was added last, or `None`."""
+        require_kind("group", group, GroupId, UserId)
         known = self._known.get(group.key)
         return known if isinstance(known, Group) else None
 

@@ -6,7 +6,7 @@ from typing import Final, TypeAlias, overload
 
 import attrs
 
-from exam_sharing.errors import AlreadyExists, InvalidValue
+from exam_sharing.errors import AlreadyExists, InvalidArgument
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
@@ -67,7 +67,7 @@ class KeptDirectory(Directory):
             self._put(Account(user=principal, **settings))
             return
         if settings:
-            raise InvalidValue(", ".join(settings), "can be said of a user, not of a group")
+            raise InvalidArgument(", ".join(settings), "can be said of a user, not of a group")
         self._put(principal)
 
     def remove(self, principal: PrincipalId) -> None:
@@ -83,7 +83,7 @@ class KeptDirectory(Directory):
         require_kind("principal", principal, UserId, GroupId)
         if not self._forget(principal.key):
             kind = type(principal).__name__
-            raise InvalidValue(kind, f"{principal.value!r} is not in the directory")
+            raise InvalidArgument(kind, f"{principal.value!r} is not in the directory")
 
     @abstractmethod
     def known(self, after: PrincipalId | None = None, limit: int = MAX_PAGE) -> tuple[Known, ...]:

@@ -11,9 +11,10 @@ from typing import Final, Generic, TypeVar
 
 import attrs
 
-from exam_sharing.errors import ExamSharingError
+from exam_sharing.errors import ExamSharingError, InvalidArgument
 from exam_sharing.grants import Grant
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId
+from exam_sharing.validation import tuple_of
 
 __all__ = [
     "REMEDIES",
@@ -154,6 +155,13 @@ def reasons_against(rules: Iterable[Rule[CaseT]], case: CaseT) -> tuple[Reason, 
     return tuple(reasons)
 
 
+def _reasons(value: Iterable[Reason]) -> tuple[Reason, ...]:
+    reasons = tuple_of("reasons", value, Reason)
+    if not reasons:
+        raise InvalidArgument("reasons", "must hold at least one")
+    return reasons
+
+
 @attrs.frozen
 class Denied:
     """A no, with every reason that applies.
@@ -163,7 +171,7 @@ class Denied:
         nearest: for operators, what comes nearest to a yes.
     """
 
-    reasons: tuple[Reason, ...] = attrs.field(validator=attrs.validators.min_len(1))
+    reasons: tuple[Reason, ...] = attrs.field(converter=_reasons)
     nearest: "tuple[NearMiss, ...]" = ()
 
     @property

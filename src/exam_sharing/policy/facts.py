@@ -11,6 +11,7 @@ import attrs
 from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedGrant, Grant
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.validation import exact_text, is_a
 
 __all__ = [
     "EndingFacts",
@@ -27,6 +28,10 @@ MembersSeen: TypeAlias = Mapping[GroupId, frozenset[PrincipalId]]
 """For each group, the users and groups in it, to any depth, that an actor may know of."""
 
 
+def _address(value: str | None) -> str | None:
+    return None if value is None else exact_text("address", value)
+
+
 @attrs.frozen(kw_only=True)
 class Profile:
     """What the directory says of one user.
@@ -40,12 +45,12 @@ class Profile:
         address: where mail reaches them, if anywhere.
     """
 
-    user: UserId
-    active: bool
-    principals: frozenset[PrincipalKey]
-    sharing_in_plan: bool = False
-    wants_notices: bool = False
-    address: str | None = attrs.field(default=None, repr=False)
+    user: UserId = attrs.field(validator=is_a(UserId))
+    active: bool = attrs.field(validator=is_a(bool))
+    principals: frozenset[PrincipalKey] = attrs.field(validator=is_a(frozenset))
+    sharing_in_plan: bool = attrs.field(default=False, validator=is_a(bool))
+    wants_notices: bool = attrs.field(default=False, validator=is_a(bool))
+    address: str | None = attrs.field(default=None, converter=_address, repr=False)
 
     @classmethod
     def unknown(cls, user: UserId) -> "Profile":

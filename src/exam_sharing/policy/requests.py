@@ -9,20 +9,21 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from enum import Enum
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidArgument, InvalidInput
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.validation import (
     PrivateText,
+    clean_text,
+    exact_text,
     identifier_text,
     is_a,
     optional_instant,
     plain_text,
-    private_text,
     set_of,
     tuple_of,
 )
@@ -42,7 +43,15 @@ __all__ = [
     "without_message",
 ]
 
+MAX_RECIPIENTS: Final = 10_000
+MAX_EXPECTED: Final = 10_000
+MAX_WORDING_LENGTH: Final = 10_000
+MAX_MESSAGE_LENGTH: Final = 1_000_000
 MAX_WHY_LENGTH: Final = 2_000
+"""Beyond these, which no hospital meets, there is no request: nothing is decided and recorded.
+
+Lengths are in code points. What a policy allows is far less, and is a matter of refusals.
+"""
 
 
 class Scope(Enum):
@@ -61,7 +70,8 @@ class Reshares(Enum):
 
 
 def _recipients(value: Iterable[PrincipalId]) -> tuple[PrincipalId, ...]:
-    return tuple(dict.fromkeys(tuple_of("recipients", value, UserId, GroupId)))
+    named = tuple_of("recipients", value, UserId, GroupId, at_most=MAX_RECIPIENTS)
+    return tuple(dict.fromkeys(named))
 
 
 def _until(value: datetime | None) -> datetime | None:
@@ -69,14 +79,23 @@ def _until(value: datetime | None) -> datetime | None:
 
 
 def _expect(value: Iterable[ExamId] | None) -> frozenset[ExamId] | None:
-    return None if value is None else set_of("expect", value, ExamId)
+    return None if value is None else set_of("expect", value, ExamId, at_most=MAX_EXPECTED)
+
+
+def _wording(value: str | None) -> str | None:
+    return None if value is None else clean_text("wording", value, max_length=MAX_WORDING_LENGTH)
 
 
 def _message(value: str | None) -> PrivateText | None:
-    """Normalise line ends; an empty message is none."""
-    text = private_text("message", value)
+    """Normalise line ends; an empty message is none.
+
+    What a message may hold is for a rule to say, so that who wrote it is told.
+    """
+    text = "" if value is None else exact_text("message", value)
     if not text:
         return None
+    if len(text) > MAX_MESSAGE_LENGTH:
+        raise InvalidInput("message", f"must not be longer than {MAX_MESSAGE_LENGTH} code points")
     return PrivateText(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
@@ -84,9 +103,8 @@ def _operator(value: UserId | str | None) -> UserId | None:
     return UserId(value) if isinstance(value, str) else value
 
 
-def _check_request_id(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    if value is not None:
-        identifier_text(attribute.name, value)
+def _request_id(value: str | None) -> str | None:
+    return None if value is None else identifier_text("request_id", value)
 
 
 _actor = is_a(UserId)
@@ -123,13 +141,13 @@ class ShareRequest:
     scope: Scope = attrs.field(default=Scope.EXAM, validator=is_a(Scope))
     until: datetime | None = attrs.field(default=None, converter=_until)
     attested: bool = attrs.field(default=False, validator=is_a(bool))
-    wording: str | None = attrs.field(default=None, validator=is_a(str, type(None)))
+    wording: str | None = attrs.field(default=None, converter=_wording)
     message: PrivateText | None = attrs.field(default=None, converter=_message)
     expect: frozenset[ExamId] | None = attrs.field(default=None, converter=_expect)
     performed_by: UserId | None = attrs.field(
         default=None, converter=_operator, validator=_optional_user
     )
-    request_id: str | None = attrs.field(default=None, validator=_check_request_id)
+    request_id: str | None = attrs.field(default=None, converter=_request_id)
 
 
 @attrs.frozen(kw_only=True)
@@ -152,7 +170,7 @@ class UnshareRequest:
     performed_by: UserId | None = attrs.field(
         default=None, converter=_operator, validator=_optional_user
     )
-    request_id: str | None = attrs.field(default=None, validator=_check_request_id)
+    request_id: str | None = attrs.field(default=None, converter=_request_id)
 
 
 @attrs.frozen(kw_only=True)
@@ -184,12 +202,12 @@ class NarrowRequest:
     performed_by: UserId | None = attrs.field(
         default=None, converter=_operator, validator=_optional_user
     )
-    request_id: str | None = attrs.field(default=None, validator=_check_request_id)
+    request_id: str | None = attrs.field(default=None, converter=_request_id)
 
     def __attrs_post_init__(self) -> None:
         """Insist on a bound."""
         if self.permission is None and self.until is None:
-            raise InvalidValue("bound", "must be given: a permission, a time, or both")
+            raise InvalidArgument("bound", "must be given: a permission, a time, or both")
 
 
 @attrs.frozen(kw_only=True)
@@ -210,7 +228,7 @@ class RevokeRequest:
     performed_by: UserId | None = attrs.field(
         default=None, converter=_operator, validator=_optional_user
     )
-    request_id: str | None = attrs.field(default=None, validator=_check_request_id)
+    request_id: str | None = attrs.field(default=None, converter=_request_id)
 
 
 Request: TypeAlias = ShareRequest | UnshareRequest | NarrowRequest | RevokeRequest

@@ -12,8 +12,15 @@ from typing import Final, TypeAlias
 
 import attrs
 
-from exam_sharing.errors import MAYBE_SENT, InvalidValue
-from exam_sharing.validation import is_a, is_some_time, is_whole_from, of_kind
+from exam_sharing.errors import MAYBE_SENT, InvalidArgument
+from exam_sharing.grants import FOREVER
+from exam_sharing.validation import (
+    duration,
+    instant,
+    is_an_instance_of,
+    is_some_time,
+    is_whole_from,
+)
 
 __all__ = ["AT_ONCE", "Done", "GivenUp", "Retries", "Settlement", "TryAgain"]
 
@@ -62,11 +69,19 @@ Settlement: TypeAlias = Done | TryAgain | GivenUp
 """What a try came to."""
 
 
+def _first_wait(value: timedelta) -> timedelta:
+    return duration("first_wait", value)
+
+
+def _longest_wait(value: timedelta) -> timedelta:
+    return duration("longest_wait", value)
+
+
 def _check_longest(
     instance: "Retries", attribute: "attrs.Attribute[timedelta]", value: timedelta
 ) -> None:
-    if not instance.first_wait <= of_kind(attribute.name, value, timedelta) <= MAX_WAIT:
-        raise InvalidValue(attribute.name, f"must be from first_wait to {MAX_WAIT.days} days")
+    if not instance.first_wait <= value <= MAX_WAIT:
+        raise InvalidArgument(attribute.name, f"must be from first_wait to {MAX_WAIT.days} days")
 
 
 @attrs.frozen(kw_only=True)
@@ -84,11 +99,13 @@ class Retries:
             limit.
     """
 
-    at_once: int = attrs.field(default=2, validator=[is_a(int), is_whole_from(0)])
+    at_once: int = attrs.field(default=2, validator=[is_an_instance_of(int), is_whole_from(0)])
     first_wait: timedelta = attrs.field(
-        default=timedelta(minutes=1), validator=[is_a(timedelta), is_some_time]
+        default=timedelta(minutes=1), converter=_first_wait, validator=is_some_time
     )
-    longest_wait: timedelta = attrs.field(default=timedelta(hours=1), validator=_check_longest)
+    longest_wait: timedelta = attrs.field(
+        default=timedelta(hours=1), converter=_longest_wait, validator=_check_longest
+    )
     limit: int | None = attrs.field(default=120, validator=is_whole_from(1))
 
     def after(
@@ -99,9 +116,13 @@ class Retries:
         Args:
             failures: how many tries have failed by now, from 1.
             problem: what failed.
-            now: aware, in UTC.
+            now: aware.
             before: the problem of the tries before.
+
+        Raises:
+            InvalidArgument: the time is naive.
         """
+        now = instant("now", now)
         twice = problem == before == MAYBE_SENT
         # That it may have been sent is kept whatever fails later, so that it happens twice at most.
         problem = MAYBE_SENT if before == MAYBE_SENT else problem
@@ -109,7 +130,8 @@ class Retries:
             return GivenUp(at=now, problem=problem)
         if failures <= self.at_once:
             return TryAgain(at=AT_ONCE, problem=problem)
-        return TryAgain(at=now + self._wait(failures - self.at_once - 1), problem=problem)
+        wait = self._wait(failures - self.at_once - 1)
+        return TryAgain(at=now + min(wait, FOREVER - now), problem=problem)
 
     def _wait(self, doublings: int) -> timedelta:
         # With more doublings a wait would pass the longest one all the same, and might pass what a

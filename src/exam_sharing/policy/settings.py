@@ -3,17 +3,21 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Any
 
 import attrs
 
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.grants import FOREVER
 from exam_sharing.policy.facts import ShareFacts
-from exam_sharing.policy.requests import Reshares, ShareRequest
+from exam_sharing.policy.requests import MAX_WORDING_LENGTH, Reshares, ShareRequest
 from exam_sharing.policy.retries import Retries
 from exam_sharing.validation import (
+    clean_text,
+    duration,
     identifier_text,
+    instant,
     is_a,
+    is_an_instance_of,
     is_callable,
     is_some_time,
     is_whole_from,
@@ -30,8 +34,22 @@ class AccessListScope(Enum):
     OWN_GRANTS = "OWN_GRANTS"
 
 
-def _check_code(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    identifier_text(attribute.name, value)
+def _code(value: str) -> str:
+    return identifier_text("code", value, InvalidArgument)
+
+
+def _statement(value: str) -> str:
+    return clean_text("statement", value, error=InvalidArgument)
+
+
+def _attestation_wording(value: str) -> str:
+    return clean_text(
+        "attestation_wording", value, max_length=MAX_WORDING_LENGTH, error=InvalidArgument
+    )
+
+
+def _max_duration(value: timedelta | None) -> timedelta | None:
+    return None if value is None else duration("max_duration", value)
 
 
 @attrs.frozen(kw_only=True)
@@ -45,8 +63,8 @@ class HostRule:
             of `False` lets the share pass this rule; it must depend on nothing else.
     """
 
-    code: str = attrs.field(validator=_check_code)
-    statement: str = attrs.field(validator=is_a(str))
+    code: str = attrs.field(converter=_code)
+    statement: str = attrs.field(converter=_statement)
     refuses: Callable[[ShareRequest, ShareFacts, object], bool] = attrs.field(validator=is_callable)
 
 
@@ -79,13 +97,17 @@ class Policy:
 
     attestation_wording: str = attrs.field(
         default="I answer for it that HIPAA permits this sharing.",
-        validator=is_a(str),
+        converter=_attestation_wording,
     )
     max_recipients: int | None = attrs.field(default=100, validator=is_whole_from(1))
     max_exams: int | None = attrs.field(default=1_000, validator=is_whole_from(1))
     max_people: int | None = attrs.field(default=10_000, validator=is_whole_from(1))
-    max_duration: timedelta | None = attrs.field(default=None, validator=is_some_time)
-    message_limit: int = attrs.field(default=2_000, validator=[is_a(int), is_whole_from(1)])
+    max_duration: timedelta | None = attrs.field(
+        default=None, converter=_max_duration, validator=is_some_time
+    )
+    message_limit: int = attrs.field(
+        default=2_000, validator=[is_an_instance_of(int), is_whole_from(1)]
+    )
     sends_notices: bool = attrs.field(default=True, validator=is_a(bool))
     retries: Retries = attrs.field(factory=Retries, validator=is_a(Retries))
     reshares: Reshares = attrs.field(default=Reshares.KEEP, validator=is_a(Reshares))
@@ -94,12 +116,21 @@ class Policy:
     access_list: AccessListScope = attrs.field(
         default=AccessListScope.EVERYONE, validator=is_a(AccessListScope)
     )
-    suggestion_min_length: int = attrs.field(default=2, validator=[is_a(int), is_whole_from(1)])
-    suggestion_limit: int = attrs.field(default=50, validator=[is_a(int), is_whole_from(1)])
+    suggestion_min_length: int = attrs.field(
+        default=2, validator=[is_an_instance_of(int), is_whole_from(1)]
+    )
+    suggestion_limit: int = attrs.field(
+        default=50, validator=[is_an_instance_of(int), is_whole_from(1)]
+    )
     host_rules: tuple[HostRule, ...] = attrs.field(default=(), converter=_host_rules)
 
     def latest(self, now: datetime) -> datetime:
-        """Return the horizon that no grant made now may pass."""
+        """Return the horizon that no grant made now may pass.
+
+        Raises:
+            InvalidArgument: the time is naive.
+        """
+        now = instant("now", now)
         if self.max_duration is None or self.max_duration >= FOREVER - now:
             return FOREVER
         return now + self.max_duration

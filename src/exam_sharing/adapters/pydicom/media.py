@@ -8,7 +8,7 @@ from typing import Final, Self
 import attrs
 from typing_extensions import override
 
-from exam_sharing.errors import CallerError
+from exam_sharing.errors import InputError
 from exam_sharing.exams import Exam, Study, UploadBatch
 from exam_sharing.identifiers import ExamId
 from exam_sharing.validation import PrivateText
@@ -56,7 +56,7 @@ class MediaProblem(_Coded):
     NOT_SHIPPED = "NOT_SHIPPED", "the installed pydicom carries no CD; give a medium of your own"
 
 
-class MediaError(CallerError):
+class MediaError(InputError):
     """A medium gives no upload, and nothing was done.
 
     The path is not told: the caller knows it, and it may name a patient.

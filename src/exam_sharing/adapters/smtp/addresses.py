@@ -15,8 +15,8 @@ from typing import Final
 
 import attrs
 
-from exam_sharing.errors import InvalidValue
-from exam_sharing.validation import PrivateText, of_kind, plain_text
+from exam_sharing.errors import InvalidArgument
+from exam_sharing.validation import PrivateText, exact_text, plain_text
 
 __all__ = ["MailAddress", "Sender", "read_address"]
 
@@ -100,9 +100,9 @@ def _is_domain(domain: str) -> bool:
 
 
 def _sender_address(text: str) -> str:
-    address = read_address(of_kind("address", text, str))
+    address = read_address(exact_text("address", text))
     if address is None or address.ascii is None:
-        raise InvalidValue("address", "must be one plain e-mail address that ASCII can write")
+        raise InvalidArgument("address", "must be one plain e-mail address that ASCII can write")
     return str(address.ascii)
 
 

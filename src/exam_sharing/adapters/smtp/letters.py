@@ -16,7 +16,7 @@ from typing_extensions import override
 from exam_sharing.events import ShareNotice
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import UserId
-from exam_sharing.validation import BIDI_CONTROLS, PrivateText, of_kind, optional_instant
+from exam_sharing.validation import BIDI_CONTROLS, PrivateText, exact_text, optional_instant
 
 __all__ = ["Invitation", "Letter", "Template"]
 
@@ -25,7 +25,7 @@ _LINE_ENDS: Final = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 def _clean_text(text: str) -> PrivateText:
     """Return a text with one kind of line end, and without what mail cannot carry."""
-    lines = _LINE_ENDS.sub("\n", of_kind("text", text, str))
+    lines = _LINE_ENDS.sub("\n", exact_text("text", text))
     return PrivateText("".join("\ufffd" if _is_unfit(c) else c for c in lines))
 
 
@@ -35,12 +35,12 @@ def _is_unfit(character: str) -> bool:
 
 def _clean_line(text: str) -> PrivateText:
     """Return a text as one line that cannot be made to read otherwise than it is written."""
-    line = _clean_text(" ".join(of_kind("subject", text, str).split()))
+    line = _clean_text(" ".join(exact_text("subject", text).split()))
     return PrivateText("".join("\ufffd" if c in BIDI_CONTROLS else c for c in line))
 
 
 def _clean_html(text: str | None) -> PrivateText | None:
-    return None if text is None else _clean_text(of_kind("html", text, str))
+    return None if text is None else _clean_text(exact_text("html", text))
 
 
 @attrs.frozen(kw_only=True)

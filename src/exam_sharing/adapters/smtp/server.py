@@ -19,11 +19,12 @@ from exam_sharing.adapters.smtp.addresses import MailAddress
 from exam_sharing.adapters.smtp.failures import MailProblem, NoticeNotSent, refused
 from exam_sharing.adapters.smtp.line import Line
 from exam_sharing.adapters.smtp.mail import Mail
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.validation import (
     PrivateText,
     identifier_text,
     is_a,
+    is_an_instance_of,
     plain_text,
     require_kind,
 )
@@ -50,7 +51,7 @@ class Security(enum.Enum):
 
 def _ascii_text(field: str, text: str) -> PrivateText:
     if not plain_text(field, text, max_length=MAX_LOGIN_LENGTH).isascii() or not text:
-        raise InvalidValue(field, "must be ASCII and not empty")
+        raise InvalidArgument(field, "must be ASCII and not empty")
     return PrivateText(text)
 
 
@@ -84,20 +85,20 @@ def _check_host(_instance: object, attribute: "attrs.Attribute[str]", value: str
     else:
         malformed = False
     if malformed:
-        raise InvalidValue(attribute.name, "must be the name or the IP address of a host")
+        raise InvalidArgument(attribute.name, "must be the name or the IP address of a host")
 
 
 def _check_port(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
     require_kind(attribute.name, value, int)
     if not 1 <= value <= MAX_PORT:
-        raise InvalidValue(attribute.name, f"must be from 1 to {MAX_PORT}")
+        raise InvalidArgument(attribute.name, f"must be from 1 to {MAX_PORT}")
 
 
 def _seconds(value: float) -> float:
     require_kind("timeout", value, int, float)
     seconds = float(value)
     if not 0 < seconds <= MAX_SECONDS:
-        raise InvalidValue("timeout", f"must be positive, and at most {MAX_SECONDS} seconds")
+        raise InvalidArgument("timeout", f"must be positive, and at most {MAX_SECONDS} seconds")
     return seconds
 
 
@@ -106,7 +107,7 @@ def _check_login(
 ) -> None:
     require_kind("login", value, Login, type(None))
     if value is not None and instance.security is Security.NONE:
-        raise InvalidValue("login", "needs an encrypted line: choose STARTTLS or TLS")
+        raise InvalidArgument("login", "needs an encrypted line: choose STARTTLS or TLS")
 
 
 @attrs.frozen(kw_only=True)
@@ -127,7 +128,7 @@ class MailServer:
     port: int = attrs.field(validator=_check_port)
     security: Security = attrs.field(default=Security.STARTTLS, validator=is_a(Security))
     context: ssl.SSLContext = attrs.field(
-        factory=ssl.create_default_context, validator=is_a(ssl.SSLContext), repr=False
+        factory=ssl.create_default_context, validator=is_an_instance_of(ssl.SSLContext), repr=False
     )
     login: Login | None = attrs.field(default=None, validator=_check_login)
     timeout: float = attrs.field(default=30.0, converter=_seconds)

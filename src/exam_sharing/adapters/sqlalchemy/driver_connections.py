@@ -13,8 +13,8 @@ from sqlalchemy.engine import Connection
 
 from exam_sharing.adapters.sqlalchemy.engines import is_autocommit, quiet_engine, require_dialect
 from exam_sharing.adapters.sqlalchemy.poolers import may_mix_statements, remedy
-from exam_sharing.errors import InvalidValue
-from exam_sharing.validation import require_kind
+from exam_sharing.errors import InvalidArgument
+from exam_sharing.validation import require_instance
 
 __all__ = ["DriverConnection", "is_begun", "over_driver_connection", "own_engine"]
 
@@ -48,19 +48,19 @@ def over_driver_connection(driver_connection: DriverConnection, engine: Engine) 
     """
     require_dialect(engine)
     if engine.dialect.driver not in _DRIVERS:
-        raise InvalidValue("engine", "must use the driver psycopg 3, or sqlite3")
+        raise InvalidArgument("engine", "must use the driver psycopg 3, or sqlite3")
     driver: Any = engine.dialect.loaded_dbapi
-    require_kind("driver_connection", driver_connection, driver.Connection)
+    require_instance("driver_connection", driver_connection, driver.Connection)
     lent = _Lent(driver_connection, engine)
     pool = NullPool(lambda: lent, reset_on_return=None, dialect=engine.dialect)
     connection = Connection(_engine_without_events(engine), pool.connect())
     connection.begin()
     if not is_begun(connection):
-        raise InvalidValue(
+        raise InvalidArgument(
             "driver_connection", "must be in a transaction; in Django, call it inside of atomic()"
         )
     if may_mix_statements(connection):
-        raise InvalidValue("driver_connection", remedy(connection.dialect.driver))
+        raise InvalidArgument("driver_connection", remedy(connection.dialect.driver))
     return connection
 
 
@@ -113,7 +113,7 @@ class _Lent:
 
 
 def _no_connection() -> Any:  # noqa: ANN401  as every creator of a pool
-    raise InvalidValue("engine", "has no connections but those that are lent")
+    raise InvalidArgument("engine", "has no connections but those that are lent")
 
 
 _WITHOUT_EVENTS: Final[WeakKeyDictionary[Engine, Engine]] = WeakKeyDictionary()

@@ -9,7 +9,7 @@ from sqlalchemy.engine import Connection
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.poolers import may_mix_statements, remedy
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import READS, check_transactions
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidArgument
 
 __all__ = ["READS", "checked_engine", "is_autocommit", "quiet_engine", "require_dialect"]
 
@@ -43,7 +43,7 @@ def require_dialect(engine: Engine) -> None:
     # An address of a database is easily passed for an engine, and has no dialect.
     dialect = getattr(engine, "dialect", None)
     if dialect is None or dialect.name not in _DIALECTS:
-        raise InvalidValue("engine", "must be an engine of SQLAlchemy for PostgreSQL or SQLite")
+        raise InvalidArgument("engine", "must be an engine of SQLAlchemy for PostgreSQL or SQLite")
 
 
 def is_autocommit(connection: Connection) -> bool:
@@ -54,13 +54,13 @@ def is_autocommit(connection: Connection) -> bool:
 def _check_connection(engine: Engine) -> None:
     autocommit, mixing, driver = _tried(engine)
     if autocommit:
-        raise InvalidValue(
+        raise InvalidArgument(
             "engine",
             "must not be in AUTOCOMMIT mode, in which an act could be done by half: make an engine "
             "without it for this package",
         )
     if mixing:
-        raise InvalidValue("engine", remedy(driver))
+        raise InvalidArgument("engine", remedy(driver))
 
 
 @in_our_words

@@ -35,10 +35,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from exam_sharing.adapters.sqlalchemy.giving import counts, owned
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.adapters.sqlalchemy.times import Instant
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import PrincipalKey, UserId
-from exam_sharing.validation import instant, is_a, of_kind, require_kind
+from exam_sharing.validation import instant, is_a, of_kind, require_instance
 
 __all__ = ["may", "permission_held", "visible_exams"]
 
@@ -129,7 +129,7 @@ def may(
     own = select(exam_column).where(asker.owns(exam_column, owner_column))
     # Of two tables, it would pair every exam of one with what is the user's own in the other.
     if len(select(exam_column, owner_column).get_final_froms()) != 1:
-        raise InvalidValue("owner_column", "must be of the same table as the column of the exam")
+        raise InvalidArgument("owner_column", "must be of the same table as the column of the exam")
     return _Exactly(exam_column).in_(union_all(given.correlate(None), own.correlate(None)))
 
 
@@ -177,9 +177,9 @@ def _aware(value: datetime) -> datetime:
 
 
 def _require_theirs(asker: "_Asker", _attribute: object, value: object) -> None:
-    require_kind("principals", value, AbstractSet)
+    require_instance("principals", value, AbstractSet)
     if asker.principals and asker.user.key not in asker.principals:
-        raise InvalidValue("principals", "must be those of the user, who is one of them")
+        raise InvalidArgument("principals", "must be those of the user, who is one of them")
 
 
 @attrs.frozen(kw_only=True)

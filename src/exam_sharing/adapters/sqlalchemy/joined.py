@@ -35,12 +35,12 @@ from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail, put_event
 from exam_sharing.adapters.sqlalchemy.transfers import count_transfer
-from exam_sharing.errors import Conflict, InvalidValue, StoreFailed
+from exam_sharing.errors import Conflict, InvalidArgument, StoreFailed
 from exam_sharing.events import Event, ExamTransferred
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
-from exam_sharing.validation import instant, require_kind
+from exam_sharing.validation import instant, require_instance, require_kind
 
 __all__ = ["JoinedSharingStore", "JoinedStore", "joined_store", "owner_changed"]
 
@@ -211,13 +211,13 @@ def _put_transfer(
 
 
 def _joinable(transaction: Connection | Session) -> Connection:
-    require_kind("transaction", transaction, Connection, Session)
+    require_instance("transaction", transaction, Connection, Session)
     connection = _connection_of(transaction)
     require_dialect(connection.engine)
     if not is_begun(connection):
-        raise InvalidValue("transaction", "must have begun; begin it before you join it")
+        raise InvalidArgument("transaction", "must have begun; begin it before you join it")
     if may_mix_statements(connection):
-        raise InvalidValue("transaction", remedy(connection.dialect.driver))
+        raise InvalidArgument("transaction", remedy(connection.dialect.driver))
     return connection
 
 

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection, ExecutionContext
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_locked
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidArgument
 
 __all__ = ["READS", "check_transactions", "set_up_sqlite", "sqlite_engine"]
 
@@ -133,15 +133,17 @@ def check_transactions(engine: Engine) -> None:
     file, journal, begins, ends = _tried(engine)
     # Without a file, connections see different databases or share one transaction.
     if not file:
-        raise InvalidValue("engine", "must be for a file of SQLite; memory has a store of its own")
+        raise InvalidArgument(
+            "engine", "must be for a file of SQLite; memory has a store of its own"
+        )
     if not begins:
-        raise InvalidValue(
+        raise InvalidArgument(
             "engine",
             "must begin transactions itself: make it with sqlite_engine, or call set_up_sqlite "
             "before it connects",
         )
     if not ends or journal == "off":
-        raise InvalidValue(
+        raise InvalidArgument(
             "engine",
             "must roll transactions back: leave the driver's autocommit, skip_autocommit_rollback "
             "and PRAGMA journal_mode = OFF alone",

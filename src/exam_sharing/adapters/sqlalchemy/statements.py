@@ -18,13 +18,13 @@ from exam_sharing.adapters.sqlalchemy.questions import Question
 from exam_sharing.adapters.sqlalchemy.rendering import rendered
 from exam_sharing.adapters.sqlalchemy.sharing_questions import exam_questions, grant_questions
 from exam_sharing.adapters.sqlalchemy.tables import Tables
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.views import VisibleExam
-from exam_sharing.validation import require_kind
+from exam_sharing.validation import require_instance, require_kind
 
 __all__ = ["Paramstyle", "Statement", "Statements"]
 
@@ -76,9 +76,9 @@ class Statements:
         """Prepare the questions."""
         require_kind("tables", tables, Tables)
         if dialect not in _DIALECTS:
-            raise InvalidValue("dialect", 'must be "postgresql" or "sqlite"')
+            raise InvalidArgument("dialect", 'must be "postgresql" or "sqlite"')
         if paramstyle not in _PARAMSTYLES:
-            raise InvalidValue("paramstyle", "must be one of PEP 249, or numeric_dollar")
+            raise InvalidArgument("paramstyle", "must be one of PEP 249, or numeric_dollar")
         postgresql = dialect == "postgresql"
         self._driver = _DIALECTS[dialect](paramstyle=paramstyle)
         self._access = access_questions(tables, postgresql=postgresql)
@@ -142,7 +142,7 @@ class Statements:
         Raises:
             WrongKind: it is no select of SQLAlchemy's.
         """
-        require_kind("select", select, Select)
+        require_instance("select", select, Select)
         return self._put(Question[tuple[Any, ...]](select, {}, tuple))
 
     def _put(self, question: Question[AnswerT]) -> Statement[AnswerT]:

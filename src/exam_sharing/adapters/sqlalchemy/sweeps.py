@@ -27,7 +27,7 @@ from exam_sharing.adapters.sqlalchemy.schema import check_schema
 from exam_sharing.adapters.sqlalchemy.sql_ports import sql_ports
 from exam_sharing.adapters.sqlalchemy.store import own_database
 from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
-from exam_sharing.errors import Conflict, InvalidValue
+from exam_sharing.errors import Conflict, InvalidArgument
 from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedAs, HowEnded
 from exam_sharing.identifiers import ExamId, UserId
@@ -67,7 +67,7 @@ def sweep_expired(
         StoreFailed: the database does not answer, or its tables are missing, older or newer.
     """
     if margin < timedelta(0):
-        raise InvalidValue("margin", "must not be negative")
+        raise InvalidArgument("margin", "must not be negative")
     _require_limit(limit)
     before = instant("now", datetime.now(UTC) if now is None else now) - margin
     known = define_tables(MetaData()) if tables is None else tables
@@ -78,7 +78,7 @@ def sweep_expired(
 
 def _require_limit(limit: object) -> None:
     if type(limit) is not int or limit < 1:
-        raise InvalidValue("limit", "must be a whole number from 1")
+        raise InvalidArgument("limit", "must be a whole number from 1")
 
 
 @in_our_words

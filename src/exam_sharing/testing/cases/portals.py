@@ -7,7 +7,7 @@ from itertools import count
 from typing import Any
 
 from exam_sharing import memory
-from exam_sharing.errors import CallerError, InvalidValue
+from exam_sharing.errors import CallerError, InputError, InvalidArgument, InvalidValue
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Grant, Permission
 from exam_sharing.identifiers import (
@@ -141,7 +141,9 @@ class SharingPortal(Portal):
             outcome: Data = do()
         except Refused as refused:
             return {"refused": [self._reason(each) for each in refused.reasons]}
-        except CallerError as error:
+        except InvalidValue:
+            return {"error": InvalidValue.__name__}
+        except (CallerError, InputError) as error:
             return {"error": type(error).__name__}
         return outcome
 
@@ -163,7 +165,7 @@ class SharingPortal(Portal):
         prefix = {"act": "_do", "question": "_ask"}[kind]
         found = getattr(self, f"{prefix}_{data[kind]}", None)
         if found is None:
-            raise InvalidValue(kind, "is none that cases have")
+            raise InvalidArgument(kind, "is none that cases have")
         return partial(found, **asked)
 
     def _do_clock(self, now: str) -> Data:

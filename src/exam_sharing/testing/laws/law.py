@@ -18,7 +18,7 @@ from hypothesis.strategies import SearchStrategy
 
 from exam_sharing.testing.laws.differences import difference, shortened
 from exam_sharing.testing.opening import StoreNotUsable
-from exam_sharing.validation import is_a, is_callable, is_whole_from
+from exam_sharing.validation import is_an_instance_of, is_callable, is_whole_from
 
 __all__ = [
     "Law",
@@ -170,7 +170,7 @@ def is_capability(instance: object, attribute: "attrs.Attribute[Any]", value: ob
 
 def how_many_examples() -> Any:  # noqa: ANN401  as attrs has it
     """Return the field of a trial that says how many examples its laws look at."""
-    return attrs.field(validator=[is_a(int), is_whole_from(1)])
+    return attrs.field(validator=[is_an_instance_of(int), is_whole_from(1)])
 
 
 def search(

@@ -7,7 +7,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import run_state_machine_as_test
 
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing.isolation import require_isolated
 from exam_sharing.testing.machine.hospital import Hide, Sweep, Transfer
@@ -91,4 +91,4 @@ def run_sharing_machine(
 def _require_known_to_the_model(policy: Policy | None) -> None:
     require_kind("policy", policy, Policy, NoneType)
     if policy is not None and policy.host_rules:
-        raise InvalidValue("policy", "must have no rules of the host: the model knows none")
+        raise InvalidArgument("policy", "must have no rules of the host: the model knows none")

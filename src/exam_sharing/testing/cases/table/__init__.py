@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Collection, Iterable
 from typing import Final
 
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.testing.cases.plain_data import policy_defaults
 from exam_sharing.testing.cases.schema import Case, Data
 from exam_sharing.testing.cases.table.batching import batching
@@ -101,7 +101,7 @@ def _known(
         return known
     wanted = set(tuple_of(field, named, str))
     if unknown := wanted - known:
-        raise InvalidValue(
+        raise InvalidArgument(
             field, f"has {_listed(unknown)}, which no case has; there are {_listed(known)}"
         )
     return wanted
