@@ -9,12 +9,18 @@ compares no other way.
 """
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any, Final, TypedDict
 
 import attrs
 from sqlalchemy import Boolean, Column, Index, Integer, MetaData, SmallInteger, Table, Text
 from sqlalchemy.types import TypeEngine
 
+from exam_sharing.adapters.sqlalchemy.naming import (
+    longest_name,
+    require_prefix,
+    require_schema,
+)
 from exam_sharing.names import later_words
 
 __all__ = [
@@ -76,10 +82,23 @@ def define_directory_tables(
 
     Args:
         metadata: where to define them.
-        prefix: what the name of each table begins with.
+        prefix: what the name of each table begins with: letters, digits and underscores.
         schema: the database schema; by default the one of the metadata.
-    """
 
+    Raises:
+        InvalidValue: a name with the prefix, or the schema, is unfit for PostgreSQL or SQLite.
+    """
+    require_prefix(prefix, _longest())
+    require_schema(schema)
+    return _defined(metadata, prefix, schema)
+
+
+@cache
+def _longest() -> int:
+    return longest_name(_defined(MetaData(), "", None).all())
+
+
+def _defined(metadata: MetaData, prefix: str, schema: str | None) -> DirectoryTables:
     def table(name: str, *columns: Column[Any]) -> Table:
         return Table(f"{prefix}{name}", metadata, *columns, schema=schema)
 

@@ -7,6 +7,7 @@ Identifiers are compared code point by code point: PostgreSQL is told so by its 
 SQLite compares no other way.
 """
 
+from functools import cache
 from typing import Any, Final
 
 import attrs
@@ -28,6 +29,11 @@ from sqlalchemy.types import TypeEngine
 from exam_sharing.adapters.sqlalchemy.directory_tables import (
     DirectoryTables,
     define_directory_tables,
+)
+from exam_sharing.adapters.sqlalchemy.naming import (
+    longest_name,
+    require_prefix,
+    require_schema,
 )
 from exam_sharing.adapters.sqlalchemy.times import Instant
 
@@ -88,10 +94,23 @@ def define_tables(
 
     Args:
         metadata: where to define them.
-        prefix: what the name of each table begins with.
+        prefix: what the name of each table begins with: letters, digits and underscores.
         schema: the database schema; by default the one of the metadata.
-    """
 
+    Raises:
+        InvalidValue: a name with the prefix, or the schema, is unfit for PostgreSQL or SQLite.
+    """
+    require_prefix(prefix, _longest())
+    require_schema(schema)
+    return _defined(metadata, prefix, schema)
+
+
+@cache
+def _longest() -> int:
+    return longest_name(_defined(MetaData(), "", None).all())
+
+
+def _defined(metadata: MetaData, prefix: str, schema: str | None) -> Tables:
     def table(name: str, *items: Column[Any]) -> Table:
         return Table(f"{prefix}{name}", metadata, *items, schema=schema)
 
