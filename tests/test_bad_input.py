@@ -665,6 +665,7 @@ def test_a_limit_that_cannot_be_one_is_a_callers_error_whoever_asks(user, limit)
         ("access_list", "EVERYONE"),
         ("suggestion_min_length", 0),
         ("suggestion_limit", None),
+        ("whole_names_only", None),
         ("host_rules", [print]),
         ("host_rules", None),
     ],

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing.names import folded, later_words
+from exam_sharing.names import LONGEST_FOLDED, MOST_STARTS, Findable, Fit, Typed, folded
 
 FORMS = ["NFC", "NFD", "NFKC", "NFKD"]
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -108,29 +108,64 @@ def test_a_megabyte_takes_no_more_than_its_length(text):
     assert time.perf_counter() - start < 5
 
 
-@given(words=st.lists(st.text("abc'", min_size=1), min_size=1))
-def test_every_word_but_the_first_is_a_later_word_with_what_follows_it(words):
-    name = " ".join(words)
-    later = set(later_words(name))
-    assert {" ".join(words[i:]) for i in range(1, len(words))} <= later
-    assert all(name.endswith(word) and word != name for word in later)
+def test_no_more_is_compared_than_a_bounded_part_of_what_folding_makes_long():
+    longest = folded("\ufdfa" * 500)
+    assert LONGEST_FOLDED - 1 <= len(longest) <= LONGEST_FOLDED
+    assert folded(longest) == longest
+    assert folded("\ufdfa" * 499 + "a") == longest
+
+
+WORDS = st.lists(st.text("abé\u6f22", min_size=1), min_size=1)
+
+
+@given(words=WORDS, data=st.data())
+def test_words_are_found_in_any_order_by_their_starts(words, data):
+    name = Findable.of(" ".join(words))
+    shuffled = data.draw(st.permutations(words))
+    assert Typed.of(", ".join(shuffled)).fit(name) is Fit.WHOLE
+    starts = [each[: data.draw(st.integers(1, len(each)))] for each in shuffled]
+    assert Typed.of(" ".join(starts)).fit(name) is not None
+    assert Typed.of(" ".join([*starts, "c"])).fit(name) is None
 
 
 @pytest.mark.parametrize(
-    ("name", "later"),
+    ("name", "starts"),
     [
-        ("", []),
-        ("anna", []),
-        ("anna smith", ["smith"]),
-        ("maria anna smith", ["anna smith", "smith"]),
-        ("anna smith-jones", ["smith-jones", "jones"]),
-        ("niamh o'brien", ["o'brien", "brien"]),
-        ("(chest) ct/mr", ["chest) ct/mr", "ct/mr", "mr"]),
-        ("ward (north)", ["(north)", "north)"]),
-        ("dr.kim", ["kim"]),
-        ("-- a", ["a"]),
-        ("नमस्ते", []),
+        ("", ()),
+        ("anna", ("anna",)),
+        ("maria anna smith anna", ("anna", "maria", "smith")),
+        ("anna smith-jones", ("anna", "jones", "smithjones")),
+        ("niamh o'brien", ("brien", "niamh", "obrien")),
+        ("(chest) ct/mr", ("chest", "ctmr", "mr")),
+        ("-- a", ("a",)),
+        ("नमस्ते", ("नमसते",)),
+        ("\u6f22\u5b57", ("\u5b57", "\u6f22\u5b57")),
+        ("\U00020bb7\u7530", ("\u7530", "\U00020bb7\u7530")),
+        ("***", ()),
     ],
 )
-def test_words_begin_after_space_and_punctuation(name, later):
-    assert list(later_words(name)) == later
+def test_words_begin_after_space_and_punctuation_or_without_spaces_anywhere(name, starts):
+    assert Findable.of(name).starts == starts
+
+
+def test_what_is_kept_of_a_name_is_bounded():
+    for name in ("\ufdfa" * 500, "\u6f22" * 500, "a-" * 250, "\u3300" * 500, "".join(LETTERS)):
+        found = Findable.of(name)
+        assert len(found.starts) <= MOST_STARTS
+        assert sum(map(len, found.starts)) <= 10_000
+
+
+LETTERS = [chr(0x4E00 + place) for place in range(500)]
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("a", 1), ("\u00e9v", 2), ("\u674e", 2), ("\uff66", 2), ("\uae40", 2), ("\uff41", 1)],
+)
+def test_a_character_that_says_as_much_as_a_syllable_counts_as_two(text, length):
+    assert Typed.of(text).length == length
+
+
+def test_names_and_texts_do_not_show_in_a_repr():
+    assert "anna" not in repr(Findable.of("Anna", "anna@b.example"))
+    assert "anna" not in repr(Typed.of("Anna"))

@@ -580,6 +580,37 @@ def test_a_minimum_length_and_a_limit_are_policy():
     assert principals(World().sharing.suggest(ANNA, CT, "ben", limit=1)) == [BEN]
 
 
+def test_a_whole_name_or_address_is_found_below_the_minimum():
+    world = World(suggestion_min_length=30)
+    world.person(BEN, name="Li, Bo", email="b@x.dk")
+
+    for typed in ("Li, Bo", "bo li", "B@X.dk"):
+        assert principals(world.sharing.suggest(ANNA, CT, typed)) == [BEN]
+    for typed in ("bo l", "li", "b@x.d", ""):
+        assert world.sharing.suggest(ANNA, CT, typed) == ()
+
+
+def test_one_han_character_or_a_given_name_in_kana_finds_people():
+    world = World()
+    world.person(BEN, name="李小明")
+    world.person(CARLA, name="山田はなこ")
+
+    for typed in ("李", "明", "小明"):
+        assert principals(world.sharing.suggest(ANNA, CT, typed)) == [BEN]
+    assert principals(world.sharing.suggest(ANNA, CT, "はなこ")) == [CARLA]
+
+
+def test_where_whole_names_alone_are_allowed_nobody_can_be_guessed_or_listed():
+    world = World(whole_names_only=True, suggestion_min_length=1)
+    world.person(BEN, name="Lindqvist, Anna", email="al@b.example")
+
+    for typed in ("anna lindqvist", "Lindqvist, Anna", "AL@b.example"):
+        assert principals(world.sharing.suggest(ANNA, CT, typed)) == [BEN]
+    for typed in ("lindqvist", "lindqvist ann", "al@b", "l"):
+        assert world.sharing.suggest(ANNA, CT, typed) == ()
+    assert world.sharing.recipients(ANNA, CT).items == ()
+
+
 def test_no_more_are_suggested_than_are_asked_for():
     world = World()
     world.person(BEN, name="Carl")

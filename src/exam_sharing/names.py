@@ -1,4 +1,4 @@
-"""How names are compared: without regard to case, accents and Unicode form.
+"""How names are compared and found: without regard to case, accents and Unicode form.
 
 Folding is for finding and sorting only. What is shown, and where mail is sent, is always what was
 stored: two names that fold alike may belong to two people, and letters of two scripts that look
@@ -6,19 +6,49 @@ alike stay two letters.
 
 It works character by character, so it takes time in proportion to the text, whatever the text.
 (`unicodedata.normalize` over a whole text can take the square of it: it sorts combining marks.)
+
+A name is found by the starts of its words. A word begins after white space and after any
+punctuation, which itself is not compared: "O'Brien" is found by "o'b", "brien" and "obrien". In
+scripts that write without spaces a word may begin at any character, and in Hangul at any syllable:
+Korean has spaces, but names are written without one.
 """
 
 import re
-import string
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterator
+from enum import IntEnum
 from functools import lru_cache
-from typing import Final
+from itertools import islice
+from typing import Final, TypeAlias
 
-__all__ = ["LONGEST_TYPED", "folded", "later_words"]
+import attrs
+
+__all__ = [
+    "LONGEST_WORD",
+    "SHORT",
+    "Findable",
+    "Fit",
+    "KeyKind",
+    "SearchKey",
+    "Typed",
+    "folded",
+]
 
 LONGEST_TYPED: Final = 2_000
 """No longer text can match: names have 500 code points, in any Unicode form fourfold."""
+
+LONGEST_FOLDED: Final = 2_000
+"""Folding can make 18 code points of one; what goes beyond this length is not compared."""
+
+LONGEST_WORD: Final = 100
+"""A name is found by no more code points of a word; the whole of it is found at any length."""
+
+MOST_STARTS: Final = 100
+"""How many different starts of words a name is found by: the first ones."""
+
+SHORT: Final = 6
+"""Each start of an address or a word, up to this length, is a key by which it is found."""
 
 _TYPED_AS: Final = {
     "\N{LATIN SMALL LETTER DOTLESS I}": "i",
@@ -32,15 +62,46 @@ _TYPED_AS: Final = {
     "œ": "oe",
     "ŧ": "t",
     "ŋ": "n",
-    **dict.fromkeys("\u02b9\u02bc\u02c8\u2018\u2019\u201b\u2032", "'"),
-    **dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
+    "\N{ARABIC TATWEEL}": "",
+    "\N{HEBREW PUNCTUATION GERSHAYIM}": '"',
+    **dict.fromkeys("\u02b9\u02bb\u02bc\u02bd\u02be\u02bf\u02c8\u05f3", "'"),
+    **dict.fromkeys("\u2018\u2019\u201b\u2032", "'"),
+    **dict.fromkeys("\u05be\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
 }
 """What people type for characters that Unicode does not take apart, or not usefully."""
 
-_BREAKS: Final = " " + string.punctuation
-_LATER_WORD: Final = re.compile(
-    rf"(?<=[{re.escape(_BREAKS)}])[^{re.escape(_BREAKS)}] | (?<=\ ).", re.VERBOSE | re.DOTALL
+_WITHOUT_SPACES: Final = re.compile(
+    "["
+    "\u0e00-\u0eff"  # Thai, Lao
+    "\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f"  # Myanmar
+    "\u1780-\u17ff"  # Khmer
+    "\u1950-\u19df\u1a20-\u1aaf\uaa80-\uaadf"  # Tai Le, New Tai Lue, Tai Tham, Tai Viet
+    "\u1100-\u115f\ua960-\ua97c"  # Hangul consonants that begin a syllable
+    "\u3041-\u30ff\u31f0-\u31ff\U0001aff0-\U0001b16f"  # kana
+    "\u3105-\u312f\u31a0-\u31bf"  # Bopomofo
+    "\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
+    "]"
 )
+"""The scripts of which Unicode (UAX 29) says that they do not use spaces, and Hangul."""
+
+
+class Fit(IntEnum):
+    """How well a typed text fits a name or an address, the best first."""
+
+    WHOLE = 0
+    START = 1
+    WORDS = 2
+
+
+class KeyKind(IntEnum):
+    """What a search key is the start of; a whole name is its own key."""
+
+    WHOLE = 0
+    ADDRESS = 1
+    WORD = 2
+
+
+SearchKey: TypeAlias = tuple[KeyKind, str]
 
 
 def folded(text: str) -> str:
@@ -51,17 +112,121 @@ def folded(text: str) -> str:
     changes nothing.
     """
     bare = text.lower() if text.isascii() else "".join(map(_bare, text))
-    return " ".join(bare.split())
+    return " ".join(bare.split())[:LONGEST_FOLDED].rstrip(" ")
 
 
-def later_words(name: str) -> Iterator[str]:
-    """Yield a folded name from the start of each word but the first to its end.
+@attrs.frozen
+class Findable:
+    """A name and an address as they are found.
 
-    A word begins after white space, and after ASCII punctuation: "jones" begins a word of
-    "anna smith-jones".
+    Attributes:
+        name: the folded name; names are sorted by it.
+        whole: the words of the name in alphabetical order.
+        starts: how its words begin, in alphabetical order.
+        address: the folded address.
     """
-    for match in _LATER_WORD.finditer(name):
-        yield name[match.start() :]
+
+    name: str = attrs.field(repr=False)
+    whole: str = attrs.field(repr=False)
+    starts: tuple[str, ...] = attrs.field(repr=False)
+    address: str | None = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, name: str, address: str | None = None) -> "Findable":
+        """Return how a stored name and address are found."""
+        text = folded(name)
+        starts = islice(dict.fromkeys(_starts(text)), MOST_STARTS)
+        address = None if address is None else folded(address)
+        return cls(text, _in_any_order(text, _words(text)), tuple(sorted(starts)), address)
+
+    def search_keys(self, *lengths: int) -> Iterator[SearchKey]:
+        """Yield the keys by which it is found, each once, beside the start of the name.
+
+        Args:
+            lengths: of starts, beside those up to `SHORT`.
+        """
+        texts = [(KeyKind.WORD, start) for start in self.starts]
+        if self.address is not None:
+            texts.append((KeyKind.ADDRESS, self.address))
+        every_length = (*range(1, SHORT + 1), *lengths)
+        starts = ((kind, text[:length]) for kind, text in texts for length in every_length)
+        yield from dict.fromkeys(((KeyKind.WHOLE, self.whole), *starts))
+
+
+@attrs.frozen
+class Typed:
+    """A text that somebody typed to find a name or an address.
+
+    Attributes:
+        text: the folded text.
+        whole: its words in alphabetical order.
+        words: its different words, the longest first.
+    """
+
+    text: str = attrs.field(repr=False)
+    whole: str = attrs.field(repr=False)
+    words: tuple[str, ...] = attrs.field(repr=False)
+
+    @classmethod
+    def of(cls, text: str) -> "Typed | None":
+        """Return what is looked for; `None` where nothing can be found by the text."""
+        text = folded(text) if len(text) <= LONGEST_TYPED else ""
+        if not text:
+            return None
+        words = _words(text)
+        longest_first = sorted(dict.fromkeys(words), key=len, reverse=True)
+        return cls(text, _in_any_order(text, words), tuple(longest_first))
+
+    @property
+    def length(self) -> int:
+        """How much was typed: each Han, kana or Hangul character counts as two code points.
+
+        One of them says as much as a syllable, or a word. Unicode calls such characters wide.
+        """
+        composed = unicodedata.normalize("NFC", self.text)
+        return sum(2 if unicodedata.east_asian_width(each) == "W" else 1 for each in composed)
+
+    def fit(self, found: Findable) -> Fit | None:
+        """Return how well the text fits; `None` where it does not."""
+        address = found.address
+        if self.whole == found.whole or self.text == address:
+            return Fit.WHOLE
+        if found.name.startswith(self.text) or (address and address.startswith(self.text)):
+            return Fit.START
+        return Fit.WORDS if self.words and self.begins_words_of(found) else None
+
+    def begins_words_of(self, found: Findable) -> bool:
+        """Return whether each word that was typed is the start of a word of the name."""
+        starts = found.starts
+        for word in self.words:
+            place = bisect_left(starts, word)
+            if place == len(starts) or not starts[place].startswith(word):
+                return False
+        return True
+
+
+def _in_any_order(text: str, words: list[str]) -> str:
+    """Return the words in alphabetical order, or the text where it has none."""
+    return " ".join(sorted(words)) or text
+
+
+def _words(text: str) -> list[str]:
+    return "".join(" " if _parts_words(each) else each for each in text).split()
+
+
+def _starts(text: str) -> Iterator[str]:
+    """Yield a folded text from each start of a word to the next space, without punctuation."""
+    for chunk in text.split(" "):
+        letters = [each for each in chunk if not _parts_words(each)]
+        run = "".join(letters)
+        place, after_punctuation = 0, True
+        for each in chunk:
+            if _parts_words(each):
+                after_punctuation = True
+                continue
+            if after_punctuation or _may_begin_anywhere(each):
+                yield run[place : place + LONGEST_WORD]
+            place, after_punctuation = place + 1, False
 
 
 @lru_cache(maxsize=4096)
@@ -74,3 +239,15 @@ def _bare(character: str) -> str:
         for part in unicodedata.normalize("NFKD", apart)
         if not unicodedata.combining(part) and unicodedata.category(part) not in {"Cf", "Me"}
     )
+
+
+@lru_cache(maxsize=4096)
+def _parts_words(character: str) -> bool:
+    """Return whether a character is punctuation, a symbol or a space."""
+    return unicodedata.category(character)[0] in "PSZ"
+
+
+@lru_cache(maxsize=4096)
+def _may_begin_anywhere(character: str) -> bool:
+    is_mark = unicodedata.category(character)[0] == "M"
+    return not is_mark and _WITHOUT_SPACES.match(character) is not None

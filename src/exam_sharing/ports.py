@@ -336,14 +336,28 @@ class Directory(Protocol):
         """
 
     def suggest(
-        self, actor: UserId, text: str, limit: int, leave_out: frozenset[PrincipalId]
+        self,
+        actor: UserId,
+        text: str,
+        limit: int,
+        leave_out: frozenset[PrincipalId],
+        *,
+        whole: bool = False,
     ) -> tuple[tuple[PrincipalId, str], ...]:
         """Return the principals that a typed text suggests, with their names, best first.
 
-        Case, accents and Unicode form do not matter. Exact matches of a name or an address come
-        first, then names and addresses that begin with the text, then names of which a later word
-        begins with it; ties by name, then by key. None of them is inactive, unseen by the actor,
-        or to be left out.
+        Case, accents and Unicode form do not matter. Whole names, their words in any order, and
+        whole addresses come first, then names and addresses that begin with the text, then names
+        in which every typed word begins a word; ties by name, then by key. `Typed.fit` of
+        `exam_sharing.names` answers this for one name. None of them is inactive, unseen by the
+        actor, or to be left out.
+
+        Args:
+            actor: who looks.
+            text: what was typed.
+            limit: how many at most.
+            leave_out: whom not to suggest.
+            whole: suggest whole names and addresses alone.
         """
 
     def listed(

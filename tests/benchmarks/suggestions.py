@@ -14,7 +14,7 @@ from typing import Final
 
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.memory.directory import MemoryDirectory
-from exam_sharing.names import folded, later_words
+from exam_sharing.names import Findable, Typed, folded
 from exam_sharing.principals import Group, User
 
 SIZES: Final = (1_000, 10_000, 100_000)
@@ -72,25 +72,18 @@ def people(size: int) -> list[User | Group]:
 def naive_scan(made: list[User | Group]) -> Callable[[str], list[str]]:
     """Return the plainest way to the same answers."""
     rows = [
-        (
-            folded(each.name),
-            each.id.key,
-            (folded(each.email) if isinstance(each, User) and each.email else "\N{NULL}"),
-            tuple(later_words(folded(each.name))),
-        )
+        (Findable.of(each.name, each.email if isinstance(each, User) else None), each.id.key)
         for each in made
     ]
 
     def suggest(text: str) -> list[str]:
-        wanted = folded(text)
-        found: list[tuple[int, str, str]] = []
-        for name, key, address, words in rows:
-            if wanted in (name, address):
-                found.append((0, name, key))
-            elif name.startswith(wanted) or address.startswith(wanted):
-                found.append((1, name, key))
-            elif any(word.startswith(wanted) for word in words):
-                found.append((2, name, key))
+        typed = Typed.of(text)
+        assert typed is not None
+        found = (
+            (fit, findable.name, key)
+            for findable, key in rows
+            if (fit := typed.fit(findable)) is not None
+        )
         return [key for _, _, key in nsmallest(LIMIT, found)]
 
     return suggest
@@ -103,6 +96,8 @@ def keystrokes(made: list[User | Group], names: int) -> list[str]:
     for each in chance.sample(made, names):
         words = each.name.split()
         text = " ".join(words[chance.randrange(len(words)) :])
+        if chance.random() < 0.3:
+            text = f"{words[-1]} {words[0]}"
         if isinstance(each, User) and each.email and chance.random() < 0.2:
             text = each.email
         typed += (text[:stop] for stop in range(FEWEST_LETTERS, len(text) + 1))

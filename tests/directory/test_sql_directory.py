@@ -166,7 +166,7 @@ def test_a_keystroke_and_a_page_read_indexes_only(tmp_path):
             (statement, parameters)
         ),
     )
-    for text in ("a", "secret", "secret@b.example", "longer than that", "x" * 200):
+    for text in ("a", "secret", "secret@b.example", "longer than that", "x y z", "x" * 200):
         directory.suggest(UserId("x"), text, 9, frozenset())
     directory.listed(UserId("x"), None, 9, frozenset())
     directory.listed(UserId("x"), ("Ann", "u:ann"), 9, frozenset())
@@ -182,7 +182,7 @@ def test_a_keystroke_and_a_page_read_indexes_only(tmp_path):
             scans = {line for *_, line in plan if line.startswith("SCAN exam_sharing_")}
             assert not scans, statement
     engine.dispose()
-    assert len(statements) == 12
+    assert len(statements) == 13
 
 
 def test_an_engine_whose_transactions_are_none_is_refused(tmp_path):
@@ -198,7 +198,7 @@ def test_tables_are_called_as_the_host_says_and_compare_by_code_points():
     assert set(metadata.tables) == {
         "sharing.portal_principals",
         "sharing.portal_memberships",
-        "sharing.portal_word_starts",
+        "sharing.portal_search_keys",
         "sharing.portal_removed_principals",
     }
     for table in tables.all():

@@ -5,17 +5,17 @@
 """
 
 import threading
-from contextlib import ExitStack
-from itertools import pairwise
+import tracemalloc
 from unittest import mock
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.memory import suggestions
 from exam_sharing.memory.directory import MemoryDirectory
+from exam_sharing.names import Findable, Typed
 from exam_sharing.principals import Group, User
 
 ACTOR = UserId("actor")
@@ -37,12 +37,16 @@ def plainly_folded(text):
     return " ".join("".join(ALIKE.get(c, c) for c in text).split())
 
 
-def plain_later_words(name):
+def plain_words(text):
+    return text.replace("-", " ").replace("'", " ").split()
+
+
+def plain_starts(name):
     breaks = " -'"
     return [
-        name[i:]
-        for i in range(1, len(name))
-        if name[i - 1] == " " or (name[i - 1] in breaks and name[i] not in breaks)
+        name[i:].split(" ")[0].replace("-", "").replace("'", "")
+        for i in range(len(name))
+        if name[i] not in breaks and (i == 0 or name[i - 1] in breaks)
     ]
 
 
@@ -51,11 +55,13 @@ def plain_rank(principal, text):
     address = None
     if isinstance(principal, User) and principal.email is not None:
         address = plainly_folded(principal.email)
-    if text in (name, address):
+    words = plain_words(text)
+    if text in (name, address) or (words and sorted(words) == sorted(plain_words(name))):
         return 0
     if name.startswith(text) or (address is not None and address.startswith(text)):
         return 1
-    return 2 if any(word.startswith(text) for word in plain_later_words(name)) else None
+    found = all(any(start.startswith(word) for start in plain_starts(name)) for word in words)
+    return 2 if words and found else None
 
 
 def plain_list(there, hidden):
@@ -100,18 +106,15 @@ SOME = st.frozensets(PRINCIPAL_IDS, max_size=4)
     leave_out=SOME,
     limit=st.integers(0, 20),
     last=TEXTS,
-    short=st.sampled_from([0, 3, 64]),
-    sizes=st.sampled_from([(2, 4, 8), (256,)]),
+    few=st.sampled_from([0, 3, 100]),
 )
 def test_suggestions_and_list_are_those_of_a_naive_scan_whatever_was_added_and_removed(
-    steps, hidden, leave_out, limit, last, short, sizes
+    steps, hidden, leave_out, limit, last, few
 ):
     there = {}
     directory = MemoryDirectory(visible=lambda actor, principal: principal not in hidden)
-    with ExitStack() as small:
-        small.enter_context(mock.patch.object(suggestions, "_SHORT", short))
-        small.enter_context(mock.patch.object(suggestions._Row, "_SIZES", sizes))
-        removed = set()
+    removed = set()
+    with mock.patch.object(suggestions, "_FEW", few):
         for step in [*steps, last]:
             match step:
                 case User() | Group() if step.id in removed:
@@ -155,17 +158,6 @@ def test_the_pages_of_the_list_joined_are_the_whole_sorted_list(
     assert tuple(joined) == pairs(plain_list(there, hidden | leave_out))
 
 
-@given(numbers=st.lists(st.integers(0, 99), max_size=200), ends=st.tuples(ENDS, ENDS))
-@example(numbers=list(range(99, 50, -1)), ends=(1, 49))
-@example(numbers=list(range(99, 50, -1)), ends=(0, 48))
-@example(numbers=[], ends=(0, 0))
-def test_any_stretch_of_a_row_is_read_in_ascending_order(numbers, ends):
-    start, stop = sorted(min(end, len(numbers)) for end in ends)
-    with mock.patch.object(suggestions._Row, "_SIZES", (2, 6, 24)):
-        row = suggestions._Row(suggestions.array("I", numbers))
-    assert list(row.ascending(start, stop)) == sorted(numbers[start:stop])
-
-
 def open_directory(*principals, **settings):
     directory = MemoryDirectory(**settings)
     for each in principals:
@@ -191,19 +183,16 @@ def test_a_keystroke_looks_at_what_it_suggests_and_not_at_everybody():
     )
     assert suggested(directory, "smith", 1) == ["anna smith 00000"]
     read = 0
-    entry_at = suggestions._Segment._at
+    begins_words_of = Typed.begins_words_of
 
-    def counting(segment, places):
+    def counting(typed, found):
         nonlocal read
-        for entry in entry_at(segment, places):
-            read += 1
-            yield entry
+        read += 1
+        return begins_words_of(typed, found)
 
-    with mock.patch.object(suggestions._Segment, "_at", counting):
-        suggested(directory, "anna")
-        suggested(directory, "smith")
-        suggested(directory, "0")
-        directory.listed(ACTOR, ("anna smith 10000", "u:"), 10, NOBODY)
+    with mock.patch.object(Typed, "begins_words_of", counting):
+        for typed in ("anna", "smith", "0", "smith anna"):
+            assert len(suggested(directory, typed)) == 10
     assert read < 100
 
 
@@ -212,17 +201,27 @@ def test_names_are_in_no_repr_of_what_is_kept():
     assert repr(entry) == "Entry(UserId('1'))"
 
 
+def while_names_are_folded(do):
+    """Lets something happen whenever a name is folded to be sorted."""
+
+    def of(*args):
+        do()
+        return Findable.of(*args)
+
+    return mock.patch.object(suggestions, "Findable", mock.Mock(of=of))
+
+
 def test_what_could_not_be_sorted_is_sorted_when_asked_again():
     directory = open_directory(user("Anna", as_id="1"), user("Bea", as_id="2"))
     assert suggested(directory, "anna") == ["Anna"]
     directory.add(user("Cid", as_id="1"))
     directory.remove(UserId("2"))
 
-    def fail(name):
+    def fail():
         directory.add(user("Dan", as_id="1"))
         raise MemoryError
 
-    with mock.patch.object(suggestions, "later_words", fail), pytest.raises(MemoryError):
+    with while_names_are_folded(fail), pytest.raises(MemoryError):
         suggested(directory, "cid")
     assert [name for _, name in directory.listed(ACTOR, None, 9, NOBODY)] == ["Dan"]
 
@@ -230,11 +229,7 @@ def test_what_could_not_be_sorted_is_sorted_when_asked_again():
 def test_what_changes_while_names_are_sorted_is_in_the_next_answer():
     directory = open_directory(user("Anna 1"))
 
-    def interrupted(name):
-        directory.add(user("Anna 2"))
-        return iter(())
-
-    with mock.patch.object(suggestions, "later_words", interrupted):
+    with while_names_are_folded(lambda: directory.add(user("Anna 2"))):
         assert suggested(directory, "anna") == ["Anna 1"]
     assert suggested(directory, "anna") == ["Anna 1", "Anna 2"]
 
@@ -242,7 +237,7 @@ def test_what_changes_while_names_are_sorted_is_in_the_next_answer():
 def test_settings_alone_sort_nothing_again():
     directory = open_directory(user("Anna"), group("Annals"))
     assert suggested(directory, "ann") == ["Anna", "Annals"]
-    with mock.patch.object(suggestions, "later_words", side_effect=AssertionError):
+    with while_names_are_folded(pytest.fail):
         directory.add(user("Anna"), sharing_in_plan=False)
         directory.add(Group(id=GroupId("Annals"), name="Annals", members={UserId("Anna")}))
         assert suggested(directory, "ann") == ["Anna", "Annals"]
@@ -252,17 +247,16 @@ def test_whoever_was_added_is_found_also_while_another_thread_sorts():
     directory = open_directory(user("Anna 1"))
     sorting, go_on = threading.Event(), threading.Event()
 
-    def slowly(name):
+    def slowly():
         sorting.set()
         assert go_on.wait(10)
-        return iter(())
 
     answers = []
     askers = [
         threading.Thread(target=lambda: answers.append(suggested(directory, "anna")))
         for _ in range(2)
     ]
-    with mock.patch.object(suggestions, "later_words", slowly):
+    with while_names_are_folded(slowly):
         askers[0].start()
         assert sorting.wait(10)
         askers[1].start()
@@ -276,30 +270,26 @@ def test_whoever_was_added_is_found_also_while_another_thread_sorts():
     assert suggested(directory, "anna") == ["Anna 1", "Anna 2"]
 
 
-ENTRIES = st.builds(
-    suggestions.Entry.of, st.builds(UserId, st.integers(0, 60).map(str)), st.just("n")
-)
-
-
-@given(changes=st.lists(st.tuples(st.sets(ENTRIES), st.sets(ENTRIES)), max_size=15))
-def test_every_segment_is_twice_as_long_as_the_next_and_mostly_alive(changes):
-    index, there = suggestions.NameIndex(), set()
-    with mock.patch.object(suggestions, "_SHORT", 0):
-        for gone, come in changes:
-            index = index.changed(gone=gone & there, come=come - (there - gone))
-            there = (there - gone) | come
-            lengths = [len(each) for each in index._segments]
-            assert all(longer > 2 * shorter for longer, shorter in pairwise(lengths))
-            alive = [len(list(each.entries())) for each in index._segments]
-            assert all(2 * living > length for living, length in zip(alive, lengths, strict=True))
-            assert list(index.behind("", "")) == sorted(there)
-
-
-def test_short_segments_are_one():
-    directory = open_directory(*(user(f"Anna {i:04}") for i in range(1_000)))
-    for i in range(60):
-        directory.add(user(f"Bea {i}"))
-        assert suggested(directory, "bea", 99) == [
-            f"Bea {j}" for j in sorted(range(i + 1), key=str)
-        ]
-    assert len(directory._sorted.index._segments) == 2
+def test_hostile_names_take_little_memory():
+    tracemalloc.start()
+    try:
+        names = (
+            "\ufdfa" * 500,
+            "\u6f22" * 500,
+            "a-" * 250,
+            "".join(map(chr, range(0x4E00, 0x4FF4))),
+        )
+        directory = open_directory(
+            *(
+                user(name, as_id=f"{i}{place}")
+                for place, name in enumerate(names)
+                for i in range(25)
+            )
+        )
+        assert len(suggested(directory, "a", 99)) == 25
+        assert len(suggested(directory, "\ufdfa", 99)) == 25
+        assert len(suggested(directory, "\u6f22", 99)) == 25
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 10_000_000

@@ -24,16 +24,16 @@ class CutsBeforeItLooks(MemoryDirectory):
 
 
 class CutsSuggestions(CutsBeforeItLooks):
-    def suggest(self, actor, text, limit, leave_out):
-        return self.seen_of(actor, super().suggest(actor, text, limit, leave_out))
+    def suggest(self, actor, text, limit, leave_out, *, whole=False):
+        return self.seen_of(actor, super().suggest(actor, text, limit, leave_out, whole=whole))
 
     def listed(self, actor, after, limit, leave_out):
         return self.seen_of(actor, super().listed(actor, after, 99, leave_out))[:limit]
 
 
 class CutsTheList(CutsBeforeItLooks):
-    def suggest(self, actor, text, limit, leave_out):
-        return self.seen_of(actor, super().suggest(actor, text, 99, leave_out))[:limit]
+    def suggest(self, actor, text, limit, leave_out, *, whole=False):
+        return self.seen_of(actor, super().suggest(actor, text, 99, leave_out, whole=whole))[:limit]
 
     def listed(self, actor, after, limit, leave_out):
         return self.seen_of(actor, super().listed(actor, after, limit, leave_out))
@@ -42,8 +42,8 @@ class CutsTheList(CutsBeforeItLooks):
 class LeavesOutTooLate(MemoryDirectory):
     """The first that match are read, and those to be left out taken out of them."""
 
-    def suggest(self, actor, text, limit, leave_out):
-        found = super().suggest(actor, text, limit, frozenset())
+    def suggest(self, actor, text, limit, leave_out, *, whole=False):
+        found = super().suggest(actor, text, limit, frozenset(), whole=whole)
         return tuple(pair for pair in found if pair[0] not in leave_out)
 
 

@@ -173,8 +173,8 @@ class TellsTheLongWay(MemoryDirectory):
 
 
 class SuggestsTheActor(MemoryDirectory):
-    def suggest(self, actor, text, limit, leave_out):
-        return super().suggest(actor, text, limit, leave_out - {actor})
+    def suggest(self, actor, text, limit, leave_out, *, whole=False):
+        return super().suggest(actor, text, limit, leave_out - {actor}, whole=whole)
 
 
 class ListsTheOwner(MemoryDirectory):

@@ -279,10 +279,13 @@ class Suggest:
     text: str
     limit: int
     leave_out: frozenset[PrincipalId]
+    whole: bool
 
     def put_to(self, ports: Ports) -> tuple[tuple[PrincipalId, str], ...]:
         """Ask the directory."""
-        return ports.directory.suggest(self.actor, self.text, self.limit, self.leave_out)
+        return ports.directory.suggest(
+            self.actor, self.text, self.limit, self.leave_out, whole=self.whole
+        )
 
 
 @attrs.frozen

@@ -24,7 +24,7 @@ from exam_sharing.acts.questions import (
 )
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
-from exam_sharing.names import LONGEST_TYPED, folded
+from exam_sharing.names import Typed
 from exam_sharing.policy.decisions import Denied, Ground, Permitted, Reason, ReasonCode, Refused
 from exam_sharing.policy.explain import explain_no, explain_yes, grants_giving
 from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
@@ -138,14 +138,16 @@ def suggest_recipients(
         InvalidValue: the limit cannot be used.
     """
     most = min(page_limit(limit), policy.suggestion_limit)
-    if len(text) > LONGEST_TYPED or len(folded(text)) < policy.suggestion_min_length:
+    typed = Typed.of(text)
+    if typed is None:
         return ()
+    whole = policy.whole_names_only or typed.length < policy.suggestion_min_length
     may = yield from _who_may_choose(actor, exam, now)
     if may is None:
         return ()
     profile, facts = may
     left_out = _left_out(actor, facts)
-    offered = yield from ask(Suggest(actor, text, most, left_out))
+    offered = yield from ask(Suggest(actor, text, most, left_out, whole))
     return choices(policy, profile, facts, offered, now)
 
 
@@ -154,10 +156,14 @@ def list_recipients(
 ) -> Act[Page[Choice]]:
     """Return a page of all whom the actor may choose, by name; nothing where they may not share.
 
+    There is no list where the policy allows whole names alone: it would show everybody.
+
     Raises:
         InvalidValue: the cursor or the limit cannot be used.
     """
     behind, most = position(after), page_limit(limit)
+    if policy.whole_names_only:
+        return Page()
     may = yield from _who_may_choose(actor, exam, now)
     if may is None:
         return Page()

@@ -23,7 +23,7 @@ from exam_sharing.memory.kept_directory import (
 )
 from exam_sharing.memory.suggestions import Entry, NameIndex
 from exam_sharing.memory.visibility import chosen, everybody, members_seen, walk
-from exam_sharing.names import LONGEST_TYPED, folded
+from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import require_kind
@@ -169,12 +169,19 @@ class MemoryDirectory(KeptDirectory):
 
     @override
     def suggest(
-        self, actor: UserId, text: str, limit: int, leave_out: frozenset[PrincipalId]
+        self,
+        actor: UserId,
+        text: str,
+        limit: int,
+        leave_out: frozenset[PrincipalId],
+        *,
+        whole: bool = False,
     ) -> tuple[tuple[PrincipalId, str], ...]:
-        wanted = folded(text) if len(text) <= LONGEST_TYPED else ""
-        if not wanted:
+        typed = Typed.of(text)
+        if typed is None:
             return ()
-        return self._chosen(actor, self._index().suggested(wanted), limit, leave_out)
+        found = self._index().suggested(typed, whole=whole)
+        return self._chosen(actor, found, limit, leave_out)
 
     @override
     def listed(

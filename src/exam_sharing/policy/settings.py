@@ -90,8 +90,11 @@ class Policy:
         only_owner_readmits: only the owner may share again with whom the owner removed.
         batches_across_subjects: one share may cover exams of several subjects.
         access_list: how much of an access list others than the owner see.
-        suggestion_min_length: code points to type before anything is suggested.
+        suggestion_min_length: code points to type before more is suggested than whole names and
+            addresses; each Han, kana or Hangul character counts as two.
         suggestion_limit: choices in one answer, at most.
+        whole_names_only: recipients are found by whole names and addresses alone, and there is no
+            list of them, so that nobody is found by guessing.
         host_rules: rules of the host's own.
     """
 
@@ -122,6 +125,7 @@ class Policy:
     suggestion_limit: int = attrs.field(
         default=50, validator=[is_an_instance_of(int), is_whole_from(1)]
     )
+    whole_names_only: bool = attrs.field(default=False, validator=is_a(bool))
     host_rules: tuple[HostRule, ...] = attrs.field(default=(), converter=_host_rules)
 
     def latest(self, now: datetime) -> datetime:

@@ -20,11 +20,16 @@ from exam_sharing.adapters.sqlalchemy.engines import checked_engine
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.membership_walks import KEYS, MembershipWalks, is_user
-from exam_sharing.adapters.sqlalchemy.name_search import NamePlace, NameSearch, can_be_stored
+from exam_sharing.adapters.sqlalchemy.name_search import (
+    NamePlace,
+    NameSearch,
+    can_be_stored,
+    fits,
+)
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.memory.kept_directory import MAX_PAGE, Account, KeptDirectory, Known
 from exam_sharing.memory.visibility import chosen, everybody, members_seen
-from exam_sharing.names import LONGEST_TYPED, folded
+from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import require_kind
@@ -199,12 +204,19 @@ class SqlDirectory(KeptDirectory):
 
     @override
     def suggest(
-        self, actor: UserId, text: str, limit: int, leave_out: frozenset[PrincipalId]
+        self,
+        actor: UserId,
+        text: str,
+        limit: int,
+        leave_out: frozenset[PrincipalId],
+        *,
+        whole: bool = False,
     ) -> tuple[tuple[PrincipalId, str], ...]:
-        wanted = folded(text) if len(text) <= LONGEST_TYPED else ""
-        if not wanted or not can_be_stored(wanted):
+        typed = Typed.of(text)
+        if typed is None or not can_be_stored(typed.text):
             return ()
-        return self._chosen(actor, partial(self._search.suggested, wanted), None, limit, leave_out)
+        statement = partial(self._search.suggested, typed, whole=whole)
+        return self._chosen(actor, statement, None, limit, leave_out, partial(fits, typed))
 
     @override
     def listed(
@@ -215,7 +227,7 @@ class SqlDirectory(KeptDirectory):
         leave_out: frozenset[PrincipalId],
     ) -> tuple[tuple[PrincipalId, str], ...]:
         place = None if after is None else NamePlace.named(folded(after[0]), after[1])
-        return self._chosen(actor, self._search.listed, place, limit, leave_out)
+        return self._chosen(actor, self._search.listed, place, limit, leave_out, _any_row)
 
     def _chosen(
         self,
@@ -224,11 +236,13 @@ class SqlDirectory(KeptDirectory):
         after: NamePlace | None,
         limit: int,
         leave_out: frozenset[PrincipalId],
+        fits: Callable[[Row[Any]], bool],
     ) -> tuple[tuple[PrincipalId, str], ...]:
         if limit < 1:
             return ()
         size = min(limit + len(leave_out) + _SPARE, _LARGEST_BATCH)
-        candidates = self._candidates(statement, after, size)
+        rows = filter(fits, self._candidates(statement, after, size))
+        candidates = ((principal_of(row.key), row.name) for row in rows)
         return chosen(candidates, limit, leave_out, partial(self._visible, actor))
 
     def _candidates(
@@ -236,12 +250,12 @@ class SqlDirectory(KeptDirectory):
         statement: Callable[[NamePlace | None, int], Executable],
         after: NamePlace | None,
         size: int,
-    ) -> Iterator[tuple[PrincipalId, str]]:
+    ) -> Iterator[Row[Any]]:
         """Yield candidates in order, each batch read whole before its first is yielded."""
         full = True
         while full:
             rows = self._ask(statement(after, size))
-            yield from ((principal_of(row.key), row.name) for row in rows)
+            yield from rows
             full = len(rows) == size
             after = NamePlace.of(rows[-1]) if full else None
             size = min(4 * size, _LARGEST_BATCH)
@@ -287,6 +301,10 @@ class SqlDirectory(KeptDirectory):
     def _forget(self, key: PrincipalKey) -> bool:
         with self._transactions.writing() as connection:
             return self._changes.forget(connection, key)
+
+
+def _any_row(_row: Row[Any]) -> bool:
+    return True
 
 
 def _known(rows: _Rows) -> Known:

@@ -12,17 +12,13 @@ from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.engine import Connection
 
-from exam_sharing.adapters.sqlalchemy.directory_tables import (
-    INDEXED,
-    DirectoryTables,
-    word_starts,
-)
+from exam_sharing.adapters.sqlalchemy.directory_tables import INDEXED, DirectoryTables
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.membership_walks import AT_MOST, KEYS, MembershipWalks
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalKey, principal_of
 from exam_sharing.memory.kept_directory import Account, Known, require_not_removed
-from exam_sharing.names import folded
+from exam_sharing.names import Findable
 from exam_sharing.principals import Group
 
 __all__ = ["DirectoryChanges"]
@@ -46,7 +42,7 @@ class DirectoryChanges:
 
     def __init__(self, tables: DirectoryTables, *, postgresql: bool) -> None:
         principals, memberships = tables.principals, tables.memberships
-        starts = tables.word_starts
+        keys = tables.search_keys
         self._postgresql = postgresql
         self._memberships = memberships
         walks = MembershipWalks(tables=tables, postgresql=postgresql)
@@ -68,12 +64,12 @@ class DirectoryChanges:
         self._removed = select(removed.c.key).where(removed.c.key == of)
         self._add_removed = insert(removed)
         self._forget = delete(principals).where(principals.c.key == of)
-        self._forget_starts = delete(starts).where(starts.c.key == of)
+        self._forget_search = delete(keys).where(keys.c.key == of)
         self._forget_members = delete(memberships).where(memberships.c.group_key == of)
         self._drop_members = self._forget_members.where(
             one_of(memberships.c.member_key, KEYS, postgresql=postgresql)
         )
-        self._add_starts = insert(starts)
+        self._add_search = insert(keys)
         self._add_members = insert(memberships)
 
     def put(self, connection: Connection, known: Known) -> None:
@@ -93,9 +89,9 @@ class DirectoryChanges:
             case other:
                 assert_never(other)
         key = principal.id.key
-        name = folded(principal.name)
-        address = None if email is None else folded(email)
-        names = (name[:INDEXED] if active else None, name[INDEXED:], address)
+        found = Findable.of(principal.name, email)
+        start, rest = found.name[:INDEXED], found.name[INDEXED:]
+        names = (start if active else None, rest, found.address)
         before = connection.execute(self._names, {_KEY: key}).one_or_none()
         row = {
             "key": key,
@@ -110,11 +106,12 @@ class DirectoryChanges:
         # Asked only now: whoever removes it at the same time holds its row until it is recorded.
         require_not_removed(known, connection.scalars(self._removed, {_KEY: key}).all())
         if before is None or tuple(before) != names:
-            connection.execute(self._forget_starts, {_KEY: key})
-            own = {"key": key, "name_start": name[:INDEXED]}
-            starts = [{**own, **start} for start in word_starts(name, address)] if active else []
-            if starts:
-                connection.execute(self._add_starts, starts)
+            connection.execute(self._forget_search, {_KEY: key})
+            if active:
+                own = {"key": key, "name_start": start}
+                keys = {(kind, text[:INDEXED]) for kind, text in found.search_keys(INDEXED)}
+                rows = [{**own, "kind": int(kind), "start": text} for kind, text in keys]
+                connection.execute(self._add_search, rows)
         if isinstance(known, Group):
             self._replace_members(connection, known)
 
@@ -131,7 +128,7 @@ class DirectoryChanges:
         known = connection.execute(self._forget, {_KEY: key}).rowcount > 0
         if known:
             connection.execute(self._add_removed, {"key": key})
-        connection.execute(self._forget_starts, {_KEY: key})
+        connection.execute(self._forget_search, {_KEY: key})
         connection.execute(self._forget_members, {_KEY: key})
         return known
 

@@ -2,31 +2,27 @@
 
 Every batch is one statement, which begins behind the last row of the one before. It is made of
 branches, each of which reads an index in the order of the answer and stops; only texts longer than
-the word starts that are kept in full are matched first and sorted then.
+`SHORT` are matched first and sorted then. Of several words the longest leads the search.
 """
 
 import sys
-from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import attrs
-from sqlalchemy import ColumnElement, Row, Select, func, literal_column, select, tuple_, union_all
+from sqlalchemy import ColumnElement, Row, Select, exists, literal_column, select, tuple_, union_all
 from sqlalchemy.sql.selectable import CompoundSelect, FromClause
 
-from exam_sharing.adapters.sqlalchemy.directory_tables import (
-    ADDRESS,
-    INDEXED,
-    LATER_WORD,
-    SHORT,
-    DirectoryTables,
-)
+from exam_sharing.adapters.sqlalchemy.directory_tables import INDEXED, DirectoryTables
+from exam_sharing.names import SHORT, Findable, Fit, KeyKind, Typed
 
-__all__ = ["NamePlace", "NameSearch", "can_be_stored", "just_behind"]
+__all__ = ["NamePlace", "NameSearch", "can_be_stored", "fits", "just_behind"]
 
 _SURROGATES: Final = (0xD800, 0xE000)
 
-_LONGEST_FOLDED: Final = 10_000
-"""No folded name is this long: a name has 500 code points, each of which makes at most 18."""
+_TOGETHER: Final = 4
+"""How many words, the longest, are looked for in the database."""
+
+_Branch: TypeAlias = tuple[Fit, FromClause, list[ColumnElement[bool]]]
 
 
 class NamePlace(NamedTuple):
@@ -50,7 +46,7 @@ class NamePlace(NamedTuple):
     def named(cls, name: str, key: str) -> "NamePlace":
         """Return the place behind any folded name and key, whatever they hold."""
         storable = can_be_stored(name)
-        name = just_behind(name)[:_LONGEST_FOLDED]
+        name = just_behind(name)
         return cls(0, name[:INDEXED], name[INDEXED:], just_behind(key) if storable else "")
 
 
@@ -65,29 +61,27 @@ class NameSearch:
         names = self.tables.principals
         return self._branch(0, after, limit, names, names.c.name_start.is_not(None))
 
-    def suggested(self, text: str, after: NamePlace | None, limit: int) -> "CompoundSelect[Any]":
-        """Return the statement for those whom a folded text suggests, best first; some twice.
+    def suggested(
+        self, typed: Typed, after: NamePlace | None, limit: int, *, whole: bool
+    ) -> "CompoundSelect[Any]":
+        """Return the statement for those whom a typed text may fit, best first; some twice.
 
-        First those whose name or address it is, then those whose name or address begins with it,
-        then those of whose name a later word begins with it.
+        Texts longer than `INDEXED`, and words beyond `_TOGETHER`, are left for `fits` to look at.
         """
-        principals, starts = self.tables.principals, self.tables.word_starts
-        found = starts.join(principals, principals.c.key == starts.c.key)
-        head, tail = text[:INDEXED], text[INDEXED:]
-        name_start, name_rest = principals.c.name_start, principals.c.name_rest
-        if tail:
-            name_begins = [name_start == head, func.substr(name_rest, 1, len(tail)) == tail]
-        else:
-            name_begins = _begins(name_start, head)
-        branches: list[tuple[int, FromClause, Sequence[ColumnElement[bool]]]] = [
-            (0, principals, (name_start == head, name_rest == tail)),
-            (1, principals, name_begins),
-            (1, found, self._starts_so(ADDRESS, head, principals.c.address, tail)),
-            (2, found, self._starts_so(LATER_WORD, head, name_start + name_rest, tail)),
-        ]
+        principals, text = self.tables.principals, typed.text
+        branches = [self._whole(KeyKind.WHOLE, typed.whole)]
         if "@" in text:
-            whole = (starts.c.kind == ADDRESS, starts.c.start == head)
-            branches.append((0, found, (*whole, principals.c.address == text)))
+            branches.append(self._whole(KeyKind.ADDRESS, text))
+        if not whole:
+            name_start, head = principals.c.name_start, text[:INDEXED]
+            cut = len(text) > INDEXED
+            begins = [name_start == head] if cut else _begins(name_start, head)
+            branches.append((Fit.START, principals, begins))
+            branches.append((Fit.START, self._found, self._begins(KeyKind.ADDRESS, text)))
+            if typed.words:
+                longest, *others = typed.words[:_TOGETHER]
+                together = [*self._begins(KeyKind.WORD, longest), *map(self._also_begins, others)]
+                branches.append((Fit.WORDS, self._found, together))
         first = 0 if after is None else after.rank
         parts = [
             select(
@@ -100,17 +94,30 @@ class NameSearch:
         ]
         return union_all(*parts).order_by("rank", "start", "rest", "key").limit(limit)
 
-    def _starts_so(
-        self, kind: int, head: str, whole: ColumnElement[Any], tail: str
-    ) -> list[ColumnElement[bool]]:
-        starts = self.tables.word_starts
-        conditions = [starts.c.kind == kind]
-        if tail:
-            follows = func.substr(whole, starts.c.at + 1, len(tail))
-            return [*conditions, starts.c.start == head, follows == tail]
-        if len(head) <= SHORT or len(head) == INDEXED:
-            return [*conditions, starts.c.start == head]
-        return [*conditions, *_begins(starts.c.start, head)]
+    @property
+    def _found(self) -> FromClause:
+        principals, keys = self.tables.principals, self.tables.search_keys
+        return keys.join(principals, principals.c.key == keys.c.key)
+
+    def _whole(self, kind: KeyKind, text: str) -> _Branch:
+        keys = self.tables.search_keys
+        is_key = [keys.c.kind == int(kind), keys.c.start == text[:INDEXED]]
+        return Fit.WHOLE, self._found, is_key
+
+    def _begins(self, kind: KeyKind, text: str) -> list[ColumnElement[bool]]:
+        keys = self.tables.search_keys
+        if len(text) <= SHORT or len(text) >= INDEXED:
+            return [keys.c.kind == int(kind), keys.c.start == text[:INDEXED]]
+        return [keys.c.kind == int(kind), *_begins(keys.c.start, text)]
+
+    def _also_begins(self, word: str) -> ColumnElement[bool]:
+        keys, other = self.tables.search_keys, self.tables.search_keys.alias()
+        return exists().where(
+            other.c.kind == int(KeyKind.WORD),
+            other.c.start == word[:SHORT],
+            other.c.name_start == keys.c.name_start,
+            other.c.key == keys.c.key,
+        )
 
     def _branch(
         self,
@@ -121,14 +128,15 @@ class NameSearch:
         *conditions: ColumnElement[bool],
     ) -> "Select[Any]":
         """Return the first rows of one rank behind a place, in the order of the answer."""
-        principals, starts = self.tables.principals, self.tables.word_starts
+        principals, keys = self.tables.principals, self.tables.search_keys
         # The index that finds the rows is the one to read them in order from.
-        table = principals if source is principals else starts
+        table = principals if source is principals else keys
         start, rest, key = table.c.name_start, principals.c.name_rest, table.c.key
         chosen = select(
-            literal_column(str(rank)).label("rank"),
+            literal_column(str(int(rank))).label("rank"),
             key.label("key"),
             principals.c.name.label("name"),
+            principals.c.email.label("email"),
             start.label("start"),
             rest.label("rest"),
         ).select_from(source)
@@ -136,6 +144,12 @@ class NameSearch:
             behind = tuple_(start, rest, key) > tuple_(after.start, after.rest, after.key)
             conditions = (*conditions, start >= after.start, behind)
         return chosen.where(*conditions).order_by(start, rest, key).limit(limit)
+
+
+def fits(typed: Typed, row: "Row[Any]") -> bool:
+    """Return whether a text fits a row as well as the branch says in which it was found."""
+    fit = typed.fit(Findable.of(row.name, row.email))
+    return fit is not None and fit <= row.rank
 
 
 def can_be_stored(text: str) -> bool:

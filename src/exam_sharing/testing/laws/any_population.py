@@ -28,7 +28,7 @@ _GROUP_IDS: Final = st.builds(GroupId, _IDS)
 _NAMES: Final = st.text(st.sampled_from("aA\u00e1b '-."), max_size=6)
 _EVERY_USER: Final = tuple(map(UserId, "12345"))
 _EVERY_GROUP: Final = tuple(map(GroupId, "12345"))
-_TYPED: Final = ("a", "A", "b", "aa", "a b", "a@b.example", "b.", "'a")
+_TYPED: Final = ("a", "A", "b", "aa", "a b", "b a", "a@b.example", "b.", "'a", "-")
 
 
 @attrs.frozen
@@ -145,8 +145,10 @@ def require_described(
     listed = tuple((each, name) for each, name, _ in choices)
     same("the list", directory.listed(ACTOR, None, 99, NOBODY), listed)
     for text in typed:
-        suggested = tuple(population.suggested(ACTOR, text))
-        same(f"suggested by {text!r}", directory.suggest(ACTOR, text, 99, NOBODY), suggested)
+        for whole in (False, True):
+            suggested = tuple(population.suggested(ACTOR, text, whole=whole))
+            came = directory.suggest(ACTOR, text, 99, NOBODY, whole=whole)
+            same(f"suggested by {text!r}{', whole' if whole else ''}", came, suggested)
 
 
 def _names(population: Population, asked: Iterable[PrincipalId]) -> dict[PrincipalId, str]:

@@ -1,6 +1,6 @@
 """Who is to be in a directory while a law asks it, and what any directory then answers."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from operator import itemgetter
 
 import attrs
@@ -8,7 +8,7 @@ import attrs
 from exam_sharing.identifiers import GroupId, PrincipalId, UserId
 from exam_sharing.memory.kept_directory import KeptDirectory
 from exam_sharing.memory.visibility import everybody
-from exam_sharing.names import folded, later_words
+from exam_sharing.names import Findable, Fit, Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
 
@@ -107,24 +107,18 @@ class Population:
         seen = [each for each in there if each[0] not in out and self.visible(actor, each[0])]
         return sorted(seen, key=lambda each: (folded(each[1]), each[0].key))
 
-    def suggested(self, actor: UserId, text: str) -> list[tuple[PrincipalId, str]]:
+    def suggested(
+        self, actor: UserId, text: str, *, whole: bool = False
+    ) -> list[tuple[PrincipalId, str]]:
         """Return all that a text suggests, best first: SPEC 5."""
-        wanted = folded(text)
+        typed = Typed.of(text)
+        worst = Fit.WHOLE if whole else Fit.WORDS
         ranked = [
-            (min(ranks), principal, name)
+            (fit, principal, name)
             for principal, name, address in self.choices(actor)
-            if wanted and (ranks := list(_ranks(wanted, name, address)))
+            if typed is not None
+            and (fit := typed.fit(Findable.of(name, address))) is not None
+            and fit <= worst
         ]
         ranked.sort(key=itemgetter(0))
         return [(principal, name) for _, principal, name in ranked]
-
-
-def _ranks(wanted: str, name: str, address: str | None) -> Iterator[int]:
-    """Yield how well a folded text matches, 0 for best; nothing where it does not."""
-    texts = [folded(name)] if address is None else [folded(name), folded(address)]
-    if wanted in texts:
-        yield 0
-    if any(text.startswith(wanted) for text in texts):
-        yield 1
-    if any(word.startswith(wanted) for word in later_words(folded(name))):
-        yield 2

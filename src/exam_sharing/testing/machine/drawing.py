@@ -55,6 +55,7 @@ TYPED: Final = (
     "Åla",
     "alice",
     "smith a",
+    "smith, alice",
     "bob@clinic",
     "team",
     "a",
@@ -80,6 +81,7 @@ policies: Final = st.builds(
     access_list=st.sampled_from(AccessListScope),
     sends_notices=seldom.map(lambda odd: not odd),
     suggestion_limit=seldom.map(lambda odd: 2 if odd else 50),
+    whole_names_only=seldom,
 )
 
 

@@ -279,4 +279,5 @@ def _settings(policy: Policy) -> model.Settings:
         sends_notices=policy.sends_notices,
         suggestion_min_length=policy.suggestion_min_length,
         suggestion_limit=policy.suggestion_limit,
+        whole_names_only=policy.whole_names_only,
     )

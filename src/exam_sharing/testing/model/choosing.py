@@ -23,7 +23,17 @@ class Choice:
     held: Mapping[Permission, datetime | None]
 
 
+_WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL CHOSEONG", "THAI", "LAO", "KHMER")
+
+
 def recipients(world: World, actor: UserId, exam: ExamId, now: datetime) -> list[Choice]:
+    """Return the list to select from: all whom the actor may choose, by name."""
+    if world.settings.whole_names_only:
+        return []
+    return _choosable(world, actor, exam, now)
+
+
+def _choosable(world: World, actor: UserId, exam: ExamId, now: datetime) -> list[Choice]:
     """Return all whom the actor may choose, by name; nobody where they may not share."""
     if not may_share(world, actor, exam, now):
         return []
@@ -44,12 +54,14 @@ def recipients(world: World, actor: UserId, exam: ExamId, now: datetime) -> list
 def suggestions(
     world: World, actor: UserId, exam: ExamId, typed: str, now: datetime
 ) -> list[Choice]:
-    """Return those of them that a text suggests: exact matches, then starts, then later words."""
+    """Return those of them that a text suggests: whole names, then starts, then words."""
     text = folded(typed)
-    if len(text) < world.settings.suggestion_min_length:
-        return []
+    short = _letters(text) < world.settings.suggestion_min_length
+    worst = 1 if short or world.settings.whole_names_only else 3
     ranks = {principal: _rank(world, principal, text) for principal in _by_name(world)}
-    fitting = [one for one in recipients(world, actor, exam, now) if ranks[one.principal]]
+    fitting = [
+        one for one in _choosable(world, actor, exam, now) if 0 < ranks[one.principal] <= worst
+    ]
     fitting.sort(key=lambda one: ranks[one.principal])
     return fitting[: world.settings.suggestion_limit]
 
@@ -65,12 +77,39 @@ def _by_name(world: World) -> list[PrincipalId]:
 def _rank(world: World, principal: PrincipalId, text: str) -> int:
     """Return how well a principal fits what was typed, the best first; 0 for not at all."""
     name, address = folded(world.names[principal]), folded(world.addresses.get(principal, ""))
-    begins = (at for at in range(1, len(name)) if name[at].isalnum() and not name[at - 1].isalnum())
-    if text in {name, address}:
+    words = _words(text)
+    if not text:
+        return 0
+    if text in {name, address} or (words and sorted(words) == sorted(_words(name))):
         return 1
     if name.startswith(text) or address.startswith(text):
         return 2
-    return 3 if any(name.startswith(text, at) for at in begins) else 0
+    begins = [name[at:] for at in range(len(name)) if _begins_a_word(name, at)]
+    starts = ["".join(_words(rest.split(" ")[0])) for rest in begins]
+    found = all(any(start.startswith(word) for start in starts) for word in words)
+    return 3 if words and found else 0
+
+
+def _words(text: str) -> list[str]:
+    return "".join(each if _is_letter(each) else " " for each in text).split()
+
+
+def _is_letter(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LMNC"
+
+
+def _begins_a_word(name: str, at: int) -> bool:
+    if not _is_letter(name[at]):
+        return False
+    anywhere = unicodedata.name(name[at], "").startswith(_WITHOUT_SPACES)
+    return at == 0 or not _is_letter(name[at - 1]) or anywhere
+
+
+def _letters(text: str) -> int:
+    """Return how long a text is; a character of these scripts says as much as two letters."""
+    written = unicodedata.normalize("NFC", text)
+    wide = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
+    return sum(1 + unicodedata.name(each, "").startswith(wide) for each in written)
 
 
 @cache

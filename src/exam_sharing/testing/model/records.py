@@ -60,6 +60,7 @@ class Settings:
     sends_notices: bool = True
     suggestion_min_length: int = 2
     suggestion_limit: int = 50
+    whole_names_only: bool = False
 
 
 @attrs.frozen(kw_only=True)

@@ -68,5 +68,6 @@ def policies(
         only_owner_readmits=st.booleans(),
         batches_across_subjects=st.sampled_from((True, False)),
         access_list=st.sampled_from(AccessListScope) if access_lists is None else access_lists,
+        whole_names_only=st.sampled_from((False, True)),
         host_rules=st.just(()) if rules is None else st.lists(rules, max_size=2),
     )

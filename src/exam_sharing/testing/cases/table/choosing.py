@@ -21,7 +21,7 @@ __all__ = ["choosing"]
 
 def choosing() -> list[Case]:
     """Return cases of suggestions and of the list to select from."""
-    return [*_held(), *_held_unseen(), *_matches(), *_left_out()]
+    return [*_held(), *_held_unseen(), *_matches(), *_whole(), *_left_out()]
 
 
 def _suggested(text: str, *principals: str, user: str = "anna") -> Answered:
@@ -182,6 +182,60 @@ def _matches() -> list[Case]:
             "a name is found by the start of a word and not by what stands within one",
             "Then the start of any word of it.",
             then=[_suggested("agy"), _suggested("nurse", "group:nurses")],
+        ),
+        case(
+            "several words are found in any order, each by its start",
+            "Several words match in any order, each the start of a word of the name.",
+            portal(users=[user("zoe", name="O\u2019Brien-Lindqvist, Zoe", email=None)]),
+            then=[
+                _suggested("zoe lind", "user:zoe"),
+                _suggested("lindqvist zoe o'brien", "user:zoe"),
+                _suggested("obrien z", "user:zoe"),
+                _suggested("zoe qvist"),
+            ],
+        ),
+        case(
+            "a name written without spaces is found from any character, and by one",
+            "In scripts that write without spaces a match may begin at any character.",
+            portal(
+                users=[
+                    user("li", name="\u674e\u5c0f\u660e", email=None),
+                    user("kim", name="\uae40\ubbfc\uc218", email=None),
+                    user("hana", name="\u5c71\u7530\u306f\u306a\u3053", email=None),
+                ]
+            ),
+            then=[
+                _suggested("\u660e", "user:li"),
+                _suggested("\ubbfc\uc218", "user:kim"),
+                _suggested("\u306f\u306a\u3053", "user:hana"),
+            ],
+        ),
+    ]
+
+
+def _whole() -> list[Case]:
+    return [
+        case(
+            "a whole name or address is found below the minimum length",
+            "A whole name or address is found below the minimum too.",
+            portal(users=[user("bo", name="Li, Bo", email="b@x.dk")], suggestion_min_length=10),
+            then=[
+                _suggested("bo li", "user:bo"),
+                _suggested("B@x.dk", "user:bo"),
+                _suggested("bo l"),
+                _suggested("b@x"),
+            ],
+        ),
+        case(
+            "where whole names alone are allowed nobody is found by a part or from a list",
+            "A policy can allow whole names and addresses alone.",
+            portal(users=[user("bo", name="Li, Bo", email="b@x.dk")], whole_names_only=True),
+            then=[
+                _suggested("bo li", "user:bo"),
+                _suggested("b@x.dk", "user:bo"),
+                _suggested("night nurse"),
+                answers([], "choices", user="anna", exam="ct"),
+            ],
         ),
     ]
 
