@@ -7,7 +7,7 @@ notices on. It decides nothing.
 import contextlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, TypeVar, final
+from typing import Any, Final, TypeVar, final, get_type_hints
 
 from exam_sharing import acts
 from exam_sharing.acts.cursors import (
@@ -16,6 +16,7 @@ from exam_sharing.acts.cursors import (
     page_limit,
 )
 from exam_sharing.acts.questions import NO_PRINCIPALS
+from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import InvalidArgument, StoreFailed
 from exam_sharing.events import ListedNotice
 from exam_sharing.exams import Exam, UploadBatch, require_fitting
@@ -47,6 +48,7 @@ from exam_sharing.validation import (
     exact_text,
     identifier_text,
     of_kind,
+    require_callable,
     require_kind,
     told_time,
     tuple_of,
@@ -56,6 +58,9 @@ from exam_sharing.viewer import Viewer, require_question
 __all__ = ["Sharing", "drive"]
 
 ResultT = TypeVar("ResultT")
+
+_PROTOCOLS: Final = get_type_hints(Ports)
+"""Of each port, by its name."""
 
 
 def _never() -> bool:
@@ -109,10 +114,16 @@ class Sharing:
                 otherwise they wait for `deliver_notices`.
 
         Raises:
-            InvalidArgument: the clock tells a naive time, or the end of time.
+            InvalidValue: the clock tells a naive time, or the end of time; it or `new_id` cannot
+                be called; or a port lacks methods or is asynchronous.
+            WrongKind: the policy or the ports are of another type.
         """
         self._policy = of_kind("policy", policy, Policy)
-        self._ports = ports
+        self._ports = of_kind("ports", ports, Ports)
+        for name, protocol in _PROTOCOLS.items():
+            require_conforming(name, getattr(ports, name), protocol)
+        require_callable("clock", clock)
+        require_callable("new_id", new_id)
         self._clock = clock
         self._new_id = new_id
         self._sends_at_once = sends_at_once
@@ -322,7 +333,7 @@ class Sharing:
 
         Raises:
             WrongKind: an argument is of another type.
-            InvalidArgument: the clock tells a naive time, or the end of time.
+            InvalidValue: the clock tells a naive time, or the end of time.
         """
         # The hottest path of all: the comparisons cost less here than in a call.
         if not (type(user) is UserId and type(permission) is Permission and type(exam) is ExamId):

@@ -32,11 +32,6 @@ def test_an_engine_of_sqlite_whose_transactions_are_none_is_refused_at_the_start
         open_sharing(sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'sharing.db'}"))
 
 
-def test_an_address_is_not_taken_for_an_engine():
-    with pytest.raises(InvalidValue, match="must be an engine of SQLAlchemy"):
-        open_sharing("sqlite:///sharing.db")
-
-
 def test_a_database_in_memory_is_refused_at_the_start():
     engine = sqlite_engine(":memory:")
     with pytest.raises(InvalidValue, match="must be for a file"):

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from exam_sharing import (
     BatchId,
+    CallerError,
     Exam,
     ExamId,
     HowEnded,
@@ -298,7 +299,7 @@ def test_a_portal_opens_sharing_over_its_own_exams(world, engine, tables):
     assert sharing.can(ANNA, DOWNLOAD, MR)
     assert not sharing.can(BEN, VIEW, MR)
     assert [item.exam for item in sharing.visible_to(BEN).items] == [CT]
-    with pytest.raises(StoreFailed, match="host"):
+    with pytest.raises(CallerError, match="kept by the host"):
         sharing.add_upload(
             UploadBatch(id=BatchId("b"), uploader=ANNA, received_at=START),
             [Exam(id=NO_EXAM, owner=ANNA, batch=BatchId("b"), uploaded_at=START)],

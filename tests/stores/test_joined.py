@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from exam_sharing import Conflict, ReasonCode, Refused, StoreFailed, UnshareRequest
 from exam_sharing.adapters.sqlalchemy import create_all, joined
-from exam_sharing.errors import InvalidValue, WrongKind
+from exam_sharing.errors import InvalidValue
 from exam_sharing.events import ActRefused
 from world import ANNA, BEN, CARLA, CT, DAN, DAY, MR, START, VIEW, World, codes, share_request
 
@@ -59,11 +59,6 @@ def test_a_refusal_leaves_the_host_its_transaction(world, transaction, tables):
 def test_a_transaction_that_has_not_begun_cannot_be_joined(engine, tables, world):
     with engine.connect() as connection, pytest.raises(InvalidValue, match="transaction"):
         joined(connection, directory=world.directory, tables=tables)
-
-
-def test_an_engine_is_not_taken_for_a_transaction(engine, tables, world):
-    with pytest.raises(WrongKind, match="transaction"):
-        joined(engine, directory=world.directory, tables=tables)
 
 
 def test_the_hosts_own_rows_and_a_share_are_one_transaction(world, engine, tables):

@@ -6,8 +6,10 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Final
 from uuid import uuid4
 
+from exam_sharing.conformance import require_conforming
 from exam_sharing.identifiers import ExamId
 from exam_sharing.memory.directory import MemoryDirectory
 from exam_sharing.memory.notifier import MemoryNotifier
@@ -15,7 +17,18 @@ from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.memory.store import MemoryStore
 from exam_sharing.policy.requests import ShareRequest
 from exam_sharing.policy.settings import Policy
-from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
+from exam_sharing.ports import (
+    AccessReader,
+    AuditTrail,
+    Directory,
+    ExamReader,
+    ExamWriter,
+    GrantReader,
+    GrantWriter,
+    HostFacts,
+    Notifier,
+    Ports,
+)
 from exam_sharing.sharing import Sharing
 
 __all__ = [
@@ -27,6 +40,10 @@ __all__ = [
     "memory_ports",
     "open_sharing",
 ]
+
+
+_KEPT: Final = (ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader, AuditTrail)
+"""What a store in memory answers itself."""
 
 
 class NoHostFacts(HostFacts):
@@ -46,7 +63,8 @@ def memory_ports(
     host_facts: HostFacts | None = None,
 ) -> Ports:
     """Return every port, in memory where none is given."""
-    kept = store or MemoryStore()
+    kept = MemoryStore() if store is None else store
+    require_conforming("store", kept, *_KEPT)
     return Ports(
         exams=kept,
         uploads=kept,
@@ -84,14 +102,15 @@ def open_sharing(
         host_facts: facts for the host's own rules.
 
     Raises:
-        InvalidValue: the clock tells a naive time.
+        InvalidValue: the clock tells a naive time, or what is given for a port does not answer it.
+        WrongKind: the policy is of another type.
     """
     return Sharing(
         policy=Policy() if policy is None else policy,
         ports=memory_ports(
             store=store, directory=directory, notifier=notifier, host_facts=host_facts
         ),
-        clock=clock or (lambda: datetime.now(UTC)),
-        new_id=new_id or (lambda: str(uuid4())),
+        clock=(lambda: datetime.now(UTC)) if clock is None else clock,
+        new_id=(lambda: str(uuid4())) if new_id is None else new_id,
         sends_at_once=True,
     )

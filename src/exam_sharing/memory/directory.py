@@ -26,7 +26,7 @@ from exam_sharing.memory.visibility import chosen, everybody, members_seen, walk
 from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
-from exam_sharing.validation import require_kind
+from exam_sharing.validation import require_callable, require_kind
 
 __all__ = ["MemoryDirectory"]
 
@@ -59,6 +59,8 @@ class MemoryDirectory(KeptDirectory):
         visible: Callable[[UserId, PrincipalId], bool] = everybody,
         members_visible: Callable[[UserId, GroupId], bool] = everybody,
     ) -> None:
+        require_callable("visible", visible)
+        require_callable("members_visible", members_visible)
         self._visible = visible
         self._members_visible = members_visible
         self._lock = Lock()

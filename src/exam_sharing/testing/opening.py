@@ -17,8 +17,8 @@ from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 
 import attrs
-from typing_extensions import get_protocol_members
 
+from exam_sharing.conformance import answering_later, lacking
 from exam_sharing.errors import CallerError
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.memory import NoHostFacts
@@ -128,9 +128,6 @@ _PORTS: Final[Mapping[str, type]] = MappingProxyType(
         "audit": AuditTrail,
     }
 )
-
-_MAY_BE_INHERITED: Final = frozenset({"step_aside"})
-"""Methods that do something sensible as the protocols have them."""
 
 
 @contextmanager
@@ -264,39 +261,17 @@ def _found_ports(store: object) -> dict[str, Any]:
 
 def _answering(store: object, name: str, protocol: type) -> object | None:
     """Return the attribute of that name, or else the store itself, if it answers the port."""
-    for candidate in (getattr(store, name, None), store):
-        if all(_has(candidate, protocol, each) for each in get_protocol_members(protocol)):
-            return candidate
-    return None
+    candidates = (getattr(store, name, None), store)
+    return next((each for each in candidates if not lacking(each, protocol)), None)
 
 
 def _lacks(store: object, name: str) -> Iterator[str]:
     """Yield the methods of a port that the store lacks."""
-    protocol, candidate = _PORTS[name], getattr(store, name, store)
-    for each in sorted(get_protocol_members(protocol)):
-        if not _has(candidate, protocol, each):
-            yield f"{name}.{each}"
+    yield from (f"{name}.{each}" for each in lacking(getattr(store, name, store), _PORTS[name]))
 
 
 def _answering_later(store: object) -> Iterator[str]:
     """Yield what the asynchronous methods of the store are, each with its name."""
     for name, protocol in _PORTS.items():
-        for method in sorted(get_protocol_members(protocol)):
-            kind = _is_later(getattr(getattr(store, name, store), method, None))
-            if kind is not None:
-                yield f"{name}.{method} is {kind}"
-
-
-def _is_later(method: object) -> str | None:
-    """Return what an asynchronous function is called; `None` for anything else."""
-    if inspect.iscoroutinefunction(method):
-        return "a coroutine function"
-    return "an asynchronous generator" if inspect.isasyncgenfunction(method) else None
-
-
-def _has(candidate: object, protocol: type, method: str) -> bool:
-    """Say whether the method is there and answers at once; what a protocol leaves empty is not."""
-    if getattr(type(candidate), method, None) is getattr(protocol, method):
-        return method in _MAY_BE_INHERITED
-    found = getattr(candidate, method, None)
-    return callable(found) and _is_later(found) is None
+        for later in answering_later(getattr(store, name, store), protocol):
+            yield f"{name}.{later}"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -24,6 +24,7 @@ from exam_sharing.adapters.sqlalchemy.driver_connections import (
 from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.host_queries import may, permission_held, visible_exams
 from exam_sharing.adapters.sqlalchemy.joined import joined_store, owner_changed
+from exam_sharing.adapters.sqlalchemy.kinds import given_tables
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.schema import create_all, record_schema
 from exam_sharing.adapters.sqlalchemy.sql_ports import NoNotifier, sql_ports
@@ -32,6 +33,7 @@ from exam_sharing.adapters.sqlalchemy.statements import Statement, Statements
 from exam_sharing.adapters.sqlalchemy.store import SqlStore, own_database
 from exam_sharing.adapters.sqlalchemy.sweeps import sweep_deleted, sweep_expired
 from exam_sharing.adapters.sqlalchemy.tables import SCHEMA, Tables, define_tables
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
 from exam_sharing.sharing import Sharing
@@ -87,7 +89,7 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
             `set_up_sqlite` has seen.
         policy: the deployment's settings; by default `Policy()`.
         directory: users and groups; by default a `SqlDirectory` in the same database, in which
-            everybody may see everybody.
+            everybody may see everybody. With `exams` it has no default.
         notifier: by default one that lets notices wait.
         clock: tells the time, aware; by default the machine's.
         new_id: makes an identifier for each act, which people may be shown: not a counter, since
@@ -98,10 +100,18 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
             exams and batches are not used. By default they are.
 
     Raises:
-        InvalidValue: the clock tells a naive time, or the engine cannot be used.
+        InvalidValue: the clock tells a naive time, the engine cannot be used, or what is given for
+            a port does not answer it.
         StoreFailed: the database does not answer, or its tables are missing, older or newer.
+        WrongKind: the policy or the tables are of another type.
     """
-    known = define_tables(MetaData()) if tables is None else tables
+    if exams is not None and directory is None:
+        raise InvalidArgument(
+            "directory",
+            "must be given where the host keeps its exams itself; by default it would be ours, in "
+            "which there is nobody yet: if you fill that one, give SqlDirectory(engine, …)",
+        )
+    known = given_tables(tables)
     database = own_database(engine, known)
     store = SqlStore(database) if exams is None else SqlSharingStore(database, exams)
     people = SqlDirectory(engine, known.directory) if directory is None else directory
@@ -143,7 +153,9 @@ def joined(
         exams: as for `open_sharing`; asked in the same transaction where it uses the same one.
 
     Raises:
-        InvalidValue: the clock tells a naive time, or there is no transaction.
+        InvalidValue: the clock tells a naive time, there is no transaction, or what is given for a
+            port does not answer it.
+        WrongKind: the transaction, the policy or the tables are of another type.
     """
     store = joined_store(transaction, tables=tables, exams=exams)
     ports = sql_ports(store, directory=directory, host_facts=host_facts)
@@ -159,7 +171,7 @@ def _sharing(
     return Sharing(
         policy=Policy() if policy is None else policy,
         ports=ports,
-        clock=clock or (lambda: datetime.now(UTC)),
-        new_id=new_id or (lambda: str(uuid4())),
+        clock=(lambda: datetime.now(UTC)) if clock is None else clock,
+        new_id=(lambda: str(uuid4())) if new_id is None else new_id,
         sends_at_once=False,
     )

@@ -32,7 +32,7 @@ from exam_sharing.memory.visibility import chosen, everybody, members_seen
 from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
-from exam_sharing.validation import require_kind
+from exam_sharing.validation import require_callable, require_kind
 
 __all__ = ["SqlDirectory"]
 
@@ -69,6 +69,9 @@ class SqlDirectory(KeptDirectory):
         visible: Callable[[UserId, PrincipalId], bool] = everybody,
         members_visible: Callable[[UserId, GroupId], bool] = everybody,
     ) -> None:
+        require_kind("tables", tables, DirectoryTables)
+        require_callable("visible", visible)
+        require_callable("members_visible", members_visible)
         self._transactions = OwnTransactions(checked_engine(engine))
         postgresql = self._transactions.postgresql
         self._tables = tables

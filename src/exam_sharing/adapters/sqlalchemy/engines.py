@@ -7,6 +7,7 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.kinds import require_engine
 from exam_sharing.adapters.sqlalchemy.poolers import may_mix_statements, remedy
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import READS, check_transactions
 from exam_sharing.errors import InvalidArgument
@@ -40,9 +41,8 @@ def require_dialect(engine: Engine) -> None:
     Raises:
         InvalidValue: it is for another one.
     """
-    # An address of a database is easily passed for an engine, and has no dialect.
-    dialect = getattr(engine, "dialect", None)
-    if dialect is None or dialect.name not in _DIALECTS:
+    require_engine(engine)
+    if engine.dialect.name not in _DIALECTS:
         raise InvalidArgument("engine", "must be an engine of SQLAlchemy for PostgreSQL or SQLite")
 
 

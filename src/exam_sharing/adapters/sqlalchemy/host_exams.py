@@ -24,7 +24,8 @@ from exam_sharing.adapters.sqlalchemy.grants import SqlGrants
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
-from exam_sharing.errors import StoreFailed
+from exam_sharing.conformance import require_conforming
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
@@ -71,6 +72,7 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
 
     def __init__(self, database: Database, exams: HostExams) -> None:
         """Prepare every part."""
+        require_conforming("exams", exams, HostExams)
         SqlGrants.__init__(self, database)
         SqlTrail.__init__(self, database)
         self._access_questions = access_questions(database.tables, postgresql=database.postgresql)
@@ -87,7 +89,7 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
 
     @override
     def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
-        raise StoreFailed("the host keeps its exams itself, and is to record the upload there")
+        raise InvalidArgument("exams", "are kept by the host itself: record the upload there")
 
     @override
     def _times_of_upload(self, exams: AbstractSet[ExamId]) -> Mapping[ExamId, datetime]:

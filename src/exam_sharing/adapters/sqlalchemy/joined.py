@@ -10,9 +10,7 @@ only where the host's transaction sees an older moment, or waits in a circle wit
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from functools import cache
 
-from sqlalchemy import MetaData
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
@@ -29,10 +27,11 @@ from exam_sharing.adapters.sqlalchemy.engines import quiet_engine, require_diale
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_lost_race
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants, locked_versions
 from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
+from exam_sharing.adapters.sqlalchemy.kinds import given_tables, require_transaction
 from exam_sharing.adapters.sqlalchemy.outbox import HeldBackOutbox, SqlOutbox
 from exam_sharing.adapters.sqlalchemy.poolers import may_mix_statements, remedy
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
-from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
+from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail, put_event
 from exam_sharing.adapters.sqlalchemy.transfers import count_transfer
 from exam_sharing.errors import Conflict, InvalidArgument, StoreFailed
@@ -40,7 +39,7 @@ from exam_sharing.events import Event, ExamTransferred
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
-from exam_sharing.validation import instant, require_instance, require_kind
+from exam_sharing.validation import instant, require_kind
 
 __all__ = ["JoinedSharingStore", "JoinedStore", "joined_store", "owner_changed"]
 
@@ -153,7 +152,7 @@ def joined_store(
         WrongKind: it is neither a connection nor a session.
     """
     connection = _joinable(transaction)
-    known = _default_tables() if tables is None else tables
+    known = given_tables(tables)
     if exams is None:
         return JoinedStore(connection, known)
     return JoinedSharingStore(connection, known, exams)
@@ -190,7 +189,7 @@ def owner_changed(
     require_kind("before", before, UserId)
     require_kind("after", after, UserId)
     when = instant("at", at)
-    known = _default_tables() if tables is None else tables
+    known = given_tables(tables)
     database = Database(_HostTransaction(_joinable(transaction)), known)
     _put_transfer(database, exam, before, after, when)
 
@@ -211,7 +210,7 @@ def _put_transfer(
 
 
 def _joinable(transaction: Connection | Session) -> Connection:
-    require_instance("transaction", transaction, Connection, Session)
+    require_transaction(transaction)
     connection = _connection_of(transaction)
     require_dialect(connection.engine)
     if not is_begun(connection):
@@ -219,12 +218,6 @@ def _joinable(transaction: Connection | Session) -> Connection:
     if may_mix_statements(connection):
         raise InvalidArgument("transaction", remedy(connection.dialect.driver))
     return connection
-
-
-@cache
-def _default_tables() -> Tables:
-    # Statements over the same tables are compiled once, and a host joins on many of its requests.
-    return define_tables(MetaData())
 
 
 @in_our_words

@@ -2,14 +2,16 @@
 
 from typing import Final
 
-from sqlalchemy import Engine, MetaData, func, inspect, select
+from sqlalchemy import Engine, func, inspect, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from exam_sharing.adapters.sqlalchemy.engines import READS, checked_engine
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
-from exam_sharing.adapters.sqlalchemy.tables import SCHEMA, Tables, define_tables
+from exam_sharing.adapters.sqlalchemy.kinds import given_tables, require_connection
+from exam_sharing.adapters.sqlalchemy.tables import SCHEMA, Tables
 from exam_sharing.errors import StoreFailed
+from exam_sharing.validation import require_kind
 
 __all__ = ["check_schema", "create_all", "record_schema", "schema_found"]
 
@@ -30,8 +32,9 @@ def create_all(engine: Engine, tables: Tables | None = None) -> Tables:
     Raises:
         InvalidValue: the engine cannot be used.
         StoreFailed: the database cannot be written, or holds tables of another shape.
+        WrongKind: the tables are none of ours.
     """
-    kept = define_tables(MetaData()) if tables is None else tables
+    kept = given_tables(tables)
     own = checked_engine(engine)
     if not _are_there(own, kept):
         _create(own, kept)
@@ -64,15 +67,23 @@ def _create(engine: Engine, tables: Tables) -> None:
                 record_schema(connection, tables)
 
 
-@in_our_words
 def record_schema(connection: Connection, tables: Tables) -> None:
     """Record the shape of tables that were created just now, as `create_all` does itself.
 
     Recording it again changes nothing.
 
     Raises:
+        InvalidValue: the connection is asynchronous.
         StoreFailed: the database cannot be written.
+        WrongKind: it is no connection, or the tables are none of ours.
     """
+    require_connection(connection)
+    require_kind("tables", tables, Tables)
+    _put_shape(connection, tables)
+
+
+@in_our_words
+def _put_shape(connection: Connection, tables: Tables) -> None:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     put = dialect.insert(tables.schema).on_conflict_do_nothing()
     connection.execute(put, {"number": SCHEMA})

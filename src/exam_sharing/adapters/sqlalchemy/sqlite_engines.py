@@ -11,6 +11,7 @@ a statement that finds the file locked is executed again until the patience of t
 
 import time
 from collections.abc import Callable
+from os import PathLike
 from pathlib import Path
 from sqlite3 import Connection as DriverConnection
 from sqlite3 import Cursor, OperationalError
@@ -21,7 +22,9 @@ from sqlalchemy.engine import Connection, ExecutionContext
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_locked
+from exam_sharing.adapters.sqlalchemy.kinds import require_engine
 from exam_sharing.errors import InvalidArgument
+from exam_sharing.validation import require_instance
 
 __all__ = ["READS", "check_transactions", "set_up_sqlite", "sqlite_engine"]
 
@@ -46,7 +49,14 @@ def sqlite_engine(path: str | Path, **options: Any) -> Engine:  # noqa: ANN401  
         path: of the file; it is made when it is not there.
         options: more arguments for `sqlalchemy.create_engine`. The `timeout` among its
             `connect_args` is for how many seconds a locked file is waited for: 30 by default.
+
+    Raises:
+        InvalidValue: it is an address.
+        WrongKind: it is no path.
     """
+    require_instance("path", path, str, PathLike)
+    if str(path).startswith("sqlite:"):
+        raise InvalidArgument("path", "must be that of a file, without `sqlite://` before it")
     options["connect_args"] = {"timeout": _PATIENCE} | options.get("connect_args", {})
     engine = create_engine(URL.create("sqlite", database=str(path)), **options)
 
@@ -65,6 +75,7 @@ def set_up_sqlite(engine: Engine) -> None:
     To be called once, before the engine has connected. A locked file is waited for as long as the
     driver's `timeout` says, and an interrupt ends the wait.
     """
+    require_engine(engine)
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     event.listen(engine, "commit", _commit)

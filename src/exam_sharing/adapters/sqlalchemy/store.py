@@ -1,17 +1,17 @@
 """Everything that is kept, over one database: exams, grants, receipts, notices, audit trail."""
 
-from sqlalchemy import Engine, MetaData
+from sqlalchemy import Engine
 
 from exam_sharing.adapters.sqlalchemy.access import SqlAccess
 from exam_sharing.adapters.sqlalchemy.database import Database, OwnTransactions
 from exam_sharing.adapters.sqlalchemy.engines import checked_engine
 from exam_sharing.adapters.sqlalchemy.exams import SqlExams
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants
+from exam_sharing.adapters.sqlalchemy.kinds import given_tables
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.schema import check_schema
-from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
+from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
-from exam_sharing.validation import of_kind
 
 __all__ = ["SqlStore", "own_database"]
 
@@ -54,7 +54,7 @@ def own_database(engine: Engine, tables: Tables | None) -> Database:
         StoreFailed: the database does not answer, or has not these tables.
         WrongKind: the tables are none of ours.
     """
-    known = define_tables(MetaData()) if tables is None else of_kind("tables", tables, Tables)
+    known = given_tables(tables)
     own = checked_engine(engine)
     check_schema(own, known)
     return Database(OwnTransactions(own), known)

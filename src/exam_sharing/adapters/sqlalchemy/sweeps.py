@@ -15,18 +15,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import uuid4
 
-from sqlalchemy import Engine, MetaData, exists, select, update
+from sqlalchemy import Engine, exists, select, update
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.engines import checked_engine
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
+from exam_sharing.adapters.sqlalchemy.kinds import given_tables
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.schema import check_schema
 from exam_sharing.adapters.sqlalchemy.sql_ports import sql_ports
 from exam_sharing.adapters.sqlalchemy.store import own_database
-from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
+from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.errors import Conflict, InvalidArgument
 from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedAs, HowEnded
@@ -70,7 +71,7 @@ def sweep_expired(
         raise InvalidArgument("margin", "must not be negative")
     _require_limit(limit)
     before = instant("now", datetime.now(UTC) if now is None else now) - margin
-    known = define_tables(MetaData()) if tables is None else tables
+    known = given_tables(tables)
     own = checked_engine(engine)
     check_schema(own, known)
     return _swept(own, known, before, limit)
