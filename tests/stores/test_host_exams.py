@@ -21,6 +21,7 @@ from exam_sharing import (
     Permission,
     ReasonCode,
     Reshares,
+    RevokeRequest,
     Scope,
     StoreFailed,
     UploadBatch,
@@ -497,7 +498,7 @@ def test_people_are_told_that_a_gone_exam_is_not_found(gone, user):
     assert codes(refusal(gone.sharing.access_list, user, CT)) == not_found
     assert codes(gone.sharing.preview(share_request(user, CT, CARLA)).reasons) == not_found
     for grant in grants:
-        reasons = refusal(gone.sharing.revoke, actor=user, grant=grant.id)
+        reasons = refusal(gone.sharing.revoke, RevokeRequest(actor=user, grant=grant.id))
         assert codes(reasons) == [ReasonCode.NO_SUCH_GRANT]
     assert codes(refusal(gone.sharing.who_can, VIEW, CT)) == not_found
     assert gone.grants(CT) == grants

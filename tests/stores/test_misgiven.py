@@ -195,7 +195,7 @@ MISTAKES = {
     "policy: empty": ({"policy": 0}, WrongKind, "policy"),
     "clock: a time": ({"clock": START}, InvalidValue, "clock must be callable"),
     "clock: empty": ({"clock": 0}, InvalidValue, "clock must be callable"),
-    "clock: of no time": ({"clock": lambda: None}, WrongKind, "clock"),
+    "clock: of no time": ({"clock": lambda: None}, InvalidValue, "clock"),
     "new_id: a text": ({"new_id": "id"}, InvalidValue, "new_id must be callable"),
     "new_id: empty": ({"new_id": ""}, InvalidValue, "new_id must be callable"),
     "directory: the class": (
