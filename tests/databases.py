@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import pytest
@@ -80,24 +80,25 @@ def postgresql(postgresql_url):
     engine.dispose()
 
 
-def quick_sqlite_engine(path: Path) -> sqlalchemy.Engine:
+def quick_sqlite_engine(path: Path, **options: Any) -> sqlalchemy.Engine:
     """Return an engine for a file of SQLite that waits for no disk.
 
     A test that loses power has failed anyhow.
     """
-    engine = sqlite_engine(path)
+    engine = sqlite_engine(path, **options)
     sqlalchemy.event.listen(
         engine, "connect", lambda driver, _: driver.execute("PRAGMA synchronous = OFF").close()
     )
     return engine
 
 
-def engine_of_tokyo(url: str) -> sqlalchemy.Engine:
+def engine_of_tokyo(url: str, **options: Any) -> sqlalchemy.Engine:
     """Return an engine for PostgreSQL whose sessions keep the time of Tokyo.
 
     There the end of all times lies in the year 10000.
     """
-    return sqlalchemy.create_engine(url, connect_args={"options": "-c timezone=Asia/Tokyo"})
+    tokyo = {"options": "-c timezone=Asia/Tokyo"}
+    return sqlalchemy.create_engine(url, connect_args=tokyo, **options)
 
 
 @contextmanager
