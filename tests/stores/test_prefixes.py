@@ -7,7 +7,7 @@ import sqlalchemy
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from exam_sharing import InvalidValue, WrongKind
+from exam_sharing import InvalidArgument, WrongKind
 from exam_sharing.adapters.sqlalchemy import (
     SqlDirectory,
     SqlStore,
@@ -54,7 +54,7 @@ UNFIT = [
 @pytest.mark.parametrize("prefix", [*UNFIT, "sqlite_", "SQLite_x"], ids=ascii)
 def test_a_prefix_that_a_database_would_not_take_as_it_is_is_refused(define, prefix):
     metadata = sqlalchemy.MetaData()
-    with pytest.raises(InvalidValue) as refused:
+    with pytest.raises(InvalidArgument) as refused:
         define(metadata, prefix=prefix)
     assert refused.value.field == "prefix"
     assert not metadata.tables
@@ -65,7 +65,7 @@ def test_a_prefix_that_a_database_would_not_take_as_it_is_is_refused(define, pre
     "schema", ["", "%", "a\x00", "\udfff", '"', "'", "\\", "é" * 32], ids=ascii
 )
 def test_a_schema_that_a_database_would_not_take_as_it_is_is_refused(define, schema):
-    with pytest.raises(InvalidValue) as refused:
+    with pytest.raises(InvalidArgument) as refused:
         define(sqlalchemy.MetaData(), schema=schema)
     assert refused.value.field == "schema"
 
@@ -84,7 +84,7 @@ def test_what_is_no_text_is_no_prefix_and_no_schema(define):
 def test_no_name_is_longer_than_postgresql_keeps(define, prefix):
     try:
         tables = define(sqlalchemy.MetaData(), prefix=prefix)
-    except InvalidValue:
+    except InvalidArgument:
         return
     assert all(len(name.encode()) <= MOST for name in names_of(tables))
     assert "%" not in "".join(names_of(tables))
@@ -95,7 +95,7 @@ def test_the_longest_prefix_is_counted_in_bytes(define):
     room = MOST - longest_of(define)
     for fits, does_not in (("a" * room, "a" * (room + 1)), ("é" * (room // 2), "é" * room)):
         define(sqlalchemy.MetaData(), prefix=fits)
-        with pytest.raises(InvalidValue, match=f"at most {room} bytes"):
+        with pytest.raises(InvalidArgument, match=f"at most {room} bytes"):
             define(sqlalchemy.MetaData(), prefix=does_not)
 
 

@@ -85,8 +85,9 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
     """Return a `Sharing` that keeps everything in a database; notices wait for `deliver_notices`.
 
     Args:
-        engine: of a database that has the tables; for SQLite one of `sqlite_engine`, or one that
-            `set_up_sqlite` has seen.
+        engine: of a database that has the tables, not in AUTOCOMMIT mode; for SQLite one of
+            `sqlite_engine`, or one that `set_up_sqlite` has seen; over a pooler one that prepares
+            no statements (`connect_args={"prepare_threshold": None}`).
         policy: the deployment's settings; by default `Policy()`.
         directory: users and groups; by default a `SqlDirectory` in the same database, in which
             everybody may see everybody. With `exams` it has no default.
@@ -153,8 +154,8 @@ def joined(
         exams: as for `open_sharing`; asked in the same transaction where it uses the same one.
 
     Raises:
-        InvalidValue: the clock tells a naive time, there is no transaction, or what is given for a
-            port does not answer it.
+        InvalidValue: the clock tells a naive time, there is no transaction, what is given for a
+            port does not answer it, or the connection is over a pooler and prepares statements.
         WrongKind: the transaction, the policy or the tables are of another type.
     """
     store = joined_store(transaction, tables=tables, exams=exams)

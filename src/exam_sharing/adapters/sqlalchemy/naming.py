@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Table
 
-from exam_sharing.errors import InvalidValue
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.validation import require_kind
 
 __all__ = ["longest_name", "require_prefix", "require_schema"]
@@ -37,11 +37,11 @@ def require_prefix(prefix: str, longest: int) -> None:
     """
     require_kind("prefix", prefix, str)
     if not all(each.isalnum() or each == "_" for each in prefix):
-        raise InvalidValue("prefix", "must consist of letters, digits and underscores")
+        raise InvalidArgument("prefix", "must consist of letters, digits and underscores")
     if prefix.lower().startswith(_RESERVED):
-        raise InvalidValue("prefix", f"must not begin with {_RESERVED}, which SQLite reserves")
+        raise InvalidArgument("prefix", f"must not begin with {_RESERVED}, which SQLite reserves")
     if _size(prefix) + longest > _MOST:
-        raise InvalidValue(
+        raise InvalidArgument(
             "prefix", f"must have at most {_MOST - longest} bytes, or PostgreSQL cuts the names"
         )
 
@@ -58,11 +58,11 @@ def require_schema(schema: str | None) -> None:
     if schema is None:
         return
     if not schema or not schema.isprintable() or not _UNFIT.isdisjoint(schema):
-        raise InvalidValue(
+        raise InvalidArgument(
             "schema", "must be printable, without percent signs, quotation marks and backslashes"
         )
     if _size(schema) > _MOST:
-        raise InvalidValue("schema", f"must have at most {_MOST} bytes, as PostgreSQL has it")
+        raise InvalidArgument("schema", f"must have at most {_MOST} bytes, as PostgreSQL has it")
 
 
 def _size(name: str) -> int:

@@ -59,7 +59,9 @@ class Statement(Generic[AnswerT]):
 class Statements:
     """The questions of the store, and a host's own, for one kind of database and of driver.
 
-    Their arguments and answers are those of the ports of the same names. Nothing is executed.
+    Their arguments and answers are those of the ports of the same names. Nothing is executed. Over
+    a pooler in transaction mode, a driver that prepares statements may bring the answer to another
+    client's: connect psycopg with `prepare_threshold=None`, and asyncpg to the server itself.
 
     Args:
         tables: those of the database.
