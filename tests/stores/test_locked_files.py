@@ -1,4 +1,4 @@
-"""A file of SQLite that another process keeps locked: readers wait for nobody, writers once."""
+"""A database that another process keeps locked: readers wait for nobody, writers once."""
 
 import os
 import signal
@@ -148,3 +148,19 @@ def test_without_a_log_a_commit_waits_for_those_who_read(tmp_path):
     assert world.can_view(BEN, CT)
     reader.close()
     engine.dispose()
+
+
+def test_postgresql_with_a_limit_for_locks_is_told_as_busy(postgresql, open_store_on):
+    tables = create_all(postgresql)
+    world = World(store=open_store_on(postgresql, tables)())
+    hurried = sqlalchemy.create_engine(
+        postgresql.url, connect_args={"options": "-c lock_timeout=100ms"}
+    )
+    sharing = open_sharing(hurried, tables=tables, directory=world.directory, clock=world.clock)
+    with postgresql.begin() as connection:
+        connection.execute(tables.versions.select().with_for_update())
+        with pytest.raises(StoreBusy):
+            sharing.share(share_request(ANNA, CT, BEN))
+    sharing.share(share_request(ANNA, CT, BEN))
+    assert world.can_view(BEN, CT)
+    hurried.dispose()

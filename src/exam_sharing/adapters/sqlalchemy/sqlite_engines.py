@@ -38,7 +38,7 @@ _WAITS: Final = "exam_sharing_waits"
 """Under this key, a connection of the pool knows for how many seconds its statements wait."""
 
 _SHORTEST: Final = 0.001
-_LONGEST: Final = 0.05
+_LONGEST: Final = 0.02
 """Seconds between two tries: few where the lock is held shortly, as nearly always."""
 
 
