@@ -45,7 +45,7 @@ def test_an_unknown_command_is_a_usage_error(capsys):
     assert main(["turn"]) == 2
     told = capsys.readouterr()
     assert told.out == ""
-    assert "invalid choice: 'turn'" in told.err
+    assert "must be one of tour, rules, init, " in told.err
 
 
 def test_no_command_at_all_is_a_usage_error_with_the_help(capsys):

@@ -4,14 +4,13 @@ Each family of subcommands is a module. A subcommand raises what goes wrong as a
 here that becomes a line and an exit code.
 """
 
-import re
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Final, NoReturn
-
-from typing_extensions import override
+from pathlib import Path
+from traceback import extract_tb
+from typing import Final
 
 from exam_sharing.cli.access import ACCESS, CAN, SHARED_WITH, WHO_CAN
 from exam_sharing.cli.arguments import add_json
@@ -20,12 +19,20 @@ from exam_sharing.cli.commands import Command, ExitCode
 from exam_sharing.cli.grants import SHARE, UNSHARE
 from exam_sharing.cli.init import INIT
 from exam_sharing.cli.notices import NOTICES
+from exam_sharing.cli.parsing import Parser
 from exam_sharing.cli.people import ADD_GROUP, ADD_USER, PEOPLE
+from exam_sharing.cli.replying import DoneUntold
 from exam_sharing.cli.rules import RULES
 from exam_sharing.cli.streams import flush, let_go, spell_out
 from exam_sharing.cli.tour import TOUR
 from exam_sharing.cli.uploads import ADD_MEDIA
-from exam_sharing.errors import Conflict, ExamSharingError, InvalidValue, StoreFailed
+from exam_sharing.errors import (
+    Conflict,
+    ExamSharingError,
+    InvalidValue,
+    StoreBusy,
+    StoreFailed,
+)
 
 __all__ = ["main"]
 
@@ -61,11 +68,13 @@ COMMANDS: Final[tuple[Command, ...]] = (
 
 
 _CODES: Final[Mapping[type[ExamSharingError], ExitCode]] = {
+    DoneUntold: ExitCode.DONE_UNTOLD,
+    StoreBusy: ExitCode.BUSY,
     InvalidValue: ExitCode.MISUSED,
     StoreFailed: ExitCode.DATABASE_FAILED,
     Conflict: ExitCode.BUSY,
 }
-"""How the command ends by errors that do not merely mean that it failed."""
+"""How the command ends by errors that do not merely mean that it failed: by the first that fits."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -78,7 +87,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         spell_out(stream)
     try:
         code = _run(argv)
-        flush()
+        if code != ExitCode.DONE_UNTOLD:
+            flush()
     except BrokenPipeError:
         # Whoever reads has seen enough.
         let_go(sys.stdout)
@@ -88,6 +98,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(error.strerror or type(error).__name__)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
+    except Exception as error:  # noqa: BLE001  a traceback quotes what was typed and what is kept
+        let_go(sys.stdout)
+        *_, place = extract_tb(error.__traceback__)
+        what = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
+        return _failed(f"a mistake of the program, please report it: {what}")
     return code
 
 
@@ -110,23 +125,16 @@ def _run(argv: Sequence[str] | None) -> int:
 
 
 def _failed(why: str, code: ExitCode = ExitCode.FAILED) -> ExitCode:
-    print(f"{PROGRAM}: {why}", file=sys.stderr)
+    try:
+        print(f"{PROGRAM}: {why}", file=sys.stderr, flush=True)
+    except OSError:
+        # Nobody can be told; the exit code still says it.
+        let_go(sys.stderr)
     return code
 
 
-_PASSWORD: Final = re.compile(r"(?<=://)\S*@|(?<=password=)[^&\s]*")
-
-
-class _Parser(ArgumentParser):
-    """Repeats no password that was typed in the wrong place."""
-
-    @override
-    def error(self, message: str) -> NoReturn:
-        super().error(_PASSWORD.sub("***", message))
-
-
-def _parser() -> ArgumentParser:
-    parser = _Parser(
+def _parser() -> Parser:
+    parser = Parser(
         prog=PROGRAM,
         description=DESCRIPTION,
         epilog=EPILOG,
@@ -142,8 +150,6 @@ def _parser() -> ArgumentParser:
             description=f"{command.help[0].upper()}{command.help[1:]}.",
             epilog=command.epilog,
             formatter_class=RawDescriptionHelpFormatter,
-            # Nobody confirms anything by half a word.
-            allow_abbrev=False,
         )
         command.add_arguments(subparser)
         add_json(subparser)

@@ -57,7 +57,7 @@ def _add_access_arguments(parser: ArgumentParser) -> None:
 
 
 def _access(arguments: Namespace, portal: Portal) -> Listed:
-    portal.require_known(arguments.viewer)
+    portal.require_known("--as", arguments.viewer)
     seen = portal.sharing.access_list(arguments.viewer, arguments.exam)
     shown = ListSeen(viewer=arguments.viewer, access_list=seen)
     return Listed(exam=arguments.exam, seen=(shown,))
@@ -91,7 +91,7 @@ def _add_can_arguments(parser: ArgumentParser) -> None:
 
 
 def _can(arguments: Namespace, portal: Portal) -> Explained:
-    portal.require_known(arguments.user)
+    portal.require_known("USER", arguments.user)
     answer = portal.sharing.explain(arguments.user, arguments.permission, arguments.exam)
     return Explained(
         user=arguments.user, permission=arguments.permission, exam=arguments.exam, answer=answer
@@ -106,7 +106,7 @@ def _add_shared_with_arguments(parser: ArgumentParser) -> None:
 
 
 def _shared_with(arguments: Namespace, portal: Portal) -> ExamsShown:
-    portal.require_known(arguments.user)
+    portal.require_known("USER", arguments.user)
     viewer = portal.sharing.viewer(arguments.user)
     ask = viewer.visible if arguments.own else viewer.shared_with
     page = ask(arguments.after, arguments.limit)

@@ -29,6 +29,7 @@ __all__ = [
     "spelled",
     "time",
     "user",
+    "whole_number",
 ]
 
 ValueT = TypeVar("ValueT")
@@ -61,7 +62,11 @@ def add_paging(parser: ArgumentParser) -> None:
     """Let a command take which page of a list."""
     parser.add_argument("--after", metavar="CURSOR", help="go on behind the page before")
     parser.add_argument(
-        "--limit", metavar="N", type=int, default=50, help="how many at most; by default 50"
+        "--limit",
+        metavar="N",
+        type=whole_number,
+        default=50,
+        help="how many at most; by default 50",
     )
 
 
@@ -76,6 +81,14 @@ def _typed(read: Callable[[str], ValueT]) -> Callable[[str], ValueT]:
             raise ArgumentTypeError(str(error)) from None
 
     return reading
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ArgumentTypeError("must be a whole number") from None
 
 
 @_typed
@@ -143,6 +156,8 @@ def time(text: str) -> datetime:
     duration = _DURATION.fullmatch(text)
     if duration is not None:
         number, unit = duration.groups()
+        if not number.strip("0"):
+            raise ArgumentTypeError("must be longer than nothing, as 90m, 12h, 30d or 4w")
         try:
             return _whole_minute(datetime.now(UTC)) + timedelta(**{_UNITS[unit]: int(number)})
         except (OverflowError, ValueError):
@@ -156,7 +171,10 @@ def time(text: str) -> datetime:
             "must be a time as 2030-06-01T18:00, with or without an offset as +02:00, "
             "or a duration as 90m, 12h, 30d or 4w"
         ) from None
-    return read if read.utcoffset() is not None else _by_this_clock(read)
+    try:
+        return read.astimezone(UTC) if read.utcoffset() is not None else _by_this_clock(read)
+    except OverflowError:
+        raise ArgumentTypeError("is too far away; leave it out for good") from None
 
 
 def _whole_minute(now: datetime) -> datetime:

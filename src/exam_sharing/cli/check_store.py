@@ -1,17 +1,19 @@
 """`exam-sharing check-store`: the laws of stores, asked without writing a test."""
 
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from exam_sharing.cli.arguments import whole_number
 from exam_sharing.cli.asking import Answer, Asking, NeverEnded
 from exam_sharing.cli.commands import Command, ExitCode
 from exam_sharing.cli.documents import FORMAT, written
 from exam_sharing.cli.extras import need
+from exam_sharing.cli.parsing import perhaps
 from exam_sharing.cli.streams import Line
 from exam_sharing.errors import InvalidInput
 
@@ -50,7 +52,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--examples",
-        type=int,
+        type=whole_number,
         metavar="N",
         help="how many examples a law looks at that looks for some (25);"
         " not for laws that are made already",
@@ -60,11 +62,18 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=_seconds,
         default=_TIMEOUT,
         metavar="SECONDS",
         help=f"how long a law may take until the store is said to hang ({_TIMEOUT})",
     )
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ArgumentTypeError("must be a number of seconds") from None
 
 
 def _run(arguments: Namespace, version: str) -> ExitCode:
@@ -131,7 +140,7 @@ def _found(named: str) -> object:
     module, _, attribute = named.partition(":")
     meant = _meant(module)
     perhaps = f"; did you mean {meant}:{attribute}?" if meant and attribute else ""
-    if not attribute or not _is_module(module):
+    if not _is_module(attribute) or not _is_module(module):
         raise InvalidInput("STORE", f"must be package.module:name{perhaps}")
     # As `python -m` does: what is being developed is often not installed.
     sys.path.insert(0, str(Path.cwd()))
@@ -160,9 +169,10 @@ def _meant(path: str) -> str | None:
 def _chosen(laws: "tuple[Law, ...]", names: list[str] | None) -> "tuple[Law, ...]":
     if names is None:
         return laws
-    unknown = set(names) - {law.name for law in laws}
-    if unknown:
-        raise InvalidInput("--law", f"names no law of this store: {', '.join(sorted(unknown))}")
+    known = {law.name for law in laws}
+    for name in names:
+        if name not in known:
+            raise InvalidInput("--law", f"names no law of this store{perhaps(name, known)}")
     return tuple(law for law in laws if law.name in names)
 
 

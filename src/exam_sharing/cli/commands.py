@@ -17,6 +17,7 @@ class ExitCode(IntEnum):
     MISUSED = 2
     DATABASE_FAILED = 3
     BUSY = 4
+    DONE_UNTOLD = 5
     INTERRUPTED = 130
 
 

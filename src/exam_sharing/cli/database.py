@@ -29,7 +29,7 @@ from exam_sharing.cli.extras import need
 from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.replies import TablesReady
 from exam_sharing.cli.stage import OpenSharing
-from exam_sharing.errors import ExamSharingError, InvalidInput, StoreFailed
+from exam_sharing.errors import ExamSharingError, InvalidInput, StoreBusy, StoreFailed
 from exam_sharing.memory.kept_directory import KeptDirectory
 from exam_sharing.ports import Notifier
 
@@ -135,6 +135,8 @@ def _engine_of(address: _Address) -> Iterator[Engine]:
     engine = address.engine()
     try:
         yield engine
+    except StoreBusy as error:
+        raise StoreBusy(f"{address.place}: {error}") from None
     except StoreFailed as error:
         raise StoreFailed(f"{address.place}: {error}") from None
     finally:
@@ -149,10 +151,13 @@ def _shape(engine: Engine, tables: Tables) -> int | None:
     """Return the number of the shape of the tables, or `None` where there are none.
 
     Raises:
+        StoreBusy: another process keeps it locked.
         StoreFailed: the database does not answer; this is the first that is asked of it.
     """
     try:
         return schema_found(engine, tables)
+    except StoreBusy:
+        raise
     except StoreFailed as error:
         raise StoreFailed(f"{error}; is it there, is it ours, and may you use it?") from None
 

@@ -96,7 +96,7 @@ def _add_share_arguments(parser: ArgumentParser) -> None:
 
 
 def _share(arguments: Namespace, portal: Portal) -> Shared | Previewed:
-    portal.require_known(arguments.actor)
+    portal.require_known("--as", arguments.actor)
     request = ShareRequest(
         actor=arguments.actor,
         exam=arguments.exam,
@@ -154,7 +154,7 @@ def _add_unshare_arguments(parser: ArgumentParser) -> None:
 
 
 def _unshare(arguments: Namespace, portal: Portal) -> Ended | Previewed:
-    portal.require_known(arguments.actor)
+    portal.require_known("--as", arguments.actor)
     request = UnshareRequest(
         actor=arguments.actor,
         exam=arguments.exam,
@@ -168,7 +168,7 @@ def _unshare(arguments: Namespace, portal: Portal) -> Ended | Previewed:
         return Ended(request=request, receipt=portal.sharing.unshare(request))
     except Refused:
         # Whoever is no longer in the directory can still be taken off; a slip of the pen cannot.
-        portal.require_known(request.recipient)
+        portal.require_known("--from", request.recipient)
         raise
 
 

@@ -22,7 +22,7 @@ from exam_sharing.cli.replies import (
     NoticesShown,
     NoticeState,
 )
-from exam_sharing.cli.replying import over_portal, print_reply, require_extras
+from exam_sharing.cli.replying import over_portal, print_reply, require_extras, telling
 from exam_sharing.cli.streams import flush
 from exam_sharing.errors import InvalidInput
 from exam_sharing.events import ListedNotice
@@ -82,7 +82,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
             description=f"{what[0].upper()}{what[1:]}.",
             epilog=epilog,
             formatter_class=RawDescriptionHelpFormatter,
-            allow_abbrev=False,
         )
         # Where nothing is said here, what was said before the action holds.
         typed.add_database(action, default=SUPPRESS)
@@ -142,7 +141,9 @@ def _relay(arguments: Namespace, version: str) -> ExitCode:
             return relayed
 
         if not arguments.watch:
-            relayed = tell(portal.sharing.deliver_notices())
+            sent = portal.sharing.deliver_notices()
+            with telling(f"{sent} notices were sent"):
+                relayed = tell(sent)
             return ExitCode.FAILED if relayed.failing else ExitCode.DONE
         _watch(portal, tell)
     return ExitCode.DONE

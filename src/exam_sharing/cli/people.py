@@ -87,7 +87,7 @@ def _add_group_arguments(parser: ArgumentParser) -> None:
 
 
 def _add_group(arguments: Namespace, portal: Portal) -> PrincipalKept:
-    portal.require_known(*arguments.members)
+    portal.require_known("--member", *arguments.members)
     group = Group(id=arguments.group, name=arguments.name, members=arguments.members)
     replaced = group.id in portal.directory.names((group.id,))
     portal.directory.add(group)

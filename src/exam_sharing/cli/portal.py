@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import attrs
 
-from exam_sharing import Group, GroupId, PrincipalId, Sharing
+from exam_sharing import Group, PrincipalId, Sharing
 from exam_sharing.cli.arguments import spelled
 from exam_sharing.cli.words import Words, local_time
 from exam_sharing.errors import ExamSharingError
@@ -16,19 +16,24 @@ __all__ = ["NotInDirectory", "Portal", "words_for"]
 class NotInDirectory(ExamSharingError):
     """Somebody was named whom the directory does not know.
 
+    What was typed for them is not repeated: it may be a message whose option was left out.
+
     Args:
-        named: as they were typed.
+        argument: where they were typed, as `--with`.
+        places: which of several there, from 1; empty where there can be one alone.
     """
 
-    def __init__(self, named: tuple[str, ...]) -> None:
-        """Keep what was typed."""
-        super().__init__(named)
-        self.named = named
+    def __init__(self, argument: str, places: tuple[int, ...] = ()) -> None:
+        """Keep where it was typed."""
+        super().__init__(argument, places)
+        self.argument = argument
+        self.places = places
 
     def __str__(self) -> str:
         """Say who is unknown and where the known ones are listed."""
-        verb = "is" if len(self.named) == 1 else "are"
-        return f"{', '.join(self.named)} {verb} not in the directory; see: exam-sharing people"
+        places = " and ".join(map(str, self.places))
+        where = f" in place {places}" if self.places else ""
+        return f"{self.argument} names nobody in the directory{where}; see: exam-sharing people"
 
 
 class _Names(dict[PrincipalId, str]):
@@ -74,21 +79,21 @@ class Portal:
             yield from page
             page = self.directory.known(_id_of(page[-1]))
 
-    def require_known(self, *named: PrincipalId) -> None:
+    def require_known(self, argument: str, *named: PrincipalId) -> None:
         """Make sure that whoever was typed is in the directory.
+
+        Args:
+            argument: where they were typed, as `--with`.
+            named: who.
 
         Raises:
             NotInDirectory: somebody is not; all of them are told.
         """
         known = self.directory.names(named)
-        unknown = tuple(_with_kind(each) for each in dict.fromkeys(named) if each not in known)
+        unknown = tuple(place for place, each in enumerate(named, start=1) if each not in known)
         if unknown:
-            raise NotInDirectory(unknown)
+            raise NotInDirectory(argument, unknown if len(named) > 1 else ())
 
 
 def _id_of(known: Known) -> PrincipalId:
     return known.id if isinstance(known, Group) else known.user.id
-
-
-def _with_kind(who: PrincipalId) -> str:
-    return f"{'group' if isinstance(who, GroupId) else 'user'} {str(who)!r}"

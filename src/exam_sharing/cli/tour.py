@@ -11,6 +11,7 @@ from exam_sharing.cli.cast import ANNA
 from exam_sharing.cli.commands import Command, ExitCode
 from exam_sharing.cli.documents import tour_document, written
 from exam_sharing.cli.extras import need
+from exam_sharing.cli.replying import telling
 from exam_sharing.cli.stage import OpenSharing
 from exam_sharing.cli.story import BEGINNING, tell
 from exam_sharing.cli.uploads import add_reading
@@ -77,12 +78,13 @@ def _run(arguments: Namespace, version: str) -> ExitCode:
     )
     with _kept(arguments.db) as (place, open_kept):
         story = tell(medium, open_kept)
-    if arguments.json:
-        print(written(tour_document(story, version)))
-        return ExitCode.DONE
-    from exam_sharing.cli.printing import open_console, print_story
+    with telling(None if place is None else f"the tour stays in {place}"):
+        if arguments.json:
+            print(written(tour_document(story, version)))
+            return ExitCode.DONE
+        from exam_sharing.cli.printing import open_console, print_story
 
-    print_story(story, open_console(), place)
+        print_story(story, open_console(), place)
     return ExitCode.DONE
 
 

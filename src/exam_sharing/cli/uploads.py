@@ -64,7 +64,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 def _add(arguments: Namespace, portal: Portal) -> Uploaded:
     from exam_sharing.cli.medium import read_medium
 
-    portal.require_known(arguments.owner)
+    portal.require_known("--owner", arguments.owner)
     medium = read_medium(
         arguments.media,
         batch=arguments.batch or BatchId(f"cd-{uuid4().hex[:10]}"),

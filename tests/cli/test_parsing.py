@@ -1,0 +1,224 @@
+"""Nothing that was typed in the wrong place is repeated, and whatever was done is told."""
+
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exam_sharing.cli import COMMANDS, main
+
+MESSAGE = "Mrs. Doe, slice 40"
+SHARE = ("share", "cd-1", "--as", "anna", "--with", "ben", "--confirm-hipaa")
+RELAY = ("notices", "relay", "--smtp", "h:25", "--from", "a@x.example")
+LINES = [
+    (*SHARE, "--mesage", MESSAGE),
+    (*SHARE, f"--mesage={MESSAGE}"),
+    (*SHARE, "--batch", MESSAGE, "--until", MESSAGE),
+    (*SHARE, f"--batch={MESSAGE}"),
+    (*SHARE, "--message", f"--{MESSAGE}".replace(" ", "")),
+    (*SHARE, "-m", MESSAGE),
+    (*SHARE, f"-m{MESSAGE}"),
+    (*SHARE, "--", MESSAGE),
+    (*SHARE, "--with", f"{MESSAGE}\n"),
+    ("share", MESSAGE, "--as", MESSAGE, "--with", "ben", "--confirm-hipaa"),
+    (MESSAGE, *SHARE),
+    (f"--{MESSAGE}", *SHARE),
+    (f"--help={MESSAGE}", *SHARE),
+    ("share", f"--help={MESSAGE}"),
+    ("unshare", "cd-1", "--as", "anna", "--from", "ben", "--keep", "--restrict", MESSAGE),
+    ("unshare", "cd-1", "--as", "anna", "--from", "ben", f"--keep={MESSAGE}"),
+    ("can", "ben", MESSAGE, "cd-1"),
+    ("can", MESSAGE, "view", "cd-1"),
+    ("who-can", "cd-1", MESSAGE),
+    ("who-can", "cd-1", "view", MESSAGE),
+    ("shared-with", "ben", "--limit", MESSAGE),
+    ("shared-with", "ben", "--after", MESSAGE),
+    ("shared-with", MESSAGE),
+    ("access", "cd-1", "--as", MESSAGE),
+    ("add-user", "ben", MESSAGE, "--name", "Ben"),
+    ("add-user", "ben", "--name", f"{MESSAGE}\0"),
+    ("add-user", "ben", "--name", "Ben", "--email", MESSAGE),
+    ("add-group", "ward", "--name", "Ward", "--member", MESSAGE),
+    ("add-media", f"nowhere/{MESSAGE}", "--owner", "anna"),
+    ("add-media", ".", "--owner", MESSAGE),
+    ("tour", f"nowhere/{MESSAGE}"),
+    ("tour", f"\0{MESSAGE}"),
+    ("people", "--db", f"mysql://{MESSAGE}"),
+    ("notices", MESSAGE),
+    ("notices", "--after", MESSAGE),
+    ("notices", "retry", "--all", MESSAGE),
+    ("notices", "relay", "--smtp", MESSAGE, "--from", MESSAGE),
+    ("notices", "relay", "--smtp", "h:25", "--from", MESSAGE),
+    (*RELAY, "--security", MESSAGE),
+    (*RELAY, "--login", "a", "--password-file", MESSAGE),
+    (*RELAY, "--login", f"{MESSAGE}\n"),
+    (*RELAY, "--ca-file", MESSAGE),
+    (*RELAY, "--from-name", f"{MESSAGE}\n"),
+    ("check-store", MESSAGE),
+    ("check-store", f"json:{MESSAGE}"),
+    ("check-store", "exam_sharing.memory:MemoryStore", "--law", MESSAGE),
+    ("check-store", "exam_sharing.memory:MemoryStore", "--examples", MESSAGE),
+    ("check-store", "exam_sharing.memory:MemoryStore", "--timeout", MESSAGE),
+    ("check-store", "exam_sharing.memory:MemoryStore", MESSAGE),
+]
+
+
+@pytest.mark.parametrize("line", LINES, ids=range(len(LINES)))
+def test_nothing_that_was_typed_is_repeated(clinic, line):
+    told = clinic("", *line, code=None)
+    assert told.code in {1, 2}
+    assert told.err
+    assert "a mistake of the program" not in told.err
+    for part in ("Doe", "slice", MESSAGE):
+        assert part not in told.out + told.err
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ((*SHARE, "--mesage", "x"), "an option is unknown; did you mean --message?"),
+        ((*SHARE, "--mess", "x"), "an option is unknown"),
+        (("share", "cd-1", "x", *SHARE[2:]), "there are more arguments than it takes"),
+        (("shrae",), "must be one of tour, rules, init, "),
+        (("shared-with", "ben", "--limit", "x"), "argument --limit: must be a whole number"),
+        (("can", "ben", "x", "cd-1"), "argument PERMISSION: must be view or download"),
+        (("share", "cd-1"), "the following arguments are required: --as, --with"),
+        ((*SHARE, "--until"), "argument --until: expected one argument"),
+        ((*SHARE, "--batch=x"), "argument --batch: cannot be what was typed"),
+        (
+            ("unshare", "cd-1", "--as", "anna", "--from", "ben", "--keep", "--cascade"),
+            "argument --cascade: not allowed with argument --keep",
+        ),
+        (("notices", "relay", "--security", "x"), "must be one of starttls, tls, none"),
+    ],
+)
+def test_what_is_wrong_is_said_all_the_same(shell, line, told):
+    said = " ".join(shell("", *line, code=2).err.split())
+    assert told in said
+    assert said.startswith(f"usage: exam-sharing {line[0] if line[0] != 'shrae' else '[-h]'}")
+
+
+def test_a_mistake_of_the_program_is_told_without_what_it_was_given(monkeypatch, capsys):
+    rules = next(command for command in COMMANDS if command.name == "rules")
+    monkeypatch.setattr(type(rules), "run", property(lambda _rules: fails), raising=False)
+
+    def fails(arguments, version):
+        raise LookupError(MESSAGE)
+
+    assert main(["rules"]) == 1
+    said = capsys.readouterr().err
+    assert "LookupError in test_parsing.py, line " in said
+    assert MESSAGE not in said
+
+
+ACTS = [
+    (SHARE, "the share was done"),
+    ((*SHARE, "--json"), "the share was done"),
+    (("add-user", "zoe", "--name", "Zoe"), "the directory was changed"),
+    (("add-group", "all", "--name", "All", "--member", "ben"), "the directory was changed"),
+    (("init",), "the tables are there"),
+    (("notices", "retry", "--all"), "the notices wait again"),
+    (("notices", "relay", "--smtp", "127.0.0.1:1", "--security", "none", "--from", "a@x.example"),
+     "what was due was sent"),
+]  # fmt: skip
+
+
+class Full:
+    """A standard output on a disk that is full."""
+
+    encoding = "utf-8"
+    errors = "strict"
+
+    def write(self, text):
+        return len(text)
+
+    def flush(self):
+        raise OSError(28, "No space left on device")
+
+    def isatty(self):
+        return False
+
+
+@pytest.mark.parametrize(("line", "done"), ACTS)
+def test_an_act_that_cannot_be_printed_says_that_it_was_done(clinic, monkeypatch, line, done):
+    with monkeypatch.context() as full:
+        full.setattr(sys, "stdout", Full())
+        told = clinic("", *line, code=5)
+    why = "but what it came to could not be printed: No space left on device"
+    assert told.err == f"exam-sharing: {done}, {why}\n"
+
+
+def test_what_was_not_printed_was_done_once(clinic, monkeypatch):
+    with monkeypatch.context() as full:
+        full.setattr(sys, "stdout", Full())
+        clinic("", *SHARE, code=5)
+        unshared = clinic("unshare cd-1 --as anna --from ben", code=5)
+    assert unshared.err.startswith("exam-sharing: the unsharing was done, but")
+    assert (
+        "given by Anna Kovács (anna), but ended since" in clinic("can ben view cd-1", code=1).text
+    )
+
+
+@pytest.mark.parametrize(
+    "line", [(*SHARE, "--preview"), ("people",), ("access", "cd-1", "--as", "anna")]
+)
+def test_what_does_nothing_says_only_what_went_wrong(clinic, monkeypatch, line):
+    with monkeypatch.context() as full:
+        full.setattr(sys, "stdout", Full())
+        told = clinic("", *line, code=1)
+    assert told.err == "exam-sharing: No space left on device\n"
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, UnicodeError, RuntimeError])
+def test_whatever_goes_wrong_while_it_is_printed_it_was_done(clinic, monkeypatch, raised):
+    def fails(*_arguments):
+        raise raised
+
+    monkeypatch.setattr("exam_sharing.cli.reply_pictures.picture_reply", fails)
+    assert "the share was done, but" in clinic("", *SHARE, code=5).err
+
+
+def test_a_database_that_fails_after_the_act_does_not_hide_the_act(clinic, monkeypatch):
+    from exam_sharing import StoreFailed
+
+    def fails(*_arguments):
+        raise StoreFailed("the database failed")
+
+    monkeypatch.setattr("exam_sharing.cli.portal._Names.__missing__", fails)
+    told = clinic("", *SHARE, code=5)
+    assert told.err.endswith("could not be printed: the database failed\n")
+
+
+FULL = Path("/dev/full")
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("errors_too", [False, True])
+def test_a_share_onto_a_full_device_was_done(clinic, tmp_path, errors_too):
+    with FULL.open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "exam_sharing", *SHARE],
+            check=False,
+            stdout=full,
+            stderr=full if errors_too else subprocess.PIPE,
+            cwd=tmp_path,
+            timeout=120,
+        )
+    assert done.returncode == 5
+    assert errors_too or done.stderr.startswith(b"exam-sharing: the share was done, but")
+    assert "yes: given by Anna" in clinic("can ben view cd-1").text
+
+
+@pytest.mark.parametrize("line", [SHARE, ("add-user", "zoe", "--name", "Zoe")])
+def test_a_database_that_is_busy_is_told_as_busy(clinic, tmp_path, monkeypatch, line):
+    monkeypatch.setattr("exam_sharing.adapters.sqlalchemy.sqlite_engines._PATIENCE", 0.1)
+    other = sqlite3.connect(tmp_path / "exam-sharing.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        told = clinic("", *line, code=4)
+    finally:
+        other.close()
+    assert "has kept the database locked" in told.err
+    assert "is it there" not in told.err
