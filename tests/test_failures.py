@@ -89,7 +89,7 @@ def committed(world: World) -> dict[str, Any]:
             exam: (each.version, each.withdrawn, frozenset(each.grants), frozenset(each.ended))
             for exam, each in kept.items()
         },
-        "exam of grant": {each: store.exam_of(each) for each in ids},
+        "every grant": frozenset(store.find_grants(ids)),
         "granted to": {each: store.exams_granted_to(each) for each in (*people, CLINIC, NURSES)},
         "visible": {each: world.sharing.visible_to(each) for each in people},
         "share": store.share_record(ShareId("now")),

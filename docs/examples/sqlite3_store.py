@@ -12,19 +12,22 @@ import attrs
 
 import exam_sharing as es
 from exam_sharing.events import Claim
-from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.policy.facts import ExamGrants, Involvement
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp
 
 # What is only ever read back is a pickle. Loading one can run code: mind who may write the file.
 SCHEMA = """CREATE TABLE exams (id PRIMARY KEY, owner, batch, uploaded_at, whole);
 CREATE TABLE batches (id PRIMARY KEY, whole); CREATE TABLE shares (id PRIMARY KEY, whole);
 CREATE TABLE versions (exam PRIMARY KEY, version, withdrawn); CREATE INDEX owned ON exams (owner);
+CREATE TABLE removed (exam, recipient, PRIMARY KEY (exam, recipient));
 CREATE TABLE grants (id PRIMARY KEY, exam, grantor, recipient, permission, until, ended, whole);
 CREATE TABLE receipts (actor, request_id, whole, PRIMARY KEY (actor, request_id));
 CREATE TABLE notices (number INTEGER PRIMARY KEY AUTOINCREMENT, id UNIQUE, token UNIQUE, share, at,
     attempts DEFAULT 0, problem, given_up DEFAULT FALSE, whole); CREATE INDEX due ON notices (at);
 CREATE TABLE events (id INTEGER PRIMARY KEY, whole); CREATE INDEX of_batch ON exams (batch);
-CREATE INDEX made_to ON grants (recipient); CREATE INDEX made_on ON grants (exam, recipient)"""
+CREATE INDEX made_to ON grants (recipient); CREATE INDEX made_by ON grants (exam, grantor);
+CREATE INDEX standing ON grants (exam, recipient) WHERE ended = FALSE"""
+REMOVED = es.HowEnded.UNSHARED, es.EndedAs.OWNER
 AMONG = "IN (SELECT value FROM json_each(:ids))"
 HELD = """(SELECT exams.*, 2 /* all */ AS permission FROM exams WHERE owner = :user AND {which}
     UNION ALL SELECT exams.*, permission FROM grants JOIN exams ON exams.id = grants.exam
@@ -104,9 +107,14 @@ class SqliteStore:
         return {exam: ExamGrants(version=version, withdrawn=gone, grants=tuple(grants),
             ended=tuple(past)) for exam, (version, gone, grants, past) in facts.items()}
 
-    def exam_of(self, grant):
-        rows = self._ask("SELECT exam FROM grants WHERE id = :id", id=grant)
-        return es.ExamId(rows[0][0]) if rows else None
+    def find_grants(self, ids):
+        rows = self._ask(f"SELECT ended, whole FROM grants WHERE id {AMONG}", ids=tuple(ids))
+        return tuple(each.grant if ended else each for ended, each in rows)
+
+    def removed(self, exams, recipients):
+        rows = self._ask(f"SELECT exam, recipient FROM removed WHERE exam {AMONG}", ids=exams)
+        return {exam: frozenset(each for each in recipients if (str(exam), each.key) in rows)
+            for exam in exams}
 
     def exams_granted_to(self, recipient):
         return tuple(es.ExamId(exam) for (exam,) in self._ask("""SELECT DISTINCT exam FROM grants
@@ -129,9 +137,15 @@ class SqliteStore:
             for grant in changes.made:
                 run("""INSERT INTO grants VALUES (:id, :exam, :grantor, :recipient, :permission,
                     :until, FALSE, :whole)""", whole=grant, **attrs.asdict(grant, recurse=False))
+                if changes.share and grant.basis is es.OWNER:
+                    run("DELETE FROM removed WHERE exam = :exam AND recipient = :recipient",
+                        exam=grant.exam, recipient=grant.recipient)
             for end in changes.ended:
                 run("UPDATE grants SET ended = TRUE, whole = :whole WHERE id = :id",
                     id=end.grant.id, whole=end)
+                if (end.ending.how, end.ending.acting_as) == REMOVED:
+                    run("INSERT OR IGNORE INTO removed VALUES (:exam, :recipient)",
+                        exam=end.grant.exam, recipient=end.grant.recipient)
             run("""INSERT INTO versions SELECT value, 1, value IS :gone FROM json_each(:moved)
                 WHERE TRUE ON CONFLICT DO UPDATE SET version = version + 1, withdrawn = withdrawn
                 OR excluded.withdrawn""", moved=changes.moved, gone=changes.withdrawn)
@@ -145,6 +159,19 @@ class SqliteStore:
 
     def step_aside(self, lost):
         time.sleep(random.uniform(0, min(0.5, 0.01 * 2**lost)))
+
+    def involved(self, user, principals, named, now):
+        column = "id" if isinstance(named, es.GrantId) else "exam"
+        ((exam, granted, own),) = self._ask(f"""SELECT max(exam), max(grantor = :user),
+            max(grantor = :user OR recipient = :key OR exam IN (SELECT id FROM exams WHERE
+            owner = :user)) FROM grants WHERE {column} = :named""", user=user, key=user.key,
+            named=named)
+        exam = named if column == "exam" else exam and es.ExamId(exam)
+        if not (exam and principals) or self.read((exam,), ended=False)[exam].withdrawn:
+            return None
+        sees = granted or self.holds(user, principals, es.Permission.VIEW, exam, now)
+        own = column == "exam" or bool(own)
+        return Involvement(exam=exam, granted=bool(granted), own=own) if sees else None
 
     def holds(self, user, principals, permission, exam, now):
         return exam in self.holding(user, principals, permission, (exam,), now)

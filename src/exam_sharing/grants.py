@@ -90,6 +90,10 @@ def _basis(value: Basis) -> Basis:
     return OWNER if value is OWNER else set_of("basis", value, GrantId)
 
 
+def _lines(value: Iterable[GrantId]) -> tuple[GrantId, ...]:
+    return tuple_of("lines", value, GrantId) if value else ()
+
+
 def _check_basis(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not OWNER and not value:
         raise InvalidArgument(
@@ -166,6 +170,9 @@ class Grant:
         basis: what entitled the grantor then.
         share: the act that made it.
         made_at: aware, kept in UTC; for people to read, never to order by.
+        lines: empty unless it replaced a grant that was narrowed: then the first grants of the
+            lines that it belongs to, outermost first. A narrowed grant and what replaced it are one
+            line; where two grants replaced one, each also begins a line of its own.
     """
 
     id: GrantId = attrs.field(validator=is_a(GrantId))
@@ -178,6 +185,17 @@ class Grant:
     basis: Basis = attrs.field(converter=_basis, validator=_check_basis)
     share: ShareId = attrs.field(validator=is_a(ShareId))
     made_at: datetime = attrs.field(converter=_made_at)
+    lines: tuple[GrantId, ...] = attrs.field(default=(), converter=_lines)
+
+    @property
+    def in_lines(self) -> tuple[GrantId, ...]:
+        """The lines that it belongs to, by their first grants, outermost first; never empty."""
+        return self.lines or (self.id,)
+
+    @property
+    def line(self) -> GrantId:
+        """The innermost of its lines, by the first grant of it."""
+        return self.lines[-1] if self.lines else self.id
 
     @property
     def horizon(self) -> datetime:

@@ -26,7 +26,7 @@ from exam_sharing.identifiers import (
     ShareId,
     UserId,
 )
-from exam_sharing.policy.facts import ExamGrants, Profile
+from exam_sharing.policy.facts import ExamGrants, Involvement, Profile
 from exam_sharing.policy.plans import Share, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import ShareRequest
 from exam_sharing.policy.retries import Settlement
@@ -152,8 +152,22 @@ class GrantReader(Protocol):
         grants come only when asked for. The order of grants says nothing.
         """
 
-    def exam_of(self, grant: GrantId) -> ExamId | None:
-        """Return the exam that a grant is on, ended or not; `None` when there is no such grant."""
+    def find_grants(self, ids: Iterable[GrantId]) -> tuple[Grant, ...]:
+        """Return those of the grants that there are, ended or not, in no order.
+
+        Acts ask for the grants that those on an exam rested on. Grants never change, so that it
+        does not matter when they are read. One that is asked for twice may come once or twice.
+        """
+
+    def removed(
+        self, exams: tuple[ExamId, ...], recipients: tuple[PrincipalId, ...]
+    ) -> Mapping[ExamId, frozenset[PrincipalId]]:
+        """Return those of the recipients whom an owner removed from each exam, at one moment.
+
+        An owner removes a principal by ending a grant to them as `UNSHARED`, as `OWNER`. They are
+        readmitted by the next share that makes a grant to them with the basis `OWNER`; what
+        replaces a narrowed grant readmits nobody. Every exam asked for is in the answer.
+        """
 
     def exams_granted_to(self, recipient: PrincipalId) -> tuple[ExamId, ...]:
         """Return the exams with grants to the principal that have not been ended, in id order."""
@@ -198,6 +212,29 @@ class AccessReader(Protocol):
     `principals` are the user and every group that they are in, and are empty for a user who holds
     nothing. A grant made by the user counts for nothing. An exam that was withdrawn is not there.
     """
+
+    def involved(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        named: ExamId | GrantId,
+        now: datetime,
+    ) -> Involvement | None:
+        """Return how the user is involved with an exam: they can see it, or granted something.
+
+        Asked before anything else of an exam is read, so that one which the user may not know of
+        costs as little as one which is not there.
+
+        Args:
+            user: who asks.
+            principals: as for every question here.
+            named: the exam, by its own id or by that of a grant on it, ended or not.
+            now: aware, in UTC.
+
+        Returns:
+            `None` for a user who can neither see the exam nor ever made a grant on it, or the one
+            that is named; and where there is no such exam or no such grant.
+        """
 
     def holds(
         self,

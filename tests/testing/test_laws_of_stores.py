@@ -130,7 +130,7 @@ class LosesReplacements(MemoryStore):
         written = super().commit(changes)
         for past in changes.ended if written else ():
             for grant in past.ending.replaced_by:
-                self._exam_of.pop(grant.value, None)
+                self._grants.pop(grant.value, None)
         return written
 
 

@@ -3,8 +3,14 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from exam_sharing.acts.gathering import ending_facts, people_affected, share_facts
-from exam_sharing.acts.questions import Act, ExamsGrantedTo, FindExams, Profiles, ReadGrants, ask
+from exam_sharing.acts.gathering import (
+    ending_facts,
+    grantors_of,
+    lineage_of,
+    people_affected,
+    share_facts,
+)
+from exam_sharing.acts.questions import Act, ExamsGrantedTo, FindExams, ReadGrants, ask
 from exam_sharing.acts.writing import (
     answered_before,
     carry_through,
@@ -150,13 +156,15 @@ def end_by_host(
             exams = yield from ask(ExamsGrantedTo(request.recipient))
         else:
             exams = (request.exam,)
-        sharing = yield from ask(ReadGrants(exams, ended=True))
+        sharing = yield from ask(ReadGrants(exams))
         if request.exam is not None and not (yield from _is_known(request.exam, sharing)):
             return _not_found(request.exam)
-        grantors = {grant.grantor for each in sharing.values() for grant in each.grants}
-        profiles = yield from ask(Profiles(tuple(sorted(grantors))))
+        grants = tuple(grant for each in sharing.values() for grant in each.grants)
+        reshares = request.reshares or policy.reshares
+        lineage = yield from lineage_of(grants, reshares)
+        profiles = yield from grantors_of(grants, reshares)
         memberships = {user: profile.principals for user, profile in profiles.items()}
-        plan = decide_ending_by_host(policy, request, sharing, memberships, now, act)
+        plan = decide_ending_by_host(policy, request, sharing, lineage, memberships, now, act)
         return plan if isinstance(plan, Denied) else _by_host(request, plan, now)
 
     return carry_through(request, attempt, now)
@@ -179,7 +187,7 @@ def withdraw(request: Withdrawal, now: datetime) -> Act[UnshareReceipt]:
     """
 
     def attempt() -> Act[tuple[Changes | None, UnshareReceipt] | Denied]:
-        sharing = yield from ask(ReadGrants((request.exam,), ended=True))
+        sharing = yield from ask(ReadGrants((request.exam,)))
         kept = sharing[request.exam]
         if kept.withdrawn:
             return None, UnshareReceipt(at=now)

@@ -13,6 +13,7 @@ import attrs
 from exam_sharing.errors import StoreFailed
 from exam_sharing.events import Claim, Event, ShareNotice
 from exam_sharing.exams import Exam
+from exam_sharing.grants import Grant, Permission
 from exam_sharing.identifiers import (
     ExamId,
     GrantId,
@@ -22,7 +23,7 @@ from exam_sharing.identifiers import (
     ShareId,
     UserId,
 )
-from exam_sharing.policy.facts import ExamGrants, Profile
+from exam_sharing.policy.facts import ExamGrants, Involvement, Profile
 from exam_sharing.policy.requests import ShareRequest
 from exam_sharing.policy.retries import Settlement
 from exam_sharing.ports import Changes, Ports, StoredReceipt
@@ -34,10 +35,12 @@ __all__ = [
     "BatchOf",
     "ClaimNotices",
     "Commit",
-    "ExamOfGrant",
     "ExamsGrantedTo",
     "FindExams",
+    "FindGrants",
     "FindReceipt",
+    "Holds",
+    "Involved",
     "Listed",
     "MembersSeenBy",
     "Names",
@@ -48,6 +51,7 @@ __all__ = [
     "Question",
     "ReadGrants",
     "Record",
+    "Removed",
     "SeenBy",
     "SendNotice",
     "SettleNotice",
@@ -125,14 +129,56 @@ class ReadGrants:
 
 
 @attrs.frozen
-class ExamOfGrant:
-    """On which exam is this grant?"""
+class FindGrants:
+    """What are these grants, ended or not?"""
 
-    grant: GrantId
+    ids: frozenset[GrantId]
 
-    def put_to(self, ports: Ports) -> ExamId | None:
+    def put_to(self, ports: Ports) -> tuple[Grant, ...]:
         """Ask the store."""
-        return ports.grants.exam_of(self.grant)
+        return ports.grants.find_grants(self.ids)
+
+
+@attrs.frozen
+class Removed:
+    """Which of these recipients did the owners of these exams remove?"""
+
+    exams: tuple[ExamId, ...]
+    recipients: tuple[PrincipalId, ...]
+
+    def put_to(self, ports: Ports) -> Mapping[ExamId, frozenset[PrincipalId]]:
+        """Ask the store."""
+        return ports.grants.removed(self.exams, self.recipients)
+
+
+@attrs.frozen
+class Holds:
+    """Does this user hold the permission on this exam?"""
+
+    user: UserId
+    principals: frozenset[PrincipalKey]
+    permission: Permission
+    exam: ExamId
+    now: datetime
+
+    def put_to(self, ports: Ports) -> bool:
+        """Ask the store."""
+        asked = self.user, self.principals, self.permission, self.exam, self.now
+        return ports.access.holds(*asked)
+
+
+@attrs.frozen
+class Involved:
+    """Can this user see the exam, or did they ever make a grant on it?"""
+
+    user: UserId
+    principals: frozenset[PrincipalKey]
+    named: ExamId | GrantId
+    now: datetime
+
+    def put_to(self, ports: Ports) -> Involvement | None:
+        """Ask the store."""
+        return ports.access.involved(self.user, self.principals, self.named, self.now)
 
 
 @attrs.frozen

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from exam_sharing.acts.cursors import cursor_after, page_limit, position
 from exam_sharing.acts.gathering import (
+    can_see,
     exam_facts,
     profile_of,
     scene_of,
@@ -13,6 +14,7 @@ from exam_sharing.acts.gathering import (
 from exam_sharing.acts.questions import (
     Act,
     FindExams,
+    Holds,
     Listed,
     Names,
     Path,
@@ -25,6 +27,7 @@ from exam_sharing.acts.questions import (
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.names import Typed
+from exam_sharing.policy.access import holding_on
 from exam_sharing.policy.decisions import Denied, Ground, Permitted, Reason, ReasonCode, Refused
 from exam_sharing.policy.explain import explain_no, explain_yes, grants_giving
 from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
@@ -58,15 +61,17 @@ __all__ = [
 def show_share_form(policy: Policy, actor: UserId, exam: ExamId, now: datetime) -> Act[ShareForm]:
     """Return what the form for sharing the exam offers; nothing to an actor who may not share."""
     request = ShareRequest(actor=actor, exam=exam, recipients=(), scope=Scope.BATCH)
-    facts = yield from visible_part_of_share(policy, request)
+    facts = yield from visible_part_of_share(request, now)
     return share_form(ShareCase(policy=policy, request=request, facts=facts, now=now))
 
 
 def show_tabs(user: UserId, exam: ExamId, now: datetime) -> Act[frozenset[Tab]]:
     """Return the tabs that the exam has for the user; none without access."""
     profile = yield from profile_of(user)
-    facts = yield from exam_facts(exam, ended=False)
-    return tabs(profile, facts, now)
+    if not (yield from can_see(profile, exam, now)):
+        return frozenset()
+    downloads = yield from ask(Holds(user, profile.acting, Permission.DOWNLOAD, exam, now))
+    return tabs(profile, downloads=downloads is True)
 
 
 def show_access_list(
@@ -120,7 +125,7 @@ def who_can(permission: Permission, exam: ExamId, now: datetime) -> Act[tuple[Ho
     Raises:
         Refused: there is no such exam.
     """
-    facts = yield from exam_facts(exam, ended=False)
+    facts = yield from exam_facts(exam)
     if facts is None:
         raise Refused((Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),))
     giving = grants_of(permission, facts.sharing, now)
@@ -181,8 +186,10 @@ def _who_may_choose(
 ) -> Act[tuple[Profile, ExamFacts] | None]:
     """Return the actor and the exam if the actor may share it."""
     profile = yield from profile_of(actor)
-    facts = yield from exam_facts(exam, ended=False)
-    if facts is None or Tab.SHARE not in tabs(profile, facts, now):
+    if not (yield from can_see(profile, exam, now)) or not profile.sharing_in_plan:
+        return None
+    facts = yield from exam_facts(exam)
+    if facts is None or not holding_on(profile, facts).holds(Permission.VIEW, now):
         return None
     return profile, facts
 

@@ -16,7 +16,7 @@ from typing_extensions import override
 from exam_sharing.errors import AlreadyExists, BatchSealed, StoreFailed, WrongBatch
 from exam_sharing.events import Event, ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.grants import EndedGrant, Grant, Permission
+from exam_sharing.grants import OWNER, EndedAs, EndedGrant, Grant, HowEnded, Permission
 from exam_sharing.identifiers import (
     BatchId,
     ExamId,
@@ -30,7 +30,7 @@ from exam_sharing.memory.lost_races import wait_by_chance
 from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.memory.ready import ReadyExam
 from exam_sharing.memory.shelves import Place, Shelves, newest_first
-from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.policy.facts import ExamGrants, Involvement
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import (
@@ -67,8 +67,10 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         self._batches: dict[BatchId, UploadBatch] = {}
         self._in_batch: dict[BatchId, list[ExamId]] = {}
         self._ready: dict[str, ReadyExam] = {}
-        self._ended: dict[ExamId, tuple[EndedGrant, ...]] = {}
-        self._exam_of: dict[str, ExamId] = {}
+        self._grants: dict[str, Grant] = {}
+        self._ended: dict[ExamId, list[EndedGrant]] = {}
+        self._grantors: dict[ExamId, set[UserId]] = {}
+        self._removed: dict[ExamId, set[PrincipalId]] = {}
         self._owned: Shelves[str] = Shelves()
         self._shared: Shelves[PrincipalKey] = Shelves()
         self._shares: dict[ShareId, Share] = {}
@@ -156,7 +158,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             sharing = {exam: self._sharing(exam) for exam in exams}
             if ended:
                 for exam in sharing.keys() & self._ended.keys():
-                    sharing[exam] = attrs.evolve(sharing[exam], ended=self._ended[exam])
+                    sharing[exam] = attrs.evolve(sharing[exam], ended=tuple(self._ended[exam]))
             return sharing
 
     def _sharing(self, exam: ExamId) -> ExamGrants:
@@ -164,8 +166,17 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         return _NEVER_SHARED if ready is None else ready.sharing
 
     @override
-    def exam_of(self, grant: GrantId) -> ExamId | None:
-        return self._exam_of.get(grant.value)
+    def find_grants(self, ids: Iterable[GrantId]) -> tuple[Grant, ...]:
+        found = [self._grants.get(each.value) for each in ids]
+        return tuple([grant for grant in found if grant is not None])
+
+    @override
+    def removed(
+        self, exams: tuple[ExamId, ...], recipients: tuple[PrincipalId, ...]
+    ) -> Mapping[ExamId, frozenset[PrincipalId]]:
+        asked = frozenset(recipients)
+        with self._lock:
+            return {exam: asked & self._removed.get(exam, frozenset()) for exam in exams}
 
     @override
     def exams_granted_to(self, recipient: PrincipalId) -> tuple[ExamId, ...]:
@@ -199,7 +210,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
 
     def _require_new_ids(self, changes: Changes) -> None:
         made = {grant.id.value for grant in changes.made}
-        if len(made) < len(changes.made) or any(each in self._exam_of for each in made):
+        if len(made) < len(changes.made) or any(each in self._grants for each in made):
             raise StoreFailed("the id of a grant is taken; new_id must give a new id each time")
         if changes.share is not None and changes.share.id in self._shares:
             raise StoreFailed("the id of a share is taken; new_id must give a new id each time")
@@ -229,10 +240,14 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         for ready in after:
             self._put_on_shelves(self._ready[ready.exam.id.value], ready)
         for grant in changes.made:
-            self._exam_of[grant.id.value] = grant.exam
+            self._grants[grant.id.value] = grant
+            self._grantors.setdefault(grant.exam, set()).add(grant.grantor)
+            if grant.basis is OWNER and changes.share is not None:
+                self._removed.get(grant.exam, set()).discard(grant.recipient)
         for past in changes.ended:
-            exam = past.grant.exam
-            self._ended[exam] = (*self._ended.get(exam, ()), past)
+            self._ended.setdefault(past.grant.exam, []).append(past)
+            if past.ending.how is HowEnded.UNSHARED and past.ending.acting_as is EndedAs.OWNER:
+                self._removed.setdefault(past.grant.exam, set()).add(past.grant.recipient)
         if changes.share is not None:
             self._shares[changes.share.id] = changes.share
         if changes.receipt is not None:
@@ -287,6 +302,30 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             return True
         held = ready.permission_of(user, principals, now)
         return held is not None and held >= permission
+
+    @override
+    def involved(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        named: ExamId | GrantId,
+        now: datetime,
+    ) -> Involvement | None:
+        with self._lock:
+            if isinstance(named, GrantId):
+                grant = self._grants.get(named.value)
+                if grant is None:
+                    return None
+                exam, granted, own = grant.exam, grant.grantor == user, grant.recipient == user
+            else:
+                exam, granted, own = named, user in self._grantors.get(named, ()), True
+            ready = self._ready.get(exam.value)
+            if not principals or ready is None or ready.sharing.withdrawn:
+                return None
+            if not (granted or self.holds(user, principals, _VIEW, exam, now)):
+                return None
+            own = own or granted or ready.owner == user.value
+            return Involvement(exam=exam, granted=granted, own=own)
 
     def _made_ready(self, ready: ReadyExam, now: datetime) -> ReadyExam:
         """Return the exam ready for another time, and keep it so if it has not changed since."""

@@ -4,7 +4,7 @@ A person unshares, narrows or ends one grant, by the rules of `ending_rules`. Th
 and withdraws exams for administration, without an actor's rights.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
 import attrs
@@ -67,6 +67,7 @@ def decide_ending_by_host(
     policy: Policy,
     request: HostEnding,
     sharing: Mapping[ExamId, ExamGrants],
+    lineage: Iterable[Grant],
     memberships: Memberships,
     now: datetime,
     act: str,
@@ -78,17 +79,23 @@ def decide_ending_by_host(
     Args:
         policy: the deployment's settings.
         request: what the host asks for.
-        sharing: of each exam concerned, with its ended grants.
+        sharing: of each exam concerned.
+        lineage: of the standing grants on all of them, as `Support` has it.
         memberships: of everybody who made a grant on those exams.
         now: aware, in UTC.
         act: a new id for this act.
     """
     reshares = request.reshares or policy.reshares
+    past: dict[ExamId, list[Grant]] = {}
+    for grant in lineage:
+        past.setdefault(grant.exam, []).append(grant)
     plans: list[EndingPlan] = []
     further: list[Grant] = []
     for exam, grants in sorted(sharing.items()):
         support = Support(
-            standing=standing(grants.grants, now), past=grants.ended, memberships=memberships
+            standing=standing(grants.grants, now),
+            lineage=tuple(past.get(exam, ())),
+            memberships=memberships,
         )
         cut = {
             grant.id: NOTHING for grant in support.standing if grant.recipient == request.recipient
@@ -117,7 +124,7 @@ def decide_ending_by_host(
 def plan_withdrawal(request: Withdrawal, sharing: ExamGrants, now: datetime) -> EndingPlan:
     """Return the plan that ends every standing grant on an exam that the host withdraws."""
     before = standing(sharing.grants, now)
-    support = Support(standing=before, past=sharing.ended)
+    support = Support(standing=before)
     cut = {grant.id: NOTHING for grant in before}
     writer = _Writer(
         how=HowEnded.WITHDRAWN, by=request.performed_by, acting_as=EndedAs.HOST, at=now
@@ -187,10 +194,13 @@ class _Writer:
         return HowEnded.CASCADED
 
     def _replacements(self, grant: Grant, remaining: Holding) -> Iterator[Grant]:
-        for permission, horizon in _parts(remaining):
+        parts = tuple(_parts(remaining))
+        for permission, horizon in parts:
+            id_ = GrantId(id_within(self.act, grant.id, permission.name))
             yield attrs.evolve(
                 grant,
-                id=GrantId(id_within(self.act, grant.id, permission.name)),
+                id=id_,
+                lines=grant.in_lines if len(parts) == 1 else (*grant.in_lines, id_),
                 permission=permission,
                 until=until_of(horizon),
                 made_at=self.at,

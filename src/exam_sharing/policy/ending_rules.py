@@ -50,10 +50,7 @@ class Scene:
     @cached_property
     def visible(self) -> bool:
         """Whether the exam exists for the actor: they have access, or once made a grant on it."""
-        exam, actor = self.facts.exam, self.facts.actor
-        if exam is None or not actor.active:
-            return False
-        return self.has_access or any(g.grantor == actor.user for g in exam.ever_granted())
+        return self.has_access or (self.facts.exam is not None and self.facts.once_granted)
 
     @cached_property
     def is_owner(self) -> bool:
@@ -70,10 +67,9 @@ class Scene:
     @cached_property
     def support(self) -> Support:
         """How the grants on the exam rest on each other."""
-        exam = self.facts.exam
         return Support(
             standing=self.standing,
-            past=() if exam is None else exam.sharing.ended,
+            lineage=self.facts.lineage,
             memberships={user: each.principals for user, each in self.facts.grantors.items()},
         )
 
@@ -88,10 +84,10 @@ class Scene:
     @cached_property
     def seen_by_recipient(self) -> Mapping[PrincipalId, tuple[Grant, ...]]:
         """The same, by the principal that each was made to."""
-        found: dict[PrincipalId, tuple[Grant, ...]] = {}
+        found: dict[PrincipalId, list[Grant]] = {}
         for grant in self.seen:
-            found[grant.recipient] = (*found.get(grant.recipient, ()), grant)
-        return found
+            found.setdefault(grant.recipient, []).append(grant)
+        return {recipient: tuple(grants) for recipient, grants in found.items()}
 
     @cached_property
     def seen_by_id(self) -> Mapping[GrantId, Grant]:

@@ -17,6 +17,7 @@ __all__ = [
     "EndingFacts",
     "ExamFacts",
     "ExamGrants",
+    "Involvement",
     "MembersSeen",
     "People",
     "Profile",
@@ -52,6 +53,11 @@ class Profile:
     wants_notices: bool = attrs.field(default=False, validator=is_a(bool))
     address: str | None = attrs.field(default=None, converter=_address, repr=False)
 
+    @property
+    def acting(self) -> frozenset[PrincipalKey]:
+        """The principals by which the user holds anything: none unless they are active."""
+        return self.principals if self.active else frozenset()
+
     @classmethod
     def unknown(cls, user: UserId) -> "Profile":
         """Return the profile of a user whom the directory does not know."""
@@ -73,6 +79,23 @@ class ExamGrants:
     withdrawn: bool = False
     grants: tuple[Grant, ...] = ()
     ended: tuple[EndedGrant, ...] = ()
+
+
+@attrs.frozen(kw_only=True)
+class Involvement:
+    """How a user is involved with an exam.
+
+    Attributes:
+        exam: the exam.
+        granted: whether they ever made a grant on it; where a grant was named, whether they made
+            that one.
+        own: where a grant was named, whether they made it, it was made to them, or the exam is
+            theirs; always true where the exam was named.
+    """
+
+    exam: ExamId
+    granted: bool
+    own: bool = True
 
 
 @attrs.frozen(kw_only=True)
@@ -124,12 +147,15 @@ class ShareFacts:
         exams: the exams that the share could cover, those that the actor cannot see included;
             empty when there is no such exam.
         people: who is behind the recipients that exist, are active and may be seen.
+        removed: for each exam, the recipients whom its owner removed and has not readmitted; asked
+            for where the policy lets only the owner readmit them.
         host: whatever the host supplied for its own rules.
     """
 
     actor: Profile
     exams: tuple[ExamFacts, ...] = ()
     people: People = attrs.field(factory=People)
+    removed: Mapping[ExamId, frozenset[PrincipalId]] = attrs.field(factory=dict)
     host: object = attrs.field(default=None, repr=False)
 
 
@@ -139,13 +165,18 @@ class EndingFacts:
 
     Attributes:
         actor: who ends them.
-        exam: the exam with all its history, or `None` when there is no such exam.
+        exam: the exam, or `None` when there is no such exam.
+        once_granted: whether the actor, being active, ever made a grant on it, or the one that is
+            named.
+        lineage: of its standing grants, as `Support` has it.
         grantors: the profile of everybody who made a grant that stands.
         members_seen: for each group on the exam, the members that the actor may know of.
     """
 
     actor: Profile
     exam: ExamFacts | None = None
+    once_granted: bool = False
+    lineage: tuple[Grant, ...] = ()
     grantors: Mapping[UserId, Profile] = attrs.field(factory=dict)
     members_seen: MembersSeen = attrs.field(factory=dict)
 

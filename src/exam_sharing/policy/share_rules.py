@@ -14,7 +14,7 @@ from typing import Final
 
 import attrs
 
-from exam_sharing.grants import OWNER, EndedAs, Holding, HowEnded, Permission
+from exam_sharing.grants import Holding, Permission
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.access import holding_on
 from exam_sharing.policy.decisions import Reason, ReasonCode, Rule
@@ -229,28 +229,12 @@ def _removed_by_owner(case: ShareCase) -> Iterator[Reason]:
         recipient
         for exam in case.covered
         if exam.exam.owner != case.request.actor
-        for recipient in case.found
-        if recipient != exam.exam.owner and _removed(exam, recipient)
+        for recipient in case.facts.removed.get(exam.id, ())
+        if recipient != exam.exam.owner
     }
     if removed:
         in_order = tuple(each for each in case.found if each in removed)
         yield Reason(code=ReasonCode.REMOVED_BY_OWNER, principals=in_order)
-
-
-def _removed(exam: ExamFacts, recipient: PrincipalId) -> bool:
-    removals = [
-        past.ending.version
-        for past in exam.sharing.ended
-        if past.grant.recipient == recipient
-        and past.ending.how is HowEnded.UNSHARED
-        and past.ending.acting_as is EndedAs.OWNER
-    ]
-    readmissions = [
-        grant.version
-        for grant in exam.ever_granted()
-        if grant.recipient == recipient and grant.basis is OWNER
-    ]
-    return bool(removals) and max(removals + readmissions) in removals
 
 
 def _host_rule(case: ShareCase) -> Iterator[Reason]:

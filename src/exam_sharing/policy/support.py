@@ -13,99 +13,133 @@ Membership counts here whether or not the grantor is active: grants that an inac
 also as support.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import cached_property
+from heapq import heappop, heappush
 from typing import TypeAlias
 
 import attrs
 
-from exam_sharing.grants import NOTHING, OWNER, EndedGrant, Grant, Holding
+from exam_sharing.grants import FOREVER, NEVER, NOTHING, OWNER, Grant, Holding, Permission
 from exam_sharing.identifiers import GrantId, PrincipalKey, UserId
 from exam_sharing.policy.access import in_order
 from exam_sharing.policy.requests import Reshares
 
-__all__ = ["Memberships", "Support"]
+__all__ = ["Memberships", "Support", "unread_sources"]
 
 Memberships: TypeAlias = Mapping[UserId, frozenset[PrincipalKey]]
 """For each grantor, the grantor and every group that they are in now."""
 
 _Cut: TypeAlias = Mapping[GrantId, Holding]
-"""What is left of grants of which not all is left."""
+"""What remains of each grant that an act ends or narrows."""
+
+
+def unread_sources(grants: Iterable[Grant], known: Iterable[Grant]) -> frozenset[GrantId]:
+    """Return the grants that the bases of some grants name, without those that are known."""
+    named: set[GrantId] = set()
+    for grant in grants:
+        if grant.basis is not OWNER:
+            named |= grant.basis
+    return frozenset(named.difference(grant.id for grant in known))
 
 
 @attrs.frozen(kw_only=True, slots=False)
 class Support:
     """How the grants on one exam rest on each other.
 
+    A grant rests directly on every grant in the line of one that its basis names: what replaced a
+    narrowed grant stands where that stood.
+
     Attributes:
         standing: the grants that stand, in their order.
-        past: the ended ones; a grant that rests on one of them rests on what replaced it, too.
-        memberships: of every grantor of a standing grant, where it is asked what a cascade leaves.
+        lineage: grants that no longer stand: those that the bases of standing grants name and,
+            where a cascade is examined, those that their bases name in turn.
+        memberships: of every grantor of a standing grant, where a cascade is examined.
     """
 
     standing: tuple[Grant, ...]
-    past: tuple[EndedGrant, ...]
+    lineage: tuple[Grant, ...] = ()
     memberships: Memberships = attrs.field(factory=dict)
 
     def left_by(self, cut: _Cut, reshares: Reshares) -> _Cut:
-        """Return what an act leaves of each standing grant of which it does not leave all.
+        """Return what remains of each standing grant that an act ends or narrows.
 
         Args:
-            cut: what the act itself leaves of the grants that it ends; `NOTHING` for no
+            cut: what the act itself leaves of the grants that it names; `NOTHING` for no
                 replacement.
             reshares: `KEEP` for the act alone; otherwise with its cascade.
         """
         if reshares is Reshares.KEEP:
             return cut
         resting = self.resting_on(cut)
-        touched = self.supported | resting
-        concerned = self._reached_from(cut.keys() | (resting & self._by_id.keys()))
+
+        def touched(id_: GrantId) -> bool:
+            return id_ in resting or id_ in self.supported
+
+        concerned = self._reached_from(cut.keys() | resting)
         still = self._least_support(concerned, cut, touched)
         less = {
             id_: held
             for id_, held in still.items()
-            if id_ in touched and held != self._by_id[id_].holding
+            if held != self.by_id[id_].holding and touched(id_)
         }
         return {**cut, **less}
 
     def further(self, cut: _Cut, left: _Cut) -> list[Grant]:
         """Return the grants of which a cascade leaves less than the act itself, in their order."""
-        return in_order(self._by_id[id_] for id_, held in left.items() if cut.get(id_) != held)
+        return in_order(self.by_id[id_] for id_, held in left.items() if cut.get(id_) != held)
 
     @cached_property
     def supported(self) -> frozenset[GrantId]:
         """The supported grants."""
-        held = self._least_support(self._by_id, {}, frozenset())
+        held = self._least_support(self.by_id, {}, lambda _: False)
         return frozenset(id_ for id_, holding in held.items() if holding != NOTHING)
 
-    def resting_on(self, ended: Iterable[GrantId]) -> frozenset[GrantId]:
-        """Return every grant, ended or not, that rests on those, directly or through others."""
+    def resting_on(self, named: Iterable[GrantId]) -> frozenset[GrantId]:
+        """Return the standing grants that rest on some, directly or through others."""
         resting: set[GrantId] = set()
-        ahead = list(ended)
+        ahead = [self.by_id[id_] for id_ in named]
         while ahead:
-            new = self._built_on.get(ahead.pop(), set()) - resting
-            resting |= new
-            ahead += new
-        return frozenset(resting)
+            for grant in self._resting_directly_on(ahead.pop()):
+                if grant.id not in resting:
+                    resting.add(grant.id)
+                    ahead.append(grant)
+        return frozenset(resting & self.by_id.keys())
 
-    def passed_on_from(self, ended: Iterable[GrantId]) -> frozenset[GrantId]:
-        """Return every grant, ended or not, that rests directly on those."""
-        return frozenset().union(*(self._built_on.get(id_, ()) for id_ in ended))
+    def passed_on_from(self, named: Iterable[GrantId]) -> frozenset[GrantId]:
+        """Return the standing grants that rest directly on some."""
+        resting = {g.id for id_ in named for g in self._resting_directly_on(self.by_id[id_])}
+        return frozenset(resting & self.by_id.keys())
+
+    def _resting_directly_on(self, grant: Grant) -> Iterator[Grant]:
+        for line in grant.in_lines:
+            yield from self._built_on.get(line, ())
 
     @cached_property
-    def _by_id(self) -> Mapping[GrantId, Grant]:
+    def by_id(self) -> Mapping[GrantId, Grant]:
+        """The standing grants by id."""
         return {grant.id: grant for grant in self.standing}
 
     @cached_property
-    def _built_on(self) -> Mapping[GrantId, set[GrantId]]:
-        """For each grant, those that rest directly on it."""
-        replaced_by = {each.grant.id: each.ending.replaced_by for each in self.past}
-        built_on: dict[GrantId, set[GrantId]] = {}
-        for grant in (*self.standing, *(each.grant for each in self.past)):
+    def _built_on(self) -> Mapping[GrantId, list[Grant]]:
+        """For each line, the grants whose bases name a grant of it."""
+        known = (*self.standing, *self.lineage)
+        line_of = {grant.id: grant.line for grant in known}
+        built_on: dict[GrantId, list[Grant]] = {}
+        for grant in known:
             if grant.basis is not OWNER:
-                for source in _with_replacements(grant.basis, replaced_by):
-                    built_on.setdefault(source, set()).add(grant.id)
+                for line in {line_of[source] for source in grant.basis & line_of.keys()}:
+                    built_on.setdefault(line, []).append(grant)
         return built_on
+
+    @cached_property
+    def _made_to(self) -> Mapping[PrincipalKey, list[Grant]]:
+        """For each principal, the standing grants made to it."""
+        made_to: dict[PrincipalKey, list[Grant]] = {}
+        for grant in self.standing:
+            made_to.setdefault(grant.recipient.key, []).append(grant)
+        return made_to
 
     @cached_property
     def _passed_on(self) -> Mapping[UserId, list[Grant]]:
@@ -117,83 +151,141 @@ class Support:
         return found
 
     @cached_property
-    def _sources(self) -> Mapping[UserId, list[Grant]]:
-        """For each of those grantors, the standing grants that they hold the exam by."""
-        made_to: dict[PrincipalKey, list[Grant]] = {}
-        for grant in self.standing:
-            made_to.setdefault(grant.recipient.key, []).append(grant)
-        return {
-            grantor: [
-                grant
-                for key in self.memberships[grantor]
-                for grant in made_to.get(key, ())
-                if grant.grantor != grantor
-            ]
-            for grantor in self._passed_on
-        }
+    def _held_by(self) -> Mapping[UserId, list[PrincipalKey]]:
+        """For each of those grantors, the principals with grants by which they hold the exam."""
+        made_to = self._made_to.keys()
+        return {each: [*(self.memberships[each] & made_to)] for each in self._passed_on}
 
     @cached_property
-    def _feeds(self) -> Mapping[GrantId, list[UserId]]:
-        """For each standing grant, those of the grantors who hold the exam by it."""
-        found: dict[GrantId, list[UserId]] = {}
-        for grantor, sources in self._sources.items():
-            for source in sources:
-                found.setdefault(source.id, []).append(grantor)
+    def grantors_in(self) -> Mapping[PrincipalKey, list[UserId]]:
+        """For each principal with grants, those of the grantors who hold the exam by it."""
+        found: dict[PrincipalKey, list[UserId]] = {}
+        for grantor, principals in self._held_by.items():
+            for principal in principals:
+                found.setdefault(principal, []).append(grantor)
         return found
 
-    def _reached_from(self, grants: Iterable[GrantId]) -> set[GrantId]:
-        """Return those standing grants, and all whose support may be another when theirs is."""
-        found = set(grants)
-        ahead = list(found)
+    def sources_of(self, grantors: Iterable[UserId]) -> Iterator[Grant]:
+        """Yield the standing grants by which some of those grantors hold the exam, once each."""
+        for principal in {key for grantor in grantors for key in self._held_by[grantor]}:
+            yield from self._made_to[principal]
+
+    def _reached_from(self, named: Iterable[GrantId]) -> set[GrantId]:
+        """Return some standing grants, and all whose support can change with theirs."""
+        found = set(named)
+        ahead = {self.by_id[id_].recipient.key for id_ in found}
+        seen = set(ahead)
+        grantors: set[UserId] = set()
         while ahead:
-            for grantor in self._feeds.get(ahead.pop(), ()):
-                new = {grant.id for grant in self._passed_on[grantor]} - found
-                found |= new
-                ahead += new
+            for grantor in self.grantors_in.get(ahead.pop(), ()):
+                if grantor not in grantors:
+                    grantors.add(grantor)
+                    for grant in self._passed_on[grantor]:
+                        found.add(grant.id)
+                        if grant.recipient.key not in seen:
+                            seen.add(grant.recipient.key)
+                            ahead.add(grant.recipient.key)
         return found
 
     def _least_support(
-        self, concerned: Iterable[GrantId], cut: _Cut, divisible: frozenset[GrantId]
-    ) -> dict[GrantId, Holding]:
+        self, concerned: Iterable[GrantId], cut: _Cut, divisible: Callable[[GrantId], bool]
+    ) -> Mapping[GrantId, Holding]:
         """Return the least fixed point of support of some grants, the others being as they are.
 
         A divisible grant is supported as far as its sources reach; any other in whole or not at
-        all; none by more than is left of it.
+        all; none by more than remains of it.
         """
-        caps = {id_: cut.get(id_, self._by_id[id_].holding) for id_ in concerned}
-        support: dict[GrantId, Holding] = {}
-        passed_on: dict[UserId, list[GrantId]] = {}
-        for id_, cap in caps.items():
-            grant = self._by_id[id_]
-            support[id_] = cap if grant.basis is OWNER else NOTHING
-            if grant.basis is not OWNER:
-                passed_on.setdefault(grant.grantor, []).append(id_)
-        ahead = list(passed_on)
-        while ahead:
-            grantor = ahead.pop()
-            held = Holding.all_of(
-                support[source.id] if source.id in support else self._whole_if_supported(source)
-                for source in self._sources[grantor]
-            )
-            for id_ in passed_on[grantor]:
-                reach = held & caps[id_]
-                if id_ not in divisible and reach != caps[id_]:
-                    continue
-                if reach != support[id_]:
-                    support[id_] = reach
-                    ahead += self._feeds.get(id_, ())
-        return support
-
-    def _whole_if_supported(self, grant: Grant) -> Holding:
-        return grant.holding if grant.id in self.supported else NOTHING
+        spread = _Spread(support=self, cut=cut, divisible=divisible)
+        return spread.over(frozenset(concerned))
 
 
-def _with_replacements(
-    basis: frozenset[GrantId], replaced_by: Mapping[GrantId, tuple[GrantId, ...]]
-) -> set[GrantId]:
-    found: set[GrantId] = set()
-    ahead = set(basis)
-    while ahead:
-        found |= ahead
-        ahead = {new for grant_id in ahead for new in replaced_by.get(grant_id, ())} - found
-    return found
+_Place: TypeAlias = tuple[PrincipalKey, Permission]
+
+
+@attrs.define(kw_only=True)
+class _Spread:
+    """How support spreads from the owner's grants, the longest first, as in Dijkstra's algorithm.
+
+    INVARIANT: support that is taken up lasts no longer than any that was taken up before. So what
+    reaches somebody first is the longest that they have, and a principal passes support on at most
+    twice for each permission: a grant gives nothing to its own grantor, so that the grantor of the
+    first waits for a second of somebody else.
+    """
+
+    support: Support
+    cut: _Cut
+    divisible: Callable[[GrantId], bool]
+    _found: dict[GrantId, Holding] = attrs.field(factory=dict, init=False)
+    _passed_on: dict[UserId, list[Grant]] = attrs.field(factory=dict, init=False)
+    _held: dict[tuple[UserId, Permission], datetime] = attrs.field(factory=dict, init=False)
+    _first: dict[_Place, UserId | None] = attrs.field(factory=dict, init=False)
+    _waiting: dict[datetime, list[tuple[Permission, Grant]]] = attrs.field(factory=dict, init=False)
+    _gaps: list[tuple[timedelta, datetime]] = attrs.field(factory=list, init=False)
+
+    def over(self, concerned: frozenset[GrantId]) -> Mapping[GrantId, Holding]:
+        """Return what is supported of some grants, the others being as they are."""
+        by_id = self.support.by_id
+        for id_ in concerned:
+            grant = by_id[id_]
+            self._found[id_] = NOTHING
+            if grant.basis is OWNER:
+                self._raise(grant, self._cap(grant))
+            else:
+                self._passed_on.setdefault(grant.grantor, []).append(grant)
+        for grant in self.support.sources_of(self._passed_on):
+            if grant.id not in concerned and grant.id in self.support.supported:
+                self._offer(grant, NOTHING, grant.holding)
+        while self._gaps:
+            _, horizon = heappop(self._gaps)
+            offered = self._waiting.pop(horizon)
+            for permission, grant in offered:
+                self._take_up(permission, grant, horizon)
+        return self._found
+
+    def _cap(self, grant: Grant) -> Holding:
+        return self.cut.get(grant.id, grant.holding)
+
+    def _raise(self, grant: Grant, to: Holding) -> None:
+        before = self._found[grant.id]
+        if to != before:
+            self._found[grant.id] = to
+            self._offer(grant, before, to)
+
+    def _offer(self, grant: Grant, before: Holding, now: Holding) -> None:
+        for permission in Permission:
+            horizon = now.until(permission)
+            if horizon > before.until(permission):
+                if horizon not in self._waiting:
+                    self._waiting[horizon] = []
+                    heappush(self._gaps, (FOREVER - horizon, horizon))
+                self._waiting[horizon].append((permission, grant))
+
+    def _take_up(self, permission: Permission, source: Grant, horizon: datetime) -> None:
+        for grantor in self._still_without(permission, source):
+            self._held[grantor, permission] = horizon
+            held = self._holding(grantor)
+            for grant in self._passed_on.get(grantor, ()):
+                cap = self._cap(grant)
+                reach = held & cap
+                if reach == cap or self.divisible(grant.id):
+                    self._raise(grant, reach)
+
+    def _still_without(self, permission: Permission, source: Grant) -> list[UserId]:
+        """Return the grantors who hold the permission by this source, and by none before it."""
+        place = source.recipient.key, permission
+        reached: Sequence[UserId] = self.support.grantors_in.get(source.recipient.key, ())
+        if place not in self._first:
+            self._first[place] = source.grantor
+            reached = [each for each in reached if each != source.grantor]
+        else:
+            first = self._first[place]
+            if first is None or first == source.grantor:
+                return []
+            self._first[place] = None
+            reached = [first] if first in reached else []
+        return [each for each in reached if (each, permission) not in self._held]
+
+    def _holding(self, grantor: UserId) -> Holding:
+        download = self._held.get((grantor, Permission.DOWNLOAD), NEVER)
+        view = self._held.get((grantor, Permission.VIEW), NEVER)
+        return Holding(view=max(view, download), download=download)

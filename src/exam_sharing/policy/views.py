@@ -13,7 +13,7 @@ import attrs
 from exam_sharing.grants import Grant, Holding, Permission, until_of
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.names import folded
-from exam_sharing.policy.access import holding_on, standing
+from exam_sharing.policy.access import standing
 from exam_sharing.policy.decisions import reasons_against
 from exam_sharing.policy.disclosure import grants_seen
 from exam_sharing.policy.ending_rules import ENDING_RULES, EndingCase, EndingRequest, Scene
@@ -160,17 +160,12 @@ class Choice:
     held: Mapping[Permission, datetime | None] = attrs.field(factory=dict)
 
 
-def tabs(profile: Profile, exam: ExamFacts | None, now: datetime) -> frozenset[Tab]:
-    """Return the tabs that an exam has for a user; none without access."""
-    if exam is None:
-        return frozenset()
-    holding = holding_on(profile, exam)
-    found = set()
-    if holding.holds(Permission.VIEW, now):
-        found.add(Tab.VIEW)
-        if profile.sharing_in_plan:
-            found.add(Tab.SHARE)
-    if holding.holds(Permission.DOWNLOAD, now):
+def tabs(profile: Profile, *, downloads: bool) -> frozenset[Tab]:
+    """Return the tabs that an exam has for a user who can see it."""
+    found = {Tab.VIEW}
+    if profile.sharing_in_plan:
+        found.add(Tab.SHARE)
+    if downloads:
         found.add(Tab.DOWNLOAD)
     return frozenset(found)
 

@@ -9,7 +9,8 @@ from exam_sharing.adapters.sqlalchemy.access_questions import access_questions
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
+from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
+from exam_sharing.policy.facts import Involvement
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import AccessReader
 
@@ -23,6 +24,18 @@ class SqlAccess(AccessReader):
         """Prepare the questions."""
         self._database = database
         self._access_questions = access_questions(database.tables, postgresql=database.postgresql)
+
+    @override
+    @in_our_words
+    def involved(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        named: ExamId | GrantId,
+        now: datetime,
+    ) -> Involvement | None:
+        question = self._access_questions.involved(user, principals, named, now)
+        return self._database.ask(question)
 
     @override
     @in_our_words

@@ -6,7 +6,7 @@ exam sort alike, since they sort by the exam's time of upload; several of one ex
 count once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from functools import lru_cache
@@ -40,13 +40,16 @@ from exam_sharing.adapters.sqlalchemy.questions import Question, Selecting
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.adapters.sqlalchemy.times import Instant
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
+from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
+from exam_sharing.policy.facts import Involvement
 from exam_sharing.policy.views import VisibleExam
 
 __all__ = ["AccessQuestions", "Given", "access_questions"]
 
 _MOST_ARMS: Final = 200
 """How many principals SQLite is asked about each by itself; it joins at most 500 selects."""
+
+_USER_KIND: Final = UserId("x").key[:2]
 
 _NO_KEY: Final = PrincipalKey("")
 """What is asked about for those who have no principals."""
@@ -103,6 +106,10 @@ class AccessQuestions:
         self._owner = select(owner).where(exam == self._grants.c.exam).scalar_subquery()
         self._holds = self._of_one_exam()
         self._holding = self._of_many_exams()
+        self._involved = {by: self._involving(by_grant=by, owners=True) for by in (False, True)}
+        self._involved_by_grants = {
+            by: self._involving(by_grant=by, owners=False) for by in (False, True)
+        }
         self._given = self._given_or_withdrawn()
         self._withdrawn = self._withdrawn_of_many()
         self._pages: dict[_Kind, Selecting] = {}
@@ -118,6 +125,43 @@ class AccessQuestions:
         """Ask whether the user holds the permission on the exam."""
         asked = _check(user, principals, permission, now) | {"exam": exam.value}
         return Question(self._holds, asked, _is_held)
+
+    def involved(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        named: ExamId | GrantId,
+        now: datetime,
+    ) -> Question[Involvement | None]:
+        """Ask how the user is involved with an exam, which is named by itself or by a grant."""
+        asked = self._involving_in(self._involved, user, principals, named, now)
+
+        def answer(rows: Iterable[Any]) -> Involvement | None:
+            found = asked.answer(rows)
+            return found[0] if found and (found[0].granted or found[1]) else None
+
+        return Question(asked.statement, asked.parameters, answer)
+
+    def involving(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        named: ExamId | GrantId,
+        now: datetime,
+    ) -> Question[tuple[Involvement, bool] | None]:
+        """Ask the same of grants alone, and whether these let the user see the exam."""
+        return self._involving_in(self._involved_by_grants, user, principals, named, now)
+
+    def _involving_in(
+        self,
+        statements: Mapping[bool, Selecting],
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        named: ExamId | GrantId,
+        now: datetime,
+    ) -> Question[tuple[Involvement, bool] | None]:
+        asked = _check(user, principals, Permission.VIEW, now) | {"named": named.value}
+        return Question(statements[isinstance(named, GrantId)], asked, _involvement_in)
 
     def holding(
         self,
@@ -211,6 +255,25 @@ class AccessQuestions:
 
     def _given_of_many(self) -> Select[Any]:
         return select(self._grants.c.exam).where(self._gives(self._among(self._grants.c.exam)))
+
+    def _involving(self, *, by_grant: bool, owners: bool) -> Selecting:
+        named: ColumnElement[Any] = bindparam("named", type_=String())
+        on = self._grants.alias("named_grant").c
+        exam = on.exam if by_grant else named
+        versions, grants = self._versions.c, self._grants.c
+        gone = exists().where(versions.exam == exam, versions.withdrawn)
+        user = bindparam("user", type_=String())
+        granted: ColumnElement[bool] = on.grantor == user
+        own = or_(granted, on.recipient == literal(_USER_KIND).concat(user))
+        if not by_grant:
+            granted = exists().where(grants.exam == exam, grants.grantor == user)
+            own = true()
+        given = exists().where(self._gives(grants.exam == exam))
+        owned = exists(self._owned(self._exams.c.id == exam)) if owners else false()
+        sees = or_(given, owned).label("sees")
+        told = exam.label("exam"), granted.label("granted"), own.label("own"), owned.label("owns")
+        involved = select(*told, sees).where(~gone)
+        return involved.where(on.id == named) if by_grant else involved
 
     def _of_many_exams(self) -> Selecting:
         given = self._given_of_many().where(self._owner.is_not(None))
@@ -321,6 +384,14 @@ def _asker(user: UserId, principals: frozenset[PrincipalKey], now: datetime) -> 
 def _is_held(rows: Iterable[Any]) -> bool:
     ((held,),) = rows
     return bool(held)
+
+
+def _involvement_in(rows: Iterable[Any]) -> tuple[Involvement, bool] | None:
+    for row in rows:
+        own = bool(row.own or row.owns)
+        told = Involvement(exam=ExamId(row.exam), granted=bool(row.granted), own=own)
+        return told, bool(row.sees)
+    return None
 
 
 def _exams_held(rows: Iterable[Any]) -> frozenset[ExamId]:

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Table, bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from typing_extensions import override
@@ -29,7 +29,7 @@ from exam_sharing.adapters.sqlalchemy.rows import (
 from exam_sharing.adapters.sqlalchemy.sharing_questions import grant_questions
 from exam_sharing.adapters.sqlalchemy.trail import put_event, records_named_in
 from exam_sharing.errors import StoreFailed
-from exam_sharing.grants import Grant
+from exam_sharing.grants import OWNER, EndedAs, Ending, Grant, HowEnded
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, ShareId, UserId
 from exam_sharing.memory.lost_races import wait_by_chance
 from exam_sharing.policy.facts import ExamGrants
@@ -48,7 +48,6 @@ class SqlGrants(GrantReader, GrantWriter):
         tables = database.tables
         grants, versions = tables.grants, tables.versions
         self._grant_questions = grant_questions(tables, postgresql=database.postgresql)
-        self._exam_of = select(grants.c.exam).where(grants.c.id == bindparam("grant"))
         self._granted_to = (
             select(grants.c.exam)
             .where(grants.c.recipient == bindparam("recipient"), grants.c.closed_version.is_(None))
@@ -61,6 +60,9 @@ class SqlGrants(GrantReader, GrantWriter):
         )
         moved = one_of(versions.c.exam, "exams", postgresql=database.postgresql)
         self._count_up = update(versions).where(moved).values(version=versions.c.version + 1)
+        removed = tables.removed
+        among = one_of(removed.c.exam, "exams", postgresql=database.postgresql)
+        self._removed_from = select(removed.c.exam, removed.c.recipient).where(among)
         self._end = update(grants).where(grants.c.id == bindparam("which"))
 
     @override
@@ -70,10 +72,15 @@ class SqlGrants(GrantReader, GrantWriter):
 
     @override
     @in_our_words
-    def exam_of(self, grant: GrantId) -> ExamId | None:
-        with self._database.reading() as connection:
-            exam = connection.scalar(self._exam_of, {"grant": grant.value})
-            return None if exam is None else ExamId(exam)
+    def find_grants(self, ids: Iterable[GrantId]) -> tuple[Grant, ...]:
+        return self._database.ask(self._grant_questions.find_grants(ids))
+
+    @override
+    @in_our_words
+    def removed(
+        self, exams: tuple[ExamId, ...], recipients: tuple[PrincipalId, ...]
+    ) -> Mapping[ExamId, frozenset[PrincipalId]]:
+        return self._database.ask(self._grant_questions.removed(exams, recipients))
 
     @override
     @in_our_words
@@ -138,6 +145,7 @@ class SqlGrants(GrantReader, GrantWriter):
         self._keep_receipt(connection, changes.receipt)
         self._make(connection, changes.made, uploaded)
         self._close(connection, changes)
+        self._note_removals(connection, changes)
         tables = self._database.tables
         if changes.share is not None:
             _insert_new(connection, tables.shares, [row_of_share(changes.share)], "share")
@@ -212,6 +220,30 @@ class SqlGrants(GrantReader, GrantWriter):
             .where(grants.c.exam == exam.value, grants.c.closed_version.is_(None))
             .values(closed_version=changes.versions[exam] + 1)
         )
+
+    def _note_removals(self, connection: Connection, changes: Changes) -> None:
+        """Keep whom owners have removed, so that nobody reads the past of an exam for it."""
+        removed = self._database.tables.removed
+        gone = {_pair(past.grant) for past in changes.ended if _is_removal(past.ending)}
+        if gone:
+            rows = [{"exam": exam, "recipient": recipient} for exam, recipient in sorted(gone)]
+            connection.execute(insert_unless_there(self._database, removed), rows)
+        given = {_pair(grant) for grant in changes.made if grant.basis is OWNER}
+        if changes.share is None or not given:
+            return
+        asked = {"exams": sorted({exam for exam, _ in given})}
+        for exam, recipient in connection.execute(self._removed_from, asked).all():
+            if (exam, recipient) in given:
+                readmit = delete(removed).where(removed.c.exam == exam)
+                connection.execute(readmit.where(removed.c.recipient == recipient))
+
+
+def _pair(grant: Grant) -> tuple[str, str]:
+    return grant.exam.value, grant.recipient.key
+
+
+def _is_removal(ending: Ending) -> bool:
+    return ending.how is HowEnded.UNSHARED and ending.acting_as is EndedAs.OWNER
 
 
 def locked_versions(

@@ -14,6 +14,7 @@ from heapq import merge
 from itertools import islice
 from typing import Final, Protocol, TypeAlias
 
+import attrs
 from sqlalchemy import select
 from typing_extensions import override
 
@@ -28,7 +29,8 @@ from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
+from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
+from exam_sharing.policy.facts import Involvement
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import AccessReader, ExamReader, ExamWriter
 
@@ -120,6 +122,26 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
         now: datetime,
     ) -> bool:
         return exam in self.holding(user, principals, permission, (exam,), now)
+
+    @override
+    @in_our_words
+    def involved(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        named: ExamId | GrantId,
+        now: datetime,
+    ) -> Involvement | None:
+        if not principals:
+            return None
+        found = self._database.ask(self._access_questions.involving(user, principals, named, now))
+        if found is None:
+            return None
+        involvement, sees = found
+        owns = {exam.owner == user for exam in self._found({involvement.exam})}
+        if not owns or not (involvement.granted or sees or owns == {True}):
+            return None
+        return attrs.evolve(involvement, own=involvement.own or owns == {True})
 
     @override
     @in_our_words

@@ -116,6 +116,7 @@ def row_of_grant(grant: Grant, uploaded_at: datetime) -> Values:
         "basis": basis,
         "share": grant.share.value,
         "made_at": grant.made_at,
+        "lines": _list_of(each.value for each in grant.lines) if grant.lines else None,
         "uploaded_at": uploaded_at,
     }
 
@@ -136,6 +137,7 @@ def grant_of_row(row: Row[Any]) -> Grant:
         basis=basis,
         share=ShareId(row.share),
         made_at=row.made_at,
+        lines=() if row.lines is None else tuple(GrantId(each) for each in json.loads(row.lines)),
     )
 
 

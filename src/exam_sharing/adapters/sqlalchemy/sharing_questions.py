@@ -12,7 +12,7 @@ from exam_sharing.adapters.sqlalchemy.rows import ended_grant_of_row, exam_of_ro
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedGrant, Grant
-from exam_sharing.identifiers import ExamId
+from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, PrincipalKey, principal_of
 from exam_sharing.policy.facts import ExamGrants
 
 __all__ = ["ExamQuestions", "GrantQuestions", "exam_questions", "grant_questions"]
@@ -44,12 +44,18 @@ class ExamQuestions:
 
 
 class GrantQuestions:
-    """The first question of `GrantReader`: versions and grants."""
+    """The questions of `GrantReader` that acts ask: versions, grants, whom the owner removed."""
 
     def __init__(self, tables: Tables, *, postgresql: bool) -> None:
         """Prepare the statements."""
         self._standing = _with_grants(tables, ended=False, postgresql=postgresql)
         self._all = _with_grants(tables, ended=True, postgresql=postgresql)
+        grants, removed = tables.grants, tables.removed
+        self._find = select(grants).where(one_of(grants.c.id, "ids", postgresql=postgresql))
+        self._removed = select(removed).where(
+            one_of(removed.c.exam, "exams", postgresql=postgresql),
+            one_of(removed.c.recipient, "recipients", postgresql=postgresql),
+        )
 
     def read(
         self, exams: tuple[ExamId, ...], *, ended: bool
@@ -57,6 +63,25 @@ class GrantQuestions:
         """Ask for the version and the grants of each exam."""
         statement = self._all if ended else self._standing
         return Question(statement, {"exams": _texts(exams)}, _sharing_of(exams))
+
+    def find_grants(self, ids: Iterable[GrantId]) -> Question[tuple[Grant, ...]]:
+        """Ask which of the grants there are."""
+        asked = {"ids": sorted({each.value for each in ids})}
+        return Question(self._find, asked, lambda rows: tuple(map(grant_of_row, rows)))
+
+    def removed(
+        self, exams: tuple[ExamId, ...], recipients: Iterable[PrincipalId]
+    ) -> Question[Mapping[ExamId, frozenset[PrincipalId]]]:
+        """Ask which of the recipients were removed from each exam by its owner."""
+        asked = {"exams": _texts(exams), "recipients": sorted({each.key for each in recipients})}
+
+        def removed_in(rows: Iterable[Any]) -> Mapping[ExamId, frozenset[PrincipalId]]:
+            found: dict[str, set[PrincipalId]] = {}
+            for row in rows:
+                found.setdefault(row.exam, set()).add(principal_of(PrincipalKey(row.recipient)))
+            return {exam: frozenset(found.get(exam.value, ())) for exam in exams}
+
+        return Question(self._removed, asked, removed_in)
 
 
 @lru_cache
@@ -75,7 +100,7 @@ def _with_grants(tables: Tables, *, ended: bool, postgresql: bool) -> Selecting:
     """Return one statement for versions and grants, so that both are of one moment."""
     versions, grants = tables.versions, tables.grants
     on_exam = grants.c.exam == versions.c.exam
-    joined = on_exam if ended else on_exam & grants.c.ended_how.is_(None)
+    joined = on_exam if ended else on_exam & grants.c.closed_version.is_(None)
     # Both tables have columns called exam and version.
     return (
         select(

@@ -21,8 +21,8 @@ from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
-from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
+from exam_sharing.policy.facts import ExamGrants, Involvement
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.validation import require_instance, require_kind
 
@@ -97,6 +97,16 @@ class Statements:
     ) -> Statement[bool]:
         """Return a check, as `AccessReader.holds`."""
         return self._put(self._access.holds(user, principals, permission, exam, now))
+
+    def involved(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        named: ExamId | GrantId,
+        now: datetime,
+    ) -> Statement[Involvement | None]:
+        """Return the question of how a user is involved, as `AccessReader.involved`."""
+        return self._put(self._access.involved(user, principals, named, now))
 
     def holding(
         self,

@@ -60,6 +60,7 @@ class Tables:
         batches: what they arrived with.
         versions: of each exam, the count of the acts that changed its sharing.
         grants: each with its ending beside it.
+        removed: whom the owner of an exam removed and has not readmitted.
         shares: the acts that made grants, with their attestations.
         receipts: what was answered under a request id.
         notices: those that wait, and those that were given up, without their messages; a notice
@@ -74,6 +75,7 @@ class Tables:
     batches: Table
     versions: Table
     grants: Table
+    removed: Table
     shares: Table
     receipts: Table
     notices: Table
@@ -116,11 +118,15 @@ def _defined(metadata: MetaData, prefix: str, schema: str | None) -> Tables:
 
     grants = table("grants", *_grant_columns())
     standing = grants.c.closed_version.is_(None)
+    # Acts and checks read what stands, however many grants there once were.
     Index(
         f"ix_{prefix}grants_of_exam",
         grants.c.exam,
         grants.c.recipient,
+        sqlite_where=standing,
+        postgresql_where=standing,
     )
+    Index(f"ix_{prefix}grants_by_grantor", grants.c.exam, grants.c.grantor)
     Index(
         f"ix_{prefix}grants_to_recipient",
         grants.c.recipient,
@@ -185,6 +191,11 @@ def _defined(metadata: MetaData, prefix: str, schema: str | None) -> Tables:
         ),
         versions=versions,
         grants=grants,
+        removed=table(
+            "removed",
+            Column("exam", _text(_ID), primary_key=True),
+            Column("recipient", _text(_KEY), primary_key=True),
+        ),
         shares=table("shares", *_share_columns()),
         receipts=table(
             "receipts",
@@ -229,6 +240,7 @@ def _grant_columns() -> tuple[Column[Any], ...]:
         Column("basis", Text(), comment="the grants that it rested on; null for the owner's"),
         Column("share", _text(_ID), nullable=False),
         Column("made_at", Instant(), nullable=False),
+        Column("lines", Text(), comment="of which it is a part, where it replaced a grant"),
         Column("uploaded_at", Instant(), nullable=False, comment="the exam's: lists sort by it"),
         Column("closed_version", BigInteger(), comment="set when it ended or its exam went away"),
         Column("ended_how", _text(32), comment="null until it is ended"),

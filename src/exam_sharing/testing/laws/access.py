@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.grants import HowEnded, Permission
+from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.policy.facts import Involvement
 from exam_sharing.testing.laws.bench import (
     ANNA,
     BEN,
     CARLA,
+    DAN,
     DOWNLOAD,
     VIEW,
     Bench,
@@ -23,6 +25,7 @@ from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 __all__ = ["ACCESS_LAWS"]
 
 _WARD: Final = GroupId("ward")
+_NOBODY: Final = GroupId("nobody")
 
 
 def _keys(*principals: PrincipalId) -> frozenset[PrincipalKey]:
@@ -103,6 +106,43 @@ def nobody_holds_anything_without_principals(bench: Bench) -> None:
         same(f"many checks of {user!r}", many, frozenset())
         listed = access.visible(user, nobody, None, 9, START, own=True)
         same(f"the list of {user!r}", tuple(listed), ())
+
+
+@benched
+def whoever_sees_an_exam_or_ever_granted_on_it_is_involved(bench: Bench) -> None:
+    """`involved` tells who can see an exam or ever made a grant on it, and of nobody else: SPEC 8.
+
+    An exam is named by its own id or by that of a grant on it, ended or not.
+    """
+    exam, gone = bench.upload("exam", "gone")
+    to_ward, by_ben, on_gone = bench.share(
+        bench.grant(exam, _WARD, until=START + DAY),
+        bench.grant(exam, CARLA, grantor=BEN, until=START + DAY),
+        bench.grant(gone, BEN),
+    )
+    names: tuple[ExamId | GrantId, ...] = (exam, to_ward.id, by_ben.id)
+    nowhere = (ExamId("no exam"), GrantId("no grant"), gone, on_gone.id)
+
+    def told(who: str, user: UserId, answers: str, groups: tuple[GroupId, ...] = ()) -> None:
+        keys = _keys(user, *groups) if groups != (_NOBODY,) else frozenset()
+        for named, letter in zip((*names, *nowhere), f"{answers}----", strict=True):
+            expected = None
+            if letter != "-":
+                expected = Involvement(exam=exam, granted=letter == "g", own=letter != "s")
+            answer = bench.ports.access.involved(user, keys, named, START)
+            same(f"{who}, of {named!r}", answer, expected)
+
+    bench.write(bench.ending(on_gone, how=HowEnded.WITHDRAWN, withdrawn=gone))
+    # Who granted (g), who else has the exam or the grant as their own (o), who sees it (s).
+    told("the owner", ANNA, "ggo")
+    told("a member", DAN, "oss", (_WARD,))
+    told("a recipient", CARLA, "oso")
+    told("a stranger", DAN, "---")
+    told("a grantor without access", BEN, "g-g")
+    told("a user without principals", ANNA, "---", (_NOBODY,))
+    bench.write(bench.ending(by_ben))
+    told("a grantor of what has ended", BEN, "g-g")
+    told("who no longer has access", CARLA, "---")
 
 
 @benched
@@ -339,6 +379,7 @@ ACCESS_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     leaving_a_group_ends_what_it_gave,
     nobody_holds_anything_without_principals,
     a_grant_gives_nothing_to_its_own_grantor,
+    whoever_sees_an_exam_or_ever_granted_on_it_is_involved,
     a_grant_stands_until_just_before_its_time,
     of_many_exams_exactly_those_held_are_returned,
     lists_are_newest_first_at_every_size_of_page,

@@ -55,6 +55,7 @@ __all__ = [
     "ANNA",
     "BEN",
     "CARLA",
+    "DAN",
     "DOWNLOAD",
     "VIEW",
     "Bench",
@@ -66,6 +67,7 @@ ANNA: Final = UserId("anna")
 """Owns what is uploaded, unless somebody else is said to."""
 BEN: Final = UserId("ben")
 CARLA: Final = UserId("carla")
+DAN: Final = UserId("dan")
 
 VIEW: Final = Permission.VIEW
 DOWNLOAD: Final = Permission.DOWNLOAD
@@ -331,7 +333,9 @@ class Bench(Reading):
             for grant in grants
         )
         made = tuple(
-            attrs.evolve(new, share=old.share, version=old.version, basis=old.basis)
+            attrs.evolve(
+                new, share=old.share, version=old.version, basis=old.basis, lines=old.in_lines
+            )
             for old, new in replaced.items()
         )
         request = (

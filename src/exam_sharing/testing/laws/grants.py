@@ -144,7 +144,10 @@ def _written_with(bench: Bench, ending: Ending, grant: Grant) -> tuple[EndedGran
         )
         for place, replacement in enumerate(ending.replaced_by, start=1)
     )
-    made = tuple(attrs.evolve(cut, share=grant.share, version=grant.version) for cut in cuts)
+    made = tuple(
+        attrs.evolve(cut, share=grant.share, version=grant.version, lines=(*grant.in_lines, cut.id))
+        for cut in cuts
+    )
     act = bench.ending(grant)
     ended = tuple(
         attrs.evolve(past, ending=attrs.evolve(ending, version=past.ending.version))
@@ -156,16 +159,46 @@ def _written_with(bench: Bench, ending: Ending, grant: Grant) -> tuple[EndedGran
 
 @benched
 def a_grant_is_found_whether_or_not_it_has_ended(bench: Bench) -> None:
-    """`exam_of` returns the exam that a grant is on, ended or not; `None` for no such grant."""
+    """`find_grants` returns the grants that there are, ended or not, and leaves out the others."""
     first, second = bench.upload("first", "second")
     grants = bench.share(bench.grant(first, BEN), bench.grant(second, BEN))
     for _ in range(2):
-        for grant in grants:
-            same(f"the exam of {grant.id!r}", bench.ports.grants.exam_of(grant.id), grant.exam)
+        asked = (*(grant.id for grant in grants), GrantId("unknown"))
+        same("the grants", frozenset(bench.ports.grants.find_grants(asked)), frozenset(grants))
         for grant in grants:
             if grant in bench.read(grant.exam).grants:
                 bench.write(bench.ending(grant))
-    same("the exam of no grant", bench.ports.grants.exam_of(GrantId("unknown")), None)
+    same("no grants", bench.ports.grants.find_grants(()), ())
+
+
+@benched
+def whom_an_owner_removed_is_known_until_they_are_readmitted(bench: Bench) -> None:
+    """`removed` names whom an owner unshared, until an owner shares with them again: SPEC 2."""
+    exam, other = bench.upload("exam", "other")
+    recipients: tuple[PrincipalId, ...] = (BEN, CARLA, _WARD)
+
+    def removed_are(when: str, *expected: PrincipalId) -> None:
+        told = bench.ports.grants.removed((exam, other), recipients)
+        same(when, dict(told), {exam: frozenset(expected), other: frozenset()})
+
+    to_ben, to_ward, by_ben = bench.share(
+        bench.grant(exam, BEN, DOWNLOAD),
+        bench.grant(exam, _WARD),
+        bench.grant(exam, CARLA, grantor=BEN, basis=frozenset({GrantId("some")})),
+    )
+    removed_are("before any removal")
+    bench.write(bench.ending(to_ward))
+    bench.write(bench.ending(by_ben, how=HowEnded.CASCADED))
+    removed_are("after one unshare by the owner, and a cascade", _WARD)
+    (cut,) = bench.write(
+        bench.ending(to_ben, replacements={to_ben: bench.grant(exam, BEN)}, how=HowEnded.NARROWED)
+    )
+    removed_are("after a narrowing", _WARD)
+    bench.write(bench.ending(cut, by=BEN, acting_as=EndedAs.RECIPIENT))
+    bench.share(bench.grant(exam, _WARD, grantor=BEN, basis=frozenset({to_ben.id})))
+    removed_are("after a share by somebody else", _WARD)
+    bench.share(bench.grant(exam, _WARD))
+    removed_are("after a share by the owner")
 
 
 @benched
@@ -220,7 +253,7 @@ def ids_in_grants_are_compared_code_point_by_code_point(bench: Bench) -> None:
         same(f"the grants on {exam!a}", frozenset(bench.read(exam).grants), frozenset(act.made))
     for text, grant in made.items():
         name = ascii(text)
-        same(f"the exam of grant {name}", bench.ports.grants.exam_of(grant.id), grant.exam)
+        same(f"the grant {name}", bench.ports.grants.find_grants((grant.id,)), (grant,))
         for principal in (UserId(text), GroupId(text)):
             granted = bench.ports.grants.exams_granted_to(principal)
             same(f"exams granted to {principal!a}", granted, (grant.exam,))
@@ -261,6 +294,7 @@ GRANT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     ended_grants_are_kept_with_their_endings,
     endings_come_back_as_they_were_recorded,
     a_grant_is_found_whether_or_not_it_has_ended,
+    whom_an_owner_removed_is_known_until_they_are_readmitted,
     exams_granted_to_a_principal_are_in_id_order,
     expired_grants_have_not_been_ended,
     ids_in_grants_are_compared_code_point_by_code_point,

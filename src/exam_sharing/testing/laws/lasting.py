@@ -96,7 +96,7 @@ def an_id_that_comes_twice_in_one_act_fails(bench: Bench) -> None:
 
 @benched
 def a_replacement_is_found_by_its_id(bench: Bench) -> None:
-    """`exam_of` returns the exam of what replaced a grant, and of the grant that it replaced."""
+    """`find_grants` returns what replaced a grant, and the grant that it replaced."""
     (exam,) = bench.upload("exam")
     grants = [*bench.share(bench.grant(exam, BEN, DOWNLOAD))]
     for cut in (bench.grant(exam, BEN), bench.grant(exam, BEN, until=START + DAY)):
@@ -104,8 +104,8 @@ def a_replacement_is_found_by_its_id(bench: Bench) -> None:
         grants += bench.write(bench.ending(old, replacements={old: cut}, how=HowEnded.NARROWED))
     for ended in (False, True):
         for place, grant in enumerate(grants):
-            found = bench.ports.grants.exam_of(grant.id)
-            same(f"the exam of grant {place} of a row, the last one ended: {ended}", found, exam)
+            found = bench.ports.grants.find_grants((grant.id,))
+            same(f"grant {place} of a row, the last one ended: {ended}", found, (grant,))
         if not ended:
             bench.write(bench.ending(grants[-1]))
 

@@ -138,7 +138,7 @@ class Reading:
             )
             seen[f"batch of {exam}"] = self.ports.exams.batch_of(exam)
         for grant in self._grants:
-            seen[f"exam of {grant}"] = grants.exam_of(grant)
+            seen[f"grant {grant}"] = grants.find_grants((grant,))
         for principal in people:
             seen[f"exams granted to {principal.key}"] = grants.exams_granted_to(principal)
         for user in (each for each in people if isinstance(each, UserId)):
