@@ -22,7 +22,7 @@ from exam_sharing.adapters.sqlalchemy.access_questions import access_questions
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants
-from exam_sharing.adapters.sqlalchemy.lists import one_of
+from exam_sharing.adapters.sqlalchemy.lists import listed
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
 from exam_sharing.conformance import require_conforming
@@ -99,11 +99,14 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
         if not exams:
             return {}
         grants = self._database.tables.grants
-        among = one_of(grants.c.exam, "exams", postgresql=self._database.postgresql)
-        copies = select(grants.c.exam, grants.c.uploaded_at).where(among).distinct()
+        named = listed("exams", postgresql=self._database.postgresql)
+        # One grant tells, however many there ever were.
+        one = select(grants.c.uploaded_at).where(grants.c.exam == named.c.value).limit(1)
+        copies = select(named.c.value, one.scalar_subquery())
         asked = {"exams": sorted(exam.value for exam in exams)}
         with self._database.reading() as connection:
-            copied = {ExamId(exam): at for exam, at in connection.execute(copies, asked)}
+            read = connection.execute(copies, asked).all()
+        copied = {ExamId(exam): at for exam, at in read if at is not None}
         return copied | {exam.id: exam.uploaded_at for exam in self._found(exams - copied.keys())}
 
     def _found(self, exams: AbstractSet[ExamId]) -> tuple[Exam, ...]:
@@ -138,10 +141,11 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
         if found is None:
             return None
         involvement, sees = found
-        owns = {exam.owner == user for exam in self._found({involvement.exam})}
-        if not owns or not (involvement.granted or sees or owns == {True}):
-            return None
-        return attrs.evolve(involvement, own=involvement.own or owns == {True})
+        for exam in self._found({involvement.exam}):
+            is_owner = exam.owner == user
+            if involvement.granted or sees or is_owner:
+                return attrs.evolve(involvement, own=involvement.own or is_owner)
+        return None
 
     @override
     @in_our_words
