@@ -12,6 +12,7 @@ from exam_sharing import (
     GrantId,
     GroupId,
     NarrowRequest,
+    Preview,
     ReasonCode,
     RequestIdReused,
     Reshares,
@@ -63,16 +64,20 @@ def world_for(request):
     return world
 
 
-@pytest.mark.parametrize(
-    "request_", [SHARE, UNSHARE, NARROW, REVOKE], ids=lambda r: type(r).__name__
+EVERY_KIND = pytest.mark.parametrize(
+    "request_", [SHARE, UNSHARE, NARROW, REVOKE], ids=lambda request: type(request).__name__
 )
+
+
+@EVERY_KIND
 def test_the_first_receipt_is_returned_and_nothing_is_done(request_):
     world = world_for(request_)
     first = act_of(world, request_)
     before, events = world.state(), world.store.events()
     world.wait(DAY)
 
-    assert act_of(world, request_) == first
+    assert act_of(world, request_) == evolve(first, repeated=True)
+    assert not first.repeated
     assert world.state() == before
     assert world.store.events() == events
 
@@ -82,7 +87,7 @@ def test_a_share_that_was_undone_since_is_not_made_again():
     first = world.sharing.share(SHARE)
     world.unshare(ANNA, CT, BEN)
 
-    assert world.sharing.share(SHARE) == first
+    assert world.sharing.share(SHARE) == evolve(first, repeated=True)
     assert not world.can_view(BEN, CT)
 
 
@@ -192,7 +197,7 @@ def test_the_same_request_written_in_another_way_is_the_same():
         ANNA, CT, BEN, BEN, request_id="r", until=tokyo, expect={CT}, message="a\nb"
     )
 
-    assert again == first
+    assert again == evolve(first, repeated=True)
 
 
 @pytest.mark.parametrize("message", ["bye", "None", None])
@@ -200,7 +205,8 @@ def test_the_same_request_with_another_message_is_a_repeat_and_its_message_is_no
     world = World()
     first = world.sharing.share(SHARE)
 
-    assert world.sharing.share(evolve(SHARE, message=message)) == first
+    again = world.sharing.share(evolve(SHARE, message=message))
+    assert again == evolve(first, repeated=True)
     assert [notice.message for notice in world.notifier.sent] == ["hello"]
 
 
@@ -288,10 +294,50 @@ def test_a_refusal_is_not_remembered_under_its_request_id():
     assert world.can_download(BEN, CT)
 
 
-def test_a_preview_takes_no_request_id():
+def test_the_receipt_that_is_kept_is_not_marked_as_repeated():
+    world = World()
+    first = world.sharing.share(SHARE)
+    world.sharing.share(SHARE)
+
+    assert world.store.receipt(ANNA, "r").receipt == first
+
+
+def test_a_repeated_unshare_does_not_say_that_what_was_shared_since_has_ended():
+    world = world_for(UNSHARE)
+    world.sharing.unshare(UNSHARE)
+    world.share(ANNA, CT, BEN)
+
+    assert world.sharing.unshare(UNSHARE).repeated
+    assert world.can_view(BEN, CT)
+
+
+@EVERY_KIND
+def test_a_preview_of_a_request_that_was_answered_has_no_effects_and_is_marked(request_):
+    """Hold SPEC 2.
+
+    "A preview of the same request has no effects and is marked as `repeated`."
+    """
+    world = world_for(request_)
+    before = world.sharing.preview(request_)
+    act_of(world, request_)
+    world.unshare(ANNA, CT, BEN) if request_ is SHARE else world.share(ANNA, CT, BEN)
+
+    assert before != Preview()
+    assert not before.repeated
+    assert world.sharing.preview(request_) == Preview(repeated=True)
+
+
+@EVERY_KIND
+def test_a_preview_of_another_request_under_a_used_id_is_a_callers_error(request_):
+    world = world_for(request_)
+    act_of(world, request_)
+
+    with pytest.raises(RequestIdReused):
+        world.sharing.preview(evolve(request_, performed_by=CARLA))
+
+
+def test_a_preview_uses_no_request_id():
     world = World()
     world.sharing.preview(SHARE)
-    receipt = world.sharing.share(SHARE)
 
-    assert world.sharing.preview(SHARE).reasons == ()
-    assert world.sharing.share(SHARE) == receipt
+    assert not world.sharing.share(evolve(SHARE, permission=VIEW)).repeated

@@ -222,7 +222,11 @@ class Sharing:
         return drive(act, self._ports)
 
     def preview(self, request: Request) -> Preview:
-        """Say what a request would do, and do nothing: SPEC section 4."""
+        """Say what a request would do, and do nothing: SPEC section 4.
+
+        Raises:
+            RequestIdReused: the request id was used for another request.
+        """
         require_kind("request", request, ShareRequest, UnshareRequest, NarrowRequest, RevokeRequest)
         return drive(acts.preview(self._policy, request, self._now()), self._ports)
 

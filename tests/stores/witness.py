@@ -90,6 +90,11 @@ def receipt_of(portal, request):
     return None if id_ is None else portal.store.receipt(request.actor, id_).receipt
 
 
+def as_first_given(receipt):
+    """Return a receipt as it was kept, whether it came again or not."""
+    return None if receipt is None else attrs.evolve(receipt, repeated=False)
+
+
 def said_by(notice):
     """Return what a notice says but for the message, which no audit trail has."""
     return attrs.evolve(notice, message=None, attempts=0, problem=None)

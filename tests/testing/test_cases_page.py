@@ -75,7 +75,7 @@ def untold_of(case):
     if case["when"] is not None:
         yield from untold("when", case["when"])
         told = ROWS[case["when"]["act"]]
-        told = told | ROWS["ended"] if "ended" in told else told
+        told = told.union(*(ROWS[each] for each in ("shared", "ended") if each in told))
         for key, value in case["outcome"].items():
             if key not in told:
                 yield case["when"]["act"], key

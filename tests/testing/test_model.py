@@ -483,7 +483,8 @@ def test_the_same_request_again_does_nothing_and_another_is_an_error():
     request = asks(OLGA, BOB, request_id="r1")
     first = model.share(world, request, NOON)
     unshares(world, OLGA, BOB)
-    assert model.share(world, request, NOON) == first
+    assert model.share(world, request, NOON) == attrs.evolve(first, repeated=True)
+    assert model.preview(world, request, NOON) == model.Preview(repeated=True)
     assert not can(world, BOB)
     with pytest.raises(model.RequestIdReused):
         model.share(world, asks(OLGA, CAROL, request_id="r1"), NOON)

@@ -7,12 +7,13 @@ import attrs
 
 from exam_sharing.acts.gathering import ending_facts, people_affected, share_facts
 from exam_sharing.acts.questions import Act
+from exam_sharing.acts.writing import answered_before
 from exam_sharing.policy.decisions import Denied, Reason, ReasonCode
 from exam_sharing.policy.disclosure import consequences
 from exam_sharing.policy.ending import decide_ending
 from exam_sharing.policy.ending_rules import EndingRequest
 from exam_sharing.policy.facts import ExamFacts, Profile
-from exam_sharing.policy.plans import Plan, Preview
+from exam_sharing.policy.plans import Plan, Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import Request, ShareRequest
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share import decide_share
@@ -26,12 +27,15 @@ _WOULD_BE: Final = "would-be"
 def preview(policy: Policy, request: Request, now: datetime) -> Act[Preview]:
     """Say what a request would do, as far as its actor may know: SPEC section 4.
 
-    A rule that says no is no error here: it is among the reasons. Request ids play no part.
+    A rule that says no is no error here: it is among the reasons.
 
     Args:
         policy: the deployment's settings.
         request: what would be asked for.
         now: aware, in UTC.
+
+    Raises:
+        RequestIdReused: the request id was used for another request.
     """
     if isinstance(request, ShareRequest):
         return _preview_share(policy, request, now)
@@ -39,6 +43,8 @@ def preview(policy: Policy, request: Request, now: datetime) -> Act[Preview]:
 
 
 def _preview_share(policy: Policy, request: ShareRequest, now: datetime) -> Act[Preview]:
+    if (yield from answered_before(request, ShareReceipt)) is not None:
+        return Preview(repeated=True)
     facts = yield from share_facts(policy, request, now)
     decision = decide_share(policy, request, facts, now, _WOULD_BE)
     reasons: tuple[Reason, ...] = ()
@@ -53,6 +59,8 @@ def _preview_share(policy: Policy, request: ShareRequest, now: datetime) -> Act[
 
 
 def _preview_ending(policy: Policy, request: EndingRequest, now: datetime) -> Act[Preview]:
+    if (yield from answered_before(request, UnshareReceipt)) is not None:
+        return Preview(repeated=True)
     facts = yield from ending_facts(policy, request, now)
     decision = decide_ending(policy, request, facts, now, _WOULD_BE)
     if isinstance(decision, Denied):

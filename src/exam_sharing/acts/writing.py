@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final, TypeAlias, TypeVar
 
+import attrs
+
 from exam_sharing.acts.questions import Act, Commit, FindReceipt, Record, StepAside, ask
 from exam_sharing.errors import Conflict, RequestIdReused
 from exam_sharing.events import ActRefused
@@ -52,7 +54,9 @@ def carry_through(request: Asked, attempt: Attempt[ReceiptT], now: datetime) -> 
 
 
 def answered_before(request: Request, kind: type[ReceiptT]) -> Act[ReceiptT | None]:
-    """Ask for the receipt that the request id was answered with, if it has one and was.
+    """Ask for the receipt that the request id was answered with, marked as repeated.
+
+    `None` where there is no request id, or nothing was answered to it.
 
     Raises:
         RequestIdReused: the id was used for another request.
@@ -64,7 +68,7 @@ def answered_before(request: Request, kind: type[ReceiptT]) -> Act[ReceiptT | No
         return None
     if stored.fingerprint != fingerprint(request) or not isinstance(stored.receipt, kind):
         raise RequestIdReused(request.request_id)
-    return stored.receipt
+    return attrs.evolve(stored.receipt, repeated=True)
 
 
 def receipt_to_keep(request: Request, receipt: Receipt) -> StoredReceipt | None:

@@ -181,11 +181,14 @@ class ShareReceipt:
         share: the share's id.
         at: when it was made, aware, in UTC.
         outcomes: one for each exam and recipient, in the order of the request.
+        repeated: the same request was answered before under its request id: this is the first
+            receipt, and nothing was done.
     """
 
     share: ShareId
     at: datetime
     outcomes: tuple[ShareOutcome, ...]
+    repeated: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -199,6 +202,8 @@ class UnshareReceipt:
         left_standing: what the ended principal had passed on, and that stands all the same.
         still_have_access: of those whom the ended grants reached, who has access all the same;
             after narrowing, who holds more than the bound.
+        repeated: the same request was answered before under its request id: this is the first
+            receipt, and nothing was done. Somebody may have shared again since.
     """
 
     at: datetime
@@ -206,6 +211,7 @@ class UnshareReceipt:
     replacements: tuple[Grant, ...] = ()
     left_standing: tuple[Grant, ...] = ()
     still_have_access: tuple[PrincipalId, ...] = ()
+    repeated: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -243,9 +249,12 @@ class Preview:
         gains: who would gain a permission, or time on one.
         losses: who would lose a permission, or time on one.
         keeps: who would hold a permission all the same that the act takes from them.
+        repeated: the same request was answered before under its request id: the act would return
+            the first receipt and do nothing, so that there is nothing else here.
     """
 
     reasons: tuple[Reason, ...] = ()
     gains: tuple[Effect, ...] = ()
     losses: tuple[Effect, ...] = ()
     keeps: tuple[Effect, ...] = ()
+    repeated: bool = False

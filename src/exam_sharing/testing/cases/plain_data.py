@@ -15,7 +15,7 @@ from exam_sharing.identifiers import (
     UserId,
 )
 from exam_sharing.policy.facts import ShareFacts
-from exam_sharing.policy.plans import Effect, ShareReceipt, UnshareReceipt
+from exam_sharing.policy.plans import Effect, Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import (
     Reshares,
     Scope,
@@ -37,6 +37,7 @@ __all__ = [
     "moment_of",
     "named",
     "policy_defaults",
+    "repeated_told",
     "share_told",
     "who",
     "written",
@@ -144,7 +145,8 @@ def share_told(receipt: ShareReceipt) -> Data:
                 "limited_by": each.limited_by.value,
             }
             for each in receipt.outcomes
-        ]
+        ],
+        **repeated_told(receipt),
     }
 
 
@@ -155,7 +157,13 @@ def end_told(receipt: UnshareReceipt) -> Data:
         "replaced_by": in_order(map(grant_told, receipt.replacements)),
         "left_standing": in_order(map(grant_told, receipt.left_standing)),
         "still_have_access": sorted(map(named, receipt.still_have_access)),
+        **repeated_told(receipt),
     }
+
+
+def repeated_told(answer: ShareReceipt | UnshareReceipt | Preview) -> Data:
+    """Return as data that an act was done before; nothing where it was not."""
+    return {"repeated": True} if answer.repeated else {}
 
 
 def _held_told(held: Mapping[Permission, datetime | None]) -> Data:

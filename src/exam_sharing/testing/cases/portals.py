@@ -42,6 +42,7 @@ from exam_sharing.testing.cases.plain_data import (
     in_order,
     moment_of,
     named,
+    repeated_told,
     share_told,
     who,
     written,
@@ -136,24 +137,22 @@ class SharingPortal(Portal):
 
     def do(self, act: Data) -> Data:
         """Do an act; a refusal is an outcome, and so is a mistake of whoever calls."""
-        do = self._named("act", act)
+        outcome: Data = self._told(self._named("act", act))
+        return outcome
+
+    def ask(self, question: Data) -> Any:
+        """Answer a question; a refusal is an answer, and so is a mistake of whoever calls."""
+        return self._told(self._named("question", question))
+
+    def _told(self, call: Callable[[], Any]) -> Any:
         try:
-            outcome: Data = do()
+            return call()
         except Refused as refused:
             return {"refused": [self._reason(each) for each in refused.reasons]}
         except InvalidValue:
             return {"error": InvalidValue.__name__}
         except (CallerError, InputError) as error:
             return {"error": type(error).__name__}
-        return outcome
-
-    def ask(self, question: Data) -> Any:
-        """Answer a question."""
-        answer = self._named("question", question)
-        try:
-            return answer()
-        except Refused as refused:
-            return {"refused": [self._reason(each) for each in refused.reasons]}
 
     def _named(self, kind: str, data: Data) -> Callable[[], Any]:
         """Return what to call for an act or a question.
@@ -363,6 +362,7 @@ class SharingPortal(Portal):
             "gains": effects_told(preview.gains),
             "losses": effects_told(preview.losses),
             "keeps": effects_told(preview.keeps),
+            **repeated_told(preview),
         }
 
     def _reason(self, reason: Reason) -> Data:

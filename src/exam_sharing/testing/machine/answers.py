@@ -13,15 +13,13 @@ from exam_sharing.grants import Grant
 from exam_sharing.identifiers import GrantId, PrincipalId, UserId
 from exam_sharing.policy.decisions import Denied, NearMiss, Permitted, Reason, ReasonCode
 from exam_sharing.policy.holders import Holder
-from exam_sharing.policy.plans import Effect, ShareReceipt, UnshareReceipt
+from exam_sharing.policy.plans import Effect, Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.views import AccessEntry, AccessList, Choice, ShareForm, VisibleExam
 from exam_sharing.testing import model
 from exam_sharing.testing.machine.words import GrantNumber, No
 
 __all__ = [
     "chosen_from",
-    "effects",
-    "effects_in_model",
     "ended",
     "ended_in_model",
     "explained",
@@ -31,6 +29,8 @@ __all__ = [
     "listed",
     "notices",
     "notices_in_model",
+    "previewed",
+    "previewed_in_model",
     "refusal",
     "refusal_in_model",
     "seen_list",
@@ -85,14 +85,16 @@ def _ints(values: Iterable[object]) -> Iterable[int]:
 
 def shared(receipt: ShareReceipt) -> Mapping[object, object]:
     """Return what a share did, for every exam and recipient."""
-    return {
+    told: dict[object, object] = {
         (each.exam, each.recipient): (each.outcome.value, each.until) for each in receipt.outcomes
     }
+    return told | {"repeated": receipt.repeated}
 
 
 def shared_in_model(receipt: model.Shared) -> Mapping[object, object]:
     """Return what the model says that a share did."""
-    return dict(receipt.outcomes)
+    told: dict[object, object] = dict(receipt.outcomes)
+    return told | {"repeated": receipt.repeated}
 
 
 def ended(receipt: UnshareReceipt, number: Number) -> Mapping[str, object]:
@@ -102,6 +104,7 @@ def ended(receipt: UnshareReceipt, number: Number) -> Mapping[str, object]:
         "in their place": frozenset(map(number, receipt.replacements)),
         "left standing": frozenset(map(number, receipt.left_standing)),
         "still have access": frozenset(receipt.still_have_access),
+        "repeated": receipt.repeated,
     }
 
 
@@ -112,6 +115,7 @@ def ended_in_model(receipt: model.Ended) -> Mapping[str, object]:
         "in their place": frozenset(map(GrantNumber, receipt.told_replacements)),
         "left standing": frozenset(map(GrantNumber, receipt.left_standing)),
         "still have access": receipt.still_have_access,
+        "repeated": receipt.repeated,
     }
 
 
@@ -293,3 +297,26 @@ def _until(horizon: datetime) -> object:
     if horizon == model.FOREVER:
         return None
     return NOT_HELD if horizon == model.NEVER else horizon
+
+
+def previewed(preview: Preview, numbers: Mapping[GrantId, int]) -> Mapping[str, object]:
+    """Return what an act would do."""
+    return {
+        "refused": refusal(preview.reasons, numbers),
+        "gains": effects(preview.gains),
+        "losses": effects(preview.losses),
+        "keeps": effects(preview.keeps),
+        "repeated": preview.repeated,
+    }
+
+
+def previewed_in_model(preview: model.Preview) -> Mapping[str, object]:
+    """Return what the model says that an act would do."""
+    refused = preview.refused
+    return {
+        "refused": No({}) if refused is None else refusal_in_model(refused),
+        "gains": effects_in_model(preview.gains),
+        "losses": effects_in_model(preview.losses),
+        "keeps": effects_in_model(preview.keeps),
+        "repeated": preview.repeated,
+    }

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 
 import attrs
 
+from exam_sharing.errors import RequestIdReused
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.policy.decisions import Refused
@@ -33,6 +34,7 @@ MOST: Final = 2 * max(len(EXAMS), len(USERS) + len(GROUPS))
 """More than any list in a hospital holds, on pages of one."""
 KINDS: Final[tuple[Permission | Reshares, ...]] = (*PERMISSIONS, *Reshares)
 """What people might ask for: shares of some permission, endings with what becomes of re-shares."""
+ID_REUSED: Final = "the request id is another one's"
 NOTHING: Final = 0
 """Less than any permission."""
 
@@ -297,26 +299,21 @@ class Comparison:
             Disagreement: the model says something else.
         """
         hospital = self.hospital
-        expected = model.preview(hospital.world, in_model, hospital.now)
-        told = {
-            "refused": answers.refusal((), {})
-            if expected.refused is None
-            else answers.refusal_in_model(expected.refused),
-            "gains": answers.effects_in_model(expected.gains),
-            "losses": answers.effects_in_model(expected.losses),
-            "keeps": answers.effects_in_model(expected.keeps),
-        }
+        question = f"What would this do: {hospital.words.request(in_model)}?"
 
         def ask() -> object:
-            came = hospital.sharing.preview(request)
-            return {
-                "refused": answers.refusal(came.reasons, hospital.kept.numbers),
-                "gains": answers.effects(came.gains),
-                "losses": answers.effects(came.losses),
-                "keeps": answers.effects(came.keeps),
-            }
+            try:
+                came = hospital.sharing.preview(request)
+            except RequestIdReused:
+                return ID_REUSED
+            return answers.previewed(came, hospital.kept.numbers)
 
-        self.same(f"What would this do: {hospital.words.request(in_model)}?", told, ask)
+        try:
+            expected = model.preview(hospital.world, in_model, hospital.now)
+        except model.RequestIdReused:
+            self.same(question, ID_REUSED, ask)
+        else:
+            self.same(question, answers.previewed_in_model(expected), ask)
 
     def _form(self, user: UserId, exam: ExamId) -> None:
         hospital = self.hospital

@@ -8,14 +8,14 @@ import attrs
 
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId
-from exam_sharing.policy.requests import NarrowRequest, Request, RevokeRequest, ShareRequest
+from exam_sharing.policy.requests import NarrowRequest, Request, ShareRequest
 from exam_sharing.testing.model.access import standing
 from exam_sharing.testing.model.consequences import Consequence, consequences
 from exam_sharing.testing.model.knowledge import knowledge
 from exam_sharing.testing.model.portal import perform
 from exam_sharing.testing.model.records import Ended, Grant, Receipt, Refused
 from exam_sharing.testing.model.support import Bound
-from exam_sharing.testing.model.world import World
+from exam_sharing.testing.model.world import World, first_receipt
 
 Effects: TypeAlias = Mapping[tuple[PrincipalId, ExamId, Permission], tuple[datetime, datetime]]
 """Until when somebody holds something before and after; `NEVER` for not at all."""
@@ -34,12 +34,14 @@ class Preview:
         losses: who would hold what less long than now.
         keeps: who is given something by a grant that would end, and would hold it all the same,
             beyond what the act leaves of that grant.
+        repeated: the act would do nothing, as it was done before under the same request id.
     """
 
-    refused: Refused | None
+    refused: Refused | None = None
     gains: Effects = attrs.field(factory=dict)
     losses: Effects = attrs.field(factory=dict)
     keeps: Effects = attrs.field(factory=dict)
+    repeated: bool = False
 
 
 def preview(world: World, request: Request, now: datetime) -> Preview:
@@ -48,8 +50,9 @@ def preview(world: World, request: Request, now: datetime) -> Preview:
     Where the attestation is all that is missing the effects stand beside it; with any other
     reason there are none.
     """
-    if not isinstance(request, RevokeRequest):
-        request = attrs.evolve(request, request_id=None)
+    if first_receipt(world, request) is not None:
+        return Preview(repeated=True)
+    request = attrs.evolve(request, request_id=None)
     other = world.copy()
     result = perform(other, request, now)
     refused = result if isinstance(result, Refused) else None

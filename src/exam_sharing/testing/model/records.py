@@ -138,11 +138,12 @@ class Refused:
 
 @attrs.frozen(kw_only=True)
 class Shared:
-    """What a share did, and who is told of it."""
+    """What a share did, and who is told of it; or did when it was first asked for."""
 
     outcomes: Mapping[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None]]
     made: frozenset[int]
     notices: Mapping[UserId, Notice]
+    repeated: bool = False
 
 
 @attrs.frozen(kw_only=True)
@@ -157,6 +158,7 @@ class Ended:
         left_standing: what the ended principal passed on and still stands, as told.
         still_have_access: whom the grants that ended reached and who have access all the same
             (after narrowing: who hold more than the bound), as told; nobody to the host.
+        repeated: it was done before, under the same request id, and nothing is done now.
     """
 
     ended: Mapping[int, How]
@@ -165,6 +167,7 @@ class Ended:
     told_replacements: frozenset[int]
     left_standing: frozenset[int]
     still_have_access: frozenset[PrincipalId]
+    repeated: bool = False
 
 
 Receipt: TypeAlias = Shared | Ended

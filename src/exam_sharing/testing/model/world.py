@@ -207,7 +207,7 @@ def shown_behind(world: World, actor: UserId, group: GroupId) -> frozenset[Princ
 
 
 def first_receipt(world: World, request: Request) -> Receipt | None:
-    """The same request again gets the first receipt; another under its id is an error."""
+    """The same request again gets the first receipt, marked; another under its id is an error."""
     if request.request_id is None:
         return None
     kept = world.receipts.get((request.actor, request.request_id))
@@ -216,7 +216,7 @@ def first_receipt(world: World, request: Request) -> Receipt | None:
     first, receipt = kept
     if without_message(first) != without_message(request):
         raise RequestIdReused(request.request_id)
-    return receipt
+    return attrs.evolve(receipt, repeated=True)
 
 
 def remember(world: World, request: Request, receipt: Receipt) -> None:

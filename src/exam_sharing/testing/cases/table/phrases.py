@@ -32,6 +32,7 @@ __all__ = [
     "preview",
     "reason",
     "refused",
+    "repeated",
     "share",
     "shared",
     "unshare",
@@ -218,6 +219,11 @@ def shared(*outcomes: Data) -> Data:
     return {"shared": list(outcomes)}
 
 
+def repeated(receipt: Data) -> Data:
+    """Return the receipt of an act that was done before under its request id."""
+    return {**receipt, "repeated": True}
+
+
 def grant(
     exam: str, grantor: str, recipient: str, permission: str = "VIEW", until: str | None = None
 ) -> Data:
@@ -268,6 +274,7 @@ def preview(
     gains: Iterable[tuple[str, str, str]] = (),
     losses: Iterable[tuple[str, str, str]] = (),
     keeps: Iterable[tuple[str, str, str]] = (),
+    **more: Any,
 ) -> Answered:
     """Return what the preview of an act says: who, on which exam, which permission."""
     effects = {"gains": gains, "losses": losses, "keeps": keeps}
@@ -278,6 +285,7 @@ def preview(
                 name: [{"principal": who, "exam": on, "permission": what} for who, on, what in each]
                 for name, each in effects.items()
             },
+            **more,
         },
         "preview",
         act=act,

@@ -13,6 +13,7 @@ from exam_sharing.testing.cases.table.phrases import (
     notice,
     portal,
     preview,
+    repeated,
     share,
     shared,
     unshare,
@@ -178,7 +179,8 @@ def _previews() -> list[Case]:
 def _under_one_id() -> list[Case]:
     rule = "With the same request id and actor, the first receipt is returned and nothing is done."
     first = share("anna", "ct", "user:ben", request_id="form-1")
-    receipt = shared(made("ct", "user:ben"))
+    receipt = repeated(shared(made("ct", "user:ben")))
+    used = "A different request under a used id is RequestIdReused, for an act and for a preview."
     return [
         case(
             "the same share again does not share what was unshared since",
@@ -223,15 +225,27 @@ def _under_one_id() -> list[Case]:
                 },
             ),
             when={**first, "scope": "BATCH"},
-            outcome=shared(
-                made("ct", "user:ben"), made("mr", "user:ben"), made("xray", "user:ben")
+            outcome=repeated(
+                shared(made("ct", "user:ben"), made("mr", "user:ben"), made("xray", "user:ben"))
             ),
             then=[no("ben", "VIEW", "us")],
         ),
         case(
-            "a preview under a used id tells what would be done now",
-            "A preview takes the same request, and changes nothing.",
+            "a preview of the same share has no effects, and says that it was done before",
+            "A preview of the same request has no effects and is marked as repeated.",
             portal(first, unshare("anna", "ct", "user:ben")),
-            then=[preview(first, gains=[("user:ben", "ct", "VIEW")])],
+            then=[preview(first, repeated=True)],
+        ),
+        case(
+            "a preview of another share under a used id is a mistake of the caller",
+            used,
+            portal(first),
+            then=[
+                answers(
+                    {"error": "RequestIdReused"},
+                    "preview",
+                    act=share("anna", "ct", "user:carla", request_id="form-1"),
+                )
+            ],
         ),
     ]

@@ -4,6 +4,7 @@ from exam_sharing.testing.cases.schema import Case
 from exam_sharing.testing.cases.table.phrases import (
     answers,
     case,
+    end_grant,
     ended,
     grant,
     made,
@@ -11,8 +12,10 @@ from exam_sharing.testing.cases.table.phrases import (
     no,
     notice,
     portal,
+    preview,
     reason,
     refused,
+    repeated,
     share,
     shared,
     unshare,
@@ -73,13 +76,18 @@ def _again() -> list[Case]:
     downloads = share("anna", "ct", "user:ben", permission="DOWNLOAD")
     unshares = unshare("anna", "ct", "user:ben", request_id="form-1")
     narrows = narrow("anna", "ct", "user:ben", permission="VIEW", request_id="form-1")
+    ends = end_grant("anna", "ct", "anna", "user:ben", request_id="form-1")
+    cut = ended(
+        grant("ct", "anna", "user:ben", "DOWNLOAD"),
+        replaced_by=[grant("ct", "anna", "user:ben")],
+    )
     return [
         case(
             "the same unshare again returns the first receipt",
             rule,
             portal(share("anna", "ct", "user:ben"), unshares),
             when=unshares,
-            outcome=ended(grant("ct", "anna", "user:ben")),
+            outcome=repeated(ended(grant("ct", "anna", "user:ben"))),
             then=[no("ben", "VIEW", "ct")],
         ),
         case(
@@ -87,7 +95,7 @@ def _again() -> list[Case]:
             rule,
             portal(share("anna", "ct", "user:ben"), unshares, share("anna", "ct", "user:ben")),
             when=unshares,
-            outcome=ended(grant("ct", "anna", "user:ben")),
+            outcome=repeated(ended(grant("ct", "anna", "user:ben"))),
             then=[yes("ben", "VIEW", "ct")],
         ),
         case(
@@ -95,10 +103,7 @@ def _again() -> list[Case]:
             rule,
             portal(downloads, narrows),
             when=narrows,
-            outcome=ended(
-                grant("ct", "anna", "user:ben", "DOWNLOAD"),
-                replaced_by=[grant("ct", "anna", "user:ben")],
-            ),
+            outcome=repeated(cut),
             then=[yes("ben", "VIEW", "ct"), no("ben", "DOWNLOAD", "ct")],
         ),
         case(
@@ -106,11 +111,22 @@ def _again() -> list[Case]:
             rule,
             portal(downloads, narrows, downloads),
             when=narrows,
-            outcome=ended(
-                grant("ct", "anna", "user:ben", "DOWNLOAD"),
-                replaced_by=[grant("ct", "anna", "user:ben")],
-            ),
+            outcome=repeated(cut),
             then=[yes("ben", "DOWNLOAD", "ct")],
+        ),
+        case(
+            "a preview of the same unshare has no effects, and says that it was done before",
+            "A preview of the same request has no effects and is marked as repeated.",
+            portal(share("anna", "ct", "user:ben"), unshares, share("anna", "ct", "user:ben")),
+            then=[preview(unshares, repeated=True), yes("ben", "VIEW", "ct")],
+        ),
+        case(
+            "the end of another grant under a used id is a mistake of the caller",
+            "A different request under a used id is a caller's error.",
+            portal(share("anna", "ct", "user:ben", "user:carla"), ends),
+            when=end_grant("anna", "ct", "anna", "user:carla", request_id="form-1"),
+            outcome={"error": "RequestIdReused"},
+            then=[yes("carla", "VIEW", "ct")],
         ),
         case(
             "the same request id of another actor is another request",

@@ -16,6 +16,7 @@ from exam_sharing.testing.cases.table.phrases import (
     notice,
     portal,
     preview,
+    repeated,
     share,
     shared,
     unshare,
@@ -128,7 +129,7 @@ def _again() -> list[Case]:
             "With the same request id and actor, the first receipt is returned.",
             portal(share("anna", "ct", "user:ben", request_id="form-1")),
             when=share("anna", "ct", "user:ben", request_id="form-1"),
-            outcome=shared(made("ct", "user:ben")),
+            outcome=repeated(shared(made("ct", "user:ben"))),
             then=[answers([notice("ben", "anna")], "notices")],
         ),
         case(
@@ -136,7 +137,7 @@ def _again() -> list[Case]:
             "The same request with another message is a repeat, and that message is not sent.",
             portal(share("anna", "ct", "user:ben", request_id="form-1", message="Have a look.")),
             when=share("anna", "ct", "user:ben", request_id="form-1", message="At once, please."),
-            outcome=shared(made("ct", "user:ben")),
+            outcome=repeated(shared(made("ct", "user:ben"))),
             then=[answers([notice("ben", "anna", message="Have a look.")], "notices")],
         ),
         *(
