@@ -24,7 +24,15 @@ from exam_sharing.errors import (
 )
 from exam_sharing.events import ListedNotice, ShareNotice
 from exam_sharing.exams import Exam, Study, UploadBatch
-from exam_sharing.grants import OWNER, EndedAs, Ending, Grant, HowEnded, Permission
+from exam_sharing.grants import (
+    OWNER,
+    EndedAs,
+    Ending,
+    Grant,
+    HowEnded,
+    Permission,
+    ShownGrant,
+)
 from exam_sharing.identifiers import (
     BatchId,
     ExamId,
@@ -139,6 +147,7 @@ __all__ = [
     "ShareReceipt",
     "ShareRequest",
     "Sharing",
+    "ShownGrant",
     "StoreBusy",
     "StoreFailed",
     "Study",

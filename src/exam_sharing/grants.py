@@ -39,6 +39,7 @@ __all__ = [
     "HowEnded",
     "Owner",
     "Permission",
+    "ShownGrant",
     "until_of",
 ]
 
@@ -210,6 +211,51 @@ class Grant:
     def expired(self, now: datetime) -> bool:
         """Say whether its time is over."""
         return self.until is not None and now >= self.until
+
+
+@attrs.frozen(kw_only=True, weakref_slot=False)
+class ShownGrant:
+    """A grant as it is shown to one person: it says nothing of grants that they are not shown.
+
+    It has no version, which counts the acts of others.
+
+    Attributes:
+        id: which grant it is.
+        exam: the exam that it is on.
+        grantor: who made it.
+        recipient: whom it was made to.
+        permission: what it gives, with everything below.
+        until: aware, in UTC: from then on it gives nothing. `None` for good.
+        basis: `OWNER` where the grantor owned the exam then. Otherwise those of the grants that it
+            rests on which stand and are shown to the person; empty where none is shown.
+        share: the act that made it; a grant that replaces a narrowed one keeps that of the first.
+        made_at: aware, in UTC.
+    """
+
+    id: GrantId
+    exam: ExamId
+    grantor: UserId
+    recipient: PrincipalId
+    permission: Permission
+    until: datetime | None
+    basis: Basis
+    share: ShareId
+    made_at: datetime
+
+    @classmethod
+    def of(cls, grant: Grant, basis: Basis) -> "ShownGrant":
+        """Return the grant with as much of its basis as is shown."""
+        return cls(
+            id=grant.id,
+            exam=grant.exam,
+            grantor=grant.grantor,
+            recipient=grant.recipient,
+            permission=grant.permission,
+            until=grant.until,
+            basis=basis,
+            share=grant.share,
+            made_at=grant.made_at,
+        )
 
 
 class HowEnded(Enum):

@@ -247,7 +247,7 @@ def test_narrowing_leaves_nothing_beyond_the_bound_of_what_it_may_cut(story, dat
             for grant in receipt.replacements:
                 if grant.recipient == request.recipient:
                     assert request.permission is None or grant.permission <= request.permission
-                    assert request.until is None or grant.horizon <= request.until
+                    assert request.until is None or grant.until <= request.until
             if is_owner(story, request):
                 for grant in story.standing(request.exam):
                     if grant.recipient == request.recipient:

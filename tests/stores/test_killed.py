@@ -119,8 +119,8 @@ def assert_acknowledged_is_kept(witness, life):
 
 
 def receipt_is_kept(witness, receipt):
-    ended = {past.grant for _, _, ended in witness.kept.kept().values() for past in ended}
-    return {*receipt.ended} <= ended
+    ended = {past.grant.id for _, _, ended in witness.kept.kept().values() for past in ended}
+    return {grant.id for grant in receipt.ended} <= ended
 
 
 def end_of_notices(witness, numbered):

@@ -7,12 +7,23 @@ import attrs
 import pytest
 from hypothesis import Phase, settings
 
-from exam_sharing import ExamId, Permission, Policy, Sharing, StoreFailed, UserId, acts
+from exam_sharing import (
+    AccessListScope,
+    ExamId,
+    Permission,
+    Policy,
+    Sharing,
+    ShownGrant,
+    StoreFailed,
+    UserId,
+    acts,
+)
 from exam_sharing.acts.questions import Commit, FindExams, Record, ask
 from exam_sharing.adapters.sqlalchemy import sweep_expired
 from exam_sharing.errors import CallerError
 from exam_sharing.events import ExamShared
 from exam_sharing.memory import MemoryDirectory, MemoryOutbox, MemoryStore, open_sharing
+from exam_sharing.policy import views
 from exam_sharing.policy.plans import Preview
 from exam_sharing.policy.settings import HostRule
 from exam_sharing.testing import RulesBroken, StoreNotUsable, run_sharing_machine
@@ -303,6 +314,12 @@ def test_who_can_see_an_exam_is_compared(monkeypatch):
     monkeypatch.setattr(Sharing, "who_can", lambda sharing, permission, exam: ())
     broken = story_of(MemoryStore, told=hasty)
     assert "Who can VIEW" in broken.question
+
+
+def test_what_a_shown_grant_rests_on_is_compared(monkeypatch):
+    monkeypatch.setattr(views, "shown", lambda grant, _: ShownGrant.of(grant, grant.basis))
+    limited = Policy(access_list=AccessListScope.OWN_GRANTS)
+    assert "access list" in story_of(MemoryStore, told=hasty, policy=limited).question
 
 
 NO_STUDENTS = HostRule(

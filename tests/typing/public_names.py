@@ -27,6 +27,7 @@ from exam_sharing import (
     ShareForm,
     ShareReceipt,
     ShareRequest,
+    ShownGrant,
     Tab,
     UnshareReceipt,
     UnshareRequest,
@@ -53,6 +54,7 @@ assert_type(sharing.share(share), ShareReceipt)
 assert_type(sharing.unshare(unshare), UnshareReceipt)
 assert_type(sharing.narrow(narrow), UnshareReceipt)
 assert_type(sharing.revoke(RevokeRequest(actor=alice, grant=GrantId("g"))), UnshareReceipt)
+assert_type(sharing.unshare(unshare).ended, tuple[ShownGrant, ...])
 assert_type(sharing.preview(narrow), Preview)
 assert_type(sharing.can(alice, Permission.VIEW, exam), bool)
 assert_type(sharing.can_many(alice, Permission.VIEW, [exam]), frozenset[ExamId])
@@ -60,6 +62,7 @@ assert_type(sharing.who_can(Permission.VIEW, exam), tuple[Holder, ...])
 assert_type(sharing.share_form(alice, exam), ShareForm)
 assert_type(sharing.tabs(alice, exam), frozenset[Tab])
 assert_type(sharing.access_list(alice, exam), AccessList)
+assert_type(sharing.access_list(alice, exam).entries[0].grants[0].grant, ShownGrant)
 assert_type(sharing.suggest(alice, exam, "bo"), tuple[Choice, ...])
 assert_type(sharing.recipients(alice, exam), Page[Choice])
 assert_type(sharing.shared_with(alice), Page[VisibleExam])

@@ -1,6 +1,6 @@
 """The acts that change sharing: share, unshare, narrow, end one grant, and the host's own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from exam_sharing.acts.gathering import (
@@ -18,6 +18,7 @@ from exam_sharing.acts.writing import (
     versions_after,
 )
 from exam_sharing.events import ExamShared, GrantsEnded, WaitingNotice
+from exam_sharing.grants import Grant, ShownGrant
 from exam_sharing.identifiers import ExamId, NoticeId, id_within
 from exam_sharing.policy.decisions import Denied, Reason, ReasonCode
 from exam_sharing.policy.disclosure import unshare_receipt
@@ -217,11 +218,15 @@ def _by_host(
         withdrawn=request.exam if isinstance(request, Withdrawal) else None,
         event=_grants_ended(request, plan, now),
     )
+
+    def whole(grants: Iterable[Grant]) -> tuple[ShownGrant, ...]:
+        return tuple(ShownGrant.of(grant, grant.basis) for grant in grants)
+
     receipt = UnshareReceipt(
         at=now,
-        ended=tuple(each.grant for each in plan.ended),
-        replacements=plan.made,
-        left_standing=plan.left_standing,
+        ended=whole(each.grant for each in plan.ended),
+        replacements=whole(plan.made),
+        left_standing=whole(plan.left_standing),
     )
     return changes, receipt
 

@@ -14,7 +14,6 @@ from rich.text import Text
 
 from exam_sharing import (
     Effect,
-    Grant,
     Outcome,
     Permitted,
     Preview,
@@ -22,6 +21,7 @@ from exam_sharing import (
     Reason,
     ShareNotice,
     ShareRequest,
+    ShownGrant,
     UnshareRequest,
     UntilLimit,
 )
@@ -142,14 +142,14 @@ def _limit(
     return f", as long as {words.first_name(request.actor)} holds it" if limited else ""
 
 
-def _grant(grant: Grant, words: Words) -> str:
+def _grant(grant: ShownGrant, words: Words) -> str:
     by = words.who(grant.grantor)
     return f"{words.who(grant.recipient)}: {words.held(grant.permission, grant.until)}, by {by}"
 
 
-def _origin(grant: Grant) -> tuple[object, ...]:
+def _origin(grant: ShownGrant) -> tuple[object, ...]:
     """Return what a narrowed grant takes over from the one that it replaces."""
-    return grant.exam, grant.grantor, grant.recipient, grant.version, grant.share
+    return grant.exam, grant.grantor, grant.recipient, grant.share
 
 
 def picture_ending(fact: Ended, words: Words) -> RenderableType:

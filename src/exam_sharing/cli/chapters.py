@@ -247,7 +247,8 @@ class Travelled:
     Attributes:
         exam: which exam.
         owner: where it began.
-        steps: the standing grants, each with how its grantor holds what it passes on.
+        steps: the standing grants that reach somebody, each with how its grantor holds what it
+            passes on.
     """
 
     exam: ExamId

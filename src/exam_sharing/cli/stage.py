@@ -42,6 +42,7 @@ from exam_sharing.cli.chapters import (
 )
 from exam_sharing.memory import MemoryNotifier, open_sharing
 from exam_sharing.memory.kept_directory import KeptDirectory
+from exam_sharing.policy.access import in_order
 
 __all__ = ["Clock", "OpenSharing", "Stage", "open_stage"]
 
@@ -143,16 +144,12 @@ class Stage:
         return Listed(exam=self.exam, seen=seen)
 
     def travelled(self) -> Travelled:
-        """Return the standing grants, each with how its grantor holds what it passes on."""
+        """Return the grants that reach somebody, each with how its grantor holds what it gives."""
         owner = self.medium.exams[0].owner
-        entries = self.sharing.access_list(owner, self.exam).entries
-        grants = sorted(
-            (listed.grant for entry in entries for listed in entry.grants),
-            key=lambda grant: (grant.version, grant.id),
-        )
+        holders = self.sharing.who_can(Permission.VIEW, self.exam)
         steps = tuple(
             (grant, self.sharing.explain(grant.grantor, grant.permission, self.exam))
-            for grant in grants
+            for grant in in_order({grant for holder in holders for grant in holder.grants})
         )
         return Travelled(exam=self.exam, owner=owner, steps=steps)
 

@@ -5,14 +5,14 @@ access list that they may see, and the members of groups where the directory let
 What they may not see has no part in the answer, so the answer cannot give it away.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
 
 import attrs
 
-from exam_sharing.grants import NOTHING, Grant, Holding, Permission, until_of
-from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
+from exam_sharing.grants import NOTHING, OWNER, Grant, Holding, Permission, ShownGrant, until_of
+from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.access import EVERYTHING, holding_from, holding_on, standing
 from exam_sharing.policy.facts import EndingFacts, ExamFacts, People, Profile
 from exam_sharing.policy.plans import Effect, EndingPlan, Plan, UnshareReceipt
@@ -23,6 +23,7 @@ __all__ = [
     "consequences",
     "grants_seen",
     "principals_affected",
+    "shown",
     "unshare_receipt",
 ]
 
@@ -41,6 +42,18 @@ def grants_seen(
     if exam.exam.owner == user or policy.access_list is AccessListScope.EVERYONE:
         return tuple(grants)
     return tuple(grant for grant in grants if user in (grant.grantor, grant.recipient))
+
+
+def shown(grant: Grant, seen: Container[GrantId]) -> ShownGrant:
+    """Return a grant as it is shown to a person.
+
+    Args:
+        grant: one that the person may know of.
+        seen: the standing grants that they may know of.
+    """
+    if grant.basis is OWNER:
+        return ShownGrant.of(grant, OWNER)
+    return ShownGrant.of(grant, frozenset(each for each in grant.basis if each in seen))
 
 
 def principals_affected(plan: Plan) -> tuple[PrincipalId, ...]:
@@ -109,13 +122,19 @@ def unshare_receipt(
     """Return what the actor is told of an end of grants on one exam."""
     told = consequences(policy, facts.actor, facts.exams, plan, people, now)
 
-    def seen(grants: Iterable[Grant]) -> tuple[Grant, ...]:
+    def seen_of(grants: Iterable[Grant]) -> tuple[Grant, ...]:
         every = tuple(grants)
         return tuple(
             grant
             for exam in facts.exams
             for grant in grants_seen(policy, facts.actor, exam, every, now)
         )
+
+    before = (grant for exam in facts.exams for grant in standing(exam.sharing.grants, now))
+    seen_before = {grant.id for grant in seen_of(before)}
+
+    def seen(grants: Iterable[Grant]) -> tuple[ShownGrant, ...]:
+        return tuple(shown(grant, seen_before) for grant in seen_of(grants))
 
     return UnshareReceipt(
         at=now,

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import attrs
 
-from exam_sharing.grants import NOTHING, EndedGrant, Grant, Holding, Permission
+from exam_sharing.grants import NOTHING, EndedGrant, Grant, Holding, Permission, ShownGrant
 from exam_sharing.identifiers import ExamId, PrincipalId, ShareId, UserId
 from exam_sharing.policy.decisions import Reason
 from exam_sharing.policy.requests import Scope
@@ -207,9 +207,9 @@ class UnshareReceipt:
     """
 
     at: datetime
-    ended: tuple[Grant, ...] = ()
-    replacements: tuple[Grant, ...] = ()
-    left_standing: tuple[Grant, ...] = ()
+    ended: tuple[ShownGrant, ...] = ()
+    replacements: tuple[ShownGrant, ...] = ()
+    left_standing: tuple[ShownGrant, ...] = ()
     still_have_access: tuple[PrincipalId, ...] = ()
     repeated: bool = False
 

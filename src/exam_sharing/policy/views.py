@@ -10,12 +10,12 @@ from typing import Generic, TypeVar
 
 import attrs
 
-from exam_sharing.grants import Grant, Holding, Permission, until_of
+from exam_sharing.grants import Grant, Holding, Permission, ShownGrant, until_of
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.names import folded
 from exam_sharing.policy.access import standing
 from exam_sharing.policy.decisions import reasons_against
-from exam_sharing.policy.disclosure import grants_seen
+from exam_sharing.policy.disclosure import grants_seen, shown
 from exam_sharing.policy.ending_rules import ENDING_RULES, EndingCase, EndingRequest, Scene
 from exam_sharing.policy.facts import ExamFacts, Profile
 from exam_sharing.policy.requests import RevokeRequest, UnshareRequest
@@ -109,7 +109,7 @@ class ListedGrant:
         can_unshare: whether the viewer may end it.
     """
 
-    grant: Grant
+    grant: ShownGrant
     can_unshare: bool
 
 
@@ -218,7 +218,10 @@ def _entry(scene: Scene, exam: ExamFacts, recipient: PrincipalId, name: str) -> 
         until=held[highest],
         held=held,
         grants=tuple(
-            ListedGrant(grant=grant, can_unshare=may(RevokeRequest(actor=viewer, grant=grant.id)))
+            ListedGrant(
+                grant=shown(grant, scene.seen_by_id),
+                can_unshare=may(RevokeRequest(actor=viewer, grant=grant.id)),
+            )
             for grant in grants
         ),
         can_unshare=may(UnshareRequest(actor=viewer, exam=exam.id, recipient=recipient)),

@@ -15,7 +15,7 @@ from exam_sharing import events, ports
 from exam_sharing.acts import questions
 from exam_sharing.errors import NotifierFailed
 from exam_sharing.exams import Exam, Study, UploadBatch
-from exam_sharing.grants import Ending, Grant, Holding
+from exam_sharing.grants import Ending, Grant, Holding, ShownGrant
 from exam_sharing.identifiers import (
     BatchId,
     ExamId,
@@ -89,7 +89,7 @@ _OURS: Final = (ending_rules, events, facts, plans, questions, schedules, share_
 
 def _made_by_us() -> Iterator[type]:
     named = (getattr(module, name) for module in _OURS for name in module.__all__)
-    for each in (*named, ports.Changes):
+    for each in (*named, ports.Changes, ShownGrant):
         if isinstance(each, type) and attrs.has(each) and each not in STRATEGIES:
             yield each
 

@@ -17,7 +17,7 @@ import attrs
 
 from exam_sharing.errors import StoreFailed
 from exam_sharing.events import ActRefused, Event, ExamShared, ExamTransferred, GrantsEnded
-from exam_sharing.grants import EndedGrant, Grant, Permission
+from exam_sharing.grants import OWNER, Basis, EndedGrant, Grant, Permission, ShownGrant
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, ShareId, UserId
 from exam_sharing.policy.decisions import Reason, ReasonCode
 from exam_sharing.policy.plans import (
@@ -69,6 +69,7 @@ _VALUES: Final[tuple[type[attrs.AttrsInstance], ...]] = (
     UnshareRequest,
     Withdrawal,
 )
+_SHOWN: Final = "shown"
 _GRANT: Final = "grant"
 _ENDED: Final = "ended"
 _SHARE: Final = "share"
@@ -157,6 +158,7 @@ _TAGS: Final[Mapping[type, str]] = {
     Grant: _GRANT,
     EndedGrant: _ENDED,
     Share: _SHARE,
+    ShownGrant: _SHOWN,
 }
 _WRITERS: Final[Mapping[type, Callable[[Any], Json]]] = {
     datetime: datetime.isoformat,
@@ -165,10 +167,16 @@ _WRITERS: Final[Mapping[type, Callable[[Any], Json]]] = {
     Grant: lambda grant: str(grant.id),
     EndedGrant: lambda past: str(past.grant.id),
     Share: lambda share: str(share.id),
+    ShownGrant: lambda shown: {_GRANT: str(shown.id), "basis": _basis_written(shown.basis)},
     **dict.fromkeys(_IDENTIFIERS, str),
     **dict.fromkeys(_ENUMS, lambda member: str(member.name)),
     **dict.fromkeys(_VALUES, _plain_fields),
 }
+
+
+def _basis_written(basis: Basis) -> Json:
+    """Return as much of a basis as was shown; the grant itself says whether it is the owner's."""
+    return [] if basis is OWNER else [str(each) for each in sorted(basis)]
 
 
 def _value(plain: Json, records: Records) -> object:
@@ -211,10 +219,15 @@ _READERS: Final[Mapping[str, _Reader]] = {
     _GRANT: lambda content, records: records.grants[content],
     _ENDED: lambda content, records: records.ended[content],
     _SHARE: lambda content, records: records.shares[content],
+    _SHOWN: lambda content, records: _shown(records.grants[content[_GRANT]], content["basis"]),
     **{kind.__name__: _reads_identifier(kind) for kind in _IDENTIFIERS},
     **{kind.__name__: _reads_member(kind) for kind in _ENUMS},
     **{kind.__name__: _reads_fields(kind) for kind in _VALUES},
 }
+
+
+def _shown(grant: Grant, basis: list[str]) -> ShownGrant:
+    return ShownGrant.of(grant, OWNER if grant.basis is OWNER else frozenset(map(GrantId, basis)))
 
 
 def _unknown() -> StoreFailed:

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from exam_sharing.grants import Grant, Permission
+from exam_sharing.grants import Grant, Permission, ShownGrant
 from exam_sharing.identifiers import (
     ExamId,
     GroupId,
@@ -122,7 +122,7 @@ def in_order(values: Iterable[Data]) -> list[Data]:
     )
 
 
-def grant_told(grant: Grant) -> Data:
+def grant_told(grant: Grant | ShownGrant) -> Data:
     """Return a grant as data."""
     return {
         "exam": str(grant.exam),

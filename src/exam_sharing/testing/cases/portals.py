@@ -9,7 +9,7 @@ from typing import Any
 from exam_sharing import memory
 from exam_sharing.errors import CallerError, InputError, InvalidArgument, InvalidValue
 from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.grants import Grant, Permission
+from exam_sharing.grants import Permission, ShownGrant
 from exam_sharing.identifiers import (
     BatchId,
     ExamId,
@@ -345,7 +345,7 @@ class SharingPortal(Portal):
         ]
         return RevokeRequest(**fields_of(asked), grant=wanted[0] if wanted else GrantId("none"))
 
-    def _standing(self, exam: ExamId) -> list[Grant]:
+    def _standing(self, exam: ExamId) -> list[ShownGrant]:
         """Return the grants on an exam, as its owner sees them."""
         owner = self._owners.get(exam)
         if owner is None:

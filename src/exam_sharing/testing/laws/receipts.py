@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from exam_sharing.grants import Grant
-from exam_sharing.identifiers import ExamId, GroupId, ShareId, UserId
+from exam_sharing.grants import OWNER, Basis, Grant, ShownGrant
+from exam_sharing.identifiers import ExamId, GrantId, GroupId, ShareId, UserId
 from exam_sharing.policy.plans import (
     Outcome,
     ShareOutcome,
@@ -31,6 +31,8 @@ from exam_sharing.testing.texts import HOSTILE
 __all__ = ["RECEIPT_LAWS"]
 
 _WARD: Final = GroupId("ward")
+_SHOWN: Final = GrantId("shown")
+_HIDDEN: Final = GrantId("hidden")
 
 
 def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
@@ -44,13 +46,16 @@ def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
             (ANNA, Outcome.OWNS_IT, None, UntilLimit.NOTHING),
         )
     )
+    # Of one basis a part is shown, and of one nothing.
+    bases: tuple[Basis, ...] = (OWNER, frozenset({_SHOWN}), frozenset())
+    shown = tuple(ShownGrant.of(each, basis) for each, basis in zip(grants, bases, strict=True))
     return (
         ShareReceipt(share=ShareId("s"), at=START + TICK, outcomes=outcomes),
         UnshareReceipt(
             at=ACTED,
-            ended=(*grants[1:], grants[0]),
-            replacements=grants[::-1],
-            left_standing=(*grants[-1:], *grants[:-1]),
+            ended=(*shown[1:], shown[0]),
+            replacements=shown[::-1],
+            left_standing=(*shown[-1:], *shown[:-1]),
             still_have_access=(CARLA, _WARD, BEN),
         ),
         UnshareReceipt(at=START),
@@ -63,8 +68,8 @@ def a_receipt_is_returned_as_it_was_given(bench: Bench) -> None:
     (exam,) = bench.upload("exam")
     grants = bench.share(
         bench.grant(exam, BEN, until=START + TICK),
-        bench.grant(exam, _WARD, DOWNLOAD),
-        bench.grant(exam, CARLA),
+        bench.grant(exam, _WARD, DOWNLOAD, basis=frozenset({_SHOWN, _HIDDEN})),
+        bench.grant(exam, CARLA, basis=frozenset({_HIDDEN})),
     )
     asked = bench.ports.grants.receipt
     kept: list[StoredReceipt] = []

@@ -130,7 +130,7 @@ class BothSides:
         if isinstance(came, ShareReceipt):
             return answers.shared(came)
         assert isinstance(came, UnshareReceipt)
-        return answers.ended(came, self.hospital.kept.number)
+        return answers.ended(came, self.hospital.kept.shown)
 
     def _told(self, compare: Callable[[], None]) -> None:
         """Turn a disagreement into the story that led to it."""

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final
 
 from exam_sharing.events import ShareNotice
-from exam_sharing.grants import Grant
+from exam_sharing.grants import Grant, ShownGrant
 from exam_sharing.identifiers import GrantId, PrincipalId, UserId
 from exam_sharing.policy.decisions import Denied, NearMiss, Permitted, Reason, ReasonCode
 from exam_sharing.policy.holders import Holder
@@ -42,6 +42,9 @@ __all__ = [
 
 Number = Callable[[Grant], object]
 """Gives the model's number of a grant."""
+
+Shown = Callable[[ShownGrant], tuple[object, object]]
+"""Gives the model's number of a grant that a person is shown, and what it is shown to rest on."""
 
 NO_SHARE_TAB: Final = "no Share tab"
 
@@ -97,12 +100,12 @@ def shared_in_model(receipt: model.Shared) -> Mapping[object, object]:
     return told | {"repeated": receipt.repeated}
 
 
-def ended(receipt: UnshareReceipt, number: Number) -> Mapping[str, object]:
+def ended(receipt: UnshareReceipt, shown: Shown) -> Mapping[str, object]:
     """Return what an ending did."""
     return {
-        "ended": frozenset(map(number, receipt.ended)),
-        "in their place": frozenset(map(number, receipt.replacements)),
-        "left standing": frozenset(map(number, receipt.left_standing)),
+        "ended": dict(map(shown, receipt.ended)),
+        "in their place": dict(map(shown, receipt.replacements)),
+        "left standing": dict(map(shown, receipt.left_standing)),
         "still have access": frozenset(receipt.still_have_access),
         "repeated": receipt.repeated,
     }
@@ -110,10 +113,14 @@ def ended(receipt: UnshareReceipt, number: Number) -> Mapping[str, object]:
 
 def ended_in_model(receipt: model.Ended) -> Mapping[str, object]:
     """Return what the model says that an ending did."""
+
+    def shown(grants: Iterable[int]) -> Mapping[object, object]:
+        return {GrantNumber(n): basis_in_model(receipt.bases[n]) for n in grants}
+
     return {
-        "ended": frozenset(map(GrantNumber, receipt.told_ended)),
-        "in their place": frozenset(map(GrantNumber, receipt.told_replacements)),
-        "left standing": frozenset(map(GrantNumber, receipt.left_standing)),
+        "ended": shown(receipt.told_ended),
+        "in their place": shown(receipt.told_replacements),
+        "left standing": shown(receipt.left_standing),
         "still have access": receipt.still_have_access,
         "repeated": receipt.repeated,
     }
@@ -246,19 +253,21 @@ def shown_form(form: ShareForm | model.Form | None) -> object:
     }
 
 
-def seen_list(answer: AccessList, number: Number) -> Mapping[object, object]:
+def seen_list(answer: AccessList, shown: Shown) -> Mapping[object, object]:
     """Return what the access list shows."""
     entries: dict[object, object] = {"owner": answer.owner}
     for entry in answer.entries:
-        entries[entry.principal] = _entry(entry, number)
+        entries[entry.principal] = _entry(entry, shown)
     return entries
 
 
-def _entry(entry: AccessEntry, number: Number) -> Mapping[str, object]:
+def _entry(entry: AccessEntry, shown: Shown) -> Mapping[str, object]:
+    bases = [(*shown(each.grant), each.can_unshare) for each in entry.grants]
     return {
         "holds until": dict(entry.held),
         "can be unshared": entry.can_unshare,
-        "each of": {number(each.grant): each.can_unshare for each in entry.grants},
+        "each of": {number: can_unshare for number, _, can_unshare in bases},
+        "resting on": {number: basis for number, basis, _ in bases},
     }
 
 
@@ -270,8 +279,14 @@ def seen_list_in_model(answer: model.AccessList) -> Mapping[object, object]:
             "holds until": dict(entry.until),
             "can be unshared": entry.can_unshare,
             "each of": {GrantNumber(n): can for n, can in entry.grants.items()},
+            "resting on": {GrantNumber(n): basis_in_model(b) for n, b in entry.bases.items()},
         }
     return entries
+
+
+def basis_in_model(basis: model.Basis) -> object:
+    """Return what a grant rests on by the model."""
+    return basis if basis == "OWNER" else frozenset(map(GrantNumber, basis))
 
 
 NOT_HELD: Final = "not held"

@@ -285,7 +285,7 @@ class Comparison:
             answers.refusal_in_model(expected)
             if isinstance(expected, model.Refused)
             else answers.seen_list_in_model(expected),
-            lambda: answers.seen_list(sharing.access_list(user, exam), number),
+            lambda: answers.seen_list(sharing.access_list(user, exam), self.hospital.kept.shown),
         )
 
     def preview(self, request: Request, in_model: Request) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 import attrs
 
 from exam_sharing.exams import Exam
-from exam_sharing.grants import OWNER, EndedAs, EndedGrant, Grant, HowEnded
+from exam_sharing.grants import OWNER, EndedAs, EndedGrant, Grant, HowEnded, ShownGrant
 from exam_sharing.identifiers import ExamId, GrantId, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.testing import model
@@ -92,14 +92,17 @@ class Kept:
             return GrantNumber(self.numbers[grant.id])
         number = self.numbers.get(grant.id)
         if number is None or self._says(grant) != _says_in_model(self.world.grants[number]):
-            until = f" until {clock_time(grant.until)}" if grant.until else ""
-            return (
-                f"a grant of {grant.exam} by {grant.grantor} to {grant.recipient}: "
-                f"{grant.permission.name}{until}, "
-                f"of version {grant.version}, that should not be"
-            )
+            return f"{_in_words(grant)}, of version {grant.version}, that should not be"
         self._recognised[grant.id] = grant
         return GrantNumber(number)
+
+    def shown(self, grant: ShownGrant) -> tuple[object, object]:
+        """Return the model's number of a grant that a person is shown, and what it rests on."""
+        basis = "OWNER" if grant.basis is OWNER else _grants(map(self.numbers.get, grant.basis))
+        number = self.numbers.get(grant.id)
+        if number is None or _shown(grant) != _shown(self.world.grants[number]):
+            return f"{_in_words(grant)}, that should not be", basis
+        return GrantNumber(number), basis
 
     def _says(self, grant: Grant) -> tuple[object, ...]:
         if grant.basis is OWNER:
@@ -180,14 +183,17 @@ def _grants(numbers: Iterable[int | None]) -> frozenset[object]:
 
 def _content(grant: Grant | model.Grant) -> tuple[object, ...]:
     """Return what a grant says by itself, apart from those that it rests on."""
-    return (
-        grant.exam,
-        grant.grantor,
-        grant.recipient,
-        grant.permission,
-        grant.until,
-        grant.version,
-    )
+    return (*_shown(grant), grant.version)
+
+
+def _shown(grant: Grant | ShownGrant | model.Grant) -> tuple[object, ...]:
+    return grant.exam, grant.grantor, grant.recipient, grant.permission, grant.until
+
+
+def _in_words(grant: Grant | ShownGrant) -> str:
+    until = f" until {clock_time(grant.until)}" if grant.until else ""
+    given = f"{grant.permission.name}{until}"
+    return f"a grant of {grant.exam} by {grant.grantor} to {grant.recipient}: {given}"
 
 
 def _says_in_model(grant: model.Grant) -> tuple[object, ...]:

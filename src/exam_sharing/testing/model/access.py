@@ -5,7 +5,7 @@ from datetime import datetime
 
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, UserId
-from exam_sharing.testing.model.records import FOREVER, NEVER, Grant, until_of
+from exam_sharing.testing.model.records import FOREVER, NEVER, Basis, Grant, until_of
 from exam_sharing.testing.model.world import World, principals_of, worked_out_once
 
 
@@ -91,6 +91,14 @@ def has_access(world: World, user: UserId, exam: ExamId, now: datetime) -> bool:
 def may_share(world: World, user: UserId, exam: ExamId, now: datetime) -> bool:
     """Sharing takes access and the plan."""
     return has_access(world, user, exam, now) and world.users[user].sharing_in_plan
+
+
+def shown_basis(world: World, grant: Grant, sees: Callable[[Grant], bool], now: datetime) -> Basis:
+    """Return what a viewer is shown of a basis: of its grants, those that stand and are seen."""
+    if grant.basis == "OWNER":
+        return "OWNER"
+    sources = (world.grants[each] for each in grant.basis)
+    return frozenset(each.id for each in sources if stands(world, each, now) and sees(each))
 
 
 def sight(world: World, viewer: UserId, exam: ExamId, now: datetime) -> Callable[[Grant], bool]:

@@ -7,7 +7,7 @@ import attrs
 
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.policy.requests import Reshares
-from exam_sharing.testing.model.access import owns, standing
+from exam_sharing.testing.model.access import owns, shown_basis, standing
 from exam_sharing.testing.model.consequences import consequences
 from exam_sharing.testing.model.knowledge import Knowledge, knowledge
 from exam_sharing.testing.model.records import (
@@ -86,19 +86,25 @@ def carried_out(world: World, act: Act, now: datetime) -> Ended | Refused:
     else:
         left = left_by_keep(before, act.named, act.bound)
     passed_on = _passed_on(world, act, before)
+    bases = {
+        grant.id: grant.basis if act.by is None else shown_basis(world, grant, knows.sees, now)
+        for grant in before
+    }
     version = world.next_version(act.exam) if act.named else 0
     ended, replacements = written(world, act, left, version)
     told_ended = frozenset(grant for grant in ended if knows.sees(world.grants[grant]))
+    became = {new: old for old in told_ended for new in replacements.get(old, frozenset())}
+    left_standing = frozenset(
+        grant.id for grant in passed_on if grant.id not in ended and knows.sees(grant)
+    )
     return Ended(
         ended=ended,
         replacements=replacements,
         told_ended=told_ended,
-        told_replacements=frozenset(
-            new for old in told_ended for new in replacements.get(old, frozenset())
-        ),
-        left_standing=frozenset(
-            grant.id for grant in passed_on if grant.id not in ended and knows.sees(grant)
-        ),
+        told_replacements=frozenset(became),
+        left_standing=left_standing,
+        bases={grant: bases[grant] for grant in told_ended | left_standing}
+        | {new: bases[old] for new, old in became.items()},
         still_have_access=_still(world, act, knows, before, replacements, now),
     )
 
@@ -180,5 +186,6 @@ def together(parts: list[Ended]) -> Ended:
         told_ended=frozenset().union(*(part.told_ended for part in parts)),
         told_replacements=frozenset().union(*(part.told_replacements for part in parts)),
         left_standing=frozenset().union(*(part.left_standing for part in parts)),
+        bases={grant: basis for part in parts for grant, basis in part.bases.items()},
         still_have_access=frozenset().union(*(part.still_have_access for part in parts)),
     )

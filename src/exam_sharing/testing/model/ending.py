@@ -151,6 +151,7 @@ def withdraw(world: World, exam: ExamId, now: datetime) -> Ended | Refused:
     if not _known_to_host(world, exam):
         return Refused({"EXAM_NOT_FOUND": frozenset()})
     ended: dict[int, How] = {}
+    named = frozenset[Grant]()
     if exam not in world.withdrawn:
         named = standing(world, exam, now)
         act = Act(exam=exam, named=named, how=How.WITHDRAWN, reshares=Reshares.KEEP)
@@ -163,6 +164,7 @@ def withdraw(world: World, exam: ExamId, now: datetime) -> Ended | Refused:
         told_ended=frozenset(ended),
         told_replacements=frozenset(),
         left_standing=frozenset(),
+        bases={grant.id: grant.basis for grant in named},
         still_have_access=frozenset(),
     )
 

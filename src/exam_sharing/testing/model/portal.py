@@ -21,11 +21,12 @@ from exam_sharing.testing.model.access import (
     holds,
     is_found,
     may_share,
+    shown_basis,
     sight,
     standing,
 )
 from exam_sharing.testing.model.ending import may_end, narrow, revoke, unshare
-from exam_sharing.testing.model.records import Grant, Receipt, Refused, Tab, until_of
+from exam_sharing.testing.model.records import Basis, Grant, Receipt, Refused, Tab, until_of
 from exam_sharing.testing.model.sharing import covered, longest, share, subjects
 from exam_sharing.testing.model.world import World
 
@@ -96,10 +97,14 @@ def share_form(world: World, actor: UserId, exam: ExamId, now: datetime) -> Form
 
 @attrs.frozen(kw_only=True)
 class Entry:
-    """One principal on an access list: what is held until when, and the grants behind it."""
+    """One principal on an access list: what is held until when, and the grants behind it.
+
+    `grants` says of each whether it can be unshared, `bases` on which of those shown it rests.
+    """
 
     until: Mapping[Permission, datetime | None]
     grants: Mapping[int, bool]
+    bases: Mapping[int, Basis]
     can_unshare: bool
 
 
@@ -138,6 +143,7 @@ def _entry(
     now: datetime,
 ) -> Entry:
     grants = {grant for grant in seen if grant.recipient == principal}
+    sees = sight(world, viewer, exam, now)
     whole = UnshareRequest(actor=viewer, exam=exam, recipient=principal)
     return Entry(
         until=held_by(grants, now),
@@ -145,6 +151,7 @@ def _entry(
             grant.id: may_end(world, RevokeRequest(actor=viewer, grant=GrantId(str(grant.id))), now)
             for grant in grants
         },
+        bases={grant.id: shown_basis(world, grant, sees, now) for grant in grants},
         can_unshare=may_end(world, whole, now),
     )
 

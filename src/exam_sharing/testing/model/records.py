@@ -156,6 +156,7 @@ class Ended:
         told_ended: those of `ended` that the actor is told of.
         told_replacements: what took the place of those.
         left_standing: what the ended principal passed on and still stands, as told.
+        bases: on what each grant that is told of rests, as far as that is told.
         still_have_access: whom the grants that ended reached and who have access all the same
             (after narrowing: who hold more than the bound), as told; nobody to the host.
         repeated: it was done before, under the same request id, and nothing is done now.
@@ -166,6 +167,7 @@ class Ended:
     told_ended: frozenset[int]
     told_replacements: frozenset[int]
     left_standing: frozenset[int]
+    bases: Mapping[int, Basis]
     still_have_access: frozenset[PrincipalId]
     repeated: bool = False
 
