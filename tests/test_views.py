@@ -194,12 +194,24 @@ def test_the_access_list_has_one_entry_a_principal_sorted_by_name():
     ]
 
 
-def test_a_principal_that_the_directory_no_longer_knows_is_named_by_its_id():
+@pytest.mark.parametrize("gone", [BEN, NURSES])
+def test_a_principal_that_was_removed_is_not_on_the_access_list(gone):
+    """SPEC 1: an unknown user holds nothing; nobody comes back under a removed id."""
+    world = World()
+    world.share(ANNA, CT, BEN, NURSES, EVA)
+    world.directory.remove(gone)
+
+    assert set(world.entries(ANNA)) == {BEN, NURSES, EVA} - {gone}
+    assert world.sharing.end_by_host(recipient=gone, performed_by="host", why="gone").ended
+
+
+def test_an_inactive_user_stays_on_the_access_list_by_name():
+    """SPEC 1: grants made to them count again when they are active again."""
     world = World()
     world.share(ANNA, CT, BEN)
-    world.directory.remove(BEN)
+    world.person(BEN, name="Ben", active=False)
 
-    assert world.entries(ANNA)[BEN].name == "ben"
+    assert world.entries(ANNA)[BEN].name == "Ben"
 
 
 def test_an_entry_says_for_each_permission_held_until_when():

@@ -363,7 +363,10 @@ class Directory(Protocol):
         """
 
     def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
-        """Return the names of those principals that are known."""
+        """Return the names of those principals that are known.
+
+        One without a name is taken for one that is gone: it is not on an access list.
+        """
 
     def path(self, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
         """Return a shortest chain of memberships from the user to the principal.

@@ -119,7 +119,7 @@ class AccessEntry:
 
     Attributes:
         principal: who has access.
-        name: as the directory names them; their id where it does not.
+        name: as the directory names them.
         permission: the highest permission that the grants give.
         until: until when they give it, aware, in UTC; `None` for good.
         held: for each permission that they give, until when.
@@ -189,14 +189,17 @@ def share_form(case: ShareCase) -> ShareForm:
 def access_list(scene: Scene, exam: ExamFacts, names: Mapping[PrincipalId, str]) -> AccessList:
     """Return the access list of an exam, for a viewer who has access to it.
 
+    Principals that the directory does not know hold nothing, and are not on it: SPEC section 1.
+
     Args:
         scene: the viewer as the actor, and the exam with its history.
         exam: the exam of that scene.
         names: of the principals with grants, where the directory knows them.
     """
     entries = [
-        _entry(scene, exam, recipient, names.get(recipient, str(recipient)))
+        _entry(scene, exam, recipient, names[recipient])
         for recipient in scene.seen_by_recipient
+        if recipient in names
     ]
     entries.sort(key=lambda entry: (folded(entry.name), entry.principal.key))
     return AccessList(owner=exam.exam.owner, entries=tuple(entries))

@@ -117,7 +117,7 @@ class AccessList:
 
 
 def access_list(world: World, viewer: UserId, exam: ExamId, now: datetime) -> AccessList | Refused:
-    """Return what a viewer with access may see of the list.
+    """Return what a viewer with access may see of the list; nobody whom the directory has not.
 
     *Can I unshare this* is asked of unsharing itself, with the policy's default for re-shares.
     """
@@ -129,7 +129,7 @@ def access_list(world: World, viewer: UserId, exam: ExamId, now: datetime) -> Ac
         owner=world.exams[exam].owner,
         entries={
             principal: _entry(world, viewer, exam, principal, grants, now)
-            for principal in {grant.recipient for grant in grants}
+            for principal in {grant.recipient for grant in grants} & world.names.keys()
         },
     )
 
