@@ -118,6 +118,8 @@ def _read(typed: str | None) -> _Address:
 
 
 def _file(path: str) -> _Address:
+    if "\0" in path:
+        raise InvalidInput("--db", "must be a path that a file can have")
     if path in {"", ":memory:"}:
         raise InvalidInput("--db", "must name a file: what is in memory is gone with the command")
     place = Path(path).absolute()

@@ -4,6 +4,7 @@ A password comes from the environment or from a file; an argument could be seen 
 """
 
 import os
+import re
 import ssl
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -29,6 +30,7 @@ from exam_sharing.ports import Notifier
 
 __all__ = ["add_mail", "notifier_for"]
 
+_PORT: Final = re.compile("[0-9]{1,5}")
 PASSWORD: Final = "EXAM_SHARING_SMTP_PASSWORD"  # noqa: S105  where it is, not what it is
 
 
@@ -99,7 +101,7 @@ def notifier_for(arguments: Namespace, directory: KeptDirectory) -> Notifier:
 
 def _host_and_port(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
-    if not host or not port.isascii() or not port.isdecimal():
+    if not host or not _PORT.fullmatch(port):
         raise InvalidInput("--smtp", "must be HOST:PORT, as mail.example:587")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
@@ -107,7 +109,7 @@ def _host_and_port(text: str) -> tuple[str, int]:
 def _context(file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file)
-    except OSError:
+    except (OSError, ValueError):
         raise InvalidInput("--ca-file", "cannot be read as certificates") from None
 
 
@@ -125,7 +127,7 @@ def _login(arguments: Namespace) -> Login | None:
 def _first_line(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8").partition("\n")[0]
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):
         # What cannot be read may be the password, and the error would quote it.
         unreadable = InvalidInput("--password-file", "cannot be read as text")
     raise unreadable
