@@ -155,7 +155,7 @@ def test_a_sentence_is_one_line_without_a_full_stop(error):
         (ERRORS[4], "upload batch 'cd': exam 'ct' names another batch"),
         (ERRORS[5], "group 'nurses' would hold itself through its members"),
         (ERRORS[6], "request id 'r1' was used for another request; make a new one"),
-        (ERRORS[7], "the exams changed during all 5 attempts; nothing was done, try again"),
+        (ERRORS[7], "others were in the way of 5 attempts; nothing was done, try again"),
         (ERRORS[8], "the disk is full"),
         (ERRORS[9], "the file is locked"),
         (ERRORS[11], "the notice was not sent, for now: UNREACHABLE"),

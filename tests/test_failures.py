@@ -16,7 +16,15 @@ import pytest
 
 from calls import ACTS, CALLS, DELIVERIES, READS, WITH_REQUEST_ID, answer_of, portal, ports_of
 from calls import sharing_over as over
-from exam_sharing import GrantId, Permission, ShareId, StoreFailed, UserId
+from exam_sharing import (
+    GrantId,
+    Permission,
+    ReasonCode,
+    Refused,
+    ShareId,
+    StoreFailed,
+    UserId,
+)
 from exam_sharing.events import ActRefused
 from exam_sharing.identifiers import id_within
 from watching import FailingOnce, watched
@@ -31,6 +39,7 @@ from world import (
     NURSES,
     VIEW,
     World,
+    codes,
     grant_id,
     share_request,
 )
@@ -259,18 +268,23 @@ def test_a_question_of_which_a_port_fails_fails_with_it_and_is_never_a_yes(name,
         assert disturbed.again(name) == expected.answer
 
 
-def test_a_refusal_that_cannot_be_recorded_is_no_yes_either():
+def test_who_is_refused_is_refused_also_where_that_cannot_be_recorded(caplog):
     def fail_to_record(question, put):
         if question == "audit.record":
-            raise StoreFailed("the trail is full")
+            raise StoreFailed("the trail is full of Miller")
         return put()
 
     world = portal()
     sharing = over(watched(ports_of(world), fail_to_record), world)
     before = committed(world)
-    with pytest.raises(StoreFailed, match="the trail is full"):
-        sharing.share(share_request(UserId("stranger"), CT, BEN))
+    with pytest.raises(Refused) as refused:
+        sharing.share(share_request(UserId("stranger"), CT, BEN, message="dear Miller"))
+    assert codes(refused.value.reasons) == [ReasonCode.EXAM_NOT_FOUND]
     assert committed(world) == before
+    (line,) = caplog.records
+    assert (line.name, line.levelname) == ("exam_sharing", "ERROR")
+    assert line.getMessage() == "a refusal could not be recorded: StoreFailed"
+    assert line.exc_info is None
 
 
 def test_a_check_takes_nothing_but_true_for_a_yes():

@@ -16,6 +16,21 @@ from exam_sharing.ports import Ports
 Watcher = Callable[[str, Callable[[], Any]], Any]
 
 
+@attrs.frozen
+class _WatchedTurn:
+    """A context whose writer is watched, too."""
+
+    turn: Any
+    watcher: Watcher
+
+    def __enter__(self) -> Any:
+        writer = self.turn.__enter__()
+        return None if writer is None else _Watched("writer", writer, self.watcher)
+
+    def __exit__(self, *error: object) -> Any:
+        return self.turn.__exit__(*error)
+
+
 class _Watched:
     def __init__(self, name: str, port: Any, watcher: Watcher) -> None:
         self._name = name
@@ -27,7 +42,8 @@ class _Watched:
         put = getattr(self._port, method)
 
         def ask(*args: Any, **kwargs: Any) -> Any:
-            return self._watcher(question, partial(put, *args, **kwargs))
+            answer = self._watcher(question, partial(put, *args, **kwargs))
+            return _WatchedTurn(answer, self._watcher) if method == "locked" else answer
 
         return ask
 

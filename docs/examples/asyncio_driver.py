@@ -5,8 +5,10 @@ happens; it knows no rule, no order of loading and nothing of conflicts.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime
+from inspect import isawaitable
 from typing import Any, TypeVar, cast
 
 import attrs
@@ -35,7 +37,9 @@ async def drive(act: acts.Act[ResultT], ports: Ports) -> ResultT:
         question = next(act)
         while True:
             try:
-                answer = await cast("Awaitable[Any]", question.put_to(ports))
+                answer: Any = question.put_to(ports)
+                if isawaitable(answer):
+                    answer = await answer
             except Exception as error:  # noqa: BLE001  the act says what becomes of it
                 question = act.throw(error)
             else:
@@ -50,7 +54,9 @@ class AsyncPort:
     def __init__(self, port: object) -> None:
         self._port = port
 
-    def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name == "locked":  # A lock that is held while others go on is not for one thread.
+            return lambda _exams: nullcontext()
         method = getattr(self._port, name)
 
         async def ask(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  as any port

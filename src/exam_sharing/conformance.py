@@ -11,7 +11,7 @@ from exam_sharing.errors import InvalidArgument
 
 __all__ = ["answering_later", "lacking", "require_conforming"]
 
-_MAY_BE_INHERITED: Final = frozenset({"step_aside"})
+_MAY_BE_INHERITED: Final = frozenset({"locked", "step_aside"})
 """Methods that do something sensible as the protocols have them."""
 
 

@@ -204,7 +204,7 @@ class RequestIdReused(InputError):
 
 
 class Conflict(ExamSharingError):
-    """Other acts kept changing the same exams while this one was being decided; try again.
+    """Other acts kept changing the same exams, or kept them locked; nothing was done, try again.
 
     Args:
         attempts: how many times the act was decided before giving up.
@@ -217,7 +217,7 @@ class Conflict(ExamSharingError):
 
     def __str__(self) -> str:
         """Say that nothing happened and that trying again is right."""
-        return f"the exams changed during all {self.attempts} attempts; nothing was done, try again"
+        return f"others were in the way of {self.attempts} attempts; nothing was done, try again"
 
 
 class StoreFailed(ExamSharingError):

@@ -8,6 +8,7 @@ once per user: questions take many identifiers and are answered at once.
 """
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Protocol, TypeAlias
 
@@ -204,6 +205,28 @@ class GrantWriter(Protocol):
         Args:
             lost: how many races the act has lost, from 1.
         """
+
+    def locked(
+        self,
+        exams: tuple[ExamId, ...],  # noqa: ARG002  there is nothing to lock
+    ) -> "AbstractContextManager[GrantWriter | None]":
+        """Open a context in which nobody else changes the sharing of the exams.
+
+        An act that lost a few races decides in there, from fresh facts, and commits by the writer
+        that the context gives. That commit, or else the end of the context, releases the lock.
+        Whatever the store is asked by the same thread meanwhile needs nothing that others hold.
+
+        A store that has no such lock gives `None`, as the protocol does; the act then races as
+        before.
+
+        Args:
+            exams: in the order of their ids.
+
+        Raises:
+            Conflict: others held them for as long as one may wait, which is seconds; or, out of the
+                context, the act itself held them for too long, and has written nothing.
+        """
+        return nullcontext()
 
 
 class AccessReader(Protocol):

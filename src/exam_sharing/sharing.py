@@ -7,7 +7,11 @@ notices on. It decides nothing.
 import contextlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar, final, get_type_hints
+from logging import getLogger
+from typing import Final, final, get_type_hints
+
+import attrs
+from typing_extensions import override
 
 from exam_sharing import acts
 from exam_sharing.acts.cursors import (
@@ -15,10 +19,10 @@ from exam_sharing.acts.cursors import (
     notice_position,
     page_limit,
 )
-from exam_sharing.acts.questions import NO_PRINCIPALS
+from exam_sharing.acts.questions import NO_PRINCIPALS, drive
 from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import InvalidArgument, StoreFailed
-from exam_sharing.events import ListedNotice
+from exam_sharing.events import Event, ListedNotice
 from exam_sharing.exams import Exam, UploadBatch, require_fitting
 from exam_sharing.grants import FOREVER, Permission
 from exam_sharing.identifiers import (
@@ -43,7 +47,7 @@ from exam_sharing.policy.requests import (
 )
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.views import AccessList, Choice, Page, ShareForm, Tab, VisibleExam
-from exam_sharing.ports import Directory, Notifier, Ports
+from exam_sharing.ports import AuditTrail, Directory, Notifier, Ports
 from exam_sharing.validation import (
     exact_text,
     identifier_text,
@@ -57,7 +61,7 @@ from exam_sharing.viewer import Viewer, require_question
 
 __all__ = ["Sharing", "drive"]
 
-ResultT = TypeVar("ResultT")
+_LOG: Final = getLogger("exam_sharing")
 
 _PROTOCOLS: Final = get_type_hints(Ports)
 """Of each port, by its name."""
@@ -67,24 +71,21 @@ def _never() -> bool:
     return False
 
 
-def drive(act: acts.Act[ResultT], ports: Ports) -> ResultT:
-    """Carry an act through, each question answered by its port, and return its result.
+class _Told(AuditTrail):
+    """Records refusals, and tells the host's log of those that cannot be recorded.
 
-    An error of a port is raised inside the act, where it asked; an act that has no use for it lets
-    it through.
+    Whoever is refused is refused all the same, as by a read-only copy of the database.
     """
-    try:
-        question = next(act)
-        while True:
-            try:
-                answer: Any = question.put_to(ports)
-            except Exception as error:  # noqa: BLE001  the act says what becomes of it
-                question = act.throw(error)
-            else:
-                question = act.send(answer)
-    except StopIteration as finished:
-        result: ResultT = finished.value
-        return result
+
+    def __init__(self, trail: AuditTrail) -> None:
+        self._trail = trail
+
+    @override
+    def record(self, event: Event) -> None:
+        try:
+            self._trail.record(event)
+        except Exception as error:  # noqa: BLE001  a no needs nothing to be written
+            _LOG.error("a refusal could not be recorded: %s", type(error).__name__)
 
 
 @final
@@ -119,11 +120,12 @@ class Sharing:
             WrongKind: the policy or the ports are of another type.
         """
         self._policy = of_kind("policy", policy, Policy)
-        self._ports = of_kind("ports", ports, Ports)
+        of_kind("ports", ports, Ports)
         for name, protocol in _PROTOCOLS.items():
             require_conforming(name, getattr(ports, name), protocol)
         require_callable("clock", clock)
         require_callable("new_id", new_id)
+        self._ports = attrs.evolve(ports, audit=_Told(ports.audit))
         self._clock = clock
         self._new_id = new_id
         self._sends_at_once = sends_at_once

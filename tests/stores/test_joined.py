@@ -2,16 +2,42 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy
 from sqlalchemy.orm import Session
 
-from exam_sharing import Conflict, ReasonCode, Refused, StoreFailed, UnshareRequest
-from exam_sharing.adapters.sqlalchemy import create_all, joined
+from exam_sharing import (
+    Conflict,
+    Group,
+    ReasonCode,
+    Refused,
+    Scope,
+    StoreFailed,
+    UnshareRequest,
+    User,
+    UserId,
+)
+from exam_sharing.adapters.sqlalchemy import SqlDirectory, create_all, joined, sqlite_engine
 from exam_sharing.errors import InvalidValue
 from exam_sharing.events import ActRefused
-from world import ANNA, BEN, CARLA, CT, DAN, DAY, MR, START, VIEW, World, codes, share_request
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CT,
+    DAN,
+    DAY,
+    EVA,
+    MR,
+    NURSES,
+    START,
+    VIEW,
+    World,
+    codes,
+    share_request,
+)
 
 
 @pytest.fixture
@@ -153,6 +179,104 @@ def test_an_act_inside_that_fails_leaves_nothing_and_the_host_goes_on(engine, ta
     assert world.can_view(CARLA, MR)
     assert not world.can_view(DAN, MR)
     assert [notice.to for notice in world.store.outbox.waiting()] == [CARLA]
+
+
+@pytest.fixture
+def one_connection(engine):
+    """An engine for the same database that makes one connection and no more."""
+    makes = sqlite_engine if engine.dialect.name == "sqlite" else sqlalchemy.create_engine
+    where = engine.url.database if engine.dialect.name == "sqlite" else engine.url
+    small = makes(where, pool_size=1, max_overflow=0, pool_timeout=0.2)
+    yield small
+    small.dispose()
+
+
+class AsksBack:
+    """Says whom an actor may see, and asks the directory for it, as it is told it may."""
+
+    directory = None
+
+    def __call__(self, actor, principal):
+        return self.directory.user(actor) is not None
+
+
+@pytest.fixture
+def own_people(one_connection, tables):
+    """Users in the same database, by the engine with one connection."""
+    asks_back = AsksBack()
+    people = SqlDirectory(
+        one_connection, tables.directory, visible=asks_back, members_visible=asks_back
+    )
+    asks_back.directory = people
+    for user in (ANNA, BEN, CARLA, DAN, EVA):
+        people.add(User(id=user, name=str(user)))
+    people.add(Group(id=NURSES, name="nurses", members=frozenset({DAN, EVA})))
+    return people
+
+
+def test_whatever_is_asked_inside_needs_no_second_connection(
+    world, one_connection, own_people, tables
+):
+    with one_connection.connect() as connection, connection.begin():
+        inside = joined(connection, directory=own_people, tables=tables, clock=world.clock)
+        inside.share(share_request(ANNA, CT, BEN, NURSES, scope=Scope.BATCH))
+        assert inside.can(DAN, VIEW, MR)
+        assert {each.principal for each in inside.access_list(ANNA, CT).entries} == {BEN, NURSES}
+        assert [each.principal for each in inside.suggest(ANNA, CT, "car")] == [CARLA]
+        assert len(inside.recipients(ANNA, CT).items) == 5
+        assert inside.explain(DAN, VIEW, CT)
+        assert len(inside.who_can(VIEW, CT)) == 4
+        inside.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=NURSES))
+    assert world.can_view(BEN, CT)
+    assert not world.can_view(DAN, CT)
+
+
+def test_a_refusal_inside_waits_for_no_connection_that_other_hosts_hold(
+    world, one_connection, own_people, tables
+):
+    with one_connection.connect() as connection, connection.begin():
+        inside = joined(connection, directory=own_people, tables=tables, clock=world.clock)
+        with pytest.raises(Refused):
+            inside.share(share_request(BEN, CT, DAN))
+    (kept,) = world.store.events()
+    assert isinstance(kept, ActRefused)
+
+
+@pytest.mark.parametrize("actor", [ANNA, BEN], ids=["permitted", "refused"])
+def test_more_hosts_than_there_are_connections_all_come_through(postgresql, on_postgresql, actor):
+    world, tables = on_postgresql
+    people = SqlDirectory(postgresql, tables.directory)
+    users = [UserId(f"u{number}") for number in range(40)]
+    for user in (ANNA, BEN, *users):
+        people.add(User(id=user, name=str(user)))
+
+    def host(user):
+        with postgresql.connect() as connection, connection.begin():
+            inside = joined(connection, directory=people, tables=tables, clock=world.clock)
+            try:
+                inside.share(share_request(actor, CT, user))
+            except Refused:
+                return "refused"
+            return "done"
+
+    with ThreadPoolExecutor(len(users)) as pool:
+        ends = list(pool.map(host, users))
+    assert set(ends) == {"done" if actor == ANNA else "refused"}
+    assert len(world.store.events()) == len(users)
+
+
+def test_a_directory_inside_reads_what_the_host_has_written(one_connection, own_people, tables):
+    """And nothing once the host's transaction has ended."""
+    with one_connection.connect() as connection, connection.begin() as transaction:
+        inside = joined(connection, directory=own_people, tables=tables)
+        principals = tables.directory.principals
+        away = principals.update().where(principals.c.key == BEN.key).values(active=False)
+        connection.execute(away)
+        assert inside.viewer(BEN).principals == frozenset()
+        transaction.rollback()
+        with pytest.raises(StoreFailed, match="has ended"):
+            inside.viewer(BEN)
+    assert own_people.principals_of(BEN) == {BEN.key}
 
 
 def test_who_is_outside_waits_for_the_host_and_then_decides_on_what_it_left(

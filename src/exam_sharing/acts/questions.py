@@ -6,7 +6,7 @@ exam that is not there and one that may not be seen ask the same.
 
 from collections.abc import Callable, Generator, Mapping
 from datetime import datetime
-from typing import Any, Final, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
 
 import attrs
 
@@ -40,6 +40,7 @@ __all__ = [
     "FindGrants",
     "FindReceipt",
     "Holds",
+    "InTurn",
     "Involved",
     "Listed",
     "MembersSeenBy",
@@ -58,6 +59,7 @@ __all__ = [
     "StepAside",
     "Suggest",
     "ask",
+    "drive",
 ]
 
 NO_PRINCIPALS: Final = "the directory gave no frozenset of the keys of a user's principals"
@@ -92,6 +94,26 @@ def ask(question: Question[AnswerT]) -> Generator[Question[Any], Any, AnswerT]:
     if check is not None:
         check(question, answer)
     return answer
+
+
+def drive(act: Act[ResultT], ports: Ports) -> ResultT:
+    """Carry an act through, each question answered by its port, and return its result.
+
+    An error of a port is raised inside the act, where it asked; an act that has no use for it lets
+    it through.
+    """
+    try:
+        question = next(act)
+        while True:
+            try:
+                answer: Any = question.put_to(ports)
+            except Exception as error:  # noqa: BLE001  the act says what becomes of it
+                question = act.throw(error)
+            else:
+                question = act.send(answer)
+    except StopIteration as finished:
+        result: ResultT = finished.value
+        return result
 
 
 @attrs.frozen
@@ -224,6 +246,21 @@ class StepAside:
     def put_to(self, ports: Ports) -> None:
         """Let the store hold it back for a moment."""
         return ports.writer.step_aside(self.lost)
+
+
+@attrs.frozen
+class InTurn(Generic[ResultT]):
+    """What does this act come to while nobody else changes these exams?"""
+
+    exams: tuple[ExamId, ...]
+    act: Callable[[], Act[ResultT]]
+
+    def put_to(self, ports: Ports) -> ResultT | None:
+        """Carry the act through inside the lock of the store; `None` where it has no such lock."""
+        with ports.writer.locked(self.exams) as writer:
+            if writer is None:
+                return None
+            return drive(self.act(), attrs.evolve(ports, writer=writer))
 
 
 @attrs.frozen

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
-from exam_sharing.acts.questions import Act, Commit, FindReceipt, Record, StepAside, ask
+from exam_sharing.acts.questions import Act, Commit, FindReceipt, InTurn, Record, StepAside, ask
 from exam_sharing.errors import Conflict, RequestIdReused
 from exam_sharing.events import ActRefused
 from exam_sharing.identifiers import ExamId
@@ -27,6 +28,12 @@ __all__ = [
 ATTEMPTS: Final = 50
 """How many times an act is decided before it gives up with `Conflict`."""
 
+RACES: Final = 3
+"""How many races an act loses before it asks to decide where nobody else is faster."""
+
+WAITED: Final = 10
+"""How many attempts it costs to have waited for that in vain."""
+
 ReceiptT = TypeVar("ReceiptT", bound=Receipt)
 
 Attempt: TypeAlias = Callable[[], Act[tuple[Changes | None, ReceiptT] | Denied]]
@@ -36,21 +43,64 @@ Attempt: TypeAlias = Callable[[], Act[tuple[Changes | None, ReceiptT] | Denied]]
 def carry_through(request: Asked, attempt: Attempt[ReceiptT], now: datetime) -> Act[ReceiptT]:
     """Decide and write, again from fresh facts for as long as others change the same exams.
 
+    An act that lost a few races locks the versions of the exams that it has just read, and decides
+    once more inside that lock. Only whoever was permitted gets so far: a stranger locks nothing.
+
     Raises:
         Refused: the act is not permitted; the refusal has been recorded.
         Conflict: every attempt lost.
     """
-    for lost in range(1, ATTEMPTS + 1):
-        decided = yield from attempt()
-        if isinstance(decided, Denied):
+    lost = 0
+    while lost < ATTEMPTS:
+        lost += 1
+        outcome = yield from _raced(attempt)
+        if isinstance(outcome, _Lost) and lost >= RACES:
+            turn = InTurn(outcome.exams, partial(_raced, attempt, outcome.exams))
+            try:
+                outcome = (yield from ask(turn)) or outcome
+            except Conflict:
+                lost += WAITED
+        if isinstance(outcome, Denied):
             kept = without_message(request)
-            yield from ask(Record(ActRefused(at=now, request=kept, reasons=decided.reasons)))
-            raise Refused(decided.reasons)
-        changes, receipt = decided
-        if changes is None or (yield from ask(Commit(changes))):
-            return receipt
+            yield from ask(Record(ActRefused(at=now, request=kept, reasons=outcome.reasons)))
+            raise Refused(outcome.reasons)
+        if not isinstance(outcome, _Lost):
+            return outcome
         yield from ask(StepAside(lost))
     raise Conflict(ATTEMPTS)
+
+
+@attrs.frozen
+class _Lost:
+    """A race that was lost.
+
+    Attributes:
+        exams: those whose versions were read, in the order of their ids.
+    """
+
+    exams: tuple[ExamId, ...]
+
+
+def _raced(
+    attempt: Attempt[ReceiptT], locked: tuple[ExamId, ...] | None = None
+) -> Act[ReceiptT | Denied | _Lost]:
+    """Decide once, and write what was decided unless somebody else was faster.
+
+    Args:
+        attempt: the deciding.
+        locked: the exams that nobody else can change, inside the lock. A batch that has grown since
+            reads more than these: it is decided again, and locked as a whole.
+    """
+    decided = yield from attempt()
+    if isinstance(decided, Denied):
+        return decided
+    changes, receipt = decided
+    if changes is None:
+        return receipt
+    exams = tuple(sorted(changes.versions))
+    if locked is not None and not set(locked).issuperset(exams):
+        return _Lost(exams)
+    return receipt if (yield from ask(Commit(changes))) else _Lost(exams)
 
 
 def answered_before(request: Request, kind: type[ReceiptT]) -> Act[ReceiptT | None]:

@@ -1,10 +1,13 @@
-"""How an act that lost a race is held back before it is decided again."""
+"""How an act that lost a race waits: before it is decided again, and for its turn."""
 
 from random import random
 from time import sleep
 from typing import Final
 
-__all__ = ["longest_wait", "wait_by_chance"]
+__all__ = ["PATIENCE", "longest_wait", "wait_by_chance"]
+
+PATIENCE: Final = 5.0
+"""For how many seconds an act waits until nobody else changes its exams, before it races again."""
 
 _FIRST: Final = 0.002
 _LONGEST: Final = 0.5

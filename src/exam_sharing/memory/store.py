@@ -5,7 +5,8 @@ Checks take no lock: they look up one immutable value, and a commit replaces all
 changes in one step.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from threading import RLock
 from typing import Final
@@ -13,7 +14,7 @@ from typing import Final
 import attrs
 from typing_extensions import override
 
-from exam_sharing.errors import AlreadyExists, BatchSealed, StoreFailed, WrongBatch
+from exam_sharing.errors import AlreadyExists, BatchSealed, Conflict, StoreFailed, WrongBatch
 from exam_sharing.events import Event, ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import OWNER, EndedAs, EndedGrant, Grant, HowEnded, Permission
@@ -26,7 +27,7 @@ from exam_sharing.identifiers import (
     ShareId,
     UserId,
 )
-from exam_sharing.memory.lost_races import wait_by_chance
+from exam_sharing.memory.lost_races import PATIENCE, wait_by_chance
 from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.memory.ready import ReadyExam
 from exam_sharing.memory.shelves import Place, Shelves, newest_first
@@ -63,6 +64,10 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
     def __init__(self) -> None:
         """Begin with nothing."""
         self.outbox: MemoryOutbox = MemoryOutbox()
+        # Held by an act that decides in its turn; readers have nothing to do with it. It is taken
+        # before the other lock, and never waited for without an end, since a host may be asked
+        # while it is held.
+        self._turn = RLock()
         self._lock = RLock()
         self._batches: dict[BatchId, UploadBatch] = {}
         self._in_batch: dict[BatchId, list[ExamId]] = {}
@@ -129,10 +134,11 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             at: when, aware; for the audit trail.
 
         Raises:
+            Conflict: an act kept the exam to itself for seconds; nothing was done, try again.
             StoreFailed: there is no such exam, or it was withdrawn.
         """
         when = instant("at", at)
-        with self._lock:
+        with self.locked((exam,)), self._lock:
             ready = self._ready.get(exam.value)
             if ready is None or ready.sharing.withdrawn:
                 raise StoreFailed(f"there is no exam {str(exam)!r} to transfer")
@@ -193,12 +199,12 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
 
     @override
     def commit(self, changes: Changes) -> bool:
-        with self._lock:
-            if self._has_moved(changes):
-                return False
-            self._require_new_ids(changes)
-            self._write(changes, self._after(changes))
-            return True
+        with suppress(Conflict), self.locked(()), self._lock:
+            if not self._has_moved(changes):
+                self._require_new_ids(changes)
+                self._write(changes, self._after(changes))
+                return True
+        return False
 
     def _has_moved(self, changes: Changes) -> bool:
         if any(self._sharing(exam).version != read for exam, read in changes.versions.items()):
@@ -270,6 +276,16 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
     @override
     def step_aside(self, lost: int) -> None:
         wait_by_chance(lost)
+
+    @override
+    @contextmanager
+    def locked(self, exams: tuple[ExamId, ...]) -> Iterator[GrantWriter | None]:
+        if not self._turn.acquire(timeout=PATIENCE):
+            raise Conflict(1)
+        try:
+            yield self
+        finally:
+            self._turn.release()
 
     @override
     def record(self, event: Event) -> None:

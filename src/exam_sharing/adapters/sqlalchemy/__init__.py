@@ -23,7 +23,7 @@ from exam_sharing.adapters.sqlalchemy.driver_connections import (
 )
 from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.host_queries import may, permission_held, visible_exams
-from exam_sharing.adapters.sqlalchemy.joined import joined_store, owner_changed
+from exam_sharing.adapters.sqlalchemy.joined import directory_inside, joined_store, owner_changed
 from exam_sharing.adapters.sqlalchemy.kinds import given_tables
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.schema import create_all, record_schema
@@ -137,14 +137,16 @@ def joined(
     it raises `Conflict`, and the host rolls back and begins again. Exams whose sharing is read are
     locked until the transaction ends. Notices are sent by a relay outside, after the commit.
 
-    A refusal is recorded in a transaction of its own, so that it outlives a rollback; in SQLite,
-    which has one writer at a time, in the host's.
+    A refusal is recorded in a transaction of its own, on a connection that is made for it, so that
+    it outlives a rollback; in SQLite, which has one writer at a time, in the host's. Nothing else
+    needs a second connection.
 
     Args:
         transaction: a connection or a session with a transaction that has begun. What a session has
             not flushed is not seen. A host on another framework makes one of its driver's
             connection by `over_driver_connection`.
-        directory: users and groups; it is asked outside of the transaction.
+        directory: users and groups; one of ours over the same engine is asked inside of the
+            transaction, and any other one as it is.
         policy: the deployment's settings; by default `Policy()`.
         clock: tells the time, aware; by default the machine's.
         new_id: makes an identifier for each act, which people may be shown: not a counter, since
@@ -159,7 +161,8 @@ def joined(
         WrongKind: the transaction, the policy or the tables are of another type.
     """
     store = joined_store(transaction, tables=tables, exams=exams)
-    ports = sql_ports(store, directory=directory, host_facts=host_facts)
+    people = directory_inside(transaction, directory)
+    ports = sql_ports(store, directory=people, host_facts=host_facts)
     return _sharing(ports, policy, clock, new_id)
 
 

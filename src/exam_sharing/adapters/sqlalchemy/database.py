@@ -3,22 +3,27 @@
 Reading is one statement at a time, each of which sees one moment. Writing is one transaction.
 """
 
-from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Protocol, TypeVar
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from threading import Lock
+from typing import Any, Final, Protocol, TypeVar
 
 import attrs
-from sqlalchemy import Engine, Table
+from sqlalchemy import Engine, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.driver_connections import is_begun
 from exam_sharing.adapters.sqlalchemy.engines import READS
+from exam_sharing.adapters.sqlalchemy.held_connections import held_connection, holding
 from exam_sharing.adapters.sqlalchemy.questions import Question
 from exam_sharing.adapters.sqlalchemy.rendering import rendered
 from exam_sharing.adapters.sqlalchemy.tables import Tables
-from exam_sharing.errors import StoreFailed
+from exam_sharing.errors import Conflict, StoreFailed
+from exam_sharing.identifiers import ExamId
+from exam_sharing.memory.lost_races import PATIENCE
 
 __all__ = [
     "Database",
@@ -29,6 +34,16 @@ __all__ = [
 ]
 
 AnswerT = TypeVar("AnswerT")
+
+_WAIT: Final = text("SELECT set_config('lock_timeout', '1s', true)")
+"""An act that races waits so long for others: whom it waits for most likely makes it lose."""
+
+_WAIT_IN_TURN: Final = text(
+    f"SELECT set_config('lock_timeout', '{PATIENCE:.0f}s', true), "
+    "set_config('idle_in_transaction_session_timeout', '10s', true)"
+)
+"""An act that asks for its turn waits longer. In its turn, it may leave the database idle so long:
+PostgreSQL then ends the turn, so that a process that hangs holds up nobody for good."""
 
 
 class Transactions(Protocol):
@@ -47,6 +62,18 @@ class Transactions(Protocol):
     def writing_once(self) -> AbstractContextManager[Connection]:
         """Open a connection for one statement that writes, and loses no race to others."""
 
+    def racing(self, exams: Collection[ExamId]) -> AbstractContextManager[Connection]:
+        """Open a connection for what an act writes, which waits for others but a moment."""
+
+    def in_turn(self, exams: Collection[ExamId]) -> AbstractContextManager[Connection | None]:
+        """Open a transaction in which an act may lock, read and write; it commits itself.
+
+        `None` where this cannot be.
+
+        Raises:
+            Conflict: others of this process had their turns for as long as one may wait.
+        """
+
 
 class OwnTransactions(Transactions):
     """Transactions of our own.
@@ -58,6 +85,9 @@ class OwnTransactions(Transactions):
     def __init__(self, engine: Engine) -> None:
         """Keep the engine."""
         self._engine = engine
+        # One act of this process has its turn at a time, on some exams.
+        self._turns = Lock()
+        self._taken: frozenset[ExamId] = frozenset()
         # A statement alone is a transaction already; on SQLite it must not lock writers out.
         self._reader = (
             engine.execution_options(isolation_level="AUTOCOMMIT")
@@ -72,16 +102,72 @@ class OwnTransactions(Transactions):
 
     @override
     def reading(self) -> AbstractContextManager[Connection]:
-        return self._reader.connect()
+        held = held_connection(self._engine)
+        return self._reader.connect() if held is None else nullcontext(held)
 
     @override
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        with self._engine.begin() as connection:
-            # What was so when the engine was checked, an event of the host's may have changed.
-            if not is_begun(connection):
-                raise StoreFailed("the engine begins no transaction; see that nothing prevents it")
+        with self._engine.connect() as connection:
+            self._isolate(connection)
+            with connection.begin():
+                # What was so when the engine was checked, an event of the host's may have changed.
+                if not is_begun(connection):
+                    raise StoreFailed(
+                        "the engine begins no transaction; see that nothing prevents it"
+                    )
+                yield connection
+
+    def _isolate(self, connection: Connection) -> None:
+        if self.postgresql:
+            # Versions are locked and compared, which is all that acts need. Where the host runs
+            # everything stricter, others would make what merely waits for them fail.
+            connection.execution_options(isolation_level="READ COMMITTED")
+
+    @override
+    @contextmanager
+    def racing(self, exams: Collection[ExamId]) -> Iterator[Connection]:
+        with ExitStack() as until_written:
+            # Those who wait here wait without a connection, which the one in its turn may need.
+            if not self.postgresql:
+                # There is one writer at a time, whatever it writes.
+                self._wait_for_turn(until_written)
+            elif not self._taken.isdisjoint(exams):
+                with ExitStack() as at_once:
+                    self._wait_for_turn(at_once)
+            connection = until_written.enter_context(self.writing())
+            if self.postgresql:
+                connection.execute(_WAIT)
             yield connection
+
+    def _wait_for_turn(self, until: ExitStack) -> bool:
+        its_turn = self._turns.acquire(timeout=PATIENCE)
+        if its_turn:
+            until.callback(self._turns.release)
+        return its_turn
+
+    @override
+    @contextmanager
+    def in_turn(self, exams: Collection[ExamId]) -> Iterator[Connection | None]:
+        if held_connection(self._engine) is not None:
+            yield None
+            return
+        with ExitStack() as until_left:
+            if not self._wait_for_turn(until_left):
+                raise Conflict(1)
+            self._taken = frozenset(exams)
+            until_left.callback(self._none_taken)
+            connection = self._engine.connect()
+            until_left.callback(_give_back, connection)
+            self._isolate(connection)
+            connection.begin()
+            if self.postgresql:
+                connection.execute(_WAIT_IN_TURN)
+            until_left.enter_context(holding(connection, self._engine))
+            yield connection
+
+    def _none_taken(self) -> None:
+        self._taken = frozenset()
 
     @override
     @contextmanager
@@ -128,6 +214,20 @@ class Database:
     def writing_once(self) -> AbstractContextManager[Connection]:
         """Open a connection for one statement that writes, and loses no race to others."""
         return self.transactions.writing_once()
+
+    def racing(self, exams: Collection[ExamId]) -> AbstractContextManager[Connection]:
+        """Open a connection for what an act writes, which waits for others but a moment."""
+        return self.transactions.racing(exams)
+
+
+def _give_back(connection: Connection) -> None:
+    """Roll back what was not committed, and return the connection to its pool."""
+    try:
+        connection.rollback()
+    except SQLAlchemyError:
+        # The database ended the session, and rolled back itself.
+        connection.invalidate()
+    connection.close()
 
 
 def insert_unless_there(database: Database, table: Table) -> "postgresql.Insert | sqlite.Insert":

@@ -17,7 +17,7 @@ from exam_sharing.adapters.sqlalchemy.database import OwnTransactions
 from exam_sharing.adapters.sqlalchemy.directory_changes import DirectoryChanges
 from exam_sharing.adapters.sqlalchemy.directory_tables import DirectoryTables
 from exam_sharing.adapters.sqlalchemy.engines import checked_engine
-from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.failures import in_our_words, or_conflict
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.membership_walks import KEYS, MembershipWalks, is_user
 from exam_sharing.adapters.sqlalchemy.name_search import (
@@ -294,13 +294,13 @@ class SqlDirectory(KeptDirectory):
         return members, there
 
     @override
-    @in_our_words
+    @or_conflict
     def _put(self, known: Known) -> None:
         with self._transactions.writing() as connection:
             self._changes.put(connection, known)
 
     @override
-    @in_our_words
+    @or_conflict
     def _forget(self, key: PrincipalKey) -> bool:
         with self._transactions.writing() as connection:
             return self._changes.forget(connection, key)

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database, insert_unless_there, is_inserted
-from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.failures import in_our_words, or_conflict
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.rows import (
     batch_of_row,
@@ -61,7 +61,7 @@ class SqlExams(ExamReader, ExamWriter):
             return None if row is None else batch_of_row(row)
 
     @override
-    @in_our_words
+    @or_conflict
     def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
         try:
             with self._database.writing() as connection:
@@ -108,7 +108,7 @@ class SqlExams(ExamReader, ExamWriter):
         versions = [{"exam": row["id"], "version": 0, "withdrawn": False} for row in rows]
         connection.execute(insert_unless_there(self._database, tables.versions), versions)
 
-    @in_our_words
+    @or_conflict
     def transfer(self, exam: ExamId, owner: UserId, *, at: datetime) -> None:
         """Give an exam to another owner; grants on it stay as they are.
 
@@ -118,6 +118,7 @@ class SqlExams(ExamReader, ExamWriter):
             at: when, aware; for the audit trail.
 
         Raises:
+            Conflict: others were in the way; nothing was done, try again.
             StoreFailed: there is no such exam, or it was withdrawn.
         """
         when, tables = instant("at", at), self._database.tables

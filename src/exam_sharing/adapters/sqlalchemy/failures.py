@@ -11,15 +11,19 @@ from typing import Final, ParamSpec, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from exam_sharing.errors import StoreBusy, StoreFailed
+from exam_sharing.errors import Conflict, StoreBusy, StoreFailed
 
-__all__ = ["in_our_words", "is_locked", "is_lost_race"]
+__all__ = ["LostRace", "in_our_words", "is_locked", "is_lost_race", "or_conflict"]
 
 ParamsT = ParamSpec("ParamsT")
 ResultT = TypeVar("ResultT")
 
-_LOST_RACES: Final = frozenset({"40001", "40P01"})
-"""PostgreSQL's serialization failure and deadlock."""
+_LOCK_NOT_AVAILABLE: Final = "55P03"
+"""PostgreSQL's, where somebody limits how long a lock is waited for."""
+
+_LOST_RACES: Final = frozenset({"25P03", "40001", "40P01", _LOCK_NOT_AVAILABLE})
+"""PostgreSQL's, also for a transaction that was idle for too long, for a serialization failure, and
+for a deadlock."""
 
 _OLDER_MOMENT: Final = sqlite3.SQLITE_BUSY_SNAPSHOT
 """SQLite's for a transaction that has read what somebody else has changed since."""
@@ -27,8 +31,9 @@ _OLDER_MOMENT: Final = sqlite3.SQLITE_BUSY_SNAPSHOT
 _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 """SQLite's for a file that somebody else uses; its extended codes add to these in higher bits."""
 
-_LOCK_NOT_AVAILABLE: Final = "55P03"
-"""PostgreSQL's, where the host limits how long a lock is waited for."""
+
+class LostRace(StoreFailed):
+    """Somebody else was in the way; the same may succeed later."""
 
 
 def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
@@ -45,6 +50,21 @@ def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
             failed = _failure(error)
         # Out here the error is no longer the context of ours.
         raise failed
+
+    return asked
+
+
+def or_conflict(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
+    """Do as `in_our_words` does, and raise `Conflict` where somebody else was in the way."""
+    in_words = in_our_words(ask)
+
+    @wraps(ask)
+    def asked(*args: ParamsT.args, **kwargs: ParamsT.kwargs) -> ResultT:
+        try:
+            return in_words(*args, **kwargs)
+        except LostRace:
+            pass
+        raise Conflict(1)
 
     return asked
 
@@ -86,4 +106,5 @@ def _failure(error: Exception) -> StoreFailed:
             )
         code = _sqlstate(error) or getattr(error.orig, "sqlite_errorname", None)
         words += [str(code)] if code else []
-    return StoreFailed(f"the database failed: {', '.join(words)}")
+    kind = LostRace if is_lost_race(error) else StoreFailed
+    return kind(f"the database failed: {', '.join(words)}")

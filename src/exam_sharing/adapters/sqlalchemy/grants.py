@@ -2,22 +2,26 @@
 
 Whoever writes locks the versions of every exam that it has read, in the order of their ids, and
 only then looks whether one has moved. So of two acts on one exam, the second always sees the first;
-and since all lock in one order, none waits in a circle.
+and since all lock in one order, none waits in a circle. An act in its turn locks them before it
+reads, and keeps them locked until it is written.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionInTime
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database, insert_unless_there, is_inserted
 from exam_sharing.adapters.sqlalchemy.documents import receipt_of, text_of
-from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_lost_race
+from exam_sharing.adapters.sqlalchemy.failures import LostRace, in_our_words, is_lost_race
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.rows import (
     row_of_ending,
@@ -28,7 +32,7 @@ from exam_sharing.adapters.sqlalchemy.rows import (
 )
 from exam_sharing.adapters.sqlalchemy.sharing_questions import grant_questions
 from exam_sharing.adapters.sqlalchemy.trail import put_event, records_named_in
-from exam_sharing.errors import StoreFailed
+from exam_sharing.errors import Conflict, StoreFailed
 from exam_sharing.grants import OWNER, EndedAs, Ending, Grant, HowEnded
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, ShareId, UserId
 from exam_sharing.memory.lost_races import wait_by_chance
@@ -117,14 +121,47 @@ class SqlGrants(GrantReader, GrantWriter):
         wait_by_chance(lost)
 
     @override
+    @contextmanager
+    def locked(self, exams: tuple[ExamId, ...]) -> Iterator[GrantWriter | None]:
+        with ExitStack() as turn:
+            connection = self._in_turn(turn, exams)
+            if connection is None:
+                yield None
+                return
+            written = partial(self._commit, writing=partial(_ending, connection))
+            try:
+                yield _WriterInTurn(written)
+            except LostRace:
+                raise Conflict(1) from None
+
     @in_our_words
+    def _in_turn(self, turn: ExitStack, exams: tuple[ExamId, ...]) -> Connection | None:
+        """Lock the versions of exams, over a connection that reads and writes until then."""
+        try:
+            connection = turn.enter_context(self._database.transactions.in_turn(exams))
+            if connection is not None:
+                self._versions_of(connection, [exam.value for exam in exams])
+        except SQLAlchemyError as error:
+            if not (isinstance(error, NoConnectionInTime) or is_lost_race(error)):
+                raise
+        else:
+            return connection
+        raise Conflict(1)
+
+    @override
     def commit(self, changes: Changes) -> bool:
+        return self._commit(changes, partial(self._database.racing, changes.versions.keys()))
+
+    @in_our_words
+    def _commit(
+        self, changes: Changes, writing: Callable[[], AbstractContextManager[Connection]]
+    ) -> bool:
         exams = {grant.exam for grant in changes.made}
         uploaded = self._times_of_upload(exams)
         if not exams <= uploaded.keys():  # One has gone since it was read.
             return False
         try:
-            with self._database.writing() as connection:
+            with writing() as connection:
                 self._write(connection, changes, uploaded)
         except _Moved:
             return False
@@ -156,19 +193,23 @@ class SqlGrants(GrantReader, GrantWriter):
 
     def _require_unmoved(self, connection: Connection, changes: Changes) -> None:
         expected = {exam.value: version for exam, version in changes.versions.items()}
-        found = locked_versions(connection, self._database, expected)
-        unshared = sorted(exam for exam in expected.keys() - found.keys() if not expected[exam])
+        if self._versions_of(connection, expected) != expected:
+            raise _Moved
+        moved = {"exams": sorted(exam.value for exam in changes.moved)}
+        if moved["exams"]:
+            connection.execute(self._count_up, moved)
+
+    def _versions_of(self, connection: Connection, exams: Collection[str]) -> dict[str, int]:
+        """Lock the versions of exams until the transaction ends, and return them."""
+        found = locked_versions(connection, self._database, exams)
+        unshared = sorted(exam for exam in exams if exam not in found)
         if unshared:
             # The host keeps its own exams, and these were never shared.
             rows = [{"exam": exam, "version": 0, "withdrawn": False} for exam in unshared]
             put = insert_unless_there(self._database, self._database.tables.versions)
             connection.execute(put, rows)
-            found = locked_versions(connection, self._database, expected)
-        if found != expected:
-            raise _Moved
-        moved = {"exams": sorted(exam.value for exam in changes.moved)}
-        if moved["exams"]:
-            connection.execute(self._count_up, moved)
+            found = locked_versions(connection, self._database, exams)
+        return found
 
     def _keep_receipt(self, connection: Connection, kept: StoredReceipt | None) -> None:
         if kept is None:
@@ -263,6 +304,28 @@ def locked_versions(
     return {
         row.exam: row.version for row in connection.execute(statement, {"exams": sorted(exams)})
     }
+
+
+@contextmanager
+def _ending(connection: Connection) -> Iterator[Connection]:
+    """Write at the end of a transaction."""
+    yield connection
+    connection.commit()
+
+
+class _WriterInTurn(GrantWriter):
+    """Writes over the connection that holds the locks, and releases them thereby."""
+
+    def __init__(self, written: Callable[[Changes], bool]) -> None:
+        self._written = written
+
+    @override
+    def commit(self, changes: Changes) -> bool:
+        return self._written(changes)
+
+    @override
+    def step_aside(self, lost: int) -> None:
+        wait_by_chance(lost)
 
 
 class _Moved(Exception):

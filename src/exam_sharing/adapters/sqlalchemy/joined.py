@@ -7,25 +7,26 @@ Versions are locked, in the order of their ids, before facts are read; an act th
 only where the host's transaction sees an older moment, or waits in a circle with another.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
+from typing import Any, cast
 
+from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import (
     Database,
-    OwnTransactions,
     Transactions,
     insert_unless_there,
 )
 from exam_sharing.adapters.sqlalchemy.driver_connections import is_begun, own_engine
-from exam_sharing.adapters.sqlalchemy.engines import quiet_engine, require_dialect
-from exam_sharing.adapters.sqlalchemy.failures import in_our_words, is_lost_race
+from exam_sharing.adapters.sqlalchemy.engines import require_dialect
+from exam_sharing.adapters.sqlalchemy.failures import in_our_words, or_conflict
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants, locked_versions
+from exam_sharing.adapters.sqlalchemy.held_connections import holding
 from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.kinds import given_tables, require_transaction
 from exam_sharing.adapters.sqlalchemy.outbox import HeldBackOutbox, SqlOutbox
@@ -34,14 +35,21 @@ from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail, put_event
 from exam_sharing.adapters.sqlalchemy.transfers import count_transfer
+from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import Conflict, InvalidArgument, StoreFailed
 from exam_sharing.events import Event, ExamTransferred
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.ports import Changes
+from exam_sharing.ports import AuditTrail, Changes, Directory
 from exam_sharing.validation import instant, require_kind
 
-__all__ = ["JoinedSharingStore", "JoinedStore", "joined_store", "owner_changed"]
+__all__ = [
+    "JoinedSharingStore",
+    "JoinedStore",
+    "directory_inside",
+    "joined_store",
+    "owner_changed",
+]
 
 
 class _HostTransaction(Transactions):
@@ -69,6 +77,14 @@ class _HostTransaction(Transactions):
     def writing_once(self) -> AbstractContextManager[Connection]:
         return self.writing()
 
+    @override
+    def racing(self, exams: Collection[ExamId]) -> AbstractContextManager[Connection]:
+        return self.writing()
+
+    @override
+    def in_turn(self, exams: Collection[ExamId]) -> AbstractContextManager[Connection | None]:
+        return nullcontext()
+
     def _still_open(self) -> Connection:
         # Else a statement would begin a transaction of our own, which nobody would end.
         if not is_begun(self._connection):
@@ -76,26 +92,48 @@ class _HostTransaction(Transactions):
         return self._connection
 
 
+class _TrailBeside(AuditTrail):
+    """Records refusals in transactions of their own, beside those of hosts.
+
+    Each has a connection that is made for it. In the pool, hosts that all hold a connection and
+    wait for one more would wait for each other.
+    """
+
+    def __init__(self, engine: Engine, tables: Tables) -> None:
+        self._engine = engine
+        self._tables = tables
+
+    @override
+    @in_our_words
+    def record(self, event: Event) -> None:
+        host = self._engine
+        beside = Engine(
+            host.pool.recreate(),
+            host.dialect,
+            host.url,
+            execution_options=host.get_execution_options(),
+            hide_parameters=True,
+        )
+        try:
+            with beside.begin() as connection:
+                put_event(connection, self._tables, event)
+        finally:
+            beside.dispose()
+
+
 class _Joining(SqlGrants, SqlTrail):
     """What a store does otherwise when its transaction is the host's."""
-
-    _refusals: SqlTrail
 
     def _join(self, connection: Connection) -> None:
         self.outbox: SqlOutbox = HeldBackOutbox(self._database)
         # SQLite has one writer at a time, and that is the host: what it rolls back is all there is.
-        beside = self._database
-        if beside.postgresql:
-            beside = Database(OwnTransactions(quiet_engine(own_engine(connection))), beside.tables)
-        self._refusals = SqlTrail(beside)
+        self._refusals: AuditTrail = SqlTrail(self._database)
+        if self._database.postgresql:
+            self._refusals = _TrailBeside(own_engine(connection), self._database.tables)
 
     @override
+    @or_conflict
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
-        return _or_conflict(lambda: self._locked_and_read(exams, ended=ended))
-
-    def _locked_and_read(
-        self, exams: tuple[ExamId, ...], *, ended: bool
-    ) -> Mapping[ExamId, ExamGrants]:
         with self._database.reading() as connection:
             locked_versions(connection, self._database, {exam.value for exam in exams})
         return self._database.ask(self._grant_questions.read(exams, ended=ended))
@@ -129,16 +167,6 @@ class JoinedSharingStore(_Joining, SqlSharingStore):
         self._join(connection)
 
 
-@in_our_words
-def _or_conflict(read: Callable[[], Mapping[ExamId, ExamGrants]]) -> Mapping[ExamId, ExamGrants]:
-    try:
-        return read()
-    except SQLAlchemyError as error:
-        if not is_lost_race(error):
-            raise
-    raise Conflict(1)
-
-
 def joined_store(
     transaction: Connection | Session,
     *,
@@ -156,6 +184,42 @@ def joined_store(
     if exams is None:
         return JoinedStore(connection, known)
     return JoinedSharingStore(connection, known, exams)
+
+
+class _AskedInside:
+    """A directory that is asked while the host's connection is held.
+
+    What it reads by the same engine it reads over that connection, however it comes to ask.
+    """
+
+    def __init__(self, directory: Directory, connection: Connection) -> None:
+        self._directory = directory
+        self._connection = connection
+        self._host = _HostTransaction(connection)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the directory has
+        method = getattr(self._directory, name)
+
+        def ask(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  as the method
+            with (
+                self._host.reading() as connection,
+                holding(connection, own_engine(connection)),
+            ):
+                return method(*args, **kwargs)
+
+        return ask
+
+
+def directory_inside(transaction: Connection | Session, directory: Directory) -> Directory:
+    """Return a directory that needs no connection beside that of the transaction.
+
+    One that reads another database, or not by our engine, is asked as it is.
+
+    Raises:
+        InvalidValue: what is given does not answer the port.
+    """
+    require_conforming("directory", directory, Directory)
+    return cast("Directory", _AskedInside(directory, _connection_of(transaction)))
 
 
 def owner_changed(
@@ -181,6 +245,7 @@ def owner_changed(
         tables: by default those of `define_tables`.
 
     Raises:
+        Conflict: an act was faster than a transaction that sees an older moment; begin it again.
         InvalidValue: there is no transaction, or the time is naive.
         StoreFailed: the exam was withdrawn, or the database failed.
         WrongKind: an argument is of another type.
@@ -194,7 +259,7 @@ def owner_changed(
     _put_transfer(database, exam, before, after, when)
 
 
-@in_our_words
+@or_conflict
 def _put_transfer(
     database: Database, exam: ExamId, before: UserId, after: UserId, at: datetime
 ) -> None:

@@ -1,0 +1,378 @@
+"""An act that lost a few races decides in its turn, where nobody else is faster."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from functools import partial
+from multiprocessing import get_context
+from time import monotonic
+
+import pytest
+import sqlalchemy
+from sqlalchemy import text
+
+from exam_sharing import (
+    BatchId,
+    Conflict,
+    ExamId,
+    Group,
+    GroupId,
+    Policy,
+    ReasonCode,
+    Refused,
+    Reshares,
+    Scope,
+    Sharing,
+    UnshareRequest,
+    User,
+    UserId,
+)
+from exam_sharing.acts import writing
+from exam_sharing.adapters.sqlalchemy import (
+    SqlDirectory,
+    SqlStore,
+    create_all,
+    open_sharing,
+    sql_ports,
+    sqlite_engine,
+)
+from exam_sharing.adapters.sqlalchemy import database as transactions
+from exam_sharing.events import ActRefused
+from exam_sharing.memory import memory_ports
+from exam_sharing.testing.performing import perform
+from watching import watched
+from world import ANNA, BEN, CARLA, CD, CT, DAN, MR, START, VIEW, XRAY, World, codes, share_request
+
+BLOCKED = 0.3
+"""For how many seconds an act is looked at until it is said to wait."""
+
+
+@pytest.fixture
+def world(open_store):
+    return World(store=open_store())
+
+
+def sharing_over(world, watcher, directory=None, store=None, **settings):
+    """Return another `Sharing` over the store of a world, with a watcher before its ports."""
+    store = world.store if store is None else store
+    ports = memory_ports(
+        store=store, directory=directory or world.directory, notifier=world.notifier
+    )
+    return Sharing(
+        policy=Policy(**settings),
+        ports=watched(ports, watcher),
+        clock=world.clock,
+        new_id=lambda: "the long act",
+        sends_at_once=False,
+    )
+
+
+class AlwaysFaster:
+    """Has a short act done on an exam of every act that is being decided, if that can be.
+
+    Attributes:
+        asked: the questions of the long act.
+        short: how many short acts were done.
+    """
+
+    def __init__(self, world, exam=CT):
+        self.world, self.exam, self.asked, self.short = world, exam, [], 0
+        self._others = ThreadPoolExecutor(1)
+        self._waits = None
+
+    def __call__(self, question, put):
+        self.asked.append(question)
+        if question == "directory.people_behind":
+            self._act()
+        return put()
+
+    def _act(self):
+        if self._waits is None or self._waits.done():
+            self._waits = self._others.submit(self._share, UserId(f"short-{len(self.asked)}"))
+        # Nobody waits for it longer than it takes alone.
+        with_answer = threading.Event()
+        self._waits.add_done_callback(lambda _: with_answer.set())
+        with_answer.wait(BLOCKED)
+
+    def _share(self, user):
+        self.world.person(user)
+        self.world.share(ANNA, self.exam, user)
+        self.short += 1
+
+    def done(self):
+        """Wait for the short act that had to wait."""
+        self._others.shutdown()
+        self._waits.result()
+
+
+def test_an_act_has_its_turn_although_somebody_is_always_faster(world):
+    faster = AlwaysFaster(world)
+    receipt = sharing_over(world, faster).share(share_request(ANNA, CT, BEN, scope=Scope.BATCH))
+    faster.done()
+    assert {outcome.exam for outcome in receipt.outcomes} == {CT, MR, XRAY}
+    assert faster.asked.count("writer.locked") == 1
+    assert faster.asked.count("writer.commit") == writing.RACES + 1
+    versions = sorted(grant.version for grant in world.grants(CT))
+    assert versions == list(range(1, faster.short + 2))
+    assert world.can_view(BEN, CT)
+
+
+def test_every_act_that_changes_sharing_has_its_turn(world):
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA)
+    faster = AlwaysFaster(world)
+    sharing = sharing_over(world, faster)
+    sharing.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, reshares=Reshares.CASCADE))
+    faster.done()
+    assert faster.asked.count("writer.locked") == 1
+    assert not world.can_view(CARLA, CT)
+
+
+def test_a_stranger_locks_nothing_however_the_exam_changes(world):
+    asked = []
+
+    def note(question, put):
+        asked.append(question)
+        return put()
+
+    for request in (
+        share_request(DAN, CT, BEN, scope=Scope.BATCH),
+        UnshareRequest(actor=DAN, exam=CT, recipient=BEN),
+    ):
+        with pytest.raises(Refused):
+            perform(sharing_over(world, note), request)
+    assert "writer.locked" not in asked
+
+
+class BeforeTheTurn:
+    """Lets every race be lost, and does something just before the lock is taken."""
+
+    def __init__(self, act):
+        self.act, self.turns = act, 0
+
+    def __call__(self, question, put):
+        if question == "writer.commit" and not self.turns:
+            return False
+        if question == "writer.locked":
+            self.turns += 1
+            if self.turns == 1:
+                self.act()
+        return put()
+
+
+def test_who_lost_access_meanwhile_is_refused_in_their_turn(world):
+    world.share(ANNA, CT, BEN)
+    before = BeforeTheTurn(lambda: world.unshare(ANNA, CT, BEN))
+    with pytest.raises(Refused) as refused:
+        sharing_over(world, before).share(share_request(BEN, CT, DAN))
+    assert codes(refused.value.reasons) == [ReasonCode.EXAM_NOT_FOUND]
+    assert isinstance(world.store.events()[-1], ActRefused)
+    assert not world.can_view(DAN, CT)
+
+
+def test_a_batch_that_has_grown_is_decided_again_and_shared_as_a_whole(world):
+    late = ExamId("late")
+    before = BeforeTheTurn(lambda: world.upload(CD, ANNA, late))
+    request = share_request(ANNA, CT, BEN, scope=Scope.BATCH)
+    receipt = sharing_over(world, before).share(request)
+    assert {outcome.exam for outcome in receipt.outcomes} == {CT, MR, XRAY, late}
+
+
+def test_a_turn_that_is_left_writes_nothing_and_holds_up_nobody(world):
+    with world.store.locked((CT, MR)) as writer:
+        assert writer is not None
+    world.share(ANNA, CT, BEN)
+    with pytest.raises(ZeroDivisionError), world.store.locked((CT,)):
+        raise ZeroDivisionError
+    world.share(ANNA, CT, CARLA)
+    assert [grant.version for grant in world.grants(CT)] == [1, 2]
+
+
+def test_many_long_acts_at_once_all_come_through(open_store):
+    world = World(store=open_store())
+    exams = [ExamId(f"e{number}") for number in range(20)]
+    world.upload(BatchId("long"), ANNA, *exams)
+    users = [UserId(f"u{number}") for number in range(8)]
+    for user in users:
+        world.person(user)
+
+    def share(user):
+        return world.share(ANNA, exams[0], user, scope=Scope.BATCH)
+
+    with ThreadPoolExecutor(len(users)) as pool:
+        receipts = list(pool.map(share, users))
+    assert all(len(receipt.outcomes) == len(exams) for receipt in receipts)
+    assert {len(world.grants(exam)) for exam in exams} == {len(users)}
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def small_pool(request, tmp_path):
+    """How to make an engine of so many connections, and an engine for others, on one database."""
+    if request.param == "sqlite":
+        make = partial(sqlite_engine, tmp_path / "sharing.db")
+    else:
+        url = request.getfixturevalue("postgresql_url")
+        make = partial(sqlalchemy.create_engine, url)
+    engines = [make()]
+
+    def engine(size):
+        engines.append(make(pool_size=size, max_overflow=0, pool_timeout=3))
+        return engines[-1]
+
+    yield engine, engines[0]
+    for each in engines:
+        each.dispose()
+
+
+def people_in(directory):
+    for user in (ANNA, BEN, CARLA, DAN, *(UserId(f"short-{number}") for number in range(400))):
+        directory.add(User(id=user, name=str(user)))
+    directory.add(Group(id=GroupId("ward"), name="Ward", members=frozenset({DAN})))
+
+
+class AsksBack:
+    """Says whom an actor may see, and asks the directory for it, as it is told it may."""
+
+    directory = None
+
+    def __call__(self, actor, principal):
+        return self.directory.user(actor) is not None
+
+
+def test_an_act_in_its_turn_needs_one_connection_alone(small_pool, open_store_on):
+    engine_of, others = small_pool
+    tables = create_all(others)
+    world = World(store=open_store_on(others, tables)())
+    asks_back = AsksBack()
+    engine = engine_of(1)
+    directory = asks_back.directory = SqlDirectory(engine, tables.directory, visible=asks_back)
+    people_in(SqlDirectory(others, tables.directory))
+    store = SqlStore.over(engine, tables=tables)
+    faster = AlwaysFaster(world)
+    ports = watched(sql_ports(store, directory=directory), faster)
+    sharing = Sharing(
+        policy=Policy(),
+        ports=ports,
+        clock=world.clock,
+        new_id=lambda: "the long act",
+        sends_at_once=False,
+    )
+    sharing.share(share_request(ANNA, CT, BEN, GroupId("ward"), scope=Scope.BATCH))
+    faster.done()
+    assert faster.asked.count("writer.locked") == 1
+    assert world.can_view(BEN, XRAY)
+
+
+def test_those_who_wait_for_their_turn_leave_connections_to_whoever_has_it(
+    small_pool, open_store_on
+):
+    """A directory of the host's own takes connections from the same pool."""
+    engine_of, others = small_pool
+    tables = create_all(others)
+    world = World(store=open_store_on(others, tables)())
+    people_in(SqlDirectory(others, tables.directory))
+    engine = engine_of(4)
+    foreign = SqlDirectory(engine.execution_options(schema_translate_map={}), tables.directory)
+    sharing = open_sharing(engine, tables=tables, directory=foreign, clock=world.clock)
+    users = [UserId(f"short-{number}") for number in range(12)]
+
+    def share(user):
+        return sharing.share(share_request(ANNA, CT, user, scope=Scope.BATCH))
+
+    with ThreadPoolExecutor(len(users)) as pool:
+        receipts = list(pool.map(share, users))
+    assert len(receipts) == len(users)
+    assert len(world.grants(XRAY)) == len(users)
+
+
+@pytest.fixture
+def impatient(monkeypatch):
+    """Waits are short."""
+    short = "SELECT set_config('lock_timeout', '50ms', true)"
+    idle = ", set_config('idle_in_transaction_session_timeout', '100ms', true)"
+    monkeypatch.setattr(transactions, "_WAIT", text(short))
+    monkeypatch.setattr(transactions, "_WAIT_IN_TURN", text(short + idle))
+
+
+@contextmanager
+def held_by_somebody(engine, tables, exam):
+    locked = tables.versions.select().where(tables.versions.c.exam == str(exam)).with_for_update()
+    with engine.connect() as connection, connection.begin():
+        connection.execute(locked).one()
+        yield
+
+
+@pytest.fixture
+def on_postgresql(postgresql, open_store_on):
+    tables = create_all(postgresql)
+    return World(store=open_store_on(postgresql, tables)()), tables
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_lock_that_somebody_else_keeps_is_a_conflict_in_the_end(postgresql, on_postgresql):
+    world, tables = on_postgresql
+    with held_by_somebody(postgresql, tables, CT):
+        with pytest.raises(Conflict) as caught:
+            world.share(ANNA, CT, BEN)
+        assert caught.value.attempts == writing.ATTEMPTS
+        world.share(ANNA, MR, BEN)
+    world.share(ANNA, CT, BEN)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_turn_in_which_the_host_hangs_is_ended_by_the_database(on_postgresql):
+    world, _ = on_postgresql
+    waited = []
+
+    def share_at_last():
+        with suppress(Conflict):
+            return world.share(ANNA, CT, CARLA)
+        return share_at_last()
+
+    def hang(question, put):
+        if question == "writer.commit" and not waited:
+            return False
+        if question == "writer.locked":
+            waited.append(question)
+        elif waited == ["writer.locked"] and question == "directory.seen_by":
+            # Far longer than the turn may be idle: somebody else gets through.
+            with ThreadPoolExecutor(1) as pool:
+                waited.append(pool.submit(share_at_last).result())
+        return put()
+
+    sharing_over(world, hang).share(share_request(ANNA, CT, BEN))
+    assert len(waited) > 1
+    assert world.can_view(BEN, CT)
+    assert world.can_view(CARLA, CT)
+
+
+def die_in_turn(url, exam):
+    store = SqlStore.over(sqlalchemy.create_engine(url))
+    with store.locked((exam,)) as writer:
+        assert writer is not None
+        print("locked", flush=True)
+        threading.Event().wait()
+
+
+def test_a_process_that_is_killed_in_its_turn_holds_up_nobody(postgresql, on_postgresql):
+    world, tables = on_postgresql
+    url = postgresql.url.render_as_string(hide_password=False)
+    process = get_context("spawn").Process(target=die_in_turn, args=(url, CT), daemon=True)
+    process.start()
+    versions = tables.versions
+    waiting = versions.select().where(versions.c.exam == "ct").with_for_update(nowait=True)
+    deadline = monotonic() + 60
+    while monotonic() < deadline:
+        try:
+            with postgresql.begin() as connection:
+                connection.execute(waiting).one()
+        except sqlalchemy.exc.OperationalError:
+            break
+    process.kill()
+    process.join(10)
+    start = monotonic()
+    world.share(ANNA, CT, BEN)
+    assert monotonic() < start + 10
+    assert world.sharing.can(BEN, VIEW, CT)
+    assert world.now - START == timedelta(0)
