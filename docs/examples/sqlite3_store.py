@@ -46,7 +46,7 @@ def to_sqlite(value):
     return value if value is None or isinstance(value, str | int) else pickle.dumps(value)
 
 
-class SqliteStore:
+class SqliteStore(es.ports.GrantWriter):  # its acts race: there is no lock to decide in
     def __init__(self, path):
         self._path = path
         with self._transaction("IMMEDIATE") as run:
