@@ -6,7 +6,7 @@ import time
 import pytest
 import sqlalchemy
 
-from exam_sharing import BatchId, Conflict, Exam, ExamId, Group, GroupId, UploadBatch, User
+from exam_sharing import BatchId, Conflict, Exam, ExamId, Group, GroupId, UploadBatch, User, UserId
 from exam_sharing.adapters.sqlalchemy import SqlDirectory, SqlStore, create_all, owner_changed
 from world import ANNA, BEN, CARLA, CD, CT, START, World
 
@@ -87,14 +87,16 @@ def test_a_batch_that_is_being_sealed_is_waited_for(isolated, tables, world, aft
 
 def test_a_user_who_is_being_changed_is_waited_for(isolated, tables, after):
     people = SqlDirectory(isolated, tables.directory)
-    people.add(User(id=BEN, name="Ben"))
-    people.add(Group(id=GroupId("ward"), name="Ward", members=frozenset({BEN})))
+    level = isolated.get_execution_options()["isolation_level"]
+    user, ward = UserId(f"user under {level}"), GroupId(f"ward under {level}")
+    people.add(User(id=user, name="Ben"))
+    people.add(Group(id=ward, name="Ward", members=frozenset({user})))
     principals = tables.directory.principals
     touched = principals.update().values(active=True)
-    assert after(lambda: people.add(User(id=BEN, name="Benjamin")), touched) == []
-    assert after(lambda: people.add(Group(id=GroupId("ward"), name="W")), touched) == []
-    assert after(lambda: people.remove(BEN), touched) == []
-    assert people.user(BEN) is None
+    assert after(lambda: people.add(User(id=user, name="Benjamin")), touched) == []
+    assert after(lambda: people.add(Group(id=ward, name="W")), touched) == []
+    assert after(lambda: people.remove(user), touched) == []
+    assert people.user(user) is None
 
 
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])

@@ -191,7 +191,9 @@ def test_a_writer_that_cannot_step_aside_is_told_what_it_lacks():
             return False
 
     half = attrs.evolve(memory_ports(), writer=Writer())
-    assert problem_with(lambda: half).endswith("gave Ports, which lacks writer.step_aside")
+    assert problem_with(lambda: half).endswith(
+        "gave Ports, which lacks writer.locked, writer.step_aside"
+    )
 
 
 def test_a_store_that_can_also_be_closed_later_is_taken_as_it_is():
