@@ -11,7 +11,12 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 @pytest.mark.parametrize(
-    "command", [["sql", "--quick", "--grants", "--sqlite"], ["host_queries", "--quick"]]
+    "command",
+    [
+        ["sql", "--quick", "--grants", "--sqlite"],
+        ["host_queries", "--quick"],
+        ["host_exams", "--grants", "1000", "--rounds", "1"],
+    ],
 )
 @pytest.mark.usefixtures("postgresql_server")
 def test_a_benchmark_ends_with_its_table(command):

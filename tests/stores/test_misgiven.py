@@ -15,6 +15,7 @@ from exam_sharing.adapters.sqlalchemy import (
     create_all,
     define_tables,
     joined,
+    kinds,
     open_sharing,
     over_driver_connection,
     owner_changed,
@@ -90,6 +91,36 @@ def test_what_is_no_engine_is_told_with_what_to_give(engine, take, give, told):
             take(given)
     finally:
         getattr(given, "close", lambda: None)() if not isinstance(given, type) else None
+
+
+@pytest.mark.parametrize(
+    ("url", "inside", "told"),
+    [
+        ("sqlite://", True, "of SQLite must not be asynchronous: make it by `sqlite_engine`"),
+        ("postgresql+psycopg://", False, "call this inside of `run_sync`"),
+        ("postgresql+psycopg://", None, "install greenlet"),
+    ],
+)
+def test_an_engine_over_an_asynchronous_driver_is_used_inside_of_run_sync(
+    monkeypatch, url, inside, told
+):
+    def in_greenlet():
+        if inside is None:
+            raise ImportError("greenlet")
+        return inside
+
+    monkeypatch.setattr(kinds, "in_greenlet", in_greenlet)
+    engine = create_engine(url)
+    engine.dialect.is_async = True
+    with pytest.raises(InvalidValue, match=f"^engine .*{told}"):
+        create_all(engine)
+
+
+def test_an_engine_over_an_asynchronous_driver_is_taken_inside_of_run_sync(monkeypatch):
+    monkeypatch.setattr(kinds, "in_greenlet", lambda: True)
+    engine = create_engine("postgresql+psycopg://")
+    engine.dialect.is_async = True
+    kinds.require_engine(engine)
 
 
 TAKING_TRANSACTIONS = {

@@ -4,8 +4,9 @@ from functools import cache
 from typing import Final
 
 from sqlalchemy import URL, Engine, MetaData
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
+from sqlalchemy.util.concurrency import in_greenlet
 
 from exam_sharing.adapters.sqlalchemy.tables import Tables, define_tables
 from exam_sharing.errors import InvalidArgument
@@ -30,10 +31,13 @@ def require_engine(engine: object) -> None:
         problem = "is an address: give the engine that `sqlite_engine` or `create_engine` makes"
     elif isinstance(engine, Connection | Session):
         problem = f"is a {type(engine).__name__}: give its engine, or use `joined` inside of it"
+    dialect = getattr(engine, "dialect", None)
+    if problem is None and dialect is None:
+        problem = "must be an engine of SQLAlchemy for PostgreSQL or SQLite"
+    if problem is None and dialect is not None and dialect.is_async:
+        problem = _mistake_with_driver(dialect)
     if problem is not None:
         raise InvalidArgument("engine", problem)
-    if getattr(engine, "dialect", None) is None:
-        raise InvalidArgument("engine", "must be an engine of SQLAlchemy for PostgreSQL or SQLite")
 
 
 def require_transaction(transaction: object) -> None:
@@ -87,6 +91,16 @@ def _mistake(value: object) -> str | None:
     if isinstance(value, sessionmaker | scoped_session):
         return f"is a {type(value).__name__}: call it, and give the session that it returns"
     return None
+
+
+def _mistake_with_driver(dialect: Dialect) -> str | None:
+    """Return what is wrong with an engine over an asynchronous driver, or `None`."""
+    if dialect.name == "sqlite":
+        return "of SQLite must not be asynchronous: make it by `sqlite_engine`, and use a thread"
+    try:
+        return None if in_greenlet() else "is asynchronous: call this inside of `run_sync`"
+    except ImportError:  # Of greenlet, without which there is nothing to be inside of.
+        return "is asynchronous: install greenlet, and call this inside of `run_sync`"
 
 
 def _is_asynchronous(value: object) -> bool:
