@@ -85,7 +85,7 @@ def test_every_error_that_is_raised_is_of_exactly_one_family(error):
 def test_what_people_send_is_no_mistake_of_the_calling_code():
     of_input = {type(error) for error in ERRORS if isinstance(error, InputError)}
 
-    assert of_input == {InvalidInput, MembershipCycle, RequestIdReused}
+    assert of_input == {InvalidInput, RequestIdReused}
 
 
 def test_no_invalid_value_is_raised_without_a_family():

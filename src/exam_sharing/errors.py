@@ -169,7 +169,7 @@ class WrongBatch(CallerError):
         return f"upload batch {self.batch!r}: {self.problem}"
 
 
-class MembershipCycle(InputError):
+class MembershipCycle(CallerError):
     """A group would come to hold itself, directly or through other groups.
 
     Args:

@@ -22,6 +22,7 @@ from exam_sharing.validation import duration, of_kind
 __all__ = ["Stop", "watch"]
 
 PAUSE: Final = timedelta(seconds=5)
+LONGEST_PAUSE: Final = timedelta(days=366)
 
 
 class Stop(Protocol):
@@ -59,10 +60,12 @@ def watch(
         failed: told what went wrong with the store.
 
     Raises:
-        InvalidValue: the pause is no time.
+        InvalidArgument: the pause is no time, or longer than a year.
     """
     of_kind("sharing", sharing, Sharing)
     pause = duration("pause", pause)
+    if pause > LONGEST_PAUSE:
+        raise InvalidArgument("pause", f"must not be longer than {LONGEST_PAUSE.days} days")
     if pause <= timedelta(0):
         raise InvalidArgument("pause", "must be longer than nothing")
     while not stop.is_set():

@@ -282,6 +282,7 @@ class Sharing:
             StoreFailed: the outbox cannot be read or written; nothing is lost, but what was being
                 sent may be sent again.
         """
+        require_callable("stopped", stopped)
         sent, tried = 0, set[NoticeId]()
         while not stopped():
             outcomes = self._send(acts.BATCH)

@@ -9,12 +9,26 @@ framework may hand in with good reason, is rebuilt as the type itself, by that t
 a subclass of a type of ours is refused. `type(value)` is asked, since `value.__class__` can lie.
 """
 
+import inspect
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import wraps
 from itertools import islice
-from typing import Any, Final, TypeVar, cast
+from types import FunctionType, UnionType
+from typing import (
+    Any,
+    Final,
+    NewType,
+    ParamSpec,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import attrs
 
@@ -23,6 +37,7 @@ from exam_sharing.errors import InvalidArgument, InvalidInput, InvalidValue, Wro
 __all__ = [
     "MAX_ITEMS",
     "PrivateText",
+    "checks_arguments",
     "clean_text",
     "duration",
     "exact_text",
@@ -33,6 +48,7 @@ __all__ = [
     "is_callable",
     "is_some_time",
     "is_whole_from",
+    "misfit",
     "of_kind",
     "optional_instant",
     "plain_text",
@@ -47,6 +63,8 @@ __all__ = [
 ]
 
 KindT = TypeVar("KindT")
+ParamsT = ParamSpec("ParamsT")
+ResultT = TypeVar("ResultT")
 
 MAX_IDENTIFIER_LENGTH: Final = 255
 
@@ -344,3 +362,89 @@ def tuple_of(field: str, values: object, *kinds: type, at_most: int = MAX_ITEMS)
         if type(item) not in kinds:
             raise _wrong_kind(field, item, *kinds)
     return items
+
+
+def checks_arguments(cls: type[KindT]) -> type[KindT]:
+    """Make the public methods of a class raise `WrongKind` for an argument of another kind.
+
+    Arguments are compared with the annotations only when a method has failed, whatever it raised:
+    a call that is right does not pay for it. A naive time is `InvalidArgument`. A method that asks
+    `misfit` itself, since every check of a portal calls it, is left as it is.
+    """
+    for name, method in tuple(vars(cls).items()):
+        if name.startswith("_") or not isinstance(method, FunctionType):
+            continue
+        if misfit.__name__ not in method.__code__.co_names:
+            setattr(cls, name, _checking(method))
+    return cls
+
+
+def _checking(method: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
+    @wraps(method)
+    def checked(*args: ParamsT.args, **kwargs: ParamsT.kwargs) -> ResultT:
+        try:
+            return method(*args, **kwargs)
+        except Exception:
+            wrong = misfit(method, *args, **kwargs)
+            if wrong is None:
+                raise
+        # Out here what was raised, which may hold the value, is not the context of ours.
+        raise wrong
+
+    return checked
+
+
+def misfit(
+    method: Callable[..., object], *args: object, **kwargs: object
+) -> InvalidValue | WrongKind | None:
+    """Return the error for the first argument that is not of the kind of its annotation."""
+    try:
+        given = inspect.signature(method).bind(*args, **kwargs).arguments
+    except TypeError:
+        return None  # There are too many or too few, which Python says best.
+    for name, hint in get_type_hints(method).items():
+        value = given.get(name)
+        if name not in given:
+            continue
+        if not _fits(value, hint):
+            return WrongKind(name, _named(hint), type(value).__name__)
+        if issubclass(type(value), datetime):
+            try:
+                instant(name, value)
+            except InvalidValue as error:
+                return error
+    return None
+
+
+def _fits(value: object, hint: object) -> bool:
+    """Say whether a value is of the kind that an annotation names, as far as it can be told."""
+    if isinstance(hint, NewType):
+        hint = hint.__supertype__
+    parts = get_args(hint)
+    if get_origin(hint) in {Union, UnionType}:
+        return any(_fits(value, part) for part in parts)
+    kind = get_origin(hint) or hint
+    if not isinstance(kind, type) or kind is object or getattr(kind, "_is_protocol", False):
+        return True
+    if kind in {bool, int}:
+        return type(value) is kind
+    return issubclass(type(value), kind) and (not parts or _items_fit(value, parts))
+
+
+def _items_fit(value: object, parts: tuple[object, ...]) -> bool:
+    if isinstance(value, str | bytes):
+        return False
+    if not isinstance(value, Collection):
+        return True  # Reading it would leave nothing of it.
+    if isinstance(value, Mapping) and len(parts) > 1:
+        return True
+    if isinstance(value, tuple) and Ellipsis not in parts and len(parts) > 1:
+        return len(value) == len(parts) and all(map(_fits, value, parts))
+    return all(_fits(item, parts[0]) for item in value)
+
+
+def _named(hint: object) -> str:
+    if get_origin(hint) in {Union, UnionType}:
+        return " or ".join(map(_named, get_args(hint)))
+    name: str = getattr(hint, "__name__", "") or str(hint)
+    return name

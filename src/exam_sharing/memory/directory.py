@@ -26,7 +26,7 @@ from exam_sharing.memory.visibility import chosen, everybody, members_seen, walk
 from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
-from exam_sharing.validation import require_callable, require_kind
+from exam_sharing.validation import checks_arguments, require_callable, require_kind, tuple_of
 
 __all__ = ["MemoryDirectory"]
 
@@ -41,6 +41,7 @@ class _Sorted:
     changes: int = 0
 
 
+@checks_arguments
 class MemoryDirectory(KeptDirectory):
     """A directory in memory: the embedded default, and the reference for others.
 
@@ -100,13 +101,14 @@ class MemoryDirectory(KeptDirectory):
 
     @override
     def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
-        # The hottest path of all: `user` is taken for a UserId, unchecked, when it is found.
+        if type(user) is not UserId:
+            require_kind("user", user, UserId)
         found = self._principals.get(user.value)
         return self._resolve(user) if found is None else found
 
     @override
     def profiles(self, users: Iterable[UserId]) -> Mapping[UserId, Profile]:
-        users = tuple(users)
+        users = tuple_of("users", users, UserId)
         with self._lock:
             return {user: self._profile(user) for user in users}
 
@@ -114,13 +116,13 @@ class MemoryDirectory(KeptDirectory):
     def people_behind(
         self, principals: Iterable[PrincipalId]
     ) -> Mapping[PrincipalId, frozenset[UserId]]:
-        principals = tuple(principals)
+        principals = tuple_of("principals", principals, UserId, GroupId)
         with self._lock:
             return {principal: self._active_users_in(principal) for principal in principals}
 
     @override
     def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> frozenset[PrincipalId]:
-        principals = tuple(principals)
+        principals = tuple_of("principals", principals, UserId, GroupId)
         with self._lock:
             there = [each for each in principals if _found_by(self._known.get(each.key))]
         return frozenset(each for each in there if self._visible(actor, each) is True)
@@ -129,7 +131,7 @@ class MemoryDirectory(KeptDirectory):
     def members_seen_by(
         self, actor: UserId, groups: Iterable[GroupId]
     ) -> Mapping[GroupId, frozenset[PrincipalId]]:
-        groups = tuple(groups)
+        groups = tuple_of("groups", groups, GroupId)
         with self._lock:
             reached = walk(frozenset[PrincipalId](groups), self._members_in)
             members = {each: self._members_in(each) for each in reached}
@@ -144,7 +146,7 @@ class MemoryDirectory(KeptDirectory):
 
     @override
     def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
-        principals = tuple(principals)
+        principals = tuple_of("principals", principals, UserId, GroupId)
         with self._lock:
             known = [(each, self._known.get(each.key)) for each in principals]
         return {each: _described(value).name for each, value in known if value is not None}
@@ -231,7 +233,6 @@ class MemoryDirectory(KeptDirectory):
             return index
 
     def _resolve(self, user: UserId) -> frozenset[PrincipalKey]:
-        require_kind("user", user, UserId)
         with self._lock:
             account = self._account(user)
             if account is None or not account.user.active:

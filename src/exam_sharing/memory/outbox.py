@@ -14,6 +14,7 @@ from exam_sharing.events import Claim, ListedNotice, WaitingNotice
 from exam_sharing.identifiers import NoticeId, ShareId
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
 from exam_sharing.ports import Outbox
+from exam_sharing.validation import checks_arguments
 
 __all__ = ["MemoryOutbox"]
 
@@ -59,6 +60,7 @@ class _Kept:
         )
 
 
+@checks_arguments
 class MemoryOutbox(Outbox):
     """Notices in the order in which they came, each forgotten once it was sent or dropped."""
 

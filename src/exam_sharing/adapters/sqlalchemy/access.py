@@ -13,10 +13,12 @@ from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
 from exam_sharing.policy.facts import Involvement
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import AccessReader
+from exam_sharing.validation import checks_arguments
 
 __all__ = ["SqlAccess"]
 
 
+@checks_arguments
 class SqlAccess(AccessReader):
     """What the users of one database can see."""
 

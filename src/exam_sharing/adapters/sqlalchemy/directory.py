@@ -32,7 +32,7 @@ from exam_sharing.memory.visibility import chosen, everybody, members_seen
 from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
-from exam_sharing.validation import require_callable, require_kind
+from exam_sharing.validation import checks_arguments, require_callable, require_kind, tuple_of
 
 __all__ = ["SqlDirectory"]
 
@@ -43,6 +43,7 @@ _LARGEST_BATCH: Final = 1000
 """How many candidates are read beyond those that are wanted, and how many at once at most."""
 
 
+@checks_arguments
 class SqlDirectory(KeptDirectory):
     """A directory in the tables of a database, for hosts that keep none of their own.
 
@@ -138,7 +139,7 @@ class SqlDirectory(KeptDirectory):
     @override
     @in_our_words
     def profiles(self, users: Iterable[UserId]) -> Mapping[UserId, Profile]:
-        users = tuple(users)
+        users = tuple_of("users", users, UserId)
         found: dict[PrincipalKey, list[Row[Any]]] = {}
         for row in self._ask(self._profiles, [user.key for user in users]):
             found.setdefault(row.key, []).append(row)
@@ -149,7 +150,7 @@ class SqlDirectory(KeptDirectory):
     def people_behind(
         self, principals: Iterable[PrincipalId]
     ) -> Mapping[PrincipalId, frozenset[UserId]]:
-        principals = tuple(principals)
+        principals = tuple_of("principals", principals, UserId, GroupId)
         found: dict[PrincipalKey, set[UserId]] = {each.key: set() for each in principals}
         for row in self._ask(self._people, list(found)):
             found[row.began].add(UserId(row.reached[2:]))
@@ -157,7 +158,7 @@ class SqlDirectory(KeptDirectory):
 
     @override
     def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> frozenset[PrincipalId]:
-        principals = tuple(principals)
+        principals = tuple_of("principals", principals, UserId, GroupId)
         found = self._find(*(each.key for each in principals))
         there = [each for each in principals if each.key in found and found[each.key].active]
         return frozenset(each for each in there if self._visible(actor, each) is True)
@@ -166,7 +167,7 @@ class SqlDirectory(KeptDirectory):
     def members_seen_by(
         self, actor: UserId, groups: Iterable[GroupId]
     ) -> Mapping[GroupId, frozenset[PrincipalId]]:
-        groups = tuple(groups)
+        groups = tuple_of("groups", groups, GroupId)
         members, there = self._members_below(groups)
         return members_seen(
             groups,
@@ -178,7 +179,7 @@ class SqlDirectory(KeptDirectory):
 
     @override
     def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
-        principals = tuple(principals)
+        principals = tuple_of("principals", principals, UserId, GroupId)
         found = self._find(*(each.key for each in principals))
         return {each: found[each.key].name for each in principals if each.key in found}
 

@@ -10,12 +10,16 @@ from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.kinds import require_engine
 from exam_sharing.adapters.sqlalchemy.poolers import may_mix_statements, remedy
 from exam_sharing.adapters.sqlalchemy.sqlite_engines import READS, check_transactions
-from exam_sharing.errors import InvalidArgument
+from exam_sharing.errors import InvalidArgument, StoreFailed
 
 __all__ = ["READS", "checked_engine", "is_autocommit", "quiet_engine", "require_dialect"]
 
 _DIALECTS: Final = ("postgresql", "sqlite")
 _NAME: Final = "exam_sharing"
+_NO_TEXT: Final = (
+    "the database gives no text but bytes, as one with the encoding SQL_ASCII does; create it with "
+    "the encoding UTF8"
+)
 
 
 def checked_engine(engine: Engine) -> Engine:
@@ -65,7 +69,12 @@ def _check_connection(engine: Engine) -> None:
 
 @in_our_words
 def _tried(engine: Engine) -> tuple[bool, bool, str]:
-    with engine.connect() as connection:
+    try:
+        connected = engine.connect()
+    except TypeError:
+        # The driver gives bytes for text, which SQLAlchemy meets first where it reads the version.
+        raise StoreFailed(_NO_TEXT) from None
+    with connected as connection:
         return (
             is_autocommit(connection),
             may_mix_statements(connection),

@@ -26,11 +26,12 @@ from exam_sharing.events import ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.identifiers import BatchId, ExamId, UserId
 from exam_sharing.ports import ExamReader, ExamWriter
-from exam_sharing.validation import instant
+from exam_sharing.validation import checks_arguments, instant
 
 __all__ = ["SqlExams"]
 
 
+@checks_arguments
 class SqlExams(ExamReader, ExamWriter):
     """The exams of one database."""
 

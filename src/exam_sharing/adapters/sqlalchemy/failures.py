@@ -36,6 +36,10 @@ class LostRace(StoreFailed):
     """Somebody else was in the way; the same may succeed later."""
 
 
+_UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What reading a row raises where it holds something else than we wrote, or bytes for text."""
+
+
 def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
     """Make a function raise `StoreFailed` wherever the database, or a row of it, fails.
 
@@ -46,7 +50,7 @@ def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
     def asked(*args: ParamsT.args, **kwargs: ParamsT.kwargs) -> ResultT:
         try:
             return ask(*args, **kwargs)
-        except (SQLAlchemyError, ValueError, LookupError) as error:
+        except (SQLAlchemyError, *_UNREADABLE) as error:
             failed = _failure(error)
         # Out here the error is no longer the context of ours.
         raise failed

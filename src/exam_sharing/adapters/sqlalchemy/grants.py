@@ -39,10 +39,12 @@ from exam_sharing.memory.lost_races import wait_by_chance
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Share
 from exam_sharing.ports import Changes, GrantReader, GrantWriter, StoredReceipt
+from exam_sharing.validation import checks_arguments
 
 __all__ = ["SqlGrants", "locked_versions"]
 
 
+@checks_arguments
 class SqlGrants(GrantReader, GrantWriter):
     """The grants of one database."""
 

@@ -33,6 +33,7 @@ from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
 from exam_sharing.policy.facts import Involvement
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import AccessReader, ExamReader, ExamWriter
+from exam_sharing.validation import checks_arguments
 
 __all__ = ["HostExams", "SqlSharingStore"]
 
@@ -65,6 +66,7 @@ class HostExams(ExamReader, Protocol):
         """
 
 
+@checks_arguments
 class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader):
     """Every port that keeps something of sharing, for a host that keeps its exams itself.
 

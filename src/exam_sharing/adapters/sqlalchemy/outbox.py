@@ -23,12 +23,14 @@ from exam_sharing.events import Claim, ListedNotice, WaitingNotice
 from exam_sharing.identifiers import NoticeId, ShareId
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
 from exam_sharing.ports import Outbox
+from exam_sharing.validation import checks_arguments
 
 __all__ = ["HeldBackOutbox", "SqlOutbox"]
 
 _BEFORE_ALL: Final = 0
 
 
+@checks_arguments
 class SqlOutbox(Outbox):
     """The notices of one database; several relays may send them side by side.
 
@@ -165,6 +167,7 @@ class SqlOutbox(Outbox):
             return tuple(map(notice_of_row, connection.execute(statement)))
 
 
+@checks_arguments
 class HeldBackOutbox(SqlOutbox):
     """Lets notices wait, and gives out none: a relay elsewhere sends them."""
 

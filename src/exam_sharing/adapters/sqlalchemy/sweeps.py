@@ -30,12 +30,12 @@ from exam_sharing.adapters.sqlalchemy.store import own_database
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.errors import Conflict, InvalidArgument
 from exam_sharing.exams import Exam
-from exam_sharing.grants import EndedAs, HowEnded
+from exam_sharing.grants import NEVER, EndedAs, HowEnded
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.policy.settings import Policy
 from exam_sharing.sharing import Sharing
-from exam_sharing.validation import instant, require_callable, set_of
+from exam_sharing.validation import duration, instant, require_callable, set_of
 
 __all__ = ["sweep_deleted", "sweep_expired"]
 
@@ -67,10 +67,12 @@ def sweep_expired(
         InvalidValue: the margin is negative, the limit not positive, or the engine unusable.
         StoreFailed: the database does not answer, or its tables are missing, older or newer.
     """
+    margin = duration("margin", margin)
     if margin < timedelta(0):
         raise InvalidArgument("margin", "must not be negative")
     _require_limit(limit)
-    before = instant("now", datetime.now(UTC) if now is None else now) - margin
+    until = instant("now", datetime.now(UTC) if now is None else now)
+    before = until - min(margin, until - NEVER)
     known = given_tables(tables)
     own = checked_engine(engine)
     check_schema(own, known)

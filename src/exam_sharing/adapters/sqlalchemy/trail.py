@@ -15,10 +15,12 @@ from exam_sharing.adapters.sqlalchemy.rows import ended_grant_of_row, grant_of_r
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.events import Event
 from exam_sharing.ports import AuditTrail
+from exam_sharing.validation import checks_arguments
 
 __all__ = ["SqlTrail", "put_event", "records_named_in"]
 
 
+@checks_arguments
 class SqlTrail(AuditTrail):
     """The audit trail of one database."""
 

@@ -1,0 +1,208 @@
+"""Whatever is given to a public callable, only errors of ours come out.
+
+An exception of Python's own may quote the value, is of no family, and tells a portal nothing. The
+arguments are drawn one by one, so that one wrong value meets right ones beside it.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any
+from unittest.mock import Mock
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import exam_sharing
+from exam_sharing import (
+    BatchId,
+    ExamSharingError,
+    GrantId,
+    Group,
+    InvalidInput,
+    NoticeId,
+    Permission,
+    Policy,
+    Reason,
+    ReasonCode,
+    Reshares,
+    RevokeRequest,
+    Sharing,
+    UnshareRequest,
+    User,
+    UserId,
+    Viewer,
+    memory,
+)
+from exam_sharing.memory import MemoryDirectory, MemoryStore
+from world import ANNA, BEN, CLINIC, CT, DAY, NURSES, START, VIEW, World, share_request
+
+
+class Text(str):
+    __slots__ = ()
+
+
+HOSTILE: list[Any] = [
+    None,
+    True,
+    0,
+    -1,
+    1,
+    10**30,
+    1.5,
+    float("nan"),
+    "",
+    "ben",
+    "u:ben",
+    "b\0n",
+    "b\ud800n",
+    "x" * 300,
+    Text("ben"),
+    b"ben",
+    (),
+    [],
+    {},
+    frozenset(),
+    (BEN,),
+    [NURSES, BEN],
+    [CT],
+    [None],
+    ("a", "b"),
+    (START, "ct"),
+    {CT: 1},
+    object(),
+    Mock(spec=BEN),
+    UserId,
+    ANNA,
+    BEN,
+    NURSES,
+    CT,
+    BatchId("cd"),
+    GrantId("act1-1"),
+    NoticeId("n1"),
+    VIEW,
+    Permission.DOWNLOAD,
+    Reshares.CASCADE,
+    START,
+    datetime(2030, 1, 1),
+    datetime.max,
+    datetime.max.replace(tzinfo=UTC),
+    datetime.min.replace(tzinfo=UTC),
+    timedelta(0),
+    timedelta.max,
+    timedelta.min,
+    DAY,
+    Policy(),
+    Reason(code=ReasonCode.NO_RECIPIENTS),
+    share_request(ANNA, CT, BEN),
+    UnshareRequest(actor=ANNA, exam=CT, recipient=BEN),
+    RevokeRequest(actor=BEN, grant=GrantId("act1-1")),
+    User(id=BEN, name="Ben"),
+    Group(id=CLINIC, name="Clinic"),
+    print,
+    lambda: None,
+    lambda: datetime(2030, 1, 1),
+    lambda *_: True,
+]
+FRESH: list[Callable[[], Any]] = [count, lambda: iter([BEN]), lambda: (each for each in [CT])]
+"""Those that can be read only once; `count` never ends."""
+
+finite = st.sampled_from(HOSTILE)
+values = finite | st.sampled_from(FRESH).map(lambda make: make())
+
+
+def called(
+    data: st.DataObject, target: Callable[..., Any], values: st.SearchStrategy[Any] = values
+) -> None:
+    """Call the target with drawn arguments; fail where another error than ours comes out."""
+    args, kwargs = [], {}
+    for parameter in inspect.signature(target).parameters.values():
+        optional = parameter.default is not inspect.Parameter.empty
+        if parameter.kind in {parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD}:
+            continue
+        if optional and data.draw(st.booleans(), label=f"leave out {parameter.name}"):
+            continue
+        value = data.draw(values, label=parameter.name)
+        if parameter.kind is parameter.KEYWORD_ONLY or kwargs or optional:
+            kwargs[parameter.name] = value
+        else:
+            args.append(value)
+    with suppress(ExamSharingError):
+        target(*args, **kwargs)
+
+
+def public(module: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
+    for name in module.__all__:
+        target = getattr(module, name)
+        if callable(target) and not is_only_made_by_us(target):
+            yield f"{module.__name__}.{name}", target
+
+
+def is_only_made_by_us(target: Any) -> bool:
+    """Say whether it is an enum, a type alias, or an error, which is made of facts of any kind."""
+    return not inspect.isroutine(target) and (
+        not isinstance(target, type)
+        or not inspect.isclass(target)
+        or issubclass(target, (ReasonCode.__mro__[1], BaseException))
+    )
+
+
+def methods(value: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
+    for name in dir(type(value)):
+        target = getattr(value, name, None)
+        if not name.startswith("_") and inspect.isroutine(target):
+            yield f"{type(value).__name__}.{name}", target
+
+
+NAMES = dict([*public(exam_sharing), *public(memory)])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(data=st.data())
+def test_a_public_name_raises_only_errors_of_ours(name, data):
+    called(data, NAMES[name])
+
+
+METHODS = sorted(
+    {
+        name
+        for kind in (Sharing, Viewer, MemoryDirectory, MemoryStore, type(MemoryStore().outbox))
+        for name in (f"{kind.__name__}.{each}" for each in dir(kind) if not each.startswith("_"))
+        if inspect.isroutine(getattr(kind, name.partition(".")[2]))
+    }
+)
+
+
+def owner_of(world: World, kind: str) -> Any:
+    return {
+        "Sharing": world.sharing,
+        "Viewer": world.sharing.viewer(BEN),
+        "MemoryDirectory": world.directory,
+        "MemoryStore": world.store,
+        "MemoryOutbox": world.store.outbox,
+    }[kind]
+
+
+@pytest.mark.parametrize("name", METHODS)
+@given(data=st.data())
+def test_a_public_method_raises_only_errors_of_ours(name, data):
+    world = World()
+    world.share(ANNA, CT, BEN, until=START + DAY)
+    kind, _, method = name.partition(".")
+
+    # What comes to a store has passed `Sharing`, which reads no list that never ends.
+    drawn = finite if kind in {"MemoryStore", "MemoryOutbox"} else values
+    called(data, getattr(owner_of(world, kind), method), drawn)
+
+
+def test_a_list_that_never_ends_is_read_no_further_than_its_bound():
+    for call in (
+        lambda: share_request(ANNA, CT, *[], recipients=count()),
+        lambda: World().sharing.can_many(BEN, VIEW, (CT for _ in count())),
+        lambda: Group(id=NURSES, name="Nurses", members=(BEN for _ in count())),
+    ):
+        with pytest.raises(InvalidInput):
+            call()
