@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exam_sharing.adapters.sqlalchemy import directory
-from exam_sharing.errors import CallerError
+from exam_sharing.errors import CallerError, InputError
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.memory.directory import MemoryDirectory
 from exam_sharing.principals import Group, User
@@ -51,7 +51,7 @@ EVERYBODY = EVERY_USER + EVERY_GROUP
 def answer(question, *args, **kwargs):
     try:
         return question(*args, **kwargs)
-    except CallerError as error:
+    except (CallerError, InputError) as error:
         return type(error), str(error)
 
 

@@ -15,7 +15,8 @@ WORDING = "I may share this."
 @pytest.mark.reason_code(ReasonCode.ATTESTATION_MISSING)
 @given(
     attested=st.booleans(),
-    wording=st.sampled_from([None, WORDING, WORDING.lower(), ""]) | st.text(max_size=3),
+    wording=st.sampled_from([None, WORDING, WORDING.lower(), ""])
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3),
 )
 def test_a_share_is_refused_exactly_without_the_current_wording_confirmed(attested, wording):
     """Hold the rule of SPEC 2.
