@@ -374,6 +374,46 @@ def test_a_notice_that_waited_tells_of_what_is_still_held():
     assert (notice.exams, notice.permission, notice.until) == (2, VIEW, SOON)
 
 
+def test_a_retracted_message_is_not_sent_when_somebody_else_shares_the_exam_again():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, CARLA)
+    world.share(ANNA, CT, BEN, message=MESSAGE)
+    world.unshare(ANNA, CT, BEN)
+    world.share(CARLA, CT, BEN)
+    world.notifier.broken = False
+    world.sharing.deliver_notices()
+
+    to_ben = [notice for notice in world.notifier.sent if notice.to == BEN]
+    assert [(notice.actor, notice.message) for notice in to_ben] == [(CARLA, None)]
+
+
+@pytest.mark.parametrize("ended", ["expired", "unshared"])
+def test_the_end_of_one_exam_leaves_the_notice_of_the_others_true(ended):
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN, until=SOON)
+    world.share(ANNA, MR, BEN, until=LATER)
+    world.share(BEN, CT, CARLA, scope=Scope.BATCH, message=MESSAGE)
+    if ended == "expired":
+        world.wait(DAY)
+    else:
+        world.unshare(BEN, CT, CARLA)
+    world.notifier.broken = False
+    world.sharing.deliver_notices()
+
+    (notice,) = (notice for notice in world.notifier.sent if notice.to == CARLA)
+    assert (notice.exams, notice.until, notice.message) == (1, LATER, MESSAGE)
+
+
+def test_a_notice_is_not_kept_alive_by_an_exam_that_its_reader_owns_by_now():
+    world = World(notifier=FailingNotifier())
+    world.share(ANNA, CT, BEN)
+    world.transfer(CT, BEN)
+    world.notifier.broken = False
+
+    assert world.sharing.deliver_notices() == 0
+    assert world.store.outbox.waiting() == ()
+
+
 def test_a_notice_that_waited_tells_no_more_than_the_share_gave():
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN, until=SOON)

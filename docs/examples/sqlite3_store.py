@@ -111,6 +111,12 @@ class SqliteStore(es.ports.GrantWriter):  # its acts race: there is no lock to d
         rows = self._ask(f"SELECT ended, whole FROM grants WHERE id {AMONG}", ids=tuple(ids))
         return tuple(each.grant if ended else each for ended, each in rows)
 
+    def grants_of_share(self, share, exams, recipients):
+        rows = self._ask(f"""SELECT whole FROM grants WHERE exam {AMONG} AND ended = FALSE AND
+            recipient IN (SELECT value FROM json_each(:recipients))""", ids=tuple(exams),
+            recipients=tuple(recipients))
+        return tuple(grant for (grant,) in rows if grant.share == share)
+
     def removed(self, exams, recipients):
         rows = self._ask(f"SELECT exam, recipient FROM removed WHERE exam {AMONG}", ids=exams)
         return {exam: frozenset(each for each in recipients if (str(exam), each.key) in rows)

@@ -9,12 +9,13 @@ from typing import TypeAlias
 
 import attrs
 
-from exam_sharing.grants import FOREVER, EndedGrant, Grant, Permission, until_of
+from exam_sharing.exams import Exam
+from exam_sharing.grants import EndedGrant, Grant, Holding, Permission, until_of
 from exam_sharing.identifiers import ExamId, NoticeId, ShareId, UserId
-from exam_sharing.policy.access import holding_on
+from exam_sharing.policy.access import grants_reaching
 from exam_sharing.policy.decisions import Reason
 from exam_sharing.policy.ending_rules import EndingRequest
-from exam_sharing.policy.facts import ExamFacts, Profile
+from exam_sharing.policy.facts import Profile
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.requests import Asked, HostEnding, ShareRequest, Withdrawal
 from exam_sharing.policy.retries import AT_ONCE
@@ -222,28 +223,41 @@ class ListedNotice:
 
 
 def notice_now(
-    waiting: WaitingNotice, reader: Profile, exams: Iterable[ExamFacts], now: datetime
+    waiting: WaitingNotice,
+    reader: Profile,
+    exams: Iterable[Exam],
+    grants: Iterable[Grant],
+    now: datetime,
 ) -> ShareNotice | None:
     """Return the notice as far as it is still true, or `None` when it is to be dropped.
+
+    Access by another share does not keep it alive: SPEC section 7.
 
     Args:
         waiting: what was to be told when the share was made.
         reader: who is told, as the directory describes them now.
-        exams: the exams of the notice that still exist.
+        exams: those of the notice that are there.
+        grants: those of its share that have not been ended, to the reader and their groups.
         now: aware, in UTC.
     """
-    promised = FOREVER if waiting.until is None else waiting.until
-    if promised <= now or not (reader.active and reader.wants_notices):
+    if not reader.wants_notices:
         return None
+    given: dict[ExamId, list[Grant]] = {}
+    for grant in grants_reaching(reader.user, reader.acting, grants):
+        given.setdefault(grant.exam, []).append(grant)
     held = [
         holding
-        for holding in (holding_on(reader, exam) for exam in exams)
+        for holding in (
+            Holding.all_of(grant.holding for grant in given.get(exam.id, ()))
+            for exam in exams
+            if exam.owner != reader.user
+        )
         if holding.holds(Permission.VIEW, now)
     ]
     if not held:
         return None
-    as_shared = all(holding.holds(waiting.permission, now) for holding in held)
-    permission = waiting.permission if as_shared else Permission.VIEW
+    downloads = all(holding.holds(Permission.DOWNLOAD, now) for holding in held)
+    permission = Permission.DOWNLOAD if downloads else Permission.VIEW
     return ShareNotice(
         id=waiting.id,
         to=waiting.to,
@@ -251,6 +265,6 @@ def notice_now(
         actor=waiting.actor,
         exams=len(held),
         permission=permission,
-        until=until_of(min(promised, *(holding.until(permission) for holding in held))),
+        until=until_of(min(holding.until(permission) for holding in held)),
         message=waiting.message,
     )

@@ -170,6 +170,15 @@ class GrantReader(Protocol):
         replaces a narrowed grant readmits nobody. Every exam asked for is in the answer.
         """
 
+    def grants_of_share(
+        self, share: ShareId, exams: Iterable[ExamId], recipients: Iterable[PrincipalKey]
+    ) -> tuple[Grant, ...]:
+        """Return the grants of a share on some exams to some principals, in no order.
+
+        Grants that were ended are left out, and so are those on an exam that was withdrawn; some
+        may have expired. What replaced a narrowed grant is of the same share.
+        """
+
     def exams_granted_to(self, recipient: PrincipalId) -> tuple[ExamId, ...]:
         """Return the exams with grants to the principal that have not been ended, in id order."""
 

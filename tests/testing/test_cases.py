@@ -258,16 +258,16 @@ def test_an_error_of_whatever_opens_portals_is_a_difference(fails):
     assert (difference.expected, difference.came) == ("opened", {"raised": "OSError"})
 
 
-class CannotRead(MemoryStore):
-    def holds(self, user, principals, permission, exam, now):
+class CannotList(MemoryStore):
+    def visible(self, user, principals, after, limit, now, *, own):
         raise OSError
 
 
 def test_an_error_in_a_question_is_a_difference_and_the_others_are_asked_all_the_same():
-    case = named("with the download box unchecked recipients have no Download tab")
+    case = named("whom the owner removed a share with their group reaches")
     assert len(case["then"]) == 2
-    (difference,) = run(case, over_store(CannotRead))
-    assert difference.asked["question"] == "can"
+    (difference,) = run(case, over_store(CannotList))
+    assert difference.asked["question"] == "shared_with"
     assert difference.came == {"raised": "OSError"}
 
 

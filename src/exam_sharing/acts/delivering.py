@@ -12,8 +12,8 @@ from exam_sharing.acts.questions import (
     Act,
     ClaimNotices,
     FindExams,
+    GrantsOfShare,
     Profiles,
-    ReadGrants,
     SendNotice,
     SettleNotice,
     ask,
@@ -22,7 +22,6 @@ from exam_sharing.errors import NotifierFailed
 from exam_sharing.events import Claim, ShareNotice, WaitingNotice, notice_now
 from exam_sharing.grants import FOREVER
 from exam_sharing.identifiers import ShareId
-from exam_sharing.policy.facts import ExamFacts
 from exam_sharing.policy.retries import Done, GivenUp, Settlement
 from exam_sharing.policy.settings import Policy
 
@@ -92,11 +91,8 @@ def _still_true(policy: Policy, waiting: WaitingNotice, now: datetime) -> Act[Sh
     if not policy.sends_notices:
         return None
     profiles = yield from ask(Profiles((waiting.to,)))
-    exams = yield from ask(FindExams(waiting.exams))
-    sharing = yield from ask(ReadGrants(tuple(sorted(exam.id for exam in exams))))
-    facts = tuple(
-        ExamFacts(exam=exam, sharing=sharing[exam.id])
-        for exam in exams
-        if not sharing[exam.id].withdrawn
-    )
-    return notice_now(waiting, profiles[waiting.to], facts, now)
+    reader = profiles[waiting.to]
+    asked = GrantsOfShare(waiting.share, waiting.exams, reader.acting)
+    grants = yield from ask(asked)
+    exams = yield from ask(FindExams(tuple(sorted({grant.exam for grant in grants}))))
+    return notice_now(waiting, reader, exams, grants, now)

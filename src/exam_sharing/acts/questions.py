@@ -39,6 +39,7 @@ __all__ = [
     "FindExams",
     "FindGrants",
     "FindReceipt",
+    "GrantsOfShare",
     "Holds",
     "InTurn",
     "Involved",
@@ -159,6 +160,19 @@ class FindGrants:
     def put_to(self, ports: Ports) -> tuple[Grant, ...]:
         """Ask the store."""
         return ports.grants.find_grants(self.ids)
+
+
+@attrs.frozen
+class GrantsOfShare:
+    """Which grants of this share are there on these exams, to these principals?"""
+
+    share: ShareId
+    exams: tuple[ExamId, ...]
+    recipients: frozenset[PrincipalKey]
+
+    def put_to(self, ports: Ports) -> tuple[Grant, ...]:
+        """Ask the store."""
+        return ports.grants.grants_of_share(self.share, self.exams, self.recipients)
 
 
 @attrs.frozen

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from exam_sharing.exams import Exam
-from exam_sharing.grants import FOREVER, NEVER, Permission
+from exam_sharing.grants import FOREVER, NEVER, Grant, Permission
 from exam_sharing.identifiers import GroupId, PrincipalKey, UserId
 from exam_sharing.policy.access import grants_reaching
 from exam_sharing.policy.facts import ExamGrants
@@ -30,11 +30,12 @@ _EMPTY: Final[frozenset[Any]] = frozenset()
 class ReadyExam:
     """One exam with its sharing, and with who holds it at a time; never changed once made.
 
-    How a list shows it is worked out when it is first listed; two threads that do so at once make
-    equal values.
+    How a list shows it, and which grants are made to whom, is worked out when it is first asked;
+    two threads that do so at once make equal values.
     """
 
     __slots__ = (
+        "_made_to",
         "_shown_for_download",
         "_shown_for_view",
         "download",
@@ -69,6 +70,7 @@ class ReadyExam:
         grants = () if sharing.withdrawn else sharing.grants
         stands = [grant for grant in grants if not grant.expired(now)]
         keyed = [(grant.recipient.key, grant) for grant in stands]
+        self._made_to: dict[PrincipalKey, list[Grant]] | None = None
         self._shown_for_view: VisibleExam | None = None
         self._shown_for_download: VisibleExam | None = None
         self.exam = exam
@@ -96,6 +98,16 @@ class ReadyExam:
         else:
             self._shown_for_download = shown
         return shown
+
+    def made_to(self, recipients: Iterable[PrincipalKey]) -> list[Grant]:
+        """Return the grants to some principals, expired ones included."""
+        found = self._made_to
+        if found is None:
+            found = {}
+            for grant in () if self.sharing.withdrawn else self.sharing.grants:
+                found.setdefault(grant.recipient.key, []).append(grant)
+            self._made_to = found
+        return [grant for key in recipients for grant in found.get(key, ())]
 
     def permission_of(
         self, user: UserId, principals: frozenset[PrincipalKey], now: datetime

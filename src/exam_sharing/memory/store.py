@@ -178,6 +178,16 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         return tuple([grant for grant in found if grant is not None])
 
     @override
+    def grants_of_share(
+        self, share: ShareId, exams: Iterable[ExamId], recipients: Iterable[PrincipalKey]
+    ) -> tuple[Grant, ...]:
+        asked = frozenset(recipients)
+        with self._lock:
+            ready = [self._ready.get(exam.value) for exam in frozenset(exams)]
+        made = (grant for each in ready if each is not None for grant in each.made_to(asked))
+        return tuple(grant for grant in made if grant.share == share)
+
+    @override
     def removed(
         self, exams: tuple[ExamId, ...], recipients: tuple[PrincipalId, ...]
     ) -> Mapping[ExamId, frozenset[PrincipalId]]:

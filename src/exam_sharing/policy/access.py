@@ -7,16 +7,17 @@
 * Nobody else holds anything.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
-from exam_sharing.grants import FOREVER, NOTHING, Grant, Holding, Permission
+from exam_sharing.grants import FOREVER, NEVER, NOTHING, Grant, Holding, Permission
 from exam_sharing.identifiers import PrincipalKey, UserId
 from exam_sharing.policy.facts import ExamFacts, Profile
 
 __all__ = [
     "EVERYTHING",
+    "Given",
     "grants_reaching",
     "holding_from",
     "holding_on",
@@ -65,6 +66,53 @@ def holding_from(
 ) -> Holding:
     """Return what the grants give the user; an expired one gives a horizon that has passed."""
     return Holding.all_of(grant.holding for grant in grants_reaching(user, principals, grants))
+
+
+class Given:
+    """What many grants on one exam give each of many principals, each grant looked at once.
+
+    A grant gives nothing to its own grantor. So for each recipient two times are kept for each
+    permission: the latest, and the latest by somebody else than the grantor of that.
+    """
+
+    def __init__(self, grants: Iterable[Grant]) -> None:
+        """Look at the grants."""
+        self._latest: dict[PrincipalKey, dict[Permission, _Latest]] = {}
+        for grant in grants:
+            latest = self._latest.setdefault(grant.recipient.key, {})
+            for permission in Permission:
+                if grant.permission >= permission:
+                    known = latest.get(permission, _Latest(NEVER, grant.grantor, NEVER))
+                    latest[permission] = known.beside(grant.horizon, grant.grantor)
+
+    def to(self, principals: Collection[PrincipalKey], user: UserId | None) -> Holding:
+        """Return what the grants to some principals give the user, or anybody for `None`."""
+        found = Holding.all_of(())
+        for key in principals if len(principals) < len(self._latest) else self._latest:
+            latest = self._latest.get(key)
+            if latest is not None and key in principals:
+                download = latest.get(Permission.DOWNLOAD)
+                found |= Holding(
+                    view=latest[Permission.VIEW].without(user),
+                    download=NEVER if download is None else download.without(user),
+                )
+        return found
+
+
+class _Latest(NamedTuple):
+    horizon: datetime
+    grantor: UserId
+    of_others: datetime
+
+    def beside(self, horizon: datetime, grantor: UserId) -> "_Latest":
+        if grantor == self.grantor:
+            return self._replace(horizon=max(horizon, self.horizon))
+        if horizon > self.horizon:
+            return _Latest(horizon, grantor, self.horizon)
+        return self._replace(of_others=max(horizon, self.of_others))
+
+    def without(self, user: UserId | None) -> datetime:
+        return self.of_others if user == self.grantor else self.horizon
 
 
 def holding_on(profile: Profile, exam: ExamFacts) -> Holding:

@@ -5,15 +5,14 @@ access list that they may see, and the members of groups where the directory let
 What they may not see has no part in the answer, so the answer cannot give it away.
 """
 
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import TypeAlias
 
 import attrs
 
 from exam_sharing.grants import NOTHING, OWNER, Grant, Holding, Permission, ShownGrant, until_of
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
-from exam_sharing.policy.access import EVERYTHING, holding_from, holding_on, standing
+from exam_sharing.policy.access import EVERYTHING, Given, holding_on, standing
 from exam_sharing.policy.facts import EndingFacts, ExamFacts, People, Profile
 from exam_sharing.policy.plans import Effect, EndingPlan, Plan, UnshareReceipt
 from exam_sharing.policy.settings import AccessListScope, Policy
@@ -99,7 +98,7 @@ def consequences(
             ways = (principal, *groups_of.get(principal, ()))
             before = change.holding(principal, people, change.before, ways)
             after = change.holding(principal, people, change.after, ways)
-            taken = _given_to(principal, change.ended, ways)
+            taken = _given_to(principal, change.taken, ways)
             for permission in Permission:
                 was, is_, at_most = (h.until(permission) for h in (before, after, bound))
                 gained, lost = is_ > max(was, now), was > max(is_, now)
@@ -145,31 +144,27 @@ def unshare_receipt(
     )
 
 
-_Given: TypeAlias = Mapping[PrincipalId, Sequence[Grant]]
-"""Grants by whom they were made to."""
-
-
 @attrs.frozen(kw_only=True)
 class _Change:
     """The grants of one exam before and after an act, as far as the actor may know."""
 
     exam: ExamFacts
     owner_told: UserId | None
-    before: _Given
-    after: _Given
-    ended: _Given
-    made: _Given
+    before: Given
+    after: Given
+    taken: Given
+    recipients: frozenset[PrincipalId]
 
     def affected(self, people: People) -> list[PrincipalId]:
         """Return whom the grants that end or are made reach, in a fixed order."""
-        found: set[PrincipalId] = {*self.ended, *self.made}
-        for recipient in (*self.ended, *self.made):
+        found = set(self.recipients)
+        for recipient in self.recipients:
             if isinstance(recipient, GroupId):
                 found |= people.members_seen[recipient] & people.profiles.keys()
         return sorted(found, key=lambda each: each.key)
 
     def holding(
-        self, principal: PrincipalId, people: People, given: _Given, ways: Iterable[PrincipalId]
+        self, principal: PrincipalId, people: People, given: Given, ways: Iterable[PrincipalId]
     ) -> Holding:
         """Return what the grants give the principal; ownership counts beside them.
 
@@ -187,12 +182,11 @@ class _Change:
         return _given_to(principal, given, ways)
 
 
-def _given_to(principal: PrincipalId, given: _Given, ways: Iterable[PrincipalId]) -> Holding:
+def _given_to(principal: PrincipalId, given: Given, ways: Iterable[PrincipalId]) -> Holding:
     """Return what the grants give the principal by themselves."""
     if isinstance(principal, GroupId):
-        return Holding.all_of(grant.holding for grant in given.get(principal, ()))
-    grants = (grant for way in ways for grant in given.get(way, ()))
-    return holding_from(principal, frozenset(way.key for way in ways), grants)
+        return given.to((principal.key,), None)
+    return given.to(frozenset(way.key for way in ways), principal)
 
 
 def _known_groups(people: People) -> Mapping[PrincipalId, list[GroupId]]:
@@ -226,18 +220,11 @@ def _changes(
         yield _Change(
             exam=exam,
             owner_told=exam.exam.owner if has_access else None,
-            before=_by_recipient(before),
-            after=_by_recipient((*kept, *new)),
-            ended=_by_recipient(gone),
-            made=_by_recipient(new),
+            before=Given(before),
+            after=Given((*kept, *new)),
+            taken=Given(gone),
+            recipients=frozenset(grant.recipient for grant in (*gone, *new)),
         )
-
-
-def _by_recipient(grants: Iterable[Grant]) -> _Given:
-    found: dict[PrincipalId, list[Grant]] = {}
-    for grant in grants:
-        found.setdefault(grant.recipient, []).append(grant)
-    return found
 
 
 def _by_exam(grants: Iterable[Grant]) -> Mapping[ExamId, list[Grant]]:

@@ -21,7 +21,7 @@ from exam_sharing.grants import (
     until_of,
 )
 from exam_sharing.identifiers import GrantId, PrincipalId, ShareId, UserId, id_within
-from exam_sharing.policy.access import grants_reaching, holding_from, standing
+from exam_sharing.policy.access import Given, grants_reaching, standing
 from exam_sharing.policy.decisions import Denied, reasons_against
 from exam_sharing.policy.facts import ExamFacts, ShareFacts
 from exam_sharing.policy.plans import (
@@ -218,11 +218,11 @@ def _gaining(case: ShareCase, exam: ExamFacts, new: tuple[Grant, ...]) -> Iterat
     """Yield the users to be told who held less on the exam than the new grants give."""
     people = case.facts.people
     permission, horizon = new[0].permission, new[0].horizon
-    enough = [grant for grant in exam.sharing.grants if grant.holding.covers(new[0].holding)]
+    before = Given(exam.sharing.grants)
     reached = frozenset().union(*(people.behind[grant.recipient] for grant in new))
     for user in (reached & case.reached) - {exam.exam.owner}:
         profile = people.profiles[user]
         if not profile.wants_notices:
             continue
-        if holding_from(user, profile.principals, enough).until(permission) < horizon:
+        if before.to(profile.principals, user).until(permission) < horizon:
             yield user

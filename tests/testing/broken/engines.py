@@ -273,7 +273,7 @@ class TellsWhatIsNoLongerTrue(BrokenEngine):
     """A notice that waits is sent though its reader has lost the exam meanwhile."""
 
     def replaced(self):
-        def as_promised(waiting, reader, _exams, _now):
+        def as_promised(waiting, reader, _exams, _grants, _now):
             return ShareNotice(
                 id=waiting.id,
                 to=waiting.to,
@@ -292,9 +292,8 @@ class ShowsEveryTab(BrokenEngine):
     """The download tab is shown to whoever can view."""
 
     def replaced(self):
-        def every_tab(profile, exam, now):
-            shown = views.tabs(profile, exam, now)
-            return shown | {views.Tab.DOWNLOAD} if shown else shown
+        def every_tab(profile, *, downloads):
+            return views.tabs(profile, downloads=True)
 
         yield showing, "tabs", every_tab
 

@@ -34,7 +34,7 @@ from exam_sharing.adapters.sqlalchemy.sharing_questions import grant_questions
 from exam_sharing.adapters.sqlalchemy.trail import put_event, records_named_in
 from exam_sharing.errors import Conflict, StoreFailed
 from exam_sharing.grants import OWNER, EndedAs, Ending, Grant, HowEnded
-from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, ShareId, UserId
+from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, PrincipalKey, ShareId, UserId
 from exam_sharing.memory.lost_races import wait_by_chance
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Share
@@ -80,6 +80,13 @@ class SqlGrants(GrantReader, GrantWriter):
     @in_our_words
     def find_grants(self, ids: Iterable[GrantId]) -> tuple[Grant, ...]:
         return self._database.ask(self._grant_questions.find_grants(ids))
+
+    @override
+    @in_our_words
+    def grants_of_share(
+        self, share: ShareId, exams: Iterable[ExamId], recipients: Iterable[PrincipalKey]
+    ) -> tuple[Grant, ...]:
+        return self._database.ask(self._grant_questions.grants_of_share(share, exams, recipients))
 
     @override
     @in_our_words

@@ -12,7 +12,14 @@ from exam_sharing.adapters.sqlalchemy.rows import ended_grant_of_row, exam_of_ro
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedGrant, Grant
-from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, PrincipalKey, principal_of
+from exam_sharing.identifiers import (
+    ExamId,
+    GrantId,
+    PrincipalId,
+    PrincipalKey,
+    ShareId,
+    principal_of,
+)
 from exam_sharing.policy.facts import ExamGrants
 
 __all__ = ["ExamQuestions", "GrantQuestions", "exam_questions", "grant_questions"]
@@ -52,6 +59,12 @@ class GrantQuestions:
         self._all = _with_grants(tables, ended=True, postgresql=postgresql)
         grants, removed = tables.grants, tables.removed
         self._find = select(grants).where(one_of(grants.c.id, "ids", postgresql=postgresql))
+        self._of_share = select(grants).where(
+            one_of(grants.c.exam, "exams", postgresql=postgresql),
+            one_of(grants.c.recipient, "recipients", postgresql=postgresql),
+            grants.c.share == bindparam("share"),
+            grants.c.closed_version.is_(None),
+        )
         self._removed = select(removed).where(
             one_of(removed.c.exam, "exams", postgresql=postgresql),
             one_of(removed.c.recipient, "recipients", postgresql=postgresql),
@@ -68,6 +81,13 @@ class GrantQuestions:
         """Ask which of the grants there are."""
         asked = {"ids": sorted({each.value for each in ids})}
         return Question(self._find, asked, lambda rows: tuple(map(grant_of_row, rows)))
+
+    def grants_of_share(
+        self, share: ShareId, exams: Iterable[ExamId], recipients: Iterable[PrincipalKey]
+    ) -> Question[tuple[Grant, ...]]:
+        """Ask for the standing grants of a share on some exams to some principals."""
+        asked = {"share": share.value, "exams": _texts(exams), "recipients": sorted(recipients)}
+        return Question(self._of_share, asked, lambda rows: tuple(map(grant_of_row, rows)))
 
     def removed(
         self, exams: tuple[ExamId, ...], recipients: Iterable[PrincipalId]

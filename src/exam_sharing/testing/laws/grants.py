@@ -7,7 +7,7 @@ from typing import Final
 import attrs
 
 from exam_sharing.grants import EndedAs, EndedGrant, Ending, Grant, HowEnded
-from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
+from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, ShareId, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
 from exam_sharing.testing.laws.amending import amended
@@ -172,6 +172,36 @@ def a_grant_is_found_whether_or_not_it_has_ended(bench: Bench) -> None:
 
 
 @benched
+def the_grants_of_a_share_are_found_until_they_end(bench: Bench) -> None:
+    """`grants_of_share` returns what a share still gives some principals on some exams: SPEC 7."""
+    exam, other, gone = exams = bench.upload("exam", "other", "gone")
+    to_ben, to_ward, on_other, on_gone, _ = bench.share(
+        bench.grant(exam, BEN, DOWNLOAD),
+        bench.grant(exam, _WARD),
+        bench.grant(other, BEN, until=START),
+        bench.grant(gone, BEN),
+        bench.grant(exam, CARLA),
+    )
+    bench.share(bench.grant(exam, BEN))
+    keys = (BEN.key, _WARD.key)
+
+    def found_are(when: str, *expected: Grant) -> None:
+        found = bench.ports.grants.grants_of_share(to_ben.share, exams, keys)
+        same(when, frozenset(found), frozenset(expected))
+        same(f"how many {when}", len(found), len(expected))
+
+    found_are("at first", to_ben, to_ward, on_other, on_gone)
+    bench.write(bench.ending(on_gone, how=HowEnded.WITHDRAWN, withdrawn=gone))
+    (cut,) = bench.write(
+        bench.ending(to_ben, replacements={to_ben: bench.grant(exam, BEN)}, how=HowEnded.NARROWED)
+    )
+    found_are("after a withdrawal and a narrowing", cut, to_ward, on_other)
+    bench.write(bench.ending(to_ward))
+    found_are("after an unshare", cut, on_other)
+    same("of no share", bench.ports.grants.grants_of_share(ShareId("none"), exams, keys), ())
+
+
+@benched
 def whom_an_owner_removed_is_known_until_they_are_readmitted(bench: Bench) -> None:
     """`removed` names whom an owner unshared, until an owner shares with them again: SPEC 2."""
     exam, other = bench.upload("exam", "other")
@@ -294,6 +324,7 @@ GRANT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     ended_grants_are_kept_with_their_endings,
     endings_come_back_as_they_were_recorded,
     a_grant_is_found_whether_or_not_it_has_ended,
+    the_grants_of_a_share_are_found_until_they_end,
     whom_an_owner_removed_is_known_until_they_are_readmitted,
     exams_granted_to_a_principal_are_in_id_order,
     expired_grants_have_not_been_ended,

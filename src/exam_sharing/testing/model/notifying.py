@@ -9,8 +9,16 @@ import attrs
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.policy.requests import ShareRequest
-from exam_sharing.testing.model.access import held_until, holds
-from exam_sharing.testing.model.records import FOREVER, Notice, horizon_of, until_of
+from exam_sharing.testing.model.access import (
+    given_until,
+    held_until,
+    is_active,
+    is_found,
+    owns,
+    reaches,
+    stands,
+)
+from exam_sharing.testing.model.records import FOREVER, Notice, until_of
 from exam_sharing.testing.model.world import World
 
 Held: TypeAlias = Mapping[tuple[UserId, ExamId, Permission], datetime]
@@ -28,7 +36,7 @@ def held_by_all(world: World, exams: set[ExamId], now: datetime) -> Held:
 
 
 def notices_of(
-    world: World, request: ShareRequest, before: Held, now: datetime
+    world: World, request: ShareRequest, made: frozenset[int], before: Held, now: datetime
 ) -> dict[UserId, Notice]:
     """Each user who gained access, permission or time gets one notice; the actor gets none.
 
@@ -48,6 +56,7 @@ def notices_of(
             permission=request.permission,
             until=until_of(min(times.values())),
             message=request.message,
+            made=made,
         )
         for user, times in gained.items()
         if world.settings.sends_notices and world.users[user].notices
@@ -59,7 +68,7 @@ def deliver_notices(
 ) -> list[Notice]:
     """Send what waits, as far as it is still true, and keep what does not reach its reader.
 
-    It is dropped for those who lost access, are inactive, or want none any more.
+    It is dropped for those whom no grant of its share reaches, who are inactive, or want none.
     """
     waiting, world.waiting = world.waiting, []
     sent: list[Notice] = []
@@ -73,21 +82,34 @@ def deliver_notices(
 
 
 def _still_true(world: World, notice: Notice, now: datetime) -> Notice | None:
-    """Return what is left of a notice: the exams still seen, and what is held on all of them."""
-    wanted = world.settings.sends_notices and world.users[notice.to].notices
-    if not wanted or horizon_of(notice.until) <= now:
+    """Return what remains of a notice: what the grants of its own share still give its reader."""
+    reader = notice.to
+    wanted = world.settings.sends_notices and world.users[reader].notices
+    if not (wanted and is_active(world, reader)):
         return None
-    seen = frozenset(
-        exam for exam in notice.exams if holds(world, notice.to, Permission.VIEW, exam, now)
-    )
+    given = {
+        exam: {
+            grant
+            for grant in map(world.grants.__getitem__, _with_replacements(world, notice.made))
+            if grant.exam == exam and stands(world, grant, now) and reaches(world, grant, reader)
+        }
+        for exam in notice.exams
+        if is_found(world, exam) and not owns(world, reader, exam)
+    }
+    seen = frozenset(exam for exam, grants in given.items() if grants)
     if not seen:
         return None
-    as_shared = all(holds(world, notice.to, notice.permission, exam, now) for exam in seen)
-    permission = notice.permission if as_shared else Permission.VIEW
-    held = {held_until(world, notice.to, permission, exam, now) for exam in seen}
+    until = {
+        permission: min(given_until(given[exam], permission) for exam in seen)
+        for permission in Permission
+    }
+    permission = max(each for each in Permission if until[each] > now)
     return attrs.evolve(
-        notice,
-        exams=seen,
-        permission=permission,
-        until=until_of(min(horizon_of(notice.until), *held)),
+        notice, exams=seen, permission=permission, until=until_of(until[permission])
     )
+
+
+def _with_replacements(world: World, grants: frozenset[int]) -> frozenset[int]:
+    """Return some grants and whatever replaced them when they were narrowed."""
+    new = {new for id_ in grants if id_ in world.endings for new in world.endings[id_].replaced_by}
+    return grants if new <= grants else _with_replacements(world, grants | new)

@@ -108,7 +108,17 @@ class Ending:
 
 @attrs.frozen(kw_only=True)
 class Notice:
-    """One notice to one user after one share; `exams` are those on which they gained."""
+    """One notice to one user after one share.
+
+    Attributes:
+        to: who is told.
+        actor: who shared.
+        exams: on which exams they gained.
+        permission: what they gained on all of them.
+        until: the earliest end of it.
+        message: what the actor wrote.
+        made: the grants of the share.
+    """
 
     to: UserId
     actor: UserId
@@ -116,6 +126,7 @@ class Notice:
     permission: Permission
     until: datetime | None
     message: str | None = attrs.field(repr=False)
+    made: frozenset[int] = attrs.field(default=frozenset(), eq=False)
 
 
 @attrs.frozen

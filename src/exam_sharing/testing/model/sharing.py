@@ -50,7 +50,7 @@ def share(world: World, request: ShareRequest, now: datetime) -> Shared | Refuse
         return Refused(reasons)
     before = held_by_all(world, _exams_of(world, request, now), now)
     outcomes, made = _make_grants(world, request, now)
-    notices = notices_of(world, request, before, now)
+    notices = notices_of(world, request, made, before, now)
     world.waiting.extend(notices.values())
     receipt = Shared(outcomes=outcomes, made=made, notices=notices)
     remember(world, request, receipt)
