@@ -632,6 +632,7 @@ def test_a_sweep_leaves_what_loses_every_race_to_the_next_one(world, sweep, monk
     world.share(ANNA, CT, BEN)
     with monkeypatch.context() as patched:
         patched.setattr(SqlSharingStore, "commit", lambda *_: False)
+        patched.setattr(SqlSharingStore, "locked", lambda *_: nullcontext())
         patched.setattr(SqlSharingStore, "step_aside", lambda *_: None)
         assert sweep(deleted=lambda among: among) == 0
     assert sweep(deleted=lambda among: among) == 1

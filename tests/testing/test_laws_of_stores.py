@@ -20,6 +20,7 @@ from exam_sharing.memory.ready import ReadyExam
 from exam_sharing.policy.retries import AT_ONCE
 from exam_sharing.testing.laws import LawBroken, store_laws
 from exam_sharing.testing.laws.claims import CLAIM_LAWS
+from exam_sharing.testing.laws.exams import HIDING_LAWS
 from exam_sharing.testing.laws.lasting import (
     LASTING_EVENT_LAWS,
     LASTING_LAWS,
@@ -48,6 +49,53 @@ class FailsFirst(MemoryStore):
     def reach(self, step):
         if step == self.fails_at:
             raise DiskIsFullError
+
+
+class Hides(FailsFirst):
+    """Its host may have an exam no longer. It keeps the laws."""
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = set()
+
+    def hide(self, exam, gone):
+        (self.hidden.add if gone else self.hidden.discard)(exam)
+
+    def find(self, exams):
+        return super().find(tuple(exam for exam in exams if exam not in self.hidden))
+
+    def batch_of(self, exam):
+        return tuple(each for each in super().batch_of(exam) if each.id not in self.hidden)
+
+    def holds(self, user, principals, permission, exam, now):
+        return exam not in self.hidden and super().holds(user, principals, permission, exam, now)
+
+    def visible(self, user, principals, after, limit, now, *, own):
+        most = limit + len(self.hidden)
+        found = super().visible(user, principals, after, most, now, own=own)
+        return tuple(each for each in found if each.exam not in self.hidden)[:limit]
+
+
+class HidesFromListsAlone(Hides):
+    """A check says yes to whom a grant reaches, as if the exam were there."""
+
+    def holds(self, user, principals, permission, exam, now):
+        return MemoryStore.holds(self, user, principals, permission, exam, now)
+
+
+class ShortensPages(Hides):
+    """What is gone is taken out of a page, and nothing put in its place."""
+
+    def visible(self, user, principals, after, limit, now, *, own):
+        found = MemoryStore.visible(self, user, principals, after, limit, now, own=own)
+        return tuple(each for each in found if each.exam not in self.hidden)
+
+
+class HidesForGood(Hides):
+    """An exam that was gone once does not come back."""
+
+    def hide(self, exam, gone):
+        self.hidden.add(exam)
 
 
 class UploadsHalf(FailsFirst):
@@ -196,12 +244,17 @@ class HurriesShares(MemoryStore):
         self.outbox = self.Hurrying()
 
 
+GONE = "an-exam-that-the-host-has-no-longer-is-not-there"
+
 BUGS = [
     (KeepsReceiptsOfSharesAlone, "a-receipt-of-an-act-that-is-no-share-is-kept"),
     (OverwritesReceipts, "a-request-id-is-used-once-by-endings-too"),
     (TakesOneIdTwice, "an-id-that-comes-twice-in-one-act-fails"),
     (LosesReplacements, "a-replacement-is-found-by-its-id"),
     (ReadsThePresent, "a-long-history-is-read-whole"),
+    (HidesFromListsAlone, GONE),
+    (ShortensPages, GONE),
+    (HidesForGood, GONE),
     (ForgetsOldReceipts, "a-long-history-is-read-whole"),
     (EndsOverEndings, "withdrawing-keeps-the-endings-that-were-there"),
     (LosesItsPlace, "a-page-goes-on-behind-an-exam-that-is-gone"),
@@ -228,6 +281,7 @@ def law_named(name, open_store):
         transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
         events=lambda store: store.events(),
         fail_at=failing_at,
+        hide=lambda store, exam, gone: store.hide(exam, gone),
     )
     return next(law for law in laws if law.name == name)
 
@@ -241,7 +295,7 @@ def test_a_store_with_the_bug_breaks_the_law(store, name):
 
 @pytest.mark.parametrize("name", {name: None for _, name in BUGS})
 def test_a_store_without_it_keeps_the_law(name):
-    law_named(name, FailsFirst).check()
+    law_named(name, Hides).check()
 
 
 def test_a_store_that_never_fails_in_an_upload_is_told():
@@ -259,6 +313,7 @@ def test_each_of_these_laws_has_a_bug_that_it_finds():
         SEALING_LAWS,
         FAILED_UPLOAD_LAWS,
         ARRIVAL_LAWS,
+        HIDING_LAWS,
     )
     names = {check.__name__.replace("_", "-") for book in books for check in book}
     assert names == {name for _, name in BUGS}
