@@ -8,15 +8,17 @@ import inspect
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from itertools import count
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import exam_sharing
+import exam_sharing.adapters.sqlalchemy
 from exam_sharing import (
     BatchId,
     ExamSharingError,
@@ -36,6 +38,13 @@ from exam_sharing import (
     UserId,
     Viewer,
     memory,
+)
+from exam_sharing.adapters.sqlalchemy import (
+    SqlDirectory,
+    SqlOutbox,
+    SqlStore,
+    Statements,
+    create_all,
 )
 from exam_sharing.memory import MemoryDirectory, MemoryStore
 from world import ANNA, BEN, CLINIC, CT, DAY, NURSES, START, VIEW, World, share_request
@@ -142,11 +151,11 @@ def public(module: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
 
 
 def is_only_made_by_us(target: Any) -> bool:
-    """Say whether it is an enum, a type alias, or an error, which is made of facts of any kind."""
+    """Say whether it is an enum, a type alias, a protocol, or an error, made of any facts."""
     return not inspect.isroutine(target) and (
-        not isinstance(target, type)
-        or not inspect.isclass(target)
-        or issubclass(target, (ReasonCode.__mro__[1], BaseException))
+        not inspect.isclass(target)
+        or issubclass(target, Enum | BaseException)
+        or getattr(target, "_is_protocol", False)
     )
 
 
@@ -160,7 +169,12 @@ def methods(value: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
 NAMES = dict([*public(exam_sharing), *public(memory)])
 
 
+# A profile that looks for new examples looks at more of them.
+how_many = settings(max_examples=20 if settings.default.derandomize else 200)
+
+
 @pytest.mark.parametrize("name", NAMES)
+@how_many
 @given(data=st.data())
 def test_a_public_name_raises_only_errors_of_ours(name, data):
     called(data, NAMES[name])
@@ -187,6 +201,7 @@ def owner_of(world: World, kind: str) -> Any:
 
 
 @pytest.mark.parametrize("name", METHODS)
+@how_many
 @given(data=st.data())
 def test_a_public_method_raises_only_errors_of_ours(name, data):
     world = World()
@@ -196,6 +211,46 @@ def test_a_public_method_raises_only_errors_of_ours(name, data):
     # What comes to a store has passed `Sharing`, which reads no list that never ends.
     drawn = finite if kind in {"MemoryStore", "MemoryOutbox"} else values
     called(data, getattr(owner_of(world, kind), method), drawn)
+
+
+@pytest.fixture(scope="module")
+def kept_in_sqlite(sqlite):
+    """What is kept in a database, by the names of its classes."""
+    tables = create_all(sqlite)
+    store = SqlStore.over(sqlite, tables=tables)
+    return {
+        "SqlStore": store,
+        "SqlOutbox": store.outbox,
+        "SqlDirectory": SqlDirectory(sqlite, tables.directory),
+        "Statements": Statements(tables, dialect="postgresql", paramstyle="pyformat"),
+    }
+
+
+SQL_METHODS = [
+    f"{kind.__name__}.{name}"
+    for kind in (SqlStore, SqlOutbox, SqlDirectory, Statements)
+    for name in sorted(dir(kind))
+    if not name.startswith("_") and inspect.isfunction(getattr(kind, name))
+]
+
+
+@pytest.mark.parametrize("name", SQL_METHODS)
+@how_many
+@given(data=st.data())
+def test_a_public_method_over_a_database_raises_only_errors_of_ours(name, kept_in_sqlite, data):
+    kind, _, method = name.partition(".")
+
+    called(data, getattr(kept_in_sqlite[kind], method), finite)
+
+
+SQL_NAMES = dict(public(exam_sharing.adapters.sqlalchemy))
+
+
+@pytest.mark.parametrize("name", SQL_NAMES)
+@how_many
+@given(data=st.data())
+def test_a_public_name_of_the_database_raises_only_errors_of_ours(name, data):
+    called(data, SQL_NAMES[name], finite)
 
 
 def test_a_list_that_never_ends_is_read_no_further_than_its_bound():

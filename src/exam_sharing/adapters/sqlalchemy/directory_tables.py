@@ -21,6 +21,7 @@ from exam_sharing.adapters.sqlalchemy.naming import (
     require_schema,
 )
 from exam_sharing.names import LONGEST_WORD
+from exam_sharing.validation import require_instance
 
 __all__ = [
     "INDEXED",
@@ -69,6 +70,7 @@ def define_directory_tables(
     Raises:
         InvalidValue: a name with the prefix, or the schema, is unfit for PostgreSQL or SQLite.
     """
+    require_instance("metadata", metadata, MetaData)
     require_prefix(prefix, _longest())
     require_schema(schema)
     return _defined(metadata, prefix, schema)

@@ -33,7 +33,7 @@ from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
 from exam_sharing.policy.facts import Involvement
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import AccessReader, ExamReader, ExamWriter
-from exam_sharing.validation import checks_arguments
+from exam_sharing.validation import checks_arguments, require_kind
 
 __all__ = ["HostExams", "SqlSharingStore"]
 
@@ -76,6 +76,7 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
 
     def __init__(self, database: Database, exams: HostExams) -> None:
         """Prepare every part."""
+        require_kind("database", database, Database)
         require_conforming("exams", exams, HostExams)
         SqlGrants.__init__(self, database)
         SqlTrail.__init__(self, database)

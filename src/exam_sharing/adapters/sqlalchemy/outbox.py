@@ -23,7 +23,7 @@ from exam_sharing.events import Claim, ListedNotice, WaitingNotice
 from exam_sharing.identifiers import NoticeId, ShareId
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
 from exam_sharing.ports import Outbox
-from exam_sharing.validation import checks_arguments
+from exam_sharing.validation import checks_arguments, require_kind
 
 __all__ = ["HeldBackOutbox", "SqlOutbox"]
 
@@ -39,6 +39,7 @@ class SqlOutbox(Outbox):
 
     def __init__(self, database: Database) -> None:
         """Keep the database."""
+        require_kind("database", database, Database)
         self._database = database
 
     # Made when a relay asks: those who join a transaction make an outbox each time, and never do.

@@ -8,6 +8,7 @@ from exam_sharing.errors import StoreFailed
 from exam_sharing.events import ShareNotice
 from exam_sharing.memory import NoHostFacts
 from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
+from exam_sharing.validation import require_instance
 
 __all__ = ["NoNotifier", "sql_ports"]
 
@@ -31,6 +32,7 @@ def sql_ports(
 
     Without a notifier, notices wait: none is taken out to be sent in vain.
     """
+    require_instance("store", store, SqlStore, SqlSharingStore)
     outbox = store.outbox.held_back() if notifier is None else store.outbox
     return Ports(
         exams=store,

@@ -24,7 +24,7 @@ from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
 from exam_sharing.policy.facts import ExamGrants, Involvement
 from exam_sharing.policy.views import VisibleExam
-from exam_sharing.validation import require_instance, require_kind
+from exam_sharing.validation import checks_arguments, require_instance, require_kind
 
 __all__ = ["Paramstyle", "Statement", "Statements"]
 
@@ -56,6 +56,7 @@ class Statement(Generic[AnswerT]):
     answer: Callable[[Iterable[Sequence[Any]]], AnswerT] = attrs.field(repr=False, eq=False)
 
 
+@checks_arguments
 class Statements:
     """The questions of the store, and a host's own, for one kind of database and of driver.
 
@@ -77,6 +78,8 @@ class Statements:
     def __init__(self, tables: Tables, *, dialect: str, paramstyle: Paramstyle) -> None:
         """Prepare the questions."""
         require_kind("tables", tables, Tables)
+        require_kind("dialect", dialect, str)
+        require_kind("paramstyle", paramstyle, str)
         if dialect not in _DIALECTS:
             raise InvalidArgument("dialect", 'must be "postgresql" or "sqlite"')
         if paramstyle not in _PARAMSTYLES:
@@ -96,6 +99,7 @@ class Statements:
         now: datetime,
     ) -> Statement[bool]:
         """Return a check, as `AccessReader.holds`."""
+        require_kind("user", user, UserId)
         return self._put(self._access.holds(user, principals, permission, exam, now))
 
     def involved(
@@ -106,6 +110,7 @@ class Statements:
         now: datetime,
     ) -> Statement[Involvement | None]:
         """Return the question of how a user is involved, as `AccessReader.involved`."""
+        require_kind("user", user, UserId)
         return self._put(self._access.involved(user, principals, named, now))
 
     def holding(
@@ -117,6 +122,7 @@ class Statements:
         now: datetime,
     ) -> Statement[frozenset[ExamId]]:
         """Return a check of many exams, as `AccessReader.holding`."""
+        require_kind("user", user, UserId)
         return self._put(self._access.holding(user, principals, permission, exams, now))
 
     def visible(
@@ -130,6 +136,7 @@ class Statements:
         own: bool,
     ) -> Statement[tuple[VisibleExam, ...]]:
         """Return a page of what the user can see, as `AccessReader.visible`."""
+        require_kind("user", user, UserId)
         return self._put(self._access.visible(user, principals, after, limit, now, own=own))
 
     def find(self, exams: tuple[ExamId, ...]) -> Statement[tuple[Exam, ...]]:

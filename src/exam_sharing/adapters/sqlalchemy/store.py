@@ -12,6 +12,7 @@ from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.schema import check_schema
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
+from exam_sharing.validation import require_kind
 
 __all__ = ["SqlStore", "own_database"]
 
@@ -25,6 +26,7 @@ class SqlStore(SqlExams, SqlGrants, SqlAccess, SqlTrail):
 
     def __init__(self, database: Database) -> None:
         """Prepare every part."""
+        require_kind("database", database, Database)
         SqlExams.__init__(self, database)
         SqlGrants.__init__(self, database)
         SqlAccess.__init__(self, database)

@@ -36,6 +36,7 @@ from exam_sharing.adapters.sqlalchemy.naming import (
     require_schema,
 )
 from exam_sharing.adapters.sqlalchemy.times import Instant
+from exam_sharing.validation import require_instance
 
 __all__ = [
     "SCHEMA",
@@ -102,6 +103,7 @@ def define_tables(
     Raises:
         InvalidValue: a name with the prefix, or the schema, is unfit for PostgreSQL or SQLite.
     """
+    require_instance("metadata", metadata, MetaData)
     require_prefix(prefix, _longest())
     require_schema(schema)
     return _defined(metadata, prefix, schema)
