@@ -102,7 +102,7 @@ def engine_of_tokyo(url: str, **options: Any) -> sqlalchemy.Engine:
 
 
 @contextmanager
-def created_database(server: str) -> Iterator[str]:
+def created_database(server: str, encoding: str = "UTF8") -> Iterator[str]:
     """Create a database on the server, and drop it in the end, whoever is connected."""
     name = f"exam_sharing_test_{uuid4().hex}"
     url = sqlalchemy.make_url(server)
@@ -110,7 +110,11 @@ def created_database(server: str) -> Iterator[str]:
         url, poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT"
     )
     with engine.connect() as connection:
-        connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'")
+        connection.exec_driver_sql(
+            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
+            if encoding != "UTF8"
+            else f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"
+        )
     try:
         yield url.set(database=name).render_as_string(hide_password=False)
     finally:

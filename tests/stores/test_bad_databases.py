@@ -4,13 +4,17 @@ import pytest
 import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
+from databases import created_database
 from exam_sharing import ExamSharingError, Outcome, StoreFailed
 from exam_sharing.adapters.sqlalchemy import (
+    SqlDirectory,
     SqlStore,
     create_all,
+    define_tables,
     open_sharing,
     set_up_sqlite,
     sqlite_engine,
+    sweep_expired,
 )
 from exam_sharing.errors import InvalidValue
 from world import ANNA, BEN, CARLA, CT, VIEW, World, share_request
@@ -170,3 +174,18 @@ def share_until_it_fails(world):
         except StoreFailed as failure:
             return before, failure
     return pytest.fail("the file never filled")
+
+
+def test_a_database_that_keeps_bytes_and_no_text_is_refused_with_what_to_do(postgresql_server):
+    with created_database(postgresql_server, "SQL_ASCII") as url:
+        engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+        tables = define_tables(sqlalchemy.MetaData())
+        for attempt in (
+            lambda: create_all(engine),
+            lambda: open_sharing(engine),
+            lambda: SqlStore.over(engine),
+            lambda: SqlDirectory(engine, tables.directory),
+            lambda: sweep_expired(engine),
+        ):
+            with pytest.raises(StoreFailed, match="with the encoding UTF8"):
+                attempt()
