@@ -86,6 +86,8 @@ class NoticeNotSent(NotifierFailed):
     ) -> None:
         """Keep the problem and what is known of it."""
         super().__init__(problem, problem.permanent)
+        # The base keeps the code alone.
+        self.problem = problem
         # What an error is copied and pickled by is what its base was given last.
         ExamSharingError.__init__(self, problem, code, cause)
         self.code = code
