@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent.parent
     "command",
     [
         ["sql", "--quick", "--grants", "--sqlite"],
+        ["growth", "--quick"],
         ["host_queries", "--quick"],
         ["host_exams", "--grants", "1000", "--rounds", "1"],
     ],

@@ -1,0 +1,384 @@
+"""How the cost of acts and answers grows, as ratios of two sizes measured in one run.
+
+Run it from the root of a checkout as `python -m tests.benchmarks.growth`. What grows with n is
+measured at n and at about 4 n and may cost 5 times as much; what does not depend on n may cost the
+same within noise. Exams that the actor may not see are measured beside exams that are not there.
+`--quick` takes sizes that are too small to judge, and is for seeing that it works.
+"""
+
+import argparse
+import itertools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from time import perf_counter_ns
+from typing import Any, Final
+
+import attrs
+from sqlalchemy import Engine
+from tests.benchmarks.rows import Row, printed, progress
+from tests.benchmarks.sql import fresh, server
+
+from exam_sharing import (
+    AccessListScope,
+    Exam,
+    ExamId,
+    Group,
+    GroupId,
+    NarrowRequest,
+    Permission,
+    Policy,
+    Refused,
+    Reshares,
+    Scope,
+    ShareRequest,
+    UnshareRequest,
+    UploadBatch,
+    User,
+    UserId,
+    memory,
+)
+from exam_sharing.adapters import sqlalchemy as adapter
+from exam_sharing.identifiers import BatchId
+from exam_sharing.sharing import Sharing
+
+START: Final = datetime(2030, 1, 1, tzinfo=UTC)
+OWNER, BEN, STRANGER = UserId("owner"), UserId("ben"), UserId("stranger")
+GROUP: Final = GroupId("group")
+LINEAR: Final = 5
+NOISE: Final = 1.25
+LEAST, MOST = 0.9, 1.2
+ROUNDS: Final = 5
+
+Open = Callable[..., Any]
+
+
+@attrs.frozen
+class Sizes:
+    """How large the smaller of two sizes is.
+
+    Attributes:
+        past: acts in the past of an exam, and in the longer one.
+        many: grants, notices, narrowings and members.
+        dense: users who all share with each other.
+        asked: how often an exam that may not be seen is asked about.
+    """
+
+    past: tuple[int, int] = (10, 10_000)
+    many: int = 250
+    dense: int = 24
+    asked: int = 60
+
+
+QUICK: Final = Sizes(past=(5, 50), many=20, dense=6, asked=5)
+
+
+def users(number: int) -> list[UserId]:
+    """Return the first of endless users."""
+    return [UserId(f"user {each}") for each in range(number)]
+
+
+class Portal:
+    """One exam of the owner's in a store, and who can do what with it."""
+
+    def __init__(self, where: str, open_: Open, *, people: int, members: int = 0, **policy: Any):
+        ids = itertools.count()
+        self.where = where
+        self.directory, self.sharing = open_(
+            policy=Policy(max_people=None, max_recipients=None, max_exams=None, **policy),
+            clock=lambda: START,
+            new_id=lambda: f"act {next(ids)}",
+            notifier=memory.MemoryNotifier(),
+        )
+        for user in (OWNER, BEN, STRANGER, *users(people)):
+            self.directory.add(User(id=user, name=str(user)))
+        if members:
+            self.directory.add(Group(id=GROUP, name="group", members=frozenset(users(members))))
+        self.exam = self.upload("exam", 1)[0]
+
+    def upload(self, name: str, number: int, owner: UserId = OWNER) -> list[ExamId]:
+        """Upload a batch."""
+        batch = UploadBatch(id=BatchId(name), uploader=owner, received_at=START)
+        exams = [
+            Exam(id=ExamId(f"{name} {each}"), owner=owner, batch=batch.id, uploaded_at=START)
+            for each in range(number)
+        ]
+        self.sharing.add_upload(batch, exams)
+        return [exam.id for exam in exams]
+
+    def share(self, actor: UserId, *recipients: UserId | GroupId, **more: Any) -> None:
+        """Share the exam."""
+        asked = {"exam": self.exam, "attested": True, **more}
+        self.sharing.share(ShareRequest(actor=actor, recipients=recipients, **asked))
+
+    def unshare(self, actor: UserId, recipient: UserId | GroupId, **more: Any) -> None:
+        """Unshare the exam."""
+        asked = {"exam": self.exam, **more}
+        self.sharing.unshare(UnshareRequest(actor=actor, recipient=recipient, **asked))
+
+
+def in_memory(**given: Any) -> tuple[Any, Sharing]:
+    """Open a sharing in memory, which does not send by itself."""
+    directory = memory.MemoryDirectory()
+    notifier = given.pop("notifier")
+    sharing = memory.open_sharing(directory=directory, notifier=Broken(), **given)
+    Broken.instead = notifier
+    return directory, sharing
+
+
+class Broken(memory.MemoryNotifier):
+    """Fails until it is mended, so that notices wait."""
+
+    instead: Any = None
+    mended = False
+
+    def send(self, notice: Any) -> None:
+        """Send once it is mended."""
+        if not self.mended:
+            raise OSError
+        super().send(notice)
+
+
+@contextmanager
+def in_postgresql(url: str) -> Iterator[Open]:
+    """Open a sharing in an empty database."""
+    with fresh(url) as engine:
+        tables = adapter.create_all(engine)
+
+        def open_(**given: Any) -> tuple[Any, Sharing]:
+            directory = adapter.SqlDirectory(engine, tables.directory)
+            return directory, adapter.open_sharing(engine, directory=directory, **given)
+
+        yield open_
+
+
+def best(act: Callable[[], object], rounds: int = ROUNDS) -> int:
+    """Return the nanoseconds of the fastest of several rounds."""
+
+    def once() -> int:
+        start = perf_counter_ns()
+        act()
+        return perf_counter_ns() - start
+
+    return min(once() for _ in range(rounds))
+
+
+def grows(
+    what: str, where: str, small: tuple[int, int], large: tuple[int, int], *, same: bool = False
+) -> Row:
+    """Return how much more the larger size cost, as what it would cost at exactly 4 n.
+
+    Args:
+        what: what was measured.
+        where: in which store.
+        small: the smaller size, and its time.
+        large: the larger one.
+        same: whether the cost may not depend on the size.
+    """
+    (n, before), (m, after) = small, large
+    ratio = after / before
+    if same:
+        return Row(f"{what}, {where}", m, ratio, "x", f"at most {NOISE} x", ratio <= NOISE)
+    at_four = ratio * 4 * n / m
+    return Row(f"{what}, {where}", m, at_four, "x", f"at most {LINEAR} x", at_four <= LINEAR)
+
+
+def after_a_past(where: str, open_: Callable[[], Any], sizes: Sizes) -> Iterator[Row]:
+    """Share and unshare on an exam after few and after many acts on it."""
+    taken = []
+    for past in sizes.past:
+        with open_() as opened:
+            portal = Portal(where, opened, people=0, sends_notices=False, only_owner_readmits=True)
+            for _ in range(past):
+                portal.share(OWNER, BEN)
+                portal.unshare(OWNER, BEN)
+
+            def pair(portal: Portal = portal) -> None:
+                portal.share(OWNER, BEN)
+                portal.unshare(OWNER, BEN)
+
+            taken.append((past, best(pair, 20)))
+    yield grows("a share and an unshare after earlier ones", where, *taken, same=True)
+
+
+def sizes_of(number: int) -> tuple[int, int]:
+    """Return a size and four times that."""
+    return number, 4 * number
+
+
+def measured(
+    what: str, where: str, open_: Callable[[], Any], number: int, act: Callable[..., int]
+) -> Row:
+    """Return the row of what an act costs at a size and at four times that."""
+    progress(f"{what}, {where}")
+    taken = []
+    for size in sizes_of(number):
+        with open_() as opened:
+            taken.append((size, act(opened, where, size)))
+    return grows(what, where, *taken)
+
+
+def notices(opened: Open, where: str, number: int) -> int:
+    """Deliver the notices of one share to many."""
+    portal = Portal(where, opened, people=number)
+    portal.share(OWNER, *users(number))
+    Broken.mended = True
+    try:
+        start = perf_counter_ns()
+        portal.sharing.deliver_notices()
+        return perf_counter_ns() - start
+    finally:
+        Broken.mended = False
+
+
+def narrowings(opened: Open, where: str, number: int) -> int:
+    """Narrow one grant again and again, with a re-share that rests on it."""
+    portal = Portal(where, opened, people=1, sends_notices=False, reshares=Reshares.CASCADE)
+    until = START + timedelta(days=2 * number)
+    portal.share(OWNER, BEN, until=until)
+    portal.share(BEN, *users(1), until=START + timedelta(days=1))
+
+    def narrow(day: int) -> None:
+        at = until - timedelta(days=day)
+        request = NarrowRequest(actor=OWNER, exam=portal.exam, recipient=BEN, until=at)
+        portal.sharing.narrow(request)
+
+    start = perf_counter_ns()
+    for day in range(1, number + 1):
+        narrow(day)
+    return perf_counter_ns() - start
+
+
+def group_with_many_grants(opened: Open, where: str, number: int) -> int:
+    """Preview an unshare from a group with many members to which many shared."""
+    portal = Portal(where, opened, people=2 * number, members=number, sends_notices=False)
+    outside = users(2 * number)[number:]
+    portal.share(OWNER, *outside)
+    for user in outside:
+        portal.share(user, GROUP)
+    request = UnshareRequest(actor=OWNER, exam=portal.exam, recipient=GROUP)
+    return best(lambda: portal.sharing.preview(request))
+
+
+def a_listed_exam(opened: Open, where: str, number: int) -> int:
+    """Show the access list of an exam with many grants, under RESTRICT."""
+    portal = Portal(where, opened, people=number, sends_notices=False, reshares=Reshares.RESTRICT)
+    portal.share(OWNER, *users(number))
+    return best(lambda: portal.sharing.access_list(OWNER, portal.exam))
+
+
+def dense_cascades(sizes: Sizes) -> Row:
+    """Preview a cascade on an exam that everybody shared with everybody, in memory."""
+    progress("a cascade over a dense graph")
+    taken = []
+    for number in (sizes.dense, sizes.dense * 8 // 5):
+        portal = Portal("memory", in_memory, people=number, sends_notices=False)
+        portal.share(OWNER, *users(number), permission=Permission.DOWNLOAD)
+        for user in users(number):
+            others = [each for each in users(number) if each != user]
+            portal.share(user, *others, permission=Permission.DOWNLOAD)
+        store: Any = portal.sharing._ports.grants
+        grants = store.read((portal.exam,), ended=False)[portal.exam].grants
+        named = sum(len(grant.basis) for grant in grants if isinstance(grant.basis, frozenset))
+        request = UnshareRequest(
+            actor=OWNER, exam=portal.exam, recipient=users(1)[0], reshares=Reshares.CASCADE
+        )
+        taken.append((len(grants) + named, best(partial(portal.sharing.preview, request), 3)))
+    return grows("a cascade, by grants and the references of their bases", "memory", *taken)
+
+
+def unseen_beside_absent(engine: Engine, sizes: Sizes) -> Iterator[Row]:
+    """Ask about an exam that the actor may not see, beside one that is not there."""
+    tables = adapter.create_all(engine)
+
+    def open_(**given: Any) -> tuple[Any, Sharing]:
+        directory = adapter.SqlDirectory(engine, tables.directory)
+        return directory, adapter.open_sharing(engine, directory=directory, **given)
+
+    portal = Portal(
+        "PostgreSQL",
+        open_,
+        people=sizes.many,
+        sends_notices=False,
+        access_list=AccessListScope.OWN_GRANTS,
+    )
+    exams = portal.upload("batch", 10)
+    for exam in exams:
+        portal.share(OWNER, *users(sizes.many), exam=exam)
+    absent = [ExamId(f"absent {number}") for number in range(len(exams))]
+    sharing, request = portal.sharing, {"attested": True, "scope": Scope.BATCH}
+    asked: dict[str, Callable[[ExamId], object]] = {
+        "tabs": lambda exam: sharing.tabs(STRANGER, exam),
+        "share form": lambda exam: sharing.share_form(STRANGER, exam),
+        "access list": lambda exam: sharing.access_list(STRANGER, exam),
+        "suggestions": lambda exam: sharing.suggest(STRANGER, exam, "user"),
+        "share": lambda exam: sharing.share(
+            ShareRequest(actor=STRANGER, exam=exam, recipients=(BEN,), **request)
+        ),
+        "unshare": lambda exam: sharing.unshare(
+            UnshareRequest(actor=STRANGER, exam=exam, recipient=users(1)[0])
+        ),
+    }
+    for what, ask in asked.items():
+        progress(f"{what} of an unseen exam")
+        unseen = absent_took = 0
+        pairs = itertools.islice(itertools.cycle(zip(exams, absent, strict=True)), sizes.asked)
+        for pair in pairs:
+            times = [best(partial(quietly, ask, exam), 3) for exam in pair]
+            unseen, absent_took = unseen + times[0], absent_took + times[1]
+        ratio = unseen / absent_took
+        held = LEAST <= ratio <= MOST
+        words = f"{LEAST} to {MOST} x"
+        yield Row(f"{what}: unseen beside absent, PostgreSQL", sizes.many, ratio, "x", words, held)
+
+
+def quietly(ask: Callable[[ExamId], object], exam: ExamId) -> None:
+    """Ask, and take a refusal."""
+    with suppress(Refused):
+        ask(exam)
+
+
+@contextmanager
+def remembered() -> Iterator[Open]:
+    """Open a sharing in memory, as one in a database is opened."""
+    yield in_memory
+
+
+def growth(sizes: Sizes) -> Iterator[Row]:
+    """Yield every row."""
+    acts: Sequence[tuple[str, Callable[..., int]]] = (
+        ("delivering n notices", notices),
+        ("narrowing one grant n times", narrowings),
+        ("previewing a group of n members and n grants", group_with_many_grants),
+        ("an access list of n grants under RESTRICT", a_listed_exam),
+    )
+    yield from after_a_past("memory", remembered, sizes)
+    for what, act in acts:
+        yield measured(what, "memory", remembered, sizes.many, act)
+    yield dense_cascades(sizes)
+    with server() as url:
+        place = partial(in_postgresql, url)
+        progress("a share after earlier ones, PostgreSQL")
+        past = attrs.evolve(sizes, past=(sizes.past[0], min(sizes.past[1], 1_000)))
+        yield from after_a_past("PostgreSQL", place, past)
+        for what, act in acts:
+            yield measured(what, "PostgreSQL", place, sizes.many // 4, act)
+        with fresh(url) as engine:
+            yield from unseen_beside_absent(engine, sizes)
+
+
+def main() -> None:
+    """Measure, print the table, and exit with 1 if a budget does not hold."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.growth", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="smaller sizes")
+    parser.add_argument("--json", action="store_true", help="rows for machines")
+    chosen = parser.parse_args()
+    rows = [*growth(QUICK if chosen.quick else Sizes())]
+    print(printed(rows, as_json=chosen.json))
+    sys.exit(not chosen.quick and any(row.holds is False for row in rows))
+
+
+if __name__ == "__main__":
+    main()
