@@ -68,6 +68,9 @@ def test_a_schema_that_a_database_would_not_take_as_it_is_is_refused(define, sch
     with pytest.raises(InvalidArgument) as refused:
         define(sqlalchemy.MetaData(), schema=schema)
     assert refused.value.field == "schema"
+    if schema:
+        with pytest.raises(InvalidArgument):
+            define(sqlalchemy.MetaData(schema=schema))
 
 
 @pytest.mark.parametrize("define", DEFINE)

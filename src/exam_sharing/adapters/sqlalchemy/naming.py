@@ -7,7 +7,7 @@ sign for the mark of a parameter.
 from collections.abc import Iterable
 from typing import Final
 
-from sqlalchemy import Table
+from sqlalchemy import MetaData, Table
 
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.validation import require_kind
@@ -46,8 +46,8 @@ def require_prefix(prefix: str, longest: int) -> None:
         )
 
 
-def require_schema(schema: str | None) -> None:
-    """Raise unless a database schema of this name can be used.
+def require_schema(metadata: MetaData, schema: str | None) -> None:
+    """Raise unless a database schema of this name, or else that of the metadata, can be used.
 
     Raises:
         InvalidValue: it is empty or too long, or holds a percent sign, a quotation mark, a
@@ -55,13 +55,14 @@ def require_schema(schema: str | None) -> None:
         WrongKind: it is no text.
     """
     require_kind("schema", schema, str, type(None))
-    if schema is None:
+    name = metadata.schema if schema is None else schema
+    if name is None:
         return
-    if not schema or not schema.isprintable() or not _UNFIT.isdisjoint(schema):
+    if not name or not name.isprintable() or not _UNFIT.isdisjoint(name):
         raise InvalidArgument(
             "schema", "must be printable, without percent signs, quotation marks and backslashes"
         )
-    if _size(schema) > _MOST:
+    if _size(name) > _MOST:
         raise InvalidArgument("schema", f"must have at most {_MOST} bytes, as PostgreSQL has it")
 
 

@@ -105,7 +105,7 @@ def define_tables(
     """
     require_instance("metadata", metadata, MetaData)
     require_prefix(prefix, _longest())
-    require_schema(schema)
+    require_schema(metadata, schema)
     return _defined(metadata, prefix, schema)
 
 
