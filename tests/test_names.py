@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_sharing.names import LONGEST_FOLDED, MOST_STARTS, Findable, Fit, Typed, folded
+from exam_sharing.testing.model import choosing
 
 FORMS = ["NFC", "NFD", "NFKC", "NFKD"]
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -126,6 +127,28 @@ def test_words_are_found_in_any_order_by_their_starts(words, data):
     starts = [each[: data.draw(st.integers(1, len(each)))] for each in shuffled]
     assert Typed.of(" ".join(starts)).fit(name) is not None
     assert Typed.of(" ".join([*starts, "c"])).fit(name) is None
+
+
+SCRIPTS = st.lists(
+    st.text(
+        "aAéßb'-,.@\u674e\u660e\u306f\u30ca\uae40\ubbfc\u0e2a\u0e35\u1019\u1782",
+        min_size=1,
+        max_size=4,
+    ),
+    min_size=1,
+    max_size=4,
+).map(" ".join)
+
+
+@given(name=SCRIPTS, address=st.none() | SCRIPTS, data=st.data())
+def test_texts_fit_as_the_reference_model_says(name, address, data):
+    place = data.draw(st.integers(0, len(name)))
+    typed = data.draw(SCRIPTS | st.just(f"{name[place:]} {name[:place]}".strip() or "a"))
+    typed = " ".join(typed.split())
+    found = Typed.of(typed)
+    fit = None if found is None else found.fit(Findable.of(name, address))
+    rank = choosing.rank(choosing.folded(name), choosing.folded(address or ""), folded(typed))
+    assert (0 if fit is None else fit + 1) == rank
 
 
 @pytest.mark.parametrize(

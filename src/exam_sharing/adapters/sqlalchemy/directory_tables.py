@@ -82,8 +82,9 @@ def _longest() -> int:
 
 
 def _defined(metadata: MetaData, prefix: str, schema: str | None) -> DirectoryTables:
-    def table(name: str, *columns: Column[Any]) -> Table:
-        return Table(f"{prefix}{name}", metadata, *columns, schema=schema)
+    def table(name: str, *columns: Column[Any], rowid: bool = True) -> Table:
+        full_name = f"{prefix}{name}"
+        return Table(full_name, metadata, *columns, schema=schema, sqlite_with_rowid=rowid)
 
     principals = table(
         "principals",
@@ -112,6 +113,8 @@ def _defined(metadata: MetaData, prefix: str, schema: str | None) -> DirectoryTa
         Column("start", _text(), primary_key=True),
         Column("name_start", _text(), primary_key=True),
         Column("key", _text(), primary_key=True),
+        # The whole row is its key: SQLite keeps it once instead of twice.
+        rowid=False,
     )
     Index(f"ix_{prefix}search_keys_of", keys.c.key)
     return DirectoryTables(

@@ -23,7 +23,10 @@ class Choice:
     held: Mapping[Permission, datetime | None]
 
 
-_WITHOUT_SPACES = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL CHOSEONG", "THAI", "LAO", "KHMER")
+_WITHOUT_SPACES = (
+    *("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL CHOSEONG"),
+    *("THAI", "LAO", "KHMER", "MYANMAR"),
+)
 
 
 def recipients(world: World, actor: UserId, exam: ExamId, now: datetime) -> list[Choice]:
@@ -75,8 +78,15 @@ def _by_name(world: World) -> list[PrincipalId]:
 
 @worked_out_once
 def _rank(world: World, principal: PrincipalId, text: str) -> int:
-    """Return how well a principal fits what was typed, the best first; 0 for not at all."""
     name, address = folded(world.names[principal]), folded(world.addresses.get(principal, ""))
+    return rank(name, address, text)
+
+
+def rank(name: str, address: str, text: str) -> int:
+    """Return how well a folded text fits a name and an address, the best first; 0 for not at all.
+
+    1 is a whole name or address, 2 the start of one, 3 the starts of words of the name.
+    """
     words = _words(text)
     if not text:
         return 0
@@ -101,7 +111,8 @@ def _is_letter(character: str) -> bool:
 def _begins_a_word(name: str, at: int) -> bool:
     if not _is_letter(name[at]):
         return False
-    anywhere = unicodedata.name(name[at], "").startswith(_WITHOUT_SPACES)
+    is_mark = unicodedata.category(name[at])[0] == "M"
+    anywhere = unicodedata.name(name[at], "").startswith(_WITHOUT_SPACES) and not is_mark
     return at == 0 or not _is_letter(name[at - 1]) or anywhere
 
 
