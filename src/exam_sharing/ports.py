@@ -107,7 +107,8 @@ class ExamReader(Protocol):
     """The host's exams.
 
     One that was withdrawn may be among the answers or not: whoever asks learns from `GrantReader`
-    that it was.
+    that it was. One that the host no longer has is not among them, and so is there for nobody; its
+    grants count again if it comes back. The id of one is never used again for another.
 
     Acts ask for versions before they ask who owns what, so that a change of owner that also counts
     as a version makes a conflict of every act that read the former owner.
@@ -242,7 +243,8 @@ class AccessReader(Protocol):
     """The questions asked on every request of a portal: kept fast, and answered by one look.
 
     `principals` are the user and every group that they are in, and are empty for a user who holds
-    nothing. A grant made by the user counts for nothing. An exam that was withdrawn is not there.
+    nothing. A grant made by the user counts for nothing. An exam that was withdrawn, or that
+    `ExamReader` does not find, is not there.
     """
 
     def involved(
