@@ -215,7 +215,7 @@ OFTEN = {
     "a grant expires next": 0.08,
     "a grant was UNSHARED": 0.3,
     "a grant was NARROWED": 0.1,
-    "a grant was CASCADED": 0.03,
+    "a grant was CASCADED": 0.015,
 }
 
 
