@@ -38,6 +38,7 @@ __all__ = [
     "MAX_ITEMS",
     "PrivateText",
     "checks_arguments",
+    "checks_itself",
     "clean_text",
     "duration",
     "exact_text",
@@ -63,6 +64,7 @@ __all__ = [
 ]
 
 KindT = TypeVar("KindT")
+MethodT = TypeVar("MethodT", bound=Callable[..., object])
 ParamsT = ParamSpec("ParamsT")
 ResultT = TypeVar("ResultT")
 
@@ -368,15 +370,22 @@ def checks_arguments(cls: type[KindT]) -> type[KindT]:
     """Make the public methods of a class raise `WrongKind` for an argument of another kind.
 
     Arguments are compared with the annotations only when a method has failed, whatever it raised:
-    a call that is right does not pay for it. A naive time is `InvalidArgument`. A method that asks
-    `misfit` itself, since every check of a portal calls it, is left as it is.
+    a call that is right hardly pays for it. A naive time is `InvalidArgument`.
     """
     for name, method in tuple(vars(cls).items()):
-        if name.startswith("_") or not isinstance(method, FunctionType):
-            continue
-        if misfit.__name__ not in method.__code__.co_names:
+        public = isinstance(method, FunctionType) and not name.startswith("_")
+        if public and _CHECKS_ITSELF not in vars(method):
             setattr(cls, name, _checking(method))
     return cls
+
+
+def checks_itself(method: MethodT) -> MethodT:
+    """Mark a method that checks its own arguments, since every check of a portal calls it."""
+    vars(method)[_CHECKS_ITSELF] = True
+    return method
+
+
+_CHECKS_ITSELF: Final = "_checks_itself"
 
 
 def _checking(method: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:

@@ -454,6 +454,27 @@ def test_a_host_that_fails_is_never_a_yes(world):
             ask()
 
 
+class AnybodysExam(Exam):
+    """An exam that has another owner each time that it is asked."""
+
+
+def test_a_host_that_gives_what_only_looks_like_an_exam_is_never_a_yes(world):
+    kept = world.store.host.find((CT,))[0]
+    fields = ("id", "owner", "batch", "uploaded_at", "subject")
+    fake = AnybodysExam(**{name: getattr(kept, name) for name in fields})
+    for name in ("find", "batch_of", "owned_by"):
+        setattr(world.store.host, name, lambda *_: (fake,))
+
+    for ask in (
+        lambda: world.can_view(ANNA, CT),
+        lambda: world.sharing.visible_to(ANNA),
+        lambda: world.sharing.tabs(ANNA, CT),
+        lambda: world.share(ANNA, CT, BEN),
+    ):
+        with pytest.raises(StoreFailed):
+            ask()
+
+
 def hide(world, exam=CT, *, gone=True):
     world.store.host.hide(exam, gone)
 

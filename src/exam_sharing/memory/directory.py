@@ -26,7 +26,13 @@ from exam_sharing.memory.visibility import chosen, everybody, members_seen, walk
 from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
-from exam_sharing.validation import checks_arguments, require_callable, require_kind, tuple_of
+from exam_sharing.validation import (
+    checks_arguments,
+    checks_itself,
+    require_callable,
+    require_kind,
+    tuple_of,
+)
 
 __all__ = ["MemoryDirectory"]
 
@@ -71,7 +77,7 @@ class MemoryDirectory(KeptDirectory):
         # INVARIANT: what is in here is so, or was so until a change that has not yet returned. It
         # is written under the lock only, together with what it is drawn from. It knows active users
         # alone, so that asking for strangers does not fill it.
-        self._principals: dict[str, frozenset[PrincipalKey]] = {}
+        self._principals: dict[PrincipalKey, frozenset[PrincipalKey]] = {}
         # Names are sorted when somebody asks. Until then, `_renamed` keeps what the index still has
         # under each key, and `_name_changes` counts; the lock guards both. Sorting takes a while,
         # so it has a lock of its own, which is never waited for while the other is held.
@@ -100,10 +106,13 @@ class MemoryDirectory(KeptDirectory):
             return tuple(self._known[key] for key in keys[:limit])
 
     @override
+    @checks_itself
     def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
-        if type(user) is not UserId:
-            require_kind("user", user, UserId)
-        found = self._principals.get(user.value)
+        # The key of a group is never found, so that a check of the kind costs the hot path nothing.
+        try:
+            found = self._principals.get(user.key)
+        except AttributeError:
+            found = None
         return self._resolve(user) if found is None else found
 
     @override
@@ -233,12 +242,13 @@ class MemoryDirectory(KeptDirectory):
             return index
 
     def _resolve(self, user: UserId) -> frozenset[PrincipalKey]:
+        require_kind("user", user, UserId)
         with self._lock:
             account = self._account(user)
             if account is None or not account.user.active:
                 return _NOBODY
             found = self._above(user.key)
-            self._principals[user.value] = found
+            self._principals[user.key] = found
             return found
 
     def _account(self, user: UserId) -> Account | None:
@@ -298,7 +308,7 @@ class MemoryDirectory(KeptDirectory):
                 self._principals = {}
             else:
                 self._replace(known.user.id.key, known)
-                self._principals.pop(known.user.id.value, None)
+                self._principals.pop(known.user.id.key, None)
 
     @override
     def _forget(self, key: PrincipalKey) -> bool:

@@ -44,7 +44,7 @@ from exam_sharing.ports import (
     GrantWriter,
     StoredReceipt,
 )
-from exam_sharing.validation import checks_arguments, instant, misfit
+from exam_sharing.validation import checks_arguments, checks_itself, instant, misfit
 
 __all__ = ["MemoryStore"]
 
@@ -309,6 +309,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             return tuple(self._events)
 
     @override
+    @checks_itself
     def holds(
         self,
         user: UserId,

@@ -26,7 +26,7 @@ from exam_sharing.adapters.sqlalchemy.lists import listed
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
 from exam_sharing.conformance import require_conforming
-from exam_sharing.errors import InvalidArgument
+from exam_sharing.errors import InvalidArgument, StoreFailed
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
@@ -86,11 +86,11 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
 
     @override
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
-        return self._host.find(exams)
+        return _exams(self._host.find(exams))
 
     @override
     def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
-        return self._host.batch_of(exam)
+        return _exams(self._host.batch_of(exam))
 
     @override
     def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
@@ -115,7 +115,7 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
     def _found(self, exams: AbstractSet[ExamId]) -> tuple[Exam, ...]:
         if not exams:
             return ()
-        found = self._host.find(tuple(sorted(exams)))
+        found = _exams(self._host.find(tuple(sorted(exams))))
         return tuple(exam for exam in found if exam.id in exams)
 
     @override
@@ -209,12 +209,20 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
     def _own(self, user: UserId, after: _Place | None, step: int) -> Iterator[VisibleExam]:
         """Yield what is the user's own, some at a time, without what was withdrawn."""
         while True:
-            page = tuple(map(_as_owned, self._host.owned_by(user, after, step)))
+            page = tuple(map(_as_owned, _exams(self._host.owned_by(user, after, step))))
             gone = self._database.ask(self._access_questions.withdrawn(each.exam for each in page))
             yield from (each for each in page if each.exam not in gone)
             if len(page) < step:
                 return
             after, step = _place_of(page[-1]), _longer(step)
+
+
+def _exams(answer: Iterable[Exam]) -> tuple[Exam, ...]:
+    """Return exams of the host, each an `Exam` itself: a subclass could name any owner."""
+    exams = tuple(answer)
+    if any(type(exam) is not Exam for exam in exams):
+        raise StoreFailed("the host's exams gave something else than exams")
+    return exams
 
 
 def _longer(step: int) -> int:
