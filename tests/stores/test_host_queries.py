@@ -15,6 +15,8 @@ from exam_sharing import (
     GroupId,
     InvalidValue,
     Permission,
+    ReasonCode,
+    UnshareRequest,
     UploadBatch,
     UserId,
     WrongKind,
@@ -27,7 +29,22 @@ from exam_sharing.adapters.sqlalchemy import (
     visible_exams,
 )
 from laws.stories import EXAMS, USERS, stories, tell
-from world import ANNA, BEN, CARLA, CT, DAN, DAY, DOWNLOAD, EVA, MR, NURSES, START, VIEW, World
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CT,
+    DAN,
+    DAY,
+    DOWNLOAD,
+    EVA,
+    MR,
+    NURSES,
+    START,
+    VIEW,
+    World,
+    share_request,
+)
 
 ASKED = (*EXAMS, ExamId("nowhere"))
 NOBODY = UserId("nobody")
@@ -261,6 +278,12 @@ def test_no_question_says_yes_to_an_exam_that_is_not_in_the_table_of_exams(world
             assert CT not in {item.exam for item in listed(user).items}
             page = statements.visible(user, principals, None, 9, world.now, own=own)
             assert CT not in {item.exam for item in answer(page)}
+        for asked in (
+            share_request(user, CT, CARLA),
+            UnshareRequest(actor=user, exam=CT, recipient=BEN),
+        ):
+            (reason,) = sharing.preview(asked).reasons
+            assert reason.code is ReasonCode.EXAM_NOT_FOUND
     assert {item.exam for item in world.sharing.visible_to(DAN, limit=1).items} == {MR}
 
 

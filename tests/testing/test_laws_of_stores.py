@@ -70,6 +70,10 @@ class Hides(FailsFirst):
     def holds(self, user, principals, permission, exam, now):
         return exam not in self.hidden and super().holds(user, principals, permission, exam, now)
 
+    def involved(self, user, principals, named, now):
+        found = super().involved(user, principals, named, now)
+        return None if found is None or found.exam in self.hidden else found
+
     def visible(self, user, principals, after, limit, now, *, own):
         most = limit + len(self.hidden)
         found = super().visible(user, principals, after, most, now, own=own)
@@ -89,6 +93,13 @@ class ShortensPages(Hides):
     def visible(self, user, principals, after, limit, now, *, own):
         found = MemoryStore.visible(self, user, principals, after, limit, now, own=own)
         return tuple(each for each in found if each.exam not in self.hidden)
+
+
+class InvolvesGrantors(Hides):
+    """Whoever granted something is involved with the exam, whether or not it is there."""
+
+    def involved(self, user, principals, named, now):
+        return MemoryStore.involved(self, user, principals, named, now)
 
 
 class HidesForGood(Hides):
@@ -254,6 +265,7 @@ BUGS = [
     (ReadsThePresent, "a-long-history-is-read-whole"),
     (HidesFromListsAlone, GONE),
     (ShortensPages, GONE),
+    (InvolvesGrantors, GONE),
     (HidesForGood, GONE),
     (ForgetsOldReceipts, "a-long-history-is-read-whole"),
     (EndsOverEndings, "withdrawing-keeps-the-endings-that-were-there"),

@@ -202,6 +202,10 @@ def _require_there(
         keys = frozenset({user.key})
         checked = tuple(exam for exam in exams if bench.holds(user, VIEW, exam))
         same(f"checks of {user!r}", checked, expected)
+        involved = bench.ports.access.involved
+        told = {exam for exam in exams if involved(user, keys, exam, START) is not None}
+        # Whoever granted something is involved with an exam that is there.
+        same(f"with what {user!r} is involved", told, set(expected))
         held = bench.ports.access.holding(user, keys, VIEW, exams, START)
         same(f"many checks at once of {user!r}", held, frozenset(expected))
         for limit in (1, 2, len(exams)):
