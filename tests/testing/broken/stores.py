@@ -6,6 +6,7 @@ An entry is a class and a sentence, its docstring, in the tuple at the end.
 import time
 import unicodedata
 from collections import defaultdict
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
@@ -72,6 +73,14 @@ class ComparesThenWrites(NeverComparesVersions):
             return False
         time.sleep(0.001)
         return super().commit(changes)
+
+
+class LocksNothing(MemoryStore):
+    """An act that is to have its turn is told that it has it, and others write all the same."""
+
+    @contextmanager
+    def locked(self, exams):
+        yield self
 
 
 class SwallowsConflicts(MemoryStore):
@@ -343,6 +352,7 @@ BROKEN_STORES = (
     NeverComparesVersions,
     ComparesWhatItWrites,
     ComparesThenWrites,
+    LocksNothing,
     SwallowsConflicts,
     ForgetsRequests,
     SharesRequestIds,

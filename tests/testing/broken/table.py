@@ -74,6 +74,7 @@ UNTOLD = {
     "NeverComparesVersions": AT_ONCE,
     "ComparesWhatItWrites": AT_ONCE,
     "ComparesThenWrites": AT_ONCE,
+    "LocksNothing": AT_ONCE,
     "SwallowsConflicts": AT_ONCE,
     "ReadsExamByExam": AT_ONCE,
     "LooksThenClaims": AT_ONCE,
@@ -96,7 +97,7 @@ UNTOLD = {
 }
 """Why the machine does not catch a variant."""
 
-RACES = {"ComparesThenWrites", "ReadsExamByExam", "LooksThenClaims"}
+RACES = {"ComparesThenWrites", "LocksNothing", "ReadsExamByExam", "LooksThenClaims"}
 """Variants that are caught by letting threads race."""
 
 
