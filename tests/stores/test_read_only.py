@@ -13,7 +13,7 @@ from exam_sharing import (
     StoreFailed,
     UnshareRequest,
 )
-from exam_sharing.adapters.sqlalchemy import create_all, open_sharing
+from exam_sharing.adapters.sqlalchemy import create_all, joined, open_sharing
 from exam_sharing.testing.performing import perform
 from world import ANNA, BEN, CT, DAN, NO_EXAM, VIEW, World, codes, share_request
 
@@ -64,6 +64,18 @@ def test_a_refusal_is_the_answer_and_what_is_not_recorded_is_in_the_log(
     told = [line for line in caplog.records if line.name == "exam_sharing"]
     assert [line.getMessage() for line in told] == ["a refusal could not be recorded: StoreFailed"]
     assert all(line.exc_info is None for line in told)
+
+
+def test_a_stranger_is_refused_inside_of_the_hosts_transaction_as_well(
+    standby, tables, world, caplog
+):
+    with standby.connect() as connection, connection.begin():
+        inside = joined(connection, tables=tables, directory=world.directory)
+        for name in ("a share by a stranger", "an unshare by a stranger"):
+            with pytest.raises(Refused) as refused:
+                perform(inside, REFUSED[name])
+            assert codes(refused.value.reasons) == [ReasonCode.EXAM_NOT_FOUND]
+    assert len([line for line in caplog.records if line.name == "exam_sharing"]) == 2
 
 
 def test_the_host_is_refused_as_well(standby, tables, world, caplog):

@@ -23,7 +23,7 @@ from exam_sharing.adapters.sqlalchemy.database import (
     insert_unless_there,
 )
 from exam_sharing.adapters.sqlalchemy.driver_connections import is_begun, own_engine
-from exam_sharing.adapters.sqlalchemy.engines import require_dialect
+from exam_sharing.adapters.sqlalchemy.engines import quiet_engine, require_dialect
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, or_conflict
 from exam_sharing.adapters.sqlalchemy.grants import SqlGrants, locked_versions
 from exam_sharing.adapters.sqlalchemy.held_connections import holding
@@ -107,12 +107,14 @@ class _TrailBeside(AuditTrail):
     @in_our_words
     def record(self, event: Event) -> None:
         host = self._engine
-        beside = Engine(
-            host.pool.recreate(),
-            host.dialect,
-            host.url,
-            execution_options=host.get_execution_options(),
-            hide_parameters=True,
+        beside = quiet_engine(
+            Engine(
+                host.pool.recreate(),
+                host.dialect,
+                host.url,
+                execution_options=host.get_execution_options(),
+                hide_parameters=True,
+            )
         )
         try:
             with beside.begin() as connection:
