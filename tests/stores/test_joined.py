@@ -246,7 +246,7 @@ def test_a_refusal_inside_waits_for_no_connection_that_other_hosts_hold(
 def test_more_hosts_than_there_are_connections_all_come_through(postgresql, on_postgresql, actor):
     world, tables = on_postgresql
     people = SqlDirectory(postgresql, tables.directory)
-    users = [UserId(f"u{number}") for number in range(40)]
+    users = [UserId(f"u{number}") for number in range(24)]
     for user in (ANNA, BEN, *users):
         people.add(User(id=user, name=str(user)))
 
