@@ -122,6 +122,7 @@ def bench_over(open_store):
         threads=False,
         upload=None,
         transfer=None,
+        hide=None,
         events=None,
         share_record=None,
         fail_at=None,

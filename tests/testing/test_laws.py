@@ -173,6 +173,7 @@ def test_all_that_was_written_is_looked_at_the_receipts_of_two_actors_under_one_
         threads=True,
         upload=None,
         transfer=None,
+        hide=None,
         events=None,
         share_record=None,
         fail_at=None,
