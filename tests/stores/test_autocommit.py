@@ -115,9 +115,9 @@ def test_an_engine_that_begins_no_transaction_later_writes_nothing(
     engine = sqlalchemy.create_engine(postgresql_url)
     world = World(store=open_store_on(engine, tables_there)())
 
-    @sqlalchemy.event.listens_for(engine, "checkout")
-    def set_autocommit(driver_connection, *_):
-        driver_connection.autocommit = True
+    @sqlalchemy.event.listens_for(engine, "begin")
+    def set_autocommit(connection):
+        connection.connection.dbapi_connection.autocommit = True
 
     with pytest.raises(StoreFailed, match="begins no transaction"):
         world.share(ANNA, CT, BEN)

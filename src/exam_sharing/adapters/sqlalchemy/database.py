@@ -111,11 +111,7 @@ class OwnTransactions(Transactions):
         with self._engine.connect() as connection:
             self._isolate(connection)
             with connection.begin():
-                # What was so when the engine was checked, an event of the host's may have changed.
-                if not is_begun(connection):
-                    raise StoreFailed(
-                        "the engine begins no transaction; see that nothing prevents it"
-                    )
+                _require_begun(connection)
                 yield connection
 
     def _isolate(self, connection: Connection) -> None:
@@ -161,6 +157,7 @@ class OwnTransactions(Transactions):
             until_left.callback(_give_back, connection)
             self._isolate(connection)
             connection.begin()
+            _require_begun(connection)
             if self.postgresql:
                 connection.execute(_WAIT_IN_TURN)
             until_left.enter_context(holding(connection, self._engine))
@@ -179,6 +176,12 @@ class OwnTransactions(Transactions):
                 connection.execution_options(isolation_level="AUTOCOMMIT")
             with connection.begin():
                 yield connection
+
+
+def _require_begun(connection: Connection) -> None:
+    # What was so when the engine was checked, an event of the host's may have changed.
+    if not is_begun(connection):
+        raise StoreFailed("the engine begins no transaction; see that nothing prevents it")
 
 
 @attrs.frozen
