@@ -218,7 +218,9 @@ def test_what_only_looks_like_an_exam_is_of_the_wrong_kind(call, exam):
         call(World().sharing, exam)
 
 
-@pytest.mark.parametrize("permission", [Number.ONE, 1, True, Mock(spec=VIEW)], ids=repr)
+@pytest.mark.parametrize(
+    "permission", [Number.ONE, 1, True, Mock(spec=VIEW)], ids=["other", "int", "bool", "mock"]
+)
 def test_what_only_looks_like_a_permission_is_of_the_wrong_kind(permission):
     sharing = World().sharing
     for call in (
