@@ -40,6 +40,9 @@ def test_whatever_is_asked_a_clock_that_tells_no_time_is_an_error_of_ours(call, 
     world = portal()
     before = world.state()
     world.clock.now = told
+    if told is LAST and call in {"can", "cannot"}:  # A no needs no look at how late it is.
+        assert CALLS[call](world.sharing) is False
+        return
 
     with pytest.raises(InvalidArgument) as caught:
         CALLS[call](world.sharing)

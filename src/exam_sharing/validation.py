@@ -47,6 +47,7 @@ __all__ = [
     "is_a",
     "is_an_instance_of",
     "is_callable",
+    "is_checking_itself",
     "is_some_time",
     "is_whole_from",
     "misfit",
@@ -380,9 +381,14 @@ def checks_arguments(cls: type[KindT]) -> type[KindT]:
 
 
 def checks_itself(method: MethodT) -> MethodT:
-    """Mark a method that checks its own arguments, since every check of a portal calls it."""
+    """Mark a method that needs no check around it, since every check of a portal calls it."""
     vars(method)[_CHECKS_ITSELF] = True
     return method
+
+
+def is_checking_itself(method: Callable[..., object]) -> bool:
+    """Say whether a method is marked as one that needs no check around it."""
+    return getattr(method, _CHECKS_ITSELF, False) is True
 
 
 _CHECKS_ITSELF: Final = "_checks_itself"

@@ -163,7 +163,7 @@ def test_asking_for_strangers_fills_nothing():
     directory = open_directory(user("ann", active=False))
     for each in ("ann", "bob", "cid"):
         assert directory.principals_of(UserId(each)) == frozenset()
-    assert directory._principals == {}
+    assert directory.kept_principals == {}
 
 
 def test_a_hit_takes_no_lock():

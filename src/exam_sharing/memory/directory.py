@@ -77,7 +77,8 @@ class MemoryDirectory(KeptDirectory):
         # INVARIANT: what is in here is so, or was so until a change that has not yet returned. It
         # is written under the lock only, together with what it is drawn from. It knows active users
         # alone, so that asking for strangers does not fill it.
-        self._principals: dict[PrincipalKey, frozenset[PrincipalKey]] = {}
+        # INVARIANT: always the same dict, since every check looks here first.
+        self.kept_principals: Final[dict[PrincipalKey, frozenset[PrincipalKey]]] = {}
         # Names are sorted when somebody asks. Until then, `_renamed` keeps what the index still has
         # under each key, and `_name_changes` counts; the lock guards both. Sorting takes a while,
         # so it has a lock of its own, which is never waited for while the other is held.
@@ -110,7 +111,7 @@ class MemoryDirectory(KeptDirectory):
     def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
         # The key of a group is never found, so that a check of the kind costs the hot path nothing.
         try:
-            found = self._principals.get(user.key)
+            found = self.kept_principals.get(user.key)
         except AttributeError:
             found = None
         return self._resolve(user) if found is None else found
@@ -248,7 +249,7 @@ class MemoryDirectory(KeptDirectory):
             if account is None or not account.user.active:
                 return _NOBODY
             found = self._above(user.key)
-            self._principals[user.key] = found
+            self.kept_principals[user.key] = found
             return found
 
     def _account(self, user: UserId) -> Account | None:
@@ -305,10 +306,10 @@ class MemoryDirectory(KeptDirectory):
                 if self._would_hold_itself(known):
                     raise MembershipCycle(known.id.value)
                 self._replace(known.id.key, known)
-                self._principals = {}
+                self.kept_principals.clear()
             else:
                 self._replace(known.user.id.key, known)
-                self._principals.pop(known.user.id.key, None)
+                self.kept_principals.pop(known.user.id.key, None)
 
     @override
     def _forget(self, key: PrincipalKey) -> bool:
@@ -317,7 +318,7 @@ class MemoryDirectory(KeptDirectory):
                 return False
             self._replace(key, None)
             self._removed.add(key)
-            self._principals = {}
+            self.kept_principals.clear()
             return True
 
     def _replace(self, key: PrincipalKey, new: Known | None) -> None:
