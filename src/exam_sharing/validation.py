@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from functools import wraps
+from functools import lru_cache, wraps
 from itertools import islice
 from types import FunctionType, UnionType
 from typing import (
@@ -358,12 +358,17 @@ def tuple_of(field: str, values: object, *kinds: type, at_most: int = MAX_ITEMS)
         each = iter(cast("Iterable[object]", values))
     except TypeError:
         raise WrongKind(field, "a collection", type(values).__name__) from None
-    items = tuple(islice(each, at_most + 1))
-    if len(items) > at_most:
-        raise InvalidInput(field, f"must not hold more than {at_most}")
+    items = _first_of(field, each, at_most)
     for item in items:
         if type(item) not in kinds:
             raise _wrong_kind(field, item, *kinds)
+    return items
+
+
+def _first_of(field: str, values: Iterable[Any], at_most: int) -> tuple[Any, ...]:
+    items = tuple(islice(values, at_most + 1))
+    if len(items) > at_most:
+        raise InvalidInput(field, f"must not hold more than {at_most}")
     return items
 
 
@@ -371,7 +376,9 @@ def checks_arguments(cls: type[KindT]) -> type[KindT]:
     """Make the public methods of a class raise `WrongKind` for an argument of another kind.
 
     Arguments are compared with the annotations only when a method has failed, whatever it raised:
-    a call that is right hardly pays for it. A naive time is `InvalidArgument`.
+    a call that is right hardly pays for it. A naive time is `InvalidArgument`. What can be read
+    only once, and may never end, is given to the method as a tuple of at most `MAX_ITEMS`; beyond
+    them `InvalidInput` is raised.
     """
     for name, method in tuple(vars(cls).items()):
         public = isinstance(method, FunctionType) and not name.startswith("_")
@@ -396,7 +403,10 @@ _CHECKS_ITSELF: Final = "_checks_itself"
 
 def _checking(method: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
     @wraps(method)
-    def checked(*args: ParamsT.args, **kwargs: ParamsT.kwargs) -> ResultT:
+    def checked(*args: Any, **kwargs: Any) -> ResultT:  # noqa: ANN401  of any method
+        if any(map(_is_read_once, map(type, (*args, *kwargs.values())))):
+            args = tuple(map(_read, args))
+            kwargs = {name: _read(value) for name, value in kwargs.items()}
         try:
             return method(*args, **kwargs)
         except Exception:
@@ -407,6 +417,18 @@ def _checking(method: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
         raise wrong
 
     return checked
+
+
+@lru_cache
+def _is_read_once(kind: type) -> bool:
+    return hasattr(kind, "__iter__") and not hasattr(kind, "__len__")
+
+
+def _read(value: object) -> object:
+    kind: type = type(value)
+    if not _is_read_once(kind):
+        return value
+    return _first_of("argument", cast("Iterable[object]", value), MAX_ITEMS)
 
 
 def misfit(
