@@ -35,7 +35,7 @@ from exam_sharing import (
     UserId,
 )
 from exam_sharing.adapters.sqlalchemy import SqlStore, Tables, create_all, open_sharing
-from exam_sharing.identifiers import PrincipalKey, principal_of
+from exam_sharing.identifiers import PrincipalKey, id_within, principal_of
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.sharing import Sharing
 
@@ -239,9 +239,9 @@ def _exam(upload: Upload) -> Values:
 
 
 def _grants(upload: Upload) -> Iterator[Values]:
-    for number, recipient in enumerate(upload.recipients, start=1):
+    for recipient in upload.recipients:
         yield {
-            "id": f"{upload.share}-{number}",
+            "id": id_within(upload.share, ExamId(upload.exam), recipient),
             "exam": upload.exam,
             "grantor": upload.owner,
             "recipient": recipient,
@@ -252,6 +252,7 @@ def _grants(upload: Upload) -> Iterator[Values]:
             "share": upload.share,
             "made_at": START,
             "uploaded_at": upload.at,
+            "lines": None,
         }
 
 

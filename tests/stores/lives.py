@@ -144,7 +144,8 @@ class Mortal:
         sqlalchemy.event.listen(
             self.engine, "before_cursor_execute", partial(_note_statement, diary)
         )
-        sqlalchemy.event.listen(self.engine, "commit", lambda _: diary.write("commits"))
+        if self.engine.dialect.name != "sqlite":  # There, a commit is a statement.
+            sqlalchemy.event.listen(self.engine, "commit", lambda _: diary.write("commits"))
         for number, request in enumerate(life.all_requests()):
             diary.write(f"asks {number}")
             answer = self.do(life, request, f"life{life.number}x{number}")
@@ -160,7 +161,9 @@ class Mortal:
 
 
 def _note_statement(diary, _connection, _cursor, statement, *_):
-    if not statement.startswith(("BEGIN", "PRAGMA")):
+    if statement == "COMMIT":
+        diary.write("commits")
+    elif not statement.startswith(("BEGIN", "PRAGMA")):
         diary.write("reads" if statement.lstrip().startswith("SELECT") else "writes")
 
 

@@ -186,4 +186,4 @@ def test_killed_at_each_step_on_the_way_an_act_is_done_from_its_commit_on_and_no
         if survived:
             break
         died_at.append(words[-1])
-    assert {"asks", "reads", "writes", "returns", "done"} <= set(died_at)
+    assert {"asks", "reads", "writes", "commits", "returns", "done"} <= set(died_at)
