@@ -81,7 +81,7 @@ class Settings:
 
 
 QUICK: Final = Settings(
-    postgresql=(20_000, 40_000), sqlite=(2_000, 20_000), rounds=5, questions=100, batch=100
+    postgresql=(20_000, 40_000), sqlite=(5_000, 20_000), rounds=5, questions=100, batch=100
 )
 
 
