@@ -2,6 +2,7 @@
 
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from enum import IntEnum, StrEnum
+from functools import wraps
 from typing import Any
 from unittest.mock import Mock
 
@@ -42,7 +43,7 @@ from exam_sharing import (
     UserId,
     WrongKind,
 )
-from exam_sharing.memory import open_sharing
+from exam_sharing.memory import MemoryDirectory, open_sharing
 from exam_sharing.policy.facts import Profile
 from exam_sharing.policy.requests import HostEnding, Withdrawal
 from exam_sharing.testing.strategies import times
@@ -486,6 +487,41 @@ def test_principals_that_are_no_frozenset_are_a_failure_of_the_directory(answer)
     ):
         with pytest.raises(StoreFailed):
             call()
+
+
+class Locking(MemoryDirectory):
+    """Lets nobody in who is locked out, in a method made as wrappers are made."""
+
+    def __init__(self):
+        super().__init__()
+        self.locked_out = set()
+
+    @wraps(MemoryDirectory.principals_of)
+    def principals_of(self, user):
+        return frozenset() if user in self.locked_out else super().principals_of(user)
+
+
+def test_a_check_asks_a_directory_that_wraps_how_ours_looks_up():
+    world, directory = World(), Locking()
+    world.share(ANNA, CT, BEN)
+    directory.add(User(id=BEN, name="Ben"))
+    sharing = open_sharing(directory=directory, store=world.store, clock=world.clock)
+    assert sharing.can(BEN, VIEW, CT)
+    directory.locked_out.add(BEN)
+    assert not sharing.can(BEN, VIEW, CT)
+
+
+def test_a_check_looks_where_the_look_up_that_it_was_given_looks():
+    world, one, other = World(), MemoryDirectory(), MemoryDirectory()
+    world.share(ANNA, CT, BEN)
+    for directory in (one, other):
+        directory.add(User(id=BEN, name="Ben"))
+        directory.principals_of(BEN)
+    one.principals_of = other.principals_of
+    sharing = open_sharing(directory=one, store=world.store, clock=world.clock)
+    assert sharing.can(BEN, VIEW, CT)
+    other.remove(BEN)
+    assert not sharing.can(BEN, VIEW, CT)
 
 
 @pytest.mark.parametrize("answer", ANSWERS["profiles"], ids=lambda a: type(a).__name__)

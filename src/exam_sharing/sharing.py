@@ -113,9 +113,9 @@ def _exact(principals_of: _PrincipalsOf) -> _PrincipalsOf:
 def _kept(directory: Directory) -> Mapping[PrincipalKey, frozenset[PrincipalKey]]:
     """Return what a directory of ours has looked up: asking it costs as much as the whole check."""
     if is_checking_itself(directory.principals_of):
-        kept: Mapping[PrincipalKey, frozenset[PrincipalKey]] = getattr(
-            directory, "kept_principals", {}
-        )
+        # Of the one that would be asked, which may be another one than was given.
+        asked = getattr(directory.principals_of, "__self__", None)
+        kept: Mapping[PrincipalKey, frozenset[PrincipalKey]] = getattr(asked, "kept_principals", {})
         return kept
     return {}
 

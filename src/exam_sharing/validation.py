@@ -389,13 +389,15 @@ def checks_arguments(cls: type[KindT]) -> type[KindT]:
 
 def checks_itself(method: MethodT) -> MethodT:
     """Mark a method that needs no check around it, since every check of a portal calls it."""
-    vars(method)[_CHECKS_ITSELF] = True
+    # The mark names the method: what `functools.wraps` copies it to is marked no more.
+    vars(method)[_CHECKS_ITSELF] = method
     return method
 
 
 def is_checking_itself(method: Callable[..., object]) -> bool:
     """Say whether a method is marked as one that needs no check around it."""
-    return getattr(method, _CHECKS_ITSELF, False) is True
+    function = getattr(method, "__func__", method)
+    return getattr(function, _CHECKS_ITSELF, None) is function
 
 
 _CHECKS_ITSELF: Final = "_checks_itself"

@@ -16,6 +16,7 @@ from exam_sharing import (
     CallerError,
     Exam,
     ExamId,
+    GrantId,
     HowEnded,
     InvalidValue,
     Permission,
@@ -523,6 +524,33 @@ def test_people_are_told_that_a_gone_exam_is_not_found(gone, user):
         assert codes(reasons) == [ReasonCode.NO_SUCH_GRANT]
     assert codes(refusal(gone.sharing.who_can, VIEW, CT)) == not_found
     assert gone.grants(CT) == grants
+
+
+def test_the_host_is_asked_as_often_whatever_it_is_that_somebody_may_not_see(world, monkeypatch):
+    """SPEC 8: the same number and kind of questions; also of what was withdrawn."""
+    world.share(ANNA, CT, CARLA)
+    world.share(ANNA, MR, BEN)
+    (unseen,) = world.grants(CT)
+    withdraw(world, MR)
+    asked = []
+    find = world.store.host.find
+    monkeypatch.setattr(world.store.host, "find", lambda exams: asked.append(exams) or find(exams))
+
+    def questions(ask):
+        asked.clear()
+        ask()
+        return [len(exams) for exams in asked]
+
+    for look in (
+        lambda exam: world.sharing.can(BEN, VIEW, exam),
+        lambda exam: world.sharing.tabs(BEN, exam),
+        lambda exam: refusal(world.unshare, BEN, exam, CARLA),
+    ):
+        counted = [questions(partial(look, exam)) for exam in (NO_EXAM, CT, MR)]
+        assert counted == [[1], [1], [1]]
+    for grant in (unseen.id, GrantId("unknown")):
+        request = RevokeRequest(actor=BEN, grant=grant)
+        assert questions(partial(refusal, world.sharing.revoke, request)) == [1]
 
 
 def test_a_page_is_full_however_many_of_the_shared_are_gone(world):

@@ -3,6 +3,7 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from contextvars import copy_context
 from datetime import timedelta
 from functools import partial
 from multiprocessing import get_context
@@ -38,6 +39,7 @@ from exam_sharing.adapters.sqlalchemy import (
     sqlite_engine,
 )
 from exam_sharing.adapters.sqlalchemy import database as transactions
+from exam_sharing.adapters.sqlalchemy.held_connections import held_connection, holding
 from exam_sharing.events import ActRefused
 from exam_sharing.memory import memory_ports
 from exam_sharing.testing.performing import perform
@@ -262,6 +264,15 @@ def test_an_act_in_its_turn_needs_one_connection_alone(small_pool, open_store_on
     faster.done()
     assert faster.asked.count("writer.locked") == 1
     assert world.can_view(BEN, XRAY)
+
+
+def test_a_thread_that_a_host_begins_meanwhile_has_no_part_in_the_transaction(sqlite):
+    with sqlite.connect() as connection, holding(connection, sqlite):
+        meanwhile = copy_context()
+        assert held_connection(sqlite) is connection
+        with ThreadPoolExecutor(1) as pool:
+            assert pool.submit(meanwhile.run, held_connection, sqlite).result() is None
+    assert meanwhile.run(held_connection, sqlite) is None
 
 
 def test_those_who_wait_for_their_turn_leave_connections_to_whoever_has_it(

@@ -8,6 +8,7 @@ that they wait for still goes on.
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from threading import get_ident
 from typing import Final
 
 from sqlalchemy import Engine
@@ -15,13 +16,13 @@ from sqlalchemy.engine import Connection
 
 __all__ = ["held_connection", "holding", "is_same_database"]
 
-_HELD: Final[ContextVar[tuple[Connection, Engine] | None]] = ContextVar("_HELD", default=None)
+_HELD: Final[ContextVar[tuple[Connection, Engine, int] | None]] = ContextVar("_HELD", default=None)
 
 
 @contextmanager
 def holding(connection: Connection, engine: Engine) -> Iterator[None]:
     """Let this thread read over a connection in a transaction, instead of over the engine."""
-    token = _HELD.set((connection, engine))
+    token = _HELD.set((connection, engine, get_ident()))
     try:
         yield
     finally:
@@ -33,7 +34,11 @@ def held_connection(engine: Engine) -> Connection | None:
     held = _HELD.get()
     if held is None:
         return None
-    connection, beside = held
+    connection, beside, thread = held
+    # A host that is asked meanwhile may begin threads and tasks with a copy of this context. They
+    # have no part in the transaction, and may outlive it.
+    if thread != get_ident() or connection.closed:
+        return None
     return connection if is_same_database(connection, beside, engine) else None
 
 

@@ -142,6 +142,9 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
             return None
         found = self._database.ask(self._access_questions.involving(user, principals, named, now))
         if found is None:
+            # Who asks must not learn from the number of questions that there is no such grant, or
+            # that the exam was withdrawn.
+            self._found({ExamId(named.value)})
             return None
         involvement, sees = found
         for exam in self._found({involvement.exam}):
@@ -165,7 +168,8 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
             return frozenset()
         question = self._access_questions.given(user, principals, permission, asked, now)
         given = self._database.ask(question)
-        there = self._found(asked - given.withdrawn)
+        # Also about those that were withdrawn: nobody may tell them from those never there.
+        there = [exam for exam in self._found(asked) if exam.id not in given.withdrawn]
         return frozenset(e.id for e in there if e.id in given.exams or e.owner == user)
 
     @override
