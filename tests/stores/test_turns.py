@@ -275,6 +275,52 @@ def test_a_thread_that_a_host_begins_meanwhile_has_no_part_in_the_transaction(sq
     assert meanwhile.run(held_connection, sqlite) is None
 
 
+class AddsPeople:
+    """A directory that adds people as it is asked for them, as one that copies another does."""
+
+    def __init__(self, kept):
+        self.kept, self.added = kept, 0
+
+    def __getattr__(self, name):
+        return getattr(self.kept, name)
+
+    def profiles(self, users):
+        self.added += 1
+        self.kept.add(User(id=UserId(f"added-{self.added}"), name="Added"))
+        return self.kept.profiles(users)
+
+
+def test_a_directory_may_be_written_while_an_act_has_its_turn(small_pool, open_store_on):
+    """On SQLite the act leaves its turn for that; on PostgreSQL there is room for both."""
+    engine_of, others = small_pool
+    tables = create_all(others)
+    world = World(store=open_store_on(others, tables)())
+    people_in(SqlDirectory(others, tables.directory))
+    engine = engine_of(2)
+    directory = AddsPeople(SqlDirectory(engine, tables.directory))
+    asked = []
+
+    def lose(question, put):
+        asked.append(question)
+        lost = question == "writer.commit" and asked.count(question) <= writing.RACES
+        return False if lost else put()
+
+    ports = sql_ports(SqlStore.over(engine, tables=tables), directory=directory)
+    sharing = Sharing(
+        policy=Policy(),
+        ports=watched(ports, lose),
+        clock=world.clock,
+        new_id=lambda: "the long act",
+        sends_at_once=False,
+    )
+    began = monotonic()
+    sharing.share(share_request(ANNA, CT, BEN))
+    assert monotonic() - began < 10
+    assert asked.count("writer.locked") == 1
+    assert world.can_view(BEN, CT)
+    assert directory.user(UserId(f"added-{directory.added}")) is not None
+
+
 def test_those_who_wait_for_their_turn_leave_connections_to_whoever_has_it(
     small_pool, open_store_on
 ):

@@ -108,11 +108,18 @@ class OwnTransactions(Transactions):
     @override
     @contextmanager
     def writing(self) -> Iterator[Connection]:
+        self._require_no_wait_for_itself()
         with self._engine.connect() as connection:
             self._isolate(connection)
             with connection.begin():
                 _require_begun(connection)
                 yield connection
+
+    def _require_no_wait_for_itself(self) -> None:
+        # On SQLite, what writes beside a transaction of the same thread waits for it in vain. That
+        # of an act in its turn ends here, and the act races again.
+        if not self.postgresql and held_connection(self._engine) is not None:
+            raise Conflict(1)
 
     def _isolate(self, connection: Connection) -> None:
         if self.postgresql:
@@ -123,6 +130,7 @@ class OwnTransactions(Transactions):
     @override
     @contextmanager
     def racing(self, exams: Collection[ExamId]) -> Iterator[Connection]:
+        self._require_no_wait_for_itself()
         with ExitStack() as until_written:
             # Those who wait here wait without a connection, which the one in its turn may need.
             if not self.postgresql:
@@ -169,6 +177,7 @@ class OwnTransactions(Transactions):
     @override
     @contextmanager
     def writing_once(self) -> Iterator[Connection]:
+        self._require_no_wait_for_itself()
         with self._engine.connect() as connection:
             if self.postgresql:
                 # A statement alone is a transaction already, and none that others can make fail.
