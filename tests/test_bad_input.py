@@ -730,7 +730,7 @@ def test_a_narrowing_under_an_id_that_was_given_before_makes_grants_of_new_ids()
     assert not world.can_download(BEN, CT)
 
 
-@pytest.mark.parametrize("bad", ["", "x\0", " ", 7, None], ids=repr)
+@pytest.mark.parametrize("bad", ["", "x\0", " ", "x" * 235, 7, None], ids=lambda it: repr(it)[:9])
 def test_an_id_of_new_id_that_cannot_be_one_is_a_callers_error_and_changes_nothing(bad):
     world = repeating(bad)
     before = world.state()
@@ -739,6 +739,12 @@ def test_an_id_of_new_id_that_cannot_be_one_is_a_callers_error_and_changes_nothi
         world.share(ANNA, CT, BEN)
 
     assert world.state() == before
+
+
+def test_an_id_of_new_id_may_be_long_enough_for_every_id_that_is_made_of_it():
+    world = repeating("x" * 234)
+    world.share(ANNA, CT, BEN)
+    assert world.can_view(BEN, CT)
 
 
 @pytest.mark.parametrize("why", ["a\nb", "x" * 2_001, "\u202e"], ids=["lines", "long", "bidi"])

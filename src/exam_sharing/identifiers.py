@@ -12,9 +12,10 @@ from typing import Any, ClassVar, Final, NewType, TypeAlias
 import attrs
 
 from exam_sharing.errors import InvalidInput
-from exam_sharing.validation import exact_text, identifier_text
+from exam_sharing.validation import MAX_IDENTIFIER_LENGTH, exact_text, identifier_text
 
 __all__ = [
+    "LONGEST_ACT",
     "BatchId",
     "ExamId",
     "GrantId",
@@ -144,6 +145,9 @@ _KINDS: Final[Mapping[str, type[UserId] | type[GroupId]]] = {
 
 _DIGITS: Final = 20
 """In hexadecimal: 80 bits, among what one act makes."""
+
+LONGEST_ACT: Final = MAX_IDENTIFIER_LENGTH - 1 - _DIGITS
+"""How many code points the id of an act may have, so that `id_within` makes no id too long."""
 
 
 def id_within(act: str, *parts: object) -> str:

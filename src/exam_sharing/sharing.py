@@ -26,6 +26,7 @@ from exam_sharing.events import Event, ListedNotice
 from exam_sharing.exams import Exam, UploadBatch, require_fitting
 from exam_sharing.grants import FOREVER, Permission
 from exam_sharing.identifiers import (
+    LONGEST_ACT,
     ExamId,
     NoticeId,
     PrincipalId,
@@ -142,7 +143,8 @@ class Sharing:
             policy: the deployment's settings.
             ports: where facts come from, and where acts are written.
             clock: tells the time, as an aware datetime.
-            new_id: makes an identifier that was never used before, for each act.
+            new_id: makes an identifier that was never used before, for each act, of at most 234
+                code points.
             sends_at_once: whether a share tries to send its own notices before it returns;
                 otherwise they wait for `deliver_notices`.
 
@@ -185,7 +187,10 @@ class Sharing:
         return told_time(self._clock())
 
     def _new_act(self) -> str:
-        return identifier_text("new_id", self._new_id(), InvalidArgument)
+        act = identifier_text("new_id", self._new_id(), InvalidArgument)
+        if len(act) > LONGEST_ACT:
+            raise InvalidArgument("new_id", f"must not be longer than {LONGEST_ACT} code points")
+        return act
 
     def add_upload(self, batch: UploadBatch, exams: Iterable[Exam]) -> None:
         """Record an upload, or more exams of one that is not sealed; all of them or none.
