@@ -252,7 +252,7 @@ def test_a_share_of_which_the_notices_fail_returns_its_receipt_and_they_wait(err
         "outbox.claim",
         "directory.profiles",
         "exams.find",
-        "grants.read",
+        "grants.grants_of_share",
         "notifier.send",
         "outbox.settle",
     } == set(after_the_commit)

@@ -19,9 +19,10 @@ CHANGED = (Reason(code=ReasonCode.CHANGED_SINCE_SHOWN),)
     scope=st.sampled_from(Scope),
 )
 def test_a_batch_is_refused_exactly_when_it_covers_other_exams_than_expected(seen, expect, scope):
-    """Hold the rule of SPEC 2, which binds the batch alone.
+    """Hold the rule of SPEC 2.
 
     "`expect` was given and is not the set of exams that the share would now cover."
+    It binds the batch alone.
     """
     world = World()
     for exam in (CT, *seen):
