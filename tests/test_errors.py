@@ -31,7 +31,7 @@ from exam_sharing import (
     WrongBatch,
     WrongKind,
 )
-from exam_sharing.policy.decisions import REMEDIES
+from exam_sharing.policy.decisions import REMEDIES, Denied
 from world import BEN, CT, NURSES, START, pickled
 
 REASONS = (
@@ -195,6 +195,16 @@ def test_a_problem_of_a_notifier_is_a_code_so_that_it_can_quote_nobody(problem):
         NotifierFailed(problem)
 
     assert str(caught.value) == "problem must be a code of ASCII letters, digits and underscores"
+
+
+def test_a_problem_of_a_notifier_is_a_text():
+    with pytest.raises(WrongKind):
+        NotifierFailed(OSError("to ben@example.org"))
+
+
+def test_a_denial_has_a_reason():
+    with pytest.raises(InvalidValue, match="reasons must hold at least one"):
+        Denied(reasons=())
 
 
 @pytest.mark.parametrize("code", ReasonCode)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Final, NamedTuple
 
-from exam_sharing.grants import FOREVER, NEVER, NOTHING, Grant, Holding, Permission
+from exam_sharing.grants import FOREVER, NEVER, Grant, Holding, Permission
 from exam_sharing.identifiers import PrincipalKey, UserId
 from exam_sharing.policy.facts import ExamFacts, Profile
 
@@ -117,8 +117,6 @@ class _Latest(NamedTuple):
 
 def holding_on(profile: Profile, exam: ExamFacts) -> Holding:
     """Return what the user holds on the exam."""
-    if not profile.active:
-        return NOTHING
-    if exam.exam.owner == profile.user:
+    if profile.active and exam.exam.owner == profile.user:
         return EVERYTHING
-    return holding_from(profile.user, profile.principals, exam.sharing.grants)
+    return holding_from(profile.user, profile.acting, exam.sharing.grants)
