@@ -18,6 +18,7 @@ from exam_sharing.events import ShareNotice
 from exam_sharing.grants import FOREVER, NOTHING, Grant, Holding, Permission
 from exam_sharing.policy import access, ending_rules, share, share_rules, views
 from exam_sharing.policy.decisions import Denied, ReasonCode, reasons_against
+from exam_sharing.policy.facts import Profile
 from exam_sharing.policy.requests import NarrowRequest, Reshares
 from exam_sharing.policy.support import Support
 
@@ -248,14 +249,15 @@ class ForgetsExpiry(BrokenEngine):
 
 
 class InactiveStillOwn(BrokenEngine):
-    """An owner who is no longer active still holds the exam, and still shares it."""
+    """A user who is no longer active still holds what they held, and still shares it."""
 
     def replaced(self):
         def holding(profile, exam):
             return access.holding_on(attrs.evolve(profile, active=True), exam)
 
-        for where in (share_rules, ending_rules, views):
+        for where in (share_rules, ending_rules):
             yield where, "holding_on", holding
+        yield Profile, "acting", property(lambda profile: profile.principals)
 
 
 class TellsEverybody(BrokenEngine):

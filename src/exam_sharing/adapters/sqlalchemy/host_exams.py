@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Final, Protocol, TypeAlias
 
 import attrs
-from sqlalchemy import select
+from sqlalchemy import func, select
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.access_questions import access_questions
@@ -105,7 +105,9 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
         named = listed("exams", postgresql=self._database.postgresql)
         # One grant tells, however many there ever were.
         one = select(grants.c.uploaded_at).where(grants.c.exam == named.c.value).limit(1)
-        copies = select(named.c.value, one.scalar_subquery())
+        standing = one.where(grants.c.closed_version.is_(None)).scalar_subquery()
+        ended = one.where(grants.c.closed_version.is_not(None)).scalar_subquery()
+        copies = select(named.c.value, func.coalesce(standing, ended))
         asked = {"exams": sorted(exam.value for exam in exams)}
         with self._database.reading() as connection:
             read = connection.execute(copies, asked).all()

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Subquery, Table, bindparam, select, union_all
 
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.questions import Question, Selecting
@@ -118,20 +118,30 @@ def grant_questions(tables: Tables, *, postgresql: bool) -> GrantQuestions:
 
 def _with_grants(tables: Tables, *, ended: bool, postgresql: bool) -> Selecting:
     """Return one statement for versions and grants, so that both are of one moment."""
-    versions, grants = tables.versions, tables.grants
-    on_exam = grants.c.exam == versions.c.exam
-    joined = on_exam if ended else on_exam & grants.c.closed_version.is_(None)
+    versions = tables.versions
+    grants = _past_and_present(tables.grants, postgresql=postgresql) if ended else tables.grants
+    joined = grants.c.exam == versions.c.exam
+    if not ended:
+        joined &= grants.c.closed_version.is_(None)
     # Both tables have columns called exam and version.
     return (
         select(
             versions.c.exam.label("exam_read"),
             versions.c.version.label("version_read"),
             versions.c.withdrawn,
-            grants,
+            *grants.c,
         )
         .select_from(versions.outerjoin(grants, joined))
         .where(one_of(versions.c.exam, "exams", postgresql=postgresql))
     )
+
+
+def _past_and_present(grants: Table, *, postgresql: bool) -> Subquery:
+    """Return every grant on the exams, by the two indexes that hold either half."""
+    on_exams = select(grants).where(one_of(grants.c.exam, "exams", postgresql=postgresql))
+    closed = grants.c.closed_version
+    halves = union_all(on_exams.where(closed.is_(None)), on_exams.where(closed.is_not(None)))
+    return halves.subquery("every_grant")
 
 
 def _texts(exams: Iterable[ExamId]) -> list[str]:
