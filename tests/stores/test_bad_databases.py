@@ -1,11 +1,13 @@
 """A database that cannot be used is told apart at the start, and is never a yes."""
 
+import gc
+
 import pytest
 import sqlalchemy
 from sqlalchemy.exc import OperationalError
 
 from databases import created_database
-from exam_sharing import ExamSharingError, Outcome, StoreFailed
+from exam_sharing import ExamSharingError, Outcome, Refused, StoreFailed
 from exam_sharing.adapters.sqlalchemy import (
     SqlDirectory,
     SqlStore,
@@ -134,9 +136,10 @@ def test_a_database_that_may_only_be_read_answers_checks_and_takes_no_share(
     let_only_read(reader)
     assert sharing.can(BEN, VIEW, CT)
     assert not sharing.can(CARLA, VIEW, CT)
-    for request in (share_request(ANNA, CT, CARLA), share_request(CARLA, CT, BEN)):
-        with pytest.raises(StoreFailed):
-            sharing.share(request)
+    with pytest.raises(StoreFailed):
+        sharing.share(share_request(ANNA, CT, CARLA))
+    with pytest.raises(Refused):
+        sharing.share(share_request(CARLA, CT, BEN))
     assert not sharing.can(CARLA, VIEW, CT)
     assert world.store.events() == before
     reader.dispose()
@@ -176,6 +179,7 @@ def share_until_it_fails(world):
     return pytest.fail("the file never filled")
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_database_that_keeps_bytes_and_no_text_is_refused_with_what_to_do(postgresql_server):
     with created_database(postgresql_server, "SQL_ASCII") as url:
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
@@ -189,3 +193,5 @@ def test_a_database_that_keeps_bytes_and_no_text_is_refused_with_what_to_do(post
         ):
             with pytest.raises(StoreFailed, match="with the encoding UTF8"):
                 attempt()
+        # SQLAlchemy leaves a connection open whose first questions failed; its end belongs here.
+        gc.collect()
