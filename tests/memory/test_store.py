@@ -1,7 +1,12 @@
 """What the store in memory does by itself; what every store does: `test_every_store.py`."""
 
+import attrs
 import pytest
 
+from exam_sharing import ExamId, StoreFailed
+from exam_sharing.events import ActRefused
+from exam_sharing.memory import MemoryStore
+from exam_sharing.ports import Changes
 from world import (
     ANNA,
     BEN,
@@ -11,6 +16,11 @@ from world import (
     START,
     VIEW,
     World,
+    share_request,
+)
+
+CHANGES = Changes(
+    versions={}, event=ActRefused(at=START, request=share_request(ANNA, CT, BEN), reasons=())
 )
 
 
@@ -27,3 +37,34 @@ def test_a_viewer_refuses_another_kind_of_id():
     world = World()
     with pytest.raises(TypeError):
         world.sharing.viewer(ANNA).can(VIEW, "ct")
+
+
+def test_an_exam_that_never_came_is_in_no_batch():
+    assert World().store.batch_of(ExamId("never")) == ()
+
+
+def test_an_act_under_the_id_of_another_one_fails():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    kept = world.store.read((CT,), ended=False)
+    again = attrs.evolve(CHANGES, versions={CT: kept[CT].version}, made=kept[CT].grants)
+    with pytest.raises(StoreFailed, match="the id of a grant is taken"):
+        world.store.commit(again)
+    assert world.store.read((CT,), ended=False) == kept
+
+
+class LosesOnce(MemoryStore):
+    """Is slower than somebody else, once."""
+
+    lost = 0
+
+    def commit(self, changes):
+        self.lost += 1
+        return self.lost > 1 and super().commit(changes)
+
+
+def test_an_act_that_lost_a_race_is_decided_again():
+    world = World(store=LosesOnce())
+    world.share(ANNA, CT, BEN)
+    assert world.store.lost == 2
+    assert world.sharing.can(BEN, VIEW, CT)
