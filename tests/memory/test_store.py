@@ -1,9 +1,11 @@
 """What the store in memory does by itself; what every store does: `test_every_store.py`."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import attrs
 import pytest
 
-from exam_sharing import ExamId, StoreFailed
+from exam_sharing import Conflict, Exam, ExamId, StoreFailed
 from exam_sharing.events import ActRefused
 from exam_sharing.memory import MemoryStore
 from exam_sharing.ports import Changes
@@ -68,3 +70,31 @@ def test_an_act_that_lost_a_race_is_decided_again():
     world.share(ANNA, CT, BEN)
     assert world.store.lost == 2
     assert world.sharing.can(BEN, VIEW, CT)
+
+
+def test_who_waits_too_long_for_a_turn_gets_a_conflict(monkeypatch):
+    monkeypatch.setattr("exam_sharing.memory.store.PATIENCE", 0.01)
+    store = MemoryStore()
+    with (
+        store.locked((CT,)),
+        ThreadPoolExecutor(1) as another,
+        pytest.raises(Conflict),
+    ):
+        another.submit(store.locked((CT,)).__enter__).result()
+
+
+class AnybodysExam(Exam):
+    """Could name another owner each time that it is asked."""
+
+
+class GivesAnybodysExams(MemoryStore):
+    def find(self, exams):
+        return tuple(
+            AnybodysExam(**attrs.asdict(each, recurse=False)) for each in super().find(exams)
+        )
+
+
+def test_an_exam_of_another_kind_is_a_failure_of_who_gave_it():
+    world = World(store=GivesAnybodysExams())
+    with pytest.raises(StoreFailed, match="the exams gave AnybodysExam instead of Exam itself"):
+        world.share(ANNA, CT, BEN)
