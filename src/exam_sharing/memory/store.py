@@ -331,10 +331,8 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
                 return True
             held = ready.permission_of(user, principals, now)
             return held is not None and held >= permission  # noqa: TRY300  this fails, too
-        except Exception:
-            wrong = misfit(self.holds, user, principals, permission, exam, now)
-            if wrong is None:
-                raise
+        except Exception as error:  # noqa: BLE001  told apart below
+            wrong = misfit(self.holds, user, principals, permission, exam, now) or error
         raise wrong
 
     @override
