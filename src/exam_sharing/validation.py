@@ -12,7 +12,7 @@ a subclass of a type of ours is refused. `type(value)` is asked, since `value.__
 import inspect
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache, wraps
 from itertools import islice
@@ -473,13 +473,9 @@ def _fits(value: object, hint: object) -> bool:
 def _items_fit(value: object, parts: tuple[object, ...]) -> bool:
     if isinstance(value, str | bytes):
         return False
-    if not isinstance(value, Collection):
-        return True  # Reading it would leave nothing of it.
-    if isinstance(value, Mapping) and len(parts) > 1:
-        return True
     if isinstance(value, tuple) and Ellipsis not in parts and len(parts) > 1:
         return len(value) == len(parts) and all(map(_fits, value, parts))
-    return all(_fits(item, parts[0]) for item in value)
+    return all(_fits(item, parts[0]) for item in cast("Iterable[object]", value))
 
 
 def _named(hint: object) -> str:

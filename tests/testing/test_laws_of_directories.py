@@ -3,7 +3,6 @@
 import pytest
 from populations import what_differs_changed
 
-from exam_sharing import UserId
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.testing.laws import LawBroken, directory_laws
 
@@ -65,24 +64,24 @@ class ForgetsItsMembersAlone(MemoryDirectory):
     """When a group changes, its direct members are asked about anew, and those behind are not."""
 
     def _put(self, known):
-        kept = dict(self._principals)
+        kept = dict(self.kept_principals)
         direct = set(getattr(known, "members", ()))
         before = self.group(known.id) if hasattr(known, "members") else None
         direct |= before.members if before else set()
         super()._put(known)
         if hasattr(known, "members"):
-            names = {each.value for each in direct if isinstance(each, UserId)}
-            self._principals = {user: held for user, held in kept.items() if user not in names}
+            keys = {each.key for each in direct}
+            self.kept_principals.update({u: held for u, held in kept.items() if u not in keys})
 
 
 class StaysInGroupsThatAreGone(MemoryDirectory):
     """When a group goes, what its users are in is remembered as it was."""
 
     def _forget(self, key):
-        kept = dict(self._principals)
+        kept = dict(self.kept_principals)
         forgotten = super()._forget(key)
         if key.startswith("g:"):
-            self._principals = kept
+            self.kept_principals.update(kept)
         return forgotten
 
 
