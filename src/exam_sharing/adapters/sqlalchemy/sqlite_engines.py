@@ -72,8 +72,9 @@ def sqlite_engine(path: str | Path, **options: Any) -> Engine:  # noqa: ANN401  
 def set_up_sqlite(engine: Engine) -> None:
     """Make the transactions of an engine for SQLite begin where they say so.
 
-    To be called once, before the engine has connected. A locked file is waited for as long as the
-    driver's `timeout` says, and an interrupt ends the wait.
+    To be called once, before the engine has connected. A statement of SQLAlchemy waits for a locked
+    file as long as the driver's `timeout` says, and an interrupt ends the wait. A cursor of the
+    driver itself no longer waits.
     """
     require_engine(engine)
     event.listen(engine, "connect", _set_up)
