@@ -269,6 +269,15 @@ def a_listed_exam(opened: Open, where: str, number: int) -> int:
     return best(lambda: portal.sharing.access_list(OWNER, portal.exam))
 
 
+def a_listed_ring(opened: Open, where: str, number: int) -> int:
+    """Show the access list of an exam that each user passed on to the next, under RESTRICT."""
+    portal = Portal(where, opened, people=number, sends_notices=False, reshares=Reshares.RESTRICT)
+    for actor, recipient in itertools.pairwise((OWNER, *users(number))):
+        portal.share(actor, recipient)
+    portal.share(users(number)[-1], users(number)[0])
+    return best(lambda: portal.sharing.access_list(OWNER, portal.exam))
+
+
 def dense_cascades(sizes: Sizes) -> Row:
     """Preview a cascade on an exam that everybody shared with everybody, in memory."""
     progress("a cascade over a dense graph")
@@ -353,6 +362,7 @@ def growth(sizes: Sizes) -> Iterator[Row]:
         ("narrowing one grant n times", narrowings),
         ("previewing a group of n members and n grants", group_with_many_grants),
         ("an access list of n grants under RESTRICT", a_listed_exam),
+        ("an access list of n re-shares in a ring under RESTRICT", a_listed_ring),
     )
     yield from after_a_past("memory", remembered, sizes)
     for what, act in acts:

@@ -160,6 +160,11 @@ class EndingCase:
         return self.scene.support.further(self.cut, self.left)
 
     @property
+    def loses_reshares(self) -> bool:
+        """Whether `HAS_RESHARES` is sure to apply, found without working out the cascade."""
+        return self.reshares is Reshares.RESTRICT and self.scene.support.loses_directly(self.cut)
+
+    @property
     def acting_as(self) -> EndedAs:
         """In which capacity the actor ends the grants."""
         if self.scene.is_owner:

@@ -90,6 +90,30 @@ class Support:
         """Return the grants of which a cascade leaves less than the act itself, in their order."""
         return in_order(self.by_id[id_] for id_, held in left.items() if cut.get(id_) != held)
 
+    def loses_directly(self, cut: _Cut) -> bool:
+        """Return whether a cascade is sure to take more, since a direct re-share loses its source.
+
+        A cheap sufficient test: it counts every other grant to the grantor as support. Where it is
+        false, only `left_by` has the answer.
+        """
+        reached = {grantor for id_ in cut for grantor in self._grantors_by(self.by_id[id_])}
+        return any(self._loses_directly(grantor, cut) for grantor in reached)
+
+    def _grantors_by(self, grant: Grant) -> Sequence[UserId]:
+        return self.grantors_in.get(grant.recipient.key, ())
+
+    def _loses_directly(self, grantor: UserId, cut: _Cut) -> bool:
+        at_most = Holding.all_of(
+            cut.get(source.id, source.holding)
+            for source in self.sources_of([grantor])
+            if source.grantor != grantor
+        )
+        return any(
+            not at_most.covers(grant.holding) and grant.id in self.supported
+            for grant in self._passed_on[grantor]
+            if grant.id not in cut
+        )
+
     @cached_property
     def supported(self) -> frozenset[GrantId]:
         """The supported grants."""

@@ -212,7 +212,8 @@ def _entry(scene: Scene, exam: ExamFacts, recipient: PrincipalId, name: str) -> 
     highest = max(held)
 
     def may(request: EndingRequest) -> bool:
-        return not reasons_against(ENDING_RULES, EndingCase(scene=scene, request=request))
+        case = EndingCase(scene=scene, request=request)
+        return not case.loses_reshares and not reasons_against(ENDING_RULES, case)
 
     return AccessEntry(
         principal=recipient,

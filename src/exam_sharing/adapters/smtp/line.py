@@ -41,6 +41,8 @@ class Line(smtplib.SMTP):
         ValueError: the server says too much.
     """
 
+    sock: socket.socket | None
+
     def __init__(
         self, host: str, port: int, *, greeting: str, seconds: float, tls: ssl.SSLContext | None
     ) -> None:
