@@ -143,7 +143,7 @@ def test_a_refusal_tells_every_reason_with_its_code_and_what_to_do(clinic):
         "DOWNLOAD_NOT_HELD",
     }
     assert "choose recipients that the directory offers you (group:zoe)" in told.err
-    assert "--confirm-hipaa says: I answer for it" in told.err
+    assert "--confirm-hipaa says: I confirm" in told.err
     assert "leave out --download" in told.err
     assert holders(clinic, "cd-1") == ["anna", "ben"]
 

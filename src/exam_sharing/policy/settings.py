@@ -104,7 +104,7 @@ class Policy:
     """
 
     attestation_wording: str = attrs.field(
-        default="I answer for it that HIPAA permits this sharing.",
+        default="I confirm that HIPAA permits this sharing.",
         converter=_attestation_wording,
     )
     max_recipients: int | None = attrs.field(default=100, validator=is_whole_from(1))

@@ -19,7 +19,7 @@ from exam_sharing.testing.texts import HOSTILE
 __all__ = ["RECORD_LAWS"]
 
 _WORDINGS: Final = (
-    "I answer for it that HIPAA permits this sharing.",
+    "I confirm that HIPAA permits this sharing.",
     "  Two lines,\n\tand space around them. ",
     "J'en r\u00e9ponds: \u6f22\u5b57 \U0001f9b4 e\u0301",
     "'; -- \\ % ${HOME} {{ 7*7 }}",

@@ -48,7 +48,7 @@ HOUR: Final = "2030-01-01T13:00:00Z"
 DAY: Final = "2030-01-02T12:00:00Z"
 WEEK: Final = "2030-01-08T12:00:00Z"
 
-_WORDING: Final = "I answer for it that HIPAA permits this sharing."
+_WORDING: Final = "I confirm that HIPAA permits this sharing."
 
 _NAMES: Final[Mapping[str, str]] = {
     "anna": "Anna Lindqvist",
