@@ -19,9 +19,9 @@ from sqlalchemy import MetaData
 
 from exam_sharing.adapters.sqlalchemy import SqlDirectory, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.directory_tables import define_directory_tables
+from exam_sharing.directories import Account
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.memory.directory import MemoryDirectory
-from exam_sharing.memory.kept_directory import Account
 from exam_sharing.names import Findable, Typed, folded
 from exam_sharing.principals import Group, User
 

@@ -8,9 +8,9 @@ import threading
 import attrs
 import pytest
 
+from exam_sharing.directories import Account
 from exam_sharing.errors import AlreadyExists, InvalidValue, MembershipCycle, WrongKind
 from exam_sharing.identifiers import GroupId, UserId
-from exam_sharing.memory.kept_directory import Account
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
 

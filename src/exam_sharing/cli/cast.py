@@ -5,7 +5,7 @@ from typing import Final
 import attrs
 
 from exam_sharing import Group, GroupId, PrincipalId, User, UserId
-from exam_sharing.memory.kept_directory import KeptDirectory
+from exam_sharing.directories import KeptDirectory
 
 __all__ = [
     "ANNA",

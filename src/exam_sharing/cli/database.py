@@ -29,8 +29,8 @@ from exam_sharing.cli.extras import need
 from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.replies import TablesReady
 from exam_sharing.cli.stage import OpenSharing
+from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import ExamSharingError, InvalidInput, StoreBusy, StoreFailed
-from exam_sharing.memory.kept_directory import KeptDirectory
 from exam_sharing.ports import Notifier
 
 __all__ = ["DEFAULT", "VARIABLE", "NotEmpty", "opened", "opened_for_a_tour", "prepared"]

@@ -24,8 +24,8 @@ from exam_sharing.adapters.smtp import (
 from exam_sharing.cli.chapters import Noticed
 from exam_sharing.cli.portal import words_for
 from exam_sharing.cli.streams import flush
+from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import InvalidInput
-from exam_sharing.memory.kept_directory import KeptDirectory
 from exam_sharing.ports import Notifier
 
 __all__ = ["add_mail", "notifier_for"]

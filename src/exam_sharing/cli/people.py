@@ -9,7 +9,7 @@ from exam_sharing.cli.commands import Command
 from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.replies import PeopleShown, PrincipalKept
 from exam_sharing.cli.replying import over_portal
-from exam_sharing.memory.kept_directory import Account
+from exam_sharing.directories import Account
 
 __all__ = ["ADD_GROUP", "ADD_USER", "PEOPLE"]
 

@@ -7,8 +7,8 @@ import attrs
 from exam_sharing import Group, PrincipalId, Sharing
 from exam_sharing.cli.arguments import spelled
 from exam_sharing.cli.words import Words, local_time
+from exam_sharing.directories import KeptDirectory, Known
 from exam_sharing.errors import ExamSharingError
-from exam_sharing.memory.kept_directory import KeptDirectory, Known
 
 __all__ = ["NotInDirectory", "Portal", "words_for"]
 

@@ -19,7 +19,7 @@ from exam_sharing import (
     VisibleExam,
 )
 from exam_sharing.cli.chapters import Ended, Explained, Listed, Previewed, Shared, Uploaded
-from exam_sharing.memory.kept_directory import Account, Known
+from exam_sharing.directories import Account, Known
 from exam_sharing.principals import Group
 
 __all__ = [

@@ -33,7 +33,7 @@ from exam_sharing.cli.replies import (
     TablesReady,
 )
 from exam_sharing.cli.words import Words, count, may
-from exam_sharing.memory.kept_directory import Account
+from exam_sharing.directories import Account
 
 __all__ = ["REPLIES", "picture_reply"]
 

@@ -40,8 +40,8 @@ from exam_sharing.cli.chapters import (
     Travelled,
     TurnedDown,
 )
+from exam_sharing.directories import KeptDirectory
 from exam_sharing.memory import MemoryNotifier, open_sharing
-from exam_sharing.memory.kept_directory import KeptDirectory
 from exam_sharing.policy.access import in_order
 
 __all__ = ["Clock", "OpenSharing", "Stage", "open_stage"]

@@ -12,17 +12,20 @@ from typing import Final
 import attrs
 from typing_extensions import override
 
-from exam_sharing.errors import MembershipCycle
-from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
-from exam_sharing.memory.kept_directory import (
+from exam_sharing.directories import (
     MAX_PAGE,
     Account,
     KeptDirectory,
     Known,
+    chosen,
+    everybody,
+    members_seen,
     require_not_removed,
+    walk,
 )
+from exam_sharing.errors import MembershipCycle
+from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.memory.suggestions import Entry, NameIndex
-from exam_sharing.memory.visibility import chosen, everybody, members_seen, walk
 from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User

@@ -9,11 +9,11 @@ from itertools import count
 
 import attrs
 
+from exam_sharing.directories import everybody
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Grant, Permission
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore, open_sharing
-from exam_sharing.memory.visibility import everybody
 from exam_sharing.policy.access import in_order
 from exam_sharing.policy.requests import Request
 from exam_sharing.policy.settings import Policy

@@ -26,9 +26,16 @@ from exam_sharing.adapters.sqlalchemy.name_search import (
     can_be_stored,
     fits,
 )
+from exam_sharing.directories import (
+    MAX_PAGE,
+    Account,
+    KeptDirectory,
+    Known,
+    chosen,
+    everybody,
+    members_seen,
+)
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
-from exam_sharing.memory.kept_directory import MAX_PAGE, Account, KeptDirectory, Known
-from exam_sharing.memory.visibility import chosen, everybody, members_seen
 from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User

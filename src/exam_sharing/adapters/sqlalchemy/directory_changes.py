@@ -15,9 +15,9 @@ from sqlalchemy.engine import Connection
 from exam_sharing.adapters.sqlalchemy.directory_tables import INDEXED, DirectoryTables
 from exam_sharing.adapters.sqlalchemy.lists import one_of
 from exam_sharing.adapters.sqlalchemy.membership_walks import AT_MOST, KEYS, MembershipWalks
+from exam_sharing.directories import Account, Known, require_not_removed
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalKey, principal_of
-from exam_sharing.memory.kept_directory import Account, Known, require_not_removed
 from exam_sharing.names import Findable
 from exam_sharing.principals import Group
 

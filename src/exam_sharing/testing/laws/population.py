@@ -5,9 +5,8 @@ from operator import itemgetter
 
 import attrs
 
+from exam_sharing.directories import KeptDirectory, everybody
 from exam_sharing.identifiers import GroupId, PrincipalId, UserId
-from exam_sharing.memory.kept_directory import KeptDirectory
-from exam_sharing.memory.visibility import everybody
 from exam_sharing.names import Findable, Fit, Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
