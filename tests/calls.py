@@ -19,8 +19,8 @@ from exam_sharing import (
     UnshareRequest,
     UploadBatch,
 )
-from exam_sharing.memory import NoHostFacts, memory_ports
-from exam_sharing.ports import Ports
+from exam_sharing.memory import memory_ports
+from exam_sharing.ports import NoHostFacts, Ports
 from where_kept import store_with
 from world import (
     ANNA,

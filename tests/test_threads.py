@@ -34,7 +34,7 @@ from exam_sharing import (
 from exam_sharing.acts.writing import ATTEMPTS
 from exam_sharing.events import ActRefused, ExamShared, GrantsEnded
 from exam_sharing.memory import MemoryDirectory, MemoryStore, memory_ports, open_sharing
-from exam_sharing.memory.lost_races import longest_wait
+from exam_sharing.policy.retries import longest_delay
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 THREADS = 8
@@ -322,7 +322,7 @@ def test_an_act_that_always_loses_gives_up_after_a_bounded_number_of_attempts():
 
 
 def test_an_act_that_loses_again_waits_longer_but_never_much_longer_than_half_a_second():
-    waits = [longest_wait(lost) for lost in range(1, ATTEMPTS + 1)]
+    waits = [longest_delay(lost) for lost in range(1, ATTEMPTS + 1)]
     assert waits == sorted(waits)
     assert 0 < waits[0] < waits[3]
     assert waits[-1] == 0.5

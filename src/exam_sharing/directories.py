@@ -11,7 +11,7 @@ from typing import Final, TypeAlias, TypeVar, overload
 import attrs
 
 from exam_sharing.errors import AlreadyExists, InvalidArgument
-from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import is_a, require_kind
@@ -24,6 +24,7 @@ __all__ = [
     "chosen",
     "everybody",
     "members_seen",
+    "path_between",
     "require_not_removed",
     "walk",
 ]
@@ -142,6 +143,36 @@ def walk(start: Iterable[_NodeT], onward: Callable[[_NodeT], Iterable[_NodeT]]) 
             if following not in passed:
                 passed.add(following)
                 waiting.append(following)
+
+
+def path_between(
+    user: UserId,
+    principal: PrincipalId,
+    groups_of: Callable[[PrincipalKey], Iterable[PrincipalKey]],
+) -> tuple[PrincipalId, ...]:
+    """Return a shortest chain of memberships from the user to the principal; empty for none.
+
+    Args:
+        user: the first of the chain.
+        principal: the last of it.
+        groups_of: the groups of which a principal is a direct member.
+    """
+    start, end = user.key, principal.key
+    came_from = {start: start}
+    ring = [start]
+    while end not in came_from and ring:
+        ring = [
+            group
+            for member in ring
+            for group in sorted(groups_of(member))
+            if came_from.setdefault(group, member) == member
+        ]
+    if end not in came_from:
+        return ()
+    chain = [end]
+    while chain[-1] != start:
+        chain.append(came_from[chain[-1]])
+    return tuple(principal_of(key) for key in reversed(chain))
 
 
 def members_seen(

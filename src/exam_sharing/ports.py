@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Protocol, TypeAlias
 
 import attrs
+from typing_extensions import override
 
 from exam_sharing.events import Claim, Event, ListedNotice, ShareNotice, WaitingNotice
 from exam_sharing.exams import Exam, UploadBatch
@@ -43,6 +44,7 @@ __all__ = [
     "GrantReader",
     "GrantWriter",
     "HostFacts",
+    "NoHostFacts",
     "Notifier",
     "Outbox",
     "Ports",
@@ -482,6 +484,14 @@ class HostFacts(Protocol):
 
     def about(self, request: ShareRequest, exams: tuple[ExamId, ...]) -> object:
         """Return whatever the host's rules need to decide the share of these exams."""
+
+
+class NoHostFacts(HostFacts):
+    """For hosts whose rules need no facts of their own."""
+
+    @override
+    def about(self, request: ShareRequest, exams: tuple[ExamId, ...]) -> None:
+        """Return nothing."""
 
 
 @attrs.frozen(kw_only=True)

@@ -73,7 +73,7 @@ def test_an_act_that_lost_a_race_is_decided_again():
 
 
 def test_who_waits_too_long_for_a_turn_gets_a_conflict(monkeypatch):
-    monkeypatch.setattr("exam_sharing.memory.store.PATIENCE", 0.01)
+    monkeypatch.setattr("exam_sharing.memory.store.LOCK_TIMEOUT", 0.01)
     store = MemoryStore()
     with (
         store.locked((CT,)),

@@ -25,8 +25,9 @@ from exam_sharing.adapters.sqlalchemy import (
     sweep_deleted,
     sweep_expired,
 )
-from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore, NoHostFacts
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
 from exam_sharing.memory import open_sharing as open_in_memory
+from exam_sharing.ports import NoHostFacts
 from world import ANNA, BEN, CT, NURSES, START
 
 

@@ -10,12 +10,10 @@ from typing import Final
 from uuid import uuid4
 
 from exam_sharing.conformance import require_conforming
-from exam_sharing.identifiers import ExamId
 from exam_sharing.memory.directory import MemoryDirectory
 from exam_sharing.memory.notifier import MemoryNotifier
 from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.memory.store import MemoryStore
-from exam_sharing.policy.requests import ShareRequest
 from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import (
     AccessReader,
@@ -26,6 +24,7 @@ from exam_sharing.ports import (
     GrantReader,
     GrantWriter,
     HostFacts,
+    NoHostFacts,
     Notifier,
     Ports,
 )
@@ -36,7 +35,6 @@ __all__ = [
     "MemoryNotifier",
     "MemoryOutbox",
     "MemoryStore",
-    "NoHostFacts",
     "memory_ports",
     "open_sharing",
 ]
@@ -44,15 +42,6 @@ __all__ = [
 
 _KEPT: Final = (ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader, AuditTrail)
 """What a store in memory answers itself."""
-
-
-class NoHostFacts(HostFacts):
-    """For hosts whose rules need no facts of their own."""
-
-    def about(self, request: ShareRequest, exams: tuple[ExamId, ...]) -> object:
-        """Return nothing."""
-        del request, exams
-        return None
 
 
 def memory_ports(

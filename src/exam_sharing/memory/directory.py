@@ -20,11 +20,12 @@ from exam_sharing.directories import (
     chosen,
     everybody,
     members_seen,
+    path_between,
     require_not_removed,
     walk,
 )
 from exam_sharing.errors import MembershipCycle
-from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
+from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.memory.suggestions import Entry, NameIndex
 from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import Profile
@@ -166,23 +167,8 @@ class MemoryDirectory(KeptDirectory):
 
     @override
     def path(self, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
-        start, end = user.key, principal.key
-        came_from = {start: start}
-        ring = [start]
         with self._lock:
-            while end not in came_from and ring:
-                ring = [
-                    holder
-                    for held in ring
-                    for holder in sorted(self._holders.get(held, ()))
-                    if came_from.setdefault(holder, held) == held
-                ]
-        if end not in came_from:
-            return ()
-        way = [end]
-        while way[-1] != start:
-            way.append(came_from[way[-1]])
-        return tuple(principal_of(key) for key in reversed(way))
+            return path_between(user, principal, self._holders_of)
 
     @override
     def suggest(

@@ -8,7 +8,9 @@ changes in one step.
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from random import random
 from threading import RLock
+from time import sleep
 from typing import Final
 
 import attrs
@@ -27,12 +29,12 @@ from exam_sharing.identifiers import (
     ShareId,
     UserId,
 )
-from exam_sharing.memory.lost_races import PATIENCE, wait_by_chance
 from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.memory.ready import ReadyExam
 from exam_sharing.memory.shelves import Place, Shelves, newest_first
 from exam_sharing.policy.facts import ExamGrants, Involvement
 from exam_sharing.policy.plans import Share
+from exam_sharing.policy.retries import LOCK_TIMEOUT, longest_delay
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import (
     AccessReader,
@@ -286,12 +288,12 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
 
     @override
     def step_aside(self, lost: int) -> None:
-        wait_by_chance(lost)
+        sleep(longest_delay(lost) * random())  # noqa: S311  guards no secret
 
     @override
     @contextmanager
     def locked(self, exams: tuple[ExamId, ...]) -> Iterator[GrantWriter | None]:
-        if not self._turn.acquire(timeout=PATIENCE):
+        if not self._turn.acquire(timeout=LOCK_TIMEOUT):
             raise Conflict(1)
         try:
             yield self

@@ -1,4 +1,4 @@
-"""What becomes of a notice that was tried: it is done with, waits for another try, or is given up.
+"""Retries: of notices that were not sent, and of acts that lost a race.
 
 A failed try costs a wait, which doubles with each further one up to the longest. After the last try
 that the schedule allows, or a failure that no repeat can mend, the notice is given up: nobody tries
@@ -22,12 +22,28 @@ from exam_sharing.validation import (
     is_whole_from,
 )
 
-__all__ = ["AT_ONCE", "Done", "GivenUp", "Retries", "Settlement", "TryAgain"]
+__all__ = [
+    "AT_ONCE",
+    "LOCK_TIMEOUT",
+    "Done",
+    "GivenUp",
+    "Retries",
+    "Settlement",
+    "TryAgain",
+    "longest_delay",
+]
 
 AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
 """When a notice is due that need not wait, before any time that a clock can tell."""
 
 MAX_WAIT: Final = timedelta(days=366)
+
+LOCK_TIMEOUT: Final = 5.0
+"""Seconds that an act waits for the lock on its exams before it races again without it."""
+
+_FIRST_DELAY: Final = 0.002
+_LONGEST_DELAY: Final = 0.5
+_DOUBLINGS: Final = 8
 
 
 class Done(Enum):
@@ -138,3 +154,15 @@ class Retries:
         # `timedelta` can hold.
         enough = (self.longest_wait // self.first_wait).bit_length()
         return min(self.longest_wait, self.first_wait * (1 << min(doublings, enough)))
+
+
+def longest_delay(lost: int) -> float:
+    """Return the longest delay, in seconds, before an act that lost races is decided again.
+
+    A store waits for a random part of it, so that acts that lost together do not meet again.
+
+    Args:
+        lost: how many races the act has lost, from 1.
+    """
+    doubled: int = 2 ** min(lost - 1, _DOUBLINGS)
+    return min(_LONGEST_DELAY, _FIRST_DELAY * doubled)

@@ -21,7 +21,6 @@ import attrs
 from exam_sharing.conformance import answering_later, lacking
 from exam_sharing.errors import CallerError
 from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.memory import NoHostFacts
 from exam_sharing.ports import (
     AccessReader,
     AuditTrail,
@@ -31,6 +30,7 @@ from exam_sharing.ports import (
     GrantReader,
     GrantWriter,
     HostFacts,
+    NoHostFacts,
     Notifier,
     Outbox,
     Ports,

@@ -23,7 +23,7 @@ from exam_sharing.adapters.sqlalchemy.rendering import rendered
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.errors import Conflict, StoreFailed
 from exam_sharing.identifiers import ExamId
-from exam_sharing.memory.lost_races import PATIENCE
+from exam_sharing.policy.retries import LOCK_TIMEOUT
 
 __all__ = [
     "Database",
@@ -39,7 +39,7 @@ _WAIT: Final = text("SELECT set_config('lock_timeout', '1s', true)")
 """An act that races waits so long for others: whom it waits for most likely makes it lose."""
 
 _WAIT_IN_TURN: Final = text(
-    f"SELECT set_config('lock_timeout', '{PATIENCE:.0f}s', true), "
+    f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT:.0f}s', true), "
     "set_config('idle_in_transaction_session_timeout', '10s', true)"
 )
 """An act that asks for its turn waits longer. In its turn, it may leave the database idle so long:
@@ -145,7 +145,7 @@ class OwnTransactions(Transactions):
             yield connection
 
     def _wait_for_turn(self, until: ExitStack) -> bool:
-        its_turn = self._turns.acquire(timeout=PATIENCE)
+        its_turn = self._turns.acquire(timeout=LOCK_TIMEOUT)
         if its_turn:
             until.callback(self._turns.release)
         return its_turn

@@ -34,6 +34,7 @@ from exam_sharing.directories import (
     chosen,
     everybody,
     members_seen,
+    path_between,
 )
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Typed, folded
@@ -193,25 +194,10 @@ class SqlDirectory(KeptDirectory):
     @override
     @in_our_words
     def path(self, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
-        start, end = user.key, principal.key
-        holders: dict[PrincipalKey, list[PrincipalKey]] = {}
-        for row in self._ask(self._above, start):
-            holders.setdefault(row.member_key, []).append(row.group_key)
-        came_from = {start: start}
-        ring = [start]
-        while end not in came_from and ring:
-            ring = [
-                holder
-                for held in ring
-                for holder in sorted(holders.get(held, ()))
-                if came_from.setdefault(holder, held) == held
-            ]
-        if end not in came_from:
-            return ()
-        way = [end]
-        while way[-1] != start:
-            way.append(came_from[way[-1]])
-        return tuple(principal_of(key) for key in reversed(way))
+        groups: dict[PrincipalKey, list[PrincipalKey]] = {}
+        for row in self._ask(self._above, user.key):
+            groups.setdefault(row.member_key, []).append(row.group_key)
+        return path_between(user, principal, lambda key: groups.get(key, ()))
 
     @override
     def suggest(

@@ -11,6 +11,8 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from datetime import datetime
 from functools import partial
+from random import random
+from time import sleep
 from typing import Any
 
 from sqlalchemy import Table, bindparam, delete, insert, select, update
@@ -35,9 +37,9 @@ from exam_sharing.adapters.sqlalchemy.trail import put_event, records_named_in
 from exam_sharing.errors import Conflict, StoreFailed
 from exam_sharing.grants import OWNER, EndedAs, Ending, Grant, HowEnded
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, PrincipalKey, ShareId, UserId
-from exam_sharing.memory.lost_races import wait_by_chance
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Share
+from exam_sharing.policy.retries import longest_delay
 from exam_sharing.ports import Changes, GrantReader, GrantWriter, StoredReceipt
 from exam_sharing.validation import checks_arguments
 
@@ -127,7 +129,7 @@ class SqlGrants(GrantReader, GrantWriter):
 
     @override
     def step_aside(self, lost: int) -> None:
-        wait_by_chance(lost)
+        sleep(longest_delay(lost) * random())  # noqa: S311  guards no secret
 
     @override
     @contextmanager
@@ -334,7 +336,7 @@ class _WriterInTurn(GrantWriter):
 
     @override
     def step_aside(self, lost: int) -> None:
-        wait_by_chance(lost)
+        sleep(longest_delay(lost) * random())  # noqa: S311  guards no secret
 
 
 class _Moved(Exception):

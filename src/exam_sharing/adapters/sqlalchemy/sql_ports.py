@@ -6,8 +6,7 @@ from exam_sharing.adapters.sqlalchemy.host_exams import SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.errors import StoreFailed
 from exam_sharing.events import ShareNotice
-from exam_sharing.memory import NoHostFacts
-from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
+from exam_sharing.ports import Directory, HostFacts, NoHostFacts, Notifier, Ports
 from exam_sharing.validation import require_instance
 
 __all__ = ["NoNotifier", "sql_ports"]
