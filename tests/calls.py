@@ -139,7 +139,7 @@ WITH_REQUEST_ID: Final[dict[str, Callable[[Sharing], Any]]] = {
 """The acts that can be told from a repetition."""
 
 DELIVERIES: Final[dict[str, Callable[[Sharing], Any]]] = {
-    "deliver notices": lambda s: s.deliver_notices(),
+    "deliver notices": lambda s: s.admin.deliver_notices(),
 }
 """What is done notice by notice, and not as a whole."""
 
@@ -154,19 +154,21 @@ OTHER_ACTS: Final[dict[str, Callable[[Sharing], Any]]] = {
         RevokeRequest(actor=BEN, grant=BEN_FROM_ANNA, reshares=Reshares.CASCADE)
     ),
     "revoke, refused": lambda s: s.revoke(RevokeRequest(actor=EVA, grant=BEN_FROM_ANNA)),
-    "end by host": lambda s: s.end_by_host(
+    "end by host": lambda s: s.admin.end_by_host(
         recipient=BEN, exam=CT, reshares=Reshares.CASCADE, performed_by="root", why="left us"
     ),
-    "end by host, everywhere": lambda s: s.end_by_host(
+    "end by host, everywhere": lambda s: s.admin.end_by_host(
         recipient=CLINIC, performed_by="root", why="closed"
     ),
-    "end by host, refused": lambda s: s.end_by_host(
+    "end by host, refused": lambda s: s.admin.end_by_host(
         recipient=BEN, reshares=Reshares.RESTRICT, performed_by="root", why="left us"
     ),
-    "withdraw": lambda s: s.withdraw(CT, performed_by="root", why="wrong patient"),
-    "withdraw what is not there": lambda s: s.withdraw(NO_EXAM, performed_by="root", why="gone"),
+    "withdraw": lambda s: s.admin.withdraw(CT, performed_by="root", why="wrong patient"),
+    "withdraw what is not there": lambda s: s.admin.withdraw(
+        NO_EXAM, performed_by="root", why="gone"
+    ),
     "add an upload": _upload,
-    "requeue notices": lambda s: s.requeue_notices(),
+    "requeue notices": lambda s: s.admin.requeue_notices(),
 }
 """The acts that cannot."""
 
@@ -181,16 +183,16 @@ READS: Final[dict[str, Callable[[Sharing], Any]]] = {
     "access list, refused": lambda s: s.access_list(ANNA, NO_EXAM),
     "share form": lambda s: s.share_form(BEN, CT),
     "tabs": lambda s: s.tabs(EVA, CT),
-    "explain a yes": lambda s: s.explain(EVA, DOWNLOAD, CT),
-    "explain a no": lambda s: s.explain(EVA, DOWNLOAD, MR),
-    "who can": lambda s: s.who_can(DOWNLOAD, CT),
-    "who can, no such exam": lambda s: s.who_can(DOWNLOAD, NO_EXAM),
+    "explain a yes": lambda s: s.admin.explain(EVA, DOWNLOAD, CT),
+    "explain a no": lambda s: s.admin.explain(EVA, DOWNLOAD, MR),
+    "who can": lambda s: s.admin.who_can(DOWNLOAD, CT),
+    "who can, no such exam": lambda s: s.admin.who_can(DOWNLOAD, NO_EXAM),
     "can": lambda s: s.can(EVA, DOWNLOAD, CT),
     "cannot": lambda s: s.can(EVA, DOWNLOAD, MR),
     "can many": lambda s: s.can_many(CARLA, VIEW, (CT, MR, XRAY, NO_EXAM)),
     "shared with": lambda s: s.shared_with(DAN, limit=1),
     "visible to": lambda s: s.visible_to(DAN),
-    "list notices": lambda s: s.list_notices(limit=2),
+    "list notices": lambda s: s.admin.list_notices(limit=2),
 }
 """Everything that changes nothing."""
 

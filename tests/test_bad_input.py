@@ -264,10 +264,10 @@ def test_a_value_of_another_kind_shows_when_the_value_is_made(make):
         lambda s: s.can_many(BEN, VIEW, ["ct"]),
         lambda s: s.can_many(BEN, VIEW, CT),
         lambda s: s.can_many(BEN, 1, [CT]),
-        lambda s: s.explain(NURSES, VIEW, CT),
-        lambda s: s.explain(BEN, VIEW, BEN),
-        lambda s: s.who_can("VIEW", CT),
-        lambda s: s.who_can(VIEW, BEN),
+        lambda s: s.admin.explain(NURSES, VIEW, CT),
+        lambda s: s.admin.explain(BEN, VIEW, BEN),
+        lambda s: s.admin.who_can("VIEW", CT),
+        lambda s: s.admin.who_can(VIEW, BEN),
         lambda s: s.viewer("ben"),
         lambda s: s.viewer(NURSES),
         lambda s: s.share_form(NURSES, CT),
@@ -295,13 +295,13 @@ def test_a_value_of_another_kind_shows_when_the_value_is_made(make):
         lambda s: s.preview("share"),
         lambda s: s.revoke(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN)),
         lambda s: s.revoke(GrantId("g")),
-        lambda s: s.end_by_host(recipient="ben", performed_by="admin", why="left"),
-        lambda s: s.end_by_host(recipient=BEN, exam="ct", performed_by="admin", why="left"),
-        lambda s: s.end_by_host(recipient=BEN, performed_by=None, why="left"),
-        lambda s: s.end_by_host(recipient=BEN, performed_by=NURSES, why="left"),
-        lambda s: s.end_by_host(recipient=BEN, performed_by="admin", why=None),
-        lambda s: s.withdraw("ct", performed_by="admin", why="wrong"),
-        lambda s: s.withdraw(CT, performed_by=None, why="wrong"),
+        lambda s: s.admin.end_by_host(recipient="ben", performed_by="admin", why="left"),
+        lambda s: s.admin.end_by_host(recipient=BEN, exam="ct", performed_by="admin", why="left"),
+        lambda s: s.admin.end_by_host(recipient=BEN, performed_by=None, why="left"),
+        lambda s: s.admin.end_by_host(recipient=BEN, performed_by=NURSES, why="left"),
+        lambda s: s.admin.end_by_host(recipient=BEN, performed_by="admin", why=None),
+        lambda s: s.admin.withdraw("ct", performed_by="admin", why="wrong"),
+        lambda s: s.admin.withdraw(CT, performed_by=None, why="wrong"),
         lambda s: s.add_upload(CD, []),
         lambda s: s.add_upload(UploadBatch(id=CD, uploader=ANNA, received_at=START), [CT]),
         lambda s: s.add_upload(UploadBatch(id=CD, uploader=ANNA, received_at=START), None),
@@ -327,7 +327,7 @@ def test_an_actor_who_is_unknown_or_inactive_sees_and_does_nothing(actor):
     assert sharing.recipients(actor, CT).items == ()
     assert sharing.visible_to(actor).items == ()
     assert sharing.shared_with(actor).items == ()
-    assert isinstance(sharing.explain(actor, VIEW, CT), Denied)
+    assert isinstance(sharing.admin.explain(actor, VIEW, CT), Denied)
     for reasons in (
         refusal(sharing.access_list, actor, CT),
         refusal(world.share, actor, CT, BEN),
@@ -445,7 +445,7 @@ def test_an_exam_that_is_there_already_is_refused_with_all_that_came_with_it():
 
 def test_a_withdrawn_exam_cannot_be_added_again():
     world = World()
-    world.sharing.withdraw(CT, performed_by="admin", why="wrong patient")
+    world.sharing.admin.withdraw(CT, performed_by="admin", why="wrong patient")
 
     with pytest.raises(AlreadyExists):
         world.sharing.add_upload(DISC, [exam_of(DISC.id, "ct")])
@@ -751,9 +751,9 @@ def test_an_id_of_new_id_may_be_long_enough_for_every_id_that_is_made_of_it():
 def test_a_why_that_is_not_one_line_is_a_callers_error(why):
     world = World()
 
-    assert invalid(lambda: world.sharing.withdraw(CT, performed_by="admin", why=why)).field == (
-        "why"
-    )
+    assert invalid(
+        lambda: world.sharing.admin.withdraw(CT, performed_by="admin", why=why)
+    ).field == ("why")
     assert world.can_view(ANNA, CT)
 
 

@@ -77,8 +77,8 @@ def test_a_withdrawn_exam_is_not_there_even_for_a_clock_that_goes_back():
     world = World()
     world.share(ANNA, CT, BEN, until=START + timedelta(days=1))
     world.clock.now = START + timedelta(days=2)
-    world.sharing.withdraw(CT, performed_by="ops", why="wrong patient")
+    world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
     world.clock.now = START
     assert not world.sharing.can(BEN, VIEW, CT)
     assert world.sharing.shared_with(BEN).items == ()
-    assert not hasattr(world.sharing.explain(BEN, VIEW, CT), "grounds")
+    assert not hasattr(world.sharing.admin.explain(BEN, VIEW, CT), "grounds")

@@ -33,7 +33,7 @@ def world():
 
 
 def withdrawn(world):
-    world.sharing.withdraw(CT, performed_by="host", why="wrong patient")
+    world.sharing.admin.withdraw(CT, performed_by="host", why="wrong patient")
 
 
 def unshared(world):

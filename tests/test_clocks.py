@@ -105,8 +105,8 @@ def test_near_the_ends_of_the_calendar_everything_is_answered(now):
     assert not world.can_view(CARLA, CT)
     world.notifier.send = Mock(side_effect=OSError)
     world.share(ANNA, CT, CARLA, message="hello")
-    world.sharing.deliver_notices()
-    world.sharing.deliver_notices()
+    world.sharing.admin.deliver_notices()
+    world.sharing.admin.deliver_notices()
     assert world.sharing.share_form(ANNA, CT).has_share_tab
     world.unshare(ANNA, CT, BEN)
     assert not world.can_view(BEN, CT)

@@ -131,7 +131,7 @@ def _withdrawn(world: World) -> None:
     _upload(world)
     _share(world, BEN)
     world.share(BEN, TARGET, CARLA)
-    world.sharing.withdraw(TARGET, performed_by="root", why="wrong patient")
+    world.sharing.admin.withdraw(TARGET, performed_by="root", why="wrong patient")
 
 
 def _beside_one_that_he_sees(world: World) -> None:
@@ -318,7 +318,7 @@ def _on_an_exam_unseen(**settings: Any) -> World:
 def _on_an_exam_withdrawn(**settings: Any) -> World:
     world = World(**settings)
     world.share(ANNA, CT, BEN)
-    world.sharing.withdraw(CT, performed_by="root", why="wrong patient")
+    world.sharing.admin.withdraw(CT, performed_by="root", why="wrong patient")
     return world
 
 

@@ -177,13 +177,13 @@ CALLS = [
     lambda s, user: s.recipients(user, CT),
     lambda s, user: s.shared_with(user),
     lambda s, user: s.visible_to(user),
-    lambda s, user: s.explain(user, VIEW, CT),
+    lambda s, user: s.admin.explain(user, VIEW, CT),
     lambda s, user: s.revoke(RevokeRequest(actor=user, grant=GrantId("g"))),
     lambda s, user: s.preview(share_request(user, CT, BEN)),
     lambda s, user: s.preview(share_request(ANNA, CT, user)),
     lambda s, user: s.unshare(UnshareRequest(actor=user, exam=CT, recipient=BEN)),
-    lambda s, user: s.end_by_host(recipient=user, performed_by="root", why="left"),
-    lambda s, user: s.withdraw(CT, performed_by=user, why="left"),
+    lambda s, user: s.admin.end_by_host(recipient=user, performed_by="root", why="left"),
+    lambda s, user: s.admin.withdraw(CT, performed_by=user, why="left"),
     lambda s, user: s.directory.remove(user),
     lambda s, user: s.directory.user(user),
     lambda s, user: s.directory.principals_of(user),
@@ -208,8 +208,8 @@ def test_what_only_looks_like_a_user_is_of_the_wrong_kind(call, user):
         lambda s, exam: s.viewer(ANNA).can(VIEW, exam),
         lambda s, exam: s.viewer(ANNA).can_many(VIEW, (exam,)),
         lambda s, exam: s.tabs(ANNA, exam),
-        lambda s, exam: s.who_can(VIEW, exam),
-        lambda s, exam: s.withdraw(exam, performed_by="root", why="wrong"),
+        lambda s, exam: s.admin.who_can(VIEW, exam),
+        lambda s, exam: s.admin.withdraw(exam, performed_by="root", why="wrong"),
         lambda s, exam: share_request(ANNA, exam, BEN),
         lambda s, exam: share_request(ANNA, CT, BEN, expect=[exam]),
     ],
@@ -227,7 +227,7 @@ def test_what_only_looks_like_a_permission_is_of_the_wrong_kind(permission):
     for call in (
         lambda: sharing.can(ANNA, permission, CT),
         lambda: sharing.viewer(ANNA).can(permission, CT),
-        lambda: sharing.who_can(permission, CT),
+        lambda: sharing.admin.who_can(permission, CT),
         lambda: share_request(ANNA, CT, BEN, permission=permission),
         lambda: NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, permission=permission),
     ):
@@ -252,11 +252,12 @@ class MyPolicy(Policy):
 
 
 def test_a_subclass_of_a_value_of_ours_is_of_the_wrong_kind():
-    sharing = World().sharing
+    world = World()
+    sharing = world.sharing
     for call in (
         lambda: sharing.share(MyShareRequest(actor=ANNA, exam=CT, recipients=[BEN])),
         lambda: sharing.preview(MyUnshareRequest(actor=ANNA, exam=CT, recipient=BEN)),
-        lambda: sharing.directory.add(MyUser(id=BEN, name="Ben")),
+        lambda: world.directory.add(MyUser(id=BEN, name="Ben")),
         lambda: open_sharing(policy=MyPolicy()),
         lambda: Policy(retries=type("MyRetries", (Retries,), {})()),
     ):
@@ -483,7 +484,7 @@ def test_principals_that_are_no_frozenset_are_a_failure_of_the_directory(answer)
         lambda: sharing.viewer(BEN),
         lambda: sharing.can_many(BEN, VIEW, [CT]),
         lambda: sharing.visible_to(BEN),
-        lambda: sharing.explain(BEN, VIEW, CT),
+        lambda: sharing.admin.explain(BEN, VIEW, CT),
     ):
         with pytest.raises(StoreFailed):
             call()

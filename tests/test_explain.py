@@ -33,7 +33,7 @@ def why_not(denied):
 
 
 def test_the_owner_holds_it_as_the_owner():
-    assert World().sharing.explain(ANNA, DOWNLOAD, CT) == Permitted(as_owner=True, grounds=())
+    assert World().sharing.admin.explain(ANNA, DOWNLOAD, CT) == Permitted(as_owner=True, grounds=())
 
 
 def test_an_owner_who_was_also_given_it_is_told_both():
@@ -41,7 +41,7 @@ def test_an_owner_who_was_also_given_it_is_told_both():
     world.share(ANNA, CT, BEN)
     world.transfer(CT, BEN)
 
-    permitted = world.sharing.explain(BEN, VIEW, CT)
+    permitted = world.sharing.admin.explain(BEN, VIEW, CT)
 
     assert permitted.as_owner
     assert [ground.grant for ground in permitted.grounds] == [world.grant_to(BEN)]
@@ -52,7 +52,7 @@ def test_every_standing_grant_that_gives_it_is_named_with_its_path():
     world.share(ANNA, CT, BEN, DAN, CLINIC)
     world.share(BEN, CT, NURSES)
 
-    permitted = world.sharing.explain(DAN, VIEW, CT)
+    permitted = world.sharing.admin.explain(DAN, VIEW, CT)
 
     assert not permitted.as_owner
     assert {(ground.grant.grantor, ground.path) for ground in permitted.grounds} == {
@@ -68,7 +68,7 @@ def test_grounds_come_in_the_order_in_which_they_were_given_though_one_was_narro
     world.share(ANNA, CT, NURSES)
     world.narrow(ANNA, CT, DAN, permission=VIEW)
 
-    permitted = world.sharing.explain(DAN, VIEW, CT)
+    permitted = world.sharing.admin.explain(DAN, VIEW, CT)
 
     assert [ground.grant.recipient for ground in permitted.grounds] == [DAN, NURSES]
 
@@ -78,7 +78,7 @@ def test_only_grants_that_give_that_permission_are_named():
     world.share(ANNA, CT, DAN, permission=DOWNLOAD)
     world.share(ANNA, CT, NURSES)
 
-    permitted = world.sharing.explain(DAN, DOWNLOAD, CT)
+    permitted = world.sharing.admin.explain(DAN, DOWNLOAD, CT)
 
     assert [ground.grant.recipient for ground in permitted.grounds] == [DAN]
 
@@ -87,19 +87,19 @@ def test_a_download_is_a_ground_for_viewing():
     world = World()
     world.share(ANNA, CT, BEN, permission=DOWNLOAD)
 
-    (ground,) = world.sharing.explain(BEN, VIEW, CT).grounds
+    (ground,) = world.sharing.admin.explain(BEN, VIEW, CT).grounds
 
     assert ground.grant == world.grant_to(BEN)
 
 
 def test_an_exam_that_is_not_there_is_not_found():
-    denied = World().sharing.explain(BEN, VIEW, NO_EXAM)
+    denied = World().sharing.admin.explain(BEN, VIEW, NO_EXAM)
 
     assert denied == Denied((Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(NO_EXAM,)),))
 
 
 def test_a_user_with_nothing_is_denied_with_nothing_near():
-    denied = World().sharing.explain(BEN, VIEW, CT)
+    denied = World().sharing.admin.explain(BEN, VIEW, CT)
 
     assert codes(denied.reasons) == [ReasonCode.EXAM_NOT_FOUND]
     assert denied.nearest == ()
@@ -109,7 +109,7 @@ def test_view_and_not_download_comes_nearest():
     world = World()
     world.share(ANNA, CT, BEN)
 
-    denied = world.sharing.explain(BEN, DOWNLOAD, CT)
+    denied = world.sharing.admin.explain(BEN, DOWNLOAD, CT)
 
     assert denied.reasons == (Reason(code=ReasonCode.DOWNLOAD_NOT_HELD, exams=(CT,)),)
     assert denied.codes == {ReasonCode.DOWNLOAD_NOT_HELD}
@@ -120,7 +120,7 @@ def test_view_through_a_group_comes_near_with_its_path():
     world = World()
     world.share(ANNA, CT, CLINIC)
 
-    (miss,) = world.sharing.explain(DAN, DOWNLOAD, CT).nearest
+    (miss,) = world.sharing.admin.explain(DAN, DOWNLOAD, CT).nearest
 
     assert (miss.why_not, miss.path) == (WhyNot.ONLY_VIEW, (DAN, NURSES, CLINIC))
 
@@ -130,7 +130,7 @@ def test_what_expired_comes_near():
     world.share(ANNA, CT, BEN, until=START + DAY)
     world.wait(DAY)
 
-    denied = world.sharing.explain(BEN, VIEW, CT)
+    denied = world.sharing.admin.explain(BEN, VIEW, CT)
 
     assert codes(denied.reasons) == [ReasonCode.EXAM_NOT_FOUND]
     assert why_not(denied) == {(WhyNot.EXPIRED, BEN)}
@@ -153,7 +153,7 @@ def test_what_a_sweep_recorded_as_expired_comes_as_near():
     ended = (EndedGrant(grant=grant, ending=ending),)
     assert world.store.commit(Changes(versions={CT: 1}, ended=ended, event=event))
 
-    assert why_not(world.sharing.explain(BEN, VIEW, CT)) == {(WhyNot.EXPIRED, BEN)}
+    assert why_not(world.sharing.admin.explain(BEN, VIEW, CT)) == {(WhyNot.EXPIRED, BEN)}
 
 
 def test_what_was_ended_comes_near():
@@ -161,7 +161,7 @@ def test_what_was_ended_comes_near():
     world.share(ANNA, CT, BEN)
     world.unshare(ANNA, CT, BEN)
 
-    assert why_not(world.sharing.explain(BEN, VIEW, CT)) == {(WhyNot.ENDED, BEN)}
+    assert why_not(world.sharing.admin.explain(BEN, VIEW, CT)) == {(WhyNot.ENDED, BEN)}
 
 
 def test_what_was_ended_for_a_group_comes_near_with_its_path():
@@ -169,7 +169,7 @@ def test_what_was_ended_for_a_group_comes_near_with_its_path():
     world.share(ANNA, CT, CLINIC)
     world.unshare(ANNA, CT, CLINIC)
 
-    (miss,) = world.sharing.explain(DAN, VIEW, CT).nearest
+    (miss,) = world.sharing.admin.explain(DAN, VIEW, CT).nearest
 
     assert (miss.why_not, miss.path) == (WhyNot.ENDED, (DAN, NURSES, CLINIC))
 
@@ -180,7 +180,7 @@ def test_what_one_gave_to_ones_own_group_comes_near():
     world.share(DAN, CT, NURSES)
     world.unshare(ANNA, CT, DAN)
 
-    assert why_not(world.sharing.explain(DAN, VIEW, CT)) == {
+    assert why_not(world.sharing.admin.explain(DAN, VIEW, CT)) == {
         (WhyNot.ENDED, DAN),
         (WhyNot.OWN_GRANT, NURSES),
     }
@@ -191,22 +191,22 @@ def test_a_grant_to_somebody_inactive_comes_near():
     world.share(ANNA, CT, BEN)
     world.person(BEN, active=False)
 
-    assert why_not(world.sharing.explain(BEN, VIEW, CT)) == {(WhyNot.USER_NOT_ACTIVE, BEN)}
+    assert why_not(world.sharing.admin.explain(BEN, VIEW, CT)) == {(WhyNot.USER_NOT_ACTIVE, BEN)}
 
 
 def test_the_ownership_of_somebody_inactive_comes_near():
     world = World()
     world.person(ANNA, active=False)
 
-    assert why_not(world.sharing.explain(ANNA, VIEW, CT)) == {(WhyNot.USER_NOT_ACTIVE, None)}
+    assert why_not(world.sharing.admin.explain(ANNA, VIEW, CT)) == {(WhyNot.USER_NOT_ACTIVE, None)}
 
 
 def test_an_exam_that_was_withdrawn_is_not_found():
     world = World()
     world.share(ANNA, CT, BEN)
-    world.sharing.withdraw(CT, performed_by="admin", why="wrong patient")
+    world.sharing.admin.withdraw(CT, performed_by="admin", why="wrong patient")
 
-    denied = world.sharing.explain(BEN, VIEW, CT)
+    denied = world.sharing.admin.explain(BEN, VIEW, CT)
 
     assert (codes(denied.reasons), denied.nearest) == ([ReasonCode.EXAM_NOT_FOUND], ())
 
@@ -218,6 +218,6 @@ def test_it_is_permitted_exactly_when_a_check_says_yes(permission):
     world.share(BEN, CT, CLINIC, until=START + DAY)
     for _ in range(2):
         for user in (ANNA, BEN, CARLA, DAN, NOBODY):
-            permitted = isinstance(world.sharing.explain(user, permission, CT), Permitted)
+            permitted = isinstance(world.sharing.admin.explain(user, permission, CT), Permitted)
             assert permitted == world.sharing.can(user, permission, CT)
         world.wait(DAY)

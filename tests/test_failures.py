@@ -120,7 +120,7 @@ def told(world: World) -> dict[Any, Any]:
 def deliver_later(world: World) -> dict[Any, Any]:
     """Send what still waits, once every claim has lapsed, and return all that was sent."""
     world.wait(LAPSE)
-    world.sharing.deliver_notices()
+    world.sharing.admin.deliver_notices()
     assert world.store.outbox.waiting() == ()
     return told(world)
 

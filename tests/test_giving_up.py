@@ -48,7 +48,7 @@ class Refusing(MemoryNotifier):
 
 def status(world):
     """Return where the one notice stands."""
-    (only,) = world.sharing.list_notices().items
+    (only,) = world.sharing.admin.list_notices().items
     return only
 
 
@@ -111,12 +111,12 @@ def test_a_notice_that_may_have_been_sent_is_tried_until_another_try_may_have_se
     world.share(ANNA, CT, BEN)
     assert (status(world).problem, status(world).attempts) == (MAYBE_SENT, 1)
     notifier.error = OSError()
-    world.sharing.deliver_notices()
-    world.sharing.deliver_notices()
+    world.sharing.admin.deliver_notices()
+    world.sharing.admin.deliver_notices()
     assert (status(world).problem, status(world).given_up_at) == (MAYBE_SENT, None)
     notifier.error = NotifierFailed(MAYBE_SENT)
     for _ in range(3):
-        world.sharing.deliver_notices()
+        world.sharing.admin.deliver_notices()
     assert (status(world).problem, status(world).attempts) == (MAYBE_SENT, 4)
     assert status(world).given_up_at == world.now
 
@@ -150,11 +150,11 @@ def test_a_notice_that_backs_off_is_left_alone_until_its_time():
     world.notifier.broken = False
 
     world.wait(MINUTE - SECOND)
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
     assert status(world).next_attempt == START + MINUTE
 
     world.wait(SECOND)
-    assert world.sharing.deliver_notices() == 1
+    assert world.sharing.admin.deliver_notices() == 1
 
 
 def test_a_notice_that_backs_off_holds_up_nobody():
@@ -172,7 +172,7 @@ def test_a_notice_is_given_up_after_its_last_try_and_tried_no_more():
     world.share(ANNA, CT, BEN)
     for _ in range(5):
         world.wait(MINUTE)
-        world.sharing.deliver_notices()
+        world.sharing.admin.deliver_notices()
 
     given_up = status(world)
     assert world.notifier.asked == given_up.attempts == 3
@@ -186,10 +186,10 @@ def test_without_a_limit_a_notice_is_tried_for_as_long_as_it_is_true():
     world.share(ANNA, CT, BEN)
     for _ in range(20):
         world.wait(MINUTE)
-        world.sharing.deliver_notices()
+        world.sharing.admin.deliver_notices()
     world.notifier.broken = False
     world.wait(MINUTE)
-    assert world.sharing.deliver_notices() == 1
+    assert world.sharing.admin.deliver_notices() == 1
 
 
 def test_a_failure_that_is_permanent_gives_a_notice_up_at_once():
@@ -207,13 +207,13 @@ def test_a_failure_of_a_notifier_that_may_pass_is_listed_by_its_code_and_tried_a
     world.share(ANNA, CT, BEN)
     assert (status(world).problem, status(world).given_up_at) == ("UNREACHABLE", None)
     world.notifier.to = ()
-    assert world.sharing.deliver_notices() == 1
+    assert world.sharing.admin.deliver_notices() == 1
 
 
 def test_what_an_error_says_is_kept_nowhere():
     world = World(notifier=Refusing(OSError(f"to ben@example.org: {MESSAGE}"), BEN))
     world.share(ANNA, CT, BEN)
-    kept = repr(world.sharing.list_notices()) + repr(world.store.outbox.waiting())
+    kept = repr(world.sharing.admin.list_notices()) + repr(world.store.outbox.waiting())
     assert "example.org" not in kept
     assert "lung" not in kept
 
@@ -225,7 +225,7 @@ def test_a_message_is_kept_nowhere_once_its_notice_was_given_up():
     assert MESSAGE.encode() in pickle.dumps(outbox._kept)
     for _ in range(2):
         world.wait(MINUTE)
-        world.sharing.deliver_notices()
+        world.sharing.admin.deliver_notices()
 
     assert status(world).given_up_at is not None
     assert MESSAGE.encode() not in pickle.dumps(outbox._kept)
@@ -246,8 +246,8 @@ def given_up_world():
 
 def test_an_operator_lists_notices_page_by_page_in_the_order_they_came():
     world = given_up_world()
-    page = world.sharing.list_notices(limit=2)
-    rest = world.sharing.list_notices(page.next, limit=2)
+    page = world.sharing.admin.list_notices(limit=2)
+    rest = world.sharing.admin.list_notices(page.next, limit=2)
     assert [len(page.items), len(rest.items), rest.next] == [2, 1, None]
     assert {each.to for each in (*page.items, *rest.items)} == {BEN, DAN, EVA}
     numbers = [each.number for each in (*page.items, *rest.items)]
@@ -258,30 +258,30 @@ def test_an_operator_lists_those_that_wait_apart_from_those_given_up():
     world = given_up_world()
     world.notifier.error, world.notifier.to = OSError(), (CARLA,)
     world.share(ANNA, MR, CARLA)
-    assert len(world.sharing.list_notices(given_up=True).items) == 3
-    (waits,) = world.sharing.list_notices(given_up=False).items
+    assert len(world.sharing.admin.list_notices(given_up=True).items) == 3
+    (waits,) = world.sharing.admin.list_notices(given_up=False).items
     assert waits.to == CARLA
 
 
 @pytest.mark.parametrize("after", ["nonsense", "WyJhIiwiYiJd", "WyJub3RpY2UiLCJ4Il0="])
 def test_a_cursor_that_no_list_of_notices_gave_is_refused(after):
     with pytest.raises(InvalidValue, match="is not a cursor that a page gave"):
-        World().sharing.list_notices(after)
+        World().sharing.admin.list_notices(after)
 
 
 def test_a_list_of_another_kind_or_size_is_refused():
     with pytest.raises(WrongKind):
-        World().sharing.list_notices(given_up="yes")
+        World().sharing.admin.list_notices(given_up="yes")
     with pytest.raises(InvalidValue):
-        World().sharing.list_notices(limit=0)
+        World().sharing.admin.list_notices(limit=0)
 
 
 def test_a_notice_that_an_operator_lets_wait_again_is_sent_with_its_id_but_no_message():
     world = given_up_world()
-    bens = next(each for each in world.sharing.list_notices().items if each.to == BEN)
+    bens = next(each for each in world.sharing.admin.list_notices().items if each.to == BEN)
 
-    assert world.sharing.requeue_notices([bens.id, NoticeId("no such notice")]) == 1
-    assert world.sharing.deliver_notices() == 1
+    assert world.sharing.admin.requeue_notices([bens.id, NoticeId("no such notice")]) == 1
+    assert world.sharing.admin.deliver_notices() == 1
 
     (sent,) = world.notifier.sent
     assert (sent.id, sent.to, sent.message) == (bens.id, BEN, None)
@@ -289,23 +289,23 @@ def test_a_notice_that_an_operator_lets_wait_again_is_sent_with_its_id_but_no_me
 
 def test_an_operator_lets_all_wait_again_at_once():
     world = given_up_world()
-    assert world.sharing.requeue_notices() == 3
-    assert world.sharing.deliver_notices() == 3
-    assert world.sharing.list_notices().items == ()
+    assert world.sharing.admin.requeue_notices() == 3
+    assert world.sharing.admin.deliver_notices() == 3
+    assert world.sharing.admin.list_notices().items == ()
 
 
 def test_a_notice_that_waits_again_is_dropped_if_it_is_no_longer_true():
     world = given_up_world()
     world.unshare(ANNA, CT, NURSES)
-    assert world.sharing.requeue_notices() == 3
-    assert world.sharing.deliver_notices() == 1
+    assert world.sharing.admin.requeue_notices() == 3
+    assert world.sharing.admin.deliver_notices() == 1
     assert set(world.told()) == {BEN}
-    assert world.sharing.list_notices().items == ()
+    assert world.sharing.admin.list_notices().items == ()
 
 
 def test_only_ids_of_notices_can_be_named():
     with pytest.raises(WrongKind):
-        World().sharing.requeue_notices(["n1"])
+        World().sharing.admin.requeue_notices(["n1"])
 
 
 # Relays that are slow or die.
@@ -330,10 +330,10 @@ def test_a_relay_begins_nothing_that_it_could_not_end_before_its_claim_lapses():
     world.notifier, slow.world = slow, world
     sharing = sharing_with(world, slow)
 
-    assert sharing.deliver_notices() == 2
-    assert sharing.deliver_notices() == 0
+    assert sharing.admin.deliver_notices() == 2
+    assert sharing.admin.deliver_notices() == 0
     world.wait(MINUTE)
-    assert sharing.deliver_notices() == 2
+    assert sharing.admin.deliver_notices() == 2
     assert len(world.told()) == 4
 
 
@@ -359,20 +359,20 @@ def crowd(count):
 
 def test_a_share_tries_its_own_notices_once_however_many():
     world = crowd(100)
-    assert {each.attempts for each in world.sharing.list_notices(limit=100).items} == {1}
+    assert {each.attempts for each in world.sharing.admin.list_notices(limit=100).items} == {1}
 
 
 def test_more_notices_than_are_claimed_at_once_are_all_sent():
     world = crowd(100)
     world.notifier.broken = False
-    assert world.sharing.deliver_notices() == 100
+    assert world.sharing.admin.deliver_notices() == 100
     assert len(world.told()) == 100
 
 
 def test_a_delivery_of_many_that_fail_tries_each_and_comes_to_an_end():
     world = crowd(100)
-    assert world.sharing.deliver_notices() == 0
-    attempts = [each.attempts for each in world.sharing.list_notices(limit=100).items]
+    assert world.sharing.admin.deliver_notices() == 0
+    attempts = [each.attempts for each in world.sharing.admin.list_notices(limit=100).items]
     assert min(attempts) == 2
 
 
@@ -380,8 +380,8 @@ def test_a_delivery_that_is_told_to_stop_ends_after_the_few_that_it_has_claimed(
     world = crowd(60)
     world.notifier.broken = False
     answers = iter([False, True])
-    assert world.sharing.deliver_notices(lambda: next(answers)) == 50
-    assert world.sharing.deliver_notices() == 10
+    assert world.sharing.admin.deliver_notices(lambda: next(answers)) == 50
+    assert world.sharing.admin.deliver_notices() == 10
 
 
 def test_an_outbox_that_fails_is_told_to_whoever_delivers():
@@ -392,5 +392,5 @@ def test_an_outbox_that_fails_is_told_to_whoever_delivers():
 
     world.store.outbox.claim = fail
     with pytest.raises(StoreFailed, match="the outbox is away"):
-        world.sharing.deliver_notices()
+        world.sharing.admin.deliver_notices()
     assert world.share(ANNA, CT, BEN).outcomes

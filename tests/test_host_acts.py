@@ -48,13 +48,13 @@ def ended(world, exam=CT):
 
 
 def end(world, recipient, **more):
-    return world.sharing.end_by_host(
+    return world.sharing.admin.end_by_host(
         **{"recipient": recipient, "performed_by": ADMIN, "why": "left the clinic", **more}
     )
 
 
 def withdraw(world, exam):
-    return world.sharing.withdraw(exam, performed_by=ADMIN, why="wrong patient")
+    return world.sharing.admin.withdraw(exam, performed_by=ADMIN, why="wrong patient")
 
 
 def test_the_host_ends_a_principals_grants_on_one_exam():

@@ -71,7 +71,7 @@ def test_an_end_by_the_host_everywhere_gives_replacements_the_same_ids_as_on_one
         world.share(ANNA, CT, BEN, permission=DOWNLOAD)
         world.share(BEN, CT, DAN, permission=DOWNLOAD)
         world.share(DAN, CT, CARLA, permission=DOWNLOAD)
-        world.sharing.end_by_host(
+        world.sharing.admin.end_by_host(
             recipient=BEN, reshares=Reshares.CASCADE, performed_by="ops", why="left", **exam
         )
         return world

@@ -135,7 +135,7 @@ def test_who_joins_a_group_later_is_not_told():
 
     world.group(NURSES, BEN, DAN, EVA)
 
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
     assert world.told() == {}
     assert world.can_view(BEN, CT)
 
@@ -218,7 +218,7 @@ def test_with_notices_off_for_the_deployment_nobody_is_told():
     world = World(sends_notices=False)
     world.share(ANNA, CT, BEN, message=MESSAGE)
 
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
     assert world.told() == {}
 
 
@@ -264,7 +264,7 @@ def test_turning_notices_on_later_tells_nothing_of_earlier_shares():
 
     world.person(BEN, notices=True)
 
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
 
 
 # When they leave.
@@ -284,14 +284,14 @@ def test_a_notice_that_failed_is_tried_again_with_its_message_and_the_same_id():
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN, message=MESSAGE)
     (waiting,) = world.store.outbox.waiting()
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
 
     world.notifier.broken = False
 
-    assert world.sharing.deliver_notices() == 1
+    assert world.sharing.admin.deliver_notices() == 1
     notice = world.told()[BEN]
     assert (notice.id, notice.message) == (waiting.id, MESSAGE)
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
 
 
 def test_a_repeat_has_the_same_id_by_which_a_receiver_can_drop_it():
@@ -302,7 +302,7 @@ def test_a_repeat_has_the_same_id_by_which_a_receiver_can_drop_it():
 
     world = World(notifier=SendsAndFails())
     world.share(ANNA, CT, BEN)
-    world.sharing.deliver_notices()
+    world.sharing.admin.deliver_notices()
 
     first, second = world.notifier.sent
     assert first == second
@@ -338,7 +338,7 @@ def waiting_world():
         lambda world: world.person(BEN, notices=False),
         lambda world: world.directory.remove(BEN),
         lambda world: [
-            world.sharing.withdraw(exam, performed_by="admin", why="wrong")
+            world.sharing.admin.withdraw(exam, performed_by="admin", why="wrong")
             for exam in (CT, MR, XRAY)
         ],
     ],
@@ -349,7 +349,7 @@ def test_a_notice_whose_reader_can_no_longer_use_it_is_dropped_with_its_message(
 
     change(world)
 
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
     assert world.told() == {}
     assert world.store.outbox.waiting() == ()
 
@@ -360,7 +360,7 @@ def test_a_notice_whose_time_ran_out_while_it_waited_is_dropped():
     world.notifier.broken = False
     world.wait(DAY)
 
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
     assert world.store.outbox.waiting() == ()
 
 
@@ -369,7 +369,7 @@ def test_a_notice_that_waited_tells_of_what_is_still_held():
     world.unshare(ANNA, MR, BEN)
     world.narrow(ANNA, CT, BEN, permission=VIEW, until=SOON)
 
-    assert world.sharing.deliver_notices() == 1
+    assert world.sharing.admin.deliver_notices() == 1
     notice = world.told()[BEN]
     assert (notice.exams, notice.permission, notice.until) == (2, VIEW, SOON)
 
@@ -381,7 +381,7 @@ def test_a_retracted_message_is_not_sent_when_somebody_else_shares_the_exam_agai
     world.unshare(ANNA, CT, BEN)
     world.share(CARLA, CT, BEN)
     world.notifier.broken = False
-    world.sharing.deliver_notices()
+    world.sharing.admin.deliver_notices()
 
     to_ben = [notice for notice in world.notifier.sent if notice.to == BEN]
     assert [(notice.actor, notice.message) for notice in to_ben] == [(CARLA, None)]
@@ -398,7 +398,7 @@ def test_the_end_of_one_exam_leaves_the_notice_of_the_others_true(ended):
     else:
         world.unshare(BEN, CT, CARLA)
     world.notifier.broken = False
-    world.sharing.deliver_notices()
+    world.sharing.admin.deliver_notices()
 
     (notice,) = (notice for notice in world.notifier.sent if notice.to == CARLA)
     assert (notice.exams, notice.until, notice.message) == (1, LATER, MESSAGE)
@@ -410,7 +410,7 @@ def test_a_notice_is_not_kept_alive_by_an_exam_that_its_reader_owns_by_now():
     world.transfer(CT, BEN)
     world.notifier.broken = False
 
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
     assert world.store.outbox.waiting() == ()
 
 
@@ -420,7 +420,7 @@ def test_a_notice_that_waited_tells_no_more_than_the_share_gave():
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
     world.share(CARLA, CT, BEN, permission=DOWNLOAD)
     world.notifier.broken = False
-    world.sharing.deliver_notices()
+    world.sharing.admin.deliver_notices()
 
     first = next(notice for notice in world.notifier.sent if notice.to == BEN)
     assert (first.permission, first.until) == (VIEW, SOON)
@@ -433,7 +433,7 @@ def test_a_notice_that_waited_promises_the_earliest_time_that_the_share_gave():
     world.share(BEN, CT, CARLA, scope=Scope.BATCH)
     world.share(ANNA, CT, CARLA, scope=Scope.BATCH)
     world.notifier.broken = False
-    world.sharing.deliver_notices()
+    world.sharing.admin.deliver_notices()
 
     from_ben = next(notice for notice in world.notifier.sent if notice.actor == BEN)
     assert (from_ben.exams, from_ben.until) == (2, SOON)
@@ -446,7 +446,7 @@ def test_it_is_the_earliest_whichever_exam_was_named():
     world.share(BEN, CT, CARLA, scope=Scope.BATCH)
     world.share(ANNA, MR, CARLA)
     world.notifier.broken = False
-    world.sharing.deliver_notices()
+    world.sharing.admin.deliver_notices()
 
     from_ben = next(notice for notice in world.notifier.sent if notice.actor == BEN)
     assert (from_ben.exams, from_ben.until) == (2, SOON)
@@ -456,10 +456,10 @@ def test_a_notice_of_an_exam_that_was_withdrawn_is_dropped_even_for_whom_it_went
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN)
     world.transfer(CT, BEN)
-    world.sharing.withdraw(CT, performed_by="ops", why="wrong patient")
+    world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
     world.notifier.broken = False
 
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
     assert world.store.outbox.waiting() == ()
 
 
@@ -467,7 +467,7 @@ def test_a_notice_goes_to_the_address_that_its_reader_has_by_then():
     world = waiting_world()
     world.person(BEN, email="new@example.org")
 
-    world.sharing.deliver_notices()
+    world.sharing.admin.deliver_notices()
 
     assert world.told()[BEN].address == "new@example.org"
 
@@ -488,7 +488,7 @@ def test_a_share_sends_its_own_notices_only():
     world.share(ANNA, CT, CARLA)
 
     assert set(world.told()) == {CARLA}
-    assert world.sharing.deliver_notices() == 1
+    assert world.sharing.admin.deliver_notices() == 1
 
 
 def test_a_clock_that_went_back_does_not_stop_notices():
@@ -497,4 +497,4 @@ def test_a_clock_that_went_back_does_not_stop_notices():
     world.notifier.broken = False
     world.wait(-DAY)
 
-    assert world.sharing.deliver_notices() == 1
+    assert world.sharing.admin.deliver_notices() == 1

@@ -271,7 +271,7 @@ def test_explanations_do_not_show_what_is_private():
 
     for user in (ANNA, BEN, CARLA, UserId("dan"), UserId("nobody")):
         for permission in (VIEW, DOWNLOAD):
-            assert_silent(world.sharing.explain(user, permission, KNEE))
+            assert_silent(world.sharing.admin.explain(user, permission, KNEE))
 
 
 def test_a_notice_carries_the_message_and_does_not_show_it():
@@ -321,7 +321,7 @@ def test_a_message_that_was_given_up_is_kept_nowhere():
         for exam in (KNEE, ExamId("hip")):
             world.unshare(ANNA, exam, recipient)
 
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
 
     assert b"SECRET-message" not in pickle.dumps(everything_kept(world))
 
@@ -372,8 +372,8 @@ def test_no_event_shows_a_subject_a_message_or_a_why():
     world.share(BEN, KNEE, CARLA, message=MESSAGE)
     world.narrow(ANNA, KNEE, CARLA, until=START + DAY)
     world.unshare(ANNA, KNEE, NURSES)
-    world.sharing.end_by_host(recipient=CARLA, performed_by="admin", why=WHY)
-    world.sharing.withdraw(KNEE, performed_by="admin", why=WHY)
+    world.sharing.admin.end_by_host(recipient=CARLA, performed_by="admin", why=WHY)
+    world.sharing.admin.withdraw(KNEE, performed_by="admin", why=WHY)
     events = world.store.events()
 
     assert len(events) == 7
@@ -384,8 +384,8 @@ def test_no_event_shows_a_subject_a_message_or_a_why():
 def test_the_receipts_of_the_host_do_not_show_a_why():
     world = planted()
 
-    assert_silent(world.sharing.end_by_host(recipient=BEN, performed_by="admin", why=WHY))
-    assert_silent(world.sharing.withdraw(KNEE, performed_by="admin", why=WHY))
+    assert_silent(world.sharing.admin.end_by_host(recipient=BEN, performed_by="admin", why=WHY))
+    assert_silent(world.sharing.admin.withdraw(KNEE, performed_by="admin", why=WHY))
 
 
 def test_facts_of_the_hosts_own_are_not_shown():
@@ -411,7 +411,7 @@ def test_nothing_is_logged(caplog):
     caplog.set_level(logging.DEBUG)
     world = planted(notifier=FailingNotifier())
     world.reasons(share_request(ANNA, KNEE, UserId("nobody"), message=MESSAGE))
-    world.sharing.deliver_notices()
+    world.sharing.admin.deliver_notices()
 
     assert "SECRET" not in caplog.text
 
@@ -424,7 +424,7 @@ def test_an_error_of_a_notifier_that_repeats_the_message_does_not_reach_the_acto
     world = World(notifier=Leaking())
 
     assert_silent(world.share(ANNA, CT, BEN, message=MESSAGE))
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
 
 
 def test_pickling_what_cannot_be_pickled_does_not_show_what_is_private():
@@ -449,7 +449,7 @@ def test_every_error_of_ours_is_silent_about_what_it_was_told():
         lambda: world.share(ANNA, KNEE, UserId("nobody"), message=MESSAGE),
         lambda: world.upload(BatchId("disc"), ANNA, KNEE, subject=SUBJECT),
         lambda: world.upload(BatchId("disc"), BEN, ExamId("new"), subject=SUBJECT),
-        lambda: world.sharing.withdraw(ExamId("none"), performed_by="admin", why=WHY),
+        lambda: world.sharing.admin.withdraw(ExamId("none"), performed_by="admin", why=WHY),
     ):
         with pytest.raises(ExamSharingError) as caught:
             act()

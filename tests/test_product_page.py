@@ -205,7 +205,7 @@ def test_if_email_notifications_are_off_for_sharing_personal_messages_are_not_se
     world.share(ANNA, CT, BEN, message="Please look at the left lung.")
 
     assert not world.sharing.share_form(ANNA, CT).sends_messages
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
     assert world.told() == {}
     assert world.store.outbox.waiting() == ()
     assert world.can_view(BEN, CT)

@@ -117,7 +117,7 @@ class Portal:
         try:
             match request:
                 case HostEnding():
-                    return self.sharing.end_by_host(
+                    return self.sharing.admin.end_by_host(
                         recipient=request.recipient,
                         exam=request.exam,
                         reshares=request.reshares,
@@ -208,7 +208,7 @@ def aftermath(request, where_kept):
                 portal.sharing.visible_to(user)
                 for exam in EXAMS:
                     portal.sharing.can(user, Permission.DOWNLOAD, exam)
-                    portal.sharing.explain(user, Permission.VIEW, exam)
+                    portal.sharing.admin.explain(user, Permission.VIEW, exam)
             portal.sharing.access_list(OWNER, EXAMS[0])
 
     with ThreadPoolExecutor(THREADS + 1) as pool:
@@ -295,7 +295,8 @@ def test_checks_one_after_the_other_never_go_back_behind_a_share_of_a_batch():
 
 
 def test_one_request_id_in_two_threads_makes_one_share_each_time():
-    portal = Portal()
+    notifier = MemoryNotifier()
+    portal = Portal(notifier=notifier)
     for number in range(40):
         request = ShareRequest(
             actor=OWNER,
@@ -317,7 +318,7 @@ def test_one_request_id_in_two_threads_makes_one_share_each_time():
         assert {first.repeated, second.repeated} == {False, True}
         assert attrs.evolve(first, repeated=second.repeated) == second
         assert len(portal.done()) == number + 1
-    sent = [notice.id for notice in portal.sharing.notifier.sent]
+    sent = [notice.id for notice in notifier.sent]
     assert len(sent) == len(set(sent)) == 40
 
 

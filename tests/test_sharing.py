@@ -236,7 +236,7 @@ def test_exams_that_arrive_later_are_not_included():
 
 def test_an_exam_that_was_withdrawn_is_left_out_of_the_batch():
     world = World()
-    world.sharing.withdraw(MR, performed_by="admin", why="wrong patient")
+    world.sharing.admin.withdraw(MR, performed_by="admin", why="wrong patient")
 
     receipt = world.share(ANNA, CT, BEN, scope=Scope.BATCH)
 

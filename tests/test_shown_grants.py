@@ -115,7 +115,7 @@ def test_a_receipt_of_the_hosts_shows_every_basis():
     world.unshare(CARLA, CT, BEN)
     kept = world.grant_to(DAN)
 
-    receipt = world.sharing.end_by_host(recipient=DAN, performed_by="ops", why="left")
+    receipt = world.sharing.admin.end_by_host(recipient=DAN, performed_by="ops", why="left")
 
     assert receipt.ended == (ShownGrant.of(kept, kept.basis),)
     assert len(receipt.ended[0].basis) == 2

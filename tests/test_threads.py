@@ -33,7 +33,13 @@ from exam_sharing import (
 )
 from exam_sharing.acts.writing import ATTEMPTS
 from exam_sharing.events import ActRefused, ExamShared, GrantsEnded
-from exam_sharing.memory import MemoryDirectory, MemoryStore, memory_ports, open_sharing
+from exam_sharing.memory import (
+    MemoryDirectory,
+    MemoryNotifier,
+    MemoryStore,
+    memory_ports,
+    open_sharing,
+)
 from exam_sharing.policy.retries import longest_delay
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -54,7 +60,7 @@ def threads_take_turns_quickly():
         sys.setswitchinterval(interval)
 
 
-def portal(store=None, directory=None):
+def portal(store=None, directory=None, notifier=None):
     directory = MemoryDirectory() if directory is None else directory
     for user in USERS:
         directory.add(User(id=user, name=str(user), email=f"{user}@example.org"))
@@ -64,6 +70,7 @@ def portal(store=None, directory=None):
     store = store or MemoryStore()
     sharing = open_sharing(
         directory=directory,
+        notifier=notifier,
         clock=lambda: NOW,
         new_id=lambda: f"act{next(numbers)}",
         store=store,
@@ -273,7 +280,7 @@ def test_a_reader_never_sees_a_batch_half_shared():
                     attested=True,
                 )
             )
-            sharing.end_by_host(recipient=OTHERS[0], performed_by="ops", why="test")
+            sharing.admin.end_by_host(recipient=OTHERS[0], performed_by="ops", why="test")
         done.set()
 
     with threads_take_turns_quickly(), ThreadPoolExecutor(4) as pool:
@@ -285,7 +292,8 @@ def test_a_reader_never_sees_a_batch_half_shared():
 
 
 def test_the_same_request_id_from_many_threads_makes_one_share():
-    sharing, store, _ = portal()
+    notifier = MemoryNotifier()
+    sharing, store, _ = portal(notifier=notifier)
     request = ShareRequest(
         actor=OWNER, exam=EXAMS[0], recipients=(OTHERS[0],), attested=True, request_id="once"
     )
@@ -294,7 +302,7 @@ def test_the_same_request_id_from_many_threads_makes_one_share():
     (first,) = (receipt for receipt in receipts if not receipt.repeated)
     assert {*receipts} == {first, attrs.evolve(first, repeated=True)}
     assert len(store.read((EXAMS[0],), ended=True)[EXAMS[0]].grants) == 1
-    assert len(sharing.notifier.sent) == 1
+    assert len(notifier.sent) == 1
 
 
 class AlwaysLate(MemoryStore):

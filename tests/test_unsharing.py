@@ -284,7 +284,7 @@ def test_unsharing_tells_nobody():
 
     world.unshare(ANNA, CT, BEN)
 
-    assert world.sharing.deliver_notices() == 0
+    assert world.sharing.admin.deliver_notices() == 0
     assert world.told() == {}
 
 
@@ -790,7 +790,7 @@ def test_of_a_group_that_the_directory_is_silent_about_nobody_is_named(monkeypat
     world = World()
     world.group(NURSES, DAN)
     world.share(ANNA, CT, BEN, NURSES)
-    monkeypatch.setattr(type(world.sharing.directory), "members_seen_by", lambda *_: {})
+    monkeypatch.setattr(type(world.directory), "members_seen_by", lambda *_: {})
 
     assert refusal(world.unshare, ANNA, CT, DAN) == (Reason(code=ReasonCode.NO_SUCH_GRANT),)
     world.unshare(ANNA, CT, NURSES)

@@ -202,7 +202,7 @@ def test_a_principal_that_was_removed_is_not_on_the_access_list(gone):
     world.directory.remove(gone)
 
     assert set(world.entries(ANNA)) == {BEN, NURSES, EVA} - {gone}
-    assert world.sharing.end_by_host(recipient=gone, performed_by="host", why="gone").ended
+    assert world.sharing.admin.end_by_host(recipient=gone, performed_by="host", why="gone").ended
 
 
 def test_an_inactive_user_stays_on_the_access_list_by_name():
@@ -531,7 +531,7 @@ def test_a_viewer_looks_up_groups_once_and_grants_each_time():
 
     assert not viewer.can(VIEW, CT)
     assert viewer.can(VIEW, MR)
-    assert exams_of(viewer.shared_with()) == exams_of(viewer.visible()) == ["mr"]
+    assert exams_of(viewer.shared_with()) == exams_of(viewer.visible_to()) == ["mr"]
     assert viewer.can_many(VIEW, [CT, MR, NO_EXAM]) == {MR}
     assert world.sharing.viewer(BEN).can(VIEW, CT)
 

@@ -27,7 +27,7 @@ from world import (
 
 
 def holders(world, permission=VIEW):
-    return {each.user: each for each in world.sharing.who_can(permission, CT)}
+    return {each.user: each for each in world.sharing.admin.who_can(permission, CT)}
 
 
 def recipients(holder):
@@ -35,7 +35,7 @@ def recipients(holder):
 
 
 def test_nobody_but_the_owner_holds_what_was_never_shared():
-    assert World().sharing.who_can(VIEW, CT) == (Holder(user=ANNA, as_owner=True),)
+    assert World().sharing.admin.who_can(VIEW, CT) == (Holder(user=ANNA, as_owner=True),)
 
 
 def test_users_come_in_the_order_of_their_ids_each_with_the_grants_that_help_them():
@@ -43,7 +43,7 @@ def test_users_come_in_the_order_of_their_ids_each_with_the_grants_that_help_the
     world.share(ANNA, CT, BEN, DAN)
     world.share(BEN, CT, NURSES, permission=VIEW)
 
-    found = world.sharing.who_can(VIEW, CT)
+    found = world.sharing.admin.who_can(VIEW, CT)
 
     assert [each.user for each in found] == [ANNA, BEN, DAN, EVA]
     assert [recipients(each) for each in found] == [[], [BEN], [DAN, NURSES], [NURSES]]
@@ -99,7 +99,7 @@ def test_an_owner_who_was_also_given_it_is_told_both():
     world.share(ANNA, CT, BEN)
     world.transfer(CT, BEN)
 
-    (ben,) = world.sharing.who_can(VIEW, CT)
+    (ben,) = world.sharing.admin.who_can(VIEW, CT)
 
     assert ben.as_owner
     assert recipients(ben) == [BEN]
@@ -110,8 +110,8 @@ def test_an_exam_that_is_not_there_is_refused(withdrawn):
     world = World()
     exam = CT if withdrawn else NO_EXAM
     if withdrawn:
-        world.sharing.withdraw(CT, performed_by="admin", why="wrong patient")
+        world.sharing.admin.withdraw(CT, performed_by="admin", why="wrong patient")
 
-    reasons = refusal(world.sharing.who_can, VIEW, exam)
+    reasons = refusal(world.sharing.admin.who_can, VIEW, exam)
 
     assert reasons == (Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),)

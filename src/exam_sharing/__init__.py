@@ -4,6 +4,7 @@ The public names. Extras are imported by their full path, as `exam_sharing.adapt
 """
 
 from exam_sharing import memory
+from exam_sharing.admin import Admin
 from exam_sharing.errors import (
     AlreadyExists,
     BatchSealed,
@@ -93,6 +94,7 @@ __all__ = [
     "AccessEntry",
     "AccessList",
     "AccessListScope",
+    "Admin",
     "AlreadyExists",
     "BatchId",
     "BatchSealed",

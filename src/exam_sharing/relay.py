@@ -70,7 +70,7 @@ def watch(
         raise InvalidArgument("pause", "must be longer than nothing")
     while not stop.is_set():
         try:
-            sent = sharing.deliver_notices(stop.is_set)
+            sent = sharing.admin.deliver_notices(stop.is_set)
         except StoreFailed as error:
             failed(error)
         else:

@@ -14,42 +14,31 @@ import attrs
 from typing_extensions import override
 
 from exam_sharing import acts
-from exam_sharing.acts.cursors import (
-    notice_cursor_after,
-    notice_position,
-    page_limit,
-)
 from exam_sharing.acts.questions import NO_PRINCIPALS, drive
+from exam_sharing.admin import Admin, require_question, try_notices
 from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import InvalidArgument, StoreFailed
-from exam_sharing.events import Event, ListedNotice
+from exam_sharing.events import Event
 from exam_sharing.exams import Exam, UploadBatch, require_fitting
 from exam_sharing.grants import FOREVER, Permission
 from exam_sharing.identifiers import (
     LONGEST_ACT,
     ExamId,
-    NoticeId,
-    PrincipalId,
     PrincipalKey,
     ShareId,
     UserId,
 )
-from exam_sharing.policy.decisions import Denied, Permitted
-from exam_sharing.policy.holders import Holder
 from exam_sharing.policy.plans import Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import (
-    HostEnding,
     NarrowRequest,
     Request,
-    Reshares,
     RevokeRequest,
     ShareRequest,
     UnshareRequest,
-    Withdrawal,
 )
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.views import AccessList, Choice, Page, ShareForm, Tab, VisibleExam
-from exam_sharing.ports import AuditTrail, Directory, Notifier, Ports
+from exam_sharing.ports import AuditTrail, Directory, Ports
 from exam_sharing.validation import (
     exact_text,
     identifier_text,
@@ -60,7 +49,7 @@ from exam_sharing.validation import (
     told_time,
     tuple_of,
 )
-from exam_sharing.viewer import Viewer, require_question
+from exam_sharing.viewer import Viewer
 
 __all__ = ["Sharing", "drive"]
 
@@ -68,10 +57,6 @@ _LOG: Final = getLogger("exam_sharing")
 
 _PROTOCOLS: Final = get_type_hints(Ports)
 """Of each port, by its name."""
-
-
-def _never() -> bool:
-    return False
 
 
 class _Told(AuditTrail):
@@ -146,7 +131,7 @@ class Sharing:
             new_id: makes an identifier that was never used before, for each act, of at most 234
                 code points.
             sends_at_once: whether a share tries to send its own notices before it returns;
-                otherwise they wait for `deliver_notices`.
+                otherwise they wait for `Admin.deliver_notices`.
 
         Raises:
             InvalidValue: the clock tells a naive time, or the end of time; it or `new_id` cannot
@@ -167,21 +152,19 @@ class Sharing:
         self._principals_of = _exact(ports.directory.principals_of)
         self._kept_principals = _kept(ports.directory).get
         self._now()
+        self._admin = Admin(
+            _policy=policy, _ports=self._ports, _now=self._now, _new_act=self._new_act
+        )
+
+    @property
+    def admin(self) -> Admin:
+        """What operators may do and see, with nothing held back."""
+        return self._admin
 
     @property
     def policy(self) -> Policy:
         """The deployment's settings."""
         return self._policy
-
-    @property
-    def directory(self) -> Directory:
-        """The directory that was given."""
-        return self._ports.directory
-
-    @property
-    def notifier(self) -> Notifier:
-        """The notifier that was given."""
-        return self._ports.notifier
 
     def _now(self) -> datetime:
         return told_time(self._clock())
@@ -219,9 +202,9 @@ class Sharing:
         receipt = drive(acts.share(self._policy, request, self._now(), act), self._ports)
         if self._sends_at_once:
             # The share is done: a failure from here on must not make it look undone. The notices
-            # wait in the outbox for `deliver_notices`.
+            # wait in the outbox for `Admin.deliver_notices`.
             with contextlib.suppress(Exception):
-                self._send(acts.MOST, ShareId(act))
+                try_notices(self._policy, self._ports, self._now, acts.MOST, ShareId(act))
         return receipt
 
     def unshare(self, request: UnshareRequest) -> UnshareReceipt:
@@ -270,109 +253,6 @@ class Sharing:
         require_kind("request", request, ShareRequest, UnshareRequest, NarrowRequest, RevokeRequest)
         return drive(acts.preview(self._policy, request, self._now()), self._ports)
 
-    def end_by_host(
-        self,
-        *,
-        recipient: PrincipalId,
-        exam: ExamId | None = None,
-        reshares: Reshares | None = None,
-        performed_by: UserId | str,
-        why: str,
-    ) -> UnshareReceipt:
-        """End a principal's grants on an exam, or everywhere, for administration.
-
-        The receipt holds nothing back: it is for the host's operators. An exam that the host no
-        longer has will do, as long as sharing of it is kept.
-
-        Raises:
-            Refused: there is no such exam and no sharing of one is kept, or re-shares restrict it.
-            Conflict: other acts kept changing the same exams; try again.
-        """
-        request = HostEnding(
-            recipient=recipient, exam=exam, reshares=reshares, performed_by=performed_by, why=why
-        )
-        act = acts.end_by_host(self._policy, request, self._now(), self._new_act())
-        return drive(act, self._ports)
-
-    def withdraw(self, exam: ExamId, *, performed_by: UserId | str, why: str) -> UnshareReceipt:
-        """Withdraw an exam: all its grants end, and it is no longer found, for administration.
-
-        An exam that the host no longer has will do, as long as sharing of it is kept. Withdrawing
-        what was withdrawn does nothing.
-
-        Raises:
-            Refused: there is no such exam, and no sharing of one is kept.
-            Conflict: other acts kept changing it; try again.
-        """
-        request = Withdrawal(exam=exam, performed_by=performed_by, why=why)
-        return drive(acts.withdraw(request, self._now()), self._ports)
-
-    def deliver_notices(self, stopped: Callable[[], bool] = _never) -> int:
-        """Send the notices that are due, and return how many were sent.
-
-        What cannot be sent is tried again later, or given up, as `Policy.retries` says. What is no
-        longer true is dropped. Any number of processes and threads may do this at once.
-
-        Args:
-            stopped: asked before each few notices; where it says yes, the rest is left waiting.
-
-        Raises:
-            StoreFailed: the outbox cannot be read or written; nothing is lost, but what was being
-                sent may be sent again.
-        """
-        require_callable("stopped", stopped)
-        sent, tried = 0, set[NoticeId]()
-        while not stopped():
-            outcomes = self._send(acts.BATCH)
-            sent += sum(outcomes.values())
-            # What failed may be due again at once: that is for the next delivery.
-            if len(outcomes) < acts.BATCH or not tried.isdisjoint(outcomes):
-                break
-            tried |= outcomes.keys()
-        return sent
-
-    def _send(self, limit: int, share: ShareId | None = None) -> dict[NoticeId, bool]:
-        """Claim notices, try each of them, and say of each whether it was sent."""
-        claims = drive(acts.claim_notices(self._now(), limit, share), self._ports)
-        return {
-            claim.notice.id: drive(acts.deliver(self._policy, claim, self._now()), self._ports)
-            for claim in claims
-        }
-
-    def list_notices(
-        self, after: str | None = None, limit: int = 50, *, given_up: bool | None = None
-    ) -> Page[ListedNotice]:
-        """Return a page of the notices that wait or were given up, in the order they came.
-
-        For the host's operators: it tells who is to be told of which share, and no message.
-
-        Args:
-            after: the cursor of the page before.
-            limit: how many at most.
-            given_up: those that were given up, or those that wait; by default both.
-
-        Raises:
-            InvalidValue: the cursor or the limit cannot be used.
-        """
-        require_kind("given_up", given_up, bool, type(None))
-        behind, most = notice_position(after), page_limit(limit)
-        found = self._ports.outbox.listed(behind, most + 1, given_up=given_up)
-        if len(found) <= most:
-            return Page(items=found)
-        return Page(items=found[:most], next=notice_cursor_after(found[most - 1]))
-
-    def requeue_notices(self, notices: Iterable[NoticeId] | None = None) -> int:
-        """Let notices that were given up be tried again, and return how many will be.
-
-        They wait as if they were new, but without the personal message, which was erased. What is
-        no longer true by then is dropped as ever.
-
-        Args:
-            notices: which ones; those that were not given up are left alone. By default all.
-        """
-        named = None if notices is None else tuple_of("notices", notices, NoticeId)
-        return self._ports.outbox.requeue(named)
-
     def can(self, user: UserId, permission: Permission, exam: ExamId) -> bool:
         """Say whether the user holds the permission on the exam; no for whatever is unknown.
 
@@ -409,31 +289,6 @@ class Sharing:
         """
         return self.viewer(user).can_many(permission, exams)
 
-    def explain(self, user: UserId, permission: Permission, exam: ExamId) -> Permitted | Denied:
-        """Say why the user holds the permission on the exam, or why not.
-
-        For the host's operators: it names grants and groups that the user may know nothing of.
-
-        Raises:
-            WrongKind: an argument is of another type.
-        """
-        require_question(user, permission, exam)
-        return drive(acts.explain(user, permission, exam, self._now()), self._ports)
-
-    def who_can(self, permission: Permission, exam: ExamId) -> tuple[Holder, ...]:
-        """Return every user who holds the permission on the exam, by their ids.
-
-        For the host's operators: it holds nothing back.
-        A user is among them exactly when `can` says yes; `explain` tells their way through groups.
-
-        Raises:
-            Refused: there is no such exam.
-            WrongKind: an argument is of another type.
-        """
-        require_kind("permission", permission, Permission)
-        require_kind("exam", exam, ExamId)
-        return drive(acts.who_can(permission, exam, self._now()), self._ports)
-
     def viewer(self, user: UserId) -> Viewer:
         """Return the user with the groups that they are in now, for one request of the host.
 
@@ -462,15 +317,15 @@ class Sharing:
         require_kind("exam", exam, ExamId)
         return drive(acts.show_tabs(user, exam, self._now()), self._ports)
 
-    def access_list(self, viewer: UserId, exam: ExamId) -> AccessList:
-        """Return who has access to the exam, as far as the viewer may see it: SPEC section 6.
+    def access_list(self, user: UserId, exam: ExamId) -> AccessList:
+        """Return who has access to the exam, as far as the user may see it: SPEC section 6.
 
         Raises:
-            Refused: there is no such exam, or the viewer has no access to it.
+            Refused: there is no such exam, or the user has no access to it.
         """
-        require_kind("viewer", viewer, UserId)
+        require_kind("user", user, UserId)
         require_kind("exam", exam, ExamId)
-        act = acts.show_access_list(self._policy, viewer, exam, self._now())
+        act = acts.show_access_list(self._policy, user, exam, self._now())
         return drive(act, self._ports)
 
     def suggest(
@@ -518,4 +373,4 @@ class Sharing:
         Raises:
             InvalidValue: the cursor or the limit cannot be used.
         """
-        return self.viewer(user).visible(after, limit)
+        return self.viewer(user).visible_to(after, limit)

@@ -7,20 +7,14 @@ from typing import final
 import attrs
 
 from exam_sharing.acts.cursors import exam_cursor_after, exam_position, page_limit
+from exam_sharing.admin import require_question
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
 from exam_sharing.policy.views import Page, VisibleExam
 from exam_sharing.ports import Ports
 from exam_sharing.validation import is_a, require_kind, tuple_of
 
-__all__ = ["Viewer", "require_question"]
-
-
-def require_question(user: object, permission: object, exam: object) -> None:
-    """Raise `WrongKind` unless these are a user, a permission and an exam."""
-    require_kind("user", user, UserId)
-    require_kind("permission", permission, Permission)
-    require_kind("exam", exam, ExamId)
+__all__ = ["Viewer"]
 
 
 @final
@@ -70,7 +64,7 @@ class Viewer:
         """
         return self._page(after, limit, own=False)
 
-    def visible(self, after: str | None = None, limit: int = 50) -> Page[VisibleExam]:
+    def visible_to(self, after: str | None = None, limit: int = 50) -> Page[VisibleExam]:
         """Return a page of all exams that the user can see, newest upload first.
 
         Raises:

@@ -790,8 +790,8 @@ class TestAfterTheLastDot:
         with scripted_server(**{".": reply}) as (port, told):
             sharing = shared_with_ben(notifier(plain(port)))
             for _ in range(10):
-                sharing.deliver_notices()
-            (given_up,) = sharing.list_notices(given_up=True).items
+                sharing.admin.deliver_notices()
+            (given_up,) = sharing.admin.list_notices(given_up=True).items
 
         assert (given_up.problem, given_up.attempts) == ("MAYBE_SENT", 2)
         first, second = (line for line in told if line.startswith("Message-ID"))
@@ -802,12 +802,12 @@ class TestAfterTheLastDot:
         with scripted_server(**{".": DROP}) as (first, _told):
             mail = Elsewhere(notifier(plain(first)))
             sharing = shared_with_ben(mail)
-        (waiting,) = sharing.list_notices().items
+        (waiting,) = sharing.admin.list_notices().items
         mail.notifier = notifier(plain(port))
 
         assert waiting.problem == "MAYBE_SENT"
-        assert sharing.deliver_notices() == 1
-        assert sharing.list_notices().items == ()
+        assert sharing.admin.deliver_notices() == 1
+        assert sharing.admin.list_notices().items == ()
         assert len(inbox.envelopes) == before + 1
 
 
@@ -1008,7 +1008,7 @@ def test_a_share_sends_its_notice_with_its_message(port, inbox):
 
     assert inbox.last().rcpt_tos == ["ben@clinic.example"]
     assert quoted(part(inbox.parsed(), "plain")) == MESSAGE
-    assert sharing.deliver_notices() == 0
+    assert sharing.admin.deliver_notices() == 0
 
 
 def shared_with_ben(mail):
@@ -1036,6 +1036,6 @@ def test_a_notice_to_somebody_without_an_address_is_given_up_with_the_code_of_th
         [Exam(id=CT, owner=ANNA, batch=CD, uploaded_at=NOON)],
     )
     sharing.share(ShareRequest(actor=ANNA, exam=CT, recipients=[BEN], attested=True))
-    (given_up,) = sharing.list_notices(given_up=True).items
+    (given_up,) = sharing.admin.list_notices(given_up=True).items
     assert (given_up.problem, given_up.attempts) == ("NO_ADDRESS", 1)
     assert type(given_up.problem) is str

@@ -215,8 +215,8 @@ def explaining(arena: Arena) -> Iterator[Row]:
     progress(f"{arena.size:,}: explain")
     sharing, by_real_clock = arena.world.sharing, arena.world.by_real_clock
     user = User(id=UserId("explained"), name="Explained")
-    sharing.directory.add(user)
-    owned = [exam for exam in arena.world.exams if active(sharing, exam.owner)]
+    arena.world.directory.add(user)
+    owned = [exam for exam in arena.world.exams if active(arena.world, exam.owner)]
     shared = {grant.exam for grant in arena.world.grants()}
     alone = [exam for exam in owned if exam.id not in shared][:200]
     among = [exam for exam in owned if exam.id in shared][:200]
@@ -242,17 +242,17 @@ def _explained(arena: Arena, asked: Sharing, questions: list[Question]) -> float
     can = contestants.ours(asked.can)
     explained = contestants.one_by_one(
         "explain",
-        lambda *words: len(asked.explain(*words).grounds) == 1,
+        lambda *words: len(asked.admin.explain(*words).grounds) == 1,
         lambda each: (each.user, each.permission, each.exam),
     )
-    explain = attrs.evolve(explained, batch=contestants.ours(asked.explain).batch)
+    explain = attrs.evolve(explained, batch=contestants.ours(asked.admin.explain).batch)
     times = arena.compared(questions * 5, arena.settings.rounds, can, explain)
     return times["explain"] / times["can"]
 
 
-def active(sharing: Sharing, user: UserId) -> bool:
+def active(world: World, user: UserId) -> bool:
     """Say whether the user may act."""
-    return bool(sharing.directory.principals_of(user))
+    return bool(world.directory.principals_of(user))
 
 
 def acting(arenas: Sequence[Arena]) -> Iterator[Row]:
@@ -280,10 +280,10 @@ def _typical(times: list[int]) -> float:
 
 def _grant_and_end(arena: Arena) -> Iterator[tuple[int, int]]:
     sharing, number = arena.world.sharing, 0
-    exams = [exam for exam in arena.world.exams if active(sharing, exam.owner)]
+    exams = [exam for exam in arena.world.exams if active(arena.world, exam.owner)]
     while True:
         user = User(id=UserId(f"newcomer-{arena.size}-{number:06}"), name="Newcomer")
-        sharing.directory.add(user)
+        arena.world.directory.add(user)
         exam = exams[number % len(exams)]
         share = ShareRequest(actor=exam.owner, exam=exam.id, recipients=(user.id,), attested=True)
         end = UnshareRequest(actor=exam.owner, exam=exam.id, recipient=user.id)
@@ -307,8 +307,8 @@ def paging(arena: Arena) -> Iterator[Row]:
     world = arena.world
     few, many = UserId("sees-few"), UserId("sees-all")
     for user in (few, many):
-        world.sharing.directory.add(User(id=user, name=user.value))
-    kept = [exam for exam in world.exams if active(world.sharing, exam.owner)]
+        world.directory.add(User(id=user, name=user.value))
+    kept = [exam for exam in world.exams if active(world, exam.owner)]
     for number, exam in enumerate(kept):
         recipients = (few, many) if number < 3 else (many,)
         world.sharing.share(
@@ -316,7 +316,7 @@ def paging(arena: Arena) -> Iterator[Row]:
         )
     everybody = (*world.users, User(id=few, name="few"), User(id=many, name="all"))
     plain = PlainDicts(attrs.evolve(world, users=everybody), world.clock)
-    usual = [user.id for user in world.users if active(world.sharing, user.id)][:100]
+    usual = [user.id for user in world.users if active(world, user.id)][:100]
     for what, users in ({"3 exams": [few] * 100, "some": usual, "all": [many] * 100}).items():
         yield _page(arena, plain, f"the first page / plain dicts, {what} visible", users)
 

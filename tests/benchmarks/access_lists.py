@@ -23,7 +23,7 @@ from exam_sharing import (
     User,
     UserId,
 )
-from exam_sharing.memory import open_sharing
+from exam_sharing.memory import MemoryDirectory, open_sharing
 from exam_sharing.sharing import Sharing
 
 NOON: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
@@ -46,11 +46,14 @@ def access_lists(grants: int, rounds: int) -> Iterator[Row]:
 
 
 def _shared(reshares: Reshares, pairs: int) -> Sharing:
-    sharing = open_sharing(policy=Policy(reshares=reshares), clock=lambda: NOON)
+    directory = MemoryDirectory()
+    sharing = open_sharing(
+        policy=Policy(reshares=reshares), directory=directory, clock=lambda: NOON
+    )
     first = tuple(UserId(f"first-{number:04}") for number in range(pairs))
     second = tuple(UserId(f"second-{number:04}") for number in range(pairs))
     for user in (OWNER, *first, *second):
-        sharing.directory.add(User(id=user, name=user.value))
+        directory.add(User(id=user, name=user.value))
     batch = UploadBatch(id=BatchId("disc"), uploader=OWNER, received_at=NOON)
     sharing.add_upload(batch, [Exam(id=EXAM, owner=OWNER, batch=batch.id, uploaded_at=NOON)])
     for user in first:

@@ -227,7 +227,7 @@ def notices(opened: Open, where: str, number: int) -> int:
     Broken.mended = True
     try:
         start = perf_counter_ns()
-        portal.sharing.deliver_notices()
+        portal.sharing.admin.deliver_notices()
         return perf_counter_ns() - start
     finally:
         Broken.mended = False

@@ -51,6 +51,7 @@ from exam_sharing.adapters.sqlalchemy import joined, open_sharing, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.database import OwnTransactions
 from exam_sharing.adapters.sqlalchemy.rows import row_of_grant
 from exam_sharing.identifiers import PrincipalKey, principal_of
+from exam_sharing.ports import Directory
 from exam_sharing.sharing import Sharing
 from exam_sharing.viewer import Viewer
 
@@ -102,6 +103,7 @@ class Portal:
     Attributes:
         place: the world.
         settings: how much to measure.
+        directory: the people whom it asks about.
         sharing: asked at the time of the questions.
         questions: half of them with a yes.
         prefix: what the names of its rows begin with.
@@ -109,6 +111,7 @@ class Portal:
 
     place: Place
     settings: Settings
+    directory: Directory
     sharing: Sharing
     questions: tuple[Question, ...]
     prefix: str
@@ -148,9 +151,10 @@ def portal(place: Place, settings: Settings, prefix: str) -> Portal:
     chance = random.Random(place.world.size)
     grants = _some_grants(place, chance, settings.questions // 2)
     keys = {key for grant in grants for key in (grant.recipient, UserId(grant.grantor).key)}
+    directory = sql_worlds.directory_of({*keys, RADIOLOGIST.key, FLOATER.key})
     sharing = open_sharing(
         place.engine,
-        directory=sql_worlds.directory_of({*keys, RADIOLOGIST.key, FLOATER.key}),
+        directory=directory,
         clock=lambda: ASKED,
         tables=place.tables,
     )
@@ -167,7 +171,7 @@ def portal(place: Place, settings: Settings, prefix: str) -> Portal:
             principals = place.world.principals_of(each)
             exam, permission = ExamId(grant.exam), Permission(grant.permission)
             questions.append(Question(each, principals, permission, exam))
-    return Portal(place, settings, sharing, tuple(questions), prefix)
+    return Portal(place, settings, directory, sharing, tuple(questions), prefix)
 
 
 def _some_grants(place: Place, chance: random.Random, number: int) -> Sequence[Any]:
@@ -249,7 +253,7 @@ def _inside(portal: Portal) -> tuple[float, float]:
     with place.engine.begin() as connection:
         sharing = joined(
             connection,
-            directory=portal.sharing.directory,
+            directory=portal.directory,
             clock=lambda: ASKED,
             tables=place.tables,
         )

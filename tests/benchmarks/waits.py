@@ -79,14 +79,17 @@ class RacingStore(SqlStore):
         return nullcontext()
 
 
+def people(engine: Engine) -> SqlDirectory:
+    """Return the users in the database."""
+    return SqlDirectory(engine, define_tables(sqlalchemy.MetaData()).directory)
+
+
 def sharing_over(engine: Engine, store: type[SqlStore] = SqlStore) -> Sharing:
     """Return a `Sharing` with users in the same database."""
     tables = define_tables(sqlalchemy.MetaData())
     return Sharing(
         policy=Policy(),
-        ports=sql_ports(
-            store.over(engine, tables=tables), directory=SqlDirectory(engine, tables.directory)
-        ),
+        ports=sql_ports(store.over(engine, tables=tables), directory=people(engine)),
         clock=lambda: datetime.now(UTC),
         new_id=lambda: str(uuid4()),
         sends_at_once=False,
@@ -148,13 +151,15 @@ def among_writers(url: str, settings: Settings, rate: int) -> Iterator[None]:
         writers.join()
 
 
-def waits(sharing: Sharing, settings: Settings, name: str) -> tuple[list[float], int]:
+def waits(
+    engine: Engine, store: type[SqlStore], settings: Settings, name: str
+) -> tuple[list[float], int]:
     """Return how many seconds each share of the batch took, and how many gave up."""
+    sharing, directory = sharing_over(engine, store), people(engine)
     seconds: list[float] = []
     gave_up = 0
     for number in range(settings.shares):
         user = UserId(f"{name} {number}")
-        directory: Any = sharing.directory
         directory.add(User(id=user, name=user.value))
         request = ShareRequest(
             actor=OWNER,
@@ -178,13 +183,13 @@ def measured(url: str, settings: Settings) -> Iterator[Row]:
         fill(engine, settings)
         address = engine.url.render_as_string(hide_password=False)
         stores = {"in its turn": SqlStore, "racing only": RacingStore}
-        alone, _ = waits(sharing_over(engine), settings, "alone")
+        alone, _ = waits(engine, SqlStore, settings, "alone")
         progress(f"alone: {min(alone):.2f} s")
         for rate in settings.rates:
             for words, store in stores.items():
                 progress(f"{rate} acts a second, {words}")
                 with among_writers(address, settings, rate):
-                    taken, gave_up = waits(sharing_over(engine, store), settings, f"{rate} {words}")
+                    taken, gave_up = waits(engine, store, settings, f"{rate} {words}")
                 row = partial(Row, grants=settings.exams * len(taken))
                 what = f"{rate} acts a second, {words}"
                 longest, usual = max(taken) / min(alone), sorted(taken)[len(taken) // 2]

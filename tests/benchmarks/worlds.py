@@ -102,6 +102,7 @@ class World:
         sharing: with a clock that stands still.
         by_real_clock: the same store and directory, with the default clock.
         store: where both keep everything.
+        directory: the people of both.
         clock: what `sharing` takes the time from.
         moment: sets that clock.
         users: every user.
@@ -112,6 +113,7 @@ class World:
     sharing: Sharing
     by_real_clock: Sharing
     store: MemoryStore
+    directory: MemoryDirectory
     clock: Callable[[], datetime]
     moment: Moment
     users: tuple[User, ...]
@@ -126,8 +128,7 @@ class World:
 
     def principals(self) -> dict[str, frozenset[str]]:
         """Return, for each active user, the keys of the user and of their groups."""
-        directory = self.sharing.directory
-        found = {user.id.value: directory.principals_of(user.id) for user in self.users}
+        found = {user.id.value: self.directory.principals_of(user.id) for user in self.users}
         return {user: principals for user, principals in found.items() if principals}
 
     def reached(self) -> dict[str, list[str]]:
@@ -211,6 +212,7 @@ def without_grants(plan: Plan) -> World:
         sharing=sharing,
         by_real_clock=open_sharing(directory=directory, store=store),
         store=store,
+        directory=directory,
         clock=clock,
         moment=moment,
         users=plan.users,
@@ -226,7 +228,7 @@ def made(size: int) -> World:
     steps = tuple(_shared(world, plan, size, random.Random(size + 1)))
     world.moment.now = ASKED
     for user in random.Random(size + 2).sample(plan.users, len(plan.users) // 50):
-        world.sharing.directory.add(attrs.evolve(user, active=False))
+        world.directory.add(attrs.evolve(user, active=False))
     return attrs.evolve(world, steps=steps)
 
 

@@ -236,7 +236,7 @@ def test_a_relay_that_watches_sends_what_waits_and_goes_on_until_it_is_told_to_e
 
 
 def test_a_relay_that_watches_outlives_a_database_that_fails(clinic, monkeypatch):
-    from exam_sharing import Sharing, StoreFailed
+    from exam_sharing import Admin, StoreFailed
 
     answers = [StoreFailed("the database failed"), 1, StoreFailed("again"), KeyboardInterrupt()]
 
@@ -246,7 +246,7 @@ def test_a_relay_that_watches_outlives_a_database_that_fails(clinic, monkeypatch
             raise answer
         return answer
 
-    monkeypatch.setattr(Sharing, "deliver_notices", deliver)
+    monkeypatch.setattr(Admin, "deliver_notices", deliver)
     monkeypatch.setattr("exam_sharing.cli.notices._Told.wait", lambda self, timeout: None)
     told = clinic(f"{plain(1)} --watch", code=130)
     assert "1 notice sent" in told.out

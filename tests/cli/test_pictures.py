@@ -89,7 +89,7 @@ def seen(fact, **names):
 
 def deactivate(stage, user):
     (person,) = (each for each in PEOPLE if each.user.id == user)
-    stage.sharing.directory.add(attrs.evolve(person.user, active=False))
+    stage.directory.add(attrs.evolve(person.user, active=False))
 
 
 def test_every_kind_of_fact_has_a_picture():
@@ -229,7 +229,7 @@ def test_narrowing_says_who_holds_more_all_the_same(stage):
 def test_a_preview_and_notices_for_many_people_are_cut(stage):
     names = {f"nurse-{number:02}": f"Nurse {number}" for number in range(30)}
     for key, name in names.items():
-        stage.sharing.directory.add(User(id=UserId(key), name=name, email=f"{key}@clinic.example"))
+        stage.directory.add(User(id=UserId(key), name=name, email=f"{key}@clinic.example"))
     request = ShareRequest(
         actor=ANNA, exam=EXAM, recipients=tuple(map(UserId, names)), attested=True
     )

@@ -142,7 +142,7 @@ class RandomWorld:
     def _withdraw(self):
         exam = self.chance.choice(EXAMS)
         if exam not in self.facts().withdrawn:
-            self.sharing.withdraw(exam, performed_by="ops", why="wrong disc")
+            self.sharing.admin.withdraw(exam, performed_by="ops", why="wrong disc")
 
     def _share(self):
         holders = [
@@ -266,7 +266,7 @@ def _held(world):
 def _explained(world):
     found = {}
     for user, exam, permission in _held(world):
-        why = world.sharing.explain(user, permission, exam)
+        why = world.sharing.admin.explain(user, permission, exam)
         rests_on = {ground.grant.id for ground in why.grounds}
         found[user, exam, permission] = frozenset(rests_on | ({None} if why.as_owner else set()))
     return found

@@ -71,10 +71,11 @@ class Story:
             visible=lambda actor, principal: (actor, principal) not in self.hidden,
             members_visible=lambda actor, group: (actor, group) not in self.hidden_members,
         )
+        self.notifier = MemoryNotifier()
         self.sharing = open_sharing(
             policy=self.policy,
             directory=self.directory,
-            notifier=MemoryNotifier(),
+            notifier=self.notifier,
             clock=lambda: self.now,
             new_id=self._new_id,
             store=self.store,

@@ -31,7 +31,7 @@ def horizons(story, user, exam):
     """Return until when the user holds each permission, by the grounds that `explain` names."""
     held = {}
     for permission in Permission:
-        answer = story.sharing.explain(user, permission, exam)
+        answer = story.sharing.admin.explain(user, permission, exam)
         if not isinstance(answer, Permitted):
             held[permission] = NEVER
         elif answer.as_owner:
@@ -93,7 +93,9 @@ def test_list_and_check_agree(story, data, limit):
                 assert story.sharing.can_many(user, permission, EXAMS) == can
                 viewer = story.sharing.viewer(user)
                 assert {exam for exam in EXAMS if viewer.can(permission, exam)} == can
-                answers = {exam: story.sharing.explain(user, permission, exam) for exam in EXAMS}
+                answers = {
+                    exam: story.sharing.admin.explain(user, permission, exam) for exam in EXAMS
+                }
                 assert {exam for exam, a in answers.items() if isinstance(a, Permitted)} == can
                 assert {exam for exam in EXAMS if user in who_can(story, permission, exam)} == can
             owned = {exam.id for exam in story.store.find(EXAMS) if exam.owner == user}
@@ -103,7 +105,7 @@ def test_list_and_check_agree(story, data, limit):
 
 
 def who_can(story, permission, exam):
-    return {holder.user for holder in story.sharing.who_can(permission, exam)}
+    return {holder.user for holder in story.sharing.admin.who_can(permission, exam)}
 
 
 def every_page(ask, user, limit):
@@ -162,11 +164,11 @@ def test_a_refused_act_changes_nothing_and_tells_nobody(story, data):
     """SPEC 2: no grant, no notice; it is audited all the same."""
 
     def each(request):
-        before, sent = story.snapshot(), len(story.sharing.notifier.sent)
+        before, sent = story.snapshot(), len(story.notifier.sent)
         events = len(story.store.events())
         if isinstance(story.do(request), Refused):
             assert story.snapshot() == before
-            assert len(story.sharing.notifier.sent) == sent
+            assert len(story.notifier.sent) == sent
             assert len(story.store.events()) == events + 1
 
     tell(data, story, each)
@@ -183,7 +185,7 @@ def test_unsharing_takes_effect_at_once(story, data):
             gone = {grant.id for grant in receipt.ended}
             for user in USERS:
                 for permission in Permission:
-                    answer = story.sharing.explain(user, permission, request.exam)
+                    answer = story.sharing.admin.explain(user, permission, request.exam)
                     can = story.sharing.can(user, permission, request.exam)
                     assert can == isinstance(answer, Permitted)
                     if can:

@@ -122,7 +122,7 @@ def test_access_that_ran_out_is_no_access():
 
 def test_an_exam_that_the_host_withdrew_is_not_found_even_by_its_owner():
     world = World()
-    world.sharing.withdraw(CT, performed_by="admin", why="uploaded by mistake")
+    world.sharing.admin.withdraw(CT, performed_by="admin", why="uploaded by mistake")
 
     assert world.reasons(share_request(ANNA, CT, BEN)) == not_found(CT)
 

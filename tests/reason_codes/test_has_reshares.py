@@ -129,7 +129,7 @@ def test_the_host_is_restricted_in_the_same_way():
     world.share(BEN, CT, CARLA)
 
     reasons = refusal(
-        world.sharing.end_by_host,
+        world.sharing.admin.end_by_host,
         recipient=BEN,
         reshares=Reshares.RESTRICT,
         performed_by="admin",

@@ -164,7 +164,7 @@ def test_whom_a_cascade_removed_the_owner_did_not_remove():
 
 def test_whom_the_host_removed_the_owner_did_not_remove():
     world = world_after([owner_shares], only_owner_readmits=True)
-    world.sharing.end_by_host(recipient=CARLA, exam=CT, performed_by="admin", why="asked to")
+    world.sharing.admin.end_by_host(recipient=CARLA, exam=CT, performed_by="admin", why="asked to")
 
     assert world.reasons(share_request(BEN, CT, CARLA)) == ()
 

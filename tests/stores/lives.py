@@ -156,7 +156,7 @@ class Mortal:
         """Return the receipt of an act, or `None` if it is refused; or how many were sent."""
         if request == DELIVER:
             self.portal.own.now = life.now
-            return self.portal.sharing.deliver_notices()
+            return self.portal.sharing.admin.deliver_notices()
         return self.portal.do(request, act, life.now)
 
 

@@ -36,7 +36,7 @@ def test_questions_of_a_portal_take_one_statement_and_access_lists_three(new_sto
     assert asked_in(lambda: viewer.can(DOWNLOAD, CT)) == 1
     assert asked_in(lambda: viewer.can_many(VIEW, (CT, MR))) == 1
     assert asked_in(viewer.shared_with) == 1
-    assert asked_in(viewer.visible) == 1
+    assert asked_in(viewer.visible_to) == 1
     assert asked_in(lambda: world.sharing.access_list(EVA, CT)) <= 3
 
 

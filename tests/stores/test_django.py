@@ -90,7 +90,7 @@ def test_a_letter_and_a_share_are_there_once_django_commits(world, inside):
         assert not world.can_view(BEN, CT)
     assert letters() == ["dear Ben"]
     assert world.can_view(BEN, CT)
-    assert world.sharing.deliver_notices() == 1
+    assert world.sharing.admin.deliver_notices() == 1
 
 
 def test_when_django_rolls_back_neither_is_there(world, inside):

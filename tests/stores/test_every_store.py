@@ -51,7 +51,7 @@ def test_notices_turned_off_for_the_deployment_are_dropped_when_they_would_be_se
         sends_at_once=True,
     )
     assert quiet.policy.sends_notices is False
-    assert quiet.deliver_notices() == 0
+    assert quiet.admin.deliver_notices() == 0
     assert world.store.outbox.waiting() == ()
 
 
@@ -86,7 +86,7 @@ def test_a_change_of_owner_is_an_event_and_a_version(open_store):
 @pytest.mark.parametrize("withdrawn", [True, False])
 def test_an_exam_that_is_not_found_cannot_change_hands(withdrawn, open_store):
     world = World(store=open_store())
-    world.sharing.withdraw(CT, performed_by="ops", why="test")
+    world.sharing.admin.withdraw(CT, performed_by="ops", why="test")
     with pytest.raises(StoreFailed, match="there is no exam"):
         world.store.transfer(CT if withdrawn else NO_EXAM, BEN, at=START)
 

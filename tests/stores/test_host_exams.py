@@ -372,14 +372,14 @@ def test_a_change_of_owner_that_says_nothing_is_an_error(engine, tables, wrong, 
 
 
 def test_an_exam_that_was_withdrawn_changes_no_hands(world):
-    world.sharing.withdraw(CT, performed_by="ops", why="wrong patient")
+    world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
     with pytest.raises(StoreFailed, match="transfer"):
         world.transfer(CT, BEN)
 
 
 def test_an_exam_that_was_withdrawn_is_gone_for_its_owner_though_the_host_has_it(world):
     world.share(ANNA, CT, BEN)
-    world.sharing.withdraw(CT, performed_by="ops", why="wrong patient")
+    world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
     assert world.store.find((CT,)) != ()
     for user in (ANNA, BEN):
         assert not world.can_view(user, CT)
@@ -408,7 +408,7 @@ def test_grants_on_an_exam_that_the_host_forgot_can_still_be_ended_by_it(world):
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
     world.share(CARLA, CT, BEN, permission=DOWNLOAD)
     world.store.host.find = lambda exams: ()
-    world.sharing.end_by_host(
+    world.sharing.admin.end_by_host(
         recipient=CARLA, reshares=Reshares.CASCADE, performed_by="ops", why="left"
     )
     assert {(each.recipient, each.permission) for each in world.grants(CT)} == {
@@ -426,7 +426,7 @@ def test_pages_are_full_however_many_of_the_shared_are_ones_own(world):
     for exam in exams[::2]:
         world.transfer(exam, BEN)
     for exam in exams[::10]:
-        world.sharing.withdraw(exam, performed_by="ops", why="twice")
+        world.sharing.admin.withdraw(exam, performed_by="ops", why="twice")
     mine = [exam for exam in exams[::2] if exam not in exams[::10]]
     for limit in (1, 4, 50):
         shared = read_all(world.sharing.shared_with, BEN, limit)
@@ -498,7 +498,7 @@ def test_no_check_or_list_says_yes_to_a_gone_exam(gone, user):
         assert not sharing.can(user, permission, CT)
         assert not viewer.can(permission, CT)
         assert CT not in sharing.can_many(user, permission, (CT, MR))
-        assert sharing.explain(user, permission, CT).codes == {ReasonCode.EXAM_NOT_FOUND}
+        assert sharing.admin.explain(user, permission, CT).codes == {ReasonCode.EXAM_NOT_FOUND}
     assert viewer.can(VIEW, MR)
     assert sharing.tabs(user, CT) == frozenset()
     for page in (sharing.visible_to, sharing.shared_with):
@@ -522,7 +522,7 @@ def test_people_are_told_that_a_gone_exam_is_not_found(gone, user):
     for grant in grants:
         reasons = refusal(gone.sharing.revoke, RevokeRequest(actor=user, grant=grant.id))
         assert codes(reasons) == [ReasonCode.NO_SUCH_GRANT]
-    assert codes(refusal(gone.sharing.who_can, VIEW, CT)) == not_found
+    assert codes(refusal(gone.sharing.admin.who_can, VIEW, CT)) == not_found
     assert gone.grants(CT) == grants
 
 
@@ -577,7 +577,7 @@ def test_no_notice_tells_of_a_gone_exam(world, engine, tables):
     sharing.share(share_request(ANNA, CT, BEN, CARLA, scope=Scope.BATCH))
     sharing.share(share_request(ANNA, CT, DAN, scope=Scope.EXAM))
     hide(world)
-    sharing.deliver_notices()
+    sharing.admin.deliver_notices()
     assert {user: notice.exams for user, notice in world.told().items()} == {BEN: 2, CARLA: 2}
 
 
@@ -589,7 +589,7 @@ def test_an_exam_that_comes_back_has_its_grants_again(gone):
 
 
 def test_the_host_ends_what_somebody_has_on_a_gone_exam(gone):
-    receipt = gone.sharing.end_by_host(
+    receipt = gone.sharing.admin.end_by_host(
         recipient=BEN, exam=CT, reshares=Reshares.CASCADE, performed_by="ops", why="left"
     )
     assert {grant.recipient for grant in receipt.ended} == {BEN, EVA}
@@ -603,14 +603,14 @@ def test_what_the_host_narrows_by_a_cascade_on_a_gone_exam_is_kept(world):
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
     world.share(CARLA, CT, BEN, permission=DOWNLOAD)
     hide(world)
-    receipt = world.sharing.end_by_host(
+    receipt = world.sharing.admin.end_by_host(
         recipient=CARLA, exam=CT, reshares=Reshares.CASCADE, performed_by="ops", why="left"
     )
     assert [(each.recipient, each.permission) for each in receipt.replacements] == [(BEN, VIEW)]
 
 
 def withdraw(world, exam):
-    return world.sharing.withdraw(exam, performed_by="ops", why="deleted")
+    return world.sharing.admin.withdraw(exam, performed_by="ops", why="deleted")
 
 
 def test_the_host_withdraws_a_gone_exam_and_nobody_has_what_comes_under_its_id(gone):
@@ -626,7 +626,8 @@ def test_withdrawing_what_was_withdrawn_does_nothing(gone):
     before, events = gone.state(), len(gone.store.events())
     assert withdraw(gone, CT).ended == ()
     assert (
-        gone.sharing.end_by_host(recipient=BEN, exam=CT, performed_by="ops", why="left").ended == ()
+        gone.sharing.admin.end_by_host(recipient=BEN, exam=CT, performed_by="ops", why="left").ended
+        == ()
     )
     assert gone.state() == before
     assert len(gone.store.events()) == events + 1  # That of the ending, which says so.
@@ -637,7 +638,7 @@ def test_a_gone_exam_of_which_no_sharing_is_kept_is_not_found_by_the_host_either
     for exam in (MR, NO_EXAM):
         assert codes(refusal(withdraw, world, exam)) == [ReasonCode.EXAM_NOT_FOUND]
         end = {"recipient": BEN, "exam": exam, "performed_by": "ops", "why": "left"}
-        assert codes(refusal(world.sharing.end_by_host, **end)) == [ReasonCode.EXAM_NOT_FOUND]
+        assert codes(refusal(world.sharing.admin.end_by_host, **end)) == [ReasonCode.EXAM_NOT_FOUND]
 
 
 @pytest.fixture

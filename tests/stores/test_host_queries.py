@@ -132,7 +132,7 @@ def test_every_form_of_question_has_the_same_answer(engine, tables, portal, new_
 
     tell(data, story, each, steps=8)
     for exam in data.draw(st.sets(st.sampled_from(EXAMS), max_size=1)):
-        story.sharing.withdraw(exam, performed_by="ops", why="wrong patient")
+        story.sharing.admin.withdraw(exam, performed_by="ops", why="wrong patient")
     fill(engine, portal, story.store, EXAMS)
     ends = {grant.until for exam in EXAMS for grant in story.facts(exam).grants} - {None}
     tick = timedelta(microseconds=1)

@@ -6,6 +6,7 @@ from sqlalchemy.schema import CreateTable
 
 from exam_sharing import StoreFailed, UnshareRequest, User
 from exam_sharing.adapters.sqlalchemy import (
+    SqlDirectory,
     SqlStore,
     create_all,
     define_tables,
@@ -104,10 +105,10 @@ def test_notices_wait_for_a_relay_and_without_a_notifier_for_ever(engine, tables
     sharing.share(share_request(ANNA, CT, BEN, message="hello"))
     for _ in range(sharing.policy.retries.limit + 1):
         world.wait(DAY)
-        assert sharing.deliver_notices() == 0
+        assert sharing.admin.deliver_notices() == 0
     (waiting,) = world.store.outbox.waiting()
     assert waiting.attempts == 0
-    assert world.sharing.deliver_notices() == 1
+    assert world.sharing.admin.deliver_notices() == 1
     assert world.told()[BEN].message == "hello"
     assert world.store.outbox.waiting() == ()
 
@@ -116,12 +117,13 @@ def test_users_and_groups_are_kept_in_the_same_database_where_the_host_keeps_non
     engine, tables, world
 ):
     sharing = open_sharing(engine, clock=world.clock, tables=tables)
+    directory = SqlDirectory(engine, tables.directory)
     for user in (ANNA, BEN):
-        sharing.directory.add(User(id=user, name=str(user)))
+        directory.add(User(id=user, name=str(user)))
     sharing.share(share_request(ANNA, CT, BEN))
     assert open_sharing(engine, clock=world.clock, tables=tables).can(BEN, VIEW, CT)
     assert not sharing.can(CARLA, VIEW, CT)
     with engine.begin() as connection:
-        inside = joined(connection, directory=sharing.directory, tables=tables, clock=world.clock)
+        inside = joined(connection, directory=directory, tables=tables, clock=world.clock)
         inside.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN))
     assert not sharing.can(BEN, VIEW, CT)

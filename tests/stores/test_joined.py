@@ -142,7 +142,7 @@ def test_the_hosts_transaction_is_the_hosts_alone(engine, in_host, noted):
         sharing.share(share_request(ANNA, CT, BEN, message="hello"))
         sharing.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN))
         sharing.visible_to(BEN)
-        assert sharing.deliver_notices() == 0
+        assert sharing.admin.deliver_notices() == 0
         assert noted == []
         assert connection.in_transaction()
 
@@ -150,7 +150,7 @@ def test_the_hosts_transaction_is_the_hosts_alone(engine, in_host, noted):
 def test_notices_of_an_act_inside_leave_once_the_host_has_committed(engine, in_host, world):
     with engine.begin() as connection:
         in_host(connection).share(share_request(ANNA, CT, BEN))
-    assert world.sharing.deliver_notices() == 1
+    assert world.sharing.admin.deliver_notices() == 1
 
 
 def test_a_refusal_inside_is_recorded_whatever_the_host_does_where_that_can_be(
@@ -224,8 +224,8 @@ def test_whatever_is_asked_inside_needs_no_second_connection(
         assert {each.principal for each in inside.access_list(ANNA, CT).entries} == {BEN, NURSES}
         assert [each.principal for each in inside.suggest(ANNA, CT, "car")] == [CARLA]
         assert len(inside.recipients(ANNA, CT).items) == 5
-        assert inside.explain(DAN, VIEW, CT)
-        assert len(inside.who_can(VIEW, CT)) == 4
+        assert inside.admin.explain(DAN, VIEW, CT)
+        assert len(inside.admin.who_can(VIEW, CT)) == 4
         inside.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=NURSES))
     assert world.can_view(BEN, CT)
     assert not world.can_view(DAN, CT)

@@ -126,7 +126,7 @@ def receipt_is_kept(witness, receipt):
 def end_of_notices(witness, numbered):
     """Send what waits, and return how often each notice has arrived."""
     witness.wait_until(Life(number=numbered, folder=None).now)
-    witness.kept.sharing.deliver_notices()
+    witness.kept.sharing.admin.deliver_notices()
     witness.look()
     assert waiting_in(witness.kept) == ()
     return Counter(witness.mailbox.ids())

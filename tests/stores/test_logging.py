@@ -90,8 +90,8 @@ def live(world, sharing):
         sharing.share(share_request(CARLA, CT, DAN, message=MESSAGE))
     sharing.access_list(ANNA, CT)
     sharing.visible_to(BEN)
-    sharing.end_by_host(recipient=BEN, exam=CT, performed_by="desk", why=WHY)
-    sharing.withdraw(CT, performed_by="desk", why=WHY)
+    sharing.admin.end_by_host(recipient=BEN, exam=CT, performed_by="desk", why=WHY)
+    sharing.admin.withdraw(CT, performed_by="desk", why=WHY)
 
 
 def tells_nothing(written):
@@ -115,10 +115,10 @@ def test_no_log_of_an_engine_tells_what_people_wrote(loud, log, capsys):
     assert people.user(BEN).name == NAME
     people.suggest(ANNA, "benj", 10, frozenset())
     sharing.share(share_request(ANNA, MR, BEN, message=MESSAGE))
-    assert sharing.deliver_notices() == 1
+    assert sharing.admin.deliver_notices() == 1
     assert notifier.sent[0].message == MESSAGE
     live(world, sharing)
-    sharing.list_notices()
+    sharing.admin.list_notices()
     sweep_expired(engine, tables=tables)
     whys = [each.request.why for each in store.events() if hasattr(each.request, "why")]
     assert whys == [WHY, WHY]

@@ -206,8 +206,8 @@ def hammered(request, open_store_on):
             noted = list(pool.map(act, range(PROCESSES)))
         noted.append(Noted())
         sharing, _ = sharing_over(engine, port, noted[-1])
-        while sharing.list_notices().items:
-            sharing.deliver_notices()
+        while sharing.admin.list_notices().items:
+            sharing.admin.deliver_notices()
     assert min(each.done for each in noted[:-1]) > ACTS_EACH
     return Hammered(engine, mail, noted)
 

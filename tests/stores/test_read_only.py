@@ -81,10 +81,10 @@ def test_a_stranger_is_refused_inside_of_the_hosts_transaction_as_well(
 def test_the_host_is_refused_as_well(standby, tables, world, caplog):
     sharing = open_sharing(standby, tables=tables, directory=world.directory)
     with pytest.raises(Refused) as refused:
-        sharing.withdraw(NO_EXAM, performed_by="ops", why="gone")
+        sharing.admin.withdraw(NO_EXAM, performed_by="ops", why="gone")
     assert codes(refused.value.reasons) == [ReasonCode.EXAM_NOT_FOUND]
     with pytest.raises(Refused):
-        sharing.end_by_host(recipient=BEN, exam=NO_EXAM, performed_by="ops", why="gone")
+        sharing.admin.end_by_host(recipient=BEN, exam=NO_EXAM, performed_by="ops", why="gone")
     assert len(caplog.records) == 2
 
 

@@ -13,7 +13,7 @@ def test_receipts_and_the_audit_trail_come_back_as_they_were_written(new_store):
         receipt = world.sharing.share(request)
         assert world.sharing.share(request) == attrs.evolve(receipt, repeated=True)
         world.sharing.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, request_id="end"))
-        world.sharing.withdraw(CT, performed_by="ops", why="wrong patient")
+        world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
     for request_id in ("once", "end"):
         found = kept.store.receipt(ANNA, request_id)
         assert found == remembered.store.receipt(ANNA, request_id) is not None

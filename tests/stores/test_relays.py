@@ -69,7 +69,7 @@ def test_relays_side_by_side_send_each_notice_once(engine, world):
     notifier = Watchful()
     relays = [relay_of(world, engine, notifier) for _ in range(4)]
     with ThreadPoolExecutor(len(relays)) as pool:
-        sent = list(pool.map(lambda relay: relay.deliver_notices(), relays))
+        sent = list(pool.map(lambda relay: relay.admin.deliver_notices(), relays))
     assert sum(sent) == len(readers)
     assert Counter(notice.to for notice in notifier.sent) == Counter(readers)
     assert notifier.together == []
@@ -133,24 +133,24 @@ def test_a_relay_slower_than_its_claim_settles_nothing_that_another_has(engine, 
     world.share(ANNA, CT, BEN)
     slow, fast = Blocking(error), Blocking(OSError())
     threads = [
-        threading.Thread(target=relay_of(world, engine, slow, lambda: START).deliver_notices),
+        threading.Thread(target=relay_of(world, engine, slow, lambda: START).admin.deliver_notices),
         threading.Thread(
-            target=relay_of(world, engine, fast, lambda: START + LAPSE).deliver_notices
+            target=relay_of(world, engine, fast, lambda: START + LAPSE).admin.deliver_notices
         ),
     ]
     for thread, notifier in zip(threads, (slow, fast), strict=True):
         thread.start()
         assert notifier.begun.wait(PATIENCE)
-    (claimed,) = world.sharing.list_notices().items
+    (claimed,) = world.sharing.admin.list_notices().items
 
     slow.go_on.set()
     threads[0].join()
 
-    assert world.sharing.list_notices().items == (claimed,)
+    assert world.sharing.admin.list_notices().items == (claimed,)
     assert claimed.claimed_until == START + 2 * LAPSE
     fast.go_on.set()
     threads[1].join()
-    (failed,) = world.sharing.list_notices().items
+    (failed,) = world.sharing.admin.list_notices().items
     assert (failed.attempts, failed.due, failed.claimed) == (2, AT_ONCE, False)
 
 
@@ -162,12 +162,14 @@ def test_a_slow_relay_leaves_alone_what_another_has_claimed_meanwhile(engine, wo
         def send(self, notice):
             super().send(notice)
             # In the time that this takes, the claim lapses and another relay sends the rest.
-            assert relay_of(world, engine, other, lambda: START + LAPSE).deliver_notices() == 3
+            assert (
+                relay_of(world, engine, other, lambda: START + LAPSE).admin.deliver_notices() == 3
+            )
 
     slow, other = Slow(), MemoryNotifier()
     relay = relay_of(world, engine, slow, lambda: next(times, START + LAPSE))
     times = iter([START, START])
-    assert relay.deliver_notices() == 1
+    assert relay.admin.deliver_notices() == 1
     assert [notice.to for notice in slow.sent] == [readers[0]]
     assert {notice.to for notice in other.sent} == set(readers)
 
@@ -186,7 +188,7 @@ def hang_while_sending(url, pipe):
     people = World().directory
     open_sharing(
         engine, directory=people, notifier=Hanging(), clock=lambda: START
-    ).deliver_notices()
+    ).admin.deliver_notices()
 
 
 def test_what_a_killed_relay_had_claimed_is_sent_by_another_once_its_claim_lapses(engine, world):
@@ -204,14 +206,14 @@ def test_what_a_killed_relay_had_claimed_is_sent_by_another_once_its_claim_lapse
     notifier = MemoryNotifier()
     relay = relay_of(world, engine, notifier)
     world.wait(LAPSE - timedelta(seconds=1))
-    assert relay.deliver_notices() == 0
-    assert {each.claimed for each in relay.list_notices().items} == {True}
+    assert relay.admin.deliver_notices() == 0
+    assert {each.claimed for each in relay.admin.list_notices().items} == {True}
 
     world.wait(timedelta(seconds=1))
-    assert relay.deliver_notices() == 4
+    assert relay.admin.deliver_notices() == 4
     assert {notice.to for notice in notifier.sent} == {BEN, CARLA, DAN, EVA}
     assert {notice.message for notice in notifier.sent} == {"Please look at the left lung."}
-    assert relay.list_notices().items == ()
+    assert relay.admin.list_notices().items == ()
 
 
 def test_notices_that_fail_by_chance_all_arrive_in_the_end(engine, world):
@@ -233,10 +235,10 @@ def test_notices_that_fail_by_chance_all_arrive_in_the_end(engine, world):
     notifier = Moody()
     relay = relay_of(world, engine, notifier)
     for _ in range(4):
-        relay.deliver_notices()
+        relay.admin.deliver_notices()
         world.wait(timedelta(minutes=5))
     assert Counter(notice.to for notice in notifier.sent) == Counter(readers)
-    assert relay.list_notices().items == ()
+    assert relay.admin.list_notices().items == ()
 
 
 def test_a_relay_passes_over_what_another_is_just_claiming_and_waits_for_nobody(

@@ -84,7 +84,7 @@ class Load:
         self.portal.own.now = START
         while not self.stopped.is_set():
             try:
-                self.portal.sharing.deliver_notices()
+                self.portal.sharing.admin.deliver_notices()
                 time.sleep(0.005)
             except StoreFailed:
                 self.failed["delivery"] += 1
@@ -131,7 +131,7 @@ def test_a_postgresql_restarted_under_load_has_lost_nothing_and_holds_nothing_ha
         if answer is not None:
             assert receipt_of(witness.kept, request) == as_first_given(answer)
     witness.wait_until(START + DAY)
-    witness.kept.sharing.deliver_notices()
+    witness.kept.sharing.admin.deliver_notices()
     witness.look()
     assert waiting_in(witness.kept) == ()
     assert repeated(Counter(witness.mailbox.ids())) <= load.sent

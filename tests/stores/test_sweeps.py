@@ -78,7 +78,7 @@ def every_answer(story, likely):
         [sharing.suggest(user, exam, "a") for user in USERS for exam in EXAMS],
         [sharing.recipients(user, exam) for user in USERS for exam in EXAMS],
         [
-            in_no_order(sharing.explain(user, permission, exam))
+            in_no_order(sharing.admin.explain(user, permission, exam))
             for user in USERS
             for exam in EXAMS
             for permission in Permission
@@ -163,7 +163,7 @@ def test_what_stands_for_good_or_has_been_ended_is_left_alone(world, sweep):
     world.unshare(ANNA, CT, CARLA)
     world.share(ANNA, MR, DAN, until=START + DAY)
     world.wait(2 * DAY)
-    world.sharing.withdraw(MR, performed_by="ops", why="wrong patient")
+    world.sharing.admin.withdraw(MR, performed_by="ops", why="wrong patient")
     before = world.state()
     assert sweep() == 0
     assert world.state() == before

@@ -366,7 +366,7 @@ def test_lists_are_sorted_by_their_parts_as_they_are_with_null_last():
 def test_notices_leave_when_they_are_asked_for_and_not_before():
     portal = over_sharing(open_sharing)(OURS[0]["given"])
     portal.do(named("a share tells its recipients")["when"])
-    assert portal.sharing.deliver_notices() == 0
+    assert portal.sharing.admin.deliver_notices() == 0
     assert len(portal.ask({"question": "notices"})) == 3
 
 

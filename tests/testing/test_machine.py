@@ -9,10 +9,10 @@ from hypothesis import Phase, settings
 
 from exam_sharing import (
     AccessListScope,
+    Admin,
     ExamId,
     Permission,
     Policy,
-    Sharing,
     ShownGrant,
     StoreFailed,
     UserId,
@@ -125,7 +125,7 @@ def test_what_is_kept_is_compared_as_well_as_what_is_answered():
 
 def ends_what_stands(store, now):
     sharing = open_sharing(store=store, clock=lambda: now)
-    sharing.end_by_host(recipient=UserId("Bob"), performed_by="a sweep", why="expired")
+    sharing.admin.end_by_host(recipient=UserId("Bob"), performed_by="a sweep", why="expired")
 
 
 def cannot_sweep(store, now):
@@ -311,7 +311,7 @@ def test_views_of_what_is_not_there_are_compared(monkeypatch, act):
 
 
 def test_who_can_see_an_exam_is_compared(monkeypatch):
-    monkeypatch.setattr(Sharing, "who_can", lambda sharing, permission, exam: ())
+    monkeypatch.setattr(Admin, "who_can", lambda sharing, permission, exam: ())
     broken = story_of(MemoryStore, told=hasty)
     assert "Who can VIEW" in broken.question
 

@@ -202,7 +202,7 @@ def test_refused(sharing_world):
         assert refused.reasons == ()
 
 def test_owner(sharing_world):
-    assert sharing_world.sharing.explain(ANNA, VIEW, CT) is None
+    assert sharing_world.sharing.admin.explain(ANNA, VIEW, CT) is None
 
 def test_nothing_near(sharing_world):
     assert sharing_world.explained(DAN, VIEW, CT)

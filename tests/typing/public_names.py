@@ -58,7 +58,7 @@ assert_type(sharing.unshare(unshare).ended, tuple[ShownGrant, ...])
 assert_type(sharing.preview(narrow), Preview)
 assert_type(sharing.can(alice, Permission.VIEW, exam), bool)
 assert_type(sharing.can_many(alice, Permission.VIEW, [exam]), frozenset[ExamId])
-assert_type(sharing.who_can(Permission.VIEW, exam), tuple[Holder, ...])
+assert_type(sharing.admin.who_can(Permission.VIEW, exam), tuple[Holder, ...])
 assert_type(sharing.share_form(alice, exam), ShareForm)
 assert_type(sharing.tabs(alice, exam), frozenset[Tab])
 assert_type(sharing.access_list(alice, exam), AccessList)
@@ -66,9 +66,9 @@ assert_type(sharing.access_list(alice, exam).entries[0].grants[0].grant, ShownGr
 assert_type(sharing.suggest(alice, exam, "bo"), tuple[Choice, ...])
 assert_type(sharing.recipients(alice, exam), Page[Choice])
 assert_type(sharing.shared_with(alice), Page[VisibleExam])
-assert_type(sharing.deliver_notices(), int)
-assert_type(sharing.list_notices(given_up=True), Page[ListedNotice])
-assert_type(sharing.requeue_notices([NoticeId("n1")]), int)
+assert_type(sharing.admin.deliver_notices(), int)
+assert_type(sharing.admin.list_notices(given_up=True), Page[ListedNotice])
+assert_type(sharing.admin.requeue_notices([NoticeId("n1")]), int)
 assert_type(watch(sharing, stop=Event()), None)
 assert_type(sharing.viewer(alice).can(Permission.VIEW, exam), bool)
 
@@ -89,7 +89,7 @@ def explained(answer: Permitted | Denied) -> str:
             assert_never(other)
 
 
-explained(sharing.explain(alice, Permission.VIEW, exam))
+explained(sharing.admin.explain(alice, Permission.VIEW, exam))
 
 # A kind of id is not another: what mypy reports here must stay an error.
 wanted: ExamId = UserId("E1")  # type: ignore[assignment]

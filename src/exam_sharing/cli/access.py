@@ -77,7 +77,7 @@ def _add_who_can_arguments(parser: ArgumentParser) -> None:
 
 
 def _who_can(arguments: Namespace, portal: Portal) -> HoldersShown:
-    holders = portal.sharing.who_can(arguments.permission, arguments.exam)
+    holders = portal.sharing.admin.who_can(arguments.permission, arguments.exam)
     return HoldersShown(exam=arguments.exam, permission=arguments.permission, holders=holders)
 
 
@@ -92,7 +92,7 @@ def _add_can_arguments(parser: ArgumentParser) -> None:
 
 def _can(arguments: Namespace, portal: Portal) -> Explained:
     portal.require_known("USER", arguments.user)
-    answer = portal.sharing.explain(arguments.user, arguments.permission, arguments.exam)
+    answer = portal.sharing.admin.explain(arguments.user, arguments.permission, arguments.exam)
     return Explained(
         user=arguments.user, permission=arguments.permission, exam=arguments.exam, answer=answer
     )
@@ -108,7 +108,7 @@ def _add_shared_with_arguments(parser: ArgumentParser) -> None:
 def _shared_with(arguments: Namespace, portal: Portal) -> ExamsShown:
     portal.require_known("USER", arguments.user)
     viewer = portal.sharing.viewer(arguments.user)
-    ask = viewer.visible if arguments.own else viewer.shared_with
+    ask = viewer.visible_to if arguments.own else viewer.shared_with
     page = ask(arguments.after, arguments.limit)
     return ExamsShown(user=arguments.user, own=arguments.own, page=page)
 

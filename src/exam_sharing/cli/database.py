@@ -7,9 +7,8 @@ of a database on a server its name and its host.
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import attrs
 from sqlalchemy import URL, Engine, MetaData, create_engine, make_url, select
@@ -32,6 +31,7 @@ from exam_sharing.cli.stage import OpenSharing
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import ExamSharingError, InvalidInput, StoreBusy, StoreFailed
 from exam_sharing.ports import Notifier
+from exam_sharing.sharing import Sharing
 
 __all__ = ["DEFAULT", "VARIABLE", "NotEmpty", "opened", "opened_for_a_tour", "prepared"]
 
@@ -242,4 +242,9 @@ def opened_for_a_tour(typed: str) -> Iterator[tuple[str, OpenSharing]]:
             for column in (people.c.key, exams.c.id):
                 if connection.execute(select(column).limit(1)).first() is not None:
                     raise NotEmpty(address.place)
-        yield address.place, partial(open_sharing, engine, tables=tables)
+        directory = SqlDirectory(engine, tables.directory)
+
+        def open_kept(**settings: Any) -> tuple[Sharing, KeptDirectory]:  # noqa: ANN401  passed on
+            return open_sharing(engine, tables=tables, directory=directory, **settings), directory
+
+        yield address.place, open_kept

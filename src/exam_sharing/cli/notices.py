@@ -91,7 +91,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _list(arguments: Namespace, portal: Portal) -> NoticesShown:
-    page = portal.sharing.list_notices(
+    page = portal.sharing.admin.list_notices(
         arguments.after, arguments.limit, given_up=arguments.given_up
     )
     return NoticesShown(notices=tuple(map(_shown, page.items)), next=page.next)
@@ -120,7 +120,7 @@ def _retry(arguments: Namespace, portal: Portal) -> NoticesRequeued:
     if arguments.all == bool(arguments.notices):
         raise InvalidInput("notices retry", "needs the ids of notices, or else --all")
     named = None if arguments.all else tuple(dict.fromkeys(arguments.notices))
-    requeued = portal.sharing.requeue_notices(named)
+    requeued = portal.sharing.admin.requeue_notices(named)
     return NoticesRequeued(requeued=requeued, named=None if named is None else len(named))
 
 
@@ -141,7 +141,7 @@ def _relay(arguments: Namespace, version: str) -> ExitCode:
             return relayed
 
         if not arguments.watch:
-            sent = portal.sharing.deliver_notices()
+            sent = portal.sharing.admin.deliver_notices()
             with telling(f"{sent} notices were sent"):
                 relayed = tell(sent)
             return ExitCode.FAILED if relayed.failing else ExitCode.DONE
@@ -178,10 +178,10 @@ def _relayed(portal: Portal, sent: int) -> NoticesRelayed:
 
 
 def _all_notices(portal: Portal) -> Iterator[ListedNotice]:
-    page = portal.sharing.list_notices(limit=typed.MOST)
+    page = portal.sharing.admin.list_notices(limit=typed.MOST)
     yield from page.items
     while page.next is not None:
-        page = portal.sharing.list_notices(page.next, typed.MOST)
+        page = portal.sharing.admin.list_notices(page.next, typed.MOST)
         yield from page.items
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import count
-from typing import TypeAlias, assert_never, cast
+from typing import Any, TypeAlias, assert_never
 
 import attrs
 
@@ -41,13 +41,19 @@ from exam_sharing.cli.chapters import (
     TurnedDown,
 )
 from exam_sharing.directories import KeptDirectory
-from exam_sharing.memory import MemoryNotifier, open_sharing
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
 from exam_sharing.policy.access import in_order
 
-__all__ = ["Clock", "OpenSharing", "Stage", "open_stage"]
+__all__ = ["Clock", "OpenSharing", "Stage", "open_in_memory", "open_stage"]
 
-OpenSharing: TypeAlias = Callable[..., Sharing]
-"""Returns a `Sharing` with a policy, a notifier, a clock and new ids, over a directory of ours."""
+OpenSharing: TypeAlias = Callable[..., tuple[Sharing, KeptDirectory]]
+"""Takes a policy, a notifier, a clock and new ids; returns a `Sharing` and its directory."""
+
+
+def open_in_memory(**settings: Any) -> tuple[Sharing, KeptDirectory]:  # noqa: ANN401  passed on
+    """Open a `Sharing` that keeps everything in memory."""
+    directory = MemoryDirectory()
+    return open_sharing(directory=directory, **settings), directory
 
 
 @attrs.define
@@ -68,12 +74,14 @@ class Stage:
     Attributes:
         medium: what was read.
         sharing: the library.
+        directory: its people and groups.
         notifier: where its notices go.
         clock: the clock that it reads.
     """
 
     medium: Medium
     sharing: Sharing
+    directory: KeptDirectory
     notifier: MemoryNotifier
     clock: Clock
 
@@ -89,7 +97,7 @@ class Stage:
                 case ShareRequest():
                     receipt = self.sharing.share(request)
                     # Where sending is left to a relay, the tour is its own.
-                    self.sharing.deliver_notices()
+                    self.sharing.admin.deliver_notices()
                     return Shared(request=request, receipt=receipt)
                 case UnshareRequest():
                     return Ended(request=request, receipt=self.sharing.unshare(request))
@@ -106,7 +114,7 @@ class Stage:
 
     def explain(self, user: UserId, permission: Permission) -> Explained:
         """Return why the user may do this with the exam, or why not."""
-        answer = self.sharing.explain(user, permission, self.exam)
+        answer = self.sharing.admin.explain(user, permission, self.exam)
         return Explained(user=user, permission=permission, exam=self.exam, answer=answer)
 
     def form(self, actor: UserId) -> FormShown:
@@ -129,7 +137,7 @@ class Stage:
             TabsOf(
                 user=user,
                 tabs=self.sharing.tabs(user, self.exam),
-                why=self.sharing.explain(user, Permission.VIEW, self.exam),
+                why=self.sharing.admin.explain(user, Permission.VIEW, self.exam),
             )
             for user in users
         )
@@ -146,9 +154,9 @@ class Stage:
     def travelled(self) -> Travelled:
         """Return the grants that reach somebody, each with how its grantor holds what it gives."""
         owner = self.medium.exams[0].owner
-        holders = self.sharing.who_can(Permission.VIEW, self.exam)
+        holders = self.sharing.admin.who_can(Permission.VIEW, self.exam)
         steps = tuple(
-            (grant, self.sharing.explain(grant.grantor, grant.permission, self.exam))
+            (grant, self.sharing.admin.explain(grant.grantor, grant.permission, self.exam))
             for grant in in_order({grant for holder in holders for grant in holder.grants})
         )
         return Travelled(exam=self.exam, owner=owner, steps=steps)
@@ -165,7 +173,7 @@ def _shelf(viewer: Viewer) -> Shelf:
 
 
 def _every_page(viewer: Viewer, *, own: bool) -> Iterator[VisibleExam]:
-    ask = viewer.visible if own else viewer.shared_with
+    ask = viewer.visible_to if own else viewer.shared_with
     page = ask()
     yield from page.items
     while page.next is not None:
@@ -173,7 +181,7 @@ def _every_page(viewer: Viewer, *, own: bool) -> Iterator[VisibleExam]:
         yield from page.items
 
 
-def open_stage(medium: Medium, begins: datetime, open_kept: OpenSharing = open_sharing) -> Stage:
+def open_stage(medium: Medium, begins: datetime, open_kept: OpenSharing = open_in_memory) -> Stage:
     """Return a stage on which nothing has happened yet; ids are counted, so that they repeat.
 
     Args:
@@ -182,12 +190,14 @@ def open_stage(medium: Medium, begins: datetime, open_kept: OpenSharing = open_s
         open_kept: opens sharing where nothing is kept yet; by default in memory.
     """
     notifier, clock, numbers = MemoryNotifier(), Clock(begins), count(1)
-    sharing = open_kept(
+    sharing, directory = open_kept(
         # A medium may hold more exams than a deployment lets people share at once.
         policy=Policy(max_exams=None),
         notifier=notifier,
         clock=clock,
         new_id=lambda: f"act-{next(numbers)}",
     )
-    introduce(cast("KeptDirectory", sharing.directory))
-    return Stage(medium=medium, sharing=sharing, notifier=notifier, clock=clock)
+    introduce(directory)
+    return Stage(
+        medium=medium, sharing=sharing, directory=directory, notifier=notifier, clock=clock
+    )

@@ -44,8 +44,7 @@ from exam_sharing.cli.chapters import (
     Suggested,
     Uploaded,
 )
-from exam_sharing.cli.stage import OpenSharing, Stage, open_stage
-from exam_sharing.memory import open_sharing
+from exam_sharing.cli.stage import OpenSharing, Stage, open_in_memory, open_stage
 
 __all__ = ["BEGINNING", "tell"]
 
@@ -306,7 +305,7 @@ SCENES: Final[tuple[tuple[str, str, datetime, _Scene], ...]] = (
 """The chapters: a word that stays, a title, when it plays, and what happens."""
 
 
-def tell(medium: Medium, open_kept: OpenSharing = open_sharing) -> Story:
+def tell(medium: Medium, open_kept: OpenSharing = open_in_memory) -> Story:
     """Play the story on a medium, and return it.
 
     Args:

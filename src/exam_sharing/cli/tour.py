@@ -12,11 +12,10 @@ from exam_sharing.cli.commands import Command, ExitCode
 from exam_sharing.cli.documents import tour_document, written
 from exam_sharing.cli.extras import need
 from exam_sharing.cli.replying import telling
-from exam_sharing.cli.stage import OpenSharing
+from exam_sharing.cli.stage import OpenSharing, open_in_memory
 from exam_sharing.cli.story import BEGINNING, tell
 from exam_sharing.cli.uploads import add_reading
 from exam_sharing.identifiers import ExamId
-from exam_sharing.memory import open_sharing
 
 __all__ = ["TOUR"]
 
@@ -96,7 +95,7 @@ def _exam_id(number: int, _study: Study) -> ExamId:
 def _kept(typed: str | None) -> Iterator[tuple[str | None, OpenSharing]]:
     """Yield where what the tour comes to is kept, and how to share there."""
     if typed is None:
-        yield None, open_sharing
+        yield None, open_in_memory
         return
     from exam_sharing.cli.database import opened_for_a_tour
 

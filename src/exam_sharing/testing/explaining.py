@@ -69,7 +69,7 @@ def explained(sharing: Sharing, user: UserId, permission: Permission, exam: Exam
         permission,
         exam,
         sharing.can(user, permission, exam),
-        sharing.explain(user, permission, exam),
+        sharing.admin.explain(user, permission, exam),
     )
 
 

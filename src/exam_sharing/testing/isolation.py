@@ -99,7 +99,9 @@ def _leave_traces(store: StorePorts) -> None:
         )
     )
     sharing.unshare(UnshareRequest(actor=_OLGA, exam=_EXAM, recipient=_CLEO))
-    sharing.withdraw(_GONE, performed_by=_OLGA, why="to see whether it is gone from the next store")
+    sharing.admin.withdraw(
+        _GONE, performed_by=_OLGA, why="to see whether it is gone from the next store"
+    )
 
 
 _TRACES: Final[Mapping[str, Trace]] = MappingProxyType(

@@ -168,7 +168,7 @@ def sweep_deleted(
         for exam in shared:
             if exam in gone:
                 with contextlib.suppress(Conflict):
-                    sharing.withdraw(exam, performed_by=performed_by, why=why)
+                    sharing.admin.withdraw(exam, performed_by=performed_by, why=why)
                     swept += 1
     return swept
 

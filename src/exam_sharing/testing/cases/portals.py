@@ -230,17 +230,19 @@ class SharingPortal(Portal):
 
     def _do_host_ends(self, **asked: Any) -> Data:
         return end_told(
-            self._sharing.end_by_host(**fields_of(asked), performed_by="ops", why="a case")
+            self._sharing.admin.end_by_host(**fields_of(asked), performed_by="ops", why="a case")
         )
 
     def _do_withdraw(self, *, exam: str) -> Data:
-        return end_told(self._sharing.withdraw(ExamId(exam), performed_by="ops", why="a case"))
+        return end_told(
+            self._sharing.admin.withdraw(ExamId(exam), performed_by="ops", why="a case")
+        )
 
     def _ask_can(self, *, user: str, permission: str, exam: str) -> bool:
         return self._sharing.can(UserId(user), Permission[permission], ExamId(exam))
 
     def _ask_explain(self, *, user: str, permission: str, exam: str) -> Data:
-        why = self._sharing.explain(UserId(user), Permission[permission], ExamId(exam))
+        why = self._sharing.admin.explain(UserId(user), Permission[permission], ExamId(exam))
         if isinstance(why, Denied):
             return {
                 "holds": False,
@@ -309,7 +311,7 @@ class SharingPortal(Portal):
 
     def _ask_notices(self) -> list[Data]:
         with self._notifier.opened():
-            self._sharing.deliver_notices()
+            self._sharing.admin.deliver_notices()
         return in_order(
             {
                 "to": str(notice.to),

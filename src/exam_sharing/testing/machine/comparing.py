@@ -223,7 +223,7 @@ class Comparison:
                 answers.refusal_in_model(expected)
                 if isinstance(expected, model.Refused)
                 else answers.holders_in_model(expected),
-                lambda: answers.holders(sharing.who_can(permission, exam), number),  # noqa: B023  asked at once
+                lambda: answers.holders(sharing.admin.who_can(permission, exam), number),  # noqa: B023  asked at once
             )
 
     def _held_in_model(
@@ -274,7 +274,7 @@ class Comparison:
                     lambda grant: ways(world.grants[grant].recipient),
                 ),
                 lambda: answers.explained(
-                    sharing.explain(user, permission, exam),  # noqa: B023  asked at once
+                    sharing.admin.explain(user, permission, exam),  # noqa: B023  asked at once
                     number,
                     ways,
                 ),

@@ -250,7 +250,7 @@ class Hospital:
         """Deliver the notices that wait, except to those, and return what was sent."""
         self.post.unreachable = unreachable
         self.post.sent.clear()
-        self.sharing.deliver_notices()
+        self.sharing.admin.deliver_notices()
         return tuple(self.post.sent)
 
     def wait(self, moment: datetime) -> None:

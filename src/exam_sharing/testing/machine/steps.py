@@ -261,7 +261,7 @@ class SharingMachine(RuleBasedStateMachine):
         told = f", re-shares: {kind.value}" if kind else ""
         hospital.tell(f"The host ends what {hospital.words.value(recipient)} has {where}{told}.")
         came = outcome(
-            lambda: hospital.sharing.end_by_host(
+            lambda: hospital.sharing.admin.end_by_host(
                 recipient=recipient, exam=exam, reshares=kind, performed_by=HOST, why=WHY
             )
         )
@@ -284,7 +284,7 @@ class SharingMachine(RuleBasedStateMachine):
         exam = pick(which, (*(hospital.exams if may_withdraw else ()), *gone) or hospital.exams)
         hospital.tell(f"The host withdraws {exam}.")
         was_withdrawn = exam in world.withdrawn
-        came = outcome(lambda: hospital.sharing.withdraw(exam, performed_by=HOST, why=WHY))
+        came = outcome(lambda: hospital.sharing.admin.withdraw(exam, performed_by=HOST, why=WHY))
         expected = model.withdraw(world, exam, hospital.now)
         if was_withdrawn:
             self.both.compare(came, expected)

@@ -1,0 +1,179 @@
+"""`Admin`: what operators may do and see, with nothing held back.
+
+Its answers name grants, groups and people that a user of the portal may not know of. What people
+may do and see is in `exam_sharing.sharing`.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import final
+
+import attrs
+
+from exam_sharing import acts
+from exam_sharing.acts.cursors import notice_cursor_after, notice_position, page_limit
+from exam_sharing.acts.questions import drive
+from exam_sharing.events import ListedNotice
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import ExamId, NoticeId, PrincipalId, ShareId, UserId
+from exam_sharing.policy.decisions import Denied, Permitted
+from exam_sharing.policy.holders import Holder
+from exam_sharing.policy.plans import UnshareReceipt
+from exam_sharing.policy.requests import HostEnding, Reshares, Withdrawal
+from exam_sharing.policy.settings import Policy
+from exam_sharing.policy.views import Page
+from exam_sharing.ports import Ports
+from exam_sharing.validation import require_callable, require_kind, tuple_of
+
+__all__ = ["Admin", "require_question", "try_notices"]
+
+
+def require_question(user: object, permission: object, exam: object) -> None:
+    """Raise `WrongKind` unless these are a user, a permission and an exam."""
+    require_kind("user", user, UserId)
+    require_kind("permission", permission, Permission)
+    require_kind("exam", exam, ExamId)
+
+
+def try_notices(
+    policy: Policy,
+    ports: Ports,
+    now: Callable[[], datetime],
+    limit: int,
+    share: ShareId | None = None,
+) -> dict[NoticeId, bool]:
+    """Claim notices that are due, try to send each, and return which ones were sent."""
+    return {
+        claim.notice.id: drive(acts.deliver(policy, claim, now()), ports)
+        for claim in drive(acts.claim_notices(now(), limit, share), ports)
+    }
+
+
+def _never() -> bool:
+    return False
+
+
+@final
+@attrs.frozen(kw_only=True, eq=False)
+class Admin:
+    """The door of the host's operators: `Sharing.admin`. All times are aware."""
+
+    _policy: Policy = attrs.field(alias="_policy", repr=False)
+    _ports: Ports = attrs.field(alias="_ports", repr=False)
+    _now: Callable[[], datetime] = attrs.field(alias="_now", repr=False)
+    _new_act: Callable[[], str] = attrs.field(alias="_new_act", repr=False)
+
+    def explain(self, user: UserId, permission: Permission, exam: ExamId) -> Permitted | Denied:
+        """Return why the user holds the permission on the exam, or why not.
+
+        Raises:
+            WrongKind: an argument is of another type.
+        """
+        require_question(user, permission, exam)
+        return drive(acts.explain(user, permission, exam, self._now()), self._ports)
+
+    def who_can(self, permission: Permission, exam: ExamId) -> tuple[Holder, ...]:
+        """Return every user who holds the permission on the exam, in the order of their ids.
+
+        A user is among them exactly when `Sharing.can` says yes. `explain` returns the groups by
+        which a grant reaches one of them.
+
+        Raises:
+            Refused: there is no such exam.
+            WrongKind: an argument is of another type.
+        """
+        require_kind("permission", permission, Permission)
+        require_kind("exam", exam, ExamId)
+        return drive(acts.who_can(permission, exam, self._now()), self._ports)
+
+    def end_by_host(
+        self,
+        *,
+        recipient: PrincipalId,
+        exam: ExamId | None = None,
+        reshares: Reshares | None = None,
+        performed_by: UserId | str,
+        why: str,
+    ) -> UnshareReceipt:
+        """End a principal's grants on an exam, or everywhere.
+
+        The exam may be gone from the host's own tables, as long as sharing of it is kept.
+
+        Raises:
+            Refused: there is no such exam and no sharing of one is kept, or re-shares restrict it.
+            Conflict: other acts kept changing the same exams; try again.
+        """
+        request = HostEnding(
+            recipient=recipient, exam=exam, reshares=reshares, performed_by=performed_by, why=why
+        )
+        act = acts.end_by_host(self._policy, request, self._now(), self._new_act())
+        return drive(act, self._ports)
+
+    def withdraw(self, exam: ExamId, *, performed_by: UserId | str, why: str) -> UnshareReceipt:
+        """Withdraw an exam: all its grants end, and it is no longer found.
+
+        The exam may be gone from the host's own tables, as long as sharing of it is kept.
+        Withdrawing what was withdrawn does nothing.
+
+        Raises:
+            Refused: there is no such exam, and no sharing of one is kept.
+            Conflict: other acts kept changing it; try again.
+        """
+        request = Withdrawal(exam=exam, performed_by=performed_by, why=why)
+        return drive(acts.withdraw(request, self._now()), self._ports)
+
+    def deliver_notices(self, stopped: Callable[[], bool] = _never) -> int:
+        """Send the notices that are due, and return how many were sent.
+
+        `Policy.retries` decides whether a notice that failed is tried again later or given up. A
+        notice that is no longer true is dropped. Any number of processes and threads may deliver
+        at once.
+
+        Args:
+            stopped: called before each few notices; where it returns true, the rest waits.
+
+        Raises:
+            StoreFailed: the outbox cannot be read or written; nothing is lost, but a notice that
+                was just sent may be sent again.
+        """
+        require_callable("stopped", stopped)
+        sent, tried = 0, set[NoticeId]()
+        while not stopped():
+            outcomes = try_notices(self._policy, self._ports, self._now, acts.BATCH)
+            sent += sum(outcomes.values())
+            # A notice that failed may be due again at once: leave it to the next delivery.
+            if len(outcomes) < acts.BATCH or not tried.isdisjoint(outcomes):
+                break
+            tried |= outcomes.keys()
+        return sent
+
+    def list_notices(
+        self, after: str | None = None, limit: int = 50, *, given_up: bool | None = None
+    ) -> Page[ListedNotice]:
+        """Return a page of the notices that wait or were given up, oldest first, without messages.
+
+        Args:
+            after: the cursor of the page before.
+            limit: how many at most.
+            given_up: true for those that were given up, false for those that wait; by default both.
+
+        Raises:
+            InvalidValue: the cursor or the limit cannot be used.
+        """
+        require_kind("given_up", given_up, bool, type(None))
+        behind, most = notice_position(after), page_limit(limit)
+        found = self._ports.outbox.listed(behind, most + 1, given_up=given_up)
+        if len(found) <= most:
+            return Page(items=found)
+        return Page(items=found[:most], next=notice_cursor_after(found[most - 1]))
+
+    def requeue_notices(self, notices: Iterable[NoticeId] | None = None) -> int:
+        """Try notices that were given up once more, and return how many will be.
+
+        They wait like new ones, but without the personal message, which was erased.
+
+        Args:
+            notices: which ones; those that were not given up are left alone. By default all.
+        """
+        named = None if notices is None else tuple_of("notices", notices, NoticeId)
+        return self._ports.outbox.requeue(named)
