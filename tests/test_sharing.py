@@ -422,4 +422,3 @@ def test_a_receipt_has_one_outcome_for_each_exam_and_recipient():
 def test_the_policy_and_the_directory_that_were_given_can_be_read():
     world = World(max_recipients=3)
     assert world.sharing.policy == Policy(max_recipients=3)
-    assert world.sharing.directory is world.directory
