@@ -19,14 +19,17 @@ from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.memory.ready import ReadyExam
 from exam_sharing.policy.retries import AT_ONCE
 from exam_sharing.testing.laws import LawBroken, store_laws
-from exam_sharing.testing.laws.claims import CLAIM_LAWS
-from exam_sharing.testing.laws.exams import HIDING_LAWS
-from exam_sharing.testing.laws.lasting import (
-    LASTING_EVENT_LAWS,
-    LASTING_LAWS,
-    TOLD_TRANSFER_LAWS,
+from exam_sharing.testing.laws.access import LASTING_ACCESS_LAWS
+from exam_sharing.testing.laws.commits import LASTING_COMMIT_LAWS
+from exam_sharing.testing.laws.exams import (
+    ARRIVAL_LAWS,
+    FAILED_UPLOAD_LAWS,
+    HIDING_LAWS,
+    SEALING_LAWS,
 )
-from exam_sharing.testing.laws.uploads import ARRIVAL_LAWS, FAILED_UPLOAD_LAWS, SEALING_LAWS
+from exam_sharing.testing.laws.grants import LASTING_GRANT_LAWS
+from exam_sharing.testing.laws.outbox import CLAIM_LAWS
+from exam_sharing.testing.laws.trail import LASTING_EVENT_LAWS, TOLD_TRANSFER_LAWS
 
 
 class DiskIsFullError(Exception):
@@ -318,7 +321,9 @@ def test_a_store_that_never_fails_in_an_upload_is_told():
 
 def test_each_of_these_laws_has_a_bug_that_it_finds():
     books = (
-        LASTING_LAWS,
+        LASTING_GRANT_LAWS,
+        LASTING_COMMIT_LAWS,
+        LASTING_ACCESS_LAWS,
         LASTING_EVENT_LAWS,
         TOLD_TRANSFER_LAWS,
         CLAIM_LAWS,

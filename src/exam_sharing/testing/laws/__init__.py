@@ -9,10 +9,10 @@
 
 """
 
-from exam_sharing.testing.laws.directories import directory_laws
+from exam_sharing.testing.laws.directory import directory_laws
 from exam_sharing.testing.laws.host_rules import host_rule_laws
 from exam_sharing.testing.laws.law import Law, LawBroken
-from exam_sharing.testing.laws.notifiers import notifier_laws
+from exam_sharing.testing.laws.notifier import notifier_laws
 from exam_sharing.testing.laws.population import Population
 from exam_sharing.testing.laws.stores import store_laws
 

@@ -5,7 +5,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from exam_sharing.grants import HowEnded, Permission
-from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.identifiers import (
+    ExamId,
+    GrantId,
+    GroupId,
+    PrincipalId,
+    PrincipalKey,
+    UserId,
+)
 from exam_sharing.policy.facts import Involvement
 from exam_sharing.testing.laws.bench import (
     ANNA,
@@ -22,9 +29,11 @@ from exam_sharing.testing.laws.law import as_many, same
 from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
 from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
-__all__ = ["ACCESS_LAWS"]
+__all__ = ["ACCESS_LAWS", "LASTING_ACCESS_LAWS"]
 
 _WARD: Final = GroupId("ward")
+
+
 _NOBODY: Final = GroupId("nobody")
 
 
@@ -389,4 +398,29 @@ ACCESS_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     a_user_and_a_group_of_one_string_never_meet,
     ids_of_people_are_compared_code_point_by_code_point,
     many_groups_are_no_hindrance,
+)
+
+
+@benched
+def a_page_goes_on_behind_an_exam_that_is_gone(bench: Bench) -> None:
+    """A page begins behind a place, whether or not an exam still stands there."""
+    exams = bench.upload("a", "b", "c", "d", "e")
+    made = bench.share(*(bench.grant(exam, BEN) for exam in exams))
+    unshared, withdrawn = exams[3], exams[1]
+    bench.write(bench.ending(made[3]))
+    bench.write(bench.ending(made[1], withdrawn=withdrawn, how=HowEnded.WITHDRAWN))
+
+    def behind(user: UserId, name: str) -> list[str]:
+        place, keys = (START, name), frozenset({user.key})
+        page = bench.ports.access.visible(user, keys, place, 9, START, own=True)
+        return [each.exam.value for each in page]
+
+    same("behind one that was unshared", behind(BEN, unshared.value), ["c", "a"])
+    same("behind one that was withdrawn", behind(BEN, withdrawn.value), ["a"])
+    same("for its owner", behind(ANNA, withdrawn.value), ["a"])
+    same("behind one that never was", behind(BEN, "cc"), ["c", "a"])
+
+
+LASTING_ACCESS_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
+    a_page_goes_on_behind_an_exam_that_is_gone,
 )

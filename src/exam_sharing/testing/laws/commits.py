@@ -26,22 +26,14 @@ from exam_sharing.testing.laws.bench import (
 from exam_sharing.testing.laws.law import insist, same
 from exam_sharing.testing.moments import DAY, START
 
-__all__ = ["COMMIT_LAWS", "FAILURE_LAWS", "TRANSFER_LAWS"]
+__all__ = ["COMMIT_LAWS", "FAILURE_LAWS", "LASTING_COMMIT_LAWS", "TRANSFER_LAWS"]
 
 _PATIENCE: Final = 10
 """Seconds that one step aside may take at most."""
 
+
 _MOST_STEPS: Final = 500
 """So many steps no commit of these laws has; a failure at a later one was never met."""
-
-
-def _receipt(request_id: str = "request") -> StoredReceipt:
-    return StoredReceipt(
-        actor=ANNA,
-        request_id=request_id,
-        fingerprint="digest",
-        receipt=UnshareReceipt(at=START),
-    )
 
 
 @benched
@@ -357,12 +349,87 @@ COMMIT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     whoever_lost_a_race_waits_for_a_moment_only,
 )
 
+
 FAILURE_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     a_failure_at_any_step_writes_nothing,
 )
 """For stores that can be made to fail at a step."""
 
+
 TRANSFER_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     a_change_of_owner_counts_as_a_version,
 )
 """For stores in which exams change owners."""
+
+
+def _receipt(request_id: str = "request", fingerprint: str = "digest") -> StoredReceipt:
+    return StoredReceipt(
+        actor=ANNA,
+        request_id=request_id,
+        fingerprint=fingerprint,
+        receipt=UnshareReceipt(at=START),
+    )
+
+
+def _conflicts(bench: Bench, act: str, changes: Changes) -> None:
+    bench.look_for(changes)
+    before = bench.everything()
+    same(f"what commit said of {act}", bench.commit(changes), False)
+    same(f"what is there after {act}", bench.everything(), before)
+
+
+@benched
+def a_request_id_is_used_once_by_endings_too(bench: Bench) -> None:
+    """`commit` overwrites no receipt: an ending under a taken id returns `False` as well."""
+    exams = bench.upload("one", "two")
+    first, second = bench.share(*(bench.grant(exam, BEN) for exam in exams))
+    bench.write(attrs.evolve(bench.sharing(bench.grant(exams[0], CARLA)), receipt=_receipt()))
+    bench.write(bench.ending(first, receipt=_receipt("ending")))
+    for taken in ("request", "ending"):
+        again = _receipt(taken, "another digest")
+        _conflicts(bench, f"an ending under {taken!r}", bench.ending(second, receipt=again))
+        gone = bench.ending(second, withdrawn=exams[1], how=HowEnded.WITHDRAWN, receipt=again)
+        _conflicts(bench, f"a withdrawal under {taken!r}", gone)
+        share = bench.sharing(bench.grant(exams[1], CARLA), receipt=again)
+        _conflicts(bench, f"a share under {taken!r}", share)
+        kept = bench.ports.grants.receipt(ANNA, taken)
+        same(f"the receipt under {taken!r}", kept, _receipt(taken))
+
+
+@benched
+def an_id_that_comes_twice_in_one_act_fails(bench: Bench) -> None:
+    """`commit` raises `StoreFailed`, with nothing written, when two grants of it have one id."""
+    one, two = bench.upload("one", "two")
+    for name, exam in (("on two exams", two), ("on one exam", one)):
+        twins = bench.grant(one, BEN, named=name), bench.grant(exam, CARLA, named=name)
+        changes = bench.sharing(*twins, notices=(bench.notice(exams=(one,)),))
+        bench.look_for(changes)
+        before = bench.everything()
+        try:
+            answer = bench.commit(changes)
+        except StoreFailed:
+            same(f"what is there after an act with one id {name}", bench.everything(), before)
+        else:
+            insist(holds=False, problem=f"with one id {name}, commit returned {answer!r}")
+
+
+@benched
+def withdrawing_keeps_the_endings_that_were_there(bench: Bench) -> None:
+    """A withdrawal ends what stands, and takes nothing away of what had ended before it."""
+    (exam,) = bench.upload("exam")
+    before, last = bench.share(bench.grant(exam, BEN), bench.grant(exam, CARLA))
+    unsharing = bench.ending(before)
+    bench.write(unsharing)
+    withdrawal = bench.ending(last, withdrawn=exam, how=HowEnded.WITHDRAWN)
+    bench.write(withdrawal)
+    ended = (*unsharing.ended, *withdrawal.ended)
+    kept = bench.read(exam)
+    same("the ended grants", frozenset(kept.ended), frozenset(ended))
+    same("how many ended", len(kept.ended), len(ended))
+
+
+LASTING_COMMIT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
+    a_request_id_is_used_once_by_endings_too,
+    an_id_that_comes_twice_in_one_act_fails,
+    withdrawing_keeps_the_endings_that_were_there,
+)

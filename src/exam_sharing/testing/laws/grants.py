@@ -6,25 +6,43 @@ from typing import Final
 
 import attrs
 
-from exam_sharing.grants import EndedAs, EndedGrant, Ending, Grant, HowEnded
+from exam_sharing.grants import (
+    OWNER,
+    Basis,
+    EndedAs,
+    EndedGrant,
+    Ending,
+    Grant,
+    HowEnded,
+    ShownGrant,
+)
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, ShareId, UserId
 from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.ports import Changes
-from exam_sharing.testing.laws.amending import amended
+from exam_sharing.policy.plans import (
+    Outcome,
+    ShareOutcome,
+    ShareReceipt,
+    UnshareReceipt,
+    UntilLimit,
+)
+from exam_sharing.ports import Changes, Receipt, StoredReceipt
 from exam_sharing.testing.laws.bench import (
+    ACTED,
+    ANNA,
     BEN,
     CARLA,
     DOWNLOAD,
     VIEW,
     Bench,
     StoreTrial,
+    amended,
     benched,
 )
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.moments import EDGES, FIRST, LAST, START, TICK
+from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
 from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
-__all__ = ["GRANT_LAWS", "SIZE_LAWS"]
+__all__ = ["GRANT_LAWS", "LASTING_GRANT_LAWS", "RECEIPT_LAWS", "SIZE_LAWS"]
 
 _WARD: Final = GroupId("ward")
 
@@ -331,5 +349,179 @@ GRANT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     ids_in_grants_are_compared_code_point_by_code_point,
 )
 
+
 SIZE_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (thousands_of_grants_are_read_whole,)
 """The last to be asked: they take longest, and say least about what is wrong."""
+
+
+_SHOWN: Final = GrantId("shown")
+
+
+_HIDDEN: Final = GrantId("hidden")
+
+
+def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
+    outcomes = tuple(
+        ShareOutcome(exam=exam, recipient=recipient, outcome=outcome, until=until, limited_by=limit)
+        for recipient, outcome, until, limit in (
+            (BEN, Outcome.GRANTED, START + TICK, UntilLimit.ASKED),
+            (_WARD, Outcome.UNCHANGED, None, UntilLimit.NOTHING),
+            (CARLA, Outcome.WIDENED, EDGES[-1], UntilLimit.POLICY),
+            (GroupId("ben"), Outcome.EXTENDED, EDGES[0], UntilLimit.OWN_HOLD),
+            (ANNA, Outcome.OWNS_IT, None, UntilLimit.NOTHING),
+        )
+    )
+    # Of one basis a part is shown, and of one nothing.
+    bases: tuple[Basis, ...] = (OWNER, frozenset({_SHOWN}), frozenset())
+    shown = tuple(ShownGrant.of(each, basis) for each, basis in zip(grants, bases, strict=True))
+    return (
+        ShareReceipt(share=ShareId("s"), at=START + TICK, outcomes=outcomes),
+        UnshareReceipt(
+            at=ACTED,
+            ended=(*shown[1:], shown[0]),
+            replacements=shown[::-1],
+            left_standing=(*shown[-1:], *shown[:-1]),
+            still_have_access=(CARLA, _WARD, BEN),
+        ),
+        UnshareReceipt(at=START),
+    )
+
+
+@benched
+def a_receipt_is_returned_as_it_was_given(bench: Bench) -> None:
+    """With the same request id and actor, the first receipt is returned: SPEC 2."""
+    (exam,) = bench.upload("exam")
+    grants = bench.share(
+        bench.grant(exam, BEN, until=START + TICK),
+        bench.grant(exam, _WARD, DOWNLOAD, basis=frozenset({_SHOWN, _HIDDEN})),
+        bench.grant(exam, CARLA, basis=frozenset({_HIDDEN})),
+    )
+    asked = bench.ports.grants.receipt
+    kept: list[StoredReceipt] = []
+    for number, receipt in enumerate(_receipts(exam, grants)):
+        for actor in (ANNA, BEN):
+            stored = StoredReceipt(
+                actor=actor,
+                request_id=f"request {number}",
+                fingerprint=f"Digest {number}",
+                receipt=receipt,
+            )
+            same("before the act", asked(actor, stored.request_id), None)
+            kept.append(stored)
+            grant = bench.grant(exam, CARLA, grantor=UserId(f"grantor {len(kept)}"))
+            bench.write(bench.sharing(grant, receipt=stored))
+    for stored in kept:
+        same("the receipt", asked(stored.actor, stored.request_id), stored)
+    same("of somebody else", asked(CARLA, "request 0"), None)
+    same("of another id", asked(ANNA, "request"), None)
+
+
+@benched
+def request_ids_and_their_actors_are_compared_code_point_by_code_point(bench: Bench) -> None:
+    """A request id is one actor's own, and both are compared code point by code point: SPEC 1."""
+    (exam,) = bench.upload("exam")
+    used = [(ANNA, text) for text in HOSTILE] + [(UserId(text), "request") for text in HOSTILE]
+    asked = bench.ports.grants.receipt
+    kept: list[StoredReceipt] = []
+    for number, (actor, request_id) in enumerate(used):
+        name = f"the receipt of {actor!a} under {request_id!a}"
+        same(f"{name}, before its act", asked(actor, request_id), None)
+        kept.append(
+            StoredReceipt(
+                actor=actor,
+                request_id=request_id,
+                fingerprint=f"digest {number}",
+                receipt=UnshareReceipt(at=ACTED),
+            )
+        )
+        share = bench.sharing(bench.grant(exam, BEN), receipt=kept[-1])
+        bench.write(amended(share, made=()))
+    for stored in kept:
+        name = f"the receipt of {stored.actor!a} under {stored.request_id!a}"
+        same(name, asked(stored.actor, stored.request_id), stored)
+
+
+RECEIPT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
+    a_receipt_is_returned_as_it_was_given,
+    request_ids_and_their_actors_are_compared_code_point_by_code_point,
+)
+
+
+def _receipt(request_id: str = "request", fingerprint: str = "digest") -> StoredReceipt:
+    return StoredReceipt(
+        actor=ANNA,
+        request_id=request_id,
+        fingerprint=fingerprint,
+        receipt=UnshareReceipt(at=START),
+    )
+
+
+@benched
+def a_receipt_of_an_act_that_is_no_share_is_kept(bench: Bench) -> None:
+    """A receipt is kept under its request id with whatever act it is written, endings too."""
+    (exam,) = bench.upload("exam")
+    first, second = bench.share(bench.grant(exam, BEN), bench.grant(exam, CARLA, DOWNLOAD))
+    unsharing, narrowing, withdrawal = map(_receipt, ("unsharing", "narrowing", "withdrawal"))
+    bench.write(bench.ending(first, receipt=unsharing))
+    cut = {second: bench.grant(exam, CARLA)}
+    narrowed = bench.ending(second, replacements=cut, how=HowEnded.NARROWED, receipt=narrowing)
+    (left,) = bench.write(narrowed)
+    bench.write(bench.ending(left, withdrawn=exam, how=HowEnded.WITHDRAWN, receipt=withdrawal))
+    for receipt in (unsharing, narrowing, withdrawal):
+        kept = bench.ports.grants.receipt(ANNA, receipt.request_id)
+        same(f"the receipt of the {receipt.request_id}", kept, receipt)
+
+
+@benched
+def a_replacement_is_found_by_its_id(bench: Bench) -> None:
+    """`find_grants` returns what replaced a grant, and the grant that it replaced."""
+    (exam,) = bench.upload("exam")
+    grants = [*bench.share(bench.grant(exam, BEN, DOWNLOAD))]
+    for cut in (bench.grant(exam, BEN), bench.grant(exam, BEN, until=START + DAY)):
+        old = grants[-1]
+        grants += bench.write(bench.ending(old, replacements={old: cut}, how=HowEnded.NARROWED))
+    for ended in (False, True):
+        for place, grant in enumerate(grants):
+            found = bench.ports.grants.find_grants((grant.id,))
+            same(f"grant {place} of a row, the last one ended: {ended}", found, (grant,))
+        if not ended:
+            bench.write(bench.ending(grants[-1]))
+
+
+_AT_ONCE: Final = 40
+
+
+_ONE_BY_ONE: Final = 30
+
+
+@benched
+def a_long_history_is_read_whole(bench: Bench) -> None:
+    """Nothing is deleted, however long ago it was: neither endings nor receipts."""
+    (exam,) = bench.upload("exam")
+    made = bench.share(*(bench.grant(exam, UserId(f"user {n}")) for n in range(_AT_ONCE)))
+    changes = bench.ending(*made)
+    bench.write(changes)
+    ended = [*changes.ended]
+    for number in range(_ONE_BY_ONE):
+        grant = bench.grant(exam, BEN)
+        (given,) = bench.write(bench.sharing(grant, receipt=_receipt(f"share {number}")))
+        changes = bench.ending(given, receipt=_receipt(f"ending {number}"))
+        bench.write(changes)
+        ended += changes.ended
+    kept = bench.read(exam)
+    same("the ended grants", frozenset(kept.ended), frozenset(ended))
+    same("how many ended", len(kept.ended), len(ended))
+    same("the version", kept.version, 2 + 2 * _ONE_BY_ONE)
+    for act in ("share", "ending"):
+        for number in range(_ONE_BY_ONE):
+            asked = f"{act} {number}"
+            same(
+                f"the receipt of {asked}", bench.ports.grants.receipt(ANNA, asked), _receipt(asked)
+            )
+
+
+LASTING_GRANT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
+    a_receipt_of_an_act_that_is_no_share_is_kept,
+    a_replacement_is_found_by_its_id,
+    a_long_history_is_read_whole,
+)

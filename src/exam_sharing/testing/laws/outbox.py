@@ -1,29 +1,79 @@
 """What a store promises of notices that wait: `Outbox`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Final
 
 import attrs
 
-from exam_sharing.events import WaitingNotice
-from exam_sharing.identifiers import GroupId, NoticeId, UserId
+from exam_sharing.events import Claim, WaitingNotice
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import GroupId, NoticeId, ShareId, UserId
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
-from exam_sharing.testing.laws.bench import Bench, StoreTrial, benched
+from exam_sharing.testing.laws.bench import DOWNLOAD, Bench, StoreTrial, benched
 from exam_sharing.testing.laws.law import as_many, insist, same
-from exam_sharing.testing.laws.waiting import (
-    LAPSES,
-    MINUTE,
-    PRIVATE,
-    claimed,
-    claims_of,
-    ids_listed,
-    let_wait,
-    names_of,
-)
-from exam_sharing.testing.moments import DAY, START, TICK
+from exam_sharing.testing.moments import DAY, EDGES, START, TICK
 from exam_sharing.testing.texts import HOSTILE
 
-__all__ = ["NOTICE_LAWS", "TEXT_LAWS"]
+__all__ = ["CLAIM_LAWS", "NOTICE_LAWS", "TEXT_LAWS", "TURN_LAWS"]
+
+MINUTE: Final = timedelta(minutes=1)
+
+
+LAPSES: Final = START + 5 * MINUTE
+"""When claims lapse that are made at the start."""
+
+
+PRIVATE: Final = "the liver of Ms \u017bo\u0142\u0105d\u017a, born 1950"
+"""A message that holds patient data."""
+
+
+def let_wait(
+    bench: Bench, *names: str, share: str = "share", message: str | None = None
+) -> tuple[WaitingNotice, ...]:
+    """Let notices of a share of its own wait, and return them as they were written."""
+    exams = bench.upload(*(f"{name} of {share}" for name in ("z", "a", "m")))
+    notices = tuple(
+        bench.notice(
+            to=UserId(f"reader {name}"),
+            exams=exams[place % 2 :],
+            actor=UserId(f"actor {name}"),
+            permission=list(Permission)[place % 2],
+            message=message,
+            named=name,
+            until=(EDGES[-1], START + TICK, None)[place % 3],
+        )
+        for place, name in enumerate(names)
+    )
+    grants = (bench.grant(exam, GroupId("readers"), DOWNLOAD) for exam in exams)
+    changes = bench.sharing(*grants, share=share, notices=notices)
+    bench.write(changes)
+    return changes.notices
+
+
+def claimed(
+    bench: Bench, limit: int = 9, *, now: datetime = START, share: str | None = None
+) -> tuple[Claim, ...]:
+    """Claim what is due, of one share alone where it is given."""
+    of_share = None if share is None else ShareId(share)
+    return bench.ports.outbox.claim(now, max(LAPSES, now + 5 * MINUTE), limit, of_share)
+
+
+def claims_of(
+    number: int, bench: Bench, limit: int = 9, *, now: datetime = START
+) -> Sequence[Claim]:
+    """Claim what is due, which must be so many."""
+    return as_many(number, "notices were due", claimed(bench, limit, now=now))
+
+
+def names_of(claims: Iterable[Claim]) -> list[str]:
+    """Return the ids of the notices that were claimed."""
+    return [claim.notice.id.value for claim in claims]
+
+
+def ids_listed(bench: Bench, *, given_up: bool | None = None) -> list[str]:
+    """Return the ids of the notices that an operator is shown."""
+    return [each.id.value for each in bench.ports.outbox.listed(None, 99, given_up=given_up)]
 
 
 @benched
@@ -288,5 +338,149 @@ NOTICE_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
     ids_in_notices_are_compared_code_point_by_code_point,
 )
 
+
 TEXT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (a_message_is_erased_with_its_notice,)
 """For stores that can be searched for a text."""
+
+
+@benched
+def what_failed_stands_behind_what_did_not(bench: Bench) -> None:
+    """Those that failed least come first, then the oldest; new ones are chosen first.
+
+    What fails again and again thus holds up nobody.
+    """
+    let_wait(bench, "a", "b", "c", "d")
+    for claim in claims_of(2, bench, 2):
+        bench.ports.outbox.settle(claim, TryAgain(at=START - MINUTE, problem="Timeout"))
+    same("two of four that are due", names_of(claimed(bench, 2)), ["c", "d"])
+    let_wait(bench, "e", share="other")
+    same("all that are due", names_of(claimed(bench)), ["e", "a", "b"])
+
+
+@benched
+def a_new_notice_is_chosen_before_one_that_was_tried(bench: Bench) -> None:
+    """A new notice has been due for longer than one that was tried, whenever that was due."""
+    let_wait(bench, "a", "b")
+    for claim in claims_of(2, bench):
+        bench.ports.outbox.settle(claim, TryAgain(at=AT_ONCE, problem="Timeout"))
+    let_wait(bench, "c", share="other")
+    same("one of three that can be had at once", names_of(claimed(bench, 1)), ["c"])
+    same("the next two", names_of(claimed(bench, 2)), ["a", "b"])
+    let_wait(bench, "d", share="the last")
+    same("one that lapsed beside a new one", names_of(claimed(bench, 1, now=LAPSES)), ["d"])
+
+
+@benched
+def what_has_been_due_for_longest_is_chosen(bench: Bench) -> None:
+    """Where more are due than asked for, those are chosen that have been so for longest.
+
+    Of the chosen, those that failed least come first, then the oldest.
+    """
+    let_wait(bench, "a", "b", "c", "d")
+    _try_again(bench, {"a": 4, "b": 1, "c": 3, "d": 2})
+    now = START + 5 * MINUTE
+    same("one of four", names_of(claimed(bench, 1, now=now)), ["b"])
+    same("the next two", names_of(claimed(bench, 2, now=now)), ["c", "d"])
+    same("the last", names_of(claimed(bench, 1, now=now)), ["a"])
+
+
+@benched
+def how_often_it_failed_does_not_outweigh_how_long_it_has_been_due(bench: Bench) -> None:
+    """A notice that failed more often is chosen first where it has been due for longer."""
+    let_wait(bench, "a", "b")
+    first, second = claims_of(2, bench)
+    settle = bench.ports.outbox.settle
+    settle(first, TryAgain(at=AT_ONCE, problem="Timeout"))
+    (first,) = claims_of(1, bench)
+    settle(first, TryAgain(at=START + MINUTE, problem="Timeout"))
+    settle(second, TryAgain(at=START + 2 * MINUTE, problem="Timeout"))
+    now = START + 3 * MINUTE
+    same("one of two", names_of(claimed(bench, 1, now=now)), ["a"])
+    lapsed = now + 5 * MINUTE
+    same("both, once that claim lapsed", names_of(claimed(bench, 2, now=lapsed)), ["b", "a"])
+
+
+def _try_again(bench: Bench, minutes: Mapping[str, int]) -> None:
+    """Let all that is due fail once, and wait for so many minutes."""
+    for claim in claims_of(len(minutes), bench):
+        at = START + minutes[claim.notice.id.value] * MINUTE
+        bench.ports.outbox.settle(claim, TryAgain(at=at, problem="Timeout"))
+
+
+TURN_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
+    what_failed_stands_behind_what_did_not,
+    a_new_notice_is_chosen_before_one_that_was_tried,
+    what_has_been_due_for_longest_is_chosen,
+    how_often_it_failed_does_not_outweigh_how_long_it_has_been_due,
+)
+
+
+_SHARE: Final = "share"
+
+
+_LAPSES: Final = START + timedelta(minutes=5) + TICK
+
+
+def _claimed(
+    bench: Bench,
+    *,
+    now: datetime = START,
+    until: datetime = _LAPSES,
+    share: str | None = None,
+) -> dict[str, Claim]:
+    of_share = None if share is None else ShareId(share)
+    claims = bench.ports.outbox.claim(now, until, 9, of_share)
+    return {claim.notice.id.value: claim for claim in claims}
+
+
+@benched
+def a_claim_lapses_to_the_microsecond(bench: Bench) -> None:
+    """A claim keeps a notice from everybody until the microsecond at which it lapses."""
+    let_wait(bench, "a")
+    claims = _claimed(bench).values()
+    same("when the claim lapses", [claim.until for claim in claims], [_LAPSES])
+    shown = bench.ports.outbox.listed(None, 9, given_up=False)
+    same("when the notice is due", [each.due for each in shown], [_LAPSES])
+    later = _LAPSES + DAY
+    same("a microsecond before", _claimed(bench, now=_LAPSES - TICK, until=later), {})
+    same("then", list(_claimed(bench, now=_LAPSES, until=later)), ["a"])
+
+
+@benched
+def of_one_share_what_waits_for_its_time_is_left_alone(bench: Bench) -> None:
+    """`claim` of one share returns what is due of it, as it does of all shares."""
+    let_wait(bench, "claimed", "failed", "given up")
+    claims, settle = _claimed(bench), bench.ports.outbox.settle
+    settle(claims["failed"], TryAgain(at=START + DAY, problem="Timeout"))
+    settle(claims["given up"], GivenUp(at=START, problem="NoSuchMailbox"))
+    same("what is due of the share", list(_claimed(bench, share=_SHARE)), [])
+    same("a microsecond before a claim lapses", _claimed(bench, now=_LAPSES - TICK), {})
+    lapsed = _claimed(bench, now=_LAPSES, until=START + 9 * DAY, share=_SHARE)
+    same("when the claim has lapsed", list(lapsed), ["claimed"])
+    at = START + DAY
+    same("before its time", _claimed(bench, now=at - TICK, until=at + DAY, share=_SHARE), {})
+    due = _claimed(bench, now=at, until=at + DAY, share=_SHARE)
+    same("at its time", list(due), ["failed"])
+
+
+@benched
+def numbers_of_notices_are_never_used_again(bench: Bench) -> None:
+    """`listed` behind a number returns all that came later, though what had it is gone."""
+    outbox = bench.ports.outbox
+    seen: list[int] = []
+    for number in range(3):
+        name = f"n{number}"
+        let_wait(bench, name, share=f"share {number}")
+        after = seen[-1] if seen else None
+        later = outbox.listed(after, 9, given_up=None)
+        same("what came later", [each.id.value for each in later], [name])
+        seen += [each.number for each in later]
+        outbox.settle(_claimed(bench)[name], Done.SENT)
+    same("the numbers rise", seen, sorted(set(seen)))
+
+
+CLAIM_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
+    a_claim_lapses_to_the_microsecond,
+    of_one_share_what_waits_for_its_time_is_left_alone,
+    numbers_of_notices_are_never_used_again,
+)

@@ -9,26 +9,39 @@ from exam_sharing.events import Event
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.identifiers import ExamId, ShareId, UserId
 from exam_sharing.policy.plans import Share
-from exam_sharing.testing.laws.access import ACCESS_LAWS
+from exam_sharing.testing.laws.access import ACCESS_LAWS, LASTING_ACCESS_LAWS
 from exam_sharing.testing.laws.bench import StoreTrial
-from exam_sharing.testing.laws.claims import CLAIM_LAWS
-from exam_sharing.testing.laws.commits import COMMIT_LAWS, FAILURE_LAWS, TRANSFER_LAWS
-from exam_sharing.testing.laws.exams import EXAM_LAWS, HIDING_LAWS, UPLOAD_LAWS
-from exam_sharing.testing.laws.grants import GRANT_LAWS, SIZE_LAWS
-from exam_sharing.testing.laws.histories import HISTORY_LAWS
-from exam_sharing.testing.laws.lasting import (
-    LASTING_EVENT_LAWS,
-    LASTING_LAWS,
-    TOLD_TRANSFER_LAWS,
+from exam_sharing.testing.laws.commits import (
+    COMMIT_LAWS,
+    FAILURE_LAWS,
+    LASTING_COMMIT_LAWS,
+    TRANSFER_LAWS,
 )
+from exam_sharing.testing.laws.exams import (
+    ARRIVAL_LAWS,
+    EXAM_LAWS,
+    FAILED_UPLOAD_LAWS,
+    HIDING_LAWS,
+    SEALING_LAWS,
+    UPLOAD_LAWS,
+)
+from exam_sharing.testing.laws.grants import (
+    GRANT_LAWS,
+    LASTING_GRANT_LAWS,
+    RECEIPT_LAWS,
+    SIZE_LAWS,
+)
+from exam_sharing.testing.laws.histories import HISTORY_LAWS
 from exam_sharing.testing.laws.law import Law, laws_of
-from exam_sharing.testing.laws.outbox import NOTICE_LAWS, TEXT_LAWS
+from exam_sharing.testing.laws.outbox import CLAIM_LAWS, NOTICE_LAWS, TEXT_LAWS, TURN_LAWS
 from exam_sharing.testing.laws.races import RACE_LAWS
-from exam_sharing.testing.laws.receipts import RECEIPT_LAWS
-from exam_sharing.testing.laws.records import RECORD_LAWS
-from exam_sharing.testing.laws.trail import EVENT_LAWS, TRAIL_LAWS
-from exam_sharing.testing.laws.turns import TURN_LAWS
-from exam_sharing.testing.laws.uploads import ARRIVAL_LAWS, FAILED_UPLOAD_LAWS, SEALING_LAWS
+from exam_sharing.testing.laws.trail import (
+    EVENT_LAWS,
+    LASTING_EVENT_LAWS,
+    RECORD_LAWS,
+    TOLD_TRANSFER_LAWS,
+    TRAIL_LAWS,
+)
 from exam_sharing.testing.opening import OpenStore
 
 __all__ = ["store_laws"]
@@ -105,7 +118,9 @@ def store_laws(  # noqa: PLR0913  one for each thing that a store may be capable
         (FAILURE_LAWS, trial.fail_at is not None),
         (RACE_LAWS, trial.threads),
         (SIZE_LAWS, True),
-        (LASTING_LAWS, True),
+        (LASTING_GRANT_LAWS, True),
+        (LASTING_COMMIT_LAWS, True),
+        (LASTING_ACCESS_LAWS, True),
         (LASTING_EVENT_LAWS, trial.events is not None),
         (TOLD_TRANSFER_LAWS, trial.transfer is not None and trial.events is not None),
         (CLAIM_LAWS, True),
