@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_sharing.identifiers import GroupId, UserId
-from exam_sharing.memory import suggestions
+from exam_sharing.memory import names
 from exam_sharing.memory.directory import MemoryDirectory
 from exam_sharing.names import Findable, Typed
 from exam_sharing.principals import Group, User
@@ -114,7 +114,7 @@ def test_suggestions_and_list_are_those_of_a_naive_scan_whatever_was_added_and_r
     there = {}
     directory = MemoryDirectory(visible=lambda actor, principal: principal not in hidden)
     removed = set()
-    with mock.patch.object(suggestions, "_FEW", few):
+    with mock.patch.object(names, "_FEW", few):
         for step in [*steps, last]:
             match step:
                 case User() | Group() if step.id in removed:
@@ -197,7 +197,7 @@ def test_a_keystroke_looks_at_what_it_suggests_and_not_at_everybody():
 
 
 def test_names_are_in_no_repr_of_what_is_kept():
-    entry = suggestions.Entry.of(UserId("1"), "Anna Smith", "anna@b.example")
+    entry = names.Entry.of(UserId("1"), "Anna Smith", "anna@b.example")
     assert repr(entry) == "Entry(UserId('1'))"
 
 
@@ -208,7 +208,7 @@ def while_names_are_folded(do):
         do()
         return Findable.of(*args)
 
-    return mock.patch.object(suggestions, "Findable", mock.Mock(of=of))
+    return mock.patch.object(names, "Findable", mock.Mock(of=of))
 
 
 def test_what_could_not_be_sorted_is_sorted_when_asked_again():

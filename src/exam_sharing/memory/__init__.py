@@ -11,8 +11,7 @@ from uuid import uuid4
 
 from exam_sharing.conformance import require_conforming
 from exam_sharing.memory.directory import MemoryDirectory
-from exam_sharing.memory.notifier import MemoryNotifier
-from exam_sharing.memory.outbox import MemoryOutbox
+from exam_sharing.memory.outbox import MemoryNotifier, MemoryOutbox
 from exam_sharing.memory.store import MemoryStore
 from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import (

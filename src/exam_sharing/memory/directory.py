@@ -26,7 +26,7 @@ from exam_sharing.directories import (
 )
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId
-from exam_sharing.memory.suggestions import Entry, NameIndex
+from exam_sharing.memory.names import Entry, NameIndex
 from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User

@@ -1,4 +1,4 @@
-"""Notices that wait in memory."""
+"""Notices in memory: those that wait to be sent, and a notifier that keeps what it is given."""
 
 import heapq
 from collections.abc import Iterable
@@ -10,13 +10,13 @@ from typing import assert_never
 import attrs
 from typing_extensions import override
 
-from exam_sharing.events import Claim, ListedNotice, WaitingNotice
+from exam_sharing.events import Claim, ListedNotice, ShareNotice, WaitingNotice
 from exam_sharing.identifiers import NoticeId, ShareId
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
-from exam_sharing.ports import Outbox
+from exam_sharing.ports import Notifier, Outbox
 from exam_sharing.validation import checks_arguments
 
-__all__ = ["MemoryOutbox"]
+__all__ = ["MemoryNotifier", "MemoryOutbox"]
 
 
 @attrs.frozen(kw_only=True)
@@ -153,3 +153,19 @@ class MemoryOutbox(Outbox):
             for kept in given_up:
                 self._kept[kept.notice.id] = kept.requeued()
             return len(given_up)
+
+
+class MemoryNotifier(Notifier):
+    """Keeps every notice, with its message, until the program takes it out of `sent`.
+
+    Attributes:
+        sent: the notices in the order in which they were sent; empty it as you please.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.sent: list[ShareNotice] = []
+
+    @override
+    def send(self, notice: ShareNotice) -> None:
+        self.sent.append(notice)

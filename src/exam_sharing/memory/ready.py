@@ -6,9 +6,10 @@ outside of that span the exam is made ready again for the time that is asked abo
 `expires`, the sets are right at all times, and times need not be compared.
 """
 
-from collections.abc import Iterable
+from bisect import bisect_left, insort
+from collections.abc import Hashable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from exam_sharing.exams import Exam
 from exam_sharing.grants import FOREVER, NEVER, Grant, Permission
@@ -17,9 +18,13 @@ from exam_sharing.policy.access import grants_reaching
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.views import VisibleExam
 
-__all__ = ["ReadyExam"]
+__all__ = ["Place", "ReadyExam", "Shelves", "newest_first"]
 
 StrT = TypeVar("StrT", bound=str)
+KeyT = TypeVar("KeyT", bound=Hashable)
+
+Place: TypeAlias = tuple[datetime, str]
+"""Where an exam stands on a shelf: its time of upload, then its id."""
 
 _VIEW: Final = Permission.VIEW
 """Looking a member of an enum up takes longer than comparing with it."""
@@ -133,3 +138,54 @@ class ReadyExam:
 def _set_of(values: Iterable[StrT]) -> frozenset[StrT]:
     """Return the values as a set; the same one for all that are empty, since most are."""
     return frozenset(values) or _EMPTY
+
+
+class Shelves(Generic[KeyT]):
+    """Sorted places under keys. Not safe for threads by itself."""
+
+    def __init__(self) -> None:
+        """Begin with nothing on any shelf."""
+        self._shelves: dict[KeyT, list[Place]] = {}
+
+    def put(self, key: KeyT, place: Place) -> None:
+        """Put an exam on a shelf that it is not on."""
+        insort(self._shelves.setdefault(key, []), place)
+
+    def take(self, key: KeyT, place: Place) -> None:
+        """Take an exam from a shelf that it is on."""
+        shelf = self._shelves[key]
+        del shelf[bisect_left(shelf, place)]
+        if not shelf:
+            del self._shelves[key]
+
+    def on(self, key: KeyT) -> list[Place]:
+        """Return what is on a shelf, oldest first; not to be changed."""
+        return self._shelves.get(key, [])
+
+
+def newest_first(shelves: Iterable[list[Place]], after: Place | None, step: int) -> Iterator[Place]:
+    """Yield the places on several shelves, each once, newest first.
+
+    Args:
+        shelves: each sorted, oldest first.
+        after: the place behind which to begin.
+        step: how many places are looked at together; the newest of that many of each shelf hold
+            the newest of that many of all.
+    """
+    full = [shelf for shelf in shelves if shelf]
+    while full:
+        near: list[Place] = []
+        for shelf in full:
+            end = len(shelf) if after is None else bisect_left(shelf, after)
+            near += shelf[max(0, end - step) : end]
+        if len(full) > 1:
+            near.sort()
+        newest = near[-step:]
+        last = None
+        for place in reversed(newest):
+            if place != last:
+                yield place
+            last = place
+        if len(near) < step:
+            return  # No shelf had as many as were looked for: they are all at their ends.
+        after = newest[0]

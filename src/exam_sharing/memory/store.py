@@ -30,8 +30,7 @@ from exam_sharing.identifiers import (
     UserId,
 )
 from exam_sharing.memory.outbox import MemoryOutbox
-from exam_sharing.memory.ready import ReadyExam
-from exam_sharing.memory.shelves import Place, Shelves, newest_first
+from exam_sharing.memory.ready import Place, ReadyExam, Shelves, newest_first
 from exam_sharing.policy.facts import ExamGrants, Involvement
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.retries import LOCK_TIMEOUT, longest_delay
