@@ -4,7 +4,7 @@ import pytest
 import sqlalchemy
 
 from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
-from exam_sharing.adapters.sqlalchemy.directory_tables import define_directory_tables
+from exam_sharing.adapters.sqlalchemy.tables import define_directory_tables
 from exam_sharing.memory.directory import MemoryDirectory
 
 

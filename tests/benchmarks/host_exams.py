@@ -31,7 +31,7 @@ from typing_extensions import override
 from exam_sharing import BatchId, Exam, ExamId, Permission, UserId
 from exam_sharing.adapters.sqlalchemy import HostExams, SqlSharingStore, may
 from exam_sharing.adapters.sqlalchemy.store import own_database
-from exam_sharing.adapters.sqlalchemy.times import Instant
+from exam_sharing.adapters.sqlalchemy.tables import Instant
 
 PAGE: Final = 50
 VIEW: Final = Permission.VIEW

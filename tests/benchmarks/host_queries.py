@@ -40,8 +40,8 @@ from tests.databases import created_database
 
 from exam_sharing import Permission, UserId
 from exam_sharing.adapters.sqlalchemy import may, permission_held, sqlite_engine, visible_exams
-from exam_sharing.adapters.sqlalchemy.giving import counts, owned
-from exam_sharing.adapters.sqlalchemy.times import Instant
+from exam_sharing.adapters.sqlalchemy.reading import counts, owned
+from exam_sharing.adapters.sqlalchemy.tables import Instant
 
 PAGE: Final = 50
 A_PATIENT: Final = 20

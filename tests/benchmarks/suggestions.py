@@ -18,7 +18,7 @@ from typing import Final
 from sqlalchemy import MetaData
 
 from exam_sharing.adapters.sqlalchemy import SqlDirectory, sqlite_engine
-from exam_sharing.adapters.sqlalchemy.directory_tables import define_directory_tables
+from exam_sharing.adapters.sqlalchemy.tables import define_directory_tables
 from exam_sharing.directories import Account
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.memory.directory import MemoryDirectory

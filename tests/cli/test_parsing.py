@@ -217,7 +217,7 @@ def test_a_share_onto_a_full_device_was_done(clinic, tmp_path, errors_too):
 
 @pytest.mark.parametrize("line", [SHARE, ("add-user", "zoe", "--name", "Zoe")])
 def test_a_database_that_is_busy_is_told_as_busy(clinic, tmp_path, monkeypatch, line):
-    monkeypatch.setattr("exam_sharing.adapters.sqlalchemy.sqlite_engines._PATIENCE", 0.1)
+    monkeypatch.setattr("exam_sharing.adapters.sqlalchemy.engines._PATIENCE", 0.1)
     other = sqlite3.connect(tmp_path / "exam-sharing.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     try:

@@ -14,8 +14,8 @@ from exam_sharing.adapters.sqlalchemy import (
     SqlStore,
     create_all,
     define_tables,
+    engines,
     joined,
-    kinds,
     open_sharing,
     over_driver_connection,
     owner_changed,
@@ -110,7 +110,7 @@ def test_an_engine_over_an_asynchronous_driver_is_used_inside_of_run_sync(
             raise ImportError("greenlet")
         return inside
 
-    monkeypatch.setattr(kinds, "in_greenlet", in_greenlet)
+    monkeypatch.setattr(engines, "in_greenlet", in_greenlet)
     engine = create_engine(url)
     engine.dialect.is_async = True
     with pytest.raises(InvalidValue, match=f"^engine .*{told}"):
@@ -118,10 +118,10 @@ def test_an_engine_over_an_asynchronous_driver_is_used_inside_of_run_sync(
 
 
 def test_an_engine_over_an_asynchronous_driver_is_taken_inside_of_run_sync(monkeypatch):
-    monkeypatch.setattr(kinds, "in_greenlet", lambda: True)
+    monkeypatch.setattr(engines, "in_greenlet", lambda: True)
     engine = create_engine("postgresql+psycopg://")
     engine.dialect.is_async = True
-    kinds.require_engine(engine)
+    engines.require_engine(engine)
 
 
 TAKING_TRANSACTIONS = {

@@ -39,7 +39,7 @@ from exam_sharing.adapters.sqlalchemy import (
     sqlite_engine,
 )
 from exam_sharing.adapters.sqlalchemy import database as transactions
-from exam_sharing.adapters.sqlalchemy.held_connections import held_connection, holding
+from exam_sharing.adapters.sqlalchemy.database import held_connection, holding
 from exam_sharing.events import ActRefused
 from exam_sharing.memory import memory_ports
 from exam_sharing.testing.performing import perform

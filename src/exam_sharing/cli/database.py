@@ -22,7 +22,7 @@ from exam_sharing.adapters.sqlalchemy import (
     open_sharing,
     sqlite_engine,
 )
-from exam_sharing.adapters.sqlalchemy.schema import check_schema, schema_found
+from exam_sharing.adapters.sqlalchemy.database import check_schema, schema_found
 from exam_sharing.adapters.sqlalchemy.tables import SCHEMA
 from exam_sharing.cli.extras import need
 from exam_sharing.cli.portal import Portal

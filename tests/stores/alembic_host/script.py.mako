@@ -2,7 +2,7 @@
 
 from alembic import op
 import sqlalchemy as sa
-import exam_sharing.adapters.sqlalchemy.times
+import exam_sharing.adapters.sqlalchemy.tables
 ${imports if imports else ""}
 
 revision = ${repr(up_revision)}

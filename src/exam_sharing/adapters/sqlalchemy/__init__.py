@@ -12,27 +12,34 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
+from exam_sharing.adapters.sqlalchemy.database import create_all, record_schema
 from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
-from exam_sharing.adapters.sqlalchemy.directory_tables import (
-    DirectoryTables,
-    define_directory_tables,
-)
-from exam_sharing.adapters.sqlalchemy.driver_connections import (
+from exam_sharing.adapters.sqlalchemy.engines import given_tables, set_up_sqlite, sqlite_engine
+from exam_sharing.adapters.sqlalchemy.host import HostExams, SqlSharingStore
+from exam_sharing.adapters.sqlalchemy.joined import (
     DriverConnection,
+    directory_inside,
+    joined_store,
     over_driver_connection,
+    owner_changed,
 )
-from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
-from exam_sharing.adapters.sqlalchemy.host_queries import may, permission_held, visible_exams
-from exam_sharing.adapters.sqlalchemy.joined import directory_inside, joined_store, owner_changed
-from exam_sharing.adapters.sqlalchemy.kinds import given_tables
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
-from exam_sharing.adapters.sqlalchemy.schema import create_all, record_schema
-from exam_sharing.adapters.sqlalchemy.sql_ports import NoNotifier, sql_ports
-from exam_sharing.adapters.sqlalchemy.sqlite_engines import set_up_sqlite, sqlite_engine
-from exam_sharing.adapters.sqlalchemy.statements import Statement, Statements
-from exam_sharing.adapters.sqlalchemy.store import SqlStore, own_database
+from exam_sharing.adapters.sqlalchemy.statements import (
+    Statement,
+    Statements,
+    may,
+    permission_held,
+    visible_exams,
+)
+from exam_sharing.adapters.sqlalchemy.store import NoNotifier, SqlStore, own_database, sql_ports
 from exam_sharing.adapters.sqlalchemy.sweeps import sweep_deleted, sweep_expired
-from exam_sharing.adapters.sqlalchemy.tables import SCHEMA, Tables, define_tables
+from exam_sharing.adapters.sqlalchemy.tables import (
+    SCHEMA,
+    DirectoryTables,
+    Tables,
+    define_directory_tables,
+    define_tables,
+)
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import Directory, HostFacts, Notifier, Ports

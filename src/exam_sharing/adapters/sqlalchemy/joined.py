@@ -1,18 +1,23 @@
-"""Sharing inside a transaction that the host has open.
+"""Sharing inside a transaction that the host has open, by SQLAlchemy or by the driver itself.
 
 Nothing here begins, commits or rolls back that transaction, retries, or sends. What an act writes
 stands behind a savepoint, so that an act which fails leaves nothing, and the host may go on.
 
 Versions are locked, in the order of their ids, before facts are read; an act therefore loses a race
 only where the host's transaction sees an older moment, or waits in a circle with another.
+
+A host on another framework, as Django is, holds a connection of the driver in the middle of a
+transaction. Our statements run over it as over any other; what would commit it, roll it back, reset
+it or close it does nothing, and no event of an engine is told of it.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
-from typing import Any, cast
+from typing import Any, Final, Protocol, cast
+from weakref import WeakKeyDictionary
 
-from sqlalchemy import Engine
+from sqlalchemy import Engine, NullPool, Pool
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from typing_extensions import override
@@ -20,36 +25,136 @@ from typing_extensions import override
 from exam_sharing.adapters.sqlalchemy.database import (
     Database,
     Transactions,
+    holding,
     insert_unless_there,
 )
-from exam_sharing.adapters.sqlalchemy.driver_connections import is_begun, own_engine
-from exam_sharing.adapters.sqlalchemy.engines import quiet_engine, require_dialect
+from exam_sharing.adapters.sqlalchemy.engines import (
+    given_tables,
+    is_begun,
+    may_mix_statements,
+    quiet_engine,
+    remedy,
+    require_dialect,
+    require_transaction,
+)
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, or_conflict
-from exam_sharing.adapters.sqlalchemy.grants import SqlGrants, locked_versions
-from exam_sharing.adapters.sqlalchemy.held_connections import holding
-from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
-from exam_sharing.adapters.sqlalchemy.kinds import given_tables, require_transaction
+from exam_sharing.adapters.sqlalchemy.host import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.outbox import HeldBackOutbox, SqlOutbox
-from exam_sharing.adapters.sqlalchemy.poolers import may_mix_statements, remedy
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail, put_event
-from exam_sharing.adapters.sqlalchemy.transfers import count_transfer
+from exam_sharing.adapters.sqlalchemy.writing import SqlGrants, count_transfer, locked_versions
 from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import Conflict, InvalidArgument, StoreFailed
 from exam_sharing.events import Event, ExamTransferred
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import AuditTrail, Changes, Directory
-from exam_sharing.validation import instant, require_kind
+from exam_sharing.validation import instant, require_instance, require_kind
 
 __all__ = [
+    "DriverConnection",
     "JoinedSharingStore",
     "JoinedStore",
     "directory_inside",
     "joined_store",
+    "over_driver_connection",
+    "own_engine",
     "owner_changed",
 ]
+
+_DRIVERS: Final = ("psycopg", "pysqlite")
+
+
+class DriverConnection(Protocol):
+    """A connection of psycopg 3 or of Python's sqlite3."""
+
+    def cursor(self) -> Any:  # noqa: ANN401  each driver has a kind of its own
+        """Return a new cursor."""
+
+
+def over_driver_connection(driver_connection: DriverConnection, engine: Engine) -> Connection:
+    """Return a connection for `joined` over one of the driver's that is in a transaction.
+
+    It is good for that transaction, which it neither ends nor closes.
+
+    Args:
+        driver_connection: of psycopg 3 or sqlite3; in Django `connection.connection`, inside of
+            `atomic()`.
+        engine: for the same database, by the same driver; refusals are recorded by it where they
+            have a transaction of their own.
+
+    Raises:
+        InvalidValue: there is no transaction, or the engine is for something else.
+        WrongKind: it is no connection of the engine's driver.
+    """
+    require_dialect(engine)
+    if engine.dialect.driver not in _DRIVERS:
+        raise InvalidArgument("engine", "must use the driver psycopg 3, or sqlite3")
+    driver: Any = engine.dialect.loaded_dbapi
+    require_instance("driver_connection", driver_connection, driver.Connection)
+    lent = _Lent(driver_connection, engine)
+    pool = NullPool(lambda: lent, reset_on_return=None, dialect=engine.dialect)
+    connection = Connection(_engine_without_events(engine), pool.connect())
+    connection.begin()
+    if not is_begun(connection):
+        raise InvalidArgument(
+            "driver_connection", "must be in a transaction; in Django, call it inside of atomic()"
+        )
+    if may_mix_statements(connection):
+        raise InvalidArgument("driver_connection", remedy(connection.dialect.driver))
+    return connection
+
+
+def own_engine(connection: Connection) -> Engine:
+    """Return the engine that makes connections of our own beside this one."""
+    driver_connection: Any = connection.connection.dbapi_connection
+    if isinstance(driver_connection, _Lent):
+        return driver_connection.beside
+    return connection.engine
+
+
+class _Lent:
+    """A connection of the driver that stays the host's.
+
+    Args:
+        connection: the driver's.
+        beside: an engine with connections of its own to the same database.
+    """
+
+    def __init__(self, connection: DriverConnection, beside: Engine) -> None:
+        self.lent = connection
+        self.beside = beside
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the driver's has
+        return getattr(self.lent, name)
+
+    def commit(self) -> None:
+        """Leave it to the host."""
+
+    def rollback(self) -> None:
+        """Leave it to the host."""
+
+    def close(self) -> None:
+        """Leave it to the host."""
+
+
+def _no_connection() -> Any:  # noqa: ANN401  as every creator of a pool
+    raise InvalidArgument("engine", "has no connections but those that are lent")
+
+
+_WITHOUT_EVENTS: Final[WeakKeyDictionary[Engine, Engine]] = WeakKeyDictionary()
+"""One for each engine, since an engine remembers the statements that it has compiled."""
+
+
+def _engine_without_events(engine: Engine) -> Engine:
+    """Return an engine by which nobody hears of a lent connection, and nobody begins anything."""
+    found = _WITHOUT_EVENTS.get(engine)
+    if found is None:
+        pool: Pool = NullPool(_no_connection, dialect=engine.dialect)
+        found = quiet_engine(Engine(pool, engine.dialect, engine.url))
+        _WITHOUT_EVENTS[engine] = found
+    return found
 
 
 class _HostTransaction(Transactions):

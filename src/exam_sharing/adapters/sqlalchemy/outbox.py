@@ -16,9 +16,9 @@ from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
-from exam_sharing.adapters.sqlalchemy.lists import one_of
+from exam_sharing.adapters.sqlalchemy.questions import one_of
 from exam_sharing.adapters.sqlalchemy.rows import listed_notice_of_row, notice_of_row
-from exam_sharing.adapters.sqlalchemy.times import Instant
+from exam_sharing.adapters.sqlalchemy.tables import Instant
 from exam_sharing.events import Claim, ListedNotice, WaitingNotice
 from exam_sharing.identifiers import NoticeId, ShareId
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain

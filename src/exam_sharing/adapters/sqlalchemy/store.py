@@ -1,20 +1,22 @@
 """Everything that is kept, over one database: exams, grants, receipts, notices, audit trail."""
 
 from sqlalchemy import Engine
+from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.access import SqlAccess
-from exam_sharing.adapters.sqlalchemy.database import Database, OwnTransactions
-from exam_sharing.adapters.sqlalchemy.engines import checked_engine
-from exam_sharing.adapters.sqlalchemy.exams import SqlExams
-from exam_sharing.adapters.sqlalchemy.grants import SqlGrants
-from exam_sharing.adapters.sqlalchemy.kinds import given_tables
+from exam_sharing.adapters.sqlalchemy.database import Database, OwnTransactions, check_schema
+from exam_sharing.adapters.sqlalchemy.engines import checked_engine, given_tables
+from exam_sharing.adapters.sqlalchemy.host import SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
-from exam_sharing.adapters.sqlalchemy.schema import check_schema
+from exam_sharing.adapters.sqlalchemy.reading import SqlAccess
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
-from exam_sharing.validation import require_kind
+from exam_sharing.adapters.sqlalchemy.writing import SqlExams, SqlGrants
+from exam_sharing.errors import StoreFailed
+from exam_sharing.events import ShareNotice
+from exam_sharing.ports import Directory, HostFacts, NoHostFacts, Notifier, Ports
+from exam_sharing.validation import require_instance, require_kind
 
-__all__ = ["SqlStore", "own_database"]
+__all__ = ["NoNotifier", "SqlStore", "own_database", "sql_ports"]
 
 
 class SqlStore(SqlExams, SqlGrants, SqlAccess, SqlTrail):
@@ -60,3 +62,38 @@ def own_database(engine: Engine, tables: Tables | None) -> Database:
     own = checked_engine(engine)
     check_schema(own, known)
     return Database(OwnTransactions(own), known)
+
+
+class NoNotifier(Notifier):
+    """Sends nothing, so that notices wait until somebody comes who can."""
+
+    @override
+    def send(self, notice: ShareNotice) -> None:
+        raise StoreFailed("no notifier was given, so notices wait")
+
+
+def sql_ports(
+    store: SqlStore | SqlSharingStore,
+    *,
+    directory: Directory,
+    notifier: Notifier | None = None,
+    host_facts: HostFacts | None = None,
+) -> Ports:
+    """Return every port, with all that is kept in one store.
+
+    Without a notifier, notices wait: none is taken out to be sent in vain.
+    """
+    require_instance("store", store, SqlStore, SqlSharingStore)
+    outbox = store.outbox.held_back() if notifier is None else store.outbox
+    return Ports(
+        exams=store,
+        uploads=store,
+        grants=store,
+        writer=store,
+        access=store,
+        outbox=outbox,
+        directory=directory,
+        notifier=NoNotifier() if notifier is None else notifier,
+        audit=store,
+        host_facts=NoHostFacts() if host_facts is None else host_facts,
+    )

@@ -18,15 +18,12 @@ from uuid import uuid4
 from sqlalchemy import Engine, exists, select, update
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import Database
-from exam_sharing.adapters.sqlalchemy.engines import checked_engine
+from exam_sharing.adapters.sqlalchemy.database import Database, check_schema
+from exam_sharing.adapters.sqlalchemy.engines import checked_engine, given_tables
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
-from exam_sharing.adapters.sqlalchemy.host_exams import HostExams, SqlSharingStore
-from exam_sharing.adapters.sqlalchemy.kinds import given_tables
-from exam_sharing.adapters.sqlalchemy.lists import one_of
-from exam_sharing.adapters.sqlalchemy.schema import check_schema
-from exam_sharing.adapters.sqlalchemy.sql_ports import sql_ports
-from exam_sharing.adapters.sqlalchemy.store import own_database
+from exam_sharing.adapters.sqlalchemy.host import HostExams, SqlSharingStore
+from exam_sharing.adapters.sqlalchemy.questions import one_of
+from exam_sharing.adapters.sqlalchemy.store import own_database, sql_ports
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.errors import Conflict, InvalidArgument
 from exam_sharing.exams import Exam

@@ -1,12 +1,16 @@
-"""The tables: what is kept of exams, sharing, notices and the audit trail.
+"""The tables: exams, sharing, notices, the audit trail, and the directory of users and groups.
 
 Nothing is deleted but notices. A host calls `define_tables` with its own `MetaData`, so that its
 migrations see the tables; nothing here depends on how its naming convention calls a constraint.
 
 Identifiers are compared code point by code point: PostgreSQL is told so by its collation "C", and
-SQLite compares no other way.
+SQLite compares no other way. Names and addresses are found by their folded form. An index of
+PostgreSQL takes no long texts, so what is indexed is the start of a folded text. What is found by
+it alone is looked at again.
 """
 
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -24,25 +28,219 @@ from sqlalchemy import (
     Text,
     true,
 )
-from sqlalchemy.types import TypeEngine
+from sqlalchemy.dialects.postgresql import TIMESTAMP
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.directory_tables import (
-    DirectoryTables,
-    define_directory_tables,
-)
-from exam_sharing.adapters.sqlalchemy.naming import (
-    longest_name,
-    require_prefix,
-    require_schema,
-)
-from exam_sharing.adapters.sqlalchemy.times import Instant
-from exam_sharing.validation import require_instance
+from exam_sharing.errors import InvalidArgument
+from exam_sharing.names import LONGEST_WORD
+from exam_sharing.validation import instant, require_instance, require_kind
 
 __all__ = [
+    "INDEXED",
     "SCHEMA",
+    "DirectoryTables",
+    "Instant",
     "Tables",
+    "define_directory_tables",
     "define_tables",
+    "longest_name",
+    "require_prefix",
+    "require_schema",
 ]
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+
+
+class Instant(TypeDecorator[datetime]):
+    """The column type of every time; migrations name it by this path, so it stays here."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = BigInteger
+    cache_ok: bool | None = True
+
+    @override
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(TIMESTAMP(timezone=False))
+        return dialect.type_descriptor(BigInteger())
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | int | None:
+        if value is None:
+            return None
+        at = instant("time", value)
+        if dialect.name == "postgresql":
+            return at.replace(tzinfo=None)
+        return (at - _EPOCH) // _MICROSECOND
+
+    @override
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if isinstance(value, datetime):
+            return value.replace(tzinfo=UTC)
+        microseconds: int = value
+        return _EPOCH + timedelta(microseconds=microseconds)
+
+
+_MOST: Final = 63
+"""How many bytes of a name PostgreSQL keeps."""
+
+_RESERVED: Final = "sqlite_"
+_UNFIT: Final = frozenset("%\"'`\\")
+
+
+def longest_name(tables: Iterable[Table]) -> int:
+    """Return how many bytes the longest name of a table or of an index has."""
+    names = [[table.name, *(str(index.name) for index in table.indexes)] for table in tables]
+    return max(_size(name) for group in names for name in group)
+
+
+def require_prefix(prefix: str, longest: int) -> None:
+    """Raise unless names with the prefix can be used, the longest of which has so many bytes more.
+
+    Raises:
+        InvalidValue: it holds something other than letters, digits and underscores, or is reserved
+            or too long.
+        WrongKind: it is no text.
+    """
+    require_kind("prefix", prefix, str)
+    if not all(each.isalnum() or each == "_" for each in prefix):
+        raise InvalidArgument("prefix", "must consist of letters, digits and underscores")
+    if prefix.lower().startswith(_RESERVED):
+        raise InvalidArgument("prefix", f"must not begin with {_RESERVED}, which SQLite reserves")
+    if _size(prefix) + longest > _MOST:
+        raise InvalidArgument(
+            "prefix", f"must have at most {_MOST - longest} bytes, or PostgreSQL cuts the names"
+        )
+
+
+def require_schema(metadata: MetaData, schema: str | None) -> None:
+    """Raise unless a database schema of this name, or else that of the metadata, can be used.
+
+    Raises:
+        InvalidValue: it is empty or too long, or holds a percent sign, a quotation mark, a
+            backslash or a character that cannot be printed.
+        WrongKind: it is no text.
+    """
+    require_kind("schema", schema, str, type(None))
+    name = metadata.schema if schema is None else schema
+    if name is None:
+        return
+    if not name or not name.isprintable() or not _UNFIT.isdisjoint(name):
+        raise InvalidArgument(
+            "schema", "must be printable, without percent signs, quotation marks and backslashes"
+        )
+    if _size(name) > _MOST:
+        raise InvalidArgument("schema", f"must have at most {_MOST} bytes, as PostgreSQL has it")
+
+
+def _size(name: str) -> int:
+    return len(name.encode())
+
+
+INDEXED: Final = LONGEST_WORD
+"""How many code points of a folded text are indexed: with a key, less than PostgreSQL's limit."""
+
+
+@attrs.frozen(kw_only=True)
+class DirectoryTables:
+    """The tables of a directory.
+
+    Attributes:
+        metadata: what they were defined in.
+        principals: users and groups, each with its folded name where it can be chosen.
+        memberships: the direct members of groups, known or not.
+        search_keys: whole names, and how addresses and words of names begin, for those who can be
+            chosen.
+        removed: the keys of users and groups that were removed, which are never used again.
+    """
+
+    metadata: MetaData
+    principals: Table
+    memberships: Table
+    search_keys: Table
+    removed: Table
+
+    def all(self) -> tuple[Table, ...]:
+        """Return every table, in the order in which they can be created."""
+        return self.principals, self.memberships, self.search_keys, self.removed
+
+
+def define_directory_tables(
+    metadata: MetaData, *, prefix: str = "exam_sharing_", schema: str | None = None
+) -> DirectoryTables:
+    """Define the tables of a directory in a host's `MetaData`.
+
+    Args:
+        metadata: where to define them.
+        prefix: what the name of each table begins with: letters, digits and underscores.
+        schema: the database schema; by default the one of the metadata.
+
+    Raises:
+        InvalidValue: a name with the prefix, or the schema, is unfit for PostgreSQL or SQLite.
+    """
+    require_instance("metadata", metadata, MetaData)
+    require_prefix(prefix, _longest_of_directory())
+    require_schema(metadata, schema)
+    return _defined_directory(metadata, prefix, schema)
+
+
+@cache
+def _longest_of_directory() -> int:
+    return longest_name(_defined_directory(MetaData(), "", None).all())
+
+
+def _defined_directory(metadata: MetaData, prefix: str, schema: str | None) -> DirectoryTables:
+    def table(name: str, *columns: Column[Any], rowid: bool = True) -> Table:
+        full_name = f"{prefix}{name}"
+        return Table(full_name, metadata, *columns, schema=schema, sqlite_with_rowid=rowid)
+
+    principals = table(
+        "principals",
+        Column("key", _long_text(), primary_key=True),
+        Column("name", _long_text(), nullable=False),
+        Column("email", _long_text()),
+        Column("active", Boolean(), nullable=False),
+        Column("sharing_in_plan", Boolean(), nullable=False),
+        Column("notices", Boolean(), nullable=False),
+        # The folded name in two parts, the first null for those who cannot be chosen.
+        Column("name_start", _long_text()),
+        Column("name_rest", _long_text(), nullable=False),
+        # The folded address, which says with the name whether the search keys change.
+        Column("address", _long_text()),
+    )
+    Index(f"ix_{prefix}principals_by_name", principals.c.name_start, principals.c.key)
+    memberships = table(
+        "memberships",
+        Column("group_key", _long_text(), primary_key=True),
+        Column("member_key", _long_text(), primary_key=True),
+    )
+    Index(f"ix_{prefix}memberships_of", memberships.c.member_key, memberships.c.group_key)
+    keys = table(
+        "search_keys",
+        Column("kind", SmallInteger(), primary_key=True, autoincrement=False),
+        Column("start", _long_text(), primary_key=True),
+        Column("name_start", _long_text(), primary_key=True),
+        Column("key", _long_text(), primary_key=True),
+        # The whole row is its key: SQLite keeps it once instead of twice.
+        rowid=False,
+    )
+    Index(f"ix_{prefix}search_keys_of", keys.c.key)
+    return DirectoryTables(
+        metadata=metadata,
+        principals=principals,
+        memberships=memberships,
+        search_keys=keys,
+        removed=table("removed_principals", Column("key", _long_text(), primary_key=True)),
+    )
+
+
+def _long_text() -> TypeEngine[str]:
+    return Text().with_variant(Text(collation="C"), "postgresql")
+
 
 SCHEMA: Final = 1
 """The number of this shape of the tables; it goes up whenever a host has to migrate."""

@@ -10,7 +10,7 @@ from typing_extensions import override
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.documents import Records, event_of, named_in, text_of
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
-from exam_sharing.adapters.sqlalchemy.lists import one_of
+from exam_sharing.adapters.sqlalchemy.questions import one_of
 from exam_sharing.adapters.sqlalchemy.rows import ended_grant_of_row, grant_of_row, share_of_row
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.events import Event

@@ -18,13 +18,13 @@ import attrs
 from sqlalchemy import func, select
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.access_questions import access_questions
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
-from exam_sharing.adapters.sqlalchemy.grants import SqlGrants
-from exam_sharing.adapters.sqlalchemy.lists import listed
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
+from exam_sharing.adapters.sqlalchemy.questions import listed
+from exam_sharing.adapters.sqlalchemy.reading import access_questions
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
+from exam_sharing.adapters.sqlalchemy.writing import SqlGrants
 from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import InvalidArgument, StoreFailed
 from exam_sharing.exams import Exam, UploadBatch

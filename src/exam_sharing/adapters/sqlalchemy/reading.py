@@ -1,12 +1,17 @@
-"""Who can see what: the questions of `AccessReader`, each one statement.
+"""What is read of exams, grants and access: one statement a question, so that each sees one moment.
+
+Checks, pages and a host's own queries are made of the same conditions, so that lists and checks
+agree. Which recipients are meant, which exams, and how much is to be given, each statement adds.
 
 A page is the newest exams of each principal, merged: no principal is asked for more than the page
 can hold, and the index of grants by recipient is already in the order of the page. All grants of an
 exam sort alike, since they sort by the exam's time of upload; several of one exam to one principal
 count once.
+
+INVARIANT: a grant without a `closed_version` has not been ended, and its exam is not withdrawn.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from functools import lru_cache
@@ -19,6 +24,8 @@ from sqlalchemy import (
     Integer,
     Select,
     String,
+    Subquery,
+    Table,
     and_,
     bindparam,
     exists,
@@ -33,18 +40,235 @@ from sqlalchemy import (
     union,
     union_all,
 )
+from sqlalchemy.sql import FromClause
+from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.giving import counts, owned
-from exam_sharing.adapters.sqlalchemy.lists import listed, one_of
-from exam_sharing.adapters.sqlalchemy.questions import Question, Selecting
-from exam_sharing.adapters.sqlalchemy.tables import Tables
-from exam_sharing.adapters.sqlalchemy.times import Instant
-from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
-from exam_sharing.policy.facts import Involvement
+from exam_sharing.adapters.sqlalchemy.database import Database
+from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.questions import Question, Selecting, listed, one_of
+from exam_sharing.adapters.sqlalchemy.rows import ended_grant_of_row, exam_of_row, grant_of_row
+from exam_sharing.adapters.sqlalchemy.tables import Instant, Tables
+from exam_sharing.exams import Exam
+from exam_sharing.grants import EndedGrant, Grant, Permission
+from exam_sharing.identifiers import (
+    ExamId,
+    GrantId,
+    PrincipalId,
+    PrincipalKey,
+    ShareId,
+    UserId,
+    principal_of,
+)
+from exam_sharing.policy.facts import ExamGrants, Involvement
 from exam_sharing.policy.views import VisibleExam
+from exam_sharing.ports import AccessReader
+from exam_sharing.validation import checks_arguments
 
-__all__ = ["AccessQuestions", "Given", "access_questions"]
+__all__ = [
+    "AccessQuestions",
+    "ExamQuestions",
+    "Given",
+    "GrantQuestions",
+    "SqlAccess",
+    "access_questions",
+    "counts",
+    "exam_questions",
+    "grant_questions",
+    "owned",
+]
+
+
+def counts(
+    grants: FromClause, *, user: ColumnElement[str], now: ColumnElement[datetime]
+) -> ColumnElement[bool]:
+    """Return the condition that a grant stands, and gives something to whom it reaches.
+
+    A grant gives nothing to its own grantor: SPEC section 11.
+    """
+    # Written so that PostgreSQL does not guess from its statistics that next to nothing counts, as
+    # it would where one account makes all grants: it would then read and sort all that a principal
+    # sees, instead of reading a page in the order of its index.
+    grantor = grants.c.grantor.concat(literal_column("''"))
+    over = grants.c.until <= now
+    return and_(grants.c.closed_version.is_(None), grantor != user, over.is_not(true()))
+
+
+def owned(
+    exam: ColumnElement[Any],
+    owner: ColumnElement[Any],
+    versions: FromClause,
+    *,
+    user: ColumnElement[str],
+) -> ColumnElement[bool]:
+    """Return the condition that an exam is the user's own, and was not withdrawn.
+
+    An exam that was never shared may have no version.
+    """
+    gone = select(versions.c.exam).where(versions.c.exam == exam, versions.c.withdrawn)
+    # Looked up for each exam: joined, all that were ever withdrawn could be gone through for each.
+    return and_(owner == user, gone.scalar_subquery().is_(None))
+
+
+_NEVER_SHARED: Final = ExamGrants()
+
+
+class ExamQuestions:
+    """The questions of `ExamReader` to our own tables."""
+
+    def __init__(self, tables: Tables, *, postgresql: bool) -> None:
+        """Prepare the statements."""
+        exams = tables.exams
+        same_batch = select(exams.c.batch).where(exams.c.id == bindparam("exam"))
+        self._find = select(exams).where(one_of(exams.c.id, "exams", postgresql=postgresql))
+        self._batch_of = (
+            select(exams)
+            .where(exams.c.batch == same_batch.scalar_subquery())
+            .order_by(exams.c.uploaded_at.desc(), exams.c.id.desc())
+        )
+
+    def find(self, exams: Iterable[ExamId]) -> Question[tuple[Exam, ...]]:
+        """Ask which of the exams there are."""
+        return Question(self._find, {"exams": _texts(exams)}, _exams_found)
+
+    def batch_of(self, exam: ExamId) -> Question[tuple[Exam, ...]]:
+        """Ask which exams were uploaded with this one."""
+        return Question(self._batch_of, {"exam": exam.value}, _exams_found)
+
+
+class GrantQuestions:
+    """The questions of `GrantReader` that acts ask: versions, grants, whom the owner removed."""
+
+    def __init__(self, tables: Tables, *, postgresql: bool) -> None:
+        """Prepare the statements."""
+        self._standing = _with_grants(tables, ended=False, postgresql=postgresql)
+        self._all = _with_grants(tables, ended=True, postgresql=postgresql)
+        grants, removed = tables.grants, tables.removed
+        self._find = select(grants).where(one_of(grants.c.id, "ids", postgresql=postgresql))
+        self._of_share = select(grants).where(
+            one_of(grants.c.exam, "exams", postgresql=postgresql),
+            one_of(grants.c.recipient, "recipients", postgresql=postgresql),
+            grants.c.share == bindparam("share"),
+            grants.c.closed_version.is_(None),
+        )
+        self._removed = select(removed).where(
+            one_of(removed.c.exam, "exams", postgresql=postgresql),
+            one_of(removed.c.recipient, "recipients", postgresql=postgresql),
+        )
+
+    def read(
+        self, exams: tuple[ExamId, ...], *, ended: bool
+    ) -> Question[Mapping[ExamId, ExamGrants]]:
+        """Ask for the version and the grants of each exam."""
+        statement = self._all if ended else self._standing
+        return Question(statement, {"exams": _texts(exams)}, _sharing_of(exams))
+
+    def find_grants(self, ids: Iterable[GrantId]) -> Question[tuple[Grant, ...]]:
+        """Ask which of the grants there are."""
+        asked = {"ids": sorted({each.value for each in ids})}
+        return Question(self._find, asked, lambda rows: tuple(map(grant_of_row, rows)))
+
+    def grants_of_share(
+        self, share: ShareId, exams: Iterable[ExamId], recipients: Iterable[PrincipalKey]
+    ) -> Question[tuple[Grant, ...]]:
+        """Ask for the standing grants of a share on some exams to some principals."""
+        asked = {"share": share.value, "exams": _texts(exams), "recipients": sorted(recipients)}
+        return Question(self._of_share, asked, lambda rows: tuple(map(grant_of_row, rows)))
+
+    def removed(
+        self, exams: tuple[ExamId, ...], recipients: Iterable[PrincipalId]
+    ) -> Question[Mapping[ExamId, frozenset[PrincipalId]]]:
+        """Ask which of the recipients were removed from each exam by its owner."""
+        asked = {"exams": _texts(exams), "recipients": sorted({each.key for each in recipients})}
+
+        def removed_in(rows: Iterable[Any]) -> Mapping[ExamId, frozenset[PrincipalId]]:
+            found: dict[str, set[PrincipalId]] = {}
+            for row in rows:
+                found.setdefault(row.exam, set()).add(principal_of(PrincipalKey(row.recipient)))
+            return {exam: frozenset(found.get(exam.value, ())) for exam in exams}
+
+        return Question(self._removed, asked, removed_in)
+
+
+@lru_cache
+def exam_questions(tables: Tables, *, postgresql: bool) -> ExamQuestions:
+    """Return the questions of some tables, the same each time."""
+    return ExamQuestions(tables, postgresql=postgresql)
+
+
+@lru_cache
+def grant_questions(tables: Tables, *, postgresql: bool) -> GrantQuestions:
+    """Return the questions of some tables, the same each time."""
+    return GrantQuestions(tables, postgresql=postgresql)
+
+
+def _with_grants(tables: Tables, *, ended: bool, postgresql: bool) -> Selecting:
+    """Return one statement for versions and grants, so that both are of one moment."""
+    versions = tables.versions
+    grants = _past_and_present(tables.grants, postgresql=postgresql) if ended else tables.grants
+    joined = grants.c.exam == versions.c.exam
+    if not ended:
+        joined &= grants.c.closed_version.is_(None)
+    # Both tables have columns called exam and version.
+    return (
+        select(
+            versions.c.exam.label("exam_read"),
+            versions.c.version.label("version_read"),
+            versions.c.withdrawn,
+            *grants.c,
+        )
+        .select_from(versions.outerjoin(grants, joined))
+        .where(one_of(versions.c.exam, "exams", postgresql=postgresql))
+    )
+
+
+def _past_and_present(grants: Table, *, postgresql: bool) -> Subquery:
+    """Return every grant on the exams, by the two indexes that hold either half."""
+    on_exams = select(grants).where(one_of(grants.c.exam, "exams", postgresql=postgresql))
+    closed = grants.c.closed_version
+    halves = union_all(on_exams.where(closed.is_(None)), on_exams.where(closed.is_not(None)))
+    return halves.subquery("every_grant")
+
+
+def _texts(exams: Iterable[ExamId]) -> list[str]:
+    return sorted({exam.value for exam in exams})
+
+
+def _exams_found(rows: Iterable[Any]) -> tuple[Exam, ...]:
+    return tuple(map(exam_of_row, rows))
+
+
+def _sharing_of(
+    exams: tuple[ExamId, ...],
+) -> Callable[[Iterable[Any]], Mapping[ExamId, ExamGrants]]:
+    """Return how the rows of versions and grants are read, for these exams."""
+
+    def sharing_in(rows: Iterable[Any]) -> Mapping[ExamId, ExamGrants]:
+        heads: dict[str, Any] = {}
+        standing: dict[str, list[Grant]] = {}
+        past: dict[str, list[EndedGrant]] = {}
+        for row in rows:
+            exam = row.exam_read
+            heads[exam] = row
+            if row.id is None:
+                continue
+            if row.ended_how is None:
+                standing.setdefault(exam, []).append(grant_of_row(row))
+            else:
+                past.setdefault(exam, []).append(ended_grant_of_row(row))
+        sharing = dict.fromkeys(exams, _NEVER_SHARED)
+        for each in sharing:
+            head = heads.get(each.value)
+            if head is not None:
+                sharing[each] = ExamGrants(
+                    version=head.version_read,
+                    withdrawn=head.withdrawn,
+                    grants=tuple(standing.get(each.value, ())),
+                    ended=tuple(past.get(each.value, ())),
+                )
+        return sharing
+
+    return sharing_in
+
 
 _MOST_ARMS: Final = 200
 """How many principals SQLite is asked about each by itself; it joins at most 500 selects."""
@@ -430,3 +654,73 @@ def _parenthesised(part: Select[Any]) -> Select[Any]:
     """Return the select with its limit of its own inside a union."""
     inner = part.subquery()
     return select(inner.c.exam, inner.c.uploaded_at, inner.c.permission)
+
+
+@checks_arguments
+class SqlAccess(AccessReader):
+    """What the users of one database can see."""
+
+    def __init__(self, database: Database) -> None:
+        """Prepare the questions."""
+        self._database = database
+        self._access_questions = access_questions(database.tables, postgresql=database.postgresql)
+
+    @override
+    @in_our_words
+    def involved(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        named: ExamId | GrantId,
+        now: datetime,
+    ) -> Involvement | None:
+        question = self._access_questions.involved(user, principals, named, now)
+        return self._database.ask(question)
+
+    @override
+    @in_our_words
+    def holds(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exam: ExamId,
+        now: datetime,
+    ) -> bool:
+        if not principals:
+            return False
+        question = self._access_questions.holds(user, principals, permission, exam, now)
+        return self._database.ask(question)
+
+    @override
+    @in_our_words
+    def holding(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        exams: Iterable[ExamId],
+        now: datetime,
+    ) -> frozenset[ExamId]:
+        asked = tuple(exams)
+        if not (principals and asked):
+            return frozenset()
+        question = self._access_questions.holding(user, principals, permission, asked, now)
+        return self._database.ask(question)
+
+    @override
+    @in_our_words
+    def visible(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        after: tuple[datetime, str] | None,
+        limit: int,
+        now: datetime,
+        *,
+        own: bool,
+    ) -> tuple[VisibleExam, ...]:
+        if not principals:
+            return ()
+        question = self._access_questions.visible(user, principals, after, limit, now, own=own)
+        return self._database.ask(question)
