@@ -21,6 +21,8 @@ version = ".".join(release.split(".")[:2])
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from public_names import attrs_signature  # noqa: E402  beside this file
+
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "rules_page"]
 exclude_patterns = ["_build"]
 
@@ -52,7 +54,7 @@ nitpick_ignore_regex = [
 ]
 
 
-def attrs_signature(
+def show_fields(
     _app: "Sphinx",
     _what: str,
     _name: str,
@@ -66,28 +68,9 @@ def attrs_signature(
         return "", None
     if not (inspect.isclass(obj) and attrs.has(obj)):
         return None
-    attrs.resolve_types(obj)
-    parameters = [
-        inspect.Parameter(
-            field.alias,
-            inspect.Parameter.KEYWORD_ONLY
-            if field.kw_only
-            else inspect.Parameter.POSITIONAL_OR_KEYWORD,
-            default=_default_of(field),
-            annotation=field.type,
-        )
-        for field in attrs.fields(obj)
-        if field.init and not field.alias.startswith("_")
-    ]
-    return stringify_signature(inspect.Signature(parameters), unqualified_typehints=True), returns
-
-
-def _default_of(field: "attrs.Attribute[object]") -> object:
-    if field.default is attrs.NOTHING:
-        return inspect.Parameter.empty
-    return ... if isinstance(field.default, attrs.Factory) else field.default
+    return stringify_signature(attrs_signature(obj), unqualified_typehints=True), returns
 
 
 def setup(app: "Sphinx") -> None:
-    """Have Sphinx ask for signatures."""
-    app.connect("autodoc-process-signature", attrs_signature)
+    """Connect the hook for signatures."""
+    app.connect("autodoc-process-signature", show_fields)
