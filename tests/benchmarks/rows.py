@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import attrs
 
-__all__ = ["Row", "at_least", "at_most", "printed", "progress"]
+__all__ = ["Row", "at_most", "printed", "progress"]
 
 
 @attrs.frozen
@@ -42,11 +42,6 @@ class Row:
 def at_most(what: str, grants: int, measured: float, budget: float, words: str = "") -> Row:
     """Return the row of something that must not be more."""
     return Row(what, grants, measured, "x", words or f"at most {budget:g} x", measured <= budget)
-
-
-def at_least(what: str, grants: int, measured: float, budget: float) -> Row:
-    """Return the row of something that must not be less."""
-    return Row(what, grants, measured, "x", f"at least {budget:g} x", measured >= budget)
 
 
 def progress(text: str) -> None:

@@ -362,7 +362,7 @@ def access_lists(portal: Portal) -> Iterator[Row]:
         partial(portal.sharing.access_list, RADIOLOGIST, each.exam)
         for each in portal.questions[::2][:SOME]
     ]
-    yield portal.statements("the access list", 2, asked[0])
+    yield portal.statements("the access list", 3, asked[0])
     check = _ask(portal, portal.questions[0])
     times = timed(portal, listed=asked, check=[check] * len(asked))
     yield portal.row("the access list / can", times["listed"] / times["check"])
