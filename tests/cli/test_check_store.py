@@ -82,10 +82,10 @@ LAWS = store_laws(MemoryStore)[:3]
 NUMBER = 7
 """
 HANGS_AT = MINE[: MINE.index("time.sleep(600)")].count("\n") + 1
-FIND = "exams-are-found-as-they-came"
-BATCH = "a-batch-is-whole-and-newest-first"
-ONCE = "an-upload-happens-once"
-TIMES = "times-of-upload-keep-their-microseconds"
+FIND = "exams-are-read-back-unchanged"
+BATCH = "a-batch-is-read-whole-and-newest-first"
+ONCE = "one-concurrent-upload-of-an-exam-is-recorded"
+TIMES = "upload-times-keep-their-microseconds"
 
 
 @pytest.fixture(autouse=True)
@@ -119,20 +119,23 @@ def test_stores_in_databases_are_checked_as_any_other(new_store, monkeypatch, ca
 
 
 def test_a_broken_law_is_told_with_its_promise_and_what_came(capsys):
-    assert check("Forgets", "--law", FIND, "--law", "an-upload-may-go-on") == 1
+    assert check("Forgets", "--law", FIND, "--law", "a-batch-may-grow-until-it-is-sealed") == 1
     printed = capsys.readouterr().out
     assert ": 1 kept, 1 broken\n" in printed
-    assert f"BROKEN {FIND}\n  `find` returns those of the exams that there are;" in printed
+    assert f"BROKEN {FIND}\n  `find` returns the known exams as they were uploaded," in printed
     assert "missing: [Exam(id=ExamId('first')" in printed
 
 
 def test_for_machines_every_law_says_whether_it_was_kept(capsys):
-    assert check("Forgets", "--law", FIND, "--law", "an-upload-may-go-on", "--json") == 1
+    assert (
+        check("Forgets", "--law", FIND, "--law", "a-batch-may-grow-until-it-is-sealed", "--json")
+        == 1
+    )
     document = json.loads(capsys.readouterr().out)
     assert document["store"] == "my_portal_stores:Forgets"
     assert [(law["law"], law["kept"]) for law in document["laws"]] == [
         (FIND, False),
-        ("an-upload-may-go-on", True),
+        ("a-batch-may-grow-until-it-is-sealed", True),
     ]
     assert [law["problem"] is None for law in document["laws"]] == [False, True]
     assert all(law["promise"] and law["seconds"] >= 0 for law in document["laws"])
@@ -191,7 +194,15 @@ def test_a_store_that_hangs_at_the_first_law_tells_of_no_law_before(capsys):
 
 
 def test_a_store_that_hangs_in_a_thread_that_a_law_started_is_told_with_its_line(capsys):
-    assert check("HangsInThreads", "--law", "no-act-is-lost-among-others", "--timeout=0.5") == 2
+    assert (
+        check(
+            "HangsInThreads",
+            "--law",
+            "concurrent-acts-are-all-written",
+            "--timeout=0.5",
+        )
+        == 2
+    )
     assert "seconds; the store stands in my_portal_stores.py, line " in capsys.readouterr().err
 
 
@@ -322,8 +333,8 @@ def test_a_law_that_does_not_exist_is_told(capsys):
 
 
 def test_laws_about_several_threads_can_be_left_out(capsys):
-    assert check("MemoryStore", "--one-thread", "--law", "no-act-is-lost-among-others") == 2
-    assert check("MemoryStore", "--law", "no-act-is-lost-among-others") == 0
+    assert check("MemoryStore", "--one-thread", "--law", "concurrent-acts-are-all-written") == 2
+    assert check("MemoryStore", "--law", "concurrent-acts-are-all-written") == 0
 
 
 class Terminal(io.StringIO):

@@ -51,7 +51,7 @@ class HidesDownloads(MemoryStore):
 
 
 def test_a_broken_law_says_what_was_promised_and_what_came():
-    law = law_named("exams-are-found-as-they-came", ForgetsUploads)
+    law = law_named("exams-are-read-back-unchanged", ForgetsUploads)
     with pytest.raises(LawBroken) as raised:
         law.check()
     error = raised.value
@@ -65,7 +65,7 @@ def test_a_broken_law_says_what_was_promised_and_what_came():
 
 def test_an_error_of_the_store_is_a_broken_law_and_its_cause():
     with pytest.raises(LawBroken, match="raised LookupError: it is gone") as raised:
-        law_named("exams-are-found-as-they-came", Raises).check()
+        law_named("exams-are-read-back-unchanged", Raises).check()
     assert isinstance(raised.value.__cause__, LookupError)
 
 
@@ -77,8 +77,8 @@ def shown_of(raised):
 @pytest.mark.parametrize(
     ("store", "name"),
     [
-        (ForgetsUploads, "exams-are-found-as-they-came"),
-        (HidesDownloads, "whatever-is-written-checks-and-lists-agree-with-it"),
+        (ForgetsUploads, "exams-are-read-back-unchanged"),
+        (HidesDownloads, "checks-and-lists-agree-after-random-acts"),
     ],
 )
 def test_a_difference_is_told_once_without_the_insides_of_the_kit(store, name):
@@ -108,13 +108,13 @@ def test_an_error_of_the_store_stays_the_cause_where_a_law_looks_for_examples():
             raise LookupError("no")
 
     with pytest.raises(LawBroken, match="raised LookupError: no") as raised:
-        law_named("whatever-is-written-checks-and-lists-agree-with-it", Refuses).check()
+        law_named("checks-and-lists-agree-after-random-acts", Refuses).check()
     assert isinstance(raised.value.__cause__, LookupError)
 
 
 def test_a_store_that_cannot_be_opened_is_told_without_the_insides_of_the_kit():
     with pytest.raises(StoreNotUsable) as raised:
-        law_named("exams-are-found-as-they-came", open_badly).check()
+        law_named("exams-are-read-back-unchanged", open_badly).check()
     assert shown_of(raised) == [
         "test_a_store_that_cannot_be_opened_is_told_without_the_insides_of_the_kit"
     ]
@@ -127,18 +127,18 @@ def test_what_led_to_an_error_is_told_with_it():
             raise StoreFailed("the database raised OperationalError") from OSError("no such column")
 
     with pytest.raises(LawBroken) as raised:
-        law_named("exams-are-found-as-they-came", Unreadable).check()
+        law_named("exams-are-read-back-unchanged", Unreadable).check()
     assert raised.value.problem == (
         "raised StoreFailed: the database raised OperationalError\n  from OSError: no such column"
     )
 
 
 def test_a_law_that_looks_for_examples_shows_a_small_one_and_counts():
-    law = law_named("whatever-is-written-checks-and-lists-agree-with-it", HidesDownloads)
+    law = law_named("checks-and-lists-agree-after-random-acts", HidesDownloads)
     with pytest.raises(LawBroken) as raised:
         law.check()
     assert raised.value.examples >= 1
-    story = raised.value.problem.partition("It is so when:\n")[2].splitlines()
+    story = raised.value.problem.partition("This happens when:\n")[2].splitlines()
     assert story[0] == "  Exam w arrives, uploaded on 01 January and owned by a."
     assert 5 <= len(story) <= 7
     assert "_History" not in raised.value.problem
@@ -198,7 +198,9 @@ def test_laws_are_not_made_of_what_cannot_be_meant(make, said):
 
 def test_a_store_that_never_fails_where_it_should_is_told():
     law = law_named(
-        "a-failure-at-any-step-writes-nothing", MemoryStore, fail_at=lambda *_: nullcontext()
+        "a-commit-that-fails-at-any-step-writes-nothing",
+        MemoryStore,
+        fail_at=lambda *_: nullcontext(),
     )
     with pytest.raises(LawBroken, match="no step failed"):
         law.check()
@@ -232,10 +234,10 @@ class ShowsEverybody(MemoryDirectory):
 @pytest.mark.parametrize(
     ("directory", "law"),
     [
-        (SeesUnknown, "users-are-in-the-groups-of-their-groups"),
-        (LosesDepth, "active-users-are-behind-their-groups"),
-        (ListsByKey, "the-list-is-sorted-at-every-size-of-page"),
-        (ShowsEverybody, "what-an-actor-may-not-see-is-not-there"),
+        (SeesUnknown, "principals-include-nested-groups"),
+        (LosesDepth, "a-group-reaches-its-active-users"),
+        (ListsByKey, "the-list-is-sorted-at-every-page-size"),
+        (ShowsEverybody, "hidden-principals-are-in-no-answer"),
     ],
 )
 def test_a_broken_directory_is_found(directory, law):
@@ -280,8 +282,8 @@ def sent(notifier):
     [
         (Swallows, "a-message-arrives-as-plain-text"),
         (Escapes, "a-message-arrives-as-plain-text"),
-        (Shows, "nothing-shows-what-was-sent"),
-        (NewIds, "the-same-notice-may-come-again"),
+        (Shows, "a-repr-shows-no-message"),
+        (NewIds, "a-notice-may-be-sent-again"),
     ],
 )
 def test_a_broken_notifier_is_found(notifier, law):
@@ -305,7 +307,7 @@ def test_a_notifier_that_fails_in_silence_or_tells_too_much_is_found():
 
     for open_broken, found in ((Swallows, True), (telling, True), (failing, False)):
         names = broken(notifier_laws(MemoryNotifier, open_broken=open_broken))
-        assert ("what-cannot-be-sent-raises" in names) is found
+        assert ("a-failed-send-raises-without-private-data" in names) is found
 
 
 def answers_nothing(request, facts, mine):
@@ -332,10 +334,10 @@ def counts_unseen_exams(request, facts, mine):
 @pytest.mark.parametrize(
     ("refuses", "law"),
     [
-        (answers_nothing, "it-answers-yes-or-no"),
-        (raises, "it-answers-yes-or-no"),
-        (Moody(), "it-answers-the-same-each-time"),
-        (counts_unseen_exams, "it-does-not-give-unseen-exams-away"),
+        (answers_nothing, "a-rule-answers-true-or-false"),
+        (raises, "a-rule-answers-true-or-false"),
+        (Moody(), "a-rule-answers-the-same-each-time"),
+        (counts_unseen_exams, "a-rule-discloses-no-unseen-exams"),
     ],
 )
 def test_a_broken_rule_is_found(refuses, law):

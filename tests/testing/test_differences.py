@@ -117,7 +117,7 @@ def test_what_is_private_stays_so():
     assert difference(others, MINE) == "  subject: <withheld>, expected <withheld>"
     batch = UploadBatch(id=BatchId("cd"), uploader=ANNA, source="Ms Kowalska", received_at=START)
     again = attrs.evolve(batch, source="Mr Nowak")
-    assert difference({"a": batch}, {"a": again}) == "  'a'.source: differs, and is not shown"
+    assert difference({"a": batch}, {"a": again}) == "  'a'.source: differs; its value is private"
 
 
 def test_a_class_that_shows_itself_in_its_own_way_is_not_taken_apart():

@@ -142,14 +142,14 @@ class RemembersPaths(MemoryDirectory):
         return way
 
 
-UNSEEN = "answers-are-full-whatever-is-unseen"
-CHANGE = "every-change-counts-in-every-answer"
+UNSEEN = "hidden-principals-do-not-shorten-an-answer"
+CHANGE = "every-answer-sees-every-change"
 
 BUGS = [
     (CutsSuggestions, UNSEEN),
     (CutsTheList, UNSEEN),
-    (LeavesOutTooLate, "answers-are-full-whatever-is-left-out"),
-    (LooksThroughGroups, "nobody-looks-through-a-closed-group"),
+    (LeavesOutTooLate, "left-out-principals-do-not-shorten-an-answer"),
+    (LooksThroughGroups, "a-closed-group-hides-its-members"),
     (ForgetsItsMembersAlone, CHANGE),
     (StaysInGroupsThatAreGone, CHANGE),
     (RemembersSettings, CHANGE),

@@ -103,10 +103,10 @@ def received(notifier):
     return [(str(notice.id), str(notice.message)) for notice in notifier.sent]
 
 
-LOGGED = "nothing-of-a-notice-is-logged"
-RAISES = "what-cannot-be-sent-raises"
+LOGGED = "no-message-or-address-is-logged"
+RAISES = "a-failed-send-raises-without-private-data"
 LOST = "a-notice-without-an-address-is-not-lost"
-SPACE = "a-message-keeps-its-space"
+SPACE = "a-message-keeps-its-white-space"
 
 
 def law_named(name, notifier, broken):

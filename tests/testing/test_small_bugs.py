@@ -77,7 +77,7 @@ def keeps_receipts_under(key):
 
 @pytest.mark.parametrize("fold", [str.casefold, str.lower, in_one_form, lambda text: text[:254]])
 def test_request_ids_and_actors_that_meet_are_noticed(fold):
-    law = "request-ids-and-their-actors-are-compared-code-point-by-code-point"
+    law = "request-ids-and-their-actors-are-compared-by-code-point"
     ids = keeps_receipts_under(lambda actor, request_id: (actor, fold(request_id)))
     actors = keeps_receipts_under(lambda actor, request_id: (UserId(fold(actor.value)), request_id))
     assert breaks(ids, law)
@@ -99,7 +99,7 @@ def uploads(**fields):
     return Uploads
 
 
-FOUND = "exams-are-found-as-they-came"
+FOUND = "exams-are-read-back-unchanged"
 
 
 @pytest.mark.parametrize(
@@ -147,15 +147,15 @@ class BatchesByIdUpward(MemoryStore):
     [
         (OpensBatchesAgain, "a-sealed-batch-takes-no-more-exams"),
         (SealsOnce, "a-sealed-batch-takes-no-more-exams"),
-        (BatchesByIdUpward, "a-batch-is-whole-and-newest-first"),
+        (BatchesByIdUpward, "a-batch-is-read-whole-and-newest-first"),
     ],
 )
 def test_a_batch_that_opens_again_or_comes_in_another_order_is_noticed(open_store, law):
     assert breaks(open_store, law)
 
 
-GRANTS = "grants-come-back-as-they-were-made"
-ENDINGS = "endings-come-back-as-they-were-recorded"
+GRANTS = "grants-are-read-back-unchanged"
+ENDINGS = "endings-are-read-back-unchanged"
 
 
 def of_ending(name, change):
@@ -202,8 +202,8 @@ class IgnoresUnknown(MemoryStore):
     ("open_store", "law"),
     [
         (TakesNoticesTwice, "an-id-that-is-taken-fails-and-writes-nothing"),
-        (KnowsWhatWasUploaded, "an-exam-that-is-read-at-version-0-has-not-moved"),
-        (IgnoresUnknown, "an-exam-that-is-read-at-version-0-has-not-moved"),
+        (KnowsWhatWasUploaded, "an-unshared-or-unknown-exam-has-version-0"),
+        (IgnoresUnknown, "an-unshared-or-unknown-exam-has-version-0"),
     ],
 )
 def test_a_commit_that_takes_another_thing_for_a_conflict_or_for_none_is_noticed(open_store, law):
@@ -253,18 +253,18 @@ TURNS = {
 @pytest.mark.parametrize("turn", TURNS)
 def test_another_turn_among_notices_is_noticed(turn):
     laws = (
-        "what-failed-stands-behind-what-did-not",
-        "a-new-notice-is-chosen-before-one-that-was-tried",
-        "what-has-been-due-for-longest-is-chosen",
-        "how-often-it-failed-does-not-outweigh-how-long-it-has-been-due",
-        "notices-are-claimed-as-they-were-written-oldest-first",
+        "notices-that-failed-less-come-first",
+        "new-notices-are-claimed-before-failed-ones",
+        "the-longest-due-notices-are-claimed",
+        "time-due-outweighs-failures",
+        "due-notices-are-claimed-oldest-first",
     )
     assert any(breaks(TURNS[turn], law) for law in laws)
     assert not any(breaks(with_outbox(), law) for law in laws)
 
 
-WRITTEN = "notices-are-claimed-as-they-were-written-oldest-first"
-IDS = "ids-in-notices-are-compared-code-point-by-code-point"
+WRITTEN = "due-notices-are-claimed-oldest-first"
+IDS = "ids-in-notices-are-compared-by-code-point"
 
 
 def of_notices(**fields):
@@ -301,7 +301,7 @@ def begins_at_after(self, after, limit, *, given_up):
 
 @pytest.mark.parametrize("listed", [ignores_after, begins_at_after])
 def test_a_page_that_comes_again_is_told_instead_of_turned_for_ever(listed):
-    law = law_named("operators-are-shown-where-notices-stand", with_outbox(listed=listed))
+    law = law_named("notices-are-listed-with-their-state", with_outbox(listed=listed))
     with pytest.raises(LawBroken, match="a notice was listed twice, in pages of 1"):
         law.check()
 
@@ -312,10 +312,10 @@ class NothingIsDue(MemoryOutbox):
 
 
 def test_what_is_missing_is_told_in_words():
-    law = law_named("what-is-done-is-forgotten", with_outbox(claim=NothingIsDue.claim))
+    law = law_named("a-notice-that-is-done-is-deleted", with_outbox(claim=NothingIsDue.claim))
     with pytest.raises(LawBroken) as raised:
         law.check()
-    assert raised.value.problem == "0 notices were due, where 3 were"
+    assert raised.value.problem == "0 notices were due, expected 3"
 
 
 class ReadsLess(MemoryStore):
@@ -325,7 +325,7 @@ class ReadsLess(MemoryStore):
 
 
 def test_an_exam_that_was_left_out_is_told_in_words():
-    law = law_named("a-moved-version-is-a-conflict-that-writes-nothing", ReadsLess)
+    law = law_named("a-moved-version-is-a-conflict-and-writes-nothing", ReadsLess)
     with pytest.raises(LawBroken, match="`read` left out"):
         law.check()
 
@@ -336,7 +336,7 @@ class ReturnsNothing(MemoryStore):
 
 
 def test_a_commit_that_returns_nothing_is_told_at_once():
-    law = law_named("no-act-is-lost-among-others", ReturnsNothing)
+    law = law_named("concurrent-acts-are-all-written", ReturnsNothing)
     begun = monotonic()
     with pytest.raises(LawBroken, match="commit returned None, neither True nor False"):
         law.check()

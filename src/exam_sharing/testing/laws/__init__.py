@@ -4,7 +4,7 @@
 >>> from exam_sharing.testing.laws import store_laws
 >>> law = store_laws(MemoryStore)[0]
 >>> law.name
-'exams-are-found-as-they-came'
+'exams-are-read-back-unchanged'
 >>> law.check()
 
 """

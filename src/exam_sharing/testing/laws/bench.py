@@ -1,18 +1,18 @@
-"""A store on the bench: what a law writes into it, and what it reads back.
+"""A store under test: how laws open it, write to it and read it back.
 
-Everything that is written could have been written by an act: each grant belongs to a share that is
-recorded with it, and an event tells of each commit.
+Everything that laws write could come from an act: each grant belongs to a recorded share, and each
+commit has its event.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
-from functools import wraps
 from itertools import count
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import attrs
 
+from exam_sharing.errors import StoreFailed
 from exam_sharing.events import Event, ExamShared, GrantsEnded, WaitingNotice
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import (
@@ -36,12 +36,20 @@ from exam_sharing.identifiers import (
     UserId,
 )
 from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.policy.plans import Attestation, Share
+from exam_sharing.policy.plans import Attestation, Share, UnshareReceipt
 from exam_sharing.policy.requests import Scope, ShareRequest, UnshareRequest, Withdrawal
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import Changes, StoredReceipt
 from exam_sharing.testing.isolation import PROBE, Trace, require_isolated
-from exam_sharing.testing.laws.law import how_many_examples, insist, is_capability
+from exam_sharing.testing.laws.law import (
+    Laws,
+    how_many_examples,
+    insist,
+    is_capability,
+    needed,
+    raises,
+    same,
+)
 from exam_sharing.testing.moments import START, TICK
 from exam_sharing.testing.opening import (
     OpenStore,
@@ -62,172 +70,29 @@ __all__ = [
     "VIEW",
     "Bench",
     "StoreTrial",
+    "a_receipt",
     "amended",
-    "benched",
+    "keys_of",
+    "laws_of_port",
+    "requires_atomic_steps",
 ]
 
-Events: TypeAlias = Callable[[Any], Iterable[Event]]
-"""Returns all that the audit trail of a store was told."""
-
-
-ShareRecord: TypeAlias = Callable[[Any, ShareId], Share | None]
-"""Returns the record of a share in a store; `None` where there is none."""
-
-
-class Reading:
-    """An opened store, with shorthands for what laws ask most.
-
-    Attributes:
-        ports: the store.
-    """
-
-    def __init__(
-        self, ports: StorePorts, *, events: Events | None, share_record: ShareRecord | None
-    ) -> None:
-        self.ports = ports
-        self._read_events = events
-        self._read_share = share_record
-        self._exams: set[ExamId] = set()
-        self._people: set[PrincipalId] = set()
-        self._grants: dict[GrantId, None] = {}
-        self._receipts: set[tuple[UserId, str]] = set()
-        self._shares: set[ShareId] = set()
-
-    def versions(self, exams: Iterable[ExamId]) -> dict[ExamId, int]:
-        """Return the version of each exam, in the order of their ids."""
-        ids = tuple(sorted(exams))
-        kept = self._read(ids, ended=False)
-        return {exam: kept[exam].version for exam in ids}
-
-    def read(self, exam: ExamId) -> ExamGrants:
-        """Return everything that is kept of one exam's sharing."""
-        return self._read((exam,), ended=True)[exam]
-
-    def standing(self, exam: ExamId) -> ExamGrants:
-        """Return what is kept of one exam's sharing, where ended grants were not asked for."""
-        return self._read((exam,), ended=False)[exam]
-
-    def _read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
-        kept = self.ports.grants.read(exams, ended=ended)
-        left_out = [exam for exam in exams if exam not in kept]
-        insist(not left_out, f"`read` left out {left_out!r}, which it was asked for")
-        return kept
-
-    def pages(
-        self,
-        user: UserId,
-        principals: Iterable[PrincipalKey],
-        limit: int,
-        *,
-        now: datetime = START,
-        own: bool = True,
-    ) -> list[VisibleExam]:
-        """Return what a list says, turning pages of a size until one is empty."""
-        keys = frozenset(principals)
-        listed: list[VisibleExam] = []
-        after: tuple[datetime, str] | None = None
-        while page := self.ports.access.visible(user, keys, after, limit, now, own=own):
-            insist(len(page) <= limit, f"a page of at most {limit} held {len(page)} exams")
-            before = len(listed)
-            listed += page
-            insist(
-                len({each.exam for each in listed}) == len(listed),
-                f"an exam was listed twice, in pages of {limit}: {page!r} after {before} exams",
-            )
-            after = page[-1].uploaded_at, page[-1].exam.value
-        return listed
-
-    def holds(
-        self,
-        user: UserId,
-        permission: Permission,
-        exam: ExamId,
-        now: datetime = START,
-        *,
-        groups: Iterable[PrincipalId] = (),
-    ) -> bool:
-        """Ask whether a user, who is in these groups, holds the permission."""
-        keys = frozenset({user.key, *(group.key for group in groups)})
-        return self.ports.access.holds(user, keys, permission, exam, now)
-
-    def look_for_exams(self, exams: Iterable[Exam]) -> None:
-        """From now on let `everything` look for the exams, as their owners see them too."""
-        for exam in exams:
-            self._exams.add(exam.id)
-            self._people.add(exam.owner)
-
-    def look_for(self, changes: Changes) -> None:
-        """From now on let `everything` look for what the changes would bring."""
-        for grant in changes.made:
-            self._grants[grant.id] = None
-            self._people.add(grant.recipient)
-        if changes.receipt is not None:
-            self._receipts.add((changes.receipt.actor, changes.receipt.request_id))
-        if changes.share is not None:
-            self._shares.add(changes.share.id)
-
-    def share_record(self, share: ShareId) -> Share | None:
-        """Return the record of a share; `None` where there is none, or none can be read."""
-        read = self._read_share
-        return None if read is None else read(self.ports.store, share)
-
-    def everything(self) -> Mapping[str, object]:
-        """Return all that can be read of what was written here, or was looked for."""
-        grants, access = self.ports.grants, self.ports.access
-        exams = tuple(sorted(self._exams))
-        kept = self._read(exams, ended=True)
-        people = sorted(self._people, key=lambda each: each.key)
-        seen: dict[str, object] = {"exams": frozenset(self.ports.exams.find(exams))}
-        for exam, sharing in kept.items():
-            seen[f"sharing of {exam}"] = (
-                sharing.version,
-                sharing.withdrawn,
-                frozenset(sharing.grants),
-                frozenset(sharing.ended),
-            )
-            seen[f"batch of {exam}"] = self.ports.exams.batch_of(exam)
-        for grant in self._grants:
-            seen[f"grant {grant}"] = grants.find_grants((grant,))
-        for principal in people:
-            seen[f"exams granted to {principal.key}"] = grants.exams_granted_to(principal)
-        for user in (each for each in people if isinstance(each, UserId)):
-            keys = frozenset({user.key})
-            seen[f"list of {user}"] = access.visible(user, keys, None, 1_000, START, own=True)
-            seen[f"held by {user}"] = access.holding(user, keys, Permission.VIEW, exams, START)
-        for share in sorted(self._shares):
-            seen[f"record of share {share}"] = self.share_record(share)
-        for actor, request_id in sorted(self._receipts):
-            seen[f"receipt of {actor} under {request_id}"] = grants.receipt(actor, request_id)
-        seen["notices"] = self.ports.outbox.listed(None, 1_000, given_up=None)
-        if self._read_events is not None:
-            seen["events"] = tuple(self._read_events(self.ports.store))
-        return seen
-
-
 ANNA: Final = UserId("anna")
-"""Owns what is uploaded, unless somebody else is said to."""
-
-
+"""The owner of uploads, unless another one is given."""
 BEN: Final = UserId("ben")
-
-
 CARLA: Final = UserId("carla")
-
-
 DAN: Final = UserId("dan")
 
-
 VIEW: Final = Permission.VIEW
-
-
 DOWNLOAD: Final = Permission.DOWNLOAD
 
-
 ACTED: Final = START - TICK
-"""When every act is done: whatever cuts or rounds its time makes it another one."""
-
+"""The time of every act; a store that truncates or rounds times changes it."""
 
 _WORDING: Final = "I abide by HIPAA."
+
+_MOST_STEPS: Final = 500
+"""More steps than any act of a law has."""
 
 
 def _is_open_store(_instance: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
@@ -236,10 +101,7 @@ def _is_open_store(_instance: object, _attribute: "attrs.Attribute[Any]", value:
 
 @attrs.frozen(kw_only=True)
 class StoreTrial:
-    """How to have an empty store, and what it is capable of.
-
-    The fields are the arguments of `store_laws`.
-    """
+    """How to open an empty store, and its capabilities: the arguments of `store_laws`."""
 
     open_store: OpenStore = attrs.field(validator=_is_open_store)
     threads: bool = attrs.field(validator=is_a(bool))
@@ -247,71 +109,122 @@ class StoreTrial:
     transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = attrs.field(
         validator=is_capability
     )
-    events: Events | None = attrs.field(validator=is_capability)
+    events: Callable[[Any], Iterable[Event]] | None = attrs.field(validator=is_capability)
     fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = attrs.field(
         validator=is_capability
     )
-    share_record: ShareRecord | None = attrs.field(validator=is_capability)
+    share_record: Callable[[Any, ShareId], Share | None] | None = attrs.field(
+        validator=is_capability
+    )
     keeps_text: Callable[[Any, str], bool] | None = attrs.field(validator=is_capability)
     hide: Callable[[Any, ExamId, bool], object] | None = attrs.field(validator=is_capability)
     examples: int = how_many_examples()
     _found_isolated: list[bool] = attrs.field(factory=list, init=False)
 
+    @property
+    def uploads_by_port(self) -> bool:
+        """Whether uploads are recorded by the port `uploads`."""
+        return self.upload is None
+
     @contextmanager
     def bench(self) -> Iterator["Bench"]:
-        """Have an empty store on the bench, until it is closed.
+        """Open an empty store, and close it at the end.
 
         Raises:
-            StoreNotUsable: what `open_store` gives cannot be tried.
+            StoreNotUsable: `open_store` returns something that cannot be tested.
         """
         self.require_usable()
         with opened(self.open_store) as ports:
             yield Bench(ports, self)
 
     def require_usable(self) -> None:
-        """Raise `StoreNotUsable` if what `open_store` gives cannot be tried; it is tried once."""
+        """Raise `StoreNotUsable` if the stores cannot be tested; only the first call tries them."""
         if not self._found_isolated:
             require_isolated(self.open_store, dict(self._traces()), self.upload)
             self._found_isolated.append(True)
 
     def _traces(self) -> Iterator[tuple[str, Trace]]:
-        """Yield, for what only a capability tells, whether a store that was opened holds it."""
+        """Yield, for what only a capability reads, whether an opened store holds it."""
         events, share_record = self.events, self.share_record
         if events is not None:
             yield "events", lambda ports: bool(tuple(events(ports.store)))
         if share_record is not None:
-            yield (
-                "records of shares",
-                lambda ports: share_record(ports.store, PROBE) is not None,
-            )
+            yield "records of shares", lambda ports: share_record(ports.store, PROBE) is not None
 
 
-def benched(check: Callable[["Bench"], None]) -> Callable[[StoreTrial], None]:
-    """Make a check of one store into one that takes a trial, and opens the store itself."""
+def laws_of_port() -> Laws[StoreTrial, "Bench"]:
+    """Return a registry for the laws of one port of a store."""
+    return Laws(StoreTrial.bench)
 
-    @wraps(check)
-    def on_a_bench(trial: StoreTrial) -> None:
-        __tracebackhide__ = True
+
+def keys_of(*principals: PrincipalId) -> frozenset[PrincipalKey]:
+    """Return the keys of principals."""
+    return frozenset(principal.key for principal in principals)
+
+
+def a_receipt(
+    request_id: str = "request",
+    *,
+    actor: UserId = ANNA,
+    fingerprint: str = "digest",
+    at: datetime = START,
+) -> StoredReceipt:
+    """Return a receipt that says nothing but its time."""
+    return StoredReceipt(
+        actor=actor,
+        request_id=request_id,
+        fingerprint=fingerprint,
+        receipt=UnshareReceipt(at=at),
+    )
+
+
+def amended(
+    act: Changes, *, made: tuple[Grant, ...], ended: tuple[EndedGrant, ...] = ()
+) -> Changes:
+    """Return an act that makes and ends exactly these grants, also in its event."""
+    event = act.event
+    if isinstance(event, ExamShared):
+        event = attrs.evolve(event, made=made)
+    elif isinstance(event, GrantsEnded):
+        event = attrs.evolve(event, made=made, ended=ended)
+    return attrs.evolve(act, made=made, ended=ended, event=event)
+
+
+def requires_atomic_steps(trial: StoreTrial, fails_at: Callable[["Bench", int], bool]) -> None:
+    """Break the law unless what fails at any step leaves nothing behind.
+
+    Args:
+        trial: opens a store for each step.
+        fails_at: lets an act fail at a step; returns whether it failed before it was done.
+    """
+    for step in range(1, _MOST_STEPS):
         with trial.bench() as bench:
-            check(bench)
+            if not fails_at(bench, step):
+                insist(step > 1, "no step failed: `fail_at` must let the store fail at its step")
+                return
+    insist(holds=False, problem=f"it still failed at step {_MOST_STEPS}")
 
-    return on_a_bench
 
-
-class Bench(Reading):
+class Bench:
     """An opened store, with shorthands for what laws do most.
 
     Attributes:
-        trial: what it is capable of.
+        ports: the ports of the store.
+        trial: the capabilities of the store.
     """
 
     def __init__(self, ports: StorePorts, trial: StoreTrial) -> None:
-        super().__init__(ports, events=trial.events, share_record=trial.share_record)
+        self.ports = ports
         self.trial = trial
         self._numbers = count(1)
+        self._exams: set[ExamId] = set()
+        self._people: set[PrincipalId] = set()
+        self._grants: dict[GrantId, None] = {}
+        self._receipts: set[tuple[UserId, str]] = set()
+        self._shares: set[ShareId] = set()
 
     def new_id(self) -> str:
-        """Return an identifier that this store has not seen yet."""
+        """Return an identifier that is new to this store."""
         return f"id {next(self._numbers)}"
 
     def add(self, batch: UploadBatch, *exams: Exam) -> None:
@@ -330,14 +243,14 @@ class Bench(Reading):
         at: datetime = START,
         step: timedelta | None = None,
     ) -> tuple[ExamId, ...]:
-        """Upload exams in a batch of their own.
+        """Upload exams in a new batch.
 
         Args:
             names: the ids of the exams.
-            owner: whose they are.
+            owner: who owns them.
             batch: the id of the batch.
-            at: when the first of them was uploaded.
-            step: how much later each next one was; all at once where it is not given.
+            at: the upload time of the first exam.
+            step: the time between two exams; without it, all have one upload time.
         """
         holder = BatchId(batch or self.new_id())
         exams = [
@@ -363,17 +276,7 @@ class Bench(Reading):
         basis: Basis = OWNER,
         named: str | None = None,
     ) -> Grant:
-        """Return a grant that is still to be written; writing gives it its version and its share.
-
-        Args:
-            exam: on which exam.
-            recipient: to whom.
-            permission: what it gives.
-            until: until when.
-            grantor: by whom.
-            basis: what it rests on.
-            named: its id.
-        """
+        """Return a grant that is not written yet; an act sets its version and its share."""
         return Grant(
             id=GrantId(named or self.new_id()),
             exam=exam,
@@ -387,6 +290,29 @@ class Bench(Reading):
             made_at=ACTED,
         )
 
+    def notice(
+        self,
+        *,
+        to: UserId = BEN,
+        exams: tuple[ExamId, ...],
+        actor: UserId = ANNA,
+        permission: Permission = VIEW,
+        message: str | None = None,
+        until: datetime | None = None,
+        named: str | None = None,
+    ) -> WaitingNotice:
+        """Return a notice that is not written yet; an act sets its share."""
+        return WaitingNotice(
+            id=NoticeId(named or self.new_id()),
+            share=ShareId("not written yet"),
+            to=to,
+            actor=actor,
+            exams=exams,
+            permission=permission,
+            until=until,
+            message=message,
+        )
+
     def sharing(
         self,
         *grants: Grant,
@@ -398,11 +324,11 @@ class Bench(Reading):
         """Return what a share that makes these grants would write now.
 
         Args:
-            grants: what it makes; at least one.
-            beside: exams that it read and leaves alone.
+            grants: the new grants; at least one.
+            beside: exams that the share reads and does not change.
             share: the id of the share.
-            notices: whom it tells what; they become notices of this share.
-            receipt: what it says of itself under a request id.
+            notices: the notices of the share.
+            receipt: the receipt under its request id.
         """
         first = grants[0]
         versions = self.versions({grant.exam for grant in grants} | set(beside))
@@ -457,13 +383,13 @@ class Bench(Reading):
         """Return what an act that ends these grants would write now.
 
         Args:
-            grants: what it ends.
+            grants: the grants that end.
             replacements: for some of them, the narrower grant in its place.
             how: in which way they end.
             by: who ends them.
-            acting_as: in which capacity.
-            withdrawn: an exam that the act withdraws.
-            receipt: what it says of itself under a request id.
+            acting_as: in which role.
+            withdrawn: the exam that the act withdraws.
+            receipt: the receipt under its request id.
         """
         exams = {grant.exam for grant in grants} | ({withdrawn} if withdrawn else set())
         versions = self.versions(exams)
@@ -505,52 +431,175 @@ class Bench(Reading):
             event=event,
         )
 
+    def withdrawal(
+        self, exam: ExamId, *grants: Grant, receipt: StoredReceipt | None = None
+    ) -> Changes:
+        """Return what an act that withdraws an exam with these grants would write now."""
+        return self.ending(*grants, withdrawn=exam, how=HowEnded.WITHDRAWN, receipt=receipt)
+
+    def narrowing(self, old: Grant, new: Grant, *, receipt: StoredReceipt | None = None) -> Changes:
+        """Return what an act that replaces a grant by a narrower one would write now."""
+        return self.ending(old, replacements={old: new}, how=HowEnded.NARROWED, receipt=receipt)
+
     def commit(self, changes: Changes) -> bool:
-        """Write the changes, and return what the store says of it."""
+        """Write the changes, and return the answer of the store."""
         self.look_for(changes)
         return self.ports.writer.commit(changes)
 
     def write(self, changes: Changes) -> tuple[Grant, ...]:
-        """Write changes that nothing stands in the way of, and return the grants made."""
+        """Write changes without a conflict, and return the new grants."""
         answer = self.commit(changes)
-        insist(answer is True, f"a commit that raced with nobody returned {answer!r}, not True")
+        insist(answer is True, f"a commit without a conflict returned {answer!r}, not True")
         return changes.made
 
     def share(self, *grants: Grant) -> tuple[Grant, ...]:
         """Write grants, and return them as they were written."""
         return self.write(self.sharing(*grants))
 
-    def notice(
+    def conflicts(self, act: str, changes: Changes) -> None:
+        """Break the law unless `commit` returns `False` and writes nothing."""
+        before = self.everything_with(changes)
+        answer = self.commit(changes)
+        insist(answer is False, f"{act}: commit returned {answer!r}, not False")
+        same(f"{act}: the store afterwards", self.everything(), before)
+
+    def fails(self, act: str, changes: Changes) -> None:
+        """Break the law unless `commit` raises `StoreFailed` and writes nothing."""
+        before = self.everything_with(changes)
+        raises(StoreFailed, lambda: self.ports.writer.commit(changes))
+        same(f"{act}: the store afterwards", self.everything(), before)
+
+    def transfer(self, exam: ExamId, owner: UserId, at: datetime) -> None:
+        """Give an exam to another owner."""
+        needed(self.trial.transfer)(self.ports.store, exam, owner, at)
+
+    def failing_at(self, step: int) -> AbstractContextManager[object]:
+        """Return a context in which the store fails at a step."""
+        return needed(self.trial.fail_at)(self.ports.store, step)
+
+    def events(self) -> tuple[Event, ...]:
+        """Return the audit trail."""
+        return tuple(needed(self.trial.events)(self.ports.store))
+
+    def versions(self, exams: Iterable[ExamId]) -> dict[ExamId, int]:
+        """Return the version of each exam, in the order of their ids."""
+        ids = tuple(sorted(exams))
+        kept = self._read(ids, ended=False)
+        return {exam: kept[exam].version for exam in ids}
+
+    def read(self, exam: ExamId, *, ended: bool = True) -> ExamGrants:
+        """Return what the store keeps of one exam's sharing."""
+        return self._read((exam,), ended=ended)[exam]
+
+    def _read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
+        kept = self.ports.grants.read(exams, ended=ended)
+        left_out = [exam for exam in exams if exam not in kept]
+        insist(not left_out, f"`read` left out exams that it was asked for: {left_out!r}")
+        return kept
+
+    def pages(
         self,
+        user: UserId,
+        principals: Iterable[PrincipalKey],
+        limit: int,
         *,
-        to: UserId = BEN,
-        exams: tuple[ExamId, ...],
-        actor: UserId = ANNA,
-        permission: Permission = VIEW,
-        message: str | None = None,
-        until: datetime | None = None,
-        named: str | None = None,
-    ) -> WaitingNotice:
-        """Return a notice that is still to be written, with a share."""
-        return WaitingNotice(
-            id=NoticeId(named or self.new_id()),
-            share=ShareId("not written yet"),
-            to=to,
-            actor=actor,
-            exams=exams,
-            permission=permission,
-            until=until,
-            message=message,
-        )
+        now: datetime = START,
+        own: bool = True,
+    ) -> list[VisibleExam]:
+        """Return a whole list, read in pages of a size until one is empty."""
+        keys = frozenset(principals)
+        listed: list[VisibleExam] = []
+        after: tuple[datetime, str] | None = None
+        while page := self.ports.access.visible(user, keys, after, limit, now, own=own):
+            insist(len(page) <= limit, f"a page of at most {limit} held {len(page)} exams")
+            before = len(listed)
+            listed += page
+            insist(
+                len({each.exam for each in listed}) == len(listed),
+                f"an exam was listed twice, in pages of {limit}: {page!r} after {before} exams",
+            )
+            after = page[-1].uploaded_at, page[-1].exam.value
+        return listed
 
+    def listed(
+        self,
+        user: UserId,
+        principals: Iterable[PrincipalKey],
+        limit: int = 9,
+        *,
+        now: datetime = START,
+        own: bool = True,
+    ) -> list[ExamId]:
+        """Return the exams of a whole list."""
+        pages = self.pages(user, principals, limit, now=now, own=own)
+        return [each.exam for each in pages]
 
-def amended(
-    act: Changes, *, made: tuple[Grant, ...], ended: tuple[EndedGrant, ...] = ()
-) -> Changes:
-    """Return an act that makes and ends just these grants, and whose event says so."""
-    event = act.event
-    if isinstance(event, ExamShared):
-        event = attrs.evolve(event, made=made)
-    elif isinstance(event, GrantsEnded):
-        event = attrs.evolve(event, made=made, ended=ended)
-    return attrs.evolve(act, made=made, ended=ended, event=event)
+    def holds(
+        self,
+        user: UserId,
+        permission: Permission,
+        exam: ExamId,
+        now: datetime = START,
+        *,
+        groups: Iterable[PrincipalId] = (),
+    ) -> bool:
+        """Return whether a user in these groups holds the permission, by a single check."""
+        return self.ports.access.holds(user, keys_of(user, *groups), permission, exam, now)
+
+    def look_for_exams(self, exams: Iterable[Exam]) -> None:
+        """From now on let `everything` include the exams, also as their owners see them."""
+        for exam in exams:
+            self._exams.add(exam.id)
+            self._people.add(exam.owner)
+
+    def look_for(self, changes: Changes) -> None:
+        """From now on let `everything` include what the changes would write."""
+        for grant in changes.made:
+            self._grants[grant.id] = None
+            self._people.add(grant.recipient)
+        if changes.receipt is not None:
+            self._receipts.add((changes.receipt.actor, changes.receipt.request_id))
+        if changes.share is not None:
+            self._shares.add(changes.share.id)
+
+    def everything_with(self, changes: Changes) -> Mapping[str, object]:
+        """Return everything, including what the changes would write."""
+        self.look_for(changes)
+        return self.everything()
+
+    def share_record(self, share: ShareId) -> Share | None:
+        """Return the record of a share; `None` if it is unknown, or no record can be read."""
+        read = self.trial.share_record
+        return None if read is None else read(self.ports.store, share)
+
+    def everything(self) -> Mapping[str, object]:
+        """Return all that can be read of what was written or looked for."""
+        grants, access = self.ports.grants, self.ports.access
+        exams = tuple(sorted(self._exams))
+        kept = self._read(exams, ended=True)
+        people = sorted(self._people, key=lambda each: each.key)
+        seen: dict[str, object] = {"exams": frozenset(self.ports.exams.find(exams))}
+        for exam, sharing in kept.items():
+            seen[f"sharing of {exam}"] = (
+                sharing.version,
+                sharing.withdrawn,
+                frozenset(sharing.grants),
+                frozenset(sharing.ended),
+            )
+            seen[f"batch of {exam}"] = self.ports.exams.batch_of(exam)
+        for grant in self._grants:
+            seen[f"grant {grant}"] = grants.find_grants((grant,))
+        for principal in people:
+            seen[f"exams granted to {principal.key}"] = grants.exams_granted_to(principal)
+        for user in (each for each in people if isinstance(each, UserId)):
+            keys = keys_of(user)
+            seen[f"list of {user}"] = access.visible(user, keys, None, 1_000, START, own=True)
+            seen[f"held by {user}"] = access.holding(user, keys, VIEW, exams, START)
+        for share in sorted(self._shares):
+            seen[f"record of share {share}"] = self.share_record(share)
+        for actor, request_id in sorted(self._receipts):
+            seen[f"receipt of {actor} under {request_id}"] = grants.receipt(actor, request_id)
+        seen["notices"] = self.ports.outbox.listed(None, 1_000, given_up=None)
+        if self.trial.events is not None:
+            seen["events"] = self.events()
+        return seen

@@ -1,18 +1,14 @@
-"""What a store promises of writing: `GrantWriter`."""
+"""The laws of writing: `GrantWriter`."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import Final
 
 import attrs
 
-from exam_sharing.errors import StoreFailed
-from exam_sharing.grants import Grant, HowEnded
+from exam_sharing.grants import Grant
 from exam_sharing.identifiers import ExamId
 from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.policy.plans import UnshareReceipt
-from exam_sharing.ports import Changes, StoredReceipt
+from exam_sharing.ports import Changes
 from exam_sharing.testing.laws.bench import (
     ANNA,
     BEN,
@@ -21,23 +17,24 @@ from exam_sharing.testing.laws.bench import (
     VIEW,
     Bench,
     StoreTrial,
-    benched,
+    a_receipt,
+    keys_of,
+    laws_of_port,
+    requires_atomic_steps,
 )
-from exam_sharing.testing.laws.law import insist, same
+from exam_sharing.testing.laws.law import insist, same, same_members
 from exam_sharing.testing.moments import DAY, START
 
-__all__ = ["COMMIT_LAWS", "FAILURE_LAWS", "LASTING_COMMIT_LAWS", "TRANSFER_LAWS"]
+__all__ = ["law"]
+
+law: Final = laws_of_port()
 
 _PATIENCE: Final = 10
-"""Seconds that one step aside may take at most."""
+"""The most seconds that one call of `step_aside` may take."""
 
 
-_MOST_STEPS: Final = 500
-"""So many steps no commit of these laws has; a failure at a later one was never met."""
-
-
-@benched
-def the_version_counts_the_acts_that_change_an_exam(bench: Bench) -> None:
+@law
+def each_act_adds_one_to_the_version_of_each_changed_exam(bench: Bench) -> None:
     """`commit` adds one to the version of each exam whose sharing changes, and to no other."""
     one, two, beside = bench.upload("one", "two", "beside")
     for number, shared in enumerate(((one, two), (one,), (two, one))):
@@ -48,12 +45,12 @@ def the_version_counts_the_acts_that_change_an_exam(bench: Bench) -> None:
         same(f"the versions after act {number}", bench.versions(expected), expected)
         for grant in act.made:
             bench.write(bench.ending(grant))
-    same("the version of an exam that was read only", bench.versions((beside,)), {beside: 0})
+    same("the version of an exam that was only read", bench.versions((beside,)), {beside: 0})
 
 
-@benched
-def a_moved_version_is_a_conflict_that_writes_nothing(bench: Bench) -> None:
-    """`commit` returns `False`, with nothing written, when the version of an exam has moved."""
+@law
+def a_moved_version_is_a_conflict_and_writes_nothing(bench: Bench) -> None:
+    """`commit` returns `False` and writes nothing if the version of an exam has moved."""
     one, two = bench.upload("one", "two")
     (given,) = bench.share(bench.grant(two, CARLA))
     notice = bench.notice(exams=(one, two))
@@ -62,77 +59,77 @@ def a_moved_version_is_a_conflict_that_writes_nothing(bench: Bench) -> None:
             bench.grant(two, BEN), bench.grant(one, BEN), share="late", notices=(notice,)
         ),
         "an ending": bench.ending(given),
-        "a withdrawal": bench.ending(given, withdrawn=two, how=HowEnded.WITHDRAWN),
-        "a share beside it": bench.sharing(bench.grant(one, BEN), beside=(two,)),
+        "a withdrawal": bench.withdrawal(two, given),
+        "a share of another exam": bench.sharing(bench.grant(one, BEN), beside=(two,)),
     }
     bench.share(bench.grant(two, BEN, grantor=CARLA))
     for act, changes in stale.items():
-        with_receipt = attrs.evolve(changes, receipt=_receipt(act))
-        _writes_nothing(bench, act, with_receipt)
-    one_now = bench.sharing(bench.grant(one, BEN))
-    ahead = attrs.evolve(one_now, versions={one: one_now.versions[one] + 1})
-    _writes_nothing(bench, "a share that read a version that is still to come", ahead)
-    insist(bench.commit(one_now), "an act could not be written after others had lost their races")
+        bench.conflicts(act, attrs.evolve(changes, receipt=a_receipt(act)))
+    current = bench.sharing(bench.grant(one, BEN))
+    ahead = attrs.evolve(current, versions={one: current.versions[one] + 1})
+    bench.conflicts("a share that read a future version", ahead)
+    insist(bench.commit(current), "an act could not be written after conflicts of others")
 
 
-@benched
-def an_exam_that_was_only_read_makes_a_conflict_too(bench: Bench) -> None:
-    """`commit` compares the versions of all exams that were read, those left alone included."""
+@law
+def an_exam_that_was_only_read_can_conflict(bench: Bench) -> None:
+    """`commit` compares the version of every exam that was read, also of unchanged ones."""
     one, two = bench.upload("one", "two")
     first = bench.sharing(bench.grant(one, BEN), beside=(two,))
     second = bench.sharing(bench.grant(two, BEN), beside=(one,))
     insist(bench.commit(first) is True, "the first of two acts was not written")
-    _writes_nothing(bench, "the second act, which had read what the first one changed", second)
+    bench.conflicts("the second act, which read what the first one changed", second)
 
 
-def _writes_nothing(bench: Bench, act: str, changes: Changes) -> None:
-    before = _seen_with(bench, changes)
-    answer = bench.commit(changes)
-    insist(answer is False, f"{act}: commit returned {answer!r}, not False")
-    same(f"{act}: what is there afterwards", bench.everything(), before)
-
-
-def _seen_with(bench: Bench, changes: Changes) -> Mapping[str, object]:
-    """Return what is there, having looked for what the changes would bring as well."""
-    bench.look_for(changes)
-    return bench.everything()
-
-
-@benched
-def an_exam_that_is_read_at_version_0_has_not_moved(bench: Bench) -> None:
-    """An exam that was never shared, or never uploaded, is at version 0 for `commit` as well."""
+@law
+def an_unshared_or_unknown_exam_has_version_0(bench: Bench) -> None:
+    """An exam that was never shared, or never uploaded, has version 0, also for `commit`."""
     one, alone = bench.upload("one", "alone")
     unknown = ExamId("unknown")
     read = bench.versions((alone, unknown))
-    same("the versions that are read", read, {alone: 0, unknown: 0})
+    same("the versions", read, {alone: 0, unknown: 0})
     act = bench.sharing(bench.grant(one, BEN), beside=(alone, unknown))
     ahead = attrs.evolve(act, versions={**act.versions, unknown: 1})
-    _writes_nothing(bench, "a share that read version 1 of an unknown exam", ahead)
+    bench.conflicts("a share that read version 1 of an unknown exam", ahead)
     bench.write(act)
     same("the versions afterwards", bench.versions((one, alone, unknown)), {one: 1, **read})
 
 
-@benched
+@law
 def a_request_id_is_used_once(bench: Bench) -> None:
-    """`commit` returns `False`, with nothing written, when the receipt's request id is taken."""
+    """`commit` returns `False` and writes nothing if the actor has used the request id before."""
     one, two = bench.upload("one", "two")
-    bench.write(attrs.evolve(bench.sharing(bench.grant(one, BEN)), receipt=_receipt()))
+    bench.write(bench.sharing(bench.grant(one, BEN), receipt=a_receipt()))
     again = bench.sharing(bench.grant(two, BEN), notices=(bench.notice(exams=(two,)),))
-    changed = attrs.evolve(_receipt(), fingerprint="another digest")
-    for receipt in (_receipt(), changed):
-        _writes_nothing(bench, "the same id again", attrs.evolve(again, receipt=receipt))
-    others = attrs.evolve(_receipt(), actor=BEN)
-    insist(
-        bench.commit(attrs.evolve(again, receipt=others)) is True,
-        "a request id of another actor stood in the way",
-    )
+    for receipt in (a_receipt(), a_receipt(fingerprint="another digest")):
+        bench.conflicts("the same id again", attrs.evolve(again, receipt=receipt))
+    others = attrs.evolve(again, receipt=a_receipt(actor=BEN))
+    insist(bench.commit(others) is True, "the same request id of another actor was a conflict")
 
 
-@benched
+@law
+def an_ending_cannot_reuse_a_request_id(bench: Bench) -> None:
+    """`commit` overwrites no receipt: an ending with a used request id returns `False`, too."""
+    exams = bench.upload("one", "two")
+    first, second = bench.share(*(bench.grant(exam, BEN) for exam in exams))
+    bench.write(bench.sharing(bench.grant(exams[0], CARLA), receipt=a_receipt()))
+    bench.write(bench.ending(first, receipt=a_receipt("ending")))
+    for used in ("request", "ending"):
+        again = a_receipt(used, fingerprint="another digest")
+        share = bench.sharing(bench.grant(exams[1], CARLA), receipt=again)
+        bench.conflicts(f"an ending under {used!r}", bench.ending(second, receipt=again))
+        gone = bench.withdrawal(exams[1], second, receipt=again)
+        bench.conflicts(f"a withdrawal under {used!r}", gone)
+        bench.conflicts(f"a share under {used!r}", share)
+        kept = bench.ports.grants.receipt(ANNA, used)
+        same(f"the receipt under {used!r}", kept, a_receipt(used))
+
+
+@law
 def an_id_that_is_taken_fails_and_writes_nothing(bench: Bench) -> None:
-    """`commit` raises `StoreFailed`, with nothing written, when an id is taken.
+    """`commit` raises `StoreFailed` and writes nothing if a new id is taken.
 
-    That is the id of a grant, ended or not, of a share, or of a notice that is kept.
+    This holds for the id of a grant, standing or ended, of a share, and of a notice that is kept.
     """
     one, two = bench.upload("one", "two")
     (there,) = bench.share(bench.grant(one, BEN))
@@ -144,163 +141,164 @@ def an_id_that_is_taken_fails_and_writes_nothing(bench: Bench) -> None:
             bench.grant(one, BEN, DOWNLOAD),
             bench.grant(two, CARLA, named=taken.id.value),
             notices=(bench.notice(exams=(two,)),),
-            receipt=_receipt(),
+            receipt=a_receipt(),
         )
-        before = _seen_with(bench, changes)
-        _fails(bench, changes)
-        same("what is there afterwards", bench.everything(), before)
-    taken_share = bench.sharing(bench.grant(two, BEN), share=there.share.value)
-    before = _seen_with(bench, taken_share)
-    _fails(bench, taken_share)
-    same("what is there after a share whose id is taken", bench.everything(), before)
-    _an_id_of_a_notice_is_taken(bench, two)
+        bench.fails("a grant with a taken id", changes)
+    share = bench.sharing(bench.grant(two, BEN), share=there.share.value)
+    bench.fails("a share with a taken id", share)
+    notice = bench.notice(to=BEN, exams=(two,), named="notice")
+    bench.write(bench.sharing(bench.grant(two, BEN), notices=(notice,)))
+    notices = bench.notice(to=CARLA, exams=(two,)), attrs.evolve(notice, to=CARLA)
+    changes = bench.sharing(bench.grant(two, CARLA), notices=notices, receipt=a_receipt())
+    bench.fails("a notice with a taken id", changes)
     insist(bench.commit(bench.sharing(bench.grant(two, BEN))) is True, "nothing else was written")
 
 
-def _an_id_of_a_notice_is_taken(bench: Bench, exam: ExamId) -> None:
-    notice = bench.notice(to=BEN, exams=(exam,), named="notice")
-    bench.write(bench.sharing(bench.grant(exam, BEN), notices=(notice,)))
-    others = attrs.evolve(notice, to=CARLA)
-    new = bench.notice(to=CARLA, exams=(exam,))
-    changes = bench.sharing(bench.grant(exam, CARLA), notices=(new, others), receipt=_receipt())
-    before = _seen_with(bench, changes)
-    _fails(bench, changes)
-    same("what is there after a notice whose id is taken", bench.everything(), before)
+@law
+def an_id_that_is_repeated_in_one_act_fails(bench: Bench) -> None:
+    """`commit` raises `StoreFailed` and writes nothing if two new grants have one id."""
+    one, two = bench.upload("one", "two")
+    for name, exam in (("on two exams", two), ("on one exam", one)):
+        twins = bench.grant(one, BEN, named=name), bench.grant(exam, CARLA, named=name)
+        changes = bench.sharing(*twins, notices=(bench.notice(exams=(one,)),))
+        bench.fails(f"an act with one id {name}", changes)
 
 
-def _fails(bench: Bench, changes: Changes) -> None:
-    try:
-        answer = bench.ports.writer.commit(changes)
-    except StoreFailed:
-        return
-    insist(holds=False, problem=f"StoreFailed was not raised; commit returned {answer!r}")
+@law
+def the_next_question_sees_a_commit(bench: Bench) -> None:
+    """Sharing and unsharing take effect at once, in every check and list.
 
-
-@benched
-def what_was_written_counts_from_the_next_question_on(bench: Bench) -> None:
-    """Unsharing takes effect at once: the next check says no: SPEC 3."""
+    Specification: `#unsharing`.
+    """
     exams = bench.upload("one", "two")
-    keys = frozenset({BEN.key})
+    keys = keys_of(BEN)
     for _ in range(3):
         made = bench.share(*(bench.grant(exam, BEN) for exam in exams))
-        answer = bench.ports.access.holding(BEN, keys, VIEW, exams, START)
-        same("held after sharing", answer, frozenset(exams))
-        same("listed after sharing", len(bench.pages(BEN, keys, 9)), 2)
+        held = bench.ports.access.holding(BEN, keys, VIEW, exams, START)
+        same("held after sharing", held, frozenset(exams))
+        same("the number of exams listed after sharing", len(bench.pages(BEN, keys, 9)), 2)
         bench.write(bench.ending(*made))
-        same("held after unsharing", bench.holds(BEN, VIEW, exams[0]), False)
-        answer = bench.ports.access.holding(BEN, keys, VIEW, exams, START)
-        same("held after unsharing", answer, frozenset())
+        same("a check after unsharing", bench.holds(BEN, VIEW, exams[0]), False)
+        held = bench.ports.access.holding(BEN, keys, VIEW, exams, START)
+        same("held after unsharing", held, frozenset())
         same("listed after unsharing", bench.pages(BEN, keys, 9), [])
 
 
-@benched
-def a_grant_can_be_ended_and_replaced_in_one_act(bench: Bench) -> None:
-    """A grant beyond a bound ends and is replaced by one cut to it, in the same act: SPEC 3."""
+@law
+def one_act_can_end_and_replace_a_grant(bench: Bench) -> None:
+    """Narrowing ends a grant and replaces it by a narrower one in the same act.
+
+    Specification: `#narrowing`.
+    """
     (exam,) = bench.upload("exam")
     old, kept = bench.share(bench.grant(exam, BEN, DOWNLOAD), bench.grant(exam, CARLA, DOWNLOAD))
     cut = bench.grant(exam, BEN, until=START + DAY)
-    (new,) = bench.write(bench.ending(old, replacements={old: cut}, how=HowEnded.NARROWED))
+    (new,) = bench.write(bench.narrowing(old, cut))
     same("the grants", frozenset(bench.read(exam).grants), frozenset({new, kept}))
     same("the version", bench.read(exam).version, 2)
     same("download, after narrowing to view", bench.holds(BEN, DOWNLOAD, exam), False)
     same("view, after narrowing to view", bench.holds(BEN, VIEW, exam), True)
-    same("view, after the bound", bench.holds(BEN, VIEW, exam, START + DAY), False)
+    same("view, after the end of the grant", bench.holds(BEN, VIEW, exam, START + DAY), False)
 
 
-@benched
-def an_exam_is_withdrawn_with_the_commit_that_says_so(bench: Bench) -> None:
-    """A withdrawn exam is no longer there, for its owner or anybody else, whatever the clock."""
+@law
+def a_withdrawn_exam_is_gone_for_everybody(bench: Bench) -> None:
+    """A withdrawn exam is gone for its owner and everybody else, at any time."""
     gone, other = bench.upload("gone", "other")
     made = bench.share(
         bench.grant(gone, BEN, until=START + DAY),
         bench.grant(gone, CARLA, DOWNLOAD),
         bench.grant(other, BEN),
     )
-    mine = tuple(grant for grant in made if grant.exam == gone)
-    bench.write(bench.ending(*mine, withdrawn=gone, how=HowEnded.WITHDRAWN))
+    bench.write(bench.withdrawal(gone, *(grant for grant in made if grant.exam == gone)))
     kept = bench.read(gone)
     same("withdrawn, version, grants", (kept.withdrawn, kept.version, kept.grants), (True, 2, ()))
-    same("how many ended", len(kept.ended), 2)
+    same("the number of ended grants", len(kept.ended), 2)
     same("whether the other exam is withdrawn", bench.read(other).withdrawn, False)
     for now in (START - DAY, START, START + 2 * DAY):
         for user in (ANNA, BEN, CARLA):
-            keys = frozenset({user.key})
-            answer = bench.ports.access.holding(user, keys, VIEW, (gone,), now)
-            same(f"held by {user!r}", answer, frozenset())
+            held = bench.ports.access.holding(user, keys_of(user), VIEW, (gone,), now)
+            same(f"held by {user!r}", held, frozenset())
             same(f"a check of {user!r}", bench.holds(user, VIEW, gone, now), False)
-            listed = {each.exam for each in bench.pages(user, keys, 1, now=now)}
+            listed = set(bench.listed(user, keys_of(user), 1, now=now))
             same(f"listed for {user!r}", listed, {other} if user != CARLA else set())
-    (never_shared,) = bench.upload("never shared")
-    bench.write(bench.ending(withdrawn=never_shared))
-    same("an exam that nobody had", bench.read(never_shared).withdrawn, True)
-    same("whether its owner holds it", bench.holds(ANNA, VIEW, never_shared), False)
+    (unshared,) = bench.upload("never shared")
+    bench.write(bench.withdrawal(unshared))
+    same("whether an unshared exam is withdrawn", bench.read(unshared).withdrawn, True)
+    same("whether its owner holds it", bench.holds(ANNA, VIEW, unshared), False)
 
 
-@benched
-def a_share_that_adds_nothing_is_kept_all_the_same(bench: Bench) -> None:
+@law
+def a_withdrawal_keeps_earlier_endings(bench: Bench) -> None:
+    """A withdrawal ends the standing grants, and keeps the endings before it."""
+    (exam,) = bench.upload("exam")
+    before, last = bench.share(bench.grant(exam, BEN), bench.grant(exam, CARLA))
+    unsharing = bench.ending(before)
+    bench.write(unsharing)
+    withdrawal = bench.withdrawal(exam, last)
+    bench.write(withdrawal)
+    ended = (*unsharing.ended, *withdrawal.ended)
+    same_members("ended grants", bench.read(exam).ended, ended)
+
+
+@law
+def a_share_that_changes_nothing_keeps_its_receipt(bench: Bench) -> None:
     """An act may change no exam: then no version moves, and its receipt is kept."""
     (exam,) = bench.upload("exam")
     made = bench.share(bench.grant(exam, BEN))
-    share = bench.sharing(bench.grant(exam, BEN), receipt=_receipt())
+    share = bench.sharing(bench.grant(exam, BEN), receipt=a_receipt())
     bench.write(attrs.evolve(share, made=()))
     same("the sharing", bench.read(exam), ExamGrants(version=1, grants=made))
-    same("the receipt", bench.ports.grants.receipt(ANNA, "request"), _receipt())
+    same("the receipt", bench.ports.grants.receipt(ANNA, "request"), a_receipt())
 
 
-@benched
-def whoever_lost_a_race_waits_for_a_moment_only(bench: Bench) -> None:
-    """`step_aside` holds an act back for a moment before it is decided again."""
+@law
+def stepping_aside_is_short(bench: Bench) -> None:
+    """`step_aside` delays an act for a moment before it is decided again."""
     for lost in (1, 2, 10, 50):
-        begun = monotonic()
+        started = monotonic()
         bench.ports.writer.step_aside(lost)
-        took = monotonic() - begun
+        took = monotonic() - started
         insist(took < _PATIENCE, f"after {lost} lost races it took {took:.0f} seconds")
 
 
-def a_failure_at_any_step_writes_nothing(trial: StoreTrial) -> None:
-    """`commit` writes all of the changes, or none, at whichever step writing fails."""
-    for step in range(1, _MOST_STEPS):
-        with trial.bench() as bench:
-            if _written_before(step, bench):
-                insist(step > 1, "no step failed: `fail_at` must make the store fail at its step")
-                return
-    insist(holds=False, problem=f"it still failed at step {_MOST_STEPS}")
+@law.of_trial("fail_at")
+def a_commit_that_fails_at_any_step_writes_nothing(trial: StoreTrial) -> None:
+    """`commit` writes all of the changes or none, whichever step fails."""
+    requires_atomic_steps(trial, _commit_fails_at)
 
 
-def _written_before(step: int, bench: Bench) -> bool:
-    """Let writing fail at the step, and return whether it was over before that."""
+def _commit_fails_at(bench: Bench, step: int) -> bool:
     one, two = bench.upload("one", "two")
     old, kept = bench.share(bench.grant(one, BEN, DOWNLOAD), bench.grant(one, CARLA))
-    changes = _of_every_kind(bench, old, two)
-    before = _seen_with(bench, changes)
+    changes = _changes_of_every_kind(bench, old, two)
+    before = bench.everything_with(changes)
     try:
-        with _failing_at(step, bench):
+        with bench.failing_at(step):
             answer = bench.commit(changes)
-    except Exception:  # noqa: BLE001  whatever the failure is, nothing may be written
-        same(f"what is there after a failure at step {step}", bench.everything(), before)
-        insist(
-            bench.commit(changes) is True, f"after a failure at step {step} nothing can be written"
-        )
-        written = False
+    except Exception:  # noqa: BLE001  after any error nothing may be written
+        same(f"the store after a failure at step {step}", bench.everything(), before)
+        again = bench.commit(changes)
+        insist(again is True, f"after a failure at step {step} nothing can be written")
+        failed = True
     else:
-        insist(answer is True, f"a commit that was to fail at step {step} returned {answer!r}")
-        written = True
+        insist(answer is True, f"a commit with a failure at step {step} returned {answer!r}")
+        failed = False
     expected = frozenset({kept, *(grant for grant in changes.made if grant.exam == one)})
     same("the grants, once written", frozenset(bench.read(one).grants), expected)
     same("the grants on the other exam, once written", len(bench.read(two).grants), 2)
     same("the versions, once written", bench.versions((one, two)), {one: 2, two: 1})
     same("the notices, once written", len(bench.ports.outbox.listed(None, 9, given_up=None)), 2)
-    same("the receipt, once written", bench.ports.grants.receipt(ANNA, "request"), _receipt())
-    return written
+    same("the receipt, once written", bench.ports.grants.receipt(ANNA, "request"), a_receipt())
+    return failed
 
 
-def _of_every_kind(bench: Bench, old: Grant, exam: ExamId) -> Changes:
-    """Return changes that end a grant, replace it, and share another exam, with all that can be."""
-    cut = bench.grant(old.exam, old.recipient, VIEW)
-    ending = bench.ending(old, replacements={old: cut})
+def _changes_of_every_kind(bench: Bench, old: Grant, exam: ExamId) -> Changes:
+    """Return changes that end a grant, replace it, and share another exam, with notices."""
+    ending = bench.ending(old, replacements={old: bench.grant(old.exam, old.recipient, VIEW)})
     grants = bench.grant(exam, BEN), bench.grant(exam, CARLA)
     notices = tuple(bench.notice(to=each, exams=(exam,)) for each in (BEN, CARLA))
-    share = bench.sharing(*grants, notices=notices, receipt=_receipt())
+    share = bench.sharing(*grants, notices=notices, receipt=a_receipt())
     return attrs.evolve(
         share,
         versions={**ending.versions, **share.versions},
@@ -309,127 +307,18 @@ def _of_every_kind(bench: Bench, old: Grant, exam: ExamId) -> Changes:
     )
 
 
-def _failing_at(step: int, bench: Bench) -> AbstractContextManager[object]:
-    fail_at = bench.trial.fail_at
-    return nullcontext() if fail_at is None else fail_at(bench.ports.store, step)
-
-
-@benched
-def a_change_of_owner_counts_as_a_version(bench: Bench) -> None:
-    """A change of owner counts as a version; grants stay as they are, and so does everything."""
+@law.needing("transfer")
+def a_change_of_owner_adds_one_to_the_version(bench: Bench) -> None:
+    """A change of owner adds one to the version, and leaves every grant as it is."""
     (exam,) = bench.upload("exam")
-    transfer = bench.trial.transfer
-    if transfer is None:
-        return
     made = bench.share(bench.grant(exam, CARLA))
     stale = bench.sharing(bench.grant(exam, BEN))
-    transfer(bench.ports.store, exam, BEN, START)
+    bench.transfer(exam, BEN, START)
     same("the version", bench.versions((exam,)), {exam: 2})
     same("the owner", [each.owner for each in bench.ports.exams.find((exam,))], [BEN])
     same("the grants", frozenset(bench.read(exam).grants), frozenset(made))
     for user, holds in ((ANNA, False), (BEN, True), (CARLA, True)):
-        keys = frozenset({user.key})
         same(f"a check of {user!r}", bench.holds(user, VIEW, exam), holds)
-        listed = [each.exam for each in bench.pages(user, keys, 9)]
+        listed = bench.listed(user, keys_of(user))
         same(f"listed for {user!r}", listed, [exam] if holds else [])
-    _writes_nothing(bench, "an act that had read the former owner", stale)
-
-
-COMMIT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    the_version_counts_the_acts_that_change_an_exam,
-    a_moved_version_is_a_conflict_that_writes_nothing,
-    an_exam_that_was_only_read_makes_a_conflict_too,
-    an_exam_that_is_read_at_version_0_has_not_moved,
-    a_request_id_is_used_once,
-    an_id_that_is_taken_fails_and_writes_nothing,
-    what_was_written_counts_from_the_next_question_on,
-    a_grant_can_be_ended_and_replaced_in_one_act,
-    an_exam_is_withdrawn_with_the_commit_that_says_so,
-    a_share_that_adds_nothing_is_kept_all_the_same,
-    whoever_lost_a_race_waits_for_a_moment_only,
-)
-
-
-FAILURE_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    a_failure_at_any_step_writes_nothing,
-)
-"""For stores that can be made to fail at a step."""
-
-
-TRANSFER_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    a_change_of_owner_counts_as_a_version,
-)
-"""For stores in which exams change owners."""
-
-
-def _receipt(request_id: str = "request", fingerprint: str = "digest") -> StoredReceipt:
-    return StoredReceipt(
-        actor=ANNA,
-        request_id=request_id,
-        fingerprint=fingerprint,
-        receipt=UnshareReceipt(at=START),
-    )
-
-
-def _conflicts(bench: Bench, act: str, changes: Changes) -> None:
-    bench.look_for(changes)
-    before = bench.everything()
-    same(f"what commit said of {act}", bench.commit(changes), False)
-    same(f"what is there after {act}", bench.everything(), before)
-
-
-@benched
-def a_request_id_is_used_once_by_endings_too(bench: Bench) -> None:
-    """`commit` overwrites no receipt: an ending under a taken id returns `False` as well."""
-    exams = bench.upload("one", "two")
-    first, second = bench.share(*(bench.grant(exam, BEN) for exam in exams))
-    bench.write(attrs.evolve(bench.sharing(bench.grant(exams[0], CARLA)), receipt=_receipt()))
-    bench.write(bench.ending(first, receipt=_receipt("ending")))
-    for taken in ("request", "ending"):
-        again = _receipt(taken, "another digest")
-        _conflicts(bench, f"an ending under {taken!r}", bench.ending(second, receipt=again))
-        gone = bench.ending(second, withdrawn=exams[1], how=HowEnded.WITHDRAWN, receipt=again)
-        _conflicts(bench, f"a withdrawal under {taken!r}", gone)
-        share = bench.sharing(bench.grant(exams[1], CARLA), receipt=again)
-        _conflicts(bench, f"a share under {taken!r}", share)
-        kept = bench.ports.grants.receipt(ANNA, taken)
-        same(f"the receipt under {taken!r}", kept, _receipt(taken))
-
-
-@benched
-def an_id_that_comes_twice_in_one_act_fails(bench: Bench) -> None:
-    """`commit` raises `StoreFailed`, with nothing written, when two grants of it have one id."""
-    one, two = bench.upload("one", "two")
-    for name, exam in (("on two exams", two), ("on one exam", one)):
-        twins = bench.grant(one, BEN, named=name), bench.grant(exam, CARLA, named=name)
-        changes = bench.sharing(*twins, notices=(bench.notice(exams=(one,)),))
-        bench.look_for(changes)
-        before = bench.everything()
-        try:
-            answer = bench.commit(changes)
-        except StoreFailed:
-            same(f"what is there after an act with one id {name}", bench.everything(), before)
-        else:
-            insist(holds=False, problem=f"with one id {name}, commit returned {answer!r}")
-
-
-@benched
-def withdrawing_keeps_the_endings_that_were_there(bench: Bench) -> None:
-    """A withdrawal ends what stands, and takes nothing away of what had ended before it."""
-    (exam,) = bench.upload("exam")
-    before, last = bench.share(bench.grant(exam, BEN), bench.grant(exam, CARLA))
-    unsharing = bench.ending(before)
-    bench.write(unsharing)
-    withdrawal = bench.ending(last, withdrawn=exam, how=HowEnded.WITHDRAWN)
-    bench.write(withdrawal)
-    ended = (*unsharing.ended, *withdrawal.ended)
-    kept = bench.read(exam)
-    same("the ended grants", frozenset(kept.ended), frozenset(ended))
-    same("how many ended", len(kept.ended), len(ended))
-
-
-LASTING_COMMIT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    a_request_id_is_used_once_by_endings_too,
-    an_id_that_comes_twice_in_one_act_fails,
-    withdrawing_keeps_the_endings_that_were_there,
-)
+    bench.conflicts("an act that read the former owner", stale)

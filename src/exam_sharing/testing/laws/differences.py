@@ -1,8 +1,7 @@
-"""What differs between an answer and what was expected, told as shortly as it can be.
+"""The difference between an answer and the expected one, as short as possible.
 
-Values of one class are told by the fields that differ, wherever they are within mappings and
-sequences. What a `repr` hides stays hidden: nothing is shown but by the `repr` of a value, and no
-field that its class leaves out of its own.
+Values of one class are compared field by field, also within mappings and sequences. A field that is
+hidden in the `repr` of its class stays hidden, as it may hold patient data.
 """
 
 import re
@@ -18,115 +17,117 @@ __all__ = ["difference", "shortened"]
 _LONGEST_SHOWN: Final = 1_000
 _MOST_SHOWN: Final = 5
 _IN_A_LINE: Final = 80
-"""Sequences that are no longer are told whole, as their order is seen best then."""
+"""Shorter sequences are shown whole, so that a reader sees their order."""
 
 _TIME: Final = re.compile(r"datetime\.datetime\((\d+(?:, \d+){2,6})(, tzinfo=[\w.]+\.utc)?\)")
 
 _Lines: TypeAlias = Iterator[tuple[str, str]]
-"""Where something differs, and how."""
+"""The path of each difference, and the difference."""
 
 
-def difference(came: object, expected: object) -> str:
-    """Return what differs, in indented lines, never longer than both values would be."""
-    whole = _whole(came, expected)
-    lines = [f"  {path}: {how}" if path else f"  {how}" for path, how in _lines("", came, expected)]
+def difference(found: object, expected: object) -> str:
+    """Return the differences in indented lines, at most as long as both values."""
+    whole = _whole(found, expected)
+    lines = [
+        f"  {path}: {how}" if path else f"  {how}" for path, how in _lines("", found, expected)
+    ]
     more = len(lines) - _MOST_SHOWN
-    told = "\n".join([*lines[:_MOST_SHOWN], *([f"  and {more} more"] if more > 0 else [])])
-    return told if told and len(told) <= len(whole) else whole
+    text = "\n".join([*lines[:_MOST_SHOWN], *([f"  and {more} more"] if more > 0 else [])])
+    return text if text and len(text) <= len(whole) else whole
 
 
 def shortened(text: str) -> str:
-    """Return a text as far as it is shown."""
+    """Return a text, cut where it is too long to show."""
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
-def _whole(came: object, expected: object) -> str:
-    if isinstance(came, Mapping) and isinstance(expected, Mapping):
+def _whole(found: object, expected: object) -> str:
+    if isinstance(found, Mapping) and isinstance(expected, Mapping):
         pairs = [
-            f"  {_shown(key)}: {_pair(came.get(key, _NONE), expected.get(key, _NONE))}"
-            for key in _differing(came, expected)
+            f"  {_shown(key)}: {_pair(found.get(key, _NONE), expected.get(key, _NONE))}"
+            for key in _differing(found, expected)
         ]
         rest = [f"  and {len(pairs) - _MOST_SHOWN} more"] if len(pairs) > _MOST_SHOWN else []
         return "\n".join([*pairs[:_MOST_SHOWN], *rest])
-    if isinstance(came, AbstractSet) and isinstance(expected, AbstractSet):
-        return f"  missing: {_some(expected - came)}\n  not expected: {_some(came - expected)}"
-    return f"  came: {_shown(came)}\n  expected: {_shown(expected)}"
+    if isinstance(found, AbstractSet) and isinstance(expected, AbstractSet):
+        return f"  missing: {_some(expected - found)}\n  not expected: {_some(found - expected)}"
+    return f"  came: {_shown(found)}\n  expected: {_shown(expected)}"
 
 
-def _lines(path: str, came: Any, expected: Any) -> _Lines:  # noqa: ANN401  whatever was answered
-    """Yield each place at which two values that are not equal differ."""
-    if _is_record(came) and type(came) is type(expected):
-        yield from _of_records(path, came, expected)
-    elif isinstance(came, Mapping) and isinstance(expected, Mapping):
-        for key in _differing(came, expected):
+def _lines(path: str, found: Any, expected: Any) -> _Lines:  # noqa: ANN401  an answer of any type
+    """Yield the differences between two values that are not equal."""
+    if _is_record(found) and type(found) is type(expected):
+        yield from _of_records(path, found, expected)
+    elif isinstance(found, Mapping) and isinstance(expected, Mapping):
+        for key in _differing(found, expected):
             within = f"{path}[{_shown(key)}]" if path else _shown(key)
-            yield from _lines(within, came.get(key, _NONE), expected.get(key, _NONE))
-    elif isinstance(came, AbstractSet) and isinstance(expected, AbstractSet):
-        yield from _of_sets(path, came, expected)
-    elif _is_sequence(came) and _is_sequence(expected):
-        yield from _of_sequences(path, came, expected)
+            yield from _lines(within, found.get(key, _NONE), expected.get(key, _NONE))
+    elif isinstance(found, AbstractSet) and isinstance(expected, AbstractSet):
+        yield from _of_sets(path, found, expected)
+    elif _is_sequence(found) and _is_sequence(expected):
+        yield from _of_sequences(path, found, expected)
     elif path:
-        yield path, _pair(came, expected)
+        yield path, _pair(found, expected)
     else:
-        yield from _apart(path, came, expected)
+        yield from _apart(path, found, expected)
 
 
-def _of_records(path: str, came: Any, expected: Any) -> _Lines:  # noqa: ANN401  as for lines
-    for field in attrs.fields(type(came)):
-        mine, theirs = getattr(came, field.name), getattr(expected, field.name)
+def _of_records(path: str, found: Any, expected: Any) -> _Lines:  # noqa: ANN401  as for lines
+    for field in attrs.fields(type(found)):
+        mine, theirs = getattr(found, field.name), getattr(expected, field.name)
         if not field.eq or mine == theirs:
             continue
         within = f"{path}.{field.name}" if path else field.name
         if field.repr is True:
             yield from _lines(within, mine, theirs)
         else:
-            yield within, "differs, and is not shown"
+            yield within, "differs; its value is private"
 
 
-def _of_sets(path: str, came: AbstractSet[Any], expected: AbstractSet[Any]) -> _Lines:
-    """Yield what differs between members of the same id; where any has none, all that differ."""
-    missing = {_id_of(each): each for each in expected - came}
-    surplus = {_id_of(each): each for each in came - expected}
+def _of_sets(path: str, found: AbstractSet[Any], expected: AbstractSet[Any]) -> _Lines:
+    """Compare members with the same id; without ids, yield the missing and unexpected members."""
+    missing = {_id_of(each): each for each in expected - found}
+    surplus = {_id_of(each): each for each in found - expected}
     if None in missing or missing.keys() != surplus.keys():
-        yield from _apart(path, came, expected)
+        yield from _apart(path, found, expected)
         return
     for name in sorted(missing, key=repr):
         yield from _lines(f"{path}[{_shown(name)}]", surplus[name], missing[name])
 
 
 def _id_of(value: object) -> object | None:
-    """Return what tells a value from others of its class, if it is an exam, a grant or a notice."""
+    """Return the id of an exam, a grant or a notice."""
     return getattr(getattr(value, "grant", value), "id", None) if _is_record(value) else None
 
 
-def _of_sequences(path: str, came: Sequence[Any], expected: Sequence[Any]) -> _Lines:
+def _of_sequences(path: str, found: Sequence[Any], expected: Sequence[Any]) -> _Lines:
     pairs = [
         (place, mine, theirs)
-        for place, (mine, theirs) in enumerate(zip(came, expected, strict=False))
+        for place, (mine, theirs) in enumerate(zip(found, expected, strict=False))
         if mine != theirs
     ]
-    long = max(len(_shown(came)), len(_shown(expected))) > _IN_A_LINE
+    long = max(len(_shown(found)), len(_shown(expected))) > _IN_A_LINE
     within = long or any(_is_record(mine) for _, mine, _ in pairs)
-    if len(came) != len(expected) or (pairs and not within):
-        yield from _apart(path, came, expected)
+    if len(found) != len(expected) or (pairs and not within):
+        yield from _apart(path, found, expected)
         return
-    if type(came) is not type(expected):
-        yield path, f"{_kind(came)}, expected {_kind(expected)}"
+    if type(found) is not type(expected):
+        yield path, f"{_kind(found)}, expected {_kind(expected)}"
     for place, mine, theirs in pairs:
         yield from _lines(f"{path}[{place}]", mine, theirs)
 
 
-def _apart(path: str, came: object, expected: object) -> _Lines:
-    """Yield two values beside each other, or one below the other where nothing is before them."""
+def _apart(path: str, found: object, expected: object) -> _Lines:
+    """Yield two values side by side after a path, or below each other without one."""
     if path:
-        yield path, _pair(came, expected)
+        yield path, _pair(found, expected)
         return
-    for line in _whole(came, expected).split("\n"):
+    for line in _whole(found, expected).split("\n"):
         yield "", line.removeprefix("  ")
 
 
-def _pair(came: object, expected: object) -> str:
-    return f"{_shown(came)}, expected {_shown(expected)}"
+def _pair(found: object, expected: object) -> str:
+    return f"{_shown(found)}, expected {_shown(expected)}"
 
 
 def _kind(value: object) -> str:
@@ -135,7 +136,7 @@ def _kind(value: object) -> str:
 
 
 def _is_record(value: object) -> bool:
-    """Say whether a value is of a class that shows its fields by the `repr` that attrs makes."""
+    """Return whether the class of a value uses the `repr` of attrs."""
     kind = type(value)
     return attrs.has(kind) and repr(value).startswith(f"{kind.__name__}({_first_shown(kind)}=")
 
@@ -156,9 +157,9 @@ class _Absent:
 _NONE: Final = _Absent()
 
 
-def _differing(came: Mapping[Any, Any], expected: Mapping[Any, Any]) -> list[Any]:
-    keys = {**expected, **came}
-    return [key for key in keys if came.get(key, _NONE) != expected.get(key, _NONE)]
+def _differing(found: Mapping[Any, Any], expected: Mapping[Any, Any]) -> list[Any]:
+    keys = {**expected, **found}
+    return [key for key in keys if found.get(key, _NONE) != expected.get(key, _NONE)]
 
 
 def _some(values: Collection[object]) -> str:
@@ -170,8 +171,8 @@ def _shown(value: object) -> str:
 
 
 def _as_iso(found: re.Match[str]) -> str:
-    """Return a time that a `repr` tells as ISO 8601 does."""
-    told = [*map(int, found[1].split(", ")), 0, 0, 0, 0]
-    year, month, day, hour, minute, second, microsecond = told[:7]
+    """Return the `repr` of a time in the format of ISO 8601."""
+    parts = [*map(int, found[1].split(", ")), 0, 0, 0, 0]
+    year, month, day, hour, minute, second, microsecond = parts[:7]
     zone = UTC if found[2] else None
     return datetime(year, month, day, hour, minute, second, microsecond, zone).isoformat()

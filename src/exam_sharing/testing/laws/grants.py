@@ -1,7 +1,6 @@
-"""What a store promises of what it keeps of sharing: `GrantReader`."""
+"""The laws of reading grants, endings and receipts: `GrantReader`."""
 
 from collections.abc import Callable
-from datetime import datetime
 from typing import Final
 
 import attrs
@@ -34,22 +33,25 @@ from exam_sharing.testing.laws.bench import (
     DOWNLOAD,
     VIEW,
     Bench,
-    StoreTrial,
+    a_receipt,
     amended,
-    benched,
+    keys_of,
+    laws_of_port,
 )
-from exam_sharing.testing.laws.law import same
+from exam_sharing.testing.laws.law import same, same_members
 from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
 from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
-__all__ = ["GRANT_LAWS", "LASTING_GRANT_LAWS", "RECEIPT_LAWS", "SIZE_LAWS"]
+__all__ = ["law"]
+
+law: Final = laws_of_port()
 
 _WARD: Final = GroupId("ward")
 
 
-@benched
-def every_exam_asked_for_is_answered(bench: Bench) -> None:
-    """`read` answers for every exam asked for, at version 0 where nothing was ever shared."""
+@law
+def read_answers_for_every_exam(bench: Bench) -> None:
+    """`read` answers for every exam that it is asked for, at version 0 for an unshared one."""
     shared, alone = bench.upload("shared", "alone")
     (grant,) = bench.share(bench.grant(shared, BEN))
     unknown = ExamId("unknown")
@@ -64,47 +66,42 @@ def every_exam_asked_for_is_answered(bench: Bench) -> None:
         same(f"read with ended={ended}", dict(read(asked, ended=ended)), expected)
         again = dict(read((*asked, *asked), ended=ended))
         same(f"read of each exam twice, with ended={ended}", again, expected)
-        same(
-            "read of one exam twice",
-            dict(read((shared,) * 2, ended=ended)),
-            {shared: expected[shared]},
-        )
+        twice = dict(read((shared,) * 2, ended=ended))
+        same("read of one exam twice", twice, {shared: expected[shared]})
         same("read of no exam", dict(read((), ended=ended)), {})
 
 
-@benched
-def grants_come_back_as_they_were_made(bench: Bench) -> None:
-    """A grant is a fact that never changes: SPEC 1."""
+@law
+def grants_are_read_back_unchanged(bench: Bench) -> None:
+    """A grant is a fact that never changes.
+
+    Specification: `#grant`.
+    """
     exam, other = bench.upload("exam", "other")
-    grants = [
+    made = bench.share(
         bench.grant(exam, BEN),
         bench.grant(exam, _WARD, DOWNLOAD, until=START + TICK),
         bench.grant(other, UserId("ward"), grantor=CARLA),
-    ]
-    made = bench.share(*grants)
-    later = bench.grant(
-        exam, CARLA, grantor=BEN, basis=frozenset({made[0].id, made[1].id}), until=EDGES[-1]
     )
-    made += bench.share(later)
+    basis = frozenset({made[0].id, made[1].id})
+    made += bench.share(bench.grant(exam, CARLA, grantor=BEN, basis=basis, until=EDGES[-1]))
     for number, at in enumerate((FIRST, *EDGES, LAST)):
         act = bench.sharing(bench.grant(exam, UserId(f"at {number}"), DOWNLOAD, until=at))
-        made += bench.write(_made_at(at, act))
+        made_then = tuple(attrs.evolve(grant, made_at=at) for grant in act.made)
+        made += bench.write(amended(act, made=made_then))
     for each in (exam, other):
         kept = bench.read(each)
-        expected = {grant for grant in made if grant.exam == each}
-        same(f"the grants on {each!r}", frozenset(kept.grants), frozenset(expected))
-        same("how often each comes", len(kept.grants), len(expected))
-        same("the ended ones", kept.ended, ())
+        expected = [grant for grant in made if grant.exam == each]
+        same_members(f"grants on {each!r}", kept.grants, expected)
+        same("the ended grants", kept.ended, ())
 
 
-def _made_at(at: datetime, act: Changes) -> Changes:
-    """Return an act that makes its grants at that time."""
-    return amended(act, made=tuple(attrs.evolve(grant, made_at=at) for grant in act.made))
-
-
-@benched
+@law
 def ended_grants_are_kept_with_their_endings(bench: Bench) -> None:
-    """Ending is recorded beside the grant: when, by whom, how. Nothing is deleted: SPEC 1."""
+    """An ending records when, by whom and how a grant ended. Nothing is deleted.
+
+    Specification: `#grant`.
+    """
     (exam,) = bench.upload("exam")
     first, second, third, fourth = bench.share(
         *(bench.grant(exam, UserId(f"user {number}"), DOWNLOAD) for number in range(4))
@@ -112,7 +109,7 @@ def ended_grants_are_kept_with_their_endings(bench: Bench) -> None:
     cut = bench.grant(exam, second.recipient, VIEW, until=START + TICK)
     acts: tuple[Callable[[], Changes], ...] = (
         lambda: bench.ending(first, by=CARLA, acting_as=EndedAs.GRANTOR),
-        lambda: bench.ending(second, replacements={second: cut}, how=HowEnded.NARROWED),
+        lambda: bench.narrowing(second, cut),
         lambda: bench.ending(third, how=HowEnded.BY_HOST, by=None, acting_as=EndedAs.HOST),
     )
     standing, ended = {first, second, third, fourth}, set[EndedGrant]()
@@ -122,20 +119,22 @@ def ended_grants_are_kept_with_their_endings(bench: Bench) -> None:
         ended |= set(changes.ended)
         standing = (standing | set(changes.made)) - {past.grant for past in ended}
         kept = bench.read(exam)
-        same("the grants that have not been ended", frozenset(kept.grants), frozenset(standing))
-        same("the ended ones", frozenset(kept.ended), frozenset(ended))
-        same("how many ended", len(kept.ended), len(ended))
-        without = bench.standing(exam)
-        same("ended grants where they were not asked for", without.ended, ())
-        same("the grants, without ended ones", frozenset(without.grants), frozenset(standing))
+        same("the standing grants", frozenset(kept.grants), frozenset(standing))
+        same_members("ended grants", kept.ended, ended)
+        without = bench.read(exam, ended=False)
+        same("the ended grants, where they were not asked for", without.ended, ())
+        same("the standing grants alone", frozenset(without.grants), frozenset(standing))
 
 
 _HOW: Final = (HowEnded.UNSHARED, HowEnded.NARROWED, HowEnded.CASCADED, HowEnded.BY_HOST)
 
 
-@benched
-def endings_come_back_as_they_were_recorded(bench: Bench) -> None:
-    """An ending says when, by whom and how, and names what took the place of the grant: SPEC 1."""
+@law
+def endings_are_read_back_unchanged(bench: Bench) -> None:
+    """An ending names when, by whom and how a grant ended, and the grants that replaced it.
+
+    Specification: `#grant`.
+    """
     (exam,) = bench.upload("exam")
     ended: set[EndedGrant] = set()
     for number, at in enumerate((FIRST, *EDGES, LAST)):
@@ -150,21 +149,19 @@ def endings_come_back_as_they_were_recorded(bench: Bench) -> None:
         )
         grant = bench.grant(exam, UserId(f"user {number}"), DOWNLOAD, named=ending.grant.value)
         ended |= set(_written_with(bench, ending, *bench.share(grant)))
-        kept = bench.read(exam)
-        same("the ended ones", frozenset(kept.ended), frozenset(ended))
+        same("the ended grants", frozenset(bench.read(exam).ended), frozenset(ended))
 
 
 def _written_with(bench: Bench, ending: Ending, grant: Grant) -> tuple[EndedGrant, ...]:
-    """Write the ending of a grant, with its replacements, as of the version that it then has."""
-    cuts = (
-        bench.grant(
-            grant.exam, grant.recipient, until=START + place * TICK, named=replacement.value
-        )
-        for place, replacement in enumerate(ending.replaced_by, start=1)
-    )
+    """Write the ending of a grant and its replacements, at the version that is current."""
     made = tuple(
-        attrs.evolve(cut, share=grant.share, version=grant.version, lines=(*grant.in_lines, cut.id))
-        for cut in cuts
+        attrs.evolve(
+            bench.grant(grant.exam, grant.recipient, until=START + place * TICK, named=new.value),
+            share=grant.share,
+            version=grant.version,
+            lines=(*grant.in_lines, new),
+        )
+        for place, new in enumerate(ending.replaced_by, start=1)
     )
     act = bench.ending(grant)
     ended = tuple(
@@ -175,9 +172,9 @@ def _written_with(bench: Bench, ending: Ending, grant: Grant) -> tuple[EndedGran
     return ended
 
 
-@benched
-def a_grant_is_found_whether_or_not_it_has_ended(bench: Bench) -> None:
-    """`find_grants` returns the grants that there are, ended or not, and leaves out the others."""
+@law
+def grants_are_found_by_id_also_when_ended(bench: Bench) -> None:
+    """`find_grants` returns the known grants, standing or ended, and leaves out unknown ids."""
     first, second = bench.upload("first", "second")
     grants = bench.share(bench.grant(first, BEN), bench.grant(second, BEN))
     for _ in range(2):
@@ -189,9 +186,27 @@ def a_grant_is_found_whether_or_not_it_has_ended(bench: Bench) -> None:
     same("no grants", bench.ports.grants.find_grants(()), ())
 
 
-@benched
-def the_grants_of_a_share_are_found_until_they_end(bench: Bench) -> None:
-    """`grants_of_share` returns what a share still gives some principals on some exams: SPEC 7."""
+@law
+def replacements_are_found_by_id(bench: Bench) -> None:
+    """`find_grants` returns a replacement, and the grant that it replaced."""
+    (exam,) = bench.upload("exam")
+    grants = [*bench.share(bench.grant(exam, BEN, DOWNLOAD))]
+    for cut in (bench.grant(exam, BEN), bench.grant(exam, BEN, until=START + DAY)):
+        grants += bench.write(bench.narrowing(grants[-1], cut))
+    for ended in (False, True):
+        for place, grant in enumerate(grants):
+            found = bench.ports.grants.find_grants((grant.id,))
+            same(f"grant {place}, the last one ended: {ended}", found, (grant,))
+        if not ended:
+            bench.write(bench.ending(grants[-1]))
+
+
+@law
+def standing_grants_of_a_share_are_found(bench: Bench) -> None:
+    """`grants_of_share` returns the grants of a share to some principals that have not ended.
+
+    Specification: `#delivery`.
+    """
     exam, other, gone = exams = bench.upload("exam", "other", "gone")
     to_ben, to_ward, on_other, on_gone, _ = bench.share(
         bench.grant(exam, BEN, DOWNLOAD),
@@ -203,87 +218,87 @@ def the_grants_of_a_share_are_found_until_they_end(bench: Bench) -> None:
     bench.share(bench.grant(exam, BEN))
     keys = (BEN.key, _WARD.key)
 
-    def found_are(when: str, *expected: Grant) -> None:
+    def require(when: str, *expected: Grant) -> None:
         found = bench.ports.grants.grants_of_share(to_ben.share, exams, keys)
-        same(when, frozenset(found), frozenset(expected))
-        same(f"how many {when}", len(found), len(expected))
+        same_members(f"grants of the share {when}", found, expected)
 
-    found_are("at first", to_ben, to_ward, on_other, on_gone)
-    bench.write(bench.ending(on_gone, how=HowEnded.WITHDRAWN, withdrawn=gone))
-    (cut,) = bench.write(
-        bench.ending(to_ben, replacements={to_ben: bench.grant(exam, BEN)}, how=HowEnded.NARROWED)
-    )
-    found_are("after a withdrawal and a narrowing", cut, to_ward, on_other)
+    require("at first", to_ben, to_ward, on_other, on_gone)
+    bench.write(bench.withdrawal(gone, on_gone))
+    (cut,) = bench.write(bench.narrowing(to_ben, bench.grant(exam, BEN)))
+    require("after a withdrawal and a narrowing", cut, to_ward, on_other)
     bench.write(bench.ending(to_ward))
-    found_are("after an unshare", cut, on_other)
+    require("after an unshare", cut, on_other)
     same("of no share", bench.ports.grants.grants_of_share(ShareId("none"), exams, keys), ())
 
 
-@benched
-def whom_an_owner_removed_is_known_until_they_are_readmitted(bench: Bench) -> None:
-    """`removed` names whom an owner unshared, until an owner shares with them again: SPEC 2."""
+@law
+def recipients_removed_by_the_owner_are_known(bench: Bench) -> None:
+    """`removed` names whom an owner unshared, until an owner shares with them again.
+
+    Specification: `#removed_by_owner`.
+    """
     exam, other = bench.upload("exam", "other")
     recipients: tuple[PrincipalId, ...] = (BEN, CARLA, _WARD)
 
-    def removed_are(when: str, *expected: PrincipalId) -> None:
-        told = bench.ports.grants.removed((exam, other), recipients)
-        same(when, dict(told), {exam: frozenset(expected), other: frozenset()})
+    def require(when: str, *expected: PrincipalId) -> None:
+        removed = bench.ports.grants.removed((exam, other), recipients)
+        same(when, dict(removed), {exam: frozenset(expected), other: frozenset()})
 
     to_ben, to_ward, by_ben = bench.share(
         bench.grant(exam, BEN, DOWNLOAD),
         bench.grant(exam, _WARD),
         bench.grant(exam, CARLA, grantor=BEN, basis=frozenset({GrantId("some")})),
     )
-    removed_are("before any removal")
+    require("before any removal")
     bench.write(bench.ending(to_ward))
     bench.write(bench.ending(by_ben, how=HowEnded.CASCADED))
-    removed_are("after one unshare by the owner, and a cascade", _WARD)
-    (cut,) = bench.write(
-        bench.ending(to_ben, replacements={to_ben: bench.grant(exam, BEN)}, how=HowEnded.NARROWED)
-    )
-    removed_are("after a narrowing", _WARD)
+    require("after one unshare by the owner, and a cascade", _WARD)
+    (cut,) = bench.write(bench.narrowing(to_ben, bench.grant(exam, BEN)))
+    require("after a narrowing", _WARD)
     bench.write(bench.ending(cut, by=BEN, acting_as=EndedAs.RECIPIENT))
     bench.share(bench.grant(exam, _WARD, grantor=BEN, basis=frozenset({to_ben.id})))
-    removed_are("after a share by somebody else", _WARD)
+    require("after a share by somebody else", _WARD)
     bench.share(bench.grant(exam, _WARD))
-    removed_are("after a share by the owner")
+    require("after a share by the owner")
 
 
-@benched
+@law
 def exams_granted_to_a_principal_are_in_id_order(bench: Bench) -> None:
-    """`exams_granted_to` returns the exams with grants that have not been ended, in id order."""
+    """`exams_granted_to` returns the exams with grants that have not ended, in id order."""
     exams = bench.upload(*reversed(IN_ORDER))
     twins: tuple[PrincipalId, ...] = (UserId("ward"), _WARD)
-    asked = bench.ports.grants.exams_granted_to
+    granted = bench.ports.grants.exams_granted_to
     written: list[Grant] = []
     for recipient in twins:
-        same(f"before any to {recipient!r}", asked(recipient), ())
+        same(f"before any grant to {recipient!r}", granted(recipient), ())
         written += bench.share(*(bench.grant(exam, recipient) for exam in exams))
-        same(f"granted to {recipient!r}", asked(recipient), tuple(sorted(exams)))
-    # A second grantor's grant keeps the exam among them when the first one's is ended.
-    first = written[0]
+        same(f"granted to {recipient!r}", granted(recipient), tuple(sorted(exams)))
+    # The grant of a second grantor keeps the exam in the list when the first one's ends.
+    first, second = written[:2]
     bench.share(bench.grant(first.exam, first.recipient, grantor=CARLA))
     bench.write(bench.ending(first))
-    same("with one of two grants ended", asked(first.recipient), tuple(sorted(exams)))
-    second = written[1]
+    same("with one of two grants ended", granted(first.recipient), tuple(sorted(exams)))
     bench.write(bench.ending(second))
     left = tuple(sorted(set(exams) - {second.exam}))
-    same("with the only grant ended", asked(second.recipient), left)
-    same("granted to the other", asked(_WARD), tuple(sorted(exams)))
+    same("with the only grant ended", granted(second.recipient), left)
+    same("granted to the other", granted(_WARD), tuple(sorted(exams)))
 
 
-@benched
-def expired_grants_have_not_been_ended(bench: Bench) -> None:
-    """What expired is not ended: `read` and `exams_granted_to` tell it until an act ends it."""
+@law
+def expired_grants_are_read_until_an_act_ends_them(bench: Bench) -> None:
+    """An expired grant has not ended: `read` and `exams_granted_to` return it."""
     (exam,) = bench.upload("exam")
     made = bench.share(bench.grant(exam, BEN, until=EDGES[0]))
     same("the grants", frozenset(bench.read(exam).grants), frozenset(made))
     same("exams granted to", bench.ports.grants.exams_granted_to(BEN), (exam,))
 
 
-@benched
-def ids_in_grants_are_compared_code_point_by_code_point(bench: Bench) -> None:
-    """Ids of grants, shares and people are compared code point by code point: SPEC 1."""
+@law
+def ids_in_grants_are_compared_by_code_point(bench: Bench) -> None:
+    """Ids of grants, shares and people are compared code point by code point.
+
+    Specification: `#ids`.
+    """
     exams = bench.upload(*HOSTILE)
     made: dict[str, Grant] = {}
     for number, (text, exam) in enumerate(zip(HOSTILE, exams, strict=True)):
@@ -300,64 +315,51 @@ def ids_in_grants_are_compared_code_point_by_code_point(bench: Bench) -> None:
         made[text] = act.made[0]
         same(f"the grants on {exam!a}", frozenset(bench.read(exam).grants), frozenset(act.made))
     for text, grant in made.items():
-        name = ascii(text)
-        same(f"the grant {name}", bench.ports.grants.find_grants((grant.id,)), (grant,))
+        same(f"the grant {text!a}", bench.ports.grants.find_grants((grant.id,)), (grant,))
         for principal in (UserId(text), GroupId(text)):
             granted = bench.ports.grants.exams_granted_to(principal)
             same(f"exams granted to {principal!a}", granted, (grant.exam,))
     for text, grant in made.items():
         ending = bench.ending(grant, by=UserId(text))
         bench.write(ending)
-        name = f"the ended grant on {grant.exam!a}"
-        same(name, frozenset(bench.read(grant.exam).ended), frozenset(ending.ended))
-
-
-@benched
-def thousands_of_grants_are_read_whole(bench: Bench) -> None:
-    """One act may make thousands of grants, and one question be about thousands of exams."""
-    exams = bench.upload(*(f"e{number}" for number in range(600)))
-    wide = bench.share(*(bench.grant(exams[0], UserId(f"u{n}")) for n in range(1_000)))
-    same("grants on one exam", frozenset(bench.read(exams[0]).grants), frozenset(wide))
-    deep = bench.share(*(bench.grant(exam, BEN) for exam in exams))
-    asked = (*exams, *(ExamId(f"unknown {number}") for number in range(9_000)))
-    found = frozenset(exam.id for exam in bench.ports.exams.find(asked))
-    same("found of many exams", found, frozenset(exams))
-    kept = bench.ports.grants.read(asked, ended=True)
-    same("of which exams the sharing was read", kept.keys(), frozenset(asked))
-    came = {grant for each in kept.values() for grant in each.grants}
-    same("grants on many exams", frozenset(came), frozenset((*wide, *deep)))
-    same("exams of many grants", bench.ports.grants.exams_granted_to(BEN), tuple(sorted(exams)))
-    keys = frozenset({BEN.key, *(GroupId(f"g{number}").key for number in range(1_000))})
-    held = bench.ports.access.holding(BEN, keys, VIEW, asked, START)
-    same("held of many exams, in many groups", held, frozenset(exams))
-    listed = [each.exam for each in bench.pages(BEN, keys, 400)]
-    same("listed of many exams", listed, sorted(exams, reverse=True))
-    bench.write(bench.ending(*deep))
-    same("after all have ended", bench.ports.grants.exams_granted_to(BEN), ())
-
-
-GRANT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    every_exam_asked_for_is_answered,
-    grants_come_back_as_they_were_made,
-    ended_grants_are_kept_with_their_endings,
-    endings_come_back_as_they_were_recorded,
-    a_grant_is_found_whether_or_not_it_has_ended,
-    the_grants_of_a_share_are_found_until_they_end,
-    whom_an_owner_removed_is_known_until_they_are_readmitted,
-    exams_granted_to_a_principal_are_in_id_order,
-    expired_grants_have_not_been_ended,
-    ids_in_grants_are_compared_code_point_by_code_point,
-)
-
-
-SIZE_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (thousands_of_grants_are_read_whole,)
-"""The last to be asked: they take longest, and say least about what is wrong."""
+        ended = frozenset(bench.read(grant.exam).ended)
+        same(f"the ended grant on {grant.exam!a}", ended, frozenset(ending.ended))
 
 
 _SHOWN: Final = GrantId("shown")
-
-
 _HIDDEN: Final = GrantId("hidden")
+
+
+@law
+def receipts_are_read_back_unchanged(bench: Bench) -> None:
+    """`receipt` returns the receipt of an actor's first act with a request id.
+
+    Specification: `#request-ids`.
+    """
+    (exam,) = bench.upload("exam")
+    grants = bench.share(
+        bench.grant(exam, BEN, until=START + TICK),
+        bench.grant(exam, _WARD, DOWNLOAD, basis=frozenset({_SHOWN, _HIDDEN})),
+        bench.grant(exam, CARLA, basis=frozenset({_HIDDEN})),
+    )
+    receipt_of = bench.ports.grants.receipt
+    kept: list[StoredReceipt] = []
+    for number, receipt in enumerate(_receipts(exam, grants)):
+        for actor in (ANNA, BEN):
+            stored = StoredReceipt(
+                actor=actor,
+                request_id=f"request {number}",
+                fingerprint=f"Digest {number}",
+                receipt=receipt,
+            )
+            same("before the act", receipt_of(actor, stored.request_id), None)
+            kept.append(stored)
+            grant = bench.grant(exam, CARLA, grantor=UserId(f"grantor {len(kept)}"))
+            bench.write(bench.sharing(grant, receipt=stored))
+    for stored in kept:
+        same("the receipt", receipt_of(stored.actor, stored.request_id), stored)
+    same("of another actor", receipt_of(CARLA, "request 0"), None)
+    same("of another id", receipt_of(ANNA, "request"), None)
 
 
 def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
@@ -371,7 +373,7 @@ def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
             (ANNA, Outcome.OWNS_IT, None, UntilLimit.NOTHING),
         )
     )
-    # Of one basis a part is shown, and of one nothing.
+    # One basis is shown in part, and one not at all.
     bases: tuple[Basis, ...] = (OWNER, frozenset({_SHOWN}), frozenset())
     shown = tuple(ShownGrant.of(each, basis) for each, basis in zip(grants, bases, strict=True))
     return (
@@ -387,141 +389,93 @@ def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
     )
 
 
-@benched
-def a_receipt_is_returned_as_it_was_given(bench: Bench) -> None:
-    """With the same request id and actor, the first receipt is returned: SPEC 2."""
-    (exam,) = bench.upload("exam")
-    grants = bench.share(
-        bench.grant(exam, BEN, until=START + TICK),
-        bench.grant(exam, _WARD, DOWNLOAD, basis=frozenset({_SHOWN, _HIDDEN})),
-        bench.grant(exam, CARLA, basis=frozenset({_HIDDEN})),
-    )
-    asked = bench.ports.grants.receipt
-    kept: list[StoredReceipt] = []
-    for number, receipt in enumerate(_receipts(exam, grants)):
-        for actor in (ANNA, BEN):
-            stored = StoredReceipt(
-                actor=actor,
-                request_id=f"request {number}",
-                fingerprint=f"Digest {number}",
-                receipt=receipt,
-            )
-            same("before the act", asked(actor, stored.request_id), None)
-            kept.append(stored)
-            grant = bench.grant(exam, CARLA, grantor=UserId(f"grantor {len(kept)}"))
-            bench.write(bench.sharing(grant, receipt=stored))
-    for stored in kept:
-        same("the receipt", asked(stored.actor, stored.request_id), stored)
-    same("of somebody else", asked(CARLA, "request 0"), None)
-    same("of another id", asked(ANNA, "request"), None)
+@law
+def request_ids_and_their_actors_are_compared_by_code_point(bench: Bench) -> None:
+    """A request id belongs to one actor; both are compared code point by code point.
 
-
-@benched
-def request_ids_and_their_actors_are_compared_code_point_by_code_point(bench: Bench) -> None:
-    """A request id is one actor's own, and both are compared code point by code point: SPEC 1."""
+    Specification: `#ids`.
+    """
     (exam,) = bench.upload("exam")
     used = [(ANNA, text) for text in HOSTILE] + [(UserId(text), "request") for text in HOSTILE]
-    asked = bench.ports.grants.receipt
+    receipt_of = bench.ports.grants.receipt
     kept: list[StoredReceipt] = []
     for number, (actor, request_id) in enumerate(used):
-        name = f"the receipt of {actor!a} under {request_id!a}"
-        same(f"{name}, before its act", asked(actor, request_id), None)
-        kept.append(
-            StoredReceipt(
-                actor=actor,
-                request_id=request_id,
-                fingerprint=f"digest {number}",
-                receipt=UnshareReceipt(at=ACTED),
-            )
-        )
+        name = f"the receipt of {actor!a} under {request_id!a}, before its act"
+        same(name, receipt_of(actor, request_id), None)
+        kept.append(a_receipt(request_id, actor=actor, fingerprint=f"digest {number}", at=ACTED))
         share = bench.sharing(bench.grant(exam, BEN), receipt=kept[-1])
         bench.write(amended(share, made=()))
     for stored in kept:
         name = f"the receipt of {stored.actor!a} under {stored.request_id!a}"
-        same(name, asked(stored.actor, stored.request_id), stored)
+        same(name, receipt_of(stored.actor, stored.request_id), stored)
 
 
-RECEIPT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    a_receipt_is_returned_as_it_was_given,
-    request_ids_and_their_actors_are_compared_code_point_by_code_point,
-)
-
-
-def _receipt(request_id: str = "request", fingerprint: str = "digest") -> StoredReceipt:
-    return StoredReceipt(
-        actor=ANNA,
-        request_id=request_id,
-        fingerprint=fingerprint,
-        receipt=UnshareReceipt(at=START),
-    )
-
-
-@benched
-def a_receipt_of_an_act_that_is_no_share_is_kept(bench: Bench) -> None:
-    """A receipt is kept under its request id with whatever act it is written, endings too."""
+@law
+def receipts_of_endings_are_kept(bench: Bench) -> None:
+    """The receipt of every act is kept under its request id, also of endings."""
     (exam,) = bench.upload("exam")
     first, second = bench.share(bench.grant(exam, BEN), bench.grant(exam, CARLA, DOWNLOAD))
-    unsharing, narrowing, withdrawal = map(_receipt, ("unsharing", "narrowing", "withdrawal"))
+    receipts = unsharing, narrowing, withdrawal = [
+        a_receipt(name) for name in ("unsharing", "narrowing", "withdrawal")
+    ]
     bench.write(bench.ending(first, receipt=unsharing))
-    cut = {second: bench.grant(exam, CARLA)}
-    narrowed = bench.ending(second, replacements=cut, how=HowEnded.NARROWED, receipt=narrowing)
-    (left,) = bench.write(narrowed)
-    bench.write(bench.ending(left, withdrawn=exam, how=HowEnded.WITHDRAWN, receipt=withdrawal))
-    for receipt in (unsharing, narrowing, withdrawal):
+    cut = bench.grant(exam, CARLA)
+    (left,) = bench.write(bench.narrowing(second, cut, receipt=narrowing))
+    bench.write(bench.withdrawal(exam, left, receipt=withdrawal))
+    for receipt in receipts:
         kept = bench.ports.grants.receipt(ANNA, receipt.request_id)
         same(f"the receipt of the {receipt.request_id}", kept, receipt)
 
 
-@benched
-def a_replacement_is_found_by_its_id(bench: Bench) -> None:
-    """`find_grants` returns what replaced a grant, and the grant that it replaced."""
-    (exam,) = bench.upload("exam")
-    grants = [*bench.share(bench.grant(exam, BEN, DOWNLOAD))]
-    for cut in (bench.grant(exam, BEN), bench.grant(exam, BEN, until=START + DAY)):
-        old = grants[-1]
-        grants += bench.write(bench.ending(old, replacements={old: cut}, how=HowEnded.NARROWED))
-    for ended in (False, True):
-        for place, grant in enumerate(grants):
-            found = bench.ports.grants.find_grants((grant.id,))
-            same(f"grant {place} of a row, the last one ended: {ended}", found, (grant,))
-        if not ended:
-            bench.write(bench.ending(grants[-1]))
-
-
 _AT_ONCE: Final = 40
-
-
 _ONE_BY_ONE: Final = 30
 
 
-@benched
+@law
 def a_long_history_is_read_whole(bench: Bench) -> None:
-    """Nothing is deleted, however long ago it was: neither endings nor receipts."""
+    """Neither endings nor receipts are deleted, however old they are.
+
+    Specification: `#nothing-is-forgotten`.
+    """
     (exam,) = bench.upload("exam")
     made = bench.share(*(bench.grant(exam, UserId(f"user {n}")) for n in range(_AT_ONCE)))
     changes = bench.ending(*made)
     bench.write(changes)
     ended = [*changes.ended]
     for number in range(_ONE_BY_ONE):
-        grant = bench.grant(exam, BEN)
-        (given,) = bench.write(bench.sharing(grant, receipt=_receipt(f"share {number}")))
-        changes = bench.ending(given, receipt=_receipt(f"ending {number}"))
+        share = bench.sharing(bench.grant(exam, BEN), receipt=a_receipt(f"share {number}"))
+        (given,) = bench.write(share)
+        changes = bench.ending(given, receipt=a_receipt(f"ending {number}"))
         bench.write(changes)
         ended += changes.ended
     kept = bench.read(exam)
-    same("the ended grants", frozenset(kept.ended), frozenset(ended))
-    same("how many ended", len(kept.ended), len(ended))
+    same_members("ended grants", kept.ended, ended)
     same("the version", kept.version, 2 + 2 * _ONE_BY_ONE)
     for act in ("share", "ending"):
         for number in range(_ONE_BY_ONE):
-            asked = f"{act} {number}"
-            same(
-                f"the receipt of {asked}", bench.ports.grants.receipt(ANNA, asked), _receipt(asked)
-            )
+            name = f"{act} {number}"
+            receipt = bench.ports.grants.receipt(ANNA, name)
+            same(f"the receipt of {name}", receipt, a_receipt(name))
 
 
-LASTING_GRANT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    a_receipt_of_an_act_that_is_no_share_is_kept,
-    a_replacement_is_found_by_its_id,
-    a_long_history_is_read_whole,
-)
+@law
+def thousands_of_grants_are_read_whole(bench: Bench) -> None:
+    """One act may make thousands of grants, and one question may name thousands of exams."""
+    exams = bench.upload(*(f"e{number}" for number in range(600)))
+    wide = bench.share(*(bench.grant(exams[0], UserId(f"u{n}")) for n in range(1_000)))
+    same("grants on one exam", frozenset(bench.read(exams[0]).grants), frozenset(wide))
+    deep = bench.share(*(bench.grant(exam, BEN) for exam in exams))
+    asked = (*exams, *(ExamId(f"unknown {number}") for number in range(9_000)))
+    found = frozenset(exam.id for exam in bench.ports.exams.find(asked))
+    same("the exams found", found, frozenset(exams))
+    kept = bench.ports.grants.read(asked, ended=True)
+    same("the exams with an answer of `read`", kept.keys(), frozenset(asked))
+    grants = {grant for each in kept.values() for grant in each.grants}
+    same("grants on many exams", frozenset(grants), frozenset((*wide, *deep)))
+    same("exams of many grants", bench.ports.grants.exams_granted_to(BEN), tuple(sorted(exams)))
+    keys = keys_of(BEN, *(GroupId(f"g{number}") for number in range(1_000)))
+    held = bench.ports.access.holding(BEN, keys, VIEW, asked, START)
+    same("held of many exams, in many groups", held, frozenset(exams))
+    same("listed of many exams", bench.listed(BEN, keys, 400), sorted(exams, reverse=True))
+    bench.write(bench.ending(*deep))
+    same("after all have ended", bench.ports.grants.exams_granted_to(BEN), ())

@@ -1,11 +1,11 @@
-"""Whatever is written, in whatever order: a store beside a few sets of Python.
+"""The law of random histories: a store must agree with a few sets of Python.
 
-A history is some acts on a few exams. After each of them, what is read of every exam must be what
-the sets say; in the end, so must every check and every list, for everybody, at times at which
-something ends, and at several sizes of page.
+A history is some acts on a few exams. After each act, `read` must return what the sets hold. In the
+end, every check and every list must agree with the sets: for everybody, at times at which grants
+end, and in pages of several sizes.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -17,11 +17,13 @@ from exam_sharing.grants import EndedGrant, Grant, HowEnded, Permission
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
-from exam_sharing.testing.laws.bench import Bench, StoreTrial
+from exam_sharing.testing.laws.bench import Bench, StoreTrial, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import same, search
 from exam_sharing.testing.moments import DAY, START, TICK
 
-__all__ = ["HISTORY_LAWS"]
+__all__ = ["law"]
+
+law: Final = laws_of_port()
 
 _USERS: Final = tuple(map(UserId, "abc"))
 _GROUPS: Final = tuple(map(GroupId, "ab"))
@@ -39,7 +41,7 @@ class _Share:
     recipients: tuple[PrincipalId, ...]
     permission: Permission
     until: int | None
-    """Which of the times."""
+    """An index of the times."""
 
 
 @attrs.frozen
@@ -58,7 +60,7 @@ class _Withdraw:
 
 @attrs.frozen
 class _LoseRace:
-    """A share that read what has moved when it is written."""
+    """A share of an exam whose version moves before its commit."""
 
     exam: ExamId
 
@@ -83,7 +85,7 @@ _acts: Final[st.SearchStrategy[_Act]] = st.one_of(
 
 @attrs.frozen
 class _History:
-    """Who owns which exam, in which order they came, who is in which group, and what happens."""
+    """The owners and the days of the exams, the groups of the users, and the acts."""
 
     owners: tuple[UserId, ...]
     days: tuple[int, ...]
@@ -101,7 +103,7 @@ _HISTORIES: Final = st.builds(
 
 
 class _Kept:
-    """What a store must keep, as sets."""
+    """The sets: what a store must keep."""
 
     def __init__(self, history: _History) -> None:
         self.owners = dict(zip(_EXAMS, history.owners, strict=True))
@@ -112,7 +114,7 @@ class _Kept:
         self.ended: set[EndedGrant] = set()
 
     def take(self, changes: Changes) -> None:
-        """Keep what a commit brings."""
+        """Keep what a commit writes."""
         self.grants |= set(changes.made)
         self.grants -= {past.grant for past in changes.ended}
         self.ended |= set(changes.ended)
@@ -121,7 +123,7 @@ class _Kept:
             self.versions[exam] += 1
 
     def on(self, exam: ExamId) -> tuple[Grant, ...]:
-        """Return the grants on an exam, always in the same order."""
+        """Return the standing grants on an exam, in the order of their ids."""
         return tuple(sorted((g for g in self.grants if g.exam == exam), key=lambda g: g.id))
 
     def held(self, user: UserId, keys: Iterable[PrincipalKey], exam: ExamId, now: datetime) -> int:
@@ -136,7 +138,7 @@ class _Kept:
     def listed(
         self, user: UserId, keys: Iterable[PrincipalKey], now: datetime, *, own: bool
     ) -> list[tuple[ExamId, int]]:
-        """Return what a user is listed, newest first."""
+        """Return the list of a user, newest first."""
         newest_first = sorted(_EXAMS, key=lambda exam: (self.days[exam], exam), reverse=True)
         return [
             (exam, held)
@@ -145,25 +147,29 @@ class _Kept:
         ]
 
 
-def whatever_is_written_checks_and_lists_agree_with_it(trial: StoreTrial) -> None:
-    """List and check agree, and agree with the facts, whatever was shared and ended: SPEC 9.3."""
+@law.of_trial()
+def checks_and_lists_agree_after_random_acts(trial: StoreTrial) -> None:
+    """Checks and lists agree with each other and with the grants, after any acts.
+
+    Specification: `#list-and-check-agree`.
+    """
 
     def check(history: _History) -> None:
         with trial.bench() as bench:
             _live_through(bench, history)
 
     trial.require_usable()
-    search(_HISTORIES, trial.examples, check, _told)
+    search(_HISTORIES, trial.examples, check, _story)
 
 
-def _told(history: _History) -> Iterator[str]:
+def _story(history: _History) -> Iterator[str]:
     for exam, owner, day in zip(_EXAMS, history.owners, history.days, strict=True):
         yield f"Exam {exam} arrives, uploaded on {START + day * DAY:%d %B} and owned by {owner}."
     for user, groups in zip(_USERS, history.groups, strict=True):
         if groups:
             yield f"User {user} is in {_named(sorted(groups))}."
     for act in history.acts:
-        yield f"{_said(act)}."
+        yield f"{_sentence(act)}."
 
 
 def _named(principals: Iterable[PrincipalId]) -> str:
@@ -171,8 +177,8 @@ def _named(principals: Iterable[PrincipalId]) -> str:
     return " and ".join(f"{kinds[type(each)]} {each}" for each in principals)
 
 
-def _said(act: _Act) -> str:
-    """Return what happens as a sentence without its end."""
+def _sentence(act: _Act) -> str:
+    """Return an act as a sentence without its full stop."""
     match act:
         case _Share():
             until = "" if act.until is None else f" until {_TIMES[act.until]}"
@@ -180,12 +186,12 @@ def _said(act: _Act) -> str:
             return f"User {act.grantor} shares {act.exam} with {_named(act.recipients)}: {given}"
         case _End():
             which = " and ".join(str(place + 1) for place in sorted(act.which))
-            done = f"are cut to {START}" if act.narrowed else "are ended"
-            return f"Of the grants on {act.exam}, number {which} {done}, where there are so many"
+            done = f"are narrowed to end at {START}" if act.narrowed else "are ended"
+            return f"Of the grants on {act.exam}, number {which} {done}, if there are so many"
         case _Withdraw():
             return f"The host withdraws {act.exam}"
         case _LoseRace():
-            return f"A share of {act.exam} is written that has read what has moved since"
+            return f"A share of {act.exam} is written after a version that it read has moved"
 
 
 def _live_through(bench: Bench, history: _History) -> None:
@@ -198,17 +204,17 @@ def _live_through(bench: Bench, history: _History) -> None:
         )
     for act in history.acts:
         for changes, written in _written(bench, kept, act):
-            same(f"Is this written: {_said(act)}?", bench.commit(changes), written)
+            same(f"whether this is written: {_sentence(act)}", bench.commit(changes), written)
             if written:
                 kept.take(changes)
         _require_kept(bench, kept, act)
     _require_found_by_recipient(bench, kept)
     for user, groups in zip(_USERS, history.groups, strict=True):
-        _require_agreement(bench, kept, user, frozenset({user.key, *(g.key for g in groups)}))
+        _require_agreement(bench, kept, user, keys_of(user, *groups))
 
 
 def _written(bench: Bench, kept: _Kept, act: _Act) -> Iterator[tuple[Changes, bool]]:
-    """Yield what an act comes to, and whether that can be written; nothing where it makes none."""
+    """Yield the changes of an act, and whether each can be written; none if it changes nothing."""
     if act.exam in kept.withdrawn:
         return
     match act:
@@ -228,7 +234,7 @@ def _written(bench: Bench, kept: _Kept, act: _Act) -> Iterator[tuple[Changes, bo
                 how = HowEnded.NARROWED if narrowed else HowEnded.UNSHARED
                 yield bench.ending(*chosen, replacements=cut, how=how), True
         case _Withdraw(exam=exam):
-            yield bench.ending(*kept.on(exam), withdrawn=exam, how=HowEnded.WITHDRAWN), True
+            yield bench.withdrawal(exam, *kept.on(exam)), True
         case _LoseRace(exam=exam):
             late = bench.sharing(bench.grant(exam, UserId("late")))
             yield bench.sharing(bench.grant(exam, UserId(bench.new_id()))), True
@@ -236,7 +242,10 @@ def _written(bench: Bench, kept: _Kept, act: _Act) -> Iterator[tuple[Changes, bo
 
 
 def _new_grants(bench: Bench, kept: _Kept, share: _Share) -> list[Grant]:
-    """Return the grants that add something to what the grantor has given: SPEC 2."""
+    """Return the grants that add to what the grantor gave.
+
+    Specification: `#sharing-again`.
+    """
     until = None if share.until is None else _TIMES[share.until]
     wanted = [
         bench.grant(share.exam, to, share.permission, until=until, grantor=share.grantor)
@@ -263,19 +272,19 @@ def _require_kept(bench: Bench, kept: _Kept, act: _Act) -> None:
             grants=kept.on(exam),
             ended=_in_order(past for past in kept.ended if past.grant.exam == exam),
         )
-        came = attrs.evolve(
+        found = attrs.evolve(
             read[exam],
             grants=tuple(sorted(read[exam].grants, key=lambda grant: grant.id)),
             ended=_in_order(read[exam].ended),
         )
-        same(f"what is kept of {exam} after this: {_said(act)}", came, expected)
+        same(f"the sharing of {exam} after this: {_sentence(act)}", found, expected)
 
 
 def _require_found_by_recipient(bench: Bench, kept: _Kept) -> None:
     for principal in _PRINCIPALS:
         granted = {grant.exam for grant in kept.grants if grant.recipient == principal}
-        came = bench.ports.grants.exams_granted_to(principal)
-        same(f"exams granted to {principal!r}", came, tuple(sorted(granted)))
+        found = bench.ports.grants.exams_granted_to(principal)
+        same(f"exams granted to {principal!r}", found, tuple(sorted(granted)))
 
 
 def _in_order(ended: Iterable[EndedGrant]) -> tuple[EndedGrant, ...]:
@@ -296,11 +305,6 @@ def _require_agreement(
             same(f"many checks at once for {permission.name} of {who}", many, expected)
         for own, limit in ((True, 2), (False, 1), (False, 9)):
             listed = bench.pages(user, keys, limit, now=now, own=own)
-            came = [(each.exam, int(each.permission)) for each in listed]
-            in_list = kept.listed(user, keys, now, own=own)
-            same(f"the list of {who}, own={own}, in pages of {limit}", came, in_list)
-
-
-HISTORY_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    whatever_is_written_checks_and_lists_agree_with_it,
-)
+            found = [(each.exam, int(each.permission)) for each in listed]
+            expected_list = kept.listed(user, keys, now, own=own)
+            same(f"the list of {who}, own={own}, in pages of {limit}", found, expected_list)

@@ -1,7 +1,8 @@
-"""What every rule of a host promises: `HostRule`."""
+"""The laws of a rule of the host: `HostRule`."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final, TypeAlias
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final
 
 import attrs
 from hypothesis import strategies as st
@@ -14,34 +15,38 @@ from exam_sharing.policy.facts import ExamFacts, ExamGrants, People, Profile, Sh
 from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import HostRule
 from exam_sharing.ports import HostFacts
-from exam_sharing.testing.laws.law import Law, how_many_examples, insist, laws_of, same, search
+from exam_sharing.testing.laws.law import Law, Laws, how_many_examples, insist, same, search
 from exam_sharing.testing.moments import DAY, START
 from exam_sharing.validation import is_a
 
 __all__ = ["host_rule_laws"]
 
 
-def _tells_facts(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+def _is_host_facts(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not None and not callable(getattr(value, "about", None)):
         raise WrongKind(attribute.name, HostFacts.__name__, type(value).__name__)
 
 
 @attrs.frozen(kw_only=True)
 class _Trial:
-    """A rule; the fields are the arguments of `host_rule_laws`."""
+    """A rule: the arguments of `host_rule_laws`."""
 
     rule: HostRule = attrs.field(validator=is_a(HostRule))
-    host_facts: HostFacts | None = attrs.field(validator=_tells_facts)
+    host_facts: HostFacts | None = attrs.field(validator=_is_host_facts)
     examples: int = how_many_examples()
 
     def answer(self, case: "_Case") -> object:
-        """Return what the rule says."""
+        """Return the answer of the rule."""
         covered = tuple(exam.id for exam in case.facts.exams if exam not in case.unseen)
         host = None if self.host_facts is None else self.host_facts.about(case.request, covered)
         return self.rule.refuses(case.request, attrs.evolve(case.facts, host=host), host)
 
 
-_Check: TypeAlias = Callable[[_Trial], None]
+def _as_it_is(trial: _Trial) -> AbstractContextManager[_Trial]:
+    return nullcontext(trial)
+
+
+law: Final = Laws(_as_it_is)
 
 _USERS: Final = tuple(map(UserId, "abcd"))
 _GROUPS: Final = tuple(map(GroupId, "ab"))
@@ -51,7 +56,7 @@ _RECIPIENTS: Final[tuple[PrincipalId, ...]] = (*_USERS[1:3], *_GROUPS)
 
 @attrs.frozen(kw_only=True)
 class _Case:
-    """A share of exams that the actor owns or was given, beside exams that they cannot see."""
+    """A share of exams that the actor sees, in a batch with exams that the actor does not see."""
 
     request: ShareRequest
     facts: ShareFacts
@@ -128,11 +133,11 @@ def _profile(user: UserId) -> Profile:
     )
 
 
-def _told(case: _Case) -> Iterator[str]:
+def _story(case: _Case) -> Iterator[str]:
     for exam in case.facts.exams:
         yield f"There is {exam.id}, owned by {exam.exam.owner}, of {exam.exam.subject or 'nobody'}."
     for exam in case.unseen:
-        yield f"Of the same batch there is {exam.id}, which the actor does not see."
+        yield f"In the same batch there is {exam.id}, which the actor does not see."
     request = case.request
     with_whom = " and ".join(map(repr, request.recipients))
     until = f" until {request.until}" if request.until else ""
@@ -142,28 +147,37 @@ def _told(case: _Case) -> Iterator[str]:
     )
 
 
-def it_answers_yes_or_no(trial: _Trial) -> None:
-    """Only an answer of `False` lets a share pass: whatever is asked, the answer is a `bool`."""
+@law
+def a_rule_answers_true_or_false(trial: _Trial) -> None:
+    """The answer is a `bool` for every share; only `False` lets a share pass."""
 
     def check(case: _Case) -> None:
         answer = trial.answer(case)
         insist(isinstance(answer, bool), f"the rule answered {answer!r}")
 
-    search(_cases(), trial.examples, check, _told)
+    search(_cases(), trial.examples, check, _story)
 
 
-def it_answers_the_same_each_time(trial: _Trial) -> None:
-    """A rule depends on the request, the facts and the host's own alone: SPEC 9.4."""
+@law
+def a_rule_answers_the_same_each_time(trial: _Trial) -> None:
+    """The answer depends only on the request, the facts and the facts of the host.
+
+    Specification: `#decisions-are-pure`.
+    """
 
     def check(case: _Case) -> None:
         first, second = trial.answer(case), trial.answer(case)
         same("the same question again", second, first)
 
-    search(_cases(), trial.examples, check, _told)
+    search(_cases(), trial.examples, check, _story)
 
 
-def it_does_not_give_unseen_exams_away(trial: _Trial) -> None:
-    """Exams that the actor cannot see do not count, or the answer tells of them: SPEC 8."""
+@law
+def a_rule_discloses_no_unseen_exams(trial: _Trial) -> None:
+    """Exams that the actor cannot see do not change the answer.
+
+    Specification: `#disclosure`.
+    """
 
     def check(case: _Case) -> None:
         alone = trial.answer(case)
@@ -171,27 +185,21 @@ def it_does_not_give_unseen_exams_away(trial: _Trial) -> None:
         beside = attrs.evolve(case, facts=attrs.evolve(case.facts, exams=exams))
         same("the answer, with exams of the batch that are unseen", trial.answer(beside), alone)
 
-    search(_cases(), trial.examples, check, _told)
+    search(_cases(), trial.examples, check, _story)
 
 
 def host_rule_laws(
     rule: HostRule, *, host_facts: HostFacts | None = None, examples: int = 50
 ) -> tuple[Law, ...]:
-    """Return the laws of a rule of a host's own, each to be checked by itself.
+    """Return the laws of a rule of the host, each to be checked by itself.
 
     Args:
         rule: the rule.
-        host_facts: what brings the facts that the rule needs, as it would in the portal.
-        examples: how many shares each law looks at.
+        host_facts: returns the facts that the rule needs, as in the portal.
+        examples: how many random shares each law tries.
 
     Raises:
         InvalidValue: `examples` is less than 1.
-        WrongKind: one of them is of another kind.
+        WrongKind: an argument has another type.
     """
-    trial = _Trial(rule=rule, host_facts=host_facts, examples=examples)
-    checks: tuple[_Check, ...] = (
-        it_answers_yes_or_no,
-        it_answers_the_same_each_time,
-        it_does_not_give_unseen_exams_away,
-    )
-    return laws_of(trial, checks)
+    return tuple(law.of(_Trial(rule=rule, host_facts=host_facts, examples=examples)))

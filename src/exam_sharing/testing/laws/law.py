@@ -1,16 +1,17 @@
 """What a law is: a name, a promise in words, and a check that raises when the promise is broken.
 
-A check is a function whose docstring begins with the promise and whose name is the law's. It gets
-a trial: what is tried, and what it is said to be capable of.
+A law is written as a function. Its name is the name of the law, and the first paragraph of its
+docstring is the promise. A marker registers it: `@law`, or `@law.needing("transfer")`.
 
-Nothing here is an `assert`: laws hold under `python -O` too. What is between a test and a law hides
-itself from pytest, so that a broken law is told once, with the error of the store behind it.
+No check uses `assert`, so that laws also hold under `python -O`. Functions between a test and a law
+hide from pytest, so that the report of a broken law is short.
 """
 
 import inspect
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from functools import partial, wraps
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import attrs
 from hypothesis import HealthCheck, Phase, given, reject, settings
@@ -23,21 +24,30 @@ from exam_sharing.validation import is_an_instance_of, is_callable, is_whole_fro
 __all__ = [
     "Law",
     "LawBroken",
+    "Laws",
     "as_many",
     "how_many_examples",
     "insist",
     "is_capability",
-    "laws_of",
+    "needed",
+    "raises",
     "same",
+    "same_members",
     "search",
 ]
 
+CapabilityT = TypeVar("CapabilityT")
 ExampleT = TypeVar("ExampleT")
+OpenedT = TypeVar("OpenedT")
+SubjectT = TypeVar("SubjectT")
 ThingT = TypeVar("ThingT")
 TrialT = TypeVar("TrialT")
 
+Marker: TypeAlias = Callable[[Callable[[OpenedT], None]], Callable[[OpenedT], None]]
+"""A decorator that registers a check and returns it unchanged."""
+
 _SMALLER_TRIED: Final = 200
-"""So many smaller examples are tried, once one has failed, before the smallest is told."""
+"""How many smaller examples are tried after the first failure."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,9 +55,9 @@ class Law:
     """One promise that can be checked.
 
     Attributes:
-        name: short, the same in every run; to choose laws by, and to name tests after.
-        promise: what is promised, in words.
-        check: takes nothing, and raises `LawBroken` when the promise is not kept.
+        name: a short name that never changes between runs; use it to select laws and to name tests.
+        promise: what the port promises, in words.
+        check: takes no argument, and raises `LawBroken` when the promise is broken.
     """
 
     name: str
@@ -56,13 +66,13 @@ class Law:
 
 
 class LawBroken(AssertionError):
-    """A promise was not kept.
+    """A promise was broken.
 
     Args:
         law: the name of the law.
         promise: what was promised.
-        problem: what came instead.
-        examples: how many examples were tried until then, where the law looks for examples.
+        problem: what happened instead.
+        examples: how many examples were tried, if the law tries examples.
     """
 
     def __init__(self, law: str, promise: str, problem: str, examples: int | None = None) -> None:
@@ -73,12 +83,12 @@ class LawBroken(AssertionError):
         self.examples = examples
 
     def __str__(self) -> str:
-        """Say what was promised, and what came."""
+        """Return the name, the promise and the problem."""
         return f"{self.law}: {self.promise}\n{self.problem}"
 
 
 class _NotKept(AssertionError):
-    """What one comparison found; the law around it knows its name and its promise."""
+    """What one comparison found; the law around it adds its name and its promise."""
 
     def __init__(self, problem: str, examples: int | None = None) -> None:
         super().__init__(problem)
@@ -86,15 +96,60 @@ class _NotKept(AssertionError):
         self.examples = examples
 
 
-def laws_of(trial: TrialT, checks: Iterable[Callable[[TrialT], None]]) -> tuple[Law, ...]:
-    """Return the laws that these checks make, for one trial."""
-    return tuple(_law(check, trial) for check in checks)
+class Laws(Generic[TrialT, SubjectT]):
+    """The laws of one port, in the order in which they are defined.
+
+    Args:
+        open_subject: opens for one trial what most of these laws check.
+    """
+
+    def __init__(self, open_subject: Callable[[TrialT], AbstractContextManager[SubjectT]]) -> None:
+        self._open_subject = open_subject
+        self._checks: list[tuple[Callable[[TrialT], None], tuple[str, ...]]] = []
+
+    def __call__(self, check: Callable[[SubjectT], None]) -> Callable[[SubjectT], None]:
+        """Mark a check as a law."""
+        return self.needing()(check)
+
+    def needing(self, *capabilities: str) -> Marker[SubjectT]:
+        """Mark a check as a law of trials with these capabilities, which are fields of a trial."""
+        return self.opening(self._open_subject, *capabilities)
+
+    def of_trial(self, *capabilities: str) -> Marker[TrialT]:
+        """Mark a check that opens its subjects itself as a law."""
+        return self.opening(nullcontext, *capabilities)
+
+    def opening(
+        self,
+        open_subject: Callable[[TrialT], AbstractContextManager[OpenedT]],
+        *capabilities: str,
+    ) -> Marker[OpenedT]:
+        """Mark a check of another subject as a law."""
+
+        def mark(check: Callable[[OpenedT], None]) -> Callable[[OpenedT], None]:
+            @wraps(check)
+            def opening(trial: TrialT) -> None:
+                __tracebackhide__ = True
+                with open_subject(trial) as subject:
+                    check(subject)
+
+            self._checks.append((opening, capabilities))
+            return check
+
+        return mark
+
+    def of(self, trial: TrialT) -> Iterator[Law]:
+        """Yield the laws whose capabilities the trial declares."""
+        for check, capabilities in self._checks:
+            declared = [getattr(trial, each) for each in capabilities]
+            if not any(each is None or each is False for each in declared):
+                yield _law(check, trial)
 
 
 def _law(check: Callable[[TrialT], None], trial: TrialT) -> Law:
     name = check.__name__.replace("_", "-")
-    said = inspect.getdoc(check) or name  # Optimised code has no docstrings.
-    promise = " ".join(said.partition("\n\n")[0].split())
+    text = inspect.getdoc(check) or name  # Optimised code has no docstrings.
+    promise = " ".join(text.partition("\n\n")[0].split())
     return Law(name=name, promise=promise, check=partial(_check, name, promise, check, trial))
 
 
@@ -115,8 +170,8 @@ def _raised(error: BaseException) -> str:
 
 
 def _named(error: BaseException) -> str:
-    said = shortened(str(error))
-    named = type(error).__name__ + (f": {said}" if said else "")
+    text = shortened(str(error))
+    named = type(error).__name__ + (f": {text}" if text else "")
     return named if error.__cause__ is None else f"{named}\n  from {_named(error.__cause__)}"
 
 
@@ -124,52 +179,77 @@ def insist(holds: object, problem: str, cause: Exception | None = None) -> None:
     """Break the law unless something holds.
 
     Args:
-        holds: whatever is true or not.
-        problem: what came instead.
-        cause: what the store raised, if that is the problem.
+        holds: the condition.
+        problem: what happened instead.
+        cause: the error of the store, if that is the problem.
     """
     __tracebackhide__ = True
     if not holds:
         raise _NotKept(problem) from cause
 
 
-def as_many(number: int, what: str, came: Sequence[ThingT]) -> Sequence[ThingT]:
-    """Return what came; break the law unless it is so many.
+def raises(error: type[Exception], act: Callable[[], object]) -> None:
+    """Break the law unless an act raises an error of this type."""
+    __tracebackhide__ = True
+    name = error.__name__
+    try:
+        answer = act()
+    except error:
+        return
+    except Exception as other:
+        raise _NotKept(f"raised {type(other).__name__}, not {name}") from other
+    raise _NotKept(f"{name} was not raised; the answer was {answer!r}")
+
+
+def as_many(number: int, what: str, found: Sequence[ThingT]) -> Sequence[ThingT]:
+    """Return what was found; break the law unless it has this length.
 
     Args:
-        number: how many there must be.
-        what: what they are and what they were, as `notices were due`.
-        came: the answer.
+        number: the expected length.
+        what: what was found, in words, as `notices were due`.
+        found: the answer.
     """
-    insist(
-        len(came) == number,
-        f"{len(came)} {what}, where {number} {'was' if number == 1 else 'were'}",
-    )
-    return came
+    insist(len(found) == number, f"{len(found)} {what}, expected {number}")
+    return found
 
 
-def same(what: str, came: object, expected: object) -> None:
-    """Break the law unless what came is what was expected, of the same type where it matters.
+def same(what: str, found: object, expected: object) -> None:
+    """Break the law unless an answer is the expected one; a `bool` never equals a number.
 
     Args:
         what: what was asked for, in words.
-        came: the answer.
+        found: the answer.
         expected: what the answer must be equal to.
     """
     __tracebackhide__ = True
-    if came == expected and isinstance(came, bool) == isinstance(expected, bool):
+    if found == expected and isinstance(found, bool) == isinstance(expected, bool):
         return
-    raise _NotKept(f"{what}:\n{difference(came, expected)}")
+    raise _NotKept(f"{what}:\n{difference(found, expected)}")
+
+
+def same_members(what: str, found: Iterable[object], expected: Iterable[object]) -> None:
+    """Break the law unless an answer has the expected members, each once, in any order."""
+    __tracebackhide__ = True
+    found, expected = tuple(found), frozenset(expected)
+    same(what, frozenset(found), expected)
+    same(f"the number of {what}", len(found), len(expected))
+
+
+def needed(capability: CapabilityT | None) -> CapabilityT:
+    """Return a capability of a trial, without which the law is left out."""
+    if capability is None:
+        raise LookupError("mark the law with the capability that it needs")
+    return capability
 
 
 def is_capability(instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Accept what can be called, and `None` where what is tried is not capable of it."""
+    """Accept a callable; accept `None` where the capability is missing."""
     if value is not None:
         is_callable(instance, attribute, value)
 
 
 def how_many_examples() -> Any:  # noqa: ANN401  as attrs has it
-    """Return the field of a trial that says how many examples its laws look at."""
+    """Return the field of a trial for the number of examples that a law tries."""
     return attrs.field(validator=[is_an_instance_of(int), is_whole_from(1)])
 
 
@@ -177,18 +257,17 @@ def search(
     strategy: SearchStrategy[ExampleT],
     examples: int,
     check: Callable[[ExampleT], None],
-    told: Callable[[ExampleT], Iterable[str]],
+    story: Callable[[ExampleT], Iterable[str]],
 ) -> None:
-    """Break the law when the check fails for an example; the smallest that is found is told.
+    """Break the law when the check fails for an example; report the smallest such example.
 
-    The same examples are tried each time, so that a change is judged by itself alone; more examples
-    reach further.
+    Every run tries the same examples, so that only a change of the code changes the result.
 
     Args:
         strategy: where examples come from.
         examples: how many to try.
-        check: raises when its example shows the promise broken.
-        told: says in sentences what an example is.
+        check: raises when an example breaks the promise.
+        story: describes an example in sentences.
     """
     __tracebackhide__ = True
     tried = 0
@@ -224,15 +303,15 @@ def search(
     except StoreNotUsable:
         raise
     except _NotKept as found:
-        problem = _with_story(found.problem, failed, told)
+        problem = _with_story(found.problem, failed, story)
         raise _NotKept(problem, failed_first) from found.__cause__
     except Exception as error:
-        raise _NotKept(_with_story(_raised(error), failed, told), failed_first) from error
+        raise _NotKept(_with_story(_raised(error), failed, story), failed_first) from error
 
 
 def _with_story(
-    problem: str, failed: Sequence[ExampleT], told: Callable[[ExampleT], Iterable[str]]
+    problem: str, failed: Sequence[ExampleT], story: Callable[[ExampleT], Iterable[str]]
 ) -> str:
-    """Return a problem with the example at which it was found last."""
-    story = [f"  {sentence}" for example in failed[-1:] for sentence in told(example)]
-    return "\n".join([problem, "It is so when:", *story])
+    """Return a problem with the story of the last example that failed."""
+    lines = [f"  {sentence}" for example in failed[-1:] for sentence in story(example)]
+    return "\n".join([problem, "This happens when:", *lines])

@@ -1,10 +1,9 @@
-"""What every notifier promises: `Notifier`."""
+"""The laws of sending notices: `Notifier`."""
 
 import logging
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from functools import wraps
 from threading import get_ident
 from typing import Any, Final, TypeAlias
 
@@ -17,9 +16,10 @@ from exam_sharing.identifiers import NoticeId, UserId
 from exam_sharing.ports import Notifier
 from exam_sharing.testing.laws.law import (
     Law,
+    Laws,
     insist,
     is_capability,
-    laws_of,
+    needed,
     same,
 )
 from exam_sharing.testing.moments import EDGES, START
@@ -29,7 +29,7 @@ from exam_sharing.validation import is_callable
 __all__ = ["notifier_laws"]
 
 OpenNotifier: TypeAlias = Callable[[], Notifier | AbstractContextManager[Notifier]]
-"""Gives a notifier that has sent nothing, or a context manager around one."""
+"""Returns a notifier that has sent nothing, or a context manager around one."""
 
 _PRIVATE: Final = "the liver of Ms Kowalska, born 1950"
 _ADDRESS: Final = "ms.kowalska@clinic.example"
@@ -37,7 +37,7 @@ _ADDRESS: Final = "ms.kowalska@clinic.example"
 
 @attrs.frozen(kw_only=True)
 class _Trial:
-    """How to have a notifier; the fields are the arguments of `notifier_laws`."""
+    """How to open a notifier, and its capabilities: the arguments of `notifier_laws`."""
 
     open_notifier: OpenNotifier = attrs.field(validator=is_callable)
     open_broken: OpenNotifier | None = attrs.field(validator=is_capability)
@@ -45,18 +45,41 @@ class _Trial:
         validator=is_capability
     )
 
+    @contextmanager
+    def opened(self) -> "Iterator[_Opened]":
+        """Open a notifier, and close it at the end."""
+        with entered(self.open_notifier()) as notifier:
+            yield _Opened(notifier, self)
 
-_Check: TypeAlias = Callable[[_Trial], None]
+
+@attrs.frozen
+class _Opened:
+    """An opened notifier."""
+
+    notifier: Notifier
+    trial: _Trial
+
+    def send(self, notice: ShareNotice) -> None:
+        """Send a notice."""
+        self.notifier.send(notice)
+
+    def received(self) -> list[tuple[str, str]] | None:
+        """Return the ids and texts that arrived; `None` if nobody can read them."""
+        read = self.trial.received
+        return None if read is None else list(read(self.notifier))
+
+    def require_received(self, messages: Iterable[str]) -> None:
+        """Break the law unless each message arrived, if the messages can be read."""
+        received = self.received()
+        if received is None:
+            return
+        texts = [text.replace("\r\n", "\n") for _, text in received]
+        for message in messages:
+            arrived = any(message in text for text in texts)
+            insist(arrived, f"this message did not arrive: {message!a}")
 
 
-def _sending(check: Callable[[Notifier, _Trial], None]) -> _Check:
-    @wraps(check)
-    def opening(trial: _Trial) -> None:
-        __tracebackhide__ = True
-        with entered(trial.open_notifier()) as notifier:
-            check(notifier, trial)
-
-    return opening
+law: Final = Laws(_Trial.opened)
 
 
 def _notice(name: str, message: str | None = None) -> ShareNotice:
@@ -82,45 +105,53 @@ _MESSAGES: Final = (
 )
 
 
-@_sending
-def a_notice_that_was_sent_raises_nothing(notifier: Notifier, _trial: _Trial) -> None:
-    """`send` sends the notice, of whatever kind, and raises only when it was not sent."""
+@law
+def a_sent_notice_raises_nothing(opened: _Opened) -> None:
+    """`send` sends a notice of any kind, and raises only if the notice was not sent."""
     plain = _notice("plain")
-    notifier.send(plain)
-    notifier.send(attrs.evolve(plain, id=NoticeId("download"), permission=Permission.DOWNLOAD))
-    notifier.send(attrs.evolve(plain, id=NoticeId("for good"), exams=1_000_000, until=EDGES[-1]))
-    notifier.send(attrs.evolve(plain, id=NoticeId("soon over"), exams=2, until=START))
+    opened.send(plain)
+    opened.send(attrs.evolve(plain, id=NoticeId("download"), permission=Permission.DOWNLOAD))
+    opened.send(attrs.evolve(plain, id=NoticeId("for good"), exams=1_000_000, until=EDGES[-1]))
+    opened.send(attrs.evolve(plain, id=NoticeId("soon over"), exams=2, until=START))
 
 
-@_sending
-def the_same_notice_may_come_again(notifier: Notifier, trial: _Trial) -> None:
-    """Notices have an id by which a receiver can drop a repeat: SPEC 7."""
+@law
+def a_notice_may_be_sent_again(opened: _Opened) -> None:
+    """A repeated notice has the same id, by which a receiver can drop it.
+
+    Specification: `#delivery`.
+    """
     for name in ("first", "second", "first"):
-        notifier.send(_notice(name))
-    if trial.received is not None:
-        ids = [notice_id for notice_id, _ in trial.received(notifier)]
+        opened.send(_notice(name))
+    received = opened.received()
+    if received is not None:
+        ids = [notice_id for notice_id, _ in received]
         insist(len(ids) in {2, 3}, f"of two notices, one of them sent twice, {len(ids)} arrived")
-        same("how many ids arrived", len(set(ids)), 2)
+        same("the number of ids", len(set(ids)), 2)
 
 
-@_sending
-def a_message_arrives_as_plain_text(notifier: Notifier, trial: _Trial) -> None:
-    """The personal message travels in the notice. It is plain text, never markup: SPEC 7."""
+@law
+def a_message_arrives_as_plain_text(opened: _Opened) -> None:
+    """The personal message travels in the notice as plain text, never as markup.
+
+    Specification: `#personal-messages`.
+    """
     for number, message in enumerate(_MESSAGES):
-        notifier.send(_notice(f"n{number}", message))
-    if trial.received is None:
-        return
-    texts = [text.replace("\r\n", "\n") for _, text in trial.received(notifier)]
-    same("how many arrived", len(texts), len(_MESSAGES))
-    for message in _MESSAGES:
-        insist(any(message in text for text in texts), f"this message did not arrive: {message!a}")
+        opened.send(_notice(f"n{number}", message))
+    received = opened.received()
+    if received is not None:
+        same("the number of notices that arrived", len(received), len(_MESSAGES))
+    opened.require_received(_MESSAGES)
 
 
-@_sending
-def nothing_shows_what_was_sent(notifier: Notifier, _trial: _Trial) -> None:
-    """A message may hold patient data: never in a `repr` or a log: SPEC 7."""
-    notifier.send(_notice("n", _PRIVATE))
-    for shown in (repr(notifier), str(notifier)):
+@law
+def a_repr_shows_no_message(opened: _Opened) -> None:
+    """No `repr` shows a message or an address, as they may be patient data.
+
+    Specification: `#personal-messages`.
+    """
+    opened.send(_notice("n", _PRIVATE))
+    for shown in (repr(opened.notifier), str(opened.notifier)):
         insist(_PRIVATE not in shown, "the `repr` of the notifier shows a message")
         insist(_ADDRESS not in shown, "the `repr` of the notifier shows an address")
 
@@ -134,35 +165,30 @@ _SPACED: Final = (
 )
 
 
-@_sending
-def a_message_keeps_its_space(notifier: Notifier, trial: _Trial) -> None:
-    """A message arrives as it was written, with the space around it and the lines within it."""
+@law
+def a_message_keeps_its_white_space(opened: _Opened) -> None:
+    """A message arrives with the white space around it, and with all its lines."""
     for number, message in enumerate(_SPACED):
-        notifier.send(_notice(f"n{number}", message))
-    if trial.received is None:
-        return
-    texts = [text.replace("\r\n", "\n") for _, text in trial.received(notifier)]
-    for message in _SPACED:
-        insist(any(message in text for text in texts), f"this message did not arrive: {message!a}")
+        opened.send(_notice(f"n{number}", message))
+    opened.require_received(_SPACED)
 
 
-@_sending
-def a_notice_without_an_address_is_not_lost(notifier: Notifier, trial: _Trial) -> None:
-    """A notice to somebody without an address arrives in another way, or `send` raises."""
+@law
+def a_notice_without_an_address_is_not_lost(opened: _Opened) -> None:
+    """A notice to a user without an address arrives in another way, or `send` raises."""
     try:
-        notifier.send(attrs.evolve(_notice("n", _PRIVATE), address=None))
-    except Exception as error:  # noqa: BLE001  anything may be raised
+        opened.send(attrs.evolve(_notice("n", _PRIVATE), address=None))
+    except Exception as error:  # noqa: BLE001  any error is allowed
         _require_silent(error)
         return
-    if trial.received is not None:
-        arrived = len(list(trial.received(notifier)))
-        insist(arrived, "nothing was raised, and nothing arrived")
+    received = opened.received()
+    insist(received is None or received, "nothing was raised, and nothing arrived")
 
 
 class _Heard(logging.Handler):
-    """Keeps what the thread that made it logs, in full.
+    """Keeps the full log records of the thread that made it.
 
-    What other threads log is not the notifier's: a mail server of the tests may be one of them.
+    Other threads are not the notifier: one may be a mail server of the tests.
     """
 
     def __init__(self) -> None:
@@ -174,13 +200,13 @@ class _Heard(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         if record.thread in {None, self._thread}:
             self.texts.append(repr(vars(record)))
-            with suppress(Exception):  # Whoever logs badly is not to be told by us.
+            with suppress(Exception):  # A malformed log call is not our concern.
                 self.texts.append(logging.Formatter().format(record))
 
 
 @contextmanager
 def _heard() -> Iterator[list[str]]:
-    """Give all that is logged meanwhile, whatever the levels of the root and of everything are."""
+    """Collect everything that is logged, whatever the levels of the loggers are."""
     handler, root = _Heard(), logging.getLogger()
     level, disabled = root.level, root.manager.disable
     root.addHandler(handler)
@@ -194,12 +220,12 @@ def _heard() -> Iterator[list[str]]:
         root.removeHandler(handler)
 
 
-def nothing_of_a_notice_is_logged(trial: _Trial) -> None:
-    """No log line of any level holds message or address, whether or not the notice was sent."""
-    opening = [trial.open_notifier]
-    if trial.open_broken is not None:
-        opening.append(trial.open_broken)
-    for open_notifier in opening:
+@law.of_trial()
+def no_message_or_address_is_logged(trial: _Trial) -> None:
+    """No log line of any level has a message or an address, whether or not a notice was sent."""
+    for open_notifier in (trial.open_notifier, trial.open_broken):
+        if open_notifier is None:
+            continue
         with entered(open_notifier()) as notifier, _heard() as texts:
             for address in (_ADDRESS, f"{_ADDRESS}, not one address"):
                 with suppress(Exception):
@@ -210,24 +236,23 @@ def nothing_of_a_notice_is_logged(trial: _Trial) -> None:
 
 
 def _require_silent(error: Exception) -> None:
-    """Break the law if the error, or what led to it, shows message or address."""
+    """Break the law if the error, or its causes, show the message or the address."""
     name = type(error).__name__
     for shown, what in (
         (f"{error!r} {error}", name),
-        ("".join(traceback.format_exception(error)), f"what led to {name}"),
+        ("".join(traceback.format_exception(error)), f"the traceback of {name}"),
     ):
         insist(_PRIVATE not in shown, f"{what} shows the message")
         insist(_ADDRESS not in shown, f"{what} shows the address")
 
 
-def what_cannot_be_sent_raises(trial: _Trial) -> None:
-    """What cannot be sent raises; neither the error nor what led to it tells message or address."""
-    if trial.open_broken is None:
-        return
-    with entered(trial.open_broken()) as notifier:
+@law.of_trial("open_broken")
+def a_failed_send_raises_without_private_data(trial: _Trial) -> None:
+    """`send` raises if it cannot send; the error and its causes show no message or address."""
+    with entered(needed(trial.open_broken)()) as notifier:
         try:
             notifier.send(_notice("n", _PRIVATE))
-        except Exception as error:  # noqa: BLE001  anything may be raised
+        except Exception as error:  # noqa: BLE001  any error is allowed
             _require_silent(error)
         else:
             insist(holds=False, problem="a notifier that cannot send raised nothing")
@@ -242,24 +267,13 @@ def notifier_laws(
     """Return the laws of a notifier, each to be checked by itself.
 
     Args:
-        open_notifier: gives a notifier that has sent nothing, or a context manager around one.
-        received: returns what has arrived by an opened notifier: for each, the id by which its
-            receiver can drop a repeat, and its text.
-        open_broken: gives a notifier that cannot send, say since its server is down.
+        open_notifier: returns a notifier that has sent nothing, or a context manager around one.
+        received: returns what arrived from an opened notifier: for each notice, the id by which
+            its receiver can drop a repeat, and its text.
+        open_broken: returns a notifier that cannot send, for example because its server is down.
 
     Raises:
-        InvalidValue: one of them cannot be called.
+        InvalidValue: an argument is not callable.
     """
     trial = _Trial(open_notifier=open_notifier, open_broken=open_broken, received=received)
-    checks: list[_Check] = [
-        a_notice_that_was_sent_raises_nothing,
-        the_same_notice_may_come_again,
-        a_message_arrives_as_plain_text,
-        nothing_shows_what_was_sent,
-        a_message_keeps_its_space,
-        a_notice_without_an_address_is_not_lost,
-        nothing_of_a_notice_is_logged,
-    ]
-    if open_broken is not None:
-        checks.append(what_cannot_be_sent_raises)
-    return laws_of(trial, checks)
+    return tuple(law.of(trial))

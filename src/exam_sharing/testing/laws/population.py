@@ -1,10 +1,9 @@
-"""Who is to be in a directory while a law asks it, and what any directory then answers."""
+"""Who is in a directory under test, what it must answer, and how laws open it."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from functools import wraps
 from operator import itemgetter
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 
@@ -18,25 +17,7 @@ from exam_sharing.testing.laws.law import how_many_examples, is_capability
 from exam_sharing.testing.opening import entered
 from exam_sharing.validation import is_a, is_callable
 
-__all__ = [
-    "ACTOR",
-    "ANN",
-    "BOB",
-    "CLINIC",
-    "CT",
-    "EMPTY",
-    "NOBODY",
-    "OFF",
-    "RADIOLOGY",
-    "DirectoryCheck",
-    "DirectoryTrial",
-    "OpenDirectory",
-    "Population",
-    "a_group",
-    "a_user",
-    "asked_of",
-    "users_named",
-]
+__all__ = ["DirectoryTrial", "OpenDirectory", "Population"]
 
 
 @attrs.frozen(kw_only=True)
@@ -44,12 +25,12 @@ class Population:
     """The users and groups of a directory, and who may see whom.
 
     Attributes:
-        users: all of them, inactive ones too.
-        groups: all of them; a member may be unknown.
+        users: all users, also inactive ones.
+        groups: all groups; a member may be unknown.
         without_plan: the users whose service plan does not include sharing.
         without_notices: the users who want no notices of shares.
         visible: whether an actor may see a principal.
-        members_visible: whether an actor may see who is in a group.
+        members_visible: whether an actor may see the members of a group.
     """
 
     users: tuple[User, ...] = ()
@@ -60,7 +41,7 @@ class Population:
     members_visible: Callable[[UserId, GroupId], bool] = everybody
 
     def fill(self, directory: KeptDirectory) -> None:
-        """Add everybody to a directory that can be told of them."""
+        """Add everybody to a directory with a method `add`."""
         for group in self.groups:
             directory.add(group)
         for user in self.users:
@@ -71,18 +52,18 @@ class Population:
             )
 
     def user(self, user: PrincipalId) -> User | None:
-        """Return a user, if there is one of that id."""
+        """Return the user with an id; `None` for an unknown one."""
         return next((each for each in self.users if each.id == user), None)
 
     def is_there(self, principal: PrincipalId) -> bool:
-        """Say whether a principal exists, and is active if it is a user."""
+        """Return whether a group exists, or a user exists and is active."""
         if isinstance(principal, GroupId):
             return any(group.id == principal for group in self.groups)
         found = self.user(principal)
         return found is not None and found.active
 
     def principals_of(self, user: UserId) -> frozenset[PrincipalId]:
-        """Return a user and every group that they are in, to any depth, active or not."""
+        """Return a user, active or not, and every group that they are in, to any depth."""
         found: set[PrincipalId] = {user}
         while new := {g.id for g in self.groups if not g.members.isdisjoint(found)} - found:
             found |= new
@@ -97,7 +78,7 @@ class Population:
         )
 
     def profile(self, user: UserId) -> Profile:
-        """Return what is to be said of a user."""
+        """Return the profile of a user."""
         found = self.user(user)
         if found is None:
             return Profile.unknown(user)
@@ -111,7 +92,7 @@ class Population:
         )
 
     def members_seen(self, actor: UserId, group: GroupId) -> frozenset[PrincipalId]:
-        """Return the members that an actor may know of, through groups that they may look into."""
+        """Return the members that an actor may know, through groups whose members they may see."""
         open_groups = (each for each in self.groups if self.members_visible(actor, each.id))
         members: dict[PrincipalId, frozenset[PrincipalId]] = {g.id: g.members for g in open_groups}
         found = set(members.get(group, ()))
@@ -134,7 +115,10 @@ class Population:
     def suggested(
         self, actor: UserId, text: str, *, whole: bool = False
     ) -> list[tuple[PrincipalId, str]]:
-        """Return all that a text suggests, best first: SPEC 5."""
+        """Return all suggestions for a text, best first.
+
+        Specification: `#suggestions`.
+        """
         typed = Typed.of(text)
         worst = Fit.WHOLE if whole else Fit.WORDS
         ranked = [
@@ -148,19 +132,13 @@ class Population:
         return [(principal, name) for _, principal, name in ranked]
 
 
-ACTOR: Final = UserId("actor")
-
-
-NOBODY: Final[frozenset[PrincipalId]] = frozenset()
-
-
 OpenDirectory: TypeAlias = Callable[[Population], Directory | AbstractContextManager[Directory]]
-"""Gives a directory of a population, or a context manager around one."""
+"""Returns a directory of a population, or a context manager around one."""
 
 
 @attrs.frozen(kw_only=True)
 class DirectoryTrial:
-    """How to have a directory; the fields are the arguments of `directory_laws`."""
+    """How to open a directory, and its capabilities: the arguments of `directory_laws`."""
 
     open_directory: OpenDirectory = attrs.field(validator=is_callable)
     visibility: bool = attrs.field(validator=is_a(bool))
@@ -168,57 +146,5 @@ class DirectoryTrial:
     examples: int = how_many_examples()
 
     def of(self, population: Population) -> AbstractContextManager[Directory]:
-        """Open a directory of a population, to be closed in the end."""
+        """Open a directory of a population, and close it at the end."""
         return entered(self.open_directory(population))
-
-
-DirectoryCheck: TypeAlias = Callable[[DirectoryTrial], None]
-
-
-def asked_of(population: Population) -> Callable[[Callable[[Directory], None]], DirectoryCheck]:
-    """Make a check of a directory of some population into one that opens it."""
-
-    def asking(check: Callable[[Directory], None]) -> DirectoryCheck:
-        @wraps(check)
-        def of_trial(trial: DirectoryTrial) -> None:
-            __tracebackhide__ = True
-            with trial.of(population) as directory:
-                check(directory)
-
-        return of_trial
-
-    return asking
-
-
-def a_user(name: str, *, active: bool = True, email: str | None = None) -> User:
-    """Return a user who is called after their id."""
-    return User(id=UserId(name), name=f"Name of {name}", email=email, active=active)
-
-
-def users_named(*names: str) -> tuple[User, ...]:
-    """Return users of these names, with ids by their place."""
-    return tuple(User(id=UserId(f"u{place}"), name=name) for place, name in enumerate(names))
-
-
-def a_group(name: str, *members: PrincipalId) -> Group:
-    """Return a group that is called after its id."""
-    return Group(id=GroupId(name), name=f"Name of {name}", members=frozenset(members))
-
-
-ANN, BOB, OFF = UserId("ann"), UserId("bob"), UserId("off")
-
-
-CT, RADIOLOGY, EMPTY = GroupId("ct"), GroupId("radiology"), GroupId("empty")
-
-
-CLINIC: Final = Population(
-    users=(a_user("ann", email="ann@b.example"), a_user("bob"), a_user("off", active=False)),
-    groups=(
-        a_group("ct", ANN, OFF, UserId("unknown")),
-        a_group("radiology", CT, BOB),
-        a_group("empty"),
-        a_group("ann"),
-    ),
-    without_plan=frozenset({BOB}),
-    without_notices=frozenset({BOB}),
-)

@@ -1,7 +1,9 @@
-"""What a store promises of two things at once: as if one came after the other: SPEC 9.5.
+"""The laws of concurrent acts: the result must be as if one act followed the other.
 
-Real threads, started together and switched between as often as Python does it. A race that is lost
-here may be won the next time: what these laws find is broken, what they do not find may be.
+They use real threads, which start together and switch as often as Python can. A failure is always
+a bug of the store. A bug may need several runs to show.
+
+Specification: `#serial-order`.
 """
 
 import sys
@@ -17,23 +19,24 @@ import attrs
 from exam_sharing.errors import StoreFailed
 from exam_sharing.grants import Grant
 from exam_sharing.identifiers import ExamId, GroupId, UserId
-from exam_sharing.policy.plans import UnshareReceipt
-from exam_sharing.ports import Changes, StoredReceipt
-from exam_sharing.testing.laws.bench import ANNA, BEN, VIEW, Bench, StoreTrial, benched
+from exam_sharing.ports import Changes, GrantWriter
+from exam_sharing.testing.laws.bench import BEN, VIEW, Bench, a_receipt, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import insist, same
 from exam_sharing.testing.moments import DAY, START
 
-__all__ = ["RACE_LAWS"]
+__all__ = ["law"]
+
+law: Final = laws_of_port()
 
 ResultT = TypeVar("ResultT")
 
 _THREADS: Final = 6
 _ROUNDS: Final = 8
 _PATIENCE: Final = 50
-"""Seconds until what threads do together must be done: less than `check-store` gives a law."""
+"""Seconds until concurrent acts must be done: fewer than `check-store` gives a law."""
 
 _MOMENT: Final = 0.002
-"""Seconds in which a thread that can write has written."""
+"""Seconds in which another thread can write, if nothing keeps it from that."""
 
 _SWITCH_OFTEN: Final = 1e-6
 
@@ -49,7 +52,7 @@ def _switching_often() -> Iterator[None]:
 
 
 def _together(acts: Sequence[Callable[[], ResultT]]) -> list[ResultT]:
-    """Do all of it at once, each in a thread of its own, and return what each returned."""
+    """Run all acts at once, each in its own thread, and return their answers."""
     start = threading.Barrier(len(acts))
     results: dict[int, ResultT] = {}
     errors: list[Exception] = []
@@ -58,10 +61,10 @@ def _together(acts: Sequence[Callable[[], ResultT]]) -> list[ResultT]:
         try:
             start.wait(_PATIENCE)
             results[place] = act()
-        except Exception as error:  # noqa: BLE001  it is raised again where it is seen
+        except Exception as error:  # noqa: BLE001  the calling thread raises it
             errors.append(error)
 
-    # What never ends must not keep the process from ending.
+    # A thread that never ends must not keep the process alive.
     threads = [threading.Thread(target=run, args=each, daemon=True) for each in enumerate(acts)]
     with _switching_often():
         for thread in threads:
@@ -73,34 +76,39 @@ def _together(acts: Sequence[Callable[[], ResultT]]) -> list[ResultT]:
         raise errors[0]
     insist(
         len(results) == len(acts),
-        f"acts that ran at once were not done after {_PATIENCE} seconds; they wait for each other",
+        f"concurrent acts were not done after {_PATIENCE} seconds; they wait for each other",
     )
     return [results[place] for place in range(len(acts))]
 
 
 def _until_written(bench: Bench, decide: Callable[[], Changes | None]) -> bool:
-    """Decide and write as an act does: again from fresh facts, for as long as the race is lost.
+    """Decide and write as an act does, again after each conflict; return whether it wrote.
 
-    Returns:
-        Whether anything was written; False where there was no longer anything to decide.
+    Args:
+        bench: the store.
+        decide: returns the changes from fresh facts; `None` if there is nothing left to change.
     """
     deadline, lost = monotonic() + _PATIENCE, 0
     while (changes := decide()) is not None:
-        answer = bench.ports.writer.commit(changes)
-        insist(isinstance(answer, bool), f"commit returned {answer!r}, neither True nor False")
-        if answer:
+        if _commits(bench.ports.writer, changes):
             return True
         lost += 1
         bench.ports.writer.step_aside(lost)
-        insist(monotonic() < deadline, f"an act lost {lost} races, and never had its turn")
+        insist(monotonic() < deadline, f"an act had {lost} conflicts and was never written")
     return False
 
 
-@benched
-def no_act_is_lost_among_others(bench: Bench) -> None:
-    """Acts on one exam come one after the other: versions without gaps, and nothing lost.
+def _commits(writer: GrantWriter, changes: Changes) -> bool:
+    answer = writer.commit(changes)
+    insist(isinstance(answer, bool), f"commit returned {answer!r}, neither True nor False")
+    return answer
 
-    One that is decided inside of `locked`, where the store has such a lock, is written at once.
+
+@law.needing("threads")
+def concurrent_acts_are_all_written(bench: Bench) -> None:
+    """Concurrent acts on one exam come one after the other: no version is skipped, no act is lost.
+
+    An act that is decided inside `locked`, if the store has such a lock, never has a conflict.
     """
     (exam,) = bench.upload("exam")
 
@@ -121,19 +129,19 @@ def no_act_is_lost_among_others(bench: Bench) -> None:
 
 
 def _written_in_turn(bench: Bench, grant: Grant) -> bool:
-    """Decide and write inside of the lock; False where the store has none."""
+    """Decide and write inside the lock; return `False` if the store has none."""
     with bench.ports.writer.locked((grant.exam,)) as writer:
         if writer is None:
             return False
         changes = bench.sharing(grant)
-        sleep(_MOMENT)  # Others would be faster now, if they could.
-        insist(writer.commit(changes) is True, "an act inside of `locked` lost a race")
+        sleep(_MOMENT)  # Without a lock, others would write now.
+        insist(_commits(writer, changes), "an act inside `locked` had a conflict")
     return True
 
 
-@benched
-def the_first_act_on_an_exam_is_one(bench: Bench) -> None:
-    """Of acts that all read version 0, one is written: an exam never shared is at version 0."""
+@law.needing("threads")
+def one_concurrent_first_act_is_written(bench: Bench) -> None:
+    """Of concurrent acts that read version 0 of an unshared exam, one is written."""
     for number in range(_ROUNDS):
         (exam,) = bench.upload(f"exam {number}")
         acts = [bench.sharing(bench.grant(exam, UserId(f"u{place}"))) for place in range(_THREADS)]
@@ -143,9 +151,9 @@ def the_first_act_on_an_exam_is_one(bench: Bench) -> None:
         same("the version and the number of grants", (kept.version, len(kept.grants)), (1, 1))
 
 
-@benched
-def an_act_sees_what_it_did_not_change(bench: Bench) -> None:
-    """Two acts that each change what the other has read cannot both be written (write skew)."""
+@law.needing("threads")
+def write_skew_is_a_conflict(bench: Bench) -> None:
+    """Two acts that each change what the other one read cannot both be written."""
     for number in range(_ROUNDS * 2):
         exams = bench.upload(f"left {number}", f"right {number}")
         acts = [bench.sharing(bench.grant(exam, BEN), beside=exams) for exam in exams]
@@ -154,47 +162,42 @@ def an_act_sees_what_it_did_not_change(bench: Bench) -> None:
         same("the versions together", sum(bench.versions(exams).values()), 1)
 
 
-@benched
-def acts_on_the_same_exams_in_any_order_do_not_block_each_other(bench: Bench) -> None:
-    """Acts that name the same exams in opposite orders all have their turn: no deadlock."""
+@law.needing("threads")
+def acts_in_opposite_orders_do_not_deadlock(bench: Bench) -> None:
+    """Concurrent acts that name the same exams in opposite orders are all written."""
     exams = bench.upload(*(f"e{number}" for number in range(6)))
 
     def share_often(thread: int) -> None:
         order = exams if thread % 2 else exams[::-1]
         for number in range(_ROUNDS // 2):
-            _until_written(bench, partial(_shuffled, bench, order, f"{thread}.{number}"))
+            _until_written(bench, partial(_in_order, bench, order, f"{thread}.{number}"))
 
     _together([partial(share_often, thread) for thread in range(_THREADS)])
     expected = dict.fromkeys(exams, _THREADS * (_ROUNDS // 2))
     same("the versions", bench.versions(exams), expected)
 
 
-def _shuffled(bench: Bench, order: tuple[ExamId, ...], name: str) -> Changes:
+def _in_order(bench: Bench, order: tuple[ExamId, ...], name: str) -> Changes:
     grantor = UserId(f"grantor {name}")
     changes = bench.sharing(*(bench.grant(exam, BEN, grantor=grantor) for exam in order))
     return attrs.evolve(changes, versions={exam: changes.versions[exam] for exam in order})
 
 
-@benched
-def a_request_id_is_used_once_by_all_at_once(bench: Bench) -> None:
-    """Of acts under one request id that run at once, one is written, whatever they change."""
+@law.needing("threads")
+def one_concurrent_act_uses_a_request_id(bench: Bench) -> None:
+    """Of concurrent acts with one request id, one is written, whatever they change."""
     for number in range(_ROUNDS):
         exams = bench.upload(*(f"e{number}.{place}" for place in range(_THREADS)))
-        receipt = StoredReceipt(
-            actor=ANNA,
-            request_id=f"request {number}",
-            fingerprint="digest",
-            receipt=UnshareReceipt(at=START),
-        )
+        receipt = a_receipt(f"request {number}")
         acts = [bench.sharing(bench.grant(exam, BEN), receipt=receipt) for exam in exams]
         written = _together([partial(bench.ports.writer.commit, act) for act in acts])
         same("how many were written", written.count(True), 1)
         same("the versions together", sum(bench.versions(exams).values()), 1)
 
 
-@benched
-def an_id_is_taken_once_by_all_at_once(bench: Bench) -> None:
-    """Of acts that make a grant of one id at once, one is written, and the others raise."""
+@law.needing("threads")
+def one_concurrent_act_uses_a_grant_id(bench: Bench) -> None:
+    """Of concurrent acts that make a grant of one id, one is written, and the others raise."""
 
     def attempt(act: Changes) -> bool:
         try:
@@ -210,9 +213,9 @@ def an_id_is_taken_once_by_all_at_once(bench: Bench) -> None:
         same("the versions together", sum(bench.versions(exams).values()), 1)
 
 
-@benched
-def a_grant_is_ended_once_by_all_at_once(bench: Bench) -> None:
-    """Of acts that end one grant at once, one is written; the others decide again."""
+@law.needing("threads")
+def one_concurrent_act_ends_a_grant(bench: Bench) -> None:
+    """Of concurrent acts that end one grant, one is written, and the others decide again."""
     (exam,) = bench.upload("exam")
     for number in range(_ROUNDS):
         (grant,) = bench.share(bench.grant(exam, BEN))
@@ -225,22 +228,22 @@ def a_grant_is_ended_once_by_all_at_once(bench: Bench) -> None:
 
 
 def _ended_if_standing(bench: Bench, grant: Grant) -> Changes | None:
-    # The version is read first: what changes after that makes a conflict.
+    # The version is read first, so that any later change makes a conflict.
     changes = bench.ending(grant)
-    standing = bench.standing(grant.exam).grants
+    standing = bench.read(grant.exam, ended=False).grants
     return changes if grant in standing else None
 
 
-@benched
+@law.needing("threads")
 def many_exams_are_read_at_one_moment(bench: Bench) -> None:
-    """`read`, `holding` and `visible` each answer for one moment, over all the exams asked for."""
+    """`read`, `holding` and `visible` answer for one moment, over all the exams asked for."""
     exams = bench.upload("one", "two", "three")
-    keys = frozenset({BEN.key})
+    keys = keys_of(BEN)
     done = threading.Event()
 
     def change() -> int:
         try:
-            # A store in memory changes in no time, and is seldom looked at meanwhile.
+            # A store in memory changes so fast that few reads fall between two changes.
             for _ in range(5 * _ROUNDS):
                 made = bench.share(*(bench.grant(exam, BEN) for exam in exams))
                 bench.write(bench.ending(*made))
@@ -253,8 +256,8 @@ def many_exams_are_read_at_one_moment(bench: Bench) -> None:
         while not done.is_set():
             kept = bench.ports.grants.read(exams, ended=True)
             seen = {(each.version, len(each.grants), len(each.ended)) for each in kept.values()}
-            told = "versions, grants and ended ones of exams that change together"
-            insist(len(seen) == 1, f"{told}: {sorted(seen)}")
+            what = "versions, grants and ended grants of exams that change together"
+            insist(len(seen) == 1, f"{what}: {sorted(seen)}")
             ((version, standing, ended),) = seen
             same("one exam at one moment", (version % 2, version // 2), (standing, ended))
             held = bench.ports.access.holding(BEN, keys, VIEW, exams, START)
@@ -267,9 +270,9 @@ def many_exams_are_read_at_one_moment(bench: Bench) -> None:
     _together([change, look, look, look])
 
 
-@benched
-def a_notice_is_claimed_by_one(bench: Bench) -> None:
-    """A claim keeps a notice from everybody else, also from those who claim at once."""
+@law.needing("threads")
+def one_concurrent_claim_takes_a_notice(bench: Bench) -> None:
+    """A claim keeps a notice from all others, also from concurrent claims."""
     (exam,) = bench.upload("exam")
     for number in range(_ROUNDS):
         group = GroupId(f"group {number}")
@@ -280,7 +283,7 @@ def a_notice_is_claimed_by_one(bench: Bench) -> None:
             mine: list[str] = []
             while claims := bench.ports.outbox.claim(START, START + DAY, 3, None):
                 mine += [each.notice.id.value for each in claims]
-                insist(len(mine) == len(set(mine)), f"one claimed a notice twice: {mine}")
+                insist(len(mine) == len(set(mine)), f"one relay claimed a notice twice: {mine}")
             return mine
 
         claimed = [each for mine in _together([claim] * _THREADS) for each in mine]
@@ -288,15 +291,15 @@ def a_notice_is_claimed_by_one(bench: Bench) -> None:
         same("what was claimed, by all together", sorted(claimed), expected)
 
 
-@benched
-def an_upload_happens_once(bench: Bench) -> None:
-    """Of uploads of one exam at once, one is recorded, and the others raise."""
+@law.needing("threads")
+def one_concurrent_upload_of_an_exam_is_recorded(bench: Bench) -> None:
+    """Of concurrent uploads of one exam, one is recorded, and the others raise."""
     for number in range(_ROUNDS):
 
         def attempt(place: int, number: int = number) -> bool:
             try:
                 bench.upload(f"exam {number}", f"own {number}.{place}", batch=f"b{number}.{place}")
-            except Exception:  # noqa: BLE001  it must not be recorded, whatever is raised
+            except Exception:  # noqa: BLE001  any error is fine if nothing is recorded
                 return False
             return True
 
@@ -304,17 +307,3 @@ def an_upload_happens_once(bench: Bench) -> None:
         same("how many were recorded", recorded.count(True), 1)
         others = tuple(ExamId(f"own {number}.{place}") for place in range(_THREADS))
         same("the exams beside it", len(bench.ports.exams.find(others)), 1)
-
-
-RACE_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    no_act_is_lost_among_others,
-    the_first_act_on_an_exam_is_one,
-    an_act_sees_what_it_did_not_change,
-    acts_on_the_same_exams_in_any_order_do_not_block_each_other,
-    a_request_id_is_used_once_by_all_at_once,
-    an_id_is_taken_once_by_all_at_once,
-    a_grant_is_ended_once_by_all_at_once,
-    many_exams_are_read_at_one_moment,
-    a_notice_is_claimed_by_one,
-    an_upload_happens_once,
-)

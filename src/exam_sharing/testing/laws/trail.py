@@ -1,32 +1,25 @@
-"""What a store promises of the audit trail: `AuditTrail`, and the events of commits."""
+"""The laws of the audit trail and of the records of shares: `AuditTrail`."""
 
-from collections.abc import Callable, Iterable
 from typing import Final
 
 import attrs
 
 from exam_sharing.events import ActRefused, Event, ExamShared, ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.grants import HowEnded, Permission
+from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, ShareId, UserId
 from exam_sharing.policy.decisions import Reason, ReasonCode
 from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.ports import Changes
-from exam_sharing.testing.laws.bench import (
-    ACTED,
-    ANNA,
-    BEN,
-    CARLA,
-    Bench,
-    StoreTrial,
-    benched,
-)
+from exam_sharing.testing.laws.bench import ACTED, ANNA, BEN, CARLA, Bench, laws_of_port
 from exam_sharing.testing.laws.law import same
 from exam_sharing.testing.moments import DAY, EDGES, START, TICK
 from exam_sharing.testing.texts import HOSTILE
 
-__all__ = ["EVENT_LAWS", "LASTING_EVENT_LAWS", "RECORD_LAWS", "TOLD_TRANSFER_LAWS", "TRAIL_LAWS"]
+__all__ = ["law"]
+
+law: Final = laws_of_port()
 
 
 def _refusal(exam: str) -> ActRefused:
@@ -35,9 +28,12 @@ def _refusal(exam: str) -> ActRefused:
     return ActRefused(at=ACTED, request=request, reasons=reasons)
 
 
-@benched
-def refusals_can_be_recorded_at_any_time(bench: Bench) -> None:
-    """A refused act is audited, and changes nothing: SPEC 2."""
+@law
+def recording_a_refusal_changes_nothing_else(bench: Bench) -> None:
+    """A refused act is recorded in the audit trail, and changes nothing else.
+
+    Specification: `#refusals`.
+    """
     (exam,) = bench.upload("exam")
     bench.share(bench.grant(exam, BEN))
     before = dict(bench.everything())
@@ -46,49 +42,64 @@ def refusals_can_be_recorded_at_any_time(bench: Bench) -> None:
     after = dict(bench.everything())
     for seen in (before, after):
         seen.pop("events", None)
-    same("what is there after refusals", after, before)
+    same("the store after refusals", after, before)
 
 
-def _events(bench: Bench) -> Iterable[Event]:
-    return () if bench.trial.events is None else bench.trial.events(bench.ports.store)
+@law.needing("events")
+def every_act_and_refusal_is_recorded_once_and_in_order(bench: Bench) -> None:
+    """Nothing is forgotten: each act has one event, and each refusal has one.
 
-
-@benched
-def everything_that_happened_is_told_once_in_order(bench: Bench) -> None:
-    """Nothing is forgotten: each act has its event, and so has each refusal: SPEC 9.7."""
+    Specification: `#nothing-is-forgotten`.
+    """
     exam, other = bench.upload("exam", "other")
     share = bench.sharing(bench.grant(exam, BEN), bench.grant(other, CARLA))
     (grant, _) = bench.write(share)
-    ending = bench.ending(grant, how=HowEnded.UNSHARED)
+    ending = bench.ending(grant)
     refusal = _refusal("exam")
     bench.ports.audit.record(refusal)
     bench.write(ending)
     bench.ports.audit.record(refusal)
-    expected = (share.event, refusal, ending.event, refusal)
-    same("the events", tuple(_events(bench)), expected)
+    same("the events", bench.events(), (share.event, refusal, ending.event, refusal))
 
 
-@benched
-def what_was_not_written_has_no_event(bench: Bench) -> None:
-    """An act that lost its race never happened, and the trail does not tell of it."""
+@law.needing("events")
+def a_conflict_leaves_no_event(bench: Bench) -> None:
+    """An act whose commit was a conflict never happened, and the trail does not record it."""
     (exam,) = bench.upload("exam")
     late = bench.sharing(bench.grant(exam, BEN))
     first = bench.sharing(bench.grant(exam, CARLA))
     bench.write(first)
-    same("an act that read what has moved", bench.commit(late), False)
-    same("the events", tuple(_events(bench)), (first.event,))
+    same("a commit after a conflict", bench.commit(late), False)
+    same("the events", bench.events(), (first.event,))
 
 
-TRAIL_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    refusals_can_be_recorded_at_any_time,
-)
+@law.needing("events")
+def events_are_in_the_order_of_commits(bench: Bench) -> None:
+    """Events come in the order of their commits, also when the clock goes back."""
+    (exam,) = bench.upload("exam")
+    expected: list[Event] = []
+    for number, at in enumerate((START + DAY, START, START - DAY, START)):
+        act = bench.sharing(bench.grant(exam, UserId(f"user {number}")))
+        act = attrs.evolve(act, event=attrs.evolve(act.event, at=at))
+        bench.write(act)
+        expected.append(act.event)
+    same("the events", bench.events(), tuple(expected))
 
 
-EVENT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    everything_that_happened_is_told_once_in_order,
-    what_was_not_written_has_no_event,
-)
-"""For stores whose audit trail can be read."""
+@law.needing("transfer", "events")
+def a_change_of_owner_is_recorded_also_of_an_unshared_exam(bench: Bench) -> None:
+    """A change of owner adds one to the version and has an event, shared or not."""
+    cd = UploadBatch(id=BatchId("cd"), uploader=ANNA, received_at=START)
+    exam = Exam(id=ExamId("exam"), owner=ANNA, batch=cd.id, uploaded_at=START, subject="P-1")
+    bench.add(cd, exam)
+    stale = bench.sharing(bench.grant(exam.id, CARLA))
+    bench.transfer(exam.id, BEN, START + DAY)
+    versions = {exam.id: 1}
+    same("the version", bench.versions(versions), versions)
+    same("the exam", tuple(bench.ports.exams.find((exam.id,))), (attrs.evolve(exam, owner=BEN),))
+    event = ExamTransferred(at=START + DAY, exam=exam.id, before=ANNA, after=BEN, versions=versions)
+    same("the events", bench.events(), (event,))
+    bench.conflicts("a share that read the former owner", stale)
 
 
 _WORDINGS: Final = (
@@ -101,9 +112,12 @@ _WORDINGS: Final = (
 )
 
 
-@benched
-def the_record_of_a_share_is_kept_as_it_was_written(bench: Bench) -> None:
-    """Who attested, when and in which wording is recorded, beside all that was asked: SPEC 2."""
+@law.needing("share_record")
+def records_of_shares_are_read_back_unchanged(bench: Bench) -> None:
+    """The record of a share keeps the request, and who attested, when and in which wording.
+
+    Specification: `#share`.
+    """
     exams = bench.upload("second", "first", "third")
     written: list[Share] = []
     for number, text in enumerate(HOSTILE):
@@ -115,13 +129,12 @@ def the_record_of_a_share_is_kept_as_it_was_written(bench: Bench) -> None:
         )
         bench.write(_with_record(bench.sharing(*made, share=text), record))
         written.append(record)
-    # An act that makes no grant is recorded as well, and no ending takes a record away.
+    # An act without new grants has a record, too, and no ending deletes a record.
     idle = attrs.evolve(written[0], id=ShareId("idle"))
     changes = bench.sharing(bench.grant(idle.exam, BEN), share="idle")
     bench.write(_with_record(attrs.evolve(changes, made=()), idle))
     for exam in exams:
-        grants = bench.read(exam).grants
-        bench.write(bench.ending(*grants, withdrawn=exam, how=HowEnded.WITHDRAWN))
+        bench.write(bench.withdrawal(exam, *bench.read(exam).grants))
     for record in (*written, idle):
         kept, name = bench.share_record(record.id), f"share {str(record.id)!a}"
         same(f"the attestation of {name}", kept and kept.attestation, record.attestation)
@@ -129,7 +142,7 @@ def the_record_of_a_share_is_kept_as_it_was_written(bench: Bench) -> None:
 
 
 def _record(number: int, text: str, exams: tuple[ExamId, ...]) -> Share:
-    """Return the record of a share that differs from the others in all that it can."""
+    """Return the record of a share that differs from the others in as much as possible."""
     actor, covered = UserId(text), exams[: 1 + number % len(exams)]
     at = EDGES[number % len(EDGES)]
     return Share(
@@ -148,7 +161,7 @@ def _record(number: int, text: str, exams: tuple[ExamId, ...]) -> Share:
 
 
 def _with_record(changes: Changes, record: Share) -> Changes:
-    """Return the changes of a share as they are when this is its record."""
+    """Return the changes of a share with this record."""
     request = ShareRequest(
         actor=record.actor,
         exam=record.exam,
@@ -165,73 +178,15 @@ def _with_record(changes: Changes, record: Share) -> Changes:
     return attrs.evolve(changes, made=made, share=record, event=event)
 
 
-@benched
-def a_share_that_was_not_written_has_no_record(bench: Bench) -> None:
-    """A share that lost its race has no record until it is written, and an unknown one has none."""
+@law.needing("share_record")
+def a_conflict_leaves_no_record_of_a_share(bench: Bench) -> None:
+    """A share whose commit was a conflict has no record, and neither has an unknown share."""
     (exam,) = bench.upload("exam")
     late = bench.sharing(bench.grant(exam, BEN), share="late")
     bench.share(bench.grant(exam, CARLA))
-    same("an act that read what has moved", bench.commit(late), False)
+    same("a commit after a conflict", bench.commit(late), False)
     same("its record", bench.share_record(ShareId("late")), None)
     again = bench.sharing(bench.grant(exam, BEN), share="late")
     bench.write(again)
-    same("its record, once it was decided again", bench.share_record(ShareId("late")), again.share)
+    same("its record, once it was written", bench.share_record(ShareId("late")), again.share)
     same("the record of an unknown share", bench.share_record(ShareId("unknown")), None)
-
-
-RECORD_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    the_record_of_a_share_is_kept_as_it_was_written,
-    a_share_that_was_not_written_has_no_record,
-)
-"""For stores whose records of shares can be read."""
-
-
-def _conflicts(bench: Bench, act: str, changes: Changes) -> None:
-    bench.look_for(changes)
-    before = bench.everything()
-    same(f"what commit said of {act}", bench.commit(changes), False)
-    same(f"what is there after {act}", bench.everything(), before)
-
-
-@benched
-def events_come_in_the_order_of_what_happened(bench: Bench) -> None:
-    """Clocks order nothing: events come as they were written, though the clock goes back."""
-    (exam,) = bench.upload("exam")
-    expected: list[Event] = []
-    for number, at in enumerate((START + DAY, START, START - DAY, START)):
-        act = bench.sharing(bench.grant(exam, UserId(f"user {number}")))
-        act = attrs.evolve(act, event=attrs.evolve(act.event, at=at))
-        bench.write(act)
-        expected.append(act.event)
-    same("the events", _events(bench), tuple(expected))
-
-
-@benched
-def a_change_of_owner_is_told_though_nothing_was_shared(bench: Bench) -> None:
-    """A change of owner counts and is told, of an exam that was never shared as of any other."""
-    transfer = bench.trial.transfer
-    if transfer is None:
-        return
-    cd = UploadBatch(id=BatchId("cd"), uploader=ANNA, received_at=START)
-    exam = Exam(id=ExamId("exam"), owner=ANNA, batch=cd.id, uploaded_at=START, subject="P-1")
-    bench.add(cd, exam)
-    stale = bench.sharing(bench.grant(exam.id, CARLA))
-    transfer(bench.ports.store, exam.id, BEN, START + DAY)
-    versions = {exam.id: 1}
-    same("the version", bench.versions(versions), versions)
-    same("the exam", tuple(bench.ports.exams.find((exam.id,))), (attrs.evolve(exam, owner=BEN),))
-    told = ExamTransferred(at=START + DAY, exam=exam.id, before=ANNA, after=BEN, versions=versions)
-    same("the events", _events(bench), (told,))
-    _conflicts(bench, "a share that had read the former owner", stale)
-
-
-LASTING_EVENT_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    events_come_in_the_order_of_what_happened,
-)
-"""For stores whose audit trail can be read."""
-
-
-TOLD_TRANSFER_LAWS: Final[tuple[Callable[[StoreTrial], None], ...]] = (
-    a_change_of_owner_is_told_though_nothing_was_shared,
-)
-"""For stores in which exams change owners, and whose audit trail can be read."""
