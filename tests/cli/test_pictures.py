@@ -24,7 +24,11 @@ from exam_sharing import (
     User,
     UserId,
 )
-from exam_sharing.cli.cast import (
+from exam_sharing.cli.documents import TAGS
+from exam_sharing.cli.layout import ROWS
+from exam_sharing.cli.replies import Refusal, Reply
+from exam_sharing.cli.reply_pictures import REPLIES
+from exam_sharing.cli.tour.cast import (
     ANNA,
     BAO,
     EMIL,
@@ -37,14 +41,10 @@ from exam_sharing.cli.cast import (
     TOMASZ,
     TUMOUR_BOARD,
 )
-from exam_sharing.cli.chapters import Fact, Medium, Suggested
-from exam_sharing.cli.documents import TAGS
-from exam_sharing.cli.layout import ROWS
-from exam_sharing.cli.pictures import PICTURES, picture
-from exam_sharing.cli.replies import Refusal, Reply
-from exam_sharing.cli.reply_pictures import REPLIES
-from exam_sharing.cli.stage import open_stage
-from exam_sharing.cli.story import BEGINNING
+from exam_sharing.cli.tour.facts import Fact, Medium, Suggested
+from exam_sharing.cli.tour.pictures import PICTURES, picture
+from exam_sharing.cli.tour.stage import open_stage
+from exam_sharing.cli.tour.story import BEGINNING
 from exam_sharing.cli.words import Words
 
 EXAM = ExamId("exam-1")

@@ -11,10 +11,10 @@ pytest.importorskip("rich")
 from exam_sharing import BatchId  # noqa: E402
 from exam_sharing.adapters.pydicom import read_media, shipped_media  # noqa: E402
 from exam_sharing.cli import main  # noqa: E402
-from exam_sharing.cli.cast import ANNA  # noqa: E402
-from exam_sharing.cli.chapters import Fact  # noqa: E402
 from exam_sharing.cli.documents import FORMAT, TAGS, plain  # noqa: E402
-from exam_sharing.cli.story import BEGINNING, SCENES  # noqa: E402
+from exam_sharing.cli.tour.cast import ANNA  # noqa: E402
+from exam_sharing.cli.tour.facts import Fact  # noqa: E402
+from exam_sharing.cli.tour.story import BEGINNING, SCENES  # noqa: E402
 from exam_sharing.validation import PrivateText  # noqa: E402
 
 CT_SMALL = pydicom.data.get_testdata_file("CT_small.dcm", download=False)

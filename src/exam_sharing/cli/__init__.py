@@ -24,7 +24,7 @@ from exam_sharing.cli.people import ADD_GROUP, ADD_USER, PEOPLE
 from exam_sharing.cli.replying import DoneUntold
 from exam_sharing.cli.rules import RULES
 from exam_sharing.cli.streams import flush, let_go, spell_out
-from exam_sharing.cli.tour import TOUR
+from exam_sharing.cli.tour.command import TOUR
 from exam_sharing.cli.uploads import ADD_MEDIA
 from exam_sharing.errors import (
     Conflict,

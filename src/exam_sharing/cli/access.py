@@ -5,11 +5,11 @@ from typing import Final
 
 from exam_sharing import Permission
 from exam_sharing.cli import arguments as typed
-from exam_sharing.cli.chapters import Explained, Listed, ListSeen
 from exam_sharing.cli.commands import Command
 from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.replies import ExamsShown, HoldersShown
 from exam_sharing.cli.replying import over_portal
+from exam_sharing.cli.tour.facts import Explained, Listed, ListSeen
 
 __all__ = ["ACCESS", "CAN", "SHARED_WITH", "WHO_CAN"]
 

@@ -25,8 +25,8 @@ from exam_sharing import (
     UnshareRequest,
     UntilLimit,
 )
-from exam_sharing.cli.chapters import Ended, Explained, Noticed, Previewed, Shared, TurnedDown
 from exam_sharing.cli.layout import and_more, asked, beside, cut, hanging, no, yes
+from exam_sharing.cli.tour.facts import Ended, Explained, Noticed, Previewed, Shared, TurnedDown
 from exam_sharing.cli.words import Words, count, may, series
 
 __all__ = [

@@ -27,7 +27,7 @@ from exam_sharing.adapters.sqlalchemy.tables import SCHEMA
 from exam_sharing.cli.extras import need
 from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.replies import TablesReady
-from exam_sharing.cli.stage import OpenSharing
+from exam_sharing.cli.tour.stage import OpenSharing
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import ExamSharingError, InvalidInput, StoreBusy, StoreFailed
 from exam_sharing.ports import Notifier

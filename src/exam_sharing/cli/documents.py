@@ -29,9 +29,10 @@ from exam_sharing import (
     UnshareRequest,
     UserId,
 )
-from exam_sharing.cli import chapters, replies
-from exam_sharing.cli.cast import GROUPS, PEOPLE
-from exam_sharing.cli.chapters import Story
+from exam_sharing.cli import replies
+from exam_sharing.cli.tour import facts as chapters
+from exam_sharing.cli.tour.cast import GROUPS, PEOPLE
+from exam_sharing.cli.tour.facts import Story
 from exam_sharing.validation import PrivateText
 
 __all__ = ["FORMAT", "reply_document", "rules_document", "tour_document", "written"]

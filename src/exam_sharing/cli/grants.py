@@ -14,10 +14,10 @@ from exam_sharing import (
     UnshareRequest,
 )
 from exam_sharing.cli import arguments as typed
-from exam_sharing.cli.chapters import Asked, Ended, Previewed, Shared
 from exam_sharing.cli.commands import Command
 from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.replying import over_portal
+from exam_sharing.cli.tour.facts import Asked, Ended, Previewed, Shared
 from exam_sharing.errors import InvalidInput
 from exam_sharing.policy.requests import without_message
 

@@ -21,9 +21,9 @@ from exam_sharing.adapters.smtp import (
     Sender,
     SmtpNotifier,
 )
-from exam_sharing.cli.chapters import Noticed
 from exam_sharing.cli.portal import words_for
 from exam_sharing.cli.streams import flush
+from exam_sharing.cli.tour.facts import Noticed
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import InvalidInput
 from exam_sharing.ports import Notifier
@@ -137,7 +137,7 @@ class _Printer(Notifier):
     """Prints notices; one is sent once it is printed."""
 
     def __init__(self, directory: KeptDirectory) -> None:
-        from exam_sharing.cli.printing import open_console
+        from exam_sharing.cli.tour.printing import open_console
 
         self._console = open_console()
         self._words = words_for(directory)

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from exam_sharing import BatchId, Exam, ExamId, Study, UserId
 from exam_sharing.adapters.pydicom import Media, read_media, shipped_media
-from exam_sharing.cli.chapters import ExamShown, Medium
 from exam_sharing.cli.streams import Progress
+from exam_sharing.cli.tour.facts import ExamShown, Medium
 
 __all__ = ["read_medium"]
 

@@ -18,7 +18,7 @@ from exam_sharing import (
     UserId,
     VisibleExam,
 )
-from exam_sharing.cli.chapters import Ended, Explained, Listed, Previewed, Shared, Uploaded
+from exam_sharing.cli.tour.facts import Ended, Explained, Listed, Previewed, Shared, Uploaded
 from exam_sharing.directories import Account, Known
 from exam_sharing.principals import Group
 

@@ -16,9 +16,7 @@ from exam_sharing.cli.answers import (
     picture_share,
 )
 from exam_sharing.cli.arguments import spelled
-from exam_sharing.cli.chapters import Ended, Explained, Listed, Previewed, Shared, Uploaded
 from exam_sharing.cli.layout import PLAIN, no, yes
-from exam_sharing.cli.pictures import PICTURES, exams_table
 from exam_sharing.cli.replies import (
     ExamsShown,
     HoldersShown,
@@ -32,6 +30,8 @@ from exam_sharing.cli.replies import (
     Reply,
     TablesReady,
 )
+from exam_sharing.cli.tour.facts import Ended, Explained, Listed, Previewed, Shared, Uploaded
+from exam_sharing.cli.tour.pictures import PICTURES, exams_table
 from exam_sharing.cli.words import Words, count, may
 from exam_sharing.directories import Account
 

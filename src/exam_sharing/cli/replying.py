@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Final, TypeAlias
 
 from exam_sharing import Denied, Refused
-from exam_sharing.cli.chapters import Ended, Explained, Previewed, Shared, Uploaded
 from exam_sharing.cli.commands import ExitCode
 from exam_sharing.cli.documents import reply_document, written
 from exam_sharing.cli.extras import need
@@ -24,6 +23,7 @@ from exam_sharing.cli.replies import (
     TablesReady,
 )
 from exam_sharing.cli.streams import flush, let_go
+from exam_sharing.cli.tour.facts import Ended, Explained, Previewed, Shared, Uploaded
 from exam_sharing.cli.words import Words
 from exam_sharing.errors import ExamSharingError
 
@@ -139,8 +139,8 @@ def print_reply(reply: Reply, arguments: Namespace, version: str, words: Words) 
         if arguments.json:
             print(written(reply_document(reply, version)))
             return
-        from exam_sharing.cli.printing import open_console
         from exam_sharing.cli.reply_pictures import picture_reply
+        from exam_sharing.cli.tour.printing import open_console
 
         open_console().print(picture_reply(reply, words))
 

@@ -36,7 +36,7 @@ def _run(arguments: Namespace, version: str) -> ExitCode:
         print(written(rules_document(rules, version)))
         return ExitCode.DONE
     need(["rich"])
-    from exam_sharing.cli.printing import open_console, print_rules
+    from exam_sharing.cli.tour.printing import open_console, print_rules
 
     print_rules(rules, open_console())
     return ExitCode.DONE

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 from exam_sharing import BatchId
 from exam_sharing.cli import arguments as typed
-from exam_sharing.cli.chapters import Uploaded
 from exam_sharing.cli.commands import Command
 from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.replying import over_portal
+from exam_sharing.cli.tour.facts import Uploaded
 
 __all__ = ["ADD_MEDIA", "add_reading"]
 

@@ -23,7 +23,7 @@ from exam_sharing import (
     UserId,
     WhyNot,
 )
-from exam_sharing.cli.chapters import Asked
+from exam_sharing.cli.tour.facts import Asked
 from exam_sharing.policy.decisions import REMEDIES
 
 __all__ = ["Words", "count", "local_time", "may", "series", "weekday"]

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from exam_sharing import BatchId, Study
-from exam_sharing.cli.cast import ANNA
 from exam_sharing.cli.commands import Command, ExitCode
 from exam_sharing.cli.documents import tour_document, written
 from exam_sharing.cli.extras import need
 from exam_sharing.cli.replying import telling
-from exam_sharing.cli.stage import OpenSharing, open_in_memory
-from exam_sharing.cli.story import BEGINNING, tell
+from exam_sharing.cli.tour.cast import ANNA
+from exam_sharing.cli.tour.stage import OpenSharing, open_in_memory
+from exam_sharing.cli.tour.story import BEGINNING, tell
 from exam_sharing.cli.uploads import add_reading
 from exam_sharing.identifiers import ExamId
 
@@ -81,7 +81,7 @@ def _run(arguments: Namespace, version: str) -> ExitCode:
         if arguments.json:
             print(written(tour_document(story, version)))
             return ExitCode.DONE
-        from exam_sharing.cli.printing import open_console, print_story
+        from exam_sharing.cli.tour.printing import open_console, print_story
 
         print_story(story, open_console(), place)
     return ExitCode.DONE

@@ -14,10 +14,10 @@ from rich.table import Column, Table
 from rich.text import Text
 from typing_extensions import override
 
-from exam_sharing.cli.cast import GROUPS, NAMES, PEOPLE
-from exam_sharing.cli.chapters import Chapter, Fact, Story, Suggested
 from exam_sharing.cli.layout import PLAIN
-from exam_sharing.cli.pictures import picture
+from exam_sharing.cli.tour.cast import GROUPS, NAMES, PEOPLE
+from exam_sharing.cli.tour.facts import Chapter, Fact, Story, Suggested
+from exam_sharing.cli.tour.pictures import picture
 from exam_sharing.cli.words import Words, count, series, weekday
 
 __all__ = ["open_console", "print_rules", "print_story"]

@@ -18,7 +18,7 @@ from exam_sharing import (
     ShareRequest,
     UnshareRequest,
 )
-from exam_sharing.cli.cast import (
+from exam_sharing.cli.tour.cast import (
     ANNA,
     AYLIN,
     BAO,
@@ -34,7 +34,7 @@ from exam_sharing.cli.cast import (
     TOMASZ,
     TUMOUR_BOARD,
 )
-from exam_sharing.cli.chapters import (
+from exam_sharing.cli.tour.facts import (
     Chapter,
     Fact,
     Medium,
@@ -44,7 +44,7 @@ from exam_sharing.cli.chapters import (
     Suggested,
     Uploaded,
 )
-from exam_sharing.cli.stage import OpenSharing, Stage, open_in_memory, open_stage
+from exam_sharing.cli.tour.stage import OpenSharing, Stage, open_in_memory, open_stage
 
 __all__ = ["BEGINNING", "tell"]
 

@@ -30,7 +30,8 @@ from exam_sharing.cli.answers import (
     picture_refusal,
     picture_share,
 )
-from exam_sharing.cli.chapters import (
+from exam_sharing.cli.layout import PLAIN, and_more, asked, cut, no
+from exam_sharing.cli.tour.facts import (
     Ended,
     ExamShown,
     Explained,
@@ -49,7 +50,6 @@ from exam_sharing.cli.chapters import (
     TurnedDown,
     Uploaded,
 )
-from exam_sharing.cli.layout import PLAIN, and_more, asked, cut, no
 from exam_sharing.cli.words import Words, count
 
 __all__ = ["PICTURES", "exams_table", "picture"]

@@ -21,8 +21,8 @@ from exam_sharing import (
     Viewer,
     VisibleExam,
 )
-from exam_sharing.cli.cast import introduce
-from exam_sharing.cli.chapters import (
+from exam_sharing.cli.tour.cast import introduce
+from exam_sharing.cli.tour.facts import (
     Asked,
     Ended,
     Explained,

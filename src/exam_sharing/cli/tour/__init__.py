@@ -1,0 +1,1 @@
+"""`exam-sharing tour`: the whole story of sharing, on a real medium."""
