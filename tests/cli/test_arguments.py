@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import GroupId, InvalidValue, UserId
-from exam_sharing.cli.arguments import exam, principal, spelled, time, user
+from exam_sharing import ExamId, GroupId, InvalidValue, UserId
+from exam_sharing.cli.parsing import principal, read_as, spelled, time, user
 from exam_sharing.cli.words import local_time
 
 
@@ -50,7 +50,7 @@ def test_what_is_printed_for_somebody_can_be_typed_again(text, kind):
     assert principal(spelled(somebody)) == somebody
 
 
-@pytest.mark.parametrize("read", [principal, user, exam])
+@pytest.mark.parametrize("read", [principal, user, read_as(ExamId)])
 def test_an_id_that_cannot_be_one_is_told_without_it(read):
     with pytest.raises(ArgumentTypeError) as caught:
         read("Smith, Jane\n")

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 import exam_sharing
-from exam_sharing.cli import extras, main
+from exam_sharing.cli import commands, main
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing.laws import store_laws
 
@@ -148,7 +148,7 @@ def test_for_machines_every_law_says_whether_it_was_kept(capsys):
         ("open_badly", "cannot be checked: open_store raised OSError in my_portal_stores.py, line"),
         ("takes", "cannot be checked: open_store must take no argument"),
         ("open_same", "cannot be checked: open_store must give an empty store each time"),
-        ("NUMBER", "is neither a callable that gives a store, nor laws"),
+        ("NUMBER", "is neither a callable that opens a store, nor laws"),
         ("missing", "cannot be imported: module 'my_portal_stores' has no attribute 'missing'"),
     ],
 )
@@ -277,7 +277,7 @@ def test_what_says_how_laws_are_made_is_refused_where_they_are_made_already(opti
     assert check("LAWS", *options) == 2
     told = capsys.readouterr()
     assert told.out == ""
-    assert f"{said} cannot be given, as my_portal_stores:LAWS is laws already" in told.err
+    assert f"{said} cannot be given, because my_portal_stores:LAWS is a sequence" in told.err
     assert told.err.count("\n") == 1
 
 
@@ -353,7 +353,7 @@ def test_a_person_at_a_terminal_sees_how_far_it_has_come(monkeypatch, capsys):
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch, capsys):
-    monkeypatch.setattr(extras, "find_spec", lambda package: None)
+    monkeypatch.setattr(commands, "find_spec", lambda package: None)
     assert check("LAWS") == 1
     assert 'hypothesis is not installed; run: python -m pip install "exam-sharing[testing]"' in (
         capsys.readouterr().err

@@ -45,7 +45,7 @@ def test_a_clinic_without_people_is_told_how_to_add_some(shell):
 def test_the_same_id_again_says_all_anew(clinic):
     assert "added" in clinic("add-user eva --name Eva --no-sharing").out
     told = clinic("add-user eva --name Eve --inactive")
-    assert told.text == "✓ now known as Eve (eva), no e-mail, inactive"
+    assert told.text == "✓ replaced: Eve (eva), no e-mail, inactive"
     (eva,) = [
         each
         for each in clinic("people --json").document["users"]
@@ -123,7 +123,7 @@ def test_exams_of_an_owner_whom_nobody_knows_are_not_added(clinic):
 def test_a_share_says_whom_it_gave_what(clinic):
     told = clinic(f"share cd-1 --as anna --with ben group:ward --download {CONFIRMED}")
     assert "Anna Kovács (anna) shares exam “cd-1” with Ben (ben) and Ward (group:ward)" in told.text
-    assert "✓ Ward (group:ward): granted on 1 exam, for good" in told.text
+    assert "✓ Ward (group:ward): granted on 1 exam, with no end date" in told.text
     assert holders(clinic, "cd-1", "download") == ["anna", "ben", "carla", "dan"]
 
 
@@ -143,7 +143,7 @@ def test_a_refusal_tells_every_reason_with_its_code_and_what_to_do(clinic):
         "DOWNLOAD_NOT_HELD",
     }
     assert "choose recipients that the directory offers you (group:zoe)" in told.err
-    assert "--confirm-hipaa says: I confirm" in told.err
+    assert "--confirm-hipaa confirms: I confirm" in told.err
     assert "leave out --download" in told.err
     assert holders(clinic, "cd-1") == ["anna", "ben"]
 
@@ -225,10 +225,10 @@ def test_the_access_list_marks_what_the_viewer_may_unshare(clinic):
     clinic(f"share cd-1 --as anna --with ben sam {CONFIRMED}")
     clinic(f"share cd-1 --as ben --with dan {CONFIRMED}")
     anna, ben = clinic("access cd-1 --as anna"), clinic("access cd-1 --as ben")
-    assert anna.text.startswith("Exam owner of exam “cd-1”: Anna Kovács (anna)")
+    assert anna.text.startswith("Owner of exam “cd-1”: Anna Kovács (anna)")
     assert anna.out.count("  X") == 3
     assert ben.out.count("  X") == 2
-    assert "X: Ben (ben) may unshare them." in ben.text
+    assert "X: Ben (ben) may unshare this." in ben.text
     assert "X" not in clinic("access cd-2 --as anna").out
 
 
@@ -242,7 +242,7 @@ def test_unsharing_says_what_ended_and_what_was_left(clinic):
     clinic(f"share cd-1 --as ben --with sam {CONFIRMED}")
     told = clinic("unshare cd-1 --as anna --from ben")
     assert "✓ Ben (ben): view, by Anna Kovács (anna); ended" in told.text
-    assert "· Sam (sam): view, by Ben (ben); left standing" in told.text
+    assert "· Sam (sam): view, by Ben (ben); remains" in told.text
     assert holders(clinic, "cd-1") == ["anna", "carla", "dan", "sam"]
 
 
@@ -285,8 +285,11 @@ def test_who_can_says_by_what(clinic):
     clinic(f"share cd-1 --as anna --with ben group:ward {CONFIRMED}")
     told = clinic("who-can cd-1")
     assert "Anna Kovács (anna) owns it" in told.text
-    assert "Carla (carla) given to Ward (group:ward) by Anna Kovács (anna), for good" in told.text
-    assert "Ben (ben) given by Anna Kovács (anna), for good" in told.text
+    assert (
+        "Carla (carla) given to Ward (group:ward) by Anna Kovács (anna), with no end date"
+        in told.text
+    )
+    assert "Ben (ben) given by Anna Kovács (anna), with no end date" in told.text
 
 
 def test_who_can_of_an_exam_of_nobody_active_is_nobody(clinic):
@@ -307,14 +310,14 @@ def test_can_tells_why_and_what_comes_nearest(clinic):
     clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
     assert "yes: given by Anna Kovács (anna)" in clinic("can ben view cd-1").text
     no = clinic("can ben download cd-1", code=1)
-    assert "no: DOWNLOAD_NOT_HELD; given by Anna Kovács (anna), but to view only" in no.text
+    assert "no: DOWNLOAD_NOT_HELD; given by Anna Kovács (anna), but only to view" in no.text
     assert not clinic("can ben download cd-1 --json", code=1).document["answer"]["permitted"]
     assert "must be view or download" in clinic("can ben edit cd-1", code=2).err
 
 
 def test_what_a_user_can_see_comes_a_page_at_a_time(clinic):
-    assert clinic("shared-with ben").text == "Ben (ben) can see none of others."
-    assert clinic("shared-with ben --own").text == "Ben (ben) can see none."
+    assert clinic("shared-with ben").text == "Ben (ben) can see no exam of others."
+    assert clinic("shared-with ben --own").text == "Ben (ben) can see no exam."
     clinic(f"share cd-1 --as anna --with ben --batch {CONFIRMED}")
     seen, after = [], ""
     for expected in (4, 2):
@@ -324,7 +327,7 @@ def test_what_a_user_can_see_comes_a_page_at_a_time(clinic):
         after = f"--after {page['next']}"
     assert sorted(seen) == [f"cd-{number}" for number in range(1, 7)]
     assert "There are more: --after " in clinic("shared-with ben --limit 4").out
-    assert clinic("shared-with anna").text == "Anna Kovács (anna) can see none of others."
+    assert clinic("shared-with anna").text == "Anna Kovács (anna) can see no exam of others."
     assert len(clinic("shared-with anna --own --json").document["page"]["items"]) == 6
 
 
@@ -402,4 +405,4 @@ def test_documents_need_no_rich(clinic, monkeypatch):
 def test_what_was_shared_is_there_for_the_next_command(clinic):
     clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
     again = clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
-    assert "Ben (ben): unchanged on 1 exam, for good" in again.text
+    assert "Ben (ben): unchanged on 1 exam, with no end date" in again.text

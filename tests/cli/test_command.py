@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from exam_sharing.cli import main
-from exam_sharing.cli.streams import LARGE, Progress, let_go, spell_out
+from exam_sharing.cli.streams import Line, let_go, spell_out
 
 
 def run(*arguments, **environment):
@@ -232,18 +232,15 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_reading_a_large_medium_says_how_far_it_has_come():
+def test_progress_overwrites_one_line_and_wipes_it_at_the_end():
     terminal = Terminal()
-    progress = Progress(terminal)
-    for done in (0, LARGE // 2, LARGE // 2 + 1, LARGE):
-        progress(done, LARGE)
-    assert terminal.getvalue().count("reading 1,000 files: 50 %") == 1
-    assert terminal.getvalue().endswith(" \r")
+    line = Line(terminal)
+    for shown in ("50 %", "50 %", "100 %", ""):
+        line.show(shown)
+    assert terminal.getvalue() == "\r50 %\r100 %\r     \r"
 
 
-def test_reading_a_small_medium_or_to_no_terminal_says_nothing():
-    terminal, pipe = Terminal(), io.StringIO()
-    Progress(terminal)(1, LARGE - 1)
-    Progress(pipe)(1, LARGE)
-    Progress(None)(1, LARGE)
-    assert terminal.getvalue() == pipe.getvalue() == ""
+@pytest.mark.parametrize("stream", [io.StringIO(), None])
+def test_progress_is_shown_only_on_a_terminal(stream):
+    Line(stream).show("50 %")
+    assert not stream or stream.getvalue() == ""

@@ -44,7 +44,7 @@ def test_a_file_that_is_made_is_for_whoever_made_it_alone(shell, tmp_path):
 def test_tables_that_are_there_already_are_left_alone(shell):
     assert "created the tables" in shell("init").text
     shell("add-user anna --name Anna")
-    assert "are there already" in shell("init").text
+    assert "already exist" in shell("init").text
     assert not shell("init --json").document["created"]
     assert shell("people --json").document["users"]
 
@@ -77,7 +77,7 @@ def test_tables_of_another_shape_are_told_with_who_must_act(shell, number, told,
 @pytest.mark.parametrize("line", ["init", "people"])
 def test_a_file_that_is_no_database_is_told(shell, tmp_path, line):
     (tmp_path / "exam-sharing.db").write_text("something else, and rather long" * 50)
-    assert "is it ours" in one_line(shell(line, code=3))
+    assert "is it a database of ours" in one_line(shell(line, code=3))
 
 
 def test_a_folder_that_is_not_there_is_told(shell, tmp_path):
@@ -90,7 +90,7 @@ def test_a_database_that_is_a_folder_is_told(shell, tmp_path):
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", ":memory:"])
 def test_memory_is_no_database_to_come_back_to(shell, url):
-    assert "gone with the command" in one_line(shell("init --db", url, code=2))
+    assert "gone when the command ends" in one_line(shell("init --db", url, code=2))
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ def test_a_database_that_fails_in_the_middle_is_told_in_one_line(clinic):
 def test_a_clinic_runs_on_postgresql_as_well(shell, postgresql_url, monkeypatch):
     monkeypatch.setenv("EXAM_SHARING_DB", postgresql_url)
     assert "created the tables" in shell("init").text
-    assert "are there already" in shell("init").text
+    assert "already exist" in shell("init").text
     for line in (
         "add-user anna --name Anna",
         "add-user ben --name Ben --email ben@clinic.example",
@@ -188,10 +188,10 @@ def test_a_tour_stays_in_its_database_and_can_be_looked_at(shell):
     assert "Jose" not in told.out
     assert len(shell("shared-with maelle --json --db tour.db").document["page"]["items"]) == 5
     explained = shell("can jose view exam-1 --db tour.db", code=1)
-    assert "given by Anna Kovács (anna), but ended since" in explained.text
+    assert "given by Anna Kovács (anna), but it ended" in explained.text
     assert shell("notices --json --db tour.db").document["notices"] == []
     again = one_line(shell("tour --db tour.db", code=1))
-    assert "perhaps of a tour before" in again
+    assert "perhaps of an earlier tour" in again
     assert len(shell("people --json --db tour.db").document["users"]) == 12
 
 

@@ -67,7 +67,7 @@ def test_notices_wait_until_a_relay_takes_them_to_the_mail_server(clinic):
 def test_what_fails_is_told_by_its_problem_and_waits(clinic):
     clinic(f"{SHARE} ben")
     told = clinic(plain(nobody_listens()), code=1)
-    assert told.text == "✓ 0 notices sent ✗ 1 notice to be tried again: UNREACHABLE"
+    assert told.text == "✓ 0 notices sent ✗ 1 notice to be sent again: UNREACHABLE"
     (notice,) = clinic("notices --json").document["notices"]
     assert (notice["state"], notice["attempts"]) == ("WAITING", 1)
     for _ in range(2):
@@ -103,7 +103,7 @@ def test_all_that_was_given_up_can_be_tried_again(clinic):
 
 def test_a_notice_that_was_not_given_up_is_told_and_is_a_no(clinic):
     told = clinic("notices retry this that this", code=1)
-    assert told.text == "✓ 0 notices to be sent again ✗ 2 notices not given up, or not there"
+    assert told.text == "✓ 0 notices to be sent again ✗ 2 notices not given up, or unknown"
 
 
 @pytest.mark.parametrize("line", ["notices retry", "notices retry this --all"])
@@ -129,20 +129,20 @@ def test_notices_come_a_page_at_a_time(clinic):
 def test_printed_notices_count_as_sent(clinic):
     clinic(f"{SHARE} ben --message hello")
     told = clinic("notices relay --print")
-    assert "Anna Kovács (anna) has shared 1 exam with you: view, for good." in told.out
+    assert "Anna Kovács (anna) has shared 1 exam with you: view, with no end date." in told.out
     assert "hello" in told.out
     assert states(clinic) == {}
 
 
 def test_a_notice_that_could_not_be_printed_still_waits(clinic, monkeypatch):
     clinic(f"{SHARE} ben")
-    from exam_sharing.cli import mail
+    from exam_sharing.cli import notices
 
     def fail():
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(mail, "flush", fail)
-    assert "to be tried again: OSError" in clinic("notices relay --print", code=1).text
+    monkeypatch.setattr(notices, "flush", fail)
+    assert "to be sent again: OSError" in clinic("notices relay --print", code=1).text
     assert states(clinic) == {"ben": "WAITING"}
 
 
@@ -163,7 +163,7 @@ def test_a_notice_that_could_not_be_printed_still_waits(clinic, monkeypatch):
             "--smtp mail.example:25 --from a@b.example --ca-file nowhere",
             "--ca-file cannot be read as certificates",
         ),
-        ("--print --json", "--print goes neither with --json nor with --smtp"),
+        ("--print --json", "--print cannot be given with --json or --smtp"),
     ],
 )
 def test_settings_that_cannot_be_are_told_before_anything_is_sent(clinic, options, told):
@@ -247,7 +247,7 @@ def test_a_relay_that_watches_outlives_a_database_that_fails(clinic, monkeypatch
         return answer
 
     monkeypatch.setattr(Admin, "deliver_notices", deliver)
-    monkeypatch.setattr("exam_sharing.cli.notices._Told.wait", lambda self, timeout: None)
+    monkeypatch.setattr("exam_sharing.cli.notices._Signalled.wait", lambda self, timeout: None)
     told = clinic(f"{plain(1)} --watch", code=130)
     assert "1 notice sent" in told.out
     assert told.err.count("; trying again\n") == 2

@@ -105,7 +105,8 @@ def test_a_connection_of_the_driver_over_a_pooler_is_not_lent_while_it_prepares(
 
 
 def test_the_command_prepares_no_statement_and_works_over_a_pooler(pooler):
-    assert prepared(pooler).place
+    place, _ = prepared(pooler)
+    assert place
     with opened(pooler) as portal:
         assert not portal.sharing.can(BEN, VIEW, CT)
 

@@ -1,44 +1,36 @@
-"""The command `exam-sharing`.
+"""The command `exam-sharing`: each family of subcommands is a module.
 
-Each family of subcommands is a module. A subcommand raises what goes wrong as an error of ours;
-here that becomes a line and an exit code.
+A subcommand raises every failure as an error of ours; here that becomes a line and an exit code.
 """
 
 import sys
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from traceback import extract_tb
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from exam_sharing.cli.access import ACCESS, CAN, SHARED_WITH, WHO_CAN
-from exam_sharing.cli.arguments import add_json
 from exam_sharing.cli.check_store import CHECK_STORE
-from exam_sharing.cli.commands import Command, ExitCode
+from exam_sharing.cli.commands import Command, ExitCode, NotPrinted
 from exam_sharing.cli.grants import SHARE, UNSHARE
-from exam_sharing.cli.init import INIT
+from exam_sharing.cli.media import ADD_MEDIA
 from exam_sharing.cli.notices import NOTICES
-from exam_sharing.cli.parsing import Parser
-from exam_sharing.cli.people import ADD_GROUP, ADD_USER, PEOPLE
-from exam_sharing.cli.replying import DoneUntold
+from exam_sharing.cli.parsing import JSON, Parser
+from exam_sharing.cli.people import ADD_GROUP, ADD_USER, INIT, PEOPLE
 from exam_sharing.cli.rules import RULES
 from exam_sharing.cli.streams import flush, let_go, spell_out
-from exam_sharing.cli.tour.command import TOUR
-from exam_sharing.cli.uploads import ADD_MEDIA
-from exam_sharing.errors import (
-    Conflict,
-    ExamSharingError,
-    InvalidValue,
-    StoreBusy,
-    StoreFailed,
-)
+from exam_sharing.cli.tour import TOUR
+from exam_sharing.errors import Conflict, ExamSharingError, InvalidValue, StoreBusy, StoreFailed
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
 
 __all__ = ["main"]
 
-PROGRAM: Final = "exam-sharing"
-DESCRIPTION: Final = "Who may see, download and pass on which imaging exam, and why."
-EPILOG: Final = """\
+_PROGRAM: Final = "exam-sharing"
+_EPILOG: Final = """\
 examples:
   exam-sharing tour
   exam-sharing tour /media/cdrom
@@ -66,15 +58,14 @@ COMMANDS: Final[tuple[Command, ...]] = (
     CHECK_STORE,
 )
 
-
 _CODES: Final[Mapping[type[ExamSharingError], ExitCode]] = {
-    DoneUntold: ExitCode.DONE_UNTOLD,
+    NotPrinted: ExitCode.DONE_NOT_PRINTED,
     StoreBusy: ExitCode.BUSY,
     InvalidValue: ExitCode.MISUSED,
     StoreFailed: ExitCode.DATABASE_FAILED,
     Conflict: ExitCode.BUSY,
 }
-"""How the command ends by errors that do not merely mean that it failed: by the first that fits."""
+"""The exit code of an error is that of the first kind that fits; of any other error, 1."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -87,10 +78,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         spell_out(stream)
     try:
         code = _run(argv)
-        if code != ExitCode.DONE_UNTOLD:
+        if code != ExitCode.DONE_NOT_PRINTED:
             flush()
     except BrokenPipeError:
-        # Whoever reads has seen enough.
+        # The reader has seen enough.
         let_go(sys.stdout)
         return ExitCode.DONE
     except OSError as error:
@@ -98,11 +89,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _failed(error.strerror or type(error).__name__)
     except KeyboardInterrupt:
         return ExitCode.INTERRUPTED
-    except Exception as error:  # noqa: BLE001  a traceback quotes what was typed and what is kept
+    except Exception as error:  # noqa: BLE001  a traceback may quote what was typed or stored
         let_go(sys.stdout)
         *_, place = extract_tb(error.__traceback__)
         what = f"{type(error).__name__} in {Path(place.filename).name}, line {place.lineno}"
-        return _failed(f"a mistake of the program, please report it: {what}")
+        return _failed(f"a bug in the program, please report it: {what}")
     return code
 
 
@@ -112,46 +103,51 @@ def _run(argv: Sequence[str] | None) -> int:
         arguments = parser.parse_args(argv)
     except SystemExit as stopped:
         return stopped.code if isinstance(stopped.code, int) else ExitCode.MISUSED
-    if arguments.command is None:
+    if arguments.run is None:
         parser.print_help(sys.stderr)
         return ExitCode.MISUSED
     try:
-        code: ExitCode = arguments.run(arguments, version(PROGRAM))
+        code: ExitCode = arguments.run(arguments, version(_PROGRAM))
     except ExamSharingError as error:
         kinds = (code for kind, code in _CODES.items() if isinstance(error, kind))
-        # What the library calls an argument is here an option.
+        # An argument of the library is an option here.
         return _failed(str(error).replace("loose=True", "--loose"), next(kinds, ExitCode.FAILED))
     return code
 
 
 def _failed(why: str, code: ExitCode = ExitCode.FAILED) -> ExitCode:
     try:
-        print(f"{PROGRAM}: {why}", file=sys.stderr, flush=True)
+        print(f"{_PROGRAM}: {why}", file=sys.stderr, flush=True)
     except OSError:
-        # Nobody can be told; the exit code still says it.
+        # Nobody can read it; the exit code still reports it.
         let_go(sys.stderr)
     return code
 
 
 def _parser() -> Parser:
     parser = Parser(
-        prog=PROGRAM,
-        description=DESCRIPTION,
-        epilog=EPILOG,
+        prog=_PROGRAM,
+        description="Who may see, download and pass on which imaging exam, and why.",
+        epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
-    parser.set_defaults(command=None)
-    subparsers = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for command in COMMANDS:
-        subparser = subparsers.add_parser(
+    parser.add_argument("--version", action="version", version=f"{_PROGRAM} {version(_PROGRAM)}")
+    parser.set_defaults(run=None, db=None, json=False)
+    _add(parser.add_subparsers(title="commands", metavar="COMMAND"), COMMANDS)
+    return parser
+
+
+def _add(subparsers: "_SubParsersAction[Parser]", commands: Iterable[Command]) -> None:
+    for command in commands:
+        parser = subparsers.add_parser(
             command.name,
             help=command.help,
             description=f"{command.help[0].upper()}{command.help[1:]}.",
             epilog=command.epilog,
             formatter_class=RawDescriptionHelpFormatter,
         )
-        command.add_arguments(subparser)
-        add_json(subparser)
-        subparser.set_defaults(command=command.name, run=command.run)
-    return parser
+        for add in (*command.arguments, JSON):
+            add(parser)
+        parser.set_defaults(run=command.run)
+        if command.actions:
+            _add(parser.add_subparsers(title="actions", metavar="ACTION"), command.actions)

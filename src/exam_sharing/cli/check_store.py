@@ -1,20 +1,30 @@
-"""`exam-sharing check-store`: the laws of stores, asked without writing a test."""
+"""`exam-sharing check-store`: checks a store against its laws, without writing a test.
+
+A store may hang, so the laws are checked in a thread that can be left behind. Some stores can only
+be used in the thread that opened them, so everything that touches the store happens in that thread.
+"""
 
 import sys
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from collections.abc import Sequence
+import sysconfig
+import threading
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from time import monotonic
+from types import FrameType
 from typing import TYPE_CHECKING, Final
 
-from exam_sharing.cli.arguments import whole_number
-from exam_sharing.cli.asking import Answer, Asking, NeverEnded
-from exam_sharing.cli.commands import Command, ExitCode
-from exam_sharing.cli.documents import FORMAT, written
-from exam_sharing.cli.extras import need
-from exam_sharing.cli.parsing import perhaps
+import attrs
+from typing_extensions import override
+
+import exam_sharing
+from exam_sharing.cli.commands import Command, ExitCode, need
+from exam_sharing.cli.parsing import argument, flag, suggestion, whole_number
+from exam_sharing.cli.replies import document
 from exam_sharing.cli.streams import Line
+from exam_sharing.cli.words import count
 from exam_sharing.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -25,55 +35,105 @@ __all__ = ["CHECK_STORE"]
 _EXAMPLES: Final = 25
 _TIMEOUT: Final = 60
 
-EPILOG: Final = """\
-STORE is package.module:name. It names a callable that gives an empty store each time, or laws that
-are made already, as `store_laws(open_store, fail_at=...)` makes them: of stores that can do more
-than their ports say, or of directories, notifiers and rules. What such laws are asked of, and how,
-was said when they were made: neither --one-thread nor --examples can be given with them.
+_GLANCE: Final = 0.5
+"""The longest wait at a time in seconds, so that an interrupt is noticed on every system."""
 
-The command ends with 0 if every law is kept, with 1 if one is broken, and with 2 if STORE cannot be
-checked: it cannot be found, gives no store that is empty and apart from all others, or hangs. A law
-that has not ended after --timeout seconds ends the command, which says where in its code the store
-stands. What became of the laws before is told first, also when the command is interrupted.
-
-examples:
-  exam-sharing check-store exam_sharing.memory:MemoryStore
-  exam-sharing check-store my_portal.stores:open_store --one-thread
-  exam-sharing check-store my_portal.checks:LAWS --json
-"""
+_OURS: Final = str(Path(exam_sharing.__file__).parent)
+_STANDARD: Final = (sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), "<")
+_INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
+_BETWEEN: Final = "hypothesis"
+"""Our laws call it, and it calls them back."""
 
 
-def _add_arguments(parser: ArgumentParser) -> None:
-    parser.add_argument("store", metavar="STORE", help="package.module:name")
-    parser.add_argument(
-        "--one-thread",
-        action="store_true",
-        help="leave out the laws about several threads; not for laws that are made already",
-    )
-    parser.add_argument(
-        "--examples",
-        type=whole_number,
-        metavar="N",
-        help="how many examples a law looks at that looks for some (25);"
-        " not for laws that are made already",
-    )
-    parser.add_argument(
-        "--law", action="append", metavar="NAME", help="this law alone; may be given again"
-    )
-    parser.add_argument(
-        "--timeout",
-        type=_seconds,
-        default=_TIMEOUT,
-        metavar="SECONDS",
-        help=f"how long a law may take until the store is said to hang ({_TIMEOUT})",
-    )
+class _Hangs(Exception):
+    """A law did not end in time."""
 
 
-def _seconds(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ArgumentTypeError("must be a number of seconds") from None
+@attrs.frozen
+class _Answer:
+    """The result of one law; `broken` is `None` if the store keeps it."""
+
+    law: "Law"
+    broken: "LawBroken | None"
+    seconds: float
+
+
+class _Checking(threading.Thread):
+    """A thread that checks the laws of a store, one after the other.
+
+    Args:
+        make: makes the laws.
+        show: gets a line for each law that begins.
+
+    Attributes:
+        law: the name of the law that is checked, and since when; `None` before the first.
+        answers: of the laws that have ended.
+        error: what ended the thread early.
+    """
+
+    def __init__(self, make: Callable[[], "Sequence[Law]"], show: Callable[[str], None]) -> None:
+        super().__init__(daemon=True)
+        self.law: tuple[str, float] | None = None
+        self.answers: list[_Answer] = []
+        self.error: BaseException | None = None
+        self._make = make
+        self._show = show
+        self._before = frozenset(thread.ident for thread in threading.enumerate())
+
+    @override
+    def run(self) -> None:
+        from exam_sharing.testing.laws import LawBroken
+
+        try:
+            laws = self._make()
+            for number, law in enumerate(laws, start=1):
+                begun, broken = monotonic(), None
+                self.law = law.name, begun
+                self._show(f"{number} of {len(laws)}: {law.name}")
+                try:
+                    law.check()
+                except LawBroken as error:
+                    broken = error
+                self.answers.append(_Answer(law, broken, monotonic() - begun))
+        except BaseException as error:  # noqa: BLE001  it is raised again in the main thread
+            self.error = error
+
+    def finish(self, timeout: float) -> None:
+        """Wait until every law has ended."""
+        while self.is_alive():
+            left = _GLANCE
+            if self.law is not None:
+                name, begun = self.law
+                left = min(_GLANCE, begun + timeout - monotonic())
+                if left <= 0:
+                    place = self._place_in_store()
+                    where = "" if place is None else f"; the store stands in {place}"
+                    raise _Hangs(f"{name} had not ended after {timeout:g} seconds{where}")
+            self.join(left)
+        if self.error is not None:
+            raise self.error
+
+    def _place_in_store(self) -> str | None:
+        """Return where the store stands: in this thread, or else in one that it started."""
+        frames: Mapping[int, FrameType] = sys._current_frames()  # noqa: SLF001  as it is documented
+        started = (each for each in frames if each not in self._before and each != self.ident)
+        for thread in (self.ident, *started):
+            frame = frames.get(thread or 0)
+            while frame is not None and not _is_theirs(frame.f_code.co_filename):
+                frame = frame.f_back
+            if frame is not None:
+                return f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
+        return None
+
+
+def _is_theirs(filename: str) -> bool:
+    """Return whether a file is neither ours nor of the standard library."""
+    parts = Path(filename).parts
+    if filename.startswith(_OURS):
+        return False
+    if _INSTALLED.isdisjoint(parts):
+        return not filename.startswith(_STANDARD)
+    return _BETWEEN not in parts
 
 
 def _run(arguments: Namespace, version: str) -> ExitCode:
@@ -82,22 +142,25 @@ def _run(arguments: Namespace, version: str) -> ExitCode:
 
     if not arguments.timeout > 0:
         raise InvalidInput("--timeout", "must be more than 0 seconds")
-    answers: list[Answer] = []
     stopped: Exception | KeyboardInterrupt | None = None
     line = Line(sys.stderr)
-    asking = Asking(partial(_laws, arguments), arguments.timeout, line.say)
+    checking = _Checking(partial(_laws, arguments), line.show)
     try:
-        answers.extend(asking)
-    except (StoreNotUsable, NeverEnded, KeyboardInterrupt) as error:
+        checking.start()
+        checking.finish(arguments.timeout)
+    except (StoreNotUsable, _Hangs, KeyboardInterrupt) as error:
         stopped = error
     finally:
-        line.say("")
+        line.show("")
+    answers = list(checking.answers)
     if answers and arguments.json:
-        print(written(_document(arguments.store, answers, version)))
+        laws = [_as_data(each) for each in answers]
+        print(document(version, store=arguments.store, laws=laws))
     elif answers:
         print(_report(answers))
     if isinstance(stopped, KeyboardInterrupt):
-        print(f"exam-sharing: interrupted in {asking.law or arguments.store}", file=sys.stderr)
+        where = arguments.store if checking.law is None else checking.law[0]
+        print(f"exam-sharing: interrupted in {where}", file=sys.stderr)
         return ExitCode.INTERRUPTED
     if stopped is not None:
         raise InvalidInput(arguments.store, f"cannot be checked: {stopped}") from stopped
@@ -105,44 +168,47 @@ def _run(arguments: Namespace, version: str) -> ExitCode:
 
 
 def _laws(arguments: Namespace) -> "tuple[Law, ...]":
-    """Return the laws that are to be asked."""
-    return _chosen(_all_laws(arguments), arguments.law)
+    """Return the laws to check."""
+    laws = _all_laws(arguments)
+    if arguments.law is None:
+        return laws
+    known = {law.name for law in laws}
+    for name in arguments.law:
+        if name not in known:
+            raise InvalidInput("--law", f"names no law of this store{suggestion(name, known)}")
+    return tuple(law for law in laws if law.name in arguments.law)
 
 
 def _all_laws(arguments: Namespace) -> "tuple[Law, ...]":
-    """Return the laws that are named, or those of the store that is."""
+    """Return the laws that STORE names, or those of the store that it names."""
     from exam_sharing.testing.laws import Law, store_laws
 
-    found = _found(arguments.store)
+    found = _imported(arguments.store)
     if isinstance(found, Sequence) and found and all(isinstance(each, Law) for each in found):
-        _require_nothing_said(arguments)
+        given = {
+            "--one-thread": arguments.one_thread,
+            "--examples": arguments.examples is not None,
+        }
+        options = " and ".join(option for option, is_given in given.items() if is_given)
+        if options:
+            problem = f"cannot be given, because {arguments.store} is a sequence of laws"
+            raise InvalidInput(options, problem)
         return tuple(found)
     if not callable(found):
-        raise InvalidInput(arguments.store, "is neither a callable that gives a store, nor laws")
+        raise InvalidInput(arguments.store, "is neither a callable that opens a store, nor laws")
     examples = _EXAMPLES if arguments.examples is None else arguments.examples
     return store_laws(found, threads=not arguments.one_thread, examples=examples)
 
 
-def _require_nothing_said(arguments: Namespace) -> None:
-    """Insist that no option is about how laws are made: these are made already."""
-    options = {
-        "--one-thread": arguments.one_thread,
-        "--examples": arguments.examples is not None,
-    }
-    said = " and ".join(option for option, is_said in options.items() if is_said)
-    if said:
-        raise InvalidInput(said, f"cannot be given, as {arguments.store} is laws already")
-
-
-def _found(named: str) -> object:
+def _imported(named: str) -> object:
     from exam_sharing.testing.opening import place_of
 
     module, _, attribute = named.partition(":")
-    meant = _meant(module)
+    meant = _module_in(module)
     perhaps = f"; did you mean {meant}:{attribute}?" if meant and attribute else ""
-    if not _is_module(attribute) or not _is_module(module):
+    if not _is_dotted(attribute) or not _is_dotted(module):
         raise InvalidInput("STORE", f"must be package.module:name{perhaps}")
-    # As `python -m` does: what is being developed is often not installed.
+    # As `python -m` does: a package in development is often not installed.
     sys.path.insert(0, str(Path.cwd()))
     try:
         found: object = import_module(module)
@@ -156,65 +222,84 @@ def _found(named: str) -> object:
     return found
 
 
-def _is_module(name: str) -> bool:
+def _is_dotted(name: str) -> bool:
     return all(part.isidentifier() for part in name.split("."))
 
 
-def _meant(path: str) -> str | None:
-    """Return the module in a file that was named as a path; `None` where none was."""
+def _module_in(path: str) -> str | None:
+    """Return the module in a file that was named as a path; `None` for no path of a module."""
     bare = path.replace("\\", "/").removeprefix("./").removesuffix(".py").replace("/", ".")
-    return bare if bare != path and _is_module(bare) else None
+    return bare if bare != path and _is_dotted(bare) else None
 
 
-def _chosen(laws: "tuple[Law, ...]", names: list[str] | None) -> "tuple[Law, ...]":
-    if names is None:
-        return laws
-    known = {law.name for law in laws}
-    for name in names:
-        if name not in known:
-            raise InvalidInput("--law", f"names no law of this store{perhaps(name, known)}")
-    return tuple(law for law in laws if law.name in names)
-
-
-def _report(answers: list[Answer]) -> str:
+def _report(answers: list[_Answer]) -> str:
     broken = [each.broken for each in answers if each.broken is not None]
     seconds = sum(each.seconds for each in answers)
     kept = len(answers) - len(broken)
-    laws = "1 law" if len(answers) == 1 else f"{len(answers)} laws"
-    told = [f"{laws} in {seconds:.1f} seconds: {kept} kept, {len(broken)} broken"]
-    by_cause: dict[str, list[LawBroken]] = {}
+    laws = count(len(answers), "law")
+    lines = [f"{laws} in {seconds:.1f} seconds: {kept} kept, {len(broken)} broken"]
+    by_problem: dict[str, list[LawBroken]] = {}
     for each in broken:
-        by_cause.setdefault(each.problem, []).append(each)
-    for problem, alike in by_cause.items():
-        told += ["", *(f"BROKEN {each.law}" for each in alike)]
-        told += [f"  {each.promise}" for each in alike if len(alike) == 1]
-        told += [f"  {line}" for line in problem.split("\n")]
-    return "\n".join(told)
+        by_problem.setdefault(each.problem, []).append(each)
+    for problem, alike in by_problem.items():
+        lines += ["", *(f"BROKEN {each.law}" for each in alike)]
+        lines += [f"  {each.promise}" for each in alike if len(alike) == 1]
+        lines += [f"  {line}" for line in problem.split("\n")]
+    return "\n".join(lines)
 
 
-def _document(store: str, answers: list[Answer], version: str) -> dict[str, object]:
+def _as_data(answer: _Answer) -> dict[str, object]:
     return {
-        "format": FORMAT,
-        "version": version,
-        "store": store,
-        "laws": [
-            {
-                "law": each.law.name,
-                "promise": each.law.promise,
-                "kept": each.broken is None,
-                "problem": None if each.broken is None else each.broken.problem,
-                "examples": None if each.broken is None else each.broken.examples,
-                "seconds": round(each.seconds, 3),
-            }
-            for each in answers
-        ],
+        "law": answer.law.name,
+        "promise": answer.law.promise,
+        "kept": answer.broken is None,
+        "problem": None if answer.broken is None else answer.broken.problem,
+        "examples": None if answer.broken is None else answer.broken.examples,
+        "seconds": round(answer.seconds, 3),
     }
+
+
+def _seconds(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ArgumentTypeError("must be a number of seconds") from None
 
 
 CHECK_STORE: Final = Command(
     name="check-store",
-    help="ask of a store what its ports promise",
-    epilog=EPILOG,
-    add_arguments=_add_arguments,
+    help="check a store against the laws of its ports",
+    epilog="""\
+STORE is package.module:name. It names a callable that returns a new empty store at each call, or a
+sequence of laws as `store_laws(open_store, fail_at=...)` returns it: laws of stores with further
+abilities, of directories, notifiers or rules. Such laws already have their settings, so neither
+--one-thread nor --examples can be given with them.
+
+The command ends with 0 if the store keeps every law, with 1 if it breaks one, and with 2 if STORE
+cannot be checked: it cannot be found, does not return an empty store apart from all others, or
+hangs. A law that has not ended after --timeout seconds ends the command, which reports where in its
+code the store stands. The results of the laws before are printed first, also after an interrupt.
+
+examples:
+  exam-sharing check-store exam_sharing.memory:MemoryStore
+  exam-sharing check-store my_portal.stores:open_store --one-thread
+  exam-sharing check-store my_portal.checks:LAWS --json
+""",
+    arguments=(
+        argument("store STORE", "package.module:name"),
+        flag("--one-thread", "leave out laws about several threads; not for a sequence of laws"),
+        argument(
+            "--examples N",
+            f"how many random examples a law tries ({_EXAMPLES}); not for a sequence of laws",
+            whole_number,
+        ),
+        argument("--law NAME", "only this law; may be repeated", action="append"),
+        argument(
+            "--timeout SECONDS",
+            f"how long a law may take before the store counts as hanging ({_TIMEOUT})",
+            _seconds,
+            default=_TIMEOUT,
+        ),
+    ),
     run=_run,
 )

@@ -1,7 +1,7 @@
-"""The database of the commands: where it is, and opening it; this module needs SQLAlchemy.
+"""The database of the commands: where it is, and how it is opened; this module needs SQLAlchemy.
 
-What people type is a path, or a URL. What is printed of it tells no password: of a file its path,
-of a database on a server its name and its host.
+People type a path or a URL. What is printed of it contains no password: the path of a file, or the
+name and host of a database on a server.
 """
 
 import os
@@ -14,6 +14,7 @@ import attrs
 from sqlalchemy import URL, Engine, MetaData, create_engine, make_url, select
 from sqlalchemy.exc import ArgumentError
 
+from exam_sharing import Sharing
 from exam_sharing.adapters.sqlalchemy import (
     SqlDirectory,
     Tables,
@@ -23,44 +24,19 @@ from exam_sharing.adapters.sqlalchemy import (
     sqlite_engine,
 )
 from exam_sharing.adapters.sqlalchemy.database import check_schema, schema_found
-from exam_sharing.adapters.sqlalchemy.tables import SCHEMA
-from exam_sharing.cli.extras import need
-from exam_sharing.cli.portal import Portal
-from exam_sharing.cli.replies import TablesReady
-from exam_sharing.cli.tour.stage import OpenSharing
+from exam_sharing.cli.commands import CommandFailed, need
+from exam_sharing.cli.portal import OpenSharing, Portal
 from exam_sharing.directories import KeptDirectory
-from exam_sharing.errors import ExamSharingError, InvalidInput, StoreBusy, StoreFailed
+from exam_sharing.errors import InvalidInput, StoreBusy, StoreFailed
 from exam_sharing.ports import Notifier
-from exam_sharing.sharing import Sharing
 
-__all__ = ["DEFAULT", "VARIABLE", "NotEmpty", "opened", "opened_for_a_tour", "prepared"]
+__all__ = ["opened", "opened_for_a_tour", "prepared"]
 
-VARIABLE: Final = "EXAM_SHARING_DB"
-DEFAULT: Final = "exam-sharing.db"
+_VARIABLE: Final = "EXAM_SHARING_DB"
+_DEFAULT: Final = "exam-sharing.db"
 
 _PATIENCE: Final = 10
-"""For how many seconds a server is waited for."""
-
-
-class NotEmpty(ExamSharingError):
-    """A tour was to be kept in a database that something is kept in already.
-
-    Args:
-        place: where the database is.
-    """
-
-    def __init__(self, place: str) -> None:
-        """Keep the place."""
-        super().__init__(place)
-        self.place = place
-
-    def __str__(self) -> str:
-        """Say what to do."""
-        return (
-            f"{self.place} holds people or exams already, perhaps of a tour before, and a tour "
-            "needs a database of its own: name a new file, or look at what is there, as with: "
-            "exam-sharing people"
-        )
+"""The longest wait for a server, in seconds."""
 
 
 @attrs.frozen(kw_only=True)
@@ -77,16 +53,23 @@ class _Address:
             return None
         return Path(self.url.database)
 
-    def engine(self) -> Engine:
-        """Return an engine; nothing is connected yet.
+    @contextmanager
+    def engine(self) -> Iterator[Engine]:
+        """Yield an engine that is not connected yet; errors of its database name the place."""
+        engine = self._engine()
+        try:
+            yield engine
+        except StoreFailed as error:
+            kind = StoreBusy if isinstance(error, StoreBusy) else StoreFailed
+            raise kind(f"{self.place}: {error}") from None
+        finally:
+            engine.dispose()
 
-        Raises:
-            MissingExtra: the driver is not installed.
-        """
+    def _engine(self) -> Engine:
         if self.file is not None:
             return sqlite_engine(self.file)
         need(["psycopg"])
-        # There may be a pooler, which mixes prepared statements of its clients.
+        # A pooler may stand between, and mixes up prepared statements of its clients.
         options: dict[str, int | None] = {"prepare_threshold": None}
         if "connect_timeout" not in self.url.query:
             options["connect_timeout"] = _PATIENCE
@@ -95,18 +78,14 @@ class _Address:
 
 
 def _read(typed: str | None) -> _Address:
-    """Return where the database is.
-
-    Raises:
-        InvalidValue: what was typed is neither a path nor a URL of a kind that is known here.
-    """
-    text = typed or os.environ.get(VARIABLE) or DEFAULT
+    """Return where the database is."""
+    text = typed or os.environ.get(_VARIABLE) or _DEFAULT
     if "://" not in text:
         return _file(text)
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
-        # What it says may quote a password.
+        # The message of this error may quote a password.
         url = None
     if url is not None and url.drivername in {"sqlite", "sqlite+pysqlite"} and not url.query:
         return _file(url.database or "")
@@ -121,7 +100,7 @@ def _file(path: str) -> _Address:
     if "\0" in path:
         raise InvalidInput("--db", "must be a path that a file can have")
     if path in {"", ":memory:"}:
-        raise InvalidInput("--db", "must name a file: what is in memory is gone with the command")
+        raise InvalidInput("--db", "must name a file: memory is gone when the command ends")
     place = Path(path).absolute()
     return _Address(url=URL.create("sqlite", database=str(place)), place=str(place))
 
@@ -132,70 +111,44 @@ def _server(url: URL) -> _Address:
     return _Address(url=url, place=f"the database {url.database or ''!r} on {host}{port}")
 
 
-@contextmanager
-def _engine_of(address: _Address) -> Iterator[Engine]:
-    engine = address.engine()
-    try:
-        yield engine
-    except StoreBusy as error:
-        raise StoreBusy(f"{address.place}: {error}") from None
-    except StoreFailed as error:
-        raise StoreFailed(f"{address.place}: {error}") from None
-    finally:
-        engine.dispose()
-
-
 def _tables() -> Tables:
     return define_tables(MetaData())
 
 
-def _shape(engine: Engine, tables: Tables) -> int | None:
-    """Return the number of the shape of the tables, or `None` where there are none.
-
-    Raises:
-        StoreBusy: another process keeps it locked.
-        StoreFailed: the database does not answer; this is the first that is asked of it.
-    """
+def _has_tables(engine: Engine, tables: Tables) -> bool:
+    """Return whether there are tables of ours."""
     try:
-        return schema_found(engine, tables)
+        return schema_found(engine, tables) is not None
     except StoreBusy:
         raise
     except StoreFailed as error:
-        raise StoreFailed(f"{error}; is it there, is it ours, and may you use it?") from None
+        # This is the first statement that it gets, so its place or its kind may be wrong.
+        raise StoreFailed(
+            f"{error}; is it there, is it a database of ours, and may you use it?"
+        ) from None
 
 
 def _make_tables(address: _Address, engine: Engine) -> bool:
-    """Create the tables where there are none, and say whether they were created.
-
-    Raises:
-        StoreFailed: there are tables of another shape, or the database cannot be written.
-    """
+    """Create the tables unless they exist, and return whether they were created."""
     tables = _tables()
     if address.file is not None:
         try:
-            # Letters that wait there may hold what is nobody else's business on this machine.
+            # It holds messages that wait to be sent, so only its owner may read it.
             address.file.touch(mode=0o600)
         except OSError as error:
             raise StoreFailed(error.strerror or type(error).__name__) from None
-    if _shape(engine, tables) is None:
+    if not _has_tables(engine, tables):
         create_all(engine, tables)
         return True
     check_schema(engine, tables)
     return False
 
 
-def prepared(typed: str | None) -> TablesReady:
-    """Create the tables of a database, unless they are there.
-
-    Raises:
-        InvalidValue: what was typed cannot be a database.
-        MissingExtra: its driver is not installed.
-        StoreFailed: it does not answer, cannot be written, or has tables of another shape.
-    """
+def prepared(typed: str | None) -> tuple[str, bool]:
+    """Create the tables of a database unless they exist; return its place, and if it was done."""
     address = _read(typed)
-    with _engine_of(address) as engine:
-        created = _make_tables(address, engine)
-    return TablesReady(place=address.place, created=created, shape=SCHEMA)
+    with address.engine() as engine:
+        return address.place, _make_tables(address, engine)
 
 
 @contextmanager
@@ -206,17 +159,13 @@ def opened(
 
     Args:
         typed: a path or a URL; `None` for the default.
-        notifier_for: makes, with the directory, what sends notices; by default they wait.
-
-    Raises:
-        InvalidValue: what was typed cannot be a database, or there can be no such notifier.
-        MissingExtra: its driver is not installed.
-        StoreFailed: it does not answer, or has not the tables of this version.
+        notifier_for: makes what sends notices, with names from the directory; without it, notices
+            wait.
     """
     address, tables = _read(typed), _tables()
-    with _engine_of(address) as engine:
-        is_there = address.file is None or address.file.exists()
-        if not is_there or _shape(engine, tables) is None:
+    with address.engine() as engine:
+        exists = address.file is None or address.file.exists()
+        if not exists or not _has_tables(engine, tables):
             raise StoreFailed("there are no tables yet; create them with: exam-sharing init")
         directory = SqlDirectory(engine, tables.directory)
         notifier = None if notifier_for is None else notifier_for(directory)
@@ -226,25 +175,22 @@ def opened(
 
 @contextmanager
 def opened_for_a_tour(typed: str) -> Iterator[tuple[str, OpenSharing]]:
-    """Open a database that holds nothing, and return its place and how to share in it.
-
-    Raises:
-        InvalidValue: what was typed cannot be a database.
-        MissingExtra: its driver is not installed.
-        StoreFailed: it does not answer, cannot be written, or has tables of another shape.
-        NotEmpty: it holds people or exams.
-    """
+    """Open an empty database, and yield its place and how to open sharing in it."""
     address, tables = _read(typed), _tables()
-    with _engine_of(address) as engine:
+    with address.engine() as engine:
         _make_tables(address, engine)
         with engine.connect() as connection:
             people, exams = tables.directory.principals, tables.exams
             for column in (people.c.key, exams.c.id):
                 if connection.execute(select(column).limit(1)).first() is not None:
-                    raise NotEmpty(address.place)
+                    raise CommandFailed(
+                        f"{address.place} holds people or exams already, perhaps of an earlier "
+                        "tour, and a tour needs a database of its own: name a new file, or look "
+                        "at what is there, for example with: exam-sharing people"
+                    )
         directory = SqlDirectory(engine, tables.directory)
 
-        def open_kept(**settings: Any) -> tuple[Sharing, KeptDirectory]:  # noqa: ANN401  passed on
+        def open_empty(**settings: Any) -> tuple[Sharing, KeptDirectory]:  # noqa: ANN401  passed on
             return open_sharing(engine, tables=tables, directory=directory, **settings), directory
 
-        yield address.place, open_kept
+        yield address.place, open_empty

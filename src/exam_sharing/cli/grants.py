@@ -1,161 +1,280 @@
-"""`exam-sharing share` and `unshare`: giving access, and taking it back."""
+"""`exam-sharing share` and `unshare`: acts, their previews and their receipts."""
 
 import sys
-from argparse import ArgumentParser, Namespace
-from typing import Final
+from argparse import Namespace
+from collections import Counter
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from exam_sharing import (
-    Permission,
-    Policy,
-    Refused,
-    Reshares,
-    Scope,
-    ShareRequest,
-    UnshareRequest,
-)
-from exam_sharing.cli import arguments as typed
+import attrs
+from typing_extensions import override
+
+import exam_sharing as es
 from exam_sharing.cli.commands import Command
+from exam_sharing.cli.parsing import DATABASE, EXAM, argument, flag, one_of, principal, time, user
 from exam_sharing.cli.portal import Portal
-from exam_sharing.cli.replying import over_portal
-from exam_sharing.cli.tour.facts import Asked, Ended, Previewed, Shared
+from exam_sharing.cli.printing import answered, cut, grid, note, text, yes
+from exam_sharing.cli.replies import Reply
+from exam_sharing.cli.running import over_portal
+from exam_sharing.cli.words import Asked, Words, count, series
 from exam_sharing.errors import InvalidInput
 from exam_sharing.policy.requests import without_message
 
-__all__ = ["SHARE", "UNSHARE"]
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
 
-SHARE_EPILOG: Final = f"""\
-Users are typed ID or user:ID, groups group:ID. A time is typed as 2030-06-01T18:00, by the clock of
-this machine unless an offset as +02:00 is given, or as a duration: 90m, 12h, 30d, 4w. Without one
-the share lasts as long as allowed.
-
---confirm-hipaa says, in the name of the acting user:
-  {Policy().attestation_wording}
-
-A message may hold patient data, and arguments can be seen by others on this machine: --message -
-reads it from standard input. Notices wait until: exam-sharing notices relay
-
-examples:
-  exam-sharing share cd-1 --as anna --with ben group:radiology --confirm-hipaa
-  exam-sharing share cd-1 --as anna --with ben --batch --download --until 30d --preview
-  exam-sharing share cd-1 --as anna --with ben --confirm-hipaa --message - < letter.txt
-"""
-
-UNSHARE_EPILOG: Final = """\
-Whoever shared may take that back; the owner may take back everything; users may give up what was
-given to themselves. What they passed on is kept, unless something else is asked for.
-
-examples:
-  exam-sharing unshare cd-1 --as anna --from ben
-  exam-sharing unshare cd-1 --as anna --from group:radiology --cascade --preview
-"""
+__all__ = ["SHARE", "UNSHARE", "Ended", "Previewed", "Shared", "show_reasons"]
 
 
-def _add_act(parser: ArgumentParser) -> None:
-    """Let a command take who acts on which exam."""
-    typed.add_database(parser)
-    parser.add_argument("exam", metavar="EXAM", type=typed.exam, help="which exam")
-    parser.add_argument(
-        "--as", dest="actor", metavar="USER", type=typed.user, required=True, help="who acts"
-    )
-    parser.add_argument(
-        "--performed-by",
-        metavar="USER",
-        type=typed.user,
-        help="who does it on their behalf; kept in the audit trail, and never a right",
-    )
-    parser.add_argument(
-        "--preview",
-        "--dry-run",
-        dest="preview",
-        action="store_true",
-        help="say what it would do, and do nothing",
+def show_reasons(reasons: tuple[es.Reason, ...], words: Words) -> "RenderableType":
+    """Return every reason against an act, with its code and what to do."""
+    from rich.table import Column
+
+    mark = text("✗", style="bold red")
+    return grid(
+        Column(no_wrap=True),
+        Column(style="red"),
+        Column(),
+        rows=[(mark, reason.code.value, words.remedy(reason)) for reason in reasons],
+        gap=1,
     )
 
 
-def _add_share_arguments(parser: ArgumentParser) -> None:
-    _add_act(parser)
-    parser.add_argument(
-        "--with",
-        dest="recipients",
-        metavar="PRINCIPAL",
-        type=typed.principal,
-        nargs="+",
-        action="extend",
-        required=True,
-        help="users and groups to share with",
-    )
-    parser.add_argument("--download", action="store_true", help="let them download, not only view")
-    parser.add_argument(
-        "--batch", action="store_true", help="share all exams that came along and the user can see"
-    )
-    parser.add_argument("--until", metavar="TIME", type=typed.time, help="until when")
-    parser.add_argument("--message", metavar="TEXT", help="a personal message; - reads it")
-    parser.add_argument(
-        "--confirm-hipaa", action="store_true", help="confirm what stands below, for this share"
-    )
+_Effects: TypeAlias = dict[tuple[str, str], list[es.Effect]]
+"""The effects on one principal, by what happens to their hold, and until when."""
+
+_STYLES: Final = {"loses": "red", "gains": "green", "keeps": "yellow"}
+
+
+@attrs.frozen(kw_only=True)
+class Previewed(Reply):
+    """What an act would do."""
+
+    kind = "preview"
+    request: Asked
+    preview: es.Preview
+
+    @property
+    @override
+    def is_yes(self) -> bool:
+        return not self.preview.reasons
+
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        from rich.table import Column
+
+        rows, more = cut(list(self._by_principal(words).items()))
+        lines = [(words.who(principal), _effects(effects, words)) for principal, effects in rows]
+        reasons = self.preview.reasons
+        return answered(
+            f"Preview: {words.asked(self.request)}",
+            *([show_reasons(reasons, words)] if reasons else []),
+            grid(Column(no_wrap=True), Column(), rows=lines, gap=2),
+            *more,
+            mark="?",
+            style="bold yellow",
+        )
+
+    def _by_principal(self, words: Words) -> dict[es.PrincipalId, _Effects]:
+        # Who loses time and keeps the rest is among both; once is enough.
+        shortened = frozenset(self.preview.losses)
+        found: dict[es.PrincipalId, _Effects] = {}
+        for verb, effects in (
+            ("loses", self.preview.losses),
+            ("gains", self.preview.gains),
+            ("keeps", [effect for effect in self.preview.keeps if effect not in shortened]),
+        ):
+            for effect in effects:
+                when = ""
+                if effect.until_after is not None:
+                    preposition = "after" if verb == "loses" else "until"
+                    when = f" {preposition} {words.when(effect.until_after)}"
+                by_kind = found.setdefault(effect.principal, {})
+                by_kind.setdefault((verb, when), []).append(effect)
+        return found
+
+
+def _effects(effects: _Effects, words: Words) -> "Text":
+    parts: list[Text] = []
+    before = ""
+    for (verb, when), alike in effects.items():
+        exams = dict.fromkeys(effect.exam for effect in alike)
+        what = series(each.name.lower() for each in sorted({one.permission for one in alike}))
+        on = words.exam(alike[0].exam) if len(exams) == 1 else count(len(exams), "exam")
+        repeated = "" if verb == before else f"{verb} "
+        parts.append(text((repeated, _STYLES[verb]), f"{what} on {on}{when}"))
+        before = verb
+    return text(", ").join(parts)
+
+
+_OUTCOMES: Final = {
+    es.Outcome.GRANTED: "granted",
+    es.Outcome.WIDENED: "widened",
+    es.Outcome.EXTENDED: "extended",
+    es.Outcome.UNCHANGED: "unchanged",
+    es.Outcome.OWNS_IT: "owns it",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Shared(Reply):
+    """A share was made."""
+
+    kind = "shared"
+    done = "the share was done"
+    request: es.ShareRequest
+    receipt: es.ShareReceipt
+
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        exams = Counter(
+            (each.recipient, each.outcome, each.until, each.limited_by)
+            for each in self.receipt.outcomes
+        )
+        lines = [
+            yes(
+                f"{words.who(recipient)}: {_OUTCOMES[outcome]} on {count(number, 'exam')}, "
+                f"{words.until(until)}{self._limit(until, limited_by, words)}"
+            )
+            for (recipient, outcome, until, limited_by), number in exams.items()
+        ]
+        return answered(words.asked(self.request), *lines)
+
+    def _limit(self, until: datetime | None, limited_by: es.UntilLimit, words: Words) -> str:
+        is_limited = until is not None and limited_by is es.UntilLimit.OWN_HOLD
+        return f", as long as {words.first_name(self.request.actor)} holds it" if is_limited else ""
+
+
+@attrs.frozen(kw_only=True)
+class Ended(Reply):
+    """Grants were unshared or narrowed."""
+
+    kind = "ended"
+    done = "the unsharing was done"
+    request: es.UnshareRequest | es.NarrowRequest
+    receipt: es.UnshareReceipt
+
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        receipt = self.receipt
+        became: dict[tuple[object, ...], list[str]] = {}
+        for new in receipt.replacements:
+            became.setdefault(_origin(new), []).append(words.held(new.permission, new.until))
+        lines = [
+            yes(
+                f"{_grant(grant, words)}; now {series(became[_origin(grant)])}"
+                if _origin(grant) in became
+                else f"{_grant(grant, words)}; ended"
+            )
+            for grant in receipt.ended
+        ]
+        lines += [note(f"{_grant(grant, words)}; remains") for grant in receipt.left_standing]
+        if receipt.still_have_access:
+            holds = "with access" if isinstance(self.request, es.UnshareRequest) else "holding more"
+            lines.append(note(f"still {holds}: {words.everyone(receipt.still_have_access)}"))
+        return answered(words.asked(self.request), *lines)
+
+
+def _grant(grant: es.ShownGrant, words: Words) -> str:
+    by = words.who(grant.grantor)
+    return f"{words.who(grant.recipient)}: {words.held(grant.permission, grant.until)}, by {by}"
+
+
+def _origin(grant: es.ShownGrant) -> tuple[object, ...]:
+    """Return what a narrowed grant takes over from the one that it replaces."""
+    return grant.exam, grant.grantor, grant.recipient, grant.share
+
+
+_ACT: Final = (
+    DATABASE,
+    EXAM,
+    argument("--as USER", "who acts", user, dest="actor", required=True),
+    argument(
+        "--performed-by USER",
+        "who does it on their behalf; kept in the audit trail, and never a right",
+        user,
+    ),
+    flag("--preview|--dry-run", "report what the act would do, and do nothing"),
+)
+
+
+def _previewed(request: Asked, portal: Portal) -> Previewed:
+    return Previewed(request=without_message(request), preview=portal.sharing.preview(request))
 
 
 def _share(arguments: Namespace, portal: Portal) -> Shared | Previewed:
     portal.require_known("--as", arguments.actor)
-    request = ShareRequest(
+    request = es.ShareRequest(
         actor=arguments.actor,
         exam=arguments.exam,
         recipients=arguments.recipients,
-        permission=Permission.DOWNLOAD if arguments.download else Permission.VIEW,
-        scope=Scope.BATCH if arguments.batch else Scope.EXAM,
+        permission=es.Permission.DOWNLOAD if arguments.download else es.Permission.VIEW,
+        scope=es.Scope.BATCH if arguments.batch else es.Scope.EXAM,
         until=arguments.until,
         attested=arguments.confirm_hipaa,
         message=_message(arguments.message),
         performed_by=arguments.performed_by,
     )
     if arguments.preview:
-        return _preview(request, portal)
+        return _previewed(request, portal)
     return Shared(request=without_message(request), receipt=portal.sharing.share(request))
 
 
-def _preview(request: Asked, portal: Portal) -> Previewed:
-    return Previewed(request=without_message(request), preview=portal.sharing.preview(request))
-
-
-def _message(text: str | None) -> str | None:
-    if text != "-":
-        return text
+def _message(typed: str | None) -> str | None:
+    if typed != "-":
+        return typed
     try:
         return sys.stdin.read().removesuffix("\n")
     except UnicodeDecodeError:
-        # What cannot be read may be patient data: it is not quoted, nor is the error.
+        # What cannot be read may be patient data, so neither it nor the error is quoted.
         unreadable = InvalidInput("--message", "cannot be read from standard input as text")
     raise unreadable
 
 
-def _add_unshare_arguments(parser: ArgumentParser) -> None:
-    _add_act(parser)
-    parser.add_argument(
-        "--from",
-        dest="recipient",
-        metavar="PRINCIPAL",
-        type=typed.principal,
-        required=True,
-        help="the user or group to unshare from",
-    )
-    passed_on = parser.add_mutually_exclusive_group()
-    for reshares, what in (
-        (Reshares.CASCADE, "end what they passed on as well, as far as it rests on this"),
-        (Reshares.RESTRICT, "do nothing if something they passed on would end as well"),
-        (Reshares.KEEP, "keep what they passed on"),
-    ):
-        passed_on.add_argument(
-            f"--{reshares.value.lower()}",
-            dest="reshares",
-            action="store_const",
-            const=reshares,
-            help=what,
-        )
+SHARE: Final = Command(
+    name="share",
+    help="share an exam, or its whole batch",
+    epilog=f"""\
+Users are typed ID or user:ID, groups group:ID. A time is typed as 2030-06-01T18:00, by the clock of
+this machine unless it has an offset as +02:00, or as a duration: 90m, 12h, 30d, 4w. Without one,
+the share lasts as long as allowed.
+
+--confirm-hipaa confirms, on behalf of the acting user:
+  {es.Policy().attestation_wording}
+
+A message may hold patient data, and others on this machine can see arguments: --message - reads it
+from standard input. Notices wait until this command sends them: exam-sharing notices relay
+
+examples:
+  exam-sharing share cd-1 --as anna --with ben group:radiology --confirm-hipaa
+  exam-sharing share cd-1 --as anna --with ben --batch --download --until 30d --preview
+  exam-sharing share cd-1 --as anna --with ben --confirm-hipaa --message - < letter.txt
+""",
+    arguments=(
+        *_ACT,
+        argument(
+            "--with PRINCIPAL",
+            "users and groups to share with",
+            principal,
+            dest="recipients",
+            nargs="+",
+            action="extend",
+            required=True,
+        ),
+        flag("--download", "let them download, not only view"),
+        flag("--batch", "share every exam of the same upload that the user can see"),
+        argument("--until TIME", "until when", time),
+        argument("--message TEXT", "a personal message; - reads standard input"),
+        flag("--confirm-hipaa", "confirm the attestation below, for this share"),
+    ),
+    run=over_portal(_share),
+)
 
 
 def _unshare(arguments: Namespace, portal: Portal) -> Ended | Previewed:
     portal.require_known("--as", arguments.actor)
-    request = UnshareRequest(
+    request = es.UnshareRequest(
         actor=arguments.actor,
         exam=arguments.exam,
         recipient=arguments.recipient,
@@ -163,27 +282,51 @@ def _unshare(arguments: Namespace, portal: Portal) -> Ended | Previewed:
         performed_by=arguments.performed_by,
     )
     if arguments.preview:
-        return _preview(request, portal)
+        return _previewed(request, portal)
     try:
         return Ended(request=request, receipt=portal.sharing.unshare(request))
-    except Refused:
-        # Whoever is no longer in the directory can still be taken off; a slip of the pen cannot.
+    except es.Refused:
+        # Somebody who has left the directory can be unshared from; a typing error is reported.
         portal.require_known("--from", request.recipient)
         raise
 
 
-SHARE: Final = Command(
-    name="share",
-    help="share an exam, or all that came along with it",
-    epilog=SHARE_EPILOG,
-    add_arguments=_add_share_arguments,
-    run=over_portal(_share),
-)
-
 UNSHARE: Final = Command(
     name="unshare",
     help="unshare an exam from a user or a group",
-    epilog=UNSHARE_EPILOG,
-    add_arguments=_add_unshare_arguments,
+    epilog="""\
+Who shared may take that back; the owner may take back everything; users may give up what was given
+to themselves. Re-shares by the recipient are kept unless an option decides otherwise.
+
+examples:
+  exam-sharing unshare cd-1 --as anna --from ben
+  exam-sharing unshare cd-1 --as anna --from group:radiology --cascade --preview
+""",
+    arguments=(
+        *_ACT,
+        argument(
+            "--from PRINCIPAL",
+            "the user or group to unshare from",
+            principal,
+            dest="recipient",
+            required=True,
+        ),
+        one_of(
+            *(
+                flag(
+                    f"--{each.value.lower()}",
+                    help_,
+                    dest="reshares",
+                    action="store_const",
+                    const=each,
+                )
+                for each, help_ in (
+                    (es.Reshares.CASCADE, "end their re-shares too, as far as they rest on this"),
+                    (es.Reshares.RESTRICT, "do nothing if that would end one of their re-shares"),
+                    (es.Reshares.KEEP, "keep their re-shares"),
+                )
+            )
+        ),
+    ),
     run=over_portal(_unshare),
 )

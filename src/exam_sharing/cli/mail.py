@@ -1,18 +1,16 @@
-"""How notices leave when a command relays them: to a mail server, or onto the screen.
+"""The mail server of `exam-sharing notices relay`.
 
-A password comes from the environment or from a file; an argument could be seen by others.
+A password comes from the environment or from a file; others on the machine could see an argument.
 """
 
 import os
 import re
 import ssl
-from argparse import ArgumentParser, Namespace
+from argparse import Namespace
 from pathlib import Path
 from typing import Final
 
-from typing_extensions import override
-
-from exam_sharing import ShareNotice, UserId
+from exam_sharing import UserId
 from exam_sharing.adapters.smtp import (
     Invitation,
     Login,
@@ -21,61 +19,34 @@ from exam_sharing.adapters.smtp import (
     Sender,
     SmtpNotifier,
 )
-from exam_sharing.cli.portal import words_for
-from exam_sharing.cli.streams import flush
-from exam_sharing.cli.tour.facts import Noticed
+from exam_sharing.cli.parsing import argument
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import InvalidInput
 from exam_sharing.ports import Notifier
 
-__all__ = ["add_mail", "notifier_for"]
+__all__ = ["MAIL", "mail_notifier"]
 
 _PORT: Final = re.compile("[0-9]{1,5}")
-PASSWORD: Final = "EXAM_SHARING_SMTP_PASSWORD"  # noqa: S105  where it is, not what it is
+_PASSWORD: Final = "EXAM_SHARING_SMTP_PASSWORD"  # noqa: S105  where it is, not what it is
 
-
-def add_mail(parser: ArgumentParser) -> None:
-    """Let a command take by which way notices leave."""
-    parser.add_argument("--smtp", metavar="HOST:PORT", help="the mail server")
-    parser.add_argument("--from", dest="sender", metavar="ADDRESS", help="whom mail is from")
-    parser.add_argument(
-        "--from-name", metavar="NAME", default="", help="what mail programs show instead"
-    )
-    parser.add_argument(
-        "--security",
+MAIL: Final = (
+    argument("--smtp HOST:PORT", "the mail server"),
+    argument("--from ADDRESS", "the sender's address", dest="sender"),
+    argument("--from-name NAME", "the sender's name", default=""),
+    argument(
+        "--security HOW",
+        "how the line is encrypted: starttls, the default, tls, or none on this machine only",
         choices=[each.value.lower() for each in Security],
         default=Security.STARTTLS.value.lower(),
-        help="how the line is encrypted; by default starttls, and none only on this machine",
-    )
-    parser.add_argument(
-        "--login",
-        metavar="NAME",
-        help=f"log in; the password is in {PASSWORD}, or in a file",
-    )
-    parser.add_argument(
-        "--password-file", metavar="PATH", type=Path, help="a file whose first line is the password"
-    )
-    parser.add_argument(
-        "--ca-file", metavar="PATH", type=Path, help="certificates to trust, of one's own authority"
-    )
-    parser.add_argument(
-        "--print",
-        dest="printed",
-        action="store_true",
-        help="print notices, messages too, in place of mail; they then count as sent",
-    )
+    ),
+    argument("--login NAME", f"log in; the password is in {_PASSWORD}, or in a file"),
+    argument("--password-file PATH", "a file whose first line is the password", Path),
+    argument("--ca-file PATH", "certificates to trust, of your own authority", Path),
+)
 
 
-def notifier_for(arguments: Namespace, directory: KeptDirectory) -> Notifier:
-    """Return what sends notices as the arguments say.
-
-    Raises:
-        InvalidValue: the arguments say nothing that can be done.
-    """
-    if arguments.printed:
-        if arguments.json or arguments.smtp:
-            raise InvalidInput("--print", "goes neither with --json nor with --smtp")
-        return _Printer(directory)
+def mail_notifier(arguments: Namespace, directory: KeptDirectory) -> Notifier:
+    """Return a notifier that sends by mail, with names from the directory."""
     if not (arguments.smtp and arguments.sender):
         raise InvalidInput(
             "notices relay", "needs --smtp HOST:PORT and --from ADDRESS, or else --print"
@@ -116,11 +87,11 @@ def _context(file: Path | None) -> ssl.SSLContext:
 def _login(arguments: Namespace) -> Login | None:
     if arguments.login is None:
         return None
-    password = os.environ.get(PASSWORD)
+    password = os.environ.get(_PASSWORD)
     if arguments.password_file is not None:
         password = _first_line(arguments.password_file)
     if not password:
-        raise InvalidInput("--login", f"needs a password, in {PASSWORD} or in --password-file")
+        raise InvalidInput("--login", f"needs a password, in {_PASSWORD} or in --password-file")
     return Login(username=arguments.login, password=password)
 
 
@@ -131,20 +102,3 @@ def _first_line(file: Path) -> str:
         # What cannot be read may be the password, and the error would quote it.
         unreadable = InvalidInput("--password-file", "cannot be read as text")
     raise unreadable
-
-
-class _Printer(Notifier):
-    """Prints notices; one is sent once it is printed."""
-
-    def __init__(self, directory: KeptDirectory) -> None:
-        from exam_sharing.cli.tour.printing import open_console
-
-        self._console = open_console()
-        self._words = words_for(directory)
-
-    @override
-    def send(self, notice: ShareNotice) -> None:
-        from exam_sharing.cli.answers import picture_notices
-
-        self._console.print(picture_notices(Noticed(notices=(notice,), untold=()), self._words))
-        flush()

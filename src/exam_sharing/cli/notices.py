@@ -1,119 +1,147 @@
-"""`exam-sharing notices`: what waits to be sent and what was given up, and sending it."""
+"""`exam-sharing notices`: list what waits or was given up, retry it, and send what is due."""
 
 import signal
 import sys
 import time
-from argparse import SUPPRESS, ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
-from exam_sharing import StoreFailed
-from exam_sharing.cli import arguments as typed
+import attrs
+from typing_extensions import override
+
+from exam_sharing import NoticeId, Page, ShareNotice, StoreFailed, UserId
 from exam_sharing.cli.commands import Command, ExitCode
-from exam_sharing.cli.mail import add_mail, notifier_for
-from exam_sharing.cli.portal import Portal
-from exam_sharing.cli.replies import (
-    NoticeShown,
-    NoticesRelayed,
-    NoticesRequeued,
-    NoticesShown,
-    NoticeState,
+from exam_sharing.cli.mail import MAIL, mail_notifier
+from exam_sharing.cli.parsing import DATABASE, PAGING, argument, flag, one_of, read_as
+from exam_sharing.cli.portal import Portal, names_in
+from exam_sharing.cli.printing import (
+    boxed,
+    cut,
+    ids_table,
+    no,
+    note,
+    open_console,
+    stacked,
+    text,
+    yes,
 )
-from exam_sharing.cli.replying import over_portal, print_reply, require_extras, telling
+from exam_sharing.cli.replies import Reply, plain
+from exam_sharing.cli.running import over_portal, print_reply, reporting, require_extras
 from exam_sharing.cli.streams import flush
+from exam_sharing.cli.words import Words, count, may
+from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import InvalidInput
 from exam_sharing.events import ListedNotice
+from exam_sharing.ports import Notifier
 from exam_sharing.relay import Stop, watch
 
-__all__ = ["NOTICES"]
+if TYPE_CHECKING:
+    from rich.console import RenderableType
 
-EPILOG: Final = """\
-Notices wait in the database until a relay sends them. One that fails is tried again, less and less
-often; after some days, or where no repeat can help, it is given up and its message is erased. What
-a notice says is not shown.
+__all__ = ["NOTICES", "Noticed"]
 
-examples:
-  exam-sharing notices
-  exam-sharing notices --given-up
-  exam-sharing notices retry --all
-  exam-sharing notices relay --smtp mail.example:587 --from portal@clinic.example
-"""
-
-RETRY_EPILOG: Final = """\
-A notice that was given up waits again as if it were new, without its message, which was erased.
-
-examples:
-  exam-sharing notices retry --all
-  exam-sharing notices retry 5f0c-1 5f0c-2
-"""
-
-RELAY_EPILOG: Final = """\
-What is due is sent, once; with --watch, for ever, until it is interrupted or told to end. Several
-relays may run at once.
-
-examples:
-  exam-sharing notices relay --smtp mail.example:587 --from portal@clinic.example --login portal
-  exam-sharing notices relay --watch --smtp localhost:25 --security none --from me@clinic.example
-  exam-sharing notices relay --print
-"""
+_MOST: Final = 1_000
+"""The largest page of notices."""
 
 
-def _add_arguments(parser: ArgumentParser) -> None:
-    typed.add_database(parser)
-    typed.add_paging(parser)
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--waiting", dest="given_up", action="store_const", const=False, help="those that wait"
-    )
-    which.add_argument(
-        "--given-up", action="store_const", const=True, help="those that were given up"
-    )
-    actions = parser.add_subparsers(title="what to do with them", metavar="ACTION")
-    for name, what, epilog, add_arguments, run in (
-        ("retry", "try again what was given up", RETRY_EPILOG, _add_retry, over_portal(_retry)),
-        ("relay", "send what is due", RELAY_EPILOG, _add_relay, _relay),
-    ):
-        action = actions.add_parser(
-            name,
-            help=what,
-            description=f"{what[0].upper()}{what[1:]}.",
-            epilog=epilog,
-            formatter_class=RawDescriptionHelpFormatter,
-        )
-        # Where nothing is said here, what was said before the action holds.
-        typed.add_database(action, default=SUPPRESS)
-        typed.add_json(action, default=SUPPRESS)
-        add_arguments(action)
-        action.set_defaults(run=run)
+@attrs.frozen(kw_only=True)
+class NoticesShown(Reply):
+    """A page of notices as operators see them, the oldest first and without their messages."""
+
+    kind = "listed-notices"
+    page: Page[ListedNotice]
+
+    @override
+    def as_data(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "notices": [
+                {
+                    "id": str(each.id),
+                    "share": str(each.share),
+                    "to": plain(each.to),
+                    "state": _state(each),
+                    "attempts": each.attempts,
+                    "next_attempt": plain(each.next_attempt),
+                    "given_up_at": plain(each.given_up_at),
+                    "problem": each.problem,
+                }
+                for each in self.page.items
+            ],
+            "next": self.page.next,
+        }
+
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        if not self.page.items:
+            return "No notices wait, and none were given up."
+        rows = [
+            (
+                str(each.id),
+                words.who(each.to),
+                _standing(each, words),
+                str(each.attempts),
+                each.problem or "",
+            )
+            for each in self.page.items
+        ]
+        more = [f"There are more: --after {self.page.next}"] if self.page.next else []
+        return stacked(ids_table("notice", "to", "", "attempts", "problem", rows=rows), *more)
+
+
+def _state(notice: ListedNotice) -> str:
+    if notice.given_up_at is not None:
+        return "GIVEN_UP"
+    return "SENDING" if notice.claimed else "WAITING"
+
+
+def _standing(notice: ListedNotice, words: Words) -> str:
+    if notice.given_up_at is not None:
+        return f"given up {words.when(notice.given_up_at)}"
+    if notice.next_attempt is not None:
+        return f"waits until {words.when(notice.next_attempt)}"
+    return "is being sent" if notice.claimed else "waits"
 
 
 def _list(arguments: Namespace, portal: Portal) -> NoticesShown:
-    page = portal.sharing.admin.list_notices(
-        arguments.after, arguments.limit, given_up=arguments.given_up
-    )
-    return NoticesShown(notices=tuple(map(_shown, page.items)), next=page.next)
+    given_up = arguments.given_up or (False if arguments.waiting else None)
+    page = portal.sharing.admin.list_notices(arguments.after, arguments.limit, given_up=given_up)
+    return NoticesShown(page=page)
 
 
-def _shown(notice: ListedNotice) -> NoticeShown:
-    state = NoticeState.SENDING if notice.claimed else NoticeState.WAITING
-    return NoticeShown(
-        id=notice.id,
-        share=notice.share,
-        to=notice.to,
-        state=state if notice.given_up_at is None else NoticeState.GIVEN_UP,
-        attempts=notice.attempts,
-        next_attempt=notice.next_attempt,
-        given_up_at=notice.given_up_at,
-        problem=notice.problem,
-    )
+@attrs.frozen(kw_only=True)
+class NoticesRequeued(Reply):
+    """Notices that were given up wait again.
 
+    Attributes:
+        requeued: how many.
+        named: how many were named; `None` for all.
+    """
 
-def _add_retry(parser: ArgumentParser) -> None:
-    parser.add_argument("notices", metavar="ID", nargs="*", type=typed.notice, help="which ones")
-    parser.add_argument("--all", action="store_true", help="all that were given up")
+    kind = "requeued-notices"
+    done = "the notices wait again"
+    requeued: int
+    named: int | None
+
+    @property
+    @override
+    def is_yes(self) -> bool:
+        return not self._missed
+
+    @property
+    def _missed(self) -> int:
+        return 0 if self.named is None else self.named - self.requeued
+
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        lines = [yes(f"{count(self.requeued, 'notice')} to be sent again")]
+        if self._missed:
+            lines.append(no(f"{count(self._missed, 'notice')} not given up, or unknown"))
+        return stacked(*lines)
 
 
 def _retry(arguments: Namespace, portal: Portal) -> NoticesRequeued:
@@ -124,32 +152,66 @@ def _retry(arguments: Namespace, portal: Portal) -> NoticesRequeued:
     return NoticesRequeued(requeued=requeued, named=None if named is None else len(named))
 
 
-def _add_relay(parser: ArgumentParser) -> None:
-    parser.add_argument("--watch", action="store_true", help="go on sending until interrupted")
-    add_mail(parser)
+@attrs.frozen(kw_only=True)
+class NoticesRelayed(Reply):
+    """What was due was sent.
+
+    Attributes:
+        sent: how many notices.
+        failing: how many failed so far and wait for another attempt, by problem.
+        given_up: how many were given up, now or before, by problem.
+    """
+
+    kind = "relayed-notices"
+    done = "what was due was sent"
+    sent: int
+    failing: Mapping[str, int]
+    given_up: Mapping[str, int]
+
+    @property
+    @override
+    def is_yes(self) -> bool:
+        return not self.failing
+
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        lines = [yes(f"{count(self.sent, 'notice')} sent")]
+        for what, problems in (("to be sent again", self.failing), ("given up", self.given_up)):
+            lines += [
+                no(f"{count(each, 'notice')} {what}: {why}") for why, each in problems.items()
+            ]
+        return stacked(*lines)
 
 
 def _relay(arguments: Namespace, version: str) -> ExitCode:
     require_extras(arguments)
     from exam_sharing.cli.database import opened
 
-    with opened(arguments.db, lambda directory: notifier_for(arguments, directory)) as portal:
+    with opened(arguments.db, lambda directory: _notifier(arguments, directory)) as portal:
 
-        def tell(sent: int) -> NoticesRelayed:
+        def report(sent: int) -> NoticesRelayed:
             relayed = _relayed(portal, sent)
-            print_reply(relayed, arguments, version, portal.words())
+            print_reply(relayed, arguments, version, names_in(portal.directory))
             return relayed
 
         if not arguments.watch:
             sent = portal.sharing.admin.deliver_notices()
-            with telling(f"{sent} notices were sent"):
-                relayed = tell(sent)
-            return ExitCode.FAILED if relayed.failing else ExitCode.DONE
-        _watch(portal, tell)
+            with reporting(f"{sent} notices were sent"):
+                relayed = report(sent)
+            return ExitCode.DONE if relayed.is_yes else ExitCode.FAILED
+        _watch(portal, report)
     return ExitCode.DONE
 
 
-def _watch(portal: Portal, tell: Callable[[int], object]) -> None:
+def _notifier(arguments: Namespace, directory: KeptDirectory) -> Notifier:
+    if not arguments.print:
+        return mail_notifier(arguments, directory)
+    if arguments.json or arguments.smtp:
+        raise InvalidInput("--print", "cannot be given with --json or --smtp")
+    return _Printer(directory)
+
+
+def _watch(portal: Portal, report: Callable[[int], object]) -> None:
     def failed(error: StoreFailed) -> None:
         print(f"exam-sharing: {portal.place}: {error}; trying again", file=sys.stderr, flush=True)
 
@@ -157,12 +219,12 @@ def _watch(portal: Portal, tell: Callable[[int], object]) -> None:
         if not sent:
             return
         try:
-            tell(sent)
+            report(sent)
         except StoreFailed as error:
             failed(error)
         flush()
 
-    with _until_told() as stop:
+    with _stopped_by_signals() as stop:
         watch(portal.sharing, stop=stop, delivered=delivered, failed=failed)
 
 
@@ -178,54 +240,165 @@ def _relayed(portal: Portal, sent: int) -> NoticesRelayed:
 
 
 def _all_notices(portal: Portal) -> Iterator[ListedNotice]:
-    page = portal.sharing.admin.list_notices(limit=typed.MOST)
+    page = portal.sharing.admin.list_notices(limit=_MOST)
     yield from page.items
     while page.next is not None:
-        page = portal.sharing.admin.list_notices(page.next, typed.MOST)
+        page = portal.sharing.admin.list_notices(page.next, _MOST)
         yield from page.items
 
 
-class _Told(Stop):
-    """Says stop once the process was told to end.
+class _Signalled(Stop):
+    """Stops a relay after a signal to end the process.
 
-    It is no `Event`: a signal that comes while one is waited for could not be noted in it.
+    It is no `Event`: a signal handler that runs during `Event.wait` cannot set that event.
     """
 
     TICK: Final = 0.2
 
     def __init__(self) -> None:
-        self._told = False
+        self._came = False
 
     def note(self, _signal: int, _frame: FrameType | None) -> None:
-        """Note it; whoever says it again means at once."""
-        self._told = True
+        """Note a signal; a second interrupt ends the process at once."""
+        self._came = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def is_set(self) -> bool:
-        return self._told
+        return self._came
 
     def wait(self, timeout: float) -> None:
         end = time.monotonic() + timeout
-        while not self._told and time.monotonic() < end:
+        while not self._came and time.monotonic() < end:
             time.sleep(self.TICK)
 
 
 @contextmanager
-def _until_told() -> Iterator[Stop]:
-    """Yield what says stop on an interrupt, and when a supervisor ends the process."""
-    told = _Told()
-    before = {each: signal.signal(each, told.note) for each in (signal.SIGINT, signal.SIGTERM)}
+def _stopped_by_signals() -> Iterator[Stop]:
+    """Yield what stops on an interrupt, and when a supervisor ends the process."""
+    stop = _Signalled()
+    before = {each: signal.signal(each, stop.note) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield told
+        yield stop
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
 
 
+@attrs.frozen(kw_only=True)
+class Noticed(Reply):
+    """Notices that were sent.
+
+    Attributes:
+        notices: as they were sent.
+        untold: who gained by the share, and was sent none.
+    """
+
+    kind = "notices"
+    notices: tuple[ShareNotice, ...]
+    untold: tuple[UserId, ...] = ()
+
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        letters: dict[tuple[object, ...], list[ShareNotice]] = {}
+        for notice in self.notices:
+            alike = (notice.actor, notice.exams, notice.permission, notice.until, notice.message)
+            letters.setdefault(alike, []).append(notice)
+        return stacked(
+            *(_letter(alike, words) for alike in letters.values()),
+            *(note(f"{words.who(user)} gains by it and wants no notice") for user in self.untold),
+        )
+
+
+def _letter(alike: Sequence[ShareNotice], words: Words) -> "RenderableType":
+    first = alike[0]
+    body = text(
+        f"{words.who(first.actor)} has shared {count(first.exams, 'exam')} with you: "
+        f"{may(first.permission)}, {words.until(first.until)}."
+    )
+    if first.message is not None:
+        body.append(f"\n\n{first.message}", style="italic")
+    addressees, more = cut([_addressed(each, words) for each in alike])
+    to = text("\n".join([*addressees, *more]), style="dim")
+    return boxed(stacked(to, "", body), title=f"{count(len(alike), 'notice')} sent")
+
+
+def _addressed(notice: ShareNotice, words: Words) -> str:
+    who = words.who(notice.to)
+    return who if notice.address is None else f"{who} <{notice.address}>"
+
+
+class _Printer(Notifier):
+    """Prints notices; one counts as sent once it is printed."""
+
+    def __init__(self, directory: KeptDirectory) -> None:
+        self._console = open_console()
+        self._words = names_in(directory)
+
+    @override
+    def send(self, notice: ShareNotice) -> None:
+        self._console.print(Noticed(notices=(notice,)).show(self._words))
+        flush()
+
+
 NOTICES: Final = Command(
     name="notices",
-    help="list the notices that wait or were given up; try them again; send them",
-    epilog=EPILOG,
-    add_arguments=_add_arguments,
+    help="list the notices that wait or were given up; retry them; send them",
+    epilog="""\
+Notices wait in the database until a relay sends them. One that fails is tried again, less and less
+often. It is given up after some days, or at once if no retry can help; its message is then erased.
+The list shows no messages.
+
+examples:
+  exam-sharing notices
+  exam-sharing notices --given-up
+  exam-sharing notices retry --all
+  exam-sharing notices relay --smtp mail.example:587 --from portal@clinic.example
+""",
+    arguments=(
+        DATABASE,
+        *PAGING,
+        one_of(
+            flag("--waiting", "those that wait"), flag("--given-up", "those that were given up")
+        ),
+    ),
     run=over_portal(_list),
+    actions=(
+        Command(
+            name="retry",
+            help="try again to send what was given up",
+            epilog="""\
+A notice that was given up waits again as if it were new, without its message, which was erased.
+
+examples:
+  exam-sharing notices retry --all
+  exam-sharing notices retry 5f0c-1 5f0c-2
+""",
+            arguments=(
+                DATABASE,
+                argument("notices ID", "which ones", read_as(NoticeId), nargs="*"),
+                flag("--all", "all that were given up"),
+            ),
+            run=over_portal(_retry),
+        ),
+        Command(
+            name="relay",
+            help="send what is due",
+            epilog="""\
+What is due is sent once; with --watch, the relay continues until it is interrupted or its process
+is ended. Several relays may run at once.
+
+examples:
+  exam-sharing notices relay --smtp mail.example:587 --from portal@clinic.example --login portal
+  exam-sharing notices relay --watch --smtp localhost:25 --security none --from me@clinic.example
+  exam-sharing notices relay --print
+""",
+            arguments=(
+                DATABASE,
+                flag("--watch", "continue until interrupted"),
+                *MAIL,
+                flag("--print", "print notices, with their messages; they then count as sent"),
+            ),
+            run=_relay,
+        ),
+    ),
 )

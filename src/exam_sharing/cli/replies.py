@@ -1,193 +1,149 @@
-"""What the commands over a database answer, before anybody prints it; as `chapters`' facts are."""
+"""What a command reports, for people and as a JSON document for machines.
 
+A kind of reply is registered by its class alone: it carries its name in documents, what was done
+when it is made, whether it means yes, and what it looks like on a terminal.
+
+Keys of documents stay. A user is `{"user": id}` and a group `{"group": id}`. Times are in UTC in
+ISO 8601; an `until` of `null` means no end. Letters beyond ASCII are escaped, so that a document
+does not depend on what the output can show.
+"""
+
+import json
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from datetime import datetime
-from enum import Enum
-from typing import TypeAlias
+from datetime import date
+from enum import Enum, IntEnum
+from functools import singledispatch
+from types import NoneType
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import attrs
 
-from exam_sharing import (
-    ExamId,
-    Holder,
-    NoticeId,
-    Page,
-    Permission,
-    Reason,
-    ShareId,
-    UserId,
-    VisibleExam,
-)
-from exam_sharing.cli.tour.facts import Ended, Explained, Listed, Previewed, Shared, Uploaded
-from exam_sharing.directories import Account, Known
-from exam_sharing.principals import Group
+import exam_sharing as es
+from exam_sharing.cli.words import Words
+from exam_sharing.validation import PrivateText
 
-__all__ = [
-    "ExamsShown",
-    "HoldersShown",
-    "NoticeShown",
-    "NoticeState",
-    "NoticesRelayed",
-    "NoticesRequeued",
-    "NoticesShown",
-    "PeopleShown",
-    "PrincipalKept",
-    "Refusal",
-    "Reply",
-    "TablesReady",
-]
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["Reply", "document", "plain"]
+
+FORMAT: Final = 1
+"""Goes up when a key changes its meaning or goes away; new keys may come without."""
 
 
 @attrs.frozen(kw_only=True)
-class TablesReady:
-    """The tables are in the database.
+class Reply(ABC):
+    """What a command reports: facts as the library answered them.
 
     Attributes:
-        place: where the database is.
-        created: they were not there before.
-        shape: the number of their shape.
+        kind: its name in documents, which stays.
+        done: what was done when there is such a reply; `None` where nothing was.
     """
 
-    place: str
-    created: bool
-    shape: int
+    kind: ClassVar[str]
+    done: ClassVar[str | None] = None
+
+    @property
+    def is_yes(self) -> bool:
+        """Whether it answers yes to what was asked; otherwise the command ends with 1."""
+        return True
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what its document holds."""
+        return {"kind": self.kind, **_fields(self)}
+
+    @abstractmethod
+    def show(self, words: Words) -> "RenderableType":
+        """Return what it looks like on a terminal."""
 
 
-@attrs.frozen(kw_only=True)
-class PrincipalKept:
-    """A user or a group is in the directory.
-
-    Attributes:
-        kept: all that is known of them.
-        replaced: they were there before, and this was said anew.
-    """
-
-    kept: Known
-    replaced: bool
+def document(version: str, **content: object) -> str:
+    """Return one JSON document as text."""
+    return json.dumps({"format": FORMAT, "version": version, **content}, indent=2)
 
 
-@attrs.frozen(kw_only=True)
-class PeopleShown:
-    """All who are in the directory, by their ids."""
-
-    users: tuple[Account, ...]
-    groups: tuple[Group, ...]
-
-
-@attrs.frozen(kw_only=True)
-class HoldersShown:
-    """Everybody who holds a permission on an exam."""
-
-    exam: ExamId
-    permission: Permission
-    holders: tuple[Holder, ...]
+_TAGS: Final[Mapping[type, dict[str, object]]] = {
+    es.ShareRequest: {"act": "share"},
+    es.UnshareRequest: {"act": "unshare"},
+    es.NarrowRequest: {"act": "narrow"},
+    es.Permitted: {"permitted": True},
+    es.Denied: {"permitted": False},
+}
+"""What distinguishes values of the library that come in the same place."""
 
 
-@attrs.frozen(kw_only=True)
-class ExamsShown:
-    """A page of the exams that a user can see.
-
-    Attributes:
-        user: who can.
-        own: whether the exams that they own are among them.
-        page: the exams, newest upload first.
-    """
-
-    user: UserId
-    own: bool
-    page: Page[VisibleExam]
+@singledispatch
+def plain(value: Any) -> Any:  # noqa: ANN401  JSON has no narrower type
+    """Return a value as JSON knows it."""
+    kind = type(value)
+    if isinstance(value, Reply):
+        return value.as_data()
+    if not attrs.has(kind):
+        raise TypeError(f"{kind.__name__} is in no reply")
+    return {**_TAGS.get(kind, {}), **_fields(value)}
 
 
-class NoticeState(Enum):
-    """Where a notice stands; one that was sent is no longer there."""
-
-    WAITING = "WAITING"
-    SENDING = "SENDING"
-    GIVEN_UP = "GIVEN_UP"
-
-
-@attrs.frozen(kw_only=True)
-class NoticeShown:
-    """A notice as an operator sees it, without what it says.
-
-    Attributes:
-        id: which notice.
-        share: the share that it tells of.
-        to: whom to tell.
-        state: where it stands.
-        attempts: how many times sending it was tried, and failed.
-        next_attempt: not before when it is tried again; `None` for the next relay, or for never.
-        given_up_at: when it was given up.
-        problem: why the last try failed.
-    """
-
-    id: NoticeId
-    share: ShareId
-    to: UserId
-    state: NoticeState
-    attempts: int
-    next_attempt: datetime | None
-    given_up_at: datetime | None
-    problem: str | None
+def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401  any class of attrs
+    fields = {each.name: getattr(value, each.name) for each in attrs.fields(type(value))}
+    # Only the tour, whose message is made up, keeps one in what it reports.
+    return {
+        name: str(content) if name == "message" and content is not None else plain(content)
+        for name, content in fields.items()
+    }
 
 
-@attrs.frozen(kw_only=True)
-class NoticesShown:
-    """A page of notices in the order in which they came."""
-
-    notices: tuple[NoticeShown, ...]
-    next: str | None
-
-
-@attrs.frozen(kw_only=True)
-class NoticesRequeued:
-    """Notices that were given up wait again.
-
-    Attributes:
-        requeued: how many.
-        named: how many were asked for; `None` for all.
-    """
-
-    requeued: int
-    named: int | None
+@plain.register(str)
+@plain.register(int)
+@plain.register(NoneType)
+def _same(value: object) -> object:
+    if isinstance(value, PrivateText):
+        raise TypeError("a private text is written only where a field allows it")
+    return value
 
 
-@attrs.frozen(kw_only=True)
-class NoticesRelayed:
-    """What is due was sent.
-
-    Attributes:
-        sent: how many notices.
-        failing: how many failed so far and wait for another try, by problem.
-        given_up: how many were given up, now or before, by problem.
-    """
-
-    sent: int
-    failing: Mapping[str, int]
-    given_up: Mapping[str, int]
+@plain.register(Enum)
+@plain.register(IntEnum)
+def _name(value: Enum) -> str:
+    return value.name
 
 
-@attrs.frozen(kw_only=True)
-class Refusal:
-    """What was asked for is refused, and nothing was done."""
-
-    reasons: tuple[Reason, ...]
+@plain.register(date)
+def _time(value: date) -> str:
+    return value.isoformat()
 
 
-Reply: TypeAlias = (
-    TablesReady
-    | PrincipalKept
-    | PeopleShown
-    | Uploaded
-    | Previewed
-    | Shared
-    | Ended
-    | Listed
-    | HoldersShown
-    | ExamsShown
-    | Explained
-    | NoticesShown
-    | NoticesRequeued
-    | NoticesRelayed
-)
-"""What a command over a database can answer."""
+@plain.register(es.UserId)
+def _user(value: es.UserId) -> dict[str, str]:
+    return {"user": value.value}
+
+
+@plain.register(es.GroupId)
+def _group(value: es.GroupId) -> dict[str, str]:
+    return {"group": value.value}
+
+
+@plain.register(es.ExamId)
+@plain.register(es.BatchId)
+@plain.register(es.GrantId)
+@plain.register(es.ShareId)
+@plain.register(es.NoticeId)
+def _id(value: object) -> str:
+    return str(value)
+
+
+@plain.register(Mapping)
+def _by_key(value: Mapping[object, object]) -> dict[str, object]:
+    return {
+        key.name if isinstance(key, Enum) else str(key): plain(each) for key, each in value.items()
+    }
+
+
+@plain.register(tuple)
+def _in_order(value: tuple[object, ...]) -> list[object]:
+    return [plain(each) for each in value]
+
+
+@plain.register(frozenset)
+def _sorted(value: frozenset[object]) -> list[object]:
+    return sorted(map(plain, value), key=str)

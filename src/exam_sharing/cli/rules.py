@@ -3,22 +3,19 @@
 from argparse import Namespace
 from typing import Final
 
-from exam_sharing.cli.commands import Command, ExitCode
-from exam_sharing.cli.documents import rules_document, written
-from exam_sharing.cli.extras import need
+from exam_sharing.cli.commands import Command, ExitCode, need
+from exam_sharing.cli.printing import indented, open_console, table, text
+from exam_sharing.cli.replies import document
 from exam_sharing.policy.decisions import REMEDIES
 from exam_sharing.policy.rules import RULES as TABLE
 from exam_sharing.policy.share_rules import SHARE_RULES
 
 __all__ = ["RULES"]
 
-EPILOG: Final = """\
-An act that is refused carries the codes of all the rules that are against it, and changes nothing.
-
-examples:
-  exam-sharing rules
-  exam-sharing rules --json
-"""
+_TITLES: Final = {
+    "share": "Sharing is refused when",
+    "unshare": "Unsharing and narrowing are refused when",
+}
 
 
 def _run(arguments: Namespace, version: str) -> ExitCode:
@@ -33,19 +30,34 @@ def _run(arguments: Namespace, version: str) -> ExitCode:
         for rule in TABLE
     ]
     if arguments.json:
-        print(written(rules_document(rules, version)))
+        print(document(version, rules=rules))
         return ExitCode.DONE
     need(["rich"])
-    from exam_sharing.cli.tour.printing import open_console, print_rules
+    from rich.table import Column
 
-    print_rules(rules, open_console())
+    console = open_console()
+    for act, title in _TITLES.items():
+        columns = (Column("code", no_wrap=True, style="bold"), "the rule", "what to do")
+        rows = [
+            [str(rule[key]) for key in ("code", "statement", "remedy")]
+            for rule in rules
+            if rule["act"] == act
+        ]
+        for part in (text(title, style="bold cyan"), "", indented(table(*columns, rows=rows)), ""):
+            console.print(part)
     return ExitCode.DONE
 
 
 RULES: Final = Command(
     name="rules",
     help="print every rule by which an act is refused",
-    epilog=EPILOG,
-    add_arguments=lambda _parser: None,
+    epilog="""\
+A refused act reports the codes of all rules that forbid it, and changes nothing.
+
+examples:
+  exam-sharing rules
+  exam-sharing rules --json
+""",
+    arguments=(),
     run=_run,
 )

@@ -1,4 +1,4 @@
-"""Standard output and standard error, as they are and not as one would like them.
+"""Standard output and standard error in adverse conditions.
 
 Output may go to a terminal that cannot show every letter, to a pipe that nobody reads to its end,
 or to a disk that is full. None of these is a reason for a traceback.
@@ -12,7 +12,7 @@ import sys
 import unicodedata
 from typing import Final, TextIO
 
-__all__ = ["LARGE", "Line", "Progress", "flush", "let_go", "spell_out"]
+__all__ = ["Line", "flush", "let_go", "spell_out"]
 
 _SPELLED: Final = {
     "✓": "+",
@@ -30,7 +30,7 @@ _SPELLED: Final = {
     "Ø": "O",
     "ø": "o",
 }
-"""One letter for one, so that columns stay columns."""
+"""One character for one, so that columns stay aligned."""
 
 _HANDLER: Final = "exam_sharing.spelled"
 
@@ -47,7 +47,7 @@ def _plain(character: str) -> str:
 
 
 def spell_out(stream: TextIO | None) -> None:
-    """Have a stream write the nearest letters that it can where it cannot write the right ones."""
+    """Have a stream replace letters that its encoding lacks by similar ones."""
     if not isinstance(stream, io.TextIOWrapper) or stream.encoding.lower().startswith("utf"):
         return
     codecs.register_error(_HANDLER, _spelled)
@@ -55,13 +55,13 @@ def spell_out(stream: TextIO | None) -> None:
 
 
 def flush() -> None:
-    """Write out what waits, so that a failure to do so is met while it can still be told."""
+    """Write out what is buffered, so that a failure to do so can still be reported."""
     if sys.stdout is not None:
         sys.stdout.flush()
 
 
 def let_go(stream: TextIO | None) -> None:
-    """Have whatever a stream still holds go nowhere, as it cannot go where it should."""
+    """Send what a stream still buffers nowhere, because it cannot be written."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         try:
@@ -70,45 +70,22 @@ def let_go(stream: TextIO | None) -> None:
             os.close(nowhere)
 
 
-LARGE: Final = 1_000
-"""Files from which on reading takes long enough to say how far it has come."""
-
-
 class Line:
-    """One line that is said anew again and again, to a person at a terminal and nobody else.
+    """A line of progress that is overwritten; only a person at a terminal sees it.
 
     Args:
         stream: standard error.
     """
 
     def __init__(self, stream: TextIO | None) -> None:
-        """Begin with nothing said."""
         self._stream = stream if stream is not None and stream.isatty() else None
-        self._said = ""
+        self._shown = ""
 
-    def say(self, line: str) -> None:
-        """Say this in place of what was said before; nothing wipes the line."""
-        if self._stream is None or line == self._said:
+    def show(self, line: str) -> None:
+        """Overwrite what was shown before; an empty line wipes it."""
+        if self._stream is None or line == self._shown:
             return
-        told = f"\r{line.ljust(len(self._said))}"
-        self._stream.write(told if line else f"{told}\r")
+        padded = f"\r{line.ljust(len(self._shown))}"
+        self._stream.write(padded if line else f"{padded}\r")
         self._stream.flush()
-        self._said = line
-
-
-class Progress:
-    """Says how far the reading of a large medium has come, to a person at a terminal.
-
-    Args:
-        stream: standard error.
-    """
-
-    def __init__(self, stream: TextIO | None) -> None:
-        """Begin with nothing said."""
-        self._line = Line(stream)
-
-    def __call__(self, done: int, total: int) -> None:
-        """Say it anew if it has changed, and wipe the line at the end."""
-        if total >= LARGE:
-            percent = 100 * done // total
-            self._line.say(f"reading {total:,} files: {percent} %" if done < total else "")
+        self._shown = line

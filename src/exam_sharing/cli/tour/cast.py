@@ -7,28 +7,6 @@ import attrs
 from exam_sharing import Group, GroupId, PrincipalId, User, UserId
 from exam_sharing.directories import KeptDirectory
 
-__all__ = [
-    "ANNA",
-    "AYLIN",
-    "BAO",
-    "CHLOE",
-    "EMIL",
-    "GROUPS",
-    "INGRID",
-    "JOSE",
-    "MAELLE",
-    "NAMES",
-    "PEOPLE",
-    "PRIYA",
-    "RADIOLOGY",
-    "SAMUEL",
-    "STUDENTS",
-    "TOMASZ",
-    "TUMOUR_BOARD",
-    "Person",
-    "introduce",
-]
-
 ANNA: Final = UserId("anna")
 JOSE: Final = UserId("jose")
 MAELLE: Final = UserId("maelle")
@@ -50,7 +28,7 @@ STUDENTS: Final = GroupId("students")
 
 @attrs.frozen(kw_only=True)
 class Person:
-    """A user, who they are in the tour, and what the directory says of them beside."""
+    """A user, their role in the tour, and their settings in the directory."""
 
     user: User
     role: str
@@ -58,22 +36,10 @@ class Person:
     notices: bool = True
 
 
-def _person(
-    user: UserId,
-    name: str,
-    email: str,
-    role: str,
-    *,
-    active: bool = True,
-    sharing_in_plan: bool = True,
-    notices: bool = True,
-) -> Person:
-    return Person(
-        user=User(id=user, name=name, email=f"{email}@clinic.example", active=active),
-        role=role,
-        sharing_in_plan=sharing_in_plan,
-        notices=notices,
-    )
+def _person(user: UserId, name: str, mailbox: str, role: str, **settings: bool) -> Person:
+    active = settings.pop("active", True)
+    email = f"{mailbox}@clinic.example"
+    return Person(user=User(id=user, name=name, email=email, active=active), role=role, **settings)
 
 
 PEOPLE: Final = (
@@ -98,11 +64,7 @@ PEOPLE: Final = (
 )
 
 GROUPS: Final = (
-    Group(
-        id=RADIOLOGY,
-        name="Radiology",
-        members=frozenset({TOMASZ, PRIYA, NIGHT_SHIFT}),
-    ),
+    Group(id=RADIOLOGY, name="Radiology", members=frozenset({TOMASZ, PRIYA, NIGHT_SHIFT})),
     Group(id=NIGHT_SHIFT, name="Night shift", members=frozenset({CHLOE})),
     Group(id=TUMOUR_BOARD, name="Tumour board", members=frozenset({MAELLE, INGRID})),
     Group(id=STUDENTS, name="Visiting students", members=frozenset({EMIL})),
@@ -115,7 +77,7 @@ NAMES: Final[dict[PrincipalId, str]] = {
 
 
 def introduce(directory: KeptDirectory) -> None:
-    """Make them all known to a directory."""
+    """Add them all to a directory."""
     for person in PEOPLE:
         directory.add(person.user, sharing_in_plan=person.sharing_in_plan, notices=person.notices)
     for group in GROUPS:

@@ -1,57 +1,32 @@
-"""What a tour consists of: chapters of facts, before anybody prints them.
+"""What a tour consists of: chapters of facts, each of which the library answered.
 
-A fact holds what the library was asked and what it answered, as it answered it. Only `Said` is
-narration.
+Only `Said` is narration. Some facts are replies of other commands.
 """
 
 from collections.abc import Mapping
-from datetime import date, datetime
-from typing import TypeAlias
+from datetime import datetime
+from typing import TYPE_CHECKING
 
 import attrs
+from typing_extensions import override
 
-from exam_sharing import (
-    AccessList,
-    BatchId,
-    Choice,
-    Denied,
-    Exam,
-    ExamId,
-    Grant,
-    NarrowRequest,
-    Page,
-    Permission,
-    Permitted,
-    Preview,
-    Reason,
-    ShareForm,
-    ShareNotice,
-    ShareReceipt,
-    ShareRequest,
-    Tab,
-    UnshareReceipt,
-    UnshareRequest,
-    UploadBatch,
-    UserId,
-    VisibleExam,
-)
+import exam_sharing as es
+from exam_sharing.cli.grants import show_reasons
+from exam_sharing.cli.media import Medium, Uploaded, exams_table
+from exam_sharing.cli.printing import answered, boxed, cut, grid, no, stacked, table, text
+from exam_sharing.cli.replies import Reply
+from exam_sharing.cli.words import Asked, Words, count
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+    from rich.tree import Tree
 
 __all__ = [
-    "Asked",
     "Chapter",
-    "Ended",
-    "ExamShown",
-    "Explained",
-    "Fact",
     "FormShown",
-    "ListSeen",
-    "Listed",
-    "Medium",
-    "Noticed",
     "Offered",
-    "Previewed",
     "Said",
-    "Shared",
     "Shelf",
     "Shelves",
     "Story",
@@ -60,235 +35,232 @@ __all__ = [
     "TabsShown",
     "Travelled",
     "TurnedDown",
-    "Uploaded",
+    "UploadedCd",
 ]
 
-Asked: TypeAlias = ShareRequest | UnshareRequest | NarrowRequest
-"""What people ask for in the tour."""
-
 
 @attrs.frozen(kw_only=True)
-class ExamShown:
-    """An exam as it is shown to the person at the screen; no patient has a name here.
-
-    Attributes:
-        id: which exam.
-        number: its place on the medium, from 1.
-        patient: which of the patients on the medium, from 1.
-        modality: as the medium says, or `None`, also where it was asked to be left out.
-        date: of the study, likewise.
-        description: of the study, likewise.
-        files: how many files of the medium are behind it.
-    """
-
-    id: ExamId
-    number: int
-    patient: int
-    modality: str | None
-    date: date | None
-    description: str | None
-    files: int
-
-
-@attrs.frozen(kw_only=True)
-class Medium:
-    """A medium that was read: the upload, and how to show it.
-
-    Attributes:
-        batch: the upload batch.
-        exams: to be uploaded.
-        shown: the same, for a person.
-        left_out: how many files are behind no exam, by reason in words.
-    """
-
-    batch: UploadBatch
-    exams: tuple[Exam, ...] = attrs.field(repr=False)
-    shown: tuple[ExamShown, ...] = attrs.field(repr=False)
-    left_out: Mapping[str, int]
-
-
-@attrs.frozen(kw_only=True)
-class Said:
+class Said(Reply):
     """Narration."""
 
+    kind = "said"
     text: str
 
-
-@attrs.frozen(kw_only=True)
-class Uploaded:
-    """A batch of exams arrived."""
-
-    batch: BatchId
-    by: UserId
-    exams: tuple[ExamShown, ...]
-    left_out: Mapping[str, int]
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        return self.text
 
 
 @attrs.frozen(kw_only=True)
-class FormShown:
-    """The share form that an actor gets."""
+class UploadedCd(Uploaded):
+    """The exams of a medium were added; a long list is cut."""
 
-    actor: UserId
-    exam: ExamId
-    form: ShareForm
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        shown, more = cut(self.exams)
+        return stacked(exams_table(shown, words), *more, *self.summary(words))
 
 
 @attrs.frozen(kw_only=True)
-class Suggested:
-    """What a typed text suggests."""
+class FormShown(Reply):
+    """The share form of an exam for an actor."""
 
-    actor: UserId
-    exam: ExamId
+    kind = "share-form"
+    actor: es.UserId
+    exam: es.ExamId
+    form: es.ShareForm
+
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        from rich.table import Column
+
+        form, who, exam = self.form, words.who(self.actor), words.exam(self.exam)
+        if not form.has_share_tab:
+            return answered(f"{who} opens {exam}", no("no Share tab"))
+        batch = f"{count(len(form.exams), 'exam')} of {count(form.subjects, 'patient')}"
+        can_see = f"all exams of its batch that {words.first_name(self.actor)} can see"
+        lines = [
+            ("Download", "a checkbox" if form.offers_download else "not offered"),
+            ("Exams", f"this one, or {can_see}: {batch}"),
+            ("Longest", words.until(form.latest_until)),
+            ("Message", "will be sent" if form.sends_messages else "not sent"),
+            ("To confirm", f"“{form.wording}”"),
+        ]
+        labels = Column(style="dim", no_wrap=True)
+        return boxed(grid(labels, Column(), rows=lines, gap=2), title=f"Share {exam} as {who}")
+
+
+def _choice(choice: es.Choice) -> str:
+    return f"{choice.name} (group)" if isinstance(choice.principal, es.GroupId) else choice.name
+
+
+@attrs.frozen(kw_only=True)
+class Suggested(Reply):
+    """The suggestions for a typed text."""
+
+    kind = "suggestions"
+    actor: es.UserId
+    exam: es.ExamId
     typed: str
-    choices: tuple[Choice, ...]
+    choices: tuple[es.Choice, ...]
+
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        from rich.table import Column
+
+        found = ", ".join(map(_choice, self.choices)) or "nobody"
+        return grid(
+            Column(style="cyan", width=12), Column(), rows=[(f"{self.typed}▏", found)], gap=0
+        )
 
 
 @attrs.frozen(kw_only=True)
-class Offered:
-    """The first page of the list to select from."""
+class Offered(Reply):
+    """The first page of the recipients to select from."""
 
-    actor: UserId
-    exam: ExamId
-    page: Page[Choice]
+    kind = "list"
+    actor: es.UserId
+    exam: es.ExamId
+    page: es.Page[es.Choice]
 
-
-@attrs.frozen(kw_only=True)
-class Previewed:
-    """What an act would do."""
-
-    request: Asked
-    preview: Preview
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        names = ", ".join(map(_choice, self.page.items))
+        return f"{names}, …" if self.page.next else names
 
 
 @attrs.frozen(kw_only=True)
-class Shared:
-    """A share was made."""
-
-    request: ShareRequest
-    receipt: ShareReceipt
-
-
-@attrs.frozen(kw_only=True)
-class Ended:
-    """Grants were unshared or narrowed."""
-
-    request: UnshareRequest | NarrowRequest
-    receipt: UnshareReceipt
-
-
-@attrs.frozen(kw_only=True)
-class TurnedDown:
+class TurnedDown(Reply):
     """An act was refused."""
 
+    kind = "refused"
     request: Asked
-    reasons: tuple[Reason, ...]
+    reasons: tuple[es.Reason, ...]
 
-
-@attrs.frozen(kw_only=True)
-class Noticed:
-    """The notices that left after a share.
-
-    Attributes:
-        notices: as they were sent.
-        untold: who gained by the share, and was sent none.
-    """
-
-    notices: tuple[ShareNotice, ...]
-    untold: tuple[UserId, ...]
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        return answered(words.asked(self.request), show_reasons(self.reasons, words))
 
 
 @attrs.frozen(kw_only=True)
 class TabsOf:
-    """The tabs that an exam has for a user, and why."""
+    """The tabs of an exam for a user, and why."""
 
-    user: UserId
-    tabs: frozenset[Tab]
-    why: Permitted | Denied
+    user: es.UserId
+    tabs: frozenset[es.Tab]
+    why: es.Permitted | es.Denied
 
 
 @attrs.frozen(kw_only=True)
-class TabsShown:
-    """The tabs that an exam has for some users."""
+class TabsShown(Reply):
+    """The tabs of an exam for some users."""
 
-    exam: ExamId
+    kind = "tabs"
+    exam: es.ExamId
     people: tuple[TabsOf, ...]
 
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        from rich.table import Column
 
-@attrs.frozen(kw_only=True)
-class Explained:
-    """Why a user holds a permission, or why not."""
-
-    user: UserId
-    permission: Permission
-    exam: ExamId
-    answer: Permitted | Denied
-
-
-@attrs.frozen(kw_only=True)
-class ListSeen:
-    """An access list as one viewer sees it."""
-
-    viewer: UserId
-    access_list: AccessList
+        heads = [Column(tab.name.capitalize(), justify="center", no_wrap=True) for tab in es.Tab]
+        yes, no = text("✓", style="green"), text("·")
+        rows = [
+            (
+                words.who(each.user),
+                *(yes if tab in each.tabs else no for tab in es.Tab),
+                words.why(each.why),
+            )
+            for each in self.people
+        ]
+        return table(Column("", no_wrap=True), *heads, "why", rows=rows)
 
 
 @attrs.frozen(kw_only=True)
-class Listed:
-    """The access list of an exam, as some viewers see it."""
-
-    exam: ExamId
-    seen: tuple[ListSeen, ...]
-
-
-@attrs.frozen(kw_only=True)
-class Travelled:
-    """How access to an exam went from hand to hand.
+class Travelled(Reply):
+    """How access to an exam was passed on.
 
     Attributes:
         exam: which exam.
         owner: where it began.
-        steps: the standing grants that reach somebody, each with how its grantor holds what it
-            passes on.
+        steps: the standing grants that reach somebody, each with how its grantor holds it.
     """
 
-    exam: ExamId
-    owner: UserId
-    steps: tuple[tuple[Grant, Permitted | Denied], ...]
+    kind = "hand-to-hand"
+    exam: es.ExamId
+    owner: es.UserId
+    steps: tuple[tuple[es.Grant, es.Permitted | es.Denied], ...]
+
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        from rich.tree import Tree
+
+        tree = Tree(f"{words.who(self.owner)} owns {words.exam(self.exam)}", guide_style="dim")
+        branches: dict[es.GrantId, Tree] = {}
+        waiting = list(self.steps)
+        before = len(waiting) + 1
+        while len(waiting) < before:
+            before, later = len(waiting), []
+            for grant, answer in waiting:
+                under = _branch(answer, tree, branches)
+                if under is None:
+                    later.append((grant, answer))
+                else:
+                    branches[grant.id] = under.add(self._step(grant, words))
+            waiting = later
+        if not waiting:
+            return tree
+        loose = Tree("no longer supported", guide_style="dim")
+        for grant, _ in waiting:
+            loose.add(self._step(grant, words))
+        return stacked(tree, loose)
+
+    def _step(self, grant: es.Grant, words: Words) -> "Text":
+        by = "" if grant.grantor == self.owner else f", by {words.who(grant.grantor)}"
+        held = words.held(grant.permission, grant.until)
+        return text(words.who(grant.recipient), (f": {held}{by}", "dim"))
+
+
+def _branch(
+    answer: es.Permitted | es.Denied, root: "Tree", branches: "Mapping[es.GrantId, Tree]"
+) -> "Tree | None":
+    """Return the branch of a grant whose grantor holds it so; `None` if it does not exist yet."""
+    if isinstance(answer, es.Denied):
+        return None
+    if answer.as_owner:
+        return root
+    found = (branches[each.grant.id] for each in answer.grounds if each.grant.id in branches)
+    return next(found, None)
 
 
 @attrs.frozen(kw_only=True)
 class Shelf:
-    """The exams that a user can see, and how many of them are others'."""
+    """The exams that a user can see, and how many of them are owned by others."""
 
-    user: UserId
-    visible: tuple[VisibleExam, ...]
+    user: es.UserId
+    visible: tuple[es.VisibleExam, ...]
     shared: int
 
 
 @attrs.frozen(kw_only=True)
-class Shelves:
+class Shelves(Reply):
     """The exams that some users can see."""
 
+    kind = "visible-exams"
     shelves: tuple[Shelf, ...]
 
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        from rich.table import Column
 
-Fact: TypeAlias = (
-    Said
-    | Uploaded
-    | FormShown
-    | Suggested
-    | Offered
-    | Previewed
-    | Shared
-    | Ended
-    | TurnedDown
-    | Noticed
-    | TabsShown
-    | Explained
-    | Listed
-    | Travelled
-    | Shelves
-)
+        rows = []
+        for shelf in self.shelves:
+            download = sum(one.permission is es.Permission.DOWNLOAD for one in shelf.visible)
+            numbers = (len(shelf.visible), shelf.shared, download)
+            cells = (f"{number:,}" if number else "·" for number in numbers)
+            rows.append((words.who(shelf.user), *cells))
+        heads = [Column(head, justify="right") for head in ("sees", "shared", "may download")]
+        return table(Column("", no_wrap=True), *heads, rows=rows)
 
 
 @attrs.frozen(kw_only=True)
@@ -296,16 +268,16 @@ class Chapter:
     """One step of the story.
 
     Attributes:
-        id: a word to find it by, which stays.
+        id: its name in documents, which stays.
         title: for people.
-        at: when it plays, by the clock of the tour.
+        at: when it takes place, by the clock of the tour.
         facts: what happened, in order.
     """
 
     id: str
     title: str
     at: datetime
-    facts: tuple[Fact, ...]
+    facts: tuple[Reply, ...]
 
 
 @attrs.frozen(kw_only=True)

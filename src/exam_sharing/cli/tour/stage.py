@@ -1,38 +1,21 @@
-"""What the tour is played on: the library, and facts drawn from what it answers."""
+"""The stage of the tour: the library at work on one medium, and the facts that it answers."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from itertools import count
-from typing import Any, TypeAlias, assert_never
+from typing import Any, assert_never
 
 import attrs
 
-from exam_sharing import (
-    ExamId,
-    NarrowRequest,
-    Permission,
-    Policy,
-    Preview,
-    Refused,
-    ShareRequest,
-    Sharing,
-    UnshareRequest,
-    UserId,
-    Viewer,
-    VisibleExam,
-)
+import exam_sharing as es
+from exam_sharing.cli.access import Explained, Listed, ListSeen
+from exam_sharing.cli.grants import Ended, Previewed, Shared
+from exam_sharing.cli.media import Medium
+from exam_sharing.cli.notices import Noticed
+from exam_sharing.cli.portal import OpenSharing
 from exam_sharing.cli.tour.cast import introduce
 from exam_sharing.cli.tour.facts import (
-    Asked,
-    Ended,
-    Explained,
     FormShown,
-    Listed,
-    ListSeen,
-    Medium,
-    Noticed,
-    Previewed,
-    Shared,
     Shelf,
     Shelves,
     TabsOf,
@@ -40,20 +23,12 @@ from exam_sharing.cli.tour.facts import (
     Travelled,
     TurnedDown,
 )
+from exam_sharing.cli.words import Asked
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
 from exam_sharing.policy.access import in_order
 
-__all__ = ["Clock", "OpenSharing", "Stage", "open_in_memory", "open_stage"]
-
-OpenSharing: TypeAlias = Callable[..., tuple[Sharing, KeptDirectory]]
-"""Takes a policy, a notifier, a clock and new ids; returns a `Sharing` and its directory."""
-
-
-def open_in_memory(**settings: Any) -> tuple[Sharing, KeptDirectory]:  # noqa: ANN401  passed on
-    """Open a `Sharing` that keeps everything in memory."""
-    directory = MemoryDirectory()
-    return open_sharing(directory=directory, **settings), directory
+__all__ = ["Stage", "open_in_memory", "open_stage"]
 
 
 @attrs.define
@@ -63,13 +38,13 @@ class Clock:
     now: datetime
 
     def __call__(self) -> datetime:
-        """Tell the time that it was set to."""
+        """Return the time that was set."""
         return self.now
 
 
 @attrs.frozen(kw_only=True)
 class Stage:
-    """The library at work on one medium, and how to ask it for facts.
+    """The library at work on one medium.
 
     Attributes:
         medium: what was read.
@@ -80,70 +55,70 @@ class Stage:
     """
 
     medium: Medium
-    sharing: Sharing
+    sharing: es.Sharing
     directory: KeptDirectory
     notifier: MemoryNotifier
     clock: Clock
 
     @property
-    def exam(self) -> ExamId:
-        """The exam that the story turns on: the first of the medium."""
+    def exam(self) -> es.ExamId:
+        """The exam that the story is about: the first of the medium."""
         return self.medium.exams[0].id
 
     def act(self, request: Asked) -> Shared | Ended | TurnedDown:
-        """Do what is asked for, and return what came of it."""
+        """Act, and return the receipt or the refusal."""
         try:
             match request:
-                case ShareRequest():
+                case es.ShareRequest():
                     receipt = self.sharing.share(request)
-                    # Where sending is left to a relay, the tour is its own.
+                    # Over a database, notices wait for a relay; the tour delivers its own.
                     self.sharing.admin.deliver_notices()
                     return Shared(request=request, receipt=receipt)
-                case UnshareRequest():
+                case es.UnshareRequest():
                     return Ended(request=request, receipt=self.sharing.unshare(request))
-                case NarrowRequest():
+                case es.NarrowRequest():
                     return Ended(request=request, receipt=self.sharing.narrow(request))
                 case other:
                     assert_never(other)
-        except Refused as refused:
+        except es.Refused as refused:
             return TurnedDown(request=request, reasons=refused.reasons)
 
     def preview(self, request: Asked) -> Previewed:
-        """Return what the request would do."""
+        """Return what a request would do."""
         return Previewed(request=request, preview=self.sharing.preview(request))
 
-    def explain(self, user: UserId, permission: Permission) -> Explained:
-        """Return why the user may do this with the exam, or why not."""
+    def explain(self, user: es.UserId, permission: es.Permission) -> Explained:
+        """Return why a user holds a permission on the exam, or why not."""
         answer = self.sharing.admin.explain(user, permission, self.exam)
         return Explained(user=user, permission=permission, exam=self.exam, answer=answer)
 
-    def form(self, actor: UserId) -> FormShown:
+    def form(self, actor: es.UserId) -> FormShown:
         """Return the share form of the exam for an actor."""
         form = self.sharing.share_form(actor, self.exam)
         return FormShown(actor=actor, exam=self.exam, form=form)
 
-    def notices(self, preview: Preview) -> Noticed:
+    def notices(self, preview: es.Preview) -> Noticed:
         """Return the notices sent since, and who gained by the preview without getting one."""
         notices = tuple(self.notifier.sent)
         self.notifier.sent.clear()
         told = {notice.to for notice in notices}
         gained = {effect.principal for effect in preview.gains}
-        untold = (each for each in gained if isinstance(each, UserId) and each not in told)
+        untold = (each for each in gained if isinstance(each, es.UserId) and each not in told)
         return Noticed(notices=notices, untold=tuple(sorted(untold)))
 
-    def tabs(self, *users: UserId) -> TabsShown:
+    def tabs(self, *users: es.UserId) -> TabsShown:
         """Return the tabs of the exam for some users."""
         people = tuple(
             TabsOf(
                 user=user,
                 tabs=self.sharing.tabs(user, self.exam),
-                why=self.sharing.admin.explain(user, Permission.VIEW, self.exam),
+                why=self.sharing.admin.explain(user, es.Permission.VIEW, self.exam),
             )
             for user in users
         )
         return TabsShown(exam=self.exam, people=people)
 
-    def listed(self, *viewers: UserId) -> Listed:
+    def listed(self, *viewers: es.UserId) -> Listed:
         """Return the access list of the exam for some viewers."""
         seen = tuple(
             ListSeen(viewer=viewer, access_list=self.sharing.access_list(viewer, self.exam))
@@ -152,47 +127,46 @@ class Stage:
         return Listed(exam=self.exam, seen=seen)
 
     def travelled(self) -> Travelled:
-        """Return the grants that reach somebody, each with how its grantor holds what it gives."""
+        """Return the grants that reach somebody, each with how its grantor holds it."""
         owner = self.medium.exams[0].owner
-        holders = self.sharing.admin.who_can(Permission.VIEW, self.exam)
+        holders = self.sharing.admin.who_can(es.Permission.VIEW, self.exam)
         steps = tuple(
             (grant, self.sharing.admin.explain(grant.grantor, grant.permission, self.exam))
             for grant in in_order({grant for holder in holders for grant in holder.grants})
         )
         return Travelled(exam=self.exam, owner=owner, steps=steps)
 
-    def shelves(self, *users: UserId) -> Shelves:
-        """Return the exams that some users can see, all pages of them."""
+    def shelves(self, *users: es.UserId) -> Shelves:
+        """Return all exams that some users can see."""
         return Shelves(shelves=tuple(_shelf(self.sharing.viewer(user)) for user in users))
 
 
-def _shelf(viewer: Viewer) -> Shelf:
-    visible = tuple(_every_page(viewer, own=True))
-    shared = sum(1 for _ in _every_page(viewer, own=False))
+def _shelf(viewer: es.Viewer) -> Shelf:
+    visible = tuple(_all_pages(viewer.visible_to))
+    shared = sum(1 for _ in _all_pages(viewer.shared_with))
     return Shelf(user=viewer.user, visible=visible, shared=shared)
 
 
-def _every_page(viewer: Viewer, *, own: bool) -> Iterator[VisibleExam]:
-    ask = viewer.visible_to if own else viewer.shared_with
-    page = ask()
+def _all_pages(query: Callable[..., es.Page[es.VisibleExam]]) -> Iterator[es.VisibleExam]:
+    page = query()
     yield from page.items
     while page.next is not None:
-        page = ask(page.next)
+        page = query(page.next)
         yield from page.items
 
 
-def open_stage(medium: Medium, begins: datetime, open_kept: OpenSharing = open_in_memory) -> Stage:
-    """Return a stage on which nothing has happened yet; ids are counted, so that they repeat.
+def open_in_memory(**settings: Any) -> tuple[es.Sharing, KeptDirectory]:  # noqa: ANN401  passed on
+    """Open sharing that keeps everything in memory."""
+    directory = MemoryDirectory()
+    return open_sharing(directory=directory, **settings), directory
 
-    Args:
-        medium: what the story is about.
-        begins: when the clock begins.
-        open_kept: opens sharing where nothing is kept yet; by default in memory.
-    """
+
+def open_stage(medium: Medium, begins: datetime, open_empty: OpenSharing = open_in_memory) -> Stage:
+    """Return a stage on which nothing has happened yet; its ids are counted, so they repeat."""
     notifier, clock, numbers = MemoryNotifier(), Clock(begins), count(1)
-    sharing, directory = open_kept(
+    sharing, directory = open_empty(
         # A medium may hold more exams than a deployment lets people share at once.
-        policy=Policy(max_exams=None),
+        policy=es.Policy(max_exams=None),
         notifier=notifier,
         clock=clock,
         new_id=lambda: f"act-{next(numbers)}",

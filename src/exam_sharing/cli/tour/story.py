@@ -1,69 +1,41 @@
 """The story of the tour: one week of one medium, played on the library itself.
 
-What is made up is the people, what they ask for, and the clock. What they get is what the library
-answers. The acts are the same on any medium, be there one exam on it or thousands; narration says
-what somebody is about, and leaves it to the facts to say what comes of it.
+People, their requests and the clock are made up; the answers come from the library. The acts are
+the same on any medium, with one exam or with thousands. So narration says what somebody intends,
+and leaves the result to the facts.
 """
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Final, TypeAlias
 
-from exam_sharing import (
-    ExamId,
-    NarrowRequest,
-    Permission,
-    Reshares,
-    Scope,
-    ShareRequest,
-    UnshareRequest,
-)
-from exam_sharing.cli.tour.cast import (
-    ANNA,
-    AYLIN,
-    BAO,
-    CHLOE,
-    EMIL,
-    INGRID,
-    JOSE,
-    MAELLE,
-    PRIYA,
-    RADIOLOGY,
-    SAMUEL,
-    STUDENTS,
-    TOMASZ,
-    TUMOUR_BOARD,
-)
-from exam_sharing.cli.tour.facts import (
-    Chapter,
-    Fact,
-    Medium,
-    Offered,
-    Said,
-    Story,
-    Suggested,
-    Uploaded,
-)
-from exam_sharing.cli.tour.stage import OpenSharing, Stage, open_in_memory, open_stage
+import exam_sharing as es
+from exam_sharing.cli.media import Medium
+from exam_sharing.cli.portal import OpenSharing
+from exam_sharing.cli.replies import Reply
+from exam_sharing.cli.tour import cast as people
+from exam_sharing.cli.tour.cast import ANNA, BAO, CHLOE, EMIL, INGRID, JOSE, MAELLE, SAMUEL, TOMASZ
+from exam_sharing.cli.tour.facts import Chapter, Offered, Said, Story, Suggested, UploadedCd
+from exam_sharing.cli.tour.stage import Stage, open_in_memory, open_stage
 
-__all__ = ["BEGINNING", "tell"]
+__all__ = ["BEGINNING", "SCENES", "tell"]
 
 BEGINNING: Final = datetime(2024, 5, 6, 8, 30, tzinfo=UTC)
-"""A Monday. The tour has a clock of its own, so that one medium always gives the same tour."""
+"""A Monday. The clock of the tour is its own, so a medium always gives the same tour."""
 
 FRIDAY_EVENING: Final = datetime(2024, 5, 10, 18, 0, tzinfo=UTC)
-NEVER_THERE: Final = ExamId("exam-that-never-was")
+UNKNOWN: Final = es.ExamId("exam-that-never-was")
 MESSAGE: Final = "Could you have a look before Thursday's clinic?\nThank you, Anna"
 
 
-def _arrival(stage: Stage) -> Iterator[Fact]:
+def _arrival(stage: Stage) -> Iterator[Reply]:
     medium = stage.medium
     stage.sharing.add_upload(medium.batch, medium.exams)
     yield Said(
-        text="Anna Kovács brings a CD. What is on it comes in as one upload, and is hers. From "
+        text="Anna Kovács brings a CD. Its exams are added as one upload, and she owns them. From "
         "here on nothing is copied or sent: sharing an exam only records who may do what with it."
     )
-    yield Uploaded(
+    yield UploadedCd(
         batch=medium.batch.id,
         by=medium.batch.uploader,
         exams=medium.shown,
@@ -71,24 +43,25 @@ def _arrival(stage: Stage) -> Iterator[Fact]:
     )
 
 
-def _nobody_else(stage: Stage) -> Iterator[Fact]:
+def _concealment(stage: Stage) -> Iterator[Reply]:
     yield Said(
-        text="Nobody but Anna has access yet. What one may not see does not exist: José asks for "
-        "her first exam, then for one that never was, and cannot tell the answers apart."
+        text="Only Anna has access so far. An exam that somebody may not see does not exist for "
+        "them: José tries to share her first exam, then one that never existed, and gets the same "
+        "answer."
     )
-    for exam in (stage.exam, NEVER_THERE):
-        yield stage.act(ShareRequest(actor=JOSE, exam=exam, recipients=(INGRID,), attested=True))
+    for exam in (stage.exam, UNKNOWN):
+        yield stage.act(es.ShareRequest(actor=JOSE, exam=exam, recipients=(INGRID,), attested=True))
 
 
-def _share_form(stage: Stage) -> Iterator[Fact]:
+def _share_form(stage: Stage) -> Iterator[Reply]:
     yield Said(text="Anna opens the Share tab of her first exam.")
     yield stage.form(ANNA)
 
 
-def _recipients(stage: Stage) -> Iterator[Fact]:
+def _recipients(stage: Stage) -> Iterator[Reply]:
     yield Said(
-        text="She types the beginning of a name, of a later word of it, or of an address. Accents "
-        "and capitals do not matter. Radu Ionescu has left, and is not suggested any more."
+        text="She types the beginning of a name, of a later word in a name, or of an address. "
+        "Accents and capitals do not matter. Radu Ionescu has left, so he is not suggested."
     )
     for typed in ("jose n", "LEFE", "tomasz.l", "ra", "board"):
         choices = stage.sharing.suggest(ANNA, stage.exam, typed)
@@ -98,9 +71,9 @@ def _recipients(stage: Stage) -> Iterator[Fact]:
     yield Offered(actor=ANNA, exam=stage.exam, page=page)
 
 
-def _one_exam(stage: Stage) -> Iterator[Fact]:
-    def share(*, attested: bool) -> ShareRequest:
-        return ShareRequest(
+def _one_exam(stage: Stage) -> Iterator[Reply]:
+    def share(*, attested: bool) -> es.ShareRequest:
+        return es.ShareRequest(
             actor=ANNA,
             exam=stage.exam,
             recipients=(JOSE, SAMUEL),
@@ -109,8 +82,8 @@ def _one_exam(stage: Stage) -> Iterator[Fact]:
         )
 
     yield Said(
-        text="Two people, this exam only, the download box left empty. Before she confirms "
-        "anything, a preview says what would happen, and what is still missing."
+        text="She chooses two people and this exam only, and leaves the download box empty. Before "
+        "she confirms anything, a preview shows what would happen and what is still missing."
     )
     previewed = stage.preview(share(attested=False))
     yield previewed
@@ -119,19 +92,19 @@ def _one_exam(stage: Stage) -> Iterator[Fact]:
     yield stage.notices(previewed.preview)
 
 
-def _whole_batch(stage: Stage) -> Iterator[Fact]:
-    request = ShareRequest(
+def _whole_batch(stage: Stage) -> Iterator[Reply]:
+    request = es.ShareRequest(
         actor=ANNA,
         exam=stage.exam,
-        recipients=(MAELLE, RADIOLOGY),
-        permission=Permission.DOWNLOAD,
-        scope=Scope.BATCH,
+        recipients=(MAELLE, people.RADIOLOGY),
+        permission=es.Permission.DOWNLOAD,
+        scope=es.Scope.BATCH,
         attested=True,
         expect=frozenset(stage.sharing.share_form(ANNA, stage.exam).exams),
     )
     yield Said(
-        text="Now all that came along on the CD, for a colleague and for a whole group, with "
-        "download. The share names the exams that Anna was shown, so that it cannot cover others."
+        text="Now she shares the whole CD for download, with a colleague and with a group. The "
+        "share names the exams that the form showed to Anna, so it cannot cover others."
     )
     previewed = stage.preview(request)
     yield previewed
@@ -139,39 +112,39 @@ def _whole_batch(stage: Stage) -> Iterator[Fact]:
     yield stage.notices(previewed.preview)
 
 
-def _tabs(stage: Stage) -> Iterator[Fact]:
-    yield Said(text="What each of them now finds at the exam, and why:")
+def _tabs(stage: Stage) -> Iterator[Reply]:
+    yield Said(text="Each of them now has these tabs at the exam, for these reasons:")
     yield stage.tabs(ANNA, JOSE, SAMUEL, MAELLE, TOMASZ, CHLOE, EMIL)
     yield Said(
-        text="José was given it without download, so the Download tab is not there for him. The "
-        "service plan of Samuel does not include sharing; to get a Share tab, he must upgrade."
+        text="José may only view, so he has no Download tab. The service plan of Samuel does not "
+        "include sharing; to get a Share tab, he must upgrade."
     )
-    yield stage.explain(JOSE, Permission.DOWNLOAD)
+    yield stage.explain(JOSE, es.Permission.DOWNLOAD)
     yield stage.form(SAMUEL)
 
 
-def _passing_on(stage: Stage) -> Iterator[Fact]:
-    yield Said(text="José may view, and wants others to see it too. His form has no download box:")
+def _reshares(stage: Stage) -> Iterator[Reply]:
+    yield Said(text="José may view, and wants others to see it too. His form offers no download:")
     yield stage.form(JOSE)
-    yield Said(text="Whoever asks all the same is refused, with every reason at once.")
+    yield Said(text="He tries it all the same, and is refused with every reason at once.")
     yield stage.act(
-        ShareRequest(
+        es.ShareRequest(
             actor=JOSE,
             exam=stage.exam,
-            recipients=(TUMOUR_BOARD, ANNA),
-            permission=Permission.DOWNLOAD,
+            recipients=(people.TUMOUR_BOARD, ANNA),
+            permission=es.Permission.DOWNLOAD,
         )
     )
-    yield Said(text="To view, he can pass it on. So can others pass on what they hold:")
+    yield Said(text="He can re-share it for viewing. Others can re-share what they hold, too:")
     for actor, recipients, permission in (
-        (JOSE, (TUMOUR_BOARD,), Permission.VIEW),
-        (MAELLE, (BAO,), Permission.DOWNLOAD),
-        (BAO, (INGRID,), Permission.DOWNLOAD),
-        (TOMASZ, (SAMUEL, STUDENTS), Permission.VIEW),
-        (SAMUEL, (EMIL,), Permission.VIEW),
+        (JOSE, (people.TUMOUR_BOARD,), es.Permission.VIEW),
+        (MAELLE, (BAO,), es.Permission.DOWNLOAD),
+        (BAO, (INGRID,), es.Permission.DOWNLOAD),
+        (TOMASZ, (SAMUEL, people.STUDENTS), es.Permission.VIEW),
+        (SAMUEL, (EMIL,), es.Permission.VIEW),
     ):
         yield stage.act(
-            ShareRequest(
+            es.ShareRequest(
                 actor=actor,
                 exam=stage.exam,
                 recipients=recipients,
@@ -181,101 +154,103 @@ def _passing_on(stage: Stage) -> Iterator[Fact]:
         )
 
 
-def _access_list(stage: Stage) -> Iterator[Fact]:
+def _access_list(stage: Stage) -> Iterator[Reply]:
     yield Said(
-        text="Everybody with access sees the same list. An X stands where the viewer may unshare: "
-        "for Anna, who owns the exam, everywhere; for others, at what they gave or were given."
+        text="Everybody with access sees the same list. An X marks what the viewer may unshare: "
+        "Anna owns the exam and may unshare everything; others, what they gave or were given."
     )
     yield stage.listed(ANNA, JOSE, TOMASZ)
-    yield Said(text="The same as it went from hand to hand:")
+    yield Said(text="The same as a tree of who passed it on to whom:")
     yield stage.travelled()
 
 
-def _narrowing(stage: Stage) -> Iterator[Fact]:
-    def narrow(reshares: Reshares) -> NarrowRequest:
-        return NarrowRequest(
+def _narrowing(stage: Stage) -> Iterator[Reply]:
+    def narrow(reshares: es.Reshares) -> es.NarrowRequest:
+        return es.NarrowRequest(
             actor=ANNA,
             exam=stage.exam,
-            recipient=RADIOLOGY,
-            permission=Permission.VIEW,
+            recipient=people.RADIOLOGY,
+            permission=es.Permission.VIEW,
             until=FRIDAY_EVENING,
             reshares=reshares,
         )
 
     yield Said(
-        text="Radiology needs to view it until the weekend, no more. Anna first asks to be stopped "
-        "if somebody there has passed it on."
+        text="Radiology needs to view it until the weekend, no more. Anna first requests a refusal "
+        "if that would end a re-share."
     )
-    yield stage.act(narrow(Reshares.RESTRICT))
-    yield Said(text="She has a look at what narrowing would do if it kept what was passed on.")
-    yield stage.preview(narrow(Reshares.KEEP))
-    yield stage.act(narrow(Reshares.KEEP))
-    yield stage.explain(TOMASZ, Permission.DOWNLOAD)
+    yield stage.act(narrow(es.Reshares.RESTRICT))
+    yield Said(text="She previews what narrowing would do if it kept re-shares.")
+    yield stage.preview(narrow(es.Reshares.KEEP))
+    yield stage.act(narrow(es.Reshares.KEEP))
+    yield stage.explain(TOMASZ, es.Permission.DOWNLOAD)
     yield Said(
-        text="Chloé, at night, passes it on without saying until when: that means as long as "
-        "allowed, and nobody can give what they do not hold themselves."
+        text="Chloé, at night, re-shares it without a time. It then lasts as long as allowed: "
+        "nobody can give more time than they have themselves."
     )
-    yield stage.act(ShareRequest(actor=CHLOE, exam=stage.exam, recipients=(AYLIN,), attested=True))
+    yield stage.act(
+        es.ShareRequest(actor=CHLOE, exam=stage.exam, recipients=(people.AYLIN,), attested=True)
+    )
 
 
-def _by_the_grantor(stage: Stage) -> Iterator[Fact]:
-    yield Said(text="Bảo would like José off the list, whom somebody else put there.")
-    yield stage.act(UnshareRequest(actor=BAO, exam=stage.exam, recipient=JOSE))
+def _by_the_grantor(stage: Stage) -> Iterator[Reply]:
+    yield Said(text="Bảo would like to remove José from the list, but somebody else added José.")
+    yield stage.act(es.UnshareRequest(actor=BAO, exam=stage.exam, recipient=JOSE))
     yield Said(
-        text="Tomasz takes back what he gave himself. Samuel was given it twice, so the answer is "
-        "more than done: it tells who still has access, and by whom."
+        text="Tomasz takes back what he gave himself. Samuel was given it twice, so the receipt "
+        "also names who still has access."
     )
-    unshare = UnshareRequest(actor=TOMASZ, exam=stage.exam, recipient=SAMUEL)
+    unshare = es.UnshareRequest(actor=TOMASZ, exam=stage.exam, recipient=SAMUEL)
     yield stage.preview(unshare)
     yield stage.act(unshare)
-    yield stage.explain(SAMUEL, Permission.VIEW)
+    yield stage.explain(SAMUEL, es.Permission.VIEW)
 
 
-def _by_the_owner(stage: Stage) -> Iterator[Fact]:
+def _by_the_owner(stage: Stage) -> Iterator[Reply]:
     yield Said(
-        text="Anna reads the list, and finds Visiting students on it. She never shared with them; "
-        "as the owner she can unshare from anybody."
+        text="Anna finds Visiting students on the list. She never shared with them; as the owner, "
+        "she can unshare from anybody."
     )
-    yield stage.act(UnshareRequest(actor=ANNA, exam=stage.exam, recipient=STUDENTS))
-    yield stage.explain(EMIL, Permission.VIEW)
+    yield stage.act(es.UnshareRequest(actor=ANNA, exam=stage.exam, recipient=people.STUDENTS))
+    yield stage.explain(EMIL, es.Permission.VIEW)
 
 
-def _cascade(stage: Stage) -> Iterator[Fact]:
-    unshare = UnshareRequest(
-        actor=ANNA, exam=stage.exam, recipient=MAELLE, reshares=Reshares.CASCADE
+def _cascade(stage: Stage) -> Iterator[Reply]:
+    unshare = es.UnshareRequest(
+        actor=ANNA, exam=stage.exam, recipient=MAELLE, reshares=es.Reshares.CASCADE
     )
     yield Said(
-        text="Maëlle passed download on to Bảo, and Bảo to Ingrid. Anna takes Maëlle off together "
-        "with what rests on it. But Maëlle is also on the Tumour board, which may view: what she "
-        "passed on keeps as much as she still holds, and no more. First the preview."
+        text="Maëlle gave download to Bảo, and Bảo to Ingrid. Anna unshares from Maëlle and ends "
+        "the re-shares that rest on it. But Maëlle is also on the Tumour board, which may view: "
+        "her re-shares keep what she still holds, and no more. First the preview."
     )
     yield stage.travelled()
     yield stage.preview(unshare)
     yield stage.act(unshare)
-    yield stage.explain(BAO, Permission.DOWNLOAD)
-    yield stage.explain(BAO, Permission.VIEW)
+    yield stage.explain(BAO, es.Permission.DOWNLOAD)
+    yield stage.explain(BAO, es.Permission.VIEW)
 
 
-def _last_support(stage: Stage) -> Iterator[Fact]:
-    unshare = UnshareRequest(actor=ANNA, exam=stage.exam, recipient=JOSE, reshares=Reshares.CASCADE)
-    yield Said(text="What is left of it hangs on José, who shared with the Tumour board.")
+def _last_support(stage: Stage) -> Iterator[Reply]:
+    unshare = es.UnshareRequest(
+        actor=ANNA, exam=stage.exam, recipient=JOSE, reshares=es.Reshares.CASCADE
+    )
+    yield Said(text="What remains of it rests on José, who shared with the Tumour board.")
     yield stage.travelled()
     yield stage.preview(unshare)
     yield stage.act(unshare)
-    yield stage.explain(INGRID, Permission.VIEW)
+    yield stage.explain(INGRID, es.Permission.VIEW)
 
 
-def _what_remains(stage: Stage) -> Iterator[Fact]:
+def _what_remains(stage: Stage) -> Iterator[Reply]:
     yield Said(
-        text="Nobody did anything since Thursday, but Friday has passed. This is what remains at "
-        "the exam, and what each of them can see of the whole CD."
+        text="Nobody acted since Thursday, but Friday has passed. This access to the exam remains, "
+        "and these exams of the whole CD are visible to each of them."
     )
-    yield stage.explain(TOMASZ, Permission.VIEW)
+    yield stage.explain(TOMASZ, es.Permission.VIEW)
     yield stage.listed(ANNA)
-    yield stage.shelves(ANNA, MAELLE, TOMASZ, PRIYA, CHLOE, SAMUEL, JOSE, BAO, INGRID, EMIL, AYLIN)
-
-
-_Scene: TypeAlias = Callable[[Stage], Iterator[Fact]]
+    radiology = (TOMASZ, people.PRIYA, CHLOE)
+    yield stage.shelves(ANNA, MAELLE, *radiology, SAMUEL, JOSE, BAO, INGRID, EMIL, people.AYLIN)
 
 
 def _at(*, day: int, hour: int, minute: int = 0) -> datetime:
@@ -285,34 +260,36 @@ def _at(*, day: int, hour: int, minute: int = 0) -> datetime:
 
 _MON, _TUE, _WED, _THU, _SAT = 0, 1, 2, 3, 5
 
+_Scene: TypeAlias = Callable[[Stage], Iterator[Reply]]
+
 SCENES: Final[tuple[tuple[str, str, datetime, _Scene], ...]] = (
     ("upload", "A CD arrives", BEGINNING, _arrival),
-    ("concealment", "Nobody else knows", _at(day=_MON, hour=8, minute=40), _nobody_else),
+    ("concealment", "Nobody else knows", _at(day=_MON, hour=8, minute=40), _concealment),
     ("share-form", "The share form", _at(day=_MON, hour=9), _share_form),
-    ("recipients", "Choosing whom to share with", _at(day=_MON, hour=9, minute=5), _recipients),
+    ("recipients", "Choosing recipients", _at(day=_MON, hour=9, minute=5), _recipients),
     ("share-exam", "Sharing one exam", _at(day=_MON, hour=9, minute=10), _one_exam),
     ("share-batch", "Sharing the whole CD", _at(day=_MON, hour=9, minute=30), _whole_batch),
-    ("tabs", "What each of them finds", _at(day=_MON, hour=11), _tabs),
-    ("re-shares", "Passing it on", _at(day=_TUE, hour=10), _passing_on),
-    ("access-list", "Who has access", _at(day=_TUE, hour=12), _access_list),
+    ("tabs", "The tabs of each user", _at(day=_MON, hour=11), _tabs),
+    ("re-shares", "Re-shares", _at(day=_TUE, hour=10), _reshares),
+    ("access-list", "The access list", _at(day=_TUE, hour=12), _access_list),
     ("narrowing", "Narrowing", _at(day=_WED, hour=9), _narrowing),
-    ("unshare-grantor", "Unsharing what one shared", _at(day=_WED, hour=14), _by_the_grantor),
-    ("unshare-owner", "Unsharing as the owner", _at(day=_WED, hour=17), _by_the_owner),
-    ("cascade", "Unsharing, and what rests on it", _at(day=_THU, hour=9), _cascade),
-    ("last-support", "When the last support goes", _at(day=_THU, hour=15), _last_support),
+    ("unshare-grantor", "Unsharing by the grantor", _at(day=_WED, hour=14), _by_the_grantor),
+    ("unshare-owner", "Unsharing by the owner", _at(day=_WED, hour=17), _by_the_owner),
+    ("cascade", "Unsharing with re-shares", _at(day=_THU, hour=9), _cascade),
+    ("last-support", "When the last support ends", _at(day=_THU, hour=15), _last_support),
     ("what-remains", "What remains", _at(day=_SAT, hour=9), _what_remains),
 )
-"""The chapters: a word that stays, a title, when it plays, and what happens."""
+"""The chapters: a name that stays, a title, when it takes place, and what happens."""
 
 
-def tell(medium: Medium, open_kept: OpenSharing = open_in_memory) -> Story:
+def tell(medium: Medium, open_empty: OpenSharing = open_in_memory) -> Story:
     """Play the story on a medium, and return it.
 
     Args:
         medium: what was read.
-        open_kept: opens sharing where nothing is kept yet; by default in memory.
+        open_empty: opens empty sharing; by default in memory.
     """
-    stage = open_stage(medium, BEGINNING, open_kept)
+    stage = open_stage(medium, BEGINNING, open_empty)
     chapters: list[Chapter] = []
     for name, title, at, scene in SCENES:
         stage.clock.now = at

@@ -1,0 +1,242 @@
+"""`exam-sharing add-media`: the exams of a DICOM medium.
+
+Of a study, its modality, date and description are kept for the screen; of patients, only which
+exams belong to the same one: "patient 1" and "patient 2".
+"""
+
+import sys
+from argparse import Namespace
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
+
+import attrs
+from typing_extensions import override
+
+from exam_sharing import BatchId, Exam, ExamId, Study, UploadBatch, UserId
+from exam_sharing.cli.commands import Command
+from exam_sharing.cli.parsing import DATABASE, argument, flag, no_flag, read_as, user
+from exam_sharing.cli.portal import Portal
+from exam_sharing.cli.printing import stacked, table, text
+from exam_sharing.cli.replies import Reply
+from exam_sharing.cli.running import over_portal
+from exam_sharing.cli.streams import Line
+from exam_sharing.cli.words import Words, count
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["ADD_MEDIA", "READING", "ExamShown", "Medium", "Uploaded", "exams_table", "read_medium"]
+
+_LARGE: Final = 1_000
+"""With this many files, reading takes long enough to show its progress."""
+
+
+@attrs.frozen(kw_only=True)
+class ExamShown:
+    """An exam as it is shown to the person at the screen; no patient has a name here.
+
+    Attributes:
+        id: which exam.
+        number: its place on the medium, from 1.
+        patient: which of the patients on the medium, from 1.
+        modality: as on the medium; `None` where it has none or details are left out.
+        date: of the study, likewise.
+        description: of the study, likewise.
+        files: how many files of the medium belong to it.
+    """
+
+    id: ExamId
+    number: int
+    patient: int
+    modality: str | None
+    date: date | None
+    description: str | None
+    files: int
+
+
+@attrs.frozen(kw_only=True)
+class Medium:
+    """A medium that was read: the upload, and how to show it.
+
+    Attributes:
+        batch: the upload batch.
+        exams: to be uploaded.
+        shown: the same, for a person.
+        left_out: how many files belong to no exam, by reason.
+    """
+
+    batch: UploadBatch
+    exams: tuple[Exam, ...] = attrs.field(repr=False)
+    shown: tuple[ExamShown, ...] = attrs.field(repr=False)
+    left_out: Mapping[str, int]
+
+
+@attrs.frozen(kw_only=True)
+class Uploaded(Reply):
+    """A batch of exams was added."""
+
+    kind = "uploaded"
+    done = "the exams were added"
+    batch: BatchId
+    by: UserId
+    exams: tuple[ExamShown, ...]
+    left_out: Mapping[str, int]
+
+    @override
+    def show(self, words: Words) -> "RenderableType":
+        return stacked(exams_table(self.exams, words), *self.summary(words))
+
+    def summary(self, words: Words) -> list[str]:
+        """Return the lines below the exams."""
+        return [
+            f"Batch {self.batch}: {count(len(self.exams), 'exam')}, owned by {words.who(self.by)}.",
+            *(f"{count(number, 'file')} left out: {why}." for why, number in self.left_out.items()),
+        ]
+
+
+def exams_table(exams: Sequence[ExamShown], words: Words) -> "RenderableType":
+    """Return a line for each exam; no patient has a name there."""
+    from rich.table import Column
+
+    return table(
+        Column("exam", no_wrap=True),
+        Column("patient", no_wrap=True),
+        Column("modality", no_wrap=True, max_width=12),
+        Column("date", no_wrap=True, min_width=10),
+        Column("description"),
+        Column("files", no_wrap=True, min_width=5, justify="right"),
+        rows=[
+            (
+                words.label(exam.id),
+                f"patient {exam.patient}",
+                exam.modality or "",
+                exam.date.isoformat() if exam.date else "",
+                text(exam.description or "", whole=True),
+                f"{exam.files:,}",
+            )
+            for exam in exams
+        ],
+    )
+
+
+def read_medium(
+    path: Path | None,
+    *,
+    batch: BatchId,
+    exam_id: Callable[[int, Study], ExamId] | None = None,
+    uploader: UserId,
+    received_at: datetime,
+    loose: bool,
+    details: bool,
+) -> Medium:
+    """Read a medium, with its progress on standard error; this needs pydicom.
+
+    Args:
+        path: a folder or a DICOMDIR; `None` for the medium that pydicom ships.
+        batch: the id of the upload batch.
+        exam_id: names an exam; by default it is named after its batch.
+        uploader: who brings the medium, and owns the exams.
+        received_at: when; aware.
+        loose: read every file, whatever a DICOMDIR lists.
+        details: keep modality, date and description.
+    """
+    from exam_sharing.adapters.pydicom import read_media, shipped_media
+
+    line = Line(sys.stderr)
+
+    def progress(done: int, total: int) -> None:
+        if total >= _LARGE:
+            percent = 100 * done // total
+            line.show(f"reading {total:,} files: {percent} %" if done < total else "")
+
+    media = read_media(
+        shipped_media() if path is None else path,
+        batch=batch,
+        uploader=uploader,
+        received_at=received_at,
+        exam_id=exam_id,
+        loose=loose,
+        on_progress=progress,
+    )
+    patients: dict[str | ExamId, int] = {}
+    shown = []
+    for number, exam in enumerate(media.exams, start=1):
+        # An exam without a subject is of a patient of its own.
+        subject = exam.id if exam.subject is None else exam.subject
+        modality = description = when = None
+        if details:
+            study = media.studies[exam.id]
+            modality, description, when = study.modality, study.description, study.study_date
+        shown.append(
+            ExamShown(
+                id=exam.id,
+                number=number,
+                patient=patients.setdefault(subject, len(patients) + 1),
+                modality=modality and str(modality),
+                date=when,
+                description=description and str(description),
+                files=len(media.files[exam.id]),
+            )
+        )
+    counts = sorted(media.left_out_counts().items())
+    return Medium(
+        batch=media.batch,
+        exams=media.exams,
+        shown=tuple(shown),
+        left_out={reason.statement: number for reason, number in counts},
+    )
+
+
+def _add_media(arguments: Namespace, portal: Portal) -> Uploaded:
+    portal.require_known("--owner", arguments.owner)
+    medium = read_medium(
+        arguments.media,
+        batch=arguments.batch or BatchId(f"cd-{uuid4().hex[:10]}"),
+        uploader=arguments.owner,
+        received_at=datetime.now(UTC),
+        loose=arguments.loose,
+        details=arguments.details,
+    )
+    portal.sharing.add_upload(medium.batch, medium.exams)
+    return Uploaded(
+        batch=medium.batch.id,
+        by=medium.batch.uploader,
+        exams=medium.shown,
+        left_out=medium.left_out,
+    )
+
+
+READING: Final = (
+    flag("--loose", "read every file, whatever a DICOMDIR lists"),
+    no_flag("--no-details", "leave out modality, date and description of the studies"),
+)
+
+ADD_MEDIA: Final = Command(
+    name="add-media",
+    help="add the exams of a CD or a folder of DICOM files",
+    epilog="""\
+The command reads the headers of the medium. Each study becomes an exam of one upload batch, which
+is then sealed. It stores the ids, the owner, the time, and which of the exams are of one patient,
+and nothing else of patients or studies. Modality, date and description are only shown on the
+screen, and patients are "patient 1", "patient 2"; --no-details leaves the details out.
+
+examples:
+  exam-sharing add-media /media/cdrom --owner anna
+  exam-sharing add-media ~/exports --owner anna --loose --batch may-exports
+""",
+    arguments=(
+        DATABASE,
+        argument("media PATH", "the folder of a CD, its DICOMDIR, or any DICOM files", Path),
+        argument("--owner USER", "who owns the exams", user, required=True),
+        argument(
+            "--batch ID",
+            "the id of the batch, with which the ids of its exams begin; by default random",
+            read_as(BatchId),
+        ),
+        *READING,
+    ),
+    run=over_portal(_add_media, needs=["pydicom"]),
+)
