@@ -1,0 +1,63 @@
+"""Every decision case passes on CPython 3.14 as the npm package pyodide brings it, under Node.js.
+
+That tries the core and the cases: there are no threads and no databases.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import zipfile
+from pathlib import Path
+
+import attr
+import attrs
+import pytest
+import typing_extensions
+
+import exam_sharing
+from exam_sharing.testing.cases import cases
+
+SCRIPT = Path(__file__).parent / "cases_in_pyodide.mjs"
+
+
+@pytest.fixture
+def pyodide(pytestconfig):
+    """Node.js, and the folder of the npm package."""
+    installed = pytestconfig.rootpath / ".ci" / "node" / "node_modules" / "pyodide"
+    folder = Path(os.environ.get("EXAM_SHARING_TEST_PYODIDE", installed))
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("there is no Node.js")
+    if not (folder / "pyodide.mjs").is_file():
+        pytest.skip("there is no npm package pyodide: name its folder in EXAM_SHARING_TEST_PYODIDE")
+    return node, folder
+
+
+@pytest.fixture
+def packages(tmp_path):
+    """An archive of the package and its dependencies, with the modules of their wheels."""
+    file = tmp_path / "packages.zip"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.write(typing_extensions.__file__, "typing_extensions.py")
+        for package in (attr, attrs, exam_sharing):
+            folder = Path(package.__file__).parent
+            for each in folder.rglob("*.py"):
+                archive.write(each, each.relative_to(folder.parent))
+    return file
+
+
+def test_every_case_passes_on_the_python_of_pyodide(pyodide, packages):
+    node, folder = pyodide
+    run = subprocess.run(
+        [node, SCRIPT, folder, packages],
+        capture_output=True,
+        encoding="utf-8",
+        check=False,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stderr
+    result = json.loads(run.stdout)
+    assert result["python"] == [3, 14]
+    assert result["failed"] == []
+    assert result["passed"] == [case["name"] for case in cases()]
