@@ -196,19 +196,5 @@ READS: Final[dict[str, Callable[[Sharing], Any]]] = {
 }
 """Everything that changes nothing."""
 
-DIRECT: Final = frozenset(
-    {
-        "add an upload",
-        "requeue notices",
-        "can",
-        "cannot",
-        "can many",
-        "shared with",
-        "visible to",
-        "list notices",
-    }
-)
-"""Those that put one question to a port and decide nothing."""
-
 ACTS: Final = WITH_REQUEST_ID | OTHER_ACTS
 CALLS: Final = ACTS | DELIVERIES | READS

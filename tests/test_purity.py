@@ -16,10 +16,8 @@ import attrs
 import pytest
 
 import exam_sharing
-from calls import CALLS, DELIVERIES, DIRECT, answer_of, portal, ports_of
+from calls import CALLS, answer_of, portal, ports_of
 from calls import sharing_over as over
-from exam_sharing import acts
-from exam_sharing import sharing as shell
 from watching import watched
 
 SOURCE: Final = Path(exam_sharing.__file__).parent
@@ -74,85 +72,49 @@ def test_the_walk_finds_what_it_looks_for(code):
     assert list(impure(ast.parse(code)))
 
 
-class Remembering:
-    """Answers questions from ports and keeps every answer as it was given."""
+class Recording:
+    """A watcher that keeps every question, and every answer as it was given."""
 
     def __init__(self) -> None:
-        self.questions: list[Any] = []
+        self.asked: list[Any] = []
         self.answers: list[Any] = []
         self.kept: list[Any] = []
 
-    def put(self, question: Any, ports: Any) -> Any:
-        answer = question.put_to(ports)
-        self.questions.append(question)
+    def __call__(self, question: str, put: Any) -> Any:
+        answer = put()
+        self.asked.append((question, put.args, put.keywords))
         self.answers.append(answer)
         self.kept.append(copy.deepcopy(answer))
         return answer
 
 
-@attrs.frozen
-class Told:
-    """What an act asked and came to."""
+class Replaying:
+    """A watcher that gives the answers of a recording and queries no port."""
 
-    questions: list[Any]
-    result: Any
+    def __init__(self, answers: list[Any]) -> None:
+        self.asked: list[Any] = []
+        self.answers = iter(answers)
 
-
-def carried(act: Any, answers: Any) -> Told:
-    """Carry an act through, each question answered by the next of the answers."""
-    asked = []
-    try:
-        question = next(act)
-        while True:
-            asked.append(question)
-            question = act.send(answers(question))
-    except StopIteration as finished:
-        return Told(asked, finished.value)
-    except exam_sharing.Refused as refused:
-        return Told(asked, refused.reasons)
+    def __call__(self, question: str, put: Any) -> Any:
+        self.asked.append((question, put.args, put.keywords))
+        return next(self.answers)
 
 
-def acts_of(name: str, world: Any, monkeypatch: Any, times: int) -> list[Any]:
-    """Return the act behind a call as often as wanted, none of them begun."""
-    begun: list[Any] = []
-
-    def begin(act: Any, ports: Any) -> Any:
-        begun.append(act)
-
-    with monkeypatch.context() as patched:
-        patched.setattr(shell, "drive", begin)
-        for _ in range(times):
-            CALLS[name](over(ports_of(world), world, sends=False))
-    return begun
-
-
-@pytest.mark.parametrize("name", sorted(CALLS.keys() - DIRECT - DELIVERIES.keys()))
-def test_an_act_given_the_same_answers_asks_the_same_and_comes_to_the_same(name, monkeypatch):
-    """And it leaves what it was told as it was."""
+@pytest.mark.parametrize("name", CALLS)
+def test_the_same_answers_lead_to_the_same_questions_and_the_same_result(name):
+    """And no answer is changed."""
     world = portal()
-    acts = acts_of(name, world, monkeypatch, 3)
-    remembering, ports = Remembering(), ports_of(world)
-    first = carried(acts[0], lambda question: remembering.put(question, ports))
-    for act in acts[1:]:
-        answers = iter(remembering.answers)
-        assert carried(act, lambda _, answers=answers: next(answers)) == first
-    assert remembering.answers == remembering.kept
 
+    def result(watcher: Any) -> Any:
+        return answer_of(CALLS[name], over(watched(ports_of(world), watcher), world))
 
-def test_a_delivery_given_the_same_answers_asks_the_same_and_comes_to_the_same():
-    world = portal()
-    ports = ports_of(world)
-    claims = shell.drive(acts.claim_notices(world.now), ports)
-    assert claims
-    for claim in claims:
-        remembering = Remembering()
-        first = carried(
-            acts.deliver(world.policy, claim, world.now),
-            lambda question, remembering=remembering: remembering.put(question, ports),
-        )
-        answers = iter(remembering.answers)
-        again = acts.deliver(world.policy, claim, world.now)
-        assert carried(again, lambda _, answers=answers: next(answers)) == first
+    recording = Recording()
+    first = result(recording)
+    for _ in range(2):
+        replaying = Replaying(recording.answers)
+        assert result(replaying) == first
+        assert replaying.asked == recording.asked
+    assert recording.answers == recording.kept
 
 
 @pytest.mark.parametrize("name", CALLS)

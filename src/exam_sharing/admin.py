@@ -11,11 +11,10 @@ from typing import final
 import attrs
 
 from exam_sharing import acts
-from exam_sharing.acts.cursors import notice_cursor_after, notice_position, page_limit
-from exam_sharing.acts.questions import drive
+from exam_sharing.acts.cursors import notice_cursor_after, notice_position, page_limit, page_of
 from exam_sharing.events import ListedNotice
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, NoticeId, PrincipalId, ShareId, UserId
+from exam_sharing.identifiers import ExamId, NoticeId, PrincipalId, UserId
 from exam_sharing.policy.decisions import Denied, Permitted
 from exam_sharing.policy.holders import Holder
 from exam_sharing.policy.plans import UnshareReceipt
@@ -25,7 +24,7 @@ from exam_sharing.policy.views import Page
 from exam_sharing.ports import Ports
 from exam_sharing.validation import require_callable, require_kind, tuple_of
 
-__all__ = ["Admin", "require_question", "try_notices"]
+__all__ = ["Admin", "require_question"]
 
 
 def require_question(user: object, permission: object, exam: object) -> None:
@@ -33,20 +32,6 @@ def require_question(user: object, permission: object, exam: object) -> None:
     require_kind("user", user, UserId)
     require_kind("permission", permission, Permission)
     require_kind("exam", exam, ExamId)
-
-
-def try_notices(
-    policy: Policy,
-    ports: Ports,
-    now: Callable[[], datetime],
-    limit: int,
-    share: ShareId | None = None,
-) -> dict[NoticeId, bool]:
-    """Claim notices that are due, try to send each, and return which ones were sent."""
-    return {
-        claim.notice.id: drive(acts.deliver(policy, claim, now()), ports)
-        for claim in drive(acts.claim_notices(now(), limit, share), ports)
-    }
 
 
 def _never() -> bool:
@@ -70,7 +55,7 @@ class Admin:
             WrongKind: an argument is of another type.
         """
         require_question(user, permission, exam)
-        return drive(acts.explain(user, permission, exam, self._now()), self._ports)
+        return acts.explain(self._ports, user, permission, exam, self._now())
 
     def who_can(self, permission: Permission, exam: ExamId) -> tuple[Holder, ...]:
         """Return every user who holds the permission on the exam, in the order of their ids.
@@ -84,7 +69,7 @@ class Admin:
         """
         require_kind("permission", permission, Permission)
         require_kind("exam", exam, ExamId)
-        return drive(acts.who_can(permission, exam, self._now()), self._ports)
+        return acts.who_can(self._ports, permission, exam, self._now())
 
     def end_by_host(
         self,
@@ -106,8 +91,7 @@ class Admin:
         request = HostEnding(
             recipient=recipient, exam=exam, reshares=reshares, performed_by=performed_by, why=why
         )
-        act = acts.end_by_host(self._policy, request, self._now(), self._new_act())
-        return drive(act, self._ports)
+        return acts.end_by_host(self._ports, self._policy, request, self._now(), self._new_act())
 
     def withdraw(self, exam: ExamId, *, performed_by: UserId | str, why: str) -> UnshareReceipt:
         """Withdraw an exam: all its grants end, and it is no longer found.
@@ -120,7 +104,7 @@ class Admin:
             Conflict: other acts kept changing it; try again.
         """
         request = Withdrawal(exam=exam, performed_by=performed_by, why=why)
-        return drive(acts.withdraw(request, self._now()), self._ports)
+        return acts.withdraw(self._ports, request, self._now())
 
     def deliver_notices(self, stopped: Callable[[], bool] = _never) -> int:
         """Send the notices that are due, and return how many were sent.
@@ -139,7 +123,7 @@ class Admin:
         require_callable("stopped", stopped)
         sent, tried = 0, set[NoticeId]()
         while not stopped():
-            outcomes = try_notices(self._policy, self._ports, self._now, acts.BATCH)
+            outcomes = acts.deliver_due(self._ports, self._policy, self._now)
             sent += sum(outcomes.values())
             # A notice that failed may be due again at once: leave it to the next delivery.
             if len(outcomes) < acts.BATCH or not tried.isdisjoint(outcomes):
@@ -163,9 +147,7 @@ class Admin:
         require_kind("given_up", given_up, bool, type(None))
         behind, most = notice_position(after), page_limit(limit)
         found = self._ports.outbox.listed(behind, most + 1, given_up=given_up)
-        if len(found) <= most:
-            return Page(items=found)
-        return Page(items=found[:most], next=notice_cursor_after(found[most - 1]))
+        return page_of(found, most, notice_cursor_after)
 
     def requeue_notices(self, notices: Iterable[NoticeId] | None = None) -> int:
         """Try notices that were given up once more, and return how many will be.

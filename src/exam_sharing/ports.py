@@ -29,7 +29,7 @@ from exam_sharing.identifiers import (
     UserId,
 )
 from exam_sharing.policy.facts import ExamGrants, Involvement, Profile
-from exam_sharing.policy.plans import Share, ShareReceipt, UnshareReceipt
+from exam_sharing.policy.plans import Share, ShareReceipt, UnshareReceipt, moved
 from exam_sharing.policy.requests import ShareRequest
 from exam_sharing.policy.retries import Settlement
 from exam_sharing.policy.views import VisibleExam
@@ -101,8 +101,7 @@ class Changes:
     @property
     def moved(self) -> frozenset[ExamId]:
         """The exams whose sharing changes, so that their versions go up by one."""
-        exams = {grant.exam for grant in self.made} | {each.grant.exam for each in self.ended}
-        return frozenset(exams | ({self.withdrawn} if self.withdrawn else set()))
+        return moved(self.made, self.ended, self.withdrawn)
 
 
 class ExamReader(Protocol):

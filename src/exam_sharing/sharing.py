@@ -7,6 +7,7 @@ notices on. It decides nothing.
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from logging import getLogger
 from typing import Final, TypeAlias, final, get_type_hints
 
@@ -14,10 +15,9 @@ import attrs
 from typing_extensions import override
 
 from exam_sharing import acts
-from exam_sharing.acts.questions import NO_PRINCIPALS, drive
-from exam_sharing.admin import Admin, require_question, try_notices
+from exam_sharing.admin import Admin, require_question
 from exam_sharing.conformance import require_conforming
-from exam_sharing.errors import InvalidArgument, StoreFailed
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.events import Event
 from exam_sharing.exams import Exam, UploadBatch, require_fitting
 from exam_sharing.grants import FOREVER, Permission
@@ -51,7 +51,7 @@ from exam_sharing.validation import (
 )
 from exam_sharing.viewer import Viewer
 
-__all__ = ["Sharing", "drive"]
+__all__ = ["Sharing"]
 
 _LOG: Final = getLogger("exam_sharing")
 
@@ -82,18 +82,12 @@ _VIEW: Final = Permission.VIEW
 _DOWNLOAD: Final = Permission.DOWNLOAD
 
 
-def _exact(principals_of: _PrincipalsOf) -> _PrincipalsOf:
+def _exact(directory: Directory) -> _PrincipalsOf:
     """Return the method of a directory, with a check of its answers unless it needs none."""
-    if is_checking_itself(principals_of):
-        return principals_of
+    if is_checking_itself(directory.principals_of):
+        return directory.principals_of
 
-    def checked(user: UserId) -> frozenset[PrincipalKey]:
-        found = principals_of(user)
-        if type(found) is not frozenset:
-            raise StoreFailed(NO_PRINCIPALS)
-        return found
-
-    return checked
+    return partial(acts.principals_of, directory)
 
 
 def _kept(directory: Directory) -> Mapping[PrincipalKey, frozenset[PrincipalKey]]:
@@ -149,7 +143,7 @@ class Sharing:
         self._new_id = new_id
         self._sends_at_once = sends_at_once
         self._holds = ports.access.holds
-        self._principals_of = _exact(ports.directory.principals_of)
+        self._principals_of = _exact(ports.directory)
         self._kept_principals = _kept(ports.directory).get
         self._now()
         self._admin = Admin(
@@ -199,12 +193,12 @@ class Sharing:
         """
         require_kind("request", request, ShareRequest)
         act = self._new_act()
-        receipt = drive(acts.share(self._policy, request, self._now(), act), self._ports)
+        receipt = acts.share(self._ports, self._policy, request, self._now(), act)
         if self._sends_at_once:
             # The share is done: a failure from here on must not make it look undone. The notices
             # wait in the outbox for `Admin.deliver_notices`.
             with contextlib.suppress(Exception):
-                try_notices(self._policy, self._ports, self._now, acts.MOST, ShareId(act))
+                acts.deliver_due(self._ports, self._policy, self._now, acts.MOST, ShareId(act))
         return receipt
 
     def unshare(self, request: UnshareRequest) -> UnshareReceipt:
@@ -241,8 +235,7 @@ class Sharing:
         return self._end(request)
 
     def _end(self, request: UnshareRequest | NarrowRequest | RevokeRequest) -> UnshareReceipt:
-        act = acts.end_grants(self._policy, request, self._now(), self._new_act())
-        return drive(act, self._ports)
+        return acts.end_grants(self._ports, self._policy, request, self._now(), self._new_act())
 
     def preview(self, request: Request) -> Preview:
         """Say what a request would do, and do nothing: SPEC section 4.
@@ -251,7 +244,7 @@ class Sharing:
             RequestIdReused: the request id was used for another request.
         """
         require_kind("request", request, ShareRequest, UnshareRequest, NarrowRequest, RevokeRequest)
-        return drive(acts.preview(self._policy, request, self._now()), self._ports)
+        return acts.preview(self._ports, self._policy, request, self._now())
 
     def can(self, user: UserId, permission: Permission, exam: ExamId) -> bool:
         """Say whether the user holds the permission on the exam; no for whatever is unknown.
@@ -308,14 +301,13 @@ class Sharing:
         """Return what the form for sharing the exam offers: SPEC section 6."""
         require_kind("actor", actor, UserId)
         require_kind("exam", exam, ExamId)
-        act = acts.show_share_form(self._policy, actor, exam, self._now())
-        return drive(act, self._ports)
+        return acts.show_share_form(self._ports, self._policy, actor, exam, self._now())
 
     def tabs(self, user: UserId, exam: ExamId) -> frozenset[Tab]:
         """Return the tabs that the exam has for the user; none without access."""
         require_kind("user", user, UserId)
         require_kind("exam", exam, ExamId)
-        return drive(acts.show_tabs(user, exam, self._now()), self._ports)
+        return acts.show_tabs(self._ports, user, exam, self._now())
 
     def access_list(self, user: UserId, exam: ExamId) -> AccessList:
         """Return who has access to the exam, as far as the user may see it: SPEC section 6.
@@ -325,8 +317,7 @@ class Sharing:
         """
         require_kind("user", user, UserId)
         require_kind("exam", exam, ExamId)
-        act = acts.show_access_list(self._policy, user, exam, self._now())
-        return drive(act, self._ports)
+        return acts.show_access_list(self._ports, self._policy, user, exam, self._now())
 
     def suggest(
         self, actor: UserId, exam: ExamId, text: str, limit: int = 10
@@ -339,8 +330,9 @@ class Sharing:
         require_kind("actor", actor, UserId)
         require_kind("exam", exam, ExamId)
         text = exact_text("text", text)
-        act = acts.suggest_recipients(self._policy, actor, exam, text, limit, self._now())
-        return drive(act, self._ports)
+        return acts.suggest_recipients(
+            self._ports, self._policy, actor, exam, text, limit, self._now()
+        )
 
     def recipients(
         self, actor: UserId, exam: ExamId, after: str | None = None, limit: int = 50
@@ -352,8 +344,9 @@ class Sharing:
         """
         require_kind("actor", actor, UserId)
         require_kind("exam", exam, ExamId)
-        act = acts.list_recipients(self._policy, actor, exam, after, limit, self._now())
-        return drive(act, self._ports)
+        return acts.list_recipients(
+            self._ports, self._policy, actor, exam, after, limit, self._now()
+        )
 
     def shared_with(
         self, user: UserId, after: str | None = None, limit: int = 50

@@ -6,7 +6,7 @@ from typing import final
 
 import attrs
 
-from exam_sharing.acts.cursors import exam_cursor_after, exam_position, page_limit
+from exam_sharing.acts.cursors import exam_cursor_after, exam_position, page_limit, page_of
 from exam_sharing.admin import require_question
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalKey, UserId
@@ -77,6 +77,4 @@ class Viewer:
         found = self._ports.access.visible(
             self.user, self.principals, behind, most + 1, self._now(), own=own
         )
-        if len(found) <= most:
-            return Page(items=found)
-        return Page(items=found[:most], next=exam_cursor_after(found[most - 1]))
+        return page_of(found, most, exam_cursor_after)

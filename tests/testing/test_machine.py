@@ -5,11 +5,13 @@ from datetime import timedelta
 
 import attrs
 import pytest
+from broken.engines import HidesRefusals
 from hypothesis import Phase, settings
 
 from exam_sharing import (
     AccessListScope,
     Admin,
+    Denied,
     ExamId,
     Permission,
     Policy,
@@ -18,7 +20,7 @@ from exam_sharing import (
     UserId,
     acts,
 )
-from exam_sharing.acts.questions import Commit, FindExams, Record, ask
+from exam_sharing.acts import changing
 from exam_sharing.adapters.sqlalchemy import sweep_expired
 from exam_sharing.errors import CallerError
 from exam_sharing.events import ExamShared
@@ -237,14 +239,25 @@ def test_a_store_that_fails_and_cannot_be_closed_is_told_as_a_story():
 
 
 def in_records(share=lambda share: share, event=lambda event: event):
-    """Return a commit that hands other records to the store than it is told."""
+    """Return how acts are carried through that write other records than they should."""
 
-    def commit(changes):
+    def altered(changes):
         recorded = changes.share and share(changes.share)
         told = attrs.evolve(changes.event, share=recorded) if recorded else changes.event
-        return Commit(attrs.evolve(changes, share=recorded, event=event(told)))
+        return attrs.evolve(changes, share=recorded, event=event(told))
 
-    return commit
+    def carried(ports, request, attempt, now):
+        def attempted():
+            decided = attempt()
+            if isinstance(decided, Denied) or decided[0] is None:
+                return decided
+            changes, receipt = decided
+            return altered(changes), receipt
+
+        return carry_through(ports, request, attempted, now)
+
+    carry_through = changing.carry_through
+    return carried
 
 
 def another_wording(share):
@@ -276,7 +289,7 @@ def at_another_time(event):
     ],
 )
 def test_what_is_recorded_of_an_act_is_compared(monkeypatch, recorded, what):
-    monkeypatch.setattr("exam_sharing.acts.writing.Commit", recorded)
+    monkeypatch.setattr(changing, "carry_through", recorded)
     broken = story_of(MemoryStore, told=hasty)
     assert broken.question.endswith("What is recorded of that?")
     assert what in broken.expected + broken.came
@@ -285,26 +298,21 @@ def test_what_is_recorded_of_an_act_is_compared(monkeypatch, recorded, what):
 def test_that_a_refusal_is_recorded_is_compared(monkeypatch):
     monkeypatch.setattr(MemoryStore, "record", lambda store, event: None)
     run_sharing_machine(MemoryStore, settings=few)
-    monkeypatch.setattr(Record, "put_to", lambda question, ports: None)
-    broken = story_of(MemoryStore, told=hasty)
+    with HidesRefusals():
+        broken = story_of(MemoryStore, told=hasty)
     assert broken.question.endswith("What is recorded of that?")
     assert broken.came == "records: 0"
-
-
-def fails_for(exam):
-    raise StoreFailed(f"there is no {exam}")
 
 
 @pytest.mark.parametrize("act", ["show_tabs", "show_share_form", "show_access_list"])
 def test_views_of_what_is_not_there_are_compared(monkeypatch, act):
     shown = getattr(acts, act)
 
-    def fails_where_there_is_none(*asked):
+    def fails_where_there_is_none(ports, *asked):
         exam = next(each for each in asked if isinstance(each, ExamId))
-        found = yield from ask(FindExams((exam,)))
-        if not found:
-            fails_for(exam)
-        return (yield from shown(*asked))
+        if not ports.exams.find((exam,)):
+            raise StoreFailed(f"there is no {exam}")
+        return shown(ports, *asked)
 
     monkeypatch.setattr(acts, act, fails_where_there_is_none)
     assert story_of(MemoryStore, told=hasty).came == "an error: StoreFailed"

@@ -1,14 +1,11 @@
-"""Acts: what to ask, in which order, and then to decide. Written once, free of I/O.
+"""Acts: query the ports in a fixed order, decide by the policy, and write what was decided.
 
-An act is a generator. It yields questions, is sent their answers, and returns what the act comes
-to. Whoever drives it answers from ports, at once or with `await`, and repeats no rule, no order of
-loading and no conflict loop. An error of a port is thrown into the act where it asked.
+An act is a function over `Ports`. Time and the id of the act are arguments.
 """
 
-from exam_sharing.acts.changing import end_by_host, end_grants, share, withdraw
-from exam_sharing.acts.delivering import BATCH, MOST, claim_notices, deliver
-from exam_sharing.acts.previewing import preview
-from exam_sharing.acts.questions import Act, Question
+from exam_sharing.acts.changing import end_by_host, end_grants, preview, share, withdraw
+from exam_sharing.acts.delivering import BATCH, MOST, deliver_due
+from exam_sharing.acts.gathering import principals_of
 from exam_sharing.acts.showing import (
     explain,
     list_recipients,
@@ -22,15 +19,13 @@ from exam_sharing.acts.showing import (
 __all__ = [
     "BATCH",
     "MOST",
-    "Act",
-    "Question",
-    "claim_notices",
-    "deliver",
+    "deliver_due",
     "end_by_host",
     "end_grants",
     "explain",
     "list_recipients",
     "preview",
+    "principals_of",
     "share",
     "show_access_list",
     "show_share_form",

@@ -1,43 +1,61 @@
-"""The acts that change sharing: share, unshare, narrow, end one grant, and the host's own."""
+"""The acts that change sharing, and their previews, from the same facts and the same plan."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Final
+
+import attrs
 
 from exam_sharing.acts.gathering import (
     ending_facts,
+    exams_from,
     grantors_of,
     lineage_of,
     people_affected,
     share_facts,
 )
-from exam_sharing.acts.questions import Act, ExamsGrantedTo, FindExams, ReadGrants, ask
-from exam_sharing.acts.writing import (
-    answered_before,
-    carry_through,
-    receipt_to_keep,
-    versions_after,
-)
+from exam_sharing.acts.writing import carry_through, earlier_receipt, receipt_to_keep
 from exam_sharing.events import ExamShared, GrantsEnded, WaitingNotice
 from exam_sharing.grants import Grant, ShownGrant
 from exam_sharing.identifiers import ExamId, NoticeId, id_within
 from exam_sharing.policy.decisions import Denied, Reason, ReasonCode
-from exam_sharing.policy.disclosure import unshare_receipt
+from exam_sharing.policy.disclosure import consequences, unshare_receipt
 from exam_sharing.policy.ending import decide_ending, decide_ending_by_host, plan_withdrawal
 from exam_sharing.policy.ending_rules import EndingRequest
-from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.policy.plans import EndingPlan, SharePlan, ShareReceipt, UnshareReceipt
-from exam_sharing.policy.requests import HostEnding, ShareRequest, Withdrawal, without_message
+from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
+from exam_sharing.policy.plans import (
+    EndingPlan,
+    Plan,
+    Preview,
+    SharePlan,
+    ShareReceipt,
+    UnshareReceipt,
+    moved,
+)
+from exam_sharing.policy.requests import (
+    HostEnding,
+    Request,
+    ShareRequest,
+    Withdrawal,
+    without_message,
+)
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share import decide_share
-from exam_sharing.ports import Changes
+from exam_sharing.ports import Changes, Ports
 
-__all__ = ["end_by_host", "end_grants", "share", "withdraw"]
+__all__ = ["end_by_host", "end_grants", "preview", "share", "withdraw"]
+
+_WOULD_BE: Final = "would-be"
+"""Stands for the id of an act in a preview, which shows no ids of grants."""
 
 
-def share(policy: Policy, request: ShareRequest, now: datetime, act: str) -> Act[ShareReceipt]:
-    """Share exams: SPEC section 2.
+def share(
+    ports: Ports, policy: Policy, request: ShareRequest, now: datetime, act: str
+) -> ShareReceipt:
+    """Share exams. Specification: `#sharing`.
 
     Args:
+        ports: where facts are read and the act is written.
         policy: the deployment's settings.
         request: what is asked for.
         now: aware, in UTC.
@@ -49,18 +67,18 @@ def share(policy: Policy, request: ShareRequest, now: datetime, act: str) -> Act
         Conflict: other acts kept changing the same exams.
     """
 
-    def attempt() -> Act[tuple[Changes | None, ShareReceipt] | Denied]:
-        earlier = yield from answered_before(request, ShareReceipt)
+    def attempt() -> tuple[Changes | None, ShareReceipt] | Denied:
+        earlier = earlier_receipt(ports, request, ShareReceipt)
         if earlier is not None:
             return None, earlier
-        facts = yield from share_facts(policy, request, now)
+        facts = share_facts(ports, policy, request, now)
         decision = decide_share(policy, request, facts, now, act)
         if isinstance(decision, Denied):
             return decision
         receipt = ShareReceipt(share=decision.share.id, at=now, outcomes=decision.outcomes)
         return _share_changes(request, decision, receipt), receipt
 
-    return carry_through(request, attempt, now)
+    return carry_through(ports, request, attempt, now)
 
 
 def _share_changes(request: ShareRequest, plan: SharePlan, receipt: ShareReceipt) -> Changes:
@@ -68,7 +86,7 @@ def _share_changes(request: ShareRequest, plan: SharePlan, receipt: ShareReceipt
         at=plan.share.at,
         request=without_message(request),
         share=plan.share,
-        versions=versions_after(plan),
+        versions=_versions_after(plan),
         made=plan.made,
     )
     notices = tuple(
@@ -95,31 +113,22 @@ def _share_changes(request: ShareRequest, plan: SharePlan, receipt: ShareReceipt
 
 
 def end_grants(
-    policy: Policy, request: EndingRequest, now: datetime, act: str
-) -> Act[UnshareReceipt]:
-    """Unshare, narrow, or end one grant: SPEC section 3.
+    ports: Ports, policy: Policy, request: EndingRequest, now: datetime, act: str
+) -> UnshareReceipt:
+    """Unshare, narrow, or end one grant. Specification: `#unsharing-and-narrowing`.
 
-    Args:
-        policy: the deployment's settings.
-        request: what is asked for.
-        now: aware, in UTC.
-        act: a new id for this act.
-
-    Raises:
-        Refused: a rule says no.
-        RequestIdReused: the request id was used for another request.
-        Conflict: other acts kept changing the same exam.
+    The arguments and errors are those of `share`.
     """
 
-    def attempt() -> Act[tuple[Changes | None, UnshareReceipt] | Denied]:
-        earlier = yield from answered_before(request, UnshareReceipt)
+    def attempt() -> tuple[Changes | None, UnshareReceipt] | Denied:
+        earlier = earlier_receipt(ports, request, UnshareReceipt)
         if earlier is not None:
             return None, earlier
-        facts = yield from ending_facts(policy, request, now)
+        facts = ending_facts(ports, policy, request, now)
         decision = decide_ending(policy, request, facts, now, act)
         if isinstance(decision, Denied):
             return decision
-        people = yield from people_affected(request.actor, decision, facts.exams)
+        people = people_affected(ports, request.actor, decision, facts.exams)
         receipt = unshare_receipt(policy, facts, decision, people, now)
         changes = Changes(
             versions=decision.versions,
@@ -130,78 +139,65 @@ def end_grants(
         )
         return changes, receipt
 
-    return carry_through(request, attempt, now)
+    return carry_through(ports, request, attempt, now)
 
 
 def end_by_host(
-    policy: Policy, request: HostEnding, now: datetime, act: str
-) -> Act[UnshareReceipt]:
-    """End a principal's grants for the host, on one exam or everywhere: SPEC section 3.
+    ports: Ports, policy: Policy, request: HostEnding, now: datetime, act: str
+) -> UnshareReceipt:
+    """End a principal's grants for the host, on one exam or everywhere.
 
-    Args:
-        policy: the deployment's settings.
-        request: what the host asks for.
-        now: aware, in UTC.
-        act: a new id for this act.
-
-    Returns:
-        What ended and what was left, with nothing held back; empty where there was no grant.
+    The receipt holds nothing back, and is empty where there was no grant.
 
     Raises:
         Refused: there is no such exam and no sharing of one is kept, or re-shares restrict it.
         Conflict: other acts kept changing the same exams.
     """
 
-    def attempt() -> Act[tuple[Changes | None, UnshareReceipt] | Denied]:
+    def attempt() -> tuple[Changes | None, UnshareReceipt] | Denied:
         if request.exam is None:
-            exams = yield from ask(ExamsGrantedTo(request.recipient))
+            exams = ports.grants.exams_granted_to(request.recipient)
         else:
             exams = (request.exam,)
-        sharing = yield from ask(ReadGrants(exams))
-        if request.exam is not None and not (yield from _is_known(request.exam, sharing)):
+        sharing = ports.grants.read(exams, ended=False)
+        if request.exam is not None and not _is_known(ports, request.exam, sharing):
             return _not_found(request.exam)
         grants = tuple(grant for each in sharing.values() for grant in each.grants)
         reshares = request.reshares or policy.reshares
-        lineage = yield from lineage_of(grants, reshares)
-        profiles = yield from grantors_of(grants, reshares)
+        lineage = lineage_of(ports, grants, reshares)
+        profiles = grantors_of(ports, grants, reshares)
         memberships = {user: profile.principals for user, profile in profiles.items()}
         plan = decide_ending_by_host(policy, request, sharing, lineage, memberships, now, act)
         return plan if isinstance(plan, Denied) else _by_host(request, plan, now)
 
-    return carry_through(request, attempt, now)
+    return carry_through(ports, request, attempt, now)
 
 
-def withdraw(request: Withdrawal, now: datetime) -> Act[UnshareReceipt]:
+def withdraw(ports: Ports, request: Withdrawal, now: datetime) -> UnshareReceipt:
     """Withdraw an exam for the host: all its grants end, and it is no longer found.
 
-    Args:
-        request: what the host asks for.
-        now: aware, in UTC.
-
-    Returns:
-        The grants that ended; an empty receipt, with nothing written, where the exam was withdrawn
-        before.
+    Nothing is written where the exam was withdrawn before.
 
     Raises:
         Refused: there is no such exam, and no sharing of one is kept.
         Conflict: other acts kept changing it.
     """
 
-    def attempt() -> Act[tuple[Changes | None, UnshareReceipt] | Denied]:
-        sharing = yield from ask(ReadGrants((request.exam,)))
+    def attempt() -> tuple[Changes | None, UnshareReceipt] | Denied:
+        sharing = ports.grants.read((request.exam,), ended=False)
         kept = sharing[request.exam]
         if kept.withdrawn:
             return None, UnshareReceipt(at=now)
-        if not (yield from _is_known(request.exam, sharing)):
+        if not _is_known(ports, request.exam, sharing):
             return _not_found(request.exam)
         return _by_host(request, plan_withdrawal(request, kept, now), now)
 
-    return carry_through(request, attempt, now)
+    return carry_through(ports, request, attempt, now)
 
 
-def _is_known(exam: ExamId, sharing: Mapping[ExamId, ExamGrants]) -> Act[bool]:
-    """Ask whether the exam is there, unless sharing of it is kept: then the host may end it."""
-    return sharing[exam].version > 0 or bool((yield from ask(FindExams((exam,)))))
+def _is_known(ports: Ports, exam: ExamId, sharing: Mapping[ExamId, ExamGrants]) -> bool:
+    """Return whether sharing of the exam is kept, so that the host may end it, or it is there."""
+    return sharing[exam].version > 0 or bool(exams_from(ports.exams.find((exam,))))
 
 
 def _not_found(exam: ExamId) -> Denied:
@@ -211,12 +207,13 @@ def _not_found(exam: ExamId) -> Denied:
 def _by_host(
     request: HostEnding | Withdrawal, plan: EndingPlan, now: datetime
 ) -> tuple[Changes, UnshareReceipt]:
+    withdrawn = request.exam if isinstance(request, Withdrawal) else None
     changes = Changes(
         versions=plan.versions,
         made=plan.made,
         ended=plan.ended,
-        withdrawn=request.exam if isinstance(request, Withdrawal) else None,
-        event=_grants_ended(request, plan, now),
+        withdrawn=withdrawn,
+        event=_grants_ended(request, plan, now, withdrawn),
     )
 
     def whole(grants: Iterable[Grant]) -> tuple[ShownGrant, ...]:
@@ -232,9 +229,68 @@ def _by_host(
 
 
 def _grants_ended(
-    request: EndingRequest | HostEnding | Withdrawal, plan: EndingPlan, now: datetime
+    request: EndingRequest | HostEnding | Withdrawal,
+    plan: EndingPlan,
+    now: datetime,
+    withdrawn: ExamId | None = None,
 ) -> GrantsEnded:
-    versions = dict(versions_after(plan))
-    if isinstance(request, Withdrawal):
-        versions = {exam: version + 1 for exam, version in plan.versions.items()}
+    versions = _versions_after(plan, withdrawn)
     return GrantsEnded(at=now, request=request, versions=versions, ended=plan.ended, made=plan.made)
+
+
+def _versions_after(plan: Plan, withdrawn: ExamId | None = None) -> dict[ExamId, int]:
+    changed = moved(plan.made, plan.ended, withdrawn)
+    return {exam: version + 1 for exam, version in plan.versions.items() if exam in changed}
+
+
+def preview(ports: Ports, policy: Policy, request: Request, now: datetime) -> Preview:
+    """Return what a request would do, as far as its actor may know. Specification: `#previews`.
+
+    A refusal is no error here: its reasons are in the preview.
+
+    Raises:
+        RequestIdReused: the request id was used for another request.
+    """
+    if isinstance(request, ShareRequest):
+        return _preview_share(ports, policy, request, now)
+    return _preview_ending(ports, policy, request, now)
+
+
+def _preview_share(ports: Ports, policy: Policy, request: ShareRequest, now: datetime) -> Preview:
+    if earlier_receipt(ports, request, ShareReceipt) is not None:
+        return Preview(repeated=True)
+    facts = share_facts(ports, policy, request, now)
+    decision = decide_share(policy, request, facts, now, _WOULD_BE)
+    reasons: tuple[Reason, ...] = ()
+    if isinstance(decision, Denied):
+        reasons = decision.reasons
+        attested = attrs.evolve(request, attested=True, wording=None)
+        if decision.codes == {ReasonCode.ATTESTATION_MISSING}:
+            decision = decide_share(policy, attested, facts, now, _WOULD_BE)
+    if isinstance(decision, Denied):
+        return Preview(reasons=reasons)
+    return _effects(ports, policy, facts.actor, facts.exams, decision, reasons, now)
+
+
+def _preview_ending(ports: Ports, policy: Policy, request: EndingRequest, now: datetime) -> Preview:
+    if earlier_receipt(ports, request, UnshareReceipt) is not None:
+        return Preview(repeated=True)
+    facts = ending_facts(ports, policy, request, now)
+    decision = decide_ending(policy, request, facts, now, _WOULD_BE)
+    if isinstance(decision, Denied):
+        return Preview(reasons=decision.reasons)
+    return _effects(ports, policy, facts.actor, facts.exams, decision, (), now)
+
+
+def _effects(
+    ports: Ports,
+    policy: Policy,
+    actor: Profile,
+    exams: tuple[ExamFacts, ...],
+    plan: Plan,
+    reasons: tuple[Reason, ...],
+    now: datetime,
+) -> Preview:
+    people = people_affected(ports, actor.user, plan, exams)
+    known = consequences(policy, actor, exams, plan, people, now)
+    return Preview(reasons=reasons, gains=known.gains, losses=known.losses, keeps=known.keeps)

@@ -4,13 +4,14 @@ import base64
 import binascii
 import json
 import re
+from collections.abc import Callable
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
 from exam_sharing.errors import ExamSharingError, InvalidInput
 from exam_sharing.events import ListedNotice
 from exam_sharing.identifiers import ExamId
-from exam_sharing.policy.views import VisibleExam
+from exam_sharing.policy.views import Page, VisibleExam
 from exam_sharing.validation import exact_text, instant, require_instance
 
 __all__ = [
@@ -20,8 +21,11 @@ __all__ = [
     "notice_cursor_after",
     "notice_position",
     "page_limit",
+    "page_of",
     "position",
 ]
+
+ItemT = TypeVar("ItemT")
 
 MAX_PAGE: Final = 1_000
 MAX_CURSOR_LENGTH: Final = 8_000
@@ -115,3 +119,10 @@ def page_limit(limit: int) -> int:
     if type(limit) is not int or not 1 <= limit <= MAX_PAGE:
         raise InvalidInput("limit", f"must be a whole number from 1 to {MAX_PAGE}")
     return limit
+
+
+def page_of(found: tuple[ItemT, ...], limit: int, cursor_of: Callable[[ItemT], str]) -> Page[ItemT]:
+    """Return a page of at most `limit` items; one item more shows that there is a next page."""
+    if len(found) <= limit:
+        return Page(items=found)
+    return Page(items=found[:limit], next=cursor_of(found[limit - 1]))

@@ -1,31 +1,24 @@
-"""Sending notices: after the commit, at least once each, and never one that is no longer true.
+"""Sending notices: after the commit, at least once each, and only those that are still true.
 
-A relay claims a few notices, so that no other sends them too, and delivers them one by one. If it
-dies, its claims lapse, and another relay sends what it left. If it is slow, it leaves the rest of
-what it claimed alone in time: what it has not begun by the middle of a claim, it does not begin.
+A relay claims a few notices, so that no other relay sends them too, and delivers them one by one.
+If it dies, its claims lapse, and another relay sends what it left. It starts no send after half of
+the claim has passed.
 """
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
-from exam_sharing.acts.questions import (
-    Act,
-    ClaimNotices,
-    FindExams,
-    GrantsOfShare,
-    Profiles,
-    SendNotice,
-    SettleNotice,
-    ask,
-)
+from exam_sharing.acts.gathering import exams_from, profile_of
 from exam_sharing.errors import NotifierFailed
 from exam_sharing.events import Claim, ShareNotice, WaitingNotice, notice_now
 from exam_sharing.grants import FOREVER
-from exam_sharing.identifiers import ShareId
+from exam_sharing.identifiers import NoticeId, ShareId
 from exam_sharing.policy.retries import Done, GivenUp, Settlement
 from exam_sharing.policy.settings import Policy
+from exam_sharing.ports import Ports
 
-__all__ = ["BATCH", "CLAIM_LASTS", "MOST", "claim_notices", "deliver"]
+__all__ = ["BATCH", "CLAIM_LASTS", "MOST", "deliver", "deliver_due"]
 
 BATCH: Final = 50
 """How many notices a relay claims at once, and at most leaves behind when it dies."""
@@ -37,48 +30,53 @@ CLAIM_LASTS: Final = timedelta(minutes=5)
 """After this long a claim that was never settled lapses, and the notice is sent again."""
 
 
-def claim_notices(
-    now: datetime, limit: int = BATCH, share: ShareId | None = None
-) -> Act[tuple[Claim, ...]]:
-    """Claim notices that are due, to be given to `deliver` one by one.
+def deliver_due(
+    ports: Ports,
+    policy: Policy,
+    clock: Callable[[], datetime],
+    limit: int = BATCH,
+    share: ShareId | None = None,
+) -> dict[NoticeId, bool]:
+    """Claim notices that are due, try each of them, and return which ones were sent.
 
     Args:
-        now: aware, in UTC.
-        limit: how many at most.
+        ports: where everything is kept.
+        policy: the deployment's settings.
+        clock: returns the time, aware, in UTC; read again for each notice, since sending takes
+            time.
+        limit: how many notices at most.
         share: the notices of this share alone; `None` for all.
     """
-    return (yield from ask(ClaimNotices(now, now + min(CLAIM_LASTS, FOREVER - now), limit, share)))
+    now = clock()
+    lapses = now + min(CLAIM_LASTS, FOREVER - now)
+    claims = ports.outbox.claim(now, lapses, limit, share)
+    return {claim.notice.id: deliver(ports, policy, claim, clock()) for claim in claims}
 
 
-def deliver(policy: Policy, claim: Claim, now: datetime) -> Act[bool]:
+def deliver(ports: Ports, policy: Policy, claim: Claim, now: datetime) -> bool:
     """Send a notice that was claimed, and return whether it was sent.
 
-    What cannot be sent waits or is given up, as the policy says. What is no longer true is dropped.
-    What was claimed too long ago is left for whoever claims it next.
-
-    Args:
-        policy: the deployment's settings.
-        claim: the notice.
-        now: aware, in UTC; taken anew for each notice, since sending takes time.
+    A notice that failed waits or is given up, as the policy says. One that is no longer true is
+    dropped. One that was claimed too long ago is left to the next relay that claims it.
     """
-    # Whoever begins in time has the other half of the claim to come to an end.
+    # A send that starts in time has the other half of the claim to finish.
     if claim.until - now < CLAIM_LASTS / 2:
         return False
-    settlement = yield from _tried(policy, claim.notice, now)
-    yield from ask(SettleNotice(claim, settlement))
+    settlement = _tried(ports, policy, claim.notice, now)
+    ports.outbox.settle(claim, settlement)
     return settlement is Done.SENT
 
 
-def _tried(policy: Policy, waiting: WaitingNotice, now: datetime) -> Act[Settlement]:
+def _tried(ports: Ports, policy: Policy, waiting: WaitingNotice, now: datetime) -> Settlement:
     try:
-        notice = yield from _still_true(policy, waiting, now)
+        notice = _still_true(ports, policy, waiting, now)
         if notice is None:
             return Done.DROPPED
-        yield from ask(SendNotice(notice))
+        ports.notifier.send(notice)
     except NotifierFailed as error:
         problem, permanent = str(error.problem), error.permanent
     except Exception as error:  # noqa: BLE001  whatever a port raises, the notice is not lost
-        # What an error says may quote the notice; what it is called does not.
+        # The text of an error may quote the notice; the name of its type does not.
         problem, permanent = type(error).__name__, False
     else:
         return Done.SENT
@@ -87,12 +85,12 @@ def _tried(policy: Policy, waiting: WaitingNotice, now: datetime) -> Act[Settlem
     return policy.retries.after(waiting.attempts + 1, problem, now, before=waiting.problem)
 
 
-def _still_true(policy: Policy, waiting: WaitingNotice, now: datetime) -> Act[ShareNotice | None]:
+def _still_true(
+    ports: Ports, policy: Policy, waiting: WaitingNotice, now: datetime
+) -> ShareNotice | None:
     if not policy.sends_notices:
         return None
-    profiles = yield from ask(Profiles((waiting.to,)))
-    reader = profiles[waiting.to]
-    asked = GrantsOfShare(waiting.share, waiting.exams, reader.acting)
-    grants = yield from ask(asked)
-    exams = yield from ask(FindExams(tuple(sorted({grant.exam for grant in grants}))))
-    return notice_now(waiting, reader, exams, grants, now)
+    reader = profile_of(ports, waiting.to)
+    grants = ports.grants.grants_of_share(waiting.share, waiting.exams, reader.acting)
+    exams = ports.exams.find(tuple(sorted({grant.exam for grant in grants})))
+    return notice_now(waiting, reader, exams_from(exams), grants, now)

@@ -1,32 +1,19 @@
-"""Gathering facts: which questions an act asks, and in which order.
+"""Gathering facts: which ports an act queries, and in which order.
 
-An exam that is not there and one that may not be seen ask the same questions, so that neither the
-answer nor the way to it tells them apart. Whatever could tell more is asked only after that.
+An exam that is not there and one that the actor may not see cause the same queries, so that neither
+the answer nor the way to it tells them apart. Queries that could show a difference come after that.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 import attrs
 
-from exam_sharing.acts.questions import (
-    AboutShare,
-    Act,
-    BatchOf,
-    FindExams,
-    FindGrants,
-    Holds,
-    Involved,
-    MembersSeenBy,
-    PeopleBehind,
-    Profiles,
-    ReadGrants,
-    Removed,
-    SeenBy,
-    ask,
-)
+from exam_sharing.errors import StoreFailed
+from exam_sharing.exams import Exam
 from exam_sharing.grants import Grant, Permission
-from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
+from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy.disclosure import principals_affected
 from exam_sharing.policy.ending_rules import EndingCase, EndingRequest, Scene
 from exam_sharing.policy.facts import (
@@ -42,46 +29,114 @@ from exam_sharing.policy.requests import Reshares, RevokeRequest, Scope, ShareRe
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share_rules import ShareCase
 from exam_sharing.policy.support import unread_sources
+from exam_sharing.ports import Directory, Ports
 
 __all__ = [
     "can_see",
     "ending_facts",
     "exam_facts",
+    "exams_from",
+    "from_directory",
     "grantors_of",
     "groups_on",
     "lineage_of",
     "people_affected",
+    "people_behind",
+    "principals_of",
     "profile_of",
+    "profiles_of",
     "scene_of",
     "share_facts",
     "visible_part_of_share",
 ]
 
-
-def profile_of(user: UserId) -> Act[Profile]:
-    """Ask what the directory says of one user."""
-    profiles = yield from ask(Profiles((user,)))
-    return profiles[user]
+AnswerT = TypeVar("AnswerT")
 
 
-def can_see(profile: Profile, exam: ExamId, now: datetime) -> Act[bool]:
-    """Ask whether a user can see an exam, before anything else of it is asked."""
-    asked = Holds(profile.user, profile.acting, Permission.VIEW, exam, now)
-    return (yield from ask(asked)) is True
+def from_directory(answer: AnswerT, kind: type) -> AnswerT:
+    """Return an answer of the directory, which may be a host's own.
+
+    Raises:
+        StoreFailed: it is of another type than the port requires.
+    """
+    return _of_kind("the directory", answer, kind)
 
 
-def exam_facts(exam: ExamId, *, ended: bool = False) -> Act[ExamFacts | None]:
-    """Ask for one exam and its sharing; `None` when there is none, or it was withdrawn."""
-    facts = yield from _each_with_grants((exam,), ended=ended)
+def _of_kind(port: str, answer: AnswerT, kind: type) -> AnswerT:
+    if not issubclass(type(answer), kind):
+        raise StoreFailed(f"{port} gave {type(answer).__name__} instead of {kind.__name__}")
+    return answer
+
+
+def exams_from(answer: tuple[Exam, ...]) -> tuple[Exam, ...]:
+    """Return exams that an `ExamReader` answered, which may be a host's own.
+
+    Raises:
+        StoreFailed: there is something else than exams among them.
+    """
+    for exam in _of_kind("the exams", answer, tuple):
+        # A subclass could name another owner on every access.
+        if type(exam) is not Exam:
+            raise StoreFailed(f"the exams gave {type(exam).__name__} instead of Exam itself")
+    return answer
+
+
+def principals_of(directory: Directory, user: UserId) -> frozenset[PrincipalKey]:
+    """Query the keys of a user and of all their groups; none for an inactive user.
+
+    Raises:
+        StoreFailed: the directory gave no frozenset.
+    """
+    found = directory.principals_of(user)
+    if type(found) is not frozenset:
+        raise StoreFailed("the directory gave no frozenset of the keys of a user's principals")
+    return found
+
+
+def profiles_of(ports: Ports, users: tuple[UserId, ...]) -> Mapping[UserId, Profile]:
+    """Query the profiles of users.
+
+    Raises:
+        StoreFailed: the directory left out a user.
+    """
+    found = from_directory(ports.directory.profiles(users), Mapping)
+    for user in users:
+        profile = found.get(user)
+        if type(profile) is not Profile or profile.user != user:
+            raise StoreFailed("the directory gave no profile of its own for every user")
+    return found
+
+
+def profile_of(ports: Ports, user: UserId) -> Profile:
+    """Query the profile of one user."""
+    return profiles_of(ports, (user,))[user]
+
+
+def people_behind(
+    ports: Ports, principals: tuple[PrincipalId, ...]
+) -> Mapping[PrincipalId, frozenset[UserId]]:
+    """Query the active users whom each principal reaches."""
+    return from_directory(ports.directory.people_behind(principals), Mapping)
+
+
+def can_see(ports: Ports, profile: Profile, exam: ExamId, now: datetime) -> bool:
+    """Query whether a user can see an exam, before anything else of it is read."""
+    view = Permission.VIEW
+    return ports.access.holds(profile.user, profile.acting, view, exam, now) is True
+
+
+def exam_facts(ports: Ports, exam: ExamId, *, ended: bool = False) -> ExamFacts | None:
+    """Query one exam and its sharing; `None` when there is none, or it was withdrawn."""
+    facts = _each_with_grants(ports, (exam,), ended=ended)
     return facts[0] if facts else None
 
 
 def _each_with_grants(
-    wanted: tuple[ExamId, ...], *, ended: bool = False
-) -> Act[tuple[ExamFacts, ...]]:
-    # Versions first: an exam that changes hands after its version was read makes a conflict.
-    sharing = yield from ask(ReadGrants(tuple(sorted(wanted)), ended))
-    exams = {exam.id: exam for exam in (yield from ask(FindExams(wanted)))}
+    ports: Ports, wanted: tuple[ExamId, ...], *, ended: bool = False
+) -> tuple[ExamFacts, ...]:
+    # Versions first: an exam that changes hands after its version was read causes a conflict.
+    sharing = ports.grants.read(tuple(sorted(wanted)), ended=ended)
+    exams = {exam.id: exam for exam in exams_from(ports.exams.find(wanted))}
     return tuple(
         ExamFacts(exam=exams[each], sharing=sharing[each])
         for each in wanted
@@ -89,54 +144,51 @@ def _each_with_grants(
     )
 
 
-def visible_part_of_share(request: ShareRequest, now: datetime) -> Act[ShareFacts]:
-    """Ask for the actor and, where they can see the named exam, for the exams of the share."""
-    actor = yield from profile_of(request.actor)
-    if not (yield from can_see(actor, request.exam, now)):
+def visible_part_of_share(ports: Ports, request: ShareRequest, now: datetime) -> ShareFacts:
+    """Query the actor and, where they can see the named exam, the exams of the share."""
+    actor = profile_of(ports, request.actor)
+    if not can_see(ports, actor, request.exam, now):
         return ShareFacts(actor=actor)
     wanted: tuple[ExamId, ...] = ()
     if request.scope is Scope.BATCH:
-        wanted = tuple(exam.id for exam in (yield from ask(BatchOf(request.exam))))
-    exams = yield from _each_with_grants(wanted or (request.exam,))
-    return ShareFacts(actor=actor, exams=exams)
+        wanted = tuple(exam.id for exam in exams_from(ports.exams.batch_of(request.exam)))
+    return ShareFacts(actor=actor, exams=_each_with_grants(ports, wanted or (request.exam,)))
 
 
-def share_facts(policy: Policy, request: ShareRequest, now: datetime) -> Act[ShareFacts]:
-    """Ask for everything that deciding a share takes."""
-    facts = yield from visible_part_of_share(request, now)
+def share_facts(ports: Ports, policy: Policy, request: ShareRequest, now: datetime) -> ShareFacts:
+    """Query all facts that the decision on a share needs."""
+    facts = visible_part_of_share(ports, request, now)
     case = ShareCase(policy=policy, request=request, facts=facts, now=now)
     if not (case.visible and case.may_share):
         return facts
-    seen = yield from ask(SeenBy(request.actor, request.recipients))
+    seen = from_directory(ports.directory.seen_by(request.actor, request.recipients), frozenset)
     found = tuple(each for each in request.recipients if each in seen)
-    behind = yield from ask(PeopleBehind(found))
+    behind = people_behind(ports, found)
     groups = tuple(each for each in behind if isinstance(each, GroupId))
     members_seen: MembersSeen = {}
     if groups and policy.max_people is not None:
-        members_seen = yield from _members_seen(request.actor, groups)
+        members_seen = _members_seen(ports, request.actor, groups)
     people = People(behind=behind, seen=seen, members_seen=members_seen)
     case = attrs.evolve(case, facts=attrs.evolve(facts, people=people))
     if not case.reaches_too_many:
-        profiles = yield from ask(Profiles(tuple(sorted(case.reached))))
-        people = attrs.evolve(people, profiles=profiles)
+        people = attrs.evolve(people, profiles=profiles_of(ports, tuple(sorted(case.reached))))
     covered = tuple(exam.id for exam in case.covered)
     if policy.only_owner_readmits:
-        removed = yield from ask(Removed(covered, found))
-        facts = attrs.evolve(facts, removed=removed)
-    host = None
-    if policy.host_rules:
-        host = yield from ask(AboutShare(request, covered))
+        facts = attrs.evolve(facts, removed=ports.grants.removed(covered, found))
+    host = ports.host_facts.about(request, covered) if policy.host_rules else None
     return attrs.evolve(facts, people=people, host=host)
 
 
-def ending_facts(policy: Policy, request: EndingRequest, now: datetime) -> Act[EndingFacts]:
-    """Ask for everything that deciding the end of grants takes."""
-    actor = yield from profile_of(request.actor)
+def ending_facts(
+    ports: Ports, policy: Policy, request: EndingRequest, now: datetime
+) -> EndingFacts:
+    """Query all facts that the decision to end grants needs."""
+    actor = profile_of(ports, request.actor)
     named = request.grant if isinstance(request, RevokeRequest) else request.exam
-    involvement = yield from ask(Involved(actor.user, actor.acting, named, now))
+    involvement = ports.access.involved(actor.user, actor.acting, named, now)
     if involvement is None or not (involvement.own or policy.access_list.shows_all):
         return EndingFacts(actor=actor)
-    exam = yield from exam_facts(involvement.exam)
+    exam = exam_facts(ports, involvement.exam)
     if exam is None:
         return EndingFacts(actor=actor)
     facts = EndingFacts(actor=actor, exam=exam, once_granted=involvement.granted)
@@ -147,23 +199,25 @@ def ending_facts(policy: Policy, request: EndingRequest, now: datetime) -> Act[E
         if not case.named:
             return facts
     else:
-        members_seen = yield from _members_seen(request.actor, groups_on((exam,)))
+        members_seen = _members_seen(ports, request.actor, groups_on((exam,)))
         facts = attrs.evolve(facts, members_seen=members_seen)
-    return (yield from _with_lineage(facts, exam, case.reshares))
+    return _with_lineage(ports, facts, exam, case.reshares)
 
 
-def _with_lineage(facts: EndingFacts, exam: ExamFacts, reshares: Reshares) -> Act[EndingFacts]:
-    lineage = yield from lineage_of(exam.sharing.grants, reshares)
-    grantors = yield from grantors_of(exam.sharing.grants, reshares)
+def _with_lineage(
+    ports: Ports, facts: EndingFacts, exam: ExamFacts, reshares: Reshares
+) -> EndingFacts:
+    lineage = lineage_of(ports, exam.sharing.grants, reshares)
+    grantors = grantors_of(ports, exam.sharing.grants, reshares)
     return attrs.evolve(facts, lineage=lineage, grantors=grantors)
 
 
-def lineage_of(grants: tuple[Grant, ...], reshares: Reshares) -> Act[tuple[Grant, ...]]:
-    """Ask for the grants that some rested on and that no longer stand, as `Support` needs them."""
+def lineage_of(ports: Ports, grants: tuple[Grant, ...], reshares: Reshares) -> tuple[Grant, ...]:
+    """Query the grants that some rested on and that no longer stand, as `Support` needs them."""
     lineage: tuple[Grant, ...] = ()
     unread = unread_sources(grants, grants)
     while unread:
-        found = yield from ask(FindGrants(unread))
+        found = ports.grants.find_grants(unread)
         lineage += found
         if reshares is Reshares.KEEP:
             break
@@ -171,43 +225,42 @@ def lineage_of(grants: tuple[Grant, ...], reshares: Reshares) -> Act[tuple[Grant
     return lineage
 
 
-def grantors_of(grants: tuple[Grant, ...], reshares: Reshares) -> Act[Mapping[UserId, Profile]]:
-    """Ask for those who made some grants, where a cascade has to know their groups."""
+def grantors_of(
+    ports: Ports, grants: tuple[Grant, ...], reshares: Reshares
+) -> Mapping[UserId, Profile]:
+    """Query who made some grants, where a cascade depends on their groups."""
     if reshares is Reshares.KEEP:
         return {}
-    return (yield from ask(Profiles(tuple(sorted({grant.grantor for grant in grants})))))
+    return profiles_of(ports, tuple(sorted({grant.grantor for grant in grants})))
 
 
-def scene_of(policy: Policy, viewer: UserId, exam: ExamId, now: datetime) -> Act[Scene]:
-    """Ask for what a viewer may know of an exam, with all that ending its grants takes."""
-    actor = yield from profile_of(viewer)
+def scene_of(ports: Ports, policy: Policy, viewer: UserId, exam: ExamId, now: datetime) -> Scene:
+    """Query what a viewer may know of an exam, and what ending its grants would need."""
+    actor = profile_of(ports, viewer)
     facts = EndingFacts(actor=actor)
-    found = None
-    if (yield from can_see(actor, exam, now)):
-        found = yield from exam_facts(exam)
+    found = exam_facts(ports, exam) if can_see(ports, actor, exam, now) else None
     if found is not None:
         facts = attrs.evolve(facts, exam=found)
         if policy.reshares is Reshares.RESTRICT:
-            facts = yield from _with_lineage(facts, found, policy.reshares)
+            facts = _with_lineage(ports, facts, found, policy.reshares)
     return Scene(policy=policy, facts=facts, now=now)
 
 
-def people_affected(actor: UserId, plan: Plan, exams: Iterable[ExamFacts]) -> Act[People]:
-    """Ask who is behind the principals that a plan affects, and what of it the actor may know."""
+def people_affected(ports: Ports, actor: UserId, plan: Plan, exams: Iterable[ExamFacts]) -> People:
+    """Query who is behind the principals that a plan affects, and whom of them the actor sees."""
     principals = principals_affected(plan)
-    behind = yield from ask(PeopleBehind(principals))
+    behind = people_behind(ports, principals)
     users = {each for each in principals if isinstance(each, UserId)}.union(*behind.values())
-    in_order = tuple(sorted(users))
-    profiles = yield from ask(Profiles(in_order))
+    profiles = profiles_of(ports, tuple(sorted(users)))
     groups = {each for each in principals if isinstance(each, GroupId)}.union(groups_on(exams))
-    members_seen = yield from _members_seen(actor, tuple(sorted(groups)))
+    members_seen = _members_seen(ports, actor, tuple(sorted(groups)))
     return People(behind=behind, profiles=profiles, members_seen=members_seen)
 
 
-def _members_seen(actor: UserId, groups: tuple[GroupId, ...]) -> Act[MembersSeen]:
-    """Ask whom the actor may know to be in each group: nobody, where the directory is silent."""
-    told = yield from ask(MembersSeenBy(actor, groups))
-    return {group: told.get(group, frozenset()) for group in groups}
+def _members_seen(ports: Ports, actor: UserId, groups: tuple[GroupId, ...]) -> MembersSeen:
+    """Query the members that the actor sees in each group; none where the directory is silent."""
+    seen = from_directory(ports.directory.members_seen_by(actor, groups), Mapping)
+    return {group: seen.get(group, frozenset()) for group in groups}
 
 
 def groups_on(exams: Iterable[ExamFacts]) -> tuple[GroupId, ...]:

@@ -3,26 +3,17 @@
 from collections.abc import Mapping
 from datetime import datetime
 
-from exam_sharing.acts.cursors import cursor_after, page_limit, position
+from exam_sharing.acts.cursors import cursor_after, page_limit, page_of, position
 from exam_sharing.acts.gathering import (
     can_see,
     exam_facts,
+    exams_from,
+    from_directory,
+    people_behind,
+    principals_of,
     profile_of,
     scene_of,
     visible_part_of_share,
-)
-from exam_sharing.acts.questions import (
-    Act,
-    FindExams,
-    Holds,
-    Listed,
-    Names,
-    Path,
-    PeopleBehind,
-    PrincipalsOf,
-    ReadGrants,
-    Suggest,
-    ask,
 )
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
@@ -30,7 +21,7 @@ from exam_sharing.names import Typed
 from exam_sharing.policy.access import holding_on
 from exam_sharing.policy.decisions import Denied, Ground, Permitted, Reason, ReasonCode, Refused
 from exam_sharing.policy.explain import explain_no, explain_yes, grants_giving
-from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
+from exam_sharing.policy.facts import ExamFacts, Profile
 from exam_sharing.policy.holders import Holder, grants_of, holders
 from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import Policy
@@ -46,6 +37,7 @@ from exam_sharing.policy.views import (
     share_form,
     tabs,
 )
+from exam_sharing.ports import Ports
 
 __all__ = [
     "explain",
@@ -58,85 +50,103 @@ __all__ = [
 ]
 
 
-def show_share_form(policy: Policy, actor: UserId, exam: ExamId, now: datetime) -> Act[ShareForm]:
+def show_share_form(
+    ports: Ports, policy: Policy, actor: UserId, exam: ExamId, now: datetime
+) -> ShareForm:
     """Return what the form for sharing the exam offers; nothing to an actor who may not share."""
     request = ShareRequest(actor=actor, exam=exam, recipients=(), scope=Scope.BATCH)
-    facts = yield from visible_part_of_share(request, now)
+    facts = visible_part_of_share(ports, request, now)
     return share_form(ShareCase(policy=policy, request=request, facts=facts, now=now))
 
 
-def show_tabs(user: UserId, exam: ExamId, now: datetime) -> Act[frozenset[Tab]]:
+def show_tabs(ports: Ports, user: UserId, exam: ExamId, now: datetime) -> frozenset[Tab]:
     """Return the tabs that the exam has for the user; none without access."""
-    profile = yield from profile_of(user)
-    if not (yield from can_see(profile, exam, now)):
+    profile = profile_of(ports, user)
+    if not can_see(ports, profile, exam, now):
         return frozenset()
-    downloads = yield from ask(Holds(user, profile.acting, Permission.DOWNLOAD, exam, now))
-    return tabs(profile, downloads=downloads is True)
+    download = Permission.DOWNLOAD
+    downloads = ports.access.holds(user, profile.acting, download, exam, now) is True
+    return tabs(profile, downloads=downloads)
 
 
 def show_access_list(
-    policy: Policy, viewer: UserId, exam: ExamId, now: datetime
-) -> Act[AccessList]:
+    ports: Ports, policy: Policy, viewer: UserId, exam: ExamId, now: datetime
+) -> AccessList:
     """Return the access list of the exam, as far as the viewer may see it.
 
     Raises:
         Refused: there is no such exam, or the viewer has no access to it.
     """
-    scene = yield from scene_of(policy, viewer, exam, now)
+    scene = scene_of(ports, policy, viewer, exam, now)
     if scene.facts.exam is None or not scene.has_access:
-        raise Refused((Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),))
-    listed = sorted(scene.seen_by_recipient, key=lambda each: each.key)
-    names = yield from ask(Names(tuple(listed)))
+        raise _not_found(exam)
+    listed = tuple(sorted(scene.seen_by_recipient, key=lambda each: each.key))
+    names = from_directory(ports.directory.names(listed), Mapping)
     return access_list(scene, scene.facts.exam, names)
 
 
+def _not_found(exam: ExamId) -> Refused:
+    return Refused((Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),))
+
+
 def explain(
-    user: UserId, permission: Permission, exam: ExamId, now: datetime
-) -> Act[Permitted | Denied]:
+    ports: Ports, user: UserId, permission: Permission, exam: ExamId, now: datetime
+) -> Permitted | Denied:
     """Return why the user holds the permission on the exam, or why not; for operators."""
-    # A yes takes no more questions than it needs, and not the detours by which a no is explained.
+    # A yes reads no more than it needs: not what explains a no.
     wanted = (exam,)
-    principals = yield from ask(PrincipalsOf(user))
-    found = yield from ask(FindExams(wanted))
-    read: Mapping[ExamId, ExamGrants] = yield ReadGrants(wanted)
-    sharing = read[exam]
+    principals = principals_of(ports.directory, user)
+    found = exams_from(ports.exams.find(wanted))
+    sharing = ports.grants.read(wanted, ended=False)[exam]
     if principals and found:
         grounds: list[Ground] = []
         for grant in grants_giving(user, principals, permission, sharing, now):
             direct = grant.recipient == user
-            path = (user,) if direct else (yield from ask(Path(user, grant.recipient)))
+            path = (user,) if direct else _path(ports, user, grant.recipient)
             grounds.append(Ground(grant=grant, path=path))
         permitted = explain_yes(user, found[0], sharing, grounds)
         if permitted is not None:
             return permitted
-    profile = yield from profile_of(user)
-    facts = yield from exam_facts(exam, ended=True)
+    profile = profile_of(ports, user)
+    facts = exam_facts(ports, exam, ended=True)
     ever = () if facts is None else facts.ever_granted()
     paths: dict[PrincipalId, tuple[PrincipalId, ...]] = {user: (user,)}
     for recipient in (grant.recipient for grant in ever):
         if recipient not in paths and recipient.key in profile.principals:
-            paths[recipient] = yield from ask(Path(user, recipient))
+            paths[recipient] = _path(ports, user, recipient)
     return explain_no(profile, exam, facts, paths.__getitem__, now)
 
 
-def who_can(permission: Permission, exam: ExamId, now: datetime) -> Act[tuple[Holder, ...]]:
+def _path(ports: Ports, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
+    return from_directory(ports.directory.path(user, principal), tuple)
+
+
+def who_can(
+    ports: Ports, permission: Permission, exam: ExamId, now: datetime
+) -> tuple[Holder, ...]:
     """Return every user who holds the permission on the exam, by their ids; for operators.
 
     Raises:
         Refused: there is no such exam.
     """
-    facts = yield from exam_facts(exam)
+    facts = exam_facts(ports, exam)
     if facts is None:
-        raise Refused((Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),))
+        raise _not_found(exam)
     giving = grants_of(permission, facts.sharing, now)
     reached = {facts.exam.owner, *(grant.recipient for grant in giving)}
-    behind = yield from ask(PeopleBehind(tuple(sorted(reached, key=lambda each: each.key))))
+    behind = people_behind(ports, tuple(sorted(reached, key=lambda each: each.key)))
     return holders(facts.exam, giving, behind)
 
 
 def suggest_recipients(
-    policy: Policy, actor: UserId, exam: ExamId, text: str, limit: int, now: datetime
-) -> Act[tuple[Choice, ...]]:
+    ports: Ports,
+    policy: Policy,
+    actor: UserId,
+    exam: ExamId,
+    text: str,
+    limit: int,
+    now: datetime,
+) -> tuple[Choice, ...]:
     """Return whom a typed text suggests, best first; nothing to an actor who may not share.
 
     Raises:
@@ -147,18 +157,23 @@ def suggest_recipients(
     if typed is None:
         return ()
     whole = policy.whole_names_only or typed.length < policy.suggestion_min_length
-    may = yield from _who_may_choose(actor, exam, now)
+    may = _who_may_choose(ports, actor, exam, now)
     if may is None:
         return ()
     profile, facts = may
-    left_out = _left_out(actor, facts)
-    offered = yield from ask(Suggest(actor, text, most, left_out, whole))
-    return choices(policy, profile, facts, offered, now)
+    offered = ports.directory.suggest(actor, text, most, _left_out(actor, facts), whole=whole)
+    return choices(policy, profile, facts, from_directory(offered, tuple), now)
 
 
 def list_recipients(
-    policy: Policy, actor: UserId, exam: ExamId, after: str | None, limit: int, now: datetime
-) -> Act[Page[Choice]]:
+    ports: Ports,
+    policy: Policy,
+    actor: UserId,
+    exam: ExamId,
+    after: str | None,
+    limit: int,
+    now: datetime,
+) -> Page[Choice]:
     """Return a page of all whom the actor may choose, by name; nothing where they may not share.
 
     There is no list where the policy allows whole names alone: it would show everybody.
@@ -169,26 +184,23 @@ def list_recipients(
     behind, most = position(after), page_limit(limit)
     if policy.whole_names_only:
         return Page()
-    may = yield from _who_may_choose(actor, exam, now)
+    may = _who_may_choose(ports, actor, exam, now)
     if may is None:
         return Page()
     profile, facts = may
-    left_out = _left_out(actor, facts)
-    offered = yield from ask(Listed(actor, behind, most + 1, left_out))
-    found = choices(policy, profile, facts, offered[:most], now)
-    if len(offered) <= most:
-        return Page(items=found)
-    return Page(items=found, next=cursor_after(found[-1].name, found[-1].principal.key))
+    offered = ports.directory.listed(actor, behind, most + 1, _left_out(actor, facts))
+    found = choices(policy, profile, facts, from_directory(offered, tuple), now)
+    return page_of(found, most, lambda last: cursor_after(last.name, last.principal.key))
 
 
 def _who_may_choose(
-    actor: UserId, exam: ExamId, now: datetime
-) -> Act[tuple[Profile, ExamFacts] | None]:
+    ports: Ports, actor: UserId, exam: ExamId, now: datetime
+) -> tuple[Profile, ExamFacts] | None:
     """Return the actor and the exam if the actor may share it."""
-    profile = yield from profile_of(actor)
-    if not (yield from can_see(profile, exam, now)) or not profile.sharing_in_plan:
+    profile = profile_of(ports, actor)
+    if not can_see(ports, profile, exam, now) or not profile.sharing_in_plan:
         return None
-    facts = yield from exam_facts(exam)
+    facts = exam_facts(ports, exam)
     if facts is None or not holding_on(profile, facts).holds(Permission.VIEW, now):
         return None
     return profile, facts

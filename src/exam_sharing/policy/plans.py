@@ -3,7 +3,7 @@
 A plan is what a decision comes to when the answer is yes. It is written as a whole or not at all.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from enum import Enum
 from typing import TypeAlias
@@ -29,6 +29,7 @@ __all__ = [
     "ShareReceipt",
     "UnshareReceipt",
     "UntilLimit",
+    "moved",
 ]
 
 
@@ -171,6 +172,14 @@ class EndingPlan:
 
 Plan: TypeAlias = SharePlan | EndingPlan
 """What any act comes to when it is permitted."""
+
+
+def moved(
+    made: Iterable[Grant], ended: Iterable[EndedGrant], withdrawn: ExamId | None = None
+) -> frozenset[ExamId]:
+    """Return the exams whose sharing an act changes, so that their versions go up by one."""
+    exams = {grant.exam for grant in made} | {each.grant.exam for each in ended}
+    return frozenset(exams if withdrawn is None else exams | {withdrawn})
 
 
 @attrs.frozen(kw_only=True)

@@ -12,7 +12,6 @@ import attrs
 from hypothesis import strategies as st
 
 from exam_sharing import events, ports
-from exam_sharing.acts import questions
 from exam_sharing.errors import NotifierFailed
 from exam_sharing.exams import Exam, Study, UploadBatch
 from exam_sharing.grants import Ending, Grant, Holding, ShownGrant
@@ -83,7 +82,7 @@ STRATEGIES: Final[Mapping[type, str]] = MappingProxyType(
 )
 """The name of the strategy of each type, in `exam_sharing.testing.strategies`."""
 
-_OURS: Final = (ending_rules, events, facts, plans, questions, schedules, share_rules, views)
+_OURS: Final = (ending_rules, events, facts, plans, schedules, share_rules, views)
 """Where there are values that the package makes, and others only read."""
 
 

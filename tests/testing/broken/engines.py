@@ -6,13 +6,12 @@ docstring, in the tuple at the end.
 
 from abc import abstractmethod
 from contextlib import ExitStack
-from unittest.mock import patch
+from unittest.mock import Mock, patch
 
 import attrs
 
 from exam_sharing import acts
-from exam_sharing.acts import changing, delivering, gathering, previewing, showing, writing
-from exam_sharing.acts.questions import FindExams, ask
+from exam_sharing.acts import changing, delivering, gathering, showing
 from exam_sharing.errors import StoreFailed
 from exam_sharing.events import ShareNotice
 from exam_sharing.grants import FOREVER, NOTHING, Grant, Holding, Permission
@@ -21,6 +20,7 @@ from exam_sharing.policy.decisions import Denied, ReasonCode, reasons_against
 from exam_sharing.policy.facts import Profile
 from exam_sharing.policy.requests import NarrowRequest, Reshares
 from exam_sharing.policy.support import Support
+from exam_sharing.ports import AuditTrail
 
 
 class BrokenEngine(ExitStack):
@@ -57,9 +57,8 @@ class IgnoresPlans(BrokenEngine):
     """Whoever sees an exam may share it, whatever their service plan."""
 
     def replaced(self):
-        def with_plan(user):
-            profile = yield from profile_of(user)
-            return attrs.evolve(profile, sharing_in_plan=True)
+        def with_plan(ports, user):
+            return attrs.evolve(profile_of(ports, user), sharing_in_plan=True)
 
         profile_of = gathering.profile_of
         yield gathering, "profile_of", with_plan
@@ -78,15 +77,29 @@ class OutlivesItsSource(WithoutRule):
     code = ReasonCode.EXPIRY_BEYOND_OWN
 
 
+class ShowsEverybody:
+    """A directory in which an actor sees everybody."""
+
+    def __init__(self, directory):
+        self._directory = directory
+
+    def __getattr__(self, name):
+        return getattr(self._directory, name)
+
+    def seen_by(self, _actor, principals):
+        return frozenset(self._directory.names(principals))
+
+
 class SharesWithTheUnseen(BrokenEngine):
     """Recipients whom the actor may not see are accepted, so that the directory can be probed."""
 
     def replaced(self):
-        class Known(gathering.SeenBy):
-            def put_to(self, ports):
-                return frozenset(ports.directory.names(self.principals))
+        def facts(ports, *asked):
+            ports = attrs.evolve(ports, directory=ShowsEverybody(ports.directory))
+            return share_facts(ports, *asked)
 
-        yield gathering, "SeenBy", Known
+        share_facts = changing.share_facts
+        yield changing, "share_facts", facts
 
 
 class BringsBackWhomTheOwnerRemoved(WithoutRule):
@@ -114,7 +127,6 @@ class DropsDownload(BrokenEngine):
             return share.decide_share(policy, request, facts, now, act)
 
         yield changing, "decide_share", decide
-        yield previewing, "decide_share", decide
 
 
 class TellsTheFirstReason(BrokenEngine):
@@ -328,10 +340,10 @@ class FailsForWhatIsNotThere(BrokenEngine):
     """A form fails for an exam that is not there, and shows no tab for one without access."""
 
     def replaced(self):
-        def form(policy, actor, exam, now):
-            if not (yield from ask(FindExams((exam,)))):
+        def form(ports, policy, actor, exam, now):
+            if not ports.exams.find((exam,)):
                 raise StoreFailed("no row")
-            return (yield from shown(policy, actor, exam, now))
+            return shown(ports, policy, actor, exam, now)
 
         shown = acts.show_share_form
         yield acts, "show_share_form", form
@@ -341,13 +353,13 @@ class NarrowsAgain(BrokenEngine):
     """A narrowing that comes again under its request id is decided again."""
 
     def replaced(self):
-        def before(request, kind):
+        def receipt(ports, request, kind):
             if isinstance(request, NarrowRequest):
                 return None
-            return (yield from answered_before(request, kind))
+            return earlier_receipt(ports, request, kind)
 
-        answered_before = changing.answered_before
-        yield changing, "answered_before", before
+        earlier_receipt = changing.earlier_receipt
+        yield changing, "earlier_receipt", receipt
 
 
 class RecordsWhoPerformed(BrokenEngine):
@@ -375,11 +387,11 @@ class HidesRefusals(BrokenEngine):
     """A refused act is not audited."""
 
     def replaced(self):
-        class Unrecorded(writing.Record):
-            def put_to(self, ports):
-                return None
+        def carried(ports, *asked):
+            return carry_through(attrs.evolve(ports, audit=Mock(AuditTrail)), *asked)
 
-        yield writing, "Record", Unrecorded
+        carry_through = changing.carry_through
+        yield changing, "carry_through", carried
 
 
 BROKEN_ENGINES = (
