@@ -149,10 +149,8 @@ class WaitingNotice:
         share: the share that it tells of.
         to: whom to tell.
         actor: who shared.
-        exams: on which exams they gained.
-        permission: what was shared.
-        until: the earliest end of what was gained; `None` for good.
-        message: what the actor wrote.
+        exam_ids: the exams on which they gained.
+        message: the text that the actor wrote.
         attempts: how many times sending it was tried, and failed.
         problem: why the last of these failed, or `MAYBE_SENT` if any of them may have sent it.
     """
@@ -161,9 +159,7 @@ class WaitingNotice:
     share: ShareId
     to: UserId
     actor: UserId
-    exams: tuple[ExamId, ...]
-    permission: Permission
-    until: datetime | None
+    exam_ids: tuple[ExamId, ...]
     message: PrivateText | None = attrs.field(converter=_message)
     attempts: int = 0
     problem: str | None = None

@@ -12,7 +12,7 @@ from exam_sharing import NoticeId, ShareId, StoreFailed
 from exam_sharing.events import ActRefused, WaitingNotice
 from exam_sharing.policy.plans import UnshareReceipt
 from exam_sharing.ports import Changes, StoredReceipt
-from world import ANNA, BEN, CARLA, CT, MR, START, VIEW, World, share_request
+from world import ANNA, BEN, CARLA, CT, MR, START, World, share_request
 
 PATIENT = "the patient is called Miller"
 
@@ -33,9 +33,7 @@ def notice(number):
         share=ShareId("s"),
         to=BEN,
         actor=ANNA,
-        exams=(CT,),
-        permission=VIEW,
-        until=None,
+        exam_ids=(CT,),
         message=PATIENT,
     )
 

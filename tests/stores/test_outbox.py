@@ -13,7 +13,7 @@ from exam_sharing import NoticeId, ShareId
 from exam_sharing.events import ActRefused, WaitingNotice
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, TryAgain
 from exam_sharing.ports import Changes
-from world import ANNA, BEN, CT, VIEW, share_request
+from world import ANNA, BEN, CT, share_request
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -28,9 +28,7 @@ def waiting(number, share="s"):
         share=ShareId(share),
         to=BEN,
         actor=ANNA,
-        exams=(CT,),
-        permission=VIEW,
-        until=None,
+        exam_ids=(CT,),
         message="Please look at the left lung.",
     )
 

@@ -10,7 +10,6 @@ import attrs
 import sqlalchemy
 from lives import MORTAL, Mailbox
 
-from exam_sharing import Permission
 from exam_sharing.adapters.sqlalchemy import SqlStore, open_sharing
 from exam_sharing.events import ExamShared
 from test_serial_order import Portal, act_of
@@ -67,9 +66,9 @@ class Witness:
         self.may_be_dropped |= {each.id for each in waiting_in(self.memory) if self._is_over(each)}
 
     def _is_over(self, notice):
-        if notice.until is not None and notice.until <= self.memory.own.now:
-            return True
-        return not self.memory.sharing.can_many(notice.to, Permission.VIEW, notice.exams)
+        reader = self.memory.directory.principals_of(notice.to)
+        grants = self.memory.store.grants_of_share(notice.share, notice.exam_ids, reader)
+        return all(grant.expired(self.memory.own.now) for grant in grants)
 
     def _look_at_notices(self):
         written = {each.id: said_by(each) for each in waiting_in(self.memory)}

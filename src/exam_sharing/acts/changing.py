@@ -91,16 +91,14 @@ def _share_changes(request: ShareRequest, plan: SharePlan, receipt: ShareReceipt
     )
     notices = tuple(
         WaitingNotice(
-            id=NoticeId(id_within(plan.share.id.value, due.to)),
+            id=NoticeId(id_within(plan.share.id.value, user)),
             share=plan.share.id,
-            to=due.to,
+            to=user,
             actor=request.actor,
-            exams=due.exams,
-            permission=due.permission,
-            until=due.until,
+            exam_ids=exam_ids,
             message=request.message,
         )
-        for due in plan.notices
+        for user, exam_ids in plan.notices.items()
     )
     return Changes(
         versions=plan.versions,

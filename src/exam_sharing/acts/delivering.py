@@ -91,6 +91,6 @@ def _still_true(
     if not policy.sends_notices:
         return None
     reader = profile_of(ports, waiting.to)
-    grants = ports.grants.grants_of_share(waiting.share, waiting.exams, reader.acting)
+    grants = ports.grants.grants_of_share(waiting.share, waiting.exam_ids, reader.acting)
     exams = ports.exams.find(tuple(sorted({grant.exam for grant in grants})))
     return notice_now(waiting, reader, exams_from(exams), grants, now)

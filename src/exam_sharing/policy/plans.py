@@ -19,7 +19,6 @@ __all__ = [
     "Attestation",
     "Effect",
     "EndingPlan",
-    "NoticeDue",
     "Outcome",
     "Plan",
     "Preview",
@@ -113,23 +112,6 @@ class Share:
 
 
 @attrs.frozen(kw_only=True)
-class NoticeDue:
-    """One user to be told that they gained something.
-
-    Attributes:
-        to: who gained.
-        exams: the exams on which they gained, in the order of the share.
-        permission: what was shared.
-        until: the earliest end of what was gained; `None` for good.
-    """
-
-    to: UserId
-    exams: tuple[ExamId, ...]
-    permission: Permission
-    until: datetime | None
-
-
-@attrs.frozen(kw_only=True)
 class SharePlan:
     """A share that is permitted.
 
@@ -139,14 +121,15 @@ class SharePlan:
         share: the record of the act.
         made: the grants to make.
         outcomes: one for each exam and recipient.
-        notices: one for each user who gains, except the actor.
+        notices: for each user to be notified, the exams on which they gain, in the order of the
+            share.
     """
 
     versions: Mapping[ExamId, int]
     share: Share
     made: tuple[Grant, ...]
     outcomes: tuple[ShareOutcome, ...]
-    notices: tuple[NoticeDue, ...]
+    notices: Mapping[UserId, tuple[ExamId, ...]]
     ended: tuple[EndedGrant, ...] = ()
 
 

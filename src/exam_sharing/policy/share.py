@@ -20,13 +20,12 @@ from exam_sharing.grants import (
     Permission,
     until_of,
 )
-from exam_sharing.identifiers import GrantId, PrincipalId, ShareId, UserId, id_within
+from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, ShareId, UserId, id_within
 from exam_sharing.policy.access import Given, grants_reaching, standing
 from exam_sharing.policy.decisions import Denied, reasons_against
 from exam_sharing.policy.facts import ExamFacts, ShareFacts
 from exam_sharing.policy.plans import (
     Attestation,
-    NoticeDue,
     Outcome,
     Share,
     ShareOutcome,
@@ -74,7 +73,7 @@ def _plan(case: ShareCase, act: str) -> SharePlan:
         share=share,
         made=tuple(made),
         outcomes=tuple(outcomes),
-        notices=_notices(case, made) if case.policy.sends_notices else (),
+        notices=_notices(case, made) if case.policy.sends_notices else {},
     )
 
 
@@ -195,23 +194,15 @@ def _grant(
     )
 
 
-def _notices(case: ShareCase, made: Iterable[Grant]) -> tuple[NoticeDue, ...]:
-    """Return one notice for each user who gains and wants to be told: SPEC section 7."""
-    gains: dict[UserId, list[Grant]] = {}
+def _notices(case: ShareCase, made: Iterable[Grant]) -> Mapping[UserId, tuple[ExamId, ...]]:
+    """Return the exams on which each user gains who wants notices, in the order of the users."""
+    gains: dict[UserId, list[ExamId]] = {}
     exams = {exam.id: exam for exam in case.covered}
     for exam_id, grants in groupby(made, key=lambda grant: grant.exam):
         new = tuple(grants)
         for user in _gaining(case, exams[exam_id], new):
-            gains.setdefault(user, []).append(new[0])
-    return tuple(
-        NoticeDue(
-            to=user,
-            exams=tuple(grant.exam for grant in gained),
-            permission=case.request.permission,
-            until=until_of(min(grant.horizon for grant in gained)),
-        )
-        for user, gained in sorted(gains.items())
-    )
+            gains.setdefault(user, []).append(exam_id)
+    return {user: tuple(exam_ids) for user, exam_ids in sorted(gains.items())}
 
 
 def _gaining(case: ShareCase, exam: ExamFacts, new: tuple[Grant, ...]) -> Iterator[UserId]:

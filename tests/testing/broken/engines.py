@@ -293,9 +293,9 @@ class TellsWhatIsNoLongerTrue(BrokenEngine):
                 to=waiting.to,
                 address=reader.address,
                 actor=waiting.actor,
-                exams=len(waiting.exams),
-                permission=waiting.permission,
-                until=waiting.until,
+                exams=len(waiting.exam_ids),
+                permission=Permission.VIEW,
+                until=None,
                 message=waiting.message,
             )
 

@@ -485,8 +485,6 @@ def _notice_columns() -> tuple[Column[Any], ...]:
         Column("reader", _text(_ID), nullable=False),
         Column("actor", _text(_ID), nullable=False),
         Column("exams", Text(), nullable=False),
-        Column("permission", SmallInteger(), nullable=False),
-        Column("until", Instant()),
         Column("message", Text(), comment="erased when the notice is given up"),
         Column("attempts", Integer(), nullable=False),
         Column("due", Instant(), comment="when a relay may have it; null once it is given up"),

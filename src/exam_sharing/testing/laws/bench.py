@@ -296,9 +296,7 @@ class Bench:
         to: UserId = BEN,
         exams: tuple[ExamId, ...],
         actor: UserId = ANNA,
-        permission: Permission = VIEW,
         message: str | None = None,
-        until: datetime | None = None,
         named: str | None = None,
     ) -> WaitingNotice:
         """Return a notice that is not written yet; an act sets its share."""
@@ -307,9 +305,7 @@ class Bench:
             share=ShareId("not written yet"),
             to=to,
             actor=actor,
-            exams=exams,
-            permission=permission,
-            until=until,
+            exam_ids=exams,
             message=message,
         )
 

@@ -7,12 +7,11 @@ from typing import Final
 import attrs
 
 from exam_sharing.events import Claim, WaitingNotice
-from exam_sharing.grants import Permission
 from exam_sharing.identifiers import GroupId, NoticeId, ShareId, UserId
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
 from exam_sharing.testing.laws.bench import DOWNLOAD, Bench, laws_of_port
 from exam_sharing.testing.laws.law import as_many, insist, needed, same
-from exam_sharing.testing.moments import DAY, EDGES, START, TICK
+from exam_sharing.testing.moments import DAY, START, TICK
 from exam_sharing.testing.texts import HOSTILE
 
 __all__ = ["law"]
@@ -36,10 +35,8 @@ def _let_wait(
             to=UserId(f"reader {name}"),
             exams=exams[place % 2 :],
             actor=UserId(f"actor {name}"),
-            permission=list(Permission)[place % 2],
             message=message,
             named=name,
-            until=(EDGES[-1], START + TICK, None)[place % 3],
         )
         for place, name in enumerate(names)
     )
