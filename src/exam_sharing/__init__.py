@@ -86,8 +86,7 @@ from exam_sharing.policy.views import (
     VisibleExam,
 )
 from exam_sharing.principals import Group, User
-from exam_sharing.sharing import Sharing
-from exam_sharing.viewer import Viewer
+from exam_sharing.sharing import Sharing, Viewer
 
 __all__ = [
     "OWNER",

@@ -15,6 +15,7 @@ import attrs
 from typing_extensions import override
 
 from exam_sharing import acts
+from exam_sharing.acts.cursors import exam_cursor_after, exam_position, page_limit, page_of
 from exam_sharing.admin import Admin, require_question
 from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import InvalidArgument
@@ -42,6 +43,7 @@ from exam_sharing.ports import AuditTrail, Directory, Ports
 from exam_sharing.validation import (
     exact_text,
     identifier_text,
+    is_a,
     is_checking_itself,
     of_kind,
     require_callable,
@@ -49,9 +51,8 @@ from exam_sharing.validation import (
     told_time,
     tuple_of,
 )
-from exam_sharing.viewer import Viewer
 
-__all__ = ["Sharing"]
+__all__ = ["Sharing", "Viewer"]
 
 _LOG: Final = getLogger("exam_sharing")
 
@@ -282,7 +283,7 @@ class Sharing:
         """
         return self.viewer(user).can_many(permission, exams)
 
-    def viewer(self, user: UserId) -> Viewer:
+    def viewer(self, user: UserId) -> "Viewer":
         """Return the user with the groups that they are in now, for one request of the host.
 
         Raises:
@@ -367,3 +368,66 @@ class Sharing:
             InvalidValue: the cursor or the limit cannot be used.
         """
         return self.viewer(user).visible_to(after, limit)
+
+
+@final
+@attrs.frozen(kw_only=True)
+class Viewer:
+    """A user with their groups looked up once, for one request of the host.
+
+    Attributes:
+        user: who looks.
+        principals: the user and every group that they were in when this was made; empty for a user
+            who was unknown or inactive.
+    """
+
+    user: UserId = attrs.field(validator=is_a(UserId))
+    principals: frozenset[PrincipalKey] = attrs.field(validator=is_a(frozenset))
+    _ports: Ports = attrs.field(alias="_ports", repr=False, eq=False)
+    _now: Callable[[], datetime] = attrs.field(alias="_now", repr=False, eq=False)
+
+    def can(self, permission: Permission, exam: ExamId) -> bool:
+        """Say whether the user holds the permission on the exam.
+
+        Raises:
+            WrongKind: an argument is of another type.
+        """
+        if type(permission) is not Permission or type(exam) is not ExamId:
+            require_question(self.user, permission, exam)
+        access = self._ports.access
+        return access.holds(self.user, self.principals, permission, exam, self._now()) is True
+
+    def can_many(self, permission: Permission, exams: Iterable[ExamId]) -> frozenset[ExamId]:
+        """Return those of the exams on which the user holds the permission, at one moment.
+
+        Raises:
+            WrongKind: an argument is of another type.
+        """
+        require_kind("permission", permission, Permission)
+        asked = tuple_of("exams", exams, ExamId)
+        return self._ports.access.holding(
+            self.user, self.principals, permission, asked, self._now()
+        )
+
+    def shared_with(self, after: str | None = None, limit: int = 50) -> Page[VisibleExam]:
+        """Return a page of the exams of others that the user can see, newest upload first.
+
+        Raises:
+            InvalidValue: the cursor or the limit cannot be used.
+        """
+        return self._page(after, limit, own=False)
+
+    def visible_to(self, after: str | None = None, limit: int = 50) -> Page[VisibleExam]:
+        """Return a page of all exams that the user can see, newest upload first.
+
+        Raises:
+            InvalidValue: the cursor or the limit cannot be used.
+        """
+        return self._page(after, limit, own=True)
+
+    def _page(self, after: str | None, limit: int, *, own: bool) -> Page[VisibleExam]:
+        behind, most = exam_position(after), page_limit(limit)
+        found = self._ports.access.visible(
+            self.user, self.principals, behind, most + 1, self._now(), own=own
+        )
+        return page_of(found, most, exam_cursor_after)

@@ -52,8 +52,7 @@ from exam_sharing.adapters.sqlalchemy.database import OwnTransactions
 from exam_sharing.adapters.sqlalchemy.rows import row_of_grant
 from exam_sharing.identifiers import PrincipalKey, principal_of
 from exam_sharing.ports import Directory
-from exam_sharing.sharing import Sharing
-from exam_sharing.viewer import Viewer
+from exam_sharing.sharing import Sharing, Viewer
 
 PAGE: Final = 50
 LATER: Final = 1.2

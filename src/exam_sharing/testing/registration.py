@@ -39,9 +39,8 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.retries import Retries
 from exam_sharing.policy.settings import HostRule, Policy
 from exam_sharing.principals import Group, User
-from exam_sharing.sharing import Sharing
+from exam_sharing.sharing import Sharing, Viewer
 from exam_sharing.testing.worlds import World
-from exam_sharing.viewer import Viewer
 
 __all__ = ["STRATEGIES", "register"]
 

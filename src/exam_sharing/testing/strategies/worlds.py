@@ -29,13 +29,12 @@ from exam_sharing.policy.requests import (
 )
 from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
-from exam_sharing.sharing import Sharing
+from exam_sharing.sharing import Sharing, Viewer
 from exam_sharing.testing import model
 from exam_sharing.testing.machine.words import Words, clock_time
 from exam_sharing.testing.moments import TICK
 from exam_sharing.testing.performing import perform
 from exam_sharing.testing.worlds import World, empty_world
-from exam_sharing.viewer import Viewer
 
 __all__ = ["sharings", "viewers", "worlds"]
 
