@@ -1,10 +1,10 @@
 """The only ways to the outside: what a host supplies, or takes from `exam_sharing.memory`.
 
-Every port may raise; whatever it raises, the answer is never a yes. A port that a library stands
-behind turns that library's errors into `StoreFailed`.
+Every port may raise; whatever it raises, the answer is never a yes. A port over a library turns the
+library's errors into `StoreFailed`.
 
-*Reading* ports answer for what they hold at one moment. Nothing here is asked once per grant or
-once per user: questions take many identifiers and are answered at once.
+*Reading* ports answer for the facts that they hold at one moment. No method is called once per
+grant or once per user: each takes many identifiers. Times are aware, in UTC; limits are 1 or more.
 """
 
 from collections.abc import Iterable, Mapping
@@ -53,7 +53,7 @@ __all__ = [
 ]
 
 Receipt: TypeAlias = ShareReceipt | UnshareReceipt
-"""What an act says of itself to its actor."""
+"""What an act returns to its actor."""
 
 
 @attrs.frozen(kw_only=True)
@@ -63,9 +63,9 @@ class StoredReceipt:
     Attributes:
         actor: whose request it was.
         request_id: the id.
-        fingerprint: stands in for the request, its message aside; the same id with another
+        fingerprint: stands for the request without its message; the same id with another
             fingerprint is another request. At most 80 characters of ASCII.
-        receipt: what was answered.
+        receipt: what was returned.
     """
 
     actor: UserId
@@ -107,25 +107,25 @@ class Changes:
 class ExamReader(Protocol):
     """The host's exams.
 
-    One that was withdrawn may be among the answers or not: whoever asks learns from `GrantReader`
-    that it was. One that the host no longer has is not among them, and so is there for nobody; its
-    grants count again if it comes back. The id of one is never used again for another.
+    A withdrawn exam may be among the answers or not: `GrantReader` reports that it was withdrawn.
+    An exam that the host no longer has is not among them, and so is there for nobody; its grants
+    count again if it comes back. An id is never used again for another exam.
 
-    Acts ask for versions before they ask who owns what, so that a change of owner that also counts
-    as a version makes a conflict of every act that read the former owner.
+    Acts read versions before owners, so that a change of owner that also counts as a version makes
+    a conflict of every act that read the former owner.
     """
 
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
-        """Return those of the exams that there are, in no order; an unknown one is left out.
+        """Return those of the exams that there are, in any order; leave unknown ones out.
 
-        Each comes as it was uploaded, its subject code point by code point; one that is asked for
+        Each comes as it was uploaded, its subject code point by code point. An exam that is named
         twice may come once or twice.
         """
 
     def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
-        """Return the exam's whole batch, newest upload first, then by id downward.
+        """Return the exam's whole batch, itself included, newest upload first, then by id downward.
 
-        The exam itself is part of it. Empty when there is no such exam.
+        Empty when there is no such exam.
         """
 
 
@@ -135,12 +135,12 @@ class ExamWriter(Protocol):
     def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
         """Record an upload, or more exams of one, as a whole or not at all.
 
-        An upload of no exams can seal a batch, and a sealed one stays so.
+        An upload of no exams can seal a batch. A sealed batch stays sealed: to seal it once more
+        without exams is fine, and to open it again is not.
 
         Raises:
             AlreadyExists: an exam of that id is there.
-            BatchSealed: the batch takes no more exams. It stays sealed: to seal it once more
-                without exams is fine, and to open it again is not.
+            BatchSealed: the batch takes no more exams.
             WrongBatch: the batch is there with other details.
         """
 
@@ -151,15 +151,15 @@ class GrantReader(Protocol):
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
         """Return the version and the grants of each exam, as they are at one moment.
 
-        Every exam asked for is in the answer, at version 0 where nothing was ever shared. Ended
-        grants come only when asked for. The order of grants says nothing.
+        Every exam is in the answer, at version 0 where nothing was ever shared. Ended grants come
+        only where `ended` is true. Grants have no order.
         """
 
     def find_grants(self, ids: Iterable[GrantId]) -> tuple[Grant, ...]:
-        """Return those of the grants that there are, ended or not, in no order.
+        """Return those of the grants that there are, ended or not, in any order.
 
-        Acts ask for the grants that those on an exam rested on. Grants never change, so that it
-        does not matter when they are read. One that is asked for twice may come once or twice.
+        Acts read by this the grants that others rested on. Grants never change, so that the moment
+        does not matter. A grant that is named twice may come once or twice.
         """
 
     def removed(
@@ -167,25 +167,25 @@ class GrantReader(Protocol):
     ) -> Mapping[ExamId, frozenset[PrincipalId]]:
         """Return those of the recipients whom an owner removed from each exam, at one moment.
 
-        An owner removes a principal by ending a grant to them as `UNSHARED`, as `OWNER`. They are
-        readmitted by the next share that makes a grant to them with the basis `OWNER`; what
-        replaces a narrowed grant readmits nobody. Every exam asked for is in the answer.
+        An owner removes a principal by ending a grant to them as `UNSHARED`, as `OWNER`. The next
+        share that makes a grant to them with the basis `OWNER` readmits them. The replacement of a
+        narrowed grant readmits nobody. Every exam is in the answer.
         """
 
     def grants_of_share(
         self, share: ShareId, exams: Iterable[ExamId], recipients: Iterable[PrincipalKey]
     ) -> tuple[Grant, ...]:
-        """Return the grants of a share on some exams to some principals, in no order.
+        """Return the grants of a share on some exams to some principals, in any order.
 
-        Grants that were ended are left out, and so are those on an exam that was withdrawn; some
-        may have expired. What replaced a narrowed grant is of the same share.
+        Ended grants are left out, and grants on a withdrawn exam. Some may have expired. The
+        replacement of a narrowed grant belongs to the same share.
         """
 
     def exams_granted_to(self, recipient: PrincipalId) -> tuple[ExamId, ...]:
         """Return the exams with grants to the principal that have not been ended, in id order."""
 
     def receipt(self, actor: UserId, request_id: str) -> StoredReceipt | None:
-        """Return what was answered to a request id of the actor's, if anything."""
+        """Return the receipt that is kept under a request id of the actor, if any."""
 
 
 class GrantWriter(Protocol):
@@ -195,10 +195,10 @@ class GrantWriter(Protocol):
         """Write all of the changes, or none.
 
         Returns:
-            False, with nothing written, when the version of an exam has moved since it was read,
-            or when the request id of the receipt is taken by now. An exam that `read` tells at
-            version 0 is at 0 here too, whether it was ever uploaded or not. Where an exam that is
-            written to has gone meanwhile, the store may return False as well.
+            False, with nothing written, when the version of an exam has moved since it was read, or
+            when the request id of the receipt is taken by now. An exam at version 0 in `read` is
+            at 0 here too, whether it was ever uploaded or not. Where an exam that is written to has
+            gone meanwhile, the store may return False as well.
 
         Raises:
             StoreFailed: an id is taken, or comes twice, or the store cannot be written. Taken is
@@ -207,11 +207,11 @@ class GrantWriter(Protocol):
         """
 
     def step_aside(self, lost: int) -> None:
-        """Hold an act back for a moment before it is decided again.
+        """Back off before an act is decided again.
 
         Where many write at once, a long act would otherwise lose to short ones for ever. A wait of
-        random length that grows with each lost race gives every act its turn; where nothing races,
-        there is nothing to do.
+        random length that grows with each lost race gives every act its turn. A store without races
+        does nothing.
 
         Args:
             lost: how many races the act has lost, from 1.
@@ -224,24 +224,24 @@ class GrantWriter(Protocol):
         """Open a context in which nobody else changes the sharing of the exams.
 
         An act that lost a few races decides in there, from fresh facts, and commits by the writer
-        that the context gives. That commit, or else the end of the context, releases the lock.
-        Whatever the store is asked by the same thread meanwhile needs nothing that others hold.
+        that the context returns. That commit, or else the end of the context, releases the lock.
+        Other calls of the same thread meanwhile must need nothing that others hold.
 
-        A store that has no such lock gives `None`, as the protocol does; the act then races as
+        A store without such a lock returns `None`, as the protocol does; the act then races as
         before.
 
         Args:
             exams: in the order of their ids.
 
         Raises:
-            Conflict: others held them for as long as one may wait, which is seconds; or, out of the
-                context, the act itself held them for too long, and has written nothing.
+            Conflict: others held them for longer than the store waits, which is seconds; or, at the
+                end of the context, the act itself held them for too long, and has written nothing.
         """
         return nullcontext()
 
 
 class AccessReader(Protocol):
-    """The questions asked on every request of a portal: kept fast, and answered by one look.
+    """The queries of every request of a portal: keep them fast, one look each.
 
     `principals` are the user and every group that they are in, and are empty for a user who holds
     nothing. A grant made by the user counts for nothing. An exam that was withdrawn, or that
@@ -257,18 +257,18 @@ class AccessReader(Protocol):
     ) -> Involvement | None:
         """Return how the user is involved with an exam: they can see it, or granted something.
 
-        Asked before anything else of an exam is read, so that one which the user may not know of
-        costs as little as one which is not there.
+        Acts call this before they read anything else of an exam, so that an exam that the user may
+        not know of costs as little as one that is not there.
 
         Args:
-            user: who asks.
-            principals: as for every question here.
+            user: who acts.
+            principals: as in every method here.
             named: the exam, by its own id or by that of a grant on it, ended or not.
-            now: aware, in UTC.
+            now: the time.
 
         Returns:
-            `None` for a user who can neither see the exam nor ever made a grant on it, or the one
-            that is named; and where there is no such exam or no such grant.
+            `None` for a user who can neither see the exam nor ever made a grant on it, or the grant
+            that is named; and where there is no such exam or grant.
         """
 
     def holds(
@@ -279,7 +279,7 @@ class AccessReader(Protocol):
         exam: ExamId,
         now: datetime,
     ) -> bool:
-        """Say whether the user holds the permission: as the owner, or by a standing grant."""
+        """Return whether the user holds the permission: as the owner, or by a standing grant."""
 
     def holding(
         self,
@@ -305,11 +305,11 @@ class AccessReader(Protocol):
 
         Args:
             user: who looks.
-            principals: as for every question here.
+            principals: as in every method here.
             after: the time of upload and the id behind which to begin, whether or not an exam that
                 the user can see is there.
-            limit: how many at most, from 1.
-            now: aware, in UTC.
+            limit: how many at most.
+            now: the time.
             own: whether the exams that the user owns are among them.
         """
 
@@ -317,8 +317,8 @@ class AccessReader(Protocol):
 class Outbox(Protocol):
     """Notices that wait to be sent, and those that were given up.
 
-    A notice is *due* from when it was written until it is claimed, from when a claim on it lapses,
-    and from when it is to be tried again. One that was given up is not due.
+    A notice is *due* when it was written, when a claim on it lapses, and when it is to be tried
+    again. A claimed notice is not due, nor is one that was given up.
     """
 
     def claim(
@@ -326,24 +326,23 @@ class Outbox(Protocol):
     ) -> tuple[Claim, ...]:
         """Return notices that are due, and keep them from everybody else until they are settled.
 
-        Where more are due, those are chosen that have been so for longest, a new notice for longer
-        than one that was tried; then those that failed least, then the oldest. Of the chosen, those
-        that failed least come first, then the oldest. A claim that is never settled, since its
-        process died, lapses.
+        The longest due come first, a new notice before one that was tried; then those that failed
+        least, then the oldest. Of these `limit` notices, those that failed least come first, then
+        the oldest. A claim that is never settled, since its process died, lapses.
 
         Args:
-            now: aware, in UTC.
+            now: the time.
             until: when the claims lapse.
-            limit: how many at most, from 1.
+            limit: how many at most.
             share: those of this share alone, where given.
         """
 
     def settle(self, claim: Claim, settlement: Settlement) -> None:
-        """Do with a notice what the try to send it came to, and end the claim.
+        """Record the outcome of a delivery attempt, and end the claim.
 
-        One that is `Done` is forgotten. One to be tried again has one attempt more. One that is
-        given up as well, and its message is erased. Where somebody else has claimed the notice
-        since, or the claim was settled before, nothing is done.
+        A notice that is `Done` is forgotten. One to be tried again has one attempt more. So has one
+        that is given up; its message is erased. Nothing is done where somebody else has claimed the
+        notice since, or the claim was settled before.
         """
 
     def listed(
@@ -353,17 +352,17 @@ class Outbox(Protocol):
 
         Args:
             after: the number of the notice behind which to begin.
-            limit: how many at most, from 1.
+            limit: how many at most.
             given_up: those that were given up, or those that wait; both where it is `None`.
         """
 
     def requeue(self, notices: tuple[NoticeId, ...] | None) -> int:
-        """Let notices that were given up wait as if they were new, and return how many did.
+        """Let notices that were given up wait like new ones, and return how many do.
 
-        What was erased stays erased.
+        Erased messages stay erased.
 
         Args:
-            notices: which ones, as far as they were given up; `None` for all that were.
+            notices: which ones, as far as they were given up; `None` for all.
         """
 
 
@@ -373,7 +372,7 @@ class Directory(Protocol):
     def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
         """Return the keys of the user and of every group that they are in, to any depth.
 
-        Empty for a user who is unknown or inactive. Asked on every check: keep it fast.
+        Empty for a user who is unknown or inactive. Called on every check: keep it fast.
         """
 
     def profiles(self, users: Iterable[UserId]) -> Mapping[UserId, Profile]:
@@ -392,22 +391,21 @@ class Directory(Protocol):
     ) -> Mapping[GroupId, frozenset[PrincipalId]]:
         """Return, for each group, the members that the actor may know of, to any depth.
 
-        These are active users and groups that the actor may see, as far as they are in the group
-        by a chain of groups of each of which the actor may see the members. None for a group that
-        is unknown, or whose members the actor may not see.
+        These are active users and groups that the actor may see, as far as they are in the group by
+        a chain of groups of each of which the actor may see the members. None for a group that is
+        unknown, or whose members the actor may not see.
         """
 
     def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
         """Return the names of those principals that are known.
 
-        One without a name is taken for one that is gone: it is not on an access list.
+        A principal without a name counts as gone: it is not on an access list.
         """
 
     def path(self, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
-        """Return a shortest chain of memberships from the user to the principal.
+        """Return a shortest chain of memberships from the user to the principal, both included.
 
-        Both ends are part of it; the user alone where the two are the same. Empty when the user is
-        not in the principal.
+        The user alone where the two are the same. Empty when the user is not in the principal.
         """
 
     def suggest(
@@ -422,9 +420,9 @@ class Directory(Protocol):
         """Return the principals that a typed text suggests, with their names, best first.
 
         Case, accents and Unicode form do not matter. Whole names, their words in any order, and
-        whole addresses come first, then names and addresses that begin with the text, then names
-        in which every typed word begins a word; ties by name, then by key. `Typed.fit` of
-        `exam_sharing.names` answers this for one name. None of them is inactive, unseen by the
+        whole addresses come first, then names and addresses that begin with the text, then names in
+        which every typed word begins a word; ties by name, then by key. `Typed.fit` of
+        `exam_sharing.names` computes this for one name. No principal is inactive, unseen by the
         actor, or to be left out.
 
         Args:
@@ -442,12 +440,12 @@ class Directory(Protocol):
         limit: int,
         leave_out: frozenset[PrincipalId],
     ) -> tuple[tuple[PrincipalId, str], ...]:
-        """Return the first principals by name, then by key, with the same exclusions.
+        """Return the first principals by name, then by key, with the exclusions of `suggest`.
 
         Args:
             actor: who looks.
             after: the name and the key behind which to begin.
-            limit: how many at most, from 1.
+            limit: how many at most.
             leave_out: whom not to list.
         """
 
@@ -458,21 +456,21 @@ class Notifier(Protocol):
     def send(self, notice: ShareNotice) -> None:
         """Send the notice.
 
-        Whatever is raised, the notice was not sent, and is tried again until `Policy.retries` gives
-        it up. Of an error, operators are shown the name of its type and nothing else. A notice
-        without an address arrives in another way, or is not sent.
+        Whatever this raises, the notice was not sent, and is tried again until `Policy.retries`
+        gives it up. Operators see the name of the error's type and nothing else. A notice without
+        an address arrives in another way, or is not sent.
 
         The message arrives as it was written. Neither it nor the address is in a log line, in an
-        error, or in what led to one.
+        error, or in the cause of an error.
 
         Raises:
-            NotifierFailed: it was not sent. Its `problem` is shown to operators; where it is
-                `permanent`, the notice is given up at once.
+            NotifierFailed: it was not sent. Operators see its `problem`; where it is `permanent`,
+                the notice is given up at once.
         """
 
 
 class AuditTrail(Protocol):
-    """Where refusals are recorded; what was done is recorded with the commit that did it."""
+    """Where refusals are recorded; the commit of an act records the act."""
 
     def record(self, event: Event) -> None:
         """Keep an event for good."""

@@ -1,7 +1,7 @@
-"""`Sharing`: the shell that a host calls.
+"""`Sharing` and `Viewer`: what people may do and see.
 
-It takes the time, makes an id for each act, answers the act's questions from ports, and hands
-notices on. It decides nothing.
+A `Sharing` checks the kinds of its arguments, takes the time and an id, and calls an act. It
+decides nothing. What operators may do and see is in `exam_sharing.admin`.
 """
 
 import contextlib
@@ -22,13 +22,7 @@ from exam_sharing.errors import InvalidArgument
 from exam_sharing.events import Event
 from exam_sharing.exams import Exam, UploadBatch, require_fitting
 from exam_sharing.grants import FOREVER, Permission
-from exam_sharing.identifiers import (
-    LONGEST_ACT,
-    ExamId,
-    PrincipalKey,
-    ShareId,
-    UserId,
-)
+from exam_sharing.identifiers import LONGEST_ACT, ExamId, PrincipalKey, ShareId, UserId
 from exam_sharing.policy.plans import Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import (
     NarrowRequest,
@@ -57,13 +51,16 @@ __all__ = ["Sharing", "Viewer"]
 _LOG: Final = getLogger("exam_sharing")
 
 _PROTOCOLS: Final = get_type_hints(Ports)
-"""Of each port, by its name."""
+"""The protocol of each port, by its name."""
+
+_VIEW: Final = Permission.VIEW
+_DOWNLOAD: Final = Permission.DOWNLOAD
 
 
-class _Told(AuditTrail):
-    """Records refusals, and tells the host's log of those that cannot be recorded.
+class _LoggedTrail(AuditTrail):
+    """Records refusals, and logs those that cannot be recorded, as over a read-only database.
 
-    Whoever is refused is refused all the same, as by a read-only copy of the database.
+    A refused actor is refused all the same.
     """
 
     def __init__(self, trail: AuditTrail) -> None:
@@ -79,31 +76,27 @@ class _Told(AuditTrail):
 
 _PrincipalsOf: TypeAlias = Callable[[UserId], frozenset[PrincipalKey]]
 
-_VIEW: Final = Permission.VIEW
-_DOWNLOAD: Final = Permission.DOWNLOAD
 
-
-def _exact(directory: Directory) -> _PrincipalsOf:
-    """Return the method of a directory, with a check of its answers unless it needs none."""
+def _principals_of(directory: Directory) -> _PrincipalsOf:
+    """Return the directory's method, with a check of its answers unless it needs none."""
     if is_checking_itself(directory.principals_of):
         return directory.principals_of
-
     return partial(acts.principals_of, directory)
 
 
-def _kept(directory: Directory) -> Mapping[PrincipalKey, frozenset[PrincipalKey]]:
-    """Return what a directory of ours has looked up: asking it costs as much as the whole check."""
-    if is_checking_itself(directory.principals_of):
-        # Of the one that would be asked, which may be another one than was given.
-        asked = getattr(directory.principals_of, "__self__", None)
-        kept: Mapping[PrincipalKey, frozenset[PrincipalKey]] = getattr(asked, "kept_principals", {})
-        return kept
-    return {}
+def _kept_principals(directory: Directory) -> Mapping[PrincipalKey, frozenset[PrincipalKey]]:
+    """Return what a directory of ours has looked up; calling it costs as much as a whole check."""
+    if not is_checking_itself(directory.principals_of):
+        return {}
+    # Of the directory that would be called, which may be another one than was given.
+    called = getattr(directory.principals_of, "__self__", None)
+    kept: Mapping[PrincipalKey, frozenset[PrincipalKey]] = getattr(called, "kept_principals", {})
+    return kept
 
 
 @final
 class Sharing:
-    """Who may see, download and pass on which exam: every question and every act.
+    """What people may do and see: every act, check and list.
 
     Safe for threads where its ports are. All times are aware.
     """
@@ -122,14 +115,14 @@ class Sharing:
         Args:
             policy: the deployment's settings.
             ports: where facts come from, and where acts are written.
-            clock: tells the time, as an aware datetime.
+            clock: returns the time, as an aware datetime.
             new_id: makes an identifier that was never used before, for each act, of at most 234
                 code points.
             sends_at_once: whether a share tries to send its own notices before it returns;
                 otherwise they wait for `Admin.deliver_notices`.
 
         Raises:
-            InvalidValue: the clock tells a naive time, or the end of time; it or `new_id` cannot
+            InvalidValue: the clock returns a naive time, or the end of time; it or `new_id` cannot
                 be called; or a port lacks methods or is asynchronous.
             WrongKind: the policy or the ports are of another type.
         """
@@ -139,13 +132,13 @@ class Sharing:
             require_conforming(name, getattr(ports, name), protocol)
         require_callable("clock", clock)
         require_callable("new_id", new_id)
-        self._ports = attrs.evolve(ports, audit=_Told(ports.audit))
+        self._ports = attrs.evolve(ports, audit=_LoggedTrail(ports.audit))
         self._clock = clock
         self._new_id = new_id
         self._sends_at_once = sends_at_once
         self._holds = ports.access.holds
-        self._principals_of = _exact(ports.directory)
-        self._kept_principals = _kept(ports.directory).get
+        self._principals_of = _principals_of(ports.directory)
+        self._kept_principals = _kept_principals(ports.directory).get
         self._now()
         self._admin = Admin(
             _policy=policy, _ports=self._ports, _now=self._now, _new_act=self._new_act
@@ -183,12 +176,12 @@ class Sharing:
         self._ports.uploads.add(batch, arrived)
 
     def share(self, request: ShareRequest) -> ShareReceipt:
-        """Share exams: SPEC section 2.
+        """Share exams. Specification: `#sharing`.
 
-        Notices leave after the share is committed, and nothing that happens to them undoes it.
+        Notices leave after the share is committed. Nothing that happens to them undoes it.
 
         Raises:
-            Refused: a rule says no; every reason is told, and nothing was done.
+            Refused: a rule says no; the error has every reason, and nothing was done.
             RequestIdReused: the request id was used for another request.
             Conflict: other acts kept changing the same exams; try again.
         """
@@ -203,10 +196,10 @@ class Sharing:
         return receipt
 
     def unshare(self, request: UnshareRequest) -> UnshareReceipt:
-        """End the grants to one principal on one exam: SPEC section 3.
+        """End the grants to one principal on one exam. Specification: `#unsharing`.
 
         Raises:
-            Refused: a rule says no; every reason is told, and nothing was done.
+            Refused: a rule says no; the error has every reason, and nothing was done.
             RequestIdReused: the request id was used for another request.
             Conflict: other acts kept changing the same exam; try again.
         """
@@ -214,23 +207,19 @@ class Sharing:
         return self._end(request)
 
     def narrow(self, request: NarrowRequest) -> UnshareReceipt:
-        """Cut the grants to one principal on one exam down to a bound: SPEC section 3.
+        """Cut the grants to one principal on one exam down to a bound. Specification: `#narrowing`.
 
         Raises:
-            Refused: a rule says no; every reason is told, and nothing was done.
-            RequestIdReused: the request id was used for another request.
-            Conflict: other acts kept changing the same exam; try again.
+            Refused, RequestIdReused, Conflict: as for `unshare`.
         """
         require_kind("request", request, NarrowRequest)
         return self._end(request)
 
     def revoke(self, request: RevokeRequest) -> UnshareReceipt:
-        """End one grant: SPEC section 3.
+        """End one grant. Specification: `#unsharing`.
 
         Raises:
-            Refused: a rule says no; every reason is told, and nothing was done.
-            RequestIdReused: the request id was used for another request.
-            Conflict: other acts kept changing the same exam; try again.
+            Refused, RequestIdReused, Conflict: as for `unshare`.
         """
         require_kind("request", request, RevokeRequest)
         return self._end(request)
@@ -239,7 +228,7 @@ class Sharing:
         return acts.end_grants(self._ports, self._policy, request, self._now(), self._new_act())
 
     def preview(self, request: Request) -> Preview:
-        """Say what a request would do, and do nothing: SPEC section 4.
+        """Return what a request would do, and do nothing. Specification: `#previews`.
 
         Raises:
             RequestIdReused: the request id was used for another request.
@@ -248,11 +237,12 @@ class Sharing:
         return acts.preview(self._ports, self._policy, request, self._now())
 
     def can(self, user: UserId, permission: Permission, exam: ExamId) -> bool:
-        """Say whether the user holds the permission on the exam; no for whatever is unknown.
+        """Return whether the user holds the permission on the exam; unknown ids are a no.
 
         Raises:
             WrongKind: an argument is of another type.
-            InvalidValue: the clock tells a naive time, or the end of time where the answer is yes.
+            InvalidValue: the clock returns a naive time, or the end of time where the answer is
+                yes.
         """
         # The hottest path of all: the comparisons cost less here than in a call.
         if not (
@@ -291,63 +281,57 @@ class Sharing:
         """
         require_kind("user", user, UserId)
         principals = self._principals_of(user)
-        return Viewer(
-            user=user,
-            principals=principals,
-            _ports=self._ports,
-            _now=self._now,
-        )
+        return Viewer(user=user, principals=principals, _ports=self._ports, _now=self._now)
 
     def share_form(self, actor: UserId, exam: ExamId) -> ShareForm:
-        """Return what the form for sharing the exam offers: SPEC section 6."""
-        require_kind("actor", actor, UserId)
-        require_kind("exam", exam, ExamId)
+        """Return what the form for sharing the exam offers. Specification: `#share-form`."""
+        _require_user_and_exam("actor", actor, exam)
         return acts.show_share_form(self._ports, self._policy, actor, exam, self._now())
 
     def tabs(self, user: UserId, exam: ExamId) -> frozenset[Tab]:
         """Return the tabs that the exam has for the user; none without access."""
-        require_kind("user", user, UserId)
-        require_kind("exam", exam, ExamId)
+        _require_user_and_exam("user", user, exam)
         return acts.show_tabs(self._ports, user, exam, self._now())
 
     def access_list(self, user: UserId, exam: ExamId) -> AccessList:
-        """Return who has access to the exam, as far as the user may see it: SPEC section 6.
+        """Return who has access to the exam, as far as the user may see it.
+
+        Specification: `#access-list`.
 
         Raises:
             Refused: there is no such exam, or the user has no access to it.
         """
-        require_kind("user", user, UserId)
-        require_kind("exam", exam, ExamId)
+        _require_user_and_exam("user", user, exam)
         return acts.show_access_list(self._ports, self._policy, user, exam, self._now())
 
     def suggest(
         self, actor: UserId, exam: ExamId, text: str, limit: int = 10
     ) -> tuple[Choice, ...]:
-        """Return whom a typed text suggests as recipients, best first: SPEC section 5.
+        """Return the recipients that a typed text suggests, best first.
+
+        Specification: `#suggestions`.
 
         Raises:
             InvalidValue: the limit cannot be used.
         """
-        require_kind("actor", actor, UserId)
-        require_kind("exam", exam, ExamId)
+        _require_user_and_exam("actor", actor, exam)
         text = exact_text("text", text)
-        return acts.suggest_recipients(
-            self._ports, self._policy, actor, exam, text, limit, self._now()
-        )
+        now = self._now()
+        return acts.suggest_recipients(self._ports, self._policy, actor, exam, text, limit, now)
 
     def recipients(
         self, actor: UserId, exam: ExamId, after: str | None = None, limit: int = 50
     ) -> Page[Choice]:
-        """Return a page of all whom the actor may choose, by name: SPEC section 5.
+        """Return a page of all recipients whom the actor may choose, by name.
+
+        Specification: `#select-from-list`.
 
         Raises:
             InvalidValue: the cursor or the limit cannot be used.
         """
-        require_kind("actor", actor, UserId)
-        require_kind("exam", exam, ExamId)
-        return acts.list_recipients(
-            self._ports, self._policy, actor, exam, after, limit, self._now()
-        )
+        _require_user_and_exam("actor", actor, exam)
+        now = self._now()
+        return acts.list_recipients(self._ports, self._policy, actor, exam, after, limit, now)
 
     def shared_with(
         self, user: UserId, after: str | None = None, limit: int = 50
@@ -370,10 +354,17 @@ class Sharing:
         return self.viewer(user).visible_to(after, limit)
 
 
+def _require_user_and_exam(argument: str, user: UserId, exam: ExamId) -> None:
+    require_kind(argument, user, UserId)
+    require_kind("exam", exam, ExamId)
+
+
 @final
 @attrs.frozen(kw_only=True)
 class Viewer:
     """A user with their groups looked up once, for one request of the host.
+
+    Its methods answer and raise as those of `Sharing` with the same names.
 
     Attributes:
         user: who looks.
@@ -387,22 +378,14 @@ class Viewer:
     _now: Callable[[], datetime] = attrs.field(alias="_now", repr=False, eq=False)
 
     def can(self, permission: Permission, exam: ExamId) -> bool:
-        """Say whether the user holds the permission on the exam.
-
-        Raises:
-            WrongKind: an argument is of another type.
-        """
+        """Return whether the user holds the permission on the exam."""
         if type(permission) is not Permission or type(exam) is not ExamId:
             require_question(self.user, permission, exam)
         access = self._ports.access
         return access.holds(self.user, self.principals, permission, exam, self._now()) is True
 
     def can_many(self, permission: Permission, exams: Iterable[ExamId]) -> frozenset[ExamId]:
-        """Return those of the exams on which the user holds the permission, at one moment.
-
-        Raises:
-            WrongKind: an argument is of another type.
-        """
+        """Return those of the exams on which the user holds the permission, at one moment."""
         require_kind("permission", permission, Permission)
         asked = tuple_of("exams", exams, ExamId)
         return self._ports.access.holding(
@@ -410,19 +393,11 @@ class Viewer:
         )
 
     def shared_with(self, after: str | None = None, limit: int = 50) -> Page[VisibleExam]:
-        """Return a page of the exams of others that the user can see, newest upload first.
-
-        Raises:
-            InvalidValue: the cursor or the limit cannot be used.
-        """
+        """Return a page of the exams of others that the user can see, newest upload first."""
         return self._page(after, limit, own=False)
 
     def visible_to(self, after: str | None = None, limit: int = 50) -> Page[VisibleExam]:
-        """Return a page of all exams that the user can see, newest upload first.
-
-        Raises:
-            InvalidValue: the cursor or the limit cannot be used.
-        """
+        """Return a page of all exams that the user can see, newest upload first."""
         return self._page(after, limit, own=True)
 
     def _page(self, after: str | None, limit: int, *, own: bool) -> Page[VisibleExam]:
