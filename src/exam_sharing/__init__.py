@@ -55,7 +55,7 @@ from exam_sharing.policy.decisions import (
     Refused,
     WhyNot,
 )
-from exam_sharing.policy.holders import Holder
+from exam_sharing.policy.explain import Holder
 from exam_sharing.policy.plans import (
     Effect,
     Outcome,

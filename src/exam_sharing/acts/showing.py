@@ -20,9 +20,15 @@ from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.names import Typed
 from exam_sharing.policy.access import holding_on
 from exam_sharing.policy.decisions import Denied, Ground, Permitted, Reason, ReasonCode, Refused
-from exam_sharing.policy.explain import explain_no, explain_yes, grants_giving
+from exam_sharing.policy.explain import (
+    Holder,
+    explain_no,
+    explain_yes,
+    grants_giving,
+    grants_of,
+    holders,
+)
 from exam_sharing.policy.facts import ExamFacts, Profile
-from exam_sharing.policy.holders import Holder, grants_of, holders
 from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share_rules import ShareCase

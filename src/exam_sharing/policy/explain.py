@@ -1,16 +1,18 @@
-"""Explaining to the host's operators why a user holds a permission on an exam, or why not.
+"""Who holds a permission on an exam, why, and why not: for the host's operators.
 
-Nothing is held back here: explanations name grants and groups that the user may know nothing of.
+Nothing is held back here: the answers name grants and groups that a user may know nothing of.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TypeAlias
+
+import attrs
 
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Grant, HowEnded, Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, PrincipalKey, UserId
-from exam_sharing.policy.access import grants_reaching, in_order
+from exam_sharing.policy.access import grants_reaching, in_order, standing
 from exam_sharing.policy.decisions import (
     Denied,
     Ground,
@@ -22,7 +24,7 @@ from exam_sharing.policy.decisions import (
 )
 from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
 
-__all__ = ["PathTo", "explain_no", "explain_yes", "grants_giving"]
+__all__ = ["Holder", "PathTo", "explain_no", "explain_yes", "grants_giving", "grants_of", "holders"]
 
 PathTo: TypeAlias = Callable[[PrincipalId], tuple[PrincipalId, ...]]
 """From the user through groups to a principal that they are in."""
@@ -124,3 +126,46 @@ def _why_not(profile: Profile, grant: Grant, now: datetime) -> WhyNot:
     if not profile.active:
         return WhyNot.USER_NOT_ACTIVE
     return WhyNot.ONLY_VIEW
+
+
+@attrs.frozen(kw_only=True)
+class Holder:
+    """A user who holds a permission on an exam.
+
+    Attributes:
+        user: who holds it.
+        as_owner: they are the active owner.
+        grants: every standing grant that gives it to them, made to them or to a group that they
+            are in, in the order in which they were made.
+    """
+
+    user: UserId
+    as_owner: bool = False
+    grants: tuple[Grant, ...] = ()
+
+
+def grants_of(permission: Permission, sharing: ExamGrants, now: datetime) -> tuple[Grant, ...]:
+    """Return the standing grants that give the permission, in the order in which they were made."""
+    return tuple(each for each in standing(sharing.grants, now) if each.permission >= permission)
+
+
+def holders(
+    exam: Exam, grants: tuple[Grant, ...], behind: Mapping[PrincipalId, frozenset[UserId]]
+) -> tuple[Holder, ...]:
+    """Return every user who holds a permission, in the order of their ids.
+
+    Args:
+        exam: the exam.
+        grants: those that give the permission.
+        behind: for the owner and for each recipient, the active users that they reach.
+    """
+    owner = exam.owner if behind[exam.owner] else None
+    helped: dict[UserId, list[Grant]] = {} if owner is None else {owner: []}
+    for grant in grants:
+        # A grant gives nothing to its own grantor.
+        for user in behind[grant.recipient] - {grant.grantor}:
+            helped.setdefault(user, []).append(grant)
+    return tuple(
+        Holder(user=user, as_owner=user == owner, grants=tuple(helped[user]))
+        for user in sorted(helped)
+    )

@@ -12,7 +12,7 @@ from exam_sharing.events import ShareNotice
 from exam_sharing.grants import Grant, ShownGrant
 from exam_sharing.identifiers import GrantId, PrincipalId, UserId
 from exam_sharing.policy.decisions import Denied, NearMiss, Permitted, Reason, ReasonCode
-from exam_sharing.policy.holders import Holder
+from exam_sharing.policy.explain import Holder
 from exam_sharing.policy.plans import Effect, Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.views import AccessEntry, AccessList, Choice, ShareForm, VisibleExam
 from exam_sharing.testing import model
