@@ -22,8 +22,16 @@ from exam_sharing.errors import InvalidArgument
 from exam_sharing.events import Event
 from exam_sharing.exams import Exam, UploadBatch, require_fitting
 from exam_sharing.grants import FOREVER, Permission
-from exam_sharing.identifiers import LONGEST_ACT, ExamId, PrincipalKey, ShareId, UserId
-from exam_sharing.policy.plans import Preview, ShareReceipt, UnshareReceipt
+from exam_sharing.identifiers import (
+    LONGEST_ACT,
+    ExamId,
+    GroupId,
+    PrincipalId,
+    PrincipalKey,
+    ShareId,
+    UserId,
+)
+from exam_sharing.policy.plans import Names, Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import (
     NarrowRequest,
     Request,
@@ -303,6 +311,19 @@ class Sharing:
         """
         _require_user_and_exam("user", user, exam)
         return acts.show_access_list(self._ports, self._policy, user, exam, self._now())
+
+    def names(self, user: UserId, principals: Iterable[PrincipalId]) -> Names:
+        """Return the names of those of the principals whom the user may see in the directory.
+
+        Errors and reasons carry ids alone; a page shows these names beside them. Receipts, previews
+        and access lists carry the names of everybody whom they mention.
+
+        Raises:
+            WrongKind: an argument is of another type.
+        """
+        require_kind("user", user, UserId)
+        named = tuple_of("principals", principals, UserId, GroupId)
+        return acts.names_seen(self._ports, user, named)
 
     def suggest(
         self, actor: UserId, exam: ExamId, text: str, limit: int = 10

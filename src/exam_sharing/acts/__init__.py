@@ -5,7 +5,7 @@ An act is a function over `Ports`. Time and the id of the act are arguments.
 
 from exam_sharing.acts.changing import end_by_host, end_grants, preview, share, withdraw
 from exam_sharing.acts.delivering import BATCH, MOST, deliver_due
-from exam_sharing.acts.gathering import principals_of
+from exam_sharing.acts.gathering import names_seen, principals_of
 from exam_sharing.acts.showing import (
     explain,
     list_recipients,
@@ -24,6 +24,7 @@ __all__ = [
     "end_grants",
     "explain",
     "list_recipients",
+    "names_seen",
     "preview",
     "principals_of",
     "share",

@@ -11,10 +11,11 @@ from exam_sharing.acts.gathering import (
     exams_from,
     grantors_of,
     lineage_of,
+    names_of,
     people_affected,
     share_facts,
 )
-from exam_sharing.acts.writing import carry_through, earlier_receipt, receipt_to_keep
+from exam_sharing.acts.writing import ReceiptT, carry_through, earlier_receipt, receipt_to_keep
 from exam_sharing.events import ExamShared, GrantsEnded, WaitingNotice
 from exam_sharing.grants import Grant, ShownGrant
 from exam_sharing.identifiers import ExamId, NoticeId, id_within
@@ -70,13 +71,13 @@ def share(
     def attempt() -> tuple[Changes | None, ShareReceipt] | Denied:
         earlier = earlier_receipt(ports, request, ShareReceipt)
         if earlier is not None:
-            return None, earlier
+            return None, _with_names(ports, earlier)
         facts = share_facts(ports, policy, request, now)
         decision = decide_share(policy, request, facts, now, act)
         if isinstance(decision, Denied):
             return decision
         receipt = ShareReceipt(share=decision.share.id, at=now, outcomes=decision.outcomes)
-        return _share_changes(request, decision, receipt), receipt
+        return _share_changes(request, decision, receipt), _with_names(ports, receipt)
 
     return carry_through(ports, request, attempt, now)
 
@@ -121,7 +122,7 @@ def end_grants(
     def attempt() -> tuple[Changes | None, UnshareReceipt] | Denied:
         earlier = earlier_receipt(ports, request, UnshareReceipt)
         if earlier is not None:
-            return None, earlier
+            return None, _with_names(ports, earlier)
         facts = ending_facts(ports, policy, request, now)
         decision = decide_ending(policy, request, facts, now, act)
         if isinstance(decision, Denied):
@@ -135,7 +136,7 @@ def end_grants(
             receipt=receipt_to_keep(request, receipt),
             event=_grants_ended(request, decision, now),
         )
-        return changes, receipt
+        return changes, _with_names(ports, receipt)
 
     return carry_through(ports, request, attempt, now)
 
@@ -166,7 +167,7 @@ def end_by_host(
         profiles = grantors_of(ports, grants, reshares)
         memberships = {user: profile.principals for user, profile in profiles.items()}
         plan = decide_ending_by_host(policy, request, sharing, lineage, memberships, now, act)
-        return plan if isinstance(plan, Denied) else _by_host(request, plan, now)
+        return plan if isinstance(plan, Denied) else _by_host(ports, request, plan, now)
 
     return carry_through(ports, request, attempt, now)
 
@@ -188,7 +189,7 @@ def withdraw(ports: Ports, request: Withdrawal, now: datetime) -> UnshareReceipt
             return None, UnshareReceipt(at=now)
         if not _is_known(ports, request.exam, sharing):
             return _not_found(request.exam)
-        return _by_host(request, plan_withdrawal(request, kept, now), now)
+        return _by_host(ports, request, plan_withdrawal(request, kept, now), now)
 
     return carry_through(ports, request, attempt, now)
 
@@ -203,7 +204,7 @@ def _not_found(exam: ExamId) -> Denied:
 
 
 def _by_host(
-    request: HostEnding | Withdrawal, plan: EndingPlan, now: datetime
+    ports: Ports, request: HostEnding | Withdrawal, plan: EndingPlan, now: datetime
 ) -> tuple[Changes, UnshareReceipt]:
     withdrawn = request.exam if isinstance(request, Withdrawal) else None
     changes = Changes(
@@ -223,7 +224,15 @@ def _by_host(
         replacements=whole(plan.made),
         left_standing=whole(plan.left_standing),
     )
-    return changes, receipt
+    return changes, _with_names(ports, receipt)
+
+
+def _with_names(ports: Ports, receipt: ReceiptT) -> ReceiptT:
+    """Add the names of everybody whom a receipt mentions: whoever is shown an id may know them.
+
+    Before the commit, so that a directory that fails undoes nothing. Names are not kept.
+    """
+    return attrs.evolve(receipt, names=names_of(ports, receipt.principals))
 
 
 def _grants_ended(
@@ -291,4 +300,11 @@ def _effects(
 ) -> Preview:
     people = people_affected(ports, actor.user, plan, exams)
     known = consequences(policy, actor, exams, plan, people, now)
-    return Preview(reasons=reasons, gains=known.gains, losses=known.losses, keeps=known.keeps)
+    effects = (*known.gains, *known.losses, *known.keeps)
+    return Preview(
+        reasons=reasons,
+        gains=known.gains,
+        losses=known.losses,
+        keeps=known.keeps,
+        names=names_of(ports, {each.principal for each in effects}),
+    )

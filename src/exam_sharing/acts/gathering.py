@@ -24,7 +24,7 @@ from exam_sharing.policy.facts import (
     Profile,
     ShareFacts,
 )
-from exam_sharing.policy.plans import Plan
+from exam_sharing.policy.plans import Names, Plan
 from exam_sharing.policy.requests import Reshares, RevokeRequest, Scope, ShareRequest
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share_rules import ShareCase
@@ -40,6 +40,8 @@ __all__ = [
     "grantors_of",
     "groups_on",
     "lineage_of",
+    "names_of",
+    "names_seen",
     "people_affected",
     "people_behind",
     "principals_of",
@@ -117,6 +119,23 @@ def people_behind(
 ) -> Mapping[PrincipalId, frozenset[UserId]]:
     """Query the active users whom each principal reaches."""
     return from_directory(ports.directory.people_behind(principals), Mapping)
+
+
+def names_of(ports: Ports, principals: Iterable[PrincipalId]) -> Names:
+    """Query the names of principals; those that the directory does not know have none."""
+    wanted = tuple(sorted(principals, key=lambda each: each.key))
+    if not wanted:
+        return {}
+    found = from_directory(ports.directory.names(wanted), Mapping)
+    return {each: found[each] for each in wanted if each in found}
+
+
+def names_seen(ports: Ports, user: UserId, principals: Iterable[PrincipalId]) -> Names:
+    """Query the names of those of the principals whom an active user may see in the directory."""
+    if not profile_of(ports, user).active:
+        return {}
+    seen = ports.directory.seen_by(user, tuple(principals))
+    return names_of(ports, from_directory(seen, frozenset))
 
 
 def can_see(ports: Ports, profile: Profile, exam: ExamId, now: datetime) -> bool:

@@ -1,6 +1,5 @@
 """What the portal shows: forms, tabs, lists and explanations, each from facts of one moment."""
 
-from collections.abc import Mapping
 from datetime import datetime
 
 from exam_sharing.acts.cursors import cursor_after, page_limit, page_of, position
@@ -9,6 +8,7 @@ from exam_sharing.acts.gathering import (
     exam_facts,
     exams_from,
     from_directory,
+    names_of,
     people_behind,
     principals_of,
     profile_of,
@@ -40,6 +40,7 @@ from exam_sharing.policy.views import (
     Tab,
     access_list,
     choices,
+    principals_on,
     share_form,
     tabs,
 )
@@ -86,8 +87,7 @@ def show_access_list(
     scene = scene_of(ports, policy, viewer, exam, now)
     if scene.facts.exam is None or not scene.has_access:
         raise _not_found(exam)
-    listed = tuple(sorted(scene.seen_by_recipient, key=lambda each: each.key))
-    names = from_directory(ports.directory.names(listed), Mapping)
+    names = names_of(ports, principals_on(scene, scene.facts.exam))
     return access_list(scene, scene.facts.exam, names)
 
 

@@ -13,7 +13,15 @@ from exam_sharing.policy.decisions import Denied, Refused
 from exam_sharing.policy.requests import Asked, Request, fingerprint, without_message
 from exam_sharing.ports import Changes, GrantWriter, Ports, Receipt, StoredReceipt
 
-__all__ = ["ATTEMPTS", "RACES", "Attempt", "carry_through", "earlier_receipt", "receipt_to_keep"]
+__all__ = [
+    "ATTEMPTS",
+    "RACES",
+    "Attempt",
+    "ReceiptT",
+    "carry_through",
+    "earlier_receipt",
+    "receipt_to_keep",
+]
 
 ATTEMPTS: Final = 50
 """How many times an act is decided before it gives up with `Conflict`."""

@@ -134,9 +134,14 @@ def _id(value: object) -> str:
 
 @plain.register(Mapping)
 def _by_key(value: Mapping[object, object]) -> dict[str, object]:
-    return {
-        key.name if isinstance(key, Enum) else str(key): plain(each) for key, each in value.items()
-    }
+    return {_key(key): plain(each) for key, each in value.items()}
+
+
+def _key(value: object) -> str:
+    if isinstance(value, Enum):
+        return value.name
+    # A user and a group of one string are two keys.
+    return value.key if isinstance(value, UserId | GroupId) else str(value)
 
 
 @plain.register(tuple)

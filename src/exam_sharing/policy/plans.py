@@ -19,6 +19,7 @@ __all__ = [
     "Attestation",
     "Effect",
     "EndingPlan",
+    "Names",
     "Outcome",
     "Plan",
     "Preview",
@@ -156,6 +157,9 @@ class EndingPlan:
 Plan: TypeAlias = SharePlan | EndingPlan
 """What any act comes to when it is permitted."""
 
+Names: TypeAlias = Mapping[PrincipalId, str]
+"""The names of principals, as far as the directory knows them."""
+
 
 def moved(
     made: Iterable[Grant], ended: Iterable[EndedGrant], withdrawn: ExamId | None = None
@@ -175,12 +179,19 @@ class ShareReceipt:
         outcomes: one for each exam and recipient, in the order of the request.
         repeated: the same request was answered before under its request id: this is the first
             receipt, and nothing was done.
+        names: of the recipients; looked up when the receipt is returned, and kept nowhere.
     """
 
     share: ShareId
     at: datetime
     outcomes: tuple[ShareOutcome, ...]
     repeated: bool = False
+    names: Names = attrs.field(factory=dict, repr=False, hash=False)
+
+    @property
+    def principals(self) -> frozenset[PrincipalId]:
+        """Everybody whom the receipt mentions."""
+        return frozenset(each.recipient for each in self.outcomes)
 
 
 @attrs.frozen(kw_only=True)
@@ -196,6 +207,8 @@ class UnshareReceipt:
             after narrowing, who holds more than the bound.
         repeated: the same request was answered before under its request id: this is the first
             receipt, and nothing was done. Somebody may have shared again since.
+        names: of everybody who is mentioned; looked up when the receipt is returned, and kept
+            nowhere.
     """
 
     at: datetime
@@ -204,6 +217,15 @@ class UnshareReceipt:
     left_standing: tuple[ShownGrant, ...] = ()
     still_have_access: tuple[PrincipalId, ...] = ()
     repeated: bool = False
+    names: Names = attrs.field(factory=dict, repr=False, hash=False)
+
+    @property
+    def principals(self) -> frozenset[PrincipalId]:
+        """Everybody whom the receipt mentions."""
+        grants = (*self.ended, *self.replacements, *self.left_standing)
+        return frozenset(self.still_have_access).union(
+            *((grant.grantor, grant.recipient) for grant in grants)
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -243,6 +265,7 @@ class Preview:
         keeps: who would hold a permission all the same that the act takes from them.
         repeated: the same request was answered before under its request id: the act would return
             the first receipt and do nothing, so that there is nothing else here.
+        names: of everybody in the effects.
     """
 
     reasons: tuple[Reason, ...] = ()
@@ -250,3 +273,4 @@ class Preview:
     losses: tuple[Effect, ...] = ()
     keeps: tuple[Effect, ...] = ()
     repeated: bool = False
+    names: Names = attrs.field(factory=dict, repr=False, hash=False)

@@ -18,6 +18,7 @@ from exam_sharing.policy.decisions import reasons_against
 from exam_sharing.policy.disclosure import grants_seen, shown
 from exam_sharing.policy.ending_rules import ENDING_RULES, EndingCase, EndingRequest, Scene
 from exam_sharing.policy.facts import ExamFacts, Profile
+from exam_sharing.policy.plans import Names
 from exam_sharing.policy.requests import RevokeRequest, UnshareRequest
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share_rules import ShareCase
@@ -33,6 +34,7 @@ __all__ = [
     "VisibleExam",
     "access_list",
     "choices",
+    "principals_on",
     "share_form",
     "tabs",
 ]
@@ -138,10 +140,18 @@ class AccessEntry:
 
 @attrs.frozen(kw_only=True)
 class AccessList:
-    """Who has access to an exam: the owner under its own heading, then everybody else by name."""
+    """Who has access to an exam: the owner under its own heading, then everybody else by name.
+
+    Attributes:
+        owner: who owns the exam.
+        entries: one for each principal with standing grants, as far as the viewer may see them.
+        names: of the owner, of those principals and of the grantors of their grants, as far as the
+            directory knows them.
+    """
 
     owner: UserId
     entries: tuple[AccessEntry, ...] = ()
+    names: Names = attrs.field(factory=dict, repr=False)
 
 
 @attrs.frozen(kw_only=True)
@@ -186,7 +196,14 @@ def share_form(case: ShareCase) -> ShareForm:
     )
 
 
-def access_list(scene: Scene, exam: ExamFacts, names: Mapping[PrincipalId, str]) -> AccessList:
+def principals_on(scene: Scene, exam: ExamFacts) -> frozenset[PrincipalId]:
+    """Return everybody whom the access list of an exam mentions."""
+    grants = (grant for grants in scene.seen_by_recipient.values() for grant in grants)
+    mentioned = {each for grant in grants for each in (grant.grantor, grant.recipient)}
+    return frozenset({exam.exam.owner, *mentioned})
+
+
+def access_list(scene: Scene, exam: ExamFacts, names: Names) -> AccessList:
     """Return the access list of an exam, for a viewer who has access to it.
 
     Principals that the directory does not know hold nothing, and are not on it: SPEC section 1.
@@ -194,7 +211,7 @@ def access_list(scene: Scene, exam: ExamFacts, names: Mapping[PrincipalId, str])
     Args:
         scene: the viewer as the actor, and the exam with its history.
         exam: the exam of that scene.
-        names: of the principals with grants, where the directory knows them.
+        names: of `principals_on` it, where the directory knows them.
     """
     entries = [
         _entry(scene, exam, recipient, names[recipient])
@@ -202,7 +219,7 @@ def access_list(scene: Scene, exam: ExamFacts, names: Mapping[PrincipalId, str])
         if recipient in names
     ]
     entries.sort(key=lambda entry: (folded(entry.name), entry.principal.key))
-    return AccessList(owner=exam.exam.owner, entries=tuple(entries))
+    return AccessList(owner=exam.exam.owner, entries=tuple(entries), names=names)
 
 
 def _entry(scene: Scene, exam: ExamFacts, recipient: PrincipalId, name: str) -> AccessEntry:

@@ -147,8 +147,9 @@ def _plain(value: object) -> Json:
 
 
 def _plain_fields(value: attrs.AttrsInstance) -> Json:
-    fields = attrs.fields(type(value))
-    return {field.name: _plain(getattr(value, field.name)) for field in fields}
+    # The names in a receipt are looked up whenever it is returned, and not kept.
+    fields = (field.name for field in attrs.fields(type(value)) if field.name != "names")
+    return {name: _plain(getattr(value, name)) for name in fields}
 
 
 _TAGS: Final[Mapping[type, str]] = {
