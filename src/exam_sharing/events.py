@@ -1,6 +1,6 @@
-"""What happened: facts for the audit trail, and notices for those who gained something.
+"""Events for the audit trail, and notices for people who gained something.
 
-No event holds a personal message. A notice may hold one, and never shows it in a `repr`.
+No event holds a personal message. A notice may hold one, and no `repr` shows it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -45,7 +45,7 @@ class ExamShared:
 
     Attributes:
         at: when, aware, in UTC.
-        request: what was asked for, without the message.
+        request: without the message.
         share: the record of the act, with the attestation.
         versions: of each exam whose sharing changed, the count with this act.
         made: the grants that it made.
@@ -64,7 +64,7 @@ class GrantsEnded:
 
     Attributes:
         at: when, aware, in UTC.
-        request: what was asked for; a `Withdrawal` also means that the exam is no longer found.
+        request: a `Withdrawal` also means that the exam is no longer found.
         versions: of each exam whose sharing changed, the count with this act.
         ended: the grants that ended, with their endings.
         made: the narrowed grants that replaced some of them.
@@ -102,7 +102,7 @@ class ActRefused:
 
     Attributes:
         at: when, aware, in UTC.
-        request: what was asked for, without the message of a share.
+        request: without the message of a share.
         reasons: every reason that applied.
     """
 
@@ -112,21 +112,21 @@ class ActRefused:
 
 
 Event: TypeAlias = ExamShared | GrantsEnded | ExamTransferred | ActRefused
-"""Everything that an audit trail is told."""
+"""Everything that an audit trail keeps."""
 
 
 @attrs.frozen(kw_only=True)
 class ShareNotice:
-    """What one user is told of a share; how it looks is the notifier's affair.
+    """A notice of a share to one user; the notifier decides how it looks.
 
     Attributes:
         id: stays the same when a notice is sent again, so that a receiver can drop a repeat.
-        to: who is told.
+        to: the reader.
         address: where mail reaches them, if anywhere.
         actor: who shared.
-        exams: on how many exams they gained something that they still hold.
-        permission: what they may do with all of those.
-        until: the earliest end of it, aware, in UTC; `None` for good.
+        exams: the number of exams on which they gained something that they still hold.
+        permission: the highest permission on all of those.
+        until: the earliest end of that permission, aware, in UTC; `None` for good.
         message: plain text, never markup; may hold patient data.
     """
 
@@ -146,13 +146,13 @@ class WaitingNotice:
 
     Attributes:
         id: the id that the notice will have.
-        share: the share that it tells of.
-        to: whom to tell.
+        share: which share.
+        to: the reader.
         actor: who shared.
         exam_ids: the exams on which they gained.
         message: the text that the actor wrote.
-        attempts: how many times sending it was tried, and failed.
-        problem: why the last of these failed, or `MAYBE_SENT` if any of them may have sent it.
+        attempts: how many attempts to send it failed.
+        problem: why the last one failed, or `MAYBE_SENT` if any of them may have sent it.
     """
 
     id: NoticeId
@@ -171,7 +171,7 @@ class Claim:
 
     Attributes:
         notice: the notice.
-        token: tells this claim from every other, of this notice too.
+        token: different for every claim, also of one notice.
         until: when the claim lapses, aware, in UTC: from then on another relay may have the notice.
     """
 
@@ -182,18 +182,18 @@ class Claim:
 
 @attrs.frozen(kw_only=True)
 class ListedNotice:
-    """A notice as an operator sees it: where it stands, and not what it says.
+    """A notice as an operator sees it, without its message.
 
     Attributes:
         number: the place in the order in which notices came; it is never that of another notice.
         id: the id of the notice.
-        share: the share that it tells of.
-        to: whom to tell.
-        attempts: how many times sending it was tried, and failed.
-        due: when it is next to be had by a relay, aware, in UTC; `None` once it is given up.
+        share: which share.
+        to: the reader.
+        attempts: how many attempts to send it failed.
+        due: when a relay can claim it next, aware, in UTC; `None` once it is given up.
         claimed: whether a relay has it; if so, its claim lapses when the notice is due.
         given_up_at: when it was given up, aware, in UTC; `None` for one that waits.
-        problem: why the last try failed: a code of the notifier's, or the name of the type of an
+        problem: why the last attempt failed: a code of the notifier, or the name of the type of an
             error; `None` before any.
     """
 
@@ -209,7 +209,7 @@ class ListedNotice:
 
     @property
     def next_attempt(self) -> datetime | None:
-        """Not before when it is tried again; `None` for the next delivery, or for never."""
+        """The earliest time of the next attempt; `None` for the next delivery, or for never."""
         return None if self.claimed or self.due == AT_ONCE else self.due
 
     @property
@@ -227,11 +227,11 @@ def notice_now(
 ) -> ShareNotice | None:
     """Return the notice as far as it is still true, or `None` when it is to be dropped.
 
-    Access by another share does not keep it alive: SPEC section 7.
+    Access by another share does not keep it alive. Specification: `#what-a-notice-reports`.
 
     Args:
-        waiting: what was to be told when the share was made.
-        reader: who is told, as the directory describes them now.
+        waiting: the notice as it was written with the share.
+        reader: the profile of its reader, as of now.
         exams: those of the notice that are there.
         grants: those of its share that have not been ended, to the reader and their groups.
         now: aware, in UTC.

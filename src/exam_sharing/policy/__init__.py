@@ -1,1 +1,1 @@
-"""The policy engine: decides on values and returns values; it asks nobody and writes nothing."""
+"""The policy: decides on values and returns values. It queries nothing and writes nothing."""

@@ -1,4 +1,4 @@
-"""What a user holds on an exam, from grants and time: SPEC section 1, *access*.
+"""What a user holds on an exam, from grants and time. Specification: `#access`.
 
 * The active owner holds everything.
 * Any other active user holds the union of the standing grants made to them and to every group
@@ -29,14 +29,14 @@ EVERYTHING: Final = Holding.of(Permission.DOWNLOAD, FOREVER)
 
 
 def standing(grants: Iterable[Grant], now: datetime) -> tuple[Grant, ...]:
-    """Return those of the grants, none of them ended, that have not expired, in their order."""
+    """Return those of the grants that have not expired, in order; none may have been ended."""
     return tuple(in_order(grant for grant in grants if not grant.expired(now)))
 
 
 def in_order(grants: Iterable[Grant]) -> list[Grant]:
-    """Return grants on one exam, first made first: a store returns them in any order.
+    """Return grants on one exam, oldest first, since a store returns them in any order.
 
-    Those of one act come by recipient, then the highest permission first: ids say no order.
+    Grants of one act come by recipient, then the highest permission first.
     """
     return sorted(grants, key=_place)
 
@@ -54,8 +54,8 @@ def _place(grant: Grant) -> tuple[int, PrincipalKey, int, datetime, str]:
 def grants_reaching(
     user: UserId, principals: frozenset[PrincipalKey], grants: Iterable[Grant]
 ) -> Iterator[Grant]:
-    """Yield those of the grants that count for the user, whatever they give."""
-    name = user.value  # Only users are grantors, so that comparing the strings is enough.
+    """Yield those of the grants that reach the user and count for them."""
+    name = user.value  # Only users are grantors: comparing the strings is enough.
     for grant in grants:
         if grant.recipient.key in principals and grant.grantor.value != name:
             yield grant
@@ -64,19 +64,19 @@ def grants_reaching(
 def holding_from(
     user: UserId, principals: frozenset[PrincipalKey], grants: Iterable[Grant]
 ) -> Holding:
-    """Return what the grants give the user; an expired one gives a horizon that has passed."""
+    """Return what the grants give the user; the horizon of an expired grant has passed."""
     return Holding.all_of(grant.holding for grant in grants_reaching(user, principals, grants))
 
 
 class Given:
-    """What many grants on one exam give each of many principals, each grant looked at once.
+    """What many grants on one exam give to many principals, by one pass over the grants.
 
-    A grant gives nothing to its own grantor. So for each recipient two times are kept for each
-    permission: the latest, and the latest by somebody else than the grantor of that.
+    A grant gives nothing to its own grantor. So two times are kept for each recipient and
+    permission: the latest, and the latest by another grantor than that of the first.
     """
 
     def __init__(self, grants: Iterable[Grant]) -> None:
-        """Look at the grants."""
+        """Read the grants."""
         self._latest: dict[PrincipalKey, dict[Permission, _Latest]] = {}
         for grant in grants:
             latest = self._latest.setdefault(grant.recipient.key, {})
@@ -86,7 +86,7 @@ class Given:
                     latest[permission] = known.beside(grant.horizon, grant.grantor)
 
     def to(self, principals: Collection[PrincipalKey], user: UserId | None) -> Holding:
-        """Return what the grants to some principals give the user, or anybody for `None`."""
+        """Return what the grants to some principals give a user; `None` for any user."""
         found = Holding.all_of(())
         for key in principals if len(principals) < len(self._latest) else self._latest:
             latest = self._latest.get(key)

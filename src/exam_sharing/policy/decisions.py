@@ -1,6 +1,6 @@
-"""Decisions: what was decided and, whenever the answer is no, every reason why.
+"""Decisions, their reasons, and the rules that give reasons.
 
-Silence denies. `Denied.reasons` is never empty, and `Permitted` names what it rests on.
+Silence denies. `Denied.reasons` is never empty, and `Permitted` names its grants.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -32,7 +32,7 @@ __all__ = [
 
 
 class ReasonCode(Enum):
-    """Why an act is refused; the codes of SPEC sections 2 and 3."""
+    """Why an act is refused. Specification: `#refusals`, `#unsharing-and-narrowing`."""
 
     EXAM_NOT_FOUND = "EXAM_NOT_FOUND"
     SHARING_NOT_IN_PLAN = "SHARING_NOT_IN_PLAN"
@@ -80,20 +80,20 @@ REMEDIES: Final[Mapping[ReasonCode, str]] = MappingProxyType(
         ReasonCode.HAS_RESHARES: "it was passed on; decide whether those shares end with it",
     }
 )
-"""For each code, what the person who was refused can do."""
+"""For each code, what a refused person can do."""
 
 
 @attrs.frozen(kw_only=True)
 class Reason:
-    """One reason for a no; which parameters it has depends on the code.
+    """One reason for a refusal; the code determines which parameters it has.
 
     Attributes:
-        code: which rule said no.
-        principals: the recipients that it is about, or the groups that give access all the same.
-        exams: the exams that it is about.
-        grants: the grants that it is about.
-        until: the latest time that would do.
-        limit: the limit that was passed.
+        code: the code of the rule.
+        principals: the recipients concerned, or the groups that give access all the same.
+        exams: the exams concerned.
+        grants: the grants concerned.
+        until: the latest time allowed.
+        limit: the limit that was exceeded.
         limited: what the limit counts: `"recipients"`, `"exams"` or `"people"`.
         host_code: the code of the host's rule.
     """
@@ -108,7 +108,7 @@ class Reason:
     host_code: str | None = None
 
     def __str__(self) -> str:
-        """Say the code, what to do, and the parameters that a person can use."""
+        """Return the code, the remedy, and the parameters that a person can use."""
         text = f"{self.code.value}: {REMEDIES[self.code]}"
         about = [str(each) for each in (*self.principals, *self.exams, *self.grants)]
         if self.limit is not None:
@@ -128,11 +128,11 @@ class Rule(Generic[CaseT]):
     """One rule against a kind of act.
 
     Attributes:
-        code: the code that a refusal by it carries.
+        code: the code of its reasons.
         statement: when the act is refused, in one sentence.
-        check: yields the reasons that it has against an act.
-        conceals: when it refuses, nothing else is told and no later rule is asked.
-        applies: whether the rule may be asked at all; by default always.
+        check: yields the reasons against an act.
+        conceals: a refusal by it is the only one reported; later rules are not applied.
+        applies: whether the rule applies at all; by default always.
     """
 
     code: ReasonCode
@@ -143,7 +143,7 @@ class Rule(Generic[CaseT]):
 
 
 def reasons_against(rules: Iterable[Rule[CaseT]], case: CaseT) -> tuple[Reason, ...]:
-    """Return every reason against an act, in the order of the table; empty when it may be."""
+    """Return every reason against an act, in the order of the table; none for a permitted act."""
     reasons: list[Reason] = []
     for rule in rules:
         if not rule.applies(case):
@@ -164,11 +164,11 @@ def _reasons(value: Iterable[Reason]) -> tuple[Reason, ...]:
 
 @attrs.frozen
 class Denied:
-    """A no, with every reason that applies.
+    """A refusal, or a no to a check, with every reason that applies.
 
     Attributes:
         reasons: never empty, in the order of the rule table.
-        nearest: for operators, what comes nearest to a yes.
+        nearest: for operators, the near misses.
     """
 
     reasons: tuple[Reason, ...] = attrs.field(converter=_reasons)
@@ -182,7 +182,7 @@ class Denied:
 
 @attrs.frozen(kw_only=True)
 class Ground:
-    """A standing grant that gives the permission asked for.
+    """A standing grant that gives the permission in question.
 
     Attributes:
         grant: the grant.
@@ -196,7 +196,7 @@ class Ground:
 
 @attrs.frozen(kw_only=True)
 class Permitted:
-    """A yes, with everything that it rests on.
+    """A yes, with everything that supports it.
 
     Attributes:
         as_owner: the user is the active owner.
@@ -208,7 +208,7 @@ class Permitted:
 
 
 class WhyNot(Enum):
-    """Why something that comes near gives no yes."""
+    """Why a near miss is no ground."""
 
     USER_NOT_ACTIVE = "USER_NOT_ACTIVE"
     ONLY_VIEW = "ONLY_VIEW"
@@ -219,11 +219,11 @@ class WhyNot(Enum):
 
 @attrs.frozen(kw_only=True)
 class NearMiss:
-    """Something that nearly gives the permission asked for.
+    """A grant, or an ownership, that nearly gives the permission in question.
 
     Attributes:
-        why_not: what it lacks.
-        grant: the grant, or `None` where it is the user's ownership that counts for nothing.
+        why_not: why it does not.
+        grant: the grant; `None` for the ownership of an inactive user.
         path: from the user through groups to the recipient of the grant.
     """
 
@@ -233,7 +233,7 @@ class NearMiss:
 
 
 class Refused(ExamSharingError):
-    """An act was refused by a rule; the person who acts must ask for something else.
+    """A rule refused an act; its actor must request something else.
 
     Args:
         reasons: every reason that applies, never empty.
@@ -245,5 +245,5 @@ class Refused(ExamSharingError):
         self.reasons = reasons
 
     def __str__(self) -> str:
-        """Say every reason."""
+        """Return every reason."""
         return "; ".join(map(str, self.reasons))

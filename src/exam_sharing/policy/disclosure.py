@@ -1,8 +1,8 @@
-"""Who may know what: SPEC section 8.
+"""What an actor may know. Specification: `#disclosure`.
 
-What an actor is told is told from the part of the world that they may know: the grants on the
-access list that they may see, and the members of groups where the directory lets them see those.
-What they may not see has no part in the answer, so the answer cannot give it away.
+Actors are told only what follows from the facts that they may know: the grants that they see on
+the access list, and the members of groups that the directory shows them. Other facts have no part
+in the answer, so that the answer cannot give them away.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ __all__ = [
 def grants_seen(
     policy: Policy, viewer: Profile, exam: ExamFacts, grants: Iterable[Grant], now: datetime
 ) -> tuple[Grant, ...]:
-    """Return those of the exam's grants that the viewer may know of.
+    """Return those of the exam's grants that the viewer may know.
 
     The owner sees all. Anyone else with access sees all, or, where the policy limits the access
     list, those that they made and those made to them. Someone without access sees those they made.
@@ -47,8 +47,8 @@ def shown(grant: Grant, seen: Container[GrantId]) -> ShownGrant:
     """Return a grant as it is shown to a person.
 
     Args:
-        grant: one that the person may know of.
-        seen: the standing grants that they may know of.
+        grant: one that the person may know.
+        seen: the standing grants that they may know.
     """
     if grant.basis is OWNER:
         return ShownGrant.of(grant, OWNER)
@@ -56,14 +56,14 @@ def shown(grant: Grant, seen: Container[GrantId]) -> ShownGrant:
 
 
 def principals_affected(plan: Plan) -> tuple[PrincipalId, ...]:
-    """Return whom the plan's grants are made to, once each, in a fixed order."""
+    """Return the recipients of the plan's grants, in a fixed order."""
     grants = (*plan.made, *(each.grant for each in plan.ended))
     return tuple(sorted({grant.recipient for grant in grants}, key=lambda each: each.key))
 
 
 @attrs.frozen(kw_only=True)
 class Consequences:
-    """What an act does to whom, as far as the actor may know."""
+    """The effects of an act on people, as far as the actor may know."""
 
     gains: tuple[Effect, ...] = ()
     losses: tuple[Effect, ...] = ()
@@ -78,13 +78,13 @@ def consequences(
     people: People,
     now: datetime,
 ) -> Consequences:
-    """Return what the plan does to everybody whom the actor may know to be affected.
+    """Return the effects of a plan that the actor may know.
 
     Args:
         policy: the deployment's settings.
-        actor: who is told.
+        actor: the reader of the effects.
         exams: the facts from which the plan was made.
-        plan: what would be written.
+        plan: what the act would write.
         people: who is behind the principals affected.
         now: the time of the act.
     """
@@ -118,8 +118,8 @@ def unshare_receipt(
     people: People,
     now: datetime,
 ) -> UnshareReceipt:
-    """Return what the actor is told of an end of grants on one exam."""
-    told = consequences(policy, facts.actor, facts.exams, plan, people, now)
+    """Return the receipt of an end of grants on one exam, as far as its actor may know."""
+    known = consequences(policy, facts.actor, facts.exams, plan, people, now)
 
     def seen_of(grants: Iterable[Grant]) -> tuple[Grant, ...]:
         every = tuple(grants)
@@ -140,7 +140,7 @@ def unshare_receipt(
         ended=seen(each.grant for each in plan.ended),
         replacements=seen(plan.made),
         left_standing=seen(plan.left_standing),
-        still_have_access=tuple(dict.fromkeys(effect.principal for effect in told.keeps)),
+        still_have_access=tuple(dict.fromkeys(effect.principal for effect in known.keeps)),
     )
 
 
@@ -149,14 +149,14 @@ class _Change:
     """The grants of one exam before and after an act, as far as the actor may know."""
 
     exam: ExamFacts
-    owner_told: UserId | None
+    known_owner: UserId | None
     before: Given
     after: Given
     taken: Given
     recipients: frozenset[PrincipalId]
 
     def affected(self, people: People) -> list[PrincipalId]:
-        """Return whom the grants that end or are made reach, in a fixed order."""
+        """Return the principals whom the ended and the new grants reach, in a fixed order."""
         found = set(self.recipients)
         for recipient in self.recipients:
             if isinstance(recipient, GroupId):
@@ -166,10 +166,10 @@ class _Change:
     def holding(
         self, principal: PrincipalId, people: People, given: Given, ways: Iterable[PrincipalId]
     ) -> Holding:
-        """Return what the grants give the principal; ownership counts beside them.
+        """Return what the principal holds by the grants, or as the owner.
 
         Args:
-            principal: who would hold it; a group holds only what was made to itself.
+            principal: the holder; a group holds only by grants made to itself.
             people: who is active.
             given: the grants.
             ways: the principal and the groups by which grants reach them.
@@ -177,20 +177,20 @@ class _Change:
         if isinstance(principal, UserId):
             if not people.profiles[principal].active:
                 return NOTHING
-            if principal == self.owner_told:
+            if principal == self.known_owner:
                 return EVERYTHING
         return _given_to(principal, given, ways)
 
 
 def _given_to(principal: PrincipalId, given: Given, ways: Iterable[PrincipalId]) -> Holding:
-    """Return what the grants give the principal by themselves."""
+    """Return what the grants alone give the principal."""
     if isinstance(principal, GroupId):
         return given.to((principal.key,), None)
     return given.to(frozenset(way.key for way in ways), principal)
 
 
 def _known_groups(people: People) -> Mapping[PrincipalId, list[GroupId]]:
-    """Return, for each member of a group whom the actor may know of, the groups."""
+    """Return, for each member whom the actor may know, the groups that they are in."""
     found: dict[PrincipalId, list[GroupId]] = {}
     for group, members in people.members_seen.items():
         for member in members:
@@ -219,7 +219,7 @@ def _changes(
         has_access = holding_on(actor, exam).holds(Permission.VIEW, now)
         yield _Change(
             exam=exam,
-            owner_told=exam.exam.owner if has_access else None,
+            known_owner=exam.exam.owner if has_access else None,
             before=Given(before),
             after=Given((*kept, *new)),
             taken=Given(gone),

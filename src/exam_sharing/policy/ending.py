@@ -1,7 +1,7 @@
-"""Deciding the end of grants and planning what it writes: SPEC section 3.
+"""Deciding and planning the end of grants. Specification: `#unsharing-and-narrowing`.
 
 A person unshares, narrows or ends one grant, by the rules of `ending_rules`. The host ends grants
-and withdraws exams for administration, without an actor's rights.
+and withdraws exams for administration, and needs no rights of an actor.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -37,11 +37,11 @@ __all__ = ["decide_ending", "decide_ending_by_host", "plan_withdrawal"]
 def decide_ending(
     policy: Policy, request: EndingRequest, facts: EndingFacts, now: datetime, act: str
 ) -> EndingPlan | Denied:
-    """Return the plan of an end of grants that is permitted, or every reason why it is not.
+    """Return the plan of a permitted end of grants, or every reason against it.
 
     Args:
         policy: the deployment's settings.
-        request: what is asked for.
+        request: who ends what.
         facts: people and the exam as they are now.
         now: aware, in UTC.
         act: a new id for this act; the ids of replacements are made from it.
@@ -74,11 +74,11 @@ def decide_ending_by_host(
 ) -> EndingPlan | Denied:
     """Return the plan that ends every standing grant to a principal, for the host.
 
-    It is denied only where re-shares are to restrict it, and empty where there is no grant.
+    It is denied only under `RESTRICT`, and empty where there is no grant.
 
     Args:
         policy: the deployment's settings.
-        request: what the host asks for.
+        request: whose grants end, and how.
         sharing: of each exam concerned.
         lineage: of the standing grants on all of them, as `Support` has it.
         memberships: of everybody who made a grant on those exams.
@@ -134,7 +134,7 @@ def plan_withdrawal(request: Withdrawal, sharing: ExamGrants, now: datetime) -> 
 
 @attrs.frozen(kw_only=True)
 class _Writer:
-    """Writes down what an act leaves of grants, as endings and replacements."""
+    """Turns what an act leaves of grants into endings and replacements."""
 
     how: HowEnded
     by: UserId | None
@@ -151,15 +151,15 @@ class _Writer:
         left: Mapping[GrantId, Holding],
         bound: Holding = NOTHING,
     ) -> EndingPlan:
-        """Return the plan that ends what is not left as it is, and makes what is left of it.
+        """Return the plan that ends each grant in `left`, and replaces it by what remains of it.
 
         Args:
-            exam: on which the grants are.
-            version: of its sharing before the act.
-            support: how its grants rest on each other.
-            cut: what the act itself leaves of the grants that it names.
-            left: what it leaves of those and of others, re-shares included.
-            bound: what it leaves at most of the grants that it names.
+            exam: the exam of the grants.
+            version: the version before the act.
+            support: how the grants rest on each other.
+            cut: what remains of the grants that the act names.
+            left: what remains of each grant that the act ends or narrows, re-shares included.
+            bound: the most that may remain of the grants that the act names.
         """
         ended: list[EndedGrant] = []
         made: list[Grant] = []
@@ -218,6 +218,6 @@ def _parts(holding: Holding) -> Iterator[tuple[Permission, datetime]]:
 def _left_standing(
     support: Support, cut: Mapping[GrantId, Holding], left: Mapping[GrantId, Holding]
 ) -> tuple[Grant, ...]:
-    """Return what was passed on from the grants that an act names, and stands all the same."""
+    """Return the grants that rest directly on named ones and stand all the same."""
     resting = support.passed_on_from(cut)
     return tuple(g for g in support.standing if g.id in resting and g.id not in left)

@@ -1,7 +1,7 @@
 """The rules of unsharing, narrowing and ending one grant: codes, statements and functions.
 
-The three are one act that leaves of some grants at most a bound; unsharing leaves nothing. Who may
-end what:
+The three are one act, which cuts grants down to a bound; unsharing leaves nothing. Who may end
+what:
 
 * the owner, any grant on the exam;
 * a user, a grant made to themselves;
@@ -35,7 +35,7 @@ EndingRequest: TypeAlias = UnshareRequest | NarrowRequest | RevokeRequest
 
 @attrs.frozen(kw_only=True, slots=False)
 class Scene:
-    """What an actor may know of an exam, whichever of its grants they are about to end."""
+    """What an actor may know of an exam, whatever they are about to end."""
 
     policy: Policy
     facts: EndingFacts
@@ -75,7 +75,7 @@ class Scene:
 
     @cached_property
     def seen(self) -> tuple[Grant, ...]:
-        """The standing grants on the exam that the actor may know of."""
+        """The standing grants on the exam that the actor may know."""
         exam = self.facts.exam
         if exam is None or not self.visible:
             return ()
@@ -97,7 +97,7 @@ class Scene:
 
 @attrs.frozen(kw_only=True, slots=False)
 class EndingCase:
-    """An end of grants under examination: the scene, the request, and what follows from both."""
+    """An end of grants to be decided: the scene, the request, and what follows from both."""
 
     scene: Scene
     request: EndingRequest
@@ -109,7 +109,7 @@ class EndingCase:
 
     @cached_property
     def bound(self) -> Holding:
-        """What the act leaves at most of the grants that it names."""
+        """The most that may remain of the grants that the act names."""
         if not isinstance(self.request, NarrowRequest):
             return NOTHING
         permission, until = self.request.permission, self.request.until
@@ -126,7 +126,7 @@ class EndingCase:
 
     @cached_property
     def named(self) -> tuple[Grant, ...]:
-        """The standing grants that the request is about, and that the actor may know of."""
+        """The standing grants that the request names and the actor may know."""
         if isinstance(self.request, RevokeRequest):
             grant = self.scene.seen_by_id.get(self.request.grant)
             return () if grant is None else (grant,)
@@ -142,7 +142,7 @@ class EndingCase:
 
     @cached_property
     def cut(self) -> Mapping[GrantId, Holding]:
-        """What the act itself leaves of each grant that it ends."""
+        """What remains of each grant that the act itself ends or narrows."""
         return {
             grant.id: grant.holding & self.bound
             for grant in self.theirs
@@ -151,17 +151,17 @@ class EndingCase:
 
     @cached_property
     def left(self) -> Mapping[GrantId, Holding]:
-        """What the act leaves of each standing grant of which not all is left, with re-shares."""
+        """What remains of each grant that the act ends or narrows, re-shares included."""
         return self.scene.support.left_by(self.cut, self.reshares)
 
     @cached_property
     def further(self) -> list[Grant]:
-        """The standing grants of which a cascade would leave less than the act itself does."""
+        """The standing grants of which a cascade leaves less than the act itself."""
         return self.scene.support.further(self.cut, self.left)
 
     @property
     def loses_reshares(self) -> bool:
-        """Whether `HAS_RESHARES` is sure to apply, found without working out the cascade."""
+        """Whether `HAS_RESHARES` is sure to apply, without computing the cascade."""
         return self.reshares is Reshares.RESTRICT and self.scene.support.loses_directly(self.cut)
 
     @property
@@ -174,7 +174,7 @@ class EndingCase:
         return EndedAs.GRANTOR
 
     def groups_giving_access(self) -> tuple[PrincipalId, ...]:
-        """Return the groups through which the named principal has access, as far as told."""
+        """Return the groups that give the named principal access, as far as the actor may know."""
         if isinstance(self.request, RevokeRequest) or not self.scene.has_access:
             return ()
         named, facts = self.request.recipient, self.scene.facts
@@ -215,15 +215,15 @@ def _not_grantor_or_owner(case: EndingCase) -> Iterator[Reason]:
 
 
 def _has_reshares(case: EndingCase) -> Iterator[Reason]:
-    # Where nothing ends, nothing rests on it; nor were the facts gathered that this takes.
+    # Where nothing ends, nothing rests on it, and the facts for a cascade were not gathered.
     if case.reshares is not Reshares.RESTRICT or case.bound_is_past or not case.cut:
         return
     if not case.further:
         return
-    told = case.scene.seen_by_id if case.scene.has_access else {}
+    known = case.scene.seen_by_id if case.scene.has_access else {}
     yield Reason(
         code=ReasonCode.HAS_RESHARES,
-        grants=tuple(grant.id for grant in case.further if grant.id in told),
+        grants=tuple(grant.id for grant in case.further if grant.id in known),
     )
 
 

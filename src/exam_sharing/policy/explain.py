@@ -37,13 +37,13 @@ def grants_giving(
     sharing: ExamGrants,
     now: datetime,
 ) -> list[Grant]:
-    """Return every standing grant that gives the user the permission, first made first.
+    """Return every standing grant that gives the user the permission, oldest first.
 
     Args:
         user: who would hold it.
         principals: the user and every group that they are in; empty for nobody active.
-        permission: what is asked about.
-        sharing: of the exam that is asked about.
+        permission: the permission in question.
+        sharing: of the exam in question.
         now: aware, in UTC.
     """
     if sharing.withdrawn:
@@ -63,7 +63,7 @@ def explain_yes(
 
     Args:
         user: known and active.
-        exam: the exam that is asked about.
+        exam: the exam in question.
         sharing: of that exam; when it was withdrawn, it has no owner.
         grounds: one for every grant that gives the user the permission.
     """
@@ -76,11 +76,11 @@ def explain_yes(
 def explain_no(
     profile: Profile, exam_id: ExamId, exam: ExamFacts | None, path_to: PathTo, now: datetime
 ) -> Denied:
-    """Return why the user does not hold a permission, with what comes nearest.
+    """Return why the user does not hold a permission, with the near misses.
 
     Args:
         profile: the user.
-        exam_id: the exam that was asked about.
+        exam_id: the exam in question.
         exam: the exam with its ended grants; `None` when there is no such exam.
         path_to: from the user to a principal that they are in.
         now: aware, in UTC.

@@ -1,6 +1,6 @@
-"""What the engine is told: values that describe people and exams at one moment.
+"""Facts: values that describe people and exams at one moment.
 
-The engine knows nothing else. Whoever gathers these facts decides nothing.
+The policy knows nothing else. Whoever gathers these facts decides nothing.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ __all__ = [
 
 
 MembersSeen: TypeAlias = Mapping[GroupId, frozenset[PrincipalId]]
-"""For each group, the users and groups in it, to any depth, that an actor may know of."""
+"""For each group, the users and groups in it, to any depth, that an actor may know."""
 
 
 def _address(value: str | None) -> str | None:
@@ -35,10 +35,10 @@ def _address(value: str | None) -> str | None:
 
 @attrs.frozen(kw_only=True)
 class Profile:
-    """What the directory says of one user.
+    """What the directory knows of one user.
 
     Attributes:
-        user: whom it describes; a user whom the directory does not know has a profile too.
+        user: the user; one whom the directory does not know has a profile too.
         active: known and active; nobody else holds anything or may act.
         principals: the user and every group that they are in, to any depth, whether active or not.
         sharing_in_plan: their service plan includes sharing.
@@ -72,7 +72,7 @@ class ExamGrants:
         version: how many acts have changed its sharing.
         withdrawn: the host withdrew it; it is no longer found.
         grants: the grants that have not been ended, in no order; some may have expired.
-        ended: the ended ones, in no order, where they were asked for.
+        ended: the ended grants, in no order; only where they were queried.
     """
 
     version: int = 0
@@ -111,7 +111,7 @@ class ExamFacts:
         return self.exam.id
 
     def ever_granted(self) -> Iterator[Grant]:
-        """Yield every grant ever made, as far as ended ones were asked for."""
+        """Yield every grant ever made, as far as ended grants were queried."""
         yield from self.sharing.grants
         for past in self.sharing.ended:
             yield past.grant
@@ -119,13 +119,13 @@ class ExamFacts:
 
 @attrs.frozen(kw_only=True)
 class People:
-    """Who is behind some principals, and what of it the actor may know.
+    """Who is behind some principals, and which of them the actor may know.
 
     Attributes:
         behind: for each principal, the active users that it reaches.
         profiles: of those users, and of users among the principals.
         seen: the principals that exist, are active, and that the actor may see.
-        members_seen: for each group that matters, the members that the actor may know of.
+        members_seen: for each group concerned, the members that the actor may know.
     """
 
     behind: Mapping[PrincipalId, frozenset[UserId]] = attrs.field(factory=dict)
@@ -140,16 +140,16 @@ class People:
 
 @attrs.frozen(kw_only=True)
 class ShareFacts:
-    """What deciding a share takes.
+    """The facts to decide a share.
 
     Attributes:
         actor: who shares.
         exams: the exams that the share could cover, those that the actor cannot see included;
             empty when there is no such exam.
         people: who is behind the recipients that exist, are active and may be seen.
-        removed: for each exam, the recipients whom its owner removed and has not readmitted; asked
-            for where the policy lets only the owner readmit them.
-        host: whatever the host supplied for its own rules.
+        removed: for each exam, the recipients whom its owner removed and has not readmitted;
+            queried where the policy lets only the owner readmit them.
+        host: the facts of the host for its own rules.
     """
 
     actor: Profile
@@ -161,16 +161,15 @@ class ShareFacts:
 
 @attrs.frozen(kw_only=True)
 class EndingFacts:
-    """What deciding the end of grants takes.
+    """The facts to decide the end of grants.
 
     Attributes:
         actor: who ends them.
         exam: the exam, or `None` when there is no such exam.
-        once_granted: whether the actor, being active, ever made a grant on it, or the one that is
-            named.
-        lineage: of its standing grants, as `Support` has it.
-        grantors: the profile of everybody who made a grant that stands.
-        members_seen: for each group on the exam, the members that the actor may know of.
+        once_granted: whether the actor, being active, ever made a grant on it, or the named grant.
+        lineage: of its standing grants, as in `Support`.
+        grantors: the profiles of the grantors of its standing grants.
+        members_seen: for each group with a grant, the members that the actor may know.
     """
 
     actor: Profile

@@ -1,6 +1,6 @@
-"""What an act would write, whom it would tell, and what it says of itself.
+"""Plans of permitted acts, the records and receipts that they make, and previews.
 
-A plan is what a decision comes to when the answer is yes. It is written as a whole or not at all.
+A plan is written as a whole or not at all.
 """
 
 from collections.abc import Iterable, Mapping
@@ -44,7 +44,7 @@ class Outcome(Enum):
 
 
 class UntilLimit(Enum):
-    """What set the time until which a share gives its permission."""
+    """What limits the time of a share."""
 
     ASKED = "ASKED"
     OWN_HOLD = "OWN_HOLD"
@@ -62,7 +62,7 @@ class ShareOutcome:
         outcome: what was done.
         until: until when the recipient holds the permission from this grantor, aware, in UTC;
             `None` for good, and where the recipient owns the exam.
-        limited_by: what set that time in this share.
+        limited_by: what limits the time in this share.
     """
 
     exam: ExamId
@@ -74,7 +74,7 @@ class ShareOutcome:
 
 @attrs.frozen(kw_only=True)
 class Attestation:
-    """Who confirmed, when and in which wording, that sharing abides by HIPAA."""
+    """Who confirmed that HIPAA permits the sharing, when, and in which wording."""
 
     by: UserId
     at: datetime
@@ -92,10 +92,10 @@ class Share:
         performed_by: who did it on their behalf.
         exam: the exam that was named.
         exams: the exams that were covered, the named one first.
-        recipients: whom it was shared with.
-        permission: what was given.
-        scope: what was asked for.
-        until: until when it was asked for.
+        recipients: of the request.
+        permission: of the request.
+        scope: of the request.
+        until: of the request.
         attestation: the confirmation.
     """
 
@@ -139,12 +139,12 @@ class EndingPlan:
     """An end of grants that is permitted.
 
     Attributes:
-        versions: of the exam, as read; it may not have moved when this is written.
+        versions: of each exam, as read; none may have moved when this is written.
         ended: the grants to end.
         made: the narrowed grants that replace some of them.
         left_standing: the grants that rest directly on those that the act names, and that stand
             all the same.
-        bound: what the act leaves at most of the grants that it names.
+        bound: the most that may remain of the grants that the act names.
     """
 
     versions: Mapping[ExamId, int]
@@ -155,7 +155,7 @@ class EndingPlan:
 
 
 Plan: TypeAlias = SharePlan | EndingPlan
-"""What any act comes to when it is permitted."""
+"""The plan of any act."""
 
 Names: TypeAlias = Mapping[PrincipalId, str]
 """The names of principals, as far as the directory knows them."""
@@ -171,7 +171,7 @@ def moved(
 
 @attrs.frozen(kw_only=True)
 class ShareReceipt:
-    """What a share says of itself to its actor.
+    """The receipt of a share.
 
     Attributes:
         share: the share's id.
@@ -196,15 +196,15 @@ class ShareReceipt:
 
 @attrs.frozen(kw_only=True)
 class UnshareReceipt:
-    """What the end of grants says of itself, as far as the actor may know: SPEC section 8.
+    """The receipt of an end of grants, as far as the actor may know. Specification: `#receipts`.
 
     Attributes:
         at: when it was done, aware, in UTC.
         ended: the grants that ended.
         replacements: the narrowed grants that took the place of some of them.
-        left_standing: what the ended principal had passed on, and that stands all the same.
-        still_have_access: of those whom the ended grants reached, who has access all the same;
-            after narrowing, who holds more than the bound.
+        left_standing: the grants that rest directly on ended ones, and that stand all the same.
+        still_have_access: those whom the ended grants reached and who have access all the same;
+            after narrowing, those who hold more than the bound.
         repeated: the same request was answered before under its request id: this is the first
             receipt, and nothing was done. Somebody may have shared again since.
         names: of everybody who is mentioned; looked up when the receipt is returned, and kept
@@ -230,7 +230,7 @@ class UnshareReceipt:
 
 @attrs.frozen(kw_only=True)
 class Effect:
-    """What an act would do to one principal's hold on one permission on one exam.
+    """The effect of an act on one principal's hold of one permission on one exam.
 
     A group's own effect counts the grants made to it; a user's counts all their ways, as far as
     the actor may know of them. Times are aware, in UTC; `None` is for good.
@@ -256,15 +256,15 @@ class Effect:
 
 @attrs.frozen(kw_only=True)
 class Preview:
-    """What an act would do, without doing it: SPEC section 4.
+    """What an act would do. Specification: `#previews`.
 
     Attributes:
-        reasons: why the act would be refused; empty when it would not.
+        reasons: why the act would be refused; empty for a permitted act.
         gains: who would gain a permission, or time on one.
         losses: who would lose a permission, or time on one.
-        keeps: who would hold a permission all the same that the act takes from them.
+        keeps: who would keep a permission by another path.
         repeated: the same request was answered before under its request id: the act would return
-            the first receipt and do nothing, so that there is nothing else here.
+            the first receipt and do nothing. The preview has nothing else then.
         names: of everybody in the effects.
     """
 

@@ -1,7 +1,7 @@
-"""What a person asks for: a share, an unshare, a narrowing, or the end of one grant.
+"""Requests: a share, an unshare, a narrowing, the end of one grant, and those of the host.
 
-A request is a value. What is wrong with its form is an error of the calling code and shows when it
-is built; what is wrong with its meaning is a refusal, and is decided.
+A request is a value. A wrong form is an error of the calling code and is raised when the request is
+built. A wrong meaning is a refusal, and is decided.
 """
 
 import hashlib
@@ -48,9 +48,9 @@ MAX_EXPECTED: Final = 10_000
 MAX_WORDING_LENGTH: Final = 10_000
 MAX_MESSAGE_LENGTH: Final = 1_000_000
 MAX_WHY_LENGTH: Final = 2_000
-"""Beyond these, which no hospital meets, there is no request: nothing is decided and recorded.
+"""Limits that no hospital reaches: a request beyond them cannot be built.
 
-Lengths are in code points. What a policy allows is far less, and is a matter of refusals.
+Lengths are in code points. A policy allows far less, and refuses more than that.
 """
 
 
@@ -62,7 +62,7 @@ class Scope(Enum):
 
 
 class Reshares(Enum):
-    """What becomes of the re-shares that rested on a grant when it ends."""
+    """What happens to re-shares when the grants end that they rest on."""
 
     KEEP = "KEEP"
     CASCADE = "CASCADE"
@@ -89,7 +89,7 @@ def _wording(value: str | None) -> str | None:
 def _message(value: str | None) -> PrivateText | None:
     """Normalise line ends; an empty message is none.
 
-    What a message may hold is for a rule to say, so that who wrote it is told.
+    A rule decides what a message may hold, so that its author gets a refusal.
     """
     text = "" if value is None else exact_text("message", value)
     if not text:
@@ -116,7 +116,7 @@ _optional_reshares = is_a(Reshares, type(None))
 
 @attrs.frozen(kw_only=True)
 class ShareRequest:
-    """One act of sharing, as asked for: SPEC section 2.
+    """A request to share. Specification: `#sharing`.
 
     Attributes:
         actor: who shares.
@@ -125,7 +125,7 @@ class ShareRequest:
         permission: what to give.
         scope: the named exam, or with it those of its batch that the actor has access to.
         until: aware, kept in UTC; `None` for as long as allowed.
-        attested: whether the actor confirmed that sharing abides by HIPAA.
+        attested: whether the actor confirmed that HIPAA permits the sharing.
         wording: the wording that was confirmed; `None` for the current one.
         message: plain text for the notices; may hold patient data, so no `repr` shows it.
         expect: the exams that the actor was shown; the share of a batch that would cover others is
@@ -152,13 +152,13 @@ class ShareRequest:
 
 @attrs.frozen(kw_only=True)
 class UnshareRequest:
-    """Ending the grants to one principal on one exam: SPEC section 3.
+    """A request to end the grants to one principal on one exam. Specification: `#unsharing`.
 
     Attributes:
         actor: who unshares.
         exam: the exam that is named.
         recipient: whose grants are to end.
-        reshares: what becomes of re-shares; `None` for the policy's default.
+        reshares: what happens to re-shares; `None` for the policy's default.
         performed_by: who did it on the actor's behalf; kept, never a right.
         request_id: the same id again returns the first receipt and does nothing.
     """
@@ -175,7 +175,7 @@ class UnshareRequest:
 
 @attrs.frozen(kw_only=True)
 class NarrowRequest:
-    """Cutting the grants to one principal on one exam down to a bound: SPEC section 3.
+    """A request to cut the grants to one principal on one exam. Specification: `#narrowing`.
 
     Attributes:
         actor: who narrows.
@@ -183,7 +183,7 @@ class NarrowRequest:
         recipient: whose grants are to be cut.
         permission: at most this permission; `None` leaves permissions alone.
         until: at most until then, aware, kept in UTC; `None` leaves times alone.
-        reshares: what becomes of re-shares; `None` for the policy's default.
+        reshares: what happens to re-shares; `None` for the policy's default.
         performed_by: who did it on the actor's behalf; kept, never a right.
         request_id: the same id again returns the first receipt and does nothing.
 
@@ -205,19 +205,19 @@ class NarrowRequest:
     request_id: str | None = attrs.field(default=None, converter=_request_id)
 
     def __attrs_post_init__(self) -> None:
-        """Insist on a bound."""
+        """Require a bound."""
         if self.permission is None and self.until is None:
             raise InvalidArgument("bound", "must be given: a permission, a time, or both")
 
 
 @attrs.frozen(kw_only=True)
 class RevokeRequest:
-    """Ending one grant by its id: SPEC section 3.
+    """A request to end one grant. Specification: `#one-grant-by-its-id`.
 
     Attributes:
         actor: who ends it.
         grant: which grant is to end.
-        reshares: what becomes of re-shares; `None` for the policy's default.
+        reshares: what happens to re-shares; `None` for the policy's default.
         performed_by: who did it on the actor's behalf; kept, never a right.
         request_id: the same id again returns the first receipt and does nothing.
     """
@@ -232,7 +232,7 @@ class RevokeRequest:
 
 
 Request: TypeAlias = ShareRequest | UnshareRequest | NarrowRequest | RevokeRequest
-"""Whatever a person can ask for; each has a preview."""
+"""The requests of people; each has a preview."""
 
 
 def _why(value: str) -> PrivateText:
@@ -241,12 +241,12 @@ def _why(value: str) -> PrivateText:
 
 @attrs.frozen(kw_only=True)
 class HostEnding:
-    """The host ends a principal's grants, without an actor's rights: SPEC section 3.
+    """The host ends a principal's grants. Specification: `#by-the-host`.
 
     Attributes:
         recipient: whose grants are to end.
         exam: on which exam; `None` for everywhere.
-        reshares: what becomes of re-shares; `None` for the policy's default.
+        reshares: what happens to re-shares; `None` for the policy's default.
         performed_by: who does it.
         why: the host's words, one line; they may hold anything, so no `repr` shows them.
     """
@@ -274,7 +274,7 @@ class Withdrawal:
 
 
 Asked: TypeAlias = Request | HostEnding | Withdrawal
-"""Whatever anybody can ask for, the host included."""
+"""The requests of people and of the host."""
 
 AskedT = TypeVar("AskedT", bound=Asked)
 
@@ -289,13 +289,12 @@ FINGERPRINT_FORM: Final = 1
 
 
 def fingerprint(request: Request) -> str:
-    """Return a text that two requests share exactly when they ask for the same, message aside.
+    """Return a text that stands for the request without its message.
 
-    It stands in for the request under its request id and is kept for good. A later version of the
-    package must make the same text of the same request, so it is the digest of a canonical form:
-    JSON of the kind of the request and of those fields that differ from their defaults. A field
-    that is added with a default leaves every earlier text as it is. The message has no part in it,
-    since a digest lets anybody try out messages.
+    Two requests have one text exactly when they are equal but for the message. It is kept for good under the request id. A later version of the package must make the same text
+    of the same request, so it is the digest of a canonical form: JSON of the request's kind and of
+    those fields that differ from their defaults. A new field with a default leaves every earlier
+    text as it is. The message has no part in it: a digest would let anybody try out messages.
     """
     asked = attrs.asdict(
         request,

@@ -1,9 +1,8 @@
 """Retries: of notices that were not sent, and of acts that lost a race.
 
-A failed try costs a wait, which doubles with each further one up to the longest. After the last try
-that the schedule allows, or a failure that no repeat can mend, the notice is given up: nobody tries
-it again unless an operator asks for it. So is a notice that two tries may have sent, for all that
-the notifier knows: its reader gets two copies at most.
+The delay after a failed attempt doubles up to the longest delay. A notice is given up after the
+last attempt of the schedule, and after a permanent failure; then only an operator can requeue it.
+A notice that two attempts may have sent is given up as well: its reader gets two copies at most.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -34,7 +33,7 @@ __all__ = [
 ]
 
 AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
-"""When a notice is due that need not wait, before any time that a clock can tell."""
+"""The due time of a notice that need not wait: before any time of a clock."""
 
 MAX_WAIT: Final = timedelta(days=366)
 
@@ -57,11 +56,11 @@ class Done(Enum):
 
 @attrs.frozen(kw_only=True)
 class TryAgain:
-    """Sending a notice failed, and another try may succeed.
+    """An attempt to send a notice failed, and another may succeed.
 
     Attributes:
         at: not before then; `AT_ONCE` for the next delivery.
-        problem: what failed: a code of the notifier's, or the name of the type of an error.
+        problem: a code of the notifier, or the name of the type of an error.
     """
 
     at: datetime
@@ -74,7 +73,7 @@ class GivenUp:
 
     Attributes:
         at: when, aware, in UTC.
-        problem: what failed: a code of the notifier's, or the name of the type of an error.
+        problem: a code of the notifier, or the name of the type of an error.
     """
 
     at: datetime
@@ -82,7 +81,7 @@ class GivenUp:
 
 
 Settlement: TypeAlias = Done | TryAgain | GivenUp
-"""What a try came to."""
+"""The outcome of an attempt to send a notice."""
 
 
 def _first_wait(value: timedelta) -> timedelta:
@@ -102,16 +101,16 @@ def _check_longest(
 
 @attrs.frozen(kw_only=True)
 class Retries:
-    """When a notice that failed is tried again, and when no more.
+    """When a notice that failed is tried again, and when it is given up.
 
     By default twice at the next delivery, then after 1, 2, 4 … minutes, then every hour, and no
     more after nearly five days, which is about as long as mail servers try.
 
     Attributes:
         at_once: how many failures cost no wait, since most pass in a moment.
-        first_wait: what the first failure costs that costs a wait; the next one costs twice that.
-        longest_wait: what no wait is longer than.
-        limit: how many tries there are; with the last of them a notice is given up. `None` for no
+        first_wait: the first delay; each further one is twice as long.
+        longest_wait: the longest delay.
+        limit: the number of attempts; after the last one a notice is given up. `None` for no
             limit.
     """
 
@@ -127,20 +126,20 @@ class Retries:
     def after(
         self, failures: int, problem: str, now: datetime, *, before: str | None = None
     ) -> TryAgain | GivenUp:
-        """Return what becomes of a notice whose try has just failed.
+        """Return the settlement of a notice whose attempt has just failed.
 
         Args:
-            failures: how many tries have failed by now, from 1.
-            problem: what failed.
+            failures: how many attempts have failed by now, from 1.
+            problem: the code of this failure.
             now: aware.
-            before: the problem of the tries before.
+            before: the problem of the attempts before.
 
         Raises:
             InvalidArgument: the time is naive.
         """
         now = instant("now", now)
         twice = problem == before == MAYBE_SENT
-        # That it may have been sent is kept whatever fails later, so that it happens twice at most.
+        # MAYBE_SENT stays whatever fails later, so that at most two attempts may have sent it.
         problem = MAYBE_SENT if before == MAYBE_SENT else problem
         if twice or (self.limit is not None and failures >= self.limit):
             return GivenUp(at=now, problem=problem)

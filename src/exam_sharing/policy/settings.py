@@ -28,7 +28,7 @@ __all__ = ["AccessListScope", "HostRule", "Policy"]
 
 
 class AccessListScope(Enum):
-    """Who sees how much of an access list; the owner always sees all of it."""
+    """How much of an access list people see; the owner always sees all of it."""
 
     EVERYONE = "EVERYONE"
     OWN_GRANTS = "OWN_GRANTS"
@@ -63,9 +63,9 @@ class HostRule:
 
     Attributes:
         code: the host's own code; it comes back in `Reason.host_code`.
-        statement: one sentence that says when a share is refused.
-        refuses: asked with the request, the facts, and the facts of the host's own. Only an answer
-            of `False` lets the share pass this rule; it must depend on nothing else.
+        statement: when a share is refused, in one sentence.
+        refuses: called with the request, the facts, and the host's own facts; it must depend on
+            nothing else. Only `False` lets the share pass this rule.
     """
 
     code: str = attrs.field(converter=_code)
@@ -82,7 +82,7 @@ class Policy:
     """What a deployment allows, beyond the rules that always hold.
 
     Attributes:
-        attestation_wording: what an actor confirms; changing it makes older confirmations void.
+        attestation_wording: the text to confirm; a change makes older confirmations void.
         max_recipients: principals in one share; `None` for no limit.
         max_exams: exams in one share, of those that the actor can see; `None` for no limit.
         max_people: active users reached by one share whom the actor may see, and unseen members of
@@ -91,10 +91,10 @@ class Policy:
         message_limit: code points in a personal message.
         sends_notices: whether this deployment sends notices of shares at all.
         retries: when a notice that could not be sent is tried again, and when it is given up.
-        reshares: what becomes of re-shares where a request does not say.
-        only_owner_readmits: only the owner may share again with whom the owner removed.
+        reshares: what happens to re-shares where a request leaves it open.
+        only_owner_readmits: only the owner may share again with a principal whom the owner removed.
         batches_across_subjects: one share may cover exams of several subjects.
-        access_list: how much of an access list others than the owner see.
+        access_list: how much of an access list people other than the owner see.
         suggestion_min_length: code points to type before more is suggested than whole names and
             addresses; each Han, kana or Hangul character counts as two.
         suggestion_limit: choices in one answer, at most.

@@ -1,7 +1,7 @@
-"""Deciding a share and planning what it writes: SPEC section 2.
+"""Deciding and planning a share. Specification: `#sharing`.
 
-A share gives each recipient the permission on each exam covered, for no longer than its actor
-holds it, and makes a grant only where that adds to what the actor's standing grants already give.
+A share gives each recipient the permission on each exam covered, for no longer than the actor holds
+it. It makes a grant only where that adds to the actor's standing grants.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -42,11 +42,11 @@ __all__ = ["decide_share"]
 def decide_share(
     policy: Policy, request: ShareRequest, facts: ShareFacts, now: datetime, act: str
 ) -> SharePlan | Denied:
-    """Return the plan of a share that is permitted, or every reason why it is not.
+    """Return the plan of a permitted share, or every reason against it.
 
     Args:
         policy: the deployment's settings.
-        request: what is asked for.
+        request: who shares what with whom.
         facts: people and exams as they are now.
         now: aware, in UTC.
         act: a new id for this act; the ids of its grants are made from it.
@@ -101,13 +101,13 @@ def _record(case: ShareCase, share: ShareId) -> Share:
 
 @attrs.frozen(kw_only=True)
 class _Terms:
-    """What the share gives on one exam, to whomever it is made.
+    """What the share gives on one exam, to any recipient.
 
     Attributes:
         horizon: until when.
-        limited_by: what set that time.
+        limited_by: what limits that time.
         basis: what entitles the actor to give that much.
-        given: what the actor's standing grants on the exam give each recipient already.
+        given: what each recipient already holds by the actor's standing grants.
     """
 
     horizon: datetime
@@ -129,7 +129,7 @@ def _terms(case: ShareCase, exam: ExamFacts) -> _Terms:
 
 
 def _horizon(case: ShareCase, exam: ExamFacts) -> tuple[datetime, UntilLimit]:
-    """Return the time asked for, or else the latest that is allowed on this exam."""
+    """Return the requested time, or else the latest that is allowed on this exam."""
     if case.request.until is not None:
         return case.request.until, UntilLimit.ASKED
     own = case.held[exam.id].until(case.request.permission)
@@ -206,7 +206,7 @@ def _notices(case: ShareCase, made: Iterable[Grant]) -> Mapping[UserId, tuple[Ex
 
 
 def _gaining(case: ShareCase, exam: ExamFacts, new: tuple[Grant, ...]) -> Iterator[UserId]:
-    """Yield the users to be told who held less on the exam than the new grants give."""
+    """Yield the users who want notices and held less on the exam than the new grants give."""
     people = case.facts.people
     permission, horizon = new[0].permission, new[0].horizon
     before = Given(exam.sharing.grants)

@@ -1,9 +1,8 @@
 """The rules of sharing: a table of codes, statements and functions.
 
-A rule answers with the reasons that it has against an act, and with none where it has nothing
-against it. All rules are asked, so that a refusal carries every reason at once, with two
-exceptions: when the exam is not to be found nothing else is told, and when sharing is not in the
-actor's plan nothing is told of what a directory knows.
+A rule yields its reasons against an act. All rules are applied, so that a refusal carries every
+reason at once, with two exceptions: where the exam is not found, nothing else is reported; where
+sharing is not in the actor's plan, nothing that the directory knows is reported.
 """
 
 import unicodedata
@@ -27,7 +26,7 @@ __all__ = ["SHARE_RULES", "ShareCase"]
 
 @attrs.frozen(kw_only=True, slots=False)
 class ShareCase:
-    """A share under examination: the request, the facts, and what follows from both."""
+    """A share to be decided: the request, the facts, and what follows from both."""
 
     policy: Policy
     request: ShareRequest
@@ -36,7 +35,7 @@ class ShareCase:
 
     @cached_property
     def held(self) -> dict[ExamId, Holding]:
-        """What the actor holds on each exam that they can see."""
+        """The actor's holding on each exam that they can see."""
         holdings = {exam.id: holding_on(self.facts.actor, exam) for exam in self.facts.exams}
         return {
             exam: holding
@@ -67,7 +66,7 @@ class ShareCase:
 
     @cached_property
     def reached(self) -> frozenset[UserId]:
-        """The active users whom the share reaches, the actor apart."""
+        """The active users whom the share reaches, without the actor."""
         return self.facts.people.reached() - {self.request.actor}
 
     @property
@@ -77,10 +76,10 @@ class ShareCase:
         return limit is not None and any(len(people) > limit for people in self._counted())
 
     def _counted(self) -> Iterator[frozenset[UserId]]:
-        """Yield each set of people that is held against the limit, the actor apart.
+        """Yield each set of people that is compared with the limit, without the actor.
 
-        The people whom the actor may see are one set. The others in each group are a set of their
-        own: in a union with other people, its size would tell who is in the group.
+        The people whom the actor may see are one set. The unseen members of each group are a set of
+        their own: in a union with other people, its size would disclose who is in the group.
         """
         people = self.facts.people
         known: set[UserId] = set()
@@ -95,7 +94,7 @@ class ShareCase:
 
     @property
     def may_share(self) -> bool:
-        """Whether sharing is in the actor's plan: without it nothing tells of recipients."""
+        """Whether sharing is in the actor's plan; if not, no answer depends on recipients."""
         return self.facts.actor.sharing_in_plan
 
     @property
@@ -244,7 +243,7 @@ def _host_rule(case: ShareCase) -> Iterator[Reason]:
 
 
 def _may_share(case: ShareCase) -> bool:
-    """Say whether what the directory knows of recipients may show in an answer."""
+    """Return whether an answer may depend on what the directory knows of recipients."""
     return case.may_share
 
 

@@ -1,4 +1,4 @@
-"""Which grants are supported, and what a cascade ends: SPEC section 3, *what becomes of re-shares*.
+"""Which grants are supported, and what a cascade ends. Specification: `#re-shares`.
 
 The supported grants are the smallest set such that a grant is in it if its basis is `OWNER`, or if
 supported standing grants on the exam, made to its grantor or to groups that the grantor is in now,
@@ -7,7 +7,7 @@ order in which grants were made does not matter.
 
 An act that ends or cuts grants touches a standing grant that had support before it, or that rests,
 directly or through others, on a grant that the act ends. A touched grant keeps what is still
-supported of it; what the act does not touch stays as it is.
+supported of it. Other grants stay as they are.
 
 Membership counts here whether or not the grantor is active: grants that an inactive user made stay,
 also as support.
@@ -66,8 +66,7 @@ class Support:
         """Return what remains of each standing grant that an act ends or narrows.
 
         Args:
-            cut: what the act itself leaves of the grants that it names; `NOTHING` for no
-                replacement.
+            cut: what remains of the grants that the act names; `NOTHING` for no replacement.
             reshares: `KEEP` for the act alone; otherwise with its cascade.
         """
         if reshares is Reshares.KEEP:
@@ -214,7 +213,7 @@ class Support:
     def _least_support(
         self, concerned: Iterable[GrantId], cut: _Cut, divisible: Callable[[GrantId], bool]
     ) -> Mapping[GrantId, Holding]:
-        """Return the least fixed point of support of some grants, the others being as they are.
+        """Return the least fixed point of support of some grants; the others keep theirs.
 
         A divisible grant is supported as far as its sources reach; any other in whole or not at
         all; none by more than remains of it.
@@ -247,7 +246,7 @@ class _Spread:
     _gaps: list[tuple[timedelta, datetime]] = attrs.field(factory=list, init=False)
 
     def over(self, concerned: frozenset[GrantId]) -> Mapping[GrantId, Holding]:
-        """Return what is supported of some grants, the others being as they are."""
+        """Return the support of some grants; the others keep theirs."""
         by_id = self.support.by_id
         for id_ in concerned:
             grant = by_id[id_]

@@ -1,6 +1,6 @@
-"""What the portal shows: SPEC section 6.
+"""What the portal shows. Specification: `#what-the-portal-shows`.
 
-Each view is made of facts, and says no more than its viewer may know.
+Each view is made of facts, and discloses no more than its viewer may know.
 """
 
 from collections.abc import Iterable, Mapping
@@ -159,7 +159,7 @@ class Choice:
     """A principal that an actor can choose as a recipient.
 
     Attributes:
-        principal: whom to name in the share.
+        principal: the recipient to name in the share.
         name: as the directory names them.
         held: until when grants to this principal itself give each permission; empty where they
             give none, or where the actor may not know.
@@ -206,7 +206,7 @@ def principals_on(scene: Scene, exam: ExamFacts) -> frozenset[PrincipalId]:
 def access_list(scene: Scene, exam: ExamFacts, names: Names) -> AccessList:
     """Return the access list of an exam, for a viewer who has access to it.
 
-    Principals that the directory does not know hold nothing, and are not on it: SPEC section 1.
+    Principals that the directory does not know hold nothing, and are not on it.
 
     Args:
         scene: the viewer as the actor, and the exam with its history.
@@ -266,7 +266,7 @@ def choices(
     offered: Iterable[tuple[PrincipalId, str]],
     now: datetime,
 ) -> tuple[Choice, ...]:
-    """Return what the directory offers, each with what grants to that principal already give."""
+    """Return the principals that the directory offers, each with what grants to it already give."""
     seen = grants_seen(policy, actor, exam, standing(exam.sharing.grants, now), now)
     made_to: dict[PrincipalId, list[Grant]] = {}
     for grant in seen:
