@@ -234,7 +234,7 @@ def notice_now(
         reader: the profile of its reader, as of now.
         exams: those of the notice that are there.
         grants: those of its share that have not been ended, to the reader and their groups.
-        now: aware, in UTC.
+        now: the time.
     """
     if not reader.wants_notices:
         return None

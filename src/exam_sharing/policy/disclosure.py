@@ -44,12 +44,7 @@ def grants_seen(
 
 
 def shown(grant: Grant, seen: Container[GrantId]) -> ShownGrant:
-    """Return a grant as it is shown to a person.
-
-    Args:
-        grant: one that the person may know.
-        seen: the standing grants that they may know.
-    """
+    """Return a grant as it is shown to a person who may know the standing grants `seen`."""
     if grant.basis is OWNER:
         return ShownGrant.of(grant, OWNER)
     return ShownGrant.of(grant, frozenset(each for each in grant.basis if each in seen))
@@ -78,16 +73,7 @@ def consequences(
     people: People,
     now: datetime,
 ) -> Consequences:
-    """Return the effects of a plan that the actor may know.
-
-    Args:
-        policy: the deployment's settings.
-        actor: the reader of the effects.
-        exams: the facts from which the plan was made.
-        plan: what the act would write.
-        people: who is behind the principals affected.
-        now: the time of the act.
-    """
+    """Return the effects of a plan on `exams` and `people` that the actor may know."""
     gains: list[Effect] = []
     losses: list[Effect] = []
     keeps: list[Effect] = []
@@ -166,13 +152,10 @@ class _Change:
     def holding(
         self, principal: PrincipalId, people: People, given: Given, ways: Iterable[PrincipalId]
     ) -> Holding:
-        """Return what the principal holds by the grants, or as the owner.
+        """Return what the principal holds by the grants or as the owner.
 
-        Args:
-            principal: the holder; a group holds only by grants made to itself.
-            people: who is active.
-            given: the grants.
-            ways: the principal and the groups by which grants reach them.
+        Grants reach a user by `ways`: themselves and their groups. A group holds only by grants
+        made to itself.
         """
         if isinstance(principal, UserId):
             if not people.profiles[principal].active:

@@ -39,12 +39,7 @@ def decide_ending(
 ) -> EndingPlan | Denied:
     """Return the plan of a permitted end of grants, or every reason against it.
 
-    Args:
-        policy: the deployment's settings.
-        request: who ends what.
-        facts: people and the exam as they are now.
-        now: aware, in UTC.
-        act: a new id for this act; the ids of replacements are made from it.
+    The ids of replacements are made from `act`, a new id.
     """
     case = EndingCase(scene=Scene(policy=policy, facts=facts, now=now), request=request)
     reasons = reasons_against(ENDING_RULES, case)
@@ -74,16 +69,8 @@ def decide_ending_by_host(
 ) -> EndingPlan | Denied:
     """Return the plan that ends every standing grant to a principal, for the host.
 
-    It is denied only under `RESTRICT`, and empty where there is no grant.
-
-    Args:
-        policy: the deployment's settings.
-        request: whose grants end, and how.
-        sharing: of each exam concerned.
-        lineage: of the standing grants on all of them, as `Support` has it.
-        memberships: of everybody who made a grant on those exams.
-        now: aware, in UTC.
-        act: a new id for this act.
+    It is denied only under `RESTRICT`, and empty where there is no grant. `lineage` and
+    `memberships` are those of `Support`, for all of the exams.
     """
     reshares = request.reshares or policy.reshares
     past: dict[ExamId, list[Grant]] = {}
@@ -153,13 +140,7 @@ class _Writer:
     ) -> EndingPlan:
         """Return the plan that ends each grant in `left`, and replaces it by what remains of it.
 
-        Args:
-            exam: the exam of the grants.
-            version: the version before the act.
-            support: how the grants rest on each other.
-            cut: what remains of the grants that the act names.
-            left: what remains of each grant that the act ends or narrows, re-shares included.
-            bound: the most that may remain of the grants that the act names.
+        `cut`, `left` and `bound` are as in `EndingCase`; `version` is that before the act.
         """
         ended: list[EndedGrant] = []
         made: list[Grant] = []

@@ -37,15 +37,7 @@ def grants_giving(
     sharing: ExamGrants,
     now: datetime,
 ) -> list[Grant]:
-    """Return every standing grant that gives the user the permission, oldest first.
-
-    Args:
-        user: who would hold it.
-        principals: the user and every group that they are in; empty for nobody active.
-        permission: the permission in question.
-        sharing: of the exam in question.
-        now: aware, in UTC.
-    """
+    """Return every standing grant that gives the user the permission, oldest first."""
     if sharing.withdrawn:
         return []
     giving = [
@@ -61,11 +53,7 @@ def explain_yes(
 ) -> Permitted | None:
     """Return why an active user holds a permission, or `None` if they do not.
 
-    Args:
-        user: known and active.
-        exam: the exam in question.
-        sharing: of that exam; when it was withdrawn, it has no owner.
-        grounds: one for every grant that gives the user the permission.
+    `grounds` has every grant that gives it to them.
     """
     as_owner = exam.owner == user and not sharing.withdrawn
     if not (as_owner or grounds):
@@ -78,12 +66,7 @@ def explain_no(
 ) -> Denied:
     """Return why the user does not hold a permission, with the near misses.
 
-    Args:
-        profile: the user.
-        exam_id: the exam in question.
-        exam: the exam with its ended grants; `None` when there is no such exam.
-        path_to: from the user to a principal that they are in.
-        now: aware, in UTC.
+    `exam` has its ended grants, and is `None` when there is no such exam.
     """
     if exam is None:
         return Denied((Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam_id,)),))
@@ -154,10 +137,8 @@ def holders(
 ) -> tuple[Holder, ...]:
     """Return every user who holds a permission, in the order of their ids.
 
-    Args:
-        exam: the exam.
-        grants: those that give the permission.
-        behind: for the owner and for each recipient, the active users that they reach.
+    `grants` are those that give it, and `behind` has the users behind their recipients and the
+    owner.
     """
     owner = exam.owner if behind[exam.owner] else None
     helped: dict[UserId, list[Grant]] = {} if owner is None else {owner: []}

@@ -133,9 +133,6 @@ class Retries:
             problem: the code of this failure.
             now: aware.
             before: the problem of the attempts before.
-
-        Raises:
-            InvalidArgument: the time is naive.
         """
         now = instant("now", now)
         twice = problem == before == MAYBE_SENT

@@ -44,12 +44,7 @@ def decide_share(
 ) -> SharePlan | Denied:
     """Return the plan of a permitted share, or every reason against it.
 
-    Args:
-        policy: the deployment's settings.
-        request: who shares what with whom.
-        facts: people and exams as they are now.
-        now: aware, in UTC.
-        act: a new id for this act; the ids of its grants are made from it.
+    The ids of its grants are made from `act`, a new id.
     """
     case = ShareCase(policy=policy, request=request, facts=facts, now=now)
     reasons = reasons_against(SHARE_RULES, case)

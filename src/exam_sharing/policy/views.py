@@ -206,12 +206,8 @@ def principals_on(scene: Scene, exam: ExamFacts) -> frozenset[PrincipalId]:
 def access_list(scene: Scene, exam: ExamFacts, names: Names) -> AccessList:
     """Return the access list of an exam, for a viewer who has access to it.
 
-    Principals that the directory does not know hold nothing, and are not on it.
-
-    Args:
-        scene: the viewer as the actor, and the exam with its history.
-        exam: the exam of that scene.
-        names: of `principals_on` it, where the directory knows them.
+    Principals that the directory does not know hold nothing, and are not on it. `names` are those
+    of `principals_on` it.
     """
     entries = [
         _entry(scene, exam, recipient, names[recipient])
