@@ -23,7 +23,7 @@ from exam_sharing.policy.decisions import Denied, Reason, ReasonCode
 from exam_sharing.policy.disclosure import consequences, unshare_receipt
 from exam_sharing.policy.ending import decide_ending, decide_ending_by_host, plan_withdrawal
 from exam_sharing.policy.ending_rules import EndingRequest
-from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
+from exam_sharing.policy.facts import EndingFacts, ExamGrants, ShareFacts
 from exam_sharing.policy.plans import (
     EndingPlan,
     Plan,
@@ -258,48 +258,27 @@ def preview(ports: Ports, policy: Policy, request: Request, now: datetime) -> Pr
     Raises:
         RequestIdReused: the request id was used for another request.
     """
-    if isinstance(request, ShareRequest):
-        return _preview_share(ports, policy, request, now)
-    return _preview_ending(ports, policy, request, now)
-
-
-def _preview_share(ports: Ports, policy: Policy, request: ShareRequest, now: datetime) -> Preview:
-    if earlier_receipt(ports, request, ShareReceipt) is not None:
+    receipt = ShareReceipt if isinstance(request, ShareRequest) else UnshareReceipt
+    if earlier_receipt(ports, request, receipt) is not None:
         return Preview(repeated=True)
-    facts = share_facts(ports, policy, request, now)
-    decision = decide_share(policy, request, facts, now, _WOULD_BE)
+    facts: ShareFacts | EndingFacts
+    decision: Plan | Denied
     reasons: tuple[Reason, ...] = ()
-    if isinstance(decision, Denied):
-        reasons = decision.reasons
-        attested = attrs.evolve(request, attested=True, wording=None)
-        if decision.codes == {ReasonCode.ATTESTATION_MISSING}:
+    if isinstance(request, ShareRequest):
+        facts = share_facts(ports, policy, request, now)
+        decision = decide_share(policy, request, facts, now, _WOULD_BE)
+        if isinstance(decision, Denied) and decision.codes == {ReasonCode.ATTESTATION_MISSING}:
+            # Where the attestation is all that is missing, the effects stand beside it.
+            reasons = decision.reasons
+            attested = attrs.evolve(request, attested=True, wording=None)
             decision = decide_share(policy, attested, facts, now, _WOULD_BE)
+    else:
+        facts = ending_facts(ports, policy, request, now)
+        decision = decide_ending(policy, request, facts, now, _WOULD_BE)
     if isinstance(decision, Denied):
-        return Preview(reasons=reasons)
-    return _effects(ports, policy, facts.actor, facts.exams, decision, reasons, now)
-
-
-def _preview_ending(ports: Ports, policy: Policy, request: EndingRequest, now: datetime) -> Preview:
-    if earlier_receipt(ports, request, UnshareReceipt) is not None:
-        return Preview(repeated=True)
-    facts = ending_facts(ports, policy, request, now)
-    decision = decide_ending(policy, request, facts, now, _WOULD_BE)
-    if isinstance(decision, Denied):
-        return Preview(reasons=decision.reasons)
-    return _effects(ports, policy, facts.actor, facts.exams, decision, (), now)
-
-
-def _effects(
-    ports: Ports,
-    policy: Policy,
-    actor: Profile,
-    exams: tuple[ExamFacts, ...],
-    plan: Plan,
-    reasons: tuple[Reason, ...],
-    now: datetime,
-) -> Preview:
-    people = people_affected(ports, actor.user, plan, exams)
-    known = consequences(policy, actor, exams, plan, people, now)
+        return Preview(reasons=reasons or decision.reasons)
+    people = people_affected(ports, request.actor, decision, facts.exams)
+    known = consequences(policy, facts.actor, facts.exams, decision, people, now)
     effects = (*known.gains, *known.losses, *known.keeps)
     return Preview(
         reasons=reasons,

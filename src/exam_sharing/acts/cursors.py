@@ -11,11 +11,11 @@ from typing import Final, TypeVar
 from exam_sharing.errors import ExamSharingError, InvalidInput
 from exam_sharing.events import ListedNotice
 from exam_sharing.identifiers import ExamId
-from exam_sharing.policy.views import Page, VisibleExam
+from exam_sharing.policy.views import Choice, Page, VisibleExam
 from exam_sharing.validation import exact_text, instant, require_instance
 
 __all__ = [
-    "cursor_after",
+    "choice_cursor_after",
     "exam_cursor_after",
     "exam_position",
     "notice_cursor_after",
@@ -29,12 +29,10 @@ ItemT = TypeVar("ItemT")
 
 MAX_PAGE: Final = 1_000
 MAX_CURSOR_LENGTH: Final = 8_000
-_PARTS: Final = 2
 _NOTICE: Final = "notice"
-_MAX_DIGITS: Final = 18
 
 
-def cursor_after(first: str, second: str) -> str:
+def _cursor_after(first: str, second: str) -> str:
     """Return the cursor of the place behind an entry with this sort key."""
     # Written as they are, the longest name and id stay well below the length that is accepted.
     text = json.dumps([first, second], separators=(",", ":"), ensure_ascii=False)
@@ -46,65 +44,62 @@ def position(cursor: str | None) -> tuple[str, str] | None:
 
     Raises:
         WrongKind: it is no `str`.
-        InvalidValue: it is no cursor of ours.
+        InvalidValue: no page gave this cursor.
     """
     if cursor is None:
         return None
     text = exact_text("after", cursor)
-    problem = InvalidInput("after", "is not a cursor that a page gave")
     if len(text) > MAX_CURSOR_LENGTH:
-        raise problem
+        raise _no_cursor()
     try:
         parts = json.loads(base64.b64decode(text, altchars=b"-_", validate=True))
     except (binascii.Error, ValueError, RecursionError):
-        raise problem from None
-    if not isinstance(parts, list) or len(parts) != _PARTS:
-        raise problem
-    first, second = parts
-    if not isinstance(first, str) or not isinstance(second, str):
-        raise problem
-    return first, second
+        raise _no_cursor() from None
+    match parts:
+        case [str(first), str(second)]:
+            return first, second
+        case _:
+            raise _no_cursor()
+
+
+def _no_cursor() -> InvalidInput:
+    return InvalidInput("after", "is not a cursor that a page gave")
+
+
+def choice_cursor_after(item: Choice) -> str:
+    """Return the cursor of the place behind a recipient."""
+    return _cursor_after(item.name, item.principal.key)
 
 
 def exam_cursor_after(item: VisibleExam) -> str:
     """Return the cursor of the place behind an exam."""
-    return cursor_after(item.uploaded_at.isoformat(), str(item.exam))
+    return _cursor_after(item.uploaded_at.isoformat(), str(item.exam))
 
 
 def exam_position(cursor: str | None) -> tuple[datetime, str] | None:
-    """Return the time of upload and the id that a cursor was made from.
-
-    Raises:
-        WrongKind: it is no `str`.
-        InvalidValue: it is no cursor of a list of exams.
-    """
+    """Return the time of upload and the id that a cursor of a list of exams was made from."""
     parts = position(cursor)
     if parts is None:
         return None
     try:
         return instant("after", datetime.fromisoformat(parts[0])), str(ExamId(parts[1]))
     except (ExamSharingError, ValueError):
-        raise InvalidInput("after", "is not a cursor that a page gave") from None
+        raise _no_cursor() from None
 
 
 def notice_cursor_after(item: ListedNotice) -> str:
     """Return the cursor of the place behind a notice."""
-    return cursor_after(_NOTICE, str(item.number))
+    return _cursor_after(_NOTICE, str(item.number))
 
 
 def notice_position(cursor: str | None) -> int | None:
-    """Return the number of the notice that a cursor was made from.
-
-    Raises:
-        WrongKind: it is no `str`.
-        InvalidValue: it is no cursor of a list of notices.
-    """
+    """Return the number that a cursor of a list of notices was made from."""
     parts = position(cursor)
     if parts is None:
         return None
     kind, digits = parts
-    if kind != _NOTICE or not re.fullmatch(rf"[0-9]{{1,{_MAX_DIGITS}}}", digits):
-        raise InvalidInput("after", "is not a cursor that a page gave")
+    if kind != _NOTICE or not re.fullmatch(r"[0-9]{1,18}", digits):
+        raise _no_cursor()
     return int(digits)
 
 
@@ -121,8 +116,10 @@ def page_limit(limit: int) -> int:
     return limit
 
 
-def page_of(found: tuple[ItemT, ...], limit: int, cursor_of: Callable[[ItemT], str]) -> Page[ItemT]:
+def page_of(
+    found: tuple[ItemT, ...], limit: int, cursor_after: Callable[[ItemT], str]
+) -> Page[ItemT]:
     """Return a page of at most `limit` items; one item more shows that there is a next page."""
     if len(found) <= limit:
         return Page(items=found)
-    return Page(items=found[:limit], next=cursor_of(found[limit - 1]))
+    return Page(items=found[:limit], next=cursor_after(found[limit - 1]))

@@ -55,28 +55,16 @@ __all__ = [
 AnswerT = TypeVar("AnswerT")
 
 
-def from_directory(answer: AnswerT, kind: type) -> AnswerT:
-    """Return an answer of the directory, which may be a host's own.
-
-    Raises:
-        StoreFailed: it is of another type than the port requires.
-    """
-    return _of_kind("the directory", answer, kind)
-
-
-def _of_kind(port: str, answer: AnswerT, kind: type) -> AnswerT:
+def from_directory(answer: AnswerT, kind: type, port: str = "the directory") -> AnswerT:
+    """Return an answer of a host's port; raise `StoreFailed` if its type breaks the contract."""
     if not issubclass(type(answer), kind):
         raise StoreFailed(f"{port} gave {type(answer).__name__} instead of {kind.__name__}")
     return answer
 
 
 def exams_from(answer: tuple[Exam, ...]) -> tuple[Exam, ...]:
-    """Return exams that an `ExamReader` answered, which may be a host's own.
-
-    Raises:
-        StoreFailed: there is something else than exams among them.
-    """
-    for exam in _of_kind("the exams", answer, tuple):
+    """Return an answer of a host's `ExamReader`; raise `StoreFailed` if it holds other values."""
+    for exam in from_directory(answer, tuple, "the exams"):
         # A subclass could name another owner on every access.
         if type(exam) is not Exam:
             raise StoreFailed(f"the exams gave {type(exam).__name__} instead of Exam itself")
@@ -84,11 +72,7 @@ def exams_from(answer: tuple[Exam, ...]) -> tuple[Exam, ...]:
 
 
 def principals_of(directory: Directory, user: UserId) -> frozenset[PrincipalKey]:
-    """Query the keys of a user and of all their groups; none for an inactive user.
-
-    Raises:
-        StoreFailed: the directory gave no frozenset.
-    """
+    """Query the keys of a user and of all their groups; none for an inactive user."""
     found = directory.principals_of(user)
     if type(found) is not frozenset:
         raise StoreFailed("the directory gave no frozenset of the keys of a user's principals")
@@ -96,11 +80,7 @@ def principals_of(directory: Directory, user: UserId) -> frozenset[PrincipalKey]
 
 
 def profiles_of(ports: Ports, users: tuple[UserId, ...]) -> Mapping[UserId, Profile]:
-    """Query the profiles of users.
-
-    Raises:
-        StoreFailed: the directory left out a user.
-    """
+    """Query the profiles of users; raise `StoreFailed` where the directory leaves one out."""
     found = from_directory(ports.directory.profiles(users), Mapping)
     for user in users:
         profile = found.get(user)

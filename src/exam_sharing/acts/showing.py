@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from exam_sharing.acts.cursors import cursor_after, page_limit, page_of, position
+from exam_sharing.acts.cursors import choice_cursor_after, page_limit, page_of, position
 from exam_sharing.acts.gathering import (
     can_see,
     exam_facts,
@@ -196,7 +196,7 @@ def list_recipients(
     profile, facts = may
     offered = ports.directory.listed(actor, behind, most + 1, _left_out(actor, facts))
     found = choices(policy, profile, facts, from_directory(offered, tuple), now)
-    return page_of(found, most, lambda last: cursor_after(last.name, last.principal.key))
+    return page_of(found, most, choice_cursor_after)
 
 
 def _who_may_choose(
