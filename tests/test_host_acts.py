@@ -8,10 +8,7 @@ from exam_sharing import (
     BatchId,
     EndedAs,
     HowEnded,
-    ReasonCode,
     Reshares,
-    RevokeRequest,
-    Scope,
     StoreFailed,
     UserId,
 )
@@ -25,14 +22,9 @@ from world import (
     DAY,
     DOWNLOAD,
     MR,
-    NO_EXAM,
-    NOBODY,
-    NURSES,
     START,
     XRAY,
     World,
-    codes,
-    refusal,
 )
 
 pytestmark = pytest.mark.every_store
@@ -55,39 +47,6 @@ def end(world, recipient, **more):
 
 def withdraw(world, exam):
     return world.sharing.admin.withdraw(exam, performed_by=ADMIN, why="wrong patient")
-
-
-def test_the_host_ends_a_principals_grants_on_one_exam():
-    world = World()
-    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
-
-    receipt = end(world, BEN, exam=CT)
-
-    assert [grant.exam for grant in receipt.ended] == [CT]
-    assert not world.can_view(BEN, CT)
-    assert world.can_view(BEN, MR)
-
-
-def test_the_host_ends_a_principals_grants_everywhere():
-    world = World()
-    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
-    world.share(ANNA, CT, CARLA)
-    world.share(CARLA, CT, BEN)
-
-    receipt = end(world, BEN)
-
-    assert len(receipt.ended) == 4
-    assert world.sharing.shared_with(BEN).items == ()
-    assert world.can_view(CARLA, CT)
-
-
-def test_the_host_ends_the_grants_of_a_group():
-    world = World()
-    world.share(ANNA, CT, NURSES, DAN)
-
-    end(world, NURSES)
-
-    assert [grant.recipient for grant in world.grants(CT)] == [DAN]
 
 
 def test_who_did_it_and_why_are_recorded():
@@ -175,45 +134,12 @@ def test_restricted_it_is_done_where_nothing_was_passed_on():
     assert not world.can_view(BEN, CT)
 
 
-def test_restricted_it_is_refused_for_every_exam_where_it_is_for_one():
-    world = World()
-    for exam in (CT, MR, XRAY):
-        world.share(ANNA, exam, BEN)
-    for exam in (CT, MR):
-        world.share(BEN, exam, CARLA)
-    before = world.state()
-
-    reasons = refusal(end, world, BEN, reshares=Reshares.RESTRICT)
-
-    assert codes(reasons) == [ReasonCode.HAS_RESHARES]
-    assert reasons[0].grants == (world.grant_to(CARLA, CT).id, world.grant_to(CARLA, MR).id)
-    assert world.state() == before
-
-
-@pytest.mark.parametrize("recipient", [BEN, NOBODY, NURSES])
-def test_where_there_is_no_grant_the_receipt_is_empty(recipient):
-    world = World()
-
-    for exam in (None, CT):
-        receipt = end(world, recipient, exam=exam)
-        assert (receipt.ended, receipt.replacements, receipt.left_standing) == ((), (), ())
-
-
 def test_a_grant_that_expired_is_not_ended_again():
     world = World()
     world.share(ANNA, CT, BEN, until=START + DAY)
     world.wait(DAY)
 
     assert end(world, BEN).ended == ()
-
-
-def test_an_exam_that_is_not_there_is_not_found():
-    world = World()
-
-    reasons = refusal(end, world, BEN, exam=NO_EXAM)
-
-    assert codes(reasons) == [ReasonCode.EXAM_NOT_FOUND]
-    assert world.store.events()[-1].reasons == reasons
 
 
 def test_the_receipt_of_the_host_holds_nothing_back():
@@ -230,21 +156,6 @@ def test_the_receipt_of_the_host_holds_nothing_back():
     assert [grant.recipient for grant in receipt.ended] == [BEN, CARLA]
 
 
-def test_a_withdrawn_exam_is_no_longer_found():
-    world = World()
-    world.share(ANNA, CT, BEN, NURSES)
-
-    receipt = withdraw(world, CT)
-
-    assert {grant.recipient for grant in receipt.ended} == {BEN, NURSES}
-    for user in (ANNA, BEN, DAN):
-        assert not world.can_view(user, CT)
-        assert world.sharing.tabs(user, CT) == frozenset()
-        assert codes(refusal(world.share, user, CT, CARLA)) == [ReasonCode.EXAM_NOT_FOUND]
-        assert codes(refusal(world.unshare, user, CT, BEN)) == [ReasonCode.EXAM_NOT_FOUND]
-        assert codes(refusal(world.sharing.access_list, user, CT)) == [ReasonCode.EXAM_NOT_FOUND]
-
-
 def test_all_grants_on_a_withdrawn_exam_end_as_withdrawn():
     world = World()
     world.share(ANNA, CT, BEN)
@@ -259,17 +170,6 @@ def test_all_grants_on_a_withdrawn_exam_end_as_withdrawn():
     assert (event.request.performed_by, event.request.why) == (ADMIN, "wrong patient")
 
 
-def test_a_withdrawn_exam_is_in_no_list():
-    world = World()
-    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
-
-    withdraw(world, CT)
-
-    assert [each.exam for each in world.sharing.visible_to(ANNA).items] == [MR, XRAY]
-    assert [each.exam for each in world.sharing.shared_with(BEN).items] == [MR, XRAY]
-    assert world.sharing.share_form(ANNA, MR).exams == (MR, XRAY)
-
-
 def test_an_exam_that_was_never_shared_can_be_withdrawn():
     world = World()
 
@@ -282,12 +182,6 @@ def test_a_withdrawal_is_told_with_its_version_though_nothing_was_shared():
     withdraw(world, CT)
 
     assert dict(world.store.events()[-1].versions) == {CT: 1}
-
-
-def test_what_is_not_there_cannot_be_withdrawn():
-    world = World()
-
-    assert codes(refusal(withdraw, world, NO_EXAM)) == [ReasonCode.EXAM_NOT_FOUND]
 
 
 def test_withdrawing_what_was_withdrawn_does_nothing():
@@ -319,18 +213,6 @@ def test_what_was_withdrawn_cannot_be_transferred():
         world.transfer(CT, BEN)
 
     assert [each.exam for each in world.sharing.visible_to(ANNA).items] == [MR, XRAY]
-
-
-def test_a_grant_on_a_withdrawn_exam_is_not_there_to_end():
-    world = World()
-    world.share(ANNA, CT, BEN)
-    grant = world.grant_to(BEN).id
-    withdraw(world, CT)
-
-    assert codes(refusal(world.sharing.revoke, RevokeRequest(actor=ANNA, grant=grant))) == [
-        ReasonCode.NO_SUCH_GRANT
-    ]
-    assert end(world, BEN).ended == ()
 
 
 def test_the_id_of_an_exam_that_was_withdrawn_is_never_used_again():

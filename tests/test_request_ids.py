@@ -12,7 +12,6 @@ from exam_sharing import (
     GrantId,
     GroupId,
     NarrowRequest,
-    Preview,
     ReasonCode,
     RequestIdReused,
     Reshares,
@@ -82,15 +81,6 @@ def test_the_first_receipt_is_returned_and_nothing_is_done(request_):
     assert world.store.events() == events
 
 
-def test_a_share_that_was_undone_since_is_not_made_again():
-    world = World()
-    first = world.sharing.share(SHARE)
-    world.unshare(ANNA, CT, BEN)
-
-    assert world.sharing.share(SHARE) == evolve(first, repeated=True)
-    assert not world.can_view(BEN, CT)
-
-
 def test_no_second_notice_is_sent():
     world = World()
     world.sharing.share(SHARE)
@@ -104,16 +94,6 @@ def test_without_a_request_id_each_request_is_one_of_its_own():
     request = evolve(SHARE, request_id=None)
 
     assert world.sharing.share(request).share != world.sharing.share(request).share
-
-
-def test_two_actors_never_share_a_request_id():
-    world = World()
-    world.share(ANNA, MR, BEN)
-    world.share(ANNA, CT, BEN, request_id="r")
-
-    world.share(BEN, MR, CARLA, request_id="r")
-
-    assert world.can_view(CARLA, MR)
 
 
 @pytest.mark.parametrize(
@@ -144,47 +124,11 @@ def test_a_different_share_under_a_used_id_is_a_callers_error(change):
     assert world.state() == before
 
 
-@pytest.mark.parametrize(
-    "change",
-    [{"recipient": CARLA}, {"reshares": Reshares.CASCADE}, {"exam": MR}],
-    ids=lambda change: next(iter(change)),
-)
-def test_a_different_unshare_under_a_used_id_is_a_callers_error(change):
-    world = world_for(UNSHARE)
-    world.sharing.unshare(UNSHARE)
-
-    with pytest.raises(RequestIdReused):
-        world.sharing.unshare(evolve(UNSHARE, **change))
-
-
-@pytest.mark.parametrize(
-    "change",
-    [{"grant": GrantId("g")}, {"reshares": Reshares.CASCADE}, {"performed_by": CARLA}],
-    ids=lambda change: next(iter(change)),
-)
-def test_another_end_of_one_grant_under_a_used_id_is_a_callers_error(change):
-    world = world_for(REVOKE)
-    world.sharing.revoke(REVOKE)
-
-    with pytest.raises(RequestIdReused):
-        world.sharing.revoke(evolve(REVOKE, **change))
-
-
 def test_who_performed_the_end_of_one_grant_is_kept():
     world = world_for(REVOKE)
     world.sharing.revoke(evolve(REVOKE, performed_by="desk"))
 
     assert world.store.events()[-1].request.performed_by == UserId("desk")
-
-
-def test_another_kind_of_request_under_a_used_id_is_a_callers_error():
-    world = World()
-    world.sharing.share(SHARE)
-
-    for request in (UNSHARE, NARROW, REVOKE):
-        with pytest.raises(RequestIdReused):
-            act_of(world, request)
-    assert world.can_download(BEN, CT)
 
 
 def test_the_same_request_written_in_another_way_is_the_same():
@@ -198,16 +142,6 @@ def test_the_same_request_written_in_another_way_is_the_same():
     )
 
     assert again == evolve(first, repeated=True)
-
-
-@pytest.mark.parametrize("message", ["bye", "None", None])
-def test_the_same_request_with_another_message_is_a_repeat_and_its_message_is_not_sent(message):
-    world = World()
-    first = world.sharing.share(SHARE)
-
-    again = world.sharing.share(evolve(SHARE, message=message))
-    assert again == evolve(first, repeated=True)
-    assert [notice.message for notice in world.notifier.sent] == ["hello"]
 
 
 def test_the_order_in_which_the_exams_shown_are_kept_makes_no_other_request():
@@ -300,40 +234,6 @@ def test_the_receipt_that_is_kept_is_not_marked_as_repeated():
     world.sharing.share(SHARE)
 
     assert world.store.receipt(ANNA, "r").receipt == first
-
-
-def test_a_repeated_unshare_does_not_say_that_what_was_shared_since_has_ended():
-    world = world_for(UNSHARE)
-    world.sharing.unshare(UNSHARE)
-    world.share(ANNA, CT, BEN)
-
-    assert world.sharing.unshare(UNSHARE).repeated
-    assert world.can_view(BEN, CT)
-
-
-@EVERY_KIND
-def test_a_preview_of_a_request_that_was_answered_has_no_effects_and_is_marked(request_):
-    """Hold SPEC 2.
-
-    "A preview of the same request has no effects and is marked as `repeated`."
-    """
-    world = world_for(request_)
-    before = world.sharing.preview(request_)
-    act_of(world, request_)
-    world.unshare(ANNA, CT, BEN) if request_ is SHARE else world.share(ANNA, CT, BEN)
-
-    assert before != Preview()
-    assert not before.repeated
-    assert world.sharing.preview(request_) == Preview(repeated=True)
-
-
-@EVERY_KIND
-def test_a_preview_of_another_request_under_a_used_id_is_a_callers_error(request_):
-    world = world_for(request_)
-    act_of(world, request_)
-
-    with pytest.raises(RequestIdReused):
-        world.sharing.preview(evolve(request_, performed_by=CARLA))
 
 
 def test_a_preview_uses_no_request_id():

@@ -25,7 +25,6 @@ from world import (
     BEN,
     CARLA,
     CD,
-    CLINIC,
     CT,
     DAN,
     DAY,
@@ -33,7 +32,6 @@ from world import (
     EVA,
     MR,
     NO_EXAM,
-    NOBODY,
     NURSES,
     START,
     VIEW,
@@ -46,9 +44,6 @@ from world import (
 pytestmark = pytest.mark.every_store
 
 SOON, LATER = START + DAY, START + 2 * DAY
-
-
-# The share form.
 
 
 def test_the_share_form_of_the_owner_offers_everything():
@@ -65,14 +60,6 @@ def test_the_share_form_of_the_owner_offers_everything():
     )
 
 
-def test_the_share_form_shows_the_exams_that_the_batch_box_would_cover_the_named_one_first():
-    world = World()
-    world.share(ANNA, MR, BEN)
-    world.share(ANNA, XRAY, BEN)
-
-    assert world.sharing.share_form(BEN, XRAY).exams == (XRAY, MR)
-
-
 def test_the_share_form_counts_the_subjects_of_those_exams():
     world = World()
     disc = BatchId("disc")
@@ -85,26 +72,6 @@ def test_the_share_form_counts_the_subjects_of_those_exams():
 
     assert world.sharing.share_form(ANNA, one).subjects == 3
     assert world.sharing.share_form(BEN, one).subjects == 2
-
-
-def test_the_share_form_says_whether_messages_will_be_sent():
-    assert not World(sends_notices=False).sharing.share_form(ANNA, CT).sends_messages
-
-
-def test_the_latest_time_is_that_for_viewing_the_named_exam():
-    world = World()
-    world.share(ANNA, CT, BEN, until=LATER)
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
-    world.share(ANNA, MR, BEN, until=SOON)
-
-    form = world.sharing.share_form(BEN, CT)
-
-    assert form.latest_until == LATER
-    assert form.offers_download
-
-
-def test_the_latest_time_keeps_within_the_policy():
-    assert World(max_duration=DAY).sharing.share_form(ANNA, CT).latest_until == START + DAY
 
 
 def test_what_the_form_offers_can_be_shared():
@@ -123,23 +90,6 @@ def test_what_the_form_offers_can_be_shared():
     )
 
     assert world.can_view(CARLA, CT)
-
-
-@pytest.mark.parametrize(
-    ("actor", "exam"), [(BEN, CT), (ANNA, NO_EXAM), (NOBODY, CT)], ids=["unseen", "none", "unknown"]
-)
-def test_the_share_form_without_access_is_empty(actor, exam):
-    assert World().sharing.share_form(actor, exam) == ShareForm()
-
-
-def test_the_share_form_without_the_plan_is_empty():
-    world = World()
-    world.person(ANNA, sharing_in_plan=False)
-
-    assert world.sharing.share_form(ANNA, CT) == ShareForm()
-
-
-# Tabs.
 
 
 @pytest.mark.parametrize(
@@ -174,9 +124,6 @@ def test_the_download_tab_goes_when_the_time_is_over():
     assert Tab.DOWNLOAD not in world.sharing.tabs(BEN, CT)
 
 
-# The access list.
-
-
 def test_the_access_list_has_one_entry_a_principal_sorted_by_name():
     world = World()
     world.person(BEN, name="Zoë")
@@ -192,37 +139,6 @@ def test_the_access_list_has_one_entry_a_principal_sorted_by_name():
         (NURSES, "Emergency"),
         (BEN, "Zoë"),
     ]
-
-
-@pytest.mark.parametrize("gone", [BEN, NURSES])
-def test_a_principal_that_was_removed_is_not_on_the_access_list(gone):
-    """SPEC 1: an unknown user holds nothing; nobody comes back under a removed id."""
-    world = World()
-    world.share(ANNA, CT, BEN, NURSES, EVA)
-    world.directory.remove(gone)
-
-    assert set(world.entries(ANNA)) == {BEN, NURSES, EVA} - {gone}
-    assert world.sharing.admin.end_by_host(recipient=gone, performed_by="host", why="gone").ended
-
-
-def test_an_inactive_user_stays_on_the_access_list_by_name():
-    """SPEC 1: grants made to them count again when they are active again."""
-    world = World()
-    world.share(ANNA, CT, BEN)
-    world.person(BEN, name="Ben", active=False)
-
-    assert world.entries(ANNA)[BEN].name == "Ben"
-
-
-def test_an_entry_says_for_each_permission_held_until_when():
-    world = World()
-    world.share(ANNA, CT, BEN, until=LATER)
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
-
-    entry = world.entries(ANNA)[BEN]
-
-    assert entry.held == {VIEW: LATER, DOWNLOAD: SOON}
-    assert (entry.permission, entry.until) == (DOWNLOAD, SOON)
 
 
 def test_behind_an_entry_is_every_grant_by_whom_when_and_until_when():
@@ -291,39 +207,6 @@ def test_by_default_everybody_with_access_sees_the_whole_list():
         assert set(world.entries(viewer)) == {BEN, CARLA, NURSES}
 
 
-def test_a_limited_list_shows_others_the_entries_they_made_and_those_made_to_them():
-    world = World(access_list=AccessListScope.OWN_GRANTS)
-    world.share(ANNA, CT, BEN, CARLA, NURSES)
-    world.share(BEN, CT, EVA)
-    world.share(CARLA, CT, EVA)
-
-    assert set(world.entries(ANNA)) == {BEN, CARLA, NURSES, EVA}
-    assert set(world.entries(BEN)) == {BEN, EVA}
-    assert [each.grant.grantor for each in world.entries(BEN)[EVA].grants] == [BEN]
-    assert world.entries(DAN) == {}
-    assert world.sharing.access_list(DAN, CT).owner == ANNA
-
-
-def who_may_unshare(world, principal, viewers):
-    return [viewer for viewer in viewers if world.entries(viewer)[principal].can_unshare]
-
-
-def test_can_unshare_is_true_for_the_owner_the_grantor_and_the_recipient():
-    world = World()
-    world.share(ANNA, CT, BEN, CARLA, DAN)
-    world.share(BEN, CT, EVA)
-
-    assert who_may_unshare(world, EVA, (ANNA, BEN, CARLA, DAN, EVA)) == [ANNA, BEN, EVA]
-
-
-def test_can_unshare_of_a_group_is_not_for_its_members():
-    world = World()
-    world.share(ANNA, CT, BEN)
-    world.share(BEN, CT, NURSES)
-
-    assert who_may_unshare(world, NURSES, (ANNA, BEN, DAN)) == [ANNA, BEN]
-
-
 def test_can_unshare_is_said_of_each_grant():
     world = World()
     world.share(ANNA, CT, BEN, CARLA)
@@ -378,9 +261,6 @@ def _allowed(act, *args, **kwargs):
     return False
 
 
-# Lists of exams.
-
-
 def shelf(world):
     """Let Ben, Carla and Dan have exams too, and share some with Dan and his group."""
     for owner, name in [(BEN, "b1"), (BEN, "b2"), (CARLA, "c1")]:
@@ -392,23 +272,6 @@ def shelf(world):
 
 def exams_of(page):
     return [str(each.exam) for each in page.items]
-
-
-def test_shared_with_lists_the_exams_of_others_and_visible_to_ones_own_too():
-    world = World()
-    shelf(world)
-
-    assert set(exams_of(world.sharing.shared_with(DAN))) == {"ct", "mr", "xray", "b1"}
-    assert set(exams_of(world.sharing.visible_to(DAN))) == {"ct", "mr", "xray", "b1", "d1"}
-
-
-def test_an_exam_that_one_owns_and_was_also_given_is_among_ones_own_only():
-    world = World()
-    world.share(ANNA, CT, BEN)
-    world.transfer(CT, BEN)
-
-    assert world.sharing.shared_with(BEN).items == ()
-    assert exams_of(world.sharing.visible_to(BEN)) == ["ct"]
 
 
 def test_lists_are_newest_upload_first_then_by_id_downward():
@@ -547,80 +410,8 @@ def test_a_viewer_looks_at_the_clock_each_time():
     assert viewer.shared_with().items == ()
 
 
-# Choosing recipients: SPEC 5.
-
-
 def principals(choices):
     return [each.principal for each in choices]
-
-
-def test_suggestions_put_the_exact_match_first_then_the_start_then_any_word():
-    world = World()
-    world.person(BEN, name="Ann Lee")
-    world.person(CARLA, name="Annabel")
-    world.person(DAN, name="Joe Ann")
-    world.group(NURSES, name="Ann")
-    world.group(CLINIC, name="Joanna")
-
-    assert principals(world.sharing.suggest(ANNA, CT, "ANN")) == [NURSES, BEN, CARLA, DAN]
-
-
-def test_addresses_match_exactly_or_from_their_start_and_not_inside():
-    world = World()
-    world.person(BEN, name="X", email="someone@example.org")
-
-    assert principals(world.sharing.suggest(ANNA, CT, "someone@EXAMPLE.org")) == [BEN]
-    assert principals(world.sharing.suggest(ANNA, CT, "someo")) == [BEN]
-    assert principals(world.sharing.suggest(ANNA, CT, "omeone")) == []
-    assert principals(world.sharing.suggest(ANNA, CT, "@example")) == []
-
-
-def test_case_accents_and_unicode_form_do_not_matter():
-    world = World()
-    world.person(BEN, name="Zoë Müller")
-
-    for typed in ("zoe", "ZOË", "zoe\u0308", "müll", "MULLER"):
-        assert principals(world.sharing.suggest(ANNA, CT, typed)) == [BEN]
-
-
-def test_a_minimum_length_and_a_limit_are_policy():
-    world = World(suggestion_min_length=3, suggestion_limit=1)
-    world.person(BEN, name="Carl")
-
-    assert world.sharing.suggest(ANNA, CT, "ca") == ()
-    assert principals(world.sharing.suggest(ANNA, CT, "car")) == [BEN]
-    assert principals(World().sharing.suggest(ANNA, CT, "ben", limit=1)) == [BEN]
-
-
-def test_a_whole_name_or_address_is_found_below_the_minimum():
-    world = World(suggestion_min_length=30)
-    world.person(BEN, name="Li, Bo", email="b@x.dk")
-
-    for typed in ("Li, Bo", "bo li", "B@X.dk"):
-        assert principals(world.sharing.suggest(ANNA, CT, typed)) == [BEN]
-    for typed in ("bo l", "li", "b@x.d", ""):
-        assert world.sharing.suggest(ANNA, CT, typed) == ()
-
-
-def test_one_han_character_or_a_given_name_in_kana_finds_people():
-    world = World()
-    world.person(BEN, name="李小明")
-    world.person(CARLA, name="山田はなこ")
-
-    for typed in ("李", "明", "小明"):
-        assert principals(world.sharing.suggest(ANNA, CT, typed)) == [BEN]
-    assert principals(world.sharing.suggest(ANNA, CT, "はなこ")) == [CARLA]
-
-
-def test_where_whole_names_alone_are_allowed_nobody_can_be_guessed_or_listed():
-    world = World(whole_names_only=True, suggestion_min_length=1)
-    world.person(BEN, name="Lindqvist, Anna", email="al@b.example")
-
-    for typed in ("anna lindqvist", "Lindqvist, Anna", "AL@b.example"):
-        assert principals(world.sharing.suggest(ANNA, CT, typed)) == [BEN]
-    for typed in ("lindqvist", "lindqvist ann", "al@b", "l"):
-        assert world.sharing.suggest(ANNA, CT, typed) == ()
-    assert world.sharing.recipients(ANNA, CT).items == ()
 
 
 def test_no_more_are_suggested_than_are_asked_for():
@@ -629,62 +420,6 @@ def test_no_more_are_suggested_than_are_asked_for():
 
     assert principals(world.sharing.suggest(ANNA, CT, "car")) == [BEN, CARLA]
     assert principals(world.sharing.suggest(ANNA, CT, "car", limit=1)) == [BEN]
-
-
-def test_neither_shows_the_actor_the_owner_the_inactive_or_the_unseen():
-    world = World(visible=lambda actor, principal: principal not in {DAN, CLINIC})
-    world.person(EVA, active=False)
-    world.share(ANNA, CT, BEN)
-    for user in (ANNA, BEN, CARLA, DAN, EVA):
-        world.person(user, name="Same", active=user != EVA)
-    for group in (NURSES, CLINIC):
-        world.group(group, name="Same")
-
-    assert principals(world.sharing.suggest(BEN, CT, "same")) == [NURSES, CARLA]
-    assert principals(world.sharing.recipients(BEN, CT).items) == [NURSES, CARLA]
-
-
-def test_each_choice_says_what_grants_to_that_principal_itself_already_give():
-    world = World()
-    world.share(ANNA, CT, NURSES, permission=DOWNLOAD, until=SOON)
-    world.share(ANNA, CT, DAN)
-
-    held = {each.principal: each.held for each in world.sharing.recipients(ANNA, CT).items}
-
-    assert held[NURSES] == {VIEW: SOON, DOWNLOAD: SOON}
-    assert held[DAN] == {VIEW: None}
-    assert held[EVA] == {}
-
-
-def test_a_choice_says_no_more_than_the_access_list_would():
-    world = World(access_list=AccessListScope.OWN_GRANTS)
-    world.share(ANNA, CT, BEN, CARLA)
-    world.share(BEN, CT, DAN)
-
-    held = {each.principal: each.held for each in world.sharing.recipients(BEN, CT).items}
-
-    assert (held[CARLA], held[DAN]) == ({}, {VIEW: None})
-
-
-@pytest.mark.parametrize(
-    ("actor", "exam"), [(BEN, CT), (ANNA, NO_EXAM), (NOBODY, CT)], ids=["unseen", "none", "unknown"]
-)
-def test_neither_works_for_an_actor_without_access(actor, exam):
-    sharing = World().sharing
-
-    assert sharing.suggest(actor, exam, "carla") == ()
-    assert (sharing.recipients(actor, exam).items, sharing.recipients(actor, exam).next) == (
-        (),
-        None,
-    )
-
-
-def test_neither_works_for_an_actor_without_the_plan():
-    world = World()
-    world.person(ANNA, sharing_in_plan=False)
-
-    assert world.sharing.suggest(ANNA, CT, "carla") == ()
-    assert world.sharing.recipients(ANNA, CT).items == ()
 
 
 def test_the_list_is_sorted_by_name_a_page_at_a_time():

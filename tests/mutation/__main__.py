@@ -31,7 +31,6 @@ FAST_TESTS = (
     "tests/test_notices.py",
     "tests/test_previews.py",
     "tests/test_privacy.py",
-    "tests/test_product_page.py",
     "tests/test_request_ids.py",
     "tests/test_sharing.py",
     "tests/test_sharing_again.py",
@@ -40,6 +39,7 @@ FAST_TESTS = (
     "tests/test_views.py",
     "tests/test_who_can.py",
     "tests/test_wrong_values.py",
+    "tests/testing/test_cases.py",
 )
 """Those that run in memory, and are not about threads, processes or chance."""
 
