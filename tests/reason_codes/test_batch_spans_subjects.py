@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_sharing import BatchId, ExamId, Reason, ReasonCode, Scope
-from world import ANNA, BEN, CARLA, World, share_request
+from world import ANNA, BEN, World, share_request
 
 pytestmark = pytest.mark.every_store
 
@@ -41,22 +41,3 @@ def test_a_share_is_refused_exactly_when_it_spans_subjects_and_the_policy_forbid
     covered = subjects if scope is Scope.BATCH else subjects[:1]
     apart = len({each for each in covered if each is not None}) + covered.count(None)
     assert reasons == (SPANS if apart > 1 and not allowed else ())
-
-
-def test_by_default_a_batch_may_span_subjects():
-    world = world_with(["p", "q"])
-
-    assert world.reasons(share_request(ANNA, FIRST, BEN, scope=Scope.BATCH)) == ()
-
-
-def test_an_exam_without_a_subject_counts_as_a_subject_of_its_own():
-    world = world_with([None, None], batches_across_subjects=False)
-
-    assert world.reasons(share_request(ANNA, FIRST, BEN, scope=Scope.BATCH)) == SPANS
-
-
-def test_a_subject_that_the_actor_cannot_see_does_not_count():
-    world = world_with(["p", "q"], batches_across_subjects=False)
-    world.share(ANNA, FIRST, BEN)
-
-    assert world.reasons(share_request(BEN, FIRST, CARLA, scope=Scope.BATCH)) == ()

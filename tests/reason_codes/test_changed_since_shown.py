@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import ExamId, Reason, ReasonCode, Scope
-from world import ANNA, BEN, CARLA, CD, CT, MR, NO_EXAM, XRAY, World, share_request
+from exam_sharing import Reason, ReasonCode, Scope
+from world import ANNA, BEN, CARLA, CT, MR, NO_EXAM, XRAY, World, share_request
 
 pytestmark = pytest.mark.every_store
 
@@ -34,16 +34,6 @@ def test_a_batch_is_refused_exactly_when_it_covers_other_exams_than_expected(see
     assert reasons == (() if as_shown else CHANGED)
 
 
-def test_an_exam_that_arrived_since_the_form_was_shown_stops_the_share():
-    world = World()
-    shown = world.sharing.share_form(ANNA, CT).exams
-    world.upload(CD, ANNA, ExamId("late"))
-
-    reasons = world.reasons(share_request(ANNA, CT, BEN, scope=Scope.BATCH, expect=shown))
-
-    assert reasons == CHANGED
-
-
 def test_what_the_form_shows_is_what_is_expected():
     world = World()
     shown = world.sharing.share_form(ANNA, CT).exams
@@ -51,17 +41,6 @@ def test_what_the_form_shows_is_what_is_expected():
     world.share(ANNA, CT, BEN, scope=Scope.BATCH, expect=shown)
 
     assert all(world.can_view(BEN, exam) for exam in (CT, MR, XRAY))
-
-
-def test_what_the_form_shows_does_not_bind_a_share_of_one_exam():
-    world = World()
-    shown = world.sharing.share_form(ANNA, CT).exams
-    world.upload(CD, ANNA, ExamId("late"))
-
-    world.share(ANNA, CT, BEN, scope=Scope.EXAM, expect=shown)
-
-    assert world.can_view(BEN, CT)
-    assert not world.can_view(BEN, MR)
 
 
 def test_it_does_not_say_what_changed():

@@ -7,12 +7,9 @@ from hypothesis import strategies as st
 from exam_sharing import (
     GroupId,
     HostRule,
-    NarrowRequest,
     Reason,
     ReasonCode,
-    Reshares,
     Scope,
-    UnshareRequest,
 )
 from world import (
     ANNA,
@@ -31,7 +28,6 @@ from world import (
     START,
     World,
     codes,
-    refusal,
     share_request,
 )
 
@@ -101,55 +97,6 @@ def test_it_stands_alone_when_everything_else_is_wrong_too():
     )
 
     assert world.reasons(request) == not_found(CT)
-
-
-def test_a_host_rule_is_not_asked_about_an_exam_that_cannot_be_seen():
-    asked = []
-    rule = HostRule(code="NO", statement="No.", refuses=lambda *given: asked.append(given))
-    world = World(host_rules=[rule])
-
-    assert codes(world.reasons(share_request(BEN, CT, CARLA))) == [ReasonCode.EXAM_NOT_FOUND]
-    assert asked == []
-
-
-def test_access_that_ran_out_is_no_access():
-    world = World()
-    world.share(ANNA, CT, BEN, until=world.now + DAY)
-    world.wait(DAY)
-
-    assert world.reasons(share_request(BEN, CT, CARLA)) == not_found(CT)
-
-
-def test_an_exam_that_the_host_withdrew_is_not_found_even_by_its_owner():
-    world = World()
-    world.sharing.admin.withdraw(CT, performed_by="admin", why="uploaded by mistake")
-
-    assert world.reasons(share_request(ANNA, CT, BEN)) == not_found(CT)
-
-
-@pytest.mark.parametrize("exam", [CT, NO_EXAM])
-def test_unsharing_what_one_never_saw_is_refused_like_unsharing_what_is_not_there(exam):
-    world = World()
-    world.share(ANNA, CT, BEN)
-    request = UnshareRequest(actor=CARLA, exam=exam, recipient=BEN, reshares=Reshares.RESTRICT)
-
-    assert world.reasons(request) == not_found(exam)
-
-
-@pytest.mark.parametrize("exam", [CT, NO_EXAM])
-def test_narrowing_what_one_never_saw_is_refused_with_this_alone(exam):
-    world = World()
-    world.share(ANNA, CT, BEN)
-    request = NarrowRequest(actor=CARLA, exam=exam, recipient=BEN, until=START - DAY)
-
-    assert world.reasons(request) == not_found(exam)
-
-
-def test_the_access_list_of_an_exam_without_access_is_refused_with_this_alone():
-    world = World()
-
-    for exam in (CT, NO_EXAM):
-        assert refusal(world.sharing.access_list, BEN, exam) == not_found(exam)
 
 
 def test_a_user_has_no_access_by_a_grant_to_a_group_of_the_same_string():

@@ -10,11 +10,9 @@ from world import (
     BEN,
     CARLA,
     CT,
-    DAN,
     DAY,
     DOWNLOAD,
     MR,
-    NURSES,
     START,
     XRAY,
     World,
@@ -71,48 +69,9 @@ def test_a_share_is_refused_exactly_for_the_exams_that_the_actor_holds_for_less(
         assert reasons == ()
 
 
-def test_the_hold_on_the_permission_asked_for_is_what_counts():
-    world = World()
-    world.share(ANNA, CT, BEN)
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=START + DAY)
-
-    assert world.reasons(share_request(BEN, CT, CARLA, until=START + 2 * DAY)) == ()
-    assert world.reasons(
-        share_request(BEN, CT, DAN, until=START + 2 * DAY, permission=DOWNLOAD)
-    ) == (Reason(code=ReasonCode.EXPIRY_BEYOND_OWN, exams=(CT,), until=START + DAY),)
-
-
-def test_the_longest_of_several_grants_counts():
-    world = World()
-    world.share(ANNA, CT, DAN, until=START + DAY)
-    world.share(ANNA, CT, NURSES, until=START + 3 * DAY)
-
-    assert world.reasons(share_request(DAN, CT, BEN, until=START + 3 * DAY)) == ()
-
-
-def test_no_time_asked_for_is_never_beyond_ones_own():
-    world = World()
-    world.share(ANNA, CT, BEN, until=START + DAY)
-
-    world.share(BEN, CT, CARLA)
-
-    assert world.grant_to(CARLA).until == START + DAY
-
-
 def test_a_permission_that_is_not_held_at_all_is_another_reason():
     world = World()
     world.share(ANNA, CT, BEN, until=START + DAY)
-
-    request = share_request(BEN, CT, CARLA, permission=DOWNLOAD, until=START + 2 * DAY)
-
-    assert codes(world.reasons(request)) == [ReasonCode.DOWNLOAD_NOT_HELD]
-
-
-def test_a_permission_that_runs_out_at_this_moment_is_not_held_at_all():
-    world = World()
-    world.share(ANNA, CT, BEN)
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=START + DAY)
-    world.wait(DAY)
 
     request = share_request(BEN, CT, CARLA, permission=DOWNLOAD, until=START + 2 * DAY)
 

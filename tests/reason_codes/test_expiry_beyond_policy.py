@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import Reason, ReasonCode, UntilLimit
+from exam_sharing import Reason, ReasonCode
 from world import ANNA, BEN, CT, DAY, START, World, share_request
 
 pytestmark = pytest.mark.every_store
@@ -31,22 +31,8 @@ def test_a_share_is_refused_exactly_beyond_the_longest_duration(longest, asked):
         assert reasons == ()
 
 
-def test_no_time_asked_for_means_the_longest_duration():
-    world = World(max_duration=DAY)
-
-    (outcome,) = world.share(ANNA, CT, BEN).outcomes
-
-    assert (outcome.until, outcome.limited_by) == (START + DAY, UntilLimit.POLICY)
-
-
 def test_a_duration_beyond_the_calendar_is_no_limit():
     world = World(max_duration=timedelta.max)
     latest = datetime(9999, 12, 31, tzinfo=UTC)
 
     assert world.reasons(share_request(ANNA, CT, BEN, until=latest)) == ()
-
-
-def test_the_longest_duration_itself_is_allowed():
-    world = World(max_duration=DAY)
-    world.share(ANNA, CT, BEN, until=START + DAY)
-    assert world.can_view(BEN, CT)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_sharing import NarrowRequest, Reason, ReasonCode, Reshares
-from world import ANNA, BEN, CARLA, CT, DAY, DOWNLOAD, START, World, codes, share_request
+from world import ANNA, BEN, CARLA, CT, START, World, codes, share_request
 
 pytestmark = pytest.mark.every_store
 
@@ -45,15 +45,6 @@ def test_a_narrowing_is_refused_exactly_when_its_bound_is_not_in_the_future(away
     )
 
     assert (IN_PAST in world.reasons(request)) == (away <= timedelta(0))
-
-
-def test_a_bound_in_the_past_is_no_way_to_unshare():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
-
-    world.reasons(NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, until=START - DAY))
-
-    assert world.can_download(BEN, CT)
 
 
 def test_a_bound_in_the_past_on_nothing_is_told_with_there_being_nothing():

@@ -55,13 +55,6 @@ def test_by_default_two_thousand_characters_of_plain_text_are_allowed(message, r
     assert reasons == ((expected,) if refused else ())
 
 
-def test_line_ends_reach_the_reader_normalised():
-    world = World()
-    world.share(ANNA, CT, BEN, message="one\r\ntwo\rthree")
-
-    assert world.told()[BEN].message == "one\ntwo\nthree"
-
-
 def test_an_empty_message_is_none():
     world = World()
     world.share(ANNA, CT, BEN, message="")

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from exam_sharing import (
     AccessListScope,
     GrantId,
-    GroupId,
     NarrowRequest,
     Permission,
     Reason,
@@ -15,7 +14,6 @@ from exam_sharing import (
     Reshares,
     RevokeRequest,
     UnshareRequest,
-    UserId,
 )
 from world import (
     ANNA,
@@ -25,13 +23,11 @@ from world import (
     CT,
     DAN,
     DAY,
-    DOWNLOAD,
     EVA,
     MR,
     NOBODY,
     NURSES,
     START,
-    VIEW,
     World,
     refusal,
 )
@@ -125,73 +121,3 @@ def test_a_grant_that_ended_is_not_there_to_end():
     assert refusal(world.sharing.revoke, RevokeRequest(actor=ANNA, grant=grant)) == (
         Reason(code=ReasonCode.NO_SUCH_GRANT, grants=(grant,)),
     )
-
-
-def test_a_grant_that_expired_is_not_there_to_end():
-    world = World()
-    world.share(ANNA, CT, BEN, until=START + DAY)
-    world.wait(DAY)
-
-    assert refusal(world.unshare, ANNA, CT, BEN) == no_such()
-
-
-def test_the_owner_has_no_grant_to_end():
-    assert refusal(World().unshare, ANNA, CT, ANNA) == no_such()
-
-
-def test_the_groups_are_told_to_anybody_who_may_see_the_access_list():
-    world = World()
-    world.share(ANNA, CT, BEN, NURSES)
-
-    assert refusal(world.unshare, BEN, CT, DAN) == no_such(NURSES)
-
-
-def test_no_group_is_told_to_whom_the_access_list_is_limited():
-    world = World(access_list=AccessListScope.OWN_GRANTS)
-    world.share(ANNA, CT, BEN, NURSES)
-
-    assert refusal(world.unshare, BEN, CT, DAN) == no_such()
-
-
-def test_no_group_is_told_to_whom_may_not_see_who_is_in_it():
-    world = World(members_visible=lambda actor, group: group != NURSES)
-    world.share(ANNA, CT, NURSES)
-
-    assert refusal(world.unshare, ANNA, CT, DAN) == no_such()
-
-
-def test_a_former_grantor_without_access_is_told_of_their_own_grants_only():
-    world = World()
-    world.share(ANNA, CT, BEN, DAN, NURSES)
-    world.share(BEN, CT, CARLA)
-    world.unshare(ANNA, CT, BEN)
-
-    assert refusal(world.unshare, BEN, CT, DAN) == no_such()
-    assert refusal(world.unshare, BEN, CT, EVA) == no_such()
-    assert len(world.unshare(BEN, CT, CARLA).ended) == 1
-
-
-def test_a_user_and_a_group_of_the_same_string_are_two_to_unshare():
-    world = World()
-    namesake = GroupId(str(BEN))
-    world.group(namesake, CARLA)
-    world.share(ANNA, CT, namesake)
-
-    assert refusal(world.unshare, ANNA, CT, UserId(str(BEN))) == no_such()
-
-
-def test_narrowing_a_view_to_a_view_is_nothing():
-    world = World()
-    world.share(ANNA, CT, BEN)
-
-    assert refusal(world.narrow, ANNA, CT, BEN, permission=VIEW) == no_such()
-    assert refusal(world.narrow, ANNA, CT, BEN, permission=DOWNLOAD) == no_such()
-
-
-def test_no_group_is_told_to_whom_has_no_access_even_if_they_shared_with_it():
-    world = World()
-    world.share(ANNA, CT, BEN)
-    world.share(BEN, CT, NURSES)
-    world.unshare(ANNA, CT, BEN)
-
-    assert refusal(world.unshare, BEN, CT, DAN) == no_such()

@@ -10,7 +10,6 @@ from exam_sharing import (
     Permission,
     Reason,
     ReasonCode,
-    RevokeRequest,
     UnshareRequest,
 )
 from world import ANNA, BEN, CARLA, CT, DAN, EVA, NURSES, VIEW, World, codes, refusal
@@ -50,24 +49,6 @@ def test_somebody_with_access_is_refused_exactly_when_no_grant_is_theirs_to_end(
 
     may = actor in {ANNA, recipient} | grantors
     assert reasons == (() if may else NOT_THEIRS)
-
-
-def test_being_in_a_recipient_group_gives_no_right_to_end_a_grant_for_its_others():
-    world = World()
-    world.share(ANNA, CT, NURSES)
-
-    assert refusal(world.unshare, DAN, CT, NURSES) == NOT_THEIRS
-
-
-def test_one_grant_that_another_made_to_another_is_not_ones_to_end():
-    world = World()
-    world.share(ANNA, CT, BEN, CARLA)
-
-    reasons = refusal(
-        world.sharing.revoke, RevokeRequest(actor=BEN, grant=world.grant_to(CARLA).id)
-    )
-
-    assert reasons == NOT_THEIRS
 
 
 def test_where_the_actor_may_not_see_the_grants_there_are_none():

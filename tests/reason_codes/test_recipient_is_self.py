@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import GroupId, Reason, ReasonCode
+from exam_sharing import Reason, ReasonCode
 from world import ANNA, BEN, CARLA, CLINIC, CT, DAN, NURSES, World, codes, share_request
 
 pytestmark = pytest.mark.every_store
@@ -28,25 +28,6 @@ def test_a_share_is_refused_exactly_when_the_actor_is_named(actor, recipients):
     told = [each for each in reasons if each.code is ReasonCode.RECIPIENT_IS_SELF]
     expected = Reason(code=ReasonCode.RECIPIENT_IS_SELF, principals=(actor,))
     assert told == ([expected] if actor in recipients else [])
-
-
-def test_a_group_that_the_actor_is_in_is_fine():
-    world = World()
-    world.share(ANNA, CT, DAN)
-
-    world.share(DAN, CT, NURSES)
-
-    assert world.grant_to(NURSES).grantor == DAN
-
-
-def test_a_group_of_the_same_string_as_the_actor_is_fine():
-    world = World()
-    namesake = GroupId(str(ANNA))
-    world.group(namesake, BEN)
-
-    world.share(ANNA, CT, namesake)
-
-    assert world.can_view(BEN, CT)
 
 
 def test_an_owner_who_names_themselves_is_told_both():

@@ -68,30 +68,3 @@ def test_what_the_actor_wrote_themselves_is_still_told_beside_it():
         ReasonCode.NO_RECIPIENTS,
         ReasonCode.MESSAGE_NOT_ALLOWED,
     ]
-
-
-def test_the_owner_needs_the_plan_as_anybody_does():
-    world = World()
-    world.person(ANNA, sharing_in_plan=False)
-
-    assert codes(world.reasons(share_request(ANNA, CT, BEN))) == [ReasonCode.SHARING_NOT_IN_PLAN]
-
-
-def test_losing_the_plan_never_stops_unsharing_or_narrowing():
-    world = World()
-    world.share(ANNA, CT, BEN, CARLA)
-    world.person(ANNA, sharing_in_plan=False)
-
-    world.unshare(ANNA, CT, BEN)
-    world.narrow(ANNA, CT, CARLA, until=world.now.replace(year=2031))
-
-    assert not world.can_view(BEN, CT)
-
-
-def test_losing_the_plan_ends_no_grant():
-    world = World()
-    world.share(ANNA, CT, BEN)
-    world.share(BEN, CT, CARLA)
-    world.person(BEN, sharing_in_plan=False)
-
-    assert world.can_view(CARLA, CT)

@@ -88,30 +88,11 @@ def test_a_share_is_refused_exactly_beyond_the_limits(
     )
 
 
-def test_somebody_reached_twice_is_one_person():
-    world = World(max_people=2)
-
-    assert world.reasons(share_request(ANNA, CT, DAN, NURSES)) == ()
-
-
-def test_a_recipient_named_twice_is_named_once():
-    world = World(max_recipients=1)
-
-    assert world.reasons(share_request(ANNA, CT, BEN, BEN)) == ()
-
-
 def test_inactive_members_are_not_reached():
     world = World(max_people=1)
     world.person(EVA, active=False)
 
     assert world.reasons(share_request(ANNA, CT, NURSES)) == ()
-
-
-def test_exams_that_the_actor_cannot_see_do_not_count():
-    world = World(max_exams=1)
-    world.share(ANNA, CT, BEN)
-
-    assert world.reasons(share_request(BEN, CT, CARLA, scope=Scope.BATCH)) == ()
 
 
 def test_the_number_of_people_is_not_told():
