@@ -1,4 +1,4 @@
-"""A change of owner between any two questions of an act is noticed: SPEC 9.5."""
+"""A change of owner between two queries of an act is noticed. Specification: `#serial-order`."""
 
 import pytest
 

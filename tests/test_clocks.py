@@ -1,7 +1,7 @@
 """Clocks that tell no usable time, and times near the ends of the calendar.
 
 Never a raw exception, never a yes: a clock that tells a naive time, or nothing, is an error of
-ours. Times are compared with what the clock tells, and with nothing else: SPEC section 1.
+ours. Times are compared with the clock of the host alone. Specification: `#grant`.
 """
 
 from datetime import UTC, date, datetime, timedelta, timezone

@@ -1,4 +1,4 @@
-"""SPEC 8: what one may not see does not exist.
+"""What one may not see does not exist. Specification: `#disclosure`.
 
 > Same code, same parameters, same suggestions, same number and kind of questions to the store.
 

@@ -1,4 +1,4 @@
-"""SPEC 9.1: an error, an unknown id or an unreadable store is never a yes.
+"""No error, unknown id or unreadable store is a yes. Specification: `#silence-denies`.
 
 > A failure injected at every single port call, one after another, through every act: nothing half
 > done, nothing said that is not so.

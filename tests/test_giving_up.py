@@ -1,4 +1,4 @@
-"""SPEC 7: a notice is tried again; its message is erased once it was sent or given up.
+"""Notices are tried again, and their messages erased at the end. Specification: `#delivery`.
 
 How long a notice waits after each failure, when it is given up, and what operators can do then.
 """
@@ -92,7 +92,7 @@ def test_waits_never_shorten_and_keep_to_their_bounds(waits, at_once, limit, fai
 
 @given(problems=st.lists(st.sampled_from([MAYBE_SENT, "OSError", "TIMED_OUT"]), max_size=20))
 def test_two_tries_at_most_may_have_sent_a_notice(problems):
-    """SPEC 7: notices leave at least once each; the second that may have left is the last."""
+    """Notices leave at least once; the second copy is the last. Specification: `#delivery`."""
     kept, maybe = None, 0
     for failures, problem in enumerate(problems, start=1):
         after = Retries(limit=None).after(failures, problem, START, before=kept)

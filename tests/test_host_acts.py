@@ -1,4 +1,4 @@
-"""SPEC 3: what the host does by itself, without an actor's rights."""
+"""The acts of the host. Specification: `#by-the-host`."""
 
 import pytest
 
@@ -216,7 +216,7 @@ def test_what_was_withdrawn_cannot_be_transferred():
 
 
 def test_the_id_of_an_exam_that_was_withdrawn_is_never_used_again():
-    """SPEC 1: an id is never used again for another exam."""
+    """Specification: `#exam`, `#ids`."""
     world = World()
     withdraw(world, CT)
 

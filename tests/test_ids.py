@@ -1,4 +1,4 @@
-"""SPEC 8: an id tells nothing of what its reader may not see.
+"""No id discloses what its reader may not see. Specification: `#disclosure`.
 
 > What one may not see does not exist.
 

@@ -1,4 +1,4 @@
-"""SPEC 5: case, accents and Unicode form do not matter when names are compared."""
+"""Names are compared without case, accents and Unicode form. Specification: `#suggestions`."""
 
 import time
 import unicodedata

@@ -1,4 +1,4 @@
-"""SPEC 3: narrowing cuts grants to a bound, and never raises."""
+"""Narrowing cuts grants to a bound, and never raises. Specification: `#narrowing`."""
 
 import pytest
 from hypothesis import given

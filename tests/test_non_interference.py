@@ -1,4 +1,4 @@
-"""SPEC 8: what one may not see does not exist.
+"""What one may not see does not exist. Specification: `#disclosure`.
 
 > Same code, same parameters, same suggestions, same number and kind of questions to the store.
 
@@ -456,7 +456,7 @@ OPEN_TO_NOBODY: Final = facts(
 @MANY
 @given(OPEN_TO_NOBODY, st.integers(1, 3), st.data())
 def test_who_is_in_groups_whose_members_the_actor_may_not_see_changes_no_answer(world, most, data):
-    """Hold SPEC 2 on the limit of people, which each group may pass by its own size.
+    """The limit of people counts each group apart. Specification: `#too_many`.
 
     "neither their number nor whom two groups share may show beyond that."
     """

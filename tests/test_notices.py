@@ -1,4 +1,4 @@
-"""SPEC 7: who is told of a share, what, and when."""
+"""Who gets a notice of a share, and what it reports. Specification: `#notices`."""
 
 import pytest
 from attrs import evolve

@@ -1,4 +1,4 @@
-"""SPEC 4: a preview changes nothing and says what the act would do, so far as one may know."""
+"""Previews report the effects of an act, and change nothing. Specification: `#previews`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""SPEC 9: no patient data and no message in a `repr`, an error, a log line or a decision.
+"""No patient data and no message in output. Specification: `#no-patient-data`.
 
 Secrets are planted wherever the package takes patient data or free text. Then everything that
 comes out is searched: values, all that can be reached from them, what they print as, and errors.

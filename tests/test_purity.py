@@ -1,4 +1,4 @@
-"""SPEC 9.4: decisions depend on what they were given: request, facts, time.
+"""Decisions depend on request, facts and time alone. Specification: `#decisions-are-pure`.
 
 > Clock and ids come from outside. Decisions touch no store and no network.
 """

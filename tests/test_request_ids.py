@@ -1,4 +1,4 @@
-"""SPEC 2: the same request again returns the first receipt, and nothing is done."""
+"""The same request again returns the first receipt. Specification: `#request-ids`."""
 
 from datetime import timedelta, timezone
 from hashlib import sha256

@@ -1,48 +1,38 @@
 """Every reason code has its rule, its property test and its example in the docs.
 
-The property tests are found by reading the test files: a test counts when it is marked
-`@pytest.mark.reason_code(ReasonCode.…)`, is given values by Hypothesis, and quotes its rule.
+A property test is marked `@pytest.mark.reason_code(ReasonCode.…)`, draws values by Hypothesis, and
+quotes its rule.
 """
 
-import ast
 import re
+from importlib import import_module
+from inspect import getdoc
 from pathlib import Path
 
 import pytest
+from hypothesis import is_hypothesis_test
 
 from exam_sharing import ReasonCode
 from exam_sharing.policy.decisions import REMEDIES
 from exam_sharing.policy.rules import RULES
 
-TESTS = Path(__file__).parent
-EXAMPLES = TESTS.parent / "docs" / "reference" / "reason-codes.md"
+EXAMPLES = Path(__file__).parents[1] / "docs" / "reference" / "reason-codes.md"
 CODES = {code.name for code in ReasonCode}
-
-
-def functions(tree):
-    return (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))
-
-
-def marked_codes(test):
-    for decorator in test.decorator_list:
-        if isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == (
-            "pytest.mark.reason_code"
-        ):
-            yield from (ast.unparse(each).removeprefix("ReasonCode.") for each in decorator.args)
-
-
-def is_a_property(test):
-    return any(
-        isinstance(decorator, ast.Call) and ast.unparse(decorator.func) == "given"
-        for decorator in test.decorator_list
-    )
+MODULES = (
+    "test_all_reasons_at_once",
+    "test_reasons_against_endings",
+    "test_reasons_against_shares",
+    "test_reasons_of_policies",
+)
 
 
 def property_tests():
-    for path in sorted(TESTS.rglob("test_*.py")):
-        for test in functions(ast.parse(path.read_text(encoding="utf-8"))):
-            for code in marked_codes(test):
-                yield code, test
+    """Yield the code and the function of each marked test."""
+    for module in MODULES:
+        for test in vars(import_module(module)).values():
+            for mark in getattr(test, "pytestmark", ()) if callable(test) else ():
+                if mark.name == "reason_code":
+                    yield from ((code.name, test) for code in mark.args)
 
 
 def examples():
@@ -67,13 +57,12 @@ def test_every_code_has_a_property_test():
 
 
 @pytest.mark.parametrize(
-    "test", [pytest.param(test, id=f"{code}-{test.name}") for code, test in property_tests()]
+    ("code", "test"), [pytest.param(*each, id=each[1].__name__) for each in property_tests()]
 )
-def test_every_property_test_of_a_rule_draws_values_and_quotes_the_rule(test):
-    assert test.name.startswith("test_")
-    assert is_a_property(test)
-    quoted = " ".join(ast.get_docstring(test).split())
-    assert re.search(r'SPEC \d\. ".+"', quoted)
+def test_every_property_test_of_a_rule_draws_values_and_quotes_the_rule(code, test):
+    assert is_hypothesis_test(test)
+    quoted = " ".join(getdoc(test).split())
+    assert re.search(rf'Specification: `#{code.lower()}`\. ".+"', quoted)
 
 
 def test_every_code_has_an_example_in_the_docs_that_ends_in_it():

@@ -1,4 +1,4 @@
-"""SPEC 9.5: two things at once are as if one came after the other.
+"""Acts at once are as if one came after the other. Specification: `#serial-order`.
 
 > Replaying the acts on an exam in the order of its versions gives its grants.
 

@@ -1,4 +1,4 @@
-"""SPEC 2: who may share, until when, the batch, and what a share leaves on record."""
+"""Sharing, and the records of a share. Specification: `#sharing`."""
 
 import pytest
 from attrs import evolve

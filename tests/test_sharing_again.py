@@ -1,4 +1,4 @@
-"""SPEC 2: sharing again makes a grant only where it adds, and never narrows."""
+"""Sharing again makes a grant only where it adds. Specification: `#sharing-again`."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""SPEC 8: of a grant, a person is shown nothing that tells of grants which they may not see.
+"""A shown grant discloses no grant that its reader may not see. Specification: `#disclosure`.
 
 > Results shown to an actor speak of principals that the request names or that are on the access
 > list they may see.
@@ -195,7 +195,7 @@ LOOKS: Final[tuple[Callable[[World], Any], ...]] = (
 
 @given(between=SECRET_SHARES, beside=st.lists(st.sampled_from((EVA, TEAM)), unique=True))
 def test_grants_that_a_person_may_not_see_change_nothing_that_they_are_shown(between, beside):
-    """Hold SPEC 8, ids included: what one may not see does not exist."""
+    """Specification: `#disclosure`; ids included."""
     secret, plain = shared_in_secret(between, beside), shared_in_secret([], [])
 
     for look in LOOKS:

@@ -1,4 +1,4 @@
-"""Two things at once are as if one came after the other: SPEC 9.5, with real threads."""
+"""Acts at once are as if in a row, with real threads. Specification: `#serial-order`."""
 
 import random
 import sys

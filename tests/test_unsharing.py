@@ -1,4 +1,4 @@
-"""SPEC 3: unsharing, ending one grant, and what becomes of re-shares."""
+"""Unsharing, the end of one grant, and re-shares. Specification: `#unsharing`, `#re-shares`."""
 
 import pytest
 

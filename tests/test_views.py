@@ -1,4 +1,4 @@
-"""SPEC 5 and 6: what the portal shows, to whom."""
+"""What the portal shows. Specification: `#what-the-portal-shows`, `#choosing-recipients`."""
 
 import unicodedata
 from datetime import timedelta

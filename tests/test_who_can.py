@@ -1,6 +1,6 @@
 """`who_can` tells operators everybody who holds a permission on an exam, and by what.
 
-> Results without that filter (explain, who-can) are for the host's operators, and say so. (SPEC 8)
+Specification: `#disclosure`.
 
 That it agrees with `can` for every user is held by `laws/test_always.py`.
 """

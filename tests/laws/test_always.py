@@ -1,4 +1,4 @@
-"""The laws of SPEC section 9 and their kin, each by itself, over random stories."""
+"""The invariants, each by itself, over random stories. Specification: `#invariants`."""
 
 import pytest
 from hypothesis import given
@@ -44,7 +44,7 @@ def horizons(story, user, exam):
 @given(story=stories(), data=st.data())
 @patient
 def test_no_one_exceeds_their_source(story, data):
-    """SPEC 9.2: a new grant exceeds neither the permission nor the time that its grantor held."""
+    """Specification: `#no-one-exceeds-their-source`."""
 
     def each(request):
         if not isinstance(request, ShareRequest):
@@ -63,7 +63,7 @@ def test_no_one_exceeds_their_source(story, data):
 @given(story=stories(), data=st.data())
 @patient
 def test_each_grant_rests_on_what_by_itself_entitled_its_grantor(story, data):
-    """SPEC 11: the basis is `OWNER`, or every standing grant that by itself would have done."""
+    """Specification: `#basis`."""
 
     def each(request):
         grants = {grant.id: grant for grant in story.every_grant()}
@@ -80,7 +80,7 @@ def test_each_grant_rests_on_what_by_itself_entitled_its_grantor(story, data):
 @given(story=stories(), data=st.data(), limit=st.integers(1, 3))
 @patient
 def test_list_and_check_agree(story, data, limit):
-    """SPEC 9.3: for every form of list and every kind of principal."""
+    """Specification: `#list-and-check-agree`."""
 
     def each(request):
         story.do(request)
@@ -121,7 +121,7 @@ def every_page(ask, user, limit):
 @given(story=stories(policies=everyone_sees, hiding=False), data=st.data())
 @patient
 def test_what_a_preview_says_is_what_checks_say_before_and_after_the_act(story, data):
-    """SPEC 4, for every user, exam and permission, where the actor may know everything."""
+    """Specification: `#previews`, where the actor may know everything."""
 
     def each(request):
         knows = knows_everything(story, request)
@@ -161,7 +161,7 @@ def told(effect):
 @given(story=stories(), data=st.data())
 @patient
 def test_a_refused_act_changes_nothing_and_tells_nobody(story, data):
-    """SPEC 2: no grant, no notice; it is audited all the same."""
+    """Specification: `#refusals`."""
 
     def each(request):
         before, sent = story.snapshot(), len(story.notifier.sent)
@@ -177,7 +177,7 @@ def test_a_refused_act_changes_nothing_and_tells_nobody(story, data):
 @given(story=stories(), data=st.data())
 @patient
 def test_unsharing_takes_effect_at_once(story, data):
-    """SPEC 3: the next check says no, unless another grant says yes."""
+    """Specification: `#unsharing`."""
 
     def each(request):
         receipt = story.do(request)
@@ -197,7 +197,7 @@ def test_unsharing_takes_effect_at_once(story, data):
 @given(story=stories(), data=st.data())
 @patient
 def test_sharing_never_takes_anything_from_anybody(story, data):
-    """SPEC 2: nothing is ever narrowed by sharing."""
+    """Specification: `#sharing-again`."""
 
     def each(request):
         before = story.everything_held()
@@ -212,7 +212,7 @@ def test_sharing_never_takes_anything_from_anybody(story, data):
 @given(story=stories(), data=st.data())
 @patient
 def test_a_grant_is_made_only_where_it_adds_to_what_its_grantor_gave(story, data):
-    """SPEC 2, *sharing again*; the same share twice in a row makes nothing the second time."""
+    """Specification: `#sharing-again`."""
 
     def each(request):
         before = {exam: story.standing(exam) for exam in EXAMS}
@@ -239,7 +239,7 @@ def test_a_grant_is_made_only_where_it_adds_to_what_its_grantor_gave(story, data
 @given(story=stories(), data=st.data())
 @patient
 def test_narrowing_leaves_nothing_beyond_the_bound_of_what_it_may_cut(story, data):
-    """SPEC 3: grants beyond the bound end, each replaced by one cut to it; it never raises."""
+    """Specification: `#narrowing`."""
 
     def each(request):
         before = story.everything_held()
@@ -265,7 +265,7 @@ def is_owner(story, request):
 @given(story=stories(), data=st.data())
 @patient
 def test_what_the_access_list_offers_to_unshare_can_be_unshared(story, data):
-    """SPEC 6: *can I unshare this* is true exactly when unsharing it would be allowed."""
+    """Specification: `#access-list`."""
 
     def each(request):
         story.do(request)
@@ -286,7 +286,7 @@ def test_what_the_access_list_offers_to_unshare_can_be_unshared(story, data):
 @given(story=stories(), data=st.data())
 @patient
 def test_with_cascades_alone_every_grant_keeps_its_source(story, data):
-    """SPEC 3 and 9.2: only `KEEP`, and later changes of groups, can leave one without."""
+    """Specification: `#re-shares`, `#no-one-exceeds-their-source`."""
 
     def each(request):
         if not isinstance(request, ShareRequest):
@@ -316,7 +316,7 @@ def has_source(story, grant, standing):
 @given(story=stories(), data=st.data())
 @patient
 def test_replaying_the_acts_in_the_order_of_versions_gives_the_grants(story, data):
-    """SPEC 9.5 and 9.7: what happened can be told again from what was recorded."""
+    """Specification: `#serial-order`, `#nothing-is-forgotten`."""
     tell(data, story, story.do)
     for exam in EXAMS:
         standing = {}
@@ -340,7 +340,7 @@ def acts_on(story, exam):
 @given(story=stories(), data=st.data())
 @patient
 def test_the_tabs_the_form_and_the_share_agree(story, data):
-    """SPEC 2 and 6: the form offers download exactly where passing it on would be allowed."""
+    """Specification: `#share-form`."""
 
     def each(request):
         story.do(request)

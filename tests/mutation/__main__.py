@@ -19,7 +19,10 @@ LISTED = Path(__file__).with_name("equivalent.toml")
 
 MUTATED = ("policy/*.py", "grants.py", "principals.py")
 FAST_TESTS = (
-    "tests/reason_codes",
+    "tests/test_all_reasons_at_once.py",
+    "tests/test_reasons_against_endings.py",
+    "tests/test_reasons_against_shares.py",
+    "tests/test_reasons_of_policies.py",
     "tests/test_bad_input.py",
     "tests/test_change_of_owner.py",
     "tests/test_concealment.py",

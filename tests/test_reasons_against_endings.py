@@ -1,4 +1,4 @@
-"""`NO_SUCH_GRANT`: there is no grant to end."""
+"""The reason codes of unsharing, narrowing and the end of one grant: when exactly each applies."""
 
 import pytest
 from hypothesis import given
@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from exam_sharing import (
     AccessListScope,
     GrantId,
+    GroupId,
     NarrowRequest,
     Permission,
     Reason,
@@ -14,6 +15,7 @@ from exam_sharing import (
     Reshares,
     RevokeRequest,
     UnshareRequest,
+    UserId,
 )
 from world import (
     ANNA,
@@ -28,7 +30,9 @@ from world import (
     NOBODY,
     NURSES,
     START,
+    VIEW,
     World,
+    codes,
     refusal,
 )
 
@@ -45,7 +49,7 @@ def no_such(*groups):
     named=st.sampled_from([BEN, CARLA, DAN, EVA, NURSES, CLINIC, NOBODY]),
 )
 def test_unsharing_is_refused_with_the_groups_exactly_when_there_is_none_to_end(granted, named):
-    """Hold the rule of SPEC 3.
+    """Specification: `#no_such_grant`.
 
     "Where there is none to end: `NO_SUCH_GRANT`, with the groups through which the
     principal has access, if the actor may see the access list."
@@ -70,7 +74,7 @@ def test_unsharing_is_refused_with_the_groups_exactly_when_there_is_none_to_end(
     ),
 )
 def test_narrowing_is_refused_exactly_when_nothing_is_beyond_the_bound(permission, days, bound):
-    """Hold the rule of SPEC 3.
+    """Specification: `#no_such_grant`.
 
     "nothing beyond it is `NO_SUCH_GRANT`. Narrowing never raises."
     """
@@ -121,3 +125,93 @@ def test_a_grant_that_ended_is_not_there_to_end():
     assert refusal(world.sharing.revoke, RevokeRequest(actor=ANNA, grant=grant)) == (
         Reason(code=ReasonCode.NO_SUCH_GRANT, grants=(grant,)),
     )
+
+
+NOT_THEIRS = (Reason(code=ReasonCode.NOT_GRANTOR_OR_OWNER),)
+
+
+@pytest.mark.reason_code(ReasonCode.NOT_GRANTOR_OR_OWNER)
+@given(
+    grantors=st.sets(st.sampled_from([ANNA, BEN, DAN]), min_size=1),
+    recipient=st.sampled_from([EVA, NURSES]),
+    actor=st.sampled_from([ANNA, BEN, CARLA, DAN, EVA]),
+    narrowing=st.booleans(),
+)
+def test_somebody_with_access_is_refused_exactly_when_no_grant_is_theirs_to_end(
+    grantors, recipient, actor, narrowing
+):
+    """Specification: `#not_grantor_or_owner`.
+
+    "A grantor may end the grants that they made [...]. The owner may end any grant
+    [...]. A user may give up a grant made to *themselves*. [...] Anyone else with access is
+    refused with `NOT_GRANTOR_OR_OWNER`."
+    """
+    world = World()
+    world.share(ANNA, CT, BEN, CARLA, DAN, permission=Permission.DOWNLOAD)
+    for grantor in grantors:
+        world.share(grantor, CT, recipient, permission=Permission.DOWNLOAD)
+    request = (
+        NarrowRequest(actor=actor, exam=CT, recipient=recipient, permission=VIEW)
+        if narrowing
+        else UnshareRequest(actor=actor, exam=CT, recipient=recipient)
+    )
+
+    reasons = world.reasons(request)
+
+    may = actor in {ANNA, recipient} | grantors
+    assert reasons == (() if may else NOT_THEIRS)
+
+
+def test_where_the_actor_may_not_see_the_grants_there_are_none():
+    world = World(access_list=AccessListScope.OWN_GRANTS)
+    world.share(ANNA, CT, BEN, CARLA)
+
+    assert codes(refusal(world.unshare, BEN, CT, CARLA)) == [ReasonCode.NO_SUCH_GRANT]
+
+
+def has_reshares(*grants):
+    return (Reason(code=ReasonCode.HAS_RESHARES, grants=tuple(each.id for each in grants)),)
+
+
+@pytest.mark.reason_code(ReasonCode.HAS_RESHARES)
+@given(
+    passed_on=st.lists(st.sampled_from([CARLA, DAN, EVA]), unique=True),
+    further=st.booleans(),
+    other_way=st.booleans(),
+    reshares=st.sampled_from(Reshares),
+)
+def test_unsharing_is_refused_exactly_when_told_not_to_end_more_and_more_would_end(
+    passed_on, further, other_way, reshares
+):
+    """Specification: `#has_reshares`.
+
+    "`RESTRICT`: refused with `HAS_RESHARES` if a cascade would end or narrow anything
+    more."
+    """
+    world = World()
+    ward = _group_of_ben(world)
+    world.share(ANNA, CT, BEN)
+    if other_way:
+        world.share(ANNA, CT, ward)
+    for user in passed_on:
+        world.share(BEN, CT, user)
+    if further and passed_on:
+        _share_on(world, passed_on[0])
+    more = [each for each in world.grants(CT) if each.grantor != ANNA]
+
+    reasons = world.reasons(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, reshares=reshares))
+
+    refused = reshares is Reshares.RESTRICT and bool(more) and not other_way
+    assert reasons == (has_reshares(*more) if refused else ())
+
+
+def _group_of_ben(world):
+    ward = GroupId("ward")
+    world.group(ward, BEN)
+    return ward
+
+
+def _share_on(world, user):
+    friend = UserId("friend")
+    world.person(friend)
+    world.share(user, CT, friend)

@@ -1,0 +1,473 @@
+"""The reason codes of shares, up to the times: when exactly a share is refused with each."""
+
+from datetime import timedelta
+
+import pytest
+from attrs import evolve
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exam_sharing import (
+    ExamId,
+    GroupId,
+    HostRule,
+    NarrowRequest,
+    Permission,
+    Reason,
+    ReasonCode,
+    Reshares,
+    Scope,
+)
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CD,
+    CLINIC,
+    CT,
+    DAN,
+    DAY,
+    DOWNLOAD,
+    EVA,
+    MR,
+    NO_EXAM,
+    NOBODY,
+    NURSES,
+    START,
+    VIEW,
+    XRAY,
+    World,
+    codes,
+    share_request,
+)
+
+pytestmark = pytest.mark.every_store
+
+PEOPLE = [ANNA, BEN, CARLA, DAN, EVA, NOBODY]
+
+REACH = {NURSES: {DAN, EVA}, CLINIC: {CARLA, DAN, EVA}}
+
+
+def not_found(exam):
+    return (Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),)
+
+
+@pytest.mark.reason_code(ReasonCode.EXAM_NOT_FOUND)
+@given(
+    granted=st.sets(st.sampled_from([BEN, CARLA, DAN, NURSES, CLINIC])),
+    inactive=st.sets(st.sampled_from([ANNA, BEN, CARLA, DAN])),
+    actor=st.sampled_from(PEOPLE),
+    exam=st.sampled_from([CT, MR, NO_EXAM]),
+    scope=st.sampled_from(Scope),
+)
+def test_a_share_is_refused_with_this_alone_exactly_without_access(
+    granted, inactive, actor, exam, scope
+):
+    """Specification: `#exam_not_found`.
+
+    "there is no such exam, or the actor has no access to it. The two are one answer
+    [...], and no other code is then reported."
+    """
+    world = World()
+    if granted:
+        world.share(ANNA, CT, *granted)
+    for user in inactive:
+        world.person(user, active=False)
+
+    reached = set().union(*(REACH.get(each, {each}) for each in granted))
+    holders = ({ANNA} | (reached if exam == CT else set())) - inactive
+    has_access = exam != NO_EXAM and actor in holders
+    reasons = world.reasons(share_request(actor, exam, NOBODY, attested=False, scope=scope))
+
+    if has_access:
+        assert ReasonCode.EXAM_NOT_FOUND not in codes(reasons)
+    else:
+        assert reasons == not_found(exam)
+
+
+def test_it_stands_alone_when_everything_else_is_wrong_too():
+    world = World(
+        max_recipients=1,
+        message_limit=1,
+        batches_across_subjects=False,
+        host_rules=[HostRule(code="NO", statement="No.", refuses=lambda *_: True)],
+    )
+    world.person(BEN, sharing_in_plan=False)
+    request = share_request(
+        BEN,
+        CT,
+        BEN,
+        ANNA,
+        NOBODY,
+        permission=DOWNLOAD,
+        scope=Scope.BATCH,
+        until=START - DAY,
+        attested=False,
+        message="\0\0",
+        expect=frozenset(),
+    )
+
+    assert world.reasons(request) == not_found(CT)
+
+
+def test_a_user_has_no_access_by_a_grant_to_a_group_of_the_same_string():
+    world = World()
+    namesake = GroupId(str(BEN))
+    world.group(namesake, CARLA)
+    world.share(ANNA, CT, namesake)
+
+    assert world.reasons(share_request(BEN, CT, DAN)) == not_found(CT)
+
+
+ABOUT_RECIPIENTS = {
+    ReasonCode.RECIPIENT_NOT_FOUND,
+    ReasonCode.RECIPIENT_IS_SELF,
+    ReasonCode.RECIPIENT_IS_OWNER,
+    ReasonCode.REMOVED_BY_OWNER,
+}
+
+
+@pytest.mark.reason_code(ReasonCode.SHARING_NOT_IN_PLAN)
+@given(
+    in_plan=st.booleans(),
+    recipients=st.lists(
+        st.sampled_from([ANNA, BEN, CARLA, DAN, NOBODY, NURSES, GroupId("no-group")])
+    ),
+)
+def test_a_share_is_refused_exactly_without_the_plan_and_then_tells_of_no_recipient(
+    in_plan, recipients
+):
+    """Specification: `#sharing_not_in_plan`.
+
+    "the actor's service plan does not include sharing. [...] No code about a recipient
+    is reported beside it: the directory cannot be probed."
+    """
+    world = World(only_owner_readmits=True)
+    world.share(ANNA, CT, BEN, CARLA)
+    world.unshare(ANNA, CT, CARLA)
+    world.person(DAN, active=False)
+    world.person(BEN, sharing_in_plan=in_plan)
+
+    reasons = world.reasons(share_request(BEN, CT, *recipients))
+
+    assert (ReasonCode.SHARING_NOT_IN_PLAN in codes(reasons)) == (not in_plan)
+    if not in_plan:
+        assert ABOUT_RECIPIENTS.isdisjoint(codes(reasons))
+
+
+def test_the_answer_is_the_same_whoever_is_named():
+    world = World(max_people=1)
+    world.share(ANNA, CT, BEN)
+    world.person(BEN, sharing_in_plan=False)
+    expected = (Reason(code=ReasonCode.SHARING_NOT_IN_PLAN),)
+
+    for recipient in (ANNA, BEN, CARLA, NOBODY, NURSES, GroupId("no-group")):
+        assert world.reasons(share_request(BEN, CT, recipient)) == expected
+
+
+def test_what_the_actor_wrote_themselves_is_still_told_beside_it():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.person(BEN, sharing_in_plan=False)
+
+    reasons = world.reasons(share_request(BEN, CT, attested=False, message="\0"))
+
+    assert codes(reasons) == [
+        ReasonCode.SHARING_NOT_IN_PLAN,
+        ReasonCode.ATTESTATION_MISSING,
+        ReasonCode.NO_RECIPIENTS,
+        ReasonCode.MESSAGE_NOT_ALLOWED,
+    ]
+
+
+WORDING = "I may share this."
+
+
+@pytest.mark.reason_code(ReasonCode.ATTESTATION_MISSING)
+@given(
+    attested=st.booleans(),
+    wording=st.sampled_from([None, WORDING, WORDING.lower(), ""])
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3),
+)
+def test_a_share_is_refused_exactly_without_the_current_wording_confirmed(attested, wording):
+    """Specification: `#attestation_missing`.
+
+    "the actor did not confirm that sharing abides by HIPAA, or confirmed a wording that
+    is no longer the current one."
+    """
+    world = World(attestation_wording=WORDING)
+
+    reasons = world.reasons(share_request(ANNA, CT, BEN, attested=attested, wording=wording))
+
+    confirmed = attested and wording in (None, WORDING)
+    assert reasons == (() if confirmed else (Reason(code=ReasonCode.ATTESTATION_MISSING),))
+
+
+def test_who_confirmed_when_and_which_wording_are_recorded():
+    world = World(attestation_wording=WORDING)
+    receipt = world.share(ANNA, CT, BEN, wording=WORDING)
+
+    attestation = world.store.share_record(receipt.share).attestation
+
+    assert (attestation.by, attestation.at, attestation.wording) == (ANNA, START, WORDING)
+
+
+def test_the_current_wording_is_recorded_where_the_request_does_not_say():
+    world = World(attestation_wording=WORDING)
+    receipt = world.share(ANNA, CT, BEN)
+
+    assert world.store.share_record(receipt.share).attestation.wording == WORDING
+
+
+@pytest.mark.reason_code(ReasonCode.NO_RECIPIENTS)
+@given(recipients=st.lists(st.sampled_from([ANNA, BEN, NOBODY, NURSES]), max_size=3))
+def test_a_share_is_refused_exactly_when_nobody_is_named(recipients):
+    """Specification: `#no_recipients`.
+
+    "the list of recipients is empty."
+    """
+    reasons = World().reasons(share_request(ANNA, CT, *recipients))
+
+    assert (ReasonCode.NO_RECIPIENTS in codes(reasons)) == (not recipients)
+
+
+def test_it_says_nothing_more():
+    assert World().reasons(share_request(ANNA, CT)) == (Reason(code=ReasonCode.NO_RECIPIENTS),)
+
+
+NO_GROUP = GroupId("no-group")
+
+EVERYONE = [BEN, CARLA, DAN, EVA, NURSES, CLINIC, NOBODY, NO_GROUP]
+
+
+@pytest.mark.reason_code(ReasonCode.RECIPIENT_NOT_FOUND)
+@given(
+    recipients=st.lists(st.sampled_from(EVERYONE), min_size=1, unique=True),
+    inactive=st.sets(st.sampled_from([BEN, CARLA, DAN])),
+    hidden=st.sets(st.sampled_from(EVERYONE)),
+)
+def test_a_share_is_refused_exactly_for_those_who_cannot_be_found(recipients, inactive, hidden):
+    """Specification: `#recipient_not_found`.
+
+    "a recipient does not exist, is inactive, or is not one that the actor may see in the
+    directory. The three are one answer".
+    """
+    world = World(visible=lambda _, principal: principal not in hidden)
+    for user in inactive:
+        world.person(user, active=False)
+
+    reasons = world.reasons(share_request(ANNA, CT, *recipients))
+
+    missing = inactive | hidden | {NOBODY, NO_GROUP}
+    told = tuple(each for each in recipients if each in missing)
+    expected = Reason(code=ReasonCode.RECIPIENT_NOT_FOUND, principals=told)
+    assert reasons == ((expected,) if told else ())
+
+
+def test_it_wins_over_naming_oneself_and_over_naming_the_owner():
+    world = World(visible=lambda _, principal: principal not in {ANNA, BEN})
+    world.share(ANNA, CT, CARLA)
+    world.share(CARLA, CT, NURSES)
+
+    reasons = world.reasons(share_request(DAN, CT, ANNA))
+
+    assert reasons == (Reason(code=ReasonCode.RECIPIENT_NOT_FOUND, principals=(ANNA,)),)
+
+
+def test_a_member_hidden_in_the_directory_is_reached_through_a_group_that_is_seen():
+    world = World(visible=lambda _, principal: principal != DAN)
+
+    world.share(ANNA, CT, NURSES)
+
+    assert world.can_view(DAN, CT)
+
+
+@pytest.mark.reason_code(ReasonCode.RECIPIENT_IS_SELF)
+@given(
+    actor=st.sampled_from([ANNA, BEN, DAN]),
+    recipients=st.lists(st.sampled_from([ANNA, BEN, CARLA, DAN, NURSES, CLINIC]), min_size=1),
+)
+def test_a_share_is_refused_exactly_when_the_actor_is_named(actor, recipients):
+    """Specification: `#recipient_is_self`.
+
+    "the actor names themselves. A group that they are in is fine."
+    """
+    world = World()
+    world.share(ANNA, CT, BEN, DAN)
+
+    reasons = world.reasons(share_request(actor, CT, *recipients))
+
+    told = [each for each in reasons if each.code is ReasonCode.RECIPIENT_IS_SELF]
+    expected = Reason(code=ReasonCode.RECIPIENT_IS_SELF, principals=(actor,))
+    assert told == ([expected] if actor in recipients else [])
+
+
+def test_an_owner_who_names_themselves_is_told_both():
+    assert codes(World().reasons(share_request(ANNA, CT, ANNA))) == [
+        ReasonCode.RECIPIENT_IS_SELF,
+        ReasonCode.RECIPIENT_IS_OWNER,
+    ]
+
+
+BENS = ExamId("bens")
+
+
+@pytest.mark.reason_code(ReasonCode.RECIPIENT_IS_OWNER)
+@given(
+    exam=st.sampled_from([CT, BENS]),
+    scope=st.sampled_from(Scope),
+    recipients=st.lists(st.sampled_from([ANNA, BEN, DAN, NURSES]), min_size=1),
+)
+def test_a_share_is_refused_exactly_when_the_owner_of_the_named_exam_is_named(
+    exam, scope, recipients
+):
+    """Specification: `#recipient_is_owner`.
+
+    "a recipient owns the exam that the share names. A group that the owner is in is
+    fine."
+    """
+    world = World()
+    world.sharing.add_upload(world.store.batch(CD), [_owned_by_ben(world)])
+    world.share(ANNA, CT, CARLA)
+    world.share(BEN, BENS, CARLA)
+
+    reasons = world.reasons(share_request(CARLA, exam, *recipients, scope=scope))
+
+    owner = {CT: ANNA, BENS: BEN}[exam]
+    expected = (Reason(code=ReasonCode.RECIPIENT_IS_OWNER, principals=(owner,)),)
+    assert reasons == (expected if owner in recipients else ())
+
+
+def _owned_by_ben(world):
+    (ct,) = world.store.find((CT,))
+    return evolve(ct, id=BENS, owner=BEN)
+
+
+@pytest.mark.reason_code(ReasonCode.DOWNLOAD_NOT_HELD)
+@given(
+    held=st.fixed_dictionaries(
+        {CT: st.sampled_from(Permission)},
+        optional={MR: st.sampled_from(Permission), XRAY: st.sampled_from(Permission)},
+    ),
+    permission=st.sampled_from(Permission),
+    scope=st.sampled_from(Scope),
+)
+def test_a_share_is_refused_exactly_for_the_exams_on_which_download_is_not_held(
+    held, permission, scope
+):
+    """Specification: `#download_not_held`.
+
+    "download was asked for, and the actor does not hold it on every exam covered."
+    """
+    world = World()
+    for exam, given_permission in held.items():
+        world.share(ANNA, exam, BEN, permission=given_permission)
+
+    reasons = world.reasons(share_request(BEN, CT, CARLA, permission=permission, scope=scope))
+
+    covered = [CT, MR, XRAY] if scope is Scope.BATCH else [CT]
+    lacking = tuple(exam for exam in covered if held.get(exam) == VIEW and permission == DOWNLOAD)
+    expected = Reason(code=ReasonCode.DOWNLOAD_NOT_HELD, exams=lacking)
+    assert reasons == ((expected,) if lacking else ())
+
+
+AWAY = st.timedeltas(timedelta(days=-400), timedelta(days=400)) | st.sampled_from(
+    [timedelta(0), timedelta(microseconds=1), timedelta(microseconds=-1)]
+)
+
+IN_PAST = Reason(code=ReasonCode.EXPIRY_IN_PAST)
+
+
+@pytest.mark.reason_code(ReasonCode.EXPIRY_IN_PAST)
+@given(away=AWAY)
+def test_a_share_is_refused_exactly_when_its_time_is_not_in_the_future(away):
+    """Specification: `#expiry_in_past`.
+
+    "the time asked for is not in the future."
+    """
+    reasons = World().reasons(share_request(ANNA, CT, BEN, until=START + away))
+
+    assert reasons == (() if away > timedelta(0) else (IN_PAST,))
+
+
+@pytest.mark.reason_code(ReasonCode.EXPIRY_IN_PAST)
+@given(away=AWAY, reshares=st.sampled_from(Reshares))
+def test_a_narrowing_is_refused_exactly_when_its_bound_is_not_in_the_future(away, reshares):
+    """Specification: `#expiry_in_past`.
+
+    "A bound that lies in the past is `EXPIRY_IN_PAST`".
+    """
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA, until=START + timedelta(minutes=1))
+
+    request = NarrowRequest(
+        actor=ANNA, exam=CT, recipient=BEN, until=START + away, reshares=reshares
+    )
+
+    assert (IN_PAST in world.reasons(request)) == (away <= timedelta(0))
+
+
+def test_a_bound_in_the_past_on_nothing_is_told_with_there_being_nothing():
+    request = NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, until=START)
+
+    assert codes(World().reasons(request)) == [
+        ReasonCode.EXPIRY_IN_PAST,
+        ReasonCode.NO_SUCH_GRANT,
+    ]
+
+
+DAYS = st.integers(1, 5)
+
+
+@pytest.mark.reason_code(ReasonCode.EXPIRY_BEYOND_OWN)
+@given(
+    held=st.fixed_dictionaries(
+        {CT: st.none() | DAYS}, optional={MR: st.none() | DAYS, XRAY: st.none() | DAYS}
+    ),
+    permission=st.sampled_from(Permission),
+    asked=DAYS,
+    scope=st.sampled_from(Scope),
+)
+def test_a_share_is_refused_exactly_for_the_exams_that_the_actor_holds_for_less(
+    held, permission, asked, scope
+):
+    """Specification: `#expiry_beyond_own`.
+
+    "a time was asked for that is later than the actor's own hold on that permission, on
+    some exam covered."
+    """
+    world = World()
+    for exam, days in held.items():
+        until = None if days is None else START + days * DAY
+        world.share(ANNA, exam, BEN, until=until, permission=DOWNLOAD)
+
+    reasons = world.reasons(
+        share_request(BEN, CT, CARLA, until=START + asked * DAY, permission=permission, scope=scope)
+    )
+
+    covered = [exam for exam in (CT, MR, XRAY) if exam in held]
+    short = {
+        exam: held[exam]
+        for exam in (covered if scope is Scope.BATCH else [CT])
+        if held[exam] is not None and held[exam] < asked
+    }
+    if short:
+        assert reasons == (
+            Reason(
+                code=ReasonCode.EXPIRY_BEYOND_OWN,
+                exams=tuple(short),
+                until=START + min(short.values()) * DAY,
+            ),
+        )
+    else:
+        assert reasons == ()
+
+
+def test_a_permission_that_is_not_held_at_all_is_another_reason():
+    world = World()
+    world.share(ANNA, CT, BEN, until=START + DAY)
+
+    request = share_request(BEN, CT, CARLA, permission=DOWNLOAD, until=START + 2 * DAY)
+
+    assert codes(world.reasons(request)) == [ReasonCode.DOWNLOAD_NOT_HELD]
