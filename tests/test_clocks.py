@@ -60,7 +60,7 @@ def test_a_viewer_asks_the_clock_anew(told):
     for ask in (
         lambda: viewer.can(VIEW, CT),
         lambda: viewer.can_many(VIEW, [CT]),
-        viewer.visible,
+        viewer.visible_to,
         viewer.shared_with,
     ):
         with pytest.raises(InvalidArgument):

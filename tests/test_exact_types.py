@@ -167,26 +167,26 @@ class MyExamId(ExamId):
 
 
 CALLS = [
-    lambda s, user: s.can(user, VIEW, CT),
-    lambda s, user: s.can_many(user, VIEW, [CT]),
-    lambda s, user: s.viewer(user),
-    lambda s, user: s.tabs(user, CT),
-    lambda s, user: s.share_form(user, CT),
-    lambda s, user: s.access_list(user, CT),
-    lambda s, user: s.suggest(user, CT, "ben"),
-    lambda s, user: s.recipients(user, CT),
-    lambda s, user: s.shared_with(user),
-    lambda s, user: s.visible_to(user),
-    lambda s, user: s.admin.explain(user, VIEW, CT),
-    lambda s, user: s.revoke(RevokeRequest(actor=user, grant=GrantId("g"))),
-    lambda s, user: s.preview(share_request(user, CT, BEN)),
-    lambda s, user: s.preview(share_request(ANNA, CT, user)),
-    lambda s, user: s.unshare(UnshareRequest(actor=user, exam=CT, recipient=BEN)),
-    lambda s, user: s.admin.end_by_host(recipient=user, performed_by="root", why="left"),
-    lambda s, user: s.admin.withdraw(CT, performed_by=user, why="left"),
-    lambda s, user: s.directory.remove(user),
-    lambda s, user: s.directory.user(user),
-    lambda s, user: s.directory.principals_of(user),
+    lambda w, user: w.sharing.can(user, VIEW, CT),
+    lambda w, user: w.sharing.can_many(user, VIEW, [CT]),
+    lambda w, user: w.sharing.viewer(user),
+    lambda w, user: w.sharing.tabs(user, CT),
+    lambda w, user: w.sharing.share_form(user, CT),
+    lambda w, user: w.sharing.access_list(user, CT),
+    lambda w, user: w.sharing.suggest(user, CT, "ben"),
+    lambda w, user: w.sharing.recipients(user, CT),
+    lambda w, user: w.sharing.shared_with(user),
+    lambda w, user: w.sharing.visible_to(user),
+    lambda w, user: w.sharing.admin.explain(user, VIEW, CT),
+    lambda w, user: w.sharing.revoke(RevokeRequest(actor=user, grant=GrantId("g"))),
+    lambda w, user: w.sharing.preview(share_request(user, CT, BEN)),
+    lambda w, user: w.sharing.preview(share_request(ANNA, CT, user)),
+    lambda w, user: w.sharing.unshare(UnshareRequest(actor=user, exam=CT, recipient=BEN)),
+    lambda w, user: w.sharing.admin.end_by_host(recipient=user, performed_by="root", why="left"),
+    lambda w, user: w.sharing.admin.withdraw(CT, performed_by=user, why="left"),
+    lambda w, user: w.directory.remove(user),
+    lambda w, user: w.directory.user(user),
+    lambda w, user: w.directory.principals_of(user),
 ]
 
 
@@ -196,7 +196,7 @@ CALLS = [
 @pytest.mark.parametrize("call", CALLS)
 def test_what_only_looks_like_a_user_is_of_the_wrong_kind(call, user):
     with pytest.raises(WrongKind):
-        call(World().sharing, user)
+        call(World(), user)
 
 
 @pytest.mark.parametrize("exam", [MyExamId("ct"), Mock(spec=CT, value="ct")], ids=["sub", "mock"])
