@@ -210,7 +210,7 @@ def test_ways_and_choices_are_compared(monkeypatch, directory, question):
 
 def test_what_a_preview_says_is_compared(monkeypatch):
     monkeypatch.setattr(
-        "exam_sharing.acts.previewing.Preview", lambda **told: Preview(**told | {"gains": ()})
+        "exam_sharing.acts.changing.Preview", lambda **told: Preview(**told | {"gains": ()})
     )
     broken = story_of(MemoryStore, told=hasty)
     assert "What would this do: " in broken.question
