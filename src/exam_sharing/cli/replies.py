@@ -141,7 +141,7 @@ def _key(value: object) -> str:
     if isinstance(value, Enum):
         return value.name
     # A user and a group of one string are two keys.
-    return value.key if isinstance(value, UserId | GroupId) else str(value)
+    return value.key if isinstance(value, es.UserId | es.GroupId) else str(value)
 
 
 @plain.register(tuple)
