@@ -14,7 +14,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache, wraps
+from functools import wraps
 from itertools import islice
 from types import FunctionType, UnionType
 from typing import (
@@ -406,9 +406,11 @@ _CHECKS_ITSELF: Final = "_checks_itself"
 def _checking(method: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
     @wraps(method)
     def checked(*args: Any, **kwargs: Any) -> ResultT:  # noqa: ANN401  of any method
-        if any(map(_is_read_once, map(type, (*args, *kwargs.values())))):
-            args = tuple(map(_read, args))
-            kwargs = {name: _read(value) for name, value in kwargs.items()}
+        for value in (*args, *kwargs.values()):
+            if type(value) not in _READ_AGAIN:
+                args = tuple(map(_read, args))
+                kwargs = {name: _read(value) for name, value in kwargs.items()}
+                break
         try:
             return method(*args, **kwargs)
         except Exception:
@@ -421,14 +423,14 @@ def _checking(method: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
     return checked
 
 
-@lru_cache
-def _is_read_once(kind: type) -> bool:
-    return hasattr(kind, "__iter__") and not hasattr(kind, "__len__")
+_READ_AGAIN: Final[set[type]] = set()
+"""A cache: types met so far whose values can be read any number of times."""
 
 
 def _read(value: object) -> object:
-    kind: type = type(value)
-    if not _is_read_once(kind):
+    kind = type(value)
+    if hasattr(kind, "__len__") or not hasattr(kind, "__iter__"):
+        _READ_AGAIN.add(kind)
         return value
     return _first_of("argument", cast("Iterable[object]", value), MAX_ITEMS)
 
