@@ -1,4 +1,4 @@
-"""Decision cases as data: our own engine passes them all, and a broken one does not."""
+"""Decision cases: the engine passes all of them, and a broken engine or store fails."""
 
 import json
 import os
@@ -32,11 +32,11 @@ def named(name):
 
 
 @pytest.mark.parametrize("case", OURS, ids=lambda case: case["name"])
-def test_the_engine_decides_as_the_case_says(case):
+def test_the_engine_passes_the_case(case):
     check(case)
 
 
-def test_every_store_decides_as_the_cases_say(new_store):
+def test_every_store_passes_all_cases(new_store):
     failed = {case["name"]: run(case, over_store(new_store)) for case in OURS}
     assert {name: found for name, found in failed.items() if found} == {}
 
@@ -52,13 +52,13 @@ def test_every_outcome_of_a_share_has_a_case():
     assert outcomes == {"GRANTED", "WIDENED", "EXTENDED", "UNCHANGED", "OWNS_IT"}
 
 
-def test_no_two_cases_have_one_name_or_are_the_same():
+def test_names_and_contents_of_cases_are_unique():
     assert len({case["name"] for case in OURS}) == len(OURS)
     asked = [json.dumps({**case, "name": "", "rule": ""}) for case in OURS]
     assert len(set(asked)) == len(OURS)
 
 
-def test_every_case_says_something_that_could_be_otherwise():
+def test_every_case_verifies_something():
     for case in OURS:
         assert case["outcome"] or case["then"], case["name"]
         assert (case["when"] is None) == (case["outcome"] is None), case["name"]
@@ -72,7 +72,7 @@ def parts_of(data):
             yield from parts_of(each)
 
 
-def test_what_is_changed_in_a_case_changes_no_other_and_is_not_kept():
+def test_a_change_of_a_case_changes_nothing_else():
     mine = cases()
     parts = list(parts_of(mine))
     assert len({id(part) for part in parts}) == len(parts)
@@ -110,7 +110,7 @@ def test_cases_need_neither_pytest_nor_hypothesis():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def test_a_portal_that_can_do_little_is_asked_little():
+def test_cases_can_be_chosen_by_acts_and_questions():
     few = cases(acts={"share", "clock"}, questions={"can"})
     acts = {act["act"] for case in few for act in case["given"]["acts"]}
     acts |= {case["when"]["act"] for case in few if case["when"]}
@@ -120,20 +120,20 @@ def test_a_portal_that_can_do_little_is_asked_little():
     assert questions == {"can"}
 
 
-def test_acts_that_no_case_has_are_a_mistake():
+def test_unknown_acts_are_an_error():
     with pytest.raises(InvalidValue) as caught:
         cases(acts={"shares", "share", "dance"})
     assert str(caught.value) == (
-        "acts has 'dance', 'shares', which no case has; there are 'clock', 'end_grant', 'group', "
+        "acts has 'dance', 'shares', which no case has; choose from 'clock', 'end_grant', 'group', "
         "'host_ends', 'narrow', 'share', 'unshare', 'upload', 'user', 'withdraw'"
     )
 
 
-def test_questions_that_no_case_has_are_a_mistake():
+def test_unknown_questions_are_an_error():
     with pytest.raises(InvalidValue) as caught:
         cases(questions=["cann"])
     assert str(caught.value) == (
-        "questions has 'cann', which no case has; there are 'access_list', 'can', 'choices', "
+        "questions has 'cann', which no case has; choose from 'access_list', 'can', 'choices', "
         "'choices_held', 'explain', 'notices', 'preview', 'share_form', 'shared_with', "
         "'suggestions', 'suggestions_held', 'tabs', 'visible_to'"
     )
@@ -147,19 +147,19 @@ def test_questions_that_no_case_has_are_a_mistake():
         ({"acts": [None]}, "acts must be str, not NoneType"),
     ],
 )
-def test_acts_and_questions_are_collections_of_names(named, told):
+def test_acts_and_questions_must_be_collections_of_strings(named, told):
     with pytest.raises(WrongKind) as caught:
         cases(**named)
     assert str(caught.value) == told
 
 
-def test_a_portal_that_does_nothing_is_only_asked():
+def test_without_acts_cases_only_have_questions():
     few = cases(acts=())
     assert few
     assert all(case["when"] is None and not case["given"]["acts"] for case in few)
 
 
-def test_refusals_can_be_told_by_their_codes_alone():
+def test_reasons_can_be_reduced_to_their_codes():
     plain = cases(details=False)
     assert [case["name"] for case in plain] == [case["name"] for case in OURS]
     reasons = [
@@ -180,13 +180,13 @@ class NeverExpires(MemoryStore):
         return super().holds(user, principals, permission, exam, then)
 
 
-def test_a_store_that_forgets_the_time_fails_with_a_clear_message():
-    case = named("a share for a time is over at that time")
+def test_a_failed_case_reports_its_rule_and_differences():
+    case = named("a share for a time gives no access at that time")
     with pytest.raises(CaseFailed) as caught:
         check(case, over_store(NeverExpires))
     assert str(caught.value).splitlines()[:5] == [
-        "a share for a time is over at that time",
-        "rule: A grant has expired from the moment of its time on.",
+        "a share for a time gives no access at that time",
+        "rule: A grant has expired once its time has come.",
         '{"question": "can", "user": "ben", "permission": "VIEW", "exam": "ct"}',
         "  expected: false",
         "  came:     true",
@@ -198,15 +198,15 @@ class CannotWrite(MemoryStore):
         raise StoreFailed("no room for Jane Doe")
 
 
-def test_an_error_of_the_store_fails_the_case_and_is_told_by_its_type_alone():
-    case = named("sharing gives another user access")
+def test_an_exception_of_the_store_is_reported_by_its_type():
+    case = named("a share gives another user access")
     with pytest.raises(CaseFailed) as caught:
         check(case, over_store(CannotWrite))
     error = caught.value
     lines = str(error).splitlines()
     assert lines[:2] == [
-        "sharing gives another user access",
-        "rule: A share gives a user access to an exam; nothing is sent to a PACS.",
+        "a share gives another user access",
+        "rule: A share gives users access to an exam. No data moves.",
     ]
     assert lines[2].startswith('{"act": "share", "actor": "anna"')
     assert lines[4] == '  came:     {"raised": "StoreFailed"}'
@@ -216,8 +216,8 @@ def test_an_error_of_the_store_fails_the_case_and_is_told_by_its_type_alone():
     assert pickled(error).differences == error.differences
 
 
-def test_an_error_in_an_act_that_the_case_begins_with_is_a_difference():
-    (difference,) = run(named("whoever shared can unshare"), over_store(CannotWrite))
+def test_an_exception_in_an_act_under_given_is_a_difference():
+    (difference,) = run(named("a grantor can unshare"), over_store(CannotWrite))
     assert (difference.expected, difference.came) == ("done", {"raised": "StoreFailed"})
 
 
@@ -226,12 +226,12 @@ class CannotTakeUploads(MemoryStore):
         raise StoreFailed("no room for Jane Doe")
 
 
-def test_an_error_while_a_portal_opens_fails_the_case_and_is_told_by_its_type_alone():
-    case = named("sharing gives another user access")
+def test_an_exception_while_the_portal_opens_is_reported_by_its_type():
+    case = named("a share gives another user access")
     with pytest.raises(CaseFailed) as caught:
         check(case, over_store(CannotTakeUploads))
     lines = str(caught.value).splitlines()
-    assert lines[0] == "sharing gives another user access"
+    assert lines[0] == "a share gives another user access"
     assert lines[2:] == [
         (
             '{"given": {"users": ["anna", "ben", "carla", "dan", "eva"], '
@@ -245,7 +245,7 @@ def test_an_error_while_a_portal_opens_fails_the_case_and_is_told_by_its_type_al
 
 
 @pytest.mark.parametrize("fails", ["calling", "entering"])
-def test_an_error_of_whatever_opens_portals_is_a_difference(fails):
+def test_an_exception_of_the_portal_opener_is_a_difference(fails):
     @contextmanager
     def entering(given):
         raise OSError
@@ -263,15 +263,15 @@ class CannotList(MemoryStore):
         raise OSError
 
 
-def test_an_error_in_a_question_is_a_difference_and_the_others_are_asked_all_the_same():
-    case = named("whom the owner removed a share with their group reaches")
+def test_an_exception_in_a_question_is_a_difference_and_the_run_goes_on():
+    case = named("a share with a group reaches a member whom the owner removed")
     assert len(case["then"]) == 2
     (difference,) = run(case, over_store(CannotList))
     assert difference.asked["question"] == "shared_with"
     assert difference.came == {"raised": "OSError"}
 
 
-def test_a_store_that_cannot_be_tested_breaks_no_case():
+def test_a_store_that_cannot_be_tested_ends_the_run():
     with pytest.raises(StoreNotUsable):
         check(OURS[0], over_store(object))
 
@@ -287,11 +287,11 @@ def test_a_store_that_cannot_be_tested_breaks_no_case():
 
     for open_portal in (Unusable, unopened):
         with pytest.raises(StoreNotUsable):
-            run(named("sharing gives another user access"), open_portal)
+            run(named("a share gives another user access"), open_portal)
 
 
 class DropsDownload:
-    """A portal that quietly shares for viewing where download is not held."""
+    """A portal that shares for viewing if the actor does not hold download."""
 
     def __init__(self, given):
         self._portal = in_memory(given)
@@ -306,13 +306,13 @@ class DropsDownload:
         return came
 
 
-def test_a_portal_that_drops_download_quietly_fails():
+def test_a_portal_that_drops_download_fails():
     failed = {case["name"] for case in OURS if run(case, DropsDownload)}
-    assert "who may only view cannot let others download" in failed
+    assert "a recipient who may only view cannot let others download" in failed
 
 
-class TellsWhatIsThere:
-    """A portal with another error for exams that are there but not to be seen."""
+class DisclosesExams:
+    """A portal with another error for exams that exist but are hidden."""
 
     def __init__(self, given):
         self._there = {exam["id"] for each in given["uploads"] for exam in each["exams"]}
@@ -329,12 +329,12 @@ class TellsWhatIsThere:
         return came
 
 
-def test_a_portal_that_tells_what_is_there_fails():
-    failed = {case["name"] for case in OURS if run(case, TellsWhatIsThere)}
-    assert "an exam without access is as if it were not there" in failed
+def test_a_portal_that_discloses_hidden_exams_fails():
+    failed = {case["name"] for case in OURS if run(case, DisclosesExams)}
+    assert "an exam without access is reported as unknown" in failed
 
 
-def test_a_case_that_cannot_even_begin_says_what_was_refused():
+def test_a_refused_act_under_given_is_a_difference():
     def refusing(**settings):
         sharing = open_sharing(**settings)
 
@@ -347,12 +347,12 @@ def test_a_case_that_cannot_even_begin_says_what_was_refused():
 
         return NoShares()
 
-    (difference,) = run(named("whoever shared can unshare"), over_sharing(refusing))
+    (difference,) = run(named("a grantor can unshare"), over_sharing(refusing))
     assert difference.asked["act"] == "share"
     assert difference.expected == "done"
 
 
-def test_lists_are_sorted_by_their_parts_as_they_are_with_null_last():
+def test_lists_are_sorted_by_their_parts_with_null_last():
     told = [
         {"to": "ben", "exams": 9, "until": "2030-01-02T12:00:00Z"},
         {"to": "ben", "exams": 9, "until": None},
@@ -363,20 +363,20 @@ def test_lists_are_sorted_by_their_parts_as_they_are_with_null_last():
     assert in_order(reversed(told)) == told
 
 
-def test_notices_leave_when_they_are_asked_for_and_not_before():
+def test_notices_wait_until_the_portal_is_asked_for_them():
     portal = over_sharing(open_sharing)(OURS[0]["given"])
-    portal.do(named("a share tells its recipients")["when"])
+    portal.do(named("a share sends a notice to its recipients")["when"])
     assert portal.sharing.admin.deliver_notices() == 0
     assert len(portal.ask({"question": "notices"})) == 3
 
 
-def test_a_setting_that_can_be_none_can_be_said_to_be_none():
-    case = named("no time asked for means for good where nothing limits it")
+def test_an_optional_setting_can_be_null():
+    case = named("without a time, a share lasts for good if nothing limits it")
     check({**case, "given": {**case["given"], "policy": {"max_duration": None, "max_exams": None}}})
 
 
 @pytest.mark.parametrize("asked", [("do", {"act": "dance"}), ("ask", {"question": "why"})])
-def test_what_no_case_has_is_a_mistake(asked):
+def test_unknown_acts_and_questions_of_a_portal_are_an_error(asked):
     method, data = asked
     portal = in_memory(OURS[0]["given"])
     with pytest.raises(InvalidValue):

@@ -1,4 +1,4 @@
-"""The runner in JavaScript on the page on decision cases, where there is Node.js to run it."""
+"""The JavaScript runner in the reference passes all cases; needs Node.js."""
 
 import json
 import re
@@ -57,7 +57,7 @@ console.log(JSON.stringify(failed));
 
 @pytest.fixture
 def failed_elsewhere(tmp_path):
-    """Run every case in JavaScript, over a portal that answers one question by nothing."""
+    """Run every case in JavaScript against a portal that does not answer one question."""
     node = shutil.which("node")
     if node is None:
         pytest.skip("no Node.js")
@@ -82,11 +82,11 @@ def failed_elsewhere(tmp_path):
     return run
 
 
-def test_the_runner_on_the_page_passes_every_case(failed_elsewhere):
+def test_the_javascript_runner_passes_every_case(failed_elsewhere):
     assert failed_elsewhere("") == []
 
 
-def test_the_runner_on_the_page_finds_what_is_not_answered(failed_elsewhere):
+def test_the_javascript_runner_reports_missing_answers(failed_elsewhere):
     asked = [
         case["name"]
         for case in cases()

@@ -1,4 +1,4 @@
-"""The page on decision cases tells every key that a case has, where it belongs."""
+"""The reference documents every key of a case, in the row where it belongs."""
 
 import copy
 import json
@@ -20,12 +20,12 @@ CASES = DOCUMENT["cases"]
 
 
 def words(text):
-    """Return the words that are written as code."""
+    """Return the words in code style."""
     return {word for code in re.findall(r"`([^`]+)`", text) for word in re.findall(r"\w+", code)}
 
 
 def tables():
-    """Return the tables by what heads their first column, as rows by what the first cell names."""
+    """Return the tables by the head of their first column; each has its rows by first cell."""
     found = {}
     for text in re.findall(r"(?:^\|.*\n)+", SECTION, re.MULTILINE):
         head, _, *rows = text.splitlines()
@@ -46,14 +46,14 @@ ROWS["policy"] = set(TABLES["setting"])
 ROWS["host_rules"] = words(TABLES["setting"]["host_rules"])
 
 WITH_CHOICES = {"outcome", "limited_by", "limited", "why_not"}
-"""Keys of which the page tells every value."""
+"""Keys of which the page lists every value."""
 
 
-def untold(row, data):
-    """Yield what the page does not tell of data, with the row that would have to."""
+def undocumented(row, data):
+    """Yield undocumented keys and values of data, each with the row that should have it."""
     if isinstance(data, list):
         for each in data:
-            yield from untold(row, each)
+            yield from undocumented(row, each)
     if isinstance(data, dict):
         own = {k: data[k] for k in ("act", "question", "code") if str(data.get(k)) in ROWS}
         row = next(iter(own.values()), row)
@@ -65,15 +65,15 @@ def untold(row, data):
                 yield row, key
             if key in WITH_CHOICES and isinstance(value, str) and value not in told:
                 yield row, value
-            yield from untold(key if key in ROWS else row, value)
+            yield from undocumented(key if key in ROWS else row, value)
 
 
-def untold_of(case):
-    """Yield what the page does not tell of a case."""
+def undocumented_in(case):
+    """Yield undocumented keys and values of a case."""
     yield from (("case", key) for key in case.keys() - TABLES["key"].keys())
-    yield from untold("given", case["given"])
+    yield from undocumented("given", case["given"])
     if case["when"] is not None:
-        yield from untold("when", case["when"])
+        yield from undocumented("when", case["when"])
         told = ROWS[case["when"]["act"]]
         told = told.union(*(ROWS[each] for each in ("shared", "ended") if each in told))
         for key, value in case["outcome"].items():
@@ -81,25 +81,24 @@ def untold_of(case):
                 yield case["when"]["act"], key
             if key == "error" and value not in ROWS["error"]:
                 yield "error", value
-            yield from untold(key if key in ROWS else "ended", value)
+            yield from undocumented(key if key in ROWS else "ended", value)
     for each in case["then"]:
         yield from (("then", key) for key in each.keys() - ROWS["then"])
-        yield from untold("then", each["question"])
-        yield from untold(each["question"]["question"], each["answer"])
+        yield from undocumented("then", each["question"])
+        yield from undocumented(each["question"]["question"], each["answer"])
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
-def test_the_page_tells_every_key_of_the_case(case):
-    assert list(untold_of(case)) == []
+def test_every_key_of_a_case_is_documented():
+    assert [each for case in CASES for each in undocumented_in(case)] == []
 
 
-def test_the_page_tells_the_keys_of_the_document():
+def test_the_keys_of_the_document_are_documented():
     shown = re.search(r"The document is `([^`]+)`", SECTION)[1]
     assert re.findall(r'"(\w+)": ', shown) == list(DOCUMENT)
     assert f'"schema": {DOCUMENT["schema"]},' in shown
 
 
-def test_the_page_has_a_row_for_each_act_code_and_question_and_for_no_other():
+def test_exactly_the_acts_codes_and_questions_have_rows():
     dos = [act for case in CASES for act in (*case["given"]["acts"], case["when"]) if act]
     assert TABLES["act"].keys() == {act["act"] for act in dos}
     assert TABLES["code"].keys() == {code.value for code in ReasonCode}
@@ -107,12 +106,12 @@ def test_the_page_has_a_row_for_each_act_code_and_question_and_for_no_other():
     assert TABLES["question"].keys() == questions
 
 
-def test_no_word_heads_two_rows():
+def test_every_row_has_its_own_head():
     heads = [name for head, table in TABLES.items() if head != "setting" for name in table]
     assert len(heads) == len(set(heads))
 
 
-def test_the_page_tells_the_settings_that_cases_do_not_say_as_the_document_does():
+def test_the_default_settings_are_documented():
     told = {
         name: json.loads(re.search(r"`([^`]+)`", row.split("|")[2])[1])
         for name, row in TABLES["setting"].items()
@@ -120,12 +119,12 @@ def test_the_page_tells_the_settings_that_cases_do_not_say_as_the_document_does(
     assert told == DOCUMENT["policy_defaults"]
 
 
-def test_the_settings_of_the_document_are_those_of_a_policy_that_was_told_nothing():
+def test_the_document_has_every_setting_of_a_policy():
     settings = {field.name for field in attrs.fields(Policy)}
     assert DOCUMENT["policy_defaults"].keys() == settings - {"retries"}
 
 
-def test_a_case_that_says_every_setting_decides_the_same():
+def test_a_case_with_all_default_settings_decides_the_same():
     for case in cases():
         case["given"]["policy"] = {**DOCUMENT["policy_defaults"], **case["given"]["policy"]}
         check(case)
@@ -139,14 +138,14 @@ def answer_in(case, question):
     return next(e["answer"] for e in case["then"] if e["question"]["question"] == question)
 
 
-SHARED = case_named("sharing gives another user access")
-UNSHARED = case_named("whoever shared can unshare")
-REFUSED = case_named("who may only view cannot let others download")
-MISTAKEN = case_named("narrowing without a bound is a mistake of the caller")
+SHARED = case_named("a share gives another user access")
+UNSHARED = case_named("a grantor can unshare")
+REFUSED = case_named("a recipient who may only view cannot let others download")
+MISTAKEN = case_named("narrowing without a bound is an error of the caller")
 EXPLAINED = case_named("groups hold groups to any depth")
-NEAR = case_named("whoever may only view is told to come near to download")
-LISTED = case_named("an entry says of each permission until when it is held")
-RULED = case_named("a rule of the host refuses with a code of its own")
+NEAR = case_named("an explanation names a grant of view where download was asked for")
+LISTED = case_named("an entry of the access list has a time for each permission")
+RULED = case_named("a host rule refuses with its own code")
 
 
 @pytest.mark.parametrize(
@@ -173,10 +172,10 @@ RULED = case_named("a rule of the host refuses with a code of its own")
         (LISTED, answer_in(LISTED, "access_list")["entries"][0]["grants"][0], "id", "access_list"),
     ],
 )
-def test_a_key_that_the_page_does_not_tell_is_found(monkeypatch, case, part, key, row):
-    assert list(untold_of(case)) == []
+def test_an_undocumented_key_is_found(monkeypatch, case, part, key, row):
+    assert list(undocumented_in(case)) == []
     monkeypatch.setitem(part, key, None)
-    assert list(untold_of(case)) == [(row, key)]
+    assert list(undocumented_in(case)) == [(row, key)]
 
 
 @pytest.mark.parametrize(
@@ -188,6 +187,6 @@ def test_a_key_that_the_page_does_not_tell_is_found(monkeypatch, case, part, key
         (MISTAKEN, MISTAKEN["outcome"], "error", "error"),
     ],
 )
-def test_a_value_that_the_page_does_not_tell_is_found(monkeypatch, case, part, key, row):
+def test_an_undocumented_value_is_found(monkeypatch, case, part, key, row):
     monkeypatch.setitem(part, key, "OTHERWISE")
-    assert list(untold_of(case)) == [(row, "OTHERWISE")]
+    assert list(undocumented_in(case)) == [(row, "OTHERWISE")]

@@ -107,9 +107,9 @@ def test_codes(sharing_case):
 """
     text, code = pytest_run(tests, "-v")
     assert code == 0, text
-    assert "test_codes[who may only view cannot let others download]" in text
+    assert "test_codes[a recipient who may only view cannot let others download]" in text
     assert text.count("test_three[") == 3
-    assert "test_some[who may only view cannot let others download]" in text
+    assert "test_some[a recipient who may only view cannot let others download]" in text
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_portal(sharing_case):
 """
     text, code = pytest_run(tests)
     assert code == 1
-    assert "with the download box unchecked recipients have no Download tab" in text
+    assert "recipients without download have no Download tab" in text
     assert "rule: A share that does not allow download gives no Download tab." in text
     assert "expected: false" in text
 

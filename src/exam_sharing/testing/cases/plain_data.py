@@ -2,54 +2,40 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
-from enum import Enum
 from typing import Any, Final
 
 import attrs
 
+from exam_sharing import documents
+from exam_sharing.documents import Forms, spelled
 from exam_sharing.grants import Grant, Permission, ShownGrant
-from exam_sharing.identifiers import (
-    ExamId,
-    GroupId,
-    PrincipalId,
-    UserId,
-)
+from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.facts import ShareFacts
-from exam_sharing.policy.plans import Effect, Preview, ShareReceipt, UnshareReceipt
-from exam_sharing.policy.requests import (
-    Reshares,
-    Scope,
-    ShareRequest,
-)
+from exam_sharing.policy.plans import Preview, ShareReceipt, UnshareReceipt
+from exam_sharing.policy.requests import Reshares, Scope, ShareRequest
 from exam_sharing.policy.settings import AccessListScope, HostRule, Policy
-from exam_sharing.policy.views import AccessEntry, Choice, Page, VisibleExam
 from exam_sharing.testing.cases.schema import Data
 
 __all__ = [
-    "choice_told",
-    "effects_told",
-    "end_told",
-    "entry_told",
-    "exams_told",
-    "fields_of",
-    "grant_told",
+    "fields_from",
+    "grant_as_data",
+    "grants_as_data",
     "in_order",
-    "moment_of",
-    "named",
+    "plain",
     "policy_defaults",
-    "repeated_told",
-    "share_told",
-    "who",
-    "written",
+    "principal_from",
+    "receipt_as_data",
+    "repeated_as_data",
+    "time_from",
 ]
 
 
-def moment_of(text: str) -> datetime:
-    """Return the time that a text says."""
+def time_from(text: str) -> datetime:
+    """Return the time that a text stands for."""
     return datetime.fromisoformat(text)
 
 
-def who(text: str) -> PrincipalId:
+def principal_from(text: str) -> PrincipalId:
     """Return the principal that a text such as `user:anna` names."""
     kind, _, name = text.partition(":")
     return UserId(name) if kind == "user" else GroupId(name)
@@ -64,7 +50,7 @@ def _host_rule(*, code: str, refuses_shares_by: str) -> HostRule:
     )
 
 
-_PARSED: Final[Mapping[str, Callable[[Any], Any]]] = {
+_FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
     "access_list": AccessListScope,
     "actor": UserId,
     "exam": ExamId,
@@ -72,46 +58,44 @@ _PARSED: Final[Mapping[str, Callable[[Any], Any]]] = {
     "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],
     "max_duration": lambda seconds: timedelta(seconds=seconds),
     "permission": lambda text: Permission[text],
-    "recipient": who,
-    "recipients": lambda texts: [who(text) for text in texts],
+    "recipient": principal_from,
+    "recipients": lambda texts: [principal_from(text) for text in texts],
     "reshares": Reshares,
     "scope": Scope,
-    "until": moment_of,
+    "until": time_from,
 }
 
 
-def fields_of(said: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a request or of a policy as the package takes them."""
+def fields_from(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request or of a policy."""
     return {
-        name: _PARSED[name](value) if name in _PARSED and value is not None else value
-        for name, value in said.items()
+        name: _FROM[name](value) if name in _FROM and value is not None else value
+        for name, value in data.items()
     }
 
 
-_NOT_SAID: Final = frozenset({"retries"})
-"""Settings that no case has: in cases nothing that is sent fails."""
+_FORMS: Final[Forms] = {
+    "principal": spelled,
+    "principals": lambda principals: [spelled(each) for each in principals],
+    "recipient": spelled,
+    "message": lambda message: None if message is None else str(message),
+}
+_UNUSED: Final = frozenset({"retries"})
+"""Settings that no case has: in cases no delivery fails."""
+
+
+def plain(value: object, *names: str) -> Any:
+    """Return a value as plain data, or some of its fields."""
+    if names:
+        return documents.fields_of(value, names, _FORMS)
+    return documents.plain(value, _FORMS)
 
 
 def policy_defaults() -> Data:
-    """Return every setting that a case can have, with its value where a case has none."""
-    values = {
-        field.name: getattr(Policy(), field.name)
-        for field in attrs.fields(Policy)
-        if field.name not in _NOT_SAID
-    }
-    return {
-        name: value.value if isinstance(value, Enum) else value for name, value in values.items()
-    }
-
-
-def written(moment: datetime | None) -> str | None:
-    """Return a time as text; `None` stays `None`."""
-    return None if moment is None else moment.isoformat().replace("+00:00", "Z")
-
-
-def named(principal: PrincipalId) -> str:
-    """Return the text that names a principal."""
-    return f"{'user' if isinstance(principal, UserId) else 'group'}:{principal}"
+    """Return every setting that a case can have, with the value for cases without it."""
+    names = [field.name for field in attrs.fields(Policy) if field.name not in _UNUSED]
+    data: Data = plain(Policy(), *names)
+    return data
 
 
 def in_order(values: Iterable[Data]) -> list[Data]:
@@ -122,91 +106,30 @@ def in_order(values: Iterable[Data]) -> list[Data]:
     )
 
 
-def grant_told(grant: Grant | ShownGrant) -> Data:
+def grant_as_data(grant: Grant | ShownGrant) -> Data:
     """Return a grant as data."""
-    return {
-        "exam": str(grant.exam),
-        "grantor": str(grant.grantor),
-        "recipient": named(grant.recipient),
-        "permission": grant.permission.name,
-        "until": written(grant.until),
-    }
+    data: Data = plain(grant, "exam", "grantor", "recipient", "permission", "until")
+    return data
 
 
-def share_told(receipt: ShareReceipt) -> Data:
-    """Return the receipt of a share as data."""
-    return {
-        "shared": [
-            {
-                "exam": str(each.exam),
-                "recipient": named(each.recipient),
-                "outcome": each.outcome.value,
-                "until": written(each.until),
-                "limited_by": each.limited_by.value,
-            }
-            for each in receipt.outcomes
-        ],
-        **repeated_told(receipt),
-    }
+def grants_as_data(grants: Iterable[Grant | ShownGrant]) -> list[Data]:
+    """Return grants as data, sorted."""
+    return in_order(map(grant_as_data, grants))
 
 
-def end_told(receipt: UnshareReceipt) -> Data:
-    """Return the receipt of an end as data."""
-    return {
-        "ended": in_order(map(grant_told, receipt.ended)),
-        "replaced_by": in_order(map(grant_told, receipt.replacements)),
-        "left_standing": in_order(map(grant_told, receipt.left_standing)),
-        "still_have_access": sorted(map(named, receipt.still_have_access)),
-        **repeated_told(receipt),
-    }
-
-
-def repeated_told(answer: ShareReceipt | UnshareReceipt | Preview) -> Data:
-    """Return as data that an act was done before; nothing where it was not."""
+def repeated_as_data(answer: ShareReceipt | UnshareReceipt | Preview) -> Data:
+    """Return the mark of a repeat; nothing without one."""
     return {"repeated": True} if answer.repeated else {}
 
 
-def _held_told(held: Mapping[Permission, datetime | None]) -> Data:
-    return {permission.name: written(until) for permission, until in held.items()}
-
-
-def choice_told(choice: Choice) -> Data:
-    """Return whom an actor can choose, and what they hold already, as data."""
-    return {"principal": named(choice.principal), "held": _held_told(choice.held)}
-
-
-def entry_told(entry: AccessEntry) -> Data:
-    """Return an entry of an access list as data."""
+def receipt_as_data(receipt: ShareReceipt | UnshareReceipt) -> Data:
+    """Return a receipt as data."""
+    if isinstance(receipt, ShareReceipt):
+        return {"shared": plain(receipt.outcomes), **repeated_as_data(receipt)}
     return {
-        "principal": named(entry.principal),
-        "permission": entry.permission.name,
-        "until": written(entry.until),
-        "held": _held_told(entry.held),
-        "can_unshare": entry.can_unshare,
-        "grants": [
-            {
-                "grantor": str(listed.grant.grantor),
-                "permission": listed.grant.permission.name,
-                "until": written(listed.grant.until),
-                "can_unshare": listed.can_unshare,
-            }
-            for listed in entry.grants
-        ],
+        "ended": grants_as_data(receipt.ended),
+        "replaced_by": grants_as_data(receipt.replacements),
+        "left_standing": grants_as_data(receipt.left_standing),
+        "still_have_access": sorted(map(spelled, receipt.still_have_access)),
+        **repeated_as_data(receipt),
     }
-
-
-def exams_told(page: Page[VisibleExam]) -> list[Data]:
-    """Return a page of exams as data."""
-    return [{"exam": str(e.exam), "permission": e.permission.name} for e in page.items]
-
-
-def effects_told(effects: Iterable[Effect]) -> list[Data]:
-    """Return who gains, loses or keeps what, as data."""
-    return in_order(
-        {
-            "principal": named(each.principal),
-            "exam": str(each.exam),
-            "permission": each.permission.name,
-        }
-        for each in effects
-    )

@@ -1,25 +1,27 @@
-"""Portals over a `Sharing`: plain data in, plain data out."""
+"""Portals over a `Sharing`, which take and return plain data."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, Final
+
+from typing_extensions import override
 
 from exam_sharing import memory
-from exam_sharing.errors import CallerError, InputError, InvalidArgument, InvalidValue
+from exam_sharing.documents import spelled
+from exam_sharing.errors import (
+    CallerError,
+    InputError,
+    InvalidArgument,
+    InvalidValue,
+    NotifierFailed,
+)
+from exam_sharing.events import ShareNotice
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Permission, ShownGrant
-from exam_sharing.identifiers import (
-    BatchId,
-    ExamId,
-    GrantId,
-    GroupId,
-    UserId,
-)
+from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier
 from exam_sharing.policy.decisions import Denied, Reason, Refused
-from exam_sharing.policy.plans import Preview
 from exam_sharing.policy.requests import (
     NarrowRequest,
     Request,
@@ -30,37 +32,32 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
-from exam_sharing.testing.cases.letterbox import Letterbox
 from exam_sharing.testing.cases.plain_data import (
-    choice_told,
-    effects_told,
-    end_told,
-    entry_told,
-    exams_told,
-    fields_of,
-    grant_told,
+    fields_from,
+    grant_as_data,
+    grants_as_data,
     in_order,
-    moment_of,
-    named,
-    repeated_told,
-    share_told,
-    who,
-    written,
+    plain,
+    principal_from,
+    receipt_as_data,
+    repeated_as_data,
+    time_from,
 )
 from exam_sharing.testing.cases.schema import Data, Given, OpenPortal, Portal
 from exam_sharing.testing.opening import OpenStore, opened
+from exam_sharing.testing.performing import perform
 from exam_sharing.testing.worlds import FrozenClock
 
 __all__ = ["SharingPortal", "in_memory", "over_sharing", "over_store"]
 
 
 def over_sharing(open_sharing: Callable[..., Sharing]) -> OpenPortal:
-    """Return what opens portals over a `Sharing`.
+    """Return a function that opens portals over a `Sharing`.
 
     Args:
-        open_sharing: takes policy, directory, notifier, clock and new_id, by these names, and
-            returns a `Sharing` in which nothing was uploaded; `exam_sharing.memory.open_sharing`
-            is one. The notifier takes nothing until notices are asked for: they wait until then.
+        open_sharing: takes policy, directory, notifier, clock and new_id as keywords, and returns
+            a `Sharing` without uploads, as `exam_sharing.memory.open_sharing` does. The notifier
+            fails until the portal is asked for the notices, so that they wait until then.
     """
 
     def open_portal(given: Given) -> Portal:
@@ -70,7 +67,7 @@ def over_sharing(open_sharing: Callable[..., Sharing]) -> OpenPortal:
 
 
 def over_store(open_store: OpenStore) -> OpenPortal:
-    """Return what opens portals over a store, as the rest of the testing kit takes one."""
+    """Return a function that opens portals over a store, opened as for the rest of the kit."""
 
     @contextmanager
     def open_portal(given: Given) -> Iterator[Portal]:
@@ -96,28 +93,40 @@ def in_memory(given: Given) -> Portal:
     return SharingPortal(given, memory.open_sharing)
 
 
+class _Letterbox(MemoryNotifier):
+    """A notifier that fails while it is closed, so that notices wait."""
+
+    is_open = False
+
+    @override
+    def send(self, notice: ShareNotice) -> None:
+        if not self.is_open:
+            raise NotifierFailed("closed")
+        super().send(notice)
+
+
 class SharingPortal(Portal):
     """A portal over a `Sharing`, with its own directory, clock and notifier.
 
     Args:
-        given: what is so at the beginning.
+        given: the portal before the acts.
         open_sharing: as for `over_sharing`.
     """
 
     def __init__(self, given: Given, open_sharing: Callable[..., Sharing]) -> None:
-        """Open it, and let everybody be known and everything arrive."""
+        """Open it with the users, the groups and the uploads of the case."""
         unseen = {(actor, principal) for actor, principal in given["unseen"]}
         closed = {(actor, group) for actor, group in given["unseen_members"]}
         numbers = count(1)
-        self._clock = FrozenClock(moment_of(given["now"]))
-        self._notifier = Letterbox()
+        self._clock = FrozenClock(time_from(given["now"]))
+        self._notifier = _Letterbox()
         self._owners: dict[ExamId, UserId] = {}
         self._directory = MemoryDirectory(
-            visible=lambda actor, principal: (f"{actor}", named(principal)) not in unseen,
-            members_visible=lambda actor, group: (f"{actor}", named(group)) not in closed,
+            visible=lambda actor, principal: (f"{actor}", spelled(principal)) not in unseen,
+            members_visible=lambda actor, group: (f"{actor}", spelled(group)) not in closed,
         )
         self._sharing = open_sharing(
-            policy=Policy(**fields_of(given["policy"])),
+            policy=Policy(**fields_from(given["policy"])),
             directory=self._directory,
             notifier=self._notifier,
             clock=self._clock,
@@ -132,21 +141,24 @@ class SharingPortal(Portal):
 
     @property
     def sharing(self) -> Sharing:
-        """What the portal is over, to put endpoints of your own in front of."""
+        """The `Sharing` under the portal, for endpoints of your own in front of it."""
         return self._sharing
 
     def do(self, act: Data) -> Data:
-        """Do an act; a refusal is an outcome, and so is a mistake of whoever calls."""
-        outcome: Data = self._told(self._named("act", act))
-        return outcome
+        """Do an act. A refusal is an outcome, and so is an error of input or of the caller."""
+        done: Data = self._call("do", act, "act")
+        return done
 
     def ask(self, question: Data) -> Any:
-        """Answer a question; a refusal is an answer, and so is a mistake of whoever calls."""
-        return self._told(self._named("question", question))
+        """Answer a question. A refusal is an answer, and so is an error of input or the caller."""
+        return self._call("ask", question, "question")
 
-    def _told(self, call: Callable[[], Any]) -> Any:
+    def _call(self, verb: str, data: Data, kind: str) -> Any:
+        call = getattr(self, f"_{verb}_{data[kind]}", None)
+        if call is None:
+            raise InvalidArgument(kind, "is not one of those in cases")
         try:
-            return call()
+            return call(**{name: value for name, value in data.items() if name != kind})
         except Refused as refused:
             return {"refused": [self._reason(each) for each in refused.reasons]}
         except InvalidValue:
@@ -154,42 +166,18 @@ class SharingPortal(Portal):
         except (CallerError, InputError) as error:
             return {"error": type(error).__name__}
 
-    def _named(self, kind: str, data: Data) -> Callable[[], Any]:
-        """Return what to call for an act or a question.
-
-        Raises:
-            InvalidValue: there is none of that name.
-        """
-        asked = {name: value for name, value in data.items() if name != kind}
-        prefix = {"act": "_do", "question": "_ask"}[kind]
-        found = getattr(self, f"{prefix}_{data[kind]}", None)
-        if found is None:
-            raise InvalidArgument(kind, "is none that cases have")
-        return partial(found, **asked)
-
     def _do_clock(self, now: str) -> Data:
-        self._clock.now = moment_of(now)
+        self._clock.now = time_from(now)
         return {}
 
-    def _do_user(
-        self,
-        *,
-        id: str,  # noqa: A002  as the data has it
-        name: str,
-        email: str | None,
-        active: bool,
-        sharing_in_plan: bool,
-        notices: bool,
-    ) -> Data:
-        self._directory.add(
-            User(id=UserId(id), name=name, email=email, active=active),
-            sharing_in_plan=sharing_in_plan,
-            notices=notices,
-        )
+    def _do_user(self, *, sharing_in_plan: bool, notices: bool, **fields: Any) -> Data:
+        user = User(**{**fields, "id": UserId(fields["id"])})
+        self._directory.add(user, sharing_in_plan=sharing_in_plan, notices=notices)
         return {}
 
-    def _do_group(self, *, id: str, name: str, members: list[str]) -> Data:  # noqa: A002
-        self._directory.add(Group(id=GroupId(id), name=name, members=frozenset(map(who, members))))
+    def _do_group(self, *, members: list[str], **fields: Any) -> Data:
+        known = frozenset(map(principal_from, members))
+        self._directory.add(Group(id=GroupId(fields["id"]), name=fields["name"], members=known))
         return {}
 
     def _do_upload(self, *, batch: str, sealed: bool, exams: list[Data]) -> Data:
@@ -198,45 +186,41 @@ class SharingPortal(Portal):
                 id=ExamId(exam["id"]),
                 owner=UserId(exam["owner"]),
                 batch=BatchId(batch),
-                uploaded_at=moment_of(exam["uploaded_at"]),
+                uploaded_at=time_from(exam["uploaded_at"]),
                 subject=exam["subject"],
             )
             for exam in exams
         ]
         first = arrived[0]
-        self._sharing.add_upload(
-            UploadBatch(
-                id=BatchId(batch),
-                uploader=first.owner,
-                received_at=first.uploaded_at,
-                sealed=sealed,
-            ),
-            arrived,
+        upload = UploadBatch(
+            id=first.batch, uploader=first.owner, received_at=first.uploaded_at, sealed=sealed
         )
+        self._sharing.add_upload(upload, arrived)
         self._owners |= {exam.id: exam.owner for exam in arrived}
         return {}
 
-    def _do_share(self, **asked: Any) -> Data:
-        return share_told(self._sharing.share(self._share_request(**asked)))
+    def _do_share(self, **fields: Any) -> Data:
+        return self._performed("share", fields)
 
-    def _do_unshare(self, **asked: Any) -> Data:
-        return end_told(self._sharing.unshare(UnshareRequest(**fields_of(asked))))
+    def _do_unshare(self, **fields: Any) -> Data:
+        return self._performed("unshare", fields)
 
-    def _do_narrow(self, **asked: Any) -> Data:
-        return end_told(self._sharing.narrow(NarrowRequest(**fields_of(asked))))
+    def _do_narrow(self, **fields: Any) -> Data:
+        return self._performed("narrow", fields)
 
-    def _do_end_grant(self, **asked: Any) -> Data:
-        return end_told(self._sharing.revoke(self._revoke_request(**asked)))
+    def _do_end_grant(self, **fields: Any) -> Data:
+        return self._performed("end_grant", fields)
 
-    def _do_host_ends(self, **asked: Any) -> Data:
-        return end_told(
-            self._sharing.admin.end_by_host(**fields_of(asked), performed_by="ops", why="a case")
-        )
+    def _performed(self, act: str, fields: Data) -> Data:
+        return receipt_as_data(perform(self._sharing, self._request(act, **fields)))
+
+    def _do_host_ends(self, **fields: Any) -> Data:
+        end = self._sharing.admin.end_by_host
+        return receipt_as_data(end(**fields_from(fields), performed_by="ops", why="a case"))
 
     def _do_withdraw(self, *, exam: str) -> Data:
-        return end_told(
-            self._sharing.admin.withdraw(ExamId(exam), performed_by="ops", why="a case")
-        )
+        withdraw = self._sharing.admin.withdraw
+        return receipt_as_data(withdraw(ExamId(exam), performed_by="ops", why="a case"))
 
     def _ask_can(self, *, user: str, permission: str, exam: str) -> bool:
         return self._sharing.can(UserId(user), Permission[permission], ExamId(exam))
@@ -244,111 +228,99 @@ class SharingPortal(Portal):
     def _ask_explain(self, *, user: str, permission: str, exam: str) -> Data:
         why = self._sharing.admin.explain(UserId(user), Permission[permission], ExamId(exam))
         if isinstance(why, Denied):
-            return {
-                "holds": False,
-                "codes": sorted(code.value for code in why.codes),
-                "nearest": [
-                    {
-                        "why_not": miss.why_not.value,
-                        "grant": None if miss.grant is None else grant_told(miss.grant),
-                    }
-                    for miss in why.nearest
-                ],
-            }
-        return {
-            "holds": True,
-            "as_owner": why.as_owner,
-            "grants": in_order(
+            nearest = [
                 {
-                    **grant_told(ground.grant),
-                    "through": [named(each) for each in ground.path[1:]],
+                    "why_not": plain(miss.why_not),
+                    "grant": None if miss.grant is None else grant_as_data(miss.grant),
                 }
-                for ground in why.grounds
-            ),
-        }
+                for miss in why.nearest
+            ]
+            return {"holds": False, "codes": plain(why.codes), "nearest": nearest}
+        grants = (
+            {**grant_as_data(ground.grant), "through": [spelled(each) for each in ground.path[1:]]}
+            for ground in why.grounds
+        )
+        return {"holds": True, "as_owner": why.as_owner, "grants": in_order(grants)}
 
-    def _ask_tabs(self, *, user: str, exam: str) -> list[str]:
-        return sorted(tab.value for tab in self._sharing.tabs(UserId(user), ExamId(exam)))
+    def _ask_tabs(self, *, user: str, exam: str) -> Any:
+        return plain(self._sharing.tabs(UserId(user), ExamId(exam)))
 
-    def _ask_share_form(self, *, user: str, exam: str) -> Data:
+    def _ask_share_form(self, *, user: str, exam: str) -> Any:
         form = self._sharing.share_form(UserId(user), ExamId(exam))
-        if not form.has_share_tab:
-            return {"has_share_tab": False}
-        return {
-            "has_share_tab": True,
-            "offers_download": form.offers_download,
-            "exams": [str(each) for each in form.exams],
-            "subjects": form.subjects,
-            "wording": form.wording,
-            "sends_messages": form.sends_messages,
-            "latest_until": written(form.latest_until),
-        }
+        return plain(form) if form.has_share_tab else plain(form, "has_share_tab")
 
     def _ask_access_list(self, *, user: str, exam: str) -> Data:
         found = self._sharing.access_list(UserId(user), ExamId(exam))
-        return {"owner": str(found.owner), "entries": [entry_told(each) for each in found.entries]}
+        entries = [
+            {
+                **plain(entry, "principal", "permission", "until", "held", "can_unshare"),
+                "grants": [
+                    {
+                        **plain(listed.grant, "grantor", "permission", "until"),
+                        **plain(listed, "can_unshare"),
+                    }
+                    for listed in entry.grants
+                ],
+            }
+            for entry in found.entries
+        ]
+        return {**plain(found, "owner"), "entries": entries}
 
-    def _ask_suggestions(self, **asked: str) -> list[str]:
-        return [each["principal"] for each in self._ask_suggestions_held(**asked)]
+    def _ask_suggestions(self, **fields: str) -> list[str]:
+        return [each["principal"] for each in self._ask_suggestions_held(**fields)]
 
     def _ask_suggestions_held(self, *, user: str, exam: str, text: str) -> list[Data]:
-        return [*map(choice_told, self._sharing.suggest(UserId(user), ExamId(exam), text))]
+        found = self._sharing.suggest(UserId(user), ExamId(exam), text)
+        return [plain(each, "principal", "held") for each in found]
 
-    def _ask_choices(self, **asked: str) -> list[str]:
-        return [each["principal"] for each in self._ask_choices_held(**asked)]
+    def _ask_choices(self, **fields: str) -> list[str]:
+        return [each["principal"] for each in self._ask_choices_held(**fields)]
 
     def _ask_choices_held(self, *, user: str, exam: str) -> list[Data]:
-        return [*map(choice_told, self._sharing.recipients(UserId(user), ExamId(exam)).items)]
+        page = self._sharing.recipients(UserId(user), ExamId(exam))
+        return [plain(each, "principal", "held") for each in page.items]
 
     def _ask_shared_with(self, *, user: str) -> list[Data]:
-        return exams_told(self._sharing.shared_with(UserId(user)))
+        page = self._sharing.shared_with(UserId(user))
+        return [plain(each, "exam", "permission") for each in page.items]
 
     def _ask_visible_to(self, *, user: str) -> list[Data]:
-        return exams_told(self._sharing.visible_to(UserId(user)))
+        page = self._sharing.visible_to(UserId(user))
+        return [plain(each, "exam", "permission") for each in page.items]
 
     def _ask_preview(self, *, act: Data) -> Data:
-        return self._previewed(self._sharing.preview(self._request(act)))
+        preview = self._sharing.preview(self._request(**act))
+        return {
+            "reasons": [self._reason(each) for each in preview.reasons],
+            **{
+                name: in_order(
+                    plain(each, "principal", "exam", "permission")
+                    for each in getattr(preview, name)
+                )
+                for name in ("gains", "losses", "keeps")
+            },
+            **repeated_as_data(preview),
+        }
 
     def _ask_notices(self) -> list[Data]:
-        with self._notifier.opened():
-            self._sharing.admin.deliver_notices()
-        return in_order(
-            {
-                "to": str(notice.to),
-                "actor": str(notice.actor),
-                "exams": notice.exams,
-                "permission": notice.permission.name,
-                "until": written(notice.until),
-                "message": None if notice.message is None else str(notice.message),
-            }
-            for notice in self._notifier.sent
-        )
+        self._notifier.is_open = True
+        self._sharing.admin.deliver_notices()
+        self._notifier.is_open = False
+        names = ("to", "actor", "exams", "permission", "until", "message")
+        return in_order(plain(notice, *names) for notice in self._notifier.sent)
 
-    def _request(self, act: Data) -> Request:
-        asked = {name: value for name, value in act.items() if name != "act"}
-        match act["act"]:
-            case "share":
-                return self._share_request(**asked)
-            case "unshare":
-                return UnshareRequest(**fields_of(asked))
-            case "narrow":
-                return NarrowRequest(**fields_of(asked))
-            case _:
-                return self._revoke_request(**asked)
+    def _request(self, act: str, **fields: Any) -> Request:
+        if act == "end_grant":
+            fields["grant"] = self._grant_id(**fields["grant"])
+        return _REQUESTS[act](**fields_from(fields))
 
-    def _share_request(self, **asked: Any) -> ShareRequest:
-        return ShareRequest(**fields_of(asked))
-
-    def _revoke_request(self, *, grant: Data, **asked: Any) -> RevokeRequest:
-        wanted = [
-            each.id
-            for each in self._standing(ExamId(grant["exam"]))
-            if (f"{each.grantor}", named(each.recipient)) == (grant["grantor"], grant["recipient"])
-        ]
-        return RevokeRequest(**fields_of(asked), grant=wanted[0] if wanted else GrantId("none"))
+    def _grant_id(self, *, exam: str, grantor: str, recipient: str) -> GrantId:
+        named = (UserId(grantor), principal_from(recipient))
+        found = (e.id for e in self._standing(ExamId(exam)) if (e.grantor, e.recipient) == named)
+        return next(found, GrantId("none"))
 
     def _standing(self, exam: ExamId) -> list[ShownGrant]:
-        """Return the grants on an exam, as its owner sees them."""
+        """Return the grants on an exam that its owner sees."""
         owner = self._owners.get(exam)
         if owner is None:
             return []
@@ -358,26 +330,20 @@ class SharingPortal(Portal):
             return []
         return [listed.grant for entry in entries for listed in entry.grants]
 
-    def _previewed(self, preview: Preview) -> Data:
-        return {
-            "reasons": [self._reason(each) for each in preview.reasons],
-            "gains": effects_told(preview.gains),
-            "losses": effects_told(preview.losses),
-            "keeps": effects_told(preview.keeps),
-            **repeated_told(preview),
-        }
-
     def _reason(self, reason: Reason) -> Data:
-        """Return a reason with the parameters that it has; grants are told by what they say."""
+        """Return a reason with its parameters; a grant stands there as what it says."""
         grants = [g for exam in self._owners for g in self._standing(exam) if g.id in reason.grants]
-        told = {
-            "code": reason.code.value,
-            "principals": [named(each) for each in reason.principals],
+        data = {
+            **plain(reason),
             "exams": sorted(map(str, reason.exams)),
-            "grants": in_order(map(grant_told, grants)),
-            "until": written(reason.until),
-            "limit": reason.limit,
-            "limited": reason.limited,
-            "host_code": reason.host_code,
+            "grants": grants_as_data(grants),
         }
-        return {name: value for name, value in told.items() if value not in (None, [])}
+        return {name: value for name, value in data.items() if value not in (None, [])}
+
+
+_REQUESTS: Final[Mapping[str, Callable[..., Request]]] = {
+    "share": ShareRequest,
+    "unshare": UnshareRequest,
+    "narrow": NarrowRequest,
+    "end_grant": RevokeRequest,
+}

@@ -1,4 +1,4 @@
-"""Running a case against a portal, and saying what differed."""
+"""Run cases against a portal, and report differences."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -17,14 +17,13 @@ __all__ = ["CaseFailed", "Difference", "check", "run"]
 
 @attrs.frozen(kw_only=True)
 class Difference:
-    """Where a portal answered something else than a case says.
+    """A result of a portal that is not the one in the case.
 
     Attributes:
-        asked: the act or the question; where the portal could not even be opened, what is given, in
-            short.
-        expected: what had to come of it.
-        came: what came; `{"raised": …}` with the name of its type for an error that the portal
-            raised. What the error says may hold patient data, and is not told.
+        asked: the act or the question; a short form of `given` if the portal could not be opened.
+        expected: the result in the case.
+        came: the result of the portal. For an exception it is `{"raised": …}` with the name of its
+            type: the message may hold patient data.
     """
 
     asked: Data
@@ -32,49 +31,44 @@ class Difference:
     came: Any
 
     def __str__(self) -> str:
-        """Say what was asked, what was expected, and what came."""
-        return "\n".join(
-            (
-                _line(self.asked),
-                f"  expected: {_line(self.expected)}",
-                f"  came:     {_line(self.came)}",
-            )
-        )
+        """Return three lines: the act or question, the expected result and the result."""
+        expected, came = _line(self.expected), _line(self.came)
+        return f"{_line(self.asked)}\n  expected: {expected}\n  came:     {came}"
 
 
 class CaseFailed(AssertionError):
-    """A portal does not decide as a case says.
+    """A portal failed a case.
 
     Args:
         name: the name of the case.
-        rule: what it is an example of.
+        rule: the rule that is broken.
         differences: never empty.
     """
 
     def __init__(self, name: str, rule: str, differences: tuple[Difference, ...]) -> None:
-        """Keep the case and the differences."""
+        """Keep the name, the rule and the differences."""
         super().__init__(name, rule, differences)
         self.name = name
         self.rule = rule
         self.differences = differences
 
     def __str__(self) -> str:
-        """Say which rule is broken, and every difference."""
-        return "\n".join((f"{self.name}", f"rule: {self.rule}", *map(str, self.differences)))
+        """Return the name, the rule and every difference."""
+        return "\n".join((self.name, f"rule: {self.rule}", *map(str, self.differences)))
 
 
 _Found: TypeAlias = tuple[Difference, Exception | None]
-"""A difference, and the error that it comes of, if the portal raised one."""
+"""A difference, and the exception behind it, if there is one."""
 
 _NOT_DONE: Final = frozenset({"refused", "error", "raised"})
 
 
 def check(case: Case, open_portal: OpenPortal = in_memory) -> None:
-    """Run a case, and raise unless the portal decides as it says.
+    """Run a case, and raise if the portal fails it.
 
     Raises:
-        CaseFailed: it does not; every difference is told. The first error that the portal raised,
-            if it did, is the cause.
+        CaseFailed: the portal failed the case. It has every difference; the first exception of the
+            portal, if there is one, is its cause.
         StoreNotUsable: the store under the portal cannot be tested.
     """
     found = _found(case, open_portal)
@@ -87,8 +81,7 @@ def check(case: Case, open_portal: OpenPortal = in_memory) -> None:
 def run(case: Case, open_portal: OpenPortal = in_memory) -> tuple[Difference, ...]:
     """Run a case against a portal of its own, and return every difference; none if it passes.
 
-    Where the portal cannot be opened, or an act that the case begins with does not succeed, nothing
-    more is asked.
+    The run ends if the portal cannot be opened, or if an act under `given` fails.
 
     Raises:
         StoreNotUsable: the store under the portal cannot be tested.
@@ -121,24 +114,22 @@ def _differences(case: Case, portal: Portal) -> Iterator[_Found]:
 
 
 def _in_short(given: Given) -> Data:
-    """Return what is given by its ids alone."""
-    return {
-        "given": {
-            "users": [each["id"] for each in given["users"]],
-            "groups": [each["id"] for each in given["groups"]],
-            "exams": [exam["id"] for each in given["uploads"] for exam in each["exams"]],
-            "policy": given["policy"],
-        }
+    """Return the ids and the policy of a portal."""
+    ids = {
+        "users": [each["id"] for each in given["users"]],
+        "groups": [each["id"] for each in given["groups"]],
+        "exams": [exam["id"] for each in given["uploads"] for exam in each["exams"]],
     }
+    return {"given": {**ids, "policy": given["policy"]}}
 
 
 def _tried(answer: Callable[[], Any]) -> tuple[Any, Exception | None]:
-    """Return what comes, and the error that came instead of an answer."""
+    """Return the result, and the exception if there was one."""
     try:
         return answer(), None
     except StoreNotUsable:
         raise
-    except Exception as error:  # noqa: BLE001  an error of whatever kind is another answer
+    except Exception as error:  # noqa: BLE001  any exception is a result
         return {"raised": type(error).__name__}, error
 
 

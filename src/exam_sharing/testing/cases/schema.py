@@ -1,7 +1,7 @@
-"""What a decision case is made of, and what a portal must answer to have cases run against it.
+"""The parts of a decision case, and the portal that cases run against.
 
-Users, groups, exams and batches are told by their ids. Where a user or a group can stand, the kind
-is in front: `"user:ben"` or `"group:nurses"`. Times are ISO 8601 in UTC; `None` is for good.
+Users, groups, exams and batches are named by their ids. A principal has its kind in front:
+`"user:ben"` or `"group:nurses"`. Times are ISO 8601 in UTC; `None` is for good.
 """
 
 from collections.abc import Callable
@@ -15,14 +15,14 @@ Data: TypeAlias = dict[str, Any]
 
 
 class Given(TypedDict):
-    """The portal before anything is asked of it."""
+    """The portal before the act that the case is about."""
 
     now: str
-    """What the clock tells."""
+    """The time of the clock."""
     policy: Data
     """Settings, by the names of `Policy`; durations in seconds.
 
-    Those left out have the values that `as_json` has under `policy_defaults`.
+    The others have the values that `as_json` has under `policy_defaults`.
     """
     users: list[Data]
     """Each with id, name, email, active, sharing_in_plan and notices."""
@@ -31,15 +31,15 @@ class Given(TypedDict):
     uploads: list[Data]
     """Each with batch, sealed, and exams: id, owner, uploaded_at, subject."""
     unseen: list[list[str]]
-    """Pairs of an actor and a principal whom they do not see in the directory."""
+    """Pairs of an actor and a principal who is hidden from them in the directory."""
     unseen_members: list[list[str]]
-    """Pairs of an actor and a group of which they do not see the members."""
+    """Pairs of an actor and a group whose members are hidden from them."""
     acts: list[Data]
-    """What has been done, in this order; none of it is refused."""
+    """Acts, in this order; none of them is refused."""
 
 
 class Answered(TypedDict):
-    """A question and the answer that it must get."""
+    """A question and its expected answer."""
 
     question: Data
     answer: Any
@@ -49,44 +49,42 @@ class Case(TypedDict):
     """One decision case."""
 
     name: str
-    """A sentence, unlike that of any other case."""
+    """A sentence that no other case has."""
     rule: str
-    """What it is an example of, in the words of the rules or of the product page."""
+    """The rule of which the case is an example, in words."""
     codes: list[str]
-    """The codes that a refusal in it has."""
+    """The codes of the refusals in the case."""
     given: Given
     when: Data | None
-    """The act that the case is about; `None` where it only asks."""
+    """The act that the case is about; `None` if it only has questions."""
     outcome: Data | None
-    """What comes of the act."""
+    """The expected outcome of the act."""
     then: list[Answered]
-    """What is answered afterwards."""
+    """Questions after the act, with their answers."""
 
 
 class Portal(Protocol):
-    """What cases are run against, in plain data.
+    """The portal that cases run against, in plain data.
 
-    Each case has a portal of its own, opened by an `OpenPortal` as the case's `given` says. First
-    it is told to `do` each of the acts that the case begins with, in their order; if one of them
-    does not succeed, nothing more is done or asked. Then it is told to `do` what the case is about,
-    and asked each question in turn. What comes back is compared with what the case says: mappings
-    whichever order their keys have, lists item by item. The acts, the questions, what comes of
-    each, and how lists are sorted, are in the reference.
+    An `OpenPortal` opens a portal of its own for each case, as the case's `given` has it. The
+    runner calls `do` for each act under `given`, in order. If one of them fails, the case ends
+    there. Then it calls `do` for the act under `when`, and `ask` for each question. It compares the
+    results with the case: mappings in any order of their keys, lists item by item. The reference
+    documents the acts, the questions, their results and the order of lists.
 
-    Whatever it raises is a difference, except for `StoreNotUsable`, which ends the run.
+    Any exception is a difference, except `StoreNotUsable`, which ends the run.
     """
 
     def do(self, act: Data) -> Data:
-        """Do what somebody asks for, and return what came of it.
+        """Do an act, and return its outcome.
 
         Args:
-            act: its name under `act`, as `"share"`, and its fields. One that is left out has its
-                default.
+            act: the name under `act`, as `"share"`, and the fields. Missing fields have defaults.
 
         Returns:
-            What the act gives under its key, as under `shared`; an empty mapping where it gives
-            nothing. A refusal has its reasons under `refused`, and a mistake of the calling code
-            its name under `error`.
+            The result under its key, as under `shared`; an empty mapping for acts without a result.
+            The reasons of a refusal are under `refused`, and the name of an error of input or of
+            the caller is under `error`.
         """
         ...
 
@@ -94,13 +92,13 @@ class Portal(Protocol):
         """Answer a question, which changes nothing.
 
         Args:
-            question: its name under `question`, as `"can"`, and its fields.
+            question: the name under `question`, as `"can"`, and the fields.
 
         Returns:
-            The answer, of whichever shape that question has; a refusal as `do` returns it.
+            The answer, in the shape of that question; a refusal as `do` returns it.
         """
         ...
 
 
 OpenPortal: TypeAlias = Callable[[Given], Portal | AbstractContextManager[Portal]]
-"""Gives a portal in which everything is so as given, except the acts, or a manager around one."""
+"""Opens a portal as given, without the acts, or returns a context manager around one."""

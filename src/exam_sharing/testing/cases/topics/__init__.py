@@ -1,0 +1,33 @@
+"""The cases by topic, in the order of the specification."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from exam_sharing.testing.cases.schema import Case
+from exam_sharing.testing.cases.topics import (
+    batches,
+    expiry,
+    notices,
+    privacy,
+    recipients,
+    requests,
+    reshares,
+    sharing,
+    showing,
+    unsharing,
+)
+
+__all__ = ["TOPICS"]
+
+TOPICS: Final[tuple[Mapping[str, Case], ...]] = (
+    sharing.CASES,
+    expiry.CASES,
+    batches.CASES,
+    recipients.CASES,
+    unsharing.CASES,
+    reshares.CASES,
+    showing.CASES,
+    privacy.CASES,
+    notices.CASES,
+    requests.CASES,
+)
