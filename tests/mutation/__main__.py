@@ -42,7 +42,7 @@ FAST_TESTS = (
     "tests/test_views.py",
     "tests/test_who_can.py",
     "tests/test_wrong_values.py",
-    "tests/testing/test_cases.py",
+    "tests/testing/test_cases.py::test_the_engine_passes_the_case",
 )
 """Those that run in memory, and are not about threads, processes or chance."""
 
