@@ -3,9 +3,10 @@
 Nothing here needs pytest or Hypothesis.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import count
+from typing import Final
 
 import attrs
 
@@ -22,7 +23,29 @@ from exam_sharing.sharing import Sharing
 from exam_sharing.testing.explaining import Answer, explained
 from exam_sharing.testing.moments import START
 
-__all__ = ["FrozenClock", "World", "empty_world", "ready_world"]
+__all__ = ["EXAMS", "GROUPS", "USERS", "FrozenClock", "World", "empty_world", "ready_world"]
+
+USERS: Final[Mapping[UserId, str]] = {
+    UserId("anna"): "Anna Lindqvist",
+    UserId("ben"): "Ben Okoye",
+    UserId("carla"): "Carla Reyes",
+    UserId("dan"): "Dan Ng",
+    UserId("eva"): "Éva Nagy",
+}
+"""The users of the example world, with their names; the first one owns the exams."""
+
+GROUPS: Final[Mapping[GroupId, tuple[str, tuple[PrincipalId, ...]]]] = {
+    GroupId("nurses"): ("Night nurses", (UserId("dan"), UserId("eva"))),
+    GroupId("clinic"): ("Clinic", (UserId("carla"), GroupId("nurses"))),
+}
+"""The groups of the example world, with their names and members."""
+
+EXAMS: Final[Mapping[ExamId, timedelta]] = {
+    ExamId("ct"): timedelta(minutes=30),
+    ExamId("mr"): timedelta(minutes=40),
+    ExamId("xray"): timedelta(minutes=50),
+}
+"""The exams on the CD of the example world, with their ages."""
 
 
 class FrozenClock:
@@ -132,38 +155,23 @@ def ready_world(
     clock: FrozenClock | None = None,
     notifier: MemoryNotifier | None = None,
 ) -> World:
-    """Return a world of five users and two groups, in which Anna owns a CD with three exams.
+    """Return the example world: five users, two groups, and a CD with three exams of Anna's.
 
     The users are anna, ben, carla, dan and eva. The group nurses holds dan and eva; the group
     clinic holds carla and the nurses. The exams are ct, mr and xray, the newest first; nothing has
-    been shared. The arguments are those of `empty_world`.
+    been shared. The arguments are those of `empty_world`. Decision cases start from it as well.
     """
     world = empty_world(policy=policy, clock=clock, notifier=notifier)
-    users = tuple(map(UserId, ("anna", "ben", "carla", "dan", "eva")))
-    anna, _, carla, dan, eva = users
-    nurses, clinic = GroupId("nurses"), GroupId("clinic")
-    exams = tuple(map(ExamId, ("ct", "mr", "xray")))
-    for user in users:
-        name = f"{str(user).title()} Example"
+    for user, name in USERS.items():
         world.directory.add(User(id=user, name=name, email=f"{user}@example.org"))
-    world.directory.add(Group(id=nurses, name="Night nurses", members=frozenset({dan, eva})))
-    world.directory.add(Group(id=clinic, name="Clinic", members=frozenset({carla, nurses})))
-    _upload(world, anna, exams)
-    return attrs.evolve(world, users=users, groups=(nurses, clinic), exams=exams)
-
-
-def _upload(world: World, owner: UserId, exams: Iterable[ExamId]) -> None:
-    now, batch = world.clock.now, BatchId("cd")
+    for group, (name, members) in GROUPS.items():
+        world.directory.add(Group(id=group, name=name, members=frozenset(members)))
+    now, owner, batch = world.clock.now, next(iter(USERS)), BatchId("cd")
     world.sharing.add_upload(
         UploadBatch(id=batch, uploader=owner, source="CD", received_at=now),
         [
-            Exam(
-                id=exam,
-                owner=owner,
-                batch=batch,
-                uploaded_at=now - timedelta(minutes=place),
-                subject="P-1",
-            )
-            for place, exam in enumerate(exams)
+            Exam(id=exam, owner=owner, batch=batch, uploaded_at=now - age, subject="P-1")
+            for exam, age in EXAMS.items()
         ],
     )
+    return attrs.evolve(world, users=tuple(USERS), groups=tuple(GROUPS), exams=tuple(EXAMS))

@@ -1,7 +1,8 @@
 """Builders of decision cases: the default portal, acts, outcomes and answers, as plain data.
 
-The default portal has five users and two groups. The nurses are Dan and Éva; the clinic is Carla
-and the nurses. Anna owns a CD with three exams: ct, mr and xray.
+The default portal is the example world of the testing kit, `ready_world`: the users anna, ben,
+carla, dan and eva; the group nurses with dan and eva; the group clinic with carla and the nurses;
+and a CD of Anna's with the exams ct, mr and xray.
 
 Where a builder takes a principal, `"ben"` is a user and `"group:nurses"` is a group. Where it takes
 an exam, the CT is the default.
@@ -11,8 +12,12 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
+from exam_sharing.documents import spelled
 from exam_sharing.policy.settings import Policy
+from exam_sharing.testing.cases.plain_data import plain
 from exam_sharing.testing.cases.schema import Answered, Case, Data, Given
+from exam_sharing.testing.moments import START
+from exam_sharing.testing.worlds import EXAMS, GROUPS, USERS
 
 NOW: Final = "2030-01-01T12:00:00Z"
 PAST: Final = "2030-01-01T11:59:59Z"
@@ -20,14 +25,8 @@ HOUR: Final = "2030-01-01T13:00:00Z"
 DAY: Final = "2030-01-02T12:00:00Z"
 WEEK: Final = "2030-01-08T12:00:00Z"
 
-_USERS: Final[Mapping[str, str]] = {
-    "anna": "Anna Lindqvist",
-    "ben": "Ben Okoye",
-    "carla": "Carla Reyes",
-    "dan": "Dan Ng",
-    "eva": "Éva Nagy",
-}
-_GROUPS: Final[Mapping[str, str]] = {"nurses": "Night nurses", "clinic": "Clinic"}
+_NAMES: Final = {str(user): name for user, name in USERS.items()}
+_GROUP_NAMES: Final = {str(group): name for group, (name, _) in GROUPS.items()}
 
 
 def _principal(named: str) -> str:
@@ -46,7 +45,7 @@ def user(id: str, **fields: Any) -> Data:  # noqa: A002  as the data has it
     """Return a user, by default active, with sharing in the plan and notices on."""
     return {
         "id": id,
-        "name": _USERS.get(id, id),
+        "name": _NAMES.get(id, id),
         "email": f"{id}@example.org",
         "active": True,
         "sharing_in_plan": True,
@@ -56,7 +55,7 @@ def user(id: str, **fields: Any) -> Data:  # noqa: A002  as the data has it
 
 
 def _group(id: str, *members: str, name: str | None = None) -> Data:  # noqa: A002
-    return {"id": id, "name": name or _GROUPS[id], "members": _principals(members)}
+    return {"id": id, "name": name or _GROUP_NAMES[id], "members": _principals(members)}
 
 
 def exam(id: str, owner: str = "anna", uploaded_at: str = NOW, subject: str | None = "P-1") -> Data:  # noqa: A002
@@ -117,18 +116,16 @@ def _portal(
     unseen: Iterable[tuple[str, str]] = (),
     unseen_members: Iterable[tuple[str, str]] = (),
 ) -> Given:
-    everybody = {id_: user(id_) for id_ in _USERS} | {each["id"]: each for each in users}
+    everybody = {id_: user(id_) for id_ in _NAMES} | {each["id"]: each for each in users}
+    groups = [_group(str(id_), *map(spelled, members)) for id_, (_, members) in GROUPS.items()]
     cd = upload(
-        "cd",
-        exam("ct", uploaded_at="2030-01-01T11:30:00Z"),
-        exam("mr", uploaded_at="2030-01-01T11:20:00Z"),
-        exam("xray", uploaded_at="2030-01-01T11:10:00Z"),
+        "cd", *(exam(str(id_), uploaded_at=plain(START - age)) for id_, age in EXAMS.items())
     )
     return {
         "now": NOW,
         "policy": policy or {},
         "users": list(everybody.values()),
-        "groups": [_group("nurses", "dan", "eva"), _group("clinic", "carla", "group:nurses")],
+        "groups": groups,
         "uploads": [cd] if uploads is None else list(uploads),
         "unseen": [list(pair) for pair in unseen],
         "unseen_members": [list(pair) for pair in unseen_members],
