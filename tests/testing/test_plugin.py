@@ -127,7 +127,7 @@ def test_codes(sharing_case):
         ),
         (
             "sharing_cases(acts={'shares'})\ndef test_portal(sharing_case): pass",
-            "test_portal: acts has 'shares', which no case has; there are 'clock', ",
+            "test_portal: acts has 'shares', which no case has; choose from 'clock', ",
         ),
         (
             "sharing_cases(questions='can')\ndef test_portal(sharing_case): pass",
@@ -167,7 +167,7 @@ def test_portal(sharing_case):
     text, code = pytest_run(tests)
     assert code == 1
     assert "recipients without download have no Download tab" in text
-    assert "rule: A share that does not allow download gives no Download tab." in text
+    assert "rule: A share without download gives no Download tab." in text
     assert "expected: false" in text
 
 
