@@ -1,7 +1,6 @@
 """A Sphinx extension that draws the rule tables from the rules, whenever the docs are built.
 
-A page says `{rule-table} sharing` or `{rule-table} ending`. Nothing is written to disk, so nothing
-of it can be stale.
+A page contains `{rule-table} sharing` or `{rule-table} ending`. No generated file can be stale.
 """
 
 from collections.abc import Iterable
@@ -39,12 +38,12 @@ class RuleTable(SphinxDirective):
     option_spec: ClassVar[dict[str, Any]] = {}
 
     def run(self) -> list[nodes.Node]:
-        """Return the table of the act that was asked for."""
+        """Return the table of the act in the argument."""
         rules = TABLES[directives.choice(self.arguments[0], tuple(TABLES))]
         return self.parse_text_to_nodes(table_of(rules))
 
 
 def setup(app: "Sphinx") -> ExtensionMetadata:
-    """Make the directive known."""
+    """Register the directive."""
     app.add_directive("rule-table", RuleTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

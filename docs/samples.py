@@ -1,14 +1,15 @@
 """A pytest plugin that runs every code sample: of these pages, the README and the docstrings.
 
-It needs Sybil, which the tests do not, so it is asked for by name and is no `conftest.py`:
+It needs Sybil, which the tests do not need, so it is a plugin to load by name:
 `python -m pytest -p docs.samples docs README.md src`.
 
-In a page, every block marked `python` runs, in order, in one namespace a page, with or without
-prompts. In a docstring, what runs is what has prompts. Pages may import from `docs/examples`.
-
-In a page, every block marked `shell-session` runs too, in a folder that the page has for itself:
-what stands behind each `$`, by bash, with `$CD` for the CD that pydicom ships; and what it prints
-is what stands below, where `...` stands for anything. A block marked `console` is only shown.
+- In a page, every `python` block runs, in order, in one namespace for the page, with or without
+  prompts. Pages may import from `docs/examples`.
+- In a docstring, only code with prompts runs.
+- In a page, every `shell-session` block runs in bash, in a temporary folder for the page. The
+  output must equal the lines below each `$` command; `...` matches anything. `$CD` is the CD that
+  pydicom ships.
+- A `console` block is only shown.
 """
 
 import doctest
@@ -46,12 +47,12 @@ def open_folder(namespace: dict[str, Any]) -> None:
 
 
 def close_folder(namespace: dict[str, Any]) -> None:
-    """Remove it with all that they left there."""
+    """Remove the folder and its contents."""
     namespace[FOLDER].cleanup()
 
 
 def run_shell_session(example: Example) -> str | None:
-    """Run the commands of a block, and say where they print something else than it says."""
+    """Run the commands of a block, and report the first output that differs."""
     environment = {name: value for name, value in os.environ.items() if name != "EXAM_SHARING_DB"}
     environment |= {"CD": str(shipped_media()), "COLUMNS": "90", "TZ": "UTC"}
     environment["PYTHONPATH"] = os.pathsep.join(map(os.path.abspath, sys.path))

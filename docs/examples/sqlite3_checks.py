@@ -1,6 +1,6 @@
-"""What the testing kit is told of `sqlite3_store`: how to open it, and what else it can do.
+"""The laws of `sqlite3_store`: how to open the store, and what it can do beyond its ports.
 
-Ask the laws by `exam-sharing check-store sqlite3_checks:LAWS` in the folder of both files.
+Run `exam-sharing check-store sqlite3_checks:LAWS` in the folder of both files.
 """
 
 import sqlite3
@@ -22,13 +22,13 @@ from exam_sharing.testing.laws import store_laws
 
 @contextmanager
 def open_store() -> Iterator[SqliteStore]:
-    """Open an empty store in a file of its own, and remove it in the end."""
+    """Open an empty store in a temporary file."""
     with TemporaryDirectory() as folder:
         yield SqliteStore(f"{folder}/sharing.db")
 
 
 def transfer(store: SqliteStore, exam: ExamId, owner: UserId, at: datetime) -> None:
-    """Give an exam to another owner, as a host would: it counts as a version."""
+    """Give an exam to another owner, which counts as a version."""
     with store._transaction("IMMEDIATE") as run:
         ((before,),) = run("SELECT whole FROM exams WHERE id = :id", id=exam).fetchall()
         run(
@@ -49,7 +49,7 @@ def transfer(store: SqliteStore, exam: ExamId, owner: UserId, at: datetime) -> N
 
 
 def events(store: SqliteStore) -> list[Event]:
-    """Return what the audit trail was told."""
+    """Return the audit trail."""
     return [event for (event,) in store._ask("SELECT whole FROM events ORDER BY id")]
 
 
@@ -60,14 +60,14 @@ def share_record(store: SqliteStore, share: ShareId) -> Share | None:
 
 
 def keeps_text(store: SqliteStore, text: str) -> bool:
-    """Say whether a text is anywhere in the file, or in what SQLite keeps beside it."""
+    """Return whether the text is anywhere in the file or in the files beside it."""
     folder = Path(store._path).parent
     return any(text.encode() in each.read_bytes() for each in folder.iterdir())
 
 
 @contextmanager
 def fail_at(store: SqliteStore, step: int) -> Iterator[None]:
-    """Let the statement of that number fail."""
+    """Make the statement of that number fail."""
     transaction, asked = store._transaction, 0
 
     @contextmanager
