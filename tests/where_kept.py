@@ -85,7 +85,7 @@ class Database:
 
 def tables_of(store: SqlStore) -> Tables:
     """Return the tables of a store."""
-    return store._database.tables
+    return store._tables
 
 
 def delete_rows(engine: Engine, tables: Tables) -> None:
@@ -98,7 +98,7 @@ def delete_rows(engine: Engine, tables: Tables) -> None:
 
 def stored_rows(store: SqlStore) -> dict[str, list[tuple[Any, ...]]]:
     """Return all that the tables of a store hold, as it stands there."""
-    with store._database.reading() as connection:
+    with store._transactions.reading() as connection:
         return {
             table.name: [
                 tuple(row)

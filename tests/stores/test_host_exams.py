@@ -39,7 +39,7 @@ from exam_sharing.adapters.sqlalchemy import (
     owner_changed,
     sweep_deleted,
 )
-from exam_sharing.adapters.sqlalchemy.store import own_database
+from exam_sharing.adapters.sqlalchemy.database import own_database
 from exam_sharing.events import ExamTransferred
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing import run_sharing_machine

@@ -1,7 +1,7 @@
-"""Everything that is kept, over SQLAlchemy 2, in PostgreSQL or in a file of SQLite.
+"""Sharing over SQLAlchemy 2, in PostgreSQL or in a file of SQLite.
 
-Needs the extra `sql`; for PostgreSQL also its driver, psycopg 3. A host that has no migrations
-makes an engine, lets `create_all` create the tables, and calls `open_sharing`.
+Needs the extra `sql`; for PostgreSQL also its driver, psycopg 3. A host without migrations makes an
+engine, creates the tables with `create_all`, and calls `open_sharing`.
 """
 
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from sqlalchemy import Engine
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from exam_sharing.adapters.sqlalchemy.database import create_all, record_schema
+from exam_sharing.adapters.sqlalchemy.database import create_all, own_database, record_schema
 from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
-from exam_sharing.adapters.sqlalchemy.engines import given_tables, set_up_sqlite, sqlite_engine
+from exam_sharing.adapters.sqlalchemy.engines import set_up_sqlite, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.host import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.joined import (
     DriverConnection,
@@ -31,7 +31,7 @@ from exam_sharing.adapters.sqlalchemy.statements import (
     permission_held,
     visible_exams,
 )
-from exam_sharing.adapters.sqlalchemy.store import NoNotifier, SqlStore, own_database, sql_ports
+from exam_sharing.adapters.sqlalchemy.store import NoNotifier, SqlStore, sql_ports
 from exam_sharing.adapters.sqlalchemy.sweeps import sweep_deleted, sweep_expired
 from exam_sharing.adapters.sqlalchemy.tables import (
     SCHEMA,
@@ -39,6 +39,7 @@ from exam_sharing.adapters.sqlalchemy.tables import (
     Tables,
     define_directory_tables,
     define_tables,
+    given_tables,
 )
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
@@ -89,27 +90,27 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
     host_facts: HostFacts | None = None,
     exams: HostExams | None = None,
 ) -> Sharing:
-    """Return a `Sharing` that keeps everything in a database; notices wait for `deliver_notices`.
+    """Return a `Sharing` over a database; notices wait for `deliver_notices`.
 
     Args:
-        engine: of a database that has the tables, not in AUTOCOMMIT mode; for SQLite one of
-            `sqlite_engine`, or one that `set_up_sqlite` has seen; over a pooler one that prepares
-            no statements (`connect_args={"prepare_threshold": None}`).
+        engine: of a database that has the tables, not in AUTOCOMMIT mode. For SQLite: made by
+            `sqlite_engine`, or set up by `set_up_sqlite`. Over a pooler: one that prepares no
+            statements (`connect_args={"prepare_threshold": None}`).
         policy: the deployment's settings; by default `Policy()`.
         directory: users and groups; by default a `SqlDirectory` in the same database, in which
             everybody may see everybody. With `exams` it has no default.
-        notifier: by default one that lets notices wait.
-        clock: tells the time, aware; by default the machine's.
-        new_id: makes an identifier for each act, which people may be shown: not a counter, since
-            that tells how many acts there were; by default a random UUID.
+        notifier: without one, notices wait.
+        clock: returns the time, aware; by default the machine's.
+        new_id: makes an identifier for each act, which people may see: not a counter, since that
+            reveals the number of acts; by default a random UUID.
         tables: by default those of `define_tables`.
         host_facts: facts for the host's own rules.
-        exams: where the host keeps its exams itself; uploads are recorded there, and our tables of
-            exams and batches are not used. By default they are.
+        exams: the host's exams, where it keeps them itself; it then records uploads there, and our
+            tables of exams and batches are not used. By default they are.
 
     Raises:
-        InvalidValue: the clock tells a naive time, the engine cannot be used, or what is given for
-            a port does not answer it.
+        InvalidValue: the clock returns a naive time, the engine cannot be used, or what is given
+            for a port does not implement it.
         StoreFailed: the database does not answer, or its tables are missing, older or newer.
         WrongKind: the policy or the tables are of another type.
     """
@@ -140,31 +141,30 @@ def joined(
 ) -> Sharing:
     """Return a `Sharing` inside a transaction that the host has open, and that stays the host's.
 
-    What its acts do counts once the host commits. An act is decided once: where another was faster
-    it raises `Conflict`, and the host rolls back and begins again. Exams whose sharing is read are
-    locked until the transaction ends. Notices are sent by a relay outside, after the commit.
+    Its acts take effect when the host commits. An act is decided once: if another was faster, it
+    raises `Conflict`, and the host rolls back and begins again. Exams whose sharing is read are
+    locked until the transaction ends. A relay outside sends the notices after the commit.
 
-    A refusal is recorded in a transaction of its own, on a connection that is made for it, so that
-    it outlives a rollback; in SQLite, which has one writer at a time, in the host's. Nothing else
-    needs a second connection.
+    A refusal is recorded in a transaction of its own, on a new connection, so that it survives a
+    rollback. SQLite has one writer at a time, so there it is recorded in the host's transaction.
+    Nothing else needs a second connection.
 
     Args:
         transaction: a connection or a session with a transaction that has begun. What a session has
             not flushed is not seen. A host on another framework makes one of its driver's
             connection by `over_driver_connection`.
-        directory: users and groups; one of ours over the same engine is asked inside of the
-            transaction, and any other one as it is.
-        policy: the deployment's settings; by default `Policy()`.
-        clock: tells the time, aware; by default the machine's.
-        new_id: makes an identifier for each act, which people may be shown: not a counter, since
-            that tells how many acts there were; by default a random UUID.
-        tables: by default those of `define_tables`.
-        host_facts: facts for the host's own rules.
+        directory: users and groups; one of ours over the same engine reads inside of the
+            transaction, any other one as usual.
+        policy: as for `open_sharing`.
+        clock: as for `open_sharing`.
+        new_id: as for `open_sharing`.
+        tables: as for `open_sharing`.
+        host_facts: as for `open_sharing`.
         exams: as for `open_sharing`; asked in the same transaction where it uses the same one.
 
     Raises:
-        InvalidValue: the clock tells a naive time, there is no transaction, what is given for a
-            port does not answer it, or the connection is over a pooler and prepares statements.
+        InvalidValue: the clock returns a naive time, there is no transaction, what is given for a
+            port does not implement it, or the connection is over a pooler and prepares statements.
         WrongKind: the transaction, the policy or the tables are of another type.
     """
     store = joined_store(transaction, tables=tables, exams=exams)

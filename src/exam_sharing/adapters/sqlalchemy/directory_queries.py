@@ -1,12 +1,12 @@
 """The statements of the directory: who is in what, to any depth, and whom a text suggests.
 
-A walk begins at the keys in the parameter `KEYS`, goes from members to groups (up) or from groups
-to members (down), and passes everything once, however many ways there are.
+A walk begins at the keys in the parameter `KEYS` and goes up from members to groups, or down from
+groups to members. It is one recursive statement, and passes each principal once.
 
-A search is read a batch at a time. Every batch is one statement, which begins behind the last row
-of the one before. It is made of branches, each of which reads an index in the order of the answer
-and stops; only texts longer than `SHORT` are matched first and sorted then. Of several words the
-longest leads the search.
+A search is read a batch at a time. Every batch is one statement, which begins after the last row of
+the batch before. A statement consists of branches, each of which reads an index in the order of the
+answer and stops; only texts longer than `SHORT` are matched first and sorted then. Of several words
+the longest leads the search.
 """
 
 import sys
@@ -50,26 +50,27 @@ __all__ = [
 ]
 
 KEYS: Final = "keys"
-"""The parameter of every statement: one key for `principals_of` and `above`, else several."""
+"""The parameter of every walk: one key for `principals_of` and `above`, else several."""
 
 AT_MOST: Final = "at_most"
-"""The parameter of those statements of which only the first rows may be wanted."""
+"""The parameter of those walks of which only the first rows may be wanted."""
+
+_SURROGATES: Final = (0xD800, 0xE000)
+
+_TOGETHER: Final = 4
+"""How many words, the longest, the database looks for."""
+
+_Branch: TypeAlias = tuple[Fit, FromClause, list[ColumnElement[bool]]]
 
 
 @attrs.frozen(kw_only=True)
 class MembershipWalks:
-    """The statements that follow memberships.
-
-    Attributes:
-        tables: of the directory.
-        postgresql: whether they are for PostgreSQL; they are for SQLite otherwise.
-    """
+    """The statements that follow memberships."""
 
     tables: DirectoryTables
-    postgresql: bool
 
     def principals_of(self) -> "Select[Any]":
-        """Return the statement for the keys of an active user and of all that hold them."""
+        """Return the statement for the keys of an active user and of all their groups."""
         principals = self.tables.principals
         start = select(principals.c.key.label("reached")).where(
             principals.c.key == bindparam(KEYS), principals.c.active.is_(True)
@@ -77,7 +78,7 @@ class MembershipWalks:
         return select(self._up(start).c.reached)
 
     def profiles(self) -> "Select[Any]":
-        """Return the statement for known users, a row for each principal that holds them."""
+        """Return the statement for known users, a row for each of their principals."""
         principals = self.tables.principals
         walk = self._up(self._known())
         return select(
@@ -99,10 +100,10 @@ class MembershipWalks:
     def members(self) -> "Select[Any]":
         """Return the statement for the memberships in groups and in all groups in them.
 
-        Each says whether its member is active; it says nothing of one that is not known.
+        Each reports whether its member is active: null for an unknown member.
         """
         principals, memberships = self.tables.principals, self.tables.memberships
-        start = select(principals.c.key.label("reached")).where(self._one_of(principals.c.key))
+        start = select(principals.c.key.label("reached")).where(one_of(principals.c.key, KEYS))
         walk = self._down(start, ~is_user(memberships.c.member_key))
         return select(
             memberships.c.group_key,
@@ -111,7 +112,7 @@ class MembershipWalks:
         ).join(walk, walk.c.reached == memberships.c.group_key)
 
     def above(self) -> "Select[Any]":
-        """Return the statement for every membership by which somebody is in anything."""
+        """Return the statement for every membership by which a principal is in anything."""
         memberships = self.tables.memberships
         start = select(memberships.c.member_key.label("reached"))
         walk = self._up(start.where(memberships.c.member_key == bindparam(KEYS)))
@@ -120,31 +121,28 @@ class MembershipWalks:
         )
 
     def first_above(self) -> "Select[Any]":
-        """Return the statement for some of the groups that hold principals."""
+        """Return the statement for some of the groups that principals are in."""
         memberships = self.tables.memberships
         start = select(memberships.c.group_key.label("reached"))
-        walk = self._up(start.where(self._one_of(memberships.c.member_key)))
+        walk = self._up(start.where(one_of(memberships.c.member_key, KEYS)))
         return select(walk.c.reached).limit(_at_most())
 
     def first_below(self) -> "Select[Any]":
-        """Return the statement for some of the groups that groups hold."""
+        """Return the statement for some of the groups in groups."""
         memberships = self.tables.memberships
         inner = ~is_user(memberships.c.member_key)
         start = select(memberships.c.member_key.label("reached"))
-        walk = self._down(start.where(self._one_of(memberships.c.group_key), inner), inner)
+        walk = self._down(start.where(one_of(memberships.c.group_key, KEYS), inner), inner)
         return select(walk.c.reached).limit(_at_most())
 
     def _known(self) -> "Select[Any]":
         key = self.tables.principals.c.key
-        return select(key.label("began"), key.label("reached")).where(self._one_of(key))
+        return select(key.label("began"), key.label("reached")).where(one_of(key, KEYS))
 
     def _active(self, key: ColumnElement[str]) -> "ScalarSelect[Any]":
-        # Not a join: guessing too many rows of a walk, PostgreSQL would read all principals for it.
+        # Not a join: PostgreSQL overestimates a walk, and would read all principals for it.
         principals = self.tables.principals
         return select(principals.c.active).where(principals.c.key == key).scalar_subquery()
-
-    def _one_of(self, column: "Column[Any]") -> ColumnElement[bool]:
-        return one_of(column, KEYS, postgresql=self.postgresql)
 
     def _up(self, start: "Select[Any]") -> CTE:
         memberships = self.tables.memberships
@@ -156,7 +154,7 @@ class MembershipWalks:
 
 
 def is_user(key: ColumnElement[str]) -> ColumnElement[bool]:
-    """Return the condition that a key is a user's."""
+    """Return the condition that a key is that of a user."""
     return func.substr(key, 1, 2) == "u:"
 
 
@@ -177,16 +175,8 @@ def _at_most() -> BindParameter[int]:
     return bindparam(AT_MOST, type_=Integer())
 
 
-_SURROGATES: Final = (0xD800, 0xE000)
-
-_TOGETHER: Final = 4
-"""How many words, the longest, are looked for in the database."""
-
-_Branch: TypeAlias = tuple[Fit, FromClause, list[ColumnElement[bool]]]
-
-
 class NamePlace(NamedTuple):
-    """Behind which row a batch begins: a folded name in two parts, and a key; ranks come first."""
+    """The place after which a batch begins: a rank, a folded name in two parts, and a key."""
 
     rank: int
     start: str
@@ -204,7 +194,7 @@ class NamePlace(NamedTuple):
 
     @classmethod
     def named(cls, name: str, key: str) -> "NamePlace":
-        """Return the place behind any folded name and key, whatever they hold."""
+        """Return the place of any folded name and key, whatever characters they have."""
         storable = can_be_stored(name)
         name = just_behind(name)
         return cls(0, name[:INDEXED], name[INDEXED:], just_behind(key) if storable else "")
@@ -217,16 +207,17 @@ class NameSearch:
     tables: DirectoryTables
 
     def listed(self, after: NamePlace | None, limit: int) -> "Select[Any]":
-        """Return the statement for those behind a place, by name, then by key."""
+        """Return the statement for the principals after a place, by name, then by key."""
         names = self.tables.principals
         return self._branch(0, after, limit, names, names.c.name_start.is_not(None))
 
     def suggested(
         self, typed: Typed, after: NamePlace | None, limit: int, *, whole: bool
     ) -> "CompoundSelect[Any]":
-        """Return the statement for those whom a typed text may fit, best first; some twice.
+        """Return the statement for the principals that a typed text may fit, best first.
 
-        Texts longer than `INDEXED`, and words beyond `_TOGETHER`, are left for `fits` to look at.
+        Some come twice. Texts longer than `INDEXED`, and words beyond `_TOGETHER`, are left for
+        `fits` to check.
         """
         principals, text = self.tables.principals, typed.text
         branches = [self._whole(KeyKind.WHOLE, typed.whole)]
@@ -287,9 +278,9 @@ class NameSearch:
         source: FromClause,
         *conditions: ColumnElement[bool],
     ) -> "Select[Any]":
-        """Return the first rows of one rank behind a place, in the order of the answer."""
+        """Return the first rows of one rank after a place, in the order of the answer."""
         principals, keys = self.tables.principals, self.tables.search_keys
-        # The index that finds the rows is the one to read them in order from.
+        # The index that finds the rows must be the one that orders them.
         table = principals if source is principals else keys
         start, rest, key = table.c.name_start, principals.c.name_rest, table.c.key
         chosen = select(
@@ -307,20 +298,20 @@ class NameSearch:
 
 
 def fits(typed: Typed, row: "Row[Any]") -> bool:
-    """Return whether a text fits a row as well as the branch says in which it was found."""
+    """Return whether a text fits a row as well as the rank of its branch claims."""
     fit = typed.fit(Findable.of(row.name, row.email))
     return fit is not None and fit <= row.rank
 
 
 def can_be_stored(text: str) -> bool:
-    """Say whether a stored text can hold all of this: no NUL and no lone surrogate."""
+    """Return whether a database can store the text: no NUL and no lone surrogate."""
     return all(map(_can_be_stored, text))
 
 
 def just_behind(text: str) -> str:
-    """Return the text, or if it cannot be stored, where in the order it would be.
+    """Return the text, or if it cannot be stored, a storable text at its place in the order.
 
-    Every stored text is behind the one exactly if it is behind, or is, the other.
+    A stored text is after the one exactly if it is the other, or after the other.
     """
     for place, character in enumerate(text):
         if not _can_be_stored(character):
@@ -333,7 +324,7 @@ def _can_be_stored(character: str) -> bool:
 
 
 def _begins(column: ColumnElement[str], text: str) -> list[ColumnElement[bool]]:
-    """Return the conditions that a text begins so, as a range of an index."""
+    """Return the conditions that a column begins with a text, as a range of an index."""
     conditions: list[ColumnElement[bool]] = [column >= text]
     stripped = text.rstrip(chr(sys.maxunicode))
     if stripped:

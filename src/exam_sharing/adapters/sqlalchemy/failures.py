@@ -1,7 +1,7 @@
-"""What goes wrong in a database, in our words.
+"""Errors of the database as errors of ours.
 
-The errors of SQLAlchemy and of drivers carry statements and parameters, and so may carry a personal
-message. Nothing of that gets out: not in a text, not as a cause, not as a context.
+The errors of SQLAlchemy and of drivers hold statements and parameters, and so may hold a personal
+message. None of that gets out: not in a text, not as a cause, not as a context.
 """
 
 import sqlite3
@@ -19,29 +19,28 @@ ParamsT = ParamSpec("ParamsT")
 ResultT = TypeVar("ResultT")
 
 _LOCK_NOT_AVAILABLE: Final = "55P03"
-"""PostgreSQL's, where somebody limits how long a lock is waited for."""
+"""PostgreSQL's, where somebody limits the wait for a lock."""
 
 _LOST_RACES: Final = frozenset({"25P03", "40001", "40P01", _LOCK_NOT_AVAILABLE})
 """PostgreSQL's, also for a transaction that was idle for too long, for a serialization failure, and
 for a deadlock."""
 
 _OLDER_MOMENT: Final = sqlite3.SQLITE_BUSY_SNAPSHOT
-"""SQLite's for a transaction that has read what somebody else has changed since."""
+"""SQLite's for a transaction that has read rows that another has changed since."""
 
 _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-"""SQLite's for a file that somebody else uses; its extended codes add to these in higher bits."""
+"""SQLite's for a file that is in use; its extended codes add to these in higher bits."""
+
+_UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""Raised by reading a row that we did not write, or that has bytes for text."""
 
 
 class LostRace(StoreFailed):
     """Somebody else was in the way; the same may succeed later."""
 
 
-_UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What reading a row raises where it holds something else than we wrote, or bytes for text."""
-
-
 def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
-    """Make a function raise `StoreFailed` wherever the database, or a row of it, fails.
+    """Make a function raise `StoreFailed` where the database, or a row of it, fails.
 
     It raises `StoreBusy` where somebody else has kept the database locked.
     """
@@ -52,14 +51,14 @@ def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
             return ask(*args, **kwargs)
         except (SQLAlchemyError, *_UNREADABLE) as error:
             failed = _failure(error)
-        # Out here the error is no longer the context of ours.
+        # Outside of the handler, the error is not the context of ours.
         raise failed
 
     return asked
 
 
 def or_conflict(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
-    """Do as `in_our_words` does, and raise `Conflict` where somebody else was in the way."""
+    """Do the same as `in_our_words`, and raise `Conflict` where somebody else was in the way."""
     in_words = in_our_words(ask)
 
     @wraps(ask)
@@ -74,14 +73,14 @@ def or_conflict(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
 
 
 def is_lost_race(error: SQLAlchemyError) -> bool:
-    """Say whether somebody else was faster, so that the same act may succeed at once."""
+    """Return whether somebody else was faster, so that the same act may succeed at once."""
     if not isinstance(error, DBAPIError):
         return False
     return _sqlstate(error) in _LOST_RACES or _sqlite_code(error.orig) == _OLDER_MOMENT
 
 
 def is_locked(error: BaseException | None) -> bool:
-    """Say whether an error of SQLite's driver is that somebody else uses the file."""
+    """Return whether SQLite's driver failed because another connection uses the file."""
     code = _sqlite_code(error)
     return code is not None and code & 0xFF in _LOCKED and code != _OLDER_MOMENT
 
@@ -99,7 +98,7 @@ def _sqlite_code(error: BaseException | None) -> int | None:
 def _failure(error: Exception) -> StoreFailed:
     if not isinstance(error, SQLAlchemyError):
         return StoreFailed(
-            f"the database gave or was given something unreadable: {type(error).__name__}"
+            f"the database returned or was given something unreadable: {type(error).__name__}"
         )
     words = [type(error).__name__]
     if isinstance(error, DBAPIError):

@@ -1,10 +1,11 @@
-"""Sharing of exams that a host keeps itself, in tables of its own or anywhere else.
+"""Sharing of exams that a host keeps itself, in its own tables or anywhere else.
 
-The host answers for its exams in Python; our tables of exams and batches need not even be there.
-What grants give is one statement, as ever. Whether an exam is there, and who owns it, is then asked
-of the host; lists are merged of what was shared and what the host says is the user's own.
+The host answers questions about its exams in Python; our tables of exams and batches may be
+missing. What grants give is one statement, as elsewhere. The store then asks the host whether an
+exam is there, and who owns it. Lists merge the shared exams with those that the host reports as the
+user's own.
 
-INVARIANT: an exam that the host does not find is not there for anybody, whatever grants are kept.
+INVARIANT: an exam that the host does not find is not there for anybody, whatever its grants.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -12,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from heapq import merge
 from itertools import islice
-from typing import Final, Protocol, TypeAlias
+from typing import Final, Protocol
 
 import attrs
 from sqlalchemy import func, select
@@ -22,14 +23,14 @@ from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.questions import listed
-from exam_sharing.adapters.sqlalchemy.reading import access_questions
+from exam_sharing.adapters.sqlalchemy.reading import Asker, Cursor, Keys
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
 from exam_sharing.adapters.sqlalchemy.writing import SqlGrants
 from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import InvalidArgument, StoreFailed
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
+from exam_sharing.identifiers import ExamId, GrantId, UserId
 from exam_sharing.policy.facts import Involvement
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import AccessReader, ExamReader, ExamWriter
@@ -39,16 +40,13 @@ __all__ = ["HostExams", "SqlSharingStore"]
 
 _LONGEST_STEP: Final = 1_000
 
-_Place: TypeAlias = tuple[datetime, str]
-"""Where an exam stands in a list: its time of upload, then its id."""
-
 
 class HostExams(ExamReader, Protocol):
     """The exams of a host that keeps them itself, as they are now.
 
-    The time of upload of an exam never changes: lists keep a copy of it. The id of one never comes
-    back for another: what is deleted for good is withdrawn, or swept by `sweep_deleted`. A change
-    of owner is told by `owner_changed`.
+    The time of upload of an exam never changes, since lists keep a copy of it. The id of an exam is
+    never used for another: an exam that is deleted for good is withdrawn, or swept by
+    `sweep_deleted`. The host reports a change of owner by `owner_changed`.
     """
 
     def owned_by(
@@ -59,10 +57,10 @@ class HostExams(ExamReader, Protocol):
         These are exams that `find` finds.
 
         Args:
-            user: who owns them.
-            after: the time of upload, in UTC, and the id behind which to begin. Ids are ordered
-                code point by code point.
-            limit: how many at most; fewer say that there are no more.
+            user: the owner.
+            after: the time of upload, in UTC, and the id of the exam before the first. Ids are
+                ordered code point by code point.
+            limit: the most exams to return; fewer mean that there are no more.
         """
 
 
@@ -75,12 +73,10 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
     """
 
     def __init__(self, database: Database, exams: HostExams) -> None:
-        """Prepare every part."""
+        """Keep the database and the host's exams."""
         require_kind("database", database, Database)
         require_conforming("exams", exams, HostExams)
         SqlGrants.__init__(self, database)
-        SqlTrail.__init__(self, database)
-        self._access_questions = access_questions(database.tables, postgresql=database.postgresql)
         self._host = exams
         self.outbox: SqlOutbox = SqlOutbox(database)
 
@@ -98,18 +94,17 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
 
     @override
     def _times_of_upload(self, exams: AbstractSet[ExamId]) -> Mapping[ExamId, datetime]:
-        """Return the copies that were made, so that all grants of an exam sort alike."""
+        """Return the copies that grants have, so that all grants on an exam sort alike."""
         if not exams:
             return {}
-        grants = self._database.tables.grants
-        named = listed("exams", postgresql=self._database.postgresql)
-        # One grant tells, however many there ever were.
+        grants, named = self._tables.grants, listed("exams")
+        # One grant is enough, whatever their number.
         one = select(grants.c.uploaded_at).where(grants.c.exam == named.c.value).limit(1)
         standing = one.where(grants.c.closed_version.is_(None)).scalar_subquery()
         ended = one.where(grants.c.closed_version.is_not(None)).scalar_subquery()
         copies = select(named.c.value, func.coalesce(standing, ended))
         asked = {"exams": sorted(exam.value for exam in exams)}
-        with self._database.reading() as connection:
+        with self._transactions.reading() as connection:
             read = connection.execute(copies, asked).all()
         copied = {ExamId(exam): at for exam, at in read if at is not None}
         return copied | {exam.id: exam.uploaded_at for exam in self._found(exams - copied.keys())}
@@ -122,30 +117,22 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
 
     @override
     def holds(
-        self,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        permission: Permission,
-        exam: ExamId,
-        now: datetime,
+        self, user: UserId, principals: Keys, permission: Permission, exam: ExamId, now: datetime
     ) -> bool:
         return exam in self.holding(user, principals, permission, (exam,), now)
 
     @override
     @in_our_words
     def involved(
-        self,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        named: ExamId | GrantId,
-        now: datetime,
+        self, user: UserId, principals: Keys, named: ExamId | GrantId, now: datetime
     ) -> Involvement | None:
         if not principals:
             return None
-        found = self._database.ask(self._access_questions.involving(user, principals, named, now))
+        asker = Asker(user, principals, now)
+        found = self._transactions.ask(self._questions.involved_by_grants(asker, named))
         if found is None:
-            # Who asks must not learn from the number of questions that there is no such grant, or
-            # that the exam was withdrawn.
+            # The number of questions must not reveal whether there is such a grant, or whether the
+            # exam was withdrawn.
             self._found({ExamId(named.value)})
             return None
         involvement, sees = found
@@ -160,7 +147,7 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
     def holding(
         self,
         user: UserId,
-        principals: frozenset[PrincipalKey],
+        principals: Keys,
         permission: Permission,
         exams: Iterable[ExamId],
         now: datetime,
@@ -168,55 +155,41 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
         asked = frozenset(exams)
         if not (principals and asked):
             return frozenset()
-        question = self._access_questions.given(user, principals, permission, asked, now)
-        given = self._database.ask(question)
-        # Also about those that were withdrawn: nobody may tell them from those never there.
+        question = self._questions.given(Asker(user, principals, now), permission, asked)
+        given = self._transactions.ask(question)
+        # The host is asked about withdrawn exams too: nobody may tell them from unknown ones.
         there = [exam for exam in self._found(asked) if exam.id not in given.withdrawn]
         return frozenset(e.id for e in there if e.id in given.exams or e.owner == user)
 
     @override
     @in_our_words
     def visible(
-        self,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        after: _Place | None,
-        limit: int,
-        now: datetime,
-        *,
-        own: bool,
+        self, user: UserId, principals: Keys, after: Cursor, limit: int, now: datetime, *, own: bool
     ) -> tuple[VisibleExam, ...]:
         if not principals:
             return ()
-        lists = [self._of_others(user, principals, after, limit, now)]
+        lists = [self._of_others(Asker(user, principals, now), after, limit)]
         if own:
             lists.append(self._own(user, after, limit))
         return tuple(islice(merge(*lists, key=_place_of, reverse=True), limit))
 
-    def _of_others(
-        self,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        after: _Place | None,
-        step: int,
-        now: datetime,
-    ) -> Iterator[VisibleExam]:
-        """Yield what was shared and is there, some at a time, without what is the user's own."""
+    def _of_others(self, asker: Asker, after: Cursor, step: int) -> Iterator[VisibleExam]:
+        """Yield the shared exams that are there, without those that the user owns."""
         while True:
-            question = self._access_questions.granted(user, principals, after, step, now)
-            page = self._database.ask(question)
+            page = self._transactions.ask(self._questions.granted(asker, after, step))
             there = self._found({each.exam for each in page})
-            of_others = {exam.id for exam in there if exam.owner != user}
+            of_others = {exam.id for exam in there if exam.owner != asker.user}
             yield from (each for each in page if each.exam in of_others)
             if len(page) < step:
                 return
             after, step = _place_of(page[-1]), _longer(step)
 
-    def _own(self, user: UserId, after: _Place | None, step: int) -> Iterator[VisibleExam]:
-        """Yield what is the user's own, some at a time, without what was withdrawn."""
+    def _own(self, user: UserId, after: Cursor, step: int) -> Iterator[VisibleExam]:
+        """Yield the exams that the user owns, without those that were withdrawn."""
         while True:
             page = tuple(map(_as_owned, _exams(self._host.owned_by(user, after, step))))
-            gone = self._database.ask(self._access_questions.withdrawn(each.exam for each in page))
+            withdrawn = self._questions.withdrawn(each.exam for each in page)
+            gone = self._transactions.ask(withdrawn)
             yield from (each for each in page if each.exam not in gone)
             if len(page) < step:
                 return
@@ -227,12 +200,12 @@ def _exams(answer: Iterable[Exam]) -> tuple[Exam, ...]:
     """Return exams of the host, each an `Exam` itself: a subclass could name any owner."""
     exams = tuple(answer)
     if any(type(exam) is not Exam for exam in exams):
-        raise StoreFailed("the host's exams gave something else than exams")
+        raise StoreFailed("the host's exams returned something other than exams")
     return exams
 
 
 def _longer(step: int) -> int:
-    """Return how many to look at next, so that many that are gone take few statements."""
+    """Return how many exams to look at next, so that few statements pass many missing exams."""
     return max(step, min(2 * step, _LONGEST_STEP))
 
 
@@ -240,5 +213,5 @@ def _as_owned(exam: Exam) -> VisibleExam:
     return VisibleExam(exam=exam.id, permission=Permission.DOWNLOAD, uploaded_at=exam.uploaded_at)
 
 
-def _place_of(listed: VisibleExam) -> _Place:
+def _place_of(listed: VisibleExam) -> tuple[datetime, str]:
     return listed.uploaded_at, listed.exam.value

@@ -1,14 +1,14 @@
 """Sharing inside a transaction that the host has open, by SQLAlchemy or by the driver itself.
 
-Nothing here begins, commits or rolls back that transaction, retries, or sends. What an act writes
-stands behind a savepoint, so that an act which fails leaves nothing, and the host may go on.
+Nothing here begins, commits or rolls back that transaction, retries, or sends. An act writes behind
+a savepoint, so that an act that fails writes nothing and the host may go on.
 
-Versions are locked, in the order of their ids, before facts are read; an act therefore loses a race
-only where the host's transaction sees an older moment, or waits in a circle with another.
+Versions are locked, in the order of their ids, before facts are read. An act therefore loses a race
+only if the host's transaction sees an older moment, or waits in a circle with another.
 
-A host on another framework, as Django is, holds a connection of the driver in the middle of a
-transaction. Our statements run over it as over any other; what would commit it, roll it back, reset
-it or close it does nothing, and no event of an engine is told of it.
+A host on another framework, such as Django, holds a connection of the driver in the middle of a
+transaction. Our statements run over it. Calls that would commit it, roll it back, reset it or close
+it do nothing, and no event of an engine is fired for it.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -22,31 +22,24 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import (
-    Database,
-    Transactions,
-    holding,
-    insert_unless_there,
-)
+from exam_sharing.adapters.sqlalchemy.database import Database, Transactions, holding
 from exam_sharing.adapters.sqlalchemy.engines import (
-    given_tables,
     is_begun,
-    may_mix_statements,
     quiet_engine,
-    remedy,
     require_dialect,
     require_transaction,
+    require_unmixed_statements,
 )
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words, or_conflict
 from exam_sharing.adapters.sqlalchemy.host import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.outbox import HeldBackOutbox, SqlOutbox
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
-from exam_sharing.adapters.sqlalchemy.tables import Tables
+from exam_sharing.adapters.sqlalchemy.tables import Tables, given_tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail, put_event
-from exam_sharing.adapters.sqlalchemy.writing import SqlGrants, count_transfer, locked_versions
+from exam_sharing.adapters.sqlalchemy.writing import SqlGrants, locked_versions, put_transfer
 from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import Conflict, InvalidArgument, StoreFailed
-from exam_sharing.events import Event, ExamTransferred
+from exam_sharing.events import Event
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import AuditTrail, Changes, Directory
@@ -59,7 +52,6 @@ __all__ = [
     "directory_inside",
     "joined_store",
     "over_driver_connection",
-    "own_engine",
     "owner_changed",
 ]
 
@@ -74,15 +66,15 @@ class DriverConnection(Protocol):
 
 
 def over_driver_connection(driver_connection: DriverConnection, engine: Engine) -> Connection:
-    """Return a connection for `joined` over one of the driver's that is in a transaction.
+    """Return a connection for `joined` over a driver's connection that is in a transaction.
 
-    It is good for that transaction, which it neither ends nor closes.
+    It can be used during that transaction, which it neither ends nor closes.
 
     Args:
         driver_connection: of psycopg 3 or sqlite3; in Django `connection.connection`, inside of
             `atomic()`.
-        engine: for the same database, by the same driver; refusals are recorded by it where they
-            have a transaction of their own.
+        engine: for the same database, by the same driver; it records refusals where they have a
+            transaction of their own.
 
     Raises:
         InvalidValue: there is no transaction, or the engine is for something else.
@@ -101,17 +93,8 @@ def over_driver_connection(driver_connection: DriverConnection, engine: Engine) 
         raise InvalidArgument(
             "driver_connection", "must be in a transaction; in Django, call it inside of atomic()"
         )
-    if may_mix_statements(connection):
-        raise InvalidArgument("driver_connection", remedy(connection.dialect.driver))
+    require_unmixed_statements("driver_connection", connection)
     return connection
-
-
-def own_engine(connection: Connection) -> Engine:
-    """Return the engine that makes connections of our own beside this one."""
-    driver_connection: Any = connection.connection.dbapi_connection
-    if isinstance(driver_connection, _Lent):
-        return driver_connection.beside
-    return connection.engine
 
 
 class _Lent:
@@ -129,32 +112,36 @@ class _Lent:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the driver's has
         return getattr(self.lent, name)
 
-    def commit(self) -> None:
-        """Leave it to the host."""
+    def _leave_to_the_host(self) -> None:
+        """Do nothing."""
 
-    def rollback(self) -> None:
-        """Leave it to the host."""
-
-    def close(self) -> None:
-        """Leave it to the host."""
-
-
-def _no_connection() -> Any:  # noqa: ANN401  as every creator of a pool
-    raise InvalidArgument("engine", "has no connections but those that are lent")
+    commit = rollback = close = _leave_to_the_host
 
 
 _WITHOUT_EVENTS: Final[WeakKeyDictionary[Engine, Engine]] = WeakKeyDictionary()
-"""One for each engine, since an engine remembers the statements that it has compiled."""
+"""One for each engine, since an engine caches the statements that it has compiled."""
 
 
 def _engine_without_events(engine: Engine) -> Engine:
-    """Return an engine by which nobody hears of a lent connection, and nobody begins anything."""
+    """Return an engine that fires no event for a lent connection, and begins nothing."""
     found = _WITHOUT_EVENTS.get(engine)
     if found is None:
         pool: Pool = NullPool(_no_connection, dialect=engine.dialect)
         found = quiet_engine(Engine(pool, engine.dialect, engine.url))
         _WITHOUT_EVENTS[engine] = found
     return found
+
+
+def _no_connection() -> Any:  # noqa: ANN401  as every creator of a pool
+    raise InvalidArgument("engine", "has no connections but those that are lent")
+
+
+def _own_engine(connection: Connection) -> Engine:
+    """Return the engine that makes connections of our own beside this one."""
+    driver_connection: Any = connection.connection.dbapi_connection
+    if isinstance(driver_connection, _Lent):
+        return driver_connection.beside
+    return connection.engine
 
 
 class _HostTransaction(Transactions):
@@ -191,7 +178,7 @@ class _HostTransaction(Transactions):
         return nullcontext()
 
     def _still_open(self) -> Connection:
-        # Else a statement would begin a transaction of our own, which nobody would end.
+        # Otherwise a statement would begin a transaction of our own, which nobody would end.
         if not is_begun(self._connection):
             raise StoreFailed("the host's transaction has ended; join the next one")
         return self._connection
@@ -200,8 +187,8 @@ class _HostTransaction(Transactions):
 class _TrailBeside(AuditTrail):
     """Records refusals in transactions of their own, beside those of hosts.
 
-    Each has a connection that is made for it. In the pool, hosts that all hold a connection and
-    wait for one more would wait for each other.
+    Each gets a new connection outside of the pool. Hosts that each hold a connection of the pool
+    and wait for a second one would wait for each other.
     """
 
     def __init__(self, engine: Engine, tables: Tables) -> None:
@@ -229,21 +216,22 @@ class _TrailBeside(AuditTrail):
 
 
 class _Joining(SqlGrants, SqlTrail):
-    """What a store does otherwise when its transaction is the host's."""
+    """What a store does differently in a transaction of the host."""
 
-    def _join(self, connection: Connection) -> None:
-        self.outbox: SqlOutbox = HeldBackOutbox(self._database)
-        # SQLite has one writer at a time, and that is the host: what it rolls back is all there is.
-        self._refusals: AuditTrail = SqlTrail(self._database)
-        if self._database.postgresql:
-            self._refusals = _TrailBeside(own_engine(connection), self._database.tables)
+    def _join(self, connection: Connection, database: Database) -> None:
+        self.outbox: SqlOutbox = HeldBackOutbox(database)
+        # SQLite has one writer at a time, and that is the host: a rollback of the host's takes the
+        # refusal with it.
+        self._refusals: AuditTrail = SqlTrail(database)
+        if database.transactions.postgresql:
+            self._refusals = _TrailBeside(_own_engine(connection), database.tables)
 
     @override
     @or_conflict
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
-        with self._database.reading() as connection:
-            locked_versions(connection, self._database, {exam.value for exam in exams})
-        return self._database.ask(self._grant_questions.read(exams, ended=ended))
+        with self._transactions.reading() as connection:
+            locked_versions(connection, self._tables, {exam.value for exam in exams})
+        return self._transactions.ask(self._questions.read(exams, ended=ended))
 
     @override
     def commit(self, changes: Changes) -> bool:
@@ -261,17 +249,19 @@ class JoinedStore(_Joining, SqlStore):
 
     def __init__(self, connection: Connection, tables: Tables) -> None:
         """Join the transaction."""
-        SqlStore.__init__(self, Database(_HostTransaction(connection), tables))
-        self._join(connection)
+        database = Database(_HostTransaction(connection), tables)
+        SqlStore.__init__(self, database)
+        self._join(connection, database)
 
 
 class JoinedSharingStore(_Joining, SqlSharingStore):
-    """A store whose transaction is the host's, as its exams are."""
+    """A store whose transaction is the host's, and whose exams are the host's too."""
 
     def __init__(self, connection: Connection, tables: Tables, exams: HostExams) -> None:
         """Join the transaction."""
-        SqlSharingStore.__init__(self, Database(_HostTransaction(connection), tables), exams)
-        self._join(connection)
+        database = Database(_HostTransaction(connection), tables)
+        SqlSharingStore.__init__(self, database, exams)
+        self._join(connection, database)
 
 
 def joined_store(
@@ -294,14 +284,13 @@ def joined_store(
 
 
 class _AskedInside:
-    """A directory that is asked while the host's connection is held.
+    """A directory that is asked while this thread holds the host's connection.
 
-    What it reads by the same engine it reads over that connection, however it comes to ask.
+    Whatever it reads by the same engine, it reads over that connection.
     """
 
     def __init__(self, directory: Directory, connection: Connection) -> None:
         self._directory = directory
-        self._connection = connection
         self._host = _HostTransaction(connection)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  whatever the directory has
@@ -310,7 +299,7 @@ class _AskedInside:
         def ask(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  as the method
             with (
                 self._host.reading() as connection,
-                holding(connection, own_engine(connection)),
+                holding(connection, _own_engine(connection)),
             ):
                 return method(*args, **kwargs)
 
@@ -320,10 +309,10 @@ class _AskedInside:
 def directory_inside(transaction: Connection | Session, directory: Directory) -> Directory:
     """Return a directory that needs no connection beside that of the transaction.
 
-    One that reads another database, or not by our engine, is asked as it is.
+    A directory that reads another database, or not by our engine, reads as before.
 
     Raises:
-        InvalidValue: what is given does not answer the port.
+        InvalidValue: it does not implement the port.
     """
     require_conforming("directory", directory, Directory)
     return cast("Directory", _AskedInside(directory, _connection_of(transaction)))
@@ -338,21 +327,21 @@ def owner_changed(
     at: datetime,
     tables: Tables | None = None,
 ) -> None:
-    """Tell that a host's exam has another owner now, in the transaction that changes it.
+    """Report that a host's exam has another owner, in the transaction that changes the owner.
 
-    It counts as a version, so that acts which read the former owner are decided again, and is an
-    event in the audit trail. Grants stay as they are.
+    The change counts as a version, so that acts that read the former owner are decided again, and
+    is an event in the audit trail. Grants stay as they are.
 
     Args:
         transaction: as for `joined`.
         exam: which exam.
-        before: who owned it.
-        after: who owns it now.
+        before: the former owner.
+        after: the new owner.
         at: when, aware.
         tables: by default those of `define_tables`.
 
     Raises:
-        Conflict: an act was faster than a transaction that sees an older moment; begin it again.
+        Conflict: the transaction sees an older moment, and an act was faster; begin it again.
         InvalidValue: there is no transaction, or the time is naive.
         StoreFailed: the exam was withdrawn, or the database failed.
         WrongKind: an argument is of another type.
@@ -362,23 +351,15 @@ def owner_changed(
     require_kind("after", after, UserId)
     when = instant("at", at)
     known = given_tables(tables)
-    database = Database(_HostTransaction(_joinable(transaction)), known)
-    _put_transfer(database, exam, before, after, when)
+    _transfer(_HostTransaction(_joinable(transaction)), known, exam, before, after, when)
 
 
 @or_conflict
-def _put_transfer(
-    database: Database, exam: ExamId, before: UserId, after: UserId, at: datetime
+def _transfer(
+    host: Transactions, tables: Tables, exam: ExamId, before: UserId, after: UserId, at: datetime
 ) -> None:
-    versions = database.tables.versions
-    unshared = {"exam": exam.value, "version": 0, "withdrawn": False}
-    with database.writing() as connection:
-        connection.execute(insert_unless_there(database, versions), unshared)
-        version = count_transfer(connection, database.tables, exam)
-        event = ExamTransferred(
-            at=at, exam=exam, before=before, after=after, versions={exam: version}
-        )
-        put_event(connection, database.tables, event)
+    with host.writing() as connection:
+        put_transfer(connection, tables, exam=exam, before=before, after=after, at=at)
 
 
 def _joinable(transaction: Connection | Session) -> Connection:
@@ -387,8 +368,7 @@ def _joinable(transaction: Connection | Session) -> Connection:
     require_dialect(connection.engine)
     if not is_begun(connection):
         raise InvalidArgument("transaction", "must have begun; begin it before you join it")
-    if may_mix_statements(connection):
-        raise InvalidArgument("transaction", remedy(connection.dialect.driver))
+    require_unmixed_statements("transaction", connection)
     return connection
 
 

@@ -1,8 +1,8 @@
-"""Notices in the database: those that wait until a relay sends them, and those that were given up.
+"""Notices in the database: those that wait for a relay, and those that were given up.
 
-One column says when a notice is next to be had, whatever it waits for: to be tried again, or that
-the claim of a relay lapses. For a new one that is long ago; for one that was given up it is null.
-So claiming is one short walk along one index, however many notices wait for another time.
+The column `due` holds the time from which a relay may claim a notice, whatever the notice waits
+for: another try, or the lapse of a claim. For a new notice that time is long ago; for one that was
+given up it is null. So a claim is a short walk along one index, however many notices wait.
 """
 
 from datetime import datetime
@@ -40,20 +40,20 @@ class SqlOutbox(Outbox):
     def __init__(self, database: Database) -> None:
         """Keep the database."""
         require_kind("database", database, Database)
-        self._database = database
+        self._database, self._transactions = database, database.transactions
+        self._notices = database.tables.notices
 
-    # Made when a relay asks: those who join a transaction make an outbox each time, and never do.
+    # Made on demand: those who join a transaction make an outbox each time, and claim nothing.
     @cached_property
     def _claim(self) -> ReturningUpdate[Any]:
         return self._claim_of(self._due())
 
     @cached_property
     def _claim_in_share(self) -> ReturningUpdate[Any]:
-        in_share = self._database.tables.notices.c.share == bindparam("of_share")
-        return self._claim_of(self._due().where(in_share))
+        return self._claim_of(self._due().where(self._notices.c.share == bindparam("of_share")))
 
     def _due(self) -> Select[tuple[int]]:
-        notices = self._database.tables.notices.c
+        notices = self._notices.c
         return (
             select(notices.number)
             .where(notices.due <= bindparam("now", type_=Instant()))
@@ -63,10 +63,10 @@ class SqlOutbox(Outbox):
         )
 
     def _claim_of(self, due: Select[tuple[int]]) -> ReturningUpdate[Any]:
-        notices = self._database.tables.notices
+        notices = self._notices
         chosen: ColumnElement[bool] = notices.c.number.in_(due)
-        if self._database.postgresql:
-            # As an array it is chosen once; in a join it could be chosen anew for every row.
+        if self._transactions.postgresql:
+            # An array is chosen once; in a join, PostgreSQL could choose again for every row.
             chosen = notices.c.number == any_(func.array(due.scalar_subquery()))
         return (
             update(notices)
@@ -76,7 +76,7 @@ class SqlOutbox(Outbox):
         )
 
     def held_back(self) -> "SqlOutbox":
-        """Return an outbox of the same notices that gives out none."""
+        """Return an outbox of the same notices that lets no relay claim any."""
         return HeldBackOutbox(self._database)
 
     @override
@@ -90,7 +90,7 @@ class SqlOutbox(Outbox):
         if share is not None:
             statement = self._claim_in_share
             asked["of_share"] = share.value
-        with self._database.writing_once() as connection:
+        with self._transactions.writing_once() as connection:
             claimed = connection.execute(statement, asked).all()
         # What an update returns has no order.
         in_turn = sorted(claimed, key=lambda row: (row.attempts, row.number))
@@ -99,7 +99,7 @@ class SqlOutbox(Outbox):
     @override
     @in_our_words
     def settle(self, claim: Claim, settlement: Settlement) -> None:
-        notices = self._database.tables.notices
+        notices = self._notices
         still_claimed = (notices.c.id == claim.notice.id.value) & (
             notices.c.claimed_by == claim.token
         )
@@ -117,7 +117,7 @@ class SqlOutbox(Outbox):
                 statement = failed.values(due=None, problem=problem, given_up_at=at, message=None)
             case other:
                 assert_never(other)
-        with self._database.writing_once() as connection:
+        with self._transactions.writing_once() as connection:
             connection.execute(statement)
 
     @override
@@ -125,8 +125,8 @@ class SqlOutbox(Outbox):
     def listed(
         self, after: int | None, limit: int, *, given_up: bool | None
     ) -> tuple[ListedNotice, ...]:
-        notices = self._database.tables.notices
-        # Everything but what the notice says.
+        notices = self._notices
+        # Everything but the contents.
         shown = [column for column in notices.c if column.name not in {"message", "exams"}]
         statement = (
             select(*shown)
@@ -137,13 +137,13 @@ class SqlOutbox(Outbox):
         if given_up is not None:
             were = notices.c.given_up_at.is_not(None)
             statement = statement.where(were if given_up else ~were)
-        with self._database.reading() as connection:
+        with self._transactions.reading() as connection:
             return tuple(map(listed_notice_of_row, connection.execute(statement)))
 
     @override
     @in_our_words
     def requeue(self, notices: tuple[NoticeId, ...] | None) -> int:
-        table = self._database.tables.notices
+        table = self._notices
         statement = (
             update(table)
             .where(table.c.given_up_at.is_not(None))
@@ -151,26 +151,26 @@ class SqlOutbox(Outbox):
         )
         asked: dict[str, Any] = {}
         if notices is not None:
-            named = one_of(table.c.id, "named", postgresql=self._database.postgresql)
+            named = one_of(table.c.id, "named")
             statement = statement.where(named)
             asked["named"] = [each.value for each in notices]
-        with self._database.writing_once() as connection:
+        with self._transactions.writing_once() as connection:
             return connection.execute(statement, asked).rowcount
 
     @in_our_words
     def waiting(self) -> tuple[WaitingNotice, ...]:
-        """Return what waits, oldest first, claimed or not."""
-        notices = self._database.tables.notices
+        """Return the notices that wait, oldest first, claimed or not."""
+        notices = self._notices
         statement = (
             select(notices).where(notices.c.given_up_at.is_(None)).order_by(notices.c.number)
         )
-        with self._database.reading() as connection:
+        with self._transactions.reading() as connection:
             return tuple(map(notice_of_row, connection.execute(statement)))
 
 
 @checks_arguments
 class HeldBackOutbox(SqlOutbox):
-    """Lets notices wait, and gives out none: a relay elsewhere sends them."""
+    """Lets no relay claim a notice: a relay elsewhere sends them."""
 
     @override
     def claim(

@@ -1,13 +1,13 @@
-"""What is asked of the database, as values: a statement, its parameters, how its rows are read.
+"""Questions to the database as values: a statement, its parameters, and how to read its rows.
 
-The store executes them; a host on another driver has them as text from `Statements`. SQLAlchemy
-would make the text and the parameters of a statement anew each time it executes one. Of a check
-that takes as long as PostgreSQL takes to answer it, so here it is done once.
+The store executes them; a host on another driver takes them as text from `Statements`. SQLAlchemy
+would render a statement each time that it executes it, which costs as much as a check itself. So
+each statement is rendered once.
 
-Many texts are one parameter, so that a statement is the same however many are asked about.
-PostgreSQL plans a prepared statement anew each time where it expects to gain by looking at the
-values, and planning a check takes longer than the check. Here it has nothing to gain: behind a
-sub-select it does not see how many values there are, and so it soon keeps one plan for all.
+Many texts travel as one parameter, so that a statement does not depend on their number. PostgreSQL
+plans a prepared statement again and again while it hopes to gain by looking at the values, and
+planning a check takes longer than the check. A sub-select hides the number of values, so PostgreSQL
+soon keeps one plan.
 """
 
 import json
@@ -32,10 +32,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType, TypeDecorator, TypeEngine
 from typing_extensions import override
 
-__all__ = ["Question", "Rendered", "Selecting", "TextList", "listed", "one_of", "rendered"]
+__all__ = ["Question", "Selecting", "listed", "one_of", "rendered"]
 
 AnswerT = TypeVar("AnswerT")
 
@@ -44,12 +47,12 @@ Selecting: TypeAlias = Select[Any] | CompoundSelect[Any]
 
 @attrs.frozen
 class Question(Generic[AnswerT]):
-    """One statement that asks something.
+    """One statement that reads.
 
     Attributes:
         statement: the same one each time, whatever the parameters.
-        parameters: by name, as values of Python.
-        answer: makes the answer of the rows, each with its columns as attributes, in their order.
+        parameters: Python values by name.
+        answer: makes the answer from the rows; each row has its columns as attributes, in order.
     """
 
     statement: Selecting
@@ -57,16 +60,24 @@ class Question(Generic[AnswerT]):
     answer: Callable[[Iterable[Any]], AnswerT] = attrs.field(repr=False, eq=False)
 
 
-_LINE_END: Final = "\n"
+def one_of(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
+    """Return the condition that a column is one of the texts in the parameter of that name."""
+    return _OneOf(column, bindparam(name, type_=_TextList()))
 
 
-class TextList(TypeDecorator[Sequence[str]]):
-    """The type of such a parameter: lines for PostgreSQL, and JSON for SQLite.
+def listed(name: str) -> TableValuedAlias:
+    """Return the texts in the parameter of that name as rows, each with a `value`."""
+    # PostgreSQL calls the column of a function by the alias of the function.
+    return _Listed(bindparam(name, type_=_TextList())).table_valued("value", name="value")
+
+
+class _TextList(TypeDecorator[Sequence[str]]):
+    """Many texts as one parameter: lines for PostgreSQL, and JSON for SQLite.
 
     Lines cost drivers and PostgreSQL next to nothing; identifiers hold no line ends.
 
     Raises:
-        ValueError: a text for PostgreSQL holds one, and would be taken for two.
+        ValueError: a text for PostgreSQL holds a line end, and would be taken for two.
     """
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = Text
@@ -76,29 +87,47 @@ class TextList(TypeDecorator[Sequence[str]]):
     def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str | None:
         if value is None:
             return None
-        return _lines(value) if dialect.name == "postgresql" else json.dumps(value)
+        if dialect.name != "postgresql":
+            return json.dumps(value)
+        lines = "\n".join(value)
+        if lines.count("\n") >= max(1, len(value)):
+            raise ValueError("a text among several must be one line")
+        return lines
 
 
-def _lines(texts: Sequence[str]) -> str:
-    lines = _LINE_END.join(texts)
-    if lines.count(_LINE_END) >= max(1, len(texts)):
-        raise ValueError("a text among several must be one line")
-    return lines
+class _OneOf(FunctionElement[Any]):
+    inherit_cache = True
+    # Not `Boolean`: SQLAlchemy would compare it with 1 on SQLite, which then uses no index.
+    type = NullType()
 
 
-def listed(name: str, *, postgresql: bool) -> TableValuedAlias:
-    """Return the texts in the parameter of that name as rows, each with a `value`."""
-    texts = bindparam(name, type_=TextList())
-    if postgresql:
-        return func.unnest(_array(texts)).table_valued("value").render_derived()
-    return func.json_each(texts).table_valued("value")
+class _Listed(FunctionElement[str]):
+    inherit_cache = True
+    type = Text()
 
 
-def one_of(column: ColumnElement[str], name: str, *, postgresql: bool) -> ColumnElement[bool]:
-    """Return the condition that a column is one of the texts in the parameter of that name."""
-    if postgresql:
-        return column == any_(_array(bindparam(name, type_=TextList())))
-    return column.in_(select(listed(name, postgresql=False).c.value))
+@compiles(_OneOf, "postgresql")
+def _is_any(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    column, texts = element.clauses
+    return compiler.process(column == any_(_array(texts)), **options)
+
+
+@compiles(_OneOf, "sqlite")
+def _is_in(element: _OneOf, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    column, texts = element.clauses
+    values = select(func.json_each(texts).table_valued("value").c.value)
+    return compiler.process(column.in_(values), **options)
+
+
+@compiles(_Listed, "postgresql")
+def _unnested(element: _Listed, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    (texts,) = element.clauses
+    return compiler.process(func.unnest(_array(texts)), **options)
+
+
+@compiles(_Listed, "sqlite")
+def _each(element: _Listed, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    return compiler.process(func.json_each(*element.clauses), **options)
 
 
 def _array(texts: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -110,14 +139,13 @@ _Process: TypeAlias = Callable[[Any], Any]
 
 
 class Rendered:
-    """A statement as text for a driver, and what its values are on either side of it.
+    """A statement as text for a driver, and how values are converted on either side of it.
 
     Attributes:
         text: the SQL.
     """
 
     def __init__(self, statement: Selecting, driver: Dialect) -> None:
-        """Render the statement."""
         compiled: Any = statement.compile(dialect=driver)
         asked = [name for name, parameter in compiled.binds.items() if parameter.required]
         state = compiled.construct_expanded_state(dict.fromkeys(asked), escape_names=False)
@@ -137,7 +165,8 @@ class Rendered:
         self._from_driver = [
             column.type.dialect_impl(driver).result_processor(driver, None) for column in columns
         ]
-        self._row = _named_row(columns.keys())
+        # The columns are not known before.
+        self._row: Any = namedtuple("Row", columns.keys(), rename=True)  # type: ignore[misc]  # noqa: PYI024
 
     def values(self, asked: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
         """Return the parameters as the driver takes them: by place or by name."""
@@ -147,7 +176,7 @@ class Rendered:
         return values if self._places is None else tuple(map(values.__getitem__, self._places))
 
     def rows(self, rows: Iterable[Sequence[Any]]) -> Iterator[Any]:
-        """Return rows of the driver with values of Python, and the columns as attributes."""
+        """Return rows of the driver with Python values, and the columns as attributes."""
         return (self._row._make(map(_processed, self._from_driver, row)) for row in rows)
 
 
@@ -163,10 +192,6 @@ def rendered(statement: Selecting, driver: Dialect) -> Rendered:
     if key not in for_drivers:
         for_drivers[key] = Rendered(statement, driver)
     return for_drivers[key]
-
-
-def _named_row(columns: Iterable[str]) -> Any:  # noqa: ANN401  a kind of its own
-    return namedtuple("Row", columns, rename=True)  # noqa: PYI024  not known before
 
 
 def _processed(process: _Process | None, value: Any) -> Any:  # noqa: ANN401  anything

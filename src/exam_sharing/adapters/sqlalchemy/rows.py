@@ -1,4 +1,4 @@
-"""Values from rows, and rows from values."""
+"""Values from rows, and rows from values. A row to insert is a mapping of its columns."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -98,12 +98,7 @@ def batch_of_row(row: Row[Any]) -> UploadBatch:
 
 
 def row_of_grant(grant: Grant, uploaded_at: datetime) -> Values:
-    """Return the row of a new grant.
-
-    Args:
-        grant: the grant.
-        uploaded_at: when its exam was uploaded.
-    """
+    """Return the row of a new grant on an exam that was uploaded at that time."""
     basis = None if grant.basis is OWNER else _list_of(sorted(each.value for each in grant.basis))
     return {
         "id": grant.id.value,
@@ -155,7 +150,7 @@ def row_of_ending(ending: Ending) -> Values:
 
 
 def ended_grant_of_row(row: Row[Any]) -> EndedGrant:
-    """Return the grant of a row together with its ending."""
+    """Return the grant of a row, with its ending."""
     ending = Ending(
         grant=GrantId(row.id),
         how=HowEnded(row.ended_how),

@@ -1,9 +1,10 @@
 """Statements for a host: those of the store as text, and conditions for the host's own.
 
-`Statements` renders what the store executes, with the same reading of rows. `may`,
-`permission_held` and `visible_exams` say what a user may see as part of a host's own statements:
-each is made for one user at one moment, and says what a check says at that moment. None of them is
-executed here.
+`Statements` renders the statements that the store executes. `may`, `permission_held` and
+`visible_exams` tell a host's own statement what a user may see, exactly as a check would. Each is
+made for one user at one moment, from two arguments: `principals`, because groups count, and `user`,
+because a grant that the user made does not count and an exam that they own does. Nothing here
+executes a statement.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -38,11 +39,12 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from exam_sharing.adapters.sqlalchemy.questions import Question, rendered
 from exam_sharing.adapters.sqlalchemy.reading import (
-    access_questions,
+    Asker,
+    Cursor,
+    Keys,
     counts,
-    exam_questions,
-    grant_questions,
     owned,
+    questions_of,
 )
 from exam_sharing.adapters.sqlalchemy.tables import Instant, Tables
 from exam_sharing.errors import InvalidArgument
@@ -65,13 +67,16 @@ __all__ = ["Paramstyle", "Statement", "Statements", "may", "permission_held", "v
 AnswerT = TypeVar("AnswerT")
 
 Paramstyle: TypeAlias = Literal["qmark", "numeric", "numeric_dollar", "named", "format", "pyformat"]
-"""How a driver wants parameters to be marked, in the words of PEP 249; `numeric_dollar` is `$1`."""
+"""How a driver marks parameters, in the words of PEP 249; `numeric_dollar` is `$1`."""
 
 _PARAMSTYLES: Final = frozenset(get_args(Paramstyle))
 _DIALECTS: Final[Mapping[str, Callable[..., Dialect]]] = {
     "postgresql": PGDialect_psycopg,
     "sqlite": SQLiteDialect_pysqlite,
 }
+
+_NOTHING: Final = 0
+_EVERYTHING: Final = int(max(Permission))
 
 
 @attrs.frozen
@@ -80,9 +85,9 @@ class Statement(Generic[AnswerT]):
 
     Attributes:
         text: the SQL.
-        parameters: by place or by name, as the paramstyle has it, each of a type that drivers know.
-        answer: makes the answer of the rows that a driver returns: sequences of the columns, in
-            their order, with their values as the driver gives them.
+        parameters: by place or by name, as the paramstyle requires, of types that drivers accept.
+        answer: makes the answer from the driver's rows: sequences of the columns, in their order,
+            with the values that the driver returns.
     """
 
     text: str
@@ -94,9 +99,9 @@ class Statement(Generic[AnswerT]):
 class Statements:
     """The questions of the store, and a host's own, for one kind of database and of driver.
 
-    Their arguments and answers are those of the ports of the same names. Nothing is executed. Over
-    a pooler in transaction mode, a driver that prepares statements may bring the answer to another
-    client's: connect psycopg with `prepare_threshold=None`, and asyncpg to the server itself.
+    Arguments and answers are those of the ports of the same names. Nothing is executed. Over a
+    pooler in transaction mode, a driver that prepares statements may return another client's
+    answer: connect psycopg with `prepare_threshold=None`, and asyncpg to the server itself.
 
     Args:
         tables: those of the database.
@@ -106,89 +111,75 @@ class Statements:
 
     Raises:
         InvalidValue: the dialect or the paramstyle is unknown.
-        WrongKind: these are no tables of ours.
+        WrongKind: the tables are not ours.
     """
 
-    def __init__(self, tables: Tables, *, dialect: str, paramstyle: Paramstyle) -> None:
-        """Prepare the questions."""
+    def __init__(
+        self,
+        tables: Tables,
+        *,
+        dialect: Literal["postgresql", "sqlite"],
+        paramstyle: Paramstyle,
+    ) -> None:
         require_kind("tables", tables, Tables)
-        require_kind("dialect", dialect, str)
-        require_kind("paramstyle", paramstyle, str)
         if dialect not in _DIALECTS:
-            raise InvalidArgument("dialect", 'must be "postgresql" or "sqlite"')
+            raise InvalidArgument("dialect", "must be postgresql or sqlite")
         if paramstyle not in _PARAMSTYLES:
             raise InvalidArgument("paramstyle", "must be one of PEP 249, or numeric_dollar")
-        postgresql = dialect == "postgresql"
         self._driver = _DIALECTS[dialect](paramstyle=paramstyle)
-        self._access = access_questions(tables, postgresql=postgresql)
-        self._exams = exam_questions(tables, postgresql=postgresql)
-        self._grants = grant_questions(tables, postgresql=postgresql)
+        self._questions = questions_of(tables, postgresql=dialect == "postgresql")
 
     def holds(
-        self,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        permission: Permission,
-        exam: ExamId,
-        now: datetime,
+        self, user: UserId, principals: Keys, permission: Permission, exam: ExamId, now: datetime
     ) -> Statement[bool]:
         """Return a check, as `AccessReader.holds`."""
         require_kind("user", user, UserId)
-        return self._put(self._access.holds(user, principals, permission, exam, now))
+        return self._put(self._questions.holds(user, principals, permission, exam, now))
 
     def involved(
-        self,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        named: ExamId | GrantId,
-        now: datetime,
+        self, user: UserId, principals: Keys, named: ExamId | GrantId, now: datetime
     ) -> Statement[Involvement | None]:
-        """Return the question of how a user is involved, as `AccessReader.involved`."""
+        """Return the question of a user's involvement, as `AccessReader.involved`."""
         require_kind("user", user, UserId)
-        return self._put(self._access.involved(user, principals, named, now))
+        return self._put(self._questions.involved(Asker(user, principals, now), named))
 
     def holding(
         self,
         user: UserId,
-        principals: frozenset[PrincipalKey],
+        principals: Keys,
         permission: Permission,
         exams: Iterable[ExamId],
         now: datetime,
     ) -> Statement[frozenset[ExamId]]:
         """Return a check of many exams, as `AccessReader.holding`."""
         require_kind("user", user, UserId)
-        return self._put(self._access.holding(user, principals, permission, exams, now))
+        asker = Asker(user, principals, now)
+        return self._put(self._questions.holding(asker, permission, exams))
 
     def visible(
-        self,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        after: tuple[datetime, str] | None,
-        limit: int,
-        now: datetime,
-        *,
-        own: bool,
+        self, user: UserId, principals: Keys, after: Cursor, limit: int, now: datetime, *, own: bool
     ) -> Statement[tuple[VisibleExam, ...]]:
         """Return a page of what the user can see, as `AccessReader.visible`."""
         require_kind("user", user, UserId)
-        return self._put(self._access.visible(user, principals, after, limit, now, own=own))
+        asker = Asker(user, principals, now)
+        return self._put(self._questions.visible(asker, after, limit, own=own))
 
     def find(self, exams: tuple[ExamId, ...]) -> Statement[tuple[Exam, ...]]:
         """Return the look-up of exams, as `ExamReader.find`."""
-        return self._put(self._exams.find(exams))
+        return self._put(self._questions.find(exams))
 
     def batch_of(self, exam: ExamId) -> Statement[tuple[Exam, ...]]:
         """Return the look-up of an exam's batch, as `ExamReader.batch_of`."""
-        return self._put(self._exams.batch_of(exam))
+        return self._put(self._questions.batch_of(exam))
 
     def read(
         self, exams: tuple[ExamId, ...], *, ended: bool
     ) -> Statement[Mapping[ExamId, ExamGrants]]:
         """Return the reading of versions and grants, as `GrantReader.read`."""
-        return self._put(self._grants.read(exams, ended=ended))
+        return self._put(self._questions.read(exams, ended=ended))
 
     def of(self, select: Select[Any]) -> Statement[tuple[Any, ...]]:
-        """Return a select of the host's own, as one with `may` in it.
+        """Return a select of the host's own, such as one with `may` in it.
 
         The answer is its rows, as named tuples.
 
@@ -207,10 +198,6 @@ class Statements:
         )
 
 
-_NOTHING: Final = 0
-_EVERYTHING: Final = int(max(Permission))
-
-
 def visible_exams(
     *,
     user: UserId,
@@ -221,23 +208,22 @@ def visible_exams(
 ) -> Select[tuple[str, int, datetime]]:
     """Return a select of every exam on which the user holds the permission, one row each.
 
-    Its columns are `exam`, the id; `permission`, the highest that is held, as the value of a
-    `Permission`; and `uploaded_at`. All exams must be in our tables. It has no order.
+    Its columns are `exam`, the id; `permission`, the highest permission held, as the value of a
+    `Permission`; and `uploaded_at`. All exams must be in our tables. The rows have no order.
 
     Args:
         user: who asks.
-        principals: the keys of the user and of every group that they are in, as
-            `Directory.principals_of` and `Viewer.principals` give them; without any, nothing is
-            held.
-        permission: what is to be held at least.
-        now: the time of asking, aware.
+        principals: the keys of the user and of every group that they are in, as returned by
+            `Directory.principals_of` and `Viewer.principals`; without any, the user holds nothing.
+        permission: the least permission.
+        now: the time of the question, aware.
         tables: those of the database that the statement is for.
 
     Raises:
         WrongKind: an argument is of another type.
         InvalidValue: the time is naive, or the principals are not those of the user.
     """
-    asker = _Asker(user=user, principals=principals, now=now, tables=tables)
+    asker = _LiteralAsker(user=user, principals=principals, now=now, tables=tables)
     grants, exams = tables.grants, tables.exams
     there = select(exams.c.id).where(exams.c.id == grants.c.exam).scalar_subquery()
     given = select(grants.c.exam, grants.c.permission, grants.c.uploaded_at).where(
@@ -269,16 +255,16 @@ def may(
 ) -> ColumnElement[bool]:
     """Return the condition that the user holds the permission on the exam of a host's row.
 
-    The database looks up what the user holds, and then the rows: it costs as much as the user
-    holds, however many rows there are.
+    The database first looks up what the user holds, and then the rows: the cost grows with what the
+    user holds, not with the number of rows.
 
     Args:
         exam_column: the id of the exam, as text; of a table or an alias of the host's.
-        owner_column: the id of its owner, as text; of the same one.
+        owner_column: the id of its owner, as text; of the same table.
         user: as for `visible_exams`.
         principals: as for `visible_exams`.
-        permission: what is to be held at least.
-        now: the time of asking, aware.
+        permission: the least permission.
+        now: the time of the question, aware.
         tables: those of the database that the statement is for.
 
     Raises:
@@ -286,13 +272,13 @@ def may(
         InvalidValue: the time is naive, the principals are not those of the user, or the columns
             are not of one table.
     """
-    asker = _Asker(user=user, principals=principals, now=now, tables=tables)
+    asker = _LiteralAsker(user=user, principals=principals, now=now, tables=tables)
     grants = tables.grants
     given = select(_InCollation(grants.c.exam, _collation_of(exam_column))).where(
         asker.reached_by(grants), grants.c.permission >= _value_of(permission)
     )
     own = select(exam_column).where(asker.owns(exam_column, owner_column))
-    # Of two tables, it would pair every exam of one with what is the user's own in the other.
+    # Of two tables, it would pair every exam of one with what the user owns in the other.
     if len(select(exam_column, owner_column).get_final_froms()) != 1:
         raise InvalidArgument("owner_column", "must be of the same table as the column of the exam")
     return _Exactly(exam_column).in_(union_all(given.correlate(None), own.correlate(None)))
@@ -309,23 +295,22 @@ def permission_held(
 ) -> ColumnElement[int]:
     """Return the highest permission that the user holds on the exam of a host's row; 0 for none.
 
-    It is the value of a `Permission`, to be shown, or to be compared in a condition. The database
-    looks it up for each row that it comes by: it costs as much as there are rows to look at,
-    however many exams the user holds.
+    It is the value of a `Permission`, to show or to compare in a condition. The database looks it
+    up for each row: the cost grows with the number of rows, not with what the user holds.
 
     Args:
         exam_column: the id of the exam, as text.
         owner_column: the id of its owner, as text.
         user: as for `visible_exams`.
         principals: as for `visible_exams`.
-        now: the time of asking, aware.
+        now: the time of the question, aware.
         tables: those of the database that the statement is for.
 
     Raises:
         WrongKind: an argument is of another type.
         InvalidValue: the time is naive, or the principals are not those of the user.
     """
-    asker = _Asker(user=user, principals=principals, now=now, tables=tables)
+    asker = _LiteralAsker(user=user, principals=principals, now=now, tables=tables)
     grants = tables.grants.alias()
     given = (
         select(func.max(grants.c.permission))
@@ -341,15 +326,15 @@ def _aware(value: datetime) -> datetime:
     return instant("now", value)
 
 
-def _require_theirs(asker: "_Asker", _attribute: object, value: object) -> None:
+def _require_theirs(asker: "_LiteralAsker", _attribute: object, value: object) -> None:
     require_instance("principals", value, AbstractSet)
     if asker.principals and asker.user.key not in asker.principals:
         raise InvalidArgument("principals", "must be those of the user, who is one of them")
 
 
 @attrs.frozen(kw_only=True)
-class _Asker:
-    """Who asks, and when, as part of a statement."""
+class _LiteralAsker:
+    """Who asks, and when, as literal values of a statement."""
 
     user: UserId = attrs.field(validator=is_a(UserId))
     principals: AbstractSet[PrincipalKey] = attrs.field(validator=_require_theirs)
@@ -358,14 +343,14 @@ class _Asker:
 
     def reached_by(self, grants: FromClause) -> ColumnElement[bool]:
         """Return the condition that a grant gives the user something."""
-        named = grants.c.recipient.in_(sorted(self.principals))
+        reaches = grants.c.recipient.in_(sorted(self.principals))
         now = literal(self.now, Instant())
-        return and_(named, counts(grants, user=literal(self.user.value), now=now))
+        return and_(reaches, counts(grants, user=literal(self.user.value), now=now))
 
     def owns(
         self, exam: SQLColumnExpression[Any], owner: SQLColumnExpression[Any]
     ) -> ColumnElement[bool]:
-        """Return the condition that an exam is the user's own."""
+        """Return the condition that the user owns an exam."""
         if not self.principals:
             return false()
         versions, user = self.tables.versions, literal(self.user.value)
@@ -377,7 +362,7 @@ def _value_of(permission: Permission) -> int:
 
 
 class _Exactly(FunctionElement[str]):
-    """A column of the host's, compared code point by code point whatever SQLite was told."""
+    """A column of the host's, compared by code point whatever its collation in SQLite."""
 
     inherit_cache = True
     type = String()
@@ -394,9 +379,9 @@ def _in_binary(element: _Exactly, compiler: SQLCompiler, **options: Any) -> str:
 
 
 class _InCollation(FunctionElement[str]):
-    """A column in PostgreSQL's collation of the one that it is compared with.
+    """A column in PostgreSQL's collation of the column that it is compared with.
 
-    An index of the other one can be used then, and two that differ are no error.
+    PostgreSQL can then use an index of the other column, and two different collations are no error.
     """
 
     inherit_cache = True
@@ -420,6 +405,6 @@ _POSTGRESQL: Final[Dialect] = PGDialect()  # type: ignore[no-untyped-call]  # SQ
 
 
 def _collation_of(column: Any) -> ColumnElement[Any]:  # noqa: ANN401  or a mapped attribute
-    """Return the name of a column's collation in PostgreSQL, as far as its type tells."""
-    told = getattr(column.type.dialect_impl(_POSTGRESQL), "collation", None)
-    return literal_column(_POSTGRESQL.identifier_preparer.quote_identifier(told or "default"))
+    """Return the name of a column's collation in PostgreSQL, as far as its type specifies it."""
+    given = getattr(column.type.dialect_impl(_POSTGRESQL), "collation", None)
+    return literal_column(_POSTGRESQL.identifier_preparer.quote_identifier(given or "default"))

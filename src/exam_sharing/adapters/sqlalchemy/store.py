@@ -3,11 +3,9 @@
 from sqlalchemy import Engine
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import Database, OwnTransactions, check_schema
-from exam_sharing.adapters.sqlalchemy.engines import checked_engine, given_tables
+from exam_sharing.adapters.sqlalchemy.database import Database, own_database
 from exam_sharing.adapters.sqlalchemy.host import SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
-from exam_sharing.adapters.sqlalchemy.reading import SqlAccess
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
 from exam_sharing.adapters.sqlalchemy.writing import SqlExams, SqlGrants
@@ -16,10 +14,10 @@ from exam_sharing.events import ShareNotice
 from exam_sharing.ports import Directory, HostFacts, NoHostFacts, Notifier, Ports
 from exam_sharing.validation import require_instance, require_kind
 
-__all__ = ["NoNotifier", "SqlStore", "own_database", "sql_ports"]
+__all__ = ["NoNotifier", "SqlStore", "sql_ports"]
 
 
-class SqlStore(SqlExams, SqlGrants, SqlAccess, SqlTrail):
+class SqlStore(SqlExams, SqlGrants, SqlTrail):
     """Every port that keeps something, over SQLAlchemy; safe for threads and for processes.
 
     Attributes:
@@ -27,12 +25,9 @@ class SqlStore(SqlExams, SqlGrants, SqlAccess, SqlTrail):
     """
 
     def __init__(self, database: Database) -> None:
-        """Prepare every part."""
+        """Keep the database."""
         require_kind("database", database, Database)
         SqlExams.__init__(self, database)
-        SqlGrants.__init__(self, database)
-        SqlAccess.__init__(self, database)
-        SqlTrail.__init__(self, database)
         self.outbox: SqlOutbox = SqlOutbox(database)
 
     @classmethod
@@ -45,27 +40,13 @@ class SqlStore(SqlExams, SqlGrants, SqlAccess, SqlTrail):
 
         Raises:
             InvalidValue: the engine cannot be used.
-            StoreFailed: the database does not answer, or has not these tables.
+            StoreFailed: the database does not answer, or does not have these tables.
         """
         return cls(own_database(engine, tables))
 
 
-def own_database(engine: Engine, tables: Tables | None) -> Database:
-    """Return a database with transactions of our own, once its tables were looked at.
-
-    Raises:
-        InvalidValue: the engine cannot be used.
-        StoreFailed: the database does not answer, or has not these tables.
-        WrongKind: the tables are none of ours.
-    """
-    known = given_tables(tables)
-    own = checked_engine(engine)
-    check_schema(own, known)
-    return Database(OwnTransactions(own), known)
-
-
 class NoNotifier(Notifier):
-    """Sends nothing, so that notices wait until somebody comes who can."""
+    """Sends nothing, so that notices wait for a relay with a notifier."""
 
     @override
     def send(self, notice: ShareNotice) -> None:
@@ -79,19 +60,18 @@ def sql_ports(
     notifier: Notifier | None = None,
     host_facts: HostFacts | None = None,
 ) -> Ports:
-    """Return every port, with all that is kept in one store.
+    """Return every port, over one store.
 
-    Without a notifier, notices wait: none is taken out to be sent in vain.
+    Without a notifier, notices wait, and no try to send one is counted.
     """
     require_instance("store", store, SqlStore, SqlSharingStore)
-    outbox = store.outbox.held_back() if notifier is None else store.outbox
     return Ports(
         exams=store,
         uploads=store,
         grants=store,
         writer=store,
         access=store,
-        outbox=outbox,
+        outbox=store.outbox.held_back() if notifier is None else store.outbox,
         directory=directory,
         notifier=NoNotifier() if notifier is None else notifier,
         audit=store,

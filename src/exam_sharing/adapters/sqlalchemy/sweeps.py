@@ -1,10 +1,10 @@
-"""Sweeps: what is over is recorded as ended, in small steps.
+"""Sweeps: grants and exams that are over are recorded as ended, in small steps.
 
-The indexes of standing grants cannot name the time, so grants that have merely expired stay in them
-and make pages read more than they show. `sweep_expired` takes them out.
+The indexes of standing grants cannot know the time. So expired grants stay in them, and pages read
+more than they show. `sweep_expired` takes them out.
 
-INVARIANT: `sweep_expired` changes no answer. It is no act: it moves no version, writes no event,
-waits for nobody, and what it records is what `until` already said.
+INVARIANT: `sweep_expired` changes no answer. It is not an act: it moves no version, writes no
+event and waits for no lock, and the ending that it records is what `until` already says.
 
 `sweep_deleted` withdraws the exams that the host has deleted for good. Each withdrawal is an act.
 """
@@ -18,13 +18,13 @@ from uuid import uuid4
 from sqlalchemy import Engine, exists, select, update
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import Database, check_schema
-from exam_sharing.adapters.sqlalchemy.engines import checked_engine, given_tables
+from exam_sharing.adapters.sqlalchemy.database import Database, check_schema, own_database
+from exam_sharing.adapters.sqlalchemy.engines import checked_engine
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.host import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.questions import one_of
-from exam_sharing.adapters.sqlalchemy.store import own_database, sql_ports
-from exam_sharing.adapters.sqlalchemy.tables import Tables
+from exam_sharing.adapters.sqlalchemy.store import sql_ports
+from exam_sharing.adapters.sqlalchemy.tables import Tables, given_tables
 from exam_sharing.errors import Conflict, InvalidArgument
 from exam_sharing.exams import Exam
 from exam_sharing.grants import NEVER, EndedAs, HowEnded
@@ -47,18 +47,18 @@ def sweep_expired(
     margin: timedelta = _MARGIN,
     limit: int = 1000,
 ) -> int:
-    """Record as ended what expired longer ago than a margin; return how many grants that were.
+    """Record the ending of grants that expired longer ago than a margin; return their number.
 
     One call is one short transaction. Call it until it returns 0; several processes may do so at
-    once. No act is disturbed and no answer changes.
+    once. It disturbs no act and changes no answer.
 
     Args:
         engine: of the database.
         tables: by default those of `define_tables`.
         now: aware; by default the machine's time.
-        margin: more than the clocks of all machines may differ by: to one that is slower by more
-            than that, a grant would seem to have ended before its time.
-        limit: how many grants at most, those first that expired first.
+        margin: longer than the largest difference between the clocks of all machines. To a machine
+            whose clock is further behind, a grant would seem to have ended before its time.
+        limit: the most grants to end; those that expired first come first.
 
     Raises:
         InvalidValue: the margin is negative, the limit not positive, or the engine unusable.
@@ -83,7 +83,6 @@ def _require_limit(limit: object) -> None:
 
 @in_our_words
 def _swept(engine: Engine, tables: Tables, before: datetime, limit: int) -> int:
-    postgresql = engine.dialect.name == "postgresql"
     grants, versions = tables.grants, tables.versions
     expired = (
         select(grants.c.id)
@@ -92,11 +91,11 @@ def _swept(engine: Engine, tables: Tables, before: datetime, limit: int) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    # That of the next act on the exam, which is the first that will not find them.
+    # The version of the next act on the exam, the first that will not find them.
     next_version = select(versions.c.version + 1).where(versions.c.exam == grants.c.exam)
     end = (
         update(grants)
-        .where(one_of(grants.c.id, "ids", postgresql=postgresql))
+        .where(one_of(grants.c.id, "ids"))
         .values(
             closed_version=next_version.scalar_subquery(),
             ended_how=HowEnded.EXPIRED.value,
@@ -106,8 +105,8 @@ def _swept(engine: Engine, tables: Tables, before: datetime, limit: int) -> int:
         )
     )
     with engine.connect() as connection:
-        if postgresql:
-            # Serializable, as hosts may run everything, it would make acts lose races to it.
+        if engine.dialect.name == "postgresql":
+            # A serializable transaction, which a host may use for everything, would make acts fail.
             connection.execution_options(isolation_level="READ COMMITTED")
         with connection.begin():
             ids = connection.scalars(expired).all()
@@ -126,21 +125,21 @@ def sweep_deleted(
     now: datetime | None = None,
     limit: int = 1000,
 ) -> int:
-    """Withdraw the shared exams that the host has deleted for good; return how many those were.
+    """Withdraw the shared exams that the host has deleted for good; return their number.
 
-    One call asks the host about every exam with grants that have not ended, and withdraws each that
-    is deleted, in a short transaction of its own. An exam that is only hidden for a while must not
-    be called deleted: once withdrawn, it is not found again. Several processes may sweep at once.
-    An exam that other acts keep changing is left to the next sweep.
+    One call asks the host about every exam with grants that have not ended, and withdraws each
+    deleted exam in a short transaction of its own. An exam that is only hidden for a while must not
+    be reported as deleted: once withdrawn, it is never found again. Several processes may sweep at
+    once. An exam that other acts keep changing is left to the next sweep.
 
     Args:
         engine: of the database.
-        deleted: is given some exams, and returns those of them that are deleted for good.
+        deleted: takes some exams, and returns those of them that are deleted for good.
         performed_by: who is recorded as having withdrawn them.
-        why: why they were withdrawn, for the audit trail.
+        why: the reason, for the audit trail.
         tables: by default those of `define_tables`.
         now: aware; by default the machine's time.
-        limit: how many exams the host is asked about at once.
+        limit: the most exams to ask the host about at once.
 
     Raises:
         InvalidValue: the limit is not positive, `deleted` cannot be called, or the engine or a text
@@ -171,7 +170,7 @@ def sweep_deleted(
 
 
 def _shared_exams(database: Database, limit: int) -> Iterator[tuple[ExamId, ...]]:
-    """Yield the exams with grants that have not ended, some at a time, by their ids."""
+    """Yield the exams with grants that have not ended, some at a time, by id."""
     after = ""
     while page := _shared_behind(database, after, limit):
         yield page
@@ -188,12 +187,12 @@ def _shared_behind(database: Database, after: str, limit: int) -> tuple[ExamId, 
         .order_by(versions.c.exam)
         .limit(limit)
     )
-    with database.reading() as connection:
+    with database.transactions.reading() as connection:
         return tuple(map(ExamId, connection.scalars(statement)))
 
 
 class _NoExams(HostExams):
-    """Withdraws without asking whether an exam is there."""
+    """Has no exams: a withdrawal does not ask whether the exam is there."""
 
     @override
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:

@@ -1,13 +1,13 @@
 """The audit trail: what happened, and what was refused, for good."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import Row, Table, insert, select
 from sqlalchemy.engine import Connection
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import Database
+from exam_sharing.adapters.sqlalchemy.database import Database, Transactions
 from exam_sharing.adapters.sqlalchemy.documents import Records, event_of, named_in, text_of
 from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.questions import one_of
@@ -25,33 +25,32 @@ class SqlTrail(AuditTrail):
     """The audit trail of one database."""
 
     def __init__(self, database: Database) -> None:
-        """Keep the database."""
-        self._database = database
+        self._transactions, self._tables = database.transactions, database.tables
 
     @override
     @in_our_words
     def record(self, event: Event) -> None:
-        with self._database.writing_once() as connection:
-            put_event(connection, self._database.tables, event)
+        with self._transactions.writing_once() as connection:
+            put_event(connection, self._tables, event)
 
     @in_our_words
     def events(self) -> tuple[Event, ...]:
-        """Return everything that happened, in the order in which it was written."""
-        events = self._database.tables.events
-        with self._database.reading() as connection:
+        """Return every event, in the order in which they were written."""
+        events = self._tables.events
+        with self._transactions.reading() as connection:
             texts = tuple(connection.scalars(select(events.c.event).order_by(events.c.number)))
-        # Grants and shares never change, so reading them afterwards tells the same.
-        records = records_named_in(self._database, texts)
+        # Grants and shares never change, so they may be read later than the events.
+        records = records_named_in(self._transactions, self._tables, texts)
         return tuple(event_of(text, records) for text in texts)
 
 
 def put_event(connection: Connection, tables: Tables, event: Event) -> None:
-    """Write an event, as a part of what the connection's transaction writes."""
+    """Write an event in the transaction of a connection."""
     row = {"at": event.at, "kind": type(event).__name__, "event": text_of(event)}
     connection.execute(insert(tables.events), row)
 
 
-def records_named_in(database: Database, texts: Iterable[str]) -> Records:
+def records_named_in(transactions: Transactions, tables: Tables, texts: Iterable[str]) -> Records:
     """Return the grants and the shares that some documents name."""
     grant_ids: set[str] = set()
     share_ids: set[str] = set()
@@ -59,10 +58,9 @@ def records_named_in(database: Database, texts: Iterable[str]) -> Records:
         grants_named, shares_named = named_in(text)
         grant_ids |= grants_named
         share_ids |= shares_named
-    tables = database.tables
-    with database.reading() as connection:
-        grants = [*_rows(connection, database, tables.grants, grant_ids)]
-        shares = [*_rows(connection, database, tables.shares, share_ids)]
+    with transactions.reading() as connection:
+        grants = _rows(connection, tables.grants, grant_ids)
+        shares = _rows(connection, tables.shares, share_ids)
     return Records(
         grants={row.id: grant_of_row(row) for row in grants},
         ended={row.id: ended_grant_of_row(row) for row in grants if row.ended_how is not None},
@@ -70,10 +68,8 @@ def records_named_in(database: Database, texts: Iterable[str]) -> Records:
     )
 
 
-def _rows(
-    connection: Connection, database: Database, table: Table, ids: set[str]
-) -> Iterable[Row[Any]]:
+def _rows(connection: Connection, table: Table, ids: set[str]) -> Sequence[Row[Any]]:
     if not ids:
         return ()
-    named = one_of(table.c.id, "ids", postgresql=database.postgresql)
-    return connection.execute(select(table).where(named), {"ids": sorted(ids)})
+    named = select(table).where(one_of(table.c.id, "ids"))
+    return connection.execute(named, {"ids": sorted(ids)}).all()

@@ -1,9 +1,9 @@
-"""How an act is written, and exams and upload batches for hosts that keep none of their own.
+"""The SQL writer: how an act is committed, and uploads for hosts that keep no exams of their own.
 
-Whoever writes locks the versions of every exam that it has read, in the order of their ids, and
-only then looks whether one has moved. So of two acts on one exam, the second always sees the first;
-and since all lock in one order, none waits in a circle. An act in its turn locks them before it
-reads, and keeps them locked until it is written.
+A commit locks the versions of every exam that the act has read, in the order of their ids, and then
+compares them with what the act has read. So the second of two acts on one exam always sees the
+first. All lock in one order, so no two acts wait for each other. An act in its turn locks the
+versions before it reads, and holds the locks until it has written.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,8 +22,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionInTime
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import Database, insert_unless_there, is_inserted
-from exam_sharing.adapters.sqlalchemy.documents import receipt_of, text_of
+from exam_sharing.adapters.sqlalchemy.database import insert_unless_there, is_inserted
+from exam_sharing.adapters.sqlalchemy.documents import text_of
 from exam_sharing.adapters.sqlalchemy.failures import (
     LostRace,
     in_our_words,
@@ -31,7 +31,7 @@ from exam_sharing.adapters.sqlalchemy.failures import (
     or_conflict,
 )
 from exam_sharing.adapters.sqlalchemy.questions import one_of
-from exam_sharing.adapters.sqlalchemy.reading import exam_questions, grant_questions
+from exam_sharing.adapters.sqlalchemy.reading import SqlAccessReader, SqlGrantReader
 from exam_sharing.adapters.sqlalchemy.rows import (
     batch_of_row,
     row_of_batch,
@@ -40,141 +40,31 @@ from exam_sharing.adapters.sqlalchemy.rows import (
     row_of_grant,
     row_of_notice,
     row_of_share,
-    share_of_row,
 )
 from exam_sharing.adapters.sqlalchemy.tables import Tables
-from exam_sharing.adapters.sqlalchemy.trail import put_event, records_named_in
+from exam_sharing.adapters.sqlalchemy.trail import put_event
 from exam_sharing.errors import AlreadyExists, BatchSealed, Conflict, StoreFailed, WrongBatch
 from exam_sharing.events import ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import OWNER, EndedAs, Ending, Grant, HowEnded
-from exam_sharing.identifiers import (
-    BatchId,
-    ExamId,
-    GrantId,
-    PrincipalId,
-    PrincipalKey,
-    ShareId,
-    UserId,
-)
-from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.policy.plans import Share
+from exam_sharing.identifiers import BatchId, ExamId, UserId
 from exam_sharing.policy.retries import longest_delay
-from exam_sharing.ports import (
-    Changes,
-    ExamReader,
-    ExamWriter,
-    GrantReader,
-    GrantWriter,
-    StoredReceipt,
-)
+from exam_sharing.ports import Changes, ExamWriter, GrantWriter, StoredReceipt
 from exam_sharing.validation import checks_arguments, instant
 
-__all__ = ["SqlExams", "SqlGrants", "count_transfer", "locked_versions"]
-
-
-def count_transfer(connection: Connection, tables: Tables, exam: ExamId) -> int:
-    """Add one to the version of an exam, and return the new one.
-
-    Raises:
-        StoreFailed: there is no such version, or the exam was withdrawn.
-    """
-    versions = tables.versions
-    version: int | None = connection.scalar(
-        update(versions)
-        .where(versions.c.exam == exam.value, ~versions.c.withdrawn)
-        .values(version=versions.c.version + 1)
-        .returning(versions.c.version)
-    )
-    if version is None:
-        raise StoreFailed(f"there is no exam {str(exam)!r} to transfer")
-    return version
+__all__ = ["SqlExams", "SqlGrants", "locked_versions", "put_transfer"]
 
 
 @checks_arguments
-class SqlGrants(GrantReader, GrantWriter):
-    """The grants of one database."""
-
-    def __init__(self, database: Database) -> None:
-        """Prepare the statements."""
-        self._database = database
-        tables = database.tables
-        grants, versions = tables.grants, tables.versions
-        self._grant_questions = grant_questions(tables, postgresql=database.postgresql)
-        self._granted_to = (
-            select(grants.c.exam)
-            .where(grants.c.recipient == bindparam("recipient"), grants.c.closed_version.is_(None))
-            .distinct()
-            .order_by(grants.c.exam)
-        )
-        self._receipt = select(tables.receipts).where(
-            tables.receipts.c.actor == bindparam("actor"),
-            tables.receipts.c.request_id == bindparam("request_id"),
-        )
-        moved = one_of(versions.c.exam, "exams", postgresql=database.postgresql)
-        self._count_up = update(versions).where(moved).values(version=versions.c.version + 1)
-        removed = tables.removed
-        among = one_of(removed.c.exam, "exams", postgresql=database.postgresql)
-        self._removed_from = select(removed.c.exam, removed.c.recipient).where(among)
-        self._end = update(grants).where(grants.c.id == bindparam("which"))
-
-    @override
-    @in_our_words
-    def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
-        return self._database.ask(self._grant_questions.read(exams, ended=ended))
-
-    @override
-    @in_our_words
-    def find_grants(self, ids: Iterable[GrantId]) -> tuple[Grant, ...]:
-        return self._database.ask(self._grant_questions.find_grants(ids))
-
-    @override
-    @in_our_words
-    def grants_of_share(
-        self, share: ShareId, exams: Iterable[ExamId], recipients: Iterable[PrincipalKey]
-    ) -> tuple[Grant, ...]:
-        return self._database.ask(self._grant_questions.grants_of_share(share, exams, recipients))
-
-    @override
-    @in_our_words
-    def removed(
-        self, exams: tuple[ExamId, ...], recipients: tuple[PrincipalId, ...]
-    ) -> Mapping[ExamId, frozenset[PrincipalId]]:
-        return self._database.ask(self._grant_questions.removed(exams, recipients))
-
-    @override
-    @in_our_words
-    def exams_granted_to(self, recipient: PrincipalId) -> tuple[ExamId, ...]:
-        with self._database.reading() as connection:
-            found = connection.scalars(self._granted_to, {"recipient": recipient.key})
-            return tuple(map(ExamId, found))
-
-    @override
-    @in_our_words
-    def receipt(self, actor: UserId, request_id: str) -> StoredReceipt | None:
-        asked = {"actor": actor.value, "request_id": request_id}
-        with self._database.reading() as connection:
-            row = connection.execute(self._receipt, asked).one_or_none()
-        if row is None:
-            return None
-        return StoredReceipt(
-            actor=actor,
-            request_id=request_id,
-            fingerprint=row.fingerprint,
-            receipt=receipt_of(row.receipt, records_named_in(self._database, [row.receipt])),
-        )
-
-    @in_our_words
-    def share_record(self, share: ShareId) -> Share | None:
-        """Return the record of a share, with its attestation, if there is one of that id."""
-        shares = self._database.tables.shares
-        with self._database.reading() as connection:
-            row = connection.execute(select(shares).where(shares.c.id == share.value)).one_or_none()
-            return None if row is None else share_of_row(row)
-
+class _BacksOff(GrantWriter):
     @override
     def step_aside(self, lost: int) -> None:
         sleep(longest_delay(lost) * random())  # noqa: S311  guards no secret
+
+
+@checks_arguments
+class SqlGrants(SqlGrantReader, _BacksOff):
+    """The grants of one database, and how acts change them."""
 
     @override
     @contextmanager
@@ -184,17 +74,16 @@ class SqlGrants(GrantReader, GrantWriter):
             if connection is None:
                 yield None
                 return
-            written = partial(self._commit, writing=partial(_ending, connection))
             try:
-                yield _WriterInTurn(written)
+                yield _WriterInTurn(partial(self._commit, writing=partial(_ending, connection)))
             except LostRace:
                 raise Conflict(1) from None
 
     @in_our_words
     def _in_turn(self, turn: ExitStack, exams: tuple[ExamId, ...]) -> Connection | None:
-        """Lock the versions of exams, over a connection that reads and writes until then."""
+        """Lock the versions of exams, over a connection that the act then reads and writes over."""
         try:
-            connection = turn.enter_context(self._database.transactions.in_turn(exams))
+            connection = turn.enter_context(self._transactions.in_turn(exams))
             if connection is not None:
                 self._versions_of(connection, [exam.value for exam in exams])
         except SQLAlchemyError as error:
@@ -206,7 +95,7 @@ class SqlGrants(GrantReader, GrantWriter):
 
     @override
     def commit(self, changes: Changes) -> bool:
-        return self._commit(changes, partial(self._database.racing, changes.versions.keys()))
+        return self._commit(changes, partial(self._transactions.racing, changes.versions.keys()))
 
     @in_our_words
     def _commit(
@@ -234,12 +123,14 @@ class SqlGrants(GrantReader, GrantWriter):
     def _write(
         self, connection: Connection, changes: Changes, uploaded: Mapping[ExamId, datetime]
     ) -> None:
+        tables = self._tables
         self._require_unmoved(connection, changes)
-        self._keep_receipt(connection, changes.receipt)
-        self._make(connection, changes.made, uploaded)
+        self._put_receipt(connection, changes.receipt)
+        if changes.made:
+            rows = [row_of_grant(grant, uploaded[grant.exam]) for grant in changes.made]
+            _insert_new(connection, tables.grants, rows, "grant")
         self._close(connection, changes)
         self._note_removals(connection, changes)
-        tables = self._database.tables
         if changes.share is not None:
             _insert_new(connection, tables.shares, [row_of_share(changes.share)], "share")
         if changes.notices:
@@ -248,26 +139,29 @@ class SqlGrants(GrantReader, GrantWriter):
         put_event(connection, tables, changes.event)
 
     def _require_unmoved(self, connection: Connection, changes: Changes) -> None:
+        versions = self._tables.versions
         expected = {exam.value: version for exam, version in changes.versions.items()}
         if self._versions_of(connection, expected) != expected:
             raise _Moved
-        moved = {"exams": sorted(exam.value for exam in changes.moved)}
-        if moved["exams"]:
-            connection.execute(self._count_up, moved)
+        moved = sorted(exam.value for exam in changes.moved)
+        if moved:
+            count = update(versions).where(one_of(versions.c.exam, "exams"))
+            counted = count.values(version=versions.c.version + 1)
+            connection.execute(counted, {"exams": moved})
 
     def _versions_of(self, connection: Connection, exams: Collection[str]) -> dict[str, int]:
         """Lock the versions of exams until the transaction ends, and return them."""
-        found = locked_versions(connection, self._database, exams)
+        versions = self._tables.versions
+        found = locked_versions(connection, self._tables, exams)
         unshared = sorted(exam for exam in exams if exam not in found)
         if unshared:
             # The host keeps its own exams, and these were never shared.
             rows = [{"exam": exam, "version": 0, "withdrawn": False} for exam in unshared]
-            put = insert_unless_there(self._database, self._database.tables.versions)
-            connection.execute(put, rows)
-            found = locked_versions(connection, self._database, exams)
+            connection.execute(insert_unless_there(connection, versions), rows)
+            found = locked_versions(connection, self._tables, exams)
         return found
 
-    def _keep_receipt(self, connection: Connection, kept: StoredReceipt | None) -> None:
+    def _put_receipt(self, connection: Connection, kept: StoredReceipt | None) -> None:
         if kept is None:
             return
         row = {
@@ -276,60 +170,48 @@ class SqlGrants(GrantReader, GrantWriter):
             "fingerprint": kept.fingerprint,
             "receipt": text_of(kept.receipt),
         }
-        if not is_inserted(connection, self._database, self._database.tables.receipts, row):
+        if not is_inserted(connection, self._tables.receipts, row):
             raise _Moved
-
-    def _make(
-        self,
-        connection: Connection,
-        made: tuple[Grant, ...],
-        uploaded: Mapping[ExamId, datetime],
-    ) -> None:
-        if made:
-            rows = [row_of_grant(grant, uploaded[grant.exam]) for grant in made]
-            _insert_new(connection, self._database.tables.grants, rows, "grant")
 
     def _times_of_upload(self, exams: AbstractSet[ExamId]) -> Mapping[ExamId, datetime]:
         """Return when exams were uploaded, which never changes."""
         if not exams:
             return {}
-        table = self._database.tables.exams
-        among = one_of(table.c.id, "exams", postgresql=self._database.postgresql)
-        statement = select(table.c.id, table.c.uploaded_at).where(among)
+        table = self._tables.exams
+        statement = select(table.c.id, table.c.uploaded_at).where(one_of(table.c.id, "exams"))
         asked = {"exams": sorted(exam.value for exam in exams)}
-        with self._database.reading() as connection:
+        with self._transactions.reading() as connection:
             return {ExamId(exam): at for exam, at in connection.execute(statement, asked)}
 
     def _close(self, connection: Connection, changes: Changes) -> None:
-        """Record endings; where the exam is withdrawn, close what has merely expired as well."""
+        """Record endings; close expired grants as well where the exam is withdrawn."""
+        grants, versions = self._tables.grants, self._tables.versions
         if changes.ended:
             endings: Sequence[Any] = [row_of_ending(past.ending) for past in changes.ended]
-            connection.execute(self._end, endings)
-        if changes.withdrawn is None:
+            connection.execute(update(grants).where(grants.c.id == bindparam("which")), endings)
+        exam = changes.withdrawn
+        if exam is None:
             return
-        tables, exam = self._database.tables, changes.withdrawn
-        versions, grants = tables.versions, tables.grants
-        connection.execute(
-            update(versions).where(versions.c.exam == exam.value).values(withdrawn=True)
-        )
-        connection.execute(
-            update(grants)
-            .where(grants.c.exam == exam.value, grants.c.closed_version.is_(None))
-            .values(closed_version=changes.versions[exam] + 1)
-        )
+        withdraw = update(versions).where(versions.c.exam == exam.value)
+        connection.execute(withdraw.values(withdrawn=True))
+        close = update(grants).where(grants.c.exam == exam.value, grants.c.closed_version.is_(None))
+        connection.execute(close.values(closed_version=changes.versions[exam] + 1))
 
     def _note_removals(self, connection: Connection, changes: Changes) -> None:
-        """Keep whom owners have removed, so that nobody reads the past of an exam for it."""
-        removed = self._database.tables.removed
+        """Keep whom owners have removed, so that no act needs to read the past of an exam."""
+        removed = self._tables.removed
         gone = {_pair(past.grant) for past in changes.ended if _is_removal(past.ending)}
         if gone:
             rows = [{"exam": exam, "recipient": recipient} for exam, recipient in sorted(gone)]
-            connection.execute(insert_unless_there(self._database, removed), rows)
+            connection.execute(insert_unless_there(connection, removed), rows)
         given = {_pair(grant) for grant in changes.made if grant.basis is OWNER}
         if changes.share is None or not given:
             return
+        on_exams = select(removed.c.exam, removed.c.recipient).where(
+            one_of(removed.c.exam, "exams")
+        )
         asked = {"exams": sorted({exam for exam, _ in given})}
-        for exam, recipient in connection.execute(self._removed_from, asked).all():
+        for exam, recipient in connection.execute(on_exams, asked).all():
             if (exam, recipient) in given:
                 readmit = delete(removed).where(removed.c.exam == exam)
                 connection.execute(readmit.where(removed.c.recipient == recipient))
@@ -343,56 +225,48 @@ def _is_removal(ending: Ending) -> bool:
     return ending.how is HowEnded.UNSHARED and ending.acting_as is EndedAs.OWNER
 
 
-def locked_versions(
-    connection: Connection, database: Database, exams: Iterable[str]
-) -> dict[str, int]:
+def locked_versions(connection: Connection, tables: Tables, exams: Iterable[str]) -> dict[str, int]:
     """Lock the versions of exams until the transaction ends, and return them.
 
     They are locked in the order of their ids. An exam that was never shared may have none.
     """
-    versions = database.tables.versions
+    versions = tables.versions
     statement = (
         select(versions.c.exam, versions.c.version)
-        .where(one_of(versions.c.exam, "exams", postgresql=database.postgresql))
+        .where(one_of(versions.c.exam, "exams"))
         .order_by(versions.c.exam)
         .with_for_update()
     )
-    return {
-        row.exam: row.version for row in connection.execute(statement, {"exams": sorted(exams)})
-    }
+    found = connection.execute(statement, {"exams": sorted(exams)})
+    return {row.exam: row.version for row in found}
 
 
 @contextmanager
 def _ending(connection: Connection) -> Iterator[Connection]:
-    """Write at the end of a transaction."""
     yield connection
     connection.commit()
 
 
-class _WriterInTurn(GrantWriter):
-    """Writes over the connection that holds the locks, and releases them thereby."""
+class _WriterInTurn(_BacksOff):
+    """Writes over the connection that holds the locks, and releases them."""
 
-    def __init__(self, written: Callable[[Changes], bool]) -> None:
-        self._written = written
+    def __init__(self, commit: Callable[[Changes], bool]) -> None:
+        self._commit = commit
 
     @override
     def commit(self, changes: Changes) -> bool:
-        return self._written(changes)
-
-    @override
-    def step_aside(self, lost: int) -> None:
-        sleep(longest_delay(lost) * random())  # noqa: S311  guards no secret
+        return self._commit(changes)
 
 
 class _Moved(Exception):
-    """Something that the act was decided on has changed: the transaction must not be kept."""
+    """A fact of the act's decision has changed: the transaction must be rolled back."""
 
 
 class _Taken(Exception):
     """An id was there already.
 
     Args:
-        kind: of what the id was.
+        kind: what has the id.
     """
 
     def __init__(self, kind: str) -> None:
@@ -408,70 +282,53 @@ def _insert_new(connection: Connection, table: Table, rows: Sequence[Any], kind:
 
 
 @checks_arguments
-class SqlExams(ExamReader, ExamWriter):
-    """The exams of one database."""
-
-    def __init__(self, database: Database) -> None:
-        """Prepare the statements."""
-        self._database = database
-        exams, batches = database.tables.exams, database.tables.batches
-        among = one_of(exams.c.id, "exams", postgresql=database.postgresql)
-        self._exam_questions = exam_questions(database.tables, postgresql=database.postgresql)
-        self._which = select(exams.c.id).where(among)
-        self._batch = select(batches).where(batches.c.id == bindparam("batch"))
-
-    @override
-    @in_our_words
-    def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
-        return self._database.ask(self._exam_questions.find(exams))
-
-    @override
-    @in_our_words
-    def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
-        return self._database.ask(self._exam_questions.batch_of(exam))
+class SqlExams(SqlAccessReader, ExamWriter):
+    """The exams and upload batches of one database, for hosts that keep none of their own."""
 
     @in_our_words
     def batch(self, batch: BatchId) -> UploadBatch | None:
         """Return an upload batch, if there is one of that id."""
-        with self._database.reading() as connection:
-            row = connection.execute(self._batch, {"batch": batch.value}).one_or_none()
+        batches = self._tables.batches
+        with self._transactions.reading() as connection:
+            is_it = batches.c.id == batch.value
+            row = connection.execute(select(batches).where(is_it)).one_or_none()
             return None if row is None else batch_of_row(row)
 
     @override
     @or_conflict
     def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
         try:
-            with self._database.writing() as connection:
+            with self._transactions.writing() as connection:
                 self._put_batch(connection, batch, exams)
-                self._require_new(self._there(connection, exams), exams)
+                self._require_new(connection, exams)
                 self._put_exams(connection, exams)
         except IntegrityError:
             # Somebody else added one of them at the same time.
-            with self._database.reading() as connection:
-                self._require_new(self._there(connection, exams), exams)
+            with self._transactions.reading() as connection:
+                self._require_new(connection, exams)
             raise
 
     def _put_batch(
         self, connection: Connection, batch: UploadBatch, exams: tuple[Exam, ...]
     ) -> None:
-        batches = self._database.tables.batches
-        if is_inserted(connection, self._database, batches, row_of_batch(batch)):
+        batches = self._tables.batches
+        if is_inserted(connection, batches, row_of_batch(batch)):
             return
-        locked = self._batch.with_for_update()
-        known = batch_of_row(connection.execute(locked, {"batch": batch.id.value}).one())
+        is_it = batches.c.id == batch.id.value
+        locked = select(batches).where(is_it).with_for_update()
+        known = batch_of_row(connection.execute(locked).one())
         if attrs.evolve(known, sealed=batch.sealed) != batch:
             raise WrongBatch(str(batch.id), "is there already, with other details")
         if known.sealed and (exams or not batch.sealed):
             raise BatchSealed(str(batch.id))
         if known.sealed != batch.sealed:
-            seal = update(batches).where(batches.c.id == batch.id.value)
-            connection.execute(seal.values(sealed=batch.sealed))
+            connection.execute(update(batches).where(is_it).values(sealed=batch.sealed))
 
-    def _there(self, connection: Connection, exams: tuple[Exam, ...]) -> frozenset[str]:
+    def _require_new(self, connection: Connection, exams: tuple[Exam, ...]) -> None:
+        table = self._tables.exams
         asked = {"exams": sorted(exam.id.value for exam in exams)}
-        return frozenset(connection.scalars(self._which, asked))
-
-    def _require_new(self, there: frozenset[str], exams: tuple[Exam, ...]) -> None:
+        known = select(table.c.id).where(one_of(table.c.id, "exams"))
+        there = frozenset(connection.scalars(known, asked))
         for exam in exams:
             if exam.id.value in there:
                 raise AlreadyExists("exam", str(exam.id))
@@ -479,41 +336,70 @@ class SqlExams(ExamReader, ExamWriter):
     def _put_exams(self, connection: Connection, exams: tuple[Exam, ...]) -> None:
         if not exams:
             return
-        tables = self._database.tables
-        rows: Sequence[Any] = [row_of_exam(exam) for exam in sorted(exams, key=_by_id)]
-        connection.execute(insert(tables.exams), rows)
+        in_order = sorted(exams, key=lambda exam: exam.id)
+        rows: Sequence[Any] = [row_of_exam(exam) for exam in in_order]
+        connection.execute(insert(self._tables.exams), rows)
         versions = [{"exam": row["id"], "version": 0, "withdrawn": False} for row in rows]
-        connection.execute(insert_unless_there(self._database, tables.versions), versions)
+        connection.execute(insert_unless_there(connection, self._tables.versions), versions)
 
     @or_conflict
     def transfer(self, exam: ExamId, owner: UserId, *, at: datetime) -> None:
-        """Give an exam to another owner; grants on it stay as they are.
+        """Give an exam to another owner; grants on it do not change.
 
         Args:
             exam: which exam.
-            owner: who is to own it.
+            owner: the new owner.
             at: when, aware; for the audit trail.
 
         Raises:
             Conflict: others were in the way; nothing was done, try again.
             StoreFailed: there is no such exam, or it was withdrawn.
         """
-        when, tables = instant("at", at), self._database.tables
-        exams = tables.exams
+        when, exams = instant("at", at), self._tables.exams
         is_it = exams.c.id == exam.value
-        with self._database.writing() as connection:
-            version = count_transfer(connection, tables, exam)
+        with self._transactions.writing() as connection:
+            # The lock on the version comes before that on the exam.
+            version = _counted(connection, self._tables, exam)
             before = connection.execute(select(exams.c.owner).where(is_it)).scalar_one()
             connection.execute(update(exams).where(is_it).values(owner=owner.value))
-            event = ExamTransferred(
-                at=when,
-                exam=exam,
-                before=UserId(before),
-                after=owner,
-                versions={exam: version},
+            transferred = ExamTransferred(
+                at=when, exam=exam, before=UserId(before), after=owner, versions={exam: version}
             )
-            put_event(connection, tables, event)
+            put_event(connection, self._tables, transferred)
 
 
-def _by_id(exam: Exam) -> ExamId:
-    return exam.id
+def put_transfer(
+    connection: Connection,
+    tables: Tables,
+    *,
+    exam: ExamId,
+    before: UserId,
+    after: UserId,
+    at: datetime,
+) -> None:
+    """Count a change of owner of a host's exam as a version, and write its event.
+
+    Raises:
+        StoreFailed: the exam was withdrawn.
+    """
+    unshared = {"exam": exam.value, "version": 0, "withdrawn": False}
+    connection.execute(insert_unless_there(connection, tables.versions), unshared)
+    version = _counted(connection, tables, exam)
+    transferred = ExamTransferred(
+        at=at, exam=exam, before=before, after=after, versions={exam: version}
+    )
+    put_event(connection, tables, transferred)
+
+
+def _counted(connection: Connection, tables: Tables, exam: ExamId) -> int:
+    """Add one to the version of an exam, and return the new version."""
+    versions = tables.versions
+    version: int | None = connection.scalar(
+        update(versions)
+        .where(versions.c.exam == exam.value, ~versions.c.withdrawn)
+        .values(version=versions.c.version + 1)
+        .returning(versions.c.version)
+    )
+    if version is None:
+        raise StoreFailed(f"there is no exam {str(exam)!r} to transfer")
+    return version
