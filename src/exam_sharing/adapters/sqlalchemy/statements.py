@@ -258,19 +258,8 @@ def may(
     The database first looks up what the user holds, and then the rows: the cost grows with what the
     user holds, not with the number of rows.
 
-    Args:
-        exam_column: the id of the exam, as text; of a table or an alias of the host's.
-        owner_column: the id of its owner, as text; of the same table.
-        user: as for `visible_exams`.
-        principals: as for `visible_exams`.
-        permission: the least permission.
-        now: the time of the question, aware.
-        tables: those of the database that the statement is for.
-
-    Raises:
-        WrongKind: an argument is of another type.
-        InvalidValue: the time is naive, the principals are not those of the user, or the columns
-            are not of one table.
+    The columns are the id of the exam and that of its owner, as text, of one table or alias of the
+    host's. Other arguments and errors are as for `visible_exams`.
     """
     asker = _LiteralAsker(user=user, principals=principals, now=now, tables=tables)
     grants = tables.grants
@@ -298,17 +287,7 @@ def permission_held(
     It is the value of a `Permission`, to show or to compare in a condition. The database looks it
     up for each row: the cost grows with the number of rows, not with what the user holds.
 
-    Args:
-        exam_column: the id of the exam, as text.
-        owner_column: the id of its owner, as text.
-        user: as for `visible_exams`.
-        principals: as for `visible_exams`.
-        now: the time of the question, aware.
-        tables: those of the database that the statement is for.
-
-    Raises:
-        WrongKind: an argument is of another type.
-        InvalidValue: the time is naive, or the principals are not those of the user.
+    Arguments and errors are as for `may` and `visible_exams`.
     """
     asker = _LiteralAsker(user=user, principals=principals, now=now, tables=tables)
     grants = tables.grants.alias()
