@@ -1,4 +1,4 @@
-"""What every store of ours does beyond what the laws of stores ask."""
+"""What every store of ours does beyond the laws of stores."""
 
 from datetime import UTC, datetime
 
@@ -12,6 +12,7 @@ from exam_sharing import (
     Policy,
     ShareId,
     StoreFailed,
+    UnshareRequest,
     UploadBatch,
 )
 from exam_sharing.events import ExamTransferred
@@ -21,6 +22,7 @@ from exam_sharing.testing.laws.bench import StoreTrial
 from world import (
     ANNA,
     BEN,
+    CARLA,
     CD,
     CT,
     DAN,
@@ -148,3 +150,17 @@ def test_the_id_of_a_notice_that_waits_is_taken(open_store):
         with pytest.raises(StoreFailed, match="the id of a notice is taken"):
             bench.commit(again)
         assert bench.read(exam).version == 1
+
+
+def test_receipts_and_the_audit_trail_come_back_as_they_were_written(new_store):
+    remembered, kept = World(), World(store=new_store())
+    for world in (remembered, kept):
+        request = share_request(ANNA, CT, BEN, CARLA, request_id="once")
+        receipt = world.sharing.share(request)
+        assert world.sharing.share(request) == attrs.evolve(receipt, repeated=True)
+        world.sharing.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, request_id="end"))
+        world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
+    for request_id in ("once", "end"):
+        found = kept.store.receipt(ANNA, request_id)
+        assert found == remembered.store.receipt(ANNA, request_id) is not None
+    assert kept.store.events() == remembered.store.events()

@@ -1,8 +1,9 @@
-"""Statements apart from their execution: another driver gets the same answers by them."""
+"""What questions cost in a database, and the same statements executed by other drivers."""
 
 import asyncio
 import sqlite3
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 
 import asyncpg
 import psycopg
@@ -10,9 +11,21 @@ import pytest
 import sqlalchemy
 from sqlalchemy import select
 
+from benchmarks.sql_plans import cost_of, noted, the_one
 from django_databases import django_connection
-from exam_sharing import BatchId, ExamId, GroupId, InvalidValue, UnshareRequest, UserId, WrongKind
+from exam_sharing import (
+    BatchId,
+    ExamId,
+    GroupId,
+    InvalidValue,
+    StoreFailed,
+    UnshareRequest,
+    UserId,
+    WrongKind,
+)
 from exam_sharing.adapters.sqlalchemy import Statements, create_all, may, permission_held
+from exam_sharing.adapters.sqlalchemy.joined import joined_store
+from exam_sharing.identifiers import PrincipalKey
 from world import (
     ANNA,
     BEN,
@@ -26,9 +39,200 @@ from world import (
     MR,
     NO_EXAM,
     NURSES,
+    START,
     VIEW,
     World,
 )
+
+
+@pytest.fixture
+def statements(engine):
+    """Every statement that is executed."""
+    seen = []
+
+    def note(connection, cursor, statement, *others):
+        if not statement.startswith(("BEGIN", "PRAGMA")):
+            seen.append(statement)
+
+    sqlalchemy.event.listen(engine, "before_cursor_execute", note)
+    yield seen
+    sqlalchemy.event.remove(engine, "before_cursor_execute", note)
+
+
+def test_a_check_and_a_page_are_one_statement_each(new_store, statements):
+    world = World(store=new_store())
+    world.share(ANNA, CT, NURSES)
+    viewer = world.sharing.viewer(EVA)
+    for ask in (
+        lambda: world.sharing.can(EVA, VIEW, CT),
+        lambda: world.sharing.can(EVA, DOWNLOAD, NO_EXAM),
+        lambda: world.sharing.can_many(EVA, VIEW, (CT, MR, NO_EXAM)),
+        lambda: world.sharing.visible_to(EVA),
+        lambda: viewer.shared_with(world.sharing.visible_to(ANNA, limit=1).next),
+        lambda: world.store.read((CT, MR, NO_EXAM), ended=True),
+    ):
+        ask()
+        statements.clear()
+        ask()
+        assert len([each for each in statements if "LIMIT" not in each]) <= 1
+        assert 1 <= len(statements) <= 2  # One page gave the cursor.
+
+
+def test_nobody_asks_for_those_who_hold_nothing(new_store, statements):
+    store = new_store()
+    statements.clear()
+    nobody = frozenset()
+    assert store.holds(BEN, nobody, VIEW, CT, START) is False
+    assert store.holding(BEN, nobody, VIEW, (CT,), START) == frozenset()
+    assert store.visible(BEN, nobody, None, 9, START, own=True) == ()
+    assert statements == []
+
+
+def test_a_key_that_would_be_two_to_the_database_is_nobodys(new_store):
+    """SPEC 9.1: whoever makes keys without the types for them gets an error, and never a yes."""
+    world = World(store=new_store())
+    world.share(ANNA, CT, NURSES)
+    forged = frozenset({BEN.key, PrincipalKey(f"g:x\n{NURSES.key}")})
+    for ask in (
+        lambda: world.store.holds(BEN, forged, VIEW, CT, START),
+        lambda: bool(world.store.holding(BEN, forged, VIEW, (CT,), START)),
+        lambda: bool(world.store.visible(BEN, forged, None, 9, START, own=True)),
+    ):
+        with suppress(StoreFailed):
+            assert ask() is False
+
+
+CROWD = 3_000
+PAGE = 50
+
+
+@pytest.fixture
+def asked_in(engine):
+    """Return how many statements something takes the second time."""
+
+    def count(ask):
+        ask()
+        with noted(engine) as statements:
+            ask()
+        return len([each for each in statements if not each.text.startswith("PRAGMA")])
+
+    return count
+
+
+def test_questions_of_a_portal_take_one_statement_and_access_lists_three(new_store, asked_in):
+    world = World(store=new_store())
+    world.share(ANNA, CT, NURSES)
+    world.share(EVA, CT, BEN)
+    viewer = world.sharing.viewer(EVA)
+    assert asked_in(lambda: viewer.can(DOWNLOAD, CT)) == 1
+    assert asked_in(lambda: viewer.can_many(VIEW, (CT, MR))) == 1
+    assert asked_in(viewer.shared_with) == 1
+    assert asked_in(viewer.visible_to) == 1
+    assert asked_in(lambda: world.sharing.access_list(EVA, CT)) <= 3
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param((3, "ANALYZE"), id="many owners, before the first VACUUM"),
+        pytest.param((CROWD, "VACUUM ANALYZE"), id="nearly one owner, after it"),
+    ],
+)
+def crowd(request, postgresql, open_store_on):
+    """A store in PostgreSQL where Anna shared thousands of exams with Ben, and others a few."""
+    every, tidy = request.param
+    tables = create_all(postgresql)
+    store = open_store_on(postgresql, tables)()
+    exams = [
+        {
+            "id": f"e{number:05}",
+            "owner": "anna" if number % every else f"owner {number}",
+            "batch": "b",
+            "uploaded_at": START - timedelta(minutes=number),
+        }
+        for number in range(CROWD)
+    ]
+    with postgresql.begin() as connection:
+        connection.execute(sqlalchemy.insert(tables.exams), exams)
+        connection.execute(
+            sqlalchemy.insert(tables.versions),
+            [{"exam": exam["id"], "version": 1, "withdrawn": False} for exam in exams],
+        )
+        connection.execute(sqlalchemy.insert(tables.grants), [*_grants(exams)])
+    with postgresql.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql(tidy)
+    return store
+
+
+def _grants(exams):
+    for number, exam in enumerate(exams):
+        for recipient in ("u:ben", f"u:{number}", f"g:{number % 500}"):
+            yield {
+                "id": f"{exam['id']} to {recipient}",
+                "exam": exam["id"],
+                "grantor": exam["owner"],
+                "recipient": recipient,
+                "permission": 1,
+                "version": 1,
+                "share": "s",
+                "made_at": START,
+                "uploaded_at": exam["uploaded_at"],
+            }
+
+
+@pytest.fixture
+def cost(postgresql, crowd):
+    """Return what PostgreSQL reads for a question, whichever plan it makes."""
+
+    def measure(ask):
+        return cost_of(postgresql, the_one(postgresql, ask), "exam_sharing_grants")
+
+    return measure
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_a_page_reads_no_more_than_it_shows_however_much_there_is(crowd, cost, own):
+    groups = frozenset(GroupId(str(number)).key for number in range(9))
+    after = START - timedelta(minutes=2_000), "e02000"
+
+    def page(user, principals, after):
+        return lambda: crowd.visible(user, principals, after, PAGE + 1, START, own=own)
+
+    for principals in ({BEN.key}, {BEN.key, *groups}):
+        first = cost(page(BEN, frozenset(principals), None))
+        # One row more tells that the last exam of the page has no further grant.
+        assert PAGE < first.rows <= len(principals) * (PAGE + 2)
+        later = cost(page(BEN, frozenset(principals), after))
+        assert later.rows <= first.rows
+        assert later.buffers <= 1.2 * first.buffers
+
+
+def test_a_check_reads_no_more_for_those_who_own_much(crowd, cost):
+    def check(user):
+        return lambda: crowd.holds(user, frozenset({user.key}), DOWNLOAD, ExamId("e00007"), START)
+
+    def many(user):
+        exams = [ExamId(f"e{number:05}") for number in range(0, CROWD, CROWD // 10)]
+        return lambda: crowd.holding(user, frozenset({user.key}), DOWNLOAD, exams, START)
+
+    assert check(ANNA)() is True
+    assert check(CARLA)() is False
+    for ask in (check, many):
+        owner, stranger = cost(ask(ANNA)), cost(ask(CARLA))
+        assert owner.rows == stranger.rows == 0
+        # More than the stranger's: whether the exam was withdrawn.
+        assert owner.buffers <= 3 * stranger.buffers
+
+
+def test_a_check_is_not_planned_anew_each_time(postgresql, crowd):
+    kept = "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements"
+    with postgresql.begin() as connection:
+        store = joined_store(connection)
+        for number in range(30):
+            store.holds(BEN, frozenset({BEN.key}), VIEW, ExamId(f"e{number:05}"), START)
+        by_one_plan, planned = connection.exec_driver_sql(kept).one()
+    assert by_one_plan > planned
+
 
 DRIVERS = [
     ("sqlite", "qmark", "sqlite3"),

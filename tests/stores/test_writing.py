@@ -1,6 +1,9 @@
-"""An act that lost a few races decides in its turn, where nobody else is faster."""
+"""Commits, lost races and turns: an act is written as a whole or not at all, whoever races it."""
 
+import pickle
 import threading
+import time
+import traceback
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
@@ -9,23 +12,30 @@ from functools import partial
 from multiprocessing import get_context
 from time import monotonic
 
+import psycopg
 import pytest
 import sqlalchemy
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from exam_sharing import (
     BatchId,
     Conflict,
+    Exam,
     ExamId,
     Group,
     GroupId,
+    NoticeId,
     Policy,
     ReasonCode,
     Refused,
     Reshares,
     Scope,
+    ShareId,
     Sharing,
+    StoreFailed,
     UnshareRequest,
+    UploadBatch,
     User,
     UserId,
 )
@@ -35,16 +45,147 @@ from exam_sharing.adapters.sqlalchemy import (
     SqlStore,
     create_all,
     open_sharing,
+    owner_changed,
     sql_ports,
     sqlite_engine,
 )
 from exam_sharing.adapters.sqlalchemy import database as transactions
 from exam_sharing.adapters.sqlalchemy.database import held_connection, holding
-from exam_sharing.events import ActRefused
+from exam_sharing.events import ActRefused, WaitingNotice
 from exam_sharing.memory import memory_ports
+from exam_sharing.policy.plans import UnshareReceipt
+from exam_sharing.ports import Changes, StoredReceipt
 from exam_sharing.testing.performing import perform
 from watching import watched
 from world import ANNA, BEN, CARLA, CD, CT, DAN, MR, START, VIEW, XRAY, World, codes, share_request
+
+PATIENT = "the patient is called Miller"
+
+
+@pytest.fixture
+def kept(new_store):
+    return World(store=new_store())
+
+
+def changes(**more):
+    event = ActRefused(at=START, request=share_request(ANNA, CT, BEN), reasons=())
+    return Changes(**{"versions": {}, "event": event, **more})
+
+
+def notice(number):
+    return WaitingNotice(
+        id=NoticeId(f"n{number}"),
+        share=ShareId("s"),
+        to=BEN,
+        actor=ANNA,
+        exams=(CT,),
+        permission=VIEW,
+        until=None,
+        message=PATIENT,
+    )
+
+
+def receipt(fingerprint="f"):
+    return StoredReceipt(
+        actor=ANNA,
+        request_id="once",
+        fingerprint=fingerprint,
+        receipt=UnshareReceipt(at=START),
+    )
+
+
+@pytest.mark.parametrize("version", [1, 7])
+def test_a_commit_on_a_version_that_has_moved_writes_nothing(kept, version):
+    kept.share(ANNA, CT, BEN)
+    before = kept.state(), kept.store.events()
+    stale = {CT: version - 1 if version == 1 else version, MR: 0}
+    assert not kept.store.commit(changes(versions=stale, notices=(notice(1),)))
+    assert (kept.state(), kept.store.events()) == before
+
+
+def test_a_commit_under_a_request_id_that_is_taken_writes_nothing(kept):
+    assert kept.store.commit(changes(receipt=receipt()))
+    before = kept.state(), kept.store.events()
+    assert not kept.store.commit(changes(receipt=receipt("g"), notices=(notice(1),)))
+    assert (kept.state(), kept.store.events()) == before
+    assert kept.store.receipt(ANNA, "once").fingerprint == "f"
+
+
+def test_exams_that_the_host_keeps_for_itself_are_counted_from_their_first_act(kept):
+    unknown = type(CT)("of the host's own")
+    assert kept.store.commit(changes(versions={unknown: 0}))
+    assert not kept.store.commit(changes(versions={unknown: 1}))
+
+
+DRIVERS_LOST_RACES = [
+    psycopg.errors.SerializationFailure(PATIENT),
+    psycopg.errors.DeadlockDetected(PATIENT),
+]
+
+
+@pytest.mark.parametrize("error", DRIVERS_LOST_RACES, ids=lambda error: error.sqlstate)
+@pytest.mark.parametrize("statement", range(7))
+def test_a_race_that_the_database_ends_is_lost_and_nothing_else_is(engine, kept, error, statement):
+    def share():
+        return kept.share(ANNA, CT, BEN, CARLA, message="hello")
+
+    with failing(engine, OperationalError("INSERT", {"m": PATIENT}, error), at=statement) as seen:
+        if statement < 4:  # Reading comes first, and is not tried again.
+            with pytest.raises(StoreFailed):
+                share()
+            assert kept.state()[0][CT][0] == 0
+            return
+        share()
+    assert len(seen) > statement
+    assert kept.state()[0][CT][0] == 1
+    assert len(kept.notifier.sent) == 2
+
+
+class failing:  # noqa: N801  used as a context manager
+    """Makes one statement of an engine fail, counted from 0."""
+
+    def __init__(self, engine, error, *, at):
+        self.engine, self.error, self.at, self.seen = engine, error, at, []
+
+    def note(self, connection, cursor, statement, *others):
+        if statement.startswith(("BEGIN", "COMMIT", "PRAGMA")):
+            return
+        self.seen.append(statement)
+        if len(self.seen) == self.at + 1:
+            raise self.error
+
+    def __enter__(self):
+        sqlalchemy.event.listen(self.engine, "before_cursor_execute", self.note)
+        return self.seen
+
+    def __exit__(self, *_):
+        sqlalchemy.event.remove(self.engine, "before_cursor_execute", self.note)
+
+
+def test_a_failure_tells_nothing_of_what_was_written(engine, kept):
+    error = OperationalError("INSERT …", {"message": PATIENT}, Exception(PATIENT))
+    for at in range(2, 8):
+        with failing(engine, error, at=at), pytest.raises(StoreFailed) as caught:
+            kept.share(ANNA, CT, BEN, message=PATIENT)
+        assert_tells_nothing(caught.value)
+
+
+def test_an_id_that_is_taken_tells_nothing_of_what_was_written(kept):
+    assert kept.store.commit(changes(notices=(notice(1),)))
+    with pytest.raises(StoreFailed, match="the id of a notice is taken") as caught:
+        kept.store.commit(changes(notices=(notice(1),)))
+    assert_tells_nothing(caught.value)
+
+
+def assert_tells_nothing(error):
+    assert "Miller" not in "".join(traceback.format_exception(error))
+    assert "Miller" not in repr(pickle.loads(pickle.dumps(error)))  # noqa: S301
+    seen = set()
+    while error is not None and error not in seen:
+        seen.add(error)
+        assert "Miller" not in repr(error)
+        error = error.__cause__ or error.__context__
+
 
 BLOCKED = 0.3
 """For how many seconds an act is looked at until it is said to wait."""
@@ -433,3 +574,106 @@ def test_a_process_that_is_killed_in_its_turn_holds_up_nobody(postgresql, on_pos
     assert monotonic() < start + 10
     assert world.sharing.can(BEN, VIEW, CT)
     assert world.now - START == timedelta(0)
+
+
+BLOCKED = 0.3
+"""For how many seconds a call is looked at until it is said to wait."""
+
+
+@pytest.fixture(params=["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
+def isolated(request, postgresql):
+    """An engine that isolates as the host wants it."""
+    return postgresql.execution_options(isolation_level=request.param)
+
+
+@pytest.fixture
+def pg_tables(postgresql):
+    return create_all(postgresql)
+
+
+@pytest.fixture
+def isolated_world(postgresql, pg_tables, open_store_on):
+    return World(store=open_store_on(postgresql, pg_tables)())
+
+
+@pytest.fixture
+def after(postgresql):
+    """A function that does something while somebody else writes, who then commits."""
+
+    def do(call, *statements):
+        raised = []
+
+        def work():
+            try:
+                call()
+            except Exception as error:  # noqa: BLE001  it is looked at by the test
+                raised.append(error)
+
+        thread = threading.Thread(target=work)
+        with postgresql.connect() as connection, connection.begin():
+            for statement in statements:
+                connection.execute(statement)
+            thread.start()
+            time.sleep(BLOCKED)
+        thread.join(30)
+        return raised
+
+    return do
+
+
+def counted(pg_tables):
+    versions = pg_tables.versions
+    of_ct = versions.update().where(versions.c.exam == "ct")
+    return of_ct.values(version=versions.c.version + 1)
+
+
+def test_an_exam_changes_hands_while_it_is_being_shared(isolated, pg_tables, isolated_world, after):
+    store = SqlStore.over(isolated, tables=pg_tables)
+    assert after(lambda: store.transfer(CT, BEN, at=START), counted(pg_tables)) == []
+    assert isolated_world.can_view(BEN, CT)
+    assert isolated_world.store.read((CT,), ended=False)[CT].version == 2
+
+
+def test_an_act_that_waits_is_decided_again(isolated, pg_tables, isolated_world, after):
+    inside = World(store=SqlStore.over(isolated, tables=pg_tables))
+    assert after(lambda: inside.share(ANNA, CT, CARLA), counted(pg_tables)) == []
+    assert isolated_world.can_view(CARLA, CT)
+
+
+def test_a_batch_that_is_being_sealed_is_waited_for(isolated, pg_tables, isolated_world, after):
+    store = SqlStore.over(isolated, tables=pg_tables)
+    batch = UploadBatch(id=BatchId("late"), uploader=ANNA, received_at=START)
+    store.add(batch, ())
+    batches = pg_tables.batches
+    touched = batches.update().where(batches.c.id == "late").values(sealed=False)
+    late = Exam(id=ExamId("late"), owner=ANNA, batch=batch.id, uploaded_at=START)
+    assert after(lambda: store.add(batch, (late,)), touched) == []
+    assert isolated_world.can_view(ANNA, late.id)
+
+
+def test_a_user_who_is_being_changed_is_waited_for(isolated, pg_tables, after):
+    people = SqlDirectory(isolated, pg_tables.directory)
+    level = isolated.get_execution_options()["isolation_level"]
+    user, ward = UserId(f"user under {level}"), GroupId(f"ward under {level}")
+    people.add(User(id=user, name="Ben"))
+    people.add(Group(id=ward, name="Ward", members=frozenset({user})))
+    principals = pg_tables.directory.principals
+    touched = principals.update().values(active=True)
+    assert after(lambda: people.add(User(id=user, name="Benjamin")), touched) == []
+    assert after(lambda: people.add(Group(id=ward, name="W")), touched) == []
+    assert after(lambda: people.remove(user), touched) == []
+    assert people.user(user) is None
+
+
+@pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
+def test_a_host_that_sees_an_older_owner_gets_a_conflict(
+    postgresql, pg_tables, isolated_world, level
+):
+    earlier = postgresql.execution_options(isolation_level=level)
+    with earlier.connect() as connection, connection.begin():
+        connection.execute(sqlalchemy.select(pg_tables.versions))
+        isolated_world.share(ANNA, CT, BEN)
+        with pytest.raises(Conflict) as caught:
+            owner_changed(connection, exam=CT, before=ANNA, after=BEN, at=START, tables=pg_tables)
+    assert caught.value.attempts == 1
+    assert isolated_world.store.batch(CD) is not None

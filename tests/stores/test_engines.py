@@ -1,0 +1,672 @@
+"""The engines and other objects that hosts hand in: mistakes are reported when they are handed in.
+
+An act over an accepted engine is done as a whole or not at all. Behind a pooler, statements that
+one client prepared may be executed for another. The pooler is a real PgBouncer; without one, its
+tests are skipped.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from functools import partial
+
+import psycopg
+import pytest
+import sqlalchemy
+from sqlalchemy import MetaData, create_engine
+from sqlalchemy.orm import Session, scoped_session, sessionmaker
+
+from databases import created_database, pooled
+from exam_sharing import (
+    BatchId,
+    CallerError,
+    InvalidValue,
+    Policy,
+    StoreFailed,
+    UploadBatch,
+    WrongKind,
+)
+from exam_sharing.adapters.sqlalchemy import (
+    HostExams,
+    SqlDirectory,
+    SqlStore,
+    Statements,
+    create_all,
+    define_tables,
+    engines,
+    joined,
+    open_sharing,
+    over_driver_connection,
+    owner_changed,
+    record_schema,
+    set_up_sqlite,
+    sqlite_engine,
+    sweep_deleted,
+    sweep_expired,
+)
+from exam_sharing.cli.database import opened, prepared
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
+from exam_sharing.memory import open_sharing as open_in_memory
+from exam_sharing.ports import NoHostFacts
+from world import ANNA, BEN, CARLA, CT, MR, NURSES, START, VIEW, World, share_request
+
+
+class NoExams(HostExams):
+    """A host that has none."""
+
+    def find(self, exams):
+        return ()
+
+    def batch_of(self, exam):
+        return ()
+
+    def owned_by(self, user, after, limit):
+        return ()
+
+
+def asynchronous(name):
+    """Return what looks as a class of SQLAlchemy's extension, which needs greenlet."""
+    module = "sqlalchemy.ext.asyncio.engine"
+    return type(name, (), {"__module__": module, "dialect": create_engine("sqlite://").dialect})()
+
+
+@pytest.fixture(scope="module")
+def engine(sqlite):
+    create_all(sqlite)
+    return sqlite
+
+
+TAKING_ENGINES = {
+    "open_sharing": open_sharing,
+    "SqlStore.over": SqlStore.over,
+    "create_all": create_all,
+    "SqlDirectory": lambda engine: SqlDirectory(engine, define_tables(MetaData()).directory),
+    "set_up_sqlite": set_up_sqlite,
+    "sweep_expired": sweep_expired,
+    "sweep_deleted": lambda engine: sweep_deleted(
+        engine, deleted=lambda exams: exams, performed_by="ops", why="deleted"
+    ),
+    "over_driver_connection": lambda engine: over_driver_connection(None, engine),
+}
+NO_ENGINES = {
+    "AsyncEngine": (lambda _: asynchronous("AsyncEngine"), "sync_engine"),
+    "AsyncSession": (lambda _: asynchronous("AsyncSession"), "sync_engine"),
+    "a subclass": (lambda _: type("Mine", (type(asynchronous("A")),), {})(), "sync_engine"),
+    "address": (lambda engine: str(engine.url), "is an address"),
+    "URL": (lambda engine: engine.url, "is an address"),
+    "Connection": (lambda engine: engine.connect(), "is a Connection: give its engine"),
+    "Session": (Session, "is a Session: give its engine"),
+    "the class": (lambda _: sqlalchemy.Engine, "is the class Engine"),
+    "sessionmaker": (sessionmaker, "is a sessionmaker: call it"),
+    "None": (lambda _: None, "must be an engine"),
+    "a number": (lambda _: 7, "must be an engine"),
+}
+
+
+@pytest.mark.parametrize("take", TAKING_ENGINES.values(), ids=TAKING_ENGINES)
+@pytest.mark.parametrize(("give", "told"), NO_ENGINES.values(), ids=NO_ENGINES)
+def test_what_is_no_engine_is_told_with_what_to_give(engine, take, give, told):
+    given = give(engine)
+    try:
+        with pytest.raises(InvalidValue, match=f"^engine.*{told}"):
+            take(given)
+    finally:
+        getattr(given, "close", lambda: None)() if not isinstance(given, type) else None
+
+
+@pytest.mark.parametrize(
+    ("url", "inside", "told"),
+    [
+        ("sqlite://", True, "of SQLite must not be asynchronous: make it by `sqlite_engine`"),
+        ("postgresql+psycopg://", False, "call this inside of `run_sync`"),
+        ("postgresql+psycopg://", None, "install greenlet"),
+    ],
+)
+def test_an_engine_over_an_asynchronous_driver_is_used_inside_of_run_sync(
+    monkeypatch, url, inside, told
+):
+    def in_greenlet():
+        if inside is None:
+            raise ImportError("greenlet")
+        return inside
+
+    monkeypatch.setattr(engines, "in_greenlet", in_greenlet)
+    engine = create_engine(url)
+    engine.dialect.is_async = True
+    with pytest.raises(InvalidValue, match=f"^engine .*{told}"):
+        create_all(engine)
+
+
+def test_an_engine_over_an_asynchronous_driver_is_taken_inside_of_run_sync(monkeypatch):
+    monkeypatch.setattr(engines, "in_greenlet", lambda: True)
+    engine = create_engine("postgresql+psycopg://")
+    engine.dialect.is_async = True
+    engines.require_engine(engine)
+
+
+TAKING_TRANSACTIONS = {
+    "joined": lambda given: joined(given, directory=MemoryDirectory()),
+    "owner_changed": lambda given: owner_changed(given, exam=CT, before=ANNA, after=BEN, at=START),
+}
+NO_TRANSACTIONS = {
+    "AsyncConnection": (lambda _: asynchronous("AsyncConnection"), InvalidValue, "run_sync"),
+    "AsyncSession": (lambda _: asynchronous("AsyncSession"), InvalidValue, "run_sync"),
+    "Engine": (lambda engine: engine, InvalidValue, "begin()"),
+    "the class": (lambda _: Session, InvalidValue, "is the class Session"),
+    "sessionmaker": (sessionmaker, InvalidValue, "is a sessionmaker: call it"),
+    "scoped_session": (
+        lambda engine: scoped_session(sessionmaker(engine)),
+        InvalidValue,
+        "is a scoped_session: call it",
+    ),
+    "address": (lambda engine: str(engine.url), WrongKind, "must be Connection"),
+    "None": (lambda _: None, WrongKind, "must be Connection"),
+}
+
+
+@pytest.mark.parametrize("take", TAKING_TRANSACTIONS.values(), ids=TAKING_TRANSACTIONS)
+@pytest.mark.parametrize(("give", "error", "told"), NO_TRANSACTIONS.values(), ids=NO_TRANSACTIONS)
+def test_what_is_no_transaction_is_told_with_what_to_give(engine, take, give, error, told):
+    with pytest.raises(error, match=f"^transaction.*{told.replace('(', '.').replace(')', '.')}"):
+        take(give(engine))
+
+
+@pytest.mark.parametrize(
+    ("given", "error"), [(asynchronous("AsyncConnection"), InvalidValue), (None, WrongKind)]
+)
+def test_the_shape_is_recorded_over_a_connection_alone(given, error):
+    with pytest.raises(error, match="connection"):
+        record_schema(given, define_tables(MetaData()))
+
+
+TAKING_TABLES = {
+    "open_sharing": lambda engine, tables: open_sharing(engine, tables=tables),
+    "SqlStore.over": lambda engine, tables: SqlStore.over(engine, tables=tables),
+    "create_all": create_all,
+    "SqlDirectory": SqlDirectory,
+    "sweep_expired": lambda engine, tables: sweep_expired(engine, tables=tables),
+}
+
+
+@pytest.mark.parametrize("take", TAKING_TABLES.values(), ids=TAKING_TABLES)
+@pytest.mark.parametrize("of", [lambda _: "tables", lambda tables: tables.metadata, vars])
+def test_what_are_no_tables_is_told(engine, take, of):
+    tables = define_tables(MetaData())
+    with pytest.raises(WrongKind, match="tables"):
+        take(engine, {} if of is vars else of(tables))
+    with pytest.raises(WrongKind, match="tables"):
+        take(engine, tables if take is SqlDirectory else tables.directory)
+
+
+@pytest.mark.parametrize("path", ["sqlite:///portal.db", "sqlite://"])
+def test_an_address_is_no_path_of_a_file(path):
+    with pytest.raises(InvalidValue, match="path"):
+        sqlite_engine(path)
+
+
+@pytest.mark.parametrize("path", [None, 7, b"portal.db"])
+def test_a_path_is_a_text_or_a_path(path):
+    with pytest.raises(WrongKind, match="path"):
+        sqlite_engine(path)
+
+
+def test_a_host_with_exams_of_its_own_gives_a_directory_too(engine):
+    with pytest.raises(InvalidValue, match=r"^directory must be given"):
+        open_sharing(engine, exams=NoExams())
+    open_sharing(engine, exams=NoExams(), directory=MemoryDirectory())
+
+
+def test_an_upload_over_the_hosts_own_exams_is_the_callers_mistake(engine):
+    sharing = open_sharing(engine, exams=NoExams(), directory=MemoryDirectory())
+    with pytest.raises(CallerError, match="record the upload there"):
+        sharing.add_upload(UploadBatch(id=BatchId("b"), uploader=ANNA, received_at=START), [])
+
+
+class Later:
+    """Answers nothing at once."""
+
+    async def find(self, exams):
+        """Answer later."""
+
+    async def batch_of(self, exam):
+        """Answer later."""
+
+    async def owned_by(self, user, after, limit):
+        """Answer later."""
+
+    async def send(self, notice):
+        """Send it later."""
+
+    async def about(self, request, exams):
+        """Answer later."""
+
+
+MISTAKES = {
+    "policy: the class": ({"policy": Policy}, WrongKind, "policy"),
+    "policy: a mapping": ({"policy": {"max_people": 3}}, WrongKind, "policy"),
+    "policy: empty": ({"policy": 0}, WrongKind, "policy"),
+    "clock: a time": ({"clock": START}, InvalidValue, "clock must be callable"),
+    "clock: empty": ({"clock": 0}, InvalidValue, "clock must be callable"),
+    "clock: of no time": ({"clock": lambda: None}, InvalidValue, "clock"),
+    "new_id: a text": ({"new_id": "id"}, InvalidValue, "new_id must be callable"),
+    "new_id: empty": ({"new_id": ""}, InvalidValue, "new_id must be callable"),
+    "directory: the class": (
+        {"directory": MemoryDirectory},
+        InvalidValue,
+        "directory must be an instance, not the class MemoryDirectory",
+    ),
+    "directory: of users": (
+        {"directory": {ANNA: NURSES}},
+        InvalidValue,
+        "directory must have every method of its port; dict lacks .*principals_of",
+    ),
+    "notifier: the class": ({"notifier": MemoryNotifier}, InvalidValue, "notifier must be an inst"),
+    "notifier: a function": ({"notifier": print}, InvalidValue, "lacks send"),
+    "notifier: asynchronous": ({"notifier": Later()}, InvalidValue, "at once; its send is a corou"),
+    "host_facts: the class": ({"host_facts": NoHostFacts}, InvalidValue, "host_facts must be an"),
+    "host_facts: a function": ({"host_facts": print}, InvalidValue, "host_facts .*lacks about"),
+    "host_facts: asynchronous": ({"host_facts": Later()}, InvalidValue, "at once; its about is"),
+}
+
+
+@pytest.mark.parametrize(("given", "error", "told"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize("where", ["memory", "sql"])
+def test_a_mistake_in_what_a_host_brings_is_told_when_it_opens(engine, given, error, told, where):
+    with pytest.raises(error, match=told):
+        {"memory": open_in_memory, "sql": partial(open_sharing, engine)}[where](**given)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "told"),
+    [each for each in MISTAKES.values() if "notifier" not in each[0]],
+    ids=[name for name in MISTAKES if "notifier" not in name],
+)
+def test_a_mistake_in_what_a_host_brings_is_told_when_it_joins(engine, given, error, told):
+    brought = {"directory": MemoryDirectory()} | given
+    with engine.begin() as connection, pytest.raises(error, match=told):
+        joined(connection, **brought)
+
+
+@pytest.mark.parametrize(
+    ("exams", "told"),
+    [
+        (NoExams, "exams must be an instance"),
+        (MemoryStore(), "exams must have every method of its port; MemoryStore lacks owned_by"),
+        (type("Half", (HostExams,), {"find": lambda *_: ()})(), "lacks batch_of, owned_by"),
+        (Later(), "exams must answer at once; its batch_of is a coroutine function"),
+        ({}, "dict lacks"),
+    ],
+)
+def test_exams_that_answer_nothing_are_told_when_a_host_opens(engine, exams, told):
+    with pytest.raises(InvalidValue, match=told):
+        open_sharing(engine, exams=exams, directory=MemoryDirectory())
+    with engine.begin() as connection, pytest.raises(InvalidValue, match=told):
+        joined(connection, exams=exams, directory=MemoryDirectory())
+
+
+@pytest.mark.parametrize("store", [MemoryStore, {}, MemoryDirectory()])
+def test_what_is_no_store_is_told_when_a_host_opens(store):
+    with pytest.raises(InvalidValue, match="store"):
+        open_in_memory(store=store)
+
+
+def test_an_empty_store_of_a_hosts_own_is_taken_as_it_is():
+    class Counting(MemoryStore):
+        def __len__(self):
+            return 0
+
+    store = Counting()
+    batch = UploadBatch(id=BatchId("b"), uploader=ANNA, received_at=START)
+    open_in_memory(store=store).add_upload(batch, [])
+    assert store.batch(batch.id) == batch
+
+
+@pytest.mark.parametrize("rule", ["visible", "members_visible"])
+def test_what_says_who_sees_whom_can_be_called(engine, rule):
+    with pytest.raises(InvalidValue, match=f"^{rule} must be callable"):
+        MemoryDirectory(**{rule: True})
+    with pytest.raises(InvalidValue, match=f"^{rule} must be callable"):
+        SqlDirectory(engine, define_tables(MetaData()).directory, **{rule: True})
+
+
+def by_create_engine(url):
+    return sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
+
+
+def by_execution_options(url):
+    return sqlalchemy.create_engine(url, execution_options={"isolation_level": "AUTOCOMMIT"})
+
+
+def by_options_of_the_engine(url):
+    return sqlalchemy.create_engine(url).execution_options(isolation_level="AUTOCOMMIT")
+
+
+def by_the_drivers_arguments(url):
+    return sqlalchemy.create_engine(url, connect_args={"autocommit": True})
+
+
+def by_an_event(name):
+    def engine_of(url):
+        engine = sqlalchemy.create_engine(url)
+
+        def set_autocommit(driver_connection, *_):
+            driver_connection.autocommit = True
+
+        sqlalchemy.event.listen(engine, name, set_autocommit)
+        return engine
+
+    return engine_of
+
+
+AUTOCOMMIT = {
+    "create_engine": by_create_engine,
+    "execution_options": by_execution_options,
+    "options_of_the_engine": by_options_of_the_engine,
+    "arguments_of_the_driver": by_the_drivers_arguments,
+    "event_connect": by_an_event("connect"),
+    "event_checkout": by_an_event("checkout"),
+}
+OPENINGS = {
+    "open_sharing": lambda engine, tables: open_sharing(engine, tables=tables),
+    "over": lambda engine, tables: SqlStore.over(engine, tables=tables),
+    "SqlDirectory": lambda engine, tables: SqlDirectory(engine, tables.directory),
+    "sweep_expired": lambda engine, tables: sweep_expired(engine, tables=tables),
+    "create_all": create_all,
+}
+
+
+@pytest.fixture(scope="module")
+def tables_there(postgresql):
+    return create_all(postgresql)
+
+
+@pytest.mark.parametrize("engine_of", AUTOCOMMIT.values(), ids=AUTOCOMMIT)
+@pytest.mark.parametrize("opening", OPENINGS.values(), ids=OPENINGS)
+def test_an_engine_of_postgresql_in_autocommit_mode_is_refused(
+    postgresql_url, tables_there, engine_of, opening
+):
+    engine = engine_of(postgresql_url)
+    with pytest.raises(InvalidValue, match="AUTOCOMMIT") as refused:
+        opening(engine, tables_there)
+    assert refused.value.field == "engine"
+    engine.dispose()
+
+
+def test_an_engine_over_the_same_pool_in_another_mode_is_accepted(
+    postgresql_url, tables_there, open_store_on
+):
+    engine = by_create_engine(postgresql_url)
+    other = engine.execution_options(isolation_level="READ COMMITTED")
+    assert_shares_are_whole(other, tables_there, open_store_on)
+    engine.dispose()
+
+
+def assert_shares_are_whole(engine, tables, open_store_on):
+    """Let a share fail at its last table, and see that nothing of it is kept."""
+    world = World(store=open_store_on(engine, tables)())
+    events = tables.events.name
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE {events} RENAME TO hidden")
+    try:
+        with pytest.raises(StoreFailed):
+            world.share(ANNA, CT, BEN, message="hello")
+        assert world.grants(CT) == ()
+        assert world.store.outbox.waiting() == ()
+    finally:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"ALTER TABLE hidden RENAME TO {events}")
+    world.share(ANNA, CT, BEN)
+    assert len(world.grants(CT)) == 1
+
+
+def test_an_engine_that_begins_no_transaction_later_writes_nothing(
+    postgresql_url, tables_there, open_store_on
+):
+    engine = sqlalchemy.create_engine(postgresql_url)
+    world = World(store=open_store_on(engine, tables_there)())
+
+    @sqlalchemy.event.listens_for(engine, "begin")
+    def set_autocommit(connection):
+        connection.connection.dbapi_connection.autocommit = True
+
+    with pytest.raises(StoreFailed, match="begins no transaction"):
+        world.share(ANNA, CT, BEN)
+    assert world.grants(CT) == ()
+    engine.dispose()
+
+
+@pytest.mark.parametrize("engine_of", AUTOCOMMIT.values(), ids=AUTOCOMMIT)
+@pytest.mark.parametrize("kind", ["connection", "session"])
+def test_there_is_no_transaction_to_join_in_autocommit_mode(
+    postgresql_url, tables_there, engine_of, kind
+):
+    engine = engine_of(postgresql_url)
+    transaction = engine.connect() if kind == "connection" else Session(engine)
+    with transaction, transaction.begin(), pytest.raises(InvalidValue, match="must have begun"):
+        joined(transaction, directory=World().directory, tables=tables_there)
+    engine.dispose()
+
+
+def test_a_host_that_begins_by_a_statement_is_in_a_transaction(postgresql, tables_there):
+    address = postgresql.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(address, autocommit=True) as connection:
+        with pytest.raises(InvalidValue, match="must be in a transaction"):
+            over_driver_connection(connection, postgresql)
+        connection.execute("BEGIN")
+        lent = over_driver_connection(connection, postgresql)
+        joined(lent, directory=World().directory, tables=tables_there)
+        connection.execute("ROLLBACK")
+
+
+def sqlite_at(path, **options):
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}", **options)
+    set_up_sqlite(engine)
+    return engine
+
+
+TRANSACTIONAL = {
+    "isolation_level": {"isolation_level": "AUTOCOMMIT"},
+    "execution_options": {"execution_options": {"isolation_level": "AUTOCOMMIT"}},
+    "serializable": {"isolation_level": "SERIALIZABLE"},
+}
+
+
+@pytest.mark.parametrize("options", TRANSACTIONAL.values(), ids=TRANSACTIONAL)
+def test_acts_in_sqlite_are_whole_whatever_the_isolation_level(tmp_path, open_store_on, options):
+    engine = sqlite_at(tmp_path / "own.db", **options)
+    assert_shares_are_whole(engine, create_all(engine), open_store_on)
+    engine.dispose()
+
+
+def without_rollback(path):
+    return sqlite_at(path, skip_autocommit_rollback=True)
+
+
+def without_a_journal(path):
+    engine = sqlite_at(path)
+    sqlalchemy.event.listen(
+        engine, "connect", lambda each, _: each.execute("PRAGMA journal_mode = OFF").close()
+    )
+    return engine
+
+
+def beginning_nothing(path):
+    engine = sqlalchemy.create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
+    sqlalchemy.event.listen(engine, "begin", lambda connection: None)
+    return engine
+
+
+TEARING = {
+    "skip_autocommit_rollback": (without_rollback, "must roll transactions back"),
+    "journal_mode_off": (without_a_journal, "must roll transactions back"),
+    "autocommit": (beginning_nothing, "must begin transactions itself"),
+}
+
+
+@pytest.mark.parametrize(("engine_of", "problem"), TEARING.values(), ids=TEARING)
+@pytest.mark.parametrize("opening", OPENINGS.values(), ids=OPENINGS)
+def test_an_engine_of_sqlite_whose_acts_could_tear_is_refused(
+    tmp_path, engine_of, problem, opening
+):
+    sound = sqlite_at(tmp_path / "own.db")
+    tables = create_all(sound)
+    sound.dispose()
+    engine = engine_of(tmp_path / "own.db")
+    with pytest.raises(InvalidValue, match=problem):
+        opening(engine, tables)
+    engine.dispose()
+
+
+def test_there_is_no_transaction_to_join_where_sqlite_has_begun_none(tmp_path):
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'own.db'}")
+    with engine.begin() as connection, pytest.raises(InvalidValue, match="must have begun"):
+        joined(connection, directory=World().directory)
+    engine.dispose()
+
+
+CLIENTS = 8
+SESSIONS = 2
+QUESTIONS = 50
+PREPARE_NONE = {"connect_args": {"prepare_threshold": None}}
+
+
+@pytest.fixture(scope="module")
+def database(postgresql_server):
+    with created_database(postgresql_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=["transaction", "session"])
+def pooler(request, database):
+    """The URL of the database by way of a pooler."""
+    with pooled(database, request.param, sessions=SESSIONS) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def transaction_pooler(database):
+    with pooled(database, "transaction", sessions=SESSIONS) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def pooled_tables(database):
+    """The tables, created by a client that reaches the server itself."""
+    engine = sqlalchemy.create_engine(database)
+    yield create_all(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def careless(pooler):
+    """An engine as SQLAlchemy makes it by default."""
+    engine = sqlalchemy.create_engine(pooler)
+    yield engine
+    engine.dispose()
+
+
+OPENINGS_OVER_A_POOLER = {
+    "open_sharing": lambda engine, pooled_tables: open_sharing(engine, tables=pooled_tables),
+    "over": lambda engine, pooled_tables: SqlStore.over(engine, tables=pooled_tables),
+    "SqlDirectory": lambda engine, pooled_tables: SqlDirectory(engine, pooled_tables.directory),
+    "sweep_expired": lambda engine, pooled_tables: sweep_expired(engine, tables=pooled_tables),
+    "create_all": create_all,
+}
+
+
+@pytest.mark.parametrize("opening", OPENINGS_OVER_A_POOLER.values(), ids=OPENINGS_OVER_A_POOLER)
+def test_an_engine_over_a_pooler_that_prepares_statements_is_refused(
+    careless, pooled_tables, opening
+):
+    with pytest.raises(InvalidValue, match='"prepare_threshold": None') as refused:
+        opening(careless, pooled_tables)
+    assert refused.value.field == "engine"
+
+
+def test_a_transaction_over_a_pooler_that_prepares_statements_is_not_joined(
+    careless, pooled_tables
+):
+    refusal = pytest.raises(InvalidValue, match="prepare_threshold")
+    with careless.begin() as connection, refusal as refused:
+        joined(connection, directory=World().directory, tables=pooled_tables)
+    assert refused.value.field == "transaction"
+
+
+def test_a_connection_of_the_driver_over_a_pooler_is_not_lent_while_it_prepares(
+    pooler, pooled_tables
+):
+    engine = sqlalchemy.create_engine(pooler, **PREPARE_NONE)
+    address = sqlalchemy.make_url(pooler).set(drivername="postgresql").render_as_string()
+    with psycopg.connect(address) as connection:
+        connection.execute("SELECT 1")
+        with pytest.raises(InvalidValue, match="prepare_threshold") as refused:
+            over_driver_connection(connection, engine)
+        assert refused.value.field == "driver_connection"
+        connection.prepare_threshold = None
+        lent = over_driver_connection(connection, engine)
+        assert not joined(lent, directory=World().directory, tables=pooled_tables).can(
+            BEN, VIEW, CT
+        )
+    engine.dispose()
+
+
+def test_the_command_prepares_no_statement_and_works_over_a_pooler(pooler):
+    assert prepared(pooler).place
+    with opened(pooler) as portal:
+        assert not portal.sharing.can(BEN, VIEW, CT)
+
+
+@pytest.fixture(scope="module")
+def two_portals(transaction_pooler):
+    """Two portals behind one pooler, each with a prefix of its own: Ben is in one."""
+    engine = sqlalchemy.create_engine(transaction_pooler, pool_size=CLIENTS, **PREPARE_NONE)
+    worlds = {}
+    for prefix in ("yes_", "no_"):
+        pooled_tables = create_all(engine, define_tables(sqlalchemy.MetaData(), prefix=prefix))
+        worlds[prefix] = World(store=SqlStore.over(engine, tables=pooled_tables)), pooled_tables
+    worlds["yes_"][0].share(ANNA, CT, BEN)
+    yield worlds
+    engine.dispose()
+
+
+def test_over_a_pooler_nobody_gets_the_answer_of_another_portal(transaction_pooler, two_portals):
+    def client(number):
+        prefix = ("yes_", "no_")[number % 2]
+        world, pooled_tables = two_portals[prefix]
+        statements = Statements(pooled_tables, dialect="postgresql", paramstyle="pyformat")
+        principals = world.directory.principals_of(BEN)
+        engine = sqlalchemy.create_engine(transaction_pooler, **PREPARE_NONE)
+        sharing = open_sharing(
+            engine, tables=pooled_tables, directory=world.directory, clock=world.clock
+        )
+        statement = statements.holds(BEN, principals, VIEW, CT, world.clock())
+        answers = set()
+        address = sqlalchemy.make_url(transaction_pooler).set(drivername="postgresql")
+        with closing(
+            psycopg.connect(address.render_as_string(), autocommit=True, prepare_threshold=None)
+        ) as own:
+            for _ in range(QUESTIONS):
+                rows = own.execute(statement.text, statement.parameters).fetchall()
+                answers |= {sharing.can(BEN, VIEW, CT), statement.answer(rows)}
+        engine.dispose()
+        return prefix, answers
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        for prefix, answers in pool.map(client, range(CLIENTS)):
+            assert answers == {prefix == "yes_"}
+
+
+def test_over_a_pooler_acts_are_done_one_after_the_other(transaction_pooler, two_portals):
+    world, pooled_tables = two_portals["no_"]
+
+    def client(number):
+        engine = sqlalchemy.create_engine(transaction_pooler, **PREPARE_NONE)
+        sharing = open_sharing(
+            engine, tables=pooled_tables, directory=world.directory, clock=world.clock
+        )
+        sharing.share(share_request(ANNA, MR, CARLA if number % 2 else BEN))
+        engine.dispose()
+
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        list(pool.map(client, range(CLIENTS)))
+    assert {grant.recipient for grant in world.grants(MR)} == {BEN, CARLA}
+    assert len(world.grants(MR)) == 2

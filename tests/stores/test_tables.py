@@ -1,0 +1,504 @@
+"""The tables in a host's database: names, creation by many processes, schemas, migrations."""
+
+import re
+import shutil
+import string
+import subprocess
+import sys
+from pathlib import Path
+
+import attrs
+import pytest
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import MetaData
+from sqlalchemy.schema import CreateTable
+
+from databases import created_database
+from exam_sharing import InvalidArgument, StoreFailed, UnshareRequest, User, WrongKind
+from exam_sharing.adapters.sqlalchemy import (
+    SCHEMA,
+    SqlDirectory,
+    SqlStore,
+    Tables,
+    create_all,
+    define_directory_tables,
+    define_tables,
+    joined,
+    open_sharing,
+    record_schema,
+    set_up_sqlite,
+    sqlite_engine,
+)
+from exam_sharing.adapters.sqlalchemy.joined import joined_store
+from exam_sharing.errors import InvalidValue
+from world import ANNA, BEN, CARLA, CT, DAN, DAY, VIEW, World, share_request
+
+MOST = 63
+"""How many bytes of a name PostgreSQL keeps."""
+
+DEFINE = [define_tables, define_directory_tables]
+
+
+def names_of(tables):
+    return [each.name for table in tables.all() for each in (table, *table.indexes)]
+
+
+def longest_of(define):
+    """Return how many bytes of the longest name are no prefix."""
+    return max(len(name) for name in names_of(define(sqlalchemy.MetaData(), prefix="")))
+
+
+UNFIT = [
+    "%",
+    "50%_",
+    "%(a)s",
+    "a\x00",
+    "a\n",
+    "\ud800",
+    '"',
+    "'",
+    "`",
+    "a b",
+    "a-",
+    "a.",
+    ":a",
+    "?",
+]
+
+
+@pytest.mark.parametrize("define", DEFINE)
+@pytest.mark.parametrize("prefix", [*UNFIT, "sqlite_", "SQLite_x"], ids=ascii)
+def test_a_prefix_that_a_database_would_not_take_as_it_is_is_refused(define, prefix):
+    metadata = sqlalchemy.MetaData()
+    with pytest.raises(InvalidArgument) as refused:
+        define(metadata, prefix=prefix)
+    assert refused.value.field == "prefix"
+    assert not metadata.tables
+
+
+@pytest.mark.parametrize("define", DEFINE)
+@pytest.mark.parametrize(
+    "schema", ["", "%", "a\x00", "\udfff", '"', "'", "\\", "é" * 32], ids=ascii
+)
+def test_a_schema_that_a_database_would_not_take_as_it_is_is_refused(define, schema):
+    with pytest.raises(InvalidArgument) as refused:
+        define(sqlalchemy.MetaData(), schema=schema)
+    assert refused.value.field == "schema"
+    if schema:
+        with pytest.raises(InvalidArgument):
+            define(sqlalchemy.MetaData(schema=schema))
+
+
+@pytest.mark.parametrize("define", DEFINE)
+def test_what_is_no_text_is_no_prefix_and_no_schema(define):
+    for wrong in ({"prefix": None}, {"prefix": b"a_"}, {"schema": 1}):
+        with pytest.raises(WrongKind):
+            define(sqlalchemy.MetaData(), **wrong)
+
+
+@pytest.mark.parametrize("define", DEFINE)
+@given(prefix=st.text(max_size=MOST))
+@example(prefix="é" * 16)
+@example(prefix="a" * 40)
+def test_no_name_is_longer_than_postgresql_keeps(define, prefix):
+    try:
+        tables = define(sqlalchemy.MetaData(), prefix=prefix)
+    except InvalidArgument:
+        return
+    assert all(len(name.encode()) <= MOST for name in names_of(tables))
+    assert "%" not in "".join(names_of(tables))
+
+
+@pytest.mark.parametrize("define", DEFINE)
+def test_the_longest_prefix_is_counted_in_bytes(define):
+    room = MOST - longest_of(define)
+    for fits, does_not in (("a" * room, "a" * (room + 1)), ("é" * (room // 2), "é" * room)):
+        define(sqlalchemy.MetaData(), prefix=fits)
+        with pytest.raises(InvalidArgument, match=f"at most {room} bytes"):
+            define(sqlalchemy.MetaData(), prefix=does_not)
+
+
+LETTERS = st.sampled_from(f"{string.ascii_letters}{string.digits}_éßſKİ名前पа²")
+
+
+@settings(max_examples=3, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(start=st.text(LETTERS, max_size=6))
+@example(start="Größe_")
+@example(start="")
+def test_under_every_prefix_that_is_accepted_sharing_works(engine, start):
+    room = MOST - longest_of(define_tables)
+    prefix = start + "a" * (room - len(start.encode()))
+    metadata = sqlalchemy.MetaData()
+    tables = create_all(engine, define_tables(metadata, prefix=prefix))
+    try:
+        world = World(store=SqlStore.over(engine, tables=tables))
+        world.share(ANNA, CT, BEN)
+        assert world.can_view(BEN, CT)
+        assert SqlDirectory(engine, tables.directory).user(BEN) is None
+    finally:
+        metadata.drop_all(engine)
+
+
+def test_a_schema_of_an_odd_name_works(postgresql):
+    with postgresql.begin() as connection:
+        connection.exec_driver_sql('CREATE SCHEMA "our-portal.2 é"')
+    tables = define_tables(sqlalchemy.MetaData(), schema="our-portal.2 é")
+    world = World(store=SqlStore.over(postgresql, tables=create_all(postgresql, tables)))
+    world.share(ANNA, CT, BEN)
+    assert world.can_view(BEN, CT)
+
+
+PROCESSES = 4
+ROUNDS = 5
+CREATE = """
+import sys
+from sqlalchemy import MetaData, create_engine
+from exam_sharing.adapters.sqlalchemy import create_all, define_tables, open_sharing, sqlite_engine
+url, level, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
+if "://" in url:
+    engine = create_engine(url, isolation_level=level)
+else:
+    engine = sqlite_engine(url)
+print("ready", flush=True)
+for number in range(rounds):
+    sys.stdin.readline()
+    tables = create_all(engine, define_tables(MetaData(), prefix=f"round{number}_"))
+    open_sharing(engine, tables=tables)
+    print("done", flush=True)
+"""
+
+
+def create_together(url):
+    """Let processes create the same tables at the same time, and others after these."""
+    levels = ["READ COMMITTED", "SERIALIZABLE"] * (PROCESSES // 2)
+    commands = [[sys.executable, "-c", CREATE, url, level, str(ROUNDS)] for level in levels]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    processes = [subprocess.Popen(each, text=True, **pipes) for each in commands]
+    try:
+        said = [process.stdout.readline() for process in processes]
+        assert said == ["ready\n"] * PROCESSES
+        for _ in range(ROUNDS):
+            for process in processes:
+                process.stdin.write("go\n")
+                process.stdin.flush()
+            said = [process.stdout.readline() for process in processes]
+            if said != ["done\n"] * PROCESSES:
+                break
+        errors = [process.communicate(timeout=60)[1] for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+            process.communicate()
+    assert errors == [""] * PROCESSES
+
+
+def test_many_processes_create_the_tables_of_postgresql_at_once(postgresql_server):
+    with created_database(postgresql_server) as url:
+        create_together(url)
+
+
+def test_many_processes_create_a_file_of_sqlite_at_once(tmp_path):
+    create_together(str(tmp_path / "sharing.db"))
+
+
+def test_the_shape_is_recorded_once_however_often_that_is_asked(engine):
+    metadata = sqlalchemy.MetaData()
+    tables = define_tables(metadata, prefix="migrated_")
+    with engine.begin() as connection:
+        metadata.create_all(connection)
+        for _ in range(2):
+            record_schema(connection, tables)
+    with engine.connect() as connection:
+        assert connection.execute(sqlalchemy.select(tables.schema)).all() == [(1,)]
+    world = World(store=SqlStore.over(engine, tables=tables))
+    world.share(ANNA, CT, BEN)
+    assert world.can_view(BEN, CT)
+
+
+def test_recording_the_shape_of_tables_that_are_not_there_is_an_error_of_ours(engine):
+    tables = define_tables(sqlalchemy.MetaData(), prefix="nowhere_")
+    with engine.connect() as connection, connection.begin(), pytest.raises(StoreFailed):
+        record_schema(connection, tables)
+
+
+def test_a_table_that_is_missing_is_created_beside_the_others(engine):
+    metadata = sqlalchemy.MetaData()
+    tables = create_all(engine, define_tables(metadata, prefix="partly_"))
+    tables.notices.drop(engine)
+    create_all(engine, tables)
+    World(store=SqlStore.over(engine, tables=tables)).share(ANNA, CT, BEN)
+
+
+def test_tables_that_are_there_are_found_without_writing(tmp_path):
+    engine = sqlite_engine(tmp_path / "sharing.db")
+    create_all(engine)
+    engine.dispose()
+    reading = sqlite_engine(tmp_path / "sharing.db")
+    sqlalchemy.event.listen(
+        reading, "connect", lambda each, _: each.execute("PRAGMA query_only = ON").close()
+    )
+    create_all(reading)
+    reading.dispose()
+
+
+@pytest.fixture
+def world(new_store):
+    return World(store=new_store())
+
+
+def test_tables_live_among_the_hosts_under_its_prefix_and_its_names(engine):
+    names = {
+        "ix": "idx_%(table_name)s_%(column_0_N_name)s",
+        "pk": "key_%(table_name)s",
+        "uq": "one_%(table_name)s_%(column_0_N_name)s",
+    }
+    metadata = sqlalchemy.MetaData(naming_convention=names)
+    tables = define_tables(metadata, prefix="portal_")
+    assert {table.name for table in tables.all()} == set(metadata.tables)
+    assert all(name.startswith("portal_") for name in metadata.tables)
+    assert create_all(engine, tables) is tables
+    create_all(engine, tables)
+    world = World(store=SqlStore.over(engine, tables=tables))
+    world.share(ANNA, CT, BEN)
+    assert world.can_view(BEN, CT)
+    with pytest.raises(StoreFailed, match="is taken"):
+        open_sharing(
+            engine,
+            directory=world.directory,
+            clock=world.clock,
+            new_id=lambda: "act1",
+            tables=tables,
+        ).share(share_request(ANNA, CT, DAN))
+    metadata.drop_all(engine)
+    with pytest.raises(StoreFailed, match="create them with create_all or a migration"):
+        open_sharing(engine, tables=tables)
+
+
+def test_tables_can_be_put_into_a_schema(postgresql):
+    tables = define_tables(sqlalchemy.MetaData(), schema="sharing")
+    with postgresql.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA sharing")
+    create_all(postgresql, tables)
+    world = World(store=SqlStore.over(postgresql, tables=tables))
+    world.share(ANNA, CT, BEN)
+    assert world.can_view(BEN, CT)
+
+
+def test_every_text_that_is_compared_is_compared_by_code_point_on_postgresql(tables, postgresql):
+    made = [str(CreateTable(table).compile(postgresql)) for table in tables.all()]
+    assert not [
+        line
+        for ddl in made
+        for line in ddl.splitlines()
+        if "VARCHAR(" in line and '"C"' not in line
+    ]
+
+
+@pytest.mark.parametrize("shape", [0, 2])
+def test_tables_of_another_shape_are_named_by_their_shape(sqlite, shape):
+    tables = define_tables(sqlalchemy.MetaData(), prefix=f"shape_{shape}_")
+    create_all(sqlite, tables)
+    with sqlite.begin() as connection:
+        connection.execute(tables.schema.update().values(number=shape))
+    for ask in (open_sharing, create_all):
+        with pytest.raises(
+            StoreFailed, match=f"of shape {shape}, {'older' if shape == 0 else 'newer'}"
+        ):
+            ask(sqlite, tables=tables)
+
+
+def test_an_engine_for_another_database_is_refused():
+    engine = sqlalchemy.create_mock_engine("mysql+pymysql://", lambda *_: None)
+    with pytest.raises(InvalidValue, match="PostgreSQL or SQLite"):
+        open_sharing(engine)
+
+
+def test_an_engine_of_the_hosts_own_can_be_set_up(tmp_path):
+    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'own.db'}")
+    set_up_sqlite(engine)
+    tables = create_all(engine)
+    world = World(store=SqlStore.over(engine, tables=tables))
+    world.share(ANNA, CT, BEN)
+    assert world.can_view(BEN, CT)
+    engine.dispose()
+
+
+def test_notices_wait_for_a_relay_and_without_a_notifier_for_ever(engine, tables, world):
+    sharing = open_sharing(engine, directory=world.directory, clock=world.clock, tables=tables)
+    sharing.share(share_request(ANNA, CT, BEN, message="hello"))
+    for _ in range(sharing.policy.retries.limit + 1):
+        world.wait(DAY)
+        assert sharing.admin.deliver_notices() == 0
+    (waiting,) = world.store.outbox.waiting()
+    assert waiting.attempts == 0
+    assert world.sharing.admin.deliver_notices() == 1
+    assert world.told()[BEN].message == "hello"
+    assert world.store.outbox.waiting() == ()
+
+
+def test_users_and_groups_are_kept_in_the_same_database_where_the_host_keeps_none(
+    engine, tables, world
+):
+    sharing = open_sharing(engine, clock=world.clock, tables=tables)
+    directory = SqlDirectory(engine, tables.directory)
+    for user in (ANNA, BEN):
+        directory.add(User(id=user, name=str(user)))
+    sharing.share(share_request(ANNA, CT, BEN))
+    assert open_sharing(engine, clock=world.clock, tables=tables).can(BEN, VIEW, CT)
+    assert not sharing.can(CARLA, VIEW, CT)
+    with engine.begin() as connection:
+        inside = joined(connection, directory=directory, tables=tables, clock=world.clock)
+        inside.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN))
+    assert not sharing.can(BEN, VIEW, CT)
+
+
+PORTAL = Path(__file__).parent / "alembic_host"
+NAMES = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+@attrs.frozen(kw_only=True)
+class Portal:
+    """A portal with tables of its own and a folder of migrations."""
+
+    engine: sqlalchemy.Engine
+    config: Config
+    tables: Tables
+    migration: Path
+
+    def upgrade(self):
+        command.upgrade(self.config, "head")
+
+    def write_the_number(self):
+        """Add to the migration what no tool can know: of what shape the tables are."""
+        table = self.tables.schema.fullname
+        line = f"op.execute('INSERT INTO {table} (number) VALUES ({SCHEMA})')"  # noqa: S608  its own
+        text = self.migration.read_text()
+        end = "    # ### end Alembic commands ###\n"
+        self.migration.write_text(text.replace(end, f"{end}    {line}\n", 1))
+
+    def found_tables(self):
+        inspector = sqlalchemy.inspect(self.engine)
+        return set(inspector.get_table_names(schema=self.tables.schema.schema))
+
+
+def portal_on(engine, folder, *, names=None, prefix="exam_sharing_", schema=None):
+    """Return a portal whose first migration was written by autogenerate."""
+    shutil.copytree(PORTAL, folder)
+    (folder / "versions").mkdir()
+    metadata = sqlalchemy.MetaData(naming_convention=names)
+    sqlalchemy.Table(
+        "letters",
+        metadata,
+        sqlalchemy.Column("id", sqlalchemy.Integer, primary_key=True),
+        sqlalchemy.Column("text", sqlalchemy.String(80), server_default="none", unique=True),
+    )
+    tables = define_tables(metadata, prefix=prefix, schema=schema)
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+    config.attributes.update(engine=engine, metadata=metadata, include_schemas=schema is not None)
+    if schema is not None:
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+    revision = command.revision(config, "our tables", autogenerate=True)
+    return Portal(engine=engine, config=config, tables=tables, migration=Path(revision.path))
+
+
+@pytest.fixture(
+    params=[
+        ("sqlite", {}),
+        ("sqlite", {"names": NAMES, "prefix": "sharing_"}),
+        ("postgresql", {}),
+        ("postgresql", {"names": NAMES, "prefix": "sharing_", "schema": "exams"}),
+    ],
+    ids=["sqlite", "sqlite, named", "postgresql", "postgresql, named and in a schema"],
+)
+def portal(request, tmp_path):
+    name, how = request.param
+    if name == "sqlite":
+        engine = sqlite_engine(tmp_path / "portal.db")
+        yield portal_on(engine, tmp_path / "migrations", **how)
+        engine.dispose()
+        return
+    with created_database(request.getfixturevalue("postgresql_server")) as url:
+        engine = sqlalchemy.create_engine(url)
+        yield portal_on(engine, tmp_path / "migrations", **how)
+        engine.dispose()
+
+
+def test_after_the_upgrade_there_is_no_difference_left(portal):
+    portal.upgrade()
+    assert {table.name for table in portal.tables.all()} <= portal.found_tables()
+    command.check(portal.config)
+
+
+def test_a_difference_would_be_seen(portal):
+    portal.upgrade()
+    with portal.engine.begin() as connection:
+        table = portal.tables.exams.fullname
+        connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN subject")
+    with pytest.raises(Exception, match=re.escape("'add_column'")):
+        command.check(portal.config)
+
+
+def test_what_was_migrated_can_be_opened_and_shared_in(portal):
+    portal.write_the_number()
+    portal.upgrade()
+    world = World(store=SqlStore.over(portal.engine, tables=portal.tables))
+    world.share(ANNA, CT, BEN, message="hello")
+    assert world.can_view(BEN, CT)
+    assert set(world.told()) == {BEN}
+
+
+def test_a_migration_that_does_not_say_the_shape_is_found_out(portal):
+    portal.upgrade()
+    with pytest.raises(StoreFailed, match="the shape of the tables was not recorded"):
+        SqlStore.over(portal.engine, tables=portal.tables)
+
+
+def test_the_downgrade_takes_every_table_away(portal):
+    portal.write_the_number()
+    portal.upgrade()
+    command.downgrade(portal.config, "base")
+    assert portal.found_tables() <= {"alembic_version"}
+    with pytest.raises(StoreFailed, match="are not there"):
+        SqlStore.over(portal.engine, tables=portal.tables)
+
+
+@pytest.fixture
+def translated():
+    return define_tables(MetaData())
+
+
+@pytest.fixture
+def clinics(postgresql, translated):
+    """The engines of two clinics, which differ in nothing but the schema."""
+    engines = []
+    for name in ("north", "south"):
+        engine = postgresql.execution_options(schema_translate_map={None: name})
+        with engine.begin() as connection:
+            connection.execute(sqlalchemy.schema.CreateSchema(name))
+            translated.metadata.create_all(connection)
+        engines.append(engine)
+    return engines
+
+
+def test_inside_of_a_clinics_transaction_its_own_shares_are_seen_and_no_others(clinics, translated):
+    for engine, shares in zip(clinics, (True, False), strict=True):
+        with engine.connect() as connection, connection.begin():
+            world = World(store=joined_store(connection, tables=translated))
+            if shares:
+                world.share(ANNA, CT, BEN)
+            expected = [CT] if shares else []
+            assert world.can_view(BEN, CT) is shares
+            assert list(world.sharing.can_many(BEN, VIEW, [CT])) == expected
+            assert [each.exam for each in world.sharing.shared_with(BEN).items] == expected
