@@ -80,7 +80,7 @@ def letters():
     return sorted(letter.text for letter in Letter.objects.all())
 
 
-def test_a_letter_and_a_share_are_there_once_django_commits(world, inside):
+def test_a_commit_of_django_keeps_the_letter_and_the_share(world, inside):
     with transaction.atomic():
         Letter.objects.create(text="dear Ben")
         sharing = inside()
@@ -93,7 +93,7 @@ def test_a_letter_and_a_share_are_there_once_django_commits(world, inside):
     assert world.sharing.admin.deliver_notices() == 1
 
 
-def test_when_django_rolls_back_neither_is_there(world, inside):
+def test_a_rollback_of_django_takes_both_back(world, inside):
     with rolled_back():
         Letter.objects.create(text="dear Ben")
         inside().share(share_request(ANNA, CT, BEN, message="hello"))
@@ -103,7 +103,7 @@ def test_when_django_rolls_back_neither_is_there(world, inside):
     assert world.store.events() == ()
 
 
-def test_an_inner_block_that_rolls_back_takes_what_was_shared_in_it_alone(world, inside):
+def test_a_rollback_of_an_inner_block_takes_back_only_its_own_shares(world, inside):
     with transaction.atomic():
         inside().share(share_request(ANNA, CT, BEN))
         with rolled_back():
@@ -116,7 +116,7 @@ def test_an_inner_block_that_rolls_back_takes_what_was_shared_in_it_alone(world,
     assert [grant.version for grant in world.grants(CT)] == [1, 2]
 
 
-def test_what_one_sharing_did_in_an_inner_block_is_undone_for_it_as_well(world, inside):
+def test_a_sharing_of_the_outer_block_sees_the_rollback_of_an_inner_one(world, inside):
     with transaction.atomic():
         sharing = inside()
         with rolled_back():
@@ -135,14 +135,14 @@ def test_a_refusal_leaves_django_its_transaction(world, inside, engine):
     assert letters() == ["dear Dan"]
 
 
-def test_a_refusal_is_recorded_though_django_rolls_back_where_that_can_be(world, inside, engine):
+def test_a_refusal_survives_a_rollback_of_django_on_postgresql(world, inside, engine):
     with pytest.raises(Refused), transaction.atomic():
         inside().share(share_request(BEN, CT, DAN))
     kept = [event for event in world.store.events() if isinstance(event, ActRefused)]
     assert len(kept) == (1 if engine.dialect.name == "postgresql" else 0)
 
 
-def test_an_act_that_fails_leaves_nothing_and_django_goes_on(world, inside):
+def test_a_failed_act_writes_nothing_and_django_goes_on(world, inside):
     world.share(ANNA, CT, BEN)
     with transaction.atomic():
         with pytest.raises(StoreFailed, match="is taken"):
@@ -153,24 +153,24 @@ def test_an_act_that_fails_leaves_nothing_and_django_goes_on(world, inside):
     assert (world.can_view(CARLA, MR), world.can_view(DAN, MR)) == (True, False)
 
 
-def test_outside_of_atomic_there_is_nothing_to_join(portal, engine):
+def test_outside_of_atomic_joining_is_an_error(portal, engine):
     portal.ensure_connection()
     with pytest.raises(InvalidValue, match="atomic"):
         over_driver_connection(portal.connection, engine)
 
 
-def test_where_django_has_not_connected_there_is_nothing_to_join(portal, engine):
+def test_before_django_has_connected_joining_is_an_error(portal, engine):
     portal.close()
     with pytest.raises(WrongKind, match="driver_connection"):
         over_driver_connection(portal.connection, engine)
 
 
-def test_djangos_own_object_is_not_the_drivers_connection(portal, engine):
+def test_djangos_connection_object_is_rejected(portal, engine):
     with transaction.atomic(), pytest.raises(WrongKind, match="driver_connection"):
         over_driver_connection(portal, engine)
 
 
-def test_an_engine_for_another_database_is_not_taken(portal, engine, tmp_path):
+def test_an_engine_for_another_database_is_rejected(portal, engine, tmp_path):
     other = (
         sqlite_engine(tmp_path / "other.db")
         if engine.dialect.name == "postgresql"
@@ -180,7 +180,7 @@ def test_an_engine_for_another_database_is_not_taken(portal, engine, tmp_path):
         over_driver_connection(portal.connection, other)
 
 
-def test_what_was_joined_to_a_transaction_that_has_ended_does_nothing_more(world, inside):
+def test_a_sharing_of_an_ended_transaction_does_nothing(world, inside):
     with transaction.atomic():
         sharing = inside()
         sharing.share(share_request(ANNA, CT, BEN))
@@ -192,7 +192,7 @@ def test_what_was_joined_to_a_transaction_that_has_ended_does_nothing_more(world
     assert not world.can_view(CARLA, CT)
 
 
-def test_djangos_connection_is_left_as_it_was(portal, inside, engine):
+def test_djangos_connection_does_not_change(portal, inside, engine):
     with transaction.atomic():
         Letter.objects.create(text="before")
         before = portal.connection
@@ -206,9 +206,7 @@ def test_djangos_connection_is_left_as_it_was(portal, inside, engine):
         assert not before._notice_handlers
 
 
-def test_ending_or_closing_the_connection_over_djangos_does_nothing_to_djangos(
-    portal, engine, world
-):
+def test_ending_or_closing_our_connection_does_not_affect_djangos(portal, engine, world):
     for end in ("commit", "rollback", "close", "invalidate"):
         with rolled_back():
             Letter.objects.create(text="dear Ben")
@@ -217,7 +215,7 @@ def test_ending_or_closing_the_connection_over_djangos_does_nothing_to_djangos(
         assert letters() == []
 
 
-def test_an_engine_that_has_never_connected_will_do(portal, engine, world, tables):
+def test_an_engine_that_has_never_connected_is_accepted(portal, engine, world, tables):
     fresh = sqlalchemy.create_engine(engine.url, poolclass=NullPool)
     with transaction.atomic():
         connection = over_driver_connection(portal.connection, fresh)
@@ -226,7 +224,7 @@ def test_an_engine_that_has_never_connected_will_do(portal, engine, world, table
     assert world.can_view(BEN, CT)
 
 
-def test_a_migration_of_djangos_can_create_the_tables(portal, engine):
+def test_a_django_migration_can_create_the_tables(portal, engine):
     migrated = define_tables(sqlalchemy.MetaData(), prefix="migrated_")
     with rolled_back():
         connection = over_driver_connection(portal.connection, engine)
@@ -241,7 +239,7 @@ def test_a_migration_of_djangos_can_create_the_tables(portal, engine):
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
-def test_who_lost_a_race_is_told_so_and_succeeds_when_asked_again(portal, engine, world):
+def test_a_lost_race_is_a_conflict_and_a_second_try_succeeds(portal, engine, world):
     """Two hosts share two exams each in the opposite order, so that one must give way."""
     both_hold_one, tries = threading.Barrier(2), []
 
@@ -274,7 +272,7 @@ def test_who_lost_a_race_is_told_so_and_succeeds_when_asked_again(portal, engine
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_a_writer_in_the_way_is_told_as_busy_and_django_can_try_again(
+def test_another_writer_makes_the_store_busy_and_django_can_try_again(
     portal, engine, inside, world
 ):
     portal.ensure_connection()

@@ -104,7 +104,7 @@ NO_ENGINES = {
 
 @pytest.mark.parametrize("take", TAKING_ENGINES.values(), ids=TAKING_ENGINES)
 @pytest.mark.parametrize(("give", "told"), NO_ENGINES.values(), ids=NO_ENGINES)
-def test_what_is_no_engine_is_told_with_what_to_give(engine, take, give, told):
+def test_wrong_engines_are_reported_with_the_remedy(engine, take, give, told):
     given = give(engine)
     try:
         with pytest.raises(InvalidValue, match=f"^engine.*{told}"):
@@ -121,9 +121,7 @@ def test_what_is_no_engine_is_told_with_what_to_give(engine, take, give, told):
         ("postgresql+psycopg://", None, "install greenlet"),
     ],
 )
-def test_an_engine_over_an_asynchronous_driver_is_used_inside_of_run_sync(
-    monkeypatch, url, inside, told
-):
+def test_an_asynchronous_engine_outside_of_run_sync_is_rejected(monkeypatch, url, inside, told):
     def in_greenlet():
         if inside is None:
             raise ImportError("greenlet")
@@ -136,7 +134,7 @@ def test_an_engine_over_an_asynchronous_driver_is_used_inside_of_run_sync(
         create_all(engine)
 
 
-def test_an_engine_over_an_asynchronous_driver_is_taken_inside_of_run_sync(monkeypatch):
+def test_an_asynchronous_engine_inside_of_run_sync_is_accepted(monkeypatch):
     monkeypatch.setattr(engines, "in_greenlet", lambda: True)
     engine = create_engine("postgresql+psycopg://")
     engine.dialect.is_async = True
@@ -165,7 +163,7 @@ NO_TRANSACTIONS = {
 
 @pytest.mark.parametrize("take", TAKING_TRANSACTIONS.values(), ids=TAKING_TRANSACTIONS)
 @pytest.mark.parametrize(("give", "error", "told"), NO_TRANSACTIONS.values(), ids=NO_TRANSACTIONS)
-def test_what_is_no_transaction_is_told_with_what_to_give(engine, take, give, error, told):
+def test_wrong_transactions_are_reported_with_the_remedy(engine, take, give, error, told):
     with pytest.raises(error, match=f"^transaction.*{told.replace('(', '.').replace(')', '.')}"):
         take(give(engine))
 
@@ -173,7 +171,7 @@ def test_what_is_no_transaction_is_told_with_what_to_give(engine, take, give, er
 @pytest.mark.parametrize(
     ("given", "error"), [(asynchronous("AsyncConnection"), InvalidValue), (None, WrongKind)]
 )
-def test_the_shape_is_recorded_over_a_connection_alone(given, error):
+def test_recording_the_shape_needs_a_connection(given, error):
     with pytest.raises(error, match="connection"):
         record_schema(given, define_tables(MetaData()))
 
@@ -189,7 +187,7 @@ TAKING_TABLES = {
 
 @pytest.mark.parametrize("take", TAKING_TABLES.values(), ids=TAKING_TABLES)
 @pytest.mark.parametrize("of", [lambda _: "tables", lambda tables: tables.metadata, vars])
-def test_what_are_no_tables_is_told(engine, take, of):
+def test_wrong_tables_are_reported(engine, take, of):
     tables = define_tables(MetaData())
     with pytest.raises(WrongKind, match="tables"):
         take(engine, {} if of is vars else of(tables))
@@ -198,24 +196,24 @@ def test_what_are_no_tables_is_told(engine, take, of):
 
 
 @pytest.mark.parametrize("path", ["sqlite:///portal.db", "sqlite://"])
-def test_an_address_is_no_path_of_a_file(path):
+def test_an_address_is_not_accepted_as_a_path(path):
     with pytest.raises(InvalidValue, match="path"):
         sqlite_engine(path)
 
 
 @pytest.mark.parametrize("path", [None, 7, b"portal.db"])
-def test_a_path_is_a_text_or_a_path(path):
+def test_a_path_must_be_text_or_a_path(path):
     with pytest.raises(WrongKind, match="path"):
         sqlite_engine(path)
 
 
-def test_a_host_with_exams_of_its_own_gives_a_directory_too(engine):
+def test_a_host_with_its_own_exams_must_give_a_directory(engine):
     with pytest.raises(InvalidValue, match=r"^directory must be given"):
         open_sharing(engine, exams=NoExams())
     open_sharing(engine, exams=NoExams(), directory=MemoryDirectory())
 
 
-def test_an_upload_over_the_hosts_own_exams_is_the_callers_mistake(engine):
+def test_an_upload_over_the_hosts_own_exams_is_a_caller_error(engine):
     sharing = open_sharing(engine, exams=NoExams(), directory=MemoryDirectory())
     with pytest.raises(CallerError, match="record the upload there"):
         sharing.add_upload(UploadBatch(id=BatchId("b"), uploader=ANNA, received_at=START), [])
@@ -270,7 +268,7 @@ MISTAKES = {
 
 @pytest.mark.parametrize(("given", "error", "told"), MISTAKES.values(), ids=MISTAKES)
 @pytest.mark.parametrize("where", ["memory", "sql"])
-def test_a_mistake_in_what_a_host_brings_is_told_when_it_opens(engine, given, error, told, where):
+def test_mistakes_in_ports_are_reported_on_opening(engine, given, error, told, where):
     with pytest.raises(error, match=told):
         {"memory": open_in_memory, "sql": partial(open_sharing, engine)}[where](**given)
 
@@ -280,7 +278,7 @@ def test_a_mistake_in_what_a_host_brings_is_told_when_it_opens(engine, given, er
     [each for each in MISTAKES.values() if "notifier" not in each[0]],
     ids=[name for name in MISTAKES if "notifier" not in name],
 )
-def test_a_mistake_in_what_a_host_brings_is_told_when_it_joins(engine, given, error, told):
+def test_mistakes_in_ports_are_reported_on_joining(engine, given, error, told):
     brought = {"directory": MemoryDirectory()} | given
     with engine.begin() as connection, pytest.raises(error, match=told):
         joined(connection, **brought)
@@ -296,7 +294,7 @@ def test_a_mistake_in_what_a_host_brings_is_told_when_it_joins(engine, given, er
         ({}, "dict lacks"),
     ],
 )
-def test_exams_that_answer_nothing_are_told_when_a_host_opens(engine, exams, told):
+def test_mistakes_in_host_exams_are_reported_on_opening_and_joining(engine, exams, told):
     with pytest.raises(InvalidValue, match=told):
         open_sharing(engine, exams=exams, directory=MemoryDirectory())
     with engine.begin() as connection, pytest.raises(InvalidValue, match=told):
@@ -304,12 +302,12 @@ def test_exams_that_answer_nothing_are_told_when_a_host_opens(engine, exams, tol
 
 
 @pytest.mark.parametrize("store", [MemoryStore, {}, MemoryDirectory()])
-def test_what_is_no_store_is_told_when_a_host_opens(store):
+def test_a_wrong_store_is_reported_on_opening(store):
     with pytest.raises(InvalidValue, match="store"):
         open_in_memory(store=store)
 
 
-def test_an_empty_store_of_a_hosts_own_is_taken_as_it_is():
+def test_a_store_of_length_zero_is_used():
     class Counting(MemoryStore):
         def __len__(self):
             return 0
@@ -321,7 +319,7 @@ def test_an_empty_store_of_a_hosts_own_is_taken_as_it_is():
 
 
 @pytest.mark.parametrize("rule", ["visible", "members_visible"])
-def test_what_says_who_sees_whom_can_be_called(engine, rule):
+def test_rules_of_visibility_must_be_callable(engine, rule):
     with pytest.raises(InvalidValue, match=f"^{rule} must be callable"):
         MemoryDirectory(**{rule: True})
     with pytest.raises(InvalidValue, match=f"^{rule} must be callable"):
@@ -381,7 +379,7 @@ def tables_there(postgresql):
 
 @pytest.mark.parametrize("engine_of", AUTOCOMMIT.values(), ids=AUTOCOMMIT)
 @pytest.mark.parametrize("opening", OPENINGS.values(), ids=OPENINGS)
-def test_an_engine_of_postgresql_in_autocommit_mode_is_refused(
+def test_a_postgresql_engine_in_autocommit_mode_is_rejected(
     postgresql_url, tables_there, engine_of, opening
 ):
     engine = engine_of(postgresql_url)
@@ -436,9 +434,7 @@ def test_an_engine_that_begins_no_transaction_later_writes_nothing(
 
 @pytest.mark.parametrize("engine_of", AUTOCOMMIT.values(), ids=AUTOCOMMIT)
 @pytest.mark.parametrize("kind", ["connection", "session"])
-def test_there_is_no_transaction_to_join_in_autocommit_mode(
-    postgresql_url, tables_there, engine_of, kind
-):
+def test_joining_in_autocommit_mode_is_an_error(postgresql_url, tables_there, engine_of, kind):
     engine = engine_of(postgresql_url)
     transaction = engine.connect() if kind == "connection" else Session(engine)
     with transaction, transaction.begin(), pytest.raises(InvalidValue, match="must have begun"):
@@ -471,7 +467,7 @@ TRANSACTIONAL = {
 
 
 @pytest.mark.parametrize("options", TRANSACTIONAL.values(), ids=TRANSACTIONAL)
-def test_acts_in_sqlite_are_whole_whatever_the_isolation_level(tmp_path, open_store_on, options):
+def test_acts_in_sqlite_are_whole_at_every_isolation_level(tmp_path, open_store_on, options):
     engine = sqlite_at(tmp_path / "own.db", **options)
     assert_shares_are_whole(engine, create_all(engine), open_store_on)
     engine.dispose()
@@ -504,7 +500,7 @@ TEARING = {
 
 @pytest.mark.parametrize(("engine_of", "problem"), TEARING.values(), ids=TEARING)
 @pytest.mark.parametrize("opening", OPENINGS.values(), ids=OPENINGS)
-def test_an_engine_of_sqlite_whose_acts_could_tear_is_refused(
+def test_a_sqlite_engine_without_real_transactions_is_rejected(
     tmp_path, engine_of, problem, opening
 ):
     sound = sqlite_at(tmp_path / "own.db")
@@ -516,7 +512,7 @@ def test_an_engine_of_sqlite_whose_acts_could_tear_is_refused(
     engine.dispose()
 
 
-def test_there_is_no_transaction_to_join_where_sqlite_has_begun_none(tmp_path):
+def test_joining_is_an_error_if_sqlite_has_begun_no_transaction(tmp_path):
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'own.db'}")
     with engine.begin() as connection, pytest.raises(InvalidValue, match="must have begun"):
         joined(connection, directory=World().directory)
@@ -574,7 +570,7 @@ OPENINGS_OVER_A_POOLER = {
 
 
 @pytest.mark.parametrize("opening", OPENINGS_OVER_A_POOLER.values(), ids=OPENINGS_OVER_A_POOLER)
-def test_an_engine_over_a_pooler_that_prepares_statements_is_refused(
+def test_an_engine_that_prepares_statements_over_a_pooler_is_rejected(
     careless, pooled_tables, opening
 ):
     with pytest.raises(InvalidValue, match='"prepare_threshold": None') as refused:
@@ -582,7 +578,7 @@ def test_an_engine_over_a_pooler_that_prepares_statements_is_refused(
     assert refused.value.field == "engine"
 
 
-def test_a_transaction_over_a_pooler_that_prepares_statements_is_not_joined(
+def test_a_transaction_that_prepares_statements_over_a_pooler_is_not_joined(
     careless, pooled_tables
 ):
     refusal = pytest.raises(InvalidValue, match="prepare_threshold")
@@ -591,7 +587,7 @@ def test_a_transaction_over_a_pooler_that_prepares_statements_is_not_joined(
     assert refused.value.field == "transaction"
 
 
-def test_a_connection_of_the_driver_over_a_pooler_is_not_lent_while_it_prepares(
+def test_a_driver_connection_that_prepares_statements_over_a_pooler_is_rejected(
     pooler, pooled_tables
 ):
     engine = sqlalchemy.create_engine(pooler, **PREPARE_NONE)
@@ -628,7 +624,7 @@ def two_portals(transaction_pooler):
     engine.dispose()
 
 
-def test_over_a_pooler_nobody_gets_the_answer_of_another_portal(transaction_pooler, two_portals):
+def test_over_a_pooler_portals_never_mix_answers(transaction_pooler, two_portals):
     def client(number):
         prefix = ("yes_", "no_")[number % 2]
         world, pooled_tables = two_portals[prefix]
@@ -655,7 +651,7 @@ def test_over_a_pooler_nobody_gets_the_answer_of_another_portal(transaction_pool
             assert answers == {prefix == "yes_"}
 
 
-def test_over_a_pooler_acts_are_done_one_after_the_other(transaction_pooler, two_portals):
+def test_over_a_pooler_acts_are_serial(transaction_pooler, two_portals):
     world, pooled_tables = two_portals["no_"]
 
     def client(number):

@@ -42,7 +42,7 @@ def world(open_store):
     return World(store=open_store(), notifier=FailingNotifier())
 
 
-def test_notices_turned_off_for_the_deployment_are_dropped_when_they_would_be_sent(world):
+def test_waiting_notices_are_dropped_once_the_deployment_turns_notices_off(world):
     world.share(ANNA, CT, BEN, message="hello")
     assert len(world.store.outbox.waiting()) == 1
     quiet = Sharing(
@@ -57,7 +57,7 @@ def test_notices_turned_off_for_the_deployment_are_dropped_when_they_would_be_se
     assert world.store.outbox.waiting() == ()
 
 
-def test_a_share_id_that_is_taken_is_refused_by_the_store_with_nothing_written(open_store):
+def test_a_taken_share_id_fails_and_writes_nothing(open_store):
     world = World(store=open_store())
     world.share(ANNA, CT, BEN)
     same_ids = Sharing(
@@ -86,14 +86,14 @@ def test_a_change_of_owner_is_an_event_and_a_version(open_store):
 
 
 @pytest.mark.parametrize("withdrawn", [True, False])
-def test_an_exam_that_is_not_found_cannot_change_hands(withdrawn, open_store):
+def test_a_missing_exam_cannot_change_owners(withdrawn, open_store):
     world = World(store=open_store())
     world.sharing.admin.withdraw(CT, performed_by="ops", why="test")
     with pytest.raises(StoreFailed, match="there is no exam"):
         world.store.transfer(CT if withdrawn else NO_EXAM, BEN, at=START)
 
 
-def test_a_batch_is_kept_as_it_came_last(open_store):
+def test_the_last_state_of_a_batch_is_kept(open_store):
     store = open_store()
     batch = UploadBatch(id=CD, uploader=ANNA, source="a CD", received_at=START)
     store.add(batch, ())
@@ -106,7 +106,7 @@ def test_a_batch_is_kept_as_it_came_last(open_store):
             store.add(batch, later)
 
 
-def test_what_was_kept_of_a_share_and_of_a_batch_comes_back(open_store):
+def test_shares_and_batches_are_read_as_written(open_store):
     world = World(store=open_store())
     receipt = world.share(ANNA, CT, BEN, DAN, until=START + DAY, performed_by="clerk")
     share = world.store.share_record(receipt.share)
@@ -134,14 +134,14 @@ def bench_over(open_store):
     return trial.bench()
 
 
-def test_an_act_on_an_exam_that_has_gone_is_decided_again(open_store):
+def test_an_act_on_a_deleted_exam_is_decided_again(open_store):
     with bench_over(open_store) as bench:
         act = bench.sharing(bench.grant(NO_EXAM, BEN))
         assert bench.commit(act) is False
         assert bench.read(NO_EXAM).version == 0
 
 
-def test_the_id_of_a_notice_that_waits_is_taken(open_store):
+def test_the_id_of_a_waiting_notice_is_taken(open_store):
     with bench_over(open_store) as bench:
         (exam,) = bench.upload("exam")
         notices = (bench.notice(exams=(exam,), named="taken"),)
@@ -152,7 +152,7 @@ def test_the_id_of_a_notice_that_waits_is_taken(open_store):
         assert bench.read(exam).version == 1
 
 
-def test_receipts_and_the_audit_trail_come_back_as_they_were_written(new_store):
+def test_receipts_and_the_audit_trail_are_read_as_written(new_store):
     remembered, kept = World(), World(store=new_store())
     for world in (remembered, kept):
         request = share_request(ANNA, CT, BEN, CARLA, request_id="once")

@@ -43,23 +43,23 @@ from exam_sharing.testing.performing import perform
 from world import ANNA, BEN, CARLA, CT, DAN, NO_EXAM, NURSES, VIEW, World, codes, share_request
 
 
-def test_a_database_without_our_tables_is_refused_at_the_start(tmp_path):
+def test_a_database_without_our_tables_is_rejected_on_opening(tmp_path):
     with pytest.raises(StoreFailed):
         open_sharing(sqlite_engine(tmp_path / "empty.db"))
 
 
-def test_a_database_that_is_not_there_is_refused_at_the_start(tmp_path):
+def test_a_missing_database_is_rejected_on_opening(tmp_path):
     with pytest.raises(StoreFailed):
         open_sharing(sqlite_engine(tmp_path / "no such folder" / "sharing.db"))
 
 
-def test_an_engine_of_sqlite_whose_transactions_are_none_is_refused_at_the_start(tmp_path):
+def test_a_plain_engine_of_sqlite_is_rejected_on_opening(tmp_path):
     create_all(sqlite_engine(tmp_path / "sharing.db"))
     with pytest.raises(InvalidValue, match="sqlite_engine"):
         open_sharing(sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'sharing.db'}"))
 
 
-def test_a_database_in_memory_is_refused_at_the_start():
+def test_a_database_in_memory_is_rejected_on_opening():
     engine = sqlite_engine(":memory:")
     with pytest.raises(InvalidValue, match="must be for a file"):
         open_sharing(engine)
@@ -80,7 +80,7 @@ def statements_of(engine, act):
     return seen
 
 
-def test_whichever_statement_of_a_share_fails_nothing_of_it_is_kept(engine, tables, new_store):
+def test_a_share_is_rolled_back_whichever_statement_fails(engine, tables, new_store):
     def share(world):
         sharing = open_sharing(engine, tables=tables, directory=world.directory, clock=world.clock)
         return sharing.share(
@@ -114,7 +114,7 @@ def test_whichever_statement_of_a_share_fails_nothing_of_it_is_kept(engine, tabl
         assert [each.outcome for each in share(world).outcomes] == [Outcome.GRANTED]
 
 
-def test_a_check_on_a_database_that_fails_is_an_error_of_ours_and_never_a_yes(engine, new_store):
+def test_a_check_on_a_failing_database_is_an_error_and_never_a_yes(engine, new_store):
     world = World(store=new_store())
     world.sharing.share(share_request(ANNA, CT, BEN))
 
@@ -143,9 +143,7 @@ def let_only_read(engine):
     sqlalchemy.event.listen(engine, "checkout", close)
 
 
-def test_a_database_that_may_only_be_read_answers_checks_and_takes_no_share(
-    engine, tables, new_store
-):
+def test_a_read_only_database_answers_checks_and_rejects_shares(engine, tables, new_store):
     world = World(store=new_store())
     world.sharing.share(share_request(ANNA, CT, BEN))
     before = world.store.events()
@@ -166,14 +164,14 @@ def test_a_database_that_may_only_be_read_answers_checks_and_takes_no_share(
     reader.dispose()
 
 
-def test_a_file_of_sqlite_that_may_only_be_read_is_refused_at_the_start(tmp_path):
+def test_a_read_only_file_of_sqlite_is_rejected_on_opening(tmp_path):
     create_all(sqlite_engine(tmp_path / "sharing.db"))
     address = f"file:{tmp_path / 'sharing.db'}?mode=ro"
     with pytest.raises(StoreFailed):
         open_sharing(sqlite_engine(address, connect_args={"uri": True}))
 
 
-def test_a_full_file_takes_no_share_and_keeps_nothing_of_it(tmp_path):
+def test_a_share_that_does_not_fit_the_file_is_rolled_back(tmp_path):
     engine = sqlite_engine(tmp_path / "sharing.db")
     create_all(engine)
     world = World(store=SqlStore.over(engine))
@@ -201,7 +199,7 @@ def share_until_it_fails(world):
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_database_that_keeps_bytes_and_no_text_is_refused_with_what_to_do(postgresql_server):
+def test_a_database_without_a_text_encoding_is_rejected_with_the_remedy(postgresql_server):
     with created_database(postgresql_server, "SQL_ASCII") as url:
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
         tables = define_tables(sqlalchemy.MetaData())
@@ -250,7 +248,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("request_of", REFUSED)
-def test_a_refusal_is_the_answer_and_what_is_not_recorded_is_in_the_log(
+def test_a_refusal_that_cannot_be_recorded_is_raised_and_logged(
     standby, pg_tables, shared_world, caplog, request_of
 ):
     asked = REFUSED[request_of]
@@ -266,7 +264,7 @@ def test_a_refusal_is_the_answer_and_what_is_not_recorded_is_in_the_log(
     assert all(line.exc_info is None for line in told)
 
 
-def test_a_stranger_is_refused_inside_of_the_hosts_transaction_as_well(
+def test_a_stranger_is_refused_inside_the_hosts_transaction_too(
     standby, pg_tables, shared_world, caplog
 ):
     with standby.connect() as connection, connection.begin():
@@ -278,7 +276,7 @@ def test_a_stranger_is_refused_inside_of_the_hosts_transaction_as_well(
     assert len([line for line in caplog.records if line.name == "exam_sharing"]) == 2
 
 
-def test_the_host_is_refused_as_well(standby, pg_tables, shared_world, caplog):
+def test_the_host_is_refused_too(standby, pg_tables, shared_world, caplog):
     sharing = open_sharing(standby, tables=pg_tables, directory=shared_world.directory)
     with pytest.raises(Refused) as refused:
         sharing.admin.withdraw(NO_EXAM, performed_by="ops", why="gone")
@@ -288,7 +286,7 @@ def test_the_host_is_refused_as_well(standby, pg_tables, shared_world, caplog):
     assert len(caplog.records) == 2
 
 
-def test_what_would_be_permitted_fails_and_is_not_said_to_be_done(standby, pg_tables, shared_world):
+def test_a_permitted_act_that_cannot_be_written_fails(standby, pg_tables, shared_world):
     sharing = open_sharing(standby, tables=pg_tables, directory=shared_world.directory)
     with pytest.raises(StoreFailed) as failed:
         sharing.share(share_request(ANNA, CT, DAN))
@@ -341,7 +339,7 @@ def sharing_over(engine):
     return open_sharing(engine, directory=world.directory, clock=world.clock)
 
 
-def test_who_opens_and_reads_waits_for_nobody(path, locked, engine_waiting):
+def test_readers_do_not_wait_for_a_writer(path, locked, engine_waiting):
     began = time.monotonic()
     engine = engine_waiting(LONG)
     sharing = sharing_over(engine)
@@ -365,7 +363,7 @@ WRITING = {
 
 
 @pytest.mark.parametrize("write", WRITING.values(), ids=WRITING)
-def test_who_writes_waits_once_and_is_told_that_the_file_is_locked(locked, engine_waiting, write):
+def test_a_writer_waits_once_and_reports_the_lock(locked, engine_waiting, write):
     engine = engine_waiting(SHORT)
     began = time.monotonic()
     with pytest.raises(StoreBusy, match="locked"):
@@ -375,7 +373,7 @@ def test_who_writes_waits_once_and_is_told_that_the_file_is_locked(locked, engin
     write(engine)
 
 
-def test_who_writes_goes_on_as_soon_as_the_lock_is_gone(locked, engine_waiting):
+def test_a_writer_goes_on_once_the_lock_is_released(locked, engine_waiting):
     sharing = sharing_over(engine_waiting(LONG))
     threading.Timer(SHORT, locked.rollback).start()
     began = time.monotonic()
@@ -384,7 +382,7 @@ def test_who_writes_goes_on_as_soon_as_the_lock_is_gone(locked, engine_waiting):
     assert sharing.can(CARLA, VIEW, CT)
 
 
-def test_an_interrupt_ends_the_wait_at_once_and_nothing_is_done(locked, engine_waiting):
+def test_an_interrupt_ends_the_wait_and_writes_nothing(locked, engine_waiting):
     sharing = sharing_over(engine_waiting(LONG))
     threading.Timer(SHORT, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
     began = time.monotonic()
@@ -396,7 +394,7 @@ def test_an_interrupt_ends_the_wait_at_once_and_nothing_is_done(locked, engine_w
     sharing.share(share_request(ANNA, CT, CARLA))
 
 
-def test_inside_of_the_hosts_transaction_a_locked_file_is_told_as_well(path, locked):
+def test_a_locked_file_is_reported_inside_the_hosts_transaction_too(path, locked):
     engine = sqlalchemy.create_engine(f"sqlite:///{path}", connect_args={"timeout": 0})
     sqlalchemy.event.listen(engine, "begin", lambda each: each.exec_driver_sql("BEGIN"))
     with engine.connect() as connection, connection.begin():
@@ -407,7 +405,7 @@ def test_inside_of_the_hosts_transaction_a_locked_file_is_told_as_well(path, loc
     engine.dispose()
 
 
-def test_without_a_log_a_commit_waits_for_those_who_read(tmp_path):
+def test_without_a_write_ahead_log_a_commit_waits_for_readers(tmp_path):
     path = tmp_path / "own.db"
     engine = sqlalchemy.create_engine(f"sqlite:///{path}", connect_args={"timeout": SHORT})
     set_up_sqlite(engine)
@@ -425,7 +423,7 @@ def test_without_a_log_a_commit_waits_for_those_who_read(tmp_path):
     engine.dispose()
 
 
-def test_postgresql_with_a_limit_for_locks_is_told_as_busy(postgresql):
+def test_a_lock_timeout_of_postgresql_is_reported_as_busy(postgresql):
     tables = create_all(postgresql).directory
     hurried = sqlalchemy.create_engine(
         postgresql.url, connect_args={"options": "-c lock_timeout=100ms"}

@@ -241,7 +241,7 @@ def new_store(request, engine, tables):
     return empty
 
 
-def test_whole_stories_are_kept_and_told_as_the_model_says(new_store):
+def test_a_store_over_host_exams_agrees_with_the_model(new_store):
     """SPEC sections 1 to 3, 6, 9.3 and 11, where our tables hold no exams."""
     run_sharing_machine(
         new_store,
@@ -268,7 +268,7 @@ def laws_where_exams_are_the_hosts(open_store):
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True, scope="module")
 @pytest.mark.parametrize("new_store", ["in a table"], indirect=True, scope="module")
 @pytest.mark.parametrize("name", laws_where_exams_are_the_hosts(MemoryStore))
-def test_the_store_keeps_the_law_where_our_tables_hold_no_exams(name, new_store):
+def test_a_store_over_host_exams_keeps_the_laws(name, new_store):
     laws_where_exams_are_the_hosts(new_store)[name].check()
 
 
@@ -323,7 +323,7 @@ def test_an_exam_and_its_share_commit_together_or_not_at_all(world, engine, tabl
     assert world.can_view(BEN, exam.id) is kept
 
 
-def test_the_new_owner_holds_everything_and_the_old_one_nothing(world):
+def test_the_new_owner_holds_everything_and_the_former_one_nothing(world):
     world.share(ANNA, CT, BEN)
     world.transfer(CT, CARLA)
     assert world.can_download(CARLA, CT)
@@ -348,7 +348,7 @@ def test_an_act_that_read_the_former_owner_is_decided_again(world):
     assert world.grants(CT) == ()
 
 
-def test_a_change_of_owner_is_told_in_a_session_too_and_can_be_undone(world, engine, tables):
+def test_a_change_of_owner_in_a_session_can_be_rolled_back(world, engine, tables):
     told = {"exam": CT, "before": ANNA, "after": BEN, "at": START, "tables": tables}
     with Session(engine) as session, session.begin() as transaction:
         owner_changed(session, **told)
@@ -365,19 +365,19 @@ def test_a_change_of_owner_is_told_in_a_session_too_and_can_be_undone(world, eng
         ({"at": datetime(2030, 1, 1)}, InvalidValue, "at"),
     ],
 )
-def test_a_change_of_owner_that_says_nothing_is_an_error(engine, tables, wrong, error, field):
+def test_wrong_arguments_of_owner_changed_are_errors(engine, tables, wrong, error, field):
     told = {"exam": CT, "before": ANNA, "after": BEN, "at": START, "tables": tables, **wrong}
     with engine.begin() as connection, pytest.raises(error, match=field):
         owner_changed(connection, **told)
 
 
-def test_an_exam_that_was_withdrawn_changes_no_hands(world):
+def test_a_withdrawn_exam_does_not_change_owners(world):
     world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
     with pytest.raises(StoreFailed, match="transfer"):
         world.transfer(CT, BEN)
 
 
-def test_an_exam_that_was_withdrawn_is_gone_for_its_owner_though_the_host_has_it(world):
+def test_a_withdrawn_exam_is_gone_even_if_the_host_has_it(world):
     world.share(ANNA, CT, BEN)
     world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
     assert world.store.find((CT,)) != ()
@@ -387,7 +387,7 @@ def test_an_exam_that_was_withdrawn_is_gone_for_its_owner_though_the_host_has_it
         assert CT not in {each.exam for each in world.sharing.visible_to(user).items}
 
 
-def test_an_exam_that_the_host_forgets_while_it_is_shared_is_not_shared(world):
+def test_an_exam_deleted_during_a_share_is_not_shared(world):
     """The act is decided again, and finds none."""
     host, find = world.store.host, world.store.host.find
     asked = []
@@ -403,7 +403,7 @@ def test_an_exam_that_the_host_forgets_while_it_is_shared_is_not_shared(world):
     assert world.grants(CT) == ()
 
 
-def test_grants_on_an_exam_that_the_host_forgot_can_still_be_ended_by_it(world):
+def test_the_host_can_end_grants_on_an_exam_that_it_deleted(world):
     world.share(ANNA, CT, CLINIC)
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
     world.share(CARLA, CT, BEN, permission=DOWNLOAD)
@@ -417,7 +417,7 @@ def test_grants_on_an_exam_that_the_host_forgot_can_still_be_ended_by_it(world):
     }
 
 
-def test_pages_are_full_however_many_of_the_shared_are_ones_own(world):
+def test_pages_are_full_even_if_the_user_owns_many_of_the_shared_exams(world):
     batch = BatchId("many")
     exams = [ExamId(f"e{n:02}") for n in range(30)]
     world.upload(batch, ANNA, *exams)
@@ -436,7 +436,7 @@ def test_pages_are_full_however_many_of_the_shared_are_ones_own(world):
         assert {item.exam for item in visible if item.permission is DOWNLOAD} == set(mine)
 
 
-def test_a_host_that_fails_is_never_a_yes(world):
+def test_an_error_of_the_host_is_never_a_yes(world):
     class ArchiveIsDown(Exception):
         """What the host's own code raises."""
 
@@ -459,7 +459,7 @@ class AnybodysExam(Exam):
     """An exam that has another owner each time that it is asked."""
 
 
-def test_a_host_that_gives_what_only_looks_like_an_exam_is_never_a_yes(world):
+def test_a_subclass_of_exam_is_never_a_yes(world):
     kept = world.store.host.find((CT,))[0]
     fields = ("id", "owner", "batch", "uploaded_at", "subject")
     fake = AnybodysExam(**{name: getattr(kept, name) for name in fields})
@@ -491,7 +491,7 @@ def gone(world):
 
 
 @pytest.mark.parametrize("user", [ANNA, BEN, EVA, DAN])
-def test_no_check_or_list_says_yes_to_a_gone_exam(gone, user):
+def test_no_check_or_list_contains_a_deleted_exam(gone, user):
     """SPEC 3: an exam that the host no longer has is not there for anybody."""
     sharing, viewer = gone.sharing, gone.sharing.viewer(user)
     for permission in Permission:
@@ -510,7 +510,7 @@ def test_no_check_or_list_says_yes_to_a_gone_exam(gone, user):
 
 
 @pytest.mark.parametrize("user", [ANNA, BEN, EVA, DAN])
-def test_people_are_told_that_a_gone_exam_is_not_found(gone, user):
+def test_acts_on_a_deleted_exam_are_refused_as_not_found(gone, user):
     """SPEC 3: people get EXAM_NOT_FOUND, who own it, who have it, and who gave it."""
     not_found = [ReasonCode.EXAM_NOT_FOUND]
     grants = gone.grants(CT)
@@ -526,7 +526,7 @@ def test_people_are_told_that_a_gone_exam_is_not_found(gone, user):
     assert gone.grants(CT) == grants
 
 
-def test_the_host_is_asked_as_often_whatever_it_is_that_somebody_may_not_see(world, monkeypatch):
+def test_unseen_unknown_and_withdrawn_exams_cost_the_host_the_same_questions(world, monkeypatch):
     """SPEC 8: the same number and kind of questions; also of what was withdrawn."""
     world.share(ANNA, CT, CARLA)
     world.share(ANNA, MR, BEN)
@@ -553,7 +553,7 @@ def test_the_host_is_asked_as_often_whatever_it_is_that_somebody_may_not_see(wor
         assert questions(partial(refusal, world.sharing.revoke, request)) == [1]
 
 
-def test_a_page_is_full_however_many_of_the_shared_are_gone(world):
+def test_a_page_is_full_even_if_many_shared_exams_are_deleted(world):
     exams = [ExamId(f"e{n:02}") for n in range(30)]
     world.upload(BatchId("many"), ANNA, *exams)
     for exam in exams:
@@ -565,7 +565,7 @@ def test_a_page_is_full_however_many_of_the_shared_are_gone(world):
     assert first.exam == CT
 
 
-def test_no_notice_tells_of_a_gone_exam(world, engine, tables):
+def test_no_notice_mentions_a_deleted_exam(world, engine, tables):
     sharing = open_sharing(
         engine,
         directory=world.directory,
@@ -581,14 +581,14 @@ def test_no_notice_tells_of_a_gone_exam(world, engine, tables):
     assert {user: notice.exams for user, notice in world.told().items()} == {BEN: 2, CARLA: 2}
 
 
-def test_an_exam_that_comes_back_has_its_grants_again(gone):
+def test_a_restored_exam_has_its_grants_again(gone):
     hide(gone, gone=False)
     for user in (ANNA, BEN, EVA, DAN):
         assert gone.can_view(user, CT)
         assert CT in {item.exam for item in gone.sharing.visible_to(user).items}
 
 
-def test_the_host_ends_what_somebody_has_on_a_gone_exam(gone):
+def test_the_host_ends_grants_on_a_deleted_exam(gone):
     receipt = gone.sharing.admin.end_by_host(
         recipient=BEN, exam=CT, reshares=Reshares.CASCADE, performed_by="ops", why="left"
     )
@@ -598,7 +598,7 @@ def test_the_host_ends_what_somebody_has_on_a_gone_exam(gone):
     assert gone.can_view(DAN, CT)
 
 
-def test_what_the_host_narrows_by_a_cascade_on_a_gone_exam_is_kept(world):
+def test_a_cascade_on_a_deleted_exam_keeps_the_narrowed_grants(world):
     world.share(ANNA, CT, CLINIC)
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
     world.share(CARLA, CT, BEN, permission=DOWNLOAD)
@@ -613,7 +613,7 @@ def withdraw(world, exam):
     return world.sharing.admin.withdraw(exam, performed_by="ops", why="deleted")
 
 
-def test_the_host_withdraws_a_gone_exam_and_nobody_has_what_comes_under_its_id(gone):
+def test_nobody_holds_a_withdrawn_exam_that_comes_back(gone):
     receipt = withdraw(gone, CT)
     assert {grant.recipient for grant in receipt.ended} == {BEN, CLINIC, EVA}
     hide(gone, gone=False)
@@ -621,7 +621,7 @@ def test_the_host_withdraws_a_gone_exam_and_nobody_has_what_comes_under_its_id(g
         assert not gone.can_view(user, CT)
 
 
-def test_withdrawing_what_was_withdrawn_does_nothing(gone):
+def test_a_second_withdrawal_does_nothing(gone):
     withdraw(gone, CT)
     before, events = gone.state(), len(gone.store.events())
     assert withdraw(gone, CT).ended == ()
@@ -633,7 +633,7 @@ def test_withdrawing_what_was_withdrawn_does_nothing(gone):
     assert len(gone.store.events()) == events + 1  # That of the ending, which says so.
 
 
-def test_a_gone_exam_of_which_no_sharing_is_kept_is_not_found_by_the_host_either(world):
+def test_the_host_does_not_find_a_deleted_exam_without_sharing(world):
     hide(world, MR)
     for exam in (MR, NO_EXAM):
         assert codes(refusal(withdraw, world, exam)) == [ReasonCode.EXAM_NOT_FOUND]
@@ -646,7 +646,7 @@ def sweep(engine, tables):
     return partial(sweep_deleted, engine, tables=tables, performed_by="ops", why="deleted")
 
 
-def test_a_sweep_ends_the_grants_of_exams_that_the_host_says_are_deleted(world, sweep):
+def test_a_sweep_withdraws_the_exams_that_the_host_reports_as_deleted(world, sweep):
     exams = [ExamId(f"e{n}") for n in range(7)]
     world.upload(BatchId("many"), ANNA, *exams)
     for exam in (CT, *exams):
@@ -678,7 +678,7 @@ def test_a_sweep_ends_the_grants_of_exams_that_the_host_says_are_deleted(world, 
     assert (ending.how, ending.by) == (HowEnded.WITHDRAWN, UserId("ops"))
 
 
-def test_a_sweep_leaves_what_loses_every_race_to_the_next_one(world, sweep, monkeypatch):
+def test_a_sweep_leaves_contested_exams_to_the_next_sweep(world, sweep, monkeypatch):
     world.share(ANNA, CT, BEN)
     with monkeypatch.context() as patched:
         patched.setattr(SqlSharingStore, "commit", lambda *_: False)
@@ -702,7 +702,7 @@ def test_a_sweep_leaves_what_loses_every_race_to_the_next_one(world, sweep, monk
         ({"tables": "tables"}, WrongKind, "tables"),
     ],
 )
-def test_a_sweep_that_cannot_be_made_is_an_error_that_says_why(world, sweep, wrong, error, field):
+def test_wrong_arguments_of_a_sweep_are_errors(world, sweep, wrong, error, field):
     world.share(ANNA, CT, BEN)
     with pytest.raises(error, match=field):
         sweep(**{"deleted": lambda among: among, **wrong})

@@ -123,7 +123,7 @@ class Answers:
         HealthCheck.function_scoped_fixture,
     ],
 )
-def test_every_form_of_question_has_the_same_answer(engine, tables, portal, new_store, data):
+def test_conditions_pages_and_checks_agree(engine, tables, portal, new_store, data):
     """SPEC 9.3: list and check agree, for every form of list and every kind of principal."""
     story = data.draw(stories(new_store=new_store))
 
@@ -181,7 +181,7 @@ def asker(world, user, tables):
     }
 
 
-def test_a_host_sorts_filters_and_cuts_as_it_likes(world, engine, portal, tables):
+def test_a_host_may_sort_filter_and_limit(world, engine, portal, tables):
     condition = may(
         portal.c.accession, portal.c.belongs_to, permission=VIEW, **asker(world, DAN, tables)
     )
@@ -203,7 +203,7 @@ def test_a_host_joins_the_visible_exams_to_its_own(world, engine, portal, tables
         assert connection.execute(joined).all() == [("mr", VIEW), ("ct", DOWNLOAD)]
 
 
-def test_two_users_are_asked_about_in_one_statement(world, engine, portal, tables):
+def test_one_statement_may_ask_about_two_users(world, engine, portal, tables):
     columns = portal.c.accession, portal.c.belongs_to
     both = select(portal.c.accession).where(
         *(may(*columns, permission=VIEW, **asker(world, user, tables)) for user in (ANNA, BEN))
@@ -212,7 +212,7 @@ def test_two_users_are_asked_about_in_one_statement(world, engine, portal, table
         assert connection.scalars(both).all() == ["ct"]
 
 
-def test_a_mapped_class_and_its_aliases_will_do(world, engine, tables):
+def test_mapped_classes_and_aliases_are_accepted(world, engine, tables):
     base = declarative_base()
 
     class PortalExam(base):
@@ -229,7 +229,7 @@ def test_a_mapped_class_and_its_aliases_will_do(world, engine, tables):
             assert session.execute(statement).all() == [("ct", DOWNLOAD), ("mr", VIEW)]
 
 
-def test_a_host_changes_only_what_the_user_may_download(world, engine, portal, tables):
+def test_an_update_with_may_changes_only_permitted_rows(world, engine, portal, tables):
     columns, who = (portal.c.accession, portal.c.belongs_to), asker(world, EVA, tables)
     mark = portal.update().where(may(*columns, permission=DOWNLOAD, **who)).values(modality="XX")
     with engine.begin() as connection:
@@ -238,7 +238,7 @@ def test_a_host_changes_only_what_the_user_may_download(world, engine, portal, t
         assert connection.scalars(marked).all() == ["ct"]
 
 
-def test_who_holds_nothing_is_shown_nothing_even_of_their_own(world, engine, portal, tables):
+def test_an_inactive_owner_sees_nothing(world, engine, portal, tables):
     world.person(ANNA, active=False)
     who, columns = asker(world, ANNA, tables), (portal.c.accession, portal.c.belongs_to)
     assert who["principals"] == frozenset()
@@ -249,7 +249,7 @@ def test_who_holds_nothing_is_shown_nothing_even_of_their_own(world, engine, por
         assert set(connection.scalars(select(permission_held(*columns, **who)))) == {0}
 
 
-def test_no_question_says_yes_to_an_exam_that_is_not_in_the_table_of_exams(world, engine, tables):
+def test_an_exam_missing_from_the_table_is_there_for_nobody(world, engine, tables):
     """SPEC 3: an exam that is not there is there for nobody, whatever grants are kept."""
     with engine.begin() as connection:
         connection.execute(tables.exams.delete().where(tables.exams.c.id == "ct"))
@@ -287,7 +287,7 @@ def test_no_question_says_yes_to_an_exam_that_is_not_in_the_table_of_exams(world
     assert {item.exam for item in world.sharing.visible_to(DAN, limit=1).items} == {MR}
 
 
-def test_ids_that_are_numbers_for_the_host_are_cast(world, engine, tables):
+def test_numeric_ids_of_a_host_can_be_cast(world, engine, tables):
     numbered = Table(
         "numbered", MetaData(), Column("id", Integer, primary_key=True), Column("owner", Integer)
     )
@@ -313,7 +313,7 @@ def test_ids_that_are_numbers_for_the_host_are_cast(world, engine, tables):
 COLLATIONS = {"sqlite": ("NOCASE", "RTRIM"), "postgresql": ("C", "POSIX")}
 
 
-def test_ids_are_compared_exactly_whatever_the_hosts_collation(world, engine, tables):
+def test_ids_are_compared_by_code_point_under_every_collation(world, engine, tables):
     for name in ("CT", "Anna"):
         world.person(UserId(name))
     world.upload(BatchId("shouted"), DAN, ExamId("CT"))
@@ -340,7 +340,7 @@ def test_ids_are_compared_exactly_whatever_the_hosts_collation(world, engine, ta
                 assert set(connection.scalars(held)) == expected & there
 
 
-def test_columns_of_two_tables_are_refused(world, portal, tables):
+def test_columns_of_two_tables_are_rejected(world, portal, tables):
     other = portal.alias()
     with pytest.raises(InvalidValue, match="owner_column"):
         may(portal.c.accession, other.c.belongs_to, permission=VIEW, **asker(world, BEN, tables))
@@ -360,7 +360,7 @@ def test_columns_of_two_tables_are_refused(world, portal, tables):
         ({"tables": None}, WrongKind, "tables"),
     ],
 )
-def test_what_cannot_be_asked_is_an_error(world, portal, tables, wrong, error, field):
+def test_wrong_arguments_of_conditions_are_errors(world, portal, tables, wrong, error, field):
     asked = {"permission": VIEW, **asker(world, BEN, tables), **wrong}
     columns = portal.c.accession, portal.c.belongs_to
     with pytest.raises(error, match=field):
@@ -373,7 +373,7 @@ def test_what_cannot_be_asked_is_an_error(world, portal, tables, wrong, error, f
             permission_held(*columns, **asked)
 
 
-def test_times_of_upload_come_back_aware_and_in_utc(world, engine, tables):
+def test_times_of_upload_are_aware_and_in_utc(world, engine, tables):
     with engine.connect() as connection:
         rows = connection.execute(visible_exams(permission=VIEW, **asker(world, ANNA, tables)))
         assert {row.exam: row.uploaded_at for row in rows} == {
@@ -383,7 +383,7 @@ def test_times_of_upload_come_back_aware_and_in_utc(world, engine, tables):
         }
 
 
-def test_many_exams_and_many_groups_are_asked_about(engine, tables, portal, new_store):
+def test_many_exams_and_groups_fit_one_statement(engine, tables, portal, new_store):
     store = new_store()
     batch = BatchId("many")
     exams = tuple(
@@ -405,7 +405,7 @@ def test_many_exams_and_many_groups_are_asked_about(engine, tables, portal, new_
         assert len(connection.scalars(select(portal.c.accession).where(condition)).all()) == 300
 
 
-def test_sqlite_looks_the_hosts_rows_up_by_their_index(sqlite):
+def test_sqlite_finds_the_hosts_rows_by_their_index(sqlite):
     tables, portal = create_all(sqlite), portal_exams(MetaData())
     portal.create(sqlite, checkfirst=True)
     condition = may(

@@ -56,7 +56,7 @@ def transaction(request, engine):
             yield session
 
 
-def test_what_is_shared_counts_when_the_host_commits(world, transaction, tables):
+def test_a_share_counts_once_the_host_commits(world, transaction, tables):
     sharing = joined(transaction, directory=world.directory, tables=tables)
     sharing.share(share_request(ANNA, CT, BEN))
     assert sharing.can(BEN, VIEW, CT)
@@ -64,7 +64,7 @@ def test_what_is_shared_counts_when_the_host_commits(world, transaction, tables)
     assert world.sharing.can(BEN, VIEW, CT)
 
 
-def test_what_is_shared_is_gone_when_the_host_rolls_back(world, transaction, tables):
+def test_a_rollback_of_the_host_takes_a_share_back(world, transaction, tables):
     sharing = joined(transaction, directory=world.directory, tables=tables)
     sharing.share(share_request(ANNA, CT, BEN, message="hello"))
     transaction.rollback()
@@ -87,7 +87,7 @@ def test_a_transaction_that_has_not_begun_cannot_be_joined(engine, tables, world
         joined(connection, directory=world.directory, tables=tables)
 
 
-def test_the_hosts_own_rows_and_a_share_are_one_transaction(world, engine, tables):
+def test_the_hosts_rows_and_a_share_are_one_transaction(world, engine, tables):
     own = sqlalchemy.Table("letters", sqlalchemy.MetaData(), sqlalchemy.Column("text"))
     with engine.begin() as connection:
         connection.exec_driver_sql("DROP TABLE IF EXISTS letters")
@@ -135,7 +135,7 @@ def noted(engine):
         sqlalchemy.event.remove(engine, name, listener)
 
 
-def test_the_hosts_transaction_is_the_hosts_alone(engine, in_host, noted):
+def test_only_the_host_begins_commits_and_rolls_back(engine, in_host, noted):
     with engine.connect() as connection, connection.begin():
         noted.clear()
         sharing = in_host(connection)
@@ -147,15 +147,13 @@ def test_the_hosts_transaction_is_the_hosts_alone(engine, in_host, noted):
         assert connection.in_transaction()
 
 
-def test_notices_of_an_act_inside_leave_once_the_host_has_committed(engine, in_host, world):
+def test_notices_are_sent_once_the_host_has_committed(engine, in_host, world):
     with engine.begin() as connection:
         in_host(connection).share(share_request(ANNA, CT, BEN))
     assert world.sharing.admin.deliver_notices() == 1
 
 
-def test_a_refusal_inside_is_recorded_whatever_the_host_does_where_that_can_be(
-    engine, in_host, world
-):
+def test_a_refusal_survives_a_rollback_of_the_host_on_postgresql(engine, in_host, world):
     with engine.connect() as connection, connection.begin() as transaction:
         with pytest.raises(Refused) as refused:
             in_host(connection).share(share_request(BEN, CT, DAN))
@@ -165,7 +163,7 @@ def test_a_refusal_inside_is_recorded_whatever_the_host_does_where_that_can_be(
     assert len(kept) == (1 if engine.dialect.name == "postgresql" else 0)
 
 
-def test_an_act_inside_that_fails_leaves_nothing_and_the_host_goes_on(engine, tables, world):
+def test_a_failed_act_writes_nothing_and_the_host_goes_on(engine, tables, world):
     world.share(ANNA, CT, BEN)
     with engine.connect() as connection, connection.begin() as transaction:
         same_id = joined(
@@ -214,9 +212,7 @@ def own_people(one_connection, tables):
     return people
 
 
-def test_whatever_is_asked_inside_needs_no_second_connection(
-    world, one_connection, own_people, tables
-):
+def test_no_question_inside_needs_a_second_connection(world, one_connection, own_people, tables):
     with one_connection.connect() as connection, connection.begin():
         inside = joined(connection, directory=own_people, tables=tables, clock=world.clock)
         inside.share(share_request(ANNA, CT, BEN, NURSES, scope=Scope.BATCH))
@@ -231,7 +227,7 @@ def test_whatever_is_asked_inside_needs_no_second_connection(
     assert not world.can_view(DAN, CT)
 
 
-def test_a_refusal_inside_waits_for_no_connection_that_other_hosts_hold(
+def test_a_refusal_inside_needs_no_connection_of_the_pool(
     world, one_connection, own_people, tables
 ):
     with one_connection.connect() as connection, connection.begin():
@@ -243,7 +239,7 @@ def test_a_refusal_inside_waits_for_no_connection_that_other_hosts_hold(
 
 
 @pytest.mark.parametrize("actor", [ANNA, BEN], ids=["permitted", "refused"])
-def test_more_hosts_than_there_are_connections_all_come_through(postgresql, on_postgresql, actor):
+def test_more_hosts_than_connections_all_finish(postgresql, on_postgresql, actor):
     world, tables = on_postgresql
     people = SqlDirectory(postgresql, tables.directory)
     users = [UserId(f"u{number}") for number in range(24)]
@@ -265,7 +261,7 @@ def test_more_hosts_than_there_are_connections_all_come_through(postgresql, on_p
     assert len(world.store.events()) == len(users)
 
 
-def test_a_directory_inside_reads_what_the_host_has_written(one_connection, own_people, tables):
+def test_a_directory_inside_reads_the_hosts_uncommitted_rows(one_connection, own_people, tables):
     """And nothing once the host's transaction has ended."""
     with one_connection.connect() as connection, connection.begin() as transaction:
         inside = joined(connection, directory=own_people, tables=tables)
@@ -279,9 +275,7 @@ def test_a_directory_inside_reads_what_the_host_has_written(one_connection, own_
     assert own_people.principals_of(BEN) == {BEN.key}
 
 
-def test_who_is_outside_waits_for_the_host_and_then_decides_on_what_it_left(
-    postgresql, on_postgresql
-):
+def test_an_act_outside_waits_for_the_host_and_sees_its_commit(postgresql, on_postgresql):
     world, tables = on_postgresql
     done = []
     with postgresql.connect() as connection, connection.begin() as transaction:

@@ -153,7 +153,7 @@ def sent_at_death(life):
     return {sends[-1]} if {"sends", "sent"} & {line[0] for line in lines[-3:]} else set()
 
 
-def test_killed_a_hundred_times_at_random_nothing_is_lost_and_nothing_is_half_done(
+def test_a_hundred_kills_at_random_lose_nothing_and_leave_nothing_half_done(
     engine, tables, lives, folder
 ):
     chance, died_at, numbers = random.Random(1), Counter(), count(100)
@@ -176,7 +176,7 @@ def test_killed_a_hundred_times_at_random_nothing_is_lost_and_nothing_is_half_do
 
 
 @pytest.mark.parametrize("name", ACTS)
-def test_killed_at_each_step_on_the_way_an_act_is_done_from_its_commit_on_and_not_before(
+def test_an_act_killed_at_each_step_is_done_exactly_from_its_commit_on(
     engine, tables, lives, folder, name
 ):
     died_at = []
@@ -276,7 +276,7 @@ class Load:
                 self.failed["check"] += 1
 
 
-def test_a_postgresql_restarted_under_load_has_lost_nothing_and_holds_nothing_half_done(
+def test_a_restart_of_postgresql_loses_nothing_and_leaves_nothing_half_done(
     mortal_server, tmp_path
 ):
     engine = sqlalchemy.create_engine(mortal_server.url)

@@ -100,7 +100,7 @@ def tells_nothing(written):
     assert "Mrs Mill" not in written
 
 
-def test_no_log_of_an_engine_tells_what_people_wrote(loud, log, capsys):
+def test_no_engine_logs_private_texts(loud, log, capsys):
     engine = loud()
     tables = create_all(engine)
     world = World()
@@ -128,7 +128,7 @@ def test_no_log_of_an_engine_tells_what_people_wrote(loud, log, capsys):
     assert "INSERT INTO exam_sharing_grants" in written
 
 
-def test_inside_of_the_hosts_transaction_hidden_parameters_are_enough(loud, log, capsys):
+def test_hidden_parameters_suffice_inside_the_hosts_transaction(loud, log, capsys):
     engine = loud(hide_parameters=True)
     tables = create_all(engine)
     world = World(store=SqlStore.over(engine, tables=tables))
@@ -153,7 +153,7 @@ def test_each_line_is_logged_once(kind_of_engine, log, capsys):
     engine.dispose()
 
 
-def test_the_hosts_own_statements_are_logged_as_ever(kind_of_engine, log):
+def test_the_hosts_own_statements_are_still_logged(kind_of_engine, log):
     engine = kind_of_engine(echo="debug")
     open_sharing(engine, tables=create_all(engine), directory=World().directory)
     with engine.connect() as connection:

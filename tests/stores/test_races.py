@@ -218,7 +218,7 @@ def aftermath(hammered):
     return SqlStore.over(hammered.engine)
 
 
-def test_everybody_is_told_the_same_by_lists_and_by_checks(hammered):
+def test_lists_and_checks_agree_for_everybody(hammered):
     sharing = open_sharing(hammered.engine, clock=lambda: NOW)
     assert any(sharing.shared_with(user).items for user in OTHERS)
     for user in USERS:
@@ -229,7 +229,7 @@ def test_everybody_is_told_the_same_by_lists_and_by_checks(hammered):
             assert listed == sharing.can_many(user, permission, EXAMS)
 
 
-def test_every_notice_arrived_and_repeats_only_where_a_connection_broke(hammered):
+def test_every_notice_arrives_and_repeats_only_after_a_broken_connection(hammered):
     written = [notice for each in hammered.noted for notice in each.written]
     dropped = {notice for each in hammered.noted for notice in each.dropped}
     names = message_ids(written)

@@ -78,7 +78,7 @@ def test_a_check_and_a_page_are_one_statement_each(new_store, statements):
         assert 1 <= len(statements) <= 2  # One page gave the cursor.
 
 
-def test_nobody_asks_for_those_who_hold_nothing(new_store, statements):
+def test_users_without_principals_cost_no_statement(new_store, statements):
     store = new_store()
     statements.clear()
     nobody = frozenset()
@@ -88,7 +88,7 @@ def test_nobody_asks_for_those_who_hold_nothing(new_store, statements):
     assert statements == []
 
 
-def test_a_key_that_would_be_two_to_the_database_is_nobodys(new_store):
+def test_a_forged_key_of_two_lines_reaches_nobody(new_store):
     """SPEC 9.1: whoever makes keys without the types for them gets an error, and never a yes."""
     world = World(store=new_store())
     world.share(ANNA, CT, NURSES)
@@ -119,7 +119,7 @@ def asked_in(engine):
     return count
 
 
-def test_questions_of_a_portal_take_one_statement_and_access_lists_three(new_store, asked_in):
+def test_checks_and_pages_take_one_statement_and_access_lists_three(new_store, asked_in):
     world = World(store=new_store())
     world.share(ANNA, CT, NURSES)
     world.share(EVA, CT, BEN)
@@ -191,7 +191,7 @@ def cost(postgresql, crowd):
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_a_page_reads_no_more_than_it_shows_however_much_there_is(crowd, cost, own):
+def test_a_page_reads_no_more_rows_than_it_shows(crowd, cost, own):
     groups = frozenset(GroupId(str(number)).key for number in range(9))
     after = START - timedelta(minutes=2_000), "e02000"
 
@@ -207,7 +207,7 @@ def test_a_page_reads_no_more_than_it_shows_however_much_there_is(crowd, cost, o
         assert later.buffers <= 1.2 * first.buffers
 
 
-def test_a_check_reads_no_more_for_those_who_own_much(crowd, cost):
+def test_a_check_reads_no_more_for_owners_of_many_exams(crowd, cost):
     def check(user):
         return lambda: crowd.holds(user, frozenset({user.key}), DOWNLOAD, ExamId("e00007"), START)
 
@@ -224,7 +224,7 @@ def test_a_check_reads_no_more_for_those_who_own_much(crowd, cost):
         assert owner.buffers <= 3 * stranger.buffers
 
 
-def test_a_check_is_not_planned_anew_each_time(postgresql, crowd):
+def test_the_plan_of_a_check_is_reused(postgresql, crowd):
     kept = "SELECT sum(generic_plans), sum(custom_plans) FROM pg_prepared_statements"
     with postgresql.begin() as connection:
         store = joined_store(connection)
@@ -334,7 +334,7 @@ EXAMS = (CT, MR, ExamId("50% 'off':x"), NO_EXAM)
 USERS = (ANNA, BEN, CARLA, DAN, UserId("nobody"))
 
 
-def test_checks_say_what_the_store_says(driver, world):
+def test_checks_by_other_drivers_agree_with_the_store(driver, world):
     statements = Statements(driver.tables, **driver.style)
     for user in USERS:
         who = user, world.sharing.viewer(user).principals
@@ -347,7 +347,7 @@ def test_checks_say_what_the_store_says(driver, world):
 
 
 @pytest.mark.parametrize("own", [True, False])
-def test_pages_say_what_the_store_says(driver, world, own):
+def test_pages_by_other_drivers_agree_with_the_store(driver, world, own):
     statements = Statements(driver.tables, **driver.style)
     for user in USERS:
         who = user, world.sharing.viewer(user).principals
@@ -361,7 +361,7 @@ def test_pages_say_what_the_store_says(driver, world, own):
             after = page[0].uploaded_at, str(page[0].exam)
 
 
-def test_users_in_very_many_groups_see_the_same(driver, world):
+def test_pages_agree_for_users_in_many_groups(driver, world):
     statements = Statements(driver.tables, **driver.style)
     principals = frozenset({DAN.key, NURSES.key, *(GroupId(f"g{n}").key for n in range(300))})
     asked = (DAN, principals, None, 9, world.now)
@@ -369,7 +369,7 @@ def test_users_in_very_many_groups_see_the_same(driver, world):
     assert page == world.store.visible(*asked, own=True) != ()
 
 
-def test_who_holds_nothing_is_answered_so_by_the_statements_themselves(driver, world):
+def test_statements_give_nothing_to_users_without_principals(driver, world):
     """SPEC 9.1, also where a host forgets that nobody need be asked about an inactive user."""
     statements, nobody = Statements(driver.tables, **driver.style), frozenset()
     assert driver.answer(statements.holds(ANNA, nobody, VIEW, CT, world.now)) is False
@@ -381,7 +381,7 @@ def test_who_holds_nothing_is_answered_so_by_the_statements_themselves(driver, w
 
 
 @pytest.mark.parametrize("ended", [True, False])
-def test_an_access_list_can_be_read_with_its_versions_and_history(driver, world, ended):
+def test_versions_and_grants_by_other_drivers_agree_with_the_store(driver, world, ended):
     statements = Statements(driver.tables, **driver.style)
     read = driver.answer(statements.read(EXAMS, ended=ended))
     expected = world.store.read(EXAMS, ended=ended)
@@ -393,14 +393,14 @@ def test_an_access_list_can_be_read_with_its_versions_and_history(driver, world,
         assert set(read[exam].ended) == set(sharing.ended)
 
 
-def test_exams_can_be_looked_up(driver, world):
+def test_look_ups_by_other_drivers_agree_with_the_store(driver, world):
     statements = Statements(driver.tables, **driver.style)
     assert set(driver.answer(statements.find(EXAMS))) == set(world.store.find(EXAMS))
     assert driver.answer(statements.batch_of(CT)) == world.store.batch_of(CT)
     assert [exam.batch for exam in driver.answer(statements.batch_of(MR))] == [CD] * 3
 
 
-def test_a_hosts_own_select_is_rendered_with_the_condition_in_it(driver, world):
+def test_a_hosts_own_select_with_may_is_rendered(driver, world):
     statements = Statements(driver.tables, **driver.style)
     exams = driver.tables.exams
     for user in USERS:
@@ -422,7 +422,7 @@ def test_a_hosts_own_select_is_rendered_with_the_condition_in_it(driver, world):
         assert driver.answer(statements.of(mine)) == tuple(map(tuple, expected))
 
 
-def test_the_text_is_the_same_whatever_is_asked(driver, world):
+def test_the_text_does_not_depend_on_the_arguments(driver, world):
     statements = Statements(driver.tables, **driver.style)
     texts = {
         statements.holding(user, world.sharing.viewer(user).principals, VIEW, exams, now).text
@@ -435,7 +435,7 @@ def test_the_text_is_the_same_whatever_is_asked(driver, world):
     assert len(texts) == 1
 
 
-def test_it_is_what_the_store_executes(driver, world):
+def test_the_store_executes_the_same_statements(driver, world):
     if (
         driver.style["paramstyle"]
         != {"sqlite": "qmark", "postgresql": "pyformat"}[driver.style["dialect"]]
@@ -476,7 +476,7 @@ def test_it_is_what_the_store_executes(driver, world):
         ({"tables": None}, WrongKind, "tables"),
     ],
 )
-def test_what_cannot_be_rendered_is_an_error(wrong, error, field, tables):
+def test_wrong_arguments_of_statements_are_errors(wrong, error, field, tables):
     asked = {"tables": tables, "dialect": "sqlite", "paramstyle": "qmark", **wrong}
     with pytest.raises(error, match=field):
         Statements(**asked)
@@ -488,7 +488,7 @@ def test_only_a_select_is_rendered(tables):
         statements.of("SELECT 1")
 
 
-def test_a_statement_does_not_show_what_it_was_asked_with(tables):
+def test_the_repr_of_a_statement_hides_its_parameters(tables):
     statements = Statements(tables, dialect="sqlite", paramstyle="qmark")
     shown = repr(statements.find((ExamId("secret"),)))
     assert "secret" not in shown

@@ -76,7 +76,7 @@ def test_relays_side_by_side_send_each_notice_once(engine, world):
     assert world.store.outbox.waiting() == ()
 
 
-def test_what_is_shared_while_relays_run_is_told_once(engine, world):
+def test_each_share_beside_running_relays_sends_one_notice(engine, world):
     own = engine
     if engine.dialect.name == "postgresql":
         own = engine.execution_options(isolation_level="SERIALIZABLE")
@@ -129,7 +129,7 @@ class Blocking(MemoryNotifier):
 
 
 @pytest.mark.parametrize("error", [None, OSError()], ids=["sends", "fails"])
-def test_a_relay_slower_than_its_claim_settles_nothing_that_another_has(engine, world, error):
+def test_a_late_relay_does_not_settle_the_claim_of_another(engine, world, error):
     world.share(ANNA, CT, BEN)
     slow, fast = Blocking(error), Blocking(OSError())
     threads = [
@@ -154,7 +154,7 @@ def test_a_relay_slower_than_its_claim_settles_nothing_that_another_has(engine, 
     assert (failed.attempts, failed.due, failed.claimed) == (2, AT_ONCE, False)
 
 
-def test_a_slow_relay_leaves_alone_what_another_has_claimed_meanwhile(engine, world):
+def test_a_slow_relay_does_not_send_notices_that_another_claimed(engine, world):
     readers = crowd(world, 3)
     times = iter([])
 
@@ -191,7 +191,7 @@ def hang_while_sending(url, pipe):
     ).admin.deliver_notices()
 
 
-def test_what_a_killed_relay_had_claimed_is_sent_by_another_once_its_claim_lapses(engine, world):
+def test_claims_of_a_killed_relay_lapse_and_are_sent_by_another(engine, world):
     for reader in (BEN, CARLA, DAN, EVA):
         world.share(ANNA, CT, reader, message="Please look at the left lung.")
     url = engine.url.render_as_string(hide_password=False)
@@ -216,7 +216,7 @@ def test_what_a_killed_relay_had_claimed_is_sent_by_another_once_its_claim_lapse
     assert relay.admin.list_notices().items == ()
 
 
-def test_notices_that_fail_by_chance_all_arrive_in_the_end(engine, world):
+def test_notices_that_fail_at_first_all_arrive(engine, world):
     readers = crowd(world, 30)
 
     class Moody(MemoryNotifier):
@@ -241,9 +241,7 @@ def test_notices_that_fail_by_chance_all_arrive_in_the_end(engine, world):
     assert relay.admin.list_notices().items == ()
 
 
-def test_a_relay_passes_over_what_another_is_just_claiming_and_waits_for_nobody(
-    postgresql, open_store_on
-):
+def test_a_claim_skips_locked_notices(postgresql, open_store_on):
     tables = create_all(postgresql)
     world = World(store=open_store_on(postgresql, tables)(), notifier=FailingNotifier())
     world.share(ANNA, CT, BEN)
@@ -277,7 +275,7 @@ def crowded(engine, tables, world):
     return world.store.outbox
 
 
-def test_claiming_is_one_statement_that_looks_at_what_is_due_and_nothing_else(engine, crowded):
+def test_a_claim_is_one_statement_that_reads_only_due_notices(engine, crowded):
     statements = []
 
     def remember(_connection, _cursor, statement, parameters, *_others):

@@ -95,7 +95,7 @@ def in_no_order(answer):
 
 @given(data=st.data())
 @unhurried
-def test_every_answer_is_the_same_before_and_after(engine, tables, new_store, data):
+def test_a_sweep_changes_no_answer(engine, tables, new_store, data):
     """SPEC sections 3 to 6: checks, lists, explanations, suggestions and cascades."""
     story = data.draw(stories(new_store=new_store))
     tell(data, story, story.do)
@@ -108,7 +108,7 @@ def test_every_answer_is_the_same_before_and_after(engine, tables, new_store, da
 
 @given(data=st.data())
 @unhurried
-def test_acts_replayed_in_the_order_of_versions_give_the_grants(engine, tables, new_store, data):
+def test_replaying_acts_around_sweeps_gives_the_grants(engine, tables, new_store, data):
     """SPEC 9.5: a sweep is no act, so versions have no gap and nothing is missing."""
     story = data.draw(stories(new_store=new_store))
 
@@ -133,7 +133,7 @@ def test_acts_replayed_in_the_order_of_versions_give_the_grants(engine, tables, 
         assert left == contents((*facts.grants, *swept))
 
 
-def test_what_expired_is_recorded_as_ended_at_its_own_time_by_nobody(world, sweep):
+def test_an_expired_grant_ends_at_its_own_time_by_nobody(world, sweep):
     world.share(ANNA, CT, BEN, until=START + DAY)
     world.share(ANNA, CT, CARLA)
     grant, kept = world.grant_to(BEN), world.grant_to(CARLA)
@@ -149,7 +149,7 @@ def test_what_expired_is_recorded_as_ended_at_its_own_time_by_nobody(world, swee
     assert sweep() == 0
 
 
-def test_what_expired_just_now_is_left_for_clocks_that_are_slower(world, sweep):
+def test_a_grant_within_the_margin_is_not_swept(world, sweep):
     world.share(ANNA, CT, BEN, until=START + 2 * DAY + timedelta(microseconds=1))
     assert sweep() == 0
     world.clock.now = START + 2 * DAY
@@ -157,7 +157,7 @@ def test_what_expired_just_now_is_left_for_clocks_that_are_slower(world, sweep):
     assert sweep(margin=timedelta(hours=1)) == 1
 
 
-def test_what_stands_for_good_or_has_been_ended_is_left_alone(world, sweep):
+def test_standing_and_ended_grants_are_not_swept(world, sweep):
     world.share(ANNA, CT, BEN)
     world.share(ANNA, CT, CARLA, until=START + DAY)
     world.unshare(ANNA, CT, CARLA)
@@ -169,7 +169,7 @@ def test_what_stands_for_good_or_has_been_ended_is_left_alone(world, sweep):
     assert world.state() == before
 
 
-def test_a_sweep_takes_no_more_at_once_than_it_is_told_the_oldest_first(world, sweep):
+def test_a_sweep_takes_the_oldest_up_to_its_limit(world, sweep):
     for hours, user in ((3, BEN), (1, CARLA), (2, DAN)):
         world.share(ANNA, CT, user, until=START + timedelta(hours=hours))
     left = []
@@ -178,7 +178,7 @@ def test_a_sweep_takes_no_more_at_once_than_it_is_told_the_oldest_first(world, s
     assert left == [{BEN, DAN}, {BEN}, set()]
 
 
-def test_receipts_and_the_audit_trail_read_the_same_after_a_sweep(world, sweep):
+def test_a_sweep_does_not_change_receipts_or_the_audit_trail(world, sweep):
     world.share(ANNA, CT, BEN, until=START + DAY, request_id="once")
     world.unshare(ANNA, CT, BEN, request_id="end")
     world.share(ANNA, CT, BEN, until=START + DAY)
@@ -187,7 +187,7 @@ def test_receipts_and_the_audit_trail_read_the_same_after_a_sweep(world, sweep):
     assert (world.store.events(), world.store.receipt(ANNA, "once")) == before
 
 
-def test_an_ending_by_a_clock_that_is_days_behind_takes_the_place_of_the_sweeps(world, sweep):
+def test_an_ending_by_a_slow_clock_replaces_that_of_the_sweep(world, sweep):
     world.share(ANNA, CT, BEN, until=START + DAY)
     sharing = world.store.read((CT,), ended=True)
     world.store.read = lambda exams, *, ended: sharing
@@ -200,17 +200,17 @@ def test_an_ending_by_a_clock_that_is_days_behind_takes_the_place_of_the_sweeps(
 
 
 @pytest.mark.parametrize("wrong", [{"margin": timedelta(-1)}, {"limit": 0}])
-def test_a_sweep_refuses_what_makes_no_sense(sweep, wrong):
+def test_a_sweep_rejects_a_negative_margin_or_limit(sweep, wrong):
     with pytest.raises(InvalidValue, match=next(iter(wrong))):
         sweep(**wrong)
 
 
-def test_without_tables_there_is_nothing_to_sweep(tmp_path):
+def test_a_sweep_without_tables_fails(tmp_path):
     with pytest.raises(StoreFailed, match="not there"):
         sweep_expired(sqlite_engine(tmp_path / "empty.db"))
 
 
-def test_the_machines_clock_is_taken_where_no_time_is_told(engine, tables, world):
+def test_a_sweep_uses_the_machines_clock_by_default(engine, tables, world):
     world.share(ANNA, CT, BEN, until=START + DAY)
     assert sweep_expired(engine, tables=tables) == 0
 
@@ -240,7 +240,7 @@ def test_several_sweeps_at_once_share_the_work(world, sweep):
         assert world.grants(exam) == ()
 
 
-def test_acts_go_on_while_others_sweep_and_lose_no_race_to_them(world, sweep):
+def test_acts_lose_no_race_to_sweeps(world, sweep):
     shared_for_a_day(world, 40)
     exam, stop, swept = ExamId("old0"), threading.Event(), []
     # Nobody would be asked to step aside, were it not for the sweeps.
@@ -262,7 +262,7 @@ def test_acts_go_on_while_others_sweep_and_lose_no_race_to_them(world, sweep):
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
-def test_a_sweep_waits_for_no_act_and_no_act_for_a_version(engine, tables, world, sweep):
+def test_a_sweep_waits_for_no_act(engine, tables, world, sweep):
     exams = shared_for_a_day(world, 2)
     with engine.connect() as connection, connection.begin() as transaction:
         held = joined(connection, directory=world.directory, tables=tables, clock=world.clock)
@@ -285,7 +285,7 @@ def test_under_serializable_acts_lose_no_race_to_a_sweep(engine, tables, world):
     assert world.can_view(CARLA, ExamId("old1"))
 
 
-def test_nobody_who_could_see_an_exam_is_forgotten(world, sweep):
+def test_a_swept_grant_is_still_on_record(world, sweep):
     """SPEC 9.7: who could see what, at any time, can be told later."""
     world.share(ANNA, CT, BEN, until=START + DAY)
     sweep()

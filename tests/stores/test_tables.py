@@ -72,7 +72,7 @@ UNFIT = [
 
 @pytest.mark.parametrize("define", DEFINE)
 @pytest.mark.parametrize("prefix", [*UNFIT, "sqlite_", "SQLite_x"], ids=ascii)
-def test_a_prefix_that_a_database_would_not_take_as_it_is_is_refused(define, prefix):
+def test_unfit_prefixes_are_rejected(define, prefix):
     metadata = sqlalchemy.MetaData()
     with pytest.raises(InvalidArgument) as refused:
         define(metadata, prefix=prefix)
@@ -84,7 +84,7 @@ def test_a_prefix_that_a_database_would_not_take_as_it_is_is_refused(define, pre
 @pytest.mark.parametrize(
     "schema", ["", "%", "a\x00", "\udfff", '"', "'", "\\", "é" * 32], ids=ascii
 )
-def test_a_schema_that_a_database_would_not_take_as_it_is_is_refused(define, schema):
+def test_unfit_schemas_are_rejected(define, schema):
     with pytest.raises(InvalidArgument) as refused:
         define(sqlalchemy.MetaData(), schema=schema)
     assert refused.value.field == "schema"
@@ -94,7 +94,7 @@ def test_a_schema_that_a_database_would_not_take_as_it_is_is_refused(define, sch
 
 
 @pytest.mark.parametrize("define", DEFINE)
-def test_what_is_no_text_is_no_prefix_and_no_schema(define):
+def test_prefixes_and_schemas_must_be_texts(define):
     for wrong in ({"prefix": None}, {"prefix": b"a_"}, {"schema": 1}):
         with pytest.raises(WrongKind):
             define(sqlalchemy.MetaData(), **wrong)
@@ -129,7 +129,7 @@ LETTERS = st.sampled_from(f"{string.ascii_letters}{string.digits}_éßſKİ名�
 @given(start=st.text(LETTERS, max_size=6))
 @example(start="Größe_")
 @example(start="")
-def test_under_every_prefix_that_is_accepted_sharing_works(engine, start):
+def test_sharing_works_under_every_accepted_prefix(engine, start):
     room = MOST - longest_of(define_tables)
     prefix = start + "a" * (room - len(start.encode()))
     metadata = sqlalchemy.MetaData()
@@ -143,7 +143,7 @@ def test_under_every_prefix_that_is_accepted_sharing_works(engine, start):
         metadata.drop_all(engine)
 
 
-def test_a_schema_of_an_odd_name_works(postgresql):
+def test_sharing_works_in_a_schema_with_an_odd_name(postgresql):
     with postgresql.begin() as connection:
         connection.exec_driver_sql('CREATE SCHEMA "our-portal.2 é"')
     tables = define_tables(sqlalchemy.MetaData(), schema="our-portal.2 é")
@@ -205,7 +205,7 @@ def test_many_processes_create_a_file_of_sqlite_at_once(tmp_path):
     create_together(str(tmp_path / "sharing.db"))
 
 
-def test_the_shape_is_recorded_once_however_often_that_is_asked(engine):
+def test_the_shape_is_recorded_once(engine):
     metadata = sqlalchemy.MetaData()
     tables = define_tables(metadata, prefix="migrated_")
     with engine.begin() as connection:
@@ -219,13 +219,13 @@ def test_the_shape_is_recorded_once_however_often_that_is_asked(engine):
     assert world.can_view(BEN, CT)
 
 
-def test_recording_the_shape_of_tables_that_are_not_there_is_an_error_of_ours(engine):
+def test_recording_the_shape_of_missing_tables_fails(engine):
     tables = define_tables(sqlalchemy.MetaData(), prefix="nowhere_")
     with engine.connect() as connection, connection.begin(), pytest.raises(StoreFailed):
         record_schema(connection, tables)
 
 
-def test_a_table_that_is_missing_is_created_beside_the_others(engine):
+def test_a_missing_table_is_created_beside_the_others(engine):
     metadata = sqlalchemy.MetaData()
     tables = create_all(engine, define_tables(metadata, prefix="partly_"))
     tables.notices.drop(engine)
@@ -233,7 +233,7 @@ def test_a_table_that_is_missing_is_created_beside_the_others(engine):
     World(store=SqlStore.over(engine, tables=tables)).share(ANNA, CT, BEN)
 
 
-def test_tables_that_are_there_are_found_without_writing(tmp_path):
+def test_creating_existing_tables_writes_nothing(tmp_path):
     engine = sqlite_engine(tmp_path / "sharing.db")
     create_all(engine)
     engine.dispose()
@@ -250,7 +250,7 @@ def world(new_store):
     return World(store=new_store())
 
 
-def test_tables_live_among_the_hosts_under_its_prefix_and_its_names(engine):
+def test_tables_follow_the_hosts_prefix_and_naming_convention(engine):
     names = {
         "ix": "idx_%(table_name)s_%(column_0_N_name)s",
         "pk": "key_%(table_name)s",
@@ -278,7 +278,7 @@ def test_tables_live_among_the_hosts_under_its_prefix_and_its_names(engine):
         open_sharing(engine, tables=tables)
 
 
-def test_tables_can_be_put_into_a_schema(postgresql):
+def test_tables_can_be_in_a_schema(postgresql):
     tables = define_tables(sqlalchemy.MetaData(), schema="sharing")
     with postgresql.begin() as connection:
         connection.exec_driver_sql("CREATE SCHEMA sharing")
@@ -288,7 +288,7 @@ def test_tables_can_be_put_into_a_schema(postgresql):
     assert world.can_view(BEN, CT)
 
 
-def test_every_text_that_is_compared_is_compared_by_code_point_on_postgresql(tables, postgresql):
+def test_every_compared_text_has_the_collation_c_on_postgresql(tables, postgresql):
     made = [str(CreateTable(table).compile(postgresql)) for table in tables.all()]
     assert not [
         line
@@ -299,7 +299,7 @@ def test_every_text_that_is_compared_is_compared_by_code_point_on_postgresql(tab
 
 
 @pytest.mark.parametrize("shape", [0, 2])
-def test_tables_of_another_shape_are_named_by_their_shape(sqlite, shape):
+def test_tables_of_another_shape_are_reported(sqlite, shape):
     tables = define_tables(sqlalchemy.MetaData(), prefix=f"shape_{shape}_")
     create_all(sqlite, tables)
     with sqlite.begin() as connection:
@@ -311,7 +311,7 @@ def test_tables_of_another_shape_are_named_by_their_shape(sqlite, shape):
             ask(sqlite, tables=tables)
 
 
-def test_an_engine_for_another_database_is_refused():
+def test_an_engine_for_mysql_is_rejected():
     engine = sqlalchemy.create_mock_engine("mysql+pymysql://", lambda *_: None)
     with pytest.raises(InvalidValue, match="PostgreSQL or SQLite"):
         open_sharing(engine)
@@ -327,7 +327,7 @@ def test_an_engine_of_the_hosts_own_can_be_set_up(tmp_path):
     engine.dispose()
 
 
-def test_notices_wait_for_a_relay_and_without_a_notifier_for_ever(engine, tables, world):
+def test_notices_without_a_notifier_wait_for_a_relay(engine, tables, world):
     sharing = open_sharing(engine, directory=world.directory, clock=world.clock, tables=tables)
     sharing.share(share_request(ANNA, CT, BEN, message="hello"))
     for _ in range(sharing.policy.retries.limit + 1):
@@ -340,9 +340,7 @@ def test_notices_wait_for_a_relay_and_without_a_notifier_for_ever(engine, tables
     assert world.store.outbox.waiting() == ()
 
 
-def test_users_and_groups_are_kept_in_the_same_database_where_the_host_keeps_none(
-    engine, tables, world
-):
+def test_users_and_groups_are_in_the_same_database_by_default(engine, tables, world):
     sharing = open_sharing(engine, clock=world.clock, tables=tables)
     directory = SqlDirectory(engine, tables.directory)
     for user in (ANNA, BEN):
@@ -435,13 +433,13 @@ def portal(request, tmp_path):
         engine.dispose()
 
 
-def test_after_the_upgrade_there_is_no_difference_left(portal):
+def test_after_the_upgrade_alembic_finds_no_difference(portal):
     portal.upgrade()
     assert {table.name for table in portal.tables.all()} <= portal.found_tables()
     command.check(portal.config)
 
 
-def test_a_difference_would_be_seen(portal):
+def test_alembic_finds_a_difference(portal):
     portal.upgrade()
     with portal.engine.begin() as connection:
         table = portal.tables.exams.fullname
@@ -450,7 +448,7 @@ def test_a_difference_would_be_seen(portal):
         command.check(portal.config)
 
 
-def test_what_was_migrated_can_be_opened_and_shared_in(portal):
+def test_sharing_works_in_migrated_tables(portal):
     portal.write_the_number()
     portal.upgrade()
     world = World(store=SqlStore.over(portal.engine, tables=portal.tables))
@@ -459,13 +457,13 @@ def test_what_was_migrated_can_be_opened_and_shared_in(portal):
     assert set(world.told()) == {BEN}
 
 
-def test_a_migration_that_does_not_say_the_shape_is_found_out(portal):
+def test_a_migration_without_the_shape_is_reported(portal):
     portal.upgrade()
     with pytest.raises(StoreFailed, match="the shape of the tables was not recorded"):
         SqlStore.over(portal.engine, tables=portal.tables)
 
 
-def test_the_downgrade_takes_every_table_away(portal):
+def test_the_downgrade_drops_every_table(portal):
     portal.write_the_number()
     portal.upgrade()
     command.downgrade(portal.config, "base")
@@ -492,7 +490,7 @@ def clinics(postgresql, translated):
     return engines
 
 
-def test_inside_of_a_clinics_transaction_its_own_shares_are_seen_and_no_others(clinics, translated):
+def test_translated_schemas_are_separate_inside_transactions(clinics, translated):
     for engine, shares in zip(clinics, (True, False), strict=True):
         with engine.connect() as connection, connection.begin():
             world = World(store=joined_store(connection, tables=translated))

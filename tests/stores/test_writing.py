@@ -95,7 +95,7 @@ def receipt(fingerprint="f"):
 
 
 @pytest.mark.parametrize("version", [1, 7])
-def test_a_commit_on_a_version_that_has_moved_writes_nothing(kept, version):
+def test_a_commit_on_a_moved_version_writes_nothing(kept, version):
     kept.share(ANNA, CT, BEN)
     before = kept.state(), kept.store.events()
     stale = {CT: version - 1 if version == 1 else version, MR: 0}
@@ -103,7 +103,7 @@ def test_a_commit_on_a_version_that_has_moved_writes_nothing(kept, version):
     assert (kept.state(), kept.store.events()) == before
 
 
-def test_a_commit_under_a_request_id_that_is_taken_writes_nothing(kept):
+def test_a_commit_under_a_used_request_id_writes_nothing(kept):
     assert kept.store.commit(changes(receipt=receipt()))
     before = kept.state(), kept.store.events()
     assert not kept.store.commit(changes(receipt=receipt("g"), notices=(notice(1),)))
@@ -111,7 +111,7 @@ def test_a_commit_under_a_request_id_that_is_taken_writes_nothing(kept):
     assert kept.store.receipt(ANNA, "once").fingerprint == "f"
 
 
-def test_exams_that_the_host_keeps_for_itself_are_counted_from_their_first_act(kept):
+def test_versions_of_host_exams_are_counted_from_their_first_act(kept):
     unknown = type(CT)("of the host's own")
     assert kept.store.commit(changes(versions={unknown: 0}))
     assert not kept.store.commit(changes(versions={unknown: 1}))
@@ -125,7 +125,7 @@ DRIVERS_LOST_RACES = [
 
 @pytest.mark.parametrize("error", DRIVERS_LOST_RACES, ids=lambda error: error.sqlstate)
 @pytest.mark.parametrize("statement", range(7))
-def test_a_race_that_the_database_ends_is_lost_and_nothing_else_is(engine, kept, error, statement):
+def test_only_errors_of_lost_races_are_tried_again(engine, kept, error, statement):
     def share():
         return kept.share(ANNA, CT, BEN, CARLA, message="hello")
 
@@ -162,7 +162,7 @@ class failing:  # noqa: N801  used as a context manager
         sqlalchemy.event.remove(self.engine, "before_cursor_execute", self.note)
 
 
-def test_a_failure_tells_nothing_of_what_was_written(engine, kept):
+def test_a_failure_reveals_nothing_of_the_written_values(engine, kept):
     error = OperationalError("INSERT …", {"message": PATIENT}, Exception(PATIENT))
     for at in range(2, 8):
         with failing(engine, error, at=at), pytest.raises(StoreFailed) as caught:
@@ -170,7 +170,7 @@ def test_a_failure_tells_nothing_of_what_was_written(engine, kept):
         assert_tells_nothing(caught.value)
 
 
-def test_an_id_that_is_taken_tells_nothing_of_what_was_written(kept):
+def test_a_taken_id_reveals_nothing_of_the_written_values(kept):
     assert kept.store.commit(changes(notices=(notice(1),)))
     with pytest.raises(StoreFailed, match="the id of a notice is taken") as caught:
         kept.store.commit(changes(notices=(notice(1),)))
@@ -249,7 +249,7 @@ class AlwaysFaster:
         self._waits.result()
 
 
-def test_an_act_has_its_turn_although_somebody_is_always_faster(world):
+def test_an_act_gets_its_turn_although_another_is_always_faster(world):
     faster = AlwaysFaster(world)
     receipt = sharing_over(world, faster).share(share_request(ANNA, CT, BEN, scope=Scope.BATCH))
     faster.done()
@@ -261,7 +261,7 @@ def test_an_act_has_its_turn_although_somebody_is_always_faster(world):
     assert world.can_view(BEN, CT)
 
 
-def test_every_act_that_changes_sharing_has_its_turn(world):
+def test_an_unsharing_gets_its_turn_too(world):
     world.share(ANNA, CT, BEN)
     world.share(BEN, CT, CARLA)
     faster = AlwaysFaster(world)
@@ -272,7 +272,7 @@ def test_every_act_that_changes_sharing_has_its_turn(world):
     assert not world.can_view(CARLA, CT)
 
 
-def test_a_stranger_locks_nothing_however_the_exam_changes(world):
+def test_a_stranger_locks_nothing(world):
     asked = []
 
     def note(question, put):
@@ -304,7 +304,7 @@ class BeforeTheTurn:
         return put()
 
 
-def test_who_lost_access_meanwhile_is_refused_in_their_turn(world):
+def test_an_actor_who_lost_access_meanwhile_is_refused_in_their_turn(world):
     world.share(ANNA, CT, BEN)
     before = BeforeTheTurn(lambda: world.unshare(ANNA, CT, BEN))
     with pytest.raises(Refused) as refused:
@@ -314,7 +314,7 @@ def test_who_lost_access_meanwhile_is_refused_in_their_turn(world):
     assert not world.can_view(DAN, CT)
 
 
-def test_a_batch_that_has_grown_is_decided_again_and_shared_as_a_whole(world):
+def test_a_batch_that_has_grown_is_shared_as_a_whole_in_its_turn(world):
     late = ExamId("late")
     before = BeforeTheTurn(lambda: world.upload(CD, ANNA, late))
     request = share_request(ANNA, CT, BEN, scope=Scope.BATCH)
@@ -322,7 +322,7 @@ def test_a_batch_that_has_grown_is_decided_again_and_shared_as_a_whole(world):
     assert {outcome.exam for outcome in receipt.outcomes} == {CT, MR, XRAY, late}
 
 
-def test_a_turn_that_is_left_writes_nothing_and_holds_up_nobody(world):
+def test_leaving_a_turn_writes_nothing_and_releases_the_locks(world):
     with world.store.locked((CT, MR)) as writer:
         assert writer is not None
     world.share(ANNA, CT, BEN)
@@ -332,7 +332,7 @@ def test_a_turn_that_is_left_writes_nothing_and_holds_up_nobody(world):
     assert [grant.version for grant in world.grants(CT)] == [1, 2]
 
 
-def test_many_long_acts_at_once_all_come_through(open_store):
+def test_many_long_acts_at_once_all_finish(open_store):
     world = World(store=open_store())
     exams = [ExamId(f"e{number}") for number in range(20)]
     world.upload(BatchId("long"), ANNA, *exams)
@@ -383,7 +383,7 @@ class AsksBack:
         return self.directory.user(actor) is not None
 
 
-def test_an_act_in_its_turn_needs_one_connection_alone(small_pool, open_store_on):
+def test_an_act_in_its_turn_needs_one_connection(small_pool, open_store_on):
     engine_of, others = small_pool
     tables = create_all(others)
     world = World(store=open_store_on(others, tables)())
@@ -407,7 +407,7 @@ def test_an_act_in_its_turn_needs_one_connection_alone(small_pool, open_store_on
     assert world.can_view(BEN, XRAY)
 
 
-def test_a_thread_that_a_host_begins_meanwhile_has_no_part_in_the_transaction(sqlite):
+def test_a_thread_started_by_the_host_has_no_part_in_the_transaction(sqlite):
     with sqlite.connect() as connection, holding(connection, sqlite):
         meanwhile = copy_context()
         assert held_connection(sqlite) is connection
@@ -462,9 +462,7 @@ def test_a_directory_may_be_written_while_an_act_has_its_turn(small_pool, open_s
     assert directory.user(UserId(f"added-{directory.added}")) is not None
 
 
-def test_those_who_wait_for_their_turn_leave_connections_to_whoever_has_it(
-    small_pool, open_store_on
-):
+def test_acts_that_wait_for_their_turn_hold_no_connection(small_pool, open_store_on):
     """A directory of the host's own takes connections from the same pool."""
     engine_of, others = small_pool
     tables = create_all(others)
@@ -508,7 +506,7 @@ def on_postgresql(postgresql, open_store_on):
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_lock_that_somebody_else_keeps_is_a_conflict_in_the_end(postgresql, on_postgresql):
+def test_a_lock_that_another_holds_becomes_a_conflict(postgresql, on_postgresql):
     world, tables = on_postgresql
     with held_by_somebody(postgresql, tables, CT):
         with pytest.raises(Conflict) as caught:
@@ -519,7 +517,7 @@ def test_a_lock_that_somebody_else_keeps_is_a_conflict_in_the_end(postgresql, on
 
 
 @pytest.mark.usefixtures("impatient")
-def test_a_turn_in_which_the_host_hangs_is_ended_by_the_database(on_postgresql):
+def test_the_database_ends_a_turn_that_hangs(on_postgresql):
     world, _ = on_postgresql
     waited = []
 
@@ -553,7 +551,7 @@ def die_in_turn(url, exam):
         threading.Event().wait()
 
 
-def test_a_process_that_is_killed_in_its_turn_holds_up_nobody(postgresql, on_postgresql):
+def test_a_process_killed_in_its_turn_blocks_nobody(postgresql, on_postgresql):
     world, tables = on_postgresql
     url = postgresql.url.render_as_string(hide_password=False)
     process = get_context("spawn").Process(target=die_in_turn, args=(url, CT), daemon=True)
@@ -627,7 +625,7 @@ def counted(pg_tables):
     return of_ct.values(version=versions.c.version + 1)
 
 
-def test_an_exam_changes_hands_while_it_is_being_shared(isolated, pg_tables, isolated_world, after):
+def test_a_change_of_owner_waits_for_a_share(isolated, pg_tables, isolated_world, after):
     store = SqlStore.over(isolated, tables=pg_tables)
     assert after(lambda: store.transfer(CT, BEN, at=START), counted(pg_tables)) == []
     assert isolated_world.can_view(BEN, CT)
@@ -640,7 +638,7 @@ def test_an_act_that_waits_is_decided_again(isolated, pg_tables, isolated_world,
     assert isolated_world.can_view(CARLA, CT)
 
 
-def test_a_batch_that_is_being_sealed_is_waited_for(isolated, pg_tables, isolated_world, after):
+def test_an_upload_waits_for_a_change_of_its_batch(isolated, pg_tables, isolated_world, after):
     store = SqlStore.over(isolated, tables=pg_tables)
     batch = UploadBatch(id=BatchId("late"), uploader=ANNA, received_at=START)
     store.add(batch, ())
@@ -651,7 +649,7 @@ def test_a_batch_that_is_being_sealed_is_waited_for(isolated, pg_tables, isolate
     assert isolated_world.can_view(ANNA, late.id)
 
 
-def test_a_user_who_is_being_changed_is_waited_for(isolated, pg_tables, after):
+def test_a_change_of_a_user_waits_for_another(isolated, pg_tables, after):
     people = SqlDirectory(isolated, pg_tables.directory)
     level = isolated.get_execution_options()["isolation_level"]
     user, ward = UserId(f"user under {level}"), GroupId(f"ward under {level}")
@@ -666,7 +664,7 @@ def test_a_user_who_is_being_changed_is_waited_for(isolated, pg_tables, after):
 
 
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
-def test_a_host_that_sees_an_older_owner_gets_a_conflict(
+def test_owner_changed_at_an_older_moment_is_a_conflict(
     postgresql, pg_tables, isolated_world, level
 ):
     earlier = postgresql.execution_options(isolation_level=level)
