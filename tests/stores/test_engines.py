@@ -326,25 +326,9 @@ def test_rules_of_visibility_must_be_callable(engine, rule):
         SqlDirectory(engine, define_tables(MetaData()).directory, **{rule: True})
 
 
-def by_create_engine(url):
-    return sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
-
-
-def by_execution_options(url):
-    return sqlalchemy.create_engine(url, execution_options={"isolation_level": "AUTOCOMMIT"})
-
-
-def by_options_of_the_engine(url):
-    return sqlalchemy.create_engine(url).execution_options(isolation_level="AUTOCOMMIT")
-
-
-def by_the_drivers_arguments(url):
-    return sqlalchemy.create_engine(url, connect_args={"autocommit": True})
-
-
 def by_an_event(name):
     def engine_of(url):
-        engine = sqlalchemy.create_engine(url)
+        engine = create_engine(url)
 
         def set_autocommit(driver_connection, *_):
             driver_connection.autocommit = True
@@ -355,11 +339,12 @@ def by_an_event(name):
     return engine_of
 
 
+LEVEL = {"isolation_level": "AUTOCOMMIT"}
 AUTOCOMMIT = {
-    "create_engine": by_create_engine,
-    "execution_options": by_execution_options,
-    "options_of_the_engine": by_options_of_the_engine,
-    "arguments_of_the_driver": by_the_drivers_arguments,
+    "create_engine": lambda url: create_engine(url, **LEVEL),
+    "execution_options": lambda url: create_engine(url, execution_options=LEVEL),
+    "options_of_the_engine": lambda url: create_engine(url).execution_options(**LEVEL),
+    "arguments_of_the_driver": lambda url: create_engine(url, connect_args={"autocommit": True}),
     "event_connect": by_an_event("connect"),
     "event_checkout": by_an_event("checkout"),
 }
@@ -392,7 +377,7 @@ def test_a_postgresql_engine_in_autocommit_mode_is_rejected(
 def test_an_engine_over_the_same_pool_in_another_mode_is_accepted(
     postgresql_url, tables_there, open_store_on
 ):
-    engine = by_create_engine(postgresql_url)
+    engine = create_engine(postgresql_url, **LEVEL)
     other = engine.execution_options(isolation_level="READ COMMITTED")
     assert_shares_are_whole(other, tables_there, open_store_on)
     engine.dispose()
@@ -419,7 +404,7 @@ def assert_shares_are_whole(engine, tables, open_store_on):
 def test_an_engine_that_begins_no_transaction_later_writes_nothing(
     postgresql_url, tables_there, open_store_on
 ):
-    engine = sqlalchemy.create_engine(postgresql_url)
+    engine = create_engine(postgresql_url)
     world = World(store=open_store_on(engine, tables_there)())
 
     @sqlalchemy.event.listens_for(engine, "begin")
@@ -454,7 +439,7 @@ def test_a_host_that_begins_by_a_statement_is_in_a_transaction(postgresql, table
 
 
 def sqlite_at(path, **options):
-    engine = sqlalchemy.create_engine(f"sqlite:///{path}", **options)
+    engine = create_engine(f"sqlite:///{path}", **options)
     set_up_sqlite(engine)
     return engine
 
@@ -486,7 +471,7 @@ def without_a_journal(path):
 
 
 def beginning_nothing(path):
-    engine = sqlalchemy.create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
+    engine = create_engine(f"sqlite:///{path}", isolation_level="AUTOCOMMIT")
     sqlalchemy.event.listen(engine, "begin", lambda connection: None)
     return engine
 
@@ -513,7 +498,7 @@ def test_a_sqlite_engine_without_real_transactions_is_rejected(
 
 
 def test_joining_is_an_error_if_sqlite_has_begun_no_transaction(tmp_path):
-    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'own.db'}")
+    engine = create_engine(f"sqlite:///{tmp_path / 'own.db'}")
     with engine.begin() as connection, pytest.raises(InvalidValue, match="must have begun"):
         joined(connection, directory=World().directory)
     engine.dispose()
@@ -547,7 +532,7 @@ def transaction_pooler(database):
 @pytest.fixture(scope="module")
 def pooled_tables(database):
     """The tables, created by a client that reaches the server itself."""
-    engine = sqlalchemy.create_engine(database)
+    engine = create_engine(database)
     yield create_all(engine)
     engine.dispose()
 
@@ -555,21 +540,12 @@ def pooled_tables(database):
 @pytest.fixture
 def careless(pooler):
     """An engine as SQLAlchemy makes it by default."""
-    engine = sqlalchemy.create_engine(pooler)
+    engine = create_engine(pooler)
     yield engine
     engine.dispose()
 
 
-OPENINGS_OVER_A_POOLER = {
-    "open_sharing": lambda engine, pooled_tables: open_sharing(engine, tables=pooled_tables),
-    "over": lambda engine, pooled_tables: SqlStore.over(engine, tables=pooled_tables),
-    "SqlDirectory": lambda engine, pooled_tables: SqlDirectory(engine, pooled_tables.directory),
-    "sweep_expired": lambda engine, pooled_tables: sweep_expired(engine, tables=pooled_tables),
-    "create_all": create_all,
-}
-
-
-@pytest.mark.parametrize("opening", OPENINGS_OVER_A_POOLER.values(), ids=OPENINGS_OVER_A_POOLER)
+@pytest.mark.parametrize("opening", OPENINGS.values(), ids=OPENINGS)
 def test_an_engine_that_prepares_statements_over_a_pooler_is_rejected(
     careless, pooled_tables, opening
 ):
@@ -590,7 +566,7 @@ def test_a_transaction_that_prepares_statements_over_a_pooler_is_not_joined(
 def test_a_driver_connection_that_prepares_statements_over_a_pooler_is_rejected(
     pooler, pooled_tables
 ):
-    engine = sqlalchemy.create_engine(pooler, **PREPARE_NONE)
+    engine = create_engine(pooler, **PREPARE_NONE)
     address = sqlalchemy.make_url(pooler).set(drivername="postgresql").render_as_string()
     with psycopg.connect(address) as connection:
         connection.execute("SELECT 1")
@@ -614,7 +590,7 @@ def test_the_command_prepares_no_statement_and_works_over_a_pooler(pooler):
 @pytest.fixture(scope="module")
 def two_portals(transaction_pooler):
     """Two portals behind one pooler, each with a prefix of its own: Ben is in one."""
-    engine = sqlalchemy.create_engine(transaction_pooler, pool_size=CLIENTS, **PREPARE_NONE)
+    engine = create_engine(transaction_pooler, pool_size=CLIENTS, **PREPARE_NONE)
     worlds = {}
     for prefix in ("yes_", "no_"):
         pooled_tables = create_all(engine, define_tables(sqlalchemy.MetaData(), prefix=prefix))
@@ -630,7 +606,7 @@ def test_over_a_pooler_portals_never_mix_answers(transaction_pooler, two_portals
         world, pooled_tables = two_portals[prefix]
         statements = Statements(pooled_tables, dialect="postgresql", paramstyle="pyformat")
         principals = world.directory.principals_of(BEN)
-        engine = sqlalchemy.create_engine(transaction_pooler, **PREPARE_NONE)
+        engine = create_engine(transaction_pooler, **PREPARE_NONE)
         sharing = open_sharing(
             engine, tables=pooled_tables, directory=world.directory, clock=world.clock
         )
@@ -655,7 +631,7 @@ def test_over_a_pooler_acts_are_serial(transaction_pooler, two_portals):
     world, pooled_tables = two_portals["no_"]
 
     def client(number):
-        engine = sqlalchemy.create_engine(transaction_pooler, **PREPARE_NONE)
+        engine = create_engine(transaction_pooler, **PREPARE_NONE)
         sharing = open_sharing(
             engine, tables=pooled_tables, directory=world.directory, clock=world.clock
         )

@@ -9,6 +9,7 @@ import time
 
 import pytest
 import sqlalchemy
+from failing import failing
 from sqlalchemy.exc import OperationalError
 
 from databases import created_database
@@ -65,19 +66,7 @@ def test_a_database_in_memory_is_rejected_on_opening():
         open_sharing(engine)
 
 
-def statements_of(engine, act):
-    """Return the statements that an act executes."""
-    seen = []
-
-    def note(connection, cursor, statement, *others):
-        seen.append(statement)
-
-    sqlalchemy.event.listen(engine, "before_cursor_execute", note)
-    try:
-        act()
-    finally:
-        sqlalchemy.event.remove(engine, "before_cursor_execute", note)
-    return seen
+DISK_FULL = OperationalError("a statement", {}, Exception("disk is full"))
 
 
 def test_a_share_is_rolled_back_whichever_statement_fails(engine, tables, new_store):
@@ -87,26 +76,15 @@ def test_a_share_is_rolled_back_whichever_statement_fails(engine, tables, new_st
             share_request(ANNA, CT, BEN, message="Please look.", request_id="once")
         )
 
-    healthy = World(store=new_store())
-    statements = statements_of(engine, lambda: share(healthy))
+    with failing(engine, DISK_FULL, at=-1, apart=()) as statements:
+        share(World(store=new_store()))
     assert len(statements) > 5
     for number in range(len(statements)):
         world = World(store=new_store())
         before = world.store.events()
-        seen = 0
-
-        def fail(connection, cursor, statement, *others, at=number):
-            nonlocal seen
-            seen += 1
-            if seen == at + 1:
-                raise OperationalError(statement, {}, Exception("disk is full"))
-
-        sqlalchemy.event.listen(engine, "before_cursor_execute", fail)
-        try:
-            with pytest.raises(ExamSharingError) as caught:
-                share(world)
-        finally:
-            sqlalchemy.event.remove(engine, "before_cursor_execute", fail)
+        failure = failing(engine, DISK_FULL, at=number, apart=())
+        with failure, pytest.raises(ExamSharingError) as caught:
+            share(world)
         assert "Please look" not in str(caught.value)
         assert world.store.events() == before
         assert not world.sharing.can(BEN, VIEW, CT)
@@ -117,16 +95,8 @@ def test_a_share_is_rolled_back_whichever_statement_fails(engine, tables, new_st
 def test_a_check_on_a_failing_database_is_an_error_and_never_a_yes(engine, new_store):
     world = World(store=new_store())
     world.sharing.share(share_request(ANNA, CT, BEN))
-
-    def fail(connection, cursor, statement, *others):
-        raise OperationalError(statement, {}, Exception("disk is full"))
-
-    sqlalchemy.event.listen(engine, "before_cursor_execute", fail)
-    try:
-        with pytest.raises(StoreFailed):
-            world.sharing.can(BEN, VIEW, CT)
-    finally:
-        sqlalchemy.event.remove(engine, "before_cursor_execute", fail)
+    with failing(engine, DISK_FULL, at=None), pytest.raises(StoreFailed):
+        world.sharing.can(BEN, VIEW, CT)
     assert world.sharing.can(BEN, VIEW, CT)
 
 
@@ -217,15 +187,9 @@ def test_a_database_without_a_text_encoding_is_rejected_with_the_remedy(postgres
 
 
 @pytest.fixture
-def pg_tables(postgresql):
-    return create_all(postgresql)
-
-
-@pytest.fixture
-def shared_world(postgresql, pg_tables, open_store_on):
-    shared_world = World(store=open_store_on(postgresql, pg_tables)())
-    shared_world.share(ANNA, CT, BEN)
-    return shared_world
+def shared_world(pg_world):
+    pg_world.share(ANNA, CT, BEN)
+    return pg_world
 
 
 @pytest.fixture

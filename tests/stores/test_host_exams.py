@@ -242,7 +242,7 @@ def new_store(request, engine, tables):
 
 
 def test_a_store_over_host_exams_agrees_with_the_model(new_store):
-    """SPEC sections 1 to 3, 6, 9.3 and 11, where our tables hold no exams."""
+    """Our tables hold no exams here. Specification: `#list-and-check-agree`, `#by-the-host`."""
     run_sharing_machine(
         new_store,
         upload=lambda store, batch, exams: store.add(batch, exams),
@@ -492,7 +492,7 @@ def gone(world):
 
 @pytest.mark.parametrize("user", [ANNA, BEN, EVA, DAN])
 def test_no_check_or_list_contains_a_deleted_exam(gone, user):
-    """SPEC 3: an exam that the host no longer has is not there for anybody."""
+    """A deleted exam is there for nobody. Specification: `#by-the-host`."""
     sharing, viewer = gone.sharing, gone.sharing.viewer(user)
     for permission in Permission:
         assert not sharing.can(user, permission, CT)
@@ -511,7 +511,7 @@ def test_no_check_or_list_contains_a_deleted_exam(gone, user):
 
 @pytest.mark.parametrize("user", [ANNA, BEN, EVA, DAN])
 def test_acts_on_a_deleted_exam_are_refused_as_not_found(gone, user):
-    """SPEC 3: people get EXAM_NOT_FOUND, who own it, who have it, and who gave it."""
+    """Also for its owner, recipients and grantors. Specification: `#exam_not_found`."""
     not_found = [ReasonCode.EXAM_NOT_FOUND]
     grants = gone.grants(CT)
     assert codes(refusal(gone.share, user, CT, CARLA)) == not_found
@@ -527,7 +527,7 @@ def test_acts_on_a_deleted_exam_are_refused_as_not_found(gone, user):
 
 
 def test_unseen_unknown_and_withdrawn_exams_cost_the_host_the_same_questions(world, monkeypatch):
-    """SPEC 8: the same number and kind of questions; also of what was withdrawn."""
+    """Specification: `#disclosure`."""
     world.share(ANNA, CT, CARLA)
     world.share(ANNA, MR, BEN)
     (unseen,) = world.grants(CT)

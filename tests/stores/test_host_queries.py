@@ -124,7 +124,7 @@ class Answers:
     ],
 )
 def test_conditions_pages_and_checks_agree(engine, tables, portal, new_store, data):
-    """SPEC 9.3: list and check agree, for every form of list and every kind of principal."""
+    """Specification: `#list-and-check-agree`."""
     story = data.draw(stories(new_store=new_store))
 
     def each(request):
@@ -250,7 +250,7 @@ def test_an_inactive_owner_sees_nothing(world, engine, portal, tables):
 
 
 def test_an_exam_missing_from_the_table_is_there_for_nobody(world, engine, tables):
-    """SPEC 3: an exam that is not there is there for nobody, whatever grants are kept."""
+    """It is there for nobody, whatever its grants. Specification: `#by-the-host`."""
     with engine.begin() as connection:
         connection.execute(tables.exams.delete().where(tables.exams.c.id == "ct"))
     style = {"postgresql": "pyformat", "sqlite": "named"}[engine.dialect.name]

@@ -1,7 +1,9 @@
-"""Two things at once are as if one came after the other: SPEC 9.5, over a real database.
+"""Two acts at once have the effect of one after the other, over a real database.
+
+Specification: `#serial-order`.
 
 > Two processes and sixteen threads hammer one database with shares, re-shares, unshares with
-> cascade and group changes: the state satisfies every law of SPEC section 9, no grant exists that
+> cascade and group changes: the state satisfies every invariant, no grant exists that
 > no order would have made, and replaying the acts in version order gives the same grants; every
 > notice arrived by the mail server's own count, repeats only where a relay or a connection broke,
 > and those under the same Message-ID.

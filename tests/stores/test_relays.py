@@ -1,6 +1,7 @@
-"""SPEC 7: notices leave at least once each, with several relays, some of them slow, and one dead.
+"""Several relays, some of them slow and one dead, send each notice at least once.
 
-No two relays send the same notice at a time, and none is stuck when a relay dies.
+No two relays send the same notice at a time, and no notice is stuck when a relay dies.
+Specification: `#delivery`.
 """
 
 import threading
@@ -13,8 +14,9 @@ from multiprocessing import get_context
 import pytest
 import sqlalchemy
 
-from exam_sharing import UserId
+from exam_sharing import NoticeId, ShareId, UserId
 from exam_sharing.adapters.sqlalchemy import create_all, open_sharing, sqlite_engine
+from exam_sharing.events import ListedNotice
 from exam_sharing.memory import MemoryNotifier
 from exam_sharing.policy.retries import AT_ONCE, GivenUp, TryAgain
 from exam_sharing.relay import watch
@@ -62,6 +64,25 @@ class Watchful(MemoryNotifier):
         with self.lock:
             self.sending.remove(notice.id)
             super().send(notice)
+
+
+@pytest.mark.parametrize(
+    ("due", "claimed", "next_attempt", "claimed_until"),
+    [(AT_ONCE, False, None, None), (START, False, START, None), (START, True, None, START)],
+)
+def test_a_listed_notice_has_a_next_attempt_or_a_claim(due, claimed, next_attempt, claimed_until):
+    listed = ListedNotice(
+        number=1,
+        id=NoticeId("n"),
+        share=ShareId("s"),
+        to=BEN,
+        attempts=0,
+        due=due,
+        claimed=claimed,
+        given_up_at=None,
+        problem=None,
+    )
+    assert (listed.next_attempt, listed.claimed_until) == (next_attempt, claimed_until)
 
 
 def test_relays_side_by_side_send_each_notice_once(engine, world):

@@ -96,7 +96,7 @@ def in_no_order(answer):
 @given(data=st.data())
 @unhurried
 def test_a_sweep_changes_no_answer(engine, tables, new_store, data):
-    """SPEC sections 3 to 6: checks, lists, explanations, suggestions and cascades."""
+    """Checks, lists, explanations, suggestions and cascades."""
     story = data.draw(stories(new_store=new_store))
     tell(data, story, story.do)
     story.now += timedelta(minutes=data.draw(st.integers(1, 6)))
@@ -109,7 +109,7 @@ def test_a_sweep_changes_no_answer(engine, tables, new_store, data):
 @given(data=st.data())
 @unhurried
 def test_replaying_acts_around_sweeps_gives_the_grants(engine, tables, new_store, data):
-    """SPEC 9.5: a sweep is no act, so versions have no gap and nothing is missing."""
+    """A sweep is no act, so versions have no gap. Specification: `#serial-order`."""
     story = data.draw(stories(new_store=new_store))
 
     def each(request):
@@ -286,7 +286,7 @@ def test_under_serializable_acts_lose_no_race_to_a_sweep(engine, tables, world):
 
 
 def test_a_swept_grant_is_still_on_record(world, sweep):
-    """SPEC 9.7: who could see what, at any time, can be told later."""
+    """Specification: `#nothing-is-forgotten`."""
     world.share(ANNA, CT, BEN, until=START + DAY)
     sweep()
     (past,) = world.store.read((CT,), ended=True)[CT].ended

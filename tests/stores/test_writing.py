@@ -15,6 +15,7 @@ from time import monotonic
 import psycopg
 import pytest
 import sqlalchemy
+from failing import failing
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -53,68 +54,12 @@ from exam_sharing.adapters.sqlalchemy import database as transactions
 from exam_sharing.adapters.sqlalchemy.database import held_connection, holding
 from exam_sharing.events import ActRefused, WaitingNotice
 from exam_sharing.memory import memory_ports
-from exam_sharing.policy.plans import UnshareReceipt
-from exam_sharing.ports import Changes, StoredReceipt
+from exam_sharing.ports import Changes
 from exam_sharing.testing.performing import perform
 from watching import watched
 from world import ANNA, BEN, CARLA, CD, CT, DAN, MR, START, VIEW, XRAY, World, codes, share_request
 
 PATIENT = "the patient is called Miller"
-
-
-@pytest.fixture
-def kept(new_store):
-    return World(store=new_store())
-
-
-def changes(**more):
-    event = ActRefused(at=START, request=share_request(ANNA, CT, BEN), reasons=())
-    return Changes(**{"versions": {}, "event": event, **more})
-
-
-def notice(number):
-    return WaitingNotice(
-        id=NoticeId(f"n{number}"),
-        share=ShareId("s"),
-        to=BEN,
-        actor=ANNA,
-        exams=(CT,),
-        permission=VIEW,
-        until=None,
-        message=PATIENT,
-    )
-
-
-def receipt(fingerprint="f"):
-    return StoredReceipt(
-        actor=ANNA,
-        request_id="once",
-        fingerprint=fingerprint,
-        receipt=UnshareReceipt(at=START),
-    )
-
-
-@pytest.mark.parametrize("version", [1, 7])
-def test_a_commit_on_a_moved_version_writes_nothing(kept, version):
-    kept.share(ANNA, CT, BEN)
-    before = kept.state(), kept.store.events()
-    stale = {CT: version - 1 if version == 1 else version, MR: 0}
-    assert not kept.store.commit(changes(versions=stale, notices=(notice(1),)))
-    assert (kept.state(), kept.store.events()) == before
-
-
-def test_a_commit_under_a_used_request_id_writes_nothing(kept):
-    assert kept.store.commit(changes(receipt=receipt()))
-    before = kept.state(), kept.store.events()
-    assert not kept.store.commit(changes(receipt=receipt("g"), notices=(notice(1),)))
-    assert (kept.state(), kept.store.events()) == before
-    assert kept.store.receipt(ANNA, "once").fingerprint == "f"
-
-
-def test_versions_of_host_exams_are_counted_from_their_first_act(kept):
-    unknown = type(CT)("of the host's own")
-    assert kept.store.commit(changes(versions={unknown: 0}))
-    assert not kept.store.commit(changes(versions={unknown: 1}))
 
 
 DRIVERS_LOST_RACES = [
@@ -125,7 +70,9 @@ DRIVERS_LOST_RACES = [
 
 @pytest.mark.parametrize("error", DRIVERS_LOST_RACES, ids=lambda error: error.sqlstate)
 @pytest.mark.parametrize("statement", range(7))
-def test_only_errors_of_lost_races_are_tried_again(engine, kept, error, statement):
+def test_only_errors_of_lost_races_are_tried_again(engine, new_store, error, statement):
+    kept = World(store=new_store())
+
     def share():
         return kept.share(ANNA, CT, BEN, CARLA, message="hello")
 
@@ -141,28 +88,8 @@ def test_only_errors_of_lost_races_are_tried_again(engine, kept, error, statemen
     assert len(kept.notifier.sent) == 2
 
 
-class failing:  # noqa: N801  used as a context manager
-    """Makes one statement of an engine fail, counted from 0."""
-
-    def __init__(self, engine, error, *, at):
-        self.engine, self.error, self.at, self.seen = engine, error, at, []
-
-    def note(self, connection, cursor, statement, *others):
-        if statement.startswith(("BEGIN", "COMMIT", "PRAGMA")):
-            return
-        self.seen.append(statement)
-        if len(self.seen) == self.at + 1:
-            raise self.error
-
-    def __enter__(self):
-        sqlalchemy.event.listen(self.engine, "before_cursor_execute", self.note)
-        return self.seen
-
-    def __exit__(self, *_):
-        sqlalchemy.event.remove(self.engine, "before_cursor_execute", self.note)
-
-
-def test_a_failure_reveals_nothing_of_the_written_values(engine, kept):
+def test_a_failure_reveals_nothing_of_the_written_values(engine, new_store):
+    kept = World(store=new_store())
     error = OperationalError("INSERT …", {"message": PATIENT}, Exception(PATIENT))
     for at in range(2, 8):
         with failing(engine, error, at=at), pytest.raises(StoreFailed) as caught:
@@ -170,10 +97,22 @@ def test_a_failure_reveals_nothing_of_the_written_values(engine, kept):
         assert_tells_nothing(caught.value)
 
 
-def test_a_taken_id_reveals_nothing_of_the_written_values(kept):
-    assert kept.store.commit(changes(notices=(notice(1),)))
+def test_a_taken_id_reveals_nothing_of_the_written_values(new_store):
+    waiting = WaitingNotice(
+        id=NoticeId("n"),
+        share=ShareId("s"),
+        to=BEN,
+        actor=ANNA,
+        exams=(CT,),
+        permission=VIEW,
+        until=None,
+        message=PATIENT,
+    )
+    event = ActRefused(at=START, request=share_request(ANNA, CT, BEN), reasons=())
+    store, changes = new_store(), Changes(versions={}, notices=(waiting,), event=event)
+    assert store.commit(changes)
     with pytest.raises(StoreFailed, match="the id of a notice is taken") as caught:
-        kept.store.commit(changes(notices=(notice(1),)))
+        store.commit(changes)
     assert_tells_nothing(caught.value)
 
 
@@ -196,14 +135,12 @@ def world(open_store):
     return World(store=open_store())
 
 
-def sharing_over(world, watcher, directory=None, store=None, **settings):
+def sharing_over(world, watcher, ports=None):
     """Return another `Sharing` over the store of a world, with a watcher before its ports."""
-    store = world.store if store is None else store
-    ports = memory_ports(
-        store=store, directory=directory or world.directory, notifier=world.notifier
-    )
+    if ports is None:
+        ports = memory_ports(store=world.store, directory=world.directory, notifier=world.notifier)
     return Sharing(
-        policy=Policy(**settings),
+        policy=Policy(),
         ports=watched(ports, watcher),
         clock=world.clock,
         new_id=lambda: "the long act",
@@ -349,33 +286,44 @@ def test_many_long_acts_at_once_all_finish(open_store):
     assert {len(world.grants(exam)) for exam in exams} == {len(users)}
 
 
+class SmallPools:
+    """A world in a database, and engines for it with few connections.
+
+    Attributes:
+        world: over an engine of its own.
+        tables: of the database; the directory in it has many people.
+    """
+
+    def __init__(self, make, open_store_on):
+        self._make = make
+        self.engines = [make()]
+        (others,) = self.engines
+        self.tables = create_all(others)
+        self.world = World(store=open_store_on(others, self.tables)())
+        people = SqlDirectory(others, self.tables.directory)
+        for user in (ANNA, BEN, CARLA, DAN, *(UserId(f"short-{n}") for n in range(400))):
+            people.add(User(id=user, name=str(user)))
+        people.add(Group(id=GroupId("ward"), name="Ward", members=frozenset({DAN})))
+
+    def engine(self, size):
+        self.engines.append(self._make(pool_size=size, max_overflow=0, pool_timeout=3))
+        return self.engines[-1]
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def small_pool(request, tmp_path):
-    """How to make an engine of so many connections, and an engine for others, on one database."""
+def pools(request, tmp_path, open_store_on):
     if request.param == "sqlite":
         make = partial(sqlite_engine, tmp_path / "sharing.db")
     else:
-        url = request.getfixturevalue("postgresql_url")
-        make = partial(sqlalchemy.create_engine, url)
-    engines = [make()]
-
-    def engine(size):
-        engines.append(make(pool_size=size, max_overflow=0, pool_timeout=3))
-        return engines[-1]
-
-    yield engine, engines[0]
-    for each in engines:
+        make = partial(sqlalchemy.create_engine, request.getfixturevalue("postgresql_url"))
+    pools = SmallPools(make, open_store_on)
+    yield pools
+    for each in pools.engines:
         each.dispose()
 
 
-def people_in(directory):
-    for user in (ANNA, BEN, CARLA, DAN, *(UserId(f"short-{number}") for number in range(400))):
-        directory.add(User(id=user, name=str(user)))
-    directory.add(Group(id=GroupId("ward"), name="Ward", members=frozenset({DAN})))
-
-
 class AsksBack:
-    """Says whom an actor may see, and asks the directory for it, as it is told it may."""
+    """A rule of visibility that asks the directory back."""
 
     directory = None
 
@@ -383,25 +331,14 @@ class AsksBack:
         return self.directory.user(actor) is not None
 
 
-def test_an_act_in_its_turn_needs_one_connection(small_pool, open_store_on):
-    engine_of, others = small_pool
-    tables = create_all(others)
-    world = World(store=open_store_on(others, tables)())
+def test_an_act_in_its_turn_needs_one_connection(pools):
+    engine, tables, world = pools.engine(1), pools.tables, pools.world
     asks_back = AsksBack()
-    engine = engine_of(1)
     directory = asks_back.directory = SqlDirectory(engine, tables.directory, visible=asks_back)
-    people_in(SqlDirectory(others, tables.directory))
-    store = SqlStore.over(engine, tables=tables)
     faster = AlwaysFaster(world)
-    ports = watched(sql_ports(store, directory=directory), faster)
-    sharing = Sharing(
-        policy=Policy(),
-        ports=ports,
-        clock=world.clock,
-        new_id=lambda: "the long act",
-        sends_at_once=False,
-    )
-    sharing.share(share_request(ANNA, CT, BEN, GroupId("ward"), scope=Scope.BATCH))
+    ports = sql_ports(SqlStore.over(engine, tables=tables), directory=directory)
+    request = share_request(ANNA, CT, BEN, GroupId("ward"), scope=Scope.BATCH)
+    sharing_over(world, faster, ports).share(request)
     faster.done()
     assert faster.asked.count("writer.locked") == 1
     assert world.can_view(BEN, XRAY)
@@ -431,13 +368,9 @@ class AddsPeople:
         return self.kept.profiles(users)
 
 
-def test_a_directory_may_be_written_while_an_act_has_its_turn(small_pool, open_store_on):
+def test_a_directory_may_be_written_while_an_act_has_its_turn(pools):
     """On SQLite the act leaves its turn for that; on PostgreSQL there is room for both."""
-    engine_of, others = small_pool
-    tables = create_all(others)
-    world = World(store=open_store_on(others, tables)())
-    people_in(SqlDirectory(others, tables.directory))
-    engine = engine_of(2)
+    engine, tables, world = pools.engine(2), pools.tables, pools.world
     directory = AddsPeople(SqlDirectory(engine, tables.directory))
     asked = []
 
@@ -447,28 +380,17 @@ def test_a_directory_may_be_written_while_an_act_has_its_turn(small_pool, open_s
         return False if lost else put()
 
     ports = sql_ports(SqlStore.over(engine, tables=tables), directory=directory)
-    sharing = Sharing(
-        policy=Policy(),
-        ports=watched(ports, lose),
-        clock=world.clock,
-        new_id=lambda: "the long act",
-        sends_at_once=False,
-    )
     began = monotonic()
-    sharing.share(share_request(ANNA, CT, BEN))
+    sharing_over(world, lose, ports).share(share_request(ANNA, CT, BEN))
     assert monotonic() - began < 10
     assert asked.count("writer.locked") == 1
     assert world.can_view(BEN, CT)
     assert directory.user(UserId(f"added-{directory.added}")) is not None
 
 
-def test_acts_that_wait_for_their_turn_hold_no_connection(small_pool, open_store_on):
+def test_acts_that_wait_for_their_turn_hold_no_connection(pools):
     """A directory of the host's own takes connections from the same pool."""
-    engine_of, others = small_pool
-    tables = create_all(others)
-    world = World(store=open_store_on(others, tables)())
-    people_in(SqlDirectory(others, tables.directory))
-    engine = engine_of(4)
+    engine, tables, world = pools.engine(4), pools.tables, pools.world
     foreign = SqlDirectory(engine.execution_options(schema_translate_map={}), tables.directory)
     sharing = open_sharing(engine, tables=tables, directory=foreign, clock=world.clock)
     users = [UserId(f"short-{number}") for number in range(12)]
@@ -499,15 +421,9 @@ def held_by_somebody(engine, tables, exam):
         yield
 
 
-@pytest.fixture
-def on_postgresql(postgresql, open_store_on):
-    tables = create_all(postgresql)
-    return World(store=open_store_on(postgresql, tables)()), tables
-
-
 @pytest.mark.usefixtures("impatient")
-def test_a_lock_that_another_holds_becomes_a_conflict(postgresql, on_postgresql):
-    world, tables = on_postgresql
+def test_a_lock_that_another_holds_becomes_a_conflict(postgresql, pg_world, pg_tables):
+    world, tables = pg_world, pg_tables
     with held_by_somebody(postgresql, tables, CT):
         with pytest.raises(Conflict) as caught:
             world.share(ANNA, CT, BEN)
@@ -517,8 +433,8 @@ def test_a_lock_that_another_holds_becomes_a_conflict(postgresql, on_postgresql)
 
 
 @pytest.mark.usefixtures("impatient")
-def test_the_database_ends_a_turn_that_hangs(on_postgresql):
-    world, _ = on_postgresql
+def test_the_database_ends_a_turn_that_hangs(pg_world):
+    world = pg_world
     waited = []
 
     def share_at_last():
@@ -551,8 +467,8 @@ def die_in_turn(url, exam):
         threading.Event().wait()
 
 
-def test_a_process_killed_in_its_turn_blocks_nobody(postgresql, on_postgresql):
-    world, tables = on_postgresql
+def test_a_process_killed_in_its_turn_blocks_nobody(postgresql, pg_world, pg_tables):
+    world, tables = pg_world, pg_tables
     url = postgresql.url.render_as_string(hide_password=False)
     process = get_context("spawn").Process(target=die_in_turn, args=(url, CT), daemon=True)
     process.start()
@@ -582,16 +498,6 @@ BLOCKED = 0.3
 def isolated(request, postgresql):
     """An engine that isolates as the host wants it."""
     return postgresql.execution_options(isolation_level=request.param)
-
-
-@pytest.fixture
-def pg_tables(postgresql):
-    return create_all(postgresql)
-
-
-@pytest.fixture
-def isolated_world(postgresql, pg_tables, open_store_on):
-    return World(store=open_store_on(postgresql, pg_tables)())
 
 
 @pytest.fixture
@@ -625,20 +531,20 @@ def counted(pg_tables):
     return of_ct.values(version=versions.c.version + 1)
 
 
-def test_a_change_of_owner_waits_for_a_share(isolated, pg_tables, isolated_world, after):
+def test_a_change_of_owner_waits_for_a_share(isolated, pg_tables, pg_world, after):
     store = SqlStore.over(isolated, tables=pg_tables)
     assert after(lambda: store.transfer(CT, BEN, at=START), counted(pg_tables)) == []
-    assert isolated_world.can_view(BEN, CT)
-    assert isolated_world.store.read((CT,), ended=False)[CT].version == 2
+    assert pg_world.can_view(BEN, CT)
+    assert pg_world.store.read((CT,), ended=False)[CT].version == 2
 
 
-def test_an_act_that_waits_is_decided_again(isolated, pg_tables, isolated_world, after):
+def test_an_act_that_waits_is_decided_again(isolated, pg_tables, pg_world, after):
     inside = World(store=SqlStore.over(isolated, tables=pg_tables))
     assert after(lambda: inside.share(ANNA, CT, CARLA), counted(pg_tables)) == []
-    assert isolated_world.can_view(CARLA, CT)
+    assert pg_world.can_view(CARLA, CT)
 
 
-def test_an_upload_waits_for_a_change_of_its_batch(isolated, pg_tables, isolated_world, after):
+def test_an_upload_waits_for_a_change_of_its_batch(isolated, pg_tables, pg_world, after):
     store = SqlStore.over(isolated, tables=pg_tables)
     batch = UploadBatch(id=BatchId("late"), uploader=ANNA, received_at=START)
     store.add(batch, ())
@@ -646,7 +552,7 @@ def test_an_upload_waits_for_a_change_of_its_batch(isolated, pg_tables, isolated
     touched = batches.update().where(batches.c.id == "late").values(sealed=False)
     late = Exam(id=ExamId("late"), owner=ANNA, batch=batch.id, uploaded_at=START)
     assert after(lambda: store.add(batch, (late,)), touched) == []
-    assert isolated_world.can_view(ANNA, late.id)
+    assert pg_world.can_view(ANNA, late.id)
 
 
 def test_a_change_of_a_user_waits_for_another(isolated, pg_tables, after):
@@ -664,14 +570,12 @@ def test_a_change_of_a_user_waits_for_another(isolated, pg_tables, after):
 
 
 @pytest.mark.parametrize("level", ["REPEATABLE READ", "SERIALIZABLE"])
-def test_owner_changed_at_an_older_moment_is_a_conflict(
-    postgresql, pg_tables, isolated_world, level
-):
+def test_owner_changed_at_an_older_moment_is_a_conflict(postgresql, pg_tables, pg_world, level):
     earlier = postgresql.execution_options(isolation_level=level)
     with earlier.connect() as connection, connection.begin():
         connection.execute(sqlalchemy.select(pg_tables.versions))
-        isolated_world.share(ANNA, CT, BEN)
+        pg_world.share(ANNA, CT, BEN)
         with pytest.raises(Conflict) as caught:
             owner_changed(connection, exam=CT, before=ANNA, after=BEN, at=START, tables=pg_tables)
     assert caught.value.attempts == 1
-    assert isolated_world.store.batch(CD) is not None
+    assert pg_world.store.batch(CD) is not None
