@@ -76,8 +76,9 @@ def test_a_share_is_rolled_back_whichever_statement_fails(engine, tables, new_st
             share_request(ANNA, CT, BEN, message="Please look.", request_id="once")
         )
 
+    healthy = World(store=new_store())
     with failing(engine, DISK_FULL, at=-1, apart=()) as statements:
-        share(World(store=new_store()))
+        share(healthy)
     assert len(statements) > 5
     for number in range(len(statements)):
         world = World(store=new_store())

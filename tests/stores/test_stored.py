@@ -1,0 +1,157 @@
+"""What is stored is pinned: rows that were written once stay readable in every later version.
+
+The golden file holds every row of a small world in SQLite. If a change of what is written is meant,
+run `PYTHONPATH=src:tests python tests/stores/test_stored.py`, and add to the reader what
+old rows need.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exam_sharing import (
+    BatchId,
+    ExamId,
+    Permission,
+    Refused,
+    Reshares,
+    RevokeRequest,
+    Scope,
+)
+from exam_sharing.adapters.sqlalchemy import SqlDirectory, SqlStore, create_all, documents
+from exam_sharing.adapters.sqlalchemy import sqlite_engine as new_engine
+from exam_sharing.memory import MemoryStore
+from exam_sharing.policy.retries import GivenUp, TryAgain
+from where_kept import stored_rows
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CLINIC,
+    CT,
+    DAN,
+    DAY,
+    EVA,
+    MR,
+    NO_EXAM,
+    NURSES,
+    START,
+    XRAY,
+    FailingNotifier,
+    World,
+)
+
+GOLDEN = Path(__file__).parent / "stored.json"
+
+
+def lived_in(store):
+    """Return a world over a store in which everything has happened that is written down."""
+    world = World(store=store, notifier=FailingNotifier(), reshares=Reshares.KEEP)
+    world.upload(BatchId("late"), BEN, ExamId("late"), subject=None, sealed=True)
+    world.share(
+        *(ANNA, CT, BEN, CLINIC),
+        permission=Permission.DOWNLOAD,
+        scope=Scope.BATCH,
+        until=START + 9 * DAY,
+        message="Grüße",
+        performed_by="clerk",
+        expect=frozenset({CT, MR, XRAY}),
+        request_id="share",
+    )
+    world.share(BEN, CT, DAN)
+    world.share(ANNA, XRAY, EVA)
+    world.narrow(ANNA, CT, BEN, permission=Permission.VIEW, request_id="narrow")
+    world.unshare(ANNA, MR, BEN, reshares=Reshares.CASCADE, request_id="unshare")
+    world.sharing.revoke(RevokeRequest(actor=ANNA, grant=world.grant_to(CLINIC, MR).id))
+    for refused in (
+        lambda: world.share(DAN, NO_EXAM, BEN),
+        lambda: world.share(BEN, CT, EVA, permission=Permission.DOWNLOAD, until=START + 99 * DAY),
+        lambda: world.unshare(ANNA, CT, EVA, request_id="refused"),
+        lambda: world.unshare(ANNA, CT, BEN, reshares=Reshares.RESTRICT),
+    ):
+        with pytest.raises(Refused):
+            refused()
+    admin = world.sharing.admin
+    admin.end_by_host(recipient=NURSES, performed_by="ops", why="moved")
+    admin.end_by_host(recipient=EVA, exam=XRAY, performed_by="ops", why="left")
+    world.transfer(CT, CARLA)
+    admin.withdraw(XRAY, performed_by="ops", why="wrong patient")
+    outbox = world.store.outbox
+    failed, given_up, *_ = outbox.claim(START, START + DAY, 9, None)
+    outbox.settle(failed, TryAgain(at=START + DAY, problem="OSError"))
+    outbox.settle(given_up, GivenUp(at=START, problem="NO_ADDRESS"))
+    return world
+
+
+def fill(path):
+    """Write the world and its directory into a file, and return the rows."""
+    engine = new_engine(path)
+    tables = create_all(engine)
+    world = lived_in(SqlStore.over(engine, tables=tables))
+    people = SqlDirectory(engine, tables.directory)
+    for known in world.directory.known():
+        people.add(*([known.user] if hasattr(known, "user") else [known]))
+    people.remove(EVA)
+    with engine.begin() as connection:
+        # The tokens of claims are random.
+        connection.execute(tables.notices.update().values(claimed_by=None))
+    rows = {
+        name: sorted(map(list, rows), key=repr) for name, rows in stored_rows(world.store).items()
+    }
+    engine.dispose()
+    return rows
+
+
+def test_what_is_written_has_not_changed(tmp_path):
+    assert fill(tmp_path / "sharing.db") == json.loads(GOLDEN.read_text())
+
+
+def test_rows_of_the_golden_file_are_read_as_they_were_written(tmp_path):
+    engine = new_engine(tmp_path / "sharing.db")
+    tables = create_all(engine)
+    golden = json.loads(GOLDEN.read_text())
+    with engine.begin() as connection:
+        for table in tables.all():
+            marks = ", ".join("?" * len(table.c))
+            connection.execute(table.delete())
+            for row in golden[table.name]:
+                connection.exec_driver_sql(
+                    f"INSERT INTO {table.fullname} VALUES ({marks})",  # noqa: S608
+                    tuple(row),
+                )
+    read, lived = SqlStore.over(engine, tables=tables), lived_in(MemoryStore())
+    assert read.events() == lived.store.events()
+    assert read.read((CT, MR, XRAY), ended=True).keys() == {CT, MR, XRAY}
+    for exam, sharing in lived.store.read((CT, MR, XRAY), ended=True).items():
+        kept = read.read((exam,), ended=True)[exam]
+        assert (kept.version, kept.withdrawn) == (sharing.version, sharing.withdrawn)
+        assert set(kept.grants) == set(sharing.grants)
+        assert set(kept.ended) == set(sharing.ended)
+    for request_id in ("share", "narrow", "unshare"):
+        assert read.receipt(ANNA, request_id) == lived.store.receipt(ANNA, request_id) is not None
+    assert read.outbox.waiting() == lived.store.outbox.waiting() != ()
+    assert set(read.find((CT, ExamId("late")))) == set(lived.store.find((CT, ExamId("late"))))
+    assert SqlDirectory(engine, tables.directory).principals_of(DAN) == {
+        *(each.key for each in (DAN, NURSES, CLINIC))
+    }
+    engine.dispose()
+
+
+def test_every_kind_of_document_is_pinned():
+    golden = json.loads(GOLDEN.read_text())
+    texts = [row[-1] for table in ("events", "receipts") for row in golden[f"exam_sharing_{table}"]]
+    unused = {kind for kind in documents._READERS if not any(f'{{"{kind}":' in t for t in texts)}
+    assert unused == set()
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        written = fill(Path(folder) / "sharing.db")
+    lines = [
+        f'"{name}": [' + ",".join(f"\n{json.dumps(row)}" for row in rows) + "]"
+        for name, rows in written.items()
+    ]
+    GOLDEN.write_text("{" + ",\n".join(lines) + "}\n")
