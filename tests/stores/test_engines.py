@@ -582,7 +582,8 @@ def test_a_driver_connection_that_prepares_statements_over_a_pooler_is_rejected(
 
 
 def test_the_command_prepares_no_statement_and_works_over_a_pooler(pooler):
-    assert prepared(pooler).place
+    place, _ = prepared(pooler)
+    assert place
     with opened(pooler) as portal:
         assert not portal.sharing.can(BEN, VIEW, CT)
 

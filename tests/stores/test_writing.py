@@ -103,9 +103,7 @@ def test_a_taken_id_reveals_nothing_of_the_written_values(new_store):
         share=ShareId("s"),
         to=BEN,
         actor=ANNA,
-        exams=(CT,),
-        permission=VIEW,
-        until=None,
+        exam_ids=(CT,),
         message=PATIENT,
     )
     event = ActRefused(at=START, request=share_request(ANNA, CT, BEN), reasons=())
