@@ -218,26 +218,6 @@ def with_namesakes(**more: Any) -> World:
     return world
 
 
-def test_a_grant_to_a_group_gives_nothing_to_the_user_of_the_same_string():
-    world = with_namesakes()
-    world.share(ANNA, CT, SAME_GROUP)
-
-    assert world.can_view(BEN, CT)
-    assert not world.can_view(SAME_USER, CT)
-    assert world.sharing.can_many(SAME_USER, VIEW, [CT]) == frozenset()
-    assert world.sharing.shared_with(SAME_USER).items == ()
-    assert world.sharing.tabs(SAME_USER, CT) == frozenset()
-
-
-def test_a_grant_to_a_user_gives_nothing_to_the_members_of_the_group_of_the_same_string():
-    world = with_namesakes()
-    world.share(ANNA, CT, SAME_USER)
-
-    assert world.can_view(SAME_USER, CT)
-    assert not world.can_view(BEN, CT)
-    assert world.sharing.shared_with(BEN).items == ()
-
-
 def test_a_user_and_a_group_of_the_same_string_are_two_entries_of_the_access_list():
     world = with_namesakes()
     world.share(ANNA, CT, SAME_USER, permission=DOWNLOAD)
@@ -247,26 +227,6 @@ def test_a_user_and_a_group_of_the_same_string_are_two_entries_of_the_access_lis
 
     assert entries[SAME_USER].permission == DOWNLOAD
     assert entries[SAME_GROUP].permission == VIEW
-
-
-def test_a_user_and_a_group_of_the_same_string_are_two_recipients_of_one_share():
-    world = with_namesakes()
-
-    receipt = world.share(ANNA, CT, SAME_USER, SAME_GROUP)
-
-    assert [each.recipient for each in receipt.outcomes] == [SAME_USER, SAME_GROUP]
-    assert len(world.grants(CT)) == 2
-    assert set(world.told()) == {SAME_USER, BEN}
-
-
-def test_unsharing_from_one_leaves_the_other_of_the_same_string():
-    world = with_namesakes()
-    world.share(ANNA, CT, SAME_USER, SAME_GROUP)
-
-    world.unshare(ANNA, CT, SAME_GROUP)
-
-    assert not world.can_view(BEN, CT)
-    assert world.can_view(SAME_USER, CT)
 
 
 def test_a_user_and_a_group_of_the_same_string_are_two_choices():
