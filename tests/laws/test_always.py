@@ -6,10 +6,12 @@ from hypothesis import strategies as st
 
 from exam_sharing import (
     OWNER,
+    AccessList,
     NarrowRequest,
     Outcome,
     Permission,
     Permitted,
+    Preview,
     Refused,
     Reshares,
     RevokeRequest,
@@ -22,7 +24,7 @@ from exam_sharing import (
 )
 from exam_sharing.events import ActRefused
 from exam_sharing.grants import FOREVER, NEVER, Holding
-from laws.stories import EXAMS, USERS, contents, everyone_sees, patient, stories, tell
+from laws.stories import EXAMS, PRINCIPALS, USERS, contents, everyone_sees, patient, stories, tell
 
 pytestmark = pytest.mark.every_store
 
@@ -353,3 +355,52 @@ def test_the_tabs_the_form_and_the_share_agree(story, data):
             assert exam in form.exams
 
     tell(data, story, each)
+
+
+@given(story=stories(), data=st.data())
+@patient
+def test_answers_name_exactly_the_principals_whom_they_mention(story, data):
+    """Specification: `#disclosure`: whoever is shown an id is shown the name as well."""
+
+    def each(request):
+        answers = [story.sharing.preview(request), story.do(request)]
+        if not isinstance(request, RevokeRequest):
+            answers.append(access_list(story, request.actor, request.exam))
+        for answer in answers:
+            if not isinstance(answer, Refused):
+                assert answer.names == story.directory.names(mentioned(answer))
+
+    tell(data, story, each)
+
+
+def access_list(story, user, exam):
+    try:
+        return story.sharing.access_list(user, exam)
+    except Refused as refused:
+        return refused
+
+
+def mentioned(answer):
+    """Return everybody whose id is in the answer."""
+    match answer:
+        case ShareReceipt():
+            return {each.recipient for each in answer.outcomes}
+        case UnshareReceipt():
+            grants = (*answer.ended, *answer.replacements, *answer.left_standing)
+            others = set(answer.still_have_access)
+        case Preview():
+            return {each.principal for each in (*answer.gains, *answer.losses, *answer.keeps)}
+        case AccessList():
+            grants = [each.grant for entry in answer.entries for each in entry.grants]
+            others = {answer.owner, *(entry.principal for entry in answer.entries)}
+    return others | {who for grant in grants for who in (grant.grantor, grant.recipient)}
+
+
+@given(story=stories())
+@patient
+def test_names_are_those_that_an_active_user_sees_in_the_directory(story):
+    """Specification: `#disclosure`."""
+    for user in USERS:
+        active = story.directory.profiles((user,))[user].active
+        seen = story.directory.seen_by(user, PRINCIPALS) if active else ()
+        assert story.sharing.names(user, PRINCIPALS) == story.directory.names(seen)
