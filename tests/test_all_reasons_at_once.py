@@ -79,7 +79,7 @@ def test_host_rules_can_refuse_and_never_allow():
     ]
 
 
-def test_host_facts_are_not_asked_about_an_exam_that_cannot_be_seen():
+def test_host_facts_are_not_queried_for_an_unseen_exam():
     class Strict:
         def about(self, request, exams):
             raise AssertionError
@@ -90,7 +90,7 @@ def test_host_facts_are_not_asked_about_an_exam_that_cannot_be_seen():
         assert codes(world.reasons(share_request(BEN, exam, CARLA))) == [ReasonCode.EXAM_NOT_FOUND]
 
 
-def test_host_facts_are_asked_about_the_exams_that_the_share_covers_and_no_others():
+def test_host_facts_are_queried_for_exactly_the_covered_exams():
     class Asked:
         def about(self, request, exams):
             return exams
@@ -233,7 +233,7 @@ def test_without_the_plan_every_code_but_those_about_recipients_and_people_is_le
     message=st.sampled_from([None, "fine", "\0"]),
     expect=st.sampled_from([None, frozenset({CT, MR, XRAY}), frozenset({MR})]),
 )
-def test_every_reason_is_told_whatever_the_others(attested, recipients, days, message, expect):
+def test_every_reason_is_reported_beside_the_others(attested, recipients, days, message, expect):
     world = World()
     until = None if days is None else START + days * DAY
     request = share_request(

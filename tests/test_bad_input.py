@@ -102,7 +102,7 @@ def a_grant():
 
 
 @pytest.mark.parametrize("value", ["2030-01-01", 1_900_000_000, START.date()])
-def test_what_is_no_datetime_is_of_the_wrong_kind(value):
+def test_a_value_other_than_a_datetime_is_of_the_wrong_kind(value):
     with pytest.raises(WrongKind):
         share_request(ANNA, CT, BEN, until=value)
 
@@ -116,7 +116,7 @@ def test_an_aware_datetime_of_any_zone_is_kept_in_utc():
     assert request.until.utcoffset() == timedelta(0)
 
 
-def test_a_time_that_utc_cannot_tell_is_a_callers_error():
+def test_a_time_outside_of_utc_is_a_callers_error():
     far_west = timezone(timedelta(hours=-12))
 
     error = invalid(
@@ -166,7 +166,7 @@ def test_a_clock_that_turns_naive_later_is_never_a_yes():
     ],
     ids=ascii,
 )
-def test_an_id_that_cannot_be_one_is_a_callers_error_that_does_not_repeat_it(kind, text):
+def test_an_invalid_id_is_a_callers_error_without_the_id(kind, text):
     error = invalid(lambda: kind(text))
 
     assert error.field == kind.__name__
@@ -182,7 +182,7 @@ FINE = st.characters(exclude_categories=["Cc", "Cs"], exclude_characters=BIDI)
         lambda text: not (text[0].isspace() or text[-1].isspace())
     )
 )
-def test_any_other_text_is_an_id_and_comes_back_as_it_was(text):
+def test_any_other_text_is_an_id_and_stays_unchanged(text):
     assert str(UserId(text)) == text
 
 
@@ -420,7 +420,7 @@ def test_sealing_a_sealed_batch_is_nothing():
     world.sharing.add_upload(evolve(DISC, sealed=True), [])
 
 
-def test_a_batch_that_comes_again_with_other_details_is_another_batch():
+def test_a_known_batch_with_other_details_is_refused():
     world = World()
     world.sharing.add_upload(DISC, [])
 
@@ -492,7 +492,7 @@ def test_ids_are_compared_code_point_by_code_point(one, other):
 
 
 @pytest.mark.parametrize("name", ["b\0n", "b\u202en", "b\ud800n", "x" * 501], ids=ascii)
-def test_a_name_that_could_fool_a_reader_is_a_callers_error(name):
+def test_a_misleading_name_is_a_callers_error(name):
     assert invalid(lambda: User(id=BEN, name=name)).field == "name"
     assert invalid(lambda: Group(id=NURSES, name=name)).field == "name"
 
@@ -502,12 +502,12 @@ def test_a_name_that_could_fool_a_reader_is_a_callers_error(name):
     ["", "ben", "@host", "ben@", "b@x, c@y", "b@x;c@y", "ben@x\n", "<b@x>", "b @x", "x" * 255],
     ids=ascii,
 )
-def test_an_address_that_is_not_one_address_is_a_callers_error(email):
+def test_an_invalid_address_is_a_callers_error(email):
     assert invalid(lambda: User(id=BEN, name="Ben", email=email)).field == "email"
 
 
 @pytest.mark.parametrize("request_id", ["", " x", "a\0b", "x" * 256], ids=ascii)
-def test_a_request_id_that_cannot_be_one_is_a_callers_error(request_id):
+def test_an_invalid_request_id_is_a_callers_error(request_id):
     assert invalid(lambda: share_request(ANNA, CT, BEN, request_id=request_id)).field == (
         "request_id"
     )
@@ -529,7 +529,7 @@ CURSORS = [
 
 @pytest.mark.parametrize("cursor", CURSORS, ids=lambda cursor: ascii(cursor[:9]))
 @pytest.mark.parametrize("page", ["recipients", "shared_with", "visible_to"])
-def test_a_cursor_that_no_page_gave_is_a_callers_error(page, cursor):
+def test_an_invalid_cursor_is_a_callers_error(page, cursor):
     sharing = World().sharing
     ask = {
         "recipients": lambda: sharing.recipients(ANNA, CT, after=cursor),
@@ -560,7 +560,7 @@ def test_no_cursor_breaks_a_list(cursor):
 
 @pytest.mark.parametrize("limit", [0, -1, 1_001, True, 10**30], ids=repr)
 @pytest.mark.parametrize("user", [ANNA, BEN, NOBODY], ids=str)
-def test_a_limit_that_cannot_be_one_is_a_callers_error_whoever_asks(user, limit):
+def test_an_invalid_limit_is_a_callers_error(user, limit):
     sharing = World().sharing
     for page in (
         lambda: sharing.recipients(user, CT, limit=limit),
@@ -597,7 +597,7 @@ def test_a_limit_that_cannot_be_one_is_a_callers_error_whoever_asks(user, limit)
         ("host_rules", None),
     ],
 )
-def test_a_policy_that_cannot_be_one_is_a_callers_error(setting, value):
+def test_an_invalid_policy_is_a_callers_error(setting, value):
     with pytest.raises(CallerError) as caught:
         Policy(**{setting: value})
 
@@ -607,7 +607,7 @@ def test_a_policy_that_cannot_be_one_is_a_callers_error(setting, value):
 @pytest.mark.parametrize(
     "wrong", [{"code": ""}, {"code": None}, {"statement": None}, {"refuses": None}], ids=repr
 )
-def test_a_host_rule_that_cannot_be_one_is_a_callers_error(wrong):
+def test_an_invalid_host_rule_is_a_callers_error(wrong):
     with pytest.raises(CallerError):
         HostRule(**{"code": "NO", "statement": "No.", "refuses": lambda *_: True, **wrong})
 
@@ -618,7 +618,7 @@ def test_a_policy_of_another_kind_is_a_callers_error():
 
 
 @pytest.mark.parametrize("version", [0, -1, True, "1"])
-def test_a_version_that_cannot_be_one_is_a_callers_error(version):
+def test_an_invalid_version_is_a_callers_error(version):
     with pytest.raises(CallerError):
         evolve(a_grant(), version=version)
 
@@ -635,7 +635,7 @@ def repeating(*ids):
     return world
 
 
-def test_an_id_that_new_id_gave_before_is_a_failure_of_the_store_and_changes_nothing():
+def test_a_repeated_id_of_new_id_is_a_store_failure_and_changes_nothing():
     world = repeating("same", "same")
     world.share(ANNA, CT, BEN)
     before = world.state()
@@ -646,7 +646,7 @@ def test_an_id_that_new_id_gave_before_is_a_failure_of_the_store_and_changes_not
     assert world.state() == before
 
 
-def test_a_narrowing_under_an_id_that_was_given_before_makes_grants_of_new_ids():
+def test_a_narrowing_under_a_repeated_id_makes_grants_with_new_ids():
     world = repeating("same", "same")
     world.share(ANNA, CT, BEN, permission=Permission.DOWNLOAD)
 
@@ -658,7 +658,7 @@ def test_a_narrowing_under_an_id_that_was_given_before_makes_grants_of_new_ids()
 
 
 @pytest.mark.parametrize("bad", ["", "x\0", " ", "x" * 235, 7, None], ids=lambda it: repr(it)[:9])
-def test_an_id_of_new_id_that_cannot_be_one_is_a_callers_error_and_changes_nothing(bad):
+def test_an_invalid_id_of_new_id_is_a_callers_error_and_changes_nothing(bad):
     world = repeating(bad)
     before = world.state()
 
@@ -675,7 +675,7 @@ def test_an_id_of_new_id_may_be_long_enough_for_every_id_that_is_made_of_it():
 
 
 @pytest.mark.parametrize("why", ["a\nb", "x" * 2_001, "\u202e"], ids=["lines", "long", "bidi"])
-def test_a_why_that_is_not_one_line_is_a_callers_error(why):
+def test_a_why_of_several_lines_is_a_callers_error(why):
     world = World()
 
     assert invalid(

@@ -46,7 +46,7 @@ def test_no_former_owner_shares_as_the_owner_after_the_change(question, scope):
 
 
 @pytest.mark.parametrize("question", range(1, 12))
-def test_no_former_owner_ends_what_others_gave_after_the_change(question):
+def test_a_former_owner_ends_no_grant_of_others(question):
     world = World()
     world.share(ANNA, CT, BEN)
     world.share(BEN, CT, DAN)
@@ -59,7 +59,7 @@ def test_no_former_owner_ends_what_others_gave_after_the_change(question):
     assert events != ["ExamTransferred", "GrantsEnded"]
 
 
-def test_a_grantor_without_access_is_not_told_who_owns_the_exam_now():
+def test_a_grantor_without_access_does_not_learn_the_new_owner():
     world = World()
     world.share(ANNA, CT, BEN)
     world.share(BEN, CT, CARLA)

@@ -36,7 +36,7 @@ TIMELESS = {"add an upload", "requeue notices", "list notices"}
 
 @pytest.mark.parametrize("told", WRONG, ids=lambda told: type(told).__name__)
 @pytest.mark.parametrize("call", sorted(CALLS.keys() - TIMELESS))
-def test_whatever_is_asked_a_clock_that_tells_no_time_is_an_error_of_ours(call, told):
+def test_a_broken_clock_is_an_error_of_ours_in_every_call(call, told):
     world = portal()
     before = world.state()
     world.clock.now = told
@@ -52,7 +52,7 @@ def test_whatever_is_asked_a_clock_that_tells_no_time_is_an_error_of_ours(call, 
 
 
 @pytest.mark.parametrize("told", WRONG, ids=lambda told: type(told).__name__)
-def test_a_viewer_asks_the_clock_anew(told):
+def test_a_viewer_reads_the_clock_on_every_call(told):
     world = World()
     viewer = world.sharing.viewer(ANNA)
     world.clock.now = told
@@ -69,7 +69,7 @@ def test_a_viewer_asks_the_clock_anew(told):
 
 @pytest.mark.every_store
 @pytest.mark.parametrize("told", WRONG, ids=lambda told: type(told).__name__)
-def test_no_store_says_yes_to_a_clock_that_tells_no_time(told):
+def test_a_broken_clock_is_never_a_yes(told):
     world = World()
     world.share(ANNA, CT, BEN)
     world.clock.now = told
@@ -79,7 +79,7 @@ def test_no_store_says_yes_to_a_clock_that_tells_no_time(told):
 
 
 @pytest.mark.parametrize("told", WRONG, ids=lambda told: type(told).__name__)
-def test_a_clock_that_tells_no_time_is_refused_when_sharing_is_opened(told):
+def test_a_broken_clock_is_refused_on_opening(told):
     with pytest.raises(InvalidArgument):
         open_sharing(clock=lambda: told)
 
@@ -150,7 +150,7 @@ def test_a_clock_that_was_set_back_orders_nothing():
 
 
 @pytest.mark.parametrize("now", [NAIVE, None, "now"], ids=repr)
-def test_a_policy_and_a_schedule_are_asked_with_a_time(now):
+def test_a_policy_and_a_schedule_require_an_aware_time(now):
     for ask in (
         lambda: Policy(max_duration=DAY).latest(now),
         lambda: Retries(at_once=0).after(1, "UNREACHABLE", now),

@@ -273,7 +273,7 @@ def test_an_exam_that_ben_cannot_see_is_like_one_that_is_not_there(unseen, name)
 
 
 @pytest.mark.parametrize("name", LOOKS)
-def test_one_of_the_looks_at_an_exam_that_is_seen_tells_it_from_one_that_is_not(name):
+def test_the_comparison_finds_a_seen_exam(name):
     seen, absent = World(), World()
     for world in (seen, absent):
         world.share(ANNA, CT, BEN)
@@ -425,7 +425,7 @@ NAMING_ZOE: Final = done_and_previewed(
 
 
 @pytest.mark.parametrize("name", NAMING_ZOE)
-def test_a_recipient_whom_ben_may_not_see_is_like_one_who_is_not_there(name):
+def test_an_unseen_recipient_is_like_an_absent_one(name):
     worlds = unseen_recipients()
     for world in worlds.values():
         world.share(ANNA, CT, BEN)
@@ -443,7 +443,7 @@ def test_a_recipient_who_is_inactive_is_like_one_who_is_not_there(name):
 
 
 @pytest.mark.parametrize("preview", [False, True])
-def test_an_owner_whom_ben_may_not_see_is_no_owner_to_be_named(preview):
+def test_an_unseen_owner_is_not_named(preview):
     worlds = {
         "gone": World(),
         "inactive": World(),
@@ -520,7 +520,7 @@ def test_who_is_in_a_group_whose_members_ben_may_not_see_makes_no_difference(nam
     assert_alike(worlds, ABOUT_THE_WARD[name])
 
 
-def test_who_is_in_a_group_whose_members_ben_may_see_is_told():
+def test_seen_members_of_a_group_are_reported():
     world = _crowded((CARLA,), open_to_ben=True)
     receipt = world.unshare(BEN, CT, CARLA)
     assert receipt.still_have_access == (CARLA,)

@@ -82,7 +82,7 @@ def test_every_error_that_is_raised_is_of_exactly_one_family(error):
     assert len([family for family in FAMILIES if isinstance(error, family)]) == 1
 
 
-def test_what_people_send_is_no_mistake_of_the_calling_code():
+def test_input_errors_are_no_errors_of_the_calling_code():
     of_input = {type(error) for error in ERRORS if isinstance(error, InputError)}
 
     assert of_input == {InvalidInput, RequestIdReused}
@@ -104,7 +104,7 @@ def test_a_bad_value_is_a_value_error_and_a_wrong_kind_a_type_error():
 
 
 @every_error
-def test_an_error_comes_out_of_a_pickle_as_it_went_in(error):
+def test_errors_survive_pickling(error):
     again = pickled(error)
 
     assert type(again) is type(error)
@@ -129,7 +129,7 @@ def test_an_error_keeps_its_facts_as_attributes(error):
 
 
 @every_error
-def test_an_error_keeps_what_was_noted_on_it(error):
+def test_errors_keep_their_notes(error):
     noted = copy.copy(error)
     noted.add_note("while sharing")
 
@@ -163,12 +163,12 @@ def test_a_sentence_is_one_line_without_a_full_stop(error):
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_an_error_says_what_is_wrong_in_lower_case(error, sentence):
+def test_error_messages_are_in_lower_case(error, sentence):
     assert str(error) == sentence
     assert sentence[0].islower()
 
 
-def test_a_refusal_says_every_reason_with_the_parameters_that_a_person_can_use():
+def test_a_refusal_prints_every_reason_with_its_parameters():
     assert str(Refused(REASONS)) == "; ".join(map(str, REASONS))
     assert [str(reason).partition(" (")[2] for reason in REASONS] == [
         "ben, nurses)",
@@ -183,7 +183,7 @@ def test_a_refusal_is_printed_with_its_reasons():
     assert repr(Refused(REASONS)) == f"Refused({REASONS!r})"
 
 
-def test_who_wrote_a_message_that_is_not_allowed_is_told_how_long_it_may_be():
+def test_a_refused_message_prints_the_limit():
     reason = Reason(code=ReasonCode.MESSAGE_NOT_ALLOWED, limit=2_000)
 
     assert str(reason).endswith(" (at most 2000 code points)")
@@ -208,7 +208,7 @@ def test_a_denial_has_a_reason():
 
 
 @pytest.mark.parametrize("code", ReasonCode)
-def test_every_code_says_what_to_do_in_lower_case_without_a_full_stop(code):
+def test_every_remedy_is_in_lower_case_without_a_full_stop(code):
     remedy = REMEDIES[code]
 
     assert remedy[0].islower()

@@ -194,7 +194,7 @@ CALLS = [
     "user", [MyUserId("ben"), Mock(spec=BEN, value="anna", key="u:anna")], ids=["subclass", "mock"]
 )
 @pytest.mark.parametrize("call", CALLS)
-def test_what_only_looks_like_a_user_is_of_the_wrong_kind(call, user):
+def test_a_lookalike_of_a_user_is_of_the_wrong_kind(call, user):
     with pytest.raises(WrongKind):
         call(World(), user)
 
@@ -214,7 +214,7 @@ def test_what_only_looks_like_a_user_is_of_the_wrong_kind(call, user):
         lambda s, exam: share_request(ANNA, CT, BEN, expect=[exam]),
     ],
 )
-def test_what_only_looks_like_an_exam_is_of_the_wrong_kind(call, exam):
+def test_a_lookalike_of_an_exam_is_of_the_wrong_kind(call, exam):
     with pytest.raises(WrongKind):
         call(World().sharing, exam)
 
@@ -222,7 +222,7 @@ def test_what_only_looks_like_an_exam_is_of_the_wrong_kind(call, exam):
 @pytest.mark.parametrize(
     "permission", [Number.ONE, 1, True, Mock(spec=VIEW)], ids=["other", "int", "bool", "mock"]
 )
-def test_what_only_looks_like_a_permission_is_of_the_wrong_kind(permission):
+def test_a_lookalike_of_a_permission_is_of_the_wrong_kind(permission):
     sharing = World().sharing
     for call in (
         lambda: sharing.can(ANNA, permission, CT),
@@ -266,7 +266,7 @@ def test_a_subclass_of_a_value_of_ours_is_of_the_wrong_kind():
 
 
 @given(at=times())
-def test_a_datetime_of_any_class_and_zone_is_kept_as_the_instant_that_it_tells(at):
+def test_datetimes_of_any_class_and_zone_are_kept_as_instants(at):
     fields = (at.year, at.month, at.day, at.hour, at.minute, at.second, at.microsecond)
     lying = LyingDatetime(*fields, at.tzinfo)
 
@@ -502,7 +502,7 @@ class Locking(MemoryDirectory):
         return frozenset() if user in self.locked_out else super().principals_of(user)
 
 
-def test_a_check_asks_a_directory_that_wraps_how_ours_looks_up():
+def test_a_check_queries_a_directory_that_wraps_ours():
     world, directory = World(), Locking()
     world.share(ANNA, CT, BEN)
     directory.add(User(id=BEN, name="Ben"))
@@ -512,7 +512,7 @@ def test_a_check_asks_a_directory_that_wraps_how_ours_looks_up():
     assert not sharing.can(BEN, VIEW, CT)
 
 
-def test_a_check_looks_where_the_look_up_that_it_was_given_looks():
+def test_a_check_reads_the_cache_of_the_given_method():
     world, one, other = World(), MemoryDirectory(), MemoryDirectory()
     world.share(ANNA, CT, BEN)
     for directory in (one, other):

@@ -35,7 +35,7 @@ def test_the_owner_holds_it_as_the_owner():
     assert World().sharing.admin.explain(ANNA, DOWNLOAD, CT) == Permitted(as_owner=True, grounds=())
 
 
-def test_an_owner_who_was_also_given_it_is_told_both():
+def test_an_owner_with_a_grant_is_reported_with_both():
     world = World()
     world.share(ANNA, CT, BEN)
     world.transfer(CT, BEN)
@@ -98,7 +98,7 @@ def test_a_user_with_nothing_is_denied_with_nothing_near():
     assert denied.nearest == ()
 
 
-def test_view_through_a_group_comes_near_with_its_path():
+def test_view_through_a_group_is_a_near_miss_with_its_path():
     world = World()
     world.share(ANNA, CT, CLINIC)
 
@@ -107,7 +107,7 @@ def test_view_through_a_group_comes_near_with_its_path():
     assert (miss.why_not, miss.path) == (WhyNot.ONLY_VIEW, (DAN, NURSES, CLINIC))
 
 
-def test_what_a_sweep_recorded_as_expired_comes_as_near():
+def test_a_swept_grant_is_a_near_miss_as_expired():
     world = World()
     world.share(ANNA, CT, BEN, until=START + DAY)
     grant = world.grant_to(BEN)
@@ -127,7 +127,7 @@ def test_what_a_sweep_recorded_as_expired_comes_as_near():
     assert why_not(world.sharing.admin.explain(BEN, VIEW, CT)) == {(WhyNot.EXPIRED, BEN)}
 
 
-def test_what_was_ended_for_a_group_comes_near_with_its_path():
+def test_an_ended_grant_to_a_group_is_a_near_miss_with_its_path():
     world = World()
     world.share(ANNA, CT, CLINIC)
     world.unshare(ANNA, CT, CLINIC)
@@ -148,7 +148,7 @@ def test_an_exam_that_was_withdrawn_is_not_found():
 
 
 @pytest.mark.parametrize("permission", Permission)
-def test_it_is_permitted_exactly_when_a_check_says_yes(permission):
+def test_explain_and_can_agree(permission):
     world = World()
     world.share(ANNA, CT, BEN, permission=DOWNLOAD)
     world.share(BEN, CT, CLINIC, until=START + DAY)

@@ -215,9 +215,7 @@ def test_an_act_of_which_an_answer_is_lost_is_done_as_a_whole_or_not_at_all(name
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("lost", LOST)
 @pytest.mark.parametrize("name", named(WITH_REQUEST_ID))
-def test_a_request_that_failed_somewhere_returns_the_first_receipt_when_it_comes_again(
-    name, lost, error
-):
+def test_a_repeat_after_a_failure_returns_the_first_receipt(name, lost, error):
     expected = Undisturbed(name)
     for disturbed in disturbances(name, error, lost=lost):
         done = committed(disturbed.world) == expected.after
@@ -230,7 +228,7 @@ def test_a_request_that_failed_somewhere_returns_the_first_receipt_when_it_comes
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("lost", LOST)
 @pytest.mark.parametrize("name", named(["share a batch", "share", *DELIVERIES]))
-def test_every_notice_of_what_was_done_arrives_at_least_once(name, lost, error):
+def test_every_notice_of_a_done_share_arrives_at_least_once(name, lost, error):
     expected = Undisturbed(name)
     for disturbed in disturbances(name, error, lost=lost):
         arrived = deliver_later(disturbed.world)

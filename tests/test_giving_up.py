@@ -105,7 +105,7 @@ def test_two_tries_at_most_may_have_sent_a_notice(problems):
 
 
 @pytest.mark.every_store
-def test_a_notice_that_may_have_been_sent_is_tried_until_another_try_may_have_sent_it():
+def test_a_notice_that_may_have_been_sent_is_given_up_after_the_second():
     notifier = Refusing(NotifierFailed(MAYBE_SENT), BEN)
     world = World(notifier=notifier, retries=Retries(at_once=9))
     world.share(ANNA, CT, BEN)
@@ -136,7 +136,7 @@ def test_a_notice_that_may_have_been_sent_is_tried_until_another_try_may_have_se
         ({"limit": 1.5}, "limit must be int, not float"),
     ],
 )
-def test_settings_that_cannot_be_used_are_refused(settings, problem):
+def test_invalid_retries_are_refused(settings, problem):
     with pytest.raises((InvalidValue, WrongKind)) as caught:
         Retries(**settings)
     assert str(caught.value) == problem
@@ -210,7 +210,7 @@ def test_a_failure_of_a_notifier_that_may_pass_is_listed_by_its_code_and_tried_a
     assert world.sharing.admin.deliver_notices() == 1
 
 
-def test_what_an_error_says_is_kept_nowhere():
+def test_the_text_of_an_error_is_kept_nowhere():
     world = World(notifier=Refusing(OSError(f"to ben@example.org: {MESSAGE}"), BEN))
     world.share(ANNA, CT, BEN)
     kept = repr(world.sharing.admin.list_notices()) + repr(world.store.outbox.waiting())
@@ -244,7 +244,7 @@ def given_up_world():
     return world
 
 
-def test_an_operator_lists_notices_page_by_page_in_the_order_they_came():
+def test_notices_are_listed_page_by_page_oldest_first():
     world = given_up_world()
     page = world.sharing.admin.list_notices(limit=2)
     rest = world.sharing.admin.list_notices(page.next, limit=2)
@@ -254,7 +254,7 @@ def test_an_operator_lists_notices_page_by_page_in_the_order_they_came():
     assert numbers == sorted(numbers)
 
 
-def test_an_operator_lists_those_that_wait_apart_from_those_given_up():
+def test_waiting_and_given_up_notices_are_listed_apart():
     world = given_up_world()
     world.notifier.error, world.notifier.to = OSError(), (CARLA,)
     world.share(ANNA, MR, CARLA)
@@ -264,19 +264,19 @@ def test_an_operator_lists_those_that_wait_apart_from_those_given_up():
 
 
 @pytest.mark.parametrize("after", ["nonsense", "WyJhIiwiYiJd", "WyJub3RpY2UiLCJ4Il0="])
-def test_a_cursor_that_no_list_of_notices_gave_is_refused(after):
+def test_an_invalid_cursor_of_notices_is_refused(after):
     with pytest.raises(InvalidValue, match="is not a cursor that a page gave"):
         World().sharing.admin.list_notices(after)
 
 
-def test_a_list_of_another_kind_or_size_is_refused():
+def test_invalid_arguments_of_list_notices_are_refused():
     with pytest.raises(WrongKind):
         World().sharing.admin.list_notices(given_up="yes")
     with pytest.raises(InvalidValue):
         World().sharing.admin.list_notices(limit=0)
 
 
-def test_a_notice_that_an_operator_lets_wait_again_is_sent_with_its_id_but_no_message():
+def test_a_requeued_notice_is_sent_with_its_id_without_message():
     world = given_up_world()
     bens = next(each for each in world.sharing.admin.list_notices().items if each.to == BEN)
 
@@ -287,14 +287,14 @@ def test_a_notice_that_an_operator_lets_wait_again_is_sent_with_its_id_but_no_me
     assert (sent.id, sent.to, sent.message) == (bens.id, BEN, None)
 
 
-def test_an_operator_lets_all_wait_again_at_once():
+def test_all_given_up_notices_are_requeued_at_once():
     world = given_up_world()
     assert world.sharing.admin.requeue_notices() == 3
     assert world.sharing.admin.deliver_notices() == 3
     assert world.sharing.admin.list_notices().items == ()
 
 
-def test_a_notice_that_waits_again_is_dropped_if_it_is_no_longer_true():
+def test_a_requeued_notice_is_dropped_if_no_longer_true():
     world = given_up_world()
     world.unshare(ANNA, CT, NURSES)
     assert world.sharing.admin.requeue_notices() == 3
@@ -323,7 +323,7 @@ class Slow(MemoryNotifier):
         self.world.wait(self.takes)
 
 
-def test_a_relay_begins_nothing_that_it_could_not_end_before_its_claim_lapses():
+def test_a_relay_starts_no_send_after_half_of_its_claim():
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN, CARLA, DAN, EVA)
     slow = Slow(2 * MINUTE)
@@ -362,21 +362,21 @@ def test_a_share_tries_its_own_notices_once_however_many():
     assert {each.attempts for each in world.sharing.admin.list_notices(limit=100).items} == {1}
 
 
-def test_more_notices_than_are_claimed_at_once_are_all_sent():
+def test_deliver_notices_sends_more_than_one_batch():
     world = crowd(100)
     world.notifier.broken = False
     assert world.sharing.admin.deliver_notices() == 100
     assert len(world.told()) == 100
 
 
-def test_a_delivery_of_many_that_fail_tries_each_and_comes_to_an_end():
+def test_a_delivery_tries_each_failing_notice_once():
     world = crowd(100)
     assert world.sharing.admin.deliver_notices() == 0
     attempts = [each.attempts for each in world.sharing.admin.list_notices(limit=100).items]
     assert min(attempts) == 2
 
 
-def test_a_delivery_that_is_told_to_stop_ends_after_the_few_that_it_has_claimed():
+def test_a_stopped_delivery_ends_after_the_claimed_notices():
     world = crowd(60)
     world.notifier.broken = False
     answers = iter([False, True])
@@ -384,7 +384,7 @@ def test_a_delivery_that_is_told_to_stop_ends_after_the_few_that_it_has_claimed(
     assert world.sharing.admin.deliver_notices() == 10
 
 
-def test_an_outbox_that_fails_is_told_to_whoever_delivers():
+def test_a_failing_outbox_raises_in_deliver_notices():
     world = World()
 
     def fail(*_):

@@ -49,7 +49,7 @@ def withdraw(world, exam):
     return world.sharing.admin.withdraw(exam, performed_by=ADMIN, why="wrong patient")
 
 
-def test_who_did_it_and_why_are_recorded():
+def test_operator_and_reason_are_recorded():
     world = World()
     world.share(ANNA, CT, BEN)
     world.wait(DAY)
@@ -72,7 +72,7 @@ def test_the_operator_may_be_given_as_a_string():
     assert ended(world)[BEN].by == ADMIN
 
 
-def test_what_was_passed_on_stays_by_default():
+def test_reshares_stand_by_default():
     world = World()
     world.share(ANNA, CT, BEN)
     world.share(BEN, CT, CARLA)
@@ -83,7 +83,7 @@ def test_what_was_passed_on_stays_by_default():
     assert world.can_view(CARLA, CT)
 
 
-def test_the_host_ends_what_was_passed_on_with_a_cascade_on_every_exam():
+def test_a_cascade_of_the_host_ends_reshares_on_every_exam():
     world = World()
     for exam in (CT, MR):
         world.share(ANNA, exam, BEN)
@@ -97,7 +97,7 @@ def test_the_host_ends_what_was_passed_on_with_a_cascade_on_every_exam():
     assert ended(world)[CARLA].how is HowEnded.CASCADED
 
 
-def test_a_cascade_of_the_host_keeps_what_is_still_supported():
+def test_a_cascade_of_the_host_keeps_supported_grants():
     world = World()
     world.share(ANNA, CT, BEN, CARLA, permission=DOWNLOAD)
     world.share(ANNA, CT, DAN)
@@ -177,14 +177,14 @@ def test_an_exam_that_was_never_shared_can_be_withdrawn():
     assert not world.can_view(ANNA, CT)
 
 
-def test_a_withdrawal_is_told_with_its_version_though_nothing_was_shared():
+def test_a_withdrawal_without_grants_records_its_version():
     world = World()
     withdraw(world, CT)
 
     assert dict(world.store.events()[-1].versions) == {CT: 1}
 
 
-def test_withdrawing_what_was_withdrawn_does_nothing():
+def test_withdrawing_twice_does_nothing():
     world = World()
     world.share(ANNA, CT, BEN)
     withdraw(world, CT)
@@ -205,7 +205,7 @@ def test_the_host_may_name_an_exam_that_was_withdrawn():
     assert world.state() == before
 
 
-def test_what_was_withdrawn_cannot_be_transferred():
+def test_a_withdrawn_exam_cannot_be_transferred():
     world = World()
     withdraw(world, CT)
 

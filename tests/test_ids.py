@@ -46,7 +46,7 @@ def test_the_id_of_a_grant_is_the_same_whatever_else_its_share_makes(before, aft
 
 
 @given(before=OTHERS, after=OTHERS)
-def test_the_id_of_a_notice_is_the_same_whoever_else_is_told(before, after):
+def test_the_id_of_a_notice_depends_on_no_other_reader(before, after):
     alone = after_a_share(BEN)
 
     assert after_a_share(*before, BEN, *after).told()[BEN].id == alone.told()[BEN].id

@@ -54,11 +54,11 @@ def test_a_time_without_a_zone_is_named():
 
 
 @pytest.mark.parametrize("right", [{}, {"anything": 1, "place": (START, "e"), "keys": ["u:anna"]}])
-def test_what_fails_with_arguments_that_fit_is_raised_as_it_is(right):
+def test_errors_of_fitting_arguments_are_raised_unchanged(right):
     with pytest.raises(OSError, match=r"^$"):
         Fails().ask(**right)
 
 
-def test_too_many_arguments_are_told_by_python():
+def test_too_many_arguments_are_a_type_error():
     with pytest.raises(TypeError, match="unexpected keyword"):
         Fails().ask(more=1)

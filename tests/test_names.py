@@ -31,7 +31,7 @@ def test_accents_do_not_matter(text, accents, data):
 
 
 @given(text=ANY_TEXT)
-def test_folding_what_is_folded_changes_nothing(text):
+def test_folding_is_idempotent(text):
     assert folded(folded(text)) == folded(text)
 
 
@@ -84,7 +84,7 @@ def test_letters_that_only_look_alike_stay_apart(one, other):
 
 
 @pytest.mark.parametrize("text", ["", " ", "\t\n", "\u0301", "\u200b\u200f", "\xa0"])
-def test_nothing_is_left_of_what_cannot_be_seen(text):
+def test_invisible_characters_are_folded_away(text):
     assert folded(text) == ""
 
 
@@ -109,7 +109,7 @@ def test_a_megabyte_takes_no_more_than_its_length(text):
     assert time.perf_counter() - start < 5
 
 
-def test_no_more_is_compared_than_a_bounded_part_of_what_folding_makes_long():
+def test_only_a_bounded_part_of_a_folded_name_is_compared():
     longest = folded("\ufdfa" * 500)
     assert LONGEST_FOLDED - 1 <= len(longest) <= LONGEST_FOLDED
     assert folded(longest) == longest
@@ -141,7 +141,7 @@ SCRIPTS = st.lists(
 
 
 @given(name=SCRIPTS, address=st.none() | SCRIPTS, data=st.data())
-def test_texts_fit_as_the_reference_model_says(name, address, data):
+def test_texts_fit_as_in_the_reference_model(name, address, data):
     place = data.draw(st.integers(0, len(name)))
     typed = data.draw(SCRIPTS | st.just(f"{name[place:]} {name[:place]}".strip() or "a"))
     typed = " ".join(typed.split())
@@ -171,7 +171,7 @@ def test_words_begin_after_space_and_punctuation_or_without_spaces_anywhere(name
     assert Findable.of(name).starts == starts
 
 
-def test_what_is_kept_of_a_name_is_bounded():
+def test_the_search_keys_of_a_name_are_bounded():
     for name in ("\ufdfa" * 500, "\u6f22" * 500, "a-" * 250, "\u3300" * 500, "".join(LETTERS)):
         found = Findable.of(name)
         assert len(found.starts) <= MOST_STARTS
@@ -185,7 +185,7 @@ LETTERS = [chr(0x4E00 + place) for place in range(500)]
     ("text", "length"),
     [("a", 1), ("\u00e9v", 2), ("\u674e", 2), ("\uff66", 2), ("\uae40", 2), ("\uff41", 1)],
 )
-def test_a_character_that_says_as_much_as_a_syllable_counts_as_two(text, length):
+def test_han_kana_and_hangul_characters_count_as_two(text, length):
     assert Typed.of(text).length == length
 
 

@@ -97,7 +97,7 @@ def test_narrowing_counts_the_version_of_the_exam_up_all_the_same():
     assert world.grant_to(CARLA).version == 3
 
 
-def test_a_member_may_not_narrow_what_their_group_was_given():
+def test_a_member_may_not_narrow_a_grant_to_their_group():
     world = World()
     world.share(ANNA, CT, NURSES, permission=DOWNLOAD)
 
@@ -192,7 +192,7 @@ def test_a_named_grant_of_which_a_cascade_leaves_nothing_ends_as_cascaded():
     assert ended[CARLA] is HowEnded.CASCADED
 
 
-def test_a_cascade_leaves_alone_what_is_within_the_bound():
+def test_a_cascade_keeps_grants_within_the_bound():
     world = World()
     world.share(ANNA, CT, BEN, permission=DOWNLOAD)
     world.share(BEN, CT, CARLA)
@@ -203,7 +203,7 @@ def test_a_cascade_leaves_alone_what_is_within_the_bound():
     assert world.grant_to(CARLA) == before
 
 
-def test_a_cascade_leaves_alone_what_another_way_supports():
+def test_a_cascade_keeps_grants_with_other_support():
     world = World()
     world.share(ANNA, CT, DAN, NURSES, permission=DOWNLOAD)
     world.share(DAN, CT, BEN, permission=DOWNLOAD)
@@ -213,7 +213,7 @@ def test_a_cascade_leaves_alone_what_another_way_supports():
     assert world.can_download(BEN, CT)
 
 
-def test_what_rests_on_a_grant_rests_on_its_replacement_also_without_support():
+def test_unsupported_grants_rest_on_replacements_too():
     world = World()
     world.share(ANNA, CT, BEN)
     world.share(BEN, CT, CARLA)
@@ -235,7 +235,7 @@ def test_a_replaced_owners_grant_still_has_the_basis_of_ownership():
     assert world.grant_to(BEN).basis is OWNER
 
 
-def test_narrowing_tells_nobody():
+def test_narrowing_sends_no_notice():
     world = World()
     world.share(ANNA, CT, BEN, permission=DOWNLOAD)
     world.told()

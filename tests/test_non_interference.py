@@ -481,7 +481,7 @@ NOT_THE_MOLE: Final = [each for each in RECIPIENTS if each != MOLE]
 
 @MANY
 @given(facts(), st.booleans(), st.data())
-def test_a_user_whom_the_actor_may_not_see_changes_no_answer(world, inactive, data):
+def test_an_unseen_user_changes_no_answer(world, inactive, data):
     with_it = attrs.evolve(world, unseen=world.unseen | {MOLE})
     without = (
         attrs.evolve(with_it, inactive=frozenset({MOLE}))

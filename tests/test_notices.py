@@ -38,14 +38,14 @@ def told_after(world, actor, exam, *recipients, **more):
     return world.told()
 
 
-def test_who_holds_it_for_longer_already_is_not_told():
+def test_a_longer_hold_gets_no_notice():
     world = World()
     world.share(ANNA, CT, BEN, CARLA, until=LATER)
 
     assert told_after(world, BEN, CT, CARLA, until=SOON) == {}
 
 
-def test_whoever_was_removed_and_gets_it_back_is_told_again():
+def test_a_removed_and_readmitted_user_gets_a_new_notice():
     world = World()
     world.share(ANNA, CT, BEN)
     world.unshare(ANNA, CT, BEN)
@@ -53,7 +53,7 @@ def test_whoever_was_removed_and_gets_it_back_is_told_again():
     assert set(told_after(world, ANNA, CT, BEN)) == {BEN}
 
 
-def test_a_notice_says_who_to_whom_and_how_much():
+def test_a_notice_has_actor_reader_and_extent():
     world = World()
     world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON, message=MESSAGE)
 
@@ -79,7 +79,7 @@ def test_every_notice_has_an_id_of_its_own():
     assert len({notice.id for notice in world.notifier.sent}) == 6
 
 
-def test_a_user_without_an_address_is_told_without_one():
+def test_a_user_without_an_address_gets_a_notice_without_one():
     world = World()
     world.directory.add(evolve(world.directory.user(BEN), email=None))
     world.share(ANNA, CT, BEN)
@@ -87,7 +87,7 @@ def test_a_user_without_an_address_is_told_without_one():
     assert world.told()[BEN].address is None
 
 
-def test_with_notices_off_for_the_deployment_nobody_is_told():
+def test_a_deployment_without_notices_sends_none():
     world = World(sends_notices=False)
     world.share(ANNA, CT, BEN, message=MESSAGE)
 
@@ -103,7 +103,7 @@ class Watched(MemoryStore):
         return super().commit(changes)
 
 
-def test_with_notices_off_for_the_deployment_no_notice_is_kept_even_for_a_moment():
+def test_a_deployment_without_notices_keeps_none():
     world = World(sends_notices=False, store=Watched())
     world.share(ANNA, CT, BEN, message=MESSAGE)
 
@@ -111,7 +111,7 @@ def test_with_notices_off_for_the_deployment_no_notice_is_kept_even_for_a_moment
     assert world.store.last.notices == ()
 
 
-def test_with_notices_off_for_one_user_all_others_are_told_whoever_it_is():
+def test_one_user_without_notices_silences_no_other():
     colleagues = {BEN, CARLA, DAN, EVA}
     for silent in colleagues:
         world = World()
@@ -145,7 +145,7 @@ def test_a_notice_that_failed_is_tried_again_with_its_message_and_the_same_id():
     assert world.sharing.admin.deliver_notices() == 0
 
 
-def test_a_repeat_has_the_same_id_by_which_a_receiver_can_drop_it():
+def test_a_repeated_notice_has_the_same_id():
     class SendsAndFails(MemoryNotifier):
         def send(self, notice):
             super().send(notice)
@@ -195,7 +195,7 @@ def waiting_world():
     ],
     ids=["no access", "inactive", "notices off", "unknown", "withdrawn"],
 )
-def test_a_notice_whose_reader_can_no_longer_use_it_is_dropped_with_its_message(change):
+def test_a_useless_notice_is_dropped_with_its_message(change):
     world = waiting_world()
 
     change(world)
@@ -205,7 +205,7 @@ def test_a_notice_whose_reader_can_no_longer_use_it_is_dropped_with_its_message(
     assert world.store.outbox.waiting() == ()
 
 
-def test_a_notice_whose_time_ran_out_while_it_waited_is_dropped():
+def test_an_expired_notice_is_dropped():
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN, until=SOON)
     world.notifier.broken = False
@@ -215,7 +215,7 @@ def test_a_notice_whose_time_ran_out_while_it_waited_is_dropped():
     assert world.store.outbox.waiting() == ()
 
 
-def test_a_notice_that_waited_tells_of_what_is_still_held():
+def test_a_delayed_notice_reports_what_is_still_held():
     world = waiting_world()
     world.unshare(ANNA, MR, BEN)
     world.narrow(ANNA, CT, BEN, permission=VIEW, until=SOON)
@@ -226,7 +226,7 @@ def test_a_notice_that_waited_tells_of_what_is_still_held():
 
 
 @pytest.mark.parametrize("ended", ["expired", "unshared"])
-def test_the_end_of_one_exam_leaves_the_notice_of_the_others_true(ended):
+def test_a_notice_stays_true_for_the_other_exams(ended):
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN, until=SOON)
     world.share(ANNA, MR, BEN, until=LATER)
@@ -242,7 +242,7 @@ def test_the_end_of_one_exam_leaves_the_notice_of_the_others_true(ended):
     assert (notice.exams, notice.until, notice.message) == (1, LATER, MESSAGE)
 
 
-def test_a_notice_is_not_kept_alive_by_an_exam_that_its_reader_owns_by_now():
+def test_an_exam_that_the_reader_owns_keeps_no_notice_alive():
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN)
     world.transfer(CT, BEN)
@@ -252,7 +252,7 @@ def test_a_notice_is_not_kept_alive_by_an_exam_that_its_reader_owns_by_now():
     assert world.store.outbox.waiting() == ()
 
 
-def test_a_notice_that_waited_tells_no_more_than_the_share_gave():
+def test_a_delayed_notice_reports_no_more_than_the_share_gave():
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN, until=SOON)
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
@@ -264,7 +264,7 @@ def test_a_notice_that_waited_tells_no_more_than_the_share_gave():
     assert (first.permission, first.until) == (VIEW, SOON)
 
 
-def test_a_notice_that_waited_promises_the_earliest_time_that_the_share_gave():
+def test_a_delayed_notice_has_the_earliest_end_of_the_share():
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN, until=SOON)
     world.share(ANNA, MR, BEN, until=LATER)
@@ -277,7 +277,7 @@ def test_a_notice_that_waited_promises_the_earliest_time_that_the_share_gave():
     assert (from_ben.exams, from_ben.until) == (2, SOON)
 
 
-def test_it_is_the_earliest_whichever_exam_was_named():
+def test_the_earliest_end_does_not_depend_on_the_named_exam():
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN, until=LATER)
     world.share(ANNA, MR, BEN, until=SOON)
@@ -290,7 +290,7 @@ def test_it_is_the_earliest_whichever_exam_was_named():
     assert (from_ben.exams, from_ben.until) == (2, SOON)
 
 
-def test_a_notice_of_an_exam_that_was_withdrawn_is_dropped_even_for_whom_it_went_to():
+def test_a_notice_of_a_withdrawn_exam_is_dropped_for_its_new_owner():
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN)
     world.transfer(CT, BEN)
@@ -301,7 +301,7 @@ def test_a_notice_of_an_exam_that_was_withdrawn_is_dropped_even_for_whom_it_went
     assert world.store.outbox.waiting() == ()
 
 
-def test_a_notice_goes_to_the_address_that_its_reader_has_by_then():
+def test_a_notice_goes_to_the_current_address():
     world = waiting_world()
     world.person(BEN, email="new@example.org")
 
@@ -310,7 +310,7 @@ def test_a_notice_goes_to_the_address_that_its_reader_has_by_then():
     assert world.told()[BEN].address == "new@example.org"
 
 
-def test_a_refused_share_tells_nobody():
+def test_a_refused_share_sends_no_notice():
     world = World()
     world.reasons(share_request(ANNA, CT, BEN, NOBODY, message=MESSAGE))
 

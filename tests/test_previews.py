@@ -74,7 +74,7 @@ def test_exams_on_which_nothing_is_gained_hide_no_gain_on_the_others():
     assert [effect.exam for effect in preview.gains] == [MR, XRAY]
 
 
-def test_what_is_not_held_has_no_time():
+def test_a_permission_that_is_not_held_has_no_time():
     world = World()
     world.share(ANNA, CT, BEN, until=START + DAY)
 
@@ -85,7 +85,7 @@ def test_what_is_not_held_has_no_time():
     assert (loss.until_before, loss.until_after) == (START + DAY, None)
 
 
-def test_the_members_of_a_group_are_told_with_it():
+def test_a_group_is_listed_with_its_members():
     world = World()
 
     preview = world.sharing.preview(share_request(ANNA, CT, NURSES))
@@ -93,7 +93,7 @@ def test_the_members_of_a_group_are_told_with_it():
     assert told(preview.gains) == {(NURSES, VIEW), (DAN, VIEW), (EVA, VIEW)}
 
 
-def test_inactive_members_are_not_told():
+def test_inactive_members_are_not_listed():
     world = World()
     world.person(EVA, active=False)
 
@@ -137,7 +137,7 @@ def test_the_same_goes_for_an_outdated_wording():
     assert told(preview.gains) == {(BEN, VIEW)}
 
 
-def test_nobody_keeps_what_the_act_takes_from_nobody():
+def test_keeps_lists_only_permissions_that_the_act_takes():
     world = World()
     world.group(NURSES, ANNA, DAN)
     world.share(ANNA, CT, CARLA, NURSES)
@@ -163,7 +163,7 @@ def test_less_time_is_a_loss():
     assert (loss.held_after, loss.until_after) == (True, SOON)
 
 
-def test_under_a_limited_access_list_another_path_that_is_not_the_actors_to_see_is_not_told():
+def test_an_unseen_path_is_not_in_keeps():
     world = World(access_list=AccessListScope.OWN_GRANTS)
     world.share(ANNA, CT, BEN, CARLA)
     world.share(BEN, CT, CARLA)
@@ -174,7 +174,7 @@ def test_under_a_limited_access_list_another_path_that_is_not_the_actors_to_see_
     assert preview.keeps == ()
 
 
-def test_the_receipt_says_what_the_preview_said():
+def test_the_receipt_agrees_with_the_preview():
     world = World()
     world.share(ANNA, CT, DAN, NURSES)
     request = unshare(ANNA, NURSES)

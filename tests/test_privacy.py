@@ -123,7 +123,7 @@ def planted(**more: Any) -> World:
 KNEE = ExamId("knee")
 
 
-def test_the_searcher_finds_what_is_not_hidden():
+def test_the_search_finds_unhidden_text():
     with pytest.raises(AssertionError):
         assert_silent([{"to": ("SECRET",)}])
     with pytest.raises(AssertionError):
@@ -169,7 +169,7 @@ def test_a_study_with_a_field_of_another_kind_does_not_repeat_it(field):
     assert_silent(caught.value)
 
 
-def test_a_study_cannot_be_changed_and_says_so_without_repeating_it():
+def test_changing_a_study_raises_without_its_data():
     study = Study(**STUDY)
 
     for change in (
@@ -222,7 +222,7 @@ def test_a_request_does_not_show_its_message():
         lambda: Withdrawal(exam=CT, performed_by="admin", why=["SECRET"]),
     ],
 )
-def test_a_check_of_a_value_does_not_repeat_what_it_refuses(make):
+def test_validation_errors_do_not_repeat_the_value(make):
     with pytest.raises((InvalidValue, WrongKind)) as caught:
         make()
 
@@ -248,7 +248,7 @@ def test_a_request_under_a_used_id_is_refused_without_repeating_either():
     assert_silent(caught.value)
 
 
-def test_receipts_previews_and_views_do_not_show_what_is_private():
+def test_receipts_previews_and_views_hide_private_text():
     world = planted()
     sharing = world.sharing
 
@@ -264,7 +264,7 @@ def test_receipts_previews_and_views_do_not_show_what_is_private():
     assert_silent(world.unshare(ANNA, KNEE, BEN, reshares=Reshares.CASCADE))
 
 
-def test_explanations_do_not_show_what_is_private():
+def test_explanations_hide_private_text():
     world = planted()
     world.share(BEN, KNEE, CARLA, until=START + DAY)
     world.unshare(ANNA, KNEE, BEN)
@@ -427,7 +427,7 @@ def test_an_error_of_a_notifier_that_repeats_the_message_does_not_reach_the_acto
     assert world.sharing.admin.deliver_notices() == 0
 
 
-def test_pickling_what_cannot_be_pickled_does_not_show_what_is_private():
+def test_pickling_errors_hide_private_text():
     with pytest.raises((TypeError, AttributeError, pickle.PicklingError)) as caught:
         pickle.dumps((share_request(ANNA, CT, BEN, message=MESSAGE), lambda: None))
 
@@ -442,7 +442,7 @@ def test_printing_the_parts_of_a_world_shows_nothing_private():
         assert "SECRET" not in str(part)
 
 
-def test_every_error_of_ours_is_silent_about_what_it_was_told():
+def test_no_error_of_ours_repeats_private_text():
     world = planted()
     errors = []
     for act in (

@@ -68,7 +68,7 @@ def test_a_module_that_decides_takes_nothing_from_clock_chance_or_outside(path):
         "def f():\n    global x",
     ],
 )
-def test_the_walk_finds_what_it_looks_for(code):
+def test_the_walk_finds_impure_code(code):
     assert list(impure(ast.parse(code)))
 
 

@@ -180,7 +180,7 @@ def has_reshares(*grants):
     other_way=st.booleans(),
     reshares=st.sampled_from(Reshares),
 )
-def test_unsharing_is_refused_exactly_when_told_not_to_end_more_and_more_would_end(
+def test_a_restricted_unshare_is_refused_exactly_when_more_would_end(
     passed_on, further, other_way, reshares
 ):
     """Specification: `#has_reshares`.

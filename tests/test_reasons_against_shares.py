@@ -134,9 +134,7 @@ ABOUT_RECIPIENTS = {
         st.sampled_from([ANNA, BEN, CARLA, DAN, NOBODY, NURSES, GroupId("no-group")])
     ),
 )
-def test_a_share_is_refused_exactly_without_the_plan_and_then_tells_of_no_recipient(
-    in_plan, recipients
-):
+def test_a_share_is_refused_exactly_without_the_plan(in_plan, recipients):
     """Specification: `#sharing_not_in_plan`.
 
     "the actor's service plan does not include sharing. [...] No code about a recipient
@@ -165,7 +163,7 @@ def test_the_answer_is_the_same_whoever_is_named():
         assert world.reasons(share_request(BEN, CT, recipient)) == expected
 
 
-def test_what_the_actor_wrote_themselves_is_still_told_beside_it():
+def test_reasons_about_the_request_are_reported_beside_it():
     world = World()
     world.share(ANNA, CT, BEN)
     world.person(BEN, sharing_in_plan=False)
@@ -212,7 +210,7 @@ def test_who_confirmed_when_and_which_wording_are_recorded():
     assert (attestation.by, attestation.at, attestation.wording) == (ANNA, START, WORDING)
 
 
-def test_the_current_wording_is_recorded_where_the_request_does_not_say():
+def test_the_current_wording_is_recorded_by_default():
     world = World(attestation_wording=WORDING)
     receipt = world.share(ANNA, CT, BEN)
 
@@ -231,7 +229,7 @@ def test_a_share_is_refused_exactly_when_nobody_is_named(recipients):
     assert (ReasonCode.NO_RECIPIENTS in codes(reasons)) == (not recipients)
 
 
-def test_it_says_nothing_more():
+def test_it_has_no_parameters():
     assert World().reasons(share_request(ANNA, CT)) == (Reason(code=ReasonCode.NO_RECIPIENTS),)
 
 
@@ -302,7 +300,7 @@ def test_a_share_is_refused_exactly_when_the_actor_is_named(actor, recipients):
     assert told == ([expected] if actor in recipients else [])
 
 
-def test_an_owner_who_names_themselves_is_told_both():
+def test_an_owner_who_names_themselves_gets_both_reasons():
     assert codes(World().reasons(share_request(ANNA, CT, ANNA))) == [
         ReasonCode.RECIPIENT_IS_SELF,
         ReasonCode.RECIPIENT_IS_OWNER,
@@ -408,7 +406,7 @@ def test_a_narrowing_is_refused_exactly_when_its_bound_is_not_in_the_future(away
     assert (IN_PAST in world.reasons(request)) == (away <= timedelta(0))
 
 
-def test_a_bound_in_the_past_on_nothing_is_told_with_there_being_nothing():
+def test_a_past_bound_on_nothing_is_reported_beside_no_such_grant():
     request = NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, until=START)
 
     assert codes(World().reasons(request)) == [

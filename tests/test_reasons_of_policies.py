@@ -197,14 +197,14 @@ def test_inactive_members_are_not_reached():
     assert world.reasons(share_request(ANNA, CT, NURSES)) == ()
 
 
-def test_the_number_of_people_is_not_told():
+def test_the_number_of_people_is_not_disclosed():
     world = World(max_people=1)
 
     assert world.reasons(share_request(ANNA, CT, NURSES)) == (too_many("people", 1),)
     assert world.reasons(share_request(ANNA, CT, CLINIC)) == (too_many("people", 1),)
 
 
-def test_the_limit_does_not_tell_who_is_in_a_group_of_unseen_members():
+def test_the_limit_does_not_disclose_unseen_members():
     """Beside as many others as the limit has room for, one more would tell a stranger of a member.
 
     Each preview names the group and others, one of whom may be in the group.
@@ -225,7 +225,7 @@ def test_the_limit_does_not_tell_who_is_in_a_group_of_unseen_members():
     assert answers == {()}
 
 
-def test_the_limit_does_not_tell_whom_two_groups_of_unseen_members_share():
+def test_the_limit_does_not_disclose_common_unseen_members():
     closed = [GroupId(f"ward{number}") for number in range(3)]
     world = World(max_people=3, members_visible=lambda _, group: group not in closed)
     for group, members in zip(closed, [(DAN, EVA), (EVA, DAN), (BEN, CARLA)], strict=True):
@@ -272,7 +272,7 @@ def test_a_batch_is_refused_exactly_when_it_covers_other_exams_than_expected(see
     assert reasons == (() if as_shown else CHANGED)
 
 
-def test_what_the_form_shows_is_what_is_expected():
+def test_the_exams_of_the_form_can_be_expected():
     world = World()
     shown = world.sharing.share_form(ANNA, CT).exams
 
@@ -281,7 +281,7 @@ def test_what_the_form_shows_is_what_is_expected():
     assert all(world.can_view(BEN, exam) for exam in (CT, MR, XRAY))
 
 
-def test_it_does_not_say_what_changed():
+def test_it_does_not_disclose_the_change():
     world = World()
     world.share(ANNA, CT, BEN)
 
@@ -406,14 +406,14 @@ def test_others_are_refused_exactly_when_the_owner_removed_last(acts, only_owner
     assert reasons == (REMOVED if only_owner and removed_after(acts) else ())
 
 
-def test_whom_the_owner_readmitted_others_readmit_after_that_grant_ended():
+def test_a_readmission_outlives_its_grant():
     world = world_after([owner_shares, owner_unshares, owner_shares], only_owner_readmits=True)
     world.unshare(CARLA, CT, CARLA)
 
     assert world.reasons(share_request(BEN, CT, CARLA)) == ()
 
 
-def test_whom_the_owner_readmitted_others_readmit_after_the_exam_changed_hands():
+def test_a_readmission_outlives_a_change_of_owner():
     world = world_after([owner_shares, owner_unshares, owner_shares], only_owner_readmits=True)
     world.transfer(CT, EVA)
 
@@ -431,7 +431,7 @@ def test_it_is_about_that_principal_only():
     )
 
 
-def test_whom_a_cascade_removed_the_owner_did_not_remove():
+def test_a_cascade_removes_nobody():
     world = world_after([ben_shares], only_owner_readmits=True)
     world.share(ANNA, CT, DAN)
     world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
@@ -450,7 +450,7 @@ def test_one_exam_of_the_batch_is_enough():
     assert world.reasons(share_request(BEN, CT, DAN, CARLA, scope=Scope.BATCH)) == REMOVED
 
 
-def test_it_is_told_with_the_other_reasons():
+def test_it_is_reported_with_the_other_reasons():
     world = world_after([owner_shares, owner_unshares], only_owner_readmits=True)
     request = share_request(BEN, CT, CARLA, permission=Permission.DOWNLOAD)
 
@@ -467,7 +467,7 @@ def test_readmitting_somebody_else_readmits_nobody():
     assert world.reasons(share_request(BEN, CT, CARLA)) == REMOVED
 
 
-def test_whom_the_owner_removed_readmitted_and_removed_again_is_removed():
+def test_a_second_removal_counts_after_a_readmission():
     world = world_after([owner_shares, owner_unshares] * 2, only_owner_readmits=True)
 
     assert world.reasons(share_request(BEN, CT, CARLA)) == REMOVED

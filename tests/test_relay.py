@@ -28,7 +28,7 @@ class StopAfter:
         self.then(len(self.waited))
 
 
-def test_a_relay_sends_what_waits_and_what_comes_while_it_pauses():
+def test_a_relay_sends_waiting_and_new_notices():
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN)
     world.notifier.broken = False
@@ -47,7 +47,7 @@ def test_a_relay_sends_what_waits_and_what_comes_while_it_pauses():
     assert set(world.told()) == {BEN, CARLA}
 
 
-def test_a_relay_pauses_each_time_for_as_long_as_asked():
+def test_a_relay_pauses_for_the_given_time():
     world = World()
     stop = StopAfter(world, 3)
     watch(world.sharing, stop=stop, pause=timedelta(milliseconds=1500))
@@ -56,7 +56,7 @@ def test_a_relay_pauses_each_time_for_as_long_as_asked():
     assert stop.waited == [5]
 
 
-def test_a_relay_that_runs_long_enough_tries_again_what_backs_off():
+def test_a_relay_retries_notices_after_their_delay():
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN)
 
@@ -104,7 +104,7 @@ def test_a_failure_that_nobody_wants_to_hear_of_does_not_end_a_relay_either():
     assert len(stop.waited) == 2
 
 
-def test_what_is_no_failure_of_a_store_ends_a_relay():
+def test_other_errors_than_store_failures_end_a_relay():
     world = World()
 
     def fail(*_asked):

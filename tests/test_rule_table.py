@@ -74,7 +74,7 @@ def test_every_code_has_an_example_in_the_docs_that_ends_in_it():
     assert shown == CODES
 
 
-def test_every_code_says_what_the_person_can_do():
+def test_every_code_has_a_remedy():
     assert {code.name for code in REMEDIES} == CODES
 
 
@@ -82,5 +82,5 @@ def test_every_statement_is_one_sentence():
     assert all(re.fullmatch(r"[A-Z][^.]+\.", rule.statement) for rule in RULES)
 
 
-def test_no_two_rules_say_the_same():
+def test_statements_of_rules_are_different():
     assert len({rule.statement for rule in RULES}) == len(RULES)

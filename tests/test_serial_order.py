@@ -250,7 +250,7 @@ def contents(grants):
     return {ShownGrant.of(grant, frozenset()) for grant in grants}
 
 
-def test_every_receipt_says_what_the_trail_says_and_the_store_keeps(aftermath):
+def test_receipts_trail_and_store_agree(aftermath):
     portal, receipts = aftermath
     ever = {grant for _, standing, ended in portal.kept().values() for grant in standing}
     ever |= {each.grant for _, _, past in portal.kept().values() for each in past}

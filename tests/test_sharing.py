@@ -147,7 +147,7 @@ def test_each_act_on_an_exam_counts_its_version_up_by_one():
     assert world.grant_to(CARLA, MR).version == 1
 
 
-def test_versions_order_grants_whatever_the_clock_tells():
+def test_versions_order_grants_and_clocks_do_not():
     world = World()
     world.share(ANNA, CT, BEN)
     world.wait(-DAY)
@@ -156,7 +156,7 @@ def test_versions_order_grants_whatever_the_clock_tells():
     assert [grant.recipient for grant in world.grants(CT)] == [BEN, CARLA]
 
 
-def test_the_record_of_a_share_says_who_what_and_when():
+def test_the_record_of_a_share_is_complete():
     world = World()
 
     receipt = world.share(
@@ -201,7 +201,7 @@ def test_a_share_is_audited_with_its_grants():
     assert event.request == evolve(share_request(ANNA, CT, BEN), message=None)
 
 
-def test_sharing_changes_what_is_held_at_once():
+def test_sharing_takes_effect_at_once():
     world = World()
     viewer = world.sharing.viewer(BEN)
     assert not viewer.can(VIEW, CT)
@@ -212,6 +212,6 @@ def test_sharing_changes_what_is_held_at_once():
     assert world.sharing.can_many(BEN, VIEW, [CT, MR]) == {CT}
 
 
-def test_the_policy_and_the_directory_that_were_given_can_be_read():
+def test_the_policy_can_be_read():
     world = World(max_recipients=3)
     assert world.sharing.policy == Policy(max_recipients=3)

@@ -26,7 +26,7 @@ def outcome_of(receipt, exam=CT):
     return outcome.outcome, outcome.until
 
 
-def test_a_later_grant_does_not_hide_what_an_earlier_one_gives():
+def test_a_later_grant_does_not_hide_an_earlier_one():
     world = World()
     world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
     world.share(ANNA, CT, BEN, permission=VIEW, until=LATER)
@@ -51,7 +51,7 @@ def test_several_grants_of_one_grantor_are_counted_together():
     )
 
 
-def test_a_share_that_adds_nothing_changes_no_version_and_tells_nobody():
+def test_a_share_that_adds_nothing_changes_no_version_and_sends_no_notice():
     world = World()
     world.share(ANNA, CT, BEN)
     world.told()
@@ -86,7 +86,7 @@ def test_sharing_the_batch_again_adds_only_where_something_is_missing():
     ]
 
 
-def test_a_shorter_hold_than_what_was_given_before_leaves_it_unchanged():
+def test_a_shorter_hold_leaves_an_earlier_grant_unchanged():
     world = World()
     world.share(ANNA, CT, BEN, until=LATER)
     world.share(BEN, CT, CARLA)
@@ -99,7 +99,7 @@ def test_a_shorter_hold_than_what_was_given_before_leaves_it_unchanged():
     assert receipt.outcomes[0].limited_by is UntilLimit.OWN_HOLD
 
 
-def test_sharing_one_exam_says_nothing_of_another():
+def test_sharing_one_exam_has_no_outcome_for_others():
     world = World()
     world.upload(BatchId("disc"), ANNA, ExamId("knee"))
     world.share(ANNA, CT, BEN)

@@ -53,7 +53,7 @@ def test_a_shown_grant_has_no_version():
     assert "version" not in attrs.fields_dict(ShownGrant)
 
 
-def test_it_says_all_else_that_the_grant_says():
+def test_it_has_every_other_field_of_the_grant():
     world = World()
     world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=START + DAY)
 
@@ -98,7 +98,7 @@ def test_a_grant_of_a_basis_that_ended_is_shown_no_more():
     assert shown(world, ANNA)[BEN, "dan"].basis == {shown(world, ANNA)[ANNA, "ben"].id}
 
 
-def test_a_receipt_shows_of_a_basis_what_the_access_list_showed_before():
+def test_receipts_and_access_lists_show_the_same_basis():
     world = passed_on_by_ben(access_list=AccessListScope.OWN_GRANTS)
     before = shown(world, BEN)[BEN, "dan"]
 
@@ -122,7 +122,7 @@ def test_a_receipt_of_the_hosts_shows_every_basis():
 
 
 @pytest.mark.parametrize("reshares", Reshares)
-def test_a_receipt_returned_again_shows_what_it_showed_first(reshares):
+def test_a_repeated_receipt_shows_the_same_basis(reshares):
     world = passed_on_by_ben(access_list=AccessListScope.OWN_GRANTS)
     world.share(ANNA, CT, EVA, permission=Permission.DOWNLOAD)
     request = {"until": START + DAY, "reshares": reshares, "request_id": "once"}

@@ -151,7 +151,7 @@ def test_versions_have_no_gaps_and_no_doubles(aftermath):
         assert aftermath.read((exam,), ended=False)[exam].version == len(versions)
 
 
-def test_replaying_what_was_written_in_version_order_gives_the_grants(aftermath):
+def test_replaying_the_trail_by_versions_gives_the_grants(aftermath):
     for exam in EXAMS:
         standing = {}
         for event in events_on(aftermath, exam):

@@ -64,14 +64,14 @@ def test_a_former_owner_ends_the_grants_that_they_made():
     assert not world.can_view(BEN, CT)
 
 
-def test_a_former_owner_may_not_end_what_others_gave():
+def test_a_former_owner_may_not_end_grants_of_others():
     world = chain(BEN, DAN)
     world.transfer(CT, CARLA)
 
     assert codes(refusal(world.unshare, ANNA, CT, DAN)) == [ReasonCode.NO_SUCH_GRANT]
 
 
-def test_the_new_owner_ends_what_the_former_owner_gave():
+def test_the_new_owner_ends_grants_of_the_former_owner():
     world = chain(BEN)
     world.transfer(CT, CARLA)
 
@@ -142,7 +142,7 @@ def test_a_refused_end_of_grants_changes_nothing_and_is_audited():
     assert world.store.events()[-1].reasons == reasons
 
 
-def test_unsharing_tells_nobody():
+def test_unsharing_sends_no_notice():
     world = chain(BEN)
     world.told()
 
@@ -152,7 +152,7 @@ def test_unsharing_tells_nobody():
     assert world.told() == {}
 
 
-def test_the_receipt_says_when_it_was_done():
+def test_the_receipt_has_the_time():
     world = World()
     world.share(ANNA, CT, BEN)
     world.wait(DAY)
@@ -173,7 +173,7 @@ def test_a_grantor_ends_one_of_their_grants_by_its_id_after_losing_access():
     assert not world.can_view(CARLA, CT)
 
 
-def test_what_was_passed_on_by_another_grant_is_not_said_to_be_left():
+def test_left_standing_leaves_out_reshares_of_other_grants():
     world = World()
     world.share(ANNA, CT, BEN, CARLA)
     world.share(BEN, CT, DAN)
@@ -181,7 +181,7 @@ def test_what_was_passed_on_by_another_grant_is_not_said_to_be_left():
     assert world.unshare(ANNA, CT, CARLA).left_standing == ()
 
 
-def test_what_others_passed_on_whose_grants_ended_with_it_is_not_said_to_be_left():
+def test_left_standing_leaves_out_reshares_of_cascaded_grants():
     world = chain(BEN, CARLA, DAN)
     world.share(ANNA, CT, CARLA)
 
@@ -192,7 +192,7 @@ def test_what_others_passed_on_whose_grants_ended_with_it_is_not_said_to_be_left
     assert holders(world) == {CARLA, DAN}
 
 
-def test_what_rested_on_two_grants_is_left_standing_by_either_though_one_was_narrowed():
+def test_a_reshare_of_two_grants_is_left_standing_by_either():
     world = World()
     world.share(ANNA, CT, BEN)
     of_anna = world.grant_to(BEN)
@@ -206,7 +206,7 @@ def test_what_rested_on_two_grants_is_left_standing_by_either_though_one_was_nar
     assert [each.id for each in receipt.left_standing] == [world.grant_to(DAN).id]
 
 
-def test_what_a_cascade_ends_is_recorded_as_cascaded_by_the_same_actor():
+def test_cascaded_grants_are_recorded_with_the_actor():
     world = chain(BEN, CARLA)
 
     world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
@@ -241,7 +241,7 @@ def test_a_grant_to_ones_own_group_does_not_support_ones_reshare():
     assert holders(world) == set()
 
 
-def test_what_a_former_owner_gave_is_supported_by_its_basis():
+def test_grants_of_a_former_owner_are_supported():
     world = chain(BEN, CARLA)
     world.transfer(CT, DAN)
     world.share(DAN, CT, EVA)
@@ -251,7 +251,7 @@ def test_what_a_former_owner_gave_is_supported_by_its_basis():
     assert holders(world) >= {BEN, CARLA}
 
 
-def test_a_way_of_an_inactive_grantor_through_a_group_supports_what_they_passed_on():
+def test_a_group_of_an_inactive_grantor_supports_reshares():
     world = World()
     world.share(ANNA, CT, DAN, NURSES)
     world.share(DAN, CT, BEN)
@@ -263,7 +263,7 @@ def test_a_way_of_an_inactive_grantor_through_a_group_supports_what_they_passed_
     assert holders(world) == {BEN, EVA}
 
 
-def test_a_cascade_reaches_what_rests_on_any_of_the_grants_that_it_ends():
+def test_a_cascade_reaches_reshares_of_every_ended_grant():
     world = World()
     world.share(ANNA, CT, BEN)
     world.share(BEN, CT, DAN)
@@ -278,7 +278,7 @@ def test_a_cascade_reaches_what_rests_on_any_of_the_grants_that_it_ends():
     assert holders(world) == {CARLA}
 
 
-def test_a_cascade_ends_what_a_later_way_supported_beside_what_nothing_supported():
+def test_a_cascade_ends_later_supported_grants_beside_unsupported_ones():
     world = World()
     world.share(ANNA, CT, BEN, permission=DOWNLOAD)
     world.share(BEN, CT, CARLA, permission=DOWNLOAD)
@@ -305,7 +305,7 @@ def test_a_cascade_follows_every_branch_that_a_later_way_supported():
     assert holders(world) == set()
 
 
-def test_what_nothing_supports_supports_nothing_in_a_cascade_that_does_not_reach_it():
+def test_unsupported_grants_give_no_support():
     world = World()
     world.share(ANNA, CT, DAN)
     world.share(DAN, CT, BEN)
@@ -319,7 +319,7 @@ def test_what_nothing_supports_supports_nothing_in_a_cascade_that_does_not_reach
     assert holders(world) == {BEN}
 
 
-def test_a_cascade_leaves_what_another_way_supports_whoever_else_has_passed_on():
+def test_a_cascade_keeps_grants_supported_through_a_group():
     world = World()
     world.share(ANNA, CT, DAN, NURSES, CARLA)
     world.share(DAN, CT, BEN)

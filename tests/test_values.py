@@ -89,7 +89,7 @@ def test_every_public_value_but_ids_and_denials_takes_keywords_only(kind):
     assert by_keyword == (kind.__name__ not in POSITIONAL)
 
 
-def test_a_user_whom_no_directory_knows_is_not_active_and_in_no_group():
+def test_an_unknown_profile_is_inactive_and_in_no_group():
     assert Profile.unknown(BEN) == Profile(user=BEN, active=False, principals=frozenset({BEN.key}))
 
 
@@ -152,7 +152,7 @@ HASHABLE = [
 
 
 @pytest.mark.parametrize("value", HASHABLE, ids=lambda value: type(value).__name__)
-def test_a_value_is_equal_to_and_hashes_as_what_comes_out_of_its_pickle(value):
+def test_pickled_values_are_equal_and_hash_alike(value):
     again = pickled(value)
 
     assert again == value
@@ -165,7 +165,7 @@ def test_a_value_is_not_equal_to_something_else(value):
     assert value != "value"
 
 
-def test_what_was_given_as_a_list_is_kept_as_something_that_cannot_change():
+def test_lists_are_kept_as_immutable_values():
     members, recipients = [BEN], [BEN]
     group = Group(id=GroupId("g"), name="G", members=members)
     request = attrs.evolve(share_request(ANNA, CT, CARLA), recipients=recipients, expect=[CT])
@@ -177,7 +177,7 @@ def test_what_was_given_as_a_list_is_kept_as_something_that_cannot_change():
     assert request.expect == frozenset({CT})
 
 
-def test_a_policy_keeps_its_host_rules_as_something_that_cannot_change():
+def test_a_policy_keeps_its_host_rules_as_a_tuple():
     rules = [HostRule(code="NO", statement="No.", refuses=lambda *_: True)]
     policy = Policy(host_rules=rules)
     rules.clear()
@@ -245,7 +245,7 @@ def test_a_member_of_a_group_of_ones_own_string_may_not_give_up_its_grant():
     assert [each.code for each in reasons] == [ReasonCode.NOT_GRANTOR_OR_OWNER]
 
 
-def test_a_cascade_tells_a_user_from_a_group_of_the_same_string():
+def test_a_cascade_distinguishes_a_user_and_a_group_of_one_string():
     world = with_namesakes()
     world.share(ANNA, CT, SAME_USER, SAME_GROUP)
     world.share(SAME_USER, CT, CARLA)

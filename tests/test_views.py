@@ -74,7 +74,7 @@ def test_the_share_form_counts_the_subjects_of_those_exams():
     assert world.sharing.share_form(BEN, one).subjects == 2
 
 
-def test_what_the_form_offers_can_be_shared():
+def test_everything_that_the_form_offers_can_be_shared():
     world = World(max_duration=3 * DAY)
     world.share(ANNA, CT, BEN, until=SOON)
     form = world.sharing.share_form(BEN, CT)
@@ -141,7 +141,7 @@ def test_the_access_list_has_one_entry_a_principal_sorted_by_name():
     ]
 
 
-def test_behind_an_entry_is_every_grant_by_whom_when_and_until_when():
+def test_an_entry_has_every_grant_with_its_grantor_and_times():
     world = World()
     world.share(ANNA, CT, BEN, CARLA)
     world.wait(DAY)
@@ -155,7 +155,7 @@ def test_behind_an_entry_is_every_grant_by_whom_when_and_until_when():
     ]
 
 
-def test_what_ended_or_expired_is_not_on_the_access_list():
+def test_ended_and_expired_grants_are_not_on_the_access_list():
     world = World()
     world.share(ANNA, CT, BEN)
     world.share(ANNA, CT, CARLA, until=SOON)
@@ -207,7 +207,7 @@ def test_by_default_everybody_with_access_sees_the_whole_list():
         assert set(world.entries(viewer)) == {BEN, CARLA, NURSES}
 
 
-def test_can_unshare_is_said_of_each_grant():
+def test_every_grant_has_its_own_can_unshare():
     world = World()
     world.share(ANNA, CT, BEN, CARLA)
     world.share(BEN, CT, CARLA)
@@ -283,7 +283,7 @@ def test_lists_are_newest_upload_first_then_by_id_downward():
     assert exams_of(world.sharing.visible_to(BEN)) == ["z", "ct", "a", "mr", "xray"]
 
 
-def test_each_item_says_the_permission_held_and_the_time_of_upload():
+def test_each_item_has_the_permission_and_the_time_of_upload():
     world = World()
     shelf(world)
 
@@ -414,7 +414,7 @@ def principals(choices):
     return [each.principal for each in choices]
 
 
-def test_no_more_are_suggested_than_are_asked_for():
+def test_suggestions_keep_to_the_limit():
     world = World()
     world.person(BEN, name="Carl")
 

@@ -34,7 +34,7 @@ def recipients(holder):
     return [grant.recipient for grant in holder.grants]
 
 
-def test_nobody_but_the_owner_holds_what_was_never_shared():
+def test_the_owner_alone_holds_an_unshared_exam():
     assert World().sharing.admin.who_can(VIEW, CT) == (Holder(user=ANNA, as_owner=True),)
 
 
@@ -65,7 +65,7 @@ def test_to_download_is_more_than_to_view():
     assert set(holders(world, VIEW)) == {ANNA, BEN, DAN}
 
 
-def test_what_ended_or_expired_or_reaches_somebody_inactive_gives_nothing():
+def test_ended_and_expired_grants_and_inactive_users_count_for_nothing():
     world = World()
     world.share(ANNA, CT, BEN)
     world.unshare(ANNA, CT, BEN)
@@ -85,7 +85,7 @@ def test_an_inactive_owner_holds_nothing():
     assert set(holders(world)) == {BEN}
 
 
-def test_what_one_gave_to_ones_own_group_is_nothing_of_theirs():
+def test_a_grant_to_ones_own_group_gives_its_grantor_nothing():
     world = World()
     world.share(ANNA, CT, DAN)
     world.share(DAN, CT, NURSES)
@@ -94,7 +94,7 @@ def test_what_one_gave_to_ones_own_group_is_nothing_of_theirs():
     assert set(holders(world)) == {ANNA, EVA}
 
 
-def test_an_owner_who_was_also_given_it_is_told_both():
+def test_an_owner_with_a_grant_is_reported_with_both():
     world = World()
     world.share(ANNA, CT, BEN)
     world.transfer(CT, BEN)

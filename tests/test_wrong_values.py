@@ -130,14 +130,14 @@ def test_a_value_with_nothing_wrong_can_be_built(kind):
         (Policy, "host_rules", [bool], "must be HostRule, not type"),
     ],
 )
-def test_what_is_wrong_with_a_value_is_told_with_its_field(kind, field, wrong, problem):
+def test_an_invalid_value_is_reported_with_its_field(kind, field, wrong, problem):
     with pytest.raises((InvalidValue, WrongKind)) as caught:
         kind(**{**ENOUGH[kind], field: wrong})
 
     assert str(caught.value) == f"{field} {problem}"
 
 
-def test_who_narrows_without_a_bound_is_told_what_can_be_one():
+def test_a_narrowing_without_a_bound_names_the_fields():
     with pytest.raises(InvalidValue) as caught:
         NarrowRequest(**ENOUGH[NarrowRequest])
 
@@ -156,7 +156,7 @@ def test_who_narrows_without_a_bound_is_told_what_can_be_one():
         (Retries, "longest_wait", timedelta(days=366)),
     ],
 )
-def test_what_is_just_within_its_bounds_is_kept_as_it_is(kind, field, longest):
+def test_values_at_their_bounds_are_kept(kind, field, longest):
     assert getattr(kind(**{**ENOUGH[kind], field: longest}), field) == longest
 
 
@@ -169,7 +169,7 @@ def test_a_key_stands_for_the_principal_that_it_is_of(principal):
 @pytest.mark.parametrize(
     "key", ["zzz", "", "u", "u:", "g:", "ben", "U:ben", "x:ben", "u:b\0n", " u:ben", "u: ben"]
 )
-def test_what_is_no_key_of_a_principal_is_input_that_cannot_be_used(key):
+def test_an_invalid_key_of_a_principal_is_invalid_input(key):
     with pytest.raises(InvalidInput):
         principal_of(key)
 
@@ -204,16 +204,14 @@ def endless_exams():
         (Withdrawal, "why", "x" * 2_001, "must not be longer than 2000 code points"),
     ],
 )
-def test_a_field_of_a_request_beyond_its_bound_is_input_that_cannot_be_used(
-    kind, field, given, problem
-):
+def test_a_request_beyond_a_bound_is_invalid_input(kind, field, given, problem):
     with pytest.raises(InvalidInput) as caught:
         kind(**{**ENOUGH[kind], field: given})
 
     assert str(caught.value) == f"{field} {problem}"
 
 
-def test_what_is_just_within_the_bounds_is_a_request():
+def test_a_request_at_the_bounds_can_be_built():
     request = ShareRequest(
         actor=ANNA,
         exam=CT,
@@ -244,7 +242,7 @@ TEXTS = [
 
 @pytest.mark.parametrize("text", UNFIT, ids=ascii)
 @pytest.mark.parametrize(("kind", "field"), TEXTS)
-def test_a_text_that_not_every_store_can_keep_is_input_that_cannot_be_used(kind, field, text):
+def test_a_text_that_a_store_cannot_keep_is_invalid_input(kind, field, text):
     with pytest.raises(InvalidInput) as caught:
         kind(**{**ENOUGH[kind], field: text})
 
@@ -257,7 +255,7 @@ def test_a_text_that_not_every_store_can_keep_is_input_that_cannot_be_used(kind,
     ("kind", "field"),
     [(Policy, "attestation_wording"), (HostRule, "statement"), (HostRule, "code")],
 )
-def test_a_setting_that_not_every_store_can_keep_is_a_callers_error(kind, field, text):
+def test_a_setting_that_a_store_cannot_keep_is_a_callers_error(kind, field, text):
     with pytest.raises(InvalidArgument):
         kind(**{**ENOUGH[kind], field: text})
 
