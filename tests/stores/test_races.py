@@ -51,7 +51,7 @@ from test_threads import (
     test_ended_grants_ended_once,
     test_no_grant_exists_that_its_grantor_could_not_have_made,
     test_no_share_of_a_batch_is_half_done,
-    test_replaying_what_was_written_in_version_order_gives_the_grants,
+    test_replaying_the_trail_by_versions_gives_the_grants,
     test_versions_have_no_gaps_and_no_doubles,
 )
 from watching import watched
@@ -60,7 +60,7 @@ __all__ = [
     "test_ended_grants_ended_once",
     "test_no_grant_exists_that_its_grantor_could_not_have_made",
     "test_no_share_of_a_batch_is_half_done",
-    "test_replaying_what_was_written_in_version_order_gives_the_grants",
+    "test_replaying_the_trail_by_versions_gives_the_grants",
     "test_versions_have_no_gaps_and_no_doubles",
 ]
 
