@@ -1,7 +1,7 @@
-"""Users and groups in memory: who is in what, who may see whom, and whom a text suggests.
+"""Users and groups in memory.
 
-Any number of threads may ask and change at once; each answer is what was so at one moment. What the
-host says of visibility is asked of it while no lock is held, so it may ask the directory back.
+Any number of threads may read and change it at once; each answer is true of one moment. The host's
+rules of visibility are called while no lock is held, so they may query the directory.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,7 +9,6 @@ from functools import partial
 from threading import Lock
 from typing import Final
 
-import attrs
 from typing_extensions import override
 
 from exam_sharing.directories import (
@@ -40,28 +39,18 @@ from exam_sharing.validation import (
 
 __all__ = ["MemoryDirectory"]
 
-_NOBODY: Final[frozenset[PrincipalKey]] = frozenset()
-
-
-@attrs.frozen
-class _Sorted:
-    """The index of the names as they were after so many changes of names."""
-
-    index: NameIndex = attrs.field(factory=NameIndex)
-    changes: int = 0
-
 
 @checks_arguments
 class MemoryDirectory(KeptDirectory):
     """A directory in memory: the embedded default, and the reference for others.
 
-    Adding and asking are safe from any number of threads.
+    It is safe for any number of threads.
 
     Args:
         visible: whether an actor may see a user or a group at all, themselves included.
-        members_visible: whether an actor may see who is in a group.
+        members_visible: whether an actor may see the members of a group.
 
-    Both are asked anew each time. Anything but `True` is no; what they raise is raised.
+    Both are called anew each time. Anything but `True` is no; their exceptions are raised.
     """
 
     def __init__(
@@ -77,25 +66,23 @@ class MemoryDirectory(KeptDirectory):
         self._lock = Lock()
         self._known: dict[PrincipalKey, Known] = {}
         self._removed: set[PrincipalKey] = set()
-        self._holders: dict[PrincipalKey, set[PrincipalKey]] = {}
-        # INVARIANT: what is in here is so, or was so until a change that has not yet returned. It
-        # is written under the lock only, together with what it is drawn from. It knows active users
-        # alone, so that asking for strangers does not fill it.
+        self._groups: dict[PrincipalKey, set[PrincipalKey]] = {}
+        # INVARIANT: an entry is true, or was true before a change that has not yet returned. Only
+        # active users have one, so that queries for strangers do not fill it.
         # INVARIANT: always the same dict, since every check looks here first.
         self.kept_principals: Final[dict[PrincipalKey, frozenset[PrincipalKey]]] = {}
-        # Names are sorted when somebody asks. Until then, `_renamed` keeps what the index still has
-        # under each key, and `_name_changes` counts; the lock guards both. Sorting takes a while,
-        # so it has a lock of its own, which is never waited for while the other is held.
-        self._sorting = Lock()
-        self._sorted = _Sorted()
+        # Names are indexed by the first query for them. Until then `_renamed` keeps what the index
+        # still has under each key; the lock guards it. Indexing takes long, so it has a lock of its
+        # own, which is never waited for while the other one is held.
+        self._indexing = Lock()
+        self._index = NameIndex()
         self._renamed: dict[PrincipalKey, Known | None] = {}
-        self._name_changes = 0
 
     def user(self, user: UserId) -> User | None:
         """Return the user as they were added last, or `None`."""
         require_kind("user", user, UserId, GroupId)
-        account = self._account(user)
-        return None if account is None else account.user
+        known = self._known.get(user.key)
+        return known.user if isinstance(known, Account) else None
 
     def group(self, group: GroupId) -> Group | None:
         """Return the group as it was added last, or `None`."""
@@ -118,7 +105,17 @@ class MemoryDirectory(KeptDirectory):
             found = self.kept_principals.get(user.key)
         except AttributeError:
             found = None
-        return self._resolve(user) if found is None else found
+        return self._look_up(user) if found is None else found
+
+    def _look_up(self, user: UserId) -> frozenset[PrincipalKey]:
+        require_kind("user", user, UserId)
+        with self._lock:
+            account = self._known.get(user.key)
+            if not (isinstance(account, Account) and account.user.active):
+                return frozenset()
+            found = self._above(user.key)
+            self.kept_principals[user.key] = found
+            return found
 
     @override
     def profiles(self, users: Iterable[UserId]) -> Mapping[UserId, Profile]:
@@ -126,13 +123,32 @@ class MemoryDirectory(KeptDirectory):
         with self._lock:
             return {user: self._profile(user) for user in users}
 
+    def _profile(self, user: UserId) -> Profile:
+        account = self._known.get(user.key)
+        if not isinstance(account, Account):
+            return Profile.unknown(user)
+        return Profile(
+            user=user,
+            active=account.user.active,
+            principals=self._above(user.key),
+            sharing_in_plan=account.sharing_in_plan,
+            wants_notices=account.notices,
+            address=account.user.email,
+        )
+
     @override
     def people_behind(
         self, principals: Iterable[PrincipalId]
     ) -> Mapping[PrincipalId, frozenset[UserId]]:
         principals = tuple_of("principals", principals, UserId, GroupId)
         with self._lock:
-            return {principal: self._active_users_in(principal) for principal in principals}
+            return {principal: frozenset(self._people_in(principal)) for principal in principals}
+
+    def _people_in(self, principal: PrincipalId) -> Iterator[UserId]:
+        for each in walk((principal,), self._members_in):
+            known = self._known.get(each.key)
+            if isinstance(known, Account) and known.user.active:
+                yield known.user.id
 
     @override
     def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> frozenset[PrincipalId]:
@@ -168,7 +184,7 @@ class MemoryDirectory(KeptDirectory):
     @override
     def path(self, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
         with self._lock:
-            return path_between(user, principal, self._holders_of)
+            return path_between(user, principal, self._groups_of)
 
     @override
     def suggest(
@@ -183,8 +199,8 @@ class MemoryDirectory(KeptDirectory):
         typed = Typed.of(text)
         if typed is None:
             return ()
-        found = self._index().suggested(typed, whole=whole)
-        return self._chosen(actor, found, limit, leave_out)
+        entries = self._indexed().suggested(typed, whole=whole)
+        return self._chosen(actor, entries, limit, leave_out)
 
     @override
     def listed(
@@ -195,7 +211,7 @@ class MemoryDirectory(KeptDirectory):
         leave_out: frozenset[PrincipalId],
     ) -> tuple[tuple[PrincipalId, str], ...]:
         name, key = ("", "") if after is None else (folded(after[0]), after[1])
-        return self._chosen(actor, self._index().behind(name, key), limit, leave_out)
+        return self._chosen(actor, self._indexed().behind(name, key), limit, leave_out)
 
     def _chosen(
         self,
@@ -207,20 +223,16 @@ class MemoryDirectory(KeptDirectory):
         pairs = ((entry.principal, entry.shown) for entry in entries)
         return chosen(pairs, limit, leave_out, partial(self._visible, actor))
 
-    def _index(self) -> NameIndex:
+    def _indexed(self) -> NameIndex:
         """Return the index with every change that has returned by now."""
-        ready = self._sorted
-        if ready.changes == self._name_changes:
-            return ready.index
-        with self._sorting:
+        with self._indexing:
             with self._lock:
-                changes = self._name_changes
-                if self._sorted.changes == changes:
-                    return self._sorted.index
                 renamed, self._renamed = self._renamed, {}
                 pairs = [(old, self._known.get(key)) for key, old in renamed.items()]
+            if not pairs:
+                return self._index
             try:
-                index = self._sorted.index.changed(
+                self._index = self._index.changed(
                     gone=[entry for old, _ in pairs if (entry := _entry(old)) is not None],
                     come=[entry for _, new in pairs if (entry := _entry(new)) is not None],
                 )
@@ -228,64 +240,7 @@ class MemoryDirectory(KeptDirectory):
                 with self._lock:
                     self._renamed |= renamed
                 raise
-            self._sorted = _Sorted(index, changes)
-            return index
-
-    def _resolve(self, user: UserId) -> frozenset[PrincipalKey]:
-        require_kind("user", user, UserId)
-        with self._lock:
-            account = self._account(user)
-            if account is None or not account.user.active:
-                return _NOBODY
-            found = self._above(user.key)
-            self.kept_principals[user.key] = found
-            return found
-
-    def _account(self, user: UserId) -> Account | None:
-        known = self._known.get(user.key)
-        return known if isinstance(known, Account) else None
-
-    def _profile(self, user: UserId) -> Profile:
-        account = self._account(user)
-        if account is None:
-            return Profile.unknown(user)
-        return Profile(
-            user=user,
-            active=account.user.active,
-            principals=self._above(user.key),
-            sharing_in_plan=account.sharing_in_plan,
-            wants_notices=account.notices,
-            address=account.user.email,
-        )
-
-    def _above(self, key: PrincipalKey) -> frozenset[PrincipalKey]:
-        return frozenset(walk((key,), self._holders_of))
-
-    def _active_users_in(self, principal: PrincipalId) -> frozenset[UserId]:
-        found = (self._known.get(each.key) for each in walk((principal,), self._members_in))
-        return frozenset(
-            each.user.id for each in found if isinstance(each, Account) and each.user.active
-        )
-
-    def _holders_of(self, key: PrincipalKey) -> Iterable[PrincipalKey]:
-        return self._holders.get(key, ())
-
-    def _members_in(self, principal: PrincipalId) -> frozenset[PrincipalId]:
-        known = self._known.get(principal.key)
-        return known.members if isinstance(known, Group) else frozenset()
-
-    def _members_of(self, key: PrincipalKey) -> Iterable[PrincipalKey]:
-        return _members(self._known.get(key))
-
-    def _would_hold_itself(self, group: Group) -> bool:
-        """Look from the new members down and from the group up, until either way has an end.
-
-        A chain of groups that grows at one end is thus not walked through for each addition.
-        """
-        key, members = group.id.key, _members(group)
-        down = walk(members, self._members_of)
-        up = walk((key,), self._holders_of)
-        return any(below == key or above in members for below, above in zip(down, up, strict=False))
+            return self._index
 
     @override
     def _put(self, known: Known) -> None:
@@ -299,6 +254,14 @@ class MemoryDirectory(KeptDirectory):
             else:
                 self._replace(known.user.id.key, known)
                 self.kept_principals.pop(known.user.id.key, None)
+
+    def _would_hold_itself(self, group: Group) -> bool:
+        # Down from the new members and up from the group, until either walk ends: a chain of groups
+        # that grows at one end is thus not walked through for each addition.
+        key, members = group.id.key, {member.key for member in group.members}
+        down, up = walk(group.members, self._members_in), walk((key,), self._groups_of)
+        pairs = zip(down, up, strict=False)
+        return any(below.key == key or above in members for below, above in pairs)
 
     @override
     def _forget(self, key: PrincipalKey) -> bool:
@@ -314,25 +277,31 @@ class MemoryDirectory(KeptDirectory):
         old = self._known.get(key)
         before, after = _members(old), _members(new)
         for member in before - after:
-            holders = self._holders[member]
-            holders.remove(key)
-            if not holders:
-                del self._holders[member]
+            groups = self._groups[member.key]
+            groups.remove(key)
+            if not groups:
+                del self._groups[member.key]
         for member in after - before:
-            self._holders.setdefault(member, set()).add(key)
+            self._groups.setdefault(member.key, set()).add(key)
         if _found_by(old) != _found_by(new):
             self._renamed.setdefault(key, old)
-            self._name_changes += 1
         if new is None:
             del self._known[key]
         else:
             self._known[key] = new
 
+    def _above(self, key: PrincipalKey) -> frozenset[PrincipalKey]:
+        return frozenset(walk((key,), self._groups_of))
 
-def _members(known: Known | None) -> frozenset[PrincipalKey]:
-    if isinstance(known, Group):
-        return frozenset(member.key for member in known.members)
-    return frozenset()
+    def _groups_of(self, key: PrincipalKey) -> Iterable[PrincipalKey]:
+        return self._groups.get(key, ())
+
+    def _members_in(self, principal: PrincipalId) -> frozenset[PrincipalId]:
+        return _members(self._known.get(principal.key))
+
+
+def _members(known: Known | None) -> frozenset[PrincipalId]:
+    return known.members if isinstance(known, Group) else frozenset()
 
 
 def _described(known: Known) -> User | Group:
@@ -340,7 +309,7 @@ def _described(known: Known) -> User | Group:
 
 
 def _found_by(known: Known | None) -> tuple[str, str | None] | None:
-    """Return the name and address by which it can be chosen; `None` where it cannot be."""
+    """Return the name and address by which it is found; `None` for what cannot be chosen."""
     match known:
         case Account(user=user) if user.active:
             return user.name, user.email

@@ -1,6 +1,6 @@
-"""Names in order, and by every short text that finds them, so that a keystroke reads what fits.
+"""The names by which principals are found: sorted, and by every short start of a word.
 
-A `NameIndex` never changes: a change makes another one, so that whoever reads one needs no lock.
+A `NameIndex` never changes: a change makes another one, so that readers need no lock.
 """
 
 from bisect import bisect_left, bisect_right, insort
@@ -17,11 +17,11 @@ from exam_sharing.names import SHORT, Findable, KeyKind, SearchKey, Typed
 __all__ = ["Entry", "NameIndex"]
 
 _FEW: Final = 100
-"""So few entries are put in their places one by one; with more, everybody is sorted again."""
+"""Up to this many changed entries are inserted one by one; for more, all are sorted again."""
 
 
 class Entry(NamedTuple):
-    """A principal as it is found; entries sort by folded name, then by key."""
+    """A principal that can be found; entries sort by folded name, then by key."""
 
     name: str
     key: PrincipalKey
@@ -35,20 +35,17 @@ class Entry(NamedTuple):
 
     @classmethod
     def of(cls, principal: PrincipalId, name: str, email: str | None = None) -> "Entry":
-        """Return the entry of a principal with this name and address, as they were stored."""
+        """Return the entry of a principal with this stored name and address."""
         found = Findable.of(name, email)
         return cls(found.name, principal.key, principal, name, found)
 
 
 @attrs.frozen
 class NameIndex:
-    """The principals that can be chosen, by name, by address and by word.
+    """Finds principals by name, by address and by word, and yields them in the needed order."""
 
-    What it yields is in the order asked for, so that reading the first few costs little.
-    """
-
-    # INVARIANT: every list is in the order of entries, and there is one entry of a key. Sorting
-    # thus never compares two entries beyond name and key.
+    # INVARIANT: every list is sorted, with one entry for each key, so that no comparison goes
+    # beyond the key.
     _names: Sequence[Entry] = ()
     _found_by: Mapping[SearchKey, Sequence[Entry]] = attrs.field(factory=dict)
 
@@ -88,11 +85,11 @@ class NameIndex:
         return self._from(bisect_right(self._names, (name, key), key=lambda each: each[:2]))
 
     def suggested(self, typed: Typed, *, whole: bool) -> Iterator[Entry]:
-        """Yield those whom a typed text fits, the best first; some more than once.
+        """Yield the entries that a typed text fits, best first; some more than once.
 
         Args:
             typed: the text.
-            whole: whole names and addresses alone.
+            whole: yield whole names and addresses only.
         """
         text = typed.text
         addresses = self._by(KeyKind.ADDRESS, text[:SHORT])
