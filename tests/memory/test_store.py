@@ -31,7 +31,7 @@ def test_making_an_exam_ready_for_another_time_never_undoes_a_commit():
     world.share(ANNA, CT, BEN, until=START + DAY)
     stale = world.store._ready[CT.value]
     world.share(ANNA, CT, CARLA)
-    world.store._made_ready(stale, START + 2 * DAY)
+    world.store._prepared(stale, START + 2 * DAY)
     assert world.sharing.can(CARLA, VIEW, CT)
 
 

@@ -1,4 +1,4 @@
-"""Everything in memory: the reference for other stores, and the embedded default.
+"""Every port in memory: the reference for other stores, and the embedded default.
 
 >>> from exam_sharing.memory import open_sharing
 >>> sharing = open_sharing()
@@ -40,7 +40,7 @@ __all__ = [
 
 
 _KEPT: Final = (ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader, AuditTrail)
-"""What a store in memory answers itself."""
+"""The ports that a store in memory implements."""
 
 
 def memory_ports(
@@ -77,20 +77,20 @@ def open_sharing(
     store: MemoryStore | None = None,
     host_facts: HostFacts | None = None,
 ) -> Sharing:
-    """Return a `Sharing` that keeps everything in memory; all of it is gone with the process.
+    """Return a `Sharing` that keeps everything in memory, until the process ends.
 
     Args:
         policy: the deployment's settings; by default `Policy()`.
         directory: users and groups; by default an empty `MemoryDirectory`.
         notifier: by default a `MemoryNotifier`, which keeps every notice in `sent`.
-        clock: tells the time, aware; by default the machine's.
-        new_id: makes an identifier for each act, which people may be shown: not a counter, since
-            that tells how many acts there were; by default a random UUID.
+        clock: returns the time, aware; by default the clock of the machine.
+        new_id: returns a new identifier for each act; by default a random UUID. People may see it,
+            so it must not be a counter, which shows how many acts there were.
         store: where to keep exams and grants; by default a `MemoryStore` of its own.
         host_facts: facts for the host's own rules.
 
     Raises:
-        InvalidValue: the clock tells a naive time, or what is given for a port does not answer it.
+        InvalidValue: the clock returns a naive time, or a port lacks methods.
         WrongKind: the policy is of another type.
     """
     return Sharing(

@@ -1,4 +1,4 @@
-"""Notices in memory: those that wait to be sent, and a notifier that keeps what it is given."""
+"""Notices in memory: an outbox, and a notifier that keeps what it sends."""
 
 import heapq
 from collections.abc import Iterable
@@ -62,10 +62,9 @@ class _Kept:
 
 @checks_arguments
 class MemoryOutbox(Outbox):
-    """Notices in the order in which they came, each forgotten once it was sent or dropped."""
+    """Notices in order of arrival, each forgotten once it was sent or dropped."""
 
     def __init__(self) -> None:
-        """Begin with none."""
         self._lock = RLock()
         self._numbers = count(1)
         self._tokens = count(1)
@@ -73,19 +72,19 @@ class MemoryOutbox(Outbox):
         self._of_share: dict[ShareId, set[NoticeId]] = {}
 
     def put(self, notices: Iterable[WaitingNotice]) -> None:
-        """Let notices wait."""
+        """Add waiting notices."""
         with self._lock:
             for notice in notices:
                 self._kept[notice.id] = _Kept(number=next(self._numbers), notice=notice)
                 self._of_share.setdefault(notice.share, set()).add(notice.id)
 
     def holds_any(self, notices: Iterable[WaitingNotice]) -> bool:
-        """Say whether the id of one of the notices is taken, by one that waits or was given up."""
+        """Return whether one of the ids is taken by a waiting or given-up notice."""
         with self._lock:
             return any(notice.id in self._kept for notice in notices)
 
     def waiting(self) -> tuple[WaitingNotice, ...]:
-        """Return what waits, oldest first, claimed or not."""
+        """Return the waiting notices, oldest first, claimed or not."""
         with self._lock:
             return tuple(each.notice for each in self._kept.values() if each.given_up_at is None)
 
@@ -156,14 +155,13 @@ class MemoryOutbox(Outbox):
 
 
 class MemoryNotifier(Notifier):
-    """Keeps every notice, with its message, until the program takes it out of `sent`.
+    """Keeps every notice with its message, for tests and for programs that show it themselves.
 
     Attributes:
-        sent: the notices in the order in which they were sent; empty it as you please.
+        sent: the notices in the order of sending; the program may empty it.
     """
 
     def __init__(self) -> None:
-        """Begin with none."""
         self.sent: list[ShareNotice] = []
 
     @override

@@ -1,9 +1,8 @@
-"""An exam kept ready for the hot path: who holds it, as plain strings in frozensets.
+"""Exams prepared for checks and lists: who holds them, and their order of upload.
 
-A check then costs two look-ups and one test of two sets for a common member, and builds no object.
-Expired grants are left out of the sets, which are right from `since` until just before `until`;
-outside of that span the exam is made ready again for the time that is asked about. Where no grant
-`expires`, the sets are right at all times, and times need not be compared.
+A check costs two look-ups and one test of two sets for a common member, and builds no object. The
+sets leave out expired grants. They are valid from `since` until just before `until`; for a time
+outside of that span the exam is prepared again. Where no grant `expires`, they are always valid.
 """
 
 from bisect import bisect_left, insort
@@ -18,25 +17,25 @@ from exam_sharing.policy.access import grants_reaching
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.views import VisibleExam
 
-__all__ = ["Place", "ReadyExam", "Shelves", "newest_first"]
+__all__ = ["ExamLists", "Place", "ReadyExam", "newest_first"]
 
 StrT = TypeVar("StrT", bound=str)
 KeyT = TypeVar("KeyT", bound=Hashable)
 
 Place: TypeAlias = tuple[datetime, str]
-"""Where an exam stands on a shelf: its time of upload, then its id."""
+"""Where an exam is in a list: its time of upload, then its id."""
 
 _VIEW: Final = Permission.VIEW
-"""Looking a member of an enum up takes longer than comparing with it."""
+"""Looking up a member of an enum takes longer than comparing with it."""
 
 _EMPTY: Final[frozenset[Any]] = frozenset()
 
 
 class ReadyExam:
-    """One exam with its sharing, and with who holds it at a time; never changed once made.
+    """One exam with its sharing and its holders at a time; never changed.
 
-    How a list shows it, and which grants are made to whom, is worked out when it is first asked;
-    two threads that do so at once make equal values.
+    How a list shows it, and the grants by recipient, are computed by the first query for them; two
+    threads that do so at once compute equal values.
     """
 
     __slots__ = (
@@ -65,12 +64,12 @@ class ReadyExam:
     until: datetime
 
     def __init__(self, exam: Exam, sharing: ExamGrants, now: datetime) -> None:
-        """Make the sets for a time.
+        """Compute the sets.
 
         Args:
             exam: the exam.
             sharing: its version and its grants, without ended ones.
-            now: aware; the sets are right for this time.
+            now: aware; the sets are valid at this time.
         """
         grants = () if sharing.withdrawn else sharing.grants
         stands = [grant for grant in grants if not grant.expired(now)]
@@ -91,7 +90,7 @@ class ReadyExam:
         self.until = min((grant.horizon for grant in stands), default=FOREVER)
 
     def shown(self, permission: Permission) -> VisibleExam:
-        """Return the exam as it is listed for somebody who holds no more than the permission."""
+        """Return the exam as a list shows it to a holder of the permission."""
         shown = self._shown_for_view if permission is _VIEW else self._shown_for_download
         return self._show(permission) if shown is None else shown
 
@@ -119,7 +118,7 @@ class ReadyExam:
     ) -> Permission | None:
         """Return the highest permission that grants give the user, or `None`.
 
-        `now` must lie in the span that the sets are right for.
+        The sets must be valid at `now`.
         """
         if user.value in self.group_grantors:
             return self._by_others(user, principals, now)
@@ -130,54 +129,53 @@ class ReadyExam:
     def _by_others(
         self, user: UserId, principals: frozenset[PrincipalKey], now: datetime
     ) -> Permission | None:
-        """Leave out what the user gave to groups that they are in."""
+        """Leave out grants by the user to groups that they are in."""
         reaching = grants_reaching(user, principals, self.sharing.grants)
         return max((g.permission for g in reaching if not g.expired(now)), default=None)
 
 
 def _set_of(values: Iterable[StrT]) -> frozenset[StrT]:
-    """Return the values as a set; the same one for all that are empty, since most are."""
+    """Return the values as a set; always the same one for none, since most are empty."""
     return frozenset(values) or _EMPTY
 
 
-class Shelves(Generic[KeyT]):
-    """Sorted places under keys. Not safe for threads by itself."""
+class ExamLists(Generic[KeyT]):
+    """For each key, places of exams in order of upload. Not safe for threads by itself."""
 
     def __init__(self) -> None:
-        """Begin with nothing on any shelf."""
-        self._shelves: dict[KeyT, list[Place]] = {}
+        self._lists: dict[KeyT, list[Place]] = {}
 
-    def put(self, key: KeyT, place: Place) -> None:
-        """Put an exam on a shelf that it is not on."""
-        insort(self._shelves.setdefault(key, []), place)
+    def add(self, key: KeyT, place: Place) -> None:
+        """Add an exam to a list that does not have it."""
+        insort(self._lists.setdefault(key, []), place)
 
-    def take(self, key: KeyT, place: Place) -> None:
-        """Take an exam from a shelf that it is on."""
-        shelf = self._shelves[key]
-        del shelf[bisect_left(shelf, place)]
-        if not shelf:
-            del self._shelves[key]
+    def remove(self, key: KeyT, place: Place) -> None:
+        """Remove an exam from a list that has it."""
+        places = self._lists[key]
+        del places[bisect_left(places, place)]
+        if not places:
+            del self._lists[key]
 
-    def on(self, key: KeyT) -> list[Place]:
-        """Return what is on a shelf, oldest first; not to be changed."""
-        return self._shelves.get(key, [])
+    def of(self, key: KeyT) -> list[Place]:
+        """Return a list, oldest first; not to be changed."""
+        return self._lists.get(key, [])
 
 
-def newest_first(shelves: Iterable[list[Place]], after: Place | None, step: int) -> Iterator[Place]:
-    """Yield the places on several shelves, each once, newest first.
+def newest_first(lists: Iterable[list[Place]], after: Place | None, step: int) -> Iterator[Place]:
+    """Yield the places in several lists, each once, newest first.
 
     Args:
-        shelves: each sorted, oldest first.
+        lists: each sorted, oldest first.
         after: the place behind which to begin.
-        step: how many places are looked at together; the newest of that many of each shelf hold
-            the newest of that many of all.
+        step: how many places of each list are read at a time: the newest `step` places of all are
+            among the newest `step` of each.
     """
-    full = [shelf for shelf in shelves if shelf]
+    full = [places for places in lists if places]
     while full:
         near: list[Place] = []
-        for shelf in full:
-            end = len(shelf) if after is None else bisect_left(shelf, after)
-            near += shelf[max(0, end - step) : end]
+        for places in full:
+            end = len(places) if after is None else bisect_left(places, after)
+            near += places[max(0, end - step) : end]
         if len(full) > 1:
             near.sort()
         newest = near[-step:]
@@ -187,5 +185,5 @@ def newest_first(shelves: Iterable[list[Place]], after: Place | None, step: int)
                 yield place
             last = place
         if len(near) < step:
-            return  # No shelf had as many as were looked for: they are all at their ends.
+            return  # Every list is at its end.
         after = newest[0]

@@ -1,8 +1,7 @@
-"""Exams, grants, receipts, notices and the audit trail, all in memory.
+"""Exams, grants, receipts, notices and the audit trail in memory.
 
-It is the reference for other stores, and the embedded default. One lock makes every commit whole.
-Checks take no lock: they look up one immutable value, and a commit replaces all the values that it
-changes in one step.
+One lock makes every commit whole. Checks take no lock: they look up one immutable value, and a
+commit replaces every value that it changes in one step.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -30,7 +29,7 @@ from exam_sharing.identifiers import (
     UserId,
 )
 from exam_sharing.memory.outbox import MemoryOutbox
-from exam_sharing.memory.ready import Place, ReadyExam, Shelves, newest_first
+from exam_sharing.memory.ready import ExamLists, Place, ReadyExam, newest_first
 from exam_sharing.policy.facts import ExamGrants, Involvement
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.retries import LOCK_TIMEOUT, longest_delay
@@ -52,23 +51,24 @@ __all__ = ["MemoryStore"]
 _NEVER_SHARED: Final = ExamGrants()
 
 _VIEW: Final = Permission.VIEW
-"""Looking a member of an enum up takes longer than comparing with it."""
+"""Looking up a member of an enum takes longer than comparing with it."""
 
 
 @checks_arguments
 class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader, AuditTrail):
-    """Every port that keeps something, in memory and safe for threads.
+    """Every port that keeps something, in memory; the reference for other stores.
+
+    It is safe for any number of threads.
 
     Attributes:
-        outbox: the notices that wait.
+        outbox: the waiting notices.
     """
 
     def __init__(self) -> None:
-        """Begin with nothing."""
         self.outbox: MemoryOutbox = MemoryOutbox()
-        # Held by an act that decides in its turn; readers have nothing to do with it. It is taken
-        # before the other lock, and never waited for without an end, since a host may be asked
-        # while it is held.
+        # Held by an act that decides while it keeps its exams locked; readers never take it. It is
+        # taken before the other lock, and waited for with a timeout, since a directory of the host
+        # may be called while it is held.
         self._turn = RLock()
         self._lock = RLock()
         self._batches: dict[BatchId, UploadBatch] = {}
@@ -78,17 +78,14 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         self._ended: dict[ExamId, list[EndedGrant]] = {}
         self._grantors: dict[ExamId, set[UserId]] = {}
         self._removed: dict[ExamId, set[PrincipalId]] = {}
-        self._owned: Shelves[str] = Shelves()
-        self._shared: Shelves[PrincipalKey] = Shelves()
+        self._owned: ExamLists[str] = ExamLists()
+        self._shared: ExamLists[PrincipalKey] = ExamLists()
         self._shares: dict[ShareId, Share] = {}
         self._receipts: dict[tuple[UserId, str], StoredReceipt] = {}
         self._events: list[Event] = []
 
     @override
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
-        if len(exams) == 1:  # Most are asked for alone.
-            ready = self._ready.get(exams[0].value)
-            return () if ready is None else (ready.exam,)
         found = [self._ready.get(each.value) for each in exams]
         return tuple([ready.exam for ready in found if ready is not None])
 
@@ -104,19 +101,19 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
     @override
     def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
         with self._lock:
-            self._require_room(batch, exams)
+            self._require_addable(batch, exams)
             self._batches[batch.id] = batch
             self._in_batch.setdefault(batch.id, []).extend(exam.id for exam in exams)
             for exam in exams:
-                self._owned.put(exam.owner.value, _place(exam))
+                self._owned.add(exam.owner.value, _place(exam))
             self._ready.update(
                 {e.id.value: ReadyExam(e, _NEVER_SHARED, batch.received_at) for e in exams}
             )
 
-    def _require_room(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
+    def _require_addable(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
         known = self._batches.get(batch.id)
         if known is not None and attrs.evolve(known, sealed=batch.sealed) != batch:
-            raise WrongBatch(str(batch.id), "is there already, with other details")
+            raise WrongBatch(str(batch.id), "already exists with other details")
         if known is not None and known.sealed and (exams or not batch.sealed):
             raise BatchSealed(str(batch.id))
         for exam in exams:
@@ -124,43 +121,44 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
                 raise AlreadyExists("exam", str(exam.id))
 
     def batch(self, batch: BatchId) -> UploadBatch | None:
-        """Return an upload batch, if there is one of that id."""
+        """Return the upload batch, or `None`."""
         return self._batches.get(batch)
 
     def transfer(self, exam: ExamId, owner: UserId, *, at: datetime) -> None:
-        """Give an exam to another owner; grants on it stay as they are.
+        """Give an exam to another owner; its grants stay as they are.
 
         Args:
             exam: which exam.
-            owner: who is to own it.
+            owner: the new owner.
             at: when, aware; for the audit trail.
 
         Raises:
-            Conflict: an act kept the exam to itself for seconds; nothing was done, try again.
+            Conflict: an act kept the exam locked for seconds; nothing was done, try again.
             StoreFailed: there is no such exam, or it was withdrawn.
         """
         when = instant("at", at)
         with self.locked((exam,)), self._lock:
             ready = self._ready.get(exam.value)
             if ready is None or ready.sharing.withdrawn:
-                raise StoreFailed(f"there is no exam {str(exam)!r} to transfer")
+                raise StoreFailed(f"exam {str(exam)!r} does not exist or was withdrawn")
             place, before = _place(ready.exam), ready.exam.owner
             version = ready.sharing.version + 1
-            self._owned.take(before.value, place)
-            self._owned.put(owner.value, place)
+            self._owned.remove(before.value, place)
+            self._owned.add(owner.value, place)
             self._ready[exam.value] = ReadyExam(
                 attrs.evolve(ready.exam, owner=owner),
                 attrs.evolve(ready.sharing, version=version),
                 when,
             )
-            versions = {exam: version}
             self._events.append(
-                ExamTransferred(at=when, exam=exam, before=before, after=owner, versions=versions)
+                ExamTransferred(
+                    at=when, exam=exam, before=before, after=owner, versions={exam: version}
+                )
             )
 
     @override
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
-        if len(exams) == 1 and not ended:  # One look-up is one moment without the lock.
+        if len(exams) == 1 and not ended:  # One look-up needs no lock.
             return {exams[0]: self._sharing(exams[0])}
         with self._lock:
             sharing = {exam: self._sharing(exam) for exam in exams}
@@ -199,14 +197,14 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
     @override
     def exams_granted_to(self, recipient: PrincipalId) -> tuple[ExamId, ...]:
         with self._lock:
-            return tuple(sorted(ExamId(exam) for _, exam in self._shared.on(recipient.key)))
+            return tuple(sorted(ExamId(exam) for _, exam in self._shared.of(recipient.key)))
 
     @override
     def receipt(self, actor: UserId, request_id: str) -> StoredReceipt | None:
         return self._receipts.get((actor, request_id))
 
     def share_record(self, share: ShareId) -> Share | None:
-        """Return the record of a share, with its attestation, if there is one of that id."""
+        """Return the record of a share, with its attestation, or `None`."""
         return self._shares.get(share)
 
     @override
@@ -228,15 +226,19 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
 
     def _require_new_ids(self, changes: Changes) -> None:
         made = {grant.id.value for grant in changes.made}
-        if len(made) < len(changes.made) or any(each in self._grants for each in made):
-            raise StoreFailed("the id of a grant is taken; new_id must give a new id each time")
-        if changes.share is not None and changes.share.id in self._shares:
-            raise StoreFailed("the id of a share is taken; new_id must give a new id each time")
-        if self.outbox.holds_any(changes.notices):
-            raise StoreFailed("the id of a notice is taken; new_id must give a new id each time")
+        taken = {
+            "grant": len(made) < len(changes.made) or any(each in self._grants for each in made),
+            "share": changes.share is not None and changes.share.id in self._shares,
+            "notice": self.outbox.holds_any(changes.notices),
+        }
+        for kind, is_taken in taken.items():
+            if is_taken:
+                raise StoreFailed(
+                    f"the id of a {kind} is taken; new_id must return a new id each time"
+                )
 
     def _after(self, changes: Changes) -> list[ReadyExam]:
-        """Return the exams that the changes concern as they leave them."""
+        """Return the exams that the changes move, as they will be."""
         gone = {each.grant.id for each in changes.ended}
         made: dict[ExamId, list[Grant]] = {}
         for grant in changes.made:
@@ -254,9 +256,9 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         return after
 
     def _write(self, changes: Changes, after: list[ReadyExam]) -> None:
-        """Write what was prepared; nothing here can fail half-way."""
+        """Write the prepared changes; nothing here can fail half-way."""
         for ready in after:
-            self._put_on_shelves(self._ready[ready.exam.id.value], ready)
+            self._list(self._ready[ready.exam.id.value], ready)
         for grant in changes.made:
             self._grants[grant.id.value] = grant
             self._grantors.setdefault(grant.exam, set()).add(grant.grantor)
@@ -274,16 +276,16 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         self._events.append(changes.event)
         self._ready.update({ready.exam.id.value: ready for ready in after})
 
-    def _put_on_shelves(self, before: ReadyExam, after: ReadyExam) -> None:
+    def _list(self, before: ReadyExam, after: ReadyExam) -> None:
         place = _place(after.exam)
         had = {grant.recipient.key for grant in before.sharing.grants}
         has = {grant.recipient.key for grant in after.sharing.grants}
         for key in had - has:
-            self._shared.take(key, place)
+            self._shared.remove(key, place)
         for key in has - had:
-            self._shared.put(key, place)
+            self._shared.add(key, place)
         if after.sharing.withdrawn:
-            self._owned.take(after.exam.owner.value, place)
+            self._owned.remove(after.exam.owner.value, place)
 
     @override
     def step_aside(self, lost: int) -> None:
@@ -305,7 +307,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             self._events.append(event)
 
     def events(self) -> tuple[Event, ...]:
-        """Return everything that happened, in the order in which it was written."""
+        """Return every event, in the order in which they were written."""
         with self._lock:
             return tuple(self._events)
 
@@ -324,15 +326,15 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             if ready is None:
                 return False
             if ready.expires and not ready.since <= now < ready.until:
-                ready = self._made_ready(ready, now)
+                ready = self._prepared(ready, now)
             holders = ready.view if permission is _VIEW else ready.download
             if holders.isdisjoint(principals):
                 return ready.owner == user.value and bool(principals)
             if user.value not in ready.group_grantors or ready.owner == user.value:
                 return True
             held = ready.permission_of(user, principals, now)
-            return held is not None and held >= permission  # noqa: TRY300  this fails, too
-        except Exception as error:  # noqa: BLE001  told apart below
+            return held is not None and held >= permission  # noqa: TRY300  this can fail too
+        except Exception as error:  # noqa: BLE001  distinguished below
             wrong = misfit(self.holds, user, principals, permission, exam, now) or error
         raise wrong
 
@@ -360,8 +362,8 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             own = own or granted or ready.owner == user.value
             return Involvement(exam=exam, granted=granted, own=own)
 
-    def _made_ready(self, ready: ReadyExam, now: datetime) -> ReadyExam:
-        """Return the exam ready for another time, and keep it so if it has not changed since."""
+    def _prepared(self, ready: ReadyExam, now: datetime) -> ReadyExam:
+        """Return the exam for another time, and keep it if it has not changed since."""
         renewed = ReadyExam(ready.exam, ready.sharing, now)
         with self._lock:
             if self._ready.get(ready.exam.id.value) is ready:
@@ -397,11 +399,11 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         if not principals:
             return ()
         with self._lock:
-            shelves = [self._shared.on(key) for key in principals]
+            lists = [self._shared.of(key) for key in principals]
             if own:
-                shelves.append(self._owned.on(user.value))
+                lists.append(self._owned.of(user.value))
             seen: list[VisibleExam] = []
-            for _, exam in newest_first(shelves, after, limit):
+            for _, exam in newest_first(lists, after, limit):
                 ready = self._ready[exam]
                 permission = self._permission(ready, user, principals, now, own=own)
                 if permission is not None:
@@ -422,7 +424,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         if ready.owner == user.value:
             return Permission.DOWNLOAD if own else None
         if ready.expires and not ready.since <= now < ready.until:
-            ready = self._made_ready(ready, now)
+            ready = self._prepared(ready, now)
         return ready.permission_of(user, principals, now)
 
 
