@@ -118,7 +118,9 @@ class SqlGrants(SqlGrantReader, _BacksOff):
             raise
         else:
             return True
-        raise StoreFailed(f"the id of a {taken.kind} is taken; new_id must give a new id each time")
+        raise StoreFailed(
+            f"the id of a {taken.kind} is taken; new_id must return a new id each time"
+        )
 
     def _write(
         self, connection: Connection, changes: Changes, uploaded: Mapping[ExamId, datetime]
@@ -318,7 +320,7 @@ class SqlExams(SqlAccessReader, ExamWriter):
         locked = select(batches).where(is_it).with_for_update()
         known = batch_of_row(connection.execute(locked).one())
         if attrs.evolve(known, sealed=batch.sealed) != batch:
-            raise WrongBatch(str(batch.id), "is there already, with other details")
+            raise WrongBatch(str(batch.id), "already exists with other details")
         if known.sealed and (exams or not batch.sealed):
             raise BatchSealed(str(batch.id))
         if known.sealed != batch.sealed:
@@ -401,5 +403,5 @@ def _counted(connection: Connection, tables: Tables, exam: ExamId) -> int:
         .returning(versions.c.version)
     )
     if version is None:
-        raise StoreFailed(f"there is no exam {str(exam)!r} to transfer")
+        raise StoreFailed(f"exam {str(exam)!r} does not exist or was withdrawn")
     return version
