@@ -127,7 +127,7 @@ def test_a_notice_that_may_have_been_sent_is_given_up_after_the_second():
         ({"at_once": -1}, "at_once must be a whole number from 0"),
         ({"at_once": True}, "at_once must be a whole number from 0"),
         ({"at_once": None}, "at_once must be int, not NoneType"),
-        ({"first_wait": timedelta(0)}, "first_wait must be longer than nothing"),
+        ({"first_wait": timedelta(0)}, "first_wait must be positive"),
         ({"first_wait": 60}, "first_wait must be timedelta, not int"),
         ({"longest_wait": SECOND}, "longest_wait must be from first_wait to 366 days"),
         ({"longest_wait": 367 * DAY}, "longest_wait must be from first_wait to 366 days"),

@@ -280,5 +280,5 @@ def test_a_public_name_of_the_database_raises_only_errors_of_ours(name, data):
     ],
 )
 def test_a_list_that_never_ends_is_read_no_further_than_its_bound(call):
-    with pytest.raises(InvalidInput, match="must not hold more than"):
+    with pytest.raises(InvalidInput, match="must not contain more than"):
         call(endless(None))

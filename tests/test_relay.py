@@ -134,7 +134,7 @@ def test_an_event_of_threading_stops_a_relay_in_the_middle_of_its_pause():
 
 
 def test_a_relay_cannot_be_busy_or_without_sharing():
-    with pytest.raises(InvalidValue, match="pause must be longer than nothing"):
+    with pytest.raises(InvalidValue, match="pause must be positive"):
         watch(World().sharing, stop=threading.Event(), pause=timedelta(0))
     with pytest.raises(WrongKind):
         watch(World().sharing, stop=threading.Event(), pause=5)

@@ -59,7 +59,7 @@ POSITIONAL = {"Denied", *(kind.__name__ for kind in IDENTIFIERS)}
 def public_values() -> Iterator[type]:
     for name in exam_sharing.__all__:
         value = getattr(exam_sharing, name)
-        if isinstance(value, type) and attrs.has(value):
+        if isinstance(value, type) and attrs.has(value) and not issubclass(value, Exception):
             yield value
 
 

@@ -89,7 +89,7 @@ def test_a_value_with_nothing_wrong_can_be_built(kind):
     [
         (Grant, "until", NAIVE, NO_ZONE),
         (Grant, "made_at", NAIVE, NO_ZONE),
-        (Grant, "basis", [], "must be OWNER or name the grants that were rested on"),
+        (Grant, "basis", [], "must be OWNER or the ids of the grants it rests on"),
         (Grant, "basis", [CT], "must be GrantId, not ExamId"),
         (Grant, "version", "1", "must be int, not str"),
         (Grant, "version", True, "must be a whole number from 1"),
@@ -192,9 +192,9 @@ def endless_exams():
 @pytest.mark.parametrize(
     ("kind", "field", "given", "problem"),
     [
-        (ShareRequest, "recipients", [BEN] * 10_001, "must not hold more than 10000"),
-        (ShareRequest, "recipients", endless(), "must not hold more than 10000"),
-        (ShareRequest, "expect", endless_exams(), "must not hold more than 10000"),
+        (ShareRequest, "recipients", [BEN] * 10_001, "must not contain more than 10000 items"),
+        (ShareRequest, "recipients", endless(), "must not contain more than 10000 items"),
+        (ShareRequest, "expect", endless_exams(), "must not contain more than 10000 items"),
         (ShareRequest, "wording", "x" * 10_001, "must not be longer than 10000 code points"),
         (ShareRequest, "message", "x" * 1_000_001, "must not be longer than 1000000 code points"),
         (ShareRequest, "request_id", "x" * 256, "must not be longer than 255 code points"),

@@ -97,9 +97,7 @@ def _lines(value: Iterable[GrantId]) -> tuple[GrantId, ...]:
 
 def _check_basis(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not OWNER and not value:
-        raise InvalidArgument(
-            attribute.name, "must be OWNER or name the grants that were rested on"
-        )
+        raise InvalidArgument(attribute.name, "must be OWNER or the ids of the grants it rests on")
 
 
 def _replaced_by(value: Iterable[GrantId]) -> tuple[GrantId, ...]:

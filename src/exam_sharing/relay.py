@@ -67,7 +67,7 @@ def watch(
     if pause > LONGEST_PAUSE:
         raise InvalidArgument("pause", f"must not be longer than {LONGEST_PAUSE.days} days")
     if pause <= timedelta(0):
-        raise InvalidArgument("pause", "must be longer than nothing")
+        raise InvalidArgument("pause", "must be positive")
     while not stop.is_set():
         try:
             sent = sharing.admin.deliver_notices(stop.is_set)

@@ -43,6 +43,7 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.views import AccessList, Choice, Page, ShareForm, Tab, VisibleExam
 from exam_sharing.ports import AuditTrail, Directory, Ports
 from exam_sharing.validation import (
+    clock_time,
     exact_text,
     identifier_text,
     is_a,
@@ -50,7 +51,6 @@ from exam_sharing.validation import (
     of_kind,
     require_callable,
     require_kind,
-    told_time,
     tuple_of,
 )
 
@@ -163,7 +163,7 @@ class Sharing:
         return self._policy
 
     def _now(self) -> datetime:
-        return told_time(self._clock())
+        return clock_time(self._clock())
 
     def _new_act(self) -> str:
         act = identifier_text("new_id", self._new_id(), InvalidArgument)
@@ -261,14 +261,14 @@ class Sharing:
             require_question(user, permission, exam)
         now = self._clock()
         if type(now) is not datetime or now.tzinfo is not UTC:
-            now = told_time(now)
+            now = clock_time(now)
         principals = self._kept_principals(user.key)
         if principals is None:
             principals = self._principals_of(user)
         if self._holds(user, principals, permission, exam, now) is not True:
             return False
         if now >= FOREVER:  # It is wrong for a yes alone.
-            told_time(now)
+            clock_time(now)
         return True
 
     def can_many(

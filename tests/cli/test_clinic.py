@@ -67,7 +67,7 @@ def test_members_whom_nobody_knows_are_told_and_nothing_is_added(clinic):
 
 def test_a_group_that_would_hold_itself_is_refused(clinic):
     told = clinic("add-group nurses --name Nurses --member group:ward", code=1)
-    assert "would hold itself" in told.err
+    assert "would contain itself" in told.err
 
 
 def test_each_study_of_a_medium_becomes_an_exam_with_an_id_to_be_typed(shell):

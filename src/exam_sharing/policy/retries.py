@@ -17,7 +17,7 @@ from exam_sharing.validation import (
     duration,
     instant,
     is_an_instance_of,
-    is_some_time,
+    is_positive_time,
     is_whole_from,
 )
 
@@ -116,7 +116,7 @@ class Retries:
 
     at_once: int = attrs.field(default=2, validator=[is_an_instance_of(int), is_whole_from(0)])
     first_wait: timedelta = attrs.field(
-        default=timedelta(minutes=1), converter=_first_wait, validator=is_some_time
+        default=timedelta(minutes=1), converter=_first_wait, validator=is_positive_time
     )
     longest_wait: timedelta = attrs.field(
         default=timedelta(hours=1), converter=_longest_wait, validator=_check_longest

@@ -19,7 +19,7 @@ from exam_sharing.validation import (
     is_a,
     is_an_instance_of,
     is_callable,
-    is_some_time,
+    is_positive_time,
     is_whole_from,
     tuple_of,
 )
@@ -111,7 +111,7 @@ class Policy:
     max_exams: int | None = attrs.field(default=1_000, validator=is_whole_from(1))
     max_people: int | None = attrs.field(default=10_000, validator=is_whole_from(1))
     max_duration: timedelta | None = attrs.field(
-        default=None, converter=_max_duration, validator=is_some_time
+        default=None, converter=_max_duration, validator=is_positive_time
     )
     message_limit: int = attrs.field(
         default=2_000, validator=[is_an_instance_of(int), is_whole_from(1)]

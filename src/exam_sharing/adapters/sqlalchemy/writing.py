@@ -354,7 +354,7 @@ class SqlExams(SqlAccessReader, ExamWriter):
             at: when, aware; for the audit trail.
 
         Raises:
-            Conflict: others were in the way; nothing was done, try again.
+            Conflict: other acts changed or locked the same exams; nothing was done, try again.
             StoreFailed: there is no such exam, or it was withdrawn.
         """
         when, exams = instant("at", at), self._tables.exams
