@@ -1,7 +1,4 @@
-"""What our directories share: users and groups that can be added and removed, visibility, paths.
-
-The functions work on what a directory has read already, whichever directory that is.
-"""
+"""What our directories share: adding and removing principals, visibility, and paths."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
@@ -33,12 +30,18 @@ _NodeT = TypeVar("_NodeT")
 
 
 MAX_PAGE: Final = 1_000
-"""How many users and groups come at once where nothing else is asked for."""
+"""The default number of principals in a page of `KeptDirectory.known`."""
 
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """A user, and what the directory says of them beside."""
+    """A user with their settings.
+
+    Attributes:
+        user: who it is.
+        sharing_in_plan: whether their service plan includes sharing.
+        notices: whether they want notices of shares.
+    """
 
     user: User
     sharing_in_plan: bool = attrs.field(default=True, validator=is_a(bool))
@@ -49,14 +52,14 @@ Known: TypeAlias = Account | Group
 
 
 def require_not_removed(known: Known, removed: Container[PrincipalKey]) -> None:
-    """Raise `AlreadyExists` where the id of a user or a group was removed."""
+    """Raise `AlreadyExists` if the id of a user or a group was removed before."""
     principal = known.user if isinstance(known, Account) else known
     if principal.id.key in removed:
         raise AlreadyExists(type(principal).__name__.lower(), principal.id.value)
 
 
 class KeptDirectory(Directory):
-    """A directory that can be changed, wherever it is kept."""
+    """A directory that keeps users and groups itself, so that they can be added and removed."""
 
     @overload
     def add(
@@ -65,17 +68,17 @@ class KeptDirectory(Directory):
     @overload
     def add(self, principal: Group, /) -> None: ...
     def add(self, principal: User | Group, /, **settings: bool) -> None:
-        """Make a user or a group known, or say anew all that is known of them.
+        """Add a user or a group, or replace all that is known under its id, settings included.
 
         Args:
-            principal: the user or group; the same id again replaces, settings included.
-            settings: of a user only. `sharing_in_plan`: their service plan includes sharing;
-                `notices`: they want notices of shares. Both are so where nothing is said.
+            principal: the user or group.
+            settings: of a user only, both true by default: `sharing_in_plan`, whether their service
+                plan includes sharing, and `notices`, whether they want notices of shares.
 
         Raises:
             AlreadyExists: the id was removed; an id is never used again.
-            MembershipCycle: the group would come to hold itself, directly or through others;
-                nothing has changed.
+            MembershipCycle: the group would contain itself, directly or through others; nothing
+                has changed.
             InvalidValue: settings were given for a group.
             WrongKind: it is neither a user nor a group, or a setting is not a `bool`.
         """
@@ -84,14 +87,13 @@ class KeptDirectory(Directory):
             self._put(Account(user=principal, **settings))
             return
         if settings:
-            raise InvalidArgument(", ".join(settings), "can be said of a user, not of a group")
+            raise InvalidArgument(", ".join(settings), "can be set for a user, not for a group")
         self._put(principal)
 
     def remove(self, principal: PrincipalId) -> None:
-        """Forget a user or a group for good: its id is never used again.
+        """Remove a user or a group for good: its id is never used again.
 
-        A user who may come back is not removed, but made inactive. Groups that hold what is removed
-        keep its id.
+        Make a user who may come back inactive instead. Groups keep the id of a removed member.
 
         Raises:
             InvalidValue: the directory does not know it.
@@ -104,36 +106,31 @@ class KeptDirectory(Directory):
 
     @abstractmethod
     def known(self, after: PrincipalId | None = None, limit: int = MAX_PAGE) -> tuple[Known, ...]:
-        """Return the first users and groups of all that are kept, inactive ones too, by their keys.
+        """Return a page of all users and groups, inactive ones too, in the order of their keys.
 
-        For the host's operators: whether anybody may see them is not asked.
+        For the host's operators: visibility is not applied.
 
         Args:
-            after: behind whom to begin; by default at the beginning.
+            after: begin behind this one; by default at the beginning.
             limit: how many at most.
         """
 
     @abstractmethod
     def _put(self, known: Known) -> None:
-        """Keep this in place of what is known under its id.
-
-        Raises:
-            AlreadyExists: what was known under its id was forgotten.
-            MembershipCycle: a group would come to hold itself.
-        """
+        """Store this under its id; raise as `add` does."""
 
     @abstractmethod
     def _forget(self, key: PrincipalKey) -> bool:
-        """Forget what is known under the key, and say whether anything was."""
+        """Remove the entry of the key, and return whether there was one."""
 
 
 def everybody(_actor: UserId, _principal: PrincipalId) -> bool:
-    """Say yes: the actor may see the principal."""
+    """Let every actor see every principal."""
     return True
 
 
 def walk(start: Iterable[_NodeT], onward: Callable[[_NodeT], Iterable[_NodeT]]) -> Iterator[_NodeT]:
-    """Yield where one begins and all that is reached from there, each once."""
+    """Yield every reachable node once, those of the start included."""
     passed = set(start)
     waiting = list(passed)
     while waiting:
@@ -183,14 +180,14 @@ def members_seen(
     visible: Callable[[PrincipalId], bool],
     members_visible: Callable[[GroupId], bool],
 ) -> Mapping[GroupId, frozenset[PrincipalId]]:
-    """Return, for each group, the members that an actor may know of, to any depth.
+    """Return, for each group, the members that an actor may know, to any depth.
 
     Args:
-        groups: which groups.
-        members: the direct members of these and of all groups in them.
+        groups: the groups.
+        members: the direct members of these groups and of all groups in them.
         there: those of all these that exist and are active.
-        visible: whether the actor may see a principal; asked once of each, when it matters.
-        members_visible: the same of the members of a group.
+        visible: whether the actor may see a principal; called at most once for each.
+        members_visible: whether the actor may see the members of a group; likewise.
     """
 
     @cache
@@ -212,9 +209,9 @@ def chosen(
     leave_out: frozenset[PrincipalId],
     visible: Callable[[PrincipalId], bool],
 ) -> tuple[tuple[PrincipalId, str], ...]:
-    """Return the first of the candidates that may be seen, each once.
+    """Return the first visible candidates, each once.
 
-    No more candidates are taken than needed, and each that is not left out is asked about once.
+    No more candidates are read than needed, and `visible` is called at most once for each.
     """
     found: list[tuple[PrincipalId, str]] = []
     passed = set(leave_out)

@@ -1,8 +1,8 @@
 """Exams, upload batches, and the study details that a host may show beside them.
 
-An exam is one imaging study as far as sharing needs it; it holds no patient data but the host's
-opaque reference to the patient. `Study` is patient data and nothing else: decisions and stores
-never see it, and it gives nothing away to `repr`, `attrs.asdict` or `vars`.
+An exam holds no patient data, except the host's opaque reference to the patient. `Study` is patient
+data and nothing else: decisions and stores never see it, and `repr`, `attrs.asdict` and `vars` of
+it show nothing.
 """
 
 from datetime import date, datetime
@@ -44,12 +44,12 @@ def _source(value: str) -> str:
 
 @attrs.frozen(kw_only=True)
 class Exam:
-    """One imaging study, as far as sharing needs it.
+    """One imaging study, reduced to what sharing needs.
 
     Attributes:
         id: which exam it is; the same study uploaded twice is two exams.
         owner: the one user who holds everything on it while active.
-        batch: what it was uploaded with.
+        batch: the upload that it belongs to.
         uploaded_at: aware; kept in UTC.
         subject: the host's opaque reference to the patient; compared, never shown.
     """
@@ -67,8 +67,8 @@ class UploadBatch:
 
     Attributes:
         id: which batch it is.
-        uploader: who brought it.
-        source: where it came from, in the host's words; at most 500 code points, no controls.
+        uploader: who uploaded it.
+        source: where it came from, as the host describes it; at most 500 code points, no controls.
         received_at: aware; kept in UTC.
         sealed: a sealed batch takes no more exams.
     """
@@ -81,7 +81,7 @@ class UploadBatch:
 
 
 def require_fitting(batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
-    """Raise unless the exams can belong to one upload of the batch.
+    """Raise unless the exams can be one upload of the batch.
 
     Raises:
         WrongBatch: an exam names another batch.
@@ -97,14 +97,14 @@ def require_fitting(batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
 
 
 class Study:
-    """What a person reads of an imaging study: patient data, for hosts and importers only.
+    """The details of an imaging study: patient data, for hosts and importers only.
 
-    It is no attrs class on purpose: `attrs.asdict` ignores `repr=False`, and must not open it.
+    It is no attrs class, since `attrs.asdict` ignores `repr=False` and would show the details.
 
     Args:
         study_instance_uid: DICOM (0020,000D).
         description: DICOM (0008,1030).
-        modality: DICOM (0008,0060); several are joined by the importer.
+        modality: DICOM (0008,0060); an importer joins several.
         study_date: DICOM (0008,0020).
         accession_number: DICOM (0008,0050).
         patient_id: DICOM (0010,0020).
@@ -144,57 +144,42 @@ class Study:
         patient_id: str | None = None,
         patient_name: str | None = None,
     ) -> None:
-        """Keep the details, each text wrapped so that its own `repr` hides it."""
         if study_date is not None:
             require_instance("study_date", study_date, date)
             study_date = date.fromordinal(date.toordinal(study_date))
-        values = {
-            "study_instance_uid": private_text("study_instance_uid", study_instance_uid),
-            "description": private_text("description", description),
-            "modality": private_text("modality", modality),
-            "study_date": study_date,
-            "accession_number": private_text("accession_number", accession_number),
-            "patient_id": private_text("patient_id", patient_id),
-            "patient_name": private_text("patient_name", patient_name),
+        texts = {
+            "study_instance_uid": study_instance_uid,
+            "description": description,
+            "modality": modality,
+            "accession_number": accession_number,
+            "patient_id": patient_id,
+            "patient_name": patient_name,
         }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        object.__setattr__(self, "study_date", study_date)
+        for name, text in texts.items():
+            object.__setattr__(self, name, private_text(name, text))
 
     def __setattr__(self, name: str, value: object) -> None:
-        """Refuse to change a detail.
-
-        Raises:
-            AttributeError: always; a change is a new value.
-        """
-        raise AttributeError(name, "cannot change: a study's details are one value")
+        raise AttributeError(name, "cannot be changed: make a new Study")
 
     def __delattr__(self, name: str) -> None:
-        """Refuse to drop a detail.
-
-        Raises:
-            AttributeError: always; a change is a new value.
-        """
-        raise AttributeError(name, "cannot go: a study's details are one value")
+        raise AttributeError(name, "cannot be deleted: make a new Study")
 
     def _details(self) -> tuple[object, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as the values that it was made of."""
         return _study_from, (dict(zip(self.__slots__, self._details(), strict=True)),)
 
     def __eq__(self, other: object) -> bool:
-        """Compare every detail."""
         if type(other) is not Study:
             return NotImplemented
         return self._details() == other._details()
 
     def __hash__(self) -> int:
-        """Agree with equality."""
         return hash(self._details())
 
     def __repr__(self) -> str:
-        """Return a text that says nothing of the patient."""
         return "Study(<withheld>)"
 
 

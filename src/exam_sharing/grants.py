@@ -1,10 +1,10 @@
-"""Permissions and grants: what was given, by whom, to whom, for how long, and how it ended.
+"""Permissions, grants and the endings of grants.
 
 A grant is a fact that never changes; its ending is a second fact beside it. Nothing is deleted.
 
-Times here are *horizons*: the moment from which something is no longer held, with `FOREVER` for
-good and `NEVER` for not at all. So what somebody holds is compared, joined and cut with `max` and
-`min` alone. At the public edge, `until=None` means for good.
+A *horizon* is the moment from which something is no longer held: `FOREVER` for no end, `NEVER` for
+not at all. `max` and `min` then compare, join and cut what users hold. In the public interface,
+`until=None` means no end.
 """
 
 from collections.abc import Iterable
@@ -19,8 +19,9 @@ from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, Shar
 from exam_sharing.validation import (
     instant,
     is_a,
+    is_an_instance_of,
+    is_whole_from,
     optional_instant,
-    require_instance,
     set_of,
     tuple_of,
 )
@@ -48,7 +49,7 @@ NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
 
 class Permission(IntEnum):
-    """What may be done with an exam; holding one includes holding those below it."""
+    """What a user may do with an exam; a permission includes those below it."""
 
     VIEW = 1
     DOWNLOAD = 2
@@ -67,11 +68,11 @@ class Owner(Enum):
 OWNER: Final = Owner.OWNER
 
 Basis: TypeAlias = Literal[Owner.OWNER] | frozenset[GrantId]
-"""What entitled the grantor when the grant was made: `OWNER`, or the grants that it rested on."""
+"""What entitled the grantor when the grant was made: `OWNER`, or the grants that it rests on."""
 
 
 def until_of(horizon: datetime) -> datetime | None:
-    """Return a horizon as the public edge writes it: `None` for good."""
+    """Return a horizon as the public interface writes it: `None` for no end."""
     return None if horizon == FOREVER else horizon
 
 
@@ -104,22 +105,19 @@ def _replaced_by(value: Iterable[GrantId]) -> tuple[GrantId, ...]:
     return tuple_of("replaced_by", value, GrantId)
 
 
-def _check_version(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    require_instance(attribute.name, value, int)
-    if type(value) is not int or value < 1:
-        raise InvalidArgument(attribute.name, "must be a whole number from 1")
+_IS_VERSION: Final = (is_an_instance_of(int), is_whole_from(1))
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class Holding:
-    """Until when each permission is held, as horizons: `view` is never earlier than `download`."""
+    """The horizon of each permission; `view` is never earlier than `download`."""
 
     view: datetime
     download: datetime
 
     @classmethod
     def of(cls, permission: Permission, horizon: datetime) -> "Holding":
-        """Return what holding one permission until a horizon amounts to."""
+        """Return the holding of one permission until a horizon."""
         return cls(view=horizon, download=horizon if permission >= Permission.DOWNLOAD else NEVER)
 
     def until(self, permission: Permission) -> datetime:
@@ -127,15 +125,15 @@ class Holding:
         return self.download if permission >= Permission.DOWNLOAD else self.view
 
     def holds(self, permission: Permission, now: datetime) -> bool:
-        """Say whether the permission is held at the time."""
+        """Return whether the permission is held at the time."""
         return self.until(permission) > now
 
     def covers(self, other: "Holding") -> bool:
-        """Say whether this gives everything that the other gives, for as long."""
+        """Return whether this gives everything that the other gives, for as long."""
         return self.view >= other.view and self.download >= other.download
 
     def __or__(self, other: "Holding") -> "Holding":
-        """Return what both together give."""
+        """Return what the two together give."""
         return Holding(view=max(self.view, other.view), download=max(self.download, other.download))
 
     def __and__(self, other: "Holding") -> "Holding":
@@ -144,7 +142,7 @@ class Holding:
 
     @staticmethod
     def all_of(holdings: Iterable["Holding"]) -> "Holding":
-        """Return what all of them together give; `NOTHING` for none."""
+        """Return what all together give; `NOTHING` for none."""
         view = download = NEVER
         for holding in holdings:
             view, download = max(view, holding.view), max(download, holding.download)
@@ -156,22 +154,22 @@ NOTHING: Final = Holding(view=NEVER, download=NEVER)
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class Grant:
-    """A fact that never changes: who gave whom which permission on which exam, until when.
+    """A permission on an exam, given by a grantor to a recipient, and the act that gave it.
 
     Attributes:
         id: which grant it is.
         exam: the exam that it is on.
         grantor: who made it.
         recipient: whom it was made to.
-        permission: what it gives, with everything below.
-        until: aware, kept in UTC: from then on it gives nothing. `None` for good.
-        version: the exam's count of sharing acts when it was made; orders grants, as clocks do not.
+        permission: what it gives, with the permissions below.
+        until: aware, kept in UTC: from then on it gives nothing. `None` for no end.
+        version: the exam's count of sharing acts when it was made; it orders grants.
         basis: what entitled the grantor then.
         share: the act that made it.
         made_at: aware, kept in UTC; for people to read, never to order by.
-        lines: empty unless it replaced a grant that was narrowed: then the first grants of the
-            lines that it belongs to, outermost first. A narrowed grant and what replaced it are one
-            line; where two grants replaced one, each also begins a line of its own.
+        lines: the first grants of its lines, outermost first, if it replaced a narrowed grant;
+            otherwise empty. A narrowed grant and its replacements form one line. If there are two
+            replacements, each also begins a line of its own.
     """
 
     id: GrantId = attrs.field(validator=is_a(GrantId))
@@ -180,7 +178,7 @@ class Grant:
     recipient: PrincipalId = attrs.field(validator=is_a(UserId, GroupId))
     permission: Permission = attrs.field(validator=is_a(Permission))
     until: datetime | None = attrs.field(default=None, converter=_until)
-    version: int = attrs.field(validator=_check_version)
+    version: int = attrs.field(validator=_IS_VERSION)
     basis: Basis = attrs.field(converter=_basis, validator=_check_basis)
     share: ShareId = attrs.field(validator=is_a(ShareId))
     made_at: datetime = attrs.field(converter=_made_at)
@@ -188,45 +186,45 @@ class Grant:
 
     @property
     def in_lines(self) -> tuple[GrantId, ...]:
-        """The lines that it belongs to, by their first grants, outermost first; never empty."""
+        """The first grants of its lines, itself included, outermost first; never empty."""
         return self.lines or (self.id,)
 
     @property
     def line(self) -> GrantId:
-        """The innermost of its lines, by the first grant of it."""
+        """The first grant of its innermost line."""
         return self.lines[-1] if self.lines else self.id
 
     @property
     def horizon(self) -> datetime:
-        """The moment from which it gives nothing; `FOREVER` for good."""
+        """The moment from which it gives nothing; `FOREVER` for no end."""
         return FOREVER if self.until is None else self.until
 
     @property
     def holding(self) -> Holding:
-        """What it gives while it has not been ended."""
+        """What it gives until it is ended."""
         return Holding.of(self.permission, self.horizon)
 
     def expired(self, now: datetime) -> bool:
-        """Say whether its time is over."""
+        """Return whether its time is over."""
         return self.until is not None and now >= self.until
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class ShownGrant:
-    """A grant as it is shown to one person: it says nothing of grants that they are not shown.
+    """A grant as one person sees it: with nothing about grants that are hidden from them.
 
-    It has no version, which counts the acts of others.
+    It has no version, since versions count the acts of others.
 
     Attributes:
         id: which grant it is.
         exam: the exam that it is on.
         grantor: who made it.
         recipient: whom it was made to.
-        permission: what it gives, with everything below.
-        until: aware, in UTC: from then on it gives nothing. `None` for good.
-        basis: `OWNER` where the grantor owned the exam then. Otherwise those of the grants that it
-            rests on which stand and are shown to the person; empty where none is shown.
-        share: the act that made it; a grant that replaces a narrowed one keeps that of the first.
+        permission: what it gives, with the permissions below.
+        until: aware, in UTC: from then on it gives nothing. `None` for no end.
+        basis: `OWNER` if the grantor owned the exam then. Otherwise the standing grants that it
+            rests on, as far as the person sees them.
+        share: the act that made it; the replacement of a narrowed grant keeps that of the first.
         made_at: aware, in UTC.
     """
 
@@ -242,7 +240,7 @@ class ShownGrant:
 
     @classmethod
     def of(cls, grant: Grant, basis: Basis) -> "ShownGrant":
-        """Return the grant with as much of its basis as is shown."""
+        """Return the grant with the visible part of its basis."""
         return cls(
             id=grant.id,
             exam=grant.exam,
@@ -257,7 +255,7 @@ class ShownGrant:
 
 
 class HowEnded(Enum):
-    """How a grant ended; most that expire are never recorded as `EXPIRED`."""
+    """How a grant ended; only sweeps record `EXPIRED`."""
 
     UNSHARED = "UNSHARED"
     NARROWED = "NARROWED"
@@ -268,7 +266,7 @@ class HowEnded(Enum):
 
 
 class EndedAs(Enum):
-    """In which capacity a grant was ended."""
+    """The capacity in which somebody ended a grant."""
 
     OWNER = "OWNER"
     GRANTOR = "GRANTOR"
@@ -278,19 +276,19 @@ class EndedAs(Enum):
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class Ending:
-    """The end of a grant, recorded beside it.
+    """The record of the end of a grant.
 
-    That a grant expired needs no record. Where a sweep made one, nobody ended it, for the host, at
-    its own time, and the version is that of the next act on the exam.
+    The expiry of a grant needs no record. The record of a sweep names nobody, acts as the host, and
+    has the time of the expiry and the version of the next act on the exam.
 
     Attributes:
-        grant: which grant ended.
-        how: in which way.
-        by: who did it, or `None` where the host named nobody.
+        grant: the ended grant.
+        how: how it ended.
+        by: who ended it, or `None` if the host named nobody.
         acting_as: in which capacity.
         at: aware, kept in UTC; for people to read, never to order by.
-        version: the exam's count of sharing acts with this one.
-        replaced_by: the narrowed grants that took its place.
+        version: the exam's count of sharing acts, this one included.
+        replaced_by: the narrower grants that replaced it.
     """
 
     grant: GrantId = attrs.field(validator=is_a(GrantId))
@@ -298,13 +296,13 @@ class Ending:
     by: UserId | None = attrs.field(validator=is_a(UserId, type(None)))
     acting_as: EndedAs = attrs.field(validator=is_a(EndedAs))
     at: datetime = attrs.field(converter=_ended_at)
-    version: int = attrs.field(validator=_check_version)
+    version: int = attrs.field(validator=_IS_VERSION)
     replaced_by: tuple[GrantId, ...] = attrs.field(default=(), converter=_replaced_by)
 
 
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class EndedGrant:
-    """A grant together with its ending."""
+    """A grant with its ending."""
 
     grant: Grant
     ending: Ending

@@ -1,8 +1,9 @@
 """Identifiers: opaque strings with a kind, compared code point by code point.
 
-A user and a group of the same string are two principals, everywhere. Where identifiers of both
-kinds meet in one place, `PrincipalKey` carries the kind within the string: `"u:alice"` is a user
-and `"g:alice"` is a group.
+A user and a group of the same string are two principals. Where identifiers of both kinds meet, a
+`PrincipalKey` holds the kind in the string: `"u:alice"` is a user and `"g:alice"` is a group.
+
+Specification: `#ids`.
 """
 
 from collections.abc import Mapping
@@ -30,11 +31,11 @@ __all__ = [
 ]
 
 PrincipalKey = NewType("PrincipalKey", str)
-"""A principal's identifier with its kind in front, as one plain string."""
+"""The identifier of a principal with its kind in front, as one plain string."""
 
 
 def _exact(value: str) -> str:
-    """Return a text as a `str` and no subclass; what is no text is left to the validator."""
+    """Return a text as an exact `str`; leave anything else to the validator."""
     return exact_text("", value) if issubclass(type(value), str) else value
 
 
@@ -47,30 +48,27 @@ class _Identifier:
     value: str = attrs.field(converter=_exact, validator=_check)
 
     def __lt__(self, other: object) -> bool:
-        """Compare the strings of two identifiers of one kind."""
-        # By itself, since what attrs would make takes ten times as long.
+        # By hand, since the method of attrs takes ten times as long.
         if other.__class__ is not self.__class__:
             return NotImplemented
         return self.value < other.value
 
     def __str__(self) -> str:
-        """Return the string as it was given."""
         return self.value
 
     def __repr__(self) -> str:
-        """Return the constructor's call."""
         return f"{type(self).__name__}({self.value!r})"
 
 
 def _key(principal: "_Principal") -> PrincipalKey:
     value: object = principal.value
-    # What is no text is refused by the validator, which runs once every field is there.
+    # The validator refuses what is no text; it runs once every field is there.
     return PrincipalKey(principal._kind + value if isinstance(value, str) else "")  # noqa: SLF001
 
 
 @attrs.frozen(cache_hash=True, repr=False, weakref_slot=False)
 class _Principal(_Identifier):
-    """Keeps its key, since whoever keeps sets of keys then shares the string."""
+    """Keeps its key, so that sets of keys share the string."""
 
     _kind: ClassVar[str]
 
@@ -116,19 +114,19 @@ class ShareId(_Identifier):
 
 @attrs.frozen(cache_hash=True, repr=False, weakref_slot=False)
 class NoticeId(_Identifier):
-    """Names a notice, so that a receiver can drop a repeat: 1 to 255 code points."""
+    """Names a notice, so that a receiver can drop repeats: one string of 1 to 255 code points."""
 
 
 PrincipalId: TypeAlias = UserId | GroupId
-"""Whom a grant can be made to."""
+"""A recipient of grants."""
 
 
 def principal_of(key: PrincipalKey | str) -> PrincipalId:
-    """Return the identifier that a key stands for, as a form sends it back.
+    """Return the identifier of a key, as a form sends it back.
 
     Raises:
         WrongKind: it is not a `str`.
-        InvalidInput: it is no key of a user or a group.
+        InvalidInput: it is not the key of a user or a group.
     """
     text = exact_text("principal", key)
     kind = _KINDS.get(text[:2])
@@ -144,24 +142,23 @@ _KINDS: Final[Mapping[str, type[UserId] | type[GroupId]]] = {
 
 
 _DIGITS: Final = 20
-"""In hexadecimal: 80 bits, among what one act makes."""
+"""In hexadecimal: 80 bits, to distinguish what one act makes."""
 
 LONGEST_ACT: Final = MAX_IDENTIFIER_LENGTH - 1 - _DIGITS
-"""How many code points the id of an act may have, so that `id_within` makes no id too long."""
+"""The longest id of an act in code points, so that every `id_within` fits."""
 
 
 def id_within(act: str, *parts: object) -> str:
-    """Return the id of something that an act makes, from what distinguishes it within the act.
+    """Return the id of something that an act makes; the same arguments give the same id.
 
-    It is a digest and no number: a number would count what the act made beside it, also for people
-    who may not know of that. The same act and parts give the same id.
+    It is a digest, since a number would show how many other things the act made.
 
     Args:
         act: the id of the act.
-        parts: identifiers and words; whoever reads the id may know them all.
+        parts: identifiers and words that are unique within the act; not secret.
     """
-    # No identifier holds a line break, so that no two lists of parts are the same text. A lone
-    # surrogate is left for the identifier itself to refuse.
+    # Identifiers contain no line break, so two lists of parts never give the same text. The
+    # identifier itself refuses a lone surrogate.
     text = "\n".join(map(str, (act, *parts)))
     digest = sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
     return f"{act}-{digest[:_DIGITS]}"

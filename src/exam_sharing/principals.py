@@ -1,7 +1,7 @@
-"""Users and groups: whom an exam can be shared with.
+"""Users and groups: the principals with whom an exam can be shared.
 
-Only users act. Groups hold users and groups, to any depth. Names and addresses belong to people,
-so they stay out of every `repr`.
+Only users act. Groups contain users and groups, to any depth. Names and addresses belong to people,
+so no `repr` shows them.
 """
 
 from collections.abc import Iterable
@@ -38,12 +38,12 @@ def _members(value: Iterable[UserId | GroupId]) -> frozenset[UserId | GroupId]:
 
 @attrs.frozen(kw_only=True)
 class User:
-    """Someone who can act.
+    """A person who can act.
 
     Attributes:
         id: who it is.
-        name: the name that colleagues know; at most 500 code points, no controls.
-        email: one address, or `None` for a user whom no mail reaches.
+        name: what colleagues call them; at most 500 code points, no controls.
+        email: one address, or `None` for none.
         active: an inactive user holds nothing and may not act.
     """
 
@@ -59,7 +59,7 @@ class Group:
 
     Attributes:
         id: which group it is.
-        name: the name that colleagues know; at most 500 code points, no controls.
+        name: what colleagues call it; at most 500 code points, no controls.
         members: its direct members; they need not be known yet.
     """
 

@@ -1,6 +1,6 @@
-"""A relay: sends notices as they become due, until it is told to stop.
+"""A relay: sends notices as they become due, until it is stopped.
 
-Run it in a process of its own, or in several: no two send the same notice at a time.
+Run it in one process of its own or in several: no two of them send the same notice at a time.
 
 >>> from threading import Event, Thread
 >>> from exam_sharing.memory import open_sharing
@@ -26,16 +26,16 @@ LONGEST_PAUSE: Final = timedelta(days=366)
 
 
 class Stop(Protocol):
-    """Says when a relay is to end, and lets it pause: a `threading.Event` does."""
+    """Ends a relay and lets it pause: a `threading.Event` does."""
 
     def is_set(self) -> bool:
-        """Say whether the relay is to end."""
+        """Return whether the relay must end."""
 
     def wait(self, timeout: float) -> object:
-        """Return after so many seconds, or as soon as the relay is to end."""
+        """Return after `timeout` seconds, or as soon as the relay must end."""
 
 
-def _ignore(_told: object) -> None:
+def _ignore(_result: object) -> None:
     pass
 
 
@@ -47,20 +47,17 @@ def watch(
     delivered: Callable[[int], None] = _ignore,
     failed: Callable[[StoreFailed], None] = _ignore,
 ) -> None:
-    """Send what is due, pause, and begin again, until told to stop.
+    """Send what is due, pause, and repeat, until stopped.
 
-    Told to stop while it sends, it ends after the few notices that it has claimed. A store that
-    fails ends nothing: it is asked again after the pause.
+    When stopped while sending, it first sends the few notices that it has claimed. A failure of the
+    store does not end it: the next try follows after the pause.
 
     Args:
         sharing: with the notifier that sends.
         stop: ends the relay.
-        pause: how long to wait once nothing more is due.
-        delivered: told each time how many notices were sent.
-        failed: told what went wrong with the store.
-
-    Raises:
-        InvalidArgument: the pause is no time, or longer than a year.
+        pause: how long to wait once nothing more is due; positive, and at most 366 days.
+        delivered: called after each round with the number of sent notices.
+        failed: called with each failure of the store.
     """
     of_kind("sharing", sharing, Sharing)
     pause = duration("pause", pause)

@@ -257,7 +257,7 @@ def test_only_ids_can_be_removed(open_directory, principal):
 @pytest.mark.parametrize("settings", [{"sharing_in_plan": True}, {"notices": False}])
 def test_settings_for_a_group_are_the_callers_error(new_directory, settings):
     directory = new_directory()
-    with pytest.raises(InvalidValue, match=f"{next(iter(settings))} can be said of a user"):
+    with pytest.raises(InvalidValue, match=f"{next(iter(settings))} can be set for a user"):
         directory.add(group("g"), **settings)
     assert directory.group(GroupId("g")) is None
 

@@ -259,10 +259,10 @@ MISTAKES = {
     ),
     "notifier: the class": ({"notifier": MemoryNotifier}, InvalidValue, "notifier must be an inst"),
     "notifier: a function": ({"notifier": print}, InvalidValue, "lacks send"),
-    "notifier: asynchronous": ({"notifier": Later()}, InvalidValue, "at once; its send is a corou"),
+    "notifier: asynchronous": ({"notifier": Later()}, InvalidValue, "its send is a coroutine"),
     "host_facts: the class": ({"host_facts": NoHostFacts}, InvalidValue, "host_facts must be an"),
     "host_facts: a function": ({"host_facts": print}, InvalidValue, "host_facts .*lacks about"),
-    "host_facts: asynchronous": ({"host_facts": Later()}, InvalidValue, "at once; its about is"),
+    "host_facts: asynchronous": ({"host_facts": Later()}, InvalidValue, "its about is"),
 }
 
 
@@ -290,7 +290,7 @@ def test_mistakes_in_ports_are_reported_on_joining(engine, given, error, told):
         (NoExams, "exams must be an instance"),
         (MemoryStore(), "exams must have every method of its port; MemoryStore lacks owned_by"),
         (type("Half", (HostExams,), {"find": lambda *_: ()})(), "lacks batch_of, owned_by"),
-        (Later(), "exams must answer at once; its batch_of is a coroutine function"),
+        (Later(), "exams must be synchronous; its batch_of is a coroutine function"),
         ({}, "dict lacks"),
     ],
 )

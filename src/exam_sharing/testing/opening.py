@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
 
 import attrs
 
-from exam_sharing.conformance import answering_later, lacking
+from exam_sharing.conformance import asynchronous_methods, lacking
 from exam_sharing.errors import CallerError
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.ports import (
@@ -246,7 +246,7 @@ def _ports_of(store: object) -> StorePorts:
         return StorePorts(**found, store=store)
     if isinstance(store, contextlib.AbstractAsyncContextManager):
         raise StoreNotUsable(f"gave {kind}, which is asynchronous; {_AT_ONCE}")
-    for later in _answering_later(store):
+    for later in _asynchronous_methods(store):
         raise StoreNotUsable(f"gave {kind}, whose {later}; {_AT_ONCE}")
     if all(port is None for port in found.values()):
         raise StoreNotUsable(f"gave {kind}, which answers no port of a store")
@@ -270,8 +270,8 @@ def _lacks(store: object, name: str) -> Iterator[str]:
     yield from (f"{name}.{each}" for each in lacking(getattr(store, name, store), _PORTS[name]))
 
 
-def _answering_later(store: object) -> Iterator[str]:
+def _asynchronous_methods(store: object) -> Iterator[str]:
     """Yield what the asynchronous methods of the store are, each with its name."""
     for name, protocol in _PORTS.items():
-        for later in answering_later(getattr(store, name, store), protocol):
+        for later in asynchronous_methods(getattr(store, name, store), protocol):
             yield f"{name}.{later}"
