@@ -1,16 +1,16 @@
 """How names are compared and found: without regard to case, accents and Unicode form.
 
-Folding is for finding and sorting only. What is shown, and where mail is sent, is always what was
-stored: two names that fold alike may belong to two people, and letters of two scripts that look
-alike stay two letters.
+Folding serves only to find and to sort. Portals show, and mail goes to, what was stored: two people
+may have names with the same folded form. Letters of two scripts that look alike stay different.
 
-It works character by character, so it takes time in proportion to the text, whatever the text.
-(`unicodedata.normalize` over a whole text can take the square of it: it sorts combining marks.)
+Folding works character by character, so its time grows with the length of the text only. (The time
+of `unicodedata.normalize` over a whole text can grow with its square, by sorting combining marks.)
 
-A name is found by the starts of its words. A word begins after white space and after any
-punctuation, which itself is not compared: "O'Brien" is found by "o'b", "brien" and "obrien". In
-scripts that write without spaces a word may begin at any character, and in Hangul at any syllable:
-Korean has spaces, but names are written without one.
+A name is found by the starts of its words. A word begins after white space and after punctuation,
+which is not compared: "O'Brien" is found by "o'b", "brien" and "obrien". In scripts without spaces
+a word may begin at any character, and in Hangul at any syllable, since Korean names have no spaces.
+
+Specification: `#suggestions`.
 """
 
 import re
@@ -36,19 +36,19 @@ __all__ = [
 ]
 
 LONGEST_TYPED: Final = 2_000
-"""No longer text can match: names have 500 code points, in any Unicode form fourfold."""
+"""No longer text can match: a name has 500 code points, or four times as many in another form."""
 
 LONGEST_FOLDED: Final = 2_000
-"""Folding can make 18 code points of one; what goes beyond this length is not compared."""
+"""Folding makes up to 18 code points of one; the rest beyond this length is not compared."""
 
 LONGEST_WORD: Final = 100
-"""A name is found by no more code points of a word; the whole of it is found at any length."""
+"""The longest start of a word by which a name is found; the whole name has no such limit."""
 
 MOST_STARTS: Final = 100
-"""How many different starts of words a name is found by: the first ones."""
+"""By how many different starts of words a name is found: by the first ones."""
 
 SHORT: Final = 6
-"""Each start of an address or a word, up to this length, is a key by which it is found."""
+"""A database has each start of a word or an address up to this length as a search key."""
 
 _TYPED_AS: Final = {
     "\N{LATIN SMALL LETTER DOTLESS I}": "i",
@@ -68,7 +68,7 @@ _TYPED_AS: Final = {
     **dict.fromkeys("\u2018\u2019\u201b\u2032", "'"),
     **dict.fromkeys("\u05be\u2010\u2011\u2012\u2013\u2014\u2015\u2212", "-"),
 }
-"""What people type for characters that Unicode does not take apart, or not usefully."""
+"""What people type for characters that Unicode does not decompose, or not usefully."""
 
 _WITHOUT_SPACES: Final = re.compile(
     "["
@@ -82,11 +82,11 @@ _WITHOUT_SPACES: Final = re.compile(
     "\u2e80-\u2fdf\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"  # Han
     "]"
 )
-"""The scripts of which Unicode (UAX 29) says that they do not use spaces, and Hangul."""
+"""The scripts without spaces according to Unicode (UAX 29), and Hangul."""
 
 
 class Fit(IntEnum):
-    """How well a typed text fits a name or an address, the best first."""
+    """How well a typed text fits a name or an address, best first."""
 
     WHOLE = 0
     START = 1
@@ -94,7 +94,7 @@ class Fit(IntEnum):
 
 
 class KeyKind(IntEnum):
-    """What a search key is the start of; a whole name is its own key."""
+    """What a search key is: a whole name, or the start of an address or of a word."""
 
     WHOLE = 0
     ADDRESS = 1
@@ -105,11 +105,10 @@ SearchKey: TypeAlias = tuple[KeyKind, str]
 
 
 def folded(text: str) -> str:
-    """Return the text as it is compared: case, accents and Unicode form taken away.
+    """Return the text without case, accents and Unicode form, as it is compared.
 
-    Typographic apostrophes and dashes become the typed ones, invisible format characters vanish,
-    runs of white space become one space, and none is left at either end. Folding what is folded
-    changes nothing.
+    Typographic apostrophes and dashes become the typed ones, and runs of white space one space.
+    Invisible format characters and outer white space are removed. Folding twice changes nothing.
     """
     bare = text.lower() if text.isascii() else "".join(map(_bare, text))
     return " ".join(bare.split())[:LONGEST_FOLDED].rstrip(" ")
@@ -117,12 +116,12 @@ def folded(text: str) -> str:
 
 @attrs.frozen
 class Findable:
-    """A name and an address as they are found.
+    """The folded forms of a name and an address.
 
     Attributes:
         name: the folded name; names are sorted by it.
         whole: the words of the name in alphabetical order.
-        starts: how its words begin, in alphabetical order.
+        starts: the starts of its words, in alphabetical order.
         address: the folded address.
     """
 
@@ -133,17 +132,17 @@ class Findable:
 
     @classmethod
     def of(cls, name: str, address: str | None = None) -> "Findable":
-        """Return how a stored name and address are found."""
+        """Return the folded forms of a stored name and address."""
         text = folded(name)
         starts = islice(dict.fromkeys(_starts(text)), MOST_STARTS)
         address = None if address is None else folded(address)
         return cls(text, _in_any_order(text, _words(text)), tuple(sorted(starts)), address)
 
     def search_keys(self, *lengths: int) -> Iterator[SearchKey]:
-        """Yield the keys by which it is found, each once, beside the start of the name.
+        """Yield each search key once.
 
         Args:
-            lengths: of starts, beside those up to `SHORT`.
+            lengths: more lengths of starts, beside those up to `SHORT`.
         """
         texts = [(KeyKind.WORD, start) for start in self.starts]
         if self.address is not None:
@@ -155,7 +154,7 @@ class Findable:
 
 @attrs.frozen
 class Typed:
-    """A text that somebody typed to find a name or an address.
+    """A typed text, to find a name or an address.
 
     Attributes:
         text: the folded text.
@@ -169,7 +168,7 @@ class Typed:
 
     @classmethod
     def of(cls, text: str) -> "Typed | None":
-        """Return what is looked for; `None` where nothing can be found by the text."""
+        """Return the text to find; `None` if it can find nothing."""
         text = folded(text) if len(text) <= LONGEST_TYPED else ""
         if not text:
             return None
@@ -179,15 +178,15 @@ class Typed:
 
     @property
     def length(self) -> int:
-        """How much was typed: each Han, kana or Hangul character counts as two code points.
+        """The number of code points; each Han, kana or Hangul character counts as two.
 
-        One of them says as much as a syllable, or a word. Unicode calls such characters wide.
+        Such a character, which Unicode calls wide, is a syllable or a word.
         """
         composed = unicodedata.normalize("NFC", self.text)
         return sum(2 if unicodedata.east_asian_width(each) == "W" else 1 for each in composed)
 
     def fit(self, found: Findable) -> Fit | None:
-        """Return how well the text fits; `None` where it does not."""
+        """Return how well the text fits; `None` if it does not."""
         address = found.address
         if self.whole == found.whole or self.text == address:
             return Fit.WHOLE
@@ -196,7 +195,7 @@ class Typed:
         return Fit.WORDS if self.words and self.begins_words_of(found) else None
 
     def begins_words_of(self, found: Findable) -> bool:
-        """Return whether each word that was typed is the start of a word of the name."""
+        """Return whether each typed word is the start of a word of the name."""
         starts = found.starts
         for word in self.words:
             place = bisect_left(starts, word)
@@ -206,7 +205,7 @@ class Typed:
 
 
 def _in_any_order(text: str, words: list[str]) -> str:
-    """Return the words in alphabetical order, or the text where it has none."""
+    """Return the words in alphabetical order, or the text if it has none."""
     return " ".join(sorted(words)) or text
 
 
@@ -215,7 +214,7 @@ def _words(text: str) -> list[str]:
 
 
 def _starts(text: str) -> Iterator[str]:
-    """Yield a folded text from each start of a word to the next space, without punctuation."""
+    """Yield the folded text from each start of a word to the next space, without punctuation."""
     for chunk in text.split(" "):
         letters = [each for each in chunk if not _parts_words(each)]
         run = "".join(letters)
