@@ -33,7 +33,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.filereader import read_partial
 from pydicom.uid import MediaStorageDirectoryStorage
 
-from exam_sharing.adapters.pydicom.folders import Folder, Found, listed, walk
+from exam_sharing.adapters.pydicom.files import Folder, Found, Source, listed, walk
 from exam_sharing.adapters.pydicom.media import (
     LeftOut,
     LeftOutReason,
@@ -41,7 +41,6 @@ from exam_sharing.adapters.pydicom.media import (
     MediaError,
     MediaProblem,
 )
-from exam_sharing.adapters.pydicom.source import Source
 from exam_sharing.adapters.pydicom.studies import Gathering, Header, Patient
 from exam_sharing.errors import AlreadyExists, WrongKind
 from exam_sharing.exams import Exam, Study, UploadBatch

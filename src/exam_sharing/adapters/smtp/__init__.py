@@ -20,8 +20,7 @@ from typing_extensions import override
 
 from exam_sharing.adapters.smtp.addresses import Sender, read_address
 from exam_sharing.adapters.smtp.failures import MailProblem, NoticeNotSent
-from exam_sharing.adapters.smtp.letters import Invitation, Letter, Template
-from exam_sharing.adapters.smtp.mail import Mail
+from exam_sharing.adapters.smtp.mail import Invitation, Letter, Mail, Template
 from exam_sharing.adapters.smtp.server import Login, MailServer, Security
 from exam_sharing.events import ShareNotice
 from exam_sharing.ports import Notifier

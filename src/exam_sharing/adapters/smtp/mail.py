@@ -1,29 +1,148 @@
-"""A letter as the bytes that go over the line.
+"""Letters about notices, and the bytes of a mail that carries one.
+
+Whatever people wrote is text in a letter, never markup. `Invitation` escapes it; a template of the
+host must do so itself.
 
 The header is written here. The `email` package folds a long display name without its quotes, so
 that one mailbox with commas in its name is read as several (seen in Python 3.11), and it takes a
 name such as `=?utf-8?q?a=2C?=` for an encoded one. The MIME parts are its work.
 
-Two mails of one notice at one time are alike to the byte: the id and the boundary are made of the
-notice's id, and nothing comes from chance.
+Two mails of one notice at one time are equal byte for byte: the id and the boundary are made of the
+id of the notice, and nothing is random.
 """
 
 import re
+import unicodedata
+from collections.abc import Callable
 from datetime import datetime
 from email.header import Header
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from hashlib import sha256
-from typing import Final
+from html import escape
+from typing import Final, Protocol
 
 import attrs
+from typing_extensions import override
 
 from exam_sharing.adapters.smtp.addresses import Sender
-from exam_sharing.adapters.smtp.letters import Letter
-from exam_sharing.identifiers import NoticeId
+from exam_sharing.events import ShareNotice
+from exam_sharing.grants import Permission
+from exam_sharing.identifiers import NoticeId, UserId
+from exam_sharing.validation import BIDI_CONTROLS, PrivateText, exact_text, optional_instant
 
-__all__ = ["Mail"]
+__all__ = ["Invitation", "Letter", "Mail", "Template"]
+
+_LINE_ENDS: Final = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+
+
+def _clean_text(text: str) -> PrivateText:
+    """Return a text with one kind of line end, and without what mail cannot carry."""
+    lines = _LINE_ENDS.sub("\n", exact_text("text", text))
+    return PrivateText("".join("\ufffd" if _is_unfit(c) else c for c in lines))
+
+
+def _is_unfit(character: str) -> bool:
+    return character not in "\n\t" and unicodedata.category(character) in {"Cc", "Cs"}
+
+
+def _clean_line(text: str) -> PrivateText:
+    """Return a text as one line that cannot be made to read otherwise than it is written."""
+    line = _clean_text(" ".join(exact_text("subject", text).split()))
+    return PrivateText("".join("\ufffd" if c in BIDI_CONTROLS else c for c in line))
+
+
+def _clean_html(text: str | None) -> PrivateText | None:
+    return None if text is None else _clean_text(exact_text("html", text))
+
+
+@attrs.frozen(kw_only=True)
+class Letter:
+    """What a mail says. It may hold patient data: no `repr` shows it.
+
+    Controls and lone surrogates, which mail cannot carry, become U+FFFD, and every kind of line
+    end becomes a newline. The subject becomes one line, without bidirectional controls.
+
+    Attributes:
+        subject: seen by whoever glances at a screen or a log of mail: put no message in it.
+        text: the letter as plain text.
+        html: the same as HTML, in which everything that people wrote is escaped; `None` for none.
+    """
+
+    subject: str = attrs.field(converter=_clean_line)
+    text: str = attrs.field(converter=_clean_text)
+    html: str | None = attrs.field(default=None, converter=_clean_html)
+
+
+class Template(Protocol):
+    """Makes letters of notices: any function of a notice will do."""
+
+    def __call__(self, notice: ShareNotice, /) -> Letter:
+        """Return what the mail about this notice says; raise, and it is tried again later."""
+
+
+_MAY: Final = {Permission.VIEW: "view", Permission.DOWNLOAD: "view and download"}
+
+
+@attrs.frozen(kw_only=True)
+class Invitation(Template):
+    """The template that is used where the host gives none: in English, with nothing of a study.
+
+    It says who shared, how many exams, what may be done with them and until when, and quotes the
+    personal message. The subject holds no part of the message.
+
+    Attributes:
+        name_of: the name by which the reader knows who shared, or `None` if they may not know it;
+            without this function no letter names anybody.
+    """
+
+    name_of: Callable[[UserId], str | None] | None = None
+
+    @override
+    def __call__(self, notice: ShareNotice, /) -> Letter:
+        name = self.name_of(notice.actor) if self.name_of is not None else None
+        name = _clean_line(name) if name is not None else ""
+        shared, allowed = _shared(notice, name), _allowed(notice)
+        sign_in = "Sign in to your portal as usual to find what was shared."
+        text = [shared, allowed, sign_in]
+        html = [_paragraph(_shared(notice, f"<bdi>{escape(name)}</bdi>" if name else ""))]
+        html += [_paragraph(allowed), _paragraph(sign_in)]
+        if notice.message:
+            message = _clean_text(notice.message)
+            told = "This personal message came with it:"
+            text[2:2] = [told, "\n".join(f"> {line}" for line in message.split("\n"))]
+            html[2:2] = [_paragraph(told), _quotation(message)]
+        body = "\n".join(html)
+        return Letter(
+            subject=shared.removesuffix("."),
+            text="\n\n".join(text) + "\n",
+            html=f'<!DOCTYPE html>\n<html lang="en"><body>\n{body}\n</body></html>\n',
+        )
+
+
+def _shared(notice: ShareNotice, name: str) -> str:
+    exams = "1 imaging exam" if notice.exams == 1 else f"{notice.exams} imaging exams"
+    if name:
+        return f"{name} shared {exams} with you."
+    return f"{exams} {'was' if notice.exams == 1 else 'were'} shared with you."
+
+
+def _allowed(notice: ShareNotice) -> str:
+    until = optional_instant("until", notice.until)
+    ends = "" if until is None else f" until {until:%Y-%m-%d %H:%M} UTC"
+    return f"You may {_MAY[notice.permission]} {'it' if notice.exams == 1 else 'them'}{ends}."
+
+
+def _paragraph(html: str) -> str:
+    return f"<p>{html}</p>"
+
+
+def _quotation(message: str) -> str:
+    # Not every mail program heeds `pre-wrap`, so line ends are marked, and not also written.
+    lines = escape(message).replace("\n", "<br>")
+    return f'<blockquote dir="auto" style="white-space: pre-wrap">{lines}</blockquote>'
+
 
 _SPEAKS_FOR_ITSELF: Final = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
 MAX_UNFOLDED: Final = 60
