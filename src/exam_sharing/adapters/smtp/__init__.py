@@ -1,12 +1,12 @@
-"""Notices as e-mail, handed to a mail server over SMTP. It needs the standard library only.
+"""Notices as e-mail over SMTP. It needs only the standard library.
 
-What people wrote can change nothing of a mail but the words in it:
+Texts of people can change the words in a mail, and nothing else:
 
-* one notice goes to one address; what is not one plain address is refused, and nothing is sent;
-* no text becomes a header, a second recipient or markup, whatever is in it;
-* without the encryption and the certificate that were asked for, nothing is told to the server;
-* neither a `repr` nor an error shows an address, a name, a message or a password, and errors have
-  no context that does.
+* One notice goes to one address. Anything but one plain address is refused, and nothing is sent.
+* No text becomes a header, a second recipient or markup.
+* Without the required encryption and certificate, nothing is sent to the server.
+* No `repr` and no error shows an address, a name, a message or a password, and no error has a
+  context that does.
 
 A notice that is sent again, as after a crash, has the same `Message-ID`, so that mail programs can
 drop the repeat.
@@ -48,14 +48,14 @@ def _now() -> datetime:
 class SmtpNotifier(Notifier):
     """Sends each notice as one mail, each over a connection of its own.
 
-    It may be used by several threads. `send` returns once the server has taken the mail; whether
-    it reaches its reader is then the server's affair, which writes to the sender if it cannot.
+    It is safe for threads. `send` returns once the server has accepted the mail. A server that then
+    cannot deliver the mail writes to the sender.
 
     Attributes:
-        server: where mail is handed in. It is greeted with the sender's domain.
-        sender: whom the mail is from.
-        template: what it says.
-        clock: tells the time, aware, for the date of the mail; by default the machine's.
+        server: the server that takes the mail. It is greeted with the domain of the sender.
+        sender: the sender of the mail.
+        template: makes the text of the mail.
+        clock: returns the time, aware, for the date of the mail; by default that of the machine.
     """
 
     server: MailServer = attrs.field(validator=is_a(MailServer))
@@ -65,10 +65,10 @@ class SmtpNotifier(Notifier):
 
     @override
     def send(self, notice: ShareNotice) -> None:
-        """Hand the notice to the mail server.
+        """Send the notice to the mail server.
 
         Raises:
-            NoticeNotSent: it was not sent; `permanent` says whether trying again is in vain.
+            NoticeNotSent: it was not sent; `permanent` if it never can be.
         """
         if notice.address is None:
             raise NoticeNotSent(MailProblem.NO_ADDRESS)
@@ -86,5 +86,5 @@ class SmtpNotifier(Notifier):
         try:
             return of_kind("letter", self.template(notice), Letter)
         except Exception as error:  # noqa: BLE001
-            # Whatever it is, it may quote the message, so it must not become a context either.
+            # The error may quote the message, so it must not become a context of ours.
             return NoticeNotSent(MailProblem.NO_LETTER, cause=type(error).__name__)

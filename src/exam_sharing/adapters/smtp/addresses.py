@@ -1,12 +1,12 @@
-"""E-mail addresses, read so strictly that one never becomes two, nor another one.
+"""E-mail addresses, read so strictly that one never becomes two or another one.
 
-An address is a local part of plain characters, one `@`, and a domain. What RFC 5322 also allows
-(quoted local parts, comments, domains in brackets) is refused: it is rare, and every program that
-handles the mail would have to read it alike.
+An address is a local part of plain characters, one `@`, and a domain. Quoted local parts, comments
+and domains in brackets, which RFC 5322 allows, are refused: they are rare, and programs read them
+in different ways.
 
-A domain beyond ASCII is written in IDNA, if that reads as the same domain. Python's codec knows
-IDNA 2003, by which `straße.example` would be `strasse.example`, which may be somebody else's: such
-a domain, like a local part beyond ASCII, needs a server with SMTPUTF8.
+A domain beyond ASCII is written in IDNA if that stands for the same domain. Python's codec knows
+IDNA 2003, which turns `straße.example` into `strasse.example`, another domain. Such a domain, like
+a local part beyond ASCII, needs a server with SMTPUTF8.
 """
 
 import re
@@ -32,10 +32,10 @@ _ASCII_DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 @attrs.frozen(kw_only=True)
 class MailAddress:
-    """One address, in the ways in which it can be written.
+    """One address in both spellings.
 
     Attributes:
-        ascii: as every server takes it; `None` if there is no such way.
+        ascii: for every server; `None` if the address cannot be written in ASCII.
         unicode: as it was given, for servers with SMTPUTF8.
     """
 
@@ -64,7 +64,7 @@ def _bytes(text: str) -> int:
 
 
 def _is_local_part(local: str) -> bool:
-    # A full-width comma or at sign must not turn into a real one on the way.
+    # A full-width comma or at sign must not become a real one on the way.
     spellings = (local, unicodedata.normalize("NFKC", local[: MAX_LOCAL_BYTES + 1]))
     return (
         _bytes(local) <= MAX_LOCAL_BYTES
@@ -74,7 +74,7 @@ def _is_local_part(local: str) -> bool:
 
 
 def _in_ascii(domain: str) -> str | None:
-    """Return the domain in ASCII, if it says there what it says here."""
+    """Return the domain in ASCII, if it stands for the same domain there."""
     if domain.isascii():
         return domain if _ASCII_DOMAIN.fullmatch(domain) else None
     try:
@@ -89,7 +89,7 @@ def _in_ascii(domain: str) -> str | None:
 
 
 def _is_domain(domain: str) -> bool:
-    """Return whether this can be a domain beyond ASCII that means one thing only."""
+    """Return whether this is an unambiguous domain beyond ASCII."""
     lowered = domain.lower()
     return (
         not domain.isascii()
@@ -102,7 +102,9 @@ def _is_domain(domain: str) -> bool:
 def _sender_address(text: str) -> str:
     address = read_address(exact_text("address", text))
     if address is None or address.ascii is None:
-        raise InvalidArgument("address", "must be one plain e-mail address that ASCII can write")
+        raise InvalidArgument(
+            "address", "must be one plain e-mail address that can be written in ASCII"
+        )
     return str(address.ascii)
 
 
@@ -112,11 +114,11 @@ def _sender_name(text: str) -> str:
 
 @attrs.frozen(kw_only=True)
 class Sender:
-    """Whom the mail is from, and who is told when it cannot be delivered.
+    """The sender of the mail, who gets the reports of mail that cannot be delivered.
 
     Attributes:
-        address: one plain address. It ends up in ASCII: a domain beyond it, in IDNA.
-        name: what mail programs show instead; at most 100 code points, no controls.
+        address: one plain address. It is kept in ASCII, with the domain in IDNA.
+        name: shown instead by mail programs; at most 100 code points, no controls.
     """
 
     address: str = attrs.field(converter=_sender_address)
@@ -124,5 +126,5 @@ class Sender:
 
     @property
     def domain(self) -> str:
-        """What stands behind the `@`."""
+        """The part behind the `@`."""
         return self.address.rpartition("@")[2]

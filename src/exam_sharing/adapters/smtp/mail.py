@@ -38,7 +38,7 @@ _LINE_ENDS: Final = re.compile("\r\n|[\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 
 
 def _clean_text(text: str) -> PrivateText:
-    """Return a text with one kind of line end, and without what mail cannot carry."""
+    """Return a text with one kind of line end, and without characters that mail cannot carry."""
     lines = _LINE_ENDS.sub("\n", exact_text("text", text))
     return PrivateText("".join("\ufffd" if _is_unfit(c) else c for c in lines))
 
@@ -48,7 +48,7 @@ def _is_unfit(character: str) -> bool:
 
 
 def _clean_line(text: str) -> PrivateText:
-    """Return a text as one line that cannot be made to read otherwise than it is written."""
+    """Return a text as one line, without characters that change its direction."""
     line = _clean_text(" ".join(exact_text("subject", text).split()))
     return PrivateText("".join("\ufffd" if c in BIDI_CONTROLS else c for c in line))
 
@@ -59,15 +59,15 @@ def _clean_html(text: str | None) -> PrivateText | None:
 
 @attrs.frozen(kw_only=True)
 class Letter:
-    """What a mail says. It may hold patient data: no `repr` shows it.
+    """The text of a mail. It may contain patient data: no `repr` shows it.
 
     Controls and lone surrogates, which mail cannot carry, become U+FFFD, and every kind of line
     end becomes a newline. The subject becomes one line, without bidirectional controls.
 
     Attributes:
-        subject: seen by whoever glances at a screen or a log of mail: put no message in it.
+        subject: screens and logs of mail show it to others: put no message in it.
         text: the letter as plain text.
-        html: the same as HTML, in which everything that people wrote is escaped; `None` for none.
+        html: the same as HTML, with all texts of people escaped; `None` for none.
     """
 
     subject: str = attrs.field(converter=_clean_line)
@@ -76,10 +76,10 @@ class Letter:
 
 
 class Template(Protocol):
-    """Makes letters of notices: any function of a notice will do."""
+    """Makes letters of notices: any function of a notice."""
 
     def __call__(self, notice: ShareNotice, /) -> Letter:
-        """Return what the mail about this notice says; raise, and it is tried again later."""
+        """Return the letter about this notice. If it raises, the notice is tried again later."""
 
 
 _MAY: Final = {Permission.VIEW: "view", Permission.DOWNLOAD: "view and download"}
@@ -87,14 +87,14 @@ _MAY: Final = {Permission.VIEW: "view", Permission.DOWNLOAD: "view and download"
 
 @attrs.frozen(kw_only=True)
 class Invitation(Template):
-    """The template that is used where the host gives none: in English, with nothing of a study.
+    """The default template: in English, without details of a study.
 
-    It says who shared, how many exams, what may be done with them and until when, and quotes the
-    personal message. The subject holds no part of the message.
+    It states who shared, how many exams, with which permission and until when, and quotes the
+    personal message. The subject contains no part of the message.
 
     Attributes:
-        name_of: the name by which the reader knows who shared, or `None` if they may not know it;
-            without this function no letter names anybody.
+        name_of: returns the name of the person who shared, or `None` if the reader may not know
+            it; without this function no letter names anybody.
     """
 
     name_of: Callable[[UserId], str | None] | None = None
@@ -110,9 +110,9 @@ class Invitation(Template):
         html += [_paragraph(allowed), _paragraph(sign_in)]
         if notice.message:
             message = _clean_text(notice.message)
-            told = "This personal message came with it:"
-            text[2:2] = [told, "\n".join(f"> {line}" for line in message.split("\n"))]
-            html[2:2] = [_paragraph(told), _quotation(message)]
+            intro = "This personal message came with it:"
+            text[2:2] = [intro, "\n".join(f"> {line}" for line in message.split("\n"))]
+            html[2:2] = [_paragraph(intro), _quotation(message)]
         body = "\n".join(html)
         return Letter(
             subject=shared.removesuffix("."),
@@ -139,12 +139,12 @@ def _paragraph(html: str) -> str:
 
 
 def _quotation(message: str) -> str:
-    # Not every mail program heeds `pre-wrap`, so line ends are marked, and not also written.
+    # Not every mail program respects `pre-wrap`, so each line end is a `<br>`.
     lines = escape(message).replace("\n", "<br>")
     return f'<blockquote dir="auto" style="white-space: pre-wrap">{lines}</blockquote>'
 
 
-_SPEAKS_FOR_ITSELF: Final = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
+_PLAIN: Final = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
 MAX_UNFOLDED: Final = 60
 
 
@@ -153,10 +153,10 @@ class Mail:
     """A letter about one notice, from one sender.
 
     Attributes:
-        notice: which notice.
-        sender: whom it is from.
-        letter: what it says.
-        date: when it is sent, aware, in UTC.
+        notice: the id of the notice.
+        sender: the sender.
+        letter: the text.
+        date: the time of sending, aware, in UTC.
     """
 
     notice: NoticeId
@@ -165,7 +165,7 @@ class Mail:
     date: datetime
 
     def as_bytes(self, to: str) -> bytes:
-        """Return the mail to this address, which is one plain address and nothing else."""
+        """Return the mail to one plain address."""
         fields = {
             "From": self._from(),
             "To": to,
@@ -174,7 +174,7 @@ class Mail:
             "Message-ID": self._message_id(),
             "Auto-Submitted": "auto-generated",
         }
-        # INVARIANT: no value holds a line end but those that fold it, each before a space.
+        # INVARIANT: line ends in a value only fold it, each before a space.
         header = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         return header.encode() + self._parts()
 
@@ -187,7 +187,7 @@ class Mail:
         return f"<{self._digest()}@{self.sender.domain}>"
 
     def _digest(self) -> str:
-        # Hashed, since an id of a notice may hold any character, and `<`, `>` or `@` among them.
+        # Hashed, since the id of a notice may contain any character, also `<`, `>` or `@`.
         return sha256(str(self.notice).encode()).hexdigest()[:40]
 
     def _parts(self) -> bytes:
@@ -196,13 +196,13 @@ class Mail:
         parts.set_content(str(self.letter.text), cte="quoted-printable")
         if self.letter.html is not None:
             parts.add_alternative(str(self.letter.html), subtype="html", cte="quoted-printable")
-            # INVARIANT: what is written as quoted-printable never holds `=_`.
+            # INVARIANT: text in quoted-printable never contains `=_`.
             parts.set_boundary(f"=_{self._digest()}")
         return parts.as_bytes()
 
 
 def _encoded(text: str, field: str) -> str:
-    """Return a text as a header tells it: as it is if it is plain and short, or else encoded."""
-    if len(text) <= MAX_UNFOLDED and _SPEAKS_FOR_ITSELF.fullmatch(text):
+    """Return a text for a header: as it is if it is plain and short, otherwise encoded."""
+    if len(text) <= MAX_UNFOLDED and _PLAIN.fullmatch(text):
         return text
     return Header(text, "utf-8", header_name=field).encode(linesep="\r\n")

@@ -42,27 +42,27 @@ from exam_sharing.validation import (
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["Line", "Login", "MailServer", "Security"]
+__all__ = ["Connection", "Login", "MailServer", "Security"]
 
-MAX_HEARD: Final = 65_536
-"""How many bytes of replies one connection reads."""
+MAX_RECEIVED: Final = 65_536
+"""The most bytes of replies that one connection reads."""
 
 _SHORTEST: Final = 0.001
 
 
-class Line(smtplib.SMTP):
+class Connection(smtplib.SMTP):
     """One connection, opened when it is made.
 
     Args:
         host: the server.
         port: its port.
         greeting: the name by which the server is greeted.
-        seconds: how long everything may take, from the look-up of the name to the last reply.
-        tls: encrypts the connection from its first byte; `None` if it does not begin encrypted.
+        seconds: the time for everything, from the look-up of the host to the last reply.
+        tls: encrypts the connection from its first byte; `None` if it begins unencrypted.
 
     Raises:
         OSError: the server cannot be reached, or does not answer in time.
-        ValueError: the server says too much.
+        ValueError: the replies are too long.
     """
 
     sock: socket.socket | None
@@ -70,10 +70,9 @@ class Line(smtplib.SMTP):
     def __init__(
         self, host: str, port: int, *, greeting: str, seconds: float, tls: ssl.SSLContext | None
     ) -> None:
-        """Open the connection, and read the first reply."""
         self._ends = monotonic() + seconds
         self._tls = tls
-        self._heard = 0
+        self._received = 0
         try:
             super().__init__(host, port, local_hostname=greeting, timeout=seconds)
         except (OSError, ValueError):
@@ -81,30 +80,22 @@ class Line(smtplib.SMTP):
             raise
 
     def left(self) -> float:
-        """Return how many seconds are left.
-
-        Raises:
-            TimeoutError: none are.
-        """
+        """Return the seconds until the deadline; raise `TimeoutError` if it has passed."""
         left = self._ends - monotonic()
         if left <= 0:
             raise TimeoutError
         return left
 
-    def hear(self, data: "WriteableBuffer") -> int:
-        """Read some bytes into a buffer, and return how many came.
-
-        Raises:
-            ValueError: the server has said too much.
-        """
+    def receive(self, data: "WriteableBuffer") -> int:
+        """Read some bytes into a buffer and return their number; `ValueError` if too many came."""
         if self.sock is None:
             return 0
         self.sock.settimeout(self.left())
-        came = self.sock.recv_into(data)
-        self._heard += came
-        if self._heard > MAX_HEARD:
+        size = self.sock.recv_into(data)
+        self._received += size
+        if self._received > MAX_RECEIVED:
             raise ValueError
-        return came
+        return size
 
     @override
     def connect(
@@ -113,12 +104,12 @@ class Line(smtplib.SMTP):
         self.sock = self._opened(host, port)
         self.file = None
         if self._tls is not None:
-            self._bound()
+            self._set_timeout()
             self.sock = self._tls.wrap_socket(self.sock, server_hostname=host)
         return self.getreply()
 
     def _opened(self, host: str, port: int) -> socket.socket:
-        """Connect to the first address that answers, each given its part of the time."""
+        """Connect to the first address that answers; each one gets its part of the time."""
         problem = OSError()
         addresses = [found[4] for found in self._looked_up(host, port)]
         for tried, address in enumerate(addresses):
@@ -130,13 +121,13 @@ class Line(smtplib.SMTP):
         raise problem
 
     def _looked_up(self, host: str, port: int) -> list[tuple[Any, ...]]:
-        """Look the name up in a thread, since nothing else can bound how long that takes."""
+        """Look up the host in a thread, since nothing else bounds the time of a look-up."""
         found: Future[list[tuple[Any, ...]]] = Future()
 
         def look_up() -> None:
             try:
                 found.set_result(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-            except Exception as error:  # noqa: BLE001  the thread that waits raises it
+            except Exception as error:  # noqa: BLE001  raised in the waiting thread
                 found.set_exception(error)
 
         Thread(target=look_up, daemon=True).start()
@@ -158,22 +149,22 @@ class Line(smtplib.SMTP):
     @override
     def getreply(self) -> tuple[int, bytes]:
         if self.file is None:
-            self.file = BufferedReader(_Heard(self))
+            self.file = BufferedReader(_Replies(self))
         reply = super().getreply()
-        # A handshake may be next, which takes the timeout that it finds.
-        self._bound()
+        # A TLS handshake may follow, which uses the timeout of the socket.
+        self._set_timeout()
         return reply
 
-    def _bound(self) -> None:
+    def _set_timeout(self) -> None:
         if self.sock is not None:
             self.sock.settimeout(max(_SHORTEST, self._ends - monotonic()))
 
 
-class _Heard(RawIOBase):
-    """What a line hears, as a file."""
+class _Replies(RawIOBase):
+    """The replies of a connection, as a file."""
 
-    def __init__(self, line: Line) -> None:
-        self._line = line
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
     @override
     def readable(self) -> bool:
@@ -181,7 +172,7 @@ class _Heard(RawIOBase):
 
     @override
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        return self._line.hear(buffer)
+        return self._connection.receive(buffer)
 
 
 MAX_PORT: Final = 65_535
@@ -190,16 +181,16 @@ MAX_SECONDS: Final = 120
 
 
 class Security(enum.Enum):
-    """How the line to the server is encrypted."""
+    """How the connection to the server is encrypted."""
 
     STARTTLS = "STARTTLS"
-    """Once the server offers it, usually at port 587; without the offer, nothing is sent."""
+    """After the server has offered it, usually on port 587; without the offer, nothing is sent."""
 
     TLS = "TLS"
-    """From the first byte, usually at port 465."""
+    """From the first byte, usually on port 465."""
 
     NONE = "NONE"
-    """Never. It is for a server on the same machine, and allows no login."""
+    """Never: for a server on the same machine only, without login."""
 
 
 def _ascii_text(field: str, text: str) -> PrivateText:
@@ -218,7 +209,7 @@ def _password(text: str) -> PrivateText:
 
 @attrs.frozen(kw_only=True)
 class Login:
-    """What the server asks of its clients; no `repr` shows either part.
+    """The login at a server; no `repr` shows it.
 
     Attributes:
         username: in ASCII.
@@ -260,21 +251,21 @@ def _check_login(
 ) -> None:
     require_kind("login", value, Login, type(None))
     if value is not None and instance.security is Security.NONE:
-        raise InvalidArgument("login", "needs an encrypted line: choose STARTTLS or TLS")
+        raise InvalidArgument("login", "needs an encrypted connection: choose STARTTLS or TLS")
 
 
 @attrs.frozen(kw_only=True)
 class MailServer:
-    """Where mail is handed in, and how.
+    """The server that takes our mail, and how to connect to it.
 
     Attributes:
-        host: its name, which its certificate must bear.
+        host: its name, which its certificate must contain.
         port: usually 587 for `STARTTLS` and 465 for `TLS`.
-        security: how the line is encrypted.
-        context: which certificates are trusted; by default those that the machine trusts.
-        login: the login, if the server asks for one.
-        timeout: how long one mail may take from the look-up of the host to the last reply, in
-            seconds, at most 120: a relay sends a notice within half of its claim.
+        security: how the connection is encrypted.
+        context: the trusted certificates; by default those of the machine.
+        login: for a server that requires one.
+        timeout: seconds for one mail, from the look-up of the host to the last reply; at most 120,
+            since a relay sends a notice within half of its claim.
     """
 
     host: str = attrs.field(validator=_check_host)
@@ -287,10 +278,10 @@ class MailServer:
     timeout: float = attrs.field(default=30.0, converter=_seconds)
 
     def deliver(self, mail: Mail, to: MailAddress) -> None:
-        """Hand the mail to the server.
+        """Send the mail to the server.
 
         Raises:
-            NoticeNotSent: the server did not take it, as far as we know.
+            NoticeNotSent: the server did not accept it, as far as we know.
         """
         failure = self._attempt(mail, to)
         if failure is not None:
@@ -298,7 +289,7 @@ class MailServer:
 
     def _attempt(self, mail: Mail, to: MailAddress) -> NoticeNotSent | None:
         try:
-            line = Line(
+            connection = Connection(
                 self.host,
                 self.port,
                 greeting=mail.sender.domain,
@@ -308,57 +299,61 @@ class MailServer:
         except (OSError, ValueError) as error:
             return _failure(error)
         try:
-            return self._converse(line, mail, to)
+            return self._converse(connection, mail, to)
         except (OSError, ValueError) as error:
             return _failure(error)
         finally:
             with suppress(OSError):
-                line.close()
+                connection.close()
 
-    def _converse(self, line: Line, mail: Mail, to: MailAddress) -> NoticeNotSent | None:
-        line.ehlo_or_helo_if_needed()
+    def _converse(
+        self, connection: Connection, mail: Mail, to: MailAddress
+    ) -> NoticeNotSent | None:
+        connection.ehlo_or_helo_if_needed()
         if self.security is Security.STARTTLS:
-            if not line.has_extn("starttls"):
+            if not connection.has_extn("starttls"):
                 return NoticeNotSent(MailProblem.NOT_ENCRYPTED)
-            line.starttls(context=self.context)
-            line.ehlo_or_helo_if_needed()
+            connection.starttls(context=self.context)
+            connection.ehlo_or_helo_if_needed()
         if self.login is not None:
-            line.login(self.login.username, self.login.password)
+            connection.login(self.login.username, self.login.password)
         if to.ascii is not None:
-            return _hand_over(line, mail, to.ascii, ())
-        if line.has_extn("smtputf8"):
-            return _hand_over(line, mail, to.unicode, ("SMTPUTF8", "BODY=8BITMIME"))
+            return _transmit(connection, mail, to.ascii, ())
+        if connection.has_extn("smtputf8"):
+            return _transmit(connection, mail, to.unicode, ("SMTPUTF8", "BODY=8BITMIME"))
         return NoticeNotSent(MailProblem.ADDRESS_NOT_TAKEN)
 
 
-def _hand_over(line: Line, mail: Mail, to: str, options: tuple[str, ...]) -> NoticeNotSent | None:
+def _transmit(
+    connection: Connection, mail: Mail, to: str, options: tuple[str, ...]
+) -> NoticeNotSent | None:
     content = mail.as_bytes(to)
-    if line.has_extn("size"):
+    if connection.has_extn("size"):
         options = (*options, f"size={len(content)}")
-    code, _said = line.mail(mail.sender.address, options)
+    code, _said = connection.mail(mail.sender.address, options)
     if code != _OK:
-        return refused(code, for_good=MailProblem.SENDER_REFUSED)
-    code, _said = line.rcpt(to)
-    if code not in _RECIPIENT_TAKEN:
+        return refused(code, permanently=MailProblem.SENDER_REFUSED)
+    code, _said = connection.rcpt(to)
+    if code not in _RECIPIENT_ACCEPTED:
         return refused(code)
-    code, _said = line.docmd("data")
+    code, _said = connection.docmd("data")
     if code != _GO_ON:
         return refused(code)
-    line.send(_LEADING_DOT.sub(b"..", content) + b".\r\n")
-    failure = _answer_for(line)
-    # Whatever the answer was, nothing from here on changes what became of the mail.
+    connection.send(_LEADING_DOT.sub(b"..", content) + b".\r\n")
+    failure = _final_reply(connection)
+    # From here on, nothing changes whether the mail was accepted.
     with suppress(OSError, ValueError):
-        line.quit()
+        connection.quit()
     return failure
 
 
-def _answer_for(line: Line) -> NoticeNotSent | None:
-    """Read what the server answers for a mail that it was given whole."""
+def _final_reply(connection: Connection) -> NoticeNotSent | None:
+    """Read the reply of the server to a complete mail."""
     try:
-        code, _said = line.getreply()
+        code, _said = connection.getreply()
     except (OSError, ValueError) as error:
         return NoticeNotSent(MailProblem.MAYBE_SENT, cause=type(error).__name__)
-    if code in _TAKEN:
+    if code in _ACCEPTED:
         return None
     failure = refused(code)
     if failure.problem is MailProblem.NOT_SERVED:
@@ -367,23 +362,23 @@ def _answer_for(line: Line) -> NoticeNotSent | None:
 
 
 _OK: Final = 250
-_RECIPIENT_TAKEN: Final = {250, 251}
+_RECIPIENT_ACCEPTED: Final = {250, 251}
 _GO_ON: Final = 354
-_TAKEN: Final = range(200, 300)
+_ACCEPTED: Final = range(200, 300)
 _LEADING_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
 
 _PROBLEMS: Final[tuple[tuple[type[Exception], MailProblem], ...]] = (
     (smtplib.SMTPAuthenticationError, MailProblem.LOGIN_REFUSED),
     (smtplib.SMTPResponseException, MailProblem.NOT_SERVED),
     (smtplib.SMTPServerDisconnected, MailProblem.LINE_LOST),
-    # That there is no way to log in is told by the base of them all.
+    # `smtplib` raises this base class if there is no way to log in.
     (smtplib.SMTPException, MailProblem.LOGIN_REFUSED),
     (ssl.SSLError, MailProblem.NOT_ENCRYPTED),
     (TimeoutError, MailProblem.TIMED_OUT),
     (OSError, MailProblem.UNREACHABLE),
     (ValueError, MailProblem.NOT_SERVED),
 )
-"""What each kind of error means: the first that fits."""
+"""The meaning of an error: the first entry that matches."""
 
 
 def _failure(error: Exception) -> NoticeNotSent:
