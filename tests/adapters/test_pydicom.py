@@ -851,7 +851,7 @@ class TestTheShippedCd:
 
     def test_is_missed_with_a_clear_error(self, monkeypatch, tmp_path):
         monkeypatch.setattr(pydicom, "__file__", str(tmp_path / "__init__.py"))
-        with pytest.raises(MediaError, match="carries no CD") as caught:
+        with pytest.raises(MediaError, match="has no example CD") as caught:
             shipped_media()
         assert caught.value.problem is MediaProblem.NOT_SHIPPED
 

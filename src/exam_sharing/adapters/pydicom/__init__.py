@@ -1,16 +1,16 @@
 """Exams from a DICOM CD, or from a folder of DICOM files, read with pydicom 3 (extra `dicom`).
 
-`read_media` reads; it stores nothing. What it returns can be given to `Sharing.add_upload` as one
-whole, so an upload is never half made: either there is a `Media`, or there is a `MediaError`.
+`read_media` stores nothing. It returns a whole upload for `Sharing.add_upload`, or raises a
+`MediaError`, so no upload is half made.
 
 Media are hostile input, and everything on them may be patient data, names of files included (many
-are exported as `DOE_JOHN/IM1`). So:
+are exported as `DOE_JOHN/IM1`). Therefore:
 
-* every file that was looked at is either behind an exam or in `Media.left_out`, with a reason;
-* names of files are kept as `PrivateText`: a person may read them, no `repr` or error tells them;
-* no error, warning or log line of pydicom gets out, as they quote values and names;
-* links are not followed: a link on an uploaded medium can point at somebody else's images;
-* only headers are read. That a file is whole is told from the lengths that they announce.
+* Every file is part of an exam, or in `Media.left_out` with a reason.
+* Names of files are `PrivateText`: people may read them, and no `repr` and no error shows them.
+* No error, warning or log line of pydicom leaves this package, since they quote values and names.
+* Links are not followed, since a link on an uploaded medium can point at images of somebody else.
+* Only headers are read. The lengths that they announce show whether a file is complete.
 """
 
 import logging
@@ -62,7 +62,7 @@ def shipped_media() -> Path:
     """Return the folder of the CD that pydicom's wheel ships: two patients, six studies.
 
     Raises:
-        MediaError: this installation of pydicom is without it.
+        MediaError: this installation of pydicom lacks it.
     """
     folder = Path(pydicom.__file__).parent / "data" / "test_files" / "dicomdirtests"
     if not (folder / "DICOMDIR").is_file():
@@ -70,7 +70,7 @@ def shipped_media() -> Path:
     return folder
 
 
-def read_media(  # noqa: PLR0913  each is a choice of the caller, by name
+def read_media(  # noqa: PLR0913  named choices of the caller
     path: str | os.PathLike[str],
     *,
     batch: BatchId,
@@ -82,31 +82,32 @@ def read_media(  # noqa: PLR0913  each is a choice of the caller, by name
     loose: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> Media:
-    """Read a medium into an upload batch, its exams and the study details beside them.
+    """Read a medium into an upload batch, its exams and their study details.
 
-    With a DICOMDIR, the files that it lists are the medium, and no others. Without one, every file
-    in the folder and in the folders below is. What a file's own header says counts, whatever a
-    DICOMDIR says of it. The same medium gives the same result.
+    With a DICOMDIR, only the files that it lists are read. Without one, every file in the folder
+    and below is read. The header of a file takes precedence over its DICOMDIR. The same medium
+    gives the same result.
 
     Args:
         path: a folder, or a DICOMDIR file.
         batch: the id of the upload batch.
-        uploader: who brought the medium.
+        uploader: who uploads the medium.
         received_at: when; aware. It is also the time of upload of each exam.
-        owner: who owns the exams; the uploader if left out.
-        exam_id: names an exam from its number, counted from 1, and its study details; if left
-            out, the exams of batch `B1` are `B1-1`, `B1-2` and so on.
-        subject: gives the host's reference to a patient from the Patient ID on the medium, with the
-            issuer behind it where one is told (`7^^^HOSPITAL`); asked once for each patient. If
-            left out, the patients of batch `B1` are `B1-patient-1`, `B1-patient-2` and so on, so
-            that no exam says anything of a patient.
-        loose: read every file of the folder, whatever a DICOMDIR says.
-        on_progress: called after each file with how many were read and how many there are. What
-            it raises ends the reading, and gets out.
+        owner: the owner of the exams; by default the uploader.
+        exam_id: makes the id of an exam from its number, counted from 1, and its study details; by
+            default the exams of batch `B1` are `B1-1`, `B1-2` and so on.
+        subject: returns the host's reference to a patient for the Patient ID on the medium, which
+            has its issuer, if any, behind it (`7^^^HOSPITAL`); called once for each patient. By
+            default the patients of batch `B1` are `B1-patient-1`, `B1-patient-2` and so on, so no
+            exam holds data of a patient.
+        loose: ignore a DICOMDIR and read every file of the folder.
+        on_progress: called after each file with the number of read files and of all files. Its
+            exceptions end the reading and are raised.
 
     Raises:
-        MediaError: the medium gives no exam.
-        CallerError: an argument is of the wrong kind or malformed, or `exam_id` gave an id twice.
+        MediaError: the medium contains no readable exam.
+        CallerError: an argument has a wrong type or is malformed, or `exam_id` returned an id
+            twice.
     """
     require_kind("owner", owner, UserId, type(None))
     upload = UploadBatch(
@@ -115,8 +116,8 @@ def read_media(  # noqa: PLR0913  each is a choice of the caller, by name
     root, found = _files_on(path, loose=loose)
     gathering = Gathering()
     for number, file in enumerate(found, start=1):
-        said = file.obstacle or _read_header(f"{root}/{file.place}")
-        gathering.add(number, file.place, said)
+        header = file.obstacle or _read_header(f"{root}/{file.place}")
+        gathering.add(number, file.place, header)
         if on_progress is not None:
             on_progress(number, len(found))
     subject_of = _subjects(upload.id, subject)
@@ -162,7 +163,7 @@ def _media(
 def _subjects(
     batch: BatchId, name: Callable[[str], str | None] | None
 ) -> Callable[[Patient], str | None]:
-    """Return what names the patients of a batch; who has no Patient ID has no name."""
+    """Return a function that names the patients of a batch; without Patient ID there is no name."""
     named: dict[str, str | None] = {}
 
     def subject_of(patient: Patient) -> str | None:
@@ -178,7 +179,7 @@ def _subjects(
 
 
 def _files_on(path: object, *, loose: bool) -> tuple[str, list[Found]]:
-    """Return the folder of the medium and the files that it consists of."""
+    """Return the folder of the medium and its files."""
     if not isinstance(path, str | os.PathLike) or not isinstance(where := os.fspath(path), str):
         raise WrongKind(field="path", needed="str or PathLike", given=type(path).__name__)
     mode = _mode(where)
@@ -218,9 +219,9 @@ _SILENCING: Final = threading.Lock()
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Keep pydicom's warnings and log lines in.
+    """Suppress warnings and log lines of pydicom.
 
-    The filters of warnings belong to the whole process, so one file is read at a time.
+    Filters of warnings belong to the whole process, so one file is read at a time.
     """
     reader = threading.get_ident()
 
@@ -246,8 +247,8 @@ FILE_ID: Final = 0x00041500
 def _read_directory(path: str) -> list[list[str]]:
     """Return the file ids that a DICOMDIR lists, in its order.
 
-    The records are taken one after another. Their tree, made of offsets, is not needed, since each
-    file says itself to whom it belongs; and a wrong offset can hide files or lead in a circle.
+    The records are read one after another. Their tree of offsets is ignored: each file names its
+    own patient, and a wrong offset can hide files or form a circle.
 
     Raises:
         MediaError: it is damaged, or it is no DICOMDIR.
@@ -262,13 +263,13 @@ def _read_directory(path: str) -> list[list[str]]:
                     records = dataset[RECORDS].value if RECORDS in dataset else ()
                     return [file_id for record in records if (file_id := _file_id(record))]
     except Exception:  # noqa: BLE001, S110
-        # What a damaged file makes pydicom raise has no end, and may quote patient data.
+        # pydicom raises anything for a damaged file, and may quote patient data.
         pass
     raise MediaError(MediaProblem.DIRECTORY_UNREADABLE if is_one else MediaProblem.NOT_A_MEDIUM)
 
 
 def _file_id(record: Dataset) -> list[str]:
-    """Return the parts of the record's file id; none if it has no file or is retired."""
+    """Return the parts of the file id of a record; none if it has no file or is retired."""
     if _bytes(record, IN_USE) == b"\0\0":
         return []
     parts = os.fsdecode(_bytes(record, FILE_ID)).split("\\")
@@ -297,7 +298,7 @@ UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
 
 
 def _read_header(path: str) -> Header | LeftOutReason:
-    """Return what a file says of its study, or why it says nothing."""
+    """Return the header of a file, or why it has none."""
     try:
         with Source(path) as source, _silence():
             return _parse(source) if source.is_dicom() else LeftOutReason.NOT_DICOM
@@ -312,7 +313,7 @@ def _parse(source: Source) -> Header | LeftOutReason:
             return LeftOutReason.TRUNCATED
         return LeftOutReason.DIRECTORY if _is_directory(dataset) else _header(dataset)
     except Exception:  # noqa: BLE001
-        # What a damaged file makes pydicom raise has no end, and may quote patient data.
+        # pydicom raises anything for a damaged file, and may quote patient data.
         return LeftOutReason.TRUNCATED if source.ends_early() else LeftOutReason.UNREADABLE
 
 
@@ -326,7 +327,7 @@ def _header(dataset: FileDataset) -> Header | LeftOutReason:
     issuer = _text(dataset, ISSUER_OF_PATIENT_ID)
     return Header(
         study_uid=study_uid,
-        # The issuer of no id says nothing.
+        # An issuer without an id has no meaning.
         patient=Patient(patient_id, issuer if patient_id else ""),
         modality=_text(dataset, MODALITY),
         details={name: _text(dataset, tag) for name, tag in DETAILS.items()},
@@ -334,20 +335,20 @@ def _header(dataset: FileDataset) -> Header | LeftOutReason:
 
 
 def _bytes(dataset: Dataset, tag: int) -> bytes:
-    """Return a value as the file holds it, before pydicom judges it; none if it is overlong."""
+    """Return a value as it is in the file, unparsed; empty if it is too long."""
     element = dataset.get_item(tag, keep_deferred=True) if tag in dataset else None
     value = getattr(element, "value", None)
     return value if isinstance(value, bytes) else b""
 
 
 def _text(dataset: FileDataset, tag: int) -> str:
-    """Return a text without what could harm whoever shows it.
+    """Return a text without characters that could harm its reader.
 
     Controls, bidirectional controls, line separators and lone surrogates become U+FFFD.
     """
     encodings = dataset.original_character_set
     encodings = [encodings] if isinstance(encodings, str) else list(encodings)
-    # The parts of a name are written each for itself: an escape sequence ends with its part.
+    # Each part of a name is encoded separately: an escape sequence ends with its part.
     is_name = tag == PATIENT_NAME
     parts = _bytes(dataset, tag).split(b"=") if is_name else [_bytes(dataset, tag)]
     delimiters = set(b"^" if is_name else b"\r\n\t\f")

@@ -23,8 +23,8 @@ class Found:
     """A file of the medium.
 
     Attributes:
-        place: where it is on the medium, with `/` between the parts.
-        obstacle: why there is no reading it, if so.
+        place: its path on the medium, with `/` between the parts.
+        obstacle: why it cannot be read, if so.
     """
 
     place: str
@@ -44,12 +44,12 @@ _OBSTACLES: Final[Mapping[_Kind, LeftOutReason | None]] = {
     _Kind.LINK: LeftOutReason.LINK,
     _Kind.SPECIAL: LeftOutReason.SPECIAL_FILE,
 }
-"""What keeps one from reading a thing as a file: where a file should be, a folder is none."""
+"""Why an entry cannot be read as a file; a folder in the place of a file is no file."""
 
 
 @attrs.frozen
 class Folder:
-    """What one folder holds, by name, in the order of code points."""
+    """The entries of one folder, by name, in the order of code points."""
 
     kinds: dict[str, _Kind]
     folded: dict[str, str]
@@ -67,14 +67,14 @@ class Folder:
         return cls({name: kinds[name] for name in names}, folded)
 
     def spelling(self, name: str) -> str | None:
-        """Return the name as this folder spells it.
+        """Return the name as this folder spells it, or `None`.
 
-        File ids are in capitals, and many systems show the names on a CD in small letters.
+        File ids are in capitals, and many systems show the names on a CD in lower case.
         """
         return name if name in self.kinds else self.folded.get(name.casefold())
 
     def has_file(self, name: str) -> bool:
-        """Tell whether the name is that of a plain file."""
+        """Return whether the name is that of a plain file."""
         return self.kinds[name] is _Kind.FILE
 
 
@@ -103,7 +103,7 @@ def walk(root: str) -> Iterator[Found]:
 
 
 def listed(root: str, file_ids: Iterable[Sequence[str]]) -> Iterator[Found]:
-    """Yield every file that the ids name, once, in their order."""
+    """Yield every file of the ids once, in their order."""
     folders: dict[str, Folder | None] = {}
     seen = set()
     for file_id in file_ids:
@@ -114,10 +114,10 @@ def listed(root: str, file_ids: Iterable[Sequence[str]]) -> Iterator[Found]:
 
 
 def _locate(root: str, file_id: Sequence[str], folders: dict[str, Folder | None]) -> Found:
-    """Return where the medium has the file.
+    """Return the file of an id.
 
-    Each part of the id is looked up among the names that its folder holds, so no id leads out of
-    the medium, whatever it says.
+    Each part of the id is looked up among the names in its folder, so no id leads out of the
+    medium.
     """
     place, kind = "", _Kind.FOLDER
     for part in file_id:
@@ -147,10 +147,7 @@ MAX_INFLATED: Final = 256 * INFLATED_AT_ONCE
 
 
 class Source(io.BufferedReader):
-    """A file that pydicom reads the header of.
-
-    Args:
-        path: where it is.
+    """A file whose header pydicom reads, and which notices that data are missing.
 
     Raises:
         OSError: it cannot be opened.
@@ -164,26 +161,26 @@ class Source(io.BufferedReader):
         self._truncated = False
 
     def is_dicom(self) -> bool:
-        """Tell whether the file begins as DICOM PS3.10 asks, and go back to its begin."""
+        """Return whether the file begins as DICOM PS3.10 requires, and rewind."""
         begin = super().read(PREFIX_AT + len(PREFIX))
         self.seek(0)
         return begin[PREFIX_AT:] == PREFIX
 
     @override
     def read(self, size: int | None = -1, /) -> bytes:
-        """Read as ever, and notice an end that comes too early."""
+        """Read, and notice an early end."""
         data = super().read(size)
         if size is None or size < 0:
-            # pydicom asks for the rest of a file only to inflate it, in one go, however large.
+            # pydicom reads the rest of a file only to inflate it, all at once, of any size.
             self._deflated = True
             self._truncated = not _inflates(data)
         elif len(data) < size < LONG_READ and data.strip(b"\0"):
-            # Longer reads are pydicom's search for a delimiter, and zeros pad the end of a file.
+            # In longer reads pydicom searches for a delimiter; zeros pad the end of a file.
             self._truncated = True
         return data
 
     def stop(self, tag: int, _vr: str | None, length: int) -> bool:
-        """Tell pydicom to stop at the pixels, or where zeros pad the end of the data."""
+        """Return whether pydicom must stop: at the pixels, or at zeros that pad the end."""
         if tag == 0:
             return True
         is_fragmented = length == UNDEFINED_LENGTH
@@ -194,7 +191,7 @@ class Source(io.BufferedReader):
         return tag in PIXEL_DATA
 
     def is_whole(self) -> bool:
-        """Tell, once the header is read, whether all that it announces is there."""
+        """After the header was read, return whether all data that it announces are there."""
         if self._truncated or self._fragments is None:
             return not self._truncated
         self.seek(self._fragments)
@@ -210,15 +207,15 @@ class Source(io.BufferedReader):
             self.seek(end)
 
     def ends_early(self) -> bool:
-        """Tell, once reading the header has failed, whether that was for want of data."""
+        """After reading the header failed, return whether data were missing."""
         return self._truncated or (not self._deflated and self.tell() >= self._size)
 
 
 def _inflates(data: bytes) -> bool:
-    """Tell whether deflated data are whole.
+    """Return whether deflated data are complete.
 
     Raises:
-        OverflowError: inflated, they would be larger than an image with its header should be.
+        OverflowError: inflated, they are larger than an image with its header can be.
         zlib.error: they are damaged.
     """
     inflating = zlib.decompressobj(-zlib.MAX_WBITS)

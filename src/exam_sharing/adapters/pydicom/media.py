@@ -1,4 +1,4 @@
-"""What comes of reading a medium: an upload, what it lacks, or why there is none."""
+"""The result of reading a medium: an upload, the files left out, or an error."""
 
 import enum
 from collections import Counter
@@ -27,24 +27,24 @@ class _Coded(enum.StrEnum):
 
 
 class LeftOutReason(_Coded):
-    """Why a file of the medium is behind no exam: a code, and a `statement` in words."""
+    """Why a file of the medium is part of no exam: a code with a `statement`."""
 
     NOT_DICOM = "NOT_DICOM", "not a DICOM file"
     UNREADABLE = "UNREADABLE", "cannot be read, or its header is damaged"
-    TRUNCATED = "TRUNCATED", "ends before its data do"
-    NO_STUDY_UID = "NO_STUDY_UID", "belongs to no study: it has no Study Instance UID"
+    TRUNCATED = "TRUNCATED", "ends before its data end"
+    NO_STUDY_UID = "NO_STUDY_UID", "has no Study Instance UID, so it belongs to no study"
     MALFORMED_STUDY_UID = "MALFORMED_STUDY_UID", "its Study Instance UID is not a UID"
     MISSING = "MISSING", "listed by the DICOMDIR, but not on the medium"
     LINK = "LINK", "a link, which is not followed"
     SPECIAL_FILE = "SPECIAL_FILE", "neither a file nor a folder"
-    DIRECTORY = "DIRECTORY", "a DICOMDIR: it lists images and is none"
+    DIRECTORY = "DIRECTORY", "a DICOMDIR, which lists images and is none"
 
 
 _READ_LOOSE: Final = "read the files without it: give their folder, with loose=True"
 
 
 class MediaProblem(_Coded):
-    """Why a medium gives no upload at all: a code, and a `statement` in words."""
+    """Why a medium gives no upload: a code with a `statement`."""
 
     NOT_FOUND = "NOT_FOUND", "there is nothing at the path of the medium"
     NOT_READABLE = "NOT_READABLE", "the folder of the medium cannot be opened"
@@ -53,42 +53,43 @@ class MediaProblem(_Coded):
     DIRECTORY_UNREADABLE = "DIRECTORY_UNREADABLE", f"the DICOMDIR cannot be read; {_READ_LOOSE}"
     DIRECTORY_EMPTY = "DIRECTORY_EMPTY", f"the DICOMDIR lists no files; {_READ_LOOSE}"
     NOTHING_USABLE = "NOTHING_USABLE", "no exam could be read from the medium"
-    NOT_SHIPPED = "NOT_SHIPPED", "the installed pydicom carries no CD; give a medium of your own"
+    NOT_SHIPPED = (
+        "NOT_SHIPPED",
+        "the installed pydicom has no example CD; give a medium of your own",
+    )
 
 
+def _counts(left_out: Mapping[LeftOutReason, int] | None) -> dict[LeftOutReason, int]:
+    return dict(left_out or {})
+
+
+@attrs.define(slots=False)
 class MediaError(InputError):
     """A medium gives no upload, and nothing was done.
 
-    The path is not told: the caller knows it, and it may name a patient.
+    It does not contain the path, which the caller knows, and which may name a patient.
 
-    Args:
+    Attributes:
         problem: what is wrong.
-        left_out: how many files were left out, by reason.
+        left_out: the number of files left out, by reason.
     """
 
-    def __init__(
-        self, problem: MediaProblem, left_out: Mapping[LeftOutReason, int] | None = None
-    ) -> None:
-        """Keep the problem and the counts."""
-        counts = dict(left_out or {})
-        super().__init__(problem, counts)
-        self.problem = problem
-        self.left_out: Mapping[LeftOutReason, int] = counts
+    problem: MediaProblem
+    left_out: Mapping[LeftOutReason, int] = attrs.field(default=None, converter=_counts)
 
     @override
     def __str__(self) -> str:
-        """Say what is wrong, and how many files were left out for which reasons."""
         counted = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
         return self.problem.statement + (f" (files left out: {counted})" if counted else "")
 
 
 @attrs.frozen(kw_only=True)
 class LeftOut:
-    """One file of the medium, or a folder that cannot be opened, that is behind no exam.
+    """A file of the medium, or a folder that cannot be opened, that is part of no exam.
 
     Attributes:
         reason: why.
-        file: its place on the medium, with `/` between the parts; it may name a patient.
+        file: its path on the medium, with `/` between the parts; it may name a patient.
     """
 
     reason: LeftOutReason
@@ -101,16 +102,15 @@ def _count(items: tuple[object, ...] | Mapping[ExamId, object]) -> str:
 
 @attrs.frozen(kw_only=True)
 class Media:
-    """What was read from a medium: the whole of an upload, and nothing stored yet.
+    """A whole upload, read from a medium and not stored.
 
     Attributes:
         batch: the upload batch; sealed, since it is complete.
-        exams: one a study, in the order in which the medium first names them. Where files of two
-            patients claim one study, each patient's part is an exam of its own: no exam has two
-            subjects.
-        studies: for each exam, what a person reads of it; patient data.
-        files: for each exam, the places on the medium of its files; they may name a patient.
-        left_out: the files that are behind no exam, in the order of the medium.
+        exams: one for each study, in their order on the medium. If files of two patients claim one
+            study, each patient gets an exam: no exam has two subjects.
+        studies: the study details of each exam; patient data.
+        files: the paths of the files of each exam; they may name a patient.
+        left_out: the files that are part of no exam, in the order of the medium.
     """
 
     batch: UploadBatch
@@ -120,5 +120,5 @@ class Media:
     left_out: tuple[LeftOut, ...] = attrs.field(repr=_count)
 
     def left_out_counts(self) -> dict[LeftOutReason, int]:
-        """Return how many files were left out, by reason."""
+        """Return the number of files left out, by reason."""
         return dict(Counter(item.reason for item in self.left_out))

@@ -1,8 +1,8 @@
-"""What the headers of a medium's files say, gathered into studies.
+"""The headers of the files of a medium, gathered into studies.
 
-A study is known by its UID and its patient, since files of two patients under one UID must not
-become one exam. Some files say less than others of one study, as reports without the issuer of the
-patient's id do: a file that says less, and nothing else, goes with the only patient that it fits.
+A study is identified by its UID and its patient: files of two patients under one UID must not
+become one exam. Some files of a study contain less than others, as reports without the issuer of
+the Patient ID. Such a file joins the only patient that it fits, if it contains nothing different.
 """
 
 import re
@@ -23,13 +23,13 @@ DATE: Final = re.compile(r"([0-9]{4})\.?([0-9]{2})\.?([0-9]{2})")
 
 @attrs.frozen(repr=False)
 class Patient:
-    """Whom a file is of, as far as it says: either text may be empty."""
+    """The patient of a file; each text may be empty."""
 
     id: str
     issuer: str
 
     def may_be(self, other: "Patient") -> bool:
-        """Tell whether this says less than the other, and nothing else."""
+        """Return whether this contains less than the other, and nothing different."""
         return self != other and self.id in {"", other.id} and self.issuer in {"", other.issuer}
 
     def reference(self) -> str | None:
@@ -45,7 +45,7 @@ def _escaped(text: str) -> str:
 
 @attrs.frozen(kw_only=True, repr=False)
 class Header:
-    """What one file says of its study; each text may be empty."""
+    """The header of one file; each text may be empty."""
 
     study_uid: str
     patient: Patient
@@ -64,13 +64,13 @@ class StudyFiles:
     details: dict[str, str] = attrs.field(factory=dict)
 
     def add(self, number: int, place: str, header: Header) -> None:
-        """Take in a file; of each detail, what was said first counts."""
+        """Add a file; the first value of each detail counts."""
         self.places.append((number, place))
         self.modalities.update({header.modality} - {""})
         self._learn(header.details)
 
     def absorb(self, other: "StudyFiles") -> None:
-        """Take in the files of the same study that say less of the patient."""
+        """Add the files of the same study that contain less of the patient."""
         self.places = sorted(self.places + other.places)
         self.modalities |= other.modalities
         self._learn(other.details)
@@ -81,7 +81,7 @@ class StudyFiles:
                 self.details.setdefault(name, text)
 
     def study(self) -> Study:
-        """Return what a person reads of the study."""
+        """Return the details of the study."""
         return Study(
             study_instance_uid=self.study_uid,
             description=self.details.get("description"),
@@ -104,24 +104,24 @@ def _date(text: str) -> date | None:
 
 
 class Gathering:
-    """The files of a medium, taken in one after another."""
+    """The files of a medium, added one after another."""
 
     def __init__(self) -> None:
         self.left_out: list[LeftOut] = []
         self._studies: dict[str, dict[Patient, StudyFiles]] = {}
 
-    def add(self, number: int, place: str, said: Header | LeftOutReason) -> None:
-        """Take in a file: what it says, or why it is left out."""
-        if isinstance(said, LeftOutReason):
-            self.left_out.append(LeftOut(reason=said, file=PrivateText(place)))
+    def add(self, number: int, place: str, header: Header | LeftOutReason) -> None:
+        """Add a file by its header, or by the reason why it is left out."""
+        if isinstance(header, LeftOutReason):
+            self.left_out.append(LeftOut(reason=header, file=PrivateText(place)))
             return
-        patients = self._studies.setdefault(said.study_uid, {})
-        if said.patient not in patients:
-            patients[said.patient] = StudyFiles(said.study_uid, said.patient)
-        patients[said.patient].add(number, place, said)
+        patients = self._studies.setdefault(header.study_uid, {})
+        if header.patient not in patients:
+            patients[header.patient] = StudyFiles(header.study_uid, header.patient)
+        patients[header.patient].add(number, place, header)
 
     def studies(self) -> list[StudyFiles]:
-        """Return the studies, in the order in which the medium first names them."""
+        """Return the studies, in their order on the medium."""
         settled = [
             study for patients in self._studies.values() for study in _settled(patients.values())
         ]
@@ -130,7 +130,7 @@ class Gathering:
 
 def _settled(studies: Iterable[StudyFiles]) -> list[StudyFiles]:
     settled: list[StudyFiles] = []
-    # Who says most comes first, so that what says less finds all that it may belong to.
+    # Patients with most data come first, so that a file with less finds all that it may fit.
     for study in sorted(studies, key=lambda s: (not s.patient.id, not s.patient.issuer)):
         homes = [other for other in settled if study.patient.may_be(other.patient)]
         if len(homes) == 1:
