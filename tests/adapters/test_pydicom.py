@@ -27,7 +27,7 @@ from exam_sharing.adapters.pydicom import (  # noqa: E402
     read_media,
     shipped_media,
 )
-from exam_sharing.adapters.pydicom import source as source_module  # noqa: E402
+from exam_sharing.adapters.pydicom import files as files_module  # noqa: E402
 from exam_sharing.errors import AlreadyExists, InputError, InvalidValue, WrongKind  # noqa: E402
 from exam_sharing.identifiers import BatchId, ExamId, UserId  # noqa: E402
 
@@ -545,7 +545,7 @@ class TestAFileThatDoesHarm:
     def test_cannot_inflate_without_end(self, folder, monkeypatch):
         content = whole_file(bytes(3_000_000), syntax=DEFLATED)
         assert len(read_files(folder, content).exams) == 1
-        monkeypatch.setattr(source_module, "MAX_INFLATED", 2_000_000)
+        monkeypatch.setattr(files_module, "MAX_INFLATED", 2_000_000)
         assert reason_for(folder, content) is LeftOutReason.UNREADABLE
 
     def test_cannot_nest_without_end(self, folder):
