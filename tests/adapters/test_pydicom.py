@@ -148,9 +148,7 @@ class TestACd:
         assert study.patient_id == "98890234"
         assert study.patient_name == "Doe^Peter"
         assert list(media.studies) == [exam.id for exam in media.exams]
-
-    def test_leaves_a_detail_that_the_medium_does_not_tell_untold(self):
-        assert read(CD).studies[ExamId("B1-3")].description is None
+        assert media.studies[ExamId("B1-3")].description is None
 
     def test_tells_which_files_are_behind_each_exam(self):
         media = read(CD)
@@ -158,12 +156,11 @@ class TestACd:
         assert media.files[ExamId("B1-1")][0] == FILE_OF_STUDY_1
         assert all((CD / file).is_file() for files in media.files.values() for file in files)
 
-    def test_can_be_given_by_its_dicomdir_file(self):
-        assert read(CD / "DICOMDIR") == read(CD)
-
-    def test_can_be_given_as_a_text_and_by_a_relative_path(self, monkeypatch):
+    def test_can_be_given_by_its_dicomdir_file_as_a_text_and_by_a_relative_path(self, monkeypatch):
+        whole = read(CD)
         monkeypatch.chdir(CD)
-        assert read("DICOMDIR") == read(".") == read(str(CD))
+        for path in (CD / "DICOMDIR", "DICOMDIR", ".", str(CD)):
+            assert read(path) == whole
 
     @pytest.mark.parametrize(
         "variant", ["bigEnd", "implicit", "nooffset", "nopatient", "reordered"]
@@ -204,38 +201,36 @@ class TestACd:
             "no exam could be read from the medium (files left out: 31 MISSING)"
         )
 
-    def test_with_a_damaged_file_leaves_it_out(self, cd):
-        file = cd / FILE_OF_STUDY_1
-        file.write_bytes(file.read_bytes()[:-100])
-        assert left_out(read(cd)) == [(FILE_OF_STUDY_1, LeftOutReason.TRUNCATED)]
-
-    def test_with_a_link_for_a_file_does_not_follow_it(self, cd):
-        file = cd / FILE_OF_STUDY_1
-        file.unlink()
-        file.symlink_to(LOOSE / "CT_small.dcm")
-        assert left_out(read(cd)) == [(FILE_OF_STUDY_1, LeftOutReason.LINK)]
+    @pytest.mark.parametrize(
+        ("spoil", "reason"),
+        [
+            (lambda file: file.write_bytes(file.read_bytes()[:-100]), LeftOutReason.TRUNCATED),
+            (lambda file: replaced(file).symlink_to(LOOSE / "CT_small.dcm"), LeftOutReason.LINK),
+            (lambda file: replaced(file).mkdir(), LeftOutReason.MISSING),
+            (lambda file: replaced(file.parent).write_bytes(b""), LeftOutReason.MISSING),
+        ],
+        ids=["cut", "a link", "a folder", "a file for its folder"],
+    )
+    def test_leaves_out_a_file_that_is_spoiled(self, cd, spoil, reason):
+        spoil(cd / FILE_OF_STUDY_1)
+        assert left_out(read(cd)) == [(FILE_OF_STUDY_1, reason)]
 
     def test_with_a_link_for_a_folder_does_not_follow_it(self, cd):
-        shutil.rmtree(cd / "77654033")
-        (cd / "77654033").symlink_to(CD / "77654033")
+        replaced(cd / "77654033").symlink_to(CD / "77654033")
         assert read(cd).left_out_counts() == {LeftOutReason.LINK: 7}
 
-    def test_with_a_folder_where_a_file_should_be_misses_the_file(self, cd):
-        file = cd / FILE_OF_STUDY_1
-        file.unlink()
-        file.mkdir()
-        assert left_out(read(cd)) == [(FILE_OF_STUDY_1, LeftOutReason.MISSING)]
-
-    def test_with_a_file_where_a_folder_should_be_misses_what_is_below(self, cd):
-        shutil.rmtree(cd / "77654033" / "CR1")
-        (cd / "77654033" / "CR1").write_bytes(b"")
-        assert left_out(read(cd)) == [(FILE_OF_STUDY_1, LeftOutReason.MISSING)]
-
-    def test_with_a_folder_that_cannot_be_opened_leaves_out_what_it_lists_there(
-        self, cd, monkeypatch
-    ):
+    def test_with_a_folder_that_cannot_be_opened_leaves_out_its_files(self, cd, monkeypatch):
         close(monkeypatch, cd / "77654033" / "CR1")
         assert left_out(read(cd)) == [(FILE_OF_STUDY_1, LeftOutReason.UNREADABLE)]
+
+
+def replaced(path):
+    """Remove a file or a folder, and return its path."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+    return path
 
 
 def close(monkeypatch, folder):
@@ -260,10 +255,10 @@ def record(file_id, *, in_use=b"\xff\xff"):
     )
 
 
-def dicomdir(*records):
+def dicomdir(*records, length=None):
     media_class = element(0x00020002, b"1.2.840.10008.1.3.10", vr=b"UI")
     begin = bytes(128) + b"DICM" + media_class + element(TRANSFER_SYNTAX, EXPLICIT)
-    return begin + element(0x00041220, b"".join(records), vr=b"SQ")
+    return begin + element(0x00041220, b"".join(records), vr=b"SQ", length=length)
 
 
 class TestADicomdir:
@@ -298,20 +293,17 @@ class TestADicomdir:
         (folder / "DICOMDIR").write_bytes(whole[: whole.index(b"\x04\x00\x20\x12")])
         assert problem_of(folder) is MediaProblem.DIRECTORY_EMPTY
 
-    @pytest.mark.parametrize("cut", [0, 100, 140, 400, 4000])
-    def test_that_ends_too_early_is_an_error_and_no_part_of_it_is_read(self, cd, cut):
-        (cd / "DICOMDIR").write_bytes((CD / "DICOMDIR").read_bytes()[:cut])
-        assert problem_of(cd) is MediaProblem.DIRECTORY_UNREADABLE
-
-    def test_whose_records_do_not_end_is_an_error(self, folder):
-        listed = dicomdir(record("IM1"))
-        endless = b"SQ\0\0\xff\xff\xff\xff"
-        listed = listed[: (at := listed.index(b"SQ"))] + endless + listed[at + len(endless) :]
-        (folder / "DICOMDIR").write_bytes(listed)
-        assert problem_of(folder) is MediaProblem.DIRECTORY_UNREADABLE
-
-    def test_of_noise_is_an_error(self, cd):
-        (cd / "DICOMDIR").write_bytes(bytes(128) + b"DICM" + bytes(range(256)) * 9)
+    @pytest.mark.parametrize(
+        "content",
+        [
+            *((CD / "DICOMDIR").read_bytes()[:cut] for cut in (0, 100, 140, 400, 4000)),
+            dicomdir(record("IM1"), length=0xFFFFFFFF),
+            bytes(128) + b"DICM" + bytes(range(256)) * 9,
+        ],
+        ids=["0", "100", "140", "400", "4000", "endless records", "noise"],
+    )
+    def test_that_is_damaged_is_an_error_and_no_part_of_it_is_read(self, cd, content):
+        (cd / "DICOMDIR").write_bytes(content)
         assert problem_of(cd) is MediaProblem.DIRECTORY_UNREADABLE
 
     def test_that_is_damaged_can_be_passed_over(self, cd):
@@ -333,30 +325,34 @@ class TestADicomdir:
 
 
 class TestAPath:
-    @pytest.mark.parametrize("name", ["nothing", "no\0thing", "no\ud800thing", ""])
-    def test_where_there_is_nothing_is_an_error(self, name):
-        assert problem_of(name) is MediaProblem.NOT_FOUND
+    @pytest.mark.parametrize(
+        ("path", "problem"),
+        [
+            ("nothing", MediaProblem.NOT_FOUND),
+            ("no\0thing", MediaProblem.NOT_FOUND),
+            ("no\ud800thing", MediaProblem.NOT_FOUND),
+            ("", MediaProblem.NOT_FOUND),
+            (LOOSE / "README.txt", MediaProblem.NOT_A_MEDIUM),
+            (LOOSE / "CT_small.dcm", MediaProblem.NOT_A_MEDIUM),
+        ],
+    )
+    def test_to_no_medium_is_an_error(self, path, problem):
+        assert problem_of(path) is problem
 
-    def test_to_another_file_is_an_error(self):
-        assert problem_of(LOOSE / "README.txt") is MediaProblem.NOT_A_MEDIUM
-        assert problem_of(LOOSE / "CT_small.dcm") is MediaProblem.NOT_A_MEDIUM
-
-    def test_to_a_file_is_an_error_when_a_folder_is_asked_for(self):
+    def test_to_a_file_is_an_error_when_a_folder_is_needed(self):
         assert problem_of(CD / "DICOMDIR", loose=True) is MediaProblem.NOT_A_MEDIUM
 
     def test_to_a_special_file_is_an_error_and_does_not_hang(self, tmp_path):
         os.mkfifo(tmp_path / "DICOMDIR")
         assert problem_of(tmp_path / "DICOMDIR") is MediaProblem.NOT_A_MEDIUM
 
-    def test_to_a_folder_that_cannot_be_opened_is_an_error(self, folder, monkeypatch):
+    def test_to_an_empty_or_closed_folder_is_an_error(self, folder, monkeypatch):
+        assert problem_of(folder) is MediaProblem.EMPTY
         close(monkeypatch, folder)
         assert problem_of(folder) is MediaProblem.NOT_READABLE
 
-    def test_to_an_empty_folder_is_an_error(self, folder):
-        assert problem_of(folder) is MediaProblem.EMPTY
-
     @pytest.mark.parametrize("path", [None, 7, b"media"])
-    def test_of_another_kind_is_the_callers_error(self, path):
+    def test_of_another_type_is_an_error_of_the_caller(self, path):
         with pytest.raises(WrongKind, match="path must be str or PathLike"):
             read(path)
 
@@ -488,9 +484,21 @@ def reason_for(folder, content):
 
 
 class TestAFileThatIsNotWhole:
-    @pytest.mark.parametrize("missing", [1, 50, 99])
-    def test_is_known_by_its_pixels(self, folder, missing):
-        assert reason_for(folder, whole_file()[:-missing]) is LeftOutReason.TRUNCATED
+    @pytest.mark.parametrize(
+        "content",
+        [
+            *(whole_file()[:-missing] for missing in (1, 50, 99)),
+            dicom_file({STUDY_UID: b"1.2"}, tail=element(0x00420011, b"pdf", length=900)),
+            dicom_file({STUDY_UID: b"1.2.3.4"})[:-3],
+            dicom_file(
+                {STUDY_UID: b"1.2"},
+                tail=element(0x00400260, item(b""), vr=b"SQ", length=0xFFFFFFFF),
+            ),
+        ],
+        ids=["pixels", "pixels", "pixels", "a skipped value", "a read value", "a sequence"],
+    )
+    def test_is_recognized(self, folder, content):
+        assert reason_for(folder, content) is LeftOutReason.TRUNCATED
 
     @pytest.mark.parametrize("missing", [1, 9, 10, 11, 14, 30])
     def test_is_known_by_its_fragments_of_pixels(self, folder, missing):
@@ -509,19 +517,6 @@ class TestAFileThatIsNotWhole:
         content = dicom_file({STUDY_UID: b"1.2"})
         for zeros in (3, 8, 5000):
             assert len(read_files(folder, content + bytes(zeros)).exams) == 1
-
-    def test_is_known_by_a_value_that_is_passed_over(self, folder):
-        content = dicom_file({STUDY_UID: b"1.2"}, tail=element(0x00420011, b"pdf", length=900))
-        assert reason_for(folder, content) is LeftOutReason.TRUNCATED
-
-    def test_is_known_by_a_value_that_is_read(self, folder):
-        content = dicom_file({STUDY_UID: b"1.2.3.4"})
-        assert reason_for(folder, content[:-3]) is LeftOutReason.TRUNCATED
-
-    def test_is_known_by_a_sequence_that_does_not_end(self, folder):
-        sequence = element(0x00400260, item(b""), vr=b"SQ", length=0xFFFFFFFF)
-        content = dicom_file({STUDY_UID: b"1.2"}, tail=sequence)
-        assert reason_for(folder, content) is LeftOutReason.TRUNCATED
 
     def test_is_known_when_it_is_deflated(self, folder):
         content = whole_file(os.urandom(3000), syntax=DEFLATED)
@@ -706,20 +701,12 @@ class TestAReading:
     def test_gives_the_same_for_the_same_medium(self):
         assert read(LOOSE) == read(LOOSE)
 
-    def test_makes_the_uploader_the_owner(self):
-        media = read(CD)
+    @pytest.mark.parametrize(("given", "owner"), [({}, "alice"), ({"owner": UserId("bob")}, "bob")])
+    def test_sets_uploader_owner_and_time(self, given, owner):
+        media = read(CD, **given)
         assert media.batch.uploader == UserId("alice")
-        assert {exam.owner for exam in media.exams} == {UserId("alice")}
-
-    def test_can_make_somebody_else_the_owner(self):
-        media = read(CD, owner=UserId("bob"))
-        assert media.batch.uploader == UserId("alice")
-        assert {exam.owner for exam in media.exams} == {UserId("bob")}
-
-    def test_takes_the_time_that_it_is_given(self):
-        media = read(CD)
-        assert media.batch.received_at == NOW
-        assert {exam.uploaded_at for exam in media.exams} == {NOW}
+        assert {exam.owner for exam in media.exams} == {UserId(owner)}
+        assert {exam.uploaded_at for exam in media.exams} == {media.batch.received_at} == {NOW}
 
     def test_names_the_exams_as_the_caller_wishes(self):
         media = read(CD, exam_id=lambda number, study: ExamId(f"{study.modality}-{number}"))
@@ -845,15 +832,11 @@ class TestSilence:
         assert results == [True] * 8
 
 
-class TestTheShippedCd:
-    def test_is_a_medium(self):
-        assert len(read(shipped_media()).exams) == 6
-
-    def test_is_missed_with_a_clear_error(self, monkeypatch, tmp_path):
-        monkeypatch.setattr(pydicom, "__file__", str(tmp_path / "__init__.py"))
-        with pytest.raises(MediaError, match="has no example CD") as caught:
-            shipped_media()
-        assert caught.value.problem is MediaProblem.NOT_SHIPPED
+def test_a_missing_example_cd_is_a_clear_error(monkeypatch, tmp_path):
+    monkeypatch.setattr(pydicom, "__file__", str(tmp_path / "__init__.py"))
+    with pytest.raises(MediaError, match="has no example CD") as caught:
+        shipped_media()
+    assert caught.value.problem is MediaProblem.NOT_SHIPPED
 
 
 class TestTheCodes:
@@ -866,8 +849,7 @@ class TestTheCodes:
     def test_come_back_from_a_pickled_error(self):
         error = MediaError(MediaProblem.NOTHING_USABLE, {LeftOutReason.LINK: 2})
         again = pickle.loads(pickle.dumps(error))  # noqa: S301
-        assert str(again) == str(error)
-        assert again.left_out == error.left_out
+        assert (str(again), again.left_out) == (str(error), error.left_out)
         assert isinstance(again, InputError)
 
     def test_come_back_from_a_pickled_medium(self):
