@@ -1,4 +1,4 @@
-"""What the store in memory does by itself; what every store does: `test_every_store.py`."""
+"""What the store in memory promises beyond every store: see `test_every_store.py`."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -8,6 +8,7 @@ import pytest
 from exam_sharing import Conflict, Exam, ExamId, StoreFailed
 from exam_sharing.events import ActRefused
 from exam_sharing.memory import MemoryStore
+from exam_sharing.memory import store as store_module
 from exam_sharing.ports import Changes
 from world import (
     ANNA,
@@ -26,13 +27,21 @@ CHANGES = Changes(
 )
 
 
-def test_making_an_exam_ready_for_another_time_never_undoes_a_commit():
+def test_a_check_at_another_time_undoes_no_commit(monkeypatch):
     world = World()
     world.share(ANNA, CT, BEN, until=START + DAY)
-    stale = world.store._ready[CT.value]
-    world.share(ANNA, CT, CARLA)
-    world.store._prepared(stale, START + 2 * DAY)
-    assert world.sharing.can(CARLA, VIEW, CT)
+    prepare = store_module.ReadyExam
+
+    def share_meanwhile(*args):
+        monkeypatch.setattr(store_module, "ReadyExam", prepare)
+        prepared = prepare(*args)
+        world.share(ANNA, CT, CARLA)
+        return prepared
+
+    world.clock.now = START + 2 * DAY
+    monkeypatch.setattr(store_module, "ReadyExam", share_meanwhile)
+    assert not world.can_view(BEN, CT)
+    assert world.can_view(CARLA, CT)
 
 
 def test_a_viewer_refuses_another_kind_of_id():
