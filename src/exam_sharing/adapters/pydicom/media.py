@@ -63,7 +63,7 @@ def _counts(left_out: Mapping[LeftOutReason, int] | None) -> dict[LeftOutReason,
     return dict(left_out or {})
 
 
-@attrs.define(slots=False)
+@attrs.define(slots=False, repr=False)
 class MediaError(InputError):
     """A medium gives no upload, and nothing was done.
 
