@@ -17,8 +17,9 @@ from exam_sharing.memory import directory as directory_module
 from exam_sharing.names import Findable, Typed
 from exam_sharing.principals import Group, User
 from exam_sharing.testing.laws.directory import require_described
-from exam_sharing.testing.laws.population import ACTOR, Population
+from exam_sharing.testing.laws.population import Population
 
+ACTOR = UserId("actor")
 NOBODY = frozenset()
 IDS = "12345"
 USERS = tuple(map(UserId, IDS))

@@ -19,7 +19,7 @@ from exam_sharing.testing.laws.law import Law, Laws, Marker, insist, needed, sam
 from exam_sharing.testing.laws.population import DirectoryTrial, OpenDirectory, Population
 from exam_sharing.testing.texts import HOSTILE
 
-__all__ = ["directory_laws"]
+__all__ = ["directory_laws", "require_described"]
 
 
 def _user(name: str, *, active: bool = True, email: str | None = None) -> User:
@@ -530,7 +530,7 @@ def random_populations_are_answered_correctly(trial: DirectoryTrial) -> None:
 
     def check(population: Population) -> None:
         with trial.of(population) as directory:
-            _require_described(directory, population, _EVERY_USER, _EVERY_GROUP, _TYPED)
+            require_described(directory, population, _EVERY_USER, _EVERY_GROUP, _TYPED)
 
     search(_populations(hiding=trial.visibility), trial.examples, check, _story)
 
@@ -555,7 +555,7 @@ def _story(population: Population) -> Iterator[str]:
         yield f"{group.id!r} is named {group.name!r}{unseen}, and {holds}."
 
 
-def _require_described(
+def require_described(
     directory: Directory,
     population: Population,
     users: Iterable[UserId],
@@ -757,7 +757,7 @@ def every_answer_sees_every_change(trial: DirectoryTrial) -> None:
         users = (_ANN, _BOB, _OFF, UserId("unknown"))
         groups = (_CT, _RADIOLOGY, _EMPTY, GroupId("ann"))
         typed = ("zara", "name of", "ann@b.example")
-        _require_described(directory, population, users, groups, typed)
+        require_described(directory, population, users, groups, typed)
 
     with trial.of(_CLINIC) as directory:
         for changed in _changes():
