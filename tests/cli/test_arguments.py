@@ -42,7 +42,7 @@ IDS = st.text(min_size=1, max_size=20) | st.sampled_from(["user:", "group:a", "u
 
 
 @given(text=IDS, kind=st.sampled_from([UserId, GroupId]))
-def test_what_is_printed_for_somebody_can_be_typed_again(text, kind):
+def test_printed_principals_can_be_typed_again(text, kind):
     try:
         somebody = kind(text)
     except InvalidValue:
@@ -51,7 +51,7 @@ def test_what_is_printed_for_somebody_can_be_typed_again(text, kind):
 
 
 @pytest.mark.parametrize("read", [principal, user, read_as(ExamId)])
-def test_an_id_that_cannot_be_one_is_told_without_it(read):
+def test_an_invalid_id_is_reported_without_its_text(read):
     with pytest.raises(ArgumentTypeError) as caught:
         read("Smith, Jane\n")
     assert "Smith" not in str(caught.value)
@@ -73,27 +73,27 @@ def test_a_duration_counts_from_the_next_minute(text, length):
     assert until.second == until.microsecond == 0
 
 
-def test_a_time_with_an_offset_is_meant_as_it_stands():
+def test_a_time_with_an_offset_uses_it():
     assert time("2030-06-01T18:00+02:00") == datetime(2030, 6, 1, 16, tzinfo=UTC)
     assert time("2030-06-01 18:00Z") == datetime(2030, 6, 1, 18, tzinfo=UTC)
 
 
 @pytest.mark.usefixtures("berlin")
-def test_a_time_without_an_offset_is_by_the_clock_of_this_machine():
+def test_a_time_without_an_offset_is_local():
     assert time("2030-06-01T18:00") == datetime(2030, 6, 1, 16, tzinfo=UTC)
     assert time("2030-01-01T18:00") == datetime(2030, 1, 1, 17, tzinfo=UTC)
 
 
 @pytest.mark.usefixtures("berlin")
 @pytest.mark.parametrize("text", ["2030-03-31T02:30", "2030-10-27T02:30"])
-def test_a_time_that_clocks_show_twice_or_never_needs_an_offset(text):
+def test_a_local_time_that_is_skipped_or_repeated_needs_an_offset(text):
     with pytest.raises(ArgumentTypeError, match="add the offset"):
         time(text)
     assert time(f"{text}+01:00").astimezone(UTC).hour == 1
 
 
 @pytest.mark.usefixtures("berlin")
-def test_a_time_that_is_printed_can_be_typed_again():
+def test_printed_times_can_be_typed_again():
     told = datetime(2030, 6, 1, 16, 0, tzinfo=UTC)
     assert local_time(told) == "2030-06-01 18:00+02:00"
     assert time(local_time(told)) == told
@@ -101,7 +101,7 @@ def test_a_time_that_is_printed_can_be_typed_again():
 
 
 @pytest.mark.usefixtures("berlin")
-def test_the_end_of_all_times_is_printed_in_utc():
+def test_the_last_moment_of_the_calendar_is_printed_in_utc():
     assert local_time(datetime.max.replace(tzinfo=UTC)) == "9999-12-31 23:59:59+00:00"
 
 
@@ -129,6 +129,6 @@ def test_the_end_of_all_times_is_printed_in_utc():
         "0001-01-01T00:00",
     ],
 )
-def test_what_is_no_time_is_told(text):
+def test_an_invalid_time_is_refused(text):
     with pytest.raises(ArgumentTypeError):
         time(text)

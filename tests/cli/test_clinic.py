@@ -27,7 +27,7 @@ def holders(clinic, exam, permission="view"):
     return [each["user"]["user"] for each in found]
 
 
-def test_people_and_groups_are_listed_as_they_were_added(clinic):
+def test_people_and_groups_are_listed(clinic):
     told = clinic("people")
     assert "anna Anna Kovács anna@clinic.example" in told.text
     assert "sam Sam sam@clinic.example no sharing in the plan" in told.text
@@ -37,12 +37,12 @@ def test_people_and_groups_are_listed_as_they_were_added(clinic):
     assert document["groups"][1]["members"] == [{"group": "nurses"}, {"user": "dan"}]
 
 
-def test_a_clinic_without_people_is_told_how_to_add_some(shell):
+def test_a_clinic_without_people_prints_how_to_add_them(shell):
     shell("init")
     assert "add-user" in shell("people").out
 
 
-def test_the_same_id_again_says_all_anew(clinic):
+def test_the_same_id_again_replaces_everything(clinic):
     assert "added" in clinic("add-user eva --name Eva --no-sharing").out
     told = clinic("add-user eva --name Eve --inactive")
     assert told.text == "✓ replaced: Eve (eva), no e-mail, inactive"
@@ -55,22 +55,22 @@ def test_the_same_id_again_says_all_anew(clinic):
     assert not eva["user"]["active"]
 
 
-def test_a_group_without_members_is_one_of_nobody(clinic):
+def test_a_group_may_have_no_members(clinic):
     assert clinic("add-group empty --name Empty").text.endswith("a group of nobody")
 
 
-def test_members_whom_nobody_knows_are_told_and_nothing_is_added(clinic):
+def test_unknown_members_are_reported_and_nothing_is_added(clinic):
     told = clinic("add-group board --name Board --member anna zoe group:zoe", code=1)
     assert "--member names nobody in the directory in place 2 and 3" in told.err
     assert "board" not in clinic("people").out
 
 
-def test_a_group_that_would_hold_itself_is_refused(clinic):
+def test_a_group_that_would_contain_itself_is_refused(clinic):
     told = clinic("add-group nurses --name Nurses --member group:ward", code=1)
     assert "would contain itself" in told.err
 
 
-def test_each_study_of_a_medium_becomes_an_exam_with_an_id_to_be_typed(shell):
+def test_each_study_of_a_medium_becomes_an_exam_with_a_short_id(shell):
     shell("init")
     shell("add-user anna --name Anna")
     medium = str(pydicom.shipped_media())
@@ -86,7 +86,7 @@ def test_each_study_of_a_medium_becomes_an_exam_with_an_id_to_be_typed(shell):
     assert holders(shell, "cd-6") == ["anna"]
 
 
-def test_nothing_that_a_medium_says_of_patients_and_studies_is_kept(clinic, tmp_path):
+def test_no_detail_of_patients_or_studies_is_stored(clinic, tmp_path):
     medium = pydicom.read_media(
         pydicom.shipped_media(),
         batch=BatchId("cd"),
@@ -101,7 +101,7 @@ def test_nothing_that_a_medium_says_of_patients_and_studies_is_kept(clinic, tmp_
             assert len(text or "") < 4 or str(text).encode() not in kept
 
 
-def test_the_exams_of_one_patient_are_still_told_apart_from_those_of_another(clinic):
+def test_exams_of_different_patients_stay_distinguishable(clinic):
     with opened(None) as portal:
         form = portal.sharing.share_form(UserId("anna"), ExamId("cd-1"))
     assert (len(form.exams), form.subjects) == (6, 2)
@@ -113,26 +113,26 @@ def test_a_batch_is_not_added_twice(clinic):
     assert told.out == ""
 
 
-def test_exams_of_an_owner_whom_nobody_knows_are_not_added(clinic):
+def test_exams_of_an_unknown_owner_are_not_added(clinic):
     told = clinic("add-media --owner zoe", pydicom.shipped_media(), code=1)
     assert told.err == (
         "exam-sharing: --owner names nobody in the directory; see: exam-sharing people\n"
     )
 
 
-def test_a_share_says_whom_it_gave_what(clinic):
+def test_a_share_reports_the_outcome_for_each_recipient(clinic):
     told = clinic(f"share cd-1 --as anna --with ben group:ward --download {CONFIRMED}")
     assert "Anna Kovács (anna) shares exam “cd-1” with Ben (ben) and Ward (group:ward)" in told.text
     assert "✓ Ward (group:ward): granted on 1 exam, with no end date" in told.text
     assert holders(clinic, "cd-1", "download") == ["anna", "ben", "carla", "dan"]
 
 
-def test_the_whole_batch_is_shared_where_that_is_asked_for(clinic):
+def test_the_option_batch_shares_the_whole_batch(clinic):
     clinic(f"share cd-1 --as anna --with ben --batch {CONFIRMED}")
     assert len(clinic("shared-with ben --json").document["page"]["items"]) == 6
 
 
-def test_a_refusal_tells_every_reason_with_its_code_and_what_to_do(clinic):
+def test_a_refusal_has_every_reason_with_its_code_and_remedy(clinic):
     clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
     told = clinic("share cd-1 --as ben --with anna group:zoe --download", code=1)
     assert told.out == ""
@@ -148,14 +148,14 @@ def test_a_refusal_tells_every_reason_with_its_code_and_what_to_do(clinic):
     assert holders(clinic, "cd-1") == ["anna", "ben"]
 
 
-def test_the_limit_that_was_passed_is_told(clinic):
+def test_a_refusal_names_the_exceeded_limit(clinic):
     clinic(f"share cd-1 --as anna --with ben {CONFIRMED} --until 2090-01-01T12:00+00:00")
     told = clinic(f"share cd-1 --as ben --with dan {CONFIRMED} --until 2099-01-01T12:00Z", code=1)
     assert codes(told) == ["EXPIRY_BEYOND_OWN"]
     assert re.search(r"\(exam “cd-1”, until 20(90-01-01|89-12-31).* at the latest\)", told.err)
 
 
-def test_a_refusal_for_machines_is_a_document(clinic):
+def test_a_refusal_can_be_a_document(clinic):
     told = clinic("share cd-1 --as anna --with zoe --json", code=1)
     assert told.err == ""
     assert told.document["kind"] == "refused"
@@ -165,7 +165,7 @@ def test_a_refusal_for_machines_is_a_document(clinic):
     ]
 
 
-def test_nobody_confirms_by_half_an_option(clinic):
+def test_options_cannot_be_abbreviated(clinic):
     assert "--confirm" in clinic("share cd-1 --as anna --with ben --confirm", code=2).err
 
 
@@ -174,27 +174,27 @@ def test_a_group_cannot_act(clinic):
     assert "argument --as: must be a user; a group cannot act" in told.err
 
 
-def test_somebody_unknown_does_not_act(clinic):
+def test_an_unknown_user_cannot_act(clinic):
     told = clinic(f"share cd-1 --as zoe --with ben {CONFIRMED}", code=1)
     assert "--as names nobody in the directory" in told.err
 
 
 @pytest.mark.parametrize("option", ["--preview", "--dry-run"])
-def test_a_preview_says_what_would_be_and_does_nothing(clinic, option):
+def test_a_preview_reports_the_effects_and_does_nothing(clinic, option):
     told = clinic(f"share cd-1 --as anna --with group:ward {CONFIRMED} {option}")
     assert "Carla (carla) gains view" in told.text
     assert holders(clinic, "cd-1") == ["anna"]
     assert clinic("notices --json").document["notices"] == []
 
 
-def test_a_preview_of_what_would_be_refused_tells_the_reasons_and_is_a_no(clinic):
+def test_a_preview_of_a_refused_act_ends_with_1_and_the_reasons(clinic):
     told = clinic(f"share cd-1 --as anna --with anna {CONFIRMED} --preview", code=1)
     assert "RECIPIENT_IS_SELF" in told.out
     unshared = clinic("unshare cd-1 --as anna --from ben --preview --json", code=1).document
     assert [each["code"] for each in unshared["preview"]["reasons"]] == ["NO_SUCH_GRANT"]
 
 
-def test_a_message_is_read_from_standard_input_and_shown_nowhere_but_to_its_reader(clinic):
+def test_a_message_from_standard_input_is_shown_only_in_its_notice(clinic):
     line = f"share cd-1 --as anna --with ben {CONFIRMED} --message -"
     shared = clinic(line, stdin="Mrs Doe, slice 40\n")
     listed = clinic("notices")
@@ -206,13 +206,13 @@ def test_a_message_is_read_from_standard_input_and_shown_nowhere_but_to_its_read
     assert "Ben (ben) <ben@clinic.example>" in printed.out
 
 
-def test_a_message_is_left_out_of_documents(clinic):
+def test_documents_leave_messages_out(clinic):
     line = f"share cd-1 --as anna --with ben {CONFIRMED} --message secret --json"
     assert "secret" not in clinic(line).out
     assert "secret" not in clinic(f"{line} --preview").out
 
 
-def test_who_did_it_on_somebodys_behalf_is_kept(clinic):
+def test_who_acted_on_behalf_of_somebody_is_recorded(clinic):
     clinic(f"share cd-1 --as anna --with ben {CONFIRMED} --performed-by sam")
     with sqlalchemy.create_engine("sqlite:///exam-sharing.db").connect() as connection:
         shares = connection.exec_driver_sql("SELECT actor, performed_by FROM exam_sharing_shares")
@@ -232,12 +232,12 @@ def test_the_access_list_marks_what_the_viewer_may_unshare(clinic):
     assert "X" not in clinic("access cd-2 --as anna").out
 
 
-def test_the_access_list_is_not_shown_to_whom_the_exam_is_not(clinic):
+def test_the_access_list_is_hidden_with_its_exam(clinic):
     assert codes(clinic("access cd-1 --as ben", code=1)) == ["EXAM_NOT_FOUND"]
     assert codes(clinic("access nowhere --as ben", code=1)) == ["EXAM_NOT_FOUND"]
 
 
-def test_unsharing_says_what_ended_and_what_was_left(clinic):
+def test_unsharing_reports_what_ended_and_what_remains(clinic):
     clinic(f"share cd-1 --as anna --with ben group:ward {CONFIRMED}")
     clinic(f"share cd-1 --as ben --with sam {CONFIRMED}")
     told = clinic("unshare cd-1 --as anna --from ben")
@@ -246,7 +246,7 @@ def test_unsharing_says_what_ended_and_what_was_left(clinic):
     assert holders(clinic, "cd-1") == ["anna", "carla", "dan", "sam"]
 
 
-def test_what_was_passed_on_can_end_too_or_stop_the_act(clinic):
+def test_re_shares_can_end_too_or_prevent_the_act(clinic):
     clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
     clinic(f"share cd-1 --as ben --with sam {CONFIRMED}")
     restricted = clinic("unshare cd-1 --as anna --from ben --restrict", code=1)
@@ -258,7 +258,7 @@ def test_what_was_passed_on_can_end_too_or_stop_the_act(clinic):
     assert holders(clinic, "cd-1") == ["anna"]
 
 
-def test_whoever_is_no_longer_in_the_directory_can_be_taken_off(clinic):
+def test_a_removed_user_can_be_unshared_from(clinic):
     clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
     with opened(None) as portal:
         portal.directory.remove(UserId("ben"))
@@ -270,18 +270,18 @@ def test_whoever_is_no_longer_in_the_directory_can_be_taken_off(clinic):
     assert "--from names nobody in the directory" in again.err
 
 
-def test_only_one_fate_of_what_was_passed_on_can_be_asked_for(clinic):
+def test_only_one_option_about_re_shares_is_allowed(clinic):
     told = clinic("unshare cd-1 --as anna --from ben --cascade --keep", code=2)
     assert "not allowed with" in told.err
 
 
-def test_whoever_still_has_access_through_a_group_is_told(clinic):
+def test_remaining_access_through_a_group_is_reported(clinic):
     clinic(f"share cd-1 --as anna --with dan group:ward {CONFIRMED}")
     assert "still with access: Dan (dan)" in clinic("unshare cd-1 --as anna --from dan").text
     assert "(Ward (group:ward))" in clinic("unshare cd-1 --as anna --from dan", code=1).err
 
 
-def test_who_can_says_by_what(clinic):
+def test_who_can_lists_all_grounds(clinic):
     clinic(f"share cd-1 --as anna --with ben group:ward {CONFIRMED}")
     told = clinic("who-can cd-1")
     assert "Anna Kovács (anna) owns it" in told.text
@@ -292,7 +292,7 @@ def test_who_can_says_by_what(clinic):
     assert "Ben (ben) given by Anna Kovács (anna), with no end date" in told.text
 
 
-def test_who_can_of_an_exam_of_nobody_active_is_nobody(clinic):
+def test_nobody_can_view_an_exam_of_an_inactive_owner(clinic):
     clinic("add-user anna --name Anna --inactive")
     assert clinic("who-can cd-1 download").text == "Nobody may view and download exam “cd-1”."
 
@@ -306,7 +306,7 @@ def test_who_can_and_can_agree_for_everybody(clinic):
             clinic(f"can {user} {permission} cd-1", code=0 if user in found else 1)
 
 
-def test_can_tells_why_and_what_comes_nearest(clinic):
+def test_can_reports_the_ground_or_the_nearest_miss(clinic):
     clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
     assert "yes: given by Anna Kovács (anna)" in clinic("can ben view cd-1").text
     no = clinic("can ben download cd-1", code=1)
@@ -315,7 +315,7 @@ def test_can_tells_why_and_what_comes_nearest(clinic):
     assert "must be view or download" in clinic("can ben edit cd-1", code=2).err
 
 
-def test_what_a_user_can_see_comes_a_page_at_a_time(clinic):
+def test_visible_exams_come_in_pages(clinic):
     assert clinic("shared-with ben").text == "Ben (ben) can see no exam of others."
     assert clinic("shared-with ben --own").text == "Ben (ben) can see no exam."
     clinic(f"share cd-1 --as anna --with ben --batch {CONFIRMED}")
@@ -332,11 +332,11 @@ def test_what_a_user_can_see_comes_a_page_at_a_time(clinic):
 
 
 @pytest.mark.parametrize("option", ["--limit 0", "--limit many", "--after nothing"])
-def test_a_page_that_cannot_be_is_a_usage_error(clinic, option):
+def test_invalid_paging_is_a_usage_error(clinic, option):
     assert clinic(f"shared-with ben {option}", code=2).out == ""
 
 
-def test_an_act_that_always_loses_may_be_tried_again(clinic, monkeypatch):
+def test_an_act_that_loses_every_race_may_be_tried_again(clinic, monkeypatch):
     def lose(*_):
         raise Conflict(5)
 
@@ -380,7 +380,7 @@ def test_every_command_writes_one_document_with_keys_that_stay(clinic, line):
     assert told.document["kind"] == kind
 
 
-def test_every_command_over_a_database_says_in_its_help_how_it_is_used(shell):
+def test_the_help_of_every_command_has_examples(shell):
     commands = {line.split()[0] for line in DOCUMENTS}
     for command in (*commands, "notices retry", "notices relay"):
         told = shell(f"{command} --help")
@@ -390,7 +390,7 @@ def test_every_command_over_a_database_says_in_its_help_how_it_is_used(shell):
 
 
 @pytest.mark.parametrize("gone", ["rich", "sqlalchemy"])
-def test_an_extra_that_is_missing_is_told_with_what_installs_it(clinic, monkeypatch, gone):
+def test_a_missing_extra_is_reported_with_the_command_to_install_it(clinic, monkeypatch, gone):
     monkeypatch.setitem(sys.modules, gone, None)
     told = clinic("people", code=1)
     assert told.err.startswith(f"exam-sharing: {gone} is not installed; run: python -m pip")
@@ -402,7 +402,7 @@ def test_documents_need_no_rich(clinic, monkeypatch):
     assert clinic("people --json").document["users"]
 
 
-def test_what_was_shared_is_there_for_the_next_command(clinic):
+def test_the_next_command_sees_the_share(clinic):
     clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
     again = clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
     assert "Ben (ben): unchanged on 1 exam, with no end date" in again.text

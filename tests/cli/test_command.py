@@ -27,14 +27,14 @@ def test_help_gives_examples(capsys):
     assert "exam-sharing tour /media/cdrom" in capsys.readouterr().out
 
 
-def test_help_of_the_tour_says_what_it_shows_of_patients(capsys):
+def test_the_help_of_the_tour_states_what_it_shows_of_patients(capsys):
     assert main(["tour", "--help"]) == 0
     told = " ".join(capsys.readouterr().out.split())
     assert "never the name or the id of a patient" in told
     assert "--no-details leaves them out" in told
 
 
-def test_the_version_is_told(capsys):
+def test_the_version_is_printed(capsys):
     assert main(["--version"]) == 0
     name, version = capsys.readouterr().out.split()
     assert name == "exam-sharing"
@@ -48,14 +48,14 @@ def test_an_unknown_command_is_a_usage_error(capsys):
     assert "must be one of tour, rules, init, " in told.err
 
 
-def test_no_command_at_all_is_a_usage_error_with_the_help(capsys):
+def test_no_command_is_a_usage_error_with_the_help(capsys):
     assert main([]) == 2
     told = capsys.readouterr()
     assert told.out == ""
     assert "exam-sharing rules" in told.err
 
 
-def test_the_arguments_of_the_process_are_taken_where_none_are_given(monkeypatch, capsys):
+def test_main_uses_the_arguments_of_the_process(monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["anything", "--version"])
     assert main() == 0
     assert capsys.readouterr().out.startswith("exam-sharing ")
@@ -77,7 +77,9 @@ def test_python_m_runs_it():
         (["pydicom", "rich"], ["tour"], '"exam-sharing[cli,dicom]"'),
     ],
 )
-def test_a_missing_extra_is_told_with_what_installs_it(monkeypatch, capsys, gone, arguments, told):
+def test_a_missing_extra_is_reported_with_the_command_to_install_it(
+    monkeypatch, capsys, gone, arguments, told
+):
     for package in gone:
         monkeypatch.setitem(sys.modules, package, None)
     assert main(arguments) == 1
@@ -88,21 +90,21 @@ def test_a_missing_extra_is_told_with_what_installs_it(monkeypatch, capsys, gone
     assert told in captured.err
 
 
-def test_rules_for_machines_need_no_extra(monkeypatch, capsys):
+def test_the_document_of_rules_needs_no_extra(monkeypatch, capsys):
     for package in ("rich", "pydicom"):
         monkeypatch.setitem(sys.modules, package, None)
     assert main(["rules", "--json"]) == 0
     assert capsys.readouterr().err == ""
 
 
-def test_no_colour_goes_to_a_pipe():
+def test_a_pipe_gets_no_colour():
     pytest.importorskip("rich")
     assert "\x1b" not in run("rules").stdout
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize("no_colour", [True, False])
-def test_colour_goes_to_a_terminal_unless_it_is_unwanted(no_colour):
+def test_a_terminal_gets_colour_unless_no_color_is_set(no_colour):
     pytest.importorskip("rich")
     import pty
 
@@ -145,7 +147,7 @@ class Interrupted(io.StringIO):
 
 
 @pytest.mark.parametrize("arguments", [["rules", "--json"], ["rules"]])
-def test_a_reader_that_goes_away_is_no_error(monkeypatch, capsys, arguments):
+def test_a_closed_pipe_is_no_error(monkeypatch, capsys, arguments):
     pytest.importorskip("rich")
     monkeypatch.setattr(sys, "stdout", Gone())
     assert main(arguments) == 0
@@ -153,7 +155,7 @@ def test_a_reader_that_goes_away_is_no_error(monkeypatch, capsys, arguments):
 
 
 @pytest.mark.parametrize("arguments", [("rules",), ("tour",), ("tour", "--json")])
-def test_a_reader_of_the_first_lines_hears_nothing_more(arguments):
+def test_a_reader_of_the_first_lines_gets_no_error(arguments):
     pytest.importorskip("rich")
     pytest.importorskip("pydicom")
     with subprocess.Popen(
@@ -166,25 +168,25 @@ def test_a_reader_of_the_first_lines_hears_nothing_more(arguments):
     assert process.returncode == 0
 
 
-def test_a_full_disk_is_told_in_one_line(monkeypatch, capsys):
+def test_a_full_disk_is_reported_in_one_line(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdout", Full())
     assert main(["rules", "--json"]) == 1
     assert capsys.readouterr().err == "exam-sharing: No space left on device\n"
 
 
-def test_an_interrupt_ends_it_quietly(monkeypatch, capsys):
+def test_an_interrupt_prints_nothing(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdout", Interrupted())
     assert main(["rules", "--json"]) == 130
     assert capsys.readouterr().err == ""
 
 
-def test_without_a_standard_output_there_is_nothing_to_do(monkeypatch):
+def test_standard_output_may_be_missing(monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)
     assert main(["rules", "--json"]) == 0
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_an_output_without_those_letters_gets_the_nearest(encoding):
+def test_letters_that_the_encoding_lacks_are_replaced(encoding):
     pytest.importorskip("rich")
     pytest.importorskip("pydicom")
     done = subprocess.run(
@@ -199,7 +201,7 @@ def test_an_output_without_those_letters_gets_the_nearest(encoding):
     assert "?" not in printed.replace("? Preview", "").replace("exam 1?", "").replace("clinic?", "")
 
 
-def test_a_letter_without_a_nearest_one_becomes_a_question_mark():
+def test_a_letter_without_a_similar_one_becomes_a_question_mark():
     raw = io.BytesIO()
     stream = io.TextIOWrapper(raw, encoding="ascii")
     spell_out(stream)
@@ -208,19 +210,19 @@ def test_a_letter_without_a_nearest_one_becomes_a_question_mark():
     assert raw.getvalue() == b"Lodz > ?"
 
 
-def test_spelling_is_for_writing_alone():
+def test_replacement_is_only_for_writing():
     spell_out(io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
     with pytest.raises(UnicodeDecodeError):
         b"\xff".decode("ascii", "exam_sharing.spelled")
 
 
-def test_a_stream_that_can_write_everything_or_is_none_is_left_alone():
+def test_a_stream_that_needs_no_replacement_is_left_alone():
     for stream in (None, io.StringIO(), io.TextIOWrapper(io.BytesIO(), encoding="utf-8")):
         spell_out(stream)
         let_go(stream)
 
 
-def test_what_a_stream_still_holds_can_go_nowhere(tmp_path):
+def test_buffered_output_can_be_dropped(tmp_path):
     with (tmp_path / "file").open("w") as stream:
         stream.write("held")
         let_go(stream)

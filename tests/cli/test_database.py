@@ -19,12 +19,12 @@ def one_line(ran):
     return ran.err
 
 
-def test_by_default_it_is_a_file_in_this_folder(shell, tmp_path):
+def test_the_default_is_a_file_in_this_folder(shell, tmp_path):
     assert str(tmp_path / "exam-sharing.db") in "".join(shell("init").out.split())
     assert (tmp_path / "exam-sharing.db").is_file()
 
 
-def test_the_environment_names_another_and_an_option_wins(shell, monkeypatch, tmp_path):
+def test_the_environment_names_a_database_and_the_option_overrides_it(shell, monkeypatch, tmp_path):
     monkeypatch.setenv("EXAM_SHARING_DB", "sqlite:///named.db")
     shell("init")
     shell("init --db", tmp_path / "given.db")
@@ -34,14 +34,14 @@ def test_the_environment_names_another_and_an_option_wins(shell, monkeypatch, tm
     assert not shell("people --json --db given.db").document["users"]
 
 
-def test_a_file_that_is_made_is_for_whoever_made_it_alone(shell, tmp_path):
+def test_only_its_owner_can_read_a_new_file(shell, tmp_path):
     if os.name != "posix":
         pytest.skip("needs the permissions of POSIX")
     shell("init")
     assert (tmp_path / "exam-sharing.db").stat().st_mode & 0o777 == 0o600
 
 
-def test_tables_that_are_there_already_are_left_alone(shell):
+def test_existing_tables_are_left_alone(shell):
     assert "created the tables" in shell("init").text
     shell("add-user anna --name Anna")
     assert "already exist" in shell("init").text
@@ -49,14 +49,14 @@ def test_tables_that_are_there_already_are_left_alone(shell):
     assert shell("people --json").document["users"]
 
 
-def test_a_database_that_is_not_there_is_told_and_not_made(shell, tmp_path):
+def test_a_missing_file_is_reported_and_not_created(shell, tmp_path):
     told = one_line(shell("people", code=3))
     assert "create them with: exam-sharing init" in told
     assert str(tmp_path) in told
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_database_without_our_tables_is_told(shell, tmp_path):
+def test_missing_tables_are_reported(shell, tmp_path):
     (tmp_path / "exam-sharing.db").touch()
     assert "exam-sharing init" in one_line(shell("people", code=3))
 
@@ -65,7 +65,7 @@ def test_a_database_without_our_tables_is_told(shell, tmp_path):
     ("number", "told"), [(0, "older than the"), (99, "newer than the")], ids=["older", "newer"]
 )
 @pytest.mark.parametrize("line", ["init", "people"])
-def test_tables_of_another_shape_are_told_with_who_must_act(shell, number, told, line):
+def test_tables_of_another_version_are_reported_with_what_to_do(shell, number, told, line):
     shell("init")
     with sqlalchemy.create_engine("sqlite:///exam-sharing.db").begin() as connection:
         connection.exec_driver_sql(f"UPDATE exam_sharing_schema SET number = {number}")  # noqa: S608
@@ -75,21 +75,21 @@ def test_tables_of_another_shape_are_told_with_who_must_act(shell, number, told,
 
 
 @pytest.mark.parametrize("line", ["init", "people"])
-def test_a_file_that_is_no_database_is_told(shell, tmp_path, line):
+def test_a_file_that_is_no_database_is_reported(shell, tmp_path, line):
     (tmp_path / "exam-sharing.db").write_text("something else, and rather long" * 50)
     assert "is it a database of ours" in one_line(shell(line, code=3))
 
 
-def test_a_folder_that_is_not_there_is_told(shell, tmp_path):
+def test_a_missing_folder_is_reported(shell, tmp_path):
     assert "No such file or directory" in one_line(shell("init --db nowhere/clinic.db", code=3))
 
 
-def test_a_database_that_is_a_folder_is_told(shell, tmp_path):
+def test_a_folder_is_no_database(shell, tmp_path):
     one_line(shell("people --db", tmp_path, code=3))
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", ":memory:"])
-def test_memory_is_no_database_to_come_back_to(shell, url):
+def test_a_database_in_memory_is_refused(shell, url):
     assert "gone when the command ends" in one_line(shell("init --db", url, code=2))
 
 
@@ -103,7 +103,7 @@ def test_memory_is_no_database_to_come_back_to(shell, url):
         f"://portal:{PASSWORD}@db.example",
     ],
 )
-def test_a_url_of_another_kind_is_a_usage_error_that_repeats_no_password(shell, url):
+def test_an_unsupported_url_is_refused_without_its_password(shell, url):
     assert PASSWORD not in one_line(shell("people --db", url, code=2))
 
 
@@ -116,7 +116,7 @@ def test_a_url_of_another_kind_is_a_usage_error_that_repeats_no_password(shell, 
     ],
 )
 @pytest.mark.parametrize("line", ["init", "people"])
-def test_a_server_that_is_not_there_is_told_without_the_password(shell, url, line):
+def test_a_missing_server_is_reported_without_the_password(shell, url, line):
     pytest.importorskip("psycopg")
     told = one_line(shell(f"{line} --db", url, code=3))
     assert "the database 'sharing' on 127.0.0.1:1" in told
@@ -124,7 +124,7 @@ def test_a_server_that_is_not_there_is_told_without_the_password(shell, url, lin
 
 
 @pytest.mark.parametrize("place", ["people {}", "init {}", "notices relay {}", "{}"])
-def test_a_url_that_is_typed_in_the_wrong_place_repeats_no_password(shell, place):
+def test_a_url_in_the_wrong_place_is_refused_without_its_password(shell, place):
     for url in (
         f"postgresql://portal:{PASSWORD}@h/d",
         f"postgresql://portal:a/{PASSWORD}@h/d",
@@ -134,13 +134,13 @@ def test_a_url_that_is_typed_in_the_wrong_place_repeats_no_password(shell, place
         assert PASSWORD not in told.out + told.err
 
 
-def test_a_driver_that_is_missing_is_told_with_what_installs_it(shell, monkeypatch):
+def test_a_missing_driver_is_reported_with_the_command_to_install_it(shell, monkeypatch):
     monkeypatch.setitem(sys.modules, "psycopg", None)
     told = one_line(shell("people --db postgresql://h/d", code=1))
     assert 'psycopg is not installed; run: python -m pip install "psycopg[binary]"' in told
 
 
-def test_a_database_that_fails_in_the_middle_is_told_in_one_line(clinic):
+def test_a_database_that_fails_is_reported_in_one_line(clinic):
     with sqlalchemy.create_engine("sqlite:///exam-sharing.db").begin() as connection:
         connection.exec_driver_sql("DROP TABLE exam_sharing_grants")
     told = one_line(clinic("share cd-1 --as anna --with ben --confirm-hipaa", code=3))
@@ -148,7 +148,7 @@ def test_a_database_that_fails_in_the_middle_is_told_in_one_line(clinic):
     assert "SELECT" not in told
 
 
-def test_a_clinic_runs_on_postgresql_as_well(shell, postgresql_url, monkeypatch):
+def test_a_clinic_runs_on_postgresql(shell, postgresql_url, monkeypatch):
     monkeypatch.setenv("EXAM_SHARING_DB", postgresql_url)
     assert "created the tables" in shell("init").text
     assert "already exist" in shell("init").text
@@ -180,7 +180,7 @@ def sorted_through(value):
     return sorted(map(sorted_through, value), key=repr) if isinstance(value, list) else value
 
 
-def test_a_tour_stays_in_its_database_and_can_be_looked_at(shell):
+def test_a_tour_stays_in_its_database(shell):
     in_memory = shell("tour --json").document
     assert sorted_through(shell("tour --json --db tour.db").document) == sorted_through(in_memory)
     told = shell("access exam-1 --as anna --db tour.db")
@@ -195,13 +195,13 @@ def test_a_tour_stays_in_its_database_and_can_be_looked_at(shell):
     assert len(shell("people --json --db tour.db").document["users"]) == 12
 
 
-def test_a_tour_says_where_it_stays(shell, tmp_path):
+def test_a_tour_prints_where_it_stays(shell, tmp_path):
     told = "".join(shell("tour --db tour.db").out.split())
     assert f"Itstaysin{tmp_path / 'tour.db'}." in told
     assert "accessexam-1--asanna" in told
 
 
-def test_a_tour_is_never_told_in_the_database_of_a_clinic(clinic, monkeypatch):
+def test_a_tour_never_uses_the_database_of_a_clinic(clinic, monkeypatch):
     monkeypatch.setenv("EXAM_SHARING_DB", "exam-sharing.db")
     clinic("tour --db exam-sharing.db", code=1)
     before = clinic("people").out

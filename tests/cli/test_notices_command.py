@@ -46,7 +46,7 @@ def nobody_listens():
         return port
 
 
-def test_notices_wait_until_a_relay_takes_them_to_the_mail_server(clinic):
+def test_notices_wait_until_a_relay_sends_them(clinic):
     clinic(f"{SHARE} ben group:ward --batch --message 'Please look at slice 40.'")
     assert states(clinic) == {"ben": "WAITING", "carla": "WAITING"}
     inbox = Inbox()
@@ -64,7 +64,7 @@ def test_notices_wait_until_a_relay_takes_them_to_the_mail_server(clinic):
     assert clinic("notices").text == "No notices wait, and none were given up."
 
 
-def test_what_fails_is_told_by_its_problem_and_waits(clinic):
+def test_a_failed_notice_is_reported_with_its_problem_and_waits(clinic):
     clinic(f"{SHARE} ben")
     told = clinic(plain(nobody_listens()), code=1)
     assert told.text == "✓ 0 notices sent ✗ 1 notice to be sent again: UNREACHABLE"
@@ -75,7 +75,7 @@ def test_what_fails_is_told_by_its_problem_and_waits(clinic):
     assert "waits until 20" in clinic("notices").text
 
 
-def test_what_can_never_be_sent_is_given_up_and_can_be_tried_again(clinic):
+def test_a_notice_without_an_address_is_given_up_and_can_be_retried(clinic):
     clinic("add-user ben --name Ben")
     clinic(f"{SHARE} ben carla")
     inbox = Inbox()
@@ -91,7 +91,7 @@ def test_what_can_never_be_sent_is_given_up_and_can_be_tried_again(clinic):
     assert inbox.last().rcpt_tos == ["ben@clinic.example"]
 
 
-def test_all_that_was_given_up_can_be_tried_again(clinic):
+def test_all_given_up_notices_can_be_retried(clinic):
     for user in ("ben", "carla"):
         clinic(f"add-user {user} --name X")
     clinic(f"{SHARE} ben carla")
@@ -101,23 +101,23 @@ def test_all_that_was_given_up_can_be_tried_again(clinic):
     assert set(states(clinic).values()) == {"WAITING"}
 
 
-def test_a_notice_that_was_not_given_up_is_told_and_is_a_no(clinic):
+def test_retrying_a_notice_that_was_not_given_up_fails(clinic):
     told = clinic("notices retry this that this", code=1)
     assert told.text == "✓ 0 notices to be sent again ✗ 2 notices not given up, or unknown"
 
 
 @pytest.mark.parametrize("line", ["notices retry", "notices retry this --all"])
-def test_what_to_try_again_is_to_be_said(clinic, line):
+def test_retry_needs_ids_or_all(clinic, line):
     assert "needs the ids of notices, or else --all" in clinic(line, code=2).err
 
 
-def test_what_stands_before_the_action_counts_for_it(clinic, tmp_path):
+def test_options_may_come_before_the_action(clinic, tmp_path):
     (tmp_path / "exam-sharing.db").rename(tmp_path / "clinic.db")
     assert clinic("notices --db clinic.db --json retry --all").document["requeued"] == 0
     assert clinic("notices retry --all --db clinic.db --json").document["requeued"] == 0
 
 
-def test_notices_come_a_page_at_a_time(clinic):
+def test_notices_come_in_pages(clinic):
     clinic(f"{SHARE} ben carla")
     first = clinic("notices --limit 1")
     assert "There are more: --after" in first.text
@@ -166,7 +166,7 @@ def test_a_notice_that_could_not_be_printed_still_waits(clinic, monkeypatch):
         ("--print --json", "--print cannot be given with --json or --smtp"),
     ],
 )
-def test_settings_that_cannot_be_are_told_before_anything_is_sent(clinic, options, told):
+def test_invalid_settings_are_reported_before_anything_is_sent(clinic, options, told):
     clinic(f"{SHARE} ben")
     ran = clinic(f"notices relay {options}", code=2)
     assert told in ran.err
@@ -174,7 +174,7 @@ def test_settings_that_cannot_be_are_told_before_anything_is_sent(clinic, option
     assert states(clinic) == {"ben": "WAITING"}
 
 
-def test_a_login_goes_over_an_encrypted_line_with_a_password_that_is_no_argument(
+def test_the_password_of_a_login_is_read_from_a_file_or_the_environment(
     clinic, tmp_path, monkeypatch
 ):
     authority = trustme.CA()
@@ -201,9 +201,7 @@ def test_a_login_goes_over_an_encrypted_line_with_a_password_that_is_no_argument
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs signals")
 @pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGINT])
-def test_a_relay_that_watches_sends_what_waits_and_goes_on_until_it_is_told_to_end(
-    clinic, ended_by, tmp_path, pytestconfig
-):
+def test_a_watching_relay_sends_until_it_is_ended(clinic, ended_by, tmp_path, pytestconfig):
     database = str(tmp_path / "exam-sharing.db")
     clinic(f"{SHARE} ben")
     inbox = Inbox()
@@ -235,7 +233,7 @@ def test_a_relay_that_watches_sends_what_waits_and_goes_on_until_it_is_told_to_e
     assert [each.rcpt_tos for each in inbox.envelopes] == [["ben@clinic.example"]]
 
 
-def test_a_relay_that_watches_outlives_a_database_that_fails(clinic, monkeypatch):
+def test_a_watching_relay_survives_a_failing_database(clinic, monkeypatch):
     from exam_sharing import Admin, StoreFailed
 
     answers = [StoreFailed("the database failed"), 1, StoreFailed("again"), KeyboardInterrupt()]

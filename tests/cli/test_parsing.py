@@ -70,7 +70,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("line", LINES, ids=range(len(LINES)))
-def test_nothing_that_was_typed_is_repeated(clinic, line):
+def test_no_typed_text_is_repeated(clinic, line):
     told = clinic("", *line, code=None)
     assert told.code in {1, 2}
     assert told.err
@@ -98,13 +98,13 @@ def test_nothing_that_was_typed_is_repeated(clinic, line):
         (("notices", "relay", "--security", "x"), "must be one of starttls, tls, none"),
     ],
 )
-def test_what_is_wrong_is_said_all_the_same(shell, line, told):
+def test_usage_errors_explain_the_problem(shell, line, told):
     said = " ".join(shell("", *line, code=2).err.split())
     assert told in said
     assert said.startswith(f"usage: exam-sharing {line[0] if line[0] != 'shrae' else '[-h]'}")
 
 
-def test_a_mistake_of_the_program_is_told_without_what_it_was_given(monkeypatch, capsys):
+def test_a_bug_is_reported_without_its_message(monkeypatch, capsys):
     rules = next(command for command in COMMANDS if command.name == "rules")
     monkeypatch.setattr(type(rules), "run", property(lambda _rules: fails), raising=False)
 
@@ -146,7 +146,7 @@ class Full:
 
 
 @pytest.mark.parametrize(("line", "done"), ACTS)
-def test_an_act_that_cannot_be_printed_says_that_it_was_done(clinic, monkeypatch, line, done):
+def test_an_act_that_cannot_be_printed_is_reported_as_done(clinic, monkeypatch, line, done):
     with monkeypatch.context() as full:
         full.setattr(sys, "stdout", Full())
         told = clinic("", *line, code=5)
@@ -154,7 +154,7 @@ def test_an_act_that_cannot_be_printed_says_that_it_was_done(clinic, monkeypatch
     assert told.err == f"exam-sharing: {done}, {why}\n"
 
 
-def test_what_was_not_printed_was_done_once(clinic, monkeypatch):
+def test_an_act_that_cannot_be_printed_is_done_once(clinic, monkeypatch):
     with monkeypatch.context() as full:
         full.setattr(sys, "stdout", Full())
         clinic("", *SHARE, code=5)
@@ -166,7 +166,7 @@ def test_what_was_not_printed_was_done_once(clinic, monkeypatch):
 @pytest.mark.parametrize(
     "line", [(*SHARE, "--preview"), ("people",), ("access", "cd-1", "--as", "anna")]
 )
-def test_what_does_nothing_says_only_what_went_wrong(clinic, monkeypatch, line):
+def test_a_query_that_cannot_be_printed_reports_only_the_problem(clinic, monkeypatch, line):
     with monkeypatch.context() as full:
         full.setattr(sys, "stdout", Full())
         told = clinic("", *line, code=1)
@@ -174,7 +174,7 @@ def test_what_does_nothing_says_only_what_went_wrong(clinic, monkeypatch, line):
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, UnicodeError, RuntimeError])
-def test_whatever_goes_wrong_while_it_is_printed_it_was_done(clinic, monkeypatch, raised):
+def test_any_error_during_printing_reports_the_act_as_done(clinic, monkeypatch, raised):
     def fails(*_arguments):
         raise raised
 
@@ -198,7 +198,7 @@ FULL = Path("/dev/full")
 
 @pytest.mark.skipif(not FULL.exists(), reason="needs a device that is always full")
 @pytest.mark.parametrize("errors_too", [False, True])
-def test_a_share_onto_a_full_device_was_done(clinic, tmp_path, errors_too):
+def test_a_share_printed_to_a_full_device_is_done(clinic, tmp_path, errors_too):
     with FULL.open("w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "exam_sharing", *SHARE],
@@ -214,7 +214,7 @@ def test_a_share_onto_a_full_device_was_done(clinic, tmp_path, errors_too):
 
 
 @pytest.mark.parametrize("line", [SHARE, ("add-user", "zoe", "--name", "Zoe")])
-def test_a_database_that_is_busy_is_told_as_busy(clinic, tmp_path, monkeypatch, line):
+def test_a_busy_database_is_reported_as_busy(clinic, tmp_path, monkeypatch, line):
     monkeypatch.setattr("exam_sharing.adapters.sqlalchemy.engines._PATIENCE", 0.1)
     other = sqlite3.connect(tmp_path / "exam-sharing.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")

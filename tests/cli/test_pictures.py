@@ -91,12 +91,12 @@ def deactivate(stage, user):
     stage.directory.add(attrs.evolve(person.user, active=False))
 
 
-def test_nobody_suggested_is_said():
+def test_no_suggestions_are_printed_as_nobody():
     fact = Suggested(actor=ANNA, exam=EXAM, typed="zzz", choices=())
     assert seen(fact) == ["zzz▏        nobody"]
 
 
-def test_nobody_on_the_access_list_is_said(stage):
+def test_an_empty_access_list_is_printed_as_nobody(stage):
     assert seen(stage.listed(ANNA)) == [
         "Owner of exam 1: Anna Kovács",
         "",
@@ -104,7 +104,7 @@ def test_nobody_on_the_access_list_is_said(stage):
     ]
 
 
-def test_a_list_that_a_viewer_sees_less_of_leaves_their_column_empty(stage):
+def test_a_viewer_who_sees_less_has_an_empty_cell(stage):
     share(stage, ANNA, JOSE)
     listed = stage.listed(ANNA)
     (whole,) = listed.seen
@@ -113,7 +113,7 @@ def test_a_list_that_a_viewer_sees_less_of_leaves_their_column_empty(stage):
     assert row.count("X") == 1
 
 
-def test_a_re_share_that_rests_on_nothing_any_more_hangs_apart(stage):
+def test_an_unsupported_re_share_is_a_tree_of_its_own(stage):
     share(stage, ANNA, JOSE)
     share(stage, JOSE, BAO)
     stage.act(unshare(ANNA, JOSE))
@@ -124,7 +124,7 @@ def test_a_re_share_that_rests_on_nothing_any_more_hangs_apart(stage):
     ]
 
 
-def test_re_shares_in_a_circle_that_hangs_on_nothing_hang_apart(stage):
+def test_an_unsupported_circle_of_re_shares_is_a_tree_of_its_own(stage):
     first = share(stage, ANNA, JOSE)
     share(stage, JOSE, BAO)
     share(stage, BAO, JOSE)
@@ -139,7 +139,7 @@ def test_re_shares_in_a_circle_that_hangs_on_nothing_hang_apart(stage):
     ]
 
 
-def test_a_re_share_hangs_where_its_grantor_holds_it_from_now(stage):
+def test_a_re_share_is_under_the_grant_that_supports_it_now(stage):
     share(stage, ANNA, INGRID)
     share(stage, INGRID, EMIL)
     share(stage, ANNA, TUMOUR_BOARD)
@@ -151,7 +151,7 @@ def test_a_re_share_hangs_where_its_grantor_holds_it_from_now(stage):
     ]
 
 
-def test_an_inactive_owner_is_said_to_own_it_for_nothing(stage):
+def test_an_inactive_owner_may_not_view(stage):
     deactivate(stage, ANNA)
     assert seen(stage.explain(ANNA, Permission.VIEW)) == [
         "▸ May Anna Kovács view exam 1?",
@@ -159,7 +159,7 @@ def test_an_inactive_owner_is_said_to_own_it_for_nothing(stage):
     ]
 
 
-def test_of_many_near_misses_the_first_are_told_and_the_others_counted(stage):
+def test_of_many_near_misses_the_first_are_printed_and_the_others_counted(stage):
     for user in (MAELLE, BAO, TOMASZ, JOSE, INGRID):
         share(stage, ANNA, user)
         share(stage, user, EMIL)
@@ -167,7 +167,7 @@ def test_of_many_near_misses_the_first_are_told_and_the_others_counted(stage):
     assert seen(stage.explain(EMIL, Permission.VIEW))[-1].endswith("; and 2 more")
 
 
-def test_an_own_grant_to_a_group_is_said_to_give_nothing(stage):
+def test_a_grant_to_a_group_gives_its_own_grantor_nothing(stage):
     share(stage, ANNA, TOMASZ)
     share(stage, TOMASZ, RADIOLOGY)
     stage.act(unshare(ANNA, TOMASZ))
@@ -175,7 +175,7 @@ def test_an_own_grant_to_a_group_is_said_to_give_nothing(stage):
     assert "given to Radiology by Tomasz Łukasik, but a grant gives its own grantor nothing" in told
 
 
-def test_sharing_again_says_what_it_changed(stage):
+def test_sharing_again_reports_the_change(stage):
     share(stage, ANNA, JOSE, until=TOMORROW)
     assert (
         seen(share(stage, ANNA, JOSE))[-1] == "  ✓ José Núñez: extended on 1 exam, with no end date"
@@ -188,12 +188,12 @@ def test_sharing_again_says_what_it_changed(stage):
     assert seen(wider)[-1] == "  ✓ José Núñez: widened on 1 exam, with no end date"
 
 
-def test_a_time_that_was_asked_for_is_told_without_more(stage):
+def test_a_requested_time_is_printed_without_a_limit(stage):
     fact = share(stage, ANNA, JOSE, until=TOMORROW)
     assert seen(fact)[-1] == "  ✓ José Núñez: granted on 1 exam, until Tuesday 08:30"
 
 
-def test_a_preview_tells_until_when_something_is_gained_or_lost(stage):
+def test_a_preview_has_the_time_of_a_gain_or_loss(stage):
     share(stage, ANNA, TUMOUR_BOARD, until=TOMORROW)
     share(stage, ANNA, INGRID)
     gain = ShareRequest(actor=ANNA, exam=EXAM, recipients=(BAO,), until=TOMORROW, attested=True)
@@ -203,7 +203,7 @@ def test_a_preview_tells_until_when_something_is_gained_or_lost(stage):
     ]
 
 
-def test_a_preview_tells_until_when_something_is_kept(stage):
+def test_a_preview_has_the_time_of_what_is_kept(stage):
     share(stage, ANNA, TUMOUR_BOARD, until=TOMORROW)
     share(stage, ANNA, INGRID, until=TOMORROW)
     assert seen(stage.preview(unshare(ANNA, INGRID)))[1:] == [
@@ -211,7 +211,7 @@ def test_a_preview_tells_until_when_something_is_kept(stage):
     ]
 
 
-def test_narrowing_says_who_holds_more_all_the_same(stage):
+def test_narrowing_reports_who_still_holds_more(stage):
     share(stage, ANNA, TUMOUR_BOARD, permission=Permission.DOWNLOAD)
     share(stage, ANNA, INGRID, permission=Permission.DOWNLOAD)
     narrow = NarrowRequest(actor=ANNA, exam=EXAM, recipient=INGRID, permission=Permission.VIEW)

@@ -10,7 +10,7 @@ from exam_sharing.policy.ending_rules import ENDING_RULES
 from exam_sharing.policy.rules import RULES
 
 
-def test_the_rules_for_machines_are_those_of_the_table_in_its_order(capsys):
+def test_the_document_has_the_rules_of_the_table_in_its_order(capsys):
     assert main(["rules", "--json"]) == 0
     rules = json.loads(capsys.readouterr().out)["rules"]
     assert [rule["code"] for rule in rules] == [rule.code.value for rule in RULES]
@@ -18,7 +18,7 @@ def test_the_rules_for_machines_are_those_of_the_table_in_its_order(capsys):
     assert all(rule["remedy"] for rule in rules)
 
 
-def test_each_rule_says_against_which_kind_of_act_it_is(capsys):
+def test_each_rule_names_its_kind_of_act(capsys):
     main(["rules", "--json"])
     rules = json.loads(capsys.readouterr().out)["rules"]
     unshare = [rule["code"] for rule in rules if rule["act"] == "unshare"]
@@ -26,7 +26,7 @@ def test_each_rule_says_against_which_kind_of_act_it_is(capsys):
 
 
 @pytest.mark.parametrize("columns", [60, 80, 120])
-def test_every_rule_is_printed_with_its_statement_and_what_to_do(capsys, monkeypatch, columns):
+def test_every_rule_is_printed(capsys, monkeypatch, columns):
     pytest.importorskip("rich")
     monkeypatch.setenv("COLUMNS", str(columns))
     assert main(["rules"]) == 0
