@@ -10,16 +10,23 @@ import exam_sharing as es
 from exam_sharing.cli.commands import Command
 from exam_sharing.cli.parsing import DATABASE, EXAM, PAGING, USER, argument, flag, permission, user
 from exam_sharing.cli.portal import Portal
-from exam_sharing.cli.printing import answered, ids_table, no, stacked, table, text, yes
+from exam_sharing.cli.printing import (
+    Shown,
+    answered,
+    column,
+    ids_table,
+    no,
+    stacked,
+    table,
+    text,
+    yes,
+)
 from exam_sharing.cli.replies import Reply
 from exam_sharing.cli.running import over_portal
 from exam_sharing.cli.words import Words, may
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
     from rich.text import Text
-
-__all__ = ["ACCESS", "CAN", "SHARED_WITH", "WHO_CAN", "Explained", "ListSeen", "Listed"]
 
 
 @attrs.frozen(kw_only=True)
@@ -39,9 +46,7 @@ class Listed(Reply):
     seen: tuple[ListSeen, ...]
 
     @override
-    def show(self, words: Words) -> "RenderableType":
-        from rich.table import Column
-
+    def show(self, words: Words) -> Shown:
         marks: dict[es.PrincipalId, list[Text]] = {}
         entries: dict[es.PrincipalId, es.AccessEntry] = {}
         for place, seen in enumerate(self.seen):
@@ -50,7 +55,7 @@ class Listed(Reply):
                 row = marks.setdefault(entry.principal, [text()] * len(self.seen))
                 row[place] = text("X", style="bold red") if entry.can_unshare else text("·")
         heads = [
-            Column(words.first_name(seen.viewer), justify="center", no_wrap=True)
+            column(words.first_name(seen.viewer), justify="center", no_wrap=True)
             for seen in self.seen
         ]
         rows = [
@@ -66,7 +71,7 @@ class Listed(Reply):
         return stacked(
             text(f"Owner of {words.exam(self.exam)}: ", (owner, "bold")),
             "",
-            table(Column("has access", no_wrap=True), "may", "given by", *heads, rows=rows)
+            table(column("has access", no_wrap=True), "may", "given by", *heads, rows=rows)
             if rows
             else "Nobody else has access.",
             *self._legend(words),
@@ -116,7 +121,7 @@ class HoldersShown(Reply):
     holders: tuple[es.Holder, ...]
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         if not self.holders:
             return f"Nobody may {may(self.permission)} {words.exam(self.exam)}."
         rows = [(words.who(each.user), "\n".join(_grounds(each, words))) for each in self.holders]
@@ -180,7 +185,7 @@ class Explained(Reply):
         return isinstance(self.answer, es.Permitted)
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         what = self.permission.name.lower()
         why = words.why(self.answer)
         return answered(
@@ -234,7 +239,7 @@ class ExamsShown(Reply):
     page: es.Page[es.VisibleExam]
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         if not self.page.items:
             what = "can see no exam" if self.own else "can see no exam of others"
             return f"{words.who(self.user)} {what}."

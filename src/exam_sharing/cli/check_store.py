@@ -30,7 +30,6 @@ from exam_sharing.errors import InvalidInput
 if TYPE_CHECKING:
     from exam_sharing.testing.laws import Law, LawBroken
 
-__all__ = ["CHECK_STORE"]
 
 _EXAMPLES: Final = 25
 _TIMEOUT: Final = 60

@@ -12,8 +12,6 @@ from exam_sharing.cli.parsing import Argument
 from exam_sharing.cli.words import series
 from exam_sharing.errors import ExamSharingError
 
-__all__ = ["Command", "CommandFailed", "ExitCode", "NotPrinted", "need"]
-
 
 class ExitCode(IntEnum):
     """How a command ended, for the caller."""

@@ -30,8 +30,6 @@ from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import InvalidInput, StoreBusy, StoreFailed
 from exam_sharing.ports import Notifier
 
-__all__ = ["opened", "opened_for_a_tour", "prepared"]
-
 _VARIABLE: Final = "EXAM_SHARING_DB"
 _DEFAULT: Final = "exam-sharing.db"
 
@@ -190,7 +188,7 @@ def opened_for_a_tour(typed: str) -> Iterator[tuple[str, OpenSharing]]:
                     )
         directory = SqlDirectory(engine, tables.directory)
 
-        def open_empty(**settings: Any) -> tuple[Sharing, KeptDirectory]:  # noqa: ANN401  passed on
+        def open_empty(**settings: Any) -> tuple[Sharing, KeptDirectory]:
             return open_sharing(engine, tables=tables, directory=directory, **settings), directory
 
         yield address.place, open_empty

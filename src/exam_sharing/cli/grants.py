@@ -13,7 +13,7 @@ import exam_sharing as es
 from exam_sharing.cli.commands import Command
 from exam_sharing.cli.parsing import DATABASE, EXAM, argument, flag, one_of, principal, time, user
 from exam_sharing.cli.portal import Portal
-from exam_sharing.cli.printing import answered, cut, grid, note, text, yes
+from exam_sharing.cli.printing import Shown, answered, column, cut, grid, note, text, yes
 from exam_sharing.cli.replies import Reply
 from exam_sharing.cli.running import over_portal
 from exam_sharing.cli.words import Asked, Words, count, series
@@ -21,21 +21,16 @@ from exam_sharing.errors import InvalidInput
 from exam_sharing.policy.requests import without_message
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
     from rich.text import Text
 
-__all__ = ["SHARE", "UNSHARE", "Ended", "Previewed", "Shared", "show_reasons"]
 
-
-def show_reasons(reasons: tuple[es.Reason, ...], words: Words) -> "RenderableType":
+def show_reasons(reasons: tuple[es.Reason, ...], words: Words) -> Shown:
     """Return every reason against an act, with its code and what to do."""
-    from rich.table import Column
-
     mark = text("✗", style="bold red")
     return grid(
-        Column(no_wrap=True),
-        Column(style="red"),
-        Column(),
+        column(no_wrap=True),
+        column(style="red"),
+        column(),
         rows=[(mark, reason.code.value, words.remedy(reason)) for reason in reasons],
         gap=1,
     )
@@ -61,16 +56,14 @@ class Previewed(Reply):
         return not self.preview.reasons
 
     @override
-    def show(self, words: Words) -> "RenderableType":
-        from rich.table import Column
-
+    def show(self, words: Words) -> Shown:
         rows, more = cut(list(self._by_principal(words).items()))
         lines = [(words.who(principal), _effects(effects, words)) for principal, effects in rows]
         reasons = self.preview.reasons
         return answered(
             f"Preview: {words.asked(self.request)}",
             *([show_reasons(reasons, words)] if reasons else []),
-            grid(Column(no_wrap=True), Column(), rows=lines, gap=2),
+            grid(column(no_wrap=True), column(), rows=lines, gap=2),
             *more,
             mark="?",
             style="bold yellow",
@@ -127,7 +120,7 @@ class Shared(Reply):
     receipt: es.ShareReceipt
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         exams = Counter(
             (each.recipient, each.outcome, each.until, each.limited_by)
             for each in self.receipt.outcomes
@@ -156,7 +149,7 @@ class Ended(Reply):
     receipt: es.UnshareReceipt
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         receipt = self.receipt
         became: dict[tuple[object, ...], list[str]] = {}
         for new in receipt.replacements:

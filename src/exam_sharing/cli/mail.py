@@ -24,8 +24,6 @@ from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import InvalidInput
 from exam_sharing.ports import Notifier
 
-__all__ = ["MAIL", "mail_notifier"]
-
 _PORT: Final = re.compile("[0-9]{1,5}")
 _PASSWORD: Final = "EXAM_SHARING_SMTP_PASSWORD"  # noqa: S105  where it is, not what it is
 

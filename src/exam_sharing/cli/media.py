@@ -9,7 +9,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 from uuid import uuid4
 
 import attrs
@@ -19,16 +19,11 @@ from exam_sharing import BatchId, Exam, ExamId, Study, UploadBatch, UserId
 from exam_sharing.cli.commands import Command
 from exam_sharing.cli.parsing import DATABASE, argument, flag, no_flag, read_as, user
 from exam_sharing.cli.portal import Portal
-from exam_sharing.cli.printing import stacked, table, text
+from exam_sharing.cli.printing import Shown, column, stacked, table, text
 from exam_sharing.cli.replies import Reply
 from exam_sharing.cli.running import over_portal
 from exam_sharing.cli.streams import Line
 from exam_sharing.cli.words import Words, count
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-__all__ = ["ADD_MEDIA", "READING", "ExamShown", "Medium", "Uploaded", "exams_table", "read_medium"]
 
 _LARGE: Final = 1_000
 """With this many files, reading takes long enough to show its progress."""
@@ -86,7 +81,7 @@ class Uploaded(Reply):
     left_out: Mapping[str, int]
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         return stacked(exams_table(self.exams, words), *self.summary(words))
 
     def summary(self, words: Words) -> list[str]:
@@ -97,17 +92,15 @@ class Uploaded(Reply):
         ]
 
 
-def exams_table(exams: Sequence[ExamShown], words: Words) -> "RenderableType":
+def exams_table(exams: Sequence[ExamShown], words: Words) -> Shown:
     """Return a line for each exam; no patient has a name there."""
-    from rich.table import Column
-
     return table(
-        Column("exam", no_wrap=True),
-        Column("patient", no_wrap=True),
-        Column("modality", no_wrap=True, max_width=12),
-        Column("date", no_wrap=True, min_width=10),
-        Column("description"),
-        Column("files", no_wrap=True, min_width=5, justify="right"),
+        column("exam", no_wrap=True),
+        column("patient", no_wrap=True),
+        column("modality", no_wrap=True, max_width=12),
+        column("date", no_wrap=True, min_width=10),
+        column("description"),
+        column("files", no_wrap=True, min_width=5, justify="right"),
         rows=[
             (
                 words.label(exam.id),

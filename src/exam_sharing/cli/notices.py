@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import attrs
 from typing_extensions import override
@@ -19,6 +19,7 @@ from exam_sharing.cli.mail import MAIL, mail_notifier
 from exam_sharing.cli.parsing import DATABASE, PAGING, argument, flag, one_of, read_as
 from exam_sharing.cli.portal import Portal, names_in
 from exam_sharing.cli.printing import (
+    Shown,
     boxed,
     cut,
     ids_table,
@@ -38,11 +39,6 @@ from exam_sharing.errors import InvalidInput
 from exam_sharing.events import ListedNotice
 from exam_sharing.ports import Notifier
 from exam_sharing.relay import Stop, watch
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-__all__ = ["NOTICES", "Noticed"]
 
 _MOST: Final = 1_000
 """The largest page of notices."""
@@ -76,7 +72,7 @@ class NoticesShown(Reply):
         }
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         if not self.page.items:
             return "No notices wait, and none were given up."
         rows = [
@@ -137,7 +133,7 @@ class NoticesRequeued(Reply):
         return 0 if self.named is None else self.named - self.requeued
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         lines = [yes(f"{count(self.requeued, 'notice')} to be sent again")]
         if self._missed:
             lines.append(no(f"{count(self._missed, 'notice')} not given up, or unknown"))
@@ -174,7 +170,7 @@ class NoticesRelayed(Reply):
         return not self.failing
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         lines = [yes(f"{count(self.sent, 'notice')} sent")]
         for what, problems in (("to be sent again", self.failing), ("given up", self.given_up)):
             lines += [
@@ -298,7 +294,7 @@ class Noticed(Reply):
     untold: tuple[UserId, ...] = ()
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         letters: dict[tuple[object, ...], list[ShareNotice]] = {}
         for notice in self.notices:
             alike = (notice.actor, notice.exams, notice.permission, notice.until, notice.message)
@@ -309,7 +305,7 @@ class Noticed(Reply):
         )
 
 
-def _letter(alike: Sequence[ShareNotice], words: Words) -> "RenderableType":
+def _letter(alike: Sequence[ShareNotice], words: Words) -> Shown:
     first = alike[0]
     body = text(
         f"{words.who(first.actor)} has shared {count(first.exams, 'exam')} with you: "

@@ -20,28 +20,6 @@ from typing_extensions import override
 from exam_sharing import ExamId, GroupId, Permission, PrincipalId, UserId
 from exam_sharing.errors import InvalidValue
 
-__all__ = [
-    "DATABASE",
-    "EXAM",
-    "JSON",
-    "PAGING",
-    "USER",
-    "Argument",
-    "Parser",
-    "argument",
-    "flag",
-    "no_flag",
-    "one_of",
-    "permission",
-    "principal",
-    "read_as",
-    "spelled",
-    "suggestion",
-    "time",
-    "user",
-    "whole_number",
-]
-
 ValueT = TypeVar("ValueT")
 
 _QUOTES_NOTHING: Final = re.compile(
@@ -60,7 +38,7 @@ def suggestion(typed: str, known: Iterable[str]) -> str:
 class Parser(ArgumentParser):
     """Accepts no abbreviated options, so that nobody confirms anything by half a word."""
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401  as its base takes them
+    def __init__(self, **options: Any) -> None:
         super().__init__(**{**options, "allow_abbrev": False, "exit_on_error": False})
         self.set_defaults(parser=self)
 
@@ -217,12 +195,12 @@ def argument(
     names: str,
     meaning: str,
     read: Callable[[str], object] | None = None,
-    **settings: Any,  # noqa: ANN401  as argparse takes them
+    **settings: Any,
 ) -> Argument:
     """Return an argument; `--until TIME` names an option and what its value is called."""
     options, _, metavar = names.partition(" ")
 
-    def add(parser: Any) -> object:  # noqa: ANN401  a parser, or a group in one
+    def add(parser: Any) -> object:
         return parser.add_argument(
             *options.split("|"), metavar=metavar, type=read, help=meaning, **settings
         )
@@ -230,7 +208,7 @@ def argument(
     return add
 
 
-def flag(names: str, meaning: str, **settings: Any) -> Argument:  # noqa: ANN401  as above
+def flag(names: str, meaning: str, **settings: Any) -> Argument:
     """Return an option without a value, which is false unless it is given."""
     settings = {"action": "store_true", "help": meaning, **settings}
     return lambda parser: parser.add_argument(*names.split("|"), **settings)

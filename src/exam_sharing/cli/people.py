@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import attrs
 from typing_extensions import override
@@ -20,16 +20,11 @@ from exam_sharing.cli.parsing import (
     user,
 )
 from exam_sharing.cli.portal import Portal
-from exam_sharing.cli.printing import ids_table, stacked, yes
+from exam_sharing.cli.printing import Shown, ids_table, stacked, yes
 from exam_sharing.cli.replies import Reply
 from exam_sharing.cli.running import over_portal, print_reply, require_extras
 from exam_sharing.cli.words import Words
 from exam_sharing.directories import Account, Known
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-__all__ = ["ADD_GROUP", "ADD_USER", "INIT", "PEOPLE"]
 
 
 @attrs.frozen(kw_only=True)
@@ -49,7 +44,7 @@ class TablesReady(Reply):
     shape: int
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         done = "created the tables" if self.created else "the tables already exist, in this version"
         return yes(f"{done}: {self.place}")
 
@@ -69,7 +64,7 @@ class PrincipalKept(Reply):
     replaced: bool
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         verb = "replaced:" if self.replaced else "added:"
         if isinstance(self.kept, Group):
             members = _members(self.kept) or "nobody"
@@ -87,7 +82,7 @@ class PeopleShown(Reply):
     groups: tuple[Group, ...]
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         if not (self.users or self.groups):
             return "Nobody yet: exam-sharing add-user"
         users = [

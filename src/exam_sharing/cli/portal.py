@@ -11,8 +11,6 @@ from exam_sharing.cli.parsing import spelled
 from exam_sharing.cli.words import Words
 from exam_sharing.directories import KeptDirectory, Known
 
-__all__ = ["OpenSharing", "Portal", "names_in"]
-
 OpenSharing: TypeAlias = Callable[..., tuple[Sharing, KeptDirectory]]
 """Takes the settings of a `Sharing` over an empty directory, and returns both."""
 

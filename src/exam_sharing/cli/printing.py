@@ -15,24 +15,11 @@ if TYPE_CHECKING:
     from rich.table import Column, Table
     from rich.text import Text
 
-__all__ = [
-    "answered",
-    "boxed",
-    "cut",
-    "grid",
-    "ids_table",
-    "indented",
-    "marked",
-    "no",
-    "note",
-    "open_console",
-    "stacked",
-    "table",
-    "text",
-    "yes",
-]
 
 ItemT = TypeVar("ItemT")
+
+Shown: TypeAlias = "RenderableType"
+"""Whatever rich can show."""
 
 Rows: TypeAlias = Iterable[Sequence[Any]]
 """Texts and whatever else rich can show."""
@@ -68,18 +55,25 @@ def text(*parts: str | tuple[str, str], style: str = "", whole: bool = False) ->
     return Text.assemble(*parts, style=style, **ellipsis)  # type: ignore[arg-type]
 
 
-def stacked(*parts: "RenderableType") -> "Group":
+def stacked(*parts: Shown) -> "Group":
     """Put parts below each other."""
     from rich.console import Group
 
     return Group(*parts)
 
 
-def indented(part: "RenderableType") -> "RenderableType":
+def indented(part: Shown) -> Shown:
     """Put a part a little to the right."""
     from rich.padding import Padding
 
     return Padding(part, (0, 0, 0, 2), expand=False)
+
+
+def column(head: str = "", **settings: Any) -> "Column":
+    """Return a column of a table or a grid."""
+    from rich.table import Column
+
+    return Column(head, **settings)
 
 
 def grid(*columns: "Column | str", rows: Rows, gap: int) -> "Table":
@@ -105,13 +99,11 @@ def table(*columns: "Column | str", rows: Rows) -> "Table":
 
 def ids_table(first: str, *further: str, rows: Sequence[Sequence[Any]]) -> "Table":
     """Return a table with a first column for ids, which are broken only if they are long."""
-    from rich.table import Column
-
     is_short = max((len(str(row[0])) for row in rows), default=0) <= LONG
-    return table(Column(first, overflow="fold", no_wrap=is_short), *further, rows=rows)
+    return table(column(first, overflow="fold", no_wrap=is_short), *further, rows=rows)
 
 
-def boxed(part: "RenderableType", title: str) -> "Panel":
+def boxed(part: Shown, title: str) -> "Panel":
     """Put a part into a box with a title."""
     from rich.box import ROUNDED
     from rich.panel import Panel
@@ -119,11 +111,9 @@ def boxed(part: "RenderableType", title: str) -> "Panel":
     return Panel(part, title=title, title_align="left", box=ROUNDED, expand=False)
 
 
-def marked(mark: str, style: str, body: "RenderableType") -> "Table":
+def marked(mark: str, style: str, body: Shown) -> "Table":
     """Put a mark before a body that may have several lines, all of them indented alike."""
-    from rich.table import Column
-
-    return grid(Column(no_wrap=True), Column(), rows=[(text(mark, style=style), body)], gap=1)
+    return grid(column(no_wrap=True), column(), rows=[(text(mark, style=style), body)], gap=1)
 
 
 def yes(line: str) -> "Table":
@@ -141,9 +131,7 @@ def note(line: str) -> "Table":
     return marked("·", "", line)
 
 
-def answered(
-    question: str, *answers: "RenderableType", mark: str = "▸", style: str = "bold"
-) -> "Group":
+def answered(question: str, *answers: Shown, mark: str = "▸", style: str = "bold") -> "Group":
     """Put what was asked for above what came of it."""
     return stacked(marked(mark, style, text(question, style="bold")), *map(indented, answers))
 

@@ -15,18 +15,14 @@ from datetime import date
 from enum import Enum, IntEnum
 from functools import singledispatch
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import attrs
 
 import exam_sharing as es
+from exam_sharing.cli.printing import Shown
 from exam_sharing.cli.words import Words
 from exam_sharing.validation import PrivateText
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-__all__ = ["Reply", "document", "plain"]
 
 FORMAT: Final = 1
 """Goes up when a key changes its meaning or goes away; new keys may come without."""
@@ -54,7 +50,7 @@ class Reply(ABC):
         return {"kind": self.kind, **_fields(self)}
 
     @abstractmethod
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         """Return what it looks like on a terminal."""
 
 
@@ -74,7 +70,7 @@ _TAGS: Final[Mapping[type, dict[str, object]]] = {
 
 
 @singledispatch
-def plain(value: Any) -> Any:  # noqa: ANN401  JSON has no narrower type
+def plain(value: Any) -> Any:
     """Return a value as JSON knows it."""
     kind = type(value)
     if isinstance(value, Reply):
@@ -84,7 +80,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401  JSON has no narrower type
     return {**_TAGS.get(kind, {}), **_fields(value)}
 
 
-def _fields(value: Any) -> dict[str, Any]:  # noqa: ANN401  any class of attrs
+def _fields(value: Any) -> dict[str, Any]:
     fields = {each.name: getattr(value, each.name) for each in attrs.fields(type(value))}
     # Only the tour, whose message is made up, keeps one in what it reports.
     return {

@@ -4,13 +4,11 @@ from argparse import Namespace
 from typing import Final
 
 from exam_sharing.cli.commands import Command, ExitCode, need
-from exam_sharing.cli.printing import indented, open_console, table, text
+from exam_sharing.cli.printing import column, indented, open_console, table, text
 from exam_sharing.cli.replies import document
 from exam_sharing.policy.decisions import REMEDIES
 from exam_sharing.policy.rules import RULES as TABLE
 from exam_sharing.policy.share_rules import SHARE_RULES
-
-__all__ = ["RULES"]
 
 _TITLES: Final = {
     "share": "Sharing is refused when",
@@ -33,11 +31,9 @@ def _run(arguments: Namespace, version: str) -> ExitCode:
         print(document(version, rules=rules))
         return ExitCode.DONE
     need(["rich"])
-    from rich.table import Column
-
     console = open_console()
     for act, title in _TITLES.items():
-        columns = (Column("code", no_wrap=True, style="bold"), "the rule", "what to do")
+        columns = (column("code", no_wrap=True, style="bold"), "the rule", "what to do")
         rows = [
             [str(rule[key]) for key in ("code", "statement", "remedy")]
             for rule in rules

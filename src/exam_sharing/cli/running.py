@@ -18,8 +18,6 @@ from exam_sharing.cli.streams import flush, let_go
 from exam_sharing.cli.words import Words
 from exam_sharing.errors import ExamSharingError
 
-__all__ = ["over_portal", "print_reply", "reporting", "require_extras"]
-
 Work: TypeAlias = Callable[[Namespace, Portal], Reply]
 
 

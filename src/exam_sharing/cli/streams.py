@@ -12,8 +12,6 @@ import sys
 import unicodedata
 from typing import Final, TextIO
 
-__all__ = ["Line", "flush", "let_go", "spell_out"]
-
 _SPELLED: Final = {
     "✓": "+",
     "✗": "x",

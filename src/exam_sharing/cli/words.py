@@ -9,8 +9,6 @@ import attrs
 import exam_sharing as es
 from exam_sharing.policy.decisions import REMEDIES
 
-__all__ = ["Asked", "Words", "count", "local_time", "may", "series", "weekday"]
-
 Asked: TypeAlias = es.ShareRequest | es.UnshareRequest | es.NarrowRequest
 """What somebody can request by a command or in the tour."""
 

@@ -4,14 +4,14 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from exam_sharing import BatchId, ExamId, Study
 from exam_sharing.cli.commands import Command, ExitCode, need
 from exam_sharing.cli.media import READING, read_medium
 from exam_sharing.cli.parsing import argument
 from exam_sharing.cli.portal import OpenSharing
-from exam_sharing.cli.printing import grid, indented, open_console, stacked, text
+from exam_sharing.cli.printing import Shown, column, grid, indented, open_console, stacked, text
 from exam_sharing.cli.replies import document, plain
 from exam_sharing.cli.running import reporting
 from exam_sharing.cli.tour.cast import ANNA, GROUPS, NAMES, PEOPLE
@@ -19,11 +19,6 @@ from exam_sharing.cli.tour.facts import Chapter, Story, Suggested
 from exam_sharing.cli.tour.stage import open_in_memory
 from exam_sharing.cli.tour.story import BEGINNING, tell
 from exam_sharing.cli.words import Words, count, series, weekday
-
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
-__all__ = ["TOUR"]
 
 
 def _run(arguments: Namespace, version: str) -> ExitCode:
@@ -121,9 +116,7 @@ def _print(story: Story, place: str | None) -> None:
         )
 
 
-def _opening(story: Story) -> "RenderableType":
-    from rich.table import Column
-
+def _opening(story: Story) -> Shown:
     exams = story.medium.shown
     patients = len({exam.patient for exam in exams})
     cast = [(person.user.name, person.role) for person in PEOPLE]
@@ -135,19 +128,19 @@ def _opening(story: Story) -> "RenderableType":
         "unshared by people who do not exist. Their requests are made up; every answer comes from "
         "the library."
     )
-    people = grid(Column(no_wrap=True), Column(style="dim"), rows=cast, gap=2)
+    people = grid(column(no_wrap=True), column(style="dim"), rows=cast, gap=2)
     title = text("The tour: one week of a CD", style="bold")
     return stacked(title, "", about, "", indented(people))
 
 
-def _chapter(chapter: Chapter, number: int, words: Words) -> "RenderableType":
+def _chapter(chapter: Chapter, number: int, words: Words) -> Shown:
     from rich.rule import Rule
-    from rich.table import Column, Table
+    from rich.table import Table
 
-    head = Table.grid(Column(), Column(ratio=1), Column(style="dim"), padding=(0, 1), expand=True)
+    head = Table.grid(column(), column(ratio=1), column(style="dim"), padding=(0, 1), expand=True)
     title = text(f"{number}  {chapter.title}", style="bold cyan", whole=True)
     head.add_row(title, Rule(style="dim cyan"), text(weekday(chapter.at), whole=True))
-    parts: list[RenderableType] = ["", head]
+    parts: list[Shown] = ["", head]
     before = None
     for fact in chapter.facts:
         is_listed = isinstance(before, Suggested) and isinstance(fact, Suggested)

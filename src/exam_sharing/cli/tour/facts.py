@@ -13,30 +13,24 @@ from typing_extensions import override
 import exam_sharing as es
 from exam_sharing.cli.grants import show_reasons
 from exam_sharing.cli.media import Medium, Uploaded, exams_table
-from exam_sharing.cli.printing import answered, boxed, cut, grid, no, stacked, table, text
+from exam_sharing.cli.printing import (
+    Shown,
+    answered,
+    boxed,
+    column,
+    cut,
+    grid,
+    no,
+    stacked,
+    table,
+    text,
+)
 from exam_sharing.cli.replies import Reply
 from exam_sharing.cli.words import Asked, Words, count
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
     from rich.text import Text
     from rich.tree import Tree
-
-__all__ = [
-    "Chapter",
-    "FormShown",
-    "Offered",
-    "Said",
-    "Shelf",
-    "Shelves",
-    "Story",
-    "Suggested",
-    "TabsOf",
-    "TabsShown",
-    "Travelled",
-    "TurnedDown",
-    "UploadedCd",
-]
 
 
 @attrs.frozen(kw_only=True)
@@ -47,7 +41,7 @@ class Said(Reply):
     text: str
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         return self.text
 
 
@@ -56,7 +50,7 @@ class UploadedCd(Uploaded):
     """The exams of a medium were added; a long list is cut."""
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         shown, more = cut(self.exams)
         return stacked(exams_table(shown, words), *more, *self.summary(words))
 
@@ -71,9 +65,7 @@ class FormShown(Reply):
     form: es.ShareForm
 
     @override
-    def show(self, words: Words) -> "RenderableType":
-        from rich.table import Column
-
+    def show(self, words: Words) -> Shown:
         form, who, exam = self.form, words.who(self.actor), words.exam(self.exam)
         if not form.has_share_tab:
             return answered(f"{who} opens {exam}", no("no Share tab"))
@@ -86,8 +78,8 @@ class FormShown(Reply):
             ("Message", "will be sent" if form.sends_messages else "not sent"),
             ("To confirm", f"“{form.wording}”"),
         ]
-        labels = Column(style="dim", no_wrap=True)
-        return boxed(grid(labels, Column(), rows=lines, gap=2), title=f"Share {exam} as {who}")
+        labels = column(style="dim", no_wrap=True)
+        return boxed(grid(labels, column(), rows=lines, gap=2), title=f"Share {exam} as {who}")
 
 
 def _choice(choice: es.Choice) -> str:
@@ -105,12 +97,10 @@ class Suggested(Reply):
     choices: tuple[es.Choice, ...]
 
     @override
-    def show(self, words: Words) -> "RenderableType":
-        from rich.table import Column
-
+    def show(self, words: Words) -> Shown:
         found = ", ".join(map(_choice, self.choices)) or "nobody"
         return grid(
-            Column(style="cyan", width=12), Column(), rows=[(f"{self.typed}▏", found)], gap=0
+            column(style="cyan", width=12), column(), rows=[(f"{self.typed}▏", found)], gap=0
         )
 
 
@@ -124,7 +114,7 @@ class Offered(Reply):
     page: es.Page[es.Choice]
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         names = ", ".join(map(_choice, self.page.items))
         return f"{names}, …" if self.page.next else names
 
@@ -138,7 +128,7 @@ class TurnedDown(Reply):
     reasons: tuple[es.Reason, ...]
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         return answered(words.asked(self.request), show_reasons(self.reasons, words))
 
 
@@ -160,10 +150,8 @@ class TabsShown(Reply):
     people: tuple[TabsOf, ...]
 
     @override
-    def show(self, words: Words) -> "RenderableType":
-        from rich.table import Column
-
-        heads = [Column(tab.name.capitalize(), justify="center", no_wrap=True) for tab in es.Tab]
+    def show(self, words: Words) -> Shown:
+        heads = [column(tab.name.capitalize(), justify="center", no_wrap=True) for tab in es.Tab]
         yes, no = text("✓", style="green"), text("·")
         rows = [
             (
@@ -173,7 +161,7 @@ class TabsShown(Reply):
             )
             for each in self.people
         ]
-        return table(Column("", no_wrap=True), *heads, "why", rows=rows)
+        return table(column("", no_wrap=True), *heads, "why", rows=rows)
 
 
 @attrs.frozen(kw_only=True)
@@ -192,7 +180,7 @@ class Travelled(Reply):
     steps: tuple[tuple[es.Grant, es.Permitted | es.Denied], ...]
 
     @override
-    def show(self, words: Words) -> "RenderableType":
+    def show(self, words: Words) -> Shown:
         from rich.tree import Tree
 
         tree = Tree(f"{words.who(self.owner)} owns {words.exam(self.exam)}", guide_style="dim")
@@ -250,17 +238,15 @@ class Shelves(Reply):
     shelves: tuple[Shelf, ...]
 
     @override
-    def show(self, words: Words) -> "RenderableType":
-        from rich.table import Column
-
+    def show(self, words: Words) -> Shown:
         rows = []
         for shelf in self.shelves:
             download = sum(one.permission is es.Permission.DOWNLOAD for one in shelf.visible)
             numbers = (len(shelf.visible), shelf.shared, download)
             cells = (f"{number:,}" if number else "·" for number in numbers)
             rows.append((words.who(shelf.user), *cells))
-        heads = [Column(head, justify="right") for head in ("sees", "shared", "may download")]
-        return table(Column("", no_wrap=True), *heads, rows=rows)
+        heads = [column(head, justify="right") for head in ("sees", "shared", "may download")]
+        return table(column("", no_wrap=True), *heads, rows=rows)
 
 
 @attrs.frozen(kw_only=True)

@@ -28,8 +28,6 @@ from exam_sharing.directories import KeptDirectory
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
 from exam_sharing.policy.access import in_order
 
-__all__ = ["Stage", "open_in_memory", "open_stage"]
-
 
 @attrs.define
 class Clock:
@@ -155,7 +153,7 @@ def _all_pages(query: Callable[..., es.Page[es.VisibleExam]]) -> Iterator[es.Vis
         yield from page.items
 
 
-def open_in_memory(**settings: Any) -> tuple[es.Sharing, KeptDirectory]:  # noqa: ANN401  passed on
+def open_in_memory(**settings: Any) -> tuple[es.Sharing, KeptDirectory]:
     """Open sharing that keeps everything in memory."""
     directory = MemoryDirectory()
     return open_sharing(directory=directory, **settings), directory

@@ -7,7 +7,7 @@ and leaves the result to the facts.
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import exam_sharing as es
 from exam_sharing.cli.media import Medium
@@ -18,14 +18,25 @@ from exam_sharing.cli.tour.cast import ANNA, BAO, CHLOE, EMIL, INGRID, JOSE, MAE
 from exam_sharing.cli.tour.facts import Chapter, Offered, Said, Story, Suggested, UploadedCd
 from exam_sharing.cli.tour.stage import Stage, open_in_memory, open_stage
 
-__all__ = ["BEGINNING", "SCENES", "tell"]
-
 BEGINNING: Final = datetime(2024, 5, 6, 8, 30, tzinfo=UTC)
 """A Monday. The clock of the tour is its own, so a medium always gives the same tour."""
 
 FRIDAY_EVENING: Final = datetime(2024, 5, 10, 18, 0, tzinfo=UTC)
 UNKNOWN: Final = es.ExamId("exam-that-never-was")
 MESSAGE: Final = "Could you have a look before Thursday's clinic?\nThank you, Anna"
+
+
+def _share(
+    stage: Stage, actor: es.UserId, *recipients: es.PrincipalId, **fields: Any
+) -> es.ShareRequest:
+    fields = {"attested": True, **fields}
+    return es.ShareRequest(actor=actor, exam=stage.exam, recipients=recipients, **fields)
+
+
+def _unshare(
+    stage: Stage, actor: es.UserId, recipient: es.PrincipalId, reshares: es.Reshares | None = None
+) -> es.UnshareRequest:
+    return es.UnshareRequest(actor=actor, exam=stage.exam, recipient=recipient, reshares=reshares)
 
 
 def _arrival(stage: Stage) -> Iterator[Reply]:
@@ -72,36 +83,23 @@ def _recipients(stage: Stage) -> Iterator[Reply]:
 
 
 def _one_exam(stage: Stage) -> Iterator[Reply]:
-    def share(*, attested: bool) -> es.ShareRequest:
-        return es.ShareRequest(
-            actor=ANNA,
-            exam=stage.exam,
-            recipients=(JOSE, SAMUEL),
-            message=MESSAGE,
-            attested=attested,
-        )
-
+    recipients = JOSE, SAMUEL
     yield Said(
         text="She chooses two people and this exam only, and leaves the download box empty. Before "
         "she confirms anything, a preview shows what would happen and what is still missing."
     )
-    previewed = stage.preview(share(attested=False))
+    request = _share(stage, ANNA, *recipients, message=MESSAGE, attested=False)
+    previewed = stage.preview(request)
     yield previewed
     yield Said(text="She ticks the confirmation, and writes a personal message.")
-    yield stage.act(share(attested=True))
+    yield stage.act(_share(stage, ANNA, *recipients, message=MESSAGE))
     yield stage.notices(previewed.preview)
 
 
 def _whole_batch(stage: Stage) -> Iterator[Reply]:
-    request = es.ShareRequest(
-        actor=ANNA,
-        exam=stage.exam,
-        recipients=(MAELLE, people.RADIOLOGY),
-        permission=es.Permission.DOWNLOAD,
-        scope=es.Scope.BATCH,
-        attested=True,
-        expect=frozenset(stage.sharing.share_form(ANNA, stage.exam).exams),
-    )
+    shown = frozenset(stage.sharing.share_form(ANNA, stage.exam).exams)
+    whole = {"permission": es.Permission.DOWNLOAD, "scope": es.Scope.BATCH, "expect": shown}
+    request = _share(stage, ANNA, MAELLE, people.RADIOLOGY, **whole)
     yield Said(
         text="Now she shares the whole CD for download, with a colleague and with a group. The "
         "share names the exams that the form showed to Anna, so it cannot cover others."
@@ -127,14 +125,8 @@ def _reshares(stage: Stage) -> Iterator[Reply]:
     yield Said(text="José may view, and wants others to see it too. His form offers no download:")
     yield stage.form(JOSE)
     yield Said(text="He tries it all the same, and is refused with every reason at once.")
-    yield stage.act(
-        es.ShareRequest(
-            actor=JOSE,
-            exam=stage.exam,
-            recipients=(people.TUMOUR_BOARD, ANNA),
-            permission=es.Permission.DOWNLOAD,
-        )
-    )
+    too_much = {"permission": es.Permission.DOWNLOAD, "attested": False}
+    yield stage.act(_share(stage, JOSE, people.TUMOUR_BOARD, ANNA, **too_much))
     yield Said(text="He can re-share it for viewing. Others can re-share what they hold, too:")
     for actor, recipients, permission in (
         (JOSE, (people.TUMOUR_BOARD,), es.Permission.VIEW),
@@ -143,15 +135,7 @@ def _reshares(stage: Stage) -> Iterator[Reply]:
         (TOMASZ, (SAMUEL, people.STUDENTS), es.Permission.VIEW),
         (SAMUEL, (EMIL,), es.Permission.VIEW),
     ):
-        yield stage.act(
-            es.ShareRequest(
-                actor=actor,
-                exam=stage.exam,
-                recipients=recipients,
-                permission=permission,
-                attested=True,
-            )
-        )
+        yield stage.act(_share(stage, actor, *recipients, permission=permission))
 
 
 def _access_list(stage: Stage) -> Iterator[Reply]:
@@ -188,19 +172,17 @@ def _narrowing(stage: Stage) -> Iterator[Reply]:
         text="Chloé, at night, re-shares it without a time. It then lasts as long as allowed: "
         "nobody can give more time than they have themselves."
     )
-    yield stage.act(
-        es.ShareRequest(actor=CHLOE, exam=stage.exam, recipients=(people.AYLIN,), attested=True)
-    )
+    yield stage.act(_share(stage, CHLOE, people.AYLIN))
 
 
 def _by_the_grantor(stage: Stage) -> Iterator[Reply]:
     yield Said(text="Bảo would like to remove José from the list, but somebody else added José.")
-    yield stage.act(es.UnshareRequest(actor=BAO, exam=stage.exam, recipient=JOSE))
+    yield stage.act(_unshare(stage, BAO, JOSE))
     yield Said(
         text="Tomasz takes back what he gave himself. Samuel was given it twice, so the receipt "
         "also names who still has access."
     )
-    unshare = es.UnshareRequest(actor=TOMASZ, exam=stage.exam, recipient=SAMUEL)
+    unshare = _unshare(stage, TOMASZ, SAMUEL)
     yield stage.preview(unshare)
     yield stage.act(unshare)
     yield stage.explain(SAMUEL, es.Permission.VIEW)
@@ -211,14 +193,12 @@ def _by_the_owner(stage: Stage) -> Iterator[Reply]:
         text="Anna finds Visiting students on the list. She never shared with them; as the owner, "
         "she can unshare from anybody."
     )
-    yield stage.act(es.UnshareRequest(actor=ANNA, exam=stage.exam, recipient=people.STUDENTS))
+    yield stage.act(_unshare(stage, ANNA, people.STUDENTS))
     yield stage.explain(EMIL, es.Permission.VIEW)
 
 
 def _cascade(stage: Stage) -> Iterator[Reply]:
-    unshare = es.UnshareRequest(
-        actor=ANNA, exam=stage.exam, recipient=MAELLE, reshares=es.Reshares.CASCADE
-    )
+    unshare = _unshare(stage, ANNA, MAELLE, es.Reshares.CASCADE)
     yield Said(
         text="Maëlle gave download to Bảo, and Bảo to Ingrid. Anna unshares from Maëlle and ends "
         "the re-shares that rest on it. But Maëlle is also on the Tumour board, which may view: "
@@ -232,9 +212,7 @@ def _cascade(stage: Stage) -> Iterator[Reply]:
 
 
 def _last_support(stage: Stage) -> Iterator[Reply]:
-    unshare = es.UnshareRequest(
-        actor=ANNA, exam=stage.exam, recipient=JOSE, reshares=es.Reshares.CASCADE
-    )
+    unshare = _unshare(stage, ANNA, JOSE, es.Reshares.CASCADE)
     yield Said(text="What remains of it rests on José, who shared with the Tumour board.")
     yield stage.travelled()
     yield stage.preview(unshare)
