@@ -55,10 +55,6 @@ def test_the_same_id_again_replaces_everything(clinic):
     assert not eva["user"]["active"]
 
 
-def test_a_group_may_have_no_members(clinic):
-    assert clinic("add-group empty --name Empty").text.endswith("a group of nobody")
-
-
 def test_unknown_members_are_reported_and_nothing_is_added(clinic):
     told = clinic("add-group board --name Board --member anna zoe group:zoe", code=1)
     assert "--member names nobody in the directory in place 2 and 3" in told.err
@@ -120,18 +116,6 @@ def test_exams_of_an_unknown_owner_are_not_added(clinic):
     )
 
 
-def test_a_share_reports_the_outcome_for_each_recipient(clinic):
-    told = clinic(f"share cd-1 --as anna --with ben group:ward --download {CONFIRMED}")
-    assert "Anna Kovács (anna) shares exam “cd-1” with Ben (ben) and Ward (group:ward)" in told.text
-    assert "✓ Ward (group:ward): granted on 1 exam, with no end date" in told.text
-    assert holders(clinic, "cd-1", "download") == ["anna", "ben", "carla", "dan"]
-
-
-def test_the_option_batch_shares_the_whole_batch(clinic):
-    clinic(f"share cd-1 --as anna --with ben --batch {CONFIRMED}")
-    assert len(clinic("shared-with ben --json").document["page"]["items"]) == 6
-
-
 def test_a_refusal_has_every_reason_with_its_code_and_remedy(clinic):
     clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
     told = clinic("share cd-1 --as ben --with anna group:zoe --download", code=1)
@@ -163,15 +147,6 @@ def test_a_refusal_can_be_a_document(clinic):
         "ATTESTATION_MISSING",
         "RECIPIENT_NOT_FOUND",
     ]
-
-
-def test_options_cannot_be_abbreviated(clinic):
-    assert "--confirm" in clinic("share cd-1 --as anna --with ben --confirm", code=2).err
-
-
-def test_a_group_cannot_act(clinic):
-    told = clinic(f"share cd-1 --as group:ward --with ben {CONFIRMED}", code=2)
-    assert "argument --as: must be a user; a group cannot act" in told.err
 
 
 def test_an_unknown_user_cannot_act(clinic):
@@ -270,40 +245,15 @@ def test_a_removed_user_can_be_unshared_from(clinic):
     assert "--from names nobody in the directory" in again.err
 
 
-def test_only_one_option_about_re_shares_is_allowed(clinic):
-    told = clinic("unshare cd-1 --as anna --from ben --cascade --keep", code=2)
-    assert "not allowed with" in told.err
-
-
 def test_remaining_access_through_a_group_is_reported(clinic):
     clinic(f"share cd-1 --as anna --with dan group:ward {CONFIRMED}")
     assert "still with access: Dan (dan)" in clinic("unshare cd-1 --as anna --from dan").text
     assert "(Ward (group:ward))" in clinic("unshare cd-1 --as anna --from dan", code=1).err
 
 
-def test_who_can_lists_all_grounds(clinic):
-    clinic(f"share cd-1 --as anna --with ben group:ward {CONFIRMED}")
-    told = clinic("who-can cd-1")
-    assert "Anna Kovács (anna) owns it" in told.text
-    assert (
-        "Carla (carla) given to Ward (group:ward) by Anna Kovács (anna), with no end date"
-        in told.text
-    )
-    assert "Ben (ben) given by Anna Kovács (anna), with no end date" in told.text
-
-
 def test_nobody_can_view_an_exam_of_an_inactive_owner(clinic):
     clinic("add-user anna --name Anna --inactive")
     assert clinic("who-can cd-1 download").text == "Nobody may view and download exam “cd-1”."
-
-
-def test_who_can_and_can_agree_for_everybody(clinic):
-    clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
-    clinic(f"share cd-1 --as anna --with group:nurses --download {CONFIRMED}")
-    for permission in ("view", "DOWNLOAD"):
-        found = holders(clinic, "cd-1", permission)
-        for user in EVERYBODY:
-            clinic(f"can {user} {permission} cd-1", code=0 if user in found else 1)
 
 
 def test_can_reports_the_ground_or_the_nearest_miss(clinic):
@@ -400,9 +350,3 @@ def test_a_missing_extra_is_reported_with_the_command_to_install_it(clinic, monk
 def test_documents_need_no_rich(clinic, monkeypatch):
     monkeypatch.setitem(sys.modules, "rich", None)
     assert clinic("people --json").document["users"]
-
-
-def test_the_next_command_sees_the_share(clinic):
-    clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
-    again = clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
-    assert "Ben (ben): unchanged on 1 exam, with no end date" in again.text

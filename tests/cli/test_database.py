@@ -49,16 +49,24 @@ def test_existing_tables_are_left_alone(shell):
     assert shell("people --json").document["users"]
 
 
-def test_a_missing_file_is_reported_and_not_created(shell, tmp_path):
-    told = one_line(shell("people", code=3))
-    assert "create them with: exam-sharing init" in told
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        ("people --db absent.db", "absent.db: there are no tables yet; create them with: exam-sh"),
+        ("people --db empty.db", "empty.db: there are no tables yet; create them with: exam-sh"),
+        ("people --db text.db", "is it a database of ours"),
+        ("init --db text.db", "is it a database of ours"),
+        ("init --db nowhere/clinic.db", "No such file or directory"),
+        ("people --db .", ""),
+    ],
+)
+def test_a_database_without_tables_of_ours_is_reported(shell, tmp_path, line, problem):
+    (tmp_path / "empty.db").touch()
+    (tmp_path / "text.db").write_text("something else, and rather long" * 50)
+    told = one_line(shell(line, code=3))
+    assert problem in told
     assert str(tmp_path) in told
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_missing_tables_are_reported(shell, tmp_path):
-    (tmp_path / "exam-sharing.db").touch()
-    assert "exam-sharing init" in one_line(shell("people", code=3))
+    assert not (tmp_path / "absent.db").exists()
 
 
 @pytest.mark.parametrize(
@@ -72,20 +80,6 @@ def test_tables_of_another_version_are_reported_with_what_to_do(shell, number, t
     said = one_line(shell(line, code=3))
     assert told in said
     assert ("migrate them" if number == 0 else "upgrade exam-sharing") in said
-
-
-@pytest.mark.parametrize("line", ["init", "people"])
-def test_a_file_that_is_no_database_is_reported(shell, tmp_path, line):
-    (tmp_path / "exam-sharing.db").write_text("something else, and rather long" * 50)
-    assert "is it a database of ours" in one_line(shell(line, code=3))
-
-
-def test_a_missing_folder_is_reported(shell, tmp_path):
-    assert "No such file or directory" in one_line(shell("init --db nowhere/clinic.db", code=3))
-
-
-def test_a_folder_is_no_database(shell, tmp_path):
-    one_line(shell("people --db", tmp_path, code=3))
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", ":memory:"])

@@ -126,14 +126,6 @@ def test_notices_come_in_pages(clinic):
     assert last["to"] == {"user": "carla"}
 
 
-def test_printed_notices_count_as_sent(clinic):
-    clinic(f"{SHARE} ben --message hello")
-    told = clinic("notices relay --print")
-    assert "Anna Kovács (anna) has shared 1 exam with you: view, with no end date." in told.out
-    assert "hello" in told.out
-    assert states(clinic) == {}
-
-
 def test_a_notice_that_could_not_be_printed_still_waits(clinic, monkeypatch):
     clinic(f"{SHARE} ben")
     from exam_sharing.cli import notices

@@ -88,6 +88,7 @@ def test_no_typed_text_is_repeated(clinic, line):
         (("shrae",), "must be one of tour, rules, init, "),
         (("shared-with", "ben", "--limit", "x"), "argument --limit: must be a whole number"),
         (("can", "ben", "x", "cd-1"), "argument PERMISSION: must be view or download"),
+        (("access", "cd-1", "--as", "group:ward"), "argument --as: must be a user; a group cannot"),
         (("share", "cd-1"), "the following arguments are required: --as, --with"),
         ((*SHARE, "--until"), "argument --until: expected one argument"),
         ((*SHARE, "--batch=x"), "argument --batch: has a value that cannot be used"),

@@ -1,4 +1,4 @@
-"""How facts look that the tour itself does not come to, each from a run of the library."""
+"""How facts look that are not in the tour, each from a run of the library."""
 
 import io
 from datetime import timedelta
@@ -10,57 +10,33 @@ pytest.importorskip("rich")
 
 from rich.console import Console
 
-from exam_sharing import (
-    BatchId,
-    Exam,
-    ExamId,
-    NarrowRequest,
-    Permission,
-    Reshares,
-    RevokeRequest,
-    ShareRequest,
-    UnshareRequest,
-    UploadBatch,
-    User,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.cli.media import Medium
 from exam_sharing.cli.printing import ROWS
-from exam_sharing.cli.tour.cast import (
-    ANNA,
-    BAO,
-    EMIL,
-    INGRID,
-    JOSE,
-    MAELLE,
-    NAMES,
-    PEOPLE,
-    RADIOLOGY,
-    TOMASZ,
-    TUMOUR_BOARD,
-)
+from exam_sharing.cli.tour import cast
+from exam_sharing.cli.tour.cast import ANNA, BAO, EMIL, INGRID, JOSE, MAELLE, TOMASZ
 from exam_sharing.cli.tour.facts import Suggested
 from exam_sharing.cli.tour.stage import open_stage
 from exam_sharing.cli.tour.story import BEGINNING
 from exam_sharing.cli.words import Words, weekday
 
-EXAM = ExamId("exam-1")
+EXAM = es.ExamId("exam-1")
 TOMORROW = BEGINNING + timedelta(days=1)
 
 
 @pytest.fixture
 def stage():
     """A stage with one exam, and nobody but Anna at it."""
-    batch = UploadBatch(id=BatchId("cd"), uploader=ANNA, received_at=BEGINNING)
-    exam = Exam(id=EXAM, owner=ANNA, batch=batch.id, uploaded_at=BEGINNING)
+    batch = es.UploadBatch(id=es.BatchId("cd"), uploader=ANNA, received_at=BEGINNING)
+    exam = es.Exam(id=EXAM, owner=ANNA, batch=batch.id, uploaded_at=BEGINNING)
     opened = open_stage(Medium(batch=batch, exams=(exam,), shown=(), left_out={}), BEGINNING)
     opened.sharing.add_upload(batch, (exam,))
     return opened
 
 
-def share(stage, actor, *recipients, permission=Permission.VIEW, until=None):
+def share(stage, actor, *recipients, permission=es.Permission.VIEW, until=None):
     return stage.act(
-        ShareRequest(
+        es.ShareRequest(
             actor=actor,
             exam=EXAM,
             recipients=recipients,
@@ -71,13 +47,13 @@ def share(stage, actor, *recipients, permission=Permission.VIEW, until=None):
     )
 
 
-def unshare(actor, recipient, reshares=Reshares.KEEP):
-    return UnshareRequest(actor=actor, exam=EXAM, recipient=recipient, reshares=reshares)
+def unshare(actor, recipient, reshares=es.Reshares.KEEP):
+    return es.UnshareRequest(actor=actor, exam=EXAM, recipient=recipient, reshares=reshares)
 
 
 def seen(fact, **names):
     words = Words(
-        names=NAMES | {UserId(key): name for key, name in names.items()},
+        names=cast.NAMES | {es.UserId(key): name for key, name in names.items()},
         numbers={EXAM: 1},
         when=weekday,
     )
@@ -87,7 +63,7 @@ def seen(fact, **names):
 
 
 def deactivate(stage, user):
-    (person,) = (each for each in PEOPLE if each.user.id == user)
+    (person,) = (each for each in cast.PEOPLE if each.user.id == user)
     stage.directory.add(attrs.evolve(person.user, active=False))
 
 
@@ -130,7 +106,7 @@ def test_an_unsupported_circle_of_re_shares_is_a_tree_of_its_own(stage):
     share(stage, BAO, JOSE)
     (grant, _), *_ = stage.travelled().steps
     assert grant.share == first.receipt.share
-    stage.sharing.revoke(RevokeRequest(actor=ANNA, grant=grant.id))
+    stage.sharing.revoke(es.RevokeRequest(actor=ANNA, grant=grant.id))
     assert seen(stage.travelled()) == [
         "Anna Kovács owns exam 1",
         "no longer supported",
@@ -142,7 +118,7 @@ def test_an_unsupported_circle_of_re_shares_is_a_tree_of_its_own(stage):
 def test_a_re_share_is_under_the_grant_that_supports_it_now(stage):
     share(stage, ANNA, INGRID)
     share(stage, INGRID, EMIL)
-    share(stage, ANNA, TUMOUR_BOARD)
+    share(stage, ANNA, cast.TUMOUR_BOARD)
     stage.act(unshare(ANNA, INGRID))
     assert seen(stage.travelled()) == [
         "Anna Kovács owns exam 1",
@@ -153,7 +129,7 @@ def test_a_re_share_is_under_the_grant_that_supports_it_now(stage):
 
 def test_an_inactive_owner_may_not_view(stage):
     deactivate(stage, ANNA)
-    assert seen(stage.explain(ANNA, Permission.VIEW)) == [
+    assert seen(stage.explain(ANNA, es.Permission.VIEW)) == [
         "▸ May Anna Kovács view exam 1?",
         "  ✗ no: EXAM_NOT_FOUND; owns it, but the user is inactive",
     ]
@@ -164,14 +140,14 @@ def test_of_many_near_misses_the_first_are_printed_and_the_others_counted(stage)
         share(stage, ANNA, user)
         share(stage, user, EMIL)
         stage.act(unshare(user, EMIL))
-    assert seen(stage.explain(EMIL, Permission.VIEW))[-1].endswith("; and 2 more")
+    assert seen(stage.explain(EMIL, es.Permission.VIEW))[-1].endswith("; and 2 more")
 
 
 def test_a_grant_to_a_group_gives_its_own_grantor_nothing(stage):
     share(stage, ANNA, TOMASZ)
-    share(stage, TOMASZ, RADIOLOGY)
+    share(stage, TOMASZ, cast.RADIOLOGY)
     stage.act(unshare(ANNA, TOMASZ))
-    told = " ".join(" ".join(seen(stage.explain(TOMASZ, Permission.VIEW))).split())
+    told = " ".join(" ".join(seen(stage.explain(TOMASZ, es.Permission.VIEW))).split())
     assert "given to Radiology by Tomasz Łukasik, but a grant gives its own grantor nothing" in told
 
 
@@ -184,7 +160,7 @@ def test_sharing_again_reports_the_change(stage):
         seen(share(stage, ANNA, JOSE))[-1]
         == "  ✓ José Núñez: unchanged on 1 exam, with no end date"
     )
-    wider = share(stage, ANNA, JOSE, permission=Permission.DOWNLOAD)
+    wider = share(stage, ANNA, JOSE, permission=es.Permission.DOWNLOAD)
     assert seen(wider)[-1] == "  ✓ José Núñez: widened on 1 exam, with no end date"
 
 
@@ -194,9 +170,9 @@ def test_a_requested_time_is_printed_without_a_limit(stage):
 
 
 def test_a_preview_has_the_time_of_a_gain_or_loss(stage):
-    share(stage, ANNA, TUMOUR_BOARD, until=TOMORROW)
+    share(stage, ANNA, cast.TUMOUR_BOARD, until=TOMORROW)
     share(stage, ANNA, INGRID)
-    gain = ShareRequest(actor=ANNA, exam=EXAM, recipients=(BAO,), until=TOMORROW, attested=True)
+    gain = es.ShareRequest(actor=ANNA, exam=EXAM, recipients=(BAO,), until=TOMORROW, attested=True)
     assert seen(stage.preview(gain))[1:] == ["  Bảo Trần  gains view on exam 1 until Tuesday 08:30"]
     assert seen(stage.preview(unshare(ANNA, INGRID)))[1:] == [
         "  Ingrid Sørensen  loses view on exam 1 after Tuesday 08:30"
@@ -204,7 +180,7 @@ def test_a_preview_has_the_time_of_a_gain_or_loss(stage):
 
 
 def test_a_preview_has_the_time_of_what_is_kept(stage):
-    share(stage, ANNA, TUMOUR_BOARD, until=TOMORROW)
+    share(stage, ANNA, cast.TUMOUR_BOARD, until=TOMORROW)
     share(stage, ANNA, INGRID, until=TOMORROW)
     assert seen(stage.preview(unshare(ANNA, INGRID)))[1:] == [
         "  Ingrid Sørensen  keeps view on exam 1 until Tuesday 08:30"
@@ -212,9 +188,11 @@ def test_a_preview_has_the_time_of_what_is_kept(stage):
 
 
 def test_narrowing_reports_who_still_holds_more(stage):
-    share(stage, ANNA, TUMOUR_BOARD, permission=Permission.DOWNLOAD)
-    share(stage, ANNA, INGRID, permission=Permission.DOWNLOAD)
-    narrow = NarrowRequest(actor=ANNA, exam=EXAM, recipient=INGRID, permission=Permission.VIEW)
+    share(stage, ANNA, cast.TUMOUR_BOARD, permission=es.Permission.DOWNLOAD)
+    share(stage, ANNA, INGRID, permission=es.Permission.DOWNLOAD)
+    narrow = es.NarrowRequest(
+        actor=ANNA, exam=EXAM, recipient=INGRID, permission=es.Permission.VIEW
+    )
     assert seen(stage.act(narrow))[1:] == [
         "  ✓ Ingrid Sørensen: view and download, by Anna Kovács; now view",
         "  · still holding more: Ingrid Sørensen",
@@ -224,9 +202,9 @@ def test_narrowing_reports_who_still_holds_more(stage):
 def test_a_preview_and_notices_for_many_people_are_cut(stage):
     names = {f"nurse-{number:02}": f"Nurse {number}" for number in range(30)}
     for key, name in names.items():
-        stage.directory.add(User(id=UserId(key), name=name, email=f"{key}@clinic.example"))
-    request = ShareRequest(
-        actor=ANNA, exam=EXAM, recipients=tuple(map(UserId, names)), attested=True
+        stage.directory.add(es.User(id=es.UserId(key), name=name, email=f"{key}@clinic.example"))
+    request = es.ShareRequest(
+        actor=ANNA, exam=EXAM, recipients=tuple(map(es.UserId, names)), attested=True
     )
     previewed = stage.preview(request)
     assert f"… and {30 - ROWS} more" in seen(previewed, **names)[-1]

@@ -225,13 +225,7 @@ examples:
 
 @attrs.frozen(kw_only=True)
 class ExamsShown(Reply):
-    """A page of the exams that a user can see.
-
-    Attributes:
-        user: who can.
-        own: whether the exams that they own are among them.
-        page: the exams, newest upload first.
-    """
+    """A page of the exams that a user can see, perhaps with their own; the newest upload first."""
 
     kind = "exams"
     user: es.UserId

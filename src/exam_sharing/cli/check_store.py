@@ -60,10 +60,6 @@ class _Answer:
 class _Checking(threading.Thread):
     """A thread that checks the laws of a store, one after the other.
 
-    Args:
-        make: makes the laws.
-        show: gets a line for each law that begins.
-
     Attributes:
         law: the name of the law that is checked, and since when; `None` before the first.
         answers: of the laws that have ended.

@@ -34,8 +34,7 @@ class Command:
         help: a line for the list of commands.
         epilog: the rest of its own help, with examples.
         arguments: what it takes.
-        run: runs it, given the arguments and the version of the package. Failures are raised as
-            errors of ours.
+        run: runs it, given the arguments and the version of the package.
         actions: subcommands of its own; without one of them, `run` runs.
     """
 

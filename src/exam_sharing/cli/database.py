@@ -153,13 +153,7 @@ def prepared(typed: str | None) -> tuple[str, bool]:
 def opened(
     typed: str | None, notifier_for: Callable[[KeptDirectory], Notifier] | None = None
 ) -> Iterator[Portal]:
-    """Open the portal in a database.
-
-    Args:
-        typed: a path or a URL; `None` for the default.
-        notifier_for: makes what sends notices, with names from the directory; without it, notices
-            wait.
-    """
+    """Open the portal in a database; without a notifier, notices wait."""
     address, tables = _read(typed), _tables()
     with address.engine() as engine:
         exists = address.file is None or address.file.exists()

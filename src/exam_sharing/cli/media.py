@@ -33,14 +33,7 @@ _LARGE: Final = 1_000
 class ExamShown:
     """An exam as it is shown to the person at the screen; no patient has a name here.
 
-    Attributes:
-        id: which exam.
-        number: its place on the medium, from 1.
-        patient: which of the patients on the medium, from 1.
-        modality: as on the medium; `None` where it has none or details are left out.
-        date: of the study, likewise.
-        description: of the study, likewise.
-        files: how many files of the medium belong to it.
+    Numbers of exams and patients count from 1. Details may be left out or missing on the medium.
     """
 
     id: ExamId
@@ -54,13 +47,9 @@ class ExamShown:
 
 @attrs.frozen(kw_only=True)
 class Medium:
-    """A medium that was read: the upload, and how to show it.
+    """A medium that was read: the upload, and how to show its exams.
 
-    Attributes:
-        batch: the upload batch.
-        exams: to be uploaded.
-        shown: the same, for a person.
-        left_out: how many files belong to no exam, by reason.
+    Files that belong to no exam are counted by reason.
     """
 
     batch: UploadBatch
@@ -125,16 +114,9 @@ def read_medium(
     loose: bool,
     details: bool,
 ) -> Medium:
-    """Read a medium, with its progress on standard error; this needs pydicom.
+    """Read a medium, or the one that pydicom ships, with its progress on standard error.
 
-    Args:
-        path: a folder or a DICOMDIR; `None` for the medium that pydicom ships.
-        batch: the id of the upload batch.
-        exam_id: names an exam; by default it is named after its batch.
-        uploader: who brings the medium, and owns the exams.
-        received_at: when; aware.
-        loose: read every file, whatever a DICOMDIR lists.
-        details: keep modality, date and description.
+    This needs pydicom. By default, exams are named after their batch.
     """
     from exam_sharing.adapters.pydicom import read_media, shipped_media
 

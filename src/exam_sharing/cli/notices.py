@@ -111,12 +111,7 @@ def _list(arguments: Namespace, portal: Portal) -> NoticesShown:
 
 @attrs.frozen(kw_only=True)
 class NoticesRequeued(Reply):
-    """Notices that were given up wait again.
-
-    Attributes:
-        requeued: how many.
-        named: how many were named; `None` for all.
-    """
+    """Notices that were given up wait again; `named` is `None` if all were requested."""
 
     kind = "requeued-notices"
     done = "the notices wait again"
@@ -152,10 +147,8 @@ def _retry(arguments: Namespace, portal: Portal) -> NoticesRequeued:
 class NoticesRelayed(Reply):
     """What was due was sent.
 
-    Attributes:
-        sent: how many notices.
-        failing: how many failed so far and wait for another attempt, by problem.
-        given_up: how many were given up, now or before, by problem.
+    By problem, `failing` counts what waits for another attempt, and `given_up` what was given up,
+    now or before.
     """
 
     kind = "relayed-notices"
@@ -282,12 +275,7 @@ def _stopped_by_signals() -> Iterator[Stop]:
 
 @attrs.frozen(kw_only=True)
 class Noticed(Reply):
-    """Notices that were sent.
-
-    Attributes:
-        notices: as they were sent.
-        untold: who gained by the share, and was sent none.
-    """
+    """Notices that were sent, and who gained by the share but was sent none."""
 
     kind = "notices"
     notices: tuple[ShareNotice, ...]

@@ -29,13 +29,7 @@ from exam_sharing.directories import Account, Known
 
 @attrs.frozen(kw_only=True)
 class TablesReady(Reply):
-    """The tables are in the database.
-
-    Attributes:
-        place: where the database is.
-        created: they did not exist before.
-        shape: the number of their shape.
-    """
+    """The tables are in the database; `shape` is the number of their version."""
 
     kind = "tables"
     done = "the tables are there"
@@ -51,12 +45,7 @@ class TablesReady(Reply):
 
 @attrs.frozen(kw_only=True)
 class PrincipalKept(Reply):
-    """A user or a group is in the directory.
-
-    Attributes:
-        kept: all that the directory keeps of them.
-        replaced: they were there before.
-    """
+    """A user or a group is in the directory, perhaps in place of an earlier one."""
 
     kind = "kept"
     done = "the directory was changed"

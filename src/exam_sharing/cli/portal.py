@@ -35,13 +35,7 @@ def names_in(directory: KeptDirectory) -> Words:
 
 @attrs.frozen(kw_only=True)
 class Portal:
-    """Sharing over one database.
-
-    Attributes:
-        place: where the database is, for people; it contains no password.
-        sharing: the library.
-        directory: the people and groups in the same database.
-    """
+    """Sharing over one database; its place, for people, contains no password."""
 
     place: str
     sharing: Sharing

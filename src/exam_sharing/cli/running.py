@@ -22,12 +22,7 @@ Work: TypeAlias = Callable[[Namespace, Portal], Reply]
 
 
 def over_portal(work: Work, *, needs: Iterable[str] = ()) -> Callable[[Namespace, str], ExitCode]:
-    """Return how to run a command that works on the portal and reports a reply.
-
-    Args:
-        work: gets the arguments and the portal.
-        needs: packages beyond those that every such command needs.
-    """
+    """Return how to run a command over a database, which may need further packages."""
 
     def run(arguments: Namespace, version: str) -> ExitCode:
         require_extras(arguments, needs)
@@ -62,11 +57,7 @@ def print_reply(reply: Reply, arguments: Namespace, version: str, words: Words) 
 
 @contextmanager
 def reporting(done: str | None) -> Iterator[None]:
-    """Have every failure to print report what was done before.
-
-    Args:
-        done: what was done; `None` for nothing.
-    """
+    """Report what was done, if anything, when it cannot be printed."""
     try:
         yield
         flush()

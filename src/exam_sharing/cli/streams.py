@@ -69,11 +69,7 @@ def let_go(stream: TextIO | None) -> None:
 
 
 class Line:
-    """A line of progress that is overwritten; only a person at a terminal sees it.
-
-    Args:
-        stream: standard error.
-    """
+    """A line of progress that is overwritten; only a person at a terminal sees it."""
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream if stream is not None and stream.isatty() else None
