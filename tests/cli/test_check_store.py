@@ -81,10 +81,10 @@ LAWS = store_laws(MemoryStore)[:3]
 NUMBER = 7
 """
 HANGS_AT = MINE[: MINE.index("time.sleep(600)")].count("\n") + 1
-FIND = "exams-are-found-as-they-came"
-BATCH = "a-batch-is-whole-and-newest-first"
-TIMES = "times-of-upload-keep-their-microseconds"
-THREADS = "no-act-is-lost-among-others"
+FIND = "exams-are-read-back-unchanged"
+BATCH = "a-batch-is-read-whole-and-newest-first"
+TIMES = "upload-times-keep-their-microseconds"
+THREADS = "concurrent-acts-are-all-written"
 
 
 @pytest.fixture(autouse=True)
@@ -117,21 +117,23 @@ def test_a_store_that_keeps_every_law_passes(check):
 
 
 def test_a_broken_law_is_reported_with_its_promise_and_problem(check):
-    code, out, _ = check("Forgets", "--law", FIND, "--law", "an-upload-may-go-on")
+    code, out, _ = check("Forgets", "--law", FIND, "--law", "a-batch-may-grow-until-it-is-sealed")
     assert code == 1
     assert ": 1 kept, 1 broken\n" in out
-    assert f"BROKEN {FIND}\n  `find` returns those of the exams that there are;" in out
+    assert f"BROKEN {FIND}\n  `find` returns the known exams as they were uploaded," in out
     assert "missing: [Exam(id=ExamId('first')" in out
 
 
 def test_the_document_has_every_law_with_its_result(check):
-    code, out, _ = check("Forgets", "--law", FIND, "--law", "an-upload-may-go-on", "--json")
+    code, out, _ = check(
+        "Forgets", "--law", FIND, "--law", "a-batch-may-grow-until-it-is-sealed", "--json"
+    )
     assert code == 1
     document = json.loads(out)
     assert document["store"] == "my_portal_stores:Forgets"
     assert [(law["law"], law["kept"]) for law in document["laws"]] == [
         (FIND, False),
-        ("an-upload-may-go-on", True),
+        ("a-batch-may-grow-until-it-is-sealed", True),
     ]
     assert [law["problem"] is None for law in document["laws"]] == [False, True]
     assert all(law["promise"] and law["seconds"] >= 0 for law in document["laws"])

@@ -1,14 +1,18 @@
 """The command's manners: help, exit codes, errors in one line, and output of every kind."""
 
 import io
+import json
 import os
 import subprocess
 import sys
 
 import pytest
 
+from exam_sharing import ReasonCode
 from exam_sharing.cli import main
 from exam_sharing.cli.streams import Line, let_go, spell_out
+from exam_sharing.policy.ending_rules import ENDING_RULES
+from exam_sharing.policy.rules import RULES
 
 
 def run(*arguments, **environment):
@@ -235,3 +239,31 @@ def test_progress_overwrites_one_line_and_wipes_it_at_the_end():
 def test_progress_is_shown_only_on_a_terminal(stream):
     Line(stream).show("50 %")
     assert not stream or stream.getvalue() == ""
+
+
+def test_the_document_has_the_rules_of_the_table_in_its_order(capsys):
+    assert main(["rules", "--json"]) == 0
+    rules = json.loads(capsys.readouterr().out)["rules"]
+    assert [rule["code"] for rule in rules] == [rule.code.value for rule in RULES]
+    assert [rule["statement"] for rule in rules] == [rule.statement for rule in RULES]
+    assert all(rule["remedy"] for rule in rules)
+
+
+def test_each_rule_names_its_kind_of_act(capsys):
+    main(["rules", "--json"])
+    rules = json.loads(capsys.readouterr().out)["rules"]
+    unshare = [rule["code"] for rule in rules if rule["act"] == "unshare"]
+    assert unshare == [rule.code.value for rule in ENDING_RULES]
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_every_rule_is_printed(capsys, monkeypatch, columns):
+    pytest.importorskip("rich")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["rules"]) == 0
+    printed = capsys.readouterr().out
+    for code in ReasonCode:
+        assert code.value in printed
+    assert "Sharing is refused when" in printed
+    assert "Unsharing and narrowing are refused when" in printed
+    assert max(map(len, printed.splitlines())) <= min(columns, 100)

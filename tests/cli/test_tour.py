@@ -321,7 +321,7 @@ def test_reading_a_large_medium_shows_its_progress(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert main(["tour", "--json"]) == 0
     shown = capsys.readouterr().err
-    assert "\rreading 31 files: 0 %" in shown
+    assert "\rreading 31 files: 3 %" in shown
     assert shown.endswith(" \r")
 
 

@@ -12,9 +12,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from datetime import date
-from enum import Enum, IntEnum
-from functools import singledispatch
-from types import NoneType
+from enum import Enum
 from typing import Any, ClassVar, Final
 
 import attrs
@@ -69,15 +67,35 @@ _TAGS: Final[Mapping[type, dict[str, object]]] = {
 """What distinguishes values of the library that come in the same place."""
 
 
-@singledispatch
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912  a case for each kind
     """Return a value as JSON knows it."""
-    kind = type(value)
-    if isinstance(value, Reply):
-        return value.as_data()
-    if not attrs.has(kind):
-        raise TypeError(f"{kind.__name__} is in no reply")
-    return {**_TAGS.get(kind, {}), **_fields(value)}
+    match value:
+        case PrivateText():
+            raise TypeError("a private text is written only where a field allows it")
+        case Enum():
+            return value.name
+        case str() | int() | None:
+            return value
+        case date():
+            return value.isoformat()
+        case es.UserId():
+            return {"user": value.value}
+        case es.GroupId():
+            return {"group": value.value}
+        case es.ExamId() | es.BatchId() | es.GrantId() | es.ShareId() | es.NoticeId():
+            return str(value)
+        case Mapping():
+            return {_key(key): plain(each) for key, each in value.items()}
+        case tuple():
+            return [plain(each) for each in value]
+        case frozenset():
+            return sorted(map(plain, value), key=str)
+        case Reply():
+            return value.as_data()
+        case _ if attrs.has(type(value)):
+            return {**_TAGS.get(type(value), {}), **_fields(value)}
+        case _:
+            raise TypeError(f"{type(value).__name__} is in no reply")
 
 
 def _fields(value: Any) -> dict[str, Any]:
@@ -89,62 +107,8 @@ def _fields(value: Any) -> dict[str, Any]:
     }
 
 
-@plain.register(str)
-@plain.register(int)
-@plain.register(NoneType)
-def _same(value: object) -> object:
-    if isinstance(value, PrivateText):
-        raise TypeError("a private text is written only where a field allows it")
-    return value
-
-
-@plain.register(Enum)
-@plain.register(IntEnum)
-def _name(value: Enum) -> str:
-    return value.name
-
-
-@plain.register(date)
-def _time(value: date) -> str:
-    return value.isoformat()
-
-
-@plain.register(es.UserId)
-def _user(value: es.UserId) -> dict[str, str]:
-    return {"user": value.value}
-
-
-@plain.register(es.GroupId)
-def _group(value: es.GroupId) -> dict[str, str]:
-    return {"group": value.value}
-
-
-@plain.register(es.ExamId)
-@plain.register(es.BatchId)
-@plain.register(es.GrantId)
-@plain.register(es.ShareId)
-@plain.register(es.NoticeId)
-def _id(value: object) -> str:
-    return str(value)
-
-
-@plain.register(Mapping)
-def _by_key(value: Mapping[object, object]) -> dict[str, object]:
-    return {_key(key): plain(each) for key, each in value.items()}
-
-
 def _key(value: object) -> str:
     if isinstance(value, Enum):
         return value.name
     # A user and a group of one string are two keys.
     return value.key if isinstance(value, es.UserId | es.GroupId) else str(value)
-
-
-@plain.register(tuple)
-def _in_order(value: tuple[object, ...]) -> list[object]:
-    return [plain(each) for each in value]
-
-
-@plain.register(frozenset)
-def _sorted(value: frozenset[object]) -> list[object]:
-    return sorted(map(plain, value), key=str)
