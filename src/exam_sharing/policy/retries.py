@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
-"""The due time of a notice that need not wait: before any time of a clock."""
+"""The due time of a notice that need not wait. It is before any time of a clock."""
 
 MAX_WAIT: Final = timedelta(days=366)
 
