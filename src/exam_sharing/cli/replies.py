@@ -10,17 +10,16 @@ does not depend on what the output can show.
 
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from datetime import date
-from enum import Enum
+from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 import attrs
 
 import exam_sharing as es
+from exam_sharing import documents
 from exam_sharing.cli.printing import Shown
 from exam_sharing.cli.words import Words
-from exam_sharing.validation import PrivateText
+from exam_sharing.documents import Forms, fields_of
 
 FORMAT: Final = 1
 """Goes up when a key changes its meaning or goes away; new keys may come without."""
@@ -45,7 +44,7 @@ class Reply(ABC):
 
     def as_data(self) -> dict[str, Any]:
         """Return what its document holds."""
-        return {"kind": self.kind, **_fields(self)}
+        return {"kind": self.kind, **fields_of(self, _FORMS)}
 
     @abstractmethod
     def show(self, words: Words) -> Shown:
@@ -57,58 +56,25 @@ def document(version: str, **content: object) -> str:
     return json.dumps({"format": FORMAT, "version": version, **content}, indent=2)
 
 
-_TAGS: Final[Mapping[type, dict[str, object]]] = {
-    es.ShareRequest: {"act": "share"},
-    es.UnshareRequest: {"act": "unshare"},
-    es.NarrowRequest: {"act": "narrow"},
-    es.Permitted: {"permitted": True},
-    es.Denied: {"permitted": False},
-}
-"""What distinguishes values of the library that come in the same place."""
-
-
-def plain(value: Any) -> Any:  # noqa: C901, PLR0911, PLR0912  a case for each kind
+def plain(value: object) -> Any:
     """Return a value as JSON knows it."""
-    match value:
-        case PrivateText():
-            raise TypeError("a private text is written only where a field allows it")
-        case Enum():
-            return value.name
-        case str() | int() | None:
-            return value
-        case date():
-            return value.isoformat()
-        case es.UserId():
-            return {"user": value.value}
-        case es.GroupId():
-            return {"group": value.value}
-        case es.ExamId() | es.BatchId() | es.GrantId() | es.ShareId() | es.NoticeId():
-            return str(value)
-        case Mapping():
-            return {_key(key): plain(each) for key, each in value.items()}
-        case tuple():
-            return [plain(each) for each in value]
-        case frozenset():
-            return sorted(map(plain, value), key=str)
-        case Reply():
-            return value.as_data()
-        case _ if attrs.has(type(value)):
-            return {**_TAGS.get(type(value), {}), **_fields(value)}
-        case _:
-            raise TypeError(f"{type(value).__name__} is in no reply")
+    return documents.plain(value, _FORMS)
 
 
-def _fields(value: Any) -> dict[str, Any]:
-    fields = {each.name: getattr(value, each.name) for each in attrs.fields(type(value))}
+def _tagged(**tag: object) -> Callable[[object], dict[str, Any]]:
+    """Return a form with a tag, for values of the library that come in the same place."""
+    return lambda value: {**tag, **fields_of(value, _FORMS)}
+
+
+_FORMS: Final[Forms] = {
+    es.UserId: lambda user: {"user": user.value},
+    es.GroupId: lambda group: {"group": group.value},
+    es.ShareRequest: _tagged(act="share"),
+    es.UnshareRequest: _tagged(act="unshare"),
+    es.NarrowRequest: _tagged(act="narrow"),
+    es.Permitted: _tagged(permitted=True),
+    es.Denied: _tagged(permitted=False),
+    Reply: lambda reply: reply.as_data(),
     # Only the tour, whose message is made up, keeps one in what it reports.
-    return {
-        name: str(content) if name == "message" and content is not None else plain(content)
-        for name, content in fields.items()
-    }
-
-
-def _key(value: object) -> str:
-    if isinstance(value, Enum):
-        return value.name
-    # A user and a group of one string are two keys.
-    return value.key if isinstance(value, es.UserId | es.GroupId) else str(value)
+    "message": lambda message: None if message is None else str(message),
+}

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, Final
 
-from exam_sharing.documents import spelled
+from exam_sharing.documents import with_kind
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing.cases.plain_data import plain
 from exam_sharing.testing.cases.schema import Answered, Case, Data, Given
@@ -117,7 +117,7 @@ def _portal(
     unseen_members: Iterable[tuple[str, str]] = (),
 ) -> Given:
     everybody = {id_: user(id_) for id_ in _NAMES} | {each["id"]: each for each in users}
-    groups = [_group(str(id_), *map(spelled, members)) for id_, (_, members) in GROUPS.items()]
+    groups = [_group(str(id_), *map(with_kind, members)) for id_, (_, members) in GROUPS.items()]
     cd = upload(
         "cd", *(exam(str(id_), uploaded_at=plain(START - age)) for id_, age in EXAMS.items())
     )

@@ -7,7 +7,7 @@ from typing import Any, Final
 import attrs
 
 from exam_sharing import documents
-from exam_sharing.documents import Forms, spelled
+from exam_sharing.documents import Forms, with_kind
 from exam_sharing.grants import Grant, Permission, ShownGrant
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.facts import ShareFacts
@@ -75,9 +75,10 @@ def fields_from(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _FORMS: Final[Forms] = {
-    "principal": spelled,
-    "principals": lambda principals: [spelled(each) for each in principals],
-    "recipient": spelled,
+    datetime: lambda time: time.isoformat().replace("+00:00", "Z"),
+    "principal": with_kind,
+    "principals": lambda principals: [with_kind(each) for each in principals],
+    "recipient": with_kind,
     "message": lambda message: None if message is None else str(message),
 }
 _UNUSED: Final = frozenset({"retries"})
@@ -86,9 +87,7 @@ _UNUSED: Final = frozenset({"retries"})
 
 def plain(value: object, *names: str) -> Any:
     """Return a value as plain data, or some of its fields."""
-    if names:
-        return documents.fields_of(value, names, _FORMS)
-    return documents.plain(value, _FORMS)
+    return documents.fields_of(value, _FORMS, *names) if names else documents.plain(value, _FORMS)
 
 
 def policy_defaults() -> Data:
@@ -130,6 +129,6 @@ def receipt_as_data(receipt: ShareReceipt | UnshareReceipt) -> Data:
         "ended": grants_as_data(receipt.ended),
         "replaced_by": grants_as_data(receipt.replacements),
         "left_standing": grants_as_data(receipt.left_standing),
-        "still_have_access": sorted(map(spelled, receipt.still_have_access)),
+        "still_have_access": sorted(map(with_kind, receipt.still_have_access)),
         **repeated_as_data(receipt),
     }

@@ -8,7 +8,7 @@ from typing import Any, Final
 from typing_extensions import override
 
 from exam_sharing import memory
-from exam_sharing.documents import spelled
+from exam_sharing.documents import with_kind
 from exam_sharing.errors import (
     CallerError,
     InputError,
@@ -122,8 +122,8 @@ class SharingPortal(Portal):
         self._notifier = _Letterbox()
         self._owners: dict[ExamId, UserId] = {}
         self._directory = MemoryDirectory(
-            visible=lambda actor, principal: (f"{actor}", spelled(principal)) not in unseen,
-            members_visible=lambda actor, group: (f"{actor}", spelled(group)) not in closed,
+            visible=lambda actor, principal: (f"{actor}", with_kind(principal)) not in unseen,
+            members_visible=lambda actor, group: (f"{actor}", with_kind(group)) not in closed,
         )
         self._sharing = open_sharing(
             policy=Policy(**fields_from(given["policy"])),
@@ -237,7 +237,10 @@ class SharingPortal(Portal):
             ]
             return {"holds": False, "codes": plain(why.codes), "nearest": nearest}
         grants = (
-            {**grant_as_data(ground.grant), "through": [spelled(each) for each in ground.path[1:]]}
+            {
+                **grant_as_data(ground.grant),
+                "through": [with_kind(each) for each in ground.path[1:]],
+            }
             for ground in why.grounds
         )
         return {"holds": True, "as_owner": why.as_owner, "grants": in_order(grants)}
