@@ -94,13 +94,7 @@ class InvalidArgument(CallerError, InvalidValue):
 
 @_error
 class WrongKind(CallerError, TypeError):
-    """A value has another type than the one that is needed.
-
-    Attributes:
-        field: the name of the value.
-        needed: the names of the accepted types.
-        given: the name of the type of the value.
-    """
+    """A value has another type than the one that is needed."""
 
     field: str
     needed: str
@@ -115,10 +109,6 @@ class AlreadyExists(CallerError):
     """Something was added under an identifier that is or was in use.
 
     Specification: `#ids`.
-
-    Attributes:
-        kind: the kind of thing that was added, as `"exam"`.
-        identifier: the identifier that is taken.
     """
 
     kind: str
@@ -130,11 +120,7 @@ class AlreadyExists(CallerError):
 
 @_error
 class BatchSealed(CallerError):
-    """An exam was added to a sealed upload batch.
-
-    Attributes:
-        batch: the identifier of the batch.
-    """
+    """An exam was added to a sealed upload batch."""
 
     batch: str
 
@@ -144,12 +130,7 @@ class BatchSealed(CallerError):
 
 @_error
 class WrongBatch(CallerError):
-    """An exam was added to a batch other than its own, or a batch was added with other details.
-
-    Attributes:
-        batch: the identifier of the batch.
-        problem: what does not match.
-    """
+    """An exam was added to a batch other than its own, or a batch was added with other details."""
 
     batch: str
     problem: str
@@ -160,11 +141,7 @@ class WrongBatch(CallerError):
 
 @_error
 class MembershipCycle(CallerError):
-    """A group would contain itself, directly or through other groups.
-
-    Attributes:
-        group: the identifier of the group that was added.
-    """
+    """A group would contain itself, directly or through other groups."""
 
     group: str
 
@@ -174,11 +151,7 @@ class MembershipCycle(CallerError):
 
 @_error
 class RequestIdReused(InputError):
-    """A request id was sent again with another request.
-
-    Attributes:
-        request_id: the id that is taken.
-    """
+    """A request id was sent again with another request."""
 
     request_id: str
 
@@ -188,11 +161,7 @@ class RequestIdReused(InputError):
 
 @_error
 class Conflict(ExamSharingError):
-    """Other acts kept changing or locking the same exams; nothing was done, try again.
-
-    Attributes:
-        attempts: how many times the act was decided.
-    """
+    """Other acts kept changing or locking the same exams; nothing was done, try again."""
 
     attempts: int
 
@@ -203,11 +172,7 @@ class Conflict(ExamSharingError):
 
 @_error
 class StoreFailed(ExamSharingError):
-    """A store, a directory or another port did not answer according to its contract.
-
-    Attributes:
-        problem: what happened, without data.
-    """
+    """A store, a directory or another port did not answer according to its contract."""
 
     problem: str
 

@@ -19,7 +19,6 @@ from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, Shar
 from exam_sharing.validation import (
     instant,
     is_a,
-    is_an_instance_of,
     is_whole_from,
     optional_instant,
     set_of,
@@ -105,9 +104,6 @@ def _replaced_by(value: Iterable[GrantId]) -> tuple[GrantId, ...]:
     return tuple_of("replaced_by", value, GrantId)
 
 
-_IS_VERSION: Final = (is_an_instance_of(int), is_whole_from(1))
-
-
 @attrs.frozen(kw_only=True, weakref_slot=False)
 class Holding:
     """The horizon of each permission; `view` is never earlier than `download`."""
@@ -178,7 +174,7 @@ class Grant:
     recipient: PrincipalId = attrs.field(validator=is_a(UserId, GroupId))
     permission: Permission = attrs.field(validator=is_a(Permission))
     until: datetime | None = attrs.field(default=None, converter=_until)
-    version: int = attrs.field(validator=_IS_VERSION)
+    version: int = attrs.field(validator=is_whole_from(1))
     basis: Basis = attrs.field(converter=_basis, validator=_check_basis)
     share: ShareId = attrs.field(validator=is_a(ShareId))
     made_at: datetime = attrs.field(converter=_made_at)
@@ -296,7 +292,7 @@ class Ending:
     by: UserId | None = attrs.field(validator=is_a(UserId, type(None)))
     acting_as: EndedAs = attrs.field(validator=is_a(EndedAs))
     at: datetime = attrs.field(converter=_ended_at)
-    version: int = attrs.field(validator=_IS_VERSION)
+    version: int = attrs.field(validator=is_whole_from(1))
     replaced_by: tuple[GrantId, ...] = attrs.field(default=(), converter=_replaced_by)
 
 

@@ -46,7 +46,6 @@ __all__ = [
     "identifier_text",
     "instant",
     "is_a",
-    "is_an_instance_of",
     "is_callable",
     "is_checking_itself",
     "is_positive_time",
@@ -104,20 +103,11 @@ def is_a(*kinds: type) -> Callable[[Any, Attribute, Any], None]:
     return check
 
 
-def is_an_instance_of(*kinds: type) -> Callable[[Any, Attribute, Any], None]:
-    """Return an attrs validator for types of other libraries, subclasses included."""
+def is_whole_from(least: int, *, optional: bool = False) -> Callable[[Any, Attribute, Any], None]:
+    """Return an attrs validator for whole numbers from `least` on, and for `None` if optional."""
 
     def check(_instance: object, attribute: Attribute, value: object) -> None:
-        require_instance(attribute.name, value, *kinds)
-
-    return check
-
-
-def is_whole_from(least: int) -> Callable[[Any, Attribute, Any], None]:
-    """Return an attrs validator that accepts `None`, and whole numbers from `least` on."""
-
-    def check(_instance: object, attribute: Attribute, value: object) -> None:
-        if value is None:
+        if optional and value is None:
             return
         require_instance(attribute.name, value, int)
         if type(value) is not int or value < least:

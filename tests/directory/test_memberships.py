@@ -82,7 +82,7 @@ def test_whoever_is_removed_is_unknown_from_then_on(open_directory):
 
 @pytest.mark.parametrize("gone", [user("x"), group("x", UserId("ann"))])
 def test_an_id_that_was_removed_is_never_used_again(open_directory, gone):
-    """SPEC 1: an id is never used again for another exam, user or group."""
+    """Specification: `#ids`."""
     directory = open_directory(user("ann"), user("x"), group("x", UserId("ann")))
     directory.add(group("outer", UserId("x"), GroupId("x")))
     directory.remove(gone.id)

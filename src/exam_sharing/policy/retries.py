@@ -16,7 +16,6 @@ from exam_sharing.grants import FOREVER
 from exam_sharing.validation import (
     duration,
     instant,
-    is_an_instance_of,
     is_positive_time,
     is_whole_from,
 )
@@ -114,14 +113,14 @@ class Retries:
             limit.
     """
 
-    at_once: int = attrs.field(default=2, validator=[is_an_instance_of(int), is_whole_from(0)])
+    at_once: int = attrs.field(default=2, validator=is_whole_from(0))
     first_wait: timedelta = attrs.field(
         default=timedelta(minutes=1), converter=_first_wait, validator=is_positive_time
     )
     longest_wait: timedelta = attrs.field(
         default=timedelta(hours=1), converter=_longest_wait, validator=_check_longest
     )
-    limit: int | None = attrs.field(default=120, validator=is_whole_from(1))
+    limit: int | None = attrs.field(default=120, validator=is_whole_from(1, optional=True))
 
     def after(
         self, failures: int, problem: str, now: datetime, *, before: str | None = None

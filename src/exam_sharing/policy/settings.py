@@ -17,7 +17,6 @@ from exam_sharing.validation import (
     identifier_text,
     instant,
     is_a,
-    is_an_instance_of,
     is_callable,
     is_positive_time,
     is_whole_from,
@@ -107,15 +106,13 @@ class Policy:
         default="I confirm that HIPAA permits this sharing.",
         converter=_attestation_wording,
     )
-    max_recipients: int | None = attrs.field(default=100, validator=is_whole_from(1))
-    max_exams: int | None = attrs.field(default=1_000, validator=is_whole_from(1))
-    max_people: int | None = attrs.field(default=10_000, validator=is_whole_from(1))
+    max_recipients: int | None = attrs.field(default=100, validator=is_whole_from(1, optional=True))
+    max_exams: int | None = attrs.field(default=1_000, validator=is_whole_from(1, optional=True))
+    max_people: int | None = attrs.field(default=10_000, validator=is_whole_from(1, optional=True))
     max_duration: timedelta | None = attrs.field(
         default=None, converter=_max_duration, validator=is_positive_time
     )
-    message_limit: int = attrs.field(
-        default=2_000, validator=[is_an_instance_of(int), is_whole_from(1)]
-    )
+    message_limit: int = attrs.field(default=2_000, validator=is_whole_from(1))
     sends_notices: bool = attrs.field(default=True, validator=is_a(bool))
     retries: Retries = attrs.field(factory=Retries, validator=is_a(Retries))
     reshares: Reshares = attrs.field(default=Reshares.KEEP, validator=is_a(Reshares))
@@ -124,12 +121,8 @@ class Policy:
     access_list: AccessListScope = attrs.field(
         default=AccessListScope.EVERYONE, validator=is_a(AccessListScope)
     )
-    suggestion_min_length: int = attrs.field(
-        default=2, validator=[is_an_instance_of(int), is_whole_from(1)]
-    )
-    suggestion_limit: int = attrs.field(
-        default=50, validator=[is_an_instance_of(int), is_whole_from(1)]
-    )
+    suggestion_min_length: int = attrs.field(default=2, validator=is_whole_from(1))
+    suggestion_limit: int = attrs.field(default=50, validator=is_whole_from(1))
     whole_names_only: bool = attrs.field(default=False, validator=is_a(bool))
     host_rules: tuple[HostRule, ...] = attrs.field(default=(), converter=_host_rules)
 

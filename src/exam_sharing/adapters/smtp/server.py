@@ -34,8 +34,8 @@ from exam_sharing.validation import (
     PrivateText,
     identifier_text,
     is_a,
-    is_an_instance_of,
     plain_text,
+    require_instance,
     require_kind,
 )
 
@@ -238,6 +238,10 @@ def _check_port(_instance: object, attribute: "attrs.Attribute[int]", value: int
         raise InvalidArgument(attribute.name, f"must be from 1 to {MAX_PORT}")
 
 
+def _check_context(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    require_instance(attribute.name, value, ssl.SSLContext)
+
+
 def _seconds(value: float) -> float:
     require_kind("timeout", value, int, float)
     seconds = float(value)
@@ -272,7 +276,7 @@ class MailServer:
     port: int = attrs.field(validator=_check_port)
     security: Security = attrs.field(default=Security.STARTTLS, validator=is_a(Security))
     context: ssl.SSLContext = attrs.field(
-        factory=ssl.create_default_context, validator=is_an_instance_of(ssl.SSLContext), repr=False
+        factory=ssl.create_default_context, validator=_check_context, repr=False
     )
     login: Login | None = attrs.field(default=None, validator=_check_login)
     timeout: float = attrs.field(default=30.0, converter=_seconds)

@@ -19,7 +19,7 @@ from hypothesis.strategies import SearchStrategy
 
 from exam_sharing.testing.laws.differences import difference, shortened
 from exam_sharing.testing.opening import StoreNotUsable
-from exam_sharing.validation import is_an_instance_of, is_callable, is_whole_from
+from exam_sharing.validation import is_callable, is_whole_from
 
 __all__ = [
     "Law",
@@ -250,7 +250,7 @@ def is_capability(instance: object, attribute: "attrs.Attribute[Any]", value: ob
 
 def how_many_examples() -> Any:  # noqa: ANN401  as attrs has it
     """Return the field of a trial for the number of examples that a law tries."""
-    return attrs.field(validator=[is_an_instance_of(int), is_whole_from(1)])
+    return attrs.field(validator=is_whole_from(1))
 
 
 def search(
