@@ -30,37 +30,17 @@ class MailProblem(enum.StrEnum):
         return member
 
     NO_ADDRESS = "NO_ADDRESS", "the notice has no address", True
-    MALFORMED_ADDRESS = (
-        "MALFORMED_ADDRESS",
-        "the address of the notice is not one plain e-mail address",
-        True,
-    )
-    ADDRESS_NOT_TAKEN = (
-        "ADDRESS_NOT_TAKEN",
-        "the address of the notice needs SMTPUTF8, which the mail server does not offer",
-        True,
-    )
+    MALFORMED_ADDRESS = "MALFORMED_ADDRESS", "the address is not one plain e-mail address", True
+    ADDRESS_NOT_TAKEN = "ADDRESS_NOT_TAKEN", "the address needs a server with SMTPUTF8", True
     REFUSED = "REFUSED", "the mail server refused the address or the mail permanently", True
-    REFUSED_FOR_NOW = (
-        "REFUSED_FOR_NOW",
-        "the mail server refused the address or the mail temporarily",
-        False,
-    )
+    REFUSED_FOR_NOW = "REFUSED_FOR_NOW", "the mail server refused address or mail for now", False
     SENDER_REFUSED = "SENDER_REFUSED", "the mail server refused the address of the sender", False
     LOGIN_REFUSED = "LOGIN_REFUSED", "the mail server refused the login, or requires one", False
-    NOT_ENCRYPTED = (
-        "NOT_ENCRYPTED",
-        "no encrypted connection to the mail server with a trusted certificate; nothing was sent",
-        False,
-    )
+    NOT_ENCRYPTED = "NOT_ENCRYPTED", "no trusted encryption was possible; nothing was sent", False
     UNREACHABLE = "UNREACHABLE", "the mail server cannot be reached", False
     TIMED_OUT = "TIMED_OUT", "the mail server did not answer in time", False
     LINE_LOST = "LINE_LOST", "the connection to the mail server was lost", False
-    MAYBE_SENT = (
-        MAYBE_SENT,
-        "the mail server received the whole mail and did not reply",
-        False,
-    )
+    MAYBE_SENT = MAYBE_SENT, "the mail server received the whole mail and did not reply", False
     NOT_SERVED = "NOT_SERVED", "the mail server does not serve us, or violates SMTP", False
     NO_LETTER = "NO_LETTER", "the template failed to make a letter", False
 

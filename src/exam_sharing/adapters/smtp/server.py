@@ -3,8 +3,8 @@
 Nothing of a delivery outlives it, so any number of threads may deliver at once.
 
 `smtplib` quotes addresses and replies of the server in its errors, so none of them leaves this
-module, not even as the context of an error of ours: a failure is returned where it is caught, and
-raised later.
+module, not even as the context of an error of ours: a failure of `smtplib` becomes ours where it
+is caught, and is raised later.
 
 A connection ends by one deadline, however slowly the server answers. The timeout of a socket bounds
 one operation, and a server that sends one byte a second never exceeds it, so the remaining time is
@@ -221,15 +221,10 @@ class Login:
 
 
 def _check_host(_instance: object, attribute: "attrs.Attribute[str]", value: str) -> None:
-    host = identifier_text(attribute.name, value)
-    try:
-        host.encode("idna")
-    except UnicodeError:
-        malformed = True
-    else:
-        malformed = False
-    if malformed:
-        raise InvalidArgument(attribute.name, "must be the name or the IP address of a host")
+    with suppress(UnicodeError):
+        identifier_text(attribute.name, value).encode("idna")
+        return
+    raise InvalidArgument(attribute.name, "must be the name or the IP address of a host")
 
 
 def _check_port(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
@@ -287,74 +282,75 @@ class MailServer:
         Raises:
             NoticeNotSent: the server did not accept it, as far as we know.
         """
-        failure = self._attempt(mail, to)
+        failure: NoticeNotSent | None = None
+        try:
+            self._deliver(mail, to)
+        except (OSError, ValueError) as error:
+            failure = _failure(error)
         if failure is not None:
             raise failure
 
-    def _attempt(self, mail: Mail, to: MailAddress) -> NoticeNotSent | None:
+    def _deliver(self, mail: Mail, to: MailAddress) -> None:
+        connection = Connection(
+            self.host,
+            self.port,
+            greeting=mail.sender.domain,
+            seconds=self.timeout,
+            tls=self.context if self.security is Security.TLS else None,
+        )
         try:
-            connection = Connection(
-                self.host,
-                self.port,
-                greeting=mail.sender.domain,
-                seconds=self.timeout,
-                tls=self.context if self.security is Security.TLS else None,
-            )
-        except (OSError, ValueError) as error:
-            return _failure(error)
-        try:
-            return self._converse(connection, mail, to)
-        except (OSError, ValueError) as error:
-            return _failure(error)
+            self._log_in(connection)
+            if to.ascii is not None:
+                _transmit(connection, mail, to.ascii, ())
+            elif connection.has_extn("smtputf8"):
+                _transmit(connection, mail, to.unicode, ("SMTPUTF8", "BODY=8BITMIME"))
+            else:
+                raise NoticeNotSent(MailProblem.ADDRESS_NOT_TAKEN)
         finally:
             with suppress(OSError):
                 connection.close()
 
-    def _converse(
-        self, connection: Connection, mail: Mail, to: MailAddress
-    ) -> NoticeNotSent | None:
+    def _log_in(self, connection: Connection) -> None:
         connection.ehlo_or_helo_if_needed()
         if self.security is Security.STARTTLS:
             if not connection.has_extn("starttls"):
-                return NoticeNotSent(MailProblem.NOT_ENCRYPTED)
+                raise NoticeNotSent(MailProblem.NOT_ENCRYPTED)
             connection.starttls(context=self.context)
             connection.ehlo_or_helo_if_needed()
         if self.login is not None:
             connection.login(self.login.username, self.login.password)
-        if to.ascii is not None:
-            return _transmit(connection, mail, to.ascii, ())
-        if connection.has_extn("smtputf8"):
-            return _transmit(connection, mail, to.unicode, ("SMTPUTF8", "BODY=8BITMIME"))
-        return NoticeNotSent(MailProblem.ADDRESS_NOT_TAKEN)
 
 
-def _transmit(
-    connection: Connection, mail: Mail, to: str, options: tuple[str, ...]
-) -> NoticeNotSent | None:
+def _transmit(connection: Connection, mail: Mail, to: str, options: tuple[str, ...]) -> None:
     content = mail.as_bytes(to)
     if connection.has_extn("size"):
         options = (*options, f"size={len(content)}")
-    code, _said = connection.mail(mail.sender.address, options)
-    if code != _OK:
-        return refused(code, permanently=MailProblem.SENDER_REFUSED)
-    code, _said = connection.rcpt(to)
-    if code not in _RECIPIENT_ACCEPTED:
-        return refused(code)
-    code, _said = connection.docmd("data")
-    if code != _GO_ON:
-        return refused(code)
+    code, _ = connection.mail(mail.sender.address, options)
+    _require(code, {250}, permanently=MailProblem.SENDER_REFUSED)
+    code, _ = connection.rcpt(to)
+    _require(code, {250, 251})
+    code, _ = connection.docmd("data")
+    _require(code, {354})
     connection.send(_LEADING_DOT.sub(b"..", content) + b".\r\n")
-    failure = _final_reply(connection)
+    failure = _final_failure(connection)
     # From here on, nothing changes whether the mail was accepted.
     with suppress(OSError, ValueError):
         connection.quit()
-    return failure
+    if failure is not None:
+        raise failure
 
 
-def _final_reply(connection: Connection) -> NoticeNotSent | None:
-    """Read the reply of the server to a complete mail."""
+def _require(
+    code: int, accepted: set[int], *, permanently: MailProblem = MailProblem.REFUSED
+) -> None:
+    if code not in accepted:
+        raise refused(code, permanently=permanently)
+
+
+def _final_failure(connection: Connection) -> NoticeNotSent | None:
+    """Read the reply of the server to a complete mail; return `None` if it accepted the mail."""
     try:
-        code, _said = connection.getreply()
+        code, _ = connection.getreply()
     except (OSError, ValueError) as error:
         return NoticeNotSent(MailProblem.MAYBE_SENT, cause=type(error).__name__)
     if code in _ACCEPTED:
@@ -365,9 +361,6 @@ def _final_reply(connection: Connection) -> NoticeNotSent | None:
     return failure
 
 
-_OK: Final = 250
-_RECIPIENT_ACCEPTED: Final = {250, 251}
-_GO_ON: Final = 354
 _ACCEPTED: Final = range(200, 300)
 _LEADING_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
 
