@@ -213,8 +213,7 @@ class GrantWriter(Protocol):
         random length that grows with each lost race gives every act its turn. A store without races
         does nothing.
 
-        Args:
-            lost: how many races the act has lost, from 1.
+        `lost` is how many races the act has lost, from 1.
         """
 
     def locked(
@@ -230,8 +229,7 @@ class GrantWriter(Protocol):
         A store without such a lock returns `None`, as the protocol does; the act then races as
         before.
 
-        Args:
-            exams: in the order of their ids.
+        The exams come in the order of their ids.
 
         Raises:
             Conflict: others held them for longer than the store waits, which is seconds; or, at the
@@ -260,15 +258,9 @@ class AccessReader(Protocol):
         Acts call this before they read anything else of an exam, so that an exam that the user may
         not know of costs as little as one that is not there.
 
-        Args:
-            user: who acts.
-            principals: as in every method here.
-            named: the exam, by its own id or by that of a grant on it, ended or not.
-            now: the time.
-
-        Returns:
-            `None` for a user who can neither see the exam nor ever made a grant on it, or the grant
-            that is named; and where there is no such exam or grant.
+        The exam is named by its own id, or by that of a grant on it, ended or not. The answer is
+        `None` for a user who can neither see the exam nor ever made a grant on it, or the grant
+        that is named; and where there is no such exam or grant.
         """
 
     def holds(
@@ -303,14 +295,8 @@ class AccessReader(Protocol):
     ) -> tuple[VisibleExam, ...]:
         """Return the first exams that the user can see, newest upload first, then by id downward.
 
-        Args:
-            user: who looks.
-            principals: as in every method here.
-            after: the time of upload and the id behind which to begin, whether or not an exam that
-                the user can see is there.
-            limit: how many at most.
-            now: the time.
-            own: whether the exams that the user owns are among them.
+        The list begins behind the time of upload and the id of `after`, whether or not there is an
+        exam that the user can see. The exams that the user owns are among them where `own` is true.
         """
 
 
@@ -330,11 +316,7 @@ class Outbox(Protocol):
         least, then the oldest. Of these `limit` notices, those that failed least come first, then
         the oldest. A claim that is never settled, since its process died, lapses.
 
-        Args:
-            now: the time.
-            until: when the claims lapse.
-            limit: how many at most.
-            share: those of this share alone, where given.
+        The claims lapse at `until`. Where `share` is given, its notices alone are claimed.
         """
 
     def settle(self, claim: Claim, settlement: Settlement) -> None:
@@ -348,21 +330,15 @@ class Outbox(Protocol):
     def listed(
         self, after: int | None, limit: int, *, given_up: bool | None
     ) -> tuple[ListedNotice, ...]:
-        """Return the first notices in the order in which they came.
+        """Return the first notices behind the number `after`, in the order in which they came.
 
-        Args:
-            after: the number of the notice behind which to begin.
-            limit: how many at most.
-            given_up: those that were given up, or those that wait; both where it is `None`.
+        Those that were given up, or those that wait; both where `given_up` is `None`.
         """
 
     def requeue(self, notices: tuple[NoticeId, ...] | None) -> int:
-        """Let notices that were given up wait like new ones, and return how many do.
+        """Let some notices that were given up wait like new ones, or all; return how many do.
 
         Erased messages stay erased.
-
-        Args:
-            notices: which ones, as far as they were given up; `None` for all.
         """
 
 
@@ -425,12 +401,7 @@ class Directory(Protocol):
         `exam_sharing.names` computes this for one name. No principal is inactive, unseen by the
         actor, or to be left out.
 
-        Args:
-            actor: who looks.
-            text: what was typed.
-            limit: how many at most.
-            leave_out: whom not to suggest.
-            whole: suggest whole names and addresses alone.
+        Where `whole` is true, whole names and addresses alone are suggested.
         """
 
     def listed(
@@ -442,11 +413,7 @@ class Directory(Protocol):
     ) -> tuple[tuple[PrincipalId, str], ...]:
         """Return the first principals by name, then by key, with the exclusions of `suggest`.
 
-        Args:
-            actor: who looks.
-            after: the name and the key behind which to begin.
-            limit: how many at most.
-            leave_out: whom not to list.
+        The list begins behind the name and the key of `after`.
         """
 
 
