@@ -179,14 +179,15 @@ class ShareReceipt:
         outcomes: one for each exam and recipient, in the order of the request.
         repeated: the same request was answered before under its request id: this is the first
             receipt, and nothing was done.
-        names: of the recipients; looked up when the receipt is returned, and kept nowhere.
+        names: of the recipients; looked up when the receipt is returned, kept nowhere, and
+            not compared.
     """
 
     share: ShareId
     at: datetime
     outcomes: tuple[ShareOutcome, ...]
     repeated: bool = False
-    names: Names = attrs.field(factory=dict, repr=False, hash=False)
+    names: Names = attrs.field(factory=dict, repr=False, eq=False)
 
     @property
     def principals(self) -> frozenset[PrincipalId]:
@@ -207,8 +208,8 @@ class UnshareReceipt:
             after narrowing, those who hold more than the bound.
         repeated: the same request was answered before under its request id: this is the first
             receipt, and nothing was done. Somebody may have shared again since.
-        names: of everybody who is mentioned; looked up when the receipt is returned, and kept
-            nowhere.
+        names: of everybody who is mentioned; looked up when the receipt is returned, kept
+            nowhere, and not compared.
     """
 
     at: datetime
@@ -217,7 +218,7 @@ class UnshareReceipt:
     left_standing: tuple[ShownGrant, ...] = ()
     still_have_access: tuple[PrincipalId, ...] = ()
     repeated: bool = False
-    names: Names = attrs.field(factory=dict, repr=False, hash=False)
+    names: Names = attrs.field(factory=dict, repr=False, eq=False)
 
     @property
     def principals(self) -> frozenset[PrincipalId]:
