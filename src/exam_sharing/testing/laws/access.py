@@ -1,4 +1,7 @@
-"""The laws of checks and lists: `AccessReader`."""
+"""The laws of checks and lists: `AccessReader`.
+
+Specification: `#access`, `#permission`, `#disclosure`, `#grant`, `#lists-of-exams`, `#ids`.
+"""
 
 from datetime import datetime, timedelta
 from typing import Final
@@ -31,10 +34,7 @@ _NOBODY: Final = GroupId("nobody")
 
 @law
 def the_owner_holds_every_permission(bench: Bench) -> None:
-    """The active owner holds every permission; others hold none without a grant.
-
-    Specification: `#access`.
-    """
+    """The active owner holds every permission; others hold none without a grant."""
     (exam,) = bench.upload("exam")
     for permission in Permission:
         same("the owner", bench.holds(ANNA, permission, exam), True)
@@ -46,10 +46,7 @@ def the_owner_holds_every_permission(bench: Bench) -> None:
 
 @law
 def download_includes_view(bench: Bench) -> None:
-    """Holding a permission includes holding the lower ones.
-
-    Specification: `#permission`.
-    """
+    """Holding a permission includes holding the lower ones."""
     view, download = bench.upload("view", "download")
     bench.share(bench.grant(view, BEN), bench.grant(download, BEN, DOWNLOAD))
     for exam, permission, holds in (
@@ -65,10 +62,7 @@ def download_includes_view(bench: Bench) -> None:
 
 @law
 def grants_of_several_grantors_add_up(bench: Bench) -> None:
-    """A user holds the union of the grants to them and to every group they are in.
-
-    Specification: `#access`.
-    """
+    """A user holds the union of the grants to them and to every group they are in."""
     (exam,) = bench.upload("exam")
     short = bench.grant(exam, BEN, DOWNLOAD, until=START + DAY)
     bench.share(short, bench.grant(exam, _WARD, until=START + 2 * DAY, grantor=CARLA))
@@ -87,10 +81,7 @@ def grants_of_several_grantors_add_up(bench: Bench) -> None:
 
 @law
 def leaving_a_group_ends_its_access(bench: Bench) -> None:
-    """A grant to a group counts for its present members, whom the given principals name.
-
-    Specification: `#access`.
-    """
+    """A grant to a group counts for its present members, whom the given principals name."""
     (exam,) = bench.upload("exam")
     bench.share(bench.grant(exam, _WARD))
     for groups in ((_WARD,), (), (GroupId("other"),), (_WARD,)):
@@ -105,10 +96,7 @@ def leaving_a_group_ends_its_access(bench: Bench) -> None:
 
 @law
 def an_unknown_or_inactive_user_holds_nothing(bench: Bench) -> None:
-    """A user without principals, unknown or inactive, holds nothing, not even as the owner.
-
-    Specification: `#access`.
-    """
+    """A user without principals, unknown or inactive, holds nothing, not even as the owner."""
     (exam,) = bench.upload("exam")
     bench.share(bench.grant(exam, BEN, DOWNLOAD))
     access, nobody = bench.ports.access, frozenset[PrincipalKey]()
@@ -125,8 +113,6 @@ def users_with_access_and_past_grantors_are_involved(bench: Bench) -> None:
     """`involved` finds an exam for those who see it or ever made a grant on it, and nobody else.
 
     The exam is named by its own id or by the id of a grant on it, standing or ended.
-
-    Specification: `#disclosure`.
     """
     exam, gone = bench.upload("exam", "gone")
     to_ward, by_ben, on_gone = bench.share(
@@ -187,10 +173,7 @@ def a_grant_gives_nothing_to_its_own_grantor(bench: Bench) -> None:
 
 @law
 def a_grant_expires_exactly_at_its_time(bench: Bench) -> None:
-    """A grant has expired when `now >= until`, to the microsecond.
-
-    Specification: `#grant`.
-    """
+    """A grant has expired when `now >= until`, to the microsecond."""
     exams = bench.upload(*(f"e{number}" for number in range(len(EDGES))))
     for exam, until in zip(exams, EDGES, strict=True):
         bench.share(bench.grant(exam, BEN, until=until))
@@ -241,8 +224,6 @@ def lists_are_newest_first_at_every_page_size(bench: Bench) -> None:
 
     Uploads of one time, several grants on one exam, and exams without access are at every edge of a
     page.
-
-    Specification: `#lists-of-exams`.
     """
     shown = _shown_among_others(bench)
     expected = [exam for exam, _ in shown]
@@ -331,10 +312,7 @@ def lists_are_ordered_to_the_microsecond(bench: Bench) -> None:
 
 @law
 def a_user_and_a_group_with_one_id_are_distinct(bench: Bench) -> None:
-    """A user and a group with the same id are two principals, in every check and list.
-
-    Specification: `#ids`.
-    """
+    """A user and a group with the same id are two principals, in every check and list."""
     users, groups = bench.upload("user's", "group's")
     twin = GroupId(BEN.value)
     tricky = UserId(twin.key)
@@ -354,10 +332,7 @@ def a_user_and_a_group_with_one_id_are_distinct(bench: Bench) -> None:
 
 @law
 def ids_of_people_are_compared_by_code_point(bench: Bench) -> None:
-    """Ids of users and groups are compared code point by code point in checks and lists.
-
-    Specification: `#ids`.
-    """
+    """Ids of users and groups are compared code point by code point in checks and lists."""
     owner = UserId("the owner")
     exams = bench.upload(*HOSTILE, owner=owner)
     bench.share(
@@ -401,10 +376,7 @@ def a_user_may_be_in_hundreds_of_groups(bench: Bench) -> None:
 
 @law
 def a_page_can_begin_behind_an_exam_that_is_gone(bench: Bench) -> None:
-    """A page begins behind a place, whether or not there is still an exam at that place.
-
-    Specification: `#lists-of-exams`.
-    """
+    """A page begins behind a place, whether or not there is still an exam at that place."""
     exams = bench.upload("a", "b", "c", "d", "e")
     made = bench.share(*(bench.grant(exam, BEN) for exam in exams))
     unshared, withdrawn = exams[3], exams[1]

@@ -191,12 +191,7 @@ def amended(
 
 
 def requires_atomic_steps(trial: StoreTrial, fails_at: Callable[["Bench", int], bool]) -> None:
-    """Break the law unless what fails at any step leaves nothing behind.
-
-    Args:
-        trial: opens a store for each step.
-        fails_at: lets an act fail at a step; returns whether it failed before it was done.
-    """
+    """Let an act fail at each step, in a new store, until it is done before the step."""
     for step in range(1, _MOST_STEPS):
         with trial.bench() as bench:
             if not fails_at(bench, step):
@@ -241,24 +236,16 @@ class Bench:
         owner: UserId = ANNA,
         batch: str | None = None,
         at: datetime = START,
-        step: timedelta | None = None,
+        step: timedelta = timedelta(0),
     ) -> tuple[ExamId, ...]:
-        """Upload exams in a new batch.
-
-        Args:
-            names: the ids of the exams.
-            owner: who owns them.
-            batch: the id of the batch.
-            at: the upload time of the first exam.
-            step: the time between two exams; without it, all have one upload time.
-        """
+        """Upload exams with these ids in a new batch, with a step of time between two of them."""
         holder = BatchId(batch or self.new_id())
         exams = [
             Exam(
                 id=ExamId(name),
                 owner=owner,
                 batch=holder,
-                uploaded_at=at if step is None else at + place * step,
+                uploaded_at=at + place * step,
             )
             for place, name in enumerate(names)
         ]
@@ -314,56 +301,63 @@ class Bench:
         *grants: Grant,
         beside: Iterable[ExamId] = (),
         share: str | None = None,
+        record: Share | None = None,
         notices: tuple[WaitingNotice, ...] = (),
         receipt: StoredReceipt | None = None,
     ) -> Changes:
-        """Return what a share that makes these grants would write now.
+        """Return what a share that makes these grants, at least one, would write now.
 
         Args:
-            grants: the new grants; at least one.
+            grants: the new grants.
             beside: exams that the share reads and does not change.
             share: the id of the share.
+            record: the record of the share, instead of one that fits the first grant.
             notices: the notices of the share.
             receipt: the receipt under its request id.
         """
-        first = grants[0]
         versions = self.versions({grant.exam for grant in grants} | set(beside))
-        share_id = ShareId(share or self.new_id())
+        record = record or self._record_of(grants, share or self.new_id())
         made = tuple(
-            attrs.evolve(grant, share=share_id, version=versions[grant.exam] + 1)
+            attrs.evolve(
+                grant, share=record.id, version=versions[grant.exam] + 1, made_at=record.at
+            )
             for grant in grants
         )
         moved = {grant.exam: grant.version for grant in made}
-        recipients = tuple(dict.fromkeys(grant.recipient for grant in grants))
-        record = Share(
-            id=share_id,
-            at=ACTED,
-            actor=first.grantor,
-            performed_by=None,
-            exam=first.exam,
-            exams=tuple(moved),
-            recipients=recipients,
-            permission=first.permission,
-            scope=Scope.EXAM,
-            until=first.until,
-            attestation=Attestation(by=first.grantor, at=ACTED, wording=_WORDING),
-        )
         request = ShareRequest(
-            actor=first.grantor,
-            exam=first.exam,
-            recipients=recipients,
-            permission=first.permission,
-            until=first.until,
+            actor=record.actor,
+            exam=record.exam,
+            recipients=record.recipients,
+            permission=record.permission,
+            scope=record.scope,
+            until=record.until,
             attested=True,
+            performed_by=record.performed_by,
         )
-        event = ExamShared(at=ACTED, request=request, share=record, versions=moved, made=made)
+        event = ExamShared(at=record.at, request=request, share=record, versions=moved, made=made)
         return Changes(
             versions=versions,
             made=made,
             share=record,
             receipt=receipt,
-            notices=tuple(attrs.evolve(notice, share=share_id) for notice in notices),
+            notices=tuple(attrs.evolve(notice, share=record.id) for notice in notices),
             event=event,
+        )
+
+    def _record_of(self, grants: tuple[Grant, ...], share: str) -> Share:
+        first = grants[0]
+        return Share(
+            id=ShareId(share),
+            at=ACTED,
+            actor=first.grantor,
+            performed_by=None,
+            exam=first.exam,
+            exams=tuple(dict.fromkeys(grant.exam for grant in grants)),
+            recipients=tuple(dict.fromkeys(grant.recipient for grant in grants)),
+            permission=first.permission,
+            scope=Scope.EXAM,
+            until=first.until,
+            attestation=Attestation(by=first.grantor, at=ACTED, wording=_WORDING),
         )
 
     def ending(
@@ -382,8 +376,8 @@ class Bench:
             grants: the grants that end.
             replacements: for some of them, the narrower grant in its place.
             how: in which way they end.
-            by: who ends them.
-            acting_as: in which role.
+            by: who ends them, acting in which role.
+            acting_as: that role.
             withdrawn: the exam that the act withdraws.
             receipt: the receipt under its request id.
         """

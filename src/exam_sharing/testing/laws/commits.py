@@ -1,4 +1,7 @@
-"""The laws of writing: `GrantWriter`."""
+"""The laws of writing: `GrantWriter`.
+
+Specification: `#unsharing`, `#narrowing`.
+"""
 
 from time import monotonic
 from typing import Final
@@ -166,10 +169,7 @@ def an_id_that_is_repeated_in_one_act_fails(bench: Bench) -> None:
 
 @law
 def the_next_question_sees_a_commit(bench: Bench) -> None:
-    """Sharing and unsharing take effect at once, in every check and list.
-
-    Specification: `#unsharing`.
-    """
+    """Sharing and unsharing take effect at once, in every check and list."""
     exams = bench.upload("one", "two")
     keys = keys_of(BEN)
     for _ in range(3):
@@ -186,10 +186,7 @@ def the_next_question_sees_a_commit(bench: Bench) -> None:
 
 @law
 def one_act_can_end_and_replace_a_grant(bench: Bench) -> None:
-    """Narrowing ends a grant and replaces it by a narrower one in the same act.
-
-    Specification: `#narrowing`.
-    """
+    """Narrowing ends a grant and replaces it by a narrower one in the same act."""
     (exam,) = bench.upload("exam")
     old, kept = bench.share(bench.grant(exam, BEN, DOWNLOAD), bench.grant(exam, CARLA, DOWNLOAD))
     cut = bench.grant(exam, BEN, until=START + DAY)

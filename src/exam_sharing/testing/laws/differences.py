@@ -1,4 +1,4 @@
-"""The difference between an answer and the expected one, as short as possible.
+"""The difference between an answer and the expected one.
 
 Values of one class are compared field by field, also within mappings and sequences. A field that is
 hidden in the `repr` of its class stays hidden, as it may hold patient data.
@@ -26,32 +26,16 @@ _Lines: TypeAlias = Iterator[tuple[str, str]]
 
 
 def difference(found: object, expected: object) -> str:
-    """Return the differences in indented lines, at most as long as both values."""
-    whole = _whole(found, expected)
-    lines = [
-        f"  {path}: {how}" if path else f"  {how}" for path, how in _lines("", found, expected)
-    ]
+    """Return the differences in indented lines."""
+    differences = _lines("", found, expected)
+    lines = [f"  {path}: {how}" if path else f"  {how}" for path, how in differences]
     more = len(lines) - _MOST_SHOWN
-    text = "\n".join([*lines[:_MOST_SHOWN], *([f"  and {more} more"] if more > 0 else [])])
-    return text if text and len(text) <= len(whole) else whole
+    return "\n".join([*lines[:_MOST_SHOWN], *([f"  and {more} more"] if more > 0 else [])])
 
 
 def shortened(text: str) -> str:
     """Return a text, cut where it is too long to show."""
     return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
-
-
-def _whole(found: object, expected: object) -> str:
-    if isinstance(found, Mapping) and isinstance(expected, Mapping):
-        pairs = [
-            f"  {_shown(key)}: {_pair(found.get(key, _NONE), expected.get(key, _NONE))}"
-            for key in _differing(found, expected)
-        ]
-        rest = [f"  and {len(pairs) - _MOST_SHOWN} more"] if len(pairs) > _MOST_SHOWN else []
-        return "\n".join([*pairs[:_MOST_SHOWN], *rest])
-    if isinstance(found, AbstractSet) and isinstance(expected, AbstractSet):
-        return f"  missing: {_some(expected - found)}\n  not expected: {_some(found - expected)}"
-    return f"  came: {_shown(found)}\n  expected: {_shown(expected)}"
 
 
 def _lines(path: str, found: Any, expected: Any) -> _Lines:  # noqa: ANN401  an answer of any type
@@ -66,8 +50,6 @@ def _lines(path: str, found: Any, expected: Any) -> _Lines:  # noqa: ANN401  an 
         yield from _of_sets(path, found, expected)
     elif _is_sequence(found) and _is_sequence(expected):
         yield from _of_sequences(path, found, expected)
-    elif path:
-        yield path, _pair(found, expected)
     else:
         yield from _apart(path, found, expected)
 
@@ -120,14 +102,13 @@ def _of_sequences(path: str, found: Sequence[Any], expected: Sequence[Any]) -> _
 def _apart(path: str, found: object, expected: object) -> _Lines:
     """Yield two values side by side after a path, or below each other without one."""
     if path:
-        yield path, _pair(found, expected)
-        return
-    for line in _whole(found, expected).split("\n"):
-        yield "", line.removeprefix("  ")
-
-
-def _pair(found: object, expected: object) -> str:
-    return f"{_shown(found)}, expected {_shown(expected)}"
+        yield path, f"{_shown(found)}, expected {_shown(expected)}"
+    elif isinstance(found, AbstractSet) and isinstance(expected, AbstractSet):
+        yield "missing", _some(expected - found)
+        yield "not expected", _some(found - expected)
+    else:
+        yield "came", _shown(found)
+        yield "expected", _shown(expected)
 
 
 def _kind(value: object) -> str:

@@ -1,6 +1,8 @@
 """The laws of users and groups: `Directory`.
 
 They come in four groups: memberships, suggestions and lists, visibility, and changes.
+
+Specification: `#principal`, `#ids`, `#suggestions`, `#select-from-list`, `#disclosure`, `#access`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -169,10 +171,7 @@ _DEEP: Final = 200
     )
 )
 def groups_may_be_nested_deeply(directory: Directory) -> None:
-    """Groups hold users and groups, to any depth.
-
-    Specification: `#principal`.
-    """
+    """Groups hold users and groups, to any depth."""
     top = GroupId(f"{_DEEP - 1}")
     same("how many principals", len(directory.principals_of(_ANN)), _DEEP + 1)
     same("who is behind", directory.people_behind((top,)), {top: frozenset({_ANN})})
@@ -181,8 +180,6 @@ def groups_may_be_nested_deeply(directory: Directory) -> None:
 
 
 _MANY: Final = tuple(UserId(f"u{number}") for number in range(200))
-
-
 _STRANGERS: Final = tuple(UserId(f"stranger {number}") for number in range(5_000))
 
 
@@ -220,10 +217,7 @@ def one_question_may_name_thousands_of_principals(directory: Directory) -> None:
     )
 )
 def a_user_and_a_group_with_one_id_are_distinct(directory: Directory) -> None:
-    """A user and a group with the same id are two principals, in every answer.
-
-    Specification: `#ids`.
-    """
+    """A user and a group with the same id are two principals, in every answer."""
     user, group = UserId("x"), GroupId("x")
     same("the user's principals", directory.principals_of(user), {"u:x", "g:z"})
     same("those of an odd one", directory.principals_of(UserId("g:x")), {"u:g:x"})
@@ -245,10 +239,7 @@ def a_user_and_a_group_with_one_id_are_distinct(directory: Directory) -> None:
     )
 )
 def ids_are_compared_by_code_point(directory: Directory) -> None:
-    """Ids are opaque strings, compared code point by code point.
-
-    Specification: `#ids`.
-    """
+    """Ids are opaque strings, compared code point by code point."""
     users, groups = tuple(map(UserId, HOSTILE)), tuple(map(GroupId, HOSTILE))
     names = directory.names((*users, *groups))
     expected: dict[PrincipalId, str] = {user: f"user {n}" for n, user in enumerate(users)}
@@ -275,10 +266,7 @@ def _suggested(
     )
 )
 def suggestions_are_best_first(directory: Directory) -> None:
-    """Exact matches come first, then starts of names, then starts of words in names.
-
-    Specification: `#suggestions`.
-    """
+    """Exact matches come first, then starts of names, then starts of words in names."""
     best_first = ["Anna", "Anna Smith", "Annabel", "Maria Anna"]
     for typed in ("anna", "ANNA", "\u00e1nna", "a\u0301nna", " anna "):
         same(f"suggested by {typed!a}", _suggested(directory, typed), best_first)
@@ -290,8 +278,6 @@ def suggestions_are_best_first(directory: Directory) -> None:
 
 
 _BRIEN: Final = "Niamh O\u2019Brien"
-
-
 _LINDQVIST: Final = "Lindqvist, Anna"
 
 
@@ -304,10 +290,7 @@ _LINDQVIST: Final = "Lindqvist, Anna"
     )
 )
 def several_words_match_in_any_order(directory: Directory) -> None:
-    """Several words match in any order, each the start of a word of the name.
-
-    Specification: `#suggestions`.
-    """
+    """Several words match in any order, each the start of a word of the name."""
     annas = [_LINDQVIST, "Lindqvist Annabel", "Anna Maria Lindqvist"]
     same("the family name first", _suggested(directory, "lindqvist anna"), annas)
     same("the family name last", _suggested(directory, "anna lindqvist")[:1], annas[:1])
@@ -332,10 +315,7 @@ _UNSPACED: Final = (
 
 @_law_of(Population(users=_users_named(*_UNSPACED)))
 def scripts_without_spaces_match_at_any_character(directory: Directory) -> None:
-    """In scripts without spaces a match may begin at any character.
-
-    Specification: `#suggestions`.
-    """
+    """In scripts without spaces a match may begin at any character."""
     for name in _UNSPACED:
         for place in range(len(name)):
             for end in range(place + 1, len(name) + 1):
@@ -353,10 +333,7 @@ def scripts_without_spaces_match_at_any_character(directory: Directory) -> None:
     )
 )
 def suggestions_may_be_limited_to_whole_names_and_addresses(directory: Directory) -> None:
-    """With `whole`, only a whole name or a whole address matches.
-
-    Specification: `#suggestions`.
-    """
+    """With `whole`, only a whole name or a whole address matches."""
     for typed, names in (
         *(("anna", ["Anna"]), ("LI", ["Li"]), ("l", []), ("lindqvist", [])),
         *(("anna lindqvist", [_LINDQVIST]), ("lindqvist, anna", [_LINDQVIST])),
@@ -377,10 +354,7 @@ def suggestions_may_be_limited_to_whole_names_and_addresses(directory: Directory
     )
 )
 def addresses_match_exactly_or_from_their_start(directory: Directory) -> None:
-    """Addresses match exactly or from their start, and nowhere else.
-
-    Specification: `#suggestions`.
-    """
+    """Addresses match exactly or from their start, and nowhere else."""
     typed = "KIM@b.example"
     same(
         f"suggested by {typed}", _suggested(directory, typed), ["kim@b.example", "Zo\u00eb", "Adam"]
@@ -405,10 +379,7 @@ _ODDLY_NAMED: Final = Population(
 
 @_law_of(_ODDLY_NAMED)
 def the_list_is_sorted_at_every_page_size(directory: Directory) -> None:
-    """`listed` returns the principals behind a name and a key, by name and then by key.
-
-    Specification: `#select-from-list`.
-    """
+    """`listed` returns the principals behind a name and a key, by name and then by key."""
     some: frozenset[PrincipalId] = frozenset({UserId("u0"), GroupId("g"), UserId("nobody")})
     for leave_out in (_NOBODY, some):
         choices = _ODDLY_NAMED.choices(_ACTOR, leave_out)
@@ -454,23 +425,11 @@ def _require_full(
 
 
 _IDS: Final = st.sampled_from("1234")
-
-
 _USER_IDS: Final = st.builds(UserId, _IDS)
-
-
 _GROUP_IDS: Final = st.builds(GroupId, _IDS)
-
-
 _NAMES: Final = st.text(st.sampled_from("aA\u00e1b '-."), max_size=6)
-
-
 _EVERY_USER: Final = tuple(map(UserId, "12345"))
-
-
 _EVERY_GROUP: Final = tuple(map(GroupId, "12345"))
-
-
 _TYPED: Final = ("a", "A", "b", "aa", "a b", "b a", "a@b.example", "b.", "'a", "-")
 
 
@@ -629,10 +588,7 @@ def _shortest(
 
 @law.of_trial("visibility")
 def hidden_principals_are_in_no_answer(trial: DirectoryTrial) -> None:
-    """A principal that the actor may not see is in no suggestion, list or membership.
-
-    Specification: `#disclosure`.
-    """
+    """A principal that the actor may not see is in no suggestion, list or membership."""
     hidden: frozenset[PrincipalId] = frozenset({_BOB, _CT})
 
     def visible(actor: UserId, principal: PrincipalId) -> bool:
@@ -685,10 +641,7 @@ def hidden_principals_do_not_shorten_an_answer(trial: DirectoryTrial) -> None:
 
 @law.of_trial("visibility")
 def a_closed_group_hides_its_members(trial: DirectoryTrial) -> None:
-    """`members_seen_by` goes only through groups whose members the actor may see.
-
-    Specification: `#disclosure`.
-    """
+    """`members_seen_by` goes only through groups whose members the actor may see."""
     inner, middle, outer, other = (GroupId(name) for name in ("inner", "middle", "outer", "other"))
     population = Population(
         users=(_user("ann"), _user("bob")),
@@ -747,10 +700,7 @@ def _removals() -> Iterator[Population]:
 
 @law.of_trial("change")
 def every_answer_sees_every_change(trial: DirectoryTrial) -> None:
-    """Every answer sees every change of a user or a group at once; who left a group is out.
-
-    Specification: `#access`.
-    """
+    """Every answer sees every change of a user or a group at once; who left a group is out."""
     change = needed(trial.change)
 
     def require(directory: Directory, population: Population) -> None:

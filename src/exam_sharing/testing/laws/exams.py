@@ -1,6 +1,8 @@
-"""The laws of exams and uploads: `ExamReader` and `ExamWriter`."""
+"""The laws of exams and uploads: `ExamReader` and `ExamWriter`.
 
-from contextlib import suppress
+Specification: `#upload-batch`, `#ids`, `#by-the-host`.
+"""
+
 from datetime import timedelta
 from typing import Final
 
@@ -84,10 +86,7 @@ def a_batch_is_read_whole_and_newest_first(bench: Bench) -> None:
 
 @law
 def a_batch_may_grow_until_it_is_sealed(bench: Bench) -> None:
-    """A batch may grow while the upload runs.
-
-    Specification: `#upload-batch`.
-    """
+    """A batch may grow while the upload runs."""
     first, second = _exam("first"), _exam("second", days=1)
     bench.add(_CD)
     bench.add(_CD, first)
@@ -112,10 +111,7 @@ def upload_times_keep_their_microseconds(bench: Bench) -> None:
 
 @law
 def ids_of_exams_are_compared_by_code_point(bench: Bench) -> None:
-    """Ids of exams and batches are compared code point by code point.
-
-    Specification: `#ids`.
-    """
+    """Ids of exams and batches are compared code point by code point."""
     exams = [_exam(text, batch=text) for text in HOSTILE]
     for exam in exams:
         bench.add(attrs.evolve(_CD, id=exam.batch), exam)
@@ -160,42 +156,25 @@ def _refuses(bench: Bench, error: type[Exception], batch: UploadBatch, *exams: E
 
 @law.needing("uploads_by_port")
 def a_sealed_batch_takes_no_more_exams(bench: Bench) -> None:
-    """A sealed batch takes no more exams, and stays sealed.
-
-    Specification: `#upload-batch`.
-    """
-    first, later = _exam("first"), _exam("later", days=1)
-    bench.add(_SEALED, first)
-    for batch in (_SEALED, _CD):
-        _refuses(bench, BatchSealed, batch, later)
-        same("the batch", bench.ports.exams.batch_of(first.id), (first,))
-    # A batch may be sealed again, and is never opened again.
-    bench.add(_SEALED)
-    _refuses(bench, BatchSealed, _CD)
-    _refuses(bench, BatchSealed, _SEALED, later)
-    same("the batch, in the end", bench.ports.exams.batch_of(first.id), (first,))
-
-
-@law.needing("uploads_by_port")
-def an_empty_upload_can_seal_a_batch(bench: Bench) -> None:
-    """An upload without exams can seal a batch, and none can open it again.
-
-    Specification: `#upload-batch`.
-    """
+    """A sealed batch takes no more exams, and stays sealed; an empty upload can seal it, too."""
+    first = _exam("first", batch="full")
+    full = attrs.evolve(_SEALED, id=first.batch)
+    bench.add(full, first)
     there = _exam("there")
     bench.add(_CD, there)
     bench.add(_SEALED)
-    _requires_sealed(bench)
-    bench.add(_SEALED)
-    with suppress(BatchSealed):
-        bench.add(_CD)
-    _requires_sealed(bench)
-    same("the batch", bench.ports.exams.batch_of(there.id), (there,))
+    for sealed, exam in ((full, first), (_SEALED, there)):
+        _requires_sealed(bench, sealed)
+        bench.add(sealed)
+        _refuses(bench, BatchSealed, attrs.evolve(sealed, sealed=False))
+        _requires_sealed(bench, sealed)
+        same("the batch", bench.ports.exams.batch_of(exam.id), (exam,))
 
 
-def _requires_sealed(bench: Bench) -> None:
-    for batch in (_CD, _SEALED):
-        _refuses(bench, BatchSealed, batch, _exam("later"))
+def _requires_sealed(bench: Bench, sealed: UploadBatch) -> None:
+    later = _exam("later", batch=sealed.id.value)
+    for batch in (sealed, attrs.evolve(sealed, sealed=False)):
+        _refuses(bench, BatchSealed, batch, later)
 
 
 @law.needing("uploads_by_port")
@@ -238,7 +217,7 @@ def _upload_fails_at(bench: Bench, step: int) -> bool:
         failed = False
     batch = frozenset(bench.ports.exams.batch_of(there.id))
     same("the batch, once recorded", batch, frozenset(exams))
-    _requires_sealed(bench)
+    _requires_sealed(bench, _SEALED)
     return failed
 
 
@@ -247,8 +226,6 @@ def an_exam_that_the_host_removed_is_gone(bench: Bench) -> None:
     """An exam that the host removed is in no check and no list, and pages stay full.
 
     When the host brings it back, its grants count again, except those that ended meanwhile.
-
-    Specification: `#by-the-host`.
     """
     exams = bench.upload(*(f"e{number}" for number in range(7)), step=timedelta(minutes=1))
     grants = bench.share(*(bench.grant(exam, BEN) for exam in exams))

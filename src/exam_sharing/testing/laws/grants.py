@@ -1,4 +1,8 @@
-"""The laws of reading grants, endings and receipts: `GrantReader`."""
+"""The laws of reading grants, endings and receipts: `GrantReader`.
+
+Specification: `#grant`, `#delivery`, `#removed_by_owner`, `#ids`, `#request-ids`,
+`#nothing-is-forgotten`.
+"""
 
 from collections.abc import Callable
 from typing import Final
@@ -73,10 +77,7 @@ def read_answers_for_every_exam(bench: Bench) -> None:
 
 @law
 def grants_are_read_back_unchanged(bench: Bench) -> None:
-    """A grant is a fact that never changes.
-
-    Specification: `#grant`.
-    """
+    """A grant is a fact that never changes."""
     exam, other = bench.upload("exam", "other")
     made = bench.share(
         bench.grant(exam, BEN),
@@ -98,10 +99,7 @@ def grants_are_read_back_unchanged(bench: Bench) -> None:
 
 @law
 def ended_grants_are_kept_with_their_endings(bench: Bench) -> None:
-    """An ending records when, by whom and how a grant ended. Nothing is deleted.
-
-    Specification: `#grant`.
-    """
+    """An ending records when, by whom and how a grant ended. Nothing is deleted."""
     (exam,) = bench.upload("exam")
     first, second, third, fourth = bench.share(
         *(bench.grant(exam, UserId(f"user {number}"), DOWNLOAD) for number in range(4))
@@ -131,10 +129,7 @@ _HOW: Final = (HowEnded.UNSHARED, HowEnded.NARROWED, HowEnded.CASCADED, HowEnded
 
 @law
 def endings_are_read_back_unchanged(bench: Bench) -> None:
-    """An ending names when, by whom and how a grant ended, and the grants that replaced it.
-
-    Specification: `#grant`.
-    """
+    """An ending names when, by whom and how a grant ended, and the grants that replaced it."""
     (exam,) = bench.upload("exam")
     ended: set[EndedGrant] = set()
     for number, at in enumerate((FIRST, *EDGES, LAST)):
@@ -174,39 +169,25 @@ def _written_with(bench: Bench, ending: Ending, grant: Grant) -> tuple[EndedGran
 
 @law
 def grants_are_found_by_id_also_when_ended(bench: Bench) -> None:
-    """`find_grants` returns the known grants, standing or ended, and leaves out unknown ids."""
-    first, second = bench.upload("first", "second")
-    grants = bench.share(bench.grant(first, BEN), bench.grant(second, BEN))
-    for _ in range(2):
-        asked = (*(grant.id for grant in grants), GrantId("unknown"))
-        same("the grants", frozenset(bench.ports.grants.find_grants(asked)), frozenset(grants))
-        for grant in grants:
-            if grant in bench.read(grant.exam).grants:
-                bench.write(bench.ending(grant))
-    same("no grants", bench.ports.grants.find_grants(()), ())
-
-
-@law
-def replacements_are_found_by_id(bench: Bench) -> None:
-    """`find_grants` returns a replacement, and the grant that it replaced."""
-    (exam,) = bench.upload("exam")
-    grants = [*bench.share(bench.grant(exam, BEN, DOWNLOAD))]
+    """`find_grants` returns the known grants, also ended and replaced ones, and no unknown ids."""
+    exam, other = bench.upload("exam", "other")
+    grants = [*bench.share(bench.grant(other, BEN), bench.grant(exam, BEN, DOWNLOAD))]
     for cut in (bench.grant(exam, BEN), bench.grant(exam, BEN, until=START + DAY)):
         grants += bench.write(bench.narrowing(grants[-1], cut))
     for ended in (False, True):
+        asked = (*(grant.id for grant in grants), GrantId("unknown"))
+        same("the grants", frozenset(bench.ports.grants.find_grants(asked)), frozenset(grants))
         for place, grant in enumerate(grants):
             found = bench.ports.grants.find_grants((grant.id,))
             same(f"grant {place}, the last one ended: {ended}", found, (grant,))
         if not ended:
-            bench.write(bench.ending(grants[-1]))
+            bench.write(bench.ending(grants[0], grants[-1]))
+    same("no grants", bench.ports.grants.find_grants(()), ())
 
 
 @law
 def standing_grants_of_a_share_are_found(bench: Bench) -> None:
-    """`grants_of_share` returns the grants of a share to some principals that have not ended.
-
-    Specification: `#delivery`.
-    """
+    """`grants_of_share` returns the grants of a share to some principals that have not ended."""
     exam, other, gone = exams = bench.upload("exam", "other", "gone")
     to_ben, to_ward, on_other, on_gone, _ = bench.share(
         bench.grant(exam, BEN, DOWNLOAD),
@@ -233,10 +214,7 @@ def standing_grants_of_a_share_are_found(bench: Bench) -> None:
 
 @law
 def recipients_removed_by_the_owner_are_known(bench: Bench) -> None:
-    """`removed` names whom an owner unshared, until an owner shares with them again.
-
-    Specification: `#removed_by_owner`.
-    """
+    """`removed` names whom an owner unshared, until an owner shares with them again."""
     exam, other = bench.upload("exam", "other")
     recipients: tuple[PrincipalId, ...] = (BEN, CARLA, _WARD)
 
@@ -295,10 +273,7 @@ def expired_grants_are_read_until_an_act_ends_them(bench: Bench) -> None:
 
 @law
 def ids_in_grants_are_compared_by_code_point(bench: Bench) -> None:
-    """Ids of grants, shares and people are compared code point by code point.
-
-    Specification: `#ids`.
-    """
+    """Ids of grants, shares and people are compared code point by code point."""
     exams = bench.upload(*HOSTILE)
     made: dict[str, Grant] = {}
     for number, (text, exam) in enumerate(zip(HOSTILE, exams, strict=True)):
@@ -332,10 +307,7 @@ _HIDDEN: Final = GrantId("hidden")
 
 @law
 def receipts_are_read_back_unchanged(bench: Bench) -> None:
-    """`receipt` returns the receipt of an actor's first act with a request id.
-
-    Specification: `#request-ids`.
-    """
+    """`receipt` returns the receipt of an actor's first act with a request id."""
     (exam,) = bench.upload("exam")
     grants = bench.share(
         bench.grant(exam, BEN, until=START + TICK),
@@ -391,10 +363,7 @@ def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
 
 @law
 def request_ids_and_their_actors_are_compared_by_code_point(bench: Bench) -> None:
-    """A request id belongs to one actor; both are compared code point by code point.
-
-    Specification: `#ids`.
-    """
+    """A request id belongs to one actor; both are compared code point by code point."""
     (exam,) = bench.upload("exam")
     used = [(ANNA, text) for text in HOSTILE] + [(UserId(text), "request") for text in HOSTILE]
     receipt_of = bench.ports.grants.receipt
@@ -433,10 +402,7 @@ _ONE_BY_ONE: Final = 30
 
 @law
 def a_long_history_is_read_whole(bench: Bench) -> None:
-    """Neither endings nor receipts are deleted, however old they are.
-
-    Specification: `#nothing-is-forgotten`.
-    """
+    """Neither endings nor receipts are deleted, however old they are."""
     (exam,) = bench.upload("exam")
     made = bench.share(*(bench.grant(exam, UserId(f"user {n}")) for n in range(_AT_ONCE)))
     changes = bench.ending(*made)

@@ -3,6 +3,8 @@
 A history is some acts on a few exams. After each act, `read` must return what the sets hold. In the
 end, every check and every list must agree with the sets: for everybody, at times at which grants
 end, and in pages of several sizes.
+
+Specification: `#list-and-check-agree`, `#sharing-again`.
 """
 
 from collections.abc import Iterable, Iterator
@@ -149,10 +151,7 @@ class _Kept:
 
 @law.of_trial()
 def checks_and_lists_agree_after_random_acts(trial: StoreTrial) -> None:
-    """Checks and lists agree with each other and with the grants, after any acts.
-
-    Specification: `#list-and-check-agree`.
-    """
+    """Checks and lists agree with each other and with the grants, after any acts."""
 
     def check(history: _History) -> None:
         with trial.bench() as bench:
@@ -242,10 +241,7 @@ def _written(bench: Bench, kept: _Kept, act: _Act) -> Iterator[tuple[Changes, bo
 
 
 def _new_grants(bench: Bench, kept: _Kept, share: _Share) -> list[Grant]:
-    """Return the grants that add to what the grantor gave.
-
-    Specification: `#sharing-again`.
-    """
+    """Return the grants that add to what the grantor gave."""
     until = None if share.until is None else _TIMES[share.until]
     wanted = [
         bench.grant(share.exam, to, share.permission, until=until, grantor=share.grantor)

@@ -1,4 +1,7 @@
-"""The laws of a rule of the host: `HostRule`."""
+"""The laws of a rule of the host: `HostRule`.
+
+Specification: `#decisions-are-pure`, `#disclosure`.
+"""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -160,10 +163,7 @@ def a_rule_answers_true_or_false(trial: _Trial) -> None:
 
 @law
 def a_rule_answers_the_same_each_time(trial: _Trial) -> None:
-    """The answer depends only on the request, the facts and the facts of the host.
-
-    Specification: `#decisions-are-pure`.
-    """
+    """The answer depends only on the request, the facts and the facts of the host."""
 
     def check(case: _Case) -> None:
         first, second = trial.answer(case), trial.answer(case)
@@ -174,10 +174,7 @@ def a_rule_answers_the_same_each_time(trial: _Trial) -> None:
 
 @law
 def a_rule_discloses_no_unseen_exams(trial: _Trial) -> None:
-    """Exams that the actor cannot see do not change the answer.
-
-    Specification: `#disclosure`.
-    """
+    """Exams that the actor cannot see do not change the answer."""
 
     def check(case: _Case) -> None:
         alone = trial.answer(case)

@@ -1,4 +1,7 @@
-"""The laws of sending notices: `Notifier`."""
+"""The laws of sending notices: `Notifier`.
+
+Specification: `#delivery`, `#personal-messages`.
+"""
 
 import logging
 import traceback
@@ -117,10 +120,7 @@ def a_sent_notice_raises_nothing(opened: _Opened) -> None:
 
 @law
 def a_notice_may_be_sent_again(opened: _Opened) -> None:
-    """A repeated notice has the same id, by which a receiver can drop it.
-
-    Specification: `#delivery`.
-    """
+    """A repeated notice has the same id, by which a receiver can drop it."""
     for name in ("first", "second", "first"):
         opened.send(_notice(name))
     received = opened.received()
@@ -132,10 +132,7 @@ def a_notice_may_be_sent_again(opened: _Opened) -> None:
 
 @law
 def a_message_arrives_as_plain_text(opened: _Opened) -> None:
-    """The personal message travels in the notice as plain text, never as markup.
-
-    Specification: `#personal-messages`.
-    """
+    """The personal message travels in the notice as plain text, never as markup."""
     for number, message in enumerate(_MESSAGES):
         opened.send(_notice(f"n{number}", message))
     received = opened.received()
@@ -146,10 +143,7 @@ def a_message_arrives_as_plain_text(opened: _Opened) -> None:
 
 @law
 def a_repr_shows_no_message(opened: _Opened) -> None:
-    """No `repr` shows a message or an address, as they may be patient data.
-
-    Specification: `#personal-messages`.
-    """
+    """No `repr` shows a message or an address, as they may be patient data."""
     opened.send(_notice("n", _PRIVATE))
     for shown in (repr(opened.notifier), str(opened.notifier)):
         insist(_PRIVATE not in shown, "the `repr` of the notifier shows a message")

@@ -1,4 +1,7 @@
-"""The laws of waiting notices: `Outbox`."""
+"""The laws of waiting notices: `Outbox`.
+
+Specification: `#delivery`, `#personal-messages`, `#ids`.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -124,27 +127,19 @@ def a_claim_for_one_share_takes_only_due_notices(bench: Bench) -> None:
 
 
 @law
-def a_lapsed_claim_lets_others_claim(bench: Bench) -> None:
-    """A claim that is never settled, because its process died, lapses."""
+def a_claim_lapses_to_the_microsecond(bench: Bench) -> None:
+    """A claim keeps a notice from others until it lapses; its process may have died."""
     _let_wait(bench, "a", "b")
     first = _claimed(bench)
-    same("just before the claims lapse", _claimed(bench, now=_LAPSES - TICK), ())
+    same("when the claims lapse", {claim.until for claim in first}, {_LAPSES})
+    listed = bench.ports.outbox.listed(None, 9, given_up=False)
+    same("when the notices are due", {each.due for each in listed}, {_LAPSES})
+    same("a microsecond before", _claimed(bench, now=_LAPSES - TICK), ())
     again = _claimed(bench, now=_LAPSES)
     same("once they have lapsed", _names(again), ["a", "b"])
     tokens = {claim.token for claim in (*first, *again)}
     insist(len(tokens) > 1, "a second claim of a notice has the same token as the first")
     same("the failed attempts", {claim.notice.attempts for claim in again}, {0})
-
-
-@law
-def a_claim_lapses_to_the_microsecond(bench: Bench) -> None:
-    """A claim keeps a notice from others until the microsecond at which it lapses."""
-    _let_wait(bench, "a")
-    same("when the claim lapses", [claim.until for claim in _claimed(bench)], [_LAPSES])
-    listed = bench.ports.outbox.listed(None, 9, given_up=False)
-    same("when the notice is due", [each.due for each in listed], [_LAPSES])
-    same("a microsecond before", _claimed(bench, now=_LAPSES - TICK), ())
-    same("then", _names(_claimed(bench, now=_LAPSES)), ["a"])
 
 
 @law
@@ -295,25 +290,8 @@ def numbers_of_notices_are_never_reused(bench: Bench) -> None:
 
 
 @law
-def a_conflict_leaves_no_notice(bench: Bench) -> None:
-    """A notice leaves only after the commit of its share; a conflict sends none.
-
-    Specification: `#delivery`.
-    """
-    (exam,) = bench.upload("exam")
-    notice = bench.notice(exams=(exam,), message=_PRIVATE)
-    late = bench.sharing(bench.grant(exam, GroupId("g")), notices=(notice,))
-    bench.share(bench.grant(exam, GroupId("first")))
-    same("a commit after a conflict", bench.commit(late), False)
-    same("what waits", _listed(bench), [])
-
-
-@law
 def messages_are_kept_word_for_word(bench: Bench) -> None:
-    """The personal message travels in the notice, as it was written.
-
-    Specification: `#personal-messages`.
-    """
+    """The personal message travels in the notice, as it was written."""
     messages = ["", "\n\ttwo\nlines\n", *HOSTILE, "x" * 2_000, "\U0001f9b4" * 2_000]
     (exam,) = bench.upload("exam")
     notices = tuple(
@@ -327,10 +305,7 @@ def messages_are_kept_word_for_word(bench: Bench) -> None:
 
 @law
 def ids_in_notices_are_compared_by_code_point(bench: Bench) -> None:
-    """Ids of notices, of their shares and of people are compared code point by code point.
-
-    Specification: `#ids`.
-    """
+    """Ids of notices, of their shares and of people are compared code point by code point."""
     exams = bench.upload(*HOSTILE)
     written: dict[str, WaitingNotice] = {}
     for text, exam in zip(HOSTILE, exams, strict=True):
@@ -355,10 +330,7 @@ def ids_in_notices_are_compared_by_code_point(bench: Bench) -> None:
 
 @law.needing("keeps_text")
 def a_message_is_erased_with_its_notice(bench: Bench) -> None:
-    """A message is erased once its notice was sent or given up, as it may hold patient data.
-
-    Specification: `#personal-messages`.
-    """
+    """A message is erased once its notice was sent or given up, as it may hold patient data."""
     keeps, store = needed(bench.trial.keeps_text), bench.ports.store
     settlements: tuple[Settlement, ...] = (
         Done.SENT,

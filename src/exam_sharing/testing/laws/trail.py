@@ -1,18 +1,20 @@
-"""The laws of the audit trail and of the records of shares: `AuditTrail`."""
+"""The laws of the audit trail and of the records of shares: `AuditTrail`.
+
+Specification: `#refusals`, `#nothing-is-forgotten`, `#share`.
+"""
 
 from typing import Final
 
 import attrs
 
-from exam_sharing.events import ActRefused, Event, ExamShared, ExamTransferred
+from exam_sharing.events import ActRefused, Event, ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, ShareId, UserId
 from exam_sharing.policy.decisions import Reason, ReasonCode
 from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.policy.requests import Scope, ShareRequest
-from exam_sharing.ports import Changes
-from exam_sharing.testing.laws.bench import ACTED, ANNA, BEN, CARLA, Bench, laws_of_port
+from exam_sharing.testing.laws.bench import ACTED, ANNA, BEN, CARLA, Bench, amended, laws_of_port
 from exam_sharing.testing.laws.law import same
 from exam_sharing.testing.moments import DAY, EDGES, START, TICK
 from exam_sharing.testing.texts import HOSTILE
@@ -30,10 +32,7 @@ def _refusal(exam: str) -> ActRefused:
 
 @law
 def recording_a_refusal_changes_nothing_else(bench: Bench) -> None:
-    """A refused act is recorded in the audit trail, and changes nothing else.
-
-    Specification: `#refusals`.
-    """
+    """A refused act is recorded in the audit trail, and changes nothing else."""
     (exam,) = bench.upload("exam")
     bench.share(bench.grant(exam, BEN))
     before = dict(bench.everything())
@@ -47,10 +46,7 @@ def recording_a_refusal_changes_nothing_else(bench: Bench) -> None:
 
 @law.needing("events")
 def every_act_and_refusal_is_recorded_once_and_in_order(bench: Bench) -> None:
-    """Nothing is forgotten: each act has one event, and each refusal has one.
-
-    Specification: `#nothing-is-forgotten`.
-    """
+    """Nothing is forgotten: each act has one event, and each refusal has one."""
     exam, other = bench.upload("exam", "other")
     share = bench.sharing(bench.grant(exam, BEN), bench.grant(other, CARLA))
     (grant, _) = bench.write(share)
@@ -60,17 +56,6 @@ def every_act_and_refusal_is_recorded_once_and_in_order(bench: Bench) -> None:
     bench.write(ending)
     bench.ports.audit.record(refusal)
     same("the events", bench.events(), (share.event, refusal, ending.event, refusal))
-
-
-@law.needing("events")
-def a_conflict_leaves_no_event(bench: Bench) -> None:
-    """An act whose commit was a conflict never happened, and the trail does not record it."""
-    (exam,) = bench.upload("exam")
-    late = bench.sharing(bench.grant(exam, BEN))
-    first = bench.sharing(bench.grant(exam, CARLA))
-    bench.write(first)
-    same("a commit after a conflict", bench.commit(late), False)
-    same("the events", bench.events(), (first.event,))
 
 
 @law.needing("events")
@@ -114,10 +99,7 @@ _WORDINGS: Final = (
 
 @law.needing("share_record")
 def records_of_shares_are_read_back_unchanged(bench: Bench) -> None:
-    """The record of a share keeps the request, and who attested, when and in which wording.
-
-    Specification: `#share`.
-    """
+    """The record of a share keeps the request, and who attested, when and in which wording."""
     exams = bench.upload("second", "first", "third")
     written: list[Share] = []
     for number, text in enumerate(HOSTILE):
@@ -127,18 +109,18 @@ def records_of_shares_are_read_back_unchanged(bench: Bench) -> None:
             for exam in record.exams
             for to in record.recipients
         )
-        bench.write(_with_record(bench.sharing(*made, share=text), record))
+        bench.write(bench.sharing(*made, record=record))
         written.append(record)
     # An act without new grants has a record, too, and no ending deletes a record.
     idle = attrs.evolve(written[0], id=ShareId("idle"))
-    changes = bench.sharing(bench.grant(idle.exam, BEN), share="idle")
-    bench.write(_with_record(attrs.evolve(changes, made=()), idle))
+    bench.write(amended(bench.sharing(bench.grant(idle.exam, BEN), record=idle), made=()))
     for exam in exams:
         bench.write(bench.withdrawal(exam, *bench.read(exam).grants))
     for record in (*written, idle):
         kept, name = bench.share_record(record.id), f"share {str(record.id)!a}"
         same(f"the attestation of {name}", kept and kept.attestation, record.attestation)
         same(f"the record of {name}", kept, record)
+    same("the record of an unknown share", bench.share_record(ShareId("unknown")), None)
 
 
 def _record(number: int, text: str, exams: tuple[ExamId, ...]) -> Share:
@@ -158,35 +140,3 @@ def _record(number: int, text: str, exams: tuple[ExamId, ...]) -> Share:
         until=at + TICK if number % 3 else None,
         attestation=Attestation(by=actor, at=at, wording=_WORDINGS[number % len(_WORDINGS)]),
     )
-
-
-def _with_record(changes: Changes, record: Share) -> Changes:
-    """Return the changes of a share with this record."""
-    request = ShareRequest(
-        actor=record.actor,
-        exam=record.exam,
-        recipients=record.recipients,
-        permission=record.permission,
-        scope=record.scope,
-        until=record.until,
-        attested=True,
-        performed_by=record.performed_by,
-    )
-    made = tuple(attrs.evolve(grant, made_at=record.at) for grant in changes.made)
-    moved = {grant.exam: grant.version for grant in made}
-    event = ExamShared(at=record.at, request=request, share=record, versions=moved, made=made)
-    return attrs.evolve(changes, made=made, share=record, event=event)
-
-
-@law.needing("share_record")
-def a_conflict_leaves_no_record_of_a_share(bench: Bench) -> None:
-    """A share whose commit was a conflict has no record, and neither has an unknown share."""
-    (exam,) = bench.upload("exam")
-    late = bench.sharing(bench.grant(exam, BEN), share="late")
-    bench.share(bench.grant(exam, CARLA))
-    same("a commit after a conflict", bench.commit(late), False)
-    same("its record", bench.share_record(ShareId("late")), None)
-    again = bench.sharing(bench.grant(exam, BEN), share="late")
-    bench.write(again)
-    same("its record, once it was written", bench.share_record(ShareId("late")), again.share)
-    same("the record of an unknown share", bench.share_record(ShareId("unknown")), None)
