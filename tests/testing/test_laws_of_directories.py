@@ -1,4 +1,4 @@
-"""Laws of what is unseen in a directory, and of what changes in it: each finds its bugs."""
+"""The laws of directories find small bugs."""
 
 import pytest
 from populations import what_differs_changed
@@ -7,8 +7,30 @@ from exam_sharing.memory import MemoryDirectory
 from exam_sharing.testing.laws import LawBroken, directory_laws
 
 
+class SeesUnknown(MemoryDirectory):
+    def principals_of(self, user):
+        return super().principals_of(user) | {user.key}
+
+
+class LosesDepth(MemoryDirectory):
+    def people_behind(self, principals):
+        behind = super().people_behind(principals)
+        return {each: () if each.value == "radiology" else of for each, of in behind.items()}
+
+
+class ListsByKey(MemoryDirectory):
+    def listed(self, actor, after, limit, leave_out):
+        listed = super().listed(actor, after, limit, leave_out)
+        return tuple(sorted(listed, key=lambda pair: pair[0].key))
+
+
+class ShowsEverybody(MemoryDirectory):
+    def __init__(self, *, visible, members_visible):
+        super().__init__()
+
+
 class CutsBeforeItLooks(MemoryDirectory):
-    """The first that match are read, and those that the actor may not see taken out of them."""
+    """The matches are cut to the limit before hidden ones are removed."""
 
     def seen_of(self, actor, found):
         return tuple(pair for pair in found if self.rule(actor, pair[0]))
@@ -39,7 +61,7 @@ class CutsTheList(CutsBeforeItLooks):
 
 
 class LeavesOutTooLate(MemoryDirectory):
-    """The first that match are read, and those to be left out taken out of them."""
+    """The matches are cut to the limit before left-out ones are removed."""
 
     def suggest(self, actor, text, limit, leave_out, *, whole=False):
         found = super().suggest(actor, text, limit, frozenset(), whole=whole)
@@ -47,7 +69,7 @@ class LeavesOutTooLate(MemoryDirectory):
 
 
 class LooksThroughGroups(MemoryDirectory):
-    """Whether members may be seen is asked of the group that was asked about, and of none in it."""
+    """The rule on members is applied to the named group, and not to groups in it."""
 
     def members_seen_by(self, actor, groups):
         rule, seen = self._members_visible, {}
@@ -61,7 +83,7 @@ class LooksThroughGroups(MemoryDirectory):
 
 
 class ForgetsItsMembersAlone(MemoryDirectory):
-    """When a group changes, its direct members are asked about anew, and those behind are not."""
+    """A change of a group clears the cache of its direct members alone."""
 
     def _put(self, known):
         kept = dict(self.kept_principals)
@@ -75,7 +97,7 @@ class ForgetsItsMembersAlone(MemoryDirectory):
 
 
 class StaysInGroupsThatAreGone(MemoryDirectory):
-    """When a group goes, what its users are in is remembered as it was."""
+    """The removal of a group does not clear the cache of its users."""
 
     def _forget(self, key):
         kept = dict(self.kept_principals)
@@ -86,7 +108,7 @@ class StaysInGroupsThatAreGone(MemoryDirectory):
 
 
 class RemembersSettings(MemoryDirectory):
-    """The profile of a user is remembered until their groups or their name change."""
+    """A profile is cached until the groups or the name of its user change."""
 
     def __init__(self, **settings):
         super().__init__(**settings)
@@ -103,7 +125,7 @@ class RemembersSettings(MemoryDirectory):
 
 
 class RemembersWhomItSaw(MemoryDirectory):
-    """Whom an actor may see is remembered for as long as the directory is open."""
+    """Whom an actor sees is cached for ever."""
 
     def __init__(self, **settings):
         super().__init__(**settings)
@@ -118,7 +140,7 @@ class RemembersWhomItSaw(MemoryDirectory):
 
 
 class RemembersNames(MemoryDirectory):
-    """A name that was asked for is remembered."""
+    """Names are cached for ever."""
 
     def __init__(self, **settings):
         super().__init__(**settings)
@@ -130,22 +152,26 @@ class RemembersNames(MemoryDirectory):
 
 
 class RemembersPaths(MemoryDirectory):
-    """A way to a group is remembered once it was found."""
+    """Paths are cached for ever."""
 
     def __init__(self, **settings):
         super().__init__(**settings)
-        self.ways = {}
+        self.paths = {}
 
     def path(self, user, principal):
-        way = self.ways.get((user, principal)) or super().path(user, principal)
-        self.ways[user, principal] = way
-        return way
+        path = self.paths.get((user, principal)) or super().path(user, principal)
+        self.paths[user, principal] = path
+        return path
 
 
 UNSEEN = "hidden-principals-do-not-shorten-an-answer"
 CHANGE = "every-answer-sees-every-change"
 
 BUGS = [
+    (SeesUnknown, "principals-include-nested-groups"),
+    (LosesDepth, "a-group-reaches-its-active-users"),
+    (ListsByKey, "the-list-is-sorted-at-every-page-size"),
+    (ShowsEverybody, "hidden-principals-are-in-no-answer"),
     (CutsSuggestions, UNSEEN),
     (CutsTheList, UNSEEN),
     (LeavesOutTooLate, "left-out-principals-do-not-shorten-an-answer"),

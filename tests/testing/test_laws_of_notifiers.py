@@ -1,5 +1,6 @@
-"""Laws of what a notifier tells by the way, and of what it loses: each finds its bugs."""
+"""The laws of notifiers find small bugs."""
 
+import html
 import logging
 from threading import Thread
 
@@ -13,8 +14,28 @@ from exam_sharing.testing.laws import LawBroken, notifier_laws
 LOGGER = logging.getLogger("mailer")
 
 
+class Swallows(MemoryNotifier):
+    def send(self, notice):
+        pass
+
+
+class Escapes(MemoryNotifier):
+    def send(self, notice):
+        super().send(attrs.evolve(notice, message=html.escape(notice.message or "")))
+
+
+class Shows(MemoryNotifier):
+    def __repr__(self):
+        return f"Shows({[str(notice.message) for notice in self.sent]})"
+
+
+class NewIds(MemoryNotifier):
+    def send(self, notice):
+        super().send(attrs.evolve(notice, id=type(notice.id)(f"{notice.id} {len(self.sent)}")))
+
+
 class LogsItsMail(MemoryNotifier):
-    """What is sent is logged at the lowest level, for a search for errors."""
+    """The message is logged at the level of debugging."""
 
     def send(self, notice):
         LOGGER.debug("to %s: %s", notice.id, notice.message)
@@ -22,7 +43,7 @@ class LogsItsMail(MemoryNotifier):
 
 
 class LogsAddressesBesides(MemoryNotifier):
-    """The address is no part of the text that is logged, and stands beside it."""
+    """The address is an extra field of the log record."""
 
     def send(self, notice):
         LOGGER.info("sent", extra={"rcpt": notice.address})
@@ -33,8 +54,8 @@ def refuse(text):
     raise ValueError(text)
 
 
-class LogsWhatItDoesNotTell(MemoryNotifier):
-    """The error that is raised is silent, and the one that is logged is not."""
+class LogsTheError(MemoryNotifier):
+    """The logged error shows the message; the raised one does not."""
 
     def send(self, notice):
         try:
@@ -44,8 +65,8 @@ class LogsWhatItDoesNotTell(MemoryNotifier):
         raise NotifierFailed("Refused")
 
 
-class TellsTheCause(MemoryNotifier):
-    """The error is silent, and was raised from one that is not."""
+class ShowsInTheCause(MemoryNotifier):
+    """The cause of the error shows the message."""
 
     def send(self, notice):
         try:
@@ -54,8 +75,8 @@ class TellsTheCause(MemoryNotifier):
             raise NotifierFailed("Refused") from error
 
 
-class TellsTheContext(MemoryNotifier):
-    """The error is silent, and was raised where one was handled that is not."""
+class ShowsInTheContext(MemoryNotifier):
+    """The context of the error shows the address."""
 
     def send(self, notice):
         try:
@@ -65,15 +86,15 @@ class TellsTheContext(MemoryNotifier):
 
 
 class SkipsWithoutAddress(MemoryNotifier):
-    """Who has no address is passed over, as if the notice were sent."""
+    """A notice without an address counts as sent."""
 
     def send(self, notice):
         if notice.address is not None:
             super().send(notice)
 
 
-class TellsOfWhomItCannotReach(MemoryNotifier):
-    """The error that says that there is no address quotes the message."""
+class ShowsWithoutAddress(MemoryNotifier):
+    """The error for a missing address shows the message."""
 
     def send(self, notice):
         if notice.address is None:
@@ -117,13 +138,18 @@ def law_named(name, notifier, broken):
 @pytest.mark.parametrize(
     ("notifier", "broken", "name"),
     [
+        (Swallows, None, "a-message-arrives-as-plain-text"),
+        (Escapes, None, "a-message-arrives-as-plain-text"),
+        (Shows, None, "a-repr-shows-no-message"),
+        (NewIds, None, "a-notice-may-be-sent-again"),
+        (MemoryNotifier, Swallows, RAISES),
         (LogsItsMail, None, LOGGED),
         (LogsAddressesBesides, None, LOGGED),
-        (MemoryNotifier, LogsWhatItDoesNotTell, LOGGED),
-        (MemoryNotifier, TellsTheCause, RAISES),
-        (MemoryNotifier, TellsTheContext, RAISES),
+        (MemoryNotifier, LogsTheError, LOGGED),
+        (MemoryNotifier, ShowsInTheCause, RAISES),
+        (MemoryNotifier, ShowsInTheContext, RAISES),
         (SkipsWithoutAddress, None, LOST),
-        (TellsOfWhomItCannotReach, None, LOST),
+        (ShowsWithoutAddress, None, LOST),
         (Strips, None, SPACE),
         (StripsLines, None, SPACE),
         (JoinsParagraphs, None, SPACE),
@@ -134,7 +160,7 @@ def test_a_notifier_with_the_bug_breaks_the_law(notifier, broken, name):
         law_named(name, notifier, broken).check()
 
 
-def test_what_is_logged_is_heard_whatever_was_turned_off_and_that_is_so_again_afterwards():
+def test_the_levels_of_logging_are_restored():
     root = logging.getLogger()
     before = root.level, [*root.handlers]
     logging.disable(logging.CRITICAL)
@@ -147,7 +173,7 @@ def test_what_is_logged_is_heard_whatever_was_turned_off_and_that_is_so_again_af
     assert (root.level, root.handlers) == before
 
 
-def test_what_others_log_meanwhile_is_not_the_notifiers():
+def test_log_lines_of_other_threads_are_ignored():
     class Served(MemoryNotifier):
         def send(self, notice):
             server = Thread(target=LOGGER.info, args=("RCPT TO %s", notice.address))

@@ -1,21 +1,18 @@
-"""Stores with one realistic bug each, to show that the laws find it.
-
-An entry is a class and a sentence, its docstring, in the tuple at the end.
-"""
+"""Stores with one realistic bug each, which the laws must find; the docstring is the bug."""
 
 import time
 import unicodedata
 from collections import defaultdict
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from itertools import count, groupby
 
 import attrs
-from broken.lasting import FORGETFUL_STORES
-from broken.outboxes import BROKEN_OUTBOXES
 
 from exam_sharing import Permission
 from exam_sharing.memory import MemoryStore
+from exam_sharing.memory.outbox import MemoryOutbox
+from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, TryAgain
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 TICK = timedelta(microseconds=1)
@@ -26,7 +23,7 @@ def whole_seconds(at):
 
 
 class TellsBeforeItCommits(MemoryStore):
-    """Notices are put into the outbox before the commit, and stay there when it conflicts."""
+    """Notices enter the outbox before the commit, and stay there after a conflict."""
 
     def commit(self, changes):
         self.outbox.put(changes.notices)
@@ -34,7 +31,7 @@ class TellsBeforeItCommits(MemoryStore):
 
 
 class CommitsExamByExam(MemoryStore):
-    """Each exam is written in a transaction of its own, so that a conflict leaves half an act."""
+    """Each exam is written in its own transaction, so that a conflict leaves half an act."""
 
     def commit(self, changes):
         for exam, made in groupby(sorted(changes.made, key=lambda g: g.exam), lambda g: g.exam):
@@ -48,7 +45,7 @@ class CommitsExamByExam(MemoryStore):
 
 
 class NeverComparesVersions(MemoryStore):
-    """The version that was read is not compared, and the last one to write wins."""
+    """The versions that were read are not compared; the last writer wins."""
 
     def commit(self, changes):
         now = self.read(tuple(changes.versions), ended=False)
@@ -57,7 +54,7 @@ class NeverComparesVersions(MemoryStore):
 
 
 class ComparesWhatItWrites(MemoryStore):
-    """Only the versions of exams that change are compared: write skew."""
+    """Only the versions of changed exams are compared, which allows write skew."""
 
     def commit(self, changes):
         moved = {e: v for e, v in changes.versions.items() if e in changes.moved}
@@ -65,7 +62,7 @@ class ComparesWhatItWrites(MemoryStore):
 
 
 class ComparesThenWrites(NeverComparesVersions):
-    """Versions are compared before the transaction begins, and may have moved when it does."""
+    """Versions are compared before the transaction begins, and may move before it does."""
 
     def commit(self, changes):
         now = self.read(tuple(changes.versions), ended=False)
@@ -76,7 +73,7 @@ class ComparesThenWrites(NeverComparesVersions):
 
 
 class LocksNothing(MemoryStore):
-    """An act that is to have its turn is told that it has it, and others write all the same."""
+    """`locked` yields a writer without a lock, and others write all the same."""
 
     @contextmanager
     def locked(self, exams):
@@ -84,7 +81,7 @@ class LocksNothing(MemoryStore):
 
 
 class SwallowsConflicts(MemoryStore):
-    """A conflict is reported as done."""
+    """A conflict is reported as a success."""
 
     def commit(self, changes):
         super().commit(changes)
@@ -99,7 +96,7 @@ class ForgetsRequests(MemoryStore):
 
 
 class SharesRequestIds(MemoryStore):
-    """A request id is taken for everybody once one actor has used it."""
+    """A request id that one actor has used is taken for everybody."""
 
     def commit(self, changes):
         taken = {request_id for _, request_id in self._receipts}
@@ -116,7 +113,7 @@ class ForgetsEndings(MemoryStore):
 
 
 class ForgetsAttestations(MemoryStore):
-    """Of a share the id alone is kept, and nobody can prove who attested what."""
+    """Only the id of a share is kept; nobody can prove who attested."""
 
     def commit(self, changes):
         written = super().commit(changes)
@@ -134,7 +131,7 @@ class TruncatesExpiry(MemoryStore):
 
 
 class TruncatesUploads(MemoryStore):
-    """The column for the time of upload keeps whole seconds."""
+    """The column for the upload time keeps whole seconds."""
 
     def add(self, batch, exams):
         cut = (attrs.evolve(e, uploaded_at=whole_seconds(e.uploaded_at)) for e in exams)
@@ -142,7 +139,7 @@ class TruncatesUploads(MemoryStore):
 
 
 class UploadsOneByOne(MemoryStore):
-    """An upload is recorded exam by exam, until one of them is there already."""
+    """An upload is recorded exam by exam, until one of them exists already."""
 
     def add(self, batch, exams):
         for exam in exams:
@@ -151,7 +148,7 @@ class UploadsOneByOne(MemoryStore):
 
 
 class LetsSealedBatchesGrow(MemoryStore):
-    """Nobody looks whether a batch is sealed."""
+    """Nobody verifies whether a batch is sealed."""
 
     def add(self, batch, exams):
         kept = self._batches.get(batch.id)
@@ -161,28 +158,28 @@ class LetsSealedBatchesGrow(MemoryStore):
 
 
 class OldestFirst(MemoryStore):
-    """A batch is returned in the order in which it was uploaded."""
+    """A batch is returned oldest upload first."""
 
     def batch_of(self, exam):
         return super().batch_of(exam)[::-1]
 
 
 class ListsExpired(MemoryStore):
-    """Lists do not look at when a grant expires; checks do."""
+    """Lists ignore when a grant expires; checks do not."""
 
     def visible(self, user, principals, after, limit, now, *, own):
         return super().visible(user, principals, after, limit, LONG_AGO, own=own)
 
 
 class ExpiresTooLate(MemoryStore):
-    """A grant still counts at the very moment at which it expires."""
+    """A grant still counts at the exact time at which it expires."""
 
     def holds(self, user, principals, permission, exam, now):
         return super().holds(user, principals, permission, exam, now - TICK)
 
 
 class FiltersPages(MemoryStore):
-    """A page is cut first and filtered then, so that it may come out short, or empty."""
+    """A page is cut first and filtered then, so that it may be short or empty."""
 
     def visible(self, user, principals, after, limit, now, *, own):
         page = super().visible(user, principals, after, limit, LONG_AGO, own=own)
@@ -190,7 +187,7 @@ class FiltersPages(MemoryStore):
 
 
 class SkipsTies(MemoryStore):
-    """The cursor holds the time of upload alone, and skips what was uploaded at the same time."""
+    """The cursor holds only the upload time, and skips other uploads of that time."""
 
     def visible(self, user, principals, after, limit, now, *, own):
         place = None if after is None else (after[0], "")
@@ -198,7 +195,7 @@ class SkipsTies(MemoryStore):
 
 
 class RepeatsTies(MemoryStore):
-    """The cursor is not behind the last exam of the page, but behind its time of upload."""
+    """The cursor repeats the uploads of its upload time."""
 
     def visible(self, user, principals, after, limit, now, *, own):
         place = None if after is None else (after[0] + TICK, "")
@@ -206,7 +203,7 @@ class RepeatsTies(MemoryStore):
 
 
 class CollatesTies(MemoryStore):
-    """Exams of one time of upload are in the order of a collation that takes A for a."""
+    """Exams of one upload time are sorted without regard to case."""
 
     def visible(self, user, principals, after, limit, now, *, own):
         page = super().visible(user, principals, after, limit, now, own=own)
@@ -216,7 +213,7 @@ class CollatesTies(MemoryStore):
 
 
 class RemembersGroups(MemoryStore):
-    """Lists keep the groups that a user was in once, and do not see that they left."""
+    """Lists keep the former groups of a user."""
 
     def __init__(self):
         super().__init__()
@@ -228,7 +225,7 @@ class RemembersGroups(MemoryStore):
 
 
 class RemembersAnswers(MemoryStore):
-    """A cache of checks is not emptied when grants end."""
+    """A cache of checks is not cleared when grants end."""
 
     def __init__(self):
         super().__init__()
@@ -240,7 +237,7 @@ class RemembersAnswers(MemoryStore):
 
 
 class IgnoresCase(MemoryStore):
-    """Ids of people are compared without regard to case, as a database's default may do."""
+    """Ids of people are compared without regard to case, as some databases do by default."""
 
     fold = staticmethod(str.casefold)
 
@@ -264,7 +261,7 @@ class IgnoresCase(MemoryStore):
 
 
 class NormalisesIds(IgnoresCase):
-    """Ids of people are brought into one Unicode form, and look-alikes meet."""
+    """Ids of people are normalised to one Unicode form, so that look-alikes are equal."""
 
     fold = staticmethod(lambda key: unicodedata.normalize("NFKC", key))
 
@@ -276,7 +273,7 @@ class TakesUsersForGroups(IgnoresCase):
 
 
 class AsksForThatPermission(MemoryStore):
-    """A check looks for grants of just that permission: download does not include view."""
+    """A check finds only grants of exactly that permission: download does not include view."""
 
     def holds(self, user, principals, permission, exam, now):
         held = super().holds(user, principals, permission, exam, now)
@@ -289,14 +286,14 @@ class AsksForThatPermission(MemoryStore):
 
 
 class KnowsOwnersOnly(MemoryStore):
-    """An owner who is inactive holds their exams all the same."""
+    """An inactive owner still holds their exams."""
 
     def holds(self, user, principals, permission, exam, now):
         return super().holds(user, principals or {user.key}, permission, exam, now)
 
 
 class ShowsWithdrawnExams(MemoryStore):
-    """The owner of an exam that was withdrawn still sees it."""
+    """The owner of a withdrawn exam still sees it."""
 
     def holds(self, user, principals, permission, exam, now):
         owned = any(each.owner == user for each in self.find((exam,)))
@@ -306,7 +303,7 @@ class ShowsWithdrawnExams(MemoryStore):
 
 
 class CountsOwnGifts(MemoryStore):
-    """A grant to a group that its grantor is in counts for the grantor."""
+    """A grant to a group counts for its grantor, who is in the group."""
 
     def holds(self, user, principals, permission, exam, now):
         return super().holds(user, principals, permission, exam, now) or any(
@@ -317,7 +314,7 @@ class CountsOwnGifts(MemoryStore):
 
 
 class OverlooksOwners(MemoryStore):
-    """Many checks at once look at grants alone, and forget that owners hold everything."""
+    """Many checks at once consider only grants, and forget owners."""
 
     def holding(self, user, principals, permission, exams, now):
         held = super().holding(user, principals, permission, exams, now)
@@ -346,41 +343,153 @@ class AuditsWhatNeverHappened(MemoryStore):
         return written
 
 
-BROKEN_STORES = (
-    TellsBeforeItCommits,
-    CommitsExamByExam,
-    NeverComparesVersions,
-    ComparesWhatItWrites,
-    ComparesThenWrites,
-    LocksNothing,
-    SwallowsConflicts,
-    ForgetsRequests,
-    SharesRequestIds,
-    ForgetsEndings,
-    ForgetsAttestations,
-    TruncatesExpiry,
-    TruncatesUploads,
-    UploadsOneByOne,
-    LetsSealedBatchesGrow,
-    OldestFirst,
-    ListsExpired,
-    ExpiresTooLate,
-    FiltersPages,
-    SkipsTies,
-    RepeatsTies,
-    CollatesTies,
-    RemembersGroups,
-    RemembersAnswers,
-    IgnoresCase,
-    NormalisesIds,
-    TakesUsersForGroups,
-    AsksForThatPermission,
-    KnowsOwnersOnly,
-    ShowsWithdrawnExams,
-    CountsOwnGifts,
-    OverlooksOwners,
-    ReadsExamByExam,
-    AuditsWhatNeverHappened,
-    *BROKEN_OUTBOXES,
-    *FORGETFUL_STORES,
-)
+class _WithOutbox(MemoryStore):
+    def __init__(self):
+        super().__init__()
+        self.outbox = self.Outbox()
+
+
+class SendsAgain(_WithOutbox):
+    """A sent notice is kept, with its message, and sent again."""
+
+    class Outbox(MemoryOutbox):
+        def settle(self, claim, settlement):
+            again = TryAgain(at=AT_ONCE, problem="x") if settlement is Done.SENT else settlement
+            super().settle(claim, again)
+
+
+class KeepsMessages(_WithOutbox):
+    """The message of a given-up notice is kept."""
+
+    class Outbox(MemoryOutbox):
+        def settle(self, claim, settlement):
+            super().settle(claim, settlement)
+            kept = self._kept.get(claim.notice.id)
+            if isinstance(settlement, GivenUp) and kept is not None:
+                self._kept[claim.notice.id] = attrs.evolve(kept, notice=claim.notice)
+
+
+class ClaimsForNoTime(_WithOutbox):
+    """A claim does not keep the notice from the next relay."""
+
+    class Outbox(MemoryOutbox):
+        def claim(self, now, until, limit, share):
+            return super().claim(now, now, limit, share)
+
+
+class LooksThenClaims(_WithOutbox):
+    """Due notices are read first and claimed then, so that two relays may claim one."""
+
+    class Outbox(MemoryOutbox):
+        def claim(self, now, until, limit, share):
+            before = dict(self._kept)
+            time.sleep(0.001)
+            with self._lock:
+                self._kept |= {key: kept for key, kept in before.items() if key in self._kept}
+                return super().claim(now, until, limit, share)
+
+
+class TrustsLateRelays(_WithOutbox):
+    """A claim settles its notice although somebody else has claimed it since."""
+
+    class Outbox(MemoryOutbox):
+        def settle(self, claim, settlement):
+            kept = self._kept.get(claim.notice.id)
+            token = claim.token if kept is None else kept.claimed_by
+            super().settle(attrs.evolve(claim, token=token), settlement)
+
+
+class TriesAtOnce(_WithOutbox):
+    """A failed notice is due at once, whatever the schedule."""
+
+    class Outbox(MemoryOutbox):
+        def settle(self, claim, settlement):
+            at_once = isinstance(settlement, TryAgain)
+            super().settle(claim, attrs.evolve(settlement, at=AT_ONCE) if at_once else settlement)
+
+
+class SendsNewestFirst(_WithOutbox):
+    """Notices are claimed newest first, so that old ones wait for ever."""
+
+    class Outbox(MemoryOutbox):
+        def claim(self, now, until, limit, share):
+            return super().claim(now, until, limit, share)[::-1]
+
+
+class TruncatesClaims(_WithOutbox):
+    """The column for the end of a claim keeps whole seconds."""
+
+    class Outbox(MemoryOutbox):
+        def claim(self, now, until, limit, share):
+            return super().claim(now, until.replace(microsecond=0), limit, share)
+
+
+class NumbersAnew(_WithOutbox):
+    """The number of a deleted notice is used again."""
+
+    class Outbox(MemoryOutbox):
+        def put(self, notices):
+            last = max((kept.number for kept in self._kept.values()), default=0)
+            self._numbers = count(last + 1)
+            super().put(notices)
+
+
+class KeepsReceiptsOfSharesAlone(MemoryStore):
+    """A receipt is a column of its share, so that endings have none."""
+
+    def commit(self, changes):
+        kept = None if changes.share is None else changes.receipt
+        return super().commit(attrs.evolve(changes, receipt=kept))
+
+
+class OverwritesReceipts(MemoryStore):
+    """The receipt of an ending overwrites the receipt under its request id."""
+
+    def commit(self, changes):
+        if changes.share is not None or changes.receipt is None:
+            return super().commit(changes)
+        written = super().commit(attrs.evolve(changes, receipt=None))
+        if written:
+            self._receipts[changes.receipt.actor, changes.receipt.request_id] = changes.receipt
+        return written
+
+
+class CutsBatches(MemoryStore):
+    """A batch is read with a limit that seemed large enough."""
+
+    def batch_of(self, exam):
+        return super().batch_of(exam)[:1_000]
+
+
+class EndsOverEndings(MemoryStore):
+    """The endings of a withdrawal overwrite earlier endings."""
+
+    def commit(self, changes):
+        written = super().commit(changes)
+        if written and changes.withdrawn is not None:
+            self._ended[changes.withdrawn] = changes.ended
+        return written
+
+
+class OrdersEventsByClock(MemoryStore):
+    """Events are ordered by their times instead of their commits."""
+
+    def events(self):
+        return tuple(sorted(super().events(), key=lambda event: event.at))
+
+
+class LosesItsPlace(MemoryStore):
+    """A list begins again if the exam of its cursor is gone."""
+
+    def visible(self, user, principals, after, limit, now, *, own):
+        every = super().visible(user, principals, None, 10_000, now, own=own)
+        places = [(each.uploaded_at, each.exam.value) for each in every]
+        first = places.index(after) + 1 if after in places else 0
+        return every[first : first + limit]
+
+
+BROKEN_STORES = [
+    each
+    for name, each in list(vars().items())
+    if isinstance(each, type) and each.__module__ == __name__ and name[0] != "_"
+]
