@@ -10,12 +10,14 @@ times as long there, and what differs is not what is decided but how it is kept.
 
 from collections.abc import Callable
 from copy import copy
+from functools import wraps
 from typing import Any, Final
 from weakref import finalize
 
 import pytest
 import sqlalchemy
-from hypothesis import HealthCheck, is_hypothesis_test, settings
+from hypothesis import is_hypothesis_test, settings
+from hypothesis.errors import UnsatisfiedAssumption
 from sqlalchemy import Engine, MetaData
 
 from databases import created_database, engine_of_tokyo, quick_sqlite_engine
@@ -194,15 +196,37 @@ def kept_in(item: pytest.Item) -> str:
 def pytest_runtest_call(item):
     if kept_in(item) == "memory" or not is_hypothesis_test(item.obj):
         return (yield)
-    # Tests take their settings when they are defined, once for all stores.
-    whole = item.obj._hypothesis_internal_use_settings
-    fewer = settings(
-        whole,
-        max_examples=max(FEWEST, whole.max_examples // 20),
-        suppress_health_check=[*whole.suppress_health_check, HealthCheck.too_slow],
-    )
-    item.obj._hypothesis_internal_use_settings = fewer
+    handle = item.obj.hypothesis
+    whole, stores = handle.inner_test, len(_kept)
+    handle.inner_test = first_examples_of(whole)
     try:
         return (yield)
     finally:
-        item.obj._hypothesis_internal_use_settings = whole
+        handle.inner_test = whole
+        del _kept[stores:]
+
+
+def first_examples_of(test: Callable[..., object]) -> Callable[..., object]:
+    """Return a test of the first few examples; the others are drawn in memory and skipped."""
+    left = max(FEWEST, settings().max_examples // 20)
+    failed = False
+
+    @wraps(test)
+    def first_examples(*args: Any, **kwargs: Any) -> None:
+        nonlocal left, failed
+        if left == 0 and not failed:
+            return
+        try:
+            test(*args, **kwargs)
+        except UnsatisfiedAssumption:
+            raise
+        except BaseException:
+            # Hypothesis repeats the failure, and tries smaller examples.
+            failed = True
+            raise
+        finally:
+            left = max(0, left - 1)
+            if left == 0 and not failed and not isinstance(_kept[-1], Memory):
+                _kept.append(Memory())
+
+    return first_examples

@@ -140,10 +140,10 @@ def test_the_document_has_every_law_with_its_result(check):
 
 
 NOT_CHECKED = [
-    ("open_nothing", "open_nothing cannot be checked: open_store gave NoneType"),
+    ("open_nothing", "open_nothing cannot be checked: open_store returned NoneType"),
     ("open_badly", "checked: open_store raised OSError in my_portal_stores.py, line"),
     ("takes", "cannot be checked: open_store must take no argument"),
-    ("open_same", "cannot be checked: open_store must give an empty store each time"),
+    ("open_same", "cannot be checked: open_store must return a new, empty store on each call"),
     ("NUMBER", "my_portal_stores:NUMBER is neither a callable that opens a store, nor laws"),
     ("missing", "cannot be imported: module 'my_portal_stores' has no attribute 'missing'"),
     ("no_such_module_anywhere:x", "No module named 'no_such_module_anywhere'"),

@@ -13,7 +13,6 @@ from collections import Counter, defaultdict
 from time import perf_counter
 
 import pytest
-from _pytest.runner import runtestprotocol
 from mutmut.mutation.trampoline import set_mutant_under_test
 from mutmut.state import state
 
@@ -37,17 +36,21 @@ class Asking:
         self.survivors = []
         self.counted = Counter()
         self._running = {}
+        self._failed = False
+
+    def pytest_runtest_logreport(self, report):
+        self._failed = self._failed or report.failed
 
     def pytest_runtestloop(self, session):
         if session.testsfailed:
             return True
-        reaching = reaching_tests(session.items)
+        reaching = self._reaching_tests(session.items)
         gc.freeze()
         for mutant in self.mutants:
             if len(self._running) == self.workers:
                 self._wait()
             tests = sorted(reaching[mutant.reached_as], key=lambda test: test[0])
-            self._running[started(mutant, tests)] = mutant
+            self._running[self._started(mutant, tests)] = mutant
         while self._running:
             self._wait()
         print(file=sys.stderr)
@@ -62,50 +65,49 @@ class Asking:
         self.counted[verdict(code)] += 1
         print(f"\r{self.counted.total():,} of {len(self.mutants):,}", end="", file=sys.stderr)
 
+    def _reaching_tests(self, tests):
+        """Return, for each function, the tests that reach it and how long each takes.
+
+        They run without a mutant here; one that fails ends everything.
+        """
+        reaching = defaultdict(list)
+        set_mutant_under_test("stats")
+        for test in tests:
+            state()._stats.clear()
+            began = perf_counter()
+            if not self._passes(test):
+                pytest.exit(f"{test.nodeid} fails without a mutant", returncode=2)
+            for function in state()._stats:
+                reaching[function].append((perf_counter() - began, test))
+        set_mutant_under_test("")
+        return reaching
+
+    def _passes(self, test):
+        """Run a test, and all that it needs, and say whether it passes."""
+        self._failed = False
+        test.ihook.pytest_runtest_protocol(item=test, nextitem=None)
+        return not self._failed
+
+    def _started(self, mutant, tests):
+        """Return the process that asks the tests about the mutant."""
+        if pid := os.fork():
+            return pid
+        code = NOTICED
+        try:
+            silence = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silence, 1)
+            os.dup2(silence, 2)
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            signal.alarm(PATIENCE + int(10 * sum(took for took, _ in tests)))
+            set_mutant_under_test(mutant.name)
+            if all(self._passes(test) for _, test in tests):
+                code = SURVIVED
+        finally:
+            os._exit(code)
+
 
 def verdict(code):
     """Return what became of a mutant, by the exit code of the process that had it."""
     if code == -signal.SIGALRM:
         return "killed: the tests came to no end"
     return {NOTICED: "killed", SURVIVED: "survived"}.get(code, "killed: the process crashed")
-
-
-def reaching_tests(tests):
-    """Return, for each function, the tests that reach it and how long each takes.
-
-    They run without a mutant here; one that fails ends everything.
-    """
-    reaching = defaultdict(list)
-    set_mutant_under_test("stats")
-    for test in tests:
-        state()._stats.clear()
-        began = perf_counter()
-        if not passes(test):
-            pytest.exit(f"{test.nodeid} fails without a mutant", returncode=2)
-        for function in state()._stats:
-            reaching[function].append((perf_counter() - began, test))
-    set_mutant_under_test("")
-    return reaching
-
-
-def passes(test):
-    """Run a test, and all that it needs, and say whether it passes."""
-    return not any(report.failed for report in runtestprotocol(test, log=False))
-
-
-def started(mutant, tests):
-    """Return the process that asks the tests about the mutant."""
-    if pid := os.fork():
-        return pid
-    code = NOTICED
-    try:
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        os.dup2(silence, 2)
-        resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-        signal.alarm(PATIENCE + int(10 * sum(took for took, _ in tests)))
-        set_mutant_under_test(mutant.name)
-        if all(passes(test) for _, test in tests):
-            code = SURVIVED
-    finally:
-        os._exit(code)

@@ -119,18 +119,7 @@ def test_shares_and_batches_are_read_as_written(open_store):
 
 def bench_over(open_store):
     """Return an empty store on a bench, to write what no act can be made to write."""
-    trial = StoreTrial(
-        open_store=open_store,
-        threads=False,
-        upload=None,
-        transfer=None,
-        hide=None,
-        events=None,
-        share_record=None,
-        fail_at=None,
-        keeps_text=None,
-        examples=1,
-    )
+    trial = StoreTrial(open_store=open_store, threads=False, examples=1)
     return trial.bench()
 
 

@@ -8,8 +8,7 @@ from populations import what_differs_changed
 
 from exam_sharing import GroupId, HostRule, Permission
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
-from exam_sharing.policy.plans import UnshareReceipt
-from exam_sharing.ports import HostFacts, StoredReceipt
+from exam_sharing.ports import HostFacts
 from exam_sharing.testing.laws import (
     Law,
     directory_laws,
@@ -17,8 +16,8 @@ from exam_sharing.testing.laws import (
     notifier_laws,
     store_laws,
 )
-from exam_sharing.testing.laws.bench import StoreTrial
-from world import ANNA, BEN, CARLA, START, FailingNotifier
+from exam_sharing.testing.laws.bench import StoreTrial, a_receipt
+from world import ANNA, BEN, CARLA, FailingNotifier
 
 
 def named(laws):
@@ -149,7 +148,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("code", RULES)
-def test_rules_as_the_docs_write_them_keep_the_laws(code):
+def test_rules_of_the_docs_keep_the_laws(code):
     rule = HostRule(code=code, statement="…", refuses=RULES[code])
     for law in host_rule_laws(rule, host_facts=Embargoes()):
         law.check()
@@ -158,7 +157,7 @@ def test_rules_as_the_docs_write_them_keep_the_laws(code):
 @pytest.mark.parametrize(
     "laws", [IN_A_DATABASE, DIRECTORY_LAWS, NOTIFIER_LAWS], ids=["store", "directory", "notifier"]
 )
-def test_laws_have_names_of_their_own_and_a_promise_in_one_sentence(laws):
+def test_every_law_has_its_own_promise(laws):
     for law in laws.values():
         assert isinstance(law, Law)
         assert law.promise.endswith((".", ")"))
@@ -167,26 +166,9 @@ def test_laws_have_names_of_their_own_and_a_promise_in_one_sentence(laws):
     assert len(set(promises)) == len(promises)
 
 
-def test_all_that_was_written_is_looked_at_the_receipts_of_two_actors_under_one_id_too():
-    trial = StoreTrial(
-        open_store=MemoryStore,
-        threads=True,
-        upload=None,
-        transfer=None,
-        hide=None,
-        events=None,
-        share_record=None,
-        fail_at=None,
-        keeps_text=None,
-        examples=1,
-    )
-    receipts = [
-        StoredReceipt(
-            actor=actor, request_id="id", fingerprint="digest", receipt=UnshareReceipt(at=START)
-        )
-        for actor in (ANNA, BEN)
-    ]
-    with trial.bench() as bench:
+def test_a_bench_reads_back_the_receipts_of_two_actors_with_one_request_id():
+    receipts = [a_receipt("id", actor=actor) for actor in (ANNA, BEN)]
+    with StoreTrial(open_store=MemoryStore, examples=1).bench() as bench:
         (exam,) = bench.upload("exam")
         for receipt in receipts:
             bench.write(bench.sharing(bench.grant(exam, CARLA), receipt=receipt))
@@ -194,7 +176,7 @@ def test_all_that_was_written_is_looked_at_the_receipts_of_two_actors_under_one_
     assert all(receipt in seen for receipt in receipts)
 
 
-def test_what_a_store_is_not_said_to_be_capable_of_is_not_asked_of_it():
+def test_laws_without_their_capability_are_left_out():
     plain = named(store_laws(MemoryStore, threads=False))
     assert plain.keys() < IN_MEMORY.keys() < IN_A_DATABASE.keys()
     assert not any("concurrent" in name for name in plain)

@@ -115,7 +115,7 @@ def test_codes(sharing_case):
 @pytest.mark.parametrize(
     ("marked", "told"),
     [
-        ("sharing_cases\ndef test_portal(): pass", "let it take sharing_case"),
+        ("sharing_cases\ndef test_portal(): pass", "must take sharing_case"),
         ("sharing_cases([])\ndef test_portal(sharing_case): pass", "no case is left to run"),
         (
             "sharing_cases(codes='NOPE')\ndef test_portal(sharing_case): pass",

@@ -1,4 +1,4 @@
-"""Answers that explain themselves: for assertions that say why, or why not and what is nearest."""
+"""Answers that explain themselves in assertions: why, or why not and what comes nearest."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,16 +16,14 @@ __all__ = ["Answer", "explained", "explanation_of"]
 
 @attrs.frozen(repr=False)
 class Answer:
-    """Whether a user holds a permission on an exam, as the check says, and why.
-
-    It is true exactly when the check says yes; its `repr` explains.
+    """Whether a user holds a permission on an exam, and why; it is true if the check is.
 
     Attributes:
-        user: who was asked about.
-        permission: which permission.
-        exam: on which exam.
-        can: what the check says.
-        why: what `explain` says.
+        user: the user.
+        permission: the permission.
+        exam: the exam.
+        can: the answer of the check.
+        why: the answer of `explain`.
     """
 
     user: UserId
@@ -35,19 +33,19 @@ class Answer:
     why: Permitted | Denied
 
     def __bool__(self) -> bool:
-        """Say what the check says."""
+        """Return the answer of the check."""
         return self.can
 
     def __repr__(self) -> str:
-        """Explain in one line, as pytest shows a value that is not true in one."""
+        """Explain in one line, as pytest shows a false value in one line."""
         return "; ".join(self.lines())
 
     def __str__(self) -> str:
-        """Explain."""
+        """Explain in several lines."""
         return "\n  ".join(self.lines())
 
     def lines(self) -> list[str]:
-        """Return the answer, then each thing that it rests on or that comes near."""
+        """Return the answer, then its grounds or the nearest misses."""
         may = "may" if self.can else "may not"
         text = f"{self.user} {may} {self.permission.name} {self.exam}"
         if self.can != isinstance(self.why, Permitted):
@@ -56,10 +54,9 @@ class Answer:
 
 
 def explained(sharing: Sharing, user: UserId, permission: Permission, exam: ExamId) -> Answer:
-    """Return whether the user holds the permission: a truth whose `repr` says why.
+    """Return whether the user holds the permission, as a value that explains itself.
 
-    For tests, as `assert explained(sharing, ben, Permission.VIEW, ct)`: a failure then tells what
-    is nearest to the answer that was wanted.
+    A failure of `assert explained(sharing, ben, Permission.VIEW, ct)` then shows why.
 
     Raises:
         WrongKind: an argument is of another type.
@@ -74,7 +71,7 @@ def explained(sharing: Sharing, user: UserId, permission: Permission, exam: Exam
 
 
 def explanation_of(value: object) -> list[str]:
-    """Return what explains a value that decides something; nothing for any other value."""
+    """Return the explanation of a decision; nothing for any other value."""
     match value:
         case Answer():
             return value.lines()

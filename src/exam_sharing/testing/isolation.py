@@ -1,4 +1,4 @@
-"""Seeing whether a store is empty when it is opened, whatever was done to the one before."""
+"""The probe whether a new store is empty, whatever was written to the one before."""
 
 import contextlib
 from collections.abc import Callable, Mapping
@@ -19,12 +19,12 @@ from exam_sharing.testing.opening import OpenStore, StoreNotUsable, StorePorts, 
 __all__ = ["PROBE", "Trace", "require_isolated"]
 
 Trace: TypeAlias = Callable[[StorePorts], bool]
-"""Says whether a store holds something that was left in the one before."""
+"""Returns whether a store holds something that was written to the one before."""
 
 _NO_TRACES: Final[Mapping[str, Trace]] = MappingProxyType({})
 
 PROBE: Final = ShareId("exam-sharing-probe")
-"""The share that is made to see whether the next store is empty."""
+"""The share that the probe writes."""
 
 
 def require_isolated(
@@ -32,15 +32,14 @@ def require_isolated(
     beside: Mapping[str, Trace] = _NO_TRACES,
     upload: Upload | None = None,
 ) -> None:
-    """Insist that a store is empty when it is opened, whatever was done to the one before.
+    """Raise `StoreNotUsable` unless a second store is empty after writing to a first one.
 
-    A store that cannot take what is written to it here, or raises when it is asked, is left to the
-    laws.
+    A store that raises on writing or reading is left to the laws.
 
     Args:
         open_store: opens the stores.
-        beside: for each thing that no port tells, whether a store holds it.
-        upload: records an upload, where that is not what the port `uploads` does.
+        beside: for everything that only a capability reads, whether a store holds it.
+        upload: records an upload, instead of the port `uploads`.
 
     Raises:
         StoreNotUsable: the second store holds what was written to the first; or as for `opened`.
@@ -53,8 +52,8 @@ def require_isolated(
         found = [what for what, asked in traces.items() if _finds(asked, second)]
     if found:
         raise StoreNotUsable(
-            "must give an empty store each time, apart from all others; "
-            f"a new one held, from the one before: {', '.join(found)}"
+            "must return a new, empty store on each call; "
+            f"a new store held, from the one before: {', '.join(found)}"
         )
 
 
@@ -64,7 +63,7 @@ _CLEO: Final = UserId("exam-sharing-probe-cleo")
 _EXAM: Final = ExamId("exam-sharing-probe")
 _GONE: Final = ExamId("exam-sharing-probe-gone")
 _NEVER: Final = ExamId("exam-sharing-probe-never")
-"""In no store at all: what is said of it, rightly or not, is no trace."""
+"""In no store, so that an answer about it is no trace."""
 _BATCH: Final = BatchId("exam-sharing-probe")
 _REQUEST: Final = "exam-sharing-probe"
 
@@ -81,7 +80,7 @@ def _let_exams_arrive(store: StorePorts, upload: Upload | None) -> None:
 
 
 def _leave_traces(store: StorePorts) -> None:
-    """Leave a trace of each kind: of what stands, of what has ended, and of what is gone."""
+    """Leave a trace of each kind: standing, ended and withdrawn."""
     directory = MemoryDirectory()
     acts = iter((str(PROBE), "exam-sharing-probe-2", "exam-sharing-probe-3"))
     for user in (_OLGA, _BEN, _CLEO):
@@ -128,5 +127,5 @@ def _sharing(store: StorePorts, exam: ExamId) -> ExamGrants:
 def _finds(asked: Trace, store: StorePorts) -> bool:
     try:
         return asked(store)
-    except Exception:  # noqa: BLE001  what a store must answer is a law's affair
+    except Exception:  # noqa: BLE001  a law will report it
         return False

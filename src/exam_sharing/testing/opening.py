@@ -1,9 +1,9 @@
-"""Opening the store that is to be tested, and telling *cannot be tested* from *breaks a law*.
+"""Opening the store under test; a store that cannot be tested is not one that breaks a law.
 
-An `open_store` is a callable without arguments. Each call gives an empty store, apart from all
-others: one with the ports of `StorePorts` as attributes, or one that is those ports itself. It may
-also give a context manager around such a store, which is then closed after each use. The kit has
-one store open at a time.
+An `open_store` is a callable without arguments. Each call returns a new, empty store: an object
+with the ports of `StorePorts` as attributes, or one that is those ports itself. It may also return
+a context manager around such a store, which is closed after each use. The kit has one store open at
+a time.
 """
 
 import contextlib
@@ -50,44 +50,41 @@ __all__ = [
 ValueT = TypeVar("ValueT")
 
 OpenStore: TypeAlias = Callable[[], object]
-"""Gives an empty store each time, or a context manager around one."""
+"""Returns a new, empty store on each call, or a context manager around one."""
 
 Upload: TypeAlias = Callable[[Any, UploadBatch, tuple[Exam, ...]], None]
-"""Records an upload in what `open_store` gave."""
+"""Records an upload in a store that `open_store` returned."""
 
 
 class StoreNotUsable(CallerError):
-    """What `open_store` gave cannot be tested; whoever wrote `open_store` must change it.
-
-    Nothing is said about the store with this: no law was asked.
+    """`open_store` returns something that cannot be tested; no law was checked.
 
     Args:
-        problem: what is wrong, in words that hold no data.
+        problem: what is wrong, in words without data.
     """
 
     def __init__(self, problem: str) -> None:
-        """Keep the problem."""
         super().__init__(problem)
         self.problem = problem
 
     def __str__(self) -> str:
-        """Say what is wrong with `open_store`."""
+        """Return the problem."""
         return f"open_store {self.problem}"
 
 
 @attrs.frozen(kw_only=True)
 class StorePorts:
-    """Everything that a store answers; people are no part of it.
+    """The ports of a store, as in `Ports`; the directory is not one of them.
 
     Attributes:
-        exams: as in `Ports`, like all that follow.
-        uploads: the kit lets exams arrive by it.
-        grants: the facts of sharing.
-        writer: where acts are written.
-        access: the questions of every page view.
-        outbox: the notices that wait.
-        audit: where refusals are recorded.
-        store: what `open_store` gave, for capabilities that are no port.
+        exams: reads exams.
+        uploads: records uploads.
+        grants: reads grants.
+        writer: writes acts.
+        access: answers checks and lists.
+        outbox: keeps waiting notices.
+        audit: records refusals.
+        store: what `open_store` returned, for capabilities beyond the ports.
     """
 
     exams: ExamReader
@@ -102,17 +99,11 @@ class StorePorts:
     def with_people(
         self, directory: Directory, *, notifier: Notifier, host_facts: HostFacts | None = None
     ) -> Ports:
-        """Return every port, with those that a store does not answer."""
+        """Return these ports with the ones that a store does not have."""
         return Ports(
-            exams=self.exams,
-            uploads=self.uploads,
-            grants=self.grants,
-            writer=self.writer,
-            access=self.access,
-            outbox=self.outbox,
+            **{name: getattr(self, name) for name in _PORTS},
             directory=directory,
             notifier=notifier,
-            audit=self.audit,
             host_facts=NoHostFacts() if host_facts is None else host_facts,
         )
 
@@ -132,13 +123,13 @@ _PORTS: Final[Mapping[str, type]] = MappingProxyType(
 
 @contextmanager
 def opened(open_store: OpenStore) -> Iterator[StorePorts]:
-    """Open a store, and close it in the end.
+    """Open a store, and close it at the end.
 
     Raises:
-        StoreNotUsable: `open_store` raised, or what it gave is no store.
+        StoreNotUsable: `open_store` raised, or did not return a store.
     """
     with contextlib.ExitStack() as closing:
-        with _blaming_open_store("raised", "; call open_store() yourself to see what it says"):
+        with _blaming_open_store("raised", "; call open_store() yourself to see the message"):
             given = _called(open_store)
             store = closing.enter_context(_closed_well(given)) if _opens(given) else given
         yield _ports_of(store)
@@ -147,21 +138,17 @@ def opened(open_store: OpenStore) -> Iterator[StorePorts]:
 def entered(
     given: ValueT | AbstractContextManager[ValueT],
 ) -> AbstractContextManager[ValueT]:
-    """Return a context around a value, where what was given is not one already."""
+    """Return a context manager around a value, or the value if it is one already."""
     return given if isinstance(given, AbstractContextManager) else nullcontext(given)
 
 
 def require_open_store(open_store: object) -> None:
-    """Insist that `open_store` can be called.
-
-    Raises:
-        StoreNotUsable: it cannot.
-    """
+    """Raise `StoreNotUsable` unless `open_store` is callable."""
     if not callable(open_store):
         raise StoreNotUsable(f"must be callable, not {type(open_store).__name__}")
 
 
-_AT_ONCE: Final = "the kit tests stores that answer at once"
+_AT_ONCE: Final = "the kit tests synchronous stores"
 
 
 def _called(open_store: OpenStore) -> object:
@@ -182,7 +169,7 @@ def _called(open_store: OpenStore) -> object:
 def _require_no_argument(open_store: Callable[..., object]) -> None:
     try:
         signature = inspect.signature(open_store)
-    except ValueError:  # Some that are written in C do not tell theirs.
+    except ValueError:  # Some callables in C have no signature.
         return
     try:
         signature.bind()
@@ -194,9 +181,9 @@ _ON_THE_WAY: Final = (str(Path(__file__).parents[1]), contextlib.__file__, impor
 
 
 def place_of(error: BaseException) -> str:
-    """Return where somebody else's code failed, as ` in stores.py, line 7`.
+    """Return where the user's code failed, as ` in stores.py, line 7`.
 
-    That is the deepest line in the first of their files.
+    That is the deepest line in the first file that is not ours.
     """
     if isinstance(error, SyntaxError):
         return f" in {Path(error.filename or '').name}, line {error.lineno}"
@@ -208,13 +195,13 @@ def place_of(error: BaseException) -> str:
 
 
 def _opens(given: object) -> TypeGuard[AbstractContextManager[object]]:
-    """Say whether this is to be entered: a store that is a context manager too is one already."""
+    """Return whether this must be entered to become a store."""
     return isinstance(given, AbstractContextManager) and None in _found_ports(given).values()
 
 
 @contextmanager
 def _closed_well(given: AbstractContextManager[object]) -> Iterator[object]:
-    """Enter; in leaving, do not let a failure to close hide why a law failed."""
+    """Enter a store; on leaving, an error of closing never hides why a law failed."""
     store = given.__enter__()
     try:
         yield store
@@ -240,38 +227,38 @@ def _blaming_open_store(did: str, advice: str = "") -> Iterator[None]:
 
 def _ports_of(store: object) -> StorePorts:
     if isinstance(store, type):
-        raise StoreNotUsable(f"gave the class {store.__name__}, and must call it")
+        raise StoreNotUsable(f"returned the class {store.__name__} instead of calling it")
     found, kind = _found_ports(store), type(store).__name__
     if None not in found.values():
         return StorePorts(**found, store=store)
     if isinstance(store, contextlib.AbstractAsyncContextManager):
-        raise StoreNotUsable(f"gave {kind}, which is asynchronous; {_AT_ONCE}")
+        raise StoreNotUsable(f"returned {kind}, which is asynchronous; {_AT_ONCE}")
     for later in _asynchronous_methods(store):
-        raise StoreNotUsable(f"gave {kind}, whose {later}; {_AT_ONCE}")
+        raise StoreNotUsable(f"returned {kind}, whose {later}; {_AT_ONCE}")
     if all(port is None for port in found.values()):
-        raise StoreNotUsable(f"gave {kind}, which answers no port of a store")
+        raise StoreNotUsable(f"returned {kind}, which has no port of a store")
     lacking = (each for name, port in found.items() if port is None for each in _lacks(store, name))
-    raise StoreNotUsable(f"gave {kind}, which lacks {', '.join(lacking)}")
+    raise StoreNotUsable(f"returned {kind}, which lacks {', '.join(lacking)}")
 
 
 def _found_ports(store: object) -> dict[str, Any]:
-    """Return what answers each port; `None` where nothing does."""
+    """Return the object for each port; `None` for a missing port."""
     return {name: _answering(store, name, protocol) for name, protocol in _PORTS.items()}
 
 
 def _answering(store: object, name: str, protocol: type) -> object | None:
-    """Return the attribute of that name, or else the store itself, if it answers the port."""
+    """Return the attribute with that name, or else the store itself, if it has the port."""
     candidates = (getattr(store, name, None), store)
     return next((each for each in candidates if not lacking(each, protocol)), None)
 
 
 def _lacks(store: object, name: str) -> Iterator[str]:
-    """Yield the methods of a port that the store lacks."""
+    """Yield the missing methods of a port."""
     yield from (f"{name}.{each}" for each in lacking(getattr(store, name, store), _PORTS[name]))
 
 
 def _asynchronous_methods(store: object) -> Iterator[str]:
-    """Yield what the asynchronous methods of the store are, each with its name."""
+    """Yield the name and kind of each asynchronous method."""
     for name, protocol in _PORTS.items():
         for later in asynchronous_methods(getattr(store, name, store), protocol):
             yield f"{name}.{later}"

@@ -1,6 +1,6 @@
-"""What the pytest plugin does once a test uses it: gives cases, and explains decisions.
+"""The parts of the pytest plugin that need the package: cases and explanations of decisions.
 
-What pytest itself loads is `_exam_sharing_pytest`, which imports this when it is needed.
+pytest loads `_exam_sharing_pytest`, which imports this on first use.
 """
 
 import inspect
@@ -19,13 +19,12 @@ def give_cases(metafunc: pytest.Metafunc, marker: pytest.Mark) -> None:
     """Run a test once with each case that its marker asks for.
 
     Raises:
-        UsageError: the test does not take `sharing_case`, the marker has other arguments than
-            some cases or those of `cases`, it has both, it names what no case has, or no case is
-            left.
+        UsageError: the test does not take `sharing_case`, the arguments of the marker are neither
+            cases nor those of `cases`, or they select no case.
     """
     name = metafunc.definition.nodeid
     if "sharing_case" not in metafunc.fixturenames:
-        raise pytest.UsageError(f"{name} is marked sharing_cases: let it take sharing_case")
+        raise pytest.UsageError(f"{name} is marked sharing_cases and must take sharing_case")
     try:
         inspect.signature(_chosen).bind(*marker.args, **marker.kwargs)
     except TypeError as error:
@@ -57,6 +56,6 @@ def _chosen(
 
 
 def explanation(op: str, left: object, right: object) -> list[str] | None:
-    """Return what was compared, and why it was decided so; `None` if no decision is in it."""
+    """Return a comparison and the reasons of its decisions; `None` without a decision."""
     lines = [*explanation_of(left), *explanation_of(right)]
     return [f"{left!r} {op} {right!r}", *lines] if lines else None
