@@ -43,9 +43,9 @@ from exam_sharing.ports import Changes, StoredReceipt
 from exam_sharing.testing.isolation import PROBE, Trace, require_isolated
 from exam_sharing.testing.laws.law import (
     Laws,
-    capability,
     how_many_examples,
     insist,
+    is_capability,
     needed,
     raises,
     same,
@@ -105,13 +105,25 @@ class StoreTrial:
 
     open_store: OpenStore = attrs.field(validator=_is_open_store)
     threads: bool = attrs.field(default=True, validator=is_a(bool))
-    upload: Upload | None = capability()
-    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = capability()
-    events: Callable[[Any], Iterable[Event]] | None = capability()
-    fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = capability()
-    share_record: Callable[[Any, ShareId], Share | None] | None = capability()
-    keeps_text: Callable[[Any, str], bool] | None = capability()
-    hide: Callable[[Any, ExamId, bool], object] | None = capability()
+    upload: Upload | None = attrs.field(default=None, validator=is_capability)
+    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = attrs.field(
+        default=None, validator=is_capability
+    )
+    events: Callable[[Any], Iterable[Event]] | None = attrs.field(
+        default=None, validator=is_capability
+    )
+    fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = attrs.field(
+        default=None, validator=is_capability
+    )
+    share_record: Callable[[Any, ShareId], Share | None] | None = attrs.field(
+        default=None, validator=is_capability
+    )
+    keeps_text: Callable[[Any, str], bool] | None = attrs.field(
+        default=None, validator=is_capability
+    )
+    hide: Callable[[Any, ExamId, bool], object] | None = attrs.field(
+        default=None, validator=is_capability
+    )
     examples: int = how_many_examples()
     _found_isolated: list[bool] = attrs.field(factory=list, init=False)
 

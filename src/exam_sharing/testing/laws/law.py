@@ -26,9 +26,9 @@ __all__ = [
     "LawBroken",
     "Laws",
     "as_many",
-    "capability",
     "how_many_examples",
     "insist",
+    "is_capability",
     "needed",
     "raises",
     "same",
@@ -242,9 +242,10 @@ def needed(capability: CapabilityT | None) -> CapabilityT:
     return capability
 
 
-def capability() -> Any:  # noqa: ANN401  as attrs has it
-    """Return the field of a trial for a capability, a callable or `None`."""
-    return attrs.field(default=None, validator=attrs.validators.optional(is_callable))
+def is_capability(instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+    """Accept a callable; accept `None` where the capability is missing."""
+    if value is not None:
+        is_callable(instance, attribute, value)
 
 
 def how_many_examples() -> Any:  # noqa: ANN401  as attrs has it

@@ -20,8 +20,8 @@ from exam_sharing.ports import Notifier
 from exam_sharing.testing.laws.law import (
     Law,
     Laws,
-    capability,
     insist,
+    is_capability,
     needed,
     same,
 )
@@ -43,8 +43,10 @@ class _Trial:
     """How to open a notifier, and its capabilities: the arguments of `notifier_laws`."""
 
     open_notifier: OpenNotifier = attrs.field(validator=is_callable)
-    open_broken: OpenNotifier | None = capability()
-    received: Callable[[Any], Iterable[tuple[str, str]]] | None = capability()
+    open_broken: OpenNotifier | None = attrs.field(default=None, validator=is_capability)
+    received: Callable[[Any], Iterable[tuple[str, str]]] | None = attrs.field(
+        default=None, validator=is_capability
+    )
 
     @contextmanager
     def opened(self) -> "Iterator[_Opened]":

@@ -13,7 +13,7 @@ from exam_sharing.names import Findable, Fit, Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
-from exam_sharing.testing.laws.law import capability, how_many_examples
+from exam_sharing.testing.laws.law import how_many_examples, is_capability
 from exam_sharing.testing.opening import entered
 from exam_sharing.validation import is_a, is_callable
 
@@ -142,7 +142,9 @@ class DirectoryTrial:
 
     open_directory: OpenDirectory = attrs.field(validator=is_callable)
     visibility: bool = attrs.field(validator=is_a(bool))
-    change: Callable[[Any, Population], None] | None = capability()
+    change: Callable[[Any, Population], None] | None = attrs.field(
+        default=None, validator=is_capability
+    )
     examples: int = how_many_examples()
 
     def of(self, population: Population) -> AbstractContextManager[Directory]:
