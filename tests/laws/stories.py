@@ -1,16 +1,17 @@
-"""Random stories, for laws about what the package does in them.
+"""Random stories, for tests of the invariants.
 
 A story is a small hospital (five users, three groups, two batches of exams) and a row of steps, all
-drawn by Hypothesis. Whoever tests a law looks at the story between its steps.
+drawn by Hypothesis. A test compares the hospital before and after each step.
 """
 
+import inspect
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import attrs
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exam_sharing import (
@@ -340,13 +341,34 @@ def _pass_time(story: Story, by: int) -> None:
 def tell(
     data: st.DataObject,
     story: Story,
-    each: Callable[[Asked], None],
+    each: Callable[[Asked], object],
     *,
     steps: int = 10,
     change: bool = True,
 ) -> None:
-    """Go through a story: `each` is called with every request, and does it."""
+    """Tell a story: `each` is called with every request, and performs it."""
     for _ in range(data.draw(st.integers(steps // 2, steps), label="steps")):
         if change and data.draw(rarely(st.just(True), False)):
             data.draw(changes(story), label="change")()
         each(data.draw(requests(story), label="request"))
+
+
+def in_stories(*, policies=policies, hiding=True, steps=10, change=True, **drawn):
+    """Let a test of a story and a request run with every request of random stories.
+
+    A test that takes `data` can draw more; `drawn` is drawn once for each story.
+    """
+
+    def mark(test):
+        takes_data = "data" in inspect.signature(test).parameters
+
+        def of_story(story, data, **more):
+            more |= {"data": data} if takes_data else {}
+            tell(data, story, lambda asked: test(story, asked, **more), steps=steps, change=change)
+
+        of_story.__name__ = of_story.__qualname__ = test.__name__
+        of_story.__module__, of_story.__doc__ = test.__module__, test.__doc__
+        told = given(story=stories(policies, hiding), data=st.data(), **drawn)
+        return told(patient(of_story))
+
+    return mark

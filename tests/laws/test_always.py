@@ -1,5 +1,6 @@
 """The invariants, each by itself, over random stories. Specification: `#invariants`."""
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,7 +25,17 @@ from exam_sharing import (
 )
 from exam_sharing.events import ActRefused
 from exam_sharing.grants import FOREVER, NEVER, Holding
-from laws.stories import EXAMS, PRINCIPALS, USERS, contents, everyone_sees, patient, stories, tell
+from laws.stories import (
+    EXAMS,
+    PRINCIPALS,
+    USERS,
+    contents,
+    everyone_sees,
+    in_stories,
+    patient,
+    stories,
+    tell,
+)
 
 pytestmark = pytest.mark.every_store
 
@@ -43,67 +54,50 @@ def horizons(story, user, exam):
     return held
 
 
-@given(story=stories(), data=st.data())
-@patient
-def test_no_one_exceeds_their_source(story, data):
+@in_stories()
+def test_no_one_exceeds_their_source(story, request):
     """Specification: `#no-one-exceeds-their-source`."""
-
-    def each(request):
-        if not isinstance(request, ShareRequest):
-            story.do(request)
-            return
-        before = {exam: horizons(story, request.actor, exam) for exam in EXAMS}
-        known = {grant.id for grant in story.every_grant()}
+    if not isinstance(request, ShareRequest):
         story.do(request)
-        for grant in story.every_grant():
-            if grant.id not in known:
-                assert grant.horizon <= before[grant.exam][grant.permission]
+        return
+    before = {exam: horizons(story, request.actor, exam) for exam in EXAMS}
+    known = {grant.id for grant in story.every_grant()}
+    story.do(request)
+    for grant in story.every_grant():
+        if grant.id not in known:
+            assert grant.horizon <= before[grant.exam][grant.permission]
 
-    tell(data, story, each)
 
-
-@given(story=stories(), data=st.data())
-@patient
-def test_each_grant_rests_on_what_by_itself_entitled_its_grantor(story, data):
+@in_stories()
+def test_the_basis_of_a_grant_is_earlier_grants_on_its_exam(story, request):
     """Specification: `#basis`."""
-
-    def each(request):
-        grants = {grant.id: grant for grant in story.every_grant()}
-        story.do(request)
-        for grant in story.every_grant():
-            if grant.basis is not OWNER and grant.basis <= grants.keys():
-                for source in grant.basis:
-                    assert grants[source].exam == grant.exam
-                    assert grants[source].version < grant.version
-
-    tell(data, story, each)
+    grants = {grant.id: grant for grant in story.every_grant()}
+    story.do(request)
+    for grant in story.every_grant():
+        if grant.basis is not OWNER and grant.basis <= grants.keys():
+            for source in grant.basis:
+                assert grants[source].exam == grant.exam
+                assert grants[source].version < grant.version
 
 
-@given(story=stories(), data=st.data(), limit=st.integers(1, 3))
-@patient
-def test_list_and_check_agree(story, data, limit):
+@in_stories(limit=st.integers(1, 3), steps=6)
+def test_list_and_check_agree(story, request, *, limit):
     """Specification: `#list-and-check-agree`."""
-
-    def each(request):
-        story.do(request)
-        for user in USERS:
-            paged = every_page(story.sharing.visible_to, user, limit)
-            others = every_page(story.sharing.shared_with, user, limit)
-            for permission in Permission:
-                can = {exam for exam in EXAMS if story.sharing.can(user, permission, exam)}
-                assert {item.exam for item in paged if item.permission >= permission} == can
-                assert story.sharing.can_many(user, permission, EXAMS) == can
-                viewer = story.sharing.viewer(user)
-                assert {exam for exam in EXAMS if viewer.can(permission, exam)} == can
-                answers = {
-                    exam: story.sharing.admin.explain(user, permission, exam) for exam in EXAMS
-                }
-                assert {exam for exam, a in answers.items() if isinstance(a, Permitted)} == can
-                assert {exam for exam in EXAMS if user in who_can(story, permission, exam)} == can
-            owned = {exam.id for exam in story.store.find(EXAMS) if exam.owner == user}
-            assert [item for item in paged if item.exam not in owned] == others
-
-    tell(data, story, each, steps=6)
+    story.do(request)
+    for user in USERS:
+        paged = every_page(story.sharing.visible_to, user, limit)
+        others = every_page(story.sharing.shared_with, user, limit)
+        for permission in Permission:
+            can = {exam for exam in EXAMS if story.sharing.can(user, permission, exam)}
+            assert {item.exam for item in paged if item.permission >= permission} == can
+            assert story.sharing.can_many(user, permission, EXAMS) == can
+            viewer = story.sharing.viewer(user)
+            assert {exam for exam in EXAMS if viewer.can(permission, exam)} == can
+            answers = {exam: story.sharing.admin.explain(user, permission, exam) for exam in EXAMS}
+            assert {exam for exam, a in answers.items() if isinstance(a, Permitted)} == can
+            assert {exam for exam in EXAMS if user in who_can(story, permission, exam)} == can
+        owned = {exam.id for exam in story.store.find(EXAMS) if exam.owner == user}
+        assert [item for item in paged if item.exam not in owned] == others
 
 
 def who_can(story, permission, exam):
@@ -120,29 +114,24 @@ def every_page(ask, user, limit):
             return items
 
 
-@given(story=stories(policies=everyone_sees, hiding=False), data=st.data())
-@patient
-def test_what_a_preview_says_is_what_checks_say_before_and_after_the_act(story, data):
+@in_stories(policies=everyone_sees, hiding=False)
+def test_a_preview_agrees_with_checks_before_and_after_the_act(story, request):
     """Specification: `#previews`, where the actor may know everything."""
-
-    def each(request):
-        knows = knows_everything(story, request)
-        before = story.everything_held()
-        preview = story.sharing.preview(request)
-        assert story.everything_held() == before
-        receipt = story.do(request)
-        assert preview.reasons == (receipt.reasons if isinstance(receipt, Refused) else ())
-        after = story.everything_held()
-        if isinstance(receipt, Refused):
-            assert after == before
-        elif knows:
-            gained = {triple(e) for e in preview.gains if told(e) and not e.held_before}
-            lost = {triple(e) for e in preview.losses if told(e) and not e.held_after}
-            assert gained == after - before
-            assert lost == before - after
-            assert {triple(e) for e in preview.keeps if told(e)} <= after & before
-
-    tell(data, story, each)
+    knows = knows_everything(story, request)
+    before = story.everything_held()
+    preview = story.sharing.preview(request)
+    assert story.everything_held() == before
+    receipt = story.do(request)
+    assert preview.reasons == (receipt.reasons if isinstance(receipt, Refused) else ())
+    after = story.everything_held()
+    if isinstance(receipt, Refused):
+        assert after == before
+    elif knows:
+        gained = {triple(e) for e in preview.gains if is_user(e) and not e.held_before}
+        lost = {triple(e) for e in preview.losses if is_user(e) and not e.held_after}
+        assert gained == after - before
+        assert lost == before - after
+        assert {triple(e) for e in preview.keeps if is_user(e)} <= after & before
 
 
 def knows_everything(story, request):
@@ -156,157 +145,118 @@ def triple(effect):
     return effect.principal, effect.exam, effect.permission
 
 
-def told(effect):
+def is_user(effect):
     return isinstance(effect.principal, UserId)
 
 
-@given(story=stories(), data=st.data())
-@patient
-def test_a_refused_act_changes_nothing_and_tells_nobody(story, data):
+@in_stories()
+def test_a_refused_act_changes_nothing_and_sends_nothing(story, request):
     """Specification: `#refusals`."""
-
-    def each(request):
-        before, sent = story.snapshot(), len(story.notifier.sent)
-        events = len(story.store.events())
-        if isinstance(story.do(request), Refused):
-            assert story.snapshot() == before
-            assert len(story.notifier.sent) == sent
-            assert len(story.store.events()) == events + 1
-
-    tell(data, story, each)
+    before, sent = story.snapshot(), len(story.notifier.sent)
+    events = len(story.store.events())
+    if isinstance(story.do(request), Refused):
+        assert story.snapshot() == before
+        assert len(story.notifier.sent) == sent
+        assert len(story.store.events()) == events + 1
 
 
-@given(story=stories(), data=st.data())
-@patient
-def test_unsharing_takes_effect_at_once(story, data):
+@in_stories()
+def test_unsharing_takes_effect_at_once(story, request):
     """Specification: `#unsharing`."""
-
-    def each(request):
-        receipt = story.do(request)
-        if isinstance(request, UnshareRequest) and isinstance(receipt, UnshareReceipt):
-            gone = {grant.id for grant in receipt.ended}
-            for user in USERS:
-                for permission in Permission:
-                    answer = story.sharing.admin.explain(user, permission, request.exam)
-                    can = story.sharing.can(user, permission, request.exam)
-                    assert can == isinstance(answer, Permitted)
-                    if can:
-                        assert not gone & {ground.grant.id for ground in answer.grounds}
-
-    tell(data, story, each)
+    receipt = story.do(request)
+    if isinstance(request, UnshareRequest) and isinstance(receipt, UnshareReceipt):
+        gone = {grant.id for grant in receipt.ended}
+        for user in USERS:
+            for permission in Permission:
+                answer = story.sharing.admin.explain(user, permission, request.exam)
+                can = story.sharing.can(user, permission, request.exam)
+                assert can == isinstance(answer, Permitted)
+                if can:
+                    assert not gone & {ground.grant.id for ground in answer.grounds}
 
 
-@given(story=stories(), data=st.data())
-@patient
-def test_sharing_never_takes_anything_from_anybody(story, data):
+@in_stories()
+def test_sharing_never_ends_access(story, request):
     """Specification: `#sharing-again`."""
-
-    def each(request):
-        before = story.everything_held()
-        standing = {grant for exam in EXAMS for grant in story.standing(exam)}
-        if isinstance(story.do(request), ShareReceipt):
-            assert before <= story.everything_held()
-            assert standing <= {grant for exam in EXAMS for grant in story.standing(exam)}
-
-    tell(data, story, each)
+    before = story.everything_held()
+    standing = {grant for exam in EXAMS for grant in story.standing(exam)}
+    if isinstance(story.do(request), ShareReceipt):
+        assert before <= story.everything_held()
+        assert standing <= {grant for exam in EXAMS for grant in story.standing(exam)}
 
 
-@given(story=stories(), data=st.data())
-@patient
-def test_a_grant_is_made_only_where_it_adds_to_what_its_grantor_gave(story, data):
+@in_stories()
+def test_a_grant_is_made_only_if_it_adds_to_the_grants_of_its_grantor(story, request):
     """Specification: `#sharing-again`."""
-
-    def each(request):
-        before = {exam: story.standing(exam) for exam in EXAMS}
-        receipt = story.do(request)
-        if not isinstance(receipt, ShareReceipt):
-            return
-        for exam in EXAMS:
-            known = {grant.id for grant in before[exam]}
-            for grant in story.standing(exam):
-                if grant.id not in known:
-                    given_before = Holding.all_of(
-                        earlier.holding
-                        for earlier in before[exam]
-                        if (earlier.grantor, earlier.recipient) == (grant.grantor, grant.recipient)
-                    )
-                    assert not given_before.covers(grant.holding)
-        if request.until is not None:
-            again = story.do(request)
-            assert {o.outcome for o in again.outcomes} <= {Outcome.UNCHANGED, Outcome.OWNS_IT}
-
-    tell(data, story, each)
+    before = {exam: story.standing(exam) for exam in EXAMS}
+    receipt = story.do(request)
+    if not isinstance(receipt, ShareReceipt):
+        return
+    for exam in EXAMS:
+        known = {grant.id for grant in before[exam]}
+        for grant in story.standing(exam):
+            if grant.id not in known:
+                given_before = Holding.all_of(
+                    earlier.holding
+                    for earlier in before[exam]
+                    if (earlier.grantor, earlier.recipient) == (grant.grantor, grant.recipient)
+                )
+                assert not given_before.covers(grant.holding)
+    if request.until is not None:
+        again = story.do(request)
+        assert {o.outcome for o in again.outcomes} <= {Outcome.UNCHANGED, Outcome.OWNS_IT}
 
 
-@given(story=stories(), data=st.data())
-@patient
-def test_narrowing_leaves_nothing_beyond_the_bound_of_what_it_may_cut(story, data):
+@in_stories()
+def test_narrowing_leaves_no_grant_beyond_the_bound(story, request):
     """Specification: `#narrowing`."""
-
-    def each(request):
-        before = story.everything_held()
-        receipt = story.do(request)
-        if isinstance(request, NarrowRequest) and isinstance(receipt, UnshareReceipt):
-            assert story.everything_held() <= before
-            for grant in receipt.replacements:
+    before = story.everything_held()
+    receipt = story.do(request)
+    if isinstance(request, NarrowRequest) and isinstance(receipt, UnshareReceipt):
+        assert story.everything_held() <= before
+        for grant in receipt.replacements:
+            if grant.recipient == request.recipient:
+                assert request.permission is None or grant.permission <= request.permission
+                assert request.until is None or grant.until <= request.until
+        if is_owner(story, request):
+            for grant in story.standing(request.exam):
                 if grant.recipient == request.recipient:
                     assert request.permission is None or grant.permission <= request.permission
-                    assert request.until is None or grant.until <= request.until
-            if is_owner(story, request):
-                for grant in story.standing(request.exam):
-                    if grant.recipient == request.recipient:
-                        assert request.permission is None or grant.permission <= request.permission
-
-    tell(data, story, each)
 
 
 def is_owner(story, request):
     return any(exam.owner == request.actor for exam in story.store.find((request.exam,)))
 
 
-@given(story=stories(), data=st.data())
-@patient
-def test_what_the_access_list_offers_to_unshare_can_be_unshared(story, data):
+@in_stories()
+def test_can_unshare_of_the_access_list_is_true_exactly_if_unsharing_is_allowed(
+    story, request, data
+):
     """Specification: `#access-list`."""
-
-    def each(request):
-        story.do(request)
-        viewer = data.draw(st.sampled_from(USERS), label="viewer")
-        exam = data.draw(st.sampled_from(EXAMS), label="exam")
-        if not story.sharing.can(viewer, Permission.VIEW, exam):
-            return
-        for entry in story.sharing.access_list(viewer, exam).entries:
-            whole = UnshareRequest(actor=viewer, exam=exam, recipient=entry.principal)
-            assert entry.can_unshare == (story.sharing.preview(whole).reasons == ())
-            for listed in entry.grants:
-                one = RevokeRequest(actor=viewer, grant=listed.grant.id)
-                assert listed.can_unshare == (story.sharing.preview(one).reasons == ())
-
-    tell(data, story, each)
+    story.do(request)
+    viewer = data.draw(st.sampled_from(USERS), label="viewer")
+    exam = data.draw(st.sampled_from(EXAMS), label="exam")
+    if not story.sharing.can(viewer, Permission.VIEW, exam):
+        return
+    for entry in story.sharing.access_list(viewer, exam).entries:
+        whole = UnshareRequest(actor=viewer, exam=exam, recipient=entry.principal)
+        assert entry.can_unshare == (story.sharing.preview(whole).reasons == ())
+        for listed in entry.grants:
+            one = RevokeRequest(actor=viewer, grant=listed.grant.id)
+            assert listed.can_unshare == (story.sharing.preview(one).reasons == ())
 
 
-@given(story=stories(), data=st.data())
-@patient
-def test_with_cascades_alone_every_grant_keeps_its_source(story, data):
+@in_stories(change=False)
+def test_every_grant_has_a_source_if_all_endings_cascade(story, request):
     """Specification: `#re-shares`, `#no-one-exceeds-their-source`."""
-
-    def each(request):
-        if not isinstance(request, ShareRequest):
-            request = with_cascade(request)
-        story.do(request)
-        for exam in EXAMS:
-            standing = story.standing(exam)
-            for grant in standing:
-                if grant.basis is not OWNER:
-                    assert has_source(story, grant, standing)
-
-    tell(data, story, each, change=False)
-
-
-def with_cascade(request):
-    import attrs
-
-    return attrs.evolve(request, reshares=Reshares.CASCADE)
+    if not isinstance(request, ShareRequest):
+        request = attrs.evolve(request, reshares=Reshares.CASCADE)
+    story.do(request)
+    for exam in EXAMS:
+        standing = story.standing(exam)
+        for grant in standing:
+            if grant.basis is not OWNER:
+                assert has_source(story, grant, standing)
 
 
 def has_source(story, grant, standing):
@@ -317,7 +267,7 @@ def has_source(story, grant, standing):
 
 @given(story=stories(), data=st.data())
 @patient
-def test_replaying_the_acts_in_the_order_of_versions_gives_the_grants(story, data):
+def test_replaying_the_events_in_the_order_of_versions_gives_the_grants(story, data):
     """Specification: `#serial-order`, `#nothing-is-forgotten`."""
     tell(data, story, story.do)
     for exam in EXAMS:
@@ -339,38 +289,28 @@ def acts_on(story, exam):
     return [event for event in done if exam in event.versions]
 
 
-@given(story=stories(), data=st.data())
-@patient
-def test_the_tabs_the_form_and_the_share_agree(story, data):
+@in_stories()
+def test_the_tabs_and_the_share_form_agree(story, request, data):
     """Specification: `#share-form`."""
-
-    def each(request):
-        story.do(request)
-        actor = data.draw(st.sampled_from(USERS), label="actor")
-        exam = data.draw(st.sampled_from(EXAMS), label="exam")
-        form, tabs = story.sharing.share_form(actor, exam), story.sharing.tabs(actor, exam)
-        assert form.has_share_tab == (Tab.SHARE in tabs)
-        if form.has_share_tab:
-            assert form.offers_download == (Tab.DOWNLOAD in tabs)
-            assert exam in form.exams
-
-    tell(data, story, each)
+    story.do(request)
+    actor = data.draw(st.sampled_from(USERS), label="actor")
+    exam = data.draw(st.sampled_from(EXAMS), label="exam")
+    form, tabs = story.sharing.share_form(actor, exam), story.sharing.tabs(actor, exam)
+    assert form.has_share_tab == (Tab.SHARE in tabs)
+    if form.has_share_tab:
+        assert form.offers_download == (Tab.DOWNLOAD in tabs)
+        assert exam in form.exams
 
 
-@given(story=stories(), data=st.data())
-@patient
-def test_answers_name_exactly_the_principals_whom_they_mention(story, data):
-    """Specification: `#disclosure`: whoever is shown an id is shown the name as well."""
-
-    def each(request):
-        answers = [story.sharing.preview(request), story.do(request)]
-        if not isinstance(request, RevokeRequest):
-            answers.append(access_list(story, request.actor, request.exam))
-        for answer in answers:
-            if not isinstance(answer, Refused):
-                assert answer.names == story.directory.names(mentioned(answer))
-
-    tell(data, story, each)
+@in_stories()
+def test_answers_name_exactly_the_principals_that_they_mention(story, request):
+    """Specification: `#disclosure`: a reader of an id also reads the name."""
+    answers = [story.sharing.preview(request), story.do(request)]
+    if not isinstance(request, RevokeRequest):
+        answers.append(access_list(story, request.actor, request.exam))
+    for answer in answers:
+        if not isinstance(answer, Refused):
+            assert answer.names == story.directory.names(mentioned(answer))
 
 
 def access_list(story, user, exam):
