@@ -4,7 +4,7 @@ Specification: `#decisions-are-pure`, `#disclosure`.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from typing import Any, Final
 
 import attrs
@@ -45,11 +45,7 @@ class _Trial:
         return self.rule.refuses(case.request, attrs.evolve(case.facts, host=host), host)
 
 
-def _as_it_is(trial: _Trial) -> AbstractContextManager[_Trial]:
-    return nullcontext(trial)
-
-
-law: Final = Laws(_as_it_is)
+law: Final = Laws[_Trial, _Trial](nullcontext)
 
 _USERS: Final = tuple(map(UserId, "abcd"))
 _GROUPS: Final = tuple(map(GroupId, "ab"))
