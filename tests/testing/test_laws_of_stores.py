@@ -305,14 +305,6 @@ def uploads(**fields):
     return Uploads
 
 
-class OpensBatchesAgain(MemoryStore):
-    def add(self, batch, exams):
-        if not exams and not batch.sealed and batch.id in self._batches:
-            self._batches[batch.id] = batch
-        else:
-            super().add(batch, exams)
-
-
 class SealsOnce(MemoryStore):
     def add(self, batch, exams):
         known = self._batches.get(batch.id)
@@ -398,6 +390,7 @@ HISTORY = "a-long-history-is-read-whole"
 VERSION_0 = "an-unshared-or-unknown-exam-has-version-0"
 CLAIMED = "due-notices-are-claimed-oldest-first"
 FEWEST_FAILURES = "notices-that-failed-less-come-first"
+NEW_FIRST = "new-notices-are-claimed-before-failed-ones"
 LONGEST_DUE = "the-longest-due-notices-are-claimed"
 TIME_DUE = "time-due-outweighs-failures"
 NOTICE_IDS = "ids-in-notices-are-compared-by-code-point"
@@ -427,7 +420,6 @@ BUGS = [
     (ForgetsOwnersOfMany, BATCH),
     (IgnoresEmptyUploads, SEALED),
     (OpensBatches, SEALED),
-    (OpensBatchesAgain, SEALED),
     (SealsOnce, SEALED),
     (BatchesByIdUpward, "a-batch-is-read-whole-and-newest-first"),
     *((keeps_receipts_under(lambda actor, id_, f=f: (actor, f(id_))), RECEIPTS) for f in FOLDS),
@@ -449,7 +441,7 @@ BUGS = [
     (KnowsWhatWasUploaded, VERSION_0),
     (IgnoresUnknown, VERSION_0),
     (with_outbox(chooses=lambda self, kept: kept.number), LONGEST_DUE),
-    (with_outbox(chooses=lambda self, kept: (kept.due, kept.number)), FEWEST_FAILURES),
+    (with_outbox(chooses=lambda self, kept: (kept.due, kept.number)), NEW_FIRST),
     (with_outbox(chooses=lambda self, kept: (kept.turn[0], kept.due)), TIME_DUE),
     (with_outbox(returns=lambda self, kept: (kept.due, *kept.turn)), LONGEST_DUE),
     (with_outbox(returns=lambda self, kept: kept.number), FEWEST_FAILURES),

@@ -145,8 +145,11 @@ def what_the_machine_does(variant):
 def rows():
     """Return the cells of each row of the page, by the name of the variant."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
-    found = ([cell.strip(" `") for cell in line.split("|")] for line in lines if line[:3] == "| `")
-    return {name: cells for _, name, *cells, _ in found}
+    found = ([cell.strip() for cell in line.split("|")] for line in lines if line[:3] == "| `")
+    return {
+        name.strip("`"): (bug, caught.strip("`"), machine)
+        for _, name, bug, caught, machine, _ in found
+    }
 
 
 def page(machine):
