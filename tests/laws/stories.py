@@ -39,6 +39,7 @@ from exam_sharing import (
 from exam_sharing.grants import OWNER
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
 from exam_sharing.testing.performing import perform
+from exam_sharing.testing.strategies import narrow_requests, revoke_requests, unshare_requests
 from where_kept import empty_store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -91,7 +92,7 @@ class Story:
         self.directory.add(person, sharing_in_plan=plan, notices=notices)
 
     def add_group(self, group, members):
-        """Say who is in a group, unless it would hold itself."""
+        """Set the members of a group, unless it would hold itself."""
         with suppress(MembershipCycle):
             self.directory.add(Group(id=group, name=str(group), members=members))
 
@@ -103,7 +104,7 @@ class Story:
         self.store.transfer(exam, owner, at=self.now)
 
     def do(self, request):
-        """Do what is asked for with the package; return the receipt or the refusal."""
+        """Perform a request with the package; return the receipt or the refusal."""
         try:
             return perform(self.sharing, request)
         except Refused as refused:
@@ -123,7 +124,7 @@ class Story:
         return [grant for grant in self.facts(exam).grants if not grant.expired(self.now)]
 
     def everything_held(self):
-        """Return what `can` says of everybody, on every exam, for every permission."""
+        """Return every user, exam and permission for which `can` is true."""
         return {
             (user, exam, permission)
             for user in USERS
@@ -142,7 +143,7 @@ class Story:
 
 
 def content(grant):
-    """Return what a grant says, apart from its own id and those that it rests on."""
+    """Return a grant without its id and its basis."""
     return (
         grant.exam,
         grant.grantor,
@@ -173,7 +174,7 @@ permissions = st.sampled_from(Permission)
 reshares = st.sampled_from((*Reshares, None))
 
 patient = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-"""For laws that need long stories."""
+"""For tests with long stories."""
 
 everyone_sees = st.builds(Policy, reshares=st.sampled_from(Reshares))
 policies = st.builds(
@@ -205,27 +206,15 @@ shares = st.builds(
     message=rarely(st.sampled_from(("hello", "much too long", "bell \a", "a\r\nb")), None),
     expect=rarely(st.frozensets(exams, max_size=3), None),
 )
-unshares = st.builds(
-    UnshareRequest, actor=users, exam=exams, recipient=principals, reshares=reshares
-)
-bounds = st.one_of(
-    st.just((Permission.VIEW, None)),
-    st.tuples(st.none(), times),
-    st.tuples(permissions, times),
-)
-narrows = st.builds(
-    lambda bound, **fields: NarrowRequest(permission=bound[0], until=bound[1], **fields),
-    bounds,
-    actor=users,
-    exam=exams,
-    recipient=principals,
-    reshares=reshares,
-)
+by_hand = {"reshares": reshares, "performed_by": st.none(), "request_ids": st.none()}
+by_anybody = {"actors": users, "exams": exams, "recipients": principals, **by_hand}
+unshares = unshare_requests(**by_anybody)
+narrows = narrow_requests(untils=times, **by_anybody)
 
 
 @st.composite
 def stories(draw, policies=policies, hiding=True, new_store=empty_store):
-    """Draw a hospital in which nothing has been shared yet, kept in an empty store."""
+    """Draw a hospital without shares, in an empty store."""
     pairs = st.frozensets(st.tuples(users, principals), max_size=4)
     member_pairs = st.frozensets(st.tuples(users, groups), max_size=4)
     story = Story(
@@ -259,7 +248,7 @@ def stories(draw, policies=policies, hiding=True, new_store=empty_store):
 
 
 def likely_shares(story: Story):
-    """Draw shares by somebody who has access, so that most of them are made."""
+    """Draw shares by users with access, so that most of them are permitted."""
     owners = {exam.id: exam.owner for exam in story.store.find(EXAMS)}
     held = sorted({(user, exam) for user, exam, _ in story.everything_held()})
     passing_on = [(user, exam) for user, exam in held if owners[exam] != user]
@@ -283,7 +272,7 @@ def likely_shares(story: Story):
 
 
 def likely_endings(story: Story):
-    """Draw ways to end a grant that stands, by its grantor, its recipient, or the owner."""
+    """Draw endings of a standing grant, most of them by its grantor or the owner."""
     grants = [grant for exam in EXAMS for grant in story.standing(exam)]
     if not grants:
         return unshares | narrows
@@ -291,26 +280,19 @@ def likely_endings(story: Story):
     def by_somebody(grant: Grant):
         owner = next(e.owner for e in story.store.find((grant.exam,)))
         actors = st.sampled_from([owner, owner, grant.grantor, grant.grantor, *USERS])
-        named = {"exam": st.just(grant.exam), "recipient": st.just(grant.recipient)}
+        by = {"actors": actors, **by_hand}
+        named = {"exams": st.just(grant.exam), "recipients": st.just(grant.recipient), **by}
         return st.one_of(
-            st.builds(UnshareRequest, actor=actors, reshares=reshares, **named),
-            st.builds(
-                lambda bound, **fields: NarrowRequest(
-                    permission=bound[0], until=bound[1], **fields
-                ),
-                bounds,
-                actor=actors,
-                reshares=reshares,
-                **named,
-            ),
-            st.builds(RevokeRequest, actor=actors, grant=st.just(grant.id), reshares=reshares),
+            unshare_requests(**named),
+            narrow_requests(untils=times, **named),
+            revoke_requests(grants=st.just(grant.id), **by),
         )
 
     return st.sampled_from(grants).flatmap(by_somebody)
 
 
 def requests(story: Story):
-    """Draw anything that a person can ask for, likely to be granted more often than not."""
+    """Draw any request of a person; most of them are permitted."""
     kinds = {
         0: likely_shares(story),
         1: likely_endings(story),
@@ -320,7 +302,7 @@ def requests(story: Story):
 
 
 def changes(story: Story):
-    """Draw a change of the world around: returns a function that makes it."""
+    """Draw a change of the hospital, as a function that makes it."""
     flags = {"active": st.booleans(), "plan": st.booleans(), "notices": st.booleans()}
     return st.one_of(
         st.builds(lambda by: lambda: _pass_time(story, by), st.integers(1, 5)),
