@@ -1,4 +1,4 @@
-"""What a law says of an answer is what differs, and no more than a `repr` shows."""
+"""A law reports the differences of an answer, and only what a `repr` shows."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -83,18 +83,18 @@ MINE = Exam(
         ),
     ],
 )
-def test_what_differs_is_told_by_its_path(came, expected, told):
+def test_differences_are_reported_by_path(came, expected, told):
     assert difference(came, expected) == told
 
 
-def test_in_a_long_sequence_the_places_that_differ_are_told():
+def test_differences_in_a_long_sequence_are_reported_by_place():
     exams = [ExamId(f"exam {number}") for number in range(50)]
     assert difference([*exams[:7], CT, *exams[8:]], exams) == (
         "  [7]: ExamId('ct'), expected ExamId('exam 7')"
     )
 
 
-def test_members_of_a_set_are_compared_with_those_of_the_same_id():
+def test_members_of_sets_are_compared_by_id():
     ending = Ending(
         grant=GRANT.id,
         how=HowEnded.UNSHARED,
@@ -110,7 +110,7 @@ def test_members_of_a_set_are_compared_with_those_of_the_same_id():
     )
 
 
-def test_what_is_private_stays_so():
+def test_private_values_are_hidden():
     others = attrs.evolve(MINE, subject="Mr Nowak")
     assert difference(others, MINE) == "  subject: <withheld>, expected <withheld>"
     batch = UploadBatch(id=BatchId("cd"), uploader=ANNA, source="Ms Kowalska", received_at=START)
@@ -118,7 +118,7 @@ def test_what_is_private_stays_so():
     assert difference({"a": batch}, {"a": again}) == "  'a'.source: differs; its value is private"
 
 
-def test_a_class_that_shows_itself_in_its_own_way_is_not_taken_apart():
+def test_a_class_with_its_own_repr_is_compared_as_a_whole():
     @attrs.frozen
     class Hides:
         secret: str
@@ -130,7 +130,7 @@ def test_a_class_that_shows_itself_in_its_own_way_is_not_taken_apart():
     assert difference(UserId("a"), UserId("b")) == "  came: UserId('a')\n  expected: UserId('b')"
 
 
-def test_no_more_is_told_than_five_places():
+def test_at_most_five_differences_are_reported():
     came, expected = (dict.fromkeys(range(9), value) for value in (LATER, GRANT))
     told = difference(came, expected).split("\n")
     assert told[0] == f"  0.until: {UNTIL}"

@@ -1,4 +1,4 @@
-"""The store of the docs, over plain `sqlite3`, keeps every law, and is as short as is said."""
+"""The store of the docs, over plain `sqlite3`, keeps every law, and is short."""
 
 import sys
 from contextlib import contextmanager
@@ -32,15 +32,15 @@ def test_the_store_of_the_docs_keeps_the_law(law):
     law.check()
 
 
-def test_every_answer_over_it_is_the_one_of_the_model():
+def test_the_store_of_the_docs_agrees_with_the_model():
     run_sharing_machine(open_store, settings=settings(max_examples=4, stateful_step_count=25))
 
 
 @pytest.mark.sharing_cases
-def test_every_decision_over_it_is_the_one_of_the_case(sharing_case):
+def test_the_store_of_the_docs_passes_every_case(sharing_case):
     check(sharing_case, over_store(open_store))
 
 
-def test_it_has_less_than_240_lines():
+def test_the_store_of_the_docs_has_less_than_240_lines():
     text = (EXAMPLES / "sqlite3_store.py").read_text(encoding="utf-8")
     assert 150 < len(text.splitlines()) < 240

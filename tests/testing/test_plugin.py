@@ -1,4 +1,4 @@
-"""The pytest plugin, as a portal's own tests meet it."""
+"""The pytest plugin, in the tests of a portal."""
 
 import re
 import subprocess
@@ -33,7 +33,7 @@ def passes(came, tests):
     assert f"{tests} passed" in text
 
 
-def test_a_ready_world_a_frozen_clock_and_a_recording_notifier_are_there(pytest_run):
+def test_the_fixtures_give_a_world_a_clock_and_a_notifier(pytest_run):
     tests = """
 from datetime import timedelta
 from exam_sharing import ExamId, Permission, ShareRequest, UserId
@@ -52,7 +52,7 @@ def test_access_ends(sharing_world, sharing_clock, sharing_notifier):
     passes(pytest_run(tests, "--strict-markers", "-W", "error"), 1)
 
 
-def test_the_policy_of_the_world_can_be_another_one(pytest_run):
+def test_a_fixture_can_replace_the_policy(pytest_run):
     tests = """
 import pytest
 from exam_sharing import Policy
@@ -86,7 +86,7 @@ def test_all():
     assert code == 0, text
 
 
-def test_a_marked_test_runs_the_cases_that_it_asks_for(pytest_run):
+def test_a_marked_test_runs_the_selected_cases(pytest_run):
     tests = """
 import pytest
 from exam_sharing.testing.cases import cases, check
@@ -135,19 +135,19 @@ def test_codes(sharing_case):
         ),
     ],
 )
-def test_a_marker_that_runs_nothing_is_a_mistake(pytest_run, marked, told):
+def test_a_marker_that_selects_no_case_is_an_error(pytest_run, marked, told):
     text, code = pytest_run(f"import pytest\n@pytest.mark.{marked}")
     assert code != 0
     assert told in text
 
 
-def test_a_test_without_the_marker_is_told_of_it(pytest_run):
+def test_a_test_without_the_marker_is_an_error(pytest_run):
     text, code = pytest_run("def test_portal(sharing_case): pass")
     assert code != 0
     assert "sharing_case is for tests marked @pytest.mark.sharing_cases" in text
 
 
-def test_a_failed_case_says_which_rule_is_broken(pytest_run):
+def test_a_failed_case_reports_the_rule(pytest_run):
     tests = """
 import pytest
 from exam_sharing.testing.cases import check, in_memory
@@ -240,11 +240,11 @@ def test_comparing():
 """
 
 
-def test_a_project_that_does_not_use_it_imports_nothing_of_the_package(pytest_run):
+def test_a_project_without_uses_imports_nothing_of_the_package(pytest_run):
     passes(pytest_run(UNUSED, "-W", "error"), 2)
 
 
-def test_the_fixtures_are_told_with_all_others(pytest_run):
+def test_pytest_lists_the_fixtures_and_the_marker(pytest_run):
     text, _ = pytest_run("", "--fixtures")
     for name in ("sharing_world", "sharing_clock", "sharing_notifier", "sharing_policy"):
         assert name in text
@@ -252,13 +252,13 @@ def test_the_fixtures_are_told_with_all_others(pytest_run):
     assert "sharing_cases(cases=None, /, *, acts=None, questions=None, details=True): run" in told
 
 
-def test_it_can_be_turned_off(pytest_run):
+def test_the_plugin_can_be_disabled(pytest_run):
     text, code = pytest_run("def test(sharing_world): pass", "-p", "no:exam_sharing")
     assert code == 1
     assert "fixture 'sharing_world' not found" in text
 
 
-def test_the_page_on_testing_endpoints_tells_tests_that_pass(pytest_run):
+def test_the_tests_of_the_page_on_endpoints_pass(pytest_run):
     page = Path(__file__).parent.parent.parent / "docs" / "how-to" / "test-your-endpoints.md"
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
     text, code = pytest_run("\n".join(each for each in blocks if ">>>" not in each), "-q")
