@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import attrs
 import pytest
-from broken.engines import HidesRefusals
+from broken.engines import hides_refusals
 from hypothesis import Phase, settings
 
 from exam_sharing import (
@@ -298,7 +298,7 @@ def test_what_is_recorded_of_an_act_is_compared(monkeypatch, recorded, what):
 def test_that_a_refusal_is_recorded_is_compared(monkeypatch):
     monkeypatch.setattr(MemoryStore, "record", lambda store, event: None)
     run_sharing_machine(MemoryStore, settings=few)
-    with HidesRefusals():
+    with hides_refusals():
         broken = story_of(MemoryStore, told=hasty)
     assert broken.question.endswith("What is recorded of that?")
     assert broken.came == "records: 0"
