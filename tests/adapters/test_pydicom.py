@@ -1,4 +1,4 @@
-"""What a DICOM medium becomes: real media, the same ones broken, and files made to do harm."""
+"""Reading DICOM media: real ones, damaged ones, and hostile files."""
 
 import logging
 import os
@@ -150,7 +150,7 @@ class TestACd:
         assert list(media.studies) == [exam.id for exam in media.exams]
         assert media.studies[ExamId("B1-3")].description is None
 
-    def test_tells_which_files_are_behind_each_exam(self):
+    def test_lists_the_files_of_each_exam(self):
         media = read(CD)
         assert [len(files) for files in media.files.values()] == [3, 4, 7, 2, 4, 11]
         assert media.files[ExamId("B1-1")][0] == FILE_OF_STUDY_1
@@ -165,19 +165,19 @@ class TestACd:
     @pytest.mark.parametrize(
         "variant", ["bigEnd", "implicit", "nooffset", "nopatient", "reordered"]
     )
-    def test_is_read_whatever_way_its_dicomdir_is_written(self, variant):
+    def test_is_read_with_every_encoding_of_its_dicomdir(self, variant):
         assert read(CD / f"DICOMDIR-{variant}") == read(CD)
 
     def test_consists_of_the_files_that_its_dicomdir_lists(self, cd):
         shutil.copy(LOOSE / "CT_small.dcm", cd / "77654033")
         assert read(cd) == read(CD)
 
-    def test_is_read_where_the_system_shows_its_names_in_small_letters(self, cd):
+    def test_is_read_with_names_in_lower_case(self, cd):
         for place in sorted(cd.rglob("*"), key=lambda path: -len(path.parts)):
             place.rename(place.with_name(place.name.lower()))
         assert len(read(cd).exams) == 6
 
-    def test_without_some_of_its_files_says_which(self, cd):
+    def test_reports_missing_files(self, cd):
         (cd / FILE_OF_STUDY_1).unlink()
         media = read(cd)
         assert left_out(media) == [(FILE_OF_STUDY_1, LeftOutReason.MISSING)]
@@ -306,7 +306,7 @@ class TestADicomdir:
         (cd / "DICOMDIR").write_bytes(content)
         assert problem_of(cd) is MediaProblem.DIRECTORY_UNREADABLE
 
-    def test_that_is_damaged_can_be_passed_over(self, cd):
+    def test_that_is_damaged_can_be_ignored(self, cd):
         (cd / "DICOMDIR").write_bytes(b"DOE^JOHN")
         media = read(cd, loose=True)
         assert len(media.exams) == 6
@@ -375,13 +375,13 @@ class TestAFolderOfFiles:
         there = [str(p.relative_to(LOOSE)) for p in LOOSE.rglob("*") if p.is_file()]
         assert sorted(told) == sorted(there)
 
-    def test_knows_the_files_that_the_wheel_ships_truncated(self):
+    def test_reports_the_truncated_files_in_the_wheel(self):
         reasons = dict(left_out(read(LOOSE)))
         assert reasons["MR_truncated.dcm"] is LeftOutReason.TRUNCATED
         assert reasons["rtplan_truncated.dcm"] is LeftOutReason.TRUNCATED
         assert list(reasons.values()).count(LeftOutReason.TRUNCATED) == 2
 
-    def test_says_of_other_files_that_they_are_no_dicom(self):
+    def test_reports_files_that_are_no_dicom(self):
         reasons = dict(left_out(read(LOOSE)))
         assert reasons["README.txt"] is LeftOutReason.NOT_DICOM
         assert reasons["zipMR.gz"] is LeftOutReason.NOT_DICOM
@@ -419,13 +419,13 @@ class TestAFolderOfFiles:
             ("socket", LeftOutReason.SPECIAL_FILE),
         ]
 
-    def test_goes_down_to_any_depth(self, folder):
+    def test_is_read_to_any_depth(self, folder):
         deep = folder.joinpath(*["d"] * 300)
         deep.mkdir(parents=True)
         media = read_files(deep, dicom_file({STUDY_UID: b"1.2"}))
         assert read(folder).studies == media.studies
 
-    def test_says_which_folder_cannot_be_opened(self, folder, monkeypatch):
+    def test_reports_a_folder_that_cannot_be_opened(self, folder, monkeypatch):
         (folder / "closed").mkdir()
         close(monkeypatch, folder / "closed")
         media = read_files(folder, dicom_file({STUDY_UID: b"1.2"}))
@@ -483,7 +483,7 @@ def reason_for(folder, content):
     return reason
 
 
-class TestAFileThatIsNotWhole:
+class TestATruncatedFile:
     @pytest.mark.parametrize(
         "content",
         [
@@ -501,7 +501,7 @@ class TestAFileThatIsNotWhole:
         assert reason_for(folder, content) is LeftOutReason.TRUNCATED
 
     @pytest.mark.parametrize("missing", [1, 9, 10, 11, 14, 30])
-    def test_is_known_by_its_fragments_of_pixels(self, folder, missing):
+    def test_is_recognized_by_its_fragments(self, folder, missing):
         content = encapsulated(b"", b"\1" * 20, b"\1" * 6, end=b"")
         reason = LeftOutReason.TRUNCATED
         if missing == 14:  # as if it had one fragment less, and no end of fragments
@@ -509,7 +509,7 @@ class TestAFileThatIsNotWhole:
         else:
             assert reason_for(folder, content[:-missing]) is reason
 
-    def test_is_not_a_file_whose_fragments_are_all_there(self, folder):
+    def test_is_not_a_file_with_all_fragments(self, folder):
         content = encapsulated(b"", b"\xfe\xff\xdd\xe0\0\0\0\0", b"\1" * 6)
         assert len(read_files(folder, content).exams) == 1
 
@@ -518,25 +518,25 @@ class TestAFileThatIsNotWhole:
         for zeros in (3, 8, 5000):
             assert len(read_files(folder, content + bytes(zeros)).exams) == 1
 
-    def test_is_known_when_it_is_deflated(self, folder):
+    def test_is_recognized_when_deflated(self, folder):
         content = whole_file(os.urandom(3000), syntax=DEFLATED)
         assert len(read_files(folder, content).exams) == 1
         assert reason_for(folder, content[:-1000]) is LeftOutReason.TRUNCATED
 
     @pytest.mark.parametrize("more", range(-40, 40, 8))
-    def test_is_not_one_that_inflates_to_about_a_mebibyte(self, folder, more):
+    def test_is_not_a_file_that_inflates_to_about_a_mebibyte(self, folder, more):
         content = whole_file(bytes(1024 * 1024 + more), syntax=DEFLATED)
         assert len(read_files(folder, content).exams) == 1
 
     @given(data=st.data())
-    def test_is_left_out_wherever_in_its_pixels_a_real_one_is_cut(self, data, tmp_path_factory):
+    def test_is_recognized_wherever_its_pixels_are_cut(self, data, tmp_path_factory):
         name, begin, end = data.draw(st.sampled_from(PIXELS))
         cut = data.draw(st.integers(begin, end - 1))
         made = tmp_path_factory.mktemp("cut")
         assert reason_for(made, (LOOSE / name).read_bytes()[:cut]) is LeftOutReason.TRUNCATED
 
 
-class TestAFileThatDoesHarm:
+class TestAHostileFile:
     def test_cannot_inflate_without_end(self, folder, monkeypatch):
         content = whole_file(bytes(3_000_000), syntax=DEFLATED)
         assert len(read_files(folder, content).exams) == 1
@@ -553,7 +553,7 @@ class TestAFileThatDoesHarm:
         "uid",
         [b"DOE^JOHN", b"1.2\\1.3", b"1..2", b".1", b"1.2/../..", b"1" * 65, b"1\x002", b"\xb9.2"],
     )
-    def test_cannot_pass_anything_for_a_study_uid(self, folder, uid):
+    def test_cannot_have_a_malformed_study_uid(self, folder, uid):
         content = dicom_file({STUDY_UID: uid})
         assert reason_for(folder, content) is LeftOutReason.MALFORMED_STUDY_UID
 
@@ -561,7 +561,7 @@ class TestAFileThatDoesHarm:
     def test_without_a_study_uid_is_left_out(self, folder, uid):
         assert reason_for(folder, dicom_file({STUDY_UID: uid})) is LeftOutReason.NO_STUDY_UID
 
-    def test_with_a_sequence_for_a_text_has_no_such_text(self, folder):
+    def test_with_a_sequence_in_place_of_a_text_lacks_the_text(self, folder):
         sequence = element(PATIENT_ID, item(b""), vr=b"SQ", length=0xFFFFFFFF)
         end = b"\xfe\xff\xdd\xe0\0\0\0\0"
         content = dicom_file({}, tail=sequence + end + element(STUDY_UID, b"1.2"))
@@ -586,21 +586,21 @@ class TestAFileThatDoesHarm:
         elements = {CHARACTER_SET: charset, PATIENT_NAME: b"Doe\x1b$)C^\xb0\xa1\xff"}
         assert study_of(folder, elements).patient_name
 
-    def test_with_a_text_longer_than_any_has_no_such_text(self, folder):
+    def test_with_an_overlong_text_lacks_the_text(self, folder):
         assert study_of(folder, {DESCRIPTION: b"x" * 5000}).description is None
 
     @pytest.mark.parametrize(
         "text", [b"20011399", b"00000000", b"99999999", b"yesterday", b"2001", b"-2001010", b""]
     )
-    def test_with_an_absurd_date_has_none(self, folder, text):
+    def test_with_an_invalid_date_has_no_date(self, folder, text):
         assert study_of(folder, {STUDY_DATE: text}).study_date is None
 
     @pytest.mark.parametrize("text", [b"20010203", b"2001.02.03"])
-    def test_with_a_date_old_or_new_has_it(self, folder, text):
+    def test_may_have_a_date_in_the_old_or_the_new_format(self, folder, text):
         assert study_of(folder, {STUDY_DATE: text}).study_date == date(2001, 2, 3)
 
     @given(data=st.data())
-    def test_whatever_it_holds_is_read_or_left_out(self, data, tmp_path_factory):
+    def test_with_any_content_is_read_or_left_out(self, data, tmp_path_factory):
         name = data.draw(st.sampled_from(["CT_small.dcm", "JPEG2000.dcm", "image_dfl.dcm"]))
         content = bytearray((LOOSE / name).read_bytes())
         for place in data.draw(st.lists(st.integers(0, 2000), max_size=20)):
@@ -633,12 +633,12 @@ class TestAStudy:
         assert subjects(media) == [None]
         assert the_study(media).patient_id is None
 
-    def test_tells_nothing_of_a_patient_in_its_exam(self, folder):
+    def test_leaves_its_exam_without_patient_data(self, folder):
         media = read_files(folder, of(b"7", b"HOSPITAL"))
         assert subjects(media) == ["B1-patient-1"]
         assert "HOSPITAL" not in str(attrs.asdict(media.exams[0]))
 
-    def test_has_the_subject_that_the_host_names_by_the_patient_and_who_issued_the_id(self, folder):
+    def test_has_the_subject_that_the_host_returns_for_patient_id_and_issuer(self, folder):
         asked = []
         media = read_files(
             folder,
@@ -650,24 +650,24 @@ class TestAStudy:
         assert subjects(media) == ["P-1", "P-1", None]
         assert asked == ["7^^^HOSPITAL"]
 
-    def test_may_be_left_without_a_subject_by_the_host(self, folder):
+    def test_may_get_no_subject_from_the_host(self, folder):
         assert subjects(read_files(folder, of(b"7"), subject=lambda _: None)) == [None]
 
-    def test_gives_no_patient_a_name_that_another_could_have(self, folder):
+    def test_escapes_the_patient_id_so_that_no_two_references_are_equal(self, folder):
         media = read_files(folder, of(b"7^^^HOSPITAL"), subject=str)
         assert subjects(media) == ["7\\S\\\\S\\\\S\\HOSPITAL"]
 
-    def test_that_two_patients_claim_becomes_an_exam_for_each(self, folder):
+    def test_of_two_patients_becomes_one_exam_for_each(self, folder):
         media = read_files(folder, of(b"7"), of(b"8"), of(b"7"), subject=str)
         assert subjects(media) == ["7", "8"]
         assert list(media.files.values()) == [("IM1", "IM3"), ("IM2",)]
 
-    def test_keeps_the_files_that_say_less_of_the_patient(self, folder):
+    def test_keeps_files_with_less_patient_data(self, folder):
         media = read_files(folder, of(), of(b"7"), of(b"7", b"HOSPITAL"), subject=str)
         assert subjects(media) == ["7^^^HOSPITAL"]
         assert list(media.files.values()) == [("IM1", "IM2", "IM3")]
 
-    def test_gives_files_that_could_be_of_several_patients_to_none_of_them(self, folder):
+    def test_assigns_a_file_that_fits_several_patients_to_none_of_them(self, folder):
         media = read_files(folder, of(b"7", b"A"), of(b"7"), of(b"7", b"B"), of(), subject=str)
         assert subjects(media) == ["7^^^A", "7", "7^^^B", None]
 
@@ -684,7 +684,7 @@ class TestAStudy:
         assert the_study(media).description == "Head"
         assert the_study(media).patient_name == "Doe"
 
-    def test_takes_details_from_the_files_that_say_less_of_the_patient(self, folder):
+    def test_takes_details_from_files_with_less_patient_data(self, folder):
         media = read_files(
             folder, of(b"7", modality=b"CT"), of(modality=b"SR", description=b"Report")
         )
@@ -708,13 +708,13 @@ class TestAReading:
         assert {exam.owner for exam in media.exams} == {UserId(owner)}
         assert {exam.uploaded_at for exam in media.exams} == {media.batch.received_at} == {NOW}
 
-    def test_names_the_exams_as_the_caller_wishes(self):
+    def test_uses_exam_ids_of_the_caller(self):
         media = read(CD, exam_id=lambda number, study: ExamId(f"{study.modality}-{number}"))
         assert [str(exam.id) for exam in media.exams] == [
             "CR-1", "CT-2", "CT-3", "MR-4", "MR-5", "MR-6",
         ]  # fmt: skip
 
-    def test_refuses_an_exam_id_that_it_was_given_before(self):
+    def test_refuses_a_repeated_exam_id(self):
         with pytest.raises(AlreadyExists, match="the id 'E1' is taken"):
             read(CD, exam_id=lambda _number, _study: ExamId("E1"))
 
@@ -729,15 +729,15 @@ class TestAReading:
             ({"exam_id": lambda _number, _study: "E1"}, WrongKind),
         ],
     )
-    def test_refuses_arguments_that_are_none(self, changes, error):
+    def test_refuses_wrong_arguments(self, changes, error):
         with pytest.raises(error):
             read(CD, **changes)
 
-    def test_refuses_them_before_it_looks_at_the_medium(self):
+    def test_refuses_wrong_arguments_before_it_reads_the_medium(self):
         with pytest.raises(WrongKind):
             read("nothing", owner="alice")
 
-    def test_tells_how_far_it_is(self):
+    def test_reports_its_progress(self):
         told = []
         read(CD, on_progress=lambda *progress: told.append(progress))
         assert told == [(number, 31) for number in range(1, 32)]
@@ -755,7 +755,7 @@ def raise_interrupt(*_):
 PATIENT = {PATIENT_NAME: b"DOE^JOHN", PATIENT_ID: b"DOE7", DESCRIPTION: b"DOE's head"}
 
 
-class TestWhatIsPatientData:
+class TestPatientData:
     def test_is_in_no_repr(self, folder):
         (folder / "DOE_JOHN.txt").write_bytes(b"DOE")
         media = read_files(folder, dicom_file(PATIENT | {STUDY_UID: b"1.2"}))
@@ -786,7 +786,7 @@ class TestWhatIsPatientData:
         assert caplog.records == []
         assert capfd.readouterr() == ("", "")
 
-    def test_does_not_get_out_of_a_damaged_dicomdir(self, folder):
+    def test_does_not_leave_a_damaged_dicomdir(self, folder):
         damaged = dicomdir(record("DOE_JOHN"))[:-3]
         (folder / "DICOMDIR").write_bytes(damaged)
         with pytest.raises(MediaError) as caught:
@@ -794,7 +794,7 @@ class TestWhatIsPatientData:
         assert caught.value.__context__ is None
         assert "DOE" not in f"{caught.value!r}"
 
-    def test_stays_in_though_pydicom_is_told_to_be_strict(self, folder, monkeypatch):
+    def test_is_hidden_also_when_pydicom_is_strict(self, folder, monkeypatch):
         monkeypatch.setattr(
             pydicom.config.settings, "reading_validation_mode", pydicom.config.RAISE
         )

@@ -1,4 +1,4 @@
-"""Notices as e-mail, told to real mail servers, and to servers that misbehave."""
+"""Notices as e-mail, sent to real mail servers and to servers that misbehave."""
 
 import copy
 import pickle
@@ -149,7 +149,7 @@ def quoted(text):
 
 
 class TestALetter:
-    """What the reader gets."""
+    """The mail that a reader gets."""
 
     def test_a_notice_becomes_one_mail(self, sender, inbox):
         sender.send(notice())
@@ -165,7 +165,7 @@ class TestALetter:
         assert mail["Auto-Submitted"] == "auto-generated"
         assert not mail.defects
 
-    def test_it_says_what_was_shared_and_quotes_the_message(self, sender, inbox):
+    def test_it_states_what_was_shared_and_quotes_the_message(self, sender, inbox):
         sender.send(notice(message="Please look.\n\n.\n.. Anna"))
 
         assert part(inbox.parsed(), "plain") == (
@@ -176,7 +176,7 @@ class TestALetter:
             "Sign in to your portal as usual to find what was shared.\n"
         )
 
-    def test_one_exam_is_one_exam_and_its_end_is_told_in_utc(self, sender, inbox):
+    def test_one_exam_is_named_in_the_singular_and_its_end_in_utc(self, sender, inbox):
         until = datetime(2030, 3, 1, 1, 30, tzinfo=timezone(timedelta(hours=2)))
         sender.send(notice(exams=1, permission=Permission.DOWNLOAD, until=until, message=None))
 
@@ -189,20 +189,20 @@ class TestALetter:
         )
         assert "blockquote" not in part(mail, "html")
 
-    def test_who_shared_is_told_by_the_name_that_the_host_gives(self):
+    def test_the_person_who_shared_is_named_as_the_host_says(self):
         letter = Invitation(name_of=lambda user: str(user).title())(notice())
 
         assert letter.subject == "Anna shared 2 imaging exams with you"
         assert letter.text.startswith("Anna shared 2 imaging exams with you.\n")
 
     @pytest.mark.parametrize("name_of", [None, lambda _user: None, lambda _user: " \n"])
-    def test_without_a_name_nobody_is_named_not_even_by_id(self, name_of):
+    def test_without_a_name_the_letter_names_nobody(self, name_of):
         letter = Invitation(name_of=name_of)(notice(actor=UserId("anna7"), message=None))
 
         assert letter.subject == "2 imaging exams were shared with you"
         assert "anna7" not in letter.subject + letter.text + letter.html
 
-    def test_the_subject_has_nothing_of_the_message(self):
+    def test_the_subject_contains_nothing_of_the_message(self):
         letter = Invitation()(notice())
 
         assert MESSAGE in letter.text
@@ -239,7 +239,7 @@ class TestALetter:
         assert Seen(part(mail, "html")).quoted == message
         assert Seen(part(mail, "html")).tags <= SHIPPED_TAGS
 
-    def test_what_mail_cannot_carry_is_replaced_and_every_line_end_is_one(self, sender, inbox):
+    def test_characters_that_mail_cannot_carry_are_replaced(self, sender, inbox):
         sender.send(notice(message="a\x7fb\x01c\x1bd\re\r\nf\u2028g\x85h"))
 
         shown = "a\ufffdb\ufffdc\ufffdd\ne\nf\ng\nh"
@@ -257,7 +257,7 @@ class TestALetter:
             "\u00e4, \u00f6" * 100,
         ],
     )
-    def test_a_hostile_name_is_words_in_the_subject_and_the_letter(self, port, inbox, name):
+    def test_a_hostile_name_is_only_text_in_the_subject_and_the_letter(self, port, inbox, name):
         notifier(plain(port), template=Invitation(name_of=lambda _user: name)).send(notice())
 
         mail = inbox.parsed()
@@ -267,7 +267,7 @@ class TestALetter:
         assert Seen(part(mail, "html")).tags <= SHIPPED_TAGS
         assert part(mail, "plain").startswith(f"{shown} shared")
 
-    def test_a_name_cannot_turn_the_line_around(self):
+    def test_a_name_cannot_reverse_the_direction_of_the_line(self):
         letter = Invitation(name_of=lambda _user: "A\u202eB\0\ud800\u2029C")(notice())
 
         assert letter.subject.startswith("A\ufffdB\ufffd\ufffd C shared")
@@ -290,20 +290,20 @@ class TestALetter:
         assert inbox.parsed()["Message-ID"].endswith("@xn--bcher-kva.example>")
         assert inbox.last().mail_from == "portal@xn--bcher-kva.example"
 
-    def test_the_date_is_told_in_utc(self, port, inbox):
+    def test_the_date_is_in_utc(self, port, inbox):
         there = NOON.astimezone(timezone(timedelta(hours=9)))
         notifier(plain(port), clock=lambda: there).send(notice())
 
         assert str(inbox.parsed()["Date"]) == "Tue, 01 Jan 2030 12:00:00 +0000"
 
-    def test_without_a_clock_it_is_the_machines_time(self, port, inbox):
+    def test_without_a_clock_the_date_is_of_the_machine(self, port, inbox):
         SmtpNotifier(server=plain(port), sender=Sender(address="p@x.example")).send(notice())
 
         now = datetime.now(UTC)
         assert now - timedelta(minutes=1) < inbox.parsed()["Date"].datetime <= now
 
 
-class TestWhateverPeopleWrite:
+class TestAnyText:
     """Properties over hostile strings."""
 
     texts = st.text(st.characters(), max_size=200)
@@ -315,7 +315,7 @@ class TestWhateverPeopleWrite:
     @given(message=messages, name=names, number=texts)
     @example(message="\n", name="=?utf-8?b?LA==?=", number="x")
     @example(message="a\n--=_\n\n<b>", name="a, b <c@d>" * 30, number="<a@b>")
-    def test_a_mail_is_to_one_and_has_our_headers_and_our_tags(
+    def test_a_mail_has_one_recipient_and_only_our_headers_and_tags(
         self, port, inbox, message, name, number
     ):
         try:
@@ -418,10 +418,10 @@ ODD_ADDRESSES = [
 
 
 class TestAddresses:
-    """One address is one address, or none."""
+    """One address stays one address, or is refused."""
 
     @pytest.mark.parametrize("address", ODD_ADDRESSES)
-    def test_what_is_not_one_plain_address_is_refused_for_good(self, sender, inbox, address):
+    def test_anything_but_one_plain_address_is_refused_permanently(self, sender, inbox, address):
         before = len(inbox.envelopes)
         error = failure(sender, notice(address=address))
 
@@ -429,7 +429,7 @@ class TestAddresses:
         assert error.permanent
         assert len(inbox.envelopes) == before
 
-    def test_no_address_is_a_problem_of_its_own(self, sender):
+    def test_a_missing_address_is_reported(self, sender):
         error = failure(sender, notice(address=None))
 
         assert error.problem is MailProblem.NO_ADDRESS
@@ -445,7 +445,7 @@ class TestAddresses:
             "BEN@X.EXAMPLE",
         ],
     )
-    def test_an_address_in_ascii_is_told_as_it_is(self, sender, inbox, address):
+    def test_an_address_in_ascii_is_used_unchanged(self, sender, inbox, address):
         sender.send(notice(address=address))
 
         assert inbox.last().rcpt_tos == [address]
@@ -459,7 +459,7 @@ class TestAddresses:
             ("ben@\u4f8b\u3048.example", "ben@xn--r8jz45g.example"),
         ],
     )
-    def test_a_domain_beyond_ascii_is_told_in_idna(self, sender, inbox, address, told):
+    def test_a_domain_beyond_ascii_is_written_in_idna(self, sender, inbox, address, told):
         sender.send(notice(address=address))
 
         assert inbox.last().rcpt_tos == [told]
@@ -474,7 +474,9 @@ class TestAddresses:
             "ben@\u03b2\u03cc\u03bb\u03bf\u03c2.example",
         ],
     )
-    def test_what_ascii_cannot_write_needs_a_server_that_takes_it(self, sender, inbox, address):
+    def test_an_address_beyond_ascii_is_sent_to_a_server_with_smtputf8(
+        self, sender, inbox, address
+    ):
         sender.send(notice(address=address))
 
         assert inbox.last().rcpt_tos == [address]
@@ -482,7 +484,7 @@ class TestAddresses:
         assert inbox.last().smtp_utf8
 
     @pytest.mark.parametrize("address", ["j\u00fcrgen@x.example", "ben@stra\u00dfe.example"])
-    def test_and_no_other_server_is_told_it(self, address):
+    def test_an_address_beyond_ascii_is_sent_to_no_other_server(self, address):
         inbox = Inbox()
         with mail_server(inbox) as port:
             error = failure(notifier(plain(port)), notice(address=address))
@@ -492,7 +494,7 @@ class TestAddresses:
         assert inbox.envelopes == []
 
     @given(address=st.one_of(st.emails(), st.text(max_size=70), st.from_regex(r"[^@]+@[^@]+")))
-    def test_whatever_the_address_there_is_one_recipient_or_none(self, sender, inbox, address):
+    def test_any_address_gives_one_recipient_or_none(self, sender, inbox, address):
         before = len(inbox.envelopes)
         try:
             sender.send(notice(address=address))
@@ -558,9 +560,7 @@ class TestFailures:
             ({"EHLO": Drip("250-x\r\n" * 200)}, MailProblem.TIMED_OUT, None),
         ],
     )
-    def test_a_server_that_fails_is_reported_in_time_without_what_it_said(
-        self, replies, problem, code
-    ):
+    def test_a_failing_server_is_reported_in_time_without_its_words(self, replies, problem, code):
         begun = monotonic()
         with scripted_server(**replies) as (port, _lines):
             error = failure(notifier(plain(port, timeout=0.5)))
@@ -575,13 +575,13 @@ class TestFailures:
         assert "Doe" not in shown
 
     @pytest.mark.parametrize("reply", [HANG, DROP, "500 stay"])
-    def test_mail_that_was_taken_is_sent_however_the_talk_ends(self, reply):
+    def test_accepted_mail_is_sent_however_the_session_ends(self, reply):
         with scripted_server(QUIT=reply) as (port, told):
             notifier(plain(port, timeout=1)).send(notice())
 
         assert told[-2:] == [".", "quit"]
 
-    def test_a_server_that_is_not_there(self):
+    def test_an_unreachable_server_is_reported(self):
         with socket.create_server(("127.0.0.1", 0)) as nobody:
             port = nobody.getsockname()[1]
         error = failure(notifier(plain(port)))
@@ -593,7 +593,7 @@ class TestFailures:
     @pytest.mark.parametrize(
         "template", [lambda given: {}[given.message], lambda given: given.message]
     )
-    def test_a_template_that_makes_no_letter(self, port, template):
+    def test_a_failing_template_is_reported_without_its_words(self, port, template):
         error = failure(notifier(plain(port), template=template))
 
         assert error.problem is MailProblem.NO_LETTER
@@ -603,7 +603,7 @@ class TestFailures:
         assert MESSAGE not in repr(error) + str(error)
 
     @pytest.mark.parametrize("problem", MailProblem)
-    def test_an_error_is_one_of_ours_and_can_be_copied_and_pickled(self, problem):
+    def test_an_error_can_be_copied_and_pickled(self, problem):
         error = NoticeNotSent(problem, 550)
 
         assert isinstance(error, StoreFailed)
@@ -638,7 +638,7 @@ class TestTheDeadline:
 
     def test_a_server_that_stops_reading(self):
         letter = Letter(subject="Exams", text="x" * 20_000_000)
-        with scripted_server(DATA=("354 go on", HANG)) as (port, _told):
+        with scripted_server(DATA=("354 go on", HANG)) as (port, _lines):
             error = self.given_up(plain(port, timeout=2), template=lambda _notice: letter)
 
         assert error.problem is MailProblem.TIMED_OUT
@@ -649,12 +649,12 @@ class TestTheDeadline:
         talk = {"EHLO": "250-hello\r\n250 STARTTLS", "STAR": ("220 go on", said)}
         if security is Security.TLS:
             talk = {"greeting": said}
-        with scripted_server(**talk) as (port, _told):
+        with scripted_server(**talk) as (port, _lines):
             error = self.given_up(encrypted(port, security, trusting, timeout=0.5))
 
         assert error.problem is MailProblem.TIMED_OUT
 
-    def test_a_name_that_is_looked_up_without_end(self, monkeypatch):
+    def test_a_look_up_without_end(self, monkeypatch):
         over = threading.Event()
         monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: over.wait(10))
         error = self.given_up(plain(25, host="mail.example", timeout=0.5))
@@ -680,15 +680,15 @@ class TestTheDeadline:
         assert len(inbox.envelopes) == before + 1
 
 
-class TestAfterTheLastDot:
+class TestTheFinalReply:
     """A mail without a reply may have been sent. Specification: `#delivery`."""
 
     @pytest.mark.parametrize(
         "reply",
         [HANG, DROP, Drip("250 " + "x" * 1_000), "what?", "199 x", "354 x", "600 x", "-25 x"],
     )
-    def test_a_mail_that_is_not_answered_for_may_have_been_sent(self, reply):
-        with scripted_server(**{".": reply}) as (port, _told):
+    def test_a_mail_without_reply_may_have_been_sent(self, reply):
+        with scripted_server(**{".": reply}) as (port, _lines):
             error = failure(notifier(plain(port, timeout=1)))
 
         assert error.problem is MailProblem.MAYBE_SENT
@@ -696,12 +696,12 @@ class TestAfterTheLastDot:
         assert not error.permanent
 
     @pytest.mark.parametrize("reply", ["250 OK", "251 OK", "299 OK", "250-a\r\n250 b"])
-    def test_a_mail_that_was_taken_is_sent_whatever_the_server_calls_it(self, reply):
-        with scripted_server(**{".": reply}) as (port, _told):
+    def test_a_mail_with_any_positive_reply_is_sent(self, reply):
+        with scripted_server(**{".": reply}) as (port, _lines):
             notifier(plain(port)).send(notice())
 
     @pytest.mark.parametrize("reply", [DROP, "what?", "600 x"])
-    def test_a_server_that_never_answers_for_a_mail_gets_two_copies_with_one_id(self, reply):
+    def test_a_server_that_never_replies_to_a_mail_gets_two_copies_with_one_id(self, reply):
         with scripted_server(**{".": reply}) as (port, told):
             sharing = shared_with_ben(notifier(plain(port)))
             for _ in range(10):
@@ -712,7 +712,7 @@ class TestAfterTheLastDot:
         first, second = (line for line in told if line.startswith("Message-ID"))
         assert first == second
 
-    def test_a_server_that_answers_for_the_second_mail_is_done(self, port, inbox):
+    def test_a_reply_to_the_second_mail_ends_the_tries(self, port, inbox):
         before = len(inbox.envelopes)
         with scripted_server(**{".": DROP}) as (first, _lines):
             mail = SimpleNamespace(send=notifier(plain(first)).send)
@@ -762,7 +762,7 @@ def encrypted(port, security, context, **changes):
 
 
 class TestEncryption:
-    """No mail, and no password, goes where it was not to go."""
+    """No mail and no password is sent without the required encryption."""
 
     def test_starttls_encrypts_and_then_logs_in(self, certificate, trusting):
         inbox = Inbox()
@@ -787,7 +787,7 @@ class TestEncryption:
         assert inbox.last().rcpt_tos == [ADDRESS]
 
     @pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
-    def test_a_certificate_that_nobody_vouches_for_ends_it(self, certificate, security):
+    def test_an_untrusted_certificate_is_refused(self, certificate, security):
         inbox = Inbox()
         by_tls = {"tls": certificate} if security is Security.TLS else {"tls_context": certificate}
         with mail_server(inbox, **by_tls) as port:
@@ -799,28 +799,28 @@ class TestEncryption:
         assert not error.permanent
         assert inbox.envelopes == []
 
-    def test_a_certificate_of_another_host_ends_it(self, certificate, trusting):
+    def test_a_certificate_of_another_host_is_refused(self, certificate, trusting):
         with mail_server(Inbox(), tls=certificate) as port:
             server = encrypted(port, Security.TLS, trusting, host="127.0.0.1")
             error = failure(notifier(server))
 
         assert error.problem is MailProblem.NOT_ENCRYPTED
 
-    def test_without_the_offer_of_starttls_nothing_is_told(self, trusting):
+    def test_without_an_offer_of_starttls_nothing_is_sent(self, trusting):
         with scripted_server() as (port, told):
             error = failure(notifier(encrypted(port, Security.STARTTLS, trusting, login=LOGIN)))
 
         assert error.problem is MailProblem.NOT_ENCRYPTED
         assert [line[:4] for line in told] == ["ehlo"]
 
-    def test_a_server_that_talks_no_tls_is_not_told_anything(self, trusting):
+    def test_a_server_without_tls_is_sent_nothing(self, trusting):
         with mail_server(Inbox()) as port:
             error = failure(notifier(encrypted(port, Security.TLS, trusting)))
 
         assert error.problem is MailProblem.NOT_ENCRYPTED
 
     @pytest.mark.parametrize("options", [{"authenticator": Doorman()}, {}, {"auth_exclude": True}])
-    def test_a_login_that_is_refused_or_impossible(self, certificate, trusting, options):
+    def test_a_refused_or_impossible_login_is_reported(self, certificate, trusting, options):
         if "auth_exclude" in options:
             options = {"authenticator": Doorman(), "auth_exclude_mechanism": ["LOGIN", "PLAIN"]}
         wrong = attrs.evolve(LOGIN, password="close sesame")  # noqa: S106
@@ -833,7 +833,7 @@ class TestEncryption:
 
 
 class TestSettings:
-    """What can be set, and what cannot."""
+    """Settings and their limits."""
 
     def test_no_repr_shows_a_password_or_a_letter(self):
         server = MailServer(host="mail.example", port=587, login=LOGIN)
@@ -843,7 +843,7 @@ class TestSettings:
         assert "sesame" not in repr(notifier(server)) + repr(attrs.asdict(server.login))
         assert repr(letter) == "Letter(subject=<withheld>, text=<withheld>, html=<withheld>)"
 
-    def test_a_server_is_encrypted_and_verified_unless_it_is_said_otherwise(self):
+    def test_a_server_is_encrypted_and_verified_by_default(self):
         server = MailServer(host="mail.example", port=587)
 
         assert server.security is Security.STARTTLS
@@ -907,7 +907,7 @@ def test_a_share_sends_its_notice_with_its_message(port, inbox):
     assert sharing.admin.deliver_notices() == 0
 
 
-def test_a_notice_to_somebody_without_an_address_is_given_up_with_the_code_of_the_problem(port):
+def test_a_notice_without_an_address_is_given_up_with_its_problem(port):
     sharing = shared_with_ben(notifier(plain(port)), email=None)
 
     (given_up,) = sharing.admin.list_notices(given_up=True).items

@@ -36,7 +36,7 @@ def test_an_error_about_visibility_is_never_a_yes(open_directory):
         suggested(directory, "anna")
 
 
-def test_visibility_is_asked_of_each_once_and_only_until_enough_are_found(open_directory):
+def test_visibility_is_queried_once_each_and_only_until_enough_are_found(open_directory):
     asked = []
 
     def visible(actor, principal):
@@ -50,7 +50,7 @@ def test_visibility_is_asked_of_each_once_and_only_until_enough_are_found(open_d
     assert asked == [(ACTOR, UserId(f"anna anna {i}")) for i in range(3)]
 
 
-def test_visibility_may_ask_the_directory_back(open_directory):
+def test_a_rule_of_visibility_may_query_the_directory(open_directory):
     def visible(actor, principal):
         directory.add(user("Newcomer"))
         return directory.names([principal]) == {principal: "Anna"}
@@ -70,7 +70,7 @@ def test_a_renamed_principal_is_found_by_the_new_name_and_not_by_the_old(open_di
     assert suggested(directory, "jones") == []
 
 
-def test_a_large_directory_that_changes_little_by_little_stays_right(open_directory):
+def test_a_large_directory_stays_correct_through_small_changes(open_directory):
     there = {f"Anna {i:03}" for i in range(500)}
     directory = open_directory(*map(user, there))
     for i in range(0, 500, 7):
@@ -112,7 +112,7 @@ def test_a_limit_below_one_gives_nothing(open_directory, limit):
     ],
     ids=ascii,
 )
-def test_hostile_text_is_answered_at_once(open_directory, typed):
+def test_hostile_text_is_answered_quickly(open_directory, typed):
     directory = open_directory(user("Anna", "anna@b.example"), group("Annals"))
     suggested(directory, "a")
     start = time.perf_counter()
@@ -132,7 +132,7 @@ def test_the_longest_name_is_found_in_every_unicode_form(open_directory):
         assert suggested(directory, typed) == [name]
 
 
-def test_long_names_are_told_apart_by_their_ends(open_directory):
+def test_long_names_are_distinguished_by_their_ends(open_directory):
     start = "a" * 120
     directory = open_directory(
         user(start + "c", as_id="1"), user(start + "b", as_id="2"), user(start, as_id="3")
@@ -205,7 +205,7 @@ def test_hangul_is_found_from_the_start_of_a_syllable_only(open_directory):
     assert suggested(open_directory(user("김민수")), "\u11b7") == []
 
 
-def test_many_words_are_answered_at_once(open_directory):
+def test_many_words_are_answered_quickly(open_directory):
     letters = "abcdefghijklmnopqrstuvwxyz"
     pairs = [one + other for one in letters for other in letters]
     directory = open_directory(

@@ -25,7 +25,7 @@ def group(name, *members):
     return Group(id=GroupId(name), name=f"Name of {name}", members=frozenset(members))
 
 
-def test_of_many_shortest_paths_it_is_always_the_same(open_directory):
+def test_of_many_shortest_paths_one_is_always_chosen(open_directory):
     sides = [f"{i}" for i in range(10, 50)]
     directory = open_directory(
         user("ann"),
@@ -35,7 +35,7 @@ def test_of_many_shortest_paths_it_is_always_the_same(open_directory):
     assert directory.path(UserId("ann"), GroupId("top"))[1] == GroupId("10")
 
 
-def test_a_group_may_hold_members_that_become_known_later(open_directory):
+def test_a_group_may_contain_members_that_are_added_later(open_directory):
     directory = open_directory(group("ct", UserId("ann"), GroupId("night")))
     assert directory.principals_of(UserId("ann")) == frozenset()
     directory.add(user("ann"))
@@ -66,7 +66,7 @@ def test_the_same_id_again_replaces_settings_included(new_directory):
     assert directory.principals_of(ann) == {"u:ann"}
 
 
-def test_whoever_is_removed_is_unknown_from_then_on(open_directory):
+def test_a_removed_principal_is_unknown(open_directory):
     directory = open_directory(user("ann"), group("ct", UserId("ann")))
     assert directory.principals_of(UserId("ann")) == {"u:ann", "g:ct"}
     directory.remove(UserId("ann"))
@@ -118,7 +118,7 @@ def test_an_id_that_was_removed_is_never_used_again(open_directory, gone):
     ],
     ids=["itself", "two", "closed in the middle", "closed at the end", "replaced", "aside"],
 )
-def test_a_cycle_is_an_error_and_leaves_everything_as_it_was(open_directory, groups):
+def test_a_cycle_is_an_error_and_changes_nothing(open_directory, groups):
     directory = open_directory(user("u"), *groups[:-1])
     kept = directory.group(groups[-1].id)
     ids = [each.id for each in groups]
@@ -133,7 +133,7 @@ def test_a_cycle_is_an_error_and_leaves_everything_as_it_was(open_directory, gro
     ]
 
 
-def test_many_ways_through_many_groups_are_walked_once(open_directory):
+def test_many_paths_through_many_groups_are_walked_once(open_directory):
     directory = open_directory(user("u"), group("0", UserId("u")))
     for i in range(1, 100):
         sides = [GroupId(f"{i} left"), GroupId(f"{i} right")]
@@ -181,7 +181,7 @@ def test_a_wrong_setting_is_refused_and_changes_nothing(open_directory, principa
     assert directory.known() == (Account(user=user("ann")),)
 
 
-def test_a_group_is_no_user_whatever_it_is_asked_as(open_directory):
+def test_a_group_is_never_found_as_a_user(open_directory):
     directory = open_directory(user("ann"), group("ct"), group("ann"))
     assert directory.user(GroupId("ct")) is None
     assert directory.group(UserId("ann")) is None
@@ -189,13 +189,13 @@ def test_a_group_is_no_user_whatever_it_is_asked_as(open_directory):
         directory.principals_of(GroupId("ct"))
 
 
-def test_actors_see_themselves_only_as_the_directory_says(open_directory):
+def test_actors_see_themselves_only_if_the_rule_says_so(open_directory):
     directory = open_directory(user("ann"), visible=lambda actor, principal: actor != principal)
     assert directory.seen_by(UserId("ann"), [UserId("ann")]) == frozenset()
     assert open_directory(user("ann")).seen_by(UserId("ann"), [UserId("ann")]) == {UserId("ann")}
 
 
-def test_who_may_be_seen_is_asked_once_of_each_principal_that_comes_into_question(open_directory):
+def test_the_rules_of_visibility_are_queried_once_for_each_candidate(open_directory):
     asked = []
 
     def visible(actor, principal):
@@ -245,7 +245,7 @@ def test_an_answer_about_visibility_other_than_true_is_no(open_directory, answer
     assert closed.members_seen_by(ACTOR, [g]) == {g: frozenset()}
 
 
-def test_while_others_ask_each_change_is_seen_as_soon_as_it_is_made(open_directory):
+def test_concurrent_readers_see_each_change_at_once(open_directory):
     people = [UserId(f"{i}") for i in range(20)]
     directory = open_directory(*(user(each.value) for each in people))
     stop = threading.Event()
@@ -275,7 +275,7 @@ def test_while_others_ask_each_change_is_seen_as_soon_as_it_is_made(open_directo
     assert wrong == []
 
 
-def test_many_threads_add_groups_and_the_final_answers_are_right(open_directory):
+def test_groups_added_by_many_threads_are_all_kept(open_directory):
     ann = UserId("ann")
     directory = open_directory(user("ann"))
 
@@ -297,7 +297,7 @@ def test_many_threads_add_groups_and_the_final_answers_are_right(open_directory)
     assert {principal.key for principal, _ in listed} == {"u:ann"} | every
 
 
-def test_all_who_are_kept_can_be_listed_a_page_at_a_time_by_their_keys(open_directory):
+def test_all_principals_are_listed_in_pages_by_their_keys(open_directory):
     ward = group("ward", UserId("ann"), UserId("nobody yet"), GroupId("night"))
     bea, ann = user("bea", active=False), user("ann", email="ann@clinic.example")
     directory = open_directory(ward, bea, group("empty"))

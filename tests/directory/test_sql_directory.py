@@ -47,7 +47,7 @@ def new_directory(new_engine):
         engine.dispose()
 
 
-def test_what_one_process_adds_another_sees_at_once(new_directory):
+def test_another_process_sees_each_change_at_once(new_directory):
     one, other = new_directory(), new_directory()
     one.add(ANN)
     one.add(CT)
@@ -56,7 +56,7 @@ def test_what_one_process_adds_another_sees_at_once(new_directory):
     assert other.principals_of(ANN.id) == {"u:ann"}
 
 
-def test_of_two_groups_that_would_hold_each_other_added_at_once_one_is_refused(new_directory):
+def test_one_of_two_groups_added_concurrently_as_a_cycle_is_refused(new_directory):
     directories = [new_directory(), new_directory()]
     for i in range(20):
         ids = GroupId(f"a{i}"), GroupId(f"b{i}")
@@ -83,7 +83,7 @@ def test_of_two_groups_that_would_hold_each_other_added_at_once_one_is_refused(n
         ]
 
 
-def test_one_user_added_by_many_at_once_is_found_by_the_name_that_was_kept(new_directory):
+def test_a_user_added_concurrently_is_found_by_the_stored_name(new_directory):
     directories = [new_directory() for _ in range(4)]
 
     def add(number):
@@ -102,7 +102,7 @@ def test_one_user_added_by_many_at_once_is_found_by_the_name_that_was_kept(new_d
 
 
 @pytest.mark.parametrize("kind", [User, Group])
-def test_what_is_removed_while_it_is_added_does_not_come_back(new_directory, kind):
+def test_a_principal_removed_during_an_addition_does_not_come_back(new_directory, kind):
     adding, removing = new_directory(), new_directory()
     for i in range(20):
         principal = kind(id={User: UserId, Group: GroupId}[kind](f"x{i}"), name="n")
@@ -143,7 +143,7 @@ def test_what_is_removed_while_it_is_added_does_not_come_back(new_directory, kin
         lambda it: it.listed(ANN.id, ("secret", "u:secret"), 9, frozenset()),
     ],
 )
-def test_a_database_that_fails_is_our_error_and_tells_nothing(new_directory, ask):
+def test_a_failing_database_is_an_error_of_ours_without_data(new_directory, ask):
     directory = new_directory()
     directory._tables.metadata.drop_all(directory._transactions._engine)
     with pytest.raises(StoreFailed) as raised:
@@ -185,14 +185,14 @@ def test_a_keystroke_and_a_page_read_indexes_only(tmp_path):
     assert len(statements) == 13
 
 
-def test_an_engine_whose_transactions_are_none_is_refused(tmp_path):
+def test_an_engine_without_transactions_is_refused(tmp_path):
     engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'directory.db'}")
     with pytest.raises(InvalidValue, match="must begin transactions itself"):
         SqlDirectory(engine, define_directory_tables(sqlalchemy.MetaData()))
     engine.dispose()
 
 
-def test_tables_are_called_as_the_host_says_and_compare_by_code_points():
+def test_tables_have_the_names_of_the_host_and_compare_by_code_points():
     metadata = sqlalchemy.MetaData()
     tables = define_directory_tables(metadata, prefix="portal_", schema="sharing")
     assert set(metadata.tables) == {
@@ -206,5 +206,5 @@ def test_tables_are_called_as_the_host_says_and_compare_by_code_points():
         assert written.count("TEXT") == written.count('TEXT COLLATE "C"') > 0
 
 
-def test_places_in_the_list_show_no_name():
+def test_the_repr_of_a_place_shows_no_name():
     assert repr(NamePlace.named("ann secret", "u:ann")) == "NamePlace('u:ann')"

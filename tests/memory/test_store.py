@@ -54,7 +54,7 @@ def test_an_exam_that_never_came_is_in_no_batch():
     assert World().store.batch_of(ExamId("never")) == ()
 
 
-def test_an_act_under_the_id_of_another_one_fails():
+def test_an_act_with_the_id_of_another_act_fails():
     world = World()
     world.share(ANNA, CT, BEN)
     kept = world.store.read((CT,), ended=False)
@@ -81,7 +81,7 @@ def test_an_act_that_lost_a_race_is_decided_again():
     assert world.sharing.can(BEN, VIEW, CT)
 
 
-def test_who_waits_too_long_for_a_turn_gets_a_conflict(monkeypatch):
+def test_a_lock_that_is_waited_for_too_long_is_a_conflict(monkeypatch):
     monkeypatch.setattr("exam_sharing.memory.store.LOCK_TIMEOUT", 0.01)
     store = MemoryStore()
     with (
@@ -103,7 +103,7 @@ class GivesAnybodysExams(MemoryStore):
         )
 
 
-def test_an_exam_of_another_kind_is_a_failure_of_who_gave_it():
+def test_an_exam_of_another_type_is_a_failure_of_the_store():
     world = World(store=GivesAnybodysExams())
     with pytest.raises(StoreFailed, match="the exams gave AnybodysExam instead of Exam itself"):
         world.share(ANNA, CT, BEN)
