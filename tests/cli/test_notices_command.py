@@ -198,16 +198,9 @@ def test_a_watching_relay_sends_until_it_is_ended(clinic, ended_by, tmp_path, py
     clinic(f"{SHARE} ben")
     inbox = Inbox()
     with mail_server(inbox) as port:
+        line = [*plain(port).split(), "--watch", "--db", database]
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "exam_sharing",
-                *plain(port).split(),
-                "--watch",
-                "--db",
-                database,
-            ],
+            [sys.executable, "-m", "exam_sharing", *line],
             cwd=pytestconfig.rootpath,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
