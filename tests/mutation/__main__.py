@@ -36,11 +36,9 @@ FAST_TESTS = (
     "tests/test_privacy.py",
     "tests/test_request_ids.py",
     "tests/test_sharing.py",
-    "tests/test_sharing_again.py",
     "tests/test_unsharing.py",
     "tests/test_values.py",
     "tests/test_views.py",
-    "tests/test_who_can.py",
     "tests/test_wrong_values.py",
     "tests/testing/test_cases.py::test_the_engine_passes_the_case",
 )
