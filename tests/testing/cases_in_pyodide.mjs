@@ -6,10 +6,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 
 const [folder, archive] = process.argv.slice(2);
-const { loadPyodide } = await import(pathToFileURL(resolve(folder, "pyodide.mjs")));
-const pyodide = await loadPyodide();
-pyodide.FS.writeFile("/packages.zip", readFileSync(archive));
-const result = pyodide.runPython(`
+const RUN = `
 import json
 import sys
 
@@ -21,5 +18,15 @@ passed, failed = [], []
 for case in cases():
     (failed if run(case) else passed).append(case["name"])
 json.dumps({"python": sys.version_info[:2], "passed": passed, "failed": failed})
-`);
-console.log(result);
+`;
+
+try {
+  const { loadPyodide } = await import(pathToFileURL(resolve(folder, "pyodide.mjs")));
+  const pyodide = await loadPyodide();
+  pyodide.FS.writeFile("/packages.zip", readFileSync(archive));
+  console.log(pyodide.runPython(RUN));
+} catch (error) {
+  // By itself, Node.js would quote the line that failed, which is very long in a minified file.
+  console.error(error.message);
+  process.exitCode = 1;
+}
