@@ -97,6 +97,17 @@ def test_a_cascade_of_the_host_ends_reshares_on_every_exam():
     assert ended(world)[CARLA].how is HowEnded.CASCADED
 
 
+def test_a_cascade_of_the_host_ends_unsupported_grants_that_rest_on_a_replaced_one():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA)
+    world.narrow(ANNA, CT, BEN, until=START + DAY)
+
+    end(world, BEN, reshares=Reshares.CASCADE)
+
+    assert not world.can_view(CARLA, CT)
+
+
 def test_a_cascade_of_the_host_keeps_supported_grants():
     world = World()
     world.share(ANNA, CT, BEN, CARLA, permission=DOWNLOAD)

@@ -91,3 +91,24 @@ def test_of_two_grants_that_replace_one_the_higher_permission_is_listed_first():
     listed = [listed.grant for listed in world.entries(ANNA)[CARLA].grants]
     assert [each.permission for each in listed] == [DOWNLOAD, VIEW]
     assert len({each.id for each in receipt.replacements}) == len(receipt.replacements) == 5
+
+
+def test_the_id_of_a_replacement_depends_on_its_act():
+    def replaced(acts_before: int, *, by_host: bool) -> str:
+        world = World()
+        world.share(ANNA, CT, BEN, CARLA, permission=DOWNLOAD)
+        world.share(ANNA, CT, DAN)
+        world.share(BEN, CT, DAN, permission=DOWNLOAD)
+        world.share(DAN, CT, EVA, permission=DOWNLOAD)
+        for _ in range(acts_before):
+            world.share(ANNA, CT, CARLA)
+        if by_host:
+            world.sharing.admin.end_by_host(
+                recipient=BEN, reshares=Reshares.CASCADE, performed_by="ops", why="left"
+            )
+        else:
+            world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
+        return ids(world, EVA)[0]
+
+    for by_host in (False, True):
+        assert replaced(0, by_host=by_host) != replaced(1, by_host=by_host)

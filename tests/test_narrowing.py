@@ -243,3 +243,29 @@ def test_narrowing_sends_no_notice():
     world.narrow(ANNA, CT, BEN, permission=VIEW)
 
     assert world.told() == {}
+
+
+def test_a_grant_narrowed_twice_stays_in_its_line():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    first = world.grant_to(BEN)
+
+    world.narrow(ANNA, CT, BEN, until=LATER)
+    world.narrow(ANNA, CT, BEN, until=SOON)
+
+    assert world.grant_to(BEN).lines == (first.id,)
+
+
+def test_each_of_two_replacements_begins_a_line():
+    world = World()
+    world.share(ANNA, CT, BEN, DAN)
+    world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
+    world.share(CARLA, CT, DAN, permission=DOWNLOAD)
+    world.share(DAN, CT, EVA, permission=DOWNLOAD)
+    first = world.grant_to(EVA)
+
+    world.narrow(ANNA, CT, CARLA, until=SOON, reshares=Reshares.CASCADE)
+
+    parts = [grant for grant in world.grants(CT) if grant.recipient == EVA]
+    assert {(part.permission, part.until) for part in parts} == {(DOWNLOAD, SOON), (VIEW, None)}
+    assert all(part.lines == (first.id, part.id) for part in parts)
