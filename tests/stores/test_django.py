@@ -6,14 +6,12 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy
 from django.db import connections, transaction
-from sqlalchemy.pool import NullPool
 
 from django_databases import as_django_says
 from django_portal.models import Letter
 from exam_sharing import (
     Conflict,
     InvalidValue,
-    ReasonCode,
     Refused,
     StoreBusy,
     StoreFailed,
@@ -28,7 +26,7 @@ from exam_sharing.adapters.sqlalchemy import (
     sqlite_engine,
 )
 from exam_sharing.events import ActRefused
-from world import ANNA, BEN, CARLA, CT, DAN, MR, VIEW, World, codes, share_request
+from world import ANNA, BEN, CARLA, CT, DAN, MR, VIEW, share_request
 
 
 @pytest.fixture(scope="module")
@@ -48,11 +46,6 @@ def portal(engine, tables):
 @pytest.fixture(autouse=True)
 def nothing_written_yet(portal):
     Letter.objects.all().delete()
-
-
-@pytest.fixture
-def world(new_store):
-    return World(store=new_store())
 
 
 @pytest.fixture
@@ -126,31 +119,11 @@ def test_a_sharing_of_the_outer_block_sees_the_rollback_of_an_inner_one(world, i
     assert world.can_view(BEN, CT)
 
 
-def test_a_refusal_leaves_django_its_transaction(world, inside, engine):
-    with transaction.atomic():
-        Letter.objects.create(text="dear Dan")
-        with pytest.raises(Refused) as refused:
-            inside().share(share_request(BEN, CT, DAN))
-    assert codes(refused.value.reasons) == [ReasonCode.EXAM_NOT_FOUND]
-    assert letters() == ["dear Dan"]
-
-
 def test_a_refusal_survives_a_rollback_of_django_on_postgresql(world, inside, engine):
     with pytest.raises(Refused), transaction.atomic():
         inside().share(share_request(BEN, CT, DAN))
     kept = [event for event in world.store.events() if isinstance(event, ActRefused)]
     assert len(kept) == (1 if engine.dialect.name == "postgresql" else 0)
-
-
-def test_a_failed_act_writes_nothing_and_django_goes_on(world, inside):
-    world.share(ANNA, CT, BEN)
-    with transaction.atomic():
-        with pytest.raises(StoreFailed, match="is taken"):
-            inside(new_id=lambda: "act1").share(share_request(ANNA, MR, DAN))
-        Letter.objects.create(text="dear Carla")
-        inside().share(share_request(ANNA, MR, CARLA))
-    assert letters() == ["dear Carla"]
-    assert (world.can_view(CARLA, MR), world.can_view(DAN, MR)) == (True, False)
 
 
 def test_outside_of_atomic_joining_is_an_error(portal, engine):
@@ -213,15 +186,6 @@ def test_ending_or_closing_our_connection_does_not_affect_djangos(portal, engine
             getattr(over_driver_connection(portal.connection, engine), end)()
             assert letters() == ["dear Ben"]
         assert letters() == []
-
-
-def test_an_engine_that_has_never_connected_is_accepted(portal, engine, world, tables):
-    fresh = sqlalchemy.create_engine(engine.url, poolclass=NullPool)
-    with transaction.atomic():
-        connection = over_driver_connection(portal.connection, fresh)
-        sharing = joined(connection, directory=world.directory, tables=tables)
-        sharing.share(share_request(ANNA, CT, BEN))
-    assert world.can_view(BEN, CT)
 
 
 def test_a_django_migration_can_create_the_tables(portal, engine):

@@ -12,17 +12,14 @@ from exam_sharing import (
     Policy,
     ShareId,
     StoreFailed,
-    UnshareRequest,
     UploadBatch,
 )
-from exam_sharing.events import ExamTransferred
 from exam_sharing.memory import memory_ports
 from exam_sharing.sharing import Sharing
 from exam_sharing.testing.laws.bench import StoreTrial
 from world import (
     ANNA,
     BEN,
-    CARLA,
     CD,
     CT,
     DAN,
@@ -31,7 +28,6 @@ from world import (
     START,
     FailingNotifier,
     World,
-    share_request,
 )
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
@@ -55,34 +51,6 @@ def test_waiting_notices_are_dropped_once_the_deployment_turns_notices_off(world
     assert quiet.policy.sends_notices is False
     assert quiet.admin.deliver_notices() == 0
     assert world.store.outbox.waiting() == ()
-
-
-def test_a_taken_share_id_fails_and_writes_nothing(open_store):
-    world = World(store=open_store())
-    world.share(ANNA, CT, BEN)
-    same_ids = Sharing(
-        policy=Policy(),
-        ports=memory_ports(store=world.store, directory=world.directory),
-        clock=world.clock,
-        new_id=lambda: "act1",
-        sends_at_once=False,
-    )
-    before = world.store.read((CT,), ended=True)
-    for recipient in (BEN, DAN):
-        with pytest.raises(StoreFailed, match="new_id must give a new id each time"):
-            same_ids.share(share_request(ANNA, CT, recipient))
-    assert world.store.read((CT,), ended=True) == before
-
-
-def test_a_change_of_owner_is_an_event_and_a_version(open_store):
-    world = World(store=open_store())
-    version = world.store.read((CT,), ended=False)[CT].version
-    world.store.transfer(CT, BEN, at=START)
-    event = world.store.events()[-1]
-    assert event == ExamTransferred(
-        at=START, exam=CT, before=ANNA, after=BEN, versions={CT: version + 1}
-    )
-    assert attrs.evolve(event, after=DAN) != event
 
 
 @pytest.mark.parametrize("withdrawn", [True, False])
@@ -128,28 +96,3 @@ def test_an_act_on_a_deleted_exam_is_decided_again(open_store):
         act = bench.sharing(bench.grant(NO_EXAM, BEN))
         assert bench.commit(act) is False
         assert bench.read(NO_EXAM).version == 0
-
-
-def test_the_id_of_a_waiting_notice_is_taken(open_store):
-    with bench_over(open_store) as bench:
-        (exam,) = bench.upload("exam")
-        notices = (bench.notice(exams=(exam,), named="taken"),)
-        bench.write(bench.sharing(bench.grant(exam, BEN), notices=notices))
-        again = bench.sharing(bench.grant(exam, DAN), notices=notices)
-        with pytest.raises(StoreFailed, match="the id of a notice is taken"):
-            bench.commit(again)
-        assert bench.read(exam).version == 1
-
-
-def test_receipts_and_the_audit_trail_are_read_as_written(new_store):
-    remembered, kept = World(), World(store=new_store())
-    for world in (remembered, kept):
-        request = share_request(ANNA, CT, BEN, CARLA, request_id="once")
-        receipt = world.sharing.share(request)
-        assert world.sharing.share(request) == attrs.evolve(receipt, repeated=True)
-        world.sharing.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, request_id="end"))
-        world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
-    for request_id in ("once", "end"):
-        found = kept.store.receipt(ANNA, request_id)
-        assert found == remembered.store.receipt(ANNA, request_id) is not None
-    assert kept.store.events() == remembered.store.events()

@@ -58,7 +58,6 @@ from world import (
     NURSES,
     START,
     VIEW,
-    World,
     codes,
     refusal,
     share_request,
@@ -282,11 +281,6 @@ def read_all(pages, user, limit):
         after = page.next
 
 
-@pytest.fixture
-def world(new_store):
-    return World(store=new_store())
-
-
 def test_a_portal_opens_sharing_over_its_own_exams(world, engine, tables):
     store = world.store
     sharing = open_sharing(
@@ -375,16 +369,6 @@ def test_a_withdrawn_exam_does_not_change_owners(world):
     world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
     with pytest.raises(StoreFailed, match="transfer"):
         world.transfer(CT, BEN)
-
-
-def test_a_withdrawn_exam_is_gone_even_if_the_host_has_it(world):
-    world.share(ANNA, CT, BEN)
-    world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
-    assert world.store.find((CT,)) != ()
-    for user in (ANNA, BEN):
-        assert not world.can_view(user, CT)
-        assert world.sharing.can_many(user, VIEW, (CT,)) == frozenset()
-        assert CT not in {each.exam for each in world.sharing.visible_to(user).items}
 
 
 def test_an_exam_deleted_during_a_share_is_not_shared(world):
@@ -579,13 +563,6 @@ def test_no_notice_mentions_a_deleted_exam(world, engine, tables):
     hide(world)
     sharing.admin.deliver_notices()
     assert {user: notice.exams for user, notice in world.told().items()} == {BEN: 2, CARLA: 2}
-
-
-def test_a_restored_exam_has_its_grants_again(gone):
-    hide(gone, gone=False)
-    for user in (ANNA, BEN, EVA, DAN):
-        assert gone.can_view(user, CT)
-        assert CT in {item.exam for item in gone.sharing.visible_to(user).items}
 
 
 def test_the_host_ends_grants_on_a_deleted_exam(gone):

@@ -35,7 +35,6 @@ from world import (
     CARLA,
     CT,
     DAN,
-    DAY,
     DOWNLOAD,
     EVA,
     MR,
@@ -371,16 +370,6 @@ def test_wrong_arguments_of_conditions_are_errors(world, portal, tables, wrong, 
         del asked["permission"]
         with pytest.raises(error, match=field):
             permission_held(*columns, **asked)
-
-
-def test_times_of_upload_are_aware_and_in_utc(world, engine, tables):
-    with engine.connect() as connection:
-        rows = connection.execute(visible_exams(permission=VIEW, **asker(world, ANNA, tables)))
-        assert {row.exam: row.uploaded_at for row in rows} == {
-            "ct": START,
-            "mr": START - DAY / 24 / 60,
-            "xray": START - DAY / 24 / 60 * 2,
-        }
 
 
 def test_many_exams_and_groups_fit_one_statement(engine, tables, portal, new_store):

@@ -19,7 +19,7 @@ from exam_sharing import (
     User,
     UserId,
 )
-from exam_sharing.adapters.sqlalchemy import SqlDirectory, create_all, joined, sqlite_engine
+from exam_sharing.adapters.sqlalchemy import SqlDirectory, joined, sqlite_engine
 from exam_sharing.errors import InvalidValue
 from exam_sharing.events import ActRefused
 from world import (
@@ -34,15 +34,9 @@ from world import (
     NURSES,
     START,
     VIEW,
-    World,
     codes,
     share_request,
 )
-
-
-@pytest.fixture
-def world(new_store):
-    return World(store=new_store())
 
 
 @pytest.fixture(params=["connection", "session"])
@@ -101,13 +95,6 @@ def test_the_hosts_rows_and_a_share_are_one_transaction(world, engine, tables):
     with engine.connect() as connection:
         assert connection.execute(sqlalchemy.select(own)).all() == []
     assert not world.sharing.can(BEN, VIEW, CT)
-
-
-@pytest.fixture
-def on_postgresql(postgresql, open_store_on):
-    """A portal where hosts can write side by side, as they cannot in SQLite."""
-    tables = create_all(postgresql)
-    return World(store=open_store_on(postgresql, tables)()), tables
 
 
 @pytest.fixture
@@ -239,8 +226,8 @@ def test_a_refusal_inside_needs_no_connection_of_the_pool(
 
 
 @pytest.mark.parametrize("actor", [ANNA, BEN], ids=["permitted", "refused"])
-def test_more_hosts_than_connections_all_finish(postgresql, on_postgresql, actor):
-    world, tables = on_postgresql
+def test_more_hosts_than_connections_all_finish(postgresql, pg_world, pg_tables, actor):
+    world, tables = pg_world, pg_tables
     people = SqlDirectory(postgresql, tables.directory)
     users = [UserId(f"u{number}") for number in range(24)]
     for user in (ANNA, BEN, *users):
@@ -275,8 +262,8 @@ def test_a_directory_inside_reads_the_hosts_uncommitted_rows(one_connection, own
     assert own_people.principals_of(BEN) == {BEN.key}
 
 
-def test_an_act_outside_waits_for_the_host_and_sees_its_commit(postgresql, on_postgresql):
-    world, tables = on_postgresql
+def test_an_act_outside_waits_for_the_host_and_sees_its_commit(postgresql, pg_world, pg_tables):
+    world, tables = pg_world, pg_tables
     done = []
     with postgresql.connect() as connection, connection.begin() as transaction:
         inside = joined(connection, directory=world.directory, tables=tables, clock=world.clock)
@@ -294,9 +281,9 @@ def test_an_act_outside_waits_for_the_host_and_sees_its_commit(postgresql, on_po
 
 
 def test_a_host_that_sees_an_older_moment_gets_a_conflict_after_one_attempt(
-    postgresql, on_postgresql
+    postgresql, pg_world, pg_tables
 ):
-    world, tables = on_postgresql
+    world, tables = pg_world, pg_tables
     earlier = postgresql.execution_options(isolation_level="REPEATABLE READ")
     with earlier.connect() as connection, connection.begin():
         connection.execute(tables.exams.select())
@@ -307,8 +294,8 @@ def test_a_host_that_sees_an_older_moment_gets_a_conflict_after_one_attempt(
     assert caught.value.attempts == 1
 
 
-def test_a_circle_of_hosts_is_broken_by_a_conflict(postgresql, on_postgresql):
-    world, tables = on_postgresql
+def test_a_circle_of_hosts_is_broken_by_a_conflict(postgresql, pg_world, pg_tables):
+    world, tables = pg_world, pg_tables
     both_hold_one = threading.Barrier(2)
     ends = []
 

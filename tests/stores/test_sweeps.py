@@ -20,13 +20,12 @@ from exam_sharing import (
     Reshares,
     StoreFailed,
     UnshareRequest,
-    UserId,
 )
 from exam_sharing.adapters.sqlalchemy import joined, sqlite_engine, sweep_expired
 from exam_sharing.events import ActRefused
 from exam_sharing.grants import EndedAs, HowEnded
 from laws.stories import EXAMS, USERS, contents, requests, stories, tell
-from world import ANNA, BEN, CARLA, CT, DAN, DAY, MR, START, World, share_request
+from world import ANNA, BEN, CARLA, CT, DAN, DAY, MR, START, share_request
 
 unhurried = settings(
     max_examples=6,
@@ -36,11 +35,6 @@ unhurried = settings(
         HealthCheck.function_scoped_fixture,
     ],
 )
-
-
-@pytest.fixture
-def world(new_store):
-    return World(store=new_store())
 
 
 @pytest.fixture
@@ -283,12 +277,3 @@ def test_under_serializable_acts_lose_no_race_to_a_sweep(engine, tables, world):
         assert sweep_expired(strict, tables=tables, now=now) == 2
         act.share(share_request(ANNA, ExamId("old1"), CARLA))
     assert world.can_view(CARLA, ExamId("old1"))
-
-
-def test_a_swept_grant_is_still_on_record(world, sweep):
-    """Specification: `#nothing-is-forgotten`."""
-    world.share(ANNA, CT, BEN, until=START + DAY)
-    sweep()
-    (past,) = world.store.read((CT,), ended=True)[CT].ended
-    assert past.grant.recipient == UserId("ben")
-    assert (past.grant.made_at, past.ending.at) == (START, START + DAY)

@@ -245,11 +245,6 @@ def test_creating_existing_tables_writes_nothing(tmp_path):
     reading.dispose()
 
 
-@pytest.fixture
-def world(new_store):
-    return World(store=new_store())
-
-
 def test_tables_follow_the_hosts_prefix_and_naming_convention(engine):
     names = {
         "ix": "idx_%(table_name)s_%(column_0_N_name)s",
