@@ -91,7 +91,7 @@ def receipt_of(portal, request):
 
 def as_first_given(receipt):
     """Return a receipt as it was kept, whether it came again or not."""
-    return None if receipt is None else attrs.evolve(receipt, repeated=False)
+    return None if receipt is None else attrs.evolve(receipt, repeated=False, names={})
 
 
 def said_by(notice):
