@@ -1,10 +1,9 @@
-"""A host keeps its exams itself: in its own table of the same database, or somewhere else."""
+"""A host keeps its exams itself, in a table of its own beside ours."""
 
 from contextlib import nullcontext
 from copy import copy
 from datetime import UTC, datetime
 from functools import partial
-from threading import Lock
 
 import pytest
 from hypothesis import settings
@@ -62,51 +61,6 @@ from world import (
     refusal,
     share_request,
 )
-
-
-class Archive(HostExams):
-    """Exams in a dictionary."""
-
-    def __init__(self):
-        self.exams = {}
-        self.hidden = {}
-        self.lock = Lock()
-
-    def find(self, exams):
-        return tuple(self.exams[each] for each in exams if each in self.exams)
-
-    def batch_of(self, exam):
-        if exam not in self.exams:
-            return ()
-        batch = self.exams[exam].batch
-        return in_order(each for each in self.exams.values() if each.batch == batch)
-
-    def owned_by(self, user, after, limit):
-        own = in_order(each for each in self.exams.values() if each.owner == user)
-        return tuple(e for e in own if after is None or place(e) < after)[:limit]
-
-    def inside(self, connection):
-        return self
-
-    def keep(self, exams):
-        with self.lock:
-            if any(exam.id in self.exams for exam in exams):
-                raise StoreFailed("an exam of this id was kept before")
-            self.exams |= {exam.id: exam for exam in exams}
-
-    def hide(self, exam, gone):
-        source, target = (self.exams, self.hidden) if gone else (self.hidden, self.exams)
-        target[exam] = source.pop(exam)
-
-    def give(self, connection, exam, owner):
-        kept = self.exams[exam]
-        self.exams[exam] = Exam(
-            id=kept.id,
-            owner=owner,
-            batch=kept.batch,
-            uploaded_at=kept.uploaded_at,
-            subject=kept.subject,
-        )
 
 
 def place(exam):
@@ -227,14 +181,14 @@ def tables(engine):
     return tables
 
 
-@pytest.fixture(scope="module", params=["elsewhere", "in a table"])
-def new_store(request, engine, tables):
+@pytest.fixture(scope="module")
+def new_store(engine, tables):
     def empty():
         with engine.begin() as connection:
             for table in tables.all():
                 if table not in (tables.schema, tables.exams, tables.batches):
                     connection.execute(table.delete())
-        host = Archive() if request.param == "elsewhere" else PortalTable(engine)
+        host = PortalTable(engine)
         return HostedStore(own_database(engine, tables), host, engine)
 
     return empty
@@ -265,7 +219,6 @@ def laws_where_exams_are_the_hosts(open_store):
 
 
 @pytest.mark.parametrize("engine", ["postgresql"], indirect=True, scope="module")
-@pytest.mark.parametrize("new_store", ["in a table"], indirect=True, scope="module")
 @pytest.mark.parametrize("name", laws_where_exams_are_the_hosts(MemoryStore))
 def test_a_store_over_host_exams_keeps_the_laws(name, new_store):
     laws_where_exams_are_the_hosts(new_store)[name].check()
@@ -387,20 +340,6 @@ def test_an_exam_deleted_during_a_share_is_not_shared(world):
     assert world.grants(CT) == ()
 
 
-def test_the_host_can_end_grants_on_an_exam_that_it_deleted(world):
-    world.share(ANNA, CT, CLINIC)
-    world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
-    world.share(CARLA, CT, BEN, permission=DOWNLOAD)
-    world.store.host.find = lambda exams: ()
-    world.sharing.admin.end_by_host(
-        recipient=CARLA, reshares=Reshares.CASCADE, performed_by="ops", why="left"
-    )
-    assert {(each.recipient, each.permission) for each in world.grants(CT)} == {
-        (CLINIC, VIEW),
-        (BEN, VIEW),
-    }
-
-
 def test_pages_are_full_even_if_the_user_owns_many_of_the_shared_exams(world):
     batch = BatchId("many")
     exams = [ExamId(f"e{n:02}") for n in range(30)]
@@ -421,11 +360,11 @@ def test_pages_are_full_even_if_the_user_owns_many_of_the_shared_exams(world):
 
 
 def test_an_error_of_the_host_is_never_a_yes(world):
-    class ArchiveIsDown(Exception):
+    class HostIsDown(Exception):
         """What the host's own code raises."""
 
     def failing(*_):
-        raise ArchiveIsDown
+        raise HostIsDown
 
     world.share(ANNA, CT, BEN)
     world.store.host.find = failing
@@ -435,7 +374,7 @@ def test_an_error_of_the_host_is_never_a_yes(world):
         lambda: world.can_download(BEN, CT),
         lambda: world.sharing.shared_with(BEN),
     ):
-        with pytest.raises(ArchiveIsDown):
+        with pytest.raises(HostIsDown):
             ask()
 
 

@@ -30,7 +30,6 @@ from exam_sharing.adapters.sqlalchemy import (
     joined,
     open_sharing,
     record_schema,
-    set_up_sqlite,
     sqlite_engine,
 )
 from exam_sharing.adapters.sqlalchemy.joined import joined_store
@@ -273,16 +272,6 @@ def test_tables_follow_the_hosts_prefix_and_naming_convention(engine):
         open_sharing(engine, tables=tables)
 
 
-def test_tables_can_be_in_a_schema(postgresql):
-    tables = define_tables(sqlalchemy.MetaData(), schema="sharing")
-    with postgresql.begin() as connection:
-        connection.exec_driver_sql("CREATE SCHEMA sharing")
-    create_all(postgresql, tables)
-    world = World(store=SqlStore.over(postgresql, tables=tables))
-    world.share(ANNA, CT, BEN)
-    assert world.can_view(BEN, CT)
-
-
 def test_every_compared_text_has_the_collation_c_on_postgresql(tables, postgresql):
     made = [str(CreateTable(table).compile(postgresql)) for table in tables.all()]
     assert not [
@@ -310,16 +299,6 @@ def test_an_engine_for_mysql_is_rejected():
     engine = sqlalchemy.create_mock_engine("mysql+pymysql://", lambda *_: None)
     with pytest.raises(InvalidValue, match="PostgreSQL or SQLite"):
         open_sharing(engine)
-
-
-def test_an_engine_of_the_hosts_own_can_be_set_up(tmp_path):
-    engine = sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'own.db'}")
-    set_up_sqlite(engine)
-    tables = create_all(engine)
-    world = World(store=SqlStore.over(engine, tables=tables))
-    world.share(ANNA, CT, BEN)
-    assert world.can_view(BEN, CT)
-    engine.dispose()
 
 
 def test_notices_without_a_notifier_wait_for_a_relay(engine, tables, world):
