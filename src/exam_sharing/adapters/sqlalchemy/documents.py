@@ -1,8 +1,8 @@
 """Receipts and events as JSON documents.
 
 Text, numbers, truth values and null stand for themselves, and a list for a tuple. Everything else
-is an object with one key, which says what it is: `{"UserId": "anna"}`, `{"at": "2030-01-01T…"}`,
-`{"UnshareReceipt": {…}}`. Which kinds there are is a table, and nothing else is ever built.
+is an object whose one key is the kind: `{"UserId": "anna"}`, `{"at": "2030-01-01T…"}`,
+`{"UnshareReceipt": {…}}`. The table `_KINDS` has every kind, and nothing else is ever built.
 
 Grants and shares have rows of their own and never change, so a document only names them.
 """
@@ -17,7 +17,7 @@ import attrs
 
 from exam_sharing.errors import StoreFailed
 from exam_sharing.events import ActRefused, Event, ExamShared, ExamTransferred, GrantsEnded
-from exam_sharing.grants import OWNER, Basis, EndedGrant, Grant, Permission, ShownGrant
+from exam_sharing.grants import OWNER, EndedGrant, Grant, Permission, ShownGrant
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, ShareId, UserId
 from exam_sharing.policy.decisions import Reason, ReasonCode
 from exam_sharing.policy.plans import (
@@ -132,11 +132,20 @@ def _names(plain: Json) -> Iterator[tuple[str, str]]:
                 yield from _names(content)
 
 
+@attrs.frozen
+class _Kind:
+    """A kind of value: its key in documents, its type, and how it is written and read."""
+
+    key: str
+    type: type
+    write: Callable[[Any], Json]
+    read: Callable[[Any, Records], object]
+
+
 def _plain(value: object) -> Json:
-    kind = type(value)
-    write = _WRITERS.get(kind)
-    if write is not None:
-        return {_TAGS.get(kind, kind.__name__): write(value)}
+    kind = _BY_TYPE.get(type(value))
+    if kind is not None:
+        return {kind.key: kind.write(value)}
     if isinstance(value, tuple):
         return [_plain(each) for each in value]
     if isinstance(value, str):
@@ -146,90 +155,78 @@ def _plain(value: object) -> Json:
     raise _unknown()
 
 
-def _plain_fields(value: attrs.AttrsInstance) -> Json:
-    # The names in a receipt are looked up whenever it is returned, and not kept.
-    fields = (field.name for field in attrs.fields(type(value)) if field.name != "names")
-    return {name: _plain(getattr(value, name)) for name in fields}
-
-
-_TAGS: Final[Mapping[type, str]] = {
-    datetime: "at",
-    frozenset: "set",
-    dict: "map",
-    Grant: _GRANT,
-    EndedGrant: _ENDED,
-    Share: _SHARE,
-    ShownGrant: _SHOWN,
-}
-_WRITERS: Final[Mapping[type, Callable[[Any], Json]]] = {
-    datetime: datetime.isoformat,
-    frozenset: lambda items: [_plain(each) for each in sorted(items)],
-    dict: lambda items: [[_plain(key), _plain(each)] for key, each in items.items()],
-    Grant: lambda grant: str(grant.id),
-    EndedGrant: lambda past: str(past.grant.id),
-    Share: lambda share: str(share.id),
-    ShownGrant: lambda shown: {_GRANT: str(shown.id), "basis": _basis_written(shown.basis)},
-    **dict.fromkeys(_IDENTIFIERS, str),
-    **dict.fromkeys(_ENUMS, lambda member: str(member.name)),
-    **dict.fromkeys(_VALUES, _plain_fields),
-}
-
-
-def _basis_written(basis: Basis) -> Json:
-    """Return as much of a basis as was shown; the grant itself says whether it is the owner's."""
-    return [] if basis is OWNER else [str(each) for each in sorted(basis)]
-
-
 def _value(plain: Json, records: Records) -> object:
     if isinstance(plain, list):
         return tuple([_value(each, records) for each in plain])
     if not isinstance(plain, dict):
         return plain
-    ((kind, content),) = plain.items()
-    read = _READERS.get(kind)
-    if read is None:
+    ((key, content),) = plain.items()
+    kind = _BY_KEY.get(key)
+    if kind is None:
         raise _unknown()
     try:
-        return read(content, records)
+        return kind.read(content, records)
     except TypeError:
-        # What it holds is not what such a value is made of.
+        # The content is not that of such a value.
         raise _unknown() from None
 
 
-def _reads_identifier(kind: Callable[[str], object]) -> "_Reader":
-    return lambda content, _records: kind(content)
+def _identifier(kind: type) -> _Kind:
+    return _Kind(kind.__name__, kind, str, lambda content, _: kind(content))
 
 
-def _reads_member(kind: type[Enum]) -> "_Reader":
-    return lambda content, _records: kind[content]
+def _member(kind: type[Enum]) -> _Kind:
+    return _Kind(kind.__name__, kind, lambda each: str(each.name), lambda name, _: kind[name])
 
 
-def _reads_fields(kind: Callable[..., object]) -> "_Reader":
-    return lambda content, records: kind(
-        **{name: _value(each, records) for name, each in content.items()}
+def _fields(kind: type[attrs.AttrsInstance]) -> _Kind:
+    # The names in a receipt are looked up whenever it is returned, and not kept.
+    names = [field.name for field in attrs.fields(kind) if field.name != "names"]
+    return _Kind(
+        kind.__name__,
+        kind,
+        lambda value: {name: _plain(getattr(value, name)) for name in names},
+        lambda content, records: kind(
+            **{name: _value(each, records) for name, each in content.items()}
+        ),
     )
 
 
-_Reader: TypeAlias = Callable[[Any, Records], object]
-_READERS: Final[Mapping[str, _Reader]] = {
-    "at": lambda content, _records: datetime.fromisoformat(content),
-    "set": lambda content, records: frozenset(_value(each, records) for each in content),
-    "map": lambda content, records: {
-        _value(key, records): _value(each, records) for key, each in content
-    },
-    _GRANT: lambda content, records: records.grants[content],
-    _ENDED: lambda content, records: records.ended[content],
-    _SHARE: lambda content, records: records.shares[content],
-    _SHOWN: lambda content, records: _shown(records.grants[content[_GRANT]], content["basis"]),
-    **{kind.__name__: _reads_identifier(kind) for kind in _IDENTIFIERS},
-    **{kind.__name__: _reads_member(kind) for kind in _ENUMS},
-    **{kind.__name__: _reads_fields(kind) for kind in _VALUES},
-}
+def _set_of(content: list[Json], records: Records) -> object:
+    return frozenset(_value(each, records) for each in content)
 
 
-def _shown(grant: Grant, basis: list[str]) -> ShownGrant:
-    return ShownGrant.of(grant, OWNER if grant.basis is OWNER else frozenset(map(GrantId, basis)))
+def _map_of(content: list[list[Json]], records: Records) -> object:
+    return {_value(key, records): _value(each, records) for key, each in content}
+
+
+def _written_shown(shown: ShownGrant) -> Json:
+    # Only the shown part of the basis; the grant itself has whether it is the owner's.
+    basis = () if shown.basis is OWNER else sorted(shown.basis)
+    return {_GRANT: str(shown.id), "basis": [str(each) for each in basis]}
+
+
+def _shown_of(content: Any, records: Records) -> ShownGrant:  # noqa: ANN401  JSON
+    grant = records.grants[content[_GRANT]]
+    basis = OWNER if grant.basis is OWNER else frozenset(map(GrantId, content["basis"]))
+    return ShownGrant.of(grant, basis)
+
+
+_KINDS: Final = (
+    _Kind("at", datetime, datetime.isoformat, lambda text, _: datetime.fromisoformat(text)),
+    _Kind("set", frozenset, lambda items: [_plain(each) for each in sorted(items)], _set_of),
+    _Kind("map", dict, lambda items: [[*map(_plain, pair)] for pair in items.items()], _map_of),
+    _Kind(_GRANT, Grant, lambda grant: str(grant.id), lambda id_, records: records.grants[id_]),
+    _Kind(_ENDED, EndedGrant, lambda past: str(past.grant.id), lambda id_, r: r.ended[id_]),
+    _Kind(_SHARE, Share, lambda share: str(share.id), lambda id_, records: records.shares[id_]),
+    _Kind(_SHOWN, ShownGrant, _written_shown, _shown_of),
+    *map(_identifier, _IDENTIFIERS),
+    *map(_member, _ENUMS),
+    *map(_fields, _VALUES),
+)
+_BY_TYPE: Final = {kind.type: kind for kind in _KINDS}
+_BY_KEY: Final = {kind.key: kind for kind in _KINDS}
 
 
 def _unknown() -> StoreFailed:
-    return StoreFailed("a document holds something of a kind that this version does not know")
+    return StoreFailed("a document has a kind of value that this version does not know")
