@@ -44,26 +44,29 @@ from exam_sharing.testing.performing import perform
 from world import ANNA, BEN, CARLA, CT, DAN, NO_EXAM, NURSES, VIEW, World, codes, share_request
 
 
-def test_a_database_without_our_tables_is_rejected_on_opening(tmp_path):
-    with pytest.raises(StoreFailed):
-        open_sharing(sqlite_engine(tmp_path / "empty.db"))
+def plain(path):
+    return sqlalchemy.create_engine(f"sqlite:///{path}")
 
 
-def test_a_missing_database_is_rejected_on_opening(tmp_path):
-    with pytest.raises(StoreFailed):
-        open_sharing(sqlite_engine(tmp_path / "no such folder" / "sharing.db"))
+def read_only(path):
+    return sqlite_engine(f"file:{path}?mode=ro", connect_args={"uri": True})
 
 
-def test_a_plain_engine_of_sqlite_is_rejected_on_opening(tmp_path):
+@pytest.mark.parametrize(
+    ("engine_of", "error", "problem"),
+    [
+        (lambda path: sqlite_engine(path.with_name("empty.db")), StoreFailed, "not there"),
+        (lambda path: sqlite_engine(path / "no folder.db"), StoreFailed, "unable|failed"),
+        (plain, InvalidValue, "sqlite_engine"),
+        (read_only, StoreFailed, "failed"),
+        (lambda _: sqlite_engine(":memory:"), InvalidValue, "must be for a file"),
+    ],
+    ids=["no tables", "no database", "a plain engine", "read-only", "in memory"],
+)
+def test_an_unusable_database_is_rejected_on_opening(tmp_path, engine_of, error, problem):
     create_all(sqlite_engine(tmp_path / "sharing.db"))
-    with pytest.raises(InvalidValue, match="sqlite_engine"):
-        open_sharing(sqlalchemy.create_engine(f"sqlite:///{tmp_path / 'sharing.db'}"))
-
-
-def test_a_database_in_memory_is_rejected_on_opening():
-    engine = sqlite_engine(":memory:")
-    with pytest.raises(InvalidValue, match="must be for a file"):
-        open_sharing(engine)
+    with pytest.raises(error, match=problem):
+        open_sharing(engine_of(tmp_path / "sharing.db"))
 
 
 DISK_FULL = OperationalError("a statement", {}, Exception("disk is full"))
@@ -133,13 +136,6 @@ def test_a_read_only_database_answers_checks_and_rejects_shares(engine, tables, 
     assert not sharing.can(CARLA, VIEW, CT)
     assert world.store.events() == before
     reader.dispose()
-
-
-def test_a_read_only_file_of_sqlite_is_rejected_on_opening(tmp_path):
-    create_all(sqlite_engine(tmp_path / "sharing.db"))
-    address = f"file:{tmp_path / 'sharing.db'}?mode=ro"
-    with pytest.raises(StoreFailed):
-        open_sharing(sqlite_engine(address, connect_args={"uri": True}))
 
 
 def test_a_share_that_does_not_fit_the_file_is_rolled_back(tmp_path):
