@@ -57,7 +57,7 @@ def test_waiting_notices_are_dropped_once_the_deployment_turns_notices_off(world
 def test_a_missing_exam_cannot_change_owners(withdrawn, open_store):
     world = World(store=open_store())
     world.sharing.admin.withdraw(CT, performed_by="ops", why="test")
-    with pytest.raises(StoreFailed, match="there is no exam"):
+    with pytest.raises(StoreFailed, match="does not exist or was withdrawn"):
         world.store.transfer(CT if withdrawn else NO_EXAM, BEN, at=START)
 
 

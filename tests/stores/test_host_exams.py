@@ -320,7 +320,7 @@ def test_wrong_arguments_of_owner_changed_are_errors(engine, tables, wrong, erro
 
 def test_a_withdrawn_exam_does_not_change_owners(world):
     world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
-    with pytest.raises(StoreFailed, match="transfer"):
+    with pytest.raises(StoreFailed, match="was withdrawn"):
         world.transfer(CT, BEN)
 
 
