@@ -627,6 +627,14 @@ def test_a_grant_without_a_basis_is_a_callers_error():
     assert invalid(lambda: evolve(a_grant(), basis=[])).field == "basis"
 
 
+@pytest.mark.parametrize("field", ["basis", "lines"])
+def test_a_grant_that_names_others_by_strings_is_a_callers_error(field):
+    with pytest.raises(WrongKind) as caught:
+        evolve(a_grant(), **{field: ["g1"]})
+
+    assert caught.value.field == field
+
+
 def repeating(*ids):
     """Return a world where `new_id` repeats itself."""
     world = World()
