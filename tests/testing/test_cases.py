@@ -186,7 +186,7 @@ def test_a_failed_case_reports_its_rule_and_differences():
         check(case, over_store(NeverExpires))
     assert str(caught.value).splitlines()[:5] == [
         "a share for a time gives no access at that time",
-        "rule: A grant has expired once its time has come.",
+        "rule: A grant stands until it is ended or its time has come.",
         '{"question": "can", "user": "ben", "permission": "VIEW", "exam": "ct"}',
         "  expected: false",
         "  came:     true",
@@ -206,7 +206,7 @@ def test_an_exception_of_the_store_is_reported_by_its_type():
     lines = str(error).splitlines()
     assert lines[:2] == [
         "a share gives another user access",
-        "rule: A share gives users access to an exam. No data moves.",
+        "rule: A share gives its recipients access, up to what the actor holds.",
     ]
     assert lines[2].startswith('{"act": "share", "actor": "anna"')
     assert lines[4] == '  came:     {"raised": "StoreFailed"}'

@@ -69,7 +69,6 @@ def upload(batch: str, *exams: Data, sealed: bool = False) -> Data:
 
 
 def case(
-    rule: str,
     *,
     given: Data | Iterable[Data] = (),
     when: Data | None = None,
@@ -77,10 +76,9 @@ def case(
     then: Answered | Iterable[Answered] = (),
     **portal: Any,
 ) -> Case:
-    """Return a case, without its name, that starts from the default portal.
+    """Return a case that starts from the default portal; its topic adds the name and the rule.
 
     Args:
-        rule: the rule of which it is an example.
         given: the acts before.
         when: the act that the case is about.
         outcome: the outcome of that act.
@@ -98,7 +96,7 @@ def case(
     ]
     return Case(
         name="",
-        rule=rule,
+        rule="",
         codes=sorted({each["code"] for each in reasons}),
         given=_portal(_list(given), **portal),
         when=when,

@@ -38,9 +38,10 @@ def cases(
     """
     everything: list[Case] = [
         # The cases share their common parts. JSON makes a copy of each.
-        json.loads(json.dumps({**case, "name": name}))
+        json.loads(json.dumps({**case, "name": name, "rule": rule}))
         for topic in TOPICS
-        for name, case in topic.items()
+        for rule, examples in topic.items()
+        for name, case in examples.items()
     ]
     done = _known("acts", acts, everything, _acts)
     asked = _known("questions", questions, everything, _questions)

@@ -1,4 +1,4 @@
-"""The cases by topic, in the order of the specification."""
+"""The cases by topic: for each rule, in words, its cases by name."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -19,7 +19,7 @@ from exam_sharing.testing.cases.topics import (
 
 __all__ = ["TOPICS"]
 
-TOPICS: Final[tuple[Mapping[str, Case], ...]] = (
+TOPICS: Final[tuple[Mapping[str, Mapping[str, Case]], ...]] = (
     sharing.CASES,
     expiry.CASES,
     batches.CASES,

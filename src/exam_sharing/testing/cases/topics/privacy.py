@@ -39,303 +39,261 @@ __all__ = ["CASES"]
 LOST: Final = [*passed_on("anna", "ben", "carla", "dan"), unshare("anna", "ben")]
 """Ben shared with Carla, who shared with Dan; then Ben lost access."""
 
-NOT_FOUND: Final = {
-    "an unknown exam cannot be shared": case(
-        "EXAM_NOT_FOUND: an unknown exam and one without access are one answer.",
-        when=share("ben", "carla", exam="no-exam", attested=False),
-        outcome=not_found("no-exam"),
-    ),
-    "an exam without access is reported as unknown": case(
-        "EXAM_NOT_FOUND: an unknown exam and one without access are one answer.",
-        when=share("ben", "nobody", attested=False),
-        outcome=not_found(),
-        then=[
-            tabs("ben"),
-            no_form("ben"),
-            suggestions("ben", "car"),
-            choices("ben"),
-            no_access_list("ben"),
-        ],
-    ),
-    "nothing is shown of an unknown exam": case(
-        "EXAM_NOT_FOUND: an unknown exam and one without access are one answer.",
-        given=share_download("anna", "carla"),
-        then=nothing_shown("ben", "no-exam"),
-    ),
-    "nothing is shown of an exam without access": case(
-        "EXAM_NOT_FOUND: an unknown exam and one without access are one answer.",
-        given=share_download("anna", "carla"),
-        then=nothing_shown("ben"),
-    ),
-    "previews report nothing about an unknown exam": case(
-        "EXAM_NOT_FOUND: an unknown exam and one without access are one answer.",
-        given=share_download("anna", "carla"),
-        then=nothing_previewed("ben", "no-exam"),
-    ),
-    "previews report nothing about an exam without access": case(
-        "EXAM_NOT_FOUND: an unknown exam and one without access are one answer.",
-        given=share_download("anna", "carla"),
-        then=nothing_previewed("ben"),
-    ),
-    "an unknown exam cannot be unshared": case(
-        "EXAM_NOT_FOUND: an unknown exam and one without access are one answer.",
-        given=share_download("anna", "carla"),
-        when=unshare("ben", "carla", "no-exam"),
-        outcome=not_found("no-exam"),
-    ),
-    "an unknown exam cannot be narrowed": case(
-        "EXAM_NOT_FOUND: an unknown exam and one without access are one answer.",
-        given=share_download("anna", "carla"),
-        when=narrow("ben", "carla", "no-exam", permission="VIEW"),
-        outcome=not_found("no-exam"),
-        then=can("carla", "DOWNLOAD"),
-    ),
-    "an exam without access cannot be narrowed": case(
-        "EXAM_NOT_FOUND: an unknown exam and one without access are one answer.",
-        given=share_download("anna", "carla"),
-        when=narrow("ben", "carla", permission="VIEW"),
-        outcome=not_found(),
-        then=can("carla", "DOWNLOAD"),
-    ),
-    "nothing is shown to an unknown user": case(
-        "An unknown user holds nothing and may not act.",
-        given=share_download("anna", "carla", "group:nurses"),
-        then=[
-            *nothing_shown("nobody"),
-            *nothing_previewed("nobody"),
-            shared_with("nobody"),
-            visible_to("nobody"),
-        ],
-    ),
-    "an unknown user cannot share": case(
-        "An unknown user holds nothing and may not act.",
-        given=share_download("anna", "carla", "group:nurses"),
-        when=share("nobody", "ben"),
-        outcome=not_found(),
-        then=[cannot("ben", "VIEW"), can("carla", "DOWNLOAD")],
-    ),
-    "an unknown user cannot unshare": case(
-        "An unknown user holds nothing and may not act.",
-        given=share_download("anna", "carla", "group:nurses"),
-        when=unshare("nobody", "carla"),
-        outcome=not_found(),
-        then=[cannot("ben", "VIEW"), can("carla", "DOWNLOAD")],
-    ),
-    "an unknown user cannot narrow": case(
-        "An unknown user holds nothing and may not act.",
-        given=share_download("anna", "carla", "group:nurses"),
-        when=narrow("nobody", "carla", permission="VIEW"),
-        outcome=not_found(),
-        then=[cannot("ben", "VIEW"), can("carla", "DOWNLOAD")],
-    ),
-    "an unknown user cannot end a grant": case(
-        "An unknown user holds nothing and may not act.",
-        given=share_download("anna", "carla", "group:nurses"),
-        when=end_grant("nobody", "anna", "carla"),
-        outcome=refused(reason("NO_SUCH_GRANT", grants=[grant("anna", "carla", "DOWNLOAD")])),
-        then=can("carla", "DOWNLOAD"),
-    ),
-    "an unknown user does not hold even their own exams": case(
-        "An unknown user holds nothing, ownership included.",
-        uploads=[upload("cd", exam("ct", owner="nobody"))],
-        when=share("nobody", "ben"),
-        outcome=not_found(),
-        then=[cannot("nobody", "VIEW"), visible_to("nobody")],
-    ),
+CASES: Final = {
+    "EXAM_NOT_FOUND: an unknown exam and one without access are one answer.": {
+        "an unknown exam cannot be shared": case(
+            when=share("ben", "carla", exam="no-exam", attested=False), outcome=not_found("no-exam")
+        ),
+        "an exam without access is reported as unknown": case(
+            when=share("ben", "nobody", attested=False),
+            outcome=not_found(),
+            then=[
+                tabs("ben"),
+                no_form("ben"),
+                suggestions("ben", "car"),
+                choices("ben"),
+                no_access_list("ben"),
+            ],
+        ),
+        "nothing is shown of an unknown exam": case(
+            given=share_download("anna", "carla"), then=nothing_shown("ben", "no-exam")
+        ),
+        "nothing is shown of an exam without access": case(
+            given=share_download("anna", "carla"), then=nothing_shown("ben")
+        ),
+        "previews report nothing about an unknown exam": case(
+            given=share_download("anna", "carla"), then=nothing_previewed("ben", "no-exam")
+        ),
+        "previews report nothing about an exam without access": case(
+            given=share_download("anna", "carla"), then=nothing_previewed("ben")
+        ),
+        "an unknown exam cannot be unshared": case(
+            given=share_download("anna", "carla"),
+            when=unshare("ben", "carla", "no-exam"),
+            outcome=not_found("no-exam"),
+        ),
+        "an unknown exam cannot be narrowed": case(
+            given=share_download("anna", "carla"),
+            when=narrow("ben", "carla", "no-exam", permission="VIEW"),
+            outcome=not_found("no-exam"),
+            then=can("carla", "DOWNLOAD"),
+        ),
+        "an exam without access cannot be narrowed": case(
+            given=share_download("anna", "carla"),
+            when=narrow("ben", "carla", permission="VIEW"),
+            outcome=not_found(),
+            then=can("carla", "DOWNLOAD"),
+        ),
+    },
+    "An unknown user holds nothing, ownership included, and may not act.": {
+        "nothing is shown to an unknown user": case(
+            given=share_download("anna", "carla", "group:nurses"),
+            then=[
+                *nothing_shown("nobody"),
+                *nothing_previewed("nobody"),
+                shared_with("nobody"),
+                visible_to("nobody"),
+            ],
+        ),
+        "an unknown user cannot share": case(
+            given=share_download("anna", "carla", "group:nurses"),
+            when=share("nobody", "ben"),
+            outcome=not_found(),
+            then=[cannot("ben", "VIEW"), can("carla", "DOWNLOAD")],
+        ),
+        "an unknown user cannot unshare": case(
+            given=share_download("anna", "carla", "group:nurses"),
+            when=unshare("nobody", "carla"),
+            outcome=not_found(),
+            then=[cannot("ben", "VIEW"), can("carla", "DOWNLOAD")],
+        ),
+        "an unknown user cannot narrow": case(
+            given=share_download("anna", "carla", "group:nurses"),
+            when=narrow("nobody", "carla", permission="VIEW"),
+            outcome=not_found(),
+            then=[cannot("ben", "VIEW"), can("carla", "DOWNLOAD")],
+        ),
+        "an unknown user cannot end a grant": case(
+            given=share_download("anna", "carla", "group:nurses"),
+            when=end_grant("nobody", "anna", "carla"),
+            outcome=refused(reason("NO_SUCH_GRANT", grants=[grant("anna", "carla", "DOWNLOAD")])),
+            then=can("carla", "DOWNLOAD"),
+        ),
+        "an unknown user does not hold even their own exams": case(
+            uploads=[upload("cd", exam("ct", owner="nobody"))],
+            when=share("nobody", "ben"),
+            outcome=not_found(),
+            then=[cannot("nobody", "VIEW"), visible_to("nobody")],
+        ),
+    },
+    "NO_SUCH_GRANT carries the groups that give access, as far as the actor may know.": {
+        "a group that gives access through a subgroup is named": case(
+            given=share("anna", "group:clinic"),
+            when=unshare("anna", "dan"),
+            outcome=refused(reason("NO_SUCH_GRANT", principals=["group:clinic"])),
+        ),
+        "every group that gives access is named": case(
+            given=share("anna", "group:nurses", "group:clinic"),
+            when=unshare("anna", "dan"),
+            outcome=refused(reason("NO_SUCH_GRANT", principals=["group:clinic", "group:nurses"])),
+        ),
+        "a group with hidden members is not named": case(
+            unseen_members=[("anna", "group:nurses")],
+            given=share("anna", "group:nurses"),
+            when=unshare("anna", "dan"),
+            outcome=refused("NO_SUCH_GRANT"),
+            then=can("dan", "VIEW"),
+        ),
+        "no group of a hidden user is named": case(
+            unseen=[("anna", "user:dan")],
+            given=share("anna", "group:nurses"),
+            when=unshare("anna", "dan"),
+            outcome=refused("NO_SUCH_GRANT"),
+            then=can("dan", "VIEW"),
+        ),
+        "a group is not named for a grant that the actor may not see": case(
+            policy={"access_list": "OWN_GRANTS"},
+            given=share("anna", "ben", "group:nurses"),
+            when=unshare("ben", "dan"),
+            outcome=refused("NO_SUCH_GRANT"),
+            then=can("dan", "VIEW"),
+        ),
+        "under OWN_GRANTS, the owner is told of the groups that give access": case(
+            policy={"access_list": "OWN_GRANTS"},
+            given=[share("anna", "ben"), share("ben", "group:nurses")],
+            when=unshare("anna", "dan"),
+            outcome=refused(reason("NO_SUCH_GRANT", principals=["group:nurses"])),
+        ),
+    },
+    "Receipts and previews name members of a group as far as the actor may know.": {
+        "a preview names no hidden member of a group": case(
+            unseen_members=[("anna", "group:nurses")],
+            then=preview(share("anna", "group:nurses"), gains=[("group:nurses", "VIEW")]),
+        ),
+        "a preview names no member who is hidden in the directory": case(
+            unseen=[("anna", "user:dan")],
+            then=preview(
+                share("anna", "group:nurses"), gains=[("group:nurses", "VIEW"), ("eva", "VIEW")]
+            ),
+        ),
+        "a receipt names nobody with access through a group with hidden members": case(
+            unseen_members=[("anna", "group:nurses")],
+            given=share("anna", "dan", "group:nurses"),
+            when=unshare("anna", "dan"),
+            outcome=ended(grant("anna", "dan")),
+            then=can("dan", "VIEW"),
+        ),
+        "a preview reports a loss although a group with hidden members keeps the access": case(
+            unseen_members=[("anna", "group:nurses")],
+            given=share("anna", "dan", "group:nurses"),
+            then=preview(unshare("anna", "dan"), losses=[("dan", "VIEW")]),
+        ),
+        "after a group is unshared, visible members who still have access are named": case(
+            given=share("anna", "dan", "group:nurses"),
+            when=unshare("anna", "group:nurses"),
+            outcome=ended(grant("anna", "group:nurses"), still_have_access=["dan"]),
+            then=[can("dan", "VIEW"), cannot("eva", "VIEW")],
+        ),
+        "after a group is unshared, hidden members are not named": case(
+            unseen_members=[("anna", "group:nurses")],
+            given=share("anna", "dan", "group:nurses"),
+            when=unshare("anna", "group:nurses"),
+            outcome=ended(grant("anna", "group:nurses")),
+            then=[can("dan", "VIEW"), cannot("eva", "VIEW")],
+        ),
+        "a preview reports a gain if the actor may not know that the member has access": case(
+            policy={"access_list": "OWN_GRANTS"},
+            given=share("anna", "ben", "dan"),
+            then=preview(
+                share("ben", "group:nurses"),
+                gains=[("group:nurses", "VIEW"), ("dan", "VIEW"), ("eva", "VIEW")],
+            ),
+        ),
+        "a preview leaves out a member whose access the actor may know": case(
+            given=share("anna", "ben", "dan"),
+            then=preview(
+                share("ben", "group:nurses"), gains=[("group:nurses", "VIEW"), ("eva", "VIEW")]
+            ),
+        ),
+    },
+    "Receipts and refusals report grants of others as far as the actor may know.": {
+        "an actor who sees the access list is told what was left standing": case(
+            policy={"access_list": "EVERYONE"},
+            given=[share("anna", "ben", "carla"), *passed_on("ben", "carla", "dan")],
+            when=unshare("ben", "carla"),
+            outcome=ended(
+                grant("ben", "carla"),
+                left_standing=[grant("carla", "dan")],
+                still_have_access=["carla"],
+            ),
+            then=[can("carla", "VIEW"), can("dan", "VIEW")],
+        ),
+        "under OWN_GRANTS, an actor is not told what was left standing": case(
+            policy={"access_list": "OWN_GRANTS"},
+            given=[share("anna", "ben", "carla"), *passed_on("ben", "carla", "dan")],
+            when=unshare("ben", "carla"),
+            outcome=ended(grant("ben", "carla")),
+            then=[can("carla", "VIEW"), can("dan", "VIEW")],
+        ),
+        "under OWN_GRANTS, the owner is told what was left standing": case(
+            policy={"access_list": "OWN_GRANTS"},
+            given=[share("anna", "ben"), share("ben", "carla")],
+            when=unshare("anna", "ben"),
+            outcome=ended(grant("anna", "ben"), left_standing=[grant("ben", "carla")]),
+        ),
+        "an actor who sees the access list is told everything that a cascade ends": case(
+            given=passed_on("anna", "ben", "carla", "dan"),
+            when=unshare("ben", "carla", reshares="CASCADE"),
+            outcome=ended(grant("ben", "carla"), grant("carla", "dan")),
+        ),
+        "under OWN_GRANTS, a receipt of a cascade has only the actor's own grants": case(
+            policy={"access_list": "OWN_GRANTS"},
+            given=passed_on("anna", "ben", "carla", "dan"),
+            when=unshare("ben", "carla", reshares="CASCADE"),
+            outcome=ended(grant("ben", "carla")),
+            then=cannot("dan", "VIEW"),
+        ),
+        "under OWN_GRANTS, HAS_RESHARES names no grants of others": case(
+            policy={"access_list": "OWN_GRANTS"},
+            given=passed_on("anna", "ben", "carla", "dan"),
+            when=unshare("ben", "carla", reshares="RESTRICT"),
+            outcome=refused("HAS_RESHARES"),
+            then=[can("carla", "VIEW"), can("dan", "VIEW")],
+        ),
+    },
+    "Without access, an actor is told only of the grants that they made.": {
+        "an actor who lost access is not told what was left standing": case(
+            given=[*LOST, share("anna", "carla")],
+            when=unshare("ben", "carla"),
+            outcome=ended(grant("ben", "carla")),
+            then=[can("carla", "VIEW"), can("dan", "VIEW")],
+        ),
+        "an actor who lost access is told only of their own grants in a cascade": case(
+            given=LOST,
+            when=unshare("ben", "carla", reshares="CASCADE"),
+            outcome=ended(grant("ben", "carla")),
+            then=[cannot("carla", "VIEW"), cannot("dan", "VIEW")],
+        ),
+        "a preview for an actor who lost access has only their own grants": case(
+            given=LOST,
+            then=preview(unshare("ben", "carla", reshares="CASCADE"), losses=[("carla", "VIEW")]),
+        ),
+        "an actor who lost access finds no grant after ending their own": case(
+            given=[*LOST, unshare("ben", "carla")],
+            when=unshare("ben", "carla"),
+            outcome=refused("NO_SUCH_GRANT"),
+        ),
+        "an actor who lost access is told of no group, not even of their own grant to it": case(
+            given=[*passed_on("anna", "ben", "group:nurses"), unshare("anna", "ben")],
+            when=unshare("ben", "dan"),
+            outcome=refused("NO_SUCH_GRANT"),
+            then=can("dan", "VIEW"),
+        ),
+        "an actor who lost access cannot end grants of others to the same principal": case(
+            given=[*LOST, share("anna", "carla")],
+            when=end_grant("ben", "anna", "carla"),
+            outcome=refused(reason("NO_SUCH_GRANT", grants=[grant("anna", "carla")])),
+            then=can("carla", "VIEW"),
+        ),
+    },
 }
-
-GROUPS: Final = {
-    "a group that gives access through a subgroup is named": case(
-        "NO_SUCH_GRANT names the groups that give access, if the actor may see the list.",
-        given=share("anna", "group:clinic"),
-        when=unshare("anna", "dan"),
-        outcome=refused(reason("NO_SUCH_GRANT", principals=["group:clinic"])),
-    ),
-    "every group that gives access is named": case(
-        "NO_SUCH_GRANT names the groups that give access, if the actor may see the list.",
-        given=share("anna", "group:nurses", "group:clinic"),
-        when=unshare("anna", "dan"),
-        outcome=refused(reason("NO_SUCH_GRANT", principals=["group:clinic", "group:nurses"])),
-    ),
-    "a group with hidden members is not named": case(
-        "Users behind a group are named only where the actor may see its members.",
-        unseen_members=[("anna", "group:nurses")],
-        given=share("anna", "group:nurses"),
-        when=unshare("anna", "dan"),
-        outcome=refused("NO_SUCH_GRANT"),
-        then=can("dan", "VIEW"),
-    ),
-    "no group of a hidden user is named": case(
-        "What an actor may not see does not exist.",
-        unseen=[("anna", "user:dan")],
-        given=share("anna", "group:nurses"),
-        when=unshare("anna", "dan"),
-        outcome=refused("NO_SUCH_GRANT"),
-        then=can("dan", "VIEW"),
-    ),
-    "a group is not named for a grant that the actor may not see": case(
-        "NO_SUCH_GRANT names the groups that give access, if the actor may see the list.",
-        policy={"access_list": "OWN_GRANTS"},
-        given=share("anna", "ben", "group:nurses"),
-        when=unshare("ben", "dan"),
-        outcome=refused("NO_SUCH_GRANT"),
-        then=can("dan", "VIEW"),
-    ),
-    "under OWN_GRANTS, the owner is told of the groups that give access": case(
-        "OWN_GRANTS: the owner sees everything.",
-        policy={"access_list": "OWN_GRANTS"},
-        given=[share("anna", "ben"), share("ben", "group:nurses")],
-        when=unshare("anna", "dan"),
-        outcome=refused(reason("NO_SUCH_GRANT", principals=["group:nurses"])),
-    ),
-    "a preview names no hidden member of a group": case(
-        "Users behind a group are named only where the actor may see its members.",
-        unseen_members=[("anna", "group:nurses")],
-        then=preview(share("anna", "group:nurses"), gains=[("group:nurses", "VIEW")]),
-    ),
-    "a preview names no member who is hidden in the directory": case(
-        "What an actor may not see does not exist.",
-        unseen=[("anna", "user:dan")],
-        then=preview(
-            share("anna", "group:nurses"), gains=[("group:nurses", "VIEW"), ("eva", "VIEW")]
-        ),
-    ),
-    "a receipt names nobody with access through a group with hidden members": case(
-        "The receipt reports who still has access, as far as the actor may know.",
-        unseen_members=[("anna", "group:nurses")],
-        given=share("anna", "dan", "group:nurses"),
-        when=unshare("anna", "dan"),
-        outcome=ended(grant("anna", "dan")),
-        then=can("dan", "VIEW"),
-    ),
-    "a preview reports a loss although a group with hidden members keeps the access": case(
-        "A preview reports who would keep access, as far as the actor may know.",
-        unseen_members=[("anna", "group:nurses")],
-        given=share("anna", "dan", "group:nurses"),
-        then=preview(unshare("anna", "dan"), losses=[("dan", "VIEW")]),
-    ),
-    "after a group is unshared, visible members who still have access are named": case(
-        "The receipt reports who still has access, as far as the actor may know.",
-        given=share("anna", "dan", "group:nurses"),
-        when=unshare("anna", "group:nurses"),
-        outcome=ended(grant("anna", "group:nurses"), still_have_access=["dan"]),
-        then=[can("dan", "VIEW"), cannot("eva", "VIEW")],
-    ),
-    "after a group is unshared, hidden members are not named": case(
-        "The receipt reports who still has access, as far as the actor may know.",
-        unseen_members=[("anna", "group:nurses")],
-        given=share("anna", "dan", "group:nurses"),
-        when=unshare("anna", "group:nurses"),
-        outcome=ended(grant("anna", "group:nurses")),
-        then=[can("dan", "VIEW"), cannot("eva", "VIEW")],
-    ),
-    "a preview reports a gain if the actor may not know that the member has access": case(
-        "A preview reports who would gain what, as far as the actor may know.",
-        policy={"access_list": "OWN_GRANTS"},
-        given=share("anna", "ben", "dan"),
-        then=preview(
-            share("ben", "group:nurses"),
-            gains=[("group:nurses", "VIEW"), ("dan", "VIEW"), ("eva", "VIEW")],
-        ),
-    ),
-    "a preview leaves out a member whose access the actor may know": case(
-        "A preview reports who would gain what, as far as the actor may know.",
-        given=share("anna", "ben", "dan"),
-        then=preview(
-            share("ben", "group:nurses"), gains=[("group:nurses", "VIEW"), ("eva", "VIEW")]
-        ),
-    ),
-}
-
-RECEIPTS: Final = {
-    "an actor who sees the access list is told what was left standing": case(
-        "The receipt reports what was left standing and who still has access, as far as known.",
-        policy={"access_list": "EVERYONE"},
-        given=[share("anna", "ben", "carla"), *passed_on("ben", "carla", "dan")],
-        when=unshare("ben", "carla"),
-        outcome=ended(
-            grant("ben", "carla"),
-            left_standing=[grant("carla", "dan")],
-            still_have_access=["carla"],
-        ),
-        then=[can("carla", "VIEW"), can("dan", "VIEW")],
-    ),
-    "under OWN_GRANTS, an actor is not told what was left standing": case(
-        "The receipt reports what was left standing and who still has access, as far as known.",
-        policy={"access_list": "OWN_GRANTS"},
-        given=[share("anna", "ben", "carla"), *passed_on("ben", "carla", "dan")],
-        when=unshare("ben", "carla"),
-        outcome=ended(grant("ben", "carla")),
-        then=[can("carla", "VIEW"), can("dan", "VIEW")],
-    ),
-    "under OWN_GRANTS, the owner is told what was left standing": case(
-        "OWN_GRANTS: the owner sees everything.",
-        policy={"access_list": "OWN_GRANTS"},
-        given=[share("anna", "ben"), share("ben", "carla")],
-        when=unshare("anna", "ben"),
-        outcome=ended(grant("anna", "ben"), left_standing=[grant("ben", "carla")]),
-    ),
-    "an actor who lost access is not told what was left standing": case(
-        "Without access, an actor sees only the grants that they made.",
-        given=[*LOST, share("anna", "carla")],
-        when=unshare("ben", "carla"),
-        outcome=ended(grant("ben", "carla")),
-        then=[can("carla", "VIEW"), can("dan", "VIEW")],
-    ),
-    "an actor who sees the access list is told everything that a cascade ends": case(
-        "The receipt reports what ended, as far as the actor may know.",
-        given=passed_on("anna", "ben", "carla", "dan"),
-        when=unshare("ben", "carla", reshares="CASCADE"),
-        outcome=ended(grant("ben", "carla"), grant("carla", "dan")),
-    ),
-    "under OWN_GRANTS, a receipt of a cascade has only the actor's own grants": case(
-        "The receipt reports what ended, as far as the actor may know.",
-        policy={"access_list": "OWN_GRANTS"},
-        given=passed_on("anna", "ben", "carla", "dan"),
-        when=unshare("ben", "carla", reshares="CASCADE"),
-        outcome=ended(grant("ben", "carla")),
-        then=cannot("dan", "VIEW"),
-    ),
-    "an actor who lost access is told only of their own grants in a cascade": case(
-        "Without access, an actor is told only of the grants that they made.",
-        given=LOST,
-        when=unshare("ben", "carla", reshares="CASCADE"),
-        outcome=ended(grant("ben", "carla")),
-        then=[cannot("carla", "VIEW"), cannot("dan", "VIEW")],
-    ),
-    "a preview for an actor who lost access has only their own grants": case(
-        "Without access, an actor is told only of the grants that they made.",
-        given=LOST,
-        then=preview(unshare("ben", "carla", reshares="CASCADE"), losses=[("carla", "VIEW")]),
-    ),
-    "under OWN_GRANTS, HAS_RESHARES names no grants of others": case(
-        "Results name only principals on the access list that the actor may see.",
-        policy={"access_list": "OWN_GRANTS"},
-        given=passed_on("anna", "ben", "carla", "dan"),
-        when=unshare("ben", "carla", reshares="RESTRICT"),
-        outcome=refused("HAS_RESHARES"),
-        then=[can("carla", "VIEW"), can("dan", "VIEW")],
-    ),
-    "an actor who lost access finds no grant after ending their own": case(
-        "NO_SUCH_GRANT: without access, an actor sees only the grants that they made.",
-        given=[*LOST, unshare("ben", "carla")],
-        when=unshare("ben", "carla"),
-        outcome=refused("NO_SUCH_GRANT"),
-    ),
-    "an actor who lost access is told of no group, not even of their own grant to it": case(
-        "NO_SUCH_GRANT names the groups that give access, if the actor may see the list.",
-        given=[*passed_on("anna", "ben", "group:nurses"), unshare("anna", "ben")],
-        when=unshare("ben", "dan"),
-        outcome=refused("NO_SUCH_GRANT"),
-        then=can("dan", "VIEW"),
-    ),
-    "an actor who lost access cannot end grants of others to the same principal": case(
-        "NO_SUCH_GRANT: without access, an actor sees only the grants that they made.",
-        given=[*LOST, share("anna", "carla")],
-        when=end_grant("ben", "anna", "carla"),
-        outcome=refused(reason("NO_SUCH_GRANT", grants=[grant("anna", "carla")])),
-        then=can("carla", "VIEW"),
-    ),
-}
-
-CASES: Final = {**NOT_FOUND, **GROUPS, **RECEIPTS}

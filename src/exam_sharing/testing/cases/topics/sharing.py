@@ -36,396 +36,357 @@ from exam_sharing.testing.cases.builders import (
 
 __all__ = ["CASES"]
 
-
-GRANTING: Final = {
-    "a share gives another user access": case(
-        "A share gives users access to an exam. No data moves.",
-        when=share("anna", "ben"),
-        outcome=shared(made("ben")),
-        then=[can("ben", "VIEW"), cannot("ben", "VIEW", "mr"), cannot("carla", "VIEW")],
-    ),
-    "a share with a group gives every member access": case(
-        "A recipient is a user or a group.",
-        when=share("anna", "group:nurses"),
-        outcome=shared(made("group:nurses")),
-        then=[can("dan", "VIEW"), can("eva", "VIEW"), cannot("carla", "VIEW")],
-    ),
-    "one share can name users and groups": case(
-        "A share may have several recipients, users and groups alike.",
-        when=share("anna", "ben", "group:nurses"),
-        outcome=shared(made("ben"), made("group:nurses")),
-        then=[can("ben", "VIEW"), can("dan", "VIEW"), can("eva", "VIEW")],
-    ),
-    "recipients with download have a Download tab": case(
-        "A share may allow download.",
-        when=share_download("anna", "ben"),
-        outcome=shared(made("ben")),
-        then=[can("ben", "DOWNLOAD"), can("ben", "VIEW"), tabs("ben", "DOWNLOAD", "SHARE", "VIEW")],
-    ),
-    "recipients without download have no Download tab": case(
-        "A share without download gives no Download tab.",
-        when=share("anna", "ben"),
-        outcome=shared(made("ben")),
-        then=[cannot("ben", "DOWNLOAD"), tabs("ben", "SHARE", "VIEW")],
-    ),
-    "a recipient who may only view can let others view": case(
-        "Any user with access may share, up to what they hold.",
-        given=share("anna", "ben"),
-        when=share("ben", "carla"),
-        outcome=shared(made("carla")),
-        then=[can("carla", "VIEW"), cannot("carla", "DOWNLOAD")],
-    ),
-    "a recipient who may only view cannot let others download": case(
-        "DOWNLOAD_NOT_HELD: the actor does not hold download on the exam.",
-        given=share("anna", "ben"),
-        when=share_download("ben", "carla"),
-        outcome=refused(reason("DOWNLOAD_NOT_HELD", exams=["ct"])),
-        then=[form("ben", "ct"), cannot("carla", "VIEW")],
-    ),
-    "download held on one exam does not count on another": case(
-        "DOWNLOAD_NOT_HELD: the actor does not hold it on every exam covered.",
-        given=[share_download("anna", "ben"), share("anna", "ben", exam="mr")],
-        when=share_download("ben", "carla", scope="BATCH"),
-        outcome=refused(reason("DOWNLOAD_NOT_HELD", exams=["mr"])),
-        then=cannot("carla", "VIEW"),
-    ),
-    "an actor can share what they hold through a group": case(
-        "Any user with access may share, up to what they hold.",
-        given=share_download("anna", "group:clinic", until=DAY),
-        when=share_download("dan", "ben"),
-        outcome=shared(made("ben", until=DAY, limited_by="OWN_HOLD")),
-        then=can("ben", "DOWNLOAD"),
-    ),
-    "grants of several people add up": case(
-        "A user holds the union of the standing grants that reach them.",
-        given=[
-            share_download("anna", "ben", until=HOUR),
-            *passed_on("anna", "carla", "ben"),
-            clock(HOUR),
-        ],
-        then=[can("ben", "VIEW"), cannot("ben", "DOWNLOAD")],
-    ),
-    "grants of different grantors stand side by side": case(
-        "Grants of different grantors stand side by side.",
-        given=share("anna", "ben", "carla"),
-        when=share("ben", "carla"),
-        outcome=shared(made("carla")),
-        then=notices(notice("ben"), notice("carla")),
-    ),
-    "a share without the attestation is refused": case(
-        "ATTESTATION_MISSING: the actor did not confirm that the sharing abides by HIPAA.",
-        when=share("anna", "ben", attested=False),
-        outcome=refused("ATTESTATION_MISSING"),
-        then=cannot("ben", "VIEW"),
-    ),
-    "an outdated wording of the attestation is refused": case(
-        "ATTESTATION_MISSING: the confirmed wording is no longer the current one.",
-        policy={"attestation_wording": "I abide by HIPAA, in its new wording."},
-        when=share("anna", "ben", wording="I abide by HIPAA."),
-        outcome=refused("ATTESTATION_MISSING"),
-    ),
-    "a request can repeat the current wording of the attestation": case(
-        "The actor confirms the wording that was shown.",
-        policy={"attestation_wording": "I abide by HIPAA."},
-        when=share("anna", "ben", wording="I abide by HIPAA."),
-        outcome=shared(made("ben")),
-    ),
-    "without the plan, no refusal is about a recipient": case(
-        "SHARING_NOT_IN_PLAN: no code about a recipient is reported beside it.",
-        users=[user("anna", sharing_in_plan=False)],
-        when=share("anna", "nobody", "anna"),
-        outcome=refused("SHARING_NOT_IN_PLAN"),
-        then=suggestions("anna", "car"),
-    ),
-    "without the plan, all reasons but those about recipients are reported": case(
-        "SHARING_NOT_IN_PLAN: no code about a recipient is reported beside it.",
-        users=[user("ben", sharing_in_plan=False)],
-        given=share("anna", "ben"),
-        when=share_download("ben", "nobody", attested=False, until=PAST),
-        outcome=refused(
-            "SHARING_NOT_IN_PLAN",
-            "ATTESTATION_MISSING",
-            reason("DOWNLOAD_NOT_HELD", exams=["ct"]),
-            "EXPIRY_IN_PAST",
+CASES: Final = {
+    "A share gives its recipients access, up to what the actor holds.": {
+        "a share gives another user access": case(
+            when=share("anna", "ben"),
+            outcome=shared(made("ben")),
+            then=[can("ben", "VIEW"), cannot("ben", "VIEW", "mr"), cannot("carla", "VIEW")],
         ),
-    ),
-    "a refusal reports every reason": case(
-        "A refusal carries all the codes that apply and changes nothing.",
-        policy={"message_limit": 10},
-        when=share("anna", "ben", "anna", attested=False, until=PAST, message="xxxxxxxxxxx"),
-        outcome=refused(
-            "ATTESTATION_MISSING",
-            reason("RECIPIENT_IS_SELF", principals=["anna"]),
-            reason("RECIPIENT_IS_OWNER", principals=["anna"]),
-            "EXPIRY_IN_PAST",
-            reason("MESSAGE_NOT_ALLOWED", limit=10),
+        "a share with a group gives every member access": case(
+            when=share("anna", "group:nurses"),
+            outcome=shared(made("group:nurses")),
+            then=[can("dan", "VIEW"), can("eva", "VIEW"), cannot("carla", "VIEW")],
         ),
-        then=[cannot("ben", "VIEW"), notices()],
-    ),
-    "an inactive user cannot share": case(
-        "An inactive user holds nothing and may not act.",
-        users=[user("anna", active=False)],
-        when=share("anna", "ben"),
-        outcome=not_found(),
-    ),
-}
-
-AGAIN: Final = {
-    "sharing the same again changes nothing and sends no notice": case(
-        "A grant is made only where it adds permission or time.",
-        given=share("anna", "ben"),
-        when=share("anna", "ben"),
-        outcome=shared(made("ben", "UNCHANGED")),
-        then=notices(notice("ben")),
-    ),
-    "sharing download with a viewer widens": case(
-        "WIDENED: the grant adds permission.",
-        given=share("anna", "ben"),
-        when=share_download("anna", "ben"),
-        outcome=shared(made("ben", "WIDENED")),
-        then=can("ben", "DOWNLOAD"),
-    ),
-    "sharing download for a time with a viewer for good widens": case(
-        "WIDENED: the grant adds permission.",
-        given=share("anna", "ben"),
-        when=share_download("anna", "ben", until=DAY),
-        outcome=shared(made("ben", "WIDENED", until=DAY, limited_by="ASKED")),
-        then=can("ben", "DOWNLOAD"),
-    ),
-    "sharing for longer extends": case(
-        "EXTENDED: the grant adds time.",
-        given=share("anna", "ben", until=DAY),
-        when=share("anna", "ben", until=WEEK),
-        outcome=shared(made("ben", "EXTENDED", until=WEEK, limited_by="ASKED")),
-    ),
-    "sharing view for longer with a downloader extends view": case(
-        "EXTENDED: the grant adds time.",
-        given=share_download("anna", "ben", until=DAY),
-        when=share("anna", "ben", until=WEEK),
-        outcome=shared(made("ben", "EXTENDED", until=WEEK, limited_by="ASKED")),
-        then=can("ben", "DOWNLOAD"),
-    ),
-    "sharing download for longer with a downloader extends download": case(
-        "EXTENDED: the grant adds time.",
-        given=share_download("anna", "ben", until=DAY),
-        when=share_download("anna", "ben"),
-        outcome=shared(made("ben", "EXTENDED")),
-    ),
-    "sharing view with a downloader narrows nothing": case(
-        "Sharing never narrows anything.",
-        given=share_download("anna", "ben"),
-        when=share("anna", "ben"),
-        outcome=shared(made("ben", "UNCHANGED")),
-        then=can("ben", "DOWNLOAD"),
-    ),
-    "sharing for a shorter time narrows nothing and reports the longer time": case(
-        "UNCHANGED: sharing never narrows anything.",
-        given=share("anna", "ben", until=WEEK),
-        when=share("anna", "ben", until=DAY),
-        outcome=shared(made("ben", "UNCHANGED", until=WEEK, limited_by="ASKED")),
-        then=notices(notice("ben", until=WEEK)),
-    ),
-    "sharing again after expiry grants anew": case(
-        "GRANTED: the recipient held nothing from this grantor.",
-        given=[share("anna", "ben", until=HOUR), clock(HOUR)],
-        when=share("anna", "ben"),
-        outcome=shared(made("ben")),
-        then=can("ben", "VIEW"),
-    ),
-    "sharing with a member of a recipient group grants to the member": case(
-        "Only grants of this grantor to this recipient count as held already.",
-        given=share("anna", "group:nurses"),
-        when=share("anna", "dan"),
-        outcome=shared(made("dan")),
-    ),
-    "the receipt has an outcome for every exam and recipient": case(
-        "Outcomes are GRANTED, WIDENED, EXTENDED, UNCHANGED and OWNS_IT.",
-        given=[
-            share_download("anna", "ben"),
-            share("anna", "carla"),
-            share_download("anna", "ben", exam="mr", until=DAY),
-        ],
-        when=share_download("anna", "carla", "ben", scope="BATCH"),
-        outcome=shared(
-            made("carla", "WIDENED"),
-            made("ben", "UNCHANGED"),
-            made("carla", exam="mr"),
-            made("ben", "EXTENDED", exam="mr"),
-            made("carla", exam="xray"),
-            made("ben", exam="xray"),
+        "one share can name users and groups": case(
+            when=share("anna", "ben", "group:nurses"),
+            outcome=shared(made("ben"), made("group:nurses")),
+            then=[can("ben", "VIEW"), can("dan", "VIEW"), can("eva", "VIEW")],
         ),
-    ),
-    "sharing the same again leaves one grant to unshare": case(
-        "A grant is made only where it adds permission or time.",
-        given=[share("anna", "ben"), share("anna", "ben")],
-        then=access_list("anna", entry("ben", given_by("anna"))),
-    ),
-}
-
-PREVIEWS: Final = {
-    "a preview of a share reports gains and changes nothing": case(
-        "A preview reports what the act would do and changes nothing.",
-        then=[
-            preview(
-                share("anna", "group:nurses"),
-                gains=[("group:nurses", "VIEW"), ("dan", "VIEW"), ("eva", "VIEW")],
+        "recipients with download have a Download tab": case(
+            when=share_download("anna", "ben"),
+            outcome=shared(made("ben")),
+            then=[
+                can("ben", "DOWNLOAD"),
+                can("ben", "VIEW"),
+                tabs("ben", "DOWNLOAD", "SHARE", "VIEW"),
+            ],
+        ),
+        "recipients without download have no Download tab": case(
+            when=share("anna", "ben"),
+            outcome=shared(made("ben")),
+            then=[cannot("ben", "DOWNLOAD"), tabs("ben", "SHARE", "VIEW")],
+        ),
+        "a recipient who may only view can let others view": case(
+            given=share("anna", "ben"),
+            when=share("ben", "carla"),
+            outcome=shared(made("carla")),
+            then=[can("carla", "VIEW"), cannot("carla", "DOWNLOAD")],
+        ),
+        "an actor can share what they hold through a group": case(
+            given=share_download("anna", "group:clinic", until=DAY),
+            when=share_download("dan", "ben"),
+            outcome=shared(made("ben", until=DAY, limited_by="OWN_HOLD")),
+            then=can("ben", "DOWNLOAD"),
+        ),
+    },
+    "DOWNLOAD_NOT_HELD: the actor does not hold download on every exam covered.": {
+        "a recipient who may only view cannot let others download": case(
+            given=share("anna", "ben"),
+            when=share_download("ben", "carla"),
+            outcome=refused(reason("DOWNLOAD_NOT_HELD", exams=["ct"])),
+            then=[form("ben", "ct"), cannot("carla", "VIEW")],
+        ),
+        "download held on one exam does not count on another": case(
+            given=[share_download("anna", "ben"), share("anna", "ben", exam="mr")],
+            when=share_download("ben", "carla", scope="BATCH"),
+            outcome=refused(reason("DOWNLOAD_NOT_HELD", exams=["mr"])),
+            then=cannot("carla", "VIEW"),
+        ),
+    },
+    "A user holds the union of the standing grants that reach them.": {
+        "grants of several people add up": case(
+            given=[
+                share_download("anna", "ben", until=HOUR),
+                *passed_on("anna", "carla", "ben"),
+                clock(HOUR),
+            ],
+            then=[can("ben", "VIEW"), cannot("ben", "DOWNLOAD")],
+        ),
+        "grants of different grantors stand side by side": case(
+            given=share("anna", "ben", "carla"),
+            when=share("ben", "carla"),
+            outcome=shared(made("carla")),
+            then=notices(notice("ben"), notice("carla")),
+        ),
+    },
+    "ATTESTATION_MISSING: the actor did not confirm the current wording.": {
+        "a share without the attestation is refused": case(
+            when=share("anna", "ben", attested=False),
+            outcome=refused("ATTESTATION_MISSING"),
+            then=cannot("ben", "VIEW"),
+        ),
+        "an outdated wording of the attestation is refused": case(
+            policy={"attestation_wording": "I abide by HIPAA, in its new wording."},
+            when=share("anna", "ben", wording="I abide by HIPAA."),
+            outcome=refused("ATTESTATION_MISSING"),
+        ),
+        "a request can repeat the current wording of the attestation": case(
+            policy={"attestation_wording": "I abide by HIPAA."},
+            when=share("anna", "ben", wording="I abide by HIPAA."),
+            outcome=shared(made("ben")),
+        ),
+    },
+    "SHARING_NOT_IN_PLAN: no code about a recipient is reported beside it.": {
+        "without the plan, no refusal is about a recipient": case(
+            users=[user("anna", sharing_in_plan=False)],
+            when=share("anna", "nobody", "anna"),
+            outcome=refused("SHARING_NOT_IN_PLAN"),
+            then=suggestions("anna", "car"),
+        ),
+        "without the plan, all reasons but those about recipients are reported": case(
+            users=[user("ben", sharing_in_plan=False)],
+            given=share("anna", "ben"),
+            when=share_download("ben", "nobody", attested=False, until=PAST),
+            outcome=refused(
+                "SHARING_NOT_IN_PLAN",
+                "ATTESTATION_MISSING",
+                reason("DOWNLOAD_NOT_HELD", exams=["ct"]),
+                "EXPIRY_IN_PAST",
             ),
-            cannot("dan", "VIEW"),
-        ],
-    ),
-    "a preview of a refused share reports the reasons and no effects": case(
-        "A preview does not raise for a rule: it returns the reasons.",
-        then=preview(share("anna"), reasons=["NO_RECIPIENTS"]),
-    ),
-    "a preview without the attestation still reports the effects": case(
-        "If only the attestation is missing, the preview reports the effects too.",
-        then=preview(
-            share("anna", "ben", attested=False),
-            reasons=["ATTESTATION_MISSING"],
-            gains=[("ben", "VIEW")],
         ),
-    ),
-    "a preview without the attestation and with another reason reports no effects": case(
-        "With any reason but a missing attestation, a preview has no effects.",
-        then=preview(
-            share("anna", "ben", attested=False, until=PAST),
-            reasons=["ATTESTATION_MISSING", "EXPIRY_IN_PAST"],
+    },
+    "An inactive user holds nothing and may not act.": {
+        "an inactive user cannot share": case(
+            users=[user("anna", active=False)], when=share("anna", "ben"), outcome=not_found()
         ),
-    ),
-    "a preview of a share that adds nothing has no effects": case(
-        "A preview reports who would gain what on which exam.",
-        given=share("anna", "ben"),
-        then=preview(share("anna", "ben")),
-    ),
-    "a preview of more permission reports the permission gained": case(
-        "A preview reports who would gain what on which exam.",
-        given=share("anna", "ben"),
-        then=[
-            preview(share_download("anna", "ben"), gains=[("ben", "DOWNLOAD")]),
-            cannot("ben", "DOWNLOAD"),
-        ],
-    ),
-    "a preview of more time reports a gain": case(
-        "A preview reports who would gain what on which exam.",
-        given=share("anna", "ben", until=DAY),
-        then=preview(share("anna", "ben", until=WEEK), gains=[("ben", "VIEW")]),
-    ),
-    "a preview of a share that another grantor made already has no effects": case(
-        "A preview reports who would gain what on which exam.",
-        given=share("anna", "ben", "carla"),
-        then=preview(share("ben", "carla")),
-    ),
-}
-
-LIMITS: Final = {
-    "more recipients than the limit are refused": case(
-        "TOO_MANY: more recipients than the policy allows.",
-        policy={"max_recipients": 1},
-        when=share("anna", "ben", "carla"),
-        outcome=refused(reason("TOO_MANY", limit=1, limited="recipients")),
-    ),
-    "exactly as many recipients as the limit are allowed, and a repeated one counts once": case(
-        "TOO_MANY: more recipients than the policy allows.",
-        policy={"max_recipients": 2},
-        when=share("anna", "ben", "carla", "ben"),
-        outcome=shared(made("ben"), made("carla")),
-    ),
-    "more exams than the limit are refused": case(
-        "TOO_MANY: more exams than the policy allows.",
-        policy={"max_exams": 2},
-        when=share("anna", "ben", scope="BATCH"),
-        outcome=refused(reason("TOO_MANY", limit=2, limited="exams")),
-    ),
-    "exams that the actor cannot see do not count towards the limit": case(
-        "TOO_MANY: only exams that the actor can see count.",
-        policy={"max_exams": 2},
-        given=[share("anna", "ben"), share("anna", "ben", exam="mr")],
-        when=share("ben", "carla", scope="BATCH"),
-        outcome=shared(made("carla"), made("carla", exam="mr")),
-    ),
-    "more people reached than the limit are refused": case(
-        "TOO_MANY: more people than the policy allows. The number of people is not reported.",
-        policy={"max_people": 2},
-        when=share("anna", "group:clinic"),
-        outcome=refused(reason("TOO_MANY", limit=2, limited="people")),
-    ),
-    "people reached in two ways count once, and the actor does not count": case(
-        "TOO_MANY: people are counted once, without the actor.",
-        policy={"max_people": 2},
-        given=share("anna", "dan"),
-        when=share("dan", "group:clinic", "group:nurses", "carla"),
-        outcome=shared(made("group:clinic"), made("group:nurses"), made("carla")),
-        then=can("eva", "VIEW"),
-    ),
-    "visible members of a group count together with the other people": case(
-        "TOO_MANY: people whom the actor may see are counted once.",
-        policy={"max_people": 2},
-        when=share("anna", "group:nurses", "ben", "carla"),
-        outcome=refused(reason("TOO_MANY", limit=2, limited="people")),
-    ),
-    "hidden members of a group are not added to the other people": case(
-        "TOO_MANY: hidden members of a group count against the limit for that group alone.",
-        policy={"max_people": 2},
-        unseen_members=[("anna", "group:nurses")],
-        when=share("anna", "group:nurses", "ben", "carla"),
-        outcome=shared(made("group:nurses"), made("ben"), made("carla")),
-        then=[can("dan", "VIEW"), can("eva", "VIEW")],
-    ),
-    "a named recipient may be a hidden member of a recipient group": case(
-        "TOO_MANY: hidden members of a group count against the limit for that group alone.",
-        policy={"max_people": 2},
-        unseen_members=[("anna", "group:nurses")],
-        when=share("anna", "group:nurses", "dan", "carla"),
-        outcome=shared(made("group:nurses"), made("dan"), made("carla")),
-    ),
-    "a group with more hidden members than the limit is refused": case(
-        "TOO_MANY: hidden members of a group count against the limit for that group alone.",
-        policy={"max_people": 1},
-        unseen_members=[("anna", "group:nurses")],
-        when=share("anna", "group:nurses"),
-        outcome=refused(reason("TOO_MANY", limit=1, limited="people")),
-    ),
-    "a refusal reports every limit that is exceeded": case(
-        "A refusal carries all the codes that apply.",
-        policy={"max_recipients": 1, "max_exams": 2, "max_people": 1},
-        when=share("anna", "ben", "carla", scope="BATCH"),
-        outcome=refused(
-            reason("TOO_MANY", limit=1, limited="recipients"),
-            reason("TOO_MANY", limit=2, limited="exams"),
-            reason("TOO_MANY", limit=1, limited="people"),
+    },
+    "A refusal carries all the codes that apply and changes nothing.": {
+        "a refusal reports every reason": case(
+            policy={"message_limit": 10},
+            when=share("anna", "ben", "anna", attested=False, until=PAST, message="xxxxxxxxxxx"),
+            outcome=refused(
+                "ATTESTATION_MISSING",
+                reason("RECIPIENT_IS_SELF", principals=["anna"]),
+                reason("RECIPIENT_IS_OWNER", principals=["anna"]),
+                "EXPIRY_IN_PAST",
+                reason("MESSAGE_NOT_ALLOWED", limit=10),
+            ),
+            then=[cannot("ben", "VIEW"), notices()],
         ),
-    ),
-}
-
-HOST_RULES: Final = {
-    "a host rule refuses with its own code": case(
-        "HOST_RULE: a rule of the host refuses, with a code of the host.",
-        policy={"host_rules": [{"code": "NO_STUDENTS", "refuses_shares_by": "anna"}]},
-        when=share("anna", "ben"),
-        outcome=refused(reason("HOST_RULE", host_code="NO_STUDENTS")),
-    ),
-    "every host rule is checked, and each refusal is reported beside the other reasons": case(
-        "A refusal carries all the codes that apply.",
-        policy={
-            "host_rules": [
-                {"code": "NO_STUDENTS", "refuses_shares_by": "ben"},
-                {"code": "NOT_ON_CALL", "refuses_shares_by": "anna"},
-                {"code": "NO_LOCUMS", "refuses_shares_by": "anna"},
+        "a refusal reports every limit that is exceeded": case(
+            policy={"max_recipients": 1, "max_exams": 2, "max_people": 1},
+            when=share("anna", "ben", "carla", scope="BATCH"),
+            outcome=refused(
+                reason("TOO_MANY", limit=1, limited="recipients"),
+                reason("TOO_MANY", limit=2, limited="exams"),
+                reason("TOO_MANY", limit=1, limited="people"),
+            ),
+        ),
+        "every host rule is checked, and each refusal is reported beside the other reasons": case(
+            policy={
+                "host_rules": [
+                    {"code": "NO_STUDENTS", "refuses_shares_by": "ben"},
+                    {"code": "NOT_ON_CALL", "refuses_shares_by": "anna"},
+                    {"code": "NO_LOCUMS", "refuses_shares_by": "anna"},
+                ]
+            },
+            when=share("anna", "ben", attested=False),
+            outcome=refused(
+                "ATTESTATION_MISSING",
+                reason("HOST_RULE", host_code="NOT_ON_CALL"),
+                reason("HOST_RULE", host_code="NO_LOCUMS"),
+            ),
+        ),
+    },
+    "A grant is made only where it adds permission or time; sharing never narrows.": {
+        "sharing the same again changes nothing and sends no notice": case(
+            given=share("anna", "ben"),
+            when=share("anna", "ben"),
+            outcome=shared(made("ben", "UNCHANGED")),
+            then=notices(notice("ben")),
+        ),
+        "sharing view with a downloader narrows nothing": case(
+            given=share_download("anna", "ben"),
+            when=share("anna", "ben"),
+            outcome=shared(made("ben", "UNCHANGED")),
+            then=can("ben", "DOWNLOAD"),
+        ),
+        "sharing for a shorter time narrows nothing and reports the longer time": case(
+            given=share("anna", "ben", until=WEEK),
+            when=share("anna", "ben", until=DAY),
+            outcome=shared(made("ben", "UNCHANGED", until=WEEK, limited_by="ASKED")),
+            then=notices(notice("ben", until=WEEK)),
+        ),
+        "sharing the same again leaves one grant to unshare": case(
+            given=[share("anna", "ben"), share("anna", "ben")],
+            then=access_list("anna", entry("ben", given_by("anna"))),
+        ),
+    },
+    "GRANTED: nothing was held from this grantor. WIDENED: more permission. EXTENDED: more time.": {
+        "sharing download with a viewer widens": case(
+            given=share("anna", "ben"),
+            when=share_download("anna", "ben"),
+            outcome=shared(made("ben", "WIDENED")),
+            then=can("ben", "DOWNLOAD"),
+        ),
+        "sharing download for a time with a viewer for good widens": case(
+            given=share("anna", "ben"),
+            when=share_download("anna", "ben", until=DAY),
+            outcome=shared(made("ben", "WIDENED", until=DAY, limited_by="ASKED")),
+            then=can("ben", "DOWNLOAD"),
+        ),
+        "sharing for longer extends": case(
+            given=share("anna", "ben", until=DAY),
+            when=share("anna", "ben", until=WEEK),
+            outcome=shared(made("ben", "EXTENDED", until=WEEK, limited_by="ASKED")),
+        ),
+        "sharing view for longer with a downloader extends view": case(
+            given=share_download("anna", "ben", until=DAY),
+            when=share("anna", "ben", until=WEEK),
+            outcome=shared(made("ben", "EXTENDED", until=WEEK, limited_by="ASKED")),
+            then=can("ben", "DOWNLOAD"),
+        ),
+        "sharing download for longer with a downloader extends download": case(
+            given=share_download("anna", "ben", until=DAY),
+            when=share_download("anna", "ben"),
+            outcome=shared(made("ben", "EXTENDED")),
+        ),
+        "sharing again after expiry grants anew": case(
+            given=[share("anna", "ben", until=HOUR), clock(HOUR)],
+            when=share("anna", "ben"),
+            outcome=shared(made("ben")),
+            then=can("ben", "VIEW"),
+        ),
+        "sharing with a member of a recipient group grants to the member": case(
+            given=share("anna", "group:nurses"),
+            when=share("anna", "dan"),
+            outcome=shared(made("dan")),
+        ),
+        "the receipt has an outcome for every exam and recipient": case(
+            given=[
+                share_download("anna", "ben"),
+                share("anna", "carla"),
+                share_download("anna", "ben", exam="mr", until=DAY),
+            ],
+            when=share_download("anna", "carla", "ben", scope="BATCH"),
+            outcome=shared(
+                made("carla", "WIDENED"),
+                made("ben", "UNCHANGED"),
+                made("carla", exam="mr"),
+                made("ben", "EXTENDED", exam="mr"),
+                made("carla", exam="xray"),
+                made("ben", exam="xray"),
+            ),
+        ),
+    },
+    "A preview reports who would gain what, and changes nothing.": {
+        "a preview of a share reports gains and changes nothing": case(
+            then=[
+                preview(
+                    share("anna", "group:nurses"),
+                    gains=[("group:nurses", "VIEW"), ("dan", "VIEW"), ("eva", "VIEW")],
+                ),
+                cannot("dan", "VIEW"),
             ]
-        },
-        when=share("anna", "ben", attested=False),
-        outcome=refused(
-            "ATTESTATION_MISSING",
-            reason("HOST_RULE", host_code="NOT_ON_CALL"),
-            reason("HOST_RULE", host_code="NO_LOCUMS"),
         ),
-    ),
-    "host rules are not checked for an exam that the actor cannot see": case(
-        "Host rules run only once the exam is known to be visible.",
-        policy={"host_rules": [{"code": "NO_STUDENTS", "refuses_shares_by": "ben"}]},
-        when=share("ben", "carla"),
-        outcome=not_found(),
-    ),
+        "a preview of a share that adds nothing has no effects": case(
+            given=share("anna", "ben"), then=preview(share("anna", "ben"))
+        ),
+        "a preview of more permission reports the permission gained": case(
+            given=share("anna", "ben"),
+            then=[
+                preview(share_download("anna", "ben"), gains=[("ben", "DOWNLOAD")]),
+                cannot("ben", "DOWNLOAD"),
+            ],
+        ),
+        "a preview of more time reports a gain": case(
+            given=share("anna", "ben", until=DAY),
+            then=preview(share("anna", "ben", until=WEEK), gains=[("ben", "VIEW")]),
+        ),
+        "a preview of a share that another grantor made already has no effects": case(
+            given=share("anna", "ben", "carla"), then=preview(share("ben", "carla"))
+        ),
+    },
+    "A preview returns the reasons, and effects only if the attestation alone is missing.": {
+        "a preview of a refused share reports the reasons and no effects": case(
+            then=preview(share("anna"), reasons=["NO_RECIPIENTS"])
+        ),
+        "a preview without the attestation still reports the effects": case(
+            then=preview(
+                share("anna", "ben", attested=False),
+                reasons=["ATTESTATION_MISSING"],
+                gains=[("ben", "VIEW")],
+            )
+        ),
+        "a preview without the attestation and with another reason reports no effects": case(
+            then=preview(
+                share("anna", "ben", attested=False, until=PAST),
+                reasons=["ATTESTATION_MISSING", "EXPIRY_IN_PAST"],
+            )
+        ),
+    },
+    "TOO_MANY: more recipients, exams or people than the policy allows.": {
+        "more recipients than the limit are refused": case(
+            policy={"max_recipients": 1},
+            when=share("anna", "ben", "carla"),
+            outcome=refused(reason("TOO_MANY", limit=1, limited="recipients")),
+        ),
+        "exactly as many recipients as the limit are allowed, and a repeated one counts once": case(
+            policy={"max_recipients": 2},
+            when=share("anna", "ben", "carla", "ben"),
+            outcome=shared(made("ben"), made("carla")),
+        ),
+        "more exams than the limit are refused": case(
+            policy={"max_exams": 2},
+            when=share("anna", "ben", scope="BATCH"),
+            outcome=refused(reason("TOO_MANY", limit=2, limited="exams")),
+        ),
+        "exams that the actor cannot see do not count towards the limit": case(
+            policy={"max_exams": 2},
+            given=[share("anna", "ben"), share("anna", "ben", exam="mr")],
+            when=share("ben", "carla", scope="BATCH"),
+            outcome=shared(made("carla"), made("carla", exam="mr")),
+        ),
+        "more people reached than the limit are refused": case(
+            policy={"max_people": 2},
+            when=share("anna", "group:clinic"),
+            outcome=refused(reason("TOO_MANY", limit=2, limited="people")),
+        ),
+        "people reached in two ways count once, and the actor does not count": case(
+            policy={"max_people": 2},
+            given=share("anna", "dan"),
+            when=share("dan", "group:clinic", "group:nurses", "carla"),
+            outcome=shared(made("group:clinic"), made("group:nurses"), made("carla")),
+            then=can("eva", "VIEW"),
+        ),
+    },
+    "TOO_MANY: hidden members of a group count against the limit for that group alone.": {
+        "visible members of a group count together with the other people": case(
+            policy={"max_people": 2},
+            when=share("anna", "group:nurses", "ben", "carla"),
+            outcome=refused(reason("TOO_MANY", limit=2, limited="people")),
+        ),
+        "hidden members of a group are not added to the other people": case(
+            policy={"max_people": 2},
+            unseen_members=[("anna", "group:nurses")],
+            when=share("anna", "group:nurses", "ben", "carla"),
+            outcome=shared(made("group:nurses"), made("ben"), made("carla")),
+            then=[can("dan", "VIEW"), can("eva", "VIEW")],
+        ),
+        "a named recipient may be a hidden member of a recipient group": case(
+            policy={"max_people": 2},
+            unseen_members=[("anna", "group:nurses")],
+            when=share("anna", "group:nurses", "dan", "carla"),
+            outcome=shared(made("group:nurses"), made("dan"), made("carla")),
+        ),
+        "a group with more hidden members than the limit is refused": case(
+            policy={"max_people": 1},
+            unseen_members=[("anna", "group:nurses")],
+            when=share("anna", "group:nurses"),
+            outcome=refused(reason("TOO_MANY", limit=1, limited="people")),
+        ),
+    },
+    "HOST_RULE: a rule of the host refuses a share of an exam that the actor can see.": {
+        "a host rule refuses with its own code": case(
+            policy={"host_rules": [{"code": "NO_STUDENTS", "refuses_shares_by": "anna"}]},
+            when=share("anna", "ben"),
+            outcome=refused(reason("HOST_RULE", host_code="NO_STUDENTS")),
+        ),
+        "host rules are not checked for an exam that the actor cannot see": case(
+            policy={"host_rules": [{"code": "NO_STUDENTS", "refuses_shares_by": "ben"}]},
+            when=share("ben", "carla"),
+            outcome=not_found(),
+        ),
+    },
 }
-
-CASES: Final = {**GRANTING, **AGAIN, **PREVIEWS, **LIMITS, **HOST_RULES}
