@@ -31,7 +31,7 @@ from exam_sharing import (
     UnshareRequest,
     UserId,
 )
-from exam_sharing.testing.performing import perform
+from exam_sharing.testing.worlds import perform
 from watching import Counting, watched
 from world import (
     ANNA,

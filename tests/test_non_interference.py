@@ -52,10 +52,10 @@ from exam_sharing import (
 )
 from exam_sharing.memory import MemoryDirectory, memory_ports
 from exam_sharing.policy.requests import Request
-from exam_sharing.testing.performing import perform
+from exam_sharing.testing.worlds import perform
 from watching import Counting, watched
 from where_kept import empty_store
-from world import CD, DAY, START, Clock
+from world import CD, DAY, START, FrozenClock
 
 pytestmark = pytest.mark.every_store
 
@@ -97,7 +97,7 @@ class Portal:
     """A world in memory, of which every question to a port is counted."""
 
     def __init__(self, facts: Facts) -> None:
-        self.clock = Clock()
+        self.clock = FrozenClock()
         self.act = ""
         self.store = empty_store()
         self.directory = MemoryDirectory(

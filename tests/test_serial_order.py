@@ -51,7 +51,7 @@ from exam_sharing.memory import (
     open_sharing,
 )
 from exam_sharing.policy.requests import HostEnding
-from exam_sharing.testing.performing import perform
+from exam_sharing.testing.worlds import perform
 from watching import watched
 from where_kept import empty_store
 from world import START, grant_id

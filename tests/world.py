@@ -1,14 +1,13 @@
-"""A small portal to tell examples in.
+"""A small portal for examples: the people and exams of the testing kit, over any store.
 
-Five people and two groups, a CD with three exams that Anna owns, a clock that stands still until
-the test moves it, and numbered ids. A test adds what else its example needs.
+A test adds what else its example needs.
 """
 
 import pickle
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, Final
+from typing import Any
 
 from exam_sharing import (
     AccessEntry,
@@ -38,50 +37,35 @@ from exam_sharing import (
 from exam_sharing.identifiers import id_within
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
 from exam_sharing.policy.access import in_order
-from exam_sharing.testing.performing import perform
+from exam_sharing.testing.moments import START
+from exam_sharing.testing.worlds import (
+    ANNA,
+    BEN,
+    CARLA,
+    CD,
+    CLINIC,
+    CT,
+    DAN,
+    EVA,
+    MR,
+    NURSES,
+    XRAY,
+    FrozenClock,
+    perform,
+)
 from where_kept import empty_store
 
-VIEW: Final = Permission.VIEW
-DOWNLOAD: Final = Permission.DOWNLOAD
-
-ANNA: Final = UserId("anna")
-BEN: Final = UserId("ben")
-CARLA: Final = UserId("carla")
-DAN: Final = UserId("dan")
-EVA: Final = UserId("eva")
-NOBODY: Final = UserId("nobody")
-"""A user whom no directory knows."""
-
-NURSES: Final = GroupId("nurses")
-"""Holds Dan and Eva."""
-CLINIC: Final = GroupId("clinic")
-"""Holds Carla and the nurses."""
-
-CT: Final = ExamId("ct")
-MR: Final = ExamId("mr")
-XRAY: Final = ExamId("xray")
-NO_EXAM: Final = ExamId("no-exam")
+VIEW, DOWNLOAD = Permission
+NOBODY = UserId("nobody")
+"""A user who is unknown to the directory."""
+NO_EXAM = ExamId("no-exam")
 """An exam that was never uploaded."""
-
-CD: Final = BatchId("cd")
-
-START: Final = datetime(2030, 1, 1, 12, tzinfo=UTC)
-DAY: Final = timedelta(days=1)
-WEEK: Final = timedelta(weeks=1)
-
-
-class Clock:
-    """Tells the time that the test set."""
-
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> datetime:
-        return self.now
+DAY = timedelta(days=1)
+WEEK = timedelta(weeks=1)
 
 
 class FailingNotifier(MemoryNotifier):
-    """Sends nothing for as long as it is broken."""
+    """Fails for as long as it is broken."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -94,17 +78,17 @@ class FailingNotifier(MemoryNotifier):
 
 
 class World:
-    """A portal, with shorthands for what examples do most.
+    """A portal with shorthands.
 
     Args:
-        visible: whether an actor may see a principal in the directory.
-        members_visible: whether an actor may see who is in a group.
-        notifier: by default one that keeps what it is given.
-        host_facts: facts for the host's own rules.
-        store: what keeps everything; by default an empty one where the running test keeps it. One
-            that holds the CD already is taken as it is.
-        first_act: the number of the first act; those below have been given to acts in the store.
-        settings: of the policy, by the names of `Policy`.
+        visible: as for `MemoryDirectory`.
+        members_visible: as for `MemoryDirectory`.
+        notifier: by default a `MemoryNotifier`.
+        host_facts: facts for rules of the host.
+        store: by default an empty store of the kind that the running test uses. A store that holds
+            the CD already is used as it is.
+        first_act: the number of the first act; the store has used the numbers below.
+        settings: settings of the policy.
     """
 
     def __init__(
@@ -119,7 +103,7 @@ class World:
         **settings: Any,
     ) -> None:
         self.policy = Policy(**settings)
-        self.clock = Clock()
+        self.clock = FrozenClock()
         self.store = empty_store() if store is None else store
         self.notifier = MemoryNotifier() if notifier is None else notifier
         self.directory = MemoryDirectory(visible=visible, members_visible=members_visible)
@@ -145,11 +129,9 @@ class World:
 
     @property
     def now(self) -> datetime:
-        """What the clock tells."""
         return self.clock.now
 
     def wait(self, duration: timedelta) -> None:
-        """Let time pass."""
         self.clock.now += duration
 
     def person(
@@ -162,7 +144,6 @@ class World:
         sharing_in_plan: bool = True,
         notices: bool = True,
     ) -> None:
-        """Add or replace a user, called after their id."""
         self.directory.add(
             User(
                 id=user,
@@ -175,7 +156,6 @@ class World:
         )
 
     def group(self, group: GroupId, *members: PrincipalId, name: str | None = None) -> None:
-        """Add or replace a group, called after its id."""
         shown = str(group).title() if name is None else name
         self.directory.add(Group(id=group, name=shown, members=frozenset(members)))
 
@@ -204,11 +184,10 @@ class World:
         self.uploaded += exams
 
     def transfer(self, exam: ExamId, owner: UserId) -> None:
-        """Give an exam to another owner."""
         self.store.transfer(exam, owner, at=self.now)
 
     def reasons(self, request: ShareRequest | UnshareRequest | NarrowRequest) -> tuple[Reason, ...]:
-        """Ask for an act and return why it is refused; nothing when it was done."""
+        """Perform a request, and return why it was refused; nothing if it was done."""
         try:
             perform(self.sharing, request)
         except Refused as refused:
@@ -218,13 +197,11 @@ class World:
     def share(
         self, actor: UserId, exam: ExamId, *recipients: PrincipalId, **more: Any
     ) -> ShareReceipt:
-        """Share, with the attestation given."""
         return self.sharing.share(share_request(actor, exam, *recipients, **more))
 
     def unshare(
         self, actor: UserId, exam: ExamId, recipient: PrincipalId, **more: Any
     ) -> UnshareReceipt:
-        """Unshare an exam from a principal."""
         return self.sharing.unshare(
             UnshareRequest(actor=actor, exam=exam, recipient=recipient, **more)
         )
@@ -232,26 +209,23 @@ class World:
     def narrow(
         self, actor: UserId, exam: ExamId, recipient: PrincipalId, **more: Any
     ) -> UnshareReceipt:
-        """Narrow what a principal was given on an exam."""
         return self.sharing.narrow(
             NarrowRequest(actor=actor, exam=exam, recipient=recipient, **more)
         )
 
     def can_view(self, user: UserId, exam: ExamId) -> bool:
-        """Ask the check for viewing."""
         return self.sharing.can(user, VIEW, exam)
 
     def can_download(self, user: UserId, exam: ExamId) -> bool:
-        """Ask the check for downloading."""
         return self.sharing.can(user, DOWNLOAD, exam)
 
     def grants(self, exam: ExamId) -> tuple[Grant, ...]:
-        """Return the grants on an exam that have not been ended, in the order of acts."""
+        """Return the grants on an exam that were not ended, in the order of acts."""
         kept = self.store.read((exam,), ended=False)[exam].grants
         return tuple(in_order(kept))
 
     def grant_to(self, recipient: PrincipalId, exam: ExamId = CT) -> Grant:
-        """Return the one grant to a principal that has not been ended."""
+        """Return the one grant to a principal that was not ended."""
         (grant,) = (each for each in self.grants(exam) if each.recipient == recipient)
         return grant
 
@@ -260,14 +234,14 @@ class World:
         return {each.principal: each for each in self.sharing.access_list(viewer, exam).entries}
 
     def told(self) -> dict[UserId, ShareNotice]:
-        """Return the notices sent so far, at most one a reader, and forget them."""
+        """Return the notices sent since the last call, at most one for each reader."""
         by_reader = {notice.to: notice for notice in self.notifier.sent}
         assert len(by_reader) == len(self.notifier.sent)
         self.notifier.sent.clear()
         return by_reader
 
     def state(self) -> tuple[Any, ...]:
-        """Return everything that an act could change, but for the audit trail."""
+        """Return everything that an act could change, except the audit trail."""
         kept = self.store.read(tuple(self.uploaded), ended=True)
         return (
             {
@@ -282,19 +256,19 @@ class World:
 def share_request(
     actor: UserId, exam: ExamId, *recipients: PrincipalId, **more: Any
 ) -> ShareRequest:
-    """Return a request to share, with the attestation given."""
+    """Return a request to share, by default attested."""
     return ShareRequest(
         **{"actor": actor, "exam": exam, "recipients": recipients, "attested": True, **more}
     )
 
 
 def grant_id(act: str, exam: ExamId, recipient: PrincipalId) -> GrantId:
-    """Return the id of the grant that a share of that id makes for a recipient."""
+    """Return the id of the grant that a share with that id makes for a recipient."""
     return GrantId(id_within(act, exam, recipient.key))
 
 
 def refusal(act: Callable[..., object], *args: Any, **kwargs: Any) -> tuple[Reason, ...]:
-    """Return the reasons for which an act is refused; fail when it is not."""
+    """Return the reasons of a refusal; fail if the act is not refused."""
     try:
         act(*args, **kwargs)
     except Refused as refused:
@@ -303,10 +277,8 @@ def refusal(act: Callable[..., object], *args: Any, **kwargs: Any) -> tuple[Reas
 
 
 def codes(reasons: Iterable[Reason]) -> list[ReasonCode]:
-    """Return the codes of some reasons, in their order."""
     return [reason.code for reason in reasons]
 
 
 def pickled(value: Any) -> Any:
-    """Return the value as it comes out of a pickle."""
     return pickle.loads(pickle.dumps(value))  # noqa: S301  it was pickled right here

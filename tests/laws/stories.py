@@ -38,8 +38,8 @@ from exam_sharing import (
 )
 from exam_sharing.grants import OWNER
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
-from exam_sharing.testing.performing import perform
 from exam_sharing.testing.strategies import narrow_requests, revoke_requests, unshare_requests
+from exam_sharing.testing.worlds import perform
 from where_kept import empty_store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -40,7 +40,7 @@ from exam_sharing.adapters.sqlalchemy import (
 )
 from exam_sharing.cli.database import opened
 from exam_sharing.errors import InvalidValue
-from exam_sharing.testing.performing import perform
+from exam_sharing.testing.worlds import perform
 from world import ANNA, BEN, CARLA, CT, DAN, NO_EXAM, NURSES, VIEW, World, codes, share_request
 
 

@@ -55,7 +55,7 @@ from exam_sharing.adapters.sqlalchemy.database import held_connection, holding
 from exam_sharing.events import ActRefused, WaitingNotice
 from exam_sharing.memory import memory_ports
 from exam_sharing.ports import Changes
-from exam_sharing.testing.performing import perform
+from exam_sharing.testing.worlds import perform
 from watching import watched
 from world import ANNA, BEN, CARLA, CD, CT, DAN, MR, START, VIEW, XRAY, World, codes, share_request
 

@@ -1,12 +1,12 @@
-"""A whole small world to test in: a `Sharing` in memory, its people, its exams, and a clock.
+"""A small world for tests: a `Sharing` in memory, its people, its exams, and a clock.
 
-Nothing here needs pytest or Hypothesis.
+Its people and exams are those of all examples. Nothing here needs pytest or Hypothesis.
 """
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Final
+from typing import Final, assert_never
 
 import attrs
 
@@ -16,55 +16,86 @@ from exam_sharing.grants import Grant, Permission
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore, open_sharing
 from exam_sharing.policy.access import in_order
-from exam_sharing.policy.requests import Request
+from exam_sharing.policy.plans import ShareReceipt, UnshareReceipt
+from exam_sharing.policy.requests import (
+    NarrowRequest,
+    Request,
+    RevokeRequest,
+    ShareRequest,
+    UnshareRequest,
+)
 from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
 from exam_sharing.testing.explaining import Answer, explained
 from exam_sharing.testing.moments import START
 
-__all__ = ["EXAMS", "GROUPS", "USERS", "FrozenClock", "World", "empty_world", "ready_world"]
+__all__ = [
+    "EXAMS",
+    "GROUPS",
+    "USERS",
+    "FrozenClock",
+    "World",
+    "empty_world",
+    "perform",
+    "ready_world",
+]
+
+ANNA: Final = UserId("anna")
+"""The owner of the exams."""
+BEN: Final = UserId("ben")
+CARLA: Final = UserId("carla")
+DAN: Final = UserId("dan")
+EVA: Final = UserId("eva")
+NURSES: Final = GroupId("nurses")
+"""Holds Dan and Eva."""
+CLINIC: Final = GroupId("clinic")
+"""Holds Carla and the nurses."""
+CD: Final = BatchId("cd")
+CT: Final = ExamId("ct")
+MR: Final = ExamId("mr")
+XRAY: Final = ExamId("xray")
 
 USERS: Final[Mapping[UserId, str]] = {
-    UserId("anna"): "Anna Lindqvist",
-    UserId("ben"): "Ben Okoye",
-    UserId("carla"): "Carla Reyes",
-    UserId("dan"): "Dan Ng",
-    UserId("eva"): "Éva Nagy",
+    ANNA: "Anna Lindqvist",
+    BEN: "Ben Okoye",
+    CARLA: "Carla Reyes",
+    DAN: "Dan Ng",
+    EVA: "Éva Nagy",
 }
 """The users of the example world, with their names; the first one owns the exams."""
 
 GROUPS: Final[Mapping[GroupId, tuple[str, tuple[PrincipalId, ...]]]] = {
-    GroupId("nurses"): ("Night nurses", (UserId("dan"), UserId("eva"))),
-    GroupId("clinic"): ("Clinic", (UserId("carla"), GroupId("nurses"))),
+    NURSES: ("Night nurses", (DAN, EVA)),
+    CLINIC: ("Clinic", (CARLA, NURSES)),
 }
 """The groups of the example world, with their names and members."""
 
 EXAMS: Final[Mapping[ExamId, timedelta]] = {
-    ExamId("ct"): timedelta(minutes=30),
-    ExamId("mr"): timedelta(minutes=40),
-    ExamId("xray"): timedelta(minutes=50),
+    CT: timedelta(minutes=30),
+    MR: timedelta(minutes=40),
+    XRAY: timedelta(minutes=50),
 }
 """The exams on the CD of the example world, with their ages."""
 
 
 class FrozenClock:
-    """Tells the time that the test set.
+    """A clock that stands still until the test moves it.
 
     Attributes:
-        now: what it tells, aware; set it as you please.
+        now: the time, aware; the test may set it.
     """
 
     def __init__(self, now: datetime = START) -> None:
-        """Stand still at a time; by default noon of the first day of 2030, in UTC."""
+        """Start at a time; by default noon of the first day of 2030, in UTC."""
         self.now: datetime = now
 
     def __call__(self) -> datetime:
-        """Tell the time."""
+        """Return the time."""
         return self.now
 
     def __repr__(self) -> str:
-        """Say what it tells."""
+        """Return the time as the argument that makes this clock."""
         return f"FrozenClock({self.now.isoformat()})"
 
     def advance(self, by: timedelta) -> None:
@@ -74,20 +105,19 @@ class FrozenClock:
 
 @attrs.frozen(kw_only=True)
 class World:
-    """A `Sharing` in memory, with what it was made of and what has happened in it.
+    """A `Sharing` in memory, with its parts and its past.
 
     Attributes:
-        sharing: ask it, and act on it.
-        directory: its users and groups.
-        notifier: keeps the notices that were sent.
-        clock: tells its time.
-        store: its exams and grants.
-        users: who can act in it; the first one owns exams.
-        groups: whom else exams can be shared with.
-        exams: what has been uploaded.
-        acts: what has been asked for in it until now, whether or not it was granted.
-        story: all that has happened in it until now, in words; where it was drawn, a failing
-            property shows it.
+        sharing: the `Sharing`.
+        directory: the users and groups.
+        notifier: the notifier, which keeps the notices that were sent.
+        clock: the clock.
+        store: the exams and grants.
+        users: the ids of the users; the first one owns exams.
+        groups: the ids of the groups.
+        exams: the ids of the exams.
+        acts: the requests so far, including refused ones.
+        story: everything that has happened so far, in words. A failing property shows it.
     """
 
     sharing: Sharing = attrs.field(repr=False)
@@ -103,17 +133,17 @@ class World:
 
     @property
     def principals(self) -> tuple[PrincipalId, ...]:
-        """Its users, then its groups."""
+        """The users, then the groups."""
         return (*self.users, *self.groups)
 
     def standing(self, exam: ExamId) -> tuple[Grant, ...]:
-        """Return the grants that stand on an exam now, in the order in which they were made."""
+        """Return the grants that stand on an exam now, in the order of their making."""
         kept = self.store.read((exam,), ended=False)[exam].grants
         found = (grant for grant in kept if not grant.expired(self.clock.now))
         return tuple(in_order(found))
 
     def explained(self, user: UserId, permission: Permission, exam: ExamId) -> Answer:
-        """Return whether the user holds the permission: a truth whose `repr` says why."""
+        """Return whether the user holds the permission, with a `repr` that explains it."""
         return explained(self.sharing, user, permission, exam)
 
 
@@ -125,12 +155,12 @@ def empty_world(
     visible: Callable[[UserId, PrincipalId], bool] = everybody,
     members_visible: Callable[[UserId, GroupId], bool] = everybody,
 ) -> World:
-    """Return a world without people and exams; its acts have the ids act1, act2 and so on.
+    """Return a world without people and exams, whose acts have the ids act1, act2 and so on.
 
     Args:
         policy: by default `Policy()`.
-        clock: by default one at noon.
-        notifier: by default one that keeps what it is given.
+        clock: by default a `FrozenClock` at noon.
+        notifier: by default a `MemoryNotifier`.
         visible: as for `MemoryDirectory`.
         members_visible: as for `MemoryDirectory`.
     """
@@ -166,12 +196,27 @@ def ready_world(
         world.directory.add(User(id=user, name=name, email=f"{user}@example.org"))
     for group, (name, members) in GROUPS.items():
         world.directory.add(Group(id=group, name=name, members=frozenset(members)))
-    now, owner, batch = world.clock.now, next(iter(USERS)), BatchId("cd")
+    now = world.clock.now
     world.sharing.add_upload(
-        UploadBatch(id=batch, uploader=owner, source="CD", received_at=now),
+        UploadBatch(id=CD, uploader=ANNA, source="CD", received_at=now),
         [
-            Exam(id=exam, owner=owner, batch=batch, uploaded_at=now - age, subject="P-1")
+            Exam(id=exam, owner=ANNA, batch=CD, uploaded_at=now - age, subject="P-1")
             for exam, age in EXAMS.items()
         ],
     )
     return attrs.evolve(world, users=tuple(USERS), groups=tuple(GROUPS), exams=tuple(EXAMS))
+
+
+def perform(sharing: Sharing, request: Request) -> ShareReceipt | UnshareReceipt:
+    """Perform a request by the method for it."""
+    match request:
+        case ShareRequest():
+            return sharing.share(request)
+        case UnshareRequest():
+            return sharing.unshare(request)
+        case NarrowRequest():
+            return sharing.narrow(request)
+        case RevokeRequest():
+            return sharing.revoke(request)
+        case other:
+            assert_never(other)

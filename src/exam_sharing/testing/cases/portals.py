@@ -45,8 +45,7 @@ from exam_sharing.testing.cases.plain_data import (
 )
 from exam_sharing.testing.cases.schema import Data, Given, OpenPortal, Portal
 from exam_sharing.testing.opening import OpenStore, opened
-from exam_sharing.testing.performing import perform
-from exam_sharing.testing.worlds import FrozenClock
+from exam_sharing.testing.worlds import FrozenClock, perform
 
 __all__ = ["SharingPortal", "in_memory", "over_sharing", "over_store"]
 
