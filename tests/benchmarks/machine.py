@@ -22,7 +22,7 @@ from hypothesis import settings
 from exam_sharing import ExamId, UserId
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing import run_sharing_machine
-from exam_sharing.testing.machine.acting import BothSides
+from exam_sharing.testing.machine.comparing import Comparison
 
 STEPS = 50
 LOOK_UPS = 1_000_000
@@ -35,10 +35,10 @@ def transfer(store: MemoryStore, exam: ExamId, owner: UserId, at: datetime) -> N
 
 def steps_made(stories: int) -> tuple[int, float]:
     """Tell so many stories; return how many steps they had and the seconds of processor time."""
-    before, began = BothSides.steps, time.process_time()
+    before, began = Comparison.steps, time.process_time()
     told = settings(max_examples=stories, stateful_step_count=STEPS, database=None)
     run_sharing_machine(MemoryStore, transfer=transfer, settings=told)
-    return BothSides.steps - before, time.process_time() - began
+    return Comparison.steps - before, time.process_time() - began
 
 
 def steps_a_second(processes: int, stories: int) -> tuple[float, float]:

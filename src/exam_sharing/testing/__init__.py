@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from exam_sharing.testing.explaining import Answer, explained
-    from exam_sharing.testing.machine import RulesBroken, run_sharing_machine
+    from exam_sharing.testing.machine import run_sharing_machine
     from exam_sharing.testing.opening import OpenStore, StoreNotUsable, StorePorts
+    from exam_sharing.testing.story import RulesBroken
     from exam_sharing.testing.worlds import FrozenClock, World, empty_world, ready_world
 
 __all__ = [
@@ -31,7 +32,7 @@ _HOMES: Final = {
     "Answer": "explaining",
     "FrozenClock": "worlds",
     "OpenStore": "opening",
-    "RulesBroken": "machine",
+    "RulesBroken": "story",
     "StoreNotUsable": "opening",
     "StorePorts": "opening",
     "World": "worlds",

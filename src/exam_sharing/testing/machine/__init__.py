@@ -1,4 +1,4 @@
-"""Everything that can happen, beside the model: a state machine that tells what went wrong."""
+"""A state machine: random stories over a store, with every answer compared with the model."""
 
 from types import NoneType
 
@@ -11,9 +11,9 @@ from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing.isolation import require_isolated
 from exam_sharing.testing.machine.hospital import Hide, Sweep, Transfer
-from exam_sharing.testing.machine.steps import SharingMachine
-from exam_sharing.testing.machine.story import RulesBroken
+from exam_sharing.testing.machine.steps import Capabilities, SharingMachine
 from exam_sharing.testing.opening import OpenStore, Upload
+from exam_sharing.testing.story import RulesBroken
 from exam_sharing.validation import require_callable, require_kind
 
 __all__ = ["RulesBroken", "run_sharing_machine"]
@@ -29,66 +29,61 @@ def run_sharing_machine(
     hide: Hide | None = None,
     policy: Policy | None = None,
 ) -> None:
-    """Let everything happen in small hospitals over a store, and compare it with the model.
+    """Run random stories in small hospitals over a store, and compare it with the model.
 
-    After every step, each user's every answer is the model's. The first disagreement is shrunk by
-    Hypothesis to a short story, and told.
+    After every step, every answer to every user must be the one of the model. Hypothesis shrinks
+    the first disagreement to a short story.
 
     Args:
-        open_store: gives an empty store each time.
-        settings: of Hypothesis; `max_examples` stories of `stateful_step_count` steps.
-        upload: records an upload, where that is not what the port `uploads` does: for a host that
-            has tables of its own for exams. It gets what `open_store` gave, the batch and the
-            exams; batches are then never sealed.
-        transfer: gives an exam to another owner at a time, if the store can. It gets what
-            `open_store` gave, the exam, the owner and the time.
-        sweep: records as ended all that has expired by a time, in a store that can. It gets what
-            `open_store` gave, and the time.
-        hide: lets the host of the store have an exam no longer, or again. It gets what
-            `open_store` gave, the exam, and whether it is gone.
-        policy: of every story; by default each has one of its own. Notices are tried again at
-            every delivery, whatever it says of retries.
+        open_store: returns an empty store each time.
+        settings: the settings of Hypothesis: `max_examples` stories of `stateful_step_count` steps.
+        upload: records an upload, for a host with its own tables of exams, in place of the port
+            `uploads`. It takes what `open_store` returned, the batch and the exams. Batches are
+            then never sealed.
+        transfer: gives an exam to another owner, if the store can. It takes what `open_store`
+            returned, the exam, the owner and the time.
+        sweep: records as ended all that has expired, if the store can. It takes what `open_store`
+            returned, and the time.
+        hide: lets the host of the store delete an exam, or restore it. It takes what `open_store`
+            returned, the exam, and whether it is deleted.
+        policy: the policy of every story; by default each story has its own. Every delivery
+            retries every notice, whatever the policy says of retries.
 
     Raises:
         WrongKind: settings or policy are of another type.
-        InvalidValue: a capability cannot be called, or the policy has rules of the host, of which
-            the model knows nothing.
-        StoreNotUsable: `open_store` gives nothing that can be tested.
+        InvalidValue: a capability cannot be called, or the policy has rules of the host, which the
+            model does not know.
+        StoreNotUsable: `open_store` returns nothing that can be tested.
         RulesBroken: the store, or the package over it, breaks the rules.
     """
     require_kind("settings", settings, hypothesis_settings, NoneType)
-    capabilities = {"upload": upload, "transfer": transfer, "sweep": sweep, "hide": hide}
-    for name, capability in capabilities.items():
+    given = {"upload": upload, "transfer": transfer, "sweep": sweep, "hide": hide}
+    for name, capability in given.items():
         if capability is not None:
             require_callable(name, capability)
-    _require_known_to_the_model(policy)
-    require_isolated(open_store, upload=upload)
-
-    def new_machine() -> SharingMachine:
-        return SharingMachine(
-            open_store, upload=upload, transfer=transfer, sweep=sweep, hide=hide, policy=policy
-        )
-
-    given = settings or hypothesis_settings()
-    chosen = hypothesis_settings(
-        given,
-        deadline=None,
-        report_multiple_bugs=False,
-        phases=[phase for phase in given.phases if phase is not Phase.explain],
-        suppress_health_check=list(HealthCheck),
-    )
-    try:
-        run_state_machine_as_test(new_machine, settings=chosen)  # type: ignore[arg-type]
-    except RulesBroken as broken:
-        # Told anew: the story says it all, and Hypothesis adds how it drew it.
-        story = RulesBroken(broken.story, broken.question, broken.expected, broken.came)
-        raise story from broken.__cause__
-    except FlakyFailure as flaky:
-        # The same steps did not fail in the same way twice: what is tested is left to chance.
-        raise next((e for e in flaky.exceptions if isinstance(e, RulesBroken)), flaky) from flaky
-
-
-def _require_known_to_the_model(policy: Policy | None) -> None:
     require_kind("policy", policy, Policy, NoneType)
     if policy is not None and policy.host_rules:
         raise InvalidArgument("policy", "must have no rules of the host: the model knows none")
+    require_isolated(open_store, upload=upload)
+    capabilities = Capabilities(upload=upload, transfer=transfer, sweep=sweep, hide=hide)
+
+    def new_machine() -> SharingMachine:
+        return SharingMachine(open_store, capabilities=capabilities, policy=policy)
+
+    chosen = settings or hypothesis_settings()
+    used = hypothesis_settings(
+        chosen,
+        deadline=None,
+        report_multiple_bugs=False,
+        phases=[phase for phase in chosen.phases if phase is not Phase.explain],
+        suppress_health_check=list(HealthCheck),
+    )
+    try:
+        run_state_machine_as_test(new_machine, settings=used)  # type: ignore[arg-type]
+    except RulesBroken as broken:
+        # A new error, since Hypothesis adds its own account to the old one.
+        story = RulesBroken(broken.story, broken.question, broken.expected, broken.got)
+        raise story from broken.__cause__
+    except FlakyFailure as flaky:
+        # The same steps did not fail in the same way twice: the store depends on chance.
+        raise next((e for e in flaky.exceptions if isinstance(e, RulesBroken)), flaky) from flaky

@@ -1,7 +1,8 @@
-"""Answers of the package and of the model, both put into the same plain values.
+"""Answers of the package and of the model, both turned into the same plain values.
 
-A plain value is a truth, a time, a name, or a set, tuple or mapping of those; a grant is the number
-that the model gave it. Two answers agree when their plain values are equal.
+A plain value is a bool, a time, a name, or a set, tuple or mapping of those. A grant is the number
+that the model gave it. Two answers agree if their plain values are equal. For each answer there are
+two functions: one for the package, and one for the model, whose name ends with `in_model`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,51 +15,36 @@ from exam_sharing.identifiers import GrantId, PrincipalId, UserId
 from exam_sharing.policy.decisions import Denied, NearMiss, Permitted, Reason, ReasonCode
 from exam_sharing.policy.explain import Holder
 from exam_sharing.policy.plans import Effect, Preview, ShareReceipt, UnshareReceipt
-from exam_sharing.policy.views import AccessEntry, AccessList, Choice, ShareForm, VisibleExam
+from exam_sharing.policy.views import AccessList, Choice, ShareForm, VisibleExam
 from exam_sharing.testing import model
-from exam_sharing.testing.machine.words import GrantNumber, No
+from exam_sharing.testing.story import GrantNumber, Refusal
 
-__all__ = [
-    "chosen_from",
-    "ended",
-    "ended_in_model",
-    "explained",
-    "explained_in_model",
-    "holders",
-    "holders_in_model",
-    "listed",
-    "notices",
-    "notices_in_model",
-    "previewed",
-    "previewed_in_model",
-    "refusal",
-    "refusal_in_model",
-    "seen_list",
-    "seen_list_in_model",
-    "shared",
-    "shared_in_model",
-    "shown_form",
-]
+Plain = Mapping[object, object]
 
 Number = Callable[[Grant], object]
 """Gives the model's number of a grant."""
 
 Shown = Callable[[ShownGrant], tuple[object, object]]
-"""Gives the model's number of a grant that a person is shown, and what it is shown to rest on."""
+"""Gives the model's number of a grant that a person is shown, and its shown basis."""
 
-NO_SHARE_TAB: Final = "no Share tab"
+Ways = Callable[[PrincipalId], frozenset[tuple[PrincipalId, ...]]]
+"""Gives all shortest chains of memberships from a user to a principal."""
+
+THE_NAMED_GRANT: Final = "the named grant"
+OWNERSHIP: Final = "ownership"
+NOT_HELD: Final = "not held"
 
 
-def refusal(reasons: Iterable[Reason], numbers: Mapping[GrantId, int]) -> No:
-    """Return the codes of a refusal, each with what it is about."""
-    told: dict[str, frozenset[object]] = {}
+def refusal(reasons: Iterable[Reason], numbers: Mapping[GrantId, int]) -> Refusal:
+    """Return the codes of a refusal with their parameters."""
+    codes: dict[str, frozenset[object]] = {}
     for reason in reasons:
         code = reason.code.value
-        told[code] = told.get(code, frozenset()) | _about(reason, numbers)
-    return No(told)
+        codes[code] = codes.get(code, frozenset()) | _parameters(reason, numbers)
+    return Refusal(codes)
 
 
-def _about(reason: Reason, numbers: Mapping[GrantId, int]) -> frozenset[object]:
+def _parameters(reason: Reason, numbers: Mapping[GrantId, int]) -> frozenset[object]:
     match reason.code:
         case ReasonCode.TOO_MANY:
             return frozenset({reason.limited})
@@ -67,102 +53,93 @@ def _about(reason: Reason, numbers: Mapping[GrantId, int]) -> frozenset[object]:
         case ReasonCode.HAS_RESHARES:
             return frozenset(GrantNumber(numbers.get(each, 0)) for each in reason.grants)
         case ReasonCode.NO_SUCH_GRANT if reason.grants:
-            return frozenset({"the one asked for"})
+            return frozenset({THE_NAMED_GRANT})
         case _:
             return frozenset(reason.principals)
 
 
-def refusal_in_model(refused: model.Refused) -> No:
-    """Return the codes of a refusal by the model, each with what it is about."""
-    told = dict(refused.reasons)
-    if any(isinstance(each, GrantId) for each in told.get("NO_SUCH_GRANT", ())):
-        told["NO_SUCH_GRANT"] = frozenset({"the one asked for"})
-    if "HAS_RESHARES" in told:
-        told["HAS_RESHARES"] = frozenset(map(GrantNumber, _ints(told["HAS_RESHARES"])))
-    return No(told)
+def refusal_in_model(refused: model.Refused) -> Refusal:
+    """Return the codes of a refusal with their parameters."""
+    codes = dict(refused.reasons)
+    if any(isinstance(each, GrantId) for each in codes.get("NO_SUCH_GRANT", ())):
+        codes["NO_SUCH_GRANT"] = frozenset({THE_NAMED_GRANT})
+    if "HAS_RESHARES" in codes:
+        grants = [each for each in codes["HAS_RESHARES"] if isinstance(each, int)]
+        codes["HAS_RESHARES"] = frozenset(map(GrantNumber, grants))
+    return Refusal(codes)
 
 
-def _ints(values: Iterable[object]) -> Iterable[int]:
-    return (each for each in values if isinstance(each, int))
-
-
-def shared(receipt: ShareReceipt) -> Mapping[object, object]:
-    """Return what a share did, for every exam and recipient."""
-    told: dict[object, object] = {
-        (each.exam, each.recipient): (each.outcome.value, each.until) for each in receipt.outcomes
-    }
-    return told | {"repeated": receipt.repeated}
-
-
-def shared_in_model(receipt: model.Shared) -> Mapping[object, object]:
-    """Return what the model says that a share did."""
-    told: dict[object, object] = dict(receipt.outcomes)
-    return told | {"repeated": receipt.repeated}
-
-
-def ended(receipt: UnshareReceipt, shown: Shown) -> Mapping[str, object]:
-    """Return what an ending did."""
+def receipt(done: ShareReceipt | UnshareReceipt, shown: Shown) -> Plain:
+    """Return what an act did."""
+    if isinstance(done, ShareReceipt):
+        outcomes: Plain = {
+            (each.exam, each.recipient): (each.outcome.value, each.until) for each in done.outcomes
+        }
+        return {**outcomes, "repeated": done.repeated}
     return {
-        "ended": dict(map(shown, receipt.ended)),
-        "in their place": dict(map(shown, receipt.replacements)),
-        "left standing": dict(map(shown, receipt.left_standing)),
-        "still have access": frozenset(receipt.still_have_access),
-        "repeated": receipt.repeated,
+        "ended": dict(map(shown, done.ended)),
+        "replacements": dict(map(shown, done.replacements)),
+        "left standing": dict(map(shown, done.left_standing)),
+        "still have access": frozenset(done.still_have_access),
+        "repeated": done.repeated,
     }
 
 
-def ended_in_model(receipt: model.Ended) -> Mapping[str, object]:
-    """Return what the model says that an ending did."""
+def receipt_in_model(done: model.Receipt | model.Refused) -> object:
+    """Return what an act did, or why it was refused."""
+    match done:
+        case model.Refused():
+            return refusal_in_model(done)
+        case model.Shared():
+            outcomes: dict[object, object] = dict(done.outcomes)
+            return {**outcomes, "repeated": done.repeated}
+        case model.Ended(bases=bases):
+            return {
+                "ended": {GrantNumber(n): _basis(bases[n]) for n in done.told_ended},
+                "replacements": {GrantNumber(n): _basis(bases[n]) for n in done.told_replacements},
+                "left standing": {GrantNumber(n): _basis(bases[n]) for n in done.left_standing},
+                "still have access": done.still_have_access,
+                "repeated": done.repeated,
+            }
 
-    def shown(grants: Iterable[int]) -> Mapping[object, object]:
-        return {GrantNumber(n): basis_in_model(receipt.bases[n]) for n in grants}
 
-    return {
-        "ended": shown(receipt.told_ended),
-        "in their place": shown(receipt.told_replacements),
-        "left standing": shown(receipt.left_standing),
-        "still have access": receipt.still_have_access,
-        "repeated": receipt.repeated,
-    }
+def _basis(basis: model.Basis) -> object:
+    return basis if basis == "OWNER" else frozenset(map(GrantNumber, basis))
 
 
 def notices(sent: Iterable[ShareNotice]) -> tuple[object, ...]:
     """Return what was sent to whom, in a fixed order."""
-    return _sorted(
+    return _in_order(
         _notice(each.to, each.actor, each.exams, each.permission, each.until, each.message)
         for each in sent
     )
 
 
 def notices_in_model(sent: Iterable[model.Notice]) -> tuple[object, ...]:
-    """Return what the model says that is sent to whom."""
-    return _sorted(
+    """Return what was sent to whom, in a fixed order."""
+    return _in_order(
         _notice(each.to, each.actor, len(each.exams), each.permission, each.until, each.message)
         for each in sent
     )
 
 
-def _notice(to: UserId, actor: UserId, exams: int, *promised: object) -> tuple[object, ...]:
-    permission, until, message = promised
+def _notice(to: UserId, actor: UserId, exams: int, *gained: object) -> tuple[object, ...]:
+    permission, until, message = gained
     counted = f"{exams} exam{'' if exams == 1 else 's'}"
     return to, f"from {actor}", counted, permission, until, message or "no message"
 
 
-def _sorted(values: Iterable[tuple[object, ...]]) -> tuple[object, ...]:
+def _in_order(values: Iterable[tuple[object, ...]]) -> tuple[object, ...]:
     return tuple(sorted(values, key=lambda each: [str(part) for part in each]))
 
 
-def listed(exams: Iterable[VisibleExam]) -> tuple[object, ...]:
+def exams_listed(exams: Iterable[VisibleExam]) -> tuple[object, ...]:
     """Return the exams of a list, in their order."""
     return tuple([(each.exam, each.permission) for each in exams])
 
 
-Ways = Callable[[PrincipalId], frozenset[tuple[PrincipalId, ...]]]
-"""Gives every shortest way of a user to a principal that they are in."""
-
-
-def explained(answer: Permitted | Denied, number: Number, ways: Ways) -> Mapping[str, object]:
-    """Return an answer with what it rests on, or what comes nearest, each with the way to it."""
+def explained(answer: Permitted | Denied, number: Number, ways: Ways) -> Plain:
+    """Return what an answer rests on, or the nearest grants, each with the way to it."""
     if isinstance(answer, Permitted):
         return {
             "holds": True,
@@ -175,30 +152,23 @@ def explained(answer: Permitted | Denied, number: Number, ways: Ways) -> Mapping
     return {
         "holds": False,
         "codes": frozenset(code.value for code in answer.codes),
-        "nearest": dict(_nearest(answer.nearest, number, ways)),
+        "nearest": dict(_nearest(miss, number, ways) for miss in answer.nearest),
     }
 
 
-def _nearest(
-    nearest: Iterable[NearMiss], number: Number, ways: Ways
-) -> Iterable[tuple[object, object]]:
-    for miss in nearest:
-        if miss.grant is None:
-            yield "their ownership", miss.why_not.value
-        else:
-            way = _way(miss.path, ways(miss.grant.recipient))
-            yield number(miss.grant), (miss.why_not.value, way)
+def _nearest(miss: NearMiss, number: Number, ways: Ways) -> tuple[object, object]:
+    if miss.grant is None:
+        return OWNERSHIP, miss.why_not.value
+    return number(miss.grant), (miss.why_not.value, _way(miss.path, ways(miss.grant.recipient)))
 
 
 def _way(path: tuple[PrincipalId, ...], ways: frozenset[tuple[PrincipalId, ...]]) -> object:
-    """Return a way as *one of the shortest*: which of several is told does not matter."""
+    """Return all shortest ways if the path is one of them: any of them will do."""
     return ways if path in ways else frozenset({path})
 
 
-def explained_in_model(
-    answer: model.Explained, way_to: Callable[[int], object]
-) -> Mapping[str, object]:
-    """Return what the model explains."""
+def explained_in_model(answer: model.Explained, way_to: Callable[[int], object]) -> Plain:
+    """Return what an answer rests on, or the nearest grants, each with the way to it."""
     if answer.holds:
         return {
             "holds": True,
@@ -210,7 +180,7 @@ def explained_in_model(
         GrantNumber(n): (why, way_to(n)) for n, why in answer.nearest.items()
     }
     if answer.ownership_lost:
-        nearest["their ownership"] = "USER_NOT_ACTIVE"
+        nearest[OWNERSHIP] = "USER_NOT_ACTIVE"
     return {
         "holds": False,
         "codes": frozenset({"DOWNLOAD_NOT_HELD" if views else "EXAM_NOT_FOUND"}),
@@ -218,34 +188,36 @@ def explained_in_model(
     }
 
 
-def holders(told: Iterable[Holder], number: Number) -> Mapping[object, object]:
-    """Return who holds something, and by what."""
-    return {each.user: _held_by(each.as_owner, map(number, each.grants)) for each in told}
-
-
-def holders_in_model(told: Mapping[UserId, model.Explained]) -> Mapping[object, object]:
-    """Return who holds something by the model, and by what."""
+def holders(found: Iterable[Holder], number: Number) -> Plain:
+    """Return who holds a permission, and by what."""
     return {
-        user: _held_by(held.as_owner, map(GrantNumber, held.grants)) for user, held in told.items()
+        each.user: frozenset(map(number, each.grants)) | ({OWNERSHIP} if each.as_owner else set())
+        for each in found
     }
 
 
-def _held_by(as_owner: bool, grants: Iterable[object]) -> frozenset[object]:  # noqa: FBT001
-    return frozenset(grants) | ({"their ownership"} if as_owner else set())
+def holders_in_model(found: Mapping[UserId, model.Explained] | model.Refused) -> object:
+    """Return who holds a permission, and by what."""
+    if isinstance(found, model.Refused):
+        return refusal_in_model(found)
+    return {
+        user: frozenset(map(GrantNumber, held.grants)) | ({OWNERSHIP} if held.as_owner else set())
+        for user, held in found.items()
+    }
 
 
-def chosen_from(choices: Iterable[Choice] | Iterable[model.Choice]) -> tuple[object, ...]:
-    """Return who can be chosen, in order: by which name, and what they are given until when."""
-    return tuple([(each.principal, each.name, dict(each.held)) for each in choices])
+def choices(found: Iterable[Choice] | Iterable[model.Choice]) -> tuple[object, ...]:
+    """Return who can be chosen, in order: by which name, and what they hold until when."""
+    return tuple([(each.principal, each.name, dict(each.held)) for each in found])
 
 
-def shown_form(form: ShareForm | model.Form | None) -> object:
-    """Return what the share form shows; the model has none where there is no Share tab."""
+def share_form(form: ShareForm | model.Form | None) -> object:
+    """Return what the share form shows; the model has `None` if there is no Share tab."""
     if form is None or (isinstance(form, ShareForm) and not form.has_share_tab):
-        return NO_SHARE_TAB
+        return "no Share tab"
     return {
         "download box": form.offers_download,
-        "batch box": frozenset(form.exams),
+        "batch": frozenset(form.exams),
         "subjects": f"{form.subjects}",
         "wording": form.wording,
         "messages": form.sends_messages,
@@ -253,85 +225,73 @@ def shown_form(form: ShareForm | model.Form | None) -> object:
     }
 
 
-def seen_list(answer: AccessList, shown: Shown) -> Mapping[object, object]:
+def access_list(answer: AccessList, shown: Shown) -> Plain:
     """Return what the access list shows."""
     entries: dict[object, object] = {"owner": answer.owner}
     for entry in answer.entries:
-        entries[entry.principal] = _entry(entry, shown)
+        grants = [(*shown(each.grant), each.can_unshare) for each in entry.grants]
+        entries[entry.principal] = {
+            "holds until": dict(entry.held),
+            "can be unshared": entry.can_unshare,
+            "grants that can be unshared": {number: can for number, _, can in grants},
+            "basis of each grant": {number: basis for number, basis, _ in grants},
+        }
     return entries
 
 
-def _entry(entry: AccessEntry, shown: Shown) -> Mapping[str, object]:
-    bases = [(*shown(each.grant), each.can_unshare) for each in entry.grants]
-    return {
-        "holds until": dict(entry.held),
-        "can be unshared": entry.can_unshare,
-        "each of": {number: can_unshare for number, _, can_unshare in bases},
-        "resting on": {number: basis for number, basis, _ in bases},
-    }
-
-
-def seen_list_in_model(answer: model.AccessList) -> Mapping[object, object]:
-    """Return what the model's access list shows."""
+def access_list_in_model(answer: model.AccessList | model.Refused) -> object:
+    """Return what the access list shows."""
+    if isinstance(answer, model.Refused):
+        return refusal_in_model(answer)
     entries: dict[object, object] = {"owner": answer.owner}
     for principal, entry in answer.entries.items():
         entries[principal] = {
             "holds until": dict(entry.until),
             "can be unshared": entry.can_unshare,
-            "each of": {GrantNumber(n): can for n, can in entry.grants.items()},
-            "resting on": {GrantNumber(n): basis_in_model(b) for n, b in entry.bases.items()},
+            "grants that can be unshared": {GrantNumber(n): can for n, can in entry.grants.items()},
+            "basis of each grant": {GrantNumber(n): _basis(b) for n, b in entry.bases.items()},
         }
     return entries
 
 
-def basis_in_model(basis: model.Basis) -> object:
-    """Return what a grant rests on by the model."""
-    return basis if basis == "OWNER" else frozenset(map(GrantNumber, basis))
+def preview(previewed: Preview, numbers: Mapping[GrantId, int]) -> Plain:
+    """Return what an act would do."""
+    return {
+        "refused": refusal(previewed.reasons, numbers),
+        "gains": _effects(previewed.gains),
+        "losses": _effects(previewed.losses),
+        "keeps": _effects(previewed.keeps),
+        "repeated": previewed.repeated,
+    }
 
 
-NOT_HELD: Final = "not held"
-
-
-def effects(told: Iterable[Effect]) -> Mapping[object, object]:
-    """Return what would change for whom, on which exam, in which permission, until when."""
+def _effects(effects: Iterable[Effect]) -> Plain:
     return {
         (each.principal, each.exam, each.permission): (
             each.until_before if each.held_before else NOT_HELD,
             each.until_after if each.held_after else NOT_HELD,
         )
-        for each in told
+        for each in effects
     }
 
 
-def effects_in_model(told: model.Effects) -> Mapping[object, object]:
-    """Return what the model says would change."""
-    return {what: (_until(before), _until(after)) for what, (before, after) in told.items()}
+def preview_in_model(previewed: model.Preview) -> Plain:
+    """Return what an act would do."""
+    refused = previewed.refused
+    return {
+        "refused": Refusal({}) if refused is None else refusal_in_model(refused),
+        "gains": _effects_in_model(previewed.gains),
+        "losses": _effects_in_model(previewed.losses),
+        "keeps": _effects_in_model(previewed.keeps),
+        "repeated": previewed.repeated,
+    }
+
+
+def _effects_in_model(effects: model.Effects) -> Plain:
+    return {what: (_until(before), _until(after)) for what, (before, after) in effects.items()}
 
 
 def _until(horizon: datetime) -> object:
     if horizon == model.FOREVER:
         return None
     return NOT_HELD if horizon == model.NEVER else horizon
-
-
-def previewed(preview: Preview, numbers: Mapping[GrantId, int]) -> Mapping[str, object]:
-    """Return what an act would do."""
-    return {
-        "refused": refusal(preview.reasons, numbers),
-        "gains": effects(preview.gains),
-        "losses": effects(preview.losses),
-        "keeps": effects(preview.keeps),
-        "repeated": preview.repeated,
-    }
-
-
-def previewed_in_model(preview: model.Preview) -> Mapping[str, object]:
-    """Return what the model says that an act would do."""
-    refused = preview.refused
-    return {
-        "refused": No({}) if refused is None else refusal_in_model(refused),
-        "gains": effects_in_model(preview.gains),
-        "losses": effects_in_model(preview.losses),
-        "keeps": effects_in_model(preview.keeps),
-        "repeated": preview.repeated,
-    }

@@ -1,9 +1,9 @@
-"""Asking the package and the model the same, and stopping where they disagree."""
+"""Doing each step by the package and by the model, and comparing every answer afterwards."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import count
-from typing import Final, TypeVar
+from typing import ClassVar, Final, TypeVar
 
 import attrs
 
@@ -11,344 +11,314 @@ from exam_sharing.errors import RequestIdReused
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.policy.decisions import Refused
-from exam_sharing.policy.requests import Request, Reshares, ShareRequest, UnshareRequest
+from exam_sharing.policy.plans import ShareReceipt, UnshareReceipt
+from exam_sharing.policy.requests import Asked, Request, Reshares, ShareRequest, UnshareRequest
 from exam_sharing.policy.views import Page
 from exam_sharing.testing import model
 from exam_sharing.testing.machine import answers
-from exam_sharing.testing.machine.changes import Changes, Watch
 from exam_sharing.testing.machine.drawing import pick
 from exam_sharing.testing.machine.hospital import EXAMS, GROUPS, STRANGER, USERS, Hospital
-from exam_sharing.testing.machine.words import Raised
-
-__all__ = ["Comparison", "Disagreement"]
+from exam_sharing.testing.machine.stored import NO_RECORD, Stored, expected_record, recorded
+from exam_sharing.testing.story import Raised, RulesBroken, clock_time, differing
+from exam_sharing.testing.worlds import perform
 
 ItemT = TypeVar("ItemT")
 
 PERMISSIONS: Final = tuple(Permission)
 CHECKS: Final = tuple((permission, exam) for exam in EXAMS for permission in PERMISSIONS)
-"""Every check of one user."""
-CHECKS_IN_WORDS: Final = tuple(f"{permission.name} {exam}" for permission, exam in CHECKS)
+"""All checks of one user."""
 RECIPIENTS: Final = 3
-"""So many times as many recipients are on a page, or suggested, as exams are on a page."""
-MOST: Final = 2 * max(len(EXAMS), len(USERS) + len(GROUPS))
-"""More than any list in a hospital holds, on pages of one."""
-KINDS: Final[tuple[Permission | Reshares, ...]] = (*PERMISSIONS, *Reshares)
-"""What people might ask for: shares of some permission, endings with what becomes of re-shares."""
-ID_REUSED: Final = "the request id is another one's"
-NOTHING: Final = 0
-"""Less than any permission."""
-
-
-class Disagreement(Exception):
-    """The package and the model answer one question differently.
-
-    Args:
-        question: what was asked, in words.
-        expected: what the model answers, as a plain value.
-        came: what the package answers.
-    """
-
-    def __init__(self, question: str, expected: object, came: object) -> None:
-        """Keep the question and both answers."""
-        super().__init__(question, expected, came)
-        self.question = question
-        self.expected = expected
-        self.came = came
+"""A page of recipients is this many times as long as a page of exams."""
+MOST_PAGES: Final = 2 * max(len(EXAMS), len(USERS) + len(GROUPS))
+"""More pages than any list in a hospital has."""
+PREVIEWED: Final[tuple[Permission | Reshares, ...]] = (*PERMISSIONS, *Reshares)
+"""Previewed in turn: shares of each permission, and unsharing with each fate of re-shares."""
+ID_REUSED: Final = "the request id was used before"
 
 
 @attrs.define
 class Comparison:
-    """Every user's every answer, from both sides of one hospital.
-
-    What a store answers by itself (checks and lists) is asked anew each time. What the package
-    makes of facts is asked anew when anything has changed that it is made of.
+    """Compares the package with the model, in one hospital.
 
     Attributes:
-        hospital: whom to ask.
-        page: how many exams a page of a list holds.
-        typed: what everybody types to find recipients.
-        turn: with whom and what begins that which is asked in turn.
+        hospital: where the steps happen.
+        page: the number of exams on a page of a list.
+        typed: the text that everybody types to find recipients.
+        turn: which strangers and which previews are asked about first.
+        steps: the number of steps so far, in all hospitals of this process.
     """
 
     hospital: Hospital
     page: int = 2
     typed: str = "al"
     turn: int = 0
-    _watch: Watch = attrs.field(init=False)
     _turns: Iterator[int] = attrs.field(init=False)
-    _held: dict[UserId, dict[ExamId, Permission]] = attrs.field(factory=dict, init=False)
-    _lists: dict[UserId, tuple[tuple[object, ...], ...]] = attrs.field(factory=dict, init=False)
 
-    @_watch.default
-    def _watching(self) -> Watch:
-        return Watch(self.hospital)
+    steps: ClassVar[int] = 0
 
     @_turns.default
-    def _from_turn_on(self) -> Iterator[int]:
+    def _from_turn(self) -> Iterator[int]:
         return count(self.turn)
 
     def held(self) -> list[tuple[UserId, ExamId]]:
-        """Return who has access to which exam, as of the last comparison."""
-        return [(user, exam) for user, held in self._held.items() for exam in held]
+        """Return who has access to which exam, by the model."""
+        hospital = self.hospital
+        pairs = [(user, exam) for user in hospital.users for exam in hospital.exams]
+        return [pair for pair in pairs if self._holds(*pair, Permission.VIEW)]
+
+    def _holds(self, user: UserId, exam: ExamId, permission: Permission) -> bool:
+        return model.holds(self.hospital.world, user, permission, exam)
+
+    def request(self, request: Request) -> bool:
+        """Preview and perform a request, then compare everything.
+
+        Returns:
+            False if the request id was used before for another request, so that nothing was done.
+
+        Raises:
+            RulesBroken: the package and the model disagree.
+        """
+        hospital, world = self.hospital, self.hospital.world
+        in_model = hospital.as_in_model(request)
+        hospital.tell(f"{hospital.words.request(in_model)}.")
+        self._preview(request, in_model)
+        repeated = (request.actor, request.request_id) in world.receipts
+        result = outcome(lambda: perform(hospital.sharing, request))
+        try:
+            expected = model.perform(world, in_model)
+        except model.RequestIdReused:
+            refused = partial(_is_reused, result)
+            self.same("Is the reused request id refused?", expected=True, ask=refused)
+            self.everything()
+            return False
+        self.everything(None if repeated else request, result, expected)
+        return True
+
+    def everything(
+        self,
+        asked: Asked | None = None,
+        result: object = None,
+        expected: model.Receipt | model.Refused | None = None,
+    ) -> None:
+        """Compare the result of a step, what is stored and recorded, and all answers after it.
+
+        Args:
+            asked: the act that must be recorded, if there was one.
+            result: what the package returned or raised, if the step was an act.
+            expected: what the model returned then.
+
+        Raises:
+            RulesBroken: the package and the model disagree.
+        """
+        Comparison.steps += 1
+        hospital, stored, turn = self.hospital, self.hospital.stored, next(self._turns)
+        given = hospital.recorder.take()
+        self.done("Can the store be read?", stored.read)
+        record = NO_RECORD
+        if expected is not None:
+            answer = partial(_receipt, result, stored)
+            self.same("What does this act return?", answers.receipt_in_model(expected), answer)
+            if asked is not None:
+                record = expected_record(hospital.world, asked, expected)
+        for exam in hospital.exams:
+            in_store = partial(stored.in_store, exam)
+            self.same(f"What is stored for {exam}?", stored.in_model(exam), in_store)
+        self.same("What is recorded of this step?", record, partial(recorded, given, stored))
+        for user in (*hospital.users, STRANGER):
+            self._checks(user)
+            self._lists(user)
+        for exam in hospital.exams:
+            for user in hospital.users:
+                self._views(user, exam)
+            self._holders(exam)
+        # Strangers get one answer for everything, and so do all users before an exam arrives.
+        self._views(*pick(turn, hospital.not_found()))
+        self._holders(pick(turn, EXAMS))
+        request = self._previewed(turn)
+        self._preview(request, request)
 
     def same(self, question: str, expected: object, ask: Callable[[], object]) -> None:
-        """Ask, and insist on an answer.
+        """Ask the package, and require the answer of the model.
 
         Raises:
-            Disagreement: another answer came, or an error.
+            RulesBroken: the package gave another answer, or raised an error.
         """
+        cause: Exception | None = None
         try:
-            came = ask()
+            got = ask()
         except Refused as refused:
-            came = answers.refusal(refused.reasons, self.hospital.kept.numbers)
-        except Exception as error:
-            raise Disagreement(question, expected, Raised(type(error).__name__)) from error
-        if came != expected:
-            raise Disagreement(question, expected, came)
+            got = answers.refusal(refused.reasons, self.hospital.stored.numbers)
+        except Exception as error:  # noqa: BLE001  an error is an answer too
+            cause, got = error, Raised(type(error).__name__)
+        if got == expected:
+            return
+        words, parts = self.hospital.words, differing(expected, got)
+        raise RulesBroken(
+            tuple(self.hospital.story),
+            f"{clock_time(self.hospital.now)}  {question}",
+            *map(words.value, parts),
+        ) from cause
 
-    def what_changed(self) -> Changes:
-        """Return what has changed since everything was compared.
+    def done(self, question: str, act: Callable[[], object]) -> None:
+        """Let the store do something, and require that it raises no error.
 
         Raises:
-            Disagreement: what the store keeps cannot be read.
+            RulesBroken: an error was raised.
         """
-        found: list[Changes] = []
 
         def ask() -> bool:
-            found.append(self._watch.changes())
+            act()
             return True
 
-        self.same("Can what is kept be read?", expected=True, ask=ask)
-        return found[0]
+        self.same(question, expected=True, ask=ask)
 
-    def everything(self, changes: Changes) -> None:
-        """Compare all answers.
-
-        Args:
-            changes: since that was done last.
-
-        Raises:
-            Disagreement: some answer is another one.
-        """
-        hospital = self.hospital
-        for exam in self._in_order(changes.rewritten):
-            kept = hospital.kept.in_model(exam)
-            self.same(f"What is kept of {exam}?", kept, partial(hospital.kept.in_store, exam))
-        concerned = self._concerned(changes)
-        for user in (*hospital.users, STRANGER):
-            self._checks(user, concerned.get(user, ()))
-            self._pages(user, anew=bool(concerned.get(user, ())))
-        for user, exams in concerned.items():
-            for exam in exams:
-                self._of_one_exam(user, exam)
-            for exam in self._with_what_came_along(exams):
-                self._form(user, exam)
-            for exam in hospital.exams if changes.choosable else exams:
-                self._choices(user, exam)
-        for exam in hospital.exams if changes.users else self._in_order(changes.exams):
-            self._holders(exam)
-
-    def in_turn(self, changes: Changes) -> None:
-        """Ask one question though nothing has changed, and for one of the endless previews.
-
-        Args:
-            changes: since the last step; of what has changed, the preview is.
-
-        Raises:
-            Disagreement: some answer is another one.
-        """
-        hospital, turn = self.hospital, next(self._turns)
-        concerned = [
-            (user, exam) for user, exams in self._concerned(changes).items() for exam in exams
-        ]
-        everything = [(user, exam) for exam in EXAMS for user in (*hospital.users, STRANGER)]
-        asked, kind = divmod(turn, 4)
-        user, exam = pick(asked, everything)
-        match kind:
-            case 0:
-                self._of_one_exam(user, exam)
-            case 1:
-                self._form(user, exam)
-            case 2:
-                self._choices(user, exam)
-            case _:
-                self._holders(exam)
-        request = self._might_ask(*pick(turn, concerned or everything), turn)
-        self.preview(request, request)
-
-    def _might_ask(self, user: UserId, exam: ExamId, turn: int) -> Request:
-        """Return something that a user might ask for, each time something else."""
-        which, kind = divmod(turn, len(KINDS))
-        recipient, asked = pick(which, self.hospital.principals), KINDS[kind]
-        if isinstance(asked, Permission):
-            return ShareRequest(actor=user, exam=exam, recipients=(recipient,), permission=asked)
-        return UnshareRequest(actor=user, exam=exam, recipient=recipient, reshares=asked)
-
-    def _concerned(self, changes: Changes) -> Mapping[UserId, tuple[ExamId, ...]]:
-        """Return, for each user, the exams of which they may be told something else now."""
-        hospital, changed = self.hospital, self._in_order(changes.exams)
-        return {
-            user: hospital.exams if user in changes.users else changed for user in hospital.users
+    def _checks(self, user: UserId) -> None:
+        sharing = self.hospital.sharing
+        held = {
+            permission: frozenset(exam for exam in EXAMS if self._holds(user, exam, permission))
+            for permission in PERMISSIONS
         }
-
-    def _in_order(self, exams: frozenset[ExamId]) -> tuple[ExamId, ...]:
-        return tuple([exam for exam in self.hospital.exams if exam in exams])
-
-    def _with_what_came_along(self, exams: Iterable[ExamId]) -> list[ExamId]:
-        all_exams = self.hospital.world.exams
-        batches = {all_exams[exam].batch for exam in exams}
-        return [exam for exam, each in all_exams.items() if each.batch in batches]
-
-    def _checks(self, user: UserId, concerned: tuple[ExamId, ...]) -> None:
-        held = self._held_in_model(user, concerned)
-        can, can_many = self.hospital.sharing.can, self.hospital.sharing.can_many
         self.same(
-            f"What may {user} do?",
-            in_words([held.get(exam, NOTHING) >= permission for permission, exam in CHECKS]),
-            lambda: in_words([can(user, permission, exam) for permission, exam in CHECKS]),
+            f"What does `can` answer for {user}?",
+            {_check(*check): check[1] in held[check[0]] for check in CHECKS},
+            lambda: {_check(*check): sharing.can(user, *check) for check in CHECKS},
         )
         self.same(
-            f"Which exams may {user} view, and which download?",
-            [{exam for exam in held if held[exam] >= permission} for permission in PERMISSIONS],
-            lambda: [can_many(user, permission, EXAMS) for permission in PERMISSIONS],
+            f"What does `can_many` return for {user}?",
+            held,
+            lambda: {each: sharing.can_many(user, each, EXAMS) for each in PERMISSIONS},
+        )
+
+    def _lists(self, user: UserId) -> None:
+        sharing, world = self.hospital.sharing, self.hospital.world
+        self.same(
+            f"What does `visible_to` list for {user}?",
+            tuple(model.visible_to(world, user)),
+            lambda: answers.exams_listed(
+                every_item(partial(sharing.visible_to, user, limit=self.page))
+            ),
+        )
+        self.same(
+            f"What does `shared_with` list for {user}?",
+            tuple(model.shared_with(world, user)),
+            lambda: answers.exams_listed(
+                every_item(partial(sharing.shared_with, user, limit=self.page))
+            ),
         )
 
     def _holders(self, exam: ExamId) -> None:
-        sharing, world, now = self.hospital.sharing, self.hospital.world, self.hospital.now
-        number = self.hospital.kept.number
+        admin, number = self.hospital.sharing.admin, self.hospital.stored.number
         for permission in PERMISSIONS:
-            expected = model.who_can(world, permission, exam, now)
             self.same(
-                f"Who can {permission.name} {exam}?",
-                answers.refusal_in_model(expected)
-                if isinstance(expected, model.Refused)
-                else answers.holders_in_model(expected),
-                lambda: answers.holders(sharing.admin.who_can(permission, exam), number),  # noqa: B023  asked at once
+                f"Whom does `who_can` list for {permission.name} on {exam}?",
+                answers.holders_in_model(model.who_can(self.hospital.world, permission, exam)),
+                lambda: answers.holders(admin.who_can(permission, exam), number),  # noqa: B023  asked at once
             )
 
-    def _held_in_model(
-        self, user: UserId, concerned: Iterable[ExamId]
-    ) -> Mapping[ExamId, Permission]:
-        """Return the highest permission of a user on each exam on which they hold any."""
-        world, now = self.hospital.world, self.hospital.now
-        held = self._held.setdefault(user, {})
-        for exam in concerned:
-            held.pop(exam, None)
-            for permission in PERMISSIONS:
-                if model.holds(world, user, permission, exam, now):
-                    held[exam] = permission
-        return held
-
-    def _pages(self, user: UserId, *, anew: bool) -> None:
-        sharing, world, now = self.hospital.sharing, self.hospital.world, self.hospital.now
-        if anew or user not in self._lists:
-            self._lists[user] = (
-                tuple(model.visible_to(world, user, now)),
-                tuple(model.shared_with(world, user, now)),
-            )
-        visible, shared = self._lists[user]
+    def _views(self, user: UserId, exam: ExamId) -> None:
+        hospital, world, sharing = self.hospital, self.hospital.world, self.hospital.sharing
+        stored, most = hospital.stored, RECIPIENTS * self.page
+        ways = partial(model.shortest_ways, world, user)
         self.same(
-            f"What is visible to {user}, newest upload first?",
-            visible,
-            lambda: answers.listed(every_item(partial(sharing.visible_to, user, limit=self.page))),
-        )
-        self.same(
-            f"What is shared with {user}, newest upload first?",
-            shared,
-            lambda: answers.listed(every_item(partial(sharing.shared_with, user, limit=self.page))),
-        )
-
-    def _of_one_exam(self, user: UserId, exam: ExamId) -> None:
-        sharing, world, now = self.hospital.sharing, self.hospital.world, self.hospital.now
-        number, ways = self.hospital.kept.number, partial(model.shortest_ways, world, user)
-        self.same(
-            f"Which tabs has {exam} for {user}?",
-            model.tabs(world, user, exam, now),
+            f"What does `tabs` return for {user} on {exam}?",
+            model.tabs(world, user, exam),
             lambda: frozenset([tab.value for tab in sharing.tabs(user, exam)]),
         )
         for permission in PERMISSIONS:
             self.same(
-                f"Why may {user} {permission.name} {exam}, or why not?",
+                f"How does `explain` explain {permission.name} on {exam} for {user}?",
                 answers.explained_in_model(
-                    model.explain(world, user, permission, exam, now),
+                    model.explain(world, user, permission, exam),
                     lambda grant: ways(world.grants[grant].recipient),
                 ),
                 lambda: answers.explained(
                     sharing.admin.explain(user, permission, exam),  # noqa: B023  asked at once
-                    number,
+                    stored.number,
                     ways,
                 ),
             )
-        expected = model.access_list(world, user, exam, now)
         self.same(
-            f"What is on the access list of {exam} for {user}?",
-            answers.refusal_in_model(expected)
-            if isinstance(expected, model.Refused)
-            else answers.seen_list_in_model(expected),
-            lambda: answers.seen_list(sharing.access_list(user, exam), self.hospital.kept.shown),
+            f"What does `access_list` show {user} of {exam}?",
+            answers.access_list_in_model(model.access_list(world, user, exam)),
+            lambda: answers.access_list(sharing.access_list(user, exam), stored.shown),
         )
-
-    def preview(self, request: Request, in_model: Request) -> None:
-        """Compare what a request would do, as far as its actor may know.
-
-        Args:
-            request: the request.
-            in_model: the same, as it is put to the model.
-
-        Raises:
-            Disagreement: the model says something else.
-        """
-        hospital = self.hospital
-        question = f"What would this do: {hospital.words.request(in_model)}?"
-
-        def ask() -> object:
-            try:
-                came = hospital.sharing.preview(request)
-            except RequestIdReused:
-                return ID_REUSED
-            return answers.previewed(came, hospital.kept.numbers)
-
-        try:
-            expected = model.preview(hospital.world, in_model, hospital.now)
-        except model.RequestIdReused:
-            self.same(question, ID_REUSED, ask)
-        else:
-            self.same(question, answers.previewed_in_model(expected), ask)
-
-    def _form(self, user: UserId, exam: ExamId) -> None:
-        hospital = self.hospital
         self.same(
-            f"What does the share form of {exam} show {user}?",
-            answers.shown_form(model.share_form(hospital.world, user, exam, hospital.now)),
-            lambda: answers.shown_form(hospital.sharing.share_form(user, exam)),
+            f"What does `share_form` show {user} of {exam}?",
+            answers.share_form(model.share_form(world, user, exam)),
+            lambda: answers.share_form(sharing.share_form(user, exam)),
         )
-
-    def _choices(self, user: UserId, exam: ExamId) -> None:
-        sharing, world, now = self.hospital.sharing, self.hospital.world, self.hospital.now
-        most = RECIPIENTS * self.page
         self.same(
-            f"With whom may {user} share {exam}, by name?",
-            answers.chosen_from(model.recipients(world, user, exam, now)),
-            lambda: answers.chosen_from(
+            f"Whom does `recipients` list for {user} on {exam}?",
+            answers.choices(model.recipients(world, user, exam)),
+            lambda: answers.choices(
                 every_item(partial(sharing.recipients, user, exam, limit=most))
             ),
         )
         self.same(
-            f"Whom does {self.typed!r} suggest to {user}, who shares {exam}?",
-            answers.chosen_from(model.suggestions(world, user, exam, self.typed, now)[:most]),
-            lambda: answers.chosen_from(sharing.suggest(user, exam, self.typed, limit=most)),
+            f"Whom does `suggest` offer {user} for {self.typed!r} on {exam}?",
+            answers.choices(model.suggestions(world, user, exam, self.typed)[:most]),
+            lambda: answers.choices(sharing.suggest(user, exam, self.typed, limit=most)),
         )
 
+    def _previewed(self, turn: int) -> Request:
+        """Return a request that somebody might make, each time another one."""
+        rest, kind = divmod(turn, len(PREVIEWED))
+        hospital = self.hospital
+        pairs = [(user, exam) for user in hospital.users for exam in hospital.exams]
+        user, exam = pick(turn, pairs or hospital.not_found())
+        recipient, asked = pick(rest, self.hospital.principals), PREVIEWED[kind]
+        if isinstance(asked, Permission):
+            return ShareRequest(actor=user, exam=exam, recipients=(recipient,), permission=asked)
+        return UnshareRequest(actor=user, exam=exam, recipient=recipient, reshares=asked)
 
-def in_words(checks: list[bool]) -> Mapping[str, bool]:
-    """Return the answers to all checks of a user by their words."""
-    return dict(zip(CHECKS_IN_WORDS, checks, strict=True))
+    def _preview(self, request: Request, in_model: Request) -> None:
+        hospital = self.hospital
+
+        def ask() -> object:
+            try:
+                previewed = hospital.sharing.preview(request)
+            except RequestIdReused:
+                return ID_REUSED
+            return answers.preview(previewed, hospital.stored.numbers)
+
+        try:
+            expected: object = answers.preview_in_model(model.preview(hospital.world, in_model))
+        except model.RequestIdReused:
+            expected = ID_REUSED
+        sentence = hospital.words.request(in_model)
+        self.same(f"What does `preview` return for this: {sentence}?", expected, ask)
+
+
+def outcome(act: Callable[[], object]) -> object:
+    """Return what an act returns or raises."""
+    try:
+        return act()
+    except Exception as error:  # noqa: BLE001  an error is an answer too
+        return error
+
+
+def _receipt(result: object, stored: Stored) -> object:
+    if isinstance(result, Exception):
+        raise result
+    assert isinstance(result, ShareReceipt | UnshareReceipt)
+    return answers.receipt(result, stored.shown)
+
+
+def _is_reused(result: object) -> bool:
+    """Return whether a request id was refused as reused; raise any other error."""
+    if isinstance(result, Exception) and not isinstance(result, RequestIdReused | Refused):
+        raise result
+    return isinstance(result, RequestIdReused)
+
+
+def _check(permission: Permission, exam: ExamId) -> str:
+    return f"{permission.name} {exam}"
 
 
 def every_item(ask: Callable[..., Page[ItemT]]) -> Iterator[ItemT]:
-    """Read a list to its end; a list that does not end is cut where it must have repeated."""
+    """Read a list to its end; stop after more pages than any list has."""
     after = None
-    for _ in range(MOST):
+    for _ in range(MOST_PAGES):
         page = ask(after=after)
         yield from page.items
         after = page.next

@@ -1,8 +1,8 @@
-"""What happens next: plain numbers, drawn by Hypothesis, and what they pick in one hospital.
+"""What happens next: Hypothesis draws plain numbers, and each picks something in the hospital.
 
-A number picks from what there is at that moment: somebody with access, a grant that stands, a time
-at which something expires. So few steps are wasted on what cannot be, and Hypothesis shrinks a
-story by making numbers small: the first choice is always the simplest.
+A number picks from what exists at that moment: somebody with access, a grant that stands, a time
+at which something expires. So few steps are wasted. Hypothesis shrinks a story by making numbers
+small: the first choice is always the simplest.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,23 +27,7 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import AccessListScope
 from exam_sharing.testing import model
 from exam_sharing.testing.machine.hospital import EXAMS, STRANGER, Hospital
-from exam_sharing.testing.machine.words import plain_policy
-
-__all__ = [
-    "BATCHES",
-    "RESHARES",
-    "TYPED",
-    "Choices",
-    "SharingDrawn",
-    "booleans",
-    "members",
-    "numbers",
-    "pick",
-    "policies",
-    "request_id",
-    "seldom",
-    "sharing",
-]
+from exam_sharing.testing.story import PLAIN_POLICY
 
 T = TypeVar("T")
 
@@ -62,7 +46,7 @@ TYPED: Final = (
     "A\u0301",
     "nobody",
 )
-"""What somebody types to find a recipient: see the names in a hospital."""
+"""What people type to find recipients, to fit the names of the hospital."""
 SUBJECTS: Final = (None, "one patient", "another patient")
 
 numbers: Final = st.integers(0, 999)
@@ -70,7 +54,7 @@ members: Final = st.lists(numbers, max_size=3)
 booleans: Final = st.booleans()
 seldom: Final = st.sampled_from((False, False, False, False, False, True))
 policies: Final = st.builds(
-    lambda **changes: attrs.evolve(plain_policy(), **changes),
+    lambda **changes: attrs.evolve(PLAIN_POLICY, **changes),
     max_recipients=seldom.map(lambda odd: 2 if odd else 100),
     max_exams=seldom.map(lambda odd: 2 if odd else 1_000),
     max_people=seldom.map(lambda odd: 2 if odd else 10_000),
@@ -86,8 +70,8 @@ policies: Final = st.builds(
 
 
 @attrs.frozen(kw_only=True)
-class SharingDrawn:
-    """The numbers for one request to share."""
+class DrawnShare:
+    """The numbers that make one request to share."""
 
     by: int
     recipients: list[int]
@@ -99,10 +83,10 @@ class SharingDrawn:
 
 
 KINDS: Final = 24
-"""Of requests to share, two kinds in three have something odd."""
+"""Two of three kinds of requests to share have something odd."""
 
-sharing: Final = st.builds(
-    SharingDrawn,
+shares: Final = st.builds(
+    DrawnShare,
     by=numbers,
     recipients=st.lists(numbers, min_size=1, max_size=3),
     download=booleans,
@@ -114,25 +98,25 @@ sharing: Final = st.builds(
 
 
 def pick(number: int, items: Sequence[T]) -> T:
-    """Return one of the items; small numbers pick the first ones."""
+    """Return one of the items: 0 picks the first."""
     return items[number % len(items)]
 
 
 @attrs.frozen
 class Choices:
-    """What there is to choose from in a hospital at one moment."""
+    """What numbers pick in a hospital at one moment."""
 
     hospital: Hospital
 
     def principals(
         self, drawn: Iterable[int], among: Sequence[PrincipalId] = ()
     ) -> tuple[PrincipalId, ...]:
-        """Return some principals, each once."""
+        """Return the picked principals, each once."""
         everybody = among or self.hospital.principals
         return tuple(dict.fromkeys(pick(number, everybody) for number in drawn))
 
     def arriving(self, batch: BatchId, drawn: Iterable[int]) -> tuple[Exam, ...]:
-        """Return exams that have not arrived yet, as many as are drawn and left."""
+        """Return an exam that has not arrived yet for each number, as long as there are any."""
         hospital = self.hospital
         left = [exam for exam in EXAMS if exam not in hospital.world.exams]
         return tuple(
@@ -147,9 +131,9 @@ class Choices:
         )
 
     def share_request(
-        self, drawn: SharingDrawn, held: Sequence[tuple[UserId, ExamId]]
+        self, drawn: DrawnShare, held: Sequence[tuple[UserId, ExamId]]
     ) -> ShareRequest:
-        """Return a request by somebody who holds what they share; now and then by anybody."""
+        """Return a request by somebody who holds the exam, sometimes by anybody."""
         hospital = self.hospital
         anybody = drawn.kind == KINDS - 1 or not held
         actor, exam = pick(drawn.by, self.anybody() if anybody else held)
@@ -167,14 +151,14 @@ class Choices:
         return request if anybody else self._made_odd(request, drawn.kind, drawn.odd)
 
     def anybody(self) -> list[tuple[UserId, ExamId]]:
-        """Return everybody and a stranger with every exam, those that are still to arrive too."""
+        """Return all pairs of a user, or a stranger, and an exam, whether it has arrived or not."""
         return [(user, exam) for exam in EXAMS for user in (*self.hospital.users, STRANGER)]
 
     def _made_odd(self, request: ShareRequest, kind: int, odd: int) -> ShareRequest:
-        """Return the request as it is, or with something that a person may well get wrong."""
-        world, now = self.hospital.world, self.hospital.now
+        """Return the request as it is, or with a typical mistake."""
+        world = self.hospital.world
         recipients, owner = request.recipients, world.exams[request.exam].owner
-        exams = frozenset(model.covered(world, request.actor, request.exam, request.scope, now))
+        exams = frozenset(model.covered(world, request.actor, request.exam, request.scope))
         changes: Mapping[int, Mapping[str, Any]] = {
             7: {"performed_by": pick(odd, (owner, *self.hospital.users))},
             8: {"request_id": request_id(odd)},
@@ -196,7 +180,7 @@ class Choices:
         return attrs.evolve(request, **changes.get(kind, {}))
 
     def otherwise(self, request: Request, number: int) -> Request:
-        """Return a request that asks for something else, in one respect."""
+        """Return a request that differs in one field."""
         which = number // 9
         other, time = pick(which, self.hospital.principals), self.until(which)
         changes: list[Mapping[str, Any]] = [
@@ -220,22 +204,22 @@ class Choices:
         return attrs.evolve(request, **pick(number, changes))
 
     def until(self, number: int) -> datetime | None:
-        """Return no time, one in the next minutes, one at which something ends, or a past one."""
-        now, ends = self.hospital.now, self.hospital.boundaries()
+        """Return no time, a time in the next minutes, an expiry, or a time in the past."""
+        now, ends = self.hospital.now, self.hospital.expiries()
         minutes = now + timedelta(minutes=1) + _some_time(number // 8, 9)
         ending = pick(number // 8, ends) if ends else minutes
         past = pick(number // 8, (now, minutes, minutes))
         return pick(number, (None, None, None, None, minutes, minutes, ending, past))
 
     def moment(self, number: int) -> datetime:
-        """Return a later time: some minutes on, when something expires, or just before."""
-        now, ends = self.hospital.now, self.hospital.boundaries()
+        """Return a later time: in some minutes, at an expiry, or just before one."""
+        now, ends = self.hospital.now, self.hospital.expiries()
         minutes = now + timedelta(minutes=1 + number // 4 % 5)
         ending = pick(number // 4, ends) if ends else minutes
         return pick(number, (minutes, minutes, ending, ending - timedelta(microseconds=1)))
 
     def ending(self, which: int, by: int) -> tuple[ExamId, PrincipalId, UserId]:
-        """Return an exam, a principal and who acts: mostly where some grant stands."""
+        """Return an exam, a recipient and an actor: mostly of a grant that stands."""
         hospital = self.hospital
         standing = [number for number in hospital.world.grants if self._stands(number)]
         anything = which % 12 == 11  # noqa: PLR2004  one in twelve
@@ -247,21 +231,21 @@ class Choices:
         return grant.exam, grant.recipient, pick(by, self._who_may_end(number))
 
     def one_grant(self, which: int, by: int) -> tuple[GrantId, UserId]:
-        """Return a grant and who acts: mostly one that stands, or else one that never was."""
+        """Return a grant and an actor: mostly a grant that stands, sometimes an unknown one."""
         hospital = self.hospital
-        known = list(hospital.kept.numbers)
-        standing = [each for each in known if self._stands(hospital.kept.numbers[each])]
+        known = list(hospital.stored.numbers)
+        standing = [each for each in known if self._stands(hospital.stored.numbers[each])]
         grant = pick(which, [*standing, *standing, *known, GrantId("none")])
-        number = hospital.kept.numbers.get(grant)
+        number = hospital.stored.numbers.get(grant)
         actors = (*hospital.users, STRANGER) if number is None else self._who_may_end(number)
         return grant, pick(by, actors)
 
     def _stands(self, number: int) -> bool:
         world = self.hospital.world
-        return model.stands(world, world.grants[number], self.hospital.now)
+        return model.stands(world, world.grants[number])
 
     def _who_may_end(self, number: int) -> Sequence[UserId]:
-        """Return the owner, the grantor and the recipient twice each, and everybody once."""
+        """Return the owner, the grantor and the recipient twice, and every user once."""
         hospital = self.hospital
         grant = hospital.world.grants[number]
         first = [hospital.world.exams[grant.exam].owner, grant.grantor]
@@ -271,10 +255,10 @@ class Choices:
 
 
 def _some_time(number: int, minutes: int) -> timedelta:
-    """Return fewer minutes than that, two times in three with something that milliseconds lose."""
+    """Return less than that many minutes, two times in three with some microseconds."""
     return timedelta(minutes=number % minutes, microseconds=number // minutes % 3)
 
 
 def request_id(number: int) -> str:
-    """Return one of few request ids, so that some come again."""
+    """Return one of two request ids, so that they are used again."""
     return f"r{number % 2}"

@@ -1,4 +1,4 @@
-"""One small hospital, kept twice: by the package over the store, and by the model."""
+"""A small hospital that exists twice: in the package over the tested store, and in the model."""
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
@@ -18,68 +18,42 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
 from exam_sharing.testing import model
-from exam_sharing.testing.machine.kept import Kept
-from exam_sharing.testing.machine.recording import Recorder
-from exam_sharing.testing.machine.words import START, Words, clock_time, told_policy
+from exam_sharing.testing.machine.stored import Recorder, Stored
+from exam_sharing.testing.moments import START
 from exam_sharing.testing.opening import StorePorts, Upload
+from exam_sharing.testing.story import Words, clock_time, policy_in_words
 
-__all__ = [
-    "EXAMS",
-    "GROUPS",
-    "STRANGER",
-    "USERS",
-    "Hide",
-    "Hospital",
-    "Post",
-    "Sweep",
-    "Transfer",
-]
-
-USERS: Final = tuple(map(UserId, ("Alice", "Bob", "Carol", "Dave", "Erin", "Frank")))
+NAMES: Final[Mapping[UserId | GroupId, str]] = {
+    UserId("Alice"): "Alice Marín",
+    UserId("Bob"): "Bob Ålander",
+    UserId("Carol"): "Carol Alison Reyes",
+    UserId("Dave"): "dave ALAMI",
+    UserId("Erin"): "Erin Smith-Alba",
+    UserId("Frank"): "Alan Frank",
+    GroupId("Radiology"): "Team of Radiology",
+    GroupId("Surgery"): "Surgery",
+    GroupId("Alice"): "Álice's team",
+}
+"""The names by which people find recipients. A story shows ids only."""
+USERS: Final = tuple(each for each in NAMES if isinstance(each, UserId))
+GROUPS: Final = tuple(each for each in NAMES if isinstance(each, GroupId))
+"""The last group has the id of a user."""
 STRANGER: Final = UserId("Stranger")
-"""A user whom no directory knows."""
-GROUPS: Final = tuple(map(GroupId, ("Radiology", "Surgery", "Alice")))
-"""The last one has the id of a user, who is somebody else."""
-NAMES: Final[Mapping[PrincipalId, str]] = dict(
-    zip(
-        (*USERS, *GROUPS),
-        (
-            "Alice Marín",
-            "Bob Ålander",
-            "Carol Alison Reyes",
-            "dave ALAMI",
-            "Erin Smith-Alba",
-            "Alan Frank",
-            "Team of Radiology",
-            "Surgery",
-            "Álice's team",
-        ),
-        strict=True,
-    )
-)
-"""By which people find them; a story tells ids."""
+"""A user who is unknown to the directory."""
 EXAMS: Final = tuple(map(ExamId, ("CT", "MR", "X-ray", "ultrasound", "PET", "mammogram")))
 
 AT_EVERY_DELIVERY: Final = Retries(at_once=1_000_000, limit=None)
-"""A notice that failed is tried at every delivery, however often: waits are another test's."""
-
+"""Every delivery retries every notice that failed: other tests cover the waits."""
 
 Transfer: TypeAlias = Callable[[Any, ExamId, UserId, datetime], None]
 Sweep: TypeAlias = Callable[[Any, datetime], object]
 Hide: TypeAlias = Callable[[Any, ExamId, bool], object]
 
 
-class Post(MemoryNotifier):
-    """Sends notices to everybody except those who cannot be reached.
+class UnreliableNotifier(MemoryNotifier):
+    """Sends notices to everybody except `unreachable` readers, for whom sending fails."""
 
-    Attributes:
-        unreachable: for whom sending fails.
-    """
-
-    def __init__(self) -> None:
-        """Reach everybody."""
-        super().__init__()
-        self.unreachable: frozenset[UserId] = frozenset()
+    unreachable: frozenset[UserId] = frozenset()
 
     @override
     def send(self, notice: ShareNotice) -> None:
@@ -89,20 +63,20 @@ class Post(MemoryNotifier):
 
 
 class Hospital:
-    """Users, groups, exams and a clock, with a `Sharing` over a store beside the model.
+    """Users, groups, exams and a clock, with a `Sharing` over a store, and the model beside it.
 
     Args:
-        ports: of the store.
-        policy: of both.
-        users: how many users there are.
-        hidden: which principals an actor does not see in the directory.
-        hidden_members: of which groups an actor does not see the members.
+        ports: the ports of the store.
+        policy: the policy of both.
+        users: the number of users.
+        hidden: for each pair, the actor cannot see the principal in the directory.
+        hidden_members: for each pair, the actor cannot see the members of the group.
 
     Attributes:
-        now: what the clock tells.
-        story: what has happened, a line each.
-        kept: what the store and the model keep of the exams.
-        recorder: what the package hands to the store to be recorded.
+        world: the facts of the model, with the time of both.
+        story: what has happened, one line for each step.
+        stored: what the store keeps, and the model beside it.
+        recorder: keeps what the package gives the store to record.
     """
 
     def __init__(
@@ -114,103 +88,103 @@ class Hospital:
         hidden: frozenset[tuple[UserId, PrincipalId]] = frozenset(),
         hidden_members: frozenset[tuple[UserId, GroupId]] = frozenset(),
     ) -> None:
-        """Begin without groups and exams, with everybody active."""
+        """Start without groups and exams, with every user active."""
+
+        def visible(actor: UserId, principal: PrincipalId) -> bool:
+            return (actor, principal) not in hidden
+
+        def members_visible(actor: UserId, group: GroupId) -> bool:
+            return (actor, group) not in hidden_members
+
         self.ports = ports
         self.policy: Policy = attrs.evolve(policy, retries=AT_EVERY_DELIVERY)
         self.users: tuple[UserId, ...] = USERS[:users]
-        self.hidden: frozenset[tuple[UserId, PrincipalId]] = hidden
-        self.hidden_members: frozenset[tuple[UserId, GroupId]] = hidden_members
-        self.now: datetime = START
         self.story: list[str] = []
-        self.post: Post = Post()
+        self.notifier: UnreliableNotifier = UnreliableNotifier()
         self.directory: MemoryDirectory = MemoryDirectory(
-            visible=lambda actor, principal: (actor, principal) not in hidden,
-            members_visible=lambda actor, group: (actor, group) not in hidden_members,
+            visible=visible, members_visible=members_visible
         )
         self.world: model.World = model.World(
-            settings=_settings(policy),
-            visible=lambda actor, principal: (actor, principal) not in hidden,
-            members_visible=lambda actor, group: (actor, group) not in hidden_members,
+            now=START, policy=policy, visible=visible, members_visible=members_visible
         )
         self.words: Words = Words(self.world)
-        self.kept: Kept = Kept(ports, self.world)
+        self.stored: Stored = Stored(ports, self.world)
         self.recorder: Recorder = Recorder(ports.writer, ports.audit)
         self._acts = count(1)
         self._uploads: dict[BatchId, UploadBatch] = {}
         self.sharing: Sharing = self._open()
         for user in self.users:
-            self._know(user, model.Account())
-        self._begin()
+            self._put_user(user, model.Account())
+        self.tell(f"The users are {self.words.value(self.users)}.")
+        if changed := policy_in_words(self.policy):
+            self.tell(f"The policy: {changed}.")
+        for actor, principal in sorted(hidden, key=str):
+            self.tell(f"{actor} cannot see {self.words.value(principal)} in the directory.")
+        for actor, group in sorted(hidden_members, key=str):
+            self.tell(f"{actor} cannot see the members of {self.words.value(group)}.")
 
     def _open(self) -> Sharing:
         recorded = attrs.evolve(self.ports, writer=self.recorder, audit=self.recorder)
         return Sharing(
             policy=self.policy,
-            ports=recorded.with_people(self.directory, notifier=self.post),
+            ports=recorded.with_people(self.directory, notifier=self.notifier),
             clock=lambda: self.now,
             new_id=lambda: f"act{next(self._acts)}",
             sends_at_once=False,
         )
-
-    def _begin(self) -> None:
-        self.tell(f"{self.words.value(self.users)} use the portal.")
-        changed = told_policy(self.policy)
-        if changed:
-            self.tell(f"The policy: {changed}.")
-        for actor, principal in sorted(self.hidden, key=str):
-            self.tell(f"{actor} does not see {self.words.value(principal)} in the directory.")
-        for actor, group in sorted(self.hidden_members, key=str):
-            self.tell(f"{actor} does not see who is in {self.words.value(group)}.")
 
     def tell(self, sentence: str) -> None:
         """Add a line to the story."""
         self.story.append(f"{clock_time(self.now)}  {sentence}")
 
     @property
+    def now(self) -> datetime:
+        """The time."""
+        return self.world.now
+
+    @property
     def principals(self) -> tuple[PrincipalId, ...]:
-        """Everybody whom the directory knows."""
+        """Everybody in the directory."""
         return (*self.users, *self.world.groups)
 
     @property
     def exams(self) -> tuple[ExamId, ...]:
-        """The exams that have arrived, withdrawn and hidden ones among them."""
+        """The exams that have arrived, including withdrawn and deleted ones."""
         return tuple(self.world.exams)
 
+    def not_found(self) -> list[tuple[UserId, ExamId]]:
+        """Return pairs of a user and an exam that the user cannot find, whatever was shared."""
+        pairs = [(user, exam) for exam in EXAMS if exam not in self.exams for user in self.users]
+        return [*((STRANGER, exam) for exam in EXAMS), *pairs]
+
     def turn_notices(self, *, on: bool) -> None:
-        """Let the deployment open its sharing anew, with notices of shares or without."""
-        self.tell(f"From now on {'notices' if on else 'no notices'} of shares are sent.")
+        """Open the sharing again, with notices of shares or without."""
+        self.tell(f"The deployment turns notices of shares {'on' if on else 'off'}.")
         self.policy = attrs.evolve(self.policy, sends_notices=on)
-        self.world.settle(_settings(self.policy))
+        self.world.set_policy(self.policy)
         self.sharing = self._open()
 
-    def say_of_user(self, user: UserId, account: model.Account) -> None:
-        """Say anew what is known of a user."""
-        said = [
-            "is active" if account.active else "is not active",
+    def put_user(self, user: UserId, account: model.Account) -> None:
+        """Replace what the directory knows of a user."""
+        state = [
+            "active" if account.active else "inactive",
             "has sharing in the plan" if account.sharing_in_plan else "has no sharing in the plan",
             "wants notices" if account.notices else "wants no notices",
         ]
-        self.tell(f"{user} {said[0]}, {said[1]} and {said[2]}.")
-        self._know(user, account)
+        self.tell(f"{user} is {state[0]}, {state[1]} and {state[2]}.")
+        self._put_user(user, account)
 
-    def _know(self, user: UserId, account: model.Account) -> None:
+    def _put_user(self, user: UserId, account: model.Account) -> None:
         name, address = NAMES[user], f"{user}@clinic.example"
         self.directory.add(
             User(id=user, name=name, email=address, active=account.active),
             sharing_in_plan=account.sharing_in_plan,
             notices=account.notices,
         )
-        self.world.add_user(
-            user,
-            active=account.active,
-            sharing_in_plan=account.sharing_in_plan,
-            notices=account.notices,
-            name=name,
-            address=address,
-        )
+        self.world.add_user(user, account, name=name, address=address)
 
-    def say_of_group(self, group: GroupId, members: Iterable[PrincipalId]) -> None:
-        """Say who is in a group, leaving out what would make it hold itself."""
+    def put_group(self, group: GroupId, members: Iterable[PrincipalId]) -> None:
+        """Add or replace a group, without the members that would close a cycle."""
         world = self.world
         fit = frozenset(
             each
@@ -218,14 +192,14 @@ class Hospital:
             if isinstance(each, UserId)
             or (each in world.groups and each != group and group not in model.behind(world, each))
         )
-        self.tell(f"In {self.words.value(group)}: {self.words.value(fit) if fit else 'nobody'}.")
+        self.tell(f"The members of {self.words.value(group)}: {self.words.value(fit)}.")
         self.directory.add(Group(id=group, name=NAMES[group], members=fit))
         world.add_group(group, fit, name=NAMES[group])
 
     def upload(
         self, batch: BatchId, exams: tuple[Exam, ...], *, sealed: bool, upload: Upload | None
     ) -> None:
-        """Let exams arrive by the package, or as the host of the store lets them."""
+        """Add exams through the package, or as the host of the store does it."""
         first = self._uploads.setdefault(
             batch, UploadBatch(id=batch, uploader=self.users[0], received_at=START)
         )
@@ -236,48 +210,25 @@ class Hospital:
             upload(self.ports.store, arriving, exams)
 
     def as_in_model(self, request: Request) -> Request:
-        """Return the request as it is put to the model, which has ids of grants of its own."""
+        """Return the request for the model, which has its own ids of grants."""
         if not isinstance(request, RevokeRequest):
             return request
-        number = self.kept.numbers.get(request.grant)
+        number = self.stored.numbers.get(request.grant)
         return request if number is None else attrs.evolve(request, grant=GrantId(str(number)))
 
-    def was_answered(self, request: Request) -> bool:
-        """Say whether the actor has had a receipt under the request's id."""
-        return (request.actor, request.request_id) in self.world.receipts
-
     def deliver(self, unreachable: frozenset[UserId]) -> tuple[ShareNotice, ...]:
-        """Deliver the notices that wait, except to those, and return what was sent."""
-        self.post.unreachable = unreachable
-        self.post.sent.clear()
+        """Deliver the waiting notices, and return what was sent."""
+        self.notifier.unreachable = unreachable
+        self.notifier.sent.clear()
         self.sharing.admin.deliver_notices()
-        return tuple(self.post.sent)
+        return tuple(self.notifier.sent)
 
     def wait(self, moment: datetime) -> None:
         """Let time pass until then."""
-        self.now = max(self.now, moment)
-        self.tell("Time has passed.")
+        self.world.set_time(max(self.now, moment))
+        self.tell("Time passes.")
 
-    def boundaries(self) -> list[datetime]:
-        """Return when something expires that has not yet, soonest first."""
+    def expiries(self) -> list[datetime]:
+        """Return the times at which something will expire, soonest first."""
         ends = {grant.until for grant in self.world.grants.values() if grant.until is not None}
         return sorted(end for end in ends if end > self.now)
-
-
-def _settings(policy: Policy) -> model.Settings:
-    return model.Settings(
-        attestation_wording=policy.attestation_wording,
-        max_recipients=policy.max_recipients,
-        max_exams=policy.max_exams,
-        max_people=policy.max_people,
-        max_duration=policy.max_duration,
-        message_limit=policy.message_limit,
-        reshares=policy.reshares,
-        only_owner_readmits=policy.only_owner_readmits,
-        batches_across_subjects=policy.batches_across_subjects,
-        access_list=policy.access_list.value,
-        sends_notices=policy.sends_notices,
-        suggestion_min_length=policy.suggestion_min_length,
-        suggestion_limit=policy.suggestion_limit,
-        whole_names_only=policy.whole_names_only,
-    )

@@ -2,7 +2,7 @@
 
 import sys
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 import attrs
 from hypothesis import strategies as st
@@ -23,14 +23,13 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing import model
 from exam_sharing.testing.machine import answers
-from exam_sharing.testing.machine.acting import BothSides, outcome
-from exam_sharing.testing.machine.comparing import Comparison
+from exam_sharing.testing.machine.comparing import Comparison, outcome
 from exam_sharing.testing.machine.drawing import (
     BATCHES,
     RESHARES,
     TYPED,
     Choices,
-    SharingDrawn,
+    DrawnShare,
     booleans,
     members,
     numbers,
@@ -38,7 +37,7 @@ from exam_sharing.testing.machine.drawing import (
     policies,
     request_id,
     seldom,
-    sharing,
+    shares,
 )
 from exam_sharing.testing.machine.hospital import (
     EXAMS,
@@ -51,42 +50,37 @@ from exam_sharing.testing.machine.hospital import (
 )
 from exam_sharing.testing.opening import OpenStore, Upload, opened
 
-__all__ = ["SharingMachine"]
-
 HOST: Final = "host"
-WHY: Final = "It has to be."
+WHY: Final = "for a reason"
+
+
+@attrs.frozen(kw_only=True)
+class Capabilities:
+    """What a store can do beyond its ports; see `run_sharing_machine`."""
+
+    upload: Upload | None = None
+    transfer: Transfer | None = None
+    sweep: Sweep | None = None
+    hide: Hide | None = None
 
 
 class SharingMachine(RuleBasedStateMachine):
     """A hospital in which anything happens, compared with the model after every step.
 
     Args:
-        open_store: gives the store.
-        upload: how exams arrive in that store, where the port does not do it.
-        transfer: how an exam changes hands in that store, if it can.
-        sweep: how that store records what has expired, if it can.
-        hide: how the host of that store has an exam no longer, or again, if it can.
-        policy: of every story; by default each story has one of its own.
+        open_store: opens the store.
+        capabilities: what the store can do beyond its ports.
+        policy: the policy of every story; by default each story has its own.
     """
 
     def __init__(
-        self,
-        open_store: OpenStore,
-        *,
-        upload: Upload | None,
-        transfer: Transfer | None,
-        sweep: Sweep | None,
-        hide: Hide | None,
-        policy: Policy | None,
+        self, open_store: OpenStore, *, capabilities: Capabilities, policy: Policy | None
     ) -> None:
         """Open the store."""
         super().__init__()
-        self._upload = upload
-        self._transfer = transfer
-        self._sweep = sweep
-        self._hide = hide
+        self._can = capabilities
         self._policy = policy
-        self._asked: list[Request] = []
+        self._made: list[Request] = []
         self._opened = opened(open_store)
         self._ports = self._opened.__enter__()
 
@@ -118,7 +112,7 @@ class SharingMachine(RuleBasedStateMachine):
         typed: str,
         turn: int,
     ) -> None:
-        """Let the first exams arrive in a hospital with users and groups."""
+        """Upload the first exams in a hospital with users and groups."""
         known = GROUPS[: len(groups)]
         everybody: tuple[PrincipalId, ...] = (*USERS[:users], *known)
         unseen = {(pick(one, USERS[:users]), pick(other, everybody)) for one, other in hidden}
@@ -132,77 +126,65 @@ class SharingMachine(RuleBasedStateMachine):
             ),
         )
         self.choices: Choices = Choices(self.hospital)
-        comparison = Comparison(self.hospital, page=page, typed=typed, turn=turn)
-        self.both: BothSides = BothSides(self.hospital, comparison)
+        self.compare: Comparison = Comparison(self.hospital, page=page, typed=typed, turn=turn)
         for group, within in zip(known, groups, strict=True):
-            self.hospital.say_of_group(group, self.choices.principals(within))
-        self._let_arrive(BATCHES[0], arriving, sealed=False)
+            self.hospital.put_group(group, self.choices.principals(within))
+        self._upload(BATCHES[0], arriving, sealed=False)
 
     @rule(batch=numbers, arriving=members, sealed=seldom)
     def upload(self, *, batch: int, arriving: list[int], sealed: bool) -> None:
-        """Let more exams arrive, in a new batch or in one that grows, or seal it."""
-        # Where a host keeps uploads itself, whether it seals them is its own affair.
-        sealed = sealed and self._upload is None
-        self._let_arrive(pick(batch, BATCHES), arriving, sealed=sealed)
+        """Upload more exams, in a new batch or in one that grows, or seal it."""
+        # A host that records uploads itself decides itself whether it seals them.
+        sealed = sealed and self._can.upload is None
+        self._upload(pick(batch, BATCHES), arriving, sealed=sealed)
 
-    def _let_arrive(self, batch: BatchId, arriving: list[int], *, sealed: bool) -> None:
+    def _upload(self, batch: BatchId, arriving: list[int], *, sealed: bool) -> None:
         hospital = self.hospital
         exams = self.choices.arriving(batch, arriving)
-        what = ", ".join(f"{each.id} owned by {each.owner}" for each in exams) or "nothing more"
-        hospital.tell(f"Of the {batch} there arrives {what}{'; it is sealed' if sealed else ''}.")
+        what = ", ".join(f"{each.id} (owner {each.owner})" for each in exams) or "nothing"
+        seal = "; the batch is sealed" if sealed else ""
+        hospital.tell(f"Uploaded in the batch {batch}: {what}{seal}.")
 
-        def arrive() -> bool:
+        def accepted() -> bool:
             try:
-                hospital.upload(batch, exams, sealed=sealed, upload=self._upload)
+                hospital.upload(batch, exams, sealed=sealed, upload=self._can.upload)
             except (AlreadyExists, BatchSealed):
                 return False
             return True
 
-        accepted = hospital.world.add_upload(batch, exams, sealed=sealed)
-        self.both.same("Is that upload taken?", accepted, arrive)
-        self.both.compare()
+        expected = hospital.world.add_upload(batch, exams, sealed=sealed)
+        self.compare.same("Is this upload accepted?", expected, accepted)
+        self.compare.everything()
 
-    @rule(drawn=sharing)
-    def share(self, *, drawn: SharingDrawn) -> None:
+    @rule(drawn=shares)
+    def share(self, *, drawn: DrawnShare) -> None:
         """Share, mostly by somebody who has access."""
-        held = self.both.comparison.held()
-        self._ask_for(self.choices.share_request(drawn, held))
+        self._request(self.choices.share_request(drawn, self.compare.held()))
 
-    @rule(drawn=sharing)
-    def pass_on(self, *, drawn: SharingDrawn) -> None:
-        """Share what somebody else owns, where there is such access."""
-        exams, held = self.hospital.world.exams, self.both.comparison.held()
+    @rule(drawn=shares)
+    def pass_on(self, *, drawn: DrawnShare) -> None:
+        """Share an exam of somebody else, if anybody has access to one."""
+        exams, held = self.hospital.world.exams, self.compare.held()
         others = [(user, exam) for user, exam in held if exams[exam].owner != user]
-        self._ask_for(self.choices.share_request(drawn, others or held))
+        self._request(self.choices.share_request(drawn, others or held))
 
     @rule(which=numbers, by=numbers, reshares=numbers, named=seldom, for_another=seldom)
-    def unshare(
-        self, *, which: int, by: int, reshares: int, named: bool, for_another: bool
-    ) -> None:
-        """Unshare: by the grantor, the owner, the recipient themselves, or anybody."""
+    def unshare(self, *, which: int, by: int, **drawn: int) -> None:
+        """Unshare: by the grantor, the owner, the recipient, or anybody."""
         exam, recipient, actor = self.choices.ending(which, by)
-        request = UnshareRequest(
-            actor=actor,
-            exam=exam,
-            recipient=recipient,
-            reshares=pick(reshares, RESHARES),
-            performed_by=pick(which, self.hospital.users) if for_another else None,
-            request_id=request_id(by) if named else None,
-        )
-        self._ask_for(request)
+        common = self._common(which, by, **drawn)
+        self._request(UnshareRequest(actor=actor, exam=exam, recipient=recipient, **common))
 
     @rule(
         which=numbers,
         by=numbers,
-        reshares=numbers,
         bound=numbers,
+        reshares=numbers,
         named=seldom,
         for_another=seldom,
     )
-    def narrow(
-        self, *, which: int, by: int, reshares: int, bound: int, named: bool, for_another: bool
-    ) -> None:
-        """Narrow, to a permission, a time, or both."""
+    def narrow(self, *, which: int, by: int, bound: int, **drawn: int) -> None:
+        """Narrow to a permission, a time, or both."""
         exam, recipient, actor = self.choices.ending(which, by)
         until = self.choices.until(bound // 4) or self.hospital.now + timedelta(minutes=2)
         request = NarrowRequest(
@@ -211,196 +193,173 @@ class SharingMachine(RuleBasedStateMachine):
             recipient=recipient,
             permission=pick(bound, (Permission.VIEW, None, Permission.VIEW, Permission.DOWNLOAD)),
             until=pick(bound, (None, until, until, until)),
-            reshares=pick(reshares, RESHARES),
-            performed_by=pick(which, self.hospital.users) if for_another else None,
-            request_id=request_id(by) if named else None,
+            **self._common(which, by, **drawn),
         )
-        self._ask_for(request)
+        self._request(request)
 
-    # Under several names, that much more often than what happens around.
-    share_more: Final = share
-    share_much_more: Final = share
-    pass_on_more: Final = pass_on
-    pass_on_much_more: Final = pass_on
-    pass_on_most: Final = pass_on
-    unshare_more: Final = unshare
-    unshare_much_more: Final = unshare
-    narrow_more: Final = narrow
+    # A rule with several names happens more often.
+    share_2: Final = share
+    share_3: Final = share
+    pass_on_2: Final = pass_on
+    pass_on_3: Final = pass_on
+    pass_on_4: Final = pass_on
+    unshare_2: Final = unshare
+    unshare_3: Final = unshare
+    narrow_2: Final = narrow
 
     @rule(which=numbers, by=numbers, reshares=numbers, named=seldom, for_another=seldom)
-    def end_one_grant(
-        self, *, which: int, by: int, reshares: int, named: bool, for_another: bool
-    ) -> None:
+    def revoke(self, *, which: int, by: int, **drawn: int) -> None:
         """End one grant by its id."""
         grant, actor = self.choices.one_grant(which, by)
-        request = RevokeRequest(
-            actor=actor,
-            grant=grant,
-            reshares=pick(reshares, RESHARES),
-            performed_by=pick(which, self.hospital.users) if for_another else None,
-            request_id=request_id(by) if named else None,
-        )
-        self._ask_for(request)
+        self._request(RevokeRequest(actor=actor, grant=grant, **self._common(which, by, **drawn)))
 
-    @precondition(lambda self: self._asked)
+    def _common(
+        self, which: int, by: int, *, reshares: int, named: int, for_another: int
+    ) -> dict[str, Any]:
+        """Return the fields that all requests to end something have."""
+        return {
+            "reshares": pick(reshares, RESHARES),
+            "performed_by": pick(which, self.hospital.users) if for_another else None,
+            "request_id": request_id(by) if named else None,
+        }
+
+    @precondition(lambda self: self._made)
     @rule(which=numbers, changed=booleans)
-    def ask_again(self, *, which: int, changed: bool) -> None:
-        """Ask for the same again under its request id, or for something else."""
-        request = pick(which, self._asked)
-        if changed:
-            request = self.choices.otherwise(request, which)
-        self._ask_for(request)
+    def repeat(self, *, which: int, changed: bool) -> None:
+        """Make a request again under its request id, or another one under it."""
+        request = pick(which, self._made)
+        self._request(self.choices.otherwise(request, which) if changed else request)
+
+    def _request(self, request: Request) -> None:
+        done = self.compare.request(request)
+        if done and request.request_id is not None:
+            self._made.append(request)
 
     @rule(which=numbers, reshares=numbers, everywhere=booleans)
     def end_by_host(self, *, which: int, reshares: int, everywhere: bool) -> None:
-        """Let the host end what a principal has, on an exam or everywhere."""
+        """Let the host end the grants to a principal, on an exam or everywhere."""
         hospital = self.hospital
         named, recipient, _ = self.choices.ending(which, which)
         exam, kind = None if everywhere else named, pick(reshares, RESHARES)
         where = "everywhere" if everywhere else f"on {exam}"
-        told = f", re-shares: {kind.value}" if kind else ""
-        hospital.tell(f"The host ends what {hospital.words.value(recipient)} has {where}{told}.")
-        came = outcome(
+        how = f", re-shares: {kind.value}" if kind else ""
+        hospital.tell(
+            f"The host ends the grants to {hospital.words.value(recipient)} {where}{how}."
+        )
+        asked = HostEnding(
+            recipient=recipient, exam=exam, reshares=kind, performed_by=HOST, why=WHY
+        )
+        result = outcome(
             lambda: hospital.sharing.admin.end_by_host(
                 recipient=recipient, exam=exam, reshares=kind, performed_by=HOST, why=WHY
             )
         )
-        expected = model.end_by_host(hospital.world, recipient, exam, kind, hospital.now)
-        asked = HostEnding(
-            recipient=recipient, exam=exam, reshares=kind, performed_by=HOST, why=WHY
-        )
-        self.both.compare_act(asked, came, expected)
+        expected = model.end_by_host(hospital.world, recipient, exam, kind)
+        self.compare.everything(asked, result, expected)
 
     @rule(which=numbers)
     def withdraw(self, *, which: int) -> None:
-        """Let the host withdraw an exam: one that is there once in a story, where others are left.
+        """Let the host withdraw an exam: once in a story one that is there, if others are left.
 
-        Else it is asked to withdraw one that is there no longer, or not yet.
+        Otherwise one that was withdrawn, or that has not arrived.
         """
-        hospital = self.hospital
-        world = hospital.world
+        hospital, world = self.hospital, self.hospital.world
         gone = [each for each in EXAMS if each not in world.exams or each in world.withdrawn]
         may_withdraw = not world.withdrawn and len(world.exams) > 1
         exam = pick(which, (*(hospital.exams if may_withdraw else ()), *gone) or hospital.exams)
         hospital.tell(f"The host withdraws {exam}.")
-        was_withdrawn = exam in world.withdrawn
-        came = outcome(lambda: hospital.sharing.admin.withdraw(exam, performed_by=HOST, why=WHY))
-        expected = model.withdraw(world, exam, hospital.now)
-        if was_withdrawn:
-            self.both.compare(came, expected)
-            return
-        self.both.compare_act(Withdrawal(exam=exam, performed_by=HOST, why=WHY), came, expected)
+        asked = Withdrawal(exam=exam, performed_by=HOST, why=WHY)
+        recorded = None if exam in world.withdrawn else asked
+        result = outcome(lambda: hospital.sharing.admin.withdraw(exam, performed_by=HOST, why=WHY))
+        self.compare.everything(recorded, result, model.withdraw(world, exam))
 
-    @precondition(lambda self: self._hide is not None)
+    @precondition(lambda self: self._can.hide is not None)
     @rule(which=numbers, back=booleans)
     def hide(self, *, which: int, back: bool) -> None:
-        """Let the host have an exam no longer, or again: its grants count when it is back."""
-        hospital, hide = self.hospital, self._hide
+        """Let the host delete an exam, or restore it with its grants."""
+        hospital, hide = self.hospital, self._can.hide
         if hide is None:
             return
         hidden = [exam for exam in hospital.exams if exam in hospital.world.hidden]
         exam = pick(which, (back and hidden) or hospital.exams)
         gone = exam not in hospital.world.hidden
-        hospital.tell(f"The host has {exam} {'no longer' if gone else 'again'}.")
-
-        def hide_it() -> bool:
-            hide(self._ports.store, exam, gone)
-            return True
-
-        self.both.same("Can the host do that?", expected=True, ask=hide_it)
+        hospital.tell(f"The host {'deletes' if gone else 'restores'} {exam}.")
+        self.compare.done("Can the host do that?", lambda: hide(self._ports.store, exam, gone))
         hospital.world.hide(exam, hidden=gone)
-        self.both.compare()
+        self.compare.everything()
 
-    @precondition(lambda self: self._transfer is not None)
+    @precondition(lambda self: self._can.transfer is not None)
     @rule(which=numbers, to=numbers)
-    def change_hands(self, *, which: int, to: int) -> None:
+    def transfer(self, *, which: int, to: int) -> None:
         """Give an exam to another owner."""
-        hospital, transfer = self.hospital, self._transfer
-        there = [exam for exam in hospital.exams if model.is_found(hospital.world, exam)]
-        if transfer is None or not there:
+        hospital, transfer = self.hospital, self._can.transfer
+        found = [exam for exam in hospital.exams if model.is_found(hospital.world, exam)]
+        if transfer is None or not found:
             return
-        exam, owner = pick(which, there), pick(to, hospital.users)
-        hospital.tell(f"{exam} is now {owner}'s.")
-
-        def change() -> bool:
-            transfer(self._ports.store, exam, owner, hospital.now)
-            return True
-
-        self.both.same("Can it change hands?", expected=True, ask=change)
-        hospital.world.change_hands(exam, owner)
+        exam, owner = pick(which, found), pick(to, hospital.users)
+        hospital.tell(f"{exam} is transferred to {owner}.")
+        self.compare.done(
+            "Can the exam be transferred?",
+            lambda: transfer(self._ports.store, exam, owner, hospital.now),
+        )
+        hospital.world.transfer(exam, owner)
         hospital.world.next_version(exam)
-        self.both.compare()
+        self.compare.everything()
 
     @rule(who=numbers, what=numbers)
     def change_user(self, *, who: int, what: int) -> None:
-        """Deactivate a user or let them return, change their plan, turn notices off or on.
+        """Change whether a user is active, has the plan, or wants notices.
 
-        First of all, those for whom a notice waits.
+        The first users are those for whom a notice waits.
         """
         hospital = self.hospital
         user = pick(who, (*(notice.to for notice in hospital.world.waiting), *hospital.users))
         account = hospital.world.users[user]
-        changes: tuple[dict[str, bool], ...] = (
-            {"active": not account.active},
-            {"sharing_in_plan": not account.sharing_in_plan},
-            {"notices": not account.notices},
-        )
-        hospital.say_of_user(user, attrs.evolve(account, **pick(what, changes)))
-        self.both.compare()
+        field = pick(what, ("active", "sharing_in_plan", "notices"))
+        hospital.put_user(user, attrs.evolve(account, **{field: not getattr(account, field)}))
+        self.compare.everything()
 
     @rule(on=booleans)
     def turn_notices(self, *, on: bool) -> None:
-        """Let the deployment send no notices of shares from now on, or send them."""
+        """Turn notices of shares on or off for the deployment."""
         self.hospital.turn_notices(on=on)
-        self.both.compare()
+        self.compare.everything()
 
     @rule(which=numbers, within=members)
     def change_group(self, *, which: int, within: list[int]) -> None:
-        """Say anew who is in a group, or found one."""
-        hospital = self.hospital
-        group = pick(which, GROUPS)
-        hospital.say_of_group(group, self.choices.principals(within))
-        self.both.compare()
+        """Change the members of a group, or add a group."""
+        self.hospital.put_group(pick(which, GROUPS), self.choices.principals(within))
+        self.compare.everything()
 
     @rule(how=numbers)
     def pass_time(self, *, how: int) -> None:
-        """Let minutes pass, or all the time until something expires, or nearly."""
+        """Let minutes pass, or the time until an expiry or just before one."""
         self.hospital.wait(self.choices.moment(how))
-        self.both.compare()
+        self.compare.everything()
 
-    @precondition(lambda self: self._sweep is not None)
+    @precondition(lambda self: self._can.sweep is not None)
     @rule(minutes=st.integers(0, 4))
     def sweep(self, *, minutes: int) -> None:
-        """Let some time pass, and the store record what has expired by then."""
-        hospital, sweep = self.hospital, self._sweep
+        """Let some time pass, and let the store record what has expired by then."""
+        hospital, sweep = self.hospital, self._can.sweep
         if sweep is None:
             return
         hospital.wait(hospital.now + timedelta(minutes=minutes))
-        hospital.tell("What has expired is recorded as ended.")
-
-        def swept() -> bool:
-            sweep(self._ports.store, hospital.now)
-            return True
-
-        self.both.same("Can it be recorded?", expected=True, ask=swept)
-        self.both.compare()
+        hospital.tell("A sweep records expired grants as ended.")
+        self.compare.done("Can the sweep run?", lambda: sweep(self._ports.store, hospital.now))
+        self.compare.everything()
 
     @rule(away=members)
     def deliver_notices(self, *, away: list[int]) -> None:
-        """Send the notices that wait; some readers cannot be reached."""
+        """Deliver the waiting notices; some readers cannot be reached."""
         hospital = self.hospital
         unreachable = frozenset(pick(number, hospital.users) for number in away)
         failing = f"; {hospital.words.value(unreachable)} cannot be reached" if away else ""
-        hospital.tell(f"Notices are sent{failing}.")
-        expected = model.deliver_notices(hospital.world, hospital.now, unreachable)
-        self.both.same(
+        hospital.tell(f"Notices are delivered{failing}.")
+        expected = model.deliver_notices(hospital.world, unreachable)
+        self.compare.same(
             "Which notices are sent?",
             answers.notices_in_model(expected),
             lambda: answers.notices(hospital.deliver(unreachable)),
         )
-        self.both.compare()
-
-    def _ask_for(self, request: Request) -> None:
-        taken = self.both.ask_for(request)
-        if taken and request.request_id is not None:
-            self._asked.append(request)
+        self.compare.everything()

@@ -1,38 +1,32 @@
-"""The rules of sharing as sets: slow, plain, and written without a look at the engine.
+"""A second implementation of the rules, as sets: slow, plain, and independent of the engine.
 
-What the engine answers is held against what this model answers. Of the package it knows the
-values that people pass in (identifiers, exams, permissions, requests) and nothing that decides.
-
-Facts are kept in a `World`, which only `share`, `unshare`, `narrow`, `revoke`, `end_by_host`,
-`withdraw` and the methods of the world itself change; an act that is refused changes nothing.
+The machine compares the engine with this model. Of the package the model imports only the values
+that people pass in (identifiers, exams, permissions, requests, policies) and nothing that decides.
+`World` holds all facts. An act that is refused changes none of them.
 """
 
-from exam_sharing.testing.model.access import (
-    has_access,
-    held_until,
-    holds,
-    is_found,
-    sight,
-    standing,
-    stands,
-)
+from exam_sharing.testing.model.access import held_until, holds, is_found, stands
 from exam_sharing.testing.model.choosing import Choice, recipients, suggestions
-from exam_sharing.testing.model.ending import end_by_host, narrow, revoke, unshare, withdraw
-from exam_sharing.testing.model.explaining import Explained, explain, shortest_ways, who_can
-from exam_sharing.testing.model.notifying import deliver_notices
-from exam_sharing.testing.model.portal import (
+from exam_sharing.testing.model.ending import end_by_host, unshare, withdraw
+from exam_sharing.testing.model.sharing import covered, deliver_notices, share
+from exam_sharing.testing.model.views import (
     AccessList,
-    Entry,
+    Effects,
+    Explained,
     Form,
+    Preview,
     access_list,
+    explain,
     perform,
+    preview,
     share_form,
     shared_with,
+    shortest_ways,
     tabs,
     visible_to,
+    who_can,
 )
-from exam_sharing.testing.model.previewing import Effects, Preview, preview
-from exam_sharing.testing.model.records import (
+from exam_sharing.testing.model.world import (
     FOREVER,
     NEVER,
     Account,
@@ -42,15 +36,13 @@ from exam_sharing.testing.model.records import (
     Grant,
     How,
     Notice,
-    Outcome,
     Receipt,
     Refused,
     RequestIdReused,
-    Settings,
     Shared,
+    World,
+    behind,
 )
-from exam_sharing.testing.model.sharing import covered, share
-from exam_sharing.testing.model.world import World, behind
 
 __all__ = [
     "FOREVER",
@@ -62,18 +54,15 @@ __all__ = [
     "Effects",
     "Ended",
     "Ending",
-    "Entry",
     "Explained",
     "Form",
     "Grant",
     "How",
     "Notice",
-    "Outcome",
     "Preview",
     "Receipt",
     "Refused",
     "RequestIdReused",
-    "Settings",
     "Shared",
     "World",
     "access_list",
@@ -82,21 +71,16 @@ __all__ = [
     "deliver_notices",
     "end_by_host",
     "explain",
-    "has_access",
     "held_until",
     "holds",
     "is_found",
-    "narrow",
     "perform",
     "preview",
     "recipients",
-    "revoke",
     "share",
     "share_form",
     "shared_with",
     "shortest_ways",
-    "sight",
-    "standing",
     "stands",
     "suggestions",
     "tabs",

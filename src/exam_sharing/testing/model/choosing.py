@@ -1,4 +1,7 @@
-"""Whom an actor may choose as a recipient: by what they type, and from the whole list."""
+"""Whom an actor may choose as a recipient: by typing, and from the whole list.
+
+Specification: `#choosing-recipients`.
+"""
 
 import unicodedata
 from collections.abc import Mapping
@@ -11,12 +14,12 @@ from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.testing.model.access import held_by, may_share, sight, standing
 from exam_sharing.testing.model.sharing import is_found_recipient
-from exam_sharing.testing.model.world import World, worked_out_once
+from exam_sharing.testing.model.world import World, memoized
 
 
 @attrs.frozen(kw_only=True)
 class Choice:
-    """A principal by name, and until when grants to itself give what, as far as may be known."""
+    """A principal, and until when grants to itself give what, as far as the actor may know."""
 
     principal: PrincipalId
     name: str
@@ -29,24 +32,33 @@ _WITHOUT_SPACES = (
 )
 
 
-def recipients(world: World, actor: UserId, exam: ExamId, now: datetime) -> list[Choice]:
+def recipients(world: World, actor: UserId, exam: ExamId) -> list[Choice]:
     """Return the list to select from: all whom the actor may choose, by name."""
-    if world.settings.whole_names_only:
-        return []
-    return _choosable(world, actor, exam, now)
+    return [] if world.policy.whole_names_only else _choosable(world, actor, exam)
 
 
-def _choosable(world: World, actor: UserId, exam: ExamId, now: datetime) -> list[Choice]:
-    """Return all whom the actor may choose, by name; nobody where they may not share."""
-    if not may_share(world, actor, exam, now):
+def suggestions(world: World, actor: UserId, exam: ExamId, typed: str) -> list[Choice]:
+    """Return the choices that fit a typed text: whole names, then starts of names, then words."""
+    text = folded(typed)
+    short = _length(text) < world.policy.suggestion_min_length
+    worst = 1 if short or world.policy.whole_names_only else 3
+    ranks = {principal: _rank(world, principal, text) for principal in _by_name(world)}
+    fitting = [one for one in _choosable(world, actor, exam) if 0 < ranks[one.principal] <= worst]
+    fitting.sort(key=lambda one: ranks[one.principal])
+    return fitting[: world.policy.suggestion_limit]
+
+
+def _choosable(world: World, actor: UserId, exam: ExamId) -> list[Choice]:
+    """Return all whom the actor may choose, by name; nobody if the actor may not share."""
+    if not may_share(world, actor, exam):
         return []
-    sees = sight(world, actor, exam, now)
-    known = {grant for grant in standing(world, exam, now) if sees(grant)}
+    sees = sight(world, actor, exam)
+    known = {grant for grant in standing(world, exam) if sees(grant)}
     return [
         Choice(
             principal=principal,
             name=world.names[principal],
-            held=held_by({grant for grant in known if grant.recipient == principal}, now),
+            held=held_by({grant for grant in known if grant.recipient == principal}, world.now),
         )
         for principal in _by_name(world)
         if principal not in {actor, world.exams[exam].owner}
@@ -54,38 +66,23 @@ def _choosable(world: World, actor: UserId, exam: ExamId, now: datetime) -> list
     ]
 
 
-def suggestions(
-    world: World, actor: UserId, exam: ExamId, typed: str, now: datetime
-) -> list[Choice]:
-    """Return those of them that a text suggests: whole names, then starts, then words."""
-    text = folded(typed)
-    short = _letters(text) < world.settings.suggestion_min_length
-    worst = 1 if short or world.settings.whole_names_only else 3
-    ranks = {principal: _rank(world, principal, text) for principal in _by_name(world)}
-    fitting = [
-        one for one in _choosable(world, actor, exam, now) if 0 < ranks[one.principal] <= worst
-    ]
-    fitting.sort(key=lambda one: ranks[one.principal])
-    return fitting[: world.settings.suggestion_limit]
-
-
-@worked_out_once
+@memoized
 def _by_name(world: World) -> list[PrincipalId]:
     return sorted(
         (*world.users, *world.groups), key=lambda one: (folded(world.names[one]), one.value)
     )
 
 
-@worked_out_once
+@memoized
 def _rank(world: World, principal: PrincipalId, text: str) -> int:
     name, address = folded(world.names[principal]), folded(world.addresses.get(principal, ""))
     return rank(name, address, text)
 
 
 def rank(name: str, address: str, text: str) -> int:
-    """Return how well a folded text fits a name and an address, the best first; 0 for not at all.
+    """Return how well a folded text fits a name and an address.
 
-    1 is a whole name or address, 2 the start of one, 3 the starts of words of the name.
+    1 is a whole name or address, 2 the start of one, 3 the starts of words of the name, 0 no fit.
     """
     words = _words(text)
     if not text:
@@ -94,8 +91,8 @@ def rank(name: str, address: str, text: str) -> int:
         return 1
     if name.startswith(text) or address.startswith(text):
         return 2
-    begins = [name[at:] for at in range(len(name)) if _begins_a_word(name, at)]
-    starts = ["".join(_words(rest.split(" ")[0])) for rest in begins]
+    rests = [name[at:] for at in range(len(name)) if _begins_a_word(name, at)]
+    starts = ["".join(_words(rest.split(" ")[0])) for rest in rests]
     found = all(any(start.startswith(word) for start in starts) for word in words)
     return 3 if words and found else 0
 
@@ -116,8 +113,8 @@ def _begins_a_word(name: str, at: int) -> bool:
     return at == 0 or not _is_letter(name[at - 1]) or anywhere
 
 
-def _letters(text: str) -> int:
-    """Return how long a text is; a character of these scripts says as much as two letters."""
+def _length(text: str) -> int:
+    """Return the length of a text; a Han, kana or Hangul character counts as two letters."""
     written = unicodedata.normalize("NFC", text)
     wide = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
     return sum(1 + unicodedata.name(each, "").startswith(wide) for each in written)

@@ -1,8 +1,14 @@
-"""Sharing: what a share covers, why it is refused, and what it makes."""
+"""Sharing: what a share covers, why it is refused, what it makes, and the notices of it.
+
+Specification: `#sharing`, `#refusals`, `#notices`.
+"""
 
 import unicodedata
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from typing import TypeAlias
+
+import attrs
 
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
@@ -16,61 +22,73 @@ from exam_sharing.testing.model.access import (
     is_active,
     is_found,
     owns,
+    reaches,
     standing,
+    stands,
 )
-from exam_sharing.testing.model.notifying import held_by_all, notices_of
-from exam_sharing.testing.model.records import (
+from exam_sharing.testing.model.world import (
     FOREVER,
     Basis,
     Grant,
     How,
+    Notice,
     Outcome,
     Refused,
     Shared,
-    horizon_of,
-    until_of,
-)
-from exam_sharing.testing.model.world import (
     World,
     behind,
     first_receipt,
+    horizon_of,
     remember,
     shown_behind,
+    until_of,
 )
 
+Codes: TypeAlias = Iterator[tuple[str, frozenset[object]]]
+Outcomes: TypeAlias = dict[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None]]
+Held: TypeAlias = Mapping[tuple[UserId, ExamId, Permission], datetime]
+"""Until when each user holds each permission on some exams."""
 
-def share(world: World, request: ShareRequest, now: datetime) -> Shared | Refused:
-    """Do one act of sharing: all of it happens or none."""
+NOTHING: frozenset[object] = frozenset()
+
+
+def share(world: World, request: ShareRequest) -> Shared | Refused:
+    """Do one act of sharing: all of it or nothing."""
     first = first_receipt(world, request)
     if first is not None:
         assert isinstance(first, Shared)
         return first
-    reasons = why_not(world, request, now)
+    reasons = why_not(world, request)
     if reasons:
         return Refused(reasons)
-    before = held_by_all(world, _exams_of(world, request, now), now)
-    outcomes, made = _make_grants(world, request, now)
-    notices = notices_of(world, request, made, before, now)
+    before = {
+        (user, exam, permission): held_until(world, user, permission, exam)
+        for user in world.users
+        for exam in _exams_of(world, request)
+        for permission in Permission
+    }
+    outcomes, made = _make_grants(world, request)
+    notices = _notices_of(world, request, made, before)
     world.waiting.extend(notices.values())
     receipt = Shared(outcomes=outcomes, made=made, notices=notices)
     remember(world, request, receipt)
     return receipt
 
 
-def covered(world: World, actor: UserId, exam: ExamId, scope: Scope, now: datetime) -> set[ExamId]:
-    """Return the named exam, or those of its batch that the actor has access to at this moment."""
+def covered(world: World, actor: UserId, exam: ExamId, scope: Scope) -> set[ExamId]:
+    """Return the named exam, or the exams of its batch to which the actor has access now."""
     if scope is Scope.EXAM:
         return {exam}
     batch = world.exams[exam].batch
     return {
         other.id
         for other in world.exams.values()
-        if other.batch == batch and has_access(world, actor, other.id, now)
+        if other.batch == batch and has_access(world, actor, other.id)
     }
 
 
-def _exams_of(world: World, request: ShareRequest, now: datetime) -> set[ExamId]:
-    return covered(world, request.actor, request.exam, request.scope, now)
+def _exams_of(world: World, request: ShareRequest) -> set[ExamId]:
+    return covered(world, request.actor, request.exam, request.scope)
 
 
 def subjects(world: World, exams: set[ExamId]) -> set[object]:
@@ -80,94 +98,81 @@ def subjects(world: World, exams: set[ExamId]) -> set[object]:
     }
 
 
-def longest(
-    world: World, actor: UserId, permission: Permission, exam: ExamId, now: datetime
-) -> datetime:
+def longest(world: World, actor: UserId, permission: Permission, exam: ExamId) -> datetime:
     """Return the earlier of the actor's own hold and the policy's longest duration."""
-    return min(held_until(world, actor, permission, exam, now), _policy_horizon(world, now))
+    return min(held_until(world, actor, permission, exam), _policy_horizon(world))
 
 
-def _policy_horizon(world: World, now: datetime) -> datetime:
-    if world.settings.max_duration is None:
-        return FOREVER
+def _policy_horizon(world: World) -> datetime:
     try:
-        return now + world.settings.max_duration
+        return world.now + world.policy.max_duration if world.policy.max_duration else FOREVER
     except OverflowError:
         return FOREVER
 
 
-def why_not(world: World, request: ShareRequest, now: datetime) -> Mapping[str, frozenset[object]]:
-    """Return all the codes that apply, with their parameters; none when the share may be done.
+def why_not(world: World, request: ShareRequest) -> Mapping[str, frozenset[object]]:
+    """Return all codes that apply, with their parameters; none if the share is allowed.
 
-    An exam that is not there and one without access are one answer, reported alone.
+    An exam that does not exist and one without access are one answer, reported alone.
     """
-    if not is_found(world, request.exam) or not has_access(world, request.actor, request.exam, now):
-        return {"EXAM_NOT_FOUND": frozenset()}
-    reasons = {
-        **dict(_about_the_form(world, request)),
-        **dict(_about_exams(world, request, now)),
-        **dict(_about_time(world, request, now)),
-    }
-    too_many = _too_many(world, request, now)
-    if not world.users[request.actor].sharing_in_plan:
-        reasons["SHARING_NOT_IN_PLAN"] = frozenset()
-        too_many -= {"people"}  # Of the limits, this one alone asks the directory.
-    else:
-        reasons.update(_about_recipients(world, request, now))
-    if too_many:
-        reasons["TOO_MANY"] = too_many
-    return reasons
+    if not is_found(world, request.exam) or not has_access(world, request.actor, request.exam):
+        return {"EXAM_NOT_FOUND": NOTHING}
+    in_plan = world.users[request.actor].sharing_in_plan
+    return dict(
+        [
+            *_about_the_form(world, request),
+            *_about_exams(world, request),
+            *_about_time(world, request),
+            *(_about_recipients(world, request) if in_plan else [("SHARING_NOT_IN_PLAN", NOTHING)]),
+            *_too_many(world, request, in_plan=in_plan),
+        ]
+    )
 
 
-def _about_the_form(world: World, request: ShareRequest) -> Iterator[tuple[str, frozenset[object]]]:
-    if not request.attested or request.wording not in {None, world.settings.attestation_wording}:
-        yield "ATTESTATION_MISSING", frozenset()
+def _about_the_form(world: World, request: ShareRequest) -> Codes:
+    if not request.attested or request.wording not in {None, world.policy.attestation_wording}:
+        yield "ATTESTATION_MISSING", NOTHING
     if not request.recipients:
-        yield "NO_RECIPIENTS", frozenset()
-    if request.message is not None and not message_allowed(world, request.message):
-        yield "MESSAGE_NOT_ALLOWED", frozenset()
+        yield "NO_RECIPIENTS", NOTHING
+    if request.message is not None and not _message_allowed(world, request.message):
+        yield "MESSAGE_NOT_ALLOWED", NOTHING
 
 
-def _about_exams(
-    world: World, request: ShareRequest, now: datetime
-) -> Iterator[tuple[str, frozenset[object]]]:
-    exams = _exams_of(world, request, now)
+def _message_allowed(world: World, message: str) -> bool:
+    controls = {char for char in message if unicodedata.category(char) == "Cc"}
+    return len(message) <= world.policy.message_limit and controls <= {"\n", "\t"}
+
+
+def _about_exams(world: World, request: ShareRequest) -> Codes:
+    exams = _exams_of(world, request)
     not_held = frozenset(
-        exam for exam in exams if not holds(world, request.actor, request.permission, exam, now)
+        exam for exam in exams if not holds(world, request.actor, request.permission, exam)
     )
     if not_held:
         yield "DOWNLOAD_NOT_HELD", not_held
     if request.scope is Scope.BATCH and request.expect not in {None, frozenset(exams)}:
-        yield "CHANGED_SINCE_SHOWN", frozenset()
-    if not world.settings.batches_across_subjects and len(subjects(world, exams)) > 1:
-        yield "BATCH_SPANS_SUBJECTS", frozenset()
+        yield "CHANGED_SINCE_SHOWN", NOTHING
+    if not world.policy.batches_across_subjects and len(subjects(world, exams)) > 1:
+        yield "BATCH_SPANS_SUBJECTS", NOTHING
 
 
-def _about_time(
-    world: World, request: ShareRequest, now: datetime
-) -> Iterator[tuple[str, frozenset[object]]]:
-    """Where the actor does not hold the permission at all, there is no hold to be beyond."""
+def _about_time(world: World, request: ShareRequest) -> Codes:
+    """An actor who does not hold the permission at all has no hold to exceed."""
     if request.until is None:
         return
-    if request.until <= now:
-        yield "EXPIRY_IN_PAST", frozenset()
-    exams = _exams_of(world, request, now)
-    held = {exam: held_until(world, request.actor, request.permission, exam, now) for exam in exams}
-    beyond = frozenset(exam for exam in exams if now < held[exam] < request.until)
+    if request.until <= world.now:
+        yield "EXPIRY_IN_PAST", NOTHING
+    exams = _exams_of(world, request)
+    held = {exam: held_until(world, request.actor, request.permission, exam) for exam in exams}
+    beyond = frozenset(exam for exam in exams if world.now < held[exam] < request.until)
     if beyond:
         yield "EXPIRY_BEYOND_OWN", beyond
-    if request.until > _policy_horizon(world, now):
-        yield "EXPIRY_BEYOND_POLICY", frozenset()
-
-
-def message_allowed(world: World, message: str) -> bool:
-    """A message keeps to the limit and has no controls but newline and tab."""
-    controls = {char for char in message if unicodedata.category(char) == "Cc"}
-    return len(message) <= world.settings.message_limit and controls <= {"\n", "\t"}
+    if request.until > _policy_horizon(world):
+        yield "EXPIRY_BEYOND_POLICY", NOTHING
 
 
 def is_found_recipient(world: World, actor: UserId, principal: PrincipalId) -> bool:
-    """One that exists, is active, and that the actor may see in the directory."""
+    """Return whether a principal exists, is active, and is visible to the actor."""
     if isinstance(principal, GroupId):
         known = principal in world.groups
     else:
@@ -175,10 +180,8 @@ def is_found_recipient(world: World, actor: UserId, principal: PrincipalId) -> b
     return known and world.visible(actor, principal)
 
 
-def _about_recipients(
-    world: World, request: ShareRequest, now: datetime
-) -> Iterator[tuple[str, frozenset[object]]]:
-    """Of a recipient that is not found, nothing else is said."""
+def _about_recipients(world: World, request: ShareRequest) -> Codes:
+    """A recipient that is not found gets no other code."""
     found = {one for one in request.recipients if is_found_recipient(world, request.actor, one)}
     not_found = frozenset(request.recipients) - found
     if not_found:
@@ -188,43 +191,49 @@ def _about_recipients(
     owner = world.exams[request.exam].owner
     if owner in found:
         yield "RECIPIENT_IS_OWNER", frozenset({owner})
-    exams = _exams_of(world, request, now)
     removed = frozenset(
         one
         for one in found
-        for exam in exams
+        for exam in _exams_of(world, request)
         if one != world.exams[exam].owner
         and not owns(world, request.actor, exam)
-        and removed_by_owner(world, one, exam)
+        and _removed_by_owner(world, one, exam)
     )
-    if world.settings.only_owner_readmits and removed:
+    if world.policy.only_owner_readmits and removed:
         yield "REMOVED_BY_OWNER", removed
 
 
-def removed_by_owner(world: World, principal: PrincipalId, exam: ExamId) -> bool:
-    """The owner unshared a grant to that principal and has made none to it since."""
+def _removed_by_owner(world: World, principal: PrincipalId, exam: ExamId) -> bool:
+    """Return whether the owner unshared a grant to the principal and made none to it since."""
     to_it = [
         grant
         for grant in world.grants.values()
         if grant.exam == exam and grant.recipient == principal
     ]
-    removals = [
-        world.endings[grant.id].version
-        for grant in to_it
-        if grant.id in world.endings
-        and world.endings[grant.id].how is How.UNSHARED
-        and world.endings[grant.id].as_owner
-    ]
+    endings = [world.endings[grant.id] for grant in to_it if grant.id in world.endings]
+    removals = [each.version for each in endings if each.how is How.UNSHARED and each.as_owner]
     return any(
         not any(grant.basis == "OWNER" and grant.version > removal for grant in to_it)
         for removal in removals
     )
 
 
-def people_counted(world: World, request: ShareRequest) -> int:
-    """Return the most people that are held against the limit at once, without the actor.
+def _too_many(world: World, request: ShareRequest, *, in_plan: bool) -> Codes:
+    """Name the exceeded limits, without numbers; without the plan, the directory is not queried."""
+    counts = {
+        "recipients": (len(request.recipients), world.policy.max_recipients),
+        "exams": (len(_exams_of(world, request)), world.policy.max_exams),
+        "people": (_people_counted(world, request) if in_plan else 0, world.policy.max_people),
+    }
+    exceeded = [what for what, (count, limit) in counts.items() if limit and count > limit]
+    if exceeded:
+        yield "TOO_MANY", frozenset(exceeded)
 
-    Whom the actor may see is counted once; the others in each group are counted by themselves.
+
+def _people_counted(world: World, request: ShareRequest) -> int:
+    """Return the largest number of people that is compared with the limit, without the actor.
+
+    People whom the actor may see are counted once, the unseen members of each group separately.
     """
     actor = request.actor
     named = {one for one in request.recipients if is_found_recipient(world, actor, one)}
@@ -239,31 +248,15 @@ def people_counted(world: World, request: ShareRequest) -> int:
     )
 
 
-def _too_many(world: World, request: ShareRequest, now: datetime) -> frozenset[object]:
-    """Return which limits are exceeded, and no numbers."""
-    exams = _exams_of(world, request, now)
-    counts = {
-        "recipients": (len(request.recipients), world.settings.max_recipients),
-        "exams": (len(exams), world.settings.max_exams),
-        "people": (people_counted(world, request), world.settings.max_people),
-    }
-    return frozenset(
-        what for what, (count, limit) in counts.items() if limit is not None and count > limit
-    )
-
-
-def _make_grants(
-    world: World, request: ShareRequest, now: datetime
-) -> tuple[dict[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None]], frozenset[int]]:
+def _make_grants(world: World, request: ShareRequest) -> tuple[Outcomes, frozenset[int]]:
     """Make a grant only where it adds permission or time to what this grantor already gives."""
-    outcomes: dict[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None]] = {}
+    outcomes: Outcomes = {}
     made: set[int] = set()
-    exams = _exams_of(world, request, now)
-    plan = {exam: _terms(world, request, exam, now) for exam in exams}
-    for exam, (horizon, basis) in plan.items():
+    terms = {exam: _terms(world, request, exam) for exam in _exams_of(world, request)}
+    for exam, (horizon, basis) in terms.items():
         to_make: list[PrincipalId] = []
         for recipient in request.recipients:
-            outcome, until = _outcome(world, request, exam, recipient, horizon, now)
+            outcome, until = _outcome(world, request, exam, recipient, horizon)
             outcomes[exam, recipient] = outcome, until_of(until)
             if outcome in {"GRANTED", "WIDENED", "EXTENDED"}:
                 to_make.append(recipient)
@@ -284,13 +277,11 @@ def _make_grants(
     return outcomes, frozenset(made)
 
 
-def _terms(
-    world: World, request: ShareRequest, exam: ExamId, now: datetime
-) -> tuple[datetime, Basis]:
-    """Return until when, and what entitles: the owner, or each grant that would do by itself."""
+def _terms(world: World, request: ShareRequest, exam: ExamId) -> tuple[datetime, Basis]:
+    """Return the horizon and the basis: `OWNER`, or each grant that entitles by itself."""
     permission = request.permission
     horizon = (
-        longest(world, request.actor, permission, exam, now)
+        longest(world, request.actor, permission, exam)
         if request.until is None
         else horizon_of(request.until)
     )
@@ -298,28 +289,23 @@ def _terms(
         return horizon, "OWNER"
     return horizon, frozenset(
         grant.id
-        for grant in entitling(world, request.actor, exam, now)
-        if grant.gives(permission, horizon)
+        for grant in entitling(world, request.actor, exam)
+        if grant.permission >= permission and grant.horizon >= horizon
     )
 
 
 def _outcome(
-    world: World,
-    request: ShareRequest,
-    exam: ExamId,
-    recipient: PrincipalId,
-    horizon: datetime,
-    now: datetime,
+    world: World, request: ShareRequest, exam: ExamId, recipient: PrincipalId, horizon: datetime
 ) -> tuple[Outcome, datetime]:
-    """Return the outcome, and until when the recipient then has the permission from this grantor.
+    """Return the outcome, and until when this grantor then gives the recipient the permission.
 
-    Exams that a recipient owns are left out for that recipient.
+    A recipient is not granted exams that the recipient owns.
     """
     if world.exams[exam].owner == recipient:
         return "OWNS_IT", FOREVER
     already = {
         grant
-        for grant in standing(world, exam, now)
+        for grant in standing(world, exam)
         if grant.grantor == request.actor and grant.recipient == recipient
     }
     given = given_until(already, request.permission)
@@ -327,6 +313,83 @@ def _outcome(
         return "GRANTED", horizon
     if request.permission > max(grant.permission for grant in already):
         return "WIDENED", horizon
-    if horizon > given:
-        return "EXTENDED", horizon
-    return "UNCHANGED", given
+    return ("EXTENDED", horizon) if horizon > given else ("UNCHANGED", given)
+
+
+def _notices_of(
+    world: World, request: ShareRequest, made: frozenset[int], before: Held
+) -> dict[UserId, Notice]:
+    """Return one notice for each user who gained access, permission or time, except the actor."""
+    gained: dict[UserId, dict[ExamId, datetime]] = {}
+    for (user, exam, permission), earlier in before.items():
+        later = held_until(world, user, permission, exam)
+        if user != request.actor and later > earlier:
+            times = gained.setdefault(user, {})
+            times[exam] = min(later, times.get(exam, FOREVER))
+    return {
+        user: Notice(
+            to=user,
+            actor=request.actor,
+            exams=frozenset(times),
+            permission=request.permission,
+            until=until_of(min(times.values())),
+            message=request.message,
+            made=made,
+        )
+        for user, times in gained.items()
+        if _wants_notices(world, user)
+    }
+
+
+def _wants_notices(world: World, user: UserId) -> bool:
+    return world.policy.sends_notices and world.users[user].notices
+
+
+def deliver_notices(world: World, unreachable: frozenset[UserId] = frozenset()) -> list[Notice]:
+    """Send each waiting notice as far as it is still true; keep those for unreachable readers."""
+    waiting, world.waiting = world.waiting, []
+    sent: list[Notice] = []
+    for notice in waiting:
+        true = _still_true(world, notice)
+        if true is not None and notice.to in unreachable:
+            world.waiting.append(notice)
+        elif true is not None:
+            sent.append(true)
+    return sent
+
+
+def _still_true(world: World, notice: Notice) -> Notice | None:
+    """Return what the grants of the notice's own share still give its reader.
+
+    A notice is dropped if none of these grants reaches its reader, or if the reader is inactive or
+    wants no notices.
+    """
+    reader = notice.to
+    if not (_wants_notices(world, reader) and is_active(world, reader)):
+        return None
+    given = {
+        exam: {
+            grant
+            for grant in map(world.grants.__getitem__, _with_replacements(world, notice.made))
+            if grant.exam == exam and stands(world, grant) and reaches(world, grant, reader)
+        }
+        for exam in notice.exams
+        if is_found(world, exam) and not owns(world, reader, exam)
+    }
+    seen = frozenset(exam for exam, grants in given.items() if grants)
+    if not seen:
+        return None
+    until = {
+        permission: min(given_until(given[exam], permission) for exam in seen)
+        for permission in Permission
+    }
+    permission = max(each for each in Permission if until[each] > world.now)
+    return attrs.evolve(
+        notice, exams=seen, permission=permission, until=until_of(until[permission])
+    )
+
+
+def _with_replacements(world: World, grants: frozenset[int]) -> frozenset[int]:
+    """Return some grants and whatever replaced them when they were narrowed."""
+    new = {new for id_ in grants if id_ in world.endings for new in world.endings[id_].replaced_by}
+    return grants if new <= grants else _with_replacements(world, grants | new)

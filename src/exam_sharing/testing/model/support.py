@@ -1,7 +1,7 @@
 """What becomes of re-shares: which grants are supported, and what a cascade leaves of the rest.
 
-Everything here is a smallest set, found by adding to the empty set what the rule lets in until
-nothing more comes. A circle of grants that support only each other is never let in.
+Specification: `#re-shares`. Each set here is a smallest set: it starts empty and grows by what the
+rule admits until nothing more comes. So grants that support only each other are never admitted.
 """
 
 from collections.abc import Mapping
@@ -10,8 +10,7 @@ from datetime import datetime
 import attrs
 
 from exam_sharing.grants import Permission
-from exam_sharing.testing.model.records import NEVER, Grant, horizon_of
-from exam_sharing.testing.model.world import World, principals_of
+from exam_sharing.testing.model.world import NEVER, Grant, World, horizon_of, principals_of
 
 
 @attrs.frozen
@@ -22,28 +21,32 @@ class Piece:
     permission: Permission
     horizon: datetime
 
+    def within(self, other: "Piece") -> bool:
+        """Return whether another piece gives at least this permission for at least this long."""
+        return self.permission <= other.permission and self.horizon <= other.horizon
+
 
 @attrs.frozen
 class Bound:
-    """At most this permission, at most until then; `None` leaves the one or the other alone."""
+    """At most this permission, at most until then; `None` does not limit."""
 
     permission: Permission | None = None
     until: datetime | None = None
 
     def cut(self, grant: Grant) -> Piece:
-        """Return the part of a grant that keeps to the bound."""
+        """Return the part of a grant within the bound."""
         permission = grant.permission
         if self.permission is not None:
             permission = min(permission, self.permission)
         return Piece(grant, permission, min(grant.horizon, horizon_of(self.until)))
 
     def leaves(self, permission: Permission) -> datetime:
-        """Return until when at most it leaves a permission."""
+        """Return the latest horizon that the bound leaves to a permission."""
         beyond = self.permission is not None and permission > self.permission
         return NEVER if beyond else horizon_of(self.until)
 
     def exceeded_by(self, grant: Grant) -> bool:
-        """Say whether a grant is beyond the bound."""
+        """Return whether a grant goes beyond the bound."""
         return self.cut(grant) != whole(grant)
 
 
@@ -52,55 +55,38 @@ def whole(grant: Grant) -> Piece:
     return Piece(grant, grant.permission, grant.horizon)
 
 
-def is_made_to_grantor(world: World, source: Grant, grant: Grant) -> bool:
-    """Made to the grant's grantor or a group they are in now, and not by that grantor.
-
-    Whether the grantor is active makes no difference.
-    """
-    return source.grantor != grant.grantor and source.recipient in principals_of(
-        world, grant.grantor
-    )
-
-
 def supported(world: World, pieces: frozenset[Piece]) -> frozenset[Piece]:
-    """Return the smallest set that holds every piece that is entitled.
+    """Return the smallest set that holds every supported piece.
 
-    That is one of a grant whose basis is `OWNER`, and one whose grantor is given at least that
-    permission for at least that long by another in the set.
+    A piece is supported if the basis of its grant is `OWNER`, or if it is within a supported piece
+    that reaches its grantor. Whether the grantor is active makes no difference.
     """
     grants = {piece.grant for piece in pieces}
     sources = {
-        grant: {source for source in grants if is_made_to_grantor(world, source, grant)}
+        grant: {
+            source
+            for source in grants
+            if source.grantor != grant.grantor
+            and source.recipient in principals_of(world, grant.grantor)
+        }
         for grant in grants
         if grant.basis != "OWNER"
     }
     found: frozenset[Piece] = frozenset()
     while True:
-        entitled = frozenset(
+        more = frozenset(
             piece
             for piece in pieces
             if piece.grant.basis == "OWNER"
-            or any(
-                other.grant in sources[piece.grant]
-                and other.permission >= piece.permission
-                and other.horizon >= piece.horizon
-                for other in found
-            )
+            or any(other.grant in sources[piece.grant] and piece.within(other) for other in found)
         )
-        if entitled == found:
+        if more == found:
             return found
-        found = entitled
-
-
-def supported_grants(world: World, grants: frozenset[Grant]) -> frozenset[Grant]:
-    """Return the grants that are supported; a grant is so as a whole or not at all."""
-    return frozenset(
-        piece.grant for piece in supported(world, frozenset(whole(grant) for grant in grants))
-    )
+        found = more
 
 
 def rests_directly_on(world: World, grant: Grant) -> frozenset[int]:
-    """Return its basis and, by whatever act they were narrowed, what replaced those."""
+    """Return the basis of a grant, and what replaced the grants in it when they were narrowed."""
     found: set[int] = set()
     waiting = set() if grant.basis == "OWNER" else set(grant.basis)
     while waiting:
@@ -123,75 +109,61 @@ def rests_on(world: World, grant: Grant) -> frozenset[int]:
 
 
 def touched(
-    world: World, standing_before: frozenset[Grant], ended: frozenset[Grant]
+    world: World, standing_before: frozenset[Grant], named: frozenset[Grant]
 ) -> frozenset[Grant]:
-    """Return the standing grants that had support before, or rest on one that the act ends."""
-    ids = {grant.id for grant in ended}
-    return supported_grants(world, standing_before) | {
-        grant for grant in standing_before if ids & rests_on(world, grant)
-    }
+    """Return the standing grants that had support before, or that rest on a named grant."""
+    ids = {grant.id for grant in named}
+    stood = supported(world, frozenset(map(whole, standing_before)))
+    resting = {grant for grant in standing_before if ids & rests_on(world, grant)}
+    return frozenset(piece.grant for piece in stood) | resting
 
 
 def left_by_keep(
-    standing_before: frozenset[Grant], ended: frozenset[Grant], bound: Bound | None
+    standing_before: frozenset[Grant], named: frozenset[Grant], bound: Bound | None
 ) -> Mapping[Grant, frozenset[Piece]]:
-    """Return what is left of every grant when re-shares stay: all, or what the bound leaves."""
+    """Return what is left of every grant if re-shares stay: all, or what the bound leaves."""
     left: dict[Grant, frozenset[Piece]] = {}
     for grant in standing_before:
-        if grant not in ended:
+        if grant not in named:
             left[grant] = frozenset({whole(grant)})
-        elif bound is None:
-            left[grant] = frozenset()
         else:
-            left[grant] = frozenset({bound.cut(grant)})
+            left[grant] = frozenset() if bound is None else frozenset({bound.cut(grant)})
     return left
 
 
 def left_by_cascade(
-    world: World, standing_before: frozenset[Grant], ended: frozenset[Grant], bound: Bound | None
+    world: World, standing_before: frozenset[Grant], named: frozenset[Grant], bound: Bound | None
 ) -> Mapping[Grant, frozenset[Piece]]:
-    """Return what is left of every grant when each touched one keeps only what is supported of it.
+    """Return what is left of every grant if each touched one keeps only its supported parts.
 
-    What is not touched stays as it is, and supports as a whole or not at all.
+    An untouched grant stays as it is, and supports others as a whole or not at all.
     """
-    named = left_by_keep(standing_before, ended, bound)
-    touched_grants = touched(world, standing_before, ended)
-    times = {piece.horizon for pieces in named.values() for piece in pieces}
+    kept = left_by_keep(standing_before, named, bound)
+    affected = touched(world, standing_before, named)
+    times = {piece.horizon for pieces in kept.values() for piece in pieces}
     candidates = {
         grant: frozenset(
             part
             for piece in pieces
-            for part in (_parts(piece, times) if grant in touched_grants else {piece})
+            for part in (_parts(piece, times) if grant in affected else {piece})
         )
-        for grant, pieces in named.items()
+        for grant, pieces in kept.items()
     }
     still = supported(world, frozenset(part for parts in candidates.values() for part in parts))
     return {
-        grant: _kept(candidates[grant] & still) if grant in touched_grants else named[grant]
-        for grant in named
+        grant: _largest(candidates[grant] & still) if grant in affected else kept[grant]
+        for grant in kept
     }
 
 
 def _parts(piece: Piece, times: set[datetime]) -> frozenset[Piece]:
     """Return every part of a piece that could be supported by itself."""
+    parts = (Piece(piece.grant, permission, time) for permission in Permission for time in times)
+    return frozenset(part for part in parts if part.within(piece))
+
+
+def _largest(parts: frozenset[Piece]) -> frozenset[Piece]:
+    """Return the parts that are not within another one: at most one for each permission."""
     return frozenset(
-        Piece(piece.grant, permission, time)
-        for permission in Permission
-        for time in times
-        if permission <= piece.permission and time <= piece.horizon
-    )
-
-
-def _kept(parts: frozenset[Piece]) -> frozenset[Piece]:
-    """Return one piece for each permission, for as long as it is supported.
-
-    A piece that a higher one outlasts or equals would say nothing and is not made.
-    """
-    return frozenset(
-        part
-        for part in parts
-        if not any(
-            other != part and other.permission >= part.permission and other.horizon >= part.horizon
-            for other in parts
-        )
+        part for part in parts if not any(other != part and part.within(other) for other in parts)
     )

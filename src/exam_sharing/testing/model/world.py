@@ -1,25 +1,173 @@
-"""What the model remembers: people, exams, grants and how they ended. Nothing is deleted."""
+"""The facts of the model: people, exams, grants, endings, notices, receipts. Nothing is deleted.
 
-from collections.abc import Callable, Iterable
-from typing import Any, Concatenate, ParamSpec, TypeVar
+Times are `datetime`s, with `None` for *without end*. To compare times, the model turns them into
+horizons: the horizon of a permission is the moment from which it is no longer held.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from enum import Enum
+from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, TypeVar
 
 import attrs
 
 from exam_sharing.exams import Exam
+from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import Request, without_message
-from exam_sharing.testing.model.records import (
-    Account,
-    Ending,
-    Grant,
-    Notice,
-    Receipt,
-    RequestIdReused,
-    Settings,
-)
+from exam_sharing.policy.settings import Policy
+
+FOREVER: Final = datetime.max.replace(tzinfo=UTC)
+NEVER: Final = datetime.min.replace(tzinfo=UTC)
+
+Basis: TypeAlias = Literal["OWNER"] | frozenset[int]
+Outcome: TypeAlias = Literal["GRANTED", "WIDENED", "EXTENDED", "UNCHANGED", "OWNS_IT"]
 
 ParamsT = ParamSpec("ParamsT")
 AnswerT = TypeVar("AnswerT")
+
+
+def horizon_of(until: datetime | None) -> datetime:
+    """Return the horizon of a time: `FOREVER` for `None`."""
+    return FOREVER if until is None else until
+
+
+def until_of(horizon: datetime) -> datetime | None:
+    """Return the time of a horizon: `None` for `FOREVER`."""
+    return None if horizon == FOREVER else horizon
+
+
+class How(Enum):
+    """How a grant ended. Expiry is not recorded: it follows from the time of the grant."""
+
+    UNSHARED = "UNSHARED"
+    NARROWED = "NARROWED"
+    CASCADED = "CASCADED"
+    WITHDRAWN = "WITHDRAWN"
+    BY_HOST = "BY_HOST"
+
+
+@attrs.frozen(kw_only=True)
+class Account:
+    """What the directory knows of a user."""
+
+    active: bool = True
+    sharing_in_plan: bool = True
+    notices: bool = True
+
+
+@attrs.frozen(kw_only=True, cache_hash=True)
+class Grant:
+    """A grant, which never changes; `basis` is `"OWNER"` or the ids of the grants it rested on."""
+
+    id: int
+    exam: ExamId
+    grantor: UserId
+    recipient: PrincipalId
+    permission: Permission
+    until: datetime | None
+    version: int
+    basis: Basis
+
+    @property
+    def horizon(self) -> datetime:
+        """The moment from which it gives nothing."""
+        return horizon_of(self.until)
+
+
+@attrs.frozen(kw_only=True)
+class Ending:
+    """The end of a grant; `as_owner` is true if the owner at that time ended it."""
+
+    how: How
+    by: UserId | None
+    as_owner: bool
+    version: int
+    replaced_by: frozenset[int]
+
+
+@attrs.frozen(kw_only=True)
+class Notice:
+    """One notice to one user after one share.
+
+    Attributes:
+        to: the reader.
+        actor: who shared.
+        exams: the exams on which the reader gained something.
+        permission: what the reader gained on all of them.
+        until: the earliest end of it.
+        message: what the actor wrote.
+        made: the grants of the share.
+    """
+
+    to: UserId
+    actor: UserId
+    exams: frozenset[ExamId]
+    permission: Permission
+    until: datetime | None
+    message: str | None = attrs.field(repr=False)
+    made: frozenset[int] = attrs.field(default=frozenset(), eq=False)
+
+
+@attrs.frozen
+class Refused:
+    """All codes that apply, with their parameters; the act changed nothing.
+
+    Parameters are recipients for the `RECIPIENT_…` codes and `REMOVED_BY_OWNER`; exams for
+    `DOWNLOAD_NOT_HELD` and `EXPIRY_BEYOND_OWN`; any of "recipients", "exams", "people" for
+    `TOO_MANY`; groups for `NO_SUCH_GRANT` (the id, when one grant was named); grant ids for
+    `HAS_RESHARES`. The other codes have none.
+    """
+
+    reasons: Mapping[str, frozenset[object]]
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """The codes without their parameters."""
+        return frozenset(self.reasons)
+
+
+@attrs.frozen(kw_only=True)
+class Shared:
+    """The receipt of a share."""
+
+    outcomes: Mapping[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None]]
+    made: frozenset[int]
+    notices: Mapping[UserId, Notice]
+    repeated: bool = False
+
+
+@attrs.frozen(kw_only=True)
+class Ended:
+    """The receipt of an ending: what it did, and which part of that the actor is shown.
+
+    Attributes:
+        ended: every grant that ended, and how.
+        replacements: for every grant that was narrowed, the grants that replaced it.
+        told_ended: those of `ended` that the actor is shown.
+        told_replacements: what replaced those.
+        left_standing: the grants that rest directly on the ended ones and still stand, as shown.
+        bases: what each shown grant rests on, as far as the actor may know.
+        still_have_access: those whom the ended grants reached and who still have access (after
+            narrowing: more than the bound), as shown. Empty for the host.
+        repeated: whether this was done before, under the same request id, and nothing is done now.
+    """
+
+    ended: Mapping[int, How]
+    replacements: Mapping[int, frozenset[int]] = attrs.field(factory=dict)
+    told_ended: frozenset[int] = frozenset()
+    told_replacements: frozenset[int] = frozenset()
+    left_standing: frozenset[int] = frozenset()
+    bases: Mapping[int, Basis] = attrs.field(factory=dict)
+    still_have_access: frozenset[PrincipalId] = frozenset()
+    repeated: bool = False
+
+
+Receipt: TypeAlias = Shared | Ended
+
+
+class RequestIdReused(ValueError):
+    """An actor used a request id again for a different request."""
 
 
 def _everybody(_actor: UserId, _principal: object) -> bool:
@@ -28,19 +176,21 @@ def _everybody(_actor: UserId, _principal: object) -> bool:
 
 @attrs.define(kw_only=True)
 class World:
-    """All facts; `versions` counts, exam by exam, the acts that changed its sharing.
+    """All facts at one time. They change only by the methods of this class.
 
-    Facts change by the methods below and not otherwise. `inside`, `unended` and `known` follow from
-    the rest: all that is in each group, to any depth; the grants on each exam that have not been
-    ended; and what was worked out of the facts, forgotten whenever one changes.
+    Attributes:
+        now: the time.
+        policy: the settings of the deployment; the model knows no rules of the host.
+        versions: for each exam, the number of acts that changed its sharing.
+        memo: answers worked out from the current facts. Every change of a fact empties it.
     """
 
-    settings: Settings = attrs.field(factory=Settings)
+    now: datetime
+    policy: Policy = attrs.field(factory=Policy)
     users: dict[UserId, Account] = attrs.field(factory=dict)
     groups: dict[GroupId, frozenset[PrincipalId]] = attrs.field(factory=dict)
     names: dict[PrincipalId, str] = attrs.field(factory=dict)
     addresses: dict[PrincipalId, str] = attrs.field(factory=dict)
-    inside: dict[GroupId, frozenset[PrincipalId]] = attrs.field(factory=dict)
     visible: Callable[[UserId, PrincipalId], bool] = _everybody
     members_visible: Callable[[UserId, GroupId], bool] = _everybody
     exams: dict[ExamId, Exam] = attrs.field(factory=dict)
@@ -49,65 +199,65 @@ class World:
     hidden: set[ExamId] = attrs.field(factory=set)
     grants: dict[int, Grant] = attrs.field(factory=dict)
     endings: dict[int, Ending] = attrs.field(factory=dict)
-    unended: dict[ExamId, frozenset[Grant]] = attrs.field(factory=dict)
-    known: dict[tuple[object, ...], Any] = attrs.field(factory=dict, eq=False, repr=False)
     versions: dict[ExamId, int] = attrs.field(factory=dict)
     waiting: list[Notice] = attrs.field(factory=list)
     receipts: dict[tuple[UserId, str], tuple[Request, Receipt]] = attrs.field(factory=dict)
+    memo: dict[tuple[object, ...], Any] = attrs.field(factory=dict, eq=False, repr=False)
 
     def copy(self) -> "World":
-        """Return a world of its own with the same facts: for asking what an act would do."""
+        """Return another world with the same facts, in which a preview can act."""
         facts = {each.name: getattr(self, each.name) for each in attrs.fields(World)}
         own = {
             name: fact.copy() for name, fact in facts.items() if isinstance(fact, dict | list | set)
         }
-        return World(**{**facts, **own, "known": {}})
+        return World(**{**facts, **own, "memo": {}})
 
-    def settle(self, settings: Settings) -> None:
-        """Let other settings hold from now on."""
-        self.known.clear()
-        self.settings = settings
+    def set_time(self, now: datetime) -> None:
+        """Change the time."""
+        self.memo.clear()
+        self.now = now
+
+    def set_policy(self, policy: Policy) -> None:
+        """Change the settings."""
+        self.memo.clear()
+        self.policy = policy
 
     def add_user(
         self,
         user: UserId,
+        account: Account | None = None,
         *,
-        active: bool = True,
-        sharing_in_plan: bool = True,
-        notices: bool = True,
         name: str | None = None,
-        address: str | None = None,
+        address: str = "",
     ) -> None:
-        """Make a user known, or say anew what is known of them; without a name, by their id."""
-        self.known.clear()
+        """Add or replace a user; without a name, the id is the name."""
+        self.memo.clear()
         self.names[user] = name or user.value
-        self.addresses[user] = address or ""
-        self.users[user] = Account(active=active, sharing_in_plan=sharing_in_plan, notices=notices)
+        self.addresses[user] = address
+        self.users[user] = account or Account()
 
     def add_group(
         self, group: GroupId, members: Iterable[PrincipalId], *, name: str | None = None
     ) -> None:
-        """Make a group known, or say anew who is in it; a cycle is an error when it is made."""
+        """Add or replace a group; a cycle is an error."""
         members = frozenset(members)
         if group in members or any(
             group in behind(self, member) for member in members if isinstance(member, GroupId)
         ):
             raise ValueError(group)
-        self.known.clear()
+        self.memo.clear()
         self.groups[group] = members
         self.names[group] = name or group.value
-        self.inside = {group: _inside(self, group) for group in self.groups}
 
     def add_exams(self, *exams: Exam) -> None:
-        """Let exams arrive."""
-        self.known.clear()
-        for exam in exams:
-            self.exams[exam.id] = exam
+        """Add exams."""
+        self.memo.clear()
+        self.exams.update({exam.id: exam for exam in exams})
 
     def add_upload(self, batch: BatchId, exams: Iterable[Exam], *, sealed: bool = False) -> bool:
-        """Let the exams of one upload arrive, more of a batch or the last ones.
+        """Add exams to a batch, and seal it if asked.
 
-        False, and nothing arrives, where the batch is sealed; only to be sealed once more is fine.
+        Return false, and add nothing, if the batch was sealed before. Sealing again is allowed.
         """
         arriving = tuple(exams)
         if batch in self.sealed and (arriving or not sealed):
@@ -117,97 +267,93 @@ class World:
             self.sealed.add(batch)
         return True
 
-    def change_hands(self, exam: ExamId, owner: UserId) -> None:
+    def transfer(self, exam: ExamId, owner: UserId) -> None:
         """Give an exam to another owner; its grants stay as they are."""
-        self.known.clear()
-        self.exams[exam] = attrs.evolve(self.exams[exam], owner=owner)
+        self.add_exams(attrs.evolve(self.exams[exam], owner=owner))
 
     def make(self, grant: Grant) -> None:
         """Add a grant."""
-        self.known.clear()
+        self.memo.clear()
         self.grants[grant.id] = grant
-        self.unended[grant.exam] = self.unended.get(grant.exam, frozenset()) | {grant}
 
     def end(self, grant: Grant, ending: Ending) -> None:
-        """Record the end of a grant beside it."""
-        self.known.clear()
+        """Record the ending of a grant."""
+        self.memo.clear()
         self.endings[grant.id] = ending
-        self.unended[grant.exam] -= {grant}
 
     def withdraw(self, exam: ExamId) -> None:
-        """Let an exam be found no longer."""
-        self.known.clear()
+        """Withdraw an exam, so that nobody finds it."""
+        self.memo.clear()
         self.withdrawn.add(exam)
 
     def hide(self, exam: ExamId, *, hidden: bool) -> None:
-        """Let the host have an exam no longer, or again; its grants stay as they are."""
-        self.known.clear()
+        """Let the host delete an exam, or restore it; its grants stay as they are."""
+        self.memo.clear()
         (self.hidden.add if hidden else self.hidden.discard)(exam)
 
     def next_version(self, exam: ExamId) -> int:
-        """Count one more act that changes the sharing of this exam."""
+        """Count one more act on the sharing of an exam."""
         self.versions[exam] = self.versions.get(exam, 0) + 1
         return self.versions[exam]
 
     def next_grant_id(self) -> int:
-        """Return an id that no grant has had."""
+        """Return an unused id of a grant."""
         return len(self.grants) + 1
 
 
-def worked_out_once(
+def memoized(
     answer: "Callable[Concatenate[World, ParamsT], AnswerT]",
 ) -> "Callable[Concatenate[World, ParamsT], AnswerT]":
-    """Work an answer out anew only when a fact has changed since: the facts alone make it."""
-    name = answer.__name__
+    """Keep an answer until a fact of the world changes; the answer must depend on nothing else."""
 
-    def known(world: World, /, *args: ParamsT.args, **kwargs: ParamsT.kwargs) -> AnswerT:
-        key = (name, *args)
-        if key not in world.known:
-            world.known[key] = answer(world, *args, **kwargs)
-        found: AnswerT = world.known[key]
+    def ask(world: World, /, *args: ParamsT.args, **kwargs: ParamsT.kwargs) -> AnswerT:
+        key = (answer, *args)
+        if key not in world.memo:
+            world.memo[key] = answer(world, *args, **kwargs)
+        found: AnswerT = world.memo[key]
         return found
 
-    return known
+    return ask
 
 
+@memoized
 def behind(world: World, group: GroupId) -> frozenset[PrincipalId]:
-    """Groups hold users and groups, to any depth: return all of them."""
-    return world.inside.get(group, frozenset())
+    """Return all members of a group: users and groups, to any depth."""
+    return _members(world, group, lambda _group: True)
 
 
-def _inside(world: World, group: GroupId) -> frozenset[PrincipalId]:
+def shown_behind(world: World, actor: UserId, group: GroupId) -> frozenset[PrincipalId]:
+    """Return the members that an actor may see, of groups whose members the actor may see."""
+    found = _members(world, group, lambda each: world.members_visible(actor, each))
+    return frozenset(one for one in found if world.visible(actor, one))
+
+
+def _members(
+    world: World, group: GroupId, opens: Callable[[GroupId], bool]
+) -> frozenset[PrincipalId]:
     found: set[PrincipalId] = set()
     waiting: list[PrincipalId] = [group]
     while waiting:
         principal = waiting.pop()
-        if isinstance(principal, GroupId):
+        if isinstance(principal, GroupId) and opens(principal):
             new = world.groups.get(principal, frozenset()) - found
             found |= new
             waiting.extend(new)
     return frozenset(found)
 
 
-@worked_out_once
+@memoized
 def principals_of(world: World, user: UserId) -> frozenset[PrincipalId]:
-    """Return the user and every group that they are in, now."""
+    """Return the user and every group that holds the user now."""
     return frozenset({user}) | {group for group in world.groups if user in behind(world, group)}
 
 
-def shown_behind(world: World, actor: UserId, group: GroupId) -> frozenset[PrincipalId]:
-    """Who is behind a group is told only where the actor may see its members, and see them."""
-    found: set[PrincipalId] = set()
-    waiting: list[PrincipalId] = [group]
-    while waiting:
-        principal = waiting.pop()
-        if isinstance(principal, GroupId) and world.members_visible(actor, principal):
-            new = world.groups.get(principal, frozenset()) - found
-            found |= new
-            waiting.extend(new)
-    return frozenset(one for one in found if world.visible(actor, one))
-
-
 def first_receipt(world: World, request: Request) -> Receipt | None:
-    """The same request again gets the first receipt, marked; another under its id is an error."""
+    """Return the first receipt, marked as repeated, if the same request was done before.
+
+    Raises:
+        RequestIdReused: the actor used the request id for a different request.
+    """
     if request.request_id is None:
         return None
     kept = world.receipts.get((request.actor, request.request_id))

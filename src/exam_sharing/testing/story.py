@@ -1,4 +1,4 @@
-"""Saying in words what was asked, what was answered, and who did what."""
+"""A story: what happened in a hospital, and what went wrong, in words."""
 
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
@@ -20,43 +20,59 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.testing import model
 from exam_sharing.testing.moments import START
 
-__all__ = [
-    "START",
-    "GrantNumber",
-    "No",
-    "Raised",
-    "Words",
-    "clock_time",
-    "differing",
-    "plain_policy",
-    "told_policy",
-]
+MOST_LISTED: Final = 9
+"""The number of items that are listed before the rest is only counted."""
+
+PLAIN_POLICY: Final = Policy(attestation_wording="I abide by HIPAA.", message_limit=20)
+"""A story lists only the settings that differ from these."""
 
 
-MOST_TOLD: Final = 9
-"""So many of several things are told, and how many more there are."""
+class RulesBroken(AssertionError):
+    """The tested store breaks the rules; the message is the story that shows it.
+
+    Attributes:
+        story: what happened, one line for each step.
+        question: what was asked then.
+        expected: the answer by the rules, in words.
+        got: the answer of the store, in words.
+    """
+
+    def __init__(self, story: tuple[str, ...], question: str, expected: str, got: str) -> None:
+        """Keep the story and its end."""
+        super().__init__(story, question, expected, got)
+        self.story = story
+        self.question = question
+        self.expected = expected
+        self.got = got
+
+    def __str__(self) -> str:
+        """Return the story, the question and both answers."""
+        answers = [f"  expected: {self.expected}", f"  got:      {self.got}"]
+        return "\n".join(
+            ["the rules of sharing are broken", "", *self.story, "", self.question, *answers]
+        )
 
 
 class GrantNumber(int):
-    """The model's number of a grant; a number among the answers counts nothing else."""
+    """The model's number of a grant; no other int in an answer is one."""
 
 
 @attrs.frozen
-class No:
-    """A refusal: the codes, each with what it is about."""
+class Refusal:
+    """The codes of a refusal with their parameters; empty if nothing was refused."""
 
     reasons: Mapping[str, frozenset[object]]
 
 
 @attrs.frozen
 class Raised:
-    """Something was raised that is no refusal."""
+    """The name of an error that is not a refusal."""
 
     error: str
 
 
 def clock_time(moment: datetime) -> str:
-    """Return the time of the day, with the day where it is not the first."""
+    """Return the time of day, with the day if it is not the first one."""
     time = f"{moment:%H:%M}" if not (moment.second or moment.microsecond) else f"{moment:%H:%M:%S}"
     if moment.microsecond:
         time += f".{moment.microsecond:06}".rstrip("0")
@@ -64,18 +80,13 @@ def clock_time(moment: datetime) -> str:
     return time if days == 0 else f"{time} {abs(days)} days {'later' if days > 0 else 'before'}"
 
 
-def plain_policy() -> Policy:
-    """Return the policy from which stories tell how theirs differs."""
-    return Policy(attestation_wording="I abide by HIPAA.", message_limit=20)
-
-
-def told_policy(policy: Policy) -> str:
-    """Say how a policy differs from the plain one; empty where it does not."""
-    plain = plain_policy()
+def policy_in_words(policy: Policy) -> str:
+    """List the settings that differ from the plain policy; empty if there are none."""
+    names = [field.name for field in attrs.fields(Policy) if field.name != "retries"]
     changed = {
-        field.name: getattr(policy, field.name)
-        for field in attrs.fields(Policy)
-        if getattr(policy, field.name) != getattr(plain, field.name) and field.name != "retries"
+        name: getattr(policy, name)
+        for name in names
+        if getattr(policy, name) != getattr(PLAIN_POLICY, name)
     }
     return ", ".join(f"{name.replace('_', ' ')}: {_setting(v)}" for name, v in changed.items())
 
@@ -88,29 +99,29 @@ def _setting(value: object) -> str:
 
 @attrs.frozen
 class Words:
-    """Words for the values of one world; its grants are known by what they say."""
+    """Puts the values of one world into words."""
 
     world: model.World
 
     def value(self, value: object) -> str:
         """Return an answer in words."""
         if value is None:
-            return "for good"
-        for kind, told in self._kinds.items():
+            return "without end"
+        for kind, in_words in self._kinds.items():
             if isinstance(value, kind):
-                return told(value)
+                return in_words(value)
         return str(value)
 
     @property
     def _kinds(self) -> Mapping[type, Callable[[Any], str]]:
-        """How values of a kind are told; the first kind that fits counts."""
+        """The words for each kind of value; the first kind that fits counts."""
         return {
             bool: lambda truth: "yes" if truth else "no",
             Enum: lambda one: str(one.name),
             datetime: clock_time,
             GrantNumber: self._grant,
             GroupId: lambda group: f"the group {group}",
-            No: lambda refused: f"refused: {self._reasons(refused.reasons)}",
+            Refusal: lambda refusal: self._refusal(refusal.reasons),
             Raised: lambda raised: f"an error: {raised.error}",
             dict: self._mapping,
             tuple: self._several,
@@ -118,7 +129,7 @@ class Words:
         }
 
     def request(self, request: Request) -> str:
-        """Return what somebody asks for as a sentence without its end."""
+        """Return a request as a sentence without its full stop."""
         text = ""
         match request:
             case ShareRequest():
@@ -127,46 +138,53 @@ class Words:
                 text = f"{request.actor} unshares {request.exam} from {self._whom(request)}"
             case NarrowRequest():
                 text = f"{request.actor} narrows {request.exam} for {self._whom(request)}"
-                text += f" to at most {request.permission.name}" if request.permission else ""
-                text += f" until {clock_time(request.until)} at most" if request.until else ""
+                text += f" to {request.permission.name} at most" if request.permission else ""
+                text += f" until {clock_time(request.until)} at the latest" if request.until else ""
             case RevokeRequest():
-                text = f"{request.actor} ends {self._asked_grant(request)}"
-        return text + _how(request)
+                text = f"{request.actor} revokes {self._requested_grant(request)}"
+        if request.performed_by is not None:
+            text += f", performed by {request.performed_by}"
+        if not isinstance(request, ShareRequest) and request.reshares is not None:
+            text += f", re-shares: {request.reshares.value}"
+        if request.request_id is not None:
+            text += f" (request id {request.request_id})"
+        return text
 
     def _whom(self, request: UnshareRequest | NarrowRequest) -> str:
         return "themselves" if request.recipient == request.actor else self.value(request.recipient)
 
     def _share(self, request: ShareRequest) -> str:
         text = f"{request.actor} shares {request.exam}"
-        text += " and what came with it" if request.scope is Scope.BATCH else ""
-        text += f" with {self.value(request.recipients)}: {request.permission.name}"
+        text += " and its batch" if request.scope is Scope.BATCH else ""
+        text += f" with {self.value(request.recipients)} for {request.permission.name}"
         text += f" until {clock_time(request.until)}" if request.until else ""
         text += "" if request.attested else ", without the attestation"
-        text += ", attesting an older wording" if request.wording is not None else ""
+        text += ", with an outdated attestation" if request.wording is not None else ""
         text += f", with a message of {len(request.message)} characters" if request.message else ""
         if request.expect is not None:
             text += f", expecting {self.value(request.expect)}"
         return text
 
-    def _asked_grant(self, request: RevokeRequest) -> str:
+    def _requested_grant(self, request: RevokeRequest) -> str:
         written = str(request.grant)
         if written.isdecimal() and int(written) in self.world.grants:
             return self._grant(int(written))
-        return "a grant that there is not"
+        return "an unknown grant"
 
     def _grant(self, number: int) -> str:
         grant = self.world.grants.get(number)
         if grant is None:
-            return "a grant that should not be"
+            return "an unexpected grant"
         until = f" until {clock_time(grant.until)}" if grant.until else ""
         to = self.value(grant.recipient)
-        return f"{grant.grantor}'s grant of {grant.exam} to {to}: {grant.permission.name}{until}"
+        return f"{grant.grantor}'s grant of {grant.exam} to {to} for {grant.permission.name}{until}"
 
-    def _reasons(self, reasons: Mapping[str, frozenset[object]]) -> str:
-        return ", ".join(
+    def _refusal(self, reasons: Mapping[str, frozenset[object]]) -> str:
+        codes = [
             f"{code} ({self.value(about)})" if about else code
             for code, about in sorted(reasons.items())
-        )
+        ]
+        return f"refused: {', '.join(codes)}" if codes else "not refused"
 
     def _mapping(self, value: Mapping[object, object]) -> str:
         if not value:
@@ -177,40 +195,27 @@ class Words:
         words = [self._one_of_several(each) for each in values if each != frozenset()]
         if isinstance(values, frozenset):
             words.sort()
-        if len(words) > MOST_TOLD:
-            words[MOST_TOLD:] = [f"{len(words) - MOST_TOLD} more"]
-        return _joined(words) if words else "nothing"
+        if len(words) > MOST_LISTED:
+            words[MOST_LISTED:] = [f"{len(words) - MOST_LISTED} more"]
+        if len(words) < 2:  # noqa: PLR2004  one item needs no "and"
+            return words[0] if words else "nothing"
+        return f"{', '.join(words[:-1])} and {words[-1]}"
 
     def _one_of_several(self, value: object) -> str:
-        """Return a value in words; of what belongs together, the first with the rest behind it."""
+        """Return a value in words; of a tuple, the first item with the others in brackets."""
         if isinstance(value, tuple) and len(value) > 1:
             first, *rest = map(self.value, value)
             return f"{first} ({', '.join(rest)})"
         return self.value(value)
 
 
-def _joined(words: list[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
-def _how(request: Request) -> str:
-    text = ""
-    if request.performed_by is not None:
-        text += f", at the hand of {request.performed_by}"
-    if not isinstance(request, ShareRequest) and request.reshares is not None:
-        text += f", re-shares: {request.reshares.value}"
-    if request.request_id is not None:
-        text += f" (request id {request.request_id})"
-    return text
-
-
-def differing(expected: object, came: object) -> tuple[object, object]:
+def differing(expected: object, got: object) -> tuple[object, object]:
     """Return both answers without the parts in which they agree."""
-    if not (isinstance(expected, Mapping) and isinstance(came, Mapping)):
-        return expected, came
-    keys = [key for key in expected if key not in came or came[key] != expected[key]]
-    more = [key for key in came if key not in expected]
+    if not (isinstance(expected, Mapping) and isinstance(got, Mapping)):
+        return expected, got
+    keys = [key for key in expected if key not in got or got[key] != expected[key]]
+    more = [key for key in got if key not in expected]
     return (
         {key: expected[key] for key in keys},
-        {key: came[key] for key in (*keys, *more) if key in came},
+        {key: got[key] for key in (*keys, *more) if key in got},
     )
