@@ -5,6 +5,7 @@ package is imported before a test asks for something of it.
 """
 
 import sys
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "pytest_assertrepr_compare",
+    "pytest_collection",
     "pytest_configure",
     "pytest_generate_tests",
     "sharing_case",
@@ -42,6 +44,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         from exam_sharing.testing.plugin import give_cases  # noqa: PLC0415  only if it is used
 
         give_cases(metafunc, marker)
+
+
+def pytest_collection() -> None:
+    """Register the strategies for `from_type` if a `conftest.py` has imported Hypothesis."""
+    if "hypothesis" in sys.modules:
+        import_module("exam_sharing.testing.strategies")
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:

@@ -244,6 +244,20 @@ def test_a_project_without_uses_imports_nothing_of_the_package(pytest_run):
     passes(pytest_run(UNUSED, "-W", "error"), 2)
 
 
+DRAWN = """
+from hypothesis import given, strategies as st
+from exam_sharing import Grant
+
+@given(st.from_type(Grant))
+def test_drawn(grant):
+    assert grant.made_at.tzinfo and grant.version > 0
+"""
+
+
+def test_types_are_drawn_if_hypothesis_is_imported_before_the_collection(pytest_run):
+    passes(pytest_run(DRAWN, "-p", "hypothesis"), 1)
+
+
 def test_pytest_lists_the_fixtures_and_the_marker(pytest_run):
     text, _ = pytest_run("", "--fixtures")
     for name in ("sharing_world", "sharing_clock", "sharing_notifier", "sharing_policy"):

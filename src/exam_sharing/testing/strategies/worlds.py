@@ -1,8 +1,8 @@
-"""Whole worlds: people, exams, and acts that lead to where rules of sharing are hard.
+"""Worlds with a past: people, exams, and acts that lead to where the rules are hard.
 
-Which step comes next is drawn as numbers that pick from what there is at that moment: somebody who
-holds an exam, a grant that stands, a time at which one expires. So few steps are wasted, and a
-world shrinks by making numbers small.
+Each step is drawn as numbers that pick from what exists at that moment: somebody who holds an exam,
+a grant that stands, a time at which one expires. So few steps are wasted, and a world shrinks by
+making numbers small.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ from typing import Final, TypeAlias, TypeVar
 import attrs
 from hypothesis import strategies as st
 
+from exam_sharing.admin import Admin
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import OWNER, Grant, Permission
@@ -31,33 +32,42 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing, Viewer
 from exam_sharing.testing import model
-from exam_sharing.testing.machine.words import Words, clock_time
-from exam_sharing.testing.moments import TICK
-from exam_sharing.testing.performing import perform
-from exam_sharing.testing.worlds import World, empty_world
-
-__all__ = ["sharings", "viewers", "worlds"]
+from exam_sharing.testing.moments import START, TICK
+from exam_sharing.testing.story import Words, clock_time
+from exam_sharing.testing.worlds import (
+    ANNA,
+    BEN,
+    CARLA,
+    CD,
+    CLINIC,
+    CT,
+    DAN,
+    EVA,
+    MR,
+    NURSES,
+    XRAY,
+    World,
+    empty_world,
+    perform,
+)
 
 T = TypeVar("T")
-WORDS: Final = Words(model.World())
-_CD: Final = BatchId("cd")
+_WORDS: Final = Words(model.World(now=START))
 _TRANSFER: Final = BatchId("transfer")
 _Ends: TypeAlias = Callable[[Grant, UserId, Reshares | None], Request]
 
 
-def _distinct(items: st.SearchStrategy[T], least: int, most: int) -> st.SearchStrategy[list[T]]:
-    return st.lists(items, min_size=least, max_size=most, unique=True)
+def _distinct(
+    items: st.SearchStrategy[T], least: int, most: int
+) -> st.SearchStrategy[tuple[T, ...]]:
+    return st.lists(items, min_size=least, max_size=most, unique=True).map(tuple)
 
 
 _POLICIES: Final = st.builds(Policy, reshares=st.sampled_from(Reshares))
-_PEOPLE: Final = _distinct(
-    st.sampled_from([*map(UserId, ("anna", "ben", "carla", "dan", "eva"))]), 3, 5
-)
-_TEAMS: Final = _distinct(st.sampled_from([*map(GroupId, ("nurses", "clinic", "anna"))]), 1, 3)
-_IMAGED: Final = _distinct(
-    st.sampled_from([*map(ExamId, ("ct", "mr", "xray", "ultrasound"))]), 1, 4
-)
-# Made once: Hypothesis takes longer to make a strategy than to draw from it.
+_USERS: Final = st.sampled_from((ANNA, BEN, CARLA, DAN, EVA))
+_GROUPS: Final = st.sampled_from((NURSES, CLINIC, GroupId("anna")))
+_EXAMS: Final = st.sampled_from((CT, MR, XRAY, ExamId("ultrasound")))
+# Made once, because making a strategy takes longer than drawing from it.
 _NUMBERS: Final = st.integers(0, 999)
 
 
@@ -65,30 +75,29 @@ _NUMBERS: Final = st.integers(0, 999)
 def worlds(
     draw: st.DrawFn,
     *,
-    policies: st.SearchStrategy[Policy] | None = None,
-    user_ids: st.SearchStrategy[UserId] | None = None,
-    group_ids: st.SearchStrategy[GroupId] | None = None,
-    exam_ids: st.SearchStrategy[ExamId] | None = None,
+    policies: st.SearchStrategy[Policy] = _POLICIES,
+    user_ids: st.SearchStrategy[UserId] = _USERS,
+    group_ids: st.SearchStrategy[GroupId] = _GROUPS,
+    exam_ids: st.SearchStrategy[ExamId] = _EXAMS,
     min_acts: int = 0,
     max_acts: int = 16,
 ) -> World:
-    """Draw worlds in which people have shared, passed on, narrowed and unshared already.
+    """Draw worlds in which people have already shared, passed on, narrowed and unshared.
 
     Args:
         draw: given by Hypothesis.
-        policies: of the deployment; by default nothing is limited, and re-shares are kept or not.
-        user_ids: of three to five users; by default plain ones.
-        group_ids: of one to three groups; by default plain ones, one of them a user's, too.
-        exam_ids: of one to four exams in one batch or two; by default plain ones.
-        min_acts: at least so many steps: acts, changes of groups and people, or time that passes.
-        max_acts: at most so many steps.
+        policies: the policy; by default one without limits, with any fate of re-shares.
+        user_ids: ids of three to five users.
+        group_ids: ids of one to three groups; by default one of them has the id of a user.
+        exam_ids: ids of one to four exams in one or two batches.
+        min_acts: the least number of steps: acts, changes of groups and people, passing of time.
+        max_acts: the largest number of steps.
     """
-    policy = draw(_POLICIES if policies is None else policies)
-    users = draw(_PEOPLE if user_ids is None else _distinct(user_ids, 3, 5))
-    groups = draw(_TEAMS if group_ids is None else _distinct(group_ids, 1, 3))
-    exams = draw(_IMAGED if exam_ids is None else _distinct(exam_ids, 1, 4))
     world = attrs.evolve(
-        empty_world(policy=policy), users=tuple(users), groups=tuple(groups), exams=tuple(exams)
+        empty_world(policy=draw(policies)),
+        users=draw(_distinct(user_ids, 3, 5)),
+        groups=draw(_distinct(group_ids, 1, 3)),
+        exams=draw(_distinct(exam_ids, 1, 4)),
     )
     story = _Story(draw, world)
     story.begin()
@@ -104,13 +113,18 @@ def sharings(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrateg
     return worlds.map(lambda world: world.sharing)
 
 
+def admins(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[Admin]:
+    """Draw the `Admin` of a world."""
+    return worlds.map(lambda world: world.sharing.admin)
+
+
 def viewers(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[Viewer]:
-    """Draw users of a world, ready to be asked."""
+    """Draw viewers: users of a world, with their principals resolved."""
     return worlds.flatmap(lambda world: st.sampled_from(world.users).map(world.sharing.viewer))
 
 
 class _Story:
-    """What happens in a world, step by step."""
+    """The steps of one world."""
 
     def __init__(self, draw: st.DrawFn, world: World) -> None:
         self._draw = draw
@@ -122,7 +136,7 @@ class _Story:
         self.told.append(f"{clock_time(self._world.clock.now)}  {sentence}.")
 
     def begin(self) -> None:
-        """Let everybody be known, groups hold each other, and exams arrive in two batches."""
+        """Add the users, groups that hold each other, and exams in two batches."""
         world = self._world
         for user in world.users:
             world.directory.add(User(id=user, name=f"{user}", email="reader@example.org"))
@@ -131,14 +145,14 @@ class _Story:
             if place:
                 held: tuple[PrincipalId, ...] = (*world.groups[:place], *world.users[:1])
                 members.add(self._pick(held))
-            self._found(group, members)
+            self._put_group(group, members)
         for exam in world.exams:
-            self._arrive(exam, self._pick(world.users[:2]), self._pick((_CD, _CD, _TRANSFER)))
+            self._upload(exam, self._pick(world.users[:2]), self._pick((CD, CD, _TRANSFER)))
 
-    def _arrive(self, exam: ExamId, owner: UserId, batch: BatchId) -> None:
-        """Let an exam arrive, often uploaded at the very time at which another one was."""
+    def _upload(self, exam: ExamId, owner: UserId, batch: BatchId) -> None:
+        """Add an exam, often with the upload time of another one."""
         now = self._world.clock.now
-        self._tell(f"Of the {batch} there arrives {exam} owned by {owner}")
+        self._tell(f"Uploaded in the batch {batch}: {exam} (owner {owner})")
         uploaded_at = now - timedelta(minutes=self._pick((0, 0, 1)))
         self._world.sharing.add_upload(
             UploadBatch(id=batch, uploader=self._world.users[0], received_at=now),
@@ -146,7 +160,7 @@ class _Story:
         )
 
     def go_on(self) -> None:
-        """Let one thing happen: mostly a share, and mostly by somebody who was shared with."""
+        """Do one step: mostly a share, and mostly by a recipient."""
         self._pick(
             (
                 self._pass_on,
@@ -164,12 +178,12 @@ class _Story:
         )()
 
     def wait(self) -> None:
-        """Let time pass: until a grant expires, until just before, or for a minute."""
-        clock, ends = self._world.clock, self._boundaries()
+        """Let time pass: until an expiry, until just before one, or for a minute."""
+        clock, ends = self._world.clock, self._expiries()
         minute = clock.now + timedelta(minutes=1)
         ending = self._pick(ends) if ends else minute
         clock.now = self._pick((ending, max(ending - TICK, clock.now), minute))
-        self._tell("Time has passed")
+        self._tell("Time passes")
 
     def _pick(self, items: Sequence[T]) -> T:
         return items[self._draw(_NUMBERS) % len(items)]
@@ -185,27 +199,27 @@ class _Story:
 
     def _asked(self, request: Request) -> str:
         if not isinstance(request, RevokeRequest):
-            return WORDS.request(request)
+            return _WORDS.request(request)
         grants = [grant for exam in self._world.exams for grant in self._world.standing(exam)]
         named = next(grant for grant in grants if grant.id == request.grant)
         return (
-            f"{request.actor} ends {named.grantor}'s grant of {named.exam} to "
-            f"{WORDS.value(named.recipient)}"
+            f"{request.actor} revokes {named.grantor}'s grant of {named.exam} to "
+            f"{_WORDS.value(named.recipient)}"
         )
 
-    def _found(self, group: GroupId, members: set[PrincipalId]) -> None:
+    def _put_group(self, group: GroupId, members: set[PrincipalId]) -> None:
         self._world.directory.add(Group(id=group, name=f"{group}", members=frozenset(members)))
-        self._tell(f"In {WORDS.value(group)}: {WORDS.value(frozenset(members))}")
+        self._tell(f"The members of {_WORDS.value(group)}: {_WORDS.value(frozenset(members))}")
 
     def _share(self) -> None:
-        """Share as somebody who holds something, most often its owner."""
+        """Share as somebody with access, mostly the owner."""
         exam = self._pick(self._world.exams)
         holders = [user for user in self._world.users if self._holds(user, exam)]
         owner = self._owner(exam)
         self._share_by(self._pick([*holders, owner, owner]), exam)
 
     def _pass_on(self) -> None:
-        """Share as somebody who was shared with, most often at the end of a chain."""
+        """Share as a recipient, mostly at the end of a chain."""
         chains = sorted(
             (length, exam, user)
             for exam in self._world.exams
@@ -219,7 +233,7 @@ class _Story:
         self._share_by(user, exam)
 
     def _chains(self, exam: ExamId) -> dict[UserId, int]:
-        """Return, for each user, how many grants lie between them and the owner at most."""
+        """Return, for each user, the length of the longest chain of grants from the owner."""
         grants = self._world.standing(exam)
         lengths: dict[GrantId, int] = {}
         for grant in grants:
@@ -233,7 +247,7 @@ class _Story:
         return found
 
     def _share_by(self, actor: UserId, exam: ExamId) -> None:
-        """Share with some who have it already, from somebody else, and with some who do not."""
+        """Share with some who already have a grant and with some who have none."""
         out = {actor, self._owner(exam)}
         others = [each for each in self._world.principals if each not in out]
         there = [grant.recipient for grant in self._world.standing(exam)]
@@ -257,10 +271,10 @@ class _Story:
 
     def _until(self) -> datetime | None:
         soon = self._world.clock.now + timedelta(minutes=self._pick(range(1, 6)))
-        return self._pick((None, None, soon, self._pick([*self._boundaries(), soon])))
+        return self._pick((None, None, soon, self._pick([*self._expiries(), soon])))
 
     def _end(self) -> None:
-        """End or narrow a grant that stands, by somebody who may, or by anybody."""
+        """End or narrow a standing grant, by somebody who may, or by anybody."""
         grants = [g for exam in self._world.exams for g in self._world.standing(exam)]
         if not grants:
             self._share()
@@ -285,19 +299,19 @@ class _Story:
         )
 
     def _change_people(self) -> None:
-        """Let a group hold others, or a user be active or not."""
+        """Replace the members of a group, or change whether a user is active."""
         directory, users = self._world.directory, self._world.users
         group = self._pick(self._world.groups)
         user = self._pick(users)
         if self._pick((True, True, False)):
             members: set[PrincipalId] = {self._pick(users), self._pick(self._world.principals)}
             with suppress(MembershipCycle):
-                self._found(group, members)
+                self._put_group(group, members)
         else:
             known = directory.user(user)
             if known is not None:
                 directory.add(attrs.evolve(known, active=not known.active))
-                self._tell(f"{user} is {'not active' if known.active else 'active again'}")
+                self._tell(f"{user} is {'inactive' if known.active else 'active again'}")
 
     def _holds(self, user: UserId, exam: ExamId) -> bool:
         return self._world.sharing.can(user, Permission.VIEW, exam)
@@ -306,7 +320,7 @@ class _Story:
         (found,) = self._world.store.find((exam,))
         return found.owner
 
-    def _boundaries(self) -> list[datetime]:
+    def _expiries(self) -> list[datetime]:
         standing = (g for exam in self._world.exams for g in self._world.standing(exam))
         return sorted({grant.until for grant in standing if grant.until is not None})
 

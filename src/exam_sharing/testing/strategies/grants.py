@@ -1,4 +1,4 @@
-"""Grants: single ones, their endings, and chains in which each is passed on from the one before."""
+"""Grants, their endings, and chains of re-shares."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -21,29 +21,26 @@ from exam_sharing.grants import (
 )
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, ShareId, UserId
 from exam_sharing.testing.moments import START, TICK
-from exam_sharing.testing.strategies.people import principal_ids, user_ids
-from exam_sharing.testing.strategies.times import durations, times_around
-from exam_sharing.testing.strategies.uploading import exam_ids, grant_ids, share_ids
-
-__all__ = [
-    "endings",
-    "grants",
-    "holdings",
-    "illegal_reshare_chains",
-    "permissions",
-    "reshare_chains",
-]
+from exam_sharing.testing.strategies.values import (
+    durations,
+    exam_ids,
+    grant_ids,
+    permissions,
+    principal_ids,
+    share_ids,
+    times_around,
+    user_ids,
+)
 
 Chain: TypeAlias = tuple[Grant, ...]
 
-
-def permissions() -> st.SearchStrategy[Permission]:
-    """Draw permissions."""
-    return st.sampled_from(Permission)
+_BASES: Final[st.SearchStrategy[Basis]] = st.just(OWNER) | st.frozensets(
+    grant_ids(), min_size=1, max_size=2
+)
 
 
 def holdings() -> st.SearchStrategy[Holding]:
-    """Draw what a grant gives: a permission, with those below it, until some time or for good."""
+    """Draw what a grant gives: a permission until some time or without end."""
     return st.builds(Holding.of, permissions(), st.just(FOREVER) | times_around())
 
 
@@ -51,44 +48,43 @@ def holdings() -> st.SearchStrategy[Holding]:
 def grants(
     draw: st.DrawFn,
     *,
-    ids: st.SearchStrategy[GrantId] | None = None,
-    exams: st.SearchStrategy[ExamId] | None = None,
-    grantors: st.SearchStrategy[UserId] | None = None,
+    ids: st.SearchStrategy[GrantId] = grant_ids(),
+    exams: st.SearchStrategy[ExamId] = exam_ids(),
+    grantors: st.SearchStrategy[UserId] = user_ids(),
     recipients: st.SearchStrategy[PrincipalId] | None = None,
     permissions: st.SearchStrategy[Permission] = permissions(),
     untils: st.SearchStrategy[datetime | None] | None = None,
-    versions: st.SearchStrategy[int] | None = None,
-    bases: st.SearchStrategy[Basis] | None = None,
-    made_at: st.SearchStrategy[datetime] | None = None,
+    versions: st.SearchStrategy[int] = st.integers(1, 100),
+    bases: st.SearchStrategy[Basis] = _BASES,
+    made_at: st.SearchStrategy[datetime] = times_around(),
 ) -> Grant:
-    """Draw grants, of which those that expire do so after they were made.
+    """Draw grants that expire after they were made, or never.
 
     Args:
         draw: given by Hypothesis.
-        ids: of the grants.
-        exams: what they are on.
-        grantors: who made them.
-        recipients: whom they were made to; by default anybody but the grantor.
+        ids: ids of the grants.
+        exams: their exams.
+        grantors: their grantors.
+        recipients: their recipients; by default anybody but the grantor.
         permissions: what they give.
-        untils: until when, `None` for good.
-        versions: the exam's count of acts when they were made.
+        untils: when they expire; `None` for never.
+        versions: the versions of their exams at that time.
         bases: what entitled their grantors.
         made_at: when they were made.
     """
-    made = draw(times_around() if made_at is None else made_at)
+    made = draw(made_at)
     later = st.none() | durations().map(lambda by: made + by)
-    grantor = draw(user_ids() if grantors is None else grantors)
+    grantor = draw(grantors)
     others = principal_ids().filter(lambda each: each != grantor)
-    rested_on = st.just(OWNER) | st.frozensets(grant_ids(), min_size=1, max_size=2)
     return Grant(
-        id=draw(grant_ids() if ids is None else ids),
-        exam=draw(exam_ids() if exams is None else exams),
+        id=draw(ids),
+        exam=draw(exams),
         grantor=grantor,
         recipient=draw(others if recipients is None else recipients),
         permission=draw(permissions),
         until=draw(later if untils is None else untils),
-        version=draw(st.integers(1, 100) if versions is None else versions),
-        basis=draw(rested_on if bases is None else bases),
+        version=draw(versions),
+        basis=draw(bases),
         share=draw(share_ids()),
         made_at=made,
     )
@@ -96,15 +92,15 @@ def grants(
 
 def endings(
     *,
-    grants: st.SearchStrategy[GrantId] | None = None,
-    users: st.SearchStrategy[UserId | None] | None = None,
+    grants: st.SearchStrategy[GrantId] = grant_ids(),
+    users: st.SearchStrategy[UserId | None] = st.none() | user_ids(),
 ) -> st.SearchStrategy[Ending]:
-    """Draw endings, as they are recorded beside grants."""
+    """Draw endings of grants."""
     return st.builds(
         Ending,
-        grant=grant_ids() if grants is None else grants,
+        grant=grants,
         how=st.sampled_from(HowEnded),
-        by=st.none() | user_ids() if users is None else users,
+        by=users,
         acting_as=st.sampled_from(EndedAs),
         at=times_around(),
         version=st.integers(1, 100),
@@ -115,22 +111,22 @@ def endings(
 def reshare_chains(
     draw: st.DrawFn,
     *,
-    exams: st.SearchStrategy[ExamId] | None = None,
+    exams: st.SearchStrategy[ExamId] = exam_ids(),
     min_size: int = 1,
     max_size: int = 4,
 ) -> Chain:
-    """Draw chains of grants on one exam, each passed on, as the rules allow, from the one before.
+    """Draw chains of legal re-shares on one exam.
 
-    The owner made the first one. Each other rests on the one before: its grantor is the recipient
-    there, and it gives no more, for no longer.
+    The owner made the first grant. Each other grant rests on the one before: its grantor is the
+    recipient there, and it gives no more, for no longer.
 
     Args:
         draw: given by Hypothesis.
-        exams: what they are on.
-        min_size: at least so many grants.
-        max_size: at most so many grants.
+        exams: the exam.
+        min_size: the least number of grants.
+        max_size: the largest number of grants.
     """
-    exam = draw(exam_ids() if exams is None else exams)
+    exam = draw(exams)
     length = draw(st.integers(min_size, max_size))
     people = draw(st.lists(user_ids(), min_size=length + 1, max_size=length + 1, unique=True))
     names = draw(st.lists(grant_ids(), min_size=length, max_size=length, unique=True))
@@ -156,7 +152,7 @@ def reshare_chains(
 
 
 def _no_later_than(horizon: datetime) -> st.SearchStrategy[datetime]:
-    """Draw the horizon itself, or one before it that lies well after a chain was made."""
+    """Draw the horizon, or an earlier one that lies well after the chain was made."""
     latest = min(horizon, START + timedelta(days=366))
     sooner = st.integers(0, 60).map(lambda n: latest - timedelta(minutes=n))
     return st.just(horizon) | sooner
@@ -164,13 +160,13 @@ def _no_later_than(horizon: datetime) -> st.SearchStrategy[datetime]:
 
 def illegal_reshare_chains(
     *,
-    exams: st.SearchStrategy[ExamId] | None = None,
+    exams: st.SearchStrategy[ExamId] = exam_ids(),
     max_size: int = 4,
 ) -> st.SearchStrategy[Chain]:
-    """Draw chains in which one grant, and thus every later one, could never have been passed on.
+    """Draw chains in which one grant, and thus every later one, breaks the rules.
 
-    It gives more than the one before or for longer, or whoever made it holds nothing: another one
-    was the recipient, it was of another exam, or the chain begins at its own end.
+    It gives more than the one before, or for longer, or its grantor holds nothing: because somebody
+    else was the recipient, because the exam was another one, or because the chain is a circle.
     """
     legal = reshare_chains(exams=exams, min_size=2, max_size=max(max_size, 2))
     return st.builds(
@@ -186,13 +182,13 @@ def _changed(chain: Chain, place: int, grant: Grant) -> Chain:
 
 
 def _gives_more(chain: Chain, place: int) -> Chain:
-    """Let the source give view alone, and the grant that rests on it download."""
+    """Let the source give view only, and the grant that rests on it download."""
     viewed = tuple(attrs.evolve(each, permission=Permission.VIEW) for each in chain)
     return _changed(viewed, place, attrs.evolve(viewed[place], permission=Permission.DOWNLOAD))
 
 
 def _lasts_longer(chain: Chain, place: int) -> Chain:
-    """Let the source and all before it end a tick before the grant does."""
+    """Let the source and all before it expire a microsecond before the grant."""
     until = chain[place].until or START + timedelta(days=1)
     shorter = tuple(attrs.evolve(each, until=until - TICK) for each in chain)
     return _changed(shorter, place, attrs.evolve(shorter[place], until=until))
@@ -213,9 +209,9 @@ def _of_another_exam(chain: Chain, place: int) -> Chain:
 
 
 def _in_a_circle(chain: Chain, _place: int) -> Chain:
-    """Let the first grant rest on the last: nothing is left that does not rest on itself."""
+    """Let the first grant rest on the last one, so that each rests on itself."""
     last = chain[-1]
-    if not isinstance(last.recipient, UserId):  # Chains go from user to user.
+    if not isinstance(last.recipient, UserId):  # chains lead from user to user
         return chain
     same = tuple(attrs.evolve(each, permission=last.permission, until=last.until) for each in chain)
     first = attrs.evolve(same[0], grantor=last.recipient, basis=frozenset({last.id}))
