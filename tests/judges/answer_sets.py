@@ -1,7 +1,7 @@
 """The judge that is an answer-set program: `sharing.lp`, run by clingo.
 
-It is told facts and works out who holds what, through which grants, and what an act leaves of each
-grant. Times are put to it in their order, as small whole numbers.
+From facts it derives who holds what, by which grants, and what an act leaves of each grant. Times
+become small whole numbers in the same order.
 """
 
 from pathlib import Path
@@ -10,7 +10,7 @@ import clingo
 
 from exam_sharing import ExamId, GroupId, NarrowRequest, Permission, Reshares, UserId
 from exam_sharing.grants import FOREVER, OWNER
-from judges.facts import Facts
+from judges.trials import Facts
 
 PROGRAM = Path(__file__).with_name("sharing.lp").read_text()
 
@@ -21,21 +21,21 @@ class Answer:
     Attributes:
         held: who holds what before the act.
         gives: for each of these, the grants that give it.
-        left: for each grant that stands before the act, the pieces that are left of it.
+        left: for each grant that stands before the act, the pieces left of it.
     """
 
     def __init__(self, facts: Facts, act=None):
         self._times = _times_in_order(facts, act)
         self._ids = [grant.id for grant in facts.ever_granted()]
         control = clingo.Control(["--warn=none"])
-        control.add("base", [], PROGRAM + "\n".join(self._told(facts, act)))
+        control.add("base", [], PROGRAM + "\n".join(self._program(facts, act)))
         control.ground([("base", [])])
         shown = []
         found = control.solve(on_model=lambda model: shown.extend(model.symbols(shown=True)))
         assert found.satisfiable
         self.held, self.gives, self.left = self._read(facts, shown)
 
-    def _told(self, facts, act):
+    def _program(self, facts, act):
         yield f"now({self._at(facts.now)}). permission(1..2)."
         yield from _people(facts)
         yield from _exams(facts)
@@ -52,7 +52,7 @@ class Answer:
             yield from self._act(act)
 
     def _grant(self, number, grant):
-        said = (
+        fields = (
             number,
             _text(grant.exam),
             _text(grant.grantor),
@@ -61,7 +61,7 @@ class Answer:
             self._at(grant.horizon),
         )
         as_owner = f" owner_basis({number})." if grant.basis is OWNER else ""
-        return f"grant({', '.join(map(str, said))}).{as_owner}"
+        return f"grant({', '.join(map(str, fields))}).{as_owner}"
 
     def _act(self, act):
         at_most, latest = _bound(act)

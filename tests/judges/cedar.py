@@ -1,14 +1,16 @@
-"""The judge that is Cedar: a policy for each grant and one for owners, run by cedarpy.
+"""The judge that is Cedar: one policy for each grant and one for owners, run by cedarpy.
 
-Cedar knows who is in which group, who owns what, and the time. Its answer names every policy that
-allows, so that it judges what an explanation rests on as well.
+Cedar gets the groups, the owners and the time. Its answer names every policy that allows, so it
+also judges explanations.
 """
+
+from datetime import UTC, datetime, timedelta
 
 import cedarpy
 
 from exam_sharing import GroupId, Permission
 from exam_sharing.grants import FOREVER
-from judges.facts import Facts
+from judges.trials import Facts
 
 ACTIONS = {Permission.VIEW: "view", Permission.DOWNLOAD: "download"}
 
@@ -20,7 +22,7 @@ when { principal.active && principal == resource.owner && !resource.withdrawn };
 
 
 def held(facts: Facts):
-    """Return who holds what, each with the grants that give it and `None` for ownership."""
+    """Return who holds what, each with the grants that give it, and `None` for ownership."""
     policies = OWNER_POLICY + "".join(_policy(grant) for grant in facts.grants)
     asked = [
         (user, exam.id, permission)
@@ -33,7 +35,7 @@ def held(facts: Facts):
             "principal": f'User::"{user}"',
             "action": f'Action::"{ACTIONS[permission]}"',
             "resource": f'Exam::"{exam}"',
-            "context": {"now": _seconds(facts.now)},
+            "context": {"now": _microseconds(facts.now)},
         }
         for user, exam, permission in asked
     ]
@@ -54,7 +56,7 @@ def _policy(grant):
     may = ", ".join(
         f'Action::"{word}"' for each, word in ACTIONS.items() if each <= grant.permission
     )
-    lasts = "true" if grant.until is None else f"context.now < {_seconds(grant.until)}"
+    lasts = "true" if grant.until is None else f"context.now < {_microseconds(grant.until)}"
     return f"""
 @id("{grant.id}")
 permit(principal {whom} {_entity(grant.recipient)}, action in [{may}], resource)
@@ -92,6 +94,6 @@ def _entity(principal):
     return f'{_kind(principal)}::"{principal}"'
 
 
-def _seconds(time):
+def _microseconds(time):
     assert time != FOREVER
-    return int(time.timestamp())
+    return (time - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)

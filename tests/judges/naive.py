@@ -1,20 +1,19 @@
-"""The judge that is the naive model: SPEC written as sets."""
+"""The judge that is the naive model of the testing kit."""
 
-from exam_sharing import Permission, UnshareRequest
+from exam_sharing import Permission
 from exam_sharing.grants import OWNER
 from exam_sharing.testing import model
-from judges.facts import Facts
+from judges.trials import Facts
 
 
 class NaiveWorld:
-    """The facts as the model keeps them, with a number for each grant."""
+    """The facts in the model, with a number for each grant."""
 
     def __init__(self, facts: Facts):
-        self.now = facts.now
         self.ids = {grant.id: place for place, grant in enumerate(facts.ever_granted(), 1)}
-        self.world = model.World()
+        self.world = model.World(now=facts.now)
         for user, active in facts.users.items():
-            self.world.add_user(user, active=active)
+            self.world.add_user(user, model.Account(active=active))
         for group, members in facts.groups.items():
             self.world.add_group(group, members)
         self.world.add_exams(*facts.exams)
@@ -49,24 +48,23 @@ class NaiveWorld:
         )
 
     def held(self):
-        """Return who holds what."""
         return frozenset(
             (user, exam, permission)
             for user in self.world.users
             for exam in self.world.exams
             for permission in Permission
-            if model.holds(self.world, user, permission, exam, self.now)
+            if model.holds(self.world, user, permission, exam)
         )
 
     def left_by(self, act):
-        """Return what the act leaves of each grant that stands; the model does it."""
+        """Return what the act leaves of each standing grant; the act is done in the model."""
         stood = [
             (grant_id, self.world.grants[number])
             for grant_id, number in self.ids.items()
-            if number not in self.world.endings and self.world.grants[number].horizon > self.now
+            if number not in self.world.endings
+            and self.world.grants[number].horizon > self.world.now
         ]
-        end = model.unshare if isinstance(act, UnshareRequest) else model.narrow
-        done = end(self.world, act, self.now)
+        done = model.unshare(self.world, act)
         assert not isinstance(done, model.Refused), done
         return {
             grant_id: frozenset(
