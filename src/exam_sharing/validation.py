@@ -171,15 +171,7 @@ def exact_text(field: str, text: object) -> str:
 
 
 def identifier_text(field: str, text: object, error: _Invalid = InvalidInput) -> str:
-    """Return the text if it can be an identifier.
-
-    Specification: `#ids`.
-
-    Raises:
-        WrongKind: it is not a `str`.
-        InvalidValue: it is empty, longer than 255 code points, starts or ends with white space, or
-            contains a control, a bidirectional control or a lone surrogate.
-    """
+    """Return the text if it can be an identifier; raise otherwise. Specification: `#ids`."""
     text = exact_text(field, text)
     if not text:
         raise error(field, "must not be empty")
@@ -191,13 +183,7 @@ def identifier_text(field: str, text: object, error: _Invalid = InvalidInput) ->
 
 
 def plain_text(field: str, text: object, *, max_length: int) -> str:
-    """Return the text if it is one line of at most `max_length` code points without controls.
-
-    Raises:
-        WrongKind: it is not a `str`.
-        InvalidInput: it is too long, or contains a control, a bidirectional control or a lone
-            surrogate.
-    """
+    """Return the text if it is one printable line of limited length; raise otherwise."""
     text = exact_text(field, text)
     _require_length(field, text, max_length, InvalidInput)
     _require_printable(field, text, InvalidInput)
@@ -207,12 +193,7 @@ def plain_text(field: str, text: object, *, max_length: int) -> str:
 def clean_text(
     field: str, text: object, *, max_length: int | None = None, error: _Invalid = InvalidInput
 ) -> str:
-    """Return the text if every store can keep it.
-
-    Raises:
-        WrongKind: it is not a `str`.
-        InvalidValue: it is too long, or contains NUL or a lone surrogate.
-    """
+    """Return the text if every store can keep it: without NUL and lone surrogates."""
     text = exact_text(field, text)
     _require_length(field, text, max_length, error)
     if not text.isascii() or "\0" in text:
@@ -279,11 +260,7 @@ def optional_instant(field: str, value: object) -> datetime | None:
 
 
 def clock_time(value: object) -> datetime:
-    """Return the time of a clock in UTC.
-
-    Raises:
-        InvalidArgument: it is no aware datetime, or the last moment that there is.
-    """
+    """Return the time of a clock in UTC; raise `InvalidArgument` if it is no time to act at."""
     try:
         now = instant("clock", value)
     except (InvalidInput, WrongKind) as error:

@@ -32,12 +32,7 @@ _ASCII_DOMAIN: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 
 @attrs.frozen(kw_only=True)
 class MailAddress:
-    """One address in both spellings.
-
-    Attributes:
-        ascii: for every server; `None` if the address cannot be written in ASCII.
-        unicode: as it was given, for servers with SMTPUTF8.
-    """
+    """One address: in ASCII if that is possible, and as it was given, for SMTPUTF8."""
 
     ascii: PrivateText | None
     unicode: PrivateText

@@ -150,14 +150,7 @@ MAX_UNFOLDED: Final = 60
 
 @attrs.frozen(kw_only=True)
 class Mail:
-    """A letter about one notice, from one sender.
-
-    Attributes:
-        notice: the id of the notice.
-        sender: the sender.
-        letter: the text.
-        date: the time of sending, aware, in UTC.
-    """
+    """A letter about one notice, from one sender; the date is in UTC."""
 
     notice: NoticeId
     sender: Sender

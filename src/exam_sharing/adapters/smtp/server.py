@@ -51,14 +51,7 @@ _SHORTEST: Final = 0.001
 
 
 class Connection(smtplib.SMTP):
-    """One connection, opened when it is made.
-
-    Args:
-        host: the server.
-        port: its port.
-        greeting: the name by which the server is greeted.
-        seconds: the time for everything, from the look-up of the host to the last reply.
-        tls: encrypts the connection from its first byte; `None` if it begins unencrypted.
+    """One connection, opened when it is made, which ends `seconds` later.
 
     Raises:
         OSError: the server cannot be reached, or does not answer in time.
@@ -209,12 +202,7 @@ def _password(text: str) -> PrivateText:
 
 @attrs.frozen(kw_only=True)
 class Login:
-    """The login at a server; no `repr` shows it.
-
-    Attributes:
-        username: in ASCII.
-        password: in ASCII.
-    """
+    """The login at a server, in ASCII; no `repr` shows it."""
 
     username: str = attrs.field(converter=_username)
     password: str = attrs.field(converter=_password)
@@ -277,11 +265,7 @@ class MailServer:
     timeout: float = attrs.field(default=30.0, converter=_seconds)
 
     def deliver(self, mail: Mail, to: MailAddress) -> None:
-        """Send the mail to the server.
-
-        Raises:
-            NoticeNotSent: the server did not accept it, as far as we know.
-        """
+        """Send the mail; raise `NoticeNotSent` unless the server has accepted it."""
         failure: NoticeNotSent | None = None
         try:
             self._deliver(mail, to)
@@ -368,7 +352,7 @@ _PROBLEMS: Final[tuple[tuple[type[Exception], MailProblem], ...]] = (
     (smtplib.SMTPAuthenticationError, MailProblem.LOGIN_REFUSED),
     (smtplib.SMTPResponseException, MailProblem.NOT_SERVED),
     (smtplib.SMTPServerDisconnected, MailProblem.LINE_LOST),
-    # `smtplib` raises this base class if there is no way to log in.
+    # `smtplib` raises this base class if no way to log in is possible.
     (smtplib.SMTPException, MailProblem.LOGIN_REFUSED),
     (ssl.SSLError, MailProblem.NOT_ENCRYPTED),
     (TimeoutError, MailProblem.TIMED_OUT),
