@@ -9,9 +9,8 @@ from exam_sharing import StoreFailed
 from exam_sharing.memory import MemoryStore, memory_ports
 from exam_sharing.ports import ExamReader
 from exam_sharing.testing import StoreNotUsable
-from exam_sharing.testing.isolation import require_isolated
 from exam_sharing.testing.laws import store_laws
-from exam_sharing.testing.opening import opened
+from exam_sharing.testing.opening import opened, require_isolated
 
 
 class Closing(MemoryStore):

@@ -1,4 +1,4 @@
-"""Opening the store under test; a store that cannot be tested is not one that breaks a law.
+"""Opening the store under test; a store that cannot be tested does not break a law.
 
 An `open_store` is a callable without arguments. Each call returns a new, empty store: an object
 with the ports of `StorePorts` as attributes, or one that is those ports itself. It may also return
@@ -14,13 +14,18 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, TypeGuard, TypeVar
+from typing import Any, Final, TypeAlias, TypeGuard, TypeVar, get_type_hints
 
 import attrs
 
 from exam_sharing.conformance import asynchronous_methods, lacking
 from exam_sharing.errors import CallerError
 from exam_sharing.exams import Exam, UploadBatch
+from exam_sharing.identifiers import BatchId, ExamId, ShareId, UserId
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier
+from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.policy.requests import ShareRequest, UnshareRequest
+from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import (
     AccessReader,
     AuditTrail,
@@ -35,15 +40,21 @@ from exam_sharing.ports import (
     Outbox,
     Ports,
 )
+from exam_sharing.principals import User
+from exam_sharing.sharing import Sharing
+from exam_sharing.testing.moments import START
 
 __all__ = [
+    "PROBE",
     "OpenStore",
     "StoreNotUsable",
     "StorePorts",
+    "Trace",
     "Upload",
     "entered",
     "opened",
     "place_of",
+    "require_isolated",
     "require_open_store",
 ]
 
@@ -109,15 +120,7 @@ class StorePorts:
 
 
 _PORTS: Final[Mapping[str, type]] = MappingProxyType(
-    {
-        "exams": ExamReader,
-        "uploads": ExamWriter,
-        "grants": GrantReader,
-        "writer": GrantWriter,
-        "access": AccessReader,
-        "outbox": Outbox,
-        "audit": AuditTrail,
-    }
+    {name: port for name, port in get_type_hints(StorePorts).items() if name != "store"}
 )
 
 
@@ -262,3 +265,109 @@ def _asynchronous_methods(store: object) -> Iterator[str]:
     for name, protocol in _PORTS.items():
         for later in asynchronous_methods(getattr(store, name, store), protocol):
             yield f"{name}.{later}"
+
+
+Trace: TypeAlias = Callable[[StorePorts], bool]
+"""Returns whether a store holds something that was written to the one before."""
+
+_NO_TRACES: Final[Mapping[str, Trace]] = MappingProxyType({})
+
+PROBE: Final = ShareId("exam-sharing-probe")
+"""The share that the probe writes."""
+
+
+def require_isolated(
+    open_store: OpenStore,
+    beside: Mapping[str, Trace] = _NO_TRACES,
+    upload: Upload | None = None,
+) -> None:
+    """Raise `StoreNotUsable` unless a second store is empty after writing to a first one.
+
+    A store that raises on writing or reading is left to the laws.
+
+    Args:
+        open_store: opens the stores.
+        beside: for everything that only a capability reads, whether a store holds it.
+        upload: records an upload, instead of the port `uploads`.
+
+    Raises:
+        StoreNotUsable: the second store holds what was written to the first; or as for `opened`.
+    """
+    with opened(open_store) as first, contextlib.suppress(Exception):
+        _write_probe(first, upload)
+    with opened(open_store) as second:
+        traces = {**_TRACES, **beside}
+        found = [what for what, asked in traces.items() if _finds(asked, second)]
+    if found:
+        raise StoreNotUsable(
+            "must return a new, empty store on each call; "
+            f"a new store held, from the one before: {', '.join(found)}"
+        )
+
+
+_OLGA: Final = UserId("exam-sharing-probe-olga")
+_BEN: Final = UserId("exam-sharing-probe-ben")
+_CLEO: Final = UserId("exam-sharing-probe-cleo")
+_EXAM: Final = ExamId("exam-sharing-probe")
+_GONE: Final = ExamId("exam-sharing-probe-gone")
+_NEVER: Final = ExamId("exam-sharing-probe-never")
+"""In no store, so that an answer about it is no trace."""
+_BATCH: Final = BatchId("exam-sharing-probe")
+_REQUEST: Final = "exam-sharing-probe"
+
+
+def _write_probe(store: StorePorts, upload: Upload | None) -> None:
+    """Write something of each kind: standing, ended and withdrawn."""
+    batch = UploadBatch(id=_BATCH, uploader=_OLGA, received_at=START)
+    exams = tuple(
+        Exam(id=each, owner=_OLGA, batch=_BATCH, uploaded_at=START) for each in (_EXAM, _GONE)
+    )
+    if upload is None:
+        store.uploads.add(batch, exams)
+    else:
+        upload(store.store, batch, exams)
+    directory = MemoryDirectory()
+    for user in (_OLGA, _BEN, _CLEO):
+        directory.add(User(id=user, name=str(user)))
+    sharing = Sharing(
+        policy=Policy(),
+        ports=store.with_people(directory, notifier=MemoryNotifier()),
+        clock=lambda: START,
+        new_id=iter((str(PROBE), f"{PROBE}-2", f"{PROBE}-3")).__next__,
+        sends_at_once=False,
+    )
+    sharing.share(
+        ShareRequest(
+            actor=_OLGA, exam=_EXAM, recipients=(_BEN, _CLEO), attested=True, request_id=_REQUEST
+        )
+    )
+    sharing.unshare(UnshareRequest(actor=_OLGA, exam=_EXAM, recipient=_CLEO))
+    sharing.admin.withdraw(_GONE, performed_by=_OLGA, why="the next store must not have it")
+
+
+_TRACES: Final[Mapping[str, Trace]] = MappingProxyType(
+    {
+        "exams": lambda store: bool(store.exams.find((_EXAM,))),
+        "versions": lambda store: _sharing(store, _EXAM).version != _sharing(store, _NEVER).version,
+        "grants": lambda store: bool(
+            _sharing(store, _EXAM).grants or store.grants.exams_granted_to(_BEN)
+        ),
+        "ended grants": lambda store: bool(_sharing(store, _EXAM).ended),
+        "withdrawn exams": lambda store: (
+            _sharing(store, _GONE).withdrawn != _sharing(store, _NEVER).withdrawn
+        ),
+        "receipts": lambda store: store.grants.receipt(_OLGA, _REQUEST) is not None,
+        "notices": lambda store: bool(store.outbox.listed(None, 1, given_up=None)),
+    }
+)
+
+
+def _sharing(store: StorePorts, exam: ExamId) -> ExamGrants:
+    return store.grants.read((exam,), ended=True)[exam]
+
+
+def _finds(asked: Trace, store: StorePorts) -> bool:
+    try:
+        return asked(store)
+    except Exception:  # noqa: BLE001  a law will report it
+        return False

@@ -40,7 +40,6 @@ from exam_sharing.policy.plans import Attestation, Share, UnshareReceipt
 from exam_sharing.policy.requests import Scope, ShareRequest, UnshareRequest, Withdrawal
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import Changes, StoredReceipt
-from exam_sharing.testing.isolation import PROBE, Trace, require_isolated
 from exam_sharing.testing.laws.law import (
     Laws,
     how_many_examples,
@@ -52,10 +51,13 @@ from exam_sharing.testing.laws.law import (
 )
 from exam_sharing.testing.moments import START, TICK
 from exam_sharing.testing.opening import (
+    PROBE,
     OpenStore,
     StorePorts,
+    Trace,
     Upload,
     opened,
+    require_isolated,
     require_open_store,
 )
 from exam_sharing.validation import is_a

@@ -9,10 +9,9 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
-from exam_sharing.testing.isolation import require_isolated
 from exam_sharing.testing.machine.hospital import Hide, Sweep, Transfer
 from exam_sharing.testing.machine.steps import Capabilities, SharingMachine
-from exam_sharing.testing.opening import OpenStore, Upload
+from exam_sharing.testing.opening import OpenStore, Upload, require_isolated
 from exam_sharing.testing.story import RulesBroken
 from exam_sharing.validation import require_callable, require_kind
 
