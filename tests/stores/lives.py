@@ -1,8 +1,8 @@
 """Processes that share, unshare and send notices over a database until they are killed.
 
-A *nursery* is a process, one for each database, in which everything is imported and every statement
-compiled, so that it brings a *life* into the world within milliseconds. A life writes into its
-diary what it is about to do and what its acts came to, line by line. The diary outlives it.
+A *nursery* is a process, one for each database, that has imported everything and compiled every
+statement, so that it forks a *life* within milliseconds. A life writes its next step and the result
+of each act into its diary, line by line. The diary outlives it.
 """
 
 import os
@@ -29,10 +29,10 @@ from test_serial_order import Portal, something
 from world import START, grant_id
 
 MORTAL: Final = "mortal"
-"""What the connections of lives are called, where they have names."""
+"""The name of the connections of lives, in databases that name connections."""
 
 DELIVER: Final = "deliver"
-"""Stands among requests for sending the notices that are due."""
+"""Among requests, this one means: send the notices that are due."""
 
 
 @attrs.frozen(kw_only=True)
@@ -42,7 +42,7 @@ class Life:
     Attributes:
         number: from 1, for each database.
         folder: where its diary is, and the mailbox of them all.
-        requests: what it does; something else each time without end by default.
+        requests: what it does; by default an endless series that depends on its number.
         dies_at: the line of its diary after which it kills itself, from 1; `None` to be killed.
     """
 
@@ -66,7 +66,7 @@ class Life:
         return [line.split(" ") for line in self.diary.read_text().splitlines()]
 
     def all_requests(self) -> Iterator[Any]:
-        """Yield what it does, the same each time that it is asked for."""
+        """Yield its requests, the same each time."""
         if self.requests is not None:
             yield from self.requests
             return
@@ -127,7 +127,7 @@ class Mailbox(Notifier):
 
 
 class Mortal:
-    """A portal over a database, of which each act can be the last."""
+    """A portal over a database; any act can be its last."""
 
     def __init__(self, url: str, folder: Path) -> None:
         self.engine = engine_for(url)
@@ -139,7 +139,7 @@ class Mortal:
         )
 
     def live(self, life: Life) -> None:
-        """Do everything that the life does."""
+        """Perform every request of the life."""
         diary = self.mailbox.diary = Diary(life)
         sqlalchemy.event.listen(
             self.engine, "before_cursor_execute", partial(_note_statement, diary)
@@ -168,7 +168,7 @@ def _note_statement(diary, _connection, _cursor, statement, *_):
 
 
 def engine_for(url: str) -> sqlalchemy.Engine:
-    """Return an engine as a host would make it, whose connections can be told from others."""
+    """Return an engine as a host would make it, whose connections have a name."""
     address = sqlalchemy.make_url(url)
     if address.get_backend_name() == "sqlite":
         return sqlite_engine(address.database)
@@ -195,7 +195,7 @@ class Nursery:
 
 @contextmanager
 def nursery(url: str, warm_up: Life) -> Iterator[Nursery]:
-    """Open a nursery; the first life is one that does everything and dies of nothing."""
+    """Open a nursery; the warm-up does everything once and is not killed."""
     here, there = get_context("spawn").Pipe()
     process = get_context("spawn").Process(target=_nurse, args=(url, warm_up, there))
     process.start()
@@ -212,7 +212,7 @@ def _nurse(url: str, warm_up: Life, pipe: Connection) -> None:
     mortal = Mortal(url, warm_up.folder)
     for number, request in enumerate(warm_up.requests):
         mortal.do(warm_up, request, f"warm{number}")
-    # What is open must not be inherited.
+    # A fork must not inherit open connections.
     mortal.engine.dispose()
     pipe.send("warm")
     while (life := pipe.recv()) is not None:

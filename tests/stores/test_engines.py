@@ -102,18 +102,18 @@ NO_ENGINES = {
 
 
 @pytest.mark.parametrize("take", TAKING_ENGINES.values(), ids=TAKING_ENGINES)
-@pytest.mark.parametrize(("give", "told"), NO_ENGINES.values(), ids=NO_ENGINES)
-def test_wrong_engines_are_reported_with_the_remedy(engine, take, give, told):
+@pytest.mark.parametrize(("give", "message"), NO_ENGINES.values(), ids=NO_ENGINES)
+def test_wrong_engines_are_reported_with_the_remedy(engine, take, give, message):
     given = give(engine)
     try:
-        with pytest.raises(InvalidValue, match=f"^engine.*{told}"):
+        with pytest.raises(InvalidValue, match=f"^engine.*{message}"):
             take(given)
     finally:
         getattr(given, "close", lambda: None)() if not isinstance(given, type) else None
 
 
 @pytest.mark.parametrize(
-    ("url", "inside", "told"),
+    ("url", "inside", "message"),
     [
         ("sqlite://", True, "of SQLite must not be asynchronous: make it by `sqlite_engine`"),
         ("postgresql+psycopg://", False, "call this inside of `run_sync`"),
@@ -122,7 +122,7 @@ def test_wrong_engines_are_reported_with_the_remedy(engine, take, give, told):
     ],
 )
 def test_an_asynchronous_engine_is_accepted_inside_of_run_sync_alone(
-    monkeypatch, url, inside, told
+    monkeypatch, url, inside, message
 ):
     def in_greenlet():
         if inside is None:
@@ -132,10 +132,10 @@ def test_an_asynchronous_engine_is_accepted_inside_of_run_sync_alone(
     monkeypatch.setattr(engines, "in_greenlet", in_greenlet)
     engine = create_engine(url)
     engine.dialect.is_async = True
-    if told is None:
+    if message is None:
         engines.require_engine(engine)
         return
-    with pytest.raises(InvalidValue, match=f"^engine .*{told}"):
+    with pytest.raises(InvalidValue, match=f"^engine .*{message}"):
         create_all(engine)
 
 
@@ -160,9 +160,11 @@ NO_TRANSACTIONS = {
 
 
 @pytest.mark.parametrize("take", TAKING_TRANSACTIONS.values(), ids=TAKING_TRANSACTIONS)
-@pytest.mark.parametrize(("give", "error", "told"), NO_TRANSACTIONS.values(), ids=NO_TRANSACTIONS)
-def test_wrong_transactions_are_reported_with_the_remedy(engine, take, give, error, told):
-    with pytest.raises(error, match=f"^transaction.*{told.replace('(', '.').replace(')', '.')}"):
+@pytest.mark.parametrize(
+    ("give", "error", "message"), NO_TRANSACTIONS.values(), ids=NO_TRANSACTIONS
+)
+def test_wrong_transactions_are_reported_with_the_remedy(engine, take, give, error, message):
+    with pytest.raises(error, match=f"^transaction.*{message.replace('(', '.').replace(')', '.')}"):
         take(give(engine))
 
 
@@ -261,26 +263,26 @@ MISTAKES = {
 }
 
 
-@pytest.mark.parametrize(("given", "error", "told"), MISTAKES.values(), ids=MISTAKES)
+@pytest.mark.parametrize(("given", "error", "message"), MISTAKES.values(), ids=MISTAKES)
 @pytest.mark.parametrize("where", ["memory", "sql"])
-def test_mistakes_in_ports_are_reported_on_opening(engine, given, error, told, where):
-    with pytest.raises(error, match=told):
+def test_mistakes_in_ports_are_reported_on_opening(engine, given, error, message, where):
+    with pytest.raises(error, match=message):
         {"memory": open_in_memory, "sql": partial(open_sharing, engine)}[where](**given)
 
 
 @pytest.mark.parametrize(
-    ("given", "error", "told"),
+    ("given", "error", "message"),
     [each for each in MISTAKES.values() if "notifier" not in each[0]],
     ids=[name for name in MISTAKES if "notifier" not in name],
 )
-def test_mistakes_in_ports_are_reported_on_joining(engine, given, error, told):
+def test_mistakes_in_ports_are_reported_on_joining(engine, given, error, message):
     brought = {"directory": MemoryDirectory()} | given
-    with engine.begin() as connection, pytest.raises(error, match=told):
+    with engine.begin() as connection, pytest.raises(error, match=message):
         joined(connection, **brought)
 
 
 @pytest.mark.parametrize(
-    ("exams", "told"),
+    ("exams", "message"),
     [
         (NoExams, "exams must be an instance"),
         (MemoryStore(), "exams must have every method of its port; MemoryStore lacks owned_by"),
@@ -289,10 +291,10 @@ def test_mistakes_in_ports_are_reported_on_joining(engine, given, error, told):
         ({}, "dict lacks"),
     ],
 )
-def test_mistakes_in_host_exams_are_reported_on_opening_and_joining(engine, exams, told):
-    with pytest.raises(InvalidValue, match=told):
+def test_mistakes_in_host_exams_are_reported_on_opening_and_joining(engine, exams, message):
+    with pytest.raises(InvalidValue, match=message):
         open_sharing(engine, exams=exams, directory=MemoryDirectory())
-    with engine.begin() as connection, pytest.raises(InvalidValue, match=told):
+    with engine.begin() as connection, pytest.raises(InvalidValue, match=message):
         joined(connection, exams=exams, directory=MemoryDirectory())
 
 

@@ -86,7 +86,7 @@ def test_shares_and_batches_are_read_as_written(open_store):
 
 
 def bench_over(open_store):
-    """Return an empty store on a bench, to write what no act can be made to write."""
+    """Return an empty store on a bench, to write what no act writes."""
     trial = StoreTrial(open_store=open_store, threads=False, examples=1)
     return trial.bench()
 

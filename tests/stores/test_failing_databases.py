@@ -220,9 +220,11 @@ def test_a_refusal_that_cannot_be_recorded_is_raised_and_logged(
         perform(sharing, asked)
     assert codes(refused.value.reasons) == codes(expected)
     assert len(shared_world.store.events()) == recorded
-    told = [line for line in caplog.records if line.name == "exam_sharing"]
-    assert [line.getMessage() for line in told] == ["a refusal could not be recorded: StoreFailed"]
-    assert all(line.exc_info is None for line in told)
+    logged = [line for line in caplog.records if line.name == "exam_sharing"]
+    assert [line.getMessage() for line in logged] == [
+        "a refusal could not be recorded: StoreFailed"
+    ]
+    assert all(line.exc_info is None for line in logged)
 
 
 def test_a_stranger_is_refused_inside_the_hosts_transaction_too(

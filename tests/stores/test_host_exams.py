@@ -296,9 +296,9 @@ def test_an_act_that_read_the_former_owner_is_decided_again(world):
 
 
 def test_a_change_of_owner_in_a_session_can_be_rolled_back(world, engine, tables):
-    told = {"exam": CT, "before": ANNA, "after": BEN, "at": START, "tables": tables}
+    change = {"exam": CT, "before": ANNA, "after": BEN, "at": START, "tables": tables}
     with Session(engine) as session, session.begin() as transaction:
-        owner_changed(session, **told)
+        owner_changed(session, **change)
         transaction.rollback()
     assert world.store.read((CT,), ended=False)[CT].version == 0
 
@@ -313,9 +313,9 @@ def test_a_change_of_owner_in_a_session_can_be_rolled_back(world, engine, tables
     ],
 )
 def test_wrong_arguments_of_owner_changed_are_errors(engine, tables, wrong, error, field):
-    told = {"exam": CT, "before": ANNA, "after": BEN, "at": START, "tables": tables, **wrong}
+    change = {"exam": CT, "before": ANNA, "after": BEN, "at": START, "tables": tables, **wrong}
     with engine.begin() as connection, pytest.raises(error, match=field):
-        owner_changed(connection, **told)
+        owner_changed(connection, **change)
 
 
 def test_a_withdrawn_exam_does_not_change_owners(world):
@@ -546,7 +546,7 @@ def test_a_second_withdrawal_does_nothing(gone):
         == ()
     )
     assert gone.state() == before
-    assert len(gone.store.events()) == events + 1  # That of the ending, which says so.
+    assert len(gone.store.events()) == events + 1  # The event of the ending.
 
 
 def test_the_host_does_not_find_a_deleted_exam_without_sharing(world):
@@ -585,7 +585,7 @@ def test_a_sweep_withdraws_the_exams_that_the_host_reports_as_deleted(world, swe
     for exam in (CT, *exams):
         if exam != exams[5]:
             hide(world, exam, gone=False)
-    # What was only hidden has its grants again; what was swept has them no more, nor an owner.
+    # A hidden exam has its grants again; a swept exam has neither grants nor an owner.
     for user in (BEN, DAN):
         assert world.sharing.can_many(user, VIEW, (CT, *exams)) == {CT, exams[0], exams[4]}
     assert world.sharing.can_many(ANNA, VIEW, exams) == {exams[0], exams[4], exams[6]}

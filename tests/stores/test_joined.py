@@ -177,7 +177,7 @@ def one_connection(engine):
 
 
 class AsksBack:
-    """Says whom an actor may see, and asks the directory for it, as it is told it may."""
+    """A rule of visibility that asks the directory back."""
 
     directory = None
 

@@ -170,7 +170,7 @@ def test_a_hundred_kills_at_random_lose_nothing_and_leave_nothing_half_done(
         arrived = end_of_notices(witness, next(numbers))
         assert repeated(arrived) <= on_their_way
     assert died_at.total() == 100
-    # They died wherever it happened to be, many of them while they wrote.
+    # Many of them died while they wrote.
     assert died_at["writes"] + died_at["commits"] >= 10
     assert died_at["reads"] >= 5
 
@@ -211,7 +211,7 @@ STRANGER = UserId("stranger")
 
 
 class Load:
-    """Clients, a relay and somebody who looks, all at once until told to stop.
+    """Clients, a relay and a reader, all at once until they are stopped.
 
     Attributes:
         failed: how often something was under way when the server went, by what it was.

@@ -1,4 +1,4 @@
-"""What the log of an engine tells: our statements, and nothing that people wrote."""
+"""The log of an engine has our statements, and no text that people wrote."""
 
 import io
 import logging
@@ -34,7 +34,7 @@ def log():
     handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
     root = logging.getLogger()
     before = root.level
-    # What earlier engines printed to is closed; SQLAlchemy adds a handler where there is none.
+    # The streams of earlier engines are closed; SQLAlchemy adds a handler where there is none.
     for name in [each for each in root.manager.loggerDict if each.startswith("sqlalchemy")]:
         logging.getLogger(name).handlers.clear()
     root.addHandler(handler)
@@ -83,7 +83,7 @@ def kind_of_engine(request, tmp_path):
 
 
 def live(world, sharing):
-    """Let people and operators do everything in which they say or read something private."""
+    """Let people and operators do everything that writes or reads a private text."""
     sharing.share(share_request(ANNA, CT, BEN, message=MESSAGE, request_id="once"))
     sharing.share(share_request(ANNA, CT, BEN, message=MESSAGE, request_id="once"))
     with pytest.raises(Refused):
@@ -96,7 +96,7 @@ def live(world, sharing):
 
 def tells_nothing(written):
     assert [each for each in PRIVATE if each in written] == []
-    # SQLAlchemy cuts long values, and so may have cut what would be found.
+    # SQLAlchemy cuts long values, and may have cut this one.
     assert "Mrs Mill" not in written
 
 

@@ -71,7 +71,7 @@ PATIENT = Policy(retries=Retries(at_once=1_000, limit=None))
 
 
 class Unreliable:
-    """A mail server's own count, of mail that it takes two times out of three.
+    """The count of a mail server that accepts mail two times out of three.
 
     Attributes:
         taken: the Message-IDs of what it took, as often as it did.
@@ -95,7 +95,7 @@ class Unreliable:
 
 @attrs.define
 class Noted:
-    """What one process has seen pass between acts and ports.
+    """What one process has seen between acts and ports.
 
     Attributes:
         done: how many acts were done.

@@ -166,7 +166,7 @@ def test_a_page_reads_no_more_rows_than_it_shows(crowd, cost, own):
 
     for principals in ({BEN.key}, {BEN.key, *groups}):
         first = cost(page(BEN, frozenset(principals), None))
-        # One row more tells that the last exam of the page has no further grant.
+        # One row more shows that the last exam of the page has no further grant.
         assert PAGE < first.rows <= len(principals) * (PAGE + 2)
         later = cost(page(BEN, frozenset(principals), after))
         assert later.rows <= first.rows
@@ -186,7 +186,7 @@ def test_a_check_reads_no_more_for_owners_of_many_exams(crowd, cost):
     for ask in (check, many):
         owner, stranger = cost(ask(ANNA)), cost(ask(CARLA))
         assert owner.rows == stranger.rows == 0
-        # More than the stranger's: whether the exam was withdrawn.
+        # The owner's check also looks up whether the exam was withdrawn.
         assert owner.buffers <= 3 * stranger.buffers
 
 

@@ -40,7 +40,7 @@ def relay_of(world, engine, notifier, clock=None):
 
 
 def crowd(world, count):
-    """Let the notices of one share wait, and return who is to be told."""
+    """Let the notices of one share wait, and return their readers."""
     readers = [UserId(f"reader{number}") for number in range(count)]
     for reader in readers:
         world.person(reader)

@@ -57,7 +57,7 @@ def asked_of(ask, *args):
 
 
 def every_answer(story, likely):
-    """Return what everybody is told, of everything, and what acts would do."""
+    """Return every answer for every user, and the previews of some acts."""
     sharing = story.sharing
     return (
         story.everything_held(),
@@ -223,7 +223,7 @@ def test_several_sweeps_at_once_share_the_work(world, sweep):
 
     def work(_):
         done = 0
-        # One that finds all the others' rows taken finds nothing, and is not the last.
+        # A sweep that finds all rows locked by others finds nothing, and is not the last.
         for _ in range(40):
             done += sweep(limit=3)
         return done
@@ -237,7 +237,7 @@ def test_several_sweeps_at_once_share_the_work(world, sweep):
 def test_acts_lose_no_race_to_sweeps(world, sweep):
     shared_for_a_day(world, 40)
     exam, stop, swept = ExamId("old0"), threading.Event(), []
-    # Nobody would be asked to step aside, were it not for the sweeps.
+    # Without the sweeps, no act would ever step aside.
     world.store.step_aside = None
 
     def sweeper():

@@ -147,7 +147,7 @@ def sharing_over(world, watcher, ports=None):
 
 
 class AlwaysFaster:
-    """Has a short act done on an exam of every act that is being decided, if that can be.
+    """Performs a short act on the exam while a longer act is decided, where it can.
 
     Attributes:
         asked: the questions of the long act.
@@ -168,7 +168,7 @@ class AlwaysFaster:
     def _act(self):
         if self._waits is None or self._waits.done():
             self._waits = self._others.submit(self._share, UserId(f"short-{len(self.asked)}"))
-        # Nobody waits for it longer than it takes alone.
+        # The long act does not wait longer than the short one takes alone.
         with_answer = threading.Event()
         self._waits.add_done_callback(lambda _: with_answer.set())
         with_answer.wait(BLOCKED)
@@ -224,7 +224,7 @@ def test_a_stranger_locks_nothing(world):
 
 
 class BeforeTheTurn:
-    """Lets every race be lost, and does something just before the lock is taken."""
+    """Makes the act lose every race, and does something just before it locks."""
 
     def __init__(self, act):
         self.act, self.turns = act, 0
@@ -352,7 +352,7 @@ def test_a_thread_started_by_the_host_has_no_part_in_the_transaction(sqlite):
 
 
 class AddsPeople:
-    """A directory that adds people as it is asked for them, as one that copies another does."""
+    """A directory that adds people when it is asked for them, as a copy of another would."""
 
     def __init__(self, kept):
         self.kept, self.added = kept, 0
@@ -446,7 +446,7 @@ def test_the_database_ends_a_turn_that_hangs(pg_world):
         if question == "writer.locked":
             waited.append(question)
         elif waited == ["writer.locked"] and question == "directory.seen_by":
-            # Far longer than the turn may be idle: somebody else gets through.
+            # This is far longer than a turn may be idle, so another act gets through.
             with ThreadPoolExecutor(1) as pool:
                 waited.append(pool.submit(share_at_last).result())
         return put()

@@ -1,6 +1,6 @@
-"""A witness of what becomes of a database whose clients, or whose server, are killed.
+"""A witness for a database whose clients, or whose server, are killed.
 
-It does in memory what the audit trail says was done. The two must not differ in anything: grants,
+It repeats in memory what the audit trail records. The two must not differ in anything: grants,
 endings, shares, receipts, notices. Half an act would be a difference.
 """
 
