@@ -140,17 +140,17 @@ def test_unknown_questions_are_an_error():
 
 
 @pytest.mark.parametrize(
-    ("named", "told"),
+    ("named", "message"),
     [
         ({"acts": "share"}, "acts must be a collection, not str"),
         ({"questions": "can"}, "questions must be a collection, not str"),
         ({"acts": [None]}, "acts must be str, not NoneType"),
     ],
 )
-def test_acts_and_questions_must_be_collections_of_strings(named, told):
+def test_acts_and_questions_must_be_collections_of_strings(named, message):
     with pytest.raises(WrongKind) as caught:
         cases(**named)
-    assert str(caught.value) == told
+    assert str(caught.value) == message
 
 
 def test_without_acts_cases_only_have_questions():
@@ -165,9 +165,9 @@ def test_reasons_can_be_reduced_to_their_codes():
     reasons = [
         reason
         for case in plain
-        for told in (case["outcome"], *(each["answer"] for each in case["then"]))
-        if isinstance(told, dict)
-        for reason in (*told.get("refused", ()), *told.get("reasons", ()))
+        for answer in (case["outcome"], *(each["answer"] for each in case["then"]))
+        if isinstance(answer, dict)
+        for reason in (*answer.get("refused", ()), *answer.get("reasons", ()))
     ]
     assert len(reasons) > 40
     assert all(set(reason) == {"code"} for reason in reasons)
@@ -353,14 +353,14 @@ def test_a_refused_act_under_given_is_a_difference():
 
 
 def test_lists_are_sorted_by_their_parts_with_null_last():
-    told = [
+    notices = [
         {"to": "ben", "exams": 9, "until": "2030-01-02T12:00:00Z"},
         {"to": "ben", "exams": 9, "until": None},
         {"to": "ben", "exams": 10, "until": "2030-01-01T12:00:00Z"},
         {"to": "\ufb01", "exams": 1, "until": None},
         {"to": "\U0001f600", "exams": 1, "until": None},
     ]
-    assert in_order(reversed(told)) == told
+    assert in_order(reversed(notices)) == notices
 
 
 def test_notices_wait_until_the_portal_is_asked_for_them():

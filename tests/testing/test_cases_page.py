@@ -57,13 +57,13 @@ def undocumented(row, data):
     if isinstance(data, dict):
         own = {k: data[k] for k in ("act", "question", "code") if str(data.get(k)) in ROWS}
         row = next(iter(own.values()), row)
-        told = ROWS[row] | own.keys()
+        documented = ROWS[row] | own.keys()
         if {"grantor", "recipient"} <= data.keys():
-            told |= ROWS["grant"]
+            documented |= ROWS["grant"]
         for key, value in data.items():
-            if key not in told:
+            if key not in documented:
                 yield row, key
-            if key in WITH_CHOICES and isinstance(value, str) and value not in told:
+            if key in WITH_CHOICES and isinstance(value, str) and value not in documented:
                 yield row, value
             yield from undocumented(key if key in ROWS else row, value)
 
@@ -74,10 +74,12 @@ def undocumented_in(case):
     yield from undocumented("given", case["given"])
     if case["when"] is not None:
         yield from undocumented("when", case["when"])
-        told = ROWS[case["when"]["act"]]
-        told = told.union(*(ROWS[each] for each in ("shared", "ended") if each in told))
+        documented = ROWS[case["when"]["act"]]
+        documented = documented.union(
+            *(ROWS[each] for each in ("shared", "ended") if each in documented)
+        )
         for key, value in case["outcome"].items():
-            if key not in told:
+            if key not in documented:
                 yield case["when"]["act"], key
             if key == "error" and value not in ROWS["error"]:
                 yield "error", value
@@ -112,11 +114,11 @@ def test_every_row_has_its_own_head():
 
 
 def test_the_default_settings_are_documented():
-    told = {
+    documented = {
         name: json.loads(re.search(r"`([^`]+)`", row.split("|")[2])[1])
         for name, row in TABLES["setting"].items()
     }
-    assert told == DOCUMENT["policy_defaults"]
+    assert documented == DOCUMENT["policy_defaults"]
 
 
 def test_the_document_has_every_setting_of_a_policy():

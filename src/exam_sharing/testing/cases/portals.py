@@ -333,7 +333,7 @@ class SharingPortal(Portal):
         return [listed.grant for entry in entries for listed in entry.grants]
 
     def _reason(self, reason: Reason) -> Data:
-        """Return a reason with its parameters; a grant stands there as what it says."""
+        """Return a reason with its parameters; a grant has its content instead of its id."""
         grants = [g for exam in self._owners for g in self._standing(exam) if g.id in reason.grants]
         data = {
             **plain(reason),

@@ -158,7 +158,7 @@ CASES: Final = {
             outcome=refused("NO_SUCH_GRANT"),
             then=can("dan", "VIEW"),
         ),
-        "under OWN_GRANTS, the owner is told of the groups that give access": case(
+        "under OWN_GRANTS, the owner sees the groups that give access": case(
             policy={"access_list": "OWN_GRANTS"},
             given=[share("anna", "ben"), share("ben", "group:nurses")],
             when=unshare("anna", "dan"),
@@ -217,7 +217,7 @@ CASES: Final = {
         ),
     },
     "Receipts and refusals report grants of others as far as the actor may know.": {
-        "an actor who sees the access list is told what was left standing": case(
+        "an actor who sees the access list sees what was left standing": case(
             policy={"access_list": "EVERYONE"},
             given=[share("anna", "ben", "carla"), *passed_on("ben", "carla", "dan")],
             when=unshare("ben", "carla"),
@@ -228,20 +228,20 @@ CASES: Final = {
             ),
             then=[can("carla", "VIEW"), can("dan", "VIEW")],
         ),
-        "under OWN_GRANTS, an actor is not told what was left standing": case(
+        "under OWN_GRANTS, an actor does not see what was left standing": case(
             policy={"access_list": "OWN_GRANTS"},
             given=[share("anna", "ben", "carla"), *passed_on("ben", "carla", "dan")],
             when=unshare("ben", "carla"),
             outcome=ended(grant("ben", "carla")),
             then=[can("carla", "VIEW"), can("dan", "VIEW")],
         ),
-        "under OWN_GRANTS, the owner is told what was left standing": case(
+        "under OWN_GRANTS, the owner sees what was left standing": case(
             policy={"access_list": "OWN_GRANTS"},
             given=[share("anna", "ben"), share("ben", "carla")],
             when=unshare("anna", "ben"),
             outcome=ended(grant("anna", "ben"), left_standing=[grant("ben", "carla")]),
         ),
-        "an actor who sees the access list is told everything that a cascade ends": case(
+        "an actor who sees the access list sees everything that a cascade ends": case(
             given=passed_on("anna", "ben", "carla", "dan"),
             when=unshare("ben", "carla", reshares="CASCADE"),
             outcome=ended(grant("ben", "carla"), grant("carla", "dan")),
@@ -261,14 +261,14 @@ CASES: Final = {
             then=[can("carla", "VIEW"), can("dan", "VIEW")],
         ),
     },
-    "Without access, an actor is told only of the grants that they made.": {
-        "an actor who lost access is not told what was left standing": case(
+    "Without access, an actor sees only the grants that they made.": {
+        "an actor who lost access does not see what was left standing": case(
             given=[*LOST, share("anna", "carla")],
             when=unshare("ben", "carla"),
             outcome=ended(grant("ben", "carla")),
             then=[can("carla", "VIEW"), can("dan", "VIEW")],
         ),
-        "an actor who lost access is told only of their own grants in a cascade": case(
+        "an actor who lost access sees only their own grants in a cascade": case(
             given=LOST,
             when=unshare("ben", "carla", reshares="CASCADE"),
             outcome=ended(grant("ben", "carla")),
@@ -283,7 +283,7 @@ CASES: Final = {
             when=unshare("ben", "carla"),
             outcome=refused("NO_SUCH_GRANT"),
         ),
-        "an actor who lost access is told of no group, not even of their own grant to it": case(
+        "an actor who lost access sees no group, not even for their own grant to it": case(
             given=[*passed_on("anna", "ben", "group:nurses"), unshare("anna", "ben")],
             when=unshare("ben", "dan"),
             outcome=refused("NO_SUCH_GRANT"),

@@ -84,7 +84,7 @@ CASES: Final = {
             outcome=ended(grant("anna", "ben"), grant("ben", "carla")),
             then=cannot("carla", "VIEW"),
         ),
-        "an end by the host cascades if the policy says so": case(
+        "an end by the host cascades if that is the policy's default": case(
             policy={"reshares": "CASCADE"},
             given=[share("anna", "ben"), share("ben", "carla")],
             when=host_ends("ben", "ct"),
