@@ -39,7 +39,7 @@ def no(code):
 
 @pytest.mark.reason_code(ReasonCode.HOST_RULE)
 @given(answers=st.lists(st.sampled_from([True, False, None, 0, 1, "", "no"]), max_size=3))
-def test_a_share_is_refused_with_the_code_of_each_rule_that_does_not_let_it_pass(answers):
+def test_a_share_is_refused_with_the_code_of_each_host_rule(answers):
     """Specification: `#host_rule`.
 
     "a rule that the host added says no, with the host's own code."
@@ -181,7 +181,7 @@ EVERY_REASON = (
 )
 
 
-def test_a_refusal_carries_every_code_that_applies_in_the_order_of_the_table():
+def test_a_refusal_carries_every_code_in_the_order_of_the_table():
     assert strict_world().reasons(EVERYTHING_WRONG) == EVERY_REASON
 
 
@@ -205,7 +205,7 @@ def test_a_refused_share_is_still_audited_without_its_message():
     assert (event.request.actor, event.request.message) == (BEN, None)
 
 
-def test_without_the_plan_every_code_but_those_about_recipients_and_people_is_left():
+def test_without_the_plan_no_reason_depends_on_recipients():
     world = strict_world()
     world.person(BEN, sharing_in_plan=False)
     about_recipients = {

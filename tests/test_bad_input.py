@@ -344,7 +344,7 @@ def test_whatever_is_unknown_is_a_plain_no(user, exam):
     assert sharing.tabs(user, exam) == frozenset()
 
 
-def test_a_cycle_through_members_that_were_not_known_yet_is_found_when_it_closes():
+def test_a_cycle_through_later_members_is_found_when_it_closes():
     directory = MemoryDirectory()
     a, b, c = map(GroupId, "abc")
     directory.add(Group(id=a, name="A", members={b}))
@@ -676,7 +676,7 @@ def test_an_invalid_id_of_new_id_is_a_callers_error_and_changes_nothing(bad):
     assert world.state() == before
 
 
-def test_an_id_of_new_id_may_be_long_enough_for_every_id_that_is_made_of_it():
+def test_the_longest_id_of_new_id_fits_into_every_derived_id():
     world = repeating("x" * 234)
     world.share(ANNA, CT, BEN)
     assert world.can_view(BEN, CT)

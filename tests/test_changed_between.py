@@ -49,7 +49,7 @@ def test_an_exam_that_goes_after_the_first_question_is_not_found(world, happens)
 
 
 @pytest.mark.parametrize("happens", [withdrawn, unshared])
-def test_nobody_is_suggested_for_an_exam_that_goes_after_the_first_question(world, happens):
+def test_nobody_is_suggested_for_an_exam_that_disappears(world, happens):
     assert world.sharing.suggest(BEN, CT, "car")
     world.store.happens = lambda: happens(world)
     assert world.sharing.suggest(BEN, CT, "car") == ()

@@ -512,7 +512,7 @@ ABOUT_THE_WARD: Final = done_and_previewed(
 
 
 @pytest.mark.parametrize("name", ABOUT_THE_WARD)
-def test_who_is_in_a_group_whose_members_ben_may_not_see_makes_no_difference(name):
+def test_unseen_members_of_a_group_make_no_difference(name):
     worlds = {
         str(members): _crowded(members, open_to_ben=False)
         for members in ((), (EVA,), (CARLA, EVA, ZOE), (NURSES, CARLA))

@@ -441,7 +441,7 @@ PROFILE = {"user": BEN, "active": True, "principals": frozenset({"u:ben"})}
         ("address", b"ben@x"),
     ],
 )
-def test_a_profile_that_is_not_as_a_directory_should_give_it_cannot_be_built(field, wrong):
+def test_an_invalid_profile_cannot_be_built(field, wrong):
     with pytest.raises(WrongKind) as caught:
         Profile(**{**PROFILE, field: wrong})
 

@@ -67,7 +67,7 @@ def test_every_standing_grant_that_gives_it_is_named_with_its_path():
     }
 
 
-def test_grounds_come_in_the_order_in_which_they_were_given_though_one_was_narrowed_since():
+def test_grounds_keep_their_order_after_a_narrowing():
     world = World()
     world.share(ANNA, CT, DAN, permission=DOWNLOAD)
     world.share(ANNA, CT, NURSES)
@@ -177,7 +177,7 @@ def test_the_owner_alone_holds_an_unshared_exam():
     assert World().sharing.admin.who_can(VIEW, CT) == (Holder(user=ANNA, as_owner=True),)
 
 
-def test_users_come_in_the_order_of_their_ids_each_with_the_grants_that_help_them():
+def test_holders_come_by_id_with_their_grants():
     world = World()
     world.share(ANNA, CT, BEN, DAN)
     world.share(BEN, CT, NURSES, permission=VIEW)

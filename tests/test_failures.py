@@ -202,7 +202,7 @@ def test_an_act_that_failed_can_be_done_again_as_if_nothing_had_happened(name, e
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("name", named(ACTS))
-def test_an_act_of_which_an_answer_is_lost_is_done_as_a_whole_or_not_at_all(name, error):
+def test_an_act_with_a_lost_answer_is_done_whole_or_not_at_all(name, error):
     expected = Undisturbed(name)
     for disturbed in disturbances(name, error, lost=True):
         now = committed(disturbed.world)
@@ -238,7 +238,7 @@ def test_every_notice_of_a_done_share_arrives_at_least_once(name, lost, error):
 
 @pytest.mark.parametrize("lost", [False, True], ids=["before the port", "after the port"])
 @pytest.mark.parametrize("error", ERRORS[:2], ids=lambda error: type(error).__name__)
-def test_a_share_of_which_the_notices_fail_returns_its_receipt_and_they_wait(error, lost):
+def test_a_share_with_failing_notices_returns_its_receipt(error, lost):
     expected = Undisturbed("share a batch")
     after_the_commit = []
     for disturbed in disturbances("share a batch", error, lost=lost):

@@ -55,7 +55,7 @@ def status(world):
 # How long a notice waits.
 
 
-def test_by_default_a_notice_is_tried_at_once_twice_then_after_minutes_then_hourly_for_days():
+def test_the_default_schedule_of_retries():
     waits = [Retries().after(failures, "OSError", START) for failures in range(1, 121)]
     minutes = [(each.at - START) / MINUTE for each in waits[2:-1]]
     assert [each.at for each in waits[:2]] == [AT_ONCE, AT_ONCE]
@@ -202,7 +202,7 @@ def test_a_failure_that_is_permanent_gives_a_notice_up_at_once():
     assert (given_up.given_up_at, given_up.problem) == (START, "NO_ADDRESS")
 
 
-def test_a_failure_of_a_notifier_that_may_pass_is_listed_by_its_code_and_tried_again():
+def test_a_temporary_failure_is_listed_and_retried():
     world = World(notifier=Refusing(NotifierFailed("UNREACHABLE"), BEN))
     world.share(ANNA, CT, BEN)
     assert (status(world).problem, status(world).given_up_at) == ("UNREACHABLE", None)

@@ -122,7 +122,7 @@ def test_a_cascade_of_the_host_keeps_supported_grants():
     ]
 
 
-def test_an_act_of_the_host_that_replaces_grants_on_several_exams_gives_each_its_own_id():
+def test_replacements_on_several_exams_have_ids_of_their_own():
     world = World()
     for exam in (CT, MR):
         world.share(ANNA, exam, BEN, permission=DOWNLOAD)

@@ -64,7 +64,7 @@ def test_the_id_of_a_replacement_is_the_same_whatever_else_is_replaced(before, a
     assert ids(narrowed(*before, BEN, *after), BEN) == ids(narrowed(BEN), BEN)
 
 
-def test_an_end_by_the_host_everywhere_gives_replacements_the_same_ids_as_on_one_exam():
+def test_replacements_by_the_host_have_the_same_ids_everywhere():
     def ended(**exam: ExamId) -> World:
         world = World()
         world.share(ANNA, CT, BEN, DAN, scope=Scope.BATCH)
@@ -79,7 +79,7 @@ def test_an_end_by_the_host_everywhere_gives_replacements_the_same_ids_as_on_one
     assert ids(ended(), CARLA) == ids(ended(exam=CT), CARLA)
 
 
-def test_of_two_grants_that_replace_one_the_higher_permission_is_listed_first():
+def test_replacements_are_listed_highest_permission_first():
     world = World()
     world.share(ANNA, CT, EVA, permission=DOWNLOAD)
     world.share(EVA, CT, BEN, permission=DOWNLOAD)

@@ -167,7 +167,7 @@ def test_texts_fit_as_in_the_reference_model(name, address, data):
         ("***", ()),
     ],
 )
-def test_words_begin_after_space_and_punctuation_or_without_spaces_anywhere(name, starts):
+def test_words_begin_after_spaces_and_punctuation(name, starts):
     assert Findable.of(name).starts == starts
 
 

@@ -57,7 +57,7 @@ def test_a_grant_beyond_the_bound_is_cut_to_it(held, bound, left):
     assert given_to(world, BEN) == {(ANNA, *left)}
 
 
-def test_the_grant_ends_as_narrowed_and_one_with_an_id_of_its_own_replaces_it():
+def test_a_narrowed_grant_is_replaced_by_one_with_a_new_id():
     world = World()
     world.share(ANNA, CT, BEN, permission=DOWNLOAD)
     before = world.grant_to(BEN)

@@ -433,9 +433,7 @@ def test_an_exam_that_the_actor_cannot_see_changes_no_answer(world, data):
 
 @MANY
 @given(facts(), st.sampled_from(GROUPS), st.data())
-def test_a_member_of_a_group_whose_members_the_actor_may_not_see_changes_no_answer(
-    world, group, data
-):
+def test_an_unseen_member_of_a_group_changes_no_answer(world, group, data):
     world = attrs.evolve(world, closed=world.closed | {group})
     mole = data.draw(st.sampled_from((MOLE, CELL)))
     members = world.members[group]
@@ -455,7 +453,7 @@ OPEN_TO_NOBODY: Final = facts(
 
 @MANY
 @given(OPEN_TO_NOBODY, st.integers(1, 3), st.data())
-def test_who_is_in_groups_whose_members_the_actor_may_not_see_changes_no_answer(world, most, data):
+def test_unseen_memberships_change_no_answer(world, most, data):
     """The limit of people counts each group apart. Specification: `#too_many`.
 
     "neither their number nor whom two groups share may show beyond that."

@@ -131,7 +131,7 @@ def test_a_notifier_that_fails_undoes_nothing():
     assert world.told() == {}
 
 
-def test_a_notice_that_failed_is_tried_again_with_its_message_and_the_same_id():
+def test_a_failed_notice_is_retried_with_its_message_and_id():
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN, message=MESSAGE)
     (waiting,) = world.store.outbox.waiting()

@@ -333,7 +333,7 @@ def test_a_message_under_a_request_id_is_kept_nowhere():
     assert b"SECRET" not in pickle.dumps(everything_kept(world))
 
 
-def test_nothing_that_is_kept_once_notices_were_sent_depends_on_the_message():
+def test_nothing_kept_after_sending_depends_on_the_message():
     """A message can be guessed from whatever differs with it, a digest too."""
 
     def kept(message: str | None) -> object:
@@ -416,7 +416,7 @@ def test_nothing_is_logged(caplog):
     assert "SECRET" not in caplog.text
 
 
-def test_an_error_of_a_notifier_that_repeats_the_message_does_not_reach_the_actor():
+def test_a_notifier_error_with_the_message_does_not_reach_the_actor():
     class Leaking(FailingNotifier):
         def send(self, notice):
             raise OSError(str(notice.message))

@@ -118,7 +118,7 @@ def test_the_same_answers_lead_to_the_same_questions_and_the_same_result(name):
 
 
 @pytest.mark.parametrize("name", CALLS)
-def test_answers_do_not_depend_on_the_order_in_which_a_store_returns_grants(name):
+def test_answers_do_not_depend_on_the_order_of_grants(name):
     def turned_round(question: str, put: Any) -> Any:
         answer = put()
         if question != "grants.read":

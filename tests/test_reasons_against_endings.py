@@ -99,7 +99,7 @@ def test_narrowing_is_refused_exactly_when_nothing_is_beyond_the_bound(permissio
 
 
 @pytest.mark.parametrize("reshares", Reshares)
-def test_ending_one_grant_has_one_answer_for_whatever_is_not_the_actors_to_see(reshares):
+def test_ending_an_unseen_grant_has_one_answer(reshares):
     world = World(access_list=AccessListScope.OWN_GRANTS)
     world.share(ANNA, MR, EVA)
     world.share(EVA, MR, DAN)

@@ -272,7 +272,7 @@ def test_it_wins_over_naming_oneself_and_over_naming_the_owner():
     assert reasons == (Reason(code=ReasonCode.RECIPIENT_NOT_FOUND, principals=(ANNA,)),)
 
 
-def test_a_member_hidden_in_the_directory_is_reached_through_a_group_that_is_seen():
+def test_a_hidden_member_is_reached_through_a_seen_group():
     world = World(visible=lambda _, principal: principal != DAN)
 
     world.share(ANNA, CT, NURSES)

@@ -93,7 +93,7 @@ def test_a_store_that_fails_does_not_end_a_relay():
     assert delivered == [1]
 
 
-def test_a_failure_that_nobody_wants_to_hear_of_does_not_end_a_relay_either():
+def test_a_failure_without_a_callback_does_not_end_a_relay():
     world = World()
 
     def fail(*_asked):

@@ -144,7 +144,7 @@ def test_the_same_request_written_in_another_way_is_the_same():
     assert again == evolve(first, repeated=True)
 
 
-def test_the_order_in_which_the_exams_shown_are_kept_makes_no_other_request():
+def test_the_order_of_the_expected_exams_makes_no_other_request():
     exams = [ExamId(f"e{number}") for number in range(100)]
     one, other = next(
         (frozenset({first, second}), frozenset({second, first}))
@@ -209,7 +209,7 @@ def test_the_fingerprint_of_a_request_is_the_same_in_every_version(request_):
     assert fingerprint(request_) == f"1:{sha256(form.encode()).hexdigest()}"
 
 
-def test_a_field_that_a_later_version_adds_makes_no_other_request_by_its_default():
+def test_a_new_field_at_its_default_makes_no_other_request():
     added = {"colour": field(default=None)}
     later = make_class("ShareRequest", added, bases=(ShareRequest,), frozen=True, kw_only=True)
     fields_now = asdict(SHARE, recurse=False)

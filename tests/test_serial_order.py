@@ -265,7 +265,7 @@ def test_receipts_trail_and_store_agree(aftermath):
     assert shares == {each.share.id for each in portal.done() if isinstance(each, ExamShared)}
 
 
-def test_checks_one_after_the_other_never_go_back_behind_a_share_of_a_batch():
+def test_checks_never_go_back_behind_a_share_of_a_batch():
     portal = Portal()
     rounds = portal.some_of(60)
     readers = tuple(UserId(f"reader{n}") for n in range(rounds))
@@ -322,7 +322,7 @@ def test_one_request_id_in_two_threads_makes_one_share_each_time():
     assert len(sent) == len(set(sent)) == 40
 
 
-def test_one_request_id_for_two_requests_at_once_is_one_share_and_one_mistake():
+def test_one_request_id_for_two_requests_is_one_share_and_one_error():
     portal, start = Portal(), Barrier(2)
 
     def share(recipient: UserId) -> Any:
@@ -341,7 +341,7 @@ def test_one_request_id_for_two_requests_at_once_is_one_share_and_one_mistake():
     assert len(portal.done()) == 1
 
 
-def test_a_share_of_a_batch_is_decided_again_when_an_exam_that_it_left_out_has_moved():
+def test_a_moved_exam_that_a_batch_left_out_is_a_conflict():
     """Or else two shares of one batch could each leave out what the other one gives."""
     one, other = OTHERS[:2]
     portal = Portal()

@@ -87,7 +87,7 @@ def test_the_basis_of_an_owners_grant_is_ownership():
     assert world.grant_to(BEN).basis is OWNER
 
 
-def test_the_basis_of_a_reshare_is_every_grant_that_by_itself_entitled_to_it():
+def test_the_basis_of_a_reshare_is_every_sufficient_grant():
     world = World()
     ward = GroupId("ward")
     world.group(ward, BEN)
@@ -126,7 +126,7 @@ def test_the_basis_stays_ownership_when_the_exam_changes_hands():
     assert world.can_view(BEN, CT)
 
 
-def test_after_a_change_of_hands_the_new_owner_holds_everything_and_the_old_one_nothing():
+def test_after_a_transfer_the_new_owner_holds_everything():
     world = World()
 
     world.transfer(CT, CARLA)

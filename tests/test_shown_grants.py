@@ -76,7 +76,7 @@ def test_who_is_shown_every_grant_is_shown_every_basis():
     }
 
 
-def test_of_a_basis_only_those_grants_are_shown_that_are_on_the_viewers_list():
+def test_a_basis_shows_only_grants_on_the_viewers_list():
     world = passed_on_by_ben(access_list=AccessListScope.OWN_GRANTS)
     world.share(CARLA, CT, NURSES)
     world.share(DAN, CT, EVA)
@@ -194,7 +194,7 @@ LOOKS: Final[tuple[Callable[[World], Any], ...]] = (
 
 
 @given(between=SECRET_SHARES, beside=st.lists(st.sampled_from((EVA, TEAM)), unique=True))
-def test_grants_that_a_person_may_not_see_change_nothing_that_they_are_shown(between, beside):
+def test_unseen_grants_change_nothing_that_is_shown(between, beside):
     """Specification: `#disclosure`; ids included."""
     secret, plain = shared_in_secret(between, beside), shared_in_secret([], [])
 

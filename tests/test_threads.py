@@ -203,7 +203,7 @@ def test_ended_grants_ended_once(aftermath):
         assert sorted(ended) == sorted(told)
 
 
-def test_acts_replayed_one_after_the_other_in_version_order_come_to_the_same_grants():
+def test_replaying_acts_by_versions_gives_the_same_grants():
     """One exam, no group changes: the requests alone, in order, say what stands at the end."""
     sharing, store, _ = portal()
     exam = EXAMS[0]
@@ -319,7 +319,7 @@ class AlwaysLate(MemoryStore):
         self.waits.append(lost)
 
 
-def test_an_act_that_always_loses_gives_up_after_a_bounded_number_of_attempts():
+def test_an_act_that_always_loses_gives_up():
     sharing, store, _ = portal(AlwaysLate())
     request = ShareRequest(actor=OWNER, exam=EXAMS[0], recipients=(OTHERS[0],), attested=True)
     with pytest.raises(Conflict, match="nothing was done, try again") as caught:
@@ -329,7 +329,7 @@ def test_an_act_that_always_loses_gives_up_after_a_bounded_number_of_attempts():
     assert store.events() == ()
 
 
-def test_an_act_that_loses_again_waits_longer_but_never_much_longer_than_half_a_second():
+def test_delays_after_lost_races_grow_up_to_half_a_second():
     waits = [longest_delay(lost) for lost in range(1, ATTEMPTS + 1)]
     assert waits == sorted(waits)
     assert 0 < waits[0] < waits[3]

@@ -348,7 +348,7 @@ def test_a_reshare_keeps_for_as_long_as_it_is_still_supported():
     assert endings(world)[BEN, EVA].replaced_by == (left.id,)
 
 
-def test_a_reshare_is_kept_in_one_grant_for_each_permission_still_supported():
+def test_a_cascade_keeps_one_grant_for_each_supported_permission():
     world = World()
     world.share(ANNA, CT, BEN, permission=DOWNLOAD)
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
@@ -381,7 +381,7 @@ def test_a_cascade_in_one_exam_leaves_the_others():
     assert holders(world, MR) == {BEN, CARLA}
 
 
-def test_restricted_unsharing_where_there_is_no_grant_is_refused_for_that_alone():
+def test_restricted_unsharing_without_a_grant_is_no_such_grant():
     world = World()
 
     reasons = refusal(world.unshare, ANNA, CT, BEN, reshares=Reshares.RESTRICT)

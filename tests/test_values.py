@@ -218,7 +218,7 @@ def with_namesakes(**more: Any) -> World:
     return world
 
 
-def test_a_user_and_a_group_of_the_same_string_are_two_entries_of_the_access_list():
+def test_a_user_and_a_group_of_one_string_are_two_entries():
     world = with_namesakes()
     world.share(ANNA, CT, SAME_USER, permission=DOWNLOAD)
     world.share(ANNA, CT, SAME_GROUP)

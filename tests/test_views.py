@@ -172,7 +172,7 @@ def test_members_of_a_recipient_group_are_not_on_the_access_list():
     assert list(world.entries(DAN)) == [NURSES]
 
 
-def test_the_owner_is_under_a_heading_of_their_own_even_after_the_exam_changed_hands():
+def test_the_owner_is_apart_also_after_a_transfer():
     world = World()
     world.share(ANNA, CT, BEN)
     world.transfer(CT, CARLA)
@@ -330,7 +330,7 @@ def test_a_cursor_holds_its_place_when_newer_exams_arrive():
     assert exams_of(second) == ["mr", "xray"]
 
 
-def test_a_cursor_holds_its_place_when_the_exam_that_it_stands_behind_is_gone():
+def test_a_cursor_keeps_its_place_when_its_exam_is_gone():
     world = World()
     world.share(ANNA, CT, BEN, scope=Scope.BATCH)
     first = world.sharing.shared_with(BEN, limit=2)
