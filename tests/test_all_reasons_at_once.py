@@ -40,10 +40,7 @@ def no(code):
 @pytest.mark.reason_code(ReasonCode.HOST_RULE)
 @given(answers=st.lists(st.sampled_from([True, False, None, 0, 1, "", "no"]), max_size=3))
 def test_a_share_is_refused_with_the_code_of_each_host_rule(answers):
-    """Specification: `#host_rule`.
-
-    "a rule that the host added says no, with the host's own code."
-    """
+    """Specification: `#host_rule`."""
     rules = [rule(f"R{n}", lambda *_, a=answer: a) for n, answer in enumerate(answers)]
     world = World(host_rules=rules)
 

@@ -49,11 +49,7 @@ def no_such(*groups):
     named=st.sampled_from([BEN, CARLA, DAN, EVA, NURSES, CLINIC, NOBODY]),
 )
 def test_unsharing_is_refused_with_the_groups_exactly_when_there_is_none_to_end(granted, named):
-    """Specification: `#no_such_grant`.
-
-    "Where there is none to end: `NO_SUCH_GRANT`, with the groups through which the
-    principal has access, if the actor may see the access list."
-    """
+    """Specification: `#no_such_grant`."""
     world = World()
     if granted:
         world.share(ANNA, CT, *granted)
@@ -74,10 +70,7 @@ def test_unsharing_is_refused_with_the_groups_exactly_when_there_is_none_to_end(
     ),
 )
 def test_narrowing_is_refused_exactly_when_nothing_is_beyond_the_bound(permission, days, bound):
-    """Specification: `#no_such_grant`.
-
-    "nothing beyond it is `NO_SUCH_GRANT`. Narrowing never raises."
-    """
+    """Specification: `#no_such_grant`."""
     world = World()
     until = None if days is None else START + days * DAY
     world.share(ANNA, CT, BEN, permission=permission, until=until)
@@ -140,12 +133,7 @@ NOT_THEIRS = (Reason(code=ReasonCode.NOT_GRANTOR_OR_OWNER),)
 def test_somebody_with_access_is_refused_exactly_when_no_grant_is_theirs_to_end(
     grantors, recipient, actor, narrowing
 ):
-    """Specification: `#not_grantor_or_owner`.
-
-    "A grantor may end the grants that they made [...]. The owner may end any grant
-    [...]. A user may give up a grant made to *themselves*. [...] Anyone else with access is
-    refused with `NOT_GRANTOR_OR_OWNER`."
-    """
+    """Specification: `#not_grantor_or_owner`."""
     world = World()
     world.share(ANNA, CT, BEN, CARLA, DAN, permission=Permission.DOWNLOAD)
     for grantor in grantors:
@@ -183,11 +171,7 @@ def has_reshares(*grants):
 def test_a_restricted_unshare_is_refused_exactly_when_more_would_end(
     passed_on, further, other_way, reshares
 ):
-    """Specification: `#has_reshares`.
-
-    "`RESTRICT`: refused with `HAS_RESHARES` if a cascade would end or narrow anything
-    more."
-    """
+    """Specification: `#has_reshares`."""
     world = World()
     ward = _group_of_ben(world)
     world.share(ANNA, CT, BEN)

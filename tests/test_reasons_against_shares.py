@@ -63,11 +63,7 @@ def not_found(exam):
 def test_a_share_is_refused_with_this_alone_exactly_without_access(
     granted, inactive, actor, exam, scope
 ):
-    """Specification: `#exam_not_found`.
-
-    "there is no such exam, or the actor has no access to it. The two are one answer
-    [...], and no other code is then reported."
-    """
+    """Specification: `#exam_not_found`."""
     world = World()
     if granted:
         world.share(ANNA, CT, *granted)
@@ -135,11 +131,7 @@ ABOUT_RECIPIENTS = {
     ),
 )
 def test_a_share_is_refused_exactly_without_the_plan(in_plan, recipients):
-    """Specification: `#sharing_not_in_plan`.
-
-    "the actor's service plan does not include sharing. [...] No code about a recipient
-    is reported beside it: the directory cannot be probed."
-    """
+    """Specification: `#sharing_not_in_plan`."""
     world = World(only_owner_readmits=True)
     world.share(ANNA, CT, BEN, CARLA)
     world.unshare(ANNA, CT, CARLA)
@@ -188,11 +180,7 @@ WORDING = "I may share this."
     | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=3),
 )
 def test_a_share_is_refused_exactly_without_the_current_wording_confirmed(attested, wording):
-    """Specification: `#attestation_missing`.
-
-    "the actor did not confirm that sharing abides by HIPAA, or confirmed a wording that
-    is no longer the current one."
-    """
+    """Specification: `#attestation_missing`."""
     world = World(attestation_wording=WORDING)
 
     reasons = world.reasons(share_request(ANNA, CT, BEN, attested=attested, wording=wording))
@@ -220,10 +208,7 @@ def test_the_current_wording_is_recorded_by_default():
 @pytest.mark.reason_code(ReasonCode.NO_RECIPIENTS)
 @given(recipients=st.lists(st.sampled_from([ANNA, BEN, NOBODY, NURSES]), max_size=3))
 def test_a_share_is_refused_exactly_when_nobody_is_named(recipients):
-    """Specification: `#no_recipients`.
-
-    "the list of recipients is empty."
-    """
+    """Specification: `#no_recipients`."""
     reasons = World().reasons(share_request(ANNA, CT, *recipients))
 
     assert (ReasonCode.NO_RECIPIENTS in codes(reasons)) == (not recipients)
@@ -245,11 +230,7 @@ EVERYONE = [BEN, CARLA, DAN, EVA, NURSES, CLINIC, NOBODY, NO_GROUP]
     hidden=st.sets(st.sampled_from(EVERYONE)),
 )
 def test_a_share_is_refused_exactly_for_those_who_cannot_be_found(recipients, inactive, hidden):
-    """Specification: `#recipient_not_found`.
-
-    "a recipient does not exist, is inactive, or is not one that the actor may see in the
-    directory. The three are one answer".
-    """
+    """Specification: `#recipient_not_found`."""
     world = World(visible=lambda _, principal: principal not in hidden)
     for user in inactive:
         world.person(user, active=False)
@@ -286,10 +267,7 @@ def test_a_hidden_member_is_reached_through_a_seen_group():
     recipients=st.lists(st.sampled_from([ANNA, BEN, CARLA, DAN, NURSES, CLINIC]), min_size=1),
 )
 def test_a_share_is_refused_exactly_when_the_actor_is_named(actor, recipients):
-    """Specification: `#recipient_is_self`.
-
-    "the actor names themselves. A group that they are in is fine."
-    """
+    """Specification: `#recipient_is_self`."""
     world = World()
     world.share(ANNA, CT, BEN, DAN)
 
@@ -319,11 +297,7 @@ BENS = ExamId("bens")
 def test_a_share_is_refused_exactly_when_the_owner_of_the_named_exam_is_named(
     exam, scope, recipients
 ):
-    """Specification: `#recipient_is_owner`.
-
-    "a recipient owns the exam that the share names. A group that the owner is in is
-    fine."
-    """
+    """Specification: `#recipient_is_owner`."""
     world = World()
     world.sharing.add_upload(world.store.batch(CD), [_owned_by_ben(world)])
     world.share(ANNA, CT, CARLA)
@@ -353,10 +327,7 @@ def _owned_by_ben(world):
 def test_a_share_is_refused_exactly_for_the_exams_on_which_download_is_not_held(
     held, permission, scope
 ):
-    """Specification: `#download_not_held`.
-
-    "download was asked for, and the actor does not hold it on every exam covered."
-    """
+    """Specification: `#download_not_held`."""
     world = World()
     for exam, given_permission in held.items():
         world.share(ANNA, exam, BEN, permission=given_permission)
@@ -379,10 +350,7 @@ IN_PAST = Reason(code=ReasonCode.EXPIRY_IN_PAST)
 @pytest.mark.reason_code(ReasonCode.EXPIRY_IN_PAST)
 @given(away=AWAY)
 def test_a_share_is_refused_exactly_when_its_time_is_not_in_the_future(away):
-    """Specification: `#expiry_in_past`.
-
-    "the time asked for is not in the future."
-    """
+    """Specification: `#expiry_in_past`."""
     reasons = World().reasons(share_request(ANNA, CT, BEN, until=START + away))
 
     assert reasons == (() if away > timedelta(0) else (IN_PAST,))
@@ -391,10 +359,7 @@ def test_a_share_is_refused_exactly_when_its_time_is_not_in_the_future(away):
 @pytest.mark.reason_code(ReasonCode.EXPIRY_IN_PAST)
 @given(away=AWAY, reshares=st.sampled_from(Reshares))
 def test_a_narrowing_is_refused_exactly_when_its_bound_is_not_in_the_future(away, reshares):
-    """Specification: `#expiry_in_past`.
-
-    "A bound that lies in the past is `EXPIRY_IN_PAST`".
-    """
+    """Specification: `#expiry_in_past`."""
     world = World()
     world.share(ANNA, CT, BEN)
     world.share(BEN, CT, CARLA, until=START + timedelta(minutes=1))
@@ -430,11 +395,7 @@ DAYS = st.integers(1, 5)
 def test_a_share_is_refused_exactly_for_the_exams_that_the_actor_holds_for_less(
     held, permission, asked, scope
 ):
-    """Specification: `#expiry_beyond_own`.
-
-    "a time was asked for that is later than the actor's own hold on that permission, on
-    some exam covered."
-    """
+    """Specification: `#expiry_beyond_own`."""
     world = World()
     for exam, days in held.items():
         until = None if days is None else START + days * DAY

@@ -45,10 +45,7 @@ pytestmark = pytest.mark.every_store
 @pytest.mark.reason_code(ReasonCode.EXPIRY_BEYOND_POLICY)
 @given(longest=st.none() | st.integers(1, 5), asked=st.none() | st.integers(1, 5))
 def test_a_share_is_refused_exactly_beyond_the_longest_duration(longest, asked):
-    """Specification: `#expiry_beyond_policy`.
-
-    "a time was asked for that is beyond the policy's longest duration."
-    """
+    """Specification: `#expiry_beyond_policy`."""
     world = World(max_duration=None if longest is None else longest * DAY)
     until = None if asked is None else START + asked * DAY
 
@@ -74,11 +71,7 @@ CHARACTERS = st.sampled_from("aé\n\r\t\0\x1b\x7f\x85 ") | st.characters(exclude
 @pytest.mark.reason_code(ReasonCode.MESSAGE_NOT_ALLOWED)
 @given(message=st.none() | st.text(CHARACTERS, max_size=8), limit=st.integers(1, 8))
 def test_a_share_is_refused_exactly_when_its_message_is_too_long_or_holds_controls(message, limit):
-    """Specification: `#message_not_allowed`.
-
-    "the message is longer than the policy's limit or holds control characters other
-    than newline and tab. Line ends are normalised first."
-    """
+    """Specification: `#message_not_allowed`."""
     world = World(message_limit=limit)
 
     reasons = world.reasons(share_request(ANNA, CT, BEN, message=message))
@@ -157,13 +150,7 @@ def too_many(limited, limit):
 def test_a_share_is_refused_exactly_beyond_the_limits(
     recipients, seen, scope, max_recipients, max_exams, max_people, closed
 ):
-    """Specification: `#too_many`.
-
-    "more recipients, more exams (those that the actor can see) or more people reached
-    than the policy's limits; the number of people is not told. People whom the actor may see are
-    counted once, the actor apart; members of a recipient group whom the actor may not see are
-    held against the limit for that group alone and not added to the rest."
-    """
+    """Specification: `#too_many`."""
     world = World(
         max_recipients=max_recipients,
         max_exams=max_exams,
@@ -257,11 +244,7 @@ CHANGED = (Reason(code=ReasonCode.CHANGED_SINCE_SHOWN),)
     scope=st.sampled_from(Scope),
 )
 def test_a_batch_is_refused_exactly_when_it_covers_other_exams_than_expected(seen, expect, scope):
-    """Specification: `#changed_since_shown`.
-
-    "`expect` was given and is not the set of exams that the share would now cover."
-    It binds the batch alone.
-    """
+    """Specification: `#changed_since_shown`."""
     world = World()
     for exam in (CT, *seen):
         world.share(ANNA, exam, BEN)
@@ -315,10 +298,7 @@ def world_with(subjects, **settings):
 def test_a_share_is_refused_exactly_when_it_spans_subjects_and_the_policy_forbids_it(
     subjects, allowed, scope
 ):
-    """Specification: `#batch_spans_subjects`.
-
-    "the policy forbids sharing exams of several subjects in one act, and this would."
-    """
+    """Specification: `#batch_spans_subjects`."""
     world = world_with(subjects, batches_across_subjects=allowed)
 
     reasons = world.reasons(share_request(ANNA, FIRST, BEN, scope=scope))
@@ -393,12 +373,7 @@ def removed_after(acts):
 @pytest.mark.reason_code(ReasonCode.REMOVED_BY_OWNER)
 @given(acts=st.lists(st.sampled_from(ACTS), max_size=6), only_owner=st.booleans())
 def test_others_are_refused_exactly_when_the_owner_removed_last(acts, only_owner):
-    """Specification: `#removed_by_owner`.
-
-    "the policy lets only the owner readmit whom the owner removed (a grant to that
-    principal was ended by the owner's unsharing, and the owner has made none to it since), and the
-    actor is not the owner."
-    """
+    """Specification: `#removed_by_owner`."""
     world = world_after(acts, only_owner_readmits=only_owner)
 
     reasons = world.reasons(share_request(BEN, CT, CARLA))
