@@ -2,127 +2,19 @@
 
 import threading
 import tracemalloc
-from contextlib import nullcontext
 from unittest import mock
 
-import attrs
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from exam_sharing.errors import AlreadyExists, InvalidArgument, MembershipCycle
+from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.memory import MemoryDirectory, names
 from exam_sharing.memory import directory as directory_module
 from exam_sharing.names import Findable, Typed
 from exam_sharing.principals import Group, User
-from exam_sharing.testing.laws.directory import require_described
-from exam_sharing.testing.laws.population import Population
 
 ACTOR = UserId("actor")
 NOBODY = frozenset()
-IDS = "12345"
-USERS = tuple(map(UserId, IDS))
-GROUPS = tuple(map(GroupId, IDS))
-# One id of each kind stays unknown.
-PRINCIPAL_IDS = st.sampled_from((*USERS[:4], *GROUPS[:4]))
-NAMES = st.text(st.sampled_from("aAáÁåbBiİılŁß'’\u0301 -"), max_size=6)
-STEPS = st.lists(
-    st.builds(
-        User,
-        id=st.sampled_from(USERS[:4]),
-        name=NAMES,
-        email=st.none() | st.builds("{}@b.l".format, st.text("aAáblŁ.", min_size=1, max_size=3)),
-        active=st.sampled_from([True, True, True, False]),
-    )
-    | st.builds(
-        Group,
-        id=st.sampled_from(GROUPS[:4]),
-        name=NAMES,
-        members=st.frozensets(PRINCIPAL_IDS, max_size=3),
-    )
-    | PRINCIPAL_IDS
-    | NAMES,
-    max_size=40,
-)
-SOME = st.frozensets(PRINCIPAL_IDS, max_size=4)
-
-
-def holds_itself(group, there):
-    reached = set(group.members)
-    while new := {m for g in reached for m in getattr(there.get(g), "members", ())} - reached:
-        reached |= new
-    return group.id in reached
-
-
-class History:
-    """A directory, and the same users and groups in a dict."""
-
-    def __init__(self, hidden, closed):
-        self.there, self.removed = {}, set()
-        self.rules = Population(
-            visible=lambda _actor, principal: principal not in hidden,
-            members_visible=lambda _actor, group: group not in closed,
-        )
-        self.directory = MemoryDirectory(
-            visible=self.rules.visible, members_visible=self.rules.members_visible
-        )
-
-    def change(self, step):
-        error, there = None, dict(self.there)
-        if isinstance(step, (UserId, GroupId)):
-            error = None if there.pop(step, None) else InvalidArgument
-        else:
-            there[step.id] = step
-            if step.id in self.removed:
-                error = AlreadyExists
-            elif isinstance(step, Group) and holds_itself(step, there):
-                error = MembershipCycle
-        with nullcontext() if error is None else pytest.raises(error):
-            (self.directory.remove if step in PRINCIPALS else self.directory.add)(step)
-        if error is None:
-            self.removed |= self.there.keys() - there.keys()
-            self.there = there
-
-    def population(self):
-        kinds = {User: [], Group: []}
-        for each in self.there.values():
-            kinds[type(each)].append(each)
-        return attrs.evolve(self.rules, users=tuple(kinds[User]), groups=tuple(kinds[Group]))
-
-
-PRINCIPALS = {*USERS, *GROUPS}
-
-
-@given(
-    steps=STEPS,
-    last=NAMES,
-    hidden=SOME,
-    closed=SOME,
-    leave_out=SOME,
-    limit=st.integers(1, 5),
-    few=st.sampled_from([0, 3, 100]),
-)
-def test_after_any_changes_every_answer_is_that_of_a_naive_directory(
-    steps, last, hidden, closed, leave_out, limit, few
-):
-    history = History(hidden, closed)
-    directory = history.directory
-    with mock.patch.object(names, "_FEW", few):
-        for step in [*steps, last]:
-            if not isinstance(step, str):
-                history.change(step)
-                continue
-            population = history.population()
-            require_described(directory, population, USERS, GROUPS, [step])
-            found = [each for each in population.suggested(ACTOR, step) if each[0] not in leave_out]
-            assert list(directory.suggest(ACTOR, step, limit, leave_out)) == found[:limit]
-    listed, after = [], None
-    while page := directory.listed(ACTOR, after, limit, leave_out):
-        assert len(page) <= limit
-        listed += page
-        after = page[-1][1], page[-1][0].key
-    assert listed == [each[:2] for each in history.population().choices(ACTOR, leave_out)]
 
 
 def user(name, *, as_id=None, **details):
