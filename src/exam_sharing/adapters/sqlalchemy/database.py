@@ -17,7 +17,7 @@ from typing import Any, Final, TypeVar
 import attrs
 from sqlalchemy import Engine, Table, func, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
@@ -96,12 +96,14 @@ def held_connection(engine: Engine) -> Connection | None:
 
 
 class Transactions(ABC):
-    """Where statements are executed."""
+    """Where statements are executed.
 
-    @property
-    @abstractmethod
-    def postgresql(self) -> bool:
-        """Whether it is PostgreSQL; it is SQLite otherwise."""
+    Attributes:
+        postgresql: whether it is PostgreSQL; it is SQLite otherwise.
+    """
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.postgresql: bool = dialect.name == "postgresql"
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Connection]:
@@ -149,22 +151,17 @@ class OwnTransactions(Transactions):
     """
 
     def __init__(self, engine: Engine) -> None:
+        super().__init__(engine.dialect)
         self._engine = engine
-        self._postgresql = engine.dialect.name == "postgresql"
         # One act of this process has its turn at a time, on some exams.
         self._turns = Lock()
         self._taken: frozenset[ExamId] = frozenset()
         # A single statement is a transaction already; on SQLite it must not lock writers out.
         self._reader = (
             engine.execution_options(isolation_level="AUTOCOMMIT")
-            if self._postgresql
+            if self.postgresql
             else engine.execution_options(**{READS: True})
         )
-
-    @property
-    @override
-    def postgresql(self) -> bool:
-        return self._postgresql
 
     @override
     def reading(self) -> AbstractContextManager[Connection]:

@@ -148,12 +148,8 @@ class _HostTransaction(Transactions):
     """A connection in the middle of the host's transaction."""
 
     def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.dialect)
         self._connection = connection
-
-    @property
-    @override
-    def postgresql(self) -> bool:
-        return self._connection.dialect.name == "postgresql"
 
     @override
     def reading(self) -> AbstractContextManager[Connection]:

@@ -99,20 +99,14 @@ _NO_KEY: Final = PrincipalKey("")
 
 _LIMIT: Final = select(bindparam("limit", type_=Integer())).scalar_subquery()
 """A sub-select, since PostgreSQL must not see the length of a page. Where most principals can see
-less than a page, PostgreSQL would read and sort all that each can see, also where that is much."""
+less than a page, PostgreSQL would read and sort all that anyone can see, even where it is much."""
 
 _NEVER_SHARED: Final = ExamGrants()
 
 
 @attrs.frozen
 class Asker:
-    """Who asks, with all that they are, and when.
-
-    Attributes:
-        user: the user.
-        principals: the keys of the user and of their groups.
-        now: aware, in UTC.
-    """
+    """A user who asks, with the keys of their principals, at a time in UTC."""
 
     user: UserId
     principals: Keys
@@ -140,7 +134,7 @@ class Given:
 def counts(
     grants: FromClause, *, user: ColumnElement[str], now: ColumnElement[datetime]
 ) -> ColumnElement[bool]:
-    """Return the condition that a grant stands, and gives something to whom it reaches.
+    """Return the condition that a grant stands, and gives something to those that it reaches.
 
     A grant gives nothing to its own grantor. Specification: `#grant`.
     """
@@ -196,8 +190,6 @@ class Questions:
         # A look-up for each grant: a join could read all that the user owns.
         self._owner = select(exams.owner).where(exams.id == self._grants.c.exam).scalar_subquery()
         self._pages: dict[_PageKind, Selecting] = {}
-
-    # What is there.
 
     def find(self, exams: Iterable[ExamId]) -> Question[tuple[Exam, ...]]:
         """Ask which of the exams there are."""
@@ -312,8 +304,6 @@ class Questions:
         grants = self._grants.c
         standing = grants.recipient == bindparam("recipient"), grants.closed_version.is_(None)
         return select(grants.exam).where(*standing).distinct().order_by(grants.exam)
-
-    # Who holds what.
 
     def holds(
         self, user: UserId, principals: Keys, permission: Permission, exam: ExamId, now: datetime
@@ -432,8 +422,6 @@ class Questions:
         return select(exams.id).where(
             among, owned(exams.id, owner, self._versions, user=self._user)
         )
-
-    # Pages.
 
     def visible(
         self, asker: Asker, after: Cursor, limit: int, *, own: bool
