@@ -75,32 +75,46 @@ def receipt(done: ShareReceipt | UnshareReceipt, shown: Shown) -> Plain:
         outcomes: Plain = {
             (each.exam, each.recipient): (each.outcome.value, each.until) for each in done.outcomes
         }
-        return {**outcomes, "repeated": done.repeated}
+        return {**outcomes, "repeated": done.repeated, "names": dict(done.names)}
     return {
         "ended": dict(map(shown, done.ended)),
         "replacements": dict(map(shown, done.replacements)),
         "left standing": dict(map(shown, done.left_standing)),
         "still have access": frozenset(done.still_have_access),
         "repeated": done.repeated,
+        "names": dict(done.names),
     }
 
 
-def receipt_in_model(done: model.Receipt | model.Refused) -> object:
+def receipt_in_model(world: model.World, done: model.Receipt | model.Refused) -> object:
     """Return what an act did, or why it was refused."""
     match done:
         case model.Refused():
             return refusal_in_model(done)
         case model.Shared():
             outcomes: dict[object, object] = dict(done.outcomes)
-            return {**outcomes, "repeated": done.repeated}
+            names = _names(world, {recipient for _, recipient in done.outcomes})
+            return {**outcomes, "repeated": done.repeated, "names": names}
         case model.Ended(bases=bases):
+            mentioned = {*_people(world, bases), *done.still_have_access}
             return {
                 "ended": {GrantNumber(n): _basis(bases[n]) for n in done.told_ended},
                 "replacements": {GrantNumber(n): _basis(bases[n]) for n in done.told_replacements},
                 "left standing": {GrantNumber(n): _basis(bases[n]) for n in done.left_standing},
                 "still have access": done.still_have_access,
                 "repeated": done.repeated,
+                "names": _names(world, mentioned),
             }
+
+
+def _people(world: model.World, grants: Iterable[int]) -> set[PrincipalId]:
+    found = [world.grants[each] for each in grants]
+    return {one for grant in found for one in (grant.grantor, grant.recipient)}
+
+
+def _names(world: model.World, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
+    """Return the names of those principals that the directory knows."""
+    return {each: world.names[each] for each in principals if each in world.names}
 
 
 def _basis(basis: model.Basis) -> object:
@@ -227,10 +241,11 @@ def share_form(form: ShareForm | model.Form | None) -> object:
 
 def access_list(answer: AccessList, shown: Shown) -> Plain:
     """Return what the access list shows."""
-    entries: dict[object, object] = {"owner": answer.owner}
+    entries: dict[object, object] = {"owner": answer.owner, "names": dict(answer.names)}
     for entry in answer.entries:
         grants = [(*shown(each.grant), each.can_unshare) for each in entry.grants]
         entries[entry.principal] = {
+            "name": entry.name,
             "holds until": dict(entry.held),
             "can be unshared": entry.can_unshare,
             "grants that can be unshared": {number: can for number, _, can in grants},
@@ -239,13 +254,16 @@ def access_list(answer: AccessList, shown: Shown) -> Plain:
     return entries
 
 
-def access_list_in_model(answer: model.AccessList | model.Refused) -> object:
+def access_list_in_model(world: model.World, answer: model.AccessList | model.Refused) -> object:
     """Return what the access list shows."""
     if isinstance(answer, model.Refused):
         return refusal_in_model(answer)
-    entries: dict[object, object] = {"owner": answer.owner}
+    shown = [grant for entry in answer.entries.values() for grant in entry.grants]
+    names = _names(world, {answer.owner, *_people(world, shown)})
+    entries: dict[object, object] = {"owner": answer.owner, "names": names}
     for principal, entry in answer.entries.items():
         entries[principal] = {
+            "name": world.names[principal],
             "holds until": dict(entry.until),
             "can be unshared": entry.can_unshare,
             "grants that can be unshared": {GrantNumber(n): can for n, can in entry.grants.items()},
@@ -262,6 +280,7 @@ def preview(previewed: Preview, numbers: Mapping[GrantId, int]) -> Plain:
         "losses": _effects(previewed.losses),
         "keeps": _effects(previewed.keeps),
         "repeated": previewed.repeated,
+        "names": dict(previewed.names),
     }
 
 
@@ -275,15 +294,17 @@ def _effects(effects: Iterable[Effect]) -> Plain:
     }
 
 
-def preview_in_model(previewed: model.Preview) -> Plain:
+def preview_in_model(world: model.World, previewed: model.Preview) -> Plain:
     """Return what an act would do."""
     refused = previewed.refused
+    effects = (*previewed.gains, *previewed.losses, *previewed.keeps)
     return {
         "refused": Refusal({}) if refused is None else refusal_in_model(refused),
         "gains": _effects_in_model(previewed.gains),
         "losses": _effects_in_model(previewed.losses),
         "keeps": _effects_in_model(previewed.keeps),
         "repeated": previewed.repeated,
+        "names": _names(world, {principal for principal, _, _ in effects}),
     }
 
 

@@ -117,7 +117,11 @@ class Comparison:
         record = NO_RECORD
         if expected is not None:
             answer = partial(_receipt, result, stored)
-            self.same("What does this act return?", answers.receipt_in_model(expected), answer)
+            self.same(
+                "What does this act return?",
+                answers.receipt_in_model(hospital.world, expected),
+                answer,
+            )
             if asked is not None:
                 record = expected_record(hospital.world, asked, expected)
         for exam in hospital.exams:
@@ -239,7 +243,7 @@ class Comparison:
             )
         self.same(
             f"What does `access_list` show {user} of {exam}?",
-            answers.access_list_in_model(model.access_list(world, user, exam)),
+            answers.access_list_in_model(world, model.access_list(world, user, exam)),
             lambda: answers.access_list(sharing.access_list(user, exam), stored.shown),
         )
         self.same(
@@ -282,7 +286,9 @@ class Comparison:
             return answers.preview(previewed, hospital.stored.numbers)
 
         try:
-            expected: object = answers.preview_in_model(model.preview(hospital.world, in_model))
+            expected: object = answers.preview_in_model(
+                hospital.world, model.preview(hospital.world, in_model)
+            )
         except model.RequestIdReused:
             expected = ID_REUSED
         sentence = hospital.words.request(in_model)
