@@ -98,8 +98,8 @@ def receipt_in_model(world: model.World, done: model.Receipt | model.Refused) ->
         case model.Ended(bases=bases):
             mentioned = {*_people(world, bases), *done.still_have_access}
             return {
-                "ended": {GrantNumber(n): _basis(bases[n]) for n in done.told_ended},
-                "replacements": {GrantNumber(n): _basis(bases[n]) for n in done.told_replacements},
+                "ended": {GrantNumber(n): _basis(bases[n]) for n in done.shown_ended},
+                "replacements": {GrantNumber(n): _basis(bases[n]) for n in done.shown_replacements},
                 "left standing": {GrantNumber(n): _basis(bases[n]) for n in done.left_standing},
                 "still have access": done.still_have_access,
                 "repeated": done.repeated,

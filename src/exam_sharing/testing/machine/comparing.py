@@ -80,7 +80,7 @@ class Comparison:
         """
         hospital, world = self.hospital, self.hospital.world
         in_model = hospital.as_in_model(request)
-        hospital.tell(f"{hospital.words.request(in_model)}.")
+        hospital.add_line(f"{hospital.words.request(in_model)}.")
         self._preview(request, in_model)
         repeated = (request.actor, request.request_id) in world.receipts
         result = outcome(lambda: perform(hospital.sharing, request))

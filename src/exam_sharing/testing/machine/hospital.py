@@ -115,13 +115,13 @@ class Hospital:
         self.sharing: Sharing = self._open()
         for user in self.users:
             self._put_user(user, model.Account())
-        self.tell(f"The users are {self.words.value(self.users)}.")
+        self.add_line(f"The users are {self.words.value(self.users)}.")
         if changed := policy_in_words(self.policy):
-            self.tell(f"The policy: {changed}.")
+            self.add_line(f"The policy: {changed}.")
         for actor, principal in sorted(hidden, key=str):
-            self.tell(f"{actor} cannot see {self.words.value(principal)} in the directory.")
+            self.add_line(f"{actor} cannot see {self.words.value(principal)} in the directory.")
         for actor, group in sorted(hidden_members, key=str):
-            self.tell(f"{actor} cannot see the members of {self.words.value(group)}.")
+            self.add_line(f"{actor} cannot see the members of {self.words.value(group)}.")
 
     def _open(self) -> Sharing:
         recorded = attrs.evolve(self.ports, writer=self.recorder, audit=self.recorder)
@@ -133,7 +133,7 @@ class Hospital:
             sends_at_once=False,
         )
 
-    def tell(self, sentence: str) -> None:
+    def add_line(self, sentence: str) -> None:
         """Add a line to the story."""
         self.story.append(f"{clock_time(self.now)}  {sentence}")
 
@@ -159,7 +159,7 @@ class Hospital:
 
     def turn_notices(self, *, on: bool) -> None:
         """Open the sharing again, with notices of shares or without."""
-        self.tell(f"The deployment turns notices of shares {'on' if on else 'off'}.")
+        self.add_line(f"The deployment turns notices of shares {'on' if on else 'off'}.")
         self.policy = attrs.evolve(self.policy, sends_notices=on)
         self.world.set_policy(self.policy)
         self.sharing = self._open()
@@ -171,7 +171,7 @@ class Hospital:
             "has sharing in the plan" if account.sharing_in_plan else "has no sharing in the plan",
             "wants notices" if account.notices else "wants no notices",
         ]
-        self.tell(f"{user} is {state[0]}, {state[1]} and {state[2]}.")
+        self.add_line(f"{user} is {state[0]}, {state[1]} and {state[2]}.")
         self._put_user(user, account)
 
     def _put_user(self, user: UserId, account: model.Account) -> None:
@@ -192,7 +192,7 @@ class Hospital:
             if isinstance(each, UserId)
             or (each in world.groups and each != group and group not in model.behind(world, each))
         )
-        self.tell(f"The members of {self.words.value(group)}: {self.words.value(fit)}.")
+        self.add_line(f"The members of {self.words.value(group)}: {self.words.value(fit)}.")
         self.directory.add(Group(id=group, name=NAMES[group], members=fit))
         world.add_group(group, fit, name=NAMES[group])
 
@@ -226,7 +226,7 @@ class Hospital:
     def wait(self, moment: datetime) -> None:
         """Let time pass until then."""
         self.world.set_time(max(self.now, moment))
-        self.tell("Time passes.")
+        self.add_line("Time passes.")
 
     def expiries(self) -> list[datetime]:
         """Return the times at which something will expire, soonest first."""

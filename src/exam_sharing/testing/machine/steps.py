@@ -143,7 +143,7 @@ class SharingMachine(RuleBasedStateMachine):
         exams = self.choices.arriving(batch, arriving)
         what = ", ".join(f"{each.id} (owner {each.owner})" for each in exams) or "nothing"
         seal = "; the batch is sealed" if sealed else ""
-        hospital.tell(f"Uploaded in the batch {batch}: {what}{seal}.")
+        hospital.add_line(f"Uploaded in the batch {batch}: {what}{seal}.")
 
         def accepted() -> bool:
             try:
@@ -243,7 +243,7 @@ class SharingMachine(RuleBasedStateMachine):
         exam, kind = None if everywhere else named, pick(reshares, RESHARES)
         where = "everywhere" if everywhere else f"on {exam}"
         how = f", re-shares: {kind.value}" if kind else ""
-        hospital.tell(
+        hospital.add_line(
             f"The host ends the grants to {hospital.words.value(recipient)} {where}{how}."
         )
         asked = HostEnding(
@@ -267,7 +267,7 @@ class SharingMachine(RuleBasedStateMachine):
         gone = [each for each in EXAMS if each not in world.exams or each in world.withdrawn]
         may_withdraw = not world.withdrawn and len(world.exams) > 1
         exam = pick(which, (*(hospital.exams if may_withdraw else ()), *gone) or hospital.exams)
-        hospital.tell(f"The host withdraws {exam}.")
+        hospital.add_line(f"The host withdraws {exam}.")
         asked = Withdrawal(exam=exam, performed_by=HOST, why=WHY)
         recorded = None if exam in world.withdrawn else asked
         result = outcome(lambda: hospital.sharing.admin.withdraw(exam, performed_by=HOST, why=WHY))
@@ -283,7 +283,7 @@ class SharingMachine(RuleBasedStateMachine):
         hidden = [exam for exam in hospital.exams if exam in hospital.world.hidden]
         exam = pick(which, (back and hidden) or hospital.exams)
         gone = exam not in hospital.world.hidden
-        hospital.tell(f"The host {'deletes' if gone else 'restores'} {exam}.")
+        hospital.add_line(f"The host {'deletes' if gone else 'restores'} {exam}.")
         self.compare.done("Can the host do that?", lambda: hide(self._ports.store, exam, gone))
         hospital.world.hide(exam, hidden=gone)
         self.compare.everything()
@@ -297,7 +297,7 @@ class SharingMachine(RuleBasedStateMachine):
         if transfer is None or not found:
             return
         exam, owner = pick(which, found), pick(to, hospital.users)
-        hospital.tell(f"{exam} is transferred to {owner}.")
+        hospital.add_line(f"{exam} is transferred to {owner}.")
         self.compare.done(
             "Can the exam be transferred?",
             lambda: transfer(self._ports.store, exam, owner, hospital.now),
@@ -345,7 +345,7 @@ class SharingMachine(RuleBasedStateMachine):
         if sweep is None:
             return
         hospital.wait(hospital.now + timedelta(minutes=minutes))
-        hospital.tell("A sweep records expired grants as ended.")
+        hospital.add_line("A sweep records expired grants as ended.")
         self.compare.done("Can the sweep run?", lambda: sweep(self._ports.store, hospital.now))
         self.compare.everything()
 
@@ -355,7 +355,7 @@ class SharingMachine(RuleBasedStateMachine):
         hospital = self.hospital
         unreachable = frozenset(pick(number, hospital.users) for number in away)
         failing = f"; {hospital.words.value(unreachable)} cannot be reached" if away else ""
-        hospital.tell(f"Notices are delivered{failing}.")
+        hospital.add_line(f"Notices are delivered{failing}.")
         expected = model.deliver_notices(hospital.world, unreachable)
         self.compare.same(
             "Which notices are sent?",

@@ -1,4 +1,4 @@
-"""What the store keeps and what it is told to record, compared with the model.
+"""What the store keeps and what it must record, compared with the model.
 
 A record is what nobody is shown, and what somebody may have to prove one day: who asked for what,
 when, on whose behalf, under which wording of the attestation, and with which result. The machine

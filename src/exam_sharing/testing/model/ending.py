@@ -227,8 +227,8 @@ def _carried_out(world: World, act: EndingAct) -> Ended | Refused:
         for grant in before
     }
     done = _written(world, act, left, world.next_version(act.exam) if act.named else 0)
-    told_ended = frozenset(grant for grant in done.ended if knows.sees(world.grants[grant]))
-    became = {new: old for old in told_ended for new in done.replacements.get(old, frozenset())}
+    shown_ended = frozenset(grant for grant in done.ended if knows.sees(world.grants[grant]))
+    became = {new: old for old in shown_ended for new in done.replacements.get(old, frozenset())}
     left_standing = frozenset(
         grant.id for grant in passed_on if grant.id not in done.ended and knows.sees(grant)
     )
@@ -242,10 +242,10 @@ def _carried_out(world: World, act: EndingAct) -> Ended | Refused:
     )
     return attrs.evolve(
         done,
-        told_ended=told_ended,
-        told_replacements=frozenset(became),
+        shown_ended=shown_ended,
+        shown_replacements=frozenset(became),
         left_standing=left_standing,
-        bases={grant: bases[grant] for grant in told_ended | left_standing}
+        bases={grant: bases[grant] for grant in shown_ended | left_standing}
         | {new: bases[old] for new, old in became.items()},
         still_have_access=frozenset(
             each.principal for each in changes if each.kept and act.by is not None
@@ -313,8 +313,8 @@ def end_by_host(
     return Ended(
         ended={grant: how for part in parts for grant, how in part.ended.items()},
         replacements={old: new for part in parts for old, new in part.replacements.items()},
-        told_ended=frozenset().union(*(part.told_ended for part in parts)),
-        told_replacements=frozenset().union(*(part.told_replacements for part in parts)),
+        shown_ended=frozenset().union(*(part.shown_ended for part in parts)),
+        shown_replacements=frozenset().union(*(part.shown_replacements for part in parts)),
         left_standing=frozenset().union(*(part.left_standing for part in parts)),
         bases={grant: basis for part in parts for grant, basis in part.bases.items()},
     )
@@ -332,7 +332,7 @@ def withdraw(world: World, exam: ExamId) -> Ended | Refused:
     world.withdraw(exam)
     return attrs.evolve(
         done,
-        told_ended=frozenset(done.ended),
+        shown_ended=frozenset(done.ended),
         bases={grant.id: grant.basis for grant in named},
     )
 

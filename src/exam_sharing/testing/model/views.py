@@ -1,4 +1,4 @@
-"""What people are shown, what operators are told, and the preview of an act.
+"""What people and operators are shown, and the preview of an act.
 
 Specification: `#what-the-portal-shows`, `#previews`, `#disclosure`.
 """

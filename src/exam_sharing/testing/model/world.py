@@ -144,8 +144,8 @@ class Ended:
     Attributes:
         ended: every grant that ended, and how.
         replacements: for every grant that was narrowed, the grants that replaced it.
-        told_ended: those of `ended` that the actor is shown.
-        told_replacements: what replaced those.
+        shown_ended: those of `ended` that the actor is shown.
+        shown_replacements: what replaced those.
         left_standing: the grants that rest directly on the ended ones and still stand, as shown.
         bases: what each shown grant rests on, as far as the actor may know.
         still_have_access: those whom the ended grants reached and who still have access (after
@@ -155,8 +155,8 @@ class Ended:
 
     ended: Mapping[int, How]
     replacements: Mapping[int, frozenset[int]] = attrs.field(factory=dict)
-    told_ended: frozenset[int] = frozenset()
-    told_replacements: frozenset[int] = frozenset()
+    shown_ended: frozenset[int] = frozenset()
+    shown_replacements: frozenset[int] = frozenset()
     left_standing: frozenset[int] = frozenset()
     bases: Mapping[int, Basis] = attrs.field(factory=dict)
     still_have_access: frozenset[PrincipalId] = frozenset()

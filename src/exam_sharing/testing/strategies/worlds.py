@@ -105,7 +105,7 @@ def worlds(
         story.go_on()
     if draw(st.booleans()):
         story.wait()
-    return attrs.evolve(world, acts=tuple(story.acts), story=tuple(story.told))
+    return attrs.evolve(world, acts=tuple(story.acts), story=tuple(story.lines))
 
 
 def sharings(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[Sharing]:
@@ -130,10 +130,10 @@ class _Story:
         self._draw = draw
         self._world = world
         self.acts: list[Request] = []
-        self.told: list[str] = []
+        self.lines: list[str] = []
 
-    def _tell(self, sentence: str) -> None:
-        self.told.append(f"{clock_time(self._world.clock.now)}  {sentence}.")
+    def _add_line(self, sentence: str) -> None:
+        self.lines.append(f"{clock_time(self._world.clock.now)}  {sentence}.")
 
     def begin(self) -> None:
         """Add the users, groups that hold each other, and exams in two batches."""
@@ -152,7 +152,7 @@ class _Story:
     def _upload(self, exam: ExamId, owner: UserId, batch: BatchId) -> None:
         """Add an exam, often with the upload time of another one."""
         now = self._world.clock.now
-        self._tell(f"Uploaded in the batch {batch}: {exam} (owner {owner})")
+        self._add_line(f"Uploaded in the batch {batch}: {exam} (owner {owner})")
         uploaded_at = now - timedelta(minutes=self._pick((0, 0, 1)))
         self._world.sharing.add_upload(
             UploadBatch(id=batch, uploader=self._world.users[0], received_at=now),
@@ -183,7 +183,7 @@ class _Story:
         minute = clock.now + timedelta(minutes=1)
         ending = self._pick(ends) if ends else minute
         clock.now = self._pick((ending, max(ending - TICK, clock.now), minute))
-        self._tell("Time passes")
+        self._add_line("Time passes")
 
     def _pick(self, items: Sequence[T]) -> T:
         return items[self._draw(_NUMBERS) % len(items)]
@@ -195,7 +195,7 @@ class _Story:
             perform(self._world.sharing, request)
         except Refused as refused:
             asked += f": refused, {', '.join(reason.code.value for reason in refused.reasons)}"
-        self._tell(asked)
+        self._add_line(asked)
 
     def _asked(self, request: Request) -> str:
         if not isinstance(request, RevokeRequest):
@@ -209,7 +209,7 @@ class _Story:
 
     def _put_group(self, group: GroupId, members: set[PrincipalId]) -> None:
         self._world.directory.add(Group(id=group, name=f"{group}", members=frozenset(members)))
-        self._tell(f"The members of {_WORDS.value(group)}: {_WORDS.value(frozenset(members))}")
+        self._add_line(f"The members of {_WORDS.value(group)}: {_WORDS.value(frozenset(members))}")
 
     def _share(self) -> None:
         """Share as somebody with access, mostly the owner."""
@@ -311,7 +311,7 @@ class _Story:
             known = directory.user(user)
             if known is not None:
                 directory.add(attrs.evolve(known, active=not known.active))
-                self._tell(f"{user} is {'inactive' if known.active else 'active again'}")
+                self._add_line(f"{user} is {'inactive' if known.active else 'active again'}")
 
     def _holds(self, user: UserId, exam: ExamId) -> bool:
         return self._world.sharing.can(user, Permission.VIEW, exam)
