@@ -1,12 +1,10 @@
-"""How many steps a second the machine makes in memory, with all answers compared.
+"""Steps of the machine in one second, in memory, with every answer compared.
 
-Run from the root of a checkout: `python tests/benchmarks/machine.py`. It prints what one process
-makes, what two make side by side, and how long a dictionary look-up took meanwhile, by which to
-judge the machine that it ran on. Each is measured several times, and the median counts. A step is
-one thing that happens, done by the package and by the model, with everything compared that may be
-another answer after it; steps of all kinds are counted as they come. Hypothesis draws them, and its
-time counts too. By processor time one sees what the steps cost where other work keeps the
-processors busy.
+Run from the root of a checkout: `python tests/benchmarks/machine.py`. It prints the steps of one
+process, those of two processes side by side, and the time of a dictionary look-up, as a measure of
+the machine. Each is the median of several runs. A step is one thing that happens, performed by the
+package and by the model, with every answer compared after it. The time of Hypothesis counts too.
+Processor time shows the cost of a step where other work keeps the processors busy.
 """
 
 import sys
@@ -34,7 +32,7 @@ def transfer(store: MemoryStore, exam: ExamId, owner: UserId, at: datetime) -> N
 
 
 def steps_made(stories: int) -> tuple[int, float]:
-    """Tell so many stories; return how many steps they had and the seconds of processor time."""
+    """Run some stories; return the number of steps and the seconds of processor time."""
     before, began = Comparison.steps, time.process_time()
     told = settings(max_examples=stories, stateful_step_count=STEPS, database=None)
     run_sharing_machine(MemoryStore, transfer=transfer, settings=told)
@@ -42,8 +40,8 @@ def steps_made(stories: int) -> tuple[int, float]:
 
 
 def steps_a_second(processes: int, stories: int) -> tuple[float, float]:
-    """Return how many steps processes make side by side, by the clock and by processor time."""
-    # Processes that are forked would draw the same stories.
+    """Return the steps in one second of processes side by side, by clock and processor time."""
+    # Forked processes would draw the same stories.
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         list(pool.map(steps_made, [3] * processes))
         began = time.perf_counter()
@@ -54,7 +52,7 @@ def steps_a_second(processes: int, stories: int) -> tuple[float, float]:
 
 
 def main(stories: int = 200, rounds: int = 3) -> None:
-    """Print steps a second, in one process and in two."""
+    """Print the steps in one second, of one process and of two."""
     for processes in (1, 2):
         rates = [steps_a_second(processes, stories) for _ in range(rounds)]
         clock, busy = (median(each) for each in zip(*rates, strict=True))
