@@ -189,7 +189,7 @@ def test_a_failed_case_reports_its_rule_and_differences():
         "rule: A grant stands until it is ended or its time has come.",
         '{"question": "can", "user": "ben", "permission": "VIEW", "exam": "ct"}',
         "  expected: false",
-        "  came:     true",
+        "  got:      true",
     ]
 
 
@@ -209,7 +209,7 @@ def test_an_exception_of_the_store_is_reported_by_its_type():
         "rule: A share gives its recipients access, up to what the actor holds.",
     ]
     assert lines[2].startswith('{"act": "share", "actor": "anna"')
-    assert lines[4] == '  came:     {"raised": "StoreFailed"}'
+    assert lines[4] == '  got:      {"raised": "StoreFailed"}'
     assert "Jane Doe" not in f"{error} {error!r}"
     assert isinstance(error.__cause__, StoreFailed)
     assert run(case, over_store(CannotWrite)) == error.differences
@@ -218,7 +218,7 @@ def test_an_exception_of_the_store_is_reported_by_its_type():
 
 def test_an_exception_in_an_act_under_given_is_a_difference():
     (difference,) = run(named("a grantor can unshare"), over_store(CannotWrite))
-    assert (difference.expected, difference.came) == ("done", {"raised": "StoreFailed"})
+    assert (difference.expected, difference.got) == ("done", {"raised": "StoreFailed"})
 
 
 class CannotTakeUploads(MemoryStore):
@@ -238,7 +238,7 @@ def test_an_exception_while_the_portal_opens_is_reported_by_its_type():
             '"groups": ["nurses", "clinic"], "exams": ["ct", "mr", "xray"], "policy": {}}}'
         ),
         '  expected: "opened"',
-        '  came:     {"raised": "StoreFailed"}',
+        '  got:      {"raised": "StoreFailed"}',
     ]
     assert "Jane Doe" not in f"{caught.value} {caught.value!r}"
     assert isinstance(caught.value.__cause__, StoreFailed)
@@ -255,7 +255,7 @@ def test_an_exception_of_the_portal_opener_is_a_difference(fails):
         raise OSError
 
     (difference,) = run(OURS[0], {"calling": calling, "entering": entering}[fails])
-    assert (difference.expected, difference.came) == ("opened", {"raised": "OSError"})
+    assert (difference.expected, difference.got) == ("opened", {"raised": "OSError"})
 
 
 class CannotList(MemoryStore):
@@ -268,7 +268,7 @@ def test_an_exception_in_a_question_is_a_difference_and_the_run_goes_on():
     assert len(case["then"]) == 2
     (difference,) = run(case, over_store(CannotList))
     assert difference.asked["question"] == "shared_with"
-    assert difference.came == {"raised": "OSError"}
+    assert difference.got == {"raised": "OSError"}
 
 
 def test_a_store_that_cannot_be_tested_ends_the_run():
@@ -300,10 +300,10 @@ class DropsDownload:
         return self._portal.ask(question)
 
     def do(self, act):
-        came = self._portal.do(act)
-        if came.get("refused", [{}])[0].get("code") == "DOWNLOAD_NOT_HELD":
+        got = self._portal.do(act)
+        if got.get("refused", [{}])[0].get("code") == "DOWNLOAD_NOT_HELD":
             return self._portal.do({**act, "permission": "VIEW"})
-        return came
+        return got
 
 
 def test_a_portal_that_drops_download_fails():
@@ -322,11 +322,11 @@ class DisclosesExams:
         return self._portal.ask(question)
 
     def do(self, act):
-        came = self._portal.do(act)
-        for refusal in came.get("refused", ()):
+        got = self._portal.do(act)
+        for refusal in got.get("refused", ()):
             if refusal["code"] == "EXAM_NOT_FOUND" and set(refusal["exams"]) <= self._there:
                 refusal["code"] = "FORBIDDEN"
-        return came
+        return got
 
 
 def test_a_portal_that_discloses_hidden_exams_fails():

@@ -35,7 +35,7 @@ MINE = Exam(
 
 
 @pytest.mark.parametrize(
-    ("came", "expected", "told"),
+    ("got", "expected", "told"),
     [
         (ExamGrants(), ExamGrants(version=1), "  version: 0, expected 1"),
         (LATER, GRANT, f"  until: {UNTIL}"),
@@ -69,22 +69,22 @@ MINE = Exam(
                 "2030-01-01T12:00:00.000007+00:00",
             ),
         ),
-        (1, True, "  came: 1\n  expected: True"),
-        (None, CT, "  came: None\n  expected: ExamId('ct')"),
-        ([1, 2], [2, 1], "  came: [1, 2]\n  expected: [2, 1]"),
-        ((1, 2), (1, 2, 3), "  came: (1, 2)\n  expected: (1, 2, 3)"),
+        (1, True, "  got: 1\n  expected: True"),
+        (None, CT, "  got: None\n  expected: ExamId('ct')"),
+        ([1, 2], [2, 1], "  got: [1, 2]\n  expected: [2, 1]"),
+        ((1, 2), (1, 2, 3), "  got: (1, 2)\n  expected: (1, 2, 3)"),
         ({1: 2}, {1: 3, 4: 5}, "  1: 2, expected 3\n  4: nothing, expected 5"),
         ({1, 2}, {2, 3}, "  missing: [3]\n  not expected: [1]"),
-        ("one", "two", "  came: 'one'\n  expected: 'two'"),
+        ("one", "two", "  got: 'one'\n  expected: 'two'"),
         (
             START.replace(tzinfo=None),
             START,
-            f"  came: {START.replace(tzinfo=None).isoformat()}\n  expected: {START.isoformat()}",
+            f"  got: {START.replace(tzinfo=None).isoformat()}\n  expected: {START.isoformat()}",
         ),
     ],
 )
-def test_differences_are_reported_by_path(came, expected, told):
-    assert difference(came, expected) == told
+def test_differences_are_reported_by_path(got, expected, told):
+    assert difference(got, expected) == told
 
 
 def test_differences_in_a_long_sequence_are_reported_by_place():
@@ -126,12 +126,12 @@ def test_a_class_with_its_own_repr_is_compared_as_a_whole():
         def __repr__(self):
             return "Hides()"
 
-    assert difference(Hides("a"), Hides("b")) == "  came: Hides()\n  expected: Hides()"
-    assert difference(UserId("a"), UserId("b")) == "  came: UserId('a')\n  expected: UserId('b')"
+    assert difference(Hides("a"), Hides("b")) == "  got: Hides()\n  expected: Hides()"
+    assert difference(UserId("a"), UserId("b")) == "  got: UserId('a')\n  expected: UserId('b')"
 
 
 def test_at_most_five_differences_are_reported():
-    came, expected = (dict.fromkeys(range(9), value) for value in (LATER, GRANT))
-    told = difference(came, expected).split("\n")
+    got, expected = (dict.fromkeys(range(9), value) for value in (LATER, GRANT))
+    told = difference(got, expected).split("\n")
     assert told[0] == f"  0.until: {UNTIL}"
     assert told[5:] == ["  and 4 more"]

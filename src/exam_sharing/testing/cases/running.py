@@ -22,18 +22,18 @@ class Difference:
     Attributes:
         asked: the act or the question; a short form of `given` if the portal could not be opened.
         expected: the result in the case.
-        came: the result of the portal. For an exception it is `{"raised": …}` with the name of its
+        got: the result of the portal. For an exception it is `{"raised": …}` with the name of its
             type: the message may hold patient data.
     """
 
     asked: Data
     expected: Any
-    came: Any
+    got: Any
 
     def __str__(self) -> str:
         """Return three lines: the act or question, the expected result and the result."""
-        expected, came = _line(self.expected), _line(self.came)
-        return f"{_line(self.asked)}\n  expected: {expected}\n  came:     {came}"
+        expected, got = _line(self.expected), _line(self.got)
+        return f"{_line(self.asked)}\n  expected: {expected}\n  got:      {got}"
 
 
 class CaseFailed(AssertionError):
@@ -94,23 +94,23 @@ def _found(case: Case, open_portal: OpenPortal) -> tuple[_Found, ...]:
         given = case["given"]
         portal, error = _tried(lambda: closing.enter_context(entered(open_portal(given))))
         if error is not None:
-            return ((Difference(asked=_in_short(given), expected="opened", came=portal), error),)
+            return ((Difference(asked=_in_short(given), expected="opened", got=portal), error),)
         for act in given["acts"]:
-            came, error = _tried(partial(portal.do, act))
-            if not _NOT_DONE.isdisjoint(came):
-                return ((Difference(asked=act, expected="done", came=came), error),)
+            got, error = _tried(partial(portal.do, act))
+            if not _NOT_DONE.isdisjoint(got):
+                return ((Difference(asked=act, expected="done", got=got), error),)
         return tuple(_differences(case, portal))
 
 
 def _differences(case: Case, portal: Portal) -> Iterator[_Found]:
     if case["when"] is not None:
-        came, error = _tried(partial(portal.do, case["when"]))
-        if came != case["outcome"]:
-            yield Difference(asked=case["when"], expected=case["outcome"], came=came), error
+        got, error = _tried(partial(portal.do, case["when"]))
+        if got != case["outcome"]:
+            yield Difference(asked=case["when"], expected=case["outcome"], got=got), error
     for each in case["then"]:
-        came, error = _tried(partial(portal.ask, each["question"]))
-        if came != each["answer"] or isinstance(came, bool) != isinstance(each["answer"], bool):
-            yield Difference(asked=each["question"], expected=each["answer"], came=came), error
+        got, error = _tried(partial(portal.ask, each["question"]))
+        if got != each["answer"] or isinstance(got, bool) != isinstance(each["answer"], bool):
+            yield Difference(asked=each["question"], expected=each["answer"], got=got), error
 
 
 def _in_short(given: Given) -> Data:

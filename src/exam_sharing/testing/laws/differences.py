@@ -107,7 +107,7 @@ def _apart(path: str, found: object, expected: object) -> _Lines:
         yield "missing", _some(expected - found)
         yield "not expected", _some(found - expected)
     else:
-        yield "came", _shown(found)
+        yield "got", _shown(found)
         yield "expected", _shown(expected)
 
 
