@@ -290,50 +290,6 @@ def test_a_store_that_cannot_be_tested_ends_the_run():
             run(named("a share gives another user access"), open_portal)
 
 
-class DropsDownload:
-    """A portal that shares for viewing if the actor does not hold download."""
-
-    def __init__(self, given):
-        self._portal = in_memory(given)
-
-    def ask(self, question):
-        return self._portal.ask(question)
-
-    def do(self, act):
-        got = self._portal.do(act)
-        if got.get("refused", [{}])[0].get("code") == "DOWNLOAD_NOT_HELD":
-            return self._portal.do({**act, "permission": "VIEW"})
-        return got
-
-
-def test_a_portal_that_drops_download_fails():
-    failed = {case["name"] for case in OURS if run(case, DropsDownload)}
-    assert "a recipient who may only view cannot let others download" in failed
-
-
-class DisclosesExams:
-    """A portal with another error for exams that exist but are hidden."""
-
-    def __init__(self, given):
-        self._there = {exam["id"] for each in given["uploads"] for exam in each["exams"]}
-        self._portal = in_memory(given)
-
-    def ask(self, question):
-        return self._portal.ask(question)
-
-    def do(self, act):
-        got = self._portal.do(act)
-        for refusal in got.get("refused", ()):
-            if refusal["code"] == "EXAM_NOT_FOUND" and set(refusal["exams"]) <= self._there:
-                refusal["code"] = "FORBIDDEN"
-        return got
-
-
-def test_a_portal_that_discloses_hidden_exams_fails():
-    failed = {case["name"] for case in OURS if run(case, DisclosesExams)}
-    assert "an exam without access is reported as unknown" in failed
-
-
 def test_a_refused_act_under_given_is_a_difference():
     def refusing(**settings):
         sharing = open_sharing(**settings)
