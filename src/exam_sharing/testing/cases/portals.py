@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from itertools import count
 from typing import Any, Final
 
@@ -153,7 +154,10 @@ class SharingPortal(Portal):
         return self._call("ask", question, "question")
 
     def _call(self, verb: str, data: Data, kind: str) -> Any:
-        call = getattr(self, f"_{verb}_{data[kind]}", None)
+        name = data[kind]
+        call = getattr(self, f"_{verb}_{name}", None)
+        if verb == "do" and name in _REQUESTS:
+            call = partial(self._perform, name)
         if call is None:
             raise InvalidArgument(kind, "is not one of those in cases")
         try:
@@ -198,19 +202,7 @@ class SharingPortal(Portal):
         self._owners |= {exam.id: exam.owner for exam in arrived}
         return {}
 
-    def _do_share(self, **fields: Any) -> Data:
-        return self._performed("share", fields)
-
-    def _do_unshare(self, **fields: Any) -> Data:
-        return self._performed("unshare", fields)
-
-    def _do_narrow(self, **fields: Any) -> Data:
-        return self._performed("narrow", fields)
-
-    def _do_end_grant(self, **fields: Any) -> Data:
-        return self._performed("end_grant", fields)
-
-    def _performed(self, act: str, fields: Data) -> Data:
+    def _perform(self, act: str, **fields: Any) -> Data:
         return receipt_as_data(perform(self._sharing, self._request(act, **fields)))
 
     def _do_host_ends(self, **fields: Any) -> Data:
