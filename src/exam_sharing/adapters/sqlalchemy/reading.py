@@ -68,7 +68,7 @@ from exam_sharing.policy.facts import ExamGrants, Involvement
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import AccessReader, ExamReader, GrantReader, StoredReceipt
-from exam_sharing.validation import checks_arguments
+from exam_sharing.validation import checks_arguments, is_a
 
 __all__ = [
     "Asker",
@@ -108,7 +108,7 @@ _NEVER_SHARED: Final = ExamGrants()
 class Asker:
     """A user who asks, with the keys of their principals, at a time in UTC."""
 
-    user: UserId
+    user: UserId = attrs.field(validator=is_a(UserId))
     principals: Keys
     now: datetime
 

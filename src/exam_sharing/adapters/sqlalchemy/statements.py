@@ -140,7 +140,6 @@ class Statements:
         self, user: UserId, principals: Keys, named: ExamId | GrantId, now: datetime
     ) -> Statement[Involvement | None]:
         """Return the question of a user's involvement, as `AccessReader.involved`."""
-        require_kind("user", user, UserId)
         return self._put(self._questions.involved(Asker(user, principals, now), named))
 
     def holding(
@@ -152,7 +151,6 @@ class Statements:
         now: datetime,
     ) -> Statement[frozenset[ExamId]]:
         """Return a check of many exams, as `AccessReader.holding`."""
-        require_kind("user", user, UserId)
         asker = Asker(user, principals, now)
         return self._put(self._questions.holding(asker, permission, exams))
 
@@ -160,7 +158,6 @@ class Statements:
         self, user: UserId, principals: Keys, after: Cursor, limit: int, now: datetime, *, own: bool
     ) -> Statement[tuple[VisibleExam, ...]]:
         """Return a page of what the user can see, as `AccessReader.visible`."""
-        require_kind("user", user, UserId)
         asker = Asker(user, principals, now)
         return self._put(self._questions.visible(asker, after, limit, own=own))
 
