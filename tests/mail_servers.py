@@ -1,4 +1,4 @@
-"""Mail servers for the tests, in threads of theirs: a real one, and one that misbehaves."""
+"""Mail servers for the tests, each in its thread: a real one, and one that misbehaves."""
 
 import asyncio
 import socket
@@ -10,7 +10,7 @@ from aiosmtpd.smtp import SMTP
 
 
 class Inbox:
-    """What a mail server does with mail: keep it."""
+    """A handler that keeps every mail."""
 
     def __init__(self):
         self.envelopes = []
@@ -28,7 +28,7 @@ class Inbox:
 
 @contextmanager
 def mail_server(handler=None, *, tls=None, **options):
-    """Run a real mail server in a thread, and give its port."""
+    """Run a real mail server in a thread, and yield its port."""
     loop = asyncio.new_event_loop()
     ready = threading.Event()
     ports = []
@@ -51,7 +51,7 @@ def mail_server(handler=None, *, tls=None, **options):
         for task in left:
             task.cancel()
         loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        # Transports close in the turn after they were told to.
+        # Transports close one turn of the loop later.
         loop.run_until_complete(asyncio.sleep(0.01))
         loop.close()
 
@@ -66,10 +66,10 @@ def mail_server(handler=None, *, tls=None, **options):
 
 
 HANG = object()
-"""Say nothing, and keep the line."""
+"""Send no reply, and keep the connection open."""
 
 DROP = object()
-"""Say nothing, and drop the line."""
+"""Send no reply, and close the connection."""
 
 
 class Drip(str):
@@ -91,11 +91,11 @@ TALK = {
 
 
 class Scripted:
-    """A server that says what it is told to say, to one caller after another."""
+    """A server that replies by a script, to one client after another."""
 
     def __init__(self, script, listening):
         self._script, self._listening = script, listening
-        self.over, self.told = threading.Event(), []
+        self.over, self.lines = threading.Event(), []
 
     def serve(self):
         while not self.over.is_set():
@@ -109,7 +109,7 @@ class Scripted:
         with line.makefile("rb") as lines:
             for raw in lines:
                 text = raw.decode().rstrip("\r\n")
-                self.told.append(text)
+                self.lines.append(text)
                 key = "." if in_data else text[:4].upper()
                 if in_data and text != ".":
                     continue
@@ -120,36 +120,36 @@ class Scripted:
     def _answer(self, line, key):
         replies = self._script.get(key, "500 what?")
         replies = replies if isinstance(replies, tuple) else (replies,)
-        return all(self._says(line, reply) for reply in replies)
+        return all(self._send(line, reply) for reply in replies)
 
-    def _says(self, line, reply):
-        """Say it, and return whether to go on."""
+    def _send(self, line, reply):
+        """Send the reply, and return whether to go on."""
         if reply is HANG:
             self.over.wait(10)
         if reply in {HANG, DROP}:
             return False
-        said = reply.encode("latin-1") + b"\r\n"
-        while isinstance(reply, Drip) and said:
-            line.sendall(said[:1])
-            said = said[1:]
+        data = reply.encode("latin-1") + b"\r\n"
+        while isinstance(reply, Drip) and data:
+            line.sendall(data[:1])
+            data = data[1:]
             self.over.wait(0.02)
-        line.sendall(said)
+        line.sendall(data)
         return True
 
 
 @contextmanager
-def scripted_server(**said):
-    """Run a server that says this; give its port, and what it is told, line by line.
+def scripted_server(**replies):
+    """Run a server with these replies; yield its port and the lines that it received.
 
-    What it says is by the command, or `greeting`, or `.` after a mail: a reply, a `Drip`, `HANG`,
-    `DROP`, or several of these, one after the other.
+    The replies are by command, or `greeting`, or `.` after a mail. A reply is a text, a `Drip`,
+    `HANG`, `DROP`, or a tuple of these, one after the other.
     """
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = Scripted(TALK | said, listening)
+        server = Scripted(TALK | replies, listening)
         thread = threading.Thread(target=server.serve)
         thread.start()
         try:
-            yield listening.getsockname()[1], server.told
+            yield listening.getsockname()[1], server.lines
         finally:
             server.over.set()
             with suppress(OSError):

@@ -370,10 +370,10 @@ class TestAFolderOfFiles:
 
     def test_accounts_for_every_file(self):
         media = read(LOOSE)
-        told = [str(item.file) for item in media.left_out]
-        told += [str(file) for files in media.files.values() for file in files]
+        named = [str(item.file) for item in media.left_out]
+        named += [str(file) for files in media.files.values() for file in files]
         there = [str(p.relative_to(LOOSE)) for p in LOOSE.rglob("*") if p.is_file()]
-        assert sorted(told) == sorted(there)
+        assert sorted(named) == sorted(there)
 
     def test_reports_the_truncated_files_in_the_wheel(self):
         reasons = dict(left_out(read(LOOSE)))
@@ -738,9 +738,9 @@ class TestAReading:
             read("nothing", owner="alice")
 
     def test_reports_its_progress(self):
-        told = []
-        read(CD, on_progress=lambda *progress: told.append(progress))
-        assert told == [(number, 31) for number in range(1, 32)]
+        calls = []
+        read(CD, on_progress=lambda *progress: calls.append(progress))
+        assert calls == [(number, 31) for number in range(1, 32)]
 
     def test_can_be_ended_from_outside(self):
         with pytest.raises(KeyboardInterrupt):

@@ -88,9 +88,9 @@ def notifier(server, **changes):
     return SmtpNotifier(server=server, **values | changes)
 
 
-def failure(sender, told=None):
+def failure(sender, given=None):
     with pytest.raises(NoticeNotSent) as caught:
-        sender.send(told or notice())
+        sender.send(given or notice())
     return caught.value
 
 
@@ -319,13 +319,13 @@ class TestAnyText:
         self, port, inbox, message, name, number
     ):
         try:
-            told = notice(id=NoticeId(number), message=message)
+            given = notice(id=NoticeId(number), message=message)
         except InvalidValue:
-            told = notice(message=message)
+            given = notice(message=message)
         by_name = Invitation(name_of=lambda _user: name)
         mails = []
         for permission in Permission:
-            notifier(plain(port), template=by_name).send(attrs.evolve(told, permission=permission))
+            notifier(plain(port), template=by_name).send(attrs.evolve(given, permission=permission))
             mails.append(inbox.parsed())
         mail = mails[0]
         assert inbox.last().rcpt_tos == [ADDRESS]
@@ -452,18 +452,18 @@ class TestAddresses:
         assert inbox.parsed()["To"].addresses[0].addr_spec == address
 
     @pytest.mark.parametrize(
-        ("address", "told"),
+        ("address", "written"),
         [
             ("ben@b\u00fccher.example", "ben@xn--bcher-kva.example"),
             ("ben@B\u00dcCHER.example", "ben@xn--bcher-kva.example"),
             ("ben@\u4f8b\u3048.example", "ben@xn--r8jz45g.example"),
         ],
     )
-    def test_a_domain_beyond_ascii_is_written_in_idna(self, sender, inbox, address, told):
+    def test_a_domain_beyond_ascii_is_written_in_idna(self, sender, inbox, address, written):
         sender.send(notice(address=address))
 
-        assert inbox.last().rcpt_tos == [told]
-        assert inbox.parsed()["To"].addresses[0].addr_spec == told
+        assert inbox.last().rcpt_tos == [written]
+        assert inbox.parsed()["To"].addresses[0].addr_spec == written
 
     @pytest.mark.parametrize(
         "address",
@@ -506,10 +506,10 @@ class TestAddresses:
         if error is not None:
             assert error.permanent
             return
-        (told,) = inbox.last().rcpt_tos
+        (sent,) = inbox.last().rcpt_tos
         (read,) = inbox.parsed()["To"].addresses
-        assert told == read.addr_spec or not told.isascii()
-        assert told == address or told.partition("@")[0] == address.partition("@")[0]
+        assert sent == read.addr_spec or not sent.isascii()
+        assert sent == address or sent.partition("@")[0] == address.partition("@")[0]
         assert sorted(inbox.parsed().keys()) == HEADERS
 
 
@@ -576,10 +576,10 @@ class TestFailures:
 
     @pytest.mark.parametrize("reply", [HANG, DROP, "500 stay"])
     def test_accepted_mail_is_sent_however_the_session_ends(self, reply):
-        with scripted_server(QUIT=reply) as (port, told):
+        with scripted_server(QUIT=reply) as (port, lines):
             notifier(plain(port, timeout=1)).send(notice())
 
-        assert told[-2:] == [".", "quit"]
+        assert lines[-2:] == [".", "quit"]
 
     def test_an_unreachable_server_is_reported(self):
         with socket.create_server(("127.0.0.1", 0)) as nobody:
@@ -643,12 +643,12 @@ class TestTheDeadline:
 
         assert error.problem is MailProblem.TIMED_OUT
 
-    @pytest.mark.parametrize("said", [HANG, Drip("\x16\x03\x03\x40\x00" + "\0" * 1_000)])
+    @pytest.mark.parametrize("reply", [HANG, Drip("\x16\x03\x03\x40\x00" + "\0" * 1_000)])
     @pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
-    def test_a_server_whose_handshake_does_not_end(self, security, said, trusting):
-        talk = {"EHLO": "250-hello\r\n250 STARTTLS", "STAR": ("220 go on", said)}
+    def test_a_server_whose_handshake_does_not_end(self, security, reply, trusting):
+        talk = {"EHLO": "250-hello\r\n250 STARTTLS", "STAR": ("220 go on", reply)}
         if security is Security.TLS:
-            talk = {"greeting": said}
+            talk = {"greeting": reply}
         with scripted_server(**talk) as (port, _lines):
             error = self.given_up(encrypted(port, security, trusting, timeout=0.5))
 
@@ -702,14 +702,14 @@ class TestTheFinalReply:
 
     @pytest.mark.parametrize("reply", [DROP, "what?", "600 x"])
     def test_a_server_that_never_replies_to_a_mail_gets_two_copies_with_one_id(self, reply):
-        with scripted_server(**{".": reply}) as (port, told):
+        with scripted_server(**{".": reply}) as (port, lines):
             sharing = shared_with_ben(notifier(plain(port)))
             for _ in range(10):
                 sharing.admin.deliver_notices()
             (given_up,) = sharing.admin.list_notices(given_up=True).items
 
         assert (given_up.problem, given_up.attempts) == ("MAYBE_SENT", 2)
-        first, second = (line for line in told if line.startswith("Message-ID"))
+        first, second = (line for line in lines if line.startswith("Message-ID"))
         assert first == second
 
     def test_a_reply_to_the_second_mail_ends_the_tries(self, port, inbox):
@@ -807,11 +807,11 @@ class TestEncryption:
         assert error.problem is MailProblem.NOT_ENCRYPTED
 
     def test_without_an_offer_of_starttls_nothing_is_sent(self, trusting):
-        with scripted_server() as (port, told):
+        with scripted_server() as (port, lines):
             error = failure(notifier(encrypted(port, Security.STARTTLS, trusting, login=LOGIN)))
 
         assert error.problem is MailProblem.NOT_ENCRYPTED
-        assert [line[:4] for line in told] == ["ehlo"]
+        assert [line[:4] for line in lines] == ["ehlo"]
 
     def test_a_server_without_tls_is_sent_nothing(self, trusting):
         with mail_server(Inbox()) as port:

@@ -180,19 +180,19 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
     def grants_of_share(
         self, share: ShareId, exams: Iterable[ExamId], recipients: Iterable[PrincipalKey]
     ) -> tuple[Grant, ...]:
-        asked = frozenset(recipients)
+        wanted = frozenset(recipients)
         with self._lock:
             ready = [self._ready.get(exam.value) for exam in frozenset(exams)]
-        made = (grant for each in ready if each is not None for grant in each.made_to(asked))
+        made = (grant for each in ready if each is not None for grant in each.made_to(wanted))
         return tuple(grant for grant in made if grant.share == share)
 
     @override
     def removed(
         self, exams: tuple[ExamId, ...], recipients: tuple[PrincipalId, ...]
     ) -> Mapping[ExamId, frozenset[PrincipalId]]:
-        asked = frozenset(recipients)
+        wanted = frozenset(recipients)
         with self._lock:
-            return {exam: asked & self._removed.get(exam, frozenset()) for exam in exams}
+            return {exam: wanted & self._removed.get(exam, frozenset()) for exam in exams}
 
     @override
     def exams_granted_to(self, recipient: PrincipalId) -> tuple[ExamId, ...]:

@@ -1,6 +1,6 @@
 """Letters about notices, and the bytes of a mail that carries one.
 
-Whatever people wrote is text in a letter, never markup. `Invitation` escapes it; a template of the
+Texts of people are text in a letter, never markup. `Invitation` escapes it; a template of the
 host must do so itself.
 
 The header is written here. The `email` package folds a long display name without its quotes, so
