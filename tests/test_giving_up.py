@@ -3,7 +3,6 @@
 How long a notice waits after each failure, when it is given up, and what operators can do then.
 """
 
-import pickle
 from datetime import timedelta
 
 import attrs
@@ -50,9 +49,6 @@ def status(world):
     """Return where the one notice stands."""
     (only,) = world.sharing.admin.list_notices().items
     return only
-
-
-# How long a notice waits.
 
 
 def test_the_default_schedule_of_retries():
@@ -164,9 +160,6 @@ def test_a_notice_that_backs_off_holds_up_nobody():
     assert set(world.told()) == {CARLA}
 
 
-# Giving up.
-
-
 def test_a_notice_is_given_up_after_its_last_try_and_tried_no_more():
     world = World(notifier=Refusing(OSError(), BEN), retries=STEADY)
     world.share(ANNA, CT, BEN)
@@ -216,22 +209,6 @@ def test_the_text_of_an_error_is_kept_nowhere():
     kept = repr(world.sharing.admin.list_notices()) + repr(world.store.outbox.waiting())
     assert "example.org" not in kept
     assert "lung" not in kept
-
-
-def test_a_message_is_kept_nowhere_once_its_notice_was_given_up():
-    world = World(notifier=FailingNotifier(), retries=STEADY)
-    world.share(ANNA, CT, BEN, message=MESSAGE)
-    outbox = world.store.outbox
-    assert MESSAGE.encode() in pickle.dumps(outbox._kept)
-    for _ in range(2):
-        world.wait(MINUTE)
-        world.sharing.admin.deliver_notices()
-
-    assert status(world).given_up_at is not None
-    assert MESSAGE.encode() not in pickle.dumps(outbox._kept)
-
-
-# What operators do.
 
 
 def given_up_world():
@@ -306,9 +283,6 @@ def test_a_requeued_notice_is_dropped_if_no_longer_true():
 def test_only_ids_of_notices_can_be_named():
     with pytest.raises(WrongKind):
         World().sharing.admin.requeue_notices(["n1"])
-
-
-# Relays that are slow or die.
 
 
 class Slow(MemoryNotifier):

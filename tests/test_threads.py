@@ -35,7 +35,6 @@ from exam_sharing.acts.writing import ATTEMPTS
 from exam_sharing.events import ActRefused, ExamShared, GrantsEnded
 from exam_sharing.memory import (
     MemoryDirectory,
-    MemoryNotifier,
     MemoryStore,
     memory_ports,
     open_sharing,
@@ -203,55 +202,6 @@ def test_ended_grants_ended_once(aftermath):
         assert sorted(ended) == sorted(told)
 
 
-def test_replaying_acts_by_versions_gives_the_same_grants():
-    """One exam, no group changes: the requests alone, in order, say what stands at the end."""
-    sharing, store, _ = portal()
-    exam = EXAMS[0]
-
-    def work(number):
-        chance = random.Random(number)
-        for _ in range(40):
-            recipient, actor = chance.choice((*OTHERS, *GROUPS)), chance.choice(USERS)
-            try:
-                if chance.random() < 0.6:
-                    sharing.share(
-                        ShareRequest(
-                            actor=actor,
-                            exam=exam,
-                            recipients=(recipient,),
-                            permission=chance.choice(tuple(Permission)),
-                            attested=True,
-                        )
-                    )
-                else:
-                    sharing.unshare(
-                        UnshareRequest(
-                            actor=actor,
-                            exam=exam,
-                            recipient=recipient,
-                            reshares=chance.choice(tuple(Reshares)),
-                        )
-                    )
-            except Refused:
-                continue
-
-    with threads_take_turns_quickly(), ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(work, range(THREADS)))
-
-    again, replayed, _ = portal()
-    for event in events_on(store, exam):
-        if isinstance(event, ExamShared):
-            again.share(event.request)
-        else:
-            again.unshare(event.request)
-
-    def what_stands(kept):
-        grants = kept.read((exam,), ended=False)[exam].grants
-        return {(g.grantor, g.recipient, g.permission, g.until, g.version) for g in grants}
-
-    assert what_stands(store) == what_stands(replayed)
-
-
 def test_a_reader_never_sees_a_batch_half_shared():
     sharing, _, _ = portal()
     done = Event()
@@ -289,20 +239,6 @@ def test_a_reader_never_sees_a_batch_half_shared():
         for reader in readers:
             reader.result()
     assert partly == []
-
-
-def test_the_same_request_id_from_many_threads_makes_one_share():
-    notifier = MemoryNotifier()
-    sharing, store, _ = portal(notifier=notifier)
-    request = ShareRequest(
-        actor=OWNER, exam=EXAMS[0], recipients=(OTHERS[0],), attested=True, request_id="once"
-    )
-    with threads_take_turns_quickly(), ThreadPoolExecutor(THREADS) as pool:
-        receipts = list(pool.map(sharing.share, [request] * THREADS))
-    (first,) = (receipt for receipt in receipts if not receipt.repeated)
-    assert {*receipts} == {first, attrs.evolve(first, repeated=True)}
-    assert len(store.read((EXAMS[0],), ended=True)[EXAMS[0]].grants) == 1
-    assert len(notifier.sent) == 1
 
 
 class AlwaysLate(MemoryStore):

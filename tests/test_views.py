@@ -11,12 +11,9 @@ from exam_sharing import (
     Exam,
     ExamId,
     GroupId,
-    ReasonCode,
     Reshares,
     RevokeRequest,
     Scope,
-    ShareForm,
-    Tab,
     UploadBatch,
     UserId,
 )
@@ -35,29 +32,13 @@ from world import (
     NURSES,
     START,
     VIEW,
-    XRAY,
     World,
-    codes,
     refusal,
 )
 
 pytestmark = pytest.mark.every_store
 
 SOON, LATER = START + DAY, START + 2 * DAY
-
-
-def test_the_share_form_of_the_owner_offers_everything():
-    form = World(attestation_wording="I may.").sharing.share_form(ANNA, CT)
-
-    assert form == ShareForm(
-        has_share_tab=True,
-        offers_download=True,
-        exams=(CT, MR, XRAY),
-        subjects=1,
-        wording="I may.",
-        sends_messages=True,
-        latest_until=None,
-    )
 
 
 def test_the_share_form_counts_the_subjects_of_those_exams():
@@ -92,55 +73,6 @@ def test_everything_that_the_form_offers_can_be_shared():
     assert world.can_view(CARLA, CT)
 
 
-@pytest.mark.parametrize(
-    ("permission", "in_plan", "tabs"),
-    [
-        (VIEW, True, {Tab.VIEW, Tab.SHARE}),
-        (VIEW, False, {Tab.VIEW}),
-        (DOWNLOAD, True, {Tab.VIEW, Tab.DOWNLOAD, Tab.SHARE}),
-        (DOWNLOAD, False, {Tab.VIEW, Tab.DOWNLOAD}),
-    ],
-)
-def test_the_tabs_follow_permission_and_plan(permission, in_plan, tabs):
-    world = World()
-    world.share(ANNA, CT, BEN, permission=permission)
-    world.person(BEN, sharing_in_plan=in_plan)
-
-    assert world.sharing.tabs(BEN, CT) == tabs
-
-
-def test_the_owner_has_every_tab():
-    assert World().sharing.tabs(ANNA, CT) == set(Tab)
-
-
-def test_the_download_tab_goes_when_the_time_is_over():
-    world = World()
-    world.share(ANNA, CT, BEN)
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
-    before = world.sharing.tabs(BEN, CT)
-    world.wait(DAY)
-
-    assert Tab.DOWNLOAD in before
-    assert Tab.DOWNLOAD not in world.sharing.tabs(BEN, CT)
-
-
-def test_the_access_list_has_one_entry_a_principal_sorted_by_name():
-    world = World()
-    world.person(BEN, name="Zoë")
-    world.person(CARLA, name="élise")
-    world.group(NURSES, DAN, name="Emergency")
-    world.share(ANNA, CT, BEN, CARLA, NURSES, permission=DOWNLOAD)
-    world.share(BEN, CT, CARLA)
-
-    entries = world.sharing.access_list(ANNA, CT).entries
-
-    assert [(each.principal, each.name) for each in entries] == [
-        (CARLA, "élise"),
-        (NURSES, "Emergency"),
-        (BEN, "Zoë"),
-    ]
-
-
 def test_an_entry_has_every_grant_with_its_grantor_and_times():
     world = World()
     world.share(ANNA, CT, BEN, CARLA)
@@ -153,16 +85,6 @@ def test_an_entry_has_every_grant_with_its_grantor_and_times():
         (ANNA, START, None),
         (BEN, SOON, LATER),
     ]
-
-
-def test_ended_and_expired_grants_are_not_on_the_access_list():
-    world = World()
-    world.share(ANNA, CT, BEN)
-    world.share(ANNA, CT, CARLA, until=SOON)
-    world.unshare(ANNA, CT, BEN)
-    world.wait(DAY)
-
-    assert world.entries(ANNA) == {}
 
 
 def test_members_of_a_recipient_group_are_not_on_the_access_list():
@@ -190,21 +112,6 @@ def test_a_new_owner_who_had_been_given_it_is_also_listed_with_that_grant():
 
     assert world.sharing.access_list(CARLA, CT).owner == CARLA
     assert list(world.entries(CARLA)) == [CARLA]
-
-
-@pytest.mark.parametrize("exam", [CT, NO_EXAM])
-def test_the_access_list_is_for_users_with_access(exam):
-    reasons = refusal(World().sharing.access_list, BEN, exam)
-
-    assert codes(reasons) == [ReasonCode.EXAM_NOT_FOUND]
-
-
-def test_by_default_everybody_with_access_sees_the_whole_list():
-    world = World()
-    world.share(ANNA, CT, BEN, CARLA, NURSES)
-
-    for viewer in (ANNA, BEN, DAN):
-        assert set(world.entries(viewer)) == {BEN, CARLA, NURSES}
 
 
 def test_every_grant_has_its_own_can_unshare():
@@ -272,31 +179,6 @@ def shelf(world):
 
 def exams_of(page):
     return [str(each.exam) for each in page.items]
-
-
-def test_lists_are_newest_upload_first_then_by_id_downward():
-    world = World()
-    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
-    world.upload(BatchId("tie"), BEN, ExamId("a"))
-    world.upload(BatchId("tie2"), BEN, ExamId("z"))
-
-    assert exams_of(world.sharing.visible_to(BEN)) == ["z", "ct", "a", "mr", "xray"]
-
-
-def test_each_item_has_the_permission_and_the_time_of_upload():
-    world = World()
-    shelf(world)
-
-    items = {str(each.exam): each for each in world.sharing.visible_to(DAN).items}
-
-    assert {name: each.permission for name, each in items.items()} == {
-        "ct": VIEW,
-        "mr": VIEW,
-        "xray": VIEW,
-        "b1": DOWNLOAD,
-        "d1": DOWNLOAD,
-    }
-    assert items["ct"].uploaded_at == START
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5, 50])
@@ -372,17 +254,6 @@ def test_there_is_no_cursor_at_the_end_of_a_list():
     assert world.sharing.shared_with(BEN, limit=3).next is None
     assert world.sharing.shared_with(BEN, limit=2).next is not None
     assert world.sharing.shared_with(EVA).next is None
-
-
-def test_lists_and_checks_agree_while_time_passes():
-    world = World()
-    world.share(ANNA, CT, BEN, until=SOON)
-    world.share(ANNA, MR, BEN, until=LATER)
-    world.share(ANNA, XRAY, BEN)
-    for _ in range(4):
-        listed = set(exams_of(world.sharing.shared_with(BEN)))
-        assert listed == {str(exam) for exam in (CT, MR, XRAY) if world.can_view(BEN, exam)}
-        world.wait(DAY / 2)
 
 
 def test_a_viewer_looks_up_groups_once_and_grants_each_time():
