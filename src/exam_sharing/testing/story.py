@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from exam_sharing.identifiers import GroupId
+from exam_sharing.identifiers import GroupId, PrincipalId
 from exam_sharing.policy.requests import (
     NarrowRequest,
     Request,
@@ -128,6 +128,10 @@ class Words:
             frozenset: self._several,
         }
 
+    def people(self, principals: Collection[PrincipalId]) -> str:
+        """Return principals in words."""
+        return self._several(principals) if principals else "nobody"
+
     def request(self, request: Request) -> str:
         """Return a request as a sentence without its full stop."""
         text = ""
@@ -156,7 +160,7 @@ class Words:
     def _share(self, request: ShareRequest) -> str:
         text = f"{request.actor} shares {request.exam}"
         text += " and its batch" if request.scope is Scope.BATCH else ""
-        text += f" with {self.value(request.recipients)} for {request.permission.name}"
+        text += f" with {self.people(request.recipients)} for {request.permission.name}"
         text += f" until {clock_time(request.until)}" if request.until else ""
         text += "" if request.attested else ", without the attestation"
         text += ", with an outdated attestation" if request.wording is not None else ""
@@ -189,7 +193,8 @@ class Words:
     def _mapping(self, value: Mapping[object, object]) -> str:
         if not value:
             return "nothing"
-        return "; ".join(f"{self.value(key)}: {self.value(each)}" for key, each in value.items())
+        parts = [(self._one_of_several(key), each) for key, each in value.items()]
+        return "; ".join(f"{key}: {self._one_of_several(each)}" for key, each in parts)
 
     def _several(self, values: Collection[object]) -> str:
         words = [self._one_of_several(each) for each in values if each != frozenset()]
@@ -204,7 +209,7 @@ class Words:
     def _one_of_several(self, value: object) -> str:
         """Return a value in words; of a tuple, the first item with the others in brackets."""
         if isinstance(value, tuple) and len(value) > 1:
-            first, *rest = map(self.value, value)
+            first, *rest = [self.value(each) for each in value if each != frozenset()]
             return f"{first} ({', '.join(rest)})"
         return self.value(value)
 

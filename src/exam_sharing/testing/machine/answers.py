@@ -33,6 +33,7 @@ Ways = Callable[[PrincipalId], frozenset[tuple[PrincipalId, ...]]]
 THE_NAMED_GRANT: Final = "the named grant"
 OWNERSHIP: Final = "ownership"
 NOT_HELD: Final = "not held"
+BEFORE: Final = "before the act"
 
 
 def refusal(reasons: Iterable[Reason], numbers: Mapping[GrantId, int]) -> Refusal:
@@ -287,8 +288,9 @@ def preview(previewed: Preview, numbers: Mapping[GrantId, int]) -> Plain:
 def _effects(effects: Iterable[Effect]) -> Plain:
     return {
         (each.principal, each.exam, each.permission): (
-            each.until_before if each.held_before else NOT_HELD,
             each.until_after if each.held_after else NOT_HELD,
+            BEFORE,
+            each.until_before if each.held_before else NOT_HELD,
         )
         for each in effects
     }
@@ -309,7 +311,9 @@ def preview_in_model(world: model.World, previewed: model.Preview) -> Plain:
 
 
 def _effects_in_model(effects: model.Effects) -> Plain:
-    return {what: (_until(before), _until(after)) for what, (before, after) in effects.items()}
+    return {
+        what: (_until(after), BEFORE, _until(before)) for what, (before, after) in effects.items()
+    }
 
 
 def _until(horizon: datetime) -> object:

@@ -115,7 +115,7 @@ class Hospital:
         self.sharing: Sharing = self._open()
         for user in self.users:
             self._put_user(user, model.Account())
-        self.add_line(f"The users are {self.words.value(self.users)}.")
+        self.add_line(f"The users are {self.words.people(self.users)}.")
         if changed := policy_in_words(self.policy):
             self.add_line(f"The policy: {changed}.")
         for actor, principal in sorted(hidden, key=str):
@@ -192,7 +192,7 @@ class Hospital:
             if isinstance(each, UserId)
             or (each in world.groups and each != group and group not in model.behind(world, each))
         )
-        self.add_line(f"The members of {self.words.value(group)}: {self.words.value(fit)}.")
+        self.add_line(f"The members of {self.words.value(group)}: {self.words.people(fit)}.")
         self.directory.add(Group(id=group, name=NAMES[group], members=fit))
         world.add_group(group, fit, name=NAMES[group])
 
