@@ -83,7 +83,7 @@ class DrawnShare:
 
 
 KINDS: Final = 24
-"""Two of three kinds of requests to share have something odd."""
+"""Most kinds of requests to share have something odd."""
 
 shares: Final = st.builds(
     DrawnShare,
@@ -160,6 +160,7 @@ class Choices:
         recipients, owner = request.recipients, world.exams[request.exam].owner
         exams = frozenset(model.covered(world, request.actor, request.exam, request.scope))
         changes: Mapping[int, Mapping[str, Any]] = {
+            6: {"performed_by": pick(odd, self.hospital.users)},
             7: {"performed_by": pick(odd, (owner, *self.hospital.users))},
             8: {"request_id": request_id(odd)},
             9: {"request_id": request_id(odd)},
