@@ -177,6 +177,8 @@ CALLS = [
     lambda w, user: w.sharing.recipients(user, CT),
     lambda w, user: w.sharing.shared_with(user),
     lambda w, user: w.sharing.visible_to(user),
+    lambda w, user: w.sharing.names(user, [BEN]),
+    lambda w, user: w.sharing.names(ANNA, [user]),
     lambda w, user: w.sharing.admin.explain(user, VIEW, CT),
     lambda w, user: w.sharing.revoke(RevokeRequest(actor=user, grant=GrantId("g"))),
     lambda w, user: w.sharing.preview(share_request(user, CT, BEN)),

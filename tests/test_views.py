@@ -348,3 +348,12 @@ def test_a_cursor_stands_behind_the_longest_name_and_id():
 
     assert page.items[-1].principal == longest
     assert principals(world.sharing.recipients(ANNA, CT, after=page.next).items) == [UserId("last")]
+
+
+def test_names_are_those_of_the_principals_whom_an_active_user_sees():
+    world = World(visible=lambda _, principal: principal != EVA)
+    named = [ANNA, EVA, NURSES, UserId("nobody")]
+
+    assert world.sharing.names(BEN, named) == {ANNA: "Anna", NURSES: "Nurses"}
+    world.person(BEN, active=False)
+    assert world.sharing.names(BEN, named) == {}
