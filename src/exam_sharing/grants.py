@@ -209,19 +209,12 @@ class Grant:
 class ShownGrant:
     """A grant as one person sees it: with nothing about grants that are hidden from them.
 
-    It has no version, since versions count the acts of others.
+    Its fields are those of `Grant`, without the version, which counts the acts of others, and
+    without the lines.
 
     Attributes:
-        id: which grant it is.
-        exam: the exam that it is on.
-        grantor: who made it.
-        recipient: whom it was made to.
-        permission: what it gives, with the permissions below.
-        until: aware, in UTC: from then on it gives nothing. `None` for no end.
         basis: `OWNER` if the grantor owned the exam then. Otherwise the standing grants that it
             rests on, as far as the person sees them.
-        share: the act that made it; the replacement of a narrowed grant keeps that of the first.
-        made_at: aware, in UTC.
     """
 
     id: GrantId
