@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 from collections import Counter
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
 
 import attrs
 from typing_extensions import override
@@ -115,7 +115,7 @@ class Shared(Reply):
     """A share was made."""
 
     kind = "shared"
-    done = "the share was done"
+    done: ClassVar[str | None] = "the share was done"
     request: es.ShareRequest
     receipt: es.ShareReceipt
 
@@ -144,7 +144,7 @@ class Ended(Reply):
     """Grants were unshared or narrowed."""
 
     kind = "ended"
-    done = "the unsharing was done"
+    done: ClassVar[str | None] = "the unsharing was done"
     request: es.UnshareRequest | es.NarrowRequest
     receipt: es.UnshareReceipt
 

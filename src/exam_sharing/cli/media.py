@@ -9,7 +9,7 @@ from argparse import Namespace
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final
+from typing import ClassVar, Final
 from uuid import uuid4
 
 import attrs
@@ -63,7 +63,7 @@ class Uploaded(Reply):
     """A batch of exams was added."""
 
     kind = "uploaded"
-    done = "the exams were added"
+    done: ClassVar[str | None] = "the exams were added"
     batch: BatchId
     by: UserId
     exams: tuple[ExamShown, ...]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import attrs
 from typing_extensions import override
@@ -114,7 +114,7 @@ class NoticesRequeued(Reply):
     """Notices that were given up wait again; `named` is `None` if all were requested."""
 
     kind = "requeued-notices"
-    done = "the notices wait again"
+    done: ClassVar[str | None] = "the notices wait again"
     requeued: int
     named: int | None
 
@@ -152,7 +152,7 @@ class NoticesRelayed(Reply):
     """
 
     kind = "relayed-notices"
-    done = "what was due was sent"
+    done: ClassVar[str | None] = "what was due was sent"
     sent: int
     failing: Mapping[str, int]
     given_up: Mapping[str, int]

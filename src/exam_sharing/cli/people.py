@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import Final
+from typing import ClassVar, Final
 
 import attrs
 from typing_extensions import override
@@ -32,7 +32,7 @@ class TablesReady(Reply):
     """The tables are in the database; `shape` is the number of their version."""
 
     kind = "tables"
-    done = "the tables are there"
+    done: ClassVar[str | None] = "the tables are there"
     place: str
     created: bool
     shape: int
@@ -48,7 +48,7 @@ class PrincipalKept(Reply):
     """A user or a group is in the directory, perhaps in place of an earlier one."""
 
     kind = "kept"
-    done = "the directory was changed"
+    done: ClassVar[str | None] = "the directory was changed"
     kept: Known
     replaced: bool
 
