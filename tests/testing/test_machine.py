@@ -22,8 +22,8 @@ stories = settings(max_examples=40, stateful_step_count=30)
 few = settings(max_examples=5, stateful_step_count=20)
 patient = settings(max_examples=1_000, stateful_step_count=12, derandomize=True, database=None)
 """For broken stores: the same search each time, and long enough."""
-hasty = settings(patient, phases=[Phase.generate])
-"""The same without shrinking."""
+hasty = settings(patient, max_examples=3_000, stateful_step_count=20, phases=[Phase.generate])
+"""Longer stories without shrinking."""
 
 
 def transfer(store, exam, owner, at):

@@ -297,7 +297,6 @@ class SqlDirectory(KeptDirectory):
             match known:
                 case Group() as principal:
                     self._lock_memberships(connection)
-                    self._require_no_cycle(connection, principal)
                     email, active, in_plan, notices = None, True, True, True
                 case Account(user=principal, sharing_in_plan=in_plan, notices=notices):
                     email, active = principal.email, principal.active
@@ -325,6 +324,7 @@ class SqlDirectory(KeptDirectory):
             if before != tuple(names.values()):
                 self._replace_search_keys(connection, key, found, start if active else None)
             if isinstance(known, Group):
+                self._require_no_cycle(connection, known)
                 self._replace_members(connection, known)
 
     def _names_of(self, connection: Connection, key: PrincipalKey) -> tuple[Any, ...] | None:
