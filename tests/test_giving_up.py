@@ -51,6 +51,19 @@ def status(world):
     return only
 
 
+def test_a_claim_that_lapsed_settles_nothing():
+    world = World(notifier=Refusing(OSError(), BEN), retries=STEADY)
+    world.share(ANNA, CT, BEN)
+    outbox, at = world.store.outbox, START + DAY
+    (lapsed,) = outbox.claim(at, at + HOUR, 1, None)
+    outbox.claim(at + HOUR, at + 2 * HOUR, 1, None)
+
+    outbox.settle(lapsed, GivenUp(at=at, problem="OSError"))
+
+    assert status(world).claimed
+    assert status(world).given_up_at is None
+
+
 def test_the_default_schedule_of_retries():
     waits = [Retries().after(failures, "OSError", START) for failures in range(1, 121)]
     minutes = [(each.at - START) / MINUTE for each in waits[2:-1]]
