@@ -72,7 +72,6 @@ UNSEEN = {
     "CutsBatches": "no batch is that large",
     "OrdersEventsByClock": "it does not read the audit trail",
     "LosesItsPlace": "nothing happens between two pages",
-    "EndsOverEndings": "an exam with ended grants is rarely withdrawn",
 }
 """Why the machine does not catch a variant."""
 

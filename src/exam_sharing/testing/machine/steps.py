@@ -1,6 +1,7 @@
 """The state machine: everything that can happen in a small hospital, one step after another."""
 
 import sys
+from collections import Counter
 from datetime import timedelta
 from typing import Any, Final
 
@@ -261,12 +262,15 @@ class SharingMachine(RuleBasedStateMachine):
     def withdraw(self, *, which: int) -> None:
         """Let the host withdraw an exam: once in a story one that is there, if others are left.
 
-        Otherwise one that was withdrawn, or that has not arrived.
+        Otherwise, and before any grant has ended, one that was withdrawn or has not arrived.
         """
         hospital, world = self.hospital, self.hospital.world
         gone = [each for each in EXAMS if each not in world.exams or each in world.withdrawn]
-        may_withdraw = not world.withdrawn and len(world.exams) > 1
-        exam = pick(which, (*(hospital.exams if may_withdraw else ()), *gone) or hospital.exams)
+        may_withdraw = world.endings and not world.withdrawn and len(world.exams) > 1
+        # Exams with a past come first: what a withdrawal adds to it must not replace it.
+        ended = Counter(world.grants[number].exam for number in world.endings)
+        there = sorted(hospital.exams if may_withdraw else (), key=lambda each: -ended[each])
+        exam = pick(which, (*there, *gone) or hospital.exams)
         hospital.add_line(f"The host withdraws {exam}.")
         asked = Withdrawal(exam=exam, performed_by=HOST, why=WHY)
         recorded = None if exam in world.withdrawn else asked
