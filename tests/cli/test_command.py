@@ -10,7 +10,7 @@ import pytest
 
 from exam_sharing import ReasonCode
 from exam_sharing.cli import main
-from exam_sharing.cli.streams import Line, let_go, spell_out
+from exam_sharing.cli.printing import Line, let_go, spell_out
 from exam_sharing.policy.ending_rules import ENDING_RULES
 from exam_sharing.policy.rules import RULES
 

@@ -189,7 +189,7 @@ def test_a_database_that_fails_after_the_act_does_not_hide_the_act(clinic, monke
     def fails(*_arguments):
         raise StoreFailed("the database failed")
 
-    monkeypatch.setattr("exam_sharing.cli.portal._Names.__missing__", fails)
+    monkeypatch.setattr("exam_sharing.cli.commands._Names.__missing__", fails)
     told = clinic("", *SHARE, code=5)
     assert told.err.endswith("could not be printed: the database failed\n")
 

@@ -13,11 +13,19 @@ from rich.console import Console
 import exam_sharing as es
 from exam_sharing.cli.media import Medium
 from exam_sharing.cli.printing import ROWS
-from exam_sharing.cli.tour import cast
-from exam_sharing.cli.tour.cast import ANNA, BAO, EMIL, INGRID, JOSE, MAELLE, TOMASZ
+from exam_sharing.cli.tour import story
 from exam_sharing.cli.tour.facts import Suggested
-from exam_sharing.cli.tour.stage import open_stage
-from exam_sharing.cli.tour.story import BEGINNING
+from exam_sharing.cli.tour.story import (
+    ANNA,
+    BAO,
+    BEGINNING,
+    EMIL,
+    INGRID,
+    JOSE,
+    MAELLE,
+    TOMASZ,
+    open_stage,
+)
 from exam_sharing.cli.words import Words, weekday
 
 EXAM = es.ExamId("exam-1")
@@ -53,7 +61,7 @@ def unshare(actor, recipient, reshares=es.Reshares.KEEP):
 
 def seen(fact, **names):
     words = Words(
-        names=cast.NAMES | {es.UserId(key): name for key, name in names.items()},
+        names=story.NAMES | {es.UserId(key): name for key, name in names.items()},
         numbers={EXAM: 1},
         when=weekday,
     )
@@ -63,7 +71,7 @@ def seen(fact, **names):
 
 
 def deactivate(stage, user):
-    (person,) = (each for each in cast.PEOPLE if each.user.id == user)
+    (person,) = (each for each in story.PEOPLE if each.user.id == user)
     stage.directory.add(attrs.evolve(person.user, active=False))
 
 
@@ -118,7 +126,7 @@ def test_an_unsupported_circle_of_re_shares_is_a_tree_of_its_own(stage):
 def test_a_re_share_is_under_the_grant_that_supports_it_now(stage):
     share(stage, ANNA, INGRID)
     share(stage, INGRID, EMIL)
-    share(stage, ANNA, cast.TUMOUR_BOARD)
+    share(stage, ANNA, story.TUMOUR_BOARD)
     stage.act(unshare(ANNA, INGRID))
     assert seen(stage.travelled()) == [
         "Anna Kovács owns exam 1",
@@ -145,7 +153,7 @@ def test_of_many_near_misses_the_first_are_printed_and_the_others_counted(stage)
 
 def test_a_grant_to_a_group_gives_its_own_grantor_nothing(stage):
     share(stage, ANNA, TOMASZ)
-    share(stage, TOMASZ, cast.RADIOLOGY)
+    share(stage, TOMASZ, story.RADIOLOGY)
     stage.act(unshare(ANNA, TOMASZ))
     told = " ".join(" ".join(seen(stage.explain(TOMASZ, es.Permission.VIEW))).split())
     assert "given to Radiology by Tomasz Łukasik, but a grant gives its own grantor nothing" in told
@@ -170,7 +178,7 @@ def test_a_requested_time_is_printed_without_a_limit(stage):
 
 
 def test_a_preview_has_the_time_of_a_gain_or_loss(stage):
-    share(stage, ANNA, cast.TUMOUR_BOARD, until=TOMORROW)
+    share(stage, ANNA, story.TUMOUR_BOARD, until=TOMORROW)
     share(stage, ANNA, INGRID)
     gain = es.ShareRequest(actor=ANNA, exam=EXAM, recipients=(BAO,), until=TOMORROW, attested=True)
     assert seen(stage.preview(gain))[1:] == ["  Bảo Trần  gains view on exam 1 until Tuesday 08:30"]
@@ -180,7 +188,7 @@ def test_a_preview_has_the_time_of_a_gain_or_loss(stage):
 
 
 def test_a_preview_has_the_time_of_what_is_kept(stage):
-    share(stage, ANNA, cast.TUMOUR_BOARD, until=TOMORROW)
+    share(stage, ANNA, story.TUMOUR_BOARD, until=TOMORROW)
     share(stage, ANNA, INGRID, until=TOMORROW)
     assert seen(stage.preview(unshare(ANNA, INGRID)))[1:] == [
         "  Ingrid Sørensen  keeps view on exam 1 until Tuesday 08:30"
@@ -188,7 +196,7 @@ def test_a_preview_has_the_time_of_what_is_kept(stage):
 
 
 def test_narrowing_reports_who_still_holds_more(stage):
-    share(stage, ANNA, cast.TUMOUR_BOARD, permission=es.Permission.DOWNLOAD)
+    share(stage, ANNA, story.TUMOUR_BOARD, permission=es.Permission.DOWNLOAD)
     share(stage, ANNA, INGRID, permission=es.Permission.DOWNLOAD)
     narrow = es.NarrowRequest(
         actor=ANNA, exam=EXAM, recipient=INGRID, permission=es.Permission.VIEW

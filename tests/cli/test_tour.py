@@ -11,9 +11,12 @@ pytest.importorskip("rich")
 from exam_sharing import BatchId  # noqa: E402
 from exam_sharing.adapters.pydicom import read_media, shipped_media  # noqa: E402
 from exam_sharing.cli import main, media  # noqa: E402
-from exam_sharing.cli.replies import FORMAT, plain  # noqa: E402
-from exam_sharing.cli.tour.cast import ANNA  # noqa: E402
-from exam_sharing.cli.tour.story import BEGINNING, SCENES  # noqa: E402
+from exam_sharing.cli.printing import FORMAT, plain  # noqa: E402
+from exam_sharing.cli.tour.story import (  # noqa: E402
+    ANNA,
+    BEGINNING,
+    SCENES,
+)
 from exam_sharing.validation import PrivateText  # noqa: E402
 
 CT_SMALL = pydicom.data.get_testdata_file("CT_small.dcm", download=False)

@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Final
 from exam_sharing.cli.access import ACCESS, CAN, SHARED_WITH, WHO_CAN
 from exam_sharing.cli.check_store import CHECK_STORE
 from exam_sharing.cli.commands import Command, ExitCode, NotPrinted
-from exam_sharing.cli.grants import SHARE, UNSHARE
+from exam_sharing.cli.grants import RULES, SHARE, UNSHARE
 from exam_sharing.cli.media import ADD_MEDIA
 from exam_sharing.cli.notices import NOTICES
 from exam_sharing.cli.parsing import JSON, Parser
 from exam_sharing.cli.people import ADD_GROUP, ADD_USER, INIT, PEOPLE
-from exam_sharing.cli.rules import RULES
-from exam_sharing.cli.streams import flush, let_go, spell_out
+from exam_sharing.cli.printing import flush, let_go, spell_out
 from exam_sharing.cli.tour import TOUR
 from exam_sharing.errors import Conflict, ExamSharingError, InvalidValue, StoreBusy, StoreFailed
 

@@ -7,22 +7,21 @@ import attrs
 from typing_extensions import override
 
 import exam_sharing as es
-from exam_sharing.cli.commands import Command
+from exam_sharing.cli.commands import Command, Portal
 from exam_sharing.cli.parsing import DATABASE, EXAM, PAGING, USER, argument, flag, permission, user
-from exam_sharing.cli.portal import Portal
 from exam_sharing.cli.printing import (
+    Reply,
     Shown,
     answered,
     column,
     ids_table,
     no,
+    over_portal,
     stacked,
     table,
     text,
     yes,
 )
-from exam_sharing.cli.replies import Reply
-from exam_sharing.cli.running import over_portal
 from exam_sharing.cli.words import Words, may
 
 if TYPE_CHECKING:

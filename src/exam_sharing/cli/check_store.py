@@ -22,8 +22,7 @@ from typing_extensions import override
 import exam_sharing
 from exam_sharing.cli.commands import Command, ExitCode, need
 from exam_sharing.cli.parsing import argument, flag, suggestion, whole_number
-from exam_sharing.cli.replies import document
-from exam_sharing.cli.streams import Line
+from exam_sharing.cli.printing import Line, document
 from exam_sharing.cli.words import count
 from exam_sharing.errors import InvalidInput
 

@@ -24,8 +24,7 @@ from exam_sharing.adapters.sqlalchemy import (
     sqlite_engine,
 )
 from exam_sharing.adapters.sqlalchemy.database import check_schema, schema_found
-from exam_sharing.cli.commands import CommandFailed, need
-from exam_sharing.cli.portal import OpenSharing, Portal
+from exam_sharing.cli.commands import CommandFailed, OpenSharing, Portal, need
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import InvalidInput, StoreBusy, StoreFailed
 from exam_sharing.ports import Notifier

@@ -1,4 +1,4 @@
-"""`exam-sharing share` and `unshare`: acts, their previews and their receipts."""
+"""`exam-sharing share`, `unshare` and `rules`: acts, previews, receipts and rules."""
 
 import sys
 from argparse import Namespace
@@ -10,15 +10,30 @@ import attrs
 from typing_extensions import override
 
 import exam_sharing as es
-from exam_sharing.cli.commands import Command
+from exam_sharing.cli.commands import Command, ExitCode, Portal, need
 from exam_sharing.cli.parsing import DATABASE, EXAM, argument, flag, one_of, principal, time, user
-from exam_sharing.cli.portal import Portal
-from exam_sharing.cli.printing import Shown, answered, column, cut, grid, note, text, yes
-from exam_sharing.cli.replies import Reply
-from exam_sharing.cli.running import over_portal
+from exam_sharing.cli.printing import (
+    Reply,
+    Shown,
+    answered,
+    column,
+    cut,
+    document,
+    grid,
+    indented,
+    note,
+    open_console,
+    over_portal,
+    table,
+    text,
+    yes,
+)
 from exam_sharing.cli.words import Asked, Words, count, series
 from exam_sharing.errors import InvalidInput
+from exam_sharing.policy.decisions import REMEDIES
 from exam_sharing.policy.requests import without_message
+from exam_sharing.policy.rules import RULES as TABLE
+from exam_sharing.policy.share_rules import SHARE_RULES
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -322,4 +337,53 @@ examples:
         ),
     ),
     run=over_portal(_unshare),
+)
+
+
+_TITLES: Final = {
+    "share": "Sharing is refused when",
+    "unshare": "Unsharing and narrowing are refused when",
+}
+
+
+def _rules(arguments: Namespace, version: str) -> ExitCode:
+    rules = [
+        {
+            "act": "share" if rule in SHARE_RULES else "unshare",
+            "code": rule.code.value,
+            "statement": rule.statement,
+            "remedy": REMEDIES[rule.code],
+            "conceals": rule.conceals,
+        }
+        for rule in TABLE
+    ]
+    if arguments.json:
+        print(document(version, rules=rules))
+        return ExitCode.DONE
+    need(["rich"])
+    console = open_console()
+    for act, title in _TITLES.items():
+        columns = (column("code", no_wrap=True, style="bold"), "the rule", "what to do")
+        rows = [
+            [str(rule[key]) for key in ("code", "statement", "remedy")]
+            for rule in rules
+            if rule["act"] == act
+        ]
+        for part in (text(title, style="bold cyan"), "", indented(table(*columns, rows=rows)), ""):
+            console.print(part)
+    return ExitCode.DONE
+
+
+RULES: Final = Command(
+    name="rules",
+    help="print every rule by which an act is refused",
+    epilog="""\
+A refused act reports the codes of all rules that forbid it, and changes nothing.
+
+examples:
+  exam-sharing rules
+  exam-sharing rules --json
+""",
+    arguments=(),
+    run=_rules,
 )

@@ -16,13 +16,9 @@ import attrs
 from typing_extensions import override
 
 from exam_sharing import BatchId, Exam, ExamId, Study, UploadBatch, UserId
-from exam_sharing.cli.commands import Command
+from exam_sharing.cli.commands import Command, Portal
 from exam_sharing.cli.parsing import DATABASE, argument, flag, no_flag, read_as, user
-from exam_sharing.cli.portal import Portal
-from exam_sharing.cli.printing import Shown, column, stacked, table, text
-from exam_sharing.cli.replies import Reply
-from exam_sharing.cli.running import over_portal
-from exam_sharing.cli.streams import Line
+from exam_sharing.cli.printing import Line, Reply, Shown, column, over_portal, stacked, table, text
 from exam_sharing.cli.words import Words, count
 
 _LARGE: Final = 1_000

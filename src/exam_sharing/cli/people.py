@@ -8,7 +8,7 @@ import attrs
 from typing_extensions import override
 
 from exam_sharing import Group, GroupId, User
-from exam_sharing.cli.commands import Command, ExitCode
+from exam_sharing.cli.commands import Command, ExitCode, Portal
 from exam_sharing.cli.parsing import (
     DATABASE,
     argument,
@@ -19,10 +19,16 @@ from exam_sharing.cli.parsing import (
     spelled,
     user,
 )
-from exam_sharing.cli.portal import Portal
-from exam_sharing.cli.printing import Shown, ids_table, stacked, yes
-from exam_sharing.cli.replies import Reply
-from exam_sharing.cli.running import over_portal, print_reply, require_extras
+from exam_sharing.cli.printing import (
+    Reply,
+    Shown,
+    ids_table,
+    over_portal,
+    print_reply,
+    require_extras,
+    stacked,
+    yes,
+)
 from exam_sharing.cli.words import Words
 from exam_sharing.directories import Account, Known
 

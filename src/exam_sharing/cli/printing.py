@@ -1,13 +1,40 @@
 """How replies are laid out on a terminal by rich, which is imported only when something is printed.
 
 Everything is handed to rich as text, never as markup: what a stranger burnt on a CD is shown as it
-is and interpreted by nobody.
+is and interpreted by nobody. Output may go to a terminal that cannot show every letter, to a pipe
+that nobody reads to its end, or to a disk that is full; none of these is a reason for a traceback.
+What was done stays done even when its result cannot be printed; the error then reports both.
+
+A kind of reply is registered by its class alone: it carries its name in documents, what was done
+when it is made, whether it means yes, and what it looks like on a terminal.
+
+Keys of documents stay. A user is `{"user": id}` and a group `{"group": id}`. Times are in UTC in
+ISO 8601; an `until` of `null` means no end. Letters beyond ASCII are escaped, so that a document
+does not depend on what the output can show.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+import codecs
+import contextlib
+import io
+import json
+import os
+import sys
+import unicodedata
+from abc import ABC, abstractmethod
+from argparse import Namespace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TextIO, TypeAlias, TypeVar
 
+import attrs
 from typing_extensions import override
+
+import exam_sharing as es
+from exam_sharing import Policy, Reason, ReasonCode, Refused, documents
+from exam_sharing.cli.commands import ExitCode, NotPrinted, Portal, names_in, need
+from exam_sharing.cli.words import Words
+from exam_sharing.documents import Forms, fields_of
+from exam_sharing.errors import ExamSharingError
 
 if TYPE_CHECKING:
     from rich.console import Console, Group, RenderableType
@@ -142,3 +169,221 @@ def cut(items: Sequence[ItemT]) -> tuple[Sequence[ItemT], list[str]]:
     if len(items) <= ROWS + 1:
         return items, []
     return items[:ROWS], [f"… and {len(items) - ROWS:,} more"]
+
+
+FORMAT: Final = 1
+"""Goes up when a key changes its meaning or goes away; new keys may come without."""
+
+
+@attrs.frozen(kw_only=True)
+class Reply(ABC):
+    """What a command reports: facts as the library answered them.
+
+    Attributes:
+        kind: its name in documents, which stays.
+        done: what was done when there is such a reply; `None` where nothing was.
+    """
+
+    kind: ClassVar[str]
+    done: ClassVar[str | None] = None
+
+    @property
+    def is_yes(self) -> bool:
+        """Whether it answers yes to what was asked; otherwise the command ends with 1."""
+        return True
+
+    def as_data(self) -> dict[str, Any]:
+        """Return what its document holds."""
+        return {"kind": self.kind, **fields_of(self, _FORMS)}
+
+    @abstractmethod
+    def show(self, words: Words) -> Shown:
+        """Return what it looks like on a terminal."""
+
+
+def document(version: str, **content: object) -> str:
+    """Return one JSON document as text."""
+    return json.dumps({"format": FORMAT, "version": version, **content}, indent=2)
+
+
+def plain(value: object) -> Any:
+    """Return a value as JSON knows it."""
+    return documents.plain(value, _FORMS)
+
+
+def _tagged(**tag: object) -> Callable[[object], dict[str, Any]]:
+    """Return a form with a tag, for values of the library that come in the same place."""
+    return lambda value: {**tag, **fields_of(value, _FORMS)}
+
+
+_FORMS: Final[Forms] = {
+    es.UserId: lambda user: {"user": user.value},
+    es.GroupId: lambda group: {"group": group.value},
+    es.ShareRequest: _tagged(act="share"),
+    es.UnshareRequest: _tagged(act="unshare"),
+    es.NarrowRequest: _tagged(act="narrow"),
+    es.Permitted: _tagged(permitted=True),
+    es.Denied: _tagged(permitted=False),
+    Reply: lambda reply: reply.as_data(),
+    # Only the tour, whose message is made up, keeps one in what it reports.
+    "message": lambda message: None if message is None else str(message),
+}
+
+
+_SPELLED: Final = {
+    "✓": "+",
+    "✗": "x",
+    "→": ">",
+    "▸": ">",
+    "·": "-",
+    "…": "~",
+    "─": "-",
+    "▏": "|",
+    "“": '"',
+    "”": '"',
+    "Ł": "L",
+    "ł": "l",
+    "Ø": "O",
+    "ø": "o",
+}
+"""One character for one, so that columns stay aligned."""
+
+_HANDLER: Final = "exam_sharing.spelled"
+
+
+def _spelled(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(map(_plain, error.object[error.start : error.end])), error.end
+
+
+def _plain(character: str) -> str:
+    bare = _SPELLED.get(character) or unicodedata.normalize("NFKD", character)[0]
+    return bare if bare.isascii() else "?"
+
+
+def spell_out(stream: TextIO | None) -> None:
+    """Have a stream replace letters that its encoding lacks by similar ones."""
+    if not isinstance(stream, io.TextIOWrapper) or stream.encoding.lower().startswith("utf"):
+        return
+    codecs.register_error(_HANDLER, _spelled)
+    stream.reconfigure(errors=_HANDLER)
+
+
+def flush() -> None:
+    """Write out what is buffered, so that a failure to do so can still be reported."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def let_go(stream: TextIO | None) -> None:
+    """Send what a stream still buffers nowhere, because it cannot be written."""
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        try:
+            os.dup2(nowhere, stream.fileno())  # type: ignore[union-attr]
+        finally:
+            os.close(nowhere)
+
+
+class Line:
+    """A line of progress that is overwritten; only a person at a terminal sees it."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream if stream is not None and stream.isatty() else None
+        self._shown = ""
+
+    def show(self, line: str) -> None:
+        """Overwrite what was shown before; an empty line wipes it."""
+        if self._stream is None or line == self._shown:
+            return
+        padded = f"\r{line.ljust(len(self._shown))}"
+        self._stream.write(padded if line else f"{padded}\r")
+        self._stream.flush()
+        self._shown = line
+
+
+Work: TypeAlias = Callable[[Namespace, Portal], Reply]
+
+
+def over_portal(work: Work, *, needs: Iterable[str] = ()) -> Callable[[Namespace, str], ExitCode]:
+    """Return how to run a command over a database, which may need further packages."""
+
+    def run(arguments: Namespace, version: str) -> ExitCode:
+        require_extras(arguments, needs)
+        from exam_sharing.cli.database import opened
+
+        with opened(arguments.db) as portal:
+            words = names_in(portal.directory)
+            try:
+                reply = work(arguments, portal)
+            except Refused as refused:
+                _print_refusal(refused.reasons, arguments, version, words)
+                return ExitCode.FAILED
+            print_reply(reply, arguments, version, words)
+        return ExitCode.DONE if reply.is_yes else ExitCode.FAILED
+
+    return run
+
+
+def require_extras(arguments: Namespace, further: Iterable[str] = ()) -> None:
+    """Raise `CommandFailed` if a command over a database lacks a package."""
+    need([*further, *([] if arguments.json else ["rich"]), "sqlalchemy"])
+
+
+def print_reply(reply: Reply, arguments: Namespace, version: str, words: Words) -> None:
+    """Print a reply, for machines or for people."""
+    with reporting(reply.done):
+        if arguments.json:
+            print(document(version, **reply.as_data()))
+        else:
+            open_console().print(reply.show(words))
+
+
+@contextmanager
+def reporting(done: str | None) -> Iterator[None]:
+    """Report what was done, if anything, when it cannot be printed."""
+    try:
+        yield
+        flush()
+    except (BrokenPipeError, NotPrinted):
+        raise
+    except (Exception, KeyboardInterrupt) as error:
+        if done is None:
+            raise
+        let_go(sys.stdout)
+        raise NotPrinted(f"{done}, but the result could not be printed: {_why(error)}") from None
+
+
+def _why(error: BaseException) -> str:
+    match error:
+        case KeyboardInterrupt():
+            return "interrupted"
+        case ExamSharingError():
+            return str(error)
+        case OSError(strerror=str(why)):
+            return why
+        case _:
+            return type(error).__name__
+
+
+_REMEDIES: Final = {
+    ReasonCode.ATTESTATION_MISSING: f"--confirm-hipaa confirms: {Policy().attestation_wording}",
+    ReasonCode.DOWNLOAD_NOT_HELD: "leave out --download",
+    ReasonCode.HAS_RESHARES: "--cascade or --keep",
+}
+"""The options that help, beside what every portal prints."""
+
+
+def _print_refusal(
+    reasons: tuple[Reason, ...], arguments: Namespace, version: str, words: Words
+) -> None:
+    """Print a refusal: for machines on standard output, for people on standard error."""
+    if arguments.json:
+        print(document(version, kind="refused", reasons=plain(reasons)))
+        return
+    print("exam-sharing: refused, and nothing was done", file=sys.stderr)
+    for reason in reasons:
+        print(f"  {reason.code.value}: {words.remedy(reason)}", file=sys.stderr)
+        if reason.code in _REMEDIES:
+            print(f"    {_REMEDIES[reason.code]}", file=sys.stderr)

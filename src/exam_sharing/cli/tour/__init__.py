@@ -7,17 +7,23 @@ from pathlib import Path
 from typing import Final
 
 from exam_sharing import BatchId, ExamId, Study
-from exam_sharing.cli.commands import Command, ExitCode, need
+from exam_sharing.cli.commands import Command, ExitCode, OpenSharing, need
 from exam_sharing.cli.media import READING, read_medium
 from exam_sharing.cli.parsing import argument
-from exam_sharing.cli.portal import OpenSharing
-from exam_sharing.cli.printing import Shown, column, grid, indented, open_console, stacked, text
-from exam_sharing.cli.replies import document, plain
-from exam_sharing.cli.running import reporting
-from exam_sharing.cli.tour.cast import ANNA, GROUPS, NAMES, PEOPLE
+from exam_sharing.cli.printing import (
+    Shown,
+    column,
+    document,
+    grid,
+    indented,
+    open_console,
+    plain,
+    reporting,
+    stacked,
+    text,
+)
 from exam_sharing.cli.tour.facts import Chapter, Story, Suggested
-from exam_sharing.cli.tour.stage import open_in_memory
-from exam_sharing.cli.tour.story import BEGINNING, tell
+from exam_sharing.cli.tour.story import ANNA, BEGINNING, GROUPS, NAMES, PEOPLE, open_in_memory, tell
 from exam_sharing.cli.words import Words, count, series, weekday
 
 

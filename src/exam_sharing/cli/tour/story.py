@@ -5,18 +5,107 @@ the same on any medium, with one exam or with thousands. So narration says what 
 and leaves the result to the facts.
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, TypeAlias
 
+import attrs
+
 import exam_sharing as es
+from exam_sharing import Group, GroupId, PrincipalId, User, UserId
+from exam_sharing.cli.commands import OpenSharing
 from exam_sharing.cli.media import Medium
-from exam_sharing.cli.portal import OpenSharing
-from exam_sharing.cli.replies import Reply
-from exam_sharing.cli.tour import cast as people
-from exam_sharing.cli.tour.cast import ANNA, BAO, CHLOE, EMIL, INGRID, JOSE, MAELLE, SAMUEL, TOMASZ
-from exam_sharing.cli.tour.facts import Chapter, Offered, Said, Story, Suggested, UploadedCd
-from exam_sharing.cli.tour.stage import Stage, open_in_memory, open_stage
+from exam_sharing.cli.printing import Reply
+from exam_sharing.cli.tour.facts import (
+    Chapter,
+    Clock,
+    Offered,
+    Said,
+    Stage,
+    Story,
+    Suggested,
+    UploadedCd,
+)
+from exam_sharing.directories import KeptDirectory
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
+
+ANNA: Final = UserId("anna")
+JOSE: Final = UserId("jose")
+MAELLE: Final = UserId("maelle")
+BAO: Final = UserId("bao")
+INGRID: Final = UserId("ingrid")
+TOMASZ: Final = UserId("tomasz")
+PRIYA: Final = UserId("priya")
+CHLOE: Final = UserId("chloe")
+SAMUEL: Final = UserId("samuel")
+EMIL: Final = UserId("emil")
+AYLIN: Final = UserId("aylin")
+RADU: Final = UserId("radu")
+
+RADIOLOGY: Final = GroupId("radiology")
+NIGHT_SHIFT: Final = GroupId("night-shift")
+TUMOUR_BOARD: Final = GroupId("tumour-board")
+STUDENTS: Final = GroupId("students")
+
+
+@attrs.frozen(kw_only=True)
+class Person:
+    """A user, their role in the tour, and their settings in the directory."""
+
+    user: User
+    role: str
+    sharing_in_plan: bool = True
+    notices: bool = True
+
+
+def _person(user: UserId, name: str, mailbox: str, role: str, **settings: bool) -> Person:
+    active = settings.pop("active", True)
+    email = f"{mailbox}@clinic.example"
+    return Person(user=User(id=user, name=name, email=email, active=active), role=role, **settings)
+
+
+PEOPLE: Final = (
+    _person(ANNA, "Anna Kovács", "anna.kovacs", "family doctor; brings the CD"),
+    _person(JOSE, "José Núñez", "jose.nunez", "surgeon"),
+    _person(MAELLE, "Maëlle Lefèvre", "m.lefevre", "neurologist"),
+    _person(BAO, "Bảo Trần", "bao.tran", "works with Maëlle Lefèvre"),
+    _person(INGRID, "Ingrid Sørensen", "ingrid.sorensen", "oncologist"),
+    _person(TOMASZ, "Tomasz Łukasik", "tomasz.lukasik", "radiologist"),
+    _person(PRIYA, "Priya Raman", "priya.raman", "radiologist; wants no notices", notices=False),
+    _person(CHLOE, "Chloé Dubois", "chloe.dubois", "radiologist on nights"),
+    _person(
+        SAMUEL,
+        "Samuel Okafor",
+        "samuel.okafor",
+        "physiotherapist; plan without sharing",
+        sharing_in_plan=False,
+    ),
+    _person(EMIL, "Emil Novák", "emil.novak", "student for a month"),
+    _person(AYLIN, "Aylin Demir", "aylin.demir", "anaesthetist"),
+    _person(RADU, "Radu Ionescu", "radu.ionescu", "has left; inactive", active=False),
+)
+
+GROUPS: Final = (
+    Group(id=RADIOLOGY, name="Radiology", members=frozenset({TOMASZ, PRIYA, NIGHT_SHIFT})),
+    Group(id=NIGHT_SHIFT, name="Night shift", members=frozenset({CHLOE})),
+    Group(id=TUMOUR_BOARD, name="Tumour board", members=frozenset({MAELLE, INGRID})),
+    Group(id=STUDENTS, name="Visiting students", members=frozenset({EMIL})),
+)
+
+NAMES: Final[dict[PrincipalId, str]] = {
+    **{person.user.id: person.user.name for person in PEOPLE},
+    **{group.id: group.name for group in GROUPS},
+}
+
+
+def introduce(directory: KeptDirectory) -> None:
+    """Add them all to a directory."""
+    for person in PEOPLE:
+        directory.add(person.user, sharing_in_plan=person.sharing_in_plan, notices=person.notices)
+    for group in GROUPS:
+        directory.add(group)
+
 
 BEGINNING: Final = datetime(2024, 5, 6, 8, 30, tzinfo=UTC)
 """A Monday. The clock of the tour is its own, so a medium always gives the same tour."""
@@ -24,6 +113,28 @@ BEGINNING: Final = datetime(2024, 5, 6, 8, 30, tzinfo=UTC)
 FRIDAY_EVENING: Final = datetime(2024, 5, 10, 18, 0, tzinfo=UTC)
 UNKNOWN: Final = es.ExamId("exam-that-never-was")
 MESSAGE: Final = "Could you have a look before Thursday's clinic?\nThank you, Anna"
+
+
+def open_in_memory(**settings: Any) -> tuple[es.Sharing, KeptDirectory]:
+    """Open sharing that keeps everything in memory."""
+    directory = MemoryDirectory()
+    return open_sharing(directory=directory, **settings), directory
+
+
+def open_stage(medium: Medium, begins: datetime, open_empty: OpenSharing = open_in_memory) -> Stage:
+    """Return a stage on which nothing has happened yet; its ids are counted, so they repeat."""
+    notifier, clock, numbers = MemoryNotifier(), Clock(begins), itertools.count(1)
+    sharing, directory = open_empty(
+        # A medium may hold more exams than a deployment lets people share at once.
+        policy=es.Policy(max_exams=None),
+        notifier=notifier,
+        clock=clock,
+        new_id=lambda: f"act-{next(numbers)}",
+    )
+    introduce(directory)
+    return Stage(
+        medium=medium, sharing=sharing, directory=directory, notifier=notifier, clock=clock
+    )
 
 
 def _share(
@@ -99,7 +210,7 @@ def _one_exam(stage: Stage) -> Iterator[Reply]:
 def _whole_batch(stage: Stage) -> Iterator[Reply]:
     shown = frozenset(stage.sharing.share_form(ANNA, stage.exam).exams)
     whole = {"permission": es.Permission.DOWNLOAD, "scope": es.Scope.BATCH, "expect": shown}
-    request = _share(stage, ANNA, MAELLE, people.RADIOLOGY, **whole)
+    request = _share(stage, ANNA, MAELLE, RADIOLOGY, **whole)
     yield Said(
         text="Now she shares the whole CD for download, with a colleague and with a group. The "
         "share names the exams that the form showed to Anna, so it cannot cover others."
@@ -126,13 +237,13 @@ def _reshares(stage: Stage) -> Iterator[Reply]:
     yield stage.form(JOSE)
     yield Said(text="He tries it all the same, and is refused with every reason at once.")
     too_much = {"permission": es.Permission.DOWNLOAD, "attested": False}
-    yield stage.act(_share(stage, JOSE, people.TUMOUR_BOARD, ANNA, **too_much))
+    yield stage.act(_share(stage, JOSE, TUMOUR_BOARD, ANNA, **too_much))
     yield Said(text="He can re-share it for viewing. Others can re-share what they hold, too:")
     for actor, recipients, permission in (
-        (JOSE, (people.TUMOUR_BOARD,), es.Permission.VIEW),
+        (JOSE, (TUMOUR_BOARD,), es.Permission.VIEW),
         (MAELLE, (BAO,), es.Permission.DOWNLOAD),
         (BAO, (INGRID,), es.Permission.DOWNLOAD),
-        (TOMASZ, (SAMUEL, people.STUDENTS), es.Permission.VIEW),
+        (TOMASZ, (SAMUEL, STUDENTS), es.Permission.VIEW),
         (SAMUEL, (EMIL,), es.Permission.VIEW),
     ):
         yield stage.act(_share(stage, actor, *recipients, permission=permission))
@@ -153,7 +264,7 @@ def _narrowing(stage: Stage) -> Iterator[Reply]:
         return es.NarrowRequest(
             actor=ANNA,
             exam=stage.exam,
-            recipient=people.RADIOLOGY,
+            recipient=RADIOLOGY,
             permission=es.Permission.VIEW,
             until=FRIDAY_EVENING,
             reshares=reshares,
@@ -172,7 +283,7 @@ def _narrowing(stage: Stage) -> Iterator[Reply]:
         text="Chloé, at night, re-shares it without a time. It then lasts as long as allowed: "
         "nobody can give more time than they have themselves."
     )
-    yield stage.act(_share(stage, CHLOE, people.AYLIN))
+    yield stage.act(_share(stage, CHLOE, AYLIN))
 
 
 def _by_the_grantor(stage: Stage) -> Iterator[Reply]:
@@ -193,7 +304,7 @@ def _by_the_owner(stage: Stage) -> Iterator[Reply]:
         text="Anna finds Visiting students on the list. She never shared with them; as the owner, "
         "she can unshare from anybody."
     )
-    yield stage.act(_unshare(stage, ANNA, people.STUDENTS))
+    yield stage.act(_unshare(stage, ANNA, STUDENTS))
     yield stage.explain(EMIL, es.Permission.VIEW)
 
 
@@ -227,8 +338,8 @@ def _what_remains(stage: Stage) -> Iterator[Reply]:
     )
     yield stage.explain(TOMASZ, es.Permission.VIEW)
     yield stage.listed(ANNA)
-    radiology = (TOMASZ, people.PRIYA, CHLOE)
-    yield stage.shelves(ANNA, MAELLE, *radiology, SAMUEL, JOSE, BAO, INGRID, EMIL, people.AYLIN)
+    radiology = (TOMASZ, PRIYA, CHLOE)
+    yield stage.shelves(ANNA, MAELLE, *radiology, SAMUEL, JOSE, BAO, INGRID, EMIL, AYLIN)
 
 
 def _at(*, day: int, hour: int, minute: int = 0) -> datetime:
