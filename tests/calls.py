@@ -6,40 +6,18 @@ Those who must look at all of them take them from here, so that a new call is lo
 from collections.abc import Callable
 from typing import Any, Final
 
-from exam_sharing import (
-    Exam,
-    ExamId,
-    HostRule,
-    NarrowRequest,
-    Refused,
-    Reshares,
-    RevokeRequest,
-    Scope,
-    Sharing,
-    UnshareRequest,
-    UploadBatch,
-)
+import exam_sharing as es
 from exam_sharing.memory import memory_ports
 from exam_sharing.ports import NoHostFacts, Ports
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CD, CLINIC, CT, DAN, EVA, MR, NURSES, XRAY
 from where_kept import store_with
 from world import (
-    ANNA,
-    BEN,
-    CARLA,
-    CD,
-    CLINIC,
-    CT,
-    DAN,
     DAY,
     DOWNLOAD,
-    EVA,
-    MR,
     NO_EXAM,
-    NURSES,
     START,
     VIEW,
     WEEK,
-    XRAY,
     FailingNotifier,
     World,
     grant_id,
@@ -52,14 +30,14 @@ BEN_FROM_ANNA: Final = grant_id("act1", CT, BEN)
 
 def portal() -> World:
     """Return a portal with shares, re-shares, a circle, an ended grant and waiting notices."""
-    never = HostRule(code="never", statement="It is never so.", refuses=lambda *_: False)
+    never = es.HostRule(code="never", statement="It is never so.", refuses=lambda *_: False)
     return World(host_rules=(never,), store=store_with(_what_has_been_shared), first_act=10)
 
 
 def _what_has_been_shared(store: Any) -> None:
     world = World(notifier=FailingNotifier(), store=store)
     world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=START + WEEK)
-    world.share(ANNA, CT, CLINIC, scope=Scope.BATCH, message="please look")
+    world.share(ANNA, CT, CLINIC, scope=es.Scope.BATCH, message="please look")
     world.share(BEN, CT, DAN, permission=DOWNLOAD)
     world.share(DAN, CT, EVA, NURSES, permission=DOWNLOAD)
     world.share(CARLA, CT, BEN)
@@ -79,9 +57,9 @@ def ports_of(world: World) -> Ports:
     )
 
 
-def sharing_over(ports: Ports, world: World, act: str = "now", *, sends: bool = True) -> Sharing:
+def sharing_over(ports: Ports, world: World, act: str = "now", *, sends: bool = True) -> es.Sharing:
     """Return a shell over the ports whose acts have the one id; enough for one act."""
-    return Sharing(
+    return es.Sharing(
         policy=world.policy,
         ports=ports,
         clock=world.clock,
@@ -90,11 +68,11 @@ def sharing_over(ports: Ports, world: World, act: str = "now", *, sends: bool = 
     )
 
 
-def answer_of(call: Callable[[Sharing], Any], sharing: Sharing) -> Any:
+def answer_of(call: Callable[[es.Sharing], Any], sharing: es.Sharing) -> Any:
     """Return what the call returns, or the reasons for which it is refused."""
     try:
         return call(sharing)
-    except Refused as refused:
+    except es.Refused as refused:
         return ("refused", refused.reasons)
 
 
@@ -105,63 +83,65 @@ _BATCH = share_request(
     BEN,
     DAN,
     permission=DOWNLOAD,
-    scope=Scope.BATCH,
+    scope=es.Scope.BATCH,
     message="all three of them",
     request_id="once",
 )
 
 
 def _unshare(recipient=BEN, exam=CT, **more):
-    return UnshareRequest(actor=ANNA, exam=exam, recipient=recipient, **more)
+    return es.UnshareRequest(actor=ANNA, exam=exam, recipient=recipient, **more)
 
 
 def _narrow(**more):
-    return NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, permission=VIEW, **more)
+    return es.NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, permission=VIEW, **more)
 
 
-def _upload(sharing: Sharing) -> None:
-    exams = [Exam(id=ExamId(name), owner=ANNA, batch=CD, uploaded_at=START) for name in "12"]
-    sharing.add_upload(UploadBatch(id=CD, uploader=ANNA, received_at=START), exams)
+def _upload(sharing: es.Sharing) -> None:
+    exams = [es.Exam(id=es.ExamId(name), owner=ANNA, batch=CD, uploaded_at=START) for name in "12"]
+    sharing.add_upload(es.UploadBatch(id=CD, uploader=ANNA, received_at=START), exams)
 
 
-WITH_REQUEST_ID: Final[dict[str, Callable[[Sharing], Any]]] = {
+WITH_REQUEST_ID: Final[dict[str, Callable[[es.Sharing], Any]]] = {
     "share a batch": lambda s: s.share(_BATCH),
     "share again": lambda s: s.share(
         share_request(DAN, CT, EVA, permission=DOWNLOAD, request_id="x")
     ),
     "unshare, keep": lambda s: s.unshare(_unshare(request_id="x")),
-    "unshare, cascade": lambda s: s.unshare(_unshare(reshares=Reshares.CASCADE, request_id="x")),
+    "unshare, cascade": lambda s: s.unshare(_unshare(reshares=es.Reshares.CASCADE, request_id="x")),
     "unshare, restrict": lambda s: s.unshare(
-        _unshare(DAN, MR, reshares=Reshares.RESTRICT, request_id="x")
+        _unshare(DAN, MR, reshares=es.Reshares.RESTRICT, request_id="x")
     ),
-    "narrow": lambda s: s.narrow(_narrow(reshares=Reshares.CASCADE, request_id="x")),
+    "narrow": lambda s: s.narrow(_narrow(reshares=es.Reshares.CASCADE, request_id="x")),
 }
 """The acts that can be told from a repetition."""
 
-DELIVERIES: Final[dict[str, Callable[[Sharing], Any]]] = {
+DELIVERIES: Final[dict[str, Callable[[es.Sharing], Any]]] = {
     "deliver notices": lambda s: s.admin.deliver_notices(),
 }
 """What is done notice by notice, and not as a whole."""
 
-OTHER_ACTS: Final[dict[str, Callable[[Sharing], Any]]] = {
+OTHER_ACTS: Final[dict[str, Callable[[es.Sharing], Any]]] = {
     "share": lambda s: s.share(share_request(ANNA, XRAY, BEN, message="once more")),
     "pass on": lambda s: s.share(share_request(BEN, CT, NURSES)),
     "share, refused": lambda s: s.share(share_request(DAN, MR, DAN, ANNA, permission=DOWNLOAD)),
     "share what is not there": lambda s: s.share(share_request(ANNA, NO_EXAM, BEN)),
-    "unshare, refused": lambda s: s.unshare(_unshare(reshares=Reshares.RESTRICT)),
-    "unshare from oneself": lambda s: s.unshare(UnshareRequest(actor=BEN, exam=CT, recipient=BEN)),
-    "revoke": lambda s: s.revoke(
-        RevokeRequest(actor=BEN, grant=BEN_FROM_ANNA, reshares=Reshares.CASCADE)
+    "unshare, refused": lambda s: s.unshare(_unshare(reshares=es.Reshares.RESTRICT)),
+    "unshare from oneself": lambda s: s.unshare(
+        es.UnshareRequest(actor=BEN, exam=CT, recipient=BEN)
     ),
-    "revoke, refused": lambda s: s.revoke(RevokeRequest(actor=EVA, grant=BEN_FROM_ANNA)),
+    "revoke": lambda s: s.revoke(
+        es.RevokeRequest(actor=BEN, grant=BEN_FROM_ANNA, reshares=es.Reshares.CASCADE)
+    ),
+    "revoke, refused": lambda s: s.revoke(es.RevokeRequest(actor=EVA, grant=BEN_FROM_ANNA)),
     "end by host": lambda s: s.admin.end_by_host(
-        recipient=BEN, exam=CT, reshares=Reshares.CASCADE, performed_by="root", why="left us"
+        recipient=BEN, exam=CT, reshares=es.Reshares.CASCADE, performed_by="root", why="left us"
     ),
     "end by host, everywhere": lambda s: s.admin.end_by_host(
         recipient=CLINIC, performed_by="root", why="closed"
     ),
     "end by host, refused": lambda s: s.admin.end_by_host(
-        recipient=BEN, reshares=Reshares.RESTRICT, performed_by="root", why="left us"
+        recipient=BEN, reshares=es.Reshares.RESTRICT, performed_by="root", why="left us"
     ),
     "withdraw": lambda s: s.admin.withdraw(CT, performed_by="root", why="wrong patient"),
     "withdraw what is not there": lambda s: s.admin.withdraw(
@@ -172,9 +152,9 @@ OTHER_ACTS: Final[dict[str, Callable[[Sharing], Any]]] = {
 }
 """The acts that cannot."""
 
-READS: Final[dict[str, Callable[[Sharing], Any]]] = {
+READS: Final[dict[str, Callable[[es.Sharing], Any]]] = {
     "preview a share": lambda s: s.preview(_BATCH),
-    "preview an unshare": lambda s: s.preview(_unshare(reshares=Reshares.CASCADE)),
+    "preview an unshare": lambda s: s.preview(_unshare(reshares=es.Reshares.CASCADE)),
     "preview a narrowing": lambda s: s.preview(_narrow(until=START + DAY)),
     "preview a refusal": lambda s: s.preview(_unshare(EVA, MR)),
     "suggest": lambda s: s.suggest(ANNA, CT, "ben"),

@@ -14,54 +14,22 @@ from typing import Any, Final
 
 import pytest
 
+import exam_sharing as es
 from calls import answer_of, ports_of, sharing_over
-from exam_sharing import (
-    AccessListScope,
-    BatchId,
-    ExamId,
-    GroupId,
-    HostRule,
-    NarrowRequest,
-    Reason,
-    ReasonCode,
-    Reshares,
-    RevokeRequest,
-    Scope,
-    Sharing,
-    UnshareRequest,
-    UserId,
-)
-from exam_sharing.testing.worlds import perform
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CT, DAN, EVA, NURSES, perform
 from watching import Counting, watched
-from world import (
-    ANNA,
-    BEN,
-    CARLA,
-    CT,
-    DAN,
-    DAY,
-    DOWNLOAD,
-    EVA,
-    NURSES,
-    START,
-    VIEW,
-    WEEK,
-    World,
-    codes,
-    grant_id,
-    share_request,
-)
+from world import DAY, DOWNLOAD, START, VIEW, WEEK, World, codes, grant_id, share_request
 
 pytestmark = pytest.mark.every_store
 
-TARGET: Final = ExamId("target")
+TARGET: Final = es.ExamId("target")
 GRANTS: Final = tuple(grant_id("act1", CT, recipient) for recipient in (BEN, CARLA))
 """The first grants that a portal makes."""
-ZOE: Final = UserId("zoe")
-WARD: Final = GroupId("ward")
-STRANGER: Final = UserId("stranger")
+ZOE: Final = es.UserId("zoe")
+WARD: Final = es.GroupId("ward")
+STRANGER: Final = es.UserId("stranger")
 
-Call = Callable[[Sharing], Any]
+Call = Callable[[es.Sharing], Any]
 
 
 def answered(world: World, call: Call) -> tuple[Any, Counter[str]]:
@@ -82,7 +50,7 @@ def assert_alike(worlds: dict[str, World], call: Call) -> None:
 
 
 def _upload(world: World) -> None:
-    world.upload(BatchId("other"), ANNA, TARGET, ExamId("beside it"))
+    world.upload(es.BatchId("other"), ANNA, TARGET, es.ExamId("beside it"))
 
 
 def _share(world: World, *recipients: Any, **more: Any) -> None:
@@ -99,7 +67,7 @@ def _never_shared(world: World) -> None:
 
 def _shared_with_others(world: World) -> None:
     _upload(world)
-    _share(world, CARLA, NURSES, scope=Scope.BATCH)
+    _share(world, CARLA, NURSES, scope=es.Scope.BATCH)
     world.share(CARLA, TARGET, DAN)
 
 
@@ -135,7 +103,7 @@ def _withdrawn(world: World) -> None:
 
 
 def _beside_one_that_he_sees(world: World) -> None:
-    world.upload(BatchId("cd"), ANNA, TARGET)
+    world.upload(es.BatchId("cd"), ANNA, TARGET)
 
 
 UNSEEN: Final = {
@@ -157,21 +125,21 @@ UNSEEN: Final = {
 POLICIES: Final[dict[str, dict[str, Any]]] = {
     "as it comes": {},
     "every limit": {
-        "access_list": AccessListScope.OWN_GRANTS,
+        "access_list": es.AccessListScope.OWN_GRANTS,
         "only_owner_readmits": True,
         "batches_across_subjects": False,
         "max_recipients": 1,
         "max_exams": 1,
         "max_people": 1,
         "max_duration": WEEK,
-        "reshares": Reshares.RESTRICT,
-        "host_rules": (HostRule(code="no", statement="Never.", refuses=lambda *_: True),),
+        "reshares": es.Reshares.RESTRICT,
+        "host_rules": (es.HostRule(code="no", statement="Never.", refuses=lambda *_: True),),
     },
 }
 
 
 def _shares() -> dict[str, Any]:
-    whole = {"permission": DOWNLOAD, "scope": Scope.BATCH}
+    whole = {"permission": DOWNLOAD, "scope": es.Scope.BATCH}
     return {
         "share": share_request(BEN, TARGET, CARLA),
         "share the batch": share_request(BEN, TARGET, CARLA, NURSES, **whole),
@@ -198,10 +166,10 @@ def _endings() -> dict[str, Any]:
             actor=BEN, exam=TARGET, recipient=recipient, reshares=reshares
         )
         for name, make in {
-            "unshare": UnshareRequest,
-            "narrow": lambda **more: NarrowRequest(permission=VIEW, until=START, **more),
+            "unshare": es.UnshareRequest,
+            "narrow": lambda **more: es.NarrowRequest(permission=VIEW, until=START, **more),
         }.items()
-        for reshares in Reshares
+        for reshares in es.Reshares
         for recipient in (BEN, CARLA, NURSES, STRANGER)
     }
 
@@ -277,7 +245,7 @@ def test_the_comparison_finds_a_seen_exam(name):
     seen, absent = World(), World()
     for world in (seen, absent):
         world.share(ANNA, CT, BEN)
-    seen.upload(BatchId("other"), ANNA, TARGET)
+    seen.upload(es.BatchId("other"), ANNA, TARGET)
     seen.share(ANNA, TARGET, BEN, permission=DOWNLOAD)
     assert answered(seen, LOOKS[name])[0] != answered(absent, LOOKS[name])[0]
 
@@ -287,14 +255,14 @@ def test_the_refusal_names_the_exam_of_the_request_and_nothing_else():
         for call in done_and_previewed(_shares() | _endings()).values():
             answer, _ = answered(world, call)
             reasons = answer[1] if isinstance(answer, tuple) else answer.reasons
-            assert reasons == (Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(TARGET,)),)
+            assert reasons == (es.Reason(code=es.ReasonCode.EXAM_NOT_FOUND, exams=(TARGET,)),)
 
 
 @pytest.mark.parametrize("name", ON_AN_EXAM)
 def test_an_exam_is_not_there_for_its_owner_while_they_are_inactive(name):
     absent, owned, shared = World(), World(), World()
-    owned.upload(BatchId("other"), BEN, TARGET)
-    shared.upload(BatchId("other"), ANNA, TARGET)
+    owned.upload(es.BatchId("other"), BEN, TARGET)
+    shared.upload(es.BatchId("other"), ANNA, TARGET)
     shared.share(ANNA, TARGET, BEN)
     shared.share(BEN, TARGET, CARLA)
     for world in (absent, owned, shared):
@@ -323,7 +291,7 @@ def _on_an_exam_withdrawn(**settings: Any) -> World:
 
 
 def _between_others_on_an_exam_that_he_sees(**settings: Any) -> World:
-    world = World(**settings | {"access_list": AccessListScope.OWN_GRANTS})
+    world = World(**settings | {"access_list": es.AccessListScope.OWN_GRANTS})
     world.share(ANNA, CT, CARLA)
     world.share(ANNA, CT, BEN)
     world.share(BEN, CT, DAN)
@@ -359,9 +327,9 @@ NOT_HIS_TO_SEE: Final = {
 }
 REVOCATIONS: Final = done_and_previewed(
     {
-        f"{grant}, {reshares}": RevokeRequest(actor=BEN, grant=grant, reshares=reshares)
+        f"{grant}, {reshares}": es.RevokeRequest(actor=BEN, grant=grant, reshares=reshares)
         for grant in GRANTS
-        for reshares in (None, *Reshares)
+        for reshares in (None, *es.Reshares)
     }
 )
 
@@ -371,7 +339,7 @@ def test_a_grant_that_is_not_bens_to_see_is_like_one_that_is_not_there(name):
     worlds = {each: make() for each, make in NOT_HIS_TO_SEE.items()}
     assert_alike(worlds, REVOCATIONS[name])
     answer, _ = answered(worlds["no grant"], REVOCATIONS[f"preview: {GRANTS[0]}, None"])
-    assert answer.reasons == (Reason(code=ReasonCode.NO_SUCH_GRANT, grants=GRANTS[:1]),)
+    assert answer.reasons == (es.Reason(code=es.ReasonCode.NO_SUCH_GRANT, grants=GRANTS[:1]),)
 
 
 # A recipient.
@@ -386,7 +354,7 @@ def _with_zoe(world: World, *, active: bool = True) -> World:
 def unseen_recipients(**settings: Any) -> dict[str, World]:
     """Return portals in which Zoe and the ward are not there for Ben, in different ways."""
 
-    def hidden(_actor: UserId, principal: Any) -> bool:
+    def hidden(_actor: es.UserId, principal: Any) -> bool:
         return principal not in (ZOE, WARD)
 
     return {
@@ -397,7 +365,7 @@ def unseen_recipients(**settings: Any) -> dict[str, World]:
 
 
 def _owning(world: World) -> World:
-    world.upload(BatchId("hers"), ZOE, TARGET)
+    world.upload(es.BatchId("hers"), ZOE, TARGET)
     return world
 
 
@@ -405,13 +373,13 @@ NAMING_ZOE: Final = done_and_previewed(
     {
         "her alone": share_request(BEN, CT, ZOE),
         "the ward": share_request(BEN, CT, WARD),
-        "both among others": share_request(BEN, CT, DAN, ZOE, NURSES, WARD, scope=Scope.BATCH),
+        "both among others": share_request(BEN, CT, DAN, ZOE, NURSES, WARD, scope=es.Scope.BATCH),
         "with all that is wrong": share_request(
             BEN, CT, BEN, ANNA, ZOE, WARD, permission=DOWNLOAD, attested=False, until=START
         ),
-        "unshare": UnshareRequest(actor=BEN, exam=CT, recipient=ZOE),
-        "unshare the ward": UnshareRequest(actor=BEN, exam=CT, recipient=WARD),
-        "narrow": NarrowRequest(actor=BEN, exam=CT, recipient=ZOE, permission=VIEW),
+        "unshare": es.UnshareRequest(actor=BEN, exam=CT, recipient=ZOE),
+        "unshare the ward": es.UnshareRequest(actor=BEN, exam=CT, recipient=WARD),
+        "narrow": es.NarrowRequest(actor=BEN, exam=CT, recipient=ZOE, permission=VIEW),
     }
 ) | {
     "suggest by name": lambda s: s.suggest(BEN, CT, "zoe"),
@@ -451,14 +419,14 @@ def test_an_unseen_owner_is_not_named(preview):
     }
     for world in worlds.values():
         world.person(ZOE)
-        world.upload(BatchId("hers"), ZOE, TARGET)
+        world.upload(es.BatchId("hers"), ZOE, TARGET)
         world.share(ZOE, TARGET, BEN)
     worlds["gone"].directory.remove(ZOE)
     worlds["inactive"].person(ZOE, active=False)
     request = share_request(BEN, TARGET, ZOE)
     assert_alike(worlds, _previewed(request) if preview else _done(request))
     answer, _ = answered(worlds["gone"], _previewed(request))
-    assert codes(answer.reasons) == [ReasonCode.RECIPIENT_NOT_FOUND]
+    assert codes(answer.reasons) == [es.ReasonCode.RECIPIENT_NOT_FOUND]
 
 
 @pytest.mark.parametrize("name", NAMING_ZOE)
@@ -488,21 +456,21 @@ def _crowded(members: tuple[Any, ...], *, open_to_ben: bool) -> World:
 
 ABOUT_THE_WARD: Final = done_and_previewed(
     {
-        "share": share_request(BEN, CT, WARD, EVA, scope=Scope.BATCH),
+        "share": share_request(BEN, CT, WARD, EVA, scope=es.Scope.BATCH),
         "share more": share_request(BEN, CT, WARD, CARLA, permission=DOWNLOAD),
         **{
             f"{kind}, {who}, {reshares.value}": request
             for who in (WARD, CARLA, DAN)
-            for reshares in Reshares
+            for reshares in es.Reshares
             for kind, request in {
-                "unshare": UnshareRequest(actor=BEN, exam=CT, recipient=who, reshares=reshares),
-                "narrow": NarrowRequest(
+                "unshare": es.UnshareRequest(actor=BEN, exam=CT, recipient=who, reshares=reshares),
+                "narrow": es.NarrowRequest(
                     actor=BEN, exam=CT, recipient=who, until=START + DAY, reshares=reshares
                 ),
             }.items()
         },
-        "unshare a member": UnshareRequest(actor=BEN, exam=CT, recipient=EVA),
-        "unshare another": UnshareRequest(actor=BEN, exam=CT, recipient=ZOE),
+        "unshare a member": es.UnshareRequest(actor=BEN, exam=CT, recipient=EVA),
+        "unshare another": es.UnshareRequest(actor=BEN, exam=CT, recipient=ZOE),
     }
 ) | {
     "access list": lambda s: s.access_list(BEN, CT),

@@ -15,35 +15,14 @@ from typing import Any
 import attrs
 import pytest
 
+import exam_sharing as es
 from calls import ACTS, CALLS, DELIVERIES, READS, WITH_REQUEST_ID, answer_of, portal, ports_of
 from calls import sharing_over as over
-from exam_sharing import (
-    GrantId,
-    Permission,
-    ReasonCode,
-    Refused,
-    ShareId,
-    StoreFailed,
-    UserId,
-)
 from exam_sharing.events import ActRefused
 from exam_sharing.identifiers import id_within
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CLINIC, CT, DAN, EVA, NURSES
 from watching import FailingOnce, watched
-from world import (
-    ANNA,
-    BEN,
-    CARLA,
-    CLINIC,
-    CT,
-    DAN,
-    EVA,
-    NURSES,
-    VIEW,
-    World,
-    codes,
-    grant_id,
-    share_request,
-)
+from world import VIEW, World, codes, grant_id, share_request
 
 pytestmark = pytest.mark.every_store
 
@@ -72,7 +51,7 @@ IN_DATABASES = {
 
 ERRORS = [
     pytest.param(RuntimeError("unexpected"), marks=memory_alone),
-    StoreFailed("the store is away"),
+    es.StoreFailed("the store is away"),
     pytest.param(Died(), marks=memory_alone),
 ]
 
@@ -90,7 +69,7 @@ def committed(world: World) -> dict[str, Any]:
     ids |= {past.grant.id for each in kept.values() for past in each.ended}
     people = (ANNA, BEN, CARLA, DAN, EVA)
     # What an act makes that fails.
-    ids |= {GrantId(id_within("now", each, held.name)) for each in ids for held in Permission}
+    ids |= {es.GrantId(id_within("now", each, held.name)) for each in ids for held in es.Permission}
     everybody = (*people, CLINIC, NURSES)
     ids |= {grant_id("now", exam, recipient) for exam in exams for recipient in everybody}
     return {
@@ -102,7 +81,7 @@ def committed(world: World) -> dict[str, Any]:
         "every grant": frozenset(store.find_grants(ids)),
         "granted to": {each: store.exams_granted_to(each) for each in (*people, CLINIC, NURSES)},
         "visible": {each: world.sharing.visible_to(each) for each in people},
-        "share": store.share_record(ShareId("now")),
+        "share": store.share_record(es.ShareId("now")),
         "receipts": {
             (who, id_): store.receipt(who, id_) for who in people for id_ in ("once", "x")
         },
@@ -270,15 +249,15 @@ def test_a_question_of_which_a_port_fails_fails_with_it_and_is_never_a_yes(name,
 def test_who_is_refused_is_refused_also_where_that_cannot_be_recorded(caplog):
     def fail_to_record(question, put):
         if question == "audit.record":
-            raise StoreFailed("the trail is full of Miller")
+            raise es.StoreFailed("the trail is full of Miller")
         return put()
 
     world = portal()
     sharing = over(watched(ports_of(world), fail_to_record), world)
     before = committed(world)
-    with pytest.raises(Refused) as refused:
-        sharing.share(share_request(UserId("stranger"), CT, BEN, message="dear Miller"))
-    assert codes(refused.value.reasons) == [ReasonCode.EXAM_NOT_FOUND]
+    with pytest.raises(es.Refused) as refused:
+        sharing.share(share_request(es.UserId("stranger"), CT, BEN, message="dear Miller"))
+    assert codes(refused.value.reasons) == [es.ReasonCode.EXAM_NOT_FOUND]
     assert committed(world) == before
     (line,) = caplog.records
     assert (line.name, line.levelname) == ("exam_sharing", "ERROR")

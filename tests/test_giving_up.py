@@ -10,17 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import (
-    InvalidValue,
-    NoticeId,
-    NotifierFailed,
-    Policy,
-    Retries,
-    Sharing,
-    StoreFailed,
-    UserId,
-    WrongKind,
-)
+import exam_sharing as es
 from exam_sharing.errors import MAYBE_SENT
 from exam_sharing.memory import MemoryNotifier, memory_ports
 from exam_sharing.policy.retries import AT_ONCE, GivenUp
@@ -28,7 +18,7 @@ from world import ANNA, BEN, CARLA, CT, DAN, DAY, EVA, MR, NURSES, START, Failin
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 MESSAGE = "Please look at the left lung."
-STEADY = Retries(at_once=0, first_wait=MINUTE, longest_wait=MINUTE, limit=3)
+STEADY = es.Retries(at_once=0, first_wait=MINUTE, longest_wait=MINUTE, limit=3)
 
 
 class Refusing(MemoryNotifier):
@@ -65,7 +55,7 @@ def test_a_claim_that_lapsed_settles_nothing():
 
 
 def test_the_default_schedule_of_retries():
-    waits = [Retries().after(failures, "OSError", START) for failures in range(1, 121)]
+    waits = [es.Retries().after(failures, "OSError", START) for failures in range(1, 121)]
     minutes = [(each.at - START) / MINUTE for each in waits[2:-1]]
     assert [each.at for each in waits[:2]] == [AT_ONCE, AT_ONCE]
     assert minutes[:8] == [1, 2, 4, 8, 16, 32, 60, 60]
@@ -85,7 +75,7 @@ durations = st.timedeltas(min_value=timedelta(microseconds=1), max_value=timedel
     failures=st.integers(1, 10**6),
 )
 def test_waits_never_shorten_and_keep_to_their_bounds(waits, at_once, limit, failures):
-    retries = Retries(at_once=at_once, first_wait=waits[0], longest_wait=waits[1], limit=limit)
+    retries = es.Retries(at_once=at_once, first_wait=waits[0], longest_wait=waits[1], limit=limit)
     now, after = (retries.after(count, "OSError", START) for count in (failures, failures + 1))
     assert isinstance(now, GivenUp) == (limit is not None and failures >= limit)
     if isinstance(after, GivenUp):
@@ -104,7 +94,7 @@ def test_two_tries_at_most_may_have_sent_a_notice(problems):
     """Notices leave at least once; the second copy is the last. Specification: `#delivery`."""
     kept, maybe = None, 0
     for failures, problem in enumerate(problems, start=1):
-        after = Retries(limit=None).after(failures, problem, START, before=kept)
+        after = es.Retries(limit=None).after(failures, problem, START, before=kept)
         maybe += problem == MAYBE_SENT
         assert after.problem == (MAYBE_SENT if maybe else problem)
         assert isinstance(after, GivenUp) == (maybe == 2)
@@ -115,15 +105,15 @@ def test_two_tries_at_most_may_have_sent_a_notice(problems):
 
 @pytest.mark.every_store
 def test_a_notice_that_may_have_been_sent_is_given_up_after_the_second():
-    notifier = Refusing(NotifierFailed(MAYBE_SENT), BEN)
-    world = World(notifier=notifier, retries=Retries(at_once=9))
+    notifier = Refusing(es.NotifierFailed(MAYBE_SENT), BEN)
+    world = World(notifier=notifier, retries=es.Retries(at_once=9))
     world.share(ANNA, CT, BEN)
     assert (status(world).problem, status(world).attempts) == (MAYBE_SENT, 1)
     notifier.error = OSError()
     world.sharing.admin.deliver_notices()
     world.sharing.admin.deliver_notices()
     assert (status(world).problem, status(world).given_up_at) == (MAYBE_SENT, None)
-    notifier.error = NotifierFailed(MAYBE_SENT)
+    notifier.error = es.NotifierFailed(MAYBE_SENT)
     for _ in range(3):
         world.sharing.admin.deliver_notices()
     assert (status(world).problem, status(world).attempts) == (MAYBE_SENT, 4)
@@ -146,11 +136,11 @@ def test_a_notice_that_may_have_been_sent_is_given_up_after_the_second():
     ],
 )
 def test_invalid_retries_are_refused(settings, problem):
-    with pytest.raises((InvalidValue, WrongKind)) as caught:
-        Retries(**settings)
+    with pytest.raises((es.InvalidValue, es.WrongKind)) as caught:
+        es.Retries(**settings)
     assert str(caught.value) == problem
-    with pytest.raises(WrongKind):
-        Policy(retries=HOUR)
+    with pytest.raises(es.WrongKind):
+        es.Policy(retries=HOUR)
 
 
 def test_a_notice_that_backs_off_is_left_alone_until_its_time():
@@ -199,7 +189,7 @@ def test_without_a_limit_a_notice_is_tried_for_as_long_as_it_is_true():
 
 
 def test_a_failure_that_is_permanent_gives_a_notice_up_at_once():
-    world = World(notifier=Refusing(NotifierFailed("NO_ADDRESS", permanent=True), BEN))
+    world = World(notifier=Refusing(es.NotifierFailed("NO_ADDRESS", permanent=True), BEN))
     world.share(ANNA, CT, BEN, CARLA)
 
     assert set(world.told()) == {CARLA}
@@ -209,7 +199,7 @@ def test_a_failure_that_is_permanent_gives_a_notice_up_at_once():
 
 
 def test_a_temporary_failure_is_listed_and_retried():
-    world = World(notifier=Refusing(NotifierFailed("UNREACHABLE"), BEN))
+    world = World(notifier=Refusing(es.NotifierFailed("UNREACHABLE"), BEN))
     world.share(ANNA, CT, BEN)
     assert (status(world).problem, status(world).given_up_at) == ("UNREACHABLE", None)
     world.notifier.to = ()
@@ -226,7 +216,7 @@ def test_the_text_of_an_error_is_kept_nowhere():
 
 def given_up_world():
     """Return a world in which three notices were given up and the notifier is mended."""
-    refusing = Refusing(NotifierFailed("NO_ADDRESS", permanent=True), BEN, DAN, EVA)
+    refusing = Refusing(es.NotifierFailed("NO_ADDRESS", permanent=True), BEN, DAN, EVA)
     world = World(notifier=refusing)
     world.share(ANNA, CT, BEN, NURSES, CARLA, message=MESSAGE)
     world.told()
@@ -255,14 +245,14 @@ def test_waiting_and_given_up_notices_are_listed_apart():
 
 @pytest.mark.parametrize("after", ["nonsense", "WyJhIiwiYiJd", "WyJub3RpY2UiLCJ4Il0="])
 def test_an_invalid_cursor_of_notices_is_refused(after):
-    with pytest.raises(InvalidValue, match="is not a cursor that a page gave"):
+    with pytest.raises(es.InvalidValue, match="is not a cursor that a page gave"):
         World().sharing.admin.list_notices(after)
 
 
 def test_invalid_arguments_of_list_notices_are_refused():
-    with pytest.raises(WrongKind):
+    with pytest.raises(es.WrongKind):
         World().sharing.admin.list_notices(given_up="yes")
-    with pytest.raises(InvalidValue):
+    with pytest.raises(es.InvalidValue):
         World().sharing.admin.list_notices(limit=0)
 
 
@@ -270,7 +260,7 @@ def test_a_requeued_notice_is_sent_with_its_id_without_message():
     world = given_up_world()
     bens = next(each for each in world.sharing.admin.list_notices().items if each.to == BEN)
 
-    assert world.sharing.admin.requeue_notices([bens.id, NoticeId("no such notice")]) == 1
+    assert world.sharing.admin.requeue_notices([bens.id, es.NoticeId("no such notice")]) == 1
     assert world.sharing.admin.deliver_notices() == 1
 
     (sent,) = world.notifier.sent
@@ -294,7 +284,7 @@ def test_a_requeued_notice_is_dropped_if_no_longer_true():
 
 
 def test_only_ids_of_notices_can_be_named():
-    with pytest.raises(WrongKind):
+    with pytest.raises(es.WrongKind):
         World().sharing.admin.requeue_notices(["n1"])
 
 
@@ -325,7 +315,7 @@ def test_a_relay_starts_no_send_after_half_of_its_claim():
 
 
 def sharing_with(world, notifier):
-    return Sharing(
+    return es.Sharing(
         policy=world.policy,
         ports=memory_ports(store=world.store, directory=world.directory, notifier=notifier),
         clock=world.clock,
@@ -337,7 +327,7 @@ def sharing_with(world, notifier):
 def crowd(count):
     """Return a world in which the notices of a share with so many readers wait."""
     world = World(notifier=FailingNotifier())
-    readers = [UserId(f"reader{number}") for number in range(count)]
+    readers = [es.UserId(f"reader{number}") for number in range(count)]
     for reader in readers:
         world.person(reader)
     world.share(ANNA, CT, *readers)
@@ -375,9 +365,9 @@ def test_a_failing_outbox_raises_in_deliver_notices():
     world = World()
 
     def fail(*_):
-        raise StoreFailed("the outbox is away")
+        raise es.StoreFailed("the outbox is away")
 
     world.store.outbox.claim = fail
-    with pytest.raises(StoreFailed, match="the outbox is away"):
+    with pytest.raises(es.StoreFailed, match="the outbox is away"):
         world.sharing.admin.deliver_notices()
     assert world.share(ANNA, CT, BEN).outcomes

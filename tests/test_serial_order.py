@@ -18,30 +18,7 @@ from typing import Any, Final
 import attrs
 import pytest
 
-from exam_sharing import (
-    BatchId,
-    Exam,
-    ExamId,
-    GrantId,
-    Group,
-    GroupId,
-    NarrowRequest,
-    Permission,
-    Refused,
-    RequestIdReused,
-    Reshares,
-    RevokeRequest,
-    Scope,
-    ShareReceipt,
-    ShareRequest,
-    Sharing,
-    ShownGrant,
-    UnshareReceipt,
-    UnshareRequest,
-    UploadBatch,
-    User,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.events import ActRefused, ExamShared
 from exam_sharing.memory import (
     MemoryDirectory,
@@ -61,10 +38,10 @@ pytestmark = pytest.mark.every_store
 THREADS: Final = 8
 ACTS: Final = 60
 SECOND: Final = timedelta(seconds=1)
-USERS: Final = tuple(UserId(f"user{n}") for n in range(6))
+USERS: Final = tuple(es.UserId(f"user{n}") for n in range(6))
 OWNER, *OTHERS = USERS
-GROUPS: Final = (GroupId("ward"), GroupId("clinic"))
-EXAMS: Final = tuple(ExamId(f"exam{n}") for n in range(3))
+GROUPS: Final = (es.GroupId("ward"), es.GroupId("clinic"))
+EXAMS: Final = tuple(es.ExamId(f"exam{n}") for n in range(3))
 
 
 @pytest.fixture(autouse=True)
@@ -99,16 +76,19 @@ class Portal:
             new_id=lambda: self.own.act,
         )
         for user in USERS:
-            self.directory.add(User(id=user, name=str(user)))
-        self.directory.add(Group(id=GROUPS[0], name="ward", members=frozenset(OTHERS[:2])))
+            self.directory.add(es.User(id=user, name=str(user)))
+        self.directory.add(es.Group(id=GROUPS[0], name="ward", members=frozenset(OTHERS[:2])))
         self.directory.add(
-            Group(id=GROUPS[1], name="clinic", members=frozenset({OTHERS[2], GROUPS[0]}))
+            es.Group(id=GROUPS[1], name="clinic", members=frozenset({OTHERS[2], GROUPS[0]}))
         )
-        batch = UploadBatch(id=BatchId("cd"), uploader=OWNER, received_at=START)
+        batch = es.UploadBatch(id=es.BatchId("cd"), uploader=OWNER, received_at=START)
         if self.store.batch(batch.id) is None:
             self.sharing.add_upload(
                 batch,
-                [Exam(id=exam, owner=OWNER, batch=batch.id, uploaded_at=START) for exam in EXAMS],
+                [
+                    es.Exam(id=exam, owner=OWNER, batch=batch.id, uploaded_at=START)
+                    for exam in EXAMS
+                ],
             )
 
     def do(self, request: Any, act: str, now: Any) -> Any:
@@ -126,14 +106,14 @@ class Portal:
                     )
                 case _:
                     return perform(self.sharing, request)
-        except Refused:
+        except es.Refused:
             return None
 
     def some_of(self, number: int) -> int:
         """Return how many of so many times are enough: in a database, all threads always race."""
         return number if isinstance(self.store, MemoryStore) else number // 4
 
-    def kept(self) -> dict[ExamId, Any]:
+    def kept(self) -> dict[es.ExamId, Any]:
         return {
             exam: (each.version, frozenset(each.grants), frozenset(each.ended))
             for exam, each in self.store.read(EXAMS, ended=True).items()
@@ -144,32 +124,32 @@ class Portal:
         return [each for each in self.store.events() if not isinstance(each, ActRefused)]
 
 
-def something(chance: random.Random, grants: list[GrantId]) -> Any:
+def something(chance: random.Random, grants: list[es.GrantId]) -> Any:
     """Return a request that may be permitted or not."""
     actor = chance.choice((OWNER, *USERS))
     exam, recipient = chance.choice(EXAMS), chance.choice((*OTHERS, *GROUPS))
-    reshares = chance.choice(tuple(Reshares))
+    reshares = chance.choice(tuple(es.Reshares))
     whom = {"actor": actor, "exam": exam, "recipient": recipient, "reshares": reshares}
     match chance.randrange(9):
         case 0:
-            return UnshareRequest(**whom)
+            return es.UnshareRequest(**whom)
         case 1:
-            return NarrowRequest(**whom, permission=Permission.VIEW)
+            return es.NarrowRequest(**whom, permission=es.Permission.VIEW)
         case 2:
-            return NarrowRequest(**whom, until=START + chance.randrange(1, 200) * SECOND)
+            return es.NarrowRequest(**whom, until=START + chance.randrange(1, 200) * SECOND)
         case 3:
-            return RevokeRequest(actor=actor, grant=chance.choice(grants), reshares=reshares)
+            return es.RevokeRequest(actor=actor, grant=chance.choice(grants), reshares=reshares)
         case 4 if chance.random() < 0.3:
             return HostEnding(
                 recipient=recipient, exam=exam, reshares=reshares, performed_by="root", why="left"
             )
         case _:
-            return ShareRequest(
+            return es.ShareRequest(
                 actor=actor,
                 exam=exam,
                 recipients=chance.sample((*USERS, *GROUPS), 2),
-                permission=chance.choice(tuple(Permission)),
-                scope=chance.choice(tuple(Scope)),
+                permission=chance.choice(tuple(es.Permission)),
+                scope=chance.choice(tuple(es.Scope)),
                 until=chance.choice((None, START + chance.randrange(1, 300) * SECOND)),
                 attested=True,
             )
@@ -185,7 +165,7 @@ once_more = pytest.mark.memory_only("threads seldom race in memory, and in a dat
 def aftermath(request, where_kept):
     """A portal on which eight threads have acted at random, and the receipts that they got."""
     portal, receipts, start = Portal(), [], Barrier(THREADS + 1)
-    grants, done = [GrantId("none")], Event()
+    grants, done = [es.GrantId("none")], Event()
 
     def act(thread: int) -> None:
         chance = random.Random(request.param * THREADS + thread)
@@ -193,7 +173,7 @@ def aftermath(request, where_kept):
         for number in range(portal.some_of(ACTS)):
             name = f"{thread}x{number}"
             receipt = portal.do(something(chance, grants), name, START + number * SECOND)
-            if isinstance(receipt, ShareReceipt):
+            if isinstance(receipt, es.ShareReceipt):
                 made = [grant_id(name, each.exam, each.recipient) for each in receipt.outcomes]
                 grants.extend(made)
             if receipt is not None:
@@ -204,11 +184,11 @@ def aftermath(request, where_kept):
         start.wait()
         while not done.is_set():
             for user in USERS:
-                portal.sharing.can_many(user, Permission.VIEW, EXAMS)
+                portal.sharing.can_many(user, es.Permission.VIEW, EXAMS)
                 portal.sharing.visible_to(user)
                 for exam in EXAMS:
-                    portal.sharing.can(user, Permission.DOWNLOAD, exam)
-                    portal.sharing.admin.explain(user, Permission.VIEW, exam)
+                    portal.sharing.can(user, es.Permission.DOWNLOAD, exam)
+                    portal.sharing.admin.explain(user, es.Permission.VIEW, exam)
             portal.sharing.access_list(OWNER, EXAMS[0])
 
     with ThreadPoolExecutor(THREADS + 1) as pool:
@@ -247,7 +227,7 @@ def test_the_order_of_the_trail_is_the_order_of_versions_without_gaps(aftermath)
 
 
 def contents(grants):
-    return {ShownGrant.of(grant, frozenset()) for grant in grants}
+    return {es.ShownGrant.of(grant, frozenset()) for grant in grants}
 
 
 def test_receipts_trail_and_store_agree(aftermath):
@@ -258,27 +238,27 @@ def test_receipts_trail_and_store_agree(aftermath):
     ended = {each.grant for event in portal.done() for each in getattr(event, "ended", ())}
     assert made == ever
     assert ended == {each.grant for _, _, past in portal.kept().values() for each in past}
-    told = [each for each in receipts if isinstance(each, UnshareReceipt)]
+    told = [each for each in receipts if isinstance(each, es.UnshareReceipt)]
     assert contents(grant for each in told for grant in each.ended) <= contents(ended)
     assert contents(grant for each in told for grant in each.replacements) <= contents(made)
-    shares = {each.share for each in receipts if isinstance(each, ShareReceipt)}
+    shares = {each.share for each in receipts if isinstance(each, es.ShareReceipt)}
     assert shares == {each.share.id for each in portal.done() if isinstance(each, ExamShared)}
 
 
 def test_checks_never_go_back_behind_a_share_of_a_batch():
     portal = Portal()
     rounds = portal.some_of(60)
-    readers = tuple(UserId(f"reader{n}") for n in range(rounds))
+    readers = tuple(es.UserId(f"reader{n}") for n in range(rounds))
     for reader in readers:
-        portal.directory.add(User(id=reader, name=str(reader)))
+        portal.directory.add(es.User(id=reader, name=str(reader)))
     done = Event()
 
-    def look(order: tuple[ExamId, ...]) -> list[str]:
+    def look(order: tuple[es.ExamId, ...]) -> list[str]:
         portal.own.now, seen = START, dict.fromkeys(readers, "")
         while not done.is_set():
             for reader in readers:
                 for exam in order:
-                    yes = portal.sharing.can(reader, Permission.VIEW, exam)
+                    yes = portal.sharing.can(reader, es.Permission.VIEW, exam)
                     if not seen[reader].endswith("y" if yes else "n"):
                         seen[reader] += "y" if yes else "n"
         return list(seen.values())
@@ -286,8 +266,8 @@ def test_checks_never_go_back_behind_a_share_of_a_batch():
     with ThreadPoolExecutor(3) as pool:
         looking = [pool.submit(look, order) for order in (EXAMS, EXAMS[::-1])]
         for number, reader in enumerate(readers):
-            request = ShareRequest(
-                actor=OWNER, exam=EXAMS[1], recipients=[reader], scope=Scope.BATCH, attested=True
+            request = es.ShareRequest(
+                actor=OWNER, exam=EXAMS[1], recipients=[reader], scope=es.Scope.BATCH, attested=True
             )
             assert portal.do(request, f"share{number}", START)
         done.set()
@@ -298,12 +278,12 @@ def test_one_request_id_in_two_threads_makes_one_share_each_time():
     notifier = MemoryNotifier()
     portal = Portal(notifier=notifier)
     for number in range(40):
-        request = ShareRequest(
+        request = es.ShareRequest(
             actor=OWNER,
             exam=EXAMS[0],
             recipients=[OTHERS[number % len(OTHERS)]],
             until=START + (number + 1) * SECOND,
-            scope=Scope.BATCH,
+            scope=es.Scope.BATCH,
             attested=True,
             request_id=f"request{number}",
         )
@@ -325,14 +305,14 @@ def test_one_request_id_in_two_threads_makes_one_share_each_time():
 def test_one_request_id_for_two_requests_is_one_share_and_one_error():
     portal, start = Portal(), Barrier(2)
 
-    def share(recipient: UserId) -> Any:
-        request = ShareRequest(
+    def share(recipient: es.UserId) -> Any:
+        request = es.ShareRequest(
             actor=OWNER, exam=EXAMS[0], recipients=[recipient], attested=True, request_id="once"
         )
         start.wait()
         try:
             return portal.do(request, f"for {recipient}", START)
-        except RequestIdReused as reused:
+        except es.RequestIdReused as reused:
             return reused
 
     with ThreadPoolExecutor(2) as pool:
@@ -346,27 +326,29 @@ def test_a_moved_exam_that_a_batch_left_out_is_a_conflict():
     one, other = OTHERS[:2]
     portal = Portal()
 
-    def share(actor: UserId, exam: ExamId, recipient: UserId, scope: Scope) -> ShareRequest:
-        return ShareRequest(
+    def share(
+        actor: es.UserId, exam: es.ExamId, recipient: es.UserId, scope: es.Scope
+    ) -> es.ShareRequest:
+        return es.ShareRequest(
             actor=actor, exam=exam, recipients=[recipient], scope=scope, attested=True
         )
 
     def between(question: str, put: Any) -> Any:
         if question == "writer.commit" and not meanwhile:
-            meanwhile.append(portal.do(share(other, EXAMS[2], one, Scope.BATCH), "other", START))
+            meanwhile.append(portal.do(share(other, EXAMS[2], one, es.Scope.BATCH), "other", START))
         return put()
 
-    portal.do(share(OWNER, EXAMS[0], one, Scope.EXAM), "a", START)
-    portal.do(share(OWNER, EXAMS[2], other, Scope.EXAM), "b", START)
+    portal.do(share(OWNER, EXAMS[0], one, es.Scope.EXAM), "a", START)
+    portal.do(share(OWNER, EXAMS[2], other, es.Scope.EXAM), "b", START)
     meanwhile: list[Any] = []
     ports = memory_ports(store=portal.store, directory=portal.directory)
-    sharing = Sharing(
+    sharing = es.Sharing(
         policy=portal.sharing.policy,
         ports=watched(ports, between),
         clock=lambda: START,
         new_id=lambda: "one",
         sends_at_once=False,
     )
-    receipt = sharing.share(share(one, EXAMS[0], other, Scope.BATCH))
+    receipt = sharing.share(share(one, EXAMS[0], other, es.Scope.BATCH))
     assert [each.exam for each in meanwhile[0].outcomes] == [EXAMS[2]]
     assert [each.exam for each in receipt.outcomes] == [EXAMS[0], EXAMS[2]]

@@ -11,26 +11,7 @@ from threading import Event
 import attrs
 import pytest
 
-from exam_sharing import (
-    BatchId,
-    Conflict,
-    Exam,
-    ExamId,
-    Group,
-    GroupId,
-    NarrowRequest,
-    Permission,
-    Policy,
-    Refused,
-    Reshares,
-    Scope,
-    ShareRequest,
-    Sharing,
-    UnshareRequest,
-    UploadBatch,
-    User,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.acts.writing import ATTEMPTS
 from exam_sharing.events import ActRefused, ExamShared, GrantsEnded
 from exam_sharing.memory import (
@@ -43,9 +24,9 @@ from exam_sharing.policy.retries import longest_delay
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 THREADS = 8
-USERS = tuple(UserId(f"user{n}") for n in range(6))
-GROUPS = (GroupId("ward"), GroupId("staff"))
-EXAMS = tuple(ExamId(f"E{n}") for n in range(4))
+USERS = tuple(es.UserId(f"user{n}") for n in range(6))
+GROUPS = (es.GroupId("ward"), es.GroupId("staff"))
+EXAMS = tuple(es.ExamId(f"E{n}") for n in range(4))
 OWNER, *OTHERS = USERS
 
 
@@ -62,9 +43,9 @@ def threads_take_turns_quickly():
 def portal(store=None, directory=None, notifier=None):
     directory = MemoryDirectory() if directory is None else directory
     for user in USERS:
-        directory.add(User(id=user, name=str(user), email=f"{user}@example.org"))
+        directory.add(es.User(id=user, name=str(user), email=f"{user}@example.org"))
     for group in GROUPS:
-        directory.add(Group(id=group, name=str(group), members=frozenset(OTHERS[:2])))
+        directory.add(es.Group(id=group, name=str(group), members=frozenset(OTHERS[:2])))
     numbers = count(1)
     store = store or MemoryStore()
     sharing = open_sharing(
@@ -74,9 +55,9 @@ def portal(store=None, directory=None, notifier=None):
         new_id=lambda: f"act{next(numbers)}",
         store=store,
     )
-    batch = UploadBatch(id=BatchId("cd"), uploader=OWNER, source="CD", received_at=NOW)
+    batch = es.UploadBatch(id=es.BatchId("cd"), uploader=OWNER, source="CD", received_at=NOW)
     sharing.add_upload(
-        batch, [Exam(id=exam, owner=OWNER, batch=batch.id, uploaded_at=NOW) for exam in EXAMS]
+        batch, [es.Exam(id=exam, owner=OWNER, batch=batch.id, uploaded_at=NOW) for exam in EXAMS]
     )
     return sharing, store, directory
 
@@ -85,37 +66,37 @@ def act_at_random(sharing, directory, chance):
     """Do one thing that may be permitted or not."""
     actor, exam = chance.choice(USERS), chance.choice(EXAMS)
     recipient = chance.choice((*OTHERS, *GROUPS))
-    reshares = chance.choice(tuple(Reshares))
+    reshares = chance.choice(tuple(es.Reshares))
     match chance.randrange(8):
         case 0 | 1 | 2 | 3:
             sharing.share(
-                ShareRequest(
+                es.ShareRequest(
                     actor=chance.choice((OWNER, actor)),
                     exam=exam,
                     recipients=(recipient,),
-                    permission=chance.choice(tuple(Permission)),
-                    scope=chance.choice(tuple(Scope)),
+                    permission=chance.choice(tuple(es.Permission)),
+                    scope=chance.choice(tuple(es.Scope)),
                     until=chance.choice((None, NOW + timedelta(hours=chance.randrange(1, 9)))),
                     attested=True,
                 )
             )
         case 4 | 5:
             sharing.unshare(
-                UnshareRequest(actor=actor, exam=exam, recipient=recipient, reshares=reshares)
+                es.UnshareRequest(actor=actor, exam=exam, recipient=recipient, reshares=reshares)
             )
         case 6:
             sharing.narrow(
-                NarrowRequest(
+                es.NarrowRequest(
                     actor=chance.choice((OWNER, actor)),
                     exam=exam,
                     recipient=recipient,
-                    permission=Permission.VIEW,
+                    permission=es.Permission.VIEW,
                     reshares=reshares,
                 )
             )
         case 7:
             members = frozenset(chance.sample(OTHERS, 2))
-            directory.add(Group(id=chance.choice(GROUPS), name="group", members=members))
+            directory.add(es.Group(id=chance.choice(GROUPS), name="group", members=members))
 
 
 @pytest.fixture(scope="module", params=range(3), ids="seed {}".format)
@@ -128,7 +109,7 @@ def aftermath(request):
         for _ in range(60):
             try:
                 act_at_random(sharing, directory, chance)
-            except Refused:
+            except es.Refused:
                 continue
 
     with threads_take_turns_quickly(), ThreadPoolExecutor(THREADS) as pool:
@@ -210,11 +191,11 @@ def test_a_reader_never_sees_a_batch_half_shared():
     def read():
         reader = OTHERS[0]
         while not done.is_set():
-            seen = sharing.can_many(reader, Permission.VIEW, EXAMS)
+            seen = sharing.can_many(reader, es.Permission.VIEW, EXAMS)
             if seen not in (frozenset(), frozenset(EXAMS)):
                 partly.append(seen)
-            first = sharing.can(reader, Permission.VIEW, EXAMS[0])
-            last = sharing.can(reader, Permission.VIEW, EXAMS[-1])
+            first = sharing.can(reader, es.Permission.VIEW, EXAMS[0])
+            last = sharing.can(reader, es.Permission.VIEW, EXAMS[-1])
             listed = sharing.shared_with(reader).items
             if len(listed) not in (0, len(EXAMS)):
                 partly.append((first, last, listed))
@@ -222,11 +203,11 @@ def test_a_reader_never_sees_a_batch_half_shared():
     def share_and_end():
         for _ in range(150):
             sharing.share(
-                ShareRequest(
+                es.ShareRequest(
                     actor=OWNER,
                     exam=EXAMS[0],
                     recipients=(OTHERS[0],),
-                    scope=Scope.BATCH,
+                    scope=es.Scope.BATCH,
                     attested=True,
                 )
             )
@@ -257,8 +238,8 @@ class AlwaysLate(MemoryStore):
 
 def test_an_act_that_always_loses_gives_up():
     sharing, store, _ = portal(AlwaysLate())
-    request = ShareRequest(actor=OWNER, exam=EXAMS[0], recipients=(OTHERS[0],), attested=True)
-    with pytest.raises(Conflict, match="nothing was done, try again") as caught:
+    request = es.ShareRequest(actor=OWNER, exam=EXAMS[0], recipients=(OTHERS[0],), attested=True)
+    with pytest.raises(es.Conflict, match="nothing was done, try again") as caught:
         sharing.share(request)
     assert caught.value.attempts == ATTEMPTS
     assert store.waits == list(range(1, ATTEMPTS + 1))
@@ -274,13 +255,15 @@ def test_delays_after_lost_races_grow_up_to_half_a_second():
 
 def test_a_store_may_be_shared_by_several_sharings():
     sharing, store, directory = portal()
-    other = Sharing(
-        policy=Policy(),
+    other = es.Sharing(
+        policy=es.Policy(),
         ports=memory_ports(store=store, directory=directory),
         clock=lambda: NOW,
         new_id=lambda: "other",
         sends_at_once=False,
     )
-    sharing.share(ShareRequest(actor=OWNER, exam=EXAMS[0], recipients=(OTHERS[0],), attested=True))
-    assert other.can(OTHERS[0], Permission.VIEW, EXAMS[0])
+    sharing.share(
+        es.ShareRequest(actor=OWNER, exam=EXAMS[0], recipients=(OTHERS[0],), attested=True)
+    )
+    assert other.can(OTHERS[0], es.Permission.VIEW, EXAMS[0])
     assert attrs.fields_dict(type(other.viewer(OTHERS[0])))["principals"]

@@ -9,31 +9,7 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
-from exam_sharing import (
-    AccessEntry,
-    BatchId,
-    Exam,
-    ExamId,
-    Grant,
-    GrantId,
-    Group,
-    GroupId,
-    NarrowRequest,
-    Permission,
-    Policy,
-    PrincipalId,
-    Reason,
-    ReasonCode,
-    Refused,
-    ShareNotice,
-    ShareReceipt,
-    ShareRequest,
-    UnshareReceipt,
-    UnshareRequest,
-    UploadBatch,
-    User,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.identifiers import id_within
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
 from exam_sharing.policy.access import in_order
@@ -55,10 +31,10 @@ from exam_sharing.testing.worlds import (
 )
 from where_kept import empty_store
 
-VIEW, DOWNLOAD = Permission
-NOBODY = UserId("nobody")
+VIEW, DOWNLOAD = es.Permission
+NOBODY = es.UserId("nobody")
 """A user who is unknown to the directory."""
-NO_EXAM = ExamId("no-exam")
+NO_EXAM = es.ExamId("no-exam")
 """An exam that was never uploaded."""
 DAY = timedelta(days=1)
 WEEK = timedelta(weeks=1)
@@ -71,7 +47,7 @@ class FailingNotifier(MemoryNotifier):
         super().__init__()
         self.broken = True
 
-    def send(self, notice: ShareNotice) -> None:
+    def send(self, notice: es.ShareNotice) -> None:
         if self.broken:
             raise OSError
         super().send(notice)
@@ -94,20 +70,20 @@ class World:
     def __init__(
         self,
         *,
-        visible: Callable[[UserId, PrincipalId], bool] = lambda *_: True,
-        members_visible: Callable[[UserId, GroupId], bool] = lambda *_: True,
+        visible: Callable[[es.UserId, es.PrincipalId], bool] = lambda *_: True,
+        members_visible: Callable[[es.UserId, es.GroupId], bool] = lambda *_: True,
         notifier: MemoryNotifier | None = None,
         host_facts: Any = None,
         store: Any = None,
         first_act: int = 1,
         **settings: Any,
     ) -> None:
-        self.policy = Policy(**settings)
+        self.policy = es.Policy(**settings)
         self.clock = FrozenClock()
         self.store = empty_store() if store is None else store
         self.notifier = MemoryNotifier() if notifier is None else notifier
         self.directory = MemoryDirectory(visible=visible, members_visible=members_visible)
-        self.uploaded: list[ExamId] = []
+        self.uploaded: list[es.ExamId] = []
         numbers = count(first_act)
         self.sharing = open_sharing(
             policy=self.policy,
@@ -136,7 +112,7 @@ class World:
 
     def person(
         self,
-        user: UserId,
+        user: es.UserId,
         *,
         name: str | None = None,
         email: str | None = None,
@@ -145,7 +121,7 @@ class World:
         notices: bool = True,
     ) -> None:
         self.directory.add(
-            User(
+            es.User(
                 id=user,
                 name=str(user).title() if name is None else name,
                 email=f"{user}@example.org" if email is None else email,
@@ -155,23 +131,23 @@ class World:
             notices=notices,
         )
 
-    def group(self, group: GroupId, *members: PrincipalId, name: str | None = None) -> None:
+    def group(self, group: es.GroupId, *members: es.PrincipalId, name: str | None = None) -> None:
         shown = str(group).title() if name is None else name
-        self.directory.add(Group(id=group, name=shown, members=frozenset(members)))
+        self.directory.add(es.Group(id=group, name=shown, members=frozenset(members)))
 
     def upload(
         self,
-        batch: BatchId,
-        owner: UserId,
-        *exams: ExamId,
+        batch: es.BatchId,
+        owner: es.UserId,
+        *exams: es.ExamId,
         subject: str | None = "subject",
         sealed: bool = False,
     ) -> None:
         """Add exams to a batch, the first one newest, all of one subject."""
         self.sharing.add_upload(
-            UploadBatch(id=batch, uploader=owner, received_at=START, sealed=sealed),
+            es.UploadBatch(id=batch, uploader=owner, received_at=START, sealed=sealed),
             [
-                Exam(
+                es.Exam(
                     id=exam,
                     owner=owner,
                     batch=batch,
@@ -183,57 +159,61 @@ class World:
         )
         self.uploaded += exams
 
-    def transfer(self, exam: ExamId, owner: UserId) -> None:
+    def transfer(self, exam: es.ExamId, owner: es.UserId) -> None:
         self.store.transfer(exam, owner, at=self.now)
 
-    def reasons(self, request: ShareRequest | UnshareRequest | NarrowRequest) -> tuple[Reason, ...]:
+    def reasons(
+        self, request: es.ShareRequest | es.UnshareRequest | es.NarrowRequest
+    ) -> tuple[es.Reason, ...]:
         """Perform a request, and return why it was refused; nothing if it was done."""
         try:
             perform(self.sharing, request)
-        except Refused as refused:
+        except es.Refused as refused:
             return refused.reasons
         return ()
 
     def share(
-        self, actor: UserId, exam: ExamId, *recipients: PrincipalId, **more: Any
-    ) -> ShareReceipt:
+        self, actor: es.UserId, exam: es.ExamId, *recipients: es.PrincipalId, **more: Any
+    ) -> es.ShareReceipt:
         return self.sharing.share(share_request(actor, exam, *recipients, **more))
 
     def unshare(
-        self, actor: UserId, exam: ExamId, recipient: PrincipalId, **more: Any
-    ) -> UnshareReceipt:
+        self, actor: es.UserId, exam: es.ExamId, recipient: es.PrincipalId, **more: Any
+    ) -> es.UnshareReceipt:
         return self.sharing.unshare(
-            UnshareRequest(actor=actor, exam=exam, recipient=recipient, **more)
+            es.UnshareRequest(actor=actor, exam=exam, recipient=recipient, **more)
         )
 
     def narrow(
-        self, actor: UserId, exam: ExamId, recipient: PrincipalId, **more: Any
-    ) -> UnshareReceipt:
+        self, actor: es.UserId, exam: es.ExamId, recipient: es.PrincipalId, **more: Any
+    ) -> es.UnshareReceipt:
         return self.sharing.narrow(
-            NarrowRequest(actor=actor, exam=exam, recipient=recipient, **more)
+            es.NarrowRequest(actor=actor, exam=exam, recipient=recipient, **more)
         )
 
-    def can_view(self, user: UserId, exam: ExamId) -> bool:
+    def can_view(self, user: es.UserId, exam: es.ExamId) -> bool:
         return self.sharing.can(user, VIEW, exam)
 
-    def can_download(self, user: UserId, exam: ExamId) -> bool:
+    def can_download(self, user: es.UserId, exam: es.ExamId) -> bool:
         return self.sharing.can(user, DOWNLOAD, exam)
 
-    def grants(self, exam: ExamId) -> tuple[Grant, ...]:
+    def grants(self, exam: es.ExamId) -> tuple[es.Grant, ...]:
         """Return the grants on an exam that were not ended, in the order of acts."""
         kept = self.store.read((exam,), ended=False)[exam].grants
         return tuple(in_order(kept))
 
-    def grant_to(self, recipient: PrincipalId, exam: ExamId = CT) -> Grant:
+    def grant_to(self, recipient: es.PrincipalId, exam: es.ExamId = CT) -> es.Grant:
         """Return the one grant to a principal that was not ended."""
         (grant,) = (each for each in self.grants(exam) if each.recipient == recipient)
         return grant
 
-    def entries(self, viewer: UserId, exam: ExamId = CT) -> dict[PrincipalId, AccessEntry]:
+    def entries(
+        self, viewer: es.UserId, exam: es.ExamId = CT
+    ) -> dict[es.PrincipalId, es.AccessEntry]:
         """Return the entries of the access list by principal."""
         return {each.principal: each for each in self.sharing.access_list(viewer, exam).entries}
 
-    def told(self) -> dict[UserId, ShareNotice]:
+    def told(self) -> dict[es.UserId, es.ShareNotice]:
         """Return the notices sent since the last call, at most one for each reader."""
         by_reader = {notice.to: notice for notice in self.notifier.sent}
         assert len(by_reader) == len(self.notifier.sent)
@@ -254,29 +234,29 @@ class World:
 
 
 def share_request(
-    actor: UserId, exam: ExamId, *recipients: PrincipalId, **more: Any
-) -> ShareRequest:
+    actor: es.UserId, exam: es.ExamId, *recipients: es.PrincipalId, **more: Any
+) -> es.ShareRequest:
     """Return a request to share, by default attested."""
-    return ShareRequest(
+    return es.ShareRequest(
         **{"actor": actor, "exam": exam, "recipients": recipients, "attested": True, **more}
     )
 
 
-def grant_id(act: str, exam: ExamId, recipient: PrincipalId) -> GrantId:
+def grant_id(act: str, exam: es.ExamId, recipient: es.PrincipalId) -> es.GrantId:
     """Return the id of the grant that a share with that id makes for a recipient."""
-    return GrantId(id_within(act, exam, recipient.key))
+    return es.GrantId(id_within(act, exam, recipient.key))
 
 
-def refusal(act: Callable[..., object], *args: Any, **kwargs: Any) -> tuple[Reason, ...]:
+def refusal(act: Callable[..., object], *args: Any, **kwargs: Any) -> tuple[es.Reason, ...]:
     """Return the reasons of a refusal; fail if the act is not refused."""
     try:
         act(*args, **kwargs)
-    except Refused as refused:
+    except es.Refused as refused:
         return refused.reasons
     raise AssertionError("the act was not refused")
 
 
-def codes(reasons: Iterable[Reason]) -> list[ReasonCode]:
+def codes(reasons: Iterable[es.Reason]) -> list[es.ReasonCode]:
     return [reason.code for reason in reasons]
 
 

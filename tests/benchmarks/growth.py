@@ -21,32 +21,15 @@ from sqlalchemy import Engine
 from tests.benchmarks.rows import Row, printed, progress
 from tests.benchmarks.sql import fresh, server
 
-from exam_sharing import (
-    AccessListScope,
-    Exam,
-    ExamId,
-    Group,
-    GroupId,
-    NarrowRequest,
-    Permission,
-    Policy,
-    Refused,
-    Reshares,
-    Scope,
-    ShareRequest,
-    UnshareRequest,
-    UploadBatch,
-    User,
-    UserId,
-    memory,
-)
+import exam_sharing as es
+from exam_sharing import memory
 from exam_sharing.adapters import sqlalchemy as adapter
 from exam_sharing.identifiers import BatchId
 from exam_sharing.sharing import Sharing
 
 START: Final = datetime(2030, 1, 1, tzinfo=UTC)
-OWNER, BEN, STRANGER = UserId("owner"), UserId("ben"), UserId("stranger")
-GROUP: Final = GroupId("group")
+OWNER, BEN, STRANGER = es.UserId("owner"), es.UserId("ben"), es.UserId("stranger")
+GROUP: Final = es.GroupId("group")
 LINEAR: Final = 5
 NOISE: Final = 1.25
 LEAST, MOST = 0.9, 1.2
@@ -75,9 +58,9 @@ class Sizes:
 QUICK: Final = Sizes(past=(5, 50), many=20, dense=6, asked=5)
 
 
-def users(number: int) -> list[UserId]:
+def users(number: int) -> list[es.UserId]:
     """Return the first of endless users."""
-    return [UserId(f"user {each}") for each in range(number)]
+    return [es.UserId(f"user {each}") for each in range(number)]
 
 
 class Portal:
@@ -87,36 +70,36 @@ class Portal:
         ids = itertools.count()
         self.where = where
         self.directory, self.sharing = open_(
-            policy=Policy(max_people=None, max_recipients=None, max_exams=None, **policy),
+            policy=es.Policy(max_people=None, max_recipients=None, max_exams=None, **policy),
             clock=lambda: START,
             new_id=lambda: f"act {next(ids)}",
             notifier=memory.MemoryNotifier(),
         )
         for user in (OWNER, BEN, STRANGER, *users(people)):
-            self.directory.add(User(id=user, name=str(user)))
+            self.directory.add(es.User(id=user, name=str(user)))
         if members:
-            self.directory.add(Group(id=GROUP, name="group", members=frozenset(users(members))))
+            self.directory.add(es.Group(id=GROUP, name="group", members=frozenset(users(members))))
         self.exam = self.upload("exam", 1)[0]
 
-    def upload(self, name: str, number: int, owner: UserId = OWNER) -> list[ExamId]:
+    def upload(self, name: str, number: int, owner: es.UserId = OWNER) -> list[es.ExamId]:
         """Upload a batch."""
-        batch = UploadBatch(id=BatchId(name), uploader=owner, received_at=START)
+        batch = es.UploadBatch(id=BatchId(name), uploader=owner, received_at=START)
         exams = [
-            Exam(id=ExamId(f"{name} {each}"), owner=owner, batch=batch.id, uploaded_at=START)
+            es.Exam(id=es.ExamId(f"{name} {each}"), owner=owner, batch=batch.id, uploaded_at=START)
             for each in range(number)
         ]
         self.sharing.add_upload(batch, exams)
         return [exam.id for exam in exams]
 
-    def share(self, actor: UserId, *recipients: UserId | GroupId, **more: Any) -> None:
+    def share(self, actor: es.UserId, *recipients: es.UserId | es.GroupId, **more: Any) -> None:
         """Share the exam."""
         asked = {"exam": self.exam, "attested": True, **more}
-        self.sharing.share(ShareRequest(actor=actor, recipients=recipients, **asked))
+        self.sharing.share(es.ShareRequest(actor=actor, recipients=recipients, **asked))
 
-    def unshare(self, actor: UserId, recipient: UserId | GroupId, **more: Any) -> None:
+    def unshare(self, actor: es.UserId, recipient: es.UserId | es.GroupId, **more: Any) -> None:
         """Unshare the exam."""
         asked = {"exam": self.exam, **more}
-        self.sharing.unshare(UnshareRequest(actor=actor, recipient=recipient, **asked))
+        self.sharing.unshare(es.UnshareRequest(actor=actor, recipient=recipient, **asked))
 
 
 def in_memory(**given: Any) -> tuple[Any, Sharing]:
@@ -235,7 +218,7 @@ def notices(opened: Open, where: str, number: int) -> int:
 
 def narrowings(opened: Open, where: str, number: int) -> int:
     """Narrow one grant again and again, with a re-share that rests on it."""
-    portal = Portal(where, opened, people=1, sends_notices=False, reshares=Reshares.CASCADE)
+    portal = Portal(where, opened, people=1, sends_notices=False, reshares=es.Reshares.CASCADE)
     until = START + timedelta(days=2 * number)
     portal.share(OWNER, BEN, until=until)
     portal.share(BEN, *users(1), until=START + timedelta(days=1))
@@ -243,7 +226,7 @@ def narrowings(opened: Open, where: str, number: int) -> int:
     def narrow() -> None:
         for day in range(1, number + 1):
             at = until - timedelta(days=day)
-            request = NarrowRequest(actor=OWNER, exam=portal.exam, recipient=BEN, until=at)
+            request = es.NarrowRequest(actor=OWNER, exam=portal.exam, recipient=BEN, until=at)
             portal.sharing.narrow(request)
 
     return timed(narrow, where)
@@ -256,20 +239,24 @@ def group_with_many_grants(opened: Open, where: str, number: int) -> int:
     portal.share(OWNER, *outside)
     for user in outside:
         portal.share(user, GROUP)
-    request = UnshareRequest(actor=OWNER, exam=portal.exam, recipient=GROUP)
+    request = es.UnshareRequest(actor=OWNER, exam=portal.exam, recipient=GROUP)
     return best(lambda: portal.sharing.preview(request), where)
 
 
 def a_listed_exam(opened: Open, where: str, number: int) -> int:
     """Show the access list of an exam with many grants, under RESTRICT."""
-    portal = Portal(where, opened, people=number, sends_notices=False, reshares=Reshares.RESTRICT)
+    portal = Portal(
+        where, opened, people=number, sends_notices=False, reshares=es.Reshares.RESTRICT
+    )
     portal.share(OWNER, *users(number))
     return best(lambda: portal.sharing.access_list(OWNER, portal.exam), where)
 
 
 def a_listed_ring(opened: Open, where: str, number: int) -> int:
     """Show the access list of an exam that each user passed on to the next, under RESTRICT."""
-    portal = Portal(where, opened, people=number, sends_notices=False, reshares=Reshares.RESTRICT)
+    portal = Portal(
+        where, opened, people=number, sends_notices=False, reshares=es.Reshares.RESTRICT
+    )
     for actor, recipient in itertools.pairwise((OWNER, *users(number))):
         portal.share(actor, recipient)
     portal.share(users(number)[-1], users(number)[0])
@@ -282,15 +269,15 @@ def dense_cascades(sizes: Sizes) -> Row:
     taken = []
     for number in (sizes.dense, sizes.dense * 8 // 5):
         portal = Portal("memory", in_memory, people=number, sends_notices=False)
-        portal.share(OWNER, *users(number), permission=Permission.DOWNLOAD)
+        portal.share(OWNER, *users(number), permission=es.Permission.DOWNLOAD)
         for user in users(number):
             others = [each for each in users(number) if each != user]
-            portal.share(user, *others, permission=Permission.DOWNLOAD)
+            portal.share(user, *others, permission=es.Permission.DOWNLOAD)
         store: Any = portal.sharing._ports.grants
         grants = store.read((portal.exam,), ended=False)[portal.exam].grants
         named = sum(len(grant.basis) for grant in grants if isinstance(grant.basis, frozenset))
-        request = UnshareRequest(
-            actor=OWNER, exam=portal.exam, recipient=users(1)[0], reshares=Reshares.CASCADE
+        request = es.UnshareRequest(
+            actor=OWNER, exam=portal.exam, recipient=users(1)[0], reshares=es.Reshares.CASCADE
         )
         preview = partial(portal.sharing.preview, request)
         taken.append((len(grants) + named, best(preview, "memory", 3)))
@@ -310,23 +297,23 @@ def unseen_beside_absent(engine: Engine, sizes: Sizes) -> Iterator[Row]:
         open_,
         people=sizes.many,
         sends_notices=False,
-        access_list=AccessListScope.OWN_GRANTS,
+        access_list=es.AccessListScope.OWN_GRANTS,
     )
     exams = portal.upload("batch", 10)
     for exam in exams:
         portal.share(OWNER, *users(sizes.many), exam=exam)
-    absent = [ExamId(f"absent {number}") for number in range(len(exams))]
-    sharing, request = portal.sharing, {"attested": True, "scope": Scope.BATCH}
-    asked: dict[str, Callable[[ExamId], object]] = {
+    absent = [es.ExamId(f"absent {number}") for number in range(len(exams))]
+    sharing, request = portal.sharing, {"attested": True, "scope": es.Scope.BATCH}
+    asked: dict[str, Callable[[es.ExamId], object]] = {
         "tabs": lambda exam: sharing.tabs(STRANGER, exam),
         "share form": lambda exam: sharing.share_form(STRANGER, exam),
         "access list": lambda exam: sharing.access_list(STRANGER, exam),
         "suggestions": lambda exam: sharing.suggest(STRANGER, exam, "user"),
         "share": lambda exam: sharing.share(
-            ShareRequest(actor=STRANGER, exam=exam, recipients=(BEN,), **request)
+            es.ShareRequest(actor=STRANGER, exam=exam, recipients=(BEN,), **request)
         ),
         "unshare": lambda exam: sharing.unshare(
-            UnshareRequest(actor=STRANGER, exam=exam, recipient=users(1)[0])
+            es.UnshareRequest(actor=STRANGER, exam=exam, recipient=users(1)[0])
         ),
     }
     for what, ask in asked.items():
@@ -342,9 +329,9 @@ def unseen_beside_absent(engine: Engine, sizes: Sizes) -> Iterator[Row]:
         yield Row(f"{what}: unseen beside absent, PostgreSQL", sizes.many, ratio, "x", words, held)
 
 
-def quietly(ask: Callable[[ExamId], object], exam: ExamId) -> None:
+def quietly(ask: Callable[[es.ExamId], object], exam: es.ExamId) -> None:
     """Ask, and take a refusal."""
-    with suppress(Refused):
+    with suppress(es.Refused):
         ask(exam)
 
 

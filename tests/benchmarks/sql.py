@@ -37,16 +37,7 @@ from tests.benchmarks.sql_worlds import ASKED, FLOATER, GRANTS_AN_EXAM, RADIOLOG
 from tests.benchmarks.timing import best_of, uncollected
 from tests.databases import SERVER_VARIABLE, created_database, found_installation, running
 
-from exam_sharing import (
-    BatchId,
-    Exam,
-    ExamId,
-    Permission,
-    Scope,
-    ShareRequest,
-    UploadBatch,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.adapters.sqlalchemy import joined, open_sharing, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.database import OwnTransactions
 from exam_sharing.adapters.sqlalchemy.rows import row_of_grant
@@ -89,10 +80,10 @@ QUICK: Final = Settings(
 class Question:
     """Does this viewer hold this permission on this exam?"""
 
-    user: UserId
+    user: es.UserId
     principals: frozenset[PrincipalKey]
-    permission: Permission
-    exam: ExamId
+    permission: es.Permission
+    exam: es.ExamId
 
 
 @attrs.frozen
@@ -120,7 +111,7 @@ class Portal:
         """How many grants there are."""
         return self.place.world.size
 
-    def viewer(self, user: UserId, sharing: Sharing | None = None) -> Viewer:
+    def viewer(self, user: es.UserId, sharing: Sharing | None = None) -> Viewer:
         """Return a user, their principals given."""
         principals = self.place.world.principals_of(user)
         return attrs.evolve((sharing or self.sharing).viewer(user), principals=principals)
@@ -149,7 +140,7 @@ def portal(place: Place, settings: Settings, prefix: str) -> Portal:
     """Return a world with its questions."""
     chance = random.Random(place.world.size)
     grants = _some_grants(place, chance, settings.questions // 2)
-    keys = {key for grant in grants for key in (grant.recipient, UserId(grant.grantor).key)}
+    keys = {key for grant in grants for key in (grant.recipient, es.UserId(grant.grantor).key)}
     directory = sql_worlds.directory_of({*keys, RADIOLOGIST.key, FLOATER.key})
     sharing = open_sharing(
         place.engine,
@@ -164,11 +155,11 @@ def portal(place: Place, settings: Settings, prefix: str) -> Portal:
             number = 20 * int(grant.recipient.removeprefix("g:group-")) + chance.randrange(20)
         user = place.world.user(number)
         if grant.recipient.startswith("u:"):
-            user = UserId(grant.recipient.removeprefix("u:"))
+            user = es.UserId(grant.recipient.removeprefix("u:"))
         stranger = place.world.user(chance.randrange(place.world.users))
         for each in (user, stranger):
             principals = place.world.principals_of(each)
-            exam, permission = ExamId(grant.exam), Permission(grant.permission)
+            exam, permission = es.ExamId(grant.exam), es.Permission(grant.permission)
             questions.append(Question(each, principals, permission, exam))
     return Portal(place, settings, directory, sharing, tuple(questions), prefix)
 
@@ -270,9 +261,9 @@ def _sent_as_text(connection: Connection) -> None:
 def _checking_many(portal: Portal) -> Iterator[Row]:
     exams = [each.exam for each in portal.questions[: 2 * PAGE : 2]]
     viewer = portal.viewer(portal.questions[0].user)
-    many = partial(viewer.can_many, Permission.VIEW, exams)
+    many = partial(viewer.can_many, es.Permission.VIEW, exams)
     yield portal.statements(f"can_many of {PAGE} exams", 1, many)
-    one = partial(viewer.can, Permission.VIEW, exams[0])
+    one = partial(viewer.can, es.Permission.VIEW, exams[0])
     times = timed(portal, many=[many] * SOME, one=[one] * SOME)
     yield portal.row(f"can_many of {PAGE} exams / can", times["many"] / times["one"])
 
@@ -375,8 +366,8 @@ def sharing_a_batch(portal: Portal) -> Iterator[Row]:
     for batch in ("large-1", "large-2"):
         exams = uploaded(portal, batch, number)
         recipients = [f"u:{batch}-{n:03}" for n in range(100)]
-        sharing = acting(portal, [UserId(batch).key, *recipients])
-        request = share_request(UserId(batch), exams[0], recipients, Scope.BATCH)
+        sharing = acting(portal, [es.UserId(batch).key, *recipients])
+        request = share_request(es.UserId(batch), exams[0], recipients, es.Scope.BATCH)
         shares.append(_time(lambda: sharing.share(request)))  # noqa: B023  called at once
         read = place.store.read(exams, ended=False)
         made = [grant for each in read.values() for grant in each.grants]
@@ -387,14 +378,14 @@ def sharing_a_batch(portal: Portal) -> Iterator[Row]:
     yield portal.row(text, min(shares) / min(inserts), 3)
 
 
-def uploaded(portal: Portal, batch: str, number: int) -> tuple[ExamId, ...]:
+def uploaded(portal: Portal, batch: str, number: int) -> tuple[es.ExamId, ...]:
     """Upload a batch of exams, owned by somebody of the same name, and return their ids."""
-    owner, disc = UserId(batch), BatchId(batch)
+    owner, disc = es.UserId(batch), es.BatchId(batch)
     exams = [
-        Exam(id=ExamId(f"{batch}-{n:05}"), owner=owner, batch=disc, uploaded_at=START)
+        es.Exam(id=es.ExamId(f"{batch}-{n:05}"), owner=owner, batch=disc, uploaded_at=START)
         for n in range(number)
     ]
-    portal.sharing.add_upload(UploadBatch(id=disc, uploader=owner, received_at=START), exams)
+    portal.sharing.add_upload(es.UploadBatch(id=disc, uploader=owner, received_at=START), exams)
     return tuple(exam.id for exam in exams)
 
 
@@ -409,10 +400,10 @@ def acting(portal: Portal, keys: Iterable[str]) -> Sharing:
 
 
 def share_request(
-    actor: UserId, exam: ExamId, recipients: Iterable[str], scope: Scope = Scope.EXAM
-) -> ShareRequest:
+    actor: es.UserId, exam: es.ExamId, recipients: Iterable[str], scope: es.Scope = es.Scope.EXAM
+) -> es.ShareRequest:
     """Return the request of a share for viewing."""
-    return ShareRequest(
+    return es.ShareRequest(
         actor=actor,
         exam=exam,
         recipients=tuple(principal_of(PrincipalKey(key)) for key in recipients),
@@ -463,9 +454,9 @@ def mixture(portal: Portal) -> dict[str, list[Callable[[], object]]]:
     some = portal.questions[::2][:SOME]
     exams = uploaded(portal, "small", len(some))
     recipients = [f"u:small-{number:03}" for number in range(100)]
-    sharing = acting(portal, [UserId("small").key, *recipients])
+    sharing = acting(portal, [es.UserId("small").key, *recipients])
     requests = (
-        share_request(UserId("small"), exam, [recipient])
+        share_request(es.UserId("small"), exam, [recipient])
         for recipient in recipients
         for exam in exams
     )

@@ -22,18 +22,7 @@ import sqlalchemy
 from sqlalchemy import Connection, Engine, Table
 from tests.benchmarks.rows import progress
 
-from exam_sharing import (
-    BatchId,
-    Exam,
-    ExamId,
-    Group,
-    Permission,
-    Policy,
-    ShareRequest,
-    UploadBatch,
-    User,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.adapters.sqlalchemy import SqlStore, Tables, create_all, open_sharing
 from exam_sharing.identifiers import PrincipalKey, id_within, principal_of
 from exam_sharing.memory import MemoryDirectory
@@ -44,9 +33,9 @@ ASKED: Final = START + timedelta(days=60)
 SOON: Final = START + timedelta(days=30)
 LATE: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
-RADIOLOGIST: Final = UserId("radiologist")
+RADIOLOGIST: Final = es.UserId("radiologist")
 """Sees every exam: a hundredth as its owner, the rest by a grant of its own."""
-FLOATER: Final = UserId("floater")
+FLOATER: Final = es.UserId("floater")
 """Is in fifty groups, and was given nothing directly."""
 
 GRANTS_AN_EXAM: Final = 5
@@ -110,11 +99,11 @@ class World:
         """How many groups there are."""
         return self.size // 200
 
-    def user(self, number: int) -> UserId:
+    def user(self, number: int) -> es.UserId:
         """Return a user."""
-        return UserId(f"user-{number:07}")
+        return es.UserId(f"user-{number:07}")
 
-    def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
+    def principals_of(self, user: es.UserId) -> frozenset[PrincipalKey]:
         """Return the keys of a user and of the groups that they are in."""
         if user == RADIOLOGIST:
             return frozenset({user.key})
@@ -151,7 +140,7 @@ class World:
                 recipients[_group_key(chance.randrange(self.groups))] = None
             else:
                 recipients[self.user(chance.randrange(self.users)).key] = None
-        recipients.pop(UserId(owner).key, None)
+        recipients.pop(es.UserId(owner).key, None)
         return Upload(
             number=number,
             disc=disc,
@@ -241,7 +230,7 @@ def _exam(upload: Upload) -> Values:
 def _grants(upload: Upload) -> Iterator[Values]:
     for recipient in upload.recipients:
         yield {
-            "id": id_within(upload.share, ExamId(upload.exam), recipient),
+            "id": id_within(upload.share, es.ExamId(upload.exam), recipient),
             "exam": upload.exam,
             "grantor": upload.owner,
             "recipient": recipient,
@@ -275,7 +264,7 @@ def directory_of(keys: Iterable[str]) -> MemoryDirectory:
     directory = MemoryDirectory()
     for key in sorted(set(keys)):
         principal = principal_of(PrincipalKey(key))
-        kind = User if isinstance(principal, UserId) else Group
+        kind = es.User if isinstance(principal, es.UserId) else es.Group
         directory.add(kind(id=principal, name=principal.value))
     return directory
 
@@ -284,12 +273,12 @@ def require_equal_worlds(by_acts: Engine, in_bulk: Engine, size: int = 1_000) ->
     """Stop unless rows written in bulk are those that acts write, in two empty databases."""
     world, tables = World(size), create_all(by_acts)
     uploads = list(world.discs())
-    everybody = {UserId(disc[0].owner).key for disc in uploads}
+    everybody = {es.UserId(disc[0].owner).key for disc in uploads}
     everybody.update(key for disc in uploads for each in disc for key in each.recipients)
     acts = iter(each.share for disc in uploads for each in disc)
     sharing = open_sharing(
         by_acts,
-        policy=Policy(sends_notices=False),
+        policy=es.Policy(sends_notices=False),
         directory=directory_of(everybody),
         clock=lambda: START,
         new_id=lambda: next(acts),
@@ -306,22 +295,22 @@ def require_equal_worlds(by_acts: Engine, in_bulk: Engine, size: int = 1_000) ->
 
 
 def _add(sharing: Sharing, disc: Sequence[Upload]) -> None:
-    batch, owner = BatchId(disc[0].batch), UserId(disc[0].owner)
+    batch, owner = es.BatchId(disc[0].batch), es.UserId(disc[0].owner)
     sharing.add_upload(
-        UploadBatch(id=batch, uploader=owner, received_at=disc[0].at),
+        es.UploadBatch(id=batch, uploader=owner, received_at=disc[0].at),
         [
-            Exam(id=ExamId(each.exam), owner=owner, batch=batch, uploaded_at=each.at)
+            es.Exam(id=es.ExamId(each.exam), owner=owner, batch=batch, uploaded_at=each.at)
             for each in disc
         ],
     )
 
 
-def _request(upload: Upload) -> ShareRequest:
-    return ShareRequest(
-        actor=UserId(upload.owner),
-        exam=ExamId(upload.exam),
+def _request(upload: Upload) -> es.ShareRequest:
+    return es.ShareRequest(
+        actor=es.UserId(upload.owner),
+        exam=es.ExamId(upload.exam),
         recipients=tuple(principal_of(PrincipalKey(key)) for key in upload.recipients),
-        permission=Permission(upload.permission),
+        permission=es.Permission(upload.permission),
         until=upload.until,
         attested=True,
     )

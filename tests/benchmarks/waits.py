@@ -25,31 +25,12 @@ from sqlalchemy import Engine
 from tests.benchmarks.rows import Row, printed, progress
 from tests.benchmarks.sql import fresh, server
 
-from exam_sharing import (
-    BatchId,
-    Conflict,
-    Exam,
-    ExamId,
-    Policy,
-    Scope,
-    ShareRequest,
-    Sharing,
-    UnshareRequest,
-    UploadBatch,
-    User,
-    UserId,
-)
-from exam_sharing.adapters.sqlalchemy import (
-    SqlDirectory,
-    SqlStore,
-    create_all,
-    define_tables,
-    sql_ports,
-)
+import exam_sharing as es
+from exam_sharing.adapters import sqlalchemy as sql
 
 WRITERS: Final = 8
-OWNER: Final = UserId("owner")
-RECIPIENTS: Final = tuple(UserId(f"writer {number}") for number in range(WRITERS))
+OWNER: Final = es.UserId("owner")
+RECIPIENTS: Final = tuple(es.UserId(f"writer {number}") for number in range(WRITERS))
 
 
 @attrs.frozen
@@ -70,46 +51,46 @@ class Settings:
 QUICK: Final = Settings(exams=20, rates=(20,), shares=2)
 
 
-class RacingStore(SqlStore):
+class RacingStore(sql.SqlStore):
     """A store in which an act races until it wins, as all did once."""
 
-    def locked(self, exams: tuple[ExamId, ...]) -> AbstractContextManager[Any]:
+    def locked(self, exams: tuple[es.ExamId, ...]) -> AbstractContextManager[Any]:
         """Give no lock."""
         del exams
         return nullcontext()
 
 
-def people(engine: Engine) -> SqlDirectory:
+def people(engine: Engine) -> sql.SqlDirectory:
     """Return the users in the database."""
-    return SqlDirectory(engine, define_tables(sqlalchemy.MetaData()).directory)
+    return sql.SqlDirectory(engine, sql.define_tables(sqlalchemy.MetaData()).directory)
 
 
-def sharing_over(engine: Engine, store: type[SqlStore] = SqlStore) -> Sharing:
+def sharing_over(engine: Engine, store: type[sql.SqlStore] = sql.SqlStore) -> es.Sharing:
     """Return a `Sharing` with users in the same database."""
-    tables = define_tables(sqlalchemy.MetaData())
-    return Sharing(
-        policy=Policy(),
-        ports=sql_ports(store.over(engine, tables=tables), directory=people(engine)),
+    tables = sql.define_tables(sqlalchemy.MetaData())
+    return es.Sharing(
+        policy=es.Policy(),
+        ports=sql.sql_ports(store.over(engine, tables=tables), directory=people(engine)),
         clock=lambda: datetime.now(UTC),
         new_id=lambda: str(uuid4()),
         sends_at_once=False,
     )
 
 
-def exams_of(settings: Settings) -> tuple[ExamId, ...]:
+def exams_of(settings: Settings) -> tuple[es.ExamId, ...]:
     """Return the exams of the batch."""
-    return tuple(ExamId(f"e{number:04}") for number in range(settings.exams))
+    return tuple(es.ExamId(f"e{number:04}") for number in range(settings.exams))
 
 
 def fill(engine: Engine, settings: Settings) -> None:
     """Create the tables, with the batch and everybody in them."""
-    directory = SqlDirectory(engine, create_all(engine).directory)
+    directory = sql.SqlDirectory(engine, sql.create_all(engine).directory)
     for user in (OWNER, *RECIPIENTS):
-        directory.add(User(id=user, name=user.value))
+        directory.add(es.User(id=user, name=user.value))
     at = datetime.now(UTC)
-    batch = UploadBatch(id=BatchId("batch"), uploader=OWNER, received_at=at)
+    batch = es.UploadBatch(id=es.BatchId("batch"), uploader=OWNER, received_at=at)
     exams = [
-        Exam(id=each, owner=OWNER, batch=batch.id, uploaded_at=at) for each in exams_of(settings)
+        es.Exam(id=each, owner=OWNER, batch=batch.id, uploaded_at=at) for each in exams_of(settings)
     ]
     sharing_over(engine).add_upload(batch, exams)
 
@@ -126,9 +107,9 @@ def write(url: str, settings: Settings, rate: int, stop: Any, begun: Any) -> Non
             sleep(max(0.0, due - monotonic()))
             due = max(monotonic(), due + 2 * WRITERS / rate)
             exam = chance.choice(exams)
-            share = ShareRequest(actor=OWNER, exam=exam, recipients=(recipient,), attested=True)
+            share = es.ShareRequest(actor=OWNER, exam=exam, recipients=(recipient,), attested=True)
             sharing.share(share)
-            sharing.unshare(UnshareRequest(actor=OWNER, exam=exam, recipient=recipient))
+            sharing.unshare(es.UnshareRequest(actor=OWNER, exam=exam, recipient=recipient))
 
     begun.set()
     with ThreadPoolExecutor(WRITERS) as pool:
@@ -152,26 +133,26 @@ def among_writers(url: str, settings: Settings, rate: int) -> Iterator[None]:
 
 
 def waits(
-    engine: Engine, store: type[SqlStore], settings: Settings, name: str
+    engine: Engine, store: type[sql.SqlStore], settings: Settings, name: str
 ) -> tuple[list[float], int]:
     """Return how many seconds each share of the batch took, and how many gave up."""
     sharing, directory = sharing_over(engine, store), people(engine)
     seconds: list[float] = []
     gave_up = 0
     for number in range(settings.shares):
-        user = UserId(f"{name} {number}")
-        directory.add(User(id=user, name=user.value))
-        request = ShareRequest(
+        user = es.UserId(f"{name} {number}")
+        directory.add(es.User(id=user, name=user.value))
+        request = es.ShareRequest(
             actor=OWNER,
             exam=exams_of(settings)[0],
             recipients=(user,),
-            scope=Scope.BATCH,
+            scope=es.Scope.BATCH,
             attested=True,
         )
         start = monotonic()
         try:
             sharing.share(request)
-        except Conflict:
+        except es.Conflict:
             gave_up += 1
         seconds.append(monotonic() - start)
     return seconds, gave_up
@@ -182,8 +163,8 @@ def measured(url: str, settings: Settings) -> Iterator[Row]:
     with fresh(url) as engine:
         fill(engine, settings)
         address = engine.url.render_as_string(hide_password=False)
-        stores = {"in its turn": SqlStore, "racing only": RacingStore}
-        alone, _ = waits(engine, SqlStore, settings, "alone")
+        stores = {"in its turn": sql.SqlStore, "racing only": RacingStore}
+        alone, _ = waits(engine, sql.SqlStore, settings, "alone")
         progress(f"alone: {min(alone):.2f} s")
         for rate in settings.rates:
             for words, store in stores.items():

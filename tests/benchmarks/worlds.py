@@ -14,20 +14,7 @@ from typing import Final
 
 import attrs
 
-from exam_sharing import (
-    BatchId,
-    Exam,
-    ExamId,
-    Group,
-    GroupId,
-    Permission,
-    Policy,
-    Scope,
-    ShareRequest,
-    UploadBatch,
-    User,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.grants import Grant
 from exam_sharing.memory import MemoryDirectory, MemoryStore, open_sharing
 from exam_sharing.ports import Notifier
@@ -58,17 +45,17 @@ class Step:
     scope: str
     until: datetime | None
 
-    def request(self) -> ShareRequest:
+    def request(self) -> es.ShareRequest:
         """Return the request, every identifier new, as it would come over a network."""
-        return ShareRequest(
-            actor=UserId(_copy(self.actor)),
-            exam=ExamId(_copy(self.exam)),
+        return es.ShareRequest(
+            actor=es.UserId(_copy(self.actor)),
+            exam=es.ExamId(_copy(self.exam)),
             recipients=tuple(
-                GroupId(_copy(name)) if is_group else UserId(_copy(name))
+                es.GroupId(_copy(name)) if is_group else es.UserId(_copy(name))
                 for is_group, name in self.recipients
             ),
-            permission=Permission(self.permission),
-            scope=Scope(self.scope),
+            permission=es.Permission(self.permission),
+            scope=es.Scope(self.scope),
             until=self.until,
             attested=True,
         )
@@ -78,9 +65,9 @@ class Step:
 class Question:
     """Does this user hold this permission on this exam?"""
 
-    user: UserId
-    permission: Permission
-    exam: ExamId
+    user: es.UserId
+    permission: es.Permission
+    exam: es.ExamId
 
 
 class Moment:
@@ -116,8 +103,8 @@ class World:
     directory: MemoryDirectory
     clock: Callable[[], datetime]
     moment: Moment
-    users: tuple[User, ...]
-    exams: tuple[Exam, ...]
+    users: tuple[es.User, ...]
+    exams: tuple[es.Exam, ...]
     steps: tuple[Step, ...]
 
     def grants(self) -> Iterator[Grant]:
@@ -144,9 +131,9 @@ class World:
 class Plan:
     """Who and what there is before anything is shared."""
 
-    users: tuple[User, ...]
-    groups: tuple[Group, ...]
-    uploads: tuple[tuple[UploadBatch, tuple[Exam, ...]], ...]
+    users: tuple[es.User, ...]
+    groups: tuple[es.Group, ...]
+    uploads: tuple[tuple[es.UploadBatch, tuple[es.Exam, ...]], ...]
 
 
 def _copy(text: str) -> str:
@@ -159,32 +146,34 @@ def planned(size: int) -> Plan:
     chance = random.Random(size)
     number = size // 10
     users = tuple(
-        User(id=UserId(f"user-{n:06}"), name=f"User {n}", email=f"user{n}@hospital.example")
+        es.User(id=es.UserId(f"user-{n:06}"), name=f"User {n}", email=f"user{n}@hospital.example")
         for n in range(number)
     )
-    groups: list[Group] = []
+    groups: list[es.Group] = []
     for n in range(number // 20):
-        members: set[UserId | GroupId] = {user.id for user in chance.sample(users, 20)}
+        members: set[es.UserId | es.GroupId] = {user.id for user in chance.sample(users, 20)}
         if n % 10 == 9:
             members.add(groups[n - 1].id)
-        groups.append(Group(id=GroupId(f"group-{n:05}"), name=f"Group {n}", members=members))
+        groups.append(es.Group(id=es.GroupId(f"group-{n:05}"), name=f"Group {n}", members=members))
     return Plan(users, tuple(groups), tuple(_uploads(size // 5, users, chance)))
 
 
 def _uploads(
-    exams: int, users: tuple[User, ...], chance: random.Random
-) -> Iterator[tuple[UploadBatch, tuple[Exam, ...]]]:
+    exams: int, users: tuple[es.User, ...], chance: random.Random
+) -> Iterator[tuple[es.UploadBatch, tuple[es.Exam, ...]]]:
     made = 0
     for disc in count():
         if made >= exams:
             return
         size = min(chance.randint(1, 5), exams - made)
-        owner, batch = chance.choice(users).id, BatchId(f"disc-{disc:06}")
+        owner, batch = chance.choice(users).id, es.BatchId(f"disc-{disc:06}")
         at = START - timedelta(minutes=chance.randrange(1_000_000))
         yield (
-            UploadBatch(id=batch, uploader=owner, received_at=at),
+            es.UploadBatch(id=batch, uploader=owner, received_at=at),
             tuple(
-                Exam(id=ExamId(f"exam-{made + n:07}"), owner=owner, batch=batch, uploaded_at=at)
+                es.Exam(
+                    id=es.ExamId(f"exam-{made + n:07}"), owner=owner, batch=batch, uploaded_at=at
+                )
                 for n in range(size)
             ),
         )
@@ -198,13 +187,13 @@ def without_grants(plan: Plan) -> World:
         directory.add(principal)
     clock = moment.clock()
     sharing = open_sharing(
-        policy=Policy(sends_notices=False),
+        policy=es.Policy(sends_notices=False),
         directory=directory,
         notifier=SilentNotifier(),
         clock=clock,
         store=store,
     )
-    exams: list[Exam] = []
+    exams: list[es.Exam] = []
     for batch, arrived in plan.uploads:
         sharing.add_upload(batch, arrived)
         exams += arrived
@@ -234,11 +223,11 @@ def made(size: int) -> World:
 
 def _shared(world: World, plan: Plan, size: int, chance: random.Random) -> Iterator[Step]:
     """Share until there are enough grants, and yield each share."""
-    may_pass_on: dict[ExamId, list[UserId]] = {}
+    may_pass_on: dict[es.ExamId, list[es.UserId]] = {}
     grants = 0
     while grants < size:
         exam = chance.choice(world.exams)
-        permission = Permission.DOWNLOAD if chance.random() < 0.4 else Permission.VIEW
+        permission = es.Permission.DOWNLOAD if chance.random() < 0.4 else es.Permission.VIEW
         actor = exam.owner
         if chance.random() < 0.2:
             actor = chance.choice(may_pass_on.get(exam.id) or [actor])
@@ -255,15 +244,15 @@ def _shared(world: World, plan: Plan, size: int, chance: random.Random) -> Itera
         step = Step(
             actor.value,
             exam.id.value,
-            tuple((isinstance(each, GroupId), each.value) for each in recipients),
+            tuple((isinstance(each, es.GroupId), each.value) for each in recipients),
             int(permission),
             chance.choices(("EXAM", "BATCH"), (9, 1))[0],
             until,
         )
         receipt = world.sharing.share(step.request())
         grants += sum(each.outcome.value in NEW_OUTCOMES for each in receipt.outcomes)
-        if permission is Permission.DOWNLOAD and until is None:
-            users = (each for each in recipients if isinstance(each, UserId))
+        if permission is es.Permission.DOWNLOAD and until is None:
+            users = (each for each in recipients if isinstance(each, es.UserId))
             may_pass_on.setdefault(exam.id, []).extend(users)
         yield step
 
@@ -272,7 +261,7 @@ def discs_shared(plan: Plan) -> Iterator[Step]:
     """Yield one share for each disc: all of it, with five others."""
     chance = random.Random(len(plan.uploads))
     for _, exams in plan.uploads:
-        recipients: dict[UserId | GroupId, None] = {}
+        recipients: dict[es.UserId | es.GroupId, None] = {}
         while len(recipients) < 5:
             each = chance.choice(plan.groups if chance.random() < 0.3 else plan.users).id
             if each != exams[0].owner:
@@ -280,8 +269,8 @@ def discs_shared(plan: Plan) -> Iterator[Step]:
         yield Step(
             exams[0].owner.value,
             exams[0].id.value,
-            tuple((isinstance(each, GroupId), each.value) for each in recipients),
-            int(Permission.DOWNLOAD if chance.random() < 0.4 else Permission.VIEW),
+            tuple((isinstance(each, es.GroupId), each.value) for each in recipients),
+            int(es.Permission.DOWNLOAD if chance.random() < 0.4 else es.Permission.VIEW),
             "BATCH",
             LATE if chance.random() < 0.1 else None,
         )
@@ -298,13 +287,13 @@ def questions(
     while min(map(len, found.values())) < number:
         grant = chance.choice(grants)
         exam = grant.exam
-        user = UserId(chance.choice(reached.get(grant.recipient.key) or [grant.grantor.value]))
+        user = es.UserId(chance.choice(reached.get(grant.recipient.key) or [grant.grantor.value]))
         kind = chance.random()
         if kind < 0.1:
             user = grant.grantor
         elif kind < 0.4:
             user = chance.choice(world.users).id
-        question = Question(user, chance.choice(tuple(Permission)), exam)
+        question = Question(user, chance.choice(tuple(es.Permission)), exam)
         found[answer(question)].append(question)
     return found[True][:number], found[False][:number]
 
@@ -319,14 +308,14 @@ def pages(world: World, questions: Sequence[Question], number: int, size: int) -
         size: how many different exams are on each.
     """
     chance = random.Random(size)
-    asked: dict[UserId, dict[ExamId, None]] = {}
+    asked: dict[es.UserId, dict[es.ExamId, None]] = {}
     for each in questions:
         asked.setdefault(each.user, {})[each.exam] = None
     found: list[Question] = []
     for user, exams in list(asked.items())[:number]:
         while len(exams) < size:
             exams[chance.choice(world.exams).id] = None
-        found += [Question(user, Permission.VIEW, exam) for exam in list(exams)[:size]]
+        found += [Question(user, es.Permission.VIEW, exam) for exam in list(exams)[:size]]
     return found
 
 

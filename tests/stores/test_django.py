@@ -7,24 +7,10 @@ import pytest
 import sqlalchemy
 from django.db import connections, transaction
 
+import exam_sharing as es
 from django_databases import as_django_says
 from django_portal.models import Letter
-from exam_sharing import (
-    Conflict,
-    InvalidValue,
-    Refused,
-    StoreBusy,
-    StoreFailed,
-    WrongKind,
-)
-from exam_sharing.adapters.sqlalchemy import (
-    create_all,
-    define_tables,
-    joined,
-    over_driver_connection,
-    record_schema,
-    sqlite_engine,
-)
+from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.events import ActRefused
 from world import ANNA, BEN, CARLA, CT, DAN, MR, VIEW, share_request
 
@@ -53,8 +39,8 @@ def inside(portal, engine, tables, world):
     """A function that joins the transaction that Django has open."""
 
     def join(**more):
-        connection = over_driver_connection(portal.connection, engine)
-        return joined(
+        connection = sql.over_driver_connection(portal.connection, engine)
+        return sql.joined(
             connection, directory=world.directory, tables=tables, clock=world.clock, **more
         )
 
@@ -120,7 +106,7 @@ def test_a_sharing_of_the_outer_block_sees_the_rollback_of_an_inner_one(world, i
 
 
 def test_a_refusal_survives_a_rollback_of_django_on_postgresql(world, inside, engine):
-    with pytest.raises(Refused), transaction.atomic():
+    with pytest.raises(es.Refused), transaction.atomic():
         inside().share(share_request(BEN, CT, DAN))
     kept = [event for event in world.store.events() if isinstance(event, ActRefused)]
     assert len(kept) == (1 if engine.dialect.name == "postgresql" else 0)
@@ -128,29 +114,29 @@ def test_a_refusal_survives_a_rollback_of_django_on_postgresql(world, inside, en
 
 def test_outside_of_atomic_joining_is_an_error(portal, engine):
     portal.ensure_connection()
-    with pytest.raises(InvalidValue, match="atomic"):
-        over_driver_connection(portal.connection, engine)
+    with pytest.raises(es.InvalidValue, match="atomic"):
+        sql.over_driver_connection(portal.connection, engine)
 
 
 def test_before_django_has_connected_joining_is_an_error(portal, engine):
     portal.close()
-    with pytest.raises(WrongKind, match="driver_connection"):
-        over_driver_connection(portal.connection, engine)
+    with pytest.raises(es.WrongKind, match="driver_connection"):
+        sql.over_driver_connection(portal.connection, engine)
 
 
 def test_djangos_connection_object_is_rejected(portal, engine):
-    with transaction.atomic(), pytest.raises(WrongKind, match="driver_connection"):
-        over_driver_connection(portal, engine)
+    with transaction.atomic(), pytest.raises(es.WrongKind, match="driver_connection"):
+        sql.over_driver_connection(portal, engine)
 
 
 def test_an_engine_for_another_database_is_rejected(portal, engine, tmp_path):
     other = (
-        sqlite_engine(tmp_path / "other.db")
+        sql.sqlite_engine(tmp_path / "other.db")
         if engine.dialect.name == "postgresql"
         else sqlalchemy.create_engine("postgresql+psycopg://")
     )
-    with transaction.atomic(), pytest.raises(WrongKind, match="driver_connection"):
-        over_driver_connection(portal.connection, other)
+    with transaction.atomic(), pytest.raises(es.WrongKind, match="driver_connection"):
+        sql.over_driver_connection(portal.connection, other)
 
 
 def test_a_sharing_of_an_ended_transaction_does_nothing(world, inside):
@@ -158,9 +144,9 @@ def test_a_sharing_of_an_ended_transaction_does_nothing(world, inside):
         sharing = inside()
         sharing.share(share_request(ANNA, CT, BEN))
     for _ in range(2):
-        with pytest.raises(StoreFailed, match="transaction has ended"):
+        with pytest.raises(es.StoreFailed, match="transaction has ended"):
             sharing.share(share_request(ANNA, CT, CARLA))
-    with pytest.raises(StoreFailed, match="transaction has ended"):
+    with pytest.raises(es.StoreFailed, match="transaction has ended"):
         sharing.can(BEN, VIEW, CT)
     assert not world.can_view(CARLA, CT)
 
@@ -183,22 +169,22 @@ def test_ending_or_closing_our_connection_does_not_affect_djangos(portal, engine
     for end in ("commit", "rollback", "close", "invalidate"):
         with rolled_back():
             Letter.objects.create(text="dear Ben")
-            getattr(over_driver_connection(portal.connection, engine), end)()
+            getattr(sql.over_driver_connection(portal.connection, engine), end)()
             assert letters() == ["dear Ben"]
         assert letters() == []
 
 
 def test_a_django_migration_can_create_the_tables(portal, engine):
-    migrated = define_tables(sqlalchemy.MetaData(), prefix="migrated_")
+    migrated = sql.define_tables(sqlalchemy.MetaData(), prefix="migrated_")
     with rolled_back():
-        connection = over_driver_connection(portal.connection, engine)
+        connection = sql.over_driver_connection(portal.connection, engine)
         migrated.metadata.create_all(connection)
     assert not sqlalchemy.inspect(engine).has_table("migrated_grants")
     with transaction.atomic():
-        connection = over_driver_connection(portal.connection, engine)
+        connection = sql.over_driver_connection(portal.connection, engine)
         migrated.metadata.create_all(connection)
-        record_schema(connection, migrated)
-    assert create_all(engine, migrated) is migrated
+        sql.record_schema(connection, migrated)
+    assert sql.create_all(engine, migrated) is migrated
     migrated.metadata.drop_all(engine)
 
 
@@ -212,13 +198,15 @@ def test_a_lost_race_is_a_conflict_and_a_second_try_succeeds(portal, engine, wor
             try:
                 with transaction.atomic():
                     Letter.objects.create(text=f"{text}, attempt {attempt}")
-                    connection = over_driver_connection(connections["default"].connection, engine)
-                    sharing = joined(connection, directory=world.directory)
+                    connection = sql.over_driver_connection(
+                        connections["default"].connection, engine
+                    )
+                    sharing = sql.joined(connection, directory=world.directory)
                     sharing.share(share_request(ANNA, first, BEN))
                     if attempt == 1:
                         both_hold_one.wait(30)
                     sharing.share(share_request(ANNA, second, BEN))
-            except Conflict:
+            except es.Conflict:
                 continue
             tries.append(attempt)
             break
@@ -249,7 +237,7 @@ def test_another_writer_makes_the_store_busy_and_django_can_try_again(
             Letter.objects.create(text="dear Ben")
 
     with engine.begin():
-        with pytest.raises(StoreBusy):
+        with pytest.raises(es.StoreBusy):
             with_a_letter()
         assert letters() == []
     with_a_letter()

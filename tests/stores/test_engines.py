@@ -24,24 +24,8 @@ from exam_sharing import (
     UploadBatch,
     WrongKind,
 )
-from exam_sharing.adapters.sqlalchemy import (
-    HostExams,
-    SqlDirectory,
-    SqlStore,
-    Statements,
-    create_all,
-    define_tables,
-    engines,
-    joined,
-    open_sharing,
-    over_driver_connection,
-    owner_changed,
-    record_schema,
-    set_up_sqlite,
-    sqlite_engine,
-    sweep_deleted,
-    sweep_expired,
-)
+from exam_sharing.adapters import sqlalchemy as sql
+from exam_sharing.adapters.sqlalchemy import engines
 from exam_sharing.cli.database import opened, prepared
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
 from exam_sharing.memory import open_sharing as open_in_memory
@@ -49,7 +33,7 @@ from exam_sharing.ports import NoHostFacts
 from world import ANNA, BEN, CARLA, CT, MR, NURSES, START, VIEW, World, share_request
 
 
-class NoExams(HostExams):
+class NoExams(sql.HostExams):
     """A host that has none."""
 
     def find(self, exams):
@@ -70,21 +54,23 @@ def asynchronous(name):
 
 @pytest.fixture(scope="module")
 def engine(sqlite):
-    create_all(sqlite)
+    sql.create_all(sqlite)
     return sqlite
 
 
 TAKING_ENGINES = {
-    "open_sharing": open_sharing,
-    "SqlStore.over": SqlStore.over,
-    "create_all": create_all,
-    "SqlDirectory": lambda engine: SqlDirectory(engine, define_tables(MetaData()).directory),
-    "set_up_sqlite": set_up_sqlite,
-    "sweep_expired": sweep_expired,
-    "sweep_deleted": lambda engine: sweep_deleted(
+    "open_sharing": sql.open_sharing,
+    "SqlStore.over": sql.SqlStore.over,
+    "create_all": sql.create_all,
+    "SqlDirectory": lambda engine: sql.SqlDirectory(
+        engine, sql.define_tables(MetaData()).directory
+    ),
+    "set_up_sqlite": sql.set_up_sqlite,
+    "sweep_expired": sql.sweep_expired,
+    "sweep_deleted": lambda engine: sql.sweep_deleted(
         engine, deleted=lambda exams: exams, performed_by="ops", why="deleted"
     ),
-    "over_driver_connection": lambda engine: over_driver_connection(None, engine),
+    "over_driver_connection": lambda engine: sql.over_driver_connection(None, engine),
 }
 NO_ENGINES = {
     "AsyncEngine": (lambda _: asynchronous("AsyncEngine"), "sync_engine"),
@@ -136,12 +122,14 @@ def test_an_asynchronous_engine_is_accepted_inside_of_run_sync_alone(
         engines.require_engine(engine)
         return
     with pytest.raises(InvalidValue, match=f"^engine .*{message}"):
-        create_all(engine)
+        sql.create_all(engine)
 
 
 TAKING_TRANSACTIONS = {
-    "joined": lambda given: joined(given, directory=MemoryDirectory()),
-    "owner_changed": lambda given: owner_changed(given, exam=CT, before=ANNA, after=BEN, at=START),
+    "joined": lambda given: sql.joined(given, directory=MemoryDirectory()),
+    "owner_changed": lambda given: sql.owner_changed(
+        given, exam=CT, before=ANNA, after=BEN, at=START
+    ),
 }
 NO_TRANSACTIONS = {
     "AsyncConnection": (lambda _: asynchronous("AsyncConnection"), InvalidValue, "run_sync"),
@@ -173,26 +161,26 @@ def test_wrong_transactions_are_reported_with_the_remedy(engine, take, give, err
 )
 def test_recording_the_shape_needs_a_connection(given, error):
     with pytest.raises(error, match="connection"):
-        record_schema(given, define_tables(MetaData()))
+        sql.record_schema(given, sql.define_tables(MetaData()))
 
 
 TAKING_TABLES = {
-    "open_sharing": lambda engine, tables: open_sharing(engine, tables=tables),
-    "SqlStore.over": lambda engine, tables: SqlStore.over(engine, tables=tables),
-    "create_all": create_all,
-    "SqlDirectory": SqlDirectory,
-    "sweep_expired": lambda engine, tables: sweep_expired(engine, tables=tables),
+    "open_sharing": lambda engine, tables: sql.open_sharing(engine, tables=tables),
+    "SqlStore.over": lambda engine, tables: sql.SqlStore.over(engine, tables=tables),
+    "create_all": sql.create_all,
+    "SqlDirectory": sql.SqlDirectory,
+    "sweep_expired": lambda engine, tables: sql.sweep_expired(engine, tables=tables),
 }
 
 
 @pytest.mark.parametrize("take", TAKING_TABLES.values(), ids=TAKING_TABLES)
 @pytest.mark.parametrize("of", [lambda _: "tables", lambda tables: tables.metadata, vars])
 def test_wrong_tables_are_reported(engine, take, of):
-    tables = define_tables(MetaData())
+    tables = sql.define_tables(MetaData())
     with pytest.raises(WrongKind, match="tables"):
         take(engine, {} if of is vars else of(tables))
     with pytest.raises(WrongKind, match="tables"):
-        take(engine, tables if take is SqlDirectory else tables.directory)
+        take(engine, tables if take is sql.SqlDirectory else tables.directory)
 
 
 @pytest.mark.parametrize(
@@ -207,13 +195,13 @@ def test_wrong_tables_are_reported(engine, take, of):
 )
 def test_a_path_must_be_text_or_a_path_and_no_address(path, error):
     with pytest.raises(error, match="path"):
-        sqlite_engine(path)
+        sql.sqlite_engine(path)
 
 
 def test_a_host_with_its_own_exams_must_give_a_directory(engine):
     with pytest.raises(InvalidValue, match=r"^directory must be given"):
-        open_sharing(engine, exams=NoExams())
-    open_sharing(engine, exams=NoExams(), directory=MemoryDirectory())
+        sql.open_sharing(engine, exams=NoExams())
+    sql.open_sharing(engine, exams=NoExams(), directory=MemoryDirectory())
 
 
 class Later:
@@ -267,7 +255,7 @@ MISTAKES = {
 @pytest.mark.parametrize("where", ["memory", "sql"])
 def test_mistakes_in_ports_are_reported_on_opening(engine, given, error, message, where):
     with pytest.raises(error, match=message):
-        {"memory": open_in_memory, "sql": partial(open_sharing, engine)}[where](**given)
+        {"memory": open_in_memory, "sql": partial(sql.open_sharing, engine)}[where](**given)
 
 
 @pytest.mark.parametrize(
@@ -278,7 +266,7 @@ def test_mistakes_in_ports_are_reported_on_opening(engine, given, error, message
 def test_mistakes_in_ports_are_reported_on_joining(engine, given, error, message):
     brought = {"directory": MemoryDirectory()} | given
     with engine.begin() as connection, pytest.raises(error, match=message):
-        joined(connection, **brought)
+        sql.joined(connection, **brought)
 
 
 @pytest.mark.parametrize(
@@ -286,16 +274,16 @@ def test_mistakes_in_ports_are_reported_on_joining(engine, given, error, message
     [
         (NoExams, "exams must be an instance"),
         (MemoryStore(), "exams must have every method of its port; MemoryStore lacks owned_by"),
-        (type("Half", (HostExams,), {"find": lambda *_: ()})(), "lacks batch_of, owned_by"),
+        (type("Half", (sql.HostExams,), {"find": lambda *_: ()})(), "lacks batch_of, owned_by"),
         (Later(), "exams must be synchronous; its batch_of is a coroutine function"),
         ({}, "dict lacks"),
     ],
 )
 def test_mistakes_in_host_exams_are_reported_on_opening_and_joining(engine, exams, message):
     with pytest.raises(InvalidValue, match=message):
-        open_sharing(engine, exams=exams, directory=MemoryDirectory())
+        sql.open_sharing(engine, exams=exams, directory=MemoryDirectory())
     with engine.begin() as connection, pytest.raises(InvalidValue, match=message):
-        joined(connection, exams=exams, directory=MemoryDirectory())
+        sql.joined(connection, exams=exams, directory=MemoryDirectory())
 
 
 @pytest.mark.parametrize("store", [MemoryStore, {}, MemoryDirectory()])
@@ -320,7 +308,7 @@ def test_rules_of_visibility_must_be_callable(engine, rule):
     with pytest.raises(InvalidValue, match=f"^{rule} must be callable"):
         MemoryDirectory(**{rule: True})
     with pytest.raises(InvalidValue, match=f"^{rule} must be callable"):
-        SqlDirectory(engine, define_tables(MetaData()).directory, **{rule: True})
+        sql.SqlDirectory(engine, sql.define_tables(MetaData()).directory, **{rule: True})
 
 
 def by_an_event(name):
@@ -346,17 +334,17 @@ AUTOCOMMIT = {
     "event_checkout": by_an_event("checkout"),
 }
 OPENINGS = {
-    "open_sharing": lambda engine, tables: open_sharing(engine, tables=tables),
-    "over": lambda engine, tables: SqlStore.over(engine, tables=tables),
-    "SqlDirectory": lambda engine, tables: SqlDirectory(engine, tables.directory),
-    "sweep_expired": lambda engine, tables: sweep_expired(engine, tables=tables),
-    "create_all": create_all,
+    "open_sharing": lambda engine, tables: sql.open_sharing(engine, tables=tables),
+    "over": lambda engine, tables: sql.SqlStore.over(engine, tables=tables),
+    "SqlDirectory": lambda engine, tables: sql.SqlDirectory(engine, tables.directory),
+    "sweep_expired": lambda engine, tables: sql.sweep_expired(engine, tables=tables),
+    "create_all": sql.create_all,
 }
 
 
 @pytest.fixture(scope="module")
 def tables_there(postgresql):
-    return create_all(postgresql)
+    return sql.create_all(postgresql)
 
 
 @pytest.mark.parametrize("engine_of", AUTOCOMMIT.values(), ids=AUTOCOMMIT)
@@ -420,7 +408,7 @@ def test_joining_in_autocommit_mode_is_an_error(postgresql_url, tables_there, en
     engine = engine_of(postgresql_url)
     transaction = engine.connect() if kind == "connection" else Session(engine)
     with transaction, transaction.begin(), pytest.raises(InvalidValue, match="must have begun"):
-        joined(transaction, directory=World().directory, tables=tables_there)
+        sql.joined(transaction, directory=World().directory, tables=tables_there)
     engine.dispose()
 
 
@@ -428,16 +416,16 @@ def test_a_host_that_begins_by_a_statement_is_in_a_transaction(postgresql, table
     address = postgresql.url.set(drivername="postgresql").render_as_string(hide_password=False)
     with psycopg.connect(address, autocommit=True) as connection:
         with pytest.raises(InvalidValue, match="must be in a transaction"):
-            over_driver_connection(connection, postgresql)
+            sql.over_driver_connection(connection, postgresql)
         connection.execute("BEGIN")
-        lent = over_driver_connection(connection, postgresql)
-        joined(lent, directory=World().directory, tables=tables_there)
+        lent = sql.over_driver_connection(connection, postgresql)
+        sql.joined(lent, directory=World().directory, tables=tables_there)
         connection.execute("ROLLBACK")
 
 
 def sqlite_at(path, **options):
     engine = create_engine(f"sqlite:///{path}", **options)
-    set_up_sqlite(engine)
+    sql.set_up_sqlite(engine)
     return engine
 
 
@@ -451,7 +439,7 @@ TRANSACTIONAL = {
 @pytest.mark.parametrize("options", TRANSACTIONAL.values(), ids=TRANSACTIONAL)
 def test_acts_in_sqlite_are_whole_at_every_isolation_level(tmp_path, open_store_on, options):
     engine = sqlite_at(tmp_path / "own.db", **options)
-    assert_shares_are_whole(engine, create_all(engine), open_store_on)
+    assert_shares_are_whole(engine, sql.create_all(engine), open_store_on)
     engine.dispose()
 
 
@@ -486,7 +474,7 @@ def test_a_sqlite_engine_without_real_transactions_is_rejected(
     tmp_path, engine_of, problem, opening
 ):
     sound = sqlite_at(tmp_path / "own.db")
-    tables = create_all(sound)
+    tables = sql.create_all(sound)
     sound.dispose()
     engine = engine_of(tmp_path / "own.db")
     with pytest.raises(InvalidValue, match=problem):
@@ -497,7 +485,7 @@ def test_a_sqlite_engine_without_real_transactions_is_rejected(
 def test_joining_is_an_error_if_sqlite_has_begun_no_transaction(tmp_path):
     engine = create_engine(f"sqlite:///{tmp_path / 'own.db'}")
     with engine.begin() as connection, pytest.raises(InvalidValue, match="must have begun"):
-        joined(connection, directory=World().directory)
+        sql.joined(connection, directory=World().directory)
     engine.dispose()
 
 
@@ -530,7 +518,7 @@ def transaction_pooler(database):
 def pooled_tables(database):
     """The tables, created by a client that reaches the server itself."""
     engine = create_engine(database)
-    yield create_all(engine)
+    yield sql.create_all(engine)
     engine.dispose()
 
 
@@ -556,7 +544,7 @@ def test_a_transaction_that_prepares_statements_over_a_pooler_is_not_joined(
 ):
     refusal = pytest.raises(InvalidValue, match="prepare_threshold")
     with careless.begin() as connection, refusal as refused:
-        joined(connection, directory=World().directory, tables=pooled_tables)
+        sql.joined(connection, directory=World().directory, tables=pooled_tables)
     assert refused.value.field == "transaction"
 
 
@@ -568,11 +556,11 @@ def test_a_driver_connection_that_prepares_statements_over_a_pooler_is_rejected(
     with psycopg.connect(address) as connection:
         connection.execute("SELECT 1")
         with pytest.raises(InvalidValue, match="prepare_threshold") as refused:
-            over_driver_connection(connection, engine)
+            sql.over_driver_connection(connection, engine)
         assert refused.value.field == "driver_connection"
         connection.prepare_threshold = None
-        lent = over_driver_connection(connection, engine)
-        assert not joined(lent, directory=World().directory, tables=pooled_tables).can(
+        lent = sql.over_driver_connection(connection, engine)
+        assert not sql.joined(lent, directory=World().directory, tables=pooled_tables).can(
             BEN, VIEW, CT
         )
     engine.dispose()
@@ -591,8 +579,10 @@ def two_portals(transaction_pooler):
     engine = create_engine(transaction_pooler, pool_size=CLIENTS, **PREPARE_NONE)
     worlds = {}
     for prefix in ("yes_", "no_"):
-        pooled_tables = create_all(engine, define_tables(sqlalchemy.MetaData(), prefix=prefix))
-        worlds[prefix] = World(store=SqlStore.over(engine, tables=pooled_tables)), pooled_tables
+        pooled_tables = sql.create_all(
+            engine, sql.define_tables(sqlalchemy.MetaData(), prefix=prefix)
+        )
+        worlds[prefix] = World(store=sql.SqlStore.over(engine, tables=pooled_tables)), pooled_tables
     worlds["yes_"][0].share(ANNA, CT, BEN)
     yield worlds
     engine.dispose()
@@ -602,10 +592,10 @@ def test_over_a_pooler_portals_never_mix_answers(transaction_pooler, two_portals
     def client(number):
         prefix = ("yes_", "no_")[number % 2]
         world, pooled_tables = two_portals[prefix]
-        statements = Statements(pooled_tables, dialect="postgresql", paramstyle="pyformat")
+        statements = sql.Statements(pooled_tables, dialect="postgresql", paramstyle="pyformat")
         principals = world.directory.principals_of(BEN)
         engine = create_engine(transaction_pooler, **PREPARE_NONE)
-        sharing = open_sharing(
+        sharing = sql.open_sharing(
             engine, tables=pooled_tables, directory=world.directory, clock=world.clock
         )
         statement = statements.holds(BEN, principals, VIEW, CT, world.clock())
@@ -630,7 +620,7 @@ def test_over_a_pooler_acts_are_serial(transaction_pooler, two_portals):
 
     def client(number):
         engine = create_engine(transaction_pooler, **PREPARE_NONE)
-        sharing = open_sharing(
+        sharing = sql.open_sharing(
             engine, tables=pooled_tables, directory=world.directory, clock=world.clock
         )
         sharing.share(share_request(ANNA, MR, CARLA if number % 2 else BEN))

@@ -5,30 +5,12 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-from exam_sharing import (
-    BatchId,
-    BatchSealed,
-    Exam,
-    Policy,
-    ShareId,
-    StoreFailed,
-    UploadBatch,
-)
+import exam_sharing as es
 from exam_sharing.memory import memory_ports
 from exam_sharing.sharing import Sharing
 from exam_sharing.testing.laws.bench import StoreTrial
-from world import (
-    ANNA,
-    BEN,
-    CD,
-    CT,
-    DAN,
-    DAY,
-    NO_EXAM,
-    START,
-    FailingNotifier,
-    World,
-)
+from exam_sharing.testing.worlds import ANNA, BEN, CD, CT, DAN
+from world import DAY, NO_EXAM, START, FailingNotifier, World
 
 NOW = datetime(2030, 1, 1, tzinfo=UTC)
 
@@ -42,7 +24,7 @@ def test_waiting_notices_are_dropped_once_the_deployment_turns_notices_off(world
     world.share(ANNA, CT, BEN, message="hello")
     assert len(world.store.outbox.waiting()) == 1
     quiet = Sharing(
-        policy=Policy(sends_notices=False),
+        policy=es.Policy(sends_notices=False),
         ports=memory_ports(store=world.store, directory=world.directory, notifier=world.notifier),
         clock=world.clock,
         new_id=lambda: "unused",
@@ -57,20 +39,20 @@ def test_waiting_notices_are_dropped_once_the_deployment_turns_notices_off(world
 def test_a_missing_exam_cannot_change_owners(withdrawn, open_store):
     world = World(store=open_store())
     world.sharing.admin.withdraw(CT, performed_by="ops", why="test")
-    with pytest.raises(StoreFailed, match="does not exist or was withdrawn"):
+    with pytest.raises(es.StoreFailed, match="does not exist or was withdrawn"):
         world.store.transfer(CT if withdrawn else NO_EXAM, BEN, at=START)
 
 
 def test_the_last_state_of_a_batch_is_kept(open_store):
     store = open_store()
-    batch = UploadBatch(id=CD, uploader=ANNA, source="a CD", received_at=START)
+    batch = es.UploadBatch(id=CD, uploader=ANNA, source="a CD", received_at=START)
     store.add(batch, ())
     assert store.batch(CD) == batch
     store.add(attrs.evolve(batch, sealed=True), ())
     store.add(attrs.evolve(batch, sealed=True), ())
     assert store.batch(CD) == attrs.evolve(batch, sealed=True)
-    for later in ((), (Exam(id=CT, owner=ANNA, batch=CD, uploaded_at=START),)):
-        with pytest.raises(BatchSealed):
+    for later in ((), (es.Exam(id=CT, owner=ANNA, batch=CD, uploaded_at=START),)):
+        with pytest.raises(es.BatchSealed):
             store.add(batch, later)
 
 
@@ -80,9 +62,9 @@ def test_shares_and_batches_are_read_as_written(open_store):
     share = world.store.share_record(receipt.share)
     assert (share.actor, share.recipients, share.until) == (ANNA, (BEN, DAN), START + DAY)
     assert share == world.store.events()[-1].share
-    assert world.store.share_record(ShareId("no such share")) is None
+    assert world.store.share_record(es.ShareId("no such share")) is None
     assert world.store.batch(CD).uploader == ANNA
-    assert world.store.batch(BatchId("no such batch")) is None
+    assert world.store.batch(es.BatchId("no such batch")) is None
 
 
 def bench_over(open_store):

@@ -12,32 +12,9 @@ import sqlalchemy
 from failing import failing
 from sqlalchemy.exc import OperationalError
 
+import exam_sharing as es
 from databases import created_database
-from exam_sharing import (
-    Conflict,
-    ExamSharingError,
-    Group,
-    Outcome,
-    ReasonCode,
-    Refused,
-    Reshares,
-    Scope,
-    StoreBusy,
-    StoreFailed,
-    UnshareRequest,
-    User,
-)
-from exam_sharing.adapters.sqlalchemy import (
-    SqlDirectory,
-    SqlStore,
-    create_all,
-    define_tables,
-    joined,
-    open_sharing,
-    set_up_sqlite,
-    sqlite_engine,
-    sweep_expired,
-)
+from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.cli.database import opened
 from exam_sharing.errors import InvalidValue
 from exam_sharing.testing.worlds import perform
@@ -49,24 +26,24 @@ def plain(path):
 
 
 def read_only(path):
-    return sqlite_engine(f"file:{path}?mode=ro", connect_args={"uri": True})
+    return sql.sqlite_engine(f"file:{path}?mode=ro", connect_args={"uri": True})
 
 
 @pytest.mark.parametrize(
     ("engine_of", "error", "problem"),
     [
-        (lambda path: sqlite_engine(path.with_name("empty.db")), StoreFailed, "not there"),
-        (lambda path: sqlite_engine(path / "no folder.db"), StoreFailed, "unable|failed"),
+        (lambda path: sql.sqlite_engine(path.with_name("empty.db")), es.StoreFailed, "not there"),
+        (lambda path: sql.sqlite_engine(path / "no folder.db"), es.StoreFailed, "unable|failed"),
         (plain, InvalidValue, "sqlite_engine"),
-        (read_only, StoreFailed, "failed"),
-        (lambda _: sqlite_engine(":memory:"), InvalidValue, "must be for a file"),
+        (read_only, es.StoreFailed, "failed"),
+        (lambda _: sql.sqlite_engine(":memory:"), InvalidValue, "must be for a file"),
     ],
     ids=["no tables", "no database", "a plain engine", "read-only", "in memory"],
 )
 def test_an_unusable_database_is_rejected_on_opening(tmp_path, engine_of, error, problem):
-    create_all(sqlite_engine(tmp_path / "sharing.db"))
+    sql.create_all(sql.sqlite_engine(tmp_path / "sharing.db"))
     with pytest.raises(error, match=problem):
-        open_sharing(engine_of(tmp_path / "sharing.db"))
+        sql.open_sharing(engine_of(tmp_path / "sharing.db"))
 
 
 DISK_FULL = OperationalError("a statement", {}, Exception("disk is full"))
@@ -74,7 +51,9 @@ DISK_FULL = OperationalError("a statement", {}, Exception("disk is full"))
 
 def test_a_share_is_rolled_back_whichever_statement_fails(engine, tables, new_store):
     def share(world):
-        sharing = open_sharing(engine, tables=tables, directory=world.directory, clock=world.clock)
+        sharing = sql.open_sharing(
+            engine, tables=tables, directory=world.directory, clock=world.clock
+        )
         return sharing.share(
             share_request(ANNA, CT, BEN, message="Please look.", request_id="once")
         )
@@ -87,19 +66,19 @@ def test_a_share_is_rolled_back_whichever_statement_fails(engine, tables, new_st
         world = World(store=new_store())
         before = world.store.events()
         failure = failing(engine, DISK_FULL, at=number, apart=())
-        with failure, pytest.raises(ExamSharingError) as caught:
+        with failure, pytest.raises(es.ExamSharingError) as caught:
             share(world)
         assert "Please look" not in str(caught.value)
         assert world.store.events() == before
         assert not world.sharing.can(BEN, VIEW, CT)
         assert world.store.outbox.waiting() == ()
-        assert [each.outcome for each in share(world).outcomes] == [Outcome.GRANTED]
+        assert [each.outcome for each in share(world).outcomes] == [es.Outcome.GRANTED]
 
 
 def test_a_check_on_a_failing_database_is_an_error_and_never_a_yes(engine, new_store):
     world = World(store=new_store())
     world.sharing.share(share_request(ANNA, CT, BEN))
-    with failing(engine, DISK_FULL, at=None), pytest.raises(StoreFailed):
+    with failing(engine, DISK_FULL, at=None), pytest.raises(es.StoreFailed):
         world.sharing.can(BEN, VIEW, CT)
     assert world.sharing.can(BEN, VIEW, CT)
 
@@ -123,15 +102,15 @@ def test_a_read_only_database_answers_checks_and_rejects_shares(engine, tables, 
     before = world.store.events()
     reader = sqlalchemy.create_engine(engine.url)
     if engine.dialect.name == "sqlite":
-        set_up_sqlite(reader)
+        sql.set_up_sqlite(reader)
     people = {"directory": world.directory, "clock": world.clock}
-    sharing = open_sharing(reader, tables=tables, **people)
+    sharing = sql.open_sharing(reader, tables=tables, **people)
     let_only_read(reader)
     assert sharing.can(BEN, VIEW, CT)
     assert not sharing.can(CARLA, VIEW, CT)
-    with pytest.raises(StoreFailed):
+    with pytest.raises(es.StoreFailed):
         sharing.share(share_request(ANNA, CT, CARLA))
-    with pytest.raises(Refused):
+    with pytest.raises(es.Refused):
         sharing.share(share_request(CARLA, CT, BEN))
     assert not sharing.can(CARLA, VIEW, CT)
     assert world.store.events() == before
@@ -139,9 +118,9 @@ def test_a_read_only_database_answers_checks_and_rejects_shares(engine, tables, 
 
 
 def test_a_share_that_does_not_fit_the_file_is_rolled_back(tmp_path):
-    engine = sqlite_engine(tmp_path / "sharing.db")
-    create_all(engine)
-    world = World(store=SqlStore.over(engine))
+    engine = sql.sqlite_engine(tmp_path / "sharing.db")
+    sql.create_all(engine)
+    world = World(store=sql.SqlStore.over(engine))
     engine.dispose()
     sqlalchemy.event.listen(
         engine, "connect", lambda driver, _: driver.execute("PRAGMA max_page_count = 1").close()
@@ -160,7 +139,7 @@ def share_until_it_fails(world):
         before = world.state(), world.store.events()
         try:
             world.sharing.share(long)
-        except StoreFailed as failure:
+        except es.StoreFailed as failure:
             return before, failure
     return pytest.fail("the file never filled")
 
@@ -169,15 +148,15 @@ def share_until_it_fails(world):
 def test_a_database_without_a_text_encoding_is_rejected_with_the_remedy(postgresql_server):
     with created_database(postgresql_server, "SQL_ASCII") as url:
         engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
-        tables = define_tables(sqlalchemy.MetaData())
+        tables = sql.define_tables(sqlalchemy.MetaData())
         for attempt in (
-            lambda: create_all(engine),
-            lambda: open_sharing(engine),
-            lambda: SqlStore.over(engine),
-            lambda: SqlDirectory(engine, tables.directory),
-            lambda: sweep_expired(engine),
+            lambda: sql.create_all(engine),
+            lambda: sql.open_sharing(engine),
+            lambda: sql.SqlStore.over(engine),
+            lambda: sql.SqlDirectory(engine, tables.directory),
+            lambda: sql.sweep_expired(engine),
         ):
-            with pytest.raises(StoreFailed, match="with the encoding UTF8"):
+            with pytest.raises(es.StoreFailed, match="with the encoding UTF8"):
                 attempt()
         # SQLAlchemy leaves a connection open whose first questions failed; its end belongs here.
         gc.collect()
@@ -200,10 +179,10 @@ def standby(postgresql):
 
 REFUSED = {
     "a share by a stranger": share_request(DAN, CT, BEN, message="dear Miller"),
-    "a share of nothing": share_request(ANNA, NO_EXAM, BEN, scope=Scope.BATCH),
-    "an unshare by a stranger": UnshareRequest(actor=DAN, exam=CT, recipient=BEN),
-    "an unshare of nothing": UnshareRequest(
-        actor=ANNA, exam=CT, recipient=DAN, reshares=Reshares.CASCADE
+    "a share of nothing": share_request(ANNA, NO_EXAM, BEN, scope=es.Scope.BATCH),
+    "an unshare by a stranger": es.UnshareRequest(actor=DAN, exam=CT, recipient=BEN),
+    "an unshare of nothing": es.UnshareRequest(
+        actor=ANNA, exam=CT, recipient=DAN, reshares=es.Reshares.CASCADE
     ),
 }
 
@@ -215,8 +194,8 @@ def test_a_refusal_that_cannot_be_recorded_is_raised_and_logged(
     asked = REFUSED[request_of]
     expected = shared_world.reasons(asked)
     recorded = len(shared_world.store.events())
-    sharing = open_sharing(standby, tables=pg_tables, directory=shared_world.directory)
-    with pytest.raises(Refused) as refused:
+    sharing = sql.open_sharing(standby, tables=pg_tables, directory=shared_world.directory)
+    with pytest.raises(es.Refused) as refused:
         perform(sharing, asked)
     assert codes(refused.value.reasons) == codes(expected)
     assert len(shared_world.store.events()) == recorded
@@ -231,30 +210,30 @@ def test_a_stranger_is_refused_inside_the_hosts_transaction_too(
     standby, pg_tables, shared_world, caplog
 ):
     with standby.connect() as connection, connection.begin():
-        inside = joined(connection, tables=pg_tables, directory=shared_world.directory)
+        inside = sql.joined(connection, tables=pg_tables, directory=shared_world.directory)
         for name in ("a share by a stranger", "an unshare by a stranger"):
-            with pytest.raises(Refused) as refused:
+            with pytest.raises(es.Refused) as refused:
                 perform(inside, REFUSED[name])
-            assert codes(refused.value.reasons) == [ReasonCode.EXAM_NOT_FOUND]
+            assert codes(refused.value.reasons) == [es.ReasonCode.EXAM_NOT_FOUND]
     assert len([line for line in caplog.records if line.name == "exam_sharing"]) == 2
 
 
 def test_the_host_is_refused_too(standby, pg_tables, shared_world, caplog):
-    sharing = open_sharing(standby, tables=pg_tables, directory=shared_world.directory)
-    with pytest.raises(Refused) as refused:
+    sharing = sql.open_sharing(standby, tables=pg_tables, directory=shared_world.directory)
+    with pytest.raises(es.Refused) as refused:
         sharing.admin.withdraw(NO_EXAM, performed_by="ops", why="gone")
-    assert codes(refused.value.reasons) == [ReasonCode.EXAM_NOT_FOUND]
-    with pytest.raises(Refused):
+    assert codes(refused.value.reasons) == [es.ReasonCode.EXAM_NOT_FOUND]
+    with pytest.raises(es.Refused):
         sharing.admin.end_by_host(recipient=BEN, exam=NO_EXAM, performed_by="ops", why="gone")
     assert len(caplog.records) == 2
 
 
 def test_a_permitted_act_that_cannot_be_written_fails(standby, pg_tables, shared_world):
-    sharing = open_sharing(standby, tables=pg_tables, directory=shared_world.directory)
-    with pytest.raises(StoreFailed) as failed:
+    sharing = sql.open_sharing(standby, tables=pg_tables, directory=shared_world.directory)
+    with pytest.raises(es.StoreFailed) as failed:
         sharing.share(share_request(ANNA, CT, DAN))
-    assert isinstance(failed.value, ExamSharingError)
-    assert not isinstance(failed.value, Conflict)
+    assert isinstance(failed.value, es.ExamSharingError)
+    assert not isinstance(failed.value, es.Conflict)
     assert sharing.can(BEN, VIEW, CT)
     assert not sharing.can(DAN, VIEW, CT)
 
@@ -266,8 +245,8 @@ LONG, SHORT = 20, 0.2
 @pytest.fixture
 def path(tmp_path):
     """A file with a world in which Ben may view an exam."""
-    engine = sqlite_engine(tmp_path / "sharing.db")
-    world = World(store=SqlStore.over(engine, tables=create_all(engine)))
+    engine = sql.sqlite_engine(tmp_path / "sharing.db")
+    world = World(store=sql.SqlStore.over(engine, tables=sql.create_all(engine)))
     world.share(ANNA, CT, BEN)
     engine.dispose()
     return tmp_path / "sharing.db"
@@ -288,7 +267,7 @@ def engine_waiting(path):
     engines = []
 
     def new(seconds):
-        engine = sqlite_engine(path, connect_args={"timeout": seconds})
+        engine = sql.sqlite_engine(path, connect_args={"timeout": seconds})
         engines.append(engine)
         return engine
 
@@ -299,7 +278,7 @@ def engine_waiting(path):
 
 def sharing_over(engine):
     world = World()
-    return open_sharing(engine, directory=world.directory, clock=world.clock)
+    return sql.open_sharing(engine, directory=world.directory, clock=world.clock)
 
 
 def test_readers_do_not_wait_for_a_writer(path, locked, engine_waiting):
@@ -309,7 +288,7 @@ def test_readers_do_not_wait_for_a_writer(path, locked, engine_waiting):
     assert sharing.can(BEN, VIEW, CT)
     assert not sharing.can(CARLA, VIEW, CT)
     assert sharing.visible_to(BEN).items
-    assert SqlDirectory(engine, create_all(engine).directory).user(BEN) is None
+    assert sql.SqlDirectory(engine, sql.create_all(engine).directory).user(BEN) is None
     with opened(str(path)) as portal:
         assert portal.sharing.can(ANNA, VIEW, CT) is False  # Nobody is in its own directory.
     assert time.monotonic() - began < LONG / 2
@@ -317,11 +296,11 @@ def test_readers_do_not_wait_for_a_writer(path, locked, engine_waiting):
 
 WRITING = {
     "share": lambda engine: sharing_over(engine).share(share_request(ANNA, CT, CARLA)),
-    "deliver": lambda engine: SqlStore.over(engine).outbox.requeue(None),
-    "add": lambda engine: SqlDirectory(engine, create_all(engine).directory).add(
-        User(id=BEN, name="Ben")
+    "deliver": lambda engine: sql.SqlStore.over(engine).outbox.requeue(None),
+    "add": lambda engine: sql.SqlDirectory(engine, sql.create_all(engine).directory).add(
+        es.User(id=BEN, name="Ben")
     ),
-    "sweep": sweep_expired,
+    "sweep": sql.sweep_expired,
 }
 
 
@@ -329,7 +308,7 @@ WRITING = {
 def test_a_writer_waits_once_and_reports_the_lock(locked, engine_waiting, write):
     engine = engine_waiting(SHORT)
     began = time.monotonic()
-    with pytest.raises(StoreBusy, match="locked"):
+    with pytest.raises(es.StoreBusy, match="locked"):
         write(engine)
     assert SHORT <= time.monotonic() - began < 20 * SHORT
     locked.execute("ROLLBACK")
@@ -362,8 +341,8 @@ def test_a_locked_file_is_reported_inside_the_hosts_transaction_too(path, locked
     sqlalchemy.event.listen(engine, "begin", lambda each: each.exec_driver_sql("BEGIN"))
     with engine.connect() as connection, connection.begin():
         world = World()
-        inside = joined(connection, directory=world.directory, clock=world.clock)
-        with pytest.raises(StoreBusy):
+        inside = sql.joined(connection, directory=world.directory, clock=world.clock)
+        with pytest.raises(es.StoreBusy):
             inside.share(share_request(ANNA, CT, CARLA))
     engine.dispose()
 
@@ -371,12 +350,12 @@ def test_a_locked_file_is_reported_inside_the_hosts_transaction_too(path, locked
 def test_without_a_write_ahead_log_a_commit_waits_for_readers(tmp_path):
     path = tmp_path / "own.db"
     engine = sqlalchemy.create_engine(f"sqlite:///{path}", connect_args={"timeout": SHORT})
-    set_up_sqlite(engine)
-    world = World(store=SqlStore.over(engine, tables=create_all(engine)))
+    sql.set_up_sqlite(engine)
+    world = World(store=sql.SqlStore.over(engine, tables=sql.create_all(engine)))
     reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     reader.execute("BEGIN")
     reader.execute("SELECT * FROM exam_sharing_exams").fetchone()
-    with pytest.raises(StoreBusy):
+    with pytest.raises(es.StoreBusy):
         world.share(ANNA, CT, BEN)
     assert not world.can_view(BEN, CT)
     threading.Timer(SHORT / 2, lambda: reader.execute("COMMIT")).start()
@@ -387,14 +366,14 @@ def test_without_a_write_ahead_log_a_commit_waits_for_readers(tmp_path):
 
 
 def test_a_lock_timeout_of_postgresql_is_reported_as_busy(postgresql):
-    tables = create_all(postgresql).directory
+    tables = sql.create_all(postgresql).directory
     hurried = sqlalchemy.create_engine(
         postgresql.url, connect_args={"options": "-c lock_timeout=100ms"}
     )
-    people = SqlDirectory(hurried, tables)
+    people = sql.SqlDirectory(hurried, tables)
     with postgresql.begin() as connection:
         connection.exec_driver_sql(f"LOCK TABLE {tables.memberships.name}")
-        with pytest.raises(StoreBusy):
-            people.add(Group(id=NURSES, name="Nurses", members={BEN}))
-    people.add(Group(id=NURSES, name="Nurses", members={BEN}))
+        with pytest.raises(es.StoreBusy):
+            people.add(es.Group(id=NURSES, name="Nurses", members={BEN}))
+    people.add(es.Group(id=NURSES, name="Nurses", members={BEN}))
     hurried.dispose()

@@ -10,57 +10,15 @@ from hypothesis import settings
 from sqlalchemy import Boolean, Column, DateTime, Index, Integer, MetaData, String, Table, select
 from sqlalchemy.orm import Session
 
-from exam_sharing import (
-    BatchId,
-    CallerError,
-    Exam,
-    ExamId,
-    GrantId,
-    HowEnded,
-    InvalidValue,
-    Permission,
-    ReasonCode,
-    Reshares,
-    RevokeRequest,
-    Scope,
-    StoreFailed,
-    UploadBatch,
-    UserId,
-    WrongKind,
-)
-from exam_sharing.adapters.sqlalchemy import (
-    HostExams,
-    SqlSharingStore,
-    create_all,
-    define_tables,
-    joined,
-    open_sharing,
-    owner_changed,
-    sweep_deleted,
-)
+import exam_sharing as es
+from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.sqlalchemy.database import own_database
 from exam_sharing.events import ExamTransferred
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing import run_sharing_machine
 from exam_sharing.testing.laws import store_laws
-from world import (
-    ANNA,
-    BEN,
-    CARLA,
-    CLINIC,
-    CT,
-    DAN,
-    DOWNLOAD,
-    EVA,
-    MR,
-    NO_EXAM,
-    NURSES,
-    START,
-    VIEW,
-    codes,
-    refusal,
-    share_request,
-)
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CLINIC, CT, DAN, EVA, MR, NURSES
+from world import DOWNLOAD, NO_EXAM, START, VIEW, codes, refusal, share_request
 
 
 def place(exam):
@@ -71,7 +29,7 @@ def in_order(exams):
     return tuple(sorted(exams, key=place, reverse=True))
 
 
-class PortalTable(HostExams):
+class PortalTable(sql.HostExams):
     """Exams in a table with columns and types of the host's own."""
 
     def __init__(self, engine):
@@ -101,10 +59,10 @@ class PortalTable(HostExams):
         statement = statement.where(~self.table.c.hidden)
         with self.connect() as connection:
             return in_order(
-                Exam(
-                    id=ExamId(row.accession),
-                    owner=UserId(row.doctor),
-                    batch=BatchId(row.disc),
+                es.Exam(
+                    id=es.ExamId(row.accession),
+                    owner=es.UserId(row.doctor),
+                    batch=es.BatchId(row.disc),
                     uploaded_at=row.arrived.replace(tzinfo=UTC),
                     subject=row.patient,
                 )
@@ -148,7 +106,7 @@ class PortalTable(HostExams):
         connection.execute(self.table.update().where(mine).values(doctor=str(owner)))
 
 
-class HostedStore(SqlSharingStore):
+class HostedStore(sql.SqlSharingStore):
     """The store, with what the host does about its exams beside it."""
 
     def __init__(self, database, exams, engine):
@@ -162,7 +120,7 @@ class HostedStore(SqlSharingStore):
         (before,) = self.host.find((exam,))
         with self.engine.begin() as connection:
             self.host.give(connection, exam, owner)
-            owner_changed(
+            sql.owner_changed(
                 connection,
                 exam=exam,
                 before=before.owner,
@@ -175,7 +133,7 @@ class HostedStore(SqlSharingStore):
 @pytest.fixture(scope="module")
 def tables(engine):
     """Our tables, without those of exams and batches."""
-    tables = create_all(engine, define_tables(MetaData(), prefix="beside_"))
+    tables = sql.create_all(engine, sql.define_tables(MetaData(), prefix="beside_"))
     for unneeded in (tables.exams, tables.batches):
         unneeded.drop(engine)
     return tables
@@ -236,7 +194,7 @@ def read_all(pages, user, limit):
 
 def test_a_portal_opens_sharing_over_its_own_exams(world, engine, tables):
     store = world.store
-    sharing = open_sharing(
+    sharing = sql.open_sharing(
         engine,
         directory=world.directory,
         tables=tables,
@@ -248,20 +206,20 @@ def test_a_portal_opens_sharing_over_its_own_exams(world, engine, tables):
     assert sharing.can(ANNA, DOWNLOAD, MR)
     assert not sharing.can(BEN, VIEW, MR)
     assert [item.exam for item in sharing.visible_to(BEN).items] == [CT]
-    with pytest.raises(CallerError, match="kept by the host"):
+    with pytest.raises(es.CallerError, match="kept by the host"):
         sharing.add_upload(
-            UploadBatch(id=BatchId("b"), uploader=ANNA, received_at=START),
-            [Exam(id=NO_EXAM, owner=ANNA, batch=BatchId("b"), uploaded_at=START)],
+            es.UploadBatch(id=es.BatchId("b"), uploader=ANNA, received_at=START),
+            [es.Exam(id=NO_EXAM, owner=ANNA, batch=es.BatchId("b"), uploaded_at=START)],
         )
 
 
 @pytest.mark.parametrize("kept", [True, False])
 def test_an_exam_and_its_share_commit_together_or_not_at_all(world, engine, tables, kept):
-    exam = Exam(id=ExamId("new"), owner=ANNA, batch=BatchId("new"), uploaded_at=START)
+    exam = es.Exam(id=es.ExamId("new"), owner=ANNA, batch=es.BatchId("new"), uploaded_at=START)
     with engine.connect() as connection, connection.begin() as transaction:
         host = world.store.host.inside(connection)
         host.keep([exam])
-        sharing = joined(connection, directory=world.directory, tables=tables, exams=host)
+        sharing = sql.joined(connection, directory=world.directory, tables=tables, exams=host)
         sharing.share(share_request(ANNA, exam.id, BEN))
         assert sharing.can(BEN, VIEW, exam.id)
         assert [item.exam for item in sharing.visible_to(BEN).items] == [exam.id]
@@ -291,14 +249,14 @@ def test_an_act_that_read_the_former_owner_is_decided_again(world):
 
     host.find = given_away_meanwhile
     reasons = world.reasons(share_request(ANNA, CT, BEN))
-    assert [reason.code for reason in reasons] == [ReasonCode.EXAM_NOT_FOUND]
+    assert [reason.code for reason in reasons] == [es.ReasonCode.EXAM_NOT_FOUND]
     assert world.grants(CT) == ()
 
 
 def test_a_change_of_owner_in_a_session_can_be_rolled_back(world, engine, tables):
     change = {"exam": CT, "before": ANNA, "after": BEN, "at": START, "tables": tables}
     with Session(engine) as session, session.begin() as transaction:
-        owner_changed(session, **change)
+        sql.owner_changed(session, **change)
         transaction.rollback()
     assert world.store.read((CT,), ended=False)[CT].version == 0
 
@@ -306,21 +264,21 @@ def test_a_change_of_owner_in_a_session_can_be_rolled_back(world, engine, tables
 @pytest.mark.parametrize(
     ("wrong", "error", "field"),
     [
-        ({"exam": "ct"}, WrongKind, "exam"),
-        ({"before": "anna"}, WrongKind, "before"),
-        ({"after": NURSES}, WrongKind, "after"),
-        ({"at": datetime(2030, 1, 1)}, InvalidValue, "at"),
+        ({"exam": "ct"}, es.WrongKind, "exam"),
+        ({"before": "anna"}, es.WrongKind, "before"),
+        ({"after": NURSES}, es.WrongKind, "after"),
+        ({"at": datetime(2030, 1, 1)}, es.InvalidValue, "at"),
     ],
 )
 def test_wrong_arguments_of_owner_changed_are_errors(engine, tables, wrong, error, field):
     change = {"exam": CT, "before": ANNA, "after": BEN, "at": START, "tables": tables, **wrong}
     with engine.begin() as connection, pytest.raises(error, match=field):
-        owner_changed(connection, **change)
+        sql.owner_changed(connection, **change)
 
 
 def test_a_withdrawn_exam_does_not_change_owners(world):
     world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
-    with pytest.raises(StoreFailed, match="was withdrawn"):
+    with pytest.raises(es.StoreFailed, match="was withdrawn"):
         world.transfer(CT, BEN)
 
 
@@ -335,14 +293,14 @@ def test_an_exam_deleted_during_a_share_is_not_shared(world):
 
     host.find = forgetful
     reasons = world.reasons(share_request(ANNA, CT, BEN))
-    assert [reason.code for reason in reasons] == [ReasonCode.EXAM_NOT_FOUND]
+    assert [reason.code for reason in reasons] == [es.ReasonCode.EXAM_NOT_FOUND]
     host.find = find
     assert world.grants(CT) == ()
 
 
 def test_pages_are_full_even_if_the_user_owns_many_of_the_shared_exams(world):
-    batch = BatchId("many")
-    exams = [ExamId(f"e{n:02}") for n in range(30)]
+    batch = es.BatchId("many")
+    exams = [es.ExamId(f"e{n:02}") for n in range(30)]
     world.upload(batch, ANNA, *exams)
     for exam in exams:
         world.share(ANNA, exam, BEN)
@@ -378,7 +336,7 @@ def test_an_error_of_the_host_is_never_a_yes(world):
             ask()
 
 
-class AnybodysExam(Exam):
+class AnybodysExam(es.Exam):
     """An exam that has another owner each time that it is asked."""
 
 
@@ -395,7 +353,7 @@ def test_a_subclass_of_exam_is_never_a_yes(world):
         lambda: world.sharing.tabs(ANNA, CT),
         lambda: world.share(ANNA, CT, BEN),
     ):
-        with pytest.raises(StoreFailed):
+        with pytest.raises(es.StoreFailed):
             ask()
 
 
@@ -417,11 +375,11 @@ def gone(world):
 def test_no_check_or_list_contains_a_deleted_exam(gone, user):
     """A deleted exam is there for nobody. Specification: `#by-the-host`."""
     sharing, viewer = gone.sharing, gone.sharing.viewer(user)
-    for permission in Permission:
+    for permission in es.Permission:
         assert not sharing.can(user, permission, CT)
         assert not viewer.can(permission, CT)
         assert CT not in sharing.can_many(user, permission, (CT, MR))
-        assert sharing.admin.explain(user, permission, CT).codes == {ReasonCode.EXAM_NOT_FOUND}
+        assert sharing.admin.explain(user, permission, CT).codes == {es.ReasonCode.EXAM_NOT_FOUND}
     assert viewer.can(VIEW, MR)
     assert sharing.tabs(user, CT) == frozenset()
     for page in (sharing.visible_to, sharing.shared_with):
@@ -435,7 +393,7 @@ def test_no_check_or_list_contains_a_deleted_exam(gone, user):
 @pytest.mark.parametrize("user", [ANNA, BEN, EVA, DAN])
 def test_acts_on_a_deleted_exam_are_refused_as_not_found(gone, user):
     """Also for its owner, recipients and grantors. Specification: `#exam_not_found`."""
-    not_found = [ReasonCode.EXAM_NOT_FOUND]
+    not_found = [es.ReasonCode.EXAM_NOT_FOUND]
     grants = gone.grants(CT)
     assert codes(refusal(gone.share, user, CT, CARLA)) == not_found
     assert codes(refusal(gone.unshare, user, CT, EVA)) == not_found
@@ -443,8 +401,8 @@ def test_acts_on_a_deleted_exam_are_refused_as_not_found(gone, user):
     assert codes(refusal(gone.sharing.access_list, user, CT)) == not_found
     assert codes(gone.sharing.preview(share_request(user, CT, CARLA)).reasons) == not_found
     for grant in grants:
-        reasons = refusal(gone.sharing.revoke, RevokeRequest(actor=user, grant=grant.id))
-        assert codes(reasons) == [ReasonCode.NO_SUCH_GRANT]
+        reasons = refusal(gone.sharing.revoke, es.RevokeRequest(actor=user, grant=grant.id))
+        assert codes(reasons) == [es.ReasonCode.NO_SUCH_GRANT]
     assert codes(refusal(gone.sharing.admin.who_can, VIEW, CT)) == not_found
     assert gone.grants(CT) == grants
 
@@ -471,14 +429,14 @@ def test_unseen_unknown_and_withdrawn_exams_cost_the_host_the_same_questions(wor
     ):
         counted = [questions(partial(look, exam)) for exam in (NO_EXAM, CT, MR)]
         assert counted == [[1], [1], [1]]
-    for grant in (unseen.id, GrantId("unknown")):
-        request = RevokeRequest(actor=BEN, grant=grant)
+    for grant in (unseen.id, es.GrantId("unknown")):
+        request = es.RevokeRequest(actor=BEN, grant=grant)
         assert questions(partial(refusal, world.sharing.revoke, request)) == [1]
 
 
 def test_a_page_is_full_even_if_many_shared_exams_are_deleted(world):
-    exams = [ExamId(f"e{n:02}") for n in range(30)]
-    world.upload(BatchId("many"), ANNA, *exams)
+    exams = [es.ExamId(f"e{n:02}") for n in range(30)]
+    world.upload(es.BatchId("many"), ANNA, *exams)
     for exam in exams:
         world.share(ANNA, exam, BEN)
     for exam in exams[:-2]:
@@ -489,7 +447,7 @@ def test_a_page_is_full_even_if_many_shared_exams_are_deleted(world):
 
 
 def test_no_notice_mentions_a_deleted_exam(world, engine, tables):
-    sharing = open_sharing(
+    sharing = sql.open_sharing(
         engine,
         directory=world.directory,
         tables=tables,
@@ -497,8 +455,8 @@ def test_no_notice_mentions_a_deleted_exam(world, engine, tables):
         notifier=world.notifier,
         clock=world.clock,
     )
-    sharing.share(share_request(ANNA, CT, BEN, CARLA, scope=Scope.BATCH))
-    sharing.share(share_request(ANNA, CT, DAN, scope=Scope.EXAM))
+    sharing.share(share_request(ANNA, CT, BEN, CARLA, scope=es.Scope.BATCH))
+    sharing.share(share_request(ANNA, CT, DAN, scope=es.Scope.EXAM))
     hide(world)
     sharing.admin.deliver_notices()
     assert {user: notice.exams for user, notice in world.told().items()} == {BEN: 2, CARLA: 2}
@@ -506,7 +464,7 @@ def test_no_notice_mentions_a_deleted_exam(world, engine, tables):
 
 def test_the_host_ends_grants_on_a_deleted_exam(gone):
     receipt = gone.sharing.admin.end_by_host(
-        recipient=BEN, exam=CT, reshares=Reshares.CASCADE, performed_by="ops", why="left"
+        recipient=BEN, exam=CT, reshares=es.Reshares.CASCADE, performed_by="ops", why="left"
     )
     assert {grant.recipient for grant in receipt.ended} == {BEN, EVA}
     hide(gone, gone=False)
@@ -520,7 +478,7 @@ def test_a_cascade_on_a_deleted_exam_keeps_the_narrowed_grants(world):
     world.share(CARLA, CT, BEN, permission=DOWNLOAD)
     hide(world)
     receipt = world.sharing.admin.end_by_host(
-        recipient=CARLA, exam=CT, reshares=Reshares.CASCADE, performed_by="ops", why="left"
+        recipient=CARLA, exam=CT, reshares=es.Reshares.CASCADE, performed_by="ops", why="left"
     )
     assert [(each.recipient, each.permission) for each in receipt.replacements] == [(BEN, VIEW)]
 
@@ -552,19 +510,21 @@ def test_a_second_withdrawal_does_nothing(gone):
 def test_the_host_does_not_find_a_deleted_exam_without_sharing(world):
     hide(world, MR)
     for exam in (MR, NO_EXAM):
-        assert codes(refusal(withdraw, world, exam)) == [ReasonCode.EXAM_NOT_FOUND]
+        assert codes(refusal(withdraw, world, exam)) == [es.ReasonCode.EXAM_NOT_FOUND]
         end = {"recipient": BEN, "exam": exam, "performed_by": "ops", "why": "left"}
-        assert codes(refusal(world.sharing.admin.end_by_host, **end)) == [ReasonCode.EXAM_NOT_FOUND]
+        assert codes(refusal(world.sharing.admin.end_by_host, **end)) == [
+            es.ReasonCode.EXAM_NOT_FOUND
+        ]
 
 
 @pytest.fixture
 def sweep(engine, tables):
-    return partial(sweep_deleted, engine, tables=tables, performed_by="ops", why="deleted")
+    return partial(sql.sweep_deleted, engine, tables=tables, performed_by="ops", why="deleted")
 
 
 def test_a_sweep_withdraws_the_exams_that_the_host_reports_as_deleted(world, sweep):
-    exams = [ExamId(f"e{n}") for n in range(7)]
-    world.upload(BatchId("many"), ANNA, *exams)
+    exams = [es.ExamId(f"e{n}") for n in range(7)]
+    world.upload(es.BatchId("many"), ANNA, *exams)
     for exam in (CT, *exams):
         world.share(ANNA, exam, BEN, CLINIC)
     world.unshare(ANNA, exams[6], BEN)
@@ -591,15 +551,15 @@ def test_a_sweep_withdraws_the_exams_that_the_host_reports_as_deleted(world, swe
     assert world.sharing.can_many(ANNA, VIEW, exams) == {exams[0], exams[4], exams[6]}
     assert world.can_view(ANNA, MR)
     ending = world.store.read((exams[1],), ended=True)[exams[1]].ended[0].ending
-    assert (ending.how, ending.by) == (HowEnded.WITHDRAWN, UserId("ops"))
+    assert (ending.how, ending.by) == (es.HowEnded.WITHDRAWN, es.UserId("ops"))
 
 
 def test_a_sweep_leaves_contested_exams_to_the_next_sweep(world, sweep, monkeypatch):
     world.share(ANNA, CT, BEN)
     with monkeypatch.context() as patched:
-        patched.setattr(SqlSharingStore, "commit", lambda *_: False)
-        patched.setattr(SqlSharingStore, "locked", lambda *_: nullcontext())
-        patched.setattr(SqlSharingStore, "step_aside", lambda *_: None)
+        patched.setattr(sql.SqlSharingStore, "commit", lambda *_: False)
+        patched.setattr(sql.SqlSharingStore, "locked", lambda *_: nullcontext())
+        patched.setattr(sql.SqlSharingStore, "step_aside", lambda *_: None)
         assert sweep(deleted=lambda among: among) == 0
     assert sweep(deleted=lambda among: among) == 1
 
@@ -607,15 +567,15 @@ def test_a_sweep_leaves_contested_exams_to_the_next_sweep(world, sweep, monkeypa
 @pytest.mark.parametrize(
     ("wrong", "error", "field"),
     [
-        ({"deleted": [CT]}, InvalidValue, "deleted"),
-        ({"deleted": lambda _: "ct"}, WrongKind, "deleted"),
-        ({"deleted": lambda _: ["ct"]}, WrongKind, "deleted"),
-        ({"limit": 0}, InvalidValue, "limit"),
-        ({"limit": "many"}, InvalidValue, "limit"),
-        ({"limit": True}, InvalidValue, "limit"),
-        ({"now": datetime(2030, 1, 1)}, InvalidValue, "now"),
-        ({"why": 7}, WrongKind, "why"),
-        ({"tables": "tables"}, WrongKind, "tables"),
+        ({"deleted": [CT]}, es.InvalidValue, "deleted"),
+        ({"deleted": lambda _: "ct"}, es.WrongKind, "deleted"),
+        ({"deleted": lambda _: ["ct"]}, es.WrongKind, "deleted"),
+        ({"limit": 0}, es.InvalidValue, "limit"),
+        ({"limit": "many"}, es.InvalidValue, "limit"),
+        ({"limit": True}, es.InvalidValue, "limit"),
+        ({"now": datetime(2030, 1, 1)}, es.InvalidValue, "now"),
+        ({"why": 7}, es.WrongKind, "why"),
+        ({"tables": "tables"}, es.WrongKind, "tables"),
     ],
 )
 def test_wrong_arguments_of_a_sweep_are_errors(world, sweep, wrong, error, field):

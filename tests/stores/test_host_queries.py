@@ -8,19 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Column, Integer, MetaData, String, Table, cast, func, select
 from sqlalchemy.orm import Session, aliased, declarative_base
 
-from exam_sharing import (
-    BatchId,
-    Exam,
-    ExamId,
-    GroupId,
-    InvalidValue,
-    Permission,
-    ReasonCode,
-    UnshareRequest,
-    UploadBatch,
-    UserId,
-    WrongKind,
-)
+import exam_sharing as es
 from exam_sharing.adapters.sqlalchemy import (
     Statements,
     create_all,
@@ -28,25 +16,12 @@ from exam_sharing.adapters.sqlalchemy import (
     permission_held,
     visible_exams,
 )
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CT, DAN, EVA, MR, NURSES
 from laws.stories import EXAMS, USERS, stories, tell
-from world import (
-    ANNA,
-    BEN,
-    CARLA,
-    CT,
-    DAN,
-    DOWNLOAD,
-    EVA,
-    MR,
-    NURSES,
-    START,
-    VIEW,
-    World,
-    share_request,
-)
+from world import DOWNLOAD, START, VIEW, World, share_request
 
-ASKED = (*EXAMS, ExamId("nowhere"))
-NOBODY = UserId("nobody")
+ASKED = (*EXAMS, es.ExamId("nowhere"))
+NOBODY = es.UserId("nobody")
 
 
 def portal_exams(metadata, name="portal_exams", collation=None):
@@ -98,19 +73,19 @@ class Answers:
 
     def visible(self, permission):
         rows = self.rows(visible_exams(permission=permission, **self.asker))
-        held = {ExamId(row.exam): Permission(row.permission) for row in rows}
+        held = {es.ExamId(row.exam): es.Permission(row.permission) for row in rows}
         assert len(held) == len(rows)
-        return held, {ExamId(row.exam): row.uploaded_at for row in rows}
+        return held, {es.ExamId(row.exam): row.uploaded_at for row in rows}
 
     def may(self, permission):
         condition = may(*self.columns, permission=permission, **self.asker)
-        return {ExamId(exam) for (exam,) in self.rows(select(self.columns[0]).where(condition))}
+        return {es.ExamId(exam) for (exam,) in self.rows(select(self.columns[0]).where(condition))}
 
     def of_each_row(self):
-        conditions = (may(*self.columns, permission=p, **self.asker) for p in Permission)
+        conditions = (may(*self.columns, permission=p, **self.asker) for p in es.Permission)
         held = permission_held(*self.columns, **self.asker)
         rows = self.rows(select(self.columns[0], held, *conditions))
-        return {ExamId(exam): tuple(said) for exam, *said in rows}
+        return {es.ExamId(exam): tuple(said) for exam, *said in rows}
 
 
 @given(data=st.data())
@@ -144,9 +119,9 @@ def test_conditions_pages_and_checks_agree(engine, tables, portal, new_store, da
 def assert_same_answers(engine, portal, tables, story, user):
     sharing = story.sharing
     answers = Answers(engine, portal, tables, sharing, user, story.now)
-    checked = {p: {e for e in ASKED if sharing.can(user, p, e)} for p in Permission}
-    highest = {exam: max(p for p in Permission if exam in checked[p]) for exam in checked[VIEW]}
-    for permission in Permission:
+    checked = {p: {e for e in ASKED if sharing.can(user, p, e)} for p in es.Permission}
+    highest = {exam: max(p for p in es.Permission if exam in checked[p]) for exam in checked[VIEW]}
+    for permission in es.Permission:
         assert sharing.can_many(user, permission, ASKED) == checked[permission]
         assert answers.may(permission) == checked[permission]
         held, uploaded = answers.visible(permission)
@@ -163,7 +138,7 @@ def assert_same_answers(engine, portal, tables, story, user):
 @pytest.fixture
 def world(engine, portal, new_store):
     world = World(store=new_store())
-    world.upload(BatchId("bens"), BEN, ExamId("own"))
+    world.upload(es.BatchId("bens"), BEN, es.ExamId("own"))
     world.share(ANNA, CT, BEN)
     world.share(ANNA, CT, NURSES, permission=DOWNLOAD)
     world.share(ANNA, MR, NURSES)
@@ -263,7 +238,7 @@ def test_an_exam_missing_from_the_table_is_there_for_nobody(world, engine, table
     for user in (ANNA, BEN, DAN):
         sharing, who = world.sharing, asker(world, user, tables)
         principals = who["principals"]
-        for permission in Permission:
+        for permission in es.Permission:
             assert not sharing.can(user, permission, CT)
             assert CT not in sharing.can_many(user, permission, (CT, MR))
             check = statements.holds(user, principals, permission, CT, world.now)
@@ -279,10 +254,10 @@ def test_an_exam_missing_from_the_table_is_there_for_nobody(world, engine, table
             assert CT not in {item.exam for item in answer(page)}
         for asked in (
             share_request(user, CT, CARLA),
-            UnshareRequest(actor=user, exam=CT, recipient=BEN),
+            es.UnshareRequest(actor=user, exam=CT, recipient=BEN),
         ):
             (reason,) = sharing.preview(asked).reasons
-            assert reason.code is ReasonCode.EXAM_NOT_FOUND
+            assert reason.code is es.ReasonCode.EXAM_NOT_FOUND
     assert {item.exam for item in world.sharing.visible_to(DAN, limit=1).items} == {MR}
 
 
@@ -291,15 +266,15 @@ def test_numeric_ids_of_a_host_can_be_cast(world, engine, tables):
         "numbered", MetaData(), Column("id", Integer, primary_key=True), Column("owner", Integer)
     )
     for user in ("7", "8"):
-        world.person(UserId(user))
-    world.upload(BatchId("numbers"), UserId("7"), ExamId("11"), ExamId("12"))
-    world.share(UserId("7"), ExamId("12"), BEN)
+        world.person(es.UserId(user))
+    world.upload(es.BatchId("numbers"), es.UserId("7"), es.ExamId("11"), es.ExamId("12"))
+    world.share(es.UserId("7"), es.ExamId("12"), BEN)
     with engine.begin() as connection:
         numbered.create(connection)
         rows = [{"id": 11, "owner": 7}, {"id": 12, "owner": 7}, {"id": 13, "owner": 8}]
         connection.execute(numbered.insert(), rows)
     columns = cast(numbered.c.id, String), cast(numbered.c.owner, String)
-    for user, expected in ((UserId("7"), [11, 12]), (BEN, [12]), (CARLA, [])):
+    for user, expected in ((es.UserId("7"), [11, 12]), (BEN, [12]), (CARLA, [])):
         who = asker(world, user, tables)
         order = numbered.c.id
         seen = select(order).where(may(*columns, permission=VIEW, **who)).order_by(order)
@@ -314,9 +289,9 @@ COLLATIONS = {"sqlite": ("NOCASE", "RTRIM"), "postgresql": ("C", "POSIX")}
 
 def test_ids_are_compared_by_code_point_under_every_collation(world, engine, tables):
     for name in ("CT", "Anna"):
-        world.person(UserId(name))
-    world.upload(BatchId("shouted"), DAN, ExamId("CT"))
-    world.share(DAN, ExamId("CT"), CARLA)
+        world.person(es.UserId(name))
+    world.upload(es.BatchId("shouted"), DAN, es.ExamId("CT"))
+    world.share(DAN, es.ExamId("CT"), CARLA)
     for number, collation in enumerate(COLLATIONS[engine.dialect.name]):
         portal = portal_exams(MetaData(), f"collated_{number}", collation)
         with engine.begin() as connection:
@@ -329,7 +304,7 @@ def test_ids_are_compared_by_code_point_under_every_collation(world, engine, tab
                 ],
             )
         columns = portal.c.accession, portal.c.belongs_to
-        for user, expected in ((CARLA, {"CT"}), (UserId("Anna"), set()), (BEN, {"ct"})):
+        for user, expected in ((CARLA, {"CT"}), (es.UserId("Anna"), set()), (BEN, {"ct"})):
             who = asker(world, user, tables)
             seen = select(portal.c.accession).where(may(*columns, permission=VIEW, **who))
             held = select(portal.c.accession).where(permission_held(*columns, **who) >= VIEW)
@@ -341,22 +316,22 @@ def test_ids_are_compared_by_code_point_under_every_collation(world, engine, tab
 
 def test_columns_of_two_tables_are_rejected(world, portal, tables):
     other = portal.alias()
-    with pytest.raises(InvalidValue, match="owner_column"):
+    with pytest.raises(es.InvalidValue, match="owner_column"):
         may(portal.c.accession, other.c.belongs_to, permission=VIEW, **asker(world, BEN, tables))
 
 
 @pytest.mark.parametrize(
     ("wrong", "error", "field"),
     [
-        ({"user": "ben"}, WrongKind, "user"),
-        ({"user": GroupId("ben")}, WrongKind, "user"),
-        ({"user": CARLA}, InvalidValue, "principals"),
-        ({"principals": "u:ben"}, WrongKind, "principals"),
-        ({"principals": ["u:ben"]}, WrongKind, "principals"),
-        ({"permission": 1}, WrongKind, "permission"),
-        ({"now": datetime(2030, 1, 1)}, InvalidValue, "now"),
-        ({"now": "2030-01-01"}, WrongKind, "now"),
-        ({"tables": None}, WrongKind, "tables"),
+        ({"user": "ben"}, es.WrongKind, "user"),
+        ({"user": es.GroupId("ben")}, es.WrongKind, "user"),
+        ({"user": CARLA}, es.InvalidValue, "principals"),
+        ({"principals": "u:ben"}, es.WrongKind, "principals"),
+        ({"principals": ["u:ben"]}, es.WrongKind, "principals"),
+        ({"permission": 1}, es.WrongKind, "permission"),
+        ({"now": datetime(2030, 1, 1)}, es.InvalidValue, "now"),
+        ({"now": "2030-01-01"}, es.WrongKind, "now"),
+        ({"tables": None}, es.WrongKind, "tables"),
     ],
 )
 def test_wrong_arguments_of_conditions_are_errors(world, portal, tables, wrong, error, field):
@@ -374,13 +349,14 @@ def test_wrong_arguments_of_conditions_are_errors(world, portal, tables, wrong, 
 
 def test_many_exams_and_groups_fit_one_statement(engine, tables, portal, new_store):
     store = new_store()
-    batch = BatchId("many")
+    batch = es.BatchId("many")
     exams = tuple(
-        Exam(id=ExamId(f"e{n}"), owner=ANNA, batch=batch, uploaded_at=START) for n in range(300)
+        es.Exam(id=es.ExamId(f"e{n}"), owner=ANNA, batch=batch, uploaded_at=START)
+        for n in range(300)
     )
-    store.add(UploadBatch(id=batch, uploader=ANNA, received_at=START), exams)
+    store.add(es.UploadBatch(id=batch, uploader=ANNA, received_at=START), exams)
     fill(engine, portal, store, [exam.id for exam in exams])
-    principals = frozenset({ANNA.key, *(GroupId(f"g{n}").key for n in range(2_000))})
+    principals = frozenset({ANNA.key, *(es.GroupId(f"g{n}").key for n in range(2_000))})
     condition = may(
         portal.c.accession,
         portal.c.belongs_to,

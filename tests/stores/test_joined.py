@@ -8,35 +8,12 @@ import pytest
 import sqlalchemy
 from sqlalchemy.orm import Session
 
-from exam_sharing import (
-    Conflict,
-    Group,
-    ReasonCode,
-    Refused,
-    Scope,
-    StoreFailed,
-    UnshareRequest,
-    User,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.adapters.sqlalchemy import SqlDirectory, joined, sqlite_engine
 from exam_sharing.errors import InvalidValue
 from exam_sharing.events import ActRefused
-from world import (
-    ANNA,
-    BEN,
-    CARLA,
-    CT,
-    DAN,
-    DAY,
-    EVA,
-    MR,
-    NURSES,
-    START,
-    VIEW,
-    codes,
-    share_request,
-)
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CT, DAN, EVA, MR, NURSES
+from world import DAY, START, VIEW, codes, share_request
 
 
 @pytest.fixture(params=["connection", "session"])
@@ -69,7 +46,7 @@ def test_a_rollback_of_the_host_takes_a_share_back(world, transaction, tables):
 
 def test_a_refusal_leaves_the_host_its_transaction(world, transaction, tables):
     sharing = joined(transaction, directory=world.directory, tables=tables)
-    with pytest.raises(Refused):
+    with pytest.raises(es.Refused):
         sharing.share(share_request(BEN, CT, DAN))
     sharing.share(share_request(ANNA, CT, BEN))
     transaction.commit()
@@ -127,7 +104,7 @@ def test_only_the_host_begins_commits_and_rolls_back(engine, in_host, noted):
         noted.clear()
         sharing = in_host(connection)
         sharing.share(share_request(ANNA, CT, BEN, message="hello"))
-        sharing.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN))
+        sharing.unshare(es.UnshareRequest(actor=ANNA, exam=CT, recipient=BEN))
         sharing.visible_to(BEN)
         assert sharing.admin.deliver_notices() == 0
         assert noted == []
@@ -142,9 +119,9 @@ def test_notices_are_sent_once_the_host_has_committed(engine, in_host, world):
 
 def test_a_refusal_survives_a_rollback_of_the_host_on_postgresql(engine, in_host, world):
     with engine.connect() as connection, connection.begin() as transaction:
-        with pytest.raises(Refused) as refused:
+        with pytest.raises(es.Refused) as refused:
             in_host(connection).share(share_request(BEN, CT, DAN))
-        assert codes(refused.value.reasons) == [ReasonCode.EXAM_NOT_FOUND]
+        assert codes(refused.value.reasons) == [es.ReasonCode.EXAM_NOT_FOUND]
         transaction.rollback()
     kept = [event for event in world.store.events() if isinstance(event, ActRefused)]
     assert len(kept) == (1 if engine.dialect.name == "postgresql" else 0)
@@ -156,7 +133,7 @@ def test_a_failed_act_writes_nothing_and_the_host_goes_on(engine, tables, world)
         same_id = joined(
             connection, directory=world.directory, tables=tables, new_id=lambda: "act1"
         )
-        with pytest.raises(StoreFailed, match="is taken"):
+        with pytest.raises(es.StoreFailed, match="is taken"):
             same_id.share(share_request(ANNA, MR, DAN, message="hello"))
         other = joined(connection, directory=world.directory, tables=tables)
         other.share(share_request(ANNA, MR, CARLA))
@@ -194,22 +171,22 @@ def own_people(one_connection, tables):
     )
     asks_back.directory = people
     for user in (ANNA, BEN, CARLA, DAN, EVA):
-        people.add(User(id=user, name=str(user)))
-    people.add(Group(id=NURSES, name="nurses", members=frozenset({DAN, EVA})))
+        people.add(es.User(id=user, name=str(user)))
+    people.add(es.Group(id=NURSES, name="nurses", members=frozenset({DAN, EVA})))
     return people
 
 
 def test_no_question_inside_needs_a_second_connection(world, one_connection, own_people, tables):
     with one_connection.connect() as connection, connection.begin():
         inside = joined(connection, directory=own_people, tables=tables, clock=world.clock)
-        inside.share(share_request(ANNA, CT, BEN, NURSES, scope=Scope.BATCH))
+        inside.share(share_request(ANNA, CT, BEN, NURSES, scope=es.Scope.BATCH))
         assert inside.can(DAN, VIEW, MR)
         assert {each.principal for each in inside.access_list(ANNA, CT).entries} == {BEN, NURSES}
         assert [each.principal for each in inside.suggest(ANNA, CT, "car")] == [CARLA]
         assert len(inside.recipients(ANNA, CT).items) == 5
         assert inside.admin.explain(DAN, VIEW, CT)
         assert len(inside.admin.who_can(VIEW, CT)) == 4
-        inside.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=NURSES))
+        inside.unshare(es.UnshareRequest(actor=ANNA, exam=CT, recipient=NURSES))
     assert world.can_view(BEN, CT)
     assert not world.can_view(DAN, CT)
 
@@ -219,7 +196,7 @@ def test_a_refusal_inside_needs_no_connection_of_the_pool(
 ):
     with one_connection.connect() as connection, connection.begin():
         inside = joined(connection, directory=own_people, tables=tables, clock=world.clock)
-        with pytest.raises(Refused):
+        with pytest.raises(es.Refused):
             inside.share(share_request(BEN, CT, DAN))
     (kept,) = world.store.events()
     assert isinstance(kept, ActRefused)
@@ -229,16 +206,16 @@ def test_a_refusal_inside_needs_no_connection_of_the_pool(
 def test_more_hosts_than_connections_all_finish(postgresql, pg_world, pg_tables, actor):
     world, tables = pg_world, pg_tables
     people = SqlDirectory(postgresql, tables.directory)
-    users = [UserId(f"u{number}") for number in range(24)]
+    users = [es.UserId(f"u{number}") for number in range(24)]
     for user in (ANNA, BEN, *users):
-        people.add(User(id=user, name=str(user)))
+        people.add(es.User(id=user, name=str(user)))
 
     def host(user):
         with postgresql.connect() as connection, connection.begin():
             inside = joined(connection, directory=people, tables=tables, clock=world.clock)
             try:
                 inside.share(share_request(actor, CT, user))
-            except Refused:
+            except es.Refused:
                 return "refused"
             return "done"
 
@@ -257,7 +234,7 @@ def test_a_directory_inside_reads_the_hosts_uncommitted_rows(one_connection, own
         connection.execute(away)
         assert inside.viewer(BEN).principals == frozenset()
         transaction.rollback()
-        with pytest.raises(StoreFailed, match="has ended"):
+        with pytest.raises(es.StoreFailed, match="has ended"):
             inside.viewer(BEN)
     assert own_people.principals_of(BEN) == {BEN.key}
 
@@ -289,7 +266,7 @@ def test_a_host_that_sees_an_older_moment_gets_a_conflict_after_one_attempt(
         connection.execute(tables.exams.select())
         world.share(ANNA, CT, BEN)
         sharing = joined(connection, directory=world.directory, tables=tables)
-        with pytest.raises(Conflict) as caught:
+        with pytest.raises(es.Conflict) as caught:
             sharing.share(share_request(ANNA, CT, DAN))
     assert caught.value.attempts == 1
 
@@ -306,7 +283,7 @@ def test_a_circle_of_hosts_is_broken_by_a_conflict(postgresql, pg_world, pg_tabl
             both_hold_one.wait()
             try:
                 sharing.share(share_request(ANNA, second, BEN))
-            except Conflict:
+            except es.Conflict:
                 ends.append("conflict")
                 transaction.rollback()
             else:

@@ -26,19 +26,7 @@ import sqlalchemy
 from lives import DELIVER, Life, nursery
 from witness import PATIENCE, Witness, as_first_given, receipt_of, repeated, waiting_in
 
-from exam_sharing import (
-    GrantId,
-    NarrowRequest,
-    NoticeId,
-    Permission,
-    Reshares,
-    Scope,
-    ShareRequest,
-    StoreFailed,
-    UnshareRequest,
-    User,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.adapters.sqlalchemy import create_all
 from test_serial_order import EXAMS, GROUPS, OTHERS, OWNER, SECOND, START, something
 from world import DAY
@@ -46,24 +34,24 @@ from world import DAY
 ROUNDS, LIVES_EACH = 20, 5
 CT, MR, _ = EXAMS
 ANN, BOB, CAT, *_ = OTHERS
-WHOLE = {"actor": OWNER, "exam": CT, "reshares": Reshares.CASCADE}
+WHOLE = {"actor": OWNER, "exam": CT, "reshares": es.Reshares.CASCADE}
 
 
 def share(actor, *recipients, **more):
-    return ShareRequest(actor=actor, exam=CT, recipients=recipients, attested=True, **more)
+    return es.ShareRequest(actor=actor, exam=CT, recipients=recipients, attested=True, **more)
 
 
 BEFORE = (
-    share(OWNER, ANN, permission=Permission.DOWNLOAD, scope=Scope.BATCH, request_id="before"),
+    share(OWNER, ANN, permission=es.Permission.DOWNLOAD, scope=es.Scope.BATCH, request_id="before"),
     share(ANN, BOB, until=START + DAY),
     share(BOB, CAT),
-    share(OWNER, CAT, GROUPS[0], permission=Permission.DOWNLOAD),
+    share(OWNER, CAT, GROUPS[0], permission=es.Permission.DOWNLOAD),
 )
 ACTS = {
-    "share": share(OWNER, *GROUPS, BOB, scope=Scope.BATCH, message="Look.", request_id="share"),
-    "pass on": share(ANN, GROUPS[1], CAT, permission=Permission.DOWNLOAD, request_id="on"),
-    "unshare": UnshareRequest(recipient=ANN, request_id="end", **WHOLE),
-    "narrow": NarrowRequest(recipient=ANN, until=START + DAY, request_id="cut", **WHOLE),
+    "share": share(OWNER, *GROUPS, BOB, scope=es.Scope.BATCH, message="Look.", request_id="share"),
+    "pass on": share(ANN, GROUPS[1], CAT, permission=es.Permission.DOWNLOAD, request_id="on"),
+    "unshare": es.UnshareRequest(recipient=ANN, request_id="end", **WHOLE),
+    "narrow": es.NarrowRequest(recipient=ANN, until=START + DAY, request_id="cut", **WHOLE),
     "send notices": DELIVER,
 }
 
@@ -149,7 +137,7 @@ def end_of_notices(witness, numbered):
 def sent_at_death(life):
     """Return the notice that a life was sending when it died, if it was."""
     lines = life.lines()
-    sends = [NoticeId(line[1]) for line in lines if line[0] == "sends"]
+    sends = [es.NoticeId(line[1]) for line in lines if line[0] == "sends"]
     return {sends[-1]} if {"sends", "sent"} & {line[0] for line in lines[-3:]} else set()
 
 
@@ -207,7 +195,7 @@ CLIENTS, RESTARTS = 4, 3
 MORE = 20
 """How many acts are answered between a restart and the next one."""
 
-STRANGER = UserId("stranger")
+STRANGER = es.UserId("stranger")
 
 
 class Load:
@@ -221,7 +209,7 @@ class Load:
 
     def __init__(self, witness):
         self.portal, self.mailbox = witness.kept, witness.mailbox
-        self.portal.directory.add(User(id=STRANGER, name="Stranger"))
+        self.portal.directory.add(es.User(id=STRANGER, name="Stranger"))
         self.stopped = Event()
         self.failed, self.answers, self.sent = Counter(), [], set()
 
@@ -230,8 +218,8 @@ class Load:
         chance, number = random.Random(client), 0
         while not self.stopped.is_set():
             number += 1
-            request = something(chance, [GrantId("none")])
-            if not isinstance(request, ShareRequest | UnshareRequest | NarrowRequest):
+            request = something(chance, [es.GrantId("none")])
+            if not isinstance(request, es.ShareRequest | es.UnshareRequest | es.NarrowRequest):
                 continue
             request = attrs.evolve(request, request_id=f"{client} {number}")
             now = START + number * SECOND
@@ -242,7 +230,7 @@ class Load:
         while True:
             try:
                 return self.portal.do(request, act, now)
-            except StoreFailed:
+            except es.StoreFailed:
                 self.failed["act"] += 1
                 time.sleep(0.01)
 
@@ -258,7 +246,7 @@ class Load:
             try:
                 self.portal.sharing.admin.deliver_notices()
                 time.sleep(0.005)
-            except StoreFailed:
+            except es.StoreFailed:
                 self.failed["delivery"] += 1
                 self.sent |= {*self.mailbox.ids()[-1:]}
                 time.sleep(0.01)
@@ -268,11 +256,11 @@ class Load:
         self.portal.own.now = START
         while not self.stopped.is_set():
             try:
-                assert not self.portal.sharing.can(STRANGER, Permission.VIEW, EXAMS[0])
-                assert self.portal.sharing.can(OWNER, Permission.VIEW, EXAMS[0])
-                assert self.portal.sharing.can_many(STRANGER, Permission.VIEW, EXAMS) == set()
+                assert not self.portal.sharing.can(STRANGER, es.Permission.VIEW, EXAMS[0])
+                assert self.portal.sharing.can(OWNER, es.Permission.VIEW, EXAMS[0])
+                assert self.portal.sharing.can_many(STRANGER, es.Permission.VIEW, EXAMS) == set()
                 assert self.portal.sharing.visible_to(STRANGER).items == ()
-            except StoreFailed:
+            except es.StoreFailed:
                 self.failed["check"] += 1
 
 

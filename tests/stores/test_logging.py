@@ -8,14 +8,7 @@ import sqlalchemy
 
 from databases import engine_of_tokyo, quick_sqlite_engine
 from exam_sharing import BatchId, ExamId, Refused, User
-from exam_sharing.adapters.sqlalchemy import (
-    SqlDirectory,
-    SqlStore,
-    create_all,
-    joined,
-    open_sharing,
-    sweep_expired,
-)
+from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.memory import MemoryNotifier
 from world import ANNA, BEN, CARLA, CT, DAN, MR, VIEW, World, share_request
 
@@ -76,7 +69,7 @@ def kind_of_engine(request, tmp_path):
         return lambda **options: quick_sqlite_engine(tmp_path / "sharing.db", **options)
     url = request.getfixturevalue("postgresql_url")
     quiet = sqlalchemy.create_engine(url)
-    tables = create_all(quiet)
+    tables = sql.create_all(quiet)
     tables.metadata.drop_all(quiet)
     quiet.dispose()
     return lambda **options: engine_of_tokyo(url, **options)
@@ -102,15 +95,15 @@ def tells_nothing(written):
 
 def test_no_engine_logs_private_texts(loud, log, capsys):
     engine = loud()
-    tables = create_all(engine)
+    tables = sql.create_all(engine)
     world = World()
     notifier = MemoryNotifier()
     options = {"tables": tables, "clock": world.clock, "notifier": notifier}
-    sharing = open_sharing(engine, directory=world.directory, **options)
-    store = SqlStore.over(engine, tables=tables)
+    sharing = sql.open_sharing(engine, directory=world.directory, **options)
+    store = sql.SqlStore.over(engine, tables=tables)
     kept = World(store=store)
     kept.upload(BatchId("next"), ANNA, ExamId("next"), subject=SUBJECT)
-    people = SqlDirectory(engine, tables.directory)
+    people = sql.SqlDirectory(engine, tables.directory)
     people.add(User(id=BEN, name=NAME))
     assert people.user(BEN).name == NAME
     people.suggest(ANNA, "benj", 10, frozenset())
@@ -119,7 +112,7 @@ def test_no_engine_logs_private_texts(loud, log, capsys):
     assert notifier.sent[0].message == MESSAGE
     live(world, sharing)
     sharing.admin.list_notices()
-    sweep_expired(engine, tables=tables)
+    sql.sweep_expired(engine, tables=tables)
     whys = [each.request.why for each in store.events() if hasattr(each.request, "why")]
     assert whys == [WHY, WHY]
     assert store.find((ExamId("next"),))[0].subject == SUBJECT
@@ -130,10 +123,10 @@ def test_no_engine_logs_private_texts(loud, log, capsys):
 
 def test_hidden_parameters_suffice_inside_the_hosts_transaction(loud, log, capsys):
     engine = loud(hide_parameters=True)
-    tables = create_all(engine)
-    world = World(store=SqlStore.over(engine, tables=tables))
+    tables = sql.create_all(engine)
+    world = World(store=sql.SqlStore.over(engine, tables=tables))
     with engine.begin() as connection:
-        inside = joined(connection, directory=world.directory, tables=tables, clock=world.clock)
+        inside = sql.joined(connection, directory=world.directory, tables=tables, clock=world.clock)
         live(world, inside)
     written = log.getvalue() + "".join(capsys.readouterr())
     tells_nothing(written)
@@ -142,8 +135,8 @@ def test_hidden_parameters_suffice_inside_the_hosts_transaction(loud, log, capsy
 
 def test_each_line_is_logged_once(kind_of_engine, log, capsys):
     engine = kind_of_engine(echo=True)
-    tables = create_all(engine)
-    sharing = open_sharing(engine, tables=tables, directory=World().directory)
+    tables = sql.create_all(engine)
+    sharing = sql.open_sharing(engine, tables=tables, directory=World().directory)
     assert not sharing.can(BEN, VIEW, CT)
     with engine.connect() as connection:
         connection.execute(sqlalchemy.text("SELECT 'of the host'"))
@@ -155,7 +148,7 @@ def test_each_line_is_logged_once(kind_of_engine, log, capsys):
 
 def test_the_hosts_own_statements_are_still_logged(kind_of_engine, log):
     engine = kind_of_engine(echo="debug")
-    open_sharing(engine, tables=create_all(engine), directory=World().directory)
+    sql.open_sharing(engine, tables=sql.create_all(engine), directory=World().directory)
     with engine.connect() as connection:
         connection.execute(sqlalchemy.text("SELECT 'a row of the host'")).all()
     assert "Row ('a row of the host',)" in log.getvalue()

@@ -28,16 +28,8 @@ import pytest
 import sqlalchemy
 
 from exam_sharing import Permission, Policy, Refused, ShareNotice, Sharing
+from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.smtp import MailServer, Security, Sender, SmtpNotifier
-from exam_sharing.adapters.sqlalchemy import (
-    SqlDirectory,
-    SqlStore,
-    create_all,
-    define_tables,
-    open_sharing,
-    sql_ports,
-    sqlite_engine,
-)
 from exam_sharing.policy.retries import Done, Retries
 from exam_sharing.relay import watch
 from mail_servers import Inbox, mail_server
@@ -118,9 +110,9 @@ class Noted:
 
 def sharing_over(engine, port, noted):
     """Return a `Sharing` and its directory, both in one database, that sends mail to a port."""
-    tables = define_tables(sqlalchemy.MetaData())
-    directory = SqlDirectory(engine, tables.directory)
-    ports = sql_ports(SqlStore.over(engine), directory=directory, notifier=mail_to(port))
+    tables = sql.define_tables(sqlalchemy.MetaData())
+    directory = sql.SqlDirectory(engine, tables.directory)
+    ports = sql.sql_ports(sql.SqlStore.over(engine), directory=directory, notifier=mail_to(port))
     sharing = Sharing(
         policy=PATIENT,
         ports=watched(ports, noted),
@@ -139,7 +131,7 @@ def mail_to(port):
 def engine_of(url, isolation):
     address = sqlalchemy.make_url(url)
     if address.get_backend_name() == "sqlite":
-        return sqlite_engine(address.database)
+        return sql.sqlite_engine(address.database)
     return sqlalchemy.create_engine(address, isolation_level=isolation)
 
 
@@ -197,8 +189,8 @@ def hammered(request, open_store_on):
     """What is left when all have acted at random, under an isolation level."""
     name, isolation = request.param
     engine = request.getfixturevalue(name)
-    tables = create_all(engine)
-    portal(open_store_on(engine, tables)(), SqlDirectory(engine, tables.directory))
+    tables = sql.create_all(engine)
+    portal(open_store_on(engine, tables)(), sql.SqlDirectory(engine, tables.directory))
     engine.dispose()
     url = engine.url.render_as_string(hide_password=False)
     mail = Unreliable()
@@ -218,11 +210,11 @@ def hammered(request, open_store_on):
 @pytest.fixture(scope="module")
 def aftermath(hammered):
     """The store that the tests of the threads in memory look at."""
-    return SqlStore.over(hammered.engine)
+    return sql.SqlStore.over(hammered.engine)
 
 
 def test_lists_and_checks_agree_for_everybody(hammered):
-    sharing = open_sharing(hammered.engine, clock=lambda: NOW)
+    sharing = sql.open_sharing(hammered.engine, clock=lambda: NOW)
     assert any(sharing.shared_with(user).items for user in OTHERS)
     for user in USERS:
         for permission in Permission:

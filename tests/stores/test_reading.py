@@ -11,38 +11,14 @@ import pytest
 import sqlalchemy
 from sqlalchemy import select
 
+import exam_sharing as es
 from benchmarks.sql_plans import cost_of, noted, the_one
 from django_databases import django_connection
-from exam_sharing import (
-    BatchId,
-    ExamId,
-    GroupId,
-    InvalidValue,
-    StoreFailed,
-    UnshareRequest,
-    UserId,
-    WrongKind,
-)
 from exam_sharing.adapters.sqlalchemy import Statements, create_all, may, permission_held
 from exam_sharing.adapters.sqlalchemy.joined import joined_store
 from exam_sharing.identifiers import PrincipalKey
-from world import (
-    ANNA,
-    BEN,
-    CARLA,
-    CD,
-    CT,
-    DAN,
-    DAY,
-    DOWNLOAD,
-    EVA,
-    MR,
-    NO_EXAM,
-    NURSES,
-    START,
-    VIEW,
-    World,
-)
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CD, CT, DAN, EVA, MR, NURSES
+from world import DAY, DOWNLOAD, NO_EXAM, START, VIEW, World
 
 
 def test_users_without_principals_cost_no_statement(engine, new_store):
@@ -64,7 +40,7 @@ def test_a_forged_key_of_two_lines_reaches_nobody(new_store):
         lambda: bool(world.store.holding(BEN, forged, VIEW, (CT,), START)),
         lambda: bool(world.store.visible(BEN, forged, None, 9, START, own=True)),
     ):
-        with suppress(StoreFailed):
+        with suppress(es.StoreFailed):
             assert ask() is False
 
 
@@ -158,7 +134,7 @@ def cost(postgresql, crowd):
 
 @pytest.mark.parametrize("own", [True, False])
 def test_a_page_reads_no_more_rows_than_it_shows(crowd, cost, own):
-    groups = frozenset(GroupId(str(number)).key for number in range(9))
+    groups = frozenset(es.GroupId(str(number)).key for number in range(9))
     after = START - timedelta(minutes=2_000), "e02000"
 
     def page(user, principals, after):
@@ -175,10 +151,12 @@ def test_a_page_reads_no_more_rows_than_it_shows(crowd, cost, own):
 
 def test_a_check_reads_no_more_for_owners_of_many_exams(crowd, cost):
     def check(user):
-        return lambda: crowd.holds(user, frozenset({user.key}), DOWNLOAD, ExamId("e00007"), START)
+        return lambda: crowd.holds(
+            user, frozenset({user.key}), DOWNLOAD, es.ExamId("e00007"), START
+        )
 
     def many(user):
-        exams = [ExamId(f"e{number:05}") for number in range(0, CROWD, CROWD // 10)]
+        exams = [es.ExamId(f"e{number:05}") for number in range(0, CROWD, CROWD // 10)]
         return lambda: crowd.holding(user, frozenset({user.key}), DOWNLOAD, exams, START)
 
     assert check(ANNA)() is True
@@ -195,7 +173,7 @@ def test_the_plan_of_a_check_is_reused(postgresql, crowd):
     with postgresql.begin() as connection:
         store = joined_store(connection)
         for number in range(30):
-            store.holds(BEN, frozenset({BEN.key}), VIEW, ExamId(f"e{number:05}"), START)
+            store.holds(BEN, frozenset({BEN.key}), VIEW, es.ExamId(f"e{number:05}"), START)
         by_one_plan, planned = connection.exec_driver_sql(kept).one()
     assert by_one_plan > planned
 
@@ -287,17 +265,17 @@ OPENED = {
 def world(driver, open_store_on):
     driver.tables = create_all(driver.engine)
     world = World(store=open_store_on(driver.engine, driver.tables)())
-    world.upload(BatchId("bens"), BEN, ExamId("50% 'off':x"), subject=None)
+    world.upload(es.BatchId("bens"), BEN, es.ExamId("50% 'off':x"), subject=None)
     world.share(ANNA, CT, BEN, until=world.now + DAY)
     world.share(ANNA, CT, NURSES, permission=DOWNLOAD)
     world.share(ANNA, MR, NURSES)
-    world.share(BEN, ExamId("50% 'off':x"), CARLA, EVA)
-    world.sharing.unshare(UnshareRequest(actor=ANNA, exam=MR, recipient=NURSES))
+    world.share(BEN, es.ExamId("50% 'off':x"), CARLA, EVA)
+    world.sharing.unshare(es.UnshareRequest(actor=ANNA, exam=MR, recipient=NURSES))
     return world
 
 
-EXAMS = (CT, MR, ExamId("50% 'off':x"), NO_EXAM)
-USERS = (ANNA, BEN, CARLA, DAN, UserId("nobody"))
+EXAMS = (CT, MR, es.ExamId("50% 'off':x"), NO_EXAM)
+USERS = (ANNA, BEN, CARLA, DAN, es.UserId("nobody"))
 
 
 def test_checks_by_other_drivers_agree_with_the_store(driver, world):
@@ -329,7 +307,7 @@ def test_pages_by_other_drivers_agree_with_the_store(driver, world, own):
 
 def test_pages_agree_for_users_in_many_groups(driver, world):
     statements = Statements(driver.tables, **driver.style)
-    principals = frozenset({DAN.key, NURSES.key, *(GroupId(f"g{n}").key for n in range(300))})
+    principals = frozenset({DAN.key, NURSES.key, *(es.GroupId(f"g{n}").key for n in range(300))})
     asked = (DAN, principals, None, 9, world.now)
     page = driver.answer(statements.visible(*asked, own=True))
     assert page == world.store.visible(*asked, own=True) != ()
@@ -395,7 +373,7 @@ def test_the_text_does_not_depend_on_the_arguments(driver, world):
         for user, exams, now in (
             (ANNA, (CT,), world.now),
             (DAN, EXAMS, world.now + DAY),
-            (UserId("nobody"), (), world.now),
+            (es.UserId("nobody"), (), world.now),
         )
     }
     assert len(texts) == 1
@@ -429,9 +407,9 @@ def test_the_store_executes_the_same_statements(driver, world):
 @pytest.mark.parametrize(
     ("wrong", "error", "field"),
     [
-        ({"dialect": "mysql"}, InvalidValue, "dialect"),
-        ({"paramstyle": "dollars"}, InvalidValue, "paramstyle"),
-        ({"tables": None}, WrongKind, "tables"),
+        ({"dialect": "mysql"}, es.InvalidValue, "dialect"),
+        ({"paramstyle": "dollars"}, es.InvalidValue, "paramstyle"),
+        ({"tables": None}, es.WrongKind, "tables"),
     ],
 )
 def test_wrong_arguments_of_statements_are_errors(wrong, error, field, tables):
@@ -442,12 +420,12 @@ def test_wrong_arguments_of_statements_are_errors(wrong, error, field, tables):
 
 def test_only_a_select_is_rendered(tables):
     statements = Statements(tables, dialect="sqlite", paramstyle="qmark")
-    with pytest.raises(WrongKind, match="select"):
+    with pytest.raises(es.WrongKind, match="select"):
         statements.of("SELECT 1")
 
 
 def test_the_repr_of_a_statement_hides_its_parameters(tables):
     statements = Statements(tables, dialect="sqlite", paramstyle="qmark")
-    shown = repr(statements.find((ExamId("secret"),)))
+    shown = repr(statements.find((es.ExamId("secret"),)))
     assert "secret" not in shown
     assert "SELECT" in shown

@@ -10,49 +10,26 @@ from pathlib import Path
 
 import pytest
 
-from exam_sharing import (
-    BatchId,
-    ExamId,
-    Permission,
-    Refused,
-    Reshares,
-    RevokeRequest,
-    Scope,
-)
+import exam_sharing as es
 from exam_sharing.adapters.sqlalchemy import SqlDirectory, SqlStore, create_all, documents
 from exam_sharing.adapters.sqlalchemy import sqlite_engine as new_engine
 from exam_sharing.memory import MemoryStore
 from exam_sharing.policy.retries import GivenUp, TryAgain
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CLINIC, CT, DAN, EVA, MR, NURSES, XRAY
 from where_kept import stored_rows
-from world import (
-    ANNA,
-    BEN,
-    CARLA,
-    CLINIC,
-    CT,
-    DAN,
-    DAY,
-    EVA,
-    MR,
-    NO_EXAM,
-    NURSES,
-    START,
-    XRAY,
-    FailingNotifier,
-    World,
-)
+from world import DAY, NO_EXAM, START, FailingNotifier, World
 
 GOLDEN = Path(__file__).parent / "stored.json"
 
 
 def lived_in(store):
     """Return a world over a store in which everything has happened that is written down."""
-    world = World(store=store, notifier=FailingNotifier(), reshares=Reshares.KEEP)
-    world.upload(BatchId("late"), BEN, ExamId("late"), subject=None, sealed=True)
+    world = World(store=store, notifier=FailingNotifier(), reshares=es.Reshares.KEEP)
+    world.upload(es.BatchId("late"), BEN, es.ExamId("late"), subject=None, sealed=True)
     world.share(
         *(ANNA, CT, BEN, CLINIC),
-        permission=Permission.DOWNLOAD,
-        scope=Scope.BATCH,
+        permission=es.Permission.DOWNLOAD,
+        scope=es.Scope.BATCH,
         until=START + 9 * DAY,
         message="Grüße",
         performed_by="clerk",
@@ -61,16 +38,18 @@ def lived_in(store):
     )
     world.share(BEN, CT, DAN)
     world.share(ANNA, XRAY, EVA)
-    world.narrow(ANNA, CT, BEN, permission=Permission.VIEW, request_id="narrow")
-    world.unshare(ANNA, MR, BEN, reshares=Reshares.CASCADE, request_id="unshare")
-    world.sharing.revoke(RevokeRequest(actor=ANNA, grant=world.grant_to(CLINIC, MR).id))
+    world.narrow(ANNA, CT, BEN, permission=es.Permission.VIEW, request_id="narrow")
+    world.unshare(ANNA, MR, BEN, reshares=es.Reshares.CASCADE, request_id="unshare")
+    world.sharing.revoke(es.RevokeRequest(actor=ANNA, grant=world.grant_to(CLINIC, MR).id))
     for refused in (
         lambda: world.share(DAN, NO_EXAM, BEN),
-        lambda: world.share(BEN, CT, EVA, permission=Permission.DOWNLOAD, until=START + 99 * DAY),
+        lambda: world.share(
+            BEN, CT, EVA, permission=es.Permission.DOWNLOAD, until=START + 99 * DAY
+        ),
         lambda: world.unshare(ANNA, CT, EVA, request_id="refused"),
-        lambda: world.unshare(ANNA, CT, BEN, reshares=Reshares.RESTRICT),
+        lambda: world.unshare(ANNA, CT, BEN, reshares=es.Reshares.RESTRICT),
     ):
-        with pytest.raises(Refused):
+        with pytest.raises(es.Refused):
             refused()
     admin = world.sharing.admin
     admin.end_by_host(recipient=NURSES, performed_by="ops", why="moved")
@@ -131,7 +110,7 @@ def test_rows_of_the_golden_file_are_read_as_they_were_written(tmp_path):
     for request_id in ("share", "narrow", "unshare"):
         assert read.receipt(ANNA, request_id) == lived.store.receipt(ANNA, request_id) is not None
     assert read.outbox.waiting() == lived.store.outbox.waiting() != ()
-    assert set(read.find((CT, ExamId("late")))) == set(lived.store.find((CT, ExamId("late"))))
+    assert set(read.find((CT, es.ExamId("late")))) == set(lived.store.find((CT, es.ExamId("late"))))
     assert SqlDirectory(engine, tables.directory).principals_of(DAN) == {
         *(each.key for each in (DAN, NURSES, CLINIC))
     }

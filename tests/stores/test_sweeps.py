@@ -10,17 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exam_sharing import (
-    BatchId,
-    Denied,
-    ExamId,
-    InvalidValue,
-    Permission,
-    Refused,
-    Reshares,
-    StoreFailed,
-    UnshareRequest,
-)
+import exam_sharing as es
 from exam_sharing.adapters.sqlalchemy import joined, sqlite_engine, sweep_expired
 from exam_sharing.events import ActRefused
 from exam_sharing.grants import EndedAs, HowEnded
@@ -52,7 +42,7 @@ def asked_of(ask, *args):
     """Return an answer, or why there is none."""
     try:
         return ask(*args)
-    except Refused as refused:
+    except es.Refused as refused:
         return refused.reasons
 
 
@@ -61,7 +51,11 @@ def every_answer(story, likely):
     sharing = story.sharing
     return (
         story.everything_held(),
-        [sharing.can_many(user, permission, EXAMS) for user in USERS for permission in Permission],
+        [
+            sharing.can_many(user, permission, EXAMS)
+            for user in USERS
+            for permission in es.Permission
+        ],
         [ask(user) for ask in (sharing.visible_to, sharing.shared_with) for user in USERS],
         [
             asked_of(ask, user, exam)
@@ -75,14 +69,14 @@ def every_answer(story, likely):
             in_no_order(sharing.admin.explain(user, permission, exam))
             for user in USERS
             for exam in EXAMS
-            for permission in Permission
+            for permission in es.Permission
         ],
         [sharing.preview(request) for request in likely],
     )
 
 
 def in_no_order(answer):
-    if isinstance(answer, Denied):
+    if isinstance(answer, es.Denied):
         return answer.reasons, frozenset(answer.nearest)
     return answer.as_owner, frozenset(answer.grounds)
 
@@ -195,12 +189,12 @@ def test_an_ending_by_a_slow_clock_replaces_that_of_the_sweep(world, sweep):
 
 @pytest.mark.parametrize("wrong", [{"margin": timedelta(-1)}, {"limit": 0}])
 def test_a_sweep_rejects_a_negative_margin_or_limit(sweep, wrong):
-    with pytest.raises(InvalidValue, match=next(iter(wrong))):
+    with pytest.raises(es.InvalidValue, match=next(iter(wrong))):
         sweep(**wrong)
 
 
 def test_a_sweep_without_tables_fails(tmp_path):
-    with pytest.raises(StoreFailed, match="not there"):
+    with pytest.raises(es.StoreFailed, match="not there"):
         sweep_expired(sqlite_engine(tmp_path / "empty.db"))
 
 
@@ -211,8 +205,8 @@ def test_a_sweep_uses_the_machines_clock_by_default(engine, tables, world):
 
 def shared_for_a_day(world, number):
     """Share that many exams with Ben, until tomorrow."""
-    exams = [ExamId(f"old{n}") for n in range(number)]
-    world.upload(BatchId("old"), ANNA, *exams)
+    exams = [es.ExamId(f"old{n}") for n in range(number)]
+    world.upload(es.BatchId("old"), ANNA, *exams)
     for exam in exams:
         world.share(ANNA, exam, BEN, until=START + DAY)
     return exams
@@ -236,7 +230,7 @@ def test_several_sweeps_at_once_share_the_work(world, sweep):
 
 def test_acts_lose_no_race_to_sweeps(world, sweep):
     shared_for_a_day(world, 40)
-    exam, stop, swept = ExamId("old0"), threading.Event(), []
+    exam, stop, swept = es.ExamId("old0"), threading.Event(), []
     # Without the sweeps, no act would ever step aside.
     world.store.step_aside = None
 
@@ -248,7 +242,7 @@ def test_acts_lose_no_race_to_sweeps(world, sweep):
     thread.start()
     for _ in range(20):
         world.share(ANNA, exam, CARLA)
-        world.unshare(ANNA, exam, CARLA, reshares=Reshares.CASCADE)
+        world.unshare(ANNA, exam, CARLA, reshares=es.Reshares.CASCADE)
     stop.set()
     thread.join(60)
     assert sum(swept) > 0
@@ -260,7 +254,7 @@ def test_a_sweep_waits_for_no_act(engine, tables, world, sweep):
     exams = shared_for_a_day(world, 2)
     with engine.connect() as connection, connection.begin() as transaction:
         held = joined(connection, directory=world.directory, tables=tables, clock=world.clock)
-        held.unshare(UnshareRequest(actor=ANNA, exam=exams[0], recipient=BEN))
+        held.unshare(es.UnshareRequest(actor=ANNA, exam=exams[0], recipient=BEN))
         assert sweep() == 1
         transaction.rollback()
     assert sweep() == 1
@@ -273,7 +267,7 @@ def test_under_serializable_acts_lose_no_race_to_a_sweep(engine, tables, world):
     now = START + 3 * DAY
     with strict.connect() as connection, connection.begin():
         act = joined(connection, directory=world.directory, tables=tables, clock=lambda: now)
-        act.share(share_request(ANNA, ExamId("old0"), CARLA))
+        act.share(share_request(ANNA, es.ExamId("old0"), CARLA))
         assert sweep_expired(strict, tables=tables, now=now) == 2
-        act.share(share_request(ANNA, ExamId("old1"), CARLA))
-    assert world.can_view(CARLA, ExamId("old1"))
+        act.share(share_request(ANNA, es.ExamId("old1"), CARLA))
+    assert world.can_view(CARLA, es.ExamId("old1"))

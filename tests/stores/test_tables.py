@@ -19,19 +19,7 @@ from sqlalchemy.schema import CreateTable
 
 from databases import created_database
 from exam_sharing import InvalidArgument, StoreFailed, UnshareRequest, User, WrongKind
-from exam_sharing.adapters.sqlalchemy import (
-    SCHEMA,
-    SqlDirectory,
-    SqlStore,
-    Tables,
-    create_all,
-    define_directory_tables,
-    define_tables,
-    joined,
-    open_sharing,
-    record_schema,
-    sqlite_engine,
-)
+from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.sqlalchemy.joined import joined_store
 from exam_sharing.errors import InvalidValue
 from world import ANNA, BEN, CARLA, CT, DAN, DAY, VIEW, World, share_request
@@ -39,7 +27,7 @@ from world import ANNA, BEN, CARLA, CT, DAN, DAY, VIEW, World, share_request
 MOST = 63
 """How many bytes of a name PostgreSQL keeps."""
 
-DEFINE = [define_tables, define_directory_tables]
+DEFINE = [sql.define_tables, sql.define_directory_tables]
 
 
 def names_of(tables):
@@ -129,15 +117,15 @@ LETTERS = st.sampled_from(f"{string.ascii_letters}{string.digits}_éßſKİ名�
 @example(start="Größe_")
 @example(start="")
 def test_sharing_works_under_every_accepted_prefix(engine, start):
-    room = MOST - longest_of(define_tables)
+    room = MOST - longest_of(sql.define_tables)
     prefix = start + "a" * (room - len(start.encode()))
     metadata = sqlalchemy.MetaData()
-    tables = create_all(engine, define_tables(metadata, prefix=prefix))
+    tables = sql.create_all(engine, sql.define_tables(metadata, prefix=prefix))
     try:
-        world = World(store=SqlStore.over(engine, tables=tables))
+        world = World(store=sql.SqlStore.over(engine, tables=tables))
         world.share(ANNA, CT, BEN)
         assert world.can_view(BEN, CT)
-        assert SqlDirectory(engine, tables.directory).user(BEN) is None
+        assert sql.SqlDirectory(engine, tables.directory).user(BEN) is None
     finally:
         metadata.drop_all(engine)
 
@@ -145,8 +133,8 @@ def test_sharing_works_under_every_accepted_prefix(engine, start):
 def test_sharing_works_in_a_schema_with_an_odd_name(postgresql):
     with postgresql.begin() as connection:
         connection.exec_driver_sql('CREATE SCHEMA "our-portal.2 é"')
-    tables = define_tables(sqlalchemy.MetaData(), schema="our-portal.2 é")
-    world = World(store=SqlStore.over(postgresql, tables=create_all(postgresql, tables)))
+    tables = sql.define_tables(sqlalchemy.MetaData(), schema="our-portal.2 é")
+    world = World(store=sql.SqlStore.over(postgresql, tables=sql.create_all(postgresql, tables)))
     world.share(ANNA, CT, BEN)
     assert world.can_view(BEN, CT)
 
@@ -206,41 +194,41 @@ def test_many_processes_create_a_file_of_sqlite_at_once(tmp_path):
 
 def test_the_shape_is_recorded_once(engine):
     metadata = sqlalchemy.MetaData()
-    tables = define_tables(metadata, prefix="migrated_")
+    tables = sql.define_tables(metadata, prefix="migrated_")
     with engine.begin() as connection:
         metadata.create_all(connection)
         for _ in range(2):
-            record_schema(connection, tables)
+            sql.record_schema(connection, tables)
     with engine.connect() as connection:
         assert connection.execute(sqlalchemy.select(tables.schema)).all() == [(1,)]
-    world = World(store=SqlStore.over(engine, tables=tables))
+    world = World(store=sql.SqlStore.over(engine, tables=tables))
     world.share(ANNA, CT, BEN)
     assert world.can_view(BEN, CT)
 
 
 def test_recording_the_shape_of_missing_tables_fails(engine):
-    tables = define_tables(sqlalchemy.MetaData(), prefix="nowhere_")
+    tables = sql.define_tables(sqlalchemy.MetaData(), prefix="nowhere_")
     with engine.connect() as connection, connection.begin(), pytest.raises(StoreFailed):
-        record_schema(connection, tables)
+        sql.record_schema(connection, tables)
 
 
 def test_a_missing_table_is_created_beside_the_others(engine):
     metadata = sqlalchemy.MetaData()
-    tables = create_all(engine, define_tables(metadata, prefix="partly_"))
+    tables = sql.create_all(engine, sql.define_tables(metadata, prefix="partly_"))
     tables.notices.drop(engine)
-    create_all(engine, tables)
-    World(store=SqlStore.over(engine, tables=tables)).share(ANNA, CT, BEN)
+    sql.create_all(engine, tables)
+    World(store=sql.SqlStore.over(engine, tables=tables)).share(ANNA, CT, BEN)
 
 
 def test_creating_existing_tables_writes_nothing(tmp_path):
-    engine = sqlite_engine(tmp_path / "sharing.db")
-    create_all(engine)
+    engine = sql.sqlite_engine(tmp_path / "sharing.db")
+    sql.create_all(engine)
     engine.dispose()
-    reading = sqlite_engine(tmp_path / "sharing.db")
+    reading = sql.sqlite_engine(tmp_path / "sharing.db")
     sqlalchemy.event.listen(
         reading, "connect", lambda each, _: each.execute("PRAGMA query_only = ON").close()
     )
-    create_all(reading)
+    sql.create_all(reading)
     reading.dispose()
 
 
@@ -251,16 +239,16 @@ def test_tables_follow_the_hosts_prefix_and_naming_convention(engine):
         "uq": "one_%(table_name)s_%(column_0_N_name)s",
     }
     metadata = sqlalchemy.MetaData(naming_convention=names)
-    tables = define_tables(metadata, prefix="portal_")
+    tables = sql.define_tables(metadata, prefix="portal_")
     assert {table.name for table in tables.all()} == set(metadata.tables)
     assert all(name.startswith("portal_") for name in metadata.tables)
-    assert create_all(engine, tables) is tables
-    create_all(engine, tables)
-    world = World(store=SqlStore.over(engine, tables=tables))
+    assert sql.create_all(engine, tables) is tables
+    sql.create_all(engine, tables)
+    world = World(store=sql.SqlStore.over(engine, tables=tables))
     world.share(ANNA, CT, BEN)
     assert world.can_view(BEN, CT)
     with pytest.raises(StoreFailed, match="is taken"):
-        open_sharing(
+        sql.open_sharing(
             engine,
             directory=world.directory,
             clock=world.clock,
@@ -269,7 +257,7 @@ def test_tables_follow_the_hosts_prefix_and_naming_convention(engine):
         ).share(share_request(ANNA, CT, DAN))
     metadata.drop_all(engine)
     with pytest.raises(StoreFailed, match="create them with create_all or a migration"):
-        open_sharing(engine, tables=tables)
+        sql.open_sharing(engine, tables=tables)
 
 
 def test_every_compared_text_has_the_collation_c_on_postgresql(tables, postgresql):
@@ -284,11 +272,11 @@ def test_every_compared_text_has_the_collation_c_on_postgresql(tables, postgresq
 
 @pytest.mark.parametrize("shape", [0, 2])
 def test_tables_of_another_shape_are_reported(sqlite, shape):
-    tables = define_tables(sqlalchemy.MetaData(), prefix=f"shape_{shape}_")
-    create_all(sqlite, tables)
+    tables = sql.define_tables(sqlalchemy.MetaData(), prefix=f"shape_{shape}_")
+    sql.create_all(sqlite, tables)
     with sqlite.begin() as connection:
         connection.execute(tables.schema.update().values(number=shape))
-    for ask in (open_sharing, create_all):
+    for ask in (sql.open_sharing, sql.create_all):
         with pytest.raises(
             StoreFailed, match=f"of shape {shape}, {'older' if shape == 0 else 'newer'}"
         ):
@@ -298,11 +286,11 @@ def test_tables_of_another_shape_are_reported(sqlite, shape):
 def test_an_engine_for_mysql_is_rejected():
     engine = sqlalchemy.create_mock_engine("mysql+pymysql://", lambda *_: None)
     with pytest.raises(InvalidValue, match="PostgreSQL or SQLite"):
-        open_sharing(engine)
+        sql.open_sharing(engine)
 
 
 def test_notices_without_a_notifier_wait_for_a_relay(engine, tables, world):
-    sharing = open_sharing(engine, directory=world.directory, clock=world.clock, tables=tables)
+    sharing = sql.open_sharing(engine, directory=world.directory, clock=world.clock, tables=tables)
     sharing.share(share_request(ANNA, CT, BEN, message="hello"))
     for _ in range(sharing.policy.retries.limit + 1):
         world.wait(DAY)
@@ -315,15 +303,15 @@ def test_notices_without_a_notifier_wait_for_a_relay(engine, tables, world):
 
 
 def test_users_and_groups_are_in_the_same_database_by_default(engine, tables, world):
-    sharing = open_sharing(engine, clock=world.clock, tables=tables)
-    directory = SqlDirectory(engine, tables.directory)
+    sharing = sql.open_sharing(engine, clock=world.clock, tables=tables)
+    directory = sql.SqlDirectory(engine, tables.directory)
     for user in (ANNA, BEN):
         directory.add(User(id=user, name=str(user)))
     sharing.share(share_request(ANNA, CT, BEN))
-    assert open_sharing(engine, clock=world.clock, tables=tables).can(BEN, VIEW, CT)
+    assert sql.open_sharing(engine, clock=world.clock, tables=tables).can(BEN, VIEW, CT)
     assert not sharing.can(CARLA, VIEW, CT)
     with engine.begin() as connection:
-        inside = joined(connection, directory=directory, tables=tables, clock=world.clock)
+        inside = sql.joined(connection, directory=directory, tables=tables, clock=world.clock)
         inside.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN))
     assert not sharing.can(BEN, VIEW, CT)
 
@@ -344,7 +332,7 @@ class Portal:
 
     engine: sqlalchemy.Engine
     config: Config
-    tables: Tables
+    tables: sql.Tables
     migration: Path
 
     def upgrade(self):
@@ -353,7 +341,7 @@ class Portal:
     def write_the_number(self):
         """Add to the migration what no tool can know: of what shape the tables are."""
         table = self.tables.schema.fullname
-        line = f"op.execute('INSERT INTO {table} (number) VALUES ({SCHEMA})')"  # noqa: S608  its own
+        line = f"op.execute('INSERT INTO {table} (number) VALUES ({sql.SCHEMA})')"  # noqa: S608  its own
         text = self.migration.read_text()
         end = "    # ### end Alembic commands ###\n"
         self.migration.write_text(text.replace(end, f"{end}    {line}\n", 1))
@@ -374,7 +362,7 @@ def portal_on(engine, folder, *, names=None, prefix="exam_sharing_", schema=None
         sqlalchemy.Column("id", sqlalchemy.Integer, primary_key=True),
         sqlalchemy.Column("text", sqlalchemy.String(80), server_default="none", unique=True),
     )
-    tables = define_tables(metadata, prefix=prefix, schema=schema)
+    tables = sql.define_tables(metadata, prefix=prefix, schema=schema)
     config = Config()
     config.set_main_option("script_location", str(folder))
     config.attributes.update(engine=engine, metadata=metadata, include_schemas=schema is not None)
@@ -397,7 +385,7 @@ def portal_on(engine, folder, *, names=None, prefix="exam_sharing_", schema=None
 def portal(request, tmp_path):
     name, how = request.param
     if name == "sqlite":
-        engine = sqlite_engine(tmp_path / "portal.db")
+        engine = sql.sqlite_engine(tmp_path / "portal.db")
         yield portal_on(engine, tmp_path / "migrations", **how)
         engine.dispose()
         return
@@ -425,7 +413,7 @@ def test_alembic_finds_a_difference(portal):
 def test_sharing_works_in_migrated_tables(portal):
     portal.write_the_number()
     portal.upgrade()
-    world = World(store=SqlStore.over(portal.engine, tables=portal.tables))
+    world = World(store=sql.SqlStore.over(portal.engine, tables=portal.tables))
     world.share(ANNA, CT, BEN, message="hello")
     assert world.can_view(BEN, CT)
     assert set(world.told()) == {BEN}
@@ -434,7 +422,7 @@ def test_sharing_works_in_migrated_tables(portal):
 def test_a_migration_without_the_shape_is_reported(portal):
     portal.upgrade()
     with pytest.raises(StoreFailed, match="the shape of the tables was not recorded"):
-        SqlStore.over(portal.engine, tables=portal.tables)
+        sql.SqlStore.over(portal.engine, tables=portal.tables)
 
 
 def test_the_downgrade_drops_every_table(portal):
@@ -443,12 +431,12 @@ def test_the_downgrade_drops_every_table(portal):
     command.downgrade(portal.config, "base")
     assert portal.found_tables() <= {"alembic_version"}
     with pytest.raises(StoreFailed, match="are not there"):
-        SqlStore.over(portal.engine, tables=portal.tables)
+        sql.SqlStore.over(portal.engine, tables=portal.tables)
 
 
 @pytest.fixture
 def translated():
-    return define_tables(MetaData())
+    return sql.define_tables(MetaData())
 
 
 @pytest.fixture

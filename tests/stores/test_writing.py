@@ -19,27 +19,7 @@ from failing import failing
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from exam_sharing import (
-    BatchId,
-    Conflict,
-    Exam,
-    ExamId,
-    Group,
-    GroupId,
-    NoticeId,
-    Policy,
-    ReasonCode,
-    Refused,
-    Reshares,
-    Scope,
-    ShareId,
-    Sharing,
-    StoreFailed,
-    UnshareRequest,
-    UploadBatch,
-    User,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.acts import writing
 from exam_sharing.adapters.sqlalchemy import (
     SqlDirectory,
@@ -78,7 +58,7 @@ def test_only_errors_of_lost_races_are_tried_again(engine, new_store, error, sta
 
     with failing(engine, OperationalError("INSERT", {"m": PATIENT}, error), at=statement) as seen:
         if statement < 4:  # Reading comes first, and is not tried again.
-            with pytest.raises(StoreFailed):
+            with pytest.raises(es.StoreFailed):
                 share()
             assert kept.state()[0][CT][0] == 0
             return
@@ -92,15 +72,15 @@ def test_a_failure_reveals_nothing_of_the_written_values(engine, new_store):
     kept = World(store=new_store())
     error = OperationalError("INSERT …", {"message": PATIENT}, Exception(PATIENT))
     for at in range(2, 8):
-        with failing(engine, error, at=at), pytest.raises(StoreFailed) as caught:
+        with failing(engine, error, at=at), pytest.raises(es.StoreFailed) as caught:
             kept.share(ANNA, CT, BEN, message=PATIENT)
         assert_tells_nothing(caught.value)
 
 
 def test_a_taken_id_reveals_nothing_of_the_written_values(new_store):
     waiting = WaitingNotice(
-        id=NoticeId("n"),
-        share=ShareId("s"),
+        id=es.NoticeId("n"),
+        share=es.ShareId("s"),
         to=BEN,
         actor=ANNA,
         exam_ids=(CT,),
@@ -109,7 +89,7 @@ def test_a_taken_id_reveals_nothing_of_the_written_values(new_store):
     event = ActRefused(at=START, request=share_request(ANNA, CT, BEN), reasons=())
     store, changes = new_store(), Changes(versions={}, notices=(waiting,), event=event)
     assert store.commit(changes)
-    with pytest.raises(StoreFailed, match="the id of a notice is taken") as caught:
+    with pytest.raises(es.StoreFailed, match="the id of a notice is taken") as caught:
         store.commit(changes)
     assert_tells_nothing(caught.value)
 
@@ -137,8 +117,8 @@ def sharing_over(world, watcher, ports=None):
     """Return another `Sharing` over the store of a world, with a watcher before its ports."""
     if ports is None:
         ports = memory_ports(store=world.store, directory=world.directory, notifier=world.notifier)
-    return Sharing(
-        policy=Policy(),
+    return es.Sharing(
+        policy=es.Policy(),
         ports=watched(ports, watcher),
         clock=world.clock,
         new_id=lambda: "the long act",
@@ -167,7 +147,7 @@ class AlwaysFaster:
 
     def _act(self):
         if self._waits is None or self._waits.done():
-            self._waits = self._others.submit(self._share, UserId(f"short-{len(self.asked)}"))
+            self._waits = self._others.submit(self._share, es.UserId(f"short-{len(self.asked)}"))
         # The long act does not wait longer than the short one takes alone.
         with_answer = threading.Event()
         self._waits.add_done_callback(lambda _: with_answer.set())
@@ -186,7 +166,7 @@ class AlwaysFaster:
 
 def test_an_act_gets_its_turn_although_another_is_always_faster(world):
     faster = AlwaysFaster(world)
-    receipt = sharing_over(world, faster).share(share_request(ANNA, CT, BEN, scope=Scope.BATCH))
+    receipt = sharing_over(world, faster).share(share_request(ANNA, CT, BEN, scope=es.Scope.BATCH))
     faster.done()
     assert {outcome.exam for outcome in receipt.outcomes} == {CT, MR, XRAY}
     assert faster.asked.count("writer.locked") == 1
@@ -201,7 +181,9 @@ def test_an_unsharing_gets_its_turn_too(world):
     world.share(BEN, CT, CARLA)
     faster = AlwaysFaster(world)
     sharing = sharing_over(world, faster)
-    sharing.unshare(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, reshares=Reshares.CASCADE))
+    sharing.unshare(
+        es.UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, reshares=es.Reshares.CASCADE)
+    )
     faster.done()
     assert faster.asked.count("writer.locked") == 1
     assert not world.can_view(CARLA, CT)
@@ -215,10 +197,10 @@ def test_a_stranger_locks_nothing(world):
         return put()
 
     for request in (
-        share_request(DAN, CT, BEN, scope=Scope.BATCH),
-        UnshareRequest(actor=DAN, exam=CT, recipient=BEN),
+        share_request(DAN, CT, BEN, scope=es.Scope.BATCH),
+        es.UnshareRequest(actor=DAN, exam=CT, recipient=BEN),
     ):
-        with pytest.raises(Refused):
+        with pytest.raises(es.Refused):
             perform(sharing_over(world, note), request)
     assert "writer.locked" not in asked
 
@@ -242,17 +224,17 @@ class BeforeTheTurn:
 def test_an_actor_who_lost_access_meanwhile_is_refused_in_their_turn(world):
     world.share(ANNA, CT, BEN)
     before = BeforeTheTurn(lambda: world.unshare(ANNA, CT, BEN))
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(es.Refused) as refused:
         sharing_over(world, before).share(share_request(BEN, CT, DAN))
-    assert codes(refused.value.reasons) == [ReasonCode.EXAM_NOT_FOUND]
+    assert codes(refused.value.reasons) == [es.ReasonCode.EXAM_NOT_FOUND]
     assert isinstance(world.store.events()[-1], ActRefused)
     assert not world.can_view(DAN, CT)
 
 
 def test_a_batch_that_has_grown_is_shared_as_a_whole_in_its_turn(world):
-    late = ExamId("late")
+    late = es.ExamId("late")
     before = BeforeTheTurn(lambda: world.upload(CD, ANNA, late))
-    request = share_request(ANNA, CT, BEN, scope=Scope.BATCH)
+    request = share_request(ANNA, CT, BEN, scope=es.Scope.BATCH)
     receipt = sharing_over(world, before).share(request)
     assert {outcome.exam for outcome in receipt.outcomes} == {CT, MR, XRAY, late}
 
@@ -269,14 +251,14 @@ def test_leaving_a_turn_writes_nothing_and_releases_the_locks(world):
 
 def test_many_long_acts_at_once_all_finish(open_store):
     world = World(store=open_store())
-    exams = [ExamId(f"e{number}") for number in range(20)]
-    world.upload(BatchId("long"), ANNA, *exams)
-    users = [UserId(f"u{number}") for number in range(8)]
+    exams = [es.ExamId(f"e{number}") for number in range(20)]
+    world.upload(es.BatchId("long"), ANNA, *exams)
+    users = [es.UserId(f"u{number}") for number in range(8)]
     for user in users:
         world.person(user)
 
     def share(user):
-        return world.share(ANNA, exams[0], user, scope=Scope.BATCH)
+        return world.share(ANNA, exams[0], user, scope=es.Scope.BATCH)
 
     with ThreadPoolExecutor(len(users)) as pool:
         receipts = list(pool.map(share, users))
@@ -299,9 +281,9 @@ class SmallPools:
         self.tables = create_all(others)
         self.world = World(store=open_store_on(others, self.tables)())
         people = SqlDirectory(others, self.tables.directory)
-        for user in (ANNA, BEN, CARLA, DAN, *(UserId(f"short-{n}") for n in range(400))):
-            people.add(User(id=user, name=str(user)))
-        people.add(Group(id=GroupId("ward"), name="Ward", members=frozenset({DAN})))
+        for user in (ANNA, BEN, CARLA, DAN, *(es.UserId(f"short-{n}") for n in range(400))):
+            people.add(es.User(id=user, name=str(user)))
+        people.add(es.Group(id=es.GroupId("ward"), name="Ward", members=frozenset({DAN})))
 
     def engine(self, size):
         self.engines.append(self._make(pool_size=size, max_overflow=0, pool_timeout=3))
@@ -335,7 +317,7 @@ def test_an_act_in_its_turn_needs_one_connection(pools):
     directory = asks_back.directory = SqlDirectory(engine, tables.directory, visible=asks_back)
     faster = AlwaysFaster(world)
     ports = sql_ports(SqlStore.over(engine, tables=tables), directory=directory)
-    request = share_request(ANNA, CT, BEN, GroupId("ward"), scope=Scope.BATCH)
+    request = share_request(ANNA, CT, BEN, es.GroupId("ward"), scope=es.Scope.BATCH)
     sharing_over(world, faster, ports).share(request)
     faster.done()
     assert faster.asked.count("writer.locked") == 1
@@ -362,7 +344,7 @@ class AddsPeople:
 
     def profiles(self, users):
         self.added += 1
-        self.kept.add(User(id=UserId(f"added-{self.added}"), name="Added"))
+        self.kept.add(es.User(id=es.UserId(f"added-{self.added}"), name="Added"))
         return self.kept.profiles(users)
 
 
@@ -383,7 +365,7 @@ def test_a_directory_may_be_written_while_an_act_has_its_turn(pools):
     assert monotonic() - began < 10
     assert asked.count("writer.locked") == 1
     assert world.can_view(BEN, CT)
-    assert directory.user(UserId(f"added-{directory.added}")) is not None
+    assert directory.user(es.UserId(f"added-{directory.added}")) is not None
 
 
 def test_acts_that_wait_for_their_turn_hold_no_connection(pools):
@@ -391,10 +373,10 @@ def test_acts_that_wait_for_their_turn_hold_no_connection(pools):
     engine, tables, world = pools.engine(4), pools.tables, pools.world
     foreign = SqlDirectory(engine.execution_options(schema_translate_map={}), tables.directory)
     sharing = open_sharing(engine, tables=tables, directory=foreign, clock=world.clock)
-    users = [UserId(f"short-{number}") for number in range(12)]
+    users = [es.UserId(f"short-{number}") for number in range(12)]
 
     def share(user):
-        return sharing.share(share_request(ANNA, CT, user, scope=Scope.BATCH))
+        return sharing.share(share_request(ANNA, CT, user, scope=es.Scope.BATCH))
 
     with ThreadPoolExecutor(len(users)) as pool:
         receipts = list(pool.map(share, users))
@@ -423,7 +405,7 @@ def held_by_somebody(engine, tables, exam):
 def test_a_lock_that_another_holds_becomes_a_conflict(postgresql, pg_world, pg_tables):
     world, tables = pg_world, pg_tables
     with held_by_somebody(postgresql, tables, CT):
-        with pytest.raises(Conflict) as caught:
+        with pytest.raises(es.Conflict) as caught:
             world.share(ANNA, CT, BEN)
         assert caught.value.attempts == writing.ATTEMPTS
         world.share(ANNA, MR, BEN)
@@ -436,7 +418,7 @@ def test_the_database_ends_a_turn_that_hangs(pg_world):
     waited = []
 
     def share_at_last():
-        with suppress(Conflict):
+        with suppress(es.Conflict):
             return world.share(ANNA, CT, CARLA)
         return share_at_last()
 
@@ -544,11 +526,11 @@ def test_an_act_that_waits_is_decided_again(isolated, pg_tables, pg_world, after
 
 def test_an_upload_waits_for_a_change_of_its_batch(isolated, pg_tables, pg_world, after):
     store = SqlStore.over(isolated, tables=pg_tables)
-    batch = UploadBatch(id=BatchId("late"), uploader=ANNA, received_at=START)
+    batch = es.UploadBatch(id=es.BatchId("late"), uploader=ANNA, received_at=START)
     store.add(batch, ())
     batches = pg_tables.batches
     touched = batches.update().where(batches.c.id == "late").values(sealed=False)
-    late = Exam(id=ExamId("late"), owner=ANNA, batch=batch.id, uploaded_at=START)
+    late = es.Exam(id=es.ExamId("late"), owner=ANNA, batch=batch.id, uploaded_at=START)
     assert after(lambda: store.add(batch, (late,)), touched) == []
     assert pg_world.can_view(ANNA, late.id)
 
@@ -556,13 +538,13 @@ def test_an_upload_waits_for_a_change_of_its_batch(isolated, pg_tables, pg_world
 def test_a_change_of_a_user_waits_for_another(isolated, pg_tables, after):
     people = SqlDirectory(isolated, pg_tables.directory)
     level = isolated.get_execution_options()["isolation_level"]
-    user, ward = UserId(f"user under {level}"), GroupId(f"ward under {level}")
-    people.add(User(id=user, name="Ben"))
-    people.add(Group(id=ward, name="Ward", members=frozenset({user})))
+    user, ward = es.UserId(f"user under {level}"), es.GroupId(f"ward under {level}")
+    people.add(es.User(id=user, name="Ben"))
+    people.add(es.Group(id=ward, name="Ward", members=frozenset({user})))
     principals = pg_tables.directory.principals
     touched = principals.update().values(active=True)
-    assert after(lambda: people.add(User(id=user, name="Benjamin")), touched) == []
-    assert after(lambda: people.add(Group(id=ward, name="W")), touched) == []
+    assert after(lambda: people.add(es.User(id=user, name="Benjamin")), touched) == []
+    assert after(lambda: people.add(es.Group(id=ward, name="W")), touched) == []
     assert after(lambda: people.remove(user), touched) == []
     assert people.user(user) is None
 
@@ -573,7 +555,7 @@ def test_owner_changed_at_an_older_moment_is_a_conflict(postgresql, pg_tables, p
     with earlier.connect() as connection, connection.begin():
         connection.execute(sqlalchemy.select(pg_tables.versions))
         pg_world.share(ANNA, CT, BEN)
-        with pytest.raises(Conflict) as caught:
+        with pytest.raises(es.Conflict) as caught:
             owner_changed(connection, exam=CT, before=ANNA, after=BEN, at=START, tables=pg_tables)
     assert caught.value.attempts == 1
     assert pg_world.store.batch(CD) is not None
