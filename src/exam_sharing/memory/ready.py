@@ -121,17 +121,28 @@ class ReadyExam:
         The sets must be valid at `now`.
         """
         if user.value in self.group_grantors:
-            return self._by_others(user, principals, now)
+            by_others = (
+                each
+                for each in (Permission.DOWNLOAD, Permission.VIEW)
+                if self.given_by_others(user, principals, each, now)
+            )
+            return next(by_others, None)
         if not self.download.isdisjoint(principals):
             return Permission.DOWNLOAD
         return None if self.view.isdisjoint(principals) else Permission.VIEW
 
-    def _by_others(
-        self, user: UserId, principals: frozenset[PrincipalKey], now: datetime
-    ) -> Permission | None:
-        """Leave out grants by the user to groups that they are in."""
-        reaching = grants_reaching(user, principals, self.sharing.grants)
-        return max((g.permission for g in reaching if not g.expired(now)), default=None)
+    def given_by_others(
+        self,
+        user: UserId,
+        principals: frozenset[PrincipalKey],
+        permission: Permission,
+        now: datetime,
+    ) -> bool:
+        """Return whether grants of others than the user give them the permission at the time."""
+        for grant in grants_reaching(user, principals, self.sharing.grants):
+            if grant.permission >= permission and not grant.expired(now):
+                return True
+        return False
 
 
 def _set_of(values: Iterable[StrT]) -> frozenset[StrT]:
