@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_sharing.names import LONGEST_FOLDED, MOST_STARTS, Findable, Fit, Typed, folded
-from exam_sharing.testing.model import choosing
+from exam_sharing.testing.model import views
 
 FORMS = ["NFC", "NFD", "NFKC", "NFKD"]
 ANY_TEXT = st.text(st.characters(exclude_categories=()))
@@ -147,7 +147,7 @@ def test_texts_fit_as_in_the_reference_model(name, address, data):
     typed = " ".join(typed.split())
     found = Typed.of(typed)
     fit = None if found is None else found.fit(Findable.of(name, address))
-    rank = choosing.rank(choosing.folded(name), choosing.folded(address or ""), folded(typed))
+    rank = views.rank(views.folded(name), views.folded(address or ""), folded(typed))
     assert (0 if fit is None else fit + 1) == rank
 
 

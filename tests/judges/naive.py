@@ -40,8 +40,8 @@ class NaiveWorld:
 
     def _ending(self, ending):
         return model.Ending(
-            how=model.How[ending.how.name],
-            by=ending.by,
+            how=ending.how.value,
+            by=ending.by or model.HOST,
             as_owner=ending.acting_as.name == "OWNER",
             version=ending.version,
             replaced_by=frozenset(self.ids[each] for each in ending.replaced_by),
@@ -64,7 +64,7 @@ class NaiveWorld:
             if number not in self.world.endings
             and self.world.grants[number].horizon > self.world.now
         ]
-        done = model.unshare(self.world, act)
+        done = model.perform(self.world, act)
         assert not isinstance(done, model.Refused), done
         return {
             grant_id: frozenset(

@@ -211,7 +211,7 @@ def unless_form(form):
         (Sharing, "preview", without_gains, "gains: nothing"),
         (Sharing, "tabs", unless_found, "an error: StoreFailed"),
         (Sharing, "share_form", unless_form, "an error: StoreFailed"),
-        (Sharing, "access_list", without_bases, "basis of each grant"),
+        (Sharing, "access_list", without_bases, "bases"),
         (Admin, "who_can", lambda holders: (), "nothing"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import attrs
 
-from exam_sharing.identifiers import GroupId, PrincipalId
+from exam_sharing.identifiers import GrantId, GroupId, PrincipalId
 from exam_sharing.policy.requests import (
     NarrowRequest,
     Request,
@@ -22,6 +22,8 @@ from exam_sharing.testing.moments import START
 
 MOST_LISTED: Final = 9
 """The number of items that are listed before the rest is only counted."""
+
+OUTSIDE: Final = {model.NEVER: "not held", model.FOREVER: "without end"}
 
 PLAIN_POLICY: Final = Policy(attestation_wording="I abide by HIPAA.", message_limit=20)
 """A story lists only the settings that differ from these."""
@@ -53,17 +55,6 @@ class RulesBroken(AssertionError):
         )
 
 
-class GrantNumber(int):
-    """The model's number of a grant; no other int in an answer is one."""
-
-
-@attrs.frozen
-class Refusal:
-    """The codes of a refusal with their parameters; empty if nothing was refused."""
-
-    reasons: Mapping[str, frozenset[object]]
-
-
 @attrs.frozen
 class Raised:
     """The name of an error that is not a refusal."""
@@ -73,6 +64,8 @@ class Raised:
 
 def clock_time(moment: datetime) -> str:
     """Return the time of day, with the day if it is not the first one."""
+    if moment in OUTSIDE:
+        return OUTSIDE[moment]
     time = f"{moment:%H:%M}" if not (moment.second or moment.microsecond) else f"{moment:%H:%M:%S}"
     if moment.microsecond:
         time += f".{moment.microsecond:06}".rstrip("0")
@@ -110,7 +103,8 @@ class Words:
         for kind, in_words in self._kinds.items():
             if isinstance(value, kind):
                 return in_words(value)
-        return str(value)
+        parts = _parts(value)
+        return str(value) if parts is None else self._mapping(parts)
 
     @property
     def _kinds(self) -> Mapping[type, Callable[[Any], str]]:
@@ -119,12 +113,14 @@ class Words:
             bool: lambda truth: "yes" if truth else "no",
             Enum: lambda one: str(one.name),
             datetime: clock_time,
-            GrantNumber: self._grant,
+            model.GrantNumber: self._grant,
+            GrantId: self._requested_grant,
             GroupId: lambda group: f"the group {group}",
-            Refusal: lambda refusal: self._refusal(refusal.reasons),
+            model.Refused: lambda refused: self._refusal(refused.reasons),
             Raised: lambda raised: f"an error: {raised.error}",
             dict: self._mapping,
             tuple: self._several,
+            list: self._several,
             frozenset: self._several,
         }
 
@@ -145,7 +141,7 @@ class Words:
                 text += f" to {request.permission.name} at most" if request.permission else ""
                 text += f" until {clock_time(request.until)} at the latest" if request.until else ""
             case RevokeRequest():
-                text = f"{request.actor} revokes {self._requested_grant(request)}"
+                text = f"{request.actor} revokes {self._requested_grant(request.grant)}"
         if request.performed_by is not None:
             text += f", performed by {request.performed_by}"
         if not isinstance(request, ShareRequest) and request.reshares is not None:
@@ -169,16 +165,13 @@ class Words:
             text += f", expecting {self.value(request.expect)}"
         return text
 
-    def _requested_grant(self, request: RevokeRequest) -> str:
-        written = str(request.grant)
-        if written.isdecimal() and int(written) in self.world.grants:
-            return self._grant(int(written))
-        return "an unknown grant"
+    def _requested_grant(self, grant: GrantId) -> str:
+        written = str(grant)
+        known = written.isdecimal() and int(written) in self.world.grants
+        return self._grant(model.GrantNumber(written)) if known else "an unknown grant"
 
-    def _grant(self, number: int) -> str:
-        grant = self.world.grants.get(number)
-        if grant is None:
-            return "an unexpected grant"
+    def _grant(self, number: model.GrantNumber) -> str:
+        grant = self.world.grants[number]
         until = f" until {clock_time(grant.until)}" if grant.until else ""
         to = self.value(grant.recipient)
         return f"{grant.grantor}'s grant of {grant.exam} to {to} for {grant.permission.name}{until}"
@@ -216,11 +209,22 @@ class Words:
 
 def differing(expected: object, got: object) -> tuple[object, object]:
     """Return both answers without the parts in which they agree."""
-    if not (isinstance(expected, Mapping) and isinstance(got, Mapping)):
+    one, other = _parts(expected), _parts(got)
+    if one is None or other is None:
         return expected, got
-    keys = [key for key in expected if key not in got or got[key] != expected[key]]
-    more = [key for key in got if key not in expected]
+    same = {key for key in one if key in other and one[key] == other[key]}
+    both = {key: differing(one[key], other[key]) for key in one if key in other}
     return (
-        {key: expected[key] for key in keys},
-        {key: got[key] for key in (*keys, *more) if key in got},
+        {key: both[key][0] if key in both else one[key] for key in one if key not in same},
+        {key: both[key][1] if key in both else other[key] for key in other if key not in same},
     )
+
+
+def _parts(value: object) -> Mapping[object, object] | None:
+    """Return the parts of a mapping, or of an answer of the model; `None` for any other value."""
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, model.Answer):
+        fields = [field.name for field in attrs.fields(type(value)) if field.eq]
+        return {name.replace("_", " "): getattr(value, name) for name in fields}
+    return None

@@ -15,25 +15,25 @@ from exam_sharing.policy.plans import ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import Asked, Request, Reshares, ShareRequest, UnshareRequest
 from exam_sharing.policy.views import Page
 from exam_sharing.testing import model
-from exam_sharing.testing.machine import answers
+from exam_sharing.testing.machine.answers import Answers, choices, share_form
 from exam_sharing.testing.machine.drawing import pick
 from exam_sharing.testing.machine.hospital import EXAMS, GROUPS, STRANGER, USERS, Hospital
-from exam_sharing.testing.machine.stored import NO_RECORD, Stored, expected_record, recorded
+from exam_sharing.testing.machine.stored import NO_RECORD, expected_record, recorded
 from exam_sharing.testing.story import Raised, RulesBroken, clock_time, differing
 from exam_sharing.testing.worlds import perform
 
 ItemT = TypeVar("ItemT")
+AnswerT = TypeVar("AnswerT")
 
-PERMISSIONS: Final = tuple(Permission)
-CHECKS: Final = tuple((permission, exam) for exam in EXAMS for permission in PERMISSIONS)
+CHECKS: Final = {f"{each.name} {exam}": (each, exam) for exam in EXAMS for each in Permission}
 """All checks of one user."""
 RECIPIENTS: Final = 3
 """A page of recipients is this many times as long as a page of exams."""
 MOST_PAGES: Final = 2 * max(len(EXAMS), len(USERS) + len(GROUPS))
 """More pages than any list in a hospital has."""
-PREVIEWED: Final[tuple[Permission | Reshares, ...]] = (*PERMISSIONS, *Reshares)
+PREVIEWED: Final[tuple[Permission | Reshares, ...]] = (*Permission, *Reshares)
 """Previewed in turn: shares of each permission, and unsharing with each fate of re-shares."""
-ID_REUSED: Final = "the request id was used before"
+ID_REUSED: Final = Raised(RequestIdReused.__name__)
 
 
 @attrs.define
@@ -44,61 +44,38 @@ class Comparison:
         hospital: where the steps happen.
         page: the number of exams on a page of a list.
         typed: the text that everybody types to find recipients.
-        turn: which strangers and which previews are asked about first.
+        turns: which strangers and which previews are asked about next.
         steps: the number of steps so far, in all hospitals of this process.
     """
 
     hospital: Hospital
     page: int = 2
     typed: str = "al"
-    turn: int = 0
-    _turns: Iterator[int] = attrs.field(init=False)
+    turns: Iterator[int] = attrs.field(factory=count)
 
     steps: ClassVar[int] = 0
-
-    @_turns.default
-    def _from_turn(self) -> Iterator[int]:
-        return count(self.turn)
-
-    def held(self) -> list[tuple[UserId, ExamId]]:
-        """Return who has access to which exam, by the model."""
-        hospital = self.hospital
-        pairs = [(user, exam) for user in hospital.users for exam in hospital.exams]
-        return [pair for pair in pairs if self._holds(*pair, Permission.VIEW)]
-
-    def _holds(self, user: UserId, exam: ExamId, permission: Permission) -> bool:
-        return model.holds(self.hospital.world, user, permission, exam)
 
     def request(self, request: Request) -> bool:
         """Preview and perform a request, then compare everything.
 
         Returns:
             False if the request id was used before for another request, so that nothing was done.
-
-        Raises:
-            RulesBroken: the package and the model disagree.
         """
         hospital, world = self.hospital, self.hospital.world
-        in_model = hospital.as_in_model(request)
+        in_model = hospital.answers.as_in_model(request)
         hospital.add_line(f"{hospital.words.request(in_model)}.")
         self._preview(request, in_model)
         repeated = (request.actor, request.request_id) in world.receipts
         result = outcome(lambda: perform(hospital.sharing, request))
-        try:
-            expected = model.perform(world, in_model)
-        except model.RequestIdReused:
-            refused = partial(_is_reused, result)
-            self.same("Is the reused request id refused?", expected=True, ask=refused)
-            self.everything()
-            return False
+        expected = _unless_reused(lambda: model.perform(world, in_model))
         self.everything(None if repeated else request, result, expected)
-        return True
+        return expected != ID_REUSED
 
     def everything(
         self,
         asked: Asked | None = None,
         result: object = None,
-        expected: model.Receipt | model.Refused | None = None,
+        expected: model.Receipt | model.Refused | Raised | None = None,
     ) -> None:
         """Compare the result of a step, what is stored and recorded, and all answers after it.
 
@@ -111,23 +88,17 @@ class Comparison:
             RulesBroken: the package and the model disagree.
         """
         Comparison.steps += 1
-        hospital, stored, turn = self.hospital, self.hospital.stored, next(self._turns)
-        given = hospital.recorder.take()
+        hospital, answers, stored = self.hospital, self.hospital.answers, self.hospital.stored
+        turn, given, record = next(self.turns), hospital.recorder.take(), NO_RECORD
         self.done("Can the store be read?", stored.read)
-        record = NO_RECORD
         if expected is not None:
-            answer = partial(_receipt, result, stored)
-            self.same(
-                "What does this act return?",
-                answers.receipt_in_model(hospital.world, expected),
-                answer,
-            )
-            if asked is not None:
-                record = expected_record(hospital.world, asked, expected)
+            self.same("What does this act return?", expected, partial(_receipt, result, answers))
+        if asked is not None and not isinstance(expected, Raised | None):
+            record = expected_record(hospital.world, asked, expected)
         for exam in hospital.exams:
             in_store = partial(stored.in_store, exam)
             self.same(f"What is stored for {exam}?", stored.in_model(exam), in_store)
-        self.same("What is recorded of this step?", record, partial(recorded, given, stored))
+        self.same("What is recorded of this step?", record, partial(recorded, given, answers))
         for user in (*hospital.users, STRANGER):
             self._checks(user)
             self._lists(user)
@@ -151,7 +122,7 @@ class Comparison:
         try:
             got = ask()
         except Refused as refused:
-            got = answers.refusal(refused.reasons, self.hospital.stored.numbers)
+            got = self.hospital.answers.refusal(refused.reasons)
         except Exception as error:  # noqa: BLE001  an error is an answer too
             cause, got = error, Raised(type(error).__name__)
         if got == expected:
@@ -164,11 +135,7 @@ class Comparison:
         ) from cause
 
     def done(self, question: str, act: Callable[[], object]) -> None:
-        """Let the store do something, and require that it raises no error.
-
-        Raises:
-            RulesBroken: an error was raised.
-        """
+        """Let the store do something, and require that it raises no error."""
 
         def ask() -> bool:
             act()
@@ -177,91 +144,75 @@ class Comparison:
         self.same(question, expected=True, ask=ask)
 
     def _checks(self, user: UserId) -> None:
-        sharing = self.hospital.sharing
+        sharing, world = self.hospital.sharing, self.hospital.world
         held = {
-            permission: frozenset(exam for exam in EXAMS if self._holds(user, exam, permission))
-            for permission in PERMISSIONS
+            each: frozenset(exam for exam in EXAMS if model.holds(world, user, each, exam))
+            for each in Permission
         }
         self.same(
             f"What does `can` answer for {user}?",
-            {_check(*check): check[1] in held[check[0]] for check in CHECKS},
-            lambda: {_check(*check): sharing.can(user, *check) for check in CHECKS},
+            {check: exam in held[permission] for check, (permission, exam) in CHECKS.items()},
+            lambda: {check: sharing.can(user, *asked) for check, asked in CHECKS.items()},
         )
         self.same(
             f"What does `can_many` return for {user}?",
             held,
-            lambda: {each: sharing.can_many(user, each, EXAMS) for each in PERMISSIONS},
+            lambda: {each: sharing.can_many(user, each, EXAMS) for each in Permission},
         )
 
     def _lists(self, user: UserId) -> None:
         sharing, world = self.hospital.sharing, self.hospital.world
-        self.same(
-            f"What does `visible_to` list for {user}?",
-            tuple(model.visible_to(world, user)),
-            lambda: answers.exams_listed(
-                every_item(partial(sharing.visible_to, user, limit=self.page))
-            ),
-        )
-        self.same(
-            f"What does `shared_with` list for {user}?",
-            tuple(model.shared_with(world, user)),
-            lambda: answers.exams_listed(
-                every_item(partial(sharing.shared_with, user, limit=self.page))
-            ),
-        )
+        lists = {"visible_to": model.visible_to, "shared_with": model.shared_with}
+        for name, in_model in lists.items():
+            pages = partial(getattr(sharing, name), user, limit=self.page)
+            self.same(
+                f"What does `{name}` list for {user}?",
+                in_model(world, user),
+                lambda: [(each.exam, each.permission) for each in every_item(pages)],  # noqa: B023  asked at once
+            )
 
     def _holders(self, exam: ExamId) -> None:
-        admin, number = self.hospital.sharing.admin, self.hospital.stored.number
-        for permission in PERMISSIONS:
+        admin, answers = self.hospital.sharing.admin, self.hospital.answers
+        for permission in Permission:
             self.same(
                 f"Whom does `who_can` list for {permission.name} on {exam}?",
-                answers.holders_in_model(model.who_can(self.hospital.world, permission, exam)),
-                lambda: answers.holders(admin.who_can(permission, exam), number),  # noqa: B023  asked at once
+                model.who_can(self.hospital.world, permission, exam),
+                lambda: answers.holders(admin.who_can(permission, exam)),  # noqa: B023  asked at once
             )
 
     def _views(self, user: UserId, exam: ExamId) -> None:
         hospital, world, sharing = self.hospital, self.hospital.world, self.hospital.sharing
-        stored, most = hospital.stored, RECIPIENTS * self.page
-        ways = partial(model.shortest_ways, world, user)
+        answers, most = hospital.answers, RECIPIENTS * self.page
         self.same(
             f"What does `tabs` return for {user} on {exam}?",
             model.tabs(world, user, exam),
             lambda: frozenset([tab.value for tab in sharing.tabs(user, exam)]),
         )
-        for permission in PERMISSIONS:
+        for permission in Permission:
             self.same(
                 f"How does `explain` explain {permission.name} on {exam} for {user}?",
-                answers.explained_in_model(
-                    model.explain(world, user, permission, exam),
-                    lambda grant: ways(world.grants[grant].recipient),
-                ),
-                lambda: answers.explained(
-                    sharing.admin.explain(user, permission, exam),  # noqa: B023  asked at once
-                    stored.number,
-                    ways,
-                ),
+                model.explain(world, user, permission, exam),
+                lambda: answers.explained(user, sharing.admin.explain(user, permission, exam)),  # noqa: B023  asked at once
             )
         self.same(
             f"What does `access_list` show {user} of {exam}?",
-            answers.access_list_in_model(world, model.access_list(world, user, exam)),
-            lambda: answers.access_list(sharing.access_list(user, exam), stored.shown),
+            model.access_list(world, user, exam),
+            lambda: answers.access_list(sharing.access_list(user, exam)),
         )
         self.same(
             f"What does `share_form` show {user} of {exam}?",
-            answers.share_form(model.share_form(world, user, exam)),
-            lambda: answers.share_form(sharing.share_form(user, exam)),
+            model.share_form(world, user, exam),
+            lambda: share_form(sharing.share_form(user, exam)),
         )
         self.same(
             f"Whom does `recipients` list for {user} on {exam}?",
-            answers.choices(model.recipients(world, user, exam)),
-            lambda: answers.choices(
-                every_item(partial(sharing.recipients, user, exam, limit=most))
-            ),
+            model.recipients(world, user, exam),
+            lambda: choices(every_item(partial(sharing.recipients, user, exam, limit=most))),
         )
         self.same(
             f"Whom does `suggest` offer {user} for {self.typed!r} on {exam}?",
-            answers.choices(model.suggestions(world, user, exam, self.typed)[:most]),
-            lambda: answers.choices(sharing.suggest(user, exam, self.typed, limit=most)),
+            model.suggestions(world, user, exam, self.typed)[:most],
+            lambda: choices(sharing.suggest(user, exam, self.typed, limit=most)),
         )
 
     def _previewed(self, turn: int) -> Request:
@@ -270,29 +221,18 @@ class Comparison:
         hospital = self.hospital
         pairs = [(user, exam) for user in hospital.users for exam in hospital.exams]
         user, exam = pick(turn, pairs or hospital.not_found())
-        recipient, asked = pick(rest, self.hospital.principals), PREVIEWED[kind]
+        recipient, asked = pick(rest, hospital.principals), PREVIEWED[kind]
         if isinstance(asked, Permission):
             return ShareRequest(actor=user, exam=exam, recipients=(recipient,), permission=asked)
         return UnshareRequest(actor=user, exam=exam, recipient=recipient, reshares=asked)
 
     def _preview(self, request: Request, in_model: Request) -> None:
         hospital = self.hospital
-
-        def ask() -> object:
-            try:
-                previewed = hospital.sharing.preview(request)
-            except RequestIdReused:
-                return ID_REUSED
-            return answers.preview(previewed, hospital.stored.numbers)
-
-        try:
-            expected: object = answers.preview_in_model(
-                hospital.world, model.preview(hospital.world, in_model)
-            )
-        except model.RequestIdReused:
-            expected = ID_REUSED
-        sentence = hospital.words.request(in_model)
-        self.same(f"What does `preview` return for this: {sentence}?", expected, ask)
+        self.same(
+            f"What does `preview` return for this: {hospital.words.request(in_model)}?",
+            _unless_reused(lambda: model.preview(hospital.world, in_model)),
+            lambda: hospital.answers.preview(hospital.sharing.preview(request)),
+        )
 
 
 def outcome(act: Callable[[], object]) -> object:
@@ -303,22 +243,19 @@ def outcome(act: Callable[[], object]) -> object:
         return error
 
 
-def _receipt(result: object, stored: Stored) -> object:
+def _receipt(result: object, answers: Answers) -> model.Receipt:
     if isinstance(result, Exception):
         raise result
     assert isinstance(result, ShareReceipt | UnshareReceipt)
-    return answers.receipt(result, stored.shown)
+    return answers.receipt(result)
 
 
-def _is_reused(result: object) -> bool:
-    """Return whether a request id was refused as reused; raise any other error."""
-    if isinstance(result, Exception) and not isinstance(result, RequestIdReused | Refused):
-        raise result
-    return isinstance(result, RequestIdReused)
-
-
-def _check(permission: Permission, exam: ExamId) -> str:
-    return f"{permission.name} {exam}"
+def _unless_reused(act: Callable[[], AnswerT]) -> AnswerT | Raised:
+    """Return the answer of the model, or that the request id was used before."""
+    try:
+        return act()
+    except model.RequestIdReused:
+        return ID_REUSED
 
 
 def every_item(ask: Callable[..., Page[ItemT]]) -> Iterator[ItemT]:

@@ -234,18 +234,18 @@ class Choices:
     def one_grant(self, which: int, by: int) -> tuple[GrantId, UserId]:
         """Return a grant and an actor: mostly a grant that stands, sometimes an unknown one."""
         hospital = self.hospital
-        known = list(hospital.stored.numbers)
-        standing = [each for each in known if self._stands(hospital.stored.numbers[each])]
+        known = list(hospital.answers.numbers)
+        standing = [each for each in known if self._stands(hospital.answers.numbers[each])]
         grant = pick(which, [*standing, *standing, *known, GrantId("none")])
-        number = hospital.stored.numbers.get(grant)
+        number = hospital.answers.numbers.get(grant)
         actors = (*hospital.users, STRANGER) if number is None else self._who_may_end(number)
         return grant, pick(by, actors)
 
-    def _stands(self, number: int) -> bool:
+    def _stands(self, number: model.GrantNumber) -> bool:
         world = self.hospital.world
         return model.stands(world, world.grants[number])
 
-    def _who_may_end(self, number: int) -> Sequence[UserId]:
+    def _who_may_end(self, number: model.GrantNumber) -> Sequence[UserId]:
         """Return the owner, the grantor and the recipient twice, and every user once."""
         hospital = self.hospital
         grant = hospital.world.grants[number]

@@ -10,14 +10,14 @@ from typing_extensions import override
 
 from exam_sharing.events import ShareNotice
 from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, PrincipalId, UserId
+from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier
-from exam_sharing.policy.requests import Request, RevokeRequest
 from exam_sharing.policy.retries import Retries
 from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
 from exam_sharing.testing import model
+from exam_sharing.testing.machine.answers import Answers
 from exam_sharing.testing.machine.stored import Recorder, Stored
 from exam_sharing.testing.moments import START
 from exam_sharing.testing.opening import StorePorts, Upload
@@ -75,6 +75,7 @@ class Hospital:
     Attributes:
         world: the facts of the model, with the time of both.
         story: what has happened, one line for each step.
+        answers: turns answers of the package into values of the model.
         stored: what the store keeps, and the model beside it.
         recorder: keeps what the package gives the store to record.
     """
@@ -108,7 +109,8 @@ class Hospital:
             now=START, policy=policy, visible=visible, members_visible=members_visible
         )
         self.words: Words = Words(self.world)
-        self.stored: Stored = Stored(ports, self.world)
+        self.answers: Answers = Answers(self.world)
+        self.stored: Stored = Stored(ports, self.answers)
         self.recorder: Recorder = Recorder(ports.writer, ports.audit)
         self._acts = count(1)
         self._uploads: dict[BatchId, UploadBatch] = {}
@@ -151,6 +153,11 @@ class Hospital:
     def exams(self) -> tuple[ExamId, ...]:
         """The exams that have arrived, including withdrawn and deleted ones."""
         return tuple(self.world.exams)
+
+    def held(self) -> list[tuple[UserId, ExamId]]:
+        """Return who has access to which exam, by the model."""
+        pairs = [(user, exam) for user in self.users for exam in self.exams]
+        return [each for each in pairs if model.has_access(self.world, *each)]
 
     def not_found(self) -> list[tuple[UserId, ExamId]]:
         """Return pairs of a user and an exam that the user cannot find, whatever was shared."""
@@ -208,13 +215,6 @@ class Hospital:
             self.sharing.add_upload(arriving, exams)
         else:
             upload(self.ports.store, arriving, exams)
-
-    def as_in_model(self, request: Request) -> Request:
-        """Return the request for the model, which has its own ids of grants."""
-        if not isinstance(request, RevokeRequest):
-            return request
-        number = self.stored.numbers.get(request.grant)
-        return request if number is None else attrs.evolve(request, grant=GrantId(str(number)))
 
     def deliver(self, unreachable: frozenset[UserId]) -> tuple[ShareNotice, ...]:
         """Deliver the waiting notices, and return what was sent."""

@@ -3,6 +3,7 @@
 import sys
 from collections import Counter
 from datetime import timedelta
+from itertools import count
 from typing import Any, Final
 
 import attrs
@@ -23,7 +24,7 @@ from exam_sharing.policy.requests import (
 )
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing import model
-from exam_sharing.testing.machine import answers
+from exam_sharing.testing.machine.answers import notices
 from exam_sharing.testing.machine.comparing import Comparison, outcome
 from exam_sharing.testing.machine.drawing import (
     BATCHES,
@@ -127,7 +128,9 @@ class SharingMachine(RuleBasedStateMachine):
             ),
         )
         self.choices: Choices = Choices(self.hospital)
-        self.compare: Comparison = Comparison(self.hospital, page=page, typed=typed, turn=turn)
+        self.compare: Comparison = Comparison(
+            self.hospital, page=page, typed=typed, turns=count(turn)
+        )
         for group, within in zip(known, groups, strict=True):
             self.hospital.put_group(group, self.choices.principals(within))
         self._upload(BATCHES[0], arriving, sealed=False)
@@ -160,12 +163,12 @@ class SharingMachine(RuleBasedStateMachine):
     @rule(drawn=shares)
     def share(self, *, drawn: DrawnShare) -> None:
         """Share, mostly by somebody who has access."""
-        self._request(self.choices.share_request(drawn, self.compare.held()))
+        self._request(self.choices.share_request(drawn, self.hospital.held()))
 
     @rule(drawn=shares)
     def pass_on(self, *, drawn: DrawnShare) -> None:
         """Share an exam of somebody else, if anybody has access to one."""
-        exams, held = self.hospital.world.exams, self.compare.held()
+        exams, held = self.hospital.world.exams, self.hospital.held()
         others = [(user, exam) for user, exam in held if exams[exam].owner != user]
         self._request(self.choices.share_request(drawn, others or held))
 
@@ -363,7 +366,7 @@ class SharingMachine(RuleBasedStateMachine):
         expected = model.deliver_notices(hospital.world, unreachable)
         self.compare.same(
             "Which notices are sent?",
-            answers.notices_in_model(expected),
-            lambda: answers.notices(hospital.deliver(unreachable)),
+            notices(expected),
+            lambda: notices(hospital.deliver(unreachable)),
         )
         self.compare.everything()

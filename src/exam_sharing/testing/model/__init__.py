@@ -5,35 +5,39 @@ that people pass in (identifiers, exams, permissions, requests, policies) and no
 `World` holds all facts. An act that is refused changes none of them.
 """
 
-from exam_sharing.testing.model.access import held_until, holds, is_found, stands
-from exam_sharing.testing.model.choosing import Choice, recipients, suggestions
-from exam_sharing.testing.model.ending import end_by_host, unshare, withdraw
-from exam_sharing.testing.model.sharing import covered, deliver_notices, share
+from typing import TypeAlias
+
+from exam_sharing.testing.model.access import has_access, holds, is_found, stands
+from exam_sharing.testing.model.ending import end_by_host, withdraw
+from exam_sharing.testing.model.preview import Effect, Effects, Preview, perform, preview
+from exam_sharing.testing.model.sharing import covered, deliver_notices
 from exam_sharing.testing.model.views import (
+    OWNERSHIP,
     AccessList,
-    Effects,
+    Choice,
+    Entry,
     Explained,
     Form,
-    Preview,
     access_list,
     explain,
-    perform,
-    preview,
+    recipients,
     share_form,
     shared_with,
     shortest_ways,
+    suggestions,
     tabs,
     visible_to,
     who_can,
 )
 from exam_sharing.testing.model.world import (
     FOREVER,
+    HOST,
     NEVER,
     Account,
-    Basis,
     Ended,
     Ending,
     Grant,
+    GrantNumber,
     How,
     Notice,
     Receipt,
@@ -42,21 +46,32 @@ from exam_sharing.testing.model.world import (
     Shared,
     World,
     behind,
+    horizon_of,
 )
+
+Answer: TypeAlias = (
+    Shared | Ended | Ending | Preview | Effect | Form | AccessList | Entry | Explained | Choice
+)
+"""Values that consist of named parts."""
 
 __all__ = [
     "FOREVER",
+    "HOST",
     "NEVER",
+    "OWNERSHIP",
     "AccessList",
     "Account",
-    "Basis",
+    "Answer",
     "Choice",
+    "Effect",
     "Effects",
     "Ended",
     "Ending",
+    "Entry",
     "Explained",
     "Form",
     "Grant",
+    "GrantNumber",
     "How",
     "Notice",
     "Preview",
@@ -71,20 +86,19 @@ __all__ = [
     "deliver_notices",
     "end_by_host",
     "explain",
-    "held_until",
+    "has_access",
     "holds",
+    "horizon_of",
     "is_found",
     "perform",
     "preview",
     "recipients",
-    "share",
     "share_form",
     "shared_with",
     "shortest_ways",
     "stands",
     "suggestions",
     "tabs",
-    "unshare",
     "visible_to",
     "who_can",
     "withdraw",

@@ -4,6 +4,8 @@ Specification: `#unsharing-and-narrowing`, `#by-the-host`.
 """
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from typing import TypeAlias
 
 import attrs
@@ -11,35 +13,34 @@ import attrs
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import NarrowRequest, Reshares, RevokeRequest, UnshareRequest
 from exam_sharing.testing.model.access import (
+    Bound,
+    Left,
+    Piece,
     consequences,
     has_access,
     is_active,
     is_found,
     knowledge,
+    left_by_cascade,
+    left_by_keep,
     owns,
+    rests_directly_on,
     shown_basis,
     sight,
     standing,
     stands,
-)
-from exam_sharing.testing.model.support import (
-    Bound,
-    Piece,
-    left_by_cascade,
-    left_by_keep,
-    rests_directly_on,
     whole,
 )
 from exam_sharing.testing.model.world import (
+    HOST,
     Ended,
     Ending,
     Grant,
+    GrantNumber,
     How,
     Refused,
     World,
-    first_receipt,
     memoized,
-    remember,
     shown_behind,
     until_of,
 )
@@ -54,22 +55,15 @@ class EndingAct:
     exam: ExamId
     named: frozenset[Grant]
     bound: Bound | None = None
-    how: How
+    how: How = "UNSHARED"
     by: UserId | None = None
     reshares: Reshares
 
 
 def unshare(world: World, request: EndingRequest) -> Ended | Refused:
     """End or narrow the grants that a request names: to a principal, or one by its id."""
-    first = first_receipt(world, request)
-    if first is not None:
-        assert isinstance(first, Ended)
-        return first
     act = _decided(world, request)
-    receipt = act if isinstance(act, Refused) else _carried_out(world, act)
-    if isinstance(receipt, Ended):
-        remember(world, request, receipt)
-    return receipt
+    return act if isinstance(act, Refused) else _carried_out(world, act)
 
 
 def may_end(world: World, request: UnshareRequest | RevokeRequest) -> bool:
@@ -93,7 +87,6 @@ def _decided(world: World, request: EndingRequest) -> EndingAct | Refused:
         exam=request.exam,
         named=frozenset(grant for grant in theirs if bound is None or bound.exceeded_by(grant)),
         bound=bound,
-        how=How.UNSHARED if bound is None else How.NARROWED,
         by=request.actor,
         reshares=request.reshares or world.policy.reshares,
     )
@@ -103,7 +96,7 @@ def _one_grant(world: World, request: RevokeRequest) -> EndingAct | Refused:
     """A grant that is unknown, ended or not visible is one answer: the id and nothing else."""
     nothing = Refused({"NO_SUCH_GRANT": frozenset({request.grant})})
     written = request.grant.value
-    grant = world.grants.get(int(written)) if written.isdecimal() else None
+    grant = world.grants.get(GrantNumber(written)) if written.isdecimal() else None
     if grant is None or not is_found(world, grant.exam) or not stands(world, grant):
         return nothing
     if not sight(world, request.actor, grant.exam)(grant):
@@ -113,7 +106,6 @@ def _one_grant(world: World, request: RevokeRequest) -> EndingAct | Refused:
     return EndingAct(
         exam=grant.exam,
         named=frozenset({grant}),
-        how=How.UNSHARED,
         by=request.actor,
         reshares=request.reshares or world.policy.reshares,
     )
@@ -226,65 +218,64 @@ def _carried_out(world: World, act: EndingAct) -> Ended | Refused:
         grant.id: grant.basis if act.by is None else shown_basis(world, grant, knows.sees)
         for grant in before
     }
-    done = _written(world, act, left, world.next_version(act.exam) if act.named else 0)
-    shown_ended = frozenset(grant for grant in done.ended if knows.sees(world.grants[grant]))
-    became = {new: old for old in shown_ended for new in done.replacements.get(old, frozenset())}
+    counts = act.named or act.how == "WITHDRAWN"
+    done = _written(world, act, left, world.next_version(act.exam) if counts else 0)
+    ended = frozenset(each for each in done.all_ended if knows.sees(world.grants[each]))
+    became = {new: old for old in ended for new in done.all_replacements.get(old, frozenset())}
     left_standing = frozenset(
-        grant.id for grant in passed_on if grant.id not in done.ended and knows.sees(grant)
+        each.id for each in passed_on if each.id not in done.all_ended and knows.sees(each)
     )
     changes = consequences(
         world,
         knows,
         before=before,
-        ended=frozenset(world.grants[grant] for grant in done.ended),
-        made=frozenset(world.grants[new] for each in done.replacements.values() for new in each),
+        ended=frozenset(world.grants[each] for each in done.all_ended),
+        made=frozenset(
+            world.grants[new] for each in done.all_replacements.values() for new in each
+        ),
         bound=act.bound,
     )
+    kept = frozenset(each.principal for each in changes if each.kept and act.by is not None)
+    shown = [world.grants[each] for each in (*ended, *left_standing)]
+    people = {one for grant in shown for one in (grant.grantor, grant.recipient)}
     return attrs.evolve(
         done,
-        shown_ended=shown_ended,
-        shown_replacements=frozenset(became),
+        ended=ended,
+        replacements=frozenset(became),
         left_standing=left_standing,
-        bases={grant: bases[grant] for grant in shown_ended | left_standing}
+        bases={grant.id: bases[grant.id] for grant in shown}
         | {new: bases[old] for new, old in became.items()},
-        still_have_access=frozenset(
-            each.principal for each in changes if each.kept and act.by is not None
-        ),
+        still_have_access=kept,
+        names=world.names_of(people | kept),
     )
 
 
-def _written(
-    world: World, act: EndingAct, left: Mapping[Grant, frozenset[Piece]], version: int
-) -> Ended:
+def _written(world: World, act: EndingAct, left: Left, version: int) -> Ended:
     """End each grant of which not all is left, and make what replaces it.
 
     A replacement takes over the version and the basis of the grant that it replaces.
     """
-    as_owner = act.by is not None and owns(world, act.by, act.exam)
-    ended: dict[int, How] = {}
-    replacements: dict[int, frozenset[int]] = {}
+    ended: dict[GrantNumber, How] = {}
+    replacements: dict[GrantNumber, frozenset[GrantNumber]] = {}
     for grant in sorted(left, key=lambda grant: grant.id):
         if left[grant] == {whole(grant)}:
             continue
         new = frozenset(_replace(world, grant, piece) for piece in left[grant])
+        how: How = act.how if grant in act.named and act.bound is None else "CASCADED"
         if new:
-            ended[grant.id], replacements[grant.id] = How.NARROWED, new
-        elif grant in act.named and act.bound is None:
-            ended[grant.id] = act.how
-        else:
-            ended[grant.id] = How.CASCADED
+            how, replacements[grant.id] = "NARROWED", new
+        ended[grant.id] = how
+        as_owner = act.by is not None and owns(world, act.by, act.exam)
         ending = Ending(
-            how=ended[grant.id], by=act.by, as_owner=as_owner, version=version, replaced_by=new
+            how=how, by=act.by or HOST, as_owner=as_owner, version=version, replaced_by=new
         )
         world.end(grant, ending)
-    return Ended(ended=ended, replacements=replacements)
+    return Ended(all_ended=ended, all_replacements=replacements)
 
 
-def _replace(world: World, grant: Grant, piece: Piece) -> int:
-    new = world.next_grant_id()
-    world.make(
-        attrs.evolve(grant, id=new, permission=piece.permission, until=until_of(piece.horizon))
-    )
+def _replace(world: World, grant: Grant, piece: Piece) -> GrantNumber:
+    new, until = world.next_grant(), until_of(piece.horizon)
+    world.make(attrs.evolve(grant, id=new, permission=piece.permission, until=until))
     return new
 
 
@@ -300,7 +291,7 @@ def end_by_host(
             named=frozenset(
                 grant for grant in standing(world, one) if grant.recipient == recipient
             ),
-            how=How.BY_HOST,
+            how="BY_HOST",
             reshares=reshares or world.policy.reshares,
         )
         for one in sorted(world.exams)
@@ -310,14 +301,13 @@ def end_by_host(
     if in_the_way:
         return Refused({"HAS_RESHARES": in_the_way})
     parts = [part for act in acts if isinstance(part := _carried_out(world, act), Ended)]
-    return Ended(
-        ended={grant: how for part in parts for grant, how in part.ended.items()},
-        replacements={old: new for part in parts for old, new in part.replacements.items()},
-        shown_ended=frozenset().union(*(part.shown_ended for part in parts)),
-        shown_replacements=frozenset().union(*(part.shown_replacements for part in parts)),
-        left_standing=frozenset().union(*(part.left_standing for part in parts)),
-        bases={grant: basis for part in parts for grant, basis in part.bases.items()},
-    )
+    return reduce(_together, parts, Ended())
+
+
+def _together(first: Ended, second: Ended) -> Ended:
+    """Return what two endings on different exams did."""
+    fields = [field.name for field in attrs.fields(Ended) if field.name != "repeated"]
+    return Ended(**{name: or_(getattr(first, name), getattr(second, name)) for name in fields})
 
 
 def withdraw(world: World, exam: ExamId) -> Ended | Refused:
@@ -325,16 +315,11 @@ def withdraw(world: World, exam: ExamId) -> Ended | Refused:
     if not _known_to_host(world, exam):
         return Refused({"EXAM_NOT_FOUND": frozenset()})
     if exam in world.withdrawn:
-        return Ended(ended={})
-    named = standing(world, exam)
-    act = EndingAct(exam=exam, named=named, how=How.WITHDRAWN, reshares=Reshares.KEEP)
-    done = _written(world, act, left_by_keep(named, named, None), world.next_version(exam))
+        return Ended()
+    act = EndingAct(exam=exam, named=standing(world, exam), how="WITHDRAWN", reshares=Reshares.KEEP)
+    done = _carried_out(world, act)
     world.withdraw(exam)
-    return attrs.evolve(
-        done,
-        shown_ended=frozenset(done.ended),
-        bases={grant.id: grant.basis for grant in named},
-    )
+    return done
 
 
 def _known_to_host(world: World, exam: ExamId) -> bool:

@@ -25,21 +25,19 @@ from exam_sharing.testing.model.access import (
     reaches,
     standing,
     stands,
+    with_replacements,
 )
 from exam_sharing.testing.model.world import (
     FOREVER,
     Basis,
     Grant,
-    How,
+    GrantNumber,
     Notice,
     Outcome,
     Refused,
     Shared,
     World,
     behind,
-    first_receipt,
-    horizon_of,
-    remember,
     shown_behind,
     until_of,
 )
@@ -54,10 +52,6 @@ NOTHING: frozenset[object] = frozenset()
 
 def share(world: World, request: ShareRequest) -> Shared | Refused:
     """Do one act of sharing: all of it or nothing."""
-    first = first_receipt(world, request)
-    if first is not None:
-        assert isinstance(first, Shared)
-        return first
     reasons = why_not(world, request)
     if reasons:
         return Refused(reasons)
@@ -70,9 +64,8 @@ def share(world: World, request: ShareRequest) -> Shared | Refused:
     outcomes, made = _make_grants(world, request)
     notices = _notices_of(world, request, made, before)
     world.waiting.extend(notices.values())
-    receipt = Shared(outcomes=outcomes, made=made, notices=notices)
-    remember(world, request, receipt)
-    return receipt
+    names = world.names_of(request.recipients)
+    return Shared(outcomes=outcomes, names=names, made=made, notices=notices)
 
 
 def covered(world: World, actor: UserId, exam: ExamId, scope: Scope) -> set[ExamId]:
@@ -191,13 +184,12 @@ def _about_recipients(world: World, request: ShareRequest) -> Codes:
     owner = world.exams[request.exam].owner
     if owner in found:
         yield "RECIPIENT_IS_OWNER", frozenset({owner})
+    others = {e for e in _exams_of(world, request) if not owns(world, request.actor, e)}
     removed = frozenset(
         one
         for one in found
-        for exam in _exams_of(world, request)
-        if one != world.exams[exam].owner
-        and not owns(world, request.actor, exam)
-        and _removed_by_owner(world, one, exam)
+        for exam in others
+        if one != world.exams[exam].owner and _removed_by_owner(world, one, exam)
     )
     if world.policy.only_owner_readmits and removed:
         yield "REMOVED_BY_OWNER", removed
@@ -205,17 +197,12 @@ def _about_recipients(world: World, request: ShareRequest) -> Codes:
 
 def _removed_by_owner(world: World, principal: PrincipalId, exam: ExamId) -> bool:
     """Return whether the owner unshared a grant to the principal and made none to it since."""
-    to_it = [
-        grant
-        for grant in world.grants.values()
-        if grant.exam == exam and grant.recipient == principal
-    ]
+    on_exam = [grant for grant in world.grants.values() if grant.exam == exam]
+    to_it = [grant for grant in on_exam if grant.recipient == principal]
     endings = [world.endings[grant.id] for grant in to_it if grant.id in world.endings]
-    removals = [each.version for each in endings if each.how is How.UNSHARED and each.as_owner]
-    return any(
-        not any(grant.basis == "OWNER" and grant.version > removal for grant in to_it)
-        for removal in removals
-    )
+    removals = [each.version for each in endings if each.how == "UNSHARED" and each.as_owner]
+    readmitted = max((grant.version for grant in to_it if grant.basis == "OWNER"), default=0)
+    return max(removals, default=0) > readmitted
 
 
 def _too_many(world: World, request: ShareRequest, *, in_plan: bool) -> Codes:
@@ -248,10 +235,10 @@ def _people_counted(world: World, request: ShareRequest) -> int:
     )
 
 
-def _make_grants(world: World, request: ShareRequest) -> tuple[Outcomes, frozenset[int]]:
+def _make_grants(world: World, request: ShareRequest) -> tuple[Outcomes, frozenset[GrantNumber]]:
     """Make a grant only where it adds permission or time to what this grantor already gives."""
     outcomes: Outcomes = {}
-    made: set[int] = set()
+    made: set[GrantNumber] = set()
     terms = {exam: _terms(world, request, exam) for exam in _exams_of(world, request)}
     for exam, (horizon, basis) in terms.items():
         to_make: list[PrincipalId] = []
@@ -263,7 +250,7 @@ def _make_grants(world: World, request: ShareRequest) -> tuple[Outcomes, frozens
         version = world.next_version(exam) if to_make else 0
         for recipient in to_make:
             grant = Grant(
-                id=world.next_grant_id(),
+                id=world.next_grant(),
                 exam=exam,
                 grantor=request.actor,
                 recipient=recipient,
@@ -280,11 +267,7 @@ def _make_grants(world: World, request: ShareRequest) -> tuple[Outcomes, frozens
 def _terms(world: World, request: ShareRequest, exam: ExamId) -> tuple[datetime, Basis]:
     """Return the horizon and the basis: `OWNER`, or each grant that entitles by itself."""
     permission = request.permission
-    horizon = (
-        longest(world, request.actor, permission, exam)
-        if request.until is None
-        else horizon_of(request.until)
-    )
+    horizon = request.until or longest(world, request.actor, permission, exam)
     if owns(world, request.actor, exam):
         return horizon, "OWNER"
     return horizon, frozenset(
@@ -317,7 +300,7 @@ def _outcome(
 
 
 def _notices_of(
-    world: World, request: ShareRequest, made: frozenset[int], before: Held
+    world: World, request: ShareRequest, made: frozenset[GrantNumber], before: Held
 ) -> dict[UserId, Notice]:
     """Return one notice for each user who gained access, permission or time, except the actor."""
     gained: dict[UserId, dict[ExamId, datetime]] = {}
@@ -359,18 +342,14 @@ def deliver_notices(world: World, unreachable: frozenset[UserId] = frozenset()) 
 
 
 def _still_true(world: World, notice: Notice) -> Notice | None:
-    """Return what the grants of the notice's own share still give its reader.
-
-    A notice is dropped if none of these grants reaches its reader, or if the reader is inactive or
-    wants no notices.
-    """
+    """Return what the grants of the notice's own share still give its reader, if anything."""
     reader = notice.to
     if not (_wants_notices(world, reader) and is_active(world, reader)):
         return None
     given = {
         exam: {
             grant
-            for grant in map(world.grants.__getitem__, _with_replacements(world, notice.made))
+            for grant in map(world.grants.__getitem__, with_replacements(world, notice.made))
             if grant.exam == exam and stands(world, grant) and reaches(world, grant, reader)
         }
         for exam in notice.exams
@@ -387,9 +366,3 @@ def _still_true(world: World, notice: Notice) -> Notice | None:
     return attrs.evolve(
         notice, exams=seen, permission=permission, until=until_of(until[permission])
     )
-
-
-def _with_replacements(world: World, grants: frozenset[int]) -> frozenset[int]:
-    """Return some grants and whatever replaced them when they were narrowed."""
-    new = {new for id_ in grants if id_ in world.endings for new in world.endings[id_].replaced_by}
-    return grants if new <= grants else _with_replacements(world, grants | new)

@@ -1,51 +1,41 @@
-"""What people and operators are shown, and the preview of an act.
+"""What people and operators are shown: lists, forms, explanations, and whom to choose.
 
-Specification: `#what-the-portal-shows`, `#previews`, `#disclosure`.
+Specification: `#what-the-portal-shows`, `#choosing-recipients`, `#disclosure`.
 """
 
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, TypeAlias
+from functools import cache
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, UserId
-from exam_sharing.policy.requests import (
-    NarrowRequest,
-    Request,
-    RevokeRequest,
-    Scope,
-    ShareRequest,
-    UnshareRequest,
-)
+from exam_sharing.policy.requests import RevokeRequest, Scope, UnshareRequest
 from exam_sharing.testing.model.access import (
-    Consequence,
-    consequences,
     entitling,
     has_access,
     held_by,
     holds,
     is_active,
     is_found,
-    knowledge,
     may_share,
     owns,
     shown_basis,
     sight,
     standing,
 )
-from exam_sharing.testing.model.ending import may_end, unshare
-from exam_sharing.testing.model.sharing import covered, longest, share, subjects
-from exam_sharing.testing.model.support import Bound
+from exam_sharing.testing.model.ending import may_end
+from exam_sharing.testing.model.sharing import covered, is_found_recipient, longest, subjects
 from exam_sharing.testing.model.world import (
     Basis,
-    Ended,
     Grant,
-    Receipt,
+    GrantNumber,
+    Names,
     Refused,
     World,
-    first_receipt,
     memoized,
     principals_of,
     until_of,
@@ -53,8 +43,7 @@ from exam_sharing.testing.model.world import (
 
 Tab: TypeAlias = Literal["VIEW", "DOWNLOAD", "SHARE"]
 WhyNot: TypeAlias = Literal["USER_NOT_ACTIVE", "ONLY_VIEW", "EXPIRED", "ENDED", "OWN_GRANT"]
-Effects: TypeAlias = Mapping[tuple[PrincipalId, ExamId, Permission], tuple[datetime, datetime]]
-"""Until when a principal holds a permission before and after an act; `NEVER` if not at all."""
+OWNERSHIP: Final = "ownership"
 
 
 def visible_to(world: World, user: UserId) -> list[tuple[ExamId, Permission]]:
@@ -85,22 +74,24 @@ def tabs(world: World, user: UserId, exam: ExamId) -> frozenset[Tab]:
 
 @attrs.frozen(kw_only=True)
 class Form:
-    """The share form of somebody who may share."""
+    """The share form; without a Share tab the rest is empty."""
 
-    offers_download: bool
-    exams: frozenset[ExamId]
-    subjects: int
-    wording: str
-    sends_messages: bool
-    latest_until: datetime | None
+    has_share_tab: bool = False
+    offers_download: bool = False
+    exams: frozenset[ExamId] = frozenset()
+    subjects: int = 0
+    wording: str = ""
+    sends_messages: bool = False
+    latest_until: datetime | None = None
 
 
-def share_form(world: World, actor: UserId, exam: ExamId) -> Form | None:
-    """Return the form, with the latest time for viewing; `None` if there is no Share tab."""
+def share_form(world: World, actor: UserId, exam: ExamId) -> Form:
+    """Return the form, with the latest time for viewing."""
     if not may_share(world, actor, exam):
-        return None
+        return Form()
     exams = covered(world, actor, exam, Scope.BATCH)
     return Form(
+        has_share_tab=True,
         offers_download=holds(world, actor, Permission.DOWNLOAD, exam),
         exams=frozenset(exams),
         subjects=len(subjects(world, exams)),
@@ -115,16 +106,18 @@ class Entry:
     """One principal on an access list.
 
     Attributes:
-        until: until when each permission is held.
+        name: its name.
+        held: until when each permission is held.
+        can_unshare: whether the viewer may unshare all of it.
         grants: the grants behind it, each with whether the viewer may unshare it.
         bases: what each of these rests on, as far as shown.
-        can_unshare: whether the viewer may unshare all of it.
     """
 
-    until: Mapping[Permission, datetime | None]
-    grants: Mapping[int, bool]
-    bases: Mapping[int, Basis]
+    name: str
+    held: Mapping[Permission, datetime | None]
     can_unshare: bool
+    grants: Mapping[GrantNumber, bool]
+    bases: Mapping[GrantNumber, Basis]
 
 
 @attrs.frozen(kw_only=True)
@@ -133,20 +126,25 @@ class AccessList:
 
     owner: UserId
     entries: Mapping[PrincipalId, Entry]
+    names: Names
 
 
 def access_list(world: World, viewer: UserId, exam: ExamId) -> AccessList | Refused:
     """Return what a viewer with access may see of the list, without unknown principals."""
     if not has_access(world, viewer, exam):
         return Refused({"EXAM_NOT_FOUND": frozenset()})
-    sees = sight(world, viewer, exam)
-    grants = {grant for grant in standing(world, exam) if sees(grant)}
+    sees, owner = sight(world, viewer, exam), world.exams[exam].owner
+    grants = {
+        each for each in standing(world, exam) if sees(each) and each.recipient in world.names
+    }
+    people = {one for grant in grants for one in (grant.grantor, grant.recipient)}
     return AccessList(
-        owner=world.exams[exam].owner,
+        owner=owner,
         entries={
             principal: _entry(world, viewer, exam, principal, grants)
-            for principal in {grant.recipient for grant in grants} & world.names.keys()
+            for principal in {grant.recipient for grant in grants}
         },
+        names=world.names_of({owner, *people}),
     )
 
 
@@ -161,10 +159,11 @@ def _entry(
         grant.id: RevokeRequest(actor=viewer, grant=GrantId(str(grant.id))) for grant in grants
     }
     return Entry(
-        until=held_by(grants, world.now),
+        name=world.names[principal],
+        held=held_by(grants, world.now),
+        can_unshare=may_end(world, whole),
         grants={grant: may_end(world, request) for grant, request in single.items()},
         bases={grant.id: shown_basis(world, grant, sees) for grant in grants},
-        can_unshare=may_end(world, whole),
     )
 
 
@@ -173,41 +172,38 @@ class Explained:
     """An answer of `explain`.
 
     Attributes:
-        holds: whether the user holds the permission.
+        codes: if the permission is not held, the code of the refusal.
         as_owner: whether the user holds it as the owner.
-        grants: every standing grant that gives the permission.
-        nearest: if not held, what each grant to the user or to their groups lacks.
-        ownership_lost: if not held, whether the user owns the exam but is not active.
+        grants: every standing grant that gives it.
+        nearest: if not held, what each grant to the user or to their groups lacks, and what
+            `OWNERSHIP` lacks if the user owns the exam but is not active.
     """
 
-    holds: bool
+    codes: frozenset[str] = frozenset()
     as_owner: bool = False
-    grants: frozenset[int] = frozenset()
-    nearest: Mapping[int, WhyNot] = attrs.field(factory=dict)
-    ownership_lost: bool = False
+    grants: frozenset[GrantNumber] = frozenset()
+    nearest: Mapping[GrantNumber | str, WhyNot] = attrs.field(factory=dict)
 
 
+@memoized
 def explain(world: World, user: UserId, permission: Permission, exam: ExamId) -> Explained:
     """Return whether a user holds a permission, and why."""
     if holds(world, user, permission, exam):
         giving = entitling(world, user, exam)
         return Explained(
-            holds=True,
             as_owner=owns(world, user, exam),
             grants=frozenset(grant.id for grant in giving if grant.permission >= permission),
         )
-    if not is_found(world, exam):
-        return Explained(holds=False)
-    principals = principals_of(world, user)
-    return Explained(
-        holds=False,
-        nearest={
-            grant.id: _why_not(world, user, grant)
-            for grant in world.grants.values()
-            if grant.exam == exam and grant.recipient in principals
-        },
-        ownership_lost=world.exams[exam].owner == user,
-    )
+    nearest: dict[GrantNumber | str, WhyNot] = {}
+    if is_found(world, exam):
+        principals = principals_of(world, user)
+        for grant in world.grants.values():
+            if grant.exam == exam and grant.recipient in principals:
+                nearest[grant.id] = _why_not(world, user, grant)
+        if world.exams[exam].owner == user:
+            nearest[OWNERSHIP] = "USER_NOT_ACTIVE"
+    code = "DOWNLOAD_NOT_HELD" if "ONLY_VIEW" in nearest.values() else "EXAM_NOT_FOUND"
+    return Explained(codes=frozenset({code}), nearest=nearest)
 
 
 def _why_not(world: World, user: UserId, grant: Grant) -> WhyNot:
@@ -228,7 +224,7 @@ def who_can(
     if not is_found(world, exam):
         return Refused({"EXAM_NOT_FOUND": frozenset()})
     answers = {user: explain(world, user, permission, exam) for user in world.users}
-    return {user: why for user, why in answers.items() if why.holds}
+    return {user: why for user, why in answers.items() if not why.codes}
 
 
 @memoized
@@ -247,81 +243,112 @@ def shortest_ways(
     return frozenset(way for way in ways if way[-1] == principal)
 
 
-def perform(world: World, request: Request) -> Receipt | Refused:
-    """Do what a request asks for."""
-    return share(world, request) if isinstance(request, ShareRequest) else unshare(world, request)
+@attrs.frozen
+class Choice:
+    """A principal, and until when grants to itself give what, as far as the actor may know."""
+
+    principal: PrincipalId
+    name: str
+    held: Mapping[Permission, datetime | None]
 
 
-@attrs.frozen(kw_only=True)
-class Preview:
-    """What an act would do, as far as its actor may know.
-
-    A group is listed with what grants to itself give, and its members as far as the actor may see
-    them.
-
-    Attributes:
-        refused: why it would be refused, or `None`.
-        gains: who would hold what for longer.
-        losses: who would hold what for less long.
-        keeps: who would hold all the same what an ended grant gave them, beyond the bound.
-        repeated: whether the act was done before under the same request id, and would do nothing.
-    """
-
-    refused: Refused | None = None
-    gains: Effects = attrs.field(factory=dict)
-    losses: Effects = attrs.field(factory=dict)
-    keeps: Effects = attrs.field(factory=dict)
-    repeated: bool = False
+_WITHOUT_SPACES = (
+    *("CJK", "IDEOGRAPHIC", "HIRAGANA", "KATAKANA", "HANGUL CHOSEONG"),
+    *("THAI", "LAO", "KHMER", "MYANMAR"),
+)
 
 
-def preview(world: World, request: Request) -> Preview:
-    """Return what an act would do, by doing it in a copy of the world.
-
-    The effects stand beside the reason if only the attestation is missing. With any other reason
-    there are no effects.
-    """
-    if first_receipt(world, request) is not None:
-        return Preview(repeated=True)
-    request = attrs.evolve(request, request_id=None)
-    other = world.copy()
-    result = perform(other, request)
-    refused = result if isinstance(result, Refused) else None
-    if refused and isinstance(request, ShareRequest) and refused.codes == {"ATTESTATION_MISSING"}:
-        result = perform(other, attrs.evolve(request, attested=True, wording=None))
-    if isinstance(result, Refused):
-        return Preview(refused=refused)
-    changes = _changes(world, request, other, result)
-    return Preview(
-        refused=refused,
-        gains=_effects(each for each in changes if each.after > each.before),
-        losses=_effects(each for each in changes if each.after < each.before),
-        keeps=_effects(each for each in changes if each.kept),
-    )
+def recipients(world: World, actor: UserId, exam: ExamId) -> list[Choice]:
+    """Return all whom the actor may choose, by name; nobody if only whole names are allowed."""
+    return [] if world.policy.whole_names_only else _choosable(world, actor, exam)
 
 
-def _changes(world: World, request: Request, other: World, result: Receipt) -> list[Consequence]:
-    if isinstance(result, Ended):
-        ended = frozenset(world.grants[old] for old in result.ended)
-        new = frozenset[int]().union(*result.replacements.values())
-    else:
-        ended, new = frozenset(), result.made
-    made = frozenset(other.grants[each] for each in new)
-    bound = Bound(request.permission, request.until) if isinstance(request, NarrowRequest) else None
+def suggestions(world: World, actor: UserId, exam: ExamId, typed: str) -> list[Choice]:
+    """Return the choices that fit a typed text: whole names, then starts of names, then words."""
+    text = folded(typed)
+    short = _length(text) < world.policy.suggestion_min_length
+    worst = 1 if short or world.policy.whole_names_only else 3
+    ranks = {principal: _rank(world, principal, text) for principal in _by_name(world)}
+    fitting = [one for one in _choosable(world, actor, exam) if 0 < ranks[one.principal] <= worst]
+    fitting.sort(key=lambda one: ranks[one.principal])
+    return fitting[: world.policy.suggestion_limit]
+
+
+@memoized
+def _choosable(world: World, actor: UserId, exam: ExamId) -> list[Choice]:
+    """Return all whom the actor may choose, by name; nobody if the actor may not share."""
+    if not may_share(world, actor, exam):
+        return []
+    sees = sight(world, actor, exam)
+    known = {grant for grant in standing(world, exam) if sees(grant)}
     return [
-        change
-        for exam in {grant.exam for grant in ended | made}
-        for change in consequences(
-            world,
-            knowledge(world, request.actor, exam),
-            before=standing(world, exam),
-            ended=ended,
-            made=made,
-            bound=bound,
+        Choice(
+            principal,
+            world.names[principal],
+            held_by({grant for grant in known if grant.recipient == principal}, world.now),
         )
+        for principal in _by_name(world)
+        if principal not in {actor, world.exams[exam].owner}
+        and is_found_recipient(world, actor, principal)
     ]
 
 
-def _effects(changes: Iterable[Consequence]) -> Effects:
-    return {
-        (each.principal, each.exam, each.permission): (each.before, each.after) for each in changes
-    }
+@memoized
+def _by_name(world: World) -> list[PrincipalId]:
+    return sorted(
+        (*world.users, *world.groups), key=lambda one: (folded(world.names[one]), one.value)
+    )
+
+
+@memoized
+def _rank(world: World, principal: PrincipalId, text: str) -> int:
+    name, address = folded(world.names[principal]), folded(world.addresses.get(principal, ""))
+    return rank(name, address, text)
+
+
+def rank(name: str, address: str, text: str) -> int:
+    """Return how well a folded text fits a name and an address.
+
+    1 is a whole name or address, 2 the start of one, 3 the starts of words of the name, 0 no fit.
+    """
+    words = _words(text)
+    if not text:
+        return 0
+    if text in {name, address} or (words and sorted(words) == sorted(_words(name))):
+        return 1
+    if name.startswith(text) or address.startswith(text):
+        return 2
+    rests = [name[at:] for at in range(len(name)) if _begins_a_word(name, at)]
+    starts = ["".join(_words(rest.split(" ")[0])) for rest in rests]
+    found = all(any(start.startswith(word) for start in starts) for word in words)
+    return 3 if words and found else 0
+
+
+def _words(text: str) -> list[str]:
+    return "".join(each if _is_letter(each) else " " for each in text).split()
+
+
+def _is_letter(character: str) -> bool:
+    return unicodedata.category(character)[0] in "LMNC"
+
+
+def _begins_a_word(name: str, at: int) -> bool:
+    if not _is_letter(name[at]):
+        return False
+    is_mark = unicodedata.category(name[at])[0] == "M"
+    anywhere = unicodedata.name(name[at], "").startswith(_WITHOUT_SPACES) and not is_mark
+    return at == 0 or not _is_letter(name[at - 1]) or anywhere
+
+
+def _length(text: str) -> int:
+    """Return the length of a text; a Han, kana or Hangul character counts as two letters."""
+    written = unicodedata.normalize("NFC", text)
+    wide = ("CJK", "HIRAGANA", "KATAKANA", "HANGUL")
+    return sum(1 + unicodedata.name(each, "").startswith(wide) for each in written)
+
+
+@cache
+def folded(text: str) -> str:
+    """Return a text without case, accents and Unicode form."""
+    apart = unicodedata.normalize("NFKD", text).casefold()
+    return "".join(each for each in apart if not unicodedata.combining(each))

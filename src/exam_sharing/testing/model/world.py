@@ -6,7 +6,6 @@ horizons: the horizon of a permission is the moment from which it is no longer h
 
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
-from enum import Enum
 from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeAlias, TypeVar
 
 import attrs
@@ -14,14 +13,17 @@ import attrs
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
-from exam_sharing.policy.requests import Request, without_message
+from exam_sharing.policy.requests import Request
 from exam_sharing.policy.settings import Policy
 
 FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
 
-Basis: TypeAlias = Literal["OWNER"] | frozenset[int]
+How: TypeAlias = Literal["UNSHARED", "NARROWED", "CASCADED", "WITHDRAWN", "BY_HOST"]
+"""How a grant ended. Expiry is not recorded: it follows from the time of the grant."""
 Outcome: TypeAlias = Literal["GRANTED", "WIDENED", "EXTENDED", "UNCHANGED", "OWNS_IT"]
+
+HOST: Final = "the host"
 
 ParamsT = ParamSpec("ParamsT")
 AnswerT = TypeVar("AnswerT")
@@ -37,14 +39,12 @@ def until_of(horizon: datetime) -> datetime | None:
     return None if horizon == FOREVER else horizon
 
 
-class How(Enum):
-    """How a grant ended. Expiry is not recorded: it follows from the time of the grant."""
+class GrantNumber(int):
+    """The number of a grant in the model: the first one made is 1."""
 
-    UNSHARED = "UNSHARED"
-    NARROWED = "NARROWED"
-    CASCADED = "CASCADED"
-    WITHDRAWN = "WITHDRAWN"
-    BY_HOST = "BY_HOST"
+
+Basis: TypeAlias = Literal["OWNER"] | frozenset[GrantNumber]
+"""`"OWNER"`, or the grants that each entitled the grantor by itself."""
 
 
 @attrs.frozen(kw_only=True)
@@ -58,9 +58,9 @@ class Account:
 
 @attrs.frozen(kw_only=True, cache_hash=True)
 class Grant:
-    """A grant, which never changes; `basis` is `"OWNER"` or the ids of the grants it rested on."""
+    """A grant, which never changes."""
 
-    id: int
+    id: GrantNumber
     exam: ExamId
     grantor: UserId
     recipient: PrincipalId
@@ -72,7 +72,7 @@ class Grant:
     @property
     def horizon(self) -> datetime:
         """The moment from which it gives nothing."""
-        return horizon_of(self.until)
+        return FOREVER if self.until is None else self.until
 
 
 @attrs.frozen(kw_only=True)
@@ -80,25 +80,15 @@ class Ending:
     """The end of a grant; `as_owner` is true if the owner at that time ended it."""
 
     how: How
-    by: UserId | None
+    by: UserId | Literal["the host"]
     as_owner: bool
     version: int
-    replaced_by: frozenset[int]
+    replaced_by: frozenset[GrantNumber]
 
 
 @attrs.frozen(kw_only=True)
 class Notice:
-    """One notice to one user after one share.
-
-    Attributes:
-        to: the reader.
-        actor: who shared.
-        exams: the exams on which the reader gained something.
-        permission: what the reader gained on all of them.
-        until: the earliest end of it.
-        message: what the actor wrote.
-        made: the grants of the share.
-    """
+    """A notice to one user after one share: what they gained on all of the exams, until when."""
 
     to: UserId
     actor: UserId
@@ -106,7 +96,7 @@ class Notice:
     permission: Permission
     until: datetime | None
     message: str | None = attrs.field(repr=False)
-    made: frozenset[int] = attrs.field(default=frozenset(), eq=False)
+    made: frozenset[GrantNumber] = attrs.field(default=frozenset(), eq=False)
 
 
 @attrs.frozen
@@ -115,51 +105,57 @@ class Refused:
 
     Parameters are recipients for the `RECIPIENT_…` codes and `REMOVED_BY_OWNER`; exams for
     `DOWNLOAD_NOT_HELD` and `EXPIRY_BEYOND_OWN`; any of "recipients", "exams", "people" for
-    `TOO_MANY`; groups for `NO_SUCH_GRANT` (the id, when one grant was named); grant ids for
+    `TOO_MANY`; groups for `NO_SUCH_GRANT` (the id, when one grant was named); grants for
     `HAS_RESHARES`. The other codes have none.
     """
 
     reasons: Mapping[str, frozenset[object]]
 
-    @property
-    def codes(self) -> frozenset[str]:
-        """The codes without their parameters."""
-        return frozenset(self.reasons)
+
+NOT_REFUSED: Final = Refused({})
+
+Names: TypeAlias = Mapping[PrincipalId, str]
+"""The names of those principals that an answer mentions and the directory knows."""
 
 
 @attrs.frozen(kw_only=True)
 class Shared:
-    """The receipt of a share."""
+    """The receipt of a share. People are not shown the new grants and the notices."""
 
     outcomes: Mapping[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None]]
-    made: frozenset[int]
-    notices: Mapping[UserId, Notice]
+    names: Names = attrs.field(factory=dict)
     repeated: bool = False
+    made: frozenset[GrantNumber] = attrs.field(default=frozenset(), eq=False)
+    notices: Mapping[UserId, Notice] = attrs.field(factory=dict, eq=False)
 
 
 @attrs.frozen(kw_only=True)
 class Ended:
-    """The receipt of an ending: what it did, and which part of that the actor is shown.
+    """The receipt of an ending: all that it did, and which part of that the actor is shown.
 
     Attributes:
-        ended: every grant that ended, and how.
-        replacements: for every grant that was narrowed, the grants that replaced it.
-        shown_ended: those of `ended` that the actor is shown.
-        shown_replacements: what replaced those.
+        all_ended: every grant that ended, and how; not shown.
+        all_replacements: for every grant that was narrowed, what replaced it; not shown.
+        ended: those of the ended grants that the actor is shown.
+        replacements: what replaced those.
         left_standing: the grants that rest directly on the ended ones and still stand, as shown.
         bases: what each shown grant rests on, as far as the actor may know.
         still_have_access: those whom the ended grants reached and who still have access (after
             narrowing: more than the bound), as shown. Empty for the host.
+        names: of those who are shown.
         repeated: whether this was done before, under the same request id, and nothing is done now.
     """
 
-    ended: Mapping[int, How]
-    replacements: Mapping[int, frozenset[int]] = attrs.field(factory=dict)
-    shown_ended: frozenset[int] = frozenset()
-    shown_replacements: frozenset[int] = frozenset()
-    left_standing: frozenset[int] = frozenset()
-    bases: Mapping[int, Basis] = attrs.field(factory=dict)
+    all_ended: Mapping[GrantNumber, How] = attrs.field(factory=dict, eq=False)
+    all_replacements: Mapping[GrantNumber, frozenset[GrantNumber]] = attrs.field(
+        factory=dict, eq=False
+    )
+    ended: frozenset[GrantNumber] = frozenset()
+    replacements: frozenset[GrantNumber] = frozenset()
+    left_standing: frozenset[GrantNumber] = frozenset()
+    bases: Mapping[GrantNumber, Basis] = attrs.field(factory=dict)
     still_have_access: frozenset[PrincipalId] = frozenset()
+    names: Names = attrs.field(factory=dict)
     repeated: bool = False
 
 
@@ -197,11 +193,11 @@ class World:
     sealed: set[BatchId] = attrs.field(factory=set)
     withdrawn: set[ExamId] = attrs.field(factory=set)
     hidden: set[ExamId] = attrs.field(factory=set)
-    grants: dict[int, Grant] = attrs.field(factory=dict)
-    endings: dict[int, Ending] = attrs.field(factory=dict)
+    grants: dict[GrantNumber, Grant] = attrs.field(factory=dict)
+    endings: dict[GrantNumber, Ending] = attrs.field(factory=dict)
     versions: dict[ExamId, int] = attrs.field(factory=dict)
     waiting: list[Notice] = attrs.field(factory=list)
-    receipts: dict[tuple[UserId, str], tuple[Request, Receipt]] = attrs.field(factory=dict)
+    receipts: dict[tuple[UserId, str | None], tuple[Request, Receipt]] = attrs.field(factory=dict)
     memo: dict[tuple[object, ...], Any] = attrs.field(factory=dict, eq=False, repr=False)
 
     def copy(self) -> "World":
@@ -296,9 +292,13 @@ class World:
         self.versions[exam] = self.versions.get(exam, 0) + 1
         return self.versions[exam]
 
-    def next_grant_id(self) -> int:
-        """Return an unused id of a grant."""
-        return len(self.grants) + 1
+    def next_grant(self) -> GrantNumber:
+        """Return an unused number of a grant."""
+        return GrantNumber(len(self.grants) + 1)
+
+    def names_of(self, principals: Iterable[PrincipalId]) -> Names:
+        """Return the names of those principals that the directory knows."""
+        return {each: self.names[each] for each in principals if each in self.names}
 
 
 def memoized(
@@ -346,26 +346,3 @@ def _members(
 def principals_of(world: World, user: UserId) -> frozenset[PrincipalId]:
     """Return the user and every group that holds the user now."""
     return frozenset({user}) | {group for group in world.groups if user in behind(world, group)}
-
-
-def first_receipt(world: World, request: Request) -> Receipt | None:
-    """Return the first receipt, marked as repeated, if the same request was done before.
-
-    Raises:
-        RequestIdReused: the actor used the request id for a different request.
-    """
-    if request.request_id is None:
-        return None
-    kept = world.receipts.get((request.actor, request.request_id))
-    if kept is None:
-        return None
-    first, receipt = kept
-    if without_message(first) != without_message(request):
-        raise RequestIdReused(request.request_id)
-    return attrs.evolve(receipt, repeated=True)
-
-
-def remember(world: World, request: Request, receipt: Receipt) -> None:
-    """Keep a receipt under its request id; a refusal is never kept."""
-    if request.request_id is not None:
-        world.receipts[request.actor, request.request_id] = request, receipt
