@@ -5,376 +5,322 @@ Specification: `#re-shares`.
 
 from typing import Final
 
-from exam_sharing.testing.cases.builders import (
-    DAY,
-    can,
-    cannot,
-    case,
-    end_grant,
-    ended,
-    grant,
-    host_ends,
-    narrow,
-    passed_on,
-    preview,
-    reason,
-    refused,
-    set_group,
-    set_user,
-    share,
-    share_download,
-    unshare,
-)
+from exam_sharing.testing.cases.builders import DAY, case, host_ends
+from exam_sharing.testing.cases.people import anna, ben, carla, dan, eva, nurses, passed_on, reason
 
 __all__ = ["CASES"]
 
-DOWNLOADS: Final = [share_download("anna", "ben"), share_download("ben", "carla")]
+DOWNLOADS: Final = [anna.share_download(ben), ben.share_download(carla)]
 DOWNLOAD_AND_VIEW: Final = [
-    share("anna", "dan"),
-    share_download("anna", "eva"),
-    share_download("eva", "ben"),
-    share("dan", "ben"),
-    share_download("ben", "carla"),
+    anna.share(dan),
+    anna.share_download(eva),
+    eva.share_download(ben),
+    dan.share(ben),
+    ben.share_download(carla),
 ]
 """Ben has download from Éva and view from Dan, and passes download on to Carla."""
 
 CASES: Final = {
     "KEEP (the default): a re-share stands until somebody unshares it.": {
         "a re-share stands after its source is unshared": case(
-            given=[share("anna", "ben"), share("ben", "carla")],
-            when=unshare("anna", "ben"),
-            outcome=ended(grant("anna", "ben"), left_standing=[grant("ben", "carla")]),
-            then=[cannot("ben", "VIEW"), can("carla", "VIEW")],
+            given=[anna.share(ben), ben.share(carla)],
+            when=anna.unshare(ben).ended(anna.grant(ben), left_standing=[ben.grant(carla)]),
+            then=[ben.cannot_view(), carla.can_view()],
         ),
         "a re-share stands after the one grant under it ends": case(
-            given=[share("anna", "ben"), share("ben", "carla")],
-            when=end_grant("anna", "anna", "ben"),
-            outcome=ended(grant("anna", "ben"), left_standing=[grant("ben", "carla")]),
-            then=[cannot("ben", "VIEW"), can("carla", "VIEW")],
+            given=[anna.share(ben), ben.share(carla)],
+            when=anna.end(anna.grant(ben)).ended(anna.grant(ben), left_standing=[ben.grant(carla)]),
+            then=[ben.cannot_view(), carla.can_view()],
         ),
         "the receipt of a narrowing reports re-shares that were left standing": case(
             given=DOWNLOADS,
-            when=narrow("anna", "ben", permission="VIEW"),
-            outcome=ended(
-                grant("anna", "ben", "DOWNLOAD"),
-                replaced_by=[grant("anna", "ben")],
-                left_standing=[grant("ben", "carla", "DOWNLOAD")],
+            when=anna.narrow_to_view(ben).ended(
+                anna.grant(ben, "DOWNLOAD"),
+                replaced_by=[anna.grant(ben)],
+                left_standing=[ben.grant(carla, "DOWNLOAD")],
             ),
-            then=[cannot("ben", "DOWNLOAD"), can("carla", "DOWNLOAD")],
+            then=[ben.cannot_download(), carla.can_download()],
         ),
     },
     "The request decides what becomes of re-shares, or else the policy.": {
         "an unshare can keep re-shares against the policy's default": case(
             policy={"reshares": "CASCADE"},
-            given=[share("anna", "ben"), share("ben", "carla")],
-            when=unshare("anna", "ben", reshares="KEEP"),
-            outcome=ended(grant("anna", "ben"), left_standing=[grant("ben", "carla")]),
-            then=can("carla", "VIEW"),
+            given=[anna.share(ben), ben.share(carla)],
+            when=anna.unshare(ben, reshares="KEEP").ended(
+                anna.grant(ben), left_standing=[ben.grant(carla)]
+            ),
+            then=carla.can_view(),
         ),
         "the policy can make RESTRICT the default": case(
             policy={"reshares": "RESTRICT"},
-            given=[share("anna", "ben"), share("ben", "carla")],
-            when=unshare("anna", "ben"),
-            outcome=refused(reason("HAS_RESHARES", grants=[grant("ben", "carla")])),
+            given=[anna.share(ben), ben.share(carla)],
+            when=anna.unshare(ben).refused("HAS_RESHARES", grants=[ben.grant(carla)]),
         ),
         "the policy can make CASCADE the default": case(
             policy={"reshares": "CASCADE"},
-            given=[share("anna", "ben"), share("ben", "carla")],
-            when=unshare("anna", "ben"),
-            outcome=ended(grant("anna", "ben"), grant("ben", "carla")),
-            then=cannot("carla", "VIEW"),
+            given=[anna.share(ben), ben.share(carla)],
+            when=anna.unshare(ben).ended(anna.grant(ben), ben.grant(carla)),
+            then=carla.cannot_view(),
         ),
         "an end by the host cascades if that is the policy's default": case(
             policy={"reshares": "CASCADE"},
-            given=[share("anna", "ben"), share("ben", "carla")],
-            when=host_ends("ben", "ct"),
-            outcome=ended(grant("anna", "ben"), grant("ben", "carla")),
+            given=[anna.share(ben), ben.share(carla)],
+            when=host_ends(ben, "ct").ended(anna.grant(ben), ben.grant(carla)),
         ),
     },
     "RESTRICT: HAS_RESHARES if a cascade would end or narrow anything more.": {
         "a re-share can restrict an unshare": case(
-            given=[share("anna", "ben"), share("ben", "carla")],
-            when=unshare("anna", "ben", reshares="RESTRICT"),
-            outcome=refused(reason("HAS_RESHARES", grants=[grant("ben", "carla")])),
-            then=[can("ben", "VIEW"), can("carla", "VIEW")],
+            given=[anna.share(ben), ben.share(carla)],
+            when=anna.unshare(ben, reshares="RESTRICT").refused(
+                "HAS_RESHARES", grants=[ben.grant(carla)]
+            ),
+            then=[ben.can_view(), carla.can_view()],
         ),
         "an unshare without re-shares is not restricted": case(
-            given=share("anna", "ben"),
-            when=unshare("anna", "ben", reshares="RESTRICT"),
-            outcome=ended(grant("anna", "ben")),
+            given=anna.share(ben),
+            when=anna.unshare(ben, reshares="RESTRICT").ended(anna.grant(ben)),
         ),
         "a re-share can restrict the end of one grant": case(
-            given=[share("anna", "ben"), share("ben", "carla")],
-            when=end_grant("anna", "anna", "ben", reshares="RESTRICT"),
-            outcome=refused(reason("HAS_RESHARES", grants=[grant("ben", "carla")])),
-            then=[can("ben", "VIEW"), can("carla", "VIEW")],
+            given=[anna.share(ben), ben.share(carla)],
+            when=anna.end(anna.grant(ben), reshares="RESTRICT").refused(
+                "HAS_RESHARES", grants=[ben.grant(carla)]
+            ),
+            then=[ben.can_view(), carla.can_view()],
         ),
         "a re-share with another support does not restrict the end of one grant": case(
-            given=[share("anna", "ben", "dan"), *passed_on("dan", "ben", "carla")],
-            when=end_grant("anna", "dan", "ben", reshares="RESTRICT"),
-            outcome=ended(
-                grant("dan", "ben"),
-                left_standing=[grant("ben", "carla")],
-                still_have_access=["ben"],
+            given=[anna.share(ben, dan), *passed_on(dan, ben, carla)],
+            when=anna.end(dan.grant(ben), reshares="RESTRICT").ended(
+                dan.grant(ben), left_standing=[ben.grant(carla)], still_have_access=[ben]
             ),
-            then=can("carla", "VIEW"),
+            then=carla.can_view(),
         ),
         "a re-share can restrict a narrowing": case(
             given=DOWNLOADS,
-            when=narrow("anna", "ben", permission="VIEW", reshares="RESTRICT"),
-            outcome=refused(reason("HAS_RESHARES", grants=[grant("ben", "carla", "DOWNLOAD")])),
-            then=[can("ben", "DOWNLOAD"), can("carla", "DOWNLOAD")],
+            when=anna.narrow_to_view(ben, reshares="RESTRICT").refused(
+                "HAS_RESHARES", grants=[ben.grant(carla, "DOWNLOAD")]
+            ),
+            then=[ben.can_download(), carla.can_download()],
         ),
         "a re-share within the bound does not restrict a narrowing": case(
-            given=[share_download("anna", "ben"), share("ben", "carla")],
-            when=narrow("anna", "ben", permission="VIEW", reshares="RESTRICT"),
-            outcome=ended(
-                grant("anna", "ben", "DOWNLOAD"),
-                replaced_by=[grant("anna", "ben")],
-                left_standing=[grant("ben", "carla")],
+            given=[anna.share_download(ben), ben.share(carla)],
+            when=anna.narrow_to_view(ben, reshares="RESTRICT").ended(
+                anna.grant(ben, "DOWNLOAD"),
+                replaced_by=[anna.grant(ben)],
+                left_standing=[ben.grant(carla)],
             ),
-            then=can("carla", "VIEW"),
+            then=carla.can_view(),
         ),
         "a re-share on any exam restricts an end by the host everywhere": case(
-            given=[share("anna", "ben"), share("anna", "ben", exam="mr"), share("ben", "carla")],
-            when=host_ends("ben", reshares="RESTRICT"),
-            outcome=refused(reason("HAS_RESHARES", grants=[grant("ben", "carla")])),
-            then=[can("ben", "VIEW"), can("ben", "VIEW", "mr")],
+            given=[anna.share(ben), anna.share(ben, exam="mr"), ben.share(carla)],
+            when=host_ends(ben, reshares="RESTRICT").refused(
+                "HAS_RESHARES", grants=[ben.grant(carla)]
+            ),
+            then=[ben.can_view(), ben.can_view("mr")],
         ),
         "HAS_RESHARES names no grants to an actor without access": case(
-            given=[*passed_on("anna", "ben", "carla", "dan"), unshare("anna", "ben")],
-            when=unshare("ben", "carla", reshares="RESTRICT"),
-            outcome=refused("HAS_RESHARES"),
+            given=[*passed_on(anna, ben, carla, dan), anna.unshare(ben)],
+            when=ben.unshare(carla, reshares="RESTRICT").refused("HAS_RESHARES"),
         ),
         "a preview reports which re-shares restrict": case(
-            given=[share("anna", "ben"), share("ben", "carla")],
-            then=preview(
-                unshare("anna", "ben", reshares="RESTRICT"),
-                reasons=[reason("HAS_RESHARES", grants=[grant("ben", "carla")])],
+            given=[anna.share(ben), ben.share(carla)],
+            then=anna.unshare(ben, reshares="RESTRICT").previewed(
+                reason("HAS_RESHARES", grants=[ben.grant(carla)])
             ),
         ),
     },
     "CASCADE: a touched grant keeps what is still supported, and otherwise ends.": {
         "a cascade ends re-shares however far they go": case(
-            given=passed_on("anna", "ben", "carla", "dan"),
-            when=unshare("anna", "ben", reshares="CASCADE"),
-            outcome=ended(grant("anna", "ben"), grant("ben", "carla"), grant("carla", "dan")),
-            then=[cannot("ben", "VIEW"), cannot("carla", "VIEW"), cannot("dan", "VIEW")],
+            given=passed_on(anna, ben, carla, dan),
+            when=anna.unshare(ben, reshares="CASCADE").ended(
+                anna.grant(ben), ben.grant(carla), carla.grant(dan)
+            ),
+            then=[ben.cannot_view(), carla.cannot_view(), dan.cannot_view()],
         ),
         "a cascade spares a re-share whose grantor holds the exam another way": case(
-            given=[share("anna", "dan", "group:nurses"), share("dan", "ben")],
-            when=unshare("anna", "dan", reshares="CASCADE"),
-            outcome=ended(
-                grant("anna", "dan"), left_standing=[grant("dan", "ben")], still_have_access=["dan"]
+            given=[anna.share(dan, nurses), dan.share(ben)],
+            when=anna.unshare(dan, reshares="CASCADE").ended(
+                anna.grant(dan), left_standing=[dan.grant(ben)], still_have_access=[dan]
             ),
-            then=can("ben", "VIEW"),
+            then=ben.can_view(),
         ),
         "a circle of re-shares supports nothing": case(
-            given=passed_on("anna", "ben", "carla", "ben"),
-            when=unshare("anna", "ben", reshares="CASCADE"),
-            outcome=ended(grant("anna", "ben"), grant("ben", "carla"), grant("carla", "ben")),
-            then=[cannot("ben", "VIEW"), cannot("carla", "VIEW")],
+            given=passed_on(anna, ben, carla, ben),
+            when=anna.unshare(ben, reshares="CASCADE").ended(
+                anna.grant(ben), ben.grant(carla), carla.grant(ben)
+            ),
+            then=[ben.cannot_view(), carla.cannot_view()],
         ),
         "a cascade narrows a re-share that is supported in part": case(
             given=DOWNLOADS,
-            when=narrow("anna", "ben", permission="VIEW", reshares="CASCADE"),
-            outcome=ended(
-                grant("anna", "ben", "DOWNLOAD"),
-                grant("ben", "carla", "DOWNLOAD"),
-                replaced_by=[grant("anna", "ben"), grant("ben", "carla")],
+            when=anna.narrow_to_view(ben, reshares="CASCADE").ended(
+                anna.grant(ben, "DOWNLOAD"),
+                ben.grant(carla, "DOWNLOAD"),
+                replaced_by=[anna.grant(ben), ben.grant(carla)],
             ),
-            then=[can("carla", "VIEW"), cannot("carla", "DOWNLOAD")],
+            then=[carla.can_view(), carla.cannot_download()],
         ),
         "a cascade cuts a re-share to the time of its source": case(
-            given=[share("anna", "ben"), share("ben", "carla")],
-            when=narrow("anna", "ben", until=DAY, reshares="CASCADE"),
-            outcome=ended(
-                grant("anna", "ben"),
-                grant("ben", "carla"),
-                replaced_by=[grant("anna", "ben", until=DAY), grant("ben", "carla", until=DAY)],
+            given=[anna.share(ben), ben.share(carla)],
+            when=anna.narrow(ben, until=DAY, reshares="CASCADE").ended(
+                anna.grant(ben),
+                ben.grant(carla),
+                replaced_by=[anna.grant(ben, until=DAY), ben.grant(carla, until=DAY)],
             ),
         ),
         "a cascade from one grant ends the re-shares that rest on it": case(
-            given=[share("anna", "ben"), share("ben", "carla")],
-            when=end_grant("anna", "anna", "ben", reshares="CASCADE"),
-            outcome=ended(grant("anna", "ben"), grant("ben", "carla")),
-            then=[cannot("ben", "VIEW"), cannot("carla", "VIEW")],
+            given=[anna.share(ben), ben.share(carla)],
+            when=anna.end(anna.grant(ben), reshares="CASCADE").ended(
+                anna.grant(ben), ben.grant(carla)
+            ),
+            then=[ben.cannot_view(), carla.cannot_view()],
         ),
         "a cascade from one of two grants spares re-shares that rest on both": case(
-            given=[share("anna", "ben", "dan"), *passed_on("dan", "ben", "carla")],
-            when=end_grant("anna", "dan", "ben", reshares="CASCADE"),
-            outcome=ended(
-                grant("dan", "ben"),
-                left_standing=[grant("ben", "carla")],
-                still_have_access=["ben"],
+            given=[anna.share(ben, dan), *passed_on(dan, ben, carla)],
+            when=anna.end(dan.grant(ben), reshares="CASCADE").ended(
+                dan.grant(ben), left_standing=[ben.grant(carla)], still_have_access=[ben]
             ),
-            then=[can("ben", "VIEW"), can("carla", "VIEW")],
+            then=[ben.can_view(), carla.can_view()],
         ),
         "giving up access can cascade": case(
-            given=[share("anna", "ben"), share("ben", "carla")],
-            when=unshare("ben", "ben", reshares="CASCADE"),
-            outcome=ended(grant("anna", "ben"), grant("ben", "carla")),
-            then=cannot("carla", "VIEW"),
+            given=[anna.share(ben), ben.share(carla)],
+            when=ben.unshare(ben, reshares="CASCADE").ended(anna.grant(ben), ben.grant(carla)),
+            then=carla.cannot_view(),
         ),
         "an end by the host can cascade": case(
-            given=[share("anna", "ben"), share("anna", "ben", exam="mr"), share("ben", "carla")],
-            when=host_ends("ben", reshares="CASCADE"),
-            outcome=ended(
-                grant("anna", "ben"), grant("ben", "carla"), grant("anna", "ben", exam="mr")
+            given=[anna.share(ben), anna.share(ben, exam="mr"), ben.share(carla)],
+            when=host_ends(ben, reshares="CASCADE").ended(
+                anna.grant(ben), ben.grant(carla), anna.grant(ben, exam="mr")
             ),
-            then=cannot("carla", "VIEW"),
+            then=carla.cannot_view(),
         ),
         "a preview of a cascade reports who else would lose access": case(
-            given=[share("anna", "ben"), share("ben", "carla")],
-            then=preview(
-                unshare("anna", "ben", reshares="CASCADE"),
-                losses=[("ben", "VIEW"), ("carla", "VIEW")],
-            ),
+            given=[anna.share(ben), ben.share(carla)],
+            then=anna.unshare(ben, reshares="CASCADE").previewed(losses=[ben, carla]),
         ),
         "a cascade can leave view for good and download for a time": case(
             given=DOWNLOAD_AND_VIEW,
-            when=narrow("eva", "ben", until=DAY, reshares="CASCADE"),
-            outcome=ended(
-                grant("ben", "carla", "DOWNLOAD"),
-                grant("eva", "ben", "DOWNLOAD"),
+            when=eva.narrow(ben, until=DAY, reshares="CASCADE").ended(
+                ben.grant(carla, "DOWNLOAD"),
+                eva.grant(ben, "DOWNLOAD"),
                 replaced_by=[
-                    grant("ben", "carla", "DOWNLOAD", DAY),
-                    grant("ben", "carla"),
-                    grant("eva", "ben", "DOWNLOAD", DAY),
+                    ben.grant(carla, "DOWNLOAD", DAY),
+                    ben.grant(carla),
+                    eva.grant(ben, "DOWNLOAD", DAY),
                 ],
-                still_have_access=["ben", "carla"],
+                still_have_access=[ben, carla],
             ),
-            then=can("carla", "DOWNLOAD"),
+            then=carla.can_download(),
         ),
         "a cascade leaves view if only download lost its source": case(
             given=DOWNLOAD_AND_VIEW,
-            when=unshare("eva", "ben", reshares="CASCADE"),
-            outcome=ended(
-                grant("ben", "carla", "DOWNLOAD"),
-                grant("eva", "ben", "DOWNLOAD"),
-                replaced_by=[grant("ben", "carla")],
-                still_have_access=["ben", "carla"],
+            when=eva.unshare(ben, reshares="CASCADE").ended(
+                ben.grant(carla, "DOWNLOAD"),
+                eva.grant(ben, "DOWNLOAD"),
+                replaced_by=[ben.grant(carla)],
+                still_have_access=[ben, carla],
             ),
-            then=[can("carla", "VIEW"), cannot("carla", "DOWNLOAD")],
+            then=[carla.can_view(), carla.cannot_download()],
         ),
         "a cascade ends re-shares by an inactive user": case(
-            given=[*passed_on("anna", "ben", "carla"), set_user("ben", active=False)],
-            when=unshare("anna", "ben", reshares="CASCADE"),
-            outcome=ended(grant("anna", "ben"), grant("ben", "carla")),
-            then=cannot("carla", "VIEW"),
+            given=[*passed_on(anna, ben, carla), ben.becomes(active=False)],
+            when=anna.unshare(ben, reshares="CASCADE").ended(anna.grant(ben), ben.grant(carla)),
+            then=carla.cannot_view(),
         ),
         "a re-share for a shorter time stands while its grantor holds as much another way": case(
             given=[
-                share("anna", "ben"),
-                share("anna", "dan", until=DAY),
-                share("dan", "ben"),
-                share("ben", "carla", until=DAY),
+                anna.share(ben),
+                anna.share(dan, until=DAY),
+                dan.share(ben),
+                ben.share(carla, until=DAY),
             ],
-            when=narrow("anna", "ben", until=DAY, reshares="CASCADE"),
-            outcome=ended(
-                grant("anna", "ben"),
-                replaced_by=[grant("anna", "ben", until=DAY)],
-                left_standing=[grant("ben", "carla", until=DAY)],
+            when=anna.narrow(ben, until=DAY, reshares="CASCADE").ended(
+                anna.grant(ben),
+                replaced_by=[anna.grant(ben, until=DAY)],
+                left_standing=[ben.grant(carla, until=DAY)],
             ),
         ),
     },
     "Support comes from grants to the grantor, or to groups that they are in now.": {
         "a new member of a group has support from the group's grant": case(
-            given=[
-                *passed_on("anna", "ben", "carla"),
-                share("anna", "group:nurses"),
-                set_group("nurses", "dan", "eva", "ben"),
-            ],
-            when=unshare("anna", "ben", reshares="CASCADE"),
-            outcome=ended(
-                grant("anna", "ben"),
-                left_standing=[grant("ben", "carla")],
-                still_have_access=["ben"],
+            given=[*passed_on(anna, ben, carla), anna.share(nurses), nurses.becomes(dan, eva, ben)],
+            when=anna.unshare(ben, reshares="CASCADE").ended(
+                anna.grant(ben), left_standing=[ben.grant(carla)], still_have_access=[ben]
             ),
-            then=can("carla", "VIEW"),
+            then=carla.can_view(),
         ),
         "grants by an inactive user give support": case(
             given=[
-                share("anna", "ben", "dan"),
-                share("ben", "carla"),
-                *passed_on("dan", "carla", "eva"),
-                set_user("ben", active=False),
+                anna.share(ben, dan),
+                ben.share(carla),
+                *passed_on(dan, carla, eva),
+                ben.becomes(active=False),
             ],
-            when=unshare("anna", "dan", reshares="CASCADE"),
-            outcome=ended(grant("anna", "dan"), grant("dan", "carla"), still_have_access=["carla"]),
-            then=[can("carla", "VIEW"), can("eva", "VIEW")],
+            when=anna.unshare(dan, reshares="CASCADE").ended(
+                anna.grant(dan), dan.grant(carla), still_have_access=[carla]
+            ),
+            then=[carla.can_view(), eva.can_view()],
         ),
     },
     "A grant that rests on a narrowed grant rests also on its replacement.": {
         "a re-share rests on the narrowed replacement of its source": case(
-            given=[
-                share_download("anna", "ben"),
-                share("ben", "carla"),
-                narrow("anna", "ben", permission="VIEW"),
-            ],
-            when=unshare("anna", "ben", reshares="CASCADE"),
-            outcome=ended(grant("anna", "ben"), grant("ben", "carla")),
-            then=cannot("carla", "VIEW"),
+            given=[anna.share_download(ben), ben.share(carla), anna.narrow_to_view(ben)],
+            when=anna.unshare(ben, reshares="CASCADE").ended(anna.grant(ben), ben.grant(carla)),
+            then=carla.cannot_view(),
         ),
         "a re-share beyond a narrowed source rests on the replacement of that source": case(
-            given=[*DOWNLOADS, narrow("anna", "ben", permission="VIEW")],
-            when=unshare("anna", "ben", reshares="CASCADE"),
-            outcome=ended(grant("anna", "ben"), grant("ben", "carla", "DOWNLOAD")),
-            then=cannot("carla", "VIEW"),
+            given=[*DOWNLOADS, anna.narrow_to_view(ben)],
+            when=anna.unshare(ben, reshares="CASCADE").ended(
+                anna.grant(ben), ben.grant(carla, "DOWNLOAD")
+            ),
+            then=carla.cannot_view(),
         ),
         "a narrowed re-share still rests on its source": case(
-            given=[*DOWNLOADS, narrow("ben", "carla", permission="VIEW")],
-            when=unshare("anna", "ben", reshares="CASCADE"),
-            outcome=ended(grant("anna", "ben", "DOWNLOAD"), grant("ben", "carla")),
-            then=cannot("carla", "VIEW"),
+            given=[*DOWNLOADS, ben.narrow_to_view(carla)],
+            when=anna.unshare(ben, reshares="CASCADE").ended(
+                anna.grant(ben, "DOWNLOAD"), ben.grant(carla)
+            ),
+            then=carla.cannot_view(),
         ),
     },
     "A grant is touched if it had support, or rests on a grant that the act ends.": {
         "a cascade leaves alone a re-share that outlived its own source": case(
-            given=[
-                *passed_on("anna", "ben", "carla"),
-                unshare("anna", "ben"),
-                *passed_on("anna", "eva", "dan"),
-            ],
-            when=unshare("anna", "eva", reshares="CASCADE"),
-            outcome=ended(grant("anna", "eva"), grant("eva", "dan")),
-            then=[can("carla", "VIEW"), cannot("dan", "VIEW")],
+            given=[*passed_on(anna, ben, carla), anna.unshare(ben), *passed_on(anna, eva, dan)],
+            when=anna.unshare(eva, reshares="CASCADE").ended(anna.grant(eva), eva.grant(dan)),
+            then=[carla.can_view(), dan.cannot_view()],
         ),
         "a cascade from a re-share that outlived its source ends what rests on it": case(
-            given=[*passed_on("anna", "ben", "carla", "dan", "eva"), unshare("anna", "ben")],
-            when=unshare("anna", "carla", reshares="CASCADE"),
-            outcome=ended(grant("ben", "carla"), grant("carla", "dan"), grant("dan", "eva")),
-            then=[cannot("dan", "VIEW"), cannot("eva", "VIEW")],
+            given=[*passed_on(anna, ben, carla, dan, eva), anna.unshare(ben)],
+            when=anna.unshare(carla, reshares="CASCADE").ended(
+                ben.grant(carla), carla.grant(dan), dan.grant(eva)
+            ),
+            then=[dan.cannot_view(), eva.cannot_view()],
         ),
         "a cascade leaves alone a re-share that exceeded its grantor before": case(
             given=[
-                share_download("anna", "ben"),
-                share("anna", "eva"),
-                share_download("ben", "carla"),
-                unshare("anna", "ben"),
-                share("eva", "ben"),
+                anna.share_download(ben),
+                anna.share(eva),
+                ben.share_download(carla),
+                anna.unshare(ben),
+                eva.share(ben),
             ],
-            when=unshare("anna", "eva", reshares="CASCADE"),
-            outcome=ended(grant("anna", "eva"), grant("eva", "ben")),
-            then=[cannot("ben", "VIEW"), can("carla", "DOWNLOAD")],
+            when=anna.unshare(eva, reshares="CASCADE").ended(anna.grant(eva), eva.grant(ben)),
+            then=[ben.cannot_view(), carla.can_download()],
         ),
         "a re-share that found another support ends with it": case(
             given=[
-                share("anna", "ben"),
-                share("anna", "eva"),
-                share("ben", "carla"),
-                share("eva", "ben"),
-                end_grant("anna", "anna", "ben"),
+                anna.share(ben),
+                anna.share(eva),
+                ben.share(carla),
+                eva.share(ben),
+                anna.end(anna.grant(ben)),
             ],
-            when=unshare("eva", "ben", reshares="CASCADE"),
-            outcome=ended(grant("ben", "carla"), grant("eva", "ben")),
-            then=cannot("carla", "VIEW"),
+            when=eva.unshare(ben, reshares="CASCADE").ended(ben.grant(carla), eva.grant(ben)),
+            then=carla.cannot_view(),
         ),
         "a re-share by a former member of a group rests on the group's grant": case(
-            given=[share("anna", "group:nurses"), share("dan", "ben"), set_group("nurses", "eva")],
-            when=unshare("anna", "group:nurses", reshares="CASCADE"),
-            outcome=ended(grant("anna", "group:nurses"), grant("dan", "ben")),
-            then=cannot("ben", "VIEW"),
+            given=[anna.share(nurses), dan.share(ben), nurses.becomes(eva)],
+            when=anna.unshare(nurses, reshares="CASCADE").ended(anna.grant(nurses), dan.grant(ben)),
+            then=ben.cannot_view(),
         ),
     },
 }

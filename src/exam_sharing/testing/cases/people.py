@@ -1,0 +1,384 @@
+"""The people of decision cases: what they do, what becomes of it, and what they are shown.
+
+`anna.share(ben)` is an act, `anna.share(ben).granted()` is that act with its outcome, and
+`ben.can_view()` is a question with its answer, all as plain data. An exam that is not named is the
+CT; a permission that is not named is to view, and a time that is not named is for good.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import partialmethod
+from itertools import pairwise
+from typing import Any, ClassVar, Final, Self, TypeAlias
+
+from exam_sharing.policy.settings import Policy
+from exam_sharing.testing.cases.schema import Answered, Data
+from exam_sharing.testing.worlds import GROUPS, USERS
+
+Done: TypeAlias = tuple[Data, Data]
+"""An act with its outcome."""
+
+
+class Act(dict[str, Any]):
+    """An act; each method adds the outcome of it, or its preview."""
+
+    def done(self) -> Done:
+        """Nothing is returned."""
+        return self, {}
+
+    def shared(self, *outcomes: Data) -> Done:
+        """A receipt has these outcomes, one for each exam and recipient."""
+        return self, {"shared": list(outcomes)}
+
+    def granted(self, *exams: str, **fields: Any) -> Done:
+        """Every recipient is granted these exams, by default the one that the act names."""
+        return self.shared(
+            *(
+                recipient.granted(exam=exam, **fields)
+                for exam in exams or (self["exam"],)
+                for recipient in self["recipients"]
+            )
+        )
+
+    def ended(
+        self,
+        *grants: Data,
+        replaced_by: Iterable[Data] = (),
+        left_standing: Iterable[Data] = (),
+        still_have_access: Iterable[str] = (),
+    ) -> Done:
+        """A receipt has these grants as ended."""
+        return self, {
+            "ended": list(grants),
+            "replaced_by": list(replaced_by),
+            "left_standing": list(left_standing),
+            "still_have_access": list(still_have_access),
+        }
+
+    def refused(self, *reasons: Data | str, **parameters: Any) -> Done:
+        """The act is refused: by reasons or codes, or by one code with these parameters."""
+        return self, {"refused": [_reason(each, **parameters) for each in reasons]}
+
+    def not_found(self) -> Done:
+        """The act is refused since there is no such exam."""
+        return self.refused("EXAM_NOT_FOUND", exams=[self["exam"]])
+
+    def error(self, name: str) -> Done:
+        """The act is an error of input or of the caller."""
+        return self, {"error": name}
+
+    def previewed(
+        self,
+        *reasons: Data | str,
+        gains: Iterable["_Effect"] = (),
+        losses: Iterable["_Effect"] = (),
+        keeps: Iterable["_Effect"] = (),
+        **fields: Any,
+    ) -> Answered:
+        """A preview has these reasons and effects."""
+        effects = {"gains": gains, "losses": losses, "keeps": keeps}
+        answer = {
+            "reasons": [_reason(each) for each in reasons],
+            **{name: [_effect(each) for each in several] for name, several in effects.items()},
+            **fields,
+        }
+        return {"question": {"question": "preview", "act": self}, "answer": answer}
+
+    def preview_is_error(self, name: str) -> Answered:
+        """A preview is an error of the caller."""
+        return {"question": {"question": "preview", "act": self}, "answer": {"error": name}}
+
+
+def again(done: Done) -> Done:
+    """Return an act whose request was performed before, with that receipt."""
+    act, receipt = done
+    return act, {**receipt, "repeated": True}
+
+
+def reason(code: str, **parameters: Any) -> Data:
+    """Return a reason of a refusal with its parameters."""
+    return {"code": code, **parameters}
+
+
+def _reason(named: Data | str, **parameters: Any) -> Data:
+    return reason(named, **parameters) if isinstance(named, str) else named
+
+
+class Principal(str):
+    """A user or a group; as a string it is `user:ben` or `group:nurses`."""
+
+    __slots__ = ()
+    kind: ClassVar[str]
+
+    def __new__(cls, id: object) -> Self:  # noqa: A002  as the data has it
+        """Put the kind before the id."""
+        return super().__new__(cls, f"{cls.kind}:{id}")
+
+    @property
+    def id(self) -> str:
+        """The id alone."""
+        return self.partition(":")[2]
+
+    def outcome(self, outcome: str, exam: str = "ct", **fields: Any) -> Data:
+        """Return the outcome of a share for this recipient."""
+        named = {"exam": exam, "recipient": self, "outcome": outcome}
+        return {**named, "until": None, "limited_by": "NOTHING", **fields}
+
+    granted = partialmethod(outcome, "GRANTED")
+    widened = partialmethod(outcome, "WIDENED")
+    extended = partialmethod(outcome, "EXTENDED")
+    unchanged = partialmethod(outcome, "UNCHANGED")
+    owns_it = partialmethod(outcome, "OWNS_IT")
+
+    def entry(self, *grants: Data, held: Data | None = None) -> Data:
+        """Return an entry of an access list.
+
+        Args:
+            grants: as `gave` returns them. If one has an X, so has the entry.
+            held: for each permission until when it is held; by default view for good.
+        """
+        held = held or {"VIEW": None}
+        highest = "DOWNLOAD" if "DOWNLOAD" in held else "VIEW"
+        return {
+            "principal": self,
+            "permission": highest,
+            "until": held[highest],
+            "held": held,
+            "can_unshare": any(each["can_unshare"] for each in grants),
+            "grants": list(grants),
+        }
+
+
+class Group(Principal):
+    """A group."""
+
+    __slots__ = ()
+    kind = "group"
+
+    def fields(self, *members: str, name: str | None = None) -> Data:
+        """Return the group with these members."""
+        return {"id": self.id, "name": name or _NAMES[self], "members": list(members)}
+
+    def becomes(self, *members: str, name: str | None = None) -> Act:
+        """Return a change of the group, or a new one."""
+        return Act(act="group", **self.fields(*members, name=name))
+
+
+class User(Principal):
+    """A user."""
+
+    __slots__ = ()
+    kind = "user"
+
+    def fields(self, **fields: Any) -> Data:
+        """Return the user, by default active, with sharing in the plan and notices on."""
+        return {
+            "id": self.id,
+            "name": _NAMES.get(self, self.id),
+            "email": f"{self.id}@example.org",
+            "active": True,
+            "sharing_in_plan": True,
+            "notices": True,
+            **fields,
+        }
+
+    def becomes(self, **fields: Any) -> Act:
+        """Return a change of the user, or a new one."""
+        return Act(act="user", **self.fields(**fields))
+
+    def share(self, *recipients: Principal, exam: str = "ct", **fields: Any) -> Act:
+        """Return a share, by default with the attestation."""
+        return Act(
+            act="share",
+            actor=self.id,
+            exam=exam,
+            recipients=list(recipients),
+            **{"attested": True, **fields},
+        )
+
+    share_download = partialmethod(share, permission="DOWNLOAD")
+
+    def unshare(self, recipient: Principal, exam: str = "ct", **fields: Any) -> Act:
+        """Return an unshare: the X button."""
+        return Act(act="unshare", actor=self.id, exam=exam, recipient=recipient, **fields)
+
+    def narrow(self, recipient: Principal, exam: str = "ct", **bound: Any) -> Act:
+        """Return a narrowing."""
+        return Act(act="narrow", actor=self.id, exam=exam, recipient=recipient, **bound)
+
+    narrow_to_view = partialmethod(narrow, permission="VIEW")
+
+    def end(self, grant: Data, **fields: Any) -> Act:
+        """Return the end of one grant, which the portal looks up for the id."""
+        named = {name: grant[name] for name in ("exam", "grantor", "recipient")}
+        return Act(act="end_grant", actor=self.id, grant=named, **fields)
+
+    def grant(
+        self,
+        recipient: Principal,
+        permission: str = "VIEW",
+        until: str | None = None,
+        exam: str = "ct",
+    ) -> Data:
+        """Return a grant by this user."""
+        named = {"exam": exam, "grantor": self.id, "recipient": recipient}
+        return {**named, "permission": permission, "until": until}
+
+    def gave(self, **fields: Any) -> Data:
+        """Return a grant of an entry of an access list, by default with an X."""
+        plain = {"permission": "VIEW", "until": None, "can_unshare": True}
+        return {"grantor": self.id, **plain, **fields}
+
+    def notice(self, actor: "User | None" = None, **fields: Any) -> Data:
+        """Return a notice to this user, by default from Anna, of one exam, without a message."""
+        plain = {"exams": 1, "permission": "VIEW", "until": None, "message": None}
+        return {"to": self.id, "actor": (actor or anna).id, **plain, **fields}
+
+    def _answered(self, answer: Any, question: str, **fields: Any) -> Answered:
+        return {"question": {"question": question, "user": self.id, **fields}, "answer": answer}
+
+    def _check(self, answer: Any, permission: str, exam: str = "ct") -> Answered:
+        return self._answered(answer, "can", permission=permission, exam=exam)
+
+    can_view = partialmethod(_check, True, "VIEW")
+    can_download = partialmethod(_check, True, "DOWNLOAD")
+    cannot_view = partialmethod(_check, False, "VIEW")
+    cannot_download = partialmethod(_check, False, "DOWNLOAD")
+
+    def explained(self, permission: str, *grants: Data, as_owner: bool = False) -> Answered:
+        """Return the explanation of a yes: each grant with its `through`."""
+        why = {"holds": True, "as_owner": as_owner, "grants": list(grants)}
+        return self._answered(why, "explain", permission=permission, exam="ct")
+
+    def denied(
+        self, permission: str, code: str, *nearest: tuple[str, Data | None], exam: str = "ct"
+    ) -> Answered:
+        """Return the explanation of a no: what is nearest, each as why not and the grant."""
+        misses = [{"why_not": why_not, "grant": grant} for why_not, grant in nearest]
+        why = {"holds": False, "codes": [code], "nearest": misses}
+        return self._answered(why, "explain", permission=permission, exam=exam)
+
+    def tabs(self, *tabs: str, exam: str = "ct") -> Answered:
+        """Return the tabs of an exam."""
+        return self._answered(list(tabs), "tabs", exam=exam)
+
+    def form(self, *exams: str, download: bool = False, **fields: Any) -> Answered:
+        """Return the share form of the first exam, which covers all of them, of one subject."""
+        offered = {
+            "has_share_tab": True,
+            "offers_download": download,
+            "exams": list(exams),
+            "subjects": 1,
+            "wording": Policy().attestation_wording,
+            "sends_messages": True,
+            "latest_until": None,
+            **fields,
+        }
+        return self._answered(offered, "share_form", exam=exams[0])
+
+    def no_form(self, exam: str = "ct") -> Answered:
+        """Return that there is no share form."""
+        return self._answered({"has_share_tab": False}, "share_form", exam=exam)
+
+    def access_list(
+        self, *entries: Data, exam: str = "ct", owner: "User | None" = None
+    ) -> Answered:
+        """Return the access list of an exam, by default one of Anna's."""
+        listed = {"owner": (owner or anna).id, "entries": list(entries)}
+        return self._answered(listed, "access_list", exam=exam)
+
+    def no_access_list(self, exam: str = "ct") -> Answered:
+        """Return that there is no such exam to list the access of."""
+        refused = {"refused": [reason("EXAM_NOT_FOUND", exams=[exam])]}
+        return self._answered(refused, "access_list", exam=exam)
+
+    def suggestions(self, text: str, *principals: Principal, exam: str = "ct") -> Answered:
+        """Return the suggestions for a text."""
+        return self._answered(list(principals), "suggestions", exam=exam, text=text)
+
+    def choices(self, *principals: Principal, exam: str = "ct") -> Answered:
+        """Return the principals that can be selected from the list."""
+        return self._answered(list(principals), "choices", exam=exam)
+
+    def suggestions_held(self, text: str, held: Mapping[Principal, Data]) -> Answered:
+        """Return the suggestions for a text, each with what it holds on the CT."""
+        return self._answered(_held(held), "suggestions_held", exam="ct", text=text)
+
+    def choices_held(self, held: Mapping[Principal, Data]) -> Answered:
+        """Return the principals that can be selected, each with what it holds on the CT."""
+        return self._answered(_held(held), "choices_held", exam="ct")
+
+    def shared_with(self, *exams: tuple[str, str]) -> Answered:
+        """Return the exams of others that this user can see, each with a permission."""
+        return self._answered(_exams(exams), "shared_with")
+
+    def visible_to(self, *exams: tuple[str, str]) -> Answered:
+        """Return all exams that this user can see, each with a permission."""
+        return self._answered(_exams(exams), "visible_to")
+
+    def nothing_shown(self, exam: str = "ct") -> list[Answered]:
+        """Return that every question about an exam is answered as for one that does not exist."""
+        return [
+            self.cannot_view(exam),
+            self.cannot_download(exam),
+            self.tabs(exam=exam),
+            self.no_form(exam),
+            self.no_access_list(exam),
+            self.suggestions("car", exam=exam),
+            self.choices(exam=exam),
+            self.denied("VIEW", "EXAM_NOT_FOUND", exam=exam),
+        ]
+
+    def nothing_previewed(self, exam: str = "ct") -> list[Answered]:
+        """Return that every preview about an exam reports that there is no such exam."""
+        acts = (
+            self.share(dan, nobody, exam=exam, attested=False),
+            self.unshare(carla, exam),
+            self.narrow_to_view(carla, exam),
+        )
+        return [act.previewed(reason("EXAM_NOT_FOUND", exams=[exam])) for act in acts]
+
+
+def _held(held: Mapping[Principal, Data]) -> list[Data]:
+    return [{"principal": principal, "held": each} for principal, each in held.items()]
+
+
+def _exams(exams: Iterable[tuple[str, str]]) -> list[Data]:
+    return [{"exam": exam, "permission": permission} for exam, permission in exams]
+
+
+_Effect: TypeAlias = Principal | tuple[Principal, str] | tuple[Principal, str, str]
+"""A principal who gains, loses or keeps; maybe with a permission, and maybe an exam."""
+
+
+def _effect(effect: _Effect) -> Data:
+    principal, permission, exam, *_ = (
+        (effect, "VIEW", "ct") if isinstance(effect, Principal) else (*effect, "ct")
+    )
+    return {"principal": principal, "exam": exam, "permission": permission}
+
+
+def passed_on(*people: Principal, **fields: Any) -> list[Act]:
+    """Return shares from each user to the next principal."""
+    return [User(actor.id).share(recipient, **fields) for actor, recipient in pairwise(people)]
+
+
+anna: Final = User("anna")
+"""The owner of the exams."""
+ben: Final = User("ben")
+carla: Final = User("carla")
+dan: Final = User("dan")
+eva: Final = User("eva")
+nobody: Final = User("nobody")
+"""An unknown user."""
+nurses: Final = Group("nurses")
+"""Holds Dan and Éva."""
+clinic: Final = Group("clinic")
+"""Holds Carla and the nurses."""
+board: Final = Group("board")
+"""A group that a case has to add."""
+
+_NAMES: Final[Mapping[Principal, str]] = {
+    **{User(id_): name for id_, name in USERS.items()},
+    **{Group(id_): name for id_, (name, _) in GROUPS.items()},
+    board: "Board",
+}
