@@ -21,7 +21,7 @@ from exam_sharing.testing.cases import (
     over_store,
     run,
 )
-from exam_sharing.testing.cases.plain_data import in_order
+from exam_sharing.testing.cases.portals import in_order
 from world import pickled
 
 OURS = cases()

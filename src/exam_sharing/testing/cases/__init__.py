@@ -5,9 +5,15 @@ Cases are plain data, so that programs in any language can run them:
 here needs pytest or Hypothesis.
 """
 
-from exam_sharing.testing.cases.export import as_json, cases
 from exam_sharing.testing.cases.portals import SharingPortal, in_memory, over_sharing, over_store
-from exam_sharing.testing.cases.running import CaseFailed, Difference, check, run
+from exam_sharing.testing.cases.running import (
+    CaseFailed,
+    Difference,
+    as_json,
+    cases,
+    check,
+    run,
+)
 from exam_sharing.testing.cases.schema import Answered, Case, Data, Given, OpenPortal, Portal
 
 __all__ = [

@@ -10,7 +10,6 @@ from typing import Any, Final
 
 from exam_sharing.documents import with_kind
 from exam_sharing.testing.cases.people import Act, Done, Group, Principal, User, anna
-from exam_sharing.testing.cases.plain_data import plain
 from exam_sharing.testing.cases.schema import Answered, Case, Data, Given
 from exam_sharing.testing.moments import START
 from exam_sharing.testing.worlds import EXAMS, GROUPS, USERS
@@ -75,7 +74,7 @@ def _portal(
     everybody = {each["id"]: each for each in (*ours, *users)}
     groups = [Group(id_).fields(*map(with_kind, members)) for id_, (_, members) in GROUPS.items()]
     cd = upload(
-        "cd", *(exam(str(id_), uploaded_at=plain(START - age)) for id_, age in EXAMS.items())
+        "cd", *(exam(str(id_), uploaded_at=f"{START - age:%Y-%m-%dT%H:%M:%SZ}") for id_, age in EXAMS.items())
     )
     return {
         "now": NOW,

@@ -1,15 +1,16 @@
 """Portals over a `Sharing`, which take and return plain data."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
 from typing import Any, Final
 
 from typing_extensions import override
 
-from exam_sharing import memory
-from exam_sharing.documents import with_kind
+from exam_sharing import documents, memory
+from exam_sharing.documents import Forms, with_kind
 from exam_sharing.errors import (
     CallerError,
     InputError,
@@ -19,31 +20,16 @@ from exam_sharing.errors import (
 )
 from exam_sharing.events import ShareNotice
 from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.grants import Permission, ShownGrant
-from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, UserId
+from exam_sharing.grants import Grant, Permission, ShownGrant
+from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier
+from exam_sharing.policy import requests
 from exam_sharing.policy.decisions import Denied, Reason, Refused
-from exam_sharing.policy.requests import (
-    NarrowRequest,
-    Request,
-    RevokeRequest,
-    ShareRequest,
-    UnshareRequest,
-)
-from exam_sharing.policy.settings import Policy
+from exam_sharing.policy.facts import ShareFacts
+from exam_sharing.policy.plans import Preview, ShareReceipt, UnshareReceipt
+from exam_sharing.policy.settings import AccessListScope, HostRule, Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
-from exam_sharing.testing.cases.plain_data import (
-    fields_from,
-    grant_as_data,
-    grants_as_data,
-    in_order,
-    plain,
-    principal_from,
-    receipt_as_data,
-    repeated_as_data,
-    time_from,
-)
 from exam_sharing.testing.cases.schema import Data, Given, OpenPortal, Portal
 from exam_sharing.testing.opening import OpenStore, opened
 from exam_sharing.testing.worlds import FrozenClock, perform
@@ -118,7 +104,7 @@ class SharingPortal(Portal):
         unseen = {(actor, principal) for actor, principal in given["unseen"]}
         closed = {(actor, group) for actor, group in given["unseen_members"]}
         numbers = count(1)
-        self._clock = FrozenClock(time_from(given["now"]))
+        self._clock = FrozenClock(datetime.fromisoformat(given["now"]))
         self._notifier = _Letterbox()
         self._owners: dict[ExamId, UserId] = {}
         self._directory = MemoryDirectory(
@@ -126,7 +112,7 @@ class SharingPortal(Portal):
             members_visible=lambda actor, group: (f"{actor}", with_kind(group)) not in closed,
         )
         self._sharing = open_sharing(
-            policy=Policy(**fields_from(given["policy"])),
+            policy=Policy(**_fields(given["policy"])),
             directory=self._directory,
             notifier=self._notifier,
             clock=self._clock,
@@ -170,7 +156,7 @@ class SharingPortal(Portal):
             return {"error": type(error).__name__}
 
     def _do_clock(self, now: str) -> Data:
-        self._clock.now = time_from(now)
+        self._clock.now = datetime.fromisoformat(now)
         return {}
 
     def _do_user(self, *, sharing_in_plan: bool, notices: bool, **fields: Any) -> Data:
@@ -179,7 +165,7 @@ class SharingPortal(Portal):
         return {}
 
     def _do_group(self, *, members: list[str], **fields: Any) -> Data:
-        known = frozenset(map(principal_from, members))
+        known = frozenset(map(_principal, members))
         self._directory.add(Group(id=GroupId(fields["id"]), name=fields["name"], members=known))
         return {}
 
@@ -189,7 +175,7 @@ class SharingPortal(Portal):
                 id=ExamId(exam["id"]),
                 owner=UserId(exam["owner"]),
                 batch=BatchId(batch),
-                uploaded_at=time_from(exam["uploaded_at"]),
+                uploaded_at=datetime.fromisoformat(exam["uploaded_at"]),
                 subject=exam["subject"],
             )
             for exam in exams
@@ -203,15 +189,15 @@ class SharingPortal(Portal):
         return {}
 
     def _perform(self, act: str, **fields: Any) -> Data:
-        return receipt_as_data(perform(self._sharing, self._request(act, **fields)))
+        return _receipt(perform(self._sharing, self._request(act, **fields)))
 
     def _do_host_ends(self, **fields: Any) -> Data:
         end = self._sharing.admin.end_by_host
-        return receipt_as_data(end(**fields_from(fields), performed_by="ops", why="a case"))
+        return _receipt(end(**_fields(fields), performed_by="ops", why="a case"))
 
     def _do_withdraw(self, *, exam: str) -> Data:
         withdraw = self._sharing.admin.withdraw
-        return receipt_as_data(withdraw(ExamId(exam), performed_by="ops", why="a case"))
+        return _receipt(withdraw(ExamId(exam), performed_by="ops", why="a case"))
 
     def _ask_can(self, *, user: str, permission: str, exam: str) -> bool:
         return self._sharing.can(UserId(user), Permission[permission], ExamId(exam))
@@ -220,18 +206,12 @@ class SharingPortal(Portal):
         why = self._sharing.admin.explain(UserId(user), Permission[permission], ExamId(exam))
         if isinstance(why, Denied):
             nearest = [
-                {
-                    "why_not": plain(miss.why_not),
-                    "grant": None if miss.grant is None else grant_as_data(miss.grant),
-                }
+                {"why_not": plain(miss.why_not), "grant": miss.grant and _grant(miss.grant)}
                 for miss in why.nearest
             ]
             return {"holds": False, "codes": plain(why.codes), "nearest": nearest}
         grants = (
-            {
-                **grant_as_data(ground.grant),
-                "through": [with_kind(each) for each in ground.path[1:]],
-            }
+            {**_grant(ground.grant), "through": [with_kind(each) for each in ground.path[1:]]}
             for ground in why.grounds
         )
         return {"holds": True, "as_owner": why.as_owner, "grants": in_order(grants)}
@@ -293,7 +273,7 @@ class SharingPortal(Portal):
                 )
                 for name in ("gains", "losses", "keeps")
             },
-            **repeated_as_data(preview),
+            **_repeated(preview),
         }
 
     def _ask_notices(self) -> list[Data]:
@@ -303,13 +283,13 @@ class SharingPortal(Portal):
         names = ("to", "actor", "exams", "permission", "until", "message")
         return in_order(plain(notice, *names) for notice in self._notifier.sent)
 
-    def _request(self, act: str, **fields: Any) -> Request:
+    def _request(self, act: str, **fields: Any) -> requests.Request:
         if act == "end_grant":
             fields["grant"] = self._grant_id(**fields["grant"])
-        return _REQUESTS[act](**fields_from(fields))
+        return _REQUESTS[act](**_fields(fields))
 
     def _grant_id(self, *, exam: str, grantor: str, recipient: str) -> GrantId:
-        named = (UserId(grantor), principal_from(recipient))
+        named = (UserId(grantor), _principal(recipient))
         found = (e.id for e in self._standing(ExamId(exam)) if (e.grantor, e.recipient) == named)
         return next(found, GrantId("none"))
 
@@ -330,14 +310,100 @@ class SharingPortal(Portal):
         data = {
             **plain(reason),
             "exams": sorted(map(str, reason.exams)),
-            "grants": grants_as_data(grants),
+            "grants": _grants(grants),
         }
         return {name: value for name, value in data.items() if value not in (None, [])}
 
 
-_REQUESTS: Final[Mapping[str, Callable[..., Request]]] = {
-    "share": ShareRequest,
-    "unshare": UnshareRequest,
-    "narrow": NarrowRequest,
-    "end_grant": RevokeRequest,
+_REQUESTS: Final[Mapping[str, Callable[..., requests.Request]]] = {
+    "share": requests.ShareRequest,
+    "unshare": requests.UnshareRequest,
+    "narrow": requests.NarrowRequest,
+    "end_grant": requests.RevokeRequest,
 }
+
+
+def _principal(text: str) -> PrincipalId:
+    kind, _, name = text.partition(":")
+    return UserId(name) if kind == "user" else GroupId(name)
+
+
+def _host_rule(*, code: str, refuses_shares_by: str) -> HostRule:
+    def refuses(request: requests.ShareRequest, _facts: ShareFacts, _host: object) -> bool:
+        return str(request.actor) == refuses_shares_by
+
+    return HostRule(
+        code=code, statement=f"Shares by {refuses_shares_by} are refused.", refuses=refuses
+    )
+
+
+_FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "access_list": AccessListScope,
+    "actor": UserId,
+    "exam": ExamId,
+    "expect": lambda texts: [ExamId(text) for text in texts],
+    "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],
+    "max_duration": lambda seconds: timedelta(seconds=seconds),
+    "permission": lambda text: Permission[text],
+    "recipient": _principal,
+    "recipients": lambda texts: [_principal(text) for text in texts],
+    "reshares": requests.Reshares,
+    "scope": requests.Scope,
+    "until": datetime.fromisoformat,
+}
+
+
+def _fields(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a request or of a policy."""
+    return {
+        name: _FROM[name](value) if name in _FROM and value is not None else value
+        for name, value in data.items()
+    }
+
+
+_FORMS: Final[Forms] = {
+    datetime: lambda time: time.isoformat().replace("+00:00", "Z"),
+    "principal": with_kind,
+    "principals": lambda principals: [with_kind(each) for each in principals],
+    "recipient": with_kind,
+    "message": lambda message: None if message is None else str(message),
+}
+
+
+def plain(value: object, *names: str) -> Any:
+    """Return a value as plain data, or some of its fields."""
+    return documents.fields_of(value, _FORMS, *names) if names else documents.plain(value, _FORMS)
+
+
+def in_order(values: Iterable[Data]) -> list[Data]:
+    """Return data sorted by the first part that differs; `None` comes after everything else."""
+    return sorted(
+        values,
+        key=lambda each: [(part is None, "" if part is None else part) for part in each.values()],
+    )
+
+
+def _grant(grant: Grant | ShownGrant) -> Data:
+    data: Data = plain(grant, "exam", "grantor", "recipient", "permission", "until")
+    return data
+
+
+def _grants(grants: Iterable[Grant | ShownGrant]) -> list[Data]:
+    return in_order(map(_grant, grants))
+
+
+def _receipt(receipt: ShareReceipt | UnshareReceipt) -> Data:
+    if isinstance(receipt, ShareReceipt):
+        return {"shared": plain(receipt.outcomes), **_repeated(receipt)}
+    return {
+        "ended": _grants(receipt.ended),
+        "replaced_by": _grants(receipt.replacements),
+        "left_standing": _grants(receipt.left_standing),
+        "still_have_access": sorted(map(with_kind, receipt.still_have_access)),
+        **_repeated(receipt),
+    }
+
+
+def _repeated(answer: ShareReceipt | UnshareReceipt | Preview) -> Data:
+    """Return the mark of a repeat; nothing without one."""
+    return {"repeated": True} if answer.repeated else {}
