@@ -74,7 +74,11 @@ def _portal(
     everybody = {each["id"]: each for each in (*ours, *users)}
     groups = [Group(id_).fields(*map(with_kind, members)) for id_, (_, members) in GROUPS.items()]
     cd = upload(
-        "cd", *(exam(str(id_), uploaded_at=f"{START - age:%Y-%m-%dT%H:%M:%SZ}") for id_, age in EXAMS.items())
+        "cd",
+        *(
+            exam(str(id_), uploaded_at=f"{START - age:%Y-%m-%dT%H:%M:%SZ}")
+            for id_, age in EXAMS.items()
+        ),
     )
     return {
         "now": NOW,

@@ -5,10 +5,8 @@ from typing import Final
 
 from exam_sharing.testing.cases.schema import Case
 from exam_sharing.testing.cases.topics import (
-    batches,
-    expiry,
+    extent,
     notices,
-    privacy,
     recipients,
     requests,
     reshares,
@@ -21,13 +19,11 @@ __all__ = ["TOPICS"]
 
 TOPICS: Final[tuple[Mapping[str, Mapping[str, Case]], ...]] = (
     sharing.CASES,
-    expiry.CASES,
-    batches.CASES,
+    extent.CASES,
     recipients.CASES,
     unsharing.CASES,
     reshares.CASES,
     showing.CASES,
-    privacy.CASES,
     notices.CASES,
     requests.CASES,
 )
