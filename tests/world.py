@@ -13,7 +13,7 @@ import exam_sharing as es
 from exam_sharing.identifiers import id_within
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
 from exam_sharing.policy.access import in_order
-from exam_sharing.testing.moments import START
+from exam_sharing.testing.edges import START
 from exam_sharing.testing.worlds import (
     ANNA,
     BEN,

@@ -42,7 +42,7 @@ from exam_sharing.ports import (
 )
 from exam_sharing.principals import User
 from exam_sharing.sharing import Sharing
-from exam_sharing.testing.moments import START
+from exam_sharing.testing.edges import START
 
 __all__ = [
     "PROBE",

@@ -18,7 +18,7 @@ from exam_sharing.policy.requests import (
 )
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing import model
-from exam_sharing.testing.moments import START
+from exam_sharing.testing.edges import START
 
 MOST_LISTED: Final = 9
 """The number of items that are listed before the rest is only counted."""

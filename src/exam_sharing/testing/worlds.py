@@ -27,8 +27,8 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
+from exam_sharing.testing.edges import START
 from exam_sharing.testing.explaining import Answer, explained
-from exam_sharing.testing.moments import START
 
 __all__ = [
     "EXAMS",

@@ -11,7 +11,7 @@ from typing import Any, Final
 from exam_sharing.documents import with_kind
 from exam_sharing.testing.cases.people import Act, Done, Group, Principal, User, anna
 from exam_sharing.testing.cases.schema import Answered, Case, Data, Given
-from exam_sharing.testing.moments import START
+from exam_sharing.testing.edges import START
 from exam_sharing.testing.worlds import EXAMS, GROUPS, USERS
 
 NOW: Final = "2030-01-01T12:00:00Z"

@@ -9,6 +9,7 @@ from typing import Final
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalKey, UserId
 from exam_sharing.policy.facts import Involvement
+from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, IN_ORDER, LAST, START, TICK
 from exam_sharing.testing.laws.bench import (
     ANNA,
     BEN,
@@ -21,8 +22,6 @@ from exam_sharing.testing.laws.bench import (
     laws_of_port,
 )
 from exam_sharing.testing.laws.law import as_many, same
-from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
-from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
 __all__ = ["law"]
 

@@ -40,6 +40,7 @@ from exam_sharing.policy.plans import Attestation, Share, UnshareReceipt
 from exam_sharing.policy.requests import Scope, ShareRequest, UnshareRequest, Withdrawal
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import Changes, StoredReceipt
+from exam_sharing.testing.edges import START, TICK
 from exam_sharing.testing.laws.law import (
     Laws,
     how_many_examples,
@@ -49,7 +50,6 @@ from exam_sharing.testing.laws.law import (
     raises,
     same,
 )
-from exam_sharing.testing.moments import START, TICK
 from exam_sharing.testing.opening import (
     PROBE,
     OpenStore,

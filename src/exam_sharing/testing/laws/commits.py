@@ -12,6 +12,7 @@ from exam_sharing.grants import Grant
 from exam_sharing.identifiers import ExamId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
+from exam_sharing.testing.edges import DAY, START
 from exam_sharing.testing.laws.bench import (
     ANNA,
     BEN,
@@ -26,7 +27,6 @@ from exam_sharing.testing.laws.bench import (
     requires_atomic_steps,
 )
 from exam_sharing.testing.laws.law import insist, same, same_members
-from exam_sharing.testing.moments import DAY, START
 
 __all__ = ["law"]
 

@@ -16,9 +16,9 @@ from exam_sharing.identifiers import GroupId, PrincipalId, UserId
 from exam_sharing.policy.facts import Profile
 from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
+from exam_sharing.testing.edges import HOSTILE
 from exam_sharing.testing.laws.law import Law, Laws, Marker, insist, needed, same, search
 from exam_sharing.testing.laws.population import DirectoryTrial, OpenDirectory, Population
-from exam_sharing.testing.texts import HOSTILE
 
 __all__ = ["directory_laws", "require_described"]
 

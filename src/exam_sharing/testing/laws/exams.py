@@ -12,6 +12,7 @@ from exam_sharing.errors import AlreadyExists, BatchSealed, WrongBatch
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import HowEnded
 from exam_sharing.identifiers import BatchId, ExamId, UserId
+from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, IN_ORDER, LAST, START, TICK
 from exam_sharing.testing.laws.bench import (
     ANNA,
     BEN,
@@ -23,8 +24,6 @@ from exam_sharing.testing.laws.bench import (
     requires_atomic_steps,
 )
 from exam_sharing.testing.laws.law import insist, needed, raises, same, same_members
-from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
-from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
 __all__ = ["law"]
 

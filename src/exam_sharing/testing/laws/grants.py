@@ -29,6 +29,7 @@ from exam_sharing.policy.plans import (
     UntilLimit,
 )
 from exam_sharing.ports import Changes, Receipt, StoredReceipt
+from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, IN_ORDER, LAST, START, TICK
 from exam_sharing.testing.laws.bench import (
     ACTED,
     ANNA,
@@ -43,8 +44,6 @@ from exam_sharing.testing.laws.bench import (
     laws_of_port,
 )
 from exam_sharing.testing.laws.law import same, same_members
-from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
-from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 
 __all__ = ["law"]
 

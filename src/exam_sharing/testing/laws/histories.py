@@ -19,9 +19,9 @@ from exam_sharing.grants import EndedGrant, Grant, HowEnded, Permission
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
+from exam_sharing.testing.edges import DAY, START, TICK
 from exam_sharing.testing.laws.bench import Bench, StoreTrial, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import same, search
-from exam_sharing.testing.moments import DAY, START, TICK
 
 __all__ = ["law"]
 

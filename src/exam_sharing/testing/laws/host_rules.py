@@ -18,8 +18,8 @@ from exam_sharing.policy.facts import ExamFacts, ExamGrants, People, Profile, Sh
 from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import HostRule
 from exam_sharing.ports import HostFacts
+from exam_sharing.testing.edges import DAY, START
 from exam_sharing.testing.laws.law import Law, Laws, how_many_examples, insist, same, search
-from exam_sharing.testing.moments import DAY, START
 from exam_sharing.validation import is_a
 
 __all__ = ["host_rule_laws"]

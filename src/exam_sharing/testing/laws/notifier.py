@@ -17,6 +17,7 @@ from exam_sharing.events import ShareNotice
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import NoticeId, UserId
 from exam_sharing.ports import Notifier
+from exam_sharing.testing.edges import EDGES, START
 from exam_sharing.testing.laws.law import (
     Law,
     Laws,
@@ -25,7 +26,6 @@ from exam_sharing.testing.laws.law import (
     needed,
     same,
 )
-from exam_sharing.testing.moments import EDGES, START
 from exam_sharing.testing.opening import entered
 from exam_sharing.validation import is_callable
 

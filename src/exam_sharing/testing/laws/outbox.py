@@ -12,10 +12,9 @@ import attrs
 from exam_sharing.events import Claim, WaitingNotice
 from exam_sharing.identifiers import GroupId, NoticeId, ShareId, UserId
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
+from exam_sharing.testing.edges import DAY, HOSTILE, START, TICK
 from exam_sharing.testing.laws.bench import DOWNLOAD, Bench, laws_of_port
 from exam_sharing.testing.laws.law import as_many, insist, needed, same
-from exam_sharing.testing.moments import DAY, START, TICK
-from exam_sharing.testing.texts import HOSTILE
 
 __all__ = ["law"]
 

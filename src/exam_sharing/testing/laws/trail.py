@@ -14,10 +14,9 @@ from exam_sharing.identifiers import BatchId, ExamId, GroupId, ShareId, UserId
 from exam_sharing.policy.decisions import Reason, ReasonCode
 from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.policy.requests import Scope, ShareRequest
+from exam_sharing.testing.edges import DAY, EDGES, HOSTILE, START, TICK
 from exam_sharing.testing.laws.bench import ACTED, ANNA, BEN, CARLA, Bench, amended, laws_of_port
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.moments import DAY, EDGES, START, TICK
-from exam_sharing.testing.texts import HOSTILE
 
 __all__ = ["law"]
 

@@ -17,9 +17,9 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
 from exam_sharing.testing import model
+from exam_sharing.testing.edges import START
 from exam_sharing.testing.machine.answers import Answers
 from exam_sharing.testing.machine.stored import Recorder, Stored
-from exam_sharing.testing.moments import START
 from exam_sharing.testing.opening import StorePorts, Upload
 from exam_sharing.testing.story import Words, clock_time, policy_in_words
 

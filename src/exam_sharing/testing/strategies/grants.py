@@ -20,7 +20,7 @@ from exam_sharing.grants import (
     until_of,
 )
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, ShareId, UserId
-from exam_sharing.testing.moments import START, TICK
+from exam_sharing.testing.edges import START, TICK
 from exam_sharing.testing.strategies.values import (
     durations,
     exam_ids,

@@ -9,7 +9,7 @@ from exam_sharing.exams import Exam, Study, UploadBatch
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.principals import Group, User
-from exam_sharing.testing.moments import START
+from exam_sharing.testing.edges import START
 from exam_sharing.testing.strategies.values import (
     addresses,
     batch_ids,

@@ -17,8 +17,7 @@ from exam_sharing.identifiers import (
     UserId,
 )
 from exam_sharing.principals import MAX_ADDRESS_LENGTH
-from exam_sharing.testing.moments import START, TICK
-from exam_sharing.testing.texts import HOSTILE
+from exam_sharing.testing.edges import HOSTILE, START, TICK
 from exam_sharing.validation import BIDI_CONTROLS, MAX_IDENTIFIER_LENGTH
 
 _PRINTABLE: Final = st.characters(

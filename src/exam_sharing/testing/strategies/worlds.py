@@ -32,7 +32,7 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing, Viewer
 from exam_sharing.testing import model
-from exam_sharing.testing.moments import START, TICK
+from exam_sharing.testing.edges import START, TICK
 from exam_sharing.testing.story import Words, clock_time
 from exam_sharing.testing.worlds import (
     ANNA,
