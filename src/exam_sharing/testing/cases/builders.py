@@ -6,10 +6,21 @@ and a CD of Anna's with the exams ct, mr and xray.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any, Final
 
 from exam_sharing.documents import with_kind
-from exam_sharing.testing.cases.people import Act, Done, Group, Principal, User, anna
+from exam_sharing.testing.cases.people import (
+    Act,
+    Done,
+    Group,
+    Principal,
+    User,
+    anna,
+    ben,
+    carla,
+    nurses,
+)
 from exam_sharing.testing.cases.schema import Answered, Case, Data, Given
 from exam_sharing.testing.edges import START
 from exam_sharing.testing.worlds import EXAMS, GROUPS, USERS
@@ -55,6 +66,15 @@ def case(
         outcome=outcome,
         then=answered,
     )
+
+
+shared_with_ben = partial(case, given=anna.share(ben))
+passed_on_to_carla = partial(case, given=[anna.share(ben), ben.share(carla)])
+download_for_ben = partial(case, given=anna.share_download(ben))
+shared_with_nurses = partial(case, given=anna.share(nurses))
+own_grants = partial(case, policy={"access_list": "OWN_GRANTS"})
+one_day = partial(case, policy={"max_duration": 86400})
+"""As `case`, after these acts or under this policy."""
 
 
 def _list(values: Data | Answered | Iterable[Any]) -> list[Any]:

@@ -195,6 +195,7 @@ class User(Principal):
             **{"attested": True, **fields},
         )
 
+    share_batch = partialmethod(share, scope="BATCH")
     share_download = partialmethod(share, permission="DOWNLOAD")
 
     def unshare(self, recipient: Principal, exam: str = "ct", **fields: Any) -> Act:

@@ -3,6 +3,7 @@
 Specification: `#until-when`, `#sharing-a-batch`, `#upload-batch`.
 """
 
+from functools import partial
 from typing import Final
 
 from exam_sharing.testing.cases.builders import (
@@ -15,6 +16,8 @@ from exam_sharing.testing.cases.builders import (
     case,
     clock,
     exam,
+    one_day,
+    shared_with_ben,
     upload,
     withdraw,
 )
@@ -22,6 +25,7 @@ from exam_sharing.testing.cases.people import anna, ben, carla, dan, reason
 
 __all__ = ["CASES"]
 
+one_subject = partial(case, policy={"batches_across_subjects": False})
 ALIKE: Final = (
     exam("ct", uploaded_at="2030-01-01T11:40:00Z"),
     exam("mr", uploaded_at="2030-01-01T11:30:00Z", subject="p-1"),
@@ -40,15 +44,13 @@ CASES: Final = {
             given=anna.share(ben, until=DAY),
             when=ben.share(carla).granted(until=DAY, limited_by="OWN_HOLD"),
         ),
-        "without a time, a share lasts as long as the policy allows": case(
-            policy={"max_duration": 86400},
-            when=anna.share(ben).granted(until=DAY, limited_by="POLICY"),
+        "without a time, a share lasts as long as the policy allows": one_day(
+            when=anna.share(ben).granted(until=DAY, limited_by="POLICY")
         ),
-        "without a time, each exam is shared for as long as the actor holds it": case(
-            policy={"max_duration": 86400},
+        "without a time, each exam is shared for as long as the actor holds it": one_day(
             uploads=[upload("cd", exam("ct", owner=ben), exam("mr"))],
             given=anna.share(ben, exam="mr", until=HOUR),
-            when=ben.share(carla, scope="BATCH").shared(
+            when=ben.share_batch(carla).shared(
                 carla.granted(until=DAY, limited_by="POLICY"),
                 carla.granted(exam="mr", until=HOUR, limited_by="OWN_HOLD"),
             ),
@@ -56,10 +58,10 @@ CASES: Final = {
     },
     "The time asked for applies to every exam covered.": {
         "a time asked for holds for every exam of a batch": case(
-            when=anna.share(ben, scope="BATCH", until=DAY).granted(
+            when=anna.share_batch(ben, until=DAY).granted(
                 "ct", "mr", "xray", until=DAY, limited_by="ASKED"
             )
-        ),
+        )
     },
     "EXPIRY_IN_PAST: the time asked for is not in the future.": {
         "a time that has passed is refused": case(
@@ -83,7 +85,7 @@ CASES: Final = {
         ),
         "the refusal reports the earliest of several holds that are too short": case(
             given=[anna.share(ben, until=DAY), anna.share(ben, exam="mr", until=HOUR)],
-            when=ben.share(carla, scope="BATCH", until=WEEK).refused(
+            when=ben.share_batch(carla, until=WEEK).refused(
                 "EXPIRY_BEYOND_OWN", exams=["ct", "mr"], until=HOUR
             ),
         ),
@@ -103,16 +105,13 @@ CASES: Final = {
         ),
     },
     "EXPIRY_BEYOND_POLICY: the time is beyond the longest duration.": {
-        "a time up to the longest duration is allowed": case(
-            policy={"max_duration": 86400},
-            when=anna.share(ben, until=DAY).granted(until=DAY, limited_by="ASKED"),
+        "a time up to the longest duration is allowed": one_day(
+            when=anna.share(ben, until=DAY).granted(until=DAY, limited_by="ASKED")
         ),
-        "a time beyond the longest duration is refused": case(
-            policy={"max_duration": 86400},
-            when=anna.share(ben, until=WEEK).refused("EXPIRY_BEYOND_POLICY", until=DAY),
+        "a time beyond the longest duration is refused": one_day(
+            when=anna.share(ben, until=WEEK).refused("EXPIRY_BEYOND_POLICY", until=DAY)
         ),
-        "a time beyond the actor's hold and the longest duration is refused for both": case(
-            policy={"max_duration": 86400},
+        "a time beyond the actor's hold and the longest duration is refused for both": one_day(
             given=anna.share(ben, until=HOUR),
             when=ben.share(carla, until=WEEK).refused(
                 reason("EXPIRY_BEYOND_OWN", exams=["ct"], until=HOUR),
@@ -191,111 +190,100 @@ CASES: Final = {
             when=anna.share(ben, scope="EXAM").granted(), then=ben.shared_with(("ct", "VIEW"))
         ),
         "a share of a batch covers all exams of a CD": case(
-            when=anna.share(ben, scope="BATCH").granted("ct", "mr", "xray"),
+            when=anna.share_batch(ben).granted("ct", "mr", "xray"),
             then=ben.shared_with(("ct", "VIEW"), ("mr", "VIEW"), ("xray", "VIEW")),
         ),
         "a share of a batch covers the exams that the actor can see": case(
             given=[anna.share(ben), anna.share(ben, exam="mr")],
-            when=ben.share(carla, scope="BATCH").granted("ct", "mr"),
+            when=ben.share_batch(carla).granted("ct", "mr"),
             then=carla.cannot_view("xray"),
         ),
         "a share of a batch does not cover exams that arrive later": case(
             given=[
-                anna.share(ben, scope="BATCH"),
+                anna.share_batch(ben),
                 add_upload("cd", exam("us", uploaded_at="2030-01-01T11:30:00Z")),
             ],
             then=[ben.can_view("xray"), ben.cannot_view("us")],
         ),
         "a share of a batch does not cover another batch": case(
             uploads=[upload("cd", exam("ct")), upload("dvd", exam("us"))],
-            when=anna.share(ben, scope="BATCH").granted(),
+            when=anna.share_batch(ben).granted(),
             then=ben.cannot_view("us"),
         ),
         "a sealed batch can be shared": case(
             uploads=[upload("cd", exam("ct"), exam("mr", uploaded_at=PAST), sealed=True)],
-            when=anna.share(ben, scope="BATCH").granted("ct", "mr"),
+            when=anna.share_batch(ben).granted("ct", "mr"),
         ),
         "a preview of a batch leaves out exams that the actor cannot see": case(
             given=[anna.share(ben), anna.share(ben, exam="mr")],
-            then=ben.share(carla, scope="BATCH").previewed(gains=[carla, (carla, "VIEW", "mr")]),
+            then=ben.share_batch(carla).previewed(gains=[carla, (carla, "VIEW", "mr")]),
         ),
     },
     "Exams of the batch that a recipient owns are left out for that recipient.": {
         "exams of the batch that a recipient owns are left out for that recipient": case(
             uploads=[upload("cd", exam("ct"), exam("mr", owner=ben))],
-            when=anna.share(carla, scope="BATCH").granted(),
+            when=anna.share_batch(carla).granted(),
             then=carla.cannot_view("mr"),
         ),
         "sharing a batch with a part-owner reports OWNS_IT": case(
             uploads=[upload("cd", exam("ct"), exam("mr", owner=ben))],
             given=ben.share(anna, exam="mr"),
-            when=anna.share(ben, scope="BATCH").shared(ben.granted(), ben.owns_it(exam="mr")),
+            when=anna.share_batch(ben).shared(ben.granted(), ben.owns_it(exam="mr")),
         ),
         "a part-owner who received a batch is not on the access list of their own exam": case(
             uploads=[upload("cd", exam("ct"), exam("mr", owner=ben, uploaded_at=PAST))],
-            given=[ben.share(anna, exam="mr"), anna.share(ben, scope="BATCH")],
+            given=[ben.share(anna, exam="mr"), anna.share_batch(ben)],
             then=ben.access_list(anna.entry(ben.gave()), owner=ben, exam="mr"),
         ),
         "a preview of a batch leaves out exams that the recipient owns": case(
             uploads=[upload("cd", exam("ct"), exam("mr", owner=ben, uploaded_at=PAST))],
             given=ben.share(anna, exam="mr"),
-            then=anna.share(ben, carla, scope="BATCH").previewed(
-                gains=[ben, carla, (carla, "VIEW", "mr")]
-            ),
+            then=anna.share_batch(ben, carla).previewed(gains=[ben, carla, (carla, "VIEW", "mr")]),
         ),
     },
     "CHANGED_SINCE_SHOWN: a share of the batch would cover other exams than expected.": {
         "a share that covers the expected exams is made": case(
-            when=anna.share(ben, scope="BATCH", expect=["xray", "ct", "mr"]).granted(
-                "ct", "mr", "xray"
-            )
+            when=anna.share_batch(ben, expect=["xray", "ct", "mr"]).granted("ct", "mr", "xray")
         ),
         "a share that would cover other exams than expected is refused": case(
-            when=anna.share(ben, scope="BATCH", expect=["ct", "mr"]).refused("CHANGED_SINCE_SHOWN")
+            when=anna.share_batch(ben, expect=["ct", "mr"]).refused("CHANGED_SINCE_SHOWN")
         ),
         "an expected exam that was withdrawn changes what a share covers": case(
             given=withdraw("xray"),
-            when=anna.share(ben, scope="BATCH", expect=["ct", "mr", "xray"]).refused(
-                "CHANGED_SINCE_SHOWN"
-            ),
+            when=anna.share_batch(ben, expect=["ct", "mr", "xray"]).refused("CHANGED_SINCE_SHOWN"),
         ),
         "expected exams do not bind a share of one exam": case(
             when=anna.share(ben, expect=["ct", "mr"]).granted()
         ),
         "exams that the actor cannot see are not expected": case(
             given=[anna.share(ben), anna.share(ben, exam="mr")],
-            when=ben.share(carla, scope="BATCH", expect=["ct", "mr"]).granted("ct", "mr"),
+            when=ben.share_batch(carla, expect=["ct", "mr"]).granted("ct", "mr"),
         ),
     },
     "BATCH_SPANS_SUBJECTS: the policy forbids sharing several subjects in one act.": {
         "exams of several subjects are shared in one act by default": case(
             uploads=[upload("cd", exam("ct"), exam("mr", uploaded_at=PAST, subject="P-2"))],
-            when=anna.share(ben, scope="BATCH").granted("ct", "mr"),
+            when=anna.share_batch(ben).granted("ct", "mr"),
             then=anna.form("ct", "mr", download=True, subjects=2),
         ),
-        "a policy can forbid sharing exams of two subjects in one act": case(
-            policy={"batches_across_subjects": False},
+        "a policy can forbid sharing exams of two subjects in one act": one_subject(
             uploads=[upload("cd", exam("ct"), exam("mr", subject="P-2"))],
-            when=anna.share(ben, scope="BATCH").refused("BATCH_SPANS_SUBJECTS"),
+            when=anna.share_batch(ben).refused("BATCH_SPANS_SUBJECTS"),
         ),
-        "one exam of a batch of several subjects can always be shared": case(
-            policy={"batches_across_subjects": False},
-            uploads=[upload("cd", *ALIKE)],
-            when=anna.share(ben, scope="EXAM").granted(),
+        "one exam of a batch of several subjects can always be shared": one_subject(
+            uploads=[upload("cd", *ALIKE)], when=anna.share(ben, scope="EXAM").granted()
         ),
-        "subjects of exams that the actor cannot see do not count": case(
+        "subjects of exams that the actor cannot see do not count": shared_with_ben(
             policy={"batches_across_subjects": False},
             uploads=[upload("cd", exam("ct"), exam("mr", uploaded_at=PAST, subject="P-2"))],
-            given=anna.share(ben),
-            when=ben.share(carla, scope="BATCH").granted(),
+            when=ben.share_batch(carla).granted(),
             then=ben.form("ct"),
         ),
     },
     "A subject is compared, never shown. An exam without one counts as a subject of its own.": {
-        "exams without a subject count as different subjects": case(
-            policy={"batches_across_subjects": False},
+        "exams without a subject count as different subjects": one_subject(
             uploads=[upload("cd", exam("ct", subject=None), exam("mr", subject=None))],
-            when=anna.share(ben, scope="BATCH").refused("BATCH_SPANS_SUBJECTS"),
+            when=anna.share_batch(ben).refused("BATCH_SPANS_SUBJECTS"),
         ),
         "the share form counts exams without a subject one by one": case(
             uploads=[
@@ -307,16 +295,14 @@ CASES: Final = {
             uploads=[upload("cd", *ALIKE)],
             then=anna.form("ct", "mr", "us", "xray", download=True, subjects=4),
         ),
-        "subjects that differ only in case are different subjects": case(
-            policy={"batches_across_subjects": False},
+        "subjects that differ only in case are different subjects": one_subject(
             uploads=[upload("cd", *ALIKE[:2])],
-            when=anna.share(ben, scope="BATCH").refused("BATCH_SPANS_SUBJECTS"),
+            when=anna.share_batch(ben).refused("BATCH_SPANS_SUBJECTS"),
             then=ben.cannot_view(),
         ),
-        "subjects that differ only in Unicode form are different subjects": case(
-            policy={"batches_across_subjects": False},
+        "subjects that differ only in Unicode form are different subjects": one_subject(
             uploads=[upload("cd", *ALIKE[2:])],
-            when=anna.share(ben, exam="us", scope="BATCH").refused("BATCH_SPANS_SUBJECTS"),
+            when=anna.share_batch(ben, exam="us").refused("BATCH_SPANS_SUBJECTS"),
             then=ben.cannot_view("us"),
         ),
     },

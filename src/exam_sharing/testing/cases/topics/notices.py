@@ -13,6 +13,7 @@ from exam_sharing.testing.cases.builders import (
     clock,
     exam,
     notices,
+    shared_with_ben,
     upload,
     withdraw,
 )
@@ -38,8 +39,7 @@ CASES: Final = {
             when=anna.share(ben, nurses).granted(),
             then=notices(ben.notice(), dan.notice(), eva.notice()),
         ),
-        "a user who gains download gets a notice": case(
-            given=anna.share(ben),
+        "a user who gains download gets a notice": shared_with_ben(
             when=anna.share_download(ben).shared(ben.widened()),
             then=notices(ben.notice(permission="DOWNLOAD"), ben.notice()),
         ),
@@ -49,21 +49,21 @@ CASES: Final = {
             then=notices(ben.notice(until=DAY), ben.notice(until=WEEK)),
         ),
         "a user gets one notice for several groups and exams": case(
-            when=anna.share(clinic, nurses, dan, scope="BATCH").granted("ct", "mr", "xray"),
+            when=anna.share_batch(clinic, nurses, dan).granted("ct", "mr", "xray"),
             then=notices(carla.notice(exams=3), dan.notice(exams=3), eva.notice(exams=3)),
         ),
     },
     "A notice has the number of exams and the earliest end of the permission.": {
         "a notice counts the exams on which the reader gained something": case(
             given=anna.share(ben, exam="mr"),
-            when=anna.share(ben, scope="BATCH").shared(
+            when=anna.share_batch(ben).shared(
                 ben.granted(), ben.unchanged(exam="mr"), ben.granted(exam="xray")
             ),
             then=notices(ben.notice(), ben.notice(exams=2)),
         ),
         "a notice has the earliest time of what was gained": case(
             given=[anna.share(ben, until=DAY), anna.share(ben, exam="mr", until=HOUR)],
-            when=ben.share(carla, scope="BATCH").shared(
+            when=ben.share_batch(carla).shared(
                 carla.granted(until=DAY, limited_by="OWN_HOLD"),
                 carla.granted(exam="mr", until=HOUR, limited_by="OWN_HOLD"),
             ),
@@ -79,7 +79,7 @@ CASES: Final = {
                 anna.share(ben, exam="mr", until=DAY),
                 anna.share(carla, exam="mr"),
             ],
-            when=ben.share(carla, scope="BATCH").shared(
+            when=ben.share_batch(carla).shared(
                 carla.granted(until=WEEK, limited_by="OWN_HOLD"),
                 carla.granted(exam="mr", until=DAY, limited_by="OWN_HOLD"),
             ),
@@ -109,7 +109,7 @@ CASES: Final = {
         "a part-owner of a batch gets a notice of the rest": case(
             uploads=[upload("cd", exam("ct"), exam("mr", owner=ben))],
             given=ben.share(anna, exam="mr"),
-            when=anna.share(ben, scope="BATCH").shared(ben.granted(), ben.owns_it(exam="mr")),
+            when=anna.share_batch(ben).shared(ben.granted(), ben.owns_it(exam="mr")),
             then=notices(anna.notice(actor=ben), ben.notice()),
         ),
         "a member who had access already gets no notice of a share with the group": case(

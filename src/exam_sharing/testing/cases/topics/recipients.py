@@ -4,6 +4,7 @@ Specification: `#choosing-recipients`, `#principal`, `#removed_by_owner`.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 from exam_sharing.testing.cases.builders import (
@@ -14,6 +15,9 @@ from exam_sharing.testing.cases.builders import (
     exam,
     host_ends,
     notices,
+    own_grants,
+    shared_with_ben,
+    shared_with_nurses,
     upload,
 )
 from exam_sharing.testing.cases.people import (
@@ -35,6 +39,7 @@ from exam_sharing.testing.cases.schema import Data
 
 __all__ = ["CASES"]
 
+readmission = partial(case, policy={"only_readmission": True})
 OTHERS: Final[Mapping[Principal, Data]] = {
     each: {} for each in (ben, carla, clinic, dan, eva, nurses)
 }
@@ -68,9 +73,8 @@ CASES: Final = {
             ),
             then=carla.cannot_view(),
         ),
-        "a hidden owner is not found": case(
+        "a hidden owner is not found": shared_with_ben(
             unseen=[(ben, anna)],
-            given=anna.share(ben),
             when=ben.share(anna).refused("RECIPIENT_NOT_FOUND", principals=[anna]),
         ),
         "an inactive owner is not found": case(
@@ -83,16 +87,14 @@ CASES: Final = {
         ),
     },
     "RECIPIENT_IS_SELF, RECIPIENT_IS_OWNER: their groups are allowed.": {
-        "an actor cannot share with themselves": case(
-            given=anna.share(ben),
-            when=ben.share(ben).refused("RECIPIENT_IS_SELF", principals=[ben]),
+        "an actor cannot share with themselves": shared_with_ben(
+            when=ben.share(ben).refused("RECIPIENT_IS_SELF", principals=[ben])
         ),
         "an actor can share with their own group": case(
             given=anna.share(dan), when=dan.share(nurses).granted()
         ),
-        "an actor cannot share with the owner": case(
-            given=anna.share(ben),
-            when=ben.share(anna).refused("RECIPIENT_IS_OWNER", principals=[anna]),
+        "an actor cannot share with the owner": shared_with_ben(
+            when=ben.share(anna).refused("RECIPIENT_IS_OWNER", principals=[anna])
         ),
         "an actor can share with a group of the owner": case(
             given=[board.becomes(anna, carla), anna.share(ben)],
@@ -106,50 +108,39 @@ CASES: Final = {
             when=ben.share(carla).granted(),
             then=carla.can_view(),
         ),
-        "a policy can let only the owner readmit a principal whom the owner removed": case(
-            policy={"only_owner_readmits": True},
+        "a policy can let only the owner readmit a principal whom the owner removed": readmission(
             given=[anna.share(ben, carla), anna.unshare(carla)],
             when=ben.share(carla).refused("REMOVED_BY_OWNER", principals=[carla]),
         ),
-        "ending one grant as the owner removes its recipient": case(
-            policy={"only_owner_readmits": True},
+        "ending one grant as the owner removes its recipient": readmission(
             given=[anna.share(ben, carla), anna.end(anna.grant(carla))],
             when=ben.share(carla).refused("REMOVED_BY_OWNER", principals=[carla]),
         ),
-        "unsharing a grant that somebody else made removes its recipient too": case(
-            policy={"only_owner_readmits": True},
+        "unsharing a grant that somebody else made removes its recipient too": readmission(
             given=[*passed_on(anna, ben, carla), anna.unshare(carla)],
             when=ben.share(carla).refused("REMOVED_BY_OWNER", principals=[carla]),
         ),
-        "narrowing as the owner does not remove the recipient": case(
-            policy={"only_owner_readmits": True},
+        "narrowing as the owner does not remove the recipient": readmission(
             given=[anna.share_download(ben, carla), anna.narrow_to_view(carla)],
             when=ben.share_download(carla).granted(),
             then=carla.can_download(),
         ),
-        "giving up access does not count as removal by the owner": case(
-            policy={"only_owner_readmits": True},
-            given=[anna.share(ben, carla), carla.unshare(carla)],
-            when=ben.share(carla).granted(),
+        "giving up access does not count as removal by the owner": readmission(
+            given=[anna.share(ben, carla), carla.unshare(carla)], when=ben.share(carla).granted()
         ),
-        "ending by the host does not count as removal by the owner": case(
-            policy={"only_owner_readmits": True},
-            given=[anna.share(ben, carla), host_ends(carla, "ct")],
-            when=ben.share(carla).granted(),
+        "ending by the host does not count as removal by the owner": readmission(
+            given=[anna.share(ben, carla), host_ends(carla, "ct")], when=ben.share(carla).granted()
         ),
-        "unsharing by another grantor does not count as removal by the owner": case(
-            policy={"only_owner_readmits": True},
+        "unsharing by another grantor does not count as removal by the owner": readmission(
             given=[*passed_on(anna, ben, carla), ben.unshare(carla)],
             when=ben.share(carla).granted(),
         ),
-        "a share with a group reaches a member whom the owner removed": case(
-            policy={"only_owner_readmits": True},
+        "a share with a group reaches a member whom the owner removed": readmission(
             given=[anna.share(ben, dan), anna.unshare(dan)],
             when=ben.share(nurses).granted(),
             then=[dan.can_view(), carla.shared_with()],
         ),
-        "once the owner has readmitted a principal, others can share with them": case(
-            policy={"only_owner_readmits": True},
+        "once the owner has readmitted a principal, others can share with them": readmission(
             given=[anna.share(ben, carla), anna.unshare(carla), anna.share(carla)],
             when=ben.share(carla).granted(),
         ),
@@ -165,8 +156,7 @@ CASES: Final = {
                 ),
             ],
         ),
-        "a group cannot hold itself through another group": case(
-            given=anna.share(nurses),
+        "a group cannot hold itself through another group": shared_with_nurses(
             when=nurses.becomes(dan, clinic).error("MembershipCycle"),
             then=[dan.can_view(), eva.can_view(), carla.cannot_view()],
         ),
@@ -176,20 +166,20 @@ CASES: Final = {
         "a user who leaves a group loses what was shared with it": case(
             given=[anna.share(nurses), nurses.becomes(eva)],
             then=[dan.cannot_view(), eva.can_view()],
-        ),
+        )
     },
     "A grant gives nothing to its own grantor.": {
         "sharing with one's own group does not keep access": case(
             given=[*passed_on(anna, dan, nurses), anna.unshare(dan)],
             then=[dan.cannot_view(), dan.tabs(), eva.can_view()],
-        ),
+        )
     },
     "A user and a group of the same string are two principals.": {
         "a user and a group with the same id are two principals": case(
             given=Group("ben").becomes(carla, name="Ben's team"),
             when=anna.share(Group("ben")).granted(),
             then=[carla.can_view(), ben.cannot_view()],
-        ),
+        )
     },
     "Suggestions match the starts of words of a name, or the start of an address.": {
         "the start of a name, an address or a group name finds recipients": case(
@@ -307,13 +297,12 @@ CASES: Final = {
                 anna.suggestions("night"),
             ],
         ),
-        "a recipient who shares on is offered neither themselves nor the owner": case(
-            given=anna.share(ben),
+        "a recipient who shares on is offered neither themselves nor the owner": shared_with_ben(
             then=[
                 ben.choices(carla, clinic, dan, eva, nurses),
                 ben.suggestions("anna"),
                 ben.suggestions("ben"),
-            ],
+            ]
         ),
         "the owner of another exam of the batch is offered": case(
             uploads=[upload("cd", exam("ct"), exam("mr", owner=ben))],
@@ -321,9 +310,8 @@ CASES: Final = {
         ),
     },
     "An actor who may not share is offered nobody.": {
-        "an actor without the plan is offered nobody": case(
+        "an actor without the plan is offered nobody": shared_with_ben(
             users=[ben.fields(sharing_in_plan=False)],
-            given=anna.share(ben),
             then=[ben.choices(), ben.suggestions("carla")],
         ),
         "an actor whose access has expired is offered nobody": case(
@@ -368,8 +356,7 @@ CASES: Final = {
                 carla.suggestions_held("dan", {dan: {"VIEW": None}}),
             ],
         ),
-        "under OWN_GRANTS, choices do not report what others gave": case(
-            policy={"access_list": "OWN_GRANTS"},
+        "under OWN_GRANTS, choices do not report what others gave": own_grants(
             given=[anna.share_download(ben, carla), ben.share(carla, dan)],
             then=[
                 ben.suggestions_held("carla", {carla: {"VIEW": None}}),

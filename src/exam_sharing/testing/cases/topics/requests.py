@@ -5,7 +5,15 @@ Specification: `#request-ids`, `#ids`.
 
 from typing import Final
 
-from exam_sharing.testing.cases.builders import DAY, add_upload, case, exam, notices, upload
+from exam_sharing.testing.cases.builders import (
+    DAY,
+    add_upload,
+    case,
+    exam,
+    notices,
+    shared_with_ben,
+    upload,
+)
 from exam_sharing.testing.cases.people import User, again, anna, ben, carla, dan
 
 __all__ = ["CASES"]
@@ -136,13 +144,10 @@ CASES: Final = {
             when=anna.share(ben, performed_by="carla").granted(),
             then=[ben.can_view(), carla.cannot_view(), notices(ben.notice())],
         ),
-        "a user with access cannot share through an actor who has none": case(
-            given=anna.share(ben),
-            when=carla.share(dan, performed_by="ben").not_found(),
-            then=dan.cannot_view(),
+        "a user with access cannot share through an actor who has none": shared_with_ben(
+            when=carla.share(dan, performed_by="ben").not_found(), then=dan.cannot_view()
         ),
-        "download held by the performer does not count for the actor": case(
-            given=anna.share(ben),
+        "download held by the performer does not count for the actor": shared_with_ben(
             when=ben.share_download(carla, performed_by="anna").refused(
                 "DOWNLOAD_NOT_HELD", exams=["ct"]
             ),
@@ -189,7 +194,7 @@ CASES: Final = {
         ),
         "exams whose ids differ only in case are different exams": case(
             uploads=[upload("cd", exam("ct")), upload("CD", exam("CT"))],
-            when=anna.share(ben, exam="CT", scope="BATCH").granted(),
+            when=anna.share_batch(ben, exam="CT").granted(),
             then=[ben.can_view("CT"), ben.cannot_view(), ben.form("CT")],
         ),
         "an exam id in another case is not found": case(
@@ -221,8 +226,7 @@ CASES: Final = {
             when=anna.share(ben, until="2030-01-02T12:00:00").error("InvalidValue"),
             then=ben.cannot_view(),
         ),
-        "a narrowing to a time without a zone is an error of the caller": case(
-            given=anna.share(ben),
+        "a narrowing to a time without a zone is an error of the caller": shared_with_ben(
             when=anna.narrow(ben, until="2030-01-02T12:00:00").error("InvalidValue"),
             then=ben.can_view(),
         ),
@@ -232,6 +236,6 @@ CASES: Final = {
             when=anna.share(ben, until="2030-01-02T14:00:00+02:00").granted(
                 until=DAY, limited_by="ASKED"
             )
-        ),
+        )
     },
 }

@@ -5,7 +5,13 @@ Specification: `#re-shares`.
 
 from typing import Final
 
-from exam_sharing.testing.cases.builders import DAY, case, host_ends
+from exam_sharing.testing.cases.builders import (
+    DAY,
+    case,
+    host_ends,
+    passed_on_to_carla,
+    shared_with_ben,
+)
 from exam_sharing.testing.cases.people import anna, ben, carla, dan, eva, nurses, passed_on, reason
 
 __all__ = ["CASES"]
@@ -22,13 +28,11 @@ DOWNLOAD_AND_VIEW: Final = [
 
 CASES: Final = {
     "KEEP (the default): a re-share stands until somebody unshares it.": {
-        "a re-share stands after its source is unshared": case(
-            given=[anna.share(ben), ben.share(carla)],
+        "a re-share stands after its source is unshared": passed_on_to_carla(
             when=anna.unshare(ben).ended(anna.grant(ben), left_standing=[ben.grant(carla)]),
             then=[ben.cannot_view(), carla.can_view()],
         ),
-        "a re-share stands after the one grant under it ends": case(
-            given=[anna.share(ben), ben.share(carla)],
+        "a re-share stands after the one grant under it ends": passed_on_to_carla(
             when=anna.end(anna.grant(ben)).ended(anna.grant(ben), left_standing=[ben.grant(carla)]),
             then=[ben.cannot_view(), carla.can_view()],
         ),
@@ -43,45 +47,38 @@ CASES: Final = {
         ),
     },
     "The request decides what becomes of re-shares, or else the policy.": {
-        "an unshare can keep re-shares against the policy's default": case(
+        "an unshare can keep re-shares against the policy's default": passed_on_to_carla(
             policy={"reshares": "CASCADE"},
-            given=[anna.share(ben), ben.share(carla)],
             when=anna.unshare(ben, reshares="KEEP").ended(
                 anna.grant(ben), left_standing=[ben.grant(carla)]
             ),
             then=carla.can_view(),
         ),
-        "the policy can make RESTRICT the default": case(
+        "the policy can make RESTRICT the default": passed_on_to_carla(
             policy={"reshares": "RESTRICT"},
-            given=[anna.share(ben), ben.share(carla)],
             when=anna.unshare(ben).refused("HAS_RESHARES", grants=[ben.grant(carla)]),
         ),
-        "the policy can make CASCADE the default": case(
+        "the policy can make CASCADE the default": passed_on_to_carla(
             policy={"reshares": "CASCADE"},
-            given=[anna.share(ben), ben.share(carla)],
             when=anna.unshare(ben).ended(anna.grant(ben), ben.grant(carla)),
             then=carla.cannot_view(),
         ),
-        "an end by the host cascades if that is the policy's default": case(
+        "an end by the host cascades if that is the policy's default": passed_on_to_carla(
             policy={"reshares": "CASCADE"},
-            given=[anna.share(ben), ben.share(carla)],
             when=host_ends(ben, "ct").ended(anna.grant(ben), ben.grant(carla)),
         ),
     },
     "RESTRICT: HAS_RESHARES if a cascade would end or narrow anything more.": {
-        "a re-share can restrict an unshare": case(
-            given=[anna.share(ben), ben.share(carla)],
+        "a re-share can restrict an unshare": passed_on_to_carla(
             when=anna.unshare(ben, reshares="RESTRICT").refused(
                 "HAS_RESHARES", grants=[ben.grant(carla)]
             ),
             then=[ben.can_view(), carla.can_view()],
         ),
-        "an unshare without re-shares is not restricted": case(
-            given=anna.share(ben),
-            when=anna.unshare(ben, reshares="RESTRICT").ended(anna.grant(ben)),
+        "an unshare without re-shares is not restricted": shared_with_ben(
+            when=anna.unshare(ben, reshares="RESTRICT").ended(anna.grant(ben))
         ),
-        "a re-share can restrict the end of one grant": case(
-            given=[anna.share(ben), ben.share(carla)],
+        "a re-share can restrict the end of one grant": passed_on_to_carla(
             when=anna.end(anna.grant(ben), reshares="RESTRICT").refused(
                 "HAS_RESHARES", grants=[ben.grant(carla)]
             ),
@@ -121,11 +118,10 @@ CASES: Final = {
             given=[*passed_on(anna, ben, carla, dan), anna.unshare(ben)],
             when=ben.unshare(carla, reshares="RESTRICT").refused("HAS_RESHARES"),
         ),
-        "a preview reports which re-shares restrict": case(
-            given=[anna.share(ben), ben.share(carla)],
+        "a preview reports which re-shares restrict": passed_on_to_carla(
             then=anna.unshare(ben, reshares="RESTRICT").previewed(
                 reason("HAS_RESHARES", grants=[ben.grant(carla)])
-            ),
+            )
         ),
     },
     "CASCADE: a touched grant keeps what is still supported, and otherwise ends.": {
@@ -159,16 +155,14 @@ CASES: Final = {
             ),
             then=[carla.can_view(), carla.cannot_download()],
         ),
-        "a cascade cuts a re-share to the time of its source": case(
-            given=[anna.share(ben), ben.share(carla)],
+        "a cascade cuts a re-share to the time of its source": passed_on_to_carla(
             when=anna.narrow(ben, until=DAY, reshares="CASCADE").ended(
                 anna.grant(ben),
                 ben.grant(carla),
                 replaced_by=[anna.grant(ben, until=DAY), ben.grant(carla, until=DAY)],
-            ),
+            )
         ),
-        "a cascade from one grant ends the re-shares that rest on it": case(
-            given=[anna.share(ben), ben.share(carla)],
+        "a cascade from one grant ends the re-shares that rest on it": passed_on_to_carla(
             when=anna.end(anna.grant(ben), reshares="CASCADE").ended(
                 anna.grant(ben), ben.grant(carla)
             ),
@@ -181,8 +175,7 @@ CASES: Final = {
             ),
             then=[ben.can_view(), carla.can_view()],
         ),
-        "giving up access can cascade": case(
-            given=[anna.share(ben), ben.share(carla)],
+        "giving up access can cascade": passed_on_to_carla(
             when=ben.unshare(ben, reshares="CASCADE").ended(anna.grant(ben), ben.grant(carla)),
             then=carla.cannot_view(),
         ),
@@ -193,9 +186,8 @@ CASES: Final = {
             ),
             then=carla.cannot_view(),
         ),
-        "a preview of a cascade reports who else would lose access": case(
-            given=[anna.share(ben), ben.share(carla)],
-            then=anna.unshare(ben, reshares="CASCADE").previewed(losses=[ben, carla]),
+        "a preview of a cascade reports who else would lose access": passed_on_to_carla(
+            then=anna.unshare(ben, reshares="CASCADE").previewed(losses=[ben, carla])
         ),
         "a cascade can leave view for good and download for a time": case(
             given=DOWNLOAD_AND_VIEW,

@@ -3,9 +3,21 @@
 Specification: `#sharing`, `#refusals`, `#previews`.
 """
 
+from functools import partial
 from typing import Final
 
-from exam_sharing.testing.cases.builders import DAY, HOUR, PAST, WEEK, case, clock, notices
+from exam_sharing.testing.cases.builders import (
+    DAY,
+    HOUR,
+    PAST,
+    WEEK,
+    case,
+    clock,
+    download_for_ben,
+    notices,
+    shared_with_ben,
+    shared_with_nurses,
+)
 from exam_sharing.testing.cases.people import (
     anna,
     ben,
@@ -21,7 +33,7 @@ from exam_sharing.testing.cases.people import (
 
 __all__ = ["CASES"]
 
-
+two_people = partial(case, policy={"max_people": 2})
 CASES: Final = {
     "A share gives its recipients access, up to what the actor holds.": {
         "a share gives another user access": case(
@@ -43,10 +55,8 @@ CASES: Final = {
         "recipients without download have no Download tab": case(
             when=anna.share(ben).granted(), then=[ben.cannot_download(), ben.tabs("SHARE", "VIEW")]
         ),
-        "a recipient who may only view can let others view": case(
-            given=anna.share(ben),
-            when=ben.share(carla).granted(),
-            then=[carla.can_view(), carla.cannot_download()],
+        "a recipient who may only view can let others view": shared_with_ben(
+            when=ben.share(carla).granted(), then=[carla.can_view(), carla.cannot_download()]
         ),
         "an actor can share what they hold through a group": case(
             given=anna.share_download(clinic, until=DAY),
@@ -55,8 +65,7 @@ CASES: Final = {
         ),
     },
     "DOWNLOAD_NOT_HELD: the actor does not hold download on every exam covered.": {
-        "a recipient who may only view cannot let others download": case(
-            given=anna.share(ben),
+        "a recipient who may only view cannot let others download": shared_with_ben(
             when=ben.share_download(carla).refused("DOWNLOAD_NOT_HELD", exams=["ct"]),
             then=[ben.form("ct"), carla.cannot_view()],
         ),
@@ -99,9 +108,8 @@ CASES: Final = {
             when=anna.share(nobody, anna).refused("SHARING_NOT_IN_PLAN"),
             then=anna.suggestions("car"),
         ),
-        "without the plan, all reasons but those about recipients are reported": case(
+        "without the plan, all reasons but those about recipients are reported": shared_with_ben(
             users=[ben.fields(sharing_in_plan=False)],
-            given=anna.share(ben),
             when=ben.share_download(nobody, attested=False, until=PAST).refused(
                 "SHARING_NOT_IN_PLAN",
                 "ATTESTATION_MISSING",
@@ -113,7 +121,7 @@ CASES: Final = {
     "An inactive user holds nothing and may not act.": {
         "an inactive user cannot share": case(
             users=[anna.fields(active=False)], when=anna.share(ben).not_found()
-        ),
+        )
     },
     "A refusal carries all the codes that apply and changes nothing.": {
         "a refusal reports every reason": case(
@@ -129,7 +137,7 @@ CASES: Final = {
         ),
         "a refusal reports every limit that is exceeded": case(
             policy={"max_recipients": 1, "max_exams": 2, "max_people": 1},
-            when=anna.share(ben, carla, scope="BATCH").refused(
+            when=anna.share_batch(ben, carla).refused(
                 reason("TOO_MANY", limit=1, limited="recipients"),
                 reason("TOO_MANY", limit=2, limited="exams"),
                 reason("TOO_MANY", limit=1, limited="people"),
@@ -151,15 +159,11 @@ CASES: Final = {
         ),
     },
     "A grant is made only where it adds permission or time; sharing never narrows.": {
-        "sharing the same again changes nothing and sends no notice": case(
-            given=anna.share(ben),
-            when=anna.share(ben).shared(ben.unchanged()),
-            then=notices(ben.notice()),
+        "sharing the same again changes nothing and sends no notice": shared_with_ben(
+            when=anna.share(ben).shared(ben.unchanged()), then=notices(ben.notice())
         ),
-        "sharing view with a downloader narrows nothing": case(
-            given=anna.share_download(ben),
-            when=anna.share(ben).shared(ben.unchanged()),
-            then=ben.can_download(),
+        "sharing view with a downloader narrows nothing": download_for_ben(
+            when=anna.share(ben).shared(ben.unchanged()), then=ben.can_download()
         ),
         "sharing for a shorter time narrows nothing and reports the longer time": case(
             given=anna.share(ben, until=WEEK),
@@ -171,13 +175,10 @@ CASES: Final = {
         ),
     },
     "GRANTED: nothing was held from this grantor. WIDENED: more permission. EXTENDED: more time.": {
-        "sharing download with a viewer widens": case(
-            given=anna.share(ben),
-            when=anna.share_download(ben).shared(ben.widened()),
-            then=ben.can_download(),
+        "sharing download with a viewer widens": shared_with_ben(
+            when=anna.share_download(ben).shared(ben.widened()), then=ben.can_download()
         ),
-        "sharing download for a time with a viewer for good widens": case(
-            given=anna.share(ben),
+        "sharing download for a time with a viewer for good widens": shared_with_ben(
             when=anna.share_download(ben, until=DAY).shared(
                 ben.widened(until=DAY, limited_by="ASKED")
             ),
@@ -201,8 +202,8 @@ CASES: Final = {
             when=anna.share(ben).granted(),
             then=ben.can_view(),
         ),
-        "sharing with a member of a recipient group grants to the member": case(
-            given=anna.share(nurses), when=anna.share(dan).granted()
+        "sharing with a member of a recipient group grants to the member": shared_with_nurses(
+            when=anna.share(dan).granted()
         ),
         "the receipt has an outcome for every exam and recipient": case(
             given=[
@@ -224,15 +225,14 @@ CASES: Final = {
         "a preview of a share reports gains and changes nothing": case(
             then=[anna.share(nurses).previewed(gains=[nurses, dan, eva]), dan.cannot_view()]
         ),
-        "a preview of a share that adds nothing has no effects": case(
-            given=anna.share(ben), then=anna.share(ben).previewed()
+        "a preview of a share that adds nothing has no effects": shared_with_ben(
+            then=anna.share(ben).previewed()
         ),
-        "a preview of more permission reports the permission gained": case(
-            given=anna.share(ben),
+        "a preview of more permission reports the permission gained": shared_with_ben(
             then=[
                 anna.share_download(ben).previewed(gains=[(ben, "DOWNLOAD")]),
                 ben.cannot_download(),
-            ],
+            ]
         ),
         "a preview of more time reports a gain": case(
             given=anna.share(ben, until=DAY),
@@ -266,39 +266,33 @@ CASES: Final = {
         ),
         "more exams than the limit are refused": case(
             policy={"max_exams": 2},
-            when=anna.share(ben, scope="BATCH").refused("TOO_MANY", limit=2, limited="exams"),
+            when=anna.share_batch(ben).refused("TOO_MANY", limit=2, limited="exams"),
         ),
         "exams that the actor cannot see do not count towards the limit": case(
             policy={"max_exams": 2},
             given=[anna.share(ben), anna.share(ben, exam="mr")],
-            when=ben.share(carla, scope="BATCH").granted("ct", "mr"),
+            when=ben.share_batch(carla).granted("ct", "mr"),
         ),
-        "more people reached than the limit are refused": case(
-            policy={"max_people": 2},
-            when=anna.share(clinic).refused("TOO_MANY", limit=2, limited="people"),
+        "more people reached than the limit are refused": two_people(
+            when=anna.share(clinic).refused("TOO_MANY", limit=2, limited="people")
         ),
-        "people reached in two ways count once, and the actor does not count": case(
-            policy={"max_people": 2},
+        "people reached in two ways count once, and the actor does not count": two_people(
             given=anna.share(dan),
             when=dan.share(clinic, nurses, carla).granted(),
             then=eva.can_view(),
         ),
     },
     "TOO_MANY: hidden members of a group count against the limit for that group alone.": {
-        "visible members of a group count together with the other people": case(
-            policy={"max_people": 2},
-            when=anna.share(nurses, ben, carla).refused("TOO_MANY", limit=2, limited="people"),
+        "visible members of a group count together with the other people": two_people(
+            when=anna.share(nurses, ben, carla).refused("TOO_MANY", limit=2, limited="people")
         ),
-        "hidden members of a group are not added to the other people": case(
-            policy={"max_people": 2},
+        "hidden members of a group are not added to the other people": two_people(
             unseen_members=[(anna, nurses)],
             when=anna.share(nurses, ben, carla).granted(),
             then=[dan.can_view(), eva.can_view()],
         ),
-        "a named recipient may be a hidden member of a recipient group": case(
-            policy={"max_people": 2},
-            unseen_members=[(anna, nurses)],
-            when=anna.share(nurses, dan, carla).granted(),
+        "a named recipient may be a hidden member of a recipient group": two_people(
+            unseen_members=[(anna, nurses)], when=anna.share(nurses, dan, carla).granted()
         ),
         "a group with more hidden members than the limit is refused": case(
             policy={"max_people": 1},

@@ -5,7 +5,21 @@ Specification: `#what-the-portal-shows`, `#access`, `#disclosure`, `#exam_not_fo
 
 from typing import Final
 
-from exam_sharing.testing.cases.builders import DAY, HOUR, WEEK, case, clock, exam, upload
+from exam_sharing.testing.cases.builders import (
+    DAY,
+    HOUR,
+    WEEK,
+    case,
+    clock,
+    download_for_ben,
+    exam,
+    one_day,
+    own_grants,
+    passed_on_to_carla,
+    shared_with_ben,
+    shared_with_nurses,
+    upload,
+)
 from exam_sharing.testing.cases.people import (
     User,
     anna,
@@ -37,14 +51,11 @@ CASES: Final = {
             when=anna.share(ben).refused("SHARING_NOT_IN_PLAN"),
             then=[anna.tabs("DOWNLOAD", "VIEW"), anna.no_form(), ben.cannot_view()],
         ),
-        "a recipient without the plan views and cannot share": case(
-            users=[ben.fields(sharing_in_plan=False)],
-            given=anna.share(ben),
-            then=[ben.tabs("VIEW"), ben.no_form()],
+        "a recipient without the plan views and cannot share": shared_with_ben(
+            users=[ben.fields(sharing_in_plan=False)], then=[ben.tabs("VIEW"), ben.no_form()]
         ),
-        "a downloader without the plan has a Download tab and no share form": case(
+        "a downloader without the plan has a Download tab and no share form": download_for_ben(
             users=[ben.fields(sharing_in_plan=False)],
-            given=anna.share_download(ben),
             then=[ben.tabs("DOWNLOAD", "VIEW"), ben.no_form()],
         ),
         "a member has the tabs that the group's grant gives": case(
@@ -62,14 +73,11 @@ CASES: Final = {
         "the share form of a view-only recipient has no download box and has a latest time": case(
             given=anna.share(ben, until=DAY), then=ben.form("ct", latest_until=DAY)
         ),
-        "the share form reports the latest time that the policy allows": case(
-            policy={"max_duration": 86400},
-            then=anna.form("ct", "mr", "xray", download=True, latest_until=DAY),
+        "the share form reports the latest time that the policy allows": one_day(
+            then=anna.form("ct", "mr", "xray", download=True, latest_until=DAY)
         ),
-        "the share form reports the earlier of the policy's time and the actor's hold": case(
-            policy={"max_duration": 86400},
-            given=anna.share(ben, until=HOUR),
-            then=ben.form("ct", latest_until=HOUR),
+        "the share form reports the earlier of the policy's time and the actor's hold": one_day(
+            given=anna.share(ben, until=HOUR), then=ben.form("ct", latest_until=HOUR)
         ),
         "the latest time in the share form is that of the named exam": case(
             given=[anna.share(ben, until=WEEK), anna.share(ben, exam="mr", until=HOUR)],
@@ -123,28 +131,24 @@ CASES: Final = {
                 ben.entry(anna.gave(can_unshare=False)), nurses.entry(anna.gave(can_unshare=False))
             ),
         ),
-        "under RESTRICT, an entry has an X only if no re-share rests on it": case(
+        "under RESTRICT, an entry has an X only if no re-share rests on it": passed_on_to_carla(
             policy={"reshares": "RESTRICT"},
-            given=[anna.share(ben), ben.share(carla)],
             then=anna.access_list(ben.entry(anna.gave(can_unshare=False)), carla.entry(ben.gave())),
         ),
     },
     "OWN_GRANTS: the owner sees everything, others the grants that they made or received.": {
-        "a policy can limit the access list to one's own grants": case(
-            policy={"access_list": "OWN_GRANTS"},
+        "a policy can limit the access list to one's own grants": own_grants(
             given=[anna.share(ben, carla), ben.share(dan)],
             then=ben.access_list(ben.entry(anna.gave()), dan.entry(ben.gave())),
         ),
-        "under OWN_GRANTS, an entry has only the grants that the viewer made or received": case(
-            policy={"access_list": "OWN_GRANTS"},
+        "under OWN_GRANTS, an entry has only grants that the viewer made or received": own_grants(
             given=[anna.share(ben, nurses), anna.share_download(carla), ben.share(carla)],
             then=[
                 ben.access_list(ben.entry(anna.gave()), carla.entry(ben.gave())),
                 dan.access_list(),
             ],
         ),
-        "under OWN_GRANTS, the owner sees every entry": case(
-            policy={"access_list": "OWN_GRANTS"},
+        "under OWN_GRANTS, the owner sees every entry": own_grants(
             given=[anna.share(ben, nurses), anna.share_download(carla), ben.share(carla)],
             then=anna.access_list(
                 ben.entry(anna.gave()),
@@ -161,14 +165,13 @@ CASES: Final = {
         "an owner holds everything on their own exams": case(
             then=anna.explained("DOWNLOAD", as_owner=True)
         ),
-        "a check of unknown ids answers no": case(
-            given=anna.share(nurses),
+        "a check of unknown ids answers no": shared_with_nurses(
             then=[
                 nobody.cannot_view(),
                 anna.cannot_view("no-exam"),
                 User("nurses").cannot_view(),
                 dan.can_view(),
-            ],
+            ]
         ),
     },
     "An inactive user holds nothing, ownership included. Grants by and to them stay.": {
@@ -217,12 +220,11 @@ CASES: Final = {
         ),
     },
     "A denied explanation reports what comes nearest to a yes.": {
-        "an explanation names a grant of view where download was asked for": case(
-            given=anna.share(ben),
+        "an explanation names a grant of view where download was asked for": shared_with_ben(
             then=[
                 ben.cannot_download(),
                 ben.denied("DOWNLOAD", "DOWNLOAD_NOT_HELD", ("ONLY_VIEW", anna.grant(ben))),
-            ],
+            ]
         ),
         "an explanation names expired and ended grants": case(
             given=[
@@ -342,26 +344,22 @@ CASES: Final = {
             given=anna.share(nurses, clinic),
             when=anna.unshare(dan).refused("NO_SUCH_GRANT", principals=[clinic, nurses]),
         ),
-        "a group with hidden members is not named": case(
+        "a group with hidden members is not named": shared_with_nurses(
             unseen_members=[(anna, nurses)],
-            given=anna.share(nurses),
             when=anna.unshare(dan).refused("NO_SUCH_GRANT"),
             then=dan.can_view(),
         ),
-        "no group of a hidden user is named": case(
+        "no group of a hidden user is named": shared_with_nurses(
             unseen=[(anna, dan)],
-            given=anna.share(nurses),
             when=anna.unshare(dan).refused("NO_SUCH_GRANT"),
             then=dan.can_view(),
         ),
-        "a group is not named for a grant that the actor may not see": case(
-            policy={"access_list": "OWN_GRANTS"},
+        "a group is not named for a grant that the actor may not see": own_grants(
             given=anna.share(ben, nurses),
             when=ben.unshare(dan).refused("NO_SUCH_GRANT"),
             then=dan.can_view(),
         ),
-        "under OWN_GRANTS, the owner sees the groups that give access": case(
-            policy={"access_list": "OWN_GRANTS"},
+        "under OWN_GRANTS, the owner sees the groups that give access": own_grants(
             given=[anna.share(ben), ben.share(nurses)],
             when=anna.unshare(dan).refused("NO_SUCH_GRANT", principals=[nurses]),
         ),
@@ -395,10 +393,8 @@ CASES: Final = {
             when=anna.unshare(nurses).ended(anna.grant(nurses)),
             then=[dan.can_view(), eva.cannot_view()],
         ),
-        "a preview reports a gain if the actor may not know that the member has access": case(
-            policy={"access_list": "OWN_GRANTS"},
-            given=anna.share(ben, dan),
-            then=ben.share(nurses).previewed(gains=[nurses, dan, eva]),
+        "a preview reports a gain if the actor may not know that the member has access": own_grants(
+            given=anna.share(ben, dan), then=ben.share(nurses).previewed(gains=[nurses, dan, eva])
         ),
         "a preview leaves out a member whose access the actor may know": case(
             given=anna.share(ben, dan), then=ben.share(nurses).previewed(gains=[nurses, eva])
@@ -413,29 +409,25 @@ CASES: Final = {
             ),
             then=[carla.can_view(), dan.can_view()],
         ),
-        "under OWN_GRANTS, an actor does not see what was left standing": case(
-            policy={"access_list": "OWN_GRANTS"},
+        "under OWN_GRANTS, an actor does not see what was left standing": own_grants(
             given=[anna.share(ben, carla), *passed_on(ben, carla, dan)],
             when=ben.unshare(carla).ended(ben.grant(carla)),
             then=[carla.can_view(), dan.can_view()],
         ),
-        "under OWN_GRANTS, the owner sees what was left standing": case(
+        "under OWN_GRANTS, the owner sees what was left standing": passed_on_to_carla(
             policy={"access_list": "OWN_GRANTS"},
-            given=[anna.share(ben), ben.share(carla)],
             when=anna.unshare(ben).ended(anna.grant(ben), left_standing=[ben.grant(carla)]),
         ),
         "an actor who sees the access list sees everything that a cascade ends": case(
             given=passed_on(anna, ben, carla, dan),
             when=ben.unshare(carla, reshares="CASCADE").ended(ben.grant(carla), carla.grant(dan)),
         ),
-        "under OWN_GRANTS, a receipt of a cascade has only the actor's own grants": case(
-            policy={"access_list": "OWN_GRANTS"},
+        "under OWN_GRANTS, a receipt of a cascade has only the actor's own grants": own_grants(
             given=passed_on(anna, ben, carla, dan),
             when=ben.unshare(carla, reshares="CASCADE").ended(ben.grant(carla)),
             then=dan.cannot_view(),
         ),
-        "under OWN_GRANTS, HAS_RESHARES names no grants of others": case(
-            policy={"access_list": "OWN_GRANTS"},
+        "under OWN_GRANTS, HAS_RESHARES names no grants of others": own_grants(
             given=passed_on(anna, ben, carla, dan),
             when=ben.unshare(carla, reshares="RESTRICT").refused("HAS_RESHARES"),
             then=[carla.can_view(), dan.can_view()],

@@ -12,7 +12,11 @@ from exam_sharing.testing.cases.builders import (
     WEEK,
     case,
     clock,
+    download_for_ben,
     host_ends,
+    passed_on_to_carla,
+    shared_with_ben,
+    shared_with_nurses,
     withdraw,
 )
 from exam_sharing.testing.cases.people import (
@@ -42,8 +46,7 @@ WITHDRAWN: Final = [
 
 CASES: Final = {
     "A grantor may end the grants that they made, even without access or the plan.": {
-        "a grantor can unshare": case(
-            given=[anna.share(ben), ben.share(carla)],
+        "a grantor can unshare": passed_on_to_carla(
             when=ben.unshare(carla).ended(ben.grant(carla)),
             then=[carla.cannot_view(), ben.can_view()],
         ),
@@ -78,10 +81,8 @@ CASES: Final = {
         ),
     },
     "A user may give up grants made to themselves, but not those made to their groups.": {
-        "a recipient can give up their access": case(
-            given=anna.share(ben),
-            when=ben.unshare(ben).ended(anna.grant(ben)),
-            then=ben.cannot_view(),
+        "a recipient can give up their access": shared_with_ben(
+            when=ben.unshare(ben).ended(anna.grant(ben)), then=ben.cannot_view()
         ),
         "giving up access ends every grant to oneself": case(
             given=FROM_TWO,
@@ -93,18 +94,14 @@ CASES: Final = {
             when=dan.unshare(dan).ended(anna.grant(dan), still_have_access=[dan]),
             then=dan.can_view(),
         ),
-        "a member cannot end a grant to the group": case(
-            given=anna.share(nurses),
-            when=dan.unshare(nurses).refused("NOT_GRANTOR_OR_OWNER"),
-            then=eva.can_view(),
+        "a member cannot end a grant to the group": shared_with_nurses(
+            when=dan.unshare(nurses).refused("NOT_GRANTOR_OR_OWNER"), then=eva.can_view()
         ),
-        "a recipient can end one grant to themselves": case(
-            given=anna.share(ben), when=ben.end(anna.grant(ben)).ended(anna.grant(ben))
+        "a recipient can end one grant to themselves": shared_with_ben(
+            when=ben.end(anna.grant(ben)).ended(anna.grant(ben))
         ),
-        "a member cannot end a grant to the group by its id": case(
-            given=anna.share(nurses),
-            when=dan.end(anna.grant(nurses)).refused("NOT_GRANTOR_OR_OWNER"),
-            then=eva.can_view(),
+        "a member cannot end a grant to the group by its id": shared_with_nurses(
+            when=dan.end(anna.grant(nurses)).refused("NOT_GRANTOR_OR_OWNER"), then=eva.can_view()
         ),
     },
     "Unsharing names an exam and a principal, and ends the grants that the actor may end.": {
@@ -121,7 +118,7 @@ CASES: Final = {
             then=carla.cannot_view(),
         ),
         "unsharing one exam ends nothing on the rest of the batch": case(
-            given=anna.share(ben, scope="BATCH"),
+            given=anna.share_batch(ben),
             when=anna.unshare(ben).ended(anna.grant(ben)),
             then=[ben.cannot_view(), ben.can_view("mr"), ben.can_view("xray")],
         ),
@@ -152,8 +149,8 @@ CASES: Final = {
         ),
     },
     "Without access, an actor finds only the grants that they made.": {
-        "a user without access cannot unshare": case(
-            given=anna.share(ben), when=carla.unshare(ben).not_found()
+        "a user without access cannot unshare": shared_with_ben(
+            when=carla.unshare(ben).not_found()
         ),
         "a grantor without access finds only their own grants": case(
             given=[anna.share(ben, dan), ben.share(carla), anna.unshare(ben)],
@@ -162,10 +159,8 @@ CASES: Final = {
         ),
     },
     "NO_SUCH_GRANT: there is no grant to end. It carries the groups that give access.": {
-        "the owner cannot be unshared": case(
-            given=anna.share(ben),
-            when=anna.unshare(anna).refused("NO_SUCH_GRANT"),
-            then=anna.can_download(),
+        "the owner cannot be unshared": shared_with_ben(
+            when=anna.unshare(anna).refused("NO_SUCH_GRANT"), then=anna.can_download()
         ),
         "the owner cannot be unshared through a group of theirs": case(
             given=[board.becomes(anna), *passed_on(anna, ben, board)],
@@ -175,8 +170,7 @@ CASES: Final = {
             given=[anna.share(ben, until=HOUR), clock(HOUR)],
             when=anna.unshare(ben).refused("NO_SUCH_GRANT"),
         ),
-        "unsharing a member names the groups that give access": case(
-            given=anna.share(nurses),
+        "unsharing a member names the groups that give access": shared_with_nurses(
             when=anna.unshare(dan).refused("NO_SUCH_GRANT", principals=[nurses]),
             then=dan.can_view(),
         ),
@@ -186,8 +180,7 @@ CASES: Final = {
             given=[anna.share(ben, carla), ben.share(carla)],
             when=anna.end(ben.grant(carla)).ended(ben.grant(carla), still_have_access=[carla]),
         ),
-        "a grant on an exam without access is not found": case(
-            given=anna.share(ben),
+        "a grant on an exam without access is not found": shared_with_ben(
             when=carla.end(anna.grant(ben)).refused("NO_SUCH_GRANT", grants=[anna.grant(ben)]),
             then=ben.can_view(),
         ),
@@ -247,16 +240,14 @@ CASES: Final = {
                 carla.can_download(),
             ],
         ),
-        "a preview of a narrowing reports losses and changes nothing": case(
-            given=anna.share_download(ben),
+        "a preview of a narrowing reports losses and changes nothing": download_for_ben(
             then=[
                 anna.narrow_to_view(ben).previewed(losses=[(ben, "DOWNLOAD")]),
                 ben.can_download(),
-            ],
+            ]
         ),
-        "a preview of narrowing to a time reports both permissions as lost": case(
-            given=anna.share_download(ben),
-            then=anna.narrow(ben, until=DAY).previewed(losses=[(ben, "DOWNLOAD"), ben]),
+        "a preview of narrowing to a time reports both permissions as lost": download_for_ben(
+            then=anna.narrow(ben, until=DAY).previewed(losses=[(ben, "DOWNLOAD"), ben])
         ),
         "a preview of a narrowing reports who would hold more than the bound another way": case(
             given=anna.share_download(dan, nurses),
@@ -264,8 +255,7 @@ CASES: Final = {
         ),
     },
     "NARROWED: a grant beyond the bound is replaced by one cut to the bound.": {
-        "narrowing to view removes the Download tab": case(
-            given=anna.share_download(ben),
+        "narrowing to view removes the Download tab": download_for_ben(
             when=anna.narrow_to_view(ben).ended(
                 anna.grant(ben, "DOWNLOAD"), replaced_by=[anna.grant(ben)]
             ),
@@ -275,11 +265,10 @@ CASES: Final = {
             given=[anna.share_download(ben), anna.narrow(ben, until=DAY), clock(DAY)],
             then=ben.cannot_view(),
         ),
-        "narrowing to a permission and a time does both": case(
-            given=anna.share_download(ben),
+        "narrowing to a permission and a time does both": download_for_ben(
             when=anna.narrow_to_view(ben, until=DAY).ended(
                 anna.grant(ben, "DOWNLOAD"), replaced_by=[anna.grant(ben, until=DAY)]
-            ),
+            )
         ),
         "narrowing to a time keeps the permission until then": case(
             given=[anna.share_download(ben), anna.narrow(ben, until=DAY), clock(HOUR)],
@@ -328,15 +317,11 @@ CASES: Final = {
         ),
     },
     "A bound is a permission, a time in the future, or both.": {
-        "a bound in the past is refused": case(
-            given=anna.share_download(ben),
-            when=anna.narrow(ben, until=NOW).refused("EXPIRY_IN_PAST"),
-            then=ben.can_download(),
+        "a bound in the past is refused": download_for_ben(
+            when=anna.narrow(ben, until=NOW).refused("EXPIRY_IN_PAST"), then=ben.can_download()
         ),
-        "narrowing without a bound is an error of the caller": case(
-            given=anna.share_download(ben),
-            when=anna.narrow(ben).error("InvalidValue"),
-            then=ben.can_download(),
+        "narrowing without a bound is an error of the caller": download_for_ben(
+            when=anna.narrow(ben).error("InvalidValue"), then=ben.can_download()
         ),
     },
     "Who may unshare may narrow.": {
@@ -403,8 +388,7 @@ CASES: Final = {
             given=[anna.share(ben), anna.share(ben, exam="mr"), withdraw("ct")],
             when=withdraw("ct").ended(),
         ),
-        "a withdrawn exam is not found": case(
-            given=anna.share(ben),
+        "a withdrawn exam is not found": shared_with_ben(
             when=withdraw("ct").ended(anna.grant(ben)),
             then=[ben.cannot_view(), anna.cannot_view(), anna.can_view("mr")],
         ),
@@ -433,7 +417,7 @@ CASES: Final = {
             given=WITHDRAWN,
             then=[
                 anna.form("mr", "xray", download=True),
-                anna.share(eva, exam="mr", scope="BATCH").previewed(
+                anna.share_batch(eva, exam="mr").previewed(
                     gains=[(eva, "VIEW", "mr"), (eva, "VIEW", "xray")]
                 ),
             ],
