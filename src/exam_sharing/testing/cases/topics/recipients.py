@@ -39,7 +39,7 @@ from exam_sharing.testing.cases.schema import Data
 
 __all__ = ["CASES"]
 
-readmission = partial(case, policy={"only_readmission": True})
+readmission = partial(case, policy={"only_owner_readmits": True})
 OTHERS: Final[Mapping[Principal, Data]] = {
     each: {} for each in (ben, carla, clinic, dan, eva, nurses)
 }
