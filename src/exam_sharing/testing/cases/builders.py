@@ -6,30 +6,13 @@ and a CD of Anna's with the exams ct, mr and xray.
 """
 
 from collections.abc import Iterable
-from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from exam_sharing.documents import with_kind
-from exam_sharing.testing.cases.people import (
-    Act,
-    Done,
-    Group,
-    Principal,
-    User,
-    anna,
-    ben,
-    carla,
-    nurses,
-)
+from exam_sharing.testing.cases.people import NOW, OWNER, Act, Done, Group, Principal, User
 from exam_sharing.testing.cases.schema import Answered, Case, Data, Given
 from exam_sharing.testing.edges import START
 from exam_sharing.testing.worlds import EXAMS, GROUPS, USERS
-
-NOW: Final = "2030-01-01T12:00:00Z"
-PAST: Final = "2030-01-01T11:59:59Z"
-HOUR: Final = "2030-01-01T13:00:00Z"
-DAY: Final = "2030-01-02T12:00:00Z"
-WEEK: Final = "2030-01-08T12:00:00Z"
 
 
 def case(
@@ -66,15 +49,6 @@ def case(
         outcome=outcome,
         then=answered,
     )
-
-
-shared_with_ben = partial(case, given=anna.share(ben))
-passed_on_to_carla = partial(case, given=[anna.share(ben), ben.share(carla)])
-download_for_ben = partial(case, given=anna.share_download(ben))
-shared_with_nurses = partial(case, given=anna.share(nurses))
-own_grants = partial(case, policy={"access_list": "OWN_GRANTS"})
-one_day = partial(case, policy={"max_duration": 86400})
-"""As `case`, after these acts or under this policy."""
 
 
 def _list(values: Data | Answered | Iterable[Any]) -> list[Any]:
@@ -114,7 +88,7 @@ def _portal(
 
 def exam(
     id: str,  # noqa: A002  as the data has it
-    owner: User = anna,
+    owner: User = OWNER,
     uploaded_at: str = NOW,
     subject: str | None = "P-1",
 ) -> Data:

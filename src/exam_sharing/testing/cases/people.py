@@ -14,6 +14,12 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.testing.cases.schema import Answered, Data
 from exam_sharing.testing.worlds import GROUPS, USERS
 
+NOW: Final = "2030-01-01T12:00:00Z"
+PAST: Final = "2030-01-01T11:59:59Z"
+HOUR: Final = "2030-01-01T13:00:00Z"
+DAY: Final = "2030-01-02T12:00:00Z"
+WEEK: Final = "2030-01-08T12:00:00Z"
+
 Done: TypeAlias = tuple[Data, Data]
 """An act with its outcome."""
 
@@ -232,7 +238,7 @@ class User(Principal):
     def notice(self, actor: "User | None" = None, **fields: Any) -> Data:
         """Return a notice to this user, by default from Anna, of one exam, without a message."""
         plain = {"exams": 1, "permission": "VIEW", "until": None, "message": None}
-        return {"to": self.id, "actor": (actor or anna).id, **plain, **fields}
+        return {"to": self.id, "actor": (actor or OWNER).id, **plain, **fields}
 
     def _answered(self, answer: Any, question: str, **fields: Any) -> Answered:
         return {"question": {"question": question, "user": self.id, **fields}, "answer": answer}
@@ -284,7 +290,7 @@ class User(Principal):
         self, *entries: Data, exam: str = "ct", owner: "User | None" = None
     ) -> Answered:
         """Return the access list of an exam, by default one of Anna's."""
-        listed = {"owner": (owner or anna).id, "entries": list(entries)}
+        listed = {"owner": (owner or OWNER).id, "entries": list(entries)}
         return self._answered(listed, "access_list", exam=exam)
 
     def no_access_list(self, exam: str = "ct") -> Answered:
@@ -332,9 +338,9 @@ class User(Principal):
     def nothing_previewed(self, exam: str = "ct") -> list[Answered]:
         """Return that every preview about an exam reports that there is no such exam."""
         acts = (
-            self.share(dan, nobody, exam=exam, attested=False),
-            self.unshare(carla, exam),
-            self.narrow_to_view(carla, exam),
+            self.share(User("dan"), User("nobody"), exam=exam, attested=False),
+            self.unshare(User("carla"), exam),
+            self.narrow_to_view(User("carla"), exam),
         )
         return [act.previewed(reason("EXAM_NOT_FOUND", exams=[exam])) for act in acts]
 
@@ -363,23 +369,11 @@ def passed_on(*people: Principal, **fields: Any) -> list[Act]:
     return [User(actor.id).share(recipient, **fields) for actor, recipient in pairwise(people)]
 
 
-anna: Final = User("anna")
-"""The owner of the exams."""
-ben: Final = User("ben")
-carla: Final = User("carla")
-dan: Final = User("dan")
-eva: Final = User("eva")
-nobody: Final = User("nobody")
-"""An unknown user."""
-nurses: Final = Group("nurses")
-"""Holds Dan and Éva."""
-clinic: Final = Group("clinic")
-"""Holds Carla and the nurses."""
-board: Final = Group("board")
-"""A group that a case has to add."""
+OWNER: Final = User("anna")
+"""Who owns the exams that name nobody."""
 
 _NAMES: Final[Mapping[Principal, str]] = {
     **{User(id_): name for id_, name in USERS.items()},
     **{Group(id_): name for id_, (name, _) in GROUPS.items()},
-    board: "Board",
+    Group("board"): "Board",
 }

@@ -12,11 +12,22 @@ from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing.cases.portals import in_memory, plain
 from exam_sharing.testing.cases.schema import Case, Data, Given, OpenPortal, Portal
-from exam_sharing.testing.cases.topics import TOPICS
+from exam_sharing.testing.cases.topics import (
+    extent,
+    notices,
+    recipients,
+    requests,
+    reshares,
+    sharing,
+    showing,
+    unsharing,
+)
 from exam_sharing.testing.opening import StoreNotUsable, entered
 from exam_sharing.validation import tuple_of
 
 __all__ = ["CaseFailed", "Difference", "as_json", "cases", "check", "run"]
+
+_TOPICS: Final = (sharing, extent, recipients, unsharing, reshares, showing, notices, requests)
 
 SCHEMA: Final = 1
 """Rises when the meaning of the data changes, for runners in other languages."""
@@ -45,8 +56,8 @@ def cases(
     everything: list[Case] = [
         # The cases share their common parts. JSON makes a copy of each.
         json.loads(json.dumps({**case, "name": name, "rule": rule}))
-        for topic in TOPICS
-        for rule, examples in topic.items()
+        for topic in _TOPICS
+        for rule, examples in topic.CASES.items()
         for name, case in examples.items()
     ]
     done = _known("acts", acts, everything, _acts)

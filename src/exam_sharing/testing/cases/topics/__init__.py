@@ -1,29 +1,30 @@
-"""The cases by topic: for each rule, in words, its cases by name."""
+"""Decision cases by topic: for each rule, in words, its cases by name; and the people in them."""
 
-from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
-from exam_sharing.testing.cases.schema import Case
-from exam_sharing.testing.cases.topics import (
-    extent,
-    notices,
-    recipients,
-    requests,
-    reshares,
-    sharing,
-    showing,
-    unsharing,
-)
+from exam_sharing.testing.cases.builders import case
+from exam_sharing.testing.cases.people import Group, User
 
-__all__ = ["TOPICS"]
+anna: Final = User("anna")
+"""The owner of the exams."""
+ben: Final = User("ben")
+carla: Final = User("carla")
+dan: Final = User("dan")
+eva: Final = User("eva")
+nobody: Final = User("nobody")
+"""An unknown user."""
+nurses: Final = Group("nurses")
+"""Holds Dan and Éva."""
+clinic: Final = Group("clinic")
+"""Holds Carla and the nurses."""
+board: Final = Group("board")
+"""A group that a case has to add."""
 
-TOPICS: Final[tuple[Mapping[str, Mapping[str, Case]], ...]] = (
-    sharing.CASES,
-    extent.CASES,
-    recipients.CASES,
-    unsharing.CASES,
-    reshares.CASES,
-    showing.CASES,
-    notices.CASES,
-    requests.CASES,
-)
+shared_with_ben = partial(case, given=anna.share(ben))
+passed_on_to_carla = partial(case, given=[anna.share(ben), ben.share(carla)])
+download_for_ben = partial(case, given=anna.share_download(ben))
+shared_with_nurses = partial(case, given=anna.share(nurses))
+own_grants = partial(case, policy={"access_list": "OWN_GRANTS"})
+one_day = partial(case, policy={"max_duration": 86400})
+"""As `case`, after these acts or under this policy."""

@@ -6,24 +6,9 @@ Specification: `#until-when`, `#sharing-a-batch`, `#upload-batch`.
 from functools import partial
 from typing import Final
 
-from exam_sharing.testing.cases.builders import (
-    DAY,
-    HOUR,
-    NOW,
-    PAST,
-    WEEK,
-    add_upload,
-    case,
-    clock,
-    exam,
-    one_day,
-    shared_with_ben,
-    upload,
-    withdraw,
-)
-from exam_sharing.testing.cases.people import anna, ben, carla, dan, reason
-
-__all__ = ["CASES"]
+from exam_sharing.testing.cases.builders import add_upload, case, clock, exam, upload, withdraw
+from exam_sharing.testing.cases.people import DAY, HOUR, NOW, PAST, WEEK, reason
+from exam_sharing.testing.cases.topics import anna, ben, carla, dan, one_day, shared_with_ben
 
 one_subject = partial(case, policy={"batches_across_subjects": False})
 ALIKE: Final = (

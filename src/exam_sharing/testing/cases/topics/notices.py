@@ -5,19 +5,9 @@ Specification: `#notices`.
 
 from typing import Final
 
-from exam_sharing.testing.cases.builders import (
-    DAY,
-    HOUR,
-    WEEK,
-    case,
-    clock,
-    exam,
-    notices,
-    shared_with_ben,
-    upload,
-    withdraw,
-)
-from exam_sharing.testing.cases.people import (
+from exam_sharing.testing.cases.builders import case, clock, exam, notices, upload, withdraw
+from exam_sharing.testing.cases.people import DAY, HOUR, WEEK, passed_on
+from exam_sharing.testing.cases.topics import (
     anna,
     ben,
     board,
@@ -26,10 +16,8 @@ from exam_sharing.testing.cases.people import (
     dan,
     eva,
     nurses,
-    passed_on,
+    shared_with_ben,
 )
-
-__all__ = ["CASES"]
 
 SHARE: Final = anna.share(ben, carla, message="Please have a look.")
 

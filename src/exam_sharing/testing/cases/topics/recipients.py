@@ -7,23 +7,10 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Final
 
-from exam_sharing.testing.cases.builders import (
-    DAY,
-    HOUR,
-    case,
-    clock,
-    exam,
-    host_ends,
-    notices,
-    own_grants,
-    shared_with_ben,
-    shared_with_nurses,
-    upload,
-)
-from exam_sharing.testing.cases.people import (
-    Group,
-    Principal,
-    User,
+from exam_sharing.testing.cases.builders import case, clock, exam, host_ends, notices, upload
+from exam_sharing.testing.cases.people import DAY, HOUR, Group, Principal, User, passed_on
+from exam_sharing.testing.cases.schema import Data
+from exam_sharing.testing.cases.topics import (
     anna,
     ben,
     board,
@@ -33,11 +20,10 @@ from exam_sharing.testing.cases.people import (
     eva,
     nobody,
     nurses,
-    passed_on,
+    own_grants,
+    shared_with_ben,
+    shared_with_nurses,
 )
-from exam_sharing.testing.cases.schema import Data
-
-__all__ = ["CASES"]
 
 readmission = partial(case, policy={"only_owner_readmits": True})
 OTHERS: Final[Mapping[Principal, Data]] = {

@@ -5,18 +5,9 @@ Specification: `#request-ids`, `#ids`.
 
 from typing import Final
 
-from exam_sharing.testing.cases.builders import (
-    DAY,
-    add_upload,
-    case,
-    exam,
-    notices,
-    shared_with_ben,
-    upload,
-)
-from exam_sharing.testing.cases.people import User, again, anna, ben, carla, dan
-
-__all__ = ["CASES"]
+from exam_sharing.testing.cases.builders import add_upload, case, exam, notices, upload
+from exam_sharing.testing.cases.people import DAY, User, again
+from exam_sharing.testing.cases.topics import anna, ben, carla, dan, shared_with_ben
 
 SHARE: Final = anna.share(ben, request_id="form-1")
 UNSHARE: Final = anna.unshare(ben, request_id="form-1")

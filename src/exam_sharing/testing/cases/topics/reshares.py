@@ -5,16 +5,18 @@ Specification: `#re-shares`.
 
 from typing import Final
 
-from exam_sharing.testing.cases.builders import (
-    DAY,
-    case,
-    host_ends,
+from exam_sharing.testing.cases.builders import case, host_ends
+from exam_sharing.testing.cases.people import DAY, passed_on, reason
+from exam_sharing.testing.cases.topics import (
+    anna,
+    ben,
+    carla,
+    dan,
+    eva,
+    nurses,
     passed_on_to_carla,
     shared_with_ben,
 )
-from exam_sharing.testing.cases.people import anna, ben, carla, dan, eva, nurses, passed_on, reason
-
-__all__ = ["CASES"]
 
 DOWNLOADS: Final = [anna.share_download(ben), ben.share_download(carla)]
 DOWNLOAD_AND_VIEW: Final = [

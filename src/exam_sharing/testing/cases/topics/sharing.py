@@ -6,32 +6,21 @@ Specification: `#sharing`, `#refusals`, `#previews`.
 from functools import partial
 from typing import Final
 
-from exam_sharing.testing.cases.builders import (
-    DAY,
-    HOUR,
-    PAST,
-    WEEK,
-    case,
-    clock,
-    download_for_ben,
-    notices,
-    shared_with_ben,
-    shared_with_nurses,
-)
-from exam_sharing.testing.cases.people import (
+from exam_sharing.testing.cases.builders import case, clock, notices
+from exam_sharing.testing.cases.people import DAY, HOUR, PAST, WEEK, passed_on, reason
+from exam_sharing.testing.cases.topics import (
     anna,
     ben,
     carla,
     clinic,
     dan,
+    download_for_ben,
     eva,
     nobody,
     nurses,
-    passed_on,
-    reason,
+    shared_with_ben,
+    shared_with_nurses,
 )
-
-__all__ = ["CASES"]
 
 two_people = partial(case, policy={"max_people": 2})
 CASES: Final = {

@@ -5,35 +5,24 @@ Specification: `#what-the-portal-shows`, `#access`, `#disclosure`, `#exam_not_fo
 
 from typing import Final
 
-from exam_sharing.testing.cases.builders import (
-    DAY,
-    HOUR,
-    WEEK,
-    case,
-    clock,
-    download_for_ben,
-    exam,
-    one_day,
-    own_grants,
-    passed_on_to_carla,
-    shared_with_ben,
-    shared_with_nurses,
-    upload,
-)
-from exam_sharing.testing.cases.people import (
-    User,
+from exam_sharing.testing.cases.builders import case, clock, exam, upload
+from exam_sharing.testing.cases.people import DAY, HOUR, WEEK, User, passed_on
+from exam_sharing.testing.cases.topics import (
     anna,
     ben,
     carla,
     clinic,
     dan,
+    download_for_ben,
     eva,
     nobody,
     nurses,
-    passed_on,
+    one_day,
+    own_grants,
+    passed_on_to_carla,
+    shared_with_ben,
+    shared_with_nurses,
 )
-
-__all__ = ["CASES"]
 
 LOST: Final = [*passed_on(anna, ben, carla, dan), anna.unshare(ben)]
 """Ben shared with Carla, who shared with Dan; then Ben lost access."""

@@ -5,34 +5,21 @@ Specification: `#unsharing-and-narrowing`, `#by-the-host`.
 
 from typing import Final
 
-from exam_sharing.testing.cases.builders import (
-    DAY,
-    HOUR,
-    NOW,
-    WEEK,
-    case,
-    clock,
-    download_for_ben,
-    host_ends,
-    passed_on_to_carla,
-    shared_with_ben,
-    shared_with_nurses,
-    withdraw,
-)
-from exam_sharing.testing.cases.people import (
-    Group,
+from exam_sharing.testing.cases.builders import case, clock, host_ends, withdraw
+from exam_sharing.testing.cases.people import DAY, HOUR, NOW, WEEK, Group, passed_on, reason
+from exam_sharing.testing.cases.topics import (
     anna,
     ben,
     board,
     carla,
     dan,
+    download_for_ben,
     eva,
     nurses,
-    passed_on,
-    reason,
+    passed_on_to_carla,
+    shared_with_ben,
+    shared_with_nurses,
 )
-
-__all__ = ["CASES"]
 
 FROM_TWO: Final = [anna.share(ben), anna.share_download(carla), ben.share(carla)]
 """Carla has download from Anna, and view from Ben."""
