@@ -257,16 +257,26 @@ class User(Principal):
         return self._answered(why, "explain", permission=permission, exam="ct")
 
     def denied(
-        self, permission: str, code: str, *nearest: tuple[str, Data | None], exam: str = "ct"
+        self,
+        *nearest: tuple[str, Data | None],
+        permission: str = "VIEW",
+        code: str = "EXAM_NOT_FOUND",
+        exam: str = "ct",
     ) -> Answered:
         """Return the explanation of a no: what is nearest, each as why not and the grant."""
         misses = [{"why_not": why_not, "grant": grant} for why_not, grant in nearest]
         why = {"holds": False, "codes": [code], "nearest": misses}
         return self._answered(why, "explain", permission=permission, exam=exam)
 
-    def tabs(self, *tabs: str, exam: str = "ct") -> Answered:
-        """Return the tabs of an exam."""
-        return self._answered(list(tabs), "tabs", exam=exam)
+    def _listed(self, question: str, *listed: str, exam: str = "ct", **fields: Any) -> Answered:
+        return self._answered(list(listed), question, exam=exam, **fields)
+
+    tabs = partialmethod(_listed, "tabs")
+    choices = partialmethod(_listed, "choices")
+
+    def suggestions(self, text: str, *principals: Principal, exam: str = "ct") -> Answered:
+        """Return the suggestions for a text."""
+        return self._listed("suggestions", *principals, exam=exam, text=text)
 
     def form(self, *exams: str, download: bool = False, **fields: Any) -> Answered:
         """Return the share form of the first exam, which covers all of them, of one subject."""
@@ -298,14 +308,6 @@ class User(Principal):
         refused = {"refused": [reason("EXAM_NOT_FOUND", exams=[exam])]}
         return self._answered(refused, "access_list", exam=exam)
 
-    def suggestions(self, text: str, *principals: Principal, exam: str = "ct") -> Answered:
-        """Return the suggestions for a text."""
-        return self._answered(list(principals), "suggestions", exam=exam, text=text)
-
-    def choices(self, *principals: Principal, exam: str = "ct") -> Answered:
-        """Return the principals that can be selected from the list."""
-        return self._answered(list(principals), "choices", exam=exam)
-
     def suggestions_held(self, text: str, held: Mapping[Principal, Data]) -> Answered:
         """Return the suggestions for a text, each with what it holds on the CT."""
         return self._answered(_held(held), "suggestions_held", exam="ct", text=text)
@@ -314,13 +316,12 @@ class User(Principal):
         """Return the principals that can be selected, each with what it holds on the CT."""
         return self._answered(_held(held), "choices_held", exam="ct")
 
-    def shared_with(self, *exams: tuple[str, str]) -> Answered:
-        """Return the exams of others that this user can see, each with a permission."""
-        return self._answered(_exams(exams), "shared_with")
+    def _exams(self, question: str, *exams: tuple[str, str]) -> Answered:
+        answer = [{"exam": exam, "permission": permission} for exam, permission in exams]
+        return self._answered(answer, question)
 
-    def visible_to(self, *exams: tuple[str, str]) -> Answered:
-        """Return all exams that this user can see, each with a permission."""
-        return self._answered(_exams(exams), "visible_to")
+    shared_with = partialmethod(_exams, "shared_with")
+    visible_to = partialmethod(_exams, "visible_to")
 
     def nothing_shown(self, exam: str = "ct") -> list[Answered]:
         """Return that every question about an exam is answered as for one that does not exist."""
@@ -332,7 +333,7 @@ class User(Principal):
             self.no_access_list(exam),
             self.suggestions("car", exam=exam),
             self.choices(exam=exam),
-            self.denied("VIEW", "EXAM_NOT_FOUND", exam=exam),
+            self.denied(exam=exam),
         ]
 
     def nothing_previewed(self, exam: str = "ct") -> list[Answered]:
@@ -347,10 +348,6 @@ class User(Principal):
 
 def _held(held: Mapping[Principal, Data]) -> list[Data]:
     return [{"principal": principal, "held": each} for principal, each in held.items()]
-
-
-def _exams(exams: Iterable[tuple[str, str]]) -> list[Data]:
-    return [{"exam": exam, "permission": permission} for exam, permission in exams]
 
 
 _Effect: TypeAlias = Principal | tuple[Principal, str] | tuple[Principal, str, str]

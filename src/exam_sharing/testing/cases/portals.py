@@ -45,11 +45,7 @@ def over_sharing(open_sharing: Callable[..., Sharing]) -> OpenPortal:
             a `Sharing` without uploads, as `exam_sharing.memory.open_sharing` does. The notifier
             fails until the portal is asked for the notices, so that they wait until then.
     """
-
-    def open_portal(given: Given) -> Portal:
-        return SharingPortal(given, open_sharing)
-
-    return open_portal
+    return lambda given: SharingPortal(given, open_sharing)
 
 
 def over_store(open_store: OpenStore) -> OpenPortal:
@@ -140,14 +136,15 @@ class SharingPortal(Portal):
         return self._call("ask", question, "question")
 
     def _call(self, verb: str, data: Data, kind: str) -> Any:
-        name = data[kind]
+        fields = dict(data)
+        name = fields.pop(kind)
         call = getattr(self, f"_{verb}_{name}", None)
         if verb == "do" and name in _REQUESTS:
             call = partial(self._perform, name)
         if call is None:
             raise InvalidArgument(kind, "is not one of those in cases")
         try:
-            return call(**{name: value for name, value in data.items() if name != kind})
+            return call(**_fields(fields))
         except Refused as refused:
             return {"refused": [self._reason(each) for each in refused.reasons]}
         except InvalidValue:
@@ -193,17 +190,17 @@ class SharingPortal(Portal):
 
     def _do_host_ends(self, **fields: Any) -> Data:
         end = self._sharing.admin.end_by_host
-        return _receipt(end(**_fields(fields), performed_by="ops", why="a case"))
+        return _receipt(end(**fields, performed_by="ops", why="a case"))
 
-    def _do_withdraw(self, *, exam: str) -> Data:
+    def _do_withdraw(self, **fields: Any) -> Data:
         withdraw = self._sharing.admin.withdraw
-        return _receipt(withdraw(ExamId(exam), performed_by="ops", why="a case"))
+        return _receipt(withdraw(**fields, performed_by="ops", why="a case"))
 
-    def _ask_can(self, *, user: str, permission: str, exam: str) -> bool:
-        return self._sharing.can(UserId(user), Permission[permission], ExamId(exam))
+    def _ask_can(self, **asked: Any) -> bool:
+        return self._sharing.can(**asked)
 
-    def _ask_explain(self, *, user: str, permission: str, exam: str) -> Data:
-        why = self._sharing.admin.explain(UserId(user), Permission[permission], ExamId(exam))
+    def _ask_explain(self, **asked: Any) -> Data:
+        why = self._sharing.admin.explain(**asked)
         if isinstance(why, Denied):
             nearest = [
                 {"why_not": plain(miss.why_not), "grant": miss.grant and _grant(miss.grant)}
@@ -216,63 +213,56 @@ class SharingPortal(Portal):
         )
         return {"holds": True, "as_owner": why.as_owner, "grants": in_order(grants)}
 
-    def _ask_tabs(self, *, user: str, exam: str) -> Any:
-        return plain(self._sharing.tabs(UserId(user), ExamId(exam)))
+    def _ask_tabs(self, **asked: Any) -> Any:
+        return plain(self._sharing.tabs(**asked))
 
-    def _ask_share_form(self, *, user: str, exam: str) -> Any:
-        form = self._sharing.share_form(UserId(user), ExamId(exam))
+    def _ask_share_form(self, *, user: UserId, exam: ExamId) -> Any:
+        form = self._sharing.share_form(user, exam)
         return plain(form) if form.has_share_tab else plain(form, "has_share_tab")
 
-    def _ask_access_list(self, *, user: str, exam: str) -> Data:
-        found = self._sharing.access_list(UserId(user), ExamId(exam))
+    def _ask_access_list(self, **asked: Any) -> Data:
+        found = self._sharing.access_list(**asked)
         entries = [
             {
                 **plain(entry, "principal", "permission", "until", "held", "can_unshare"),
                 "grants": [
-                    {
-                        **plain(listed.grant, "grantor", "permission", "until"),
-                        **plain(listed, "can_unshare"),
-                    }
-                    for listed in entry.grants
+                    plain(each.grant, "grantor", "permission", "until") | plain(each, "can_unshare")
+                    for each in entry.grants
                 ],
             }
             for entry in found.entries
         ]
         return {**plain(found, "owner"), "entries": entries}
 
-    def _ask_suggestions(self, **fields: str) -> list[str]:
-        return [each["principal"] for each in self._ask_suggestions_held(**fields)]
+    def _ask_suggestions(self, **asked: Any) -> list[str]:
+        return [each["principal"] for each in self._ask_suggestions_held(**asked)]
 
-    def _ask_suggestions_held(self, *, user: str, exam: str, text: str) -> list[Data]:
-        found = self._sharing.suggest(UserId(user), ExamId(exam), text)
+    def _ask_suggestions_held(self, *, user: UserId, exam: ExamId, text: str) -> list[Data]:
+        found = self._sharing.suggest(user, exam, text)
         return [plain(each, "principal", "held") for each in found]
 
-    def _ask_choices(self, **fields: str) -> list[str]:
-        return [each["principal"] for each in self._ask_choices_held(**fields)]
+    def _ask_choices(self, **asked: Any) -> list[str]:
+        return [each["principal"] for each in self._ask_choices_held(**asked)]
 
-    def _ask_choices_held(self, *, user: str, exam: str) -> list[Data]:
-        page = self._sharing.recipients(UserId(user), ExamId(exam))
+    def _ask_choices_held(self, *, user: UserId, exam: ExamId) -> list[Data]:
+        page = self._sharing.recipients(user, exam)
         return [plain(each, "principal", "held") for each in page.items]
 
-    def _ask_shared_with(self, *, user: str) -> list[Data]:
-        page = self._sharing.shared_with(UserId(user))
+    def _ask_shared_with(self, **asked: Any) -> list[Data]:
+        page = self._sharing.shared_with(**asked)
         return [plain(each, "exam", "permission") for each in page.items]
 
-    def _ask_visible_to(self, *, user: str) -> list[Data]:
-        page = self._sharing.visible_to(UserId(user))
+    def _ask_visible_to(self, **asked: Any) -> list[Data]:
+        page = self._sharing.visible_to(**asked)
         return [plain(each, "exam", "permission") for each in page.items]
 
     def _ask_preview(self, *, act: Data) -> Data:
-        preview = self._sharing.preview(self._request(**act))
+        preview = self._sharing.preview(self._request(**_fields(act)))
         return {
             "reasons": [self._reason(each) for each in preview.reasons],
-            **{
-                name: in_order(
-                    plain(each, "principal", "exam", "permission")
-                    for each in getattr(preview, name)
-                )
-                for name in ("gains", "losses", "keeps")
-            },
+            "gains": _effects(preview.gains),
+            "losses": _effects(preview.losses),
+            "keeps": _effects(preview.keeps),
             **_repeated(preview),
         }
 
@@ -286,7 +276,7 @@ class SharingPortal(Portal):
     def _request(self, act: str, **fields: Any) -> requests.Request:
         if act == "end_grant":
             fields["grant"] = self._grant_id(**fields["grant"])
-        return _REQUESTS[act](**_fields(fields))
+        return _REQUESTS[act](**fields)
 
     def _grant_id(self, *, exam: str, grantor: str, recipient: str) -> GrantId:
         named = (UserId(grantor), _principal(recipient))
@@ -307,11 +297,8 @@ class SharingPortal(Portal):
     def _reason(self, reason: Reason) -> Data:
         """Return a reason with its parameters; a grant has its content instead of its id."""
         grants = [g for exam in self._owners for g in self._standing(exam) if g.id in reason.grants]
-        data = {
-            **plain(reason),
-            "exams": sorted(map(str, reason.exams)),
-            "grants": _grants(grants),
-        }
+        exams = sorted(map(str, reason.exams))
+        data = {**plain(reason), "exams": exams, "grants": _grants(grants)}
         return {name: value for name, value in data.items() if value not in (None, [])}
 
 
@@ -350,11 +337,12 @@ _FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
     "reshares": requests.Reshares,
     "scope": requests.Scope,
     "until": datetime.fromisoformat,
+    "user": UserId,
 }
 
 
 def _fields(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a request or of a policy."""
+    """Return the fields of a request, of a question or of a policy."""
     return {
         name: _FROM[name](value) if name in _FROM and value is not None else value
         for name, value in data.items()
@@ -386,6 +374,10 @@ def in_order(values: Iterable[Data]) -> list[Data]:
 def _grant(grant: Grant | ShownGrant) -> Data:
     data: Data = plain(grant, "exam", "grantor", "recipient", "permission", "until")
     return data
+
+
+def _effects(effects: Iterable[object]) -> list[Data]:
+    return in_order(plain(each, "principal", "exam", "permission") for each in effects)
 
 
 def _grants(grants: Iterable[Grant | ShownGrant]) -> list[Data]:
