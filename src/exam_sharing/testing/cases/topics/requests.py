@@ -3,6 +3,7 @@
 Specification: `#request-ids`, `#ids`.
 """
 
+from functools import partial
 from typing import Final
 
 from exam_sharing.testing.cases.builders import add_upload, case, exam, notices, upload
@@ -12,6 +13,14 @@ from exam_sharing.testing.cases.topics import anna, ben, carla, dan, shared_with
 SHARE: Final = anna.share(ben, request_id="form-1")
 UNSHARE: Final = anna.unshare(ben, request_id="form-1")
 NARROW: Final = anna.narrow_to_view(ben, request_id="form-1")
+
+BIG_BEN: Final = User("Ben")
+RENEE: Final = User("renée")
+OTHER_RENEE: Final = User("rene\u0301e")
+
+look_alikes = partial(
+    case, users=[BIG_BEN.fields(name="Ben Adler"), RENEE.fields(), OTHER_RENEE.fields()]
+)
 
 CASES: Final = {
     "A repeat of a request, whatever its message, returns the first receipt and does nothing.": {
@@ -151,37 +160,18 @@ CASES: Final = {
         ),
     },
     "Ids are strings of 1 to 255 code points, compared code point by code point.": {
-        "users whose ids differ only in case are different users": case(
-            users=[
-                User("Ben").fields(name="Ben Adler"),
-                User("renée").fields(),
-                User("rene\u0301e").fields(),
-            ],
-            when=anna.share(User("Ben")).granted(),
-            then=[User("Ben").can_view(), ben.cannot_view(), ben.visible_to(), ben.tabs()],
+        "users whose ids differ only in case are different users": look_alikes(
+            when=anna.share(BIG_BEN).granted(),
+            then=[BIG_BEN.can_view(), ben.cannot_view(), ben.visible_to(), ben.tabs()],
         ),
-        "users whose ids differ only in Unicode form are different users": case(
-            users=[
-                User("Ben").fields(name="Ben Adler"),
-                User("renée").fields(),
-                User("rene\u0301e").fields(),
-            ],
-            when=anna.share(User("renée")).granted(),
-            then=[
-                User("renée").can_view(),
-                User("rene\u0301e").cannot_view(),
-                User("rene\u0301e").visible_to(),
-            ],
+        "users whose ids differ only in Unicode form are different users": look_alikes(
+            when=anna.share(RENEE).granted(),
+            then=[RENEE.can_view(), OTHER_RENEE.cannot_view(), OTHER_RENEE.visible_to()],
         ),
-        "unsharing an id that looks alike finds no grant": case(
-            users=[
-                User("Ben").fields(name="Ben Adler"),
-                User("renée").fields(),
-                User("rene\u0301e").fields(),
-            ],
-            given=anna.share(ben, User("renée")),
-            when=anna.unshare(User("rene\u0301e")).refused("NO_SUCH_GRANT"),
-            then=User("renée").can_view(),
+        "unsharing an id that looks alike finds no grant": look_alikes(
+            given=anna.share(ben, RENEE),
+            when=anna.unshare(OTHER_RENEE).refused("NO_SUCH_GRANT"),
+            then=RENEE.can_view(),
         ),
         "exams whose ids differ only in case are different exams": case(
             uploads=[upload("cd", exam("ct")), upload("CD", exam("CT"))],

@@ -3,6 +3,7 @@
 Specification: `#re-shares`.
 """
 
+from functools import partial
 from typing import Final
 
 from exam_sharing.testing.cases.builders import case, host_ends
@@ -19,13 +20,16 @@ from exam_sharing.testing.cases.topics import (
 )
 
 DOWNLOADS: Final = [anna.share_download(ben), ben.share_download(carla)]
-DOWNLOAD_AND_VIEW: Final = [
-    anna.share(dan),
-    anna.share_download(eva),
-    eva.share_download(ben),
-    dan.share(ben),
-    ben.share_download(carla),
-]
+
+download_and_view = partial(
+    case,
+    given=[
+        anna.share(dan),
+        *passed_on(anna, eva, ben, permission="DOWNLOAD"),
+        dan.share(ben),
+        ben.share_download(carla),
+    ],
+)
 """Ben has download from Éva and view from Dan, and passes download on to Carla."""
 
 CASES: Final = {
@@ -191,8 +195,7 @@ CASES: Final = {
         "a preview of a cascade reports who else would lose access": passed_on_to_carla(
             then=anna.unshare(ben, reshares="CASCADE").previewed(losses=[ben, carla])
         ),
-        "a cascade can leave view for good and download for a time": case(
-            given=DOWNLOAD_AND_VIEW,
+        "a cascade can leave view for good and download for a time": download_and_view(
             when=eva.narrow(ben, until=DAY, reshares="CASCADE").ended(
                 ben.grant(carla, "DOWNLOAD"),
                 eva.grant(ben, "DOWNLOAD"),
@@ -205,8 +208,7 @@ CASES: Final = {
             ),
             then=carla.can_download(),
         ),
-        "a cascade leaves view if only download lost its source": case(
-            given=DOWNLOAD_AND_VIEW,
+        "a cascade leaves view if only download lost its source": download_and_view(
             when=eva.unshare(ben, reshares="CASCADE").ended(
                 ben.grant(carla, "DOWNLOAD"),
                 eva.grant(ben, "DOWNLOAD"),

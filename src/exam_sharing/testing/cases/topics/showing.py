@@ -3,6 +3,7 @@
 Specification: `#what-the-portal-shows`, `#access`, `#disclosure`, `#exam_not_found`.
 """
 
+from functools import partial
 from typing import Final
 
 from exam_sharing.testing.cases.builders import case, clock, exam, upload
@@ -26,6 +27,11 @@ from exam_sharing.testing.cases.topics import (
 
 LOST: Final = [*passed_on(anna, ben, carla, dan), anna.unshare(ben)]
 """Ben shared with Carla, who shared with Dan; then Ben lost access."""
+
+download_for_carla = partial(case, given=anna.share_download(carla))
+two_downloads = partial(case, given=anna.share_download(carla, nurses))
+dan_twice = partial(case, given=anna.share(dan, nurses))
+"""Dan has a grant of his own, and one through the nurses."""
 
 CASES: Final = {
     "Without the plan there is no Share tab, and without download no Download tab.": {
@@ -257,59 +263,47 @@ CASES: Final = {
                 ben.no_access_list(),
             ],
         ),
-        "nothing is shown of an unknown exam": case(
-            given=anna.share_download(carla), then=ben.nothing_shown("no-exam")
+        "nothing is shown of an unknown exam": download_for_carla(
+            then=ben.nothing_shown("no-exam")
         ),
-        "nothing is shown of an exam without access": case(
-            given=anna.share_download(carla), then=ben.nothing_shown()
+        "nothing is shown of an exam without access": download_for_carla(then=ben.nothing_shown()),
+        "previews report nothing about an unknown exam": download_for_carla(
+            then=ben.nothing_previewed("no-exam")
         ),
-        "previews report nothing about an unknown exam": case(
-            given=anna.share_download(carla), then=ben.nothing_previewed("no-exam")
+        "previews report nothing about an exam without access": download_for_carla(
+            then=ben.nothing_previewed()
         ),
-        "previews report nothing about an exam without access": case(
-            given=anna.share_download(carla), then=ben.nothing_previewed()
+        "an unknown exam cannot be unshared": download_for_carla(
+            when=ben.unshare(carla, "no-exam").not_found()
         ),
-        "an unknown exam cannot be unshared": case(
-            given=anna.share_download(carla), when=ben.unshare(carla, "no-exam").not_found()
-        ),
-        "an unknown exam cannot be narrowed": case(
-            given=anna.share_download(carla),
+        "an unknown exam cannot be narrowed": download_for_carla(
             when=ben.narrow(carla, "no-exam", permission="VIEW").not_found(),
             then=carla.can_download(),
         ),
-        "an exam without access cannot be narrowed": case(
-            given=anna.share_download(carla),
-            when=ben.narrow_to_view(carla).not_found(),
-            then=carla.can_download(),
+        "an exam without access cannot be narrowed": download_for_carla(
+            when=ben.narrow_to_view(carla).not_found(), then=carla.can_download()
         ),
     },
     "An unknown user holds nothing, ownership included, and may not act.": {
-        "nothing is shown to an unknown user": case(
-            given=anna.share_download(carla, nurses),
+        "nothing is shown to an unknown user": two_downloads(
             then=[
                 *nobody.nothing_shown(),
                 *nobody.nothing_previewed(),
                 nobody.shared_with(),
                 nobody.visible_to(),
-            ],
+            ]
         ),
-        "an unknown user cannot share": case(
-            given=anna.share_download(carla, nurses),
-            when=nobody.share(ben).not_found(),
-            then=[ben.cannot_view(), carla.can_download()],
+        "an unknown user cannot share": two_downloads(
+            when=nobody.share(ben).not_found(), then=[ben.cannot_view(), carla.can_download()]
         ),
-        "an unknown user cannot unshare": case(
-            given=anna.share_download(carla, nurses),
-            when=nobody.unshare(carla).not_found(),
-            then=[ben.cannot_view(), carla.can_download()],
+        "an unknown user cannot unshare": two_downloads(
+            when=nobody.unshare(carla).not_found(), then=[ben.cannot_view(), carla.can_download()]
         ),
-        "an unknown user cannot narrow": case(
-            given=anna.share_download(carla, nurses),
+        "an unknown user cannot narrow": two_downloads(
             when=nobody.narrow_to_view(carla).not_found(),
             then=[ben.cannot_view(), carla.can_download()],
         ),
-        "an unknown user cannot end a grant": case(
-            given=anna.share_download(carla, nurses),
+        "an unknown user cannot end a grant": two_downloads(
             when=nobody.end(anna.grant(carla)).refused(
                 "NO_SUCH_GRANT", grants=[anna.grant(carla, "DOWNLOAD")]
             ),
@@ -357,25 +351,20 @@ CASES: Final = {
         "a preview names no member who is hidden in the directory": case(
             unseen=[(anna, dan)], then=anna.share(nurses).previewed(gains=[nurses, eva])
         ),
-        "a receipt names nobody with access through a group with hidden members": case(
+        "a receipt names nobody with access through a group with hidden members": dan_twice(
             unseen_members=[(anna, nurses)],
-            given=anna.share(dan, nurses),
             when=anna.unshare(dan).ended(anna.grant(dan)),
             then=dan.can_view(),
         ),
-        "a preview reports a loss although a group with hidden members keeps the access": case(
-            unseen_members=[(anna, nurses)],
-            given=anna.share(dan, nurses),
-            then=anna.unshare(dan).previewed(losses=[dan]),
+        "a preview reports a loss although a group with hidden members keeps the access": dan_twice(
+            unseen_members=[(anna, nurses)], then=anna.unshare(dan).previewed(losses=[dan])
         ),
-        "after a group is unshared, visible members who still have access are named": case(
-            given=anna.share(dan, nurses),
+        "after a group is unshared, visible members who still have access are named": dan_twice(
             when=anna.unshare(nurses).ended(anna.grant(nurses), still_have_access=[dan]),
             then=[dan.can_view(), eva.cannot_view()],
         ),
-        "after a group is unshared, hidden members are not named": case(
+        "after a group is unshared, hidden members are not named": dan_twice(
             unseen_members=[(anna, nurses)],
-            given=anna.share(dan, nurses),
             when=anna.unshare(nurses).ended(anna.grant(nurses)),
             then=[dan.can_view(), eva.cannot_view()],
         ),

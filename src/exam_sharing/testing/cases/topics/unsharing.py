@@ -3,6 +3,7 @@
 Specification: `#unsharing-and-narrowing`, `#by-the-host`.
 """
 
+from functools import partial
 from typing import Final
 
 from exam_sharing.testing.cases.builders import case, clock, host_ends, withdraw
@@ -21,15 +22,12 @@ from exam_sharing.testing.cases.topics import (
     shared_with_nurses,
 )
 
-FROM_TWO: Final = [anna.share(ben), anna.share_download(carla), ben.share(carla)]
-"""Carla has download from Anna, and view from Ben."""
 DOWNLOADS: Final = [anna.share_download(ben), ben.share_download(carla)]
-WITHDRAWN: Final = [
-    anna.share(ben, nurses),
-    ben.share(carla),
-    anna.share(ben, exam="mr"),
-    withdraw("ct"),
-]
+TWO_SHARES: Final = [anna.share(ben, nurses), ben.share(carla), anna.share(ben, exam="mr")]
+
+withdrawn = partial(case, given=[*TWO_SHARES, withdraw("ct")])
+from_two = partial(case, given=[anna.share(ben), anna.share_download(carla), ben.share(carla)])
+"""Carla has download from Anna, and view from Ben."""
 
 CASES: Final = {
     "A grantor may end the grants that they made, even without access or the plan.": {
@@ -71,8 +69,7 @@ CASES: Final = {
         "a recipient can give up their access": shared_with_ben(
             when=ben.unshare(ben).ended(anna.grant(ben)), then=ben.cannot_view()
         ),
-        "giving up access ends every grant to oneself": case(
-            given=FROM_TWO,
+        "giving up access ends every grant to oneself": from_two(
             when=carla.unshare(carla).ended(anna.grant(carla, "DOWNLOAD"), ben.grant(carla)),
             then=carla.cannot_view(),
         ),
@@ -220,12 +217,11 @@ CASES: Final = {
                 anna.narrow_to_view(ben).previewed("NO_SUCH_GRANT"),
             ],
         ),
-        "a preview of the end of one grant reports what would be lost and kept": case(
-            given=FROM_TWO,
+        "a preview of the end of one grant reports what would be lost and kept": from_two(
             then=[
                 anna.end(anna.grant(carla)).previewed(losses=[(carla, "DOWNLOAD")], keeps=[carla]),
                 carla.can_download(),
-            ],
+            ]
         ),
         "a preview of a narrowing reports losses and changes nothing": download_for_ben(
             then=[
@@ -267,8 +263,7 @@ CASES: Final = {
                 anna.grant(ben, "DOWNLOAD", DAY), replaced_by=[anna.grant(ben, until=DAY)]
             ),
         ),
-        "narrowing leaves grants within the bound alone": case(
-            given=FROM_TWO,
+        "narrowing leaves grants within the bound alone": from_two(
             when=anna.narrow_to_view(carla).ended(
                 anna.grant(carla, "DOWNLOAD"), replaced_by=[anna.grant(carla)]
             ),
@@ -297,10 +292,8 @@ CASES: Final = {
             when=anna.narrow(ben, permission="DOWNLOAD", until=WEEK).refused("NO_SUCH_GRANT"),
             then=ben.cannot_download(),
         ),
-        "a grantor cannot narrow grants of others to the same principal": case(
-            given=FROM_TWO,
-            when=ben.narrow_to_view(carla).refused("NO_SUCH_GRANT"),
-            then=carla.can_download(),
+        "a grantor cannot narrow grants of others to the same principal": from_two(
+            when=ben.narrow_to_view(carla).refused("NO_SUCH_GRANT"), then=carla.can_download()
         ),
     },
     "A bound is a permission, a time in the future, or both.": {
@@ -326,8 +319,7 @@ CASES: Final = {
             ),
             then=carla.cannot_download(),
         ),
-        "a recipient can narrow their own access": case(
-            given=FROM_TWO,
+        "a recipient can narrow their own access": from_two(
             when=carla.narrow_to_view(carla).ended(
                 anna.grant(carla, "DOWNLOAD"), replaced_by=[anna.grant(carla)]
             ),
@@ -379,35 +371,30 @@ CASES: Final = {
             when=withdraw("ct").ended(anna.grant(ben)),
             then=[ben.cannot_view(), anna.cannot_view(), anna.can_view("mr")],
         ),
-        "a withdrawn exam is not found by its owner": case(
-            given=WITHDRAWN,
+        "a withdrawn exam is not found by its owner": withdrawn(
             when=anna.share(ben).not_found(),
             then=[*anna.nothing_shown(), *anna.nothing_previewed()],
         ),
-        "a withdrawn exam cannot be unshared": case(
-            given=WITHDRAWN, when=anna.unshare(ben).not_found()
+        "a withdrawn exam cannot be unshared": withdrawn(when=anna.unshare(ben).not_found()),
+        "a grantor finds no grant to end on a withdrawn exam": withdrawn(
+            when=ben.unshare(carla).not_found(), then=ben.nothing_shown()
         ),
-        "a grantor finds no grant to end on a withdrawn exam": case(
-            given=WITHDRAWN, when=ben.unshare(carla).not_found(), then=ben.nothing_shown()
-        ),
-        "a withdrawn exam is on no list": case(
-            given=WITHDRAWN,
+        "a withdrawn exam is on no list": withdrawn(
             then=[
                 anna.visible_to(("mr", "DOWNLOAD"), ("xray", "DOWNLOAD")),
                 ben.shared_with(("mr", "VIEW")),
                 ben.visible_to(("mr", "VIEW")),
                 carla.shared_with(),
                 dan.visible_to(),
-            ],
+            ]
         ),
-        "a withdrawn exam is not part of its batch": case(
-            given=WITHDRAWN,
+        "a withdrawn exam is not part of its batch": withdrawn(
             then=[
                 anna.form("mr", "xray", download=True),
                 anna.share_batch(eva, exam="mr").previewed(
                     gains=[(eva, "VIEW", "mr"), (eva, "VIEW", "xray")]
                 ),
-            ],
+            ]
         ),
     },
 }
