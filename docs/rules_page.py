@@ -12,8 +12,8 @@ from sphinx.util.docutils import SphinxDirective
 from sphinx.util.typing import ExtensionMetadata
 
 from exam_sharing.policy.decisions import REMEDIES, Rule
-from exam_sharing.policy.ending_rules import ENDING_RULES
-from exam_sharing.policy.share_rules import SHARE_RULES
+from exam_sharing.policy.ending import ENDING_RULES
+from exam_sharing.policy.share import SHARE_RULES
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx

@@ -14,9 +14,11 @@ from hypothesis import is_hypothesis_test
 
 from exam_sharing import ReasonCode
 from exam_sharing.policy.decisions import REMEDIES
-from exam_sharing.policy.rules import RULES
+from exam_sharing.policy.ending import ENDING_RULES
+from exam_sharing.policy.share import SHARE_RULES
 
 EXAMPLES = Path(__file__).parents[1] / "docs" / "reference" / "reason-codes.md"
+RULES = (*SHARE_RULES, *ENDING_RULES)
 CODES = {code.name for code in ReasonCode}
 MODULES = (
     "test_all_reasons_at_once",

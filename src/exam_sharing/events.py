@@ -14,10 +14,9 @@ from exam_sharing.grants import EndedGrant, Grant, Holding, Permission, until_of
 from exam_sharing.identifiers import ExamId, NoticeId, ShareId, UserId
 from exam_sharing.policy.access import grants_reaching
 from exam_sharing.policy.decisions import Reason
-from exam_sharing.policy.ending_rules import EndingRequest
 from exam_sharing.policy.facts import Profile
 from exam_sharing.policy.plans import Share
-from exam_sharing.policy.requests import Asked, HostEnding, ShareRequest, Withdrawal
+from exam_sharing.policy.requests import Asked, EndingRequest, HostEnding, ShareRequest, Withdrawal
 from exam_sharing.policy.retries import AT_ONCE
 from exam_sharing.validation import PrivateText, private_text
 

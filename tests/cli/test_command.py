@@ -11,8 +11,8 @@ import pytest
 from exam_sharing import ReasonCode
 from exam_sharing.cli import main
 from exam_sharing.cli.printing import Line, let_go, spell_out
-from exam_sharing.policy.ending_rules import ENDING_RULES
-from exam_sharing.policy.rules import RULES
+from exam_sharing.policy.ending import ENDING_RULES
+from exam_sharing.policy.share import SHARE_RULES
 
 
 def run(*arguments, **environment):
@@ -244,8 +244,9 @@ def test_progress_is_shown_only_on_a_terminal(stream):
 def test_the_document_has_the_rules_of_the_table_in_its_order(capsys):
     assert main(["rules", "--json"]) == 0
     rules = json.loads(capsys.readouterr().out)["rules"]
-    assert [rule["code"] for rule in rules] == [rule.code.value for rule in RULES]
-    assert [rule["statement"] for rule in rules] == [rule.statement for rule in RULES]
+    table = (*SHARE_RULES, *ENDING_RULES)
+    assert [rule["code"] for rule in rules] == [rule.code.value for rule in table]
+    assert [rule["statement"] for rule in rules] == [rule.statement for rule in table]
     assert all(rule["remedy"] for rule in rules)
 
 

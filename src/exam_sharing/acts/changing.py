@@ -22,7 +22,6 @@ from exam_sharing.identifiers import ExamId, NoticeId, id_within
 from exam_sharing.policy.decisions import Denied, Reason, ReasonCode
 from exam_sharing.policy.disclosure import consequences, unshare_receipt
 from exam_sharing.policy.ending import decide_ending, decide_ending_by_host, plan_withdrawal
-from exam_sharing.policy.ending_rules import EndingRequest
 from exam_sharing.policy.facts import EndingFacts, ExamGrants, ShareFacts
 from exam_sharing.policy.plans import (
     EndingPlan,
@@ -34,6 +33,7 @@ from exam_sharing.policy.plans import (
     moved,
 )
 from exam_sharing.policy.requests import (
+    EndingRequest,
     HostEnding,
     Request,
     ShareRequest,

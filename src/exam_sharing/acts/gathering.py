@@ -15,7 +15,7 @@ from exam_sharing.exams import Exam
 from exam_sharing.grants import Grant, Permission
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy.disclosure import principals_affected
-from exam_sharing.policy.ending_rules import EndingCase, EndingRequest, Scene
+from exam_sharing.policy.ending import EndingCase, Scene
 from exam_sharing.policy.facts import (
     EndingFacts,
     ExamFacts,
@@ -25,9 +25,9 @@ from exam_sharing.policy.facts import (
     ShareFacts,
 )
 from exam_sharing.policy.plans import Names, Plan
-from exam_sharing.policy.requests import Reshares, RevokeRequest, Scope, ShareRequest
+from exam_sharing.policy.requests import EndingRequest, Reshares, RevokeRequest, Scope, ShareRequest
 from exam_sharing.policy.settings import Policy
-from exam_sharing.policy.share_rules import ShareCase
+from exam_sharing.policy.share import ShareCase
 from exam_sharing.policy.support import unread_sources
 from exam_sharing.ports import Directory, Ports
 

@@ -31,7 +31,7 @@ from exam_sharing.policy.explain import (
 from exam_sharing.policy.facts import ExamFacts, Profile
 from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import Policy
-from exam_sharing.policy.share_rules import ShareCase
+from exam_sharing.policy.share import ShareCase
 from exam_sharing.policy.views import (
     AccessList,
     Choice,

@@ -4,7 +4,7 @@ import sys
 from argparse import Namespace
 from collections import Counter
 from datetime import datetime
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 import attrs
 from typing_extensions import override
@@ -30,10 +30,10 @@ from exam_sharing.cli.printing import (
 )
 from exam_sharing.cli.words import Asked, Words, count, series
 from exam_sharing.errors import InvalidInput
-from exam_sharing.policy.decisions import REMEDIES
+from exam_sharing.policy.decisions import REMEDIES, Rule
+from exam_sharing.policy.ending import ENDING_RULES
 from exam_sharing.policy.requests import without_message
-from exam_sharing.policy.rules import RULES as TABLE
-from exam_sharing.policy.share_rules import SHARE_RULES
+from exam_sharing.policy.share import SHARE_RULES
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -340,29 +340,30 @@ examples:
 )
 
 
-_TITLES: Final = {
-    "share": "Sharing is refused when",
-    "unshare": "Unsharing and narrowing are refused when",
+_TABLES: Final[dict[str, tuple[str, tuple[Rule[Any], ...]]]] = {
+    "share": ("Sharing is refused when", SHARE_RULES),
+    "unshare": ("Unsharing and narrowing are refused when", ENDING_RULES),
 }
 
 
 def _rules(arguments: Namespace, version: str) -> ExitCode:
     rules = [
         {
-            "act": "share" if rule in SHARE_RULES else "unshare",
+            "act": act,
             "code": rule.code.value,
             "statement": rule.statement,
             "remedy": REMEDIES[rule.code],
             "conceals": rule.conceals,
         }
-        for rule in TABLE
+        for act, (_, table_of_act) in _TABLES.items()
+        for rule in table_of_act
     ]
     if arguments.json:
         print(document(version, rules=rules))
         return ExitCode.DONE
     need(["rich"])
     console = open_console()
-    for act, title in _TITLES.items():
+    for act, (title, _) in _TABLES.items():
         columns = (column("code", no_wrap=True, style="bold"), "the rule", "what to do")
         rows = [
             [str(rule[key]) for key in ("code", "statement", "remedy")]

@@ -30,6 +30,7 @@ from exam_sharing.validation import (
 
 __all__ = [
     "Asked",
+    "EndingRequest",
     "HostEnding",
     "NarrowRequest",
     "Request",
@@ -231,7 +232,10 @@ class RevokeRequest:
     request_id: str | None = attrs.field(default=None, converter=_request_id)
 
 
-Request: TypeAlias = ShareRequest | UnshareRequest | NarrowRequest | RevokeRequest
+EndingRequest: TypeAlias = UnshareRequest | NarrowRequest | RevokeRequest
+"""The three ways in which a person ends grants."""
+
+Request: TypeAlias = ShareRequest | EndingRequest
 """The requests of people; each has a preview."""
 
 

@@ -1,12 +1,19 @@
-"""Deciding and planning a share. Specification: `#sharing`.
+"""The rules of sharing, and the plan of a share. Specification: `#sharing`.
+
+A rule yields its reasons against an act. All rules are applied, so that a refusal carries every
+reason at once, with two exceptions: where the exam is not found, nothing else is reported; where
+sharing is not in the actor's plan, nothing that the directory knows is reported.
 
 A share gives each recipient the permission on each exam covered, for no longer than the actor holds
 it. It makes a grant only where that adds to the actor's standing grants.
 """
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
+from typing import Final
 
 import attrs
 
@@ -20,9 +27,17 @@ from exam_sharing.grants import (
     Permission,
     until_of,
 )
-from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, ShareId, UserId, id_within
-from exam_sharing.policy.access import Given, grants_reaching, standing
-from exam_sharing.policy.decisions import Denied, reasons_against
+from exam_sharing.identifiers import (
+    ExamId,
+    GrantId,
+    GroupId,
+    PrincipalId,
+    ShareId,
+    UserId,
+    id_within,
+)
+from exam_sharing.policy.access import Given, grants_reaching, holding_on, standing
+from exam_sharing.policy.decisions import Denied, Reason, ReasonCode, Rule, reasons_against
 from exam_sharing.policy.facts import ExamFacts, ShareFacts
 from exam_sharing.policy.plans import (
     Attestation,
@@ -32,11 +47,332 @@ from exam_sharing.policy.plans import (
     SharePlan,
     UntilLimit,
 )
-from exam_sharing.policy.requests import ShareRequest
+from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import Policy
-from exam_sharing.policy.share_rules import SHARE_RULES, ShareCase
 
-__all__ = ["decide_share"]
+
+@attrs.frozen(kw_only=True, slots=False)
+class ShareCase:
+    """A share to be decided: the request, the facts, and what follows from both."""
+
+    policy: Policy
+    request: ShareRequest
+    facts: ShareFacts
+    now: datetime
+
+    @cached_property
+    def held(self) -> dict[ExamId, Holding]:
+        """The actor's holding on each exam that they can see."""
+        holdings = {exam.id: holding_on(self.facts.actor, exam) for exam in self.facts.exams}
+        return {
+            exam: holding
+            for exam, holding in holdings.items()
+            if holding.holds(Permission.VIEW, self.now)
+        }
+
+    @cached_property
+    def covered(self) -> tuple[ExamFacts, ...]:
+        """The exams that the share covers, the named one first."""
+        named = [exam for exam in self.facts.exams if exam.id == self.request.exam]
+        others = [exam for exam in self.facts.exams if exam.id != self.request.exam]
+        whole = [*named, *others] if self.request.scope is Scope.BATCH else named
+        return tuple(exam for exam in whole if exam.id in self.held)
+
+    @cached_property
+    def found(self) -> tuple[PrincipalId, ...]:
+        """The recipients that exist, are active, and that the actor may see."""
+        return tuple(each for each in self.request.recipients if each in self.facts.people.seen)
+
+    @property
+    def subjects(self) -> frozenset[str]:
+        """The subjects of the exams covered; an exam without one counts as a subject of its own."""
+        return frozenset(
+            f"exam {exam.id}" if exam.exam.subject is None else f"subject {exam.exam.subject}"
+            for exam in self.covered
+        )
+
+    @cached_property
+    def reached(self) -> frozenset[UserId]:
+        """The active users whom the share reaches, without the actor."""
+        return self.facts.people.reached() - {self.request.actor}
+
+    @property
+    def reaches_too_many(self) -> bool:
+        """Whether the share reaches more people than the policy allows."""
+        limit = self.policy.max_people
+        return limit is not None and any(len(people) > limit for people in self._counted())
+
+    def _counted(self) -> Iterator[frozenset[UserId]]:
+        """Yield each set of people that is compared with the limit, without the actor.
+
+        The people whom the actor may see are one set. The unseen members of each group are a set of
+        their own: in a union with other people, its size would disclose who is in the group.
+        """
+        people = self.facts.people
+        known: set[UserId] = set()
+        for recipient, users in people.behind.items():
+            if isinstance(recipient, GroupId):
+                seen = users & people.members_seen[recipient]
+                known |= seen
+                yield users - seen - {self.request.actor}
+            else:
+                known |= users
+        yield frozenset(known - {self.request.actor})
+
+    @property
+    def may_share(self) -> bool:
+        """Whether sharing is in the actor's plan; if not, no answer depends on recipients."""
+        return self.facts.actor.sharing_in_plan
+
+    @property
+    def visible(self) -> bool:
+        """Whether the actor can see the exam that the share names."""
+        return self.request.exam in self.held
+
+
+def _exam_not_found(case: ShareCase) -> Iterator[Reason]:
+    if not case.visible:
+        yield Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(case.request.exam,))
+
+
+def _sharing_not_in_plan(case: ShareCase) -> Iterator[Reason]:
+    if not case.may_share:
+        yield Reason(code=ReasonCode.SHARING_NOT_IN_PLAN)
+
+
+def _attestation_missing(case: ShareCase) -> Iterator[Reason]:
+    wording = case.request.wording
+    current = wording is None or wording == case.policy.attestation_wording
+    if not (case.request.attested and current):
+        yield Reason(code=ReasonCode.ATTESTATION_MISSING)
+
+
+def _no_recipients(case: ShareCase) -> Iterator[Reason]:
+    if not case.request.recipients:
+        yield Reason(code=ReasonCode.NO_RECIPIENTS)
+
+
+def _recipient_not_found(case: ShareCase) -> Iterator[Reason]:
+    seen = case.facts.people.seen
+    missing = tuple(each for each in case.request.recipients if each not in seen)
+    if missing:
+        yield Reason(code=ReasonCode.RECIPIENT_NOT_FOUND, principals=missing)
+
+
+def _recipient_is_self(case: ShareCase) -> Iterator[Reason]:
+    if case.request.actor in case.found:
+        yield Reason(code=ReasonCode.RECIPIENT_IS_SELF, principals=(case.request.actor,))
+
+
+def _recipient_is_owner(case: ShareCase) -> Iterator[Reason]:
+    owner = case.covered[0].exam.owner
+    if owner in case.found:
+        yield Reason(code=ReasonCode.RECIPIENT_IS_OWNER, principals=(owner,))
+
+
+def _download_not_held(case: ShareCase) -> Iterator[Reason]:
+    lacking = _not_held(case)
+    if lacking:
+        yield Reason(code=ReasonCode.DOWNLOAD_NOT_HELD, exams=lacking)
+
+
+def _not_held(case: ShareCase) -> tuple[ExamId, ...]:
+    return tuple(
+        exam.id
+        for exam in case.covered
+        if not case.held[exam.id].holds(case.request.permission, case.now)
+    )
+
+
+def _expiry_in_past(case: ShareCase) -> Iterator[Reason]:
+    if case.request.until is not None and case.request.until <= case.now:
+        yield Reason(code=ReasonCode.EXPIRY_IN_PAST)
+
+
+def _expiry_beyond_own(case: ShareCase) -> Iterator[Reason]:
+    asked, permission = case.request.until, case.request.permission
+    if asked is None:
+        return
+    holds = {exam.id: case.held[exam.id].until(permission) for exam in case.covered}
+    short = {exam: until for exam, until in holds.items() if case.now < until < asked}
+    if short:
+        yield Reason(
+            code=ReasonCode.EXPIRY_BEYOND_OWN, exams=tuple(short), until=min(short.values())
+        )
+
+
+def _expiry_beyond_policy(case: ShareCase) -> Iterator[Reason]:
+    latest = case.policy.latest(case.now)
+    if case.request.until is not None and case.request.until > latest:
+        yield Reason(code=ReasonCode.EXPIRY_BEYOND_POLICY, until=latest)
+
+
+def _message_not_allowed(case: ShareCase) -> Iterator[Reason]:
+    message = case.request.message
+    if message is None:
+        return
+    limit = case.policy.message_limit
+    if len(message) > limit or not all(map(_allowed_in_message, message)):
+        yield Reason(code=ReasonCode.MESSAGE_NOT_ALLOWED, limit=limit)
+
+
+def _allowed_in_message(character: str) -> bool:
+    return character in {"\n", "\t"} or unicodedata.category(character) not in {"Cc", "Cs"}
+
+
+def _too_many(case: ShareCase) -> Iterator[Reason]:
+    yield from _beyond("recipients", len(case.request.recipients), case.policy.max_recipients)
+    yield from _beyond("exams", len(case.covered), case.policy.max_exams)
+
+
+def _too_many_people(case: ShareCase) -> Iterator[Reason]:
+    if case.reaches_too_many:
+        yield Reason(code=ReasonCode.TOO_MANY, limit=case.policy.max_people, limited="people")
+
+
+def _beyond(limited: str, count: int, limit: int | None) -> Iterator[Reason]:
+    if limit is not None and count > limit:
+        yield Reason(code=ReasonCode.TOO_MANY, limit=limit, limited=limited)
+
+
+def _changed_since_shown(case: ShareCase) -> Iterator[Reason]:
+    expected = case.request.expect
+    if case.request.scope is Scope.EXAM or expected is None:
+        return
+    if expected != {exam.id for exam in case.covered}:
+        yield Reason(code=ReasonCode.CHANGED_SINCE_SHOWN)
+
+
+def _batch_spans_subjects(case: ShareCase) -> Iterator[Reason]:
+    if not case.policy.batches_across_subjects and len(case.subjects) > 1:
+        yield Reason(code=ReasonCode.BATCH_SPANS_SUBJECTS)
+
+
+def _removed_by_owner(case: ShareCase) -> Iterator[Reason]:
+    if not case.policy.only_owner_readmits:
+        return
+    removed = {
+        recipient
+        for exam in case.covered
+        if exam.exam.owner != case.request.actor
+        for recipient in case.facts.removed.get(exam.id, ())
+        if recipient != exam.exam.owner
+    }
+    if removed:
+        in_order = tuple(each for each in case.found if each in removed)
+        yield Reason(code=ReasonCode.REMOVED_BY_OWNER, principals=in_order)
+
+
+def _host_rule(case: ShareCase) -> Iterator[Reason]:
+    for rule in case.policy.host_rules:
+        if rule.refuses(case.request, case.facts, case.facts.host) is not False:
+            yield Reason(code=ReasonCode.HOST_RULE, host_code=rule.code)
+
+
+def _may_share(case: ShareCase) -> bool:
+    """Return whether an answer may depend on what the directory knows of recipients."""
+    return case.may_share
+
+
+SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
+    Rule(
+        code=ReasonCode.EXAM_NOT_FOUND,
+        statement="There is no such exam, or the actor has no access to it.",
+        check=_exam_not_found,
+        conceals=True,
+    ),
+    Rule(
+        code=ReasonCode.SHARING_NOT_IN_PLAN,
+        statement="The service plan of the actor does not include sharing.",
+        check=_sharing_not_in_plan,
+    ),
+    Rule(
+        code=ReasonCode.ATTESTATION_MISSING,
+        statement="The actor did not confirm the current wording on abiding by HIPAA.",
+        check=_attestation_missing,
+    ),
+    Rule(
+        code=ReasonCode.NO_RECIPIENTS,
+        statement="No recipient is named.",
+        check=_no_recipients,
+    ),
+    Rule(
+        code=ReasonCode.RECIPIENT_NOT_FOUND,
+        statement="A recipient is unknown, inactive, or not one whom the actor may see.",
+        check=_recipient_not_found,
+        applies=_may_share,
+    ),
+    Rule(
+        code=ReasonCode.RECIPIENT_IS_SELF,
+        statement="The actor is among the recipients.",
+        check=_recipient_is_self,
+        applies=_may_share,
+    ),
+    Rule(
+        code=ReasonCode.RECIPIENT_IS_OWNER,
+        statement="The owner of the named exam is among the recipients.",
+        check=_recipient_is_owner,
+        applies=_may_share,
+    ),
+    Rule(
+        code=ReasonCode.DOWNLOAD_NOT_HELD,
+        statement="Download is asked for, and the actor lacks it on an exam that is covered.",
+        check=_download_not_held,
+    ),
+    Rule(
+        code=ReasonCode.EXPIRY_IN_PAST,
+        statement="The time asked for does not lie in the future.",
+        check=_expiry_in_past,
+    ),
+    Rule(
+        code=ReasonCode.EXPIRY_BEYOND_OWN,
+        statement="The time asked for is later than the actor's own hold on the permission.",
+        check=_expiry_beyond_own,
+    ),
+    Rule(
+        code=ReasonCode.EXPIRY_BEYOND_POLICY,
+        statement="The time asked for is beyond the longest duration that the policy allows.",
+        check=_expiry_beyond_policy,
+    ),
+    Rule(
+        code=ReasonCode.MESSAGE_NOT_ALLOWED,
+        statement="The message is too long, or holds controls other than newline and tab.",
+        check=_message_not_allowed,
+    ),
+    Rule(
+        code=ReasonCode.TOO_MANY,
+        statement="More recipients or exams are involved than the policy allows.",
+        check=_too_many,
+    ),
+    Rule(
+        code=ReasonCode.TOO_MANY,
+        statement="More people would be reached than the policy allows.",
+        check=_too_many_people,
+        applies=_may_share,
+    ),
+    Rule(
+        code=ReasonCode.CHANGED_SINCE_SHOWN,
+        statement="The batch would cover other exams than those that the actor was shown.",
+        check=_changed_since_shown,
+    ),
+    Rule(
+        code=ReasonCode.BATCH_SPANS_SUBJECTS,
+        statement="The exams belong to several subjects, and the policy forbids that in one share.",
+        check=_batch_spans_subjects,
+    ),
+    Rule(
+        code=ReasonCode.REMOVED_BY_OWNER,
+        statement="The owner removed a recipient, and the policy lets only the owner readmit them.",
+        check=_removed_by_owner,
+        applies=_may_share,
+    ),
+    Rule(
+        code=ReasonCode.HOST_RULE,
+        statement="A rule that the host added says no.",
+        check=_host_rule,
+        applies=_may_share,
+    ),
+)
 
 
 def decide_share(

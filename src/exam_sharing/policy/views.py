@@ -16,12 +16,12 @@ from exam_sharing.names import folded
 from exam_sharing.policy.access import standing
 from exam_sharing.policy.decisions import reasons_against
 from exam_sharing.policy.disclosure import grants_seen, shown
-from exam_sharing.policy.ending_rules import ENDING_RULES, EndingCase, EndingRequest, Scene
+from exam_sharing.policy.ending import ENDING_RULES, EndingCase, Scene
 from exam_sharing.policy.facts import ExamFacts, Profile
 from exam_sharing.policy.plans import Names
-from exam_sharing.policy.requests import RevokeRequest, UnshareRequest
+from exam_sharing.policy.requests import EndingRequest, RevokeRequest, UnshareRequest
 from exam_sharing.policy.settings import Policy
-from exam_sharing.policy.share_rules import ShareCase
+from exam_sharing.policy.share import ShareCase
 
 __all__ = [
     "AccessEntry",

@@ -15,7 +15,7 @@ from exam_sharing.acts import changing, delivering, gathering, showing
 from exam_sharing.errors import StoreFailed
 from exam_sharing.events import ShareNotice
 from exam_sharing.grants import FOREVER, NOTHING, Grant, Holding, Permission
-from exam_sharing.policy import access, ending_rules, share, share_rules, views
+from exam_sharing.policy import access, ending, share, views
 from exam_sharing.policy.decisions import Denied, ReasonCode, reasons_against
 from exam_sharing.policy.facts import Profile
 from exam_sharing.policy.requests import NarrowRequest, Reshares
@@ -42,7 +42,7 @@ def engine(replaced):
 
 def without(code):
     """Return what removes the rule of a reason code."""
-    return share, "SHARE_RULES", tuple(r for r in share_rules.SHARE_RULES if r.code is not code)
+    return share, "SHARE_RULES", tuple(r for r in share.SHARE_RULES if r.code is not code)
 
 
 @engine
@@ -117,7 +117,7 @@ def drops_download():
     """Download that the actor does not hold is dropped silently, and the rest is shared."""
 
     def decide(policy, request, facts, now, act):
-        case = share_rules.ShareCase(policy=policy, request=request, facts=facts, now=now)
+        case = share.ShareCase(policy=policy, request=request, facts=facts, now=now)
         if request.permission is Permission.DOWNLOAD and any(
             not holding.holds(Permission.DOWNLOAD, now) for holding in case.held.values()
         ):
@@ -144,8 +144,8 @@ def leaks_existence():
     def visible(scene):
         return scene.facts.exam is not None
 
-    yield ending_rules.Scene, "visible", property(visible)
-    yield ending_rules, "grants_seen", lambda _policy, _actor, _exam, grants, _now: grants
+    yield ending.Scene, "visible", property(visible)
+    yield ending, "grants_seen", lambda _policy, _actor, _exam, grants, _now: grants
 
 
 @engine
@@ -155,18 +155,18 @@ def shares_unseen_exams():
     def covered(case):
         named = [exam for exam in case.facts.exams if exam.id == case.request.exam]
         others = [exam for exam in case.facts.exams if exam.id != case.request.exam]
-        whole = case.request.scope is share_rules.Scope.BATCH
+        whole = case.request.scope is share.Scope.BATCH
         return (*named, *others) if whole else tuple(named)
 
     def held(case):
-        found = {e.id: share_rules.holding_on(case.facts.actor, e) for e in case.facts.exams}
+        found = {e.id: share.holding_on(case.facts.actor, e) for e in case.facts.exams}
         if not found[case.request.exam].holds(Permission.VIEW, case.now):
             return {}
         everything = Holding.of(case.request.permission, FOREVER)
         return {id_: own if own != NOTHING else everything for id_, own in found.items()}
 
-    yield share_rules.ShareCase, "covered", property(covered)
-    yield share_rules.ShareCase, "held", property(held)
+    yield share.ShareCase, "covered", property(covered)
+    yield share.ShareCase, "held", property(held)
 
 
 @engine
@@ -177,13 +177,13 @@ def owner_ends_own_alone():
         actor = case.request.actor
         return tuple(g for g in case.named if actor in (g.recipient, g.grantor))
 
-    yield ending_rules.EndingCase, "theirs", property(theirs)
+    yield ending.EndingCase, "theirs", property(theirs)
 
 
 @engine
 def anybody_ends():
     """Everybody who sees a grant may end it."""
-    yield ending_rules.EndingCase, "theirs", property(lambda case: case.named)
+    yield ending.EndingCase, "theirs", property(lambda case: case.named)
 
 
 @engine
@@ -197,7 +197,7 @@ def recipients_cannot_leave():
             if case.scene.is_owner or grant.grantor == case.request.actor
         )
 
-    yield ending_rules.EndingCase, "theirs", property(theirs)
+    yield ending.EndingCase, "theirs", property(theirs)
 
 
 @engine
@@ -261,7 +261,7 @@ def inactive_still_own():
     def holding(profile, exam):
         return access.holding_on(attrs.evolve(profile, active=True), exam)
 
-    for where in (share_rules, ending_rules):
+    for where in (share, ending):
         yield where, "holding_on", holding
     yield Profile, "acting", property(lambda profile: profile.principals)
 
