@@ -12,7 +12,7 @@ import attrs
 import pytest
 
 import exam_sharing as es
-from exam_sharing.acts.writing import ATTEMPTS
+from exam_sharing.acts.changing import ATTEMPTS
 from exam_sharing.events import ActRefused, ExamShared, GrantsEnded
 from exam_sharing.memory import (
     MemoryDirectory,

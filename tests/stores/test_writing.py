@@ -20,7 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 import exam_sharing as es
-from exam_sharing.acts import writing
+from exam_sharing.acts import changing
 from exam_sharing.adapters.sqlalchemy import (
     SqlDirectory,
     SqlStore,
@@ -170,7 +170,7 @@ def test_an_act_gets_its_turn_although_another_is_always_faster(world):
     faster.done()
     assert {outcome.exam for outcome in receipt.outcomes} == {CT, MR, XRAY}
     assert faster.asked.count("writer.locked") == 1
-    assert faster.asked.count("writer.commit") == writing.RACES + 1
+    assert faster.asked.count("writer.commit") == changing.RACES + 1
     versions = sorted(grant.version for grant in world.grants(CT))
     assert versions == list(range(1, faster.short + 2))
     assert world.can_view(BEN, CT)
@@ -356,7 +356,7 @@ def test_a_directory_may_be_written_while_an_act_has_its_turn(pools):
 
     def lose(question, put):
         asked.append(question)
-        lost = question == "writer.commit" and asked.count(question) <= writing.RACES
+        lost = question == "writer.commit" and asked.count(question) <= changing.RACES
         return False if lost else put()
 
     ports = sql_ports(SqlStore.over(engine, tables=tables), directory=directory)
@@ -407,7 +407,7 @@ def test_a_lock_that_another_holds_becomes_a_conflict(postgresql, pg_world, pg_t
     with held_by_somebody(postgresql, tables, CT):
         with pytest.raises(es.Conflict) as caught:
             world.share(ANNA, CT, BEN)
-        assert caught.value.attempts == writing.ATTEMPTS
+        assert caught.value.attempts == changing.ATTEMPTS
         world.share(ANNA, MR, BEN)
     world.share(ANNA, CT, BEN)
 

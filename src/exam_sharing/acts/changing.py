@@ -1,8 +1,8 @@
 """The acts that change sharing, and their previews, from the same facts and the same plan."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
@@ -15,11 +15,11 @@ from exam_sharing.acts.gathering import (
     people_affected,
     share_facts,
 )
-from exam_sharing.acts.writing import ReceiptT, carry_through, earlier_receipt, receipt_to_keep
-from exam_sharing.events import ExamShared, GrantsEnded, WaitingNotice
+from exam_sharing.errors import Conflict, RequestIdReused
+from exam_sharing.events import ActRefused, ExamShared, GrantsEnded, WaitingNotice
 from exam_sharing.grants import Grant, ShownGrant
 from exam_sharing.identifiers import ExamId, NoticeId, id_within
-from exam_sharing.policy.decisions import Denied, Reason, ReasonCode
+from exam_sharing.policy.decisions import Denied, Reason, ReasonCode, Refused
 from exam_sharing.policy.disclosure import consequences, unshare_receipt
 from exam_sharing.policy.ending import decide_ending, decide_ending_by_host, plan_withdrawal
 from exam_sharing.policy.facts import EndingFacts, ExamGrants, ShareFacts
@@ -33,18 +33,44 @@ from exam_sharing.policy.plans import (
     moved,
 )
 from exam_sharing.policy.requests import (
+    Asked,
     EndingRequest,
     HostEnding,
     Request,
     ShareRequest,
     Withdrawal,
+    fingerprint,
     without_message,
 )
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share import decide_share
-from exam_sharing.ports import Changes, Ports
+from exam_sharing.ports import Changes, GrantWriter, Ports, Receipt, StoredReceipt
 
-__all__ = ["end_by_host", "end_grants", "preview", "share", "withdraw"]
+ATTEMPTS: Final = 50
+"""How many times an act is decided before it gives up with `Conflict`."""
+
+RACES: Final = 3
+"""How many races an act loses before it locks its exams."""
+
+WAITED: Final = 10
+"""How many attempts it costs to have waited for that lock in vain."""
+
+ReceiptT = TypeVar("ReceiptT", bound=Receipt)
+
+Attempt: TypeAlias = Callable[[], tuple[Changes | None, ReceiptT] | Denied]
+"""Decides an act once, from fresh facts: what to write, if anything, and the receipt; or a no."""
+
+
+@attrs.frozen
+class _Lost:
+    """A lost race.
+
+    Attributes:
+        exams: those whose versions were read, in the order of their ids.
+    """
+
+    exams: tuple[ExamId, ...]
+
 
 _WOULD_BE: Final = "would-be"
 """Stands for the id of an act in a preview, which shows no ids of grants."""
@@ -286,4 +312,92 @@ def preview(ports: Ports, policy: Policy, request: Request, now: datetime) -> Pr
         losses=known.losses,
         keeps=known.keeps,
         names=names_of(ports, {each.principal for each in effects}),
+    )
+
+
+def carry_through(
+    ports: Ports, request: Asked, attempt: Attempt[ReceiptT], now: datetime
+) -> ReceiptT:
+    """Decide and write, again from fresh facts for as long as others change the same exams.
+
+    After a few lost races an act locks the versions of the exams that it has just read, and decides
+    once more inside that lock. Only a permitted act gets so far: a stranger locks nothing.
+
+    Raises:
+        Refused: the act is not permitted; the refusal has been recorded.
+        Conflict: every attempt lost.
+    """
+    lost = 0
+    while lost < ATTEMPTS:
+        lost += 1
+        outcome = _raced(ports.writer, attempt)
+        if isinstance(outcome, _Lost) and lost >= RACES:
+            try:
+                with ports.writer.locked(outcome.exams) as writer:
+                    inside = None if writer is None else _raced(writer, attempt, outcome.exams)
+            except Conflict:
+                # Also where the end of the context raises: then nothing was written.
+                lost += WAITED
+            else:
+                outcome = outcome if inside is None else inside
+        if isinstance(outcome, Denied):
+            kept = without_message(request)
+            ports.audit.record(ActRefused(at=now, request=kept, reasons=outcome.reasons))
+            raise Refused(outcome.reasons)
+        if not isinstance(outcome, _Lost):
+            return outcome
+        ports.writer.step_aside(lost)
+    raise Conflict(ATTEMPTS)
+
+
+def _raced(
+    writer: GrantWriter, attempt: Attempt[ReceiptT], locked: tuple[ExamId, ...] | None = None
+) -> ReceiptT | Denied | _Lost:
+    """Decide once, and write the decision unless somebody else was faster.
+
+    Args:
+        writer: of the store, or of the lock.
+        attempt: decides.
+        locked: the exams that nobody else can change, inside the lock. A batch that has grown since
+            reads more than these: it is decided again, and locked as a whole.
+    """
+    decided = attempt()
+    if isinstance(decided, Denied):
+        return decided
+    changes, receipt = decided
+    if changes is None:
+        return receipt
+    exams = tuple(sorted(changes.versions))
+    if locked is not None and not set(locked).issuperset(exams):
+        return _Lost(exams)
+    return receipt if writer.commit(changes) else _Lost(exams)
+
+
+def earlier_receipt(ports: Ports, request: Request, kind: type[ReceiptT]) -> ReceiptT | None:
+    """Query the receipt that is kept under the request id, and mark it as repeated.
+
+    `None` where there is no request id, or no receipt under it.
+
+    Raises:
+        RequestIdReused: the id was used for another request.
+    """
+    if request.request_id is None:
+        return None
+    stored = ports.grants.receipt(request.actor, request.request_id)
+    if stored is None:
+        return None
+    if stored.fingerprint != fingerprint(request) or not isinstance(stored.receipt, kind):
+        raise RequestIdReused(request.request_id)
+    return attrs.evolve(stored.receipt, repeated=True)
+
+
+def receipt_to_keep(request: Request, receipt: Receipt) -> StoredReceipt | None:
+    """Return what to keep under the request's id, if it has one."""
+    if request.request_id is None:
+        return None
+    return StoredReceipt(
+        actor=request.actor,
+        request_id=request.request_id,
+        fingerprint=fingerprint(request),
+        receipt=receipt,
     )
