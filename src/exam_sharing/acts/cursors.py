@@ -14,17 +14,6 @@ from exam_sharing.identifiers import ExamId
 from exam_sharing.policy.views import Choice, Page, VisibleExam
 from exam_sharing.validation import exact_text, instant, require_instance
 
-__all__ = [
-    "choice_cursor_after",
-    "exam_cursor_after",
-    "exam_position",
-    "notice_cursor_after",
-    "notice_position",
-    "page_limit",
-    "page_of",
-    "position",
-]
-
 ItemT = TypeVar("ItemT")
 
 MAX_PAGE: Final = 1_000

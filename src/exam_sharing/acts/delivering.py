@@ -18,8 +18,6 @@ from exam_sharing.policy.retries import Done, GivenUp, Settlement
 from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import Ports
 
-__all__ = ["BATCH", "CLAIM_LASTS", "MOST", "deliver", "deliver_due"]
-
 BATCH: Final = 50
 """How many notices a relay claims at once, and at most leaves behind when it dies."""
 

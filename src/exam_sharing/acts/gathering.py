@@ -31,27 +31,6 @@ from exam_sharing.policy.share import ShareCase
 from exam_sharing.policy.support import unread_sources
 from exam_sharing.ports import Directory, Ports
 
-__all__ = [
-    "can_see",
-    "ending_facts",
-    "exam_facts",
-    "exams_from",
-    "from_directory",
-    "grantors_of",
-    "groups_on",
-    "lineage_of",
-    "names_of",
-    "names_seen",
-    "people_affected",
-    "people_behind",
-    "principals_of",
-    "profile_of",
-    "profiles_of",
-    "scene_of",
-    "share_facts",
-    "visible_part_of_share",
-]
-
 AnswerT = TypeVar("AnswerT")
 
 

@@ -46,16 +46,6 @@ from exam_sharing.policy.views import (
 )
 from exam_sharing.ports import Ports
 
-__all__ = [
-    "explain",
-    "list_recipients",
-    "show_access_list",
-    "show_share_form",
-    "show_tabs",
-    "suggest_recipients",
-    "who_can",
-]
-
 
 def show_share_form(
     ports: Ports, policy: Policy, actor: UserId, exam: ExamId, now: datetime

@@ -15,16 +15,6 @@ from exam_sharing.grants import FOREVER, NEVER, Grant, Holding, Permission
 from exam_sharing.identifiers import PrincipalKey, UserId
 from exam_sharing.policy.facts import ExamFacts, Profile
 
-__all__ = [
-    "EVERYTHING",
-    "Given",
-    "grants_reaching",
-    "holding_from",
-    "holding_on",
-    "in_order",
-    "standing",
-]
-
 EVERYTHING: Final = Holding.of(Permission.DOWNLOAD, FOREVER)
 
 

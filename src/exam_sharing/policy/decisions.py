@@ -16,20 +16,6 @@ from exam_sharing.grants import Grant
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId
 from exam_sharing.validation import tuple_of
 
-__all__ = [
-    "REMEDIES",
-    "Denied",
-    "Ground",
-    "NearMiss",
-    "Permitted",
-    "Reason",
-    "ReasonCode",
-    "Refused",
-    "Rule",
-    "WhyNot",
-    "reasons_against",
-]
-
 
 class ReasonCode(Enum):
     """Why an act is refused. Specification: `#refusals`, `#unsharing-and-narrowing`."""

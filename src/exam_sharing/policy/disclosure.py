@@ -17,15 +17,6 @@ from exam_sharing.policy.facts import EndingFacts, ExamFacts, People, Profile
 from exam_sharing.policy.plans import Effect, EndingPlan, Plan, UnshareReceipt
 from exam_sharing.policy.settings import AccessListScope, Policy
 
-__all__ = [
-    "Consequences",
-    "consequences",
-    "grants_seen",
-    "principals_affected",
-    "shown",
-    "unshare_receipt",
-]
-
 
 def grants_seen(
     policy: Policy, viewer: Profile, exam: ExamFacts, grants: Iterable[Grant], now: datetime

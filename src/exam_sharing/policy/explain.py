@@ -24,8 +24,6 @@ from exam_sharing.policy.decisions import (
 )
 from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
 
-__all__ = ["Holder", "PathTo", "explain_no", "explain_yes", "grants_giving", "grants_of", "holders"]
-
 PathTo: TypeAlias = Callable[[PrincipalId], tuple[PrincipalId, ...]]
 """From the user through groups to a principal that they are in."""
 

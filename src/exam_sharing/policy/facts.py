@@ -13,18 +13,6 @@ from exam_sharing.grants import EndedGrant, Grant
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.validation import exact_text, is_a
 
-__all__ = [
-    "EndingFacts",
-    "ExamFacts",
-    "ExamGrants",
-    "Involvement",
-    "MembersSeen",
-    "People",
-    "Profile",
-    "ShareFacts",
-]
-
-
 MembersSeen: TypeAlias = Mapping[GroupId, frozenset[PrincipalId]]
 """For each group, the users and groups in it, to any depth, that an actor may know."""
 

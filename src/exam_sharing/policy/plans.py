@@ -15,23 +15,6 @@ from exam_sharing.identifiers import ExamId, PrincipalId, ShareId, UserId
 from exam_sharing.policy.decisions import Reason
 from exam_sharing.policy.requests import Scope
 
-__all__ = [
-    "Attestation",
-    "Effect",
-    "EndingPlan",
-    "Names",
-    "Outcome",
-    "Plan",
-    "Preview",
-    "Share",
-    "ShareOutcome",
-    "SharePlan",
-    "ShareReceipt",
-    "UnshareReceipt",
-    "UntilLimit",
-    "moved",
-]
-
 
 class Outcome(Enum):
     """What a share did for one recipient on one exam."""

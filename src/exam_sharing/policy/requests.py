@@ -28,22 +28,6 @@ from exam_sharing.validation import (
     tuple_of,
 )
 
-__all__ = [
-    "Asked",
-    "EndingRequest",
-    "HostEnding",
-    "NarrowRequest",
-    "Request",
-    "Reshares",
-    "RevokeRequest",
-    "Scope",
-    "ShareRequest",
-    "UnshareRequest",
-    "Withdrawal",
-    "fingerprint",
-    "without_message",
-]
-
 MAX_RECIPIENTS: Final = 10_000
 MAX_EXPECTED: Final = 10_000
 MAX_WORDING_LENGTH: Final = 10_000

@@ -20,17 +20,6 @@ from exam_sharing.validation import (
     is_whole_from,
 )
 
-__all__ = [
-    "AT_ONCE",
-    "LOCK_TIMEOUT",
-    "Done",
-    "GivenUp",
-    "Retries",
-    "Settlement",
-    "TryAgain",
-    "longest_delay",
-]
-
 AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
 """The due time of a notice that need not wait. It is before any time of a clock."""
 

@@ -23,8 +23,6 @@ from exam_sharing.validation import (
     tuple_of,
 )
 
-__all__ = ["AccessListScope", "HostRule", "Policy"]
-
 
 class AccessListScope(Enum):
     """How much of an access list people see; the owner always sees all of it."""

@@ -26,8 +26,6 @@ from exam_sharing.identifiers import GrantId, PrincipalKey, UserId
 from exam_sharing.policy.access import in_order
 from exam_sharing.policy.requests import Reshares
 
-__all__ = ["Memberships", "Support", "unread_sources"]
-
 Memberships: TypeAlias = Mapping[UserId, frozenset[PrincipalKey]]
 """For each grantor, the grantor and every group that they are in now."""
 

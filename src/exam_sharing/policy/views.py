@@ -23,22 +23,6 @@ from exam_sharing.policy.requests import EndingRequest, RevokeRequest, UnshareRe
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share import ShareCase
 
-__all__ = [
-    "AccessEntry",
-    "AccessList",
-    "Choice",
-    "ListedGrant",
-    "Page",
-    "ShareForm",
-    "Tab",
-    "VisibleExam",
-    "access_list",
-    "choices",
-    "principals_on",
-    "share_form",
-    "tabs",
-]
-
 ItemT = TypeVar("ItemT")
 
 
