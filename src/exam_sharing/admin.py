@@ -10,7 +10,7 @@ from typing import final
 
 import attrs
 
-from exam_sharing import acts
+from exam_sharing.acts import changing, delivering, showing
 from exam_sharing.acts.cursors import notice_cursor_after, notice_position, page_limit, page_of
 from exam_sharing.events import ListedNotice
 from exam_sharing.grants import Permission
@@ -55,7 +55,7 @@ class Admin:
             WrongKind: an argument is of another type.
         """
         require_question(user, permission, exam)
-        return acts.explain(self._ports, user, permission, exam, self._now())
+        return showing.explain(self._ports, user, permission, exam, self._now())
 
     def who_can(self, permission: Permission, exam: ExamId) -> tuple[Holder, ...]:
         """Return every user who holds the permission on the exam, in the order of their ids.
@@ -69,7 +69,7 @@ class Admin:
         """
         require_kind("permission", permission, Permission)
         require_kind("exam", exam, ExamId)
-        return acts.who_can(self._ports, permission, exam, self._now())
+        return showing.who_can(self._ports, permission, exam, self._now())
 
     def end_by_host(
         self,
@@ -91,7 +91,9 @@ class Admin:
         request = HostEnding(
             recipient=recipient, exam=exam, reshares=reshares, performed_by=performed_by, why=why
         )
-        return acts.end_by_host(self._ports, self._policy, request, self._now(), self._new_act())
+        return changing.end_by_host(
+            self._ports, self._policy, request, self._now(), self._new_act()
+        )
 
     def withdraw(self, exam: ExamId, *, performed_by: UserId | str, why: str) -> UnshareReceipt:
         """Withdraw an exam: all its grants end, and it is no longer found.
@@ -104,7 +106,7 @@ class Admin:
             Conflict: other acts kept changing it; try again.
         """
         request = Withdrawal(exam=exam, performed_by=performed_by, why=why)
-        return acts.withdraw(self._ports, request, self._now())
+        return changing.withdraw(self._ports, request, self._now())
 
     def deliver_notices(self, stopped: Callable[[], bool] = _never) -> int:
         """Send the notices that are due, and return how many were sent.
@@ -123,10 +125,10 @@ class Admin:
         require_callable("stopped", stopped)
         sent, tried = 0, set[NoticeId]()
         while not stopped():
-            outcomes = acts.deliver_due(self._ports, self._policy, self._now)
+            outcomes = delivering.deliver_due(self._ports, self._policy, self._now)
             sent += sum(outcomes.values())
             # A notice that failed may be due again at once: leave it to the next delivery.
-            if len(outcomes) < acts.BATCH or not tried.isdisjoint(outcomes):
+            if len(outcomes) < delivering.BATCH or not tried.isdisjoint(outcomes):
                 break
             tried |= outcomes.keys()
         return sent

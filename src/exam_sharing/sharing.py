@@ -14,7 +14,7 @@ from typing import Final, TypeAlias, final, get_type_hints
 import attrs
 from typing_extensions import override
 
-from exam_sharing import acts
+from exam_sharing.acts import changing, delivering, gathering, showing
 from exam_sharing.acts.cursors import exam_cursor_after, exam_position, page_limit, page_of
 from exam_sharing.admin import Admin, require_question
 from exam_sharing.conformance import require_conforming
@@ -89,7 +89,7 @@ def _principals_of(directory: Directory) -> _PrincipalsOf:
     """Return the directory's method, with a check of its answers unless it needs none."""
     if is_checking_itself(directory.principals_of):
         return directory.principals_of
-    return partial(acts.principals_of, directory)
+    return partial(gathering.principals_of, directory)
 
 
 def _kept_principals(directory: Directory) -> Mapping[PrincipalKey, frozenset[PrincipalKey]]:
@@ -195,12 +195,14 @@ class Sharing:
         """
         require_kind("request", request, ShareRequest)
         act = self._new_act()
-        receipt = acts.share(self._ports, self._policy, request, self._now(), act)
+        receipt = changing.share(self._ports, self._policy, request, self._now(), act)
         if self._sends_at_once:
             # The share is done: a failure from here on must not make it look undone. The notices
             # wait in the outbox for `Admin.deliver_notices`.
             with contextlib.suppress(Exception):
-                acts.deliver_due(self._ports, self._policy, self._now, acts.MOST, ShareId(act))
+                delivering.deliver_due(
+                    self._ports, self._policy, self._now, delivering.MOST, ShareId(act)
+                )
         return receipt
 
     def unshare(self, request: UnshareRequest) -> UnshareReceipt:
@@ -233,7 +235,7 @@ class Sharing:
         return self._end(request)
 
     def _end(self, request: UnshareRequest | NarrowRequest | RevokeRequest) -> UnshareReceipt:
-        return acts.end_grants(self._ports, self._policy, request, self._now(), self._new_act())
+        return changing.end_grants(self._ports, self._policy, request, self._now(), self._new_act())
 
     def preview(self, request: Request) -> Preview:
         """Return what a request would do, and do nothing. Specification: `#previews`.
@@ -242,7 +244,7 @@ class Sharing:
             RequestIdReused: the request id was used for another request.
         """
         require_kind("request", request, ShareRequest, UnshareRequest, NarrowRequest, RevokeRequest)
-        return acts.preview(self._ports, self._policy, request, self._now())
+        return changing.preview(self._ports, self._policy, request, self._now())
 
     def can(self, user: UserId, permission: Permission, exam: ExamId) -> bool:
         """Return whether the user holds the permission on the exam; unknown ids are a no.
@@ -294,12 +296,12 @@ class Sharing:
     def share_form(self, actor: UserId, exam: ExamId) -> ShareForm:
         """Return what the form for sharing the exam offers. Specification: `#share-form`."""
         _require_user_and_exam("actor", actor, exam)
-        return acts.show_share_form(self._ports, self._policy, actor, exam, self._now())
+        return showing.share_form(self._ports, self._policy, actor, exam, self._now())
 
     def tabs(self, user: UserId, exam: ExamId) -> frozenset[Tab]:
         """Return the tabs that the exam has for the user; none without access."""
         _require_user_and_exam("user", user, exam)
-        return acts.show_tabs(self._ports, user, exam, self._now())
+        return showing.tabs(self._ports, user, exam, self._now())
 
     def access_list(self, user: UserId, exam: ExamId) -> AccessList:
         """Return who has access to the exam, as far as the user may see it.
@@ -310,7 +312,7 @@ class Sharing:
             Refused: there is no such exam, or the user has no access to it.
         """
         _require_user_and_exam("user", user, exam)
-        return acts.show_access_list(self._ports, self._policy, user, exam, self._now())
+        return showing.access_list(self._ports, self._policy, user, exam, self._now())
 
     def names(self, user: UserId, principals: Iterable[PrincipalId]) -> Names:
         """Return the names of those of the principals whom the user may see in the directory.
@@ -323,7 +325,7 @@ class Sharing:
         """
         require_kind("user", user, UserId)
         named = tuple_of("principals", principals, UserId, GroupId)
-        return acts.names_seen(self._ports, user, named)
+        return gathering.names_seen(self._ports, user, named)
 
     def suggest(
         self, actor: UserId, exam: ExamId, text: str, limit: int = 10
@@ -338,7 +340,7 @@ class Sharing:
         _require_user_and_exam("actor", actor, exam)
         text = exact_text("text", text)
         now = self._now()
-        return acts.suggest_recipients(self._ports, self._policy, actor, exam, text, limit, now)
+        return showing.suggest_recipients(self._ports, self._policy, actor, exam, text, limit, now)
 
     def recipients(
         self, actor: UserId, exam: ExamId, after: str | None = None, limit: int = 50
@@ -352,7 +354,7 @@ class Sharing:
         """
         _require_user_and_exam("actor", actor, exam)
         now = self._now()
-        return acts.list_recipients(self._ports, self._policy, actor, exam, after, limit, now)
+        return showing.list_recipients(self._ports, self._policy, actor, exam, after, limit, now)
 
     def shared_with(
         self, user: UserId, after: str | None = None, limit: int = 50

@@ -18,55 +18,38 @@ from exam_sharing.acts.gathering import (
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.names import Typed
+from exam_sharing.policy import explain as explaining
+from exam_sharing.policy import views
 from exam_sharing.policy.access import holding_on
 from exam_sharing.policy.decisions import Denied, Ground, Permitted, Reason, ReasonCode, Refused
-from exam_sharing.policy.explain import (
-    Holder,
-    explain_no,
-    explain_yes,
-    grants_giving,
-    grants_of,
-    holders,
-)
 from exam_sharing.policy.facts import ExamFacts, Profile
 from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share import ShareCase
-from exam_sharing.policy.views import (
-    AccessList,
-    Choice,
-    Page,
-    ShareForm,
-    Tab,
-    access_list,
-    choices,
-    principals_on,
-    share_form,
-    tabs,
-)
+from exam_sharing.policy.views import AccessList, Choice, Page, ShareForm, Tab
 from exam_sharing.ports import Ports
 
 
-def show_share_form(
+def share_form(
     ports: Ports, policy: Policy, actor: UserId, exam: ExamId, now: datetime
 ) -> ShareForm:
     """Return what the form for sharing the exam offers; nothing to an actor who may not share."""
     request = ShareRequest(actor=actor, exam=exam, recipients=(), scope=Scope.BATCH)
     facts = visible_part_of_share(ports, request, now)
-    return share_form(ShareCase(policy=policy, request=request, facts=facts, now=now))
+    return views.share_form(ShareCase(policy=policy, request=request, facts=facts, now=now))
 
 
-def show_tabs(ports: Ports, user: UserId, exam: ExamId, now: datetime) -> frozenset[Tab]:
+def tabs(ports: Ports, user: UserId, exam: ExamId, now: datetime) -> frozenset[Tab]:
     """Return the tabs that the exam has for the user; none without access."""
     profile = profile_of(ports, user)
     if not can_see(ports, profile, exam, now):
         return frozenset()
     download = Permission.DOWNLOAD
     downloads = ports.access.holds(user, profile.acting, download, exam, now) is True
-    return tabs(profile, downloads=downloads)
+    return views.tabs(profile, downloads=downloads)
 
 
-def show_access_list(
+def access_list(
     ports: Ports, policy: Policy, viewer: UserId, exam: ExamId, now: datetime
 ) -> AccessList:
     """Return the access list of the exam, as far as the viewer may see it.
@@ -77,8 +60,8 @@ def show_access_list(
     scene = scene_of(ports, policy, viewer, exam, now)
     if scene.facts.exam is None or not scene.has_access:
         raise _not_found(exam)
-    names = names_of(ports, principals_on(scene, scene.facts.exam))
-    return access_list(scene, scene.facts.exam, names)
+    names = names_of(ports, views.principals_on(scene, scene.facts.exam))
+    return views.access_list(scene, scene.facts.exam, names)
 
 
 def _not_found(exam: ExamId) -> Refused:
@@ -96,11 +79,11 @@ def explain(
     sharing = ports.grants.read(wanted, ended=False)[exam]
     if principals and found:
         grounds: list[Ground] = []
-        for grant in grants_giving(user, principals, permission, sharing, now):
+        for grant in explaining.grants_giving(user, principals, permission, sharing, now):
             direct = grant.recipient == user
             path = (user,) if direct else _path(ports, user, grant.recipient)
             grounds.append(Ground(grant=grant, path=path))
-        permitted = explain_yes(user, found[0], sharing, grounds)
+        permitted = explaining.explain_yes(user, found[0], sharing, grounds)
         if permitted is not None:
             return permitted
     profile = profile_of(ports, user)
@@ -110,7 +93,7 @@ def explain(
     for recipient in (grant.recipient for grant in ever):
         if recipient not in paths and recipient.key in profile.principals:
             paths[recipient] = _path(ports, user, recipient)
-    return explain_no(profile, exam, facts, paths.__getitem__, now)
+    return explaining.explain_no(profile, exam, facts, paths.__getitem__, now)
 
 
 def _path(ports: Ports, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
@@ -119,7 +102,7 @@ def _path(ports: Ports, user: UserId, principal: PrincipalId) -> tuple[Principal
 
 def who_can(
     ports: Ports, permission: Permission, exam: ExamId, now: datetime
-) -> tuple[Holder, ...]:
+) -> tuple[explaining.Holder, ...]:
     """Return every user who holds the permission on the exam, by their ids; for operators.
 
     Raises:
@@ -128,10 +111,10 @@ def who_can(
     facts = exam_facts(ports, exam)
     if facts is None:
         raise _not_found(exam)
-    giving = grants_of(permission, facts.sharing, now)
+    giving = explaining.grants_of(permission, facts.sharing, now)
     reached = {facts.exam.owner, *(grant.recipient for grant in giving)}
     behind = people_behind(ports, tuple(sorted(reached, key=lambda each: each.key)))
-    return holders(facts.exam, giving, behind)
+    return explaining.holders(facts.exam, giving, behind)
 
 
 def suggest_recipients(
@@ -158,7 +141,7 @@ def suggest_recipients(
         return ()
     profile, facts = may
     offered = ports.directory.suggest(actor, text, most, _left_out(actor, facts), whole=whole)
-    return choices(policy, profile, facts, from_directory(offered, tuple), now)
+    return views.choices(policy, profile, facts, from_directory(offered, tuple), now)
 
 
 def list_recipients(
@@ -185,7 +168,7 @@ def list_recipients(
         return Page()
     profile, facts = may
     offered = ports.directory.listed(actor, behind, most + 1, _left_out(actor, facts))
-    found = choices(policy, profile, facts, from_directory(offered, tuple), now)
+    found = views.choices(policy, profile, facts, from_directory(offered, tuple), now)
     return page_of(found, most, choice_cursor_after)
 
 

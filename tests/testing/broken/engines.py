@@ -10,7 +10,6 @@ from unittest.mock import Mock, patch
 
 import attrs
 
-from exam_sharing import acts
 from exam_sharing.acts import changing, delivering, gathering, showing
 from exam_sharing.errors import StoreFailed
 from exam_sharing.events import ShareNotice
@@ -301,9 +300,10 @@ def shows_every_tab():
     """The download tab is shown to everybody who can view."""
 
     def every_tab(profile, *, downloads):
-        return views.tabs(profile, downloads=True)
+        return tabs(profile, downloads=True)
 
-    yield showing, "tabs", every_tab
+    tabs = views.tabs
+    yield views, "tabs", every_tab
 
 
 @engine
@@ -339,8 +339,8 @@ def fails_for_what_is_not_there():
             raise StoreFailed("no row")
         return shown(ports, policy, actor, exam, now)
 
-    shown = acts.show_share_form
-    yield acts, "show_share_form", form
+    shown = showing.share_form
+    yield showing, "share_form", form
 
 
 @engine
