@@ -12,7 +12,7 @@ import attrs
 from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedGrant, Grant, Holding, Permission, until_of
 from exam_sharing.identifiers import ExamId, NoticeId, ShareId, UserId
-from exam_sharing.policy.access import grants_reaching
+from exam_sharing.policy.access import grants_reaching, grouped
 from exam_sharing.policy.decisions import Reason
 from exam_sharing.policy.facts import Profile
 from exam_sharing.policy.plans import Share
@@ -237,9 +237,8 @@ def notice_now(
     """
     if not reader.wants_notices:
         return None
-    given: dict[ExamId, list[Grant]] = {}
-    for grant in grants_reaching(reader.user, reader.acting, grants):
-        given.setdefault(grant.exam, []).append(grant)
+    reaching = grants_reaching(reader.user, reader.acting, grants)
+    given = grouped(reaching, lambda grant: grant.exam)
     held = [
         holding
         for holding in (

@@ -137,7 +137,7 @@ def share_facts(ports: Ports, policy: Policy, request: ShareRequest, now: dateti
     """Query all facts that the decision on a share needs."""
     facts = visible_part_of_share(ports, request, now)
     case = ShareCase(policy=policy, request=request, facts=facts, now=now)
-    if not (case.visible and case.may_share):
+    if not (case.visible and facts.actor.sharing_in_plan):
         return facts
     seen = from_directory(ports.directory.seen_by(request.actor, request.recipients), frozenset)
     found = tuple(each for each in request.recipients if each in seen)

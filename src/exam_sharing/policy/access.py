@@ -7,13 +7,15 @@
 * Nobody else holds anything.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 from exam_sharing.grants import FOREVER, NEVER, Grant, Holding, Permission
 from exam_sharing.identifiers import PrincipalKey, UserId
 from exam_sharing.policy.facts import ExamFacts, Profile
+
+KeyT = TypeVar("KeyT")
 
 EVERYTHING: Final = Holding.of(Permission.DOWNLOAD, FOREVER)
 
@@ -29,6 +31,16 @@ def in_order(grants: Iterable[Grant]) -> list[Grant]:
     Grants of one act come by recipient, then the highest permission first.
     """
     return sorted(grants, key=_place)
+
+
+def grouped(
+    grants: Iterable[Grant], key: Callable[[Grant], KeyT]
+) -> Mapping[KeyT, tuple[Grant, ...]]:
+    """Return the grants by a key, in their order."""
+    found: dict[KeyT, list[Grant]] = {}
+    for grant in grants:
+        found.setdefault(key(grant), []).append(grant)
+    return {each: tuple(group) for each, group in found.items()}
 
 
 def _place(grant: Grant) -> tuple[int, PrincipalKey, int, datetime, str]:

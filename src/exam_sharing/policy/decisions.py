@@ -74,7 +74,6 @@ class Reason:
     """One reason for a refusal; the code determines which parameters it has.
 
     Attributes:
-        code: the code of the rule.
         principals: the recipients concerned, or the groups that give access all the same.
         exams: the exams concerned.
         grants: the grants concerned.
@@ -94,7 +93,6 @@ class Reason:
     host_code: str | None = None
 
     def __str__(self) -> str:
-        """Return the code, the remedy, and the parameters that a person can use."""
         text = f"{self.code.value}: {REMEDIES[self.code]}"
         about = [str(each) for each in (*self.principals, *self.exams, *self.grants)]
         if self.limit is not None:
@@ -118,22 +116,21 @@ class Rule(Generic[CaseT]):
         statement: when the act is refused, in one sentence.
         check: yields the reasons against an act.
         conceals: a refusal by it is the only one reported; later rules are not applied.
-        applies: whether the rule applies at all; by default always.
+        needs_plan: it depends on what the directory knows of recipients, so it is applied only if
+            sharing is in the actor's plan.
     """
 
     code: ReasonCode
     statement: str
     check: Callable[[CaseT], Iterator[Reason]]
     conceals: bool = False
-    applies: Callable[[CaseT], bool] = attrs.field(default=lambda _: True)
+    needs_plan: bool = False
 
 
 def reasons_against(rules: Iterable[Rule[CaseT]], case: CaseT) -> tuple[Reason, ...]:
     """Return every reason against an act, in the order of the table; none for a permitted act."""
     reasons: list[Reason] = []
     for rule in rules:
-        if not rule.applies(case):
-            continue
         found = list(rule.check(case))
         reasons.extend(found)
         if found and rule.conceals:
@@ -171,7 +168,6 @@ class Ground:
     """A standing grant that gives the permission in question.
 
     Attributes:
-        grant: the grant.
         path: from the user through groups to the recipient of the grant; the user alone when it
             was made to them.
     """
@@ -208,8 +204,7 @@ class NearMiss:
     """A grant, or an ownership, that nearly gives the permission in question.
 
     Attributes:
-        why_not: why it does not.
-        grant: the grant; `None` for the ownership of an inactive user.
+        grant: `None` for the ownership of an inactive user.
         path: from the user through groups to the recipient of the grant.
     """
 
@@ -221,15 +216,13 @@ class NearMiss:
 class Refused(ExamSharingError):
     """A rule refused an act; its actor must request something else.
 
-    Args:
+    Attributes:
         reasons: every reason that applies, never empty.
     """
 
     def __init__(self, reasons: tuple[Reason, ...]) -> None:
-        """Keep the reasons."""
         super().__init__(reasons)
         self.reasons = reasons
 
     def __str__(self) -> str:
-        """Return every reason."""
         return "; ".join(map(str, self.reasons))

@@ -12,7 +12,7 @@ import attrs
 
 from exam_sharing.grants import NOTHING, OWNER, Grant, Holding, Permission, ShownGrant, until_of
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
-from exam_sharing.policy.access import EVERYTHING, Given, holding_on, standing
+from exam_sharing.policy.access import EVERYTHING, Given, grouped, holding_on, standing
 from exam_sharing.policy.facts import EndingFacts, ExamFacts, People, Profile
 from exam_sharing.policy.plans import Effect, EndingPlan, Plan, UnshareReceipt
 from exam_sharing.policy.settings import AccessListScope, Policy
@@ -175,8 +175,8 @@ def _known_groups(people: People) -> Mapping[PrincipalId, list[GroupId]]:
 def _changes(
     policy: Policy, actor: Profile, exams: Iterable[ExamFacts], plan: Plan, now: datetime
 ) -> Iterator[_Change]:
-    ended = _by_exam(each.grant for each in plan.ended)
-    made = _by_exam(plan.made)
+    ended = grouped((each.grant for each in plan.ended), lambda grant: grant.exam)
+    made = grouped(plan.made, lambda grant: grant.exam)
     for exam in exams:
         if exam.id not in ended and exam.id not in made:
             continue
@@ -199,13 +199,6 @@ def _changes(
             taken=Given(gone),
             recipients=frozenset(grant.recipient for grant in (*gone, *new)),
         )
-
-
-def _by_exam(grants: Iterable[Grant]) -> Mapping[ExamId, list[Grant]]:
-    found: dict[ExamId, list[Grant]] = {}
-    for grant in grants:
-        found.setdefault(grant.exam, []).append(grant)
-    return found
 
 
 def _effect(

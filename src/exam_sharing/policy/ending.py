@@ -32,7 +32,7 @@ from exam_sharing.grants import (
     until_of,
 )
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId, id_within
-from exam_sharing.policy.access import holding_on, standing
+from exam_sharing.policy.access import grouped, holding_on, standing
 from exam_sharing.policy.decisions import Denied, Reason, ReasonCode, Rule, reasons_against
 from exam_sharing.policy.disclosure import grants_seen
 from exam_sharing.policy.facts import EndingFacts, ExamGrants
@@ -100,10 +100,7 @@ class Scene:
     @cached_property
     def seen_by_recipient(self) -> Mapping[PrincipalId, tuple[Grant, ...]]:
         """The same, by the principal that each was made to."""
-        found: dict[PrincipalId, list[Grant]] = {}
-        for grant in self.seen:
-            found.setdefault(grant.recipient, []).append(grant)
-        return {recipient: tuple(grants) for recipient, grants in found.items()}
+        return grouped(self.seen, lambda grant: grant.recipient)
 
     @cached_property
     def seen_by_id(self) -> Mapping[GrantId, Grant]:
@@ -126,19 +123,15 @@ class EndingCase:
     @cached_property
     def bound(self) -> Holding:
         """The most that may remain of the grants that the act names."""
-        if not isinstance(self.request, NarrowRequest):
-            return NOTHING
-        permission, until = self.request.permission, self.request.until
-        return Holding.of(
-            Permission.DOWNLOAD if permission is None else permission,
-            FOREVER if until is None else until,
-        )
+        if isinstance(self.request, NarrowRequest):
+            permission, until = self.request.permission, self.request.until
+            return Holding.of(permission or Permission.DOWNLOAD, until or FOREVER)
+        return NOTHING
 
     @property
     def bound_is_past(self) -> bool:
-        """Whether the request bounds grants to a time that is over."""
-        until = self.request.until if isinstance(self.request, NarrowRequest) else None
-        return until is not None and until <= self.scene.now
+        """Whether a narrowing has a bound in the past."""
+        return isinstance(self.request, NarrowRequest) and self.bound.view <= self.scene.now
 
     @cached_property
     def named(self) -> tuple[Grant, ...]:
@@ -169,11 +162,6 @@ class EndingCase:
     def left(self) -> Mapping[GrantId, Holding]:
         """What remains of each grant that the act ends or narrows, re-shares included."""
         return self.scene.support.left_by(self.cut, self.reshares)
-
-    @cached_property
-    def further(self) -> list[Grant]:
-        """The standing grants of which a cascade leaves less than the act itself."""
-        return self.scene.support.further(self.cut, self.left)
 
     @property
     def loses_reshares(self) -> bool:
@@ -234,13 +222,11 @@ def _has_reshares(case: EndingCase) -> Iterator[Reason]:
     # Where nothing ends, nothing rests on it, and the facts for a cascade were not gathered.
     if case.reshares is not Reshares.RESTRICT or case.bound_is_past or not case.cut:
         return
-    if not case.further:
-        return
-    known = case.scene.seen_by_id if case.scene.has_access else {}
-    yield Reason(
-        code=ReasonCode.HAS_RESHARES,
-        grants=tuple(grant.id for grant in case.further if grant.id in known),
-    )
+    further = case.scene.support.further(case.cut, case.left)
+    if further:
+        known = case.scene.seen_by_id if case.scene.has_access else {}
+        grants = tuple(grant.id for grant in further if grant.id in known)
+        yield Reason(code=ReasonCode.HAS_RESHARES, grants=grants)
 
 
 ENDING_RULES: Final[tuple[Rule[EndingCase], ...]] = (
@@ -312,33 +298,22 @@ def decide_ending_by_host(
     `memberships` are those of `Support`, for all of the exams.
     """
     reshares = request.reshares or policy.reshares
-    past: dict[ExamId, list[Grant]] = {}
-    for grant in lineage:
-        past.setdefault(grant.exam, []).append(grant)
+    past = grouped(lineage, lambda grant: grant.exam)
+    by = request.performed_by
+    writer = _Writer(how=HowEnded.BY_HOST, by=by, acting_as=EndedAs.HOST, at=now, act=act)
     plans: list[EndingPlan] = []
     further: list[Grant] = []
     for exam, grants in sorted(sharing.items()):
-        support = Support(
-            standing=standing(grants.grants, now),
-            lineage=tuple(past.get(exam, ())),
-            memberships=memberships,
-        )
-        cut = {
-            grant.id: NOTHING for grant in support.standing if grant.recipient == request.recipient
-        }
+        before = standing(grants.grants, now)
+        support = Support(standing=before, lineage=past.get(exam, ()), memberships=memberships)
+        named = (grant for grant in support.standing if grant.recipient == request.recipient)
+        cut = {grant.id: NOTHING for grant in named}
         left = support.left_by(cut, reshares)
-        writer = _Writer(
-            how=HowEnded.BY_HOST,
-            by=request.performed_by,
-            acting_as=EndedAs.HOST,
-            at=now,
-            act=act,
-        )
         plans.append(writer.plan(exam, grants.version, support, cut, left))
         further += support.further(cut, left)
     if further and reshares is Reshares.RESTRICT:
-        grant_ids = tuple(grant.id for grant in further)
-        return Denied((Reason(code=ReasonCode.HAS_RESHARES, grants=grant_ids),))
+        rest = tuple(grant.id for grant in further)
+        return Denied((Reason(code=ReasonCode.HAS_RESHARES, grants=rest),))
     return EndingPlan(
         versions={exam: version for plan in plans for exam, version in plan.versions.items()},
         ended=tuple(each for plan in plans for each in plan.ended),
@@ -383,9 +358,7 @@ class _Writer:
         """
         ended: list[EndedGrant] = []
         made: list[Grant] = []
-        for grant in support.standing:
-            if grant.id not in left:
-                continue
+        for grant in (each for each in support.standing if each.id in left):
             parts = list(self._replacements(grant, left[grant.id]))
             ending = Ending(
                 grant=grant.id,
@@ -398,11 +371,14 @@ class _Writer:
             )
             ended.append(EndedGrant(grant=grant, ending=ending))
             made.extend(parts)
+        resting = support.passed_on_from(cut)
         return EndingPlan(
             versions={exam: version},
             ended=tuple(ended),
             made=tuple(made),
-            left_standing=_left_standing(support, cut, left),
+            left_standing=tuple(
+                grant for grant in support.standing if grant.id in resting and grant.id not in left
+            ),
             bound=bound,
         )
 
@@ -414,7 +390,12 @@ class _Writer:
         return HowEnded.CASCADED
 
     def _replacements(self, grant: Grant, remaining: Holding) -> Iterator[Grant]:
-        parts = tuple(_parts(remaining))
+        """Yield the fewest grants that together give what remains of one."""
+        parts: list[tuple[Permission, datetime]] = []
+        if remaining.download > NEVER:
+            parts.append((Permission.DOWNLOAD, remaining.download))
+        if remaining.view > remaining.download:
+            parts.append((Permission.VIEW, remaining.view))
         for permission, horizon in parts:
             id_ = GrantId(id_within(self.act, grant.id, permission.name))
             yield attrs.evolve(
@@ -425,19 +406,3 @@ class _Writer:
                 until=until_of(horizon),
                 made_at=self.at,
             )
-
-
-def _parts(holding: Holding) -> Iterator[tuple[Permission, datetime]]:
-    """Yield the fewest permissions with horizons that together give the holding."""
-    if holding.download > NEVER:
-        yield Permission.DOWNLOAD, holding.download
-    if holding.view > holding.download:
-        yield Permission.VIEW, holding.view
-
-
-def _left_standing(
-    support: Support, cut: Mapping[GrantId, Holding], left: Mapping[GrantId, Holding]
-) -> tuple[Grant, ...]:
-    """Return the grants that rest directly on named ones and stand all the same."""
-    resting = support.passed_on_from(cut)
-    return tuple(g for g in support.standing if g.id in resting and g.id not in left)

@@ -64,11 +64,7 @@ class ShareCase:
     def held(self) -> dict[ExamId, Holding]:
         """The actor's holding on each exam that they can see."""
         holdings = {exam.id: holding_on(self.facts.actor, exam) for exam in self.facts.exams}
-        return {
-            exam: holding
-            for exam, holding in holdings.items()
-            if holding.holds(Permission.VIEW, self.now)
-        }
+        return {id_: own for id_, own in holdings.items() if own.holds(Permission.VIEW, self.now)}
 
     @cached_property
     def covered(self) -> tuple[ExamFacts, ...]:
@@ -98,31 +94,25 @@ class ShareCase:
 
     @property
     def reaches_too_many(self) -> bool:
-        """Whether the share reaches more people than the policy allows."""
-        limit = self.policy.max_people
-        return limit is not None and any(len(people) > limit for people in self._counted())
+        """Whether the share reaches more people than the policy allows.
 
-    def _counted(self) -> Iterator[frozenset[UserId]]:
-        """Yield each set of people that is compared with the limit, without the actor.
-
-        The people whom the actor may see are one set. The unseen members of each group are a set of
-        their own: in a union with other people, its size would disclose who is in the group.
+        The people whom the actor may see are counted together. The unseen members of each group are
+        counted by themselves: in a union with other people, their number would disclose who is in
+        the group.
         """
-        people = self.facts.people
+        limit, people = self.policy.max_people, self.facts.people
+        if limit is None:
+            return False
         known: set[UserId] = set()
         for recipient, users in people.behind.items():
             if isinstance(recipient, GroupId):
                 seen = users & people.members_seen[recipient]
+                if len(users - seen - {self.request.actor}) > limit:
+                    return True
                 known |= seen
-                yield users - seen - {self.request.actor}
             else:
                 known |= users
-        yield frozenset(known - {self.request.actor})
-
-    @property
-    def may_share(self) -> bool:
-        """Whether sharing is in the actor's plan; if not, no answer depends on recipients."""
-        return self.facts.actor.sharing_in_plan
+        return len(known - {self.request.actor}) > limit
 
     @property
     def visible(self) -> bool:
@@ -136,7 +126,7 @@ def _exam_not_found(case: ShareCase) -> Iterator[Reason]:
 
 
 def _sharing_not_in_plan(case: ShareCase) -> Iterator[Reason]:
-    if not case.may_share:
+    if not case.facts.actor.sharing_in_plan:
         yield Reason(code=ReasonCode.SHARING_NOT_IN_PLAN)
 
 
@@ -171,17 +161,11 @@ def _recipient_is_owner(case: ShareCase) -> Iterator[Reason]:
 
 
 def _download_not_held(case: ShareCase) -> Iterator[Reason]:
-    lacking = _not_held(case)
-    if lacking:
+    permission, now = case.request.permission, case.now
+    held = {exam.id: case.held[exam.id].holds(permission, now) for exam in case.covered}
+    if not all(held.values()):
+        lacking = tuple(exam for exam, holds in held.items() if not holds)
         yield Reason(code=ReasonCode.DOWNLOAD_NOT_HELD, exams=lacking)
-
-
-def _not_held(case: ShareCase) -> tuple[ExamId, ...]:
-    return tuple(
-        exam.id
-        for exam in case.covered
-        if not case.held[exam.id].holds(case.request.permission, case.now)
-    )
 
 
 def _expiry_in_past(case: ShareCase) -> Iterator[Reason]:
@@ -196,9 +180,8 @@ def _expiry_beyond_own(case: ShareCase) -> Iterator[Reason]:
     holds = {exam.id: case.held[exam.id].until(permission) for exam in case.covered}
     short = {exam: until for exam, until in holds.items() if case.now < until < asked}
     if short:
-        yield Reason(
-            code=ReasonCode.EXPIRY_BEYOND_OWN, exams=tuple(short), until=min(short.values())
-        )
+        latest = min(short.values())
+        yield Reason(code=ReasonCode.EXPIRY_BEYOND_OWN, exams=tuple(short), until=latest)
 
 
 def _expiry_beyond_policy(case: ShareCase) -> Iterator[Reason]:
@@ -208,10 +191,7 @@ def _expiry_beyond_policy(case: ShareCase) -> Iterator[Reason]:
 
 
 def _message_not_allowed(case: ShareCase) -> Iterator[Reason]:
-    message = case.request.message
-    if message is None:
-        return
-    limit = case.policy.message_limit
+    message, limit = case.request.message or "", case.policy.message_limit
     if len(message) > limit or not all(map(_allowed_in_message, message)):
         yield Reason(code=ReasonCode.MESSAGE_NOT_ALLOWED, limit=limit)
 
@@ -221,8 +201,13 @@ def _allowed_in_message(character: str) -> bool:
 
 
 def _too_many(case: ShareCase) -> Iterator[Reason]:
-    yield from _beyond("recipients", len(case.request.recipients), case.policy.max_recipients)
-    yield from _beyond("exams", len(case.covered), case.policy.max_exams)
+    counted = (
+        ("recipients", len(case.request.recipients), case.policy.max_recipients),
+        ("exams", len(case.covered), case.policy.max_exams),
+    )
+    for limited, count, limit in counted:
+        if limit is not None and count > limit:
+            yield Reason(code=ReasonCode.TOO_MANY, limit=limit, limited=limited)
 
 
 def _too_many_people(case: ShareCase) -> Iterator[Reason]:
@@ -230,16 +215,9 @@ def _too_many_people(case: ShareCase) -> Iterator[Reason]:
         yield Reason(code=ReasonCode.TOO_MANY, limit=case.policy.max_people, limited="people")
 
 
-def _beyond(limited: str, count: int, limit: int | None) -> Iterator[Reason]:
-    if limit is not None and count > limit:
-        yield Reason(code=ReasonCode.TOO_MANY, limit=limit, limited=limited)
-
-
 def _changed_since_shown(case: ShareCase) -> Iterator[Reason]:
-    expected = case.request.expect
-    if case.request.scope is Scope.EXAM or expected is None:
-        return
-    if expected != {exam.id for exam in case.covered}:
+    shown = case.request.expect if case.request.scope is Scope.BATCH else None
+    if shown is not None and shown != {exam.id for exam in case.covered}:
         yield Reason(code=ReasonCode.CHANGED_SINCE_SHOWN)
 
 
@@ -259,19 +237,14 @@ def _removed_by_owner(case: ShareCase) -> Iterator[Reason]:
         if recipient != exam.exam.owner
     }
     if removed:
-        in_order = tuple(each for each in case.found if each in removed)
-        yield Reason(code=ReasonCode.REMOVED_BY_OWNER, principals=in_order)
+        named = tuple(each for each in case.found if each in removed)
+        yield Reason(code=ReasonCode.REMOVED_BY_OWNER, principals=named)
 
 
 def _host_rule(case: ShareCase) -> Iterator[Reason]:
     for rule in case.policy.host_rules:
         if rule.refuses(case.request, case.facts, case.facts.host) is not False:
             yield Reason(code=ReasonCode.HOST_RULE, host_code=rule.code)
-
-
-def _may_share(case: ShareCase) -> bool:
-    """Return whether an answer may depend on what the directory knows of recipients."""
-    return case.may_share
 
 
 SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
@@ -300,19 +273,19 @@ SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
         code=ReasonCode.RECIPIENT_NOT_FOUND,
         statement="A recipient is unknown, inactive, or not one whom the actor may see.",
         check=_recipient_not_found,
-        applies=_may_share,
+        needs_plan=True,
     ),
     Rule(
         code=ReasonCode.RECIPIENT_IS_SELF,
         statement="The actor is among the recipients.",
         check=_recipient_is_self,
-        applies=_may_share,
+        needs_plan=True,
     ),
     Rule(
         code=ReasonCode.RECIPIENT_IS_OWNER,
         statement="The owner of the named exam is among the recipients.",
         check=_recipient_is_owner,
-        applies=_may_share,
+        needs_plan=True,
     ),
     Rule(
         code=ReasonCode.DOWNLOAD_NOT_HELD,
@@ -348,7 +321,7 @@ SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
         code=ReasonCode.TOO_MANY,
         statement="More people would be reached than the policy allows.",
         check=_too_many_people,
-        applies=_may_share,
+        needs_plan=True,
     ),
     Rule(
         code=ReasonCode.CHANGED_SINCE_SHOWN,
@@ -364,13 +337,13 @@ SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
         code=ReasonCode.REMOVED_BY_OWNER,
         statement="The owner removed a recipient, and the policy lets only the owner readmit them.",
         check=_removed_by_owner,
-        applies=_may_share,
+        needs_plan=True,
     ),
     Rule(
         code=ReasonCode.HOST_RULE,
         statement="A rule that the host added says no.",
         check=_host_rule,
-        applies=_may_share,
+        needs_plan=True,
     ),
 )
 
@@ -383,8 +356,13 @@ def decide_share(
     The ids of its grants are made from `act`, a new id.
     """
     case = ShareCase(policy=policy, request=request, facts=facts, now=now)
-    reasons = reasons_against(SHARE_RULES, case)
+    in_plan = facts.actor.sharing_in_plan
+    rules = (rule for rule in SHARE_RULES if in_plan or not rule.needs_plan)
+    reasons = reasons_against(rules, case)
     return Denied(reasons) if reasons else _plan(case, act)
+
+
+_MAKES_A_GRANT = frozenset({Outcome.GRANTED, Outcome.WIDENED, Outcome.EXTENDED})
 
 
 def _plan(case: ShareCase, act: str) -> SharePlan:
@@ -408,14 +386,11 @@ def _plan(case: ShareCase, act: str) -> SharePlan:
     )
 
 
-_MAKES_A_GRANT = frozenset({Outcome.GRANTED, Outcome.WIDENED, Outcome.EXTENDED})
-
-
 def _record(case: ShareCase, share: ShareId) -> Share:
-    request = case.request
+    request, now, wording = case.request, case.now, case.policy.attestation_wording
     return Share(
         id=share,
-        at=case.now,
+        at=now,
         actor=request.actor,
         performed_by=request.performed_by,
         exam=request.exam,
@@ -424,39 +399,28 @@ def _record(case: ShareCase, share: ShareId) -> Share:
         permission=request.permission,
         scope=request.scope,
         until=request.until,
-        attestation=Attestation(
-            by=request.actor, at=case.now, wording=case.policy.attestation_wording
-        ),
+        attestation=Attestation(by=request.actor, at=now, wording=wording),
     )
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class _Terms:
-    """What the share gives on one exam, to any recipient.
-
-    Attributes:
-        horizon: until when.
-        limited_by: what limits that time.
-        basis: what entitles the actor to give that much.
-        given: what each recipient already holds by the actor's standing grants.
-    """
+    """What the share gives on one exam, to any recipient."""
 
     horizon: datetime
     limited_by: UntilLimit
     basis: Basis
     given: Mapping[PrincipalId, Holding]
+    """What each recipient already holds by the actor's standing grants."""
 
 
 def _terms(case: ShareCase, exam: ExamFacts) -> _Terms:
-    actor = case.request.actor
     horizon, limited_by = _horizon(case, exam)
     given: dict[PrincipalId, Holding] = {}
     for grant in standing(exam.sharing.grants, case.now):
-        if grant.grantor == actor:
+        if grant.grantor == case.request.actor:
             given[grant.recipient] = given.get(grant.recipient, NOTHING) | grant.holding
-    return _Terms(
-        horizon=horizon, limited_by=limited_by, basis=_basis(case, exam, horizon), given=given
-    )
+    return _Terms(horizon, limited_by, _basis(case, exam, horizon), given)
 
 
 def _horizon(case: ShareCase, exam: ExamFacts) -> tuple[datetime, UntilLimit]:

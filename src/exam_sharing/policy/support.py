@@ -23,7 +23,7 @@ import attrs
 
 from exam_sharing.grants import FOREVER, NEVER, NOTHING, OWNER, Grant, Holding, Permission
 from exam_sharing.identifiers import GrantId, PrincipalKey, UserId
-from exam_sharing.policy.access import in_order
+from exam_sharing.policy.access import grouped, in_order
 from exam_sharing.policy.requests import Reshares
 
 Memberships: TypeAlias = Mapping[UserId, frozenset[PrincipalKey]]
@@ -155,21 +155,15 @@ class Support:
         return built_on
 
     @cached_property
-    def _made_to(self) -> Mapping[PrincipalKey, list[Grant]]:
+    def _made_to(self) -> Mapping[PrincipalKey, tuple[Grant, ...]]:
         """For each principal, the standing grants made to it."""
-        made_to: dict[PrincipalKey, list[Grant]] = {}
-        for grant in self.standing:
-            made_to.setdefault(grant.recipient.key, []).append(grant)
-        return made_to
+        return grouped(self.standing, lambda grant: grant.recipient.key)
 
     @cached_property
-    def _passed_on(self) -> Mapping[UserId, list[Grant]]:
+    def _passed_on(self) -> Mapping[UserId, tuple[Grant, ...]]:
         """For each grantor who is not entitled as the owner, the standing grants that they made."""
-        found: dict[UserId, list[Grant]] = {}
-        for grant in self.standing:
-            if grant.basis is not OWNER:
-                found.setdefault(grant.grantor, []).append(grant)
-        return found
+        reshares = (grant for grant in self.standing if grant.basis is not OWNER)
+        return grouped(reshares, lambda grant: grant.grantor)
 
     @cached_property
     def _held_by(self) -> Mapping[UserId, list[PrincipalKey]]:

@@ -13,7 +13,7 @@ import attrs
 from exam_sharing.grants import Grant, Holding, Permission, ShownGrant, until_of
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.names import folded
-from exam_sharing.policy.access import standing
+from exam_sharing.policy.access import grouped, standing
 from exam_sharing.policy.decisions import reasons_against
 from exam_sharing.policy.disclosure import grants_seen, shown
 from exam_sharing.policy.ending import ENDING_RULES, EndingCase, Scene
@@ -248,9 +248,7 @@ def choices(
 ) -> tuple[Choice, ...]:
     """Return the principals that the directory offers, each with what grants to it already give."""
     seen = grants_seen(policy, actor, exam, standing(exam.sharing.grants, now), now)
-    made_to: dict[PrincipalId, list[Grant]] = {}
-    for grant in seen:
-        made_to.setdefault(grant.recipient, []).append(grant)
+    made_to = grouped(seen, lambda grant: grant.recipient)
     return tuple(
         Choice(principal=principal, name=name, held=held_by(made_to.get(principal, ()), now))
         for principal, name in offered
