@@ -306,13 +306,8 @@ def preview(ports: Ports, policy: Policy, request: Request, now: datetime) -> Pr
     people = people_affected(ports, request.actor, decision, facts.exams)
     known = consequences(policy, facts.actor, facts.exams, decision, people, now)
     effects = (*known.gains, *known.losses, *known.keeps)
-    return Preview(
-        reasons=reasons,
-        gains=known.gains,
-        losses=known.losses,
-        keeps=known.keeps,
-        names=names_of(ports, {each.principal for each in effects}),
-    )
+    names = names_of(ports, {each.principal for each in effects})
+    return attrs.evolve(known, reasons=reasons, names=names)
 
 
 def carry_through(

@@ -7,14 +7,15 @@ in the answer, so that the answer cannot give them away.
 
 from collections.abc import Container, Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import TypeAlias
 
 import attrs
 
 from exam_sharing.grants import NOTHING, OWNER, Grant, Holding, Permission, ShownGrant, until_of
-from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
+from exam_sharing.identifiers import GrantId, GroupId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy.access import EVERYTHING, Given, grouped, holding_on, standing
 from exam_sharing.policy.facts import EndingFacts, ExamFacts, People, Profile
-from exam_sharing.policy.plans import Effect, EndingPlan, Plan, UnshareReceipt
+from exam_sharing.policy.plans import Effect, EndingPlan, Plan, Preview, UnshareReceipt
 from exam_sharing.policy.settings import AccessListScope, Policy
 
 
@@ -47,15 +48,6 @@ def principals_affected(plan: Plan) -> tuple[PrincipalId, ...]:
     return tuple(sorted({grant.recipient for grant in grants}, key=lambda each: each.key))
 
 
-@attrs.frozen(kw_only=True)
-class Consequences:
-    """The effects of an act on people, as far as the actor may know."""
-
-    gains: tuple[Effect, ...] = ()
-    losses: tuple[Effect, ...] = ()
-    keeps: tuple[Effect, ...] = ()
-
-
 def consequences(
     policy: Policy,
     actor: Profile,
@@ -63,8 +55,8 @@ def consequences(
     plan: Plan,
     people: People,
     now: datetime,
-) -> Consequences:
-    """Return the effects of a plan on `exams` and `people` that the actor may know."""
+) -> Preview:
+    """Return the effects of a plan on `exams` and `people`, as far as the actor may know."""
     gains: list[Effect] = []
     losses: list[Effect] = []
     keeps: list[Effect] = []
@@ -72,53 +64,55 @@ def consequences(
     groups_of = _known_groups(people)
     for change in _changes(policy, actor, exams, plan, now):
         for principal in change.affected(people):
-            ways = (principal, *groups_of.get(principal, ()))
-            before = change.holding(principal, people, change.before, ways)
-            after = change.holding(principal, people, change.after, ways)
-            taken = _given_to(principal, change.taken, ways)
+            before, after, taken = change.holdings(principal, people, groups_of)
             for permission in Permission:
                 was, is_, at_most = (h.until(permission) for h in (before, after, bound))
                 gained, lost = is_ > max(was, now), was > max(is_, now)
                 kept = taken.holds(permission, now) and is_ > max(at_most, now)
-                if gained or lost or kept:
-                    effect = _effect(principal, change.exam.id, permission, was, is_, now)
-                    gains += [effect] * gained
-                    losses += [effect] * lost
-                    keeps += [effect] * kept
-    return Consequences(gains=tuple(gains), losses=tuple(losses), keeps=tuple(keeps))
+                if not (gained or lost or kept):
+                    continue
+                held_before, held_after = was > now, is_ > now
+                effect = Effect(
+                    principal=principal,
+                    exam=change.exam.id,
+                    permission=permission,
+                    held_before=held_before,
+                    until_before=until_of(was) if held_before else None,
+                    held_after=held_after,
+                    until_after=until_of(is_) if held_after else None,
+                )
+                gains += [effect] * gained
+                losses += [effect] * lost
+                keeps += [effect] * kept
+    return Preview(gains=tuple(gains), losses=tuple(losses), keeps=tuple(keeps))
 
 
 def unshare_receipt(
-    policy: Policy,
-    facts: EndingFacts,
-    plan: EndingPlan,
-    people: People,
-    now: datetime,
+    policy: Policy, facts: EndingFacts, plan: EndingPlan, people: People, now: datetime
 ) -> UnshareReceipt:
     """Return the receipt of an end of grants on one exam, as far as its actor may know."""
-    known = consequences(policy, facts.actor, facts.exams, plan, people, now)
+    (exam,) = facts.exams
 
-    def seen_of(grants: Iterable[Grant]) -> tuple[Grant, ...]:
-        every = tuple(grants)
-        return tuple(
-            grant
-            for exam in facts.exams
-            for grant in grants_seen(policy, facts.actor, exam, every, now)
-        )
+    def seen(grants: Iterable[Grant]) -> tuple[Grant, ...]:
+        return grants_seen(policy, facts.actor, exam, grants, now)
 
-    before = (grant for exam in facts.exams for grant in standing(exam.sharing.grants, now))
-    seen_before = {grant.id for grant in seen_of(before)}
+    seen_before = {grant.id for grant in seen(standing(exam.sharing.grants, now))}
 
-    def seen(grants: Iterable[Grant]) -> tuple[ShownGrant, ...]:
-        return tuple(shown(grant, seen_before) for grant in seen_of(grants))
+    def shown_of(grants: Iterable[Grant]) -> tuple[ShownGrant, ...]:
+        return tuple(shown(grant, seen_before) for grant in seen(grants))
 
+    keeps = consequences(policy, facts.actor, facts.exams, plan, people, now).keeps
     return UnshareReceipt(
         at=now,
-        ended=seen(each.grant for each in plan.ended),
-        replacements=seen(plan.made),
-        left_standing=seen(plan.left_standing),
-        still_have_access=tuple(dict.fromkeys(effect.principal for effect in known.keeps)),
+        ended=shown_of(each.grant for each in plan.ended),
+        replacements=shown_of(plan.made),
+        left_standing=shown_of(plan.left_standing),
+        still_have_access=tuple(dict.fromkeys(effect.principal for effect in keeps)),
     )
+
+
+_GroupsOf: TypeAlias = Mapping[PrincipalId, set[PrincipalKey]]
+"""For each member whom the actor may know, the groups that they are in."""
 
 
 @attrs.frozen(kw_only=True)
@@ -140,35 +134,31 @@ class _Change:
                 found |= people.members_seen[recipient] & people.profiles.keys()
         return sorted(found, key=lambda each: each.key)
 
-    def holding(
-        self, principal: PrincipalId, people: People, given: Given, ways: Iterable[PrincipalId]
-    ) -> Holding:
-        """Return what the principal holds by the grants or as the owner.
+    def holdings(
+        self, principal: PrincipalId, people: People, groups_of: _GroupsOf
+    ) -> tuple[Holding, Holding, Holding]:
+        """Return what a principal holds before and after the act, and what it takes from them.
 
-        Grants reach a user by `ways`: themselves and their groups. A group holds only by grants
-        made to itself.
+        A user holds by grants to themselves and to their groups, or as the owner; a group only by
+        grants to itself.
         """
-        if isinstance(principal, UserId):
-            if not people.profiles[principal].active:
-                return NOTHING
-            if principal == self.known_owner:
-                return EVERYTHING
-        return _given_to(principal, given, ways)
+        if isinstance(principal, GroupId):
+            keys = {principal.key}
+            return self.before.to(keys, None), self.after.to(keys, None), self.taken.to(keys, None)
+        keys = {principal.key, *groups_of.get(principal, ())}
+        taken = self.taken.to(keys, principal)
+        if not people.profiles[principal].active:
+            return NOTHING, NOTHING, taken
+        if principal == self.known_owner:
+            return EVERYTHING, EVERYTHING, taken
+        return self.before.to(keys, principal), self.after.to(keys, principal), taken
 
 
-def _given_to(principal: PrincipalId, given: Given, ways: Iterable[PrincipalId]) -> Holding:
-    """Return what the grants alone give the principal."""
-    if isinstance(principal, GroupId):
-        return given.to((principal.key,), None)
-    return given.to(frozenset(way.key for way in ways), principal)
-
-
-def _known_groups(people: People) -> Mapping[PrincipalId, list[GroupId]]:
-    """Return, for each member whom the actor may know, the groups that they are in."""
-    found: dict[PrincipalId, list[GroupId]] = {}
+def _known_groups(people: People) -> _GroupsOf:
+    found: dict[PrincipalId, set[PrincipalKey]] = {}
     for group, members in people.members_seen.items():
         for member in members:
-            found.setdefault(member, []).append(group)
+            found.setdefault(member, set()).add(group.key)
     return found
 
 
@@ -180,14 +170,8 @@ def _changes(
     for exam in exams:
         if exam.id not in ended and exam.id not in made:
             continue
-        before, gone, new = (
-            grants_seen(policy, actor, exam, grants, now)
-            for grants in (
-                standing(exam.sharing.grants, now),
-                ended.get(exam.id, ()),
-                made.get(exam.id, ()),
-            )
-        )
+        grants = standing(exam.sharing.grants, now), ended.get(exam.id, ()), made.get(exam.id, ())
+        before, gone, new = (grants_seen(policy, actor, exam, each, now) for each in grants)
         ids = {grant.id for grant in gone}
         kept = (grant for grant in before if grant.id not in ids)
         has_access = holding_on(actor, exam).holds(Permission.VIEW, now)
@@ -199,23 +183,3 @@ def _changes(
             taken=Given(gone),
             recipients=frozenset(grant.recipient for grant in (*gone, *new)),
         )
-
-
-def _effect(
-    principal: PrincipalId,
-    exam: ExamId,
-    permission: Permission,
-    before: datetime,
-    after: datetime,
-    now: datetime,
-) -> Effect:
-    held_before, held_after = before > now, after > now
-    return Effect(
-        principal=principal,
-        exam=exam,
-        permission=permission,
-        held_before=held_before,
-        until_before=until_of(before) if held_before else None,
-        held_after=held_after,
-        until_after=until_of(after) if held_after else None,
-    )
