@@ -78,25 +78,24 @@ def explain(
     found = exams_from(ports.exams.find(wanted))
     sharing = ports.grants.read(wanted, ended=False)[exam]
     if principals and found:
-        grounds: list[Ground] = []
-        for grant in explaining.grants_giving(user, principals, permission, sharing, now):
-            direct = grant.recipient == user
-            path = (user,) if direct else _path(ports, user, grant.recipient)
-            grounds.append(Ground(grant=grant, path=path))
-        permitted = explaining.explain_yes(user, found[0], sharing, grounds)
-        if permitted is not None:
-            return permitted
+        grounds = [
+            Ground(grant=grant, path=_path(ports, user, grant.recipient))
+            for grant in explaining.grants_giving(user, principals, permission, sharing, now)
+        ]
+        as_owner = found[0].owner == user and not sharing.withdrawn
+        if as_owner or grounds:
+            return Permitted(as_owner=as_owner, grounds=tuple(grounds))
     profile = profile_of(ports, user)
     facts = exam_facts(ports, exam, ended=True)
     ever = () if facts is None else facts.ever_granted()
-    paths: dict[PrincipalId, tuple[PrincipalId, ...]] = {user: (user,)}
-    for recipient in (grant.recipient for grant in ever):
-        if recipient not in paths and recipient.key in profile.principals:
-            paths[recipient] = _path(ports, user, recipient)
-    return explaining.explain_no(profile, exam, facts, paths.__getitem__, now)
+    reached = {each.recipient for each in ever if each.recipient.key in profile.principals}
+    paths = {each: _path(ports, user, each) for each in sorted(reached, key=lambda each: each.key)}
+    return explaining.explain_no(profile, exam, facts, paths, now)
 
 
 def _path(ports: Ports, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
+    if principal == user:
+        return (user,)
     return from_directory(ports.directory.path(user, principal), tuple)
 
 

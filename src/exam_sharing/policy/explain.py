@@ -3,7 +3,7 @@
 Nothing is held back here: the answers name grants and groups that a user may know nothing of.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import TypeAlias
 
@@ -13,19 +13,11 @@ from exam_sharing.exams import Exam
 from exam_sharing.grants import Grant, HowEnded, Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy.access import grants_reaching, in_order, standing
-from exam_sharing.policy.decisions import (
-    Denied,
-    Ground,
-    NearMiss,
-    Permitted,
-    Reason,
-    ReasonCode,
-    WhyNot,
-)
+from exam_sharing.policy.decisions import Denied, NearMiss, Reason, ReasonCode, WhyNot
 from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
 
-PathTo: TypeAlias = Callable[[PrincipalId], tuple[PrincipalId, ...]]
-"""From the user through groups to a principal that they are in."""
+Paths: TypeAlias = Mapping[PrincipalId, tuple[PrincipalId, ...]]
+"""From the user through groups to each principal that they are in."""
 
 
 def grants_giving(
@@ -46,21 +38,8 @@ def grants_giving(
     return in_order(giving) if len(giving) > 1 else giving
 
 
-def explain_yes(
-    user: UserId, exam: Exam, sharing: ExamGrants, grounds: Sequence[Ground]
-) -> Permitted | None:
-    """Return why an active user holds a permission, or `None` if they do not.
-
-    `grounds` has every grant that gives it to them.
-    """
-    as_owner = exam.owner == user and not sharing.withdrawn
-    if not (as_owner or grounds):
-        return None
-    return Permitted(as_owner=as_owner, grounds=tuple(grounds))
-
-
 def explain_no(
-    profile: Profile, exam_id: ExamId, exam: ExamFacts | None, path_to: PathTo, now: datetime
+    profile: Profile, exam_id: ExamId, exam: ExamFacts | None, paths: Paths, now: datetime
 ) -> Denied:
     """Return why the user does not hold a permission, with the near misses.
 
@@ -68,38 +47,28 @@ def explain_no(
     """
     if exam is None:
         return Denied((Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam_id,)),))
-    near = tuple(_near_misses(profile, exam, path_to, now))
+    near = tuple(_near_misses(profile, exam, paths, now))
     views = any(miss.why_not is WhyNot.ONLY_VIEW for miss in near)
     code = ReasonCode.DOWNLOAD_NOT_HELD if views else ReasonCode.EXAM_NOT_FOUND
     return Denied((Reason(code=code, exams=(exam_id,)),), near)
 
 
 def _near_misses(
-    profile: Profile, exam: ExamFacts, path_to: PathTo, now: datetime
+    profile: Profile, exam: ExamFacts, paths: Paths, now: datetime
 ) -> Iterator[NearMiss]:
     if not profile.active and exam.exam.owner == profile.user:
         yield NearMiss(why_not=WhyNot.USER_NOT_ACTIVE)
-    for grant in in_order(exam.sharing.grants):
-        if _made_to(profile, grant):
-            yield NearMiss(
-                why_not=_why_not(profile, grant, now), grant=grant, path=path_to(grant.recipient)
-            )
-    endings = {past.grant.id: past for past in exam.sharing.ended}
-    for grant in in_order(past.grant for past in exam.sharing.ended):
-        if _made_to(profile, grant):
-            expired = endings[grant.id].ending.how is HowEnded.EXPIRED
-            yield NearMiss(
-                why_not=WhyNot.EXPIRED if expired else WhyNot.ENDED,
-                grant=grant,
-                path=path_to(grant.recipient),
-            )
+    how = {past.grant.id: past.ending.how for past in exam.sharing.ended}
+    ended = (past.grant for past in exam.sharing.ended)
+    for grant in (*in_order(exam.sharing.grants), *in_order(ended)):
+        if grant.recipient.key in profile.principals:
+            why_not = _why_not(profile, grant, how.get(grant.id), now)
+            yield NearMiss(why_not=why_not, grant=grant, path=paths[grant.recipient])
 
 
-def _made_to(profile: Profile, grant: Grant) -> bool:
-    return grant.recipient.key in profile.principals
-
-
-def _why_not(profile: Profile, grant: Grant, now: datetime) -> WhyNot:
+def _why_not(profile: Profile, grant: Grant, how: HowEnded | None, now: datetime) -> WhyNot:
+    if how is not None:
+        return WhyNot.EXPIRED if how is HowEnded.EXPIRED else WhyNot.ENDED
     if grant.expired(now):
         return WhyNot.EXPIRED
     if grant.grantor == profile.user:
@@ -114,7 +83,6 @@ class Holder:
     """A user who holds a permission on an exam.
 
     Attributes:
-        user: who holds it.
         as_owner: they are the active owner.
         grants: every standing grant that gives it to them, made to them or to a group that they
             are in, in the order in which they were made.

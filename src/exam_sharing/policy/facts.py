@@ -26,7 +26,7 @@ class Profile:
     """What the directory knows of one user.
 
     Attributes:
-        user: the user; one whom the directory does not know has a profile too.
+        user: one whom the directory does not know has a profile too.
         active: known and active; nobody else holds anything or may act.
         principals: the user and every group that they are in, to any depth, whether active or not.
         sharing_in_plan: their service plan includes sharing.
@@ -74,7 +74,6 @@ class Involvement:
     """How a user is involved with an exam.
 
     Attributes:
-        exam: the exam.
         granted: whether they ever made a grant on it; where a grant was named, whether they made
             that one.
         own: where a grant was named, whether they made it, it was made to them, or the exam is
@@ -122,7 +121,7 @@ class People:
     members_seen: MembersSeen = attrs.field(factory=dict)
 
     def reached(self) -> frozenset[UserId]:
-        """Return every active user behind the principals, once."""
+        """Return every active user behind the principals."""
         return frozenset().union(*self.behind.values())
 
 
@@ -131,7 +130,6 @@ class ShareFacts:
     """The facts to decide a share.
 
     Attributes:
-        actor: who shares.
         exams: the exams that the share could cover, those that the actor cannot see included;
             empty when there is no such exam.
         people: who is behind the recipients that exist, are active and may be seen.
@@ -152,8 +150,7 @@ class EndingFacts:
     """The facts to decide the end of grants.
 
     Attributes:
-        actor: who ends them.
-        exam: the exam, or `None` when there is no such exam.
+        exam: `None` when there is no such exam.
         once_granted: whether the actor, being active, ever made a grant on it, or the named grant.
         lineage: of its standing grants, as in `Support`.
         grantors: the profiles of the grantors of its standing grants.
