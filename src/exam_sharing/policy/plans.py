@@ -40,9 +40,6 @@ class ShareOutcome:
     """What a share did for one recipient on one exam.
 
     Attributes:
-        exam: the exam.
-        recipient: the recipient.
-        outcome: what was done.
         until: until when the recipient holds the permission from this grantor, aware, in UTC;
             `None` for good, and where the recipient owns the exam.
         limited_by: what limits the time in this share.
@@ -68,18 +65,12 @@ class Attestation:
 class Share:
     """The record of one act of sharing; the message is no part of it.
 
+    Its other fields are those of the request.
+
     Attributes:
-        id: which share it is.
-        at: when, aware, in UTC.
-        actor: who shared.
-        performed_by: who did it on their behalf.
+        at: aware, in UTC.
         exam: the exam that was named.
         exams: the exams that were covered, the named one first.
-        recipients: of the request.
-        permission: of the request.
-        scope: of the request.
-        until: of the request.
-        attestation: the confirmation.
     """
 
     id: ShareId
@@ -103,7 +94,6 @@ class SharePlan:
         versions: of every exam that the share could cover, as read, since one that was left out may
             be the actor's to see by now; none may have moved when this is written.
         share: the record of the act.
-        made: the grants to make.
         outcomes: one for each exam and recipient.
         notices: for each user to be notified, the exams on which they gain, in the order of the
             share.
@@ -123,8 +113,7 @@ class EndingPlan:
 
     Attributes:
         versions: of each exam, as read; none may have moved when this is written.
-        ended: the grants to end.
-        made: the narrowed grants that replace some of them.
+        made: the narrowed grants that replace some of the ended ones.
         left_standing: the grants that rest directly on those that the act names, and that stand
             all the same.
         bound: the most that may remain of the grants that the act names.
@@ -157,7 +146,6 @@ class ShareReceipt:
     """The receipt of a share.
 
     Attributes:
-        share: the share's id.
         at: when it was made, aware, in UTC.
         outcomes: one for each exam and recipient, in the order of the request.
         repeated: the same request was answered before under its request id: this is the first
@@ -184,7 +172,6 @@ class UnshareReceipt:
 
     Attributes:
         at: when it was done, aware, in UTC.
-        ended: the grants that ended.
         replacements: the narrowed grants that took the place of some of them.
         left_standing: the grants that rest directly on ended ones, and that stand all the same.
         still_have_access: those whom the ended grants reached and who have access all the same;
@@ -219,14 +206,6 @@ class Effect:
     A group's own effect counts the grants made to it; a user's counts all their ways, as far as
     the actor may know of them. Times are aware, in UTC; `None` is for good.
 
-    Attributes:
-        principal: who is affected.
-        exam: on which exam.
-        permission: which permission.
-        held_before: whether it is held before the act.
-        until_before: until when, if it is held before.
-        held_after: whether it would be held after the act.
-        until_after: until when, if it would be held after.
     """
 
     principal: PrincipalId

@@ -22,6 +22,7 @@ from exam_sharing.validation import (
     exact_text,
     identifier_text,
     is_a,
+    of_kind,
     optional_instant,
     plain_text,
     set_of,
@@ -84,8 +85,12 @@ def _message(value: str | None) -> PrivateText | None:
     return PrivateText(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _operator(value: UserId | str | None) -> UserId | None:
-    return UserId(value) if isinstance(value, str) else value
+def _performer(value: UserId | str | None) -> UserId | None:
+    return None if value is None else _operator(value)
+
+
+def _operator(value: UserId | str) -> UserId:
+    return UserId(value) if isinstance(value, str) else of_kind("performed_by", value, UserId)
 
 
 def _request_id(value: str | None) -> str | None:
@@ -95,7 +100,6 @@ def _request_id(value: str | None) -> str | None:
 _actor = is_a(UserId)
 _exam = is_a(ExamId)
 _principal = is_a(UserId, GroupId)
-_optional_user = is_a(UserId, type(None))
 _optional_reshares = is_a(Reshares, type(None))
 
 
@@ -104,10 +108,7 @@ class ShareRequest:
     """A request to share. Specification: `#sharing`.
 
     Attributes:
-        actor: who shares.
-        exam: the exam that is named.
-        recipients: whom to share with, users and groups mixed; one named twice is named once.
-        permission: what to give.
+        recipients: users and groups mixed; one named twice is named once.
         scope: the named exam, or with it those of its batch that the actor has access to.
         until: aware, kept in UTC; `None` for as long as allowed.
         attested: whether the actor confirmed that HIPAA permits the sharing.
@@ -129,9 +130,7 @@ class ShareRequest:
     wording: str | None = attrs.field(default=None, converter=_wording)
     message: PrivateText | None = attrs.field(default=None, converter=_message)
     expect: frozenset[ExamId] | None = attrs.field(default=None, converter=_expect)
-    performed_by: UserId | None = attrs.field(
-        default=None, converter=_operator, validator=_optional_user
-    )
+    performed_by: UserId | None = attrs.field(default=None, converter=_performer)
     request_id: str | None = attrs.field(default=None, converter=_request_id)
 
 
@@ -140,9 +139,6 @@ class UnshareRequest:
     """A request to end the grants to one principal on one exam. Specification: `#unsharing`.
 
     Attributes:
-        actor: who unshares.
-        exam: the exam that is named.
-        recipient: whose grants are to end.
         reshares: what happens to re-shares; `None` for the policy's default.
         performed_by: who did it on the actor's behalf; kept, never a right.
         request_id: the same id again returns the first receipt and does nothing.
@@ -152,9 +148,7 @@ class UnshareRequest:
     exam: ExamId = attrs.field(validator=_exam)
     recipient: PrincipalId = attrs.field(validator=_principal)
     reshares: Reshares | None = attrs.field(default=None, validator=_optional_reshares)
-    performed_by: UserId | None = attrs.field(
-        default=None, converter=_operator, validator=_optional_user
-    )
+    performed_by: UserId | None = attrs.field(default=None, converter=_performer)
     request_id: str | None = attrs.field(default=None, converter=_request_id)
 
 
@@ -163,9 +157,6 @@ class NarrowRequest:
     """A request to cut the grants to one principal on one exam. Specification: `#narrowing`.
 
     Attributes:
-        actor: who narrows.
-        exam: the exam that is named.
-        recipient: whose grants are to be cut.
         permission: at most this permission; `None` leaves permissions alone.
         until: at most until then, aware, kept in UTC; `None` leaves times alone.
         reshares: what happens to re-shares; `None` for the policy's default.
@@ -184,9 +175,7 @@ class NarrowRequest:
     )
     until: datetime | None = attrs.field(default=None, converter=_until)
     reshares: Reshares | None = attrs.field(default=None, validator=_optional_reshares)
-    performed_by: UserId | None = attrs.field(
-        default=None, converter=_operator, validator=_optional_user
-    )
+    performed_by: UserId | None = attrs.field(default=None, converter=_performer)
     request_id: str | None = attrs.field(default=None, converter=_request_id)
 
     def __attrs_post_init__(self) -> None:
@@ -200,8 +189,6 @@ class RevokeRequest:
     """A request to end one grant. Specification: `#one-grant-by-its-id`.
 
     Attributes:
-        actor: who ends it.
-        grant: which grant is to end.
         reshares: what happens to re-shares; `None` for the policy's default.
         performed_by: who did it on the actor's behalf; kept, never a right.
         request_id: the same id again returns the first receipt and does nothing.
@@ -210,9 +197,7 @@ class RevokeRequest:
     actor: UserId = attrs.field(validator=_actor)
     grant: GrantId = attrs.field(validator=is_a(GrantId))
     reshares: Reshares | None = attrs.field(default=None, validator=_optional_reshares)
-    performed_by: UserId | None = attrs.field(
-        default=None, converter=_operator, validator=_optional_user
-    )
+    performed_by: UserId | None = attrs.field(default=None, converter=_performer)
     request_id: str | None = attrs.field(default=None, converter=_request_id)
 
 
@@ -232,17 +217,15 @@ class HostEnding:
     """The host ends a principal's grants. Specification: `#by-the-host`.
 
     Attributes:
-        recipient: whose grants are to end.
-        exam: on which exam; `None` for everywhere.
+        exam: `None` for everywhere.
         reshares: what happens to re-shares; `None` for the policy's default.
-        performed_by: who does it.
         why: the host's words, one line; they may hold anything, so no `repr` shows them.
     """
 
     recipient: PrincipalId = attrs.field(validator=_principal)
     exam: ExamId | None = attrs.field(default=None, validator=is_a(ExamId, type(None)))
     reshares: Reshares | None = attrs.field(default=None, validator=_optional_reshares)
-    performed_by: UserId = attrs.field(converter=_operator, validator=_actor)
+    performed_by: UserId = attrs.field(converter=_operator)
     why: PrivateText = attrs.field(converter=_why)
 
 
@@ -251,13 +234,11 @@ class Withdrawal:
     """The host withdraws an exam: all its grants end, and it is no longer found.
 
     Attributes:
-        exam: which exam.
-        performed_by: who does it.
         why: the host's words, one line; they may hold anything, so no `repr` shows them.
     """
 
     exam: ExamId = attrs.field(validator=_exam)
-    performed_by: UserId = attrs.field(converter=_operator, validator=_actor)
+    performed_by: UserId = attrs.field(converter=_operator)
     why: PrivateText = attrs.field(converter=_why)
 
 

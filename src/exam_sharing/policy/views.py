@@ -36,10 +36,9 @@ class Tab(Enum):
 
 @attrs.frozen(kw_only=True)
 class Page(Generic[ItemT]):
-    """Some items of a list, and where the next ones begin.
+    """Some items of a list, in its order, and where the next ones begin.
 
     Attributes:
-        items: in the order of the list.
         next: a cursor to give as `after`, or `None` at the end of the list.
     """
 
@@ -52,7 +51,6 @@ class VisibleExam:
     """An exam that a user can see.
 
     Attributes:
-        exam: which exam.
         permission: the highest permission that the user holds.
         uploaded_at: aware, in UTC.
     """
@@ -91,7 +89,6 @@ class ListedGrant:
     """A grant behind an entry of the access list.
 
     Attributes:
-        grant: by whom, until when, and when it was made.
         can_unshare: whether the viewer may end it.
     """
 
@@ -104,7 +101,6 @@ class AccessEntry:
     """One principal on the access list.
 
     Attributes:
-        principal: who has access.
         name: as the directory names them.
         permission: the highest permission that the grants give.
         until: until when they give it, aware, in UTC; `None` for good.
@@ -127,7 +123,6 @@ class AccessList:
     """Who has access to an exam: the owner under its own heading, then everybody else by name.
 
     Attributes:
-        owner: who owns the exam.
         entries: one for each principal with standing grants, as far as the viewer may see them.
         names: of the owner, of those principals and of the grantors of their grants, as far as the
             directory knows them.
@@ -143,7 +138,6 @@ class Choice:
     """A principal that an actor can choose as a recipient.
 
     Attributes:
-        principal: the recipient to name in the share.
         name: as the directory names them.
         held: until when grants to this principal itself give each permission; empty where they
             give none, or where the actor may not know.
@@ -205,7 +199,7 @@ def access_list(scene: Scene, exam: ExamFacts, names: Names) -> AccessList:
 def _entry(scene: Scene, exam: ExamFacts, recipient: PrincipalId, name: str) -> AccessEntry:
     viewer = scene.facts.actor.user
     grants = scene.seen_by_recipient[recipient]
-    held = held_by(grants, scene.now)
+    held = _held_by(grants, scene.now)
     highest = max(held)
 
     def may(request: EndingRequest) -> bool:
@@ -229,7 +223,7 @@ def _entry(scene: Scene, exam: ExamFacts, recipient: PrincipalId, name: str) -> 
     )
 
 
-def held_by(grants: Iterable[Grant], now: datetime) -> dict[Permission, datetime | None]:
+def _held_by(grants: Iterable[Grant], now: datetime) -> dict[Permission, datetime | None]:
     """Return until when the grants give each permission that they give."""
     holding = Holding.all_of(grant.holding for grant in grants)
     return {
@@ -250,6 +244,6 @@ def choices(
     seen = grants_seen(policy, actor, exam, standing(exam.sharing.grants, now), now)
     made_to = grouped(seen, lambda grant: grant.recipient)
     return tuple(
-        Choice(principal=principal, name=name, held=held_by(made_to.get(principal, ()), now))
+        Choice(principal=principal, name=name, held=_held_by(made_to.get(principal, ()), now))
         for principal, name in offered
     )
