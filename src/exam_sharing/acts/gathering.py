@@ -26,7 +26,7 @@ from exam_sharing.policy.facts import (
 )
 from exam_sharing.policy.plans import Names, Plan
 from exam_sharing.policy.requests import EndingRequest, Reshares, RevokeRequest, Scope, ShareRequest
-from exam_sharing.policy.settings import Policy
+from exam_sharing.policy.settings import AccessListScope, Policy
 from exam_sharing.policy.share import ShareCase
 from exam_sharing.policy.support import unread_sources
 from exam_sharing.ports import Directory, Ports
@@ -164,7 +164,8 @@ def ending_facts(
     actor = profile_of(ports, request.actor)
     named = request.grant if isinstance(request, RevokeRequest) else request.exam
     involvement = ports.access.involved(actor.user, actor.acting, named, now)
-    if involvement is None or not (involvement.own or policy.access_list.shows_all):
+    shows_all = policy.access_list is AccessListScope.EVERYONE
+    if involvement is None or not (involvement.own or shows_all):
         return EndingFacts(actor=actor)
     exam = exam_facts(ports, involvement.exam)
     if exam is None:

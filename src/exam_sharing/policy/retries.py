@@ -13,12 +13,7 @@ import attrs
 
 from exam_sharing.errors import MAYBE_SENT, InvalidArgument
 from exam_sharing.grants import FOREVER
-from exam_sharing.validation import (
-    duration,
-    instant,
-    is_positive_time,
-    is_whole_from,
-)
+from exam_sharing.validation import duration, instant, is_positive_time, is_whole_from
 
 AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
 """The due time of a notice that need not wait. It is before any time of a clock."""
@@ -57,12 +52,7 @@ class TryAgain:
 
 @attrs.frozen(kw_only=True)
 class GivenUp:
-    """Sending a notice failed for good.
-
-    Attributes:
-        at: when, aware, in UTC.
-        problem: a code of the notifier, or the name of the type of an error.
-    """
+    """Sending a notice failed for good, with a problem as in `TryAgain`."""
 
     at: datetime
     problem: str
@@ -116,11 +106,7 @@ class Retries:
     ) -> TryAgain | GivenUp:
         """Return the settlement of a notice whose attempt has just failed.
 
-        Args:
-            failures: how many attempts have failed by now, from 1.
-            problem: the code of this failure.
-            now: aware.
-            before: the problem of the attempts before.
+        `failures` counts all failed attempts by now. `before` is the problem of those before.
         """
         now = instant("now", now)
         twice = problem == before == MAYBE_SENT
@@ -141,12 +127,9 @@ class Retries:
 
 
 def longest_delay(lost: int) -> float:
-    """Return the longest delay, in seconds, before an act that lost races is decided again.
+    """Return the longest delay, in seconds, before an act that `lost` races is decided again.
 
     A store waits for a random part of it, so that acts that lost together do not meet again.
-
-    Args:
-        lost: how many races the act has lost, from 1.
     """
     doubled: int = 2 ** min(lost - 1, _DOUBLINGS)
     return min(_LONGEST_DELAY, _FIRST_DELAY * doubled)

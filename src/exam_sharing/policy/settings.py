@@ -30,11 +30,6 @@ class AccessListScope(Enum):
     EVERYONE = "EVERYONE"
     OWN_GRANTS = "OWN_GRANTS"
 
-    @property
-    def shows_all(self) -> bool:
-        """Whether everybody with access sees every grant."""
-        return self is AccessListScope.EVERYONE
-
 
 def _code(value: str) -> str:
     return identifier_text("code", value, InvalidArgument)

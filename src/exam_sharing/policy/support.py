@@ -13,7 +13,7 @@ Membership counts here whether or not the grantor is active: grants that an inac
 also as support.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from heapq import heappop, heappush
@@ -63,9 +63,7 @@ class Support:
     def left_by(self, cut: _Cut, reshares: Reshares) -> _Cut:
         """Return what remains of each standing grant that an act ends or narrows.
 
-        Args:
-            cut: what remains of the grants that the act names; `NOTHING` for no replacement.
-            reshares: `KEEP` for the act alone; otherwise with its cascade.
+        `cut` is what remains of the grants that the act names. There is no cascade under `KEEP`.
         """
         if reshares is Reshares.KEEP:
             return cut
@@ -75,7 +73,7 @@ class Support:
             return id_ in resting or id_ in self.supported
 
         concerned = self._reached_from(cut.keys() | resting)
-        still = self._least_support(concerned, cut, touched)
+        still = _Spread(support=self, cut=cut, divisible=touched).over(concerned)
         less = {
             id_: held
             for id_, held in still.items()
@@ -93,11 +91,9 @@ class Support:
         A cheap sufficient test: it counts every other grant to the grantor as support. Where it is
         false, only `left_by` has the answer.
         """
-        reached = {grantor for id_ in cut for grantor in self._grantors_by(self.by_id[id_])}
+        ended_to = {self.by_id[id_].recipient.key for id_ in cut}
+        reached = {grantor for key in ended_to for grantor in self.grantors_in.get(key, ())}
         return any(self._loses_directly(grantor, cut) for grantor in reached)
-
-    def _grantors_by(self, grant: Grant) -> Sequence[UserId]:
-        return self.grantors_in.get(grant.recipient.key, ())
 
     def _loses_directly(self, grantor: UserId, cut: _Cut) -> bool:
         at_most = Holding.all_of(
@@ -114,7 +110,7 @@ class Support:
     @cached_property
     def supported(self) -> frozenset[GrantId]:
         """The supported grants."""
-        held = self._least_support(self.by_id, {}, lambda _: False)
+        held = _Spread(support=self, cut={}, divisible=lambda _: False).over(self.by_id.keys())
         return frozenset(id_ for id_, holding in held.items() if holding != NOTHING)
 
     def resting_on(self, named: Iterable[GrantId]) -> frozenset[GrantId]:
@@ -202,17 +198,6 @@ class Support:
                             ahead.add(grant.recipient.key)
         return found
 
-    def _least_support(
-        self, concerned: Iterable[GrantId], cut: _Cut, divisible: Callable[[GrantId], bool]
-    ) -> Mapping[GrantId, Holding]:
-        """Return the least fixed point of support of some grants; the others keep theirs.
-
-        A divisible grant is supported as far as its sources reach; any other in whole or not at
-        all; none by more than remains of it.
-        """
-        spread = _Spread(support=self, cut=cut, divisible=divisible)
-        return spread.over(frozenset(concerned))
-
 
 _Place: TypeAlias = tuple[PrincipalKey, Permission]
 
@@ -237,8 +222,12 @@ class _Spread:
     _waiting: dict[datetime, list[tuple[Permission, Grant]]] = attrs.field(factory=dict, init=False)
     _gaps: list[tuple[timedelta, datetime]] = attrs.field(factory=list, init=False)
 
-    def over(self, concerned: frozenset[GrantId]) -> Mapping[GrantId, Holding]:
-        """Return the support of some grants; the others keep theirs."""
+    def over(self, concerned: Collection[GrantId]) -> Mapping[GrantId, Holding]:
+        """Return the least fixed point of support of some grants; the others keep theirs.
+
+        A divisible grant is supported as far as its sources reach; any other in whole or not at
+        all; none by more than remains of it.
+        """
         by_id = self.support.by_id
         for id_ in concerned:
             grant = by_id[id_]
@@ -252,8 +241,7 @@ class _Spread:
                 self._offer(grant, NOTHING, grant.holding)
         while self._gaps:
             _, horizon = heappop(self._gaps)
-            offered = self._waiting.pop(horizon)
-            for permission, grant in offered:
+            for permission, grant in self._waiting.pop(horizon):
                 self._take_up(permission, grant, horizon)
         return self._found
 
