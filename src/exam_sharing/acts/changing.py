@@ -63,11 +63,7 @@ Attempt: TypeAlias = Callable[[], tuple[Changes | None, ReceiptT] | Denied]
 
 @attrs.frozen
 class _Lost:
-    """A lost race.
-
-    Attributes:
-        exams: those whose versions were read, in the order of their ids.
-    """
+    """A lost race for exams, in the order of their ids."""
 
     exams: tuple[ExamId, ...]
 
@@ -81,12 +77,7 @@ def share(
 ) -> ShareReceipt:
     """Share exams. Specification: `#sharing`.
 
-    Args:
-        ports: where facts are read and the act is written.
-        policy: the deployment's settings.
-        request: what is asked for.
-        now: aware, in UTC.
-        act: a new id for this act.
+    The ids of what it makes come from `act`, a new id.
 
     Raises:
         Refused: a rule says no.
@@ -97,13 +88,13 @@ def share(
     def attempt() -> tuple[Changes | None, ShareReceipt] | Denied:
         earlier = earlier_receipt(ports, request, ShareReceipt)
         if earlier is not None:
-            return None, _with_names(ports, earlier)
+            return None, earlier
         facts = share_facts(ports, policy, request, now)
         decision = decide_share(policy, request, facts, now, act)
         if isinstance(decision, Denied):
             return decision
         receipt = ShareReceipt(share=decision.share.id, at=now, outcomes=decision.outcomes)
-        return _share_changes(request, decision, receipt), _with_names(ports, receipt)
+        return _share_changes(request, decision, receipt), receipt
 
     return carry_through(ports, request, attempt, now)
 
@@ -113,7 +104,7 @@ def _share_changes(request: ShareRequest, plan: SharePlan, receipt: ShareReceipt
         at=plan.share.at,
         request=without_message(request),
         share=plan.share,
-        versions=_versions_after(plan),
+        versions=_versions_after(plan.versions, moved(plan.made)),
         made=plan.made,
     )
     notices = tuple(
@@ -148,21 +139,15 @@ def end_grants(
     def attempt() -> tuple[Changes | None, UnshareReceipt] | Denied:
         earlier = earlier_receipt(ports, request, UnshareReceipt)
         if earlier is not None:
-            return None, _with_names(ports, earlier)
+            return None, earlier
         facts = ending_facts(ports, policy, request, now)
         decision = decide_ending(policy, request, facts, now, act)
         if isinstance(decision, Denied):
             return decision
         people = people_affected(ports, request.actor, decision, facts.exams)
         receipt = unshare_receipt(policy, facts, decision, people, now)
-        changes = Changes(
-            versions=decision.versions,
-            made=decision.made,
-            ended=decision.ended,
-            receipt=receipt_to_keep(request, receipt),
-            event=_grants_ended(request, decision, now),
-        )
-        return changes, _with_names(ports, receipt)
+        kept = receipt_to_keep(request, receipt)
+        return _ending_changes(request, decision, now, kept), receipt
 
     return carry_through(ports, request, attempt, now)
 
@@ -193,7 +178,7 @@ def end_by_host(
         profiles = grantors_of(ports, grants, reshares)
         memberships = {user: profile.principals for user, profile in profiles.items()}
         plan = decide_ending_by_host(policy, request, sharing, lineage, memberships, now, act)
-        return plan if isinstance(plan, Denied) else _by_host(ports, request, plan, now)
+        return plan if isinstance(plan, Denied) else _by_host(request, plan, now)
 
     return carry_through(ports, request, attempt, now)
 
@@ -215,7 +200,7 @@ def withdraw(ports: Ports, request: Withdrawal, now: datetime) -> UnshareReceipt
             return None, UnshareReceipt(at=now)
         if not _is_known(ports, request.exam, sharing):
             return _not_found(request.exam)
-        return _by_host(ports, request, plan_withdrawal(request, kept, now), now)
+        return _by_host(request, plan_withdrawal(request, kept, now), now)
 
     return carry_through(ports, request, attempt, now)
 
@@ -230,17 +215,8 @@ def _not_found(exam: ExamId) -> Denied:
 
 
 def _by_host(
-    ports: Ports, request: HostEnding | Withdrawal, plan: EndingPlan, now: datetime
+    request: HostEnding | Withdrawal, plan: EndingPlan, now: datetime
 ) -> tuple[Changes, UnshareReceipt]:
-    withdrawn = request.exam if isinstance(request, Withdrawal) else None
-    changes = Changes(
-        versions=plan.versions,
-        made=plan.made,
-        ended=plan.ended,
-        withdrawn=withdrawn,
-        event=_grants_ended(request, plan, now, withdrawn),
-    )
-
     def whole(grants: Iterable[Grant]) -> tuple[ShownGrant, ...]:
         return tuple(ShownGrant.of(grant, grant.basis) for grant in grants)
 
@@ -250,30 +226,33 @@ def _by_host(
         replacements=whole(plan.made),
         left_standing=whole(plan.left_standing),
     )
-    return changes, _with_names(ports, receipt)
+    return _ending_changes(request, plan, now), receipt
 
 
-def _with_names(ports: Ports, receipt: ReceiptT) -> ReceiptT:
-    """Add the names of everybody whom a receipt mentions: whoever is shown an id may know them.
-
-    Before the commit, so that a directory that fails undoes nothing. Names are not kept.
-    """
-    return attrs.evolve(receipt, names=names_of(ports, receipt.principals))
-
-
-def _grants_ended(
+def _ending_changes(
     request: EndingRequest | HostEnding | Withdrawal,
     plan: EndingPlan,
     now: datetime,
-    withdrawn: ExamId | None = None,
-) -> GrantsEnded:
-    versions = _versions_after(plan, withdrawn)
-    return GrantsEnded(at=now, request=request, versions=versions, ended=plan.ended, made=plan.made)
+    receipt: StoredReceipt | None = None,
+) -> Changes:
+    versions = _versions_after(plan.versions, moved(plan.made, plan.ended, plan.withdrawn))
+    event = GrantsEnded(
+        at=now, request=request, versions=versions, ended=plan.ended, made=plan.made
+    )
+    return Changes(
+        versions=plan.versions,
+        made=plan.made,
+        ended=plan.ended,
+        withdrawn=plan.withdrawn,
+        receipt=receipt,
+        event=event,
+    )
 
 
-def _versions_after(plan: Plan, withdrawn: ExamId | None = None) -> dict[ExamId, int]:
-    changed = moved(plan.made, plan.ended, withdrawn)
-    return {exam: version + 1 for exam, version in plan.versions.items() if exam in changed}
+def _versions_after(
+    versions: Mapping[ExamId, int], changed: frozenset[ExamId]
+) -> Mapping[ExamId, int]:
+    return {exam: version + 1 for exam, version in versions.items() if exam in changed}
 
 
 def preview(ports: Ports, policy: Policy, request: Request, now: datetime) -> Preview:
@@ -315,8 +294,8 @@ def carry_through(
 ) -> ReceiptT:
     """Decide and write, again from fresh facts for as long as others change the same exams.
 
-    After a few lost races an act locks the versions of the exams that it has just read, and decides
-    once more inside that lock. Only a permitted act gets so far: a stranger locks nothing.
+    After a few lost races an act locks the exams that it has just read, and decides once more
+    inside that lock. Only a permitted act gets so far: a stranger locks nothing.
 
     Raises:
         Refused: the act is not permitted; the refusal has been recorded.
@@ -325,11 +304,12 @@ def carry_through(
     lost = 0
     while lost < ATTEMPTS:
         lost += 1
-        outcome = _raced(ports.writer, attempt)
+        outcome = _raced(ports, ports.writer, attempt)
         if isinstance(outcome, _Lost) and lost >= RACES:
             try:
                 with ports.writer.locked(outcome.exams) as writer:
-                    inside = None if writer is None else _raced(writer, attempt, outcome.exams)
+                    exams = outcome.exams
+                    inside = None if writer is None else _raced(ports, writer, attempt, exams)
             except Conflict:
                 # Also where the end of the context raises: then nothing was written.
                 lost += WAITED
@@ -346,20 +326,23 @@ def carry_through(
 
 
 def _raced(
-    writer: GrantWriter, attempt: Attempt[ReceiptT], locked: tuple[ExamId, ...] | None = None
+    ports: Ports,
+    writer: GrantWriter,
+    attempt: Attempt[ReceiptT],
+    locked: tuple[ExamId, ...] | None = None,
 ) -> ReceiptT | Denied | _Lost:
     """Decide once, and write the decision unless somebody else was faster.
 
-    Args:
-        writer: of the store, or of the lock.
-        attempt: decides.
-        locked: the exams that nobody else can change, inside the lock. A batch that has grown since
-            reads more than these: it is decided again, and locked as a whole.
+    Inside a lock, nobody else can change the `locked` exams. A batch that has grown since reads
+    more than these: it is decided again, and locked as a whole.
     """
     decided = attempt()
     if isinstance(decided, Denied):
         return decided
     changes, receipt = decided
+    # Whoever is shown an id may know its name. Names are looked up before the commit, so that a
+    # directory that fails undoes nothing, and are not kept.
+    receipt = attrs.evolve(receipt, names=names_of(ports, receipt.principals))
     if changes is None:
         return receipt
     exams = tuple(sorted(changes.versions))

@@ -330,7 +330,8 @@ def plan_withdrawal(request: Withdrawal, sharing: ExamGrants, now: datetime) -> 
     writer = _Writer(
         how=HowEnded.WITHDRAWN, by=request.performed_by, acting_as=EndedAs.HOST, at=now
     )
-    return writer.plan(request.exam, sharing.version, support, cut, cut)
+    plan = writer.plan(request.exam, sharing.version, support, cut, cut)
+    return attrs.evolve(plan, withdrawn=request.exam)
 
 
 @attrs.frozen(kw_only=True)

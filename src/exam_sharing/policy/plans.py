@@ -124,6 +124,7 @@ class EndingPlan:
     made: tuple[Grant, ...] = ()
     left_standing: tuple[Grant, ...] = ()
     bound: Holding = NOTHING
+    withdrawn: ExamId | None = None
 
 
 Plan: TypeAlias = SharePlan | EndingPlan
@@ -134,7 +135,7 @@ Names: TypeAlias = Mapping[PrincipalId, str]
 
 
 def moved(
-    made: Iterable[Grant], ended: Iterable[EndedGrant], withdrawn: ExamId | None = None
+    made: Iterable[Grant], ended: Iterable[EndedGrant] = (), withdrawn: ExamId | None = None
 ) -> frozenset[ExamId]:
     """Return the exams whose sharing an act changes, so that their versions go up by one."""
     exams = {grant.exam for grant in made} | {each.grant.exam for each in ended}
