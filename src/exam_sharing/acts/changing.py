@@ -9,11 +9,10 @@ import attrs
 from exam_sharing.acts.gathering import (
     ending_facts,
     exams_from,
-    grantors_of,
-    lineage_of,
     names_of,
     people_affected,
     share_facts,
+    support_of,
 )
 from exam_sharing.errors import Conflict, RequestIdReused
 from exam_sharing.events import ActRefused, ExamShared, GrantsEnded, WaitingNotice
@@ -174,9 +173,7 @@ def end_by_host(
             return _not_found(request.exam)
         grants = tuple(grant for each in sharing.values() for grant in each.grants)
         reshares = request.reshares or policy.reshares
-        lineage = lineage_of(ports, grants, reshares)
-        profiles = grantors_of(ports, grants, reshares)
-        memberships = {user: profile.principals for user, profile in profiles.items()}
+        lineage, memberships = support_of(ports, grants, reshares)
         plan = decide_ending_by_host(policy, request, sharing, lineage, memberships, now, act)
         return plan if isinstance(plan, Denied) else _by_host(request, plan, now)
 

@@ -19,6 +19,7 @@ from exam_sharing.policy.ending import EndingCase, Scene
 from exam_sharing.policy.facts import (
     EndingFacts,
     ExamFacts,
+    Memberships,
     MembersSeen,
     People,
     Profile,
@@ -180,19 +181,20 @@ def ending_facts(
     else:
         members_seen = _members_seen(ports, request.actor, groups_on((exam,)))
         facts = attrs.evolve(facts, members_seen=members_seen)
-    return _with_lineage(ports, facts, exam, case.reshares)
+    return _with_support(ports, facts, exam, case.reshares)
 
 
-def _with_lineage(
+def _with_support(
     ports: Ports, facts: EndingFacts, exam: ExamFacts, reshares: Reshares
 ) -> EndingFacts:
-    lineage = lineage_of(ports, exam.sharing.grants, reshares)
-    grantors = grantors_of(ports, exam.sharing.grants, reshares)
-    return attrs.evolve(facts, lineage=lineage, grantors=grantors)
+    lineage, memberships = support_of(ports, exam.sharing.grants, reshares)
+    return attrs.evolve(facts, lineage=lineage, memberships=memberships)
 
 
-def lineage_of(ports: Ports, grants: tuple[Grant, ...], reshares: Reshares) -> tuple[Grant, ...]:
-    """Query the grants that some rested on and that no longer stand, as `Support` needs them."""
+def support_of(
+    ports: Ports, grants: tuple[Grant, ...], reshares: Reshares
+) -> tuple[tuple[Grant, ...], Memberships]:
+    """Query what `Support` needs beside some grants: those that they rested on, and memberships."""
     lineage: tuple[Grant, ...] = ()
     unread = unread_sources(grants, grants)
     while unread:
@@ -201,16 +203,11 @@ def lineage_of(ports: Ports, grants: tuple[Grant, ...], reshares: Reshares) -> t
         if reshares is Reshares.KEEP:
             break
         unread = unread_sources(found, (*grants, *lineage))
-    return lineage
-
-
-def grantors_of(
-    ports: Ports, grants: tuple[Grant, ...], reshares: Reshares
-) -> Mapping[UserId, Profile]:
-    """Query who made some grants, where a cascade depends on their groups."""
     if reshares is Reshares.KEEP:
-        return {}
-    return profiles_of(ports, tuple(sorted({grant.grantor for grant in grants})))
+        return lineage, {}
+    # A cascade depends on the groups of those who made the grants.
+    profiles = profiles_of(ports, tuple(sorted({grant.grantor for grant in grants})))
+    return lineage, {user: profile.principals for user, profile in profiles.items()}
 
 
 def scene_of(ports: Ports, policy: Policy, viewer: UserId, exam: ExamId, now: datetime) -> Scene:
@@ -221,7 +218,7 @@ def scene_of(ports: Ports, policy: Policy, viewer: UserId, exam: ExamId, now: da
     if found is not None:
         facts = attrs.evolve(facts, exam=found)
         if policy.reshares is Reshares.RESTRICT:
-            facts = _with_lineage(ports, facts, found, policy.reshares)
+            facts = _with_support(ports, facts, found, policy.reshares)
     return Scene(policy=policy, facts=facts, now=now)
 
 

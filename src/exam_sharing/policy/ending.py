@@ -35,7 +35,7 @@ from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, User
 from exam_sharing.policy.access import grouped, holding_on, standing
 from exam_sharing.policy.decisions import Denied, Reason, ReasonCode, Rule, reasons_against
 from exam_sharing.policy.disclosure import grants_seen
-from exam_sharing.policy.facts import EndingFacts, ExamGrants
+from exam_sharing.policy.facts import EndingFacts, ExamGrants, Memberships
 from exam_sharing.policy.plans import EndingPlan
 from exam_sharing.policy.requests import (
     EndingRequest,
@@ -46,7 +46,7 @@ from exam_sharing.policy.requests import (
     Withdrawal,
 )
 from exam_sharing.policy.settings import Policy
-from exam_sharing.policy.support import Memberships, Support
+from exam_sharing.policy.support import Support
 
 
 @attrs.frozen(kw_only=True, slots=False)
@@ -86,7 +86,7 @@ class Scene:
         return Support(
             standing=self.standing,
             lineage=self.facts.lineage,
-            memberships={user: each.principals for user, each in self.facts.grantors.items()},
+            memberships=self.facts.memberships,
         )
 
     @cached_property

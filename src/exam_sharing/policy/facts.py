@@ -16,6 +16,9 @@ from exam_sharing.validation import exact_text, is_a
 MembersSeen: TypeAlias = Mapping[GroupId, frozenset[PrincipalId]]
 """For each group, the users and groups in it, to any depth, that an actor may know."""
 
+Memberships: TypeAlias = Mapping[UserId, frozenset[PrincipalKey]]
+"""For each grantor, the grantor and every group that they are in now."""
+
 
 def _address(value: str | None) -> str | None:
     return None if value is None else exact_text("address", value)
@@ -153,7 +156,7 @@ class EndingFacts:
         exam: `None` when there is no such exam.
         once_granted: whether the actor, being active, ever made a grant on it, or the named grant.
         lineage: of its standing grants, as in `Support`.
-        grantors: the profiles of the grantors of its standing grants.
+        memberships: of their grantors, as in `Support`.
         members_seen: for each group with a grant, the members that the actor may know.
     """
 
@@ -161,7 +164,7 @@ class EndingFacts:
     exam: ExamFacts | None = None
     once_granted: bool = False
     lineage: tuple[Grant, ...] = ()
-    grantors: Mapping[UserId, Profile] = attrs.field(factory=dict)
+    memberships: Memberships = attrs.field(factory=dict)
     members_seen: MembersSeen = attrs.field(factory=dict)
 
     @property

@@ -24,10 +24,8 @@ import attrs
 from exam_sharing.grants import FOREVER, NEVER, NOTHING, OWNER, Grant, Holding, Permission
 from exam_sharing.identifiers import GrantId, PrincipalKey, UserId
 from exam_sharing.policy.access import grouped, in_order
+from exam_sharing.policy.facts import Memberships
 from exam_sharing.policy.requests import Reshares
-
-Memberships: TypeAlias = Mapping[UserId, frozenset[PrincipalKey]]
-"""For each grantor, the grantor and every group that they are in now."""
 
 _Cut: TypeAlias = Mapping[GrantId, Holding]
 """What remains of each grant that an act ends or narrows."""
