@@ -41,7 +41,10 @@ def _never() -> bool:
 @final
 @attrs.frozen(kw_only=True, eq=False)
 class Admin:
-    """The door of the host's operators: `Sharing.admin`. All times are aware."""
+    """The door of the host's operators: `Sharing.admin`. All times are aware.
+
+    Every method raises `WrongKind` for an argument of another type.
+    """
 
     _policy: Policy = attrs.field(alias="_policy", repr=False)
     _ports: Ports = attrs.field(alias="_ports", repr=False)
@@ -49,11 +52,7 @@ class Admin:
     _new_act: Callable[[], str] = attrs.field(alias="_new_act", repr=False)
 
     def explain(self, user: UserId, permission: Permission, exam: ExamId) -> Permitted | Denied:
-        """Return why the user holds the permission on the exam, or why not.
-
-        Raises:
-            WrongKind: an argument is of another type.
-        """
+        """Return why the user holds the permission on the exam, or why not."""
         require_question(user, permission, exam)
         return showing.explain(self._ports, user, permission, exam, self._now())
 
@@ -65,7 +64,6 @@ class Admin:
 
         Raises:
             Refused: there is no such exam.
-            WrongKind: an argument is of another type.
         """
         require_kind("permission", permission, Permission)
         require_kind("exam", exam, ExamId)
@@ -115,8 +113,7 @@ class Admin:
         notice that is no longer true is dropped. Any number of processes and threads may deliver
         at once.
 
-        Args:
-            stopped: called before each few notices; where it returns true, the rest waits.
+        `stopped` is called before each few notices; where it returns true, the rest waits.
 
         Raises:
             StoreFailed: the outbox cannot be read or written; nothing is lost, but a notice that
@@ -138,10 +135,7 @@ class Admin:
     ) -> Page[ListedNotice]:
         """Return a page of the notices that wait or were given up, oldest first, without messages.
 
-        Args:
-            after: the cursor of the page before.
-            limit: how many at most.
-            given_up: true for those that were given up, false for those that wait; by default both.
+        `given_up` chooses those that were given up, or those that wait; by default both.
 
         Raises:
             InvalidValue: the cursor or the limit cannot be used.
@@ -154,10 +148,8 @@ class Admin:
     def requeue_notices(self, notices: Iterable[NoticeId] | None = None) -> int:
         """Try notices that were given up once more, and return how many will be.
 
-        They wait like new ones, but without the personal message, which was erased.
-
-        Args:
-            notices: which ones; those that were not given up are left alone. By default all.
+        They wait like new ones, but without the personal message, which was erased. Those that were
+        not given up are left alone.
         """
         named = None if notices is None else tuple_of("notices", notices, NoticeId)
         return self._ports.outbox.requeue(named)

@@ -33,6 +33,7 @@ from exam_sharing.identifiers import (
 )
 from exam_sharing.policy.plans import Names, Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import (
+    EndingRequest,
     NarrowRequest,
     Request,
     RevokeRequest,
@@ -106,7 +107,8 @@ def _kept_principals(directory: Directory) -> Mapping[PrincipalKey, frozenset[Pr
 class Sharing:
     """What people may do and see: every act, check and list.
 
-    Safe for threads where its ports are. All times are aware.
+    Safe for threads where its ports are. All times are aware. Every method raises `WrongKind` for
+    an argument of another type, and `InvalidValue` for a cursor or limit that cannot be used.
     """
 
     def __init__(
@@ -120,14 +122,9 @@ class Sharing:
     ) -> None:
         """Take what a host supplies.
 
-        Args:
-            policy: the deployment's settings.
-            ports: where facts come from, and where acts are written.
-            clock: returns the time, as an aware datetime.
-            new_id: makes an identifier that was never used before, for each act, of at most 234
-                code points.
-            sends_at_once: whether a share tries to send its own notices before it returns;
-                otherwise they wait for `Admin.deliver_notices`.
+        `new_id` makes an identifier that was never used before, of at most 234 code points, for
+        each act. Where `sends_at_once` is true, a share tries to send its own notices before it
+        returns; otherwise they wait for `Admin.deliver_notices`.
 
         Raises:
             InvalidValue: the clock returns a naive time, or the end of time; it or `new_id` cannot
@@ -208,10 +205,7 @@ class Sharing:
     def unshare(self, request: UnshareRequest) -> UnshareReceipt:
         """End the grants to one principal on one exam. Specification: `#unsharing`.
 
-        Raises:
-            Refused: a rule says no; the error has every reason, and nothing was done.
-            RequestIdReused: the request id was used for another request.
-            Conflict: other acts kept changing the same exam; try again.
+        It raises as `share` does.
         """
         require_kind("request", request, UnshareRequest)
         return self._end(request)
@@ -219,22 +213,17 @@ class Sharing:
     def narrow(self, request: NarrowRequest) -> UnshareReceipt:
         """Cut the grants to one principal on one exam down to a bound. Specification: `#narrowing`.
 
-        Raises:
-            Refused, RequestIdReused, Conflict: as for `unshare`.
+        It raises as `share` does.
         """
         require_kind("request", request, NarrowRequest)
         return self._end(request)
 
     def revoke(self, request: RevokeRequest) -> UnshareReceipt:
-        """End one grant. Specification: `#unsharing`.
-
-        Raises:
-            Refused, RequestIdReused, Conflict: as for `unshare`.
-        """
+        """End one grant. Specification: `#one-grant-by-its-id`. It raises as `share` does."""
         require_kind("request", request, RevokeRequest)
         return self._end(request)
 
-    def _end(self, request: UnshareRequest | NarrowRequest | RevokeRequest) -> UnshareReceipt:
+    def _end(self, request: EndingRequest) -> UnshareReceipt:
         return changing.end_grants(self._ports, self._policy, request, self._now(), self._new_act())
 
     def preview(self, request: Request) -> Preview:
@@ -250,9 +239,7 @@ class Sharing:
         """Return whether the user holds the permission on the exam; unknown ids are a no.
 
         Raises:
-            WrongKind: an argument is of another type.
-            InvalidValue: the clock returns a naive time, or the end of time where the answer is
-                yes.
+            InvalidValue: the clock returns a naive time, or the end of time for a yes.
         """
         # The hottest path of all: the comparisons cost less here than in a call.
         if not (
@@ -276,19 +263,11 @@ class Sharing:
     def can_many(
         self, user: UserId, permission: Permission, exams: Iterable[ExamId]
     ) -> frozenset[ExamId]:
-        """Return those of the exams on which the user holds the permission, at one moment.
-
-        Raises:
-            WrongKind: an argument is of another type.
-        """
+        """Return those of the exams on which the user holds the permission, at one moment."""
         return self.viewer(user).can_many(permission, exams)
 
     def viewer(self, user: UserId) -> "Viewer":
-        """Return the user with the groups that they are in now, for one request of the host.
-
-        Raises:
-            WrongKind: it is no `UserId`.
-        """
+        """Return the user with the groups that they are in now, for one request of the host."""
         require_kind("user", user, UserId)
         principals = self._principals_of(user)
         return Viewer(user=user, principals=principals, _ports=self._ports, _now=self._now)
@@ -319,9 +298,6 @@ class Sharing:
 
         Errors and reasons carry ids alone; a page shows these names beside them. Receipts, previews
         and access lists carry the names of everybody whom they mention.
-
-        Raises:
-            WrongKind: an argument is of another type.
         """
         require_kind("user", user, UserId)
         named = tuple_of("principals", principals, UserId, GroupId)
@@ -333,9 +309,6 @@ class Sharing:
         """Return the recipients that a typed text suggests, best first.
 
         Specification: `#suggestions`.
-
-        Raises:
-            InvalidValue: the limit cannot be used.
         """
         _require_user_and_exam("actor", actor, exam)
         text = exact_text("text", text)
@@ -348,9 +321,6 @@ class Sharing:
         """Return a page of all recipients whom the actor may choose, by name.
 
         Specification: `#select-from-list`.
-
-        Raises:
-            InvalidValue: the cursor or the limit cannot be used.
         """
         _require_user_and_exam("actor", actor, exam)
         now = self._now()
@@ -359,21 +329,13 @@ class Sharing:
     def shared_with(
         self, user: UserId, after: str | None = None, limit: int = 50
     ) -> Page[VisibleExam]:
-        """Return a page of the exams of others that the user can see, newest upload first.
-
-        Raises:
-            InvalidValue: the cursor or the limit cannot be used.
-        """
+        """Return a page of the exams of others that the user can see, newest upload first."""
         return self.viewer(user).shared_with(after, limit)
 
     def visible_to(
         self, user: UserId, after: str | None = None, limit: int = 50
     ) -> Page[VisibleExam]:
-        """Return a page of all exams that the user can see, newest upload first.
-
-        Raises:
-            InvalidValue: the cursor or the limit cannot be used.
-        """
+        """Return a page of all exams that the user can see, newest upload first."""
         return self.viewer(user).visible_to(after, limit)
 
 
