@@ -21,6 +21,7 @@ __all__ = [
     "ExamId",
     "GrantId",
     "GroupId",
+    "Keys",
     "NoticeId",
     "PrincipalId",
     "PrincipalKey",
@@ -32,6 +33,9 @@ __all__ = [
 
 PrincipalKey = NewType("PrincipalKey", str)
 """The identifier of a principal with its kind in front, as one plain string."""
+
+Keys: TypeAlias = frozenset[PrincipalKey]
+"""The keys of a user and of every group that they are in; empty for a user who holds nothing."""
 
 
 def _exact(value: str) -> str:

@@ -22,6 +22,7 @@ from exam_sharing.identifiers import (
     ExamId,
     GrantId,
     GroupId,
+    Keys,
     NoticeId,
     PrincipalId,
     PrincipalKey,
@@ -34,24 +35,6 @@ from exam_sharing.policy.requests import ShareRequest
 from exam_sharing.policy.retries import Settlement
 from exam_sharing.policy.views import VisibleExam
 
-__all__ = [
-    "AccessReader",
-    "AuditTrail",
-    "Changes",
-    "Directory",
-    "ExamReader",
-    "ExamWriter",
-    "GrantReader",
-    "GrantWriter",
-    "HostFacts",
-    "NoHostFacts",
-    "Notifier",
-    "Outbox",
-    "Ports",
-    "Receipt",
-    "StoredReceipt",
-]
-
 Receipt: TypeAlias = ShareReceipt | UnshareReceipt
 """What an act returns to its actor."""
 
@@ -61,11 +44,8 @@ class StoredReceipt:
     """The receipt of an act that had a request id.
 
     Attributes:
-        actor: whose request it was.
-        request_id: the id.
         fingerprint: stands for the request without its message; the same id with another
             fingerprint is another request. At most 80 characters of ASCII.
-        receipt: what was returned.
     """
 
     actor: UserId
@@ -80,11 +60,7 @@ class Changes:
 
     Attributes:
         versions: of every exam that was read; one that has moved makes the commit a conflict.
-        made: the new grants.
-        ended: the grants that end, with their endings.
         withdrawn: the exam that is no longer found.
-        share: the record of a share.
-        receipt: to be kept under its request id.
         notices: to be sent after the commit.
         event: for the audit trail.
     """
@@ -123,10 +99,7 @@ class ExamReader(Protocol):
         """
 
     def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
-        """Return the exam's whole batch, itself included, newest upload first, then by id downward.
-
-        Empty when there is no such exam.
-        """
+        """Return the exam's batch, newest upload first, then by id downward; none if unknown."""
 
 
 class ExamWriter(Protocol):
@@ -194,11 +167,10 @@ class GrantWriter(Protocol):
     def commit(self, changes: Changes) -> bool:
         """Write all of the changes, or none.
 
-        Returns:
-            False, with nothing written, when the version of an exam has moved since it was read, or
-            when the request id of the receipt is taken by now. An exam at version 0 in `read` is
-            at 0 here too, whether it was ever uploaded or not. Where an exam that is written to has
-            gone meanwhile, the store may return False as well.
+        Returns false, with nothing written, when the version of an exam has moved since it was
+        read, or when the request id of the receipt is taken by now. An exam at version 0 in `read`
+        is at 0 here too, whether it was ever uploaded or not. Where an exam that is written to has
+        gone meanwhile, the store may return false as well.
 
         Raises:
             StoreFailed: an id is taken, or comes twice, or the store cannot be written. Taken is
@@ -207,29 +179,23 @@ class GrantWriter(Protocol):
         """
 
     def step_aside(self, lost: int) -> None:
-        """Back off before an act is decided again.
+        """Back off before an act that `lost` races, from 1, is decided again.
 
         Where many write at once, a long act would otherwise lose to short ones for ever. A wait of
         random length that grows with each lost race gives every act its turn. A store without races
         does nothing.
-
-        `lost` is how many races the act has lost, from 1.
         """
 
     def locked(
         self,
         exams: tuple[ExamId, ...],  # noqa: ARG002  there is nothing to lock
     ) -> "AbstractContextManager[GrantWriter | None]":
-        """Open a context in which nobody else changes the sharing of the exams.
+        """Open a context in which nobody else changes the sharing of the exams, sorted by id.
 
         An act that lost a few races decides in there, from fresh facts, and commits by the writer
         that the context returns. That commit, or else the end of the context, releases the lock.
-        Other calls of the same thread meanwhile must need nothing that others hold.
-
-        A store without such a lock returns `None`, as the protocol does; the act then races as
-        before.
-
-        The exams come in the order of their ids.
+        Other calls of the same thread meanwhile must need nothing that others hold. A store without
+        such a lock returns `None`, as the protocol does; the act then races as before.
 
         Raises:
             Conflict: others held them for longer than the store waits, which is seconds; or, at the
@@ -241,17 +207,12 @@ class GrantWriter(Protocol):
 class AccessReader(Protocol):
     """The queries of every request of a portal: keep them fast, one look each.
 
-    `principals` are the user and every group that they are in, and are empty for a user who holds
-    nothing. A grant made by the user counts for nothing. An exam that was withdrawn, or that
-    `ExamReader` does not find, is not there.
+    A grant made by the user counts for nothing. An exam that was withdrawn, or that `ExamReader`
+    does not find, is not there.
     """
 
     def involved(
-        self,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        named: ExamId | GrantId,
-        now: datetime,
+        self, user: UserId, principals: Keys, named: ExamId | GrantId, now: datetime
     ) -> Involvement | None:
         """Return how the user is involved with an exam: they can see it, or granted something.
 
@@ -264,19 +225,14 @@ class AccessReader(Protocol):
         """
 
     def holds(
-        self,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        permission: Permission,
-        exam: ExamId,
-        now: datetime,
+        self, user: UserId, principals: Keys, permission: Permission, exam: ExamId, now: datetime
     ) -> bool:
         """Return whether the user holds the permission: as the owner, or by a standing grant."""
 
     def holding(
         self,
         user: UserId,
-        principals: frozenset[PrincipalKey],
+        principals: Keys,
         permission: Permission,
         exams: Iterable[ExamId],
         now: datetime,
@@ -286,7 +242,7 @@ class AccessReader(Protocol):
     def visible(
         self,
         user: UserId,
-        principals: frozenset[PrincipalKey],
+        principals: Keys,
         after: tuple[datetime, str] | None,
         limit: int,
         now: datetime,
@@ -322,9 +278,9 @@ class Outbox(Protocol):
     def settle(self, claim: Claim, settlement: Settlement) -> None:
         """Record the outcome of a delivery attempt, and end the claim.
 
-        A notice that is `Done` is forgotten. One to be tried again has one attempt more. So has one
-        that is given up; its message is erased. Nothing is done where somebody else has claimed the
-        notice since, or the claim was settled before.
+        A notice that is `Done` is forgotten. One to be tried again has one attempt more, and so has
+        one that is given up; its message is erased. Nothing is done where somebody else has claimed
+        the notice since, or the claim was settled before.
         """
 
     def listed(
@@ -336,16 +292,13 @@ class Outbox(Protocol):
         """
 
     def requeue(self, notices: tuple[NoticeId, ...] | None) -> int:
-        """Let some notices that were given up wait like new ones, or all; return how many do.
-
-        Erased messages stay erased.
-        """
+        """Let some notices that were given up, or all, wait like new ones; return how many do."""
 
 
 class Directory(Protocol):
     """Users and groups, and who may see whom."""
 
-    def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
+    def principals_of(self, user: UserId) -> Keys:
         """Return the keys of the user and of every group that they are in, to any depth.
 
         Empty for a user who is unknown or inactive. Called on every check: keep it fast.
@@ -373,15 +326,12 @@ class Directory(Protocol):
         """
 
     def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
-        """Return the names of those principals that are known.
-
-        A principal without a name counts as gone: it is not on an access list.
-        """
+        """Return the names of those principals that are known; others are on no access list."""
 
     def path(self, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
         """Return a shortest chain of memberships from the user to the principal, both included.
 
-        The user alone where the two are the same. Empty when the user is not in the principal.
+        Empty when the user is not in the principal.
         """
 
     def suggest(

@@ -13,7 +13,7 @@ import attrs
 from exam_sharing.errors import StoreFailed
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Grant, Permission
-from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.identifiers import ExamId, GroupId, Keys, PrincipalId, UserId
 from exam_sharing.policy.disclosure import principals_affected
 from exam_sharing.policy.ending import EndingCase, Scene
 from exam_sharing.policy.facts import (
@@ -51,7 +51,7 @@ def exams_from(answer: tuple[Exam, ...]) -> tuple[Exam, ...]:
     return answer
 
 
-def principals_of(directory: Directory, user: UserId) -> frozenset[PrincipalKey]:
+def principals_of(directory: Directory, user: UserId) -> Keys:
     """Query the keys of a user and of all their groups; none for an inactive user."""
     found = directory.principals_of(user)
     if type(found) is not frozenset:

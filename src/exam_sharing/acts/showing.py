@@ -117,13 +117,7 @@ def who_can(
 
 
 def suggest_recipients(
-    ports: Ports,
-    policy: Policy,
-    actor: UserId,
-    exam: ExamId,
-    text: str,
-    limit: int,
-    now: datetime,
+    ports: Ports, policy: Policy, actor: UserId, exam: ExamId, text: str, limit: int, now: datetime
 ) -> tuple[Choice, ...]:
     """Return whom a typed text suggests, best first; nothing to an actor who may not share.
 

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final, NamedTuple, TypeVar
 
 from exam_sharing.grants import FOREVER, NEVER, Grant, Holding, Permission
-from exam_sharing.identifiers import PrincipalKey, UserId
+from exam_sharing.identifiers import Keys, PrincipalKey, UserId
 from exam_sharing.policy.facts import ExamFacts, Profile
 
 KeyT = TypeVar("KeyT")
@@ -53,9 +53,7 @@ def _place(grant: Grant) -> tuple[int, PrincipalKey, int, datetime, str]:
     )
 
 
-def grants_reaching(
-    user: UserId, principals: frozenset[PrincipalKey], grants: Iterable[Grant]
-) -> Iterator[Grant]:
+def grants_reaching(user: UserId, principals: Keys, grants: Iterable[Grant]) -> Iterator[Grant]:
     """Yield those of the grants that reach the user and count for them."""
     name = user.value  # Only users are grantors: comparing the strings is enough.
     for grant in grants:
@@ -63,9 +61,7 @@ def grants_reaching(
             yield grant
 
 
-def holding_from(
-    user: UserId, principals: frozenset[PrincipalKey], grants: Iterable[Grant]
-) -> Holding:
+def holding_from(user: UserId, principals: Keys, grants: Iterable[Grant]) -> Holding:
     """Return what the grants give the user; the horizon of an expired grant has passed."""
     return Holding.all_of(grant.holding for grant in grants_reaching(user, principals, grants))
 

@@ -11,7 +11,7 @@ import attrs
 
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Grant, HowEnded, Permission
-from exam_sharing.identifiers import ExamId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.identifiers import ExamId, Keys, PrincipalId, UserId
 from exam_sharing.policy.access import grants_reaching, in_order, standing
 from exam_sharing.policy.decisions import Denied, NearMiss, Reason, ReasonCode, WhyNot
 from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
@@ -21,11 +21,7 @@ Paths: TypeAlias = Mapping[PrincipalId, tuple[PrincipalId, ...]]
 
 
 def grants_giving(
-    user: UserId,
-    principals: frozenset[PrincipalKey],
-    permission: Permission,
-    sharing: ExamGrants,
-    now: datetime,
+    user: UserId, principals: Keys, permission: Permission, sharing: ExamGrants, now: datetime
 ) -> list[Grant]:
     """Return every standing grant that gives the user the permission, oldest first."""
     if sharing.withdrawn:

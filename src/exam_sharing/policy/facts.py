@@ -10,13 +10,13 @@ import attrs
 
 from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedGrant, Grant
-from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.identifiers import ExamId, GroupId, Keys, PrincipalId, UserId
 from exam_sharing.validation import exact_text, is_a
 
 MembersSeen: TypeAlias = Mapping[GroupId, frozenset[PrincipalId]]
 """For each group, the users and groups in it, to any depth, that an actor may know."""
 
-Memberships: TypeAlias = Mapping[UserId, frozenset[PrincipalKey]]
+Memberships: TypeAlias = Mapping[UserId, Keys]
 """For each grantor, the grantor and every group that they are in now."""
 
 
@@ -39,13 +39,13 @@ class Profile:
 
     user: UserId = attrs.field(validator=is_a(UserId))
     active: bool = attrs.field(validator=is_a(bool))
-    principals: frozenset[PrincipalKey] = attrs.field(validator=is_a(frozenset))
+    principals: Keys = attrs.field(validator=is_a(frozenset))
     sharing_in_plan: bool = attrs.field(default=False, validator=is_a(bool))
     wants_notices: bool = attrs.field(default=False, validator=is_a(bool))
     address: str | None = attrs.field(default=None, converter=_address, repr=False)
 
     @property
-    def acting(self) -> frozenset[PrincipalKey]:
+    def acting(self) -> Keys:
         """The principals by which the user holds anything: none unless they are active."""
         return self.principals if self.active else frozenset()
 

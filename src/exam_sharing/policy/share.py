@@ -17,16 +17,7 @@ from typing import Final
 
 import attrs
 
-from exam_sharing.grants import (
-    FOREVER,
-    NOTHING,
-    OWNER,
-    Basis,
-    Grant,
-    Holding,
-    Permission,
-    until_of,
-)
+from exam_sharing.grants import FOREVER, NOTHING, OWNER, Basis, Grant, Holding, Permission, until_of
 from exam_sharing.identifiers import (
     ExamId,
     GrantId,
