@@ -20,19 +20,6 @@ from exam_sharing.policy.requests import Asked, EndingRequest, HostEnding, Share
 from exam_sharing.policy.retries import AT_ONCE
 from exam_sharing.validation import PrivateText, private_text
 
-__all__ = [
-    "ActRefused",
-    "Claim",
-    "Event",
-    "ExamShared",
-    "ExamTransferred",
-    "GrantsEnded",
-    "ListedNotice",
-    "ShareNotice",
-    "WaitingNotice",
-    "notice_now",
-]
-
 
 def _message(value: str | None) -> PrivateText | None:
     return private_text("message", value)
@@ -43,11 +30,8 @@ class ExamShared:
     """A share was made.
 
     Attributes:
-        at: when, aware, in UTC.
         request: without the message.
-        share: the record of the act, with the attestation.
         versions: of each exam whose sharing changed, the count with this act.
-        made: the grants that it made.
     """
 
     at: datetime
@@ -62,11 +46,9 @@ class GrantsEnded:
     """Grants were unshared, narrowed or ended one by one, by a person or by the host.
 
     Attributes:
-        at: when, aware, in UTC.
         request: a `Withdrawal` also means that the exam is no longer found.
         versions: of each exam whose sharing changed, the count with this act.
-        ended: the grants that ended, with their endings.
-        made: the narrowed grants that replaced some of them.
+        made: the narrowed grants that replaced some of those that ended.
     """
 
     at: datetime
@@ -81,8 +63,6 @@ class ExamTransferred:
     """An exam changed hands; the grants on it stayed as they were.
 
     Attributes:
-        at: when, aware, in UTC.
-        exam: which exam.
         before: who owned it.
         after: who owns it now.
         versions: of the exam, the count with this change.
@@ -100,9 +80,7 @@ class ActRefused:
     """An act was refused, and changed nothing.
 
     Attributes:
-        at: when, aware, in UTC.
         request: without the message of a share.
-        reasons: every reason that applied.
     """
 
     at: datetime
@@ -111,7 +89,7 @@ class ActRefused:
 
 
 Event: TypeAlias = ExamShared | GrantsEnded | ExamTransferred | ActRefused
-"""Everything that an audit trail keeps."""
+"""Everything that an audit trail keeps. `at` is the time of the act, aware, in UTC."""
 
 
 @attrs.frozen(kw_only=True)
@@ -120,9 +98,7 @@ class ShareNotice:
 
     Attributes:
         id: stays the same when a notice is sent again, so that a receiver can drop a repeat.
-        to: the reader.
-        address: where mail reaches them, if anywhere.
-        actor: who shared.
+        address: where mail reaches the reader, if anywhere.
         exams: the number of exams on which they gained something that they still hold.
         permission: the highest permission on all of those.
         until: the earliest end of that permission, aware, in UTC; `None` for good.
@@ -144,12 +120,7 @@ class WaitingNotice:
     """A notice that waits to be sent.
 
     Attributes:
-        id: the id that the notice will have.
-        share: which share.
-        to: the reader.
-        actor: who shared.
-        exam_ids: the exams on which they gained.
-        message: the text that the actor wrote.
+        exam_ids: the exams on which the reader gained.
         attempts: how many attempts to send it failed.
         problem: why the last one failed, or `MAYBE_SENT` if any of them may have sent it.
     """
@@ -169,7 +140,6 @@ class Claim:
     """A notice that one relay keeps from all others while it sends it.
 
     Attributes:
-        notice: the notice.
         token: different for every claim, also of one notice.
         until: when the claim lapses, aware, in UTC: from then on another relay may have the notice.
     """
@@ -185,9 +155,6 @@ class ListedNotice:
 
     Attributes:
         number: the place in the order in which notices came; it is never that of another notice.
-        id: the id of the notice.
-        share: which share.
-        to: the reader.
         attempts: how many attempts to send it failed.
         due: when a relay can claim it next, aware, in UTC; `None` once it is given up.
         claimed: whether a relay has it; if so, its claim lapses when the notice is due.
@@ -226,28 +193,19 @@ def notice_now(
 ) -> ShareNotice | None:
     """Return the notice as far as it is still true, or `None` when it is to be dropped.
 
-    Access by another share does not keep it alive. Specification: `#what-a-notice-reports`.
-
-    Args:
-        waiting: the notice as it was written with the share.
-        reader: the profile of its reader, as of now.
-        exams: those of the notice that are there.
-        grants: those of its share that have not been ended, to the reader and their groups.
-        now: the time.
+    `exams` are those of the notice that are there. `grants` are those of its share that have not
+    been ended, to the reader and their groups. Specification: `#what-a-notice-reports`.
     """
     if not reader.wants_notices:
         return None
     reaching = grants_reaching(reader.user, reader.acting, grants)
     given = grouped(reaching, lambda grant: grant.exam)
-    held = [
-        holding
-        for holding in (
-            Holding.all_of(grant.holding for grant in given.get(exam.id, ()))
-            for exam in exams
-            if exam.owner != reader.user
-        )
-        if holding.holds(Permission.VIEW, now)
-    ]
+    holdings = (
+        Holding.all_of(grant.holding for grant in given.get(exam.id, ()))
+        for exam in exams
+        if exam.owner != reader.user
+    )
+    held = [holding for holding in holdings if holding.holds(Permission.VIEW, now)]
     if not held:
         return None
     downloads = all(holding.holds(Permission.DOWNLOAD, now) for holding in held)

@@ -29,12 +29,7 @@ def _cursor_after(first: str, second: str) -> str:
 
 
 def position(cursor: str | None) -> tuple[str, str] | None:
-    """Return the sort key that a cursor was made from; `None` for the beginning.
-
-    Raises:
-        WrongKind: it is no `str`.
-        InvalidValue: no page gave this cursor.
-    """
+    """Return the sort key that a cursor was made from; `None` for the beginning."""
     if cursor is None:
         return None
     text = exact_text("after", cursor)
@@ -93,12 +88,7 @@ def notice_position(cursor: str | None) -> int | None:
 
 
 def page_limit(limit: int) -> int:
-    """Return the number of items of a page if it can be one.
-
-    Raises:
-        WrongKind: it is no `int`.
-        InvalidValue: it is less than 1 or more than 1,000.
-    """
+    """Return the number of items of a page; raise an error of ours if it cannot be one."""
     require_instance("limit", limit, int)
     if type(limit) is not int or not 1 <= limit <= MAX_PAGE:
         raise InvalidInput("limit", f"must be a whole number from 1 to {MAX_PAGE}")

@@ -35,15 +35,9 @@ def deliver_due(
     limit: int = BATCH,
     share: ShareId | None = None,
 ) -> dict[NoticeId, bool]:
-    """Claim notices that are due, try each of them, and return which ones were sent.
+    """Claim notices that are due, of one share or of all, and return which ones were sent.
 
-    Args:
-        ports: where everything is kept.
-        policy: the deployment's settings.
-        clock: returns the time, aware, in UTC; read again for each notice, since sending takes
-            time.
-        limit: how many notices at most.
-        share: the notices of this share alone; `None` for all.
+    The clock is read again for each notice, since sending takes time.
     """
     now = clock()
     lapses = now + min(CLAIM_LASTS, FOREVER - now)

@@ -102,11 +102,7 @@ def _path(ports: Ports, user: UserId, principal: PrincipalId) -> tuple[Principal
 def who_can(
     ports: Ports, permission: Permission, exam: ExamId, now: datetime
 ) -> tuple[explaining.Holder, ...]:
-    """Return every user who holds the permission on the exam, by their ids; for operators.
-
-    Raises:
-        Refused: there is no such exam.
-    """
+    """Return every user who holds the permission on the exam, by their ids; for operators."""
     facts = exam_facts(ports, exam)
     if facts is None:
         raise _not_found(exam)
@@ -119,11 +115,7 @@ def who_can(
 def suggest_recipients(
     ports: Ports, policy: Policy, actor: UserId, exam: ExamId, text: str, limit: int, now: datetime
 ) -> tuple[Choice, ...]:
-    """Return whom a typed text suggests, best first; nothing to an actor who may not share.
-
-    Raises:
-        InvalidValue: the limit cannot be used.
-    """
+    """Return whom a typed text suggests, best first; nothing to an actor who may not share."""
     most = min(page_limit(limit), policy.suggestion_limit)
     typed = Typed.of(text)
     if typed is None:
@@ -149,9 +141,6 @@ def list_recipients(
     """Return a page of all whom the actor may choose, by name; nothing where they may not share.
 
     There is no list where the policy allows whole names alone: it would show everybody.
-
-    Raises:
-        InvalidValue: the cursor or the limit cannot be used.
     """
     behind, most = position(after), page_limit(limit)
     if policy.whole_names_only:
