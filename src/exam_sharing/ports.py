@@ -94,12 +94,14 @@ class ExamReader(Protocol):
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
         """Return those of the exams that there are, in any order; leave unknown ones out.
 
-        Each comes as it was uploaded, its subject code point by code point. An exam that is named
-        twice may come once or twice.
+        Each comes as it was uploaded. An exam that is named twice may come once or twice.
         """
 
     def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
-        """Return the exam's batch, newest upload first, then by id downward; none if unknown."""
+        """Return the exam's whole batch, newest upload first, then by id downward.
+
+        Empty when there is no such exam.
+        """
 
 
 class ExamWriter(Protocol):
@@ -288,11 +290,14 @@ class Outbox(Protocol):
     ) -> tuple[ListedNotice, ...]:
         """Return the first notices behind the number `after`, in the order in which they came.
 
-        Those that were given up, or those that wait; both where `given_up` is `None`.
+        They wait, or were given up; `given_up` is `None` for both.
         """
 
     def requeue(self, notices: tuple[NoticeId, ...] | None) -> int:
-        """Let some notices that were given up, or all, wait like new ones; return how many do."""
+        """Let some notices that were given up, or all, wait like new ones; return how many do.
+
+        Their messages stay erased.
+        """
 
 
 class Directory(Protocol):

@@ -74,15 +74,7 @@ _WOULD_BE: Final = "would-be"
 def share(
     ports: Ports, policy: Policy, request: ShareRequest, now: datetime, act: str
 ) -> ShareReceipt:
-    """Share exams. Specification: `#sharing`.
-
-    The ids of what it makes come from `act`, a new id.
-
-    Raises:
-        Refused: a rule says no.
-        RequestIdReused: the request id was used for another request.
-        Conflict: other acts kept changing the same exams.
-    """
+    """Share exams; the ids of what this makes come from `act`. Specification: `#sharing`."""
 
     def attempt() -> tuple[Changes | None, ShareReceipt] | Denied:
         earlier = earlier_receipt(ports, request, ShareReceipt)
@@ -130,10 +122,7 @@ def _share_changes(request: ShareRequest, plan: SharePlan, receipt: ShareReceipt
 def end_grants(
     ports: Ports, policy: Policy, request: EndingRequest, now: datetime, act: str
 ) -> UnshareReceipt:
-    """Unshare, narrow, or end one grant. Specification: `#unsharing-and-narrowing`.
-
-    The arguments and errors are those of `share`.
-    """
+    """Unshare, narrow, or end one grant. Specification: `#unsharing-and-narrowing`."""
 
     def attempt() -> tuple[Changes | None, UnshareReceipt] | Denied:
         earlier = earlier_receipt(ports, request, UnshareReceipt)
@@ -157,10 +146,6 @@ def end_by_host(
     """End a principal's grants for the host, on one exam or everywhere.
 
     The receipt holds nothing back, and is empty where there was no grant.
-
-    Raises:
-        Refused: there is no such exam and no sharing of one is kept, or re-shares restrict it.
-        Conflict: other acts kept changing the same exams.
     """
 
     def attempt() -> tuple[Changes | None, UnshareReceipt] | Denied:
@@ -181,14 +166,7 @@ def end_by_host(
 
 
 def withdraw(ports: Ports, request: Withdrawal, now: datetime) -> UnshareReceipt:
-    """Withdraw an exam for the host: all its grants end, and it is no longer found.
-
-    Nothing is written where the exam was withdrawn before.
-
-    Raises:
-        Refused: there is no such exam, and no sharing of one is kept.
-        Conflict: other acts kept changing it.
-    """
+    """Withdraw an exam for the host; nothing is written where it was withdrawn before."""
 
     def attempt() -> tuple[Changes | None, UnshareReceipt] | Denied:
         sharing = ports.grants.read((request.exam,), ended=False)
@@ -256,9 +234,6 @@ def preview(ports: Ports, policy: Policy, request: Request, now: datetime) -> Pr
     """Return what a request would do, as far as its actor may know. Specification: `#previews`.
 
     A refusal is no error here: its reasons are in the preview.
-
-    Raises:
-        RequestIdReused: the request id was used for another request.
     """
     receipt = ShareReceipt if isinstance(request, ShareRequest) else UnshareReceipt
     if earlier_receipt(ports, request, receipt) is not None:
@@ -349,9 +324,7 @@ def _raced(
 
 
 def earlier_receipt(ports: Ports, request: Request, kind: type[ReceiptT]) -> ReceiptT | None:
-    """Query the receipt that is kept under the request id, and mark it as repeated.
-
-    `None` where there is no request id, or no receipt under it.
+    """Query the receipt that is kept under the request id, if any, and mark it as repeated.
 
     Raises:
         RequestIdReused: the id was used for another request.
