@@ -6,7 +6,6 @@ Silence denies. `Denied.reasons` is never empty, and `Permitted` names its grant
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
-from types import MappingProxyType
 from typing import Final, Generic, TypeVar
 
 import attrs
@@ -42,30 +41,28 @@ class ReasonCode(Enum):
     HAS_RESHARES = "HAS_RESHARES"
 
 
-REMEDIES: Final[Mapping[ReasonCode, str]] = MappingProxyType(
-    {
-        ReasonCode.EXAM_NOT_FOUND: "there is no such exam among those that you can see",
-        ReasonCode.SHARING_NOT_IN_PLAN: "your service plan does not include sharing; upgrade it",
-        ReasonCode.ATTESTATION_MISSING: "confirm the current wording on abiding by HIPAA",
-        ReasonCode.NO_RECIPIENTS: "name at least one person or group",
-        ReasonCode.RECIPIENT_NOT_FOUND: "choose recipients that the directory offers you",
-        ReasonCode.RECIPIENT_IS_SELF: "leave yourself out of the recipients",
-        ReasonCode.RECIPIENT_IS_OWNER: "leave the owner of the exam out of the recipients",
-        ReasonCode.DOWNLOAD_NOT_HELD: "you may view but not download; share for viewing only",
-        ReasonCode.EXPIRY_IN_PAST: "choose a time that lies ahead",
-        ReasonCode.EXPIRY_BEYOND_OWN: "choose a time within your own access",
-        ReasonCode.EXPIRY_BEYOND_POLICY: "choose a time within the longest duration allowed",
-        ReasonCode.MESSAGE_NOT_ALLOWED: "shorten the message and keep to plain text",
-        ReasonCode.TOO_MANY: "share in smaller portions",
-        ReasonCode.CHANGED_SINCE_SHOWN: "look at the exams again, then share",
-        ReasonCode.BATCH_SPANS_SUBJECTS: "share the exams of one patient at a time",
-        ReasonCode.REMOVED_BY_OWNER: "ask the owner of the exam to share with them again",
-        ReasonCode.HOST_RULE: "a rule of this site does not allow it",
-        ReasonCode.NOT_GRANTOR_OR_OWNER: "ask the owner of the exam, or whoever shared it",
-        ReasonCode.NO_SUCH_GRANT: "there is nothing of yours to end here",
-        ReasonCode.HAS_RESHARES: "it was passed on; decide whether those shares end with it",
-    }
-)
+REMEDIES: Final[Mapping[ReasonCode, str]] = {
+    ReasonCode.EXAM_NOT_FOUND: "there is no such exam among those that you can see",
+    ReasonCode.SHARING_NOT_IN_PLAN: "your service plan does not include sharing; upgrade it",
+    ReasonCode.ATTESTATION_MISSING: "confirm the current wording on abiding by HIPAA",
+    ReasonCode.NO_RECIPIENTS: "name at least one person or group",
+    ReasonCode.RECIPIENT_NOT_FOUND: "choose recipients that the directory offers you",
+    ReasonCode.RECIPIENT_IS_SELF: "leave yourself out of the recipients",
+    ReasonCode.RECIPIENT_IS_OWNER: "leave the owner of the exam out of the recipients",
+    ReasonCode.DOWNLOAD_NOT_HELD: "you may view but not download; share for viewing only",
+    ReasonCode.EXPIRY_IN_PAST: "choose a time that lies ahead",
+    ReasonCode.EXPIRY_BEYOND_OWN: "choose a time within your own access",
+    ReasonCode.EXPIRY_BEYOND_POLICY: "choose a time within the longest duration allowed",
+    ReasonCode.MESSAGE_NOT_ALLOWED: "shorten the message and keep to plain text",
+    ReasonCode.TOO_MANY: "share in smaller portions",
+    ReasonCode.CHANGED_SINCE_SHOWN: "look at the exams again, then share",
+    ReasonCode.BATCH_SPANS_SUBJECTS: "share the exams of one patient at a time",
+    ReasonCode.REMOVED_BY_OWNER: "ask the owner of the exam to share with them again",
+    ReasonCode.HOST_RULE: "a rule of this site does not allow it",
+    ReasonCode.NOT_GRANTOR_OR_OWNER: "ask the owner of the exam, or whoever shared it",
+    ReasonCode.NO_SUCH_GRANT: "there is nothing of yours to end here",
+    ReasonCode.HAS_RESHARES: "it was passed on; decide whether those shares end with it",
+}
 """For each code, what a refused person can do."""
 
 
@@ -112,7 +109,6 @@ class Rule(Generic[CaseT]):
     """One rule against a kind of act.
 
     Attributes:
-        code: the code of its reasons.
         statement: when the act is refused, in one sentence.
         check: yields the reasons against an act.
         conceals: a refusal by it is the only one reported; later rules are not applied.
@@ -147,11 +143,9 @@ def _reasons(value: Iterable[Reason]) -> tuple[Reason, ...]:
 
 @attrs.frozen
 class Denied:
-    """A refusal, or a no to a check, with every reason that applies.
+    """A refusal, or a no to a check, with every reason that applies, in the order of the rules.
 
-    Attributes:
-        reasons: never empty, in the order of the rule table.
-        nearest: for operators, the near misses.
+    `nearest` is for operators: the near misses.
     """
 
     reasons: tuple[Reason, ...] = attrs.field(converter=_reasons)
@@ -178,12 +172,7 @@ class Ground:
 
 @attrs.frozen(kw_only=True)
 class Permitted:
-    """A yes, with everything that supports it.
-
-    Attributes:
-        as_owner: the user is the active owner.
-        grounds: every standing grant that gives the permission, with the path to the user.
-    """
+    """A yes to the active owner, or with every standing grant that gives the permission."""
 
     as_owner: bool = False
     grounds: tuple[Ground, ...] = ()

@@ -264,7 +264,7 @@ def decide_ending(
 ) -> EndingPlan | Denied:
     """Return the plan of a permitted end of grants, or every reason against it.
 
-    The ids of replacements are made from `act`, a new id.
+    The ids of replacements are made from `act`.
     """
     case = EndingCase(scene=Scene(policy=policy, facts=facts, now=now), request=request)
     reasons = reasons_against(ENDING_RULES, case)
@@ -353,10 +353,7 @@ class _Writer:
         left: Mapping[GrantId, Holding],
         bound: Holding = NOTHING,
     ) -> EndingPlan:
-        """Return the plan that ends each grant in `left`, and replaces it by what remains of it.
-
-        `cut`, `left` and `bound` are as in `EndingCase`; `version` is that before the act.
-        """
+        """Return the plan that ends each grant in `left`, and replaces it by what remains of it."""
         ended: list[EndedGrant] = []
         made: list[Grant] = []
         for grant in (each for each in support.standing if each.id in left):

@@ -131,7 +131,10 @@ Plan: TypeAlias = SharePlan | EndingPlan
 """The plan of any act."""
 
 Names: TypeAlias = Mapping[PrincipalId, str]
-"""The names of principals, as far as the directory knows them."""
+"""The names of principals, as far as the directory knows them.
+
+They are looked up when an answer is returned, kept nowhere, and not compared.
+"""
 
 
 def moved(
@@ -151,8 +154,7 @@ class ShareReceipt:
         outcomes: one for each exam and recipient, in the order of the request.
         repeated: the same request was answered before under its request id: this is the first
             receipt, and nothing was done.
-        names: of the recipients; looked up when the receipt is returned, kept nowhere, and
-            not compared.
+        names: of the recipients.
     """
 
     share: ShareId
@@ -177,10 +179,8 @@ class UnshareReceipt:
         left_standing: the grants that rest directly on ended ones, and that stand all the same.
         still_have_access: those whom the ended grants reached and who have access all the same;
             after narrowing, those who hold more than the bound.
-        repeated: the same request was answered before under its request id: this is the first
-            receipt, and nothing was done. Somebody may have shared again since.
-        names: of everybody who is mentioned; looked up when the receipt is returned, kept
-            nowhere, and not compared.
+        repeated: as in `ShareReceipt`. Somebody may have shared again since.
+        names: of everybody who is mentioned.
     """
 
     at: datetime
@@ -224,11 +224,9 @@ class Preview:
 
     Attributes:
         reasons: why the act would be refused; empty for a permitted act.
-        gains: who would gain a permission, or time on one.
-        losses: who would lose a permission, or time on one.
+        gains, losses: who would gain or lose a permission, or time on one.
         keeps: who would keep a permission by another path.
-        repeated: the same request was answered before under its request id: the act would return
-            the first receipt and do nothing. The preview has nothing else then.
+        repeated: the act would return the first receipt and do nothing; there is nothing else then.
         names: of everybody in the effects.
     """
 

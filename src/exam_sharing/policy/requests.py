@@ -1,7 +1,12 @@
 """Requests: a share, an unshare, a narrowing, the end of one grant, and those of the host.
 
 A request is a value. A wrong form is an error of the calling code and is raised when the request is
-built. A wrong meaning is a refusal, and is decided.
+built. A wrong meaning is a refusal, and is decided. Fields that several requests have:
+
+* `reshares`: what happens to re-shares; `None` for the policy's default;
+* `performed_by`: who did it on the actor's behalf; kept, never a right;
+* `request_id`: the same id again returns the first receipt and does nothing;
+* `why`: the host's words, one line; they may hold anything, so no `repr` shows them.
 """
 
 import hashlib
@@ -116,8 +121,6 @@ class ShareRequest:
         message: plain text for the notices; may hold patient data, so no `repr` shows it.
         expect: the exams that the actor was shown; the share of a batch that would cover others is
             refused. A share of one exam does not compare it.
-        performed_by: who did it on the actor's behalf; kept, never a right.
-        request_id: the same id again returns the first receipt and does nothing.
     """
 
     actor: UserId = attrs.field(validator=_actor)
@@ -136,13 +139,7 @@ class ShareRequest:
 
 @attrs.frozen(kw_only=True)
 class UnshareRequest:
-    """A request to end the grants to one principal on one exam. Specification: `#unsharing`.
-
-    Attributes:
-        reshares: what happens to re-shares; `None` for the policy's default.
-        performed_by: who did it on the actor's behalf; kept, never a right.
-        request_id: the same id again returns the first receipt and does nothing.
-    """
+    """A request to end the grants to one principal on one exam. Specification: `#unsharing`."""
 
     actor: UserId = attrs.field(validator=_actor)
     exam: ExamId = attrs.field(validator=_exam)
@@ -159,9 +156,6 @@ class NarrowRequest:
     Attributes:
         permission: at most this permission; `None` leaves permissions alone.
         until: at most until then, aware, kept in UTC; `None` leaves times alone.
-        reshares: what happens to re-shares; `None` for the policy's default.
-        performed_by: who did it on the actor's behalf; kept, never a right.
-        request_id: the same id again returns the first receipt and does nothing.
 
     Raises:
         InvalidValue: neither a permission nor a time was given.
@@ -186,13 +180,7 @@ class NarrowRequest:
 
 @attrs.frozen(kw_only=True)
 class RevokeRequest:
-    """A request to end one grant. Specification: `#one-grant-by-its-id`.
-
-    Attributes:
-        reshares: what happens to re-shares; `None` for the policy's default.
-        performed_by: who did it on the actor's behalf; kept, never a right.
-        request_id: the same id again returns the first receipt and does nothing.
-    """
+    """A request to end one grant. Specification: `#one-grant-by-its-id`."""
 
     actor: UserId = attrs.field(validator=_actor)
     grant: GrantId = attrs.field(validator=is_a(GrantId))
@@ -218,8 +206,6 @@ class HostEnding:
 
     Attributes:
         exam: `None` for everywhere.
-        reshares: what happens to re-shares; `None` for the policy's default.
-        why: the host's words, one line; they may hold anything, so no `repr` shows them.
     """
 
     recipient: PrincipalId = attrs.field(validator=_principal)
@@ -231,11 +217,7 @@ class HostEnding:
 
 @attrs.frozen(kw_only=True)
 class Withdrawal:
-    """The host withdraws an exam: all its grants end, and it is no longer found.
-
-    Attributes:
-        why: the host's words, one line; they may hold anything, so no `repr` shows them.
-    """
+    """The host withdraws an exam: all its grants end, and it is no longer found."""
 
     exam: ExamId = attrs.field(validator=_exam)
     performed_by: UserId = attrs.field(converter=_operator)
