@@ -45,6 +45,7 @@ from exam_sharing.identifiers import (
     UserId,
     principal_of,
 )
+from exam_sharing.policy.access import Holder
 from exam_sharing.policy.decisions import (
     Denied,
     Ground,
@@ -55,7 +56,6 @@ from exam_sharing.policy.decisions import (
     Refused,
     WhyNot,
 )
-from exam_sharing.policy.explain import Holder
 from exam_sharing.policy.plans import (
     Effect,
     Outcome,

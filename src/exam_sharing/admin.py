@@ -15,8 +15,8 @@ from exam_sharing.acts.cursors import notice_cursor_after, notice_position, page
 from exam_sharing.events import ListedNotice
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, NoticeId, PrincipalId, UserId
+from exam_sharing.policy.access import Holder
 from exam_sharing.policy.decisions import Denied, Permitted
-from exam_sharing.policy.explain import Holder
 from exam_sharing.policy.plans import UnshareReceipt
 from exam_sharing.policy.requests import HostEnding, Reshares, Withdrawal
 from exam_sharing.policy.settings import Policy

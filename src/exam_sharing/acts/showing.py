@@ -18,9 +18,7 @@ from exam_sharing.acts.gathering import (
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.names import Typed
-from exam_sharing.policy import explain as explaining
-from exam_sharing.policy import views
-from exam_sharing.policy.access import holding_on
+from exam_sharing.policy import access, views
 from exam_sharing.policy.decisions import Denied, Ground, Permitted, Reason, ReasonCode, Refused
 from exam_sharing.policy.facts import ExamFacts, Profile
 from exam_sharing.policy.requests import Scope, ShareRequest
@@ -80,7 +78,7 @@ def explain(
     if principals and found:
         grounds = [
             Ground(grant=grant, path=_path(ports, user, grant.recipient))
-            for grant in explaining.grants_giving(user, principals, permission, sharing, now)
+            for grant in access.grants_giving(user, principals, permission, sharing, now)
         ]
         as_owner = found[0].owner == user and not sharing.withdrawn
         if as_owner or grounds:
@@ -90,7 +88,7 @@ def explain(
     ever = () if facts is None else facts.ever_granted()
     reached = {each.recipient for each in ever if each.recipient.key in profile.principals}
     paths = {each: _path(ports, user, each) for each in sorted(reached, key=lambda each: each.key)}
-    return explaining.explain_no(profile, exam, facts, paths, now)
+    return access.explain_no(profile, exam, facts, paths, now)
 
 
 def _path(ports: Ports, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
@@ -101,15 +99,16 @@ def _path(ports: Ports, user: UserId, principal: PrincipalId) -> tuple[Principal
 
 def who_can(
     ports: Ports, permission: Permission, exam: ExamId, now: datetime
-) -> tuple[explaining.Holder, ...]:
+) -> tuple[access.Holder, ...]:
     """Return every user who holds the permission on the exam, by their ids; for operators."""
     facts = exam_facts(ports, exam)
     if facts is None:
         raise _not_found(exam)
-    giving = explaining.grants_of(permission, facts.sharing, now)
+    grants = access.standing(facts.sharing.grants, now)
+    giving = tuple(grant for grant in grants if grant.permission >= permission)
     reached = {facts.exam.owner, *(grant.recipient for grant in giving)}
     behind = people_behind(ports, tuple(sorted(reached, key=lambda each: each.key)))
-    return explaining.holders(facts.exam, giving, behind)
+    return access.holders(facts.exam, giving, behind)
 
 
 def suggest_recipients(
@@ -162,7 +161,7 @@ def _who_may_choose(
     if not can_see(ports, profile, exam, now) or not profile.sharing_in_plan:
         return None
     facts = exam_facts(ports, exam)
-    if facts is None or not holding_on(profile, facts).holds(Permission.VIEW, now):
+    if facts is None or not access.holding_on(profile, facts).holds(Permission.VIEW, now):
         return None
     return profile, facts
 

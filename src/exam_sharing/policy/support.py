@@ -2,15 +2,11 @@
 
 The supported grants are the smallest set such that a grant is in it if its basis is `OWNER`, or if
 supported standing grants on the exam, made to its grantor or to groups that the grantor is in now,
-give at least that permission for at least that long. A circle therefore supports nothing, and the
-order in which grants were made does not matter.
+give at least that permission for at least that long. A circle therefore supports nothing.
 
-An act that ends or cuts grants touches a standing grant that had support before it, or that rests,
-directly or through others, on a grant that the act ends. A touched grant keeps what is still
-supported of it. Other grants stay as they are.
-
-Membership counts here whether or not the grantor is active: grants that an inactive user made stay,
-also as support.
+An act touches a standing grant that had support before it, or that rests, directly or through
+others, on a grant that the act ends. A touched grant keeps what is still supported of it. Other
+grants stay as they are. Grants that an inactive user made stay, also as support.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence

@@ -12,8 +12,8 @@ import attrs
 from exam_sharing.events import ShareNotice
 from exam_sharing.grants import OWNER, EndedAs, EndedGrant, Grant, ShownGrant
 from exam_sharing.identifiers import GrantId, PrincipalId, UserId
+from exam_sharing.policy.access import Holder
 from exam_sharing.policy.decisions import Denied, Permitted, Reason, ReasonCode
-from exam_sharing.policy.explain import Holder
 from exam_sharing.policy.plans import Effect, Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.requests import Request, RevokeRequest
 from exam_sharing.policy.views import AccessEntry, AccessList, Choice, ShareForm
