@@ -6,14 +6,7 @@ from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
-from exam_sharing.acts.gathering import (
-    ending_facts,
-    exams_from,
-    names_of,
-    people_affected,
-    share_facts,
-    support_of,
-)
+from exam_sharing.acts import gathering
 from exam_sharing.errors import Conflict, RequestIdReused
 from exam_sharing.events import ActRefused, ExamShared, GrantsEnded, WaitingNotice
 from exam_sharing.grants import Grant, ShownGrant
@@ -80,7 +73,7 @@ def share(
         earlier = earlier_receipt(ports, request, ShareReceipt)
         if earlier is not None:
             return None, earlier
-        facts = share_facts(ports, policy, request, now)
+        facts = gathering.share_facts(ports, policy, request, now)
         decision = decide_share(policy, request, facts, now, act)
         if isinstance(decision, Denied):
             return decision
@@ -128,11 +121,11 @@ def end_grants(
         earlier = earlier_receipt(ports, request, UnshareReceipt)
         if earlier is not None:
             return None, earlier
-        facts = ending_facts(ports, policy, request, now)
+        facts = gathering.ending_facts(ports, policy, request, now)
         decision = decide_ending(policy, request, facts, now, act)
         if isinstance(decision, Denied):
             return decision
-        people = people_affected(ports, request.actor, decision, facts.exams)
+        people = gathering.people_affected(ports, request.actor, decision, facts.exams)
         receipt = unshare_receipt(policy, facts, decision, people, now)
         kept = receipt_to_keep(request, receipt)
         return _ending_changes(request, decision, now, kept), receipt
@@ -158,7 +151,7 @@ def end_by_host(
             return _not_found(request.exam)
         grants = tuple(grant for each in sharing.values() for grant in each.grants)
         reshares = request.reshares or policy.reshares
-        lineage, memberships = support_of(ports, grants, reshares)
+        lineage, memberships = gathering.support_of(ports, grants, reshares)
         plan = decide_ending_by_host(policy, request, sharing, lineage, memberships, now, act)
         return plan if isinstance(plan, Denied) else _by_host(request, plan, now)
 
@@ -182,7 +175,7 @@ def withdraw(ports: Ports, request: Withdrawal, now: datetime) -> UnshareReceipt
 
 def _is_known(ports: Ports, exam: ExamId, sharing: Mapping[ExamId, ExamGrants]) -> bool:
     """Return whether sharing of the exam is kept, so that the host may end it, or it is there."""
-    return sharing[exam].version > 0 or bool(exams_from(ports.exams.find((exam,))))
+    return sharing[exam].version > 0 or bool(gathering.exams_from(ports.exams.find((exam,))))
 
 
 def _not_found(exam: ExamId) -> Denied:
@@ -242,7 +235,7 @@ def preview(ports: Ports, policy: Policy, request: Request, now: datetime) -> Pr
     decision: Plan | Denied
     reasons: tuple[Reason, ...] = ()
     if isinstance(request, ShareRequest):
-        facts = share_facts(ports, policy, request, now)
+        facts = gathering.share_facts(ports, policy, request, now)
         decision = decide_share(policy, request, facts, now, _WOULD_BE)
         if isinstance(decision, Denied) and decision.codes == {ReasonCode.ATTESTATION_MISSING}:
             # Where the attestation is all that is missing, the effects stand beside it.
@@ -250,14 +243,14 @@ def preview(ports: Ports, policy: Policy, request: Request, now: datetime) -> Pr
             attested = attrs.evolve(request, attested=True, wording=None)
             decision = decide_share(policy, attested, facts, now, _WOULD_BE)
     else:
-        facts = ending_facts(ports, policy, request, now)
+        facts = gathering.ending_facts(ports, policy, request, now)
         decision = decide_ending(policy, request, facts, now, _WOULD_BE)
     if isinstance(decision, Denied):
         return Preview(reasons=reasons or decision.reasons)
-    people = people_affected(ports, request.actor, decision, facts.exams)
+    people = gathering.people_affected(ports, request.actor, decision, facts.exams)
     known = consequences(policy, facts.actor, facts.exams, decision, people, now)
     effects = (*known.gains, *known.losses, *known.keeps)
-    names = names_of(ports, {each.principal for each in effects})
+    names = gathering.names_of(ports, {each.principal for each in effects})
     return attrs.evolve(known, reasons=reasons, names=names)
 
 
@@ -314,7 +307,7 @@ def _raced(
     changes, receipt = decided
     # Whoever is shown an id may know its name. Names are looked up before the commit, so that a
     # directory that fails undoes nothing, and are not kept.
-    receipt = attrs.evolve(receipt, names=names_of(ports, receipt.principals))
+    receipt = attrs.evolve(receipt, names=gathering.names_of(ports, receipt.principals))
     if changes is None:
         return receipt
     exams = tuple(sorted(changes.versions))

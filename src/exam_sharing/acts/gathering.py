@@ -20,7 +20,6 @@ from exam_sharing.policy.facts import (
     EndingFacts,
     ExamFacts,
     Memberships,
-    MembersSeen,
     People,
     Profile,
     ShareFacts,
@@ -144,9 +143,8 @@ def share_facts(ports: Ports, policy: Policy, request: ShareRequest, now: dateti
     found = tuple(each for each in request.recipients if each in seen)
     behind = people_behind(ports, found)
     groups = tuple(each for each in behind if isinstance(each, GroupId))
-    members_seen: MembersSeen = {}
-    if groups and policy.max_people is not None:
-        members_seen = _members_seen(ports, request.actor, groups)
+    counted = groups if policy.max_people is not None else ()
+    members_seen = _members_seen(ports, request.actor, counted) if counted else {}
     people = People(behind=behind, seen=seen, members_seen=members_seen)
     case = attrs.evolve(case, facts=attrs.evolve(facts, people=people))
     if not case.reaches_too_many:
@@ -233,7 +231,9 @@ def people_affected(ports: Ports, actor: UserId, plan: Plan, exams: Iterable[Exa
     return People(behind=behind, profiles=profiles, members_seen=members_seen)
 
 
-def _members_seen(ports: Ports, actor: UserId, groups: tuple[GroupId, ...]) -> MembersSeen:
+def _members_seen(
+    ports: Ports, actor: UserId, groups: tuple[GroupId, ...]
+) -> Mapping[GroupId, frozenset[PrincipalId]]:
     """Query the members that the actor sees in each group; none where the directory is silent."""
     seen = from_directory(ports.directory.members_seen_by(actor, groups), Mapping)
     return {group: seen.get(group, frozenset()) for group in groups}

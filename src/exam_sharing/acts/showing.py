@@ -2,19 +2,8 @@
 
 from datetime import datetime
 
+from exam_sharing.acts import gathering
 from exam_sharing.acts.cursors import choice_cursor_after, page_limit, page_of, position
-from exam_sharing.acts.gathering import (
-    can_see,
-    exam_facts,
-    exams_from,
-    from_directory,
-    names_of,
-    people_behind,
-    principals_of,
-    profile_of,
-    scene_of,
-    visible_part_of_share,
-)
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.names import Typed
@@ -33,14 +22,14 @@ def share_form(
 ) -> ShareForm:
     """Return what the form for sharing the exam offers; nothing to an actor who may not share."""
     request = ShareRequest(actor=actor, exam=exam, recipients=(), scope=Scope.BATCH)
-    facts = visible_part_of_share(ports, request, now)
+    facts = gathering.visible_part_of_share(ports, request, now)
     return views.share_form(ShareCase(policy=policy, request=request, facts=facts, now=now))
 
 
 def tabs(ports: Ports, user: UserId, exam: ExamId, now: datetime) -> frozenset[Tab]:
     """Return the tabs that the exam has for the user; none without access."""
-    profile = profile_of(ports, user)
-    if not can_see(ports, profile, exam, now):
+    profile = gathering.profile_of(ports, user)
+    if not gathering.can_see(ports, profile, exam, now):
         return frozenset()
     download = Permission.DOWNLOAD
     downloads = ports.access.holds(user, profile.acting, download, exam, now) is True
@@ -55,10 +44,10 @@ def access_list(
     Raises:
         Refused: there is no such exam, or the viewer has no access to it.
     """
-    scene = scene_of(ports, policy, viewer, exam, now)
+    scene = gathering.scene_of(ports, policy, viewer, exam, now)
     if scene.facts.exam is None or not scene.has_access:
         raise _not_found(exam)
-    names = names_of(ports, views.principals_on(scene, scene.facts.exam))
+    names = gathering.names_of(ports, views.principals_on(scene, scene.facts.exam))
     return views.access_list(scene, scene.facts.exam, names)
 
 
@@ -72,8 +61,8 @@ def explain(
     """Return why the user holds the permission on the exam, or why not; for operators."""
     # A yes reads no more than it needs: not what explains a no.
     wanted = (exam,)
-    principals = principals_of(ports.directory, user)
-    found = exams_from(ports.exams.find(wanted))
+    principals = gathering.principals_of(ports.directory, user)
+    found = gathering.exams_from(ports.exams.find(wanted))
     sharing = ports.grants.read(wanted, ended=False)[exam]
     if principals and found:
         grounds = [
@@ -83,8 +72,8 @@ def explain(
         as_owner = found[0].owner == user and not sharing.withdrawn
         if as_owner or grounds:
             return Permitted(as_owner=as_owner, grounds=tuple(grounds))
-    profile = profile_of(ports, user)
-    facts = exam_facts(ports, exam, ended=True)
+    profile = gathering.profile_of(ports, user)
+    facts = gathering.exam_facts(ports, exam, ended=True)
     ever = () if facts is None else facts.ever_granted()
     reached = {each.recipient for each in ever if each.recipient.key in profile.principals}
     paths = {each: _path(ports, user, each) for each in sorted(reached, key=lambda each: each.key)}
@@ -94,20 +83,20 @@ def explain(
 def _path(ports: Ports, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
     if principal == user:
         return (user,)
-    return from_directory(ports.directory.path(user, principal), tuple)
+    return gathering.from_directory(ports.directory.path(user, principal), tuple)
 
 
 def who_can(
     ports: Ports, permission: Permission, exam: ExamId, now: datetime
 ) -> tuple[access.Holder, ...]:
     """Return every user who holds the permission on the exam, by their ids; for operators."""
-    facts = exam_facts(ports, exam)
+    facts = gathering.exam_facts(ports, exam)
     if facts is None:
         raise _not_found(exam)
     grants = access.standing(facts.sharing.grants, now)
     giving = tuple(grant for grant in grants if grant.permission >= permission)
     reached = {facts.exam.owner, *(grant.recipient for grant in giving)}
-    behind = people_behind(ports, tuple(sorted(reached, key=lambda each: each.key)))
+    behind = gathering.people_behind(ports, tuple(sorted(reached, key=lambda each: each.key)))
     return access.holders(facts.exam, giving, behind)
 
 
@@ -125,7 +114,7 @@ def suggest_recipients(
         return ()
     profile, facts = may
     offered = ports.directory.suggest(actor, text, most, _left_out(actor, facts), whole=whole)
-    return views.choices(policy, profile, facts, from_directory(offered, tuple), now)
+    return views.choices(policy, profile, facts, gathering.from_directory(offered, tuple), now)
 
 
 def list_recipients(
@@ -149,7 +138,7 @@ def list_recipients(
         return Page()
     profile, facts = may
     offered = ports.directory.listed(actor, behind, most + 1, _left_out(actor, facts))
-    found = views.choices(policy, profile, facts, from_directory(offered, tuple), now)
+    found = views.choices(policy, profile, facts, gathering.from_directory(offered, tuple), now)
     return page_of(found, most, choice_cursor_after)
 
 
@@ -157,10 +146,10 @@ def _who_may_choose(
     ports: Ports, actor: UserId, exam: ExamId, now: datetime
 ) -> tuple[Profile, ExamFacts] | None:
     """Return the actor and the exam if the actor may share it."""
-    profile = profile_of(ports, actor)
-    if not can_see(ports, profile, exam, now) or not profile.sharing_in_plan:
+    profile = gathering.profile_of(ports, actor)
+    if not gathering.can_see(ports, profile, exam, now) or not profile.sharing_in_plan:
         return None
-    facts = exam_facts(ports, exam)
+    facts = gathering.exam_facts(ports, exam)
     if facts is None or not access.holding_on(profile, facts).holds(Permission.VIEW, now):
         return None
     return profile, facts

@@ -59,7 +59,6 @@ def ignores_plans():
 
     profile_of = gathering.profile_of
     yield gathering, "profile_of", with_plan
-    yield showing, "profile_of", with_plan
 
 
 @engine
@@ -95,8 +94,8 @@ def shares_with_the_unseen():
         ports = attrs.evolve(ports, directory=ShowsEverybody(ports.directory))
         return share_facts(ports, *asked)
 
-    share_facts = changing.share_facts
-    yield changing, "share_facts", facts
+    share_facts = gathering.share_facts
+    yield gathering, "share_facts", facts
 
 
 @engine
