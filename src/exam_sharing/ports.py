@@ -110,8 +110,8 @@ class ExamWriter(Protocol):
     def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
         """Record an upload, or more exams of one, as a whole or not at all.
 
-        An upload of no exams can seal a batch. A sealed batch stays sealed: to seal it once more
-        without exams is fine, and to open it again is not.
+        An upload of no exams can seal a batch. A sealed batch may be sealed once more, and is never
+        opened again.
 
         Raises:
             AlreadyExists: an exam of that id is there.
@@ -124,17 +124,16 @@ class GrantReader(Protocol):
     """What the package keeps of sharing."""
 
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
-        """Return the version and the grants of each exam, as they are at one moment.
+        """Return the version and the grants of each exam at one moment, ended grants on request.
 
-        Every exam is in the answer, at version 0 where nothing was ever shared. Ended grants come
-        only where `ended` is true. Grants have no order.
+        Every exam is in the answer, at version 0 where nothing was ever shared.
         """
 
     def find_grants(self, ids: Iterable[GrantId]) -> tuple[Grant, ...]:
         """Return those of the grants that there are, ended or not, in any order.
 
-        Acts read by this the grants that others rested on. Grants never change, so that the moment
-        does not matter. A grant that is named twice may come once or twice.
+        Grants never change, so the moment does not matter. A grant that is named twice may come
+        once or twice.
         """
 
     def removed(
@@ -272,9 +271,8 @@ class Outbox(Protocol):
 
         The longest due come first, a new notice before one that was tried; then those that failed
         least, then the oldest. Of these `limit` notices, those that failed least come first, then
-        the oldest. A claim that is never settled, since its process died, lapses.
-
-        The claims lapse at `until`. Where `share` is given, its notices alone are claimed.
+        the oldest. A claim that is not settled by `until` lapses. Where `share` is given, its
+        notices alone are claimed.
         """
 
     def settle(self, claim: Claim, settlement: Settlement) -> None:
@@ -354,9 +352,7 @@ class Directory(Protocol):
         whole addresses come first, then names and addresses that begin with the text, then names in
         which every typed word begins a word; ties by name, then by key. `Typed.fit` of
         `exam_sharing.names` computes this for one name. No principal is inactive, unseen by the
-        actor, or to be left out.
-
-        Where `whole` is true, whole names and addresses alone are suggested.
+        actor, or to be left out. If `whole` is true, only whole names and addresses are suggested.
         """
 
     def listed(
@@ -380,10 +376,8 @@ class Notifier(Protocol):
 
         Whatever this raises, the notice was not sent, and is tried again until `Policy.retries`
         gives it up. Operators see the name of the error's type and nothing else. A notice without
-        an address arrives in another way, or is not sent.
-
-        The message arrives as it was written. Neither it nor the address is in a log line, in an
-        error, or in the cause of an error.
+        an address arrives in another way, or is not sent. The message arrives as it was written.
+        Neither it nor the address is in a log line, in an error, or in the cause of an error.
 
         Raises:
             NotifierFailed: it was not sent. Operators see its `problem`; where it is `permanent`,

@@ -14,6 +14,7 @@ from typing import Final, TypeAlias, final, get_type_hints
 import attrs
 from typing_extensions import override
 
+from exam_sharing import validation
 from exam_sharing.acts import changing, delivering, gathering, showing
 from exam_sharing.acts.cursors import exam_cursor_after, exam_position, page_limit, page_of
 from exam_sharing.admin import Admin, require_question
@@ -43,17 +44,6 @@ from exam_sharing.policy.requests import (
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.views import AccessList, Choice, Page, ShareForm, Tab, VisibleExam
 from exam_sharing.ports import AuditTrail, Directory, Ports
-from exam_sharing.validation import (
-    clock_time,
-    exact_text,
-    identifier_text,
-    is_a,
-    is_checking_itself,
-    of_kind,
-    require_callable,
-    require_kind,
-    tuple_of,
-)
 
 __all__ = ["Sharing", "Viewer"]
 
@@ -88,14 +78,14 @@ _PrincipalsOf: TypeAlias = Callable[[UserId], frozenset[PrincipalKey]]
 
 def _principals_of(directory: Directory) -> _PrincipalsOf:
     """Return the directory's method, with a check of its answers unless it needs none."""
-    if is_checking_itself(directory.principals_of):
+    if validation.is_checking_itself(directory.principals_of):
         return directory.principals_of
     return partial(gathering.principals_of, directory)
 
 
 def _kept_principals(directory: Directory) -> Mapping[PrincipalKey, frozenset[PrincipalKey]]:
     """Return what a directory of ours has looked up; calling it costs as much as a whole check."""
-    if not is_checking_itself(directory.principals_of):
+    if not validation.is_checking_itself(directory.principals_of):
         return {}
     # Of the directory that would be called, which may be another one than was given.
     called = getattr(directory.principals_of, "__self__", None)
@@ -131,12 +121,12 @@ class Sharing:
                 be called; or a port lacks methods or is asynchronous.
             WrongKind: the policy or the ports are of another type.
         """
-        self._policy = of_kind("policy", policy, Policy)
-        of_kind("ports", ports, Ports)
+        self._policy = validation.of_kind("policy", policy, Policy)
+        validation.of_kind("ports", ports, Ports)
         for name, protocol in _PROTOCOLS.items():
             require_conforming(name, getattr(ports, name), protocol)
-        require_callable("clock", clock)
-        require_callable("new_id", new_id)
+        validation.require_callable("clock", clock)
+        validation.require_callable("new_id", new_id)
         self._ports = attrs.evolve(ports, audit=_LoggedTrail(ports.audit))
         self._clock = clock
         self._new_id = new_id
@@ -160,10 +150,10 @@ class Sharing:
         return self._policy
 
     def _now(self) -> datetime:
-        return clock_time(self._clock())
+        return validation.clock_time(self._clock())
 
     def _new_act(self) -> str:
-        act = identifier_text("new_id", self._new_id(), InvalidArgument)
+        act = validation.identifier_text("new_id", self._new_id(), InvalidArgument)
         if len(act) > LONGEST_ACT:
             raise InvalidArgument("new_id", f"must not be longer than {LONGEST_ACT} code points")
         return act
@@ -176,8 +166,8 @@ class Sharing:
             AlreadyExists: an exam comes twice, or is there already.
             BatchSealed: the batch takes no more exams.
         """
-        arrived = tuple_of("exams", exams, Exam)
-        require_fitting(of_kind("batch", batch, UploadBatch), arrived)
+        arrived = validation.tuple_of("exams", exams, Exam)
+        require_fitting(validation.of_kind("batch", batch, UploadBatch), arrived)
         self._ports.uploads.add(batch, arrived)
 
     def share(self, request: ShareRequest) -> ShareReceipt:
@@ -190,7 +180,7 @@ class Sharing:
             RequestIdReused: the request id was used for another request.
             Conflict: other acts kept changing the same exams; try again.
         """
-        require_kind("request", request, ShareRequest)
+        validation.require_kind("request", request, ShareRequest)
         act = self._new_act()
         receipt = changing.share(self._ports, self._policy, request, self._now(), act)
         if self._sends_at_once:
@@ -207,7 +197,7 @@ class Sharing:
 
         It raises as `share` does.
         """
-        require_kind("request", request, UnshareRequest)
+        validation.require_kind("request", request, UnshareRequest)
         return self._end(request)
 
     def narrow(self, request: NarrowRequest) -> UnshareReceipt:
@@ -215,12 +205,12 @@ class Sharing:
 
         It raises as `share` does.
         """
-        require_kind("request", request, NarrowRequest)
+        validation.require_kind("request", request, NarrowRequest)
         return self._end(request)
 
     def revoke(self, request: RevokeRequest) -> UnshareReceipt:
         """End one grant. Specification: `#one-grant-by-its-id`. It raises as `share` does."""
-        require_kind("request", request, RevokeRequest)
+        validation.require_kind("request", request, RevokeRequest)
         return self._end(request)
 
     def _end(self, request: EndingRequest) -> UnshareReceipt:
@@ -232,7 +222,9 @@ class Sharing:
         Raises:
             RequestIdReused: the request id was used for another request.
         """
-        require_kind("request", request, ShareRequest, UnshareRequest, NarrowRequest, RevokeRequest)
+        validation.require_kind(
+            "request", request, ShareRequest, UnshareRequest, NarrowRequest, RevokeRequest
+        )
         return changing.preview(self._ports, self._policy, request, self._now())
 
     def can(self, user: UserId, permission: Permission, exam: ExamId) -> bool:
@@ -250,14 +242,14 @@ class Sharing:
             require_question(user, permission, exam)
         now = self._clock()
         if type(now) is not datetime or now.tzinfo is not UTC:
-            now = clock_time(now)
+            now = validation.clock_time(now)
         principals = self._kept_principals(user.key)
         if principals is None:
             principals = self._principals_of(user)
         if self._holds(user, principals, permission, exam, now) is not True:
             return False
         if now >= FOREVER:  # It is wrong for a yes alone.
-            clock_time(now)
+            validation.clock_time(now)
         return True
 
     def can_many(
@@ -268,7 +260,7 @@ class Sharing:
 
     def viewer(self, user: UserId) -> "Viewer":
         """Return the user with the groups that they are in now, for one request of the host."""
-        require_kind("user", user, UserId)
+        validation.require_kind("user", user, UserId)
         principals = self._principals_of(user)
         return Viewer(user=user, principals=principals, _ports=self._ports, _now=self._now)
 
@@ -299,8 +291,8 @@ class Sharing:
         Errors and reasons carry ids alone; a page shows these names beside them. Receipts, previews
         and access lists carry the names of everybody whom they mention.
         """
-        require_kind("user", user, UserId)
-        named = tuple_of("principals", principals, UserId, GroupId)
+        validation.require_kind("user", user, UserId)
+        named = validation.tuple_of("principals", principals, UserId, GroupId)
         return gathering.names_seen(self._ports, user, named)
 
     def suggest(
@@ -311,7 +303,7 @@ class Sharing:
         Specification: `#suggestions`.
         """
         _require_user_and_exam("actor", actor, exam)
-        text = exact_text("text", text)
+        text = validation.exact_text("text", text)
         now = self._now()
         return showing.suggest_recipients(self._ports, self._policy, actor, exam, text, limit, now)
 
@@ -340,8 +332,8 @@ class Sharing:
 
 
 def _require_user_and_exam(argument: str, user: UserId, exam: ExamId) -> None:
-    require_kind(argument, user, UserId)
-    require_kind("exam", exam, ExamId)
+    validation.require_kind(argument, user, UserId)
+    validation.require_kind("exam", exam, ExamId)
 
 
 @final
@@ -357,8 +349,8 @@ class Viewer:
             who was unknown or inactive.
     """
 
-    user: UserId = attrs.field(validator=is_a(UserId))
-    principals: frozenset[PrincipalKey] = attrs.field(validator=is_a(frozenset))
+    user: UserId = attrs.field(validator=validation.is_a(UserId))
+    principals: frozenset[PrincipalKey] = attrs.field(validator=validation.is_a(frozenset))
     _ports: Ports = attrs.field(alias="_ports", repr=False, eq=False)
     _now: Callable[[], datetime] = attrs.field(alias="_now", repr=False, eq=False)
 
@@ -371,8 +363,8 @@ class Viewer:
 
     def can_many(self, permission: Permission, exams: Iterable[ExamId]) -> frozenset[ExamId]:
         """Return those of the exams on which the user holds the permission, at one moment."""
-        require_kind("permission", permission, Permission)
-        asked = tuple_of("exams", exams, ExamId)
+        validation.require_kind("permission", permission, Permission)
+        asked = validation.tuple_of("exams", exams, ExamId)
         return self._ports.access.holding(
             self.user, self.principals, permission, asked, self._now()
         )
