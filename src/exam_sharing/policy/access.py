@@ -51,13 +51,7 @@ def grouped(
 
 
 def _place(grant: Grant) -> tuple[int, PrincipalKey, int, datetime, str]:
-    return (
-        grant.version,
-        grant.recipient.key,
-        -grant.permission,
-        grant.horizon,
-        grant.id.value,
-    )
+    return (grant.version, grant.recipient.key, -grant.permission, grant.horizon, grant.id.value)
 
 
 def grants_reaching(user: UserId, principals: Keys, grants: Iterable[Grant]) -> Iterator[Grant]:

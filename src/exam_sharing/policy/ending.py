@@ -84,9 +84,7 @@ class Scene:
     def support(self) -> Support:
         """How the grants on the exam rest on each other."""
         return Support(
-            standing=self.standing,
-            lineage=self.facts.lineage,
-            memberships=self.facts.memberships,
+            standing=self.standing, lineage=self.facts.lineage, memberships=self.facts.memberships
         )
 
     @cached_property

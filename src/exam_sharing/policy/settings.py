@@ -96,8 +96,7 @@ class Policy:
     """
 
     attestation_wording: str = attrs.field(
-        default="I confirm that HIPAA permits this sharing.",
-        converter=_attestation_wording,
+        default="I confirm that HIPAA permits this sharing.", converter=_attestation_wording
     )
     max_recipients: int | None = attrs.field(default=100, validator=is_whole_from(1, optional=True))
     max_exams: int | None = attrs.field(default=1_000, validator=is_whole_from(1, optional=True))
