@@ -28,6 +28,7 @@ from world import (
     codes,
     refusal,
     share_request,
+    shared_with,
 )
 
 pytestmark = pytest.mark.every_store
@@ -42,8 +43,7 @@ def test_the_owner_holds_it_as_the_owner():
 
 
 def test_an_owner_with_a_grant_is_reported_with_both():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.transfer(CT, BEN)
 
     permitted = world.sharing.admin.explain(BEN, VIEW, CT)
@@ -53,8 +53,7 @@ def test_an_owner_with_a_grant_is_reported_with_both():
 
 
 def test_every_standing_grant_that_gives_it_is_named_with_its_path():
-    world = World()
-    world.share(ANNA, CT, BEN, DAN, CLINIC)
+    world = shared_with(BEN, DAN, CLINIC)
     world.share(BEN, CT, NURSES)
 
     permitted = world.sharing.admin.explain(DAN, VIEW, CT)
@@ -68,8 +67,7 @@ def test_every_standing_grant_that_gives_it_is_named_with_its_path():
 
 
 def test_grounds_keep_their_order_after_a_narrowing():
-    world = World()
-    world.share(ANNA, CT, DAN, permission=DOWNLOAD)
+    world = shared_with(DAN, permission=DOWNLOAD)
     world.share(ANNA, CT, NURSES)
     world.narrow(ANNA, CT, DAN, permission=VIEW)
 
@@ -79,8 +77,7 @@ def test_grounds_keep_their_order_after_a_narrowing():
 
 
 def test_only_grants_that_give_that_permission_are_named():
-    world = World()
-    world.share(ANNA, CT, DAN, permission=DOWNLOAD)
+    world = shared_with(DAN, permission=DOWNLOAD)
     world.share(ANNA, CT, NURSES)
 
     permitted = world.sharing.admin.explain(DAN, DOWNLOAD, CT)
@@ -89,8 +86,7 @@ def test_only_grants_that_give_that_permission_are_named():
 
 
 def test_a_download_is_a_ground_for_viewing():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
 
     (ground,) = world.sharing.admin.explain(BEN, VIEW, CT).grounds
 
@@ -105,8 +101,7 @@ def test_a_user_with_nothing_is_denied_with_nothing_near():
 
 
 def test_view_through_a_group_is_a_near_miss_with_its_path():
-    world = World()
-    world.share(ANNA, CT, CLINIC)
+    world = shared_with(CLINIC)
 
     (miss,) = world.sharing.admin.explain(DAN, DOWNLOAD, CT).nearest
 
@@ -114,8 +109,7 @@ def test_view_through_a_group_is_a_near_miss_with_its_path():
 
 
 def test_a_swept_grant_is_a_near_miss_as_expired():
-    world = World()
-    world.share(ANNA, CT, BEN, until=START + DAY)
+    world = shared_with(BEN, until=START + DAY)
     grant = world.grant_to(BEN)
     world.wait(DAY)
     ending = Ending(
@@ -134,8 +128,7 @@ def test_a_swept_grant_is_a_near_miss_as_expired():
 
 
 def test_an_ended_grant_to_a_group_is_a_near_miss_with_its_path():
-    world = World()
-    world.share(ANNA, CT, CLINIC)
+    world = shared_with(CLINIC)
     world.unshare(ANNA, CT, CLINIC)
 
     (miss,) = world.sharing.admin.explain(DAN, VIEW, CT).nearest
@@ -144,8 +137,7 @@ def test_an_ended_grant_to_a_group_is_a_near_miss_with_its_path():
 
 
 def test_an_exam_that_was_withdrawn_is_not_found():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.sharing.admin.withdraw(CT, performed_by="admin", why="wrong patient")
 
     denied = world.sharing.admin.explain(BEN, VIEW, CT)
@@ -155,8 +147,7 @@ def test_an_exam_that_was_withdrawn_is_not_found():
 
 @pytest.mark.parametrize("permission", Permission)
 def test_explain_and_can_agree(permission):
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
     world.share(BEN, CT, CLINIC, until=START + DAY)
     for _ in range(2):
         for user in (ANNA, BEN, CARLA, DAN, NOBODY):
@@ -178,8 +169,7 @@ def test_the_owner_alone_holds_an_unshared_exam():
 
 
 def test_holders_come_by_id_with_their_grants():
-    world = World()
-    world.share(ANNA, CT, BEN, DAN)
+    world = shared_with(BEN, DAN)
     world.share(BEN, CT, NURSES, permission=VIEW)
 
     found = world.sharing.admin.who_can(VIEW, CT)
@@ -189,15 +179,13 @@ def test_holders_come_by_id_with_their_grants():
 
 
 def test_members_of_groups_in_groups_are_among_them():
-    world = World()
-    world.share(ANNA, CT, CLINIC)
+    world = shared_with(CLINIC)
 
     assert recipients(holders(world)[EVA]) == [CLINIC]
 
 
 def test_to_download_is_more_than_to_view():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.share(ANNA, CT, DAN, permission=DOWNLOAD)
 
     assert set(holders(world, DOWNLOAD)) == {ANNA, DAN}
@@ -205,8 +193,7 @@ def test_to_download_is_more_than_to_view():
 
 
 def test_ended_and_expired_grants_and_inactive_users_count_for_nothing():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.unshare(ANNA, CT, BEN)
     world.share(ANNA, CT, DAN, until=START + DAY)
     world.share(ANNA, CT, EVA)
@@ -217,16 +204,14 @@ def test_ended_and_expired_grants_and_inactive_users_count_for_nothing():
 
 
 def test_an_inactive_owner_holds_nothing():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.person(ANNA, active=False)
 
     assert set(holders(world)) == {BEN}
 
 
 def test_a_grant_to_ones_own_group_gives_its_grantor_nothing():
-    world = World()
-    world.share(ANNA, CT, DAN)
+    world = shared_with(DAN)
     world.share(DAN, CT, NURSES)
     world.unshare(ANNA, CT, DAN)
 
@@ -234,8 +219,7 @@ def test_a_grant_to_ones_own_group_gives_its_grantor_nothing():
 
 
 def test_who_can_reports_an_owner_with_a_grant_with_both():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.transfer(CT, BEN)
 
     (ben,) = world.sharing.admin.who_can(VIEW, CT)

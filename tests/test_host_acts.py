@@ -2,34 +2,13 @@
 
 import pytest
 
-from exam_sharing import (
-    AccessListScope,
-    AlreadyExists,
-    BatchId,
-    EndedAs,
-    HowEnded,
-    Reshares,
-    StoreFailed,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.events import GrantsEnded
-from world import (
-    ANNA,
-    BEN,
-    CARLA,
-    CT,
-    DAN,
-    DAY,
-    DOWNLOAD,
-    MR,
-    START,
-    XRAY,
-    World,
-)
+from world import ANNA, BEN, CARLA, CT, DAN, DAY, DOWNLOAD, MR, START, XRAY, World, shared_with
 
 pytestmark = pytest.mark.every_store
 
-ADMIN = UserId("admin")
+ADMIN = es.UserId("admin")
 
 
 def ended(world, exam=CT):
@@ -50,22 +29,20 @@ def withdraw(world, exam):
 
 
 def test_operator_and_reason_are_recorded():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.wait(DAY)
 
     end(world, BEN)
 
     ending, event = ended(world)[BEN], world.store.events()[-1]
-    assert (ending.how, ending.by) == (HowEnded.BY_HOST, ADMIN)
-    assert (ending.acting_as, ending.at) == (EndedAs.HOST, START + DAY)
+    assert (ending.how, ending.by) == (es.HowEnded.BY_HOST, ADMIN)
+    assert (ending.acting_as, ending.at) == (es.EndedAs.HOST, START + DAY)
     assert isinstance(event, GrantsEnded)
     assert (event.request.performed_by, event.request.why) == (ADMIN, "left the clinic")
 
 
 def test_the_operator_may_be_given_as_a_string():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
 
     end(world, BEN, performed_by="admin")
 
@@ -73,8 +50,7 @@ def test_the_operator_may_be_given_as_a_string():
 
 
 def test_reshares_stand_by_default():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.share(BEN, CT, CARLA)
 
     receipt = end(world, BEN)
@@ -89,33 +65,31 @@ def test_a_cascade_of_the_host_ends_reshares_on_every_exam():
         world.share(ANNA, exam, BEN)
         world.share(BEN, exam, CARLA)
 
-    receipt = end(world, BEN, reshares=Reshares.CASCADE)
+    receipt = end(world, BEN, reshares=es.Reshares.CASCADE)
 
     assert len(receipt.ended) == 4
     assert not world.can_view(CARLA, CT)
     assert not world.can_view(CARLA, MR)
-    assert ended(world)[CARLA].how is HowEnded.CASCADED
+    assert ended(world)[CARLA].how is es.HowEnded.CASCADED
 
 
 def test_a_cascade_of_the_host_ends_unsupported_grants_that_rest_on_a_replaced_one():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.share(BEN, CT, CARLA)
     world.narrow(ANNA, CT, BEN, until=START + DAY)
 
-    end(world, BEN, reshares=Reshares.CASCADE)
+    end(world, BEN, reshares=es.Reshares.CASCADE)
 
     assert not world.can_view(CARLA, CT)
 
 
 def test_a_cascade_of_the_host_keeps_supported_grants():
-    world = World()
-    world.share(ANNA, CT, BEN, CARLA, permission=DOWNLOAD)
+    world = shared_with(BEN, CARLA, permission=DOWNLOAD)
     world.share(ANNA, CT, DAN)
     world.share(BEN, CT, DAN, permission=DOWNLOAD)
-    world.share(DAN, CT, UserId("eva"), permission=DOWNLOAD)
+    world.share(DAN, CT, es.UserId("eva"), permission=DOWNLOAD)
 
-    receipt = end(world, BEN, exam=CT, reshares=Reshares.CASCADE)
+    receipt = end(world, BEN, exam=CT, reshares=es.Reshares.CASCADE)
 
     assert [(each.grantor, each.permission.name) for each in receipt.replacements] == [
         (DAN, "VIEW")
@@ -130,24 +104,22 @@ def test_replacements_on_several_exams_have_ids_of_their_own():
         world.share(BEN, exam, DAN, permission=DOWNLOAD)
         world.share(DAN, exam, CARLA, permission=DOWNLOAD)
 
-    receipt = end(world, BEN, reshares=Reshares.CASCADE)
+    receipt = end(world, BEN, reshares=es.Reshares.CASCADE)
 
     assert [each.exam for each in receipt.replacements] == [CT, MR]
     assert len({each.id for each in receipt.replacements}) == 2
 
 
 def test_restricted_it_is_done_where_nothing_was_passed_on():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
 
-    end(world, BEN, reshares=Reshares.RESTRICT)
+    end(world, BEN, reshares=es.Reshares.RESTRICT)
 
     assert not world.can_view(BEN, CT)
 
 
 def test_a_grant_that_expired_is_not_ended_again():
-    world = World()
-    world.share(ANNA, CT, BEN, until=START + DAY)
+    world = shared_with(BEN, until=START + DAY)
     world.wait(DAY)
 
     assert end(world, BEN).ended == ()
@@ -155,27 +127,26 @@ def test_a_grant_that_expired_is_not_ended_again():
 
 def test_the_receipt_of_the_host_holds_nothing_back():
     world = World(
-        access_list=AccessListScope.OWN_GRANTS,
+        access_list=es.AccessListScope.OWN_GRANTS,
         visible=lambda *_: True,
         members_visible=lambda *_: False,
     )
     world.share(ANNA, CT, BEN)
     world.share(BEN, CT, CARLA)
 
-    receipt = end(world, BEN, reshares=Reshares.CASCADE)
+    receipt = end(world, BEN, reshares=es.Reshares.CASCADE)
 
     assert [grant.recipient for grant in receipt.ended] == [BEN, CARLA]
 
 
 def test_all_grants_on_a_withdrawn_exam_end_as_withdrawn():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.share(BEN, CT, CARLA)
 
     withdraw(world, CT)
 
-    assert {ending.how for ending in ended(world).values()} == {HowEnded.WITHDRAWN}
-    assert {ending.acting_as for ending in ended(world).values()} == {EndedAs.HOST}
+    assert {ending.how for ending in ended(world).values()} == {es.HowEnded.WITHDRAWN}
+    assert {ending.acting_as for ending in ended(world).values()} == {es.EndedAs.HOST}
     assert {ending.by for ending in ended(world).values()} == {ADMIN}
     event = world.store.events()[-1]
     assert (event.request.performed_by, event.request.why) == (ADMIN, "wrong patient")
@@ -196,8 +167,7 @@ def test_a_withdrawal_without_grants_records_its_version():
 
 
 def test_withdrawing_twice_does_nothing():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     withdraw(world, CT)
     before, events = world.state(), world.store.events()
 
@@ -207,8 +177,7 @@ def test_withdrawing_twice_does_nothing():
 
 
 def test_the_host_may_name_an_exam_that_was_withdrawn():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     withdraw(world, CT)
     before = world.state()
 
@@ -220,7 +189,7 @@ def test_a_withdrawn_exam_cannot_be_transferred():
     world = World()
     withdraw(world, CT)
 
-    with pytest.raises(StoreFailed):
+    with pytest.raises(es.StoreFailed):
         world.transfer(CT, BEN)
 
     assert [each.exam for each in world.sharing.visible_to(ANNA).items] == [MR, XRAY]
@@ -231,6 +200,6 @@ def test_the_id_of_an_exam_that_was_withdrawn_is_never_used_again():
     world = World()
     withdraw(world, CT)
 
-    with pytest.raises(AlreadyExists):
-        world.upload(BatchId("another"), BEN, CT)
+    with pytest.raises(es.AlreadyExists):
+        world.upload(es.BatchId("another"), BEN, CT)
     assert not world.can_view(BEN, CT)

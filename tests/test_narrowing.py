@@ -21,6 +21,7 @@ from world import (
     World,
     codes,
     refusal,
+    shared_with,
 )
 
 pytestmark = pytest.mark.every_store
@@ -49,8 +50,7 @@ def given_to(world, recipient, exam=CT):
     ],
 )
 def test_a_grant_beyond_the_bound_is_cut_to_it(held, bound, left):
-    world = World()
-    world.share(ANNA, CT, BEN, permission=held[0], until=held[1])
+    world = shared_with(BEN, permission=held[0], until=held[1])
 
     world.narrow(ANNA, CT, BEN, **bound)
 
@@ -58,8 +58,7 @@ def test_a_grant_beyond_the_bound_is_cut_to_it(held, bound, left):
 
 
 def test_a_narrowed_grant_is_replaced_by_one_with_a_new_id():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
     before = world.grant_to(BEN)
 
     receipt = world.narrow(ANNA, CT, BEN, permission=VIEW)
@@ -74,8 +73,7 @@ def test_a_narrowed_grant_is_replaced_by_one_with_a_new_id():
 
 
 def test_the_replacement_takes_over_version_basis_grantor_and_share():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
     world.share(BEN, CT, CARLA, permission=DOWNLOAD)
     before = world.grant_to(CARLA)
     world.wait(DAY)
@@ -89,8 +87,7 @@ def test_the_replacement_takes_over_version_basis_grantor_and_share():
 
 
 def test_narrowing_counts_the_version_of_the_exam_up_all_the_same():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
     world.narrow(ANNA, CT, BEN, permission=VIEW)
     world.share(ANNA, CT, CARLA)
 
@@ -98,8 +95,7 @@ def test_narrowing_counts_the_version_of_the_exam_up_all_the_same():
 
 
 def test_a_member_may_not_narrow_a_grant_to_their_group():
-    world = World()
-    world.share(ANNA, CT, NURSES, permission=DOWNLOAD)
+    world = shared_with(NURSES, permission=DOWNLOAD)
 
     assert codes(refusal(world.narrow, DAN, CT, NURSES, permission=VIEW)) == [
         ReasonCode.NOT_GRANTOR_OR_OWNER
@@ -107,8 +103,7 @@ def test_a_member_may_not_narrow_a_grant_to_their_group():
 
 
 def test_narrowing_one_exam_leaves_the_others():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
     world.share(ANNA, MR, BEN, permission=DOWNLOAD)
 
     world.narrow(ANNA, CT, BEN, permission=VIEW)
@@ -117,8 +112,7 @@ def test_narrowing_one_exam_leaves_the_others():
 
 
 def test_narrowing_takes_effect_at_once():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
     viewer = world.sharing.viewer(BEN)
 
     world.narrow(ANNA, CT, BEN, permission=VIEW)
@@ -169,8 +163,7 @@ def test_narrowing_never_raises_and_leaves_all_that_is_within_the_bound(shares, 
 
 
 def test_holding_as_much_as_the_bound_is_not_more():
-    world = World()
-    world.share(ANNA, CT, DAN, permission=DOWNLOAD)
+    world = shared_with(DAN, permission=DOWNLOAD)
     world.share(ANNA, CT, NURSES)
 
     assert world.narrow(ANNA, CT, DAN, permission=VIEW).still_have_access == ()
@@ -193,8 +186,7 @@ def test_a_named_grant_of_which_a_cascade_leaves_nothing_ends_as_cascaded():
 
 
 def test_a_cascade_keeps_grants_within_the_bound():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
     world.share(BEN, CT, CARLA)
     before = world.grant_to(CARLA)
 
@@ -204,8 +196,7 @@ def test_a_cascade_keeps_grants_within_the_bound():
 
 
 def test_a_cascade_keeps_grants_with_other_support():
-    world = World()
-    world.share(ANNA, CT, DAN, NURSES, permission=DOWNLOAD)
+    world = shared_with(DAN, NURSES, permission=DOWNLOAD)
     world.share(DAN, CT, BEN, permission=DOWNLOAD)
 
     world.narrow(ANNA, CT, DAN, permission=VIEW, reshares=Reshares.CASCADE)
@@ -214,8 +205,7 @@ def test_a_cascade_keeps_grants_with_other_support():
 
 
 def test_unsupported_grants_rest_on_replacements_too():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.share(BEN, CT, CARLA)
     world.share(CARLA, CT, EVA)
     world.unshare(ANNA, CT, BEN)
@@ -227,8 +217,7 @@ def test_unsupported_grants_rest_on_replacements_too():
 
 
 def test_a_replaced_owners_grant_still_has_the_basis_of_ownership():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
 
     world.narrow(ANNA, CT, BEN, permission=VIEW)
 
@@ -236,8 +225,7 @@ def test_a_replaced_owners_grant_still_has_the_basis_of_ownership():
 
 
 def test_narrowing_sends_no_notice():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
     world.told()
 
     world.narrow(ANNA, CT, BEN, permission=VIEW)
@@ -246,8 +234,7 @@ def test_narrowing_sends_no_notice():
 
 
 def test_a_grant_narrowed_twice_stays_in_its_line():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     first = world.grant_to(BEN)
 
     world.narrow(ANNA, CT, BEN, until=LATER)
@@ -257,8 +244,7 @@ def test_a_grant_narrowed_twice_stays_in_its_line():
 
 
 def test_each_of_two_replacements_begins_a_line():
-    world = World()
-    world.share(ANNA, CT, BEN, DAN)
+    world = shared_with(BEN, DAN)
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
     world.share(CARLA, CT, DAN, permission=DOWNLOAD)
     world.share(DAN, CT, EVA, permission=DOWNLOAD)

@@ -2,17 +2,7 @@
 
 import pytest
 
-from exam_sharing import (
-    AccessListScope,
-    GrantId,
-    NarrowRequest,
-    Preview,
-    ReasonCode,
-    Reshares,
-    RevokeRequest,
-    Scope,
-    UnshareRequest,
-)
+import exam_sharing as es
 from world import (
     ANNA,
     BEN,
@@ -31,6 +21,7 @@ from world import (
     World,
     codes,
     share_request,
+    shared_with,
 )
 
 pytestmark = pytest.mark.every_store
@@ -39,7 +30,7 @@ SOON, LATER = START + DAY, START + 2 * DAY
 
 
 def unshare(actor, recipient, **more):
-    return UnshareRequest(actor=actor, exam=CT, recipient=recipient, **more)
+    return es.UnshareRequest(actor=actor, exam=CT, recipient=recipient, **more)
 
 
 def told(effects):
@@ -47,8 +38,7 @@ def told(effects):
 
 
 def test_a_preview_changes_nothing_and_is_not_audited():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
     grant = world.grant_to(BEN).id
     before, events = world.state(), world.store.events()
 
@@ -56,8 +46,8 @@ def test_a_preview_changes_nothing_and_is_not_audited():
         share_request(ANNA, CT, CARLA, message="hello", request_id="r"),
         share_request(ANNA, CT, NOBODY),
         unshare(ANNA, BEN, request_id="r2"),
-        NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, permission=VIEW),
-        RevokeRequest(actor=ANNA, grant=grant),
+        es.NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, permission=VIEW),
+        es.RevokeRequest(actor=ANNA, grant=grant),
     ):
         world.sharing.preview(request)
 
@@ -66,20 +56,18 @@ def test_a_preview_changes_nothing_and_is_not_audited():
 
 
 def test_exams_on_which_nothing_is_gained_hide_no_gain_on_the_others():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
 
-    preview = world.sharing.preview(share_request(ANNA, CT, BEN, scope=Scope.BATCH))
+    preview = world.sharing.preview(share_request(ANNA, CT, BEN, scope=es.Scope.BATCH))
 
     assert [effect.exam for effect in preview.gains] == [MR, XRAY]
 
 
 def test_a_permission_that_is_not_held_has_no_time():
-    world = World()
-    world.share(ANNA, CT, BEN, until=START + DAY)
+    world = shared_with(BEN, until=START + DAY)
 
     (gain,) = world.sharing.preview(share_request(ANNA, CT, CARLA, until=START + DAY)).gains
-    (loss,) = world.sharing.preview(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN)).losses
+    (loss,) = world.sharing.preview(es.UnshareRequest(actor=ANNA, exam=CT, recipient=BEN)).losses
 
     assert (gain.until_before, gain.until_after) == (None, START + DAY)
     assert (loss.until_before, loss.until_after) == (START + DAY, None)
@@ -103,8 +91,7 @@ def test_inactive_members_are_not_listed():
 
 
 def test_the_actor_in_a_recipient_group_gains_nothing():
-    world = World()
-    world.share(ANNA, CT, DAN, until=SOON)
+    world = shared_with(DAN, until=SOON)
 
     preview = world.sharing.preview(share_request(DAN, CT, NURSES))
 
@@ -117,15 +104,15 @@ def test_the_actor_in_a_recipient_group_gains_nothing():
         share_request(BEN, CT, CARLA),
         unshare(ANNA, BEN),
         unshare(CARLA, BEN),
-        NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, until=START - DAY),
-        RevokeRequest(actor=ANNA, grant=GrantId("unknown")),
+        es.NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, until=START - DAY),
+        es.RevokeRequest(actor=ANNA, grant=es.GrantId("unknown")),
     ],
 )
 def test_a_preview_never_raises_for_a_rule(request_):
     preview = World().sharing.preview(request_)
 
     assert preview.reasons
-    assert preview == Preview(reasons=preview.reasons)
+    assert preview == es.Preview(reasons=preview.reasons)
 
 
 def test_the_same_goes_for_an_outdated_wording():
@@ -133,7 +120,7 @@ def test_the_same_goes_for_an_outdated_wording():
 
     preview = World().sharing.preview(request)
 
-    assert codes(preview.reasons) == [ReasonCode.ATTESTATION_MISSING]
+    assert codes(preview.reasons) == [es.ReasonCode.ATTESTATION_MISSING]
     assert told(preview.gains) == {(BEN, VIEW)}
 
 
@@ -145,7 +132,9 @@ def test_keeps_lists_only_permissions_that_the_act_takes():
 
     carlas = world.sharing.preview(unshare(CARLA, NURSES))
     annas = world.sharing.preview(
-        NarrowRequest(actor=ANNA, exam=CT, recipient=NURSES, until=SOON, reshares=Reshares.KEEP)
+        es.NarrowRequest(
+            actor=ANNA, exam=CT, recipient=NURSES, until=SOON, reshares=es.Reshares.KEEP
+        )
     )
 
     assert told(carlas.keeps) == {(NURSES, VIEW), (DAN, VIEW), (ANNA, VIEW)}
@@ -153,9 +142,8 @@ def test_keeps_lists_only_permissions_that_the_act_takes():
 
 
 def test_less_time_is_a_loss():
-    world = World()
-    world.share(ANNA, CT, BEN)
-    request = NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, until=SOON)
+    world = shared_with(BEN)
+    request = es.NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, until=SOON)
 
     (loss,) = world.sharing.preview(request).losses
 
@@ -164,7 +152,7 @@ def test_less_time_is_a_loss():
 
 
 def test_an_unseen_path_is_not_in_keeps():
-    world = World(access_list=AccessListScope.OWN_GRANTS)
+    world = World(access_list=es.AccessListScope.OWN_GRANTS)
     world.share(ANNA, CT, BEN, CARLA)
     world.share(BEN, CT, CARLA)
 
@@ -175,8 +163,7 @@ def test_an_unseen_path_is_not_in_keeps():
 
 
 def test_the_receipt_agrees_with_the_preview():
-    world = World()
-    world.share(ANNA, CT, DAN, NURSES)
+    world = shared_with(DAN, NURSES)
     request = unshare(ANNA, NURSES)
 
     preview = world.sharing.preview(request)
@@ -186,8 +173,7 @@ def test_the_receipt_agrees_with_the_preview():
 
 
 def test_a_preview_agrees_with_the_checks_before_and_after():
-    world = World()
-    world.share(ANNA, CT, DAN)
+    world = shared_with(DAN)
     request = share_request(ANNA, CT, BEN, NURSES, permission=DOWNLOAD)
     preview = world.sharing.preview(request)
     people = [each for each in preview.gains if each.principal != NURSES]

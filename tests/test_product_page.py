@@ -12,7 +12,7 @@ SPECIFICATION = Path(__file__).parents[1] / "docs" / "reference" / "specificatio
 
 HELD_BY = {
     "sharing gives other users access without sending to PACS": [
-        "a share gives another user access",
+        "a share gives another user access"
     ],
     "no Share tab: upgrade the service": [
         "without sharing in the plan there is no Share tab",
@@ -23,14 +23,10 @@ HELD_BY = {
         "a share with a group gives every member access",
     ],
     "type a name, address or group name and choose a suggestion": [
-        "the start of a name, an address or a group name finds recipients",
+        "the start of a name, an address or a group name finds recipients"
     ],
-    "Select from list": [
-        "the list offers users and groups by name",
-    ],
-    "several recipients, a mix of users and groups": [
-        "one share can name users and groups",
-    ],
+    "Select from list": ["the list offers users and groups by name"],
+    "several recipients, a mix of users and groups": ["one share can name users and groups"],
     "allow download; else no Download tab for the recipients": [
         "recipients with download have a Download tab",
         "recipients without download have no Download tab",
@@ -58,16 +54,14 @@ HELD_BY = {
         "the share form reports that messages are not sent",
     ],
     "the access list, and the owner under its own heading": [
-        "the access list has users and groups, and the owner apart",
+        "the access list has users and groups, and the owner apart"
     ],
     "unshare from anyone you shared with (X)": [
         "a grantor can unshare",
         "an entry has an X exactly where unsharing is allowed",
         "a re-share stands after its source is unshared",
     ],
-    "the owner can unshare anyone": [
-        "the owner can unshare what others shared",
-    ],
+    "the owner can unshare anyone": ["the owner can unshare what others shared"],
 }
 
 

@@ -4,19 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import (
-    AccessListScope,
-    GrantId,
-    GroupId,
-    NarrowRequest,
-    Permission,
-    Reason,
-    ReasonCode,
-    Reshares,
-    RevokeRequest,
-    UnshareRequest,
-    UserId,
-)
+import exam_sharing as es
 from world import (
     ANNA,
     BEN,
@@ -34,16 +22,17 @@ from world import (
     World,
     codes,
     refusal,
+    shared_with,
 )
 
 pytestmark = pytest.mark.every_store
 
 
 def no_such(*groups):
-    return (Reason(code=ReasonCode.NO_SUCH_GRANT, principals=groups),)
+    return (es.Reason(code=es.ReasonCode.NO_SUCH_GRANT, principals=groups),)
 
 
-@pytest.mark.reason_code(ReasonCode.NO_SUCH_GRANT)
+@pytest.mark.reason_code(es.ReasonCode.NO_SUCH_GRANT)
 @given(
     granted=st.sets(st.sampled_from([BEN, CARLA, DAN, NURSES, CLINIC])),
     named=st.sampled_from([BEN, CARLA, DAN, EVA, NURSES, CLINIC, NOBODY]),
@@ -54,20 +43,20 @@ def test_unsharing_is_refused_with_the_groups_exactly_when_there_is_none_to_end(
     if granted:
         world.share(ANNA, CT, *granted)
 
-    reasons = world.reasons(UnshareRequest(actor=ANNA, exam=CT, recipient=named))
+    reasons = world.reasons(es.UnshareRequest(actor=ANNA, exam=CT, recipient=named))
 
     through = {DAN: {NURSES, CLINIC}, EVA: {NURSES, CLINIC}, CARLA: {CLINIC}, NURSES: {CLINIC}}
     groups = sorted(granted & through.get(named, set()))
     assert reasons == (() if named in granted else no_such(*groups))
 
 
-@pytest.mark.reason_code(ReasonCode.NO_SUCH_GRANT)
+@pytest.mark.reason_code(es.ReasonCode.NO_SUCH_GRANT)
 @given(
-    permission=st.sampled_from(Permission),
+    permission=st.sampled_from(es.Permission),
     days=st.none() | st.integers(1, 3),
-    bound=st.tuples(st.none() | st.sampled_from(Permission), st.none() | st.integers(1, 3)).filter(
-        lambda bound: bound != (None, None)
-    ),
+    bound=st.tuples(
+        st.none() | st.sampled_from(es.Permission), st.none() | st.integers(1, 3)
+    ).filter(lambda bound: bound != (None, None)),
 )
 def test_narrowing_is_refused_exactly_when_nothing_is_beyond_the_bound(permission, days, bound):
     """Specification: `#no_such_grant`."""
@@ -75,7 +64,7 @@ def test_narrowing_is_refused_exactly_when_nothing_is_beyond_the_bound(permissio
     until = None if days is None else START + days * DAY
     world.share(ANNA, CT, BEN, permission=permission, until=until)
     most, most_days = bound
-    request = NarrowRequest(
+    request = es.NarrowRequest(
         actor=ANNA,
         exam=CT,
         recipient=BEN,
@@ -91,39 +80,38 @@ def test_narrowing_is_refused_exactly_when_nothing_is_beyond_the_bound(permissio
     assert reasons == (() if beyond else no_such())
 
 
-@pytest.mark.parametrize("reshares", Reshares)
+@pytest.mark.parametrize("reshares", es.Reshares)
 def test_ending_an_unseen_grant_has_one_answer(reshares):
-    world = World(access_list=AccessListScope.OWN_GRANTS)
+    world = World(access_list=es.AccessListScope.OWN_GRANTS)
     world.share(ANNA, MR, EVA)
     world.share(EVA, MR, DAN)
     world.share(ANNA, CT, BEN, CARLA)
     world.share(CARLA, CT, DAN)
-    unknown = GrantId("unknown")
+    unknown = es.GrantId("unknown")
     on_unseen_exam = world.grant_to(EVA, MR).id
     not_to_be_seen = world.grant_to(CARLA).id
 
     for grant in (unknown, on_unseen_exam, not_to_be_seen):
         assert refusal(
-            world.sharing.revoke, RevokeRequest(actor=BEN, grant=grant, reshares=reshares)
-        ) == (Reason(code=ReasonCode.NO_SUCH_GRANT, grants=(grant,)),)
+            world.sharing.revoke, es.RevokeRequest(actor=BEN, grant=grant, reshares=reshares)
+        ) == (es.Reason(code=es.ReasonCode.NO_SUCH_GRANT, grants=(grant,)),)
 
 
 def test_a_grant_that_ended_is_not_there_to_end():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     grant = world.grant_to(BEN).id
     world.unshare(ANNA, CT, BEN)
 
     assert refusal(world.unshare, ANNA, CT, BEN) == no_such()
-    assert refusal(world.sharing.revoke, RevokeRequest(actor=ANNA, grant=grant)) == (
-        Reason(code=ReasonCode.NO_SUCH_GRANT, grants=(grant,)),
+    assert refusal(world.sharing.revoke, es.RevokeRequest(actor=ANNA, grant=grant)) == (
+        es.Reason(code=es.ReasonCode.NO_SUCH_GRANT, grants=(grant,)),
     )
 
 
-NOT_THEIRS = (Reason(code=ReasonCode.NOT_GRANTOR_OR_OWNER),)
+NOT_THEIRS = (es.Reason(code=es.ReasonCode.NOT_GRANTOR_OR_OWNER),)
 
 
-@pytest.mark.reason_code(ReasonCode.NOT_GRANTOR_OR_OWNER)
+@pytest.mark.reason_code(es.ReasonCode.NOT_GRANTOR_OR_OWNER)
 @given(
     grantors=st.sets(st.sampled_from([ANNA, BEN, DAN]), min_size=1),
     recipient=st.sampled_from([EVA, NURSES]),
@@ -134,14 +122,13 @@ def test_somebody_with_access_is_refused_exactly_when_no_grant_is_theirs_to_end(
     grantors, recipient, actor, narrowing
 ):
     """Specification: `#not_grantor_or_owner`."""
-    world = World()
-    world.share(ANNA, CT, BEN, CARLA, DAN, permission=Permission.DOWNLOAD)
+    world = shared_with(BEN, CARLA, DAN, permission=es.Permission.DOWNLOAD)
     for grantor in grantors:
-        world.share(grantor, CT, recipient, permission=Permission.DOWNLOAD)
+        world.share(grantor, CT, recipient, permission=es.Permission.DOWNLOAD)
     request = (
-        NarrowRequest(actor=actor, exam=CT, recipient=recipient, permission=VIEW)
+        es.NarrowRequest(actor=actor, exam=CT, recipient=recipient, permission=VIEW)
         if narrowing
-        else UnshareRequest(actor=actor, exam=CT, recipient=recipient)
+        else es.UnshareRequest(actor=actor, exam=CT, recipient=recipient)
     )
 
     reasons = world.reasons(request)
@@ -151,22 +138,22 @@ def test_somebody_with_access_is_refused_exactly_when_no_grant_is_theirs_to_end(
 
 
 def test_where_the_actor_may_not_see_the_grants_there_are_none():
-    world = World(access_list=AccessListScope.OWN_GRANTS)
+    world = World(access_list=es.AccessListScope.OWN_GRANTS)
     world.share(ANNA, CT, BEN, CARLA)
 
-    assert codes(refusal(world.unshare, BEN, CT, CARLA)) == [ReasonCode.NO_SUCH_GRANT]
+    assert codes(refusal(world.unshare, BEN, CT, CARLA)) == [es.ReasonCode.NO_SUCH_GRANT]
 
 
 def has_reshares(*grants):
-    return (Reason(code=ReasonCode.HAS_RESHARES, grants=tuple(each.id for each in grants)),)
+    return (es.Reason(code=es.ReasonCode.HAS_RESHARES, grants=tuple(each.id for each in grants)),)
 
 
-@pytest.mark.reason_code(ReasonCode.HAS_RESHARES)
+@pytest.mark.reason_code(es.ReasonCode.HAS_RESHARES)
 @given(
     passed_on=st.lists(st.sampled_from([CARLA, DAN, EVA]), unique=True),
     further=st.booleans(),
     other_way=st.booleans(),
-    reshares=st.sampled_from(Reshares),
+    reshares=st.sampled_from(es.Reshares),
 )
 def test_a_restricted_unshare_is_refused_exactly_when_more_would_end(
     passed_on, further, other_way, reshares
@@ -183,19 +170,21 @@ def test_a_restricted_unshare_is_refused_exactly_when_more_would_end(
         _share_on(world, passed_on[0])
     more = [each for each in world.grants(CT) if each.grantor != ANNA]
 
-    reasons = world.reasons(UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, reshares=reshares))
+    reasons = world.reasons(
+        es.UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, reshares=reshares)
+    )
 
-    refused = reshares is Reshares.RESTRICT and bool(more) and not other_way
+    refused = reshares is es.Reshares.RESTRICT and bool(more) and not other_way
     assert reasons == (has_reshares(*more) if refused else ())
 
 
 def _group_of_ben(world):
-    ward = GroupId("ward")
+    ward = es.GroupId("ward")
     world.group(ward, BEN)
     return ward
 
 
 def _share_on(world, user):
-    friend = UserId("friend")
+    friend = es.UserId("friend")
     world.person(friend)
     world.share(user, CT, friend)

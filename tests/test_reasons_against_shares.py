@@ -7,17 +7,7 @@ from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import (
-    ExamId,
-    GroupId,
-    HostRule,
-    NarrowRequest,
-    Permission,
-    Reason,
-    ReasonCode,
-    Reshares,
-    Scope,
-)
+import exam_sharing as es
 from world import (
     ANNA,
     BEN,
@@ -39,6 +29,7 @@ from world import (
     World,
     codes,
     share_request,
+    shared_with,
 )
 
 pytestmark = pytest.mark.every_store
@@ -49,16 +40,16 @@ REACH = {NURSES: {DAN, EVA}, CLINIC: {CARLA, DAN, EVA}}
 
 
 def not_found(exam):
-    return (Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),)
+    return (es.Reason(code=es.ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),)
 
 
-@pytest.mark.reason_code(ReasonCode.EXAM_NOT_FOUND)
+@pytest.mark.reason_code(es.ReasonCode.EXAM_NOT_FOUND)
 @given(
     granted=st.sets(st.sampled_from([BEN, CARLA, DAN, NURSES, CLINIC])),
     inactive=st.sets(st.sampled_from([ANNA, BEN, CARLA, DAN])),
     actor=st.sampled_from(PEOPLE),
     exam=st.sampled_from([CT, MR, NO_EXAM]),
-    scope=st.sampled_from(Scope),
+    scope=st.sampled_from(es.Scope),
 )
 def test_a_share_is_refused_with_this_alone_exactly_without_access(
     granted, inactive, actor, exam, scope
@@ -76,7 +67,7 @@ def test_a_share_is_refused_with_this_alone_exactly_without_access(
     reasons = world.reasons(share_request(actor, exam, NOBODY, attested=False, scope=scope))
 
     if has_access:
-        assert ReasonCode.EXAM_NOT_FOUND not in codes(reasons)
+        assert es.ReasonCode.EXAM_NOT_FOUND not in codes(reasons)
     else:
         assert reasons == not_found(exam)
 
@@ -86,7 +77,7 @@ def test_it_stands_alone_when_everything_else_is_wrong_too():
         max_recipients=1,
         message_limit=1,
         batches_across_subjects=False,
-        host_rules=[HostRule(code="NO", statement="No.", refuses=lambda *_: True)],
+        host_rules=[es.HostRule(code="NO", statement="No.", refuses=lambda *_: True)],
     )
     world.person(BEN, sharing_in_plan=False)
     request = share_request(
@@ -96,7 +87,7 @@ def test_it_stands_alone_when_everything_else_is_wrong_too():
         ANNA,
         NOBODY,
         permission=DOWNLOAD,
-        scope=Scope.BATCH,
+        scope=es.Scope.BATCH,
         until=START - DAY,
         attested=False,
         message="\0\0",
@@ -108,7 +99,7 @@ def test_it_stands_alone_when_everything_else_is_wrong_too():
 
 def test_a_user_has_no_access_by_a_grant_to_a_group_of_the_same_string():
     world = World()
-    namesake = GroupId(str(BEN))
+    namesake = es.GroupId(str(BEN))
     world.group(namesake, CARLA)
     world.share(ANNA, CT, namesake)
 
@@ -116,18 +107,18 @@ def test_a_user_has_no_access_by_a_grant_to_a_group_of_the_same_string():
 
 
 ABOUT_RECIPIENTS = {
-    ReasonCode.RECIPIENT_NOT_FOUND,
-    ReasonCode.RECIPIENT_IS_SELF,
-    ReasonCode.RECIPIENT_IS_OWNER,
-    ReasonCode.REMOVED_BY_OWNER,
+    es.ReasonCode.RECIPIENT_NOT_FOUND,
+    es.ReasonCode.RECIPIENT_IS_SELF,
+    es.ReasonCode.RECIPIENT_IS_OWNER,
+    es.ReasonCode.REMOVED_BY_OWNER,
 }
 
 
-@pytest.mark.reason_code(ReasonCode.SHARING_NOT_IN_PLAN)
+@pytest.mark.reason_code(es.ReasonCode.SHARING_NOT_IN_PLAN)
 @given(
     in_plan=st.booleans(),
     recipients=st.lists(
-        st.sampled_from([ANNA, BEN, CARLA, DAN, NOBODY, NURSES, GroupId("no-group")])
+        st.sampled_from([ANNA, BEN, CARLA, DAN, NOBODY, NURSES, es.GroupId("no-group")])
     ),
 )
 def test_a_share_is_refused_exactly_without_the_plan(in_plan, recipients):
@@ -140,7 +131,7 @@ def test_a_share_is_refused_exactly_without_the_plan(in_plan, recipients):
 
     reasons = world.reasons(share_request(BEN, CT, *recipients))
 
-    assert (ReasonCode.SHARING_NOT_IN_PLAN in codes(reasons)) == (not in_plan)
+    assert (es.ReasonCode.SHARING_NOT_IN_PLAN in codes(reasons)) == (not in_plan)
     if not in_plan:
         assert ABOUT_RECIPIENTS.isdisjoint(codes(reasons))
 
@@ -149,31 +140,30 @@ def test_the_answer_is_the_same_whoever_is_named():
     world = World(max_people=1)
     world.share(ANNA, CT, BEN)
     world.person(BEN, sharing_in_plan=False)
-    expected = (Reason(code=ReasonCode.SHARING_NOT_IN_PLAN),)
+    expected = (es.Reason(code=es.ReasonCode.SHARING_NOT_IN_PLAN),)
 
-    for recipient in (ANNA, BEN, CARLA, NOBODY, NURSES, GroupId("no-group")):
+    for recipient in (ANNA, BEN, CARLA, NOBODY, NURSES, es.GroupId("no-group")):
         assert world.reasons(share_request(BEN, CT, recipient)) == expected
 
 
 def test_reasons_about_the_request_are_reported_beside_it():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.person(BEN, sharing_in_plan=False)
 
     reasons = world.reasons(share_request(BEN, CT, attested=False, message="\0"))
 
     assert codes(reasons) == [
-        ReasonCode.SHARING_NOT_IN_PLAN,
-        ReasonCode.ATTESTATION_MISSING,
-        ReasonCode.NO_RECIPIENTS,
-        ReasonCode.MESSAGE_NOT_ALLOWED,
+        es.ReasonCode.SHARING_NOT_IN_PLAN,
+        es.ReasonCode.ATTESTATION_MISSING,
+        es.ReasonCode.NO_RECIPIENTS,
+        es.ReasonCode.MESSAGE_NOT_ALLOWED,
     ]
 
 
 WORDING = "I may share this."
 
 
-@pytest.mark.reason_code(ReasonCode.ATTESTATION_MISSING)
+@pytest.mark.reason_code(es.ReasonCode.ATTESTATION_MISSING)
 @given(
     attested=st.booleans(),
     wording=st.sampled_from([None, WORDING, WORDING.lower(), ""])
@@ -186,7 +176,7 @@ def test_a_share_is_refused_exactly_without_the_current_wording_confirmed(attest
     reasons = world.reasons(share_request(ANNA, CT, BEN, attested=attested, wording=wording))
 
     confirmed = attested and wording in (None, WORDING)
-    assert reasons == (() if confirmed else (Reason(code=ReasonCode.ATTESTATION_MISSING),))
+    assert reasons == (() if confirmed else (es.Reason(code=es.ReasonCode.ATTESTATION_MISSING),))
 
 
 def test_who_confirmed_when_and_which_wording_are_recorded():
@@ -205,25 +195,27 @@ def test_the_current_wording_is_recorded_by_default():
     assert world.store.share_record(receipt.share).attestation.wording == WORDING
 
 
-@pytest.mark.reason_code(ReasonCode.NO_RECIPIENTS)
+@pytest.mark.reason_code(es.ReasonCode.NO_RECIPIENTS)
 @given(recipients=st.lists(st.sampled_from([ANNA, BEN, NOBODY, NURSES]), max_size=3))
 def test_a_share_is_refused_exactly_when_nobody_is_named(recipients):
     """Specification: `#no_recipients`."""
     reasons = World().reasons(share_request(ANNA, CT, *recipients))
 
-    assert (ReasonCode.NO_RECIPIENTS in codes(reasons)) == (not recipients)
+    assert (es.ReasonCode.NO_RECIPIENTS in codes(reasons)) == (not recipients)
 
 
 def test_it_has_no_parameters():
-    assert World().reasons(share_request(ANNA, CT)) == (Reason(code=ReasonCode.NO_RECIPIENTS),)
+    assert World().reasons(share_request(ANNA, CT)) == (
+        es.Reason(code=es.ReasonCode.NO_RECIPIENTS),
+    )
 
 
-NO_GROUP = GroupId("no-group")
+NO_GROUP = es.GroupId("no-group")
 
 EVERYONE = [BEN, CARLA, DAN, EVA, NURSES, CLINIC, NOBODY, NO_GROUP]
 
 
-@pytest.mark.reason_code(ReasonCode.RECIPIENT_NOT_FOUND)
+@pytest.mark.reason_code(es.ReasonCode.RECIPIENT_NOT_FOUND)
 @given(
     recipients=st.lists(st.sampled_from(EVERYONE), min_size=1, unique=True),
     inactive=st.sets(st.sampled_from([BEN, CARLA, DAN])),
@@ -239,7 +231,7 @@ def test_a_share_is_refused_exactly_for_those_who_cannot_be_found(recipients, in
 
     missing = inactive | hidden | {NOBODY, NO_GROUP}
     told = tuple(each for each in recipients if each in missing)
-    expected = Reason(code=ReasonCode.RECIPIENT_NOT_FOUND, principals=told)
+    expected = es.Reason(code=es.ReasonCode.RECIPIENT_NOT_FOUND, principals=told)
     assert reasons == ((expected,) if told else ())
 
 
@@ -250,7 +242,7 @@ def test_it_wins_over_naming_oneself_and_over_naming_the_owner():
 
     reasons = world.reasons(share_request(DAN, CT, ANNA))
 
-    assert reasons == (Reason(code=ReasonCode.RECIPIENT_NOT_FOUND, principals=(ANNA,)),)
+    assert reasons == (es.Reason(code=es.ReasonCode.RECIPIENT_NOT_FOUND, principals=(ANNA,)),)
 
 
 def test_a_hidden_member_is_reached_through_a_seen_group():
@@ -261,37 +253,36 @@ def test_a_hidden_member_is_reached_through_a_seen_group():
     assert world.can_view(DAN, CT)
 
 
-@pytest.mark.reason_code(ReasonCode.RECIPIENT_IS_SELF)
+@pytest.mark.reason_code(es.ReasonCode.RECIPIENT_IS_SELF)
 @given(
     actor=st.sampled_from([ANNA, BEN, DAN]),
     recipients=st.lists(st.sampled_from([ANNA, BEN, CARLA, DAN, NURSES, CLINIC]), min_size=1),
 )
 def test_a_share_is_refused_exactly_when_the_actor_is_named(actor, recipients):
     """Specification: `#recipient_is_self`."""
-    world = World()
-    world.share(ANNA, CT, BEN, DAN)
+    world = shared_with(BEN, DAN)
 
     reasons = world.reasons(share_request(actor, CT, *recipients))
 
-    told = [each for each in reasons if each.code is ReasonCode.RECIPIENT_IS_SELF]
-    expected = Reason(code=ReasonCode.RECIPIENT_IS_SELF, principals=(actor,))
+    told = [each for each in reasons if each.code is es.ReasonCode.RECIPIENT_IS_SELF]
+    expected = es.Reason(code=es.ReasonCode.RECIPIENT_IS_SELF, principals=(actor,))
     assert told == ([expected] if actor in recipients else [])
 
 
 def test_an_owner_who_names_themselves_gets_both_reasons():
     assert codes(World().reasons(share_request(ANNA, CT, ANNA))) == [
-        ReasonCode.RECIPIENT_IS_SELF,
-        ReasonCode.RECIPIENT_IS_OWNER,
+        es.ReasonCode.RECIPIENT_IS_SELF,
+        es.ReasonCode.RECIPIENT_IS_OWNER,
     ]
 
 
-BENS = ExamId("bens")
+BENS = es.ExamId("bens")
 
 
-@pytest.mark.reason_code(ReasonCode.RECIPIENT_IS_OWNER)
+@pytest.mark.reason_code(es.ReasonCode.RECIPIENT_IS_OWNER)
 @given(
     exam=st.sampled_from([CT, BENS]),
-    scope=st.sampled_from(Scope),
+    scope=st.sampled_from(es.Scope),
     recipients=st.lists(st.sampled_from([ANNA, BEN, DAN, NURSES]), min_size=1),
 )
 def test_a_share_is_refused_exactly_when_the_owner_of_the_named_exam_is_named(
@@ -306,7 +297,7 @@ def test_a_share_is_refused_exactly_when_the_owner_of_the_named_exam_is_named(
     reasons = world.reasons(share_request(CARLA, exam, *recipients, scope=scope))
 
     owner = {CT: ANNA, BENS: BEN}[exam]
-    expected = (Reason(code=ReasonCode.RECIPIENT_IS_OWNER, principals=(owner,)),)
+    expected = (es.Reason(code=es.ReasonCode.RECIPIENT_IS_OWNER, principals=(owner,)),)
     assert reasons == (expected if owner in recipients else ())
 
 
@@ -315,14 +306,14 @@ def _owned_by_ben(world):
     return evolve(ct, id=BENS, owner=BEN)
 
 
-@pytest.mark.reason_code(ReasonCode.DOWNLOAD_NOT_HELD)
+@pytest.mark.reason_code(es.ReasonCode.DOWNLOAD_NOT_HELD)
 @given(
     held=st.fixed_dictionaries(
-        {CT: st.sampled_from(Permission)},
-        optional={MR: st.sampled_from(Permission), XRAY: st.sampled_from(Permission)},
+        {CT: st.sampled_from(es.Permission)},
+        optional={MR: st.sampled_from(es.Permission), XRAY: st.sampled_from(es.Permission)},
     ),
-    permission=st.sampled_from(Permission),
-    scope=st.sampled_from(Scope),
+    permission=st.sampled_from(es.Permission),
+    scope=st.sampled_from(es.Scope),
 )
 def test_a_share_is_refused_exactly_for_the_exams_on_which_download_is_not_held(
     held, permission, scope
@@ -334,9 +325,9 @@ def test_a_share_is_refused_exactly_for_the_exams_on_which_download_is_not_held(
 
     reasons = world.reasons(share_request(BEN, CT, CARLA, permission=permission, scope=scope))
 
-    covered = [CT, MR, XRAY] if scope is Scope.BATCH else [CT]
+    covered = [CT, MR, XRAY] if scope is es.Scope.BATCH else [CT]
     lacking = tuple(exam for exam in covered if held.get(exam) == VIEW and permission == DOWNLOAD)
-    expected = Reason(code=ReasonCode.DOWNLOAD_NOT_HELD, exams=lacking)
+    expected = es.Reason(code=es.ReasonCode.DOWNLOAD_NOT_HELD, exams=lacking)
     assert reasons == ((expected,) if lacking else ())
 
 
@@ -344,10 +335,10 @@ AWAY = st.timedeltas(timedelta(days=-400), timedelta(days=400)) | st.sampled_fro
     [timedelta(0), timedelta(microseconds=1), timedelta(microseconds=-1)]
 )
 
-IN_PAST = Reason(code=ReasonCode.EXPIRY_IN_PAST)
+IN_PAST = es.Reason(code=es.ReasonCode.EXPIRY_IN_PAST)
 
 
-@pytest.mark.reason_code(ReasonCode.EXPIRY_IN_PAST)
+@pytest.mark.reason_code(es.ReasonCode.EXPIRY_IN_PAST)
 @given(away=AWAY)
 def test_a_share_is_refused_exactly_when_its_time_is_not_in_the_future(away):
     """Specification: `#expiry_in_past`."""
@@ -356,15 +347,14 @@ def test_a_share_is_refused_exactly_when_its_time_is_not_in_the_future(away):
     assert reasons == (() if away > timedelta(0) else (IN_PAST,))
 
 
-@pytest.mark.reason_code(ReasonCode.EXPIRY_IN_PAST)
-@given(away=AWAY, reshares=st.sampled_from(Reshares))
+@pytest.mark.reason_code(es.ReasonCode.EXPIRY_IN_PAST)
+@given(away=AWAY, reshares=st.sampled_from(es.Reshares))
 def test_a_narrowing_is_refused_exactly_when_its_bound_is_not_in_the_future(away, reshares):
     """Specification: `#expiry_in_past`."""
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.share(BEN, CT, CARLA, until=START + timedelta(minutes=1))
 
-    request = NarrowRequest(
+    request = es.NarrowRequest(
         actor=ANNA, exam=CT, recipient=BEN, until=START + away, reshares=reshares
     )
 
@@ -372,25 +362,25 @@ def test_a_narrowing_is_refused_exactly_when_its_bound_is_not_in_the_future(away
 
 
 def test_a_past_bound_on_nothing_is_reported_beside_no_such_grant():
-    request = NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, until=START)
+    request = es.NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, until=START)
 
     assert codes(World().reasons(request)) == [
-        ReasonCode.EXPIRY_IN_PAST,
-        ReasonCode.NO_SUCH_GRANT,
+        es.ReasonCode.EXPIRY_IN_PAST,
+        es.ReasonCode.NO_SUCH_GRANT,
     ]
 
 
 DAYS = st.integers(1, 5)
 
 
-@pytest.mark.reason_code(ReasonCode.EXPIRY_BEYOND_OWN)
+@pytest.mark.reason_code(es.ReasonCode.EXPIRY_BEYOND_OWN)
 @given(
     held=st.fixed_dictionaries(
         {CT: st.none() | DAYS}, optional={MR: st.none() | DAYS, XRAY: st.none() | DAYS}
     ),
-    permission=st.sampled_from(Permission),
+    permission=st.sampled_from(es.Permission),
     asked=DAYS,
-    scope=st.sampled_from(Scope),
+    scope=st.sampled_from(es.Scope),
 )
 def test_a_share_is_refused_exactly_for_the_exams_that_the_actor_holds_for_less(
     held, permission, asked, scope
@@ -408,13 +398,13 @@ def test_a_share_is_refused_exactly_for_the_exams_that_the_actor_holds_for_less(
     covered = [exam for exam in (CT, MR, XRAY) if exam in held]
     short = {
         exam: held[exam]
-        for exam in (covered if scope is Scope.BATCH else [CT])
+        for exam in (covered if scope is es.Scope.BATCH else [CT])
         if held[exam] is not None and held[exam] < asked
     }
     if short:
         assert reasons == (
-            Reason(
-                code=ReasonCode.EXPIRY_BEYOND_OWN,
+            es.Reason(
+                code=es.ReasonCode.EXPIRY_BEYOND_OWN,
                 exams=tuple(short),
                 until=START + min(short.values()) * DAY,
             ),
@@ -424,9 +414,8 @@ def test_a_share_is_refused_exactly_for_the_exams_that_the_actor_holds_for_less(
 
 
 def test_a_permission_that_is_not_held_at_all_is_another_reason():
-    world = World()
-    world.share(ANNA, CT, BEN, until=START + DAY)
+    world = shared_with(BEN, until=START + DAY)
 
     request = share_request(BEN, CT, CARLA, permission=DOWNLOAD, until=START + 2 * DAY)
 
-    assert codes(world.reasons(request)) == [ReasonCode.DOWNLOAD_NOT_HELD]
+    assert codes(world.reasons(request)) == [es.ReasonCode.DOWNLOAD_NOT_HELD]

@@ -8,17 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import (
-    BatchId,
-    ExamId,
-    GroupId,
-    Permission,
-    Reason,
-    ReasonCode,
-    Reshares,
-    Scope,
-    UserId,
-)
+import exam_sharing as es
 from world import (
     ANNA,
     BEN,
@@ -37,12 +27,13 @@ from world import (
     World,
     codes,
     share_request,
+    shared_with,
 )
 
 pytestmark = pytest.mark.every_store
 
 
-@pytest.mark.reason_code(ReasonCode.EXPIRY_BEYOND_POLICY)
+@pytest.mark.reason_code(es.ReasonCode.EXPIRY_BEYOND_POLICY)
 @given(longest=st.none() | st.integers(1, 5), asked=st.none() | st.integers(1, 5))
 def test_a_share_is_refused_exactly_beyond_the_longest_duration(longest, asked):
     """Specification: `#expiry_beyond_policy`."""
@@ -53,7 +44,7 @@ def test_a_share_is_refused_exactly_beyond_the_longest_duration(longest, asked):
 
     if asked is not None and longest is not None and asked > longest:
         latest = START + longest * DAY
-        assert reasons == (Reason(code=ReasonCode.EXPIRY_BEYOND_POLICY, until=latest),)
+        assert reasons == (es.Reason(code=es.ReasonCode.EXPIRY_BEYOND_POLICY, until=latest),)
     else:
         assert reasons == ()
 
@@ -68,7 +59,7 @@ def test_a_duration_beyond_the_calendar_is_no_limit():
 CHARACTERS = st.sampled_from("aé\n\r\t\0\x1b\x7f\x85 ") | st.characters(exclude_categories=["Cs"])
 
 
-@pytest.mark.reason_code(ReasonCode.MESSAGE_NOT_ALLOWED)
+@pytest.mark.reason_code(es.ReasonCode.MESSAGE_NOT_ALLOWED)
 @given(message=st.none() | st.text(CHARACTERS, max_size=8), limit=st.integers(1, 8))
 def test_a_share_is_refused_exactly_when_its_message_is_too_long_or_holds_controls(message, limit):
     """Specification: `#message_not_allowed`."""
@@ -79,7 +70,7 @@ def test_a_share_is_refused_exactly_when_its_message_is_too_long_or_holds_contro
     text = (message or "").replace("\r\n", "\n").replace("\r", "\n")
     controls = {c for c in text if unicodedata.category(c) == "Cc"} - {"\n", "\t"}
     refused = len(text) > limit or bool(controls)
-    expected = Reason(code=ReasonCode.MESSAGE_NOT_ALLOWED, limit=limit)
+    expected = es.Reason(code=es.ReasonCode.MESSAGE_NOT_ALLOWED, limit=limit)
     assert reasons == ((expected,) if refused else ())
 
 
@@ -101,13 +92,12 @@ def test_a_share_is_refused_exactly_when_its_message_is_too_long_or_holds_contro
 def test_by_default_two_thousand_characters_of_plain_text_are_allowed(message, refused):
     reasons = World().reasons(share_request(ANNA, CT, BEN, message=message))
 
-    expected = Reason(code=ReasonCode.MESSAGE_NOT_ALLOWED, limit=2_000)
+    expected = es.Reason(code=es.ReasonCode.MESSAGE_NOT_ALLOWED, limit=2_000)
     assert reasons == ((expected,) if refused else ())
 
 
 def test_an_empty_message_is_none():
-    world = World()
-    world.share(ANNA, CT, BEN, message="")
+    world = shared_with(BEN, message="")
 
     assert world.told()[BEN].message is None
 
@@ -117,7 +107,7 @@ def test_the_message_is_looked_at_even_where_none_would_be_sent():
 
     reasons = world.reasons(share_request(ANNA, CT, BEN, message="\0"))
 
-    assert reasons == (Reason(code=ReasonCode.MESSAGE_NOT_ALLOWED, limit=2_000),)
+    assert reasons == (es.Reason(code=es.ReasonCode.MESSAGE_NOT_ALLOWED, limit=2_000),)
 
 
 REACH = {NURSES: {DAN, EVA}, CLINIC: {CARLA, DAN, EVA}}
@@ -132,16 +122,16 @@ def told_behind(closed):
 
 
 def too_many(limited, limit):
-    return Reason(code=ReasonCode.TOO_MANY, limited=limited, limit=limit)
+    return es.Reason(code=es.ReasonCode.TOO_MANY, limited=limited, limit=limit)
 
 
-@pytest.mark.reason_code(ReasonCode.TOO_MANY)
+@pytest.mark.reason_code(es.ReasonCode.TOO_MANY)
 @given(
     recipients=st.lists(
         st.sampled_from([CARLA, DAN, EVA, NURSES, CLINIC]), min_size=1, unique=True
     ),
     seen=st.sets(st.sampled_from([MR, XRAY])),
-    scope=st.sampled_from(Scope),
+    scope=st.sampled_from(es.Scope),
     max_recipients=LIMITS,
     max_exams=LIMITS,
     max_people=LIMITS,
@@ -167,7 +157,7 @@ def test_a_share_is_refused_exactly_beyond_the_limits(
     unknown = [len(REACH[each] - told[each]) for each in recipients if each in REACH]
     counts = {
         "recipients": (len(recipients), max_recipients),
-        "exams": (1 + len(seen) if scope is Scope.BATCH else 1, max_exams),
+        "exams": (1 + len(seen) if scope is es.Scope.BATCH else 1, max_exams),
         "people": (max(len(known), *unknown, 0), max_people),
     }
     assert reasons == tuple(
@@ -196,8 +186,8 @@ def test_the_limit_does_not_disclose_unseen_members():
 
     Each preview names the group and others, one of whom may be in the group.
     """
-    team = [UserId(f"person{number:02}") for number in range(65)]
-    ward = GroupId("ward")
+    team = [es.UserId(f"person{number:02}") for number in range(65)]
+    ward = es.GroupId("ward")
     world = World(max_people=30, members_visible=lambda _, group: group != ward)
     for person in team:
         world.person(person)
@@ -213,7 +203,7 @@ def test_the_limit_does_not_disclose_unseen_members():
 
 
 def test_the_limit_does_not_disclose_common_unseen_members():
-    closed = [GroupId(f"ward{number}") for number in range(3)]
+    closed = [es.GroupId(f"ward{number}") for number in range(3)]
     world = World(max_people=3, members_visible=lambda _, group: group not in closed)
     for group, members in zip(closed, [(DAN, EVA), (EVA, DAN), (BEN, CARLA)], strict=True):
         world.group(group, *members)
@@ -231,17 +221,17 @@ def test_people_are_counted_among_those_who_are_found_only():
 
     reasons = world.reasons(share_request(ANNA, CT, CLINIC, NOBODY))
 
-    assert codes(reasons) == [ReasonCode.RECIPIENT_NOT_FOUND]
+    assert codes(reasons) == [es.ReasonCode.RECIPIENT_NOT_FOUND]
 
 
-CHANGED = (Reason(code=ReasonCode.CHANGED_SINCE_SHOWN),)
+CHANGED = (es.Reason(code=es.ReasonCode.CHANGED_SINCE_SHOWN),)
 
 
-@pytest.mark.reason_code(ReasonCode.CHANGED_SINCE_SHOWN)
+@pytest.mark.reason_code(es.ReasonCode.CHANGED_SINCE_SHOWN)
 @given(
     seen=st.sets(st.sampled_from([MR, XRAY])),
     expect=st.none() | st.frozensets(st.sampled_from([CT, MR, XRAY, NO_EXAM])),
-    scope=st.sampled_from(Scope),
+    scope=st.sampled_from(es.Scope),
 )
 def test_a_batch_is_refused_exactly_when_it_covers_other_exams_than_expected(seen, expect, scope):
     """Specification: `#changed_since_shown`."""
@@ -251,7 +241,7 @@ def test_a_batch_is_refused_exactly_when_it_covers_other_exams_than_expected(see
 
     reasons = world.reasons(share_request(BEN, CT, CARLA, scope=scope, expect=expect))
 
-    as_shown = scope is Scope.EXAM or expect in (None, {CT, *seen})
+    as_shown = scope is es.Scope.EXAM or expect in (None, {CT, *seen})
     assert reasons == (() if as_shown else CHANGED)
 
 
@@ -259,41 +249,40 @@ def test_the_exams_of_the_form_can_be_expected():
     world = World()
     shown = world.sharing.share_form(ANNA, CT).exams
 
-    world.share(ANNA, CT, BEN, scope=Scope.BATCH, expect=shown)
+    world.share(ANNA, CT, BEN, scope=es.Scope.BATCH, expect=shown)
 
     assert all(world.can_view(BEN, exam) for exam in (CT, MR, XRAY))
 
 
 def test_it_does_not_disclose_the_change():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
 
     reasons = world.reasons(
-        share_request(BEN, CT, CARLA, scope=Scope.BATCH, expect=[CT, MR, NO_EXAM])
+        share_request(BEN, CT, CARLA, scope=es.Scope.BATCH, expect=[CT, MR, NO_EXAM])
     )
 
     assert reasons == CHANGED
 
 
-DISC = BatchId("disc")
+DISC = es.BatchId("disc")
 
-FIRST = ExamId("exam0")
+FIRST = es.ExamId("exam0")
 
-SPANS = (Reason(code=ReasonCode.BATCH_SPANS_SUBJECTS),)
+SPANS = (es.Reason(code=es.ReasonCode.BATCH_SPANS_SUBJECTS),)
 
 
 def world_with(subjects, **settings):
     world = World(**settings)
     for number, subject in enumerate(subjects):
-        world.upload(DISC, ANNA, ExamId(f"exam{number}"), subject=subject)
+        world.upload(DISC, ANNA, es.ExamId(f"exam{number}"), subject=subject)
     return world
 
 
-@pytest.mark.reason_code(ReasonCode.BATCH_SPANS_SUBJECTS)
+@pytest.mark.reason_code(es.ReasonCode.BATCH_SPANS_SUBJECTS)
 @given(
     subjects=st.lists(st.sampled_from([None, "p", "q", "exam exam0"]), min_size=1, max_size=3),
     allowed=st.booleans(),
-    scope=st.sampled_from(Scope),
+    scope=st.sampled_from(es.Scope),
 )
 def test_a_share_is_refused_exactly_when_it_spans_subjects_and_the_policy_forbids_it(
     subjects, allowed, scope
@@ -303,12 +292,12 @@ def test_a_share_is_refused_exactly_when_it_spans_subjects_and_the_policy_forbid
 
     reasons = world.reasons(share_request(ANNA, FIRST, BEN, scope=scope))
 
-    covered = subjects if scope is Scope.BATCH else subjects[:1]
+    covered = subjects if scope is es.Scope.BATCH else subjects[:1]
     apart = len({each for each in covered if each is not None}) + covered.count(None)
     assert reasons == (SPANS if apart > 1 and not allowed else ())
 
 
-REMOVED = (Reason(code=ReasonCode.REMOVED_BY_OWNER, principals=(CARLA,)),)
+REMOVED = (es.Reason(code=es.ReasonCode.REMOVED_BY_OWNER, principals=(CARLA,)),)
 
 
 def world_after(acts, **settings):
@@ -370,7 +359,7 @@ def removed_after(acts):
     return removed
 
 
-@pytest.mark.reason_code(ReasonCode.REMOVED_BY_OWNER)
+@pytest.mark.reason_code(es.ReasonCode.REMOVED_BY_OWNER)
 @given(acts=st.lists(st.sampled_from(ACTS), max_size=6), only_owner=st.booleans())
 def test_others_are_refused_exactly_when_the_owner_removed_last(acts, only_owner):
     """Specification: `#removed_by_owner`."""
@@ -402,14 +391,14 @@ def test_it_is_about_that_principal_only():
 
     assert world.reasons(share_request(BEN, CT, DAN, EVA)) == ()
     assert world.reasons(share_request(BEN, CT, NURSES, CARLA)) == (
-        Reason(code=ReasonCode.REMOVED_BY_OWNER, principals=(NURSES,)),
+        es.Reason(code=es.ReasonCode.REMOVED_BY_OWNER, principals=(NURSES,)),
     )
 
 
 def test_a_cascade_removes_nobody():
     world = world_after([ben_shares], only_owner_readmits=True)
     world.share(ANNA, CT, DAN)
-    world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
+    world.unshare(ANNA, CT, BEN, reshares=es.Reshares.CASCADE)
 
     assert not world.can_view(CARLA, CT)
     assert world.reasons(share_request(DAN, CT, CARLA)) == ()
@@ -417,21 +406,21 @@ def test_a_cascade_removes_nobody():
 
 def test_one_exam_of_the_batch_is_enough():
     world = World(only_owner_readmits=True)
-    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+    world.share(ANNA, CT, BEN, scope=es.Scope.BATCH)
     world.share(ANNA, MR, CARLA)
     world.unshare(ANNA, MR, CARLA)
 
     assert world.reasons(share_request(BEN, CT, CARLA)) == ()
-    assert world.reasons(share_request(BEN, CT, DAN, CARLA, scope=Scope.BATCH)) == REMOVED
+    assert world.reasons(share_request(BEN, CT, DAN, CARLA, scope=es.Scope.BATCH)) == REMOVED
 
 
 def test_it_is_reported_with_the_other_reasons():
     world = world_after([owner_shares, owner_unshares], only_owner_readmits=True)
-    request = share_request(BEN, CT, CARLA, permission=Permission.DOWNLOAD)
+    request = share_request(BEN, CT, CARLA, permission=es.Permission.DOWNLOAD)
 
     assert codes(world.reasons(request)) == [
-        ReasonCode.DOWNLOAD_NOT_HELD,
-        ReasonCode.REMOVED_BY_OWNER,
+        es.ReasonCode.DOWNLOAD_NOT_HELD,
+        es.ReasonCode.REMOVED_BY_OWNER,
     ]
 
 

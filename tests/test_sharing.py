@@ -3,18 +3,7 @@
 import pytest
 from attrs import evolve
 
-from exam_sharing import (
-    OWNER,
-    BatchId,
-    ExamId,
-    GroupId,
-    Outcome,
-    Policy,
-    ReasonCode,
-    Scope,
-    UntilLimit,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.events import ExamShared
 from world import (
     ANNA,
@@ -35,6 +24,7 @@ from world import (
     World,
     codes,
     share_request,
+    shared_with,
 )
 
 pytestmark = pytest.mark.every_store
@@ -49,8 +39,7 @@ def test_download_includes_view():
 
 
 def test_somebody_elses_grant_to_ones_own_group_gives_access():
-    world = World()
-    world.share(ANNA, CT, BEN, DAN)
+    world = shared_with(BEN, DAN)
     world.share(BEN, CT, NURSES)
 
     world.unshare(ANNA, CT, DAN)
@@ -59,20 +48,21 @@ def test_somebody_elses_grant_to_ones_own_group_gives_access():
 
 
 def test_a_batch_is_one_act_all_of_it_or_none():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
     world.share(ANNA, MR, BEN)
     before = world.state()
 
-    reasons = world.reasons(share_request(BEN, CT, CARLA, permission=DOWNLOAD, scope=Scope.BATCH))
+    reasons = world.reasons(
+        share_request(BEN, CT, CARLA, permission=DOWNLOAD, scope=es.Scope.BATCH)
+    )
 
-    assert codes(reasons) == [ReasonCode.DOWNLOAD_NOT_HELD]
+    assert codes(reasons) == [es.ReasonCode.DOWNLOAD_NOT_HELD]
     assert world.state() == before
 
 
 def test_the_same_study_uploaded_twice_is_two_exams():
     world = World()
-    again = ExamId("ct-again")
+    again = es.ExamId("ct-again")
     world.upload(CD, ANNA, again)
 
     world.share(ANNA, CT, BEN)
@@ -81,24 +71,21 @@ def test_the_same_study_uploaded_twice_is_two_exams():
 
 
 def test_the_basis_of_an_owners_grant_is_ownership():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
 
-    assert world.grant_to(BEN).basis is OWNER
+    assert world.grant_to(BEN).basis is es.OWNER
 
 
 def test_the_basis_of_a_reshare_is_every_sufficient_grant():
     world = World()
-    ward = GroupId("ward")
+    ward = es.GroupId("ward")
     world.group(ward, BEN)
     world.share(ANNA, CT, BEN, until=START + 2 * DAY)
     world.share(ANNA, CT, ward, until=START + 3 * DAY)
     world.share(ANNA, CT, CLINIC, until=START + 3 * DAY)
     world.share(CARLA, CT, BEN, until=START + DAY)
-    by_anna, to_ward, by_carla = (
-        next(g for g in world.grants(CT) if (g.grantor, g.recipient) == pair)
-        for pair in ((ANNA, BEN), (ANNA, ward), (CARLA, BEN))
-    )
+    by_anna, by_carla = world.grant_to(BEN, by=ANNA), world.grant_to(BEN, by=CARLA)
+    to_ward = world.grant_to(ward)
 
     world.share(BEN, CT, DAN, until=START + 2 * DAY)
     world.share(BEN, CT, EVA, until=START + DAY)
@@ -108,8 +95,7 @@ def test_the_basis_of_a_reshare_is_every_sufficient_grant():
 
 
 def test_the_basis_of_a_view_can_be_a_download():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
 
     world.share(BEN, CT, CARLA)
 
@@ -117,12 +103,11 @@ def test_the_basis_of_a_view_can_be_a_download():
 
 
 def test_the_basis_stays_ownership_when_the_exam_changes_hands():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
 
     world.transfer(CT, CARLA)
 
-    assert world.grant_to(BEN).basis is OWNER
+    assert world.grant_to(BEN).basis is es.OWNER
     assert world.can_view(BEN, CT)
 
 
@@ -138,9 +123,8 @@ def test_after_a_transfer_the_new_owner_holds_everything():
 
 
 def test_each_act_on_an_exam_counts_its_version_up_by_one():
-    world = World()
-    world.share(ANNA, CT, BEN, NURSES)
-    world.share(ANNA, CT, CARLA, scope=Scope.BATCH)
+    world = shared_with(BEN, NURSES)
+    world.share(ANNA, CT, CARLA, scope=es.Scope.BATCH)
     world.unshare(ANNA, CT, NURSES)
     world.share(ANNA, CT, DAN)
 
@@ -151,8 +135,7 @@ def test_each_act_on_an_exam_counts_its_version_up_by_one():
 
 
 def test_versions_order_grants_and_clocks_do_not():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.wait(-DAY)
     world.share(ANNA, CT, CARLA)
 
@@ -168,18 +151,18 @@ def test_the_record_of_a_share_is_complete():
         BEN,
         NURSES,
         permission=DOWNLOAD,
-        scope=Scope.BATCH,
+        scope=es.Scope.BATCH,
         until=START + DAY,
         performed_by="secretary",
     )
 
     record = world.store.share_record(receipt.share)
     assert record.actor == ANNA
-    assert record.performed_by == UserId("secretary")
+    assert record.performed_by == es.UserId("secretary")
     assert record.exam == CT
     assert record.exams == (CT, MR, XRAY)
     assert record.recipients == (BEN, NURSES)
-    assert (record.permission, record.scope) == (DOWNLOAD, Scope.BATCH)
+    assert (record.permission, record.scope) == (DOWNLOAD, es.Scope.BATCH)
     assert (record.at, record.until) == (START, START + DAY)
 
 
@@ -193,8 +176,7 @@ def test_a_grant_names_the_share_that_made_it():
 
 
 def test_a_share_is_audited_with_its_grants():
-    world = World()
-    world.share(ANNA, CT, BEN, message="hello")
+    world = shared_with(BEN, message="hello")
 
     (event,) = world.store.events()
 
@@ -217,7 +199,7 @@ def test_sharing_takes_effect_at_once():
 
 def test_the_policy_can_be_read():
     world = World(max_recipients=3)
-    assert world.sharing.policy == Policy(max_recipients=3)
+    assert world.sharing.policy == es.Policy(max_recipients=3)
 
 
 SOON, LATER = START + DAY, START + 2 * DAY
@@ -229,33 +211,30 @@ def outcome_of(receipt, exam=CT):
 
 
 def test_a_later_grant_does_not_hide_an_earlier_one():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
+    world = shared_with(BEN, permission=DOWNLOAD, until=SOON)
     world.share(ANNA, CT, BEN, permission=VIEW, until=LATER)
 
     receipt = world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
 
-    assert outcome_of(receipt) == (Outcome.UNCHANGED, SOON)
+    assert outcome_of(receipt) == (es.Outcome.UNCHANGED, SOON)
 
 
 def test_several_grants_of_one_grantor_are_counted_together():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
 
     assert outcome_of(world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)) == (
-        Outcome.UNCHANGED,
+        es.Outcome.UNCHANGED,
         SOON,
     )
     assert outcome_of(world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=LATER)) == (
-        Outcome.EXTENDED,
+        es.Outcome.EXTENDED,
         LATER,
     )
 
 
 def test_a_share_that_adds_nothing_changes_no_version_and_sends_no_notice():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.told()
 
     world.share(ANNA, CT, BEN)
@@ -266,8 +245,7 @@ def test_a_share_that_adds_nothing_changes_no_version_and_sends_no_notice():
 
 
 def test_a_share_that_adds_nothing_is_audited_all_the_same():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     receipt = world.share(ANNA, CT, BEN)
 
     assert world.store.share_record(receipt.share) is not None
@@ -275,35 +253,33 @@ def test_a_share_that_adds_nothing_is_audited_all_the_same():
 
 
 def test_sharing_the_batch_again_adds_only_where_something_is_missing():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
     world.share(ANNA, MR, BEN)
 
-    receipt = world.share(ANNA, CT, BEN, permission=DOWNLOAD, scope=Scope.BATCH)
+    receipt = world.share(ANNA, CT, BEN, permission=DOWNLOAD, scope=es.Scope.BATCH)
 
     assert [each.outcome for each in receipt.outcomes] == [
-        Outcome.UNCHANGED,
-        Outcome.WIDENED,
-        Outcome.GRANTED,
+        es.Outcome.UNCHANGED,
+        es.Outcome.WIDENED,
+        es.Outcome.GRANTED,
     ]
 
 
 def test_a_shorter_hold_leaves_an_earlier_grant_unchanged():
-    world = World()
-    world.share(ANNA, CT, BEN, until=LATER)
+    world = shared_with(BEN, until=LATER)
     world.share(BEN, CT, CARLA)
     world.unshare(ANNA, CT, BEN)
     world.share(ANNA, CT, BEN, until=SOON)
 
     receipt = world.share(BEN, CT, CARLA)
 
-    assert outcome_of(receipt) == (Outcome.UNCHANGED, LATER)
-    assert receipt.outcomes[0].limited_by is UntilLimit.OWN_HOLD
+    assert outcome_of(receipt) == (es.Outcome.UNCHANGED, LATER)
+    assert receipt.outcomes[0].limited_by is es.UntilLimit.OWN_HOLD
 
 
 def test_sharing_one_exam_has_no_outcome_for_others():
     world = World()
-    world.upload(BatchId("disc"), ANNA, ExamId("knee"))
+    world.upload(es.BatchId("disc"), ANNA, es.ExamId("knee"))
     world.share(ANNA, CT, BEN)
 
-    assert outcome_of(world.share(ANNA, MR, BEN), MR) == (Outcome.GRANTED, None)
+    assert outcome_of(world.share(ANNA, MR, BEN), MR) == (es.Outcome.GRANTED, None)

@@ -1,16 +1,10 @@
 """Unsharing, the end of one grant, and re-shares. Specification: `#unsharing`, `#re-shares`."""
 
+import re
+
 import pytest
 
-from exam_sharing import (
-    EndedAs,
-    HowEnded,
-    Reason,
-    ReasonCode,
-    Reshares,
-    RevokeRequest,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.events import GrantsEnded
 from world import (
     ANNA,
@@ -29,11 +23,12 @@ from world import (
     World,
     codes,
     refusal,
+    shared_with,
 )
 
 pytestmark = pytest.mark.every_store
 
-FAYE = UserId("faye")
+FAYE = es.UserId("faye")
 
 
 def chain(*people, **more):
@@ -68,7 +63,7 @@ def test_a_former_owner_may_not_end_grants_of_others():
     world = chain(BEN, DAN)
     world.transfer(CT, CARLA)
 
-    assert codes(refusal(world.unshare, ANNA, CT, DAN)) == [ReasonCode.NO_SUCH_GRANT]
+    assert codes(refusal(world.unshare, ANNA, CT, DAN)) == [es.ReasonCode.NO_SUCH_GRANT]
 
 
 def test_the_new_owner_ends_grants_of_the_former_owner():
@@ -100,15 +95,15 @@ def test_how_it_ended_is_recorded_beside_the_grant_and_nothing_is_deleted():
     (past,) = world.store.read((CT,), ended=True)[CT].ended
 
     assert past.grant == grant
-    assert (past.ending.grant, past.ending.how) == (grant.id, HowEnded.UNSHARED)
-    assert (past.ending.by, past.ending.acting_as) == (ANNA, EndedAs.OWNER)
+    assert (past.ending.grant, past.ending.how) == (grant.id, es.HowEnded.UNSHARED)
+    assert (past.ending.by, past.ending.acting_as) == (ANNA, es.EndedAs.OWNER)
     assert (past.ending.at, past.ending.version) == (START + DAY, 2)
     assert past.ending.replaced_by == ()
 
 
 @pytest.mark.parametrize(
     ("actor", "acting_as"),
-    [(ANNA, EndedAs.OWNER), (BEN, EndedAs.GRANTOR), (CARLA, EndedAs.RECIPIENT)],
+    [(ANNA, es.EndedAs.OWNER), (BEN, es.EndedAs.GRANTOR), (CARLA, es.EndedAs.RECIPIENT)],
     ids=["owner", "grantor", "recipient"],
 )
 def test_in_which_capacity_it_was_ended_is_recorded(actor, acting_as):
@@ -129,7 +124,7 @@ def test_an_end_of_grants_is_audited():
     assert isinstance(event, GrantsEnded)
     assert [each.grant.id for each in event.ended] == [each.id for each in receipt.ended]
     assert event.versions == {CT: 2}
-    assert event.request.performed_by == UserId("secretary")
+    assert event.request.performed_by == es.UserId("secretary")
 
 
 def test_a_refused_end_of_grants_changes_nothing_and_is_audited():
@@ -153,8 +148,7 @@ def test_unsharing_sends_no_notice():
 
 
 def test_the_receipt_has_the_time():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.wait(DAY)
 
     assert world.unshare(ANNA, CT, BEN).at == START + DAY
@@ -169,13 +163,12 @@ def test_a_grantor_ends_one_of_their_grants_by_its_id_after_losing_access():
     grant = world.grant_to(CARLA).id
     world.unshare(ANNA, CT, BEN)
 
-    assert world.sharing.revoke(RevokeRequest(actor=BEN, grant=grant)).ended
+    assert world.sharing.revoke(es.RevokeRequest(actor=BEN, grant=grant)).ended
     assert not world.can_view(CARLA, CT)
 
 
 def test_left_standing_leaves_out_reshares_of_other_grants():
-    world = World()
-    world.share(ANNA, CT, BEN, CARLA)
+    world = shared_with(BEN, CARLA)
     world.share(BEN, CT, DAN)
 
     assert world.unshare(ANNA, CT, CARLA).left_standing == ()
@@ -185,7 +178,7 @@ def test_left_standing_leaves_out_reshares_of_cascaded_grants():
     world = chain(BEN, CARLA, DAN)
     world.share(ANNA, CT, CARLA)
 
-    receipt = world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
+    receipt = world.unshare(ANNA, CT, BEN, reshares=es.Reshares.CASCADE)
 
     assert [grant.recipient for grant in receipt.ended] == [BEN, CARLA]
     assert receipt.left_standing == ()
@@ -193,15 +186,14 @@ def test_left_standing_leaves_out_reshares_of_cascaded_grants():
 
 
 def test_a_reshare_of_two_grants_is_left_standing_by_either():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     of_anna = world.grant_to(BEN)
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
     world.share(CARLA, CT, BEN, permission=DOWNLOAD)
     world.share(BEN, CT, DAN)
     world.narrow(CARLA, CT, BEN, permission=VIEW)
 
-    receipt = world.sharing.revoke(RevokeRequest(actor=ANNA, grant=of_anna.id))
+    receipt = world.end_grant(ANNA, of_anna)
 
     assert [each.id for each in receipt.left_standing] == [world.grant_to(DAN).id]
 
@@ -209,36 +201,76 @@ def test_a_reshare_of_two_grants_is_left_standing_by_either():
 def test_cascaded_grants_are_recorded_with_the_actor():
     world = chain(BEN, CARLA)
 
-    world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
+    world.unshare(ANNA, CT, BEN, reshares=es.Reshares.CASCADE)
 
     assert {pair: ending.how for pair, ending in endings(world).items()} == {
-        (ANNA, BEN): HowEnded.UNSHARED,
-        (BEN, CARLA): HowEnded.CASCADED,
+        (ANNA, BEN): es.HowEnded.UNSHARED,
+        (BEN, CARLA): es.HowEnded.CASCADED,
     }
     assert {ending.by for ending in endings(world).values()} == {ANNA}
     assert {ending.version for ending in endings(world).values()} == {3}
 
 
-def test_order_does_not_matter_a_later_way_supports_an_earlier_reshare():
-    world = chain(BEN, DAN)
-    world.share(ANNA, CT, CARLA)
-    world.share(CARLA, CT, BEN)
-    of_anna = next(g for g in world.grants(CT) if (g.grantor, g.recipient) == (ANNA, BEN))
+CASCADES = {
+    "a later way supports an earlier re-share": (
+        "anna>ben ben>dan anna>carla carla>ben",
+        (ANNA, BEN),
+        {BEN, CARLA, DAN},
+    ),
+    "a grant to one's own group supports no re-share": ("anna>dan dan>nurses dan>ben", DAN, set()),
+    "re-shares of every ended grant end": (
+        "anna>ben ben>dan dan>eva anna<dan anna>carla carla>ben ben>nurses",
+        BEN,
+        {CARLA},
+    ),
+    "later supported grants end beside unsupported ones": (
+        "anna>>ben ben>>carla ben>dan anna<ben anna>ben",
+        BEN,
+        {CARLA},
+    ),
+    "every branch that a later way supported ends": (
+        "anna>ben ben>carla ben>dan carla>eva dan>faye anna<ben anna>ben",
+        BEN,
+        set(),
+    ),
+    "unsupported grants give no support": (
+        "anna>dan dan>ben anna<dan anna>ben ben>carla",
+        (ANNA, BEN),
+        {BEN},
+    ),
+    "grants that are supported through a group stay": (
+        "anna>dan anna>nurses anna>carla dan>ben carla>eva",
+        DAN,
+        {NURSES, CARLA, BEN, EVA},
+    ),
+}
+"""For each cascade: acts in their order, what Anna then ends, and who has grants after that.
 
-    world.sharing.revoke(RevokeRequest(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE))
+`anna>ben` is a share for viewing, `anna>>ben` one for download, and `anna<ben` an unshare. Anna
+ends all grants to somebody, or one grant of a grantor to them.
+"""
 
-    assert holders(world) == {BEN, CARLA, DAN}
 
+@pytest.mark.parametrize(("acts", "ended", "left"), CASCADES.values(), ids=CASCADES)
+def test_a_cascade_leaves_what_is_supported(acts, ended, left):
+    world = chain()
+    for act in acts.split():
+        actor, how, other = re.fullmatch(r"(\w+)(>>|>|<)(\w+)", act).groups()
+        recipient = NURSES if other == "nurses" else es.UserId(other)
+        if how == "<":
+            world.unshare(es.UserId(actor), CT, recipient)
+        else:
+            permission = VIEW if how == ">" else DOWNLOAD
+            world.share(es.UserId(actor), CT, recipient, permission=permission)
 
-def test_a_grant_to_ones_own_group_does_not_support_ones_reshare():
-    world = World()
-    world.share(ANNA, CT, DAN)
-    world.share(DAN, CT, NURSES)
-    world.share(DAN, CT, BEN)
+    if isinstance(ended, tuple):
+        grantor, recipient = ended
+        grant = world.grant_to(recipient, by=grantor)
+        world.end_grant(ANNA, grant, reshares=es.Reshares.CASCADE)
+    else:
+        world.unshare(ANNA, CT, ended, reshares=es.Reshares.CASCADE)
 
-    world.unshare(ANNA, CT, DAN, reshares=Reshares.CASCADE)
-
-    assert holders(world) == set()
+    assert {grant.recipient for grant in world.grants(CT)} == left
 
 
 def test_grants_of_a_former_owner_are_supported():
@@ -246,121 +278,47 @@ def test_grants_of_a_former_owner_are_supported():
     world.transfer(CT, DAN)
     world.share(DAN, CT, EVA)
 
-    world.unshare(DAN, CT, EVA, reshares=Reshares.CASCADE)
+    world.unshare(DAN, CT, EVA, reshares=es.Reshares.CASCADE)
 
     assert holders(world) >= {BEN, CARLA}
 
 
 def test_a_group_of_an_inactive_grantor_supports_reshares():
-    world = World()
-    world.share(ANNA, CT, DAN, NURSES)
+    world = shared_with(DAN, NURSES)
     world.share(DAN, CT, BEN)
     world.person(DAN, active=False)
 
-    receipt = world.unshare(ANNA, CT, DAN, reshares=Reshares.CASCADE)
+    receipt = world.unshare(ANNA, CT, DAN, reshares=es.Reshares.CASCADE)
 
     assert [grant.recipient for grant in receipt.ended] == [DAN]
     assert holders(world) == {BEN, EVA}
 
 
-def test_a_cascade_reaches_reshares_of_every_ended_grant():
-    world = World()
-    world.share(ANNA, CT, BEN)
-    world.share(BEN, CT, DAN)
-    world.share(DAN, CT, EVA)
-    world.unshare(ANNA, CT, DAN)
-    world.share(ANNA, CT, CARLA)
-    world.share(CARLA, CT, BEN)
-    world.share(BEN, CT, NURSES)
-
-    world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
-
-    assert holders(world) == {CARLA}
-
-
-def test_a_cascade_ends_later_supported_grants_beside_unsupported_ones():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
-    world.share(BEN, CT, CARLA, permission=DOWNLOAD)
-    world.share(BEN, CT, DAN)
-    world.unshare(ANNA, CT, BEN)
-    world.share(ANNA, CT, BEN)
-
-    world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
-
-    assert holders(world) == {CARLA}
-
-
-def test_a_cascade_follows_every_branch_that_a_later_way_supported():
-    world = chain()
-    world.share(ANNA, CT, BEN)
-    world.share(BEN, CT, CARLA, DAN)
-    world.share(CARLA, CT, EVA)
-    world.share(DAN, CT, FAYE)
-    world.unshare(ANNA, CT, BEN)
-    world.share(ANNA, CT, BEN)
-
-    world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
-
-    assert holders(world) == set()
-
-
-def test_unsupported_grants_give_no_support():
-    world = World()
-    world.share(ANNA, CT, DAN)
-    world.share(DAN, CT, BEN)
-    world.unshare(ANNA, CT, DAN)
-    world.share(ANNA, CT, BEN)
-    world.share(BEN, CT, CARLA)
-    of_anna = next(g for g in world.grants(CT) if (g.grantor, g.recipient) == (ANNA, BEN))
-
-    world.sharing.revoke(RevokeRequest(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE))
-
-    assert holders(world) == {BEN}
-
-
-def test_a_cascade_keeps_grants_supported_through_a_group():
-    world = World()
-    world.share(ANNA, CT, DAN, NURSES, CARLA)
-    world.share(DAN, CT, BEN)
-    world.share(CARLA, CT, EVA)
-
-    world.unshare(ANNA, CT, DAN, reshares=Reshares.CASCADE)
-
-    assert {grant.recipient for grant in world.grants(CT)} == {NURSES, CARLA, BEN, EVA}
-
-
 def test_a_reshare_keeps_for_as_long_as_it_is_still_supported():
-    world = World()
-    world.share(ANNA, CT, BEN, CLINIC)
+    world = shared_with(BEN, CLINIC)
     world.share(CARLA, CT, BEN, until=START + DAY)
     world.share(BEN, CT, EVA)
-    of_anna = next(g for g in world.grants(CT) if (g.grantor, g.recipient) == (ANNA, BEN))
+    of_anna = world.grant_to(BEN, by=ANNA)
 
-    receipt = world.sharing.revoke(
-        RevokeRequest(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE)
-    )
+    receipt = world.end_grant(ANNA, of_anna, reshares=es.Reshares.CASCADE)
 
     (left,) = receipt.replacements
     assert (left.grantor, left.recipient) == (BEN, EVA)
     assert (left.permission, left.until) == (VIEW, START + DAY)
-    assert endings(world)[BEN, EVA].how is HowEnded.NARROWED
+    assert endings(world)[BEN, EVA].how is es.HowEnded.NARROWED
     assert endings(world)[BEN, EVA].replaced_by == (left.id,)
 
 
 def test_a_cascade_keeps_one_grant_for_each_supported_permission():
-    world = World()
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
+    world = shared_with(BEN, permission=DOWNLOAD)
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
     world.share(CARLA, CT, BEN, until=START + 2 * DAY)
     world.share(CARLA, CT, BEN, permission=DOWNLOAD, until=START + DAY)
     world.share(BEN, CT, DAN, permission=DOWNLOAD)
-    of_anna = next(g for g in world.grants(CT) if (g.grantor, g.recipient) == (ANNA, BEN))
+    of_anna = world.grant_to(BEN, by=ANNA)
     before = world.grant_to(DAN)
 
-    receipt = world.sharing.revoke(
-        RevokeRequest(actor=ANNA, grant=of_anna.id, reshares=Reshares.CASCADE)
-    )
+    receipt = world.end_grant(ANNA, of_anna, reshares=es.Reshares.CASCADE)
 
     kept = [each for each in world.grants(CT) if each.recipient == DAN]
     assert {(left.permission, left.until) for left in receipt.replacements} == {
@@ -376,7 +334,7 @@ def test_a_cascade_in_one_exam_leaves_the_others():
     world.share(ANNA, MR, BEN)
     world.share(BEN, MR, CARLA)
 
-    world.unshare(ANNA, CT, BEN, reshares=Reshares.CASCADE)
+    world.unshare(ANNA, CT, BEN, reshares=es.Reshares.CASCADE)
 
     assert holders(world, MR) == {BEN, CARLA}
 
@@ -384,9 +342,9 @@ def test_a_cascade_in_one_exam_leaves_the_others():
 def test_restricted_unsharing_without_a_grant_is_no_such_grant():
     world = World()
 
-    reasons = refusal(world.unshare, ANNA, CT, BEN, reshares=Reshares.RESTRICT)
+    reasons = refusal(world.unshare, ANNA, CT, BEN, reshares=es.Reshares.RESTRICT)
 
-    assert codes(reasons) == [ReasonCode.NO_SUCH_GRANT]
+    assert codes(reasons) == [es.ReasonCode.NO_SUCH_GRANT]
 
 
 def test_of_a_group_that_the_directory_is_silent_about_nobody_is_named(monkeypatch):
@@ -395,6 +353,6 @@ def test_of_a_group_that_the_directory_is_silent_about_nobody_is_named(monkeypat
     world.share(ANNA, CT, BEN, NURSES)
     monkeypatch.setattr(type(world.directory), "members_seen_by", lambda *_: {})
 
-    assert refusal(world.unshare, ANNA, CT, DAN) == (Reason(code=ReasonCode.NO_SUCH_GRANT),)
+    assert refusal(world.unshare, ANNA, CT, DAN) == (es.Reason(code=es.ReasonCode.NO_SUCH_GRANT),)
     world.unshare(ANNA, CT, NURSES)
     assert holders(world) == {BEN}

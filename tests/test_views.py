@@ -5,18 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from exam_sharing import (
-    AccessListScope,
-    BatchId,
-    Exam,
-    ExamId,
-    GroupId,
-    Reshares,
-    RevokeRequest,
-    Scope,
-    UploadBatch,
-    UserId,
-)
+import exam_sharing as es
 from world import (
     ANNA,
     BEN,
@@ -34,6 +23,7 @@ from world import (
     VIEW,
     World,
     refusal,
+    shared_with,
 )
 
 pytestmark = pytest.mark.every_store
@@ -43,8 +33,8 @@ SOON, LATER = START + DAY, START + 2 * DAY
 
 def test_the_share_form_counts_the_subjects_of_those_exams():
     world = World()
-    disc = BatchId("disc")
-    one, two, three = map(ExamId, ("one", "two", "three"))
+    disc = es.BatchId("disc")
+    one, two, three = map(es.ExamId, ("one", "two", "three"))
     world.upload(disc, ANNA, one, subject="p")
     world.upload(disc, ANNA, two, subject="q")
     world.upload(disc, ANNA, three, subject=None)
@@ -67,15 +57,14 @@ def test_everything_that_the_form_offers_can_be_shared():
         until=form.latest_until,
         wording=form.wording,
         expect=form.exams,
-        scope=Scope.BATCH,
+        scope=es.Scope.BATCH,
     )
 
     assert world.can_view(CARLA, CT)
 
 
 def test_an_entry_has_every_grant_with_its_grantor_and_times():
-    world = World()
-    world.share(ANNA, CT, BEN, CARLA)
+    world = shared_with(BEN, CARLA)
     world.wait(DAY)
     world.share(BEN, CT, CARLA, until=LATER)
 
@@ -88,15 +77,13 @@ def test_an_entry_has_every_grant_with_its_grantor_and_times():
 
 
 def test_members_of_a_recipient_group_are_not_on_the_access_list():
-    world = World()
-    world.share(ANNA, CT, NURSES)
+    world = shared_with(NURSES)
 
     assert list(world.entries(DAN)) == [NURSES]
 
 
 def test_the_owner_is_apart_also_after_a_transfer():
-    world = World()
-    world.share(ANNA, CT, BEN)
+    world = shared_with(BEN)
     world.transfer(CT, CARLA)
 
     listed = world.sharing.access_list(BEN, CT)
@@ -106,8 +93,7 @@ def test_the_owner_is_apart_also_after_a_transfer():
 
 
 def test_a_new_owner_who_had_been_given_it_is_also_listed_with_that_grant():
-    world = World()
-    world.share(ANNA, CT, CARLA)
+    world = shared_with(CARLA)
     world.transfer(CT, CARLA)
 
     assert world.sharing.access_list(CARLA, CT).owner == CARLA
@@ -115,8 +101,7 @@ def test_a_new_owner_who_had_been_given_it_is_also_listed_with_that_grant():
 
 
 def test_every_grant_has_its_own_can_unshare():
-    world = World()
-    world.share(ANNA, CT, BEN, CARLA)
+    world = shared_with(BEN, CARLA)
     world.share(BEN, CT, CARLA)
 
     def may(viewer):
@@ -130,14 +115,14 @@ def test_every_grant_has_its_own_can_unshare():
 @pytest.mark.parametrize(
     "reshares",
     [
-        Reshares.CASCADE,
+        es.Reshares.CASCADE,
         *(
             pytest.param(each, marks=pytest.mark.memory_only("needs hundreds of acts"))
-            for each in (Reshares.KEEP, Reshares.RESTRICT)
+            for each in (es.Reshares.KEEP, es.Reshares.RESTRICT)
         ),
     ],
 )
-@pytest.mark.parametrize("scope", AccessListScope)
+@pytest.mark.parametrize("scope", es.AccessListScope)
 def test_can_unshare_is_true_exactly_when_unsharing_would_be_allowed(reshares, scope):
     def build():
         world = World(reshares=reshares, access_list=scope)
@@ -155,7 +140,7 @@ def test_can_unshare_is_true_exactly_when_unsharing_would_be_allowed(reshares, s
             for listed in entry.grants:
                 world = build()
                 allowed = _allowed(
-                    world.sharing.revoke, RevokeRequest(actor=viewer, grant=listed.grant.id)
+                    world.sharing.revoke, es.RevokeRequest(actor=viewer, grant=listed.grant.id)
                 )
                 assert listed.can_unshare == allowed
 
@@ -171,10 +156,10 @@ def _allowed(act, *args, **kwargs):
 def shelf(world):
     """Let Ben, Carla and Dan have exams too, and share some with Dan and his group."""
     for owner, name in [(BEN, "b1"), (BEN, "b2"), (CARLA, "c1")]:
-        world.upload(BatchId(name), owner, ExamId(name))
-    world.share(ANNA, CT, DAN, scope=Scope.BATCH)
-    world.share(BEN, ExamId("b1"), NURSES, permission=DOWNLOAD)
-    world.upload(BatchId("d1"), DAN, ExamId("d1"))
+        world.upload(es.BatchId(name), owner, es.ExamId(name))
+    world.share(ANNA, CT, DAN, scope=es.Scope.BATCH)
+    world.share(BEN, es.ExamId("b1"), NURSES, permission=DOWNLOAD)
+    world.upload(es.BatchId("d1"), DAN, es.ExamId("d1"))
 
 
 def exams_of(page):
@@ -200,11 +185,10 @@ def test_paging_with_cursors_gives_the_whole_list_once(limit):
 
 
 def test_a_cursor_holds_its_place_when_newer_exams_arrive():
-    world = World()
-    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+    world = shared_with(BEN, scope=es.Scope.BATCH)
     first = world.sharing.shared_with(BEN, limit=1)
-    world.upload(CD, ANNA, ExamId("zz"))
-    world.share(ANNA, ExamId("zz"), BEN)
+    world.upload(CD, ANNA, es.ExamId("zz"))
+    world.share(ANNA, es.ExamId("zz"), BEN)
 
     second = world.sharing.shared_with(BEN, after=first.next, limit=2)
 
@@ -213,8 +197,7 @@ def test_a_cursor_holds_its_place_when_newer_exams_arrive():
 
 
 def test_a_cursor_keeps_its_place_when_its_exam_is_gone():
-    world = World()
-    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+    world = shared_with(BEN, scope=es.Scope.BATCH)
     first = world.sharing.shared_with(BEN, limit=2)
     world.unshare(ANNA, MR, BEN)
 
@@ -224,9 +207,9 @@ def test_a_cursor_keeps_its_place_when_its_exam_is_gone():
 def test_a_cursor_stands_between_uploads_of_one_microsecond_and_the_next():
     world = World()
     for place in range(3):
-        upload = UploadBatch(id=BatchId(f"b{place}"), uploader=BEN, received_at=START)
+        upload = es.UploadBatch(id=es.BatchId(f"b{place}"), uploader=BEN, received_at=START)
         at = START + place * timedelta(microseconds=1)
-        exam = Exam(id=ExamId(f"e{place}"), owner=BEN, batch=upload.id, uploaded_at=at)
+        exam = es.Exam(id=es.ExamId(f"e{place}"), owner=BEN, batch=upload.id, uploaded_at=at)
         world.sharing.add_upload(upload, [exam])
     first = world.sharing.visible_to(BEN, limit=1)
 
@@ -236,9 +219,9 @@ def test_a_cursor_stands_between_uploads_of_one_microsecond_and_the_next():
 
 def test_a_cursor_fits_into_an_address():
     world = World()
-    strange = ExamId("ü/&?=#%+ x")
-    world.upload(BatchId("s1"), BEN, strange)
-    world.upload(BatchId("s2"), BEN, ExamId("zzz"), ExamId("older"))
+    strange = es.ExamId("ü/&?=#%+ x")
+    world.upload(es.BatchId("s1"), BEN, strange)
+    world.upload(es.BatchId("s2"), BEN, es.ExamId("zzz"), es.ExamId("older"))
 
     cursor = world.sharing.visible_to(BEN, limit=2).next
 
@@ -248,8 +231,7 @@ def test_a_cursor_fits_into_an_address():
 
 
 def test_there_is_no_cursor_at_the_end_of_a_list():
-    world = World()
-    world.share(ANNA, CT, BEN, scope=Scope.BATCH)
+    world = shared_with(BEN, scope=es.Scope.BATCH)
 
     assert world.sharing.shared_with(BEN, limit=3).next is None
     assert world.sharing.shared_with(BEN, limit=2).next is not None
@@ -259,8 +241,8 @@ def test_there_is_no_cursor_at_the_end_of_a_list():
 def test_a_viewer_looks_up_groups_once_and_grants_each_time():
     world = World()
     viewer = world.sharing.viewer(BEN)
-    world.group(GroupId("late"), BEN)
-    world.share(ANNA, CT, GroupId("late"))
+    world.group(es.GroupId("late"), BEN)
+    world.share(ANNA, CT, es.GroupId("late"))
     world.share(ANNA, MR, BEN)
 
     assert not viewer.can(VIEW, CT)
@@ -271,8 +253,7 @@ def test_a_viewer_looks_up_groups_once_and_grants_each_time():
 
 
 def test_a_viewer_looks_at_the_clock_each_time():
-    world = World()
-    world.share(ANNA, CT, BEN, until=SOON)
+    world = shared_with(BEN, until=SOON)
     viewer = world.sharing.viewer(BEN)
     world.wait(DAY)
 
@@ -340,19 +321,21 @@ def test_the_longest_name_is_found_when_it_is_typed_in_full(form):
 
 def test_a_cursor_stands_behind_the_longest_name_and_id():
     world = World()
-    longest = UserId("\N{GRINNING FACE}" * 255)
+    longest = es.UserId("\N{GRINNING FACE}" * 255)
     world.person(longest, name="\N{GRINNING FACE}" * 500, email="x@example.org")
-    world.person(UserId("last"), name="\N{GRINNING FACE}" * 499 + "\N{NERD FACE}")
+    world.person(es.UserId("last"), name="\N{GRINNING FACE}" * 499 + "\N{NERD FACE}")
 
     page = world.sharing.recipients(ANNA, CT, limit=7)
 
     assert page.items[-1].principal == longest
-    assert principals(world.sharing.recipients(ANNA, CT, after=page.next).items) == [UserId("last")]
+    assert principals(world.sharing.recipients(ANNA, CT, after=page.next).items) == [
+        es.UserId("last")
+    ]
 
 
 def test_names_are_those_of_the_principals_whom_an_active_user_sees():
     world = World(visible=lambda _, principal: principal != EVA)
-    named = [ANNA, EVA, NURSES, UserId("nobody")]
+    named = [ANNA, EVA, NURSES, es.UserId("nobody")]
 
     assert world.sharing.names(BEN, named) == {ANNA: "Anna", NURSES: "Nurses"}
     world.person(BEN, active=False)

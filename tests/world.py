@@ -202,10 +202,19 @@ class World:
         kept = self.store.read((exam,), ended=False)[exam].grants
         return tuple(in_order(kept))
 
-    def grant_to(self, recipient: es.PrincipalId, exam: es.ExamId = CT) -> es.Grant:
-        """Return the one grant to a principal that was not ended."""
-        (grant,) = (each for each in self.grants(exam) if each.recipient == recipient)
+    def grant_to(
+        self, recipient: es.PrincipalId, exam: es.ExamId = CT, by: es.UserId | None = None
+    ) -> es.Grant:
+        """Return the one grant to a principal, by anybody or by one grantor, that was not ended."""
+        (grant,) = (
+            each
+            for each in self.grants(exam)
+            if each.recipient == recipient and by in (None, each.grantor)
+        )
         return grant
+
+    def end_grant(self, actor: es.UserId, grant: es.Grant, **more: Any) -> es.UnshareReceipt:
+        return self.sharing.revoke(es.RevokeRequest(actor=actor, grant=grant.id, **more))
 
     def entries(
         self, viewer: es.UserId, exam: es.ExamId = CT
@@ -231,6 +240,13 @@ class World:
             self.store.outbox.waiting(),
             tuple(self.notifier.sent),
         )
+
+
+def shared_with(*recipients: es.PrincipalId, **more: Any) -> World:
+    """Return a world in which Anna has shared the CT."""
+    world = World()
+    world.share(ANNA, CT, *recipients, **more)
+    return world
 
 
 def share_request(
