@@ -77,11 +77,7 @@ class ExamTransferred:
 
 @attrs.frozen(kw_only=True)
 class ActRefused:
-    """An act was refused, and changed nothing.
-
-    Attributes:
-        request: without the message of a share.
-    """
+    """An act was refused, and changed nothing; the request is without its message."""
 
     at: datetime
     request: Asked
@@ -137,11 +133,9 @@ class WaitingNotice:
 
 @attrs.frozen(kw_only=True)
 class Claim:
-    """A notice that one relay keeps from all others while it sends it.
+    """A notice that one relay keeps from all others until it lapses, while it sends it.
 
-    Attributes:
-        token: different for every claim, also of one notice.
-        until: when the claim lapses, aware, in UTC: from then on another relay may have the notice.
+    `token` is different for every claim, also of one notice.
     """
 
     notice: WaitingNotice

@@ -18,7 +18,6 @@ ItemT = TypeVar("ItemT")
 
 MAX_PAGE: Final = 1_000
 MAX_CURSOR_LENGTH: Final = 8_000
-_NOTICE: Final = "notice"
 
 
 def _cursor_after(first: str, second: str) -> str:
@@ -73,7 +72,7 @@ def exam_position(cursor: str | None) -> tuple[datetime, str] | None:
 
 def notice_cursor_after(item: ListedNotice) -> str:
     """Return the cursor of the place behind a notice."""
-    return _cursor_after(_NOTICE, str(item.number))
+    return _cursor_after("notice", str(item.number))
 
 
 def notice_position(cursor: str | None) -> int | None:
@@ -82,7 +81,7 @@ def notice_position(cursor: str | None) -> int | None:
     if parts is None:
         return None
     kind, digits = parts
-    if kind != _NOTICE or not re.fullmatch(r"[0-9]{1,18}", digits):
+    if kind != "notice" or not re.fullmatch(r"[0-9]{1,18}", digits):
         raise _no_cursor()
     return int(digits)
 

@@ -159,12 +159,7 @@ class Denied:
 
 @attrs.frozen(kw_only=True)
 class Ground:
-    """A standing grant that gives the permission in question.
-
-    Attributes:
-        path: from the user through groups to the recipient of the grant; the user alone when it
-            was made to them.
-    """
+    """A standing grant that gives the permission, and the path from the user to its recipient."""
 
     grant: Grant
     path: tuple[PrincipalId, ...]
@@ -190,12 +185,7 @@ class WhyNot(Enum):
 
 @attrs.frozen(kw_only=True)
 class NearMiss:
-    """A grant, or an ownership, that nearly gives the permission in question.
-
-    Attributes:
-        grant: `None` for the ownership of an inactive user.
-        path: from the user through groups to the recipient of the grant.
-    """
+    """A grant that nearly gives the permission, or, without one, an inactive user's ownership."""
 
     why_not: WhyNot
     grant: Grant | None = None

@@ -269,7 +269,7 @@ def decide_ending(
     if reasons or facts.exam is None:
         return Denied(reasons)
     writer = _Writer(
-        how=HowEnded.NARROWED if isinstance(request, NarrowRequest) else HowEnded.UNSHARED,
+        how=HowEnded.CASCADED if isinstance(request, NarrowRequest) else HowEnded.UNSHARED,
         by=request.actor,
         acting_as=case.acting_as,
         at=now,
@@ -337,6 +337,7 @@ class _Writer:
     """Turns what an act leaves of grants into endings and replacements."""
 
     how: HowEnded
+    """How a grant ends that the act names, and of which nothing is left."""
     by: UserId | None
     acting_as: EndedAs
     at: datetime
@@ -356,9 +357,10 @@ class _Writer:
         made: list[Grant] = []
         for grant in (each for each in support.standing if each.id in left):
             parts = list(self._replacements(grant, left[grant.id]))
+            how = self.how if grant.id in cut else HowEnded.CASCADED
             ending = Ending(
                 grant=grant.id,
-                how=self._how(named=grant.id in cut, replaced=bool(parts)),
+                how=HowEnded.NARROWED if parts else how,
                 by=self.by,
                 acting_as=self.acting_as,
                 at=self.at,
@@ -377,13 +379,6 @@ class _Writer:
             ),
             bound=bound,
         )
-
-    def _how(self, *, named: bool, replaced: bool) -> HowEnded:
-        if replaced:
-            return HowEnded.NARROWED
-        if named and self.how is not HowEnded.NARROWED:
-            return self.how
-        return HowEnded.CASCADED
 
     def _replacements(self, grant: Grant, remaining: Holding) -> Iterator[Grant]:
         """Yield the fewest grants that together give what remains of one."""

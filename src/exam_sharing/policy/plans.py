@@ -206,7 +206,6 @@ class Effect:
 
     A group's own effect counts the grants made to it; a user's counts all their ways, as far as
     the actor may know of them. Times are aware, in UTC; `None` is for good.
-
     """
 
     principal: PrincipalId

@@ -119,11 +119,7 @@ class Policy:
     host_rules: tuple[HostRule, ...] = attrs.field(default=(), converter=_host_rules)
 
     def latest(self, now: datetime) -> datetime:
-        """Return the horizon that no grant made now may pass.
-
-        Raises:
-            InvalidArgument: the time is naive.
-        """
+        """Return the horizon that no grant made at an aware time may pass."""
         now = instant("now", now)
         if self.max_duration is None or self.max_duration >= FOREVER - now:
             return FOREVER

@@ -344,7 +344,7 @@ def decide_share(
 ) -> SharePlan | Denied:
     """Return the plan of a permitted share, or every reason against it.
 
-    The ids of its grants are made from `act`, a new id.
+    The ids of its grants are made from `act`.
     """
     case = ShareCase(policy=policy, request=request, facts=facts, now=now)
     in_plan = facts.actor.sharing_in_plan
@@ -366,8 +366,19 @@ def _plan(case: ShareCase, act: str) -> SharePlan:
             outcome = _outcome(case, exam, terms, recipient)
             outcomes.append(outcome)
             if outcome.outcome in _MAKES_A_GRANT:
-                grant_id = GrantId(id_within(act, exam.id, recipient.key))
-                made.append(_grant(share, exam, terms, recipient, grant_id))
+                grant = Grant(
+                    id=GrantId(id_within(act, exam.id, recipient.key)),
+                    exam=exam.id,
+                    grantor=share.actor,
+                    recipient=recipient,
+                    permission=share.permission,
+                    until=until_of(terms.horizon),
+                    version=exam.sharing.version + 1,
+                    basis=terms.basis,
+                    share=share.id,
+                    made_at=share.at,
+                )
+                made.append(grant)
     return SharePlan(
         versions={exam.id: exam.sharing.version for exam in case.facts.exams},
         share=share,
@@ -460,23 +471,6 @@ def _outcome(
         outcome=outcome,
         until=until_of(horizon),
         limited_by=terms.limited_by,
-    )
-
-
-def _grant(
-    share: Share, exam: ExamFacts, terms: _Terms, recipient: PrincipalId, grant_id: GrantId
-) -> Grant:
-    return Grant(
-        id=grant_id,
-        exam=exam.id,
-        grantor=share.actor,
-        recipient=recipient,
-        permission=share.permission,
-        until=until_of(terms.horizon),
-        version=exam.sharing.version + 1,
-        basis=terms.basis,
-        share=share.id,
-        made_at=share.at,
     )
 
 

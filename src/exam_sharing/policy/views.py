@@ -1,6 +1,7 @@
 """What the portal shows. Specification: `#what-the-portal-shows`.
 
-Each view is made of facts, and discloses no more than its viewer may know.
+Each view is made of facts, and discloses no more than its viewer may know. Times are aware, in UTC;
+`None` is for good.
 """
 
 from collections.abc import Iterable, Mapping
@@ -36,11 +37,7 @@ class Tab(Enum):
 
 @attrs.frozen(kw_only=True)
 class Page(Generic[ItemT]):
-    """Some items of a list, in its order, and where the next ones begin.
-
-    Attributes:
-        next: a cursor to give as `after`, or `None` at the end of the list.
-    """
+    """Some items of a list; `next` is a cursor to give as `after`, or `None` at its end."""
 
     items: tuple[ItemT, ...] = ()
     next: str | None = None
@@ -48,12 +45,7 @@ class Page(Generic[ItemT]):
 
 @attrs.frozen(kw_only=True)
 class VisibleExam:
-    """An exam that a user can see.
-
-    Attributes:
-        permission: the highest permission that the user holds.
-        uploaded_at: aware, in UTC.
-    """
+    """An exam that a user can see, with the highest permission that they hold."""
 
     exam: ExamId
     permission: Permission
@@ -71,8 +63,7 @@ class ShareForm:
         subjects: of how many subjects those are; an exam without a subject counts as its own.
         wording: the attestation to show.
         sends_messages: whether a personal message would be sent.
-        latest_until: the latest time until which the named exam can be shared for viewing, aware,
-            in UTC; `None` for good.
+        latest_until: the latest time until which the named exam can be shared for viewing.
     """
 
     has_share_tab: bool = False
@@ -86,11 +77,7 @@ class ShareForm:
 
 @attrs.frozen(kw_only=True)
 class ListedGrant:
-    """A grant behind an entry of the access list.
-
-    Attributes:
-        can_unshare: whether the viewer may end it.
-    """
+    """A grant behind an entry of the access list, and whether the viewer may end it."""
 
     grant: ShownGrant
     can_unshare: bool
@@ -103,7 +90,7 @@ class AccessEntry:
     Attributes:
         name: as the directory names them.
         permission: the highest permission that the grants give.
-        until: until when they give it, aware, in UTC; `None` for good.
+        until: until when they give it.
         held: for each permission that they give, until when.
         grants: the grants behind the entry, in the order in which they were made.
         can_unshare: whether the viewer may unshare this principal.
