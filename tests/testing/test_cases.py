@@ -41,24 +41,16 @@ def test_every_store_passes_all_cases(new_store):
     assert {name: found for name, found in failed.items() if found} == {}
 
 
-def test_every_code_has_a_case():
+def test_every_code_and_every_outcome_of_a_share_has_a_case():
     assert {code for case in OURS for code in case["codes"]} == {code.value for code in ReasonCode}
-
-
-def test_every_outcome_of_a_share_has_a_case():
-    outcomes = {
-        each["outcome"] for case in OURS for each in (case["outcome"] or {}).get("shared", ())
-    }
+    receipts = [(case["outcome"] or {}).get("shared", ()) for case in OURS]
+    outcomes = {each["outcome"] for receipt in receipts for each in receipt}
     assert outcomes == {"GRANTED", "WIDENED", "EXTENDED", "UNCHANGED", "OWNS_IT"}
 
 
-def test_names_and_contents_of_cases_are_unique():
+def test_cases_are_unique_and_verify_something():
     assert len({case["name"] for case in OURS}) == len(OURS)
-    asked = [json.dumps({**case, "name": "", "rule": ""}) for case in OURS]
-    assert len(set(asked)) == len(OURS)
-
-
-def test_every_case_verifies_something():
+    assert len({json.dumps({**case, "name": "", "rule": ""}) for case in OURS}) == len(OURS)
     for case in OURS:
         assert case["outcome"] or case["then"], case["name"]
         assert (case["when"] is None) == (case["outcome"] is None), case["name"]
@@ -81,24 +73,17 @@ def test_a_change_of_a_case_changes_nothing_else():
     assert cases() == OURS
 
 
-EXPORT = [sys.executable, "-m", "exam_sharing.testing.cases"]
-
-
 @pytest.mark.parametrize("seed", ["0", "1"])
-def test_the_export_is_the_same_text_every_time(seed):
+def test_the_export_is_the_same_text_every_time_and_holds_every_case(seed):
     exported = subprocess.run(
-        EXPORT,
+        [sys.executable, "-m", "exam_sharing.testing.cases"],
         check=True,
         capture_output=True,
         env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONIOENCODING": "utf-8"},
     ).stdout.decode()
     assert exported == as_json()
-
-
-def test_the_export_holds_every_case():
-    document = json.loads(as_json())
-    assert document["schema"] == 1
-    assert document["cases"] == list(OURS)
+    document = json.loads(exported)
+    assert (document["schema"], document["cases"]) == (1, list(OURS))
 
 
 def test_cases_need_neither_pytest_nor_hypothesis():
@@ -120,36 +105,34 @@ def test_cases_can_be_chosen_by_acts_and_questions():
     assert questions == {"can"}
 
 
-def test_unknown_acts_are_an_error():
-    with pytest.raises(InvalidValue) as caught:
-        cases(acts={"shares", "share", "dance"})
-    assert str(caught.value) == (
-        "acts has 'dance', 'shares', which no case has; choose from 'clock', 'end_grant', 'group', "
-        "'host_ends', 'narrow', 'share', 'unshare', 'upload', 'user', 'withdraw'"
-    )
-
-
-def test_unknown_questions_are_an_error():
-    with pytest.raises(InvalidValue) as caught:
-        cases(questions=["cann"])
-    assert str(caught.value) == (
-        "questions has 'cann', which no case has; choose from 'access_list', 'can', 'choices', "
-        "'choices_held', 'explain', 'notices', 'preview', 'share_form', 'shared_with', "
-        "'suggestions', 'suggestions_held', 'tabs', 'visible_to'"
-    )
-
-
 @pytest.mark.parametrize(
-    ("named", "message"),
+    ("chosen", "error", "message"),
     [
-        ({"acts": "share"}, "acts must be a collection, not str"),
-        ({"questions": "can"}, "questions must be a collection, not str"),
-        ({"acts": [None]}, "acts must be str, not NoneType"),
+        (
+            {"acts": {"shares", "share", "dance"}},
+            InvalidValue,
+            (
+                "acts has 'dance', 'shares', which no case has; choose from 'clock', 'end_grant', "
+                "'group', 'host_ends', 'narrow', 'share', 'unshare', 'upload', 'user', 'withdraw'"
+            ),
+        ),
+        (
+            {"questions": ["cann"]},
+            InvalidValue,
+            (
+                "questions has 'cann', which no case has; choose from 'access_list', 'can', "
+                "'choices', 'choices_held', 'explain', 'notices', 'preview', 'share_form', "
+                "'shared_with', 'suggestions', 'suggestions_held', 'tabs', 'visible_to'"
+            ),
+        ),
+        ({"acts": "share"}, WrongKind, "acts must be a collection, not str"),
+        ({"questions": "can"}, WrongKind, "questions must be a collection, not str"),
+        ({"acts": [None]}, WrongKind, "acts must be str, not NoneType"),
     ],
 )
-def test_acts_and_questions_must_be_collections_of_strings(named, message):
-    with pytest.raises(WrongKind) as caught:
-        cases(**named)
+def test_unknown_acts_and_questions_are_an_error(chosen, error, message):
+    with pytest.raises(error) as caught:
+        cases(**chosen)
     assert str(caught.value) == message
 
 
@@ -173,52 +156,9 @@ def test_reasons_can_be_reduced_to_their_codes():
     assert all(set(reason) == {"code"} for reason in reasons)
 
 
-class NeverExpires(MemoryStore):
-    def holds(self, user, principals, permission, exam, now):
-        grants = self.read((exam,), ended=False)[exam].grants
-        then = min([now, *(grant.made_at for grant in grants)])
-        return super().holds(user, principals, permission, exam, then)
-
-
-def test_a_failed_case_reports_its_rule_and_differences():
-    case = named("a share for a time gives no access at that time")
-    with pytest.raises(CaseFailed) as caught:
-        check(case, over_store(NeverExpires))
-    assert str(caught.value).splitlines()[:5] == [
-        "a share for a time gives no access at that time",
-        "rule: A grant stands until it is ended or its time has come.",
-        '{"question": "can", "user": "ben", "permission": "VIEW", "exam": "ct"}',
-        "  expected: false",
-        "  got:      true",
-    ]
-
-
 class CannotWrite(MemoryStore):
     def commit(self, changes):
         raise StoreFailed("no room for Jane Doe")
-
-
-def test_an_exception_of_the_store_is_reported_by_its_type():
-    case = named("a share gives another user access")
-    with pytest.raises(CaseFailed) as caught:
-        check(case, over_store(CannotWrite))
-    error = caught.value
-    lines = str(error).splitlines()
-    assert lines[:2] == [
-        "a share gives another user access",
-        "rule: A share gives its recipients access, up to what the actor holds.",
-    ]
-    assert lines[2].startswith('{"act": "share", "actor": "anna"')
-    assert lines[4] == '  got:      {"raised": "StoreFailed"}'
-    assert "Jane Doe" not in f"{error} {error!r}"
-    assert isinstance(error.__cause__, StoreFailed)
-    assert run(case, over_store(CannotWrite)) == error.differences
-    assert pickled(error).differences == error.differences
-
-
-def test_an_exception_in_an_act_under_given_is_a_difference():
-    (difference,) = run(named("a grantor can unshare"), over_store(CannotWrite))
-    assert (difference.expected, difference.got) == ("done", {"raised": "StoreFailed"})
 
 
 class CannotTakeUploads(MemoryStore):
@@ -226,22 +166,39 @@ class CannotTakeUploads(MemoryStore):
         raise StoreFailed("no room for Jane Doe")
 
 
-def test_an_exception_while_the_portal_opens_is_reported_by_its_type():
+@pytest.mark.parametrize(
+    ("store", "asked", "expected"),
+    [
+        (CannotWrite, '{"act": "share", "actor": "anna"', '{"shared": '),
+        (
+            CannotTakeUploads,
+            (
+                '{"given": {"users": ["anna", "ben", "carla", "dan", "eva"], '
+                '"groups": ["nurses", "clinic"], "exams": ["ct", "mr", "xray"], "policy": {}}}'
+            ),
+            '"opened"',
+        ),
+    ],
+)
+def test_an_exception_of_the_store_is_reported_by_its_type(store, asked, expected):
     case = named("a share gives another user access")
     with pytest.raises(CaseFailed) as caught:
-        check(case, over_store(CannotTakeUploads))
-    lines = str(caught.value).splitlines()
-    assert lines[0] == "a share gives another user access"
-    assert lines[2:] == [
-        (
-            '{"given": {"users": ["anna", "ben", "carla", "dan", "eva"], '
-            '"groups": ["nurses", "clinic"], "exams": ["ct", "mr", "xray"], "policy": {}}}'
-        ),
-        '  expected: "opened"',
-        '  got:      {"raised": "StoreFailed"}',
-    ]
-    assert "Jane Doe" not in f"{caught.value} {caught.value!r}"
-    assert isinstance(caught.value.__cause__, StoreFailed)
+        check(case, over_store(store))
+    error = caught.value
+    name, rule, *lines = str(error).splitlines()[:5]
+    assert name == "a share gives another user access"
+    assert rule == "rule: A share gives its recipients access, up to what the actor holds."
+    assert lines[0].startswith(asked)
+    assert lines[1].startswith(f"  expected: {expected}")
+    assert lines[2] == '  got:      {"raised": "StoreFailed"}'
+    assert "Jane Doe" not in f"{error} {error!r}"
+    assert isinstance(error.__cause__, StoreFailed)
+    assert run(case, over_store(store)) == error.differences == pickled(error).differences
+
+
+def test_an_exception_in_an_act_under_given_is_a_difference():
+    (difference,) = run(named("a grantor can unshare"), over_store(CannotWrite))
+    assert (difference.expected, difference.got) == ("done", {"raised": "StoreFailed"})
 
 
 @pytest.mark.parametrize("fails", ["calling", "entering"])
@@ -264,30 +221,26 @@ class CannotList(MemoryStore):
 
 
 def test_an_exception_in_a_question_is_a_difference_and_the_run_goes_on():
-    case = named("a share with a group reaches a member whom the owner removed")
-    assert len(case["then"]) == 2
+    case = named("a share for a time gives no access at that time")
     (difference,) = run(case, over_store(CannotList))
-    assert difference.asked["question"] == "shared_with"
-    assert difference.got == {"raised": "OSError"}
+    assert str(difference).splitlines() == [
+        '{"question": "shared_with", "user": "ben"}',
+        "  expected: []",
+        '  got:      {"raised": "OSError"}',
+    ]
 
 
 def test_a_store_that_cannot_be_tested_ends_the_run():
-    with pytest.raises(StoreNotUsable):
-        check(OURS[0], over_store(object))
-
     class Unusable:
-        def __init__(self, given):
-            pass
-
         def do(self, act):
             raise StoreNotUsable("gave up")
 
     def unopened(given):
         raise StoreNotUsable("gave up")
 
-    for open_portal in (Unusable, unopened):
+    for open_portal in (over_store(object), lambda given: Unusable(), unopened):
         with pytest.raises(StoreNotUsable):
-            run(named("a share gives another user access"), open_portal)
+            check(named("a share gives another user access"), open_portal)
 
 
 def test_a_refused_act_under_given_is_a_difference():
