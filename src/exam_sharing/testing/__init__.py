@@ -29,25 +29,20 @@ __all__ = [
 ]
 
 _HOMES: Final = {
-    "Answer": "explaining",
-    "FrozenClock": "worlds",
-    "OpenStore": "opening",
-    "RulesBroken": "story",
-    "StoreNotUsable": "opening",
-    "StorePorts": "opening",
-    "World": "worlds",
-    "empty_world": "worlds",
-    "explained": "explaining",
-    "ready_world": "worlds",
-    "run_sharing_machine": "machine",
+    "explaining": ("Answer", "explained"),
+    "machine": ("run_sharing_machine",),
+    "opening": ("OpenStore", "StoreNotUsable", "StorePorts"),
+    "story": ("RulesBroken",),
+    "worlds": ("FrozenClock", "World", "empty_world", "ready_world"),
 }
-"""The module in which each public name lives."""
+"""The public names of each module."""
 
 
 def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{module}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

@@ -1,7 +1,7 @@
 """Answers that explain themselves in assertions: why, or why not and what comes nearest."""
 
 from collections.abc import Iterator
-from datetime import datetime
+from typing import Final
 
 import attrs
 
@@ -19,9 +19,6 @@ class Answer:
     """Whether a user holds a permission on an exam, and why; it is true if the check is.
 
     Attributes:
-        user: the user.
-        permission: the permission.
-        exam: the exam.
         can: the answer of the check.
         why: the answer of `explain`.
     """
@@ -61,13 +58,8 @@ def explained(sharing: Sharing, user: UserId, permission: Permission, exam: Exam
     Raises:
         WrongKind: an argument is of another type.
     """
-    return Answer(
-        user,
-        permission,
-        exam,
-        sharing.can(user, permission, exam),
-        sharing.admin.explain(user, permission, exam),
-    )
+    can = sharing.can(user, permission, exam)
+    return Answer(user, permission, exam, can, sharing.admin.explain(user, permission, exam))
 
 
 def explanation_of(value: object) -> list[str]:
@@ -101,32 +93,24 @@ def _why(answer: Permitted | Denied) -> Iterator[str]:
 def _near_miss(miss: NearMiss) -> str:
     if miss.grant is None:
         return "nearest: they own it, but are not active"
-    return f"nearest: {_told(miss.grant)}{_through(miss.path)}, which {_lacks(miss.why_not)}"
+    return f"nearest: {_told(miss.grant)}{_through(miss.path)}, which {_LACKS[miss.why_not]}"
 
 
-def _lacks(why_not: WhyNot) -> str:
-    return {
-        WhyNot.USER_NOT_ACTIVE: "counts for nothing while they are not active",
-        WhyNot.ONLY_VIEW: "gives view alone",
-        WhyNot.EXPIRED: "has expired",
-        WhyNot.ENDED: "was ended",
-        WhyNot.OWN_GRANT: "they made themselves",
-    }[why_not]
+_LACKS: Final = {
+    WhyNot.USER_NOT_ACTIVE: "counts for nothing while they are not active",
+    WhyNot.ONLY_VIEW: "gives view alone",
+    WhyNot.EXPIRED: "has expired",
+    WhyNot.ENDED: "was ended",
+    WhyNot.OWN_GRANT: "they made themselves",
+}
 
 
 def _told(grant: Grant) -> str:
-    until = "for good" if grant.until is None else f"until {_time(grant.until)}"
-    return (
-        f"{grant.grantor}'s grant of {grant.permission.name} to {_named(grant.recipient)} {until}"
-    )
-
-
-def _time(moment: datetime) -> str:
-    return moment.isoformat(" ").removesuffix("+00:00")
-
-
-def _named(principal: PrincipalId) -> str:
-    return f"the group {principal}" if isinstance(principal, GroupId) else str(principal)
+    until = "for good"
+    if grant.until is not None:
+        until = f"until {grant.until.isoformat(' ').removesuffix('+00:00')}"
+    to = f"the group {grant.recipient}" if isinstance(grant.recipient, GroupId) else grant.recipient
+    return f"{grant.grantor}'s grant of {grant.permission.name} to {to} {until}"
 
 
 def _through(path: tuple[PrincipalId, ...]) -> str:

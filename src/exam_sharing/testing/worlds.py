@@ -108,14 +108,8 @@ class World:
     """A `Sharing` in memory, with its parts and its past.
 
     Attributes:
-        sharing: the `Sharing`.
-        directory: the users and groups.
-        notifier: the notifier, which keeps the notices that were sent.
-        clock: the clock.
-        store: the exams and grants.
-        users: the ids of the users; the first one owns exams.
-        groups: the ids of the groups.
-        exams: the ids of the exams.
+        notifier: keeps the notices that were sent.
+        users: the first one owns exams.
         acts: the requests so far, including refused ones.
         story: everything that has happened so far, in words. A failing property shows it.
     """

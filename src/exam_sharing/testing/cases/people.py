@@ -60,6 +60,11 @@ class Act(dict[str, Any]):
             "still_have_access": list(still_have_access),
         }
 
+    def cut_to_view(self, *grants: Data, **others: Any) -> Done:
+        """A receipt has these grants of download as ended, each replaced by one to view."""
+        ended = [{**grant, "permission": "DOWNLOAD"} for grant in grants]
+        return self.ended(*ended, replaced_by=grants, **others)
+
     def refused(self, *reasons: Data | str, **parameters: Any) -> Done:
         """The act is refused: by reasons or codes, or by one code with these parameters."""
         return self, {"refused": [_reason(each, **parameters) for each in reasons]}

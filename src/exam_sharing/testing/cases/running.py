@@ -11,7 +11,7 @@ import attrs
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing.cases.portals import in_memory, plain
-from exam_sharing.testing.cases.schema import Case, Data, Given, OpenPortal, Portal
+from exam_sharing.testing.cases.schema import Case, Data, Given, OpenPortal
 from exam_sharing.testing.cases.topics import (
     extent,
     notices,
@@ -175,7 +175,7 @@ def check(case: Case, open_portal: OpenPortal = in_memory) -> None:
             portal, if there is one, is its cause.
         StoreNotUsable: the store under the portal cannot be tested.
     """
-    found = _found(case, open_portal)
+    found = list(_found(case, open_portal))
     if found:
         differences = tuple(difference for difference, _ in found)
         first = next((error for _, error in found if error is not None), None)
@@ -193,28 +193,28 @@ def run(case: Case, open_portal: OpenPortal = in_memory) -> tuple[Difference, ..
     return tuple(difference for difference, _ in _found(case, open_portal))
 
 
-def _found(case: Case, open_portal: OpenPortal) -> tuple[_Found, ...]:
+def _found(case: Case, open_portal: OpenPortal) -> Iterator[_Found]:
     with ExitStack() as closing:
         given = case["given"]
         portal, error = _tried(lambda: closing.enter_context(entered(open_portal(given))))
         if error is not None:
-            return ((Difference(asked=_in_short(given), expected="opened", got=portal), error),)
+            yield Difference(asked=_in_short(given), expected="opened", got=portal), error
+            return
         for act in given["acts"]:
             got, error = _tried(partial(portal.do, act))
             if not _NOT_DONE.isdisjoint(got):
-                return ((Difference(asked=act, expected="done", got=got), error),)
-        return tuple(_differences(case, portal))
+                yield Difference(asked=act, expected="done", got=got), error
+                return
+        if case["when"] is not None:
+            yield from _compared(portal.do, case["when"], case["outcome"])
+        for each in case["then"]:
+            yield from _compared(portal.ask, each["question"], each["answer"])
 
 
-def _differences(case: Case, portal: Portal) -> Iterator[_Found]:
-    if case["when"] is not None:
-        got, error = _tried(partial(portal.do, case["when"]))
-        if got != case["outcome"]:
-            yield Difference(asked=case["when"], expected=case["outcome"], got=got), error
-    for each in case["then"]:
-        got, error = _tried(partial(portal.ask, each["question"]))
-        if got != each["answer"] or isinstance(got, bool) != isinstance(each["answer"], bool):
-            yield Difference(asked=each["question"], expected=each["answer"], got=got), error
+def _compared(call: Callable[[Data], Any], asked: Data, expected: Any) -> Iterator[_Found]:
+    got, error = _tried(partial(call, asked))
+    if got != expected or isinstance(got, bool) != isinstance(expected, bool):
+        yield Difference(asked=asked, expected=expected, got=got), error
 
 
 def _in_short(given: Given) -> Data:

@@ -44,10 +44,8 @@ CASES: Final = {
         ),
         "the receipt of a narrowing reports re-shares that were left standing": case(
             given=DOWNLOADS,
-            when=anna.narrow_to_view(ben).ended(
-                anna.grant(ben, "DOWNLOAD"),
-                replaced_by=[anna.grant(ben)],
-                left_standing=[ben.grant(carla, "DOWNLOAD")],
+            when=anna.narrow_to_view(ben).cut_to_view(
+                anna.grant(ben), left_standing=[ben.grant(carla, "DOWNLOAD")]
             ),
             then=[ben.cannot_download(), carla.can_download()],
         ),
@@ -106,10 +104,8 @@ CASES: Final = {
         ),
         "a re-share within the bound does not restrict a narrowing": case(
             given=[anna.share_download(ben), ben.share(carla)],
-            when=anna.narrow_to_view(ben, reshares="RESTRICT").ended(
-                anna.grant(ben, "DOWNLOAD"),
-                replaced_by=[anna.grant(ben)],
-                left_standing=[ben.grant(carla)],
+            when=anna.narrow_to_view(ben, reshares="RESTRICT").cut_to_view(
+                anna.grant(ben), left_standing=[ben.grant(carla)]
             ),
             then=carla.can_view(),
         ),
@@ -154,10 +150,8 @@ CASES: Final = {
         ),
         "a cascade narrows a re-share that is supported in part": case(
             given=DOWNLOADS,
-            when=anna.narrow_to_view(ben, reshares="CASCADE").ended(
-                anna.grant(ben, "DOWNLOAD"),
-                ben.grant(carla, "DOWNLOAD"),
-                replaced_by=[anna.grant(ben), ben.grant(carla)],
+            when=anna.narrow_to_view(ben, reshares="CASCADE").cut_to_view(
+                anna.grant(ben), ben.grant(carla)
             ),
             then=[carla.can_view(), carla.cannot_download()],
         ),

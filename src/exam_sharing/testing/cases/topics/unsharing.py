@@ -47,9 +47,7 @@ CASES: Final = {
         ),
         "a grantor can narrow after losing access": case(
             given=[*DOWNLOADS, anna.unshare(ben)],
-            when=ben.narrow_to_view(carla).ended(
-                ben.grant(carla, "DOWNLOAD"), replaced_by=[ben.grant(carla)]
-            ),
+            when=ben.narrow_to_view(carla).cut_to_view(ben.grant(carla)),
             then=carla.cannot_download(),
         ),
     },
@@ -190,9 +188,7 @@ CASES: Final = {
         ),
         "the receipt names a principal who holds more than the bound another way": case(
             given=anna.share_download(dan, nurses),
-            when=anna.narrow_to_view(dan).ended(
-                anna.grant(dan, "DOWNLOAD"), replaced_by=[anna.grant(dan)], still_have_access=[dan]
-            ),
+            when=anna.narrow_to_view(dan).cut_to_view(anna.grant(dan), still_have_access=[dan]),
             then=dan.can_download(),
         ),
     },
@@ -239,9 +235,7 @@ CASES: Final = {
     },
     "NARROWED: a grant beyond the bound is replaced by one cut to the bound.": {
         "narrowing to view removes the Download tab": download_for_ben(
-            when=anna.narrow_to_view(ben).ended(
-                anna.grant(ben, "DOWNLOAD"), replaced_by=[anna.grant(ben)]
-            ),
+            when=anna.narrow_to_view(ben).cut_to_view(anna.grant(ben)),
             then=[ben.can_view(), ben.cannot_download()],
         ),
         "narrowing to a time ends access at that time": case(
@@ -259,21 +253,15 @@ CASES: Final = {
         ),
         "narrowing to view keeps the time of the grant": case(
             given=anna.share_download(ben, until=DAY),
-            when=anna.narrow_to_view(ben).ended(
-                anna.grant(ben, "DOWNLOAD", DAY), replaced_by=[anna.grant(ben, until=DAY)]
-            ),
+            when=anna.narrow_to_view(ben).cut_to_view(anna.grant(ben, until=DAY)),
         ),
         "narrowing leaves grants within the bound alone": from_two(
-            when=anna.narrow_to_view(carla).ended(
-                anna.grant(carla, "DOWNLOAD"), replaced_by=[anna.grant(carla)]
-            ),
+            when=anna.narrow_to_view(carla).cut_to_view(anna.grant(carla)),
             then=[carla.can_view(), carla.cannot_download()],
         ),
         "narrowing a group narrows every member": case(
             given=anna.share_download(nurses),
-            when=anna.narrow_to_view(nurses).ended(
-                anna.grant(nurses, "DOWNLOAD"), replaced_by=[anna.grant(nurses)]
-            ),
+            when=anna.narrow_to_view(nurses).cut_to_view(anna.grant(nurses)),
             then=[dan.cannot_download(), eva.can_view()],
         ),
         "after narrowing, the same share can be made again": case(
@@ -307,22 +295,16 @@ CASES: Final = {
     "Who may unshare may narrow.": {
         "a grantor can narrow what they shared": case(
             given=DOWNLOADS,
-            when=ben.narrow_to_view(carla).ended(
-                ben.grant(carla, "DOWNLOAD"), replaced_by=[ben.grant(carla)]
-            ),
+            when=ben.narrow_to_view(carla).cut_to_view(ben.grant(carla)),
             then=[carla.can_view(), carla.cannot_download()],
         ),
         "the owner can narrow what others shared": case(
             given=DOWNLOADS,
-            when=anna.narrow_to_view(carla).ended(
-                ben.grant(carla, "DOWNLOAD"), replaced_by=[ben.grant(carla)]
-            ),
+            when=anna.narrow_to_view(carla).cut_to_view(ben.grant(carla)),
             then=carla.cannot_download(),
         ),
         "a recipient can narrow their own access": from_two(
-            when=carla.narrow_to_view(carla).ended(
-                anna.grant(carla, "DOWNLOAD"), replaced_by=[anna.grant(carla)]
-            ),
+            when=carla.narrow_to_view(carla).cut_to_view(anna.grant(carla)),
             then=[carla.can_view(), carla.cannot_download()],
         ),
     },
