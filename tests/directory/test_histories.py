@@ -13,8 +13,7 @@ from exam_sharing.errors import AlreadyExists, InvalidArgument, MembershipCycle
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.memory import names
 from exam_sharing.principals import Group, User
-from exam_sharing.testing.laws.directory import require_described
-from exam_sharing.testing.laws.population import Population
+from exam_sharing.testing.laws.population import Population, require_described
 
 ACTOR = UserId("1")
 IDS = ("1", "2", "ä", "\U0010ffff", "5")

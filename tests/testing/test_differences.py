@@ -47,16 +47,16 @@ MINE = Exam(
             {CT: SHARING},
             (
                 "  ExamId('ct').version: 2, expected 1\n"
-                "  ExamId('ct').grants: a list, expected a tuple\n"
+                "  ExamId('ct').grants: type list, expected tuple\n"
                 f"  ExamId('ct').grants[0].until: {UNTIL}"
             ),
         ),
         (
             {CT: attrs.evolve(SHARING, grants=[GRANT])},
             {CT: SHARING},
-            "  ExamId('ct').grants: a list, expected a tuple",
+            "  ExamId('ct').grants: type list, expected tuple",
         ),
-        ([CT], (CT,), "  a list, expected a tuple"),
+        ([CT], (CT,), "  type list, expected tuple"),
         (frozenset({LATER}), frozenset({GRANT}), f"  [GrantId('g')].until: {UNTIL}"),
         (
             frozenset({LATER}),

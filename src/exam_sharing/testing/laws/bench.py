@@ -29,6 +29,7 @@ from exam_sharing.identifiers import (
     BatchId,
     ExamId,
     GrantId,
+    GroupId,
     NoticeId,
     PrincipalId,
     PrincipalKey,
@@ -41,15 +42,7 @@ from exam_sharing.policy.requests import Scope, ShareRequest, UnshareRequest, Wi
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.ports import Changes, StoredReceipt
 from exam_sharing.testing.edges import START, TICK
-from exam_sharing.testing.laws.law import (
-    Laws,
-    how_many_examples,
-    insist,
-    is_capability,
-    needed,
-    raises,
-    same,
-)
+from exam_sharing.testing.laws.law import Laws, capability, in_pages, insist, needed, raises, same
 from exam_sharing.testing.opening import (
     PROBE,
     OpenStore,
@@ -60,38 +53,20 @@ from exam_sharing.testing.opening import (
     require_isolated,
     require_open_store,
 )
-from exam_sharing.validation import is_a
-
-__all__ = [
-    "ACTED",
-    "ANNA",
-    "BEN",
-    "CARLA",
-    "DAN",
-    "DOWNLOAD",
-    "VIEW",
-    "Bench",
-    "StoreTrial",
-    "a_receipt",
-    "amended",
-    "keys_of",
-    "laws_of_port",
-    "requires_atomic_steps",
-]
+from exam_sharing.validation import is_a, is_whole_from
 
 ANNA: Final = UserId("anna")
 """The owner of uploads, unless another one is given."""
 BEN: Final = UserId("ben")
 CARLA: Final = UserId("carla")
 DAN: Final = UserId("dan")
+WARD: Final = GroupId("ward")
 
 VIEW: Final = Permission.VIEW
 DOWNLOAD: Final = Permission.DOWNLOAD
 
 ACTED: Final = START - TICK
 """The time of every act; a store that truncates or rounds times changes it."""
-
-_WORDING: Final = "I abide by HIPAA."
 
 _MOST_STEPS: Final = 500
 """More steps than any act of a law has."""
@@ -107,26 +82,14 @@ class StoreTrial:
 
     open_store: OpenStore = attrs.field(validator=_is_open_store)
     threads: bool = attrs.field(default=True, validator=is_a(bool))
-    upload: Upload | None = attrs.field(default=None, validator=is_capability)
-    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = attrs.field(
-        default=None, validator=is_capability
-    )
-    events: Callable[[Any], Iterable[Event]] | None = attrs.field(
-        default=None, validator=is_capability
-    )
-    fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = attrs.field(
-        default=None, validator=is_capability
-    )
-    share_record: Callable[[Any, ShareId], Share | None] | None = attrs.field(
-        default=None, validator=is_capability
-    )
-    keeps_text: Callable[[Any, str], bool] | None = attrs.field(
-        default=None, validator=is_capability
-    )
-    hide: Callable[[Any, ExamId, bool], object] | None = attrs.field(
-        default=None, validator=is_capability
-    )
-    examples: int = how_many_examples()
+    upload: Upload | None = capability()
+    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = capability()
+    events: Callable[[Any], Iterable[Event]] | None = capability()
+    fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = capability()
+    share_record: Callable[[Any, ShareId], Share | None] | None = capability()
+    keeps_text: Callable[[Any, str], bool] | None = capability()
+    hide: Callable[[Any, ExamId, bool], object] | None = capability()
+    examples: int = attrs.field(validator=is_whole_from(1))
     _found_isolated: list[bool] = attrs.field(factory=list, init=False)
 
     @property
@@ -177,12 +140,10 @@ def a_receipt(
     fingerprint: str = "digest",
     at: datetime = START,
 ) -> StoredReceipt:
-    """Return a receipt that says nothing but its time."""
+    """Return a receipt without content but its time."""
+    receipt = UnshareReceipt(at=at)
     return StoredReceipt(
-        actor=actor,
-        request_id=request_id,
-        fingerprint=fingerprint,
-        receipt=UnshareReceipt(at=at),
+        actor=actor, request_id=request_id, fingerprint=fingerprint, receipt=receipt
     )
 
 
@@ -220,9 +181,9 @@ class Bench:
         self.ports = ports
         self.trial = trial
         self._numbers = count(1)
-        self._exams: set[ExamId] = set()
+        self._exams: dict[ExamId, Exam] = {}
         self._people: set[PrincipalId] = set()
-        self._grants: dict[GrantId, None] = {}
+        self._grants: set[GrantId] = set()
         self._receipts: set[tuple[UserId, str]] = set()
         self._shares: set[ShareId] = set()
 
@@ -249,12 +210,7 @@ class Bench:
         """Upload exams with these ids in a new batch, with a step of time between two of them."""
         holder = BatchId(batch or self.new_id())
         exams = [
-            Exam(
-                id=ExamId(name),
-                owner=owner,
-                batch=holder,
-                uploaded_at=at + place * step,
-            )
+            Exam(id=ExamId(name), owner=owner, batch=holder, uploaded_at=at + place * step)
             for place, name in enumerate(names)
         ]
         self.add(UploadBatch(id=holder, uploader=owner, received_at=at), *exams)
@@ -315,23 +271,17 @@ class Bench:
     ) -> Changes:
         """Return what a share that makes these grants, at least one, would write now.
 
-        Args:
-            grants: the new grants.
-            beside: exams that the share reads and does not change.
-            share: the id of the share.
-            record: the record of the share, instead of one that fits the first grant.
-            notices: the notices of the share.
-            receipt: the receipt under its request id.
+        The share only reads the exams `beside`. Its record is made from the first grant, unless
+        another one is given.
         """
         versions = self.versions({grant.exam for grant in grants} | set(beside))
-        record = record or self._record_of(grants, share or self.new_id())
+        record = record or _record_of(grants, share or self.new_id())
         made = tuple(
             attrs.evolve(
                 grant, share=record.id, version=versions[grant.exam] + 1, made_at=record.at
             )
             for grant in grants
         )
-        moved = {grant.exam: grant.version for grant in made}
         request = ShareRequest(
             actor=record.actor,
             exam=record.exam,
@@ -342,30 +292,16 @@ class Bench:
             attested=True,
             performed_by=record.performed_by,
         )
-        event = ExamShared(at=record.at, request=request, share=record, versions=moved, made=made)
+        moved = {grant.exam: grant.version for grant in made}
         return Changes(
             versions=versions,
             made=made,
             share=record,
             receipt=receipt,
             notices=tuple(attrs.evolve(notice, share=record.id) for notice in notices),
-            event=event,
-        )
-
-    def _record_of(self, grants: tuple[Grant, ...], share: str) -> Share:
-        first = grants[0]
-        return Share(
-            id=ShareId(share),
-            at=ACTED,
-            actor=first.grantor,
-            performed_by=None,
-            exam=first.exam,
-            exams=tuple(dict.fromkeys(grant.exam for grant in grants)),
-            recipients=tuple(dict.fromkeys(grant.recipient for grant in grants)),
-            permission=first.permission,
-            scope=Scope.EXAM,
-            until=first.until,
-            attestation=Attestation(by=first.grantor, at=ACTED, wording=_WORDING),
+            event=ExamShared(
+                at=record.at, request=request, share=record, versions=moved, made=made
+            ),
         )
 
     def ending(
@@ -378,16 +314,9 @@ class Bench:
         withdrawn: ExamId | None = None,
         receipt: StoredReceipt | None = None,
     ) -> Changes:
-        """Return what an act that ends these grants would write now.
+        """Return what an act that ends these grants, or withdraws an exam, would write now.
 
-        Args:
-            grants: the grants that end.
-            replacements: for some of them, the narrower grant in its place.
-            how: in which way they end.
-            by: who ends them, acting in which role.
-            acting_as: that role.
-            withdrawn: the exam that the act withdraws.
-            receipt: the receipt under its request id.
+        The replacements are the narrower grants in place of some that end.
         """
         exams = {grant.exam for grant in grants} | ({withdrawn} if withdrawn else set())
         versions = self.versions(exams)
@@ -419,14 +348,13 @@ class Bench:
             if withdrawn
             else UnshareRequest(actor=ANNA, exam=grants[0].exam, recipient=grants[0].recipient)
         )
-        event = GrantsEnded(at=ACTED, request=request, versions=moved, ended=ended, made=made)
         return Changes(
             versions=versions,
             made=made,
             ended=ended,
             withdrawn=withdrawn,
             receipt=receipt,
-            event=event,
+            event=GrantsEnded(at=ACTED, request=request, versions=moved, ended=ended, made=made),
         )
 
     def withdrawal(
@@ -441,7 +369,7 @@ class Bench:
 
     def commit(self, changes: Changes) -> bool:
         """Write the changes, and return the answer of the store."""
-        self.look_for(changes)
+        self._look_for(changes)
         return self.ports.writer.commit(changes)
 
     def write(self, changes: Changes) -> tuple[Grant, ...]:
@@ -456,20 +384,21 @@ class Bench:
 
     def conflicts(self, act: str, changes: Changes) -> None:
         """Break the law unless `commit` returns `False` and writes nothing."""
-        before = self.everything_with(changes)
+        before = self.everything(changes)
         answer = self.commit(changes)
         insist(answer is False, f"{act}: commit returned {answer!r}, not False")
         same(f"{act}: the store afterwards", self.everything(), before)
 
     def fails(self, act: str, changes: Changes) -> None:
         """Break the law unless `commit` raises `StoreFailed` and writes nothing."""
-        before = self.everything_with(changes)
-        raises(StoreFailed, lambda: self.ports.writer.commit(changes))
+        before = self.everything(changes)
+        raises(StoreFailed, lambda: self.commit(changes))
         same(f"{act}: the store afterwards", self.everything(), before)
 
     def transfer(self, exam: ExamId, owner: UserId, at: datetime) -> None:
         """Give an exam to another owner."""
         needed(self.trial.transfer)(self.ports.store, exam, owner, at)
+        self._exams[exam] = attrs.evolve(self._exams[exam], owner=owner)
 
     def failing_at(self, step: int) -> AbstractContextManager[object]:
         """Return a context in which the store fails at a step."""
@@ -478,6 +407,11 @@ class Bench:
     def events(self) -> tuple[Event, ...]:
         """Return the audit trail."""
         return tuple(needed(self.trial.events)(self.ports.store))
+
+    def share_record(self, share: ShareId) -> Share | None:
+        """Return the record of a share; `None` if it is unknown, or no record can be read."""
+        read = self.trial.share_record
+        return None if read is None else read(self.ports.store, share)
 
     def versions(self, exams: Iterable[ExamId]) -> dict[ExamId, int]:
         """Return the version of each exam, in the order of their ids."""
@@ -498,86 +432,82 @@ class Bench:
     def pages(
         self,
         user: UserId,
-        principals: Iterable[PrincipalKey],
+        principals: Iterable[PrincipalId],
         limit: int,
         *,
         now: datetime = START,
         own: bool = True,
     ) -> list[VisibleExam]:
         """Return a whole list, read in pages of a size until one is empty."""
-        keys = frozenset(principals)
-        listed: list[VisibleExam] = []
-        after: tuple[datetime, str] | None = None
-        while page := self.ports.access.visible(user, keys, after, limit, now, own=own):
-            insist(len(page) <= limit, f"a page of at most {limit} held {len(page)} exams")
-            before = len(listed)
-            listed += page
-            insist(
-                len({each.exam for each in listed}) == len(listed),
-                f"an exam was listed twice, in pages of {limit}: {page!r} after {before} exams",
-            )
-            after = page[-1].uploaded_at, page[-1].exam.value
-        return listed
+        visible, keys = self.ports.access.visible, keys_of(*principals)
+        return in_pages(
+            "an exam",
+            limit,
+            lambda after: visible(user, keys, after, limit, now, own=own),
+            lambda each: (each.uploaded_at, each.exam.value),
+        )
 
-    def listed(
+    def require_held(
         self,
         user: UserId,
-        principals: Iterable[PrincipalKey],
-        limit: int = 9,
+        principals: Iterable[PrincipalId],
+        held: Mapping[ExamId, Permission],
         *,
         now: datetime = START,
-        own: bool = True,
-    ) -> list[ExamId]:
-        """Return the exams of a whole list."""
-        pages = self.pages(user, principals, limit, now=now, own=own)
-        return [each.exam for each in pages]
+        limits: Iterable[int] = (50,),
+    ) -> None:
+        """Break the law unless checks and lists agree on what a user holds of all the exams.
 
-    def holds(
-        self,
-        user: UserId,
-        permission: Permission,
-        exam: ExamId,
-        now: datetime = START,
-        *,
-        groups: Iterable[PrincipalId] = (),
-    ) -> bool:
-        """Return whether a user in these groups holds the permission, by a single check."""
-        return self.ports.access.holds(user, keys_of(user, *groups), permission, exam, now)
+        Args:
+            user: whose access is checked.
+            principals: the user and their groups; none for an unknown or inactive user.
+            held: the highest permission on each exam that the user holds.
+            now: when.
+            limits: the sizes of the pages of the lists.
+        """
+        access, keys = self.ports.access, keys_of(*principals)
+        who = f"{user!r} as {sorted(keys)} at {now}"
+        for permission in Permission:
+            expected = {exam for exam, highest in held.items() if highest >= permission}
+            checked = {e for e in self._exams if access.holds(user, keys, permission, e, now)}
+            same(f"checks for {permission.name} of {who}", checked, expected)
+            many = access.holding(user, keys, permission, tuple(self._exams), now)
+            same(f"many checks at once for {permission.name} of {who}", many, expected)
+        exams = [self._exams[exam] for exam in held]
+        newest_first = sorted(exams, key=lambda exam: (exam.uploaded_at, exam.id), reverse=True)
+        for own in (True, False):
+            visible = [
+                VisibleExam(exam=exam.id, permission=held[exam.id], uploaded_at=exam.uploaded_at)
+                for exam in newest_first
+                if own or exam.owner != user
+            ]
+            for limit in limits:
+                listed = self.pages(user, principals, limit, now=now, own=own)
+                same(f"the list of {who}, own={own}, in pages of {limit}", listed, visible)
 
     def look_for_exams(self, exams: Iterable[Exam]) -> None:
         """From now on let `everything` include the exams, also as their owners see them."""
         for exam in exams:
-            self._exams.add(exam.id)
+            self._exams[exam.id] = exam
             self._people.add(exam.owner)
 
-    def look_for(self, changes: Changes) -> None:
-        """From now on let `everything` include what the changes would write."""
+    def _look_for(self, changes: Changes) -> None:
         for grant in changes.made:
-            self._grants[grant.id] = None
+            self._grants.add(grant.id)
             self._people.add(grant.recipient)
         if changes.receipt is not None:
             self._receipts.add((changes.receipt.actor, changes.receipt.request_id))
         if changes.share is not None:
             self._shares.add(changes.share.id)
 
-    def everything_with(self, changes: Changes) -> Mapping[str, object]:
-        """Return everything, including what the changes would write."""
-        self.look_for(changes)
-        return self.everything()
-
-    def share_record(self, share: ShareId) -> Share | None:
-        """Return the record of a share; `None` if it is unknown, or no record can be read."""
-        read = self.trial.share_record
-        return None if read is None else read(self.ports.store, share)
-
-    def everything(self) -> Mapping[str, object]:
-        """Return all that can be read of what was written or looked for."""
+    def everything(self, *expected: Changes) -> Mapping[str, object]:
+        """Return all that can be read of what was written, also by changes from now on."""
+        for changes in expected:
+            self._look_for(changes)
         grants, access = self.ports.grants, self.ports.access
         exams = tuple(sorted(self._exams))
-        kept = self._read(exams, ended=True)
-        people = sorted(self._people, key=lambda each: each.key)
         seen: dict[str, object] = {"exams": frozenset(self.ports.exams.find(exams))}
-        for exam, sharing in kept.items():
+        for exam, sharing in self._read(exams, ended=True).items():
             seen[f"sharing of {exam}"] = (
                 sharing.version,
                 sharing.withdrawn,
@@ -585,14 +515,14 @@ class Bench:
                 frozenset(sharing.ended),
             )
             seen[f"batch of {exam}"] = self.ports.exams.batch_of(exam)
-        for grant in self._grants:
+        for grant in sorted(self._grants):
             seen[f"grant {grant}"] = grants.find_grants((grant,))
-        for principal in people:
+        for principal in sorted(self._people, key=lambda each: each.key):
             seen[f"exams granted to {principal.key}"] = grants.exams_granted_to(principal)
-        for user in (each for each in people if isinstance(each, UserId)):
-            keys = keys_of(user)
-            seen[f"list of {user}"] = access.visible(user, keys, None, 1_000, START, own=True)
-            seen[f"held by {user}"] = access.holding(user, keys, VIEW, exams, START)
+            if isinstance(principal, UserId):
+                user, keys = principal, keys_of(principal)
+                seen[f"list of {user}"] = access.visible(user, keys, None, 1_000, START, own=True)
+                seen[f"held by {user}"] = access.holding(user, keys, VIEW, exams, START)
         for share in sorted(self._shares):
             seen[f"record of share {share}"] = self.share_record(share)
         for actor, request_id in sorted(self._receipts):
@@ -601,3 +531,20 @@ class Bench:
         if self.trial.events is not None:
             seen["events"] = self.events()
         return seen
+
+
+def _record_of(grants: tuple[Grant, ...], share: str) -> Share:
+    first = grants[0]
+    return Share(
+        id=ShareId(share),
+        at=ACTED,
+        actor=first.grantor,
+        performed_by=None,
+        exam=first.exam,
+        exams=tuple(dict.fromkeys(grant.exam for grant in grants)),
+        recipients=tuple(dict.fromkeys(grant.recipient for grant in grants)),
+        permission=first.permission,
+        scope=Scope.EXAM,
+        until=first.until,
+        attestation=Attestation(by=first.grantor, at=ACTED, wording="I abide by HIPAA."),
+    )

@@ -12,8 +12,6 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-__all__ = ["difference", "shortened"]
-
 _LONGEST_SHOWN: Final = 1_000
 _MOST_SHOWN: Final = 5
 _IN_A_LINE: Final = 80
@@ -41,29 +39,26 @@ def shortened(text: str) -> str:
 def _lines(path: str, found: Any, expected: Any) -> _Lines:  # noqa: ANN401  an answer of any type
     """Yield the differences between two values that are not equal."""
     if _is_record(found) and type(found) is type(expected):
-        yield from _of_records(path, found, expected)
+        for field in attrs.fields(type(found)):
+            mine, theirs = getattr(found, field.name), getattr(expected, field.name)
+            within = f"{path}.{field.name}" if path else field.name
+            if not field.eq or mine == theirs:
+                continue
+            if field.repr is True:
+                yield from _lines(within, mine, theirs)
+            else:
+                yield within, "differs; its value is private"
     elif isinstance(found, Mapping) and isinstance(expected, Mapping):
-        for key in _differing(found, expected):
-            within = f"{path}[{_shown(key)}]" if path else _shown(key)
-            yield from _lines(within, found.get(key, _NONE), expected.get(key, _NONE))
+        for key in {**expected, **found}:
+            mine, theirs = found.get(key, _NONE), expected.get(key, _NONE)
+            if mine != theirs:
+                yield from _lines(f"{path}[{_shown(key)}]" if path else _shown(key), mine, theirs)
     elif isinstance(found, AbstractSet) and isinstance(expected, AbstractSet):
         yield from _of_sets(path, found, expected)
     elif _is_sequence(found) and _is_sequence(expected):
         yield from _of_sequences(path, found, expected)
     else:
         yield from _apart(path, found, expected)
-
-
-def _of_records(path: str, found: Any, expected: Any) -> _Lines:  # noqa: ANN401  as for lines
-    for field in attrs.fields(type(found)):
-        mine, theirs = getattr(found, field.name), getattr(expected, field.name)
-        if not field.eq or mine == theirs:
-            continue
-        within = f"{path}.{field.name}" if path else field.name
-        if field.repr is True:
-            yield from _lines(within, mine, theirs)
-        else:
-            yield within, "differs; its value is private"
 
 
 def _of_sets(path: str, found: AbstractSet[Any], expected: AbstractSet[Any]) -> _Lines:
@@ -94,7 +89,7 @@ def _of_sequences(path: str, found: Sequence[Any], expected: Sequence[Any]) -> _
         yield from _apart(path, found, expected)
         return
     if type(found) is not type(expected):
-        yield path, f"{_kind(found)}, expected {_kind(expected)}"
+        yield path, f"type {type(found).__name__}, expected {type(expected).__name__}"
     for place, mine, theirs in pairs:
         yield from _lines(f"{path}[{place}]", mine, theirs)
 
@@ -111,19 +106,13 @@ def _apart(path: str, found: object, expected: object) -> _Lines:
         yield "expected", _shown(expected)
 
 
-def _kind(value: object) -> str:
-    name = type(value).__name__
-    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
-
-
 def _is_record(value: object) -> bool:
     """Return whether the class of a value uses the `repr` of attrs."""
     kind = type(value)
-    return attrs.has(kind) and repr(value).startswith(f"{kind.__name__}({_first_shown(kind)}=")
-
-
-def _first_shown(kind: type[Any]) -> str:
-    return next((field.name for field in attrs.fields(kind) if field.repr), "")
+    if not attrs.has(kind):
+        return False
+    first_shown = next((field.name for field in attrs.fields(kind) if field.repr), "")
+    return repr(value).startswith(f"{kind.__name__}({first_shown}=")
 
 
 def _is_sequence(value: object) -> bool:
@@ -136,11 +125,6 @@ class _Absent:
 
 
 _NONE: Final = _Absent()
-
-
-def _differing(found: Mapping[Any, Any], expected: Mapping[Any, Any]) -> list[Any]:
-    keys = {**expected, **found}
-    return [key for key in keys if found.get(key, _NONE) != expected.get(key, _NONE)]
 
 
 def _some(values: Collection[object]) -> str:

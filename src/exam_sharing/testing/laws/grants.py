@@ -37,6 +37,7 @@ from exam_sharing.testing.laws.bench import (
     CARLA,
     DOWNLOAD,
     VIEW,
+    WARD,
     Bench,
     a_receipt,
     amended,
@@ -45,11 +46,7 @@ from exam_sharing.testing.laws.bench import (
 )
 from exam_sharing.testing.laws.law import same, same_members
 
-__all__ = ["law"]
-
 law: Final = laws_of_port()
-
-_WARD: Final = GroupId("ward")
 
 
 @law
@@ -57,19 +54,15 @@ def read_answers_for_every_exam(bench: Bench) -> None:
     """`read` answers for every exam that it is asked for, at version 0 for an unshared one."""
     shared, alone = bench.upload("shared", "alone")
     (grant,) = bench.share(bench.grant(shared, BEN))
-    unknown = ExamId("unknown")
+    asked = (shared, alone, ExamId("unknown"))
+    expected = dict.fromkeys(asked, ExamGrants())
+    expected[shared] = ExamGrants(version=1, grants=(grant,))
     read = bench.ports.grants.read
     for ended in (False, True):
-        expected = {
-            shared: ExamGrants(version=1, grants=(grant,)),
-            alone: ExamGrants(),
-            unknown: ExamGrants(),
-        }
-        asked = (shared, alone, unknown)
         same(f"read with ended={ended}", dict(read(asked, ended=ended)), expected)
         again = dict(read((*asked, *asked), ended=ended))
         same(f"read of each exam twice, with ended={ended}", again, expected)
-        twice = dict(read((shared,) * 2, ended=ended))
+        twice = dict(read((shared, shared), ended=ended))
         same("read of one exam twice", twice, {shared: expected[shared]})
         same("read of no exam", dict(read((), ended=ended)), {})
 
@@ -80,7 +73,7 @@ def grants_are_read_back_unchanged(bench: Bench) -> None:
     exam, other = bench.upload("exam", "other")
     made = bench.share(
         bench.grant(exam, BEN),
-        bench.grant(exam, _WARD, DOWNLOAD, until=START + TICK),
+        bench.grant(exam, WARD, DOWNLOAD, until=START + TICK),
         bench.grant(other, UserId("ward"), grantor=CARLA),
     )
     basis = frozenset({made[0].id, made[1].id})
@@ -190,13 +183,13 @@ def standing_grants_of_a_share_are_found(bench: Bench) -> None:
     exam, other, gone = exams = bench.upload("exam", "other", "gone")
     to_ben, to_ward, on_other, on_gone, _ = bench.share(
         bench.grant(exam, BEN, DOWNLOAD),
-        bench.grant(exam, _WARD),
+        bench.grant(exam, WARD),
         bench.grant(other, BEN, until=START),
         bench.grant(gone, BEN),
         bench.grant(exam, CARLA),
     )
     bench.share(bench.grant(exam, BEN))
-    keys = (BEN.key, _WARD.key)
+    keys = (BEN.key, WARD.key)
 
     def require(when: str, *expected: Grant) -> None:
         found = bench.ports.grants.grants_of_share(to_ben.share, exams, keys)
@@ -215,7 +208,7 @@ def standing_grants_of_a_share_are_found(bench: Bench) -> None:
 def recipients_removed_by_the_owner_are_known(bench: Bench) -> None:
     """`removed` names whom an owner unshared, until an owner shares with them again."""
     exam, other = bench.upload("exam", "other")
-    recipients: tuple[PrincipalId, ...] = (BEN, CARLA, _WARD)
+    recipients: tuple[PrincipalId, ...] = (BEN, CARLA, WARD)
 
     def require(when: str, *expected: PrincipalId) -> None:
         removed = bench.ports.grants.removed((exam, other), recipients)
@@ -223,19 +216,19 @@ def recipients_removed_by_the_owner_are_known(bench: Bench) -> None:
 
     to_ben, to_ward, by_ben = bench.share(
         bench.grant(exam, BEN, DOWNLOAD),
-        bench.grant(exam, _WARD),
+        bench.grant(exam, WARD),
         bench.grant(exam, CARLA, grantor=BEN, basis=frozenset({GrantId("some")})),
     )
     require("before any removal")
     bench.write(bench.ending(to_ward))
     bench.write(bench.ending(by_ben, how=HowEnded.CASCADED))
-    require("after one unshare by the owner, and a cascade", _WARD)
+    require("after one unshare by the owner, and a cascade", WARD)
     (cut,) = bench.write(bench.narrowing(to_ben, bench.grant(exam, BEN)))
-    require("after a narrowing", _WARD)
+    require("after a narrowing", WARD)
     bench.write(bench.ending(cut, by=BEN, acting_as=EndedAs.RECIPIENT))
-    bench.share(bench.grant(exam, _WARD, grantor=BEN, basis=frozenset({to_ben.id})))
-    require("after a share by somebody else", _WARD)
-    bench.share(bench.grant(exam, _WARD))
+    bench.share(bench.grant(exam, WARD, grantor=BEN, basis=frozenset({to_ben.id})))
+    require("after a share by somebody else", WARD)
+    bench.share(bench.grant(exam, WARD))
     require("after a share by the owner")
 
 
@@ -243,7 +236,7 @@ def recipients_removed_by_the_owner_are_known(bench: Bench) -> None:
 def exams_granted_to_a_principal_are_in_id_order(bench: Bench) -> None:
     """`exams_granted_to` returns the exams with grants that have not ended, in id order."""
     exams = bench.upload(*reversed(IN_ORDER))
-    twins: tuple[PrincipalId, ...] = (UserId("ward"), _WARD)
+    twins: tuple[PrincipalId, ...] = (UserId("ward"), WARD)
     granted = bench.ports.grants.exams_granted_to
     written: list[Grant] = []
     for recipient in twins:
@@ -258,7 +251,7 @@ def exams_granted_to_a_principal_are_in_id_order(bench: Bench) -> None:
     bench.write(bench.ending(second))
     left = tuple(sorted(set(exams) - {second.exam}))
     same("with the only grant ended", granted(second.recipient), left)
-    same("granted to the other", granted(_WARD), tuple(sorted(exams)))
+    same("granted to the other", granted(WARD), tuple(sorted(exams)))
 
 
 @law
@@ -277,13 +270,8 @@ def ids_in_grants_are_compared_by_code_point(bench: Bench) -> None:
     made: dict[str, Grant] = {}
     for number, (text, exam) in enumerate(zip(HOSTILE, exams, strict=True)):
         user = bench.grant(exam, UserId(text), DOWNLOAD, named=text)
-        group = bench.grant(
-            exam,
-            GroupId(text),
-            grantor=UserId(text),
-            basis=frozenset({user.id}),
-            named=f"to group {number}",
-        )
+        by, basis, name = UserId(text), frozenset({user.id}), f"to group {number}"
+        group = bench.grant(exam, GroupId(text), grantor=by, basis=basis, named=name)
         act = bench.sharing(user, group, share=text)
         bench.write(act)
         made[text] = act.made[0]
@@ -310,23 +298,19 @@ def receipts_are_read_back_unchanged(bench: Bench) -> None:
     (exam,) = bench.upload("exam")
     grants = bench.share(
         bench.grant(exam, BEN, until=START + TICK),
-        bench.grant(exam, _WARD, DOWNLOAD, basis=frozenset({_SHOWN, _HIDDEN})),
+        bench.grant(exam, WARD, DOWNLOAD, basis=frozenset({_SHOWN, _HIDDEN})),
         bench.grant(exam, CARLA, basis=frozenset({_HIDDEN})),
     )
     receipt_of = bench.ports.grants.receipt
     kept: list[StoredReceipt] = []
     for number, receipt in enumerate(_receipts(exam, grants)):
         for actor in (ANNA, BEN):
-            stored = StoredReceipt(
-                actor=actor,
-                request_id=f"request {number}",
-                fingerprint=f"Digest {number}",
-                receipt=receipt,
-            )
-            same("before the act", receipt_of(actor, stored.request_id), None)
-            kept.append(stored)
+            name = f"request {number}"
+            same("before the act", receipt_of(actor, name), None)
+            stored = attrs.evolve(a_receipt(name, actor=actor), receipt=receipt)
+            kept.append(attrs.evolve(stored, fingerprint=f"Digest {number}"))
             grant = bench.grant(exam, CARLA, grantor=UserId(f"grantor {len(kept)}"))
-            bench.write(bench.sharing(grant, receipt=stored))
+            bench.write(bench.sharing(grant, receipt=kept[-1]))
     for stored in kept:
         same("the receipt", receipt_of(stored.actor, stored.request_id), stored)
     same("of another actor", receipt_of(CARLA, "request 0"), None)
@@ -338,7 +322,7 @@ def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
         ShareOutcome(exam=exam, recipient=recipient, outcome=outcome, until=until, limited_by=limit)
         for recipient, outcome, until, limit in (
             (BEN, Outcome.GRANTED, START + TICK, UntilLimit.ASKED),
-            (_WARD, Outcome.UNCHANGED, None, UntilLimit.NOTHING),
+            (WARD, Outcome.UNCHANGED, None, UntilLimit.NOTHING),
             (CARLA, Outcome.WIDENED, EDGES[-1], UntilLimit.POLICY),
             (GroupId("ben"), Outcome.EXTENDED, EDGES[0], UntilLimit.OWN_HOLD),
             (ANNA, Outcome.OWNS_IT, None, UntilLimit.NOTHING),
@@ -354,7 +338,7 @@ def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
             ended=(*shown[1:], shown[0]),
             replacements=shown[::-1],
             left_standing=(*shown[-1:], *shown[:-1]),
-            still_have_access=(CARLA, _WARD, BEN),
+            still_have_access=(CARLA, WARD, BEN),
         ),
         UnshareReceipt(at=START),
     )
@@ -383,44 +367,33 @@ def receipts_of_endings_are_kept(bench: Bench) -> None:
     """The receipt of every act is kept under its request id, also of endings."""
     (exam,) = bench.upload("exam")
     first, second = bench.share(bench.grant(exam, BEN), bench.grant(exam, CARLA, DOWNLOAD))
-    receipts = unsharing, narrowing, withdrawal = [
-        a_receipt(name) for name in ("unsharing", "narrowing", "withdrawal")
-    ]
-    bench.write(bench.ending(first, receipt=unsharing))
     cut = bench.grant(exam, CARLA)
-    (left,) = bench.write(bench.narrowing(second, cut, receipt=narrowing))
-    bench.write(bench.withdrawal(exam, left, receipt=withdrawal))
-    for receipt in receipts:
-        kept = bench.ports.grants.receipt(ANNA, receipt.request_id)
-        same(f"the receipt of the {receipt.request_id}", kept, receipt)
-
-
-_AT_ONCE: Final = 40
-_ONE_BY_ONE: Final = 30
+    bench.write(bench.ending(first, receipt=a_receipt("unsharing")))
+    (left,) = bench.write(bench.narrowing(second, cut, receipt=a_receipt("narrowing")))
+    bench.write(bench.withdrawal(exam, left, receipt=a_receipt("withdrawal")))
+    for act in ("unsharing", "narrowing", "withdrawal"):
+        same(f"the receipt of the {act}", bench.ports.grants.receipt(ANNA, act), a_receipt(act))
 
 
 @law
 def a_long_history_is_read_whole(bench: Bench) -> None:
     """Neither endings nor receipts are deleted, however old they are."""
     (exam,) = bench.upload("exam")
-    made = bench.share(*(bench.grant(exam, UserId(f"user {n}")) for n in range(_AT_ONCE)))
-    changes = bench.ending(*made)
+    changes = bench.ending(*bench.share(*(bench.grant(exam, UserId(f"u{n}")) for n in range(40))))
     bench.write(changes)
-    ended = [*changes.ended]
-    for number in range(_ONE_BY_ONE):
-        share = bench.sharing(bench.grant(exam, BEN), receipt=a_receipt(f"share {number}"))
-        (given,) = bench.write(share)
-        changes = bench.ending(given, receipt=a_receipt(f"ending {number}"))
+    ended, receipts = [*changes.ended], list[StoredReceipt]()
+    for number in range(30):
+        receipts += a_receipt(f"share {number}"), a_receipt(f"ending {number}")
+        given = bench.write(bench.sharing(bench.grant(exam, BEN), receipt=receipts[-2]))
+        changes = bench.ending(*given, receipt=receipts[-1])
         bench.write(changes)
         ended += changes.ended
     kept = bench.read(exam)
     same_members("ended grants", kept.ended, ended)
-    same("the version", kept.version, 2 + 2 * _ONE_BY_ONE)
-    for act in ("share", "ending"):
-        for number in range(_ONE_BY_ONE):
-            name = f"{act} {number}"
-            receipt = bench.ports.grants.receipt(ANNA, name)
-            same(f"the receipt of {name}", receipt, a_receipt(name))
+    same("the version", kept.version, 2 + len(receipts))
+    for receipt in receipts:
+        found = bench.ports.grants.receipt(ANNA, receipt.request_id)
+        same(f"the receipt of {receipt.request_id}", found, receipt)
 
 
 @law
@@ -438,9 +411,11 @@ def thousands_of_grants_are_read_whole(bench: Bench) -> None:
     grants = {grant for each in kept.values() for grant in each.grants}
     same("grants on many exams", frozenset(grants), frozenset((*wide, *deep)))
     same("exams of many grants", bench.ports.grants.exams_granted_to(BEN), tuple(sorted(exams)))
-    keys = keys_of(BEN, *(GroupId(f"g{number}") for number in range(1_000)))
-    held = bench.ports.access.holding(BEN, keys, VIEW, asked, START)
+    groups = [GroupId(f"g{number}") for number in range(1_000)]
+    principals: list[PrincipalId] = [BEN, *groups]
+    held = bench.ports.access.holding(BEN, keys_of(*principals), VIEW, asked, START)
     same("held of many exams, in many groups", held, frozenset(exams))
-    same("listed of many exams", bench.listed(BEN, keys, 400), sorted(exams, reverse=True))
+    listed = [each.exam for each in bench.pages(BEN, principals, 400)]
+    same("listed of many exams", listed, sorted(exams, reverse=True))
     bench.write(bench.ending(*deep))
     same("after all have ended", bench.ports.grants.exams_granted_to(BEN), ())

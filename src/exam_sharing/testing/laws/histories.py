@@ -23,8 +23,6 @@ from exam_sharing.testing.edges import DAY, START, TICK
 from exam_sharing.testing.laws.bench import Bench, StoreTrial, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import same, search
 
-__all__ = ["law"]
-
 law: Final = laws_of_port()
 
 _USERS: Final = tuple(map(UserId, "abc"))
@@ -137,17 +135,6 @@ class _Kept:
         reaching = (g for g in self.on(exam) if g.recipient.key in keys and g.grantor != user)
         return max((g.permission for g in reaching if g.until is None or now < g.until), default=0)
 
-    def listed(
-        self, user: UserId, keys: Iterable[PrincipalKey], now: datetime, *, own: bool
-    ) -> list[tuple[ExamId, int]]:
-        """Return the list of a user, newest first."""
-        newest_first = sorted(_EXAMS, key=lambda exam: (self.days[exam], exam), reverse=True)
-        return [
-            (exam, held)
-            for exam in newest_first
-            if (held := self.held(user, keys, exam, now)) and (own or self.owners[exam] != user)
-        ]
-
 
 @law.of_trial()
 def checks_and_lists_agree_after_random_acts(trial: StoreTrial) -> None:
@@ -209,7 +196,11 @@ def _live_through(bench: Bench, history: _History) -> None:
         _require_kept(bench, kept, act)
     _require_found_by_recipient(bench, kept)
     for user, groups in zip(_USERS, history.groups, strict=True):
-        _require_agreement(bench, kept, user, keys_of(user, *groups))
+        keys = keys_of(user, *groups)
+        for now in (START, START + DAY):
+            held = {exam: kept.held(user, keys, exam, now) for exam in _EXAMS}
+            highest = {exam: Permission(each) for exam, each in held.items() if each}
+            bench.require_held(user, (user, *groups), highest, now=now, limits=(1, 2, 9))
 
 
 def _written(bench: Bench, kept: _Kept, act: _Act) -> Iterator[tuple[Changes, bool]]:
@@ -285,22 +276,3 @@ def _require_found_by_recipient(bench: Bench, kept: _Kept) -> None:
 
 def _in_order(ended: Iterable[EndedGrant]) -> tuple[EndedGrant, ...]:
     return tuple(sorted(ended, key=lambda past: past.grant.id))
-
-
-def _require_agreement(
-    bench: Bench, kept: _Kept, user: UserId, keys: frozenset[PrincipalKey]
-) -> None:
-    access = bench.ports.access
-    for now in (START, START + DAY):
-        who = f"{sorted(keys)} at {now}"
-        for permission in Permission:
-            expected = {e for e in _EXAMS if kept.held(user, keys, e, now) >= permission}
-            checked = {e for e in _EXAMS if access.holds(user, keys, permission, e, now)}
-            same(f"checks for {permission.name} of {who}", checked, expected)
-            many = access.holding(user, keys, permission, _EXAMS, now)
-            same(f"many checks at once for {permission.name} of {who}", many, expected)
-        for own, limit in ((True, 2), (False, 1), (False, 9)):
-            listed = bench.pages(user, keys, limit, now=now, own=own)
-            found = [(each.exam, int(each.permission)) for each in listed]
-            expected_list = kept.listed(user, keys, now, own=own)
-            same(f"the list of {who}, own={own}, in pages of {limit}", found, expected_list)

@@ -19,10 +19,8 @@ from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import HostRule
 from exam_sharing.ports import HostFacts
 from exam_sharing.testing.edges import DAY, START
-from exam_sharing.testing.laws.law import Law, Laws, how_many_examples, insist, same, search
-from exam_sharing.validation import is_a
-
-__all__ = ["host_rule_laws"]
+from exam_sharing.testing.laws.law import Law, Laws, insist, same, search
+from exam_sharing.validation import is_a, is_whole_from
 
 
 def _is_host_facts(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
@@ -36,7 +34,7 @@ class _Trial:
 
     rule: HostRule = attrs.field(validator=is_a(HostRule))
     host_facts: HostFacts | None = attrs.field(validator=_is_host_facts)
-    examples: int = how_many_examples()
+    examples: int = attrs.field(validator=is_whole_from(1))
 
     def answer(self, case: "_Case") -> object:
         """Return the answer of the rule."""

@@ -19,28 +19,14 @@ from hypothesis.strategies import SearchStrategy
 
 from exam_sharing.testing.laws.differences import difference, shortened
 from exam_sharing.testing.opening import StoreNotUsable
-from exam_sharing.validation import is_callable, is_whole_from
-
-__all__ = [
-    "Law",
-    "LawBroken",
-    "Laws",
-    "as_many",
-    "how_many_examples",
-    "insist",
-    "is_capability",
-    "needed",
-    "raises",
-    "same",
-    "same_members",
-    "search",
-]
+from exam_sharing.validation import is_callable
 
 CapabilityT = TypeVar("CapabilityT")
 ExampleT = TypeVar("ExampleT")
+ItemT = TypeVar("ItemT")
 OpenedT = TypeVar("OpenedT")
+PlaceT = TypeVar("PlaceT")
 SubjectT = TypeVar("SubjectT")
-ThingT = TypeVar("ThingT")
 TrialT = TypeVar("TrialT")
 
 Marker: TypeAlias = Callable[[Callable[[OpenedT], None]], Callable[[OpenedT], None]]
@@ -88,7 +74,7 @@ class LawBroken(AssertionError):
 
 
 class _NotKept(AssertionError):
-    """What one comparison found; the law around it adds its name and its promise."""
+    """A problem that one comparison found; the law around it adds its name and its promise."""
 
     def __init__(self, problem: str, examples: int | None = None) -> None:
         super().__init__(problem)
@@ -99,8 +85,7 @@ class _NotKept(AssertionError):
 class Laws(Generic[TrialT, SubjectT]):
     """The laws of one port, in the order in which they are defined.
 
-    Args:
-        open_subject: opens for one trial what most of these laws check.
+    Most of them check what `open_subject` opens for a trial.
     """
 
     def __init__(self, open_subject: Callable[[TrialT], AbstractContextManager[SubjectT]]) -> None:
@@ -128,12 +113,12 @@ class Laws(Generic[TrialT, SubjectT]):
 
         def mark(check: Callable[[OpenedT], None]) -> Callable[[OpenedT], None]:
             @wraps(check)
-            def opening(trial: TrialT) -> None:
+            def of_trial(trial: TrialT) -> None:
                 __tracebackhide__ = True
                 with open_subject(trial) as subject:
                     check(subject)
 
-            self._checks.append((opening, capabilities))
+            self._checks.append((of_trial, capabilities))
             return check
 
         return mark
@@ -175,17 +160,11 @@ def _named(error: BaseException) -> str:
     return named if error.__cause__ is None else f"{named}\n  from {_named(error.__cause__)}"
 
 
-def insist(holds: object, problem: str, cause: Exception | None = None) -> None:
-    """Break the law unless something holds.
-
-    Args:
-        holds: the condition.
-        problem: what happened instead.
-        cause: the error of the store, if that is the problem.
-    """
+def insist(holds: object, problem: str) -> None:
+    """Break the law with a problem unless something holds."""
     __tracebackhide__ = True
     if not holds:
-        raise _NotKept(problem) from cause
+        raise _NotKept(problem)
 
 
 def raises(error: type[Exception], act: Callable[[], object]) -> None:
@@ -201,26 +180,8 @@ def raises(error: type[Exception], act: Callable[[], object]) -> None:
     raise _NotKept(f"{name} was not raised; the answer was {answer!r}")
 
 
-def as_many(number: int, what: str, found: Sequence[ThingT]) -> Sequence[ThingT]:
-    """Return what was found; break the law unless it has this length.
-
-    Args:
-        number: the expected length.
-        what: what was found, in words, as `notices were due`.
-        found: the answer.
-    """
-    insist(len(found) == number, f"{len(found)} {what}, expected {number}")
-    return found
-
-
 def same(what: str, found: object, expected: object) -> None:
-    """Break the law unless an answer is the expected one; a `bool` never equals a number.
-
-    Args:
-        what: what was asked for, in words.
-        found: the answer.
-        expected: what the answer must be equal to.
-    """
+    """Break the law unless an answer is the expected one; a `bool` never equals a number."""
     __tracebackhide__ = True
     if found == expected and isinstance(found, bool) == isinstance(expected, bool):
         return
@@ -235,22 +196,41 @@ def same_members(what: str, found: Iterable[object], expected: Iterable[object])
     same(f"the number of {what}", len(found), len(expected))
 
 
-def needed(capability: CapabilityT | None) -> CapabilityT:
+def in_pages(
+    what: str,
+    limit: int,
+    read: Callable[[PlaceT | None], Sequence[ItemT]],
+    place_of: Callable[[ItemT], PlaceT],
+) -> list[ItemT]:
+    """Return a whole list, read in pages of a size until one is empty.
+
+    `what` names an item, `read` returns the page behind a place, and `place_of` the place of an
+    item.
+    """
+    listed: list[ItemT] = []
+    places: list[PlaceT] = []
+    while page := read(places[-1] if places else None):
+        insist(len(page) <= limit, f"a page of at most {limit} held {len(page)} items")
+        new = [place_of(each) for each in page]
+        insist(
+            len({*places, *new}) == len(places) + len(new),
+            f"{what} was listed twice, in pages of {limit}: {new!r} after {places!r}",
+        )
+        listed += page
+        places += new
+    return listed
+
+
+def needed(declared: CapabilityT | None) -> CapabilityT:
     """Return a capability of a trial, without which the law is left out."""
-    if capability is None:
+    if declared is None:
         raise LookupError("mark the law with the capability that it needs")
-    return capability
+    return declared
 
 
-def is_capability(instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
-    """Accept a callable; accept `None` where the capability is missing."""
-    if value is not None:
-        is_callable(instance, attribute, value)
-
-
-def how_many_examples() -> Any:  # noqa: ANN401  as attrs has it
-    """Return the field of a trial for the number of examples that a law tries."""
-    return attrs.field(validator=is_whole_from(1))
+def capability() -> Any:  # noqa: ANN401  as attrs has it
+    """Return the field of a trial for a callable that may be missing."""
+    return attrs.field(default=None, validator=attrs.validators.optional(is_callable))
 
 
 def search(
@@ -261,18 +241,12 @@ def search(
 ) -> None:
     """Break the law when the check fails for an example; report the smallest such example.
 
-    Every run tries the same examples, so that only a change of the code changes the result.
-
-    Args:
-        strategy: where examples come from.
-        examples: how many to try.
-        check: raises when an example breaks the promise.
-        story: describes an example in sentences.
+    Every run tries the same examples, so that only a change of the code changes the result. The
+    report describes the example by the sentences of `story`.
     """
     __tracebackhide__ = True
-    tried = 0
+    tried = failed_first = 0
     failed: list[ExampleT] = []
-    failed_first = 0
 
     @settings(
         max_examples=examples,

@@ -18,18 +18,9 @@ from exam_sharing.grants import Permission
 from exam_sharing.identifiers import NoticeId, UserId
 from exam_sharing.ports import Notifier
 from exam_sharing.testing.edges import EDGES, START
-from exam_sharing.testing.laws.law import (
-    Law,
-    Laws,
-    insist,
-    is_capability,
-    needed,
-    same,
-)
+from exam_sharing.testing.laws.law import Law, Laws, capability, insist, needed, same
 from exam_sharing.testing.opening import entered
 from exam_sharing.validation import is_callable
-
-__all__ = ["notifier_laws"]
 
 OpenNotifier: TypeAlias = Callable[[], Notifier | AbstractContextManager[Notifier]]
 """Returns a notifier that has sent nothing, or a context manager around one."""
@@ -43,10 +34,8 @@ class _Trial:
     """How to open a notifier, and its capabilities: the arguments of `notifier_laws`."""
 
     open_notifier: OpenNotifier = attrs.field(validator=is_callable)
-    open_broken: OpenNotifier | None = attrs.field(default=None, validator=is_capability)
-    received: Callable[[Any], Iterable[tuple[str, str]]] | None = attrs.field(
-        default=None, validator=is_capability
-    )
+    open_broken: OpenNotifier | None = capability()
+    received: Callable[[Any], Iterable[tuple[str, str]]] | None = capability()
 
     @contextmanager
     def opened(self) -> "Iterator[_Opened]":
@@ -71,11 +60,14 @@ class _Opened:
         read = self.trial.received
         return None if read is None else list(read(self.notifier))
 
-    def require_received(self, messages: Iterable[str]) -> None:
-        """Break the law unless each message arrived, if the messages can be read."""
+    def require_arrival(self, messages: tuple[str, ...]) -> None:
+        """Send messages; break the law unless each arrives once, if they can be read."""
+        for number, message in enumerate(messages):
+            self.send(_notice(f"n{number}", message))
         received = self.received()
         if received is None:
             return
+        same("the number of notices that arrived", len(received), len(messages))
         texts = [text.replace("\r\n", "\n") for _, text in received]
         for message in messages:
             arrived = any(message in text for text in texts)
@@ -133,21 +125,27 @@ def a_notice_may_be_sent_again(opened: _Opened) -> None:
 @law
 def a_message_arrives_as_plain_text(opened: _Opened) -> None:
     """The personal message travels in the notice as plain text, never as markup."""
-    for number, message in enumerate(_MESSAGES):
-        opened.send(_notice(f"n{number}", message))
-    received = opened.received()
-    if received is not None:
-        same("the number of notices that arrived", len(received), len(_MESSAGES))
-    opened.require_received(_MESSAGES)
+    opened.require_arrival(_MESSAGES)
 
 
 @law
 def a_repr_shows_no_message(opened: _Opened) -> None:
     """No `repr` shows a message or an address, as they may be patient data."""
     opened.send(_notice("n", _PRIVATE))
-    for shown in (repr(opened.notifier), str(opened.notifier)):
-        insist(_PRIVATE not in shown, "the `repr` of the notifier shows a message")
-        insist(_ADDRESS not in shown, "the `repr` of the notifier shows an address")
+    shown = f"{opened.notifier!r} {opened.notifier}"
+    _require_private("the `repr` of the notifier", shown)
+
+
+def _require_private(what: str, shown: str) -> None:
+    insist(_PRIVATE not in shown, f"{what} shows a message")
+    insist(_ADDRESS not in shown, f"{what} shows an address")
+
+
+def _require_private_error(error: Exception) -> None:
+    """Break the law if the error, or its causes, show the message or the address."""
+    name = type(error).__name__
+    _require_private(name, f"{error!r} {error}")
+    _require_private(f"the traceback of {name}", "".join(traceback.format_exception(error)))
 
 
 _SPACED: Final = (
@@ -162,9 +160,7 @@ _SPACED: Final = (
 @law
 def a_message_keeps_its_white_space(opened: _Opened) -> None:
     """A message arrives with the white space around it, and with all its lines."""
-    for number, message in enumerate(_SPACED):
-        opened.send(_notice(f"n{number}", message))
-    opened.require_received(_SPACED)
+    opened.require_arrival(_SPACED)
 
 
 @law
@@ -173,10 +169,9 @@ def a_notice_without_an_address_is_not_lost(opened: _Opened) -> None:
     try:
         opened.send(attrs.evolve(_notice("n", _PRIVATE), address=None))
     except Exception as error:  # noqa: BLE001  any error is allowed
-        _require_silent(error)
-        return
-    received = opened.received()
-    insist(received is None or received, "nothing was raised, and nothing arrived")
+        _require_private_error(error)
+    else:
+        insist(opened.received() != [], "nothing was raised, and nothing arrived")
 
 
 class _Heard(logging.Handler):
@@ -225,19 +220,7 @@ def no_message_or_address_is_logged(trial: _Trial) -> None:
                 with suppress(Exception):
                     notifier.send(attrs.evolve(_notice("n", _PRIVATE), address=address))
         for text in texts:
-            insist(_PRIVATE not in text, "a log line shows a message")
-            insist(_ADDRESS not in text, "a log line shows an address")
-
-
-def _require_silent(error: Exception) -> None:
-    """Break the law if the error, or its causes, show the message or the address."""
-    name = type(error).__name__
-    for shown, what in (
-        (f"{error!r} {error}", name),
-        ("".join(traceback.format_exception(error)), f"the traceback of {name}"),
-    ):
-        insist(_PRIVATE not in shown, f"{what} shows the message")
-        insist(_ADDRESS not in shown, f"{what} shows the address")
+            _require_private("a log line", text)
 
 
 @law.of_trial("open_broken")
@@ -247,7 +230,7 @@ def a_failed_send_raises_without_private_data(trial: _Trial) -> None:
         try:
             notifier.send(_notice("n", _PRIVATE))
         except Exception as error:  # noqa: BLE001  any error is allowed
-            _require_silent(error)
+            _require_private_error(error)
         else:
             insist(holds=False, problem="a notifier that cannot send raised nothing")
 

@@ -3,7 +3,7 @@
 Specification: `#delivery`, `#personal-messages`, `#ids`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -14,9 +14,7 @@ from exam_sharing.identifiers import GroupId, NoticeId, ShareId, UserId
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
 from exam_sharing.testing.edges import DAY, HOSTILE, START, TICK
 from exam_sharing.testing.laws.bench import DOWNLOAD, Bench, laws_of_port
-from exam_sharing.testing.laws.law import as_many, insist, needed, same
-
-__all__ = ["law"]
+from exam_sharing.testing.laws.law import in_pages, insist, needed, same
 
 law: Final = laws_of_port()
 
@@ -64,17 +62,34 @@ def _claimed(
 
 def _claims_of(
     number: int, bench: Bench, limit: int = 9, *, now: datetime = START
-) -> Sequence[Claim]:
+) -> tuple[Claim, ...]:
     """Claim what is due; break the law unless it is so many."""
-    return as_many(number, "notices were due", _claimed(bench, limit, now=now))
+    claims = _claimed(bench, limit, now=now)
+    insist(len(claims) == number, f"{len(claims)} notices were due, expected {number}")
+    return claims
 
 
 def _names(claims: Iterable[Claim]) -> list[str]:
     return [claim.notice.id.value for claim in claims]
 
 
-def _listed(bench: Bench, *, given_up: bool | None = None) -> list[str]:
-    return [each.id.value for each in bench.ports.outbox.listed(None, 99, given_up=given_up)]
+def _listed(bench: Bench, limit: int = 99, *, given_up: bool | None = None) -> list[str]:
+    """Return the names of all notices, read in pages of a size."""
+    listed = in_pages(
+        "a notice",
+        limit,
+        lambda after: bench.ports.outbox.listed(after, limit, given_up=given_up),
+        lambda each: each.number,
+    )
+    return [each.id.value for each in listed]
+
+
+def _states(bench: Bench) -> dict[str, tuple[object, ...]]:
+    """Return attempts, claimed, given up, problem and due of each notice, by its name."""
+    return {
+        each.id.value: (each.attempts, each.claimed, each.given_up_at, each.problem, each.due)
+        for each in bench.ports.outbox.listed(None, 99, given_up=None)
+    }
 
 
 def _fail(bench: Bench, claims: Iterable[Claim], at: datetime, problem: str = "Timeout") -> None:
@@ -148,20 +163,17 @@ def a_lost_claim_settles_nothing(bench: Bench) -> None:
     (late,) = _claims_of(1, bench)
     (mine,) = _claims_of(1, bench, now=_LAPSES)
     settle = bench.ports.outbox.settle
-    for settlement in (
-        Done.SENT,
-        TryAgain(at=AT_ONCE, problem="x"),
-        GivenUp(at=START, problem="x"),
-    ):
+    again, given_up = TryAgain(at=AT_ONCE, problem="x"), GivenUp(at=START, problem="x")
+    for settlement in (Done.SENT, again, given_up):
         settle(late, settlement)
         same("what is kept", _listed(bench), ["a"])
         same("what another may claim", _claimed(bench, now=_LAPSES), ())
     _fail(bench, [mine], AT_ONCE)
     settle(mine, Done.SENT)
-    (again,) = _claims_of(1, bench, now=_LAPSES)
-    same("failed attempts, after a claim was settled twice", again.notice.attempts, 1)
-    settle(again, Done.DROPPED)
-    _fail(bench, [again], AT_ONCE)
+    (last,) = _claims_of(1, bench, now=_LAPSES)
+    same("failed attempts, after a claim was settled twice", last.notice.attempts, 1)
+    settle(last, Done.DROPPED)
+    _fail(bench, [last], AT_ONCE)
     same("what is kept once it is done", _listed(bench), [])
 
 
@@ -210,10 +222,8 @@ def a_given_up_notice_loses_its_message_and_can_be_requeued(bench: Bench) -> Non
     same("none of them", outbox.requeue(()), 0)
     same("of one that was not given up", outbox.requeue((NoticeId("c"), NoticeId("no such"))), 0)
     same("requeued by its id", outbox.requeue((NoticeId("b"), NoticeId("b"))), 1)
-    (shown, _) = as_many(2, "notices were listed", outbox.listed(None, 9, given_up=False))
-    state = (shown.attempts, shown.claimed, shown.given_up_at, shown.problem)
-    what = "attempts, claimed, given up and problem of a requeued notice"
-    same(what, state, (0, False, None, None))
+    same("waiting, after one was requeued", _listed(bench, given_up=False), ["b", "c"])
+    same("the state of that one", _states(bench)["b"][:4], (0, False, None, None))
     (again,) = _claims_of(1, bench)
     same("what is due then", again.notice, attrs.evolve(second.notice, message=None, attempts=0))
     same("the rest, requeued", outbox.requeue(None), 1)
@@ -224,53 +234,28 @@ def a_given_up_notice_loses_its_message_and_can_be_requeued(bench: Bench) -> Non
 @law
 def notices_are_listed_with_their_state(bench: Bench) -> None:
     """`listed` returns notices with their state, in the order of their writing, page by page."""
-    _let_wait(bench, "new", "claimed", "failed", "given up", message=_PRIVATE)
-    (new, *others) = as_many(
-        4, "notices were listed", bench.ports.outbox.listed(None, 9, given_up=None)
-    )
-    state = (new.attempts, new.claimed, new.given_up_at, new.problem)
-    same("a new one", state, (0, False, None, None))
+    names = ["new", "claimed", "failed", "given up"]
+    _let_wait(bench, *names, message=_PRIVATE)
+    new = {name: state[:4] for name, state in _states(bench).items()}
+    same("the states of new ones", new, dict.fromkeys(names, (0, False, None, None)))
     claims = {claim.notice.id.value: claim for claim in _claims_of(4, bench)}
     at = START + DAY + TICK
     _fail(bench, [claims["new"]], AT_ONCE)
     _fail(bench, [claims["failed"]], at, "Busy")
     bench.ports.outbox.settle(claims["given up"], GivenUp(at=at, problem="NoSuchMailbox"))
-    shown = {each.id.value: each for each in bench.ports.outbox.listed(None, 9, given_up=None)}
-    states = {
-        name: (each.attempts, each.due, each.claimed, each.given_up_at, each.problem)
-        for name, each in shown.items()
-    }
     expected = {
-        "new": (1, AT_ONCE, False, None, "Timeout"),
-        "claimed": (0, _LAPSES, True, None, None),
-        "failed": (1, at, False, None, "Busy"),
-        "given up": (1, None, False, at, "NoSuchMailbox"),
+        "new": (1, False, None, "Timeout", AT_ONCE),
+        "claimed": (0, True, None, None, _LAPSES),
+        "failed": (1, False, None, "Busy", at),
+        "given up": (1, False, at, "NoSuchMailbox", None),
     }
-    same("the states", states, expected)
-    same("the order", list(shown), list(expected))
-    numbers = [each.number for each in (new, *others)]
+    same("the states", _states(bench), expected)
+    numbers = [each.number for each in bench.ports.outbox.listed(None, 9, given_up=None)]
     same("their numbers rise", numbers, sorted(set(numbers)))
-    names = list(expected)
     for given_up, of_kind in ((None, names), (False, names[:3]), (True, names[3:])):
         for limit in (1, 2, 3, 9):
-            paged = _paged(bench, limit, given_up=given_up)
+            paged = _listed(bench, limit, given_up=given_up)
             same(f"those with given_up={given_up}, in pages of {limit}", paged, of_kind)
-
-
-def _paged(bench: Bench, limit: int, *, given_up: bool | None) -> list[str]:
-    names: list[str] = []
-    after: int | None = None
-    while page := bench.ports.outbox.listed(after, limit, given_up=given_up):
-        insist(len(page) <= limit, f"a page of at most {limit} held {len(page)}")
-        before = len(names)
-        names += [each.id.value for each in page]
-        insist(
-            len(set(names)) == len(names),
-            f"a notice was listed twice, in pages of {limit}: {names[before:]} after {before}"
-            f" notices, behind number {after}",
-        )
-        after = page[-1].number
-    return names
 
 
 @law
@@ -331,11 +316,8 @@ def ids_in_notices_are_compared_by_code_point(bench: Bench) -> None:
 def a_message_is_erased_with_its_notice(bench: Bench) -> None:
     """A message is erased once its notice was sent or given up, as it may hold patient data."""
     keeps, store = needed(bench.trial.keeps_text), bench.ports.store
-    settlements: tuple[Settlement, ...] = (
-        Done.SENT,
-        Done.DROPPED,
-        GivenUp(at=START, problem="x"),
-    )
+    given_up = GivenUp(at=START, problem="x")
+    settlements: list[Settlement] = [Done.SENT, Done.DROPPED, given_up]
     for number, settlement in enumerate(settlements):
         message = f"{_PRIVATE} {number}"
         _let_wait(bench, f"n{number}", share=f"s{number}", message=message)
@@ -377,17 +359,12 @@ def the_longest_due_notices_are_claimed(bench: Bench) -> None:
     Of these, the ones with the fewest failures come first, then the oldest.
     """
     _let_wait(bench, "a", "b", "c", "d")
-    _fail_for_minutes(bench, {"a": 4, "b": 1, "c": 3, "d": 2})
+    for minutes, claim in zip((4, 1, 3, 2), _claims_of(4, bench), strict=True):
+        _fail(bench, [claim], START + minutes * _MINUTE)
     now = START + 5 * _MINUTE
     same("one of four", _names(_claimed(bench, 1, now=now)), ["b"])
     same("the next two", _names(_claimed(bench, 2, now=now)), ["c", "d"])
     same("the last", _names(_claimed(bench, 1, now=now)), ["a"])
-
-
-def _fail_for_minutes(bench: Bench, minutes: Mapping[str, int]) -> None:
-    """Let all due notices fail, each for so many minutes."""
-    for claim in _claims_of(len(minutes), bench):
-        _fail(bench, [claim], START + minutes[claim.notice.id.value] * _MINUTE)
 
 
 @law

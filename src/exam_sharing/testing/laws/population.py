@@ -1,9 +1,8 @@
-"""Who is in a directory under test, what it must answer, and how laws open it."""
+"""Who is in a directory under test, and what it must answer."""
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from operator import itemgetter
-from typing import Any, TypeAlias
 
 import attrs
 
@@ -13,11 +12,10 @@ from exam_sharing.names import Findable, Fit, Typed, folded
 from exam_sharing.policy.facts import Profile
 from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
-from exam_sharing.testing.laws.law import how_many_examples, is_capability
-from exam_sharing.testing.opening import entered
-from exam_sharing.validation import is_a, is_callable
+from exam_sharing.testing.laws.law import insist, same
 
-__all__ = ["DirectoryTrial", "OpenDirectory", "Population"]
+ACTOR = UserId("actor")
+"""Who asks the directory."""
 
 
 @attrs.frozen(kw_only=True)
@@ -45,11 +43,8 @@ class Population:
         for group in self.groups:
             directory.add(group)
         for user in self.users:
-            directory.add(
-                user,
-                sharing_in_plan=user.id not in self.without_plan,
-                notices=user.id not in self.without_notices,
-            )
+            in_plan, notices = user.id not in self.without_plan, user.id not in self.without_notices
+            directory.add(user, sharing_in_plan=in_plan, notices=notices)
 
     def user(self, user: PrincipalId) -> User | None:
         """Return the user with an id; `None` for an unknown one."""
@@ -71,11 +66,8 @@ class Population:
 
     def behind(self, principal: PrincipalId) -> frozenset[UserId]:
         """Return the active users that a principal reaches."""
-        return frozenset(
-            each.id
-            for each in self.users
-            if each.active and principal in self.principals_of(each.id)
-        )
+        active = (user.id for user in self.users if user.active)
+        return frozenset(user for user in active if principal in self.principals_of(user))
 
     def profile(self, user: UserId) -> Profile:
         """Return the profile of a user."""
@@ -90,6 +82,12 @@ class Population:
             wants_notices=user not in self.without_notices,
             address=found.email,
         )
+
+    def names(self, asked: Iterable[PrincipalId]) -> dict[PrincipalId, str]:
+        """Return the names of the known principals, also of inactive ones."""
+        known: dict[PrincipalId, str] = {user.id: user.name for user in self.users}
+        known |= {group.id: group.name for group in self.groups}
+        return {each: known[each] for each in asked if each in known}
 
     def members_seen(self, actor: UserId, group: GroupId) -> frozenset[PrincipalId]:
         """Return the members that an actor may know, through groups whose members they may see."""
@@ -132,21 +130,64 @@ class Population:
         return [(principal, name) for _, principal, name in ranked]
 
 
-OpenDirectory: TypeAlias = Callable[[Population], Directory | AbstractContextManager[Directory]]
-"""Returns a directory of a population, or a context manager around one."""
+def require_described(
+    directory: Directory,
+    population: Population,
+    users: Iterable[UserId],
+    groups: Iterable[GroupId],
+    typed: Iterable[str],
+) -> None:
+    """Break the law unless every answer about these follows from the population."""
+    users, groups = tuple(users), tuple(groups)
+    principals: tuple[PrincipalId, ...] = (*users, *groups)
+    for user in users:
+        _require_memberships(directory, population, user, principals)
+    profiles = {user: population.profile(user) for user in users}
+    same("the profiles", dict(directory.profiles(users)), profiles)
+    behind = {each: population.behind(each) for each in principals}
+    same("who is behind", dict(directory.people_behind(principals)), behind)
+    same("the names", dict(directory.names(principals)), population.names(principals))
+    choices = population.choices(ACTOR)
+    seen = {each for each, _, _ in choices}.intersection(principals)
+    same("who is seen", directory.seen_by(ACTOR, principals), seen)
+    members = {group: population.members_seen(ACTOR, group) for group in groups}
+    same("members", dict(directory.members_seen_by(ACTOR, groups)), members)
+    listed = tuple((each, name) for each, name, _ in choices)
+    same("the list", directory.listed(ACTOR, None, 99, frozenset()), listed)
+    for text in typed:
+        for whole in (False, True):
+            suggested = tuple(population.suggested(ACTOR, text, whole=whole))
+            found = directory.suggest(ACTOR, text, 99, frozenset(), whole=whole)
+            same(f"suggested by {text!r}{', whole' if whole else ''}", found, suggested)
 
 
-@attrs.frozen(kw_only=True)
-class DirectoryTrial:
-    """How to open a directory, and its capabilities: the arguments of `directory_laws`."""
+def _require_memberships(
+    directory: Directory, population: Population, user: UserId, ends: Iterable[PrincipalId]
+) -> None:
+    """Require the principals of a user, and a shortest path to each of them alone."""
+    principals = population.principals_of(user)
+    held = {each.key for each in principals} if population.is_there(user) else set()
+    same(f"the principals of {user!r}", directory.principals_of(user), held)
+    members = {group.id: group.members for group in population.groups}
+    for end in ends:
+        path = directory.path(user, end)
+        if end not in principals:
+            same(f"the path from {user!r} to {end!r}", path, ())
+            continue
+        same("where the path begins and ends", (path[:1], path[-1:]), ((user,), (end,)))
+        for held_by, holder in pairwise(path):
+            insist(
+                isinstance(holder, GroupId) and held_by in members[holder],
+                f"a step of the path from {user!r} to {end!r} is no membership: {path!r}",
+            )
+        same("how long the path is", len(path), _shortest(members, user, end))
 
-    open_directory: OpenDirectory = attrs.field(validator=is_callable)
-    visibility: bool = attrs.field(validator=is_a(bool))
-    change: Callable[[Any, Population], None] | None = attrs.field(
-        default=None, validator=is_capability
-    )
-    examples: int = how_many_examples()
 
-    def of(self, population: Population) -> AbstractContextManager[Directory]:
-        """Open a directory of a population, and close it at the end."""
-        return entered(self.open_directory(population))
+def _shortest(
+    members: Mapping[GroupId, frozenset[PrincipalId]], user: UserId, end: PrincipalId
+) -> int:
+    length, ring = 1, frozenset[PrincipalId]({user})
+    while end not in ring:
+        ring = frozenset(group for group, held in members.items() if held & ring)
+        length += 1
+    return length

@@ -23,8 +23,6 @@ from exam_sharing.testing.edges import DAY, START
 from exam_sharing.testing.laws.bench import BEN, VIEW, Bench, a_receipt, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import insist, same
 
-__all__ = ["law"]
-
 law: Final = laws_of_port()
 
 ResultT = TypeVar("ResultT")

@@ -9,23 +9,12 @@ from exam_sharing.events import Event
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.identifiers import ExamId, ShareId, UserId
 from exam_sharing.policy.plans import Share
-from exam_sharing.testing.laws import (
-    access,
-    commits,
-    exams,
-    grants,
-    histories,
-    outbox,
-    races,
-    trail,
-)
+from exam_sharing.testing.laws import access, commits, exams, grants, histories, outbox, races
 from exam_sharing.testing.laws.bench import StoreTrial
 from exam_sharing.testing.laws.law import Law
 from exam_sharing.testing.opening import OpenStore
 
-__all__ = ["store_laws"]
-
-_PORTS: Final = (exams, grants, commits, access, outbox, trail, histories, races)
+_PORTS: Final = (exams, grants, commits, access, outbox, histories, races)
 """The modules with laws of stores, in the order in which their laws are checked."""
 
 
