@@ -11,21 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from exam_sharing import Policy
     from exam_sharing.memory import MemoryNotifier
     from exam_sharing.testing import FrozenClock, World
-
-__all__ = [
-    "pytest_assertrepr_compare",
-    "pytest_collection",
-    "pytest_configure",
-    "pytest_generate_tests",
-    "sharing_case",
-    "sharing_clock",
-    "sharing_notifier",
-    "sharing_policy",
-    "sharing_world",
-]
+    from exam_sharing.testing.cases import Case
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -38,12 +29,48 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Give a marked test every case."""
-    marker = metafunc.definition.get_closest_marker("sharing_cases")
-    if marker is not None:
-        from exam_sharing.testing.plugin import give_cases  # noqa: PLC0415  only if it is used
+    """Run a marked test once with each case that its marker selects.
 
-        give_cases(metafunc, marker)
+    Raises:
+        UsageError: the test does not take `sharing_case`, the arguments of the marker are neither
+            cases nor those of `cases`, or they select no case.
+    """
+    marker = metafunc.definition.get_closest_marker("sharing_cases")
+    if marker is None:
+        return
+    from exam_sharing.errors import CallerError
+
+    name = metafunc.definition.nodeid
+    if "sharing_case" not in metafunc.fixturenames:
+        raise pytest.UsageError(f"{name} is marked sharing_cases and must take sharing_case")
+    try:
+        chosen = _sharing_cases(*marker.args, **marker.kwargs)
+    except CallerError as error:
+        raise pytest.UsageError(f"{name}: {error}") from error
+    except TypeError as error:
+        raise pytest.UsageError(
+            f"{name}: {error}; sharing_cases takes some cases, or acts, questions and details"
+        ) from error
+    if marker.args and marker.kwargs:
+        raise pytest.UsageError(f"{name}: sharing_cases takes cases or what to choose, not both")
+    if not chosen:
+        raise pytest.UsageError(f"{name} is marked sharing_cases, but no case is left to run")
+    metafunc.parametrize("sharing_case", chosen, ids=[case["name"] for case in chosen])
+
+
+def _sharing_cases(
+    given: "Iterable[Case] | None" = None,
+    /,
+    *,
+    acts: "Collection[str] | None" = None,
+    questions: "Collection[str] | None" = None,
+    details: bool = True,
+) -> "tuple[Case, ...]":
+    from exam_sharing.testing.cases import cases
+
+    if given is None:
+        return cases(acts=acts, questions=questions, details=details)
+    return tuple(given)
 
 
 def pytest_collection() -> None:
@@ -56,9 +83,10 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
     """Explain what is compared, if it is a decision."""
     if "exam_sharing" not in sys.modules:
         return None
-    from exam_sharing.testing.plugin import explanation  # noqa: PLC0415  only if it is used
+    from exam_sharing.testing.explaining import explanation_of
 
-    return explanation(op, left, right)
+    lines = [*explanation_of(left), *explanation_of(right)]
+    return [f"{left!r} {op} {right!r}", *lines] if lines else None
 
 
 @pytest.fixture
@@ -70,7 +98,7 @@ def sharing_case() -> None:
 @pytest.fixture
 def sharing_policy() -> "Policy":
     """Return the policy of `sharing_world`; override it for another one."""
-    from exam_sharing import Policy  # noqa: PLC0415  only if it is used
+    from exam_sharing import Policy
 
     return Policy()
 
@@ -78,7 +106,7 @@ def sharing_policy() -> "Policy":
 @pytest.fixture
 def sharing_clock() -> "FrozenClock":
     """Return the clock of `sharing_world`, which stands still until the test moves it."""
-    from exam_sharing.testing import FrozenClock  # noqa: PLC0415  only if it is used
+    from exam_sharing.testing import FrozenClock
 
     return FrozenClock()
 
@@ -86,7 +114,7 @@ def sharing_clock() -> "FrozenClock":
 @pytest.fixture
 def sharing_notifier() -> "MemoryNotifier":
     """Return the notifier of `sharing_world`, which keeps every notice in `sent`."""
-    from exam_sharing.memory import MemoryNotifier  # noqa: PLC0415  only if it is used
+    from exam_sharing.memory import MemoryNotifier
 
     return MemoryNotifier()
 
@@ -96,6 +124,6 @@ def sharing_world(
     sharing_policy: "Policy", sharing_clock: "FrozenClock", sharing_notifier: "MemoryNotifier"
 ) -> "World":
     """Return a world of five users and two groups, in which Anna owns a CD with three exams."""
-    from exam_sharing.testing import ready_world  # noqa: PLC0415  only if it is used
+    from exam_sharing.testing import ready_world
 
     return ready_world(policy=sharing_policy, clock=sharing_clock, notifier=sharing_notifier)

@@ -44,20 +44,6 @@ from exam_sharing.principals import User
 from exam_sharing.sharing import Sharing
 from exam_sharing.testing.edges import START
 
-__all__ = [
-    "PROBE",
-    "OpenStore",
-    "StoreNotUsable",
-    "StorePorts",
-    "Trace",
-    "Upload",
-    "entered",
-    "opened",
-    "place_of",
-    "require_isolated",
-    "require_open_store",
-]
-
 ValueT = TypeVar("ValueT")
 
 OpenStore: TypeAlias = Callable[[], object]
@@ -138,9 +124,7 @@ def opened(open_store: OpenStore) -> Iterator[StorePorts]:
         yield _ports_of(store)
 
 
-def entered(
-    given: ValueT | AbstractContextManager[ValueT],
-) -> AbstractContextManager[ValueT]:
+def entered(given: ValueT | AbstractContextManager[ValueT]) -> AbstractContextManager[ValueT]:
     """Return a context manager around a value, or the value if it is one already."""
     return given if isinstance(given, AbstractContextManager) else nullcontext(given)
 
@@ -156,7 +140,13 @@ _AT_ONCE: Final = "the kit tests synchronous stores"
 
 def _called(open_store: OpenStore) -> object:
     require_open_store(open_store)
-    _require_no_argument(open_store)
+    # Some callables in C have no signature.
+    with contextlib.suppress(ValueError):
+        signature = inspect.signature(open_store)
+        try:
+            signature.bind()
+        except TypeError:
+            raise StoreNotUsable("must take no argument") from None
     given = open_store()
     if inspect.iscoroutine(given):
         given.close()
@@ -167,17 +157,6 @@ def _called(open_store: OpenStore) -> object:
         given.close()
         raise StoreNotUsable("is a generator; decorate it with contextlib.contextmanager")
     return given
-
-
-def _require_no_argument(open_store: Callable[..., object]) -> None:
-    try:
-        signature = inspect.signature(open_store)
-    except ValueError:  # Some callables in C have no signature.
-        return
-    try:
-        signature.bind()
-    except TypeError:
-        raise StoreNotUsable("must take no argument") from None
 
 
 _ON_THE_WAY: Final = (str(Path(__file__).parents[1]), contextlib.__file__, importlib.__file__, "<")
@@ -236,41 +215,31 @@ def _ports_of(store: object) -> StorePorts:
         return StorePorts(**found, store=store)
     if isinstance(store, contextlib.AbstractAsyncContextManager):
         raise StoreNotUsable(f"returned {kind}, which is asynchronous; {_AT_ONCE}")
-    for later in _asynchronous_methods(store):
-        raise StoreNotUsable(f"returned {kind}, whose {later}; {_AT_ONCE}")
+    missing: list[str] = []
+    for name, protocol in _PORTS.items():
+        port = getattr(store, name, store)
+        for later in asynchronous_methods(port, protocol):
+            raise StoreNotUsable(f"returned {kind}, whose {name}.{later}; {_AT_ONCE}")
+        if found[name] is None:
+            missing += [f"{name}.{method}" for method in lacking(port, protocol)]
     if all(port is None for port in found.values()):
         raise StoreNotUsable(f"returned {kind}, which has no port of a store")
-    lacking = (each for name, port in found.items() if port is None for each in _lacks(store, name))
-    raise StoreNotUsable(f"returned {kind}, which lacks {', '.join(lacking)}")
+    raise StoreNotUsable(f"returned {kind}, which lacks {', '.join(missing)}")
 
 
 def _found_ports(store: object) -> dict[str, Any]:
-    """Return the object for each port; `None` for a missing port."""
-    return {name: _answering(store, name, protocol) for name, protocol in _PORTS.items()}
-
-
-def _answering(store: object, name: str, protocol: type) -> object | None:
-    """Return the attribute with that name, or else the store itself, if it has the port."""
-    candidates = (getattr(store, name, None), store)
-    return next((each for each in candidates if not lacking(each, protocol)), None)
-
-
-def _lacks(store: object, name: str) -> Iterator[str]:
-    """Yield the missing methods of a port."""
-    yield from (f"{name}.{each}" for each in lacking(getattr(store, name, store), _PORTS[name]))
-
-
-def _asynchronous_methods(store: object) -> Iterator[str]:
-    """Yield the name and kind of each asynchronous method."""
-    for name, protocol in _PORTS.items():
-        for later in asynchronous_methods(getattr(store, name, store), protocol):
-            yield f"{name}.{later}"
+    """Return, for each port, the attribute with its name or the store itself; `None` without it."""
+    return {
+        name: next(
+            (each for each in (getattr(store, name, None), store) if not lacking(each, protocol)),
+            None,
+        )
+        for name, protocol in _PORTS.items()
+    }
 
 
 Trace: TypeAlias = Callable[[StorePorts], bool]
 """Returns whether a store holds something that was written to the one before."""
-
-_NO_TRACES: Final[Mapping[str, Trace]] = MappingProxyType({})
 
 PROBE: Final = ShareId("exam-sharing-probe")
 """The share that the probe writes."""
@@ -278,7 +247,7 @@ PROBE: Final = ShareId("exam-sharing-probe")
 
 def require_isolated(
     open_store: OpenStore,
-    beside: Mapping[str, Trace] = _NO_TRACES,
+    beside: Mapping[str, Trace] | None = None,
     upload: Upload | None = None,
 ) -> None:
     """Raise `StoreNotUsable` unless a second store is empty after writing to a first one.
@@ -296,7 +265,7 @@ def require_isolated(
     with opened(open_store) as first, contextlib.suppress(Exception):
         _write_probe(first, upload)
     with opened(open_store) as second:
-        traces = {**_TRACES, **beside}
+        traces = {**_TRACES, **(beside or {})}
         found = [what for what, asked in traces.items() if _finds(asked, second)]
     if found:
         raise StoreNotUsable(
@@ -305,9 +274,7 @@ def require_isolated(
         )
 
 
-_OLGA: Final = UserId("exam-sharing-probe-olga")
-_BEN: Final = UserId("exam-sharing-probe-ben")
-_CLEO: Final = UserId("exam-sharing-probe-cleo")
+_OLGA, _BEN, _CLEO = (UserId(f"exam-sharing-probe-{name}") for name in ("olga", "ben", "cleo"))
 _EXAM: Final = ExamId("exam-sharing-probe")
 _GONE: Final = ExamId("exam-sharing-probe-gone")
 _NEVER: Final = ExamId("exam-sharing-probe-never")
@@ -336,10 +303,9 @@ def _write_probe(store: StorePorts, upload: Upload | None) -> None:
         new_id=iter((str(PROBE), f"{PROBE}-2", f"{PROBE}-3")).__next__,
         sends_at_once=False,
     )
+    to = (_BEN, _CLEO)
     sharing.share(
-        ShareRequest(
-            actor=_OLGA, exam=_EXAM, recipients=(_BEN, _CLEO), attested=True, request_id=_REQUEST
-        )
+        ShareRequest(actor=_OLGA, exam=_EXAM, recipients=to, attested=True, request_id=_REQUEST)
     )
     sharing.unshare(UnshareRequest(actor=_OLGA, exam=_EXAM, recipient=_CLEO))
     sharing.admin.withdraw(_GONE, performed_by=_OLGA, why="the next store must not have it")
