@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
@@ -53,13 +53,9 @@ from exam_sharing.testing.opening import (
     require_isolated,
     require_open_store,
 )
+from exam_sharing.testing.worlds import ANNA, BEN
 from exam_sharing.validation import is_a, is_whole_from
 
-ANNA: Final = UserId("anna")
-"""The owner of uploads, unless another one is given."""
-BEN: Final = UserId("ben")
-CARLA: Final = UserId("carla")
-DAN: Final = UserId("dan")
 WARD: Final = GroupId("ward")
 
 VIEW: Final = Permission.VIEW
@@ -159,11 +155,25 @@ def amended(
     return attrs.evolve(act, made=made, ended=ended, event=event)
 
 
-def requires_atomic_steps(trial: StoreTrial, fails_at: Callable[["Bench", int], bool]) -> None:
+Steps: TypeAlias = tuple[Callable[[], object], Callable[[object], None]]
+"""An act that can fail at each of its steps, and what is required of its answer once it is done."""
+
+
+def require_atomic_steps(trial: StoreTrial, prepare: Callable[["Bench"], Steps]) -> None:
     """Let an act fail at each step, in a new store, until it is done before the step."""
     for step in range(1, _MOST_STEPS):
         with trial.bench() as bench:
-            if not fails_at(bench, step):
+            act, require_done = prepare(bench)
+            before, failed = bench.everything(), False
+            try:
+                with needed(trial.fail_at)(bench.ports.store, step):
+                    answer = act()
+            except Exception:  # noqa: BLE001  after any error nothing may be written
+                failed = True
+                same(f"the store after a failure at step {step}", bench.everything(), before)
+                answer = act()
+            require_done(answer)
+            if not failed:
                 insist(step > 1, "no step failed: `fail_at` must let the store fail at its step")
                 return
     insist(holds=False, problem=f"it still failed at step {_MOST_STEPS}")
@@ -399,10 +409,6 @@ class Bench:
         """Give an exam to another owner."""
         needed(self.trial.transfer)(self.ports.store, exam, owner, at)
         self._exams[exam] = attrs.evolve(self._exams[exam], owner=owner)
-
-    def failing_at(self, step: int) -> AbstractContextManager[object]:
-        """Return a context in which the store fails at a step."""
-        return needed(self.trial.fail_at)(self.ports.store, step)
 
     def events(self) -> tuple[Event, ...]:
         """Return the audit trail."""

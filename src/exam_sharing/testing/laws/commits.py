@@ -20,19 +20,20 @@ from exam_sharing.ports import Changes
 from exam_sharing.testing.edges import DAY, EDGES, HOSTILE, START, TICK
 from exam_sharing.testing.laws.bench import (
     ACTED,
-    ANNA,
-    BEN,
-    CARLA,
     DOWNLOAD,
     VIEW,
     Bench,
+    Steps,
     StoreTrial,
     a_receipt,
     amended,
     laws_of_port,
-    requires_atomic_steps,
+    require_atomic_steps,
 )
 from exam_sharing.testing.laws.law import insist, same, same_members
+from exam_sharing.testing.moments import DAY, EDGES, START, TICK
+from exam_sharing.testing.texts import HOSTILE
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA
 
 law: Final = laws_of_port()
 
@@ -256,45 +257,39 @@ def stepping_aside_is_short(bench: Bench) -> None:
 @law.of_trial("fail_at")
 def a_commit_that_fails_at_any_step_writes_nothing(trial: StoreTrial) -> None:
     """`commit` writes all of the changes or none, whichever step fails."""
-    requires_atomic_steps(trial, _commit_fails_at)
 
+    def prepare(bench: Bench) -> Steps:
+        one, two = bench.upload("one", "two")
+        old, kept = bench.share(bench.grant(one, BEN, DOWNLOAD), bench.grant(one, CARLA))
+        changes = _changes_of_every_kind(bench, old, two)
+        bench.everything(changes)
 
-def _commit_fails_at(bench: Bench, step: int) -> bool:
-    one, two = bench.upload("one", "two")
-    old, kept = bench.share(bench.grant(one, BEN, DOWNLOAD), bench.grant(one, CARLA))
-    changes = _changes_of_every_kind(bench, old, two)
-    before = bench.everything(changes)
-    failed = False
-    try:
-        with bench.failing_at(step):
-            answer = bench.commit(changes)
-    except Exception:  # noqa: BLE001  after any error nothing may be written
-        failed = True
-        same(f"the store after a failure at step {step}", bench.everything(), before)
-        answer = bench.commit(changes)
-    did = f"a commit {'after' if failed else 'with'} a failure at step {step}"
-    insist(answer is True, f"{did} returned {answer!r}, not True")
-    expected = frozenset({kept, *(grant for grant in changes.made if grant.exam == one)})
-    same("the grants, once written", frozenset(bench.read(one).grants), expected)
-    same("the grants on the other exam, once written", len(bench.read(two).grants), 2)
-    same("the versions, once written", bench.versions((one, two)), {one: 2, two: 1})
-    same("the notices, once written", len(bench.ports.outbox.listed(None, 9, given_up=None)), 2)
-    same("the receipt, once written", bench.ports.grants.receipt(ANNA, "request"), a_receipt())
-    return failed
+        def require_done(answer: object) -> None:
+            insist(
+                answer is True, f"a commit at or after a failure returned {answer!r}"
+            )
+            expected = frozenset({kept, *(grant for grant in changes.made if grant.exam == one)})
+            same("the grants, once written", frozenset(bench.read(one).grants), expected)
+            same("the grants on the other exam", len(bench.read(two).grants), 2)
+            same("the versions, once written", bench.versions((one, two)), {one: 2, two: 1})
+            notices = bench.ports.outbox.listed(None, 9, given_up=None)
+            same("the number of notices, once written", len(notices), 2)
+            receipt = bench.ports.grants.receipt(ANNA, "request")
+            same("the receipt, once written", receipt, a_receipt())
+
+        return lambda: bench.commit(changes), require_done
+
+    require_atomic_steps(trial, prepare)
 
 
 def _changes_of_every_kind(bench: Bench, old: Grant, exam: ExamId) -> Changes:
     """Return changes that end a grant, replace it, and share another exam, with notices."""
-    ending = bench.ending(old, replacements={old: bench.grant(old.exam, old.recipient, VIEW)})
+    ending = bench.narrowing(old, bench.grant(old.exam, old.recipient))
     grants = bench.grant(exam, BEN), bench.grant(exam, CARLA)
     notices = tuple(bench.notice(to=each, exams=(exam,)) for each in (BEN, CARLA))
     share = bench.sharing(*grants, notices=notices, receipt=a_receipt())
-    return attrs.evolve(
-        share,
-        versions={**ending.versions, **share.versions},
-        made=(*ending.made, *share.made),
-        ended=ending.ended,
-    )
+    versions, made = {**ending.versions, **share.versions}, (*ending.made, *share.made)
+    return attrs.evolve(share, versions=versions, made=made, ended=ending.ended)
 
 
 @law.needing("transfer")

@@ -14,17 +14,19 @@ from exam_sharing.grants import HowEnded
 from exam_sharing.identifiers import BatchId, ExamId, UserId
 from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, IN_ORDER, LAST, START, TICK
 from exam_sharing.testing.laws.bench import (
-    ANNA,
-    BEN,
     DOWNLOAD,
     VIEW,
     Bench,
+    Steps,
     StoreTrial,
     keys_of,
     laws_of_port,
-    requires_atomic_steps,
+    require_atomic_steps,
 )
-from exam_sharing.testing.laws.law import insist, needed, raises, same, same_members
+from exam_sharing.testing.laws.law import needed, raises, same, same_members
+from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
+from exam_sharing.testing.texts import HOSTILE, IN_ORDER
+from exam_sharing.testing.worlds import ANNA, BEN
 
 law: Final = laws_of_port()
 
@@ -192,29 +194,20 @@ def a_batch_keeps_its_details(bench: Bench) -> None:
 @law.of_trial("uploads_by_port", "fail_at")
 def an_upload_that_fails_at_any_step_records_nothing(trial: StoreTrial) -> None:
     """`add` records an upload as a whole or not at all, whichever step fails."""
-    requires_atomic_steps(trial, _upload_fails_at)
 
+    def prepare(bench: Bench) -> Steps:
+        there, *others = exams = [_exam(name) for name in ("there", "one", "two", "three")]
+        bench.add(_CD, there)
+        bench.look_for_exams(others)
 
-def _upload_fails_at(bench: Bench, step: int) -> bool:
-    there, *others = exams = [_exam(name) for name in ("there", "one", "two", "three")]
-    bench.add(_CD, there)
-    bench.look_for_exams(others)
-    before = bench.everything()
-    failed = False
-    try:
-        with bench.failing_at(step):
-            bench.add(_SEALED, *others)
-    except Exception:  # noqa: BLE001  after any error nothing may be recorded
-        failed = True
-        same(f"the store after a failure at step {step}", bench.everything(), before)
-        try:
-            bench.add(_SEALED, *others)
-        except BatchSealed:
-            insist(holds=False, problem=f"a failure at step {step} left the batch sealed")
-    batch = frozenset(bench.ports.exams.batch_of(there.id))
-    same("the batch, once recorded", batch, frozenset(exams))
-    _requires_sealed(bench, _SEALED)
-    return failed
+        def require_done(_answer: object) -> None:
+            batch = frozenset(bench.ports.exams.batch_of(there.id))
+            same("the batch, once recorded", batch, frozenset(exams))
+            _requires_sealed(bench, _SEALED)
+
+        return lambda: bench.add(_SEALED, *others), require_done
+
+    require_atomic_steps(trial, prepare)
 
 
 @law.needing("hide")

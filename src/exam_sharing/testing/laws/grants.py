@@ -32,9 +32,6 @@ from exam_sharing.ports import Changes, Receipt, StoredReceipt
 from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, IN_ORDER, LAST, START, TICK
 from exam_sharing.testing.laws.bench import (
     ACTED,
-    ANNA,
-    BEN,
-    CARLA,
     DOWNLOAD,
     VIEW,
     WARD,
@@ -45,6 +42,9 @@ from exam_sharing.testing.laws.bench import (
     laws_of_port,
 )
 from exam_sharing.testing.laws.law import same, same_members
+from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
+from exam_sharing.testing.texts import HOSTILE, IN_ORDER
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA
 
 law: Final = laws_of_port()
 

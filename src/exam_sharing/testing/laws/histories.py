@@ -7,20 +7,20 @@ end, and in pages of several sizes.
 Specification: `#list-and-check-agree`, `#sharing-again`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import Final, TypeAlias
+from enum import Enum
+from typing import Final
 
 import attrs
 from hypothesis import strategies as st
 
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import EndedGrant, Grant, HowEnded, Permission
-from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
-from exam_sharing.testing.edges import DAY, START, TICK
-from exam_sharing.testing.laws.bench import Bench, StoreTrial, keys_of, laws_of_port
+from exam_sharing.testing.laws.bench import Bench, StoreTrial, laws_of_port
 from exam_sharing.testing.laws.law import same, search
 
 law: Final = laws_of_port()
@@ -28,77 +28,58 @@ law: Final = laws_of_port()
 _USERS: Final = tuple(map(UserId, "abc"))
 _GROUPS: Final = tuple(map(GroupId, "ab"))
 _PRINCIPALS: Final[tuple[PrincipalId, ...]] = (*_USERS, *_GROUPS)
-_EXAMS: Final = tuple(map(ExamId, ("w", "x", "y", "z")))
-_TIMES: Final = (START - TICK, START, START + TICK, START + DAY)
+_EXAMS: Final = tuple(map(ExamId, "wxyz"))
 
 
-@attrs.frozen
-class _Share:
-    """A share of one exam with some principals."""
+class _Kind(Enum):
+    SHARE = "a share with the recipients"
+    END = "the end of some of the grants"
+    NARROW = "the narrowing of some of the grants"
+    WITHDRAW = "a withdrawal"
+    LOSE = "a share of an exam whose version moves before its commit"
 
+
+@attrs.frozen(kw_only=True)
+class _Act:
+    """An act on an exam; shares alone use `grantor` to `until`, and endings alone `which`."""
+
+    kind: _Kind
     exam: ExamId
     grantor: UserId
     recipients: tuple[PrincipalId, ...]
     permission: Permission
-    until: int | None
-    """An index of the times."""
-
-
-@attrs.frozen
-class _End:
-    """An ending of some of the grants on an exam."""
-
-    exam: ExamId
+    until: datetime | None
     which: frozenset[int]
-    narrowed: bool
 
 
-@attrs.frozen
-class _Withdraw:
-    exam: ExamId
-
-
-@attrs.frozen
-class _LoseRace:
-    """A share of an exam whose version moves before its commit."""
-
-    exam: ExamId
-
-
-_Act: TypeAlias = _Share | _End | _Withdraw | _LoseRace
-
-_exams = st.sampled_from(_EXAMS)
-_acts: Final[st.SearchStrategy[_Act]] = st.one_of(
-    st.builds(
-        _Share,
-        _exams,
-        st.sampled_from(_USERS),
-        st.lists(st.sampled_from(_PRINCIPALS), min_size=1, max_size=3, unique=True).map(tuple),
-        st.sampled_from(Permission),
-        st.none() | st.integers(0, len(_TIMES) - 1),
-    ),
-    st.builds(_End, _exams, st.frozensets(st.integers(0, 3), min_size=1), st.booleans()),
-    st.builds(_Withdraw, _exams),
-    st.builds(_LoseRace, _exams),
-)
-
-
-@attrs.frozen
+@attrs.frozen(kw_only=True)
 class _History:
     """The owners and the days of the exams, the groups of the users, and the acts."""
 
     owners: tuple[UserId, ...]
     days: tuple[int, ...]
     groups: tuple[frozenset[GroupId], ...]
-    acts: tuple[_Act, ...]
+    acts: list[_Act]
 
 
+_ACTS: Final = st.builds(
+    _Act,
+    kind=st.sampled_from(_Kind),
+    exam=st.sampled_from(_EXAMS),
+    grantor=st.sampled_from(_USERS),
+    recipients=st.lists(st.sampled_from(_PRINCIPALS), min_size=1, max_size=3, unique=True).map(
+        tuple
+    ),
+    permission=st.sampled_from(Permission),
+    until=st.sampled_from((None, START - TICK, START, START + TICK, START + DAY)),
+    which=st.frozensets(st.integers(0, 3), min_size=1),
+)
 _HISTORIES: Final = st.builds(
     _History,
-    st.tuples(*(st.sampled_from(_USERS) for _ in _EXAMS)),
-    st.tuples(*(st.integers(0, 2) for _ in _EXAMS)),
-    st.tuples(*(st.frozensets(st.sampled_from(_GROUPS)) for _ in _USERS)),
-    st.lists(_acts, min_size=1, max_size=12).map(tuple),
+    owners=st.tuples(*(st.sampled_from(_USERS) for _ in _EXAMS)),
+    days=st.tuples(*(st.integers(0, 2) for _ in _EXAMS)),
+    groups=st.tuples(*(st.frozensets(st.sampled_from(_GROUPS)) for _ in _USERS)),
+    acts=st.lists(_ACTS, min_size=1, max_size=12),
 )
 
 
@@ -107,7 +88,6 @@ class _Kept:
 
     def __init__(self, history: _History) -> None:
         self.owners = dict(zip(_EXAMS, history.owners, strict=True))
-        self.days = dict(zip(_EXAMS, history.days, strict=True))
         self.versions = dict.fromkeys(_EXAMS, 0)
         self.withdrawn: set[ExamId] = set()
         self.grants: set[Grant] = set()
@@ -126,14 +106,22 @@ class _Kept:
         """Return the standing grants on an exam, in the order of their ids."""
         return tuple(sorted((g for g in self.grants if g.exam == exam), key=lambda g: g.id))
 
-    def held(self, user: UserId, keys: Iterable[PrincipalKey], exam: ExamId, now: datetime) -> int:
-        """Return the highest permission that a user holds on an exam; 0 for none."""
-        if exam in self.withdrawn:
-            return 0
-        if self.owners[exam] == user:
-            return max(Permission)
-        reaching = (g for g in self.on(exam) if g.recipient.key in keys and g.grantor != user)
-        return max((g.permission for g in reaching if g.until is None or now < g.until), default=0)
+    def held(
+        self, user: UserId, principals: Collection[PrincipalId], now: datetime
+    ) -> dict[ExamId, Permission]:
+        """Return the highest permission that a user holds on each exam."""
+        held: dict[ExamId, Permission] = {}
+        for exam in _EXAMS:
+            highest = [
+                grant.permission
+                for grant in self.on(exam)
+                if grant.recipient in principals and grant.grantor != user
+                if grant.until is None or now < grant.until
+            ]
+            highest += [max(Permission)] if self.owners[exam] == user else []
+            if highest and exam not in self.withdrawn:
+                held[exam] = max(highest)
+        return held
 
 
 @law.of_trial()
@@ -165,28 +153,26 @@ def _named(principals: Iterable[PrincipalId]) -> str:
 
 def _sentence(act: _Act) -> str:
     """Return an act as a sentence without its full stop."""
-    match act:
-        case _Share():
-            until = "" if act.until is None else f" until {_TIMES[act.until]}"
-            given = f"{act.permission.name}{until}"
-            return f"User {act.grantor} shares {act.exam} with {_named(act.recipients)}: {given}"
-        case _End():
-            which = " and ".join(str(place + 1) for place in sorted(act.which))
-            done = f"are narrowed to end at {START}" if act.narrowed else "are ended"
-            return f"Of the grants on {act.exam}, number {which} {done}, if there are so many"
-        case _Withdraw():
-            return f"The host withdraws {act.exam}"
-        case _LoseRace():
-            return f"A share of {act.exam} is written after a version that it read has moved"
+    until = "" if act.until is None else f" until {act.until}"
+    given = f"{_named(act.recipients)}: {act.permission.name}{until}"
+    which = " and ".join(str(place + 1) for place in sorted(act.which))
+    some = f"Of the grants on {act.exam}, number {which}"
+    return {
+        _Kind.SHARE: f"User {act.grantor} shares {act.exam} with {given}",
+        _Kind.END: f"{some} are ended, if there are so many",
+        _Kind.NARROW: f"{some} are narrowed to end at {START}, if there are so many",
+        _Kind.WITHDRAW: f"The host withdraws {act.exam}",
+        _Kind.LOSE: f"A share of {act.exam} is written after a version that it read has moved",
+    }[act.kind]
 
 
 def _live_through(bench: Bench, history: _History) -> None:
     kept = _Kept(history)
-    for exam, owner in kept.owners.items():
+    for (exam, owner), day in zip(kept.owners.items(), history.days, strict=True):
         batch = BatchId(f"batch of {exam}")
         bench.add(
             UploadBatch(id=batch, uploader=owner, received_at=START),
-            Exam(id=exam, owner=owner, batch=batch, uploaded_at=START + kept.days[exam] * DAY),
+            Exam(id=exam, owner=owner, batch=batch, uploaded_at=START + day * DAY),
         )
     for act in history.acts:
         for changes, written in _written(bench, kept, act):
@@ -194,57 +180,56 @@ def _live_through(bench: Bench, history: _History) -> None:
             if written:
                 kept.take(changes)
         _require_kept(bench, kept, act)
-    _require_found_by_recipient(bench, kept)
+    for principal in _PRINCIPALS:
+        granted = {grant.exam for grant in kept.grants if grant.recipient == principal}
+        found = bench.ports.grants.exams_granted_to(principal)
+        same(f"exams granted to {principal!r}", found, tuple(sorted(granted)))
     for user, groups in zip(_USERS, history.groups, strict=True):
-        keys = keys_of(user, *groups)
         for now in (START, START + DAY):
-            held = {exam: kept.held(user, keys, exam, now) for exam in _EXAMS}
-            highest = {exam: Permission(each) for exam, each in held.items() if each}
-            bench.require_held(user, (user, *groups), highest, now=now, limits=(1, 2, 9))
+            held = kept.held(user, (user, *groups), now)
+            bench.require_held(user, (user, *groups), held, now=now, limits=(1, 2, 9))
 
 
 def _written(bench: Bench, kept: _Kept, act: _Act) -> Iterator[tuple[Changes, bool]]:
     """Yield the changes of an act, and whether each can be written; none if it changes nothing."""
-    if act.exam in kept.withdrawn:
+    exam, standing = act.exam, kept.on(act.exam)
+    chosen = [standing[place] for place in sorted(act.which) if place < len(standing)]
+    if exam in kept.withdrawn or (act.kind in {_Kind.END, _Kind.NARROW} and not chosen):
         return
-    match act:
-        case _Share():
-            grants = _new_grants(bench, kept, act)
-            if grants:
+    match act.kind:
+        case _Kind.SHARE:
+            if grants := _new_grants(bench, standing, act):
                 yield bench.sharing(*grants), True
-        case _End(exam=exam, which=which, narrowed=narrowed):
-            standing = kept.on(exam)
-            chosen = [standing[place] for place in sorted(which) if place < len(standing)]
+        case _Kind.END:
+            yield bench.ending(*chosen), True
+        case _Kind.NARROW:
             cut = {
                 grant: bench.grant(exam, grant.recipient, grantor=grant.grantor, until=START)
                 for grant in chosen
-                if narrowed and grant.holding.view > START
+                if grant.holding.view > START
             }
-            if chosen:
-                how = HowEnded.NARROWED if narrowed else HowEnded.UNSHARED
-                yield bench.ending(*chosen, replacements=cut, how=how), True
-        case _Withdraw(exam=exam):
-            yield bench.withdrawal(exam, *kept.on(exam)), True
-        case _LoseRace(exam=exam):
+            yield bench.ending(*chosen, replacements=cut, how=HowEnded.NARROWED), True
+        case _Kind.WITHDRAW:
+            yield bench.withdrawal(exam, *standing), True
+        case _Kind.LOSE:
             late = bench.sharing(bench.grant(exam, UserId("late")))
             yield bench.sharing(bench.grant(exam, UserId(bench.new_id()))), True
             yield late, False
 
 
-def _new_grants(bench: Bench, kept: _Kept, share: _Share) -> list[Grant]:
+def _new_grants(bench: Bench, standing: tuple[Grant, ...], act: _Act) -> list[Grant]:
     """Return the grants that add to what the grantor gave."""
-    until = None if share.until is None else _TIMES[share.until]
     wanted = [
-        bench.grant(share.exam, to, share.permission, until=until, grantor=share.grantor)
-        for to in share.recipients
-        if to != share.grantor
+        bench.grant(act.exam, to, act.permission, until=act.until, grantor=act.grantor)
+        for to in act.recipients
+        if to != act.grantor
     ]
     return [
         grant
         for grant in wanted
         if not any(
             given.holding.covers(grant.holding)
-            for given in kept.on(grant.exam)
+            for given in standing
             if (given.grantor, given.recipient) == (grant.grantor, grant.recipient)
         )
     ]
@@ -259,19 +244,9 @@ def _require_kept(bench: Bench, kept: _Kept, act: _Act) -> None:
             grants=kept.on(exam),
             ended=_in_order(past for past in kept.ended if past.grant.exam == exam),
         )
-        found = attrs.evolve(
-            read[exam],
-            grants=tuple(sorted(read[exam].grants, key=lambda grant: grant.id)),
-            ended=_in_order(read[exam].ended),
-        )
+        grants = tuple(sorted(read[exam].grants, key=lambda grant: grant.id))
+        found = attrs.evolve(read[exam], grants=grants, ended=_in_order(read[exam].ended))
         same(f"the sharing of {exam} after this: {_sentence(act)}", found, expected)
-
-
-def _require_found_by_recipient(bench: Bench, kept: _Kept) -> None:
-    for principal in _PRINCIPALS:
-        granted = {grant.exam for grant in kept.grants if grant.recipient == principal}
-        found = bench.ports.grants.exams_granted_to(principal)
-        same(f"exams granted to {principal!r}", found, tuple(sorted(granted)))
 
 
 def _in_order(ended: Iterable[EndedGrant]) -> tuple[EndedGrant, ...]:

@@ -19,9 +19,10 @@ from exam_sharing.errors import StoreFailed
 from exam_sharing.grants import Grant
 from exam_sharing.identifiers import ExamId, GroupId, UserId
 from exam_sharing.ports import Changes, GrantWriter
-from exam_sharing.testing.edges import DAY, START
-from exam_sharing.testing.laws.bench import BEN, VIEW, Bench, a_receipt, keys_of, laws_of_port
+from exam_sharing.testing.laws.bench import VIEW, Bench, a_receipt, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import insist, same
+from exam_sharing.testing.moments import DAY, START
+from exam_sharing.testing.worlds import BEN
 
 law: Final = laws_of_port()
 
@@ -65,19 +66,15 @@ def _together(acts: Sequence[Callable[[], ResultT]]) -> list[ResultT]:
         sys.setswitchinterval(usual)
     if errors:
         raise errors[0]
-    insist(
-        len(results) == len(acts),
-        f"concurrent acts were not done after {_PATIENCE} seconds; they wait for each other",
-    )
+    waiting = f"concurrent acts were not done after {_PATIENCE} seconds; they wait for each other"
+    insist(len(results) == len(acts), waiting)
     return [results[place] for place in range(len(acts))]
 
 
 def _until_written(bench: Bench, decide: Callable[[], Changes | None]) -> bool:
-    """Decide and write as an act does, again after each conflict; return whether it wrote.
+    """Decide and write, again after each conflict, until `decide` finds nothing left to change.
 
-    Args:
-        bench: the store.
-        decide: returns the changes from fresh facts; `None` if there is nothing left to change.
+    Return whether it wrote.
     """
     deadline, lost = monotonic() + _PATIENCE, 0
     while (changes := decide()) is not None:
@@ -104,11 +101,10 @@ def concurrent_acts_are_all_written(bench: Bench) -> None:
     (exam,) = bench.upload("exam")
 
     def share_often(thread: int) -> None:
-        grantor = UserId(f"grantor {thread}")
+        by = UserId(f"grantor {thread}")
         for number in range(_ROUNDS):
-            grant = bench.grant(
-                exam, UserId(f"u{number}"), grantor=grantor, named=f"{thread}.{number}"
-            )
+            name = f"{thread}.{number}"
+            grant = bench.grant(exam, UserId(f"u{number}"), grantor=by, named=name)
             if thread or not _written_in_turn(bench, grant):
                 _until_written(bench, partial(bench.sharing, grant))
 
@@ -130,16 +126,6 @@ def _written_in_turn(bench: Bench, grant: Grant) -> bool:
     return True
 
 
-@law.needing("threads")
-def one_concurrent_first_act_is_written(bench: Bench) -> None:
-    """Of concurrent acts that read version 0 of an unshared exam, one is written."""
-    for number in range(_ROUNDS):
-        (exam,) = bench.upload(f"exam {number}")
-        acts = [bench.sharing(bench.grant(exam, UserId(f"u{place}"))) for place in range(_THREADS)]
-        _require_one_written(bench, (exam,), acts)
-        same("the number of grants", len(bench.read(exam).grants), 1)
-
-
 def _require_one_written(
     bench: Bench, exams: Iterable[ExamId], acts: Iterable[Changes], *, others_fail: bool = False
 ) -> None:
@@ -159,6 +145,16 @@ def _require_one_written(
 
 
 @law.needing("threads")
+def one_concurrent_first_act_is_written(bench: Bench) -> None:
+    """Of concurrent acts that read version 0 of an unshared exam, one is written."""
+    for number in range(_ROUNDS):
+        (exam,) = bench.upload(f"exam {number}")
+        acts = [bench.sharing(bench.grant(exam, UserId(f"u{place}"))) for place in range(_THREADS)]
+        _require_one_written(bench, (exam,), acts)
+        same("the number of grants", len(bench.read(exam).grants), 1)
+
+
+@law.needing("threads")
 def write_skew_is_a_conflict(bench: Bench) -> None:
     """Two acts that each change what the other one read cannot both be written."""
     for number in range(_ROUNDS * 2):
@@ -172,20 +168,19 @@ def acts_in_opposite_orders_do_not_deadlock(bench: Bench) -> None:
     """Concurrent acts that name the same exams in opposite orders are all written."""
     exams = bench.upload(*(f"e{number}" for number in range(6)))
 
+    def share_in_order(order: tuple[ExamId, ...], name: str) -> Changes:
+        by = UserId(f"grantor {name}")
+        changes = bench.sharing(*(bench.grant(exam, BEN, grantor=by) for exam in order))
+        return attrs.evolve(changes, versions={exam: changes.versions[exam] for exam in order})
+
     def share_often(thread: int) -> None:
         order = exams if thread % 2 else exams[::-1]
         for number in range(_ROUNDS // 2):
-            _until_written(bench, partial(_in_order, bench, order, f"{thread}.{number}"))
+            _until_written(bench, partial(share_in_order, order, f"{thread}.{number}"))
 
     _together([partial(share_often, thread) for thread in range(_THREADS)])
     expected = dict.fromkeys(exams, _THREADS * (_ROUNDS // 2))
     same("the versions", bench.versions(exams), expected)
-
-
-def _in_order(bench: Bench, order: tuple[ExamId, ...], name: str) -> Changes:
-    grantor = UserId(f"grantor {name}")
-    changes = bench.sharing(*(bench.grant(exam, BEN, grantor=grantor) for exam in order))
-    return attrs.evolve(changes, versions={exam: changes.versions[exam] for exam in order})
 
 
 @law.needing("threads")
@@ -211,21 +206,20 @@ def one_concurrent_act_uses_a_grant_id(bench: Bench) -> None:
 def one_concurrent_act_ends_a_grant(bench: Bench) -> None:
     """Of concurrent acts that end one grant, one is written, and the others decide again."""
     (exam,) = bench.upload("exam")
-    for number in range(_ROUNDS):
+
+    def ended_if_standing(grant: Grant) -> Changes | None:
+        # The version is read first, so that any later change makes a conflict.
+        changes = bench.ending(grant)
+        return changes if grant in bench.read(exam, ended=False).grants else None
+
+    for number in range(1, _ROUNDS + 1):
         (grant,) = bench.share(bench.grant(exam, BEN))
-        decide = partial(_ended_if_standing, bench, grant)
+        decide = partial(ended_if_standing, grant)
         written = _together([partial(_until_written, bench, decide)] * _THREADS)
         same("how many ended it", written.count(True), 1)
         kept = bench.read(exam)
         ended = (len(kept.ended), kept.grants, kept.version)
-        same("ended, standing, version", ended, (number + 1, (), 2 * (number + 1)))
-
-
-def _ended_if_standing(bench: Bench, grant: Grant) -> Changes | None:
-    # The version is read first, so that any later change makes a conflict.
-    changes = bench.ending(grant)
-    standing = bench.read(grant.exam, ended=False).grants
-    return changes if grant in standing else None
+        same("ended, standing, version", ended, (number, (), 2 * number))
 
 
 @law.needing("threads")
@@ -233,9 +227,10 @@ def many_exams_are_read_at_one_moment(bench: Bench) -> None:
     """`read`, `holding` and `visible` answer for one moment, over all the exams asked for."""
     exams = bench.upload("one", "two", "three")
     keys = keys_of(BEN)
+    what = "versions, grants and ended grants of exams that change together"
     done = threading.Event()
 
-    def change() -> int:
+    def change() -> None:
         try:
             # A store in memory changes so fast that few reads fall between two changes.
             for _ in range(5 * _ROUNDS):
@@ -243,14 +238,11 @@ def many_exams_are_read_at_one_moment(bench: Bench) -> None:
                 bench.write(bench.ending(*made))
         finally:
             done.set()
-        return 0
 
-    def look() -> int:
-        looks = 0
+    def look() -> None:
         while not done.is_set():
             kept = bench.ports.grants.read(exams, ended=True)
             seen = {(each.version, len(each.grants), len(each.ended)) for each in kept.values()}
-            what = "versions, grants and ended grants of exams that change together"
             insist(len(seen) == 1, f"{what}: {sorted(seen)}")
             ((version, standing, ended),) = seen
             same("one exam at one moment", (version % 2, version // 2), (standing, ended))
@@ -258,8 +250,6 @@ def many_exams_are_read_at_one_moment(bench: Bench) -> None:
             insist(len(held) in {0, 3}, f"held at one moment: {sorted(held)} of {len(exams)}")
             listed = bench.ports.access.visible(BEN, keys, None, 9, START, own=True)
             insist(len(listed) in {0, 3}, f"listed at one moment: {len(listed)} of {len(exams)}")
-            looks += 1
-        return looks
 
     _together([change, look, look, look])
 
@@ -268,18 +258,18 @@ def many_exams_are_read_at_one_moment(bench: Bench) -> None:
 def one_concurrent_claim_takes_a_notice(bench: Bench) -> None:
     """A claim keeps a notice from all others, also from concurrent claims."""
     (exam,) = bench.upload("exam")
+
+    def claim() -> list[str]:
+        mine: list[str] = []
+        while claims := bench.ports.outbox.claim(START, START + DAY, 3, None):
+            mine += [each.notice.id.value for each in claims]
+            insist(len(mine) == len(set(mine)), f"one relay claimed a notice twice: {mine}")
+        return mine
+
     for number in range(_ROUNDS):
-        group = GroupId(f"group {number}")
         notices = tuple(bench.notice(to=UserId(f"u{n}"), exams=(exam,)) for n in range(20))
+        group = GroupId(f"group {number}")
         bench.write(bench.sharing(bench.grant(exam, group), notices=notices))
-
-        def claim() -> list[str]:
-            mine: list[str] = []
-            while claims := bench.ports.outbox.claim(START, START + DAY, 3, None):
-                mine += [each.notice.id.value for each in claims]
-                insist(len(mine) == len(set(mine)), f"one relay claimed a notice twice: {mine}")
-            return mine
-
         claimed = [each for mine in _together([claim] * _THREADS) for each in mine]
         expected = sorted(notice.id.value for notice in notices)
         same("what was claimed, by all together", sorted(claimed), expected)
@@ -288,16 +278,17 @@ def one_concurrent_claim_takes_a_notice(bench: Bench) -> None:
 @law.needing("threads")
 def one_concurrent_upload_of_an_exam_is_recorded(bench: Bench) -> None:
     """Of concurrent uploads of one exam, one is recorded, and the others raise."""
+
+    def attempt(exam: str, name: str) -> bool:
+        try:
+            bench.upload(exam, f"own {name}", batch=f"batch {name}")
+        except Exception:  # noqa: BLE001  any error is fine if nothing is recorded
+            return False
+        return True
+
     for number in range(_ROUNDS):
-
-        def attempt(place: int, number: int = number) -> bool:
-            try:
-                bench.upload(f"exam {number}", f"own {number}.{place}", batch=f"b{number}.{place}")
-            except Exception:  # noqa: BLE001  any error is fine if nothing is recorded
-                return False
-            return True
-
-        recorded = _together([partial(attempt, place) for place in range(_THREADS)])
+        names = [f"{number}.{place}" for place in range(_THREADS)]
+        recorded = _together([partial(attempt, f"exam {number}", name) for name in names])
         same("how many were recorded", recorded.count(True), 1)
-        others = tuple(ExamId(f"own {number}.{place}") for place in range(_THREADS))
+        others = tuple(ExamId(f"own {name}") for name in names)
         same("the exams beside it", len(bench.ports.exams.find(others)), 1)
