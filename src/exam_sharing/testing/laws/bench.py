@@ -12,34 +12,13 @@ from typing import Any, Final, TypeAlias
 
 import attrs
 
-from exam_sharing.errors import StoreFailed
+import exam_sharing as es
 from exam_sharing.events import Event, ExamShared, GrantsEnded, WaitingNotice
-from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.grants import (
-    OWNER,
-    Basis,
-    EndedAs,
-    EndedGrant,
-    Ending,
-    Grant,
-    HowEnded,
-    Permission,
-)
-from exam_sharing.identifiers import (
-    BatchId,
-    ExamId,
-    GrantId,
-    GroupId,
-    NoticeId,
-    PrincipalId,
-    PrincipalKey,
-    ShareId,
-    UserId,
-)
+from exam_sharing.grants import Basis, EndedGrant
+from exam_sharing.identifiers import PrincipalKey
 from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.policy.plans import Attestation, Share, UnshareReceipt
-from exam_sharing.policy.requests import Scope, ShareRequest, UnshareRequest, Withdrawal
-from exam_sharing.policy.views import VisibleExam
+from exam_sharing.policy.plans import Attestation, Share
+from exam_sharing.policy.requests import Withdrawal
 from exam_sharing.ports import Changes, StoredReceipt
 from exam_sharing.testing.edges import START, TICK
 from exam_sharing.testing.laws.law import Laws, capability, in_pages, insist, needed, raises, same
@@ -56,10 +35,10 @@ from exam_sharing.testing.opening import (
 from exam_sharing.testing.worlds import ANNA, BEN
 from exam_sharing.validation import is_a, is_whole_from
 
-WARD: Final = GroupId("ward")
+WARD: Final = es.GroupId("ward")
 
-VIEW: Final = Permission.VIEW
-DOWNLOAD: Final = Permission.DOWNLOAD
+VIEW: Final = es.Permission.VIEW
+DOWNLOAD: Final = es.Permission.DOWNLOAD
 
 ACTED: Final = START - TICK
 """The time of every act; a store that truncates or rounds times changes it."""
@@ -79,12 +58,12 @@ class StoreTrial:
     open_store: OpenStore = attrs.field(validator=_is_open_store)
     threads: bool = attrs.field(default=True, validator=is_a(bool))
     upload: Upload | None = capability()
-    transfer: Callable[[Any, ExamId, UserId, datetime], None] | None = capability()
+    transfer: Callable[[Any, es.ExamId, es.UserId, datetime], None] | None = capability()
     events: Callable[[Any], Iterable[Event]] | None = capability()
     fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = capability()
-    share_record: Callable[[Any, ShareId], Share | None] | None = capability()
+    share_record: Callable[[Any, es.ShareId], Share | None] | None = capability()
     keeps_text: Callable[[Any, str], bool] | None = capability()
-    hide: Callable[[Any, ExamId, bool], object] | None = capability()
+    hide: Callable[[Any, es.ExamId, bool], object] | None = capability()
     examples: int = attrs.field(validator=is_whole_from(1))
     _found_isolated: list[bool] = attrs.field(factory=list, init=False)
 
@@ -124,7 +103,7 @@ def laws_of_port() -> Laws[StoreTrial, "Bench"]:
     return Laws(StoreTrial.bench)
 
 
-def keys_of(*principals: PrincipalId) -> frozenset[PrincipalKey]:
+def keys_of(*principals: es.PrincipalId) -> frozenset[PrincipalKey]:
     """Return the keys of principals."""
     return frozenset(principal.key for principal in principals)
 
@@ -132,19 +111,19 @@ def keys_of(*principals: PrincipalId) -> frozenset[PrincipalKey]:
 def a_receipt(
     request_id: str = "request",
     *,
-    actor: UserId = ANNA,
+    actor: es.UserId = ANNA,
     fingerprint: str = "digest",
     at: datetime = START,
 ) -> StoredReceipt:
     """Return a receipt without content but its time."""
-    receipt = UnshareReceipt(at=at)
+    receipt = es.UnshareReceipt(at=at)
     return StoredReceipt(
         actor=actor, request_id=request_id, fingerprint=fingerprint, receipt=receipt
     )
 
 
 def amended(
-    act: Changes, *, made: tuple[Grant, ...], ended: tuple[EndedGrant, ...] = ()
+    act: Changes, *, made: tuple[es.Grant, ...], ended: tuple[EndedGrant, ...] = ()
 ) -> Changes:
     """Return an act that makes and ends exactly these grants, also in its event."""
     event = act.event
@@ -191,17 +170,17 @@ class Bench:
         self.ports = ports
         self.trial = trial
         self._numbers = count(1)
-        self._exams: dict[ExamId, Exam] = {}
-        self._people: set[PrincipalId] = set()
-        self._grants: set[GrantId] = set()
-        self._receipts: set[tuple[UserId, str]] = set()
-        self._shares: set[ShareId] = set()
+        self._exams: dict[es.ExamId, es.Exam] = {}
+        self._people: set[es.PrincipalId] = set()
+        self._grants: set[es.GrantId] = set()
+        self._receipts: set[tuple[es.UserId, str]] = set()
+        self._shares: set[es.ShareId] = set()
 
     def new_id(self) -> str:
         """Return an identifier that is new to this store."""
         return f"id {next(self._numbers)}"
 
-    def add(self, batch: UploadBatch, *exams: Exam) -> None:
+    def add(self, batch: es.UploadBatch, *exams: es.Exam) -> None:
         """Record an upload in the way that the store takes uploads."""
         self.look_for_exams(exams)
         if self.trial.upload is None:
@@ -212,34 +191,34 @@ class Bench:
     def upload(
         self,
         *names: str,
-        owner: UserId = ANNA,
+        owner: es.UserId = ANNA,
         batch: str | None = None,
         at: datetime = START,
         step: timedelta = timedelta(0),
-    ) -> tuple[ExamId, ...]:
+    ) -> tuple[es.ExamId, ...]:
         """Upload exams with these ids in a new batch, with a step of time between two of them."""
-        holder = BatchId(batch or self.new_id())
+        holder = es.BatchId(batch or self.new_id())
         exams = [
-            Exam(id=ExamId(name), owner=owner, batch=holder, uploaded_at=at + place * step)
+            es.Exam(id=es.ExamId(name), owner=owner, batch=holder, uploaded_at=at + place * step)
             for place, name in enumerate(names)
         ]
-        self.add(UploadBatch(id=holder, uploader=owner, received_at=at), *exams)
+        self.add(es.UploadBatch(id=holder, uploader=owner, received_at=at), *exams)
         return tuple(exam.id for exam in exams)
 
     def grant(
         self,
-        exam: ExamId,
-        recipient: PrincipalId,
-        permission: Permission = VIEW,
+        exam: es.ExamId,
+        recipient: es.PrincipalId,
+        permission: es.Permission = VIEW,
         *,
         until: datetime | None = None,
-        grantor: UserId = ANNA,
-        basis: Basis = OWNER,
+        grantor: es.UserId = ANNA,
+        basis: Basis = es.OWNER,
         named: str | None = None,
-    ) -> Grant:
+    ) -> es.Grant:
         """Return a grant that is not written yet; an act sets its version and its share."""
-        return Grant(
-            id=GrantId(named or self.new_id()),
+        return es.Grant(
+            id=es.GrantId(named or self.new_id()),
             exam=exam,
             grantor=grantor,
             recipient=recipient,
@@ -247,23 +226,23 @@ class Bench:
             until=until,
             version=1,
             basis=basis,
-            share=ShareId("not written yet"),
+            share=es.ShareId("not written yet"),
             made_at=ACTED,
         )
 
     def notice(
         self,
         *,
-        to: UserId = BEN,
-        exams: tuple[ExamId, ...],
-        actor: UserId = ANNA,
+        to: es.UserId = BEN,
+        exams: tuple[es.ExamId, ...],
+        actor: es.UserId = ANNA,
         message: str | None = None,
         named: str | None = None,
     ) -> WaitingNotice:
         """Return a notice that is not written yet; an act sets its share."""
         return WaitingNotice(
-            id=NoticeId(named or self.new_id()),
-            share=ShareId("not written yet"),
+            id=es.NoticeId(named or self.new_id()),
+            share=es.ShareId("not written yet"),
             to=to,
             actor=actor,
             exam_ids=exams,
@@ -272,8 +251,8 @@ class Bench:
 
     def sharing(
         self,
-        *grants: Grant,
-        beside: Iterable[ExamId] = (),
+        *grants: es.Grant,
+        beside: Iterable[es.ExamId] = (),
         share: str | None = None,
         record: Share | None = None,
         notices: tuple[WaitingNotice, ...] = (),
@@ -292,7 +271,7 @@ class Bench:
             )
             for grant in grants
         )
-        request = ShareRequest(
+        request = es.ShareRequest(
             actor=record.actor,
             exam=record.exam,
             recipients=record.recipients,
@@ -316,12 +295,12 @@ class Bench:
 
     def ending(
         self,
-        *grants: Grant,
-        replacements: Mapping[Grant, Grant] | None = None,
-        how: HowEnded = HowEnded.UNSHARED,
-        by: UserId | None = ANNA,
-        acting_as: EndedAs = EndedAs.OWNER,
-        withdrawn: ExamId | None = None,
+        *grants: es.Grant,
+        replacements: Mapping[es.Grant, es.Grant] | None = None,
+        how: es.HowEnded = es.HowEnded.UNSHARED,
+        by: es.UserId | None = ANNA,
+        acting_as: es.EndedAs = es.EndedAs.OWNER,
+        withdrawn: es.ExamId | None = None,
         receipt: StoredReceipt | None = None,
     ) -> Changes:
         """Return what an act that ends these grants, or withdraws an exam, would write now.
@@ -335,7 +314,7 @@ class Bench:
         ended = tuple(
             EndedGrant(
                 grant=grant,
-                ending=Ending(
+                ending=es.Ending(
                     grant=grant.id,
                     how=how,
                     by=by,
@@ -356,7 +335,7 @@ class Bench:
         request = (
             Withdrawal(exam=withdrawn, performed_by=ANNA, why="a law is tried")
             if withdrawn
-            else UnshareRequest(actor=ANNA, exam=grants[0].exam, recipient=grants[0].recipient)
+            else es.UnshareRequest(actor=ANNA, exam=grants[0].exam, recipient=grants[0].recipient)
         )
         return Changes(
             versions=versions,
@@ -368,27 +347,29 @@ class Bench:
         )
 
     def withdrawal(
-        self, exam: ExamId, *grants: Grant, receipt: StoredReceipt | None = None
+        self, exam: es.ExamId, *grants: es.Grant, receipt: StoredReceipt | None = None
     ) -> Changes:
         """Return what an act that withdraws an exam with these grants would write now."""
-        return self.ending(*grants, withdrawn=exam, how=HowEnded.WITHDRAWN, receipt=receipt)
+        return self.ending(*grants, withdrawn=exam, how=es.HowEnded.WITHDRAWN, receipt=receipt)
 
-    def narrowing(self, old: Grant, new: Grant, *, receipt: StoredReceipt | None = None) -> Changes:
+    def narrowing(
+        self, old: es.Grant, new: es.Grant, *, receipt: StoredReceipt | None = None
+    ) -> Changes:
         """Return what an act that replaces a grant by a narrower one would write now."""
-        return self.ending(old, replacements={old: new}, how=HowEnded.NARROWED, receipt=receipt)
+        return self.ending(old, replacements={old: new}, how=es.HowEnded.NARROWED, receipt=receipt)
 
     def commit(self, changes: Changes) -> bool:
         """Write the changes, and return the answer of the store."""
         self._look_for(changes)
         return self.ports.writer.commit(changes)
 
-    def write(self, changes: Changes) -> tuple[Grant, ...]:
+    def write(self, changes: Changes) -> tuple[es.Grant, ...]:
         """Write changes without a conflict, and return the new grants."""
         answer = self.commit(changes)
         insist(answer is True, f"a commit without a conflict returned {answer!r}, not True")
         return changes.made
 
-    def share(self, *grants: Grant) -> tuple[Grant, ...]:
+    def share(self, *grants: es.Grant) -> tuple[es.Grant, ...]:
         """Write grants, and return them as they were written."""
         return self.write(self.sharing(*grants))
 
@@ -402,10 +383,10 @@ class Bench:
     def fails(self, act: str, changes: Changes) -> None:
         """Break the law unless `commit` raises `StoreFailed` and writes nothing."""
         before = self.everything(changes)
-        raises(StoreFailed, lambda: self.commit(changes))
+        raises(es.StoreFailed, lambda: self.commit(changes))
         same(f"{act}: the store afterwards", self.everything(), before)
 
-    def transfer(self, exam: ExamId, owner: UserId, at: datetime) -> None:
+    def transfer(self, exam: es.ExamId, owner: es.UserId, at: datetime) -> None:
         """Give an exam to another owner."""
         needed(self.trial.transfer)(self.ports.store, exam, owner, at)
         self._exams[exam] = attrs.evolve(self._exams[exam], owner=owner)
@@ -414,22 +395,22 @@ class Bench:
         """Return the audit trail."""
         return tuple(needed(self.trial.events)(self.ports.store))
 
-    def share_record(self, share: ShareId) -> Share | None:
+    def share_record(self, share: es.ShareId) -> Share | None:
         """Return the record of a share; `None` if it is unknown, or no record can be read."""
         read = self.trial.share_record
         return None if read is None else read(self.ports.store, share)
 
-    def versions(self, exams: Iterable[ExamId]) -> dict[ExamId, int]:
+    def versions(self, exams: Iterable[es.ExamId]) -> dict[es.ExamId, int]:
         """Return the version of each exam, in the order of their ids."""
         ids = tuple(sorted(exams))
         kept = self._read(ids, ended=False)
         return {exam: kept[exam].version for exam in ids}
 
-    def read(self, exam: ExamId, *, ended: bool = True) -> ExamGrants:
+    def read(self, exam: es.ExamId, *, ended: bool = True) -> ExamGrants:
         """Return what the store keeps of one exam's sharing."""
         return self._read((exam,), ended=ended)[exam]
 
-    def _read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
+    def _read(self, exams: tuple[es.ExamId, ...], *, ended: bool) -> Mapping[es.ExamId, ExamGrants]:
         kept = self.ports.grants.read(exams, ended=ended)
         left_out = [exam for exam in exams if exam not in kept]
         insist(not left_out, f"`read` left out exams that it was asked for: {left_out!r}")
@@ -437,13 +418,13 @@ class Bench:
 
     def pages(
         self,
-        user: UserId,
-        principals: Iterable[PrincipalId],
+        user: es.UserId,
+        principals: Iterable[es.PrincipalId],
         limit: int,
         *,
         now: datetime = START,
         own: bool = True,
-    ) -> list[VisibleExam]:
+    ) -> list[es.VisibleExam]:
         """Return a whole list, read in pages of a size until one is empty."""
         visible, keys = self.ports.access.visible, keys_of(*principals)
         return in_pages(
@@ -455,9 +436,9 @@ class Bench:
 
     def require_held(
         self,
-        user: UserId,
-        principals: Iterable[PrincipalId],
-        held: Mapping[ExamId, Permission],
+        user: es.UserId,
+        principals: Iterable[es.PrincipalId],
+        held: Mapping[es.ExamId, es.Permission],
         *,
         now: datetime = START,
         limits: Iterable[int] = (50,),
@@ -473,7 +454,7 @@ class Bench:
         """
         access, keys = self.ports.access, keys_of(*principals)
         who = f"{user!r} as {sorted(keys)} at {now}"
-        for permission in Permission:
+        for permission in es.Permission:
             expected = {exam for exam, highest in held.items() if highest >= permission}
             checked = {e for e in self._exams if access.holds(user, keys, permission, e, now)}
             same(f"checks for {permission.name} of {who}", checked, expected)
@@ -483,7 +464,7 @@ class Bench:
         newest_first = sorted(exams, key=lambda exam: (exam.uploaded_at, exam.id), reverse=True)
         for own in (True, False):
             visible = [
-                VisibleExam(exam=exam.id, permission=held[exam.id], uploaded_at=exam.uploaded_at)
+                es.VisibleExam(exam=exam.id, permission=held[exam.id], uploaded_at=exam.uploaded_at)
                 for exam in newest_first
                 if own or exam.owner != user
             ]
@@ -491,7 +472,7 @@ class Bench:
                 listed = self.pages(user, principals, limit, now=now, own=own)
                 same(f"the list of {who}, own={own}, in pages of {limit}", listed, visible)
 
-    def look_for_exams(self, exams: Iterable[Exam]) -> None:
+    def look_for_exams(self, exams: Iterable[es.Exam]) -> None:
         """From now on let `everything` include the exams, also as their owners see them."""
         for exam in exams:
             self._exams[exam.id] = exam
@@ -525,7 +506,7 @@ class Bench:
             seen[f"grant {grant}"] = grants.find_grants((grant,))
         for principal in sorted(self._people, key=lambda each: each.key):
             seen[f"exams granted to {principal.key}"] = grants.exams_granted_to(principal)
-            if isinstance(principal, UserId):
+            if isinstance(principal, es.UserId):
                 user, keys = principal, keys_of(principal)
                 seen[f"list of {user}"] = access.visible(user, keys, None, 1_000, START, own=True)
                 seen[f"held by {user}"] = access.holding(user, keys, VIEW, exams, START)
@@ -539,10 +520,10 @@ class Bench:
         return seen
 
 
-def _record_of(grants: tuple[Grant, ...], share: str) -> Share:
+def _record_of(grants: tuple[es.Grant, ...], share: str) -> Share:
     first = grants[0]
     return Share(
-        id=ShareId(share),
+        id=es.ShareId(share),
         at=ACTED,
         actor=first.grantor,
         performed_by=None,
@@ -550,7 +531,7 @@ def _record_of(grants: tuple[Grant, ...], share: str) -> Share:
         exams=tuple(dict.fromkeys(grant.exam for grant in grants)),
         recipients=tuple(dict.fromkeys(grant.recipient for grant in grants)),
         permission=first.permission,
-        scope=Scope.EXAM,
+        scope=es.Scope.EXAM,
         until=first.until,
         attestation=Attestation(by=first.grantor, at=ACTED, wording="I abide by HIPAA."),
     )

@@ -8,14 +8,10 @@ from typing import Final
 
 import attrs
 
+import exam_sharing as es
 from exam_sharing.events import ActRefused, Event, ExamTransferred
-from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.grants import Grant, Permission
-from exam_sharing.identifiers import BatchId, ExamId, GroupId, ShareId, UserId
-from exam_sharing.policy.decisions import Reason, ReasonCode
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Attestation, Share
-from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.ports import Changes
 from exam_sharing.testing.edges import DAY, EDGES, HOSTILE, START, TICK
 from exam_sharing.testing.laws.bench import (
@@ -93,7 +89,7 @@ def an_exam_that_was_only_read_can_conflict(bench: Bench) -> None:
 def an_unshared_or_unknown_exam_has_version_0(bench: Bench) -> None:
     """An exam that was never shared, or never uploaded, has version 0, also for `commit`."""
     one, alone = bench.upload("one", "alone")
-    unknown = ExamId("unknown")
+    unknown = es.ExamId("unknown")
     read = bench.versions((alone, unknown))
     same("the versions", read, {alone: 0, unknown: 0})
     act = bench.sharing(bench.grant(one, BEN), beside=(alone, unknown))
@@ -265,9 +261,7 @@ def a_commit_that_fails_at_any_step_writes_nothing(trial: StoreTrial) -> None:
         bench.everything(changes)
 
         def require_done(answer: object) -> None:
-            insist(
-                answer is True, f"a commit at or after a failure returned {answer!r}"
-            )
+            insist(answer is True, f"a commit at or after a failure returned {answer!r}")
             expected = frozenset({kept, *(grant for grant in changes.made if grant.exam == one)})
             same("the grants, once written", frozenset(bench.read(one).grants), expected)
             same("the grants on the other exam", len(bench.read(two).grants), 2)
@@ -282,7 +276,7 @@ def a_commit_that_fails_at_any_step_writes_nothing(trial: StoreTrial) -> None:
     require_atomic_steps(trial, prepare)
 
 
-def _changes_of_every_kind(bench: Bench, old: Grant, exam: ExamId) -> Changes:
+def _changes_of_every_kind(bench: Bench, old: es.Grant, exam: es.ExamId) -> Changes:
     """Return changes that end a grant, replace it, and share another exam, with notices."""
     ending = bench.narrowing(old, bench.grant(old.exam, old.recipient))
     grants = bench.grant(exam, BEN), bench.grant(exam, CARLA)
@@ -309,8 +303,8 @@ def a_change_of_owner_adds_one_to_the_version(bench: Bench) -> None:
 
 
 def _refusal(exam: str) -> ActRefused:
-    request = ShareRequest(actor=BEN, exam=ExamId(exam), recipients=(CARLA,))
-    reasons = (Reason(code=ReasonCode.EXAM_NOT_FOUND),)
+    request = es.ShareRequest(actor=BEN, exam=es.ExamId(exam), recipients=(CARLA,))
+    reasons = (es.Reason(code=es.ReasonCode.EXAM_NOT_FOUND),)
     return ActRefused(at=ACTED, request=request, reasons=reasons)
 
 
@@ -348,7 +342,7 @@ def events_are_in_the_order_of_commits(bench: Bench) -> None:
     (exam,) = bench.upload("exam")
     expected: list[Event] = []
     for number, at in enumerate((START + DAY, START, START - DAY, START)):
-        act = bench.sharing(bench.grant(exam, UserId(f"user {number}")))
+        act = bench.sharing(bench.grant(exam, es.UserId(f"user {number}")))
         act = attrs.evolve(act, event=attrs.evolve(act.event, at=at))
         bench.write(act)
         expected.append(act.event)
@@ -358,8 +352,8 @@ def events_are_in_the_order_of_commits(bench: Bench) -> None:
 @law.needing("transfer", "events")
 def a_change_of_owner_is_recorded_also_of_an_unshared_exam(bench: Bench) -> None:
     """A change of owner adds one to the version and has an event, shared or not."""
-    cd = UploadBatch(id=BatchId("cd"), uploader=ANNA, received_at=START)
-    exam = Exam(id=ExamId("exam"), owner=ANNA, batch=cd.id, uploaded_at=START, subject="P-1")
+    cd = es.UploadBatch(id=es.BatchId("cd"), uploader=ANNA, received_at=START)
+    exam = es.Exam(id=es.ExamId("exam"), owner=ANNA, batch=cd.id, uploaded_at=START, subject="P-1")
     bench.add(cd, exam)
     stale = bench.sharing(bench.grant(exam.id, CARLA))
     bench.transfer(exam.id, BEN, START + DAY)
@@ -396,7 +390,7 @@ def records_of_shares_are_read_back_unchanged(bench: Bench) -> None:
         bench.write(bench.sharing(*made, record=record))
         written.append(record)
     # An act without new grants has a record, too, and no ending deletes a record.
-    idle = attrs.evolve(written[0], id=ShareId("idle"))
+    idle = attrs.evolve(written[0], id=es.ShareId("idle"))
     bench.write(amended(bench.sharing(bench.grant(idle.exam, BEN), record=idle), made=()))
     for exam in exams:
         bench.write(bench.withdrawal(exam, *bench.read(exam).grants))
@@ -404,23 +398,23 @@ def records_of_shares_are_read_back_unchanged(bench: Bench) -> None:
         kept, name = bench.share_record(record.id), f"share {str(record.id)!a}"
         same(f"the attestation of {name}", kept and kept.attestation, record.attestation)
         same(f"the record of {name}", kept, record)
-    same("the record of an unknown share", bench.share_record(ShareId("unknown")), None)
+    same("the record of an unknown share", bench.share_record(es.ShareId("unknown")), None)
 
 
-def _record(number: int, text: str, exams: tuple[ExamId, ...]) -> Share:
+def _record(number: int, text: str, exams: tuple[es.ExamId, ...]) -> Share:
     """Return the record of a share that has little in common with the others."""
-    actor, covered = UserId(text), exams[: 1 + number % len(exams)]
+    actor, covered = es.UserId(text), exams[: 1 + number % len(exams)]
     at = EDGES[number % len(EDGES)]
     return Share(
-        id=ShareId(text),
+        id=es.ShareId(text),
         at=at,
         actor=actor,
-        performed_by=UserId(HOSTILE[-1 - number]) if number % 2 else None,
+        performed_by=es.UserId(HOSTILE[-1 - number]) if number % 2 else None,
         exam=covered[0],
         exams=covered,
-        recipients=(GroupId(text), CARLA, GroupId("ward")),
-        permission=list(Permission)[number % len(Permission)],
-        scope=Scope.EXAM if len(covered) == 1 else Scope.BATCH,
+        recipients=(es.GroupId(text), CARLA, es.GroupId("ward")),
+        permission=list(es.Permission)[number % len(es.Permission)],
+        scope=es.Scope.EXAM if len(covered) == 1 else es.Scope.BATCH,
         until=at + TICK if number % 3 else None,
         attestation=Attestation(by=actor, at=at, wording=_WORDINGS[number % len(_WORDINGS)]),
     )

@@ -8,11 +8,7 @@ from typing import Final
 
 import attrs
 
-from exam_sharing.errors import AlreadyExists, BatchSealed, WrongBatch
-from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.grants import HowEnded
-from exam_sharing.identifiers import BatchId, ExamId, UserId
-from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, IN_ORDER, LAST, START, TICK
+import exam_sharing as es
 from exam_sharing.testing.laws.bench import (
     DOWNLOAD,
     VIEW,
@@ -30,15 +26,15 @@ from exam_sharing.testing.worlds import ANNA, BEN
 
 law: Final = laws_of_port()
 
-_CD: Final = UploadBatch(id=BatchId("cd"), uploader=ANNA, source="a CD", received_at=START)
+_CD: Final = es.UploadBatch(id=es.BatchId("cd"), uploader=ANNA, source="a CD", received_at=START)
 _SEALED: Final = attrs.evolve(_CD, sealed=True)
 
 
-def _exam(name: str, *, batch: str = "cd", days: int = 0, subject: str | None = None) -> Exam:
-    return Exam(
-        id=ExamId(name),
+def _exam(name: str, *, batch: str = "cd", days: int = 0, subject: str | None = None) -> es.Exam:
+    return es.Exam(
+        id=es.ExamId(name),
         owner=ANNA,
-        batch=BatchId(batch),
+        batch=es.BatchId(batch),
         uploaded_at=START + days * DAY,
         subject=subject,
     )
@@ -51,17 +47,17 @@ def exams_are_read_back_unchanged(bench: Bench) -> None:
     bench.add(_CD, first, second)
     find = bench.ports.exams.find
     same("no exam", tuple(find(())), ())
-    found = find((first.id, ExamId("unknown"), second.id))
+    found = find((first.id, es.ExamId("unknown"), second.id))
     same_members("exams", found, (first, second))
     same("the subject", [each.subject for each in found if each == first], [first.subject])
-    same("only an unknown exam", tuple(find((ExamId("unknown"),))), ())
+    same("only an unknown exam", tuple(find((es.ExamId("unknown"),))), ())
     same("one exam, asked for twice", frozenset(find((first.id, first.id))), frozenset({first}))
     described = [
-        attrs.evolve(_exam(f"e{number}", batch="described", subject=text), owner=UserId(text))
+        attrs.evolve(_exam(f"e{number}", batch="described", subject=text), owner=es.UserId(text))
         for number, text in enumerate(HOSTILE)
     ]
     described.append(_exam("spaced", batch="described", subject=" with  space "))
-    bench.add(attrs.evolve(_CD, id=BatchId("described")), *described)
+    bench.add(attrs.evolve(_CD, id=es.BatchId("described")), *described)
     by_id = {exam.id: exam for exam in find(tuple(exam.id for exam in described))}
     for exam in described:
         what = f"{exam.id!r} with owner {exam.owner!a} and subject {str(exam.subject)!a}"
@@ -73,15 +69,15 @@ def a_batch_is_read_whole_and_newest_first(bench: Bench) -> None:
     """`batch_of` returns the whole batch of an exam, newest upload first, then by falling id."""
     old, new, middle = _exam("old"), _exam("new", days=9), _exam("middle", days=4)
     bench.add(_CD, old, new, middle)
-    bench.add(attrs.evolve(_CD, id=BatchId("other")), _exam("elsewhere", batch="other", days=5))
+    bench.add(attrs.evolve(_CD, id=es.BatchId("other")), _exam("elsewhere", batch="other", days=5))
     for exam in (old, new, middle):
         same(f"the batch of {exam.id!r}", bench.ports.exams.batch_of(exam.id), (new, middle, old))
     at_once = [_exam(text, batch="at once") for text in HOSTILE]
-    bench.add(attrs.evolve(_CD, id=BatchId("at once")), *at_once)
-    falling = tuple(ExamId(text) for text in reversed(IN_ORDER))
+    bench.add(attrs.evolve(_CD, id=es.BatchId("at once")), *at_once)
+    falling = tuple(es.ExamId(text) for text in reversed(IN_ORDER))
     found = tuple(exam.id for exam in bench.ports.exams.batch_of(at_once[0].id))
     same("a batch with one upload time", found, falling)
-    same("the batch of an unknown exam", bench.ports.exams.batch_of(ExamId("unknown")), ())
+    same("the batch of an unknown exam", bench.ports.exams.batch_of(es.ExamId("unknown")), ())
 
 
 @law
@@ -139,18 +135,18 @@ def a_refused_upload_records_nothing(bench: Bench) -> None:
     """`add` records an upload as a whole or not at all; a taken exam id is an error."""
     there = _exam("there")
     bench.add(_CD, there)
-    other = attrs.evolve(_CD, id=BatchId("other"))
+    other = attrs.evolve(_CD, id=es.BatchId("other"))
     for batch, exams in (
         (_CD, (_exam("new"), _exam("new too"), there)),
         (other, (_exam("new", batch="other"), _exam("there", batch="other"))),
     ):
-        _refuses(bench, AlreadyExists, batch, *exams)
-        found = bench.ports.exams.find((there.id, ExamId("new"), ExamId("new too")))
+        _refuses(bench, es.AlreadyExists, batch, *exams)
+        found = bench.ports.exams.find((there.id, es.ExamId("new"), es.ExamId("new too")))
         same("the exams after a refused upload", found, (there,))
         same("the batch", bench.ports.exams.batch_of(there.id), (there,))
 
 
-def _refuses(bench: Bench, error: type[Exception], batch: UploadBatch, *exams: Exam) -> None:
+def _refuses(bench: Bench, error: type[Exception], batch: es.UploadBatch, *exams: es.Exam) -> None:
     raises(error, lambda: bench.add(batch, *exams))
 
 
@@ -165,15 +161,15 @@ def a_sealed_batch_takes_no_more_exams(bench: Bench) -> None:
     for sealed, exam in ((full, first), (_SEALED, there)):
         _requires_sealed(bench, sealed)
         bench.add(sealed)
-        _refuses(bench, BatchSealed, attrs.evolve(sealed, sealed=False))
+        _refuses(bench, es.BatchSealed, attrs.evolve(sealed, sealed=False))
         _requires_sealed(bench, sealed)
         same("the batch", bench.ports.exams.batch_of(exam.id), (exam,))
 
 
-def _requires_sealed(bench: Bench, sealed: UploadBatch) -> None:
+def _requires_sealed(bench: Bench, sealed: es.UploadBatch) -> None:
     later = _exam("later", batch=sealed.id.value)
     for batch in (sealed, attrs.evolve(sealed, sealed=False)):
-        _refuses(bench, BatchSealed, batch, later)
+        _refuses(bench, es.BatchSealed, batch, later)
 
 
 @law.needing("uploads_by_port")
@@ -187,7 +183,7 @@ def a_batch_keeps_its_details(bench: Bench) -> None:
         attrs.evolve(_CD, uploader=BEN),
         attrs.evolve(_CD, received_at=START + TICK),
     ):
-        _refuses(bench, WrongBatch, other, _exam("second", days=1))
+        _refuses(bench, es.WrongBatch, other, _exam("second", days=1))
         same("the batch", bench.ports.exams.batch_of(first.id), (first,))
 
 
@@ -223,23 +219,23 @@ def an_exam_that_the_host_removed_is_gone(bench: Bench) -> None:
     _hide(bench, gone, hidden=True)
     _requires_there(bench, exams, (exams[0], *exams[5:]))
     same("the grants on one of them", bench.read(unshared.exam).grants, (unshared,))
-    bench.write(bench.ending(unshared, how=HowEnded.BY_HOST))
+    bench.write(bench.ending(unshared, how=es.HowEnded.BY_HOST))
     bench.write(bench.withdrawal(withdrawn.exam, withdrawn))
     _hide(bench, gone, hidden=False)
     _requires_there(bench, exams, (*exams[:3], *exams[4:]), unshared=unshared.exam)
 
 
-def _hide(bench: Bench, exams: tuple[ExamId, ...], *, hidden: bool) -> None:
+def _hide(bench: Bench, exams: tuple[es.ExamId, ...], *, hidden: bool) -> None:
     for exam in exams:
         needed(bench.trial.hide)(bench.ports.store, exam, hidden)
 
 
 def _requires_there(
     bench: Bench,
-    exams: tuple[ExamId, ...],
-    there: tuple[ExamId, ...],
+    exams: tuple[es.ExamId, ...],
+    there: tuple[es.ExamId, ...],
     *,
-    unshared: ExamId | None = None,
+    unshared: es.ExamId | None = None,
 ) -> None:
     for user, held in (
         (ANNA, dict.fromkeys(there, DOWNLOAD)),

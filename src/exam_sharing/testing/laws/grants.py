@@ -9,25 +9,9 @@ from typing import Final
 
 import attrs
 
-from exam_sharing.grants import (
-    OWNER,
-    Basis,
-    EndedAs,
-    EndedGrant,
-    Ending,
-    Grant,
-    HowEnded,
-    ShownGrant,
-)
-from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, ShareId, UserId
+import exam_sharing as es
+from exam_sharing.grants import Basis, EndedGrant
 from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.policy.plans import (
-    Outcome,
-    ShareOutcome,
-    ShareReceipt,
-    UnshareReceipt,
-    UntilLimit,
-)
 from exam_sharing.ports import Changes, Receipt, StoredReceipt
 from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, IN_ORDER, LAST, START, TICK
 from exam_sharing.testing.laws.bench import (
@@ -54,7 +38,7 @@ def read_answers_for_every_exam(bench: Bench) -> None:
     """`read` answers for every exam that it is asked for, at version 0 for an unshared one."""
     shared, alone = bench.upload("shared", "alone")
     (grant,) = bench.share(bench.grant(shared, BEN))
-    asked = (shared, alone, ExamId("unknown"))
+    asked = (shared, alone, es.ExamId("unknown"))
     expected = dict.fromkeys(asked, ExamGrants())
     expected[shared] = ExamGrants(version=1, grants=(grant,))
     read = bench.ports.grants.read
@@ -74,12 +58,12 @@ def grants_are_read_back_unchanged(bench: Bench) -> None:
     made = bench.share(
         bench.grant(exam, BEN),
         bench.grant(exam, WARD, DOWNLOAD, until=START + TICK),
-        bench.grant(other, UserId("ward"), grantor=CARLA),
+        bench.grant(other, es.UserId("ward"), grantor=CARLA),
     )
     basis = frozenset({made[0].id, made[1].id})
     made += bench.share(bench.grant(exam, CARLA, grantor=BEN, basis=basis, until=EDGES[-1]))
     for number, at in enumerate((FIRST, *EDGES, LAST)):
-        act = bench.sharing(bench.grant(exam, UserId(f"at {number}"), DOWNLOAD, until=at))
+        act = bench.sharing(bench.grant(exam, es.UserId(f"at {number}"), DOWNLOAD, until=at))
         made_then = tuple(attrs.evolve(grant, made_at=at) for grant in act.made)
         made += bench.write(amended(act, made=made_then))
     for each in (exam, other):
@@ -94,13 +78,13 @@ def ended_grants_are_kept_with_their_endings(bench: Bench) -> None:
     """An ending records when, by whom and how a grant ended. Nothing is deleted."""
     (exam,) = bench.upload("exam")
     first, second, third, fourth = bench.share(
-        *(bench.grant(exam, UserId(f"user {number}"), DOWNLOAD) for number in range(4))
+        *(bench.grant(exam, es.UserId(f"user {number}"), DOWNLOAD) for number in range(4))
     )
     cut = bench.grant(exam, second.recipient, VIEW, until=START + TICK)
     acts: tuple[Callable[[], Changes], ...] = (
-        lambda: bench.ending(first, by=CARLA, acting_as=EndedAs.GRANTOR),
+        lambda: bench.ending(first, by=CARLA, acting_as=es.EndedAs.GRANTOR),
         lambda: bench.narrowing(second, cut),
-        lambda: bench.ending(third, how=HowEnded.BY_HOST, by=None, acting_as=EndedAs.HOST),
+        lambda: bench.ending(third, how=es.HowEnded.BY_HOST, by=None, acting_as=es.EndedAs.HOST),
     )
     standing, ended = {first, second, third, fourth}, set[EndedGrant]()
     for act in acts:
@@ -116,7 +100,12 @@ def ended_grants_are_kept_with_their_endings(bench: Bench) -> None:
         same("the standing grants alone", frozenset(without.grants), frozenset(standing))
 
 
-_HOW: Final = (HowEnded.UNSHARED, HowEnded.NARROWED, HowEnded.CASCADED, HowEnded.BY_HOST)
+_HOW: Final = (
+    es.HowEnded.UNSHARED,
+    es.HowEnded.NARROWED,
+    es.HowEnded.CASCADED,
+    es.HowEnded.BY_HOST,
+)
 
 
 @law
@@ -125,21 +114,21 @@ def endings_are_read_back_unchanged(bench: Bench) -> None:
     (exam,) = bench.upload("exam")
     ended: set[EndedGrant] = set()
     for number, at in enumerate((FIRST, *EDGES, LAST)):
-        ending = Ending(
-            grant=GrantId(f"grant {number}"),
+        ending = es.Ending(
+            grant=es.GrantId(f"grant {number}"),
             how=_HOW[number % len(_HOW)],
-            by=UserId(f"Actor {number}") if number % 3 else None,
-            acting_as=list(EndedAs)[number // 3],
+            by=es.UserId(f"Actor {number}") if number % 3 else None,
+            acting_as=list(es.EndedAs)[number // 3],
             at=at,
             version=1,
-            replaced_by=tuple(GrantId(f"{name} {number}") for name in "zam")[: number % 4],
+            replaced_by=tuple(es.GrantId(f"{name} {number}") for name in "zam")[: number % 4],
         )
-        grant = bench.grant(exam, UserId(f"user {number}"), DOWNLOAD, named=ending.grant.value)
+        grant = bench.grant(exam, es.UserId(f"user {number}"), DOWNLOAD, named=ending.grant.value)
         ended |= set(_written_with(bench, ending, *bench.share(grant)))
         same("the ended grants", frozenset(bench.read(exam).ended), frozenset(ended))
 
 
-def _written_with(bench: Bench, ending: Ending, grant: Grant) -> tuple[EndedGrant, ...]:
+def _written_with(bench: Bench, ending: es.Ending, grant: es.Grant) -> tuple[EndedGrant, ...]:
     """Write the ending of a grant and its replacements, at the version that is current."""
     made = tuple(
         attrs.evolve(
@@ -167,7 +156,7 @@ def grants_are_found_by_id_also_when_ended(bench: Bench) -> None:
     for cut in (bench.grant(exam, BEN), bench.grant(exam, BEN, until=START + DAY)):
         grants += bench.write(bench.narrowing(grants[-1], cut))
     for ended in (False, True):
-        asked = (*(grant.id for grant in grants), GrantId("unknown"))
+        asked = (*(grant.id for grant in grants), es.GrantId("unknown"))
         same("the grants", frozenset(bench.ports.grants.find_grants(asked)), frozenset(grants))
         for place, grant in enumerate(grants):
             found = bench.ports.grants.find_grants((grant.id,))
@@ -191,7 +180,7 @@ def standing_grants_of_a_share_are_found(bench: Bench) -> None:
     bench.share(bench.grant(exam, BEN))
     keys = (BEN.key, WARD.key)
 
-    def require(when: str, *expected: Grant) -> None:
+    def require(when: str, *expected: es.Grant) -> None:
         found = bench.ports.grants.grants_of_share(to_ben.share, exams, keys)
         same_members(f"grants of the share {when}", found, expected)
 
@@ -201,31 +190,31 @@ def standing_grants_of_a_share_are_found(bench: Bench) -> None:
     require("after a withdrawal and a narrowing", cut, to_ward, on_other)
     bench.write(bench.ending(to_ward))
     require("after an unshare", cut, on_other)
-    same("of no share", bench.ports.grants.grants_of_share(ShareId("none"), exams, keys), ())
+    same("of no share", bench.ports.grants.grants_of_share(es.ShareId("none"), exams, keys), ())
 
 
 @law
 def recipients_removed_by_the_owner_are_known(bench: Bench) -> None:
     """`removed` names whom an owner unshared, until an owner shares with them again."""
     exam, other = bench.upload("exam", "other")
-    recipients: tuple[PrincipalId, ...] = (BEN, CARLA, WARD)
+    recipients: tuple[es.PrincipalId, ...] = (BEN, CARLA, WARD)
 
-    def require(when: str, *expected: PrincipalId) -> None:
+    def require(when: str, *expected: es.PrincipalId) -> None:
         removed = bench.ports.grants.removed((exam, other), recipients)
         same(when, dict(removed), {exam: frozenset(expected), other: frozenset()})
 
     to_ben, to_ward, by_ben = bench.share(
         bench.grant(exam, BEN, DOWNLOAD),
         bench.grant(exam, WARD),
-        bench.grant(exam, CARLA, grantor=BEN, basis=frozenset({GrantId("some")})),
+        bench.grant(exam, CARLA, grantor=BEN, basis=frozenset({es.GrantId("some")})),
     )
     require("before any removal")
     bench.write(bench.ending(to_ward))
-    bench.write(bench.ending(by_ben, how=HowEnded.CASCADED))
+    bench.write(bench.ending(by_ben, how=es.HowEnded.CASCADED))
     require("after one unshare by the owner, and a cascade", WARD)
     (cut,) = bench.write(bench.narrowing(to_ben, bench.grant(exam, BEN)))
     require("after a narrowing", WARD)
-    bench.write(bench.ending(cut, by=BEN, acting_as=EndedAs.RECIPIENT))
+    bench.write(bench.ending(cut, by=BEN, acting_as=es.EndedAs.RECIPIENT))
     bench.share(bench.grant(exam, WARD, grantor=BEN, basis=frozenset({to_ben.id})))
     require("after a share by somebody else", WARD)
     bench.share(bench.grant(exam, WARD))
@@ -236,9 +225,9 @@ def recipients_removed_by_the_owner_are_known(bench: Bench) -> None:
 def exams_granted_to_a_principal_are_in_id_order(bench: Bench) -> None:
     """`exams_granted_to` returns the exams with grants that have not ended, in id order."""
     exams = bench.upload(*reversed(IN_ORDER))
-    twins: tuple[PrincipalId, ...] = (UserId("ward"), WARD)
+    twins: tuple[es.PrincipalId, ...] = (es.UserId("ward"), WARD)
     granted = bench.ports.grants.exams_granted_to
-    written: list[Grant] = []
+    written: list[es.Grant] = []
     for recipient in twins:
         same(f"before any grant to {recipient!r}", granted(recipient), ())
         written += bench.share(*(bench.grant(exam, recipient) for exam in exams))
@@ -267,29 +256,29 @@ def expired_grants_are_read_until_an_act_ends_them(bench: Bench) -> None:
 def ids_in_grants_are_compared_by_code_point(bench: Bench) -> None:
     """Ids of grants, shares and people are compared code point by code point."""
     exams = bench.upload(*HOSTILE)
-    made: dict[str, Grant] = {}
+    made: dict[str, es.Grant] = {}
     for number, (text, exam) in enumerate(zip(HOSTILE, exams, strict=True)):
-        user = bench.grant(exam, UserId(text), DOWNLOAD, named=text)
-        by, basis, name = UserId(text), frozenset({user.id}), f"to group {number}"
-        group = bench.grant(exam, GroupId(text), grantor=by, basis=basis, named=name)
+        user = bench.grant(exam, es.UserId(text), DOWNLOAD, named=text)
+        by, basis, name = es.UserId(text), frozenset({user.id}), f"to group {number}"
+        group = bench.grant(exam, es.GroupId(text), grantor=by, basis=basis, named=name)
         act = bench.sharing(user, group, share=text)
         bench.write(act)
         made[text] = act.made[0]
         same(f"the grants on {exam!a}", frozenset(bench.read(exam).grants), frozenset(act.made))
     for text, grant in made.items():
         same(f"the grant {text!a}", bench.ports.grants.find_grants((grant.id,)), (grant,))
-        for principal in (UserId(text), GroupId(text)):
+        for principal in (es.UserId(text), es.GroupId(text)):
             granted = bench.ports.grants.exams_granted_to(principal)
             same(f"exams granted to {principal!a}", granted, (grant.exam,))
     for text, grant in made.items():
-        ending = bench.ending(grant, by=UserId(text))
+        ending = bench.ending(grant, by=es.UserId(text))
         bench.write(ending)
         ended = frozenset(bench.read(grant.exam).ended)
         same(f"the ended grant on {grant.exam!a}", ended, frozenset(ending.ended))
 
 
-_SHOWN: Final = GrantId("shown")
-_HIDDEN: Final = GrantId("hidden")
+_SHOWN: Final = es.GrantId("shown")
+_HIDDEN: Final = es.GrantId("hidden")
 
 
 @law
@@ -309,7 +298,7 @@ def receipts_are_read_back_unchanged(bench: Bench) -> None:
             same("before the act", receipt_of(actor, name), None)
             stored = attrs.evolve(a_receipt(name, actor=actor), receipt=receipt)
             kept.append(attrs.evolve(stored, fingerprint=f"Digest {number}"))
-            grant = bench.grant(exam, CARLA, grantor=UserId(f"grantor {len(kept)}"))
+            grant = bench.grant(exam, CARLA, grantor=es.UserId(f"grantor {len(kept)}"))
             bench.write(bench.sharing(grant, receipt=kept[-1]))
     for stored in kept:
         same("the receipt", receipt_of(stored.actor, stored.request_id), stored)
@@ -317,30 +306,32 @@ def receipts_are_read_back_unchanged(bench: Bench) -> None:
     same("of another id", receipt_of(ANNA, "request"), None)
 
 
-def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
+def _receipts(exam: es.ExamId, grants: tuple[es.Grant, ...]) -> tuple[Receipt, ...]:
     outcomes = tuple(
-        ShareOutcome(exam=exam, recipient=recipient, outcome=outcome, until=until, limited_by=limit)
+        es.ShareOutcome(
+            exam=exam, recipient=recipient, outcome=outcome, until=until, limited_by=limit
+        )
         for recipient, outcome, until, limit in (
-            (BEN, Outcome.GRANTED, START + TICK, UntilLimit.ASKED),
-            (WARD, Outcome.UNCHANGED, None, UntilLimit.NOTHING),
-            (CARLA, Outcome.WIDENED, EDGES[-1], UntilLimit.POLICY),
-            (GroupId("ben"), Outcome.EXTENDED, EDGES[0], UntilLimit.OWN_HOLD),
-            (ANNA, Outcome.OWNS_IT, None, UntilLimit.NOTHING),
+            (BEN, es.Outcome.GRANTED, START + TICK, es.UntilLimit.ASKED),
+            (WARD, es.Outcome.UNCHANGED, None, es.UntilLimit.NOTHING),
+            (CARLA, es.Outcome.WIDENED, EDGES[-1], es.UntilLimit.POLICY),
+            (es.GroupId("ben"), es.Outcome.EXTENDED, EDGES[0], es.UntilLimit.OWN_HOLD),
+            (ANNA, es.Outcome.OWNS_IT, None, es.UntilLimit.NOTHING),
         )
     )
     # One basis is shown in part, and one not at all.
-    bases: tuple[Basis, ...] = (OWNER, frozenset({_SHOWN}), frozenset())
-    shown = tuple(ShownGrant.of(each, basis) for each, basis in zip(grants, bases, strict=True))
+    bases: tuple[Basis, ...] = (es.OWNER, frozenset({_SHOWN}), frozenset())
+    shown = tuple(es.ShownGrant.of(each, basis) for each, basis in zip(grants, bases, strict=True))
     return (
-        ShareReceipt(share=ShareId("s"), at=START + TICK, outcomes=outcomes),
-        UnshareReceipt(
+        es.ShareReceipt(share=es.ShareId("s"), at=START + TICK, outcomes=outcomes),
+        es.UnshareReceipt(
             at=ACTED,
             ended=(*shown[1:], shown[0]),
             replacements=shown[::-1],
             left_standing=(*shown[-1:], *shown[:-1]),
             still_have_access=(CARLA, WARD, BEN),
         ),
-        UnshareReceipt(at=START),
+        es.UnshareReceipt(at=START),
     )
 
 
@@ -348,7 +339,7 @@ def _receipts(exam: ExamId, grants: tuple[Grant, ...]) -> tuple[Receipt, ...]:
 def request_ids_and_their_actors_are_compared_by_code_point(bench: Bench) -> None:
     """A request id belongs to one actor; both are compared code point by code point."""
     (exam,) = bench.upload("exam")
-    used = [(ANNA, text) for text in HOSTILE] + [(UserId(text), "request") for text in HOSTILE]
+    used = [(ANNA, text) for text in HOSTILE] + [(es.UserId(text), "request") for text in HOSTILE]
     receipt_of = bench.ports.grants.receipt
     kept: list[StoredReceipt] = []
     for number, (actor, request_id) in enumerate(used):
@@ -379,7 +370,9 @@ def receipts_of_endings_are_kept(bench: Bench) -> None:
 def a_long_history_is_read_whole(bench: Bench) -> None:
     """Neither endings nor receipts are deleted, however old they are."""
     (exam,) = bench.upload("exam")
-    changes = bench.ending(*bench.share(*(bench.grant(exam, UserId(f"u{n}")) for n in range(40))))
+    changes = bench.ending(
+        *bench.share(*(bench.grant(exam, es.UserId(f"u{n}")) for n in range(40)))
+    )
     bench.write(changes)
     ended, receipts = [*changes.ended], list[StoredReceipt]()
     for number in range(30):
@@ -400,10 +393,10 @@ def a_long_history_is_read_whole(bench: Bench) -> None:
 def thousands_of_grants_are_read_whole(bench: Bench) -> None:
     """One act may make thousands of grants, and one question may name thousands of exams."""
     exams = bench.upload(*(f"e{number}" for number in range(600)))
-    wide = bench.share(*(bench.grant(exams[0], UserId(f"u{n}")) for n in range(1_000)))
+    wide = bench.share(*(bench.grant(exams[0], es.UserId(f"u{n}")) for n in range(1_000)))
     same("grants on one exam", frozenset(bench.read(exams[0]).grants), frozenset(wide))
     deep = bench.share(*(bench.grant(exam, BEN) for exam in exams))
-    asked = (*exams, *(ExamId(f"unknown {number}") for number in range(9_000)))
+    asked = (*exams, *(es.ExamId(f"unknown {number}") for number in range(9_000)))
     found = frozenset(exam.id for exam in bench.ports.exams.find(asked))
     same("the exams found", found, frozenset(exams))
     kept = bench.ports.grants.read(asked, ended=True)
@@ -411,8 +404,8 @@ def thousands_of_grants_are_read_whole(bench: Bench) -> None:
     grants = {grant for each in kept.values() for grant in each.grants}
     same("grants on many exams", frozenset(grants), frozenset((*wide, *deep)))
     same("exams of many grants", bench.ports.grants.exams_granted_to(BEN), tuple(sorted(exams)))
-    groups = [GroupId(f"g{number}") for number in range(1_000)]
-    principals: list[PrincipalId] = [BEN, *groups]
+    groups = [es.GroupId(f"g{number}") for number in range(1_000)]
+    principals: list[es.PrincipalId] = [BEN, *groups]
     held = bench.ports.access.holding(BEN, keys_of(*principals), VIEW, asked, START)
     same("held of many exams, in many groups", held, frozenset(exams))
     listed = [each.exam for each in bench.pages(BEN, principals, 400)]

@@ -15,9 +15,8 @@ from typing import Final
 import attrs
 from hypothesis import strategies as st
 
-from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.grants import EndedGrant, Grant, HowEnded, Permission
-from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
+import exam_sharing as es
+from exam_sharing.grants import EndedGrant
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
 from exam_sharing.testing.laws.bench import Bench, StoreTrial, laws_of_port
@@ -25,10 +24,10 @@ from exam_sharing.testing.laws.law import same, search
 
 law: Final = laws_of_port()
 
-_USERS: Final = tuple(map(UserId, "abc"))
-_GROUPS: Final = tuple(map(GroupId, "ab"))
-_PRINCIPALS: Final[tuple[PrincipalId, ...]] = (*_USERS, *_GROUPS)
-_EXAMS: Final = tuple(map(ExamId, "wxyz"))
+_USERS: Final = tuple(map(es.UserId, "abc"))
+_GROUPS: Final = tuple(map(es.GroupId, "ab"))
+_PRINCIPALS: Final[tuple[es.PrincipalId, ...]] = (*_USERS, *_GROUPS)
+_EXAMS: Final = tuple(map(es.ExamId, "wxyz"))
 
 
 class _Kind(Enum):
@@ -44,10 +43,10 @@ class _Act:
     """An act on an exam; shares alone use `grantor` to `until`, and endings alone `which`."""
 
     kind: _Kind
-    exam: ExamId
-    grantor: UserId
-    recipients: tuple[PrincipalId, ...]
-    permission: Permission
+    exam: es.ExamId
+    grantor: es.UserId
+    recipients: tuple[es.PrincipalId, ...]
+    permission: es.Permission
     until: datetime | None
     which: frozenset[int]
 
@@ -56,9 +55,9 @@ class _Act:
 class _History:
     """The owners and the days of the exams, the groups of the users, and the acts."""
 
-    owners: tuple[UserId, ...]
+    owners: tuple[es.UserId, ...]
     days: tuple[int, ...]
-    groups: tuple[frozenset[GroupId], ...]
+    groups: tuple[frozenset[es.GroupId], ...]
     acts: list[_Act]
 
 
@@ -70,7 +69,7 @@ _ACTS: Final = st.builds(
     recipients=st.lists(st.sampled_from(_PRINCIPALS), min_size=1, max_size=3, unique=True).map(
         tuple
     ),
-    permission=st.sampled_from(Permission),
+    permission=st.sampled_from(es.Permission),
     until=st.sampled_from((None, START - TICK, START, START + TICK, START + DAY)),
     which=st.frozensets(st.integers(0, 3), min_size=1),
 )
@@ -89,8 +88,8 @@ class _Kept:
     def __init__(self, history: _History) -> None:
         self.owners = dict(zip(_EXAMS, history.owners, strict=True))
         self.versions = dict.fromkeys(_EXAMS, 0)
-        self.withdrawn: set[ExamId] = set()
-        self.grants: set[Grant] = set()
+        self.withdrawn: set[es.ExamId] = set()
+        self.grants: set[es.Grant] = set()
         self.ended: set[EndedGrant] = set()
 
     def take(self, changes: Changes) -> None:
@@ -102,15 +101,15 @@ class _Kept:
         for exam in changes.moved:
             self.versions[exam] += 1
 
-    def on(self, exam: ExamId) -> tuple[Grant, ...]:
+    def on(self, exam: es.ExamId) -> tuple[es.Grant, ...]:
         """Return the standing grants on an exam, in the order of their ids."""
         return tuple(sorted((g for g in self.grants if g.exam == exam), key=lambda g: g.id))
 
     def held(
-        self, user: UserId, principals: Collection[PrincipalId], now: datetime
-    ) -> dict[ExamId, Permission]:
+        self, user: es.UserId, principals: Collection[es.PrincipalId], now: datetime
+    ) -> dict[es.ExamId, es.Permission]:
         """Return the highest permission that a user holds on each exam."""
-        held: dict[ExamId, Permission] = {}
+        held: dict[es.ExamId, es.Permission] = {}
         for exam in _EXAMS:
             highest = [
                 grant.permission
@@ -118,7 +117,7 @@ class _Kept:
                 if grant.recipient in principals and grant.grantor != user
                 if grant.until is None or now < grant.until
             ]
-            highest += [max(Permission)] if self.owners[exam] == user else []
+            highest += [max(es.Permission)] if self.owners[exam] == user else []
             if highest and exam not in self.withdrawn:
                 held[exam] = max(highest)
         return held
@@ -146,8 +145,8 @@ def _story(history: _History) -> Iterator[str]:
         yield f"{_sentence(act)}."
 
 
-def _named(principals: Iterable[PrincipalId]) -> str:
-    kinds = {UserId: "user", GroupId: "group"}
+def _named(principals: Iterable[es.PrincipalId]) -> str:
+    kinds = {es.UserId: "user", es.GroupId: "group"}
     return " and ".join(f"{kinds[type(each)]} {each}" for each in principals)
 
 
@@ -169,10 +168,10 @@ def _sentence(act: _Act) -> str:
 def _live_through(bench: Bench, history: _History) -> None:
     kept = _Kept(history)
     for (exam, owner), day in zip(kept.owners.items(), history.days, strict=True):
-        batch = BatchId(f"batch of {exam}")
+        batch = es.BatchId(f"batch of {exam}")
         bench.add(
-            UploadBatch(id=batch, uploader=owner, received_at=START),
-            Exam(id=exam, owner=owner, batch=batch, uploaded_at=START + day * DAY),
+            es.UploadBatch(id=batch, uploader=owner, received_at=START),
+            es.Exam(id=exam, owner=owner, batch=batch, uploaded_at=START + day * DAY),
         )
     for act in history.acts:
         for changes, written in _written(bench, kept, act):
@@ -208,16 +207,16 @@ def _written(bench: Bench, kept: _Kept, act: _Act) -> Iterator[tuple[Changes, bo
                 for grant in chosen
                 if grant.holding.view > START
             }
-            yield bench.ending(*chosen, replacements=cut, how=HowEnded.NARROWED), True
+            yield bench.ending(*chosen, replacements=cut, how=es.HowEnded.NARROWED), True
         case _Kind.WITHDRAW:
             yield bench.withdrawal(exam, *standing), True
         case _Kind.LOSE:
-            late = bench.sharing(bench.grant(exam, UserId("late")))
-            yield bench.sharing(bench.grant(exam, UserId(bench.new_id()))), True
+            late = bench.sharing(bench.grant(exam, es.UserId("late")))
+            yield bench.sharing(bench.grant(exam, es.UserId(bench.new_id()))), True
             yield late, False
 
 
-def _new_grants(bench: Bench, standing: tuple[Grant, ...], act: _Act) -> list[Grant]:
+def _new_grants(bench: Bench, standing: tuple[es.Grant, ...], act: _Act) -> list[es.Grant]:
     """Return the grants that add to what the grantor gave."""
     wanted = [
         bench.grant(act.exam, to, act.permission, until=act.until, grantor=act.grantor)

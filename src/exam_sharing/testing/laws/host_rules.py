@@ -10,13 +10,8 @@ from typing import Any, Final
 import attrs
 from hypothesis import strategies as st
 
-from exam_sharing.errors import WrongKind
-from exam_sharing.exams import Exam
-from exam_sharing.grants import OWNER, Grant, Permission
-from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, PrincipalId, ShareId, UserId
+import exam_sharing as es
 from exam_sharing.policy.facts import ExamFacts, ExamGrants, People, Profile, ShareFacts
-from exam_sharing.policy.requests import Scope, ShareRequest
-from exam_sharing.policy.settings import HostRule
 from exam_sharing.ports import HostFacts
 from exam_sharing.testing.edges import DAY, START
 from exam_sharing.testing.laws.law import Law, Laws, insist, same, search
@@ -25,14 +20,14 @@ from exam_sharing.validation import is_a, is_whole_from
 
 def _is_host_facts(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
     if value is not None and not callable(getattr(value, "about", None)):
-        raise WrongKind(attribute.name, HostFacts.__name__, type(value).__name__)
+        raise es.WrongKind(attribute.name, HostFacts.__name__, type(value).__name__)
 
 
 @attrs.frozen(kw_only=True)
 class _Trial:
     """A rule: the arguments of `host_rule_laws`."""
 
-    rule: HostRule = attrs.field(validator=is_a(HostRule))
+    rule: es.HostRule = attrs.field(validator=is_a(es.HostRule))
     host_facts: HostFacts | None = attrs.field(validator=_is_host_facts)
     examples: int = attrs.field(validator=is_whole_from(1))
 
@@ -45,39 +40,41 @@ class _Trial:
 
 law: Final = Laws[_Trial, _Trial](nullcontext)
 
-_USERS: Final = tuple(map(UserId, "abcd"))
-_GROUPS: Final = tuple(map(GroupId, "ab"))
+_USERS: Final = tuple(map(es.UserId, "abcd"))
+_GROUPS: Final = tuple(map(es.GroupId, "ab"))
 _ACTOR: Final = _USERS[0]
-_RECIPIENTS: Final[tuple[PrincipalId, ...]] = (*_USERS[1:3], *_GROUPS)
+_RECIPIENTS: Final[tuple[es.PrincipalId, ...]] = (*_USERS[1:3], *_GROUPS)
 
 
 @attrs.frozen(kw_only=True)
 class _Case:
     """A share of exams that the actor sees, in a batch with exams that the actor does not see."""
 
-    request: ShareRequest
+    request: es.ShareRequest
     facts: ShareFacts
     unseen: tuple[ExamFacts, ...] = ()
 
 
-def _exam(name: str, owner: UserId, subject: str | None, given: Permission | None) -> ExamFacts:
-    exam = Exam(
-        id=ExamId(name), owner=owner, batch=BatchId("cd"), uploaded_at=START, subject=subject
+def _exam(
+    name: str, owner: es.UserId, subject: str | None, given: es.Permission | None
+) -> ExamFacts:
+    exam = es.Exam(
+        id=es.ExamId(name), owner=owner, batch=es.BatchId("cd"), uploaded_at=START, subject=subject
     )
     grants = () if given is None else (_grant(exam, given),)
     return ExamFacts(exam=exam, sharing=ExamGrants(version=len(grants), grants=grants))
 
 
-def _grant(exam: Exam, permission: Permission) -> Grant:
-    return Grant(
-        id=GrantId(f"grant on {exam.id}"),
+def _grant(exam: es.Exam, permission: es.Permission) -> es.Grant:
+    return es.Grant(
+        id=es.GrantId(f"grant on {exam.id}"),
         exam=exam.id,
         grantor=exam.owner,
         recipient=_ACTOR,
         permission=permission,
         version=1,
-        basis=OWNER,
-        share=ShareId("share"),
+        basis=es.OWNER,
+        share=es.ShareId("share"),
         made_at=START,
     )
 
@@ -86,7 +83,7 @@ def _grant(exam: Exam, permission: Permission) -> Grant:
 def _cases(draw: st.DrawFn) -> _Case:
     subjects = st.sampled_from([None, "subject 1", "subject 2"])
     owned = st.builds(lambda subject: (_ACTOR, subject, None), subjects)
-    given = st.tuples(st.just(_USERS[3]), subjects, st.sampled_from(Permission))
+    given = st.tuples(st.just(_USERS[3]), subjects, st.sampled_from(es.Permission))
     described = draw(st.lists(owned | given, min_size=1, max_size=3))
     exams = tuple(_exam(f"e{place}", *each) for place, each in enumerate(described))
     unseen = tuple(
@@ -94,12 +91,12 @@ def _cases(draw: st.DrawFn) -> _Case:
         for place in range(draw(st.integers(0, 2)))
     )
     recipients = draw(st.lists(st.sampled_from(_RECIPIENTS), min_size=1, max_size=3, unique=True))
-    request = ShareRequest(
+    request = es.ShareRequest(
         actor=_ACTOR,
         exam=exams[0].id,
         recipients=tuple(recipients),
-        permission=draw(st.sampled_from(Permission)),
-        scope=draw(st.sampled_from(Scope)) if len(exams) == 1 and not unseen else Scope.BATCH,
+        permission=draw(st.sampled_from(es.Permission)),
+        scope=draw(st.sampled_from(es.Scope)) if len(exams) == 1 and not unseen else es.Scope.BATCH,
         until=draw(st.sampled_from([None, START + DAY, START + 3_650 * DAY])),
         attested=True,
         message=draw(st.sampled_from([None, "a message"])),
@@ -107,9 +104,10 @@ def _cases(draw: st.DrawFn) -> _Case:
     return _Case(request=request, facts=_facts(exams, tuple(recipients)), unseen=unseen)
 
 
-def _facts(exams: tuple[ExamFacts, ...], recipients: tuple[PrincipalId, ...]) -> ShareFacts:
+def _facts(exams: tuple[ExamFacts, ...], recipients: tuple[es.PrincipalId, ...]) -> ShareFacts:
     behind = {
-        each: frozenset({each} if isinstance(each, UserId) else _USERS[1:3]) for each in recipients
+        each: frozenset({each} if isinstance(each, es.UserId) else _USERS[1:3])
+        for each in recipients
     }
     users = {user for each in behind.values() for user in each}
     return ShareFacts(
@@ -123,7 +121,7 @@ def _facts(exams: tuple[ExamFacts, ...], recipients: tuple[PrincipalId, ...]) ->
     )
 
 
-def _profile(user: UserId) -> Profile:
+def _profile(user: es.UserId) -> Profile:
     keys = frozenset({user.key})
     return Profile(
         user=user, active=True, principals=keys, sharing_in_plan=True, wants_notices=True
@@ -180,7 +178,7 @@ def a_rule_discloses_no_unseen_exams(trial: _Trial) -> None:
 
 
 def host_rule_laws(
-    rule: HostRule, *, host_facts: HostFacts | None = None, examples: int = 50
+    rule: es.HostRule, *, host_facts: HostFacts | None = None, examples: int = 50
 ) -> tuple[Law, ...]:
     """Return the laws of a rule of the host, each to be checked by itself.
 
