@@ -58,25 +58,24 @@ class _Case:
 def _exam(
     name: str, owner: es.UserId, subject: str | None, given: es.Permission | None
 ) -> ExamFacts:
+    """Return an exam, and the permission that its owner gave to the actor."""
     exam = es.Exam(
         id=es.ExamId(name), owner=owner, batch=es.BatchId("cd"), uploaded_at=START, subject=subject
     )
-    grants = () if given is None else (_grant(exam, given),)
-    return ExamFacts(exam=exam, sharing=ExamGrants(version=len(grants), grants=grants))
-
-
-def _grant(exam: es.Exam, permission: es.Permission) -> es.Grant:
-    return es.Grant(
+    if given is None:
+        return ExamFacts(exam=exam, sharing=ExamGrants())
+    grant = es.Grant(
         id=es.GrantId(f"grant on {exam.id}"),
         exam=exam.id,
-        grantor=exam.owner,
+        grantor=owner,
         recipient=_ACTOR,
-        permission=permission,
+        permission=given,
         version=1,
         basis=es.OWNER,
         share=es.ShareId("share"),
         made_at=START,
     )
+    return ExamFacts(exam=exam, sharing=ExamGrants(version=1, grants=(grant,)))
 
 
 @st.composite
@@ -109,16 +108,10 @@ def _facts(exams: tuple[ExamFacts, ...], recipients: tuple[es.PrincipalId, ...])
         each: frozenset({each} if isinstance(each, es.UserId) else _USERS[1:3])
         for each in recipients
     }
-    users = {user for each in behind.values() for user in each}
-    return ShareFacts(
-        actor=_profile(_ACTOR),
-        exams=exams,
-        people=People(
-            behind=behind,
-            profiles={user: _profile(user) for user in users},
-            seen=frozenset(recipients),
-        ),
-    )
+    reached = frozenset[es.UserId]().union(*behind.values())
+    profiles = {user: _profile(user) for user in reached}
+    people = People(behind=behind, profiles=profiles, seen=frozenset(recipients))
+    return ShareFacts(actor=_profile(_ACTOR), exams=exams, people=people)
 
 
 def _profile(user: es.UserId) -> Profile:
