@@ -107,38 +107,30 @@ def endings_are_read_back_unchanged(bench: Bench) -> None:
     ended: set[EndedGrant] = set()
     how = [each for each in es.HowEnded if each is not es.HowEnded.WITHDRAWN]
     for number, at in enumerate((FIRST, *EDGES, LAST)):
-        ending = es.Ending(
-            grant=es.GrantId(f"grant {number}"),
+        user = es.UserId(f"user {number}")
+        (grant,) = bench.share(bench.grant(exam, user, DOWNLOAD))
+        made = tuple(
+            attrs.evolve(
+                bench.grant(exam, user, until=START + place * TICK, named=f"{name} {number}"),
+                share=grant.share,
+                version=grant.version,
+                lines=(*grant.in_lines, es.GrantId(f"{name} {number}")),
+            )
+            for place, name in enumerate("zam"[: number % 4])
+        )
+        act = bench.ending(grant)
+        ending = attrs.evolve(
+            act.ended[0].ending,
             how=how[number % len(how)],
             by=es.UserId(f"Actor {number}") if number % 3 else None,
             acting_as=list(es.EndedAs)[number // 3],
             at=at,
-            version=1,
-            replaced_by=tuple(es.GrantId(f"{name} {number}") for name in "zam")[: number % 4],
+            replaced_by=tuple(new.id for new in made),
         )
-        grant = bench.grant(exam, es.UserId(f"user {number}"), DOWNLOAD, named=ending.grant.value)
-        ended |= set(_written_with(bench, ending, *bench.share(grant)))
+        past = EndedGrant(grant=grant, ending=ending)
+        bench.write(amended(act, made=made, ended=(past,)))
+        ended.add(past)
         same("the ended grants", frozenset(bench.read(exam).ended), frozenset(ended))
-
-
-def _written_with(bench: Bench, ending: es.Ending, grant: es.Grant) -> tuple[EndedGrant, ...]:
-    """Write the ending of a grant and its replacements, at the version that is current."""
-    made = tuple(
-        attrs.evolve(
-            bench.grant(grant.exam, grant.recipient, until=START + place * TICK, named=new.value),
-            share=grant.share,
-            version=grant.version,
-            lines=(*grant.in_lines, new),
-        )
-        for place, new in enumerate(ending.replaced_by, start=1)
-    )
-    act = bench.ending(grant)
-    ended = tuple(
-        attrs.evolve(past, ending=attrs.evolve(ending, version=past.ending.version))
-        for past in act.ended
-    )
-    bench.write(amended(act, made=made, ended=ended))
-    return ended
 
 
 @law
