@@ -9,10 +9,9 @@ from typing import Final
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.facts import Involvement
+from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, LAST, START, TICK
 from exam_sharing.testing.laws.bench import DOWNLOAD, VIEW, WARD, Bench, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
-from exam_sharing.testing.texts import HOSTILE
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA, DAN
 
 law: Final = laws_of_port()

@@ -27,8 +27,6 @@ from exam_sharing.testing.laws.bench import (
     require_atomic_steps,
 )
 from exam_sharing.testing.laws.law import insist, same, same_members
-from exam_sharing.testing.moments import DAY, EDGES, START, TICK
-from exam_sharing.testing.texts import HOSTILE
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA
 
 law: Final = laws_of_port()

@@ -9,6 +9,7 @@ from typing import Final
 import attrs
 
 import exam_sharing as es
+from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, IN_ORDER, LAST, START, TICK
 from exam_sharing.testing.laws.bench import (
     DOWNLOAD,
     VIEW,
@@ -20,8 +21,6 @@ from exam_sharing.testing.laws.bench import (
     require_atomic_steps,
 )
 from exam_sharing.testing.laws.law import needed, raises, same, same_members
-from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
-from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 from exam_sharing.testing.worlds import ANNA, BEN
 
 law: Final = laws_of_port()

@@ -26,8 +26,6 @@ from exam_sharing.testing.laws.bench import (
     laws_of_port,
 )
 from exam_sharing.testing.laws.law import same, same_members
-from exam_sharing.testing.moments import DAY, EDGES, FIRST, LAST, START, TICK
-from exam_sharing.testing.texts import HOSTILE, IN_ORDER
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA
 
 law: Final = laws_of_port()

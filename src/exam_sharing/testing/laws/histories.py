@@ -19,6 +19,7 @@ import exam_sharing as es
 from exam_sharing.grants import EndedGrant
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
+from exam_sharing.testing.edges import DAY, START, TICK
 from exam_sharing.testing.laws.bench import Bench, StoreTrial, laws_of_port
 from exam_sharing.testing.laws.law import same, search
 

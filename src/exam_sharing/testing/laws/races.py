@@ -19,9 +19,9 @@ from exam_sharing.errors import StoreFailed
 from exam_sharing.grants import Grant
 from exam_sharing.identifiers import ExamId, GroupId, UserId
 from exam_sharing.ports import Changes, GrantWriter
+from exam_sharing.testing.edges import DAY, START
 from exam_sharing.testing.laws.bench import VIEW, Bench, a_receipt, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import insist, same
-from exam_sharing.testing.moments import DAY, START
 from exam_sharing.testing.worlds import BEN
 
 law: Final = laws_of_port()
