@@ -107,61 +107,50 @@ class StaysInGroupsThatAreGone(MemoryDirectory):
         return forgotten
 
 
-class RemembersSettings(MemoryDirectory):
-    """A profile is cached until the groups or the name of its user change."""
-
+class Remembers(MemoryDirectory):
     def __init__(self, **settings):
         super().__init__(**settings)
-        self.said = {}
+        self.kept = {}
+
+
+class RemembersSettings(Remembers):
+    """A profile is cached until the groups or the name of its user change."""
 
     def profiles(self, users):
         profiles = super().profiles(users)
         for user, profile in profiles.items():
             mark = profile.active, profile.principals, profile.address
-            kept = self.said.get(user)
+            kept = self.kept.get(user)
             if kept is None or kept[0] != mark:
-                self.said[user] = mark, profile
-        return {user: self.said[user][1] for user in profiles}
+                self.kept[user] = mark, profile
+        return {user: self.kept[user][1] for user in profiles}
 
 
-class RemembersWhomItSaw(MemoryDirectory):
+class RemembersWhomItSaw(Remembers):
     """Whom an actor sees is cached for ever."""
-
-    def __init__(self, **settings):
-        super().__init__(**settings)
-        self.seen = {}
 
     def seen_by(self, actor, principals):
         asked = tuple(principals)
         for each in asked:
-            if (actor, each) not in self.seen:
-                self.seen[actor, each] = each in super().seen_by(actor, (each,))
-        return frozenset(each for each in asked if self.seen[actor, each])
+            if (actor, each) not in self.kept:
+                self.kept[actor, each] = each in super().seen_by(actor, (each,))
+        return frozenset(each for each in asked if self.kept[actor, each])
 
 
-class RemembersNames(MemoryDirectory):
+class RemembersNames(Remembers):
     """Names are cached for ever."""
-
-    def __init__(self, **settings):
-        super().__init__(**settings)
-        self.told = {}
 
     def names(self, principals):
         names = super().names(principals)
-        return {each: self.told.setdefault(each, name) for each, name in names.items()}
+        return {each: self.kept.setdefault(each, name) for each, name in names.items()}
 
 
-class RemembersPaths(MemoryDirectory):
+class RemembersPaths(Remembers):
     """Paths are cached for ever."""
 
-    def __init__(self, **settings):
-        super().__init__(**settings)
-        self.paths = {}
-
     def path(self, user, principal):
-        path = self.paths.get((user, principal)) or super().path(user, principal)
-        self.paths[user, principal] = path
-        return path
+        path = self.kept.get((user, principal)) or super().path(user, principal)
+        return self.kept.setdefault((user, principal), path) or path
 
 
 UNSEEN = "hidden-principals-do-not-shorten-an-answer"

@@ -19,9 +19,9 @@ class Swallows(MemoryNotifier):
         pass
 
 
-class Escapes(MemoryNotifier):
+class NewIds(MemoryNotifier):
     def send(self, notice):
-        super().send(attrs.evolve(notice, message=html.escape(notice.message or "")))
+        super().send(attrs.evolve(notice, id=type(notice.id)(f"{notice.id} {len(self.sent)}")))
 
 
 class Shows(MemoryNotifier):
@@ -29,60 +29,55 @@ class Shows(MemoryNotifier):
         return f"Shows({[str(notice.message) for notice in self.sent]})"
 
 
-class NewIds(MemoryNotifier):
-    def send(self, notice):
-        super().send(attrs.evolve(notice, id=type(notice.id)(f"{notice.id} {len(self.sent)}")))
+def writing(change):
+    """Return a notifier that sends every message as it is changed here."""
+
+    class Writes(MemoryNotifier):
+        def send(self, notice):
+            super().send(attrs.evolve(notice, message=change(str(notice.message or ""))))
+
+    return Writes
 
 
-class LogsItsMail(MemoryNotifier):
-    """The message is logged at the level of debugging."""
+def logging_with(log):
+    """Return a notifier that logs each notice, and sends it."""
 
-    def send(self, notice):
-        LOGGER.debug("to %s: %s", notice.id, notice.message)
-        super().send(notice)
+    class Logs(MemoryNotifier):
+        def send(self, notice):
+            log(notice)
+            super().send(notice)
 
-
-class LogsAddressesBesides(MemoryNotifier):
-    """The address is an extra field of the log record."""
-
-    def send(self, notice):
-        LOGGER.info("sent", extra={"rcpt": notice.address})
-        super().send(notice)
+    return Logs
 
 
 def refuse(text):
     raise ValueError(text)
 
 
-class LogsTheError(MemoryNotifier):
-    """The logged error shows the message; the raised one does not."""
+def raising(handle, *, private="message"):
+    """Return a notifier that fails with private text, and handles that error."""
 
-    def send(self, notice):
-        try:
-            refuse(str(notice.message))
-        except ValueError:
-            LOGGER.exception("not sent")
-        raise NotifierFailed("Refused")
+    class Raises(MemoryNotifier):
+        def send(self, notice):
+            try:
+                refuse(str(getattr(notice, private)))
+            except ValueError as error:
+                handle(error)
 
-
-class ShowsInTheCause(MemoryNotifier):
-    """The cause of the error shows the message."""
-
-    def send(self, notice):
-        try:
-            refuse(str(notice.message))
-        except ValueError as error:
-            raise NotifierFailed("Refused") from error
+    return Raises
 
 
-class ShowsInTheContext(MemoryNotifier):
-    """The context of the error shows the address."""
+def logs(error):
+    LOGGER.error("not sent", exc_info=error)
+    raise NotifierFailed("Refused") from None
 
-    def send(self, notice):
-        try:
-            refuse(notice.address)
-        except ValueError:
-            raise NotifierFailed("Refused")  # noqa: B904  it is the bug
+
+def keeps_the_cause(error):
+    raise NotifierFailed("Refused") from error
+
+
+def keeps_the_context(error):
+    raise NotifierFailed("Refused")
 
 
 class SkipsWithoutAddress(MemoryNotifier):
@@ -102,57 +97,43 @@ class ShowsWithoutAddress(MemoryNotifier):
         super().send(notice)
 
 
-class Strips(MemoryNotifier):
-    def send(self, notice):
-        message = notice.message and str(notice.message).strip()
-        super().send(attrs.evolve(notice, message=message))
-
-
-class StripsLines(MemoryNotifier):
-    def send(self, notice):
-        lines = str(notice.message or "").split("\n")
-        super().send(attrs.evolve(notice, message="\n".join(map(str.rstrip, lines))))
-
-
-class JoinsParagraphs(MemoryNotifier):
-    def send(self, notice):
-        lines = [line for line in str(notice.message or "").split("\n") if line]
-        super().send(attrs.evolve(notice, message="\n".join(lines)))
-
-
-def received(notifier):
-    return [(str(notice.id), str(notice.message)) for notice in notifier.sent]
-
-
 LOGGED = "no-message-or-address-is-logged"
 RAISES = "a-failed-send-raises-without-private-data"
 LOST = "a-notice-without-an-address-is-not-lost"
+PLAIN = "a-message-arrives-as-plain-text"
 SPACE = "a-message-keeps-its-white-space"
+
+LogsItsMail = logging_with(lambda notice: LOGGER.debug("to %s: %s", notice.id, notice.message))
+LogsAddresses = logging_with(lambda notice: LOGGER.info("sent", extra={"rcpt": notice.address}))
 
 
 def law_named(name, notifier, broken):
-    laws = notifier_laws(notifier, received=received, open_broken=broken)
+    laws = notifier_laws(
+        notifier,
+        received=lambda notifier: [(str(n.id), str(n.message)) for n in notifier.sent],
+        open_broken=broken,
+    )
     return next(law for law in laws if law.name == name)
 
 
 @pytest.mark.parametrize(
     ("notifier", "broken", "name"),
     [
-        (Swallows, None, "a-message-arrives-as-plain-text"),
-        (Escapes, None, "a-message-arrives-as-plain-text"),
+        (Swallows, None, PLAIN),
+        (writing(html.escape), None, PLAIN),
         (Shows, None, "a-repr-shows-no-message"),
         (NewIds, None, "a-notice-may-be-sent-again"),
         (MemoryNotifier, Swallows, RAISES),
         (LogsItsMail, None, LOGGED),
-        (LogsAddressesBesides, None, LOGGED),
-        (MemoryNotifier, LogsTheError, LOGGED),
-        (MemoryNotifier, ShowsInTheCause, RAISES),
-        (MemoryNotifier, ShowsInTheContext, RAISES),
+        (LogsAddresses, None, LOGGED),
+        (MemoryNotifier, raising(logs), LOGGED),
+        (MemoryNotifier, raising(keeps_the_cause), RAISES),
+        (MemoryNotifier, raising(keeps_the_context, private="address"), RAISES),
         (SkipsWithoutAddress, None, LOST),
         (ShowsWithoutAddress, None, LOST),
-        (Strips, None, SPACE),
-        (StripsLines, None, SPACE),
-        (JoinsParagraphs, None, SPACE),
+        (writing(str.strip), None, SPACE),
+        (writing(lambda text: "\n".join(map(str.rstrip, text.split("\n")))), None, SPACE),
+        (writing(lambda text: "\n".join(filter(None, text.split("\n")))), None, SPACE),
     ],
 )
 def test_a_notifier_with_the_bug_breaks_the_law(notifier, broken, name):
@@ -173,12 +154,11 @@ def test_the_levels_of_logging_are_restored():
     assert (root.level, root.handlers) == before
 
 
-def test_log_lines_of_other_threads_are_ignored():
-    class Served(MemoryNotifier):
-        def send(self, notice):
-            server = Thread(target=LOGGER.info, args=("RCPT TO %s", notice.address))
-            server.start()
-            server.join()
-            super().send(notice)
+def log_elsewhere(notice):
+    server = Thread(target=LOGGER.info, args=("RCPT TO %s", notice.address))
+    server.start()
+    server.join()
 
-    law_named(LOGGED, Served, None).check()
+
+def test_log_lines_of_other_threads_are_ignored():
+    law_named(LOGGED, logging_with(log_elsewhere), None).check()

@@ -31,12 +31,14 @@ def passes(came, tests):
     text, code = came
     assert code == 0, text
     assert f"{tests} passed" in text
+    return text
 
 
-def test_the_fixtures_give_a_world_a_clock_and_a_notifier(pytest_run):
-    tests = """
+WORLD = """
 from datetime import timedelta
-from exam_sharing import ExamId, Permission, ShareRequest, UserId
+
+import pytest
+from exam_sharing import ExamId, Permission, Policy, ShareRequest, UserId
 
 ANNA, BEN, CT = UserId("anna"), UserId("ben"), ExamId("ct")
 
@@ -48,27 +50,22 @@ def test_access_ends(sharing_world, sharing_clock, sharing_notifier):
     assert sharing.can(BEN, Permission.VIEW, CT)
     sharing_clock.advance(timedelta(hours=1))
     assert not sharing.can(BEN, Permission.VIEW, CT)
+
+class TestOtherWording:
+    @pytest.fixture
+    def sharing_policy(self):
+        return Policy(attestation_wording="Ich beachte HIPAA.")
+
+    def test_wording(self, sharing_world):
+        assert sharing_world.sharing.policy.attestation_wording == "Ich beachte HIPAA."
 """
-    passes(pytest_run(tests, "--strict-markers", "-W", "error"), 1)
 
 
-def test_a_fixture_can_replace_the_policy(pytest_run):
-    tests = """
-import pytest
-from exam_sharing import Policy
-
-@pytest.fixture
-def sharing_policy():
-    return Policy(attestation_wording="Ich beachte HIPAA.")
-
-def test_wording(sharing_world):
-    assert sharing_world.sharing.policy.attestation_wording == "Ich beachte HIPAA."
-"""
-    passes(pytest_run(tests), 1)
+def test_the_fixtures_give_a_world_a_clock_and_a_notifier_and_take_a_policy(pytest_run):
+    passes(pytest_run(WORLD, "--strict-markers", "-W", "error"), 2)
 
 
-def test_a_marked_test_runs_every_case(pytest_run):
-    tests = """
+MARKED = """
 import pytest
 from exam_sharing.testing.cases import cases, check
 
@@ -81,20 +78,10 @@ def test_portal(sharing_case):
 
 def test_all():
     assert seen == [case["name"] for case in cases()]
-"""
-    text, code = pytest_run(tests, "--strict-markers", "-q")
-    assert code == 0, text
-
-
-def test_a_marked_test_runs_the_selected_cases(pytest_run):
-    tests = """
-import pytest
-from exam_sharing.testing.cases import cases, check
 
 @pytest.mark.sharing_cases(acts={"share"}, questions={"can"})
 def test_some(sharing_case):
     assert all(each["question"]["question"] == "can" for each in sharing_case["then"])
-    check(sharing_case)
 
 @pytest.mark.sharing_cases(cases()[:3])
 def test_three(sharing_case):
@@ -105,11 +92,14 @@ def test_codes(sharing_case):
     outcome = sharing_case["outcome"] or {}
     assert all(set(reason) == {"code"} for reason in outcome.get("refused", ()))
 """
-    text, code = pytest_run(tests, "-v")
+
+
+def test_a_marked_test_runs_every_case_or_the_selected_ones(pytest_run):
+    text, code = pytest_run(MARKED, "--strict-markers", "-v")
     assert code == 0, text
-    assert "test_codes[a recipient who may only view cannot let others download]" in text
+    for test in ("test_portal", "test_some", "test_codes"):
+        assert f"{test}[a recipient who may only view cannot let others download]" in text
     assert text.count("test_three[") == 3
-    assert "test_some[a recipient who may only view cannot let others download]" in text
 
 
 @pytest.mark.parametrize(
@@ -133,6 +123,10 @@ def test_codes(sharing_case):
             "sharing_cases(questions='can')\ndef test_portal(sharing_case): pass",
             "test_portal: questions must be a collection, not str",
         ),
+        (
+            "usefixtures()\ndef test_portal(sharing_case): pass",
+            "sharing_case is for tests marked @pytest.mark.sharing_cases",
+        ),
     ],
 )
 def test_a_marker_that_selects_no_case_is_an_error(pytest_run, marked, told):
@@ -141,38 +135,11 @@ def test_a_marker_that_selects_no_case_is_an_error(pytest_run, marked, told):
     assert told in text
 
 
-def test_a_test_without_the_marker_is_an_error(pytest_run):
-    text, code = pytest_run("def test_portal(sharing_case): pass")
-    assert code != 0
-    assert "sharing_case is for tests marked @pytest.mark.sharing_cases" in text
-
-
-def test_a_failed_case_reports_the_rule(pytest_run):
-    tests = """
-import pytest
-from exam_sharing.testing.cases import check, in_memory
-
-class LetsEverybodyDownload:
-    def __init__(self, given):
-        self.portal = in_memory(given)
-    def do(self, act):
-        return self.portal.do(act)
-    def ask(self, question):
-        return True if question.get("permission") == "DOWNLOAD" else self.portal.ask(question)
-
-@pytest.mark.sharing_cases(acts={"share"}, questions={"can"})
-def test_portal(sharing_case):
-    check(sharing_case, LetsEverybodyDownload)
-"""
-    text, code = pytest_run(tests)
-    assert code == 1
-    assert "recipients without download have no Download tab" in text
-    assert "rule: A share gives its recipients access, up to what the actor holds." in text
-    assert "expected: false" in text
-
-
 FAILING = """
 from datetime import timedelta
+
+import pytest
+from exam_sharing.testing.cases import check, in_memory
 from exam_sharing import ExamId, GroupId, Permission, Refused, ShareRequest, UserId
 
 ANNA, BEN, DAN = map(UserId, ("anna", "ben", "dan"))
@@ -206,10 +173,22 @@ def test_owner(sharing_world):
 
 def test_nothing_near(sharing_world):
     assert sharing_world.explained(DAN, VIEW, CT)
+
+class LetsEverybodyDownload:
+    def __init__(self, given):
+        self.portal = in_memory(given)
+    def do(self, act):
+        return self.portal.do(act)
+    def ask(self, question):
+        return True if question.get("permission") == "DOWNLOAD" else self.portal.ask(question)
+
+@pytest.mark.sharing_cases(acts={"share"}, questions={"can"})
+def test_portal(sharing_case):
+    check(sharing_case, LetsEverybodyDownload)
 """
 
 
-def test_a_failed_assertion_explains_the_decision(pytest_run):
+def test_a_failed_assertion_explains_the_decision_and_a_failed_case_its_rule(pytest_run):
     text, code = pytest_run(FAILING)
     assert code == 1
     for told in (
@@ -220,6 +199,9 @@ def test_a_failed_assertion_explains_the_decision(pytest_run):
         "ATTESTATION_MISSING: confirm the current wording on abiding by HIPAA",
         "as the owner",
         "dan may not VIEW ct; because EXAM_NOT_FOUND; nothing comes near",
+        "recipients without download have no Download tab",
+        "rule: A share gives its recipients access, up to what the actor holds.",
+        "expected: false",
     ):
         assert told in text, text
 
