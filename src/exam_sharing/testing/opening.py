@@ -129,17 +129,17 @@ def entered(given: ValueT | AbstractContextManager[ValueT]) -> AbstractContextMa
     return given if isinstance(given, AbstractContextManager) else nullcontext(given)
 
 
-def require_open_store(open_store: object) -> None:
-    """Raise `StoreNotUsable` unless `open_store` is callable."""
-    if not callable(open_store):
-        raise StoreNotUsable(f"must be callable, not {type(open_store).__name__}")
+def is_open_store(_instance: object, _attribute: object, value: OpenStore) -> None:
+    """Accept what can be called, as an attrs validator; raise `StoreNotUsable` otherwise."""
+    if not callable(value):
+        raise StoreNotUsable(f"must be callable, not {type(value).__name__}")
 
 
 _AT_ONCE: Final = "the kit tests synchronous stores"
 
 
 def _called(open_store: OpenStore) -> object:
-    require_open_store(open_store)
+    is_open_store(None, None, open_store)
     # Some callables in C have no signature.
     with contextlib.suppress(ValueError):
         signature = inspect.signature(open_store)

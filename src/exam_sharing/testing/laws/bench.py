@@ -20,18 +20,9 @@ from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.policy.requests import Withdrawal
 from exam_sharing.ports import Changes, StoredReceipt
+from exam_sharing.testing import opening
 from exam_sharing.testing.edges import START, TICK
 from exam_sharing.testing.laws.law import Laws, capability, in_pages, insist, needed, raises, same
-from exam_sharing.testing.opening import (
-    PROBE,
-    OpenStore,
-    StorePorts,
-    Trace,
-    Upload,
-    opened,
-    require_isolated,
-    require_open_store,
-)
 from exam_sharing.testing.worlds import ANNA, BEN
 from exam_sharing.validation import is_a, is_whole_from
 
@@ -47,17 +38,17 @@ _MOST_STEPS: Final = 500
 """More steps than any act of a law has."""
 
 
-def _is_open_store(_instance: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
-    require_open_store(value)
+Steps: TypeAlias = tuple[Callable[[], object], Callable[[object], None]]
+"""An act that can fail at each of its steps, and what is required of its answer once it is done."""
 
 
 @attrs.frozen(kw_only=True)
 class StoreTrial:
     """How to open an empty store, and its capabilities: the arguments of `store_laws`."""
 
-    open_store: OpenStore = attrs.field(validator=_is_open_store)
+    open_store: opening.OpenStore = attrs.field(validator=opening.is_open_store)
     threads: bool = attrs.field(default=True, validator=is_a(bool))
-    upload: Upload | None = capability()
+    upload: opening.Upload | None = capability()
     transfer: Callable[[Any, es.ExamId, es.UserId, datetime], None] | None = capability()
     events: Callable[[Any], Iterable[Event]] | None = capability()
     fail_at: Callable[[Any, int], AbstractContextManager[object]] | None = capability()
@@ -80,22 +71,44 @@ class StoreTrial:
             StoreNotUsable: `open_store` returns something that cannot be tested.
         """
         self.require_usable()
-        with opened(self.open_store) as ports:
+        with opening.opened(self.open_store) as ports:
             yield Bench(ports, self)
 
     def require_usable(self) -> None:
         """Raise `StoreNotUsable` if the stores cannot be tested; only the first call tries them."""
         if not self._found_isolated:
-            require_isolated(self.open_store, dict(self._traces()), self.upload)
+            opening.require_isolated(self.open_store, dict(self._traces()), self.upload)
             self._found_isolated.append(True)
 
-    def _traces(self) -> Iterator[tuple[str, Trace]]:
-        """Yield, for what only a capability reads, whether an opened store holds it."""
+    def require_atomic_steps(self, prepare: Callable[["Bench"], Steps]) -> None:
+        """Let an act fail at each step, in a new store, until it is done before the step."""
+        for step in range(1, _MOST_STEPS):
+            with self.bench() as bench:
+                act, require_done = prepare(bench)
+                before, failed = bench.everything(), False
+                try:
+                    with needed(self.fail_at)(bench.ports.store, step):
+                        answer = act()
+                except Exception:  # noqa: BLE001  after any error nothing may be written
+                    failed = True
+                    same(f"the store after a failure at step {step}", bench.everything(), before)
+                    answer = act()
+                require_done(answer)
+                if not failed:
+                    insist(step > 1, "no step failed: `fail_at` must let the store fail there")
+                    return
+        insist(holds=False, problem=f"it still failed at step {_MOST_STEPS}")
+
+    def _traces(self) -> Iterator[tuple[str, opening.Trace]]:
+        """Yield, for what only a capability reads, whether an opening.opened store holds it."""
         events, share_record = self.events, self.share_record
         if events is not None:
             yield "events", lambda ports: bool(tuple(events(ports.store)))
         if share_record is not None:
-            yield "records of shares", lambda ports: share_record(ports.store, PROBE) is not None
+            yield (
+                "records of shares",
+                lambda ports: share_record(ports.store, opening.PROBE) is not None,
+            )
 
 
 def laws_of_port() -> Laws[StoreTrial, "Bench"]:
@@ -134,39 +147,15 @@ def amended(
     return attrs.evolve(act, made=made, ended=ended, event=event)
 
 
-Steps: TypeAlias = tuple[Callable[[], object], Callable[[object], None]]
-"""An act that can fail at each of its steps, and what is required of its answer once it is done."""
-
-
-def require_atomic_steps(trial: StoreTrial, prepare: Callable[["Bench"], Steps]) -> None:
-    """Let an act fail at each step, in a new store, until it is done before the step."""
-    for step in range(1, _MOST_STEPS):
-        with trial.bench() as bench:
-            act, require_done = prepare(bench)
-            before, failed = bench.everything(), False
-            try:
-                with needed(trial.fail_at)(bench.ports.store, step):
-                    answer = act()
-            except Exception:  # noqa: BLE001  after any error nothing may be written
-                failed = True
-                same(f"the store after a failure at step {step}", bench.everything(), before)
-                answer = act()
-            require_done(answer)
-            if not failed:
-                insist(step > 1, "no step failed: `fail_at` must let the store fail at its step")
-                return
-    insist(holds=False, problem=f"it still failed at step {_MOST_STEPS}")
-
-
 class Bench:
-    """An opened store, with shorthands for what laws do most.
+    """An opening.opened store, with shorthands for what laws do most.
 
     Attributes:
         ports: the ports of the store.
         trial: the capabilities of the store.
     """
 
-    def __init__(self, ports: StorePorts, trial: StoreTrial) -> None:
+    def __init__(self, ports: opening.StorePorts, trial: StoreTrial) -> None:
         self.ports = ports
         self.trial = trial
         self._numbers = count(1)

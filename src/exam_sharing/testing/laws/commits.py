@@ -24,7 +24,6 @@ from exam_sharing.testing.laws.bench import (
     a_receipt,
     amended,
     laws_of_port,
-    require_atomic_steps,
 )
 from exam_sharing.testing.laws.law import insist, same, same_members
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA
@@ -271,7 +270,7 @@ def a_commit_that_fails_at_any_step_writes_nothing(trial: StoreTrial) -> None:
 
         return lambda: bench.commit(changes), require_done
 
-    require_atomic_steps(trial, prepare)
+    trial.require_atomic_steps(prepare)
 
 
 def _changes_of_every_kind(bench: Bench, old: es.Grant, exam: es.ExamId) -> Changes:

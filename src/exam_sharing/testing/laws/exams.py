@@ -18,7 +18,6 @@ from exam_sharing.testing.laws.bench import (
     StoreTrial,
     keys_of,
     laws_of_port,
-    require_atomic_steps,
 )
 from exam_sharing.testing.laws.law import needed, raises, same, same_members
 from exam_sharing.testing.worlds import ANNA, BEN
@@ -202,7 +201,7 @@ def an_upload_that_fails_at_any_step_records_nothing(trial: StoreTrial) -> None:
 
         return lambda: bench.add(_SEALED, *others), require_done
 
-    require_atomic_steps(trial, prepare)
+    trial.require_atomic_steps(prepare)
 
 
 @law.needing("hide")

@@ -46,16 +46,11 @@ class Population:
             in_plan, notices = user.id not in self.without_plan, user.id not in self.without_notices
             directory.add(user, sharing_in_plan=in_plan, notices=notices)
 
-    def user(self, user: PrincipalId) -> User | None:
-        """Return the user with an id; `None` for an unknown one."""
-        return next((each for each in self.users if each.id == user), None)
-
-    def is_there(self, principal: PrincipalId) -> bool:
-        """Return whether a group exists, or a user exists and is active."""
-        if isinstance(principal, GroupId):
-            return any(group.id == principal for group in self.groups)
-        found = self.user(principal)
-        return found is not None and found.active
+    @property
+    def there(self) -> frozenset[PrincipalId]:
+        """The groups and the active users."""
+        active = (user.id for user in self.users if user.active)
+        return frozenset((*active, *(group.id for group in self.groups)))
 
     def principals_of(self, user: UserId) -> frozenset[PrincipalId]:
         """Return a user, active or not, and every group that they are in, to any depth."""
@@ -71,17 +66,17 @@ class Population:
 
     def profile(self, user: UserId) -> Profile:
         """Return the profile of a user."""
-        found = self.user(user)
-        if found is None:
-            return Profile.unknown(user)
-        return Profile(
-            user=user,
-            active=found.active,
-            principals=frozenset(each.key for each in self.principals_of(user)),
-            sharing_in_plan=user not in self.without_plan,
-            wants_notices=user not in self.without_notices,
-            address=found.email,
-        )
+        for found in self.users:
+            if found.id == user:
+                return Profile(
+                    user=user,
+                    active=found.active,
+                    principals=frozenset(each.key for each in self.principals_of(user)),
+                    sharing_in_plan=user not in self.without_plan,
+                    wants_notices=user not in self.without_notices,
+                    address=found.email,
+                )
+        return Profile.unknown(user)
 
     def names(self, asked: Iterable[PrincipalId]) -> dict[PrincipalId, str]:
         """Return the names of the known principals, also of inactive ones."""
@@ -96,7 +91,7 @@ class Population:
         found = set(members.get(group, ()))
         while new := {each for held in found for each in members.get(held, ())} - found:
             found |= new
-        return frozenset(p for p in found if self.is_there(p) and self.visible(actor, p))
+        return frozenset(p for p in found & self.there if self.visible(actor, p))
 
     def choices(
         self, actor: UserId, leave_out: Iterable[PrincipalId] = ()
@@ -166,7 +161,7 @@ def _require_memberships(
 ) -> None:
     """Require the principals of a user, and a shortest path to each of them alone."""
     principals = population.principals_of(user)
-    held = {each.key for each in principals} if population.is_there(user) else set()
+    held = {each.key for each in principals} if user in population.there else set()
     same(f"the principals of {user!r}", directory.principals_of(user), held)
     members = {group.id: group.members for group in population.groups}
     for end in ends:
