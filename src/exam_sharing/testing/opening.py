@@ -12,36 +12,18 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeGuard, TypeVar, get_type_hints
 
 import attrs
 
+import exam_sharing as es
+from exam_sharing import ports
 from exam_sharing.conformance import asynchronous_methods, lacking
-from exam_sharing.errors import CallerError
-from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.identifiers import BatchId, ExamId, ShareId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier
 from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.policy.requests import ShareRequest, UnshareRequest
-from exam_sharing.policy.settings import Policy
-from exam_sharing.ports import (
-    AccessReader,
-    AuditTrail,
-    Directory,
-    ExamReader,
-    ExamWriter,
-    GrantReader,
-    GrantWriter,
-    HostFacts,
-    NoHostFacts,
-    Notifier,
-    Outbox,
-    Ports,
-)
-from exam_sharing.principals import User
-from exam_sharing.sharing import Sharing
 from exam_sharing.testing.edges import START
 
 ValueT = TypeVar("ValueT")
@@ -49,11 +31,11 @@ ValueT = TypeVar("ValueT")
 OpenStore: TypeAlias = Callable[[], object]
 """Returns a new, empty store on each call, or a context manager around one."""
 
-Upload: TypeAlias = Callable[[Any, UploadBatch, tuple[Exam, ...]], None]
+Upload: TypeAlias = Callable[[Any, es.UploadBatch, tuple[es.Exam, ...]], None]
 """Records an upload in a store that `open_store` returned."""
 
 
-class StoreNotUsable(CallerError):
+class StoreNotUsable(es.CallerError):
     """`open_store` returns something that cannot be tested; no law was checked.
 
     Args:
@@ -84,24 +66,28 @@ class StorePorts:
         store: what `open_store` returned, for capabilities beyond the ports.
     """
 
-    exams: ExamReader
-    uploads: ExamWriter
-    grants: GrantReader
-    writer: GrantWriter
-    access: AccessReader
-    outbox: Outbox
-    audit: AuditTrail
+    exams: ports.ExamReader
+    uploads: ports.ExamWriter
+    grants: ports.GrantReader
+    writer: ports.GrantWriter
+    access: ports.AccessReader
+    outbox: ports.Outbox
+    audit: ports.AuditTrail
     store: Any = None
 
     def with_people(
-        self, directory: Directory, *, notifier: Notifier, host_facts: HostFacts | None = None
-    ) -> Ports:
+        self,
+        directory: ports.Directory,
+        *,
+        notifier: ports.Notifier,
+        host_facts: ports.HostFacts | None = None,
+    ) -> ports.Ports:
         """Return these ports with the ones that a store does not have."""
-        return Ports(
+        return ports.Ports(
             **{name: getattr(self, name) for name in _PORTS},
             directory=directory,
             notifier=notifier,
-            host_facts=NoHostFacts() if host_facts is None else host_facts,
+            host_facts=ports.NoHostFacts() if host_facts is None else host_facts,
         )
 
 
@@ -241,13 +227,13 @@ def _found_ports(store: object) -> dict[str, Any]:
 Trace: TypeAlias = Callable[[StorePorts], bool]
 """Returns whether a store holds something that was written to the one before."""
 
-PROBE: Final = ShareId("exam-sharing-probe")
+PROBE: Final = es.ShareId("exam-sharing-probe")
 """The share that the probe writes."""
 
 
 def require_isolated(
     open_store: OpenStore,
-    beside: Mapping[str, Trace] | None = None,
+    beside: Mapping[str, Trace] = MappingProxyType({}),
     upload: Upload | None = None,
 ) -> None:
     """Raise `StoreNotUsable` unless a second store is empty after writing to a first one.
@@ -265,8 +251,8 @@ def require_isolated(
     with opened(open_store) as first, contextlib.suppress(Exception):
         _write_probe(first, upload)
     with opened(open_store) as second:
-        traces = {**_TRACES, **(beside or {})}
-        found = [what for what, asked in traces.items() if _finds(asked, second)]
+        found = [what for what, asked in _traces(second) if _holds(asked)]
+        found += [what for what, asked in beside.items() if _holds(partial(asked, second))]
     if found:
         raise StoreNotUsable(
             "must return a new, empty store on each call; "
@@ -274,20 +260,20 @@ def require_isolated(
         )
 
 
-_OLGA, _BEN, _CLEO = (UserId(f"exam-sharing-probe-{name}") for name in ("olga", "ben", "cleo"))
-_EXAM: Final = ExamId("exam-sharing-probe")
-_GONE: Final = ExamId("exam-sharing-probe-gone")
-_NEVER: Final = ExamId("exam-sharing-probe-never")
+_OLGA, _BEN, _CLEO = (es.UserId(f"exam-sharing-probe-{name}") for name in ("olga", "ben", "cleo"))
+_EXAM: Final = es.ExamId("exam-sharing-probe")
+_GONE: Final = es.ExamId("exam-sharing-probe-gone")
+_NEVER: Final = es.ExamId("exam-sharing-probe-never")
 """In no store, so that an answer about it is no trace."""
-_BATCH: Final = BatchId("exam-sharing-probe")
+_BATCH: Final = es.BatchId("exam-sharing-probe")
 _REQUEST: Final = "exam-sharing-probe"
 
 
 def _write_probe(store: StorePorts, upload: Upload | None) -> None:
     """Write something of each kind: standing, ended and withdrawn."""
-    batch = UploadBatch(id=_BATCH, uploader=_OLGA, received_at=START)
+    batch = es.UploadBatch(id=_BATCH, uploader=_OLGA, received_at=START)
     exams = tuple(
-        Exam(id=each, owner=_OLGA, batch=_BATCH, uploaded_at=START) for each in (_EXAM, _GONE)
+        es.Exam(id=each, owner=_OLGA, batch=_BATCH, uploaded_at=START) for each in (_EXAM, _GONE)
     )
     if upload is None:
         store.uploads.add(batch, exams)
@@ -295,9 +281,9 @@ def _write_probe(store: StorePorts, upload: Upload | None) -> None:
         upload(store.store, batch, exams)
     directory = MemoryDirectory()
     for user in (_OLGA, _BEN, _CLEO):
-        directory.add(User(id=user, name=str(user)))
-    sharing = Sharing(
-        policy=Policy(),
+        directory.add(es.User(id=user, name=str(user)))
+    sharing = es.Sharing(
+        policy=es.Policy(),
         ports=store.with_people(directory, notifier=MemoryNotifier()),
         clock=lambda: START,
         new_id=iter((str(PROBE), f"{PROBE}-2", f"{PROBE}-3")).__next__,
@@ -305,35 +291,30 @@ def _write_probe(store: StorePorts, upload: Upload | None) -> None:
     )
     to = (_BEN, _CLEO)
     sharing.share(
-        ShareRequest(actor=_OLGA, exam=_EXAM, recipients=to, attested=True, request_id=_REQUEST)
+        es.ShareRequest(actor=_OLGA, exam=_EXAM, recipients=to, attested=True, request_id=_REQUEST)
     )
-    sharing.unshare(UnshareRequest(actor=_OLGA, exam=_EXAM, recipient=_CLEO))
+    sharing.unshare(es.UnshareRequest(actor=_OLGA, exam=_EXAM, recipient=_CLEO))
     sharing.admin.withdraw(_GONE, performed_by=_OLGA, why="the next store must not have it")
 
 
-_TRACES: Final[Mapping[str, Trace]] = MappingProxyType(
-    {
-        "exams": lambda store: bool(store.exams.find((_EXAM,))),
-        "versions": lambda store: _sharing(store, _EXAM).version != _sharing(store, _NEVER).version,
-        "grants": lambda store: bool(
-            _sharing(store, _EXAM).grants or store.grants.exams_granted_to(_BEN)
-        ),
-        "ended grants": lambda store: bool(_sharing(store, _EXAM).ended),
-        "withdrawn exams": lambda store: (
-            _sharing(store, _GONE).withdrawn != _sharing(store, _NEVER).withdrawn
-        ),
-        "receipts": lambda store: store.grants.receipt(_OLGA, _REQUEST) is not None,
-        "notices": lambda store: bool(store.outbox.listed(None, 1, given_up=None)),
-    }
-)
+def _traces(store: StorePorts) -> Iterator[tuple[str, Callable[[], object]]]:
+    """Yield what the probe wrote, and whether a store holds it."""
+
+    def sharing(exam: es.ExamId) -> ExamGrants:
+        return store.grants.read((exam,), ended=True)[exam]
+
+    granted = store.grants.exams_granted_to
+    yield "exams", lambda: store.exams.find((_EXAM,))
+    yield "versions", lambda: sharing(_EXAM).version != sharing(_NEVER).version
+    yield "grants", lambda: sharing(_EXAM).grants or granted(_BEN)
+    yield "ended grants", lambda: sharing(_EXAM).ended
+    yield "withdrawn exams", lambda: sharing(_GONE).withdrawn != sharing(_NEVER).withdrawn
+    yield "receipts", lambda: store.grants.receipt(_OLGA, _REQUEST)
+    yield "notices", lambda: store.outbox.listed(None, 1, given_up=None)
 
 
-def _sharing(store: StorePorts, exam: ExamId) -> ExamGrants:
-    return store.grants.read((exam,), ended=True)[exam]
-
-
-def _finds(asked: Trace, store: StorePorts) -> bool:
+def _holds(asked: Callable[[], object]) -> bool:
     try:
-        return asked(store)
+        return bool(asked())
     except Exception:  # noqa: BLE001  a law will report it
         return False
