@@ -16,19 +16,38 @@ from exam_sharing.testing.laws import (
 )
 from world import pickled
 
+FOUND = "exams-are-read-back-unchanged"
+RANDOM = "checks-and-lists-agree-after-random-acts"
+
 
 def law_named(name, open_store, **said):
     return next(law for law in store_laws(open_store, **said) if law.name == name)
 
 
+def broken(name, open_store, *, match="", error=LawBroken, **said):
+    """Return what pytest keeps of the error of a broken law."""
+    with pytest.raises(error, match=match) as raised:
+        law_named(name, open_store, **said).check()
+    return raised
+
+
+def raising_on(method, make, *, caught=()):
+    """Return a store that raises an error in a method, before or instead of another one."""
+
+    def raises(self, *asked):
+        try:
+            getattr(MemoryStore, method)(self, *asked)
+        except caught as error:
+            raise make() from error
+        if not caught:
+            raise make()
+
+    return type("Raises", (MemoryStore,), {method: raises})
+
+
 class ForgetsUploads(MemoryStore):
     def find(self, exams):
         return ()
-
-
-class Raises(MemoryStore):
-    def find(self, exams):
-        raise LookupError("it is gone")
 
 
 class HidesDownloads(MemoryStore):
@@ -38,10 +57,8 @@ class HidesDownloads(MemoryStore):
 
 
 def test_a_broken_law_reports_its_promise_and_the_difference():
-    law = law_named("exams-are-read-back-unchanged", ForgetsUploads)
-    with pytest.raises(LawBroken) as raised:
-        law.check()
-    error = raised.value
+    law = law_named(FOUND, ForgetsUploads)
+    error = broken(FOUND, ForgetsUploads).value
     assert (error.law, error.promise) == (law.name, law.promise)
     assert error.examples is None
     assert str(error).startswith(f"{law.name}: {law.promise}\n")
@@ -50,60 +67,33 @@ def test_a_broken_law_reports_its_promise_and_the_difference():
     assert (str(again), again.problem) == (str(error), error.problem)
 
 
-def test_an_error_of_the_store_is_the_cause_of_a_broken_law():
-    with pytest.raises(LawBroken, match="raised LookupError: it is gone") as raised:
-        law_named("exams-are-read-back-unchanged", Raises).check()
-    assert isinstance(raised.value.__cause__, LookupError)
-
-
-def shown_of(raised):
-    """Return the names of the functions that pytest shows of an error."""
-    return [entry.name for entry in raised.traceback.filter(raised)]
-
-
 @pytest.mark.parametrize(
-    ("store", "name"),
+    ("name", "open_store", "problem", "cause"),
     [
-        (ForgetsUploads, "exams-are-read-back-unchanged"),
-        (HidesDownloads, "checks-and-lists-agree-after-random-acts"),
+        (
+            FOUND,
+            raising_on("find", lambda: LookupError("it is gone")),
+            "raised LookupError: it is gone",
+            LookupError,
+        ),
+        (
+            "a-sealed-batch-takes-no-more-exams",
+            raising_on("add", lambda: StoreFailed("the disk is full"), caught=BatchSealed),
+            "raised StoreFailed, not BatchSealed",
+            StoreFailed,
+        ),
+        (
+            RANDOM,
+            raising_on("commit", lambda: LookupError("no")),
+            "raised LookupError: no\nThis happens when:",
+            LookupError,
+        ),
     ],
 )
-def test_a_traceback_hides_the_kit(store, name):
-    with pytest.raises(LawBroken) as raised:
-        law_named(name, store).check()
-    assert shown_of(raised) == ["test_a_traceback_hides_the_kit"]
-    assert raised.value.__cause__ is None
-    assert raised.value.__suppress_context__
-
-
-def test_an_unexpected_error_stays_the_cause():
-    class RaisesAnother(MemoryStore):
-        def add(self, batch, exams):
-            try:
-                super().add(batch, exams)
-            except BatchSealed as error:
-                raise StoreFailed("the disk is full") from error
-
-    with pytest.raises(LawBroken, match="raised StoreFailed, not BatchSealed") as raised:
-        law_named("a-sealed-batch-takes-no-more-exams", RaisesAnother).check()
-    assert isinstance(raised.value.__cause__, StoreFailed)
-
-
-def test_an_error_stays_the_cause_in_a_law_with_examples():
-    class Refuses(MemoryStore):
-        def commit(self, changes):
-            raise LookupError("no")
-
-    with pytest.raises(LawBroken, match="raised LookupError: no") as raised:
-        law_named("checks-and-lists-agree-after-random-acts", Refuses).check()
-    assert isinstance(raised.value.__cause__, LookupError)
-
-
-def test_a_traceback_of_a_store_that_cannot_be_opened_hides_the_kit():
-    with pytest.raises(StoreNotUsable) as raised:
-        law_named("exams-are-read-back-unchanged", open_badly).check()
-    assert shown_of(raised) == ["test_a_traceback_of_a_store_that_cannot_be_opened_hides_the_kit"]
-    assert isinstance(raised.value.__cause__, OSError)
+def test_an_error_of_the_store_is_the_cause_of_a_broken_law(name, open_store, problem, cause):
+    error = broken(name, open_store).value
+    assert error.problem.startswith(problem)
+    assert isinstance(error.__cause__, cause)
 
 
 def test_the_cause_of_an_error_is_reported():
@@ -111,35 +101,45 @@ def test_the_cause_of_an_error_is_reported():
         def find(self, exams):
             raise StoreFailed("the database raised OperationalError") from OSError("no such column")
 
-    with pytest.raises(LawBroken) as raised:
-        law_named("exams-are-read-back-unchanged", Unreadable).check()
-    assert raised.value.problem == (
+    assert broken(FOUND, Unreadable).value.problem == (
         "raised StoreFailed: the database raised OperationalError\n  from OSError: no such column"
     )
 
 
+def open_badly():
+    raise OSError
+
+
+@pytest.mark.parametrize(
+    ("name", "open_store", "error", "cause"),
+    [
+        (FOUND, ForgetsUploads, LawBroken, None),
+        (RANDOM, HidesDownloads, LawBroken, None),
+        (FOUND, open_badly, StoreNotUsable, OSError),
+    ],
+)
+def test_a_traceback_hides_the_kit(name, open_store, error, cause):
+    raised = broken(name, open_store, error=error)
+    shown = [entry.name for entry in raised.traceback.filter(raised)]
+    assert shown == ["test_a_traceback_hides_the_kit", "broken"]
+    assert raised.value.__suppress_context__
+    assert type(raised.value.__cause__) is (cause or type(None))
+
+
 def test_a_law_with_examples_reports_a_small_one():
-    law = law_named("checks-and-lists-agree-after-random-acts", HidesDownloads)
-    with pytest.raises(LawBroken) as raised:
-        law.check()
-    assert raised.value.examples >= 1
-    story = raised.value.problem.partition("This happens when:\n")[2].splitlines()
+    error = broken(RANDOM, HidesDownloads).value
+    assert error.examples >= 1
+    story = error.problem.partition("This happens when:\n")[2].splitlines()
     assert story[0] == "  Exam w arrives, uploaded on 01 January and owned by a."
     assert 5 <= len(story) <= 7
-    assert "_History" not in raised.value.problem
-    assert "Explanation" not in raised.value.problem
-    assert "checks for DOWNLOAD" in raised.value.problem
-    with pytest.raises(LawBroken) as again:
-        law.check()
-    assert str(again.value) == str(raised.value)
+    assert "_History" not in error.problem
+    assert "Explanation" not in error.problem
+    assert "checks for DOWNLOAD" in error.problem
+    assert str(broken(RANDOM, HidesDownloads).value) == str(error)
 
 
 def open_nothing():
     return object()
-
-
-def open_badly():
-    raise OSError
 
 
 SAME = MemoryStore()
@@ -182,13 +182,8 @@ def test_wrong_arguments_are_refused(make, said):
 
 
 def test_a_store_that_never_fails_at_a_step_is_reported():
-    law = law_named(
-        "a-commit-that-fails-at-any-step-writes-nothing",
-        MemoryStore,
-        fail_at=lambda *_: nullcontext(),
-    )
-    with pytest.raises(LawBroken, match="no step failed"):
-        law.check()
+    law = "a-commit-that-fails-at-any-step-writes-nothing"
+    broken(law, MemoryStore, match="no step failed", fail_at=lambda *_: nullcontext())
 
 
 def answers_nothing(request, facts, mine):
