@@ -24,7 +24,7 @@ def law_named(name, open_store, **said):
     return next(law for law in store_laws(open_store, **said) if law.name == name)
 
 
-def broken(name, open_store, *, match="", error=LawBroken, **said):
+def broken(name, open_store, *, match=None, error=LawBroken, **said):
     """Return what pytest keeps of the error of a broken law."""
     with pytest.raises(error, match=match) as raised:
         law_named(name, open_store, **said).check()
