@@ -10,6 +10,7 @@ from exam_sharing.testing.cases.builders import add_upload, case, clock, exam, u
 from exam_sharing.testing.cases.people import DAY, HOUR, NOW, PAST, WEEK, reason
 from exam_sharing.testing.cases.topics import anna, ben, carla, dan, one_day, shared_with_ben
 
+two_exams = partial(case, given=[anna.share(ben), anna.share(ben, exam="mr")])
 one_subject = partial(case, policy={"batches_across_subjects": False})
 ALIKE: Final = (
     exam("ct", uploaded_at="2030-01-01T11:40:00Z"),
@@ -178,10 +179,8 @@ CASES: Final = {
             when=anna.share_batch(ben).granted("ct", "mr", "xray"),
             then=ben.shared_with(("ct", "VIEW"), ("mr", "VIEW"), ("xray", "VIEW")),
         ),
-        "a share of a batch covers the exams that the actor can see": case(
-            given=[anna.share(ben), anna.share(ben, exam="mr")],
-            when=ben.share_batch(carla).granted("ct", "mr"),
-            then=carla.cannot_view("xray"),
+        "a share of a batch covers the exams that the actor can see": two_exams(
+            when=ben.share_batch(carla).granted("ct", "mr"), then=carla.cannot_view("xray")
         ),
         "a share of a batch does not cover exams that arrive later": case(
             given=[
@@ -199,9 +198,8 @@ CASES: Final = {
             uploads=[upload("cd", exam("ct"), exam("mr", uploaded_at=PAST), sealed=True)],
             when=anna.share_batch(ben).granted("ct", "mr"),
         ),
-        "a preview of a batch leaves out exams that the actor cannot see": case(
-            given=[anna.share(ben), anna.share(ben, exam="mr")],
-            then=ben.share_batch(carla).previewed(gains=[carla, (carla, "VIEW", "mr")]),
+        "a preview of a batch leaves out exams that the actor cannot see": two_exams(
+            then=ben.share_batch(carla).previewed(gains=[carla, (carla, "VIEW", "mr")])
         ),
     },
     "Exams of the batch that a recipient owns are left out for that recipient.": {
@@ -240,9 +238,8 @@ CASES: Final = {
         "expected exams do not bind a share of one exam": case(
             when=anna.share(ben, expect=["ct", "mr"]).granted()
         ),
-        "exams that the actor cannot see are not expected": case(
-            given=[anna.share(ben), anna.share(ben, exam="mr")],
-            when=ben.share_batch(carla, expect=["ct", "mr"]).granted("ct", "mr"),
+        "exams that the actor cannot see are not expected": two_exams(
+            when=ben.share_batch(carla, expect=["ct", "mr"]).granted("ct", "mr")
         ),
     },
     "BATCH_SPANS_SUBJECTS: the policy forbids sharing several subjects in one act.": {

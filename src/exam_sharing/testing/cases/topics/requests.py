@@ -18,14 +18,16 @@ BIG_BEN: Final = User("Ben")
 RENEE: Final = User("renée")
 OTHER_RENEE: Final = User("rene\u0301e")
 
+after_share = partial(case, given=SHARE)
+after_unshare = partial(case, given=[anna.share_download(ben, carla), UNSHARE])
 look_alikes = partial(
     case, users=[BIG_BEN.fields(name="Ben Adler"), RENEE.fields(), OTHER_RENEE.fields()]
 )
 
 CASES: Final = {
     "A repeat of a request, whatever its message, returns the first receipt and does nothing.": {
-        "repeating a share returns the first receipt and does nothing": case(
-            given=SHARE, when=again(SHARE.granted()), then=notices(ben.notice())
+        "repeating a share returns the first receipt and does nothing": after_share(
+            when=again(SHARE.granted()), then=notices(ben.notice())
         ),
         "repeating a share with another message does not send that message": case(
             given=anna.share(ben, request_id="form-1", message="Have a look."),
@@ -73,8 +75,8 @@ CASES: Final = {
             when=again(NARROW.cut_to_view(anna.grant(ben))),
             then=ben.can_download(),
         ),
-        "the same request id of another actor is another request": case(
-            given=SHARE, when=ben.share(carla, request_id="form-1").granted(), then=carla.can_view()
+        "the same request id of another actor is another request": after_share(
+            when=ben.share(carla, request_id="form-1").granted(), then=carla.can_view()
         ),
     },
     "A preview of a repeat has no effects and is marked as repeated.": {
@@ -87,29 +89,25 @@ CASES: Final = {
         ),
     },
     "RequestIdReused: a different request or preview under a used id.": {
-        "another recipient under a used request id is an error": case(
-            given=SHARE,
+        "another recipient under a used request id is an error": after_share(
             when=anna.share(carla, request_id="form-1").error("RequestIdReused"),
             then=carla.cannot_view(),
         ),
-        "another time under a used request id is an error": case(
-            given=SHARE,
-            when=anna.share(ben, request_id="form-1", until=DAY).error("RequestIdReused"),
+        "another time under a used request id is an error": after_share(
+            when=anna.share(ben, request_id="form-1", until=DAY).error("RequestIdReused")
         ),
-        "another permission under a used request id is an error": case(
-            given=SHARE, when=anna.share_download(ben, request_id="form-1").error("RequestIdReused")
+        "another permission under a used request id is an error": after_share(
+            when=anna.share_download(ben, request_id="form-1").error("RequestIdReused")
         ),
-        "a preview of another share under a used request id is an error": case(
-            given=SHARE,
-            then=anna.share(carla, request_id="form-1").preview_is_error("RequestIdReused"),
+        "a preview of another share under a used request id is an error": after_share(
+            then=anna.share(carla, request_id="form-1").preview_is_error("RequestIdReused")
         ),
         "ending another grant under a used request id is an error": case(
             given=[anna.share(ben, carla), anna.end(anna.grant(ben), request_id="form-1")],
             when=anna.end(anna.grant(carla), request_id="form-1").error("RequestIdReused"),
             then=carla.can_view(),
         ),
-        "another unshare under a used request id is an error": case(
-            given=[anna.share_download(ben, carla), UNSHARE],
+        "another unshare under a used request id is an error": after_unshare(
             when=anna.unshare(carla, request_id="form-1").error("RequestIdReused"),
             then=carla.can_download(),
         ),
@@ -118,8 +116,7 @@ CASES: Final = {
             when=anna.narrow_to_view(carla, request_id="form-1").error("RequestIdReused"),
             then=carla.can_download(),
         ),
-        "another choice for re-shares under a used request id is an error": case(
-            given=[anna.share_download(ben, carla), UNSHARE],
+        "another choice for re-shares under a used request id is an error": after_unshare(
             when=anna.unshare(ben, request_id="form-1", reshares="CASCADE").error(
                 "RequestIdReused"
             ),
@@ -133,8 +130,7 @@ CASES: Final = {
             when=anna.unshare(carla, request_id="form-1").error("RequestIdReused"),
             then=carla.can_download(),
         ),
-        "a narrowing under the request id of an unshare is an error": case(
-            given=[anna.share_download(ben, carla), UNSHARE],
+        "a narrowing under the request id of an unshare is an error": after_unshare(
             when=anna.narrow_to_view(carla, request_id="form-1").error("RequestIdReused"),
             then=carla.can_download(),
         ),

@@ -23,9 +23,12 @@ from exam_sharing.testing.cases.topics import (
 )
 
 DOWNLOADS: Final = [anna.share_download(ben), ben.share_download(carla)]
-TWO_SHARES: Final = [anna.share(ben, nurses), ben.share(carla), anna.share(ben, exam="mr")]
+TWO_EXAMS: Final = [anna.share(ben), anna.share(ben, exam="mr")]
+THREE_SHARES: Final = [anna.share(ben, nurses), ben.share(carla), anna.share(ben, exam="mr")]
 
-withdrawn = partial(case, given=[*TWO_SHARES, withdraw("ct")])
+ct_withdrawn = partial(case, given=[*TWO_EXAMS, withdraw("ct")])
+withdrawn = partial(case, given=[*THREE_SHARES, withdraw("ct")])
+carla_from_two = partial(case, given=[anna.share(ben, carla), ben.share(carla)])
 from_two = partial(case, given=[anna.share(ben), anna.share_download(carla), ben.share(carla)])
 """Carla has download from Anna, and view from Ben."""
 
@@ -57,8 +60,7 @@ CASES: Final = {
             when=anna.unshare(nurses).ended(ben.grant(nurses)),
             then=[dan.cannot_view(), eva.cannot_view(), ben.can_view()],
         ),
-        "unsharing by the owner ends every grant to the principal": case(
-            given=[anna.share(ben, carla), ben.share(carla)],
+        "unsharing by the owner ends every grant to the principal": carla_from_two(
             when=anna.unshare(carla).ended(anna.grant(carla), ben.grant(carla)),
             then=carla.cannot_view(),
         ),
@@ -87,8 +89,7 @@ CASES: Final = {
         ),
     },
     "Unsharing names an exam and a principal, and ends the grants that the actor may end.": {
-        "unsharing by a grantor ends only their own grants": case(
-            given=[anna.share(ben, carla), ben.share(carla)],
+        "unsharing by a grantor ends only their own grants": carla_from_two(
             when=ben.unshare(carla).ended(ben.grant(carla), still_have_access=[carla]),
             then=carla.can_view(),
         ),
@@ -158,9 +159,8 @@ CASES: Final = {
         ),
     },
     "Unsharing can name one grant. Unknown and hidden grants are one answer.": {
-        "the owner can end one of several grants": case(
-            given=[anna.share(ben, carla), ben.share(carla)],
-            when=anna.end(ben.grant(carla)).ended(ben.grant(carla), still_have_access=[carla]),
+        "the owner can end one of several grants": carla_from_two(
+            when=anna.end(ben.grant(carla)).ended(ben.grant(carla), still_have_access=[carla])
         ),
         "a grant on an exam without access is not found": shared_with_ben(
             when=carla.end(anna.grant(ben)).refused("NO_SUCH_GRANT", grants=[anna.grant(ben)]),
@@ -326,29 +326,20 @@ CASES: Final = {
         ),
         "the host can end grants where there are none": case(when=host_ends(ben).ended()),
         "the host cannot end grants on an unknown exam": case(
-            given=[anna.share(ben), anna.share(ben, exam="mr")],
-            when=host_ends(ben, "no-exam").not_found(),
-            then=ben.can_view("mr"),
+            given=TWO_EXAMS, when=host_ends(ben, "no-exam").not_found(), then=ben.can_view("mr")
         ),
-        "ending by the host on a withdrawn exam ends nothing": case(
-            given=[anna.share(ben), anna.share(ben, exam="mr"), withdraw("ct")],
-            when=host_ends(ben, "ct").ended(),
-            then=ben.can_view("mr"),
+        "ending by the host on a withdrawn exam ends nothing": ct_withdrawn(
+            when=host_ends(ben, "ct").ended(), then=ben.can_view("mr")
         ),
         "the host cannot withdraw an unknown exam": case(
-            given=[anna.share(ben), anna.share(ben, exam="mr")],
-            when=withdraw("no-exam").not_found(),
+            given=TWO_EXAMS, when=withdraw("no-exam").not_found()
         ),
     },
     "WITHDRAWN: all grants on the exam end, and it is no longer found.": {
-        "ending by the host everywhere skips withdrawn exams": case(
-            given=[anna.share(ben), anna.share(ben, exam="mr"), withdraw("ct")],
-            when=host_ends(ben).ended(anna.grant(ben, exam="mr")),
+        "ending by the host everywhere skips withdrawn exams": ct_withdrawn(
+            when=host_ends(ben).ended(anna.grant(ben, exam="mr"))
         ),
-        "withdrawing an exam again does nothing": case(
-            given=[anna.share(ben), anna.share(ben, exam="mr"), withdraw("ct")],
-            when=withdraw("ct").ended(),
-        ),
+        "withdrawing an exam again does nothing": ct_withdrawn(when=withdraw("ct").ended()),
         "a withdrawn exam is not found": shared_with_ben(
             when=withdraw("ct").ended(anna.grant(ben)),
             then=[ben.cannot_view(), anna.cannot_view(), anna.can_view("mr")],
