@@ -8,14 +8,7 @@ from typing import Any, Final
 import attrs
 
 from exam_sharing.identifiers import GrantId, GroupId, PrincipalId
-from exam_sharing.policy.requests import (
-    NarrowRequest,
-    Request,
-    RevokeRequest,
-    Scope,
-    ShareRequest,
-    UnshareRequest,
-)
+from exam_sharing.policy import requests
 from exam_sharing.policy.settings import Policy
 from exam_sharing.testing import model
 from exam_sharing.testing.edges import START
@@ -128,34 +121,34 @@ class Words:
         """Return principals in words."""
         return self._several(principals) if principals else "nobody"
 
-    def request(self, request: Request) -> str:
+    def request(self, request: requests.Request) -> str:
         """Return a request as a sentence without its full stop."""
         text = ""
         match request:
-            case ShareRequest():
+            case requests.ShareRequest():
                 text = self._share(request)
-            case UnshareRequest():
+            case requests.UnshareRequest():
                 text = f"{request.actor} unshares {request.exam} from {self._whom(request)}"
-            case NarrowRequest():
+            case requests.NarrowRequest():
                 text = f"{request.actor} narrows {request.exam} for {self._whom(request)}"
                 text += f" to {request.permission.name} at most" if request.permission else ""
                 text += f" until {clock_time(request.until)} at the latest" if request.until else ""
-            case RevokeRequest():
+            case requests.RevokeRequest():
                 text = f"{request.actor} revokes {self._requested_grant(request.grant)}"
         if request.performed_by is not None:
             text += f", performed by {request.performed_by}"
-        if not isinstance(request, ShareRequest) and request.reshares is not None:
+        if not isinstance(request, requests.ShareRequest) and request.reshares is not None:
             text += f", re-shares: {request.reshares.value}"
         if request.request_id is not None:
             text += f" (request id {request.request_id})"
         return text
 
-    def _whom(self, request: UnshareRequest | NarrowRequest) -> str:
+    def _whom(self, request: requests.UnshareRequest | requests.NarrowRequest) -> str:
         return "themselves" if request.recipient == request.actor else self.value(request.recipient)
 
-    def _share(self, request: ShareRequest) -> str:
+    def _share(self, request: requests.ShareRequest) -> str:
         text = f"{request.actor} shares {request.exam}"
-        text += " and its batch" if request.scope is Scope.BATCH else ""
+        text += " and its batch" if request.scope is requests.Scope.BATCH else ""
         text += f" with {self.people(request.recipients)} for {request.permission.name}"
         text += f" until {clock_time(request.until)}" if request.until else ""
         text += "" if request.attested else ", without the attestation"

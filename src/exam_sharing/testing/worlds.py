@@ -15,15 +15,9 @@ from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Grant, Permission
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore, open_sharing
+from exam_sharing.policy import requests
 from exam_sharing.policy.access import in_order
 from exam_sharing.policy.plans import ShareReceipt, UnshareReceipt
-from exam_sharing.policy.requests import (
-    NarrowRequest,
-    Request,
-    RevokeRequest,
-    ShareRequest,
-    UnshareRequest,
-)
 from exam_sharing.policy.settings import Policy
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing
@@ -122,7 +116,7 @@ class World:
     users: tuple[UserId, ...] = ()
     groups: tuple[GroupId, ...] = ()
     exams: tuple[ExamId, ...] = ()
-    acts: tuple[Request, ...] = attrs.field(default=(), repr=False)
+    acts: tuple[requests.Request, ...] = attrs.field(default=(), repr=False)
     story: tuple[str, ...] = ()
 
     @property
@@ -201,16 +195,16 @@ def ready_world(
     return attrs.evolve(world, users=tuple(USERS), groups=tuple(GROUPS), exams=tuple(EXAMS))
 
 
-def perform(sharing: Sharing, request: Request) -> ShareReceipt | UnshareReceipt:
+def perform(sharing: Sharing, request: requests.Request) -> ShareReceipt | UnshareReceipt:
     """Perform a request by the method for it."""
     match request:
-        case ShareRequest():
+        case requests.ShareRequest():
             return sharing.share(request)
-        case UnshareRequest():
+        case requests.UnshareRequest():
             return sharing.unshare(request)
-        case NarrowRequest():
+        case requests.NarrowRequest():
             return sharing.narrow(request)
-        case RevokeRequest():
+        case requests.RevokeRequest():
             return sharing.revoke(request)
         case other:
             assert_never(other)

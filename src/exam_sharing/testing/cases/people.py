@@ -140,12 +140,12 @@ class Principal(str):
     unchanged = partialmethod(outcome, "UNCHANGED")
     owns_it = partialmethod(outcome, "OWNS_IT")
 
-    def entry(self, *grants: Data, held: Data | None = None) -> Data:
+    def entry(self, *grants: Data, **held: str | None) -> Data:
         """Return an entry of an access list.
 
         Args:
             grants: as `gave` returns them. If one has an X, so has the entry.
-            held: for each permission until when it is held; by default view for good.
+            held: until when each permission is held; by default view for good.
         """
         held = held or {"VIEW": None}
         highest = "DOWNLOAD" if "DOWNLOAD" in held else "VIEW"
@@ -240,6 +240,8 @@ class User(Principal):
         plain = {"permission": "VIEW", "until": None, "can_unshare": True}
         return {"grantor": self.id, **plain, **fields}
 
+    gave_download = partialmethod(gave, permission="DOWNLOAD")
+
     def notice(self, actor: "User | None" = None, **fields: Any) -> Data:
         """Return a notice to this user, by default from Anna, of one exam, without a message."""
         plain = {"exams": 1, "permission": "VIEW", "until": None, "message": None}
@@ -313,11 +315,11 @@ class User(Principal):
         refused = {"refused": [reason("EXAM_NOT_FOUND", exams=[exam])]}
         return self._answered(refused, "access_list", exam=exam)
 
-    def suggestions_held(self, text: str, held: Mapping[Principal, Data]) -> Answered:
+    def suggestions_held(self, text: str, held: Mapping["User | Group", Data]) -> Answered:
         """Return the suggestions for a text, each with what it holds on the CT."""
         return self._answered(_held(held), "suggestions_held", exam="ct", text=text)
 
-    def choices_held(self, held: Mapping[Principal, Data]) -> Answered:
+    def choices_held(self, held: Mapping["User | Group", Data]) -> Answered:
         """Return the principals that can be selected, each with what it holds on the CT."""
         return self._answered(_held(held), "choices_held", exam="ct")
 
@@ -344,14 +346,14 @@ class User(Principal):
     def nothing_previewed(self, exam: str = "ct") -> list[Answered]:
         """Return that every preview about an exam reports that there is no such exam."""
         acts = (
-            self.share(User("dan"), User("nobody"), exam=exam, attested=False),
+            self.share(User("dan"), nobody, exam=exam, attested=False),
             self.unshare(User("carla"), exam),
             self.narrow_to_view(User("carla"), exam),
         )
         return [act.previewed(reason("EXAM_NOT_FOUND", exams=[exam])) for act in acts]
 
 
-def _held(held: Mapping[Principal, Data]) -> list[Data]:
+def _held(held: Mapping[User | Group, Data]) -> list[Data]:
     return [{"principal": principal, "held": each} for principal, each in held.items()]
 
 
@@ -373,9 +375,13 @@ def passed_on(*people: Principal, **fields: Any) -> list[Act]:
 
 OWNER: Final = User("anna")
 """Who owns the exams that name nobody."""
+nobody: Final = User("nobody")
+"""An unknown user."""
+board: Final = Group("board")
+"""A group that a case has to add."""
 
 _NAMES: Final[Mapping[Principal, str]] = {
     **{User(id_): name for id_, name in USERS.items()},
     **{Group(id_): name for id_, (name, _) in GROUPS.items()},
-    Group("board"): "Board",
+    board: "Board",
 }

@@ -12,19 +12,16 @@ ben: Final = User("ben")
 carla: Final = User("carla")
 dan: Final = User("dan")
 eva: Final = User("eva")
-nobody: Final = User("nobody")
-"""An unknown user."""
 nurses: Final = Group("nurses")
 """Holds Dan and Éva."""
 clinic: Final = Group("clinic")
 """Holds Carla and the nurses."""
-board: Final = Group("board")
-"""A group that a case has to add."""
 
-shared_with_ben = partial(case, given=anna.share(ben))
-passed_on_to_carla = partial(case, given=[anna.share(ben), ben.share(carla)])
-download_for_ben = partial(case, given=anna.share_download(ben))
-shared_with_nurses = partial(case, given=anna.share(nurses))
-own_grants = partial(case, policy={"access_list": "OWN_GRANTS"})
-one_day = partial(case, policy={"max_duration": 86400})
-"""As `case`, after these acts or under this policy."""
+
+class After:
+    """Cases that start after these acts."""
+
+    share = partial(case, given=anna.share(ben))
+    reshare = partial(case, given=[anna.share(ben), ben.share(carla)])
+    download = partial(case, given=anna.share_download(ben))
+    group_share = partial(case, given=anna.share(nurses))

@@ -8,9 +8,11 @@ from typing import Final
 
 from exam_sharing.testing.cases.builders import add_upload, case, clock, exam, upload, withdraw
 from exam_sharing.testing.cases.people import DAY, HOUR, NOW, PAST, WEEK, reason
-from exam_sharing.testing.cases.topics import anna, ben, carla, dan, one_day, shared_with_ben
+from exam_sharing.testing.cases.topics import After, anna, ben, carla, dan
 
+one_day = partial(case, policy={"max_duration": 86400})
 two_exams = partial(case, given=[anna.share(ben), anna.share(ben, exam="mr")])
+part_owner = partial(case, uploads=[upload("cd", exam("ct"), exam("mr", owner=ben))])
 one_subject = partial(case, policy={"batches_across_subjects": False})
 ALIKE: Final = (
     exam("ct", uploaded_at="2030-01-01T11:40:00Z"),
@@ -127,10 +129,7 @@ CASES: Final = {
                 ben.shared_with(("ct", "DOWNLOAD")),
                 ben.visible_to(("ct", "DOWNLOAD")),
                 anna.access_list(
-                    ben.entry(
-                        anna.gave(permission="DOWNLOAD", until=HOUR),
-                        held={"VIEW": HOUR, "DOWNLOAD": HOUR},
-                    )
+                    ben.entry(anna.gave_download(until=HOUR), VIEW=HOUR, DOWNLOAD=HOUR)
                 ),
             ],
         ),
@@ -142,11 +141,7 @@ CASES: Final = {
             given=[anna.share_download(ben, until=HOUR), anna.share(ben)],
             then=[
                 anna.access_list(
-                    ben.entry(
-                        anna.gave(permission="DOWNLOAD", until=HOUR),
-                        anna.gave(),
-                        held={"VIEW": None, "DOWNLOAD": HOUR},
-                    )
+                    ben.entry(anna.gave_download(until=HOUR), anna.gave(), VIEW=None, DOWNLOAD=HOUR)
                 ),
                 ben.form("ct", download=True),
             ],
@@ -203,13 +198,10 @@ CASES: Final = {
         ),
     },
     "Exams of the batch that a recipient owns are left out for that recipient.": {
-        "exams of the batch that a recipient owns are left out for that recipient": case(
-            uploads=[upload("cd", exam("ct"), exam("mr", owner=ben))],
-            when=anna.share_batch(carla).granted(),
-            then=carla.cannot_view("mr"),
+        "exams of the batch that a recipient owns are left out for that recipient": part_owner(
+            when=anna.share_batch(carla).granted(), then=carla.cannot_view("mr")
         ),
-        "sharing a batch with a part-owner reports OWNS_IT": case(
-            uploads=[upload("cd", exam("ct"), exam("mr", owner=ben))],
+        "sharing a batch with a part-owner reports OWNS_IT": part_owner(
             given=ben.share(anna, exam="mr"),
             when=anna.share_batch(ben).shared(ben.granted(), ben.owns_it(exam="mr")),
         ),
@@ -255,7 +247,7 @@ CASES: Final = {
         "one exam of a batch of several subjects can always be shared": one_subject(
             uploads=[upload("cd", *ALIKE)], when=anna.share(ben, scope="EXAM").granted()
         ),
-        "subjects of exams that the actor cannot see do not count": shared_with_ben(
+        "subjects of exams that the actor cannot see do not count": After.share(
             policy={"batches_across_subjects": False},
             uploads=[upload("cd", exam("ct"), exam("mr", uploaded_at=PAST, subject="P-2"))],
             when=ben.share_batch(carla).granted(),

@@ -6,18 +6,8 @@ Specification: `#notices`.
 from typing import Final
 
 from exam_sharing.testing.cases.builders import case, clock, exam, notices, upload, withdraw
-from exam_sharing.testing.cases.people import DAY, HOUR, WEEK, passed_on
-from exam_sharing.testing.cases.topics import (
-    anna,
-    ben,
-    board,
-    carla,
-    clinic,
-    dan,
-    eva,
-    nurses,
-    shared_with_ben,
-)
+from exam_sharing.testing.cases.people import DAY, HOUR, WEEK, board, passed_on
+from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, dan, eva, nurses
 
 SHARE: Final = anna.share(ben, carla, message="Please have a look.")
 
@@ -27,7 +17,7 @@ CASES: Final = {
             when=anna.share(ben, nurses).granted(),
             then=notices(ben.notice(), dan.notice(), eva.notice()),
         ),
-        "a user who gains download gets a notice": shared_with_ben(
+        "a user who gains download gets a notice": After.share(
             when=anna.share_download(ben).shared(ben.widened()),
             then=notices(ben.notice(permission="DOWNLOAD"), ben.notice()),
         ),

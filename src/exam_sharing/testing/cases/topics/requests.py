@@ -8,7 +8,7 @@ from typing import Final
 
 from exam_sharing.testing.cases.builders import add_upload, case, exam, notices, upload
 from exam_sharing.testing.cases.people import DAY, User, again
-from exam_sharing.testing.cases.topics import anna, ben, carla, dan, shared_with_ben
+from exam_sharing.testing.cases.topics import After, anna, ben, carla, dan
 
 SHARE: Final = anna.share(ben, request_id="form-1")
 UNSHARE: Final = anna.unshare(ben, request_id="form-1")
@@ -140,10 +140,10 @@ CASES: Final = {
             when=anna.share(ben, performed_by="carla").granted(),
             then=[ben.can_view(), carla.cannot_view(), notices(ben.notice())],
         ),
-        "a user with access cannot share through an actor who has none": shared_with_ben(
+        "a user with access cannot share through an actor who has none": After.share(
             when=carla.share(dan, performed_by="ben").not_found(), then=dan.cannot_view()
         ),
-        "download held by the performer does not count for the actor": shared_with_ben(
+        "download held by the performer does not count for the actor": After.share(
             when=ben.share_download(carla, performed_by="anna").refused(
                 "DOWNLOAD_NOT_HELD", exams=["ct"]
             ),
@@ -203,7 +203,7 @@ CASES: Final = {
             when=anna.share(ben, until="2030-01-02T12:00:00").error("InvalidValue"),
             then=ben.cannot_view(),
         ),
-        "a narrowing to a time without a zone is an error of the caller": shared_with_ben(
+        "a narrowing to a time without a zone is an error of the caller": After.share(
             when=anna.narrow(ben, until="2030-01-02T12:00:00").error("InvalidValue"),
             then=ben.can_view(),
         ),

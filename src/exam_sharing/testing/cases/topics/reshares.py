@@ -8,16 +8,7 @@ from typing import Final
 
 from exam_sharing.testing.cases.builders import case, host_ends
 from exam_sharing.testing.cases.people import DAY, passed_on, reason
-from exam_sharing.testing.cases.topics import (
-    anna,
-    ben,
-    carla,
-    dan,
-    eva,
-    nurses,
-    passed_on_to_carla,
-    shared_with_ben,
-)
+from exam_sharing.testing.cases.topics import After, anna, ben, carla, dan, eva, nurses
 
 DOWNLOADS: Final = [anna.share_download(ben), ben.share_download(carla)]
 
@@ -34,11 +25,11 @@ download_and_view = partial(
 
 CASES: Final = {
     "KEEP (the default): a re-share stands until somebody unshares it.": {
-        "a re-share stands after its source is unshared": passed_on_to_carla(
+        "a re-share stands after its source is unshared": After.reshare(
             when=anna.unshare(ben).ended(anna.grant(ben), left_standing=[ben.grant(carla)]),
             then=[ben.cannot_view(), carla.can_view()],
         ),
-        "a re-share stands after the one grant under it ends": passed_on_to_carla(
+        "a re-share stands after the one grant under it ends": After.reshare(
             when=anna.end(anna.grant(ben)).ended(anna.grant(ben), left_standing=[ben.grant(carla)]),
             then=[ben.cannot_view(), carla.can_view()],
         ),
@@ -51,38 +42,38 @@ CASES: Final = {
         ),
     },
     "The request decides what becomes of re-shares, or else the policy.": {
-        "an unshare can keep re-shares against the policy's default": passed_on_to_carla(
+        "an unshare can keep re-shares against the policy's default": After.reshare(
             policy={"reshares": "CASCADE"},
             when=anna.unshare(ben, reshares="KEEP").ended(
                 anna.grant(ben), left_standing=[ben.grant(carla)]
             ),
             then=carla.can_view(),
         ),
-        "the policy can make RESTRICT the default": passed_on_to_carla(
+        "the policy can make RESTRICT the default": After.reshare(
             policy={"reshares": "RESTRICT"},
             when=anna.unshare(ben).refused("HAS_RESHARES", grants=[ben.grant(carla)]),
         ),
-        "the policy can make CASCADE the default": passed_on_to_carla(
+        "the policy can make CASCADE the default": After.reshare(
             policy={"reshares": "CASCADE"},
             when=anna.unshare(ben).ended(anna.grant(ben), ben.grant(carla)),
             then=carla.cannot_view(),
         ),
-        "an end by the host cascades if that is the policy's default": passed_on_to_carla(
+        "an end by the host cascades if that is the policy's default": After.reshare(
             policy={"reshares": "CASCADE"},
             when=host_ends(ben, "ct").ended(anna.grant(ben), ben.grant(carla)),
         ),
     },
     "RESTRICT: HAS_RESHARES if a cascade would end or narrow anything more.": {
-        "a re-share can restrict an unshare": passed_on_to_carla(
+        "a re-share can restrict an unshare": After.reshare(
             when=anna.unshare(ben, reshares="RESTRICT").refused(
                 "HAS_RESHARES", grants=[ben.grant(carla)]
             ),
             then=[ben.can_view(), carla.can_view()],
         ),
-        "an unshare without re-shares is not restricted": shared_with_ben(
+        "an unshare without re-shares is not restricted": After.share(
             when=anna.unshare(ben, reshares="RESTRICT").ended(anna.grant(ben))
         ),
-        "a re-share can restrict the end of one grant": passed_on_to_carla(
+        "a re-share can restrict the end of one grant": After.reshare(
             when=anna.end(anna.grant(ben), reshares="RESTRICT").refused(
                 "HAS_RESHARES", grants=[ben.grant(carla)]
             ),
@@ -120,7 +111,7 @@ CASES: Final = {
             given=[*passed_on(anna, ben, carla, dan), anna.unshare(ben)],
             when=ben.unshare(carla, reshares="RESTRICT").refused("HAS_RESHARES"),
         ),
-        "a preview reports which re-shares restrict": passed_on_to_carla(
+        "a preview reports which re-shares restrict": After.reshare(
             then=anna.unshare(ben, reshares="RESTRICT").previewed(
                 reason("HAS_RESHARES", grants=[ben.grant(carla)])
             )
@@ -155,14 +146,14 @@ CASES: Final = {
             ),
             then=[carla.can_view(), carla.cannot_download()],
         ),
-        "a cascade cuts a re-share to the time of its source": passed_on_to_carla(
+        "a cascade cuts a re-share to the time of its source": After.reshare(
             when=anna.narrow(ben, until=DAY, reshares="CASCADE").ended(
                 anna.grant(ben),
                 ben.grant(carla),
                 replaced_by=[anna.grant(ben, until=DAY), ben.grant(carla, until=DAY)],
             )
         ),
-        "a cascade from one grant ends the re-shares that rest on it": passed_on_to_carla(
+        "a cascade from one grant ends the re-shares that rest on it": After.reshare(
             when=anna.end(anna.grant(ben), reshares="CASCADE").ended(
                 anna.grant(ben), ben.grant(carla)
             ),
@@ -175,7 +166,7 @@ CASES: Final = {
             ),
             then=[ben.can_view(), carla.can_view()],
         ),
-        "giving up access can cascade": passed_on_to_carla(
+        "giving up access can cascade": After.reshare(
             when=ben.unshare(ben, reshares="CASCADE").ended(anna.grant(ben), ben.grant(carla)),
             then=carla.cannot_view(),
         ),
@@ -186,7 +177,7 @@ CASES: Final = {
             ),
             then=carla.cannot_view(),
         ),
-        "a preview of a cascade reports who else would lose access": passed_on_to_carla(
+        "a preview of a cascade reports who else would lose access": After.reshare(
             then=anna.unshare(ben, reshares="CASCADE").previewed(losses=[ben, carla])
         ),
         "a cascade can leave view for good and download for a time": download_and_view(

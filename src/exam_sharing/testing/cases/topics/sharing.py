@@ -7,20 +7,8 @@ from functools import partial
 from typing import Final
 
 from exam_sharing.testing.cases.builders import case, clock, notices
-from exam_sharing.testing.cases.people import DAY, HOUR, PAST, WEEK, passed_on, reason
-from exam_sharing.testing.cases.topics import (
-    anna,
-    ben,
-    carla,
-    clinic,
-    dan,
-    download_for_ben,
-    eva,
-    nobody,
-    nurses,
-    shared_with_ben,
-    shared_with_nurses,
-)
+from exam_sharing.testing.cases.people import DAY, HOUR, PAST, WEEK, nobody, passed_on, reason
+from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, dan, eva, nurses
 
 two_people = partial(case, policy={"max_people": 2})
 CASES: Final = {
@@ -44,7 +32,7 @@ CASES: Final = {
         "recipients without download have no Download tab": case(
             when=anna.share(ben).granted(), then=[ben.cannot_download(), ben.tabs("SHARE", "VIEW")]
         ),
-        "a recipient who may only view can let others view": shared_with_ben(
+        "a recipient who may only view can let others view": After.share(
             when=ben.share(carla).granted(), then=[carla.can_view(), carla.cannot_download()]
         ),
         "an actor can share what they hold through a group": case(
@@ -54,7 +42,7 @@ CASES: Final = {
         ),
     },
     "DOWNLOAD_NOT_HELD: the actor does not hold download on every exam covered.": {
-        "a recipient who may only view cannot let others download": shared_with_ben(
+        "a recipient who may only view cannot let others download": After.share(
             when=ben.share_download(carla).refused("DOWNLOAD_NOT_HELD", exams=["ct"]),
             then=[ben.form("ct"), carla.cannot_view()],
         ),
@@ -97,7 +85,7 @@ CASES: Final = {
             when=anna.share(nobody, anna).refused("SHARING_NOT_IN_PLAN"),
             then=anna.suggestions("car"),
         ),
-        "without the plan, all reasons but those about recipients are reported": shared_with_ben(
+        "without the plan, all reasons but those about recipients are reported": After.share(
             users=[ben.fields(sharing_in_plan=False)],
             when=ben.share_download(nobody, attested=False, until=PAST).refused(
                 "SHARING_NOT_IN_PLAN",
@@ -148,10 +136,10 @@ CASES: Final = {
         ),
     },
     "A grant is made only where it adds permission or time; sharing never narrows.": {
-        "sharing the same again changes nothing and sends no notice": shared_with_ben(
+        "sharing the same again changes nothing and sends no notice": After.share(
             when=anna.share(ben).shared(ben.unchanged()), then=notices(ben.notice())
         ),
-        "sharing view with a downloader narrows nothing": download_for_ben(
+        "sharing view with a downloader narrows nothing": After.download(
             when=anna.share(ben).shared(ben.unchanged()), then=ben.can_download()
         ),
         "sharing for a shorter time narrows nothing and reports the longer time": case(
@@ -164,10 +152,10 @@ CASES: Final = {
         ),
     },
     "GRANTED: nothing was held from this grantor. WIDENED: more permission. EXTENDED: more time.": {
-        "sharing download with a viewer widens": shared_with_ben(
+        "sharing download with a viewer widens": After.share(
             when=anna.share_download(ben).shared(ben.widened()), then=ben.can_download()
         ),
-        "sharing download for a time with a viewer for good widens": shared_with_ben(
+        "sharing download for a time with a viewer for good widens": After.share(
             when=anna.share_download(ben, until=DAY).shared(
                 ben.widened(until=DAY, limited_by="ASKED")
             ),
@@ -191,7 +179,7 @@ CASES: Final = {
             when=anna.share(ben).granted(),
             then=ben.can_view(),
         ),
-        "sharing with a member of a recipient group grants to the member": shared_with_nurses(
+        "sharing with a member of a recipient group grants to the member": After.group_share(
             when=anna.share(dan).granted()
         ),
         "the receipt has an outcome for every exam and recipient": case(
@@ -214,10 +202,10 @@ CASES: Final = {
         "a preview of a share reports gains and changes nothing": case(
             then=[anna.share(nurses).previewed(gains=[nurses, dan, eva]), dan.cannot_view()]
         ),
-        "a preview of a share that adds nothing has no effects": shared_with_ben(
+        "a preview of a share that adds nothing has no effects": After.share(
             then=anna.share(ben).previewed()
         ),
-        "a preview of more permission reports the permission gained": shared_with_ben(
+        "a preview of more permission reports the permission gained": After.share(
             then=[
                 anna.share_download(ben).previewed(gains=[(ben, "DOWNLOAD")]),
                 ben.cannot_download(),

@@ -7,27 +7,13 @@ from functools import partial
 from typing import Final
 
 from exam_sharing.testing.cases.builders import case, clock, exam, upload
-from exam_sharing.testing.cases.people import DAY, HOUR, WEEK, User, passed_on
-from exam_sharing.testing.cases.topics import (
-    anna,
-    ben,
-    carla,
-    clinic,
-    dan,
-    download_for_ben,
-    eva,
-    nobody,
-    nurses,
-    one_day,
-    own_grants,
-    passed_on_to_carla,
-    shared_with_ben,
-    shared_with_nurses,
-)
+from exam_sharing.testing.cases.people import DAY, HOUR, WEEK, User, nobody, passed_on
+from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, dan, eva, nurses
 
 LOST: Final = [*passed_on(anna, ben, carla, dan), anna.unshare(ben)]
 """Ben shared with Carla, who shared with Dan; then Ben lost access."""
 
+own_grants = partial(case, policy={"access_list": "OWN_GRANTS"})
 download_for_carla = partial(case, given=anna.share_download(carla))
 two_downloads = partial(case, given=anna.share_download(carla, nurses))
 dan_twice = partial(case, given=anna.share(dan, nurses))
@@ -46,10 +32,10 @@ CASES: Final = {
             when=anna.share(ben).refused("SHARING_NOT_IN_PLAN"),
             then=[anna.tabs("DOWNLOAD", "VIEW"), anna.no_form(), ben.cannot_view()],
         ),
-        "a recipient without the plan views and cannot share": shared_with_ben(
+        "a recipient without the plan views and cannot share": After.share(
             users=[ben.fields(sharing_in_plan=False)], then=[ben.tabs("VIEW"), ben.no_form()]
         ),
-        "a downloader without the plan has a Download tab and no share form": download_for_ben(
+        "a downloader without the plan has a Download tab and no share form": After.download(
             users=[ben.fields(sharing_in_plan=False)],
             then=[ben.tabs("DOWNLOAD", "VIEW"), ben.no_form()],
         ),
@@ -68,11 +54,14 @@ CASES: Final = {
         "the share form of a view-only recipient has no download box and has a latest time": case(
             given=anna.share(ben, until=DAY), then=ben.form("ct", latest_until=DAY)
         ),
-        "the share form reports the latest time that the policy allows": one_day(
-            then=anna.form("ct", "mr", "xray", download=True, latest_until=DAY)
+        "the share form reports the latest time that the policy allows": case(
+            policy={"max_duration": 86400},
+            then=anna.form("ct", "mr", "xray", download=True, latest_until=DAY),
         ),
-        "the share form reports the earlier of the policy's time and the actor's hold": one_day(
-            given=anna.share(ben, until=HOUR), then=ben.form("ct", latest_until=HOUR)
+        "the share form reports the earlier of the policy's time and the actor's hold": case(
+            policy={"max_duration": 86400},
+            given=anna.share(ben, until=HOUR),
+            then=ben.form("ct", latest_until=HOUR),
         ),
         "the latest time in the share form is that of the named exam": case(
             given=[anna.share(ben, until=WEEK), anna.share(ben, exam="mr", until=HOUR)],
@@ -104,11 +93,7 @@ CASES: Final = {
         "an entry has the grants of every grantor": case(
             given=[anna.share_download(ben, until=DAY), *passed_on(anna, carla, ben)],
             then=anna.access_list(
-                ben.entry(
-                    anna.gave(permission="DOWNLOAD", until=DAY),
-                    carla.gave(),
-                    held={"VIEW": None, "DOWNLOAD": DAY},
-                ),
+                ben.entry(anna.gave_download(until=DAY), carla.gave(), VIEW=None, DOWNLOAD=DAY),
                 carla.entry(anna.gave()),
             ),
         ),
@@ -126,7 +111,7 @@ CASES: Final = {
                 ben.entry(anna.gave(can_unshare=False)), nurses.entry(anna.gave(can_unshare=False))
             ),
         ),
-        "under RESTRICT, an entry has an X only if no re-share rests on it": passed_on_to_carla(
+        "under RESTRICT, an entry has an X only if no re-share rests on it": After.reshare(
             policy={"reshares": "RESTRICT"},
             then=anna.access_list(ben.entry(anna.gave(can_unshare=False)), carla.entry(ben.gave())),
         ),
@@ -147,11 +132,7 @@ CASES: Final = {
             given=[anna.share(ben, nurses), anna.share_download(carla), ben.share(carla)],
             then=anna.access_list(
                 ben.entry(anna.gave()),
-                carla.entry(
-                    anna.gave(permission="DOWNLOAD"),
-                    ben.gave(),
-                    held={"VIEW": None, "DOWNLOAD": None},
-                ),
+                carla.entry(anna.gave_download(), ben.gave(), VIEW=None, DOWNLOAD=None),
                 nurses.entry(anna.gave()),
             ),
         ),
@@ -160,7 +141,7 @@ CASES: Final = {
         "an owner holds everything on their own exams": case(
             then=anna.explained("DOWNLOAD", as_owner=True)
         ),
-        "a check of unknown ids answers no": shared_with_nurses(
+        "a check of unknown ids answers no": After.group_share(
             then=[
                 nobody.cannot_view(),
                 anna.cannot_view("no-exam"),
@@ -215,7 +196,7 @@ CASES: Final = {
         ),
     },
     "A denied explanation reports what comes nearest to a yes.": {
-        "an explanation names a grant of view where download was asked for": shared_with_ben(
+        "an explanation names a grant of view where download was asked for": After.share(
             then=[
                 ben.cannot_download(),
                 ben.denied(
@@ -324,12 +305,12 @@ CASES: Final = {
             given=anna.share(nurses, clinic),
             when=anna.unshare(dan).refused("NO_SUCH_GRANT", principals=[clinic, nurses]),
         ),
-        "a group with hidden members is not named": shared_with_nurses(
+        "a group with hidden members is not named": After.group_share(
             unseen_members=[(anna, nurses)],
             when=anna.unshare(dan).refused("NO_SUCH_GRANT"),
             then=dan.can_view(),
         ),
-        "no group of a hidden user is named": shared_with_nurses(
+        "no group of a hidden user is named": After.group_share(
             unseen=[(anna, dan)],
             when=anna.unshare(dan).refused("NO_SUCH_GRANT"),
             then=dan.can_view(),
@@ -389,7 +370,7 @@ CASES: Final = {
             when=ben.unshare(carla).ended(ben.grant(carla)),
             then=[carla.can_view(), dan.can_view()],
         ),
-        "under OWN_GRANTS, the owner sees what was left standing": passed_on_to_carla(
+        "under OWN_GRANTS, the owner sees what was left standing": After.reshare(
             policy={"access_list": "OWN_GRANTS"},
             when=anna.unshare(ben).ended(anna.grant(ben), left_standing=[ben.grant(carla)]),
         ),

@@ -7,20 +7,8 @@ from functools import partial
 from typing import Final
 
 from exam_sharing.testing.cases.builders import case, clock, host_ends, withdraw
-from exam_sharing.testing.cases.people import DAY, HOUR, NOW, WEEK, Group, passed_on, reason
-from exam_sharing.testing.cases.topics import (
-    anna,
-    ben,
-    board,
-    carla,
-    dan,
-    download_for_ben,
-    eva,
-    nurses,
-    passed_on_to_carla,
-    shared_with_ben,
-    shared_with_nurses,
-)
+from exam_sharing.testing.cases.people import DAY, HOUR, NOW, WEEK, Group, board, passed_on, reason
+from exam_sharing.testing.cases.topics import After, anna, ben, carla, dan, eva, nurses
 
 DOWNLOADS: Final = [anna.share_download(ben), ben.share_download(carla)]
 TWO_EXAMS: Final = [anna.share(ben), anna.share(ben, exam="mr")]
@@ -34,7 +22,7 @@ from_two = partial(case, given=[anna.share(ben), anna.share_download(carla), ben
 
 CASES: Final = {
     "A grantor may end the grants that they made, even without access or the plan.": {
-        "a grantor can unshare": passed_on_to_carla(
+        "a grantor can unshare": After.reshare(
             when=ben.unshare(carla).ended(ben.grant(carla)),
             then=[carla.cannot_view(), ben.can_view()],
         ),
@@ -66,7 +54,7 @@ CASES: Final = {
         ),
     },
     "A user may give up grants made to themselves, but not those made to their groups.": {
-        "a recipient can give up their access": shared_with_ben(
+        "a recipient can give up their access": After.share(
             when=ben.unshare(ben).ended(anna.grant(ben)), then=ben.cannot_view()
         ),
         "giving up access ends every grant to oneself": from_two(
@@ -78,13 +66,13 @@ CASES: Final = {
             when=dan.unshare(dan).ended(anna.grant(dan), still_have_access=[dan]),
             then=dan.can_view(),
         ),
-        "a member cannot end a grant to the group": shared_with_nurses(
+        "a member cannot end a grant to the group": After.group_share(
             when=dan.unshare(nurses).refused("NOT_GRANTOR_OR_OWNER"), then=eva.can_view()
         ),
-        "a recipient can end one grant to themselves": shared_with_ben(
+        "a recipient can end one grant to themselves": After.share(
             when=ben.end(anna.grant(ben)).ended(anna.grant(ben))
         ),
-        "a member cannot end a grant to the group by its id": shared_with_nurses(
+        "a member cannot end a grant to the group by its id": After.group_share(
             when=dan.end(anna.grant(nurses)).refused("NOT_GRANTOR_OR_OWNER"), then=eva.can_view()
         ),
     },
@@ -132,9 +120,7 @@ CASES: Final = {
         ),
     },
     "Without access, an actor finds only the grants that they made.": {
-        "a user without access cannot unshare": shared_with_ben(
-            when=carla.unshare(ben).not_found()
-        ),
+        "a user without access cannot unshare": After.share(when=carla.unshare(ben).not_found()),
         "a grantor without access finds only their own grants": case(
             given=[anna.share(ben, dan), ben.share(carla), anna.unshare(ben)],
             when=ben.unshare(dan).refused("NO_SUCH_GRANT"),
@@ -142,7 +128,7 @@ CASES: Final = {
         ),
     },
     "NO_SUCH_GRANT: there is no grant to end. It carries the groups that give access.": {
-        "the owner cannot be unshared": shared_with_ben(
+        "the owner cannot be unshared": After.share(
             when=anna.unshare(anna).refused("NO_SUCH_GRANT"), then=anna.can_download()
         ),
         "the owner cannot be unshared through a group of theirs": case(
@@ -153,7 +139,7 @@ CASES: Final = {
             given=[anna.share(ben, until=HOUR), clock(HOUR)],
             when=anna.unshare(ben).refused("NO_SUCH_GRANT"),
         ),
-        "unsharing a member names the groups that give access": shared_with_nurses(
+        "unsharing a member names the groups that give access": After.group_share(
             when=anna.unshare(dan).refused("NO_SUCH_GRANT", principals=[nurses]),
             then=dan.can_view(),
         ),
@@ -162,7 +148,7 @@ CASES: Final = {
         "the owner can end one of several grants": carla_from_two(
             when=anna.end(ben.grant(carla)).ended(ben.grant(carla), still_have_access=[carla])
         ),
-        "a grant on an exam without access is not found": shared_with_ben(
+        "a grant on an exam without access is not found": After.share(
             when=carla.end(anna.grant(ben)).refused("NO_SUCH_GRANT", grants=[anna.grant(ben)]),
             then=ben.can_view(),
         ),
@@ -219,13 +205,13 @@ CASES: Final = {
                 carla.can_download(),
             ]
         ),
-        "a preview of a narrowing reports losses and changes nothing": download_for_ben(
+        "a preview of a narrowing reports losses and changes nothing": After.download(
             then=[
                 anna.narrow_to_view(ben).previewed(losses=[(ben, "DOWNLOAD")]),
                 ben.can_download(),
             ]
         ),
-        "a preview of narrowing to a time reports both permissions as lost": download_for_ben(
+        "a preview of narrowing to a time reports both permissions as lost": After.download(
             then=anna.narrow(ben, until=DAY).previewed(losses=[(ben, "DOWNLOAD"), ben])
         ),
         "a preview of a narrowing reports who would hold more than the bound another way": case(
@@ -234,7 +220,7 @@ CASES: Final = {
         ),
     },
     "NARROWED: a grant beyond the bound is replaced by one cut to the bound.": {
-        "narrowing to view removes the Download tab": download_for_ben(
+        "narrowing to view removes the Download tab": After.download(
             when=anna.narrow_to_view(ben).cut_to_view(anna.grant(ben)),
             then=[ben.can_view(), ben.cannot_download()],
         ),
@@ -242,7 +228,7 @@ CASES: Final = {
             given=[anna.share_download(ben), anna.narrow(ben, until=DAY), clock(DAY)],
             then=ben.cannot_view(),
         ),
-        "narrowing to a permission and a time does both": download_for_ben(
+        "narrowing to a permission and a time does both": After.download(
             when=anna.narrow_to_view(ben, until=DAY).ended(
                 anna.grant(ben, "DOWNLOAD"), replaced_by=[anna.grant(ben, until=DAY)]
             )
@@ -285,10 +271,10 @@ CASES: Final = {
         ),
     },
     "A bound is a permission, a time in the future, or both.": {
-        "a bound in the past is refused": download_for_ben(
+        "a bound in the past is refused": After.download(
             when=anna.narrow(ben, until=NOW).refused("EXPIRY_IN_PAST"), then=ben.can_download()
         ),
-        "narrowing without a bound is an error of the caller": download_for_ben(
+        "narrowing without a bound is an error of the caller": After.download(
             when=anna.narrow(ben).error("InvalidValue"), then=ben.can_download()
         ),
     },
@@ -340,7 +326,7 @@ CASES: Final = {
             when=host_ends(ben).ended(anna.grant(ben, exam="mr"))
         ),
         "withdrawing an exam again does nothing": ct_withdrawn(when=withdraw("ct").ended()),
-        "a withdrawn exam is not found": shared_with_ben(
+        "a withdrawn exam is not found": After.share(
             when=withdraw("ct").ended(anna.grant(ben)),
             then=[ben.cannot_view(), anna.cannot_view(), anna.can_view("mr")],
         ),
