@@ -176,15 +176,6 @@ def test_withdrawing_twice_does_nothing():
     assert world.store.events() == events
 
 
-def test_the_host_may_name_an_exam_that_was_withdrawn():
-    world = shared_with(BEN)
-    withdraw(world, CT)
-    before = world.state()
-
-    assert end(world, BEN, exam=CT).ended == ()
-    assert world.state() == before
-
-
 def test_a_withdrawn_exam_cannot_be_transferred():
     world = World()
     withdraw(world, CT)

@@ -72,40 +72,6 @@ def test_a_share_is_refused_with_this_alone_exactly_without_access(
         assert reasons == not_found(exam)
 
 
-def test_it_stands_alone_when_everything_else_is_wrong_too():
-    world = World(
-        max_recipients=1,
-        message_limit=1,
-        batches_across_subjects=False,
-        host_rules=[es.HostRule(code="NO", statement="No.", refuses=lambda *_: True)],
-    )
-    world.person(BEN, sharing_in_plan=False)
-    request = share_request(
-        BEN,
-        CT,
-        BEN,
-        ANNA,
-        NOBODY,
-        permission=DOWNLOAD,
-        scope=es.Scope.BATCH,
-        until=START - DAY,
-        attested=False,
-        message="\0\0",
-        expect=frozenset(),
-    )
-
-    assert world.reasons(request) == not_found(CT)
-
-
-def test_a_user_has_no_access_by_a_grant_to_a_group_of_the_same_string():
-    world = World()
-    namesake = es.GroupId(str(BEN))
-    world.group(namesake, CARLA)
-    world.share(ANNA, CT, namesake)
-
-    assert world.reasons(share_request(BEN, CT, DAN)) == not_found(CT)
-
-
 ABOUT_RECIPIENTS = {
     es.ReasonCode.RECIPIENT_NOT_FOUND,
     es.ReasonCode.RECIPIENT_IS_SELF,
@@ -134,30 +100,6 @@ def test_a_share_is_refused_exactly_without_the_plan(in_plan, recipients):
     assert (es.ReasonCode.SHARING_NOT_IN_PLAN in codes(reasons)) == (not in_plan)
     if not in_plan:
         assert ABOUT_RECIPIENTS.isdisjoint(codes(reasons))
-
-
-def test_the_answer_is_the_same_whoever_is_named():
-    world = World(max_people=1)
-    world.share(ANNA, CT, BEN)
-    world.person(BEN, sharing_in_plan=False)
-    expected = (es.Reason(code=es.ReasonCode.SHARING_NOT_IN_PLAN),)
-
-    for recipient in (ANNA, BEN, CARLA, NOBODY, NURSES, es.GroupId("no-group")):
-        assert world.reasons(share_request(BEN, CT, recipient)) == expected
-
-
-def test_reasons_about_the_request_are_reported_beside_it():
-    world = shared_with(BEN)
-    world.person(BEN, sharing_in_plan=False)
-
-    reasons = world.reasons(share_request(BEN, CT, attested=False, message="\0"))
-
-    assert codes(reasons) == [
-        es.ReasonCode.SHARING_NOT_IN_PLAN,
-        es.ReasonCode.ATTESTATION_MISSING,
-        es.ReasonCode.NO_RECIPIENTS,
-        es.ReasonCode.MESSAGE_NOT_ALLOWED,
-    ]
 
 
 WORDING = "I may share this."
@@ -204,12 +146,6 @@ def test_a_share_is_refused_exactly_when_nobody_is_named(recipients):
     assert (es.ReasonCode.NO_RECIPIENTS in codes(reasons)) == (not recipients)
 
 
-def test_it_has_no_parameters():
-    assert World().reasons(share_request(ANNA, CT)) == (
-        es.Reason(code=es.ReasonCode.NO_RECIPIENTS),
-    )
-
-
 NO_GROUP = es.GroupId("no-group")
 
 EVERYONE = [BEN, CARLA, DAN, EVA, NURSES, CLINIC, NOBODY, NO_GROUP]
@@ -235,24 +171,6 @@ def test_a_share_is_refused_exactly_for_those_who_cannot_be_found(recipients, in
     assert reasons == ((expected,) if told else ())
 
 
-def test_it_wins_over_naming_oneself_and_over_naming_the_owner():
-    world = World(visible=lambda _, principal: principal not in {ANNA, BEN})
-    world.share(ANNA, CT, CARLA)
-    world.share(CARLA, CT, NURSES)
-
-    reasons = world.reasons(share_request(DAN, CT, ANNA))
-
-    assert reasons == (es.Reason(code=es.ReasonCode.RECIPIENT_NOT_FOUND, principals=(ANNA,)),)
-
-
-def test_a_hidden_member_is_reached_through_a_seen_group():
-    world = World(visible=lambda _, principal: principal != DAN)
-
-    world.share(ANNA, CT, NURSES)
-
-    assert world.can_view(DAN, CT)
-
-
 @pytest.mark.reason_code(es.ReasonCode.RECIPIENT_IS_SELF)
 @given(
     actor=st.sampled_from([ANNA, BEN, DAN]),
@@ -267,13 +185,6 @@ def test_a_share_is_refused_exactly_when_the_actor_is_named(actor, recipients):
     told = [each for each in reasons if each.code is es.ReasonCode.RECIPIENT_IS_SELF]
     expected = es.Reason(code=es.ReasonCode.RECIPIENT_IS_SELF, principals=(actor,))
     assert told == ([expected] if actor in recipients else [])
-
-
-def test_an_owner_who_names_themselves_gets_both_reasons():
-    assert codes(World().reasons(share_request(ANNA, CT, ANNA))) == [
-        es.ReasonCode.RECIPIENT_IS_SELF,
-        es.ReasonCode.RECIPIENT_IS_OWNER,
-    ]
 
 
 BENS = es.ExamId("bens")

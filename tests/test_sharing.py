@@ -9,7 +9,6 @@ from world import (
     ANNA,
     BEN,
     CARLA,
-    CD,
     CLINIC,
     CT,
     DAN,
@@ -19,55 +18,13 @@ from world import (
     MR,
     NURSES,
     START,
-    VIEW,
     XRAY,
     World,
-    codes,
     share_request,
     shared_with,
 )
 
 pytestmark = pytest.mark.every_store
-
-
-def test_download_includes_view():
-    world = World()
-
-    world.share(ANNA, CT, BEN, permission=DOWNLOAD)
-
-    assert world.can_view(BEN, CT)
-
-
-def test_somebody_elses_grant_to_ones_own_group_gives_access():
-    world = shared_with(BEN, DAN)
-    world.share(BEN, CT, NURSES)
-
-    world.unshare(ANNA, CT, DAN)
-
-    assert world.can_view(DAN, CT)
-
-
-def test_a_batch_is_one_act_all_of_it_or_none():
-    world = shared_with(BEN, permission=DOWNLOAD)
-    world.share(ANNA, MR, BEN)
-    before = world.state()
-
-    reasons = world.reasons(
-        share_request(BEN, CT, CARLA, permission=DOWNLOAD, scope=es.Scope.BATCH)
-    )
-
-    assert codes(reasons) == [es.ReasonCode.DOWNLOAD_NOT_HELD]
-    assert world.state() == before
-
-
-def test_the_same_study_uploaded_twice_is_two_exams():
-    world = World()
-    again = es.ExamId("ct-again")
-    world.upload(CD, ANNA, again)
-
-    world.share(ANNA, CT, BEN)
-
-    assert not world.can_view(BEN, again)
 
 
 def test_the_basis_of_an_owners_grant_is_ownership():
@@ -186,17 +143,6 @@ def test_a_share_is_audited_with_its_grants():
     assert event.request == evolve(share_request(ANNA, CT, BEN), message=None)
 
 
-def test_sharing_takes_effect_at_once():
-    world = World()
-    viewer = world.sharing.viewer(BEN)
-    assert not viewer.can(VIEW, CT)
-
-    world.share(ANNA, CT, BEN)
-
-    assert viewer.can(VIEW, CT)
-    assert world.sharing.can_many(BEN, VIEW, [CT, MR]) == {CT}
-
-
 def test_the_policy_can_be_read():
     world = World(max_recipients=3)
     assert world.sharing.policy == es.Policy(max_recipients=3)
@@ -208,15 +154,6 @@ SOON, LATER = START + DAY, START + 2 * DAY
 def outcome_of(receipt, exam=CT):
     (outcome,) = (each for each in receipt.outcomes if each.exam == exam)
     return outcome.outcome, outcome.until
-
-
-def test_a_later_grant_does_not_hide_an_earlier_one():
-    world = shared_with(BEN, permission=DOWNLOAD, until=SOON)
-    world.share(ANNA, CT, BEN, permission=VIEW, until=LATER)
-
-    receipt = world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=SOON)
-
-    assert outcome_of(receipt) == (es.Outcome.UNCHANGED, SOON)
 
 
 def test_several_grants_of_one_grantor_are_counted_together():
@@ -252,19 +189,6 @@ def test_a_share_that_adds_nothing_is_audited_all_the_same():
     assert world.store.events()[-1].made == ()
 
 
-def test_sharing_the_batch_again_adds_only_where_something_is_missing():
-    world = shared_with(BEN, permission=DOWNLOAD)
-    world.share(ANNA, MR, BEN)
-
-    receipt = world.share(ANNA, CT, BEN, permission=DOWNLOAD, scope=es.Scope.BATCH)
-
-    assert [each.outcome for each in receipt.outcomes] == [
-        es.Outcome.UNCHANGED,
-        es.Outcome.WIDENED,
-        es.Outcome.GRANTED,
-    ]
-
-
 def test_a_shorter_hold_leaves_an_earlier_grant_unchanged():
     world = shared_with(BEN, until=LATER)
     world.share(BEN, CT, CARLA)
@@ -275,11 +199,3 @@ def test_a_shorter_hold_leaves_an_earlier_grant_unchanged():
 
     assert outcome_of(receipt) == (es.Outcome.UNCHANGED, LATER)
     assert receipt.outcomes[0].limited_by is es.UntilLimit.OWN_HOLD
-
-
-def test_sharing_one_exam_has_no_outcome_for_others():
-    world = World()
-    world.upload(es.BatchId("disc"), ANNA, es.ExamId("knee"))
-    world.share(ANNA, CT, BEN)
-
-    assert outcome_of(world.share(ANNA, MR, BEN), MR) == (es.Outcome.GRANTED, None)

@@ -31,20 +31,6 @@ pytestmark = pytest.mark.every_store
 SOON, LATER = START + DAY, START + 2 * DAY
 
 
-def test_the_share_form_counts_the_subjects_of_those_exams():
-    world = World()
-    disc = es.BatchId("disc")
-    one, two, three = map(es.ExamId, ("one", "two", "three"))
-    world.upload(disc, ANNA, one, subject="p")
-    world.upload(disc, ANNA, two, subject="q")
-    world.upload(disc, ANNA, three, subject=None)
-    world.share(ANNA, one, BEN)
-    world.share(ANNA, three, BEN)
-
-    assert world.sharing.share_form(ANNA, one).subjects == 3
-    assert world.sharing.share_form(BEN, one).subjects == 2
-
-
 def test_everything_that_the_form_offers_can_be_shared():
     world = World(max_duration=3 * DAY)
     world.share(ANNA, CT, BEN, until=SOON)
@@ -63,25 +49,6 @@ def test_everything_that_the_form_offers_can_be_shared():
     assert world.can_view(CARLA, CT)
 
 
-def test_an_entry_has_every_grant_with_its_grantor_and_times():
-    world = shared_with(BEN, CARLA)
-    world.wait(DAY)
-    world.share(BEN, CT, CARLA, until=LATER)
-
-    grants = [each.grant for each in world.entries(ANNA)[CARLA].grants]
-
-    assert [(each.grantor, each.made_at, each.until) for each in grants] == [
-        (ANNA, START, None),
-        (BEN, SOON, LATER),
-    ]
-
-
-def test_members_of_a_recipient_group_are_not_on_the_access_list():
-    world = shared_with(NURSES)
-
-    assert list(world.entries(DAN)) == [NURSES]
-
-
 def test_the_owner_is_apart_also_after_a_transfer():
     world = shared_with(BEN)
     world.transfer(CT, CARLA)
@@ -98,18 +65,6 @@ def test_a_new_owner_who_had_been_given_it_is_also_listed_with_that_grant():
 
     assert world.sharing.access_list(CARLA, CT).owner == CARLA
     assert list(world.entries(CARLA)) == [CARLA]
-
-
-def test_every_grant_has_its_own_can_unshare():
-    world = shared_with(BEN, CARLA)
-    world.share(BEN, CT, CARLA)
-
-    def may(viewer):
-        return [each.can_unshare for each in world.entries(viewer)[CARLA].grants]
-
-    assert may(ANNA) == [True, True]
-    assert may(BEN) == [False, True]
-    assert may(CARLA) == [True, True]
 
 
 @pytest.mark.parametrize(
@@ -285,19 +240,6 @@ def test_the_list_is_sorted_by_name_a_page_at_a_time():
 
     assert found == ["Ben", "Carla", "Clinic", "Dan", "Eva", "Nurses"]
     assert after is None
-
-
-def test_the_list_and_the_suggestions_offer_the_same_principals():
-    world = World()
-    everybody = set(principals(world.sharing.recipients(ANNA, CT).items))
-
-    suggested = {
-        principal
-        for typed in ("ben", "carla", "clinic", "dan", "eva", "nurses", "anna")
-        for principal in principals(world.sharing.suggest(ANNA, CT, typed))
-    }
-
-    assert suggested == everybody
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
