@@ -43,7 +43,8 @@ def _never() -> bool:
 class Admin:
     """The door of the host's operators: `Sharing.admin`. All times are aware.
 
-    Every method raises `WrongKind` for an argument of another type.
+    Every method raises `WrongKind` for an argument of another type, and `InvalidValue` for a cursor
+    or limit that cannot be used.
     """
 
     _policy: Policy = attrs.field(alias="_policy", repr=False)
@@ -136,9 +137,6 @@ class Admin:
         """Return a page of the notices that wait or were given up, oldest first, without messages.
 
         `given_up` chooses those that were given up, or those that wait; by default both.
-
-        Raises:
-            InvalidValue: the cursor or the limit cannot be used.
         """
         require_kind("given_up", given_up, bool, type(None))
         behind, most = notice_position(after), page_limit(limit)

@@ -11,7 +11,7 @@ from exam_sharing.errors import Conflict, RequestIdReused
 from exam_sharing.events import ActRefused, ExamShared, GrantsEnded, WaitingNotice
 from exam_sharing.grants import Grant, ShownGrant
 from exam_sharing.identifiers import ExamId, NoticeId, id_within
-from exam_sharing.policy.decisions import Denied, Reason, ReasonCode, Refused
+from exam_sharing.policy.decisions import Denied, Reason, ReasonCode, Refused, not_found
 from exam_sharing.policy.disclosure import consequences, unshare_receipt
 from exam_sharing.policy.ending import decide_ending, decide_ending_by_host, plan_withdrawal
 from exam_sharing.policy.facts import EndingFacts, ExamGrants, ShareFacts
@@ -148,7 +148,7 @@ def end_by_host(
             exams = (request.exam,)
         sharing = ports.grants.read(exams, ended=False)
         if request.exam is not None and not _is_known(ports, request.exam, sharing):
-            return _not_found(request.exam)
+            return Denied((not_found(request.exam),))
         grants = tuple(grant for each in sharing.values() for grant in each.grants)
         reshares = request.reshares or policy.reshares
         lineage, memberships = gathering.support_of(ports, grants, reshares)
@@ -167,19 +167,15 @@ def withdraw(ports: Ports, request: Withdrawal, now: datetime) -> UnshareReceipt
         if kept.withdrawn:
             return None, UnshareReceipt(at=now)
         if not _is_known(ports, request.exam, sharing):
-            return _not_found(request.exam)
+            return Denied((not_found(request.exam),))
         return _by_host(request, plan_withdrawal(request, kept, now), now)
 
     return carry_through(ports, request, attempt, now)
 
 
 def _is_known(ports: Ports, exam: ExamId, sharing: Mapping[ExamId, ExamGrants]) -> bool:
-    """Return whether sharing of the exam is kept, so that the host may end it, or it is there."""
+    """Return whether sharing of the exam is kept, or the exam is there."""
     return sharing[exam].version > 0 or bool(gathering.exams_from(ports.exams.find((exam,))))
-
-
-def _not_found(exam: ExamId) -> Denied:
-    return Denied((Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),))
 
 
 def _by_host(
@@ -317,11 +313,7 @@ def _raced(
 
 
 def earlier_receipt(ports: Ports, request: Request, kind: type[ReceiptT]) -> ReceiptT | None:
-    """Query the receipt that is kept under the request id, if any, and mark it as repeated.
-
-    Raises:
-        RequestIdReused: the id was used for another request.
-    """
+    """Query the receipt that is kept under the request id, if any, and mark it as repeated."""
     if request.request_id is None:
         return None
     stored = ports.grants.receipt(request.actor, request.request_id)

@@ -241,7 +241,5 @@ def _members_seen(
 
 def groups_on(exams: Iterable[ExamFacts]) -> tuple[GroupId, ...]:
     """Return the groups with grants on the exams, in a fixed order."""
-    recipients: set[PrincipalId] = {
-        grant.recipient for exam in exams for grant in exam.sharing.grants
-    }
+    recipients = {grant.recipient for exam in exams for grant in exam.sharing.grants}
     return tuple(sorted(each for each in recipients if isinstance(each, GroupId)))

@@ -8,7 +8,7 @@ from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.names import Typed
 from exam_sharing.policy import access, views
-from exam_sharing.policy.decisions import Denied, Ground, Permitted, Reason, ReasonCode, Refused
+from exam_sharing.policy.decisions import Denied, Ground, Permitted, Refused, not_found
 from exam_sharing.policy.facts import ExamFacts, Profile
 from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import Policy
@@ -46,13 +46,9 @@ def access_list(
     """
     scene = gathering.scene_of(ports, policy, viewer, exam, now)
     if scene.facts.exam is None or not scene.has_access:
-        raise _not_found(exam)
+        raise Refused((not_found(exam),))
     names = gathering.names_of(ports, views.principals_on(scene, scene.facts.exam))
     return views.access_list(scene, scene.facts.exam, names)
-
-
-def _not_found(exam: ExamId) -> Refused:
-    return Refused((Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),))
 
 
 def explain(
@@ -92,7 +88,7 @@ def who_can(
     """Return every user who holds the permission on the exam, by their ids; for operators."""
     facts = gathering.exam_facts(ports, exam)
     if facts is None:
-        raise _not_found(exam)
+        raise Refused((not_found(exam),))
     grants = access.standing(facts.sharing.grants, now)
     giving = tuple(grant for grant in grants if grant.permission >= permission)
     reached = {facts.exam.owner, *(grant.recipient for grant in giving)}

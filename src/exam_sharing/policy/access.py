@@ -19,7 +19,7 @@ import attrs
 from exam_sharing.exams import Exam
 from exam_sharing.grants import FOREVER, NEVER, Grant, Holding, HowEnded, Permission
 from exam_sharing.identifiers import ExamId, Keys, PrincipalId, PrincipalKey, UserId
-from exam_sharing.policy.decisions import Denied, NearMiss, Reason, ReasonCode, WhyNot
+from exam_sharing.policy.decisions import Denied, NearMiss, Reason, ReasonCode, WhyNot, not_found
 from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
 
 KeyT = TypeVar("KeyT")
@@ -70,7 +70,6 @@ class Given:
     """
 
     def __init__(self, grants: Iterable[Grant]) -> None:
-        """Read the grants."""
         self._latest: dict[PrincipalKey, dict[Permission, _Latest]] = {}
         for grant in grants:
             latest = self._latest.setdefault(grant.recipient.key, {})
@@ -144,7 +143,7 @@ def explain_no(
     `exam` has its ended grants, and is `None` when there is no such exam.
     """
     if exam is None:
-        return Denied((Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam_id,)),))
+        return Denied((not_found(exam_id),))
     near = tuple(_near_misses(profile, exam, paths, now))
     views = any(miss.why_not is WhyNot.ONLY_VIEW for miss in near)
     code = ReasonCode.DOWNLOAD_NOT_HELD if views else ReasonCode.EXAM_NOT_FOUND

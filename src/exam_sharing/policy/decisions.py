@@ -101,6 +101,11 @@ class Reason:
         return f"{text} ({', '.join(about)})" if about else text
 
 
+def not_found(exam: ExamId) -> Reason:
+    """Return the reason for an exam that is not there, or that somebody may not see."""
+    return Reason(code=ReasonCode.EXAM_NOT_FOUND, exams=(exam,))
+
+
 CaseT = TypeVar("CaseT")
 
 

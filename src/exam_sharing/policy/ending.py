@@ -260,10 +260,7 @@ ENDING_RULES: Final[tuple[Rule[EndingCase], ...]] = (
 def decide_ending(
     policy: Policy, request: EndingRequest, facts: EndingFacts, now: datetime, act: str
 ) -> EndingPlan | Denied:
-    """Return the plan of a permitted end of grants, or every reason against it.
-
-    The ids of replacements are made from `act`.
-    """
+    """Return the plan of a permitted end of grants, with ids made from `act`, or every reason."""
     case = EndingCase(scene=Scene(policy=policy, facts=facts, now=now), request=request)
     reasons = reasons_against(ENDING_RULES, case)
     if reasons or facts.exam is None:
@@ -292,8 +289,7 @@ def decide_ending_by_host(
 ) -> EndingPlan | Denied:
     """Return the plan that ends every standing grant to a principal, for the host.
 
-    It is denied only under `RESTRICT`, and empty where there is no grant. `lineage` and
-    `memberships` are those of `Support`, for all of the exams.
+    `lineage` and `memberships` are as in `Support`, for all of the exams.
     """
     reshares = request.reshares or policy.reshares
     past = grouped(lineage, lambda grant: grant.exam)

@@ -242,11 +242,11 @@ FINGERPRINT_FORM: Final = 1
 def fingerprint(request: Request) -> str:
     """Return a text that stands for the request without its message.
 
-    Two requests have one text exactly when they are equal but for the message. It is kept for good
-    under the request id. A later version of the package must make the same text of the same
-    request, so it is the digest of a canonical form: JSON of the request's kind and of those fields
-    that differ from their defaults. A new field with a default leaves every earlier text as it is.
-    The message has no part in it: a digest would let anybody try out messages.
+    Two requests have one text exactly when they are equal but for the message. It is kept for good,
+    and a later version of the package must make the same text. So it is the digest of a canonical
+    form: JSON of the request's kind and of those fields that differ from their defaults. A new
+    field with a default leaves every earlier text as it is. A digest with the message would let
+    anybody try out messages.
     """
     asked = attrs.asdict(
         request,

@@ -54,7 +54,7 @@ class HostRule:
     """A rule of the host's own: it can refuse a share, never allow one.
 
     Attributes:
-        code: the host's own code; it comes back in `Reason.host_code`.
+        code: comes back in `Reason.host_code`.
         statement: when a share is refused, in one sentence.
         refuses: called with the request, the facts, and the host's own facts; it must depend on
             nothing else. Only `False` lets the share pass this rule.

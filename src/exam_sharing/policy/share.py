@@ -255,11 +255,7 @@ SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
         statement="The actor did not confirm the current wording on abiding by HIPAA.",
         check=_attestation_missing,
     ),
-    Rule(
-        code=ReasonCode.NO_RECIPIENTS,
-        statement="No recipient is named.",
-        check=_no_recipients,
-    ),
+    Rule(code=ReasonCode.NO_RECIPIENTS, statement="No recipient is named.", check=_no_recipients),
     Rule(
         code=ReasonCode.RECIPIENT_NOT_FOUND,
         statement="A recipient is unknown, inactive, or not one whom the actor may see.",
@@ -342,10 +338,7 @@ SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
 def decide_share(
     policy: Policy, request: ShareRequest, facts: ShareFacts, now: datetime, act: str
 ) -> SharePlan | Denied:
-    """Return the plan of a permitted share, or every reason against it.
-
-    The ids of its grants are made from `act`.
-    """
+    """Return the plan of a permitted share, with ids made from `act`, or every reason."""
     case = ShareCase(policy=policy, request=request, facts=facts, now=now)
     in_plan = facts.actor.sharing_in_plan
     rules = (rule for rule in SHARE_RULES if in_plan or not rule.needs_plan)
