@@ -30,6 +30,7 @@ from exam_sharing.validation import (
     of_kind,
     optional_instant,
     plain_text,
+    require_kind,
     set_of,
     tuple_of,
 )
@@ -91,7 +92,9 @@ def _message(value: str | None) -> PrivateText | None:
 
 
 def _performer(value: UserId | str | None) -> UserId | None:
-    return None if value is None else _operator(value)
+    named = UserId(value) if isinstance(value, str) else value
+    require_kind("performed_by", named, UserId, type(None))
+    return named
 
 
 def _operator(value: UserId | str) -> UserId:
