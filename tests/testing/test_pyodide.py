@@ -21,9 +21,7 @@ from exam_sharing.testing.cases import cases
 SCRIPT = Path(__file__).parent / "cases_in_pyodide.mjs"
 
 
-@pytest.fixture
-def pyodide(pytestconfig):
-    """Node.js, and the folder of the npm package."""
+def test_every_case_passes_on_the_python_of_pyodide(pytestconfig, tmp_path):
     installed = pytestconfig.rootpath / ".ci" / "node" / "node_modules" / "pyodide"
     folder = Path(os.environ.get("EXAM_SHARING_TEST_PYODIDE", installed))
     node = shutil.which("node")
@@ -31,24 +29,13 @@ def pyodide(pytestconfig):
         pytest.skip("there is no Node.js")
     if not (folder / "pyodide.mjs").is_file():
         pytest.skip("there is no npm package pyodide: name its folder in EXAM_SHARING_TEST_PYODIDE")
-    return node, folder
-
-
-@pytest.fixture
-def packages(tmp_path):
-    """An archive of the package and its dependencies, with the modules of their wheels."""
-    file = tmp_path / "packages.zip"
-    with zipfile.ZipFile(file, "w") as archive:
+    packages = tmp_path / "packages.zip"
+    with zipfile.ZipFile(packages, "w") as archive:
         archive.write(typing_extensions.__file__, "typing_extensions.py")
         for package in (attr, attrs, exam_sharing):
-            folder = Path(package.__file__).parent
-            for each in folder.rglob("*.py"):
-                archive.write(each, each.relative_to(folder.parent))
-    return file
-
-
-def test_every_case_passes_on_the_python_of_pyodide(pyodide, packages):
-    node, folder = pyodide
+            root = Path(package.__file__).parent
+            for each in root.rglob("*.py"):
+                archive.write(each, each.relative_to(root.parent))
     run = subprocess.run(
         [node, SCRIPT, folder, packages],
         capture_output=True,

@@ -1,6 +1,6 @@
-"""What Hypothesis loads by itself: nothing of the package, unless the program has imported it.
+"""The public names of the kit, and what Hypothesis loads: nothing of an unused package.
 
-Each test starts a Python of its own, in which the entry points are those of `pyproject.toml`.
+Some tests start a Python of their own, in which the entry points are those of `pyproject.toml`.
 """
 
 import json
@@ -8,6 +8,8 @@ import subprocess
 import sys
 
 import pytest
+
+from exam_sharing import testing
 
 HYPOTHESIS = "from hypothesis import given, settings, strategies as st"
 GRANT = "from exam_sharing import Grant"
@@ -65,3 +67,15 @@ def test_importing_the_package_after_hypothesis_imports_no_strategy(run):
 def test_hypothesis_can_run_without_plugins(run):
     loaded = json.loads(run("import exam_sharing, hypothesis", LOADED, HYPOTHESIS_NO_PLUGINS="1"))
     assert "_exam_sharing_hypothesis" not in loaded
+
+
+def test_importing_the_kit_imports_neither_hypothesis_nor_pytest(run):
+    loaded = "import exam_sharing.testing.opening; print({'hypothesis', 'pytest'} & {*sys.modules})"
+    assert run("import sys", loaded, HYPOTHESIS_NO_PLUGINS="1").strip() == "set()"
+
+
+def test_every_public_name_of_the_kit_is_there():
+    assert dir(testing) == sorted(testing.__all__)
+    assert all(getattr(testing, name) is not None for name in testing.__all__)
+    with pytest.raises(AttributeError, match="run_nothing"):
+        _ = testing.run_nothing
