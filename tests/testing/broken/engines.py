@@ -5,7 +5,7 @@ describes the bug.
 """
 
 from contextlib import ExitStack, contextmanager
-from functools import wraps
+from functools import partial, wraps
 from unittest.mock import Mock, patch
 
 import attrs
@@ -39,6 +39,11 @@ def engine(replaced):
     return broken
 
 
+def around(where, name, instead):
+    """Return what replaces a function by one that takes the original first."""
+    return where, name, partial(instead, getattr(where, name))
+
+
 def without(code):
     """Return what removes the rule of a reason code."""
     return share, "SHARE_RULES", tuple(r for r in share.SHARE_RULES if r.code is not code)
@@ -54,11 +59,10 @@ def believes_without_attestation():
 def ignores_plans():
     """Everybody who sees an exam may share it, whatever their service plan."""
 
-    def with_plan(ports, user):
-        return attrs.evolve(profile_of(ports, user), sharing_in_plan=True)
+    def with_plan(profile_of, *asked):
+        return attrs.evolve(profile_of(*asked), sharing_in_plan=True)
 
-    profile_of = gathering.profile_of
-    yield gathering, "profile_of", with_plan
+    yield around(gathering, "profile_of", with_plan)
 
 
 @engine
@@ -90,12 +94,10 @@ class ShowsEverybody:
 def shares_with_the_unseen():
     """Hidden recipients are accepted, so that the directory can be probed."""
 
-    def facts(ports, *asked):
-        ports = attrs.evolve(ports, directory=ShowsEverybody(ports.directory))
-        return share_facts(ports, *asked)
+    def facts(share_facts, ports, *asked):
+        return share_facts(attrs.evolve(ports, directory=ShowsEverybody(ports.directory)), *asked)
 
-    share_facts = gathering.share_facts
-    yield gathering, "share_facts", facts
+    yield around(gathering, "share_facts", facts)
 
 
 @engine
@@ -128,21 +130,14 @@ def drops_download():
 @engine
 def tells_the_first_reason():
     """A refusal carries only the first reason."""
-
-    def first(rules, case):
-        return reasons_against(rules, case)[:1]
-
-    yield share, "reasons_against", first
+    yield share, "reasons_against", lambda rules, case: reasons_against(rules, case)[:1]
 
 
 @engine
 def leaks_existence():
     """An actor without access learns from the reason of a refusal that the exam exists."""
-
-    def visible(scene):
-        return scene.facts.exam is not None
-
-    yield ending.Scene, "visible", property(visible)
+    visible = property(lambda scene: scene.facts.exam is not None)
+    yield ending.Scene, "visible", visible
     yield ending, "grants_seen", lambda _policy, _actor, _exam, grants, _now: grants
 
 
@@ -202,12 +197,8 @@ def recipients_cannot_leave():
 def cascades_unasked():
     """Re-shares always end with their source."""
     left_by = Support.left_by
-
-    def left(support, cut, reshares):
-        reshares = Reshares.CASCADE if reshares is Reshares.KEEP else reshares
-        return left_by(support, cut, reshares)
-
-    yield Support, "left_by", left
+    always = {Reshares.KEEP: Reshares.CASCADE}
+    yield Support, "left_by", lambda it, cut, asked: left_by(it, cut, always.get(asked, asked))
 
 
 @engine
@@ -297,23 +288,14 @@ def tells_what_is_no_longer_true():
 @engine
 def shows_every_tab():
     """The download tab is shown to everybody who can view."""
-
-    def every_tab(profile, *, downloads):
-        return tabs(profile, downloads=True)
-
     tabs = views.tabs
-    yield views, "tabs", every_tab
+    yield views, "tabs", lambda profile, *, downloads: tabs(profile, downloads=True)
 
 
 @engine
 def makes_grants_anew():
     """Sharing again makes a grant that adds nothing."""
-
-    def nothing_given(case, exam):
-        return attrs.evolve(terms(case, exam), given={})
-
-    terms = share._terms
-    yield share, "_terms", nothing_given
+    yield around(share, "_terms", lambda terms, *asked: attrs.evolve(terms(*asked), given={}))
 
 
 @engine
@@ -333,26 +315,23 @@ def limits_nothing():
 def fails_for_what_is_not_there():
     """The share form fails for an unknown exam, and shows no tab for one without access."""
 
-    def form(ports, policy, actor, exam, now):
+    def form(shown, ports, policy, actor, exam, now):
         if not ports.exams.find((exam,)):
             raise StoreFailed("no row")
         return shown(ports, policy, actor, exam, now)
 
-    shown = showing.share_form
-    yield showing, "share_form", form
+    yield around(showing, "share_form", form)
 
 
 @engine
 def narrows_again():
     """A repeated narrowing with one request id is decided again."""
 
-    def receipt(ports, request, kind):
-        if isinstance(request, NarrowRequest):
-            return None
-        return earlier_receipt(ports, request, kind)
+    def receipt(earlier_receipt, ports, request, kind):
+        narrows = isinstance(request, NarrowRequest)
+        return None if narrows else earlier_receipt(ports, request, kind)
 
-    earlier_receipt = changing.earlier_receipt
-    yield changing, "earlier_receipt", receipt
+    yield around(changing, "earlier_receipt", receipt)
 
 
 @engine
@@ -379,8 +358,7 @@ def keeps_messages_in_the_trail():
 def hides_refusals():
     """A refused act is not recorded in the audit trail."""
 
-    def carried(ports, *asked):
+    def carried(carry_through, ports, *asked):
         return carry_through(attrs.evolve(ports, audit=Mock(AuditTrail)), *asked)
 
-    carry_through = changing.carry_through
-    yield changing, "carry_through", carried
+    yield around(changing, "carry_through", carried)
