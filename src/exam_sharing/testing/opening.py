@@ -56,13 +56,6 @@ class StorePorts:
     """The ports of a store, as in `Ports`; the directory is not one of them.
 
     Attributes:
-        exams: reads exams.
-        uploads: records uploads.
-        grants: reads grants.
-        writer: writes acts.
-        access: answers checks and lists.
-        outbox: keeps waiting notices.
-        audit: records refusals.
         store: what `open_store` returned, for capabilities beyond the ports.
     """
 

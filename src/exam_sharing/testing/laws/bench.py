@@ -34,6 +34,9 @@ DOWNLOAD: Final = es.Permission.DOWNLOAD
 ACTED: Final = START - TICK
 """The time of every act; a store that truncates or rounds times changes it."""
 
+_ASKED: Final = (*("actor", "performed_by", "exam", "recipients", "permission", "scope", "until"),)
+"""What the record of a share keeps of its request."""
+
 _MOST_STEPS: Final = 500
 """More steps than any act of a law has."""
 
@@ -260,16 +263,8 @@ class Bench:
             )
             for grant in grants
         )
-        request = es.ShareRequest(
-            actor=record.actor,
-            exam=record.exam,
-            recipients=record.recipients,
-            permission=record.permission,
-            scope=record.scope,
-            until=record.until,
-            attested=True,
-            performed_by=record.performed_by,
-        )
+        asked = {name: getattr(record, name) for name in _ASKED}
+        request = es.ShareRequest(attested=True, **asked)
         moved = {grant.exam: grant.version for grant in made}
         return Changes(
             versions=versions,

@@ -363,12 +363,9 @@ def a_change_of_owner_is_recorded_also_of_an_unshared_exam(bench: Bench) -> None
 
 
 _WORDINGS: Final = (
-    "I confirm that HIPAA permits this sharing.",
-    "  Two lines,\n\tand space around them. ",
-    "J'en r\u00e9ponds: \u6f22\u5b57 \U0001f9b4 e\u0301",
-    "'; -- \\ % ${HOME} {{ 7*7 }}",
-    "x" * 5_000,
-    "",
+    *("I confirm that HIPAA permits this sharing.", "  Two lines,\n\tand space around them. "),
+    *("J'en r\u00e9ponds: \u6f22\u5b57 \U0001f9b4 e\u0301", "'; -- \\ % ${HOME} {{ 7*7 }}"),
+    *("x" * 5_000, ""),
 )
 
 

@@ -91,12 +91,9 @@ def _notice(name: str, message: str | None = None) -> ShareNotice:
 
 
 _MESSAGES: Final = (
-    "Please look at the second series.",
-    "two\n\nparagraphs\tand a tab",
+    *("Please look at the second series.", "two\n\nparagraphs\tand a tab", "x" * 2_000),
+    *("From the ward\n.\n..\n\n.hidden", "z\u00e9ro \u6f22\u5b57 \U0001f9b4 e\u0301"),
     "<b>not bold</b> & <script>alert(1)</script> {{ 7*7 }} ${HOME} %s",
-    "From the ward\n.\n..\n\n.hidden",
-    "z\u00e9ro \u6f22\u5b57 \U0001f9b4 e\u0301",
-    "x" * 2_000,
 )
 
 
@@ -149,10 +146,8 @@ def _require_private_error(error: Exception) -> None:
 
 
 _SPACED: Final = (
-    "  indented, and with space behind  ",
-    "\n\nafter two empty lines",
-    "\tafter a tab\nand before one\t",
-    "before two line ends\n\n",
+    *("  indented, and with space behind  ", "\n\nafter two empty lines"),
+    *("\tafter a tab\nand before one\t", "before two line ends\n\n"),
     "inner\n\n\n\nlines  \n   of  every\t\tkind",
 )
 

@@ -53,19 +53,17 @@ def _claimed(
     now: datetime = START,
     until: datetime | None = None,
     share: str | None = None,
+    number: int | None = None,
 ) -> tuple[Claim, ...]:
-    """Claim what is due, of one share if it is given; the claims lapse after five minutes."""
+    """Claim what is due, of one share if it is given; the claims lapse after five minutes.
+
+    Break the law unless it is as many as the number, if that is given.
+    """
     lapses = max(_LAPSES, now + 5 * _MINUTE) if until is None else until
     of_share = None if share is None else ShareId(share)
-    return bench.ports.outbox.claim(now, lapses, limit, of_share)
-
-
-def _claims_of(
-    number: int, bench: Bench, limit: int = 9, *, now: datetime = START
-) -> tuple[Claim, ...]:
-    """Claim what is due; break the law unless it is so many."""
-    claims = _claimed(bench, limit, now=now)
-    insist(len(claims) == number, f"{len(claims)} notices were due, expected {number}")
+    claims = bench.ports.outbox.claim(now, lapses, limit, of_share)
+    expected = len(claims) if number is None else number
+    insist(len(claims) == expected, f"{len(claims)} notices were due, expected {expected}")
     return claims
 
 
@@ -128,7 +126,7 @@ def notices_of_one_share_can_be_claimed_alone(bench: Bench) -> None:
 def a_claim_for_one_share_takes_only_due_notices(bench: Bench) -> None:
     """`claim` of one share returns its due notices alone, as it does of all shares."""
     _let_wait(bench, "claimed", "failed", "given up")
-    claims = {claim.notice.id.value: claim for claim in _claims_of(3, bench)}
+    claims = {claim.notice.id.value: claim for claim in _claimed(bench, number=3)}
     at = START + DAY
     _fail(bench, [claims["failed"]], at)
     bench.ports.outbox.settle(claims["given up"], GivenUp(at=START, problem="NoSuchMailbox"))
@@ -160,8 +158,8 @@ def a_claim_lapses_to_the_microsecond(bench: Bench) -> None:
 def a_lost_claim_settles_nothing(bench: Bench) -> None:
     """Settling does nothing if somebody else has claimed the notice since."""
     _let_wait(bench, "a")
-    (late,) = _claims_of(1, bench)
-    (mine,) = _claims_of(1, bench, now=_LAPSES)
+    (late,) = _claimed(bench, number=1)
+    (mine,) = _claimed(bench, now=_LAPSES, number=1)
     settle = bench.ports.outbox.settle
     again, given_up = TryAgain(at=AT_ONCE, problem="x"), GivenUp(at=START, problem="x")
     for settlement in (Done.SENT, again, given_up):
@@ -170,7 +168,7 @@ def a_lost_claim_settles_nothing(bench: Bench) -> None:
         same("what another may claim", _claimed(bench, now=_LAPSES), ())
     _fail(bench, [mine], AT_ONCE)
     settle(mine, Done.SENT)
-    (last,) = _claims_of(1, bench, now=_LAPSES)
+    (last,) = _claimed(bench, now=_LAPSES, number=1)
     same("failed attempts, after a claim was settled twice", last.notice.attempts, 1)
     settle(last, Done.DROPPED)
     _fail(bench, [last], AT_ONCE)
@@ -181,7 +179,7 @@ def a_lost_claim_settles_nothing(bench: Bench) -> None:
 def a_notice_that_is_done_is_deleted(bench: Bench) -> None:
     """A notice that is `Done`, sent or dropped, is deleted."""
     _let_wait(bench, "a", "b", "c", message=_PRIVATE)
-    first, second, third = _claims_of(3, bench)
+    first, second, third = _claimed(bench, number=3)
     bench.ports.outbox.settle(first, Done.SENT)
     bench.ports.outbox.settle(second, Done.DROPPED)
     same("what is kept", _listed(bench), ["c"])
@@ -194,15 +192,15 @@ def a_notice_that_is_done_is_deleted(bench: Bench) -> None:
 def a_failed_notice_waits_for_its_next_attempt(bench: Bench) -> None:
     """A notice that failed has one attempt more and its problem, and is due at its new time."""
     _let_wait(bench, "a", "b", message=_PRIVATE)
-    later, at_once = _claims_of(2, bench)
+    later, at_once = _claimed(bench, number=2)
     at = START + 3 * _MINUTE
     _fail(bench, [later], at)
     _fail(bench, [at_once], AT_ONCE, "Refused")
-    (again,) = _claims_of(1, bench)
+    (again,) = _claimed(bench, number=1)
     expected = attrs.evolve(at_once.notice, attempts=1, problem="Refused")
     same("what is due at once", again.notice, expected)
     same("just before its time", _claimed(bench, now=at - TICK), ())
-    (third,) = _claims_of(1, bench, now=at)
+    (third,) = _claimed(bench, now=at, number=1)
     expected = attrs.evolve(later.notice, attempts=1, problem="Timeout")
     same("at its time", third.notice, expected)
 
@@ -211,7 +209,7 @@ def a_failed_notice_waits_for_its_next_attempt(bench: Bench) -> None:
 def a_given_up_notice_loses_its_message_and_can_be_requeued(bench: Bench) -> None:
     """A given-up notice is not due, and its message is erased; an operator may requeue it."""
     _let_wait(bench, "a", "b", "c", message=_PRIVATE)
-    first, second, third = _claims_of(3, bench)
+    first, second, third = _claimed(bench, number=3)
     outbox = bench.ports.outbox
     for claim in (first, second):
         outbox.settle(claim, GivenUp(at=START, problem="NoSuchMailbox"))
@@ -224,7 +222,7 @@ def a_given_up_notice_loses_its_message_and_can_be_requeued(bench: Bench) -> Non
     same("requeued by its id", outbox.requeue((NoticeId("b"), NoticeId("b"))), 1)
     same("waiting, after one was requeued", _listed(bench, given_up=False), ["b", "c"])
     same("the state of that one", _states(bench)["b"][:4], (0, False, None, None))
-    (again,) = _claims_of(1, bench)
+    (again,) = _claimed(bench, number=1)
     same("what is due then", again.notice, attrs.evolve(second.notice, message=None, attempts=0))
     same("the rest, requeued", outbox.requeue(None), 1)
     same("what is due after that", _names(_claimed(bench)), ["a"])
@@ -238,7 +236,7 @@ def notices_are_listed_with_their_state(bench: Bench) -> None:
     _let_wait(bench, *names, message=_PRIVATE)
     new = {name: state[:4] for name, state in _states(bench).items()}
     same("the states of new ones", new, dict.fromkeys(names, (0, False, None, None)))
-    claims = {claim.notice.id.value: claim for claim in _claims_of(4, bench)}
+    claims = {claim.notice.id.value: claim for claim in _claimed(bench, number=4)}
     at = START + DAY + TICK
     _fail(bench, [claims["new"]], AT_ONCE)
     _fail(bench, [claims["failed"]], at, "Busy")
@@ -268,7 +266,7 @@ def numbers_of_notices_are_never_reused(bench: Bench) -> None:
         later = outbox.listed(seen[-1] if seen else None, 9, given_up=None)
         same("the later notices", [each.id.value for each in later], [f"n{number}"])
         seen += [each.number for each in later]
-        (claim,) = _claims_of(1, bench)
+        (claim,) = _claimed(bench, number=1)
         outbox.settle(claim, Done.SENT)
     same("the numbers rise", seen, sorted(set(seen)))
 
@@ -322,7 +320,7 @@ def a_message_is_erased_with_its_notice(bench: Bench) -> None:
         message = f"{_PRIVATE} {number}"
         _let_wait(bench, f"n{number}", share=f"s{number}", message=message)
         same("whether a waiting message is found", keeps(store, message), True)
-        (claim,) = _claims_of(1, bench)
+        (claim,) = _claimed(bench, number=1)
         bench.ports.outbox.settle(claim, settlement)
         same(f"whether it is found after {settlement!r}", keeps(store, message), False)
 
@@ -334,7 +332,7 @@ def notices_that_failed_less_come_first(bench: Bench) -> None:
     A notice that fails again and again thus delays no other.
     """
     _let_wait(bench, "a", "b", "c", "d")
-    _fail(bench, _claims_of(2, bench, 2), START - _MINUTE)
+    _fail(bench, _claimed(bench, 2, number=2), START - _MINUTE)
     same("two of four that are due", _names(_claimed(bench, 2)), ["c", "d"])
     _let_wait(bench, "e", share="other")
     same("all that are due", _names(_claimed(bench)), ["e", "a", "b"])
@@ -344,7 +342,7 @@ def notices_that_failed_less_come_first(bench: Bench) -> None:
 def new_notices_are_claimed_before_failed_ones(bench: Bench) -> None:
     """A new notice counts as due for longer than one that failed, at any time."""
     _let_wait(bench, "a", "b")
-    _fail(bench, _claims_of(2, bench), AT_ONCE)
+    _fail(bench, _claimed(bench, number=2), AT_ONCE)
     _let_wait(bench, "c", share="other")
     same("one of three that are due at once", _names(_claimed(bench, 1)), ["c"])
     same("the next two", _names(_claimed(bench, 2)), ["a", "b"])
@@ -359,7 +357,7 @@ def the_longest_due_notices_are_claimed(bench: Bench) -> None:
     Of these, the ones with the fewest failures come first, then the oldest.
     """
     _let_wait(bench, "a", "b", "c", "d")
-    for minutes, claim in zip((4, 1, 3, 2), _claims_of(4, bench), strict=True):
+    for minutes, claim in zip((4, 1, 3, 2), _claimed(bench, number=4), strict=True):
         _fail(bench, [claim], START + minutes * _MINUTE)
     now = START + 5 * _MINUTE
     same("one of four", _names(_claimed(bench, 1, now=now)), ["b"])
@@ -371,9 +369,9 @@ def the_longest_due_notices_are_claimed(bench: Bench) -> None:
 def time_due_outweighs_failures(bench: Bench) -> None:
     """A notice that failed more often is claimed first if it is due for longer."""
     _let_wait(bench, "a", "b")
-    first, second = _claims_of(2, bench)
+    first, second = _claimed(bench, number=2)
     _fail(bench, [first], AT_ONCE)
-    _fail(bench, _claims_of(1, bench), START + _MINUTE)
+    _fail(bench, _claimed(bench, number=1), START + _MINUTE)
     _fail(bench, [second], START + 2 * _MINUTE)
     now = START + 3 * _MINUTE
     same("one of two", _names(_claimed(bench, 1, now=now)), ["a"])
