@@ -34,7 +34,7 @@ DOWNLOAD: Final = es.Permission.DOWNLOAD
 ACTED: Final = START - TICK
 """The time of every act; a store that truncates or rounds times changes it."""
 
-_ASKED: Final = (*("actor", "performed_by", "exam", "recipients", "permission", "scope", "until"),)
+_ASKED: Final = ("actor", "performed_by", "exam", "recipients", "permission", "scope", "until")
 """What the record of a share keeps of its request."""
 
 _MOST_STEPS: Final = 500

@@ -214,7 +214,7 @@ def in_pages(
         new = [place_of(each) for each in page]
         insist(
             len({*places, *new}) == len(places) + len(new),
-            f"{what} was listed twice, in pages of {limit}: {new!r} after {places!r}",
+            f"{what} was listed twice, in pages of {limit}: {new!r} after {len(places)} others",
         )
         listed += page
         places += new
