@@ -49,6 +49,8 @@ CD: Final = BatchId("cd")
 CT: Final = ExamId("ct")
 MR: Final = ExamId("mr")
 XRAY: Final = ExamId("xray")
+VIEW: Final = Permission.VIEW
+DOWNLOAD: Final = Permission.DOWNLOAD
 
 USERS: Final[Mapping[UserId, str]] = {
     ANNA: "Anna Lindqvist",

@@ -10,9 +10,9 @@ from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.facts import Involvement
 from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, LAST, START, TICK
-from exam_sharing.testing.laws.bench import DOWNLOAD, VIEW, WARD, Bench, keys_of, laws_of_port
+from exam_sharing.testing.laws.bench import Bench, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import same
-from exam_sharing.testing.worlds import ANNA, BEN, CARLA, DAN
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA, DAN, DOWNLOAD, NURSES, VIEW
 
 law: Final = laws_of_port()
 
@@ -38,20 +38,20 @@ def grants_of_several_grantors_add_up(bench: Bench) -> None:
     """A user holds the union of the grants to them and to every group they are in."""
     (exam,) = bench.upload("exam")
     short = bench.grant(exam, BEN, DOWNLOAD, until=START + DAY)
-    bench.share(short, bench.grant(exam, WARD, until=START + 2 * DAY, grantor=CARLA))
-    bench.require_held(BEN, (BEN, WARD), {exam: DOWNLOAD})
-    bench.require_held(BEN, (BEN, WARD), {exam: VIEW}, now=START + DAY)
+    bench.share(short, bench.grant(exam, NURSES, until=START + 2 * DAY, grantor=CARLA))
+    bench.require_held(BEN, (BEN, NURSES), {exam: DOWNLOAD})
+    bench.require_held(BEN, (BEN, NURSES), {exam: VIEW}, now=START + DAY)
     bench.require_held(BEN, (BEN,), {}, now=START + DAY)
-    bench.require_held(BEN, (BEN, WARD), {}, now=START + 2 * DAY)
+    bench.require_held(BEN, (BEN, NURSES), {}, now=START + 2 * DAY)
 
 
 @law
 def leaving_a_group_ends_its_access(bench: Bench) -> None:
     """A grant to a group counts for its present members, whom the given principals name."""
     (exam,) = bench.upload("exam")
-    bench.share(bench.grant(exam, WARD))
-    for groups in ((WARD,), (), (GroupId("other"),), (WARD,)):
-        bench.require_held(BEN, (BEN, *groups), {exam: VIEW} if WARD in groups else {})
+    bench.share(bench.grant(exam, NURSES))
+    for groups in ((NURSES,), (), (GroupId("other"),), (NURSES,)):
+        bench.require_held(BEN, (BEN, *groups), {exam: VIEW} if NURSES in groups else {})
 
 
 @law
@@ -71,7 +71,7 @@ def users_with_access_and_past_grantors_are_involved(bench: Bench) -> None:
     """
     exam, gone = bench.upload("exam", "gone")
     to_ward, by_ben, on_gone = bench.share(
-        bench.grant(exam, WARD, until=START + DAY),
+        bench.grant(exam, NURSES, until=START + DAY),
         bench.grant(exam, CARLA, grantor=BEN, until=START + DAY),
         bench.grant(gone, BEN),
     )
@@ -89,7 +89,7 @@ def users_with_access_and_past_grantors_are_involved(bench: Bench) -> None:
     bench.write(bench.withdrawal(gone, on_gone))
     # The user granted on it (g), owns the exam or got the grant (o), or just sees it (s).
     require("the owner", ANNA, "ggo", ANNA)
-    require("a member", DAN, "oss", DAN, WARD)
+    require("a member", DAN, "oss", DAN, NURSES)
     require("a recipient", CARLA, "oso", CARLA)
     require("a stranger", DAN, "---", DAN)
     require("a grantor without access", BEN, "g-g", BEN)
@@ -104,13 +104,13 @@ def a_grant_gives_nothing_to_its_own_grantor(bench: Bench) -> None:
     """A grant gives nothing to its own grantor, even through a group of theirs."""
     exam, other = bench.upload("exam", "other")
     bench.share(
-        bench.grant(exam, WARD, DOWNLOAD, grantor=BEN),
-        bench.grant(other, WARD, DOWNLOAD, grantor=BEN),
-        bench.grant(other, WARD, grantor=CARLA),
+        bench.grant(exam, NURSES, DOWNLOAD, grantor=BEN),
+        bench.grant(other, NURSES, DOWNLOAD, grantor=BEN),
+        bench.grant(other, NURSES, grantor=CARLA),
     )
-    bench.require_held(BEN, (BEN, WARD), {other: VIEW}, limits=(1,))
+    bench.require_held(BEN, (BEN, NURSES), {other: VIEW}, limits=(1,))
     held = {exam: DOWNLOAD, other: DOWNLOAD}
-    bench.require_held(CARLA, (CARLA, WARD), held, limits=(1,))
+    bench.require_held(CARLA, (CARLA, NURSES), held, limits=(1,))
 
 
 @law
@@ -145,11 +145,11 @@ def many_checks_return_exactly_the_exams_held(bench: Bench) -> None:
     same("of an unknown exam", access.holds(BEN, keys, VIEW, unknown, START), False)
 
 
-_GIVEN_TO_THE_WARD: Final = (
+_GIVEN_TO_THE_NURSES: Final = (
     *((9, "c", VIEW), (9, "b", DOWNLOAD), (9, "a", VIEW)),
     *((5, "c", DOWNLOAD), (5, "b", VIEW), (1, "a", DOWNLOAD)),
 )
-"""The day and name of each upload, and the permission of the ward."""
+"""The day and name of each upload, and the permission of the nurses."""
 
 
 @law
@@ -160,21 +160,21 @@ def lists_are_newest_first_at_every_page_size(bench: Bench) -> None:
     page.
     """
     held: dict[ExamId, Permission] = {}
-    for day, name, permission in _GIVEN_TO_THE_WARD:
+    for day, name, permission in _GIVEN_TO_THE_NURSES:
         shown, over, own, made_by_ben = (
             bench.upload(f"{kind} {name}{day}", at=START + day * DAY, owner=owner)[0]
             for kind, owner in (("shown", ANNA), ("over", ANNA), ("own", BEN), ("made", ANNA))
         )
         bench.share(
             *(bench.grant(shown, BEN, grantor=UserId(f"grantor {n}")) for n in range(3)),
-            bench.grant(shown, WARD, permission),
+            bench.grant(shown, NURSES, permission),
             bench.grant(over, BEN, until=START),
-            bench.grant(over, WARD, until=START - TICK),
+            bench.grant(over, NURSES, until=START - TICK),
             bench.grant(own, BEN),
-            bench.grant(made_by_ben, WARD, grantor=BEN),
+            bench.grant(made_by_ben, NURSES, grantor=BEN),
         )
         held |= {shown: permission, own: DOWNLOAD}
-    bench.require_held(BEN, (BEN, WARD), held, limits=range(1, len(held) + 2))
+    bench.require_held(BEN, (BEN, NURSES), held, limits=range(1, len(held) + 2))
 
 
 @law
@@ -184,10 +184,10 @@ def pages_are_full_among_many_unseen_exams(bench: Bench) -> None:
     bench.share(
         *(bench.grant(exam, BEN) for exam in exams[:2]),
         *(bench.grant(exam, BEN, until=START - DAY) for exam in exams[2:100]),
-        *(bench.grant(exam, WARD, grantor=BEN) for exam in exams[100:]),
+        *(bench.grant(exam, NURSES, grantor=BEN) for exam in exams[100:]),
     )
     for limit in (1, 2, 3, 50):
-        page = bench.ports.access.visible(BEN, keys_of(BEN, WARD), None, limit, START, own=True)
+        page = bench.ports.access.visible(BEN, keys_of(BEN, NURSES), None, limit, START, own=True)
         expected = [exams[1], exams[0]][:limit]
         same(f"the first page of {limit}", [each.exam for each in page], expected)
 

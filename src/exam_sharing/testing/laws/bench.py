@@ -23,13 +23,8 @@ from exam_sharing.ports import Changes, StoredReceipt
 from exam_sharing.testing import opening
 from exam_sharing.testing.edges import START, TICK
 from exam_sharing.testing.laws.law import Laws, capability, in_pages, insist, needed, raises, same
-from exam_sharing.testing.worlds import ANNA, BEN
+from exam_sharing.testing.worlds import ANNA, BEN, VIEW
 from exam_sharing.validation import is_a, is_whole_from
-
-WARD: Final = es.GroupId("ward")
-
-VIEW: Final = es.Permission.VIEW
-DOWNLOAD: Final = es.Permission.DOWNLOAD
 
 ACTED: Final = START - TICK
 """The time of every act; a store that truncates or rounds times changes it."""

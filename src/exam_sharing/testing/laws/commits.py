@@ -16,8 +16,6 @@ from exam_sharing.ports import Changes
 from exam_sharing.testing.edges import DAY, EDGES, HOSTILE, START, TICK
 from exam_sharing.testing.laws.bench import (
     ACTED,
-    DOWNLOAD,
-    VIEW,
     Bench,
     Steps,
     StoreTrial,
@@ -26,7 +24,7 @@ from exam_sharing.testing.laws.bench import (
     laws_of_port,
 )
 from exam_sharing.testing.laws.law import insist, same, same_members
-from exam_sharing.testing.worlds import ANNA, BEN, CARLA
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA, DOWNLOAD, NURSES, VIEW
 
 law: Final = laws_of_port()
 
@@ -406,7 +404,7 @@ def _record(number: int, text: str, exams: tuple[es.ExamId, ...]) -> Share:
         performed_by=es.UserId(HOSTILE[-1 - number]) if number % 2 else None,
         exam=covered[0],
         exams=covered,
-        recipients=(es.GroupId(text), CARLA, es.GroupId("ward")),
+        recipients=(es.GroupId(text), CARLA, NURSES),
         permission=list(es.Permission)[number % len(es.Permission)],
         scope=es.Scope.EXAM if len(covered) == 1 else es.Scope.BATCH,
         until=at + TICK if number % 3 else None,

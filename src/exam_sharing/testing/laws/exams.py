@@ -10,17 +10,9 @@ import attrs
 
 import exam_sharing as es
 from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, IN_ORDER, LAST, START, TICK
-from exam_sharing.testing.laws.bench import (
-    DOWNLOAD,
-    VIEW,
-    Bench,
-    Steps,
-    StoreTrial,
-    keys_of,
-    laws_of_port,
-)
+from exam_sharing.testing.laws.bench import Bench, Steps, StoreTrial, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import needed, raises, same, same_members
-from exam_sharing.testing.worlds import ANNA, BEN
+from exam_sharing.testing.worlds import ANNA, BEN, DOWNLOAD, VIEW
 
 law: Final = laws_of_port()
 

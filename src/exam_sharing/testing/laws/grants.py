@@ -14,19 +14,9 @@ from exam_sharing.grants import Basis, EndedGrant
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes, Receipt, StoredReceipt
 from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, IN_ORDER, LAST, START, TICK
-from exam_sharing.testing.laws.bench import (
-    ACTED,
-    DOWNLOAD,
-    VIEW,
-    WARD,
-    Bench,
-    a_receipt,
-    amended,
-    keys_of,
-    laws_of_port,
-)
+from exam_sharing.testing.laws.bench import ACTED, Bench, a_receipt, amended, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import same, same_members
-from exam_sharing.testing.worlds import ANNA, BEN, CARLA
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA, DOWNLOAD, NURSES, VIEW
 
 law: Final = laws_of_port()
 
@@ -55,8 +45,8 @@ def grants_are_read_back_unchanged(bench: Bench) -> None:
     exam, other = bench.upload("exam", "other")
     made = bench.share(
         bench.grant(exam, BEN),
-        bench.grant(exam, WARD, DOWNLOAD, until=START + TICK),
-        bench.grant(other, es.UserId("ward"), grantor=CARLA),
+        bench.grant(exam, NURSES, DOWNLOAD, until=START + TICK),
+        bench.grant(other, es.UserId(NURSES.value), grantor=CARLA),
     )
     basis = frozenset({made[0].id, made[1].id})
     made += bench.share(bench.grant(exam, CARLA, grantor=BEN, basis=basis, until=EDGES[-1]))
@@ -155,13 +145,13 @@ def standing_grants_of_a_share_are_found(bench: Bench) -> None:
     exam, other, gone = exams = bench.upload("exam", "other", "gone")
     to_ben, to_ward, on_other, on_gone, _ = bench.share(
         bench.grant(exam, BEN, DOWNLOAD),
-        bench.grant(exam, WARD),
+        bench.grant(exam, NURSES),
         bench.grant(other, BEN, until=START),
         bench.grant(gone, BEN),
         bench.grant(exam, CARLA),
     )
     bench.share(bench.grant(exam, BEN))
-    keys = (BEN.key, WARD.key)
+    keys = (BEN.key, NURSES.key)
 
     def require(when: str, *expected: es.Grant) -> None:
         found = bench.ports.grants.grants_of_share(to_ben.share, exams, keys)
@@ -180,7 +170,7 @@ def standing_grants_of_a_share_are_found(bench: Bench) -> None:
 def recipients_removed_by_the_owner_are_known(bench: Bench) -> None:
     """`removed` names whom an owner unshared, until an owner shares with them again."""
     exam, other = bench.upload("exam", "other")
-    recipients: tuple[es.PrincipalId, ...] = (BEN, CARLA, WARD)
+    recipients: tuple[es.PrincipalId, ...] = (BEN, CARLA, NURSES)
 
     def require(when: str, *expected: es.PrincipalId) -> None:
         removed = bench.ports.grants.removed((exam, other), recipients)
@@ -188,19 +178,19 @@ def recipients_removed_by_the_owner_are_known(bench: Bench) -> None:
 
     to_ben, to_ward, by_ben = bench.share(
         bench.grant(exam, BEN, DOWNLOAD),
-        bench.grant(exam, WARD),
+        bench.grant(exam, NURSES),
         bench.grant(exam, CARLA, grantor=BEN, basis=frozenset({es.GrantId("some")})),
     )
     require("before any removal")
     bench.write(bench.ending(to_ward))
     bench.write(bench.ending(by_ben, how=es.HowEnded.CASCADED))
-    require("after one unshare by the owner, and a cascade", WARD)
+    require("after one unshare by the owner, and a cascade", NURSES)
     (cut,) = bench.write(bench.narrowing(to_ben, bench.grant(exam, BEN)))
-    require("after a narrowing", WARD)
+    require("after a narrowing", NURSES)
     bench.write(bench.ending(cut, by=BEN, acting_as=es.EndedAs.RECIPIENT))
-    bench.share(bench.grant(exam, WARD, grantor=BEN, basis=frozenset({to_ben.id})))
-    require("after a share by somebody else", WARD)
-    bench.share(bench.grant(exam, WARD))
+    bench.share(bench.grant(exam, NURSES, grantor=BEN, basis=frozenset({to_ben.id})))
+    require("after a share by somebody else", NURSES)
+    bench.share(bench.grant(exam, NURSES))
     require("after a share by the owner")
 
 
@@ -208,7 +198,7 @@ def recipients_removed_by_the_owner_are_known(bench: Bench) -> None:
 def exams_granted_to_a_principal_are_in_id_order(bench: Bench) -> None:
     """`exams_granted_to` returns the exams with grants that have not ended, in id order."""
     exams = bench.upload(*reversed(IN_ORDER))
-    twins: tuple[es.PrincipalId, ...] = (es.UserId("ward"), WARD)
+    twins: tuple[es.PrincipalId, ...] = (es.UserId(NURSES.value), NURSES)
     granted = bench.ports.grants.exams_granted_to
     written: list[es.Grant] = []
     for recipient in twins:
@@ -223,7 +213,7 @@ def exams_granted_to_a_principal_are_in_id_order(bench: Bench) -> None:
     bench.write(bench.ending(second))
     left = tuple(sorted(set(exams) - {second.exam}))
     same("with the only grant ended", granted(second.recipient), left)
-    same("granted to the other", granted(WARD), tuple(sorted(exams)))
+    same("granted to the other", granted(NURSES), tuple(sorted(exams)))
 
 
 @law
@@ -270,7 +260,7 @@ def receipts_are_read_back_unchanged(bench: Bench) -> None:
     (exam,) = bench.upload("exam")
     grants = bench.share(
         bench.grant(exam, BEN, until=START + TICK),
-        bench.grant(exam, WARD, DOWNLOAD, basis=frozenset({_SHOWN, _HIDDEN})),
+        bench.grant(exam, NURSES, DOWNLOAD, basis=frozenset({_SHOWN, _HIDDEN})),
         bench.grant(exam, CARLA, basis=frozenset({_HIDDEN})),
     )
     receipt_of = bench.ports.grants.receipt
@@ -296,7 +286,7 @@ def _receipts(exam: es.ExamId, grants: tuple[es.Grant, ...]) -> tuple[Receipt, .
         )
         for recipient, outcome, until, limit in (
             (BEN, es.Outcome.GRANTED, START + TICK, es.UntilLimit.ASKED),
-            (WARD, es.Outcome.UNCHANGED, None, es.UntilLimit.NOTHING),
+            (NURSES, es.Outcome.UNCHANGED, None, es.UntilLimit.NOTHING),
             (CARLA, es.Outcome.WIDENED, EDGES[-1], es.UntilLimit.POLICY),
             (es.GroupId("ben"), es.Outcome.EXTENDED, EDGES[0], es.UntilLimit.OWN_HOLD),
             (ANNA, es.Outcome.OWNS_IT, None, es.UntilLimit.NOTHING),
@@ -312,7 +302,7 @@ def _receipts(exam: es.ExamId, grants: tuple[es.Grant, ...]) -> tuple[Receipt, .
             ended=(*shown[1:], shown[0]),
             replacements=shown[::-1],
             left_standing=(*shown[-1:], *shown[:-1]),
-            still_have_access=(CARLA, WARD, BEN),
+            still_have_access=(CARLA, NURSES, BEN),
         ),
         es.UnshareReceipt(at=START),
     )

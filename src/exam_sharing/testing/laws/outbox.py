@@ -13,8 +13,9 @@ from exam_sharing.events import Claim, WaitingNotice
 from exam_sharing.identifiers import GroupId, NoticeId, ShareId, UserId
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
 from exam_sharing.testing.edges import DAY, HOSTILE, START, TICK
-from exam_sharing.testing.laws.bench import DOWNLOAD, Bench, laws_of_port
+from exam_sharing.testing.laws.bench import Bench, laws_of_port
 from exam_sharing.testing.laws.law import in_pages, insist, needed, same
+from exam_sharing.testing.worlds import DOWNLOAD
 
 law: Final = laws_of_port()
 

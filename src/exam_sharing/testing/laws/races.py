@@ -20,9 +20,9 @@ from exam_sharing.grants import Grant
 from exam_sharing.identifiers import ExamId, GroupId, UserId
 from exam_sharing.ports import Changes, GrantWriter
 from exam_sharing.testing.edges import DAY, START
-from exam_sharing.testing.laws.bench import VIEW, Bench, a_receipt, keys_of, laws_of_port
+from exam_sharing.testing.laws.bench import Bench, a_receipt, keys_of, laws_of_port
 from exam_sharing.testing.laws.law import insist, same
-from exam_sharing.testing.worlds import BEN
+from exam_sharing.testing.worlds import BEN, VIEW
 
 law: Final = laws_of_port()
 
