@@ -98,7 +98,7 @@ class StoreTrial:
         insist(holds=False, problem=f"it still failed at step {_MOST_STEPS}")
 
     def _traces(self) -> Iterator[tuple[str, opening.Trace]]:
-        """Yield, for what only a capability reads, whether an opening.opened store holds it."""
+        """Yield, for what only a capability reads, whether an opened store holds it."""
         events, share_record = self.events, self.share_record
         if events is not None:
             yield "events", lambda ports: bool(tuple(events(ports.store)))
@@ -146,7 +146,7 @@ def amended(
 
 
 class Bench:
-    """An opening.opened store, with shorthands for what laws do most.
+    """An opened store, with shorthands for what laws do most.
 
     Attributes:
         ports: the ports of the store.
