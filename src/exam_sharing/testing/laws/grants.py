@@ -250,18 +250,14 @@ def ids_in_grants_are_compared_by_code_point(bench: Bench) -> None:
         same(f"the ended grant on {grant.exam!a}", ended, frozenset(ending.ended))
 
 
-_SHOWN: Final = es.GrantId("shown")
-_HIDDEN: Final = es.GrantId("hidden")
-
-
 @law
 def receipts_are_read_back_unchanged(bench: Bench) -> None:
     """`receipt` returns the receipt of an actor's first act with a request id."""
     (exam,) = bench.upload("exam")
     grants = bench.share(
         bench.grant(exam, BEN, until=START + TICK),
-        bench.grant(exam, NURSES, DOWNLOAD, basis=frozenset({_SHOWN, _HIDDEN})),
-        bench.grant(exam, CARLA, basis=frozenset({_HIDDEN})),
+        bench.grant(exam, NURSES, DOWNLOAD, basis=frozenset(map(es.GrantId, ("seen", "unseen")))),
+        bench.grant(exam, CARLA, basis=frozenset({es.GrantId("unseen")})),
     )
     receipt_of = bench.ports.grants.receipt
     kept: list[StoredReceipt] = []
@@ -293,7 +289,7 @@ def _receipts(exam: es.ExamId, grants: tuple[es.Grant, ...]) -> tuple[Receipt, .
         )
     )
     # One basis is shown in part, and one not at all.
-    bases: tuple[Basis, ...] = (es.OWNER, frozenset({_SHOWN}), frozenset())
+    bases: tuple[Basis, ...] = (es.OWNER, frozenset({es.GrantId("seen")}), frozenset())
     shown = tuple(es.ShownGrant.of(each, basis) for each, basis in zip(grants, bases, strict=True))
     return (
         es.ShareReceipt(share=es.ShareId("s"), at=START + TICK, outcomes=outcomes),

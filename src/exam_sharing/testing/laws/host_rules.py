@@ -44,6 +44,20 @@ _USERS: Final = tuple(map(es.UserId, "abcd"))
 _GROUPS: Final = tuple(map(es.GroupId, "ab"))
 _ACTOR: Final = _USERS[0]
 _RECIPIENTS: Final[tuple[es.PrincipalId, ...]] = (*_USERS[1:3], *_GROUPS)
+_BEHIND: Final[dict[es.PrincipalId, frozenset[es.UserId]]] = {
+    **{user: frozenset({user}) for user in _USERS},
+    **{group: frozenset(_USERS[1:3]) for group in _GROUPS},
+}
+_PROFILES: Final = {
+    user: Profile(
+        user=user,
+        active=True,
+        principals=frozenset({user.key}),
+        sharing_in_plan=True,
+        wants_notices=True,
+    )
+    for user in _USERS
+}
 
 
 @attrs.frozen(kw_only=True)
@@ -90,6 +104,9 @@ def _cases(draw: st.DrawFn) -> _Case:
         for place in range(draw(st.integers(0, 2)))
     )
     recipients = draw(st.lists(st.sampled_from(_RECIPIENTS), min_size=1, max_size=3, unique=True))
+    behind = {each: _BEHIND[each] for each in recipients}
+    profiles = {user: _PROFILES[user] for users in behind.values() for user in users}
+    people = People(behind=behind, profiles=profiles, seen=frozenset(recipients))
     request = es.ShareRequest(
         actor=_ACTOR,
         exam=exams[0].id,
@@ -100,25 +117,8 @@ def _cases(draw: st.DrawFn) -> _Case:
         attested=True,
         message=draw(st.sampled_from([None, "a message"])),
     )
-    return _Case(request=request, facts=_facts(exams, tuple(recipients)), unseen=unseen)
-
-
-def _facts(exams: tuple[ExamFacts, ...], recipients: tuple[es.PrincipalId, ...]) -> ShareFacts:
-    behind = {
-        each: frozenset({each} if isinstance(each, es.UserId) else _USERS[1:3])
-        for each in recipients
-    }
-    reached = frozenset[es.UserId]().union(*behind.values())
-    profiles = {user: _profile(user) for user in reached}
-    people = People(behind=behind, profiles=profiles, seen=frozenset(recipients))
-    return ShareFacts(actor=_profile(_ACTOR), exams=exams, people=people)
-
-
-def _profile(user: es.UserId) -> Profile:
-    keys = frozenset({user.key})
-    return Profile(
-        user=user, active=True, principals=keys, sharing_in_plan=True, wants_notices=True
-    )
+    facts = ShareFacts(actor=_PROFILES[_ACTOR], exams=exams, people=people)
+    return _Case(request=request, facts=facts, unseen=unseen)
 
 
 def _story(case: _Case) -> Iterator[str]:
