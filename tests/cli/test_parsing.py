@@ -109,7 +109,7 @@ def test_a_bug_is_reported_without_its_message(monkeypatch, capsys):
     rules = next(command for command in COMMANDS if command.name == "rules")
     monkeypatch.setattr(type(rules), "run", property(lambda _rules: fails), raising=False)
 
-    def fails(arguments, version):
+    def fails(arguments):
         raise LookupError(MESSAGE)
 
     assert main(["rules"]) == 1
@@ -179,7 +179,7 @@ def test_any_error_during_printing_reports_the_act_as_done(clinic, monkeypatch, 
     def fails(*_arguments):
         raise raised
 
-    monkeypatch.setattr("exam_sharing.cli.grants.Shared.show", fails)
+    monkeypatch.setattr("exam_sharing.cli.words.Words.asked", fails)
     assert "the share was done, but" in clinic("", *SHARE, code=5).err
 
 

@@ -11,10 +11,11 @@ pytest.importorskip("rich")
 from rich.console import Console
 
 import exam_sharing as es
+from exam_sharing.cli.access import listed
+from exam_sharing.cli.grants import previewed
 from exam_sharing.cli.media import Medium
 from exam_sharing.cli.printing import ROWS
 from exam_sharing.cli.tour import story
-from exam_sharing.cli.tour.facts import Suggested
 from exam_sharing.cli.tour.story import (
     ANNA,
     BAO,
@@ -71,13 +72,11 @@ def seen(fact, **names):
 
 
 def deactivate(stage, user):
-    (person,) = (each for each in story.PEOPLE if each.user.id == user)
-    stage.directory.add(attrs.evolve(person.user, active=False))
+    stage.directory.add(es.User(id=user, name=story.NAMES[user], active=False))
 
 
-def test_no_suggestions_are_printed_as_nobody():
-    fact = Suggested(actor=ANNA, exam=EXAM, typed="zzz", choices=())
-    assert seen(fact) == ["zzz▏        nobody"]
+def test_no_suggestions_are_printed_as_nobody(stage):
+    assert seen(stage.suggest(ANNA, "zzz")) == ["zzz▏        nobody"]
 
 
 def test_an_empty_access_list_is_printed_as_nobody(stage):
@@ -90,10 +89,9 @@ def test_an_empty_access_list_is_printed_as_nobody(stage):
 
 def test_a_viewer_who_sees_less_has_an_empty_cell(stage):
     share(stage, ANNA, JOSE)
-    listed = stage.listed(ANNA)
-    (whole,) = listed.seen
-    less = attrs.evolve(whole, viewer=JOSE, access_list=attrs.evolve(whole.access_list, entries=()))
-    (row,) = (line for line in seen(attrs.evolve(listed, seen=(whole, less))) if "view" in line)
+    whole = stage.sharing.access_list(ANNA, EXAM)
+    both = listed(EXAM, {ANNA: whole, JOSE: attrs.evolve(whole, entries=())})
+    (row,) = (line for line in seen(both) if "view" in line)
     assert row.count("X") == 1
 
 
@@ -112,8 +110,8 @@ def test_an_unsupported_circle_of_re_shares_is_a_tree_of_its_own(stage):
     first = share(stage, ANNA, JOSE)
     share(stage, JOSE, BAO)
     share(stage, BAO, JOSE)
-    (grant, _), *_ = stage.travelled().steps
-    assert grant.share == first.receipt.share
+    (grant, _), *_ = stage.travelled().facts["steps"]
+    assert grant.share == first.facts["receipt"].share
     stage.sharing.revoke(es.RevokeRequest(actor=ANNA, grant=grant.id))
     assert seen(stage.travelled()) == [
         "Anna Kovács owns exam 1",
@@ -214,9 +212,9 @@ def test_a_preview_and_notices_for_many_people_are_cut(stage):
     request = es.ShareRequest(
         actor=ANNA, exam=EXAM, recipients=tuple(map(es.UserId, names)), attested=True
     )
-    previewed = stage.preview(request)
-    assert f"… and {30 - ROWS} more" in seen(previewed, **names)[-1]
+    preview = stage.sharing.preview(request)
+    assert f"… and {30 - ROWS} more" in seen(previewed(request, preview), **names)[-1]
     stage.act(request)
-    letters = seen(stage.notices(previewed.preview), **names)
+    letters = seen(stage.notices(preview), **names)
     assert "30 notices sent" in letters[0]
     assert sum(f"… and {30 - ROWS} more" in line for line in letters) == 1

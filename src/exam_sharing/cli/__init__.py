@@ -11,16 +11,10 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Final
 
-from exam_sharing.cli.access import ACCESS, CAN, SHARED_WITH, WHO_CAN
-from exam_sharing.cli.check_store import CHECK_STORE
+from exam_sharing.cli import access, check_store, grants, media, notices, people, tour
 from exam_sharing.cli.commands import Command, ExitCode, NotPrinted
-from exam_sharing.cli.grants import RULES, SHARE, UNSHARE
-from exam_sharing.cli.media import ADD_MEDIA
-from exam_sharing.cli.notices import NOTICES
 from exam_sharing.cli.parsing import JSON, Parser
-from exam_sharing.cli.people import ADD_GROUP, ADD_USER, INIT, PEOPLE
-from exam_sharing.cli.printing import flush, let_go, spell_out
-from exam_sharing.cli.tour import TOUR
+from exam_sharing.cli.printing import PROGRAM, flush, let_go, spell_out
 from exam_sharing.errors import Conflict, ExamSharingError, InvalidValue, StoreBusy, StoreFailed
 
 if TYPE_CHECKING:
@@ -28,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_PROGRAM: Final = "exam-sharing"
 _EPILOG: Final = """\
 examples:
   exam-sharing tour
@@ -40,21 +33,21 @@ examples:
 """
 
 COMMANDS: Final[tuple[Command, ...]] = (
-    TOUR,
-    RULES,
-    INIT,
-    ADD_USER,
-    ADD_GROUP,
-    PEOPLE,
-    ADD_MEDIA,
-    SHARE,
-    UNSHARE,
-    ACCESS,
-    WHO_CAN,
-    CAN,
-    SHARED_WITH,
-    NOTICES,
-    CHECK_STORE,
+    tour.tour,
+    grants.rules,
+    people.init,
+    people.add_user,
+    people.add_group,
+    people.people,
+    media.add_media,
+    grants.share,
+    grants.unshare,
+    access.access,
+    access.who_can,
+    access.can,
+    access.shared_with,
+    notices.notices,
+    check_store.check_store,
 )
 
 _CODES: Final[Mapping[type[ExamSharingError], ExitCode]] = {
@@ -106,7 +99,7 @@ def _run(argv: Sequence[str] | None) -> int:
         parser.print_help(sys.stderr)
         return ExitCode.MISUSED
     try:
-        code: ExitCode = arguments.run(arguments, version(_PROGRAM))
+        code: ExitCode = arguments.run(arguments)
     except ExamSharingError as error:
         kinds = (code for kind, code in _CODES.items() if isinstance(error, kind))
         # An argument of the library is an option here.
@@ -116,7 +109,7 @@ def _run(argv: Sequence[str] | None) -> int:
 
 def _failed(why: str, code: ExitCode = ExitCode.FAILED) -> ExitCode:
     try:
-        print(f"{_PROGRAM}: {why}", file=sys.stderr, flush=True)
+        print(f"{PROGRAM}: {why}", file=sys.stderr, flush=True)
     except OSError:
         # Nobody can read it; the exit code still reports it.
         let_go(sys.stderr)
@@ -125,12 +118,12 @@ def _failed(why: str, code: ExitCode = ExitCode.FAILED) -> ExitCode:
 
 def _parser() -> Parser:
     parser = Parser(
-        prog=_PROGRAM,
+        prog=PROGRAM,
         description="Who may see, download and pass on which imaging exam, and why.",
         epilog=_EPILOG,
         formatter_class=RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--version", action="version", version=f"{_PROGRAM} {version(_PROGRAM)}")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
     parser.set_defaults(run=None, db=None, json=False)
     _add(parser.add_subparsers(title="commands", metavar="COMMAND"), COMMANDS)
     return parser

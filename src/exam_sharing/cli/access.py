@@ -1,99 +1,64 @@
 """`exam-sharing access`, `who-can`, `can` and `shared-with`: who has access to what, and why."""
 
 from argparse import Namespace
-from typing import TYPE_CHECKING, Final
-
-import attrs
-from typing_extensions import override
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import exam_sharing as es
-from exam_sharing.cli.commands import Command, Portal
+from exam_sharing.cli import printing as out
+from exam_sharing.cli.commands import Portal, command
 from exam_sharing.cli.parsing import DATABASE, EXAM, PAGING, USER, argument, flag, permission, user
-from exam_sharing.cli.printing import (
-    Reply,
-    Shown,
-    answered,
-    column,
-    ids_table,
-    no,
-    over_portal,
-    stacked,
-    table,
-    text,
-    yes,
-)
-from exam_sharing.cli.words import Words, may
+from exam_sharing.cli.printing import Reply, Shown, over_portal
+from exam_sharing.cli.words import MAY, Words
 
 if TYPE_CHECKING:
     from rich.text import Text
 
 
-@attrs.frozen(kw_only=True)
-class ListSeen:
-    """An access list as one viewer sees it."""
+def listed(exam: es.ExamId, seen: Mapping[es.UserId, es.AccessList]) -> Reply:
+    """Return the access list of an exam, as some viewers see it."""
+    lists = [{"viewer": viewer, "access_list": each} for viewer, each in seen.items()]
+    return Reply(
+        "access-list", {"exam": exam, "seen": lists}, lambda words: _lists(exam, seen, words)
+    )
 
-    viewer: es.UserId
-    access_list: es.AccessList
 
-
-@attrs.frozen(kw_only=True)
-class Listed(Reply):
-    """The access list of an exam, as some viewers see it."""
-
-    kind = "access-list"
-    exam: es.ExamId
-    seen: tuple[ListSeen, ...]
-
-    @override
-    def show(self, words: Words) -> Shown:
-        marks: dict[es.PrincipalId, list[Text]] = {}
-        entries: dict[es.PrincipalId, es.AccessEntry] = {}
-        for place, seen in enumerate(self.seen):
-            for entry in seen.access_list.entries:
-                entries.setdefault(entry.principal, entry)
-                row = marks.setdefault(entry.principal, [text()] * len(self.seen))
-                row[place] = text("X", style="bold red") if entry.can_unshare else text("·")
-        heads = [
-            column(words.first_name(seen.viewer), justify="center", no_wrap=True)
-            for seen in self.seen
-        ]
-        rows = [
-            (
-                words.who(principal),
-                words.held(entry.permission, entry.until),
-                "\n".join(dict.fromkeys(words.who(each.grant.grantor) for each in entry.grants)),
-                *marks[principal],
-            )
-            for principal, entry in entries.items()
-        ]
-        owner = words.who(self.seen[0].access_list.owner)
-        return stacked(
-            text(f"Owner of {words.exam(self.exam)}: ", (owner, "bold")),
-            "",
-            table(column("has access", no_wrap=True), "may", "given by", *heads, rows=rows)
-            if rows
-            else "Nobody else has access.",
-            *self._legend(words),
+def _lists(exam: es.ExamId, seen: Mapping[es.UserId, es.AccessList], words: Words) -> Shown:
+    marks: dict[es.PrincipalId, list[Text]] = {}
+    entries: dict[es.PrincipalId, es.AccessEntry] = {}
+    for place, access_list in enumerate(seen.values()):
+        for entry in access_list.entries:
+            entries.setdefault(entry.principal, entry)
+            row = marks.setdefault(entry.principal, [out.text()] * len(seen))
+            row[place] = out.text("X", style="bold red") if entry.can_unshare else out.text("·")
+    heads = [out.column(words.first_name(each), justify="center", no_wrap=True) for each in seen]
+    rows = [
+        (
+            words.who(principal),
+            words.held(entry.permission, entry.until),
+            "\n".join(dict.fromkeys(words.who(each.grant.grantor) for each in entry.grants)),
+            *marks[principal],
         )
-
-    def _legend(self, words: Words) -> list[str]:
-        if len(self.seen) > 1:
-            return []
-        (seen,) = self.seen
-        is_marked = any(entry.can_unshare for entry in seen.access_list.entries)
-        return [f"X: {words.who(seen.viewer)} may unshare this."] if is_marked else []
-
-
-def _access(arguments: Namespace, portal: Portal) -> Listed:
-    portal.require_known("--as", arguments.viewer)
-    seen = portal.sharing.access_list(arguments.viewer, arguments.exam)
-    shown = ListSeen(viewer=arguments.viewer, access_list=seen)
-    return Listed(exam=arguments.exam, seen=(shown,))
+        for principal, entry in entries.items()
+    ]
+    viewer, access_list = next(iter(seen.items()))
+    is_marked = len(seen) == 1 and any(each.can_unshare for each in entries.values())
+    return out.stacked(
+        out.text(f"Owner of {words.exam(exam)}: ", (words.who(access_list.owner), "bold")),
+        "",
+        out.table(out.column("has access", no_wrap=True), "may", "given by", *heads, rows=rows)
+        if rows
+        else "Nobody else has access.",
+        *([f"X: {words.who(viewer)} may unshare this."] if is_marked else []),
+    )
 
 
-ACCESS: Final = Command(
-    name="access",
-    help="show the access list of an exam",
+@command(
+    "access",
+    "show the access list of an exam",
+    DATABASE,
+    EXAM,
+    argument("--as USER", "who looks", user, dest="viewer", required=True),
     epilog="""\
 The access list is shown as the user sees it: the owner, then everybody whom the exam was shared
 with. An X marks what this user may unshare.
@@ -101,30 +66,49 @@ with. An X marks what this user may unshare.
 examples:
   exam-sharing access cd-1 --as anna
 """,
-    arguments=(
-        DATABASE,
-        EXAM,
-        argument("--as USER", "who looks", user, dest="viewer", required=True),
-    ),
-    run=over_portal(_access),
 )
+@over_portal
+def access(arguments: Namespace, portal: Portal) -> Reply:
+    """Report an access list."""
+    portal.require_known("--as", arguments.viewer)
+    seen = portal.sharing.access_list(arguments.viewer, arguments.exam)
+    return listed(arguments.exam, {arguments.viewer: seen})
 
 
-@attrs.frozen(kw_only=True)
-class HoldersShown(Reply):
-    """Everybody who holds a permission on an exam."""
+@command(
+    "who-can",
+    "list every user who may view or download an exam",
+    DATABASE,
+    EXAM,
+    argument(
+        "permission PERMISSION",
+        "view or download; by default view",
+        permission,
+        nargs="?",
+        default=es.Permission.VIEW,
+    ),
+    epilog="""\
+Every user who holds the permission is listed with all that gives it to them, also as a member of a
+group. Nothing is held back: this is for whoever runs the portal.
 
-    kind = "holders"
-    exam: es.ExamId
-    permission: es.Permission
-    holders: tuple[es.Holder, ...]
+examples:
+  exam-sharing who-can cd-1
+  exam-sharing who-can cd-1 download --json
+""",
+)
+@over_portal
+def who_can(arguments: Namespace, portal: Portal) -> Reply:
+    """Report everybody who holds a permission on an exam."""
+    exam, held = arguments.exam, arguments.permission
+    holders = portal.sharing.admin.who_can(held, exam)
 
-    @override
-    def show(self, words: Words) -> Shown:
-        if not self.holders:
-            return f"Nobody may {may(self.permission)} {words.exam(self.exam)}."
-        rows = [(words.who(each.user), "\n".join(_grounds(each, words))) for each in self.holders]
-        return ids_table(f"may {may(self.permission)}", "because", rows=rows)
+    def show(words: Words) -> Shown:
+        if not holders:
+            return f"Nobody may {MAY[held]} {words.exam(exam)}."
+        rows = [(words.who(each.user), "\n".join(_grounds(each, words))) for each in holders]
+        return out.ids_table(f"may {MAY[held]}", "because", rows=rows)
+
+    return Reply("holders", {"exam": exam, "permission": held, "holders": holders}, show)
 
 
 def _grounds(holder: es.Holder, words: Words) -> list[str]:
@@ -137,73 +121,29 @@ def _ground(user: es.UserId, grant: es.Grant, words: Words) -> str:
     return f"{words.given(grant.grantor, path)}, {words.until(grant.until)}"
 
 
-def _who_can(arguments: Namespace, portal: Portal) -> HoldersShown:
-    holders = portal.sharing.admin.who_can(arguments.permission, arguments.exam)
-    return HoldersShown(exam=arguments.exam, permission=arguments.permission, holders=holders)
+def explained(sharing: es.Sharing, user: es.UserId, held: es.Permission, exam: es.ExamId) -> Reply:
+    """Return why a user holds a permission, or why not."""
+    answer = sharing.admin.explain(user, held, exam)
+    is_yes = isinstance(answer, es.Permitted)
 
-
-WHO_CAN: Final = Command(
-    name="who-can",
-    help="list every user who may view or download an exam",
-    epilog="""\
-Every user who holds the permission is listed with all that gives it to them, also as a member of a
-group. Nothing is held back: this is for whoever runs the portal.
-
-examples:
-  exam-sharing who-can cd-1
-  exam-sharing who-can cd-1 download --json
-""",
-    arguments=(
-        DATABASE,
-        EXAM,
-        argument(
-            "permission PERMISSION",
-            "view or download; by default view",
-            permission,
-            nargs="?",
-            default=es.Permission.VIEW,
-        ),
-    ),
-    run=over_portal(_who_can),
-)
-
-
-@attrs.frozen(kw_only=True)
-class Explained(Reply):
-    """Why a user holds a permission, or why not."""
-
-    kind = "explanation"
-    user: es.UserId
-    permission: es.Permission
-    exam: es.ExamId
-    answer: es.Permitted | es.Denied
-
-    @property
-    @override
-    def is_yes(self) -> bool:
-        return isinstance(self.answer, es.Permitted)
-
-    @override
-    def show(self, words: Words) -> Shown:
-        what = self.permission.name.lower()
-        why = words.why(self.answer)
-        return answered(
-            f"May {words.who(self.user)} {what} {words.exam(self.exam)}?",
-            yes(f"yes: {why}") if self.is_yes else no(f"no: {why}"),
+    def show(words: Words) -> Shown:
+        why = words.why(answer)
+        return out.answered(
+            f"May {words.who(user)} {held.name.lower()} {words.exam(exam)}?",
+            out.yes(f"yes: {why}") if is_yes else out.no(f"no: {why}"),
         )
 
-
-def _can(arguments: Namespace, portal: Portal) -> Explained:
-    portal.require_known("USER", arguments.user)
-    answer = portal.sharing.admin.explain(arguments.user, arguments.permission, arguments.exam)
-    return Explained(
-        user=arguments.user, permission=arguments.permission, exam=arguments.exam, answer=answer
-    )
+    facts = {"user": user, "permission": held, "exam": exam, "answer": answer}
+    return Reply("explanation", facts, show, is_yes=is_yes)
 
 
-CAN: Final = Command(
-    name="can",
-    help="report whether a user may view or download an exam, and why",
+@command(
+    "can",
+    "report whether a user may view or download an exam, and why",
+    DATABASE,
+    USER,
+    argument("permission PERMISSION", "view or download", permission),
+    EXAM,
     epilog="""\
 The answer comes with its reasons; if it is no, also with the nearest misses, and the command ends
 with 1. It names grants and groups that the user may not know of: this is for whoever runs the
@@ -212,49 +152,21 @@ portal.
 examples:
   exam-sharing can ben download cd-1
 """,
-    arguments=(
-        DATABASE,
-        USER,
-        argument("permission PERMISSION", "view or download", permission),
-        EXAM,
-    ),
-    run=over_portal(_can),
 )
-
-
-@attrs.frozen(kw_only=True)
-class ExamsShown(Reply):
-    """A page of the exams that a user can see, perhaps with their own; the newest upload first."""
-
-    kind = "exams"
-    user: es.UserId
-    own: bool
-    page: es.Page[es.VisibleExam]
-
-    @override
-    def show(self, words: Words) -> Shown:
-        if not self.page.items:
-            what = "can see no exam" if self.own else "can see no exam of others"
-            return f"{words.who(self.user)} {what}."
-        rows = [
-            (str(each.exam), may(each.permission), words.when(each.uploaded_at))
-            for each in self.page.items
-        ]
-        more = [f"There are more: --after {self.page.next}"] if self.page.next else []
-        return stacked(ids_table("exam", "may", "uploaded", rows=rows), *more)
-
-
-def _shared_with(arguments: Namespace, portal: Portal) -> ExamsShown:
+@over_portal
+def can(arguments: Namespace, portal: Portal) -> Reply:
+    """Report why a user holds a permission, or why not."""
     portal.require_known("USER", arguments.user)
-    viewer = portal.sharing.viewer(arguments.user)
-    query = viewer.visible_to if arguments.own else viewer.shared_with
-    page = query(arguments.after, arguments.limit)
-    return ExamsShown(user=arguments.user, own=arguments.own, page=page)
+    return explained(portal.sharing, arguments.user, arguments.permission, arguments.exam)
 
 
-SHARED_WITH: Final = Command(
-    name="shared-with",
-    help="list the exams that are shared with a user",
+@command(
+    "shared-with",
+    "list the exams that are shared with a user",
+    DATABASE,
+    USER,
+    flag("--own", "list the exams that they own as well"),
+    *PAGING,
     epilog="""\
 The newest uploads come first, a page at a time; each page ends with how to get the next.
 
@@ -262,11 +174,22 @@ examples:
   exam-sharing shared-with ben
   exam-sharing shared-with anna --own --limit 200
 """,
-    arguments=(
-        DATABASE,
-        USER,
-        flag("--own", "list the exams that they own as well"),
-        *PAGING,
-    ),
-    run=over_portal(_shared_with),
 )
+@over_portal
+def shared_with(arguments: Namespace, portal: Portal) -> Reply:
+    """Report a page of the exams that a user can see, perhaps with their own."""
+    user, own = arguments.user, arguments.own
+    portal.require_known("USER", user)
+    viewer = portal.sharing.viewer(user)
+    page = (viewer.visible_to if own else viewer.shared_with)(arguments.after, arguments.limit)
+
+    def show(words: Words) -> Shown:
+        if not page.items:
+            return f"{words.who(user)} can see no exam{'' if own else ' of others'}."
+        rows = [
+            (str(each.exam), MAY[each.permission], words.when(each.uploaded_at))
+            for each in page.items
+        ]
+        return out.paged(page, out.ids_table("exam", "may", "uploaded", rows=rows))
+
+    return Reply("exams", {"user": user, "own": own, "page": page}, show)

@@ -7,22 +7,21 @@ be used in the thread that opened them, so everything that touches the store hap
 import sys
 import sysconfig
 import threading
-from argparse import ArgumentTypeError, Namespace
-from collections.abc import Callable, Mapping, Sequence
+from argparse import Namespace
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from time import monotonic
-from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 import attrs
 from typing_extensions import override
 
 import exam_sharing
-from exam_sharing.cli.commands import Command, ExitCode, need
-from exam_sharing.cli.parsing import argument, flag, suggestion, whole_number
-from exam_sharing.cli.printing import Line, document
+from exam_sharing.cli.commands import ExitCode, command, need
+from exam_sharing.cli.parsing import argument, flag, number, suggestion, whole_number
+from exam_sharing.cli.printing import PROGRAM, Line, document
 from exam_sharing.cli.words import count
 from exam_sharing.errors import InvalidInput
 
@@ -55,6 +54,16 @@ class _Answer:
     broken: "LawBroken | None"
     seconds: float
 
+    def as_data(self) -> dict[str, object]:
+        return {
+            "law": self.law.name,
+            "promise": self.law.promise,
+            "kept": self.broken is None,
+            "problem": None if self.broken is None else self.broken.problem,
+            "examples": None if self.broken is None else self.broken.examples,
+            "seconds": round(self.seconds, 3),
+        }
+
 
 class _Checking(threading.Thread):
     """A thread that checks the laws of a store, one after the other.
@@ -80,10 +89,10 @@ class _Checking(threading.Thread):
 
         try:
             laws = self._make()
-            for number, law in enumerate(laws, start=1):
+            for place, law in enumerate(laws, start=1):
                 begun, broken = monotonic(), None
                 self.law = law.name, begun
-                self._show(f"{number} of {len(laws)}: {law.name}")
+                self._show(f"{place} of {len(laws)}: {law.name}")
                 try:
                     law.check()
                 except LawBroken as error:
@@ -100,24 +109,24 @@ class _Checking(threading.Thread):
                 name, begun = self.law
                 left = min(_GLANCE, begun + timeout - monotonic())
                 if left <= 0:
-                    place = self._place_in_store()
-                    where = "" if place is None else f"; the store stands in {place}"
+                    where = self._place_in_store()
                     raise _Hangs(f"{name} had not ended after {timeout:g} seconds{where}")
             self.join(left)
         if self.error is not None:
             raise self.error
 
-    def _place_in_store(self) -> str | None:
+    def _place_in_store(self) -> str:
         """Return where the store stands: in this thread, or else in one that it started."""
-        frames: Mapping[int, FrameType] = sys._current_frames()  # noqa: SLF001  as it is documented
+        frames = sys._current_frames()  # noqa: SLF001  as it is documented
         started = (each for each in frames if each not in self._before and each != self.ident)
         for thread in (self.ident, *started):
             frame = frames.get(thread or 0)
             while frame is not None and not _is_theirs(frame.f_code.co_filename):
                 frame = frame.f_back
             if frame is not None:
-                return f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
-        return None
+                place = f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
+                return f"; the store stands in {place}"
+        return ""
 
 
 def _is_theirs(filename: str) -> bool:
@@ -130,7 +139,41 @@ def _is_theirs(filename: str) -> bool:
     return _BETWEEN not in parts
 
 
-def _run(arguments: Namespace, version: str) -> ExitCode:
+@command(
+    "check-store",
+    "check a store against the laws of its ports",
+    argument("store STORE", "package.module:name"),
+    flag("--one-thread", "leave out laws about several threads; not for a sequence of laws"),
+    argument(
+        "--examples N",
+        f"how many random examples a law tries ({_EXAMPLES}); not for a sequence of laws",
+        whole_number,
+    ),
+    argument("--law NAME", "only this law; may be repeated", action="append"),
+    argument(
+        "--timeout SECONDS",
+        f"how long a law may take before the store counts as hanging ({_TIMEOUT})",
+        number(float, "a number of seconds"),
+        default=_TIMEOUT,
+    ),
+    epilog="""\
+STORE is package.module:name. It names a callable that returns a new empty store at each call, or a
+sequence of laws as `store_laws(open_store, fail_at=...)` returns it: laws of stores with further
+abilities, of directories, notifiers or rules. Such laws already have their settings, so neither
+--one-thread nor --examples can be given with them.
+
+The command ends with 0 if the store keeps every law, with 1 if it breaks one, and with 2 if STORE
+cannot be checked: it cannot be found, does not return an empty store apart from all others, or
+hangs. A law that has not ended after --timeout seconds ends the command, which reports where in its
+code the store stands. The results of the laws before are printed first, also after an interrupt.
+
+examples:
+  exam-sharing check-store exam_sharing.memory:MemoryStore
+  exam-sharing check-store my_portal.stores:open_store --one-thread
+  exam-sharing check-store my_portal.checks:LAWS --json
+""",
+)
+def check_store(arguments: Namespace) -> ExitCode:
     need(["hypothesis"])
     from exam_sharing.testing.opening import StoreNotUsable
 
@@ -148,13 +191,12 @@ def _run(arguments: Namespace, version: str) -> ExitCode:
         line.show("")
     answers = list(checking.answers)
     if answers and arguments.json:
-        laws = [_as_data(each) for each in answers]
-        print(document(version, store=arguments.store, laws=laws))
+        print(document(store=arguments.store, laws=[each.as_data() for each in answers]))
     elif answers:
         print(_report(answers))
     if isinstance(stopped, KeyboardInterrupt):
         where = arguments.store if checking.law is None else checking.law[0]
-        print(f"exam-sharing: interrupted in {where}", file=sys.stderr)
+        print(f"{PROGRAM}: interrupted in {where}", file=sys.stderr)
         return ExitCode.INTERRUPTED
     if stopped is not None:
         raise InvalidInput(arguments.store, f"cannot be checked: {stopped}") from stopped
@@ -162,36 +204,29 @@ def _run(arguments: Namespace, version: str) -> ExitCode:
 
 
 def _laws(arguments: Namespace) -> "tuple[Law, ...]":
-    """Return the laws to check."""
-    laws = _all_laws(arguments)
-    if arguments.law is None:
-        return laws
-    known = {law.name for law in laws}
-    for name in arguments.law:
-        if name not in known:
-            raise InvalidInput("--law", f"names no law of this store{suggestion(name, known)}")
-    return tuple(law for law in laws if law.name in arguments.law)
-
-
-def _all_laws(arguments: Namespace) -> "tuple[Law, ...]":
-    """Return the laws that STORE names, or those of the store that it names."""
+    """Return the laws that STORE names, or those of the store that it names; or some of them."""
     from exam_sharing.testing.laws import Law, store_laws
 
     found = _imported(arguments.store)
     if isinstance(found, Sequence) and found and all(isinstance(each, Law) for each in found):
-        given = {
-            "--one-thread": arguments.one_thread,
-            "--examples": arguments.examples is not None,
-        }
-        options = " and ".join(option for option, is_given in given.items() if is_given)
+        options = [
+            *(["--one-thread"] if arguments.one_thread else []),
+            *(["--examples"] if arguments.examples is not None else []),
+        ]
         if options:
             problem = f"cannot be given, because {arguments.store} is a sequence of laws"
-            raise InvalidInput(options, problem)
-        return tuple(found)
-    if not callable(found):
+            raise InvalidInput(" and ".join(options), problem)
+        laws = tuple(found)
+    elif callable(found):
+        examples = _EXAMPLES if arguments.examples is None else arguments.examples
+        laws = store_laws(found, threads=not arguments.one_thread, examples=examples)
+    else:
         raise InvalidInput(arguments.store, "is neither a callable that opens a store, nor laws")
-    examples = _EXAMPLES if arguments.examples is None else arguments.examples
-    return store_laws(found, threads=not arguments.one_thread, examples=examples)
+    known = {law.name for law in laws}
+    for name in arguments.law or ():
+        if name not in known:
+            raise InvalidInput("--law", f"names no law of this store{suggestion(name, known)}")
+    return tuple(law for law in laws if arguments.law is None or law.name in arguments.law)
 
 
 def _imported(named: str) -> object:
@@ -240,60 +275,3 @@ def _report(answers: list[_Answer]) -> str:
         lines += [f"  {each.promise}" for each in alike if len(alike) == 1]
         lines += [f"  {line}" for line in problem.split("\n")]
     return "\n".join(lines)
-
-
-def _as_data(answer: _Answer) -> dict[str, object]:
-    return {
-        "law": answer.law.name,
-        "promise": answer.law.promise,
-        "kept": answer.broken is None,
-        "problem": None if answer.broken is None else answer.broken.problem,
-        "examples": None if answer.broken is None else answer.broken.examples,
-        "seconds": round(answer.seconds, 3),
-    }
-
-
-def _seconds(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise ArgumentTypeError("must be a number of seconds") from None
-
-
-CHECK_STORE: Final = Command(
-    name="check-store",
-    help="check a store against the laws of its ports",
-    epilog="""\
-STORE is package.module:name. It names a callable that returns a new empty store at each call, or a
-sequence of laws as `store_laws(open_store, fail_at=...)` returns it: laws of stores with further
-abilities, of directories, notifiers or rules. Such laws already have their settings, so neither
---one-thread nor --examples can be given with them.
-
-The command ends with 0 if the store keeps every law, with 1 if it breaks one, and with 2 if STORE
-cannot be checked: it cannot be found, does not return an empty store apart from all others, or
-hangs. A law that has not ended after --timeout seconds ends the command, which reports where in its
-code the store stands. The results of the laws before are printed first, also after an interrupt.
-
-examples:
-  exam-sharing check-store exam_sharing.memory:MemoryStore
-  exam-sharing check-store my_portal.stores:open_store --one-thread
-  exam-sharing check-store my_portal.checks:LAWS --json
-""",
-    arguments=(
-        argument("store STORE", "package.module:name"),
-        flag("--one-thread", "leave out laws about several threads; not for a sequence of laws"),
-        argument(
-            "--examples N",
-            f"how many random examples a law tries ({_EXAMPLES}); not for a sequence of laws",
-            whole_number,
-        ),
-        argument("--law NAME", "only this law; may be repeated", action="append"),
-        argument(
-            "--timeout SECONDS",
-            f"how long a law may take before the store counts as hanging ({_TIMEOUT})",
-            _seconds,
-            default=_TIMEOUT,
-        ),
-    ),
-    run=_run,
-)

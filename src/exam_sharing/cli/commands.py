@@ -1,17 +1,17 @@
 """What a subcommand consists of, its exit codes and errors, and the portal that it works on."""
 
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from enum import IntEnum
 from importlib.util import find_spec
 from typing import Final, TypeAlias
 
 import attrs
 
-from exam_sharing import Group, PrincipalId, Sharing
+from exam_sharing import PrincipalId, Sharing
 from exam_sharing.cli.parsing import Argument, spelled
 from exam_sharing.cli.words import Words, series
-from exam_sharing.directories import KeptDirectory, Known
+from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import ExamSharingError
 
 
@@ -27,25 +27,38 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-@attrs.frozen(kw_only=True)
+OpenSharing: TypeAlias = Callable[..., tuple[Sharing, KeptDirectory]]
+"""Takes the settings of a `Sharing` over an empty directory, and returns both."""
+
+Run: TypeAlias = Callable[[Namespace], ExitCode]
+
+
+@attrs.frozen
 class Command:
     """A subcommand.
 
     Attributes:
         name: how it is called.
         help: a line for the list of commands.
-        epilog: the rest of its own help, with examples.
         arguments: what it takes.
-        run: runs it, given the arguments and the version of the package.
-        actions: subcommands of its own; without one of them, `run` runs.
+        epilog: the rest of its own help, with examples.
+        run: runs it; if it has actions, only without one of them.
+        actions: subcommands of its own.
     """
 
     name: str
     help: str
-    epilog: str
     arguments: tuple[Argument, ...]
-    run: Callable[[Namespace, str], ExitCode]
-    actions: tuple["Command", ...] = ()
+    epilog: str
+    run: Run
+    actions: tuple["Command", ...]
+
+
+def command(
+    name: str, meaning: str, *arguments: Argument, epilog: str, actions: tuple[Command, ...] = ()
+) -> Callable[[Run], Command]:
+    """Make a subcommand of a function that runs it."""
+    return lambda run: Command(name, meaning, arguments, epilog, run, actions)
 
 
 class CommandFailed(ExamSharingError):
@@ -76,10 +89,6 @@ def need(packages: Iterable[str]) -> None:
     )
 
 
-OpenSharing: TypeAlias = Callable[..., tuple[Sharing, KeptDirectory]]
-"""Takes the settings of a `Sharing` over an empty directory, and returns both."""
-
-
 class _Names(dict[PrincipalId, str]):
     """Names with the ids to type; each is looked up once."""
 
@@ -100,19 +109,11 @@ def names_in(directory: KeptDirectory) -> Words:
 
 @attrs.frozen(kw_only=True)
 class Portal:
-    """Sharing over one database; its place, for people, contains no password."""
+    """Sharing, and the people and groups, of one database; its place contains no password."""
 
     place: str
     sharing: Sharing
     directory: KeptDirectory
-
-    def everybody(self) -> Iterator[Known]:
-        """Yield all users and groups, by their ids, groups first."""
-        page = self.directory.known()
-        while page:
-            yield from page
-            last = page[-1]
-            page = self.directory.known(last.id if isinstance(last, Group) else last.user.id)
 
     def require_known(self, argument: str, *named: PrincipalId) -> None:
         """Raise `CommandFailed` if somebody who was typed for an argument is not in the directory.

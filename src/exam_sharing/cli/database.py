@@ -15,14 +15,7 @@ from sqlalchemy import URL, Engine, MetaData, create_engine, make_url, select
 from sqlalchemy.exc import ArgumentError
 
 from exam_sharing import Sharing
-from exam_sharing.adapters.sqlalchemy import (
-    SqlDirectory,
-    Tables,
-    create_all,
-    define_tables,
-    open_sharing,
-    sqlite_engine,
-)
+from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.sqlalchemy.database import check_schema, schema_found
 from exam_sharing.cli.commands import CommandFailed, OpenSharing, Portal, need
 from exam_sharing.directories import KeptDirectory
@@ -36,46 +29,48 @@ _PATIENCE: Final = 10
 """The longest wait for a server, in seconds."""
 
 
-@attrs.frozen(kw_only=True)
-class _Address:
-    """Where a database is; a URL may hold a password, so no `repr` shows it."""
+@attrs.frozen
+class _Database:
+    """A database, not connected yet; its place contains no password, which its URL may hold.
 
-    url: URL = attrs.field(repr=False)
+    Attributes:
+        file: of SQLite; `None` for a server.
+    """
+
     place: str
+    file: Path | None
+    engine: Engine = attrs.field(repr=False)
+    tables: sql.Tables = attrs.field(repr=False, factory=lambda: sql.define_tables(MetaData()))
 
-    @property
-    def file(self) -> Path | None:
-        """The file of a SQLite database; `None` for a server."""
-        if self.url.get_backend_name() != "sqlite" or self.url.database is None:
-            return None
-        return Path(self.url.database)
-
-    @contextmanager
-    def engine(self) -> Iterator[Engine]:
-        """Yield an engine that is not connected yet; errors of its database name the place."""
-        engine = self._engine()
+    def has_tables(self) -> bool:
+        """Return whether there are tables of ours."""
         try:
-            yield engine
+            return schema_found(self.engine, self.tables) is not None
+        except StoreBusy:
+            raise
         except StoreFailed as error:
-            kind = StoreBusy if isinstance(error, StoreBusy) else StoreFailed
-            raise kind(f"{self.place}: {error}") from None
-        finally:
-            engine.dispose()
+            # This is the first statement that it gets, so its place or its kind may be wrong.
+            raise StoreFailed(
+                f"{error}; is it there, is it a database of ours, and may you use it?"
+            ) from None
 
-    def _engine(self) -> Engine:
+    def make_tables(self) -> bool:
+        """Create the tables unless they exist, and return whether they were created."""
         if self.file is not None:
-            return sqlite_engine(self.file)
-        need(["psycopg"])
-        # A pooler may stand between, and mixes up prepared statements of its clients.
-        options: dict[str, int | None] = {"prepare_threshold": None}
-        if "connect_timeout" not in self.url.query:
-            options["connect_timeout"] = _PATIENCE
-        # A relay keeps its connections for days: those that a server dropped are not handed out.
-        return create_engine(self.url, connect_args=options, pool_pre_ping=True)
+            try:
+                # It holds messages that wait to be sent, so only its owner may read it.
+                self.file.touch(mode=0o600)
+            except OSError as error:
+                raise StoreFailed(error.strerror or type(error).__name__) from None
+        if not self.has_tables():
+            sql.create_all(self.engine, self.tables)
+            return True
+        check_schema(self.engine, self.tables)
+        return False
 
 
-def _read(typed: str | None) -> _Address:
-    """Return where the database is."""
+def _located(typed: str | None) -> _Database:
+    """Return the database that was typed."""
     text = typed or os.environ.get(_VARIABLE) or _DEFAULT
     if "://" not in text:
         return _file(text)
@@ -93,59 +88,45 @@ def _read(typed: str | None) -> _Address:
     )
 
 
-def _file(path: str) -> _Address:
+def _file(path: str) -> _Database:
     if "\0" in path:
         raise InvalidInput("--db", "must be a path that a file can have")
     if path in {"", ":memory:"}:
         raise InvalidInput("--db", "must name a file: memory is gone when the command ends")
-    place = Path(path).absolute()
-    return _Address(url=URL.create("sqlite", database=str(place)), place=str(place))
+    file = Path(path).absolute()
+    return _Database(str(file), file, sql.sqlite_engine(file))
 
 
-def _server(url: URL) -> _Address:
+def _server(url: URL) -> _Database:
+    need(["psycopg"])
+    # A pooler may stand between, and mixes up prepared statements of its clients.
+    options: dict[str, int | None] = {"prepare_threshold": None}
+    if "connect_timeout" not in url.query:
+        options["connect_timeout"] = _PATIENCE
+    # A relay keeps its connections for days: those that a server dropped are not handed out.
+    engine = create_engine(url, connect_args=options, pool_pre_ping=True)
     host = url.host or url.query.get("host") or "this machine"
     port = f":{url.port}" if url.port else ""
-    return _Address(url=url, place=f"the database {url.database or ''!r} on {host}{port}")
+    return _Database(f"the database {url.database or ''!r} on {host}{port}", None, engine)
 
 
-def _tables() -> Tables:
-    return define_tables(MetaData())
-
-
-def _has_tables(engine: Engine, tables: Tables) -> bool:
-    """Return whether there are tables of ours."""
+@contextmanager
+def _connectable(typed: str | None) -> Iterator[_Database]:
+    """Yield the database that was typed; errors of it name its place."""
+    database = _located(typed)
     try:
-        return schema_found(engine, tables) is not None
-    except StoreBusy:
-        raise
+        yield database
     except StoreFailed as error:
-        # This is the first statement that it gets, so its place or its kind may be wrong.
-        raise StoreFailed(
-            f"{error}; is it there, is it a database of ours, and may you use it?"
-        ) from None
-
-
-def _make_tables(address: _Address, engine: Engine) -> bool:
-    """Create the tables unless they exist, and return whether they were created."""
-    tables = _tables()
-    if address.file is not None:
-        try:
-            # It holds messages that wait to be sent, so only its owner may read it.
-            address.file.touch(mode=0o600)
-        except OSError as error:
-            raise StoreFailed(error.strerror or type(error).__name__) from None
-    if not _has_tables(engine, tables):
-        create_all(engine, tables)
-        return True
-    check_schema(engine, tables)
-    return False
+        kind = StoreBusy if isinstance(error, StoreBusy) else StoreFailed
+        raise kind(f"{database.place}: {error}") from None
+    finally:
+        database.engine.dispose()
 
 
 def prepared(typed: str | None) -> tuple[str, bool]:
     """Create the tables of a database unless they exist; return its place, and if it was done."""
-    address = _read(typed)
-    with address.engine() as engine:
-        return address.place, _make_tables(address, engine)
+    with _connectable(typed) as database:
+        return database.place, database.make_tables()
 
 
 @contextmanager
@@ -153,35 +134,36 @@ def opened(
     typed: str | None, notifier_for: Callable[[KeptDirectory], Notifier] | None = None
 ) -> Iterator[Portal]:
     """Open the portal in a database; without a notifier, notices wait."""
-    address, tables = _read(typed), _tables()
-    with address.engine() as engine:
-        exists = address.file is None or address.file.exists()
-        if not exists or not _has_tables(engine, tables):
+    with _connectable(typed) as database:
+        exists = database.file is None or database.file.exists()
+        if not exists or not database.has_tables():
             raise StoreFailed("there are no tables yet; create them with: exam-sharing init")
-        directory = SqlDirectory(engine, tables.directory)
+        directory = sql.SqlDirectory(database.engine, database.tables.directory)
         notifier = None if notifier_for is None else notifier_for(directory)
-        sharing = open_sharing(engine, tables=tables, directory=directory, notifier=notifier)
-        yield Portal(place=address.place, sharing=sharing, directory=directory)
+        sharing = sql.open_sharing(
+            database.engine, tables=database.tables, directory=directory, notifier=notifier
+        )
+        yield Portal(place=database.place, sharing=sharing, directory=directory)
 
 
 @contextmanager
 def opened_for_a_tour(typed: str) -> Iterator[tuple[str, OpenSharing]]:
     """Open an empty database, and yield its place and how to open sharing in it."""
-    address, tables = _read(typed), _tables()
-    with address.engine() as engine:
-        _make_tables(address, engine)
+    with _connectable(typed) as database:
+        engine, tables = database.engine, database.tables
+        database.make_tables()
         with engine.connect() as connection:
-            people, exams = tables.directory.principals, tables.exams
-            for column in (people.c.key, exams.c.id):
+            for column in (tables.directory.principals.c.key, tables.exams.c.id):
                 if connection.execute(select(column).limit(1)).first() is not None:
                     raise CommandFailed(
-                        f"{address.place} holds people or exams already, perhaps of an earlier "
+                        f"{database.place} holds people or exams already, perhaps of an earlier "
                         "tour, and a tour needs a database of its own: name a new file, or look "
                         "at what is there, for example with: exam-sharing people"
                     )
-        directory = SqlDirectory(engine, tables.directory)
+        directory = sql.SqlDirectory(engine, tables.directory)
 
         def open_empty(**settings: Any) -> tuple[Sharing, KeptDirectory]:
-            return open_sharing(engine, tables=tables, directory=directory, **settings), directory
+            opened = sql.open_sharing(engine, tables=tables, directory=directory, **settings)
+            return opened, directory
 
-        yield address.place, open_empty
+        yield database.place, open_empty

@@ -3,34 +3,17 @@
 import sys
 from argparse import Namespace
 from collections import Counter
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
-
-import attrs
-from typing_extensions import override
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import exam_sharing as es
-from exam_sharing.cli.commands import Command, ExitCode, Portal, need
-from exam_sharing.cli.parsing import DATABASE, EXAM, argument, flag, one_of, principal, time, user
-from exam_sharing.cli.printing import (
-    Reply,
-    Shown,
-    answered,
-    column,
-    cut,
-    document,
-    grid,
-    indented,
-    note,
-    open_console,
-    over_portal,
-    table,
-    text,
-    yes,
-)
+from exam_sharing.cli import parsing
+from exam_sharing.cli import printing as out
+from exam_sharing.cli.commands import ExitCode, Portal, command, need
+from exam_sharing.cli.parsing import argument, flag, principal
+from exam_sharing.cli.printing import Reply, Shown, over_portal
 from exam_sharing.cli.words import Asked, Words, count, series
 from exam_sharing.errors import InvalidInput
-from exam_sharing.policy.decisions import REMEDIES, Rule
+from exam_sharing.policy.decisions import REMEDIES
 from exam_sharing.policy.ending import ENDING_RULES
 from exam_sharing.policy.requests import without_message
 from exam_sharing.policy.share import SHARE_RULES
@@ -39,16 +22,12 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 
-def show_reasons(reasons: tuple[es.Reason, ...], words: Words) -> Shown:
+def reasons_grid(reasons: tuple[es.Reason, ...], words: Words) -> Shown:
     """Return every reason against an act, with its code and what to do."""
-    mark = text("✗", style="bold red")
-    return grid(
-        column(no_wrap=True),
-        column(style="red"),
-        column(),
-        rows=[(mark, reason.code.value, words.remedy(reason)) for reason in reasons],
-        gap=1,
-    )
+    mark = out.text("✗", style="bold red")
+    columns = (out.column(no_wrap=True), out.column(style="red"), out.column())
+    rows = [(mark, reason.code.value, words.remedy(reason)) for reason in reasons]
+    return out.grid(*columns, rows=rows, gap=1)
 
 
 _Effects: TypeAlias = dict[tuple[str, str], list[es.Effect]]
@@ -57,50 +36,38 @@ _Effects: TypeAlias = dict[tuple[str, str], list[es.Effect]]
 _STYLES: Final = {"loses": "red", "gains": "green", "keeps": "yellow"}
 
 
-@attrs.frozen(kw_only=True)
-class Previewed(Reply):
-    """What an act would do."""
+def previewed(request: Asked, preview: es.Preview) -> Reply:
+    """Return what an act would do."""
 
-    kind = "preview"
-    request: Asked
-    preview: es.Preview
-
-    @property
-    @override
-    def is_yes(self) -> bool:
-        return not self.preview.reasons
-
-    @override
-    def show(self, words: Words) -> Shown:
-        rows, more = cut(list(self._by_principal(words).items()))
+    def show(words: Words) -> Shown:
+        rows, more = out.cut(list(_by_principal(preview, words).items()))
         lines = [(words.who(principal), _effects(effects, words)) for principal, effects in rows]
-        reasons = self.preview.reasons
-        return answered(
-            f"Preview: {words.asked(self.request)}",
-            *([show_reasons(reasons, words)] if reasons else []),
-            grid(column(no_wrap=True), column(), rows=lines, gap=2),
+        return out.answered(
+            f"Preview: {words.asked(request)}",
+            *([reasons_grid(preview.reasons, words)] if preview.reasons else []),
+            out.grid(out.column(no_wrap=True), out.column(), rows=lines, gap=2),
             *more,
             mark="?",
             style="bold yellow",
         )
 
-    def _by_principal(self, words: Words) -> dict[es.PrincipalId, _Effects]:
-        # Who loses time and keeps the rest is among both; once is enough.
-        shortened = frozenset(self.preview.losses)
-        found: dict[es.PrincipalId, _Effects] = {}
-        for verb, effects in (
-            ("loses", self.preview.losses),
-            ("gains", self.preview.gains),
-            ("keeps", [effect for effect in self.preview.keeps if effect not in shortened]),
-        ):
-            for effect in effects:
-                when = ""
-                if effect.until_after is not None:
-                    preposition = "after" if verb == "loses" else "until"
-                    when = f" {preposition} {words.when(effect.until_after)}"
-                by_kind = found.setdefault(effect.principal, {})
-                by_kind.setdefault((verb, when), []).append(effect)
-        return found
+    facts = {"request": request, "preview": preview}
+    return Reply("preview", facts, show, is_yes=not preview.reasons)
+
+
+def _by_principal(preview: es.Preview, words: Words) -> dict[es.PrincipalId, _Effects]:
+    # Who loses time and keeps the rest is among both; once is enough.
+    kept = [effect for effect in preview.keeps if effect not in frozenset(preview.losses)]
+    found: dict[es.PrincipalId, _Effects] = {}
+    for verb, effects in (("loses", preview.losses), ("gains", preview.gains), ("keeps", kept)):
+        for effect in effects:
+            when = ""
+            if effect.until_after is not None:
+                preposition = "after" if verb == "loses" else "until"
+                when = f" {preposition} {words.when(effect.until_after)}"
+            by_kind = found.setdefault(effect.principal, {})
+            by_kind.setdefault((verb, when), []).append(effect)
+    return found
 
 
 def _effects(effects: _Effects, words: Words) -> "Text":
@@ -111,77 +78,51 @@ def _effects(effects: _Effects, words: Words) -> "Text":
         what = series(each.name.lower() for each in sorted({one.permission for one in alike}))
         on = words.exam(alike[0].exam) if len(exams) == 1 else count(len(exams), "exam")
         repeated = "" if verb == before else f"{verb} "
-        parts.append(text((repeated, _STYLES[verb]), f"{what} on {on}{when}"))
+        parts.append(out.text((repeated, _STYLES[verb]), f"{what} on {on}{when}"))
         before = verb
-    return text(", ").join(parts)
+    return out.text(", ").join(parts)
 
 
-_OUTCOMES: Final = {
-    es.Outcome.GRANTED: "granted",
-    es.Outcome.WIDENED: "widened",
-    es.Outcome.EXTENDED: "extended",
-    es.Outcome.UNCHANGED: "unchanged",
-    es.Outcome.OWNS_IT: "owns it",
-}
+def shared(request: es.ShareRequest, receipt: es.ShareReceipt) -> Reply:
+    """Return the receipt of a share."""
 
-
-@attrs.frozen(kw_only=True)
-class Shared(Reply):
-    """A share was made."""
-
-    kind = "shared"
-    done: ClassVar[str | None] = "the share was done"
-    request: es.ShareRequest
-    receipt: es.ShareReceipt
-
-    @override
-    def show(self, words: Words) -> Shown:
+    def show(words: Words) -> Shown:
         exams = Counter(
-            (each.recipient, each.outcome, each.until, each.limited_by)
-            for each in self.receipt.outcomes
+            (each.recipient, each.outcome, each.until, each.limited_by) for each in receipt.outcomes
         )
-        lines = [
-            yes(
-                f"{words.who(recipient)}: {_OUTCOMES[outcome]} on {count(number, 'exam')}, "
-                f"{words.until(until)}{self._limit(until, limited_by, words)}"
-            )
-            for (recipient, outcome, until, limited_by), number in exams.items()
-        ]
-        return answered(words.asked(self.request), *lines)
+        lines = []
+        for (recipient, outcome, until, limited_by), number in exams.items():
+            did = outcome.name.lower().replace("_", " ")
+            is_limited = until is not None and limited_by is es.UntilLimit.OWN_HOLD
+            limit = f", as long as {words.first_name(request.actor)} holds it"
+            on = f"on {count(number, 'exam')}, {words.until(until)}{limit if is_limited else ''}"
+            lines.append(out.yes(f"{words.who(recipient)}: {did} {on}"))
+        return out.answered(words.asked(request), *lines)
 
-    def _limit(self, until: datetime | None, limited_by: es.UntilLimit, words: Words) -> str:
-        is_limited = until is not None and limited_by is es.UntilLimit.OWN_HOLD
-        return f", as long as {words.first_name(self.request.actor)} holds it" if is_limited else ""
+    facts = {"request": request, "receipt": receipt}
+    return Reply("shared", facts, show, done="the share was done")
 
 
-@attrs.frozen(kw_only=True)
-class Ended(Reply):
-    """Grants were unshared or narrowed."""
+def ended(request: es.UnshareRequest | es.NarrowRequest, receipt: es.UnshareReceipt) -> Reply:
+    """Return the receipt of grants that were unshared or narrowed."""
 
-    kind = "ended"
-    done: ClassVar[str | None] = "the unsharing was done"
-    request: es.UnshareRequest | es.NarrowRequest
-    receipt: es.UnshareReceipt
-
-    @override
-    def show(self, words: Words) -> Shown:
-        receipt = self.receipt
+    def show(words: Words) -> Shown:
         became: dict[tuple[object, ...], list[str]] = {}
         for new in receipt.replacements:
             became.setdefault(_origin(new), []).append(words.held(new.permission, new.until))
-        lines = [
-            yes(
-                f"{_grant(grant, words)}; now {series(became[_origin(grant)])}"
-                if _origin(grant) in became
-                else f"{_grant(grant, words)}; ended"
-            )
-            for grant in receipt.ended
-        ]
-        lines += [note(f"{_grant(grant, words)}; remains") for grant in receipt.left_standing]
+        lines = []
+        for grant in receipt.ended:
+            now = became.get(_origin(grant))
+            what = f"now {series(now)}" if now else "ended"
+            lines.append(out.yes(f"{_grant(grant, words)}; {what}"))
+        lines += [out.note(f"{_grant(grant, words)}; remains") for grant in receipt.left_standing]
         if receipt.still_have_access:
-            holds = "with access" if isinstance(self.request, es.UnshareRequest) else "holding more"
-            lines.append(note(f"still {holds}: {words.everyone(receipt.still_have_access)}"))
-        return answered(words.asked(self.request), *lines)
+            holds = "with access" if isinstance(request, es.UnshareRequest) else "holding more"
+            lines.append(out.note(f"still {holds}: {words.everyone(receipt.still_have_access)}"))
+        return out.answered(words.asked(request), *lines)
+
+    facts = {"request": request, "receipt": receipt}
+    return Reply("ended", facts, show, done="the unsharing was done")
 
 
 def _grant(grant: es.ShownGrant, words: Words) -> str:
@@ -195,54 +136,36 @@ def _origin(grant: es.ShownGrant) -> tuple[object, ...]:
 
 
 _ACT: Final = (
-    DATABASE,
-    EXAM,
-    argument("--as USER", "who acts", user, dest="actor", required=True),
+    parsing.DATABASE,
+    parsing.EXAM,
+    argument("--as USER", "who acts", parsing.user, dest="actor", required=True),
     argument(
         "--performed-by USER",
         "who does it on their behalf; kept in the audit trail, and never a right",
-        user,
+        parsing.user,
     ),
     flag("--preview|--dry-run", "report what the act would do, and do nothing"),
 )
 
 
-def _previewed(request: Asked, portal: Portal) -> Previewed:
-    return Previewed(request=without_message(request), preview=portal.sharing.preview(request))
-
-
-def _share(arguments: Namespace, portal: Portal) -> Shared | Previewed:
-    portal.require_known("--as", arguments.actor)
-    request = es.ShareRequest(
-        actor=arguments.actor,
-        exam=arguments.exam,
-        recipients=arguments.recipients,
-        permission=es.Permission.DOWNLOAD if arguments.download else es.Permission.VIEW,
-        scope=es.Scope.BATCH if arguments.batch else es.Scope.EXAM,
-        until=arguments.until,
-        attested=arguments.confirm_hipaa,
-        message=_message(arguments.message),
-        performed_by=arguments.performed_by,
-    )
-    if arguments.preview:
-        return _previewed(request, portal)
-    return Shared(request=without_message(request), receipt=portal.sharing.share(request))
-
-
-def _message(typed: str | None) -> str | None:
-    if typed != "-":
-        return typed
-    try:
-        return sys.stdin.read().removesuffix("\n")
-    except UnicodeDecodeError:
-        # What cannot be read may be patient data, so neither it nor the error is quoted.
-        unreadable = InvalidInput("--message", "cannot be read from standard input as text")
-    raise unreadable
-
-
-SHARE: Final = Command(
-    name="share",
-    help="share an exam, or its whole batch",
+@command(
+    "share",
+    "share an exam, or its whole batch",
+    *_ACT,
+    argument(
+        "--with PRINCIPAL",
+        "users and groups to share with",
+        principal,
+        dest="recipients",
+        nargs="+",
+        action="extend",
+        required=True,
+    ),
+    flag("--download", "let them download, not only view"),
+    flag("--batch", "share every exam of the same upload that the user can see"),
+    argument("--until TIME", "until when", parsing.time),
+    argument("--message TEXT", "a personal message; - reads standard input"),
+    flag("--confirm-hipaa", "confirm the attestation below, for this share"),
     epilog=f"""\
 Users are typed ID or user:ID, groups group:ID. A time is typed as 2030-06-01T18:00, by the clock of
 this machine unless it has an offset as +02:00, or as a duration: 90m, 12h, 30d, 4w. Without one,
@@ -259,28 +182,70 @@ examples:
   exam-sharing share cd-1 --as anna --with ben --batch --download --until 30d --preview
   exam-sharing share cd-1 --as anna --with ben --confirm-hipaa --message - < letter.txt
 """,
-    arguments=(
-        *_ACT,
-        argument(
-            "--with PRINCIPAL",
-            "users and groups to share with",
-            principal,
-            dest="recipients",
-            nargs="+",
-            action="extend",
-            required=True,
-        ),
-        flag("--download", "let them download, not only view"),
-        flag("--batch", "share every exam of the same upload that the user can see"),
-        argument("--until TIME", "until when", time),
-        argument("--message TEXT", "a personal message; - reads standard input"),
-        flag("--confirm-hipaa", "confirm the attestation below, for this share"),
-    ),
-    run=over_portal(_share),
 )
+@over_portal
+def share(arguments: Namespace, portal: Portal) -> Reply:
+    portal.require_known("--as", arguments.actor)
+    request = es.ShareRequest(
+        actor=arguments.actor,
+        exam=arguments.exam,
+        recipients=arguments.recipients,
+        permission=es.Permission.DOWNLOAD if arguments.download else es.Permission.VIEW,
+        scope=es.Scope.BATCH if arguments.batch else es.Scope.EXAM,
+        until=arguments.until,
+        attested=arguments.confirm_hipaa,
+        message=_message(arguments.message),
+        performed_by=arguments.performed_by,
+    )
+    told = without_message(request)
+    if arguments.preview:
+        return previewed(told, portal.sharing.preview(request))
+    return shared(told, portal.sharing.share(request))
 
 
-def _unshare(arguments: Namespace, portal: Portal) -> Ended | Previewed:
+def _message(typed: str | None) -> str | None:
+    if typed != "-":
+        return typed
+    try:
+        return sys.stdin.read().removesuffix("\n")
+    except UnicodeDecodeError:
+        # What cannot be read may be patient data, so neither it nor the error is quoted.
+        unreadable = InvalidInput("--message", "cannot be read from standard input as text")
+    raise unreadable
+
+
+def _reshares(each: es.Reshares, meaning: str) -> parsing.Argument:
+    option = f"--{each.value.lower()}"
+    return flag(option, meaning, dest="reshares", action="store_const", const=each)
+
+
+@command(
+    "unshare",
+    "unshare an exam from a user or a group",
+    *_ACT,
+    argument(
+        "--from PRINCIPAL",
+        "the user or group to unshare from",
+        principal,
+        dest="recipient",
+        required=True,
+    ),
+    parsing.one_of(
+        _reshares(es.Reshares.CASCADE, "end their re-shares too, as far as they rest on this"),
+        _reshares(es.Reshares.RESTRICT, "do nothing if that would end one of their re-shares"),
+        _reshares(es.Reshares.KEEP, "keep their re-shares"),
+    ),
+    epilog="""\
+Who shared may take that back; the owner may take back everything; users may give up what was given
+to themselves. Re-shares by the recipient are kept unless an option decides otherwise.
+
+examples:
+  exam-sharing unshare cd-1 --as anna --from ben
+  exam-sharing unshare cd-1 --as anna --from group:radiology --cascade --preview
+""",
+)
+@over_portal
+def unshare(arguments: Namespace, portal: Portal) -> Reply:
     portal.require_known("--as", arguments.actor)
     request = es.UnshareRequest(
         actor=arguments.actor,
@@ -290,94 +255,24 @@ def _unshare(arguments: Namespace, portal: Portal) -> Ended | Previewed:
         performed_by=arguments.performed_by,
     )
     if arguments.preview:
-        return _previewed(request, portal)
+        return previewed(request, portal.sharing.preview(request))
     try:
-        return Ended(request=request, receipt=portal.sharing.unshare(request))
+        return ended(request, portal.sharing.unshare(request))
     except es.Refused:
         # Somebody who has left the directory can be unshared from; a typing error is reported.
         portal.require_known("--from", request.recipient)
         raise
 
 
-UNSHARE: Final = Command(
-    name="unshare",
-    help="unshare an exam from a user or a group",
-    epilog="""\
-Who shared may take that back; the owner may take back everything; users may give up what was given
-to themselves. Re-shares by the recipient are kept unless an option decides otherwise.
-
-examples:
-  exam-sharing unshare cd-1 --as anna --from ben
-  exam-sharing unshare cd-1 --as anna --from group:radiology --cascade --preview
-""",
-    arguments=(
-        *_ACT,
-        argument(
-            "--from PRINCIPAL",
-            "the user or group to unshare from",
-            principal,
-            dest="recipient",
-            required=True,
-        ),
-        one_of(
-            *(
-                flag(
-                    f"--{each.value.lower()}",
-                    help_,
-                    dest="reshares",
-                    action="store_const",
-                    const=each,
-                )
-                for each, help_ in (
-                    (es.Reshares.CASCADE, "end their re-shares too, as far as they rest on this"),
-                    (es.Reshares.RESTRICT, "do nothing if that would end one of their re-shares"),
-                    (es.Reshares.KEEP, "keep their re-shares"),
-                )
-            )
-        ),
-    ),
-    run=over_portal(_unshare),
-)
-
-
-_TABLES: Final[dict[str, tuple[str, tuple[Rule[Any], ...]]]] = {
-    "share": ("Sharing is refused when", SHARE_RULES),
-    "unshare": ("Unsharing and narrowing are refused when", ENDING_RULES),
+_TITLES: Final = {
+    "share": "Sharing is refused when",
+    "unshare": "Unsharing and narrowing are refused when",
 }
 
 
-def _rules(arguments: Namespace, version: str) -> ExitCode:
-    rules = [
-        {
-            "act": act,
-            "code": rule.code.value,
-            "statement": rule.statement,
-            "remedy": REMEDIES[rule.code],
-            "conceals": rule.conceals,
-        }
-        for act, (_, table_of_act) in _TABLES.items()
-        for rule in table_of_act
-    ]
-    if arguments.json:
-        print(document(version, rules=rules))
-        return ExitCode.DONE
-    need(["rich"])
-    console = open_console()
-    for act, (title, _) in _TABLES.items():
-        columns = (column("code", no_wrap=True, style="bold"), "the rule", "what to do")
-        rows = [
-            [str(rule[key]) for key in ("code", "statement", "remedy")]
-            for rule in rules
-            if rule["act"] == act
-        ]
-        for part in (text(title, style="bold cyan"), "", indented(table(*columns, rows=rows)), ""):
-            console.print(part)
-    return ExitCode.DONE
-
-
-RULES: Final = Command(
-    name="rules",
-    help="print every rule by which an act is refused",
+@command(
+    "rules",
+    "print every rule by which an act is refused",
     epilog="""\
 A refused act reports the codes of all rules that forbid it, and changes nothing.
 
@@ -385,6 +280,30 @@ examples:
   exam-sharing rules
   exam-sharing rules --json
 """,
-    arguments=(),
-    run=_rules,
 )
+def rules(arguments: Namespace) -> ExitCode:
+    rules = [
+        {
+            "act": "share" if rule in SHARE_RULES else "unshare",
+            "code": rule.code.value,
+            "statement": rule.statement,
+            "remedy": REMEDIES[rule.code],
+            "conceals": rule.conceals,
+        }
+        for rule in (*SHARE_RULES, *ENDING_RULES)
+    ]
+    if arguments.json:
+        print(out.document(rules=rules))
+        return ExitCode.DONE
+    need(["rich"])
+    console = out.open_console()
+    for act, title in _TITLES.items():
+        columns = (out.column("code", no_wrap=True, style="bold"), "the rule", "what to do")
+        rows = [
+            [str(rule[key]) for key in ("code", "statement", "remedy")]
+            for rule in rules
+            if rule["act"] == act
+        ]
+        table = out.indented(out.table(*columns, rows=rows))
+        console.print(out.stacked(out.text(title, style="bold cyan"), "", table, ""))
+    return ExitCode.DONE

@@ -6,19 +6,29 @@ exams belong to the same one: "patient 1" and "patient 2".
 
 import sys
 from argparse import Namespace
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import Any, Final
 from uuid import uuid4
 
 import attrs
-from typing_extensions import override
 
-from exam_sharing import BatchId, Exam, ExamId, Study, UploadBatch, UserId
-from exam_sharing.cli.commands import Command, Portal
+from exam_sharing import BatchId, Exam, ExamId, UploadBatch
+from exam_sharing.cli.commands import Portal, command
 from exam_sharing.cli.parsing import DATABASE, argument, flag, no_flag, read_as, user
-from exam_sharing.cli.printing import Line, Reply, Shown, column, over_portal, stacked, table, text
+from exam_sharing.cli.printing import (
+    Line,
+    Reply,
+    Shown,
+    column,
+    cut,
+    over_portal,
+    stacked,
+    table,
+    text,
+)
 from exam_sharing.cli.words import Words, count
 
 _LARGE: Final = 1_000
@@ -54,65 +64,10 @@ class Medium:
     left_out: Mapping[str, int]
 
 
-@attrs.frozen(kw_only=True)
-class Uploaded(Reply):
-    """A batch of exams was added."""
-
-    kind = "uploaded"
-    done: ClassVar[str | None] = "the exams were added"
-    batch: BatchId
-    by: UserId
-    exams: tuple[ExamShown, ...]
-    left_out: Mapping[str, int]
-
-    @override
-    def show(self, words: Words) -> Shown:
-        return stacked(exams_table(self.exams, words), *self.summary(words))
-
-    def summary(self, words: Words) -> list[str]:
-        """Return the lines below the exams."""
-        return [
-            f"Batch {self.batch}: {count(len(self.exams), 'exam')}, owned by {words.who(self.by)}.",
-            *(f"{count(number, 'file')} left out: {why}." for why, number in self.left_out.items()),
-        ]
-
-
-def exams_table(exams: Sequence[ExamShown], words: Words) -> Shown:
-    """Return a line for each exam; no patient has a name there."""
-    return table(
-        column("exam", no_wrap=True),
-        column("patient", no_wrap=True),
-        column("modality", no_wrap=True, max_width=12),
-        column("date", no_wrap=True, min_width=10),
-        column("description"),
-        column("files", no_wrap=True, min_width=5, justify="right"),
-        rows=[
-            (
-                words.label(exam.id),
-                f"patient {exam.patient}",
-                exam.modality or "",
-                exam.date.isoformat() if exam.date else "",
-                text(exam.description or "", whole=True),
-                f"{exam.files:,}",
-            )
-            for exam in exams
-        ],
-    )
-
-
-def read_medium(
-    path: Path | None,
-    *,
-    batch: BatchId,
-    exam_id: Callable[[int, Study], ExamId] | None = None,
-    uploader: UserId,
-    received_at: datetime,
-    loose: bool,
-    details: bool,
-) -> Medium:
+def read_medium(path: Path | None, *, details: bool, **settings: Any) -> Medium:
     """Read a medium, or the one that pydicom ships, with its progress on standard error.
 
-    This needs pydicom. By default, exams are named after their batch.
+    This needs pydicom, and takes the settings of `read_media`.
     """
     from exam_sharing.adapters.pydicom import read_media, shipped_media
 
@@ -123,15 +78,7 @@ def read_medium(
             percent = 100 * done // total
             line.show(f"reading {total:,} files: {percent} %" if done < total else "")
 
-    media = read_media(
-        shipped_media() if path is None else path,
-        batch=batch,
-        uploader=uploader,
-        received_at=received_at,
-        exam_id=exam_id,
-        loose=loose,
-        on_progress=progress,
-    )
+    media = read_media(path or shipped_media(), on_progress=progress, **settings)
     patients: dict[str | ExamId, int] = {}
     shown = []
     for number, exam in enumerate(media.exams, start=1):
@@ -161,23 +108,42 @@ def read_medium(
     )
 
 
-def _add_media(arguments: Namespace, portal: Portal) -> Uploaded:
-    portal.require_known("--owner", arguments.owner)
-    medium = read_medium(
-        arguments.media,
-        batch=arguments.batch or BatchId(f"cd-{uuid4().hex[:10]}"),
-        uploader=arguments.owner,
-        received_at=datetime.now(UTC),
-        loose=arguments.loose,
-        details=arguments.details,
-    )
-    portal.sharing.add_upload(medium.batch, medium.exams)
-    return Uploaded(
-        batch=medium.batch.id,
-        by=medium.batch.uploader,
-        exams=medium.shown,
-        left_out=medium.left_out,
-    )
+def uploaded(medium: Medium, *, is_cut: bool = False) -> Reply:
+    """Return a batch of exams that was added; no patient has a name there."""
+    batch, left_out = medium.batch, medium.left_out
+
+    def show(words: Words) -> Shown:
+        exams, more = cut(medium.shown) if is_cut else (medium.shown, [])
+        rows = [
+            (
+                words.label(exam.id),
+                f"patient {exam.patient}",
+                exam.modality or "",
+                exam.date.isoformat() if exam.date else "",
+                text(exam.description or "", whole=True),
+                f"{exam.files:,}",
+            )
+            for exam in exams
+        ]
+        columns = (
+            column("exam", no_wrap=True),
+            column("patient", no_wrap=True),
+            column("modality", no_wrap=True, max_width=12),
+            column("date", no_wrap=True, min_width=10),
+            column("description"),
+            column("files", no_wrap=True, min_width=5, justify="right"),
+        )
+        owned = f"{count(len(medium.shown), 'exam')}, owned by {words.who(batch.uploader)}"
+        files = (f"{count(number, 'file')} left out: {why}." for why, number in left_out.items())
+        return stacked(table(*columns, rows=rows), *more, f"Batch {batch.id}: {owned}.", *files)
+
+    facts = {
+        "batch": batch.id,
+        "by": batch.uploader,
+        "exams": medium.shown,
+        "left_out": left_out,
+    }
+    return Reply("uploaded", facts, show, done="the exams were added")
 
 
 READING: Final = (
@@ -185,9 +151,19 @@ READING: Final = (
     no_flag("--no-details", "leave out modality, date and description of the studies"),
 )
 
-ADD_MEDIA: Final = Command(
-    name="add-media",
-    help="add the exams of a CD or a folder of DICOM files",
+
+@command(
+    "add-media",
+    "add the exams of a CD or a folder of DICOM files",
+    DATABASE,
+    argument("media PATH", "the folder of a CD, its DICOMDIR, or any DICOM files", Path),
+    argument("--owner USER", "who owns the exams", user, required=True),
+    argument(
+        "--batch ID",
+        "the id of the batch, with which the ids of its exams begin; by default random",
+        read_as(BatchId),
+    ),
+    *READING,
     epilog="""\
 The command reads the headers of the medium. Each study becomes an exam of one upload batch, which
 is then sealed. It stores the ids, the owner, the time, and which of the exams are of one patient,
@@ -198,16 +174,17 @@ examples:
   exam-sharing add-media /media/cdrom --owner anna
   exam-sharing add-media ~/exports --owner anna --loose --batch may-exports
 """,
-    arguments=(
-        DATABASE,
-        argument("media PATH", "the folder of a CD, its DICOMDIR, or any DICOM files", Path),
-        argument("--owner USER", "who owns the exams", user, required=True),
-        argument(
-            "--batch ID",
-            "the id of the batch, with which the ids of its exams begin; by default random",
-            read_as(BatchId),
-        ),
-        *READING,
-    ),
-    run=over_portal(_add_media, needs=["pydicom"]),
 )
+@partial(over_portal, needs=["pydicom"])
+def add_media(arguments: Namespace, portal: Portal) -> Reply:
+    portal.require_known("--owner", arguments.owner)
+    medium = read_medium(
+        arguments.media,
+        batch=arguments.batch or BatchId(f"cd-{uuid4().hex[:10]}"),
+        uploader=arguments.owner,
+        received_at=datetime.now(UTC),
+        loose=arguments.loose,
+        details=arguments.details,
+    )
+    portal.sharing.add_upload(medium.batch, medium.exams)
+    return uploaded(medium)

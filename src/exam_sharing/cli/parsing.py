@@ -99,12 +99,19 @@ def read_as(kind: Callable[[str], ValueT]) -> Callable[[str], ValueT]:
     return reading
 
 
-def whole_number(text: str) -> int:
-    """Read a whole number."""
-    try:
-        return int(text)
-    except ValueError:
-        raise ArgumentTypeError("must be a whole number") from None
+def number(kind: Callable[[str], ValueT], meaning: str) -> Callable[[str], ValueT]:
+    """Return a reader of numbers of a kind."""
+
+    def reading(text: str) -> ValueT:
+        try:
+            return kind(text)
+        except ValueError:
+            raise ArgumentTypeError(f"must be {meaning}") from None
+
+    return reading
+
+
+whole_number: Final = number(int, "a whole number")
 
 
 _USER, _GROUP = "user:", "group:"

@@ -2,13 +2,10 @@
 
 from argparse import Namespace
 from collections.abc import Iterator
-from typing import ClassVar, Final
-
-import attrs
-from typing_extensions import override
+from typing import Final
 
 from exam_sharing import Group, GroupId, User
-from exam_sharing.cli.commands import Command, ExitCode, Portal
+from exam_sharing.cli.commands import ExitCode, Portal, command
 from exam_sharing.cli.parsing import (
     DATABASE,
     argument,
@@ -30,65 +27,59 @@ from exam_sharing.cli.printing import (
     yes,
 )
 from exam_sharing.cli.words import Words
-from exam_sharing.directories import Account, Known
+from exam_sharing.directories import Account, KeptDirectory, Known
 
 
-@attrs.frozen(kw_only=True)
-class TablesReady(Reply):
-    """The tables are in the database; `shape` is the number of their version."""
+@command(
+    "init",
+    "create the tables of a database",
+    DATABASE,
+    epilog="""\
+A file that does not exist is created, and only you can read it. Tables that exist are left as they
+are; the command reports whether this version can use them.
 
-    kind = "tables"
-    done: ClassVar[str | None] = "the tables are there"
-    place: str
-    created: bool
-    shape: int
+examples:
+  exam-sharing init
+  exam-sharing init --db clinic.db
+  exam-sharing init --db postgresql+psycopg://portal@db.example/sharing
 
-    @override
-    def show(self, words: Words) -> Shown:
-        done = "created the tables" if self.created else "the tables already exist, in this version"
-        return yes(f"{done}: {self.place}")
+Set EXAM_SHARING_DB once, and no command needs --db. Put a password into EXAM_SHARING_DB, PGPASSWORD
+or a password file: others on this machine can see arguments.
+""",
+)
+def init(arguments: Namespace) -> ExitCode:
+    require_extras(arguments)
+    from exam_sharing.adapters.sqlalchemy.tables import SCHEMA
+    from exam_sharing.cli.database import prepared
 
-
-@attrs.frozen(kw_only=True)
-class PrincipalKept(Reply):
-    """A user or a group is in the directory, perhaps in place of an earlier one."""
-
-    kind = "kept"
-    done: ClassVar[str | None] = "the directory was changed"
-    kept: Known
-    replaced: bool
-
-    @override
-    def show(self, words: Words) -> Shown:
-        verb = "replaced:" if self.replaced else "added:"
-        if isinstance(self.kept, Group):
-            members = _members(self.kept) or "nobody"
-            return yes(f"{verb} {words.who(self.kept.id)}, a group of {members}")
-        notes = [self.kept.user.email or "no e-mail", *_notes(self.kept)]
-        return yes(f"{verb} {words.who(self.kept.user.id)}, {', '.join(notes)}")
+    place, created = prepared(arguments.db)
+    done = "created the tables" if created else "the tables already exist, in this version"
+    reply = Reply(
+        "tables",
+        {"place": place, "created": created, "shape": SCHEMA},
+        lambda _words: yes(f"{done}: {place}"),
+        done="the tables are there",
+    )
+    return print_reply(reply, arguments, Words(names={}))
 
 
-@attrs.frozen(kw_only=True)
-class PeopleShown(Reply):
-    """All who are in the directory, by their ids."""
-
-    kind = "people"
-    users: tuple[Account, ...]
-    groups: tuple[Group, ...]
-
-    @override
-    def show(self, words: Words) -> Shown:
-        if not (self.users or self.groups):
-            return "Nobody yet: exam-sharing add-user"
-        users = [
-            (spelled(one.user.id), one.user.name, one.user.email or "", ", ".join(_notes(one)))
-            for one in self.users
-        ]
-        groups = [(spelled(each.id), each.name, _members(each)) for each in self.groups]
-        people = ids_table("user", "name", "e-mail", "", rows=users)
-        if not groups:
-            return people
-        return stacked(people, "", ids_table("group", "name", "members", rows=groups))
+def _kept(known: Known, portal: Portal) -> Reply:
+    """Add a user or a group to the directory, or replace an earlier one."""
+    directory = portal.directory
+    added = known.user if isinstance(known, Account) else known
+    replaced = added.id in directory.names((added.id,))
+    if isinstance(known, Account):
+        directory.add(known.user, sharing_in_plan=known.sharing_in_plan, notices=known.notices)
+        about = ", ".join([known.user.email or "no e-mail", *_notes(known)])
+    else:
+        directory.add(known)
+        about = f"a group of {_members(known) or 'nobody'}"
+    return Reply(
+        "kept",
+        {"kept": known, "replaced": replaced},
+        lambda words: yes(f"{'replaced' if replaced else 'added'}: {words.who(added.id)}, {about}"),
+        done="the directory was changed",
+    )
 
 
 def _members(group: Group) -> str:
@@ -104,52 +95,19 @@ def _notes(account: Account) -> Iterator[str]:
         yield "no notices"
 
 
-def _init(arguments: Namespace, version: str) -> ExitCode:
-    require_extras(arguments)
-    from exam_sharing.adapters.sqlalchemy.tables import SCHEMA
-    from exam_sharing.cli.database import prepared
-
-    place, created = prepared(arguments.db)
-    reply = TablesReady(place=place, created=created, shape=SCHEMA)
-    print_reply(reply, arguments, version, Words(names={}))
-    return ExitCode.DONE
-
-
-INIT: Final = Command(
-    name="init",
-    help="create the tables of a database",
-    epilog="""\
-A file that does not exist is created, and only you can read it. Tables that exist are left as they
-are; the command reports whether this version can use them.
-
-examples:
-  exam-sharing init
-  exam-sharing init --db clinic.db
-  exam-sharing init --db postgresql+psycopg://portal@db.example/sharing
-
-Set EXAM_SHARING_DB once, and no command needs --db. Put a password into EXAM_SHARING_DB, PGPASSWORD
-or a password file: others on this machine can see arguments.
-""",
-    arguments=(DATABASE,),
-    run=_init,
-)
-
-
-def _add_user(arguments: Namespace, portal: Portal) -> PrincipalKept:
-    added = User(
-        id=arguments.user, name=arguments.name, email=arguments.email, active=not arguments.inactive
-    )
-    kept = Account(user=added, sharing_in_plan=arguments.sharing, notices=arguments.notices)
-    replaced = added.id in portal.directory.names((added.id,))
-    portal.directory.add(added, sharing_in_plan=kept.sharing_in_plan, notices=kept.notices)
-    return PrincipalKept(kept=kept, replaced=replaced)
-
-
 _NAME: Final = argument("--name NAME", "the name that colleagues know", required=True)
 
-ADD_USER: Final = Command(
-    name="add-user",
-    help="add a user to the directory, or replace one",
+
+@command(
+    "add-user",
+    "add a user to the directory, or replace one",
+    DATABASE,
+    argument("user ID", "the id of the user", user),
+    _NAME,
+    argument("--email ADDRESS", "one address; without it, no mail reaches them"),
+    no_flag("--no-sharing", "their service plan does not include sharing"),
+    no_flag("--no-notices", "they want no notices of shares"),
+    flag("--inactive", "they hold nothing and may not act"),
     epilog="""\
 The same id again replaces all that is kept of the user: options that are left out return to their
 defaults. An inactive user holds nothing and may not act; what they shared stays.
@@ -159,25 +117,14 @@ examples:
   exam-sharing add-user sam --name "Sam Okafor" --no-sharing
   exam-sharing add-user radu --name "Radu Ionescu" --inactive
 """,
-    arguments=(
-        DATABASE,
-        argument("user ID", "the id of the user", user),
-        _NAME,
-        argument("--email ADDRESS", "one address; without it, no mail reaches them"),
-        no_flag("--no-sharing", "their service plan does not include sharing"),
-        no_flag("--no-notices", "they want no notices of shares"),
-        flag("--inactive", "they hold nothing and may not act"),
-    ),
-    run=over_portal(_add_user),
 )
-
-
-def _add_group(arguments: Namespace, portal: Portal) -> PrincipalKept:
-    portal.require_known("--member", *arguments.member)
-    added = Group(id=arguments.group, name=arguments.name, members=arguments.member)
-    replaced = added.id in portal.directory.names((added.id,))
-    portal.directory.add(added)
-    return PrincipalKept(kept=added, replaced=replaced)
+@over_portal
+def add_user(arguments: Namespace, portal: Portal) -> Reply:
+    added = User(
+        id=arguments.user, name=arguments.name, email=arguments.email, active=not arguments.inactive
+    )
+    known = Account(user=added, sharing_in_plan=arguments.sharing, notices=arguments.notices)
+    return _kept(known, portal)
 
 
 @read_as
@@ -185,9 +132,20 @@ def _group(text: str) -> GroupId:
     return GroupId(text.removeprefix("group:"))
 
 
-ADD_GROUP: Final = Command(
-    name="add-group",
-    help="add a group to the directory, or replace one",
+@command(
+    "add-group",
+    "add a group to the directory, or replace one",
+    DATABASE,
+    argument("group ID", "the id of the group", _group),
+    _NAME,
+    argument(
+        "--member MEMBER",
+        "users and groups; may be repeated",
+        principal,
+        nargs="+",
+        action="extend",
+        default=[],
+    ),
     epilog="""\
 The same id again replaces the group and its members. Members are users, typed ID or user:ID, and
 groups, typed group:ID; they must be in the directory, and no group may contain itself.
@@ -196,34 +154,18 @@ examples:
   exam-sharing add-group night-shift --name "Night shift" --member chloe
   exam-sharing add-group radiology --name Radiology --member priya --member group:night-shift
 """,
-    arguments=(
-        DATABASE,
-        argument("group ID", "the id of the group", _group),
-        _NAME,
-        argument(
-            "--member MEMBER",
-            "users and groups; may be repeated",
-            principal,
-            nargs="+",
-            action="extend",
-            default=[],
-        ),
-    ),
-    run=over_portal(_add_group),
 )
+@over_portal
+def add_group(arguments: Namespace, portal: Portal) -> Reply:
+    portal.require_known("--member", *arguments.member)
+    group = Group(id=arguments.group, name=arguments.name, members=arguments.member)
+    return _kept(group, portal)
 
 
-def _people(_arguments: Namespace, portal: Portal) -> PeopleShown:
-    everybody = tuple(portal.everybody())
-    return PeopleShown(
-        users=tuple(each for each in everybody if isinstance(each, Account)),
-        groups=tuple(each for each in everybody if isinstance(each, Group)),
-    )
-
-
-PEOPLE: Final = Command(
-    name="people",
-    help="list the users and groups of the directory",
+@command(
+    "people",
+    "list the users and groups of the directory",
+    DATABASE,
     epilog="""\
 Everybody is listed, inactive users too: this is for whoever runs the portal.
 
@@ -231,6 +173,33 @@ examples:
   exam-sharing people
   exam-sharing people --json
 """,
-    arguments=(DATABASE,),
-    run=over_portal(_people),
 )
+@over_portal
+def people(_arguments: Namespace, portal: Portal) -> Reply:
+    everybody = tuple(_everybody(portal.directory))
+    users = tuple(each for each in everybody if isinstance(each, Account))
+    groups = tuple(each for each in everybody if isinstance(each, Group))
+
+    def show(_words: Words) -> Shown:
+        if not everybody:
+            return "Nobody yet: exam-sharing add-user"
+        rows = [
+            (spelled(one.user.id), one.user.name, one.user.email or "", ", ".join(_notes(one)))
+            for one in users
+        ]
+        shown = ids_table("user", "name", "e-mail", "", rows=rows)
+        if not groups:
+            return shown
+        rows_of_groups = [(spelled(each.id), each.name, _members(each)) for each in groups]
+        return stacked(shown, "", ids_table("group", "name", "members", rows=rows_of_groups))
+
+    return Reply("people", {"users": users, "groups": groups}, show)
+
+
+def _everybody(directory: KeptDirectory) -> Iterator[Known]:
+    """Yield all users and groups, by their ids, groups first."""
+    page = directory.known()
+    while page:
+        yield from page
+        last = page[-1]
+        page = directory.known(last.id if isinstance(last, Group) else last.user.id)

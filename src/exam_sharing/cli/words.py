@@ -12,7 +12,7 @@ from exam_sharing.policy.decisions import REMEDIES
 Asked: TypeAlias = es.ShareRequest | es.UnshareRequest | es.NarrowRequest
 """What somebody can request by a command or in the tour."""
 
-_MAY: Final = {es.Permission.VIEW: "view", es.Permission.DOWNLOAD: "view and download"}
+MAY: Final = {es.Permission.VIEW: "view", es.Permission.DOWNLOAD: "view and download"}
 
 _RESHARES: Final = {
     None: "",
@@ -30,11 +30,6 @@ _WHY_NOT: Final = {
 }
 
 _MOST_NEAR_MISSES: Final = 3
-
-
-def may(permission: es.Permission) -> str:
-    """Return what a permission allows."""
-    return _MAY[permission]
 
 
 def weekday(time: datetime) -> str:
@@ -101,7 +96,7 @@ class Words:
 
     def held(self, permission: es.Permission, time: datetime | None) -> str:
         """Return what is held, and until when if it ends."""
-        return may(permission) if time is None else f"{may(permission)} {self.until(time)}"
+        return MAY[permission] if time is None else f"{MAY[permission]} {self.until(time)}"
 
     def until(self, time: datetime | None) -> str:
         """Return how long something lasts."""
@@ -114,14 +109,14 @@ class Words:
             case es.ShareRequest():
                 batch = "" if request.scope is es.Scope.EXAM else " and the rest of its batch"
                 recipients = self.everyone(request.recipients)
-                return f"{actor} shares {exam}{batch} with {recipients}: {may(request.permission)}"
+                return f"{actor} shares {exam}{batch} with {recipients}: {MAY[request.permission]}"
             case es.UnshareRequest():
                 whom = self.who(request.recipient)
                 return f"{actor} unshares {exam} from {whom}{_RESHARES[request.reshares]}"
             case es.NarrowRequest():
                 whom = self.who(request.recipient)
                 to = [
-                    *([] if request.permission is None else [may(request.permission)]),
+                    *([] if request.permission is None else [MAY[request.permission]]),
                     *([] if request.until is None else [self.until(request.until)]),
                 ]
                 reshares = _RESHARES[request.reshares]

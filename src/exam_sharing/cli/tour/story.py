@@ -15,75 +15,57 @@ import attrs
 import exam_sharing as es
 from exam_sharing import Group, GroupId, PrincipalId, User, UserId
 from exam_sharing.cli.commands import OpenSharing
-from exam_sharing.cli.media import Medium
+from exam_sharing.cli.grants import previewed
+from exam_sharing.cli.media import Medium, uploaded
 from exam_sharing.cli.printing import Reply
-from exam_sharing.cli.tour.facts import (
-    Chapter,
-    Clock,
-    Offered,
-    Said,
-    Stage,
-    Story,
-    Suggested,
-    UploadedCd,
-)
+from exam_sharing.cli.tour.facts import Clock, Stage, said
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
 
-ANNA: Final = UserId("anna")
-JOSE: Final = UserId("jose")
-MAELLE: Final = UserId("maelle")
-BAO: Final = UserId("bao")
-INGRID: Final = UserId("ingrid")
-TOMASZ: Final = UserId("tomasz")
-PRIYA: Final = UserId("priya")
-CHLOE: Final = UserId("chloe")
-SAMUEL: Final = UserId("samuel")
-EMIL: Final = UserId("emil")
-AYLIN: Final = UserId("aylin")
-RADU: Final = UserId("radu")
-
-RADIOLOGY: Final = GroupId("radiology")
-NIGHT_SHIFT: Final = GroupId("night-shift")
-TUMOUR_BOARD: Final = GroupId("tumour-board")
-STUDENTS: Final = GroupId("students")
+ANNA, JOSE, MAELLE, BAO, INGRID, TOMASZ = map(
+    UserId, ("anna", "jose", "maelle", "bao", "ingrid", "tomasz")
+)
+PRIYA, CHLOE, SAMUEL, EMIL, AYLIN, RADU = map(
+    UserId, ("priya", "chloe", "samuel", "emil", "aylin", "radu")
+)
+RADIOLOGY, NIGHT_SHIFT, TUMOUR_BOARD, STUDENTS = map(
+    GroupId, ("radiology", "night-shift", "tumour-board", "students")
+)
 
 
-@attrs.frozen(kw_only=True)
+@attrs.frozen
 class Person:
-    """A user, their role in the tour, and their settings in the directory."""
+    """A user with their settings in the directory, and their role in the tour."""
 
-    user: User
+    id: UserId
+    name: str
+    mailbox: str
     role: str
+    active: bool = True
     sharing_in_plan: bool = True
     notices: bool = True
 
 
-def _person(user: UserId, name: str, mailbox: str, role: str, **settings: bool) -> Person:
-    active = settings.pop("active", True)
-    email = f"{mailbox}@clinic.example"
-    return Person(user=User(id=user, name=name, email=email, active=active), role=role, **settings)
-
-
+# None of them exists.
 PEOPLE: Final = (
-    _person(ANNA, "Anna Kovács", "anna.kovacs", "family doctor; brings the CD"),
-    _person(JOSE, "José Núñez", "jose.nunez", "surgeon"),
-    _person(MAELLE, "Maëlle Lefèvre", "m.lefevre", "neurologist"),
-    _person(BAO, "Bảo Trần", "bao.tran", "works with Maëlle Lefèvre"),
-    _person(INGRID, "Ingrid Sørensen", "ingrid.sorensen", "oncologist"),
-    _person(TOMASZ, "Tomasz Łukasik", "tomasz.lukasik", "radiologist"),
-    _person(PRIYA, "Priya Raman", "priya.raman", "radiologist; wants no notices", notices=False),
-    _person(CHLOE, "Chloé Dubois", "chloe.dubois", "radiologist on nights"),
-    _person(
+    Person(ANNA, "Anna Kovács", "anna.kovacs", "family doctor; brings the CD"),
+    Person(JOSE, "José Núñez", "jose.nunez", "surgeon"),
+    Person(MAELLE, "Maëlle Lefèvre", "m.lefevre", "neurologist"),
+    Person(BAO, "Bảo Trần", "bao.tran", "works with Maëlle Lefèvre"),
+    Person(INGRID, "Ingrid Sørensen", "ingrid.sorensen", "oncologist"),
+    Person(TOMASZ, "Tomasz Łukasik", "tomasz.lukasik", "radiologist"),
+    Person(PRIYA, "Priya Raman", "priya.raman", "radiologist; wants no notices", notices=False),
+    Person(CHLOE, "Chloé Dubois", "chloe.dubois", "radiologist on nights"),
+    Person(
         SAMUEL,
         "Samuel Okafor",
         "samuel.okafor",
         "physiotherapist; plan without sharing",
         sharing_in_plan=False,
     ),
-    _person(EMIL, "Emil Novák", "emil.novak", "student for a month"),
-    _person(AYLIN, "Aylin Demir", "aylin.demir", "anaesthetist"),
-    _person(RADU, "Radu Ionescu", "radu.ionescu", "has left; inactive", active=False),
+    Person(EMIL, "Emil Novák", "emil.novak", "student for a month"),
+    Person(AYLIN, "Aylin Demir", "aylin.demir", "anaesthetist"),
+    Person(RADU, "Radu Ionescu", "radu.ionescu", "has left; inactive", active=False),
 )
 
 GROUPS: Final = (
@@ -93,18 +75,7 @@ GROUPS: Final = (
     Group(id=STUDENTS, name="Visiting students", members=frozenset({EMIL})),
 )
 
-NAMES: Final[dict[PrincipalId, str]] = {
-    **{person.user.id: person.user.name for person in PEOPLE},
-    **{group.id: group.name for group in GROUPS},
-}
-
-
-def introduce(directory: KeptDirectory) -> None:
-    """Add them all to a directory."""
-    for person in PEOPLE:
-        directory.add(person.user, sharing_in_plan=person.sharing_in_plan, notices=person.notices)
-    for group in GROUPS:
-        directory.add(group)
+NAMES: Final[dict[PrincipalId, str]] = {each.id: each.name for each in (*PEOPLE, *GROUPS)}
 
 
 BEGINNING: Final = datetime(2024, 5, 6, 8, 30, tzinfo=UTC)
@@ -131,7 +102,12 @@ def open_stage(medium: Medium, begins: datetime, open_empty: OpenSharing = open_
         clock=clock,
         new_id=lambda: f"act-{next(numbers)}",
     )
-    introduce(directory)
+    for person in PEOPLE:
+        email = f"{person.mailbox}@clinic.example"
+        user = User(id=person.id, name=person.name, email=email, active=person.active)
+        directory.add(user, sharing_in_plan=person.sharing_in_plan, notices=person.notices)
+    for group in GROUPS:
+        directory.add(group)
     return Stage(
         medium=medium, sharing=sharing, directory=directory, notifier=notifier, clock=clock
     )
@@ -153,21 +129,16 @@ def _unshare(
 def _arrival(stage: Stage) -> Iterator[Reply]:
     medium = stage.medium
     stage.sharing.add_upload(medium.batch, medium.exams)
-    yield Said(
-        text="Anna Kovács brings a CD. Its exams are added as one upload, and she owns them. From "
+    yield said(
+        "Anna Kovács brings a CD. Its exams are added as one upload, and she owns them. From "
         "here on nothing is copied or sent: sharing an exam only records who may do what with it."
     )
-    yield UploadedCd(
-        batch=medium.batch.id,
-        by=medium.batch.uploader,
-        exams=medium.shown,
-        left_out=medium.left_out,
-    )
+    yield uploaded(medium, is_cut=True)
 
 
 def _concealment(stage: Stage) -> Iterator[Reply]:
-    yield Said(
-        text="Only Anna has access so far. An exam that somebody may not see does not exist for "
+    yield said(
+        "Only Anna has access so far. An exam that somebody may not see does not exist for "
         "them: José tries to share her first exam, then one that never existed, and gets the same "
         "answer."
     )
@@ -176,56 +147,54 @@ def _concealment(stage: Stage) -> Iterator[Reply]:
 
 
 def _share_form(stage: Stage) -> Iterator[Reply]:
-    yield Said(text="Anna opens the Share tab of her first exam.")
+    yield said("Anna opens the Share tab of her first exam.")
     yield stage.form(ANNA)
 
 
 def _recipients(stage: Stage) -> Iterator[Reply]:
-    yield Said(
-        text="She types the beginning of a name, of a later word in a name, or of an address. "
+    yield said(
+        "She types the beginning of a name, of a later word in a name, or of an address. "
         "Accents and capitals do not matter. Radu Ionescu has left, so he is not suggested."
     )
     for typed in ("jose n", "LEFE", "tomasz.l", "ra", "board"):
-        choices = stage.sharing.suggest(ANNA, stage.exam, typed)
-        yield Suggested(actor=ANNA, exam=stage.exam, typed=typed, choices=choices)
-    yield Said(text="Or she selects from the list of all people and groups, a page at a time.")
-    page = stage.sharing.recipients(ANNA, stage.exam, limit=5)
-    yield Offered(actor=ANNA, exam=stage.exam, page=page)
+        yield stage.suggest(ANNA, typed)
+    yield said("Or she selects from the list of all people and groups, a page at a time.")
+    yield stage.offer(ANNA)
 
 
 def _one_exam(stage: Stage) -> Iterator[Reply]:
     recipients = JOSE, SAMUEL
-    yield Said(
-        text="She chooses two people and this exam only, and leaves the download box empty. Before "
+    yield said(
+        "She chooses two people and this exam only, and leaves the download box empty. Before "
         "she confirms anything, a preview shows what would happen and what is still missing."
     )
     request = _share(stage, ANNA, *recipients, message=MESSAGE, attested=False)
-    previewed = stage.preview(request)
-    yield previewed
-    yield Said(text="She ticks the confirmation, and writes a personal message.")
+    preview = stage.sharing.preview(request)
+    yield previewed(request, preview)
+    yield said("She ticks the confirmation, and writes a personal message.")
     yield stage.act(_share(stage, ANNA, *recipients, message=MESSAGE))
-    yield stage.notices(previewed.preview)
+    yield stage.notices(preview)
 
 
 def _whole_batch(stage: Stage) -> Iterator[Reply]:
     shown = frozenset(stage.sharing.share_form(ANNA, stage.exam).exams)
     whole = {"permission": es.Permission.DOWNLOAD, "scope": es.Scope.BATCH, "expect": shown}
     request = _share(stage, ANNA, MAELLE, RADIOLOGY, **whole)
-    yield Said(
-        text="Now she shares the whole CD for download, with a colleague and with a group. The "
+    yield said(
+        "Now she shares the whole CD for download, with a colleague and with a group. The "
         "share names the exams that the form showed to Anna, so it cannot cover others."
     )
-    previewed = stage.preview(request)
-    yield previewed
+    preview = stage.sharing.preview(request)
+    yield previewed(request, preview)
     yield stage.act(request)
-    yield stage.notices(previewed.preview)
+    yield stage.notices(preview)
 
 
 def _tabs(stage: Stage) -> Iterator[Reply]:
-    yield Said(text="Each of them now has these tabs at the exam, for these reasons:")
+    yield said("Each of them now has these tabs at the exam, for these reasons:")
     yield stage.tabs(ANNA, JOSE, SAMUEL, MAELLE, TOMASZ, CHLOE, EMIL)
-    yield Said(
-        text="José may only view, so he has no Download tab. The service plan of Samuel does not "
+    yield said(
+        "José may only view, so he has no Download tab. The service plan of Samuel does not "
         "include sharing; to get a Share tab, he must upgrade."
     )
     yield stage.explain(JOSE, es.Permission.DOWNLOAD)
@@ -233,12 +202,12 @@ def _tabs(stage: Stage) -> Iterator[Reply]:
 
 
 def _reshares(stage: Stage) -> Iterator[Reply]:
-    yield Said(text="José may view, and wants others to see it too. His form offers no download:")
+    yield said("José may view, and wants others to see it too. His form offers no download:")
     yield stage.form(JOSE)
-    yield Said(text="He tries it all the same, and is refused with every reason at once.")
+    yield said("He tries it all the same, and is refused with every reason at once.")
     too_much = {"permission": es.Permission.DOWNLOAD, "attested": False}
     yield stage.act(_share(stage, JOSE, TUMOUR_BOARD, ANNA, **too_much))
-    yield Said(text="He can re-share it for viewing. Others can re-share what they hold, too:")
+    yield said("He can re-share it for viewing. Others can re-share what they hold, too:")
     for actor, recipients, permission in (
         (JOSE, (TUMOUR_BOARD,), es.Permission.VIEW),
         (MAELLE, (BAO,), es.Permission.DOWNLOAD),
@@ -250,12 +219,12 @@ def _reshares(stage: Stage) -> Iterator[Reply]:
 
 
 def _access_list(stage: Stage) -> Iterator[Reply]:
-    yield Said(
-        text="Everybody with access sees the same list. An X marks what the viewer may unshare: "
+    yield said(
+        "Everybody with access sees the same list. An X marks what the viewer may unshare: "
         "Anna owns the exam and may unshare everything; others, what they gave or were given."
     )
     yield stage.listed(ANNA, JOSE, TOMASZ)
-    yield Said(text="The same as a tree of who passed it on to whom:")
+    yield said("The same as a tree of who passed it on to whom:")
     yield stage.travelled()
 
 
@@ -270,27 +239,27 @@ def _narrowing(stage: Stage) -> Iterator[Reply]:
             reshares=reshares,
         )
 
-    yield Said(
-        text="Radiology needs to view it until the weekend, no more. Anna first requests a refusal "
+    yield said(
+        "Radiology needs to view it until the weekend, no more. Anna first requests a refusal "
         "if that would end a re-share."
     )
     yield stage.act(narrow(es.Reshares.RESTRICT))
-    yield Said(text="She previews what narrowing would do if it kept re-shares.")
+    yield said("She previews what narrowing would do if it kept re-shares.")
     yield stage.preview(narrow(es.Reshares.KEEP))
     yield stage.act(narrow(es.Reshares.KEEP))
     yield stage.explain(TOMASZ, es.Permission.DOWNLOAD)
-    yield Said(
-        text="Chloé, at night, re-shares it without a time. It then lasts as long as allowed: "
+    yield said(
+        "Chloé, at night, re-shares it without a time. It then lasts as long as allowed: "
         "nobody can give more time than they have themselves."
     )
     yield stage.act(_share(stage, CHLOE, AYLIN))
 
 
 def _by_the_grantor(stage: Stage) -> Iterator[Reply]:
-    yield Said(text="Bảo would like to remove José from the list, but somebody else added José.")
+    yield said("Bảo would like to remove José from the list, but somebody else added José.")
     yield stage.act(_unshare(stage, BAO, JOSE))
-    yield Said(
-        text="Tomasz takes back what he gave himself. Samuel was given it twice, so the receipt "
+    yield said(
+        "Tomasz takes back what he gave himself. Samuel was given it twice, so the receipt "
         "also names who still has access."
     )
     unshare = _unshare(stage, TOMASZ, SAMUEL)
@@ -300,8 +269,8 @@ def _by_the_grantor(stage: Stage) -> Iterator[Reply]:
 
 
 def _by_the_owner(stage: Stage) -> Iterator[Reply]:
-    yield Said(
-        text="Anna finds Visiting students on the list. She never shared with them; as the owner, "
+    yield said(
+        "Anna finds Visiting students on the list. She never shared with them; as the owner, "
         "she can unshare from anybody."
     )
     yield stage.act(_unshare(stage, ANNA, STUDENTS))
@@ -310,8 +279,8 @@ def _by_the_owner(stage: Stage) -> Iterator[Reply]:
 
 def _cascade(stage: Stage) -> Iterator[Reply]:
     unshare = _unshare(stage, ANNA, MAELLE, es.Reshares.CASCADE)
-    yield Said(
-        text="Maëlle gave download to Bảo, and Bảo to Ingrid. Anna unshares from Maëlle and ends "
+    yield said(
+        "Maëlle gave download to Bảo, and Bảo to Ingrid. Anna unshares from Maëlle and ends "
         "the re-shares that rest on it. But Maëlle is also on the Tumour board, which may view: "
         "her re-shares keep what she still holds, and no more. First the preview."
     )
@@ -324,7 +293,7 @@ def _cascade(stage: Stage) -> Iterator[Reply]:
 
 def _last_support(stage: Stage) -> Iterator[Reply]:
     unshare = _unshare(stage, ANNA, JOSE, es.Reshares.CASCADE)
-    yield Said(text="What remains of it rests on José, who shared with the Tumour board.")
+    yield said("What remains of it rests on José, who shared with the Tumour board.")
     yield stage.travelled()
     yield stage.preview(unshare)
     yield stage.act(unshare)
@@ -332,8 +301,8 @@ def _last_support(stage: Stage) -> Iterator[Reply]:
 
 
 def _what_remains(stage: Stage) -> Iterator[Reply]:
-    yield Said(
-        text="Nobody acted since Thursday, but Friday has passed. This access to the exam remains, "
+    yield said(
+        "Nobody acted since Thursday, but Friday has passed. This access to the exam remains, "
         "and these exams of the whole CD are visible to each of them."
     )
     yield stage.explain(TOMASZ, es.Permission.VIEW)
@@ -371,16 +340,19 @@ SCENES: Final[tuple[tuple[str, str, datetime, _Scene], ...]] = (
 """The chapters: a name that stays, a title, when it takes place, and what happens."""
 
 
-def tell(medium: Medium, open_empty: OpenSharing = open_in_memory) -> Story:
-    """Play the story on a medium, and return it.
+@attrs.frozen
+class Chapter:
+    """A step of the story: a name that stays, a title, when it takes place, and what happened."""
 
-    Args:
-        medium: what was read.
-        open_empty: opens empty sharing; by default in memory.
-    """
+    id: str
+    title: str
+    at: datetime
+    facts: tuple[Reply, ...]
+
+
+def tell(medium: Medium, open_empty: OpenSharing = open_in_memory) -> Iterator[Chapter]:
+    """Play the story on a medium, in empty sharing, and yield its chapters."""
     stage = open_stage(medium, BEGINNING, open_empty)
-    chapters: list[Chapter] = []
     for name, title, at, scene in SCENES:
         stage.clock.now = at
-        chapters.append(Chapter(id=name, title=title, at=at, facts=tuple(scene(stage))))
-    return Story(medium=medium, chapters=tuple(chapters))
+        yield Chapter(name, title, at, tuple(scene(stage)))
