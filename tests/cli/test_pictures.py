@@ -38,7 +38,7 @@ def stage():
     """A stage with one exam, and nobody but Anna at it."""
     batch = es.UploadBatch(id=es.BatchId("cd"), uploader=ANNA, received_at=BEGINNING)
     exam = es.Exam(id=EXAM, owner=ANNA, batch=batch.id, uploaded_at=BEGINNING)
-    opened = open_stage(Medium(batch=batch, exams=(exam,), shown=(), left_out={}), BEGINNING)
+    opened = open_stage(Medium(batch=batch, exams=(exam,), shown=(), left_out={}))
     opened.sharing.add_upload(batch, (exam,))
     return opened
 
@@ -58,6 +58,10 @@ def share(stage, actor, *recipients, permission=es.Permission.VIEW, until=None):
 
 def unshare(actor, recipient, reshares=es.Reshares.KEEP):
     return es.UnshareRequest(actor=actor, exam=EXAM, recipient=recipient, reshares=reshares)
+
+
+def preview(stage, request):
+    return previewed(request, stage.sharing.preview(request))
 
 
 def seen(fact, **names):
@@ -179,8 +183,10 @@ def test_a_preview_has_the_time_of_a_gain_or_loss(stage):
     share(stage, ANNA, story.TUMOUR_BOARD, until=TOMORROW)
     share(stage, ANNA, INGRID)
     gain = es.ShareRequest(actor=ANNA, exam=EXAM, recipients=(BAO,), until=TOMORROW, attested=True)
-    assert seen(stage.preview(gain))[1:] == ["  Bảo Trần  gains view on exam 1 until Tuesday 08:30"]
-    assert seen(stage.preview(unshare(ANNA, INGRID)))[1:] == [
+    assert seen(preview(stage, gain))[1:] == [
+        "  Bảo Trần  gains view on exam 1 until Tuesday 08:30"
+    ]
+    assert seen(preview(stage, unshare(ANNA, INGRID)))[1:] == [
         "  Ingrid Sørensen  loses view on exam 1 after Tuesday 08:30"
     ]
 
@@ -188,7 +194,7 @@ def test_a_preview_has_the_time_of_a_gain_or_loss(stage):
 def test_a_preview_has_the_time_of_what_is_kept(stage):
     share(stage, ANNA, story.TUMOUR_BOARD, until=TOMORROW)
     share(stage, ANNA, INGRID, until=TOMORROW)
-    assert seen(stage.preview(unshare(ANNA, INGRID)))[1:] == [
+    assert seen(preview(stage, unshare(ANNA, INGRID)))[1:] == [
         "  Ingrid Sørensen  keeps view on exam 1 until Tuesday 08:30"
     ]
 
@@ -212,9 +218,9 @@ def test_a_preview_and_notices_for_many_people_are_cut(stage):
     request = es.ShareRequest(
         actor=ANNA, exam=EXAM, recipients=tuple(map(es.UserId, names)), attested=True
     )
-    preview = stage.sharing.preview(request)
-    assert f"… and {30 - ROWS} more" in seen(previewed(request, preview), **names)[-1]
+    previewed = preview(stage, request)
+    assert f"… and {30 - ROWS} more" in seen(previewed, **names)[-1]
     stage.act(request)
-    letters = seen(stage.notices(preview), **names)
+    letters = seen(stage.notices(previewed.facts["preview"]), **names)
     assert "30 notices sent" in letters[0]
     assert sum(f"… and {30 - ROWS} more" in line for line in letters) == 1

@@ -33,21 +33,11 @@ examples:
 """
 
 COMMANDS: Final[tuple[Command, ...]] = (
-    tour.tour,
-    grants.rules,
-    people.init,
-    people.add_user,
-    people.add_group,
-    people.people,
-    media.add_media,
-    grants.share,
-    grants.unshare,
-    access.access,
-    access.who_can,
-    access.can,
-    access.shared_with,
-    notices.notices,
-    check_store.check_store,
+    *(tour.tour, grants.rules),
+    *(people.init, people.add_user, people.add_group, people.people, media.add_media),
+    *(grants.share, grants.unshare),
+    *(access.access, access.who_can, access.can, access.shared_with),
+    *(notices.notices, check_store.check_store),
 )
 
 _CODES: Final[Mapping[type[ExamSharingError], ExitCode]] = {

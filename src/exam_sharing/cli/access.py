@@ -69,7 +69,6 @@ examples:
 )
 @over_portal
 def access(arguments: Namespace, portal: Portal) -> Reply:
-    """Report an access list."""
     portal.require_known("--as", arguments.viewer)
     seen = portal.sharing.access_list(arguments.viewer, arguments.exam)
     return listed(arguments.exam, {arguments.viewer: seen})
@@ -98,7 +97,6 @@ examples:
 )
 @over_portal
 def who_can(arguments: Namespace, portal: Portal) -> Reply:
-    """Report everybody who holds a permission on an exam."""
     exam, held = arguments.exam, arguments.permission
     holders = portal.sharing.admin.who_can(held, exam)
 
@@ -112,13 +110,11 @@ def who_can(arguments: Namespace, portal: Portal) -> Reply:
 
 
 def _grounds(holder: es.Holder, words: Words) -> list[str]:
-    owns = ["owns it"] if holder.as_owner else []
-    return [*owns, *(_ground(holder.user, grant, words) for grant in holder.grants)]
-
-
-def _ground(user: es.UserId, grant: es.Grant, words: Words) -> str:
-    path = (user,) if grant.recipient == user else (user, grant.recipient)
-    return f"{words.given(grant.grantor, path)}, {words.until(grant.until)}"
+    grounds = ["owns it"] if holder.as_owner else []
+    for grant in holder.grants:
+        path = (holder.user,) if grant.recipient == holder.user else (holder.user, grant.recipient)
+        grounds.append(f"{words.given(grant.grantor, path)}, {words.until(grant.until)}")
+    return grounds
 
 
 def explained(sharing: es.Sharing, user: es.UserId, held: es.Permission, exam: es.ExamId) -> Reply:
@@ -155,7 +151,6 @@ examples:
 )
 @over_portal
 def can(arguments: Namespace, portal: Portal) -> Reply:
-    """Report why a user holds a permission, or why not."""
     portal.require_known("USER", arguments.user)
     return explained(portal.sharing, arguments.user, arguments.permission, arguments.exam)
 
@@ -177,7 +172,6 @@ examples:
 )
 @over_portal
 def shared_with(arguments: Namespace, portal: Portal) -> Reply:
-    """Report a page of the exams that a user can see, perhaps with their own."""
     user, own = arguments.user, arguments.own
     portal.require_known("USER", user)
     viewer = portal.sharing.viewer(user)

@@ -1,18 +1,20 @@
 """What a subcommand consists of, its exit codes and errors, and the portal that it works on."""
 
 from argparse import Namespace
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from enum import IntEnum
 from importlib.util import find_spec
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 
-from exam_sharing import PrincipalId, Sharing
+from exam_sharing import Page, PrincipalId, Sharing
 from exam_sharing.cli.parsing import Argument, spelled
 from exam_sharing.cli.words import Words, series
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import ExamSharingError
+
+ItemT = TypeVar("ItemT")
 
 
 class ExitCode(IntEnum):
@@ -57,7 +59,6 @@ class Command:
 def command(
     name: str, meaning: str, *arguments: Argument, epilog: str, actions: tuple[Command, ...] = ()
 ) -> Callable[[Run], Command]:
-    """Make a subcommand of a function that runs it."""
     return lambda run: Command(name, meaning, arguments, epilog, run, actions)
 
 
@@ -87,6 +88,15 @@ def need(packages: Iterable[str]) -> None:
     raise CommandFailed(
         f"{series(missing)} {are} not installed; run: python -m pip install {quoted}"
     )
+
+
+def all_items(query: Callable[[str | None], Page[ItemT]]) -> Iterator[ItemT]:
+    """Yield the items of all pages."""
+    page = query(None)
+    yield from page.items
+    while page.next is not None:
+        page = query(page.next)
+        yield from page.items
 
 
 class _Names(dict[PrincipalId, str]):

@@ -43,7 +43,6 @@ class _Database:
     tables: sql.Tables = attrs.field(repr=False, factory=lambda: sql.define_tables(MetaData()))
 
     def has_tables(self) -> bool:
-        """Return whether there are tables of ours."""
         try:
             return schema_found(self.engine, self.tables) is not None
         except StoreBusy:
@@ -70,7 +69,6 @@ class _Database:
 
 
 def _located(typed: str | None) -> _Database:
-    """Return the database that was typed."""
     text = typed or os.environ.get(_VARIABLE) or _DEFAULT
     if "://" not in text:
         return _file(text)

@@ -264,12 +264,6 @@ def unshare(arguments: Namespace, portal: Portal) -> Reply:
         raise
 
 
-_TITLES: Final = {
-    "share": "Sharing is refused when",
-    "unshare": "Unsharing and narrowing are refused when",
-}
-
-
 @command(
     "rules",
     "print every rule by which an act is refused",
@@ -282,28 +276,24 @@ examples:
 """,
 )
 def rules(arguments: Namespace) -> ExitCode:
-    rules = [
-        {
-            "act": "share" if rule in SHARE_RULES else "unshare",
-            "code": rule.code.value,
-            "statement": rule.statement,
-            "remedy": REMEDIES[rule.code],
-            "conceals": rule.conceals,
-        }
-        for rule in (*SHARE_RULES, *ENDING_RULES)
-    ]
     if arguments.json:
-        print(out.document(rules=rules))
+        documents = [
+            {
+                "act": "share" if rule in SHARE_RULES else "unshare",
+                "code": rule.code.value,
+                "statement": rule.statement,
+                "remedy": REMEDIES[rule.code],
+                "conceals": rule.conceals,
+            }
+            for rule in (*SHARE_RULES, *ENDING_RULES)
+        ]
+        print(out.document(rules=documents))
         return ExitCode.DONE
     need(["rich"])
     console = out.open_console()
-    for act, title in _TITLES.items():
+    for acts, rules in (("Sharing is", SHARE_RULES), ("Unsharing and narrowing are", ENDING_RULES)):
         columns = (out.column("code", no_wrap=True, style="bold"), "the rule", "what to do")
-        rows = [
-            [str(rule[key]) for key in ("code", "statement", "remedy")]
-            for rule in rules
-            if rule["act"] == act
-        ]
-        table = out.indented(out.table(*columns, rows=rows))
-        console.print(out.stacked(out.text(title, style="bold cyan"), "", table, ""))
+        rows = [(rule.code.value, rule.statement, REMEDIES[rule.code]) for rule in rules]
+        title = out.text(f"{acts} refused when", style="bold cyan")
+        console.print(out.stacked(title, "", out.indented(out.table(*columns, rows=rows)), ""))
     return ExitCode.DONE

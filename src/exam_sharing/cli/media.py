@@ -16,19 +16,10 @@ from uuid import uuid4
 import attrs
 
 from exam_sharing import BatchId, Exam, ExamId, UploadBatch
+from exam_sharing.cli import printing as out
 from exam_sharing.cli.commands import Portal, command
 from exam_sharing.cli.parsing import DATABASE, argument, flag, no_flag, read_as, user
-from exam_sharing.cli.printing import (
-    Line,
-    Reply,
-    Shown,
-    column,
-    cut,
-    over_portal,
-    stacked,
-    table,
-    text,
-)
+from exam_sharing.cli.printing import Line, Reply, Shown, column, over_portal
 from exam_sharing.cli.words import Words, count
 
 _LARGE: Final = 1_000
@@ -113,14 +104,14 @@ def uploaded(medium: Medium, *, is_cut: bool = False) -> Reply:
     batch, left_out = medium.batch, medium.left_out
 
     def show(words: Words) -> Shown:
-        exams, more = cut(medium.shown) if is_cut else (medium.shown, [])
+        exams, more = out.cut(medium.shown) if is_cut else (medium.shown, [])
         rows = [
             (
                 words.label(exam.id),
                 f"patient {exam.patient}",
                 exam.modality or "",
                 exam.date.isoformat() if exam.date else "",
-                text(exam.description or "", whole=True),
+                out.text(exam.description or "", whole=True),
                 f"{exam.files:,}",
             )
             for exam in exams
@@ -135,14 +126,10 @@ def uploaded(medium: Medium, *, is_cut: bool = False) -> Reply:
         )
         owned = f"{count(len(medium.shown), 'exam')}, owned by {words.who(batch.uploader)}"
         files = (f"{count(number, 'file')} left out: {why}." for why, number in left_out.items())
-        return stacked(table(*columns, rows=rows), *more, f"Batch {batch.id}: {owned}.", *files)
+        table = out.table(*columns, rows=rows)
+        return out.stacked(table, *more, f"Batch {batch.id}: {owned}.", *files)
 
-    facts = {
-        "batch": batch.id,
-        "by": batch.uploader,
-        "exams": medium.shown,
-        "left_out": left_out,
-    }
+    facts = {"batch": batch.id, "by": batch.uploader, "exams": medium.shown, "left_out": left_out}
     return Reply("uploaded", facts, show, done="the exams were added")
 
 

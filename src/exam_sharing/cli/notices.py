@@ -24,7 +24,7 @@ from typing_extensions import override
 import exam_sharing as es
 from exam_sharing.adapters import smtp
 from exam_sharing.cli import printing as out
-from exam_sharing.cli.commands import ExitCode, Portal, command, names_in
+from exam_sharing.cli.commands import ExitCode, Portal, all_items, command, names_in
 from exam_sharing.cli.parsing import DATABASE, PAGING, argument, flag, one_of, read_as
 from exam_sharing.cli.printing import Reply, Shown, flush, over_portal
 from exam_sharing.cli.words import MAY, Words, count
@@ -198,7 +198,7 @@ def _relayed(portal: Portal, sent: int) -> Reply:
     Problems are counted: of notices that wait for another attempt, and of those that were given up,
     now or before.
     """
-    left = tuple(_all_notices(portal))
+    left = tuple(all_items(partial(portal.sharing.admin.list_notices, limit=_MOST)))
     failing = (each for each in left if each.given_up_at is None and each.problem is not None)
     given_up = (each for each in left if each.given_up_at is not None)
     problems = {
@@ -223,14 +223,6 @@ def _relayed(portal: Portal, sent: int) -> Reply:
     )
 
 
-def _all_notices(portal: Portal) -> Iterator[ListedNotice]:
-    page = portal.sharing.admin.list_notices(limit=_MOST)
-    yield from page.items
-    while page.next is not None:
-        page = portal.sharing.admin.list_notices(page.next, _MOST)
-        yield from page.items
-
-
 def _watch(portal: Portal, report: Callable[[int], object]) -> None:
     def failed(error: es.StoreFailed) -> None:
         line = f"{out.PROGRAM}: {portal.place}: {error}; trying again"
@@ -245,7 +237,7 @@ def _watch(portal: Portal, report: Callable[[int], object]) -> None:
             failed(error)
         flush()
 
-    with _stopped_by_signals() as stop:
+    with _Signalled().noted() as stop:
         watch(portal.sharing, stop=stop, delivered=delivered, failed=failed)
 
 
@@ -260,8 +252,18 @@ class _Signalled(Stop):
     def __init__(self) -> None:
         self._came = False
 
-    def note(self, _signal: int, _frame: FrameType | None) -> None:
-        """Note a signal; a second interrupt ends the process at once."""
+    @contextmanager
+    def noted(self) -> Iterator[Stop]:
+        """Note an interrupt, and the signal of a supervisor that ends the process."""
+        before = {each: signal.signal(each, self._note) for each in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for each, handler in before.items():
+                signal.signal(each, handler)
+
+    def _note(self, _signal: int, _frame: FrameType | None) -> None:
+        # A second interrupt ends the process at once.
         self._came = True
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -272,18 +274,6 @@ class _Signalled(Stop):
         end = time.monotonic() + timeout
         while not self._came and time.monotonic() < end:
             time.sleep(self.TICK)
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[Stop]:
-    """Yield what stops on an interrupt, and when a supervisor ends the process."""
-    stop = _Signalled()
-    before = {each: signal.signal(each, stop.note) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 @command(

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from functools import wraps
-from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 from typing_extensions import override
 
@@ -60,11 +60,8 @@ class Parser(ArgumentParser):
         try:
             return super().parse_known_args(args, namespace)
         except ArgumentError as error:
-            self._refuse(error)
-
-    def _refuse(self, error: ArgumentError) -> NoReturn:
-        named = f"argument {error.argument_name}: " if error.argument_name else ""
-        self.error(f"{named}{_without_typed_text(error)}")
+            named = f"argument {error.argument_name}: " if error.argument_name else ""
+            self.error(f"{named}{_without_typed_text(error)}")
 
     def _unknown(self, typed: Sequence[str]) -> str:
         options = [text.partition("=")[0] for text in typed if text.startswith("-")]
@@ -100,8 +97,6 @@ def read_as(kind: Callable[[str], ValueT]) -> Callable[[str], ValueT]:
 
 
 def number(kind: Callable[[str], ValueT], meaning: str) -> Callable[[str], ValueT]:
-    """Return a reader of numbers of a kind."""
-
     def reading(text: str) -> ValueT:
         try:
             return kind(text)
@@ -118,11 +113,13 @@ _USER, _GROUP = "user:", "group:"
 
 
 @read_as
+def group(text: str) -> GroupId:
+    return GroupId(text.removeprefix(_GROUP))
+
+
+@read_as
 def principal(text: str) -> PrincipalId:
-    """Read a user or a group."""
-    if text.startswith(_GROUP):
-        return GroupId(text.removeprefix(_GROUP))
-    return UserId(text.removeprefix(_USER))
+    return group(text) if text.startswith(_GROUP) else UserId(text.removeprefix(_USER))
 
 
 def spelled(who: PrincipalId) -> str:
@@ -133,7 +130,6 @@ def spelled(who: PrincipalId) -> str:
 
 
 def user(text: str) -> UserId:
-    """Read a user."""
     who = principal(text)
     if isinstance(who, GroupId):
         raise ArgumentTypeError("must be a user; a group cannot act")
@@ -199,10 +195,7 @@ Argument: TypeAlias = Callable[[Any], object]
 
 
 def argument(
-    names: str,
-    meaning: str,
-    read: Callable[[str], object] | None = None,
-    **settings: Any,
+    names: str, meaning: str, read: Callable[[str], object] | None = None, **settings: Any
 ) -> Argument:
     """Return an argument; `--until TIME` names an option and what its value is called."""
     options, _, metavar = names.partition(" ")

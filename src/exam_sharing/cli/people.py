@@ -4,28 +4,12 @@ from argparse import Namespace
 from collections.abc import Iterator
 from typing import Final
 
-from exam_sharing import Group, GroupId, User
+from exam_sharing import Group, User
+from exam_sharing.cli import parsing
+from exam_sharing.cli import printing as out
 from exam_sharing.cli.commands import ExitCode, Portal, command
-from exam_sharing.cli.parsing import (
-    DATABASE,
-    argument,
-    flag,
-    no_flag,
-    principal,
-    read_as,
-    spelled,
-    user,
-)
-from exam_sharing.cli.printing import (
-    Reply,
-    Shown,
-    ids_table,
-    over_portal,
-    print_reply,
-    require_extras,
-    stacked,
-    yes,
-)
+from exam_sharing.cli.parsing import DATABASE, argument, flag, no_flag, spelled
+from exam_sharing.cli.printing import Reply, Shown, over_portal
 from exam_sharing.cli.words import Words
 from exam_sharing.directories import Account, KeptDirectory, Known
 
@@ -48,7 +32,7 @@ or a password file: others on this machine can see arguments.
 """,
 )
 def init(arguments: Namespace) -> ExitCode:
-    require_extras(arguments)
+    out.require_extras(arguments)
     from exam_sharing.adapters.sqlalchemy.tables import SCHEMA
     from exam_sharing.cli.database import prepared
 
@@ -57,10 +41,10 @@ def init(arguments: Namespace) -> ExitCode:
     reply = Reply(
         "tables",
         {"place": place, "created": created, "shape": SCHEMA},
-        lambda _words: yes(f"{done}: {place}"),
+        lambda _words: out.yes(f"{done}: {place}"),
         done="the tables are there",
     )
-    return print_reply(reply, arguments, Words(names={}))
+    return out.print_reply(reply, arguments, Words(names={}))
 
 
 def _kept(known: Known, portal: Portal) -> Reply:
@@ -68,6 +52,7 @@ def _kept(known: Known, portal: Portal) -> Reply:
     directory = portal.directory
     added = known.user if isinstance(known, Account) else known
     replaced = added.id in directory.names((added.id,))
+    verb = "replaced" if replaced else "added"
     if isinstance(known, Account):
         directory.add(known.user, sharing_in_plan=known.sharing_in_plan, notices=known.notices)
         about = ", ".join([known.user.email or "no e-mail", *_notes(known)])
@@ -77,7 +62,7 @@ def _kept(known: Known, portal: Portal) -> Reply:
     return Reply(
         "kept",
         {"kept": known, "replaced": replaced},
-        lambda words: yes(f"{'replaced' if replaced else 'added'}: {words.who(added.id)}, {about}"),
+        lambda words: out.yes(f"{verb}: {words.who(added.id)}, {about}"),
         done="the directory was changed",
     )
 
@@ -102,7 +87,7 @@ _NAME: Final = argument("--name NAME", "the name that colleagues know", required
     "add-user",
     "add a user to the directory, or replace one",
     DATABASE,
-    argument("user ID", "the id of the user", user),
+    argument("user ID", "the id of the user", parsing.user),
     _NAME,
     argument("--email ADDRESS", "one address; without it, no mail reaches them"),
     no_flag("--no-sharing", "their service plan does not include sharing"),
@@ -127,21 +112,16 @@ def add_user(arguments: Namespace, portal: Portal) -> Reply:
     return _kept(known, portal)
 
 
-@read_as
-def _group(text: str) -> GroupId:
-    return GroupId(text.removeprefix("group:"))
-
-
 @command(
     "add-group",
     "add a group to the directory, or replace one",
     DATABASE,
-    argument("group ID", "the id of the group", _group),
+    argument("group ID", "the id of the group", parsing.group),
     _NAME,
     argument(
         "--member MEMBER",
         "users and groups; may be repeated",
-        principal,
+        parsing.principal,
         nargs="+",
         action="extend",
         default=[],
@@ -183,15 +163,15 @@ def people(_arguments: Namespace, portal: Portal) -> Reply:
     def show(_words: Words) -> Shown:
         if not everybody:
             return "Nobody yet: exam-sharing add-user"
-        rows = [
+        rows: list[tuple[str, ...]] = [
             (spelled(one.user.id), one.user.name, one.user.email or "", ", ".join(_notes(one)))
             for one in users
         ]
-        shown = ids_table("user", "name", "e-mail", "", rows=rows)
-        if not groups:
-            return shown
-        rows_of_groups = [(spelled(each.id), each.name, _members(each)) for each in groups]
-        return stacked(shown, "", ids_table("group", "name", "members", rows=rows_of_groups))
+        tables = [out.ids_table("user", "name", "e-mail", "", rows=rows)]
+        if groups:
+            rows = [(spelled(each.id), each.name, _members(each)) for each in groups]
+            tables += ["", out.ids_table("group", "name", "members", rows=rows)]
+        return out.stacked(*tables)
 
     return Reply("people", {"users": users, "groups": groups}, show)
 

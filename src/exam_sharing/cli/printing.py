@@ -139,21 +139,18 @@ def text(*parts: str | tuple[str, str], style: str = "", whole: bool = False) ->
 
 
 def stacked(*parts: Shown) -> Shown:
-    """Put parts below each other."""
     from rich.console import Group
 
     return Group(*parts)
 
 
 def indented(part: Shown) -> Shown:
-    """Put a part a little to the right."""
     from rich.padding import Padding
 
     return Padding(part, (0, 0, 0, 2), expand=False)
 
 
 def column(head: str = "", **settings: Any) -> "Column":
-    """Return a column of a table or a grid."""
     from rich.table import Column
 
     return Column(head, **settings)
@@ -166,14 +163,12 @@ def _with_rows(table: "Table", rows: Rows) -> Shown:
 
 
 def grid(*columns: "Column | str", rows: Rows, gap: int) -> Shown:
-    """Return columns without lines and heads."""
     from rich.table import Table
 
     return _with_rows(Table.grid(*columns, padding=(0, gap)), rows)
 
 
 def table(*columns: "Column | str", rows: Rows) -> Shown:
-    """Return a table whose heads are underlined."""
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
@@ -188,7 +183,6 @@ def ids_table(first: str, *further: str, rows: Sequence[Sequence[Any]]) -> Shown
 
 
 def boxed(part: Shown, title: str) -> Shown:
-    """Put a part into a box with a title."""
     from rich.box import ROUNDED
     from rich.panel import Panel
 
@@ -220,7 +214,6 @@ def cut(items: Sequence[ItemT]) -> tuple[Sequence[ItemT], list[str]]:
 
 
 def paged(page: es.Page[Any], shown: Shown) -> Shown:
-    """Put how to get the next page below a page."""
     more = [f"There are more: --after {page.next}"] if page.next else []
     return stacked(shown, *more)
 
@@ -245,7 +238,6 @@ class Reply:
 
 
 def document(**content: object) -> str:
-    """Return one JSON document as text."""
     return json.dumps({"format": FORMAT, "version": version(PROGRAM), **content}, indent=2)
 
 
@@ -298,7 +290,6 @@ def require_extras(arguments: Namespace, further: Iterable[str] = ()) -> None:
 
 
 def print_reply(reply: Reply, arguments: Namespace, words: Words) -> ExitCode:
-    """Print a reply, for machines or for people."""
     with reporting(reply.done):
         if arguments.json:
             print(document(**plain(reply)))

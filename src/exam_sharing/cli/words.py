@@ -33,7 +33,6 @@ _MOST_NEAR_MISSES: Final = 3
 
 
 def weekday(time: datetime) -> str:
-    """Return a time of a story of one week."""
     return f"{time:%A %H:%M}"
 
 
@@ -49,12 +48,10 @@ def local_time(time: datetime) -> str:
 
 
 def count(number: int, noun: str) -> str:
-    """Return a number of things."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def series(items: Iterable[str]) -> str:
-    """Return a list in words."""
     *front, last = items
     return f"{', '.join(front)} and {last}" if front else last
 
@@ -74,15 +71,12 @@ class Words:
     when: Callable[[datetime], str] = local_time
 
     def who(self, principal: es.PrincipalId) -> str:
-        """Return the name of somebody."""
         return self.names[principal]
 
     def first_name(self, user: es.UserId) -> str:
-        """Return the first name of a user."""
         return self.who(user).split()[0]
 
     def everyone(self, principals: Iterable[es.PrincipalId]) -> str:
-        """Return several names."""
         return series(map(self.who, principals))
 
     def exam(self, exam: es.ExamId) -> str:
@@ -90,7 +84,6 @@ class Words:
         return self.label(exam) if exam in self.numbers else f"exam “{exam}”"
 
     def label(self, exam: es.ExamId) -> str:
-        """Return the name of an exam where it stands alone."""
         number = self.numbers.get(exam)
         return str(exam) if number is None else f"exam {number}"
 
@@ -99,11 +92,9 @@ class Words:
         return MAY[permission] if time is None else f"{MAY[permission]} {self.until(time)}"
 
     def until(self, time: datetime | None) -> str:
-        """Return how long something lasts."""
         return "with no end date" if time is None else f"until {self.when(time)}"
 
     def asked(self, request: Asked) -> str:
-        """Return what was requested."""
         actor, exam = self.who(request.actor), self.exam(request.exam)
         match request:
             case es.ShareRequest():

@@ -75,9 +75,7 @@ def tour(arguments: Namespace) -> ExitCode:
     return ExitCode.DONE
 
 
-def _sharing_in(
-    database: str | None,
-) -> AbstractContextManager[tuple[str | None, OpenSharing]]:
+def _sharing_in(database: str | None) -> AbstractContextManager[tuple[str | None, OpenSharing]]:
     """Return where the tour is kept, if anywhere, and how to open sharing there."""
     if database is None:
         return nullcontext((None, story.open_in_memory))

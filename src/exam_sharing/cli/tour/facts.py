@@ -3,7 +3,7 @@
 A fact is a reply; only `said` is narration. Some facts are replies of other commands.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, assert_never
 
@@ -12,6 +12,7 @@ import attrs
 import exam_sharing as es
 from exam_sharing.cli import printing as out
 from exam_sharing.cli.access import explained, listed
+from exam_sharing.cli.commands import all_items
 from exam_sharing.cli.grants import ended, previewed, reasons_grid, shared
 from exam_sharing.cli.media import Medium
 from exam_sharing.cli.notices import noticed
@@ -40,7 +41,6 @@ class Clock:
 
 
 def said(text: str) -> Reply:
-    """Return narration."""
     return Reply("said", {"text": text}, lambda _words: text)
 
 
@@ -90,16 +90,14 @@ class Stage:
 
         return Reply("refused", {"request": request, "reasons": reasons}, show)
 
-    def preview(self, request: Asked) -> Reply:
-        """Return what a request would do."""
-        return previewed(request, self.sharing.preview(request))
+    def preview_and_act(self, request: Asked) -> Iterator[Reply]:
+        yield previewed(request, self.sharing.preview(request))
+        yield self.act(request)
 
     def explain(self, user: es.UserId, permission: es.Permission) -> Reply:
-        """Return why a user holds a permission on the exam, or why not."""
         return explained(self.sharing, user, permission, self.exam)
 
     def form(self, actor: es.UserId) -> Reply:
-        """Return the share form of the exam for an actor."""
         form = self.sharing.share_form(actor, self.exam)
 
         def show(words: Words) -> Shown:
@@ -122,7 +120,6 @@ class Stage:
         return Reply("share-form", {"actor": actor, "exam": self.exam, "form": form}, show)
 
     def suggest(self, actor: es.UserId, typed: str) -> Reply:
-        """Return the suggestions for a typed text."""
         choices = self.sharing.suggest(actor, self.exam, typed)
 
         def show(_words: Words) -> Shown:
@@ -174,7 +171,6 @@ class Stage:
         return Reply("tabs", {"exam": self.exam, "people": people}, show)
 
     def listed(self, *viewers: es.UserId) -> Reply:
-        """Return the access list of the exam for some viewers."""
         seen = {viewer: self.sharing.access_list(viewer, self.exam) for viewer in viewers}
         return listed(self.exam, seen)
 
@@ -194,8 +190,8 @@ class Stage:
         seen = []
         for user in users:
             viewer = self.sharing.viewer(user)
-            shared = sum(1 for _ in _all_pages(viewer.shared_with))
-            seen.append((user, tuple(_all_pages(viewer.visible_to)), shared))
+            shared = sum(1 for _ in all_items(viewer.shared_with))
+            seen.append((user, tuple(all_items(viewer.visible_to)), shared))
 
         def show(words: Words) -> Shown:
             rows = []
@@ -252,11 +248,3 @@ def _branch(
         return root
     found = (branches[each.grant.id] for each in answer.grounds if each.grant.id in branches)
     return next(found, None)
-
-
-def _all_pages(query: Callable[..., es.Page[es.VisibleExam]]) -> Iterator[es.VisibleExam]:
-    page = query()
-    yield from page.items
-    while page.next is not None:
-        page = query(page.next)
-        yield from page.items

@@ -87,14 +87,13 @@ MESSAGE: Final = "Could you have a look before Thursday's clinic?\nThank you, An
 
 
 def open_in_memory(**settings: Any) -> tuple[es.Sharing, KeptDirectory]:
-    """Open sharing that keeps everything in memory."""
     directory = MemoryDirectory()
     return open_sharing(directory=directory, **settings), directory
 
 
-def open_stage(medium: Medium, begins: datetime, open_empty: OpenSharing = open_in_memory) -> Stage:
+def open_stage(medium: Medium, open_empty: OpenSharing = open_in_memory) -> Stage:
     """Return a stage on which nothing has happened yet; its ids are counted, so they repeat."""
-    notifier, clock, numbers = MemoryNotifier(), Clock(begins), itertools.count(1)
+    notifier, clock, numbers = MemoryNotifier(), Clock(BEGINNING), itertools.count(1)
     sharing, directory = open_empty(
         # A medium may hold more exams than a deployment lets people share at once.
         policy=es.Policy(max_exams=None),
@@ -245,8 +244,7 @@ def _narrowing(stage: Stage) -> Iterator[Reply]:
     )
     yield stage.act(narrow(es.Reshares.RESTRICT))
     yield said("She previews what narrowing would do if it kept re-shares.")
-    yield stage.preview(narrow(es.Reshares.KEEP))
-    yield stage.act(narrow(es.Reshares.KEEP))
+    yield from stage.preview_and_act(narrow(es.Reshares.KEEP))
     yield stage.explain(TOMASZ, es.Permission.DOWNLOAD)
     yield said(
         "Chloé, at night, re-shares it without a time. It then lasts as long as allowed: "
@@ -263,8 +261,7 @@ def _by_the_grantor(stage: Stage) -> Iterator[Reply]:
         "also names who still has access."
     )
     unshare = _unshare(stage, TOMASZ, SAMUEL)
-    yield stage.preview(unshare)
-    yield stage.act(unshare)
+    yield from stage.preview_and_act(unshare)
     yield stage.explain(SAMUEL, es.Permission.VIEW)
 
 
@@ -285,8 +282,7 @@ def _cascade(stage: Stage) -> Iterator[Reply]:
         "her re-shares keep what she still holds, and no more. First the preview."
     )
     yield stage.travelled()
-    yield stage.preview(unshare)
-    yield stage.act(unshare)
+    yield from stage.preview_and_act(unshare)
     yield stage.explain(BAO, es.Permission.DOWNLOAD)
     yield stage.explain(BAO, es.Permission.VIEW)
 
@@ -295,8 +291,7 @@ def _last_support(stage: Stage) -> Iterator[Reply]:
     unshare = _unshare(stage, ANNA, JOSE, es.Reshares.CASCADE)
     yield said("What remains of it rests on José, who shared with the Tumour board.")
     yield stage.travelled()
-    yield stage.preview(unshare)
-    yield stage.act(unshare)
+    yield from stage.preview_and_act(unshare)
     yield stage.explain(INGRID, es.Permission.VIEW)
 
 
@@ -352,7 +347,7 @@ class Chapter:
 
 def tell(medium: Medium, open_empty: OpenSharing = open_in_memory) -> Iterator[Chapter]:
     """Play the story on a medium, in empty sharing, and yield its chapters."""
-    stage = open_stage(medium, BEGINNING, open_empty)
+    stage = open_stage(medium, open_empty)
     for name, title, at, scene in SCENES:
         stage.clock.now = at
         yield Chapter(name, title, at, tuple(scene(stage)))
