@@ -2,7 +2,6 @@
 
 from argparse import Namespace
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import exam_sharing as es
 from exam_sharing.cli import printing as out
@@ -10,9 +9,6 @@ from exam_sharing.cli.commands import Portal, command
 from exam_sharing.cli.parsing import DATABASE, EXAM, PAGING, USER, argument, flag, permission, user
 from exam_sharing.cli.printing import Reply, Shown, over_portal
 from exam_sharing.cli.words import MAY, Words
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 
 def listed(exam: es.ExamId, seen: Mapping[es.UserId, es.AccessList]) -> Reply:
@@ -24,7 +20,7 @@ def listed(exam: es.ExamId, seen: Mapping[es.UserId, es.AccessList]) -> Reply:
 
 
 def _lists(exam: es.ExamId, seen: Mapping[es.UserId, es.AccessList], words: Words) -> Shown:
-    marks: dict[es.PrincipalId, list[Text]] = {}
+    marks: dict[es.PrincipalId, list[Shown]] = {}
     entries: dict[es.PrincipalId, es.AccessEntry] = {}
     for place, access_list in enumerate(seen.values()):
         for entry in access_list.entries:

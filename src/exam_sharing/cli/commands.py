@@ -37,16 +37,7 @@ Run: TypeAlias = Callable[[Namespace], ExitCode]
 
 @attrs.frozen
 class Command:
-    """A subcommand.
-
-    Attributes:
-        name: how it is called.
-        help: a line for the list of commands.
-        arguments: what it takes.
-        epilog: the rest of its own help, with examples.
-        run: runs it; if it has actions, only without one of them.
-        actions: subcommands of its own.
-    """
+    """A subcommand; one with actions, its own subcommands, runs only without one of them."""
 
     name: str
     help: str

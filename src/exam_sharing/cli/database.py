@@ -22,9 +22,6 @@ from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import InvalidInput, StoreBusy, StoreFailed
 from exam_sharing.ports import Notifier
 
-_VARIABLE: Final = "EXAM_SHARING_DB"
-_DEFAULT: Final = "exam-sharing.db"
-
 _PATIENCE: Final = 10
 """The longest wait for a server, in seconds."""
 
@@ -69,7 +66,7 @@ class _Database:
 
 
 def _located(typed: str | None) -> _Database:
-    text = typed or os.environ.get(_VARIABLE) or _DEFAULT
+    text = typed or os.environ.get("EXAM_SHARING_DB") or "exam-sharing.db"
     if "://" not in text:
         return _file(text)
     try:

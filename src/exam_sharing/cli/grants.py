@@ -3,7 +3,7 @@
 import sys
 from argparse import Namespace
 from collections import Counter
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import exam_sharing as es
 from exam_sharing.cli import parsing
@@ -17,9 +17,6 @@ from exam_sharing.policy.decisions import REMEDIES
 from exam_sharing.policy.ending import ENDING_RULES
 from exam_sharing.policy.requests import without_message
 from exam_sharing.policy.share import SHARE_RULES
-
-if TYPE_CHECKING:
-    from rich.text import Text
 
 
 def reasons_grid(reasons: tuple[es.Reason, ...], words: Words) -> Shown:
@@ -70,8 +67,8 @@ def _by_principal(preview: es.Preview, words: Words) -> dict[es.PrincipalId, _Ef
     return found
 
 
-def _effects(effects: _Effects, words: Words) -> "Text":
-    parts: list[Text] = []
+def _effects(effects: _Effects, words: Words) -> out.Styled:
+    parts: list[out.Styled] = []
     before = ""
     for (verb, when), alike in effects.items():
         exams = dict.fromkeys(effect.exam for effect in alike)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 ItemT = TypeVar("ItemT")
 
 Shown: TypeAlias = "RenderableType"
+Styled: TypeAlias = "Text"
 Rows: TypeAlias = Iterable[Sequence[Any]]
 """Texts and whatever else rich can show."""
 

@@ -1,6 +1,6 @@
 """Facts in words: who, which exam, until when, what was requested, and why."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Final, TypeAlias, assert_never
 
@@ -58,13 +58,7 @@ def series(items: Iterable[str]) -> str:
 
 @attrs.frozen(kw_only=True)
 class Words:
-    """Puts facts into words.
-
-    Attributes:
-        names: of people and groups.
-        numbers: of exams, where they were shown with numbers.
-        when: puts a time into words.
-    """
+    """Puts facts into words; exams that were shown with numbers are named by these."""
 
     names: Mapping[es.PrincipalId, str]
     numbers: Mapping[es.ExamId, int] = attrs.field(factory=dict)
@@ -117,22 +111,17 @@ class Words:
 
     def remedy(self, reason: es.Reason) -> str:
         """Return what a refused person can do, and what the refusal is about."""
-        about = [
-            *map(self.who, reason.principals),
-            *map(self.exam, reason.exams),
-            *([count(len(reason.grants), "grant")] if reason.grants else []),
-            *self._bounds(reason),
-        ]
+        about = [*map(self.who, reason.principals), *map(self.exam, reason.exams)]
+        if reason.grants:
+            about.append(count(len(reason.grants), "grant"))
+        if reason.limit is not None:
+            about.append(f"at most {reason.limit:,} {reason.limited or 'code points'}")
+        if reason.until is not None:
+            about.append(f"{self.until(reason.until)} at the latest")
+        if reason.host_code is not None:
+            about.append(reason.host_code)
         remedy = REMEDIES[reason.code]
         return f"{remedy} ({', '.join(about)})" if about else remedy
-
-    def _bounds(self, reason: es.Reason) -> Iterator[str]:
-        if reason.limit is not None:
-            yield f"at most {reason.limit:,} {reason.limited or 'code points'}"
-        if reason.until is not None:
-            yield f"{self.until(reason.until)} at the latest"
-        if reason.host_code is not None:
-            yield reason.host_code
 
     def why(self, answer: es.Permitted | es.Denied) -> str:
         """Return why somebody holds a permission, or the nearest misses."""

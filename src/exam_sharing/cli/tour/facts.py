@@ -5,7 +5,7 @@ A fact is a reply; only `said` is narration. Some facts are replies of other com
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 import attrs
 
@@ -21,10 +21,6 @@ from exam_sharing.cli.words import Asked, Words, count
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.memory import MemoryNotifier
 from exam_sharing.policy.access import in_order
-
-if TYPE_CHECKING:
-    from rich.text import Text
-    from rich.tree import Tree
 
 _Step = tuple[es.Grant, es.Permitted | es.Denied]
 """A standing grant, and how its grantor holds what it gives."""
@@ -46,15 +42,7 @@ def said(text: str) -> Reply:
 
 @attrs.frozen(kw_only=True)
 class Stage:
-    """The library at work on one medium.
-
-    Attributes:
-        medium: what was read.
-        sharing: the library.
-        directory: its people and groups.
-        notifier: where its notices go.
-        clock: the clock that it reads.
-    """
+    """The library at work on one medium."""
 
     medium: Medium
     sharing: es.Sharing
@@ -215,7 +203,7 @@ def _trees(exam: es.ExamId, owner: es.UserId, steps: list[_Step], words: Words) 
     """Return the grants as a tree of who passed it on to whom, and the unsupported ones apart."""
     from rich.tree import Tree
 
-    def label(grant: es.Grant) -> "Text":
+    def label(grant: es.Grant) -> out.Styled:
         by = "" if grant.grantor == owner else f", by {words.who(grant.grantor)}"
         held = words.held(grant.permission, grant.until)
         return out.text(words.who(grant.recipient), (f": {held}{by}", "dim"))
@@ -226,8 +214,11 @@ def _trees(exam: es.ExamId, owner: es.UserId, steps: list[_Step], words: Words) 
     # Each round places the grants whose grantors hold by one that was placed before.
     for _round in steps:
         for grant, answer in waiting:
-            under = _branch(answer, root, branches)
-            if under is not None:
+            if isinstance(answer, es.Denied):
+                continue
+            grounds = (each.grant.id for each in answer.grounds)
+            placed = [branches[ground] for ground in grounds if ground in branches]
+            for under in [root] if answer.as_owner else placed[:1]:
                 branches[grant.id] = under.add(label(grant))
         waiting = [step for step in waiting if step[0].id not in branches]
     if not waiting:
@@ -236,15 +227,3 @@ def _trees(exam: es.ExamId, owner: es.UserId, steps: list[_Step], words: Words) 
     for grant, _answer in waiting:
         loose.add(label(grant))
     return out.stacked(root, loose)
-
-
-def _branch(
-    answer: es.Permitted | es.Denied, root: "Tree", branches: "dict[es.GrantId, Tree]"
-) -> "Tree | None":
-    """Return the branch of a grant whose grantor holds it so; `None` if it does not exist yet."""
-    if isinstance(answer, es.Denied):
-        return None
-    if answer.as_owner:
-        return root
-    found = (branches[each.grant.id] for each in answer.grounds if each.grant.id in branches)
-    return next(found, None)
