@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import exam_sharing
-from exam_sharing.cli import commands, main
+from exam_sharing.cli import main
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing.laws import store_laws
 
@@ -273,14 +273,6 @@ def test_the_progress_is_shown_at_a_terminal(check, monkeypatch):
     assert f"1 of 3: {FIND}" in shown
     assert "3 of 3: " in shown
     assert shown.endswith("\r")
-
-
-def test_without_the_extra_the_command_to_install_it_is_printed(check, monkeypatch):
-    monkeypatch.setattr(commands, "find_spec", lambda package: None)
-    code, _, err = check("LAWS")
-    assert code == 1
-    install = 'run: python -m pip install "exam-sharing[testing]"'
-    assert f"hypothesis is not installed; {install}" in err
 
 
 def test_a_program_finds_a_module_in_its_folder():

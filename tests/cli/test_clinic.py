@@ -339,14 +339,6 @@ def test_the_help_of_every_command_has_examples(shell):
         assert f"  exam-sharing {command}" in told.out.partition("examples:")[2]
 
 
-@pytest.mark.parametrize("gone", ["rich", "sqlalchemy"])
-def test_a_missing_extra_is_reported_with_the_command_to_install_it(clinic, monkeypatch, gone):
-    monkeypatch.setitem(sys.modules, gone, None)
-    told = clinic("people", code=1)
-    assert told.err.startswith(f"exam-sharing: {gone} is not installed; run: python -m pip")
-    assert told.err.count("\n") == 1
-
-
 def test_documents_need_no_rich(clinic, monkeypatch):
     monkeypatch.setitem(sys.modules, "rich", None)
     assert clinic("people --json").document["users"]

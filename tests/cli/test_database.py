@@ -1,7 +1,6 @@
 """Where the database of the commands is, and what is said where it is not as it should be."""
 
 import os
-import sys
 
 import pytest
 
@@ -126,12 +125,6 @@ def test_a_url_in_the_wrong_place_is_refused_without_its_password(shell, place):
     ):
         told = shell(place.format(url), code=2)
         assert PASSWORD not in told.out + told.err
-
-
-def test_a_missing_driver_is_reported_with_the_command_to_install_it(shell, monkeypatch):
-    monkeypatch.setitem(sys.modules, "psycopg", None)
-    told = one_line(shell("people --db postgresql://h/d", code=1))
-    assert 'psycopg is not installed; run: python -m pip install "psycopg[binary]"' in told
 
 
 def test_a_database_that_fails_is_reported_in_one_line(clinic):
