@@ -1,5 +1,6 @@
 """Nothing that was typed in the wrong place is repeated, and whatever was done is told."""
 
+import io
 import sqlite3
 import subprocess
 import sys
@@ -130,48 +131,43 @@ ACTS = [
 ]  # fmt: skip
 
 
-class Full:
+class Full(io.StringIO):
     """A standard output on a disk that is full."""
-
-    encoding = "utf-8"
-    errors = "strict"
-
-    def write(self, text):
-        return len(text)
 
     def flush(self):
         raise OSError(28, "No space left on device")
 
-    def isatty(self):
-        return False
+
+@pytest.fixture
+def on_a_full_disk(clinic, monkeypatch):
+    """Runs a command line in the clinic, whose output cannot be written."""
+
+    def run(*line, code):
+        with monkeypatch.context() as full:
+            full.setattr(sys, "stdout", Full())
+            return clinic("", *line, code=code).err
+
+    return run
 
 
 @pytest.mark.parametrize(("line", "done"), ACTS)
-def test_an_act_that_cannot_be_printed_is_reported_as_done(clinic, monkeypatch, line, done):
-    with monkeypatch.context() as full:
-        full.setattr(sys, "stdout", Full())
-        told = clinic("", *line, code=5)
+def test_an_act_that_cannot_be_printed_is_reported_as_done(on_a_full_disk, line, done):
     why = "but the result could not be printed: No space left on device"
-    assert told.err == f"exam-sharing: {done}, {why}\n"
+    assert on_a_full_disk(*line, code=5) == f"exam-sharing: {done}, {why}\n"
 
 
-def test_an_act_that_cannot_be_printed_is_done_once(clinic, monkeypatch):
-    with monkeypatch.context() as full:
-        full.setattr(sys, "stdout", Full())
-        clinic("", *SHARE, code=5)
-        unshared = clinic("unshare cd-1 --as anna --from ben", code=5)
-    assert unshared.err.startswith("exam-sharing: the unsharing was done, but")
+def test_an_act_that_cannot_be_printed_is_done_once(clinic, on_a_full_disk):
+    on_a_full_disk(*SHARE, code=5)
+    told = on_a_full_disk("unshare", "cd-1", "--as", "anna", "--from", "ben", code=5)
+    assert told.startswith("exam-sharing: the unsharing was done, but")
     assert "given by Anna Kovács (anna), but it ended" in clinic("can ben view cd-1", code=1).text
 
 
 @pytest.mark.parametrize(
     "line", [(*SHARE, "--preview"), ("people",), ("access", "cd-1", "--as", "anna")]
 )
-def test_a_query_that_cannot_be_printed_reports_only_the_problem(clinic, monkeypatch, line):
-    with monkeypatch.context() as full:
-        full.setattr(sys, "stdout", Full())
-        told = clinic("", *line, code=1)
-    assert told.err == "exam-sharing: No space left on device\n"
+def test_a_query_that_cannot_be_printed_reports_only_the_problem(on_a_full_disk, line):
+    assert on_a_full_disk(*line, code=1) == "exam-sharing: No space left on device\n"
 
 
 @pytest.mark.parametrize("raised", [KeyboardInterrupt, UnicodeError, RuntimeError])

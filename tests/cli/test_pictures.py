@@ -43,21 +43,12 @@ def stage():
     return opened
 
 
-def share(stage, actor, *recipients, permission=es.Permission.VIEW, until=None):
-    return stage.act(
-        es.ShareRequest(
-            actor=actor,
-            exam=EXAM,
-            recipients=recipients,
-            permission=permission,
-            until=until,
-            attested=True,
-        )
-    )
+def share(stage, *people, **fields):
+    return stage.act(stage.share_request(*people, **fields))
 
 
-def unshare(actor, recipient, reshares=es.Reshares.KEEP):
-    return es.UnshareRequest(actor=actor, exam=EXAM, recipient=recipient, reshares=reshares)
+def unshare(stage, actor, recipient):
+    return stage.act(stage.unshare_request(actor, recipient))
 
 
 def preview(stage, request):
@@ -102,7 +93,7 @@ def test_a_viewer_who_sees_less_has_an_empty_cell(stage):
 def test_an_unsupported_re_share_is_a_tree_of_its_own(stage):
     share(stage, ANNA, JOSE)
     share(stage, JOSE, BAO)
-    stage.act(unshare(ANNA, JOSE))
+    unshare(stage, ANNA, JOSE)
     assert seen(stage.travelled()) == [
         "Anna Kovács owns exam 1",
         "no longer supported",
@@ -129,7 +120,7 @@ def test_a_re_share_is_under_the_grant_that_supports_it_now(stage):
     share(stage, ANNA, INGRID)
     share(stage, INGRID, EMIL)
     share(stage, ANNA, story.TUMOUR_BOARD)
-    stage.act(unshare(ANNA, INGRID))
+    unshare(stage, ANNA, INGRID)
     assert seen(stage.travelled()) == [
         "Anna Kovács owns exam 1",
         "└── Tumour board: view",
@@ -149,54 +140,40 @@ def test_of_many_near_misses_the_first_are_printed_and_the_others_counted(stage)
     for user in (MAELLE, BAO, TOMASZ, JOSE, INGRID):
         share(stage, ANNA, user)
         share(stage, user, EMIL)
-        stage.act(unshare(user, EMIL))
+        unshare(stage, user, EMIL)
     assert seen(stage.explain(EMIL, es.Permission.VIEW))[-1].endswith("; and 2 more")
 
 
 def test_a_grant_to_a_group_gives_its_own_grantor_nothing(stage):
     share(stage, ANNA, TOMASZ)
     share(stage, TOMASZ, story.RADIOLOGY)
-    stage.act(unshare(ANNA, TOMASZ))
+    unshare(stage, ANNA, TOMASZ)
     told = " ".join(" ".join(seen(stage.explain(TOMASZ, es.Permission.VIEW))).split())
     assert "given to Radiology by Tomasz Łukasik, but a grant gives its own grantor nothing" in told
 
 
 def test_sharing_again_reports_the_change(stage):
-    share(stage, ANNA, JOSE, until=TOMORROW)
-    assert (
-        seen(share(stage, ANNA, JOSE))[-1] == "  ✓ José Núñez: extended on 1 exam, with no end date"
-    )
-    assert (
-        seen(share(stage, ANNA, JOSE))[-1]
-        == "  ✓ José Núñez: unchanged on 1 exam, with no end date"
-    )
-    wider = share(stage, ANNA, JOSE, permission=es.Permission.DOWNLOAD)
-    assert seen(wider)[-1] == "  ✓ José Núñez: widened on 1 exam, with no end date"
+    for fields, told in (
+        ({"until": TOMORROW}, "granted on 1 exam, until Tuesday 08:30"),
+        ({}, "extended on 1 exam, with no end date"),
+        ({}, "unchanged on 1 exam, with no end date"),
+        ({"permission": es.Permission.DOWNLOAD}, "widened on 1 exam, with no end date"),
+    ):
+        assert seen(share(stage, ANNA, JOSE, **fields))[-1] == f"  ✓ José Núñez: {told}"
 
 
-def test_a_requested_time_is_printed_without_a_limit(stage):
-    fact = share(stage, ANNA, JOSE, until=TOMORROW)
-    assert seen(fact)[-1] == "  ✓ José Núñez: granted on 1 exam, until Tuesday 08:30"
+def test_a_preview_has_the_time_of_what_changes_and_of_what_is_kept(stage):
+    def effects(request):
+        return seen(preview(stage, request))[1:]
 
-
-def test_a_preview_has_the_time_of_a_gain_or_loss(stage):
     share(stage, ANNA, story.TUMOUR_BOARD, until=TOMORROW)
-    share(stage, ANNA, INGRID)
-    gain = es.ShareRequest(actor=ANNA, exam=EXAM, recipients=(BAO,), until=TOMORROW, attested=True)
-    assert seen(preview(stage, gain))[1:] == [
-        "  Bảo Trần  gains view on exam 1 until Tuesday 08:30"
-    ]
-    assert seen(preview(stage, unshare(ANNA, INGRID)))[1:] == [
-        "  Ingrid Sørensen  loses view on exam 1 after Tuesday 08:30"
-    ]
-
-
-def test_a_preview_has_the_time_of_what_is_kept(stage):
-    share(stage, ANNA, story.TUMOUR_BOARD, until=TOMORROW)
+    gain = stage.share_request(ANNA, BAO, until=TOMORROW)
+    assert effects(gain) == ["  Bảo Trần  gains view on exam 1 until Tuesday 08:30"]
+    loss = stage.unshare_request(ANNA, INGRID)
     share(stage, ANNA, INGRID, until=TOMORROW)
-    assert seen(preview(stage, unshare(ANNA, INGRID)))[1:] == [
-        "  Ingrid Sørensen  keeps view on exam 1 until Tuesday 08:30"
-    ]
+    assert effects(loss) == ["  Ingrid Sørensen  keeps view on exam 1 until Tuesday 08:30"]
+    share(stage, ANNA, INGRID)
+    assert effects(loss) == ["  Ingrid Sørensen  loses view on exam 1 after Tuesday 08:30"]
 
 
 def test_narrowing_reports_who_still_holds_more(stage):
@@ -215,9 +192,7 @@ def test_a_preview_and_notices_for_many_people_are_cut(stage):
     names = {f"nurse-{number:02}": f"Nurse {number}" for number in range(30)}
     for key, name in names.items():
         stage.directory.add(es.User(id=es.UserId(key), name=name, email=f"{key}@clinic.example"))
-    request = es.ShareRequest(
-        actor=ANNA, exam=EXAM, recipients=tuple(map(es.UserId, names)), attested=True
-    )
+    request = stage.share_request(ANNA, *map(es.UserId, names))
     previewed = preview(stage, request)
     assert f"… and {30 - ROWS} more" in seen(previewed, **names)[-1]
     stage.act(request)

@@ -5,7 +5,7 @@ A fact is a reply; only `said` is narration. Some facts are replies of other com
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import assert_never
+from typing import Any, assert_never
 
 import attrs
 
@@ -54,6 +54,19 @@ class Stage:
     def exam(self) -> es.ExamId:
         """The exam that the story is about: the first of the medium."""
         return self.medium.exams[0].id
+
+    def share_request(
+        self, actor: es.UserId, *recipients: es.PrincipalId, **fields: Any
+    ) -> es.ShareRequest:
+        fields = {"attested": True, **fields}
+        return es.ShareRequest(actor=actor, exam=self.exam, recipients=recipients, **fields)
+
+    def unshare_request(
+        self, actor: es.UserId, recipient: es.PrincipalId, reshares: es.Reshares | None = None
+    ) -> es.UnshareRequest:
+        return es.UnshareRequest(
+            actor=actor, exam=self.exam, recipient=recipient, reshares=reshares
+        )
 
     def act(self, request: Asked) -> Reply:
         """Act, and return the receipt or the refusal."""

@@ -112,19 +112,6 @@ def open_stage(medium: Medium, open_empty: OpenSharing = open_in_memory) -> Stag
     )
 
 
-def _share(
-    stage: Stage, actor: es.UserId, *recipients: es.PrincipalId, **fields: Any
-) -> es.ShareRequest:
-    fields = {"attested": True, **fields}
-    return es.ShareRequest(actor=actor, exam=stage.exam, recipients=recipients, **fields)
-
-
-def _unshare(
-    stage: Stage, actor: es.UserId, recipient: es.PrincipalId, reshares: es.Reshares | None = None
-) -> es.UnshareRequest:
-    return es.UnshareRequest(actor=actor, exam=stage.exam, recipient=recipient, reshares=reshares)
-
-
 def _arrival(stage: Stage) -> Iterator[Reply]:
     medium = stage.medium
     stage.sharing.add_upload(medium.batch, medium.exams)
@@ -167,18 +154,18 @@ def _one_exam(stage: Stage) -> Iterator[Reply]:
         "She chooses two people and this exam only, and leaves the download box empty. Before "
         "she confirms anything, a preview shows what would happen and what is still missing."
     )
-    request = _share(stage, ANNA, *recipients, message=MESSAGE, attested=False)
+    request = stage.share_request(ANNA, *recipients, message=MESSAGE, attested=False)
     preview = stage.sharing.preview(request)
     yield previewed(request, preview)
     yield said("She ticks the confirmation, and writes a personal message.")
-    yield stage.act(_share(stage, ANNA, *recipients, message=MESSAGE))
+    yield stage.act(stage.share_request(ANNA, *recipients, message=MESSAGE))
     yield stage.notices(preview)
 
 
 def _whole_batch(stage: Stage) -> Iterator[Reply]:
     shown = frozenset(stage.sharing.share_form(ANNA, stage.exam).exams)
     whole = {"permission": es.Permission.DOWNLOAD, "scope": es.Scope.BATCH, "expect": shown}
-    request = _share(stage, ANNA, MAELLE, RADIOLOGY, **whole)
+    request = stage.share_request(ANNA, MAELLE, RADIOLOGY, **whole)
     yield said(
         "Now she shares the whole CD for download, with a colleague and with a group. The "
         "share names the exams that the form showed to Anna, so it cannot cover others."
@@ -205,7 +192,7 @@ def _reshares(stage: Stage) -> Iterator[Reply]:
     yield stage.form(JOSE)
     yield said("He tries it all the same, and is refused with every reason at once.")
     too_much = {"permission": es.Permission.DOWNLOAD, "attested": False}
-    yield stage.act(_share(stage, JOSE, TUMOUR_BOARD, ANNA, **too_much))
+    yield stage.act(stage.share_request(JOSE, TUMOUR_BOARD, ANNA, **too_much))
     yield said("He can re-share it for viewing. Others can re-share what they hold, too:")
     for actor, recipients, permission in (
         (JOSE, (TUMOUR_BOARD,), es.Permission.VIEW),
@@ -214,7 +201,7 @@ def _reshares(stage: Stage) -> Iterator[Reply]:
         (TOMASZ, (SAMUEL, STUDENTS), es.Permission.VIEW),
         (SAMUEL, (EMIL,), es.Permission.VIEW),
     ):
-        yield stage.act(_share(stage, actor, *recipients, permission=permission))
+        yield stage.act(stage.share_request(actor, *recipients, permission=permission))
 
 
 def _access_list(stage: Stage) -> Iterator[Reply]:
@@ -250,17 +237,17 @@ def _narrowing(stage: Stage) -> Iterator[Reply]:
         "Chloé, at night, re-shares it without a time. It then lasts as long as allowed: "
         "nobody can give more time than they have themselves."
     )
-    yield stage.act(_share(stage, CHLOE, AYLIN))
+    yield stage.act(stage.share_request(CHLOE, AYLIN))
 
 
 def _by_the_grantor(stage: Stage) -> Iterator[Reply]:
     yield said("Bảo would like to remove José from the list, but somebody else added José.")
-    yield stage.act(_unshare(stage, BAO, JOSE))
+    yield stage.act(stage.unshare_request(BAO, JOSE))
     yield said(
         "Tomasz takes back what he gave himself. Samuel was given it twice, so the receipt "
         "also names who still has access."
     )
-    unshare = _unshare(stage, TOMASZ, SAMUEL)
+    unshare = stage.unshare_request(TOMASZ, SAMUEL)
     yield from stage.preview_and_act(unshare)
     yield stage.explain(SAMUEL, es.Permission.VIEW)
 
@@ -270,12 +257,12 @@ def _by_the_owner(stage: Stage) -> Iterator[Reply]:
         "Anna finds Visiting students on the list. She never shared with them; as the owner, "
         "she can unshare from anybody."
     )
-    yield stage.act(_unshare(stage, ANNA, STUDENTS))
+    yield stage.act(stage.unshare_request(ANNA, STUDENTS))
     yield stage.explain(EMIL, es.Permission.VIEW)
 
 
 def _cascade(stage: Stage) -> Iterator[Reply]:
-    unshare = _unshare(stage, ANNA, MAELLE, es.Reshares.CASCADE)
+    unshare = stage.unshare_request(ANNA, MAELLE, es.Reshares.CASCADE)
     yield said(
         "Maëlle gave download to Bảo, and Bảo to Ingrid. Anna unshares from Maëlle and ends "
         "the re-shares that rest on it. But Maëlle is also on the Tumour board, which may view: "
@@ -288,7 +275,7 @@ def _cascade(stage: Stage) -> Iterator[Reply]:
 
 
 def _last_support(stage: Stage) -> Iterator[Reply]:
-    unshare = _unshare(stage, ANNA, JOSE, es.Reshares.CASCADE)
+    unshare = stage.unshare_request(ANNA, JOSE, es.Reshares.CASCADE)
     yield said("What remains of it rests on José, who shared with the Tumour board.")
     yield stage.travelled()
     yield from stage.preview_and_act(unshare)
