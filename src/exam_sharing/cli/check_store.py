@@ -20,7 +20,7 @@ from typing_extensions import override
 
 import exam_sharing
 from exam_sharing.cli.commands import ExitCode, command, need
-from exam_sharing.cli.parsing import argument, flag, number, suggestion, whole_number
+from exam_sharing.cli.parsing import argument, flag, read_as, suggestion, whole_number
 from exam_sharing.cli.printing import PROGRAM, Line, document
 from exam_sharing.cli.words import count
 from exam_sharing.errors import InvalidInput
@@ -153,7 +153,7 @@ def _is_theirs(filename: str) -> bool:
     argument(
         "--timeout SECONDS",
         f"how long a law may take before the store counts as hanging ({_TIMEOUT})",
-        number(float, "a number of seconds"),
+        read_as(float, "a number of seconds"),
         default=_TIMEOUT,
     ),
     epilog="""\

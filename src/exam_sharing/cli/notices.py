@@ -41,8 +41,11 @@ _PORT: Final = re.compile("[0-9]{1,5}")
 _PASSWORD: Final = "EXAM_SHARING_SMTP_PASSWORD"  # noqa: S105  where it is, not what it is
 
 
-def _mail_notifier(arguments: Namespace, directory: KeptDirectory) -> Notifier:
-    """Return a notifier that sends by mail, with names from the directory."""
+def _notifier(arguments: Namespace, directory: KeptDirectory) -> Notifier:
+    if arguments.print:
+        if arguments.json or arguments.smtp:
+            raise InvalidInput("--print", "cannot be given with --json or --smtp")
+        return _Printer(directory)
     if not (arguments.smtp and arguments.sender):
         raise InvalidInput(
             "notices relay", "needs --smtp HOST:PORT and --from ADDRESS, or else --print"
@@ -137,14 +140,6 @@ class _Printer(Notifier):
     def send(self, notice: es.ShareNotice) -> None:
         self._console.print(noticed((notice,)).show(self._words))
         flush()
-
-
-def _notifier(arguments: Namespace, directory: KeptDirectory) -> Notifier:
-    if not arguments.print:
-        return _mail_notifier(arguments, directory)
-    if arguments.json or arguments.smtp:
-        raise InvalidInput("--print", "cannot be given with --json or --smtp")
-    return _Printer(directory)
 
 
 @command(

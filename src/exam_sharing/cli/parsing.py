@@ -83,8 +83,13 @@ def _without_typed_text(error: ArgumentError) -> str:
     return "has a value that cannot be used"
 
 
-def read_as(kind: Callable[[str], ValueT]) -> Callable[[str], ValueT]:
-    """Return a reader of typed text for argparse, which reports errors of ours without the text."""
+def read_as(
+    kind: Callable[[str], ValueT], meaning: str = "something else"
+) -> Callable[[str], ValueT]:
+    """Return a reader of typed text for argparse, whose errors do not quote the text.
+
+    An error that is not ours is reported as what the text must be.
+    """
 
     @wraps(kind)
     def reading(text: str) -> ValueT:
@@ -92,22 +97,14 @@ def read_as(kind: Callable[[str], ValueT]) -> Callable[[str], ValueT]:
             return kind(text)
         except InvalidValue as error:
             raise ArgumentTypeError(str(error)) from None
-
-    return reading
-
-
-def number(kind: Callable[[str], ValueT], meaning: str) -> Callable[[str], ValueT]:
-    def reading(text: str) -> ValueT:
-        try:
-            return kind(text)
-        except ValueError:
+        except (LookupError, ValueError):
             raise ArgumentTypeError(f"must be {meaning}") from None
 
     return reading
 
 
-whole_number: Final = number(int, "a whole number")
-
+whole_number: Final = read_as(int, "a whole number")
+permission: Final = read_as(lambda text: Permission[text.upper()], "view or download")
 
 _USER, _GROUP = "user:", "group:"
 
@@ -134,14 +131,6 @@ def user(text: str) -> UserId:
     if isinstance(who, GroupId):
         raise ArgumentTypeError("must be a user; a group cannot act")
     return who
-
-
-def permission(text: str) -> Permission:
-    """Read a permission, in letters of any case."""
-    try:
-        return Permission[text.upper()]
-    except KeyError:
-        raise ArgumentTypeError("must be view or download") from None
 
 
 _DURATION: Final = re.compile(r"([0-9]+)([mhdw])")
@@ -199,13 +188,9 @@ def argument(
 ) -> Argument:
     """Return an argument; `--until TIME` names an option and what its value is called."""
     options, _, metavar = names.partition(" ")
-
-    def add(parser: Any) -> object:
-        return parser.add_argument(
-            *options.split("|"), metavar=metavar, type=read, help=meaning, **settings
-        )
-
-    return add
+    return lambda parser: parser.add_argument(
+        *options.split("|"), metavar=metavar, type=read, help=meaning, **settings
+    )
 
 
 def flag(names: str, meaning: str, **settings: Any) -> Argument:
