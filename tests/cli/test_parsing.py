@@ -13,6 +13,7 @@ from exam_sharing.cli import COMMANDS, main
 MESSAGE = "Mrs. Doe, slice 40"
 SHARE = ("share", "cd-1", "--as", "anna", "--with", "ben", "--confirm-hipaa")
 RELAY = ("notices", "relay", "--smtp", "h:25", "--from", "a@x.example")
+URLS = ("postgresql://a:Doe@h/d", "postgresql://a:a/Doe@h/d", "postgresql://h/d?password=Doe")
 LINES = [
     (*SHARE, "--mesage", MESSAGE),
     (*SHARE, f"--mesage={MESSAGE}"),
@@ -47,6 +48,12 @@ LINES = [
     ("tour", f"nowhere/{MESSAGE}"),
     ("tour", f"\0{MESSAGE}"),
     ("people", "--db", f"mysql://{MESSAGE}"),
+    ("people", "--db", "mysql://portal:Doe@db.example/sharing"),
+    ("people", "--db", "postgresql+pg8000://portal:Doe@db.example/sharing"),
+    ("people", "--db", "postgresql://portal:Doe@db.example:port/sharing"),
+    ("people", "--db", "sqlite:///clinic.db?password=Doe"),
+    ("people", "--db", "://portal:Doe@db.example"),
+    *((*place, url) for place in ((), ("people",), RELAY[:2]) for url in URLS),
     ("people", "--db", f"\0{MESSAGE}"),
     ("notices", MESSAGE),
     ("notices", "--after", MESSAGE),
