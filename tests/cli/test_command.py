@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -14,14 +15,16 @@ from exam_sharing.cli.printing import Line, let_go, spell_out
 from exam_sharing.policy.ending import ENDING_RULES
 from exam_sharing.policy.share import SHARE_RULES
 
+PROGRAM = (sys.executable, "-m", "exam_sharing")
 
-def run(*arguments, **environment):
+
+def run(*arguments, encoding="utf-8"):
     return subprocess.run(
-        [sys.executable, "-m", "exam_sharing", *map(str, arguments)],
+        [*PROGRAM, *arguments],
         check=False,
         capture_output=True,
-        encoding="utf-8",
-        env={**os.environ, "PYTHONIOENCODING": "utf-8", **environment},
+        encoding=encoding,
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
         timeout=120,
     )
 
@@ -94,28 +97,21 @@ def test_a_pipe_gets_no_colour():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a pseudo-terminal")
 @pytest.mark.parametrize("no_colour", [True, False])
-def test_a_terminal_gets_colour_unless_no_color_is_set(no_colour):
+def test_a_terminal_gets_colour_unless_no_color_is_set(monkeypatch, no_colour):
     pytest.importorskip("rich")
     import pty
 
     ours, theirs = pty.openpty()
-    unwanted = {"NO_COLOR": "1"} if no_colour else {}
-    environment = {name: value for name, value in os.environ.items() if name != "NO_COLOR"}
-    with subprocess.Popen(
-        [sys.executable, "-m", "exam_sharing", "rules"],
-        stdout=theirs,
-        env={**environment, "TERM": "xterm-256color", **unwanted},
-    ) as process:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    if no_colour:
+        monkeypatch.setenv("NO_COLOR", "1")
+    with subprocess.Popen([*PROGRAM, "rules"], stdout=theirs) as process:
         os.close(theirs)
         shown = b""
-        while True:
-            try:
-                part = os.read(ours, 65_536)
-            except OSError:  # how a pseudo-terminal says that it was closed
-                break
-            if not part:
-                break
-            shown += part
+        with suppress(OSError):  # it means that the pseudo-terminal was closed
+            while part := os.read(ours, 65_536):
+                shown += part
     os.close(ours)
     assert process.returncode == 0
     assert (b"\x1b[1;36m" in shown) is not no_colour
@@ -151,11 +147,8 @@ def test_output_that_cannot_be_written_is_no_bug(monkeypatch, capsys, error, lin
 def test_a_reader_of_the_first_lines_gets_no_error(arguments):
     pytest.importorskip("rich")
     pytest.importorskip("pydicom")
-    with subprocess.Popen(
-        [sys.executable, "-m", "exam_sharing", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as process:
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*PROGRAM, *arguments], **pipes) as process:
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 0
@@ -170,16 +163,12 @@ def test_standard_output_may_be_missing(monkeypatch):
 def test_letters_that_the_encoding_lacks_are_replaced(encoding):
     pytest.importorskip("rich")
     pytest.importorskip("pydicom")
-    done = subprocess.run(
-        [sys.executable, "-m", "exam_sharing", "tour"],
-        check=True,
-        capture_output=True,
-        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+    done = run("tour", encoding=encoding)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Tomasz Lukasik" in done.stdout
+    assert "?" not in done.stdout.replace("? Preview", "").replace("exam 1?", "").replace(
+        "clinic?", ""
     )
-    printed = done.stdout.decode(encoding)
-    assert done.stderr == b""
-    assert "Tomasz Lukasik" in printed
-    assert "?" not in printed.replace("? Preview", "").replace("exam 1?", "").replace("clinic?", "")
 
 
 def test_a_letter_without_a_similar_one_becomes_a_question_mark():
@@ -210,17 +199,12 @@ def test_buffered_output_can_be_dropped(tmp_path):
     assert (tmp_path / "file").read_text() == ""
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
-
-
-def test_progress_overwrites_one_line_and_wipes_it_at_the_end():
-    terminal = Terminal()
-    line = Line(terminal)
+def test_progress_overwrites_one_line_and_wipes_it_at_the_end(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    line = Line(sys.stderr)
     for shown in ("50 %", "50 %", "100 %", ""):
         line.show(shown)
-    assert terminal.getvalue() == "\r50 %\r100 %\r     \r"
+    assert capsys.readouterr().err == "\r50 %\r100 %\r     \r"
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), None])

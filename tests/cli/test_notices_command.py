@@ -23,12 +23,12 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:aiosmtpd")
 SHARE = "share cd-1 --as anna --confirm-hipaa --with"
 PASSWORD = "correct horse"  # noqa: S105  it opens nothing
 PATIENCE = 30
+MAIL = "--smtp mail.example:25 --from a@b.example"
 
 
 def relay(port, *options):
-    return " ".join(
-        (f"notices relay --smtp 127.0.0.1:{port} --from portal@clinic.example", *options)
-    )
+    line = f"notices relay --smtp 127.0.0.1:{port} --from portal@clinic.example"
+    return " ".join((line, *options))
 
 
 def plain(port):
@@ -53,10 +53,8 @@ def test_notices_wait_until_a_relay_sends_them(clinic):
     with mail_server(inbox) as port:
         assert clinic(plain(port)).text == "✓ 2 notices sent"
         assert clinic(plain(port)).text == "✓ 0 notices sent"
-    assert sorted(each.rcpt_tos for each in inbox.envelopes) == [
-        ["ben@clinic.example"],
-        ["carla@clinic.example"],
-    ]
+    addressed = sorted(each.rcpt_tos for each in inbox.envelopes)
+    assert addressed == [["ben@clinic.example"], ["carla@clinic.example"]]
     letter = inbox.parsed()
     assert letter["From"] == "portal@clinic.example"
     assert letter["Subject"] == "Anna Kovács shared 6 imaging exams with you"
@@ -146,15 +144,9 @@ def test_a_notice_that_could_not_be_printed_still_waits(clinic, monkeypatch):
         ("--smtp mail.example --from a@b.example", "--smtp must be HOST:PORT"),
         ("--smtp mail.example:0 --from a@b.example", "port must be from 1"),
         ("--smtp mail.example:25 --from nobody", "must be one plain e-mail address"),
-        ("--smtp mail.example:25 --from a@b.example --login me", "--login needs a password"),
-        (
-            "--smtp mail.example:25 --from a@b.example --login me --password-file nowhere",
-            "--password-file cannot be read",
-        ),
-        (
-            "--smtp mail.example:25 --from a@b.example --ca-file nowhere",
-            "--ca-file cannot be read as certificates",
-        ),
+        (f"{MAIL} --login me", "--login needs a password"),
+        (f"{MAIL} --login me --password-file nowhere", "--password-file cannot be read"),
+        (f"{MAIL} --ca-file nowhere", "--ca-file cannot be read as certificates"),
         ("--print --json", "--print cannot be given with --json or --smtp"),
     ],
 )
