@@ -66,13 +66,7 @@ class _Answer:
 
 
 class _Checking(threading.Thread):
-    """A thread that checks the laws of a store, one after the other.
-
-    Attributes:
-        law: the name of the law that is checked, and since when; `None` before the first.
-        answers: of the laws that have ended.
-        error: what ended the thread early.
-    """
+    """Checks the laws of a store, one after the other; `law` is the name of one and its begin."""
 
     def __init__(self, make: Callable[[], "Sequence[Law]"], show: Callable[[str], None]) -> None:
         super().__init__(daemon=True)
@@ -209,13 +203,10 @@ def _laws(arguments: Namespace) -> "tuple[Law, ...]":
 
     found = _imported(arguments.store)
     if isinstance(found, Sequence) and found and all(isinstance(each, Law) for each in found):
-        options = [
-            *(["--one-thread"] if arguments.one_thread else []),
-            *(["--examples"] if arguments.examples is not None else []),
-        ]
-        if options:
+        given = {"--one-thread": arguments.one_thread, "--examples": arguments.examples is not None}
+        if any(given.values()):
             problem = f"cannot be given, because {arguments.store} is a sequence of laws"
-            raise InvalidInput(" and ".join(options), problem)
+            raise InvalidInput(" and ".join(each for each in given if given[each]), problem)
         laws = tuple(found)
     elif callable(found):
         examples = _EXAMPLES if arguments.examples is None else arguments.examples

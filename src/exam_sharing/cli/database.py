@@ -28,11 +28,7 @@ _PATIENCE: Final = 10
 
 @attrs.frozen
 class _Database:
-    """A database, not connected yet; its place contains no password, which its URL may hold.
-
-    Attributes:
-        file: of SQLite; `None` for a server.
-    """
+    """A database, not connected yet; its place contains no password, and a server has no file."""
 
     place: str
     file: Path | None

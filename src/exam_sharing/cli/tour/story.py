@@ -7,7 +7,8 @@ and leaves the result to the facts.
 
 import itertools
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -78,10 +79,10 @@ GROUPS: Final = (
 NAMES: Final[dict[PrincipalId, str]] = {each.id: each.name for each in (*PEOPLE, *GROUPS)}
 
 
-BEGINNING: Final = datetime(2024, 5, 6, 8, 30, tzinfo=UTC)
-"""A Monday. The clock of the tour is its own, so a medium always gives the same tour."""
-
-FRIDAY_EVENING: Final = datetime(2024, 5, 10, 18, 0, tzinfo=UTC)
+# The clock of the tour is its own, so a medium always gives the same tour. 6 May 2024 is a Monday.
+_may: Final = partial(datetime, 2024, 5, tzinfo=UTC)
+BEGINNING: Final = _may(6, 8, 30)
+FRIDAY_EVENING: Final = _may(10, 18)
 UNKNOWN: Final = es.ExamId("exam-that-never-was")
 MESSAGE: Final = "Could you have a look before Thursday's clinic?\nThank you, Anna"
 
@@ -215,23 +216,21 @@ def _access_list(stage: Stage) -> Iterator[Reply]:
 
 
 def _narrowing(stage: Stage) -> Iterator[Reply]:
-    def narrow(reshares: es.Reshares) -> es.NarrowRequest:
-        return es.NarrowRequest(
-            actor=ANNA,
-            exam=stage.exam,
-            recipient=RADIOLOGY,
-            permission=es.Permission.VIEW,
-            until=FRIDAY_EVENING,
-            reshares=reshares,
-        )
-
+    narrow = partial(
+        es.NarrowRequest,
+        actor=ANNA,
+        exam=stage.exam,
+        recipient=RADIOLOGY,
+        permission=es.Permission.VIEW,
+        until=FRIDAY_EVENING,
+    )
     yield said(
         "Radiology needs to view it until the weekend, no more. Anna first requests a refusal "
         "if that would end a re-share."
     )
-    yield stage.act(narrow(es.Reshares.RESTRICT))
+    yield stage.act(narrow(reshares=es.Reshares.RESTRICT))
     yield said("She previews what narrowing would do if it kept re-shares.")
-    yield from stage.preview_and_act(narrow(es.Reshares.KEEP))
+    yield from stage.preview_and_act(narrow(reshares=es.Reshares.KEEP))
     yield stage.explain(TOMASZ, es.Permission.DOWNLOAD)
     yield said(
         "Chloé, at night, re-shares it without a time. It then lasts as long as allowed: "
@@ -293,31 +292,24 @@ def _what_remains(stage: Stage) -> Iterator[Reply]:
     yield stage.shelves(ANNA, MAELLE, *radiology, SAMUEL, JOSE, BAO, INGRID, EMIL, AYLIN)
 
 
-def _at(*, day: int, hour: int, minute: int = 0) -> datetime:
-    midnight = BEGINNING.replace(hour=0, minute=0)
-    return midnight + timedelta(days=day, hours=hour, minutes=minute)
-
-
-_MON, _TUE, _WED, _THU, _SAT = 0, 1, 2, 3, 5
-
 _Scene: TypeAlias = Callable[[Stage], Iterator[Reply]]
 
 SCENES: Final[tuple[tuple[str, str, datetime, _Scene], ...]] = (
     ("upload", "A CD arrives", BEGINNING, _arrival),
-    ("concealment", "Nobody else knows", _at(day=_MON, hour=8, minute=40), _concealment),
-    ("share-form", "The share form", _at(day=_MON, hour=9), _share_form),
-    ("recipients", "Choosing recipients", _at(day=_MON, hour=9, minute=5), _recipients),
-    ("share-exam", "Sharing one exam", _at(day=_MON, hour=9, minute=10), _one_exam),
-    ("share-batch", "Sharing the whole CD", _at(day=_MON, hour=9, minute=30), _whole_batch),
-    ("tabs", "The tabs of each user", _at(day=_MON, hour=11), _tabs),
-    ("re-shares", "Re-shares", _at(day=_TUE, hour=10), _reshares),
-    ("access-list", "The access list", _at(day=_TUE, hour=12), _access_list),
-    ("narrowing", "Narrowing", _at(day=_WED, hour=9), _narrowing),
-    ("unshare-grantor", "Unsharing by the grantor", _at(day=_WED, hour=14), _by_the_grantor),
-    ("unshare-owner", "Unsharing by the owner", _at(day=_WED, hour=17), _by_the_owner),
-    ("cascade", "Unsharing with re-shares", _at(day=_THU, hour=9), _cascade),
-    ("last-support", "When the last support ends", _at(day=_THU, hour=15), _last_support),
-    ("what-remains", "What remains", _at(day=_SAT, hour=9), _what_remains),
+    ("concealment", "Nobody else knows", _may(6, 8, 40), _concealment),
+    ("share-form", "The share form", _may(6, 9), _share_form),
+    ("recipients", "Choosing recipients", _may(6, 9, 5), _recipients),
+    ("share-exam", "Sharing one exam", _may(6, 9, 10), _one_exam),
+    ("share-batch", "Sharing the whole CD", _may(6, 9, 30), _whole_batch),
+    ("tabs", "The tabs of each user", _may(6, 11), _tabs),
+    ("re-shares", "Re-shares", _may(7, 10), _reshares),
+    ("access-list", "The access list", _may(7, 12), _access_list),
+    ("narrowing", "Narrowing", _may(8, 9), _narrowing),
+    ("unshare-grantor", "Unsharing by the grantor", _may(8, 14), _by_the_grantor),
+    ("unshare-owner", "Unsharing by the owner", _may(8, 17), _by_the_owner),
+    ("cascade", "Unsharing with re-shares", _may(9, 9), _cascade),
+    ("last-support", "When the last support ends", _may(9, 15), _last_support),
+    ("what-remains", "What remains", _may(11, 9), _what_remains),
 )
 """The chapters: a name that stays, a title, when it takes place, and what happens."""
 
