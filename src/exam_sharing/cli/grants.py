@@ -3,7 +3,7 @@
 import sys
 from argparse import Namespace
 from collections import Counter
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import exam_sharing as es
 from exam_sharing.cli import parsing
@@ -13,7 +13,7 @@ from exam_sharing.cli.parsing import argument, flag, principal
 from exam_sharing.cli.printing import Reply, Shown, over_portal
 from exam_sharing.cli.words import Asked, Words, count, series
 from exam_sharing.errors import InvalidInput
-from exam_sharing.policy.decisions import REMEDIES
+from exam_sharing.policy.decisions import REMEDIES, Rule
 from exam_sharing.policy.ending import ENDING_RULES
 from exam_sharing.policy.requests import without_message
 from exam_sharing.policy.share import SHARE_RULES
@@ -261,6 +261,12 @@ def unshare(arguments: Namespace, portal: Portal) -> Reply:
         raise
 
 
+_RULES: Final[tuple[tuple[str, str, tuple[Rule[Any], ...]], ...]] = (
+    ("share", "Sharing is", SHARE_RULES),
+    ("unshare", "Unsharing and narrowing are", ENDING_RULES),
+)
+
+
 @command(
     "rules",
     "print every rule by which an act is refused",
@@ -276,19 +282,20 @@ def rules(arguments: Namespace) -> ExitCode:
     if arguments.json:
         documents = [
             {
-                "act": "share" if rule in SHARE_RULES else "unshare",
+                "act": act,
                 "code": rule.code.value,
                 "statement": rule.statement,
                 "remedy": REMEDIES[rule.code],
                 "conceals": rule.conceals,
             }
-            for rule in (*SHARE_RULES, *ENDING_RULES)
+            for act, _, rules in _RULES
+            for rule in rules
         ]
         print(out.document(rules=documents))
         return ExitCode.DONE
     need(["rich"])
     console = out.open_console()
-    for acts, rules in (("Sharing is", SHARE_RULES), ("Unsharing and narrowing are", ENDING_RULES)):
+    for _, acts, rules in _RULES:
         columns = (out.column("code", no_wrap=True, style="bold"), "the rule", "what to do")
         rows = [(rule.code.value, rule.statement, REMEDIES[rule.code]) for rule in rules]
         title = out.text(f"{acts} refused when", style="bold cyan")
