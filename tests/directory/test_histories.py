@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from exam_sharing.adapters.sqlalchemy import directory as sql_directory
 from exam_sharing.errors import AlreadyExists, InvalidArgument, MembershipCycle
 from exam_sharing.identifiers import GroupId, UserId
-from exam_sharing.memory import names
+from exam_sharing.memory import directory as memory_directory
 from exam_sharing.principals import Group, User
 from exam_sharing.testing.laws.population import Population, require_described
 
@@ -111,7 +111,7 @@ def test_after_any_changes_every_answer_is_that_of_a_naive_directory(
     history = History(new_directory, hidden, closed)
     directory = history.directory
     with (
-        mock.patch.object(names, "_FEW", sizes[0]),
+        mock.patch.object(memory_directory, "_FEW", sizes[0]),
         mock.patch.object(sql_directory, "_SPARE", sizes[1]),
         mock.patch.object(sql_directory, "_LARGEST_BATCH", sizes[2]),
     ):

@@ -8,7 +8,7 @@ import pytest
 
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, UserId
-from exam_sharing.memory import MemoryDirectory, names
+from exam_sharing.memory import MemoryDirectory
 from exam_sharing.memory import directory as directory_module
 from exam_sharing.names import Findable, Typed
 from exam_sharing.principals import Group, User
@@ -93,7 +93,7 @@ def test_a_keystroke_reads_only_what_it_suggests():
 
 
 def test_no_repr_of_an_entry_shows_names():
-    entry = names.Entry.of(UserId("1"), "Anna Smith", "anna@b.example")
+    entry = directory_module.Entry.of(UserId("1"), "Anna Smith", "anna@b.example")
     assert repr(entry) == "Entry(UserId('1'))"
 
 
@@ -104,7 +104,7 @@ def while_names_are_indexed(do):
         do()
         return Findable.of(*args)
 
-    return mock.patch.object(names, "Findable", mock.Mock(of=of))
+    return mock.patch.object(directory_module, "Findable", mock.Mock(of=of))
 
 
 def test_changes_that_could_not_be_indexed_are_indexed_by_the_next_query():

@@ -18,10 +18,21 @@ from datetime import UTC, datetime
 import attrs
 from typing_extensions import override
 
-from exam_sharing.adapters.smtp.addresses import Sender, read_address
-from exam_sharing.adapters.smtp.failures import MailProblem, NoticeNotSent
-from exam_sharing.adapters.smtp.mail import Invitation, Letter, Mail, Template
-from exam_sharing.adapters.smtp.server import Login, MailServer, Security
+from exam_sharing.adapters.smtp.mail import (
+    Invitation,
+    Letter,
+    Mail,
+    Sender,
+    Template,
+    read_address,
+)
+from exam_sharing.adapters.smtp.server import (
+    Login,
+    MailProblem,
+    MailServer,
+    NoticeNotSent,
+    Security,
+)
 from exam_sharing.events import ShareNotice
 from exam_sharing.ports import Notifier
 from exam_sharing.validation import instant, is_a, of_kind
