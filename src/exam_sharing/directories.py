@@ -1,33 +1,28 @@
 """What our directories share: adding and removing principals, visibility, and paths."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Final, TypeAlias, TypeVar, overload
 
 import attrs
+from typing_extensions import override
 
 from exam_sharing.errors import AlreadyExists, InvalidArgument
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
+from exam_sharing.names import Typed, folded
 from exam_sharing.ports import Directory
 from exam_sharing.principals import Group, User
-from exam_sharing.validation import is_a, require_kind
-
-__all__ = [
-    "MAX_PAGE",
-    "Account",
-    "KeptDirectory",
-    "Known",
-    "chosen",
-    "everybody",
-    "members_seen",
-    "path_between",
-    "require_not_removed",
-    "walk",
-]
+from exam_sharing.validation import (
+    checks_arguments,
+    checks_itself,
+    is_a,
+    require_callable,
+    require_kind,
+    tuple_of,
+)
 
 _NodeT = TypeVar("_NodeT")
-
 
 MAX_PAGE: Final = 1_000
 """The default number of principals in a page of `KeptDirectory.known`."""
@@ -35,13 +30,7 @@ MAX_PAGE: Final = 1_000
 
 @attrs.frozen(kw_only=True)
 class Account:
-    """A user with their settings.
-
-    Attributes:
-        user: who it is.
-        sharing_in_plan: whether their service plan includes sharing.
-        notices: whether they want notices of shares.
-    """
+    """A user, whether their service plan includes sharing, and whether they want notices."""
 
     user: User
     sharing_in_plan: bool = attrs.field(default=True, validator=is_a(bool))
@@ -49,6 +38,11 @@ class Account:
 
 
 Known: TypeAlias = Account | Group
+Named: TypeAlias = tuple[PrincipalId, str]
+IsVisible: TypeAlias = Callable[[UserId, PrincipalId], bool]
+"""Whether an actor may see a user or a group at all, themselves included."""
+AreMembersVisible: TypeAlias = Callable[[UserId, GroupId], bool]
+"""Whether an actor may see the members of a group."""
 
 
 def require_not_removed(known: Known, removed: Container[PrincipalKey]) -> None:
@@ -58,8 +52,19 @@ def require_not_removed(known: Known, removed: Container[PrincipalKey]) -> None:
         raise AlreadyExists(type(principal).__name__.lower(), principal.id.value)
 
 
+@checks_arguments
 class KeptDirectory(Directory):
-    """A directory that keeps users and groups itself, so that they can be added and removed."""
+    """A directory that keeps users and groups itself, so that they can be added and removed.
+
+    The rules of visibility are called while no lock and no connection is held, so they may query
+    the directory. Anything but `True` is no; their exceptions are raised.
+    """
+
+    def __init__(self, *, visible: IsVisible, members_visible: AreMembersVisible) -> None:
+        require_callable("visible", visible)
+        require_callable("members_visible", members_visible)
+        self._visible = visible
+        self._members_visible = members_visible
 
     @overload
     def add(
@@ -67,18 +72,16 @@ class KeptDirectory(Directory):
     ) -> None: ...
     @overload
     def add(self, principal: Group, /) -> None: ...
+    @checks_itself
     def add(self, principal: User | Group, /, **settings: bool) -> None:
         """Add a user or a group, or replace all that is known under its id, settings included.
 
-        Args:
-            principal: the user or group.
-            settings: of a user only, both true by default: `sharing_in_plan`, whether their service
-                plan includes sharing, and `notices`, whether they want notices of shares.
+        Settings are of a user only, and true by default: `sharing_in_plan`, whether their service
+        plan includes sharing, and `notices`, whether they want notices of shares.
 
         Raises:
             AlreadyExists: the id was removed; an id is never used again.
-            MembershipCycle: the group would contain itself, directly or through others; nothing
-                has changed.
+            MembershipCycle: the group would contain itself, directly or through others.
             InvalidValue: settings were given for a group.
             WrongKind: it is neither a user nor a group, or a setting is not a `bool`.
         """
@@ -108,12 +111,78 @@ class KeptDirectory(Directory):
     def known(self, after: PrincipalId | None = None, limit: int = MAX_PAGE) -> tuple[Known, ...]:
         """Return a page of all users and groups, inactive ones too, in the order of their keys.
 
-        For the host's operators: visibility is not applied.
-
-        Args:
-            after: begin behind this one; by default at the beginning.
-            limit: how many at most.
+        For the host's operators: visibility is not applied. The page begins behind `after`.
         """
+
+    @override
+    def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> frozenset[PrincipalId]:
+        there = self._active(tuple_of("principals", principals, UserId, GroupId))
+        return frozenset(each for each in there if self._visible(actor, each) is True)
+
+    @override
+    def members_seen_by(
+        self, actor: UserId, groups: Iterable[GroupId]
+    ) -> Mapping[GroupId, frozenset[PrincipalId]]:
+        groups = tuple_of("groups", groups, GroupId)
+        members, there = self._members_below(groups)
+
+        @cache
+        def onward(group: PrincipalId) -> Collection[PrincipalId]:
+            if not isinstance(group, GroupId) or group not in there or group not in members:
+                return ()
+            return members[group] if self._members_visible(actor, group) is True else ()
+
+        @cache
+        def seen(principal: PrincipalId) -> bool:
+            return principal in there and self._visible(actor, principal) is True
+
+        return {group: frozenset(filter(seen, walk(onward(group), onward))) for group in groups}
+
+    @override
+    def suggest(
+        self,
+        actor: UserId,
+        text: str,
+        limit: int,
+        leave_out: frozenset[PrincipalId],
+        *,
+        whole: bool = False,
+    ) -> tuple[Named, ...]:
+        typed = Typed.of(text)
+        if typed is None:
+            return ()
+        candidates = self._suggested(typed, limit + len(leave_out), whole=whole)
+        return self._first_seen(actor, candidates, limit, leave_out)
+
+    @override
+    def listed(
+        self,
+        actor: UserId,
+        after: tuple[str, str] | None,
+        limit: int,
+        leave_out: frozenset[PrincipalId],
+    ) -> tuple[Named, ...]:
+        behind = None if after is None else (folded(after[0]), after[1])
+        candidates = self._listed(behind, limit + len(leave_out))
+        return self._first_seen(actor, candidates, limit, leave_out)
+
+    def _first_seen(
+        self,
+        actor: UserId,
+        candidates: Iterator[Named],
+        limit: int,
+        leave_out: frozenset[PrincipalId],
+    ) -> tuple[Named, ...]:
+        """Return the first visible candidates, each once; read no more of them than needed."""
+        found: list[Named] = []
+        passed = set(leave_out)
+        while len(found) < limit and (candidate := next(candidates, None)) is not None:
+            principal, _ = candidate
+            if principal not in passed:
+                passed.add(principal)
+                if self._visible(actor, principal) is True:
+                    found.append(candidate)
+        return tuple(found)
 
     @abstractmethod
     def _put(self, known: Known) -> None:
@@ -122,6 +191,24 @@ class KeptDirectory(Directory):
     @abstractmethod
     def _forget(self, key: PrincipalKey) -> bool:
         """Remove the entry of the key, and return whether there was one."""
+
+    @abstractmethod
+    def _active(self, principals: Sequence[PrincipalId]) -> Iterable[PrincipalId]:
+        """Return those that exist and are active."""
+
+    @abstractmethod
+    def _members_below(
+        self, groups: Sequence[GroupId]
+    ) -> tuple[Mapping[PrincipalId, Collection[PrincipalId]], Collection[PrincipalId]]:
+        """Return the members of these groups and of groups in them, and the active ones of all."""
+
+    @abstractmethod
+    def _suggested(self, typed: Typed, size: int, *, whole: bool) -> Iterator[Named]:
+        """Return what the text suggests, best first; about `size` of it will be read."""
+
+    @abstractmethod
+    def _listed(self, behind: tuple[str, str] | None, size: int) -> Iterator[Named]:
+        """Return the active ones behind a folded name and a key; about `size` will be read."""
 
 
 def everybody(_actor: UserId, _principal: PrincipalId) -> bool:
@@ -149,10 +236,7 @@ def path_between(
 ) -> tuple[PrincipalId, ...]:
     """Return a shortest chain of memberships from the user to the principal; empty for none.
 
-    Args:
-        user: the first of the chain.
-        principal: the last of it.
-        groups_of: the groups of which a principal is a direct member.
+    `groups_of` returns the groups of which a principal is a direct member.
     """
     start, end = user.key, principal.key
     came_from = {start: start}
@@ -170,56 +254,3 @@ def path_between(
     while chain[-1] != start:
         chain.append(came_from[chain[-1]])
     return tuple(principal_of(key) for key in reversed(chain))
-
-
-def members_seen(
-    groups: Iterable[GroupId],
-    members: Mapping[PrincipalId, Collection[PrincipalId]],
-    there: Collection[PrincipalId],
-    *,
-    visible: Callable[[PrincipalId], bool],
-    members_visible: Callable[[GroupId], bool],
-) -> Mapping[GroupId, frozenset[PrincipalId]]:
-    """Return, for each group, the members that an actor may know, to any depth.
-
-    Args:
-        groups: the groups.
-        members: the direct members of these groups and of all groups in them.
-        there: those of all these that exist and are active.
-        visible: whether the actor may see a principal; called at most once for each.
-        members_visible: whether the actor may see the members of a group; likewise.
-    """
-
-    @cache
-    def onward(group: PrincipalId) -> Collection[PrincipalId]:
-        if not isinstance(group, GroupId) or group not in there or group not in members:
-            return ()
-        return members[group] if members_visible(group) is True else ()
-
-    @cache
-    def seen(principal: PrincipalId) -> bool:
-        return principal in there and visible(principal) is True
-
-    return {group: frozenset(filter(seen, walk(onward(group), onward))) for group in groups}
-
-
-def chosen(
-    candidates: Iterable[tuple[PrincipalId, str]],
-    limit: int,
-    leave_out: frozenset[PrincipalId],
-    visible: Callable[[PrincipalId], bool],
-) -> tuple[tuple[PrincipalId, str], ...]:
-    """Return the first visible candidates, each once.
-
-    No more candidates are read than needed, and `visible` is called at most once for each.
-    """
-    found: list[tuple[PrincipalId, str]] = []
-    passed = set(leave_out)
-    waiting = iter(candidates)
-    while len(found) < limit and (candidate := next(waiting, None)) is not None:
-        principal, _ = candidate
-        if principal not in passed:
-            passed.add(principal)
-            if visible(principal) is True:
-                found.append(candidate)
-    return tuple(found)

@@ -1,12 +1,10 @@
 """Users and groups in memory.
 
-Any number of threads may read and change it at once; each answer is true of one moment. The host's
-rules of visibility are called while no lock is held, so they may query the directory.
+Any number of threads may read and change it at once; each answer is true of one moment.
 """
 
 from bisect import bisect_left, bisect_right, insort
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import takewhile
 from threading import Lock
@@ -18,24 +16,24 @@ from typing_extensions import override
 from exam_sharing.directories import (
     MAX_PAGE,
     Account,
+    AreMembersVisible,
+    IsVisible,
     KeptDirectory,
     Known,
-    chosen,
+    Named,
     everybody,
-    members_seen,
     path_between,
     require_not_removed,
     walk,
 )
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId
-from exam_sharing.names import SHORT, Findable, KeyKind, SearchKey, Typed, folded
+from exam_sharing.names import SHORT, Findable, KeyKind, SearchKey, Typed
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import (
     checks_arguments,
     checks_itself,
-    require_callable,
     require_kind,
     tuple_of,
 )
@@ -149,19 +147,14 @@ class MemoryDirectory(KeptDirectory):
         visible: whether an actor may see a user or a group at all, themselves included.
         members_visible: whether an actor may see the members of a group.
 
-    Both are called anew each time. Anything but `True` is no; their exceptions are raised.
+    Both are called anew each time, while no lock is held. Anything but `True` is no; their
+    exceptions are raised.
     """
 
     def __init__(
-        self,
-        *,
-        visible: Callable[[UserId, PrincipalId], bool] = everybody,
-        members_visible: Callable[[UserId, GroupId], bool] = everybody,
+        self, *, visible: IsVisible = everybody, members_visible: AreMembersVisible = everybody
     ) -> None:
-        require_callable("visible", visible)
-        require_callable("members_visible", members_visible)
-        self._visible = visible
-        self._members_visible = members_visible
+        super().__init__(visible=visible, members_visible=members_visible)
         self._lock = Lock()
         self._known: dict[PrincipalKey, Known] = {}
         self._removed: set[PrincipalKey] = set()
@@ -250,28 +243,18 @@ class MemoryDirectory(KeptDirectory):
                 yield known.user.id
 
     @override
-    def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> frozenset[PrincipalId]:
-        principals = tuple_of("principals", principals, UserId, GroupId)
+    def _active(self, principals: Sequence[PrincipalId]) -> Iterable[PrincipalId]:
         with self._lock:
-            there = [each for each in principals if _found_by(self._known.get(each.key))]
-        return frozenset(each for each in there if self._visible(actor, each) is True)
+            return [each for each in principals if _found_by(self._known.get(each.key))]
 
     @override
-    def members_seen_by(
-        self, actor: UserId, groups: Iterable[GroupId]
-    ) -> Mapping[GroupId, frozenset[PrincipalId]]:
-        groups = tuple_of("groups", groups, GroupId)
+    def _members_below(
+        self, groups: Sequence[GroupId]
+    ) -> tuple[Mapping[PrincipalId, Collection[PrincipalId]], Collection[PrincipalId]]:
         with self._lock:
             reached = walk(frozenset[PrincipalId](groups), self._members_in)
             members = {each: self._members_in(each) for each in reached}
-            there = {each for each in members if _found_by(self._known.get(each.key))}
-        return members_seen(
-            groups,
-            members,
-            there,
-            visible=partial(self._visible, actor),
-            members_visible=partial(self._members_visible, actor),
-        )
+            return members, {each for each in members if _found_by(self._known.get(each.key))}
 
     @override
     def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
@@ -286,41 +269,14 @@ class MemoryDirectory(KeptDirectory):
             return path_between(user, principal, self._groups_of)
 
     @override
-    def suggest(
-        self,
-        actor: UserId,
-        text: str,
-        limit: int,
-        leave_out: frozenset[PrincipalId],
-        *,
-        whole: bool = False,
-    ) -> tuple[tuple[PrincipalId, str], ...]:
-        typed = Typed.of(text)
-        if typed is None:
-            return ()
-        entries = self._indexed().suggested(typed, whole=whole)
-        return self._chosen(actor, entries, limit, leave_out)
+    def _suggested(self, typed: Typed, size: int, *, whole: bool) -> Iterator[Named]:
+        found = self._indexed().suggested(typed, whole=whole)
+        return ((entry.principal, entry.shown) for entry in found)
 
     @override
-    def listed(
-        self,
-        actor: UserId,
-        after: tuple[str, str] | None,
-        limit: int,
-        leave_out: frozenset[PrincipalId],
-    ) -> tuple[tuple[PrincipalId, str], ...]:
-        name, key = ("", "") if after is None else (folded(after[0]), after[1])
-        return self._chosen(actor, self._indexed().behind(name, key), limit, leave_out)
-
-    def _chosen(
-        self,
-        actor: UserId,
-        entries: Iterator[Entry],
-        limit: int,
-        leave_out: frozenset[PrincipalId],
-    ) -> tuple[tuple[PrincipalId, str], ...]:
-        pairs = ((entry.principal, entry.shown) for entry in entries)
-        return chosen(pairs, limit, leave_out, partial(self._visible, actor))
+    def _listed(self, behind: tuple[str, str] | None, size: int) -> Iterator[Named]:
+        found = self._indexed().behind(*(behind or ("", "")))
+        return ((entry.principal, entry.shown) for entry in found)
 
     def _indexed(self) -> NameIndex:
         """Return the index with every change that has returned by now."""

@@ -37,20 +37,21 @@ from exam_sharing.adapters.sqlalchemy.tables import INDEXED, DirectoryTables
 from exam_sharing.directories import (
     MAX_PAGE,
     Account,
+    AreMembersVisible,
+    IsVisible,
     KeptDirectory,
     Known,
-    chosen,
+    Named,
     everybody,
-    members_seen,
     path_between,
     require_not_removed,
 )
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
-from exam_sharing.names import Findable, Typed, folded
+from exam_sharing.names import Findable, Typed
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
-from exam_sharing.validation import checks_arguments, require_callable, require_kind, tuple_of
+from exam_sharing.validation import checks_arguments, require_kind, tuple_of
 
 __all__ = ["SqlDirectory"]
 
@@ -92,16 +93,13 @@ class SqlDirectory(KeptDirectory):
         engine: Engine,
         tables: DirectoryTables,
         *,
-        visible: Callable[[UserId, PrincipalId], bool] = everybody,
-        members_visible: Callable[[UserId, GroupId], bool] = everybody,
+        visible: IsVisible = everybody,
+        members_visible: AreMembersVisible = everybody,
     ) -> None:
+        super().__init__(visible=visible, members_visible=members_visible)
         require_kind("tables", tables, DirectoryTables)
-        require_callable("visible", visible)
-        require_callable("members_visible", members_visible)
         self._transactions = OwnTransactions(checked_engine(engine))
         self._tables = tables
-        self._visible = visible
-        self._members_visible = members_visible
         self._search = NameSearch(tables=tables)
         walks = MembershipWalks(tables=tables)
         self._principals_of = walks.principals_of()
@@ -178,25 +176,9 @@ class SqlDirectory(KeptDirectory):
         return {each: frozenset(found[each.key]) for each in principals}
 
     @override
-    def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> frozenset[PrincipalId]:
-        principals = tuple_of("principals", principals, UserId, GroupId)
+    def _active(self, principals: Sequence[PrincipalId]) -> Iterable[PrincipalId]:
         found = self._find(*(each.key for each in principals))
-        there = [each for each in principals if each.key in found and found[each.key].active]
-        return frozenset(each for each in there if self._visible(actor, each) is True)
-
-    @override
-    def members_seen_by(
-        self, actor: UserId, groups: Iterable[GroupId]
-    ) -> Mapping[GroupId, frozenset[PrincipalId]]:
-        groups = tuple_of("groups", groups, GroupId)
-        members, there = self._members_below(groups)
-        return members_seen(
-            groups,
-            members,
-            there,
-            visible=partial(self._visible, actor),
-            members_visible=partial(self._members_visible, actor),
-        )
+        return [each for each in principals if each.key in found and found[each.key].active]
 
     @override
     def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
@@ -213,51 +195,20 @@ class SqlDirectory(KeptDirectory):
         return path_between(user, principal, lambda key: groups.get(key, ()))
 
     @override
-    def suggest(
-        self,
-        actor: UserId,
-        text: str,
-        limit: int,
-        leave_out: frozenset[PrincipalId],
-        *,
-        whole: bool = False,
-    ) -> tuple[tuple[PrincipalId, str], ...]:
-        typed = Typed.of(text)
-        if typed is None or not can_be_stored(typed.text):
-            return ()
-        batch = partial(self._search.suggested, typed, whole=whole)
-        return self._chosen(actor, batch, None, limit, leave_out, partial(fits, typed))
+    def _suggested(self, typed: Typed, size: int, *, whole: bool) -> Iterator[Named]:
+        if not can_be_stored(typed.text):
+            return iter(())
+        rows = self._candidates(partial(self._search.suggested, typed, whole=whole), None, size)
+        return _named(filter(partial(fits, typed), rows))
 
     @override
-    def listed(
-        self,
-        actor: UserId,
-        after: tuple[str, str] | None,
-        limit: int,
-        leave_out: frozenset[PrincipalId],
-    ) -> tuple[tuple[PrincipalId, str], ...]:
-        place = None if after is None else NamePlace.named(folded(after[0]), after[1])
-        return self._chosen(actor, self._search.listed, place, limit, leave_out)
-
-    def _chosen(
-        self,
-        actor: UserId,
-        batch: _Batch,
-        after: NamePlace | None,
-        limit: int,
-        leave_out: frozenset[PrincipalId],
-        fits: Callable[[Row[Any]], bool] | None = None,
-    ) -> tuple[tuple[PrincipalId, str], ...]:
-        if limit < 1:
-            return ()
-        size = min(limit + len(leave_out) + _SPARE, _LARGEST_BATCH)
-        rows = self._candidates(batch, after, size)
-        fitting = rows if fits is None else filter(fits, rows)
-        candidates = ((principal_of(row.key), row.name) for row in fitting)
-        return chosen(candidates, limit, leave_out, partial(self._visible, actor))
+    def _listed(self, behind: tuple[str, str] | None, size: int) -> Iterator[Named]:
+        place = None if behind is None else NamePlace.named(*behind)
+        return _named(self._candidates(self._search.listed, place, size))
 
     def _candidates(self, batch: _Batch, after: NamePlace | None, size: int) -> Iterator[Row[Any]]:
         """Yield candidates in order; each batch is read whole before its first is yielded."""
+        size = min(size + _SPARE, _LARGEST_BATCH)
         full = True
         while full:
             rows = self._ask(batch(after, size))
@@ -274,11 +225,11 @@ class SqlDirectory(KeptDirectory):
     def _find(self, *keys: PrincipalKey) -> Mapping[PrincipalKey, "Row[Any]"]:
         return {row.key: row for row in self._ask(self._known, keys)}
 
+    @override
     @in_our_words
     def _members_below(
-        self, groups: Iterable[GroupId]
+        self, groups: Sequence[GroupId]
     ) -> tuple[Mapping[PrincipalId, Collection[PrincipalId]], Collection[PrincipalId]]:
-        """Return the members of these groups and of groups in them, and the active ones of all."""
         members: dict[PrincipalId, list[PrincipalId]] = {}
         # A group that has members is known, and a known group is always active.
         there: set[PrincipalId] = set()
@@ -409,6 +360,10 @@ class SqlDirectory(KeptDirectory):
                 if len(reached) < steps:
                     return
             steps *= 4
+
+
+def _named(rows: Iterable[Row[Any]]) -> Iterator[Named]:
+    return ((principal_of(row.key), row.name) for row in rows)
 
 
 def _members_in(rows: _Rows) -> frozenset[PrincipalId]:
