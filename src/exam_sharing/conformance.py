@@ -9,8 +9,6 @@ from typing_extensions import get_protocol_members
 
 from exam_sharing.errors import InvalidArgument
 
-__all__ = ["asynchronous_methods", "lacking", "require_conforming"]
-
 _MAY_BE_INHERITED: Final = frozenset({"locked", "step_aside"})
 """Methods with a sensible default in the protocol."""
 

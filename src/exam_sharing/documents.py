@@ -12,19 +12,8 @@ from typing import Any, TypeAlias
 
 import attrs
 
-from exam_sharing.identifiers import (
-    BatchId,
-    ExamId,
-    GrantId,
-    GroupId,
-    NoticeId,
-    PrincipalId,
-    ShareId,
-    UserId,
-)
+from exam_sharing.identifiers import GroupId, Identifier, PrincipalId, UserId
 from exam_sharing.validation import PrivateText
-
-__all__ = ["Forms", "fields_of", "plain", "with_kind"]
 
 Forms: TypeAlias = Mapping[type | str, Callable[[Any], Any]]
 """The forms of values of some types, and of some fields by name."""
@@ -53,7 +42,7 @@ def plain(value: object, forms: Forms) -> Any:  # noqa: ANN401, C901, PLR0911  J
             return value
         case date():
             return value.isoformat()
-        case UserId() | GroupId() | ExamId() | BatchId() | GrantId() | ShareId() | NoticeId():
+        case Identifier():
             return value.value
         case Mapping():
             return {_key(key): plain(each, forms) for key, each in value.items()}

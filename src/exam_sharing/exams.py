@@ -6,6 +6,7 @@ it show nothing.
 """
 
 from datetime import date, datetime
+from functools import partial
 from typing import Any
 
 import attrs
@@ -20,8 +21,6 @@ from exam_sharing.validation import (
     private_text,
     require_instance,
 )
-
-__all__ = ["Exam", "Study", "UploadBatch", "require_fitting"]
 
 MAX_SOURCE_LENGTH = 500
 
@@ -46,10 +45,9 @@ def _source(value: str) -> str:
 class Exam:
     """One imaging study, reduced to what sharing needs.
 
+    The same study uploaded twice is two exams. The active owner holds everything on it.
+
     Attributes:
-        id: which exam it is; the same study uploaded twice is two exams.
-        owner: the one user who holds everything on it while active.
-        batch: the upload that it belongs to.
         uploaded_at: aware; kept in UTC.
         subject: the host's opaque reference to the patient; compared, never shown.
     """
@@ -66,8 +64,6 @@ class UploadBatch:
     """The exams that arrived together: a CD, an upload, a transfer.
 
     Attributes:
-        id: which batch it is.
-        uploader: who uploaded it.
         source: where it came from, as the host describes it; at most 500 code points, no controls.
         received_at: aware; kept in UTC.
         sealed: a sealed batch takes no more exams.
@@ -81,12 +77,7 @@ class UploadBatch:
 
 
 def require_fitting(batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
-    """Raise unless the exams can be one upload of the batch.
-
-    Raises:
-        WrongBatch: an exam names another batch.
-        AlreadyExists: an exam comes twice.
-    """
+    """Raise `WrongBatch` if an exam names another batch, `AlreadyExists` if one comes twice."""
     seen: set[ExamId] = set()
     for exam in exams:
         if exam.batch != batch.id:
@@ -165,11 +156,11 @@ class Study:
     def __delattr__(self, name: str) -> None:
         raise AttributeError(name, "cannot be deleted: make a new Study")
 
-    def _details(self) -> tuple[object, ...]:
+    def _details(self) -> tuple[Any, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _study_from, (dict(zip(self.__slots__, self._details(), strict=True)),)
+    def __reduce__(self) -> tuple["partial[Study]", tuple[()]]:
+        return partial(Study, **dict(zip(self.__slots__, self._details(), strict=True))), ()
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not Study:
@@ -181,7 +172,3 @@ class Study:
 
     def __repr__(self) -> str:
         return "Study(<withheld>)"
-
-
-def _study_from(details: dict[str, Any]) -> Study:
-    return Study(**details)

@@ -10,13 +10,14 @@ not at all. `max` and `min` then compare, join and cut what users hold. In the p
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from enum import Enum, IntEnum
-from typing import Any, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import attrs
 
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, ShareId, UserId
 from exam_sharing.validation import (
+    Attribute,
     instant,
     is_a,
     is_whole_from,
@@ -24,24 +25,6 @@ from exam_sharing.validation import (
     set_of,
     tuple_of,
 )
-
-__all__ = [
-    "FOREVER",
-    "NEVER",
-    "NOTHING",
-    "OWNER",
-    "Basis",
-    "EndedAs",
-    "EndedGrant",
-    "Ending",
-    "Grant",
-    "Holding",
-    "HowEnded",
-    "Owner",
-    "Permission",
-    "ShownGrant",
-    "until_of",
-]
 
 FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -60,8 +43,7 @@ class Owner(Enum):
     OWNER = "OWNER"
 
     def __repr__(self) -> str:
-        """Return the public name."""
-        return "OWNER"
+        return self.value
 
 
 OWNER: Final = Owner.OWNER
@@ -95,7 +77,7 @@ def _lines(value: Iterable[GrantId]) -> tuple[GrantId, ...]:
     return tuple_of("lines", value, GrantId) if value else ()
 
 
-def _check_basis(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+def _check_basis(_instance: object, attribute: Attribute, value: object) -> None:
     if value is not OWNER and not value:
         raise InvalidArgument(attribute.name, "must be OWNER or the ids of the grants it rests on")
 
@@ -153,11 +135,6 @@ class Grant:
     """A permission on an exam, given by a grantor to a recipient, and the act that gave it.
 
     Attributes:
-        id: which grant it is.
-        exam: the exam that it is on.
-        grantor: who made it.
-        recipient: whom it was made to.
-        permission: what it gives, with the permissions below.
         until: aware, kept in UTC: from then on it gives nothing. `None` for no end.
         version: the exam's count of sharing acts when it was made; it orders grants.
         basis: what entitled the grantor then.
@@ -209,12 +186,9 @@ class Grant:
 class ShownGrant:
     """A grant as one person sees it: with nothing about grants that are hidden from them.
 
-    Its fields are those of `Grant`, without the version, which counts the acts of others, and
-    without the lines.
-
-    Attributes:
-        basis: `OWNER` if the grantor owned the exam then. Otherwise the standing grants that it
-            rests on, as far as the person sees them.
+    It has no lines, and no version, which counts the acts of others. Its `basis` is `OWNER` if the
+    grantor owned the exam then, or the standing grants that it rests on, as far as the person sees
+    them.
     """
 
     id: GrantId
@@ -271,10 +245,7 @@ class Ending:
     has the time of the expiry and the version of the next act on the exam.
 
     Attributes:
-        grant: the ended grant.
-        how: how it ended.
         by: who ended it, or `None` if the host named nobody.
-        acting_as: in which capacity.
         at: aware, kept in UTC; for people to read, never to order by.
         version: the exam's count of sharing acts, this one included.
         replaced_by: the narrower grants that replaced it.

@@ -8,28 +8,12 @@ Specification: `#ids`.
 
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Any, ClassVar, Final, NewType, TypeAlias
+from typing import ClassVar, Final, NewType, TypeAlias
 
 import attrs
 
 from exam_sharing.errors import InvalidInput
 from exam_sharing.validation import MAX_IDENTIFIER_LENGTH, exact_text, identifier_text
-
-__all__ = [
-    "LONGEST_ACT",
-    "BatchId",
-    "ExamId",
-    "GrantId",
-    "GroupId",
-    "Keys",
-    "NoticeId",
-    "PrincipalId",
-    "PrincipalKey",
-    "ShareId",
-    "UserId",
-    "id_within",
-    "principal_of",
-]
 
 PrincipalKey = NewType("PrincipalKey", str)
 """The identifier of a principal with its kind in front, as one plain string."""
@@ -43,12 +27,14 @@ def _exact(value: str) -> str:
     return exact_text("", value) if issubclass(type(value), str) else value
 
 
-def _check(instance: object, _attribute: "attrs.Attribute[Any]", value: object) -> None:
+def _check(instance: object, _attribute: "attrs.Attribute[str]", value: object) -> None:
     identifier_text(type(instance).__name__, value)
 
 
 @attrs.frozen(cache_hash=True, repr=False, weakref_slot=False)
-class _Identifier:
+class Identifier:
+    """One string of 1 to 255 code points, with a kind."""
+
     value: str = attrs.field(converter=_exact, validator=_check)
 
     def __lt__(self, other: object) -> bool:
@@ -71,7 +57,7 @@ def _key(principal: "_Principal") -> PrincipalKey:
 
 
 @attrs.frozen(cache_hash=True, repr=False, weakref_slot=False)
-class _Principal(_Identifier):
+class _Principal(Identifier):
     """Keeps its key, so that sets of keys share the string."""
 
     _kind: ClassVar[str]
@@ -84,41 +70,41 @@ class _Principal(_Identifier):
 
 @attrs.frozen(cache_hash=True, repr=False, weakref_slot=False)
 class UserId(_Principal):
-    """Names a user: one string of 1 to 255 code points."""
+    """Names a user."""
 
     _kind: ClassVar[str] = "u:"
 
 
 @attrs.frozen(cache_hash=True, repr=False, weakref_slot=False)
 class GroupId(_Principal):
-    """Names a group of users and groups: one string of 1 to 255 code points."""
+    """Names a group of users and groups."""
 
     _kind: ClassVar[str] = "g:"
 
 
 @attrs.frozen(cache_hash=True, repr=False, weakref_slot=False)
-class ExamId(_Identifier):
-    """Names an exam: one string of 1 to 255 code points."""
+class ExamId(Identifier):
+    """Names an exam."""
 
 
 @attrs.frozen(cache_hash=True, repr=False, weakref_slot=False)
-class BatchId(_Identifier):
-    """Names an upload batch: one string of 1 to 255 code points."""
+class BatchId(Identifier):
+    """Names an upload batch."""
 
 
 @attrs.frozen(cache_hash=True, repr=False, weakref_slot=False)
-class GrantId(_Identifier):
-    """Names a grant: one string of 1 to 255 code points."""
+class GrantId(Identifier):
+    """Names a grant."""
 
 
 @attrs.frozen(cache_hash=True, repr=False, weakref_slot=False)
-class ShareId(_Identifier):
-    """Names a share, the act that made some grants: one string of 1 to 255 code points."""
+class ShareId(Identifier):
+    """Names a share, the act that made some grants."""
 
 
 @attrs.frozen(cache_hash=True, repr=False, weakref_slot=False)
-class NoticeId(_Identifier):
-    """Names a notice, so that a receiver can drop repeats: one string of 1 to 255 code points."""
+class NoticeId(Identifier):
+    """Names a notice, so that a receiver can drop repeats."""
 
 
 PrincipalId: TypeAlias = UserId | GroupId
@@ -147,7 +133,6 @@ _KINDS: Final[Mapping[str, type[UserId] | type[GroupId]]] = {
 
 _DIGITS: Final = 20
 """In hexadecimal: 80 bits, to distinguish what one act makes."""
-
 LONGEST_ACT: Final = MAX_IDENTIFIER_LENGTH - 1 - _DIGITS
 """The longest id of an act in code points, so that every `id_within` fits."""
 
@@ -155,11 +140,8 @@ LONGEST_ACT: Final = MAX_IDENTIFIER_LENGTH - 1 - _DIGITS
 def id_within(act: str, *parts: object) -> str:
     """Return the id of something that an act makes; the same arguments give the same id.
 
-    It is a digest, since a number would show how many other things the act made.
-
-    Args:
-        act: the id of the act.
-        parts: identifiers and words that are unique within the act; not secret.
+    It is a digest, since a number would show how many other things the act made. The parts are
+    identifiers and words that are unique within the act; they are not secret.
     """
     # Identifiers contain no line break, so two lists of parts never give the same text. The
     # identifier itself refuses a lone surrogate.

@@ -24,29 +24,14 @@ from typing import Final, TypeAlias
 
 import attrs
 
-__all__ = [
-    "LONGEST_WORD",
-    "SHORT",
-    "Findable",
-    "Fit",
-    "KeyKind",
-    "SearchKey",
-    "Typed",
-    "folded",
-]
-
 LONGEST_TYPED: Final = 2_000
 """No longer text can match: a name has 500 code points, or four times as many in another form."""
-
 LONGEST_FOLDED: Final = 2_000
 """Folding makes up to 18 code points of one; the rest beyond this length is not compared."""
-
 LONGEST_WORD: Final = 100
 """The longest start of a word by which a name is found; the whole name has no such limit."""
-
 MOST_STARTS: Final = 100
 """By how many different starts of words a name is found: by the first ones."""
-
 SHORT: Final = 6
 """A database has each start of a word or an address up to this length as a search key."""
 
@@ -119,10 +104,9 @@ class Findable:
     """The folded forms of a name and an address.
 
     Attributes:
-        name: the folded name; names are sorted by it.
+        name: names are sorted by it.
         whole: the words of the name in alphabetical order.
         starts: the starts of its words, in alphabetical order.
-        address: the folded address.
     """
 
     name: str = attrs.field(repr=False)
@@ -139,11 +123,7 @@ class Findable:
         return cls(text, _in_any_order(text, _words(text)), tuple(sorted(starts)), address)
 
     def search_keys(self, *lengths: int) -> Iterator[SearchKey]:
-        """Yield each search key once.
-
-        Args:
-            lengths: more lengths of starts, beside those up to `SHORT`.
-        """
+        """Yield each search key once; `lengths` are more lengths of starts than up to `SHORT`."""
         texts = [(KeyKind.WORD, start) for start in self.starts]
         if self.address is not None:
             texts.append((KeyKind.ADDRESS, self.address))
@@ -154,10 +134,9 @@ class Findable:
 
 @attrs.frozen
 class Typed:
-    """A typed text, to find a name or an address.
+    """A typed and folded text, to find a name or an address.
 
     Attributes:
-        text: the folded text.
         whole: its words in alphabetical order.
         words: its different words, the longest first.
     """

@@ -12,8 +12,6 @@ from exam_sharing.errors import InvalidInput
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.validation import is_a, plain_text, set_of
 
-__all__ = ["Group", "User"]
-
 MAX_NAME_LENGTH = 500
 MAX_ADDRESS_LENGTH = 254
 

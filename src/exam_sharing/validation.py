@@ -1,7 +1,4 @@
-"""Checks of single values. No error shows the value that it refuses.
-
-The messages of `attrs.validators` hold the raw value. A raw value may be patient data, so the
-fields of this package use these checks instead.
+"""Checks of single values. No error shows the value that it refuses: it may be patient data.
 
 Values have exactly the type that they claim. A subclass may compare, hash and order as it likes,
 and would decide who sees an exam. A subclass of `str`, `datetime` or `timedelta`, which frameworks
@@ -17,57 +14,18 @@ from datetime import UTC, datetime, timedelta
 from functools import wraps
 from itertools import islice
 from types import FunctionType, UnionType
-from typing import (
-    Any,
-    Final,
-    ParamSpec,
-    TypeAlias,
-    TypeVar,
-    Union,
-    cast,
-    get_args,
-    get_origin,
-    get_type_hints,
-)
+from typing import Any, Final, TypeAlias, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 import attrs
 
 from exam_sharing.errors import InvalidArgument, InvalidInput, InvalidValue, WrongKind
 
-__all__ = [
-    "MAX_ITEMS",
-    "PrivateText",
-    "checks_arguments",
-    "checks_itself",
-    "clean_text",
-    "clock_time",
-    "duration",
-    "exact_text",
-    "identifier_text",
-    "instant",
-    "is_a",
-    "is_callable",
-    "is_checking_itself",
-    "is_positive_time",
-    "is_whole_from",
-    "misfit",
-    "of_kind",
-    "optional_instant",
-    "plain_text",
-    "private_text",
-    "require_callable",
-    "require_instance",
-    "require_kind",
-    "set_of",
-    "tuple_of",
-]
-
 KindT = TypeVar("KindT")
 MethodT = TypeVar("MethodT", bound=Callable[..., object])
-ParamsT = ParamSpec("ParamsT")
-ResultT = TypeVar("ResultT")
 
 Attribute: TypeAlias = "attrs.Attribute[Any]"
+_Invalid: TypeAlias = type[InvalidInput] | type[InvalidArgument]
+"""The error of a bad text: `InvalidArgument` if no person can have chosen the text."""
 
 MAX_IDENTIFIER_LENGTH: Final = 255
 
@@ -157,12 +115,8 @@ def of_kind(field: str, value: object, kind: type[KindT]) -> KindT:
     raise _wrong_kind(field, value, kind)
 
 
-_Invalid: TypeAlias = type[InvalidInput] | type[InvalidArgument]
-"""The error of a bad text: `InvalidArgument` if no person can have chosen the text."""
-
-
 def exact_text(field: str, text: object) -> str:
-    """Return the text as a `str` and no subclass of it; raise `WrongKind` for anything else."""
+    """Return the text as a `str` and no subclass; raise `WrongKind` for anything else."""
     if type(text) is str:
         return text
     require_instance(field, text, str)
@@ -229,7 +183,7 @@ def private_text(field: str, text: object) -> PrivateText | None:
 
 
 def instant(field: str, value: object) -> datetime:
-    """Return the aware datetime in UTC, as a `datetime` and no subclass of it.
+    """Return the aware datetime in UTC, as a `datetime` and no subclass.
 
     Raises:
         WrongKind: it is not a `datetime`.
@@ -316,11 +270,6 @@ def checks_arguments(cls: type[KindT]) -> type[KindT]:
 
     A method that fails has its arguments compared with its annotations, so a right call costs
     nothing. An iterator, which may never end, is read into a tuple first.
-
-    Raises (the methods):
-        WrongKind: an argument has another type than its annotation.
-        InvalidArgument: a datetime is naive.
-        InvalidInput: an iterator yields more than `MAX_ITEMS`.
     """
     for name, method in tuple(vars(cls).items()):
         public = isinstance(method, FunctionType) and not name.startswith("_")
@@ -345,9 +294,9 @@ def is_checking_itself(method: Callable[..., object]) -> bool:
 _CHECKS_ITSELF: Final = "_checks_itself"
 
 
-def _checking(method: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
+def _checking(method: Callable[..., object]) -> Callable[..., object]:
     @wraps(method)
-    def checked(*args: Any, **kwargs: Any) -> ResultT:  # noqa: ANN401  of any method
+    def checked(*args: object, **kwargs: object) -> object:
         for value in (*args, *kwargs.values()):
             if type(value) not in _READ_AGAIN:
                 args = tuple(map(_readable_again, args))

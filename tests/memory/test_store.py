@@ -8,7 +8,7 @@ import pytest
 from exam_sharing import Conflict, Exam, ExamId, StoreFailed
 from exam_sharing.events import ActRefused
 from exam_sharing.memory import MemoryStore
-from exam_sharing.memory import store as store_module
+from exam_sharing.memory.ready import ReadyExam
 from exam_sharing.ports import Changes
 from world import (
     ANNA,
@@ -30,16 +30,16 @@ CHANGES = Changes(
 def test_a_check_at_another_time_undoes_no_commit(monkeypatch):
     world = World()
     world.share(ANNA, CT, BEN, until=START + DAY)
-    prepare = store_module.ReadyExam
+    prepare = ReadyExam.of
 
     def share_meanwhile(*args):
-        monkeypatch.setattr(store_module, "ReadyExam", prepare)
+        monkeypatch.setattr(ReadyExam, "of", prepare)
         prepared = prepare(*args)
         world.share(ANNA, CT, CARLA)
         return prepared
 
     world.clock.now = START + 2 * DAY
-    monkeypatch.setattr(store_module, "ReadyExam", share_meanwhile)
+    monkeypatch.setattr(ReadyExam, "of", share_meanwhile)
     assert not world.can_view(BEN, CT)
     assert world.can_view(CARLA, CT)
 

@@ -6,7 +6,6 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Final
 from uuid import uuid4
 
 from exam_sharing.conformance import require_conforming
@@ -14,19 +13,7 @@ from exam_sharing.memory.directory import MemoryDirectory
 from exam_sharing.memory.outbox import MemoryNotifier, MemoryOutbox
 from exam_sharing.memory.store import MemoryStore
 from exam_sharing.policy.settings import Policy
-from exam_sharing.ports import (
-    AccessReader,
-    AuditTrail,
-    Directory,
-    ExamReader,
-    ExamWriter,
-    GrantReader,
-    GrantWriter,
-    HostFacts,
-    NoHostFacts,
-    Notifier,
-    Ports,
-)
+from exam_sharing.ports import Directory, HostFacts, NoHostFacts, Notifier, Ports
 from exam_sharing.sharing import Sharing
 
 __all__ = [
@@ -39,10 +26,6 @@ __all__ = [
 ]
 
 
-_KEPT: Final = (ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader, AuditTrail)
-"""The ports that a store in memory implements."""
-
-
 def memory_ports(
     *,
     store: MemoryStore | None = None,
@@ -52,7 +35,7 @@ def memory_ports(
 ) -> Ports:
     """Return every port, in memory where none is given."""
     kept = MemoryStore() if store is None else store
-    require_conforming("store", kept, *_KEPT)
+    require_conforming("store", kept, *MemoryStore.__bases__)
     return Ports(
         exams=kept,
         uploads=kept,

@@ -16,8 +16,6 @@ from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryA
 from exam_sharing.ports import Notifier, Outbox
 from exam_sharing.validation import checks_arguments
 
-__all__ = ["MemoryNotifier", "MemoryOutbox"]
-
 
 @attrs.frozen(kw_only=True)
 class _Kept:
@@ -93,18 +91,14 @@ class MemoryOutbox(Outbox):
         self, now: datetime, until: datetime, limit: int, share: ShareId | None
     ) -> tuple[Claim, ...]:
         with self._lock:
-            due = (each for each in self._candidates(share) if each.is_due(now))
+            ids = self._kept if share is None else self._of_share.get(share, ())
+            due = [each for each in map(self._kept.__getitem__, ids) if each.is_due(now)]
             chosen = heapq.nsmallest(limit, due, key=lambda each: (each.due, *each.turn))
             chosen.sort(key=lambda each: each.turn)
             token = str(next(self._tokens))
             for each in chosen:
                 self._kept[each.notice.id] = attrs.evolve(each, due=until, claimed_by=token)
             return tuple(Claim(notice=each.notice, token=token, until=until) for each in chosen)
-
-    def _candidates(self, share: ShareId | None) -> Iterable[_Kept]:
-        if share is None:
-            return self._kept.values()
-        return (self._kept[each] for each in self._of_share.get(share, ()))
 
     @override
     def settle(self, claim: Claim, settlement: Settlement) -> None:
@@ -114,19 +108,17 @@ class MemoryOutbox(Outbox):
                 return
             match settlement:
                 case Done():
-                    self._forget(claim.notice)
+                    del self._kept[kept.notice.id]
+                    of_share = self._of_share[kept.notice.share]
+                    of_share.remove(kept.notice.id)
+                    if not of_share:
+                        del self._of_share[kept.notice.share]
                 case TryAgain(at=at, problem=problem):
                     self._kept[claim.notice.id] = attrs.evolve(kept.failed(problem), due=at)
                 case GivenUp(at=at, problem=problem):
                     self._kept[claim.notice.id] = kept.failed(problem).given_up(at)
                 case other:
                     assert_never(other)
-
-    def _forget(self, notice: WaitingNotice) -> None:
-        del self._kept[notice.id]
-        self._of_share[notice.share].remove(notice.id)
-        if not self._of_share[notice.share]:
-            del self._of_share[notice.share]
 
     @override
     def listed(
@@ -143,22 +135,17 @@ class MemoryOutbox(Outbox):
     @override
     def requeue(self, notices: tuple[NoticeId, ...] | None) -> int:
         with self._lock:
-            named = self._kept if notices is None else dict.fromkeys(notices)
-            given_up = [
-                kept
-                for each in named
-                if (kept := self._kept.get(each)) is not None and kept.given_up_at is not None
-            ]
-            for kept in given_up:
-                self._kept[kept.notice.id] = kept.requeued()
+            named = self._kept if notices is None else self._kept.keys() & set(notices)
+            given_up = [each for each in named if self._kept[each].given_up_at is not None]
+            for each in given_up:
+                self._kept[each] = self._kept[each].requeued()
             return len(given_up)
 
 
 class MemoryNotifier(Notifier):
     """Keeps every notice with its message, for tests and for programs that show it themselves.
 
-    Attributes:
-        sent: the notices in the order of sending; the program may empty it.
+    `sent` has the notices in the order of sending; the program may empty it.
     """
 
     def __init__(self) -> None:

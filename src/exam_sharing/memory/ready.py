@@ -10,14 +10,14 @@ from collections.abc import Hashable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
+import attrs
+
 from exam_sharing.exams import Exam
 from exam_sharing.grants import FOREVER, NEVER, Grant, Permission
 from exam_sharing.identifiers import GroupId, PrincipalKey, UserId
 from exam_sharing.policy.access import grants_reaching
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.views import VisibleExam
-
-__all__ = ["ExamLists", "Place", "ReadyExam", "newest_first"]
 
 StrT = TypeVar("StrT", bound=str)
 KeyT = TypeVar("KeyT", bound=Hashable)
@@ -31,27 +31,13 @@ _VIEW: Final = Permission.VIEW
 _EMPTY: Final[frozenset[Any]] = frozenset()
 
 
+@attrs.define(eq=False, weakref_slot=False)
 class ReadyExam:
     """One exam with its sharing and its holders at a time; never changed.
 
     How a list shows it, and the grants by recipient, are computed by the first query for them; two
     threads that do so at once compute equal values.
     """
-
-    __slots__ = (
-        "_made_to",
-        "_shown_for_download",
-        "_shown_for_view",
-        "download",
-        "exam",
-        "expires",
-        "group_grantors",
-        "owner",
-        "sharing",
-        "since",
-        "until",
-        "view",
-    )
 
     exam: Exam
     sharing: ExamGrants
@@ -62,45 +48,40 @@ class ReadyExam:
     expires: bool
     since: datetime
     until: datetime
+    _made_to: dict[PrincipalKey, list[Grant]] | None = None
+    _shown_for_view: VisibleExam | None = None
+    _shown_for_download: VisibleExam | None = None
 
-    def __init__(self, exam: Exam, sharing: ExamGrants, now: datetime) -> None:
-        """Compute the sets.
-
-        Args:
-            exam: the exam.
-            sharing: its version and its grants, without ended ones.
-            now: aware; the sets are valid at this time.
-        """
+    @classmethod
+    def of(cls, exam: Exam, sharing: ExamGrants, now: datetime) -> "ReadyExam":
+        """Return the exam with its grants, without ended ones; the sets are valid at `now`."""
         grants = () if sharing.withdrawn else sharing.grants
         stands = [grant for grant in grants if not grant.expired(now)]
         keyed = [(grant.recipient.key, grant) for grant in stands]
-        self._made_to: dict[PrincipalKey, list[Grant]] | None = None
-        self._shown_for_view: VisibleExam | None = None
-        self._shown_for_download: VisibleExam | None = None
-        self.exam = exam
-        self.sharing = sharing
-        self.owner = "" if sharing.withdrawn else exam.owner.value
-        self.view = _set_of(key for key, _ in keyed)
-        self.download = _set_of(key for key, g in keyed if g.permission >= Permission.DOWNLOAD)
-        self.group_grantors = _set_of(
-            grant.grantor.value for grant in stands if isinstance(grant.recipient, GroupId)
+        return cls(
+            exam=exam,
+            sharing=sharing,
+            owner="" if sharing.withdrawn else exam.owner.value,
+            view=_set_of(key for key, _ in keyed),
+            download=_set_of(key for key, g in keyed if g.permission >= Permission.DOWNLOAD),
+            group_grantors=_set_of(
+                grant.grantor.value for grant in stands if isinstance(grant.recipient, GroupId)
+            ),
+            expires=any(grant.until is not None for grant in sharing.grants),
+            since=max((g.horizon for g in sharing.grants if g.expired(now)), default=NEVER),
+            until=min((grant.horizon for grant in stands), default=FOREVER),
         )
-        self.expires = any(grant.until is not None for grant in sharing.grants)
-        self.since = max((g.horizon for g in sharing.grants if g.expired(now)), default=NEVER)
-        self.until = min((grant.horizon for grant in stands), default=FOREVER)
 
     def shown(self, permission: Permission) -> VisibleExam:
         """Return the exam as a list shows it to a holder of the permission."""
         shown = self._shown_for_view if permission is _VIEW else self._shown_for_download
-        return self._show(permission) if shown is None else shown
-
-    def _show(self, permission: Permission) -> VisibleExam:
-        exam = self.exam
-        shown = VisibleExam(exam=exam.id, permission=permission, uploaded_at=exam.uploaded_at)
-        if permission is _VIEW:
-            self._shown_for_view = shown
-        else:
-            self._shown_for_download = shown
+        if shown is None:
+            exam = self.exam
+            shown = VisibleExam(exam=exam.id, permission=permission, uploaded_at=exam.uploaded_at)
+            if permission is _VIEW:
+                self._shown_for_view = shown
+            else:
+                self._shown_for_download = shown
         return shown
 
     def made_to(self, recipients: Iterable[PrincipalKey]) -> list[Grant]:
@@ -175,11 +156,8 @@ class ExamLists(Generic[KeyT]):
 def newest_first(lists: Iterable[list[Place]], after: Place | None, step: int) -> Iterator[Place]:
     """Yield the places in several lists, each once, newest first.
 
-    Args:
-        lists: each sorted, oldest first.
-        after: the place behind which to begin.
-        step: how many places of each list are read at a time: the newest `step` places of all are
-            among the newest `step` of each.
+    Each list is sorted, oldest first; `after` is the place behind which to begin. Of each list,
+    `step` places are read at a time: the newest `step` of all are among the newest `step` of each.
     """
     full = [places for places in lists if places]
     while full:

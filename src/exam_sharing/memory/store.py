@@ -15,6 +15,7 @@ from typing import Final
 import attrs
 from typing_extensions import override
 
+from exam_sharing import ports
 from exam_sharing.errors import AlreadyExists, BatchSealed, Conflict, StoreFailed, WrongBatch
 from exam_sharing.events import Event, ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
@@ -34,19 +35,7 @@ from exam_sharing.policy.facts import ExamGrants, Involvement
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.retries import LOCK_TIMEOUT, longest_delay
 from exam_sharing.policy.views import VisibleExam
-from exam_sharing.ports import (
-    AccessReader,
-    AuditTrail,
-    Changes,
-    ExamReader,
-    ExamWriter,
-    GrantReader,
-    GrantWriter,
-    StoredReceipt,
-)
 from exam_sharing.validation import checks_arguments, checks_itself, instant, misfit
-
-__all__ = ["MemoryStore"]
 
 _NEVER_SHARED: Final = ExamGrants()
 
@@ -55,13 +44,17 @@ _VIEW: Final = Permission.VIEW
 
 
 @checks_arguments
-class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader, AuditTrail):
+class MemoryStore(
+    ports.ExamReader,
+    ports.ExamWriter,
+    ports.GrantReader,
+    ports.GrantWriter,
+    ports.AccessReader,
+    ports.AuditTrail,
+):
     """Every port that keeps something, in memory; the reference for other stores.
 
-    It is safe for any number of threads.
-
-    Attributes:
-        outbox: the waiting notices.
+    It is safe for any number of threads. Waiting notices are in its `outbox`.
     """
 
     def __init__(self) -> None:
@@ -81,7 +74,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         self._owned: ExamLists[str] = ExamLists()
         self._shared: ExamLists[PrincipalKey] = ExamLists()
         self._shares: dict[ShareId, Share] = {}
-        self._receipts: dict[tuple[UserId, str], StoredReceipt] = {}
+        self._receipts: dict[tuple[UserId, str], ports.StoredReceipt] = {}
         self._events: list[Event] = []
 
     @override
@@ -93,9 +86,8 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
     def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
         with self._lock:
             ready = self._ready.get(exam.value)
-            if ready is None:
-                return ()
-            exams = [self._ready[each.value].exam for each in self._in_batch[ready.exam.batch]]
+            found = () if ready is None else self._in_batch[ready.exam.batch]
+            exams = [self._ready[each.value].exam for each in found]
             return tuple(sorted(exams, key=_place, reverse=True))
 
     @override
@@ -106,9 +98,8 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             self._in_batch.setdefault(batch.id, []).extend(exam.id for exam in exams)
             for exam in exams:
                 self._owned.add(exam.owner.value, _place(exam))
-            self._ready.update(
-                {e.id.value: ReadyExam(e, _NEVER_SHARED, batch.received_at) for e in exams}
-            )
+            ready = {e.id.value: ReadyExam.of(e, _NEVER_SHARED, batch.received_at) for e in exams}
+            self._ready.update(ready)
 
     def _require_addable(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
         known = self._batches.get(batch.id)
@@ -127,10 +118,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
     def transfer(self, exam: ExamId, owner: UserId, *, at: datetime) -> None:
         """Give an exam to another owner; its grants stay as they are.
 
-        Args:
-            exam: which exam.
-            owner: the new owner.
-            at: when, aware; for the audit trail.
+        `at` is aware; for the audit trail.
 
         Raises:
             Conflict: an act kept the exam locked for seconds; nothing was done, try again.
@@ -145,15 +133,12 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             version = ready.sharing.version + 1
             self._owned.remove(before.value, place)
             self._owned.add(owner.value, place)
-            self._ready[exam.value] = ReadyExam(
-                attrs.evolve(ready.exam, owner=owner),
-                attrs.evolve(ready.sharing, version=version),
-                when,
-            )
+            owned = attrs.evolve(ready.exam, owner=owner)
+            sharing = attrs.evolve(ready.sharing, version=version)
+            self._ready[exam.value] = ReadyExam.of(owned, sharing, when)
+            versions = {exam: version}
             self._events.append(
-                ExamTransferred(
-                    at=when, exam=exam, before=before, after=owner, versions={exam: version}
-                )
+                ExamTransferred(at=when, exam=exam, before=before, after=owner, versions=versions)
             )
 
     @override
@@ -200,7 +185,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             return tuple(sorted(ExamId(exam) for _, exam in self._shared.of(recipient.key)))
 
     @override
-    def receipt(self, actor: UserId, request_id: str) -> StoredReceipt | None:
+    def receipt(self, actor: UserId, request_id: str) -> ports.StoredReceipt | None:
         return self._receipts.get((actor, request_id))
 
     def share_record(self, share: ShareId) -> Share | None:
@@ -208,7 +193,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         return self._shares.get(share)
 
     @override
-    def commit(self, changes: Changes) -> bool:
+    def commit(self, changes: ports.Changes) -> bool:
         with suppress(Conflict), self.locked(()), self._lock:
             if not self._has_moved(changes):
                 self._require_new_ids(changes)
@@ -216,7 +201,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
                 return True
         return False
 
-    def _has_moved(self, changes: Changes) -> bool:
+    def _has_moved(self, changes: ports.Changes) -> bool:
         if any(self._sharing(exam).version != read for exam, read in changes.versions.items()):
             return True
         if any(exam.value not in self._ready for exam in changes.moved):
@@ -224,7 +209,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         receipt = changes.receipt
         return receipt is not None and (receipt.actor, receipt.request_id) in self._receipts
 
-    def _require_new_ids(self, changes: Changes) -> None:
+    def _require_new_ids(self, changes: ports.Changes) -> None:
         made = {grant.id.value for grant in changes.made}
         taken = {
             "grant": len(made) < len(changes.made) or any(each in self._grants for each in made),
@@ -233,11 +218,10 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
         }
         for kind, is_taken in taken.items():
             if is_taken:
-                raise StoreFailed(
-                    f"the id of a {kind} is taken; new_id must return a new id each time"
-                )
+                problem = f"the id of a {kind} is taken; new_id must return a new id each time"
+                raise StoreFailed(problem)
 
-    def _after(self, changes: Changes) -> list[ReadyExam]:
+    def _after(self, changes: ports.Changes) -> list[ReadyExam]:
         """Return the exams that the changes move, as they will be."""
         gone = {each.grant.id for each in changes.ended}
         made: dict[ExamId, list[Grant]] = {}
@@ -252,10 +236,10 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
                 withdrawn=exam == changes.withdrawn,
                 grants=(*kept, *made.get(exam, ())),
             )
-            after.append(ReadyExam(ready.exam, sharing, changes.event.at))
+            after.append(ReadyExam.of(ready.exam, sharing, changes.event.at))
         return after
 
-    def _write(self, changes: Changes, after: list[ReadyExam]) -> None:
+    def _write(self, changes: ports.Changes, after: list[ReadyExam]) -> None:
         """Write the prepared changes; nothing here can fail half-way."""
         for ready in after:
             self._list(self._ready[ready.exam.id.value], ready)
@@ -293,7 +277,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
 
     @override
     @contextmanager
-    def locked(self, exams: tuple[ExamId, ...]) -> Iterator[GrantWriter | None]:
+    def locked(self, exams: tuple[ExamId, ...]) -> Iterator[ports.GrantWriter | None]:
         if not self._turn.acquire(timeout=LOCK_TIMEOUT):
             raise Conflict(1)
         try:
@@ -365,7 +349,7 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
 
     def _prepared(self, ready: ReadyExam, now: datetime) -> ReadyExam:
         """Return the exam for another time, and keep it if it has not changed since."""
-        renewed = ReadyExam(ready.exam, ready.sharing, now)
+        renewed = ReadyExam.of(ready.exam, ready.sharing, now)
         with self._lock:
             if self._ready.get(ready.exam.id.value) is ready:
                 self._ready[ready.exam.id.value] = renewed
@@ -382,9 +366,8 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
     ) -> frozenset[ExamId]:
         holds = self.holds
         with self._lock:
-            return frozenset(
-                [exam for exam in exams if holds(user, principals, permission, exam, now)]
-            )
+            held = [exam for exam in exams if holds(user, principals, permission, exam, now)]
+            return frozenset(held)
 
     @override
     def visible(
@@ -406,27 +389,17 @@ class MemoryStore(ExamReader, ExamWriter, GrantReader, GrantWriter, AccessReader
             seen: list[VisibleExam] = []
             for _, exam in newest_first(lists, after, limit):
                 ready = self._ready[exam]
-                permission = self._permission(ready, user, principals, now, own=own)
+                if ready.owner == user.value:
+                    permission = Permission.DOWNLOAD if own else None
+                else:
+                    if ready.expires and not ready.since <= now < ready.until:
+                        ready = self._prepared(ready, now)
+                    permission = ready.permission_of(user, principals, now)
                 if permission is not None:
                     seen.append(ready.shown(permission))
                     if len(seen) == limit:
                         break
             return tuple(seen)
-
-    def _permission(
-        self,
-        ready: ReadyExam,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        now: datetime,
-        *,
-        own: bool,
-    ) -> Permission | None:
-        if ready.owner == user.value:
-            return Permission.DOWNLOAD if own else None
-        if ready.expires and not ready.since <= now < ready.until:
-            ready = self._prepared(ready, now)
-        return ready.permission_of(user, principals, now)
 
 
 def _place(exam: Exam) -> Place:

@@ -46,16 +46,6 @@ from exam_sharing.validation import (
     plain_text,
 )
 
-__all__ = [
-    "Invitation",
-    "Letter",
-    "Mail",
-    "MailAddress",
-    "Sender",
-    "Template",
-    "read_address",
-]
-
 MAX_BYTES: Final = 254
 MAX_LOCAL_BYTES: Final = 64
 MAX_NAME_LENGTH: Final = 100
@@ -133,9 +123,8 @@ def _is_domain(domain: str) -> bool:
 def _sender_address(text: str) -> str:
     address = read_address(exact_text("address", text))
     if address is None or address.ascii is None:
-        raise InvalidArgument(
-            "address", "must be one plain e-mail address that can be written in ASCII"
-        )
+        problem = "must be one plain e-mail address that can be written in ASCII"
+        raise InvalidArgument("address", problem)
     return str(address.ascii)
 
 
@@ -147,9 +136,8 @@ def _sender_name(text: str) -> str:
 class Sender:
     """The sender of the mail, who gets the reports of mail that cannot be delivered.
 
-    Attributes:
-        address: one plain address. It is kept in ASCII, with the domain in IDNA.
-        name: shown instead by mail programs; at most 100 code points, no controls.
+    The address is one plain address, kept in ASCII, with the domain in IDNA. Mail programs show the
+    name instead: at most 100 code points, no controls.
     """
 
     address: str = attrs.field(converter=_sender_address)
@@ -203,7 +191,7 @@ class Letter:
 
 
 class Template(Protocol):
-    """Makes letters of notices: any function of a notice."""
+    """Any function that makes letters of notices."""
 
     def __call__(self, notice: ShareNotice, /) -> Letter:
         """Return the letter about this notice. If it raises, the notice is tried again later."""
@@ -249,10 +237,10 @@ class Invitation(Template):
 
 
 def _shared(notice: ShareNotice, name: str) -> str:
-    exams = "1 imaging exam" if notice.exams == 1 else f"{notice.exams} imaging exams"
-    if name:
-        return f"{name} shared {exams} with you."
-    return f"{exams} {'was' if notice.exams == 1 else 'were'} shared with you."
+    exams, were = f"{notice.exams} imaging exams", "were"
+    if notice.exams == 1:
+        exams, were = "1 imaging exam", "was"
+    return f"{name} shared {exams} with you." if name else f"{exams} {were} shared with you."
 
 
 def _allowed(notice: ShareNotice) -> str:
@@ -291,7 +279,7 @@ class Mail:
             "To": to,
             "Subject": _encoded(self.letter.subject, "Subject"),
             "Date": format_datetime(self.date),
-            "Message-ID": self._message_id(),
+            "Message-ID": f"<{self._digest()}@{self.sender.domain}>",
             "Auto-Submitted": "auto-generated",
         }
         # INVARIANT: line ends in a value only fold it, each before a space.
@@ -302,9 +290,6 @@ class Mail:
         if not self.sender.name:
             return self.sender.address
         return f"{_encoded(self.sender.name, 'From')} <{self.sender.address}>"
-
-    def _message_id(self) -> str:
-        return f"<{self._digest()}@{self.sender.domain}>"
 
     def _digest(self) -> str:
         # Hashed, since the id of a notice may contain any character, also `<`, `>` or `@`.

@@ -29,6 +29,7 @@ from typing_extensions import override
 from exam_sharing.adapters.smtp.mail import Mail, MailAddress
 from exam_sharing.errors import MAYBE_SENT, ExamSharingError, InvalidArgument, NotifierFailed
 from exam_sharing.validation import (
+    Attribute,
     PrivateText,
     identifier_text,
     is_a,
@@ -40,16 +41,12 @@ from exam_sharing.validation import (
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-__all__ = ["Connection", "Login", "MailProblem", "MailServer", "NoticeNotSent", "Security"]
-
 
 class MailProblem(enum.StrEnum):
-    """Why a notice was not sent: a code with a `statement`.
+    """Why a notice was not sent: a code with a `statement` in words.
 
-    Attributes:
-        statement: the problem in words.
-        permanent: this notice can never be sent, and is given up at once. A problem of the settings
-            or of the server is not permanent: the notice can be sent after a repair.
+    A notice with a `permanent` problem can never be sent, and is given up at once. A problem of the
+    settings or of the server is not permanent: the notice can be sent after a repair.
     """
 
     statement: str
@@ -79,15 +76,10 @@ class MailProblem(enum.StrEnum):
 
 
 class NoticeNotSent(NotifierFailed):
-    """A notice was not sent.
+    """A notice was not sent, with the reply code of the server or the type of the exception.
 
-    It contains no address, name or message, and no text of the server, which may quote them. It has
-    no cause or context that contains them either.
-
-    Args:
-        problem: what is wrong.
-        code: the reply code of the server, if there was one.
-        cause: the name of the type of the exception, if there was one.
+    Neither it nor its cause or context contains an address, a name or a message, or any text of the
+    server, which may quote them.
     """
 
     problem: MailProblem
@@ -109,24 +101,21 @@ class NoticeNotSent(NotifierFailed):
         return self.problem.statement + ("" if known is None else f" ({known})")
 
 
-LOGIN_NEEDED: Final = 530
-TEMPORARY: Final = range(400, 500)
-PERMANENT: Final = range(500, 600)
+_LOGIN_NEEDED: Final = 530
+_ACCEPTED: Final = range(200, 300)
+_TEMPORARY: Final = range(400, 500)
+_PERMANENT: Final = range(500, 600)
 
 
-def refused(code: int, *, permanently: MailProblem = MailProblem.REFUSED) -> NoticeNotSent:
-    """Return the meaning of a negative reply.
-
-    Args:
-        code: the code of the reply; one that SMTP does not know is a fault of the server.
-        permanently: the meaning of a permanent refusal.
-    """
-    if code == LOGIN_NEEDED:
+def _refused(code: int, permanently: MailProblem = MailProblem.REFUSED) -> NoticeNotSent:
+    """Return the meaning of a negative reply, given that of a permanent refusal."""
+    if code == _LOGIN_NEEDED:
         return NoticeNotSent(MailProblem.LOGIN_REFUSED, code)
-    if code in PERMANENT:
+    if code in _PERMANENT:
         return NoticeNotSent(permanently, code)
-    if code in TEMPORARY:
+    if code in _TEMPORARY:
         return NoticeNotSent(MailProblem.REFUSED_FOR_NOW, code)
+    # SMTP knows no such code: a fault of the server.
     return NoticeNotSent(MailProblem.NOT_SERVED, code if code > 0 else None)
 
 
@@ -264,10 +253,8 @@ class Security(enum.Enum):
 
     STARTTLS = "STARTTLS"
     """After the server has offered it, usually on port 587; without the offer, nothing is sent."""
-
     TLS = "TLS"
     """From the first byte, usually on port 465."""
-
     NONE = "NONE"
     """Never: for a server on the same machine only, without login."""
 
@@ -294,20 +281,20 @@ class Login:
     password: str = attrs.field(converter=_password)
 
 
-def _check_host(_instance: object, attribute: "attrs.Attribute[str]", value: str) -> None:
+def _check_host(_instance: object, attribute: Attribute, value: str) -> None:
     with suppress(UnicodeError):
         identifier_text(attribute.name, value).encode("idna")
         return
     raise InvalidArgument(attribute.name, "must be the name or the IP address of a host")
 
 
-def _check_port(_instance: object, attribute: "attrs.Attribute[int]", value: int) -> None:
+def _check_port(_instance: object, attribute: Attribute, value: int) -> None:
     require_kind(attribute.name, value, int)
     if not 1 <= value <= MAX_PORT:
         raise InvalidArgument(attribute.name, f"must be from 1 to {MAX_PORT}")
 
 
-def _check_context(_instance: object, attribute: "attrs.Attribute[Any]", value: object) -> None:
+def _check_context(_instance: object, attribute: Attribute, value: object) -> None:
     require_instance(attribute.name, value, ssl.SSLContext)
 
 
@@ -319,9 +306,7 @@ def _seconds(value: float) -> float:
     return seconds
 
 
-def _check_login(
-    instance: "MailServer", _attribute: "attrs.Attribute[Login]", value: object
-) -> None:
+def _check_login(instance: "MailServer", _attribute: Attribute, value: object) -> None:
     require_kind("login", value, Login, type(None))
     if value is not None and instance.security is Security.NONE:
         raise InvalidArgument("login", "needs an encrypted connection: choose STARTTLS or TLS")
@@ -333,8 +318,6 @@ class MailServer:
 
     Attributes:
         host: its name, which its certificate must contain.
-        port: usually 587 for `STARTTLS` and 465 for `TLS`.
-        security: how the connection is encrypted.
         context: the trusted certificates; by default those of the machine.
         login: for a server that requires one.
         timeout: seconds for one mail, from the look-up of the host to the last reply; at most 120,
@@ -352,13 +335,13 @@ class MailServer:
 
     def deliver(self, mail: Mail, to: MailAddress) -> None:
         """Send the mail; raise `NoticeNotSent` unless the server has accepted it."""
-        failure: NoticeNotSent | None = None
         try:
             self._deliver(mail, to)
         except (OSError, ValueError) as error:
             failure = _failure(error)
-        if failure is not None:
-            raise failure
+        else:
+            return
+        raise failure
 
     def _deliver(self, mail: Mail, to: MailAddress) -> None:
         connection = Connection(
@@ -395,12 +378,10 @@ def _transmit(connection: Connection, mail: Mail, to: str, options: tuple[str, .
     content = mail.as_bytes(to)
     if connection.has_extn("size"):
         options = (*options, f"size={len(content)}")
-    code, _ = connection.mail(mail.sender.address, options)
-    _require(code, {250}, permanently=MailProblem.SENDER_REFUSED)
-    code, _ = connection.rcpt(to)
-    _require(code, {250, 251})
-    code, _ = connection.docmd("data")
-    _require(code, {354})
+    mail_from = connection.mail(mail.sender.address, options)
+    _require(mail_from, 250, permanently=MailProblem.SENDER_REFUSED)
+    _require(connection.rcpt(to), 250, 251)
+    _require(connection.docmd("data"), 354)
     connection.send(_LEADING_DOT.sub(b"..", content) + b".\r\n")
     failure = _final_failure(connection)
     # From here on, nothing changes whether the mail was accepted.
@@ -411,10 +392,10 @@ def _transmit(connection: Connection, mail: Mail, to: str, options: tuple[str, .
 
 
 def _require(
-    code: int, accepted: set[int], *, permanently: MailProblem = MailProblem.REFUSED
+    reply: tuple[int, bytes], *accepted: int, permanently: MailProblem = MailProblem.REFUSED
 ) -> None:
-    if code not in accepted:
-        raise refused(code, permanently=permanently)
+    if reply[0] not in accepted:
+        raise _refused(reply[0], permanently)
 
 
 def _final_failure(connection: Connection) -> NoticeNotSent | None:
@@ -425,13 +406,12 @@ def _final_failure(connection: Connection) -> NoticeNotSent | None:
         return NoticeNotSent(MailProblem.MAYBE_SENT, cause=type(error).__name__)
     if code in _ACCEPTED:
         return None
-    failure = refused(code)
+    failure = _refused(code)
     if failure.problem is MailProblem.NOT_SERVED:
         return NoticeNotSent(MailProblem.MAYBE_SENT, failure.code)
     return failure
 
 
-_ACCEPTED: Final = range(200, 300)
 _LEADING_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
 
 _PROBLEMS: Final[tuple[tuple[type[Exception], MailProblem], ...]] = (
