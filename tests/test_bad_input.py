@@ -33,7 +33,7 @@ from exam_sharing import (
     WrongKind,
 )
 from exam_sharing.memory import open_sharing
-from lookalikes import Liar, LyingDatetime, MyUserId, Number
+from sample_values import Liar, LyingDatetime, MyUserId, Number
 from world import (
     ANNA,
     BEN,

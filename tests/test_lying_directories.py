@@ -7,7 +7,7 @@ import pytest
 from exam_sharing import GrantId, RevokeRequest, StoreFailed, UnshareRequest, User
 from exam_sharing.memory import MemoryDirectory, open_sharing
 from exam_sharing.policy.facts import Profile
-from lookalikes import LyingSet
+from sample_values import LyingSet
 from world import ANNA, BEN, CARLA, CT, VIEW, World, share_request
 
 

@@ -14,10 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from exam_sharing import (
-    OWNER,
-    BatchId,
     CallerError,
-    EndedAs,
     Ending,
     Exam,
     ExamId,
@@ -26,18 +23,15 @@ from exam_sharing import (
     Group,
     GroupId,
     HostRule,
-    HowEnded,
     InvalidArgument,
     InvalidInput,
     InvalidValue,
     NarrowRequest,
-    NoticeId,
     NotifierFailed,
     Policy,
     Retries,
     RevokeRequest,
     Scope,
-    ShareId,
     ShareRequest,
     Study,
     UnshareRequest,
@@ -50,52 +44,21 @@ from exam_sharing import (
 from exam_sharing.policy.facts import Profile
 from exam_sharing.policy.requests import HostEnding, Withdrawal
 from exam_sharing.testing.strategies import times
-from lookalikes import Liar, LyingDatetime, LyingDuration, LyingSet, LyingTuple, MyUserId, Number
-from world import ANNA, BEN, CD, CT, DAY, NURSES, START, VIEW, share_request
+from sample_values import (
+    ENOUGH,
+    IDENTIFIERS,
+    Liar,
+    LyingDatetime,
+    LyingDuration,
+    LyingSet,
+    LyingTuple,
+    MyUserId,
+    Number,
+    made,
+)
+from world import ANNA, BEN, CT, DAY, NURSES, START, VIEW, share_request
 
-IDENTIFIERS = [UserId, GroupId, ExamId, BatchId, GrantId, ShareId, NoticeId]
 NAIVE = datetime(2030, 1, 1)
-ENOUGH = {
-    Grant: {
-        "id": GrantId("g"),
-        "exam": CT,
-        "grantor": ANNA,
-        "recipient": BEN,
-        "permission": VIEW,
-        "version": 1,
-        "basis": OWNER,
-        "share": ShareId("s"),
-        "made_at": START,
-    },
-    Ending: {
-        "grant": GrantId("g"),
-        "how": HowEnded.UNSHARED,
-        "by": ANNA,
-        "acting_as": EndedAs.OWNER,
-        "at": START,
-        "version": 2,
-    },
-    User: {"id": BEN, "name": "Ben"},
-    Group: {"id": NURSES, "name": "Nurses"},
-    ShareRequest: {"actor": ANNA, "exam": CT, "recipients": [BEN]},
-    UnshareRequest: {"actor": ANNA, "exam": CT, "recipient": BEN},
-    NarrowRequest: {"actor": ANNA, "exam": CT, "recipient": BEN, "permission": VIEW},
-    RevokeRequest: {"actor": ANNA, "grant": GrantId("g")},
-    HostEnding: {"recipient": BEN, "performed_by": "admin", "why": "left the clinic"},
-    Withdrawal: {"exam": CT, "performed_by": "admin", "why": "wrong patient"},
-    HostRule: {"code": "CLOSED", "statement": "The site is closed.", "refuses": bool},
-    Policy: {},
-    Retries: {},
-    Exam: {"id": CT, "owner": ANNA, "batch": CD, "uploaded_at": START},
-    UploadBatch: {"id": CD, "uploader": ANNA, "received_at": START},
-    Study: {"study_instance_uid": "1.2"},
-    Profile: {"user": BEN, "active": True, "principals": frozenset({"u:ben"})},
-}
-"""For each kind of value, fields with which it can be built."""
-
-
-def made(kind, **fields):
-    return kind(**ENOUGH[kind] | fields)
 
 
 @pytest.mark.parametrize("kind", ENOUGH, ids=lambda kind: kind.__name__)

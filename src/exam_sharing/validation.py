@@ -88,18 +88,13 @@ def is_positive_time(_instance: object, attribute: Attribute, value: object) -> 
 def require_kind(field: str, value: object, *kinds: type) -> None:
     """Raise `WrongKind` unless the value has exactly one of the types."""
     if type(value) not in kinds:
-        raise _wrong_kind(field, value, *kinds)
+        raise WrongKind(field, " or ".join(map(_name_of, kinds)), type(value).__name__)
 
 
 def require_instance(field: str, value: object, *kinds: type) -> None:
     """Raise `WrongKind` unless the value is an instance of one of the types of other libraries."""
     if not issubclass(type(value), kinds):
-        raise _wrong_kind(field, value, *kinds)
-
-
-def _wrong_kind(field: str, value: object, *kinds: type) -> WrongKind:
-    needed = " or ".join(kind.__name__ for kind in kinds)
-    return WrongKind(field, needed, type(value).__name__)
+        require_kind(field, value, *kinds)
 
 
 def require_callable(field: str, value: object) -> None:
@@ -110,9 +105,8 @@ def require_callable(field: str, value: object) -> None:
 
 def of_kind(field: str, value: object, kind: type[KindT]) -> KindT:
     """Return the value if it has exactly the type; raise `WrongKind` otherwise."""
-    if type(value) is kind:
-        return value
-    raise _wrong_kind(field, value, kind)
+    require_kind(field, value, kind)
+    return cast("KindT", value)
 
 
 def exact_text(field: str, text: object) -> str:
@@ -254,7 +248,7 @@ def tuple_of(field: str, values: object, *kinds: type, at_most: int = MAX_ITEMS)
     items = _first_of(field, each, at_most)
     for item in items:
         if type(item) not in kinds:
-            raise _wrong_kind(field, item, *kinds)
+            require_kind(field, item, *kinds)
     return items
 
 
@@ -279,7 +273,7 @@ def checks_arguments(cls: type[KindT]) -> type[KindT]:
 
 
 def checks_itself(method: MethodT) -> MethodT:
-    """Mark a method that checks its arguments itself, since every check of a portal calls it."""
+    """Mark a method that checks its arguments itself, as the one that every check calls."""
     # The mark names the method, so that `functools.wraps` does not copy the mark to a wrapper.
     vars(method)[_CHECKS_ITSELF] = method
     return method
