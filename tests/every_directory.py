@@ -1,5 +1,10 @@
 """The directories that every test here runs over."""
 
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+
 import pytest
 import sqlalchemy
 
@@ -37,3 +42,22 @@ def open_directory(new_directory):
         return directory
 
     return make
+
+
+@contextmanager
+def asked_all_the_time(ask) -> Iterator[None]:
+    """Call a function again and again in four threads; raise what one of them raises."""
+    stop = Event()
+
+    def go_on_asking():
+        while not stop.is_set():
+            ask()
+
+    with ThreadPoolExecutor(4) as pool:
+        readers = [pool.submit(go_on_asking) for _ in range(4)]
+        try:
+            yield
+        finally:
+            stop.set()
+        for each in readers:
+            each.result()

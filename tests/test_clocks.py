@@ -52,7 +52,9 @@ def test_a_broken_clock_is_an_error_of_ours_in_every_call(call, told):
 
 
 @pytest.mark.parametrize("told", WRONG, ids=lambda told: type(told).__name__)
-def test_a_viewer_reads_the_clock_on_every_call(told):
+def test_a_broken_clock_is_refused_on_opening_and_in_every_call_of_a_viewer(told):
+    with pytest.raises(InvalidArgument):
+        open_sharing(clock=lambda: told)
     world = World()
     viewer = world.sharing.viewer(ANNA)
     world.clock.now = told
@@ -76,12 +78,6 @@ def test_a_broken_clock_is_never_a_yes(told):
 
     with pytest.raises(ExamSharingError):
         world.can_view(BEN, CT)
-
-
-@pytest.mark.parametrize("told", WRONG, ids=lambda told: type(told).__name__)
-def test_a_broken_clock_is_refused_on_opening(told):
-    with pytest.raises(InvalidArgument):
-        open_sharing(clock=lambda: told)
 
 
 NEAR_THE_ENDS = [

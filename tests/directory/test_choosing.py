@@ -3,11 +3,11 @@
 Specification: `#choosing-recipients`.
 """
 
-import threading
 import time
 
 import pytest
 
+from every_directory import asked_all_the_time
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.principals import Group, User
 
@@ -60,16 +60,6 @@ def test_a_rule_of_visibility_may_query_the_directory(open_directory):
     assert directory.seen_by(ACTOR, [UserId("Anna")]) == {UserId("Anna")}
 
 
-def test_a_renamed_principal_is_found_by_the_new_name_and_not_by_the_old(open_directory):
-    directory = open_directory(user("Anna Smith", "anna@b.example", as_id="1"))
-    assert suggested(directory, "anna") == ["Anna Smith"]
-    directory.add(user("Ann Jones", "ann@b.example", as_id="1"))
-    assert suggested(directory, "anna") == []
-    assert suggested(directory, "jones") == ["Ann Jones"]
-    directory.remove(UserId("1"))
-    assert suggested(directory, "jones") == []
-
-
 def test_a_large_directory_stays_correct_through_small_changes(open_directory):
     there = {f"Anna {i:03}" for i in range(500)}
     directory = open_directory(*map(user, there))
@@ -100,15 +90,8 @@ def test_a_limit_below_one_gives_nothing(open_directory, limit):
         "a" * 1_000_000,
         "\u0301" * 500_000 + "\u0327" * 500_000,
         " " * 1_000_000 + "anna",
-        "\ud800",
-        "anna\ud800",
-        "\x00",
-        "a\x00",
-        "\U0010ffff",
         "\u202e" * 1000,
-        "(((((",
-        "[a-z]*",
-        "%_",
+        *("\ud800", "anna\ud800", "\x00", "a\x00", "\U0010ffff", "(((((", "[a-z]*", "%_"),
     ],
     ids=ascii,
 )
@@ -229,24 +212,12 @@ def test_many_words_are_answered_quickly(open_directory):
 
 def test_while_one_is_renamed_others_always_find_exactly_one(open_directory):
     directory = open_directory(user("Anna 0", as_id="1"), user("Bea"))
-    stop = threading.Event()
-    wrong = []
 
     def ask():
-        while not stop.is_set():
-            names = suggested(directory, "anna")
-            everybody = directory.listed(ACTOR, None, 9, NOBODY)
-            if len(names) != 1 or len(everybody) != 2:
-                wrong.append((names, everybody))
+        assert len(suggested(directory, "anna")) == 1
+        assert len(directory.listed(ACTOR, None, 9, NOBODY)) == 2
 
-    readers = [threading.Thread(target=ask) for _ in range(4)]
-    for each in readers:
-        each.start()
-    for i in range(1, 300):
-        directory.add(user(f"Anna {i}", as_id="1"))
-        if suggested(directory, "anna") != [f"Anna {i}"]:
-            wrong.append(i)
-    stop.set()
-    for each in readers:
-        each.join()
-    assert wrong == []
+    with asked_all_the_time(ask):
+        for i in range(1, 300):
+            directory.add(user(f"Anna {i}", as_id="1"))
+            assert suggested(directory, "anna") == [f"Anna {i}"]

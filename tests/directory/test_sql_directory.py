@@ -2,6 +2,7 @@
 
 import contextlib
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy
@@ -72,11 +73,8 @@ def test_one_of_two_groups_added_concurrently_as_a_cycle_is_refused(new_director
                 return
             made.append(number)
 
-        threads = [threading.Thread(target=add, args=(number,)) for number in (0, 1)]
-        for each in threads:
-            each.start()
-        for each in threads:
-            each.join()
+        with ThreadPoolExecutor(2) as pool:
+            list(pool.map(add, (0, 1)))
         assert len(made) == 1
         assert [each is not None for each in map(directories[0].group, ids)] == [
             number in made for number in (0, 1)
@@ -90,11 +88,8 @@ def test_a_user_added_concurrently_is_found_by_the_stored_name(new_directory):
         for i in range(25):
             directories[number].add(User(id=UserId("1"), name=f"First{number} Last{i}"))
 
-    threads = [threading.Thread(target=add, args=(number,)) for number in range(4)]
-    for each in threads:
-        each.start()
-    for each in threads:
-        each.join()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(add, range(4)))
     directory = directories[0]
     kept = directory.user(UserId("1")).name
     for text in ("first", "last"):
@@ -114,11 +109,11 @@ def test_a_principal_removed_during_an_addition_does_not_come_back(new_directory
             with contextlib.suppress(AlreadyExists):
                 adding.add(principal)
 
-        thread = threading.Thread(target=add)
-        thread.start()
-        start.wait()
-        removing.remove(principal.id)
-        thread.join()
+        with ThreadPoolExecutor(1) as pool:
+            added = pool.submit(add)
+            start.wait()
+            removing.remove(principal.id)
+            added.result()
         assert adding.names([principal.id]) == {}
         with pytest.raises(AlreadyExists):
             adding.add(principal)

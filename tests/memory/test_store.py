@@ -10,17 +10,7 @@ from exam_sharing.events import ActRefused
 from exam_sharing.memory import MemoryStore
 from exam_sharing.memory.ready import ReadyExam
 from exam_sharing.ports import Changes
-from world import (
-    ANNA,
-    BEN,
-    CARLA,
-    CT,
-    DAY,
-    START,
-    VIEW,
-    World,
-    share_request,
-)
+from world import ANNA, BEN, CARLA, CT, DAY, START, VIEW, World, share_request
 
 CHANGES = Changes(
     versions={}, event=ActRefused(at=START, request=share_request(ANNA, CT, BEN), reasons=())
@@ -42,12 +32,6 @@ def test_a_check_at_another_time_undoes_no_commit(monkeypatch):
     monkeypatch.setattr(ReadyExam, "of", share_meanwhile)
     assert not world.can_view(BEN, CT)
     assert world.can_view(CARLA, CT)
-
-
-def test_a_viewer_refuses_another_kind_of_id():
-    world = World()
-    with pytest.raises(TypeError):
-        world.sharing.viewer(ANNA).can(VIEW, "ct")
 
 
 def test_an_exam_that_never_came_is_in_no_batch():
