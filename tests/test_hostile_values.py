@@ -55,68 +55,22 @@ class Text(str):
 
 
 HOSTILE: list[Any] = [
-    None,
-    True,
-    0,
-    -1,
-    1,
-    10**9,
-    10**30,
-    1.5,
-    float("nan"),
-    "",
-    "ben",
-    "u:ben",
-    "b\0n",
-    "b\ud800n",
-    "x" * 300,
-    "\ufdfa" * 10_000,
-    Text("ben"),
-    b"ben",
-    (),
-    [],
-    {},
-    frozenset(),
-    (BEN,),
-    [NURSES, BEN],
-    [CT],
-    [None],
-    ("a", "b"),
-    (START, "ct"),
-    {CT: 1},
-    object(),
-    Mock(spec=BEN),
-    Policy,
-    ANNA,
-    BEN,
-    NURSES,
-    CT,
-    BatchId("cd"),
-    GrantId("act1-1"),
-    NoticeId("n1"),
-    VIEW,
-    Permission.DOWNLOAD,
-    Reshares.CASCADE,
-    START,
-    datetime(2030, 1, 1),
-    datetime.max,
-    datetime.max.replace(tzinfo=UTC),
-    datetime.min.replace(tzinfo=UTC),
-    timedelta(0),
-    timedelta.max,
-    timedelta.min,
-    DAY,
-    Policy(),
+    *(None, True, 0, -1, 1, 10**9, 10**30, 1.5, float("nan")),
+    *("", "ben", "u:ben", "b\0n", "b\ud800n", "x" * 300, "\ufdfa" * 10_000, Text("ben"), b"ben"),
+    *((), [], {}, frozenset(), (BEN,), [NURSES, BEN], [CT], [None], ("a", "b"), (START, "ct")),
+    *({CT: 1}, object(), Mock(spec=BEN), Policy, print),
+    *(ANNA, BEN, NURSES, CT, BatchId("cd"), GrantId("act1-1"), NoticeId("n1")),
+    *(VIEW, Permission.DOWNLOAD, Reshares.CASCADE, Policy()),
+    *(START, datetime(2030, 1, 1), datetime.max),
+    *(datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)),
+    *(timedelta(0), timedelta.max, timedelta.min, DAY),
     Reason(code=ReasonCode.NO_RECIPIENTS),
     share_request(ANNA, CT, BEN),
     UnshareRequest(actor=ANNA, exam=CT, recipient=BEN),
     RevokeRequest(actor=BEN, grant=GrantId("act1-1")),
     User(id=BEN, name="Ben"),
     Group(id=CLINIC, name="Clinic"),
-    print,
-    lambda: None,
-    lambda: datetime(2030, 1, 1),
-    lambda *_: True,
+    *(lambda: None, lambda: datetime(2030, 1, 1), lambda *_: True),
 ]
 
 
@@ -175,14 +129,18 @@ def is_only_made_by_us(target: Any) -> bool:
     )
 
 
-def methods(value: Any) -> Iterator[tuple[str, Callable[..., Any]]]:
-    for name in dir(type(value)):
-        target = getattr(value, name, None)
-        if not name.startswith("_") and inspect.isroutine(target):
-            yield f"{type(value).__name__}.{name}", target
+NAMES = dict([*public(exam_sharing), *public(memory), *public(exam_sharing.adapters.sqlalchemy)])
+IN_MEMORY = (Sharing, Viewer, MemoryDirectory, MemoryStore, type(MemoryStore().outbox))
+IN_SQLITE = (SqlStore, SqlOutbox, SqlDirectory, Statements)
 
 
-NAMES = dict([*public(exam_sharing), *public(memory)])
+def methods(*kinds: type) -> list[str]:
+    return [
+        f"{kind.__name__}.{name}"
+        for kind in kinds
+        for name in sorted(dir(kind))
+        if not name.startswith("_") and inspect.isroutine(getattr(kind, name))
+    ]
 
 
 # A profile that looks for new examples looks at more of them.
@@ -196,35 +154,17 @@ def test_a_public_name_raises_only_errors_of_ours(name, data):
     called(data, NAMES[name])
 
 
-METHODS = sorted(
-    {
-        name
-        for kind in (Sharing, Viewer, MemoryDirectory, MemoryStore, type(MemoryStore().outbox))
-        for name in (f"{kind.__name__}.{each}" for each in dir(kind) if not each.startswith("_"))
-        if inspect.isroutine(getattr(kind, name.partition(".")[2]))
-    }
-)
-
-
-def owner_of(world: World, kind: str) -> Any:
-    return {
-        "Sharing": world.sharing,
-        "Viewer": world.sharing.viewer(BEN),
-        "MemoryDirectory": world.directory,
-        "MemoryStore": world.store,
-        "MemoryOutbox": world.store.outbox,
-    }[kind]
-
-
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", methods(*IN_MEMORY))
 @how_many
 @given(data=st.data())
 def test_a_public_method_raises_only_errors_of_ours(name, data):
     world = World()
     world.share(ANNA, CT, BEN, until=START + DAY)
+    viewer = world.sharing.viewer(BEN)
+    kept = (world.sharing, viewer, world.directory, world.store, world.store.outbox)
     kind, _, method = name.partition(".")
 
-    called(data, getattr(owner_of(world, kind), method))
+    called(data, getattr({type(each).__name__: each for each in kept}[kind], method))
 
 
 @pytest.fixture(scope="module")
@@ -232,39 +172,18 @@ def kept_in_sqlite(sqlite):
     """What is kept in a database, by the names of its classes."""
     tables = create_all(sqlite)
     store = SqlStore.over(sqlite, tables=tables)
-    return {
-        "SqlStore": store,
-        "SqlOutbox": store.outbox,
-        "SqlDirectory": SqlDirectory(sqlite, tables.directory),
-        "Statements": Statements(tables, dialect="postgresql", paramstyle="pyformat"),
-    }
+    statements = Statements(tables, dialect="postgresql", paramstyle="pyformat")
+    kept = (store, store.outbox, SqlDirectory(sqlite, tables.directory), statements)
+    return {type(each).__name__: each for each in kept}
 
 
-SQL_METHODS = [
-    f"{kind.__name__}.{name}"
-    for kind in (SqlStore, SqlOutbox, SqlDirectory, Statements)
-    for name in sorted(dir(kind))
-    if not name.startswith("_") and inspect.isfunction(getattr(kind, name))
-]
-
-
-@pytest.mark.parametrize("name", SQL_METHODS)
+@pytest.mark.parametrize("name", methods(*IN_SQLITE))
 @how_many
 @given(data=st.data())
 def test_a_public_method_over_a_database_raises_only_errors_of_ours(name, kept_in_sqlite, data):
     kind, _, method = name.partition(".")
 
     called(data, getattr(kept_in_sqlite[kind], method))
-
-
-SQL_NAMES = dict(public(exam_sharing.adapters.sqlalchemy))
-
-
-@pytest.mark.parametrize("name", SQL_NAMES)
-@how_many
-@given(data=st.data())
-def test_a_public_name_of_the_database_raises_only_errors_of_ours(name, data):
-    called(data, SQL_NAMES[name])
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,7 @@
 A grant is a fact that never changes; its ending is a second fact beside it. Nothing is deleted.
 
 A *horizon* is the moment from which something is no longer held: `FOREVER` for no end, `NEVER` for
-not at all. `max` and `min` then compare, join and cut what users hold. In the public interface,
-`until=None` means no end.
+not at all, so that `max` and `min` join and cut what users hold. In public, `until=None` is no end.
 """
 
 from collections.abc import Iterable
@@ -16,15 +15,7 @@ import attrs
 
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, ShareId, UserId
-from exam_sharing.validation import (
-    Attribute,
-    instant,
-    is_a,
-    is_whole_from,
-    optional_instant,
-    set_of,
-    tuple_of,
-)
+from exam_sharing.validation import instant, is_a, is_whole_from, optional_instant, set_of, tuple_of
 
 FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -70,16 +61,14 @@ def _ended_at(value: datetime) -> datetime:
 
 
 def _basis(value: Basis) -> Basis:
-    return OWNER if value is OWNER else set_of("basis", value, GrantId)
+    found: Basis = OWNER if value is OWNER else set_of("basis", value, GrantId)
+    if not found:
+        raise InvalidArgument("basis", "must be OWNER or the ids of the grants it rests on")
+    return found
 
 
 def _lines(value: Iterable[GrantId]) -> tuple[GrantId, ...]:
     return tuple_of("lines", value, GrantId) if value else ()
-
-
-def _check_basis(_instance: object, attribute: Attribute, value: object) -> None:
-    if value is not OWNER and not value:
-        raise InvalidArgument(attribute.name, "must be OWNER or the ids of the grants it rests on")
 
 
 def _replaced_by(value: Iterable[GrantId]) -> tuple[GrantId, ...]:
@@ -152,7 +141,7 @@ class Grant:
     permission: Permission = attrs.field(validator=is_a(Permission))
     until: datetime | None = attrs.field(default=None, converter=_until)
     version: int = attrs.field(validator=is_whole_from(1))
-    basis: Basis = attrs.field(converter=_basis, validator=_check_basis)
+    basis: Basis = attrs.field(converter=_basis)
     share: ShareId = attrs.field(validator=is_a(ShareId))
     made_at: datetime = attrs.field(converter=_made_at)
     lines: tuple[GrantId, ...] = attrs.field(default=(), converter=_lines)

@@ -14,6 +14,7 @@ drop the repeat.
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 
 import attrs
 from typing_extensions import override
@@ -51,28 +52,19 @@ __all__ = [
 ]
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @attrs.frozen(kw_only=True)
 class SmtpNotifier(Notifier):
     """Sends each notice as one mail, each over a connection of its own.
 
     It is safe for threads. `send` returns once the server has accepted the mail. A server that then
-    cannot deliver the mail writes to the sender.
-
-    Attributes:
-        server: the server that takes the mail. It is greeted with the domain of the sender.
-        sender: the sender of the mail.
-        template: makes the text of the mail.
-        clock: returns the time, aware, for the date of the mail; by default that of the machine.
+    cannot deliver the mail writes to the sender. The server is greeted with the sender's domain.
+    The clock returns the time, aware, for the date of the mail; by default that of the machine.
     """
 
     server: MailServer = attrs.field(validator=is_a(MailServer))
     sender: Sender = attrs.field(validator=is_a(Sender))
     template: Template = attrs.field(factory=Invitation, repr=False)
-    clock: Callable[[], datetime] = attrs.field(default=_now, repr=False)
+    clock: Callable[[], datetime] = attrs.field(default=partial(datetime.now, UTC), repr=False)
 
     @override
     def send(self, notice: ShareNotice) -> None:
@@ -86,16 +78,14 @@ class SmtpNotifier(Notifier):
         to = read_address(notice.address)
         if to is None:
             raise NoticeNotSent(MailProblem.MALFORMED_ADDRESS)
-        letter = self._letter(notice)
-        if isinstance(letter, NoticeNotSent):
-            raise letter
-        date = instant("clock", self.clock())
-        mail = Mail(notice=notice.id, sender=self.sender, letter=letter, date=date)
-        self.server.deliver(mail, to)
-
-    def _letter(self, notice: ShareNotice) -> Letter | NoticeNotSent:
         try:
-            return of_kind("letter", self.template(notice), Letter)
+            letter = of_kind("letter", self.template(notice), Letter)
         except Exception as error:  # noqa: BLE001
-            # The error may quote the message, so it must not become a context of ours.
-            return NoticeNotSent(MailProblem.NO_LETTER, cause=type(error).__name__)
+            failure = NoticeNotSent(MailProblem.NO_LETTER, cause=type(error).__name__)
+        else:
+            date = instant("clock", self.clock())
+            mail = Mail(notice=notice.id, sender=self.sender, letter=letter, date=date)
+            self.server.deliver(mail, to)
+            return
+        # Raised out here: the error may quote the message, so it must not become the context.
+        raise failure

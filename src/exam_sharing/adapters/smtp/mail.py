@@ -2,21 +2,15 @@
 
 An address is a local part of plain characters, one `@`, and a domain. Quoted local parts, comments
 and domains in brackets, which RFC 5322 allows, are refused: they are rare, and programs read them
-in different ways.
-
-A domain beyond ASCII is written in IDNA if that stands for the same domain. Python's codec knows
-IDNA 2003, which turns `straße.example` into `strasse.example`, another domain. Such a domain, like
-a local part beyond ASCII, needs a server with SMTPUTF8.
-
-Texts of people are text in a letter, never markup. `Invitation` escapes it; a template of the
-host must do so itself.
+in different ways. A domain beyond ASCII is written in IDNA if that stands for the same domain.
+Python's codec knows IDNA 2003, which turns `straße.example` into `strasse.example`, another domain.
+Such a domain, like a local part beyond ASCII, needs a server with SMTPUTF8.
 
 The header is written here. The `email` package folds a long display name without its quotes, so
 that one mailbox with commas in its name is read as several (seen in Python 3.11), and it takes a
 name such as `=?utf-8?q?a=2C?=` for an encoded one. The MIME parts are its work.
 
-Two mails of one notice at one time are equal byte for byte: the id and the boundary are made of the
-id of the notice, and nothing is random.
+Two mails of one notice at one time are equal byte for byte; nothing is random.
 """
 
 import re
@@ -49,7 +43,9 @@ from exam_sharing.validation import (
 MAX_BYTES: Final = 254
 MAX_LOCAL_BYTES: Final = 64
 MAX_NAME_LENGTH: Final = 100
+MAX_UNFOLDED: Final = 60
 
+_PLAIN: Final = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
 _ATOM: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~\-\u0080-\U0010ffff]+"
 _LOCAL: Final = re.compile(rf"{_ATOM}(?:\.{_ATOM})*")
 _LABEL: Final = r"(?!-)[A-Za-z0-9-]{1,63}(?<!-)"
@@ -181,8 +177,7 @@ class Letter:
 
     Attributes:
         subject: screens and logs of mail show it to others: put no message in it.
-        text: the letter as plain text.
-        html: the same as HTML, with all texts of people escaped; `None` for none.
+        html: the text as HTML, with all texts of people escaped; `None` for none.
     """
 
     subject: str = attrs.field(converter=_clean_line)
@@ -195,9 +190,6 @@ class Template(Protocol):
 
     def __call__(self, notice: ShareNotice, /) -> Letter:
         """Return the letter about this notice. If it raises, the notice is tried again later."""
-
-
-_MAY: Final = {Permission.VIEW: "view", Permission.DOWNLOAD: "view and download"}
 
 
 @attrs.frozen(kw_only=True)
@@ -246,7 +238,8 @@ def _shared(notice: ShareNotice, name: str) -> str:
 def _allowed(notice: ShareNotice) -> str:
     until = optional_instant("until", notice.until)
     ends = "" if until is None else f" until {until:%Y-%m-%d %H:%M} UTC"
-    return f"You may {_MAY[notice.permission]} {'it' if notice.exams == 1 else 'them'}{ends}."
+    may = "view and download" if notice.permission is Permission.DOWNLOAD else "view"
+    return f"You may {may} {'it' if notice.exams == 1 else 'them'}{ends}."
 
 
 def _paragraph(html: str) -> str:
@@ -257,10 +250,6 @@ def _quotation(message: str) -> str:
     # Not every mail program respects `pre-wrap`, so each line end is a `<br>`.
     lines = escape(message).replace("\n", "<br>")
     return f'<blockquote dir="auto" style="white-space: pre-wrap">{lines}</blockquote>'
-
-
-_PLAIN: Final = re.compile(r"[A-Za-z0-9]+(?: [A-Za-z0-9]+)*")
-MAX_UNFOLDED: Final = 60
 
 
 @attrs.frozen(kw_only=True)

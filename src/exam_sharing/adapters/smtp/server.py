@@ -1,10 +1,8 @@
 """A mail server, and one delivery to it: a connection, a mail, an end.
 
-Nothing of a delivery outlives it, so any number of threads may deliver at once.
-
-`smtplib` quotes addresses and replies of the server in its errors, so none of them leaves this
-module, not even as the context of an error of ours: a failure of `smtplib` becomes ours where it
-is caught, and is raised later.
+Nothing of a delivery outlives it, so any number of threads may deliver at once. `smtplib` quotes
+addresses and replies of the server in its errors, so none of them leaves this module, not even as
+the context of an error of ours: its failure becomes ours where it is caught, and is raised later.
 
 A connection ends by one deadline, however slowly the server answers. The timeout of a socket bounds
 one operation, and a server that sends one byte a second never exceeds it, so the remaining time is
@@ -101,6 +99,13 @@ class NoticeNotSent(NotifierFailed):
         return self.problem.statement + ("" if known is None else f" ({known})")
 
 
+MAX_RECEIVED: Final = 65_536
+"""The most bytes of replies that one connection reads."""
+MAX_PORT: Final = 65_535
+MAX_LOGIN_LENGTH: Final = 1_000
+MAX_SECONDS: Final = 120
+
+_SHORTEST: Final = 0.001
 _LOGIN_NEEDED: Final = 530
 _ACCEPTED: Final = range(200, 300)
 _TEMPORARY: Final = range(400, 500)
@@ -117,12 +122,6 @@ def _refused(code: int, permanently: MailProblem = MailProblem.REFUSED) -> Notic
         return NoticeNotSent(MailProblem.REFUSED_FOR_NOW, code)
     # SMTP knows no such code: a fault of the server.
     return NoticeNotSent(MailProblem.NOT_SERVED, code if code > 0 else None)
-
-
-MAX_RECEIVED: Final = 65_536
-"""The most bytes of replies that one connection reads."""
-
-_SHORTEST: Final = 0.001
 
 
 class Connection(smtplib.SMTP):
@@ -241,11 +240,6 @@ class _Replies(RawIOBase):
     @override
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
         return self._connection.receive(buffer)
-
-
-MAX_PORT: Final = 65_535
-MAX_LOGIN_LENGTH: Final = 1_000
-MAX_SECONDS: Final = 120
 
 
 class Security(enum.Enum):
