@@ -4,74 +4,47 @@ from datetime import datetime, timedelta, tzinfo
 from enum import IntEnum
 from typing import Any
 
-from exam_sharing import (
-    OWNER,
-    BatchId,
-    EndedAs,
-    Ending,
-    Exam,
-    ExamId,
-    Grant,
-    GrantId,
-    Group,
-    GroupId,
-    HostRule,
-    HowEnded,
-    NarrowRequest,
-    NoticeId,
-    Policy,
-    Reason,
-    ReasonCode,
-    Retries,
-    RevokeRequest,
-    ShareId,
-    ShareRequest,
-    Study,
-    UnshareRequest,
-    UploadBatch,
-    User,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.policy.facts import Profile
 from exam_sharing.policy.requests import HostEnding, Withdrawal
 from world import ANNA, BEN, CD, CT, NURSES, START, VIEW
 
-IDENTIFIERS = [UserId, GroupId, ExamId, BatchId, GrantId, ShareId, NoticeId]
+IDENTIFIERS = [es.UserId, es.GroupId, es.ExamId, es.BatchId, es.GrantId, es.ShareId, es.NoticeId]
 ENOUGH = {
-    Grant: {
-        "id": GrantId("g"),
+    es.Grant: {
+        "id": es.GrantId("g"),
         "exam": CT,
         "grantor": ANNA,
         "recipient": BEN,
         "permission": VIEW,
         "version": 1,
-        "basis": OWNER,
-        "share": ShareId("s"),
+        "basis": es.OWNER,
+        "share": es.ShareId("s"),
         "made_at": START,
     },
-    Ending: {
-        "grant": GrantId("g"),
-        "how": HowEnded.UNSHARED,
+    es.Ending: {
+        "grant": es.GrantId("g"),
+        "how": es.HowEnded.UNSHARED,
         "by": ANNA,
-        "acting_as": EndedAs.OWNER,
+        "acting_as": es.EndedAs.OWNER,
         "at": START,
         "version": 2,
     },
-    User: {"id": BEN, "name": "Ben"},
-    Group: {"id": NURSES, "name": "Nurses"},
-    ShareRequest: {"actor": ANNA, "exam": CT, "recipients": [BEN]},
-    UnshareRequest: {"actor": ANNA, "exam": CT, "recipient": BEN},
-    NarrowRequest: {"actor": ANNA, "exam": CT, "recipient": BEN, "permission": VIEW},
-    RevokeRequest: {"actor": ANNA, "grant": GrantId("g")},
+    es.User: {"id": BEN, "name": "Ben"},
+    es.Group: {"id": NURSES, "name": "Nurses"},
+    es.ShareRequest: {"actor": ANNA, "exam": CT, "recipients": [BEN]},
+    es.UnshareRequest: {"actor": ANNA, "exam": CT, "recipient": BEN},
+    es.NarrowRequest: {"actor": ANNA, "exam": CT, "recipient": BEN, "permission": VIEW},
+    es.RevokeRequest: {"actor": ANNA, "grant": es.GrantId("g")},
     HostEnding: {"recipient": BEN, "performed_by": "admin", "why": "left the clinic"},
     Withdrawal: {"exam": CT, "performed_by": "admin", "why": "wrong patient"},
-    HostRule: {"code": "CLOSED", "statement": "The site is closed.", "refuses": bool},
-    Policy: {},
-    Retries: {},
-    Exam: {"id": CT, "owner": ANNA, "batch": CD, "uploaded_at": START},
-    UploadBatch: {"id": CD, "uploader": ANNA, "received_at": START},
-    Study: {"study_instance_uid": "1.2"},
-    Reason: {"code": ReasonCode.NO_RECIPIENTS},
+    es.HostRule: {"code": "CLOSED", "statement": "The site is closed.", "refuses": bool},
+    es.Policy: {},
+    es.Retries: {},
+    es.Exam: {"id": CT, "owner": ANNA, "batch": CD, "uploaded_at": START},
+    es.UploadBatch: {"id": CD, "uploader": ANNA, "received_at": START},
+    es.Study: {"study_instance_uid": "1.2"},
+    es.Reason: {"code": es.ReasonCode.NO_RECIPIENTS},
     Profile: {"user": BEN, "active": True, "principals": frozenset({"u:ben"})},
 }
 """For each kind of value, fields with which it can be built."""
@@ -140,11 +113,11 @@ class LyingSet(frozenset):
         return False
 
 
-class MyUserId(UserId):
+class MyUserId(es.UserId):
     def __eq__(self, _other: object) -> bool:
         return True
 
-    __hash__ = UserId.__hash__
+    __hash__ = es.UserId.__hash__
 
 
 class Number(IntEnum):

@@ -8,30 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import (
-    AlreadyExists,
-    BatchId,
-    CallerError,
-    Denied,
-    Exam,
-    ExamId,
-    GrantId,
-    GroupId,
-    InvalidValue,
-    Permission,
-    Policy,
-    Reason,
-    ReasonCode,
-    ShareForm,
-    ShareRequest,
-    StoreFailed,
-    UnshareRequest,
-    UploadBatch,
-    User,
-    UserId,
-    WrongBatch,
-    WrongKind,
-)
+import exam_sharing as es
 from exam_sharing.memory import open_sharing
 from sample_values import Liar, LyingDatetime, MyUserId, Number
 from world import (
@@ -56,31 +33,31 @@ pytestmark = pytest.mark.every_store
 
 
 def invalid(make):
-    with pytest.raises(InvalidValue) as caught:
+    with pytest.raises(es.InvalidValue) as caught:
         make()
     return caught.value
 
 
-class MyExamId(ExamId):
+class MyExamId(es.ExamId):
     pass
 
 
-class MyShareRequest(ShareRequest):
+class MyShareRequest(es.ShareRequest):
     attested = True
 
 
-class MyUser(User):
+class MyUser(es.User):
     pass
 
 
-class MyPolicy(Policy):
+class MyPolicy(es.Policy):
     pass
 
 
-DISC = UploadBatch(id=BatchId("disc"), uploader=ANNA, received_at=START)
+DISC = es.UploadBatch(id=es.BatchId("disc"), uploader=ANNA, received_at=START)
 SHARE = {"actor": ANNA, "exam": CT, "recipients": [BEN]}
 MY_SHARE = MyShareRequest(**SHARE)
-UNSHARE = UnshareRequest(actor=ANNA, exam=CT, recipient=BEN)
+UNSHARE = es.UnshareRequest(actor=ANNA, exam=CT, recipient=BEN)
 ACTING = {
     "can": lambda w, user: w.sharing.can(user, VIEW, CT),
     "can_many": lambda w, user: w.sharing.can_many(user, VIEW, [CT]),
@@ -139,9 +116,9 @@ ASKING = {
         lambda w, request: w.sharing.share(request),
         [UNSHARE, None, MyShareRequest(**SHARE)],
     ),
-    "unshare": (lambda w, request: w.sharing.unshare(request), [ShareRequest(**SHARE)]),
-    "narrow": (lambda w, request: w.sharing.narrow(request), [ShareRequest(**SHARE)]),
-    "revoke": (lambda w, request: w.sharing.revoke(request), [UNSHARE, GrantId("g")]),
+    "unshare": (lambda w, request: w.sharing.unshare(request), [es.ShareRequest(**SHARE)]),
+    "narrow": (lambda w, request: w.sharing.narrow(request), [es.ShareRequest(**SHARE)]),
+    "revoke": (lambda w, request: w.sharing.revoke(request), [UNSHARE, es.GrantId("g")]),
     "preview": (lambda w, request: w.sharing.preview(request), ["share", MY_SHARE]),
     "why": (
         lambda w, why: w.sharing.admin.end_by_host(recipient=BEN, performed_by="admin", why=why),
@@ -173,18 +150,18 @@ CALLS = {
 def test_a_call_with_a_value_of_another_kind_is_a_callers_error(call, values):
     world = World()
     for value in values:
-        with pytest.raises(WrongKind):
+        with pytest.raises(es.WrongKind):
             call(world, value)
 
 
 def test_a_text_that_claims_to_equal_all_others_opens_nothing():
     world = World()
-    liar = UserId(Liar("ben"))
+    liar = es.UserId(Liar("ben"))
 
     assert world.can_view(ANNA, CT)
     assert not world.can_view(liar, CT)
     assert world.sharing.tabs(liar, CT) == frozenset()
-    assert not world.can_view(BEN, ExamId(Liar("ct")))
+    assert not world.can_view(BEN, es.ExamId(Liar("ct")))
 
 
 @pytest.mark.parametrize("actor", [NOBODY, CARLA], ids=["unknown", "inactive"])
@@ -197,19 +174,19 @@ def test_an_actor_who_is_unknown_or_inactive_sees_and_does_nothing(actor):
     assert not sharing.can(actor, VIEW, CT)
     assert sharing.can_many(actor, VIEW, [CT, MR]) == frozenset()
     assert sharing.tabs(actor, CT) == frozenset()
-    assert sharing.share_form(actor, CT) == ShareForm()
+    assert sharing.share_form(actor, CT) == es.ShareForm()
     assert sharing.suggest(actor, CT, "ben") == ()
     assert sharing.recipients(actor, CT).items == ()
     assert sharing.visible_to(actor).items == ()
     assert sharing.shared_with(actor).items == ()
-    assert isinstance(sharing.admin.explain(actor, VIEW, CT), Denied)
+    assert isinstance(sharing.admin.explain(actor, VIEW, CT), es.Denied)
     for reasons in (
         refusal(sharing.access_list, actor, CT),
         refusal(world.share, actor, CT, BEN),
         refusal(world.unshare, actor, CT, BEN),
         refusal(world.narrow, actor, CT, BEN, permission=VIEW),
     ):
-        assert codes(reasons) == [ReasonCode.EXAM_NOT_FOUND]
+        assert codes(reasons) == [es.ReasonCode.EXAM_NOT_FOUND]
 
 
 @pytest.mark.parametrize(
@@ -225,7 +202,7 @@ def test_whatever_is_unknown_is_a_plain_no(user, exam):
 
 def test_a_group_and_a_user_of_the_same_string_make_no_cycle():
     world = World()
-    group = GroupId("ben")
+    group = es.GroupId("ben")
 
     world.group(group, BEN)
     world.share(ANNA, CT, group)
@@ -234,35 +211,35 @@ def test_a_group_and_a_user_of_the_same_string_make_no_cycle():
 
 
 def exam_of(batch, name, owner=ANNA):
-    return Exam(id=ExamId(name), owner=owner, batch=batch, uploaded_at=START)
+    return es.Exam(id=es.ExamId(name), owner=owner, batch=batch, uploaded_at=START)
 
 
 def test_a_batch_whose_exams_name_another_batch_is_refused_whole():
     world = World()
 
-    with pytest.raises(WrongBatch) as caught:
+    with pytest.raises(es.WrongBatch) as caught:
         world.sharing.add_upload(DISC, [exam_of(DISC.id, "a"), exam_of(CD, "b")])
 
     assert caught.value.batch == "disc"
     assert world.store.batch(DISC.id) is None
-    assert world.store.find((ExamId("a"), ExamId("b"))) == ()
+    assert world.store.find((es.ExamId("a"), es.ExamId("b"))) == ()
 
 
 def test_the_same_exam_twice_in_one_upload_is_refused_whole():
     world = World()
 
-    with pytest.raises(AlreadyExists) as caught:
+    with pytest.raises(es.AlreadyExists) as caught:
         world.sharing.add_upload(DISC, [exam_of(DISC.id, "a"), exam_of(DISC.id, "a")])
 
     assert (caught.value.kind, caught.value.identifier) == ("exam", "a")
-    assert world.store.find((ExamId("a"),)) == ()
+    assert world.store.find((es.ExamId("a"),)) == ()
 
 
 def test_a_withdrawn_exam_cannot_be_added_again():
     world = World()
     world.sharing.admin.withdraw(CT, performed_by="admin", why="wrong patient")
 
-    with pytest.raises(AlreadyExists):
+    with pytest.raises(es.AlreadyExists):
         world.sharing.add_upload(DISC, [exam_of(DISC.id, "ct")])
 
 
@@ -275,18 +252,18 @@ def test_an_upload_without_exams_is_one():
 
 
 def test_recipients_in_the_thousands_are_too_many():
-    crowd = [UserId(f"user{n}") for n in range(5_000)]
+    crowd = [es.UserId(f"user{n}") for n in range(5_000)]
     world = World()
 
     reasons = world.reasons(share_request(ANNA, CT, *crowd))
 
-    assert Reason(code=ReasonCode.TOO_MANY, limited="recipients", limit=100) in reasons
-    assert Reason(code=ReasonCode.RECIPIENT_NOT_FOUND, principals=tuple(crowd)) in reasons
+    assert es.Reason(code=es.ReasonCode.TOO_MANY, limited="recipients", limit=100) in reasons
+    assert es.Reason(code=es.ReasonCode.RECIPIENT_NOT_FOUND, principals=tuple(crowd)) in reasons
 
 
 @pytest.mark.memory_only("a thousand notices, each sent by itself, take long in a database")
 def test_recipients_in_the_thousands_are_fine_where_the_policy_allows_them():
-    crowd = [UserId(f"user{n}") for n in range(1_000)]
+    crowd = [es.UserId(f"user{n}") for n in range(1_000)]
     world = World(max_recipients=None)
     for user in crowd:
         world.person(user)
@@ -301,13 +278,13 @@ def test_a_message_of_a_megabyte_is_refused_and_kept_nowhere():
 
     reasons = world.reasons(share_request(ANNA, CT, BEN, message="x" * 1_000_000))
 
-    assert reasons == (Reason(code=ReasonCode.MESSAGE_NOT_ALLOWED, limit=2_000),)
+    assert reasons == (es.Reason(code=es.ReasonCode.MESSAGE_NOT_ALLOWED, limit=2_000),)
     assert "xxx" not in "".join(map(str, world.store.events()))
 
 
 def test_a_latin_name_and_its_cyrillic_look_alike_are_two_principals():
     world = World()
-    look_alike = UserId("bеn")
+    look_alike = es.UserId("bеn")
     world.person(look_alike, name="Bеn")
     world.share(ANNA, CT, BEN)
 
@@ -321,12 +298,12 @@ def test_a_latin_name_and_its_cyrillic_look_alike_are_two_principals():
 )
 def test_ids_are_compared_code_point_by_code_point(one, other):
     world = World()
-    world.person(UserId(one))
-    world.person(UserId(other))
-    world.share(ANNA, CT, UserId(one))
+    world.person(es.UserId(one))
+    world.person(es.UserId(other))
+    world.share(ANNA, CT, es.UserId(one))
 
-    assert world.can_view(UserId(one), CT)
-    assert not world.can_view(UserId(other), CT)
+    assert world.can_view(es.UserId(one), CT)
+    assert not world.can_view(es.UserId(other), CT)
 
 
 CURSORS = [
@@ -370,7 +347,7 @@ def test_no_cursor_breaks_a_list(cursor):
         lambda: sharing.recipients(ANNA, CT, after=cursor),
         lambda: sharing.visible_to(ANNA, after=cursor),
     ):
-        with suppress(InvalidValue):
+        with suppress(es.InvalidValue):
             page()
 
 
@@ -400,7 +377,7 @@ def test_a_repeated_id_of_new_id_is_a_store_failure_and_changes_nothing():
     world.share(ANNA, CT, BEN)
     before = world.state()
 
-    with pytest.raises(StoreFailed):
+    with pytest.raises(es.StoreFailed):
         world.share(ANNA, CT, CARLA)
 
     assert world.state() == before
@@ -408,7 +385,7 @@ def test_a_repeated_id_of_new_id_is_a_store_failure_and_changes_nothing():
 
 def test_a_narrowing_under_a_repeated_id_makes_grants_with_new_ids():
     world = repeating("same", "same")
-    world.share(ANNA, CT, BEN, permission=Permission.DOWNLOAD)
+    world.share(ANNA, CT, BEN, permission=es.Permission.DOWNLOAD)
 
     receipt = world.narrow(ANNA, CT, BEN, permission=VIEW)
 
@@ -422,7 +399,7 @@ def test_an_invalid_id_of_new_id_is_a_callers_error_and_changes_nothing(bad):
     world = repeating(bad)
     before = world.state()
 
-    with pytest.raises(CallerError):
+    with pytest.raises(es.CallerError):
         world.share(ANNA, CT, BEN)
 
     assert world.state() == before

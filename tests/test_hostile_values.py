@@ -17,27 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import exam_sharing
+import exam_sharing as es
 import exam_sharing.adapters.sqlalchemy
-from exam_sharing import (
-    BatchId,
-    ExamSharingError,
-    GrantId,
-    Group,
-    InvalidInput,
-    NoticeId,
-    Permission,
-    Policy,
-    Reason,
-    ReasonCode,
-    Reshares,
-    RevokeRequest,
-    Sharing,
-    UnshareRequest,
-    User,
-    Viewer,
-    memory,
-)
 from exam_sharing.adapters.sqlalchemy import (
     SqlDirectory,
     SqlOutbox,
@@ -58,18 +39,18 @@ HOSTILE: list[Any] = [
     *(None, True, 0, -1, 1, 10**9, 10**30, 1.5, float("nan")),
     *("", "ben", "u:ben", "b\0n", "b\ud800n", "x" * 300, "\ufdfa" * 10_000, Text("ben"), b"ben"),
     *((), [], {}, frozenset(), (BEN,), [NURSES, BEN], [CT], [None], ("a", "b"), (START, "ct")),
-    *({CT: 1}, object(), Mock(spec=BEN), Policy, print),
-    *(ANNA, BEN, NURSES, CT, BatchId("cd"), GrantId("act1-1"), NoticeId("n1")),
-    *(VIEW, Permission.DOWNLOAD, Reshares.CASCADE, Policy()),
+    *({CT: 1}, object(), Mock(spec=BEN), es.Policy, print),
+    *(ANNA, BEN, NURSES, CT, es.BatchId("cd"), es.GrantId("act1-1"), es.NoticeId("n1")),
+    *(VIEW, es.Permission.DOWNLOAD, es.Reshares.CASCADE, es.Policy()),
     *(START, datetime(2030, 1, 1), datetime.max),
     *(datetime.max.replace(tzinfo=UTC), datetime.min.replace(tzinfo=UTC)),
     *(timedelta(0), timedelta.max, timedelta.min, DAY),
-    Reason(code=ReasonCode.NO_RECIPIENTS),
+    es.Reason(code=es.ReasonCode.NO_RECIPIENTS),
     share_request(ANNA, CT, BEN),
-    UnshareRequest(actor=ANNA, exam=CT, recipient=BEN),
-    RevokeRequest(actor=BEN, grant=GrantId("act1-1")),
-    User(id=BEN, name="Ben"),
-    Group(id=CLINIC, name="Clinic"),
+    es.UnshareRequest(actor=ANNA, exam=CT, recipient=BEN),
+    es.RevokeRequest(actor=BEN, grant=es.GrantId("act1-1")),
+    es.User(id=BEN, name="Ben"),
+    es.Group(id=CLINIC, name="Clinic"),
     *(lambda: None, lambda: datetime(2030, 1, 1), lambda *_: True),
 ]
 
@@ -109,7 +90,7 @@ def called(data: st.DataObject, target: Callable[..., Any]) -> None:
             kwargs[parameter.name] = value
         else:
             args.append(value)
-    with suppress(ExamSharingError):
+    with suppress(es.ExamSharingError):
         target(*args, **kwargs)
 
 
@@ -129,8 +110,8 @@ def is_only_made_by_us(target: Any) -> bool:
     )
 
 
-NAMES = dict([*public(exam_sharing), *public(memory), *public(exam_sharing.adapters.sqlalchemy)])
-IN_MEMORY = (Sharing, Viewer, MemoryDirectory, MemoryStore, type(MemoryStore().outbox))
+NAMES = dict([*public(exam_sharing), *public(es.memory), *public(exam_sharing.adapters.sqlalchemy)])
+IN_MEMORY = (es.Sharing, es.Viewer, MemoryDirectory, MemoryStore, type(MemoryStore().outbox))
 IN_SQLITE = (SqlStore, SqlOutbox, SqlDirectory, Statements)
 
 
@@ -191,7 +172,7 @@ def test_a_public_method_over_a_database_raises_only_errors_of_ours(name, kept_i
     [
         lambda never: share_request(ANNA, CT, recipients=never),
         lambda never: World().sharing.can_many(BEN, VIEW, never),
-        lambda never: Group(id=NURSES, name="Nurses", members=never),
+        lambda never: es.Group(id=NURSES, name="Nurses", members=never),
         lambda never: World().directory.suggest(ANNA, "ben", 1, never),
         lambda never: World().directory.listed(ANNA, None, 1, leave_out=never),
         World().store.find,
@@ -199,5 +180,5 @@ def test_a_public_method_over_a_database_raises_only_errors_of_ours(name, kept_i
     ],
 )
 def test_a_list_that_never_ends_is_read_no_further_than_its_bound(call):
-    with pytest.raises(InvalidInput, match="must not contain more than"):
+    with pytest.raises(es.InvalidInput, match="must not contain more than"):
         call(endless(None))

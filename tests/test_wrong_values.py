@@ -13,34 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import (
-    CallerError,
-    Ending,
-    Exam,
-    ExamId,
-    Grant,
-    GrantId,
-    Group,
-    GroupId,
-    HostRule,
-    InvalidArgument,
-    InvalidInput,
-    InvalidValue,
-    NarrowRequest,
-    NotifierFailed,
-    Policy,
-    Retries,
-    RevokeRequest,
-    Scope,
-    ShareRequest,
-    Study,
-    UnshareRequest,
-    UploadBatch,
-    User,
-    UserId,
-    WrongKind,
-    principal_of,
-)
+import exam_sharing as es
 from exam_sharing.policy.facts import Profile
 from exam_sharing.policy.requests import HostEnding, Withdrawal
 from exam_sharing.testing.strategies import times
@@ -78,58 +51,58 @@ NOT_A_TIME = "must be datetime, not"
 @pytest.mark.parametrize(
     ("kind", "field", "wrong", "problem"),
     [
-        (Grant, "until", NAIVE, NO_ZONE),
-        (Grant, "made_at", NAIVE, NO_ZONE),
-        (Grant, "basis", [], "must be OWNER or the ids of the grants it rests on"),
-        (Grant, "basis", [CT], "must be GrantId, not ExamId"),
-        (Grant, "lines", ["g1"], "must be GrantId, not str"),
-        (Grant, "recipient", CT, "must be UserId or GroupId, not ExamId"),
-        (Grant, "version", "1", "must be int, not str"),
-        *((Grant, "version", n, "must be a whole number from 1") for n in (True, 0, -1)),
-        (Ending, "at", NAIVE, NO_ZONE),
-        (Exam, "uploaded_at", NAIVE, NO_ZONE),
-        (UploadBatch, "received_at", NAIVE, NO_ZONE),
-        (User, "name", 7, "must be str, not int"),
-        (User, "name", "x" * 501, "must not be longer than 500 code points"),
-        (User, "name", "b\u202en", "must not contain a bidirectional control"),
-        (Group, "name", "b\u202en", "must not contain a bidirectional control"),
-        (User, "email", 7, "must be str, not int"),
-        (User, "email", f"{'x' * 253}@x", "must not be longer than 254 code points"),
-        (User, "email", "ben@x\n", "must not contain a control character"),
-        *((User, "email", text, NO_ADDRESS) for text in NO_ADDRESSES),
-        (Group, "members", [CT], "must be UserId or GroupId, not ExamId"),
-        (ShareRequest, "recipients", "ben", "must be a collection, not str"),
-        (ShareRequest, "recipients", BEN, "must be a collection, not UserId"),
-        (ShareRequest, "recipients", None, "must be a collection, not NoneType"),
-        (ShareRequest, "recipients", [CT], "must be UserId or GroupId, not ExamId"),
-        (ShareRequest, "until", NAIVE, NO_ZONE),
-        (ShareRequest, "until", "2030-01-01", f"{NOT_A_TIME} str"),
-        (ShareRequest, "until", 1_900_000_000, f"{NOT_A_TIME} int"),
-        (ShareRequest, "until", START.date(), f"{NOT_A_TIME} date"),
+        (es.Grant, "until", NAIVE, NO_ZONE),
+        (es.Grant, "made_at", NAIVE, NO_ZONE),
+        (es.Grant, "basis", [], "must be OWNER or the ids of the grants it rests on"),
+        (es.Grant, "basis", [CT], "must be GrantId, not ExamId"),
+        (es.Grant, "lines", ["g1"], "must be GrantId, not str"),
+        (es.Grant, "recipient", CT, "must be UserId or GroupId, not ExamId"),
+        (es.Grant, "version", "1", "must be int, not str"),
+        *((es.Grant, "version", n, "must be a whole number from 1") for n in (True, 0, -1)),
+        (es.Ending, "at", NAIVE, NO_ZONE),
+        (es.Exam, "uploaded_at", NAIVE, NO_ZONE),
+        (es.UploadBatch, "received_at", NAIVE, NO_ZONE),
+        (es.User, "name", 7, "must be str, not int"),
+        (es.User, "name", "x" * 501, "must not be longer than 500 code points"),
+        (es.User, "name", "b\u202en", "must not contain a bidirectional control"),
+        (es.Group, "name", "b\u202en", "must not contain a bidirectional control"),
+        (es.User, "email", 7, "must be str, not int"),
+        (es.User, "email", f"{'x' * 253}@x", "must not be longer than 254 code points"),
+        (es.User, "email", "ben@x\n", "must not contain a control character"),
+        *((es.User, "email", text, NO_ADDRESS) for text in NO_ADDRESSES),
+        (es.Group, "members", [CT], "must be UserId or GroupId, not ExamId"),
+        (es.ShareRequest, "recipients", "ben", "must be a collection, not str"),
+        (es.ShareRequest, "recipients", BEN, "must be a collection, not UserId"),
+        (es.ShareRequest, "recipients", None, "must be a collection, not NoneType"),
+        (es.ShareRequest, "recipients", [CT], "must be UserId or GroupId, not ExamId"),
+        (es.ShareRequest, "until", NAIVE, NO_ZONE),
+        (es.ShareRequest, "until", "2030-01-01", f"{NOT_A_TIME} str"),
+        (es.ShareRequest, "until", 1_900_000_000, f"{NOT_A_TIME} int"),
+        (es.ShareRequest, "until", START.date(), f"{NOT_A_TIME} date"),
         (
-            ShareRequest,
+            es.ShareRequest,
             "until",
             datetime.max.replace(tzinfo=FAR_WEST),
             "lies outside the years 1 to 9999 in UTC",
         ),
-        (ShareRequest, "expect", [BEN], "must be ExamId, not UserId"),
-        (ShareRequest, "message", 7, "must be str, not int"),
-        (ShareRequest, "request_id", "", "must not be empty"),
-        (ShareRequest, "request_id", " x", "must not start or end with white space"),
-        (ShareRequest, "request_id", "a\0b", "must not contain a control character"),
-        (ShareRequest, "performed_by", 7, "must be UserId or NoneType, not int"),
-        (NarrowRequest, "until", NAIVE, NO_ZONE),
+        (es.ShareRequest, "expect", [BEN], "must be ExamId, not UserId"),
+        (es.ShareRequest, "message", 7, "must be str, not int"),
+        (es.ShareRequest, "request_id", "", "must not be empty"),
+        (es.ShareRequest, "request_id", " x", "must not start or end with white space"),
+        (es.ShareRequest, "request_id", "a\0b", "must not contain a control character"),
+        (es.ShareRequest, "performed_by", 7, "must be UserId or NoneType, not int"),
+        (es.NarrowRequest, "until", NAIVE, NO_ZONE),
         (HostEnding, "why", 7, "must be str, not int"),
         (HostEnding, "why", "a\nb", "must not contain a control character"),
         (HostEnding, "why", "\u202e", "must not contain a bidirectional control"),
         (Withdrawal, "performed_by", 7, "must be UserId, not int"),
-        (HostRule, "code", "", "must not be empty"),
-        (HostRule, "refuses", "never", "must be callable"),
-        (Policy, "host_rules", [bool], "must be HostRule, not type"),
+        (es.HostRule, "code", "", "must not be empty"),
+        (es.HostRule, "refuses", "never", "must be callable"),
+        (es.Policy, "host_rules", [bool], "must be HostRule, not type"),
     ],
 )
 def test_an_invalid_value_is_reported_with_its_field(kind, field, wrong, problem):
-    with pytest.raises((InvalidValue, WrongKind)) as caught:
+    with pytest.raises((es.InvalidValue, es.WrongKind)) as caught:
         made(kind, **{field: wrong})
 
     assert str(caught.value) == f"{field} {problem}"
@@ -140,12 +113,12 @@ WRONG_EXAMS = ["ct", BEN, None, Mock(spec=CT, value="ct")]
 WRONG_PRINCIPALS = ["ben", CT, None, MyUserId("ben")]
 WRONG_PERMISSIONS = [Number.ONE, 1, True, "VIEW", Mock(spec=VIEW)]
 WRONG_KINDS = {
-    ShareRequest: {
+    es.ShareRequest: {
         "actor": WRONG_USERS,
         "exam": WRONG_EXAMS,
         "recipients": [[each] for each in WRONG_PRINCIPALS],
         "permission": WRONG_PERMISSIONS,
-        "scope": ["BATCH", Mock(spec=Scope.BATCH)],
+        "scope": ["BATCH", Mock(spec=es.Scope.BATCH)],
         "attested": [1, None],
         "wording": [7],
         "message": [b"bytes"],
@@ -153,25 +126,25 @@ WRONG_KINDS = {
         "performed_by": [NURSES],
         "request_id": [7],
     },
-    UnshareRequest: {
+    es.UnshareRequest: {
         "actor": WRONG_USERS,
         "exam": WRONG_EXAMS,
         "recipient": WRONG_PRINCIPALS,
         "reshares": ["CASCADE"],
     },
-    NarrowRequest: {"actor": WRONG_USERS, "permission": WRONG_PERMISSIONS},
-    RevokeRequest: {
+    es.NarrowRequest: {"actor": WRONG_USERS, "permission": WRONG_PERMISSIONS},
+    es.RevokeRequest: {
         "actor": WRONG_USERS,
         "grant": ["g", CT],
         "performed_by": [NURSES],
         "request_id": [7],
     },
-    User: {"id": WRONG_USERS, "name": [None], "active": [None, 1]},
-    Group: {"id": [BEN, "nurses"], "members": [["ben"], "ben"]},
-    Exam: {"owner": WRONG_USERS, "batch": [CT], "subject": [7]},
-    UploadBatch: {"id": [CT], "uploader": WRONG_USERS},
-    Study: {"study_date": ["2030-01-01"]},
-    Policy: {"retries": [type("MyRetries", (Retries,), {})()]},
+    es.User: {"id": WRONG_USERS, "name": [None], "active": [None, 1]},
+    es.Group: {"id": [BEN, "nurses"], "members": [["ben"], "ben"]},
+    es.Exam: {"owner": WRONG_USERS, "batch": [CT], "subject": [7]},
+    es.UploadBatch: {"id": [CT], "uploader": WRONG_USERS},
+    es.Study: {"study_date": ["2030-01-01"]},
+    es.Policy: {"retries": [type("MyRetries", (es.Retries,), {})()]},
     Profile: {
         "user": WRONG_USERS,
         "active": ["no", 1],
@@ -188,28 +161,28 @@ WRONG_KINDS = {
 )
 def test_a_value_of_another_kind_is_refused_when_the_value_is_made(kind, field):
     for wrong in WRONG_KINDS[kind][field]:
-        with pytest.raises(WrongKind):
+        with pytest.raises(es.WrongKind):
             made(kind, **{field: wrong})
 
 
 @pytest.mark.parametrize(
     ("kind", "field"),
     [
-        (Policy, "max_people"),
-        (Policy, "message_limit"),
-        (Retries, "at_once"),
-        (Retries, "limit"),
-        (Grant, "version"),
+        (es.Policy, "max_people"),
+        (es.Policy, "message_limit"),
+        (es.Retries, "at_once"),
+        (es.Retries, "limit"),
+        (es.Grant, "version"),
     ],
 )
 def test_a_number_of_a_class_of_its_own_is_a_callers_error(kind, field):
-    with pytest.raises(CallerError):
+    with pytest.raises(es.CallerError):
         made(kind, **{field: Number.ONE})
 
 
 def test_a_narrowing_without_a_bound_names_the_fields():
-    with pytest.raises(InvalidValue) as caught:
-        made(NarrowRequest, permission=None)
+    with pytest.raises(es.InvalidValue) as caught:
+        made(es.NarrowRequest, permission=None)
 
     assert str(caught.value) == "bound must be given: a permission, a time, or both"
 
@@ -242,8 +215,8 @@ def test_a_narrowing_without_a_bound_names_the_fields():
     ],
 )
 def test_an_invalid_policy_is_a_callers_error(setting, value):
-    with pytest.raises(CallerError) as caught:
-        Policy(**{setting: value})
+    with pytest.raises(es.CallerError) as caught:
+        es.Policy(**{setting: value})
 
     assert setting in str(caught.value)
 
@@ -252,20 +225,20 @@ def test_an_invalid_policy_is_a_callers_error(setting, value):
     "wrong", [{"code": ""}, {"code": None}, {"statement": None}, {"refuses": None}], ids=repr
 )
 def test_an_invalid_host_rule_is_a_callers_error(wrong):
-    with pytest.raises(CallerError):
-        made(HostRule, **wrong)
+    with pytest.raises(es.CallerError):
+        made(es.HostRule, **wrong)
 
 
 @pytest.mark.parametrize(
     ("kind", "field", "longest"),
     [
-        (User, "name", "x" * 500),
-        (User, "email", f"{'x' * 252}@x"),
-        (User, "email", "X.X@XX"),
-        (User, "email", None),
+        (es.User, "name", "x" * 500),
+        (es.User, "email", f"{'x' * 252}@x"),
+        (es.User, "email", "X.X@XX"),
+        (es.User, "email", None),
         (HostEnding, "why", "x" * 2_000),
-        (Grant, "version", 1),
-        (Retries, "longest_wait", timedelta(days=366)),
+        (es.Grant, "version", 1),
+        (es.Retries, "longest_wait", timedelta(days=366)),
     ],
 )
 def test_values_at_their_bounds_are_kept(kind, field, longest):
@@ -278,42 +251,47 @@ def endless():
 
 
 def endless_exams():
-    return (ExamId(f"e{number}") for number in count())
+    return (es.ExamId(f"e{number}") for number in count())
 
 
 @pytest.mark.parametrize(
     ("kind", "field", "given", "problem"),
     [
-        (ShareRequest, "recipients", [BEN] * 10_001, "must not contain more than 10000 items"),
-        (ShareRequest, "recipients", endless(), "must not contain more than 10000 items"),
+        (es.ShareRequest, "recipients", [BEN] * 10_001, "must not contain more than 10000 items"),
+        (es.ShareRequest, "recipients", endless(), "must not contain more than 10000 items"),
         (
-            ShareRequest,
+            es.ShareRequest,
             "expect",
-            map(ExamId, map(str, count())),
+            map(es.ExamId, map(str, count())),
             "must not contain more than 10000 items",
         ),
-        (ShareRequest, "wording", "x" * 10_001, "must not be longer than 10000 code points"),
-        (ShareRequest, "message", "x" * 1_000_001, "must not be longer than 1000000 code points"),
-        (ShareRequest, "request_id", "x" * 256, "must not be longer than 255 code points"),
-        (UnshareRequest, "request_id", "x" * 256, "must not be longer than 255 code points"),
-        (NarrowRequest, "request_id", "x" * 256, "must not be longer than 255 code points"),
+        (es.ShareRequest, "wording", "x" * 10_001, "must not be longer than 10000 code points"),
+        (
+            es.ShareRequest,
+            "message",
+            "x" * 1_000_001,
+            "must not be longer than 1000000 code points",
+        ),
+        (es.ShareRequest, "request_id", "x" * 256, "must not be longer than 255 code points"),
+        (es.UnshareRequest, "request_id", "x" * 256, "must not be longer than 255 code points"),
+        (es.NarrowRequest, "request_id", "x" * 256, "must not be longer than 255 code points"),
         (HostEnding, "why", "x" * 2_001, "must not be longer than 2000 code points"),
         (Withdrawal, "why", "x" * 2_001, "must not be longer than 2000 code points"),
     ],
 )
 def test_a_request_beyond_a_bound_is_invalid_input(kind, field, given, problem):
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(es.InvalidInput) as caught:
         made(kind, **{field: given})
 
     assert str(caught.value) == f"{field} {problem}"
 
 
 def test_a_request_at_the_bounds_can_be_built():
-    request = ShareRequest(
+    request = es.ShareRequest(
         actor=ANNA,
         exam=CT,
-        recipients=[UserId(f"u{number}") for number in range(10_000)],
-        expect=(ExamId(f"e{number}") for number in range(10_000)),
+        recipients=[es.UserId(f"u{number}") for number in range(10_000)],
+        expect=(es.ExamId(f"e{number}") for number in range(10_000)),
         wording="x" * 10_000,
         message="x" * 1_000_000,
     )
@@ -328,20 +306,20 @@ UNFIT = ["a\0b", "a\ud800b", "a\udfffb"]
 @pytest.mark.parametrize(
     ("error", "kind", "field"),
     [
-        (InvalidInput, ShareRequest, "wording"),
-        (InvalidInput, Exam, "subject"),
-        (InvalidInput, UploadBatch, "source"),
-        (InvalidInput, User, "name"),
-        (InvalidInput, User, "email"),
-        (InvalidInput, Group, "name"),
-        (InvalidInput, HostEnding, "why"),
-        (InvalidInput, Withdrawal, "why"),
-        (InvalidInput, Study, "study_instance_uid"),
-        (InvalidInput, Study, "description"),
-        (InvalidInput, Study, "patient_name"),
-        (InvalidArgument, Policy, "attestation_wording"),
-        (InvalidArgument, HostRule, "statement"),
-        (InvalidArgument, HostRule, "code"),
+        (es.InvalidInput, es.ShareRequest, "wording"),
+        (es.InvalidInput, es.Exam, "subject"),
+        (es.InvalidInput, es.UploadBatch, "source"),
+        (es.InvalidInput, es.User, "name"),
+        (es.InvalidInput, es.User, "email"),
+        (es.InvalidInput, es.Group, "name"),
+        (es.InvalidInput, HostEnding, "why"),
+        (es.InvalidInput, Withdrawal, "why"),
+        (es.InvalidInput, es.Study, "study_instance_uid"),
+        (es.InvalidInput, es.Study, "description"),
+        (es.InvalidInput, es.Study, "patient_name"),
+        (es.InvalidArgument, es.Policy, "attestation_wording"),
+        (es.InvalidArgument, es.HostRule, "statement"),
+        (es.InvalidArgument, es.HostRule, "code"),
     ],
 )
 def test_a_text_that_a_store_cannot_keep_is_refused(error, kind, field, text):
@@ -362,7 +340,7 @@ def test_a_text_that_a_store_cannot_keep_is_refused(error, kind, field, text):
     ids=ascii,
 )
 def test_an_invalid_id_is_a_callers_error_without_the_id(kind, text):
-    with pytest.raises(InvalidInput) as caught:
+    with pytest.raises(es.InvalidInput) as caught:
         kind(text)
 
     assert caught.value.field == kind.__name__
@@ -379,7 +357,7 @@ FINE = st.characters(exclude_categories=["Cc", "Cs"], exclude_characters=BIDI)
     )
 )
 def test_any_other_text_is_an_id_and_stays_unchanged(text):
-    assert str(UserId(text)) == text
+    assert str(es.UserId(text)) == text
 
 
 @pytest.mark.parametrize("kind", IDENTIFIERS)
@@ -390,28 +368,28 @@ def test_an_id_of_255_code_points_is_one(kind):
 @pytest.mark.parametrize("kind", IDENTIFIERS)
 @pytest.mark.parametrize("value", [None, 7, b"ben", BEN, ["ben"]], ids=repr)
 def test_an_id_of_anything_but_text_is_of_the_wrong_kind(kind, value):
-    with pytest.raises(WrongKind):
+    with pytest.raises(es.WrongKind):
         kind(value)
 
 
 @pytest.mark.parametrize("principal", [BEN, NURSES], ids=str)
 def test_a_key_stands_for_the_principal_that_it_is_of(principal):
-    assert principal_of(principal.key) == principal
-    assert type(principal_of(str(principal.key))) is type(principal)
+    assert es.principal_of(principal.key) == principal
+    assert type(es.principal_of(str(principal.key))) is type(principal)
 
 
 @pytest.mark.parametrize(
     "key", ["zzz", "", "u", "u:", "g:", "ben", "U:ben", "x:ben", "u:b\0n", " u:ben", "u: ben"]
 )
 def test_an_invalid_key_of_a_principal_is_invalid_input(key):
-    with pytest.raises(InvalidInput):
-        principal_of(key)
+    with pytest.raises(es.InvalidInput):
+        es.principal_of(key)
 
 
 @pytest.mark.parametrize("key", [None, 7, b"u:ben", BEN])
 def test_a_key_of_a_principal_is_a_text(key):
-    with pytest.raises(WrongKind):
-        principal_of(key)
+    with pytest.raises(es.WrongKind):
+        es.principal_of(key)
 
 
 class Name(StrEnum):
@@ -435,7 +413,7 @@ def test_an_identifier_holds_an_exact_text(kind, text):
     assert str(exact) == "ben"
 
 
-@pytest.mark.parametrize(("kind", "key"), [(UserId, "u:ben"), (GroupId, "g:ben")])
+@pytest.mark.parametrize(("kind", "key"), [(es.UserId, "u:ben"), (es.GroupId, "g:ben")])
 def test_the_key_of_a_principal_is_an_exact_text(kind, key):
     exact = kind(Liar("ben")).key
 
@@ -457,39 +435,39 @@ def test_datetimes_of_any_class_and_zone_are_kept_as_instants(at):
 @pytest.mark.parametrize(
     ("kind", "field", "given", "kept"),
     [
-        (ShareRequest, "recipients", LyingTuple([BEN, BEN]), (BEN,)),
-        (ShareRequest, "expect", LyingSet([CT]), frozenset({CT})),
-        (ShareRequest, "until", WHEN, PLAIN),
-        (ShareRequest, "wording", Liar("I confirm."), "I confirm."),
-        (ShareRequest, "message", Liar("a\r\nb"), "a\nb"),
-        (ShareRequest, "request_id", Liar("r1"), "r1"),
-        (ShareRequest, "performed_by", Liar("ben"), BEN),
-        (UnshareRequest, "request_id", Liar("r1"), "r1"),
-        (NarrowRequest, "until", WHEN, PLAIN),
-        (NarrowRequest, "request_id", Name.BEN, "ben"),
+        (es.ShareRequest, "recipients", LyingTuple([BEN, BEN]), (BEN,)),
+        (es.ShareRequest, "expect", LyingSet([CT]), frozenset({CT})),
+        (es.ShareRequest, "until", WHEN, PLAIN),
+        (es.ShareRequest, "wording", Liar("I confirm."), "I confirm."),
+        (es.ShareRequest, "message", Liar("a\r\nb"), "a\nb"),
+        (es.ShareRequest, "request_id", Liar("r1"), "r1"),
+        (es.ShareRequest, "performed_by", Liar("ben"), BEN),
+        (es.UnshareRequest, "request_id", Liar("r1"), "r1"),
+        (es.NarrowRequest, "until", WHEN, PLAIN),
+        (es.NarrowRequest, "request_id", Name.BEN, "ben"),
         (HostEnding, "why", Liar("left"), "left"),
         (Withdrawal, "why", Liar("left"), "left"),
-        (Exam, "uploaded_at", WHEN, PLAIN),
-        (Exam, "subject", Liar("MRN"), "MRN"),
-        (UploadBatch, "received_at", WHEN, PLAIN),
-        (UploadBatch, "source", Liar("a CD"), "a CD"),
-        (User, "name", Liar("Ben"), "Ben"),
-        (User, "email", Liar("ben@x"), "ben@x"),
-        (Group, "name", Liar("Nurses"), "Nurses"),
-        (Group, "members", LyingSet([BEN]), frozenset({BEN})),
-        (Policy, "attestation_wording", Liar("I confirm."), "I confirm."),
-        (Policy, "max_duration", LyingDuration(days=2), 2 * DAY),
-        (Retries, "first_wait", LyingDuration(minutes=2), timedelta(minutes=2)),
-        (Retries, "longest_wait", LyingDuration(days=2), 2 * DAY),
-        (HostRule, "code", Liar("NO"), "NO"),
-        (HostRule, "statement", Liar("No."), "No."),
-        (Study, "description", Liar("knee"), "knee"),
-        (Study, "study_date", WHEN, date(2030, 1, 2)),
-        (Grant, "basis", LyingSet([GrantId("h")]), frozenset({GrantId("h")})),
-        (Grant, "until", WHEN, PLAIN),
-        (Grant, "made_at", WHEN, PLAIN),
-        (Ending, "at", WHEN, PLAIN),
-        (Ending, "replaced_by", LyingTuple([GrantId("h")]), (GrantId("h"),)),
+        (es.Exam, "uploaded_at", WHEN, PLAIN),
+        (es.Exam, "subject", Liar("MRN"), "MRN"),
+        (es.UploadBatch, "received_at", WHEN, PLAIN),
+        (es.UploadBatch, "source", Liar("a CD"), "a CD"),
+        (es.User, "name", Liar("Ben"), "Ben"),
+        (es.User, "email", Liar("ben@x"), "ben@x"),
+        (es.Group, "name", Liar("Nurses"), "Nurses"),
+        (es.Group, "members", LyingSet([BEN]), frozenset({BEN})),
+        (es.Policy, "attestation_wording", Liar("I confirm."), "I confirm."),
+        (es.Policy, "max_duration", LyingDuration(days=2), 2 * DAY),
+        (es.Retries, "first_wait", LyingDuration(minutes=2), timedelta(minutes=2)),
+        (es.Retries, "longest_wait", LyingDuration(days=2), 2 * DAY),
+        (es.HostRule, "code", Liar("NO"), "NO"),
+        (es.HostRule, "statement", Liar("No."), "No."),
+        (es.Study, "description", Liar("knee"), "knee"),
+        (es.Study, "study_date", WHEN, date(2030, 1, 2)),
+        (es.Grant, "basis", LyingSet([es.GrantId("h")]), frozenset({es.GrantId("h")})),
+        (es.Grant, "until", WHEN, PLAIN),
+        (es.Grant, "made_at", WHEN, PLAIN),
+        (es.Ending, "at", WHEN, PLAIN),
+        (es.Ending, "replaced_by", LyingTuple([es.GrantId("h")]), (es.GrantId("h"),)),
         (Profile, "address", Liar("ben@x"), "ben@x"),
     ],
 )
@@ -504,7 +482,7 @@ def test_a_field_is_rebuilt_as_its_exact_type(kind, field, given, kept):
 
 
 def test_a_code_of_a_notifier_is_an_exact_text():
-    assert type(NotifierFailed(Liar("NO_ADDRESS")).problem) is str
+    assert type(es.NotifierFailed(Liar("NO_ADDRESS")).problem) is str
 
 
 class Broken(tzinfo):
@@ -521,7 +499,7 @@ class Broken(tzinfo):
     "answer", [ValueError("SECRET"), KeyError("SECRET"), 7, timedelta(days=2), None], ids=repr
 )
 def test_a_time_zone_that_fails_is_a_callers_error(answer):
-    with pytest.raises(InvalidArgument) as caught:
+    with pytest.raises(es.InvalidArgument) as caught:
         share_request(ANNA, CT, BEN, until=datetime(2030, 1, 2, tzinfo=Broken(answer)))
 
     assert "SECRET" not in str(caught.value)

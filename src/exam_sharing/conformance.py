@@ -16,9 +16,8 @@ _MAY_BE_INHERITED: Final = frozenset({"locked", "step_aside"})
 def require_conforming(field: str, value: object, *protocols: type) -> None:
     """Raise `InvalidArgument` unless the value implements the protocols, synchronously."""
     if isinstance(value, type):
-        raise InvalidArgument(
-            field, f"must be an instance, not the class {value.__name__}: call it"
-        )
+        problem = f"must be an instance, not the class {value.__name__}: call it"
+        raise InvalidArgument(field, problem)
     kind: type = type(value)
     if all(_conforms(kind, protocol) for protocol in protocols):
         return

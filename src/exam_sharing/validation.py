@@ -267,7 +267,7 @@ def checks_arguments(cls: type[KindT]) -> type[KindT]:
     """
     for name, method in tuple(vars(cls).items()):
         public = isinstance(method, FunctionType) and not name.startswith("_")
-        if public and _CHECKS_ITSELF not in vars(method):
+        if public and not is_checking_itself(method):
             setattr(cls, name, _checking(method))
     return cls
 

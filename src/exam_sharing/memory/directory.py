@@ -38,8 +38,6 @@ from exam_sharing.validation import (
     tuple_of,
 )
 
-__all__ = ["MemoryDirectory"]
-
 _FEW: Final = 100
 """Up to this many changed entries are inserted one by one; for more, all are sorted again."""
 
@@ -111,9 +109,7 @@ class NameIndex:
     def suggested(self, typed: Typed, *, whole: bool) -> Iterator[Entry]:
         """Yield the entries that a typed text fits, best first; some more than once.
 
-        Args:
-            typed: the text.
-            whole: yield whole names and addresses only.
+        Where `whole` is true, by whole names and addresses only.
         """
         text = typed.text
         addresses = self._by(KeyKind.ADDRESS, text[:SHORT])
@@ -139,9 +135,7 @@ class NameIndex:
 
 @checks_arguments
 class MemoryDirectory(KeptDirectory):
-    """A directory in memory: the embedded default, and the reference for others.
-
-    It is safe for any number of threads.
+    """A directory in memory, safe for threads: the embedded default, and the reference for others.
 
     Args:
         visible: whether an actor may see a user or a group at all, themselves included.
@@ -283,14 +277,12 @@ class MemoryDirectory(KeptDirectory):
         with self._indexing:
             with self._lock:
                 renamed, self._renamed = self._renamed, {}
-                pairs = [(old, self._known.get(key)) for key, old in renamed.items()]
-            if not pairs:
+                new = [self._known.get(key) for key in renamed]
+            if not renamed:
                 return self._index
             try:
-                self._index = self._index.changed(
-                    gone=[entry for old, _ in pairs if (entry := _entry(old)) is not None],
-                    come=[entry for _, new in pairs if (entry := _entry(new)) is not None],
-                )
+                gone, come = [*_entries(renamed.values())], [*_entries(new)]
+                self._index = self._index.changed(gone=gone, come=come)
             except BaseException:
                 with self._lock:
                     self._renamed |= renamed
@@ -374,8 +366,8 @@ def _found_by(known: Known | None) -> tuple[str, str | None] | None:
             return None
 
 
-def _entry(known: Known | None) -> Entry | None:
-    found_by = _found_by(known)
-    if known is None or found_by is None:
-        return None
-    return Entry.of(_described(known).id, *found_by)
+def _entries(known: Iterable[Known | None]) -> Iterator[Entry]:
+    for each in known:
+        found_by = _found_by(each)
+        if each is not None and found_by is not None:
+            yield Entry.of(_described(each).id, *found_by)

@@ -77,7 +77,7 @@ class MemoryOutbox(Outbox):
                 self._of_share.setdefault(notice.share, set()).add(notice.id)
 
     def holds_any(self, notices: Iterable[WaitingNotice]) -> bool:
-        """Return whether one of the ids is taken by a waiting or given-up notice."""
+        """Return whether one of the ids is taken."""
         with self._lock:
             return any(notice.id in self._kept for notice in notices)
 
