@@ -20,21 +20,17 @@ NAIVE = datetime(2030, 1, 2, 12)
 FIRST = datetime.min.replace(tzinfo=UTC)
 LAST = datetime.max.replace(tzinfo=UTC)
 WRONG = [
-    NAIVE,
-    None,
-    1_900_000_000,
-    "2030-01-01T12:00:00Z",
-    date(2030, 1, 1),
-    Mock(spec=START),
+    *(NAIVE, None, 1_900_000_000, "2030-01-01T12:00:00Z", date(2030, 1, 1), Mock(spec=START)),
     datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))),
     datetime.min.replace(tzinfo=timezone(timedelta(hours=1))),
     LAST,
 ]
+every_wrong_time = pytest.mark.parametrize("told", WRONG, ids=lambda told: type(told).__name__)
 TIMELESS = {"add an upload", "requeue notices", "list notices"}
 """They ask for no time."""
 
 
-@pytest.mark.parametrize("told", WRONG, ids=lambda told: type(told).__name__)
+@every_wrong_time
 @pytest.mark.parametrize("call", sorted(CALLS.keys() - TIMELESS))
 def test_a_broken_clock_is_an_error_of_ours_in_every_call(call, told):
     world = portal()
@@ -51,7 +47,7 @@ def test_a_broken_clock_is_an_error_of_ours_in_every_call(call, told):
     assert world.state() == before
 
 
-@pytest.mark.parametrize("told", WRONG, ids=lambda told: type(told).__name__)
+@every_wrong_time
 def test_a_broken_clock_is_refused_on_opening_and_in_every_call_of_a_viewer(told):
     with pytest.raises(InvalidArgument):
         open_sharing(clock=lambda: told)
@@ -70,7 +66,7 @@ def test_a_broken_clock_is_refused_on_opening_and_in_every_call_of_a_viewer(told
 
 
 @pytest.mark.every_store
-@pytest.mark.parametrize("told", WRONG, ids=lambda told: type(told).__name__)
+@every_wrong_time
 def test_a_broken_clock_is_never_a_yes(told):
     world = World()
     world.share(ANNA, CT, BEN)
@@ -80,17 +76,15 @@ def test_a_broken_clock_is_never_a_yes(told):
         world.can_view(BEN, CT)
 
 
-NEAR_THE_ENDS = [
-    FIRST,
-    FIRST + timedelta(microseconds=1),
-    LAST - timedelta(microseconds=1),
-    LAST - timedelta(minutes=1),
-    LAST - 300 * DAY,
-]
+TICK = timedelta(microseconds=1)
 
 
 @pytest.mark.every_store
-@pytest.mark.parametrize("now", NEAR_THE_ENDS, ids=str)
+@pytest.mark.parametrize(
+    "now",
+    [FIRST, FIRST + TICK, LAST - TICK, LAST - timedelta(minutes=1), LAST - 300 * DAY],
+    ids=str,
+)
 def test_near_the_ends_of_the_calendar_everything_is_answered(now):
     longest = timedelta.max
     world = World(max_duration=longest, retries=Retries(at_once=0, limit=None))

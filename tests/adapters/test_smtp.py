@@ -141,8 +141,6 @@ def quoted(text):
 
 
 class TestALetter:
-    """The mail that a reader gets."""
-
     def test_a_notice_becomes_one_mail(self, sender, inbox):
         sender.send(notice())
 
@@ -268,8 +266,6 @@ class TestALetter:
 
 
 class TestAnyText:
-    """Properties over hostile strings."""
-
     texts = st.text(st.characters(), max_size=200)
     messages = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=2_000)
     names = st.one_of(
@@ -375,8 +371,6 @@ ODD_ADDRESSES = [
 
 
 class TestAddresses:
-    """One address stays one address, or is refused."""
-
     @pytest.mark.parametrize("address", [*ODD_ADDRESSES, None])
     def test_anything_but_one_plain_address_is_refused_permanently(self, sender, inbox, address):
         before = len(inbox.envelopes)
@@ -490,8 +484,6 @@ def slow(key, size=1_000):
 
 
 class TestFailures:
-    """What can fail, and the reported problem."""
-
     @pytest.mark.parametrize(
         ("replies", "problem", "code"),
         [
@@ -571,8 +563,6 @@ class TestFailures:
 
 
 class TestTheDeadline:
-    """A send ends in time, also where no reply is slow."""
-
     def given_up(self, server, **changes):
         """Return the failure of a send that ended soon after its timeout."""
         begun = monotonic()
@@ -706,8 +696,6 @@ def encrypted(port, security, context, **changes):
 
 
 class TestEncryption:
-    """No mail and no password is sent without the required encryption."""
-
     @pytest.mark.parametrize("security", [Security.STARTTLS, Security.TLS])
     def test_the_connection_is_encrypted_before_the_login(self, certificate, trusting, security):
         inbox = Inbox()
@@ -760,8 +748,6 @@ class TestEncryption:
 
 
 class TestSettings:
-    """Settings and their limits."""
-
     def test_no_repr_shows_a_password_or_a_letter(self):
         server = MailServer(host="mail.example", port=587, login=LOGIN)
         letter = Invitation(name_of=str)(notice())

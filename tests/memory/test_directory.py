@@ -2,6 +2,7 @@
 
 import threading
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor, wait
 from unittest import mock
 
 import pytest
@@ -68,16 +69,13 @@ def test_a_lookup_during_a_change_leaves_nothing_stale(monkeypatch):
         return found
 
     monkeypatch.setattr(directory_module, "walk", slow_walk)
-    reader = threading.Thread(target=directory.principals_of, args=(UserId("ann"),))
-    reader.start()
-    assert looking.wait(10)
-    monkeypatch.setattr(directory_module, "walk", walk)
-    writer = threading.Thread(target=directory.add, args=(group("new", UserId("ann")),))
-    writer.start()
-    writer.join(0.05)
-    go_on.set()
-    reader.join()
-    writer.join()
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(directory.principals_of, UserId("ann"))
+        assert looking.wait(10)
+        monkeypatch.setattr(directory_module, "walk", walk)
+        added = pool.submit(directory.add, group("new", UserId("ann")))
+        wait([added], timeout=0.05)
+        go_on.set()
     assert directory.principals_of(UserId("ann")) == {"u:ann", "g:old", "g:new"}
 
 
@@ -139,22 +137,15 @@ def test_changes_are_not_held_up_by_indexing_and_are_in_the_next_answer():
         indexing.set()
         assert go_on.wait(10)
 
-    answers = []
-    readers = [
-        threading.Thread(target=lambda: answers.append(suggested(directory, "anna")))
-        for _ in range(2)
-    ]
-    with while_names_are_indexed(slowly):
-        readers[0].start()
+    with while_names_are_indexed(slowly), ThreadPoolExecutor(2) as pool:
+        first = pool.submit(suggested, directory, "anna")
         assert indexing.wait(10)
-        readers[1].start()
-        readers[1].join(0.05)
+        second = pool.submit(suggested, directory, "anna")
         directory.add(user("Anna 2"))
         assert directory.principals_of(UserId("Anna 2")) == {"u:Anna 2"}
         go_on.set()
-        for each in readers:
-            each.join()
-    assert all("Anna 1" in answer for answer in answers)
+        assert "Anna 1" in first.result()
+        assert "Anna 1" in second.result()
     assert suggested(directory, "anna") == ["Anna 1", "Anna 2"]
 
 
