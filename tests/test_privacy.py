@@ -362,7 +362,6 @@ def everything_kept(world: World) -> dict[str, object]:
     ready = store.pop("_ready")
     store["outbox"] = state_of(world.store.outbox)
     store["exams"] = {name: (each.exam, each.sharing) for name, each in ready.items()}
-    store["shelves"] = [state_of(store.pop(name)) for name in ("_owned", "_shared")]
     return store
 
 

@@ -5,10 +5,10 @@ sets leave out expired grants. They are valid from `since` until just before `un
 outside of that span the exam is prepared again. Where no grant `expires`, they are always valid.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Hashable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 
@@ -131,26 +131,12 @@ def _set_of(values: Iterable[StrT]) -> frozenset[StrT]:
     return frozenset(values) or _EMPTY
 
 
-class ExamLists(Generic[KeyT]):
-    """For each key, places of exams in order of upload. Not safe for threads by itself."""
-
-    def __init__(self) -> None:
-        self._lists: dict[KeyT, list[Place]] = {}
-
-    def add(self, key: KeyT, place: Place) -> None:
-        """Add an exam to a list that does not have it."""
-        insort(self._lists.setdefault(key, []), place)
-
-    def remove(self, key: KeyT, place: Place) -> None:
-        """Remove an exam from a list that has it."""
-        places = self._lists[key]
-        del places[bisect_left(places, place)]
-        if not places:
-            del self._lists[key]
-
-    def of(self, key: KeyT) -> list[Place]:
-        """Return a list, oldest first; not to be changed."""
-        return self._lists.get(key, [])
+def remove_place(lists: dict[KeyT, list[Place]], key: KeyT, place: Place) -> None:
+    """Remove an exam from the list of a key, which has it."""
+    places = lists[key]
+    del places[bisect_left(places, place)]
+    if not places:
+        del lists[key]
 
 
 def newest_first(lists: Iterable[list[Place]], after: Place | None, step: int) -> Iterator[Place]:

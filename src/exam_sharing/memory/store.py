@@ -4,6 +4,8 @@ One lock makes every commit whole. Checks take no lock: they look up one immutab
 commit replaces every value that it changes in one step.
 """
 
+from bisect import insort
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -30,7 +32,7 @@ from exam_sharing.identifiers import (
     UserId,
 )
 from exam_sharing.memory.outbox import MemoryOutbox
-from exam_sharing.memory.ready import ExamLists, Place, ReadyExam, newest_first
+from exam_sharing.memory.ready import Place, ReadyExam, newest_first, remove_place
 from exam_sharing.policy.facts import ExamGrants, Involvement
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.retries import LOCK_TIMEOUT, longest_delay
@@ -71,8 +73,8 @@ class MemoryStore(
         self._ended: dict[ExamId, list[EndedGrant]] = {}
         self._grantors: dict[ExamId, set[UserId]] = {}
         self._removed: dict[ExamId, set[PrincipalId]] = {}
-        self._owned: ExamLists[str] = ExamLists()
-        self._shared: ExamLists[PrincipalKey] = ExamLists()
+        self._owned: defaultdict[str, list[Place]] = defaultdict(list)
+        self._shared: defaultdict[PrincipalKey, list[Place]] = defaultdict(list)
         self._shares: dict[ShareId, Share] = {}
         self._receipts: dict[tuple[UserId, str], ports.StoredReceipt] = {}
         self._events: list[Event] = []
@@ -97,7 +99,7 @@ class MemoryStore(
             self._batches[batch.id] = batch
             self._in_batch.setdefault(batch.id, []).extend(exam.id for exam in exams)
             for exam in exams:
-                self._owned.add(exam.owner.value, _place(exam))
+                insort(self._owned[exam.owner.value], _place(exam))
             ready = {e.id.value: ReadyExam.of(e, _NEVER_SHARED, batch.received_at) for e in exams}
             self._ready.update(ready)
 
@@ -131,8 +133,8 @@ class MemoryStore(
                 raise StoreFailed(f"exam {str(exam)!r} does not exist or was withdrawn")
             place, before = _place(ready.exam), ready.exam.owner
             version = ready.sharing.version + 1
-            self._owned.remove(before.value, place)
-            self._owned.add(owner.value, place)
+            remove_place(self._owned, before.value, place)
+            insort(self._owned[owner.value], place)
             owned = attrs.evolve(ready.exam, owner=owner)
             sharing = attrs.evolve(ready.sharing, version=version)
             self._ready[exam.value] = ReadyExam.of(owned, sharing, when)
@@ -182,7 +184,7 @@ class MemoryStore(
     @override
     def exams_granted_to(self, recipient: PrincipalId) -> tuple[ExamId, ...]:
         with self._lock:
-            return tuple(sorted(ExamId(exam) for _, exam in self._shared.of(recipient.key)))
+            return tuple(sorted(ExamId(exam) for _, exam in self._shared.get(recipient.key, [])))
 
     @override
     def receipt(self, actor: UserId, request_id: str) -> ports.StoredReceipt | None:
@@ -265,11 +267,11 @@ class MemoryStore(
         had = {grant.recipient.key for grant in before.sharing.grants}
         has = {grant.recipient.key for grant in after.sharing.grants}
         for key in had - has:
-            self._shared.remove(key, place)
+            remove_place(self._shared, key, place)
         for key in has - had:
-            self._shared.add(key, place)
+            insort(self._shared[key], place)
         if after.sharing.withdrawn:
-            self._owned.remove(after.exam.owner.value, place)
+            remove_place(self._owned, after.exam.owner.value, place)
 
     @override
     def step_aside(self, lost: int) -> None:
@@ -383,9 +385,9 @@ class MemoryStore(
         if not principals:
             return ()
         with self._lock:
-            lists = [self._shared.of(key) for key in principals]
+            lists = [self._shared.get(key, []) for key in principals]
             if own:
-                lists.append(self._owned.of(user.value))
+                lists.append(self._owned.get(user.value, []))
             seen: list[VisibleExam] = []
             for _, exam in newest_first(lists, after, limit):
                 ready = self._ready[exam]
