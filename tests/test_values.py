@@ -9,19 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import exam_sharing
-from exam_sharing import (
-    OWNER,
-    ExamId,
-    Grant,
-    Group,
-    GroupId,
-    HostRule,
-    Permission,
-    Policy,
-    ReasonCode,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.policy.facts import Profile
 from sample_values import ENOUGH, IDENTIFIERS, made
 from world import (
@@ -44,8 +32,8 @@ POSITIONAL = {"Denied", *(kind.__name__ for kind in IDENTIFIERS)}
 
 
 def public_values() -> Iterator[type]:
-    for name in exam_sharing.__all__:
-        value = getattr(exam_sharing, name)
+    for name in es.__all__:
+        value = getattr(es, name)
         if isinstance(value, type) and attrs.has(value) and not issubclass(value, Exception):
             yield value
 
@@ -77,7 +65,7 @@ def test_an_unknown_profile_is_inactive_and_in_no_group():
 
 
 def test_the_owner_as_a_basis_is_written_by_its_public_name():
-    assert repr(OWNER) == "OWNER"
+    assert repr(es.OWNER) == "OWNER"
 
 
 @pytest.mark.parametrize("kind", IDENTIFIERS)
@@ -99,16 +87,16 @@ def test_ids_of_two_kinds_are_never_equal(one, other):
 
 @given(texts=st.lists(st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1)))
 def test_ids_of_one_kind_sort_as_their_texts_do(texts):
-    assert [str(each) for each in sorted(map(ExamId, texts))] == sorted(texts)
+    assert [str(each) for each in sorted(map(es.ExamId, texts))] == sorted(texts)
 
 
 def test_identifiers_of_two_kinds_have_no_order():
     with pytest.raises(TypeError):
-        sorted([UserId("alice"), GroupId("bob")])
+        sorted([es.UserId("alice"), es.GroupId("bob")])
 
 
-A_GRANT = made(Grant)
-HASHABLE = [made(kind) for kind in ENOUGH if kind is not HostRule]
+A_GRANT = made(es.Grant)
+HASHABLE = [made(kind) for kind in ENOUGH if kind is not es.HostRule]
 
 
 @pytest.mark.parametrize("value", HASHABLE, ids=lambda value: type(value).__name__)
@@ -123,7 +111,7 @@ def test_pickled_values_are_equal_and_hash_alike(value):
 
 def test_lists_are_kept_as_immutable_values():
     members, recipients = [BEN], [BEN]
-    group = Group(id=GroupId("g"), name="G", members=members)
+    group = es.Group(id=es.GroupId("g"), name="G", members=members)
     request = attrs.evolve(share_request(ANNA, CT, CARLA), recipients=recipients, expect=[CT])
     members.append(CARLA)
     recipients.append(CARLA)
@@ -134,20 +122,20 @@ def test_lists_are_kept_as_immutable_values():
 
 
 def test_a_policy_keeps_its_host_rules_as_a_tuple():
-    rules = [HostRule(code="NO", statement="No.", refuses=lambda *_: True)]
-    policy = Policy(host_rules=rules)
+    rules = [es.HostRule(code="NO", statement="No.", refuses=lambda *_: True)]
+    policy = es.Policy(host_rules=rules)
     rules.clear()
 
     assert len(policy.host_rules) == 1
 
 
 def test_view_comes_before_download():
-    assert Permission.VIEW < Permission.DOWNLOAD
-    assert max(Permission) is Permission.DOWNLOAD
+    assert es.Permission.VIEW < es.Permission.DOWNLOAD
+    assert max(es.Permission) is es.Permission.DOWNLOAD
 
 
 def test_the_names_of_codes_are_their_values():
-    assert all(code.value == code.name for code in ReasonCode)
+    assert all(code.value == code.name for code in es.ReasonCode)
 
 
 def test_a_grant_stands_until_just_before_its_time():
@@ -159,11 +147,11 @@ def test_a_grant_stands_until_just_before_its_time():
 
 
 def test_the_public_names_are_those_of_the_package():
-    assert dir(exam_sharing) == sorted(exam_sharing.__all__)
-    assert all(hasattr(exam_sharing, name) for name in exam_sharing.__all__)
+    assert dir(es) == sorted(es.__all__)
+    assert all(hasattr(es, name) for name in es.__all__)
 
 
-SAME_USER, SAME_GROUP = UserId("same"), GroupId("same")
+SAME_USER, SAME_GROUP = es.UserId("same"), es.GroupId("same")
 
 
 def with_namesakes(**more: Any) -> World:
@@ -198,7 +186,7 @@ def test_a_member_of_a_group_of_ones_own_string_may_not_give_up_its_grant():
 
     reasons = refusal(world.unshare, SAME_USER, CT, SAME_GROUP)
 
-    assert [each.code for each in reasons] == [ReasonCode.NOT_GRANTOR_OR_OWNER]
+    assert [each.code for each in reasons] == [es.ReasonCode.NOT_GRANTOR_OR_OWNER]
 
 
 def test_a_cascade_distinguishes_a_user_and_a_group_of_one_string():
@@ -207,7 +195,7 @@ def test_a_cascade_distinguishes_a_user_and_a_group_of_one_string():
     world.share(SAME_USER, CT, CARLA)
     world.share(BEN, CT, DAN)
 
-    world.unshare(ANNA, CT, SAME_GROUP, reshares=exam_sharing.Reshares.CASCADE)
+    world.unshare(ANNA, CT, SAME_GROUP, reshares=es.Reshares.CASCADE)
 
     assert world.can_view(CARLA, CT)
     assert not world.can_view(DAN, CT)
