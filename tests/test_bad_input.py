@@ -200,16 +200,6 @@ def test_whatever_is_unknown_is_a_plain_no(user, exam):
     assert sharing.tabs(user, exam) == frozenset()
 
 
-def test_a_group_and_a_user_of_the_same_string_make_no_cycle():
-    world = World()
-    group = es.GroupId("ben")
-
-    world.group(group, BEN)
-    world.share(ANNA, CT, group)
-
-    assert world.can_view(BEN, CT)
-
-
 def exam_of(batch, name, owner=ANNA):
     return es.Exam(id=es.ExamId(name), owner=owner, batch=batch, uploaded_at=START)
 
@@ -272,30 +262,6 @@ def test_a_message_of_a_megabyte_is_refused_and_kept_nowhere():
 
     assert reasons == (es.Reason(code=es.ReasonCode.MESSAGE_NOT_ALLOWED, limit=2_000),)
     assert "xxx" not in "".join(map(str, world.store.events()))
-
-
-def test_a_latin_name_and_its_cyrillic_look_alike_are_two_principals():
-    world = World()
-    look_alike = es.UserId("bеn")
-    world.person(look_alike, name="Bеn")
-    world.share(ANNA, CT, BEN)
-
-    assert not world.can_view(look_alike, CT)
-    assert [each.principal for each in world.sharing.suggest(ANNA, CT, "Ben")] == [BEN]
-    assert [each.principal for each in world.sharing.suggest(ANNA, CT, "Bеn")] == [look_alike]
-
-
-@pytest.mark.parametrize(
-    ("one", "other"), [("é", "e\u0301"), ("a", "A"), ("Å", "\u212b")], ids=ascii
-)
-def test_ids_are_compared_code_point_by_code_point(one, other):
-    world = World()
-    world.person(es.UserId(one))
-    world.person(es.UserId(other))
-    world.share(ANNA, CT, es.UserId(one))
-
-    assert world.can_view(es.UserId(one), CT)
-    assert not world.can_view(es.UserId(other), CT)
 
 
 CURSORS = [

@@ -173,13 +173,6 @@ def test_a_user_and_a_group_of_one_string_are_two_entries():
     assert entries[SAME_GROUP].permission == VIEW
 
 
-def test_a_user_and_a_group_of_the_same_string_are_two_choices():
-    world = with_namesakes()
-
-    assert [c.principal for c in world.sharing.suggest(ANNA, CT, "namesake")] == [SAME_GROUP]
-    assert [c.principal for c in world.sharing.suggest(ANNA, CT, "person")] == [SAME_USER]
-
-
 def test_a_member_of_a_group_of_ones_own_string_may_not_give_up_its_grant():
     world = with_namesakes()
     world.share(ANNA, CT, SAME_USER, SAME_GROUP)
