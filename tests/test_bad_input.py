@@ -38,25 +38,14 @@ def invalid(make):
     return caught.value
 
 
-class MyExamId(es.ExamId):
-    pass
-
-
-class MyShareRequest(es.ShareRequest):
-    attested = True
-
-
-class MyUser(es.User):
-    pass
-
-
-class MyPolicy(es.Policy):
-    pass
+def my(kind):
+    """Return a subclass of a value of ours."""
+    return type(f"My{kind.__name__}", (kind,), {"attested": True})
 
 
 DISC = es.UploadBatch(id=es.BatchId("disc"), uploader=ANNA, received_at=START)
 SHARE = {"actor": ANNA, "exam": CT, "recipients": [BEN]}
-MY_SHARE = MyShareRequest(**SHARE)
+MY_SHARE = my(es.ShareRequest)(**SHARE)
 UNSHARE = es.UnshareRequest(actor=ANNA, exam=CT, recipient=BEN)
 ACTING = {
     "can": lambda w, user: w.sharing.can(user, VIEW, CT),
@@ -114,7 +103,7 @@ ASKING = {
     "limit": (lambda w, limit: w.sharing.suggest(ANNA, CT, "ca", limit=limit), ["10", None, 1.5]),
     "share": (
         lambda w, request: w.sharing.share(request),
-        [UNSHARE, None, MyShareRequest(**SHARE)],
+        [UNSHARE, None, my(es.ShareRequest)(**SHARE)],
     ),
     "unshare": (lambda w, request: w.sharing.unshare(request), [es.ShareRequest(**SHARE)]),
     "narrow": (lambda w, request: w.sharing.narrow(request), [es.ShareRequest(**SHARE)]),
@@ -126,8 +115,8 @@ ASKING = {
     ),
     "batch": (lambda w, batch: w.sharing.add_upload(batch, []), [CD]),
     "exams": (lambda w, exams: w.sharing.add_upload(DISC, exams), [[CT], None]),
-    "principal": (lambda w, user: w.directory.add(user), [MyUser(id=BEN, name="Ben"), BEN]),
-    "policy": (lambda w, policy: open_sharing(policy=policy), [{"max_people": 1}, MyPolicy()]),
+    "principal": (lambda w, user: w.directory.add(user), [my(es.User)(id=BEN, name="Ben"), BEN]),
+    "policy": (lambda w, policy: open_sharing(policy=policy), [{"max_people": 1}, my(es.Policy)()]),
 }
 LOOKALIKES = [MyUserId("ben"), Mock(spec=BEN, value="anna", key="u:anna")]
 CALLS = {
@@ -135,7 +124,7 @@ CALLS = {
     **{f"{name} with": (call, ["ben", CT, *LOOKALIKES]) for name, call in NAMING.items()},
     **{f"{name} as": (call, [NURSES, None, *LOOKALIKES]) for name, call in OPERATING.items()},
     **{
-        f"{name} on": (call, ["ct", BEN, None, MyExamId("ct"), Mock(spec=CT, value="ct")])
+        f"{name} on": (call, ["ct", BEN, None, my(es.ExamId)("ct"), Mock(spec=CT, value="ct")])
         for name, call in LOOKING_AT.items()
     },
     **{

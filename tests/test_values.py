@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import exam_sharing as es
+from exam_sharing.documents import plain, with_kind
 from exam_sharing.policy.facts import Profile
+from exam_sharing.validation import PrivateText
 from sample_values import ENOUGH, IDENTIFIERS, made
 from world import (
     ANNA,
@@ -20,6 +22,7 @@ from world import (
     DAN,
     DAY,
     DOWNLOAD,
+    NURSES,
     START,
     VIEW,
     World,
@@ -192,3 +195,36 @@ def test_a_cascade_distinguishes_a_user_and_a_group_of_one_string():
 
     assert world.can_view(CARLA, CT)
     assert not world.can_view(DAN, CT)
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        (None, None),
+        (ANNA, "anna"),
+        (es.Permission.VIEW, "VIEW"),
+        (START, "2030-01-01T12:00:00+00:00"),
+        ((1, "text"), [1, "text"]),
+        (frozenset({NURSES, ANNA}), ["anna", "nurses"]),
+        ({es.Permission.VIEW: 1}, {"VIEW": 1}),
+        ({es.UserId("x"): 1, es.GroupId("x"): 2, CT: 3}, {"u:x": 1, "g:x": 2, "ct": 3}),
+    ],
+    ids=repr,
+)
+def test_a_value_is_written_as_plain_data(value, written):
+    assert plain(value, {}) == written
+
+
+def test_a_writer_gives_the_form_of_a_type():
+    assert plain([ANNA, NURSES], {es.UserId: with_kind, es.GroupId: with_kind}) == [
+        "user:anna",
+        "group:nurses",
+    ]
+
+
+@pytest.mark.parametrize("value", [PrivateText("MRN 048213"), object()], ids=type)
+def test_what_has_no_form_is_an_error_without_the_value(value):
+    with pytest.raises(TypeError) as caught:
+        plain(value, {})
+
+    assert "048213" not in str(caught.value)

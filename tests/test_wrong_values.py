@@ -3,6 +3,7 @@
 A refusal names the field and what would do, and does not quote the value.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from enum import StrEnum
 from itertools import count
@@ -14,9 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import exam_sharing as es
+from exam_sharing.identifiers import PrincipalKey
 from exam_sharing.policy.facts import Profile
 from exam_sharing.policy.requests import HostEnding, Withdrawal
 from exam_sharing.testing.strategies import times
+from exam_sharing.validation import checks_arguments
 from sample_values import (
     ENOUGH,
     IDENTIFIERS,
@@ -481,3 +484,50 @@ def test_a_time_zone_that_fails_is_a_callers_error(answer):
 
     assert "SECRET" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+@checks_arguments
+class Fails:
+    """Fails at whatever it is asked."""
+
+    def ask(
+        self,
+        anything: object = None,
+        place: tuple[datetime, str] | None = None,
+        keys: Iterable[PrincipalKey] = (),
+        at: datetime = START,
+        limit: int = 1,
+    ) -> None:
+        raise OSError
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"place": (START,)},
+        {"place": ("later", START)},
+        {"keys": "u:anna"},
+        {"keys": [es.UserId("anna")]},
+        {"at": "now"},
+        {"limit": True},
+        {"at": START.replace(tzinfo=None)},
+    ],
+    ids=str,
+)
+def test_the_wrong_argument_of_a_method_is_named(wrong):
+    naive = isinstance(wrong.get("at"), datetime)
+    with pytest.raises(es.InvalidArgument if naive else es.WrongKind) as caught:
+        Fails().ask(**wrong)
+
+    assert caught.value.field in wrong
+
+
+@pytest.mark.parametrize("right", [{}, {"anything": 1, "place": (START, "e"), "keys": ["u:anna"]}])
+def test_errors_of_fitting_arguments_are_raised_unchanged(right):
+    with pytest.raises(OSError, match=r"^$"):
+        Fails().ask(**right)
+
+
+def test_too_many_arguments_are_a_type_error():
+    with pytest.raises(TypeError, match="unexpected keyword"):
+        Fails().ask(more=1)
