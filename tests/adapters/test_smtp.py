@@ -353,14 +353,8 @@ ODD_WORDS = """
 """
 ODD_ADDRESSES = [
     *ODD_WORDS.split(),
-    "",
-    "a@x.example, b@x.example",
-    "Ben <ben@x.example>",
-    '"a b"@x.example',
-    "ben@x.example\r\nBcc: all@x.example",
-    "ben@x.example\n",
-    "be n@x.example",
-    "ben@x.example ",
+    *("", "a@x.example, b@x.example", "Ben <ben@x.example>", '"a b"@x.example', "be n@x.example"),
+    *("ben@x.example\r\nBcc: all@x.example", "ben@x.example\n", "ben@x.example "),
     "ben@\u00fc,x.example",
     f"{'x' * 65}@x.example",
     f"ben@{'x' * 64}.example",
