@@ -27,7 +27,7 @@ from exam_sharing.directories import (
     walk,
 )
 from exam_sharing.errors import MembershipCycle
-from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId
+from exam_sharing.identifiers import GroupId, Keys, PrincipalId, PrincipalKey, UserId
 from exam_sharing.names import SHORT, Findable, KeyKind, SearchKey, Typed
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
@@ -156,7 +156,7 @@ class MemoryDirectory(KeptDirectory):
         # INVARIANT: an entry is true, or was true before a change that has not yet returned. Only
         # active users have one, so that queries for strangers do not fill it.
         # INVARIANT: always the same dict, since every check looks here first.
-        self.kept_principals: Final[dict[PrincipalKey, frozenset[PrincipalKey]]] = {}
+        self.kept_principals: Final[dict[PrincipalKey, Keys]] = {}
         # Names are indexed by the first query for them. Until then `_renamed` keeps what the index
         # still has under each key; the lock guards it. Indexing takes long, so it has a lock of its
         # own, which is never waited for while the other one is held.
@@ -185,7 +185,7 @@ class MemoryDirectory(KeptDirectory):
 
     @override
     @checks_itself
-    def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
+    def principals_of(self, user: UserId) -> Keys:
         # The key of a group is never found, so that a check of the kind costs the hot path nothing.
         try:
             found = self.kept_principals.get(user.key)
@@ -193,7 +193,7 @@ class MemoryDirectory(KeptDirectory):
             found = None
         return self._look_up(user) if found is None else found
 
-    def _look_up(self, user: UserId) -> frozenset[PrincipalKey]:
+    def _look_up(self, user: UserId) -> Keys:
         require_kind("user", user, UserId)
         with self._lock:
             account = self._known.get(user.key)
@@ -337,7 +337,7 @@ class MemoryDirectory(KeptDirectory):
         else:
             self._known[key] = new
 
-    def _above(self, key: PrincipalKey) -> frozenset[PrincipalKey]:
+    def _above(self, key: PrincipalKey) -> Keys:
         return frozenset(walk((key,), self._groups_of))
 
     def _groups_of(self, key: PrincipalKey) -> Iterable[PrincipalKey]:

@@ -14,7 +14,7 @@ import attrs
 
 from exam_sharing.exams import Exam
 from exam_sharing.grants import FOREVER, NEVER, Grant, Permission
-from exam_sharing.identifiers import GroupId, PrincipalKey, UserId
+from exam_sharing.identifiers import GroupId, Keys, PrincipalKey, UserId
 from exam_sharing.policy.access import grants_reaching
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.views import VisibleExam
@@ -94,9 +94,7 @@ class ReadyExam:
             self._made_to = found
         return [grant for key in recipients for grant in found.get(key, ())]
 
-    def permission_of(
-        self, user: UserId, principals: frozenset[PrincipalKey], now: datetime
-    ) -> Permission | None:
+    def permission_of(self, user: UserId, principals: Keys, now: datetime) -> Permission | None:
         """Return the highest permission that grants give the user, or `None`.
 
         The sets must be valid at `now`.
@@ -113,11 +111,7 @@ class ReadyExam:
         return None if self.view.isdisjoint(principals) else Permission.VIEW
 
     def given_by_others(
-        self,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        permission: Permission,
-        now: datetime,
+        self, user: UserId, principals: Keys, permission: Permission, now: datetime
     ) -> bool:
         """Return whether grants of others than the user give them the permission at the time."""
         for grant in grants_reaching(user, principals, self.sharing.grants):

@@ -26,6 +26,7 @@ from exam_sharing.identifiers import (
     BatchId,
     ExamId,
     GrantId,
+    Keys,
     PrincipalId,
     PrincipalKey,
     ShareId,
@@ -300,12 +301,7 @@ class MemoryStore(
     @override
     @checks_itself
     def holds(
-        self,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        permission: Permission,
-        exam: ExamId,
-        now: datetime,
+        self, user: UserId, principals: Keys, permission: Permission, exam: ExamId, now: datetime
     ) -> bool:
         try:
             ready = self._ready.get(exam.value)
@@ -327,11 +323,7 @@ class MemoryStore(
 
     @override
     def involved(
-        self,
-        user: UserId,
-        principals: frozenset[PrincipalKey],
-        named: ExamId | GrantId,
-        now: datetime,
+        self, user: UserId, principals: Keys, named: ExamId | GrantId, now: datetime
     ) -> Involvement | None:
         with self._lock:
             if isinstance(named, GrantId):
@@ -361,7 +353,7 @@ class MemoryStore(
     def holding(
         self,
         user: UserId,
-        principals: frozenset[PrincipalKey],
+        principals: Keys,
         permission: Permission,
         exams: Iterable[ExamId],
         now: datetime,
@@ -375,7 +367,7 @@ class MemoryStore(
     def visible(
         self,
         user: UserId,
-        principals: frozenset[PrincipalKey],
+        principals: Keys,
         after: Place | None,
         limit: int,
         now: datetime,
