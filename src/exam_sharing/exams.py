@@ -45,11 +45,9 @@ def _source(value: str) -> str:
 class Exam:
     """One imaging study, reduced to what sharing needs.
 
-    The same study uploaded twice is two exams. The active owner holds everything on it.
-
-    Attributes:
-        uploaded_at: aware; kept in UTC.
-        subject: the host's opaque reference to the patient; compared, never shown.
+    The same study uploaded twice is two exams. The active owner holds everything on it. The time is
+    aware, and kept in UTC. The subject is the host's opaque reference to the patient: it is
+    compared, and never shown.
     """
 
     id: ExamId = attrs.field(validator=is_a(ExamId))
@@ -61,12 +59,10 @@ class Exam:
 
 @attrs.frozen(kw_only=True)
 class UploadBatch:
-    """The exams that arrived together: a CD, an upload, a transfer.
+    """The exams that arrived together: a CD, an upload, a transfer. Sealed, it takes no more.
 
-    Attributes:
-        source: where it came from, as the host describes it; at most 500 code points, no controls.
-        received_at: aware; kept in UTC.
-        sealed: a sealed batch takes no more exams.
+    The host describes its source: at most 500 code points, no controls. The time is aware, and kept
+    in UTC.
     """
 
     id: BatchId = attrs.field(validator=is_a(BatchId))

@@ -101,13 +101,7 @@ def folded(text: str) -> str:
 
 @attrs.frozen
 class Findable:
-    """The folded forms of a name and an address.
-
-    Attributes:
-        name: names are sorted by it.
-        whole: the words of the name in alphabetical order.
-        starts: the starts of its words, in alphabetical order.
-    """
+    """A folded name and address, and the name's words and their starts in alphabetical order."""
 
     name: str = attrs.field(repr=False)
     whole: str = attrs.field(repr=False)
@@ -134,11 +128,9 @@ class Findable:
 
 @attrs.frozen
 class Typed:
-    """A typed and folded text, to find a name or an address.
+    """A typed and folded text, its words in alphabetical order, and its different words.
 
-    Attributes:
-        whole: its words in alphabetical order.
-        words: its different words, the longest first.
+    The longest of the different words come first.
     """
 
     text: str = attrs.field(repr=False)

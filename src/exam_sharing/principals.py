@@ -36,13 +36,9 @@ def _members(value: Iterable[UserId | GroupId]) -> frozenset[UserId | GroupId]:
 
 @attrs.frozen(kw_only=True)
 class User:
-    """A person who can act.
+    """A person who can act; an inactive one holds nothing and may not act.
 
-    Attributes:
-        id: who it is.
-        name: what colleagues call them; at most 500 code points, no controls.
-        email: one address, or `None` for none.
-        active: an inactive user holds nothing and may not act.
+    The name is what colleagues call them: at most 500 code points, no controls.
     """
 
     id: UserId = attrs.field(validator=is_a(UserId))
@@ -53,12 +49,9 @@ class User:
 
 @attrs.frozen(kw_only=True)
 class Group:
-    """Users and groups under one name.
+    """Users and groups under one name: at most 500 code points, no controls.
 
-    Attributes:
-        id: which group it is.
-        name: what colleagues call it; at most 500 code points, no controls.
-        members: its direct members; they need not be known yet.
+    Its members are the direct ones; they need not be known yet.
     """
 
     id: GroupId = attrs.field(validator=is_a(GroupId))

@@ -197,11 +197,8 @@ class Invitation(Template):
     """The default template: in English, without details of a study.
 
     It states who shared, how many exams, with which permission and until when, and quotes the
-    personal message. The subject contains no part of the message.
-
-    Attributes:
-        name_of: returns the name of the person who shared, or `None` if the reader may not know
-            it; without this function no letter names anybody.
+    personal message. The subject contains no part of the message. `name_of` returns the name of the
+    person who shared, or `None` if the reader may not know it; without it no letter names anybody.
     """
 
     name_of: Callable[[UserId], str | None] | None = None
