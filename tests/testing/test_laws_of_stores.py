@@ -206,7 +206,9 @@ def transfers(afterwards):
             before = self._ready[exam.value].sharing
             super().transfer(exam, owner, at=at)
             ready = self._ready[exam.value]
-            self._ready[exam.value] = ReadyExam.of(*afterwards(ready.exam, ready.sharing, before), at)
+            self._ready[exam.value] = ReadyExam.of(
+                *afterwards(ready.exam, ready.sharing, before), at
+            )
 
     return Transfers
 
