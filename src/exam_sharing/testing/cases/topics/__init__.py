@@ -19,7 +19,7 @@ clinic: Final = Group("clinic")
 
 
 class After:
-    """Cases that start after these acts."""
+    """Cases that start after Anna shared the CT with Ben or the nurses, or Ben with Carla."""
 
     share = partial(case, given=anna.share(ben))
     reshare = partial(case, given=[anna.share(ben), ben.share(carla)])
