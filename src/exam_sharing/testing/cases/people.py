@@ -134,11 +134,11 @@ class Principal(str):
         named = {"exam": exam, "recipient": self, "outcome": outcome}
         return {**named, "until": None, "limited_by": "NOTHING", **fields}
 
-    granted = partialmethod(outcome, "GRANTED")
-    widened = partialmethod(outcome, "WIDENED")
-    extended = partialmethod(outcome, "EXTENDED")
-    unchanged = partialmethod(outcome, "UNCHANGED")
-    owns_it = partialmethod(outcome, "OWNS_IT")
+    granted: Final = partialmethod(outcome, "GRANTED")
+    widened: Final = partialmethod(outcome, "WIDENED")
+    extended: Final = partialmethod(outcome, "EXTENDED")
+    unchanged: Final = partialmethod(outcome, "UNCHANGED")
+    owns_it: Final = partialmethod(outcome, "OWNS_IT")
 
     def entry(self, *grants: Data, **held: str | None) -> Data:
         """Return an entry of an access list.
@@ -206,8 +206,8 @@ class User(Principal):
             **{"attested": True, **fields},
         )
 
-    share_batch = partialmethod(share, scope="BATCH")
-    share_download = partialmethod(share, permission="DOWNLOAD")
+    share_batch: Final = partialmethod(share, scope="BATCH")
+    share_download: Final = partialmethod(share, permission="DOWNLOAD")
 
     def unshare(self, recipient: Principal, exam: str = "ct", **fields: Any) -> Act:
         """Return an unshare: the X button."""
@@ -217,7 +217,7 @@ class User(Principal):
         """Return a narrowing."""
         return Act(act="narrow", actor=self.id, exam=exam, recipient=recipient, **bound)
 
-    narrow_to_view = partialmethod(narrow, permission="VIEW")
+    narrow_to_view: Final = partialmethod(narrow, permission="VIEW")
 
     def end(self, grant: Data, **fields: Any) -> Act:
         """Return the end of one grant, which the portal looks up for the id."""
@@ -240,7 +240,7 @@ class User(Principal):
         plain = {"permission": "VIEW", "until": None, "can_unshare": True}
         return {"grantor": self.id, **plain, **fields}
 
-    gave_download = partialmethod(gave, permission="DOWNLOAD")
+    gave_download: Final = partialmethod(gave, permission="DOWNLOAD")
 
     def notice(self, actor: "User | None" = None, **fields: Any) -> Data:
         """Return a notice to this user, by default from Anna, of one exam, without a message."""
@@ -253,10 +253,10 @@ class User(Principal):
     def _check(self, answer: Any, permission: str, exam: str = "ct") -> Answered:
         return self._answered(answer, "can", permission=permission, exam=exam)
 
-    can_view = partialmethod(_check, True, "VIEW")
-    can_download = partialmethod(_check, True, "DOWNLOAD")
-    cannot_view = partialmethod(_check, False, "VIEW")
-    cannot_download = partialmethod(_check, False, "DOWNLOAD")
+    can_view: Final = partialmethod(_check, True, "VIEW")
+    can_download: Final = partialmethod(_check, True, "DOWNLOAD")
+    cannot_view: Final = partialmethod(_check, False, "VIEW")
+    cannot_download: Final = partialmethod(_check, False, "DOWNLOAD")
 
     def explained(self, permission: str, *grants: Data, as_owner: bool = False) -> Answered:
         """Return the explanation of a yes: each grant with its `through`."""
@@ -278,8 +278,8 @@ class User(Principal):
     def _listed(self, question: str, *listed: str, exam: str = "ct", **fields: Any) -> Answered:
         return self._answered(list(listed), question, exam=exam, **fields)
 
-    tabs = partialmethod(_listed, "tabs")
-    choices = partialmethod(_listed, "choices")
+    tabs: Final = partialmethod(_listed, "tabs")
+    choices: Final = partialmethod(_listed, "choices")
 
     def suggestions(self, text: str, *principals: Principal, exam: str = "ct") -> Answered:
         """Return the suggestions for a text."""
@@ -327,8 +327,8 @@ class User(Principal):
         answer = [{"exam": exam, "permission": permission} for exam, permission in exams]
         return self._answered(answer, question)
 
-    shared_with = partialmethod(_exams, "shared_with")
-    visible_to = partialmethod(_exams, "visible_to")
+    shared_with: Final = partialmethod(_exams, "shared_with")
+    visible_to: Final = partialmethod(_exams, "visible_to")
 
     def nothing_shown(self, exam: str = "ct") -> list[Answered]:
         """Return that every question about an exam is answered as for one that does not exist."""

@@ -10,10 +10,10 @@ from exam_sharing.testing.cases.builders import add_upload, case, clock, exam, u
 from exam_sharing.testing.cases.people import DAY, HOUR, NOW, PAST, WEEK, reason
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, dan
 
-one_day = partial(case, policy={"max_duration": 86400})
-two_exams = partial(case, given=[anna.share(ben), anna.share(ben, exam="mr")])
-part_owner = partial(case, uploads=[upload("cd", exam("ct"), exam("mr", owner=ben))])
-one_subject = partial(case, policy={"batches_across_subjects": False})
+one_day: Final = partial(case, policy={"max_duration": 86400})
+two_exams: Final = partial(case, given=[anna.share(ben), anna.share(ben, exam="mr")])
+part_owner: Final = partial(case, uploads=[upload("cd", exam("ct"), exam("mr", owner=ben))])
+one_subject: Final = partial(case, policy={"batches_across_subjects": False})
 ALIKE: Final = (
     exam("ct", uploaded_at="2030-01-01T11:40:00Z"),
     exam("mr", uploaded_at="2030-01-01T11:30:00Z", subject="p-1"),

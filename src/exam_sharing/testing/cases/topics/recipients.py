@@ -10,12 +10,12 @@ from exam_sharing.testing.cases.builders import case, clock, exam, host_ends, no
 from exam_sharing.testing.cases.people import DAY, HOUR, Group, User, board, nobody, passed_on
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, dan, eva, nurses
 
-readmission = partial(case, policy={"only_owner_readmits": True})
+readmission: Final = partial(case, policy={"only_owner_readmits": True})
 OTHERS: Final = {each: dict[str, Any]() for each in (ben, carla, clinic, dan, eva, nurses)}
 """The choices of Anna, who hold nothing."""
 
-bo = User("bo")
-zoe = User("zoe")
+bo: Final = User("bo")
+zoe: Final = User("zoe")
 
 CASES: Final = {
     "NO_RECIPIENTS: a share names at least one recipient. Repeated ones count once.": {

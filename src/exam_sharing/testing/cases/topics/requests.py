@@ -18,9 +18,9 @@ BIG_BEN: Final = User("Ben")
 RENEE: Final = User("renée")
 OTHER_RENEE: Final = User("rene\u0301e")
 
-after_share = partial(case, given=SHARE)
-after_unshare = partial(case, given=[anna.share_download(ben, carla), UNSHARE])
-look_alikes = partial(
+after_share: Final = partial(case, given=SHARE)
+after_unshare: Final = partial(case, given=[anna.share_download(ben, carla), UNSHARE])
+look_alikes: Final = partial(
     case, users=[BIG_BEN.fields(name="Ben Adler"), RENEE.fields(), OTHER_RENEE.fields()]
 )
 

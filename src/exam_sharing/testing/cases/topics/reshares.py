@@ -12,7 +12,7 @@ from exam_sharing.testing.cases.topics import After, anna, ben, carla, dan, eva,
 
 DOWNLOADS: Final = [anna.share_download(ben), ben.share_download(carla)]
 
-download_and_view = partial(
+download_and_view: Final = partial(
     case,
     given=[
         anna.share(dan),

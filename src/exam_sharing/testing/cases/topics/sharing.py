@@ -10,7 +10,7 @@ from exam_sharing.testing.cases.builders import case, clock, notices
 from exam_sharing.testing.cases.people import DAY, HOUR, PAST, WEEK, nobody, passed_on, reason
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, dan, eva, nurses
 
-two_people = partial(case, policy={"max_people": 2})
+two_people: Final = partial(case, policy={"max_people": 2})
 CASES: Final = {
     "A share gives its recipients access, up to what the actor holds.": {
         "a share gives another user access": case(

@@ -13,10 +13,10 @@ from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, d
 LOST: Final = [*passed_on(anna, ben, carla, dan), anna.unshare(ben)]
 """Ben shared with Carla, who shared with Dan; then Ben lost access."""
 
-own_grants = partial(case, policy={"access_list": "OWN_GRANTS"})
-download_for_carla = partial(case, given=anna.share_download(carla))
-two_downloads = partial(case, given=anna.share_download(carla, nurses))
-dan_twice = partial(case, given=anna.share(dan, nurses))
+own_grants: Final = partial(case, policy={"access_list": "OWN_GRANTS"})
+download_for_carla: Final = partial(case, given=anna.share_download(carla))
+two_downloads: Final = partial(case, given=anna.share_download(carla, nurses))
+dan_twice: Final = partial(case, given=anna.share(dan, nurses))
 """Dan has a grant of his own, and one through the nurses."""
 
 CASES: Final = {

@@ -14,10 +14,12 @@ DOWNLOADS: Final = [anna.share_download(ben), ben.share_download(carla)]
 TWO_EXAMS: Final = [anna.share(ben), anna.share(ben, exam="mr")]
 THREE_SHARES: Final = [anna.share(ben, nurses), ben.share(carla), anna.share(ben, exam="mr")]
 
-ct_withdrawn = partial(case, given=[*TWO_EXAMS, withdraw("ct")])
-withdrawn = partial(case, given=[*THREE_SHARES, withdraw("ct")])
-carla_from_two = partial(case, given=[anna.share(ben, carla), ben.share(carla)])
-from_two = partial(case, given=[anna.share(ben), anna.share_download(carla), ben.share(carla)])
+ct_withdrawn: Final = partial(case, given=[*TWO_EXAMS, withdraw("ct")])
+withdrawn: Final = partial(case, given=[*THREE_SHARES, withdraw("ct")])
+carla_from_two: Final = partial(case, given=[anna.share(ben, carla), ben.share(carla)])
+from_two: Final = partial(
+    case, given=[anna.share(ben), anna.share_download(carla), ben.share(carla)]
+)
 """Carla has download from Anna, and view from Ben."""
 
 CASES: Final = {
