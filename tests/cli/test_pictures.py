@@ -66,20 +66,13 @@ def seen(fact, **names):
     return [line.rstrip() for line in console.file.getvalue().splitlines()]
 
 
-def deactivate(stage, user):
-    stage.directory.add(es.User(id=user, name=story.NAMES[user], active=False))
-
-
 def test_no_suggestions_are_printed_as_nobody(stage):
     assert seen(stage.suggest(ANNA, "zzz")) == ["zzz▏        nobody"]
 
 
 def test_an_empty_access_list_is_printed_as_nobody(stage):
-    assert seen(stage.listed(ANNA)) == [
-        "Owner of exam 1: Anna Kovács",
-        "",
-        "Nobody else has access.",
-    ]
+    told = seen(stage.listed(ANNA))
+    assert told == ["Owner of exam 1: Anna Kovács", "", "Nobody else has access."]
 
 
 def test_a_viewer_who_sees_less_has_an_empty_cell(stage):
@@ -129,7 +122,7 @@ def test_a_re_share_is_under_the_grant_that_supports_it_now(stage):
 
 
 def test_an_inactive_owner_may_not_view(stage):
-    deactivate(stage, ANNA)
+    stage.directory.add(es.User(id=ANNA, name="Anna Kovács", active=False))
     assert seen(stage.explain(ANNA, es.Permission.VIEW)) == [
         "▸ May Anna Kovács view exam 1?",
         "  ✗ no: EXAM_NOT_FOUND; owns it, but the user is inactive",

@@ -65,20 +65,15 @@ That was 15 chapters and 75 steps.
 """
 """What the tour prints, in this order; each line and each … may leave something out."""
 
+# Of facts that are no replies of other commands.
 KEYS = {
     "said": "text",
-    "uploaded": "batch by exams left_out",
     "refused": "request reasons",
     "share-form": "actor exam form",
     "suggestions": "actor exam typed choices",
     "list": "actor exam page",
-    "preview": "request preview",
-    "shared": "request receipt",
-    "ended": "request receipt",
     "notices": "notices untold",
     "tabs": "exam people",
-    "explanation": "user permission exam answer",
-    "access-list": "exam seen",
     "hand-to-hand": "exam owner steps",
     "visible-exams": "shelves",
 }
@@ -142,7 +137,7 @@ def test_the_document_has_keys_that_stay(tell):
     assert [*document] == ["format", "version", "people", "groups", "exams", "left_out", "chapters"]
     chapters = document["chapters"]
     found = {fact["kind"]: " ".join(fact) for each in chapters for fact in each["facts"]}
-    assert found == {kind: f"kind {keys}" for kind, keys in KEYS.items()}
+    assert {kind: f"kind {keys}" for kind, keys in KEYS.items()}.items() <= found.items()
     times = [each["at"] for each in chapters]
     assert times == sorted(set(times))
     assert [exam["patient"] for exam in document["exams"]] == [1, 1, 2, 2, 2, 2]
@@ -250,19 +245,18 @@ def test_reading_a_large_medium_shows_its_progress(capsys, monkeypatch):
     assert shown.endswith(" \r")
 
 
-@pytest.mark.parametrize("what", ["nothing", "empty", "text"])
-def test_a_path_that_is_no_medium_is_reported_in_one_line(capsys, tmp_path, what):
-    (tmp_path / "empty").mkdir()
+@pytest.mark.parametrize(
+    ("place", "told"),
+    [("nothing", ""), ("empty", ""), ("text", ""), ("damaged", "with --loose")],
+)
+def test_a_path_that_is_no_medium_is_reported_in_one_line(capsys, tmp_path, place, told):
+    for folder in ("empty", "damaged"):
+        (tmp_path / folder).mkdir()
     (tmp_path / "text").write_text("no medium")
-    assert main(["tour", str(tmp_path / what)]) == 1
-    told = capsys.readouterr()
-    assert told.out == ""
-    assert told.err.startswith("exam-sharing: ")
-    assert told.err.count("\n") == 1
-    assert str(tmp_path) not in told.err
-
-
-def test_a_damaged_dicomdir_is_reported_with_the_option_that_helps(capsys, tmp_path):
-    (tmp_path / "DICOMDIR").write_bytes(b"damaged")
-    assert main(["tour", str(tmp_path)]) == 1
-    assert "with --loose" in capsys.readouterr().err
+    (tmp_path / "damaged" / "DICOMDIR").write_bytes(b"damaged")
+    assert main(["tour", str(tmp_path / place)]) == 1
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith("exam-sharing: ")
+    assert told in err
+    assert str(tmp_path) not in err
