@@ -6,7 +6,6 @@ drawn by Hypothesis. A test compares the hospital before and after each step.
 
 import inspect
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -14,43 +13,18 @@ import attrs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exam_sharing import (
-    AccessListScope,
-    BatchId,
-    Exam,
-    ExamId,
-    Grant,
-    Group,
-    GroupId,
-    MembershipCycle,
-    NarrowRequest,
-    Permission,
-    Policy,
-    Refused,
-    Reshares,
-    RevokeRequest,
-    Scope,
-    ShareRequest,
-    UnshareRequest,
-    UploadBatch,
-    User,
-    UserId,
-)
-from exam_sharing.grants import OWNER
+import exam_sharing as es
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
 from exam_sharing.testing.strategies import narrow_requests, revoke_requests, unshare_requests
 from exam_sharing.testing.worlds import perform
 from where_kept import empty_store
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-USERS = tuple(UserId(name) for name in ("ann", "ben", "cat", "dan", "eve"))
-GROUPS = tuple(GroupId(name) for name in ("staff", "ward", "ann"))
-BATCHES = (BatchId("cd"), BatchId("night"))
-EXAMS = tuple(ExamId(f"E{number}") for number in range(5))
+USERS = tuple(es.UserId(name) for name in ("ann", "ben", "cat", "dan", "eve"))
+GROUPS = tuple(es.GroupId(name) for name in ("staff", "ward", "ann"))
+BATCHES = (es.BatchId("cd"), es.BatchId("night"))
+EXAMS = tuple(es.ExamId(f"E{number}") for number in range(5))
 PRINCIPALS = (*USERS, *GROUPS)
-
-Asked = ShareRequest | UnshareRequest | NarrowRequest | RevokeRequest
-GrantContent = tuple[object, ...]
 
 
 def minutes(number):
@@ -61,7 +35,7 @@ def minutes(number):
 class Story:
     """One hospital, and what happens in it."""
 
-    policy: Policy
+    policy: es.Policy
     hidden: frozenset
     hidden_members: frozenset
     store: object = attrs.field(factory=empty_store)
@@ -88,16 +62,18 @@ class Story:
         return f"act{self.acts}"
 
     def add_user(self, user, *, active=True, plan=True, notices=True):
-        person = User(id=user, name=str(user).title(), email=f"{user}@example.org", active=active)
+        person = es.User(
+            id=user, name=str(user).title(), email=f"{user}@example.org", active=active
+        )
         self.directory.add(person, sharing_in_plan=plan, notices=notices)
 
     def add_group(self, group, members):
         """Set the members of a group, unless it would hold itself."""
-        with suppress(MembershipCycle):
-            self.directory.add(Group(id=group, name=str(group), members=members))
+        with suppress(es.MembershipCycle):
+            self.directory.add(es.Group(id=group, name=str(group), members=members))
 
     def add_upload(self, batch, exams):
-        uploaded = UploadBatch(id=batch, uploader=USERS[0], source="CD", received_at=START)
+        uploaded = es.UploadBatch(id=batch, uploader=USERS[0], source="CD", received_at=START)
         self.sharing.add_upload(uploaded, exams)
 
     def transfer(self, exam, owner):
@@ -107,7 +83,7 @@ class Story:
         """Perform a request with the package; return the receipt or the refusal."""
         try:
             return perform(self.sharing, request)
-        except Refused as refused:
+        except es.Refused as refused:
             return refused
 
     def facts(self, exam):
@@ -129,7 +105,7 @@ class Story:
             (user, exam, permission)
             for user in USERS
             for exam in EXAMS
-            for permission in Permission
+            for permission in es.Permission
             if self.sharing.can(user, permission, exam)
         }
 
@@ -151,7 +127,7 @@ def content(grant):
         grant.permission,
         grant.until,
         grant.version,
-        grant.basis is OWNER,
+        grant.basis is es.OWNER,
     )
 
 
@@ -169,38 +145,37 @@ groups = st.sampled_from(GROUPS)
 exams = st.sampled_from(EXAMS)
 principals = st.sampled_from(PRINCIPALS)
 times = st.integers(0, 30).map(minutes)
-maybe_times = st.none() | times
-permissions = st.sampled_from(Permission)
-reshares = st.sampled_from((*Reshares, None))
+permissions = st.sampled_from(es.Permission)
+reshares = st.sampled_from((*es.Reshares, None))
 
 patient = settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 """For tests with long stories."""
 
-everyone_sees = st.builds(Policy, reshares=st.sampled_from(Reshares))
+everyone_sees = st.builds(es.Policy, reshares=st.sampled_from(es.Reshares))
 policies = st.builds(
-    Policy,
+    es.Policy,
     max_recipients=rarely(st.just(2), 100),
     max_exams=rarely(st.just(2), 100),
     max_people=rarely(st.just(2), 100),
     max_duration=rarely(st.just(timedelta(minutes=10)), None),
     message_limit=st.just(10),
-    reshares=st.sampled_from(Reshares),
+    reshares=st.sampled_from(es.Reshares),
     only_owner_readmits=st.booleans(),
     batches_across_subjects=rarely(st.just(False), True),
-    access_list=st.sampled_from(AccessListScope),
+    access_list=st.sampled_from(es.AccessListScope),
     sends_notices=rarely(st.just(False), True),
 )
 
 shares = st.builds(
-    ShareRequest,
+    es.ShareRequest,
     actor=users,
     exam=exams,
     recipients=rarely(st.just(()), None).flatmap(
         lambda none: st.just(none) if none is not None else st.lists(principals, max_size=3)
     ),
     permission=permissions,
-    scope=st.sampled_from(Scope),
-    until=maybe_times,
+    scope=st.sampled_from(es.Scope),
+    until=st.none() | times,
     attested=rarely(st.just(False), True),
     wording=rarely(st.just("an older wording"), None),
     message=rarely(st.sampled_from(("hello", "much too long", "bell \a", "a\r\nb")), None),
@@ -234,7 +209,7 @@ def stories(draw, policies=policies, hiding=True, new_store=empty_store):
         story.add_upload(
             batch,
             [
-                Exam(
+                es.Exam(
                     id=exam,
                     owner=draw(st.sampled_from(USERS[:2])),
                     batch=batch,
@@ -258,12 +233,12 @@ def likely_shares(story: Story):
         user, exam = pair
         others = [p for p in PRINCIPALS if p not in (user, owners[exam])]
         return st.builds(
-            ShareRequest,
+            es.ShareRequest,
             actor=st.just(user),
             exam=st.just(exam),
             recipients=st.lists(st.sampled_from(others), min_size=1, max_size=2),
             permission=permissions,
-            scope=st.sampled_from((Scope.EXAM, Scope.EXAM, Scope.BATCH)),
+            scope=st.sampled_from((es.Scope.EXAM, es.Scope.EXAM, es.Scope.BATCH)),
             until=st.none() | st.integers(1, 9).map(lambda n: story.now + timedelta(minutes=n)),
             attested=st.just(True),
         )
@@ -277,7 +252,7 @@ def likely_endings(story: Story):
     if not grants:
         return unshares | narrows
 
-    def by_somebody(grant: Grant):
+    def by_somebody(grant: es.Grant):
         owner = next(e.owner for e in story.store.find((grant.exam,)))
         actors = st.sampled_from([owner, owner, grant.grantor, grant.grantor, *USERS])
         by = {"actors": actors, **by_hand}
@@ -304,8 +279,12 @@ def requests(story: Story):
 def changes(story: Story):
     """Draw a change of the hospital, as a function that makes it."""
     flags = {"active": st.booleans(), "plan": st.booleans(), "notices": st.booleans()}
+
+    def pass_time(by):
+        story.now += timedelta(minutes=by)
+
     return st.one_of(
-        st.builds(lambda by: lambda: _pass_time(story, by), st.integers(1, 5)),
+        st.builds(lambda by: lambda: pass_time(by), st.integers(1, 5)),
         st.builds(lambda user, **said: lambda: story.add_user(user, **said), users, **flags),
         st.builds(
             lambda group, members: lambda: story.add_group(group, members),
@@ -316,18 +295,7 @@ def changes(story: Story):
     )
 
 
-def _pass_time(story: Story, by: int) -> None:
-    story.now += timedelta(minutes=by)
-
-
-def tell(
-    data: st.DataObject,
-    story: Story,
-    each: Callable[[Asked], object],
-    *,
-    steps: int = 10,
-    change: bool = True,
-) -> None:
+def tell(data, story, each, *, steps=10, change=True):
     """Tell a story: `each` is called with every request, and performs it."""
     for _ in range(data.draw(st.integers(steps // 2, steps), label="steps")):
         if change and data.draw(rarely(st.just(True), False)):

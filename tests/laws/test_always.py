@@ -5,24 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing import (
-    OWNER,
-    AccessList,
-    NarrowRequest,
-    Outcome,
-    Permission,
-    Permitted,
-    Preview,
-    Refused,
-    Reshares,
-    RevokeRequest,
-    ShareReceipt,
-    ShareRequest,
-    Tab,
-    UnshareReceipt,
-    UnshareRequest,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.events import ActRefused
 from exam_sharing.grants import FOREVER, NEVER, Holding
 from laws.stories import (
@@ -43,9 +26,9 @@ pytestmark = pytest.mark.every_store
 def horizons(story, user, exam):
     """Return until when the user holds each permission, by the grounds that `explain` names."""
     held = {}
-    for permission in Permission:
+    for permission in es.Permission:
         answer = story.sharing.admin.explain(user, permission, exam)
-        if not isinstance(answer, Permitted):
+        if not isinstance(answer, es.Permitted):
             held[permission] = NEVER
         elif answer.as_owner:
             held[permission] = FOREVER
@@ -57,7 +40,7 @@ def horizons(story, user, exam):
 @in_stories()
 def test_no_one_exceeds_their_source(story, request):
     """Specification: `#no-one-exceeds-their-source`."""
-    if not isinstance(request, ShareRequest):
+    if not isinstance(request, es.ShareRequest):
         story.do(request)
         return
     before = {exam: horizons(story, request.actor, exam) for exam in EXAMS}
@@ -74,7 +57,7 @@ def test_the_basis_of_a_grant_is_earlier_grants_on_its_exam(story, request):
     grants = {grant.id: grant for grant in story.every_grant()}
     story.do(request)
     for grant in story.every_grant():
-        if grant.basis is not OWNER and grant.basis <= grants.keys():
+        if grant.basis is not es.OWNER and grant.basis <= grants.keys():
             for source in grant.basis:
                 assert grants[source].exam == grant.exam
                 assert grants[source].version < grant.version
@@ -87,14 +70,14 @@ def test_list_and_check_agree(story, request, *, limit):
     for user in USERS:
         paged = every_page(story.sharing.visible_to, user, limit)
         others = every_page(story.sharing.shared_with, user, limit)
-        for permission in Permission:
+        for permission in es.Permission:
             can = {exam for exam in EXAMS if story.sharing.can(user, permission, exam)}
             assert {item.exam for item in paged if item.permission >= permission} == can
             assert story.sharing.can_many(user, permission, EXAMS) == can
             viewer = story.sharing.viewer(user)
             assert {exam for exam in EXAMS if viewer.can(permission, exam)} == can
             answers = {exam: story.sharing.admin.explain(user, permission, exam) for exam in EXAMS}
-            assert {exam for exam, a in answers.items() if isinstance(a, Permitted)} == can
+            assert {exam for exam, a in answers.items() if isinstance(a, es.Permitted)} == can
             assert {exam for exam in EXAMS if user in who_can(story, permission, exam)} == can
         owned = {exam.id for exam in story.store.find(EXAMS) if exam.owner == user}
         assert [item for item in paged if item.exam not in owned] == others
@@ -122,9 +105,9 @@ def test_a_preview_agrees_with_checks_before_and_after_the_act(story, request):
     preview = story.sharing.preview(request)
     assert story.everything_held() == before
     receipt = story.do(request)
-    assert preview.reasons == (receipt.reasons if isinstance(receipt, Refused) else ())
+    assert preview.reasons == (receipt.reasons if isinstance(receipt, es.Refused) else ())
     after = story.everything_held()
-    if isinstance(receipt, Refused):
+    if isinstance(receipt, es.Refused):
         assert after == before
     elif knows:
         gained = {triple(e) for e in preview.gains if is_user(e) and not e.held_before}
@@ -135,10 +118,10 @@ def test_a_preview_agrees_with_checks_before_and_after_the_act(story, request):
 
 
 def knows_everything(story, request):
-    if not isinstance(request, RevokeRequest):
-        return story.sharing.can(request.actor, Permission.VIEW, request.exam)
+    if not isinstance(request, es.RevokeRequest):
+        return story.sharing.can(request.actor, es.Permission.VIEW, request.exam)
     found = story.store.find_grants((request.grant,))
-    return any(story.sharing.can(request.actor, Permission.VIEW, each.exam) for each in found)
+    return any(story.sharing.can(request.actor, es.Permission.VIEW, each.exam) for each in found)
 
 
 def triple(effect):
@@ -146,7 +129,7 @@ def triple(effect):
 
 
 def is_user(effect):
-    return isinstance(effect.principal, UserId)
+    return isinstance(effect.principal, es.UserId)
 
 
 @in_stories()
@@ -154,7 +137,7 @@ def test_a_refused_act_changes_nothing_and_sends_nothing(story, request):
     """Specification: `#refusals`."""
     before, sent = story.snapshot(), len(story.notifier.sent)
     events = len(story.store.events())
-    if isinstance(story.do(request), Refused):
+    if isinstance(story.do(request), es.Refused):
         assert story.snapshot() == before
         assert len(story.notifier.sent) == sent
         assert len(story.store.events()) == events + 1
@@ -164,13 +147,13 @@ def test_a_refused_act_changes_nothing_and_sends_nothing(story, request):
 def test_unsharing_takes_effect_at_once(story, request):
     """Specification: `#unsharing`."""
     receipt = story.do(request)
-    if isinstance(request, UnshareRequest) and isinstance(receipt, UnshareReceipt):
+    if isinstance(request, es.UnshareRequest) and isinstance(receipt, es.UnshareReceipt):
         gone = {grant.id for grant in receipt.ended}
         for user in USERS:
-            for permission in Permission:
+            for permission in es.Permission:
                 answer = story.sharing.admin.explain(user, permission, request.exam)
                 can = story.sharing.can(user, permission, request.exam)
-                assert can == isinstance(answer, Permitted)
+                assert can == isinstance(answer, es.Permitted)
                 if can:
                     assert not gone & {ground.grant.id for ground in answer.grounds}
 
@@ -180,7 +163,7 @@ def test_sharing_never_ends_access(story, request):
     """Specification: `#sharing-again`."""
     before = story.everything_held()
     standing = {grant for exam in EXAMS for grant in story.standing(exam)}
-    if isinstance(story.do(request), ShareReceipt):
+    if isinstance(story.do(request), es.ShareReceipt):
         assert before <= story.everything_held()
         assert standing <= {grant for exam in EXAMS for grant in story.standing(exam)}
 
@@ -190,7 +173,7 @@ def test_a_grant_is_made_only_if_it_adds_to_the_grants_of_its_grantor(story, req
     """Specification: `#sharing-again`."""
     before = {exam: story.standing(exam) for exam in EXAMS}
     receipt = story.do(request)
-    if not isinstance(receipt, ShareReceipt):
+    if not isinstance(receipt, es.ShareReceipt):
         return
     for exam in EXAMS:
         known = {grant.id for grant in before[exam]}
@@ -204,7 +187,7 @@ def test_a_grant_is_made_only_if_it_adds_to_the_grants_of_its_grantor(story, req
                 assert not given_before.covers(grant.holding)
     if request.until is not None:
         again = story.do(request)
-        assert {o.outcome for o in again.outcomes} <= {Outcome.UNCHANGED, Outcome.OWNS_IT}
+        assert {o.outcome for o in again.outcomes} <= {es.Outcome.UNCHANGED, es.Outcome.OWNS_IT}
 
 
 @in_stories()
@@ -212,7 +195,7 @@ def test_narrowing_leaves_no_grant_beyond_the_bound(story, request):
     """Specification: `#narrowing`."""
     before = story.everything_held()
     receipt = story.do(request)
-    if isinstance(request, NarrowRequest) and isinstance(receipt, UnshareReceipt):
+    if isinstance(request, es.NarrowRequest) and isinstance(receipt, es.UnshareReceipt):
         assert story.everything_held() <= before
         for grant in receipt.replacements:
             if grant.recipient == request.recipient:
@@ -236,26 +219,26 @@ def test_can_unshare_of_the_access_list_is_true_exactly_if_unsharing_is_allowed(
     story.do(request)
     viewer = data.draw(st.sampled_from(USERS), label="viewer")
     exam = data.draw(st.sampled_from(EXAMS), label="exam")
-    if not story.sharing.can(viewer, Permission.VIEW, exam):
+    if not story.sharing.can(viewer, es.Permission.VIEW, exam):
         return
     for entry in story.sharing.access_list(viewer, exam).entries:
-        whole = UnshareRequest(actor=viewer, exam=exam, recipient=entry.principal)
+        whole = es.UnshareRequest(actor=viewer, exam=exam, recipient=entry.principal)
         assert entry.can_unshare == (story.sharing.preview(whole).reasons == ())
         for listed in entry.grants:
-            one = RevokeRequest(actor=viewer, grant=listed.grant.id)
+            one = es.RevokeRequest(actor=viewer, grant=listed.grant.id)
             assert listed.can_unshare == (story.sharing.preview(one).reasons == ())
 
 
 @in_stories(change=False)
 def test_every_grant_has_a_source_if_all_endings_cascade(story, request):
     """Specification: `#re-shares`, `#no-one-exceeds-their-source`."""
-    if not isinstance(request, ShareRequest):
-        request = attrs.evolve(request, reshares=Reshares.CASCADE)
+    if not isinstance(request, es.ShareRequest):
+        request = attrs.evolve(request, reshares=es.Reshares.CASCADE)
     story.do(request)
     for exam in EXAMS:
         standing = story.standing(exam)
         for grant in standing:
-            if grant.basis is not OWNER:
+            if grant.basis is not es.OWNER:
                 assert has_source(story, grant, standing)
 
 
@@ -296,9 +279,9 @@ def test_the_tabs_and_the_share_form_agree(story, request, data):
     actor = data.draw(st.sampled_from(USERS), label="actor")
     exam = data.draw(st.sampled_from(EXAMS), label="exam")
     form, tabs = story.sharing.share_form(actor, exam), story.sharing.tabs(actor, exam)
-    assert form.has_share_tab == (Tab.SHARE in tabs)
+    assert form.has_share_tab == (es.Tab.SHARE in tabs)
     if form.has_share_tab:
-        assert form.offers_download == (Tab.DOWNLOAD in tabs)
+        assert form.offers_download == (es.Tab.DOWNLOAD in tabs)
         assert exam in form.exams
 
 
@@ -306,31 +289,31 @@ def test_the_tabs_and_the_share_form_agree(story, request, data):
 def test_answers_name_exactly_the_principals_that_they_mention(story, request):
     """Specification: `#disclosure`: a reader of an id also reads the name."""
     answers = [story.sharing.preview(request), story.do(request)]
-    if not isinstance(request, RevokeRequest):
+    if not isinstance(request, es.RevokeRequest):
         answers.append(access_list(story, request.actor, request.exam))
     for answer in answers:
-        if not isinstance(answer, Refused):
+        if not isinstance(answer, es.Refused):
             assert answer.names == story.directory.names(mentioned(answer))
 
 
 def access_list(story, user, exam):
     try:
         return story.sharing.access_list(user, exam)
-    except Refused as refused:
+    except es.Refused as refused:
         return refused
 
 
 def mentioned(answer):
     """Return everybody whose id is in the answer."""
     match answer:
-        case ShareReceipt():
+        case es.ShareReceipt():
             return {each.recipient for each in answer.outcomes}
-        case UnshareReceipt():
+        case es.UnshareReceipt():
             grants = (*answer.ended, *answer.replacements, *answer.left_standing)
             others = set(answer.still_have_access)
-        case Preview():
+        case es.Preview():
             return {each.principal for each in (*answer.gains, *answer.losses, *answer.keeps)}
-        case AccessList():
+        case es.AccessList():
             grants = [each.grant for entry in answer.entries for each in entry.grants]
             others = {answer.owner, *(entry.principal for entry in answer.entries)}
     return others | {who for grant in grants for who in (grant.grantor, grant.recipient)}

@@ -10,14 +10,12 @@ from unittest.mock import Mock, patch
 
 import attrs
 
+import exam_sharing as es
 from exam_sharing.acts import changing, delivering, gathering, showing
-from exam_sharing.errors import StoreFailed
-from exam_sharing.events import ShareNotice
-from exam_sharing.grants import FOREVER, NOTHING, Grant, Holding, Permission
+from exam_sharing.grants import FOREVER, NOTHING, Holding
 from exam_sharing.policy import access, ending, share, views
-from exam_sharing.policy.decisions import Denied, ReasonCode, reasons_against
+from exam_sharing.policy.decisions import reasons_against
 from exam_sharing.policy.facts import Profile
-from exam_sharing.policy.requests import NarrowRequest, Reshares
 from exam_sharing.policy.support import Support
 from exam_sharing.ports import AuditTrail
 
@@ -52,7 +50,7 @@ def without(code):
 @engine
 def believes_without_attestation():
     """Nobody verifies that HIPAA was confirmed."""
-    yield without(ReasonCode.ATTESTATION_MISSING)
+    yield without(es.ReasonCode.ATTESTATION_MISSING)
 
 
 @engine
@@ -68,13 +66,13 @@ def ignores_plans():
 @engine
 def passes_on_download():
     """A user who can only view passes download on."""
-    yield without(ReasonCode.DOWNLOAD_NOT_HELD)
+    yield without(es.ReasonCode.DOWNLOAD_NOT_HELD)
 
 
 @engine
 def outlives_its_source():
     """A re-share may last longer than its grantor holds the exam."""
-    yield without(ReasonCode.EXPIRY_BEYOND_OWN)
+    yield without(es.ReasonCode.EXPIRY_BEYOND_OWN)
 
 
 class ShowsEverybody:
@@ -103,13 +101,13 @@ def shares_with_the_unseen():
 @engine
 def brings_back_whom_the_owner_removed():
     """A re-share readmits a recipient although the policy lets only the owner readmit."""
-    yield without(ReasonCode.REMOVED_BY_OWNER)
+    yield without(es.ReasonCode.REMOVED_BY_OWNER)
 
 
 @engine
 def shares_what_was_not_shown():
     """The exams that the actor was shown are not compared with the shared ones."""
-    yield without(ReasonCode.CHANGED_SINCE_SHOWN)
+    yield without(es.ReasonCode.CHANGED_SINCE_SHOWN)
 
 
 @engine
@@ -118,10 +116,10 @@ def drops_download():
 
     def decide(policy, request, facts, now, act):
         case = share.ShareCase(policy=policy, request=request, facts=facts, now=now)
-        if request.permission is Permission.DOWNLOAD and any(
-            not holding.holds(Permission.DOWNLOAD, now) for holding in case.held.values()
+        if request.permission is es.Permission.DOWNLOAD and any(
+            not holding.holds(es.Permission.DOWNLOAD, now) for holding in case.held.values()
         ):
-            request = attrs.evolve(request, permission=Permission.VIEW)
+            request = attrs.evolve(request, permission=es.Permission.VIEW)
         return share.decide_share(policy, request, facts, now, act)
 
     yield changing, "decide_share", decide
@@ -153,7 +151,7 @@ def shares_unseen_exams():
 
     def held(case):
         found = {e.id: share.holding_on(case.facts.actor, e) for e in case.facts.exams}
-        if not found[case.request.exam].holds(Permission.VIEW, case.now):
+        if not found[case.request.exam].holds(es.Permission.VIEW, case.now):
             return {}
         everything = Holding.of(case.request.permission, FOREVER)
         return {id_: own if own != NOTHING else everything for id_, own in found.items()}
@@ -197,7 +195,7 @@ def recipients_cannot_leave():
 def cascades_unasked():
     """Re-shares always end with their source."""
     left_by = Support.left_by
-    always = {Reshares.KEEP: Reshares.CASCADE}
+    always = {es.Reshares.KEEP: es.Reshares.CASCADE}
     yield Support, "left_by", lambda it, cut, asked: left_by(it, cut, always.get(asked, asked))
 
 
@@ -206,7 +204,7 @@ def cascades_through_other_support():
     """A cascade ends a re-share although its grantor has another source."""
 
     def left(support, cut, reshares):
-        if reshares is Reshares.KEEP:
+        if reshares is es.Reshares.KEEP:
             return cut
         gone = support.resting_on(cut) & {grant.id for grant in support.standing}
         return {**cut, **dict.fromkeys(gone, NOTHING)}
@@ -240,7 +238,7 @@ def gives_to_its_grantor():
 @engine
 def forgets_expiry():
     """Decisions count expired grants; checks do not."""
-    yield Grant, "expired", lambda _grant, _now: False
+    yield es.Grant, "expired", lambda _grant, _now: False
 
 
 @engine
@@ -271,13 +269,13 @@ def tells_what_is_no_longer_true():
     """A waiting notice is sent although its reader has lost the exam."""
 
     def as_promised(waiting, reader, _exams, _grants, _now):
-        return ShareNotice(
+        return es.ShareNotice(
             id=waiting.id,
             to=waiting.to,
             address=reader.address,
             actor=waiting.actor,
             exams=len(waiting.exam_ids),
-            permission=Permission.VIEW,
+            permission=es.Permission.VIEW,
             until=None,
             message=waiting.message,
         )
@@ -317,7 +315,7 @@ def fails_for_what_is_not_there():
 
     def form(shown, ports, policy, actor, exam, now):
         if not ports.exams.find((exam,)):
-            raise StoreFailed("no row")
+            raise es.StoreFailed("no row")
         return shown(ports, policy, actor, exam, now)
 
     yield around(showing, "share_form", form)
@@ -328,7 +326,7 @@ def narrows_again():
     """A repeated narrowing with one request id is decided again."""
 
     def receipt(earlier_receipt, ports, request, kind):
-        narrows = isinstance(request, NarrowRequest)
+        narrows = isinstance(request, es.NarrowRequest)
         return None if narrows else earlier_receipt(ports, request, kind)
 
     yield around(changing, "earlier_receipt", receipt)
@@ -340,7 +338,7 @@ def records_who_performed():
 
     def decide(policy, request, facts, now, act):
         plan = share.decide_share(policy, request, facts, now, act)
-        if isinstance(plan, Denied) or request.performed_by is None:
+        if isinstance(plan, es.Denied) or request.performed_by is None:
             return plan
         attestation = attrs.evolve(plan.share.attestation, by=request.performed_by)
         return attrs.evolve(plan, share=attrs.evolve(plan.share, attestation=attestation))
