@@ -12,7 +12,6 @@ import exam_sharing as es
 from exam_sharing.events import ActRefused, Event, ExamTransferred
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Attestation, Share
-from exam_sharing.ports import Changes
 from exam_sharing.testing.edges import DAY, EDGES, HOSTILE, START, TICK
 from exam_sharing.testing.laws.bench import (
     ACTED,
@@ -252,7 +251,13 @@ def a_commit_that_fails_at_any_step_writes_nothing(trial: StoreTrial) -> None:
     def prepare(bench: Bench) -> Steps:
         one, two = bench.upload("one", "two")
         old, kept = bench.share(bench.grant(one, BEN, DOWNLOAD), bench.grant(one, CARLA))
-        changes = _changes_of_every_kind(bench, old, two)
+        # The act ends a grant, replaces it, and shares another exam, with notices.
+        ending = bench.narrowing(old, bench.grant(one, BEN))
+        grants = bench.grant(two, BEN), bench.grant(two, CARLA)
+        notices = tuple(bench.notice(to=each, exams=(two,)) for each in (BEN, CARLA))
+        share = bench.sharing(*grants, notices=notices, receipt=a_receipt())
+        versions, made = {**ending.versions, **share.versions}, (*ending.made, *share.made)
+        changes = attrs.evolve(share, versions=versions, made=made, ended=ending.ended)
         bench.everything(changes)
 
         def require_done(answer: object) -> None:
@@ -261,24 +266,14 @@ def a_commit_that_fails_at_any_step_writes_nothing(trial: StoreTrial) -> None:
             same("the grants, once written", frozenset(bench.read(one).grants), expected)
             same("the grants on the other exam", len(bench.read(two).grants), 2)
             same("the versions, once written", bench.versions((one, two)), {one: 2, two: 1})
-            notices = bench.ports.outbox.listed(None, 9, given_up=None)
-            same("the number of notices, once written", len(notices), 2)
+            listed = bench.ports.outbox.listed(None, 9, given_up=None)
+            same("the number of notices, once written", len(listed), 2)
             receipt = bench.ports.grants.receipt(ANNA, "request")
             same("the receipt, once written", receipt, a_receipt())
 
         return lambda: bench.commit(changes), require_done
 
     trial.require_atomic_steps(prepare)
-
-
-def _changes_of_every_kind(bench: Bench, old: es.Grant, exam: es.ExamId) -> Changes:
-    """Return changes that end a grant, replace it, and share another exam, with notices."""
-    ending = bench.narrowing(old, bench.grant(old.exam, old.recipient))
-    grants = bench.grant(exam, BEN), bench.grant(exam, CARLA)
-    notices = tuple(bench.notice(to=each, exams=(exam,)) for each in (BEN, CARLA))
-    share = bench.sharing(*grants, notices=notices, receipt=a_receipt())
-    versions, made = {**ending.versions, **share.versions}, (*ending.made, *share.made)
-    return attrs.evolve(share, versions=versions, made=made, ended=ending.ended)
 
 
 @law.needing("transfer")

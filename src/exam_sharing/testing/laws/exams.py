@@ -204,34 +204,25 @@ def an_exam_that_the_host_removed_is_gone(bench: Bench) -> None:
     """
     exams = bench.upload(*(f"e{number}" for number in range(7)), step=timedelta(minutes=1))
     grants = bench.share(*(bench.grant(exam, BEN) for exam in exams))
-    _requires_there(bench, exams, exams)
     gone, unshared, withdrawn = exams[1:5], grants[2], grants[3]
-    _hide(bench, gone, hidden=True)
-    _requires_there(bench, exams, (exams[0], *exams[5:]))
+
+    def hide(*, hidden: bool) -> None:
+        for exam in gone:
+            needed(bench.trial.hide)(bench.ports.store, exam, hidden)
+
+    def require_there(owned: tuple[es.ExamId, ...], given: tuple[es.ExamId, ...]) -> None:
+        held = {ANNA: dict.fromkeys(owned, DOWNLOAD), BEN: dict.fromkeys(given, VIEW)}
+        for user, those in held.items():
+            bench.require_held(user, (user,), those, limits=(1, 2, len(exams)))
+            involved, keys = bench.ports.access.involved, keys_of(user)
+            involving = {exam for exam in exams if involved(user, keys, exam, START) is not None}
+            same(f"the exams with which {user!r} is involved", involving, those.keys())
+
+    require_there(exams, exams)
+    hide(hidden=True)
+    require_there((exams[0], *exams[5:]), (exams[0], *exams[5:]))
     same("the grants on one of them", bench.read(unshared.exam).grants, (unshared,))
     bench.write(bench.ending(unshared, how=es.HowEnded.BY_HOST))
     bench.write(bench.withdrawal(withdrawn.exam, withdrawn))
-    _hide(bench, gone, hidden=False)
-    _requires_there(bench, exams, (*exams[:3], *exams[4:]), unshared=unshared.exam)
-
-
-def _hide(bench: Bench, exams: tuple[es.ExamId, ...], *, hidden: bool) -> None:
-    for exam in exams:
-        needed(bench.trial.hide)(bench.ports.store, exam, hidden)
-
-
-def _requires_there(
-    bench: Bench,
-    exams: tuple[es.ExamId, ...],
-    there: tuple[es.ExamId, ...],
-    *,
-    unshared: es.ExamId | None = None,
-) -> None:
-    for user, held in (
-        (ANNA, dict.fromkeys(there, DOWNLOAD)),
-        (BEN, {exam: VIEW for exam in there if exam != unshared}),
-    ):
-        bench.require_held(user, (user,), held, limits=(1, 2, len(exams)))
-        involved, keys = bench.ports.access.involved, keys_of(user)
-        involving = {exam for exam in exams if involved(user, keys, exam, START) is not None}
-        same(f"the exams with which {user!r} is involved", involving, held.keys())
+    hide(hidden=False)
+    require_there((*exams[:3], *exams[4:]), (*exams[:2], *exams[4:]))
