@@ -17,11 +17,10 @@ from hypothesis import strategies as st
 
 import exam_sharing as es
 from exam_sharing.grants import EndedGrant
-from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.ports import Changes
 from exam_sharing.testing.edges import DAY, START, TICK
 from exam_sharing.testing.laws.bench import Bench, StoreTrial, laws_of_port
-from exam_sharing.testing.laws.law import same, search
+from exam_sharing.testing.laws.law import same, same_members, search
 
 law: Final = laws_of_port()
 
@@ -238,16 +237,9 @@ def _new_grants(bench: Bench, standing: tuple[es.Grant, ...], act: _Act) -> list
 def _require_kept(bench: Bench, kept: _Kept, act: _Act) -> None:
     read = bench.ports.grants.read(_EXAMS, ended=True)
     for exam in _EXAMS:
-        expected = ExamGrants(
-            version=kept.versions[exam],
-            withdrawn=exam in kept.withdrawn,
-            grants=kept.on(exam),
-            ended=_in_order(past for past in kept.ended if past.grant.exam == exam),
-        )
-        grants = tuple(sorted(read[exam].grants, key=lambda grant: grant.id))
-        found = attrs.evolve(read[exam], grants=grants, ended=_in_order(read[exam].ended))
-        same(f"the sharing of {exam} after this: {_sentence(act)}", found, expected)
-
-
-def _in_order(ended: Iterable[EndedGrant]) -> tuple[EndedGrant, ...]:
-    return tuple(sorted(ended, key=lambda past: past.grant.id))
+        when, found = f"on {exam} after this: {_sentence(act)}", read[exam]
+        same(f"the version {when}", found.version, kept.versions[exam])
+        same(f"whether a withdrawal is {when}", found.withdrawn, exam in kept.withdrawn)
+        same_members(f"the grants {when}", found.grants, kept.on(exam))
+        ended = [past for past in kept.ended if past.grant.exam == exam]
+        same_members(f"the ended grants {when}", found.ended, ended)
