@@ -474,12 +474,8 @@ class Bench:
         exams = tuple(sorted(self._exams))
         seen: dict[str, object] = {"exams": frozenset(self.ports.exams.find(exams))}
         for exam, sharing in self._read(exams, ended=True).items():
-            seen[f"sharing of {exam}"] = (
-                sharing.version,
-                sharing.withdrawn,
-                frozenset(sharing.grants),
-                frozenset(sharing.ended),
-            )
+            kept = frozenset(sharing.grants), frozenset(sharing.ended)
+            seen[f"sharing of {exam}"] = (sharing.version, sharing.withdrawn, *kept)
             seen[f"batch of {exam}"] = self.ports.exams.batch_of(exam)
         for grant in sorted(self._grants):
             seen[f"grant {grant}"] = grants.find_grants((grant,))

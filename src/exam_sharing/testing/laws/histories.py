@@ -218,20 +218,14 @@ def _written(bench: Bench, kept: _Kept, act: _Act) -> Iterator[tuple[Changes, bo
 
 def _new_grants(bench: Bench, standing: tuple[es.Grant, ...], act: _Act) -> list[es.Grant]:
     """Return the grants that add to what the grantor gave."""
-    wanted = [
-        bench.grant(act.exam, to, act.permission, until=act.until, grantor=act.grantor)
-        for to in act.recipients
-        if to != act.grantor
-    ]
-    return [
-        grant
-        for grant in wanted
-        if not any(
-            given.holding.covers(grant.holding)
-            for given in standing
-            if (given.grantor, given.recipient) == (grant.grantor, grant.recipient)
-        )
-    ]
+    new: list[es.Grant] = []
+    for to in act.recipients:
+        grant = bench.grant(act.exam, to, act.permission, until=act.until, grantor=act.grantor)
+        given = [each for each in standing if (each.grantor, each.recipient) == (act.grantor, to)]
+        covered = any(each.holding.covers(grant.holding) for each in given)
+        if to != act.grantor and not covered:
+            new.append(grant)
+    return new
 
 
 def _require_kept(bench: Bench, kept: _Kept, act: _Act) -> None:

@@ -128,14 +128,11 @@ class Laws(Generic[TrialT, SubjectT]):
         for check, capabilities in self._checks:
             declared = [getattr(trial, each) for each in capabilities]
             if not any(each is None or each is False for each in declared):
-                yield _law(check, trial)
-
-
-def _law(check: Callable[[TrialT], None], trial: TrialT) -> Law:
-    name = check.__name__.replace("_", "-")
-    text = inspect.getdoc(check) or name  # Optimised code has no docstrings.
-    promise = " ".join(text.partition("\n\n")[0].split())
-    return Law(name=name, promise=promise, check=partial(_check, name, promise, check, trial))
+                name = check.__name__.replace("_", "-")
+                text = inspect.getdoc(check) or name  # Optimised code has no docstrings.
+                promise = " ".join(text.partition("\n\n")[0].split())
+                checked = partial(_check, name, promise, check, trial)
+                yield Law(name=name, promise=promise, check=checked)
 
 
 def _check(name: str, promise: str, check: Callable[[TrialT], None], trial: TrialT) -> None:

@@ -51,10 +51,6 @@ class _Opened:
     notifier: Notifier
     trial: _Trial
 
-    def send(self, notice: ShareNotice) -> None:
-        """Send a notice."""
-        self.notifier.send(notice)
-
     def received(self) -> list[tuple[str, str]] | None:
         """Return the ids and texts that arrived; `None` if nobody can read them."""
         read = self.trial.received
@@ -63,7 +59,7 @@ class _Opened:
     def require_arrival(self, messages: tuple[str, ...]) -> None:
         """Send messages; break the law unless each arrives once, if they can be read."""
         for number, message in enumerate(messages):
-            self.send(_notice(f"n{number}", message))
+            self.notifier.send(_notice(f"n{number}", message))
         received = self.received()
         if received is None:
             return
@@ -100,18 +96,18 @@ _MESSAGES: Final = (
 @law
 def a_sent_notice_raises_nothing(opened: _Opened) -> None:
     """`send` sends a notice of any kind, and raises only if the notice was not sent."""
-    plain = _notice("plain")
-    opened.send(plain)
-    opened.send(attrs.evolve(plain, id=NoticeId("download"), permission=Permission.DOWNLOAD))
-    opened.send(attrs.evolve(plain, id=NoticeId("for good"), exams=1_000_000, until=EDGES[-1]))
-    opened.send(attrs.evolve(plain, id=NoticeId("soon over"), exams=2, until=START))
+    plain, send = _notice("plain"), opened.notifier.send
+    send(plain)
+    send(attrs.evolve(plain, id=NoticeId("download"), permission=Permission.DOWNLOAD))
+    send(attrs.evolve(plain, id=NoticeId("for good"), exams=1_000_000, until=EDGES[-1]))
+    send(attrs.evolve(plain, id=NoticeId("soon over"), exams=2, until=START))
 
 
 @law
 def a_notice_may_be_sent_again(opened: _Opened) -> None:
     """A repeated notice has the same id, by which a receiver can drop it."""
     for name in ("first", "second", "first"):
-        opened.send(_notice(name))
+        opened.notifier.send(_notice(name))
     received = opened.received()
     if received is not None:
         ids = [notice_id for notice_id, _ in received]
@@ -128,7 +124,7 @@ def a_message_arrives_as_plain_text(opened: _Opened) -> None:
 @law
 def a_repr_shows_no_message(opened: _Opened) -> None:
     """No `repr` shows a message or an address, as they may be patient data."""
-    opened.send(_notice("n", _PRIVATE))
+    opened.notifier.send(_notice("n", _PRIVATE))
     shown = f"{opened.notifier!r} {opened.notifier}"
     _require_private("the `repr` of the notifier", shown)
 
@@ -162,7 +158,7 @@ def a_message_keeps_its_white_space(opened: _Opened) -> None:
 def a_notice_without_an_address_is_not_lost(opened: _Opened) -> None:
     """A notice to a user without an address arrives in another way, or `send` raises."""
     try:
-        opened.send(attrs.evolve(_notice("n", _PRIVATE), address=None))
+        opened.notifier.send(attrs.evolve(_notice("n", _PRIVATE), address=None))
     except Exception as error:  # noqa: BLE001  any error is allowed
         _require_private_error(error)
     else:
