@@ -99,14 +99,11 @@ def test_all_given_up_notices_can_be_retried(clinic):
     assert set(states(clinic).values()) == {"WAITING"}
 
 
-def test_retrying_a_notice_that_was_not_given_up_fails(clinic):
+def test_retry_needs_notices_that_were_given_up_or_all(clinic):
     told = clinic("notices retry this that this", code=1)
     assert told.text == "✓ 0 notices to be sent again ✗ 2 notices not given up, or unknown"
-
-
-@pytest.mark.parametrize("line", ["notices retry", "notices retry this --all"])
-def test_retry_needs_ids_or_all(clinic, line):
-    assert "needs the ids of notices, or else --all" in clinic(line, code=2).err
+    for line in ("notices retry", "notices retry this --all"):
+        assert "needs the ids of notices, or else --all" in clinic(line, code=2).err
 
 
 def test_options_may_come_before_the_action(clinic, tmp_path):

@@ -80,7 +80,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    parser = _parser()
+    parser = Parser(
+        prog=PROGRAM,
+        description="Who may see, download and pass on which imaging exam, and why.",
+        epilog=_EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
+    parser.set_defaults(run=None, db=None, json=False)
+    _add(parser.add_subparsers(title="commands", metavar="COMMAND"), COMMANDS)
     try:
         arguments = parser.parse_args(argv)
     except SystemExit as stopped:
@@ -104,19 +112,6 @@ def _failed(why: str, code: ExitCode = ExitCode.FAILED) -> ExitCode:
         # Nobody can read it; the exit code still reports it.
         let_go(sys.stderr)
     return code
-
-
-def _parser() -> Parser:
-    parser = Parser(
-        prog=PROGRAM,
-        description="Who may see, download and pass on which imaging exam, and why.",
-        epilog=_EPILOG,
-        formatter_class=RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"{PROGRAM} {version(PROGRAM)}")
-    parser.set_defaults(run=None, db=None, json=False)
-    _add(parser.add_subparsers(title="commands", metavar="COMMAND"), COMMANDS)
-    return parser
 
 
 def _add(subparsers: "_SubParsersAction[Parser]", commands: Iterable[Command]) -> None:

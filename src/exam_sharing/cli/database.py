@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import attrs
 from sqlalchemy import URL, Engine, MetaData, create_engine, make_url, select
@@ -21,9 +21,6 @@ from exam_sharing.cli.commands import CommandFailed, OpenSharing, Portal, need
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import InvalidInput, StoreBusy, StoreFailed
 from exam_sharing.ports import Notifier
-
-_PATIENCE: Final = 10
-"""The longest wait for a server, in seconds."""
 
 
 @attrs.frozen
@@ -93,7 +90,7 @@ def _server(url: URL) -> _Database:
     # A pooler may stand between, and mixes up prepared statements of its clients.
     options: dict[str, int | None] = {"prepare_threshold": None}
     if "connect_timeout" not in url.query:
-        options["connect_timeout"] = _PATIENCE
+        options["connect_timeout"] = 10
     # A relay keeps its connections for days: those that a server dropped are not handed out.
     engine = create_engine(url, connect_args=options, pool_pre_ping=True)
     host = url.host or url.query.get("host") or "this machine"

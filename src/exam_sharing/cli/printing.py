@@ -51,7 +51,6 @@ PROGRAM: Final = "exam-sharing"
 FORMAT: Final = 1
 """Goes up when a key changes its meaning or goes away; new keys may come without."""
 
-WIDEST: Final = 100
 LONG: Final = 45
 """An id with more letters than this may be broken, so that other columns have room."""
 
@@ -127,7 +126,7 @@ def open_console() -> "Console":
             raise BrokenPipeError
 
     console = Unmarked(highlight=False, emoji=False, markup=False)
-    console.width = min(console.width, WIDEST)
+    console.width = min(console.width, 100)
     return console
 
 
