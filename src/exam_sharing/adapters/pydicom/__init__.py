@@ -13,27 +13,27 @@ are exported as `DOE_JOHN/IM1`). Therefore:
 * Only headers are read. The lengths that they announce show whether a file is complete.
 """
 
-import logging
+import errno
 import os
-import re
 import stat
-import threading
-import unicodedata
-import warnings
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Final
 
+import attrs
 import pydicom
-from pydicom.charset import decode_bytes
-from pydicom.dataset import Dataset, FileDataset
-from pydicom.filereader import read_partial
-from pydicom.uid import MediaStorageDirectoryStorage
 
-from exam_sharing.adapters.pydicom.files import Folder, Found, Source, listed, walk
+from exam_sharing.adapters.pydicom.files import (
+    Found,
+    InFolder,
+    InZip,
+    Tree,
+    is_directory,
+    listed,
+    walk,
+)
+from exam_sharing.adapters.pydicom.headers import read_directory, read_header
 from exam_sharing.adapters.pydicom.media import (
     LeftOut,
     LeftOutReason,
@@ -41,11 +41,11 @@ from exam_sharing.adapters.pydicom.media import (
     MediaError,
     MediaProblem,
 )
-from exam_sharing.adapters.pydicom.studies import Gathering, Header, Patient
+from exam_sharing.adapters.pydicom.studies import Gathering, Header, Patient, StudyFiles
 from exam_sharing.errors import AlreadyExists, WrongKind
 from exam_sharing.exams import Exam, Study, UploadBatch
 from exam_sharing.identifiers import BatchId, ExamId, UserId
-from exam_sharing.validation import BIDI_CONTROLS, PrivateText, require_kind
+from exam_sharing.validation import PrivateText, require_kind
 
 __all__ = [
     "LeftOut",
@@ -113,29 +113,33 @@ def read_media(  # noqa: PLR0913  named choices of the caller
     upload = UploadBatch(
         id=batch, uploader=uploader, source="DICOM media", received_at=received_at, sealed=True
     )
-    root, found = _files_on(path, loose=loose)
-    gathering = Gathering()
-    for number, file in enumerate(found, start=1):
-        header = file.obstacle or _read_header(f"{root}/{file.place}")
-        gathering.add(number, file.place, header)
-        if on_progress is not None:
-            on_progress(number, len(found))
+    with _medium(path, loose=loose) as medium:
+        gathering = Gathering()
+        for number, file in enumerate(medium.found, start=1):
+            gathering.add(number, file.place, medium.header(file))
+            if on_progress is not None:
+                on_progress(number, len(medium.found))
+    studies, left_out = gathering.studies(), tuple(gathering.left_out)
+    if not studies:
+        raise MediaError(medium.nothing_usable, left_out)
     subject_of = _subjects(upload.id, subject)
-    return _media(upload, uploader if owner is None else owner, gathering, exam_id, subject_of)
+    owned_by = uploader if owner is None else owner
+    return _media(upload, owned_by, studies, left_out, exam_id, subject_of)
 
 
 def _media(
     upload: UploadBatch,
     owner: UserId,
-    gathering: Gathering,
+    gathered: Sequence[StudyFiles],
+    left_out: tuple[LeftOut, ...],
     exam_id: Callable[[int, Study], ExamId] | None,
     subject_of: Callable[[Patient], str | None],
 ) -> Media:
     exams: dict[ExamId, Exam] = {}
     studies: dict[ExamId, Study] = {}
     files: dict[ExamId, tuple[PrivateText, ...]] = {}
-    for number, gathered in enumerate(gathering.studies(), start=1):
-        study = gathered.study()
+    for number, each in enumerate(gathered, start=1):
+        study = each.study()
         name = ExamId(f"{upload.id}-{number}") if exam_id is None else exam_id(number, study)
         if name in exams:
             raise AlreadyExists(kind="exam", identifier=str(name))
@@ -144,19 +148,16 @@ def _media(
             owner=owner,
             batch=upload.id,
             uploaded_at=upload.received_at,
-            subject=subject_of(gathered.patient),
+            subject=subject_of(each.patient),
         )
         studies[name] = study
-        files[name] = tuple(PrivateText(place) for _, place in gathered.places)
-    if not exams:
-        counts = Counter(item.reason for item in gathering.left_out)
-        raise MediaError(MediaProblem.NOTHING_USABLE, counts)
+        files[name] = tuple(PrivateText(place) for _, place in each.places)
     return Media(
         batch=upload,
         exams=tuple(exams.values()),
         studies=studies,
         files=files,
-        left_out=tuple(gathering.left_out),
+        left_out=left_out,
     )
 
 
@@ -178,187 +179,117 @@ def _subjects(
     return subject_of
 
 
-def _files_on(path: object, *, loose: bool) -> tuple[str, list[Found]]:
-    """Return the folder of the medium and its files."""
-    if not isinstance(path, str | os.PathLike) or not isinstance(where := os.fspath(path), str):
-        raise WrongKind(field="path", needed="str or PathLike", given=type(path).__name__)
-    mode = _mode(where)
-    if mode is None:
-        raise MediaError(MediaProblem.NOT_FOUND)
-    directory: str | None = None
-    if stat.S_ISDIR(mode):
-        root, folder = where, Folder.at(where)
-        if folder is None:
-            raise MediaError(MediaProblem.NOT_READABLE)
-        directory = None if loose else folder.spelling(DIRECTORY)
-        if directory is not None and not folder.has_file(directory):
-            raise MediaError(MediaProblem.DIRECTORY_UNREADABLE)
-    elif stat.S_ISREG(mode) and not loose:
-        root, directory = os.path.split(os.path.abspath(where))  # noqa: PTH100
-    else:
-        raise MediaError(MediaProblem.NOT_A_MEDIUM)
-    if directory is None:
-        found, problem = list(walk(root)), MediaProblem.EMPTY
-    else:
-        file_ids = _read_directory(f"{root}/{directory}")
-        found, problem = list(listed(root, file_ids)), MediaProblem.DIRECTORY_EMPTY
-    if not found:
-        raise MediaError(problem)
-    return root, found
+@attrs.frozen
+class _Medium:
+    """A medium with its files.
 
+    Attributes:
+        nothing_usable: the problem if no exam can be read from it.
+    """
 
-def _mode(path: str) -> int | None:
-    try:
-        return os.stat(path).st_mode  # noqa: PTH116
-    except (OSError, ValueError):
-        return None
+    tree: Tree
+    found: Sequence[Found]
+    nothing_usable: MediaProblem = MediaProblem.NOTHING_USABLE
 
-
-_SILENCING: Final = threading.Lock()
+    def header(self, file: Found) -> Header | LeftOutReason:
+        """Return the header of a file, or why it is left out."""
+        if file.obstacle is not None:
+            return file.obstacle
+        try:
+            source = self.tree.open(file.place)
+            with source.stream:
+                header = read_header(source)
+        except OSError:
+            return LeftOutReason.UNREADABLE
+        is_image = isinstance(header, Header)
+        return LeftOutReason.NOT_LISTED if is_image and not file.is_listed else header
 
 
 @contextmanager
-def _silence() -> Iterator[None]:
-    """Suppress warnings and log lines of pydicom.
-
-    Filters of warnings belong to the whole process, so one file is read at a time.
-    """
-    reader = threading.get_ident()
-
-    def is_not_ours(record: logging.LogRecord) -> bool:
-        return record.thread != reader
-
-    logger = logging.getLogger("pydicom")
-    with _SILENCING, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        logger.addFilter(is_not_ours)
+def _medium(path: object, *, loose: bool) -> Iterator[_Medium]:
+    """Open a medium: a folder, a DICOMDIR, a ZIP file or a DICOM file."""
+    if not isinstance(path, str | os.PathLike) or not isinstance(where := os.fspath(path), str):
+        raise WrongKind(field="path", needed="str or PathLike", given=type(path).__name__)
+    mode = _mode(where)
+    if stat.S_ISDIR(mode):
+        yield _files_in(InFolder(where), loose=loose)
+    elif not stat.S_ISREG(mode):
+        raise MediaError(MediaProblem.NOT_A_MEDIUM)
+    elif _first_bytes(where).startswith((b"PK\3\4", b"PK\5\6")):
+        zipped = InZip(where)
         try:
-            yield
+            yield _files_in(zipped, loose=loose)
         finally:
-            logger.removeFilter(is_not_ours)
+            zipped.close()
+    else:
+        yield _file(where, loose=loose)
 
 
-DIRECTORY: Final = "DICOMDIR"
-RECORDS: Final = 0x00041220
-IN_USE: Final = 0x00041410
-FILE_ID: Final = 0x00041500
+def _files_in(tree: Tree, *, loose: bool) -> _Medium:
+    folder = tree.folder("")
+    if folder is None:
+        raise MediaError(MediaProblem.NOT_READABLE)
+    directory = None if loose else folder.directory()
+    if directory is not None:
+        return _listed(tree, directory)
+    found = list(walk(tree))
+    if not found:
+        raise MediaError(MediaProblem.EMPTY)
+    return _Medium(tree, found)
 
 
-def _read_directory(path: str) -> list[list[str]]:
-    """Return the file ids that a DICOMDIR lists, in its order.
+def _file(path: str, *, loose: bool) -> _Medium:
+    """Return the medium of a DICOMDIR file, or of one DICOM file."""
+    root, name = os.path.split(os.path.abspath(path))  # noqa: PTH100
+    tree = InFolder(root)
+    begin = _begin(tree, name)
+    if is_directory(name) or begin is LeftOutReason.DIRECTORY:
+        return _files_in(tree, loose=True) if loose else _listed(tree, name)
+    if begin is LeftOutReason.NOT_DICOM:
+        raise MediaError(MediaProblem.NOT_A_MEDIUM)
+    return _Medium(tree, [Found(name)])
 
-    The records are read one after another. Their tree of offsets is ignored: each file names its
-    own patient, and a wrong offset can hide files or form a circle.
 
-    Raises:
-        MediaError: it is damaged, or it is no DICOMDIR.
-    """
-    is_one = Path(path).name.casefold() == DIRECTORY.casefold()
+def _begin(tree: Tree, name: str) -> object:
     try:
-        with Source(path) as source, _silence():
-            if source.is_dicom():
-                dataset = read_partial(source, source.stop, specific_tags=[RECORDS])
-                is_one = is_one or _is_directory(dataset)
-                if _is_directory(dataset) and source.is_whole():
-                    records = dataset[RECORDS].value if RECORDS in dataset else ()
-                    return [file_id for record in records if (file_id := _file_id(record))]
-    except Exception:  # noqa: BLE001, S110
-        # pydicom raises anything for a damaged file, and may quote patient data.
-        pass
-    raise MediaError(MediaProblem.DIRECTORY_UNREADABLE if is_one else MediaProblem.NOT_A_MEDIUM)
-
-
-def _file_id(record: Dataset) -> list[str]:
-    """Return the parts of the file id of a record; none if it has no file or is retired."""
-    if _bytes(record, IN_USE) == b"\0\0":
-        return []
-    parts = os.fsdecode(_bytes(record, FILE_ID)).split("\\")
-    return [text for part in parts if (text := part.strip(" \0"))]
-
-
-def _is_directory(dataset: FileDataset) -> bool:
-    return bool(dataset.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage)
-
-
-STUDY_UID: Final = 0x0020000D
-MODALITY: Final = 0x00080060
-PATIENT_ID: Final = 0x00100020
-ISSUER_OF_PATIENT_ID: Final = 0x00100021
-PATIENT_NAME: Final = 0x00100010
-DETAILS: Final[Mapping[str, int]] = {
-    "description": 0x00081030,
-    "study_date": 0x00080020,
-    "accession_number": 0x00080050,
-    "patient_name": PATIENT_NAME,
-}
-TAGS: Final = (STUDY_UID, MODALITY, PATIENT_ID, ISSUER_OF_PATIENT_ID, *DETAILS.values())
-MAX_BYTES: Final = 4096
-MAX_UID_LENGTH: Final = 64
-UID: Final = re.compile(r"[0-9]+(\.[0-9]+)*")
-
-
-def _read_header(path: str) -> Header | LeftOutReason:
-    """Return the header of a file, or why it has none."""
-    try:
-        with Source(path) as source, _silence():
-            return _parse(source) if source.is_dicom() else LeftOutReason.NOT_DICOM
+        source = tree.open(name)
+        with source.stream:
+            return read_header(source)
     except OSError:
-        return LeftOutReason.UNREADABLE
+        raise MediaError(MediaProblem.NOT_READABLE) from None
 
 
-def _parse(source: Source) -> Header | LeftOutReason:
+def _listed(tree: Tree, directory: str) -> _Medium:
     try:
-        dataset = read_partial(source, source.stop, defer_size=MAX_BYTES, specific_tags=[*TAGS])
-        if not source.is_whole():
-            return LeftOutReason.TRUNCATED
-        return LeftOutReason.DIRECTORY if _is_directory(dataset) else _header(dataset)
-    except Exception:  # noqa: BLE001
-        # pydicom raises anything for a damaged file, and may quote patient data.
-        return LeftOutReason.TRUNCATED if source.ends_early() else LeftOutReason.UNREADABLE
+        source = tree.open(directory)
+        with source.stream:
+            file_ids = read_directory(source)
+    except OSError:
+        file_ids = LeftOutReason.UNREADABLE
+    if isinstance(file_ids, LeftOutReason):
+        raise MediaError(MediaProblem.DIRECTORY_UNREADABLE)
+    if not file_ids:
+        raise MediaError(MediaProblem.DIRECTORY_EMPTY)
+    found = list(listed(tree, file_ids, directory))
+    return _Medium(tree, found, MediaProblem.NOTHING_LISTED_USABLE)
 
 
-def _header(dataset: FileDataset) -> Header | LeftOutReason:
-    study_uid = _text(dataset, STUDY_UID)
-    if not study_uid:
-        return LeftOutReason.NO_STUDY_UID
-    if len(study_uid) > MAX_UID_LENGTH or not UID.fullmatch(study_uid):
-        return LeftOutReason.MALFORMED_STUDY_UID
-    patient_id = _text(dataset, PATIENT_ID)
-    issuer = _text(dataset, ISSUER_OF_PATIENT_ID)
-    return Header(
-        study_uid=study_uid,
-        # An issuer without an id has no meaning.
-        patient=Patient(patient_id, issuer if patient_id else ""),
-        modality=_text(dataset, MODALITY),
-        details={name: _text(dataset, tag) for name, tag in DETAILS.items()},
-    )
-
-
-def _bytes(dataset: Dataset, tag: int) -> bytes:
-    """Return a value as it is in the file, unparsed; empty if it is too long."""
-    element = dataset.get_item(tag, keep_deferred=True) if tag in dataset else None
-    value = getattr(element, "value", None)
-    return value if isinstance(value, bytes) else b""
-
-
-def _text(dataset: FileDataset, tag: int) -> str:
-    """Return a text without characters that could harm its reader.
-
-    Controls, bidirectional controls, line separators and lone surrogates become U+FFFD.
-    """
-    encodings = dataset.original_character_set
-    encodings = [encodings] if isinstance(encodings, str) else list(encodings)
-    # Each part of a name is encoded separately: an escape sequence ends with its part.
-    is_name = tag == PATIENT_NAME
-    parts = _bytes(dataset, tag).split(b"=") if is_name else [_bytes(dataset, tag)]
-    delimiters = set(b"^" if is_name else b"\r\n\t\f")
+def _mode(path: str) -> int:
     try:
-        text = "=".join(decode_bytes(part, encodings, delimiters) for part in parts)
-    except (LookupError, ValueError):
-        text = "=".join(part.decode("ascii", "replace") for part in parts)
-    return "".join("\ufffd" if _is_harmful(c) else c for c in text.strip(" \0")).strip()
+        return os.stat(path).st_mode  # noqa: PTH116
+    except PermissionError:
+        raise MediaError(MediaProblem.NOT_READABLE) from None
+    except OSError as error:
+        is_loop = error.errno == errno.ELOOP
+        problem = MediaProblem.LINK_LOOP if is_loop else MediaProblem.NOT_FOUND
+        raise MediaError(problem) from None
+    except ValueError:
+        raise MediaError(MediaProblem.NOT_FOUND) from None
 
 
-def _is_harmful(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category in {"Cc", "Cs", "Zl", "Zp"} or character in BIDI_CONTROLS
+def _first_bytes(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123
+            return file.read(4)
+    except OSError:
+        raise MediaError(MediaProblem.NOT_READABLE) from None

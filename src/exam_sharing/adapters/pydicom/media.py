@@ -29,15 +29,23 @@ class _Coded(enum.StrEnum):
 class LeftOutReason(_Coded):
     """Why a file of the medium is part of no exam: a code with a `statement`."""
 
-    NOT_DICOM = "NOT_DICOM", "not a DICOM file"
-    UNREADABLE = "UNREADABLE", "cannot be read, or its header is damaged"
+    NOT_DICOM = "NOT_DICOM", "not a DICOM file, but other software or a document"
+    UNREADABLE = "UNREADABLE", "cannot be read"
+    DAMAGED = "DAMAGED", "its header is damaged"
     TRUNCATED = "TRUNCATED", "ends before its data end"
     NO_STUDY_UID = "NO_STUDY_UID", "has no Study Instance UID, so it belongs to no study"
     MALFORMED_STUDY_UID = "MALFORMED_STUDY_UID", "its Study Instance UID is not a UID"
     MISSING = "MISSING", "listed by the DICOMDIR, but not on the medium"
+    NOT_LISTED = (
+        "NOT_LISTED",
+        "an image that the DICOMDIR does not list; read it with loose=True",
+    )
     LINK = "LINK", "a link, which is not followed"
     SPECIAL_FILE = "SPECIAL_FILE", "neither a file nor a folder"
     DIRECTORY = "DIRECTORY", "a DICOMDIR, which lists images and is none"
+    ENCRYPTED = "ENCRYPTED", "encrypted in the ZIP file; unpack it with its password"
+    UNSAFE_NAME = "UNSAFE_NAME", "its name leads out of the medium"
+    AMBIGUOUS = "AMBIGUOUS", "the ZIP file has another entry of this name"
 
 
 _READ_LOOSE: Final = "read the files without it: give their folder, with loose=True"
@@ -47,20 +55,33 @@ class MediaProblem(_Coded):
     """Why a medium gives no upload: a code with a `statement`."""
 
     NOT_FOUND = "NOT_FOUND", "there is nothing at the path of the medium"
-    NOT_READABLE = "NOT_READABLE", "the folder of the medium cannot be opened"
-    NOT_A_MEDIUM = "NOT_A_MEDIUM", "the path leads to neither a folder nor a DICOMDIR file"
+    LINK_LOOP = "LINK_LOOP", "the path of the medium is a circle of links"
+    NOT_READABLE = "NOT_READABLE", "the medium cannot be opened; check who may read it"
+    NOT_A_MEDIUM = (
+        "NOT_A_MEDIUM",
+        "the path leads to neither a folder, a DICOMDIR, a DICOM file nor a ZIP file",
+    )
     EMPTY = "EMPTY", "there is no file on the medium"
     DIRECTORY_UNREADABLE = "DIRECTORY_UNREADABLE", f"the DICOMDIR cannot be read; {_READ_LOOSE}"
+    DIRECTORY_IS_NO_FILE = (
+        "DIRECTORY_IS_NO_FILE",
+        f"DICOMDIR is the name of a folder, a link or a special file there; {_READ_LOOSE}",
+    )
     DIRECTORY_EMPTY = "DIRECTORY_EMPTY", f"the DICOMDIR lists no files; {_READ_LOOSE}"
+    NOTHING_LISTED_USABLE = (
+        "NOTHING_LISTED_USABLE",
+        f"no exam could be read from the files that the DICOMDIR lists; {_READ_LOOSE}",
+    )
     NOTHING_USABLE = "NOTHING_USABLE", "no exam could be read from the medium"
+    ZIP_UNREADABLE = "ZIP_UNREADABLE", "the ZIP file is damaged or incomplete; copy it again"
+    ZIP_TOO_LARGE = (
+        "ZIP_TOO_LARGE",
+        "the ZIP file announces more files or data than media have; unpack it, if you trust it",
+    )
     NOT_SHIPPED = (
         "NOT_SHIPPED",
         "the installed pydicom has no example CD; give a medium of your own",
     )
-
-
-def _counts(left_out: Mapping[LeftOutReason, int] | None) -> dict[LeftOutReason, int]:
-    return dict(left_out or {})
 
 
 @attrs.define(slots=False, repr=False)
@@ -71,16 +92,24 @@ class MediaError(InputError):
 
     Attributes:
         problem: what is wrong.
-        left_out: the number of files left out, by reason.
+        files: the files that were found, each with the reason why it is of no use.
     """
 
     problem: MediaProblem
-    left_out: Mapping[LeftOutReason, int] = attrs.field(default=None, converter=_counts)
+    files: "tuple[LeftOut, ...]" = ()
+
+    @property
+    def left_out(self) -> dict[LeftOutReason, int]:
+        """The number of files left out, by reason."""
+        return dict(Counter(item.reason for item in self.files))
 
     @override
     def __str__(self) -> str:
-        counted = ", ".join(f"{count} {reason}" for reason, count in self.left_out.items())
-        return self.problem.statement + (f" (files left out: {counted})" if counted else "")
+        reasons = [
+            f"{number:,} {'file' if number == 1 else 'files'}: {reason.statement}"
+            for reason, number in self.left_out.items()
+        ]
+        return ". ".join([self.problem.statement, *reasons])
 
 
 @attrs.frozen(kw_only=True)
