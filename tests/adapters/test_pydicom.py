@@ -3,10 +3,12 @@
 import logging
 import os
 import pickle
+import re
 import shutil
 import socket
 import stat
 import struct
+import subprocess
 import threading
 import tracemalloc
 import warnings
@@ -489,6 +491,29 @@ class TestAFolderOfFiles:
             LeftOutReason.NOT_DICOM: 2,
             LeftOutReason.NO_STUDY_UID: 1,
         }
+
+
+DUMPED = re.compile(r"^\((0020,000d|0010,0020)\) (?!UN)\w\w (?:\[(.*?)\])?", re.MULTILINE)
+
+
+@pytest.mark.skipif(shutil.which("dcmdump") is None, reason="no dcmdump: install dcmtk")
+def test_studies_and_patients_are_those_that_dcmtk_reads():
+    media = read(LOOSE, loose=True)
+    read_as = {
+        str(file): (study.study_instance_uid, str(study.patient_id or ""))
+        for exam, study in media.studies.items()
+        for file in media.files[exam]
+    }
+    compared = 0
+    for path in filter(Path.is_file, LOOSE.rglob("*")):
+        command = ["dcmdump", "-q", "+p", "+P", "0020,000d", "+P", "0010,0020", path]
+        dumped = subprocess.run(command, check=False, capture_output=True)
+        found = dict(DUMPED.findall(dumped.stdout.decode("latin-1")))
+        if found.get("0020,000d"):
+            compared += 1
+            expected = found["0020,000d"], found.get("0010,0020", "")
+            assert read_as[str(path.relative_to(LOOSE))] == expected
+    assert compared > 140
 
 
 def whole_file(pixels=b"\1\2" * 50, **kwargs):

@@ -38,7 +38,7 @@ def stage():
     """A stage with one exam, and nobody but Anna at it."""
     batch = es.UploadBatch(id=es.BatchId("cd"), uploader=ANNA, received_at=BEGINNING)
     exam = es.Exam(id=EXAM, owner=ANNA, batch=batch.id, uploaded_at=BEGINNING)
-    opened = open_stage(Medium(batch=batch, exams=(exam,), shown=(), left_out={}))
+    opened = open_stage(Medium(batch=batch, exams=(exam,), shown=(), left_out=(), verbose=False))
     opened.sharing.add_upload(batch, (exam,))
     return opened
 

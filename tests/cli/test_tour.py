@@ -221,8 +221,11 @@ def test_text_of_a_medium_is_shown_and_not_interpreted(tell, tmp_path):
 def test_files_without_an_exam_are_counted_with_the_reason(tell, tmp_path):
     one_study_medium(tmp_path)
     (tmp_path / "notes.txt").write_text("no image")
-    assert "1 file left out: not a DICOM file." in tell(tmp_path)
-    assert json.loads(tell("--json", tmp_path))["left_out"] == {"not a DICOM file": 1}
+    assert "1 file left out: not a DICOM file, but other software" in tell(tmp_path)
+    assert "notes.txt" not in tell(tmp_path)
+    assert re.search(r"notes\.txt +not a DICOM file", tell("--verbose", tmp_path))
+    (left_out,) = json.loads(tell("--json", tmp_path))["left_out"]
+    assert (left_out["file"], left_out["reason"]) == ("notes.txt", "NOT_DICOM")
 
 
 def test_every_file_can_be_read_whatever_a_dicomdir_lists(tell):
@@ -241,7 +244,7 @@ def test_reading_a_large_medium_shows_its_progress(capsys, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert main(["tour", "--json"]) == 0
     shown = capsys.readouterr().err
-    assert "\rreading 31 files: 3 %" in shown
+    assert re.search(r"\rreading 90 files: 10 %, \d+ s left", shown)
     assert shown.endswith(" \r")
 
 
@@ -260,3 +263,28 @@ def test_a_path_that_is_no_medium_is_reported_in_one_line(capsys, tmp_path, plac
     assert err.startswith("exam-sharing: ")
     assert told in err
     assert str(tmp_path) not in err
+
+
+def test_a_medium_without_exams_is_reported_in_sentences_and_as_a_document(capsys, tmp_path):
+    (tmp_path / "viewer.exe").write_bytes(b"MZ")
+    assert main(["tour", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        "exam-sharing: no exam could be read from the medium. "
+        "1 file: not a DICOM file, but other software or a document\n"
+    )
+    assert main(["tour", "--json", str(tmp_path)]) == 1
+    told = capsys.readouterr()
+    document = json.loads(told.out)
+    assert (document["kind"], document["problem"]) == ("unread", "NOTHING_USABLE")
+    assert [file["file"] for file in document["left_out"]] == ["viewer.exe"]
+    assert told.err == ""
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.2, "1 s"), (41, "41 s"), (99, "99 s"), (100, "2 min"), (600, "10 min")],
+)
+def test_the_time_left_is_rounded_up(seconds, words):
+    assert media.time_left(seconds) == words

@@ -12,9 +12,9 @@ from traceback import extract_tb
 from typing import TYPE_CHECKING, Final
 
 from exam_sharing.cli import access, check_store, grants, media, notices, people, tour
-from exam_sharing.cli.commands import Command, ExitCode, NotPrinted
+from exam_sharing.cli.commands import Command, ExitCode, NotPrinted, Unread
 from exam_sharing.cli.parsing import JSON, Parser
-from exam_sharing.cli.printing import PROGRAM, flush, let_go, spell_out
+from exam_sharing.cli.printing import PROGRAM, document, flush, let_go, spell_out
 from exam_sharing.errors import Conflict, ExamSharingError, InvalidValue, StoreBusy, StoreFailed
 
 if TYPE_CHECKING:
@@ -99,9 +99,11 @@ def _run(argv: Sequence[str] | None) -> int:
     try:
         code: ExitCode = arguments.run(arguments)
     except ExamSharingError as error:
+        if isinstance(error, Unread) and arguments.json:
+            print(document(kind="unread", **error.facts))
+            return ExitCode.FAILED
         kinds = (code for kind, code in _CODES.items() if isinstance(error, kind))
-        # An argument of the library is an option here.
-        return _failed(str(error).replace("loose=True", "--loose"), next(kinds, ExitCode.FAILED))
+        return _failed(str(error), next(kinds, ExitCode.FAILED))
     return code
 
 

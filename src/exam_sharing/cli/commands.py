@@ -1,7 +1,7 @@
 """What a subcommand consists of, its exit codes and errors, and the portal that it works on."""
 
 from argparse import Namespace
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import IntEnum
 from importlib.util import find_spec
 from typing import Final, TypeAlias, TypeVar
@@ -55,6 +55,14 @@ def command(
 
 class CommandFailed(ExamSharingError):
     """A command cannot do its work; the one argument is the message, with what to do."""
+
+
+class Unread(CommandFailed):
+    """Nothing could be read, and a document for `--json` says why."""
+
+    def __init__(self, message: str, facts: Mapping[str, object]) -> None:
+        super().__init__(message)
+        self.facts = facts
 
 
 class NotPrinted(CommandFailed):

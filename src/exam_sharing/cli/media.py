@@ -6,21 +6,27 @@ exams belong to the same one: "patient 1" and "patient 2".
 
 import sys
 from argparse import Namespace
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, date, datetime
 from functools import partial
+from math import ceil
 from pathlib import Path
-from typing import Any, Final
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
 from uuid import uuid4
 
 import attrs
 
 from exam_sharing import BatchId, Exam, ExamId, UploadBatch
 from exam_sharing.cli import printing as out
-from exam_sharing.cli.commands import Portal, command
+from exam_sharing.cli.commands import Portal, Unread, command
 from exam_sharing.cli.parsing import DATABASE, argument, flag, no_flag, read_as, user
-from exam_sharing.cli.printing import Line, Reply, Shown, column, over_portal
+from exam_sharing.cli.printing import Line, Reply, Shown, column, over_portal, plain
 from exam_sharing.cli.words import Words, count
+
+if TYPE_CHECKING:
+    from exam_sharing.adapters.pydicom import LeftOut
 
 _LARGE: Final = 1_000
 """With this many files, reading takes long enough to show its progress."""
@@ -42,41 +48,64 @@ class ExamShown:
     files: int
 
 
+@attrs.frozen(kw_only=True, repr=False)
+class LeftOutFile:
+    """A file of the medium that belongs to no exam; its path may name a patient."""
+
+    file: str
+    reason: str
+    why: str
+
+
 @attrs.frozen(kw_only=True)
 class Medium:
-    """A medium that was read: the upload, and how to show its exams.
-
-    Files that belong to no exam are counted by reason.
-    """
+    """A medium that was read: the upload, and how to show its exams."""
 
     batch: UploadBatch
     exams: tuple[Exam, ...] = attrs.field(repr=False)
     shown: tuple[ExamShown, ...] = attrs.field(repr=False)
-    left_out: Mapping[str, int]
+    left_out: tuple[LeftOutFile, ...] = attrs.field(repr=False)
+    verbose: bool
 
 
-def read_medium(path: Path | None, *, details: bool, **settings: Any) -> Medium:
+def read_medium(arguments: Namespace, **settings: Any) -> Medium:
     """Read a medium, or the one that pydicom ships, with its progress on standard error.
 
-    This needs pydicom, and takes the settings of `read_media`.
-    """
-    from exam_sharing.adapters.pydicom import read_media, shipped_media
+    This needs pydicom, and takes the settings of `read_media` beside those in the arguments.
 
-    line = Line(sys.stderr)
+    Raises:
+        Unread: it has no exams.
+    """
+    from exam_sharing.adapters.pydicom import MediaError, read_media, shipped_media
+
+    line, began = Line(sys.stderr), monotonic()
 
     def progress(done: int, total: int) -> None:
-        if total >= _LARGE:
-            percent = 100 * done // total
-            line.show(f"reading {total:,} files: {percent} %" if done < total else "")
+        percent = 100 * done // total
+        if total >= _LARGE and percent > 100 * (done - 1) // total:
+            left = time_left((monotonic() - began) / done * (total - done))
+            shown = f"reading {total:,} files: {percent} %, {left} left"
+            line.show(shown if done < total else "")
 
-    media = read_media(path or shipped_media(), on_progress=progress, **settings)
+    try:
+        media = read_media(
+            arguments.media or shipped_media(),
+            loose=arguments.loose,
+            on_progress=progress,
+            **settings,
+        )
+    except MediaError as error:
+        line.show("")
+        problem, files = error.problem, plain(_left_out(error.files))
+        facts = {"problem": problem, "why": _as_option(problem.statement), "left_out": files}
+        raise Unread(_as_option(str(error)), facts) from None
     patients: dict[str | ExamId, int] = {}
     shown = []
     for number, exam in enumerate(media.exams, start=1):
         # An exam without a subject is of a patient of its own.
         subject = exam.id if exam.subject is None else exam.subject
         modality = description = when = None
-        if details:
+        if arguments.details:
             study = media.studies[exam.id]
             modality, description, when = study.modality, study.description, study.study_date
         shown.append(
@@ -90,13 +119,33 @@ def read_medium(path: Path | None, *, details: bool, **settings: Any) -> Medium:
                 files=len(media.files[exam.id]),
             )
         )
-    counts = sorted(media.left_out_counts().items())
     return Medium(
         batch=media.batch,
         exams=media.exams,
         shown=tuple(shown),
-        left_out={reason.statement: number for reason, number in counts},
+        left_out=_left_out(media.left_out),
+        verbose=arguments.verbose,
     )
+
+
+def _left_out(files: "Iterable[LeftOut]") -> tuple[LeftOutFile, ...]:
+    return tuple(
+        LeftOutFile(
+            file=str(each.file), reason=each.reason.value, why=_as_option(each.reason.statement)
+        )
+        for each in files
+    )
+
+
+def _as_option(statement: str) -> str:
+    """Return a statement with the option of the command for the argument of the library."""
+    return statement.replace("loose=True", "--loose")
+
+
+def time_left(seconds: float) -> str:
+    """Return a duration in words, rounded up."""
+    whole = ceil(seconds)
+    return f"{whole} s" if whole < 100 else f"{ceil(whole / 60)} min"  # noqa: PLR2004
 
 
 def uploaded(medium: Medium, *, is_cut: bool = False) -> Reply:
@@ -125,16 +174,24 @@ def uploaded(medium: Medium, *, is_cut: bool = False) -> Reply:
             column("files", no_wrap=True, min_width=5, justify="right"),
         )
         owned = f"{count(len(medium.shown), 'exam')}, owned by {words.who(batch.uploader)}"
-        files = (f"{count(number, 'file')} left out: {why}." for why, number in left_out.items())
         table = out.table(*columns, rows=rows)
-        return out.stacked(table, *more, f"Batch {batch.id}: {owned}.", *files)
+        files = _files_table(left_out) if medium.verbose and left_out else ()
+        reasons = sorted(Counter((each.reason, each.why) for each in left_out).items())
+        counts = (f"{count(number, 'file')} left out: {why}." for (_, why), number in reasons)
+        return out.stacked(table, *more, *files, f"Batch {batch.id}: {owned}.", *counts)
 
     facts = {"batch": batch.id, "by": batch.uploader, "exams": medium.shown, "left_out": left_out}
     return Reply("uploaded", facts, show, done="the exams were added")
 
 
+def _files_table(left_out: Iterable[LeftOutFile]) -> tuple[Shown, ...]:
+    rows = [(out.text(each.file), out.text(each.why)) for each in left_out]
+    return "", out.table(column("file left out", overflow="fold"), column("why"), rows=rows), ""
+
+
 READING: Final = (
     flag("--loose", "read every file, whatever a DICOMDIR lists"),
+    flag("--verbose", "list the files that are left out, by path"),
     no_flag("--no-details", "leave out modality, date and description of the studies"),
 )
 
@@ -143,7 +200,7 @@ READING: Final = (
     "add-media",
     "add the exams of a CD or a folder of DICOM files",
     DATABASE,
-    argument("media PATH", "the folder of a CD, its DICOMDIR, or any DICOM files", Path),
+    argument("media PATH", "the folder of a CD, its DICOMDIR, a ZIP file, or DICOM files", Path),
     argument("--owner USER", "who owns the exams", user, required=True),
     argument(
         "--batch ID",
@@ -166,12 +223,10 @@ examples:
 def add_media(arguments: Namespace, portal: Portal) -> Reply:
     portal.require_known("--owner", arguments.owner)
     medium = read_medium(
-        arguments.media,
+        arguments,
         batch=arguments.batch or BatchId(f"cd-{uuid4().hex[:10]}"),
         uploader=arguments.owner,
         received_at=datetime.now(UTC),
-        loose=arguments.loose,
-        details=arguments.details,
     )
     portal.sharing.add_upload(medium.batch, medium.exams)
     return uploaded(medium)

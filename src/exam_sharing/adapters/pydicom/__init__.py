@@ -1,4 +1,6 @@
-"""Exams from a DICOM CD, or from a folder of DICOM files, read with pydicom 3 (extra `dicom`).
+"""Exams from a DICOM CD, a folder of DICOM files or a ZIP file, read with pydicom 3.
+
+This needs the extra `dicom`.
 
 `read_media` stores nothing. It returns a whole upload for `Sharing.add_upload`, or raises a
 `MediaError`, so no upload is half made.
@@ -84,12 +86,12 @@ def read_media(  # noqa: PLR0913  named choices of the caller
 ) -> Media:
     """Read a medium into an upload batch, its exams and their study details.
 
-    With a DICOMDIR, only the files that it lists are read. Without one, every file in the folder
-    and below is read. The header of a file takes precedence over its DICOMDIR. The same medium
-    gives the same result.
+    With a DICOMDIR, the exams consist of the files that it lists. Without one, every file in the
+    folder and below is read. The header of a file takes precedence over its DICOMDIR. The same
+    medium gives the same result.
 
     Args:
-        path: a folder, or a DICOMDIR file.
+        path: a folder, a DICOMDIR file, a DICOM file, or a ZIP file, which is not unpacked.
         batch: the id of the upload batch.
         uploader: who uploads the medium.
         received_at: when; aware. It is also the time of upload of each exam.

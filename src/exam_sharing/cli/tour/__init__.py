@@ -21,7 +21,7 @@ from exam_sharing.cli.words import Words, count, series, weekday
     "show the whole story of sharing, on a real CD",
     argument(
         "media MEDIA",
-        "the folder of a CD, its DICOMDIR, or any folder of DICOM files; "
+        "the folder of a CD, its DICOMDIR, a ZIP file, or any DICOM files; "
         "by default the CD that comes with pydicom",
         Path,
         nargs="?",
@@ -57,13 +57,11 @@ def tour(arguments: Namespace) -> ExitCode:
     packages = {"pydicom": True, "rich": not arguments.json, "sqlalchemy": arguments.db is not None}
     need([package for package, is_needed in packages.items() if is_needed])
     medium = read_medium(
-        arguments.media,
+        arguments,
         batch=BatchId("cd"),
         exam_id=lambda number, _study: ExamId(f"exam-{number}"),
         uploader=story.ANNA,
         received_at=story.BEGINNING,
-        loose=arguments.loose,
-        details=arguments.details,
     )
     with _sharing_in(arguments.db) as (place, open_empty):
         chapters = tuple(story.tell(medium, open_empty))
