@@ -15,7 +15,6 @@ from exam_sharing.cli.database import opened  # noqa: E402
 from exam_sharing.errors import Conflict  # noqa: E402
 
 CONFIRMED = "--confirm-hipaa"
-EVERYBODY = ("anna", "ben", "carla", "dan", "sam")
 
 
 def codes(ran):
@@ -25,16 +24,6 @@ def codes(ran):
 def holders(clinic, exam, permission="view"):
     found = clinic(f"who-can {exam} {permission} --json").document["holders"]
     return [each["user"]["user"] for each in found]
-
-
-def test_people_and_groups_are_listed(clinic):
-    told = clinic("people")
-    assert "anna Anna Kovács anna@clinic.example" in told.text
-    assert "sam Sam sam@clinic.example no sharing in the plan" in told.text
-    assert "group:ward Ward dan, group:nurses" in told.text
-    document = clinic("people --json").document
-    assert [each["user"]["id"]["user"] for each in document["users"]] == list(EVERYBODY)
-    assert document["groups"][1]["members"] == [{"group": "nurses"}, {"user": "dan"}]
 
 
 def test_a_clinic_without_people_prints_how_to_add_them(shell):
@@ -49,6 +38,7 @@ def test_the_same_id_again_replaces_everything(clinic):
     eva = clinic("people --json").document["users"][-2]
     assert (eva["user"]["id"]["user"], eva["user"]["active"]) == ("eva", False)
     assert eva["sharing_in_plan"]
+    assert "sam Sam sam@clinic.example no sharing in the plan" in clinic("people").text
 
 
 @pytest.mark.parametrize(
@@ -81,9 +71,7 @@ def test_each_study_of_a_medium_becomes_an_exam_with_a_short_id(shell):
     shell("init")
     shell("add-user anna --name Anna")
     medium = str(pydicom.shipped_media())
-    told = shell("add-media --owner anna --batch cd", medium)
-    assert re.search(r"^cd-4 +patient 2 +MR +2003-05-05 +Carotids", told.out, re.MULTILINE)
-    assert "Batch cd: 6 exams, owned by Anna (anna)." in told.text
+    shell("add-media --owner anna --batch cd", medium)
     by_chance = shell("add-media --owner anna --json", medium).document
     assert [each["id"] for each in by_chance["exams"]] == [
         f"{by_chance['batch']}-{number}" for number in range(1, 7)
@@ -114,18 +102,6 @@ def test_exams_of_different_patients_stay_distinguishable(clinic):
     assert (len(form.exams), form.subjects) == (6, 2)
 
 
-def test_a_refusal_has_every_reason_with_its_code_and_remedy(clinic):
-    clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
-    told = clinic("share cd-1 --as ben --with anna group:zoe --download", code=1)
-    assert told.out == ""
-    refused = "ATTESTATION_MISSING DOWNLOAD_NOT_HELD RECIPIENT_IS_OWNER RECIPIENT_NOT_FOUND"
-    assert " ".join(sorted(codes(told))) == refused
-    assert "choose recipients that the directory offers you (group:zoe)" in told.err
-    assert "--confirm-hipaa confirms: I confirm" in told.err
-    assert "leave out --download" in told.err
-    assert holders(clinic, "cd-1") == ["anna", "ben"]
-
-
 def test_a_refusal_names_the_exceeded_limit(clinic):
     clinic(f"share cd-1 --as anna --with ben {CONFIRMED} --until 2090-01-01T12:00+00:00")
     told = clinic(f"share cd-1 --as ben --with dan {CONFIRMED} --until 2099-01-01T12:00Z", code=1)
@@ -133,12 +109,13 @@ def test_a_refusal_names_the_exceeded_limit(clinic):
     assert re.search(r"\(exam “cd-1”, until 20(90-01-01|89-12-31).* at the latest\)", told.err)
 
 
-def test_a_refusal_can_be_a_document(clinic):
+def test_a_refusal_can_be_a_document_and_changes_nothing(clinic):
     told = clinic("share cd-1 --as anna --with zoe --json", code=1)
     assert told.err == ""
     assert told.document["kind"] == "refused"
     reasons = [each["code"] for each in told.document["reasons"]]
     assert reasons == ["ATTESTATION_MISSING", "RECIPIENT_NOT_FOUND"]
+    assert holders(clinic, "cd-1") == ["anna"]
 
 
 @pytest.mark.parametrize("option", ["--preview", "--dry-run"])
@@ -237,14 +214,6 @@ def test_remaining_access_through_a_group_is_reported(clinic):
 def test_nobody_can_view_an_exam_of_an_inactive_owner(clinic):
     clinic("add-user anna --name Anna --inactive")
     assert clinic("who-can cd-1 download").text == "Nobody may view and download exam “cd-1”."
-
-
-def test_can_reports_the_ground_or_the_nearest_miss(clinic):
-    clinic(f"share cd-1 --as anna --with ben {CONFIRMED}")
-    assert "yes: given by Anna Kovács (anna)" in clinic("can ben view cd-1").text
-    no = clinic("can ben download cd-1", code=1)
-    assert "no: DOWNLOAD_NOT_HELD; given by Anna Kovács (anna), but only to view" in no.text
-    assert not clinic("can ben download cd-1 --json", code=1).document["answer"]["permitted"]
 
 
 def test_visible_exams_come_in_pages(clinic):
