@@ -3,6 +3,7 @@
 `broken.stores` has more.
 """
 
+import re
 import unicodedata
 from contextlib import contextmanager
 from time import monotonic
@@ -10,7 +11,7 @@ from time import monotonic
 import attrs
 import pytest
 
-from exam_sharing import BatchSealed, NoticeId, Permission, ShareId, UserId
+from exam_sharing import BatchSealed, NoticeId, ShareId, UserId
 from exam_sharing.events import Claim
 from exam_sharing.memory import MemoryStore
 from exam_sharing.memory.outbox import MemoryOutbox
@@ -67,11 +68,9 @@ class Hides(FailsFirst):
         return tuple(each for each in found if each.exam not in self.hidden)[:limit]
 
 
-class HidesFromListsAlone(Hides):
-    """A check ignores that the host removed the exam."""
-
-    def holds(self, user, principals, permission, exam, now):
-        return MemoryStore.holds(self, user, principals, permission, exam, now)
+def hides_but_not_in(method):
+    """Return a store that ignores in one method that the host removed an exam."""
+    return type("HidesElsewhere", (Hides,), {method: getattr(MemoryStore, method)})
 
 
 class ShortensPages(Hides):
@@ -80,13 +79,6 @@ class ShortensPages(Hides):
     def visible(self, user, principals, after, limit, now, *, own):
         found = MemoryStore.visible(self, user, principals, after, limit, now, own=own)
         return tuple(each for each in found if each.exam not in self.hidden)
-
-
-class InvolvesGrantors(Hides):
-    """A grantor is involved with a removed exam."""
-
-    def involved(self, user, principals, named, now):
-        return MemoryStore.involved(self, user, principals, named, now)
 
 
 class HidesForGood(Hides):
@@ -110,7 +102,7 @@ class SealsBeforeItWrites(FailsFirst):
     """A batch is sealed in its own transaction, before its exams are written."""
 
     def add(self, batch, exams):
-        self._require_room(batch, exams)
+        self._require_addable(batch, exams)
         self._batches[batch.id] = batch
         for place, _ in enumerate(exams, start=1):
             self.reach(place)
@@ -221,22 +213,6 @@ class TransfersUntold(MemoryStore):
         self._events.pop()
 
 
-class HurriesShares(MemoryStore):
-    """A claim for one share also takes notices that are not due."""
-
-    class Hurrying(MemoryOutbox):
-        def claim(self, now, until, limit, share):
-            for each in self._of_share.get(share, ()):
-                kept = self._kept[each]
-                if kept.claimed_by is None and kept.given_up_at is None:
-                    self._kept[each] = attrs.evolve(kept, due=AT_ONCE)
-            return super().claim(now, until, limit, share)
-
-    def __init__(self):
-        super().__init__()
-        self.outbox = self.Hurrying()
-
-
 def milliseconds(at):
     return at.replace(microsecond=at.microsecond // 1_000 * 1_000)
 
@@ -318,12 +294,6 @@ def of_ending(name, change):
     return writes(ended=each(with_field("ending", with_field(name, change))))
 
 
-class TakesNoticesTwice(MemoryStore):
-    def __init__(self):
-        super().__init__()
-        self.outbox = type("Overwrites", (MemoryOutbox,), {"holds_any": lambda *_: False})()
-
-
 class KnowsWhatWasUploaded(MemoryStore):
     def commit(self, changes):
         found = self.find(tuple(changes.versions))
@@ -347,7 +317,8 @@ class Outbox(MemoryOutbox):
         return kept.turn
 
     def claim(self, now, until, limit, share):
-        due = [each for each in self._candidates(share) if each.is_due(now)]
+        ids = self._kept if share is None else self._of_share.get(share, ())
+        due = [kept for kept in map(self._kept.__getitem__, ids) if kept.is_due(now)]
         chosen = sorted(sorted(due, key=self.chooses)[:limit], key=self.returns)
         token = str(next(self._tokens))
         for each in chosen:
@@ -365,6 +336,15 @@ def with_outbox(**methods):
             self.outbox = outbox()
 
     return WithOutbox
+
+
+def hurries(self, now, until, limit, share):
+    """Claim, for one share, also notices that are not due."""
+    for each in self._of_share.get(share, ()):
+        kept = self._kept[each]
+        if kept.claimed_by is None and kept.given_up_at is None:
+            self._kept[each] = attrs.evolve(kept, due=AT_ONCE)
+    return Outbox.claim(self, now, until, limit, share)
 
 
 def of_notices(**fields):
@@ -401,15 +381,15 @@ BUGS = [
     (LosesReplacements, "grants-are-found-by-id-also-when-ended"),
     (ReadsThePresent, HISTORY),
     (ForgetsOldReceipts, HISTORY),
-    (HidesFromListsAlone, GONE),
+    (hides_but_not_in("holds"), GONE),
     (ShortensPages, GONE),
-    (InvolvesGrantors, GONE),
+    (hides_but_not_in("involved"), GONE),
     (HidesForGood, GONE),
     (TransfersUntold, OWNER),
     # The version of an unshared exam does not move; the subject is lost.
     (transfers(lambda exam, now, before: (exam, now if before.version else before)), OWNER),
     (transfers(lambda exam, now, _before: (attrs.evolve(exam, subject=None), now)), OWNER),
-    (HurriesShares, "a-claim-for-one-share-takes-only-due-notices"),
+    (with_outbox(claim=hurries), "a-claim-for-one-share-takes-only-due-notices"),
     (UploadsHalf, UPLOAD),
     (SealsBeforeItWrites, UPLOAD),
     (FindsSome, BATCH),
@@ -433,7 +413,7 @@ BUGS = [
     (of_ending("replaced_by", lambda ids: ids[:1]), ENDINGS),
     (of_ending("by", lambda user: user and UserId(user.value.lower())), ENDINGS),
     (of_ending("by", lambda user: user or UserId("host")), ENDINGS),
-    (TakesNoticesTwice, "an-id-that-is-taken-fails-and-writes-nothing"),
+    (with_outbox(holds_any=lambda *_: False), "an-id-that-is-taken-fails-and-writes-nothing"),
     (KnowsWhatWasUploaded, VERSION_0),
     (IgnoresUnknown, VERSION_0),
     (with_outbox(chooses=lambda self, kept: kept.number), LONGEST_DUE),
@@ -442,10 +422,8 @@ BUGS = [
     (with_outbox(returns=lambda self, kept: (kept.due, *kept.turn)), LONGEST_DUE),
     (with_outbox(returns=lambda self, kept: kept.number), FEWEST_FAILURES),
     (with_outbox(returns=lambda self, kept: kept.notice.id), CLAIMED),
-    (of_notices(exams=lambda ids: tuple(sorted(ids))), CLAIMED),
-    (of_notices(exams=lambda ids: ids[:1]), CLAIMED),
-    (of_notices(until=lambda at: at and milliseconds(at)), CLAIMED),
-    (of_notices(permission=lambda _: Permission.VIEW), CLAIMED),
+    (of_notices(exam_ids=lambda ids: tuple(sorted(ids))), CLAIMED),
+    (of_notices(exam_ids=lambda ids: ids[:1]), CLAIMED),
     (of_notices(actor=lambda _: UserId("anna")), CLAIMED),
     (of_notices(actor=lambda user: UserId(user.value.lower())), NOTICE_IDS),
     (of_notices(to=lambda user: UserId(in_one_form(user.value))), NOTICE_IDS),
@@ -470,7 +448,7 @@ def law_named(name, open_store):
 def test_a_store_with_the_bug_breaks_the_law(store, name):
     with pytest.raises(LawBroken) as raised:
         law_named(name, store).check()
-    assert "DiskIsFullError" not in raised.value.problem
+    assert not re.search("DiskIsFullError|AttributeError", raised.value.problem)
 
 
 @pytest.mark.parametrize("name", [GONE, UPLOAD, SEALED])
@@ -503,13 +481,8 @@ def test_a_repeated_page_is_reported_at_once(listed):
         law.check()
 
 
-class NothingIsDue(MemoryOutbox):
-    def claim(self, now, until, limit, share):
-        return ()
-
-
 def test_missing_notices_are_reported():
-    law = law_named("a-notice-that-is-done-is-deleted", with_outbox(claim=NothingIsDue.claim))
+    law = law_named("a-notice-that-is-done-is-deleted", with_outbox(claim=lambda *_: ()))
     with pytest.raises(LawBroken) as raised:
         law.check()
     assert raised.value.problem == "0 notices were due, expected 3"
