@@ -103,6 +103,9 @@ def test_cases_can_be_chosen_by_acts_and_questions():
     assert 20 < len(few) < len(OURS)
     assert acts == {"share", "clock"}
     assert questions == {"can"}
+    without = cases(acts=())
+    assert without
+    assert all(case["when"] is None and not case["given"]["acts"] for case in without)
 
 
 @pytest.mark.parametrize(
@@ -134,12 +137,6 @@ def test_unknown_acts_and_questions_are_an_error(chosen, error, message):
     with pytest.raises(error) as caught:
         cases(**chosen)
     assert str(caught.value) == message
-
-
-def test_without_acts_cases_only_have_questions():
-    few = cases(acts=())
-    assert few
-    assert all(case["when"] is None and not case["given"]["acts"] for case in few)
 
 
 def test_reasons_can_be_reduced_to_their_codes():
