@@ -227,6 +227,7 @@ def test_suggestions_keep_to_the_limit():
 
     assert principals(world.sharing.suggest(ANNA, CT, "car")) == [BEN, CARLA]
     assert principals(world.sharing.suggest(ANNA, CT, "car", limit=1)) == [BEN]
+    assert world.sharing.suggest(ANNA, CT, " ") == ()
 
 
 def test_the_list_is_sorted_by_name_a_page_at_a_time():
