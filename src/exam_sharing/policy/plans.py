@@ -131,10 +131,7 @@ Plan: TypeAlias = SharePlan | EndingPlan
 """The plan of any act."""
 
 Names: TypeAlias = Mapping[PrincipalId, str]
-"""The names of principals, as far as the directory knows them.
-
-They are looked up when an answer is returned, kept nowhere, and not compared.
-"""
+"""The names of principals, as far as the directory knows them; kept nowhere, and not compared."""
 
 
 def moved(
@@ -223,7 +220,8 @@ class Preview:
 
     Attributes:
         reasons: why the act would be refused; empty for a permitted act.
-        gains, losses: who would gain or lose a permission, or time on one.
+        gains: who would gain a permission, or time on one.
+        losses: who would lose a permission, or time on one.
         keeps: who would keep a permission by another path.
         repeated: the act would return the first receipt and do nothing; there is nothing else then.
         names: of everybody in the effects.
