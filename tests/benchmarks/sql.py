@@ -40,7 +40,7 @@ from tests.databases import SERVER_VARIABLE, created_database, found_installatio
 import exam_sharing as es
 from exam_sharing.adapters.sqlalchemy import joined, open_sharing, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.database import OwnTransactions
-from exam_sharing.adapters.sqlalchemy.rows import row_of_grant
+from exam_sharing.adapters.sqlalchemy.documents import row_of_grant
 from exam_sharing.identifiers import PrincipalKey, principal_of
 from exam_sharing.ports import Directory
 from exam_sharing.sharing import Sharing, Viewer

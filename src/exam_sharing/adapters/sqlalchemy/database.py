@@ -24,10 +24,10 @@ from typing_extensions import override
 from exam_sharing.adapters.sqlalchemy.engines import (
     READS,
     checked_engine,
+    in_our_words,
     is_begun,
     require_connection,
 )
-from exam_sharing.adapters.sqlalchemy.failures import in_our_words
 from exam_sharing.adapters.sqlalchemy.questions import Question, rendered
 from exam_sharing.adapters.sqlalchemy.tables import SCHEMA, Tables, given_tables
 from exam_sharing.errors import Conflict, StoreFailed

@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database
-from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.questions import listed
 from exam_sharing.adapters.sqlalchemy.reading import Asker, Cursor, Keys

@@ -24,13 +24,14 @@ from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database, Transactions, holding
 from exam_sharing.adapters.sqlalchemy.engines import (
+    in_our_words,
     is_begun,
+    or_conflict,
     quiet_engine,
     require_dialect,
     require_transaction,
     require_unmixed_statements,
 )
-from exam_sharing.adapters.sqlalchemy.failures import in_our_words, or_conflict
 from exam_sharing.adapters.sqlalchemy.host import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.outbox import HeldBackOutbox, SqlOutbox
 from exam_sharing.adapters.sqlalchemy.store import SqlStore

@@ -15,9 +15,9 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database
-from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.documents import listed_notice_of_row, notice_of_row
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.adapters.sqlalchemy.questions import one_of
-from exam_sharing.adapters.sqlalchemy.rows import listed_notice_of_row, notice_of_row
 from exam_sharing.adapters.sqlalchemy.tables import Instant
 from exam_sharing.events import Claim, ListedNotice, WaitingNotice
 from exam_sharing.identifiers import NoticeId, ShareId

@@ -42,15 +42,15 @@ from sqlalchemy.sql import FromClause
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database
-from exam_sharing.adapters.sqlalchemy.documents import receipt_of
-from exam_sharing.adapters.sqlalchemy.failures import in_our_words
-from exam_sharing.adapters.sqlalchemy.questions import Question, Selecting, listed, one_of
-from exam_sharing.adapters.sqlalchemy.rows import (
+from exam_sharing.adapters.sqlalchemy.documents import (
     ended_grant_of_row,
     exam_of_row,
     grant_of_row,
+    receipt_of,
     share_of_row,
 )
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words
+from exam_sharing.adapters.sqlalchemy.questions import Question, Selecting, listed, one_of
 from exam_sharing.adapters.sqlalchemy.tables import Instant, Tables
 from exam_sharing.adapters.sqlalchemy.trail import records_named_in
 from exam_sharing.exams import Exam

@@ -19,8 +19,7 @@ from sqlalchemy import Engine, exists, select, update
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database, check_schema, own_database
-from exam_sharing.adapters.sqlalchemy.engines import checked_engine
-from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.engines import checked_engine, in_our_words
 from exam_sharing.adapters.sqlalchemy.host import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.questions import one_of
 from exam_sharing.adapters.sqlalchemy.store import sql_ports

@@ -8,10 +8,17 @@ from sqlalchemy.engine import Connection
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import Database, Transactions
-from exam_sharing.adapters.sqlalchemy.documents import Records, event_of, named_in, text_of
-from exam_sharing.adapters.sqlalchemy.failures import in_our_words
+from exam_sharing.adapters.sqlalchemy.documents import (
+    Records,
+    ended_grant_of_row,
+    event_of,
+    grant_of_row,
+    named_in,
+    share_of_row,
+    text_of,
+)
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.adapters.sqlalchemy.questions import one_of
-from exam_sharing.adapters.sqlalchemy.rows import ended_grant_of_row, grant_of_row, share_of_row
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.events import Event
 from exam_sharing.ports import AuditTrail

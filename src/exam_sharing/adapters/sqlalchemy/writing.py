@@ -23,16 +23,7 @@ from sqlalchemy.exc import TimeoutError as NoConnectionInTime
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy.database import insert_unless_there, is_inserted
-from exam_sharing.adapters.sqlalchemy.documents import text_of
-from exam_sharing.adapters.sqlalchemy.failures import (
-    LostRace,
-    in_our_words,
-    is_lost_race,
-    or_conflict,
-)
-from exam_sharing.adapters.sqlalchemy.questions import one_of
-from exam_sharing.adapters.sqlalchemy.reading import SqlAccessReader, SqlGrantReader
-from exam_sharing.adapters.sqlalchemy.rows import (
+from exam_sharing.adapters.sqlalchemy.documents import (
     batch_of_row,
     row_of_batch,
     row_of_ending,
@@ -40,7 +31,16 @@ from exam_sharing.adapters.sqlalchemy.rows import (
     row_of_grant,
     row_of_notice,
     row_of_share,
+    text_of,
 )
+from exam_sharing.adapters.sqlalchemy.engines import (
+    LostRace,
+    in_our_words,
+    is_lost_race,
+    or_conflict,
+)
+from exam_sharing.adapters.sqlalchemy.questions import one_of
+from exam_sharing.adapters.sqlalchemy.reading import SqlAccessReader, SqlGrantReader
 from exam_sharing.adapters.sqlalchemy.tables import Tables
 from exam_sharing.adapters.sqlalchemy.trail import put_event
 from exam_sharing.errors import AlreadyExists, BatchSealed, Conflict, StoreFailed, WrongBatch
