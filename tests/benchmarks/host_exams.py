@@ -31,7 +31,7 @@ from typing_extensions import override
 from exam_sharing import BatchId, Exam, ExamId, Permission, UserId
 from exam_sharing.adapters.sqlalchemy import HostExams, SqlSharingStore, may
 from exam_sharing.adapters.sqlalchemy.database import own_database
-from exam_sharing.adapters.sqlalchemy.reading import Asker
+from exam_sharing.adapters.sqlalchemy.reading import asked_by
 from exam_sharing.adapters.sqlalchemy.tables import Instant
 
 PAGE: Final = 50
@@ -110,14 +110,16 @@ def contestants(place: Place, rounds: int) -> Iterator[tuple[str, float]]:
     keys = place.world.principals_of(user)
     page = place.store.visible(user, keys, None, PAGE, ASKED, own=False)
     exam, many = page[0].exam, tuple(each.exam for each in page)
-    grants_alone = host._questions.given(Asker(user, keys, ASKED), VIEW, (exam,))
+    of_grants = {**asked_by(user, keys, ASKED), "exams": [exam.value]}
     asker = {"user": user, "principals": keys, "now": ASKED, "tables": place.tables}
     mine = may(studies.table.c.id, studies.table.c.owner, permission=VIEW, **asker)
     row = select(studies.table).where(studies.table.c.id == exam.value, mine)
     asked: Mapping[str, Callable[[], object]] = {
         "a check, exams in our tables": partial(place.store.holds, user, keys, VIEW, exam, ASKED),
         "a check, exams in the host's table": partial(host.holds, user, keys, VIEW, exam, ASKED),
-        "- of it, our statement": partial(host._transactions.ask, grants_alone),
+        "- of it, our statement": partial(
+            host._transactions.ask, host._questions.given, **of_grants
+        ),
         "- of it, the host's `find`": partial(studies.find, (exam,)),
         "the host's row, with `may` in its statement": partial(_executed, studies, row),
         f"a check of {len(many)} exams, in our tables": partial(

@@ -40,7 +40,7 @@ from tests.databases import SERVER_VARIABLE, created_database, found_installatio
 import exam_sharing as es
 from exam_sharing.adapters.sqlalchemy import joined, open_sharing, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.database import OwnTransactions
-from exam_sharing.adapters.sqlalchemy.documents import row_of_grant
+from exam_sharing.adapters.sqlalchemy.documents import GRANTS
 from exam_sharing.identifiers import PrincipalKey, principal_of
 from exam_sharing.ports import Directory
 from exam_sharing.sharing import Sharing, Viewer
@@ -372,7 +372,7 @@ def sharing_a_batch(portal: Portal) -> Iterator[Row]:
         read = place.store.read(exams, ended=False)
         made = [grant for each in read.values() for grant in each.grants]
         assert len(made) == number * len(recipients)
-        rows = [_copied(row_of_grant(grant, START)) for grant in made]
+        rows = [_copied(GRANTS.row_of(grant) | {"uploaded_at": START}) for grant in made]
         inserts.append(_time(lambda: _insert(place, rows)))  # noqa: B023  called at once
     text = f"sharing {number:,} exams with 100 / inserting as many plain rows"
     yield portal.row(text, min(shares) / min(inserts), 3)

@@ -557,9 +557,9 @@ def test_a_sweep_withdraws_the_exams_that_the_host_reports_as_deleted(world, swe
 def test_a_sweep_leaves_contested_exams_to_the_next_sweep(world, sweep, monkeypatch):
     world.share(ANNA, CT, BEN)
     with monkeypatch.context() as patched:
-        patched.setattr(sql.SqlSharingStore, "commit", lambda *_: False)
-        patched.setattr(sql.SqlSharingStore, "locked", lambda *_: nullcontext())
-        patched.setattr(sql.SqlSharingStore, "step_aside", lambda *_: None)
+        patched.setattr(sql.SqlStore, "commit", lambda *_: False)
+        patched.setattr(sql.SqlStore, "locked", lambda *_: nullcontext())
+        patched.setattr(sql.SqlStore, "step_aside", lambda *_: None)
         assert sweep(deleted=lambda among: among) == 0
     assert sweep(deleted=lambda among: among) == 1
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from exam_sharing.adapters.sqlalchemy.database import create_all, own_database, record_schema
 from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
 from exam_sharing.adapters.sqlalchemy.engines import set_up_sqlite, sqlite_engine
-from exam_sharing.adapters.sqlalchemy.host import HostExams, SqlSharingStore
+from exam_sharing.adapters.sqlalchemy.host import HostExams, NoNotifier, SqlSharingStore, sql_ports
 from exam_sharing.adapters.sqlalchemy.joined import (
     DriverConnection,
     directory_inside,
@@ -31,7 +31,7 @@ from exam_sharing.adapters.sqlalchemy.statements import (
     permission_held,
     visible_exams,
 )
-from exam_sharing.adapters.sqlalchemy.store import NoNotifier, SqlStore, sql_ports
+from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.sweeps import sweep_deleted, sweep_expired
 from exam_sharing.adapters.sqlalchemy.tables import (
     SCHEMA,
@@ -149,18 +149,10 @@ def joined(
     rollback. SQLite has one writer at a time, so there it is recorded in the host's transaction.
     Nothing else needs a second connection.
 
-    Args:
-        transaction: a connection or a session with a transaction that has begun. What a session has
-            not flushed is not seen. A host on another framework makes one of its driver's
-            connection by `over_driver_connection`.
-        directory: users and groups; one of ours over the same engine reads inside of the
-            transaction, any other one as usual.
-        policy: as for `open_sharing`.
-        clock: as for `open_sharing`.
-        new_id: as for `open_sharing`.
-        tables: as for `open_sharing`.
-        host_facts: as for `open_sharing`.
-        exams: as for `open_sharing`; asked in the same transaction where it uses the same one.
+    The transaction is that of a connection or a session, and has begun; what a session has not
+    flushed is not seen. A host on another framework makes a connection by `over_driver_connection`.
+    A directory of ours over the same engine reads inside of the transaction, any other one as
+    usual. Other arguments are as for `open_sharing`.
 
     Raises:
         InvalidValue: the clock returns a naive time, there is no transaction, what is given for a

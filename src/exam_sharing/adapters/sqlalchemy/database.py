@@ -8,65 +8,41 @@ thread that holds them could not go on.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from threading import Lock, get_ident
 from typing import Any, Final, TypeVar
 
 import attrs
-from sqlalchemy import Engine, Table, func, inspect, select, text
+from sqlalchemy import Engine, Row, Select, Table, func, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.engine import Connection, Dialect, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.engines import (
-    READS,
-    checked_engine,
-    in_our_words,
-    is_begun,
-    require_connection,
-)
-from exam_sharing.adapters.sqlalchemy.questions import Question, rendered
+from exam_sharing.adapters.sqlalchemy import engines
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words
+from exam_sharing.adapters.sqlalchemy.reading import Question, rendered
 from exam_sharing.adapters.sqlalchemy.tables import SCHEMA, Tables, given_tables
 from exam_sharing.errors import Conflict, StoreFailed
 from exam_sharing.identifiers import ExamId
 from exam_sharing.policy.retries import LOCK_TIMEOUT
 from exam_sharing.validation import require_kind
 
-__all__ = [
-    "Database",
-    "OwnTransactions",
-    "Transactions",
-    "check_schema",
-    "create_all",
-    "held_connection",
-    "holding",
-    "insert_unless_there",
-    "is_inserted",
-    "own_database",
-    "record_schema",
-    "schema_found",
-]
-
 AnswerT = TypeVar("AnswerT")
 
+# The number of the lock under which PostgreSQL creates the tables; no other use of it is known.
 _CREATING: Final = 0x6578616D5F7368
-"""The number of the lock under which PostgreSQL creates the tables; no other use of it is known."""
-
+# How long an act that races waits for a lock: most likely it then loses to whoever holds it.
 _WAIT: Final = text("SELECT set_config('lock_timeout', '1s', true)")
-"""How long an act that races waits for a lock: most likely it then loses to whoever holds it."""
-
+# An act that asks for its turn waits longer. PostgreSQL ends a turn that leaves it idle for so
+# long, so that a process that hangs does not hold the locks for good.
 _WAIT_IN_TURN: Final = text(
     f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT:.0f}s', true), "
     "set_config('idle_in_transaction_session_timeout', '10s', true)"
 )
-"""An act that asks for its turn waits longer. PostgreSQL ends a turn that leaves it idle for so
-long, so that a process that hangs does not hold the locks for good."""
-
 _TRANSLATED: Final = "schema_translate_map"
-
 _HELD: Final[ContextVar[tuple[Connection, Engine, int] | None]] = ContextVar("_HELD", default=None)
 
 
@@ -96,11 +72,10 @@ def held_connection(engine: Engine) -> Connection | None:
 
 
 class Transactions(ABC):
-    """Where statements are executed.
+    """Where statements are executed: in PostgreSQL or in SQLite."""
 
-    Attributes:
-        postgresql: whether it is PostgreSQL; it is SQLite otherwise.
-    """
+    joined: bool = False
+    """Whether the transaction is the host's, so that an act is decided once, and sends nothing."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.postgresql: bool = dialect.name == "postgresql"
@@ -113,42 +88,51 @@ class Transactions(ABC):
     def writing(self) -> AbstractContextManager[Connection]:
         """Open a connection for statements that are written together or not at all."""
 
-    @abstractmethod
     def writing_once(self) -> AbstractContextManager[Connection]:
         """Open a connection for one statement that writes, and loses no race to others."""
+        return self.writing()
 
-    @abstractmethod
-    def racing(self, exams: Collection[ExamId]) -> AbstractContextManager[Connection]:
+    def recording(self) -> AbstractContextManager[Connection]:
+        """Open a connection for the record of a refusal."""
+        return self.writing_once()
+
+    def racing(
+        self,
+        exams: Collection[ExamId],  # noqa: ARG002  whatever they are
+    ) -> AbstractContextManager[Connection]:
         """Open a connection for what an act writes; it waits only briefly for locks."""
+        return self.writing()
 
-    @abstractmethod
-    def in_turn(self, exams: Collection[ExamId]) -> AbstractContextManager[Connection | None]:
-        """Open a transaction in which an act may lock, read and write; it commits itself.
-
-        `None` where there is no such transaction.
+    def in_turn(
+        self,
+        exams: Collection[ExamId],  # noqa: ARG002  whatever they are
+    ) -> AbstractContextManager[Connection | None]:
+        """Open a transaction in which an act may lock, read and write, and commits itself, if any.
 
         Raises:
             Conflict: other acts of this process took their turns for the longest wait.
         """
+        return nullcontext()
+
+    def rows(self, statement: Select[Any], **asked: object) -> Sequence[Row[Any]]:
+        """Execute a statement that reads, and return its rows."""
+        with self.reading() as connection:
+            return connection.execute(statement, asked).all()
 
     @in_our_words
-    def ask(self, question: Question[AnswerT]) -> AnswerT:
-        """Execute a question, and return its answer."""
+    def ask(self, question: Question[AnswerT], **asked: object) -> AnswerT:
+        """Execute a question with its parameters, and return its answer."""
         with self.reading() as connection:
             if connection.get_execution_options().get(_TRANSLATED):
                 # SQLAlchemy alone can put translated names into the text.
-                return question.answer(connection.execute(question.statement, question.parameters))
+                return question.answer(connection.execute(question.statement, asked))
             written = rendered(question.statement, connection.dialect)
-            result = connection.exec_driver_sql(written.text, written.values(question.parameters))
+            result = connection.exec_driver_sql(written.text, written.values(asked))
             return question.answer(written.rows(result.all()))
 
 
 class OwnTransactions(Transactions):
-    """Transactions of our own.
-
-    Args:
-        engine: one that `checked_engine` or `quiet_engine` made of the host's.
-    """
+    """Transactions of our own, over an engine that `checked_engine` made of the host's."""
 
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine.dialect)
@@ -160,7 +144,7 @@ class OwnTransactions(Transactions):
         self._reader = (
             engine.execution_options(isolation_level="AUTOCOMMIT")
             if self.postgresql
-            else engine.execution_options(**{READS: True})
+            else engine.execution_options(**{engines.READS: True})
         )
 
     @override
@@ -172,11 +156,8 @@ class OwnTransactions(Transactions):
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         self._require_no_wait_for_itself()
-        with self._engine.connect() as connection:
-            self._isolate(connection)
-            with connection.begin():
-                _require_begun(connection)
-                yield connection
+        with self._engine.connect() as connection, self._begin(connection):
+            yield connection
 
     @override
     @contextmanager
@@ -217,12 +198,10 @@ class OwnTransactions(Transactions):
             if not self._wait_for_turn(until_left):
                 raise Conflict(1)
             self._taken = frozenset(exams)
-            until_left.callback(self._none_taken)
+            until_left.callback(setattr, self, "_taken", frozenset())
             connection = self._engine.connect()
             until_left.callback(_give_back, connection)
-            self._isolate(connection)
-            connection.begin()
-            _require_begun(connection)
+            self._begin(connection)
             if self.postgresql:
                 connection.execute(_WAIT_IN_TURN)
             until_left.enter_context(holding(connection, self._engine))
@@ -234,26 +213,23 @@ class OwnTransactions(Transactions):
         if not self.postgresql and held_connection(self._engine) is not None:
             raise Conflict(1)
 
-    def _isolate(self, connection: Connection) -> None:
+    def _begin(self, connection: Connection) -> RootTransaction:
         if self.postgresql:
             # Acts lock and compare versions, and need no more. Under the stricter isolation of a
-            # host, an act that merely waits for another would fail.
+            # host, an act that merely waits for another would fail, and who waits to create tables
+            # would not see those of another process.
             connection.execution_options(isolation_level="READ COMMITTED")
+        begun = connection.begin()
+        # An event of the host's may have changed what was so when the engine was checked.
+        if not engines.is_begun(connection):
+            raise StoreFailed("the engine begins no transaction; see that nothing prevents it")
+        return begun
 
     def _wait_for_turn(self, until: ExitStack) -> bool:
         its_turn = self._turns.acquire(timeout=LOCK_TIMEOUT)
         if its_turn:
             until.callback(self._turns.release)
         return its_turn
-
-    def _none_taken(self) -> None:
-        self._taken = frozenset()
-
-
-def _require_begun(connection: Connection) -> None:
-    # An event of the host's may have changed what was so when the engine was checked.
-    if not is_begun(connection):
-        raise StoreFailed("the engine begins no transaction; see that nothing prevents it")
 
 
 def _give_back(connection: Connection) -> None:
@@ -275,22 +251,14 @@ class Database:
 
 
 def own_database(engine: Engine, tables: Tables | None) -> Database:
-    """Return a database with transactions of our own, after a check of its tables.
-
-    Raises:
-        InvalidValue: the engine cannot be used.
-        StoreFailed: the database does not answer, or does not have these tables.
-        WrongKind: the tables are not ours.
-    """
+    """Return a database with transactions of our own, after a check of its tables."""
     known = given_tables(tables)
-    own = checked_engine(engine)
+    own = engines.checked_engine(engine)
     check_schema(own, known)
     return Database(OwnTransactions(own), known)
 
 
-def insert_unless_there(
-    connection: Connection, table: Table
-) -> "postgresql.Insert | sqlite.Insert":
+def insert_unless_there(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
     """Return an insert that does nothing where a row with the same key is there."""
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table).on_conflict_do_nothing()
@@ -307,48 +275,35 @@ def is_inserted(connection: Connection, table: Table, row: Mapping[str, Any]) ->
 def create_all(engine: Engine, tables: Tables | None = None) -> Tables:
     """Create the missing tables, record their shape, and return them.
 
-    For hosts without migrations; any number of processes may do so at once. Tables of an older
-    shape are not changed. Where all tables are there, nothing is written.
-
-    Args:
-        engine: of the database.
-        tables: by default those of `define_tables` with a `MetaData` of their own.
+    For hosts without migrations; any number of processes may do so at once. By default they are the
+    tables of `define_tables`. Tables of an older shape are not changed. Where all tables are there,
+    nothing is written.
 
     Raises:
         InvalidValue: the engine cannot be used.
         StoreFailed: the database cannot be written, or has tables of another shape.
-        WrongKind: the tables are not ours.
     """
     kept = given_tables(tables)
-    own = checked_engine(engine)
-    if not _are_there(own, kept):
-        _create(own, kept)
+    own = engines.checked_engine(engine)
+    _create(OwnTransactions(own), kept)
     check_schema(own, kept)
     return kept
 
 
 @in_our_words
-def _are_there(engine: Engine, tables: Tables) -> bool:
-    with engine.execution_options(**{READS: True}).connect() as connection:
+def _create(transactions: Transactions, tables: Tables) -> None:
+    number = select(tables.schema.c.number)
+    with transactions.reading() as connection:
         found = inspect(connection).get_table_names(schema=tables.schema.schema)
-        if not {each.name for each in tables.all()} <= set(found):
-            return False
-        return connection.scalar(select(tables.schema.c.number)) is not None
-
-
-@in_our_words
-def _create(engine: Engine, tables: Tables) -> None:
-    with engine.connect() as connection:
-        if engine.dialect.name == "postgresql":
-            # A serializable transaction, which a host may use for everything, would not see what
-            # another process created while this one waited for the lock.
-            connection.execution_options(isolation_level="READ COMMITTED")
-        with connection.begin():
-            if engine.dialect.name == "postgresql":
-                connection.execute(select(func.pg_advisory_xact_lock(_CREATING)))
-            tables.metadata.create_all(connection, tables=list(tables.all()))
-            if connection.scalar(select(tables.schema.c.number)) is None:
-                record_schema(connection, tables)
+        all_there = {each.name for each in tables.all()} <= set(found)
+        if all_there and connection.scalar(number) is not None:
+            return
+    with transactions.writing() as connection:
+        if transactions.postgresql:
+            connection.execute(select(func.pg_advisory_xact_lock(_CREATING)))
+        tables.metadata.create_all(connection, tables=list(tables.all()))
+        if connection.scalar(number) is None:
+            record_schema(connection, tables)
 
 
 def record_schema(connection: Connection, tables: Tables) -> None:
@@ -357,26 +312,17 @@ def record_schema(connection: Connection, tables: Tables) -> None:
     A second call changes nothing.
 
     Raises:
-        InvalidValue: the connection is asynchronous.
+        InvalidValue: the connection is asynchronous, or an engine.
         StoreFailed: the database cannot be written.
-        WrongKind: it is no connection, or the tables are not ours.
     """
-    require_connection(connection)
+    engines.require_connected("connection", connection, Connection)
     require_kind("tables", tables, Tables)
-    _put_shape(connection, tables)
-
-
-@in_our_words
-def _put_shape(connection: Connection, tables: Tables) -> None:
-    connection.execute(insert_unless_there(connection, tables.schema), {"number": SCHEMA})
+    put = in_our_words(connection.execute)
+    put(insert_unless_there(connection, tables.schema), {"number": SCHEMA})
 
 
 def check_schema(engine: Engine, tables: Tables) -> None:
-    """Verify that the tables have the shape that this version of the package needs.
-
-    Raises:
-        StoreFailed: they are missing, older or newer.
-    """
+    """Raise `StoreFailed` unless the tables have the shape that this version needs."""
     found = schema_found(engine, tables)
     if found is None:
         raise StoreFailed("the tables are not there; create them with create_all or a migration")
@@ -390,12 +336,8 @@ def check_schema(engine: Engine, tables: Tables) -> None:
 
 @in_our_words
 def schema_found(engine: Engine, tables: Tables) -> int | None:
-    """Return the number of the shape of the tables, or `None` where there are none.
-
-    Raises:
-        StoreFailed: the database does not answer, or the shape was not recorded.
-    """
-    with engine.execution_options(**{READS: True}).connect() as connection:
+    """Return the number of the shape of the tables, or `None` where there are none."""
+    with engine.execution_options(**{engines.READS: True}).connect() as connection:
         table = tables.schema
         if not engine.dialect.has_table(connection, table.name, schema=table.schema):
             return None

@@ -1,31 +1,28 @@
-"""Receipts and events as JSON documents.
+"""What is stored: rows for the tables, and JSON documents for receipts and events.
 
-Text, numbers, truth values and null stand for themselves, and a list for a tuple. Everything else
-is an object whose one key is the kind: `{"UserId": "anna"}`, `{"at": "2030-01-01T…"}`,
-`{"UnshareReceipt": {…}}`. The table `_KINDS` has every kind, and nothing else is ever built.
+A row has the attributes of a value, and a row to insert is a mapping of its columns.
 
-Grants and shares have rows of their own and never change, so a document only names them.
+In a document, text, numbers, truth values and null stand for themselves, and a list for a tuple.
+Everything else is an object whose one key is the kind: `{"UserId": "anna"}`,
+`{"at": "2030-01-01T…"}`, `{"UnshareReceipt": {…}}`. The table `_KINDS` has every kind, and nothing
+else is ever built. Grants and shares have rows of their own and never change, so a document only
+names them.
 """
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
-from typing import Any, Final, TypeAlias
+from operator import attrgetter
+from types import MappingProxyType, NoneType
+from typing import Any, Final, Generic, TypeAlias, TypeVar, get_args, get_origin
 
 import attrs
 from sqlalchemy import Row
 
+from exam_sharing import events
+from exam_sharing import identifiers as ids
 from exam_sharing.errors import StoreFailed
-from exam_sharing.events import (
-    ActRefused,
-    Event,
-    ExamShared,
-    ExamTransferred,
-    GrantsEnded,
-    ListedNotice,
-    WaitingNotice,
-)
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import (
     OWNER,
@@ -38,150 +35,192 @@ from exam_sharing.grants import (
     Permission,
     ShownGrant,
 )
-from exam_sharing.identifiers import (
-    BatchId,
-    ExamId,
-    GrantId,
-    GroupId,
-    NoticeId,
-    PrincipalKey,
-    ShareId,
-    UserId,
-    principal_of,
-)
+from exam_sharing.identifiers import GrantId
+from exam_sharing.policy import plans, requests
 from exam_sharing.policy.decisions import Reason, ReasonCode
-from exam_sharing.policy.plans import (
-    Attestation,
-    Outcome,
-    Share,
-    ShareOutcome,
-    ShareReceipt,
-    UnshareReceipt,
-    UntilLimit,
-)
-from exam_sharing.policy.requests import (
-    HostEnding,
-    NarrowRequest,
-    Reshares,
-    RevokeRequest,
-    Scope,
-    ShareRequest,
-    UnshareRequest,
-    Withdrawal,
-)
-from exam_sharing.policy.retries import AT_ONCE
 from exam_sharing.ports import Receipt
 from exam_sharing.validation import PrivateText
 
-__all__ = [
-    "Records",
-    "batch_of_row",
-    "ended_grant_of_row",
-    "event_of",
-    "exam_of_row",
-    "grant_of_row",
-    "listed_notice_of_row",
-    "named_in",
-    "notice_of_row",
-    "receipt_of",
-    "row_of_batch",
-    "row_of_ending",
-    "row_of_exam",
-    "row_of_grant",
-    "row_of_notice",
-    "row_of_share",
-    "share_of_row",
-    "text_of",
-]
+ValueT = TypeVar("ValueT")
 
 Json: TypeAlias = "bool | int | str | list[Json] | dict[str, Json] | None"
+_NO_NAMES: Final[Mapping[str, None]] = MappingProxyType({})
 
-_IDENTIFIERS: Final = (ExamId, GrantId, GroupId, ShareId, UserId)
-_ENUMS: Final[tuple[type[Enum], ...]] = (
-    Outcome,
-    Permission,
-    ReasonCode,
-    Reshares,
-    Scope,
-    UntilLimit,
+
+@attrs.frozen
+class _Form:
+    """How a value is kept in a column."""
+
+    write: Callable[[Any], Any]
+    read: Callable[[Any], Any]
+
+
+class Rows(Generic[ValueT]):
+    """The rows of one kind of value: its attributes in columns of the same names.
+
+    The types of the attributes decide how they are kept. `columns` has other names of columns, by
+    attribute, and `None` for an attribute without a column. `forms` are those of some attributes.
+    """
+
+    def __init__(
+        self, kind: type[ValueT], columns: Mapping[str, str | None] = _NO_NAMES, **forms: _Form
+    ) -> None:
+        self._kind = kind
+        self._columns: list[tuple[str, str, _Form]] = []
+        for field in attrs.fields(kind):  # type: ignore[arg-type]  # every kind is of attrs
+            column = columns.get(field.name, field.name)
+            if column is not None:
+                form = forms.get(field.name) or _form_of(field.type)
+                self._columns.append((field.name, column, form))
+
+    def row_of(self, value: ValueT) -> dict[str, Any]:
+        """Return the row of a value."""
+        return {column: form.write(getattr(value, name)) for name, column, form in self._columns}
+
+    def value_of(self, row: Row[Any], **others: object) -> ValueT:
+        """Return the value of a row; `others` are the attributes without a column."""
+        kept = {name: form.read(getattr(row, column)) for name, column, form in self._columns}
+        return self._kind(**kept, **others)
+
+    def values_of(self, rows: Iterable[Row[Any]]) -> tuple[ValueT, ...]:
+        """Return the values of some rows."""
+        return tuple(map(self.value_of, rows))
+
+
+def _form_of(hint: Any) -> _Form:  # noqa: ANN401  an annotation
+    if hint in _FORMS:
+        return _FORMS[hint]
+    parts = get_args(hint)
+    if get_origin(hint) is tuple:
+        return _list_of(_form_of(parts[0]))
+    return _optional(_form_of(parts[0])) if NoneType in parts else _AS_IT_IS
+
+
+def _optional(form: _Form) -> _Form:
+    return _Form(
+        lambda value: None if value is None else form.write(value),
+        lambda kept: None if kept is None else form.read(kept),
+    )
+
+
+def _list_of(form: _Form) -> _Form:
+    return _Form(
+        lambda values: _dumped([form.write(each) for each in values]),
+        lambda kept: tuple(form.read(each) for each in json.loads(kept)),
+    )
+
+
+def _dumped(content: object) -> str:
+    return json.dumps(content, separators=(",", ":"))
+
+
+_VALUES: Final = (ids.BatchId, ids.ExamId, GrantId, ids.NoticeId, ids.ShareId, ids.UserId)
+_ENUMS: Final = (EndedAs, HowEnded, Permission, requests.Scope)
+_AS_IT_IS: Final = _Form(lambda value: value, lambda kept: kept)
+_FORMS: Final[Mapping[object, _Form]] = {
+    **{kind: _Form(attrgetter("value"), kind) for kind in (*_VALUES, *_ENUMS)},
+    ids.PrincipalId: _Form(attrgetter("key"), ids.principal_of),
+    PrivateText: _Form(str, lambda kept: kept),
+    Basis: _Form(
+        lambda basis: None if basis is OWNER else _dumped(sorted(each.value for each in basis)),
+        lambda kept: OWNER if kept is None else frozenset(map(GrantId, json.loads(kept))),
+    ),
+}
+_LINES: Final = _Form(
+    lambda lines: _dumped([each.value for each in lines]) if lines else None,
+    lambda kept: () if kept is None else tuple(map(GrantId, json.loads(kept))),
 )
-_VALUES: Final[tuple[type[attrs.AttrsInstance], ...]] = (
-    ActRefused,
-    ExamShared,
-    ExamTransferred,
-    GrantsEnded,
-    HostEnding,
-    NarrowRequest,
-    Reason,
-    RevokeRequest,
-    ShareOutcome,
-    ShareReceipt,
-    ShareRequest,
-    UnshareReceipt,
-    UnshareRequest,
-    Withdrawal,
+_CLAIMED: Final = _Form(bool, lambda token: token is not None)
+
+EXAMS: Final = Rows(Exam)
+BATCHES: Final = Rows(UploadBatch)
+GRANTS: Final = Rows(Grant, lines=_LINES)
+NOTICES: Final = Rows(events.WaitingNotice, {"to": "reader", "exam_ids": "exams"})
+LISTED_NOTICES: Final = Rows(
+    events.ListedNotice, {"to": "reader", "claimed": "claimed_by"}, claimed=_CLAIMED
 )
-_SHOWN: Final = "shown"
-_GRANT: Final = "grant"
-_ENDED: Final = "ended"
-_SHARE: Final = "share"
-_NAMED: Final = frozenset({_GRANT, _ENDED, _SHARE})
+_ENDINGS: Final = Rows(
+    Ending,
+    {
+        "grant": "id",
+        "version": "closed_version",
+        "how": "ended_how",
+        "by": "ended_by",
+        "acting_as": "ended_as",
+        "at": "ended_at",
+    },
+)
+SHARES: Final = Rows(plans.Share, {"attestation": None})
+ATTESTATIONS: Final = Rows(plans.Attestation, {"by": "attested_by", "at": "attested_at"})
+
+
+def row_of_ending(ending: Ending) -> dict[str, Any]:
+    """Return what an ending adds to the row of its grant; `which` is the id of the grant."""
+    row = _ENDINGS.row_of(ending)
+    return row | {"which": row.pop("id")}
+
+
+def ended_grant_of(row: Row[Any]) -> EndedGrant:
+    """Return the grant of a row, with its ending."""
+    return EndedGrant(grant=GRANTS.value_of(row), ending=_ENDINGS.value_of(row))
+
+
+def share_of(row: Row[Any]) -> plans.Share:
+    """Return the share of a row."""
+    return SHARES.value_of(row, attestation=ATTESTATIONS.value_of(row))
 
 
 @attrs.frozen(kw_only=True)
 class Records:
-    """The rows that documents name.
-
-    Attributes:
-        grants: by id.
-        ended: those of them that have ended, by id.
-        shares: by id.
-    """
+    """The rows that documents name, by id: grants, those of them that have ended, and shares."""
 
     grants: Mapping[str, Grant] = attrs.field(factory=dict)
     ended: Mapping[str, EndedGrant] = attrs.field(factory=dict)
-    shares: Mapping[str, Share] = attrs.field(factory=dict)
+    shares: Mapping[str, plans.Share] = attrs.field(factory=dict)
 
 
-def text_of(value: Event | Receipt) -> str:
+def text_of(value: events.Event | Receipt) -> str:
     """Return the document of a receipt or an event; it is ASCII, whatever the value holds."""
-    return json.dumps(_plain(value), separators=(",", ":"))
+    return _dumped(_plain(value))
 
 
-def event_of(text: str, records: Records) -> Event:
+def event_of(text: str, records: Records) -> events.Event:
     """Return the event of a document."""
     event = _value(json.loads(text), records)
-    if not isinstance(event, Event):
-        raise _unknown()
-    return event
+    if isinstance(event, events.Event):
+        return event
+    raise _unknown()
 
 
 def receipt_of(text: str, records: Records) -> Receipt:
     """Return the receipt of a document."""
     receipt = _value(json.loads(text), records)
-    if not isinstance(receipt, Receipt):
-        raise _unknown()
-    return receipt
+    if isinstance(receipt, Receipt):
+        return receipt
+    raise _unknown()
+
+
+_GRANT: Final = "grant"
+_ENDED: Final = "ended"
+_SHARE: Final = "share"
 
 
 def named_in(text: str) -> tuple[frozenset[str], frozenset[str]]:
     """Return the ids of the grants and of the shares that a document names."""
     names: dict[str, set[str]] = {_GRANT: set(), _ENDED: set(), _SHARE: set()}
-    for kind, name in _names(json.loads(text)):
-        names[kind].add(name)
+    for kind, content in _objects_in(json.loads(text)):
+        if kind in names and isinstance(content, str):
+            names[kind].add(content)
     return frozenset(names[_GRANT] | names[_ENDED]), frozenset(names[_SHARE])
 
 
-def _names(plain: Json) -> Iterator[tuple[str, str]]:
+def _objects_in(plain: Json) -> Iterator[tuple[str, Json]]:
+    if isinstance(plain, dict):
+        yield from plain.items()
+        plain = [*plain.values()]
     if isinstance(plain, list):
         for each in plain:
-            yield from _names(each)
-    elif isinstance(plain, dict):
-        for kind, content in plain.items():
-            if kind in _NAMED and isinstance(content, str):
-                yield kind, content
-            else:
-                yield from _names(content)
+            yield from _objects_in(each)
 
 
 @attrs.frozen
@@ -221,6 +260,10 @@ def _value(plain: Json, records: Records) -> object:
     except TypeError:
         # The content is not that of such a value.
         raise _unknown() from None
+
+
+def _unknown() -> StoreFailed:
+    return StoreFailed("a document has a kind of value that this version does not know")
 
 
 def _identifier(kind: type) -> _Kind:
@@ -270,218 +313,16 @@ _KINDS: Final = (
     _Kind("map", dict, lambda items: [[*map(_plain, pair)] for pair in items.items()], _map_of),
     _Kind(_GRANT, Grant, lambda grant: str(grant.id), lambda id_, records: records.grants[id_]),
     _Kind(_ENDED, EndedGrant, lambda past: str(past.grant.id), lambda id_, r: r.ended[id_]),
-    _Kind(_SHARE, Share, lambda share: str(share.id), lambda id_, records: records.shares[id_]),
-    _Kind(_SHOWN, ShownGrant, _written_shown, _shown_of),
-    *map(_identifier, _IDENTIFIERS),
-    *map(_member, _ENUMS),
-    *map(_fields, _VALUES),
+    _Kind(_SHARE, plans.Share, lambda share: str(share.id), lambda id_, r: r.shares[id_]),
+    _Kind("shown", ShownGrant, _written_shown, _shown_of),
+    *map(_identifier, (ids.ExamId, GrantId, ids.GroupId, ids.ShareId, ids.UserId)),
+    *map(_member, (Permission, ReasonCode, plans.Outcome, plans.UntilLimit)),
+    *map(_member, (requests.Reshares, requests.Scope)),
+    *map(_fields, (events.ActRefused, events.ExamShared, events.ExamTransferred)),
+    *map(_fields, (events.GrantsEnded, requests.HostEnding, requests.Withdrawal)),
+    *map(_fields, (requests.ShareRequest, requests.UnshareRequest)),
+    *map(_fields, (requests.NarrowRequest, requests.RevokeRequest)),
+    *map(_fields, (Reason, plans.ShareOutcome, plans.ShareReceipt, plans.UnshareReceipt)),
 )
 _BY_TYPE: Final = {kind.type: kind for kind in _KINDS}
 _BY_KEY: Final = {kind.key: kind for kind in _KINDS}
-
-
-def _unknown() -> StoreFailed:
-    return StoreFailed("a document has a kind of value that this version does not know")
-
-
-Values = Mapping[str, Any]
-
-
-def row_of_exam(exam: Exam) -> Values:
-    """Return the row of an exam."""
-    return {
-        "id": exam.id.value,
-        "owner": exam.owner.value,
-        "batch": exam.batch.value,
-        "uploaded_at": exam.uploaded_at,
-        "subject": _bare(exam.subject),
-    }
-
-
-def exam_of_row(row: Row[Any]) -> Exam:
-    """Return the exam of a row."""
-    return Exam(
-        id=ExamId(row.id),
-        owner=UserId(row.owner),
-        batch=BatchId(row.batch),
-        uploaded_at=row.uploaded_at,
-        subject=row.subject,
-    )
-
-
-def row_of_batch(batch: UploadBatch) -> Values:
-    """Return the row of an upload batch."""
-    return {
-        "id": batch.id.value,
-        "uploader": batch.uploader.value,
-        "source": batch.source,
-        "received_at": batch.received_at,
-        "sealed": batch.sealed,
-    }
-
-
-def batch_of_row(row: Row[Any]) -> UploadBatch:
-    """Return the upload batch of a row."""
-    return UploadBatch(
-        id=BatchId(row.id),
-        uploader=UserId(row.uploader),
-        source=row.source,
-        received_at=row.received_at,
-        sealed=row.sealed,
-    )
-
-
-def row_of_grant(grant: Grant, uploaded_at: datetime) -> Values:
-    """Return the row of a new grant on an exam that was uploaded at that time."""
-    basis = None if grant.basis is OWNER else _list_of(sorted(each.value for each in grant.basis))
-    return {
-        "id": grant.id.value,
-        "exam": grant.exam.value,
-        "grantor": grant.grantor.value,
-        "recipient": grant.recipient.key,
-        "permission": int(grant.permission),
-        "until": grant.until,
-        "version": grant.version,
-        "basis": basis,
-        "share": grant.share.value,
-        "made_at": grant.made_at,
-        "lines": _list_of(each.value for each in grant.lines) if grant.lines else None,
-        "uploaded_at": uploaded_at,
-    }
-
-
-def grant_of_row(row: Row[Any]) -> Grant:
-    """Return the grant of a row, whether or not it has ended."""
-    basis: Basis = OWNER
-    if row.basis is not None:
-        basis = frozenset(GrantId(each) for each in json.loads(row.basis))
-    return Grant(
-        id=GrantId(row.id),
-        exam=ExamId(row.exam),
-        grantor=UserId(row.grantor),
-        recipient=principal_of(PrincipalKey(row.recipient)),
-        permission=Permission(row.permission),
-        until=row.until,
-        version=row.version,
-        basis=basis,
-        share=ShareId(row.share),
-        made_at=row.made_at,
-        lines=() if row.lines is None else tuple(GrantId(each) for each in json.loads(row.lines)),
-    )
-
-
-def row_of_ending(ending: Ending) -> Values:
-    """Return what an ending adds to the row of its grant; `which` is the id of the grant."""
-    return {
-        "which": ending.grant.value,
-        "closed_version": ending.version,
-        "ended_how": ending.how.value,
-        "ended_by": None if ending.by is None else ending.by.value,
-        "ended_as": ending.acting_as.value,
-        "ended_at": ending.at,
-        "replaced_by": _list_of(each.value for each in ending.replaced_by),
-    }
-
-
-def ended_grant_of_row(row: Row[Any]) -> EndedGrant:
-    """Return the grant of a row, with its ending."""
-    ending = Ending(
-        grant=GrantId(row.id),
-        how=HowEnded(row.ended_how),
-        by=None if row.ended_by is None else UserId(row.ended_by),
-        acting_as=EndedAs(row.ended_as),
-        at=row.ended_at,
-        version=row.closed_version,
-        replaced_by=tuple(GrantId(each) for each in json.loads(row.replaced_by)),
-    )
-    return EndedGrant(grant=grant_of_row(row), ending=ending)
-
-
-def row_of_share(share: Share) -> Values:
-    """Return the row of a share."""
-    return {
-        "id": share.id.value,
-        "at": share.at,
-        "actor": share.actor.value,
-        "performed_by": None if share.performed_by is None else share.performed_by.value,
-        "exam": share.exam.value,
-        "exams": _list_of(each.value for each in share.exams),
-        "recipients": _list_of(each.key for each in share.recipients),
-        "permission": int(share.permission),
-        "scope": share.scope.value,
-        "until": share.until,
-        "attested_by": share.attestation.by.value,
-        "attested_at": share.attestation.at,
-        "wording": share.attestation.wording,
-    }
-
-
-def share_of_row(row: Row[Any]) -> Share:
-    """Return the share of a row."""
-    return Share(
-        id=ShareId(row.id),
-        at=row.at,
-        actor=UserId(row.actor),
-        performed_by=None if row.performed_by is None else UserId(row.performed_by),
-        exam=ExamId(row.exam),
-        exams=tuple(ExamId(each) for each in json.loads(row.exams)),
-        recipients=tuple(principal_of(PrincipalKey(key)) for key in json.loads(row.recipients)),
-        permission=Permission(row.permission),
-        scope=Scope(row.scope),
-        until=row.until,
-        attestation=Attestation(
-            by=UserId(row.attested_by), at=row.attested_at, wording=row.wording
-        ),
-    )
-
-
-def row_of_notice(notice: WaitingNotice) -> Values:
-    """Return the row of a new notice."""
-    return {
-        "id": notice.id.value,
-        "share": notice.share.value,
-        "reader": notice.to.value,
-        "actor": notice.actor.value,
-        "exams": _list_of(each.value for each in notice.exam_ids),
-        "message": _bare(notice.message),
-        "attempts": notice.attempts,
-        "problem": notice.problem,
-        "due": AT_ONCE,
-    }
-
-
-def notice_of_row(row: Row[Any]) -> WaitingNotice:
-    """Return the notice of a row."""
-    return WaitingNotice(
-        id=NoticeId(row.id),
-        share=ShareId(row.share),
-        to=UserId(row.reader),
-        actor=UserId(row.actor),
-        exam_ids=tuple(ExamId(each) for each in json.loads(row.exams)),
-        message=row.message,
-        attempts=row.attempts,
-        problem=row.problem,
-    )
-
-
-def listed_notice_of_row(row: Row[Any]) -> ListedNotice:
-    """Return what an operator is shown of the notice of a row."""
-    return ListedNotice(
-        number=row.number,
-        id=NoticeId(row.id),
-        share=ShareId(row.share),
-        to=UserId(row.reader),
-        attempts=row.attempts,
-        due=row.due,
-        claimed=row.claimed_by is not None,
-        given_up_at=row.given_up_at,
-        problem=row.problem,
-    )
-
-
-def _list_of(texts: Iterable[str]) -> str:
-    return json.dumps(list(texts), separators=(",", ":"))
-
-
-def _bare(text: PrivateText | None) -> str | None:
-    return None if text is None else str(text)

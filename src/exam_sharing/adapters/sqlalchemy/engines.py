@@ -1,18 +1,15 @@
 """The host's engine: its checks, its log, and its set-up for SQLite.
 
-**SQLite.** Python's driver begins transactions at times of its own choice, and SQLAlchemy allows
-that. `set_up_sqlite` turns this off, so that every transaction begins where SQLAlchemy begins it. A
-transaction that writes takes the write lock at once, so that two writers follow each other and
-neither fails half-way. A transaction that only reads blocks nobody.
+**SQLite.** Python's driver begins transactions at times of its own choice. `set_up_sqlite` makes
+every transaction begin where SQLAlchemy begins it. One that writes takes the write lock at once, so
+that two writers follow each other and neither fails half-way. One that only reads blocks nobody. A
+statement that finds the file locked is executed again until the engine's time limit: the driver
+itself would wait inside a call of C, which no signal interrupts.
 
-SQLite waits for a lock inside a call of C, which no signal interrupts. Here the driver does not
-wait: a statement that finds the file locked is executed again until the engine's time limit.
-
-**Poolers.** A pooler may give each transaction another session of the server. A statement that a
-client prepared in one session may then have the name of another client's statement in the next.
-PostgreSQL executes that one, and the client gets the answer to another's question. A pooler is
-detected by the number of its server process, which is not that of the process that answers. A
-pooler in session mode, which is safe, looks the same.
+**Poolers.** A pooler may give each transaction another session of the server, in which the name of
+a prepared statement may be that of another client's. PostgreSQL executes that one, and the client
+gets the answer to another's question. Where the process that answers is not the one that the driver
+was told of, there is a pooler; one in session mode, which is safe, looks the same.
 """
 
 import logging
@@ -37,43 +34,20 @@ from sqlalchemy.util.concurrency import in_greenlet
 from exam_sharing.errors import Conflict, InvalidArgument, StoreBusy, StoreFailed
 from exam_sharing.validation import require_instance
 
-__all__ = [
-    "READS",
-    "LostRace",
-    "checked_engine",
-    "in_our_words",
-    "is_begun",
-    "is_locked",
-    "is_lost_race",
-    "or_conflict",
-    "quiet_engine",
-    "require_connection",
-    "require_dialect",
-    "require_engine",
-    "require_transaction",
-    "require_unmixed_statements",
-    "set_up_sqlite",
-    "sqlite_engine",
-]
-
 ParamsT = ParamSpec("ParamsT")
 ResultT = TypeVar("ResultT")
 
+# PostgreSQL's, where somebody limits the wait for a lock.
 _LOCK_NOT_AVAILABLE: Final = "55P03"
-"""PostgreSQL's, where somebody limits the wait for a lock."""
-
+# PostgreSQL's, also for a transaction that was idle for too long, for a serialization failure, and
+# for a deadlock.
 _LOST_RACES: Final = frozenset({"25P03", "40001", "40P01", _LOCK_NOT_AVAILABLE})
-"""PostgreSQL's, also for a transaction that was idle for too long, for a serialization failure, and
-for a deadlock."""
-
+# SQLite's for a transaction that has read rows that another has changed since.
 _OLDER_MOMENT: Final = sqlite3.SQLITE_BUSY_SNAPSHOT
-"""SQLite's for a transaction that has read rows that another has changed since."""
-
+# SQLite's for a file that is in use; its extended codes add to these in higher bits.
 _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-"""SQLite's for a file that is in use; its extended codes add to these in higher bits."""
-
+# Raised by reading a row that we did not write, or that has bytes for text.
 _UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""Raised by reading a row that we did not write, or that has bytes for text."""
 
 
 class LostRace(StoreFailed):
@@ -83,7 +57,8 @@ class LostRace(StoreFailed):
 def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
     """Make a function raise `StoreFailed` where the database, or a row of it, fails.
 
-    It raises `StoreBusy` where somebody else has kept the database locked.
+    It raises `StoreBusy` where somebody else has kept the database locked. The errors of SQLAlchemy
+    and of drivers may hold a personal message: none of them gets out, as a cause or otherwise.
     """
 
     @wraps(ask)
@@ -117,23 +92,15 @@ def is_lost_race(error: SQLAlchemyError) -> bool:
     """Return whether somebody else was faster, so that the same act may succeed at once."""
     if not isinstance(error, DBAPIError):
         return False
-    return _sqlstate(error) in _LOST_RACES or _sqlite_code(error.orig) == _OLDER_MOMENT
+    if getattr(error.orig, "sqlite_errorcode", None) == _OLDER_MOMENT:
+        return True
+    return getattr(error.orig, "sqlstate", None) in _LOST_RACES
 
 
 def is_locked(error: BaseException | None) -> bool:
     """Return whether SQLite's driver failed because another connection uses the file."""
-    code = _sqlite_code(error)
+    code = getattr(error, "sqlite_errorcode", None)
     return code is not None and code & 0xFF in _LOCKED and code != _OLDER_MOMENT
-
-
-def _sqlstate(error: DBAPIError) -> str | None:
-    state: str | None = getattr(error.orig, "sqlstate", None)
-    return state
-
-
-def _sqlite_code(error: BaseException | None) -> int | None:
-    code: int | None = getattr(error, "sqlite_errorcode", None)
-    return code
 
 
 def _failure(error: Exception) -> StoreFailed:
@@ -143,12 +110,13 @@ def _failure(error: Exception) -> StoreFailed:
         )
     words = [type(error).__name__]
     if isinstance(error, DBAPIError):
-        if is_locked(error.orig) or _sqlstate(error) == _LOCK_NOT_AVAILABLE:
+        state = getattr(error.orig, "sqlstate", None)
+        if is_locked(error.orig) or state == _LOCK_NOT_AVAILABLE:
             return StoreBusy(
                 "somebody else has kept the database locked for too long, and nothing was done; "
                 "try again, or find the process that holds the lock"
             )
-        code = _sqlstate(error) or getattr(error.orig, "sqlite_errorname", None)
+        code = state or getattr(error.orig, "sqlite_errorname", None)
         words += [str(code)] if code else []
     kind = LostRace if is_lost_race(error) else StoreFailed
     return kind(f"the database failed: {', '.join(words)}")
@@ -159,50 +127,31 @@ READS: Final = "exam_sharing_reads"
 
 _DIALECTS: Final = ("postgresql", "sqlite")
 _UNKNOWN: Final = "must be an engine of SQLAlchemy for PostgreSQL or SQLite"
-
-_ASYNCHRONOUS: Final = "sqlalchemy.ext.asyncio"
 _INSIDE: Final = "call this inside of its `run_sync`, with the one that is given there"
-
 _NAME: Final = "exam_sharing"
-
-_NO_TEXT: Final = (
-    "the database returns bytes instead of text, as with the encoding SQL_ASCII; create it with "
-    "the encoding UTF8"
-)
-
+# How many seconds a transaction waits for another to end.
 _PATIENCE: Final = 30
-"""How many seconds a transaction waits for another to end."""
-
+# The key under which a pooled connection keeps how many seconds its statements wait.
 _WAITS: Final = "exam_sharing_waits"
-"""The key under which a pooled connection keeps how many seconds its statements wait."""
-
 _SHORTEST: Final = 0.001
+# Seconds between two tries: few, since the lock is nearly always held only briefly.
 _LONGEST: Final = 0.02
-"""Seconds between two tries: few, since the lock is nearly always held only briefly."""
-
+# libpq's status of a connection that is in no transaction.
 _IDLE: Final = 0
-"""libpq's status of a connection that is in no transaction."""
-
+# Connections of drivers that reach the server itself, so that each is checked once.
 _DIRECT: Final[WeakSet[Any]] = WeakSet()
-"""Connections of drivers that reach the server itself, so that each is checked once."""
-
 _NO_HANDLER: Final = logging.NullHandler()
 
 
 def require_engine(engine: object) -> None:
     """Raise `InvalidArgument` unless it is an engine of SQLAlchemy, or a mock with a dialect."""
-    problem = _mistake(engine)
-    dialect = getattr(engine, "dialect", None)
-    if _is_asynchronous(engine):
-        problem = "is asynchronous: give its `sync_engine`, and call this inside of `run_sync`"
-    elif isinstance(engine, str | URL):
+    problem = _mistake(engine, "give its `sync_engine`, and call this inside of `run_sync`")
+    if isinstance(engine, str | URL):
         problem = "is an address: give the engine that `sqlite_engine` or `create_engine` makes"
     elif isinstance(engine, Connection | Session):
         problem = f"is a {type(engine).__name__}: give its engine, or use `joined` inside of it"
-    elif problem is None and dialect is None:
-        problem = _UNKNOWN
-    elif problem is None and dialect is not None and dialect.is_async:
-        problem = _mistake_with_driver(dialect)
+    elif problem is None:
+        problem = _mistake_with_driver(getattr(engine, "dialect", None))
     if problem is not None:
         raise InvalidArgument("engine", problem)
 
@@ -214,45 +163,33 @@ def require_dialect(engine: Engine) -> None:
         raise InvalidArgument("engine", _UNKNOWN)
 
 
-def require_transaction(transaction: object) -> None:
-    """Raise unless it is a connection or a session of SQLAlchemy.
-
-    Raises:
-        InvalidValue: it is a likely mistake; the error explains what to give instead.
-        WrongKind: it is something else.
-    """
-    problem = _mistake(transaction)
-    if _is_asynchronous(transaction):
-        problem = f"is asynchronous: {_INSIDE}"
-    elif isinstance(transaction, Engine):
+def require_connected(field: str, value: object, *kinds: type) -> None:
+    """Raise `InvalidArgument` or `WrongKind` unless it is a connection, or a session if allowed."""
+    problem = _mistake(value, _INSIDE)
+    if isinstance(value, Engine):
         problem = "is an engine: give the connection of its `begin()`"
     if problem is not None:
-        raise InvalidArgument("transaction", problem)
-    require_instance("transaction", transaction, Connection, Session)
+        raise InvalidArgument(field, problem)
+    require_instance(field, value, *kinds)
 
 
-def require_connection(connection: object) -> None:
-    """Raise unless it is a connection of SQLAlchemy.
-
-    Raises:
-        InvalidValue: it is asynchronous.
-        WrongKind: it is something else.
-    """
-    if _is_asynchronous(connection):
-        raise InvalidArgument("connection", f"is asynchronous: {_INSIDE}")
-    require_instance("connection", connection, Connection)
-
-
-def _mistake(value: object) -> str | None:
+def _mistake(value: object, instead: str) -> str | None:
+    kind = value if isinstance(value, type) else type(value)
+    # By name, since the module cannot be imported where greenlet is missing.
+    if any(each.__module__.startswith("sqlalchemy.ext.asyncio") for each in kind.__mro__):
+        return f"is asynchronous: {instead}"
     if isinstance(value, type):
         return f"is the class {value.__name__}: give an instance"
     if isinstance(value, sessionmaker | scoped_session):
-        return f"is a {type(value).__name__}: call it, and give the session that it returns"
+        return f"is a {kind.__name__}: call it, and give the session that it returns"
     return None
 
 
-def _mistake_with_driver(dialect: Dialect) -> str | None:
-    """Return what is wrong with an engine over an asynchronous driver, or `None`."""
+def _mistake_with_driver(dialect: Dialect | None) -> str | None:
+    if dialect is None:
+        return _UNKNOWN
+    if not dialect.is_async:
+        return None
     if dialect.name == "sqlite":
         return "of SQLite must not be asynchronous: make it by `sqlite_engine`, and use a thread"
     try:
@@ -261,50 +198,65 @@ def _mistake_with_driver(dialect: Dialect) -> str | None:
         return "is asynchronous: install greenlet, and call this inside of `run_sync`"
 
 
-def _is_asynchronous(value: object) -> bool:
-    # By name, since the module cannot be imported where greenlet is missing.
-    kinds = value.__mro__ if isinstance(value, type) else type(value).__mro__
-    return any(kind.__module__.startswith(_ASYNCHRONOUS) for kind in kinds)
-
-
 def checked_engine(engine: Engine) -> Engine:
     """Return a quiet engine for the same database, after a check of the host's.
 
     Raises:
         InvalidValue: it is for another database, its transactions are not real ones, or a pooler
             could mix its statements with those of others.
-        StoreFailed: the database does not answer.
     """
     require_dialect(engine)
     own = quiet_engine(engine)
-    if own.dialect.name == "sqlite":
-        _check_sqlite(own)
-    else:
-        _check_postgresql(own)
+    find_problem = _problem_of_sqlite if own.dialect.name == "sqlite" else _problem_of_postgresql
+    problem = find_problem(own)
+    if problem is not None:
+        raise InvalidArgument("engine", problem)
     return own
 
 
-def _check_postgresql(engine: Engine) -> None:
-    autocommit, mixing = _tried_postgresql(engine)
-    if autocommit:
-        raise InvalidArgument(
-            "engine",
-            "must not be in AUTOCOMMIT mode, in which an act could be half done: make an engine "
-            "without it for this package",
-        )
-    if mixing is not None:
-        raise InvalidArgument("engine", mixing)
-
-
 @in_our_words
-def _tried_postgresql(engine: Engine) -> tuple[bool, str | None]:
+def _problem_of_postgresql(engine: Engine) -> str | None:
     try:
         connected = engine.connect()
     except TypeError:
         # The driver returns bytes for text; SQLAlchemy first meets them in the server's version.
-        raise StoreFailed(_NO_TEXT) from None
+        raise StoreFailed(
+            "the database returns bytes instead of text, as with the encoding SQL_ASCII; create it "
+            "with the encoding UTF8"
+        ) from None
     with connected as connection:
-        return _is_autocommit(connection), _mixed_statements(connection)
+        if _is_autocommit(connection):
+            return (
+                "must not be in AUTOCOMMIT mode, in which an act could be half done: make an "
+                "engine without it for this package"
+            )
+        return _mixed_statements(connection)
+
+
+@in_our_words
+def _problem_of_sqlite(engine: Engine) -> str | None:
+    """Return what is wrong with the transactions of an engine, if anything; nothing is locked."""
+    with engine.execution_options(**{READS: True}).connect() as connection:
+        files = connection.exec_driver_sql("PRAGMA database_list").all()
+        journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
+        driver_connection: Any = connection.connection.dbapi_connection
+        begins = driver_connection.in_transaction
+        connection.rollback()
+        ends = not driver_connection.in_transaction
+    # Without a file, connections see different databases or share one transaction.
+    if not any(file for _, name, file in files if name == "main"):
+        return "must be for a file of SQLite; memory has a store of its own"
+    if not begins:
+        return (
+            "must begin transactions itself: make it with sqlite_engine, or call set_up_sqlite "
+            "before it connects"
+        )
+    if not ends or journal == "off":
+        return (
+            "must roll transactions back: set neither the driver's autocommit nor "
+            "skip_autocommit_rollback nor PRAGMA journal_mode = OFF"
+        )
+    return None
 
 
 def _is_autocommit(connection: Connection) -> bool:
@@ -386,10 +338,9 @@ def _is_no_row(record: logging.LogRecord) -> bool:
 def sqlite_engine(path: str | Path, **options: Any) -> Engine:  # noqa: ANN401  as SQLAlchemy's
     """Return an engine for a file, set up as by `set_up_sqlite`, with a write-ahead log.
 
-    Args:
-        path: of the file; it is created if it is missing.
-        options: more arguments for `sqlalchemy.create_engine`. The `timeout` among its
-            `connect_args` is the number of seconds to wait for a locked file: 30 by default.
+    A missing file is created. Options are more arguments for `sqlalchemy.create_engine`. The
+    `timeout` among its `connect_args` is the number of seconds to wait for a locked file: 30 by
+    default.
 
     Raises:
         InvalidValue: it is an address.
@@ -472,40 +423,3 @@ def _patiently(execute: Callable[[], object], seconds: float) -> None:
             return
         time.sleep(min(pause, left))
         pause = min(2 * pause, _LONGEST)
-
-
-def _check_sqlite(engine: Engine) -> None:
-    file, journal, begins, ends = _tried_sqlite(engine)
-    # Without a file, connections see different databases or share one transaction.
-    if not file:
-        raise InvalidArgument(
-            "engine", "must be for a file of SQLite; memory has a store of its own"
-        )
-    if not begins:
-        raise InvalidArgument(
-            "engine",
-            "must begin transactions itself: make it with sqlite_engine, or call set_up_sqlite "
-            "before it connects",
-        )
-    if not ends or journal == "off":
-        raise InvalidArgument(
-            "engine",
-            "must roll transactions back: set neither the driver's autocommit nor "
-            "skip_autocommit_rollback nor PRAGMA journal_mode = OFF",
-        )
-
-
-@in_our_words
-def _tried_sqlite(engine: Engine) -> tuple[str, str, bool, bool]:
-    """Return the path of the file, its journal, and whether a transaction begins and ends.
-
-    The path is empty for a database in memory. Nothing is locked.
-    """
-    with engine.execution_options(**{READS: True}).connect() as connection:
-        files = connection.exec_driver_sql("PRAGMA database_list").all()
-        journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
-        driver_connection: Any = connection.connection.dbapi_connection
-        begins = driver_connection.in_transaction
-        connection.rollback()
-        ends = not driver_connection.in_transaction
-    return next(str(file) for _, name, file in files if name == "main"), journal, begins, ends

@@ -1,9 +1,9 @@
-"""Sharing of exams that a host keeps itself, in its own tables or anywhere else.
+"""Sharing of exams that a host keeps itself, and the ports over either store.
 
-The host answers questions about its exams in Python; our tables of exams and batches may be
-missing. What grants give is one statement, as elsewhere. The store then asks the host whether an
-exam is there, and who owns it. Lists merge the shared exams with those that the host reports as the
-user's own.
+The host answers questions about its exams in Python, wherever it keeps them; our tables of exams
+and batches may be missing. What grants give is one statement, as elsewhere. The store then asks the
+host whether an exam is there, and who owns it. Lists merge the shared exams with those that the
+host reports as the user's own.
 
 INVARIANT: an exam that the host does not find is not there for anybody, whatever its grants.
 """
@@ -13,35 +13,33 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from heapq import merge
 from itertools import islice
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import attrs
 from sqlalchemy import func, select
 from typing_extensions import override
 
+from exam_sharing import ports
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
-from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
-from exam_sharing.adapters.sqlalchemy.questions import listed
-from exam_sharing.adapters.sqlalchemy.reading import Asker, Cursor, Keys
-from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
-from exam_sharing.adapters.sqlalchemy.writing import SqlGrants
+from exam_sharing.adapters.sqlalchemy.reading import Cursor, Exams, Keys, Listed, asked_by, texts
+from exam_sharing.adapters.sqlalchemy.store import SqlGrants, SqlStore
+from exam_sharing.adapters.sqlalchemy.tables import listed
 from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import InvalidArgument, StoreFailed
+from exam_sharing.events import ShareNotice
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, UserId
 from exam_sharing.policy.facts import Involvement
 from exam_sharing.policy.views import VisibleExam
-from exam_sharing.ports import AccessReader, ExamReader, ExamWriter
-from exam_sharing.validation import checks_arguments, require_kind
-
-__all__ = ["HostExams", "SqlSharingStore"]
+from exam_sharing.validation import checks_arguments, require_instance
 
 _LONGEST_STEP: Final = 1_000
+_ALL: Final = Permission.DOWNLOAD
 
 
-class HostExams(ExamReader, Protocol):
+class HostExams(ports.ExamReader, Protocol):
     """The exams of a host that keeps them itself, as they are now.
 
     The time of upload of an exam never changes, since lists keep a copy of it. The id of an exam is
@@ -65,20 +63,14 @@ class HostExams(ExamReader, Protocol):
 
 
 @checks_arguments
-class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader):
-    """Every port that keeps something of sharing, for a host that keeps its exams itself.
-
-    Attributes:
-        outbox: the notices that wait.
-    """
+class SqlSharingStore(SqlGrants, ports.ExamReader, ports.ExamWriter, ports.AccessReader):
+    """Every port that keeps something of sharing, for a host that keeps its exams itself."""
 
     def __init__(self, database: Database, exams: HostExams) -> None:
         """Keep the database and the host's exams."""
-        require_kind("database", database, Database)
+        super().__init__(database)
         require_conforming("exams", exams, HostExams)
-        SqlGrants.__init__(self, database)
         self._host = exams
-        self.outbox: SqlOutbox = SqlOutbox(database)
 
     @override
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
@@ -102,11 +94,9 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
         one = select(grants.c.uploaded_at).where(grants.c.exam == named.c.value).limit(1)
         standing = one.where(grants.c.closed_version.is_(None)).scalar_subquery()
         ended = one.where(grants.c.closed_version.is_not(None)).scalar_subquery()
-        copies = select(named.c.value, func.coalesce(standing, ended))
-        asked = {"exams": sorted(exam.value for exam in exams)}
-        with self._transactions.reading() as connection:
-            read = connection.execute(copies, asked).all()
-        copied = {ExamId(exam): at for exam, at in read if at is not None}
+        copies = select(named.c.value.label("exam"), func.coalesce(standing, ended).label("at"))
+        rows = self._transactions.rows(copies, exams=texts(exams))
+        copied = {ExamId(row.exam): row.at for row in rows if row.at is not None}
         return copied | {exam.id: exam.uploaded_at for exam in self._found(exams - copied.keys())}
 
     def _found(self, exams: AbstractSet[ExamId]) -> tuple[Exam, ...]:
@@ -128,8 +118,9 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
     ) -> Involvement | None:
         if not principals:
             return None
-        asker = Asker(user, principals, now)
-        found = self._transactions.ask(self._questions.involved_by_grants(asker, named))
+        asked = asked_by(user, principals, now)
+        question = self._questions.involved_by_grants(named)
+        found = self._transactions.ask(question, **asked, named=named.value)
         if found is None:
             # The number of questions must not reveal whether there is such a grant, or whether the
             # exam was withdrawn.
@@ -145,21 +136,17 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
     @override
     @in_our_words
     def holding(
-        self,
-        user: UserId,
-        principals: Keys,
-        permission: Permission,
-        exams: Iterable[ExamId],
-        now: datetime,
+        self, user: UserId, principals: Keys, permission: Permission, exams: Exams, now: datetime
     ) -> frozenset[ExamId]:
-        asked = frozenset(exams)
-        if not (principals and asked):
+        named = frozenset(exams)
+        if not (principals and named):
             return frozenset()
-        question = self._questions.given(Asker(user, principals, now), permission, asked)
-        given = self._transactions.ask(question)
+        asked = asked_by(user, principals, now, permission)
+        asked["exams"] = texts(named)
+        given, withdrawn = self._transactions.ask(self._questions.given, **asked)
         # The host is asked about withdrawn exams too: nobody may tell them from unknown ones.
-        there = [exam for exam in self._found(asked) if exam.id not in given.withdrawn]
-        return frozenset(e.id for e in there if e.id in given.exams or e.owner == user)
+        there = [exam for exam in self._found(named) if exam.id not in withdrawn]
+        return frozenset(e.id for e in there if e.id in given or e.owner == user)
 
     @override
     @in_our_words
@@ -168,17 +155,21 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
     ) -> tuple[VisibleExam, ...]:
         if not principals:
             return ()
-        lists = [self._of_others(Asker(user, principals, now), after, limit)]
+        asked = asked_by(user, principals, now)
+        lists = [self._of_others(user, asked, after, limit)]
         if own:
             lists.append(self._own(user, after, limit))
         return tuple(islice(merge(*lists, key=_place_of, reverse=True), limit))
 
-    def _of_others(self, asker: Asker, after: Cursor, step: int) -> Iterator[VisibleExam]:
+    def _of_others(
+        self, user: UserId, asked: Mapping[str, Any], after: Cursor, step: int
+    ) -> Iterator[VisibleExam]:
         """Yield the shared exams that are there, without those that the user owns."""
         while True:
-            page = self._transactions.ask(self._questions.granted(asker, after, step))
+            question, of_page = self._questions.page(Listed.GRANTED, asked, after, step)
+            page = self._transactions.ask(question, **of_page)
             there = self._found({each.exam for each in page})
-            of_others = {exam.id for exam in there if exam.owner != asker.user}
+            of_others = {exam.id for exam in there if exam.owner != user}
             yield from (each for each in page if each.exam in of_others)
             if len(page) < step:
                 return
@@ -187,13 +178,50 @@ class SqlSharingStore(SqlGrants, SqlTrail, ExamReader, ExamWriter, AccessReader)
     def _own(self, user: UserId, after: Cursor, step: int) -> Iterator[VisibleExam]:
         """Yield the exams that the user owns, without those that were withdrawn."""
         while True:
-            page = tuple(map(_as_owned, _exams(self._host.owned_by(user, after, step))))
-            withdrawn = self._questions.withdrawn(each.exam for each in page)
-            gone = self._transactions.ask(withdrawn)
+            page = tuple(
+                VisibleExam(exam=each.id, permission=_ALL, uploaded_at=each.uploaded_at)
+                for each in _exams(self._host.owned_by(user, after, step))
+            )
+            named = texts(each.exam for each in page)
+            gone = self._transactions.ask(self._questions.withdrawn, exams=named)
             yield from (each for each in page if each.exam not in gone)
             if len(page) < step:
                 return
             after, step = _place_of(page[-1]), _longer(step)
+
+
+class NoNotifier(ports.Notifier):
+    """Sends nothing, so that notices wait for a relay with a notifier."""
+
+    @override
+    def send(self, notice: ShareNotice) -> None:
+        raise StoreFailed("no notifier was given, so notices wait")
+
+
+def sql_ports(
+    store: SqlStore | SqlSharingStore,
+    *,
+    directory: ports.Directory,
+    notifier: ports.Notifier | None = None,
+    host_facts: ports.HostFacts | None = None,
+) -> ports.Ports:
+    """Return every port, over one store.
+
+    Without a notifier, notices wait, and no try to send one is counted.
+    """
+    require_instance("store", store, SqlStore, SqlSharingStore)
+    return ports.Ports(
+        exams=store,
+        uploads=store,
+        grants=store,
+        writer=store,
+        access=store,
+        outbox=store.outbox.held_back() if notifier is None else store.outbox,
+        directory=directory,
+        notifier=NoNotifier() if notifier is None else notifier,
+        audit=store,
+        host_facts=ports.NoHostFacts() if host_facts is None else host_facts,
+    )
 
 
 def _exams(answer: Iterable[Exam]) -> tuple[Exam, ...]:
@@ -207,10 +235,6 @@ def _exams(answer: Iterable[Exam]) -> tuple[Exam, ...]:
 def _longer(step: int) -> int:
     """Return how many exams to look at next, so that few statements pass many missing exams."""
     return max(step, min(2 * step, _LONGEST_STEP))
-
-
-def _as_owned(exam: Exam) -> VisibleExam:
-    return VisibleExam(exam=exam.id, permission=Permission.DOWNLOAD, uploaded_at=exam.uploaded_at)
 
 
 def _place_of(listed: VisibleExam) -> tuple[datetime, str]:

@@ -13,40 +13,17 @@ from datetime import datetime
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 
 import attrs
-from sqlalchemy import (
-    ColumnElement,
-    Select,
-    SmallInteger,
-    SQLColumnExpression,
-    String,
-    and_,
-    case,
-    false,
-    func,
-    literal,
-    literal_column,
-    select,
-    union_all,
-)
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Dialect
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import FromClause
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
-from exam_sharing.adapters.sqlalchemy.questions import Question, rendered
-from exam_sharing.adapters.sqlalchemy.reading import (
-    Asker,
-    Cursor,
-    Keys,
-    counts,
-    owned,
-    questions_of,
-)
-from exam_sharing.adapters.sqlalchemy.tables import Instant, Tables
+from exam_sharing.adapters.sqlalchemy import reading
+from exam_sharing.adapters.sqlalchemy.reading import Cursor, Exams, Keys, Listed, Question
+from exam_sharing.adapters.sqlalchemy.tables import ByDialect, Instant, Tables
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
@@ -62,8 +39,6 @@ from exam_sharing.validation import (
     require_kind,
 )
 
-__all__ = ["Paramstyle", "Statement", "Statements", "may", "permission_held", "visible_exams"]
-
 AnswerT = TypeVar("AnswerT")
 
 Paramstyle: TypeAlias = Literal["qmark", "numeric", "numeric_dollar", "named", "format", "pyformat"]
@@ -74,8 +49,9 @@ _DIALECTS: Final[Mapping[str, Callable[..., Dialect]]] = {
     "postgresql": PGDialect_psycopg,
     "sqlite": SQLiteDialect_pysqlite,
 }
-
-_NOTHING: Final = 0
+# The collation of our columns in PostgreSQL.
+_OURS: Final = "C"
+_POSTGRESQL: Final[Dialect] = PGDialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no types here
 _EVERYTHING: Final = int(max(Permission))
 
 
@@ -86,8 +62,7 @@ class Statement(Generic[AnswerT]):
     Attributes:
         text: the SQL.
         parameters: by place or by name, as the paramstyle requires, of types that drivers accept.
-        answer: makes the answer from the driver's rows: sequences of the columns, in their order,
-            with the values that the driver returns.
+        answer: makes the answer from the driver's rows, as sequences of the columns in their order.
     """
 
     text: str
@@ -103,23 +78,15 @@ class Statements:
     pooler in transaction mode, a driver that prepares statements may return another client's
     answer: connect psycopg with `prepare_threshold=None`, and asyncpg to the server itself.
 
-    Args:
-        tables: those of the database.
-        dialect: `"postgresql"` or `"sqlite"`.
-        paramstyle: of the driver: `"numeric_dollar"` for asyncpg, `"pyformat"` or `"format"` for
-            psycopg, `"format"` for cursors of Django, `"qmark"` or `"named"` for sqlite3.
+    The paramstyle is `"numeric_dollar"` for asyncpg, `"pyformat"` or `"format"` for psycopg,
+    `"format"` for cursors of Django, and `"qmark"` or `"named"` for sqlite3.
 
     Raises:
         InvalidValue: the dialect or the paramstyle is unknown.
-        WrongKind: the tables are not ours.
     """
 
     def __init__(
-        self,
-        tables: Tables,
-        *,
-        dialect: Literal["postgresql", "sqlite"],
-        paramstyle: Paramstyle,
+        self, tables: Tables, *, dialect: Literal["postgresql", "sqlite"], paramstyle: Paramstyle
     ) -> None:
         require_kind("tables", tables, Tables)
         if dialect not in _DIALECTS:
@@ -127,70 +94,65 @@ class Statements:
         if paramstyle not in _PARAMSTYLES:
             raise InvalidArgument("paramstyle", "must be one of PEP 249, or numeric_dollar")
         self._driver = _DIALECTS[dialect](paramstyle=paramstyle)
-        self._questions = questions_of(tables, postgresql=dialect == "postgresql")
+        self._questions = reading.questions_of(tables, postgresql=dialect == "postgresql")
 
     def holds(
         self, user: UserId, principals: Keys, permission: Permission, exam: ExamId, now: datetime
     ) -> Statement[bool]:
         """Return a check, as `AccessReader.holds`."""
-        require_kind("user", user, UserId)
-        return self._put(self._questions.holds(user, principals, permission, exam, now))
+        asked = reading.asked_by(user, principals, now, permission)
+        return self._put(self._questions.holds, **asked, exam=exam.value)
 
     def involved(
         self, user: UserId, principals: Keys, named: ExamId | GrantId, now: datetime
     ) -> Statement[Involvement | None]:
         """Return the question of a user's involvement, as `AccessReader.involved`."""
-        return self._put(self._questions.involved(Asker(user, principals, now), named))
+        asked = reading.asked_by(user, principals, now)
+        return self._put(self._questions.involved(named), **asked, named=named.value)
 
     def holding(
-        self,
-        user: UserId,
-        principals: Keys,
-        permission: Permission,
-        exams: Iterable[ExamId],
-        now: datetime,
+        self, user: UserId, principals: Keys, permission: Permission, exams: Exams, now: datetime
     ) -> Statement[frozenset[ExamId]]:
         """Return a check of many exams, as `AccessReader.holding`."""
-        asker = Asker(user, principals, now)
-        return self._put(self._questions.holding(asker, permission, exams))
+        asked = reading.asked_by(user, principals, now, permission)
+        return self._put(self._questions.holding, **asked, exams=reading.texts(exams))
 
     def visible(
         self, user: UserId, principals: Keys, after: Cursor, limit: int, now: datetime, *, own: bool
     ) -> Statement[tuple[VisibleExam, ...]]:
         """Return a page of what the user can see, as `AccessReader.visible`."""
-        asker = Asker(user, principals, now)
-        return self._put(self._questions.visible(asker, after, limit, own=own))
+        what = Listed.VISIBLE if own else Listed.SHARED_WITH
+        asked = reading.asked_by(user, principals, now)
+        page, asked = self._questions.page(what, asked, after, limit)
+        return self._put(page, **asked)
 
     def find(self, exams: tuple[ExamId, ...]) -> Statement[tuple[Exam, ...]]:
         """Return the look-up of exams, as `ExamReader.find`."""
-        return self._put(self._questions.find(exams))
+        return self._put(self._questions.find, exams=reading.texts(exams))
 
     def batch_of(self, exam: ExamId) -> Statement[tuple[Exam, ...]]:
         """Return the look-up of an exam's batch, as `ExamReader.batch_of`."""
-        return self._put(self._questions.batch_of(exam))
+        return self._put(self._questions.batch_of, exam=exam.value)
 
     def read(
         self, exams: tuple[ExamId, ...], *, ended: bool
     ) -> Statement[Mapping[ExamId, ExamGrants]]:
         """Return the reading of versions and grants, as `GrantReader.read`."""
-        return self._put(self._questions.read(exams, ended=ended))
+        return self._put(self._questions.read(exams, ended=ended), exams=reading.texts(exams))
 
     def of(self, select: Select[Any]) -> Statement[tuple[Any, ...]]:
         """Return a select of the host's own, such as one with `may` in it.
 
         The answer is its rows, as named tuples.
-
-        Raises:
-            WrongKind: it is no select of SQLAlchemy's.
         """
         require_instance("select", select, Select)
-        return self._put(Question[tuple[Any, ...]](select, {}, tuple))
+        return self._put(Question[tuple[Any, ...]](select, tuple))
 
-    def _put(self, question: Question[AnswerT]) -> Statement[AnswerT]:
-        written = rendered(question.statement, self._driver)
+    def _put(self, question: Question[AnswerT], **asked: object) -> Statement[AnswerT]:
+        written = reading.rendered(question.statement, self._driver)
         return Statement(
             text=written.text,
-            parameters=written.values(question.parameters),
+            parameters=written.values(asked),
             answer=lambda rows: question.answer(written.rows(rows)),
         )
 
@@ -208,41 +170,34 @@ def visible_exams(
     Its columns are `exam`, the id; `permission`, the highest permission held, as the value of a
     `Permission`; and `uploaded_at`. All exams must be in our tables. The rows have no order.
 
-    Args:
-        user: who asks.
-        principals: the keys of the user and of every group that they are in, as returned by
-            `Directory.principals_of` and `Viewer.principals`; without any, the user holds nothing.
-        permission: the least permission.
-        now: the time of the question, aware.
-        tables: those of the database that the statement is for.
+    The principals are the keys of the user and of every group that they are in, as returned by
+    `Directory.principals_of` and `Viewer.principals`; without any, the user holds nothing. The time
+    is that of the question, aware.
 
     Raises:
-        WrongKind: an argument is of another type.
         InvalidValue: the time is naive, or the principals are not those of the user.
     """
-    asker = _LiteralAsker(user=user, principals=principals, now=now, tables=tables)
+    asker = _Asked(user, principals, now, tables)
     grants, exams = tables.grants, tables.exams
     there = select(exams.c.id).where(exams.c.id == grants.c.exam).scalar_subquery()
     given = select(grants.c.exam, grants.c.permission, grants.c.uploaded_at).where(
-        asker.reached_by(grants),
-        grants.c.permission >= _value_of(permission),
-        there.is_not(None),
+        asker.reached_by(grants), grants.c.permission >= _value_of(permission), there.is_not(None)
     )
-    everything = literal(_EVERYTHING, SmallInteger())
+    everything = sa.literal(_EVERYTHING, sa.SmallInteger())
     own = select(exams.c.id, everything, exams.c.uploaded_at).where(
         asker.owns(exams.c.id, exams.c.owner)
     )
-    held = union_all(given, own).subquery("held")
+    held = sa.union_all(given, own).subquery("held")
     return select(
         held.c.exam,
-        func.max(held.c.permission).label("permission"),
-        func.max(held.c.uploaded_at).label("uploaded_at"),
+        sa.func.max(held.c.permission).label("permission"),
+        sa.func.max(held.c.uploaded_at).label("uploaded_at"),
     ).group_by(held.c.exam)
 
 
 def may(
-    exam_column: SQLColumnExpression[Any],
-    owner_column: SQLColumnExpression[Any],
+    exam_column: sa.SQLColumnExpression[Any],
+    owner_column: sa.SQLColumnExpression[Any],
     *,
     user: UserId,
     principals: AbstractSet[PrincipalKey],
@@ -258,21 +213,24 @@ def may(
     The columns are the id of the exam and that of its owner, as text, of one table or alias of the
     host's. Other arguments and errors are as for `visible_exams`.
     """
-    asker = _LiteralAsker(user=user, principals=principals, now=now, tables=tables)
+    asker = _Asked(user, principals, now, tables)
     grants = tables.grants
-    given = select(_InCollation(grants.c.exam, _collation_of(exam_column))).where(
+    column: Any = exam_column  # or a mapped attribute
+    kind = column.type.dialect_impl(_POSTGRESQL)
+    theirs = getattr(kind, "collation", None) or "default"
+    given = select(_in_collation(grants.c.exam, theirs)).where(
         asker.reached_by(grants), grants.c.permission >= _value_of(permission)
     )
     own = select(exam_column).where(asker.owns(exam_column, owner_column))
     # Of two tables, it would pair every exam of one with what the user owns in the other.
     if len(select(exam_column, owner_column).get_final_froms()) != 1:
         raise InvalidArgument("owner_column", "must be of the same table as the column of the exam")
-    return _Exactly(exam_column).in_(union_all(given.correlate(None), own.correlate(None)))
+    return _exactly(exam_column).in_(sa.union_all(given.correlate(None), own.correlate(None)))
 
 
 def permission_held(
-    exam_column: SQLColumnExpression[Any],
-    owner_column: SQLColumnExpression[Any],
+    exam_column: sa.SQLColumnExpression[Any],
+    owner_column: sa.SQLColumnExpression[Any],
     *,
     user: UserId,
     principals: AbstractSet[PrincipalKey],
@@ -286,101 +244,64 @@ def permission_held(
 
     Arguments and errors are as for `may` and `visible_exams`.
     """
-    asker = _LiteralAsker(user=user, principals=principals, now=now, tables=tables)
+    asker = _Asked(user, principals, now, tables)
     grants = tables.grants.alias()
     given = (
-        select(func.max(grants.c.permission))
-        .where(grants.c.exam == _InCollation(exam_column, _OURS), asker.reached_by(grants))
+        select(sa.func.max(grants.c.permission))
+        .where(grants.c.exam == _in_collation(exam_column, _OURS), asker.reached_by(grants))
         .correlate_except(grants)
         .scalar_subquery()
     )
     owns = asker.owns(exam_column, owner_column)
-    return case((owns, _EVERYTHING), else_=func.coalesce(given, _NOTHING))
+    return sa.case((owns, _EVERYTHING), else_=sa.func.coalesce(given, 0))
 
 
 def _aware(value: datetime) -> datetime:
     return instant("now", value)
 
 
-def _require_theirs(asker: "_LiteralAsker", _attribute: object, value: object) -> None:
-    require_instance("principals", value, AbstractSet)
-    if asker.principals and asker.user.key not in asker.principals:
-        raise InvalidArgument("principals", "must be those of the user, who is one of them")
-
-
-@attrs.frozen(kw_only=True)
-class _LiteralAsker:
+@attrs.frozen
+class _Asked:
     """Who asks, and when, as literal values of a statement."""
 
     user: UserId = attrs.field(validator=is_a(UserId))
-    principals: AbstractSet[PrincipalKey] = attrs.field(validator=_require_theirs)
+    principals: AbstractSet[PrincipalKey]
     now: datetime = attrs.field(converter=_aware)
     tables: Tables = attrs.field(validator=is_a(Tables))
+
+    def __attrs_post_init__(self) -> None:
+        require_instance("principals", self.principals, AbstractSet)
+        if self.principals and self.user.key not in self.principals:
+            raise InvalidArgument("principals", "must be those of the user, who is one of them")
 
     def reached_by(self, grants: FromClause) -> ColumnElement[bool]:
         """Return the condition that a grant gives the user something."""
         reaches = grants.c.recipient.in_(sorted(self.principals))
-        now = literal(self.now, Instant())
-        return and_(reaches, counts(grants, user=literal(self.user.value), now=now))
+        user, now = sa.literal(self.user.value), sa.literal(self.now, Instant())
+        return sa.and_(reaches, reading.counts(grants, user=user, now=now))
 
     def owns(
-        self, exam: SQLColumnExpression[Any], owner: SQLColumnExpression[Any]
+        self, exam: sa.SQLColumnExpression[Any], owner: sa.SQLColumnExpression[Any]
     ) -> ColumnElement[bool]:
         """Return the condition that the user owns an exam."""
         if not self.principals:
-            return false()
-        versions, user = self.tables.versions, literal(self.user.value)
-        return owned(_InCollation(exam, _OURS), _Exactly(owner), versions, user=user)
+            return sa.false()
+        versions, user = self.tables.versions, sa.literal(self.user.value)
+        return reading.owned(_in_collation(exam, _OURS), _exactly(owner), versions, user=user)
 
 
 def _value_of(permission: Permission) -> int:
     return int(of_kind("permission", permission, Permission))
 
 
-class _Exactly(FunctionElement[str]):
-    """A column of the host's, compared by code point whatever its collation in SQLite."""
-
-    inherit_cache = True
-    type = String()
+def _exactly(column: Any) -> ColumnElement[Any]:  # noqa: ANN401  or a mapped attribute
+    """Return a column of the host's, compared by code point whatever its collation in SQLite."""
+    return ByDialect(column, sa.collate(column, "BINARY"))
 
 
-@compiles(_Exactly)
-def _as_it_is(element: _Exactly, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    return compiler.process(element.clauses, **options)
-
-
-@compiles(_Exactly, "sqlite")
-def _in_binary(element: _Exactly, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    return f"{compiler.process(element.clauses, **options)} COLLATE BINARY"
-
-
-class _InCollation(FunctionElement[str]):
-    """A column in PostgreSQL's collation of the column that it is compared with.
+def _in_collation(column: Any, collation: str) -> ColumnElement[Any]:  # noqa: ANN401
+    """Return a column in PostgreSQL's collation of the column that it is compared with.
 
     PostgreSQL can then use an index of the other column, and two different collations are no error.
     """
-
-    inherit_cache = True
-    type = String()
-
-
-@compiles(_InCollation)
-def _as_kept(element: _InCollation, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    kept, _ = element.clauses
-    return compiler.process(kept, **options)
-
-
-@compiles(_InCollation, "postgresql")
-def _collated(element: _InCollation, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
-    kept, collation = element.clauses
-    return f"{compiler.process(kept, **options)} COLLATE {compiler.process(collation, **options)}"
-
-
-_OURS: Final[ColumnElement[Any]] = literal_column('"C"')
-_POSTGRESQL: Final[Dialect] = PGDialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no types here
-
-
-def _collation_of(column: Any) -> ColumnElement[Any]:  # noqa: ANN401  or a mapped attribute
-    """Return the name of a column's collation in PostgreSQL, as far as its type specifies it."""
-    given = getattr(column.type.dialect_impl(_POSTGRESQL), "collation", None)
-    return literal_column(_POSTGRESQL.identifier_preparer.quote_identifier(given or "default"))
+    return ByDialect(sa.collate(column, collation), column)

@@ -1,42 +1,400 @@
-"""Everything that is kept, over one database: exams, grants, receipts, notices, audit trail."""
+"""The store: how acts read and commit, uploads, and the audit trail.
 
-from sqlalchemy import Engine
+A commit locks the versions of every exam that the act has read, in the order of their ids, and then
+compares them with what the act has read. So the second of two acts on one exam always sees the
+first. All lock in one order, so no two acts wait for each other. An act in its turn locks the
+versions before it reads, and holds the locks until it has written.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from datetime import datetime
+from random import random
+from time import sleep
+from typing import Any, TypeVar
+
+import attrs
+from sqlalchemy import Engine, Row, Table, bindparam, delete, insert, select, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionInTime
 from typing_extensions import override
 
-from exam_sharing.adapters.sqlalchemy.database import Database, own_database
-from exam_sharing.adapters.sqlalchemy.host import SqlSharingStore
+from exam_sharing import ports
+from exam_sharing.adapters.sqlalchemy import documents as stored
+from exam_sharing.adapters.sqlalchemy import engines, reading
+from exam_sharing.adapters.sqlalchemy.database import (
+    Database,
+    Transactions,
+    insert_unless_there,
+    is_inserted,
+    own_database,
+)
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words, or_conflict
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
-from exam_sharing.adapters.sqlalchemy.tables import Tables
-from exam_sharing.adapters.sqlalchemy.trail import SqlTrail
-from exam_sharing.adapters.sqlalchemy.writing import SqlExams, SqlGrants
-from exam_sharing.errors import StoreFailed
-from exam_sharing.events import ShareNotice
-from exam_sharing.ports import Directory, HostFacts, NoHostFacts, Notifier, Ports
-from exam_sharing.validation import require_instance, require_kind
+from exam_sharing.adapters.sqlalchemy.reading import Cursor, Exams, Keys, Listed, Question
+from exam_sharing.adapters.sqlalchemy.tables import Tables, one_of
+from exam_sharing.errors import AlreadyExists, BatchSealed, Conflict, StoreFailed, WrongBatch
+from exam_sharing.events import Event, ExamTransferred
+from exam_sharing.exams import Exam, UploadBatch
+from exam_sharing.grants import OWNER, EndedAs, Grant, HowEnded, Permission
+from exam_sharing.identifiers import (
+    BatchId,
+    ExamId,
+    GrantId,
+    PrincipalId,
+    PrincipalKey,
+    ShareId,
+    UserId,
+    principal_of,
+)
+from exam_sharing.policy.facts import ExamGrants, Involvement
+from exam_sharing.policy.plans import Share
+from exam_sharing.policy.retries import AT_ONCE, longest_delay
+from exam_sharing.policy.views import VisibleExam
+from exam_sharing.validation import checks_arguments, instant, require_kind
 
-__all__ = ["NoNotifier", "SqlStore", "sql_ports"]
+AnswerT = TypeVar("AnswerT")
 
 
-class SqlStore(SqlExams, SqlGrants, SqlTrail):
-    """Every port that keeps something, over SQLAlchemy; safe for threads and for processes.
+@checks_arguments
+class _BacksOff(ports.GrantWriter):
+    @override
+    def step_aside(self, lost: int) -> None:
+        sleep(longest_delay(lost) * random())  # noqa: S311  guards no secret
 
-    Attributes:
-        outbox: the notices that wait.
-    """
+
+@checks_arguments
+class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
+    """The sharing that is kept in one database: grants, receipts, notices and the audit trail."""
 
     def __init__(self, database: Database) -> None:
         """Keep the database."""
         require_kind("database", database, Database)
-        SqlExams.__init__(self, database)
+        self._transactions, self._tables = database.transactions, database.tables
+        self._questions = reading.questions_of(
+            database.tables, postgresql=database.transactions.postgresql
+        )
         self.outbox: SqlOutbox = SqlOutbox(database)
+
+    @override
+    def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
+        question = self._questions.read(exams, ended=ended)
+        if self._transactions.joined:
+            return self._ask_locked(exams, question)
+        return self._transactions.ask(question, exams=reading.texts(exams))
+
+    @or_conflict
+    def _ask_locked(self, exams: tuple[ExamId, ...], question: Question[AnswerT]) -> AnswerT:
+        """Lock versions before anything is read, since the act is not decided again."""
+        with self._transactions.reading() as connection:
+            self._lock(connection, reading.texts(exams))
+        return self._transactions.ask(question, exams=reading.texts(exams))
+
+    @override
+    @in_our_words
+    def find_grants(self, ids: Iterable[GrantId]) -> tuple[Grant, ...]:
+        grants = self._tables.grants
+        named = select(grants).where(one_of(grants.c.id, "ids"))
+        rows = self._transactions.rows(named, ids=reading.texts(ids))
+        return stored.GRANTS.values_of(rows)
+
+    @override
+    @in_our_words
+    def grants_of_share(
+        self, share: ShareId, exams: Iterable[ExamId], recipients: Iterable[PrincipalKey]
+    ) -> tuple[Grant, ...]:
+        grants = self._tables.grants
+        standing = select(grants).where(
+            one_of(grants.c.exam, "exams"),
+            one_of(grants.c.recipient, "recipients"),
+            grants.c.share == share.value,
+            grants.c.closed_version.is_(None),
+        )
+        asked = {"exams": reading.texts(exams), "recipients": sorted(recipients)}
+        return stored.GRANTS.values_of(self._transactions.rows(standing, **asked))
+
+    @override
+    @in_our_words
+    def removed(
+        self, exams: tuple[ExamId, ...], recipients: tuple[PrincipalId, ...]
+    ) -> Mapping[ExamId, frozenset[PrincipalId]]:
+        table = self._tables.removed
+        named = one_of(table.c.exam, "exams"), one_of(table.c.recipient, "recipients")
+        keys = sorted({each.key for each in recipients})
+        found: dict[str, set[PrincipalId]] = {exam.value: set() for exam in exams}
+        for row in self._transactions.rows(
+            select(table).where(*named), exams=reading.texts(exams), recipients=keys
+        ):
+            found[row.exam].add(principal_of(PrincipalKey(row.recipient)))
+        return {exam: frozenset(found[exam.value]) for exam in exams}
+
+    @override
+    @in_our_words
+    def exams_granted_to(self, recipient: PrincipalId) -> tuple[ExamId, ...]:
+        grants = self._tables.grants.c
+        standing = grants.recipient == recipient.key, grants.closed_version.is_(None)
+        exams = select(grants.exam).where(*standing).distinct().order_by(grants.exam)
+        return tuple(ExamId(row.exam) for row in self._transactions.rows(exams))
+
+    @override
+    @in_our_words
+    def receipt(self, actor: UserId, request_id: str) -> ports.StoredReceipt | None:
+        receipts = self._tables.receipts
+        is_it = receipts.c.actor == actor.value, receipts.c.request_id == request_id
+        for row in self._transactions.rows(select(receipts).where(*is_it)):
+            return ports.StoredReceipt(
+                actor=actor,
+                request_id=request_id,
+                fingerprint=row.fingerprint,
+                receipt=stored.receipt_of(row.receipt, self._records_named_in([row.receipt])),
+            )
+        return None
+
+    @in_our_words
+    def share_record(self, share: ShareId) -> Share | None:
+        """Return the record of a share, with its attestation, if there is one of that id."""
+        rows = self._named(self._tables.shares, {share.value})
+        return stored.share_of(rows[0]) if rows else None
+
+    @override
+    @in_our_words
+    def record(self, event: Event) -> None:
+        with self._transactions.recording() as connection:
+            _put_event(connection, self._tables, event)
+
+    @in_our_words
+    def events(self) -> tuple[Event, ...]:
+        """Return every event, in the order in which they were written."""
+        events = self._tables.events
+        rows = self._transactions.rows(select(events.c.event).order_by(events.c.number))
+        texts = [row.event for row in rows]
+        # Grants and shares never change, so they may be read later than the events.
+        records = self._records_named_in(texts)
+        return tuple(stored.event_of(text, records) for text in texts)
+
+    def _records_named_in(self, texts: Collection[str]) -> stored.Records:
+        """Return the grants and the shares that some documents name."""
+        named = [stored.named_in(text) for text in texts]
+        grants = self._named(self._tables.grants, {i for ids, _ in named for i in ids})
+        shares = self._named(self._tables.shares, {i for _, ids in named for i in ids})
+        ended = [row for row in grants if row.ended_how is not None]
+        return stored.Records(
+            grants={row.id: stored.GRANTS.value_of(row) for row in grants},
+            ended={row.id: stored.ended_grant_of(row) for row in ended},
+            shares={row.id: stored.share_of(row) for row in shares},
+        )
+
+    def _named(self, table: Table, ids: AbstractSet[str]) -> Sequence[Row[Any]]:
+        if not ids:
+            return ()
+        named = select(table).where(one_of(table.c.id, "ids"))
+        return self._transactions.rows(named, ids=sorted(ids))
+
+    @override
+    @contextmanager
+    def locked(self, exams: tuple[ExamId, ...]) -> Iterator[ports.GrantWriter | None]:
+        with ExitStack() as turn:
+            connection = self._in_turn(turn, exams)
+            if connection is None:
+                yield None
+                return
+            try:
+                yield _WriterInTurn(lambda changes: self._commit(changes, _ending(connection)))
+            except engines.LostRace:
+                raise Conflict(1) from None
+
+    @in_our_words
+    def _in_turn(self, turn: ExitStack, exams: tuple[ExamId, ...]) -> Connection | None:
+        """Lock the versions of exams, over a connection that the act then reads and writes over."""
+        try:
+            connection = turn.enter_context(self._transactions.in_turn(exams))
+            if connection is not None:
+                self._versions_of(connection, [exam.value for exam in exams])
+        except SQLAlchemyError as error:
+            if not (isinstance(error, NoConnectionInTime) or engines.is_lost_race(error)):
+                raise
+        else:
+            return connection
+        raise Conflict(1)
+
+    @override
+    def commit(self, changes: ports.Changes) -> bool:
+        written = self._commit(changes, self._transactions.racing(changes.versions.keys()))
+        if self._transactions.joined and not written:
+            raise Conflict(1)
+        return written
+
+    @in_our_words
+    def _commit(self, changes: ports.Changes, writing: AbstractContextManager[Connection]) -> bool:
+        exams = {grant.exam for grant in changes.made}
+        uploaded = self._times_of_upload(exams)
+        if not exams <= uploaded.keys():  # One has gone since it was read.
+            return False
+        try:
+            with writing as connection:
+                self._write(connection, changes, uploaded)
+        except _Moved:
+            return False
+        except SQLAlchemyError as error:
+            if engines.is_lost_race(error):
+                return False
+            raise
+        return True
+
+    def _write(
+        self, connection: Connection, changes: ports.Changes, uploaded: Mapping[ExamId, datetime]
+    ) -> None:
+        tables = self._tables
+        self._require_unmoved(connection, changes)
+        kept = changes.receipt
+        if kept is not None:
+            row = {
+                "actor": kept.actor.value,
+                "request_id": kept.request_id,
+                "fingerprint": kept.fingerprint,
+                "receipt": stored.text_of(kept.receipt),
+            }
+            if not is_inserted(connection, tables.receipts, row):
+                raise _Moved
+        if changes.made:
+            rows = [
+                stored.GRANTS.row_of(grant) | {"uploaded_at": uploaded[grant.exam]}
+                for grant in changes.made
+            ]
+            _insert_new(connection, tables.grants, rows, "grant")
+        self._close(connection, changes)
+        self._note_removals(connection, changes)
+        if changes.share is not None:
+            attested = stored.ATTESTATIONS.row_of(changes.share.attestation)
+            row = stored.SHARES.row_of(changes.share) | attested
+            _insert_new(connection, tables.shares, [row], "share")
+        if changes.notices:
+            rows = [stored.NOTICES.row_of(each) | {"due": AT_ONCE} for each in changes.notices]
+            _insert_new(connection, tables.notices, rows, "notice")
+        _put_event(connection, tables, changes.event)
+
+    def _require_unmoved(self, connection: Connection, changes: ports.Changes) -> None:
+        versions = self._tables.versions
+        expected = {exam.value: version for exam, version in changes.versions.items()}
+        if self._versions_of(connection, expected) != expected:
+            raise _Moved
+        moved = sorted(exam.value for exam in changes.moved)
+        if moved:
+            count = update(versions).where(one_of(versions.c.exam, "exams"))
+            counted = count.values(version=versions.c.version + 1)
+            connection.execute(counted, {"exams": moved})
+
+    def _versions_of(self, connection: Connection, exams: Collection[str]) -> dict[str, int]:
+        """Lock the versions of exams until the transaction ends, and return them."""
+        found = self._lock(connection, exams)
+        unshared = sorted(exam for exam in exams if exam not in found)
+        if unshared:
+            # The host keeps its own exams, and these were never shared.
+            rows = [*map(_unshared, unshared)]
+            connection.execute(insert_unless_there(connection, self._tables.versions), rows)
+            found = self._lock(connection, exams)
+        return found
+
+    def _lock(self, connection: Connection, exams: Iterable[str]) -> dict[str, int]:
+        """Lock the versions that exams have, in the order of their ids, and return them."""
+        versions = self._tables.versions
+        in_order = (
+            select(versions.c.exam, versions.c.version)
+            .where(one_of(versions.c.exam, "exams"))
+            .order_by(versions.c.exam)
+            .with_for_update()
+        )
+        found = connection.execute(in_order, {"exams": sorted(exams)})
+        return {row.exam: row.version for row in found}
+
+    def _times_of_upload(self, exams: AbstractSet[ExamId]) -> Mapping[ExamId, datetime]:
+        """Return when exams were uploaded, which never changes."""
+        if not exams:
+            return {}
+        table = self._tables.exams
+        named = select(table.c.id, table.c.uploaded_at).where(one_of(table.c.id, "exams"))
+        rows = self._transactions.rows(named, exams=reading.texts(exams))
+        return {ExamId(row.id): row.uploaded_at for row in rows}
+
+    def _close(self, connection: Connection, changes: ports.Changes) -> None:
+        """Record endings; close expired grants as well where the exam is withdrawn."""
+        grants, versions = self._tables.grants, self._tables.versions
+        if changes.ended:
+            endings: Sequence[Any] = [stored.row_of_ending(past.ending) for past in changes.ended]
+            connection.execute(update(grants).where(grants.c.id == bindparam("which")), endings)
+        exam = changes.withdrawn
+        if exam is None:
+            return
+        withdraw = update(versions).where(versions.c.exam == exam.value)
+        connection.execute(withdraw.values(withdrawn=True))
+        close = update(grants).where(grants.c.exam == exam.value, grants.c.closed_version.is_(None))
+        connection.execute(close.values(closed_version=changes.versions[exam] + 1))
+
+    def _note_removals(self, connection: Connection, changes: ports.Changes) -> None:
+        """Keep whom owners have removed, so that no act needs to read the past of an exam."""
+        removed = self._tables.removed
+        by_owner = HowEnded.UNSHARED, EndedAs.OWNER
+        ended = [(past.grant, past.ending) for past in changes.ended]
+        gone = {_pair(grant) for grant, how in ended if (how.how, how.acting_as) == by_owner}
+        if gone:
+            rows = [{"exam": exam, "recipient": recipient} for exam, recipient in sorted(gone)]
+            connection.execute(insert_unless_there(connection, removed), rows)
+        given = {_pair(grant) for grant in changes.made if grant.basis is OWNER}
+        if changes.share is None or not given:
+            return
+        on_exams = select(removed).where(one_of(removed.c.exam, "exams"))
+        asked = {"exams": sorted({exam for exam, _ in given})}
+        for exam, recipient in connection.execute(on_exams, asked).all():
+            if (exam, recipient) in given:
+                readmit = delete(removed).where(removed.c.exam == exam)
+                connection.execute(readmit.where(removed.c.recipient == recipient))
+
+
+def _pair(grant: Grant) -> tuple[str, str]:
+    return grant.exam.value, grant.recipient.key
+
+
+@contextmanager
+def _ending(connection: Connection) -> Iterator[Connection]:
+    yield connection
+    connection.commit()
+
+
+class _WriterInTurn(_BacksOff):
+    """Writes over the connection that holds the locks, and releases them."""
+
+    def __init__(self, commit: Callable[[ports.Changes], bool]) -> None:
+        self._commit = commit
+
+    @override
+    def commit(self, changes: ports.Changes) -> bool:
+        return self._commit(changes)
+
+
+class _Moved(Exception):
+    """A fact of the act's decision has changed: the transaction must be rolled back."""
+
+
+def _insert_new(connection: Connection, table: Table, rows: Sequence[Any], kind: str) -> None:
+    with suppress(IntegrityError):
+        connection.execute(insert(table), rows)
+        return
+    # Outside of the handler, the error is not the context of ours.
+    raise StoreFailed(f"the id of a {kind} is taken; new_id must return a new id each time")
+
+
+@checks_arguments
+class SqlStore(SqlGrants, ports.ExamReader, ports.ExamWriter, ports.AccessReader):
+    """Every port that keeps something, over SQLAlchemy; safe for threads and for processes.
+
+    It keeps exams and upload batches too, for hosts that keep none of their own.
+    """
 
     @classmethod
     def over(cls, engine: Engine, *, tables: Tables | None = None) -> "SqlStore":
-        """Return a store with transactions of its own.
-
-        Args:
-            engine: of a database that has the tables.
-            tables: by default those of `define_tables`.
+        """Return a store with transactions of its own; by default over those of `define_tables`.
 
         Raises:
             InvalidValue: the engine cannot be used.
@@ -44,36 +402,162 @@ class SqlStore(SqlExams, SqlGrants, SqlTrail):
         """
         return cls(own_database(engine, tables))
 
-
-class NoNotifier(Notifier):
-    """Sends nothing, so that notices wait for a relay with a notifier."""
+    @override
+    def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
+        return self._transactions.ask(self._questions.find, exams=reading.texts(exams))
 
     @override
-    def send(self, notice: ShareNotice) -> None:
-        raise StoreFailed("no notifier was given, so notices wait")
+    def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
+        return self._transactions.ask(self._questions.batch_of, exam=exam.value)
+
+    @override
+    def involved(
+        self, user: UserId, principals: Keys, named: ExamId | GrantId, now: datetime
+    ) -> Involvement | None:
+        asked = reading.asked_by(user, principals, now)
+        return self._transactions.ask(self._questions.involved(named), **asked, named=named.value)
+
+    @override
+    def holds(
+        self, user: UserId, principals: Keys, permission: Permission, exam: ExamId, now: datetime
+    ) -> bool:
+        if not principals:
+            return False
+        asked = reading.asked_by(user, principals, now, permission)
+        return self._transactions.ask(self._questions.holds, **asked, exam=exam.value)
+
+    @override
+    def holding(
+        self, user: UserId, principals: Keys, permission: Permission, exams: Exams, now: datetime
+    ) -> frozenset[ExamId]:
+        named = reading.texts(exams)
+        if not (principals and named):
+            return frozenset()
+        asked = reading.asked_by(user, principals, now, permission)
+        return self._transactions.ask(self._questions.holding, **asked, exams=named)
+
+    @override
+    def visible(
+        self, user: UserId, principals: Keys, after: Cursor, limit: int, now: datetime, *, own: bool
+    ) -> tuple[VisibleExam, ...]:
+        if not principals:
+            return ()
+        what = Listed.VISIBLE if own else Listed.SHARED_WITH
+        asked = reading.asked_by(user, principals, now)
+        page, asked = self._questions.page(what, asked, after, limit)
+        return self._transactions.ask(page, **asked)
+
+    @in_our_words
+    def batch(self, batch: BatchId) -> UploadBatch | None:
+        """Return an upload batch, if there is one of that id."""
+        batches = self._tables.batches
+        rows = self._transactions.rows(select(batches).where(batches.c.id == batch.value))
+        return stored.BATCHES.value_of(rows[0]) if rows else None
+
+    @override
+    @or_conflict
+    def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
+        try:
+            with self._transactions.writing() as connection:
+                self._put_batch(connection, batch, exams)
+                self._require_new(connection, exams)
+                if exams:
+                    self._put_exams(connection, exams)
+        except IntegrityError:
+            # Somebody else added one of them at the same time.
+            with self._transactions.reading() as connection:
+                self._require_new(connection, exams)
+            raise
+
+    def _put_batch(
+        self, connection: Connection, batch: UploadBatch, exams: tuple[Exam, ...]
+    ) -> None:
+        batches = self._tables.batches
+        if is_inserted(connection, batches, stored.BATCHES.row_of(batch)):
+            return
+        is_it = batches.c.id == batch.id.value
+        locked = select(batches).where(is_it).with_for_update()
+        known = stored.BATCHES.value_of(connection.execute(locked).one())
+        if attrs.evolve(known, sealed=batch.sealed) != batch:
+            raise WrongBatch(str(batch.id), "already exists with other details")
+        if known.sealed and (exams or not batch.sealed):
+            raise BatchSealed(str(batch.id))
+        if known.sealed != batch.sealed:
+            connection.execute(update(batches).where(is_it).values(sealed=batch.sealed))
+
+    def _require_new(self, connection: Connection, exams: tuple[Exam, ...]) -> None:
+        table = self._tables.exams
+        asked = {"exams": sorted(exam.id.value for exam in exams)}
+        known = select(table.c.id).where(one_of(table.c.id, "exams"))
+        there = frozenset(connection.scalars(known, asked))
+        for exam in exams:
+            if exam.id.value in there:
+                raise AlreadyExists("exam", str(exam.id))
+
+    def _put_exams(self, connection: Connection, exams: tuple[Exam, ...]) -> None:
+        in_order = sorted(exams, key=lambda exam: exam.id)
+        rows: Sequence[Any] = [stored.EXAMS.row_of(exam) for exam in in_order]
+        connection.execute(insert(self._tables.exams), rows)
+        versions = [_unshared(row["id"]) for row in rows]
+        connection.execute(insert_unless_there(connection, self._tables.versions), versions)
+
+    @or_conflict
+    def transfer(self, exam: ExamId, owner: UserId, *, at: datetime) -> None:
+        """Give an exam to another owner, at an aware time; grants on it do not change.
+
+        Raises:
+            Conflict: other acts changed or locked the same exams; nothing was done, try again.
+            StoreFailed: there is no such exam, or it was withdrawn.
+        """
+        when, exams = instant("at", at), self._tables.exams
+        is_it = exams.c.id == exam.value
+        with self._transactions.writing() as connection:
+            # The lock on the version comes before that on the exam.
+            versions = {exam: _counted(connection, self._tables, exam)}
+            before = connection.execute(select(exams.c.owner).where(is_it)).scalar_one()
+            connection.execute(update(exams).where(is_it).values(owner=owner.value))
+            transferred = ExamTransferred(
+                at=when, exam=exam, before=UserId(before), after=owner, versions=versions
+            )
+            _put_event(connection, self._tables, transferred)
 
 
-def sql_ports(
-    store: SqlStore | SqlSharingStore,
+@or_conflict
+def put_transfer(
+    transactions: Transactions,
+    tables: Tables,
     *,
-    directory: Directory,
-    notifier: Notifier | None = None,
-    host_facts: HostFacts | None = None,
-) -> Ports:
-    """Return every port, over one store.
+    exam: ExamId,
+    before: UserId,
+    after: UserId,
+    at: datetime,
+) -> None:
+    """Count a change of owner of a host's exam as a version, and write its event."""
+    with transactions.writing() as connection:
+        connection.execute(insert_unless_there(connection, tables.versions), _unshared(exam.value))
+        versions = {exam: _counted(connection, tables, exam)}
+        moved = ExamTransferred(at=at, exam=exam, before=before, after=after, versions=versions)
+        _put_event(connection, tables, moved)
 
-    Without a notifier, notices wait, and no try to send one is counted.
-    """
-    require_instance("store", store, SqlStore, SqlSharingStore)
-    return Ports(
-        exams=store,
-        uploads=store,
-        grants=store,
-        writer=store,
-        access=store,
-        outbox=store.outbox.held_back() if notifier is None else store.outbox,
-        directory=directory,
-        notifier=NoNotifier() if notifier is None else notifier,
-        audit=store,
-        host_facts=NoHostFacts() if host_facts is None else host_facts,
+
+def _unshared(exam: str) -> dict[str, Any]:
+    return {"exam": exam, "version": 0, "withdrawn": False}
+
+
+def _counted(connection: Connection, tables: Tables, exam: ExamId) -> int:
+    """Add one to the version of an exam, and return the new version."""
+    versions = tables.versions
+    version: int | None = connection.scalar(
+        update(versions)
+        .where(versions.c.exam == exam.value, ~versions.c.withdrawn)
+        .values(version=versions.c.version + 1)
+        .returning(versions.c.version)
     )
+    if version is None:
+        raise StoreFailed(f"exam {str(exam)!r} does not exist or was withdrawn")
+    return version
+
+
+def _put_event(connection: Connection, tables: Tables, event: Event) -> None:
+    row = {"at": event.at, "kind": type(event).__name__, "event": stored.text_of(event)}
+    connection.execute(insert(tables.events), row)

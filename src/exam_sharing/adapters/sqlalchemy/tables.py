@@ -6,47 +6,33 @@ migrations see the tables. Nothing here depends on the host's naming convention 
 Texts are compared code point by code point: PostgreSQL does so by its collation "C", and SQLite
 always does. Names and addresses are found by their folded form. PostgreSQL indexes no long texts,
 so only the start of a folded text is indexed, and a match of the start is checked again.
+
+Many texts travel as one parameter, so that a statement does not depend on their number. PostgreSQL
+plans a prepared statement again and again while it hopes to gain by looking at the values, and
+planning a check takes longer than the check. A sub-select hides the number of values, so PostgreSQL
+soon keeps one plan.
 """
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    ColumnElement,
-    Index,
-    Integer,
-    MetaData,
-    SmallInteger,
-    String,
-    Table,
-    Text,
-    true,
-)
-from sqlalchemy.dialects.postgresql import TIMESTAMP
+import sqlalchemy as sa
+from sqlalchemy import Column, MetaData, Table
+from sqlalchemy.dialects.postgresql import ARRAY, TIMESTAMP
 from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator, TypeEngine
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType, TypeDecorator, TypeEngine
 from typing_extensions import override
 
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.names import LONGEST_WORD
 from exam_sharing.validation import instant, of_kind, require_instance, require_kind
-
-__all__ = [
-    "INDEXED",
-    "SCHEMA",
-    "DirectoryTables",
-    "Instant",
-    "Tables",
-    "define_directory_tables",
-    "define_tables",
-    "given_tables",
-]
 
 SCHEMA: Final = 1
 """The number of this shape of the tables; it goes up whenever a host has to migrate."""
@@ -54,21 +40,19 @@ SCHEMA: Final = 1
 INDEXED: Final = LONGEST_WORD
 """How many code points of a folded text are indexed: with a key, less than PostgreSQL's limit."""
 
+_Condition: TypeAlias = sa.ColumnElement[bool]
+
 TablesT = TypeVar("TablesT", bound="Tables | DirectoryTables")
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-
 _ID: Final = 255
 _KEY: Final = _ID + len("u:")
-
+# PostgreSQL cuts longer names, counted in bytes, and then looks for others than it made.
 _MOST: Final = 63
-"""PostgreSQL cuts longer names, counted in bytes, and then looks for others than it made."""
-
 _RESERVED: Final = "sqlite_"
-
+# A driver may take a percent sign for the mark of a parameter.
 _UNFIT: Final = frozenset("%\"'`\\")
-"""A driver may take a percent sign for the mark of a parameter."""
 
 
 class Instant(TypeDecorator[datetime]):
@@ -79,14 +63,14 @@ class Instant(TypeDecorator[datetime]):
     this type by its path.
     """
 
-    impl: TypeEngine[Any] | type[TypeEngine[Any]] = BigInteger
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = sa.BigInteger
     cache_ok: bool | None = True
 
     @override
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
             return dialect.type_descriptor(TIMESTAMP(timezone=False))
-        return dialect.type_descriptor(BigInteger())
+        return dialect.type_descriptor(sa.BigInteger())
 
     @override
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | int | None:
@@ -107,24 +91,72 @@ class Instant(TypeDecorator[datetime]):
         return _EPOCH + timedelta(microseconds=microseconds)
 
 
-@attrs.frozen(kw_only=True)
-class DirectoryTables:
-    """The tables of a directory.
+class ByDialect(FunctionElement[Any]):
+    """An expression in two forms: the one for PostgreSQL, then the one for SQLite."""
 
-    Attributes:
-        metadata: where they are defined.
-        principals: users and groups, each with its folded name if it can be chosen.
-        memberships: the direct members of groups, known or not.
-        search_keys: whole names, and the starts of addresses and of words of names, for those who
-            can be chosen.
-        removed: the keys of removed users and groups, which are never used again.
+    inherit_cache: bool | None = True
+    # Not `Boolean`: SQLAlchemy would compare it with 1 on SQLite, which then uses no index.
+    type: TypeEngine[Any] = NullType()
+
+
+@compiles(ByDialect)
+def _form(element: ByDialect, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    postgresql, sqlite = element.clauses
+    return compiler.process(sqlite if compiler.dialect.name == "sqlite" else postgresql, **options)
+
+
+def one_of(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
+    """Return the condition that a column is one of the texts in the parameter of that name."""
+    each = sa.func.json_each(_texts(name)).table_valued("value")
+    return ByDialect(column == sa.any_(_array(name)), column.in_(sa.select(each.c.value)))
+
+
+def listed(name: str) -> sa.TableValuedAlias:
+    """Return the texts in the parameter of that name as rows, each with a `value`."""
+    both = ByDialect(sa.func.unnest(_array(name)), sa.func.json_each(_texts(name)))
+    # PostgreSQL calls the column of a function by the alias of the function.
+    return both.table_valued("value", name="value")
+
+
+def _array(name: str) -> sa.ColumnElement[Any]:
+    texts = sa.func.string_to_array(_texts(name), sa.literal_column(r"E'\n'"))
+    return sa.cast(sa.select(texts).scalar_subquery(), ARRAY(sa.Text()))
+
+
+def _texts(name: str) -> sa.BindParameter[Any]:
+    return sa.bindparam(name, type_=_TextList())
+
+
+class _TextList(TypeDecorator[Sequence[str]]):
+    """Many texts as one parameter: lines for PostgreSQL, and JSON for SQLite.
+
+    Lines cost drivers and PostgreSQL next to nothing; identifiers hold no line ends.
     """
 
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = sa.Text
+    cache_ok: bool | None = True
+
+    @override
+    def process_bind_param(self, value: Sequence[str] | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        if dialect.name != "postgresql":
+            return json.dumps(value)
+        lines = "\n".join(value)
+        if lines.count("\n") >= max(1, len(value)):
+            raise ValueError("a text among several must be one line")
+        return lines
+
+
+@attrs.frozen(kw_only=True)
+class DirectoryTables:
+    """The tables of a directory."""
+
     metadata: MetaData
-    principals: Table
-    memberships: Table
-    search_keys: Table
-    removed: Table
+    principals: Table  #: users and groups, each with its folded name if it can be chosen
+    memberships: Table  #: the direct members of groups, known or not
+    search_keys: Table  #: whole names, and starts of addresses and words, of who can be chosen
+    removed: Table  #: the keys of removed users and groups, which are never used again
 
     def all(self) -> tuple[Table, ...]:
         """Return every table, in an order in which they can be created."""
@@ -133,36 +165,20 @@ class DirectoryTables:
 
 @attrs.frozen(kw_only=True)
 class Tables:
-    """Every table of the package.
-
-    Attributes:
-        metadata: where they are defined.
-        exams: the host's exams.
-        batches: the upload batches of exams.
-        versions: for each exam, the number of acts that changed its sharing.
-        grants: each with its ending beside it.
-        removed: whom the owner of an exam removed and has not readmitted.
-        shares: the acts that made grants, with their attestations.
-        receipts: the answers to request ids.
-        notices: those that wait, and those that were given up, without their messages; a notice
-            that was sent or dropped is deleted.
-        events: the audit trail.
-        schema: one row, with the number of the shape of all tables.
-        directory: users and groups; empty where the host has a directory of its own.
-    """
+    """Every table of the package."""
 
     metadata: MetaData
-    exams: Table
-    batches: Table
-    versions: Table
-    grants: Table
-    removed: Table
-    shares: Table
-    receipts: Table
-    notices: Table
-    events: Table
-    schema: Table
-    directory: DirectoryTables
+    exams: Table  #: the host's exams
+    batches: Table  #: the upload batches of exams
+    versions: Table  #: for each exam, the number of acts that changed its sharing
+    grants: Table  #: each with its ending beside it
+    removed: Table  #: whom the owner of an exam removed and has not readmitted
+    shares: Table  #: the acts that made grants, with their attestations
+    receipts: Table  #: the answers to request ids
+    notices: Table  #: those that wait, and those that were given up, without their messages
+    events: Table  #: the audit trail
+    schema: Table  #: one row, with the number of the shape of all tables
+    directory: DirectoryTables  #: empty where the host has a directory of its own
 
     def all(self) -> tuple[Table, ...]:
         """Return every table, in an order in which they can be created."""
@@ -175,10 +191,8 @@ def define_tables(
 ) -> Tables:
     """Define every table in a host's `MetaData`.
 
-    Args:
-        metadata: where to define them.
-        prefix: the start of the name of each table: letters, digits and underscores.
-        schema: the database schema; by default that of the metadata.
+    The prefix begins the name of each table: letters, digits and underscores. The schema is by
+    default that of the metadata.
 
     Raises:
         InvalidValue: a name with the prefix, or the schema, is unfit for PostgreSQL or SQLite.
@@ -194,11 +208,7 @@ def define_directory_tables(
 
 
 def given_tables(tables: object) -> Tables:
-    """Return tables of ours as they were given, or those of `define_tables` for `None`.
-
-    Raises:
-        WrongKind: they are not ours.
-    """
+    """Return tables of ours as they were given, or those of `define_tables` for `None`."""
     return _default_tables() if tables is None else of_kind("tables", tables, Tables)
 
 
@@ -208,134 +218,167 @@ def _default_tables() -> Tables:
     return define_tables(MetaData())
 
 
+@attrs.frozen
+class _Names:
+    """Where tables are defined, and how they and their indexes are called."""
+
+    metadata: MetaData = attrs.field(factory=MetaData)
+    prefix: str = ""
+    schema: str | None = None
+
+    def table(self, name: str, *columns: Column[Any], **options: Any) -> Table:  # noqa: ANN401
+        full_name = f"{self.prefix}{name}"
+        return Table(full_name, self.metadata, *columns, schema=self.schema, **options)
+
+    def index(
+        self, name: str, *columns: Column[Any], where: _Condition | None = None, using: str = ""
+    ) -> None:
+        options: Any = {"sqlite_where": where, "postgresql_where": where, "postgresql_using": using}
+        sa.Index(f"ix_{self.prefix}{name}", *columns, **options)
+
+
 def _checked(
-    define: Callable[[MetaData, str, str | None], TablesT],
-    metadata: MetaData,
-    prefix: str,
-    schema: str | None,
+    define: Callable[[_Names], TablesT], metadata: MetaData, prefix: str, schema: str | None
 ) -> TablesT:
     require_instance("metadata", metadata, MetaData)
-    _require_prefix(prefix, room=_MOST - _longest_name(define))
-    require_kind("schema", schema, str, type(None))
-    _require_schema(metadata.schema if schema is None else schema)
-    return define(metadata, prefix, schema)
-
-
-@cache
-def _longest_name(define: Callable[[MetaData, str, str | None], TablesT]) -> int:
-    """Return how many bytes the longest name of a table or of an index has without a prefix."""
-    tables = define(MetaData(), "", None).all()
-    names = [name for table in tables for name in (table.name, *(i.name for i in table.indexes))]
-    return max(_size(str(name)) for name in names)
-
-
-def _require_prefix(prefix: str, *, room: int) -> None:
     require_kind("prefix", prefix, str)
+    require_kind("schema", schema, str, type(None))
+    room = _MOST - _longest_name(define)
     if not all(each.isalnum() or each == "_" for each in prefix):
         raise InvalidArgument("prefix", "must consist of letters, digits and underscores")
     if prefix.lower().startswith(_RESERVED):
         raise InvalidArgument("prefix", f"must not begin with {_RESERVED}, which SQLite reserves")
-    if _size(prefix) > room:
+    if len(prefix.encode()) > room:
         raise InvalidArgument(
             "prefix", f"must have at most {room} bytes, or PostgreSQL cuts the names"
         )
-
-
-def _require_schema(name: str | None) -> None:
-    if name is None:
-        return
-    if not name or not name.isprintable() or not _UNFIT.isdisjoint(name):
+    name = metadata.schema if schema is None else schema
+    if name is not None and not (name and name.isprintable() and _UNFIT.isdisjoint(name)):
         raise InvalidArgument(
             "schema", "must be printable, without percent signs, quotation marks and backslashes"
         )
-    if _size(name) > _MOST:
+    if name is not None and len(name.encode()) > _MOST:
         raise InvalidArgument("schema", f"must have at most {_MOST} bytes, the limit of PostgreSQL")
+    return define(_Names(metadata, prefix, schema))
 
 
-def _size(name: str) -> int:
-    return len(name.encode())
+@cache
+def _longest_name(define: Callable[[_Names], TablesT]) -> int:
+    """Return how many bytes the longest name of a table or of an index has without a prefix."""
+    tables = define(_Names()).all()
+    names = [name for table in tables for name in (table.name, *(i.name for i in table.indexes))]
+    return max(len(str(name).encode()) for name in names)
 
 
-def _define(metadata: MetaData, prefix: str, schema: str | None) -> Tables:
-    def table(name: str, *columns: Column[Any], **options: Any) -> Table:  # noqa: ANN401
-        return Table(f"{prefix}{name}", metadata, *columns, schema=schema, **options)
-
-    def index(
-        name: str,
-        *columns: Column[Any],
-        where: ColumnElement[bool] | None = None,
-        **options: Any,  # noqa: ANN401  as SQLAlchemy's
-    ) -> None:
-        Index(f"ix_{prefix}{name}", *columns, sqlite_where=where, postgresql_where=where, **options)
-
+def _define(names: _Names) -> Tables:
+    table, index = names.table, names.index
     exams = table(
         "exams",
-        Column("id", _text(_ID), primary_key=True),
-        Column("owner", _text(_ID), nullable=False),
-        Column("batch", _text(_ID), nullable=False),
+        _key("id"),
+        *_ids("owner", "batch"),
         Column("uploaded_at", Instant(), nullable=False),
-        Column("subject", Text()),
+        Column("subject", sa.Text()),
     )
     index("exams_of_owner", exams.c.owner, exams.c.uploaded_at, exams.c.id)
     index("exams_of_batch", exams.c.batch)
     # A page looks up the owner of each of its rows: by hash, the cost does not depend on the number
     # of exams. SQLite has no such index, and makes an ordinary one.
-    index("exams_by_id", exams.c.id, postgresql_using="hash")
+    index("exams_by_id", exams.c.id, using="hash")
 
     versions = table(
         "versions",
-        Column("exam", _text(_ID), primary_key=True),
-        Column("version", BigInteger(), nullable=False),
-        Column("withdrawn", Boolean(), nullable=False),
+        _key("exam"),
+        Column("version", sa.BigInteger(), nullable=False),
+        Column("withdrawn", sa.Boolean(), nullable=False),
     )
     # Few exams are ever withdrawn, so this index is nearly empty.
-    index("versions_withdrawn", versions.c.exam, where=versions.c.withdrawn == true())
+    index("versions_withdrawn", versions.c.exam, where=versions.c.withdrawn == sa.true())
 
-    grants = table("grants", *_grant_columns())
+    grants = table(
+        "grants",
+        _key("id"),
+        *_ids("exam", "grantor"),
+        Column("recipient", _text(_KEY), nullable=False, comment="u: a user, g: a group"),
+        Column("permission", sa.SmallInteger(), nullable=False, comment="1 view, 2 download"),
+        Column("until", Instant(), comment="null for good"),
+        Column("version", sa.BigInteger(), nullable=False),
+        Column("basis", sa.Text(), comment="the grants that it rested on; null for the owner's"),
+        *_ids("share"),
+        Column("made_at", Instant(), nullable=False),
+        Column("lines", sa.Text(), comment="those it belongs to, where it replaced a grant"),
+        Column("uploaded_at", Instant(), nullable=False, comment="the exam's: lists sort by it"),
+        Column(
+            "closed_version", sa.BigInteger(), comment="set when it ends or its exam is withdrawn"
+        ),
+        Column("ended_how", _text(32), comment="null until it ends"),
+        Column("ended_by", _text(_ID)),
+        Column("ended_as", _text(32)),
+        Column("ended_at", Instant()),
+        Column("replaced_by", sa.Text()),
+    )
     standing = grants.c.closed_version.is_(None)
     # Acts and checks read standing grants, whatever the number of grants in the past.
     index("grants_of_exam", grants.c.exam, grants.c.recipient, where=standing)
     # No other index begins with the exam alone: the planner could take it for a check.
     index("grants_past", grants.c.exam, where=grants.c.closed_version.is_not(None))
     index("grants_by_grantor", grants.c.grantor, grants.c.exam)
-    index(
-        "grants_to_recipient",
-        grants.c.recipient,
-        grants.c.uploaded_at,
-        grants.c.exam,
-        where=standing,
-    )
+    newest = grants.c.recipient, grants.c.uploaded_at, grants.c.exam
+    index("grants_to_recipient", *newest, where=standing)
     index("grants_expiring", grants.c.until, where=standing & grants.c.until.is_not(None))
 
-    # Operators turn pages by number, and SQLite would otherwise reuse that of a sent notice.
-    notices = table("notices", *_notice_columns(), sqlite_autoincrement=True)
+    notices = table(
+        "notices",
+        _number(),
+        Column("id", _text(_ID), nullable=False, unique=True),
+        *_ids("share", "reader", "actor"),
+        Column("exams", sa.Text(), nullable=False),
+        Column("message", sa.Text(), comment="erased when the notice is given up"),
+        Column("attempts", sa.Integer(), nullable=False),
+        Column("due", Instant(), comment="when a relay may claim it; null once it is given up"),
+        Column("claimed_by", _text(64), comment="the claim that holds it until it is due"),
+        Column("given_up_at", Instant()),
+        Column("problem", sa.Text(), comment="of the last failure: a code or the name of a type"),
+        # Operators turn pages by number, and SQLite would otherwise reuse that of a sent notice.
+        sqlite_autoincrement=True,
+    )
     index("notices_of_share", notices.c.share)
     index("notices_in_turn", notices.c.due, notices.c.attempts, notices.c.number)
     return Tables(
-        metadata=metadata,
+        metadata=names.metadata,
         exams=exams,
         batches=table(
             "batches",
-            Column("id", _text(_ID), primary_key=True),
-            Column("uploader", _text(_ID), nullable=False),
-            Column("source", Text()),
+            _key("id"),
+            *_ids("uploader"),
+            Column("source", sa.Text()),
             Column("received_at", Instant(), nullable=False),
-            Column("sealed", Boolean(), nullable=False),
+            Column("sealed", sa.Boolean(), nullable=False),
         ),
         versions=versions,
         grants=grants,
-        removed=table(
-            "removed",
-            Column("exam", _text(_ID), primary_key=True),
-            Column("recipient", _text(_KEY), primary_key=True),
+        removed=table("removed", _key("exam"), _key("recipient", _KEY)),
+        shares=table(
+            "shares",
+            _key("id"),
+            Column("at", Instant(), nullable=False),
+            *_ids("actor"),
+            Column("performed_by", _text(_ID)),
+            *_ids("exam"),
+            Column("exams", sa.Text(), nullable=False),
+            Column("recipients", sa.Text(), nullable=False),
+            Column("permission", sa.SmallInteger(), nullable=False),
+            Column("scope", _text(32), nullable=False),
+            Column("until", Instant()),
+            *_ids("attested_by"),
+            Column("attested_at", Instant(), nullable=False),
+            Column("wording", sa.Text(), nullable=False),
         ),
-        shares=table("shares", *_share_columns()),
         receipts=table(
             "receipts",
-            Column("actor", _text(_ID), primary_key=True),
-            Column("request_id", _text(_ID), primary_key=True),
+            _key("actor"),
+            _key("request_id"),
             Column("fingerprint", _text(80), nullable=False),
-            Column("receipt", Text(), nullable=False),
+            Column("receipt", sa.Text(), nullable=False),
         ),
         notices=notices,
         events=table(
@@ -343,125 +386,74 @@ def _define(metadata: MetaData, prefix: str, schema: str | None) -> Tables:
             _number(),
             Column("at", Instant(), nullable=False),
             Column("kind", _text(64), nullable=False),
-            Column("event", Text(), nullable=False),
+            Column("event", sa.Text(), nullable=False),
         ),
-        schema=table("schema", Column("number", Integer(), primary_key=True, autoincrement=False)),
-        directory=_define_directory(metadata, prefix, schema),
+        schema=table(
+            "schema", Column("number", sa.Integer(), primary_key=True, autoincrement=False)
+        ),
+        directory=_define_directory(names),
     )
 
 
-def _text(length: int) -> TypeEngine[str]:
-    return String(length).with_variant(String(length, collation="C"), "postgresql")
-
-
-def _long_text() -> TypeEngine[str]:
-    return Text().with_variant(Text(collation="C"), "postgresql")
-
-
-def _number() -> Column[int]:
-    # Not an `Identity`: SQLite has none, and migrations would find a difference for ever.
-    kind = BigInteger().with_variant(Integer(), "sqlite")
-    return Column("number", kind, primary_key=True, autoincrement=True)
-
-
-def _grant_columns() -> tuple[Column[Any], ...]:
-    return (
-        Column("id", _text(_ID), primary_key=True),
-        Column("exam", _text(_ID), nullable=False),
-        Column("grantor", _text(_ID), nullable=False),
-        Column("recipient", _text(_KEY), nullable=False, comment="u: a user, g: a group"),
-        Column("permission", SmallInteger(), nullable=False, comment="1 view, 2 download"),
-        Column("until", Instant(), comment="null for good"),
-        Column("version", BigInteger(), nullable=False),
-        Column("basis", Text(), comment="the grants that it rested on; null for the owner's"),
-        Column("share", _text(_ID), nullable=False),
-        Column("made_at", Instant(), nullable=False),
-        Column("lines", Text(), comment="those it belongs to, where it replaced a grant"),
-        Column("uploaded_at", Instant(), nullable=False, comment="the exam's: lists sort by it"),
-        Column("closed_version", BigInteger(), comment="set when it ends or its exam is withdrawn"),
-        Column("ended_how", _text(32), comment="null until it ends"),
-        Column("ended_by", _text(_ID)),
-        Column("ended_as", _text(32)),
-        Column("ended_at", Instant()),
-        Column("replaced_by", Text()),
-    )
-
-
-def _share_columns() -> tuple[Column[Any], ...]:
-    return (
-        Column("id", _text(_ID), primary_key=True),
-        Column("at", Instant(), nullable=False),
-        Column("actor", _text(_ID), nullable=False),
-        Column("performed_by", _text(_ID)),
-        Column("exam", _text(_ID), nullable=False),
-        Column("exams", Text(), nullable=False),
-        Column("recipients", Text(), nullable=False),
-        Column("permission", SmallInteger(), nullable=False),
-        Column("scope", _text(32), nullable=False),
-        Column("until", Instant()),
-        Column("attested_by", _text(_ID), nullable=False),
-        Column("attested_at", Instant(), nullable=False),
-        Column("wording", Text(), nullable=False),
-    )
-
-
-def _notice_columns() -> tuple[Column[Any], ...]:
-    return (
-        _number(),
-        Column("id", _text(_ID), nullable=False, unique=True),
-        Column("share", _text(_ID), nullable=False),
-        Column("reader", _text(_ID), nullable=False),
-        Column("actor", _text(_ID), nullable=False),
-        Column("exams", Text(), nullable=False),
-        Column("message", Text(), comment="erased when the notice is given up"),
-        Column("attempts", Integer(), nullable=False),
-        Column("due", Instant(), comment="when a relay may claim it; null once it is given up"),
-        Column("claimed_by", _text(64), comment="the claim that holds it until it is due"),
-        Column("given_up_at", Instant()),
-        Column("problem", Text(), comment="of the last failure: a code or the name of a type"),
-    )
-
-
-def _define_directory(metadata: MetaData, prefix: str, schema: str | None) -> DirectoryTables:
-    def table(name: str, *columns: Column[Any], rowid: bool = True) -> Table:
-        full_name = f"{prefix}{name}"
-        return Table(full_name, metadata, *columns, schema=schema, sqlite_with_rowid=rowid)
-
+def _define_directory(names: _Names) -> DirectoryTables:
+    table, index = names.table, names.index
     principals = table(
         "principals",
-        Column("key", _long_text(), primary_key=True),
+        _long_key("key"),
         Column("name", _long_text(), nullable=False),
         Column("email", _long_text()),
-        Column("active", Boolean(), nullable=False),
-        Column("sharing_in_plan", Boolean(), nullable=False),
-        Column("notices", Boolean(), nullable=False),
+        Column("active", sa.Boolean(), nullable=False),
+        Column("sharing_in_plan", sa.Boolean(), nullable=False),
+        Column("notices", sa.Boolean(), nullable=False),
         # The folded name in two parts; the first is null for those who cannot be chosen.
         Column("name_start", _long_text()),
         Column("name_rest", _long_text(), nullable=False),
         # The folded address: the search keys change when it or the name changes.
         Column("address", _long_text()),
     )
-    Index(f"ix_{prefix}principals_by_name", principals.c.name_start, principals.c.key)
-    memberships = table(
-        "memberships",
-        Column("group_key", _long_text(), primary_key=True),
-        Column("member_key", _long_text(), primary_key=True),
-    )
-    Index(f"ix_{prefix}memberships_of", memberships.c.member_key, memberships.c.group_key)
+    index("principals_by_name", principals.c.name_start, principals.c.key)
+    memberships = table("memberships", _long_key("group_key"), _long_key("member_key"))
+    index("memberships_of", memberships.c.member_key, memberships.c.group_key)
     keys = table(
         "search_keys",
-        Column("kind", SmallInteger(), primary_key=True, autoincrement=False),
-        Column("start", _long_text(), primary_key=True),
-        Column("name_start", _long_text(), primary_key=True),
-        Column("key", _long_text(), primary_key=True),
+        Column("kind", sa.SmallInteger(), primary_key=True, autoincrement=False),
+        _long_key("start"),
+        _long_key("name_start"),
+        _long_key("key"),
         # The whole row is its key: without row ids, SQLite stores it once instead of twice.
-        rowid=False,
+        sqlite_with_rowid=False,
     )
-    Index(f"ix_{prefix}search_keys_of", keys.c.key)
+    index("search_keys_of", keys.c.key)
     return DirectoryTables(
-        metadata=metadata,
+        metadata=names.metadata,
         principals=principals,
         memberships=memberships,
         search_keys=keys,
-        removed=table("removed_principals", Column("key", _long_text(), primary_key=True)),
+        removed=table("removed_principals", _long_key("key")),
     )
+
+
+def _text(length: int) -> TypeEngine[str]:
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
+def _long_text() -> TypeEngine[str]:
+    return sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+def _key(name: str, length: int = _ID) -> Column[str]:
+    return Column(name, _text(length), primary_key=True)
+
+
+def _long_key(name: str) -> Column[str]:
+    return Column(name, _long_text(), primary_key=True)
+
+
+def _ids(*names: str) -> list[Column[str]]:
+    return [Column(name, _text(_ID), nullable=False) for name in names]
+
+
+def _number() -> Column[int]:
+    # Not an `Identity`: SQLite has none, and migrations would find a difference for ever.
+    kind = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+    return Column("number", kind, primary_key=True, autoincrement=True)
