@@ -10,7 +10,24 @@ import sqlalchemy
 
 from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
 from exam_sharing.adapters.sqlalchemy.tables import define_directory_tables
+from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.memory.directory import MemoryDirectory
+from exam_sharing.principals import Group, User
+
+ACTOR = UserId("actor")
+NOBODY = frozenset()
+
+
+def user(name, email=None, *, as_id=None, active=True):
+    return User(id=UserId(as_id or name), name=name, email=email, active=active)
+
+
+def group(name, *members):
+    return Group(id=GroupId(name), name=name, members=frozenset(members))
+
+
+def suggested(directory, text, limit=10, leave_out=NOBODY):
+    return [name for _, name in directory.suggest(ACTOR, text, limit, leave_out)]
 
 
 @pytest.fixture(scope="module", params=["memory", "sqlite", "postgresql"])

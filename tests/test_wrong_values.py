@@ -359,16 +359,14 @@ def test_a_key_stands_for_the_principal_that_it_is_of(principal):
 
 
 @pytest.mark.parametrize(
-    "key", ["zzz", "", "u", "u:", "g:", "ben", "U:ben", "x:ben", "u:b\0n", " u:ben", "u: ben"]
+    "key",
+    [
+        *("zzz", "", "u", "u:", "g:", "ben", "U:ben", "x:ben", "u:b\0n", " u:ben", "u: ben"),
+        *(None, 7, b"u:ben", BEN),
+    ],
 )
-def test_an_invalid_key_of_a_principal_is_invalid_input(key):
-    with pytest.raises(es.InvalidInput):
-        es.principal_of(key)
-
-
-@pytest.mark.parametrize("key", [None, 7, b"u:ben", BEN])
-def test_a_key_of_a_principal_is_a_text(key):
-    with pytest.raises(es.WrongKind):
+def test_an_invalid_key_of_a_principal_is_refused(key):
+    with pytest.raises(es.InvalidInput if isinstance(key, str) else es.WrongKind):
         es.principal_of(key)
 
 
@@ -391,14 +389,9 @@ def test_an_identifier_holds_an_exact_text(kind, text):
     assert exact != kind("anna")
     assert hash(exact) == hash(kind("ben"))
     assert str(exact) == "ben"
-
-
-@pytest.mark.parametrize(("kind", "key"), [(es.UserId, "u:ben"), (es.GroupId, "g:ben")])
-def test_the_key_of_a_principal_is_an_exact_text(kind, key):
-    exact = kind(Liar("ben")).key
-
-    assert type(exact) is str
-    assert exact == key
+    for key in (es.UserId(text).key, es.GroupId(text).key):
+        assert type(key) is str
+        assert key in {"u:ben", "g:ben"}
 
 
 @given(at=times())

@@ -7,24 +7,8 @@ import time
 
 import pytest
 
-from every_directory import asked_all_the_time
-from exam_sharing.identifiers import GroupId, UserId
-from exam_sharing.principals import Group, User
-
-ACTOR = UserId("actor")
-NOBODY = frozenset()
-
-
-def user(name, email=None, *, as_id=None, active=True):
-    return User(id=UserId(as_id or name), name=name, email=email, active=active)
-
-
-def group(name):
-    return Group(id=GroupId(name), name=name)
-
-
-def suggested(directory, text, limit=10, leave_out=NOBODY):
-    return [name for _, name in directory.suggest(ACTOR, text, limit, leave_out)]
+from every_directory import ACTOR, NOBODY, asked_all_the_time, group, suggested, user
+from exam_sharing.identifiers import UserId
 
 
 def test_an_error_about_visibility_is_never_a_yes(open_directory):

@@ -7,23 +7,12 @@ from unittest import mock
 
 import pytest
 
+from every_directory import ACTOR, NOBODY, group, suggested, user
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.memory import directory as directory_module
 from exam_sharing.names import Findable, Typed
-from exam_sharing.principals import Group, User
-
-ACTOR = UserId("actor")
-NOBODY = frozenset()
-
-
-def user(name, *, as_id=None, **details):
-    return User(id=UserId(as_id or name), name=name, **details)
-
-
-def group(name, *members):
-    return Group(id=GroupId(name), name=name, members=frozenset(members))
 
 
 def open_directory(*principals):
@@ -31,10 +20,6 @@ def open_directory(*principals):
     for each in principals:
         directory.add(each)
     return directory
-
-
-def suggested(directory, text, limit=10):
-    return [name for _, name in directory.suggest(ACTOR, text, limit, NOBODY)]
 
 
 @pytest.mark.parametrize("order", ["upward", "downward"])
