@@ -18,7 +18,6 @@ from world import (
     CD,
     CT,
     MR,
-    NO_EXAM,
     NOBODY,
     NURSES,
     START,
@@ -176,17 +175,6 @@ def test_an_actor_who_is_unknown_or_inactive_sees_and_does_nothing(actor):
         refusal(world.narrow, actor, CT, BEN, permission=VIEW),
     ):
         assert codes(reasons) == [es.ReasonCode.EXAM_NOT_FOUND]
-
-
-@pytest.mark.parametrize(
-    ("user", "exam"), [(NOBODY, CT), (BEN, NO_EXAM), (NOBODY, NO_EXAM)], ids=str
-)
-def test_whatever_is_unknown_is_a_plain_no(user, exam):
-    sharing = World().sharing
-
-    assert not sharing.can(user, VIEW, exam)
-    assert sharing.can_many(user, VIEW, [exam]) == frozenset()
-    assert sharing.tabs(user, exam) == frozenset()
 
 
 def exam_of(batch, name, owner=ANNA):
