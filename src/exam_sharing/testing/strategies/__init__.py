@@ -8,84 +8,72 @@ Options take strategies. Importing this package also registers the strategies, s
 `exam_sharing`, and the pytest plugin does so if a `conftest.py` imports Hypothesis.
 """
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
-from typing import Any, Final
+from collections.abc import Mapping
+from datetime import datetime
+from inspect import signature
+from types import ModuleType
+from typing import Any, Final, TypeVar, get_args, get_type_hints
 
+import attrs
+from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from exam_sharing.admin import Admin
-from exam_sharing.errors import NotifierFailed
-from exam_sharing.exams import Exam, Study, UploadBatch
-from exam_sharing.grants import Ending, Grant, Holding
-from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, NoticeId, ShareId, UserId
-from exam_sharing.memory import MemoryDirectory
-from exam_sharing.policy.decisions import Denied, Reason
-from exam_sharing.policy.requests import (
-    HostEnding,
-    NarrowRequest,
-    RevokeRequest,
-    ShareRequest,
-    UnshareRequest,
-    Withdrawal,
-)
-from exam_sharing.policy.retries import Retries
-from exam_sharing.policy.settings import HostRule, Policy
-from exam_sharing.principals import Group, User
-from exam_sharing.sharing import Sharing, Viewer
+import exam_sharing as es
+from exam_sharing import errors, events, ports
+from exam_sharing.policy import ending, facts, plans, share, views
+from exam_sharing.policy import retries as attempts
 from exam_sharing.testing.strategies.grants import (
+    denials,
     endings,
     grants,
     holdings,
-    illegal_reshare_chains,
-    reshare_chains,
-)
-from exam_sharing.testing.strategies.hosts import (
-    directories,
-    exams,
-    groups,
-    nested_groups,
-    studies,
-    upload_batches,
-    uploads,
-    users,
-)
-from exam_sharing.testing.strategies.requests import (
-    denials,
     host_endings,
-    host_rules,
+    illegal_reshare_chains,
     narrow_requests,
-    notifier_failures,
-    policies,
     reasons,
     requests,
-    retries,
+    reshare_chains,
     revoke_requests,
     share_requests,
     unshare_requests,
     withdrawals,
 )
-from exam_sharing.testing.strategies.types import register
 from exam_sharing.testing.strategies.values import (
     addresses,
     batch_ids,
+    directories,
     durations,
     exam_ids,
+    exams,
     grant_ids,
     group_ids,
+    groups,
+    host_rules,
     identifiers,
     messages,
     names,
+    nested_groups,
     notice_ids,
+    notifier_failures,
     permissions,
+    policies,
     principal_ids,
+    retries,
     share_ids,
+    studies,
     times,
     times_around,
+    upload_batches,
+    uploads,
     user_ids,
+    users,
 )
-from exam_sharing.testing.strategies.worlds import admins, sharings, viewers, worlds
-from exam_sharing.testing.worlds import World
+from exam_sharing.testing.strategies.worlds import (
+    admins,
+    sharings,
+    viewers,
+    worlds,
+)
 
 __all__ = [
     "addresses",
@@ -136,42 +124,47 @@ __all__ = [
     "worlds",
 ]
 
-STRATEGIES: Final[Mapping[type, Callable[[], SearchStrategy[Any]]]] = MappingProxyType(
-    {
-        UserId: user_ids,
-        GroupId: group_ids,
-        ExamId: exam_ids,
-        BatchId: batch_ids,
-        GrantId: grant_ids,
-        ShareId: share_ids,
-        NoticeId: notice_ids,
-        User: users,
-        Group: groups,
-        MemoryDirectory: directories,
-        Exam: exams,
-        UploadBatch: upload_batches,
-        Study: studies,
-        Grant: grants,
-        Ending: endings,
-        Holding: holdings,
-        ShareRequest: share_requests,
-        UnshareRequest: unshare_requests,
-        NarrowRequest: narrow_requests,
-        RevokeRequest: revoke_requests,
-        HostEnding: host_endings,
-        Withdrawal: withdrawals,
-        Reason: reasons,
-        Denied: denials,
-        Policy: policies,
-        HostRule: host_rules,
-        Retries: retries,
-        NotifierFailed: notifier_failures,
-        World: worlds,
-        Sharing: sharings,
-        Admin: admins,
-        Viewer: viewers,
-    }
-)
-"""The strategy for each type that `from_type` could not draw well by itself."""
+KindT = TypeVar("KindT")
 
-register(STRATEGIES)
+_RESULTS: Final = (attempts, ending, errors, events, facts, plans, share, views)
+"""Modules with values that the package makes and others only read."""
+
+_UNTIL: Final = st.none() | times()
+_FIELDS: Final[Mapping[Any, SearchStrategy[Any]]] = {
+    datetime: times(),
+    datetime | None: _UNTIL,
+    int: st.integers(1, 100),
+    Mapping[es.ExamId, int]: st.dictionaries(exam_ids(), st.integers(1, 100), max_size=2),
+    Mapping[es.Permission, datetime | None]: st.dictionaries(permissions(), _UNTIL),
+}
+"""Fields of these types need more than their type says: aware times, versions from 1."""
+
+
+def _values_of(*modules: ModuleType) -> list[type]:
+    """Return the types of values that modules define for others."""
+    return [
+        kind
+        for module in modules
+        for name, kind in vars(module).items()
+        if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == module.__name__
+        if not name.startswith("_")
+    ]
+
+
+def _built(kind: type[KindT]) -> SearchStrategy[KindT]:
+    hints = get_type_hints(kind.__init__)
+    return st.builds(kind, **{name: _FIELDS[of] for name, of in hints.items() if of in _FIELDS})
+
+
+def _register() -> None:
+    """Register each strategy for the type that it draws, and one for each type of result."""
+    for kind in (*_values_of(*_RESULTS), ports.Changes, es.ShownGrant):
+        st.register_type_strategy(kind, _built)
+    for name in __all__:
+        strategy = globals()[name]
+        (kind,) = get_args(signature(strategy).return_annotation)
+        if isinstance(kind, type) and kind.__module__.startswith("exam_sharing."):
+            st.register_type_strategy(kind, strategy())
+
+
+_register()

@@ -1,30 +1,24 @@
-"""Grants, their endings, and chains of re-shares."""
+"""Grants, chains of re-shares, requests, and the reasons of refusals."""
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, TypeVar
 
 import attrs
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
-from exam_sharing.grants import (
-    FOREVER,
-    OWNER,
-    Basis,
-    EndedAs,
-    Ending,
-    Grant,
-    Holding,
-    HowEnded,
-    Permission,
-    until_of,
-)
-from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, ShareId, UserId
+import exam_sharing as es
+from exam_sharing.grants import FOREVER, Basis, Holding, until_of
+from exam_sharing.policy.requests import HostEnding, Request, Withdrawal
 from exam_sharing.testing.edges import START, TICK
 from exam_sharing.testing.strategies.values import (
     durations,
     exam_ids,
     grant_ids,
+    identifiers,
+    messages,
+    names,
     permissions,
     principal_ids,
     share_ids,
@@ -32,14 +26,15 @@ from exam_sharing.testing.strategies.values import (
     user_ids,
 )
 
-Chain: TypeAlias = tuple[Grant, ...]
+T = TypeVar("T")
+Chain: TypeAlias = tuple[es.Grant, ...]
 
-_BASES: Final[st.SearchStrategy[Basis]] = st.just(OWNER) | st.frozensets(
+_BASES: Final[SearchStrategy[Basis]] = st.just(es.OWNER) | st.frozensets(
     grant_ids(), min_size=1, max_size=2
 )
 
 
-def holdings() -> st.SearchStrategy[Holding]:
+def holdings() -> SearchStrategy[Holding]:
     """Draw what a grant gives: a permission until some time or without end."""
     return st.builds(Holding.of, permissions(), st.just(FOREVER) | times_around())
 
@@ -48,35 +43,22 @@ def holdings() -> st.SearchStrategy[Holding]:
 def grants(
     draw: st.DrawFn,
     *,
-    ids: st.SearchStrategy[GrantId] = grant_ids(),
-    exams: st.SearchStrategy[ExamId] = exam_ids(),
-    grantors: st.SearchStrategy[UserId] = user_ids(),
-    recipients: st.SearchStrategy[PrincipalId] | None = None,
-    permissions: st.SearchStrategy[Permission] = permissions(),
-    untils: st.SearchStrategy[datetime | None] | None = None,
-    versions: st.SearchStrategy[int] = st.integers(1, 100),
-    bases: st.SearchStrategy[Basis] = _BASES,
-    made_at: st.SearchStrategy[datetime] = times_around(),
-) -> Grant:
-    """Draw grants that expire after they were made, or never.
-
-    Args:
-        draw: given by Hypothesis.
-        ids: ids of the grants.
-        exams: their exams.
-        grantors: their grantors.
-        recipients: their recipients; by default anybody but the grantor.
-        permissions: what they give.
-        untils: when they expire; `None` for never.
-        versions: the versions of their exams at that time.
-        bases: what entitled their grantors.
-        made_at: when they were made.
-    """
+    ids: SearchStrategy[es.GrantId] = grant_ids(),
+    exams: SearchStrategy[es.ExamId] = exam_ids(),
+    grantors: SearchStrategy[es.UserId] = user_ids(),
+    recipients: SearchStrategy[es.PrincipalId] | None = None,
+    permissions: SearchStrategy[es.Permission] = permissions(),
+    untils: SearchStrategy[datetime | None] | None = None,
+    versions: SearchStrategy[int] = st.integers(1, 100),
+    bases: SearchStrategy[Basis] = _BASES,
+    made_at: SearchStrategy[datetime] = times_around(),
+) -> es.Grant:
+    """Draw grants to anybody but their grantors, that expire after they were made, or never."""
     made = draw(made_at)
     later = st.none() | durations().map(lambda by: made + by)
     grantor = draw(grantors)
     others = principal_ids().filter(lambda each: each != grantor)
-    return Grant(
+    return es.Grant(
         id=draw(ids),
         exam=draw(exams),
         grantor=grantor,
@@ -92,16 +74,16 @@ def grants(
 
 def endings(
     *,
-    grants: st.SearchStrategy[GrantId] = grant_ids(),
-    users: st.SearchStrategy[UserId | None] = st.none() | user_ids(),
-) -> st.SearchStrategy[Ending]:
+    grants: SearchStrategy[es.GrantId] = grant_ids(),
+    users: SearchStrategy[es.UserId | None] = st.none() | user_ids(),
+) -> SearchStrategy[es.Ending]:
     """Draw endings of grants."""
     return st.builds(
-        Ending,
+        es.Ending,
         grant=grants,
-        how=st.sampled_from(HowEnded),
+        how=st.sampled_from(es.HowEnded),
         by=users,
-        acting_as=st.sampled_from(EndedAs),
+        acting_as=st.sampled_from(es.EndedAs),
         at=times_around(),
         version=st.integers(1, 100),
     )
@@ -111,31 +93,25 @@ def endings(
 def reshare_chains(
     draw: st.DrawFn,
     *,
-    exams: st.SearchStrategy[ExamId] = exam_ids(),
+    exams: SearchStrategy[es.ExamId] = exam_ids(),
     min_size: int = 1,
     max_size: int = 4,
 ) -> Chain:
     """Draw chains of legal re-shares on one exam.
 
     The owner made the first grant. Each other grant rests on the one before: its grantor is the
-    recipient there, and it gives no more, for no longer.
-
-    Args:
-        draw: given by Hypothesis.
-        exams: the exam.
-        min_size: the least number of grants.
-        max_size: the largest number of grants.
+    recipient there, and it gives no more, for no longer. Sizes count grants.
     """
     exam = draw(exams)
     length = draw(st.integers(min_size, max_size))
     people = draw(st.lists(user_ids(), min_size=length + 1, max_size=length + 1, unique=True))
     names = draw(st.lists(grant_ids(), min_size=length, max_size=length, unique=True))
-    permission, horizon, basis = Permission.DOWNLOAD, FOREVER, OWNER
-    chain: list[Grant] = []
+    permission, horizon, basis = es.Permission.DOWNLOAD, FOREVER, es.OWNER
+    chain: list[es.Grant] = []
     for place in range(length):
-        permission = draw(st.sampled_from([each for each in Permission if each <= permission]))
+        permission = draw(st.sampled_from([each for each in es.Permission if each <= permission]))
         horizon = draw(_no_later_than(horizon))
-        grant = Grant(
+        grant = es.Grant(
             id=names[place],
             exam=exam,
             grantor=people[place],
@@ -144,14 +120,14 @@ def reshare_chains(
             until=until_of(horizon),
             version=place + 1,
             basis=frozenset({chain[-1].id}) if chain else basis,
-            share=ShareId(f"share {place + 1}"),
+            share=es.ShareId(f"share {place + 1}"),
             made_at=START + timedelta(minutes=place),
         )
         chain.append(grant)
     return tuple(chain)
 
 
-def _no_later_than(horizon: datetime) -> st.SearchStrategy[datetime]:
+def _no_later_than(horizon: datetime) -> SearchStrategy[datetime]:
     """Draw the horizon, or an earlier one that lies well after the chain was made."""
     latest = min(horizon, START + timedelta(days=366))
     sooner = st.integers(0, 60).map(lambda n: latest - timedelta(minutes=n))
@@ -159,32 +135,31 @@ def _no_later_than(horizon: datetime) -> st.SearchStrategy[datetime]:
 
 
 def illegal_reshare_chains(
-    *,
-    exams: st.SearchStrategy[ExamId] = exam_ids(),
-    max_size: int = 4,
-) -> st.SearchStrategy[Chain]:
+    *, exams: SearchStrategy[es.ExamId] = exam_ids(), max_size: int = 4
+) -> SearchStrategy[Chain]:
     """Draw chains in which one grant, and thus every later one, breaks the rules.
 
     It gives more than the one before, or for longer, or its grantor holds nothing: because somebody
     else was the recipient, because the exam was another one, or because the chain is a circle.
     """
     legal = reshare_chains(exams=exams, min_size=2, max_size=max(max_size, 2))
+    faults = (_gives_more, _lasts_longer, _by_a_stranger, _of_another_exam, _in_a_circle)
     return st.builds(
         lambda chain, place, fault: fault(chain, 1 + place % (len(chain) - 1)),
         legal,
         st.integers(0, max_size),
-        st.sampled_from(_FAULTS),
+        st.sampled_from(faults),
     )
 
 
-def _changed(chain: Chain, place: int, grant: Grant) -> Chain:
+def _changed(chain: Chain, place: int, grant: es.Grant) -> Chain:
     return (*chain[:place], grant, *chain[place + 1 :])
 
 
 def _gives_more(chain: Chain, place: int) -> Chain:
     """Let the source give view only, and the grant that rests on it download."""
-    viewed = tuple(attrs.evolve(each, permission=Permission.VIEW) for each in chain)
-    return _changed(viewed, place, attrs.evolve(viewed[place], permission=Permission.DOWNLOAD))
+    viewed = tuple(attrs.evolve(each, permission=es.Permission.VIEW) for each in chain)
+    return _changed(viewed, place, attrs.evolve(viewed[place], permission=es.Permission.DOWNLOAD))
 
 
 def _lasts_longer(chain: Chain, place: int) -> Chain:
@@ -197,11 +172,11 @@ def _lasts_longer(chain: Chain, place: int) -> Chain:
 def _by_a_stranger(chain: Chain, place: int) -> Chain:
     everybody = {str(each.grantor) for each in chain} | {str(each.recipient) for each in chain}
     stranger = next(n for n in map(str, range(len(everybody) + 1)) if n not in everybody)
-    return _changed(chain, place, attrs.evolve(chain[place], grantor=UserId(stranger)))
+    return _changed(chain, place, attrs.evolve(chain[place], grantor=es.UserId(stranger)))
 
 
 def _of_another_exam(chain: Chain, place: int) -> Chain:
-    other = ExamId("1" if str(chain[0].exam) != "1" else "2")
+    other = es.ExamId("1" if str(chain[0].exam) != "1" else "2")
     return tuple(
         attrs.evolve(each, exam=other) if before < place else each
         for before, each in enumerate(chain)
@@ -211,17 +186,161 @@ def _of_another_exam(chain: Chain, place: int) -> Chain:
 def _in_a_circle(chain: Chain, _place: int) -> Chain:
     """Let the first grant rest on the last one, so that each rests on itself."""
     last = chain[-1]
-    if not isinstance(last.recipient, UserId):  # chains lead from user to user
+    if not isinstance(last.recipient, es.UserId):  # chains lead from user to user
         return chain
     same = tuple(attrs.evolve(each, permission=last.permission, until=last.until) for each in chain)
     first = attrs.evolve(same[0], grantor=last.recipient, basis=frozenset({last.id}))
     return _changed(same, 0, first)
 
 
-_FAULTS: Final[tuple[Callable[[Chain, int], Chain], ...]] = (
-    _gives_more,
-    _lasts_longer,
-    _by_a_stranger,
-    _of_another_exam,
-    _in_a_circle,
-)
+_RESHARES: Final = st.none() | st.sampled_from(es.Reshares)
+_OPERATORS: Final = st.none() | user_ids()
+_REQUEST_IDS: Final = st.none() | identifiers()
+
+
+def share_requests(
+    *,
+    actors: SearchStrategy[es.UserId] = user_ids(),
+    exams: SearchStrategy[es.ExamId] = exam_ids(),
+    recipients: SearchStrategy[es.PrincipalId] = principal_ids(),
+    permissions: SearchStrategy[es.Permission] = permissions(),
+    scopes: SearchStrategy[es.Scope] = st.sampled_from(es.Scope),
+    untils: SearchStrategy[datetime | None] = st.none() | times_around(),
+    attested: SearchStrategy[bool] = st.just(True),
+    messages: SearchStrategy[str | None] = st.none() | messages(),
+    wordings: SearchStrategy[str | None] = st.none(),
+    expected: SearchStrategy[Iterable[es.ExamId] | None] = st.none(),
+    performed_by: SearchStrategy[es.UserId | None] = _OPERATORS,
+    request_ids: SearchStrategy[str | None] = _REQUEST_IDS,
+) -> SearchStrategy[es.ShareRequest]:
+    """Draw shares with one to three recipients, by default with the current attestation."""
+    return st.builds(
+        es.ShareRequest,
+        actor=actors,
+        exam=exams,
+        recipients=st.lists(recipients, min_size=1, max_size=3),
+        permission=permissions,
+        scope=scopes,
+        until=untils,
+        attested=attested,
+        message=messages,
+        wording=wordings,
+        expect=expected,
+        performed_by=performed_by,
+        request_id=request_ids,
+    )
+
+
+def unshare_requests(
+    *,
+    actors: SearchStrategy[es.UserId] = user_ids(),
+    exams: SearchStrategy[es.ExamId] = exam_ids(),
+    recipients: SearchStrategy[es.PrincipalId] = principal_ids(),
+    reshares: SearchStrategy[es.Reshares | None] = _RESHARES,
+    performed_by: SearchStrategy[es.UserId | None] = _OPERATORS,
+    request_ids: SearchStrategy[str | None] = _REQUEST_IDS,
+) -> SearchStrategy[es.UnshareRequest]:
+    """Draw unshares."""
+    whom = {"actor": actors, "exam": exams, "recipient": recipients}
+    how = {"reshares": reshares, "performed_by": performed_by, "request_id": request_ids}
+    return st.builds(es.UnshareRequest, **whom, **how)
+
+
+def narrow_requests(
+    *,
+    actors: SearchStrategy[es.UserId] = user_ids(),
+    exams: SearchStrategy[es.ExamId] = exam_ids(),
+    recipients: SearchStrategy[es.PrincipalId] = principal_ids(),
+    untils: SearchStrategy[datetime] = times_around(),
+    reshares: SearchStrategy[es.Reshares | None] = _RESHARES,
+    performed_by: SearchStrategy[es.UserId | None] = _OPERATORS,
+    request_ids: SearchStrategy[str | None] = _REQUEST_IDS,
+) -> SearchStrategy[es.NarrowRequest]:
+    """Draw narrowings to a permission, to a time, or to both."""
+    whom = {"actor": actors, "exam": exams, "recipient": recipients}
+    how = {"reshares": reshares, "performed_by": performed_by, "request_id": request_ids}
+    return st.one_of(
+        st.builds(es.NarrowRequest, permission=permissions(), **whom, **how),
+        st.builds(es.NarrowRequest, until=untils, **whom, **how),
+        st.builds(es.NarrowRequest, permission=permissions(), until=untils, **whom, **how),
+    )
+
+
+def revoke_requests(
+    *,
+    actors: SearchStrategy[es.UserId] = user_ids(),
+    grants: SearchStrategy[es.GrantId] = grant_ids(),
+    reshares: SearchStrategy[es.Reshares | None] = _RESHARES,
+    performed_by: SearchStrategy[es.UserId | None] = _OPERATORS,
+    request_ids: SearchStrategy[str | None] = _REQUEST_IDS,
+) -> SearchStrategy[es.RevokeRequest]:
+    """Draw requests to end one grant."""
+    how = {"reshares": reshares, "performed_by": performed_by, "request_id": request_ids}
+    return st.builds(es.RevokeRequest, actor=actors, grant=grants, **how)
+
+
+def requests(
+    *,
+    actors: SearchStrategy[es.UserId] = user_ids(),
+    exams: SearchStrategy[es.ExamId] = exam_ids(),
+    recipients: SearchStrategy[es.PrincipalId] = principal_ids(),
+    grants: SearchStrategy[es.GrantId] = grant_ids(),
+) -> SearchStrategy[Request]:
+    """Draw requests of all four kinds."""
+    return st.one_of(
+        share_requests(actors=actors, exams=exams, recipients=recipients),
+        unshare_requests(actors=actors, exams=exams, recipients=recipients),
+        narrow_requests(actors=actors, exams=exams, recipients=recipients),
+        revoke_requests(actors=actors, grants=grants),
+    )
+
+
+def host_endings(
+    *,
+    recipients: SearchStrategy[es.PrincipalId] = principal_ids(),
+    exams: SearchStrategy[es.ExamId | None] = st.none() | exam_ids(),
+    reshares: SearchStrategy[es.Reshares | None] = _RESHARES,
+    performed_by: SearchStrategy[es.UserId] = user_ids(),
+) -> SearchStrategy[HostEnding]:
+    """Draw endings by the host of the grants to a principal, on one exam or everywhere."""
+    whom = {"recipient": recipients, "exam": exams, "performed_by": performed_by}
+    return st.builds(HostEnding, reshares=reshares, why=names(), **whom)
+
+
+def withdrawals(
+    *,
+    exams: SearchStrategy[es.ExamId] = exam_ids(),
+    performed_by: SearchStrategy[es.UserId] = user_ids(),
+) -> SearchStrategy[Withdrawal]:
+    """Draw withdrawals of exams by the host."""
+    return st.builds(Withdrawal, exam=exams, performed_by=performed_by, why=names())
+
+
+def reasons(
+    *,
+    codes: SearchStrategy[es.ReasonCode] = st.sampled_from(es.ReasonCode),
+    principals: SearchStrategy[es.PrincipalId] = principal_ids(),
+    exams: SearchStrategy[es.ExamId] = exam_ids(),
+    grants: SearchStrategy[es.GrantId] = grant_ids(),
+) -> SearchStrategy[es.Reason]:
+    """Draw reasons of a refusal, with any parameters."""
+    return st.builds(
+        es.Reason,
+        code=codes,
+        principals=_some(principals),
+        exams=_some(exams),
+        grants=_some(grants),
+        until=st.none() | times_around(),
+        limit=st.none() | st.integers(1, 1_000),
+        limited=st.sampled_from((None, "recipients", "exams", "people")),
+        host_code=st.none() | identifiers(),
+    )
+
+
+def _some(items: SearchStrategy[T]) -> SearchStrategy[tuple[T, ...]]:
+    return st.lists(items, max_size=2).map(tuple)
+
+
+def denials(*, reasons: SearchStrategy[es.Reason] = reasons()) -> SearchStrategy[es.Denied]:
+    """Draw negative answers."""
+    return st.builds(es.Denied, st.lists(reasons, min_size=1, max_size=3).map(tuple))

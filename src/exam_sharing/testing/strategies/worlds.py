@@ -5,56 +5,24 @@ a grant that stands, a time at which one expires. So few steps are wasted, and a
 making numbers small.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 import attrs
 from hypothesis import strategies as st
 
-from exam_sharing.admin import Admin
-from exam_sharing.errors import MembershipCycle
-from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.grants import OWNER, Grant, Permission
-from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, PrincipalId, UserId
-from exam_sharing.policy.decisions import Refused
-from exam_sharing.policy.requests import (
-    NarrowRequest,
-    Request,
-    Reshares,
-    RevokeRequest,
-    Scope,
-    ShareRequest,
-    UnshareRequest,
-)
-from exam_sharing.policy.settings import Policy
-from exam_sharing.principals import Group, User
-from exam_sharing.sharing import Sharing, Viewer
+import exam_sharing as es
+from exam_sharing.policy.requests import Request
 from exam_sharing.testing import model
 from exam_sharing.testing.edges import START, TICK
 from exam_sharing.testing.story import Words, clock_time
-from exam_sharing.testing.worlds import (
-    ANNA,
-    BEN,
-    CARLA,
-    CD,
-    CLINIC,
-    CT,
-    DAN,
-    EVA,
-    MR,
-    NURSES,
-    XRAY,
-    World,
-    empty_world,
-    perform,
-)
+from exam_sharing.testing.worlds import CD, EXAMS, GROUPS, USERS, World, empty_world, perform
 
 T = TypeVar("T")
-_WORDS: Final = Words(model.World(now=START))
-_TRANSFER: Final = BatchId("transfer")
-_Ends: TypeAlias = Callable[[Grant, UserId, Reshares | None], Request]
+_WORDS: Final = Words(model.world.World(now=START))
+_TRANSFER: Final = es.BatchId("transfer")
 
 
 def _distinct(
@@ -63,10 +31,10 @@ def _distinct(
     return st.lists(items, min_size=least, max_size=most, unique=True).map(tuple)
 
 
-_POLICIES: Final = st.builds(Policy, reshares=st.sampled_from(Reshares))
-_USERS: Final = st.sampled_from((ANNA, BEN, CARLA, DAN, EVA))
-_GROUPS: Final = st.sampled_from((NURSES, CLINIC, GroupId("anna")))
-_EXAMS: Final = st.sampled_from((CT, MR, XRAY, ExamId("ultrasound")))
+_POLICIES: Final = st.builds(es.Policy, reshares=st.sampled_from(es.Reshares))
+_USERS: Final = st.sampled_from(tuple(USERS))
+_GROUPS: Final = st.sampled_from((*GROUPS, es.GroupId("anna")))
+_EXAMS: Final = st.sampled_from((*EXAMS, es.ExamId("ultrasound")))
 # Made once, because making a strategy takes longer than drawing from it.
 _NUMBERS: Final = st.integers(0, 999)
 
@@ -75,23 +43,18 @@ _NUMBERS: Final = st.integers(0, 999)
 def worlds(
     draw: st.DrawFn,
     *,
-    policies: st.SearchStrategy[Policy] = _POLICIES,
-    user_ids: st.SearchStrategy[UserId] = _USERS,
-    group_ids: st.SearchStrategy[GroupId] = _GROUPS,
-    exam_ids: st.SearchStrategy[ExamId] = _EXAMS,
+    policies: st.SearchStrategy[es.Policy] = _POLICIES,
+    user_ids: st.SearchStrategy[es.UserId] = _USERS,
+    group_ids: st.SearchStrategy[es.GroupId] = _GROUPS,
+    exam_ids: st.SearchStrategy[es.ExamId] = _EXAMS,
     min_acts: int = 0,
     max_acts: int = 16,
 ) -> World:
     """Draw worlds in which people have already shared, passed on, narrowed and unshared.
 
-    Args:
-        draw: given by Hypothesis.
-        policies: the policy; by default one without limits, with any fate of re-shares.
-        user_ids: ids of three to five users.
-        group_ids: ids of one to three groups; by default one of them has the id of a user.
-        exam_ids: ids of one to four exams in one or two batches.
-        min_acts: the least number of steps: acts, changes of groups and people, passing of time.
-        max_acts: the largest number of steps.
+    A world has three to five users, one to three groups, and one to four exams in one or two
+    batches. Its acts are requests, changes of groups and people, and passing of time. By default
+    one group has the id of a user, and the policy has no limits and any fate of re-shares.
     """
     world = attrs.evolve(
         empty_world(policy=draw(policies)),
@@ -108,17 +71,17 @@ def worlds(
     return attrs.evolve(world, acts=tuple(story.acts), story=tuple(story.lines))
 
 
-def sharings(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[Sharing]:
+def sharings(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[es.Sharing]:
     """Draw the `Sharing` of a world."""
     return worlds.map(lambda world: world.sharing)
 
 
-def admins(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[Admin]:
+def admins(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[es.Admin]:
     """Draw the `Admin` of a world."""
     return worlds.map(lambda world: world.sharing.admin)
 
 
-def viewers(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[Viewer]:
+def viewers(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[es.Viewer]:
     """Draw viewers: users of a world, with their principals resolved."""
     return worlds.flatmap(lambda world: st.sampled_from(world.users).map(world.sharing.viewer))
 
@@ -139,43 +102,31 @@ class _Story:
         """Add the users, groups that hold each other, and exams in two batches."""
         world = self._world
         for user in world.users:
-            world.directory.add(User(id=user, name=f"{user}", email="reader@example.org"))
+            world.directory.add(es.User(id=user, name=f"{user}", email="reader@example.org"))
         for place, group in enumerate(world.groups):
-            members: set[PrincipalId] = {self._pick(world.users), self._pick(world.users)}
+            members: set[es.PrincipalId] = {self._pick(world.users), self._pick(world.users)}
             if place:
-                held: tuple[PrincipalId, ...] = (*world.groups[:place], *world.users[:1])
+                held: tuple[es.PrincipalId, ...] = (*world.groups[:place], *world.users[:1])
                 members.add(self._pick(held))
             self._put_group(group, members)
         for exam in world.exams:
             self._upload(exam, self._pick(world.users[:2]), self._pick((CD, CD, _TRANSFER)))
 
-    def _upload(self, exam: ExamId, owner: UserId, batch: BatchId) -> None:
+    def _upload(self, exam: es.ExamId, owner: es.UserId, batch: es.BatchId) -> None:
         """Add an exam, often with the upload time of another one."""
         now = self._world.clock.now
         self._add_line(f"Uploaded in the batch {batch}: {exam} (owner {owner})")
         uploaded_at = now - timedelta(minutes=self._pick((0, 0, 1)))
         self._world.sharing.add_upload(
-            UploadBatch(id=batch, uploader=self._world.users[0], received_at=now),
-            [Exam(id=exam, owner=owner, batch=batch, uploaded_at=uploaded_at)],
+            es.UploadBatch(id=batch, uploader=self._world.users[0], received_at=now),
+            [es.Exam(id=exam, owner=owner, batch=batch, uploaded_at=uploaded_at)],
         )
 
     def go_on(self) -> None:
         """Do one step: mostly a share, and mostly by a recipient."""
-        self._pick(
-            (
-                self._pass_on,
-                self._share,
-                self._pass_on,
-                self._share,
-                self._pass_on,
-                self._share,
-                self._pass_on,
-                self._end,
-                self._end,
-                self.wait,
-                self._change_people,
-            )
-        )()
+        shares = (self._pass_on, self._share)
+        others = (self._end, self._end, self.wait, self._change_people)
+        self._pick((*shares, *shares, *shares, self._pass_on, *others))()
 
     def wait(self) -> None:
         """Let time pass: until an expiry, until just before one, or for a minute."""
@@ -193,22 +144,21 @@ class _Story:
         asked = self._asked(request)
         try:
             perform(self._world.sharing, request)
-        except Refused as refused:
+        except es.Refused as refused:
             asked += f": refused, {', '.join(reason.code.value for reason in refused.reasons)}"
         self._add_line(asked)
 
     def _asked(self, request: Request) -> str:
-        if not isinstance(request, RevokeRequest):
+        if not isinstance(request, es.RevokeRequest):
             return _WORDS.request(request)
-        grants = [grant for exam in self._world.exams for grant in self._world.standing(exam)]
-        named = next(grant for grant in grants if grant.id == request.grant)
+        named = next(grant for grant in self._standing() if grant.id == request.grant)
         return (
             f"{request.actor} revokes {named.grantor}'s grant of {named.exam} to "
             f"{_WORDS.value(named.recipient)}"
         )
 
-    def _put_group(self, group: GroupId, members: set[PrincipalId]) -> None:
-        self._world.directory.add(Group(id=group, name=f"{group}", members=frozenset(members)))
+    def _put_group(self, group: es.GroupId, members: set[es.PrincipalId]) -> None:
+        self._world.directory.add(es.Group(id=group, name=f"{group}", members=frozenset(members)))
         self._add_line(f"The members of {_WORDS.value(group)}: {_WORDS.value(frozenset(members))}")
 
     def _share(self) -> None:
@@ -232,21 +182,21 @@ class _Story:
         _, exam, user = self._pick([*chains, *chains[-1:] * len(chains)])
         self._share_by(user, exam)
 
-    def _chains(self, exam: ExamId) -> dict[UserId, int]:
+    def _chains(self, exam: es.ExamId) -> dict[es.UserId, int]:
         """Return, for each user, the length of the longest chain of grants from the owner."""
         grants = self._world.standing(exam)
-        lengths: dict[GrantId, int] = {}
+        lengths: dict[es.GrantId, int] = {}
         for grant in grants:
-            sources = () if grant.basis is OWNER else grant.basis
+            sources = () if grant.basis is es.OWNER else grant.basis
             lengths[grant.id] = 1 + max((lengths.get(each, 0) for each in sources), default=0)
         reached = self._world.directory.people_behind({grant.recipient for grant in grants})
-        found: dict[UserId, int] = {}
+        found: dict[es.UserId, int] = {}
         for grant in grants:
             for user in reached[grant.recipient] - {grant.grantor}:
                 found[user] = max(found.get(user, 0), lengths[grant.id])
         return found
 
-    def _share_by(self, actor: UserId, exam: ExamId) -> None:
+    def _share_by(self, actor: es.UserId, exam: es.ExamId) -> None:
         """Share with some who already have a grant and with some who have none."""
         out = {actor, self._owner(exam)}
         others = [each for each in self._world.principals if each not in out]
@@ -255,15 +205,15 @@ class _Story:
         recipients = [self._pick(self._pick((others, twice or others, others)))]
         if self._pick((False, False, True)):
             recipients.append(self._pick(others))
-        view, download = Permission.VIEW, Permission.DOWNLOAD
+        view, download = es.Permission.VIEW, es.Permission.DOWNLOAD
         may = self._world.sharing.can(actor, download, exam)
         self._do(
-            ShareRequest(
+            es.ShareRequest(
                 actor=actor,
                 exam=exam,
                 recipients=recipients,
                 permission=self._pick((view, download) if may else (view, view, view, download)),
-                scope=self._pick((Scope.EXAM, Scope.EXAM, Scope.BATCH)),
+                scope=self._pick((es.Scope.EXAM, es.Scope.EXAM, es.Scope.BATCH)),
                 until=self._until(),
                 attested=True,
             )
@@ -275,7 +225,7 @@ class _Story:
 
     def _end(self) -> None:
         """End or narrow a standing grant, by somebody who may, or by anybody."""
-        grants = [g for exam in self._world.exams for g in self._world.standing(exam)]
+        grants = self._standing()
         if not grants:
             self._share()
             return
@@ -283,20 +233,17 @@ class _Story:
         actor = self._pick(
             (self._owner(grant.exam), grant.grantor, grant.grantor, self._pick(self._world.users))
         )
-        reshares = self._pick((None, *Reshares))
-        ends: tuple[_Ends, ...] = (_unshare, self._narrow, _revoke)
-        self._do(self._pick(ends)(grant, actor, reshares))
-
-    def _narrow(self, grant: Grant, actor: UserId, reshares: Reshares | None) -> NarrowRequest:
-        until = self._until()
-        return NarrowRequest(
-            actor=actor,
-            exam=grant.exam,
-            recipient=grant.recipient,
-            permission=Permission.VIEW if until is None else self._pick((None, Permission.VIEW)),
-            until=until,
-            reshares=reshares,
-        )
+        kind = self._pick((es.UnshareRequest, es.NarrowRequest, es.RevokeRequest))
+        named: dict[str, Any] = {"actor": actor, "reshares": self._pick((None, *es.Reshares))}
+        if kind is es.RevokeRequest:
+            named["grant"] = grant.id
+        else:
+            named |= {"exam": grant.exam, "recipient": grant.recipient}
+        if kind is es.NarrowRequest:
+            view, until = es.Permission.VIEW, self._until()
+            permission = view if until is None else self._pick((None, view))
+            named |= {"permission": permission, "until": until}
+        self._do(kind(**named))
 
     def _change_people(self) -> None:
         """Replace the members of a group, or change whether a user is active."""
@@ -304,8 +251,8 @@ class _Story:
         group = self._pick(self._world.groups)
         user = self._pick(users)
         if self._pick((True, True, False)):
-            members: set[PrincipalId] = {self._pick(users), self._pick(self._world.principals)}
-            with suppress(MembershipCycle):
+            members: set[es.PrincipalId] = {self._pick(users), self._pick(self._world.principals)}
+            with suppress(es.MembershipCycle):
                 self._put_group(group, members)
         else:
             known = directory.user(user)
@@ -313,23 +260,15 @@ class _Story:
                 directory.add(attrs.evolve(known, active=not known.active))
                 self._add_line(f"{user} is {'inactive' if known.active else 'active again'}")
 
-    def _holds(self, user: UserId, exam: ExamId) -> bool:
-        return self._world.sharing.can(user, Permission.VIEW, exam)
+    def _holds(self, user: es.UserId, exam: es.ExamId) -> bool:
+        return self._world.sharing.can(user, es.Permission.VIEW, exam)
 
-    def _owner(self, exam: ExamId) -> UserId:
+    def _owner(self, exam: es.ExamId) -> es.UserId:
         (found,) = self._world.store.find((exam,))
         return found.owner
 
+    def _standing(self) -> list[es.Grant]:
+        return [grant for exam in self._world.exams for grant in self._world.standing(exam)]
+
     def _expiries(self) -> list[datetime]:
-        standing = (g for exam in self._world.exams for g in self._world.standing(exam))
-        return sorted({grant.until for grant in standing if grant.until is not None})
-
-
-def _unshare(grant: Grant, actor: UserId, reshares: Reshares | None) -> UnshareRequest:
-    return UnshareRequest(
-        actor=actor, exam=grant.exam, recipient=grant.recipient, reshares=reshares
-    )
-
-
-def _revoke(grant: Grant, actor: UserId, reshares: Reshares | None) -> RevokeRequest:
-    return RevokeRequest(actor=actor, grant=grant.id, reshares=reshares)
+        return sorted({grant.until for grant in self._standing() if grant.until is not None})
