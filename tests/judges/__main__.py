@@ -19,13 +19,10 @@ def main():
     asked = parser.parse_args()
     counted = Counter()
 
+    many = settings(max_examples=asked.worlds, database=None, deadline=None)
+
     @seed(asked.seed)
-    @settings(
-        max_examples=asked.worlds,
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
+    @settings(many, suppress_health_check=list(HealthCheck))
     @given(trials())
     def judge(trial):
         counted.update(reached(trial))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import clingo
 
-from exam_sharing import ExamId, GroupId, NarrowRequest, Permission, Reshares, UserId
-from exam_sharing.grants import FOREVER, OWNER
+import exam_sharing as es
+from exam_sharing.grants import FOREVER
 from judges.trials import Facts
 
 PROGRAM = Path(__file__).with_name("sharing.lp").read_text()
@@ -42,7 +42,7 @@ class Answer:
         number = {grant: place for place, grant in enumerate(self._ids)}
         for grant in facts.ever_granted():
             yield self._grant(number[grant.id], grant)
-            sources = () if grant.basis is OWNER else grant.basis
+            sources = () if grant.basis is es.OWNER else grant.basis
             yield from (f"basis({number[grant.id]}, {number[each]})." for each in sources)
         for past in facts.ended:
             yield f"ended({number[past.grant.id]})."
@@ -52,22 +52,16 @@ class Answer:
             yield from self._act(act)
 
     def _grant(self, number, grant):
-        fields = (
-            number,
-            _text(grant.exam),
-            _text(grant.grantor),
-            _principal(grant.recipient),
-            int(grant.permission),
-            self._at(grant.horizon),
-        )
-        as_owner = f" owner_basis({number})." if grant.basis is OWNER else ""
+        whom = _text(grant.exam), _text(grant.grantor), _principal(grant.recipient)
+        fields = (number, *whom, int(grant.permission), self._at(grant.horizon))
+        as_owner = f" owner_basis({number})." if grant.basis is es.OWNER else ""
         return f"grant({', '.join(map(str, fields))}).{as_owner}"
 
     def _act(self, act):
         at_most, latest = _bound(act)
         whom = f"{_text(act.actor)}, {_principal(act.recipient)}"
         yield f"act({_text(act.exam)}, {whom}, {at_most}, {self._at(latest)})."
-        if act.reshares is Reshares.CASCADE:
+        if act.reshares is es.Reshares.CASCADE:
             yield "cascade."
 
     def _at(self, time):
@@ -80,10 +74,14 @@ class Answer:
             arguments = symbol.arguments
             if symbol.name == "left":
                 grant, permission, time = (each.number for each in arguments)
-                left[self._ids[grant]].add((Permission(permission), self._times[time]))
+                left[self._ids[grant]].add((es.Permission(permission), self._times[time]))
             else:
                 user, exam, permission = arguments[-3:]
-                key = (UserId(user.string), ExamId(exam.string), Permission(permission.number))
+                key = (
+                    es.UserId(user.string),
+                    es.ExamId(exam.string),
+                    es.Permission(permission.number),
+                )
                 if symbol.name == "held":
                     held.add(key)
                 else:
@@ -113,9 +111,9 @@ def _times_in_order(facts, act):
 
 def _bound(act):
     """Return the highest permission and the latest time that the act leaves."""
-    if not isinstance(act, NarrowRequest):
+    if not isinstance(act, es.NarrowRequest):
         return 0, FOREVER
-    at_most = Permission.DOWNLOAD if act.permission is None else act.permission
+    at_most = es.Permission.DOWNLOAD if act.permission is None else act.permission
     return int(at_most), FOREVER if act.until is None else act.until
 
 
@@ -124,5 +122,5 @@ def _text(identifier):
 
 
 def _principal(identifier):
-    kind = "group" if isinstance(identifier, GroupId) else "user"
+    kind = "group" if isinstance(identifier, es.GroupId) else "user"
     return f"{kind}({_text(identifier)})"

@@ -5,6 +5,7 @@ also judges explanations.
 """
 
 from datetime import UTC, datetime, timedelta
+from itertools import product
 
 import cedarpy
 
@@ -24,12 +25,8 @@ when { principal.active && principal == resource.owner && !resource.withdrawn };
 def held(facts: Facts):
     """Return who holds what, each with the grants that give it, and `None` for ownership."""
     policies = OWNER_POLICY + "".join(_policy(grant) for grant in facts.grants)
-    asked = [
-        (user, exam.id, permission)
-        for user in facts.users
-        for exam in facts.exams
-        for permission in Permission
-    ]
+    exams = [exam.id for exam in facts.exams]
+    asked = list(product(facts.users, exams, Permission))
     requests = [
         {
             "principal": f'User::"{user}"',

@@ -1,8 +1,11 @@
 """The judge that is the naive model of the testing kit."""
 
+from itertools import product
+
 from exam_sharing import Permission
 from exam_sharing.grants import OWNER
-from exam_sharing.testing import model
+from exam_sharing.testing.model.acts import perform
+from exam_sharing.testing.model.world import HOST, Account, Ending, Grant, Refused, World
 from judges.trials import Facts
 
 
@@ -11,23 +14,21 @@ class NaiveWorld:
 
     def __init__(self, facts: Facts):
         self.ids = {grant.id: place for place, grant in enumerate(facts.ever_granted(), 1)}
-        self.world = model.World(now=facts.now)
-        for user, active in facts.users.items():
-            self.world.add_user(user, model.Account(active=active))
-        for group, members in facts.groups.items():
-            self.world.add_group(group, members)
-        self.world.add_exams(*facts.exams)
-        for exam in facts.withdrawn:
-            self.world.withdraw(exam)
-        self.world.versions.update(facts.versions)
-        for grant in facts.ever_granted():
-            self.world.make(self._grant(grant))
-        for past in facts.ended:
-            self.world.end(self._grant(past.grant), self._ending(past.ending))
+        grants = [self._grant(grant) for grant in facts.ever_granted()]
+        self.world = World(
+            now=facts.now,
+            users={user: Account(active=active) for user, active in facts.users.items()},
+            groups=dict(facts.groups),
+            exams={exam.id: exam for exam in facts.exams},
+            withdrawn=set(facts.withdrawn),
+            versions=dict(facts.versions),
+            grants={grant.id: grant for grant in grants},
+            endings={self.ids[each.grant.id]: self._ending(each.ending) for each in facts.ended},
+        )
 
     def _grant(self, grant):
         basis = grant.basis
-        return model.Grant(
+        return Grant(
             id=self.ids[grant.id],
             exam=grant.exam,
             grantor=grant.grantor,
@@ -39,22 +40,18 @@ class NaiveWorld:
         )
 
     def _ending(self, ending):
-        return model.Ending(
+        return Ending(
             how=ending.how.value,
-            by=ending.by or model.HOST,
+            by=ending.by or HOST,
             as_owner=ending.acting_as.name == "OWNER",
             version=ending.version,
             replaced_by=frozenset(self.ids[each] for each in ending.replaced_by),
         )
 
     def held(self):
-        return frozenset(
-            (user, exam, permission)
-            for user in self.world.users
-            for exam in self.world.exams
-            for permission in Permission
-            if model.holds(self.world, user, permission, exam)
-        )
+        world = self.world
+        asked = product(world.users, world.exams, Permission)
+        return frozenset(each for each in asked if world.holds(each[0], each[2], each[1]))
 
     def left_by(self, act):
         """Return what the act leaves of each standing grant; the act is done in the model."""
@@ -64,8 +61,8 @@ class NaiveWorld:
             if number not in self.world.endings
             and self.world.grants[number].horizon > self.world.now
         ]
-        done = model.perform(self.world, act)
-        assert not isinstance(done, model.Refused), done
+        done = perform(self.world, act)
+        assert not isinstance(done, Refused), done
         return {
             grant_id: frozenset(
                 (self.world.grants[each].permission, self.world.grants[each].horizon)

@@ -7,24 +7,13 @@ grants to one principal, mostly grants that others rest on.
 
 from collections.abc import Mapping
 from datetime import timedelta
+from itertools import product
 
 import attrs
 from hypothesis import strategies as st
 
-from exam_sharing import (
-    Exam,
-    ExamId,
-    GroupId,
-    NarrowRequest,
-    Permission,
-    Refused,
-    Reshares,
-    ShareRequest,
-    UnshareRequest,
-    UserId,
-)
-from exam_sharing.grants import OWNER, EndedGrant, Grant
-from exam_sharing.identifiers import PrincipalId
+import exam_sharing as es
+from exam_sharing.grants import EndedGrant
 from exam_sharing.testing import strategies as sharing
 from exam_sharing.testing.worlds import CT, perform
 
@@ -34,12 +23,12 @@ class Facts:
     """Everything on which access and the ending of grants depend, at one time."""
 
     now: object
-    users: Mapping[UserId, bool]
-    groups: Mapping[GroupId, frozenset[PrincipalId]]
-    exams: tuple[Exam, ...]
-    withdrawn: frozenset[ExamId]
-    versions: Mapping[ExamId, int]
-    grants: tuple[Grant, ...]
+    users: Mapping[es.UserId, bool]
+    groups: Mapping[es.GroupId, frozenset[es.PrincipalId]]
+    exams: tuple[es.Exam, ...]
+    withdrawn: frozenset[es.ExamId]
+    versions: Mapping[es.ExamId, int]
+    grants: tuple[es.Grant, ...]
     ended: tuple[EndedGrant, ...]
 
     def ever_granted(self):
@@ -52,14 +41,9 @@ class Trial:
     """What the package did and answered, which the judges must find as well.
 
     Attributes:
-        story: how the world came about.
-        before: the facts before the act.
-        held_before: who held what before the act, by `can`.
-        explained: for each of these, the grants that give it, with `None` for ownership.
+        explained: for each thing held before, the grants that give it; `None` for ownership.
         act: the act; `None` if it was refused or there was no grant to end.
         left: what was left of each grant that stood before the act.
-        after: the facts after the act.
-        held_after: who held what after the act.
     """
 
     story: tuple[str, ...]
@@ -113,7 +97,7 @@ def trials(draw):
 def done(world, request):
     try:
         perform(world.sharing, request)
-    except Refused:
+    except es.Refused:
         return False
     return True
 
@@ -126,14 +110,14 @@ def second_sources(draw, world):
     first, second = draw(st.permutations(others))[:2]
     recipient = draw(st.sampled_from([each for each in world.principals if each != first]))
     return [
-        ShareRequest(
+        es.ShareRequest(
             actor=actor, exam=exam.id, recipients=[to], permission=permission, attested=True
         )
         for actor, to, permission in (
-            (exam.owner, second, Permission.DOWNLOAD),
-            (second, first, Permission.DOWNLOAD),
-            (first, recipient, Permission.DOWNLOAD),
-            (exam.owner, first, Permission.VIEW),
+            (exam.owner, second, es.Permission.DOWNLOAD),
+            (second, first, es.Permission.DOWNLOAD),
+            (first, recipient, es.Permission.DOWNLOAD),
+            (exam.owner, first, es.Permission.VIEW),
         )
     ]
 
@@ -144,7 +128,7 @@ def endings(draw, before, named):
     grants = [grant for grant in before.grants if grant.recipient in named]
     if not grants:
         return None
-    rested_on = {each for g in before.grants if g.basis is not OWNER for each in g.basis}
+    rested_on = {each for g in before.grants if g.basis is not es.OWNER for each in g.basis}
     sources = [grant for grant in grants if grant.id in rested_on]
     grant = draw(st.sampled_from((*grants, *sources, *sources, *sources)))
     (exam,) = (exam for exam in before.exams if exam.id == grant.exam)
@@ -153,13 +137,15 @@ def endings(draw, before, named):
         "actor": draw(st.sampled_from(sorted(actors))),
         "exam": grant.exam,
         "recipient": grant.recipient,
-        "reshares": draw(st.sampled_from((Reshares.CASCADE, Reshares.CASCADE, Reshares.KEEP))),
+        "reshares": draw(
+            st.sampled_from((es.Reshares.CASCADE, es.Reshares.CASCADE, es.Reshares.KEEP))
+        ),
     }
     until = before.now + timedelta(minutes=draw(st.integers(1, 4)))
-    view = {"permission": Permission.VIEW}
+    view = {"permission": es.Permission.VIEW}
     bounds = (None, None, *3 * ({"until": until},), view, {"until": until, **view})
     bound = draw(st.sampled_from(bounds))
-    return UnshareRequest(**common) if bound is None else NarrowRequest(**common, **bound)
+    return es.UnshareRequest(**common) if bound is None else es.NarrowRequest(**common, **bound)
 
 
 def facts(world):
@@ -177,13 +163,8 @@ def facts(world):
 
 
 def held(world):
-    return frozenset(
-        (user, exam, permission)
-        for user in world.users
-        for exam in world.exams
-        for permission in Permission
-        if world.sharing.can(user, permission, exam)
-    )
+    asked = product(world.users, world.exams, es.Permission)
+    return frozenset(each for each in asked if world.sharing.can(each[0], each[2], each[1]))
 
 
 def explanations(world):

@@ -16,10 +16,18 @@ from exam_sharing.testing.edges import START
 MOST_LISTED: Final = 9
 """The number of items that are listed before the rest is only counted."""
 
-OUTSIDE: Final = {model.NEVER: "not held", model.FOREVER: "without end"}
+OUTSIDE: Final = {model.world.NEVER: "not held", model.world.FOREVER: "without end"}
 
 PLAIN_POLICY: Final = Policy(attestation_wording="I abide by HIPAA.", message_limit=20)
 """A story lists only the settings that differ from these."""
+
+
+ANSWERS: Final = (
+    *(model.world.Shared, model.world.Ended, model.world.Ending, model.acts.Preview),
+    *(model.acts.Effect, model.views.Form, model.views.AccessList, model.views.Entry),
+    *(model.views.Explained, model.views.Choice),
+)
+"""Values that consist of named parts."""
 
 
 class RulesBroken(AssertionError):
@@ -87,7 +95,7 @@ def _setting(value: object) -> str:
 class Words:
     """Puts the values of one world into words."""
 
-    world: model.World
+    world: model.world.World
 
     def value(self, value: object) -> str:
         """Return an answer in words."""
@@ -106,10 +114,10 @@ class Words:
             bool: lambda truth: "yes" if truth else "no",
             Enum: lambda one: str(one.name),
             datetime: clock_time,
-            model.GrantNumber: self._grant,
+            model.world.GrantNumber: self._grant,
             GrantId: self._requested_grant,
             GroupId: lambda group: f"the group {group}",
-            model.Refused: lambda refused: self._refusal(refused.reasons),
+            model.world.Refused: lambda refused: self._refusal(refused.reasons),
             Raised: lambda raised: f"an error: {raised.error}",
             dict: self._mapping,
             tuple: self._several,
@@ -161,9 +169,9 @@ class Words:
     def _requested_grant(self, grant: GrantId) -> str:
         written = str(grant)
         known = written.isdecimal() and int(written) in self.world.grants
-        return self._grant(model.GrantNumber(written)) if known else "an unknown grant"
+        return self._grant(model.world.GrantNumber(written)) if known else "an unknown grant"
 
-    def _grant(self, number: model.GrantNumber) -> str:
+    def _grant(self, number: model.world.GrantNumber) -> str:
         grant = self.world.grants[number]
         until = f" until {clock_time(grant.until)}" if grant.until else ""
         to = self.value(grant.recipient)
@@ -217,7 +225,7 @@ def _parts(value: object) -> Mapping[object, object] | None:
     """Return the parts of a mapping, or of an answer of the model; `None` for any other value."""
     if isinstance(value, Mapping):
         return value
-    if isinstance(value, model.Answer):
+    if isinstance(value, ANSWERS):
         fields = [field.name for field in attrs.fields(type(value)) if field.eq]
         return {name.replace("_", " "): getattr(value, name) for name in fields}
     return None

@@ -1,16 +1,16 @@
 """A state machine: random stories over a store, with every answer compared with the model."""
 
 from types import NoneType
+from typing import Any
 
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import run_state_machine_as_test
 
-from exam_sharing.errors import InvalidArgument
-from exam_sharing.policy.settings import Policy
-from exam_sharing.testing.machine.hospital import Hide, Sweep, Transfer
-from exam_sharing.testing.machine.steps import Capabilities, SharingMachine
+import exam_sharing as es
+from exam_sharing.testing.machine.hospital import Capabilities, Hide, Sweep, Transfer
+from exam_sharing.testing.machine.steps import SharingMachine
 from exam_sharing.testing.opening import OpenStore, Upload, require_isolated
 from exam_sharing.testing.story import RulesBroken
 from exam_sharing.validation import require_callable, require_kind
@@ -26,7 +26,7 @@ def run_sharing_machine(
     transfer: Transfer | None = None,
     sweep: Sweep | None = None,
     hide: Hide | None = None,
-    policy: Policy | None = None,
+    policy: es.Policy | None = None,
 ) -> None:
     """Run random stories in small hospitals over a store, and compare it with the model.
 
@@ -56,18 +56,17 @@ def run_sharing_machine(
         RulesBroken: the store, or the package over it, breaks the rules.
     """
     require_kind("settings", settings, hypothesis_settings, NoneType)
-    given = {"upload": upload, "transfer": transfer, "sweep": sweep, "hide": hide}
+    given: dict[str, Any] = {"upload": upload, "transfer": transfer, "sweep": sweep, "hide": hide}
     for name, capability in given.items():
         if capability is not None:
             require_callable(name, capability)
-    require_kind("policy", policy, Policy, NoneType)
+    require_kind("policy", policy, es.Policy, NoneType)
     if policy is not None and policy.host_rules:
-        raise InvalidArgument("policy", "must have no rules of the host: the model knows none")
+        raise es.InvalidArgument("policy", "must have no rules of the host: the model knows none")
     require_isolated(open_store, upload=upload)
-    capabilities = Capabilities(upload=upload, transfer=transfer, sweep=sweep, hide=hide)
 
     def new_machine() -> SharingMachine:
-        return SharingMachine(open_store, capabilities=capabilities, policy=policy)
+        return SharingMachine(open_store, capabilities=Capabilities(**given), policy=policy)
 
     chosen = settings or hypothesis_settings()
     used = hypothesis_settings(

@@ -12,39 +12,19 @@ from typing import Any, Final, TypeVar
 import attrs
 from hypothesis import strategies as st
 
-from exam_sharing.exams import Exam
-from exam_sharing.grants import Permission
-from exam_sharing.identifiers import BatchId, ExamId, GrantId, PrincipalId, UserId
-from exam_sharing.policy.requests import (
-    NarrowRequest,
-    Request,
-    Reshares,
-    RevokeRequest,
-    Scope,
-    ShareRequest,
-    UnshareRequest,
-)
-from exam_sharing.policy.settings import AccessListScope
+import exam_sharing as es
+from exam_sharing.policy.requests import Request
 from exam_sharing.testing import model
 from exam_sharing.testing.machine.hospital import EXAMS, STRANGER, Hospital
 from exam_sharing.testing.story import PLAIN_POLICY
 
 T = TypeVar("T")
 
-BATCHES: Final = (BatchId("CD"), BatchId("transfer"))
-RESHARES: Final = (None, *Reshares)
+BATCHES: Final = (es.BatchId("CD"), es.BatchId("transfer"))
+RESHARES: Final = (None, *es.Reshares)
 TYPED: Final = (
-    "al",
-    "AL",
-    "Åla",
-    "alice",
-    "smith a",
-    "smith, alice",
-    "bob@clinic",
-    "team",
-    "a",
-    "A\u0301",
-    "nobody",
+    *("al", "AL", "Åla", "alice", "smith a", "smith, alice"),
+    *("bob@clinic", "team", "a", "A\u0301", "nobody"),
 )
 """What people type to find recipients, to fit the names of the hospital."""
 SUBJECTS: Final = (None, "one patient", "another patient")
@@ -59,42 +39,31 @@ policies: Final = st.builds(
     max_exams=seldom.map(lambda odd: 2 if odd else 1_000),
     max_people=seldom.map(lambda odd: 2 if odd else 10_000),
     max_duration=seldom.map(lambda odd: timedelta(minutes=5) if odd else None),
-    reshares=st.sampled_from(Reshares),
+    reshares=st.sampled_from(es.Reshares),
     only_owner_readmits=booleans,
     batches_across_subjects=seldom.map(lambda odd: not odd),
-    access_list=st.sampled_from(AccessListScope),
+    access_list=st.sampled_from(es.AccessListScope),
     sends_notices=seldom.map(lambda odd: not odd),
     suggestion_limit=seldom.map(lambda odd: 2 if odd else 50),
     whole_names_only=seldom,
 )
 
 
-@attrs.frozen(kw_only=True)
-class DrawnShare:
-    """The numbers that make one request to share."""
-
-    by: int
-    recipients: list[int]
-    download: bool
-    batch: bool
-    until: int
-    kind: int
-    odd: int
-
-
 KINDS: Final = 24
 """Most kinds of requests to share have something odd."""
 
-shares: Final = st.builds(
-    DrawnShare,
-    by=numbers,
-    recipients=st.lists(numbers, min_size=1, max_size=3),
-    download=booleans,
-    batch=st.sampled_from((False, False, True)),
-    until=numbers,
-    kind=st.integers(0, KINDS - 1),
-    odd=numbers,
+shares: Final = st.fixed_dictionaries(
+    {
+        "by": numbers,
+        "recipients": st.lists(numbers, min_size=1, max_size=3),
+        "download": booleans,
+        "batch": st.sampled_from((False, False, True)),
+        "until": numbers,
+        "kind": st.integers(0, KINDS - 1),
+        "odd": numbers,
+    }
 )
+"""The numbers that make one request to share."""
 
 
 def pick(number: int, items: Sequence[T]) -> T:
@@ -109,18 +78,18 @@ class Choices:
     hospital: Hospital
 
     def principals(
-        self, drawn: Iterable[int], among: Sequence[PrincipalId] = ()
-    ) -> tuple[PrincipalId, ...]:
+        self, drawn: Iterable[int], among: Sequence[es.PrincipalId] = ()
+    ) -> tuple[es.PrincipalId, ...]:
         """Return the picked principals, each once."""
         everybody = among or self.hospital.principals
         return tuple(dict.fromkeys(pick(number, everybody) for number in drawn))
 
-    def arriving(self, batch: BatchId, drawn: Iterable[int]) -> tuple[Exam, ...]:
+    def arriving(self, batch: es.BatchId, drawn: Iterable[int]) -> tuple[es.Exam, ...]:
         """Return an exam that has not arrived yet for each number, as long as there are any."""
         hospital = self.hospital
         left = [exam for exam in EXAMS if exam not in hospital.world.exams]
         return tuple(
-            Exam(
+            es.Exam(
                 id=exam,
                 owner=pick(number, hospital.users),
                 batch=batch,
@@ -131,34 +100,43 @@ class Choices:
         )
 
     def share_request(
-        self, drawn: DrawnShare, held: Sequence[tuple[UserId, ExamId]]
-    ) -> ShareRequest:
+        self,
+        held: Sequence[tuple[es.UserId, es.ExamId]],
+        *,
+        by: int,
+        recipients: list[int],
+        download: bool,
+        batch: bool,
+        until: int,
+        kind: int,
+        odd: int,
+    ) -> es.ShareRequest:
         """Return a request by somebody who holds the exam, sometimes by anybody."""
         hospital = self.hospital
-        anybody = drawn.kind == KINDS - 1 or not held
-        actor, exam = pick(drawn.by, self.anybody() if anybody else held)
+        anybody = kind == KINDS - 1 or not held
+        actor, exam = pick(by, self.anybody() if anybody else held)
         owned = {actor} if anybody else {actor, hospital.world.exams[exam].owner}
         others = [each for each in hospital.principals if each not in owned]
-        request = ShareRequest(
+        request = es.ShareRequest(
             actor=actor,
             exam=exam,
-            recipients=self.principals(drawn.recipients, others),
-            permission=Permission.DOWNLOAD if drawn.download else Permission.VIEW,
-            scope=Scope.BATCH if drawn.batch else Scope.EXAM,
-            until=self.until(drawn.until),
+            recipients=self.principals(recipients, others),
+            permission=es.Permission.DOWNLOAD if download else es.Permission.VIEW,
+            scope=es.Scope.BATCH if batch else es.Scope.EXAM,
+            until=self.until(until),
             attested=True,
         )
-        return request if anybody else self._made_odd(request, drawn.kind, drawn.odd)
+        return request if anybody else self._made_odd(request, kind, odd)
 
-    def anybody(self) -> list[tuple[UserId, ExamId]]:
+    def anybody(self) -> list[tuple[es.UserId, es.ExamId]]:
         """Return all pairs of a user, or a stranger, and an exam, whether it has arrived or not."""
         return [(user, exam) for exam in EXAMS for user in (*self.hospital.users, STRANGER)]
 
-    def _made_odd(self, request: ShareRequest, kind: int, odd: int) -> ShareRequest:
+    def _made_odd(self, request: es.ShareRequest, kind: int, odd: int) -> es.ShareRequest:
         """Return the request as it is, or with a typical mistake."""
         world = self.hospital.world
         recipients, owner = request.recipients, world.exams[request.exam].owner
-        exams = frozenset(model.covered(world, request.actor, request.exam, request.scope))
+        exams = frozenset(model.sharing.covered(world, request.actor, request.exam, request.scope))
         changes: Mapping[int, Mapping[str, Any]] = {
             6: {"performed_by": pick(odd, self.hospital.users)},
             7: {"performed_by": pick(odd, (owner, *self.hospital.users))},
@@ -184,22 +162,20 @@ class Choices:
         """Return a request that differs in one field."""
         which = number // 9
         other, time = pick(which, self.hospital.principals), self.until(which)
-        changes: list[Mapping[str, Any]] = [
-            {"performed_by": pick(which, self.hospital.users)},
-        ]
-        if not isinstance(request, RevokeRequest):
+        changes: list[Mapping[str, Any]] = [{"performed_by": pick(which, self.hospital.users)}]
+        if not isinstance(request, es.RevokeRequest):
             changes.append({"exam": pick(which, EXAMS)})
         match request:
-            case ShareRequest():
+            case es.ShareRequest():
                 changes += [{"recipients": (other,)}, {"until": time}, {"message": "Another word."}]
-                changes += [{"scope": pick(which, tuple(Scope))}, {"expect": {request.exam}}]
-                changes += [{"permission": pick(which, tuple(Permission))}]
-            case UnshareRequest():
+                changes += [{"scope": pick(which, tuple(es.Scope))}, {"expect": {request.exam}}]
+                changes += [{"permission": pick(which, tuple(es.Permission))}]
+            case es.UnshareRequest():
                 changes += [{"recipient": other}, {"reshares": pick(which, RESHARES)}]
-            case NarrowRequest():
-                changes += [{"recipient": other}, {"permission": Permission.VIEW, "until": time}]
+            case es.NarrowRequest():
+                changes += [{"recipient": other}, {"permission": es.Permission.VIEW, "until": time}]
                 changes += [{"reshares": pick(which, RESHARES)}]
-            case RevokeRequest():
+            case es.RevokeRequest():
                 changes += [{"grant": self.one_grant(which, which)[0]}]
                 changes += [{"reshares": pick(which, RESHARES)}]
         return attrs.evolve(request, **pick(number, changes))
@@ -219,7 +195,7 @@ class Choices:
         ending = pick(number // 4, ends) if ends else minutes
         return pick(number, (minutes, minutes, ending, ending - timedelta(microseconds=1)))
 
-    def ending(self, which: int, by: int) -> tuple[ExamId, PrincipalId, UserId]:
+    def ending(self, which: int, by: int) -> tuple[es.ExamId, es.PrincipalId, es.UserId]:
         """Return an exam, a recipient and an actor: mostly of a grant that stands."""
         hospital = self.hospital
         standing = [number for number in hospital.world.grants if self._stands(number)]
@@ -231,26 +207,26 @@ class Choices:
         grant = hospital.world.grants[number]
         return grant.exam, grant.recipient, pick(by, self._who_may_end(number))
 
-    def one_grant(self, which: int, by: int) -> tuple[GrantId, UserId]:
+    def one_grant(self, which: int, by: int) -> tuple[es.GrantId, es.UserId]:
         """Return a grant and an actor: mostly a grant that stands, sometimes an unknown one."""
         hospital = self.hospital
         known = list(hospital.answers.numbers)
         standing = [each for each in known if self._stands(hospital.answers.numbers[each])]
-        grant = pick(which, [*standing, *standing, *known, GrantId("none")])
+        grant = pick(which, [*standing, *standing, *known, es.GrantId("none")])
         number = hospital.answers.numbers.get(grant)
         actors = (*hospital.users, STRANGER) if number is None else self._who_may_end(number)
         return grant, pick(by, actors)
 
-    def _stands(self, number: model.GrantNumber) -> bool:
+    def _stands(self, number: model.world.GrantNumber) -> bool:
         world = self.hospital.world
-        return model.stands(world, world.grants[number])
+        return world.stands(world.grants[number])
 
-    def _who_may_end(self, number: model.GrantNumber) -> Sequence[UserId]:
+    def _who_may_end(self, number: model.world.GrantNumber) -> Sequence[es.UserId]:
         """Return the owner, the grantor and the recipient twice, and every user once."""
         hospital = self.hospital
         grant = hospital.world.grants[number]
         first = [hospital.world.exams[grant.exam].owner, grant.grantor]
-        if isinstance(grant.recipient, UserId):
+        if isinstance(grant.recipient, es.UserId):
             first.append(grant.recipient)
         return [*first, *first, *hospital.users]
 

@@ -1,6 +1,7 @@
 """A small hospital that exists twice: in the package over the tested store, and in the model."""
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from itertools import count
 from typing import Any, Final, TypeAlias
@@ -8,55 +9,98 @@ from typing import Any, Final, TypeAlias
 import attrs
 from typing_extensions import override
 
-from exam_sharing.events import ShareNotice
-from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
+import exam_sharing as es
+from exam_sharing.events import Event
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier
-from exam_sharing.policy.retries import Retries
-from exam_sharing.policy.settings import Policy
-from exam_sharing.principals import Group, User
-from exam_sharing.sharing import Sharing
+from exam_sharing.ports import AuditTrail, Changes, GrantWriter
 from exam_sharing.testing import model
 from exam_sharing.testing.edges import START
 from exam_sharing.testing.machine.answers import Answers
-from exam_sharing.testing.machine.stored import Recorder, Stored
 from exam_sharing.testing.opening import StorePorts, Upload
 from exam_sharing.testing.story import Words, clock_time, policy_in_words
 
-NAMES: Final[Mapping[UserId | GroupId, str]] = {
-    UserId("Alice"): "Alice Marín",
-    UserId("Bob"): "Bob Ålander",
-    UserId("Carol"): "Carol Alison Reyes",
-    UserId("Dave"): "dave ALAMI",
-    UserId("Erin"): "Erin Smith-Alba",
-    UserId("Frank"): "Alan Frank",
-    GroupId("Radiology"): "Team of Radiology",
-    GroupId("Surgery"): "Surgery",
-    GroupId("Alice"): "Álice's team",
+NAMES: Final[Mapping[es.UserId | es.GroupId, str]] = {
+    es.UserId("Alice"): "Alice Marín",
+    es.UserId("Bob"): "Bob Ålander",
+    es.UserId("Carol"): "Carol Alison Reyes",
+    es.UserId("Dave"): "dave ALAMI",
+    es.UserId("Erin"): "Erin Smith-Alba",
+    es.UserId("Frank"): "Alan Frank",
+    es.GroupId("Radiology"): "Team of Radiology",
+    es.GroupId("Surgery"): "Surgery",
+    es.GroupId("Alice"): "Álice's team",
 }
 """The names by which people find recipients. A story shows ids only."""
-USERS: Final = tuple(each for each in NAMES if isinstance(each, UserId))
-GROUPS: Final = tuple(each for each in NAMES if isinstance(each, GroupId))
+USERS: Final = tuple(each for each in NAMES if isinstance(each, es.UserId))
+GROUPS: Final = tuple(each for each in NAMES if isinstance(each, es.GroupId))
 """The last group has the id of a user."""
-STRANGER: Final = UserId("Stranger")
+STRANGER: Final = es.UserId("Stranger")
 """A user who is unknown to the directory."""
-EXAMS: Final = tuple(map(ExamId, ("CT", "MR", "X-ray", "ultrasound", "PET", "mammogram")))
+EXAMS: Final = tuple(map(es.ExamId, ("CT", "MR", "X-ray", "ultrasound", "PET", "mammogram")))
 
-AT_EVERY_DELIVERY: Final = Retries(at_once=1_000_000, limit=None)
+AT_EVERY_DELIVERY: Final = es.Retries(at_once=1_000_000, limit=None)
 """Every delivery retries every notice that failed: other tests cover the waits."""
 
-Transfer: TypeAlias = Callable[[Any, ExamId, UserId, datetime], None]
+Transfer: TypeAlias = Callable[[Any, es.ExamId, es.UserId, datetime], None]
 Sweep: TypeAlias = Callable[[Any, datetime], object]
-Hide: TypeAlias = Callable[[Any, ExamId, bool], object]
+Hide: TypeAlias = Callable[[Any, es.ExamId, bool], object]
+
+
+@attrs.frozen(kw_only=True)
+class Capabilities:
+    """What a store can do beyond its ports; see `run_sharing_machine`."""
+
+    upload: Upload | None = None
+    transfer: Transfer | None = None
+    sweep: Sweep | None = None
+    hide: Hide | None = None
+
+
+@attrs.define
+class Recorder:
+    """Stands in front of a store's writer and audit trail, and keeps what they are given."""
+
+    writer: GrantWriter
+    audit: AuditTrail
+    _given: list[Changes | Event] = attrs.field(factory=list, init=False)
+
+    def commit(self, changes: Changes) -> bool:
+        """Commit the changes, and keep them if they were written."""
+        written = self.writer.commit(changes)
+        if written:
+            self._given.append(changes)
+        return written
+
+    def step_aside(self, lost: int) -> None:
+        """Delay an act as the store does."""
+        self.writer.step_aside(lost)
+
+    def locked(
+        self,
+        exams: tuple[es.ExamId, ...],  # noqa: ARG002  there is nothing to lock
+    ) -> AbstractContextManager[None]:
+        """Lock nothing: of acts one after another, none loses a race."""
+        return nullcontext()
+
+    def record(self, event: Event) -> None:
+        """Record an event, and keep it."""
+        self.audit.record(event)
+        self._given.append(event)
+
+    def take(self) -> tuple[Changes | Event, ...]:
+        """Return what was given since the last call."""
+        given = tuple(self._given)
+        self._given.clear()
+        return given
 
 
 class UnreliableNotifier(MemoryNotifier):
     """Sends notices to everybody except `unreachable` readers, for whom sending fails."""
 
-    unreachable: frozenset[UserId] = frozenset()
+    unreachable: frozenset[es.UserId] = frozenset()
 
     @override
-    def send(self, notice: ShareNotice) -> None:
+    def send(self, notice: es.ShareNotice) -> None:
         if notice.to in self.unreachable:
             raise ConnectionError
         super().send(notice)
@@ -65,69 +109,51 @@ class UnreliableNotifier(MemoryNotifier):
 class Hospital:
     """Users, groups, exams and a clock, with a `Sharing` over a store, and the model beside it.
 
-    Args:
-        ports: the ports of the store.
-        policy: the policy of both.
-        users: the number of users.
-        hidden: for each pair, the actor cannot see the principal in the directory.
-        hidden_members: for each pair, the actor cannot see the members of the group.
-
-    Attributes:
-        world: the facts of the model, with the time of both.
-        story: what has happened, one line for each step.
-        answers: turns answers of the package into values of the model.
-        stored: what the store keeps, and the model beside it.
-        recorder: keeps what the package gives the store to record.
+    Of each pair in `hidden`, the actor cannot see the principal in the directory, and of a group
+    not its members either. The story has one line for each step.
     """
 
     def __init__(
         self,
         ports: StorePorts,
-        policy: Policy,
+        policy: es.Policy,
         *,
-        users: int = len(USERS),
-        hidden: frozenset[tuple[UserId, PrincipalId]] = frozenset(),
-        hidden_members: frozenset[tuple[UserId, GroupId]] = frozenset(),
+        users: tuple[es.UserId, ...],
+        hidden: frozenset[tuple[es.UserId, es.PrincipalId]],
     ) -> None:
         """Start without groups and exams, with every user active."""
 
-        def visible(actor: UserId, principal: PrincipalId) -> bool:
+        def visible(actor: es.UserId, principal: es.PrincipalId) -> bool:
             return (actor, principal) not in hidden
 
-        def members_visible(actor: UserId, group: GroupId) -> bool:
-            return (actor, group) not in hidden_members
-
         self.ports = ports
-        self.policy: Policy = attrs.evolve(policy, retries=AT_EVERY_DELIVERY)
-        self.users: tuple[UserId, ...] = USERS[:users]
+        self.policy: es.Policy = attrs.evolve(policy, retries=AT_EVERY_DELIVERY)
+        self.users: tuple[es.UserId, ...] = users
         self.story: list[str] = []
         self.notifier: UnreliableNotifier = UnreliableNotifier()
-        self.directory: MemoryDirectory = MemoryDirectory(
-            visible=visible, members_visible=members_visible
-        )
-        self.world: model.World = model.World(
-            now=START, policy=policy, visible=visible, members_visible=members_visible
+        self.directory: MemoryDirectory = MemoryDirectory(visible=visible, members_visible=visible)
+        self.world: model.world.World = model.world.World(
+            now=START, policy=policy, visible=visible, members_visible=visible
         )
         self.words: Words = Words(self.world)
-        self.answers: Answers = Answers(self.world)
-        self.stored: Stored = Stored(ports, self.answers)
+        self.answers: Answers = Answers(self.world, ports)
         self.recorder: Recorder = Recorder(ports.writer, ports.audit)
         self._acts = count(1)
-        self._uploads: dict[BatchId, UploadBatch] = {}
-        self.sharing: Sharing = self._open()
+        self._uploads: dict[es.BatchId, es.UploadBatch] = {}
+        self.sharing: es.Sharing = self._open()
         for user in self.users:
-            self._put_user(user, model.Account())
+            self._put_user(user, model.world.Account())
         self.add_line(f"The users are {self.words.people(self.users)}.")
         if changed := policy_in_words(self.policy):
             self.add_line(f"The policy: {changed}.")
         for actor, principal in sorted(hidden, key=str):
-            self.add_line(f"{actor} cannot see {self.words.value(principal)} in the directory.")
-        for actor, group in sorted(hidden_members, key=str):
-            self.add_line(f"{actor} cannot see the members of {self.words.value(group)}.")
+            members = ", nor its members" if isinstance(principal, es.GroupId) else ""
+            hidden_one = f"{self.words.value(principal)} in the directory{members}"
+            self.add_line(f"{actor} cannot see {hidden_one}.")
 
-    def _open(self) -> Sharing:
+    def _open(self) -> es.Sharing:
         recorded = attrs.evolve(self.ports, writer=self.recorder, audit=self.recorder)
-        return Sharing(
+        return es.Sharing(
             policy=self.policy,
             ports=recorded.with_people(self.directory, notifier=self.notifier),
             clock=lambda: self.now,
@@ -145,21 +171,21 @@ class Hospital:
         return self.world.now
 
     @property
-    def principals(self) -> tuple[PrincipalId, ...]:
+    def principals(self) -> tuple[es.PrincipalId, ...]:
         """Everybody in the directory."""
         return (*self.users, *self.world.groups)
 
     @property
-    def exams(self) -> tuple[ExamId, ...]:
+    def exams(self) -> tuple[es.ExamId, ...]:
         """The exams that have arrived, including withdrawn and deleted ones."""
         return tuple(self.world.exams)
 
-    def held(self) -> list[tuple[UserId, ExamId]]:
+    def held(self) -> list[tuple[es.UserId, es.ExamId]]:
         """Return who has access to which exam, by the model."""
         pairs = [(user, exam) for user in self.users for exam in self.exams]
-        return [each for each in pairs if model.has_access(self.world, *each)]
+        return [each for each in pairs if self.world.has_access(*each)]
 
-    def not_found(self) -> list[tuple[UserId, ExamId]]:
+    def not_found(self) -> list[tuple[es.UserId, es.ExamId]]:
         """Return pairs of a user and an exam that the user cannot find, whatever was shared."""
         pairs = [(user, exam) for exam in EXAMS if exam not in self.exams for user in self.users]
         return [*((STRANGER, exam) for exam in EXAMS), *pairs]
@@ -168,10 +194,10 @@ class Hospital:
         """Open the sharing again, with notices of shares or without."""
         self.add_line(f"The deployment turns notices of shares {'on' if on else 'off'}.")
         self.policy = attrs.evolve(self.policy, sends_notices=on)
-        self.world.set_policy(self.policy)
+        self.world.policy = self.policy
         self.sharing = self._open()
 
-    def put_user(self, user: UserId, account: model.Account) -> None:
+    def put_user(self, user: es.UserId, account: model.world.Account) -> None:
         """Replace what the directory knows of a user."""
         state = [
             "active" if account.active else "inactive",
@@ -181,34 +207,34 @@ class Hospital:
         self.add_line(f"{user} is {state[0]}, {state[1]} and {state[2]}.")
         self._put_user(user, account)
 
-    def _put_user(self, user: UserId, account: model.Account) -> None:
+    def _put_user(self, user: es.UserId, account: model.world.Account) -> None:
         name, address = NAMES[user], f"{user}@clinic.example"
         self.directory.add(
-            User(id=user, name=name, email=address, active=account.active),
+            es.User(id=user, name=name, email=address, active=account.active),
             sharing_in_plan=account.sharing_in_plan,
             notices=account.notices,
         )
         self.world.add_user(user, account, name=name, address=address)
 
-    def put_group(self, group: GroupId, members: Iterable[PrincipalId]) -> None:
+    def put_group(self, group: es.GroupId, members: Iterable[es.PrincipalId]) -> None:
         """Add or replace a group, without the members that would close a cycle."""
         world = self.world
         fit = frozenset(
             each
             for each in members
-            if isinstance(each, UserId)
-            or (each in world.groups and each != group and group not in model.behind(world, each))
+            if isinstance(each, es.UserId)
+            or (each in world.groups and each != group and group not in world.behind(each))
         )
         self.add_line(f"The members of {self.words.value(group)}: {self.words.people(fit)}.")
-        self.directory.add(Group(id=group, name=NAMES[group], members=fit))
+        self.directory.add(es.Group(id=group, name=NAMES[group], members=fit))
         world.add_group(group, fit, name=NAMES[group])
 
     def upload(
-        self, batch: BatchId, exams: tuple[Exam, ...], *, sealed: bool, upload: Upload | None
+        self, batch: es.BatchId, exams: tuple[es.Exam, ...], *, sealed: bool, upload: Upload | None
     ) -> None:
         """Add exams through the package, or as the host of the store does it."""
         first = self._uploads.setdefault(
-            batch, UploadBatch(id=batch, uploader=self.users[0], received_at=START)
+            batch, es.UploadBatch(id=batch, uploader=self.users[0], received_at=START)
         )
         arriving = attrs.evolve(first, sealed=sealed)
         if upload is None:
@@ -216,7 +242,7 @@ class Hospital:
         else:
             upload(self.ports.store, arriving, exams)
 
-    def deliver(self, unreachable: frozenset[UserId]) -> tuple[ShareNotice, ...]:
+    def deliver(self, unreachable: frozenset[es.UserId]) -> tuple[es.ShareNotice, ...]:
         """Deliver the waiting notices, and return what was sent."""
         self.notifier.unreachable = unreachable
         self.notifier.sent.clear()
@@ -225,7 +251,7 @@ class Hospital:
 
     def wait(self, moment: datetime) -> None:
         """Let time pass until then."""
-        self.world.set_time(max(self.now, moment))
+        self.world.now = max(self.now, moment)
         self.add_line("Time passes.")
 
     def expiries(self) -> list[datetime]:

@@ -11,72 +11,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 from typing_extensions import override
 
-from exam_sharing.errors import AlreadyExists, BatchSealed
-from exam_sharing.grants import Permission
-from exam_sharing.identifiers import BatchId, GroupId, PrincipalId
-from exam_sharing.policy.requests import (
-    HostEnding,
-    NarrowRequest,
-    Request,
-    RevokeRequest,
-    UnshareRequest,
-    Withdrawal,
-)
-from exam_sharing.policy.settings import Policy
+import exam_sharing as es
+from exam_sharing.policy.requests import HostEnding, Request, Withdrawal
 from exam_sharing.testing import model
+from exam_sharing.testing.machine import drawing
 from exam_sharing.testing.machine.answers import notices
 from exam_sharing.testing.machine.comparing import Comparison, outcome
-from exam_sharing.testing.machine.drawing import (
-    BATCHES,
-    RESHARES,
-    TYPED,
-    Choices,
-    DrawnShare,
-    booleans,
-    members,
-    numbers,
-    pick,
-    policies,
-    request_id,
-    seldom,
-    shares,
-)
-from exam_sharing.testing.machine.hospital import (
-    EXAMS,
-    GROUPS,
-    USERS,
-    Hide,
-    Hospital,
-    Sweep,
-    Transfer,
-)
-from exam_sharing.testing.opening import OpenStore, Upload, opened
+from exam_sharing.testing.machine.drawing import booleans, members, numbers, pick, seldom
+from exam_sharing.testing.machine.hospital import EXAMS, GROUPS, USERS, Capabilities, Hospital
+from exam_sharing.testing.opening import OpenStore, opened
 
 HOST: Final = "host"
 WHY: Final = "for a reason"
 
 
-@attrs.frozen(kw_only=True)
-class Capabilities:
-    """What a store can do beyond its ports; see `run_sharing_machine`."""
-
-    upload: Upload | None = None
-    transfer: Transfer | None = None
-    sweep: Sweep | None = None
-    hide: Hide | None = None
-
-
 class SharingMachine(RuleBasedStateMachine):
-    """A hospital in which anything happens, compared with the model after every step.
-
-    Args:
-        open_store: opens the store.
-        capabilities: what the store can do beyond its ports.
-        policy: the policy of every story; by default each story has its own.
-    """
+    """A hospital in which anything happens, compared with the model after every step."""
 
     def __init__(
-        self, open_store: OpenStore, *, capabilities: Capabilities, policy: Policy | None
+        self, open_store: OpenStore, *, capabilities: Capabilities, policy: es.Policy | None
     ) -> None:
         """Open the store."""
         super().__init__()
@@ -90,59 +43,41 @@ class SharingMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self._opened.__exit__(*sys.exc_info())
 
-    @initialize(
-        policy=policies,
-        users=st.integers(2, len(USERS)),
-        groups=st.lists(members, max_size=len(GROUPS)),
-        hidden=seldom.flatmap(
-            lambda some: st.lists(st.tuples(numbers, numbers), max_size=2 if some else 0)
-        ),
-        arriving=st.lists(numbers, min_size=1, max_size=3),
-        page=st.sampled_from((6, 2, 1)),
-        typed=st.sampled_from(TYPED),
-        turn=numbers,
-    )
-    def begin(
-        self,
-        *,
-        policy: Policy,
-        users: int,
-        groups: list[list[int]],
-        hidden: list[tuple[int, int]],
-        arriving: list[int],
-        page: int,
-        typed: str,
-        turn: int,
-    ) -> None:
+    @initialize(data=st.data())
+    def begin(self, *, data: st.DataObject) -> None:
         """Upload the first exams in a hospital with users and groups."""
-        known = GROUPS[: len(groups)]
-        everybody: tuple[PrincipalId, ...] = (*USERS[:users], *known)
-        unseen = {(pick(one, USERS[:users]), pick(other, everybody)) for one, other in hidden}
+        draw = data.draw
+        policy, users = draw(drawing.policies), USERS[: draw(st.integers(2, len(USERS)))]
+        members_of = dict(zip(GROUPS, draw(st.lists(members, max_size=len(GROUPS))), strict=False))
+        everybody: tuple[es.PrincipalId, ...] = (*users, *members_of)
+        pairs = st.tuples(st.sampled_from(users), st.sampled_from(everybody))
         self.hospital: Hospital = Hospital(
             self._ports,
             self._policy or policy,
             users=users,
-            hidden=frozenset(unseen),
-            hidden_members=frozenset(
-                (actor, group) for actor, group in unseen if isinstance(group, GroupId)
-            ),
+            hidden=draw(st.frozensets(pairs, max_size=2 if draw(seldom) else 0)),
         )
-        self.choices: Choices = Choices(self.hospital)
+        self.choices: drawing.Choices = drawing.Choices(self.hospital)
         self.compare: Comparison = Comparison(
-            self.hospital, page=page, typed=typed, turns=count(turn)
+            self.hospital,
+            page=draw(st.sampled_from((6, 2, 1))),
+            typed=draw(st.sampled_from(drawing.TYPED)),
+            turns=count(draw(numbers)),
         )
-        for group, within in zip(known, groups, strict=True):
+        for group, within in members_of.items():
             self.hospital.put_group(group, self.choices.principals(within))
-        self._upload(BATCHES[0], arriving, sealed=False)
+        self._upload(
+            drawing.BATCHES[0], draw(st.lists(numbers, min_size=1, max_size=3)), sealed=False
+        )
 
     @rule(batch=numbers, arriving=members, sealed=seldom)
     def upload(self, *, batch: int, arriving: list[int], sealed: bool) -> None:
         """Upload more exams, in a new batch or in one that grows, or seal it."""
         # A host that records uploads itself decides itself whether it seals them.
         sealed = sealed and self._can.upload is None
-        self._upload(pick(batch, BATCHES), arriving, sealed=sealed)
+        self._upload(pick(batch, drawing.BATCHES), arriving, sealed=sealed)
 
-    def _upload(self, batch: BatchId, arriving: list[int], *, sealed: bool) -> None:
+    def _upload(self, batch: es.BatchId, arriving: list[int], *, sealed: bool) -> None:
         hospital = self.hospital
         exams = self.choices.arriving(batch, arriving)
         what = ", ".join(f"{each.id} (owner {each.owner})" for each in exams) or "nothing"
@@ -152,7 +87,7 @@ class SharingMachine(RuleBasedStateMachine):
         def accepted() -> bool:
             try:
                 hospital.upload(batch, exams, sealed=sealed, upload=self._can.upload)
-            except (AlreadyExists, BatchSealed):
+            except (es.AlreadyExists, es.BatchSealed):
                 return False
             return True
 
@@ -160,24 +95,24 @@ class SharingMachine(RuleBasedStateMachine):
         self.compare.same("Is this upload accepted?", expected, accepted)
         self.compare.everything()
 
-    @rule(drawn=shares)
-    def share(self, *, drawn: DrawnShare) -> None:
+    @rule(drawn=drawing.shares)
+    def share(self, *, drawn: dict[str, Any]) -> None:
         """Share, mostly by somebody who has access."""
-        self._request(self.choices.share_request(drawn, self.hospital.held()))
+        self._request(self.choices.share_request(self.hospital.held(), **drawn))
 
-    @rule(drawn=shares)
-    def pass_on(self, *, drawn: DrawnShare) -> None:
+    @rule(drawn=drawing.shares)
+    def pass_on(self, *, drawn: dict[str, Any]) -> None:
         """Share an exam of somebody else, if anybody has access to one."""
         exams, held = self.hospital.world.exams, self.hospital.held()
         others = [(user, exam) for user, exam in held if exams[exam].owner != user]
-        self._request(self.choices.share_request(drawn, others or held))
+        self._request(self.choices.share_request(others or held, **drawn))
 
     @rule(which=numbers, by=numbers, reshares=numbers, named=seldom, for_another=seldom)
     def unshare(self, *, which: int, by: int, **drawn: int) -> None:
         """Unshare: by the grantor, the owner, the recipient, or anybody."""
         exam, recipient, actor = self.choices.ending(which, by)
         common = self._common(which, by, **drawn)
-        self._request(UnshareRequest(actor=actor, exam=exam, recipient=recipient, **common))
+        self._request(es.UnshareRequest(actor=actor, exam=exam, recipient=recipient, **common))
 
     @rule(
         which=numbers,
@@ -191,11 +126,13 @@ class SharingMachine(RuleBasedStateMachine):
         """Narrow to a permission, a time, or both."""
         exam, recipient, actor = self.choices.ending(which, by)
         until = self.choices.until(bound // 4) or self.hospital.now + timedelta(minutes=2)
-        request = NarrowRequest(
+        request = es.NarrowRequest(
             actor=actor,
             exam=exam,
             recipient=recipient,
-            permission=pick(bound, (Permission.VIEW, None, Permission.VIEW, Permission.DOWNLOAD)),
+            permission=pick(
+                bound, (es.Permission.VIEW, None, es.Permission.VIEW, es.Permission.DOWNLOAD)
+            ),
             until=pick(bound, (None, until, until, until)),
             **self._common(which, by, **drawn),
         )
@@ -215,16 +152,18 @@ class SharingMachine(RuleBasedStateMachine):
     def revoke(self, *, which: int, by: int, **drawn: int) -> None:
         """End one grant by its id."""
         grant, actor = self.choices.one_grant(which, by)
-        self._request(RevokeRequest(actor=actor, grant=grant, **self._common(which, by, **drawn)))
+        self._request(
+            es.RevokeRequest(actor=actor, grant=grant, **self._common(which, by, **drawn))
+        )
 
     def _common(
         self, which: int, by: int, *, reshares: int, named: int, for_another: int
     ) -> dict[str, Any]:
         """Return the fields that all requests to end something have."""
         return {
-            "reshares": pick(reshares, RESHARES),
+            "reshares": pick(reshares, drawing.RESHARES),
             "performed_by": pick(which, self.hospital.users) if for_another else None,
-            "request_id": request_id(by) if named else None,
+            "request_id": drawing.request_id(by) if named else None,
         }
 
     @precondition(lambda self: self._made)
@@ -244,7 +183,7 @@ class SharingMachine(RuleBasedStateMachine):
         """Let the host end the grants to a principal, on an exam or everywhere."""
         hospital = self.hospital
         named, recipient, _ = self.choices.ending(which, which)
-        exam, kind = None if everywhere else named, pick(reshares, RESHARES)
+        exam, kind = None if everywhere else named, pick(reshares, drawing.RESHARES)
         where = "everywhere" if everywhere else f"on {exam}"
         how = f", re-shares: {kind.value}" if kind else ""
         hospital.add_line(
@@ -253,12 +192,9 @@ class SharingMachine(RuleBasedStateMachine):
         asked = HostEnding(
             recipient=recipient, exam=exam, reshares=kind, performed_by=HOST, why=WHY
         )
-        result = outcome(
-            lambda: hospital.sharing.admin.end_by_host(
-                recipient=recipient, exam=exam, reshares=kind, performed_by=HOST, why=WHY
-            )
-        )
-        expected = model.end_by_host(hospital.world, recipient, exam, kind)
+        fields = attrs.asdict(asked, recurse=False)
+        result = outcome(lambda: hospital.sharing.admin.end_by_host(**fields))
+        expected = model.ending.end_by_host(hospital.world, recipient, exam, kind)
         self.compare.everything(asked, result, expected)
 
     @rule(which=numbers)
@@ -278,15 +214,14 @@ class SharingMachine(RuleBasedStateMachine):
         asked = Withdrawal(exam=exam, performed_by=HOST, why=WHY)
         recorded = None if exam in world.withdrawn else asked
         result = outcome(lambda: hospital.sharing.admin.withdraw(exam, performed_by=HOST, why=WHY))
-        self.compare.everything(recorded, result, model.withdraw(world, exam))
+        self.compare.everything(recorded, result, model.ending.withdraw(world, exam))
 
     @precondition(lambda self: self._can.hide is not None)
     @rule(which=numbers, back=booleans)
     def hide(self, *, which: int, back: bool) -> None:
         """Let the host delete an exam, or restore it with its grants."""
         hospital, hide = self.hospital, self._can.hide
-        if hide is None:
-            return
+        assert hide is not None
         hidden = [exam for exam in hospital.exams if exam in hospital.world.hidden]
         exam = pick(which, (back and hidden) or hospital.exams)
         gone = exam not in hospital.world.hidden
@@ -300,7 +235,7 @@ class SharingMachine(RuleBasedStateMachine):
     def transfer(self, *, which: int, to: int) -> None:
         """Give an exam to another owner."""
         hospital, transfer = self.hospital, self._can.transfer
-        found = [exam for exam in hospital.exams if model.is_found(hospital.world, exam)]
+        found = [exam for exam in hospital.exams if hospital.world.is_found(exam)]
         if transfer is None or not found:
             return
         exam, owner = pick(which, found), pick(to, hospital.users)
@@ -315,10 +250,7 @@ class SharingMachine(RuleBasedStateMachine):
 
     @rule(who=numbers, what=numbers)
     def change_user(self, *, who: int, what: int) -> None:
-        """Change whether a user is active, has the plan, or wants notices.
-
-        The first users are those for whom a notice waits.
-        """
+        """Change an attribute of a user, first of those for whom a notice waits."""
         hospital = self.hospital
         user = pick(who, (*(notice.to for notice in hospital.world.waiting), *hospital.users))
         account = hospital.world.users[user]
@@ -349,8 +281,7 @@ class SharingMachine(RuleBasedStateMachine):
     def sweep(self, *, minutes: int) -> None:
         """Let some time pass, and let the store record what has expired by then."""
         hospital, sweep = self.hospital, self._can.sweep
-        if sweep is None:
-            return
+        assert sweep is not None
         hospital.wait(hospital.now + timedelta(minutes=minutes))
         hospital.add_line("A sweep records expired grants as ended.")
         self.compare.done("Can the sweep run?", lambda: sweep(self._ports.store, hospital.now))
@@ -363,7 +294,7 @@ class SharingMachine(RuleBasedStateMachine):
         unreachable = frozenset(pick(number, hospital.users) for number in away)
         failing = f"; {hospital.words.value(unreachable)} cannot be reached" if away else ""
         hospital.add_line(f"Notices are delivered{failing}.")
-        expected = model.deliver_notices(hospital.world, unreachable)
+        expected = model.sharing.deliver_notices(hospital.world, unreachable)
         self.compare.same(
             "Which notices are sent?",
             notices(expected),

@@ -12,25 +12,8 @@ import attrs
 
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import NarrowRequest, Reshares, RevokeRequest, UnshareRequest
-from exam_sharing.testing.model.access import (
-    Bound,
-    Left,
-    Piece,
-    consequences,
-    has_access,
-    is_active,
-    is_found,
-    knowledge,
-    left_by_cascade,
-    left_by_keep,
-    owns,
-    rests_directly_on,
-    shown_basis,
-    sight,
-    standing,
-    stands,
-    whole,
-)
+from exam_sharing.testing.model import support
+from exam_sharing.testing.model.support import Bound, Left, Piece
 from exam_sharing.testing.model.world import (
     HOST,
     Ended,
@@ -41,7 +24,6 @@ from exam_sharing.testing.model.world import (
     Refused,
     World,
     memoized,
-    shown_behind,
     until_of,
 )
 
@@ -97,9 +79,9 @@ def _one_grant(world: World, request: RevokeRequest) -> EndingAct | Refused:
     nothing = Refused({"NO_SUCH_GRANT": frozenset({request.grant})})
     written = request.grant.value
     grant = world.grants.get(GrantNumber(written)) if written.isdecimal() else None
-    if grant is None or not is_found(world, grant.exam) or not stands(world, grant):
+    if grant is None or not world.is_found(grant.exam) or not world.stands(grant):
         return nothing
-    if not sight(world, request.actor, grant.exam)(grant):
+    if not world.sight(request.actor, grant.exam)(grant):
         return nothing
     if grant not in _endable(world, request.actor, grant.exam, grant.recipient):
         return Refused({"NOT_GRANTOR_OR_OWNER": frozenset()})
@@ -116,20 +98,19 @@ def _why_not(
 ) -> Mapping[str, frozenset[object]]:
     """Return the codes that apply before the question of re-shares.
 
-    Without access and without a grant of their own, an actor does not find the exam. Without access
-    but with such grants, an actor sees only those.
+    Without access, an actor who ever made a grant sees their own; others do not find the exam.
     """
     actor, exam = request.actor, request.exam
-    access = has_access(world, actor, exam)
+    access = world.has_access(actor, exam)
     ever_granted = any(g.exam == exam and g.grantor == actor for g in world.grants.values())
-    if not (is_found(world, exam) and is_active(world, actor) and (access or ever_granted)):
+    if not (world.is_found(exam) and world.is_active(actor) and (access or ever_granted)):
         return {"EXAM_NOT_FOUND": frozenset()}
     reasons: dict[str, frozenset[object]] = {}
     if bound is not None and bound.until is not None and bound.until <= world.now:
         reasons["EXPIRY_IN_PAST"] = frozenset()
     theirs = _endable(world, actor, exam, request.recipient)
-    sees = sight(world, actor, exam)
-    to_it = {grant for grant in standing(world, exam) if grant.recipient == request.recipient}
+    sees = world.sight(actor, exam)
+    to_it = {grant for grant in world.standing(exam) if grant.recipient == request.recipient}
     if not theirs and any(map(sees, to_it)):
         reasons["NOT_GRANTOR_OR_OWNER"] = frozenset()
     elif not any(bound is None or bound.exceeded_by(grant) for grant in theirs):
@@ -140,14 +121,11 @@ def _why_not(
 
 
 def _endable(world: World, actor: UserId, exam: ExamId, principal: PrincipalId) -> frozenset[Grant]:
-    """Return the standing grants to a principal that the actor may end.
-
-    The owner and the principal may end all of them, anyone else only their own.
-    """
-    everything = owns(world, actor, exam) or principal == actor
+    """Return the standing grants to a principal that the actor may end: all, or their own."""
+    everything = world.owns(actor, exam) or principal == actor
     return frozenset(
         grant
-        for grant in standing(world, exam)
+        for grant in world.standing(exam)
         if grant.recipient == principal and (everything or grant.grantor == actor)
     )
 
@@ -155,23 +133,19 @@ def _endable(world: World, actor: UserId, exam: ExamId, principal: PrincipalId) 
 def _groups_through(
     world: World, actor: UserId, exam: ExamId, principal: PrincipalId
 ) -> frozenset[object]:
-    """Return the groups on the actor's access list through which the principal has access.
-
-    An owner needs no group, an inactive user has no access, and a group counts only if the actor
-    may see the principal in it.
-    """
+    """Return the groups through which a principal has access, as far as the actor may know."""
     if isinstance(principal, UserId) and (
-        not is_active(world, principal) or owns(world, principal, exam)
+        not world.is_active(principal) or world.owns(principal, exam)
     ):
         return frozenset()
-    sees = sight(world, actor, exam)
+    sees = world.sight(actor, exam)
     return frozenset(
         grant.recipient
-        for grant in standing(world, exam)
+        for grant in world.standing(exam)
         if sees(grant)
         and grant.grantor != principal
         and isinstance(grant.recipient, GroupId)
-        and principal in shown_behind(world, actor, grant.recipient)
+        and principal in world.shown_behind(actor, grant.recipient)
     )
 
 
@@ -180,7 +154,7 @@ def _refused_for_reshares(world: World, act: EndingAct) -> Refused | None:
     more = _more_by_cascade(world, act)
     if not more:
         return None
-    knows = knowledge(world, act.by, act.exam)
+    knows = support.knowledge(world, act.by, act.exam)
     shown = {grant.id for grant in more if knows.access and knows.sees(grant)}
     return Refused({"HAS_RESHARES": frozenset(shown)})
 
@@ -196,9 +170,9 @@ def _more_by_cascade(world: World, act: EndingAct) -> frozenset[Grant]:
 def _cascaded(
     world: World, exam: ExamId, named: frozenset[Grant], bound: Bound | None
 ) -> frozenset[Grant]:
-    before = standing(world, exam)
-    kept = left_by_keep(before, named, bound)
-    cascaded = left_by_cascade(world, before, named, bound)
+    before = world.standing(exam)
+    kept = support.left_by_keep(before, named, bound)
+    cascaded = support.left_by_cascade(world, before, named, bound)
     return frozenset(grant for grant in before if kept[grant] != cascaded[grant])
 
 
@@ -207,15 +181,17 @@ def _carried_out(world: World, act: EndingAct) -> Ended | Refused:
     refused = _refused_for_reshares(world, act)
     if refused is not None:
         return refused
-    before, knows = standing(world, act.exam), knowledge(world, act.by, act.exam)
+    before, knows = world.standing(act.exam), support.knowledge(world, act.by, act.exam)
     if act.reshares is Reshares.CASCADE:
-        left = left_by_cascade(world, before, act.named, act.bound)
+        left = support.left_by_cascade(world, before, act.named, act.bound)
     else:
-        left = left_by_keep(before, act.named, act.bound)
+        left = support.left_by_keep(before, act.named, act.bound)
     named = {grant.id for grant in act.named}
-    passed_on = [each for each in before - act.named if named & rests_directly_on(world, each)]
+    passed_on = [
+        each for each in before - act.named if named & support.rests_directly_on(world, each)
+    ]
     bases = {
-        grant.id: grant.basis if act.by is None else shown_basis(world, grant, knows.sees)
+        grant.id: grant.basis if act.by is None else world.shown_basis(grant, knows.sees)
         for grant in before
     }
     counts = act.named or act.how == "WITHDRAWN"
@@ -225,14 +201,11 @@ def _carried_out(world: World, act: EndingAct) -> Ended | Refused:
     left_standing = frozenset(
         each.id for each in passed_on if each.id not in done.all_ended and knows.sees(each)
     )
-    changes = consequences(
-        world,
+    changes = support.consequences(
         knows,
         before=before,
         ended=frozenset(world.grants[each] for each in done.all_ended),
-        made=frozenset(
-            world.grants[new] for each in done.all_replacements.values() for new in each
-        ),
+        made=frozenset(world.grants[each] for each in done.made),
         bound=act.bound,
     )
     kept = frozenset(each.principal for each in changes if each.kept and act.by is not None)
@@ -251,21 +224,18 @@ def _carried_out(world: World, act: EndingAct) -> Ended | Refused:
 
 
 def _written(world: World, act: EndingAct, left: Left, version: int) -> Ended:
-    """End each grant of which not all is left, and make what replaces it.
-
-    A replacement takes over the version and the basis of the grant that it replaces.
-    """
+    """End each grant of which not all is left; what replaces it keeps its version and basis."""
     ended: dict[GrantNumber, How] = {}
     replacements: dict[GrantNumber, frozenset[GrantNumber]] = {}
     for grant in sorted(left, key=lambda grant: grant.id):
-        if left[grant] == {whole(grant)}:
+        if left[grant] == {support.whole(grant)}:
             continue
         new = frozenset(_replace(world, grant, piece) for piece in left[grant])
         how: How = act.how if grant in act.named and act.bound is None else "CASCADED"
         if new:
             how, replacements[grant.id] = "NARROWED", new
         ended[grant.id] = how
-        as_owner = act.by is not None and owns(world, act.by, act.exam)
+        as_owner = act.by is not None and world.owns(act.by, act.exam)
         ending = Ending(
             how=how, by=act.by or HOST, as_owner=as_owner, version=version, replaced_by=new
         )
@@ -288,9 +258,7 @@ def end_by_host(
     acts = [
         EndingAct(
             exam=one,
-            named=frozenset(
-                grant for grant in standing(world, one) if grant.recipient == recipient
-            ),
+            named=frozenset(grant for grant in world.standing(one) if grant.recipient == recipient),
             how="BY_HOST",
             reshares=reshares or world.policy.reshares,
         )
@@ -316,7 +284,7 @@ def withdraw(world: World, exam: ExamId) -> Ended | Refused:
         return Refused({"EXAM_NOT_FOUND": frozenset()})
     if exam in world.withdrawn:
         return Ended()
-    act = EndingAct(exam=exam, named=standing(world, exam), how="WITHDRAWN", reshares=Reshares.KEEP)
+    act = EndingAct(exam=exam, named=world.standing(exam), how="WITHDRAWN", reshares=Reshares.KEEP)
     done = _carried_out(world, act)
     world.withdraw(exam)
     return done
@@ -324,4 +292,4 @@ def withdraw(world: World, exam: ExamId) -> Ended | Refused:
 
 def _known_to_host(world: World, exam: ExamId) -> bool:
     """The host may act on every exam of which sharing is kept, also on a deleted one."""
-    return is_found(world, exam) or world.versions.get(exam, 0) > 0
+    return world.is_found(exam) or world.versions.get(exam, 0) > 0

@@ -13,18 +13,7 @@ import attrs
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import Scope, ShareRequest
-from exam_sharing.testing.model.access import (
-    entitling,
-    given_until,
-    has_access,
-    held_until,
-    holds,
-    is_active,
-    is_found,
-    owns,
-    reaches,
-    standing,
-    stands,
+from exam_sharing.testing.model.support import (
     with_replacements,
 )
 from exam_sharing.testing.model.world import (
@@ -37,8 +26,7 @@ from exam_sharing.testing.model.world import (
     Refused,
     Shared,
     World,
-    behind,
-    shown_behind,
+    given_until,
     until_of,
 )
 
@@ -56,7 +44,7 @@ def share(world: World, request: ShareRequest) -> Shared | Refused:
     if reasons:
         return Refused(reasons)
     before = {
-        (user, exam, permission): held_until(world, user, permission, exam)
+        (user, exam, permission): world.held_until(user, permission, exam)
         for user in world.users
         for exam in _exams_of(world, request)
         for permission in Permission
@@ -76,7 +64,7 @@ def covered(world: World, actor: UserId, exam: ExamId, scope: Scope) -> set[Exam
     return {
         other.id
         for other in world.exams.values()
-        if other.batch == batch and has_access(world, actor, other.id)
+        if other.batch == batch and world.has_access(actor, other.id)
     }
 
 
@@ -93,7 +81,7 @@ def subjects(world: World, exams: set[ExamId]) -> set[object]:
 
 def longest(world: World, actor: UserId, permission: Permission, exam: ExamId) -> datetime:
     """Return the earlier of the actor's own hold and the policy's longest duration."""
-    return min(held_until(world, actor, permission, exam), _policy_horizon(world))
+    return min(world.held_until(actor, permission, exam), _policy_horizon(world))
 
 
 def _policy_horizon(world: World) -> datetime:
@@ -104,11 +92,8 @@ def _policy_horizon(world: World) -> datetime:
 
 
 def why_not(world: World, request: ShareRequest) -> Mapping[str, frozenset[object]]:
-    """Return all codes that apply, with their parameters; none if the share is allowed.
-
-    An exam that does not exist and one without access are one answer, reported alone.
-    """
-    if not is_found(world, request.exam) or not has_access(world, request.actor, request.exam):
+    """Return all codes that apply, with their parameters; that an exam is not found comes alone."""
+    if not world.is_found(request.exam) or not world.has_access(request.actor, request.exam):
         return {"EXAM_NOT_FOUND": NOTHING}
     in_plan = world.users[request.actor].sharing_in_plan
     return dict(
@@ -139,7 +124,7 @@ def _message_allowed(world: World, message: str) -> bool:
 def _about_exams(world: World, request: ShareRequest) -> Codes:
     exams = _exams_of(world, request)
     not_held = frozenset(
-        exam for exam in exams if not holds(world, request.actor, request.permission, exam)
+        exam for exam in exams if not world.holds(request.actor, request.permission, exam)
     )
     if not_held:
         yield "DOWNLOAD_NOT_HELD", not_held
@@ -156,7 +141,7 @@ def _about_time(world: World, request: ShareRequest) -> Codes:
     if request.until <= world.now:
         yield "EXPIRY_IN_PAST", NOTHING
     exams = _exams_of(world, request)
-    held = {exam: held_until(world, request.actor, request.permission, exam) for exam in exams}
+    held = {exam: world.held_until(request.actor, request.permission, exam) for exam in exams}
     beyond = frozenset(exam for exam in exams if world.now < held[exam] < request.until)
     if beyond:
         yield "EXPIRY_BEYOND_OWN", beyond
@@ -169,7 +154,7 @@ def is_found_recipient(world: World, actor: UserId, principal: PrincipalId) -> b
     if isinstance(principal, GroupId):
         known = principal in world.groups
     else:
-        known = is_active(world, principal)
+        known = world.is_active(principal)
     return known and world.visible(actor, principal)
 
 
@@ -184,7 +169,7 @@ def _about_recipients(world: World, request: ShareRequest) -> Codes:
     owner = world.exams[request.exam].owner
     if owner in found:
         yield "RECIPIENT_IS_OWNER", frozenset({owner})
-    others = {e for e in _exams_of(world, request) if not owns(world, request.actor, e)}
+    others = {e for e in _exams_of(world, request) if not world.owns(request.actor, e)}
     removed = frozenset(
         one
         for one in found
@@ -218,19 +203,14 @@ def _too_many(world: World, request: ShareRequest, *, in_plan: bool) -> Codes:
 
 
 def _people_counted(world: World, request: ShareRequest) -> int:
-    """Return the largest number of people that is compared with the limit, without the actor.
-
-    People whom the actor may see are counted once, the unseen members of each group separately.
-    """
+    """Count the others whom the actor sees, or the unseen ones of one group if they are more."""
     actor = request.actor
     named = {one for one in request.recipients if is_found_recipient(world, actor, one)}
     groups = {one for one in named if isinstance(one, GroupId)}
-    seen = named.union(*(shown_behind(world, actor, group) for group in groups))
-    unseen = [behind(world, group) - shown_behind(world, actor, group) for group in groups]
+    seen = named.union(*(world.shown_behind(actor, group) for group in groups))
+    unseen = [world.behind(group) - world.shown_behind(actor, group) for group in groups]
     return max(
-        sum(
-            isinstance(one, UserId) and is_active(world, one) and one != actor for one in principals
-        )
+        sum(isinstance(one, UserId) and world.is_active(one) and one != actor for one in principals)
         for principals in (seen, *unseen)
     )
 
@@ -268,11 +248,11 @@ def _terms(world: World, request: ShareRequest, exam: ExamId) -> tuple[datetime,
     """Return the horizon and the basis: `OWNER`, or each grant that entitles by itself."""
     permission = request.permission
     horizon = request.until or longest(world, request.actor, permission, exam)
-    if owns(world, request.actor, exam):
+    if world.owns(request.actor, exam):
         return horizon, "OWNER"
     return horizon, frozenset(
         grant.id
-        for grant in entitling(world, request.actor, exam)
+        for grant in world.entitling(request.actor, exam)
         if grant.permission >= permission and grant.horizon >= horizon
     )
 
@@ -280,15 +260,12 @@ def _terms(world: World, request: ShareRequest, exam: ExamId) -> tuple[datetime,
 def _outcome(
     world: World, request: ShareRequest, exam: ExamId, recipient: PrincipalId, horizon: datetime
 ) -> tuple[Outcome, datetime]:
-    """Return the outcome, and until when this grantor then gives the recipient the permission.
-
-    A recipient is not granted exams that the recipient owns.
-    """
+    """Return the outcome, and until when this grantor then gives the recipient the permission."""
     if world.exams[exam].owner == recipient:
         return "OWNS_IT", FOREVER
     already = {
         grant
-        for grant in standing(world, exam)
+        for grant in world.standing(exam)
         if grant.grantor == request.actor and grant.recipient == recipient
     }
     given = given_until(already, request.permission)
@@ -305,7 +282,7 @@ def _notices_of(
     """Return one notice for each user who gained access, permission or time, except the actor."""
     gained: dict[UserId, dict[ExamId, datetime]] = {}
     for (user, exam, permission), earlier in before.items():
-        later = held_until(world, user, permission, exam)
+        later = world.held_until(user, permission, exam)
         if user != request.actor and later > earlier:
             times = gained.setdefault(user, {})
             times[exam] = min(later, times.get(exam, FOREVER))
@@ -344,16 +321,16 @@ def deliver_notices(world: World, unreachable: frozenset[UserId] = frozenset()) 
 def _still_true(world: World, notice: Notice) -> Notice | None:
     """Return what the grants of the notice's own share still give its reader, if anything."""
     reader = notice.to
-    if not (_wants_notices(world, reader) and is_active(world, reader)):
+    if not (_wants_notices(world, reader) and world.is_active(reader)):
         return None
     given = {
         exam: {
             grant
             for grant in map(world.grants.__getitem__, with_replacements(world, notice.made))
-            if grant.exam == exam and stands(world, grant) and reaches(world, grant, reader)
+            if grant.exam == exam and world.stands(grant) and world.reaches(grant, reader)
         }
         for exam in notice.exams
-        if is_found(world, exam) and not owns(world, reader, exam)
+        if world.is_found(exam) and not world.owns(reader, exam)
     }
     seen = frozenset(exam for exam, grants in given.items() if grants)
     if not seen:

@@ -14,19 +14,6 @@ import attrs
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, UserId
 from exam_sharing.policy.requests import RevokeRequest, Scope, UnshareRequest
-from exam_sharing.testing.model.access import (
-    entitling,
-    has_access,
-    held_by,
-    holds,
-    is_active,
-    is_found,
-    may_share,
-    owns,
-    shown_basis,
-    sight,
-    standing,
-)
 from exam_sharing.testing.model.ending import may_end
 from exam_sharing.testing.model.sharing import covered, is_found_recipient, longest, subjects
 from exam_sharing.testing.model.world import (
@@ -36,8 +23,8 @@ from exam_sharing.testing.model.world import (
     Names,
     Refused,
     World,
+    held_by,
     memoized,
-    principals_of,
     until_of,
 )
 
@@ -48,11 +35,9 @@ OWNERSHIP: Final = "ownership"
 
 def visible_to(world: World, user: UserId) -> list[tuple[ExamId, Permission]]:
     """Return what a user can see, with the permission held: newest upload first, then by id."""
-    seen = [exam for exam in world.exams.values() if has_access(world, user, exam.id)]
+    seen = [exam for exam in world.exams.values() if world.has_access(user, exam.id)]
     seen.sort(key=lambda exam: (exam.uploaded_at, exam.id.value), reverse=True)
-    return [
-        (exam.id, max(p for p in Permission if holds(world, user, p, exam.id))) for exam in seen
-    ]
+    return [(exam.id, max(p for p in Permission if world.holds(user, p, exam.id))) for exam in seen]
 
 
 def shared_with(world: World, user: UserId) -> list[tuple[ExamId, Permission]]:
@@ -62,14 +47,12 @@ def shared_with(world: World, user: UserId) -> list[tuple[ExamId, Permission]]:
 
 def tabs(world: World, user: UserId, exam: ExamId) -> frozenset[Tab]:
     """Return the tabs of an exam; none without access."""
-    found: set[Tab] = set()
-    if holds(world, user, Permission.VIEW, exam):
-        found.add("VIEW")
-    if holds(world, user, Permission.DOWNLOAD, exam):
-        found.add("DOWNLOAD")
-    if may_share(world, user, exam):
-        found.add("SHARE")
-    return frozenset(found)
+    found: dict[Tab, bool] = {
+        "VIEW": world.has_access(user, exam),
+        "DOWNLOAD": world.holds(user, Permission.DOWNLOAD, exam),
+        "SHARE": world.may_share(user, exam),
+    }
+    return frozenset(tab for tab, is_there in found.items() if is_there)
 
 
 @attrs.frozen(kw_only=True)
@@ -87,12 +70,12 @@ class Form:
 
 def share_form(world: World, actor: UserId, exam: ExamId) -> Form:
     """Return the form, with the latest time for viewing."""
-    if not may_share(world, actor, exam):
+    if not world.may_share(actor, exam):
         return Form()
     exams = covered(world, actor, exam, Scope.BATCH)
     return Form(
         has_share_tab=True,
-        offers_download=holds(world, actor, Permission.DOWNLOAD, exam),
+        offers_download=world.holds(actor, Permission.DOWNLOAD, exam),
         exams=frozenset(exams),
         subjects=len(subjects(world, exams)),
         wording=world.policy.attestation_wording,
@@ -103,15 +86,7 @@ def share_form(world: World, actor: UserId, exam: ExamId) -> Form:
 
 @attrs.frozen(kw_only=True)
 class Entry:
-    """One principal on an access list.
-
-    Attributes:
-        name: its name.
-        held: until when each permission is held.
-        can_unshare: whether the viewer may unshare all of it.
-        grants: the grants behind it, each with whether the viewer may unshare it.
-        bases: what each of these rests on, as far as shown.
-    """
+    """One principal on an access list, and each grant behind it: whether it can be unshared."""
 
     name: str
     held: Mapping[Permission, datetime | None]
@@ -131,12 +106,10 @@ class AccessList:
 
 def access_list(world: World, viewer: UserId, exam: ExamId) -> AccessList | Refused:
     """Return what a viewer with access may see of the list, without unknown principals."""
-    if not has_access(world, viewer, exam):
+    if not world.has_access(viewer, exam):
         return Refused({"EXAM_NOT_FOUND": frozenset()})
-    sees, owner = sight(world, viewer, exam), world.exams[exam].owner
-    grants = {
-        each for each in standing(world, exam) if sees(each) and each.recipient in world.names
-    }
+    sees, owner = world.sight(viewer, exam), world.exams[exam].owner
+    grants = {each for each in world.standing(exam) if sees(each) and each.recipient in world.names}
     people = {one for grant in grants for one in (grant.grantor, grant.recipient)}
     return AccessList(
         owner=owner,
@@ -153,7 +126,7 @@ def _entry(
 ) -> Entry:
     """Whether something can be unshared is decided by unsharing, with the policy's default."""
     grants = {grant for grant in seen if grant.recipient == principal}
-    sees = sight(world, viewer, exam)
+    sees = world.sight(viewer, exam)
     whole = UnshareRequest(actor=viewer, exam=exam, recipient=principal)
     single = {
         grant.id: RevokeRequest(actor=viewer, grant=GrantId(str(grant.id))) for grant in grants
@@ -163,20 +136,16 @@ def _entry(
         held=held_by(grants, world.now),
         can_unshare=may_end(world, whole),
         grants={grant: may_end(world, request) for grant, request in single.items()},
-        bases={grant.id: shown_basis(world, grant, sees) for grant in grants},
+        bases={grant.id: world.shown_basis(grant, sees) for grant in grants},
     )
 
 
 @attrs.frozen(kw_only=True)
 class Explained:
-    """An answer of `explain`.
+    """Why a permission is held: as the owner, or by every grant that gives it.
 
-    Attributes:
-        codes: if the permission is not held, the code of the refusal.
-        as_owner: whether the user holds it as the owner.
-        grants: every standing grant that gives it.
-        nearest: if not held, what each grant to the user or to their groups lacks, and what
-            `OWNERSHIP` lacks if the user owns the exam but is not active.
+    If it is not held: by which code, and what each grant to the user and their groups lacks;
+    `OWNERSHIP` if the user owns the exam but is not active.
     """
 
     codes: frozenset[str] = frozenset()
@@ -188,15 +157,15 @@ class Explained:
 @memoized
 def explain(world: World, user: UserId, permission: Permission, exam: ExamId) -> Explained:
     """Return whether a user holds a permission, and why."""
-    if holds(world, user, permission, exam):
-        giving = entitling(world, user, exam)
+    if world.holds(user, permission, exam):
+        giving = world.entitling(user, exam)
         return Explained(
-            as_owner=owns(world, user, exam),
+            as_owner=world.owns(user, exam),
             grants=frozenset(grant.id for grant in giving if grant.permission >= permission),
         )
     nearest: dict[GrantNumber | str, WhyNot] = {}
-    if is_found(world, exam):
-        principals = principals_of(world, user)
+    if world.is_found(exam):
+        principals = world.principals_of(user)
         for grant in world.grants.values():
             if grant.exam == exam and grant.recipient in principals:
                 nearest[grant.id] = _why_not(world, user, grant)
@@ -214,14 +183,14 @@ def _why_not(world: World, user: UserId, grant: Grant) -> WhyNot:
         return "EXPIRED"
     if grant.grantor == user:
         return "OWN_GRANT"
-    return "ONLY_VIEW" if is_active(world, user) else "USER_NOT_ACTIVE"
+    return "ONLY_VIEW" if world.is_active(user) else "USER_NOT_ACTIVE"
 
 
 def who_can(
     world: World, permission: Permission, exam: ExamId
 ) -> Mapping[UserId, Explained] | Refused:
     """Return every user who holds a permission, and why."""
-    if not is_found(world, exam):
+    if not world.is_found(exam):
         return Refused({"EXAM_NOT_FOUND": frozenset()})
     answers = {user: explain(world, user, permission, exam) for user in world.users}
     return {user: why for user, why in answers.items() if not why.codes}
@@ -277,10 +246,10 @@ def suggestions(world: World, actor: UserId, exam: ExamId, typed: str) -> list[C
 @memoized
 def _choosable(world: World, actor: UserId, exam: ExamId) -> list[Choice]:
     """Return all whom the actor may choose, by name; nobody if the actor may not share."""
-    if not may_share(world, actor, exam):
+    if not world.may_share(actor, exam):
         return []
-    sees = sight(world, actor, exam)
-    known = {grant for grant in standing(world, exam) if sees(grant)}
+    sees = world.sight(actor, exam)
+    known = {grant for grant in world.standing(exam) if sees(grant)}
     return [
         Choice(
             principal,

@@ -14,7 +14,7 @@ from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import Request
-from exam_sharing.policy.settings import Policy
+from exam_sharing.policy.settings import AccessListScope, Policy
 
 FOREVER: Final = datetime.max.replace(tzinfo=UTC)
 NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -31,7 +31,7 @@ AnswerT = TypeVar("AnswerT")
 
 def horizon_of(until: datetime | None) -> datetime:
     """Return the horizon of a time: `FOREVER` for `None`."""
-    return FOREVER if until is None else until
+    return until or FOREVER
 
 
 def until_of(horizon: datetime) -> datetime | None:
@@ -43,7 +43,8 @@ class GrantNumber(int):
     """The number of a grant in the model: the first one made is 1."""
 
 
-Basis: TypeAlias = Literal["OWNER"] | frozenset[GrantNumber]
+Grants: TypeAlias = frozenset[GrantNumber]
+Basis: TypeAlias = Literal["OWNER"] | Grants
 """`"OWNER"`, or the grants that each entitled the grantor by itself."""
 
 
@@ -72,7 +73,7 @@ class Grant:
     @property
     def horizon(self) -> datetime:
         """The moment from which it gives nothing."""
-        return FOREVER if self.until is None else self.until
+        return self.until or FOREVER
 
 
 @attrs.frozen(kw_only=True)
@@ -83,7 +84,7 @@ class Ending:
     by: UserId | Literal["the host"]
     as_owner: bool
     version: int
-    replaced_by: frozenset[GrantNumber]
+    replaced_by: Grants
 
 
 @attrs.frozen(kw_only=True)
@@ -96,18 +97,12 @@ class Notice:
     permission: Permission
     until: datetime | None
     message: str | None = attrs.field(repr=False)
-    made: frozenset[GrantNumber] = attrs.field(default=frozenset(), eq=False)
+    made: Grants = attrs.field(default=frozenset(), eq=False)
 
 
 @attrs.frozen
 class Refused:
-    """All codes that apply, with their parameters; the act changed nothing.
-
-    Parameters are recipients for the `RECIPIENT_…` codes and `REMOVED_BY_OWNER`; exams for
-    `DOWNLOAD_NOT_HELD` and `EXPIRY_BEYOND_OWN`; any of "recipients", "exams", "people" for
-    `TOO_MANY`; groups for `NO_SUCH_GRANT` (the id, when one grant was named); grants for
-    `HAS_RESHARES`. The other codes have none.
-    """
+    """All codes that apply, each with the exams, principals, grants or words that it is about."""
 
     reasons: Mapping[str, frozenset[object]]
 
@@ -125,7 +120,7 @@ class Shared:
     outcomes: Mapping[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None]]
     names: Names = attrs.field(factory=dict)
     repeated: bool = False
-    made: frozenset[GrantNumber] = attrs.field(default=frozenset(), eq=False)
+    made: Grants = attrs.field(default=frozenset(), eq=False)
     notices: Mapping[UserId, Notice] = attrs.field(factory=dict, eq=False)
 
 
@@ -136,27 +131,25 @@ class Ended:
     Attributes:
         all_ended: every grant that ended, and how; not shown.
         all_replacements: for every grant that was narrowed, what replaced it; not shown.
-        ended: those of the ended grants that the actor is shown.
-        replacements: what replaced those.
-        left_standing: the grants that rest directly on the ended ones and still stand, as shown.
         bases: what each shown grant rests on, as far as the actor may know.
         still_have_access: those whom the ended grants reached and who still have access (after
-            narrowing: more than the bound), as shown. Empty for the host.
-        names: of those who are shown.
-        repeated: whether this was done before, under the same request id, and nothing is done now.
+            narrowing: more than the bound). Empty for the host.
     """
 
     all_ended: Mapping[GrantNumber, How] = attrs.field(factory=dict, eq=False)
-    all_replacements: Mapping[GrantNumber, frozenset[GrantNumber]] = attrs.field(
-        factory=dict, eq=False
-    )
-    ended: frozenset[GrantNumber] = frozenset()
-    replacements: frozenset[GrantNumber] = frozenset()
-    left_standing: frozenset[GrantNumber] = frozenset()
+    all_replacements: Mapping[GrantNumber, Grants] = attrs.field(factory=dict, eq=False)
+    ended: Grants = frozenset()
+    replacements: Grants = frozenset()
+    left_standing: Grants = frozenset()
     bases: Mapping[GrantNumber, Basis] = attrs.field(factory=dict)
     still_have_access: frozenset[PrincipalId] = frozenset()
     names: Names = attrs.field(factory=dict)
     repeated: bool = False
+
+    @property
+    def made(self) -> Grants:
+        """Every replacement."""
+        return frozenset(new for each in self.all_replacements.values() for new in each)
 
 
 Receipt: TypeAlias = Shared | Ended
@@ -170,15 +163,44 @@ def _everybody(_actor: UserId, _principal: object) -> bool:
     return True
 
 
-@attrs.define(kw_only=True)
-class World:
-    """All facts at one time. They change only by the methods of this class.
+def memoized(
+    answer: "Callable[Concatenate[World, ParamsT], AnswerT]",
+) -> "Callable[Concatenate[World, ParamsT], AnswerT]":
+    """Keep an answer, which depends on facts of the world alone, until one of them changes."""
 
-    Attributes:
-        now: the time.
-        policy: the settings of the deployment; the model knows no rules of the host.
-        versions: for each exam, the number of acts that changed its sharing.
-        memo: answers worked out from the current facts. Every change of a fact empties it.
+    def ask(world: "World", /, *args: ParamsT.args, **kwargs: ParamsT.kwargs) -> AnswerT:
+        key = (answer, *args)
+        if key not in world.memo:
+            world.memo[key] = answer(world, *args, **kwargs)
+        found: AnswerT = world.memo[key]
+        return found
+
+    return ask
+
+
+def given_until(grants: Iterable[Grant], permission: Permission) -> datetime:
+    """Return until when standing grants together give a permission; `NEVER` if they do not."""
+    return max((grant.horizon for grant in grants if grant.permission >= permission), default=NEVER)
+
+
+def held_by(grants: Iterable[Grant], now: datetime) -> Mapping[Permission, datetime | None]:
+    """Return until when standing grants together give each permission that they give."""
+    horizons = {permission: given_until(grants, permission) for permission in Permission}
+    return {each: until_of(horizon) for each, horizon in horizons.items() if horizon > now}
+
+
+def _forget(world: "World", _attribute: object, fact: AnswerT) -> AnswerT:
+    """Empty the memo, before a fact is replaced."""
+    world.memo.clear()
+    return fact
+
+
+@attrs.define(kw_only=True, on_setattr=_forget)
+class World:
+    """All facts at one time, and who may do what by them.
+
+    A fact that is a collection changes by a method; a single one can be set. Versions count the
+    acts that changed the sharing of an exam. Of the policy, the rules of a host are not known.
     """
 
     now: datetime
@@ -208,23 +230,8 @@ class World:
         }
         return World(**{**facts, **own, "memo": {}})
 
-    def set_time(self, now: datetime) -> None:
-        """Change the time."""
-        self.memo.clear()
-        self.now = now
-
-    def set_policy(self, policy: Policy) -> None:
-        """Change the settings."""
-        self.memo.clear()
-        self.policy = policy
-
     def add_user(
-        self,
-        user: UserId,
-        account: Account | None = None,
-        *,
-        name: str | None = None,
-        address: str = "",
+        self, user: UserId, account: Account | None = None, *, name: str = "", address: str = ""
     ) -> None:
         """Add or replace a user; without a name, the id is the name."""
         self.memo.clear()
@@ -232,13 +239,11 @@ class World:
         self.addresses[user] = address
         self.users[user] = account or Account()
 
-    def add_group(
-        self, group: GroupId, members: Iterable[PrincipalId], *, name: str | None = None
-    ) -> None:
+    def add_group(self, group: GroupId, members: Iterable[PrincipalId], *, name: str = "") -> None:
         """Add or replace a group; a cycle is an error."""
         members = frozenset(members)
         if group in members or any(
-            group in behind(self, member) for member in members if isinstance(member, GroupId)
+            group in self.behind(member) for member in members if isinstance(member, GroupId)
         ):
             raise ValueError(group)
         self.memo.clear()
@@ -251,10 +256,7 @@ class World:
         self.exams.update({exam.id: exam for exam in exams})
 
     def add_upload(self, batch: BatchId, exams: Iterable[Exam], *, sealed: bool = False) -> bool:
-        """Add exams to a batch, and seal it if asked.
-
-        Return false, and add nothing, if the batch was sealed before. Sealing again is allowed.
-        """
+        """Add exams to a batch, and seal it if asked; false if it was sealed before this."""
         arriving = tuple(exams)
         if batch in self.sealed and (arriving or not sealed):
             return False
@@ -285,7 +287,7 @@ class World:
     def hide(self, exam: ExamId, *, hidden: bool) -> None:
         """Let the host delete an exam, or restore it; its grants stay as they are."""
         self.memo.clear()
-        (self.hidden.add if hidden else self.hidden.discard)(exam)
+        self.hidden = self.hidden | {exam} if hidden else self.hidden - {exam}
 
     def next_version(self, exam: ExamId) -> int:
         """Count one more act on the sharing of an exam."""
@@ -300,49 +302,104 @@ class World:
         """Return the names of those principals that the directory knows."""
         return {each: self.names[each] for each in principals if each in self.names}
 
+    @memoized
+    def behind(self, group: GroupId) -> frozenset[PrincipalId]:
+        """Return all members of a group: users and groups, to any depth."""
+        return self._members(group, lambda _group: True)
 
-def memoized(
-    answer: "Callable[Concatenate[World, ParamsT], AnswerT]",
-) -> "Callable[Concatenate[World, ParamsT], AnswerT]":
-    """Keep an answer until a fact of the world changes; the answer must depend on nothing else."""
+    def shown_behind(self, actor: UserId, group: GroupId) -> frozenset[PrincipalId]:
+        """Return the members that an actor may see, of groups whose members the actor may see."""
+        found = self._members(group, lambda each: self.members_visible(actor, each))
+        return frozenset(one for one in found if self.visible(actor, one))
 
-    def ask(world: World, /, *args: ParamsT.args, **kwargs: ParamsT.kwargs) -> AnswerT:
-        key = (answer, *args)
-        if key not in world.memo:
-            world.memo[key] = answer(world, *args, **kwargs)
-        found: AnswerT = world.memo[key]
-        return found
+    def _members(self, group: GroupId, opens: Callable[[GroupId], bool]) -> frozenset[PrincipalId]:
+        found: set[PrincipalId] = set()
+        waiting: list[PrincipalId] = [group]
+        while waiting:
+            principal = waiting.pop()
+            if isinstance(principal, GroupId) and opens(principal):
+                new = self.groups.get(principal, frozenset()) - found
+                found |= new
+                waiting.extend(new)
+        return frozenset(found)
 
-    return ask
+    @memoized
+    def principals_of(self, user: UserId) -> frozenset[PrincipalId]:
+        """Return the user and every group that holds the user now."""
+        return frozenset({user}) | {group for group in self.groups if user in self.behind(group)}
 
+    def is_active(self, user: UserId) -> bool:
+        """An unknown or inactive user holds nothing and may not act."""
+        return user in self.users and self.users[user].active
 
-@memoized
-def behind(world: World, group: GroupId) -> frozenset[PrincipalId]:
-    """Return all members of a group: users and groups, to any depth."""
-    return _members(world, group, lambda _group: True)
+    def is_found(self, exam: ExamId) -> bool:
+        """An exam that was withdrawn, or that the host has deleted, is not found."""
+        return exam in self.exams and exam not in self.withdrawn | self.hidden
 
+    def owns(self, user: UserId, exam: ExamId) -> bool:
+        """Only an active owner owns."""
+        return self.is_found(exam) and self.is_active(user) and self.exams[exam].owner == user
 
-def shown_behind(world: World, actor: UserId, group: GroupId) -> frozenset[PrincipalId]:
-    """Return the members that an actor may see, of groups whose members the actor may see."""
-    found = _members(world, group, lambda each: world.members_visible(actor, each))
-    return frozenset(one for one in found if world.visible(actor, one))
+    def stands(self, grant: Grant) -> bool:
+        """A grant stands until it is ended or expires; at its horizon it has expired."""
+        return grant.id not in self.endings and self.now < grant.horizon
 
+    @memoized
+    def standing(self, exam: ExamId) -> frozenset[Grant]:
+        """Return the grants on an exam that stand."""
+        return frozenset(
+            grant for grant in self.grants.values() if grant.exam == exam and self.stands(grant)
+        )
 
-def _members(
-    world: World, group: GroupId, opens: Callable[[GroupId], bool]
-) -> frozenset[PrincipalId]:
-    found: set[PrincipalId] = set()
-    waiting: list[PrincipalId] = [group]
-    while waiting:
-        principal = waiting.pop()
-        if isinstance(principal, GroupId) and opens(principal):
-            new = world.groups.get(principal, frozenset()) - found
-            found |= new
-            waiting.extend(new)
-    return frozenset(found)
+    def reaches(self, grant: Grant, user: UserId) -> bool:
+        """A grant is for its recipient or the users in it, never for its own grantor."""
+        return user != grant.grantor and grant.recipient in self.principals_of(user)
 
+    @memoized
+    def entitling(self, user: UserId, exam: ExamId) -> frozenset[Grant]:
+        """Return the standing grants to a user and to every group that holds the user."""
+        return frozenset(grant for grant in self.standing(exam) if self.reaches(grant, user))
 
-@memoized
-def principals_of(world: World, user: UserId) -> frozenset[PrincipalId]:
-    """Return the user and every group that holds the user now."""
-    return frozenset({user}) | {group for group in world.groups if user in behind(world, group)}
+    @memoized
+    def held_until(self, user: UserId, permission: Permission, exam: ExamId) -> datetime:
+        """Return the horizon of a permission: the owner holds all, others what grants give them."""
+        if not self.is_found(exam) or not self.is_active(user):
+            return NEVER
+        if self.owns(user, exam):
+            return FOREVER
+        return given_until(self.entitling(user, exam), permission)
+
+    def holds(self, user: UserId, permission: Permission, exam: ExamId) -> bool:
+        """Return whether a user holds a permission on an exam now."""
+        return self.held_until(user, permission, exam) > self.now
+
+    def has_access(self, user: UserId, exam: ExamId) -> bool:
+        """Every permission includes `VIEW`, so access is holding that."""
+        return self.holds(user, Permission.VIEW, exam)
+
+    def may_share(self, user: UserId, exam: ExamId) -> bool:
+        """Sharing takes access and the plan."""
+        return self.has_access(user, exam) and self.users[user].sharing_in_plan
+
+    def shown_basis(self, grant: Grant, sees: Callable[[Grant], bool]) -> Basis:
+        """Return those grants of a basis that stand and that a viewer sees."""
+        if grant.basis == "OWNER":
+            return "OWNER"
+        sources = (self.grants[each] for each in grant.basis)
+        return frozenset(each.id for each in sources if self.stands(each) and sees(each))
+
+    def sight(self, viewer: UserId, exam: ExamId) -> Callable[[Grant], bool]:
+        """Return which grants on the exam a viewer may see, as things are now.
+
+        Without access: those that the viewer made. With access: all; or, if the policy limits the
+        list to `OWN_GRANTS`, all for the owner, and for others those made by and to themselves.
+        """
+        active, access = self.is_active(viewer), self.has_access(viewer, exam)
+        unlimited = self.policy.access_list is AccessListScope.EVERYONE
+        everything = self.owns(viewer, exam) or (access and unlimited)
+
+        def sees(grant: Grant) -> bool:
+            own = grant.grantor == viewer or (access and grant.recipient == viewer)
+            return active and grant.exam == exam and (everything or own)
+
+        return sees

@@ -12,15 +12,14 @@ import attrs
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId
 from exam_sharing.policy.requests import NarrowRequest, Request, ShareRequest, without_message
-from exam_sharing.testing.model.access import (
+from exam_sharing.testing.model.ending import unshare
+from exam_sharing.testing.model.sharing import share
+from exam_sharing.testing.model.support import (
     Bound,
     Consequence,
     consequences,
     knowledge,
-    standing,
 )
-from exam_sharing.testing.model.ending import unshare
-from exam_sharing.testing.model.sharing import share
 from exam_sharing.testing.model.world import (
     NOT_REFUSED,
     Ended,
@@ -33,11 +32,7 @@ from exam_sharing.testing.model.world import (
 
 
 def perform(world: World, request: Request) -> Receipt | Refused:
-    """Do what a request asks for, unless it was done before under its request id.
-
-    Raises:
-        RequestIdReused: the actor used the request id for a different request.
-    """
+    """Do what a request asks for, unless it was done before under its request id."""
     first = first_receipt(world, request)
     if first is not None:
         return first
@@ -78,15 +73,7 @@ class Preview:
     """What an act would do, as far as its actor may know.
 
     A group is listed with what grants to itself give, and its members as far as the actor may see
-    them.
-
-    Attributes:
-        refused: why it would be refused, if so.
-        gains: who would hold what for longer.
-        losses: who would hold what for less long.
-        keeps: who would hold all the same what an ended grant gave them, beyond the bound.
-        names: of those principals.
-        repeated: whether the act was done before under the same request id, and would do nothing.
+    them. Kept is what an ended grant gave, and what is held beyond the bound all the same.
     """
 
     refused: Refused = NOT_REFUSED
@@ -100,11 +87,7 @@ class Preview:
 def preview(world: World, request: Request) -> Preview:
     """Return what an act would do, by doing it in a copy of the world.
 
-    The effects stand beside the reason if only the attestation is missing. With any other reason
-    there are no effects.
-
-    Raises:
-        RequestIdReused: the actor used the request id for a different request.
+    The effects stand beside the reason if only the attestation is missing.
     """
     if first_receipt(world, request) is not None:
         return Preview(repeated=True)
@@ -125,22 +108,18 @@ def preview(world: World, request: Request) -> Preview:
 
 
 def _changes(world: World, request: Request, other: World, result: Receipt) -> list[Consequence]:
-    if isinstance(result, Ended):
-        ended = frozenset(world.grants[old] for old in result.all_ended)
-        made = frozenset(new for each in result.all_replacements.values() for new in each)
-    else:
-        ended, made = frozenset(), result.made
-    grants = frozenset(other.grants[each] for each in made)
+    all_ended = result.all_ended if isinstance(result, Ended) else {}
+    ended = frozenset(world.grants[each] for each in all_ended)
+    made = frozenset(other.grants[each] for each in result.made)
     bound = Bound(request.permission, request.until) if isinstance(request, NarrowRequest) else None
     return [
         change
-        for exam in {grant.exam for grant in ended | grants}
+        for exam in {grant.exam for grant in ended | made}
         for change in consequences(
-            world,
             knowledge(world, request.actor, exam),
-            before=standing(world, exam),
+            before=world.standing(exam),
             ended=ended,
-            made=grants,
+            made=made,
             bound=bound,
         )
     ]
