@@ -7,21 +7,9 @@ from itertools import combinations
 import pytest
 from attrs import asdict, evolve, field, make_class
 
-from exam_sharing import (
-    ExamId,
-    GrantId,
-    GroupId,
-    NarrowRequest,
-    ReasonCode,
-    RequestIdReused,
-    Reshares,
-    RevokeRequest,
-    Scope,
-    ShareRequest,
-    UnshareRequest,
-    UserId,
-)
+import exam_sharing as es
 from exam_sharing.policy.requests import fingerprint
+from exam_sharing.testing.worlds import perform
 from world import (
     ANNA,
     BEN,
@@ -41,19 +29,9 @@ from world import (
 pytestmark = pytest.mark.every_store
 
 SHARE = share_request(ANNA, CT, BEN, permission=DOWNLOAD, message="hello", request_id="r")
-UNSHARE = UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, request_id="r")
-REVOKE = RevokeRequest(actor=ANNA, grant=grant_id("act1", CT, BEN), request_id="r")
-NARROW = NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, permission=VIEW, request_id="r")
-
-
-def act_of(world, request):
-    acts = {
-        ShareRequest: world.sharing.share,
-        UnshareRequest: world.sharing.unshare,
-        NarrowRequest: world.sharing.narrow,
-        RevokeRequest: world.sharing.revoke,
-    }
-    return acts[type(request)](request)
+UNSHARE = es.UnshareRequest(actor=ANNA, exam=CT, recipient=BEN, request_id="r")
+REVOKE = es.RevokeRequest(actor=ANNA, grant=grant_id("act1", CT, BEN), request_id="r")
+NARROW = es.NarrowRequest(actor=ANNA, exam=CT, recipient=BEN, permission=VIEW, request_id="r")
 
 
 def world_for(request):
@@ -63,52 +41,27 @@ def world_for(request):
     return world
 
 
-EVERY_KIND = pytest.mark.parametrize(
-    "request_", [SHARE, UNSHARE, NARROW, REVOKE], ids=lambda request: type(request).__name__
+@pytest.mark.parametrize(
+    "request_", [SHARE, UNSHARE, NARROW, REVOKE], ids=lambda each: type(each).__name__
 )
-
-
-@EVERY_KIND
 def test_the_first_receipt_is_returned_and_nothing_is_done(request_):
     world = world_for(request_)
-    first = act_of(world, request_)
+    first = perform(world.sharing, request_)
     before, events = world.state(), world.store.events()
     world.wait(DAY)
 
-    assert act_of(world, request_) == evolve(first, repeated=True)
+    assert perform(world.sharing, request_) == evolve(first, repeated=True)
     assert not first.repeated
     assert world.state() == before
     assert world.store.events() == events
 
 
-def test_no_second_notice_is_sent():
-    world = World()
-    world.sharing.share(SHARE)
-    world.sharing.share(SHARE)
-
-    assert set(world.told()) == {BEN}
-
-
-def test_without_a_request_id_each_request_is_one_of_its_own():
-    world = World()
-    request = evolve(SHARE, request_id=None)
-
-    assert world.sharing.share(request).share != world.sharing.share(request).share
-
-
 @pytest.mark.parametrize(
     "change",
     [
-        {"exam": MR},
-        {"recipients": (CARLA,)},
-        {"recipients": (BEN, CARLA)},
-        {"permission": VIEW},
-        {"scope": Scope.BATCH},
-        {"until": START + DAY},
-        {"attested": False},
-        {"wording": "another"},
-        {"expect": {CT}},
-        {"performed_by": CARLA},
+        *({"exam": MR}, {"recipients": (CARLA,)}, {"recipients": (BEN, CARLA)}),
+        *({"permission": VIEW}, {"scope": es.Scope.BATCH}, {"until": START + DAY}),
+        *({"attested": False}, {"wording": "another"}, {"expect": {CT}}, {"performed_by": CARLA}),
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -117,7 +70,7 @@ def test_a_different_share_under_a_used_id_is_a_callers_error(change):
     world.sharing.share(SHARE)
     before = world.state()
 
-    with pytest.raises(RequestIdReused) as caught:
+    with pytest.raises(es.RequestIdReused) as caught:
         world.sharing.share(evolve(SHARE, **change))
 
     assert caught.value.request_id == "r"
@@ -128,7 +81,7 @@ def test_who_performed_the_end_of_one_grant_is_kept():
     world = world_for(REVOKE)
     world.sharing.revoke(evolve(REVOKE, performed_by="desk"))
 
-    assert world.store.events()[-1].request.performed_by == UserId("desk")
+    assert world.store.events()[-1].request.performed_by == es.UserId("desk")
 
 
 def test_the_same_request_written_in_another_way_is_the_same():
@@ -145,7 +98,7 @@ def test_the_same_request_written_in_another_way_is_the_same():
 
 
 def test_the_order_of_the_expected_exams_makes_no_other_request():
-    exams = [ExamId(f"e{number}") for number in range(100)]
+    exams = [es.ExamId(f"e{number}") for number in range(100)]
     one, other = next(
         (frozenset({first, second}), frozenset({second, first}))
         for first, second in combinations(exams, 2)
@@ -156,48 +109,40 @@ def test_the_order_of_the_expected_exams_makes_no_other_request():
 
 
 LATER = START + timedelta(days=30, microseconds=5)
+EVERYTHING = es.ShareRequest(
+    actor=ANNA,
+    exam=es.ExamId("\u00e9\U0001f600"),
+    recipients=[es.GroupId("ben"), es.UserId("ben")],
+    permission=VIEW,
+    scope=es.Scope.BATCH,
+    until=LATER,
+    attested=True,
+    wording="I confirm.",
+    message="not compared",
+    expect=[MR, CT],
+    performed_by="desk",
+    request_id="r",
+)
 FORMS = {
     SHARE: (
         '["ShareRequest", {"actor": "u:anna", "attested": true, "exam": "ct", "permission":'
         ' "DOWNLOAD", "recipients": ["u:ben"], "request_id": "r"}]'
     ),
-    ShareRequest(
-        actor=ANNA,
-        exam=ExamId("\u00e9\U0001f600"),
-        recipients=[GroupId("ben"), UserId("ben")],
-        permission=VIEW,
-        scope=Scope.BATCH,
-        until=LATER,
-        attested=True,
-        wording="I confirm.",
-        message="not compared",
-        expect=[MR, CT],
-        performed_by="desk",
-        request_id="r",
-    ): (
+    EVERYTHING: (
         '["ShareRequest", {"actor": "u:anna", "attested": true, "exam": "\\u00e9\\ud83d\\ude00",'
         ' "expect": ["ct", "mr"], "performed_by": "u:desk", "recipients": ["g:ben", "u:ben"],'
         ' "request_id": "r", "scope": "BATCH", "until": "UNTIL", "wording": "I confirm."}]'
     ),
-    UNSHARE: (
-        '["UnshareRequest", {"actor": "u:anna", "exam": "ct", "recipient": "u:ben",'
-        ' "request_id": "r"}]'
-    ),
-    evolve(UNSHARE, recipient=GroupId("ben"), reshares=Reshares.CASCADE): (
+    evolve(UNSHARE, recipient=es.GroupId("ben"), reshares=es.Reshares.CASCADE): (
         '["UnshareRequest", {"actor": "u:anna", "exam": "ct", "recipient": "g:ben",'
         ' "request_id": "r", "reshares": "CASCADE"}]'
     ),
-    NARROW: (
-        '["NarrowRequest", {"actor": "u:anna", "exam": "ct", "permission": "VIEW",'
-        ' "recipient": "u:ben", "request_id": "r"}]'
+    evolve(NARROW, until=LATER, reshares=es.Reshares.KEEP): (
+        '["NarrowRequest", {"actor": "u:anna", "exam": "ct", "permission": "VIEW", "recipient":'
+        ' "u:ben", "request_id": "r", "reshares": "KEEP", "until": "UNTIL"}]'
     ),
-    evolve(NARROW, permission=None, until=LATER, reshares=Reshares.KEEP): (
-        '["NarrowRequest", {"actor": "u:anna", "exam": "ct", "recipient": "u:ben",'
-        ' "request_id": "r", "reshares": "KEEP", "until": "UNTIL"}]'
-    ),
-    evolve(REVOKE, grant=GrantId("g"), reshares=Reshares.RESTRICT): (
-        '["RevokeRequest", {"actor": "u:anna", "grant": "g", "request_id": "r",'
-        ' "reshares": "RESTRICT"}]'
+    evolve(REVOKE, grant=es.GrantId("g")): (
+        '["RevokeRequest", {"actor": "u:anna", "grant": "g", "request_id": "r"}]'
     ),
 }
 
@@ -211,7 +156,7 @@ def test_the_fingerprint_of_a_request_is_the_same_in_every_version(request_):
 
 def test_a_new_field_at_its_default_makes_no_other_request():
     added = {"colour": field(default=None)}
-    later = make_class("ShareRequest", added, bases=(ShareRequest,), frozen=True, kw_only=True)
+    later = make_class("ShareRequest", added, bases=(es.ShareRequest,), frozen=True, kw_only=True)
     fields_now = asdict(SHARE, recurse=False)
 
     assert fingerprint(later(**fields_now)) == fingerprint(SHARE)
@@ -221,7 +166,7 @@ def test_a_new_field_at_its_default_makes_no_other_request():
 def test_a_refusal_is_not_remembered_under_its_request_id():
     world = World()
     refused = evolve(SHARE, attested=False)
-    assert codes(world.reasons(refused)) == [ReasonCode.ATTESTATION_MISSING]
+    assert codes(world.reasons(refused)) == [es.ReasonCode.ATTESTATION_MISSING]
 
     world.sharing.share(SHARE)
 
@@ -238,8 +183,9 @@ def test_the_kept_receipt_is_not_marked_as_repeated_and_has_no_names():
     assert kept.names == {} != first.names
 
 
-def test_a_preview_uses_no_request_id():
-    world = World()
+def test_neither_a_preview_nor_a_request_without_an_id_is_remembered():
+    world, unnamed = World(), evolve(SHARE, request_id=None)
     world.sharing.preview(SHARE)
 
     assert not world.sharing.share(evolve(SHARE, permission=VIEW)).repeated
+    assert world.sharing.share(unnamed).share != world.sharing.share(unnamed).share

@@ -24,12 +24,7 @@ PATIENCE = 30
 
 
 class Asking:
-    """A plugin of pytest that runs no test for its own sake.
-
-    Args:
-        mutants: to ask about.
-        workers: how many at once.
-    """
+    """A plugin of pytest that runs no test for its own sake, but several mutants at once."""
 
     def __init__(self, mutants, workers):
         self.mutants, self.workers = mutants, workers
@@ -66,10 +61,7 @@ class Asking:
         print(f"\r{self.counted.total():,} of {len(self.mutants):,}", end="", file=sys.stderr)
 
     def _reaching_tests(self, tests):
-        """Return, for each function, the tests that reach it and how long each takes.
-
-        They run without a mutant here; one that fails ends everything.
-        """
+        """Return, for each function, the tests that reach it, run without a mutant, timed."""
         reaching = defaultdict(list)
         set_mutant_under_test("stats")
         for test in tests:

@@ -17,10 +17,9 @@ IN_CLASS = "\N{LATIN LETTER LATERAL CLICK}"
 
 @attrs.frozen(kw_only=True)
 class Mutant:
-    """A change to one function that the tests may notice or not.
+    """A change to one function, known by its file, its function and what it changes.
 
-    It is known by its file, its function and what it changes, so that a list of mutants outlives
-    the numbers that mutmut gives them. Two that look alike are two.
+    So a list of mutants outlives the names that mutmut gives them. Two that look alike are two.
     """
 
     file: str
@@ -36,14 +35,10 @@ class Mutant:
         return self.name.rpartition("__mutmut_")[0]
 
     def __str__(self):
-        """Say it as `equivalent.toml` does."""
-        return (
-            "[[mutant]]\n"
-            f'file = "{self.file}"\n'
-            f'function = "{self.function}"\n'
-            f"removed = '''{self.removed}'''\n"
-            f"added = '''{self.added}'''\n"
-        )
+        """Return it as an entry of `equivalent.toml`."""
+        where = f'file = "{self.file}"\nfunction = "{self.function}"'
+        change = f"removed = '''{self.removed}'''\nadded = '''{self.added}'''"
+        return f"[[mutant]]\n{where}\n{change}\n"
 
 
 def with_mutants(file, module, code):

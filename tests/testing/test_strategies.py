@@ -15,26 +15,12 @@ from hypothesis import Phase, assume, find, given, settings
 from hypothesis import strategies as st
 
 import exam_sharing
-from exam_sharing import (
-    BatchId,
-    ExamId,
-    ExamSharingError,
-    Grant,
-    GrantId,
-    GroupId,
-    NoticeId,
-    Permission,
-    Policy,
-    ShareId,
-    Sharing,
-    UserId,
-)
-from exam_sharing.grants import OWNER
+import exam_sharing as es
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.ports import Ports
 from exam_sharing.testing import strategies as sharing
 
-IDS = (UserId, GroupId, ExamId, BatchId, GrantId, ShareId, NoticeId)
+IDS = (es.UserId, es.GroupId, es.ExamId, es.BatchId, es.GrantId, es.ShareId, es.NoticeId)
 
 judged = settings(derandomize=True, database=None, max_examples=250, phases=[Phase.generate])
 """The same examples each time, so that counts stay the same."""
@@ -57,24 +43,14 @@ def test_every_identifier_is_valid_in_every_id(text):
 
 @pytest.mark.parametrize(
     "hostile",
-    [
-        lambda text: not text.isascii(),
-        lambda text: "'" in text,
-        lambda text: "%" in text,
-        lambda text: "\\" in text,
-        lambda text: text.startswith(("u:", "g:")),
-        lambda text: len(text) == 255,
-        lambda text: "  " in text,
-        lambda text: text != text.casefold(),
-        lambda text: "\N{CYRILLIC SMALL LETTER A}" in text,
-        lambda text: "\N{ZERO WIDTH JOINER}" in text,
-    ],
+    ["'", "%", "\\", "  ", "u:", "g:", "x" * 254, "\N{CYRILLIC SMALL LETTER A}", "\u200d", "A"],
 )
 def test_hostile_identifiers_are_drawn(hostile):
-    find(sharing.identifiers(), hostile, settings=settings(judged, max_examples=2_000))
+    often = settings(judged, max_examples=2_000)
+    find(sharing.identifiers(), lambda text: hostile in text, settings=often)
 
 
-@given(sharing.nested_groups(ids=st.sampled_from([GroupId(str(n)) for n in range(4)])))
+@given(sharing.nested_groups(ids=st.sampled_from([es.GroupId(str(n)) for n in range(4)])))
 def test_a_directory_accepts_nested_groups(groups):
     directory = MemoryDirectory()
     for group in groups:
@@ -82,11 +58,11 @@ def test_a_directory_accepts_nested_groups(groups):
     assert {group.id for group in groups} == {each.id for each in directory.known()}
 
 
-@given(sharing.uploads(owners=st.just(UserId("anna"))), st.data())
+@given(sharing.uploads(owners=st.just(es.UserId("anna"))), st.data())
 def test_add_upload_accepts_uploads(upload, data):
     world = data.draw(sharing.worlds(max_acts=0))
     batch, exams = upload
-    assume(batch.id not in {BatchId("cd"), BatchId("transfer")})
+    assume(batch.id not in {es.BatchId("cd"), es.BatchId("transfer")})
     assume({exam.id for exam in exams}.isdisjoint(world.exams))
 
     world.sharing.add_upload(batch, exams)
@@ -94,33 +70,21 @@ def test_add_upload_accepts_uploads(upload, data):
     assert set(world.store.find([exam.id for exam in exams])) == set(exams)
 
 
-def supports(source, grant):
-    """Return whether one grant supports another. Specification: `#re-shares`."""
-    return (
-        source.exam == grant.exam
-        and source.recipient == grant.grantor
+def is_legal(chain):
+    """Return whether the owner made the first grant, and each supports the next one."""
+    return chain[0].basis is es.OWNER and all(
+        (source.exam, source.recipient) == (grant.exam, grant.grantor)
         and source.permission >= grant.permission
         and source.horizon >= grant.horizon
+        for source, grant in pairwise(chain)
     )
 
 
-def supported(chain):
-    """Return the supported grants of a chain."""
-    found = {each for each in chain if each.basis is OWNER}
-    for _ in chain:
-        found |= {each for each in chain if any(supports(source, each) for source in found)}
-    return found
-
-
-@given(sharing.reshare_chains(min_size=1, max_size=5))
-def test_every_grant_of_a_legal_chain_is_supported(chain):
-    assert supported(chain) == set(chain)
-    assert [grant.version for grant in chain] == sorted({grant.version for grant in chain})
-
-
-@given(sharing.illegal_reshare_chains(max_size=5))
-def test_the_end_of_an_illegal_chain_is_not_supported(chain):
-    assert chain[-1] not in supported(chain)
+@given(sharing.reshare_chains(min_size=1, max_size=5), sharing.illegal_reshare_chains(max_size=5))
+def test_chains_are_legal_or_illegal_as_their_names_say(legal, illegal):
+    assert is_legal(legal)
+    assert [grant.version for grant in legal] == sorted({grant.version for grant in legal})
+    assert not is_legal(illegal)
 
 
 def test_illegal_chains_break_every_rule():
@@ -134,25 +98,18 @@ def test_illegal_chains_break_every_rule():
         seen["time"] += any(a.horizon < b.horizon for a, b in pairs)
         seen["stranger"] += any(a.recipient != b.grantor for a, b in pairs)
         seen["exam"] += any(a.exam != b.exam for a, b in pairs)
-        seen["circle"] += all(grant.basis is not OWNER for grant in chain)
+        seen["circle"] += all(grant.basis is not es.OWNER for grant in chain)
 
     look()
     assert len(seen) == 5
     assert min(seen.values()) > 8
 
 
-@given(sharing.worlds())
-def test_the_checks_and_explanations_of_a_world_agree(world):
-    for user in world.users:
-        for exam in world.exams:
-            answer = world.explained(user, Permission.VIEW, exam)
-            assert "disagree" not in repr(answer)
-            assert bool(answer) == world.sharing.can(user, Permission.VIEW, exam)
-
-
 @given(sharing.worlds(policies=sharing.policies(), user_ids=sharing.user_ids()))
 def test_worlds_use_the_given_strategies(world):
     assert len(world.users) >= 3
+    for user in world.users:
+        assert "disagree" not in repr(world.explained(user, es.Permission.VIEW, world.exams[0]))
     for exam in world.store.find(world.exams):
         assert exam.owner in world.users
 
@@ -161,7 +118,7 @@ def depths(grants):
     """Return the length of the chain that ends with each grant."""
     found = {}
     for grant in grants:
-        sources = () if grant.basis is OWNER else grant.basis
+        sources = () if grant.basis is es.OWNER else grant.basis
         found[grant.id] = 1 + max((found.get(each, 0) for each in sources), default=0)
     return found
 
@@ -182,9 +139,9 @@ def interesting(world):
             yield "several grantors give one principal an exam"
         if max(depths(standing).values(), default=0) >= 3:
             yield "chains three deep"
-        groups = [world.directory.group(each) for each, _ in pairs if isinstance(each, GroupId)]
+        groups = [world.directory.group(each) for each, _ in pairs if isinstance(each, es.GroupId)]
         members = [each for group in groups if group for each in group.members]
-        if any(isinstance(each, GroupId) for each in members):
+        if any(isinstance(each, es.GroupId) for each in members):
             yield "a group within a group has access"
 
 
@@ -219,10 +176,10 @@ def plainest(strategy):
 
 
 def test_values_shrink_to_plain_ones():
-    grant = plainest(st.from_type(Grant))
+    grant = plainest(st.from_type(es.Grant))
     assert grant.recipient != grant.grantor
     assert plainest(sharing.users()).active
-    plain = attrs.evolve(Policy(), attestation_wording="I abide by HIPAA.")
+    plain = attrs.evolve(es.Policy(), attestation_wording="I abide by HIPAA.")
     assert plainest(sharing.policies()) == plain
 
 
@@ -261,7 +218,7 @@ def public_types():
 
 def is_value(kind):
     """Return whether a host gets values of a type; it makes `Ports` itself."""
-    others = Enum | ExamSharingError | Sharing | MemoryDirectory
+    others = Enum | es.ExamSharingError | es.Sharing | MemoryDirectory
     return kind is not Ports and (attrs.has(kind) or issubclass(kind, others))
 
 
