@@ -170,9 +170,9 @@ def memoized(
 
     def ask(world: "World", /, *args: ParamsT.args, **kwargs: ParamsT.kwargs) -> AnswerT:
         key = (answer, *args)
-        if key not in world.memo:
-            world.memo[key] = answer(world, *args, **kwargs)
-        found: AnswerT = world.memo[key]
+        found: AnswerT | None = world.memo.get(key)
+        if found is None:
+            found = world.memo[key] = answer(world, *args, **kwargs)
         return found
 
     return ask
@@ -286,7 +286,6 @@ class World:
 
     def hide(self, exam: ExamId, *, hidden: bool) -> None:
         """Let the host delete an exam, or restore it; its grants stay as they are."""
-        self.memo.clear()
         self.hidden = self.hidden | {exam} if hidden else self.hidden - {exam}
 
     def next_version(self, exam: ExamId) -> int:
@@ -334,7 +333,8 @@ class World:
 
     def is_found(self, exam: ExamId) -> bool:
         """An exam that was withdrawn, or that the host has deleted, is not found."""
-        return exam in self.exams and exam not in self.withdrawn | self.hidden
+        gone = exam in self.withdrawn or exam in self.hidden
+        return exam in self.exams and not gone
 
     def owns(self, user: UserId, exam: ExamId) -> bool:
         """Only an active owner owns."""
