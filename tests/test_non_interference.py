@@ -413,14 +413,17 @@ def test_unseen_memberships_change_no_answer(world, most, data):
     """
     world = attrs.evolve(world, max_people=most)
     sizes = {group: data.draw(st.integers(1, len(PATIENTS) - 1)) for group in GROUPS}
-    patients = st.sampled_from(PATIENTS)
-    teams = {g: st.frozensets(patients, min_size=n, max_size=n) for g, n in sizes.items()}
+    teams = {group: teams_of(size) for group, size in sizes.items()}
     both = [
         attrs.evolve(world, members=world.members | data.draw(st.fixed_dictionaries(teams)))
         for _ in range(2)
     ]
     pair = Pair(*both, data.draw(histories(world, (*PEOPLE, *PATIENTS))), {})
     pair.must_agree_on_all(data.draw(batteries(world, (*GROUPS, *PATIENTS))))
+
+
+def teams_of(size: int) -> st.SearchStrategy[frozenset[es.UserId]]:
+    return st.frozensets(st.sampled_from(PATIENTS), min_size=size, max_size=size)
 
 
 NOT_THE_MOLE: Final = [each for each in RECIPIENTS if each != MOLE]
