@@ -310,10 +310,6 @@ def record_schema(connection: Connection, tables: Tables) -> None:
     """Record the shape of tables that were just created, as `create_all` does itself.
 
     A second call changes nothing.
-
-    Raises:
-        InvalidValue: the connection is asynchronous, or an engine.
-        StoreFailed: the database cannot be written.
     """
     engines.require_connected("connection", connection, Connection)
     require_kind("tables", tables, Tables)

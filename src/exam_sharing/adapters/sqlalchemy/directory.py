@@ -93,9 +93,8 @@ class SqlDirectory(KeptDirectory):
     """A directory in the tables of a database, for hosts that keep none of their own.
 
     Threads and processes may read and change it at the same time. `visible` is whether an actor may
-    see a user or a group at all, themselves included; `members_visible`, whether they may see the
-    members of a group. Both are called each time. Anything but `True` is no; what they raise is
-    raised.
+    see a user or a group at all; `members_visible`, whether they may see the members of a group.
+    Both are called each time. Anything but `True` is no; what they raise is raised.
 
     Raises:
         InvalidValue: the engine is for another database, or its transactions are not real ones.

@@ -199,12 +199,7 @@ def _mistake_with_driver(dialect: Dialect | None) -> str | None:
 
 
 def checked_engine(engine: Engine) -> Engine:
-    """Return a quiet engine for the same database, after a check of the host's.
-
-    Raises:
-        InvalidValue: it is for another database, its transactions are not real ones, or a pooler
-            could mix its statements with those of others.
-    """
+    """Return a quiet engine for the same database, after a check of the host's."""
     require_dialect(engine)
     own = quiet_engine(engine)
     find_problem = _problem_of_sqlite if own.dialect.name == "sqlite" else _problem_of_postgresql
@@ -341,10 +336,6 @@ def sqlite_engine(path: str | Path, **options: Any) -> Engine:  # noqa: ANN401  
     A missing file is created. Options are more arguments for `sqlalchemy.create_engine`. The
     `timeout` among its `connect_args` is the number of seconds to wait for a locked file: 30 by
     default.
-
-    Raises:
-        InvalidValue: it is an address.
-        WrongKind: it is no path.
     """
     require_instance("path", path, str, PathLike)
     if str(path).startswith("sqlite:"):

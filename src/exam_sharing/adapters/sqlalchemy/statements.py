@@ -80,9 +80,6 @@ class Statements:
 
     The paramstyle is `"numeric_dollar"` for asyncpg, `"pyformat"` or `"format"` for psycopg,
     `"format"` for cursors of Django, and `"qmark"` or `"named"` for sqlite3.
-
-    Raises:
-        InvalidValue: the dialect or the paramstyle is unknown.
     """
 
     def __init__(

@@ -394,12 +394,7 @@ class SqlStore(SqlGrants, ports.ExamReader, ports.ExamWriter, ports.AccessReader
 
     @classmethod
     def over(cls, engine: Engine, *, tables: Tables | None = None) -> "SqlStore":
-        """Return a store with transactions of its own; by default over those of `define_tables`.
-
-        Raises:
-            InvalidValue: the engine cannot be used.
-            StoreFailed: the database does not answer, or does not have these tables.
-        """
+        """Return a store with transactions of its own, by default over those of `define_tables`."""
         return cls(own_database(engine, tables))
 
     @override

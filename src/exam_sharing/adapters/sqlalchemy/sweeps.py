@@ -50,7 +50,6 @@ def sweep_expired(
     machine whose clock is further behind, a grant would seem to have ended before its time.
 
     Raises:
-        InvalidValue: the margin is negative, the limit not positive, or the engine unusable.
         StoreFailed: the database does not answer, or its tables are missing, older or newer.
     """
     margin = duration("margin", margin)
@@ -119,8 +118,6 @@ def sweep_deleted(
     good. The audit trail keeps who performed the withdrawals, and why.
 
     Raises:
-        InvalidValue: the limit is not positive, `deleted` cannot be called, or the engine or a text
-            cannot be used.
         WrongKind: an argument, or what `deleted` returned, is of another type.
         StoreFailed: the database does not answer, or its tables are missing, older or newer.
     """
