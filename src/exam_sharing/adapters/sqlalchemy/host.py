@@ -52,13 +52,9 @@ class HostExams(ports.ExamReader, Protocol):
     ) -> tuple[Exam, ...]:
         """Return the first exams that the user owns, newest upload first, then by id downward.
 
-        These are exams that `find` finds.
-
-        Args:
-            user: the owner.
-            after: the time of upload, in UTC, and the id of the exam before the first. Ids are
-                ordered code point by code point.
-            limit: the most exams to return; fewer mean that there are no more.
+        These are exams that `find` finds; fewer than the limit mean that there are no more. The
+        list begins behind the time of upload, in UTC, and the id of `after`. Ids are ordered code
+        point by code point.
         """
 
 

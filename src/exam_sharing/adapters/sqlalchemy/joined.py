@@ -50,10 +50,6 @@ def over_driver_connection(driver_connection: DriverConnection, engine: Engine) 
     3 or sqlite3; in Django its connection is `connection.connection`, inside of `atomic()`. The
     engine is for the same database, by the same driver; it records refusals where they have a
     transaction of their own.
-
-    Raises:
-        InvalidValue: there is no transaction, or the engine is for something else.
-        WrongKind: it is no connection of the engine's driver.
     """
     engines.require_dialect(engine)
     if engine.dialect.driver not in _DRIVERS:
