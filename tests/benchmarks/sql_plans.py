@@ -40,23 +40,23 @@ def noted(engine: Engine) -> Iterator[list[Statement]]:
         sqlalchemy.event.remove(engine, "before_cursor_execute", note)
 
 
-def the_one(engine: Engine, ask: Callable[[], object]) -> Statement:
-    """Return the statement by which something is asked, and see that it is no more than one."""
+def second_time(engine: Engine, ask: Callable[[], object]) -> list[Statement]:
+    """Return the statements by which something is asked, once everything was prepared."""
     ask()
     with noted(engine) as statements:
         ask()
-    (statement,) = statements
+    return statements
+
+
+def the_one(engine: Engine, ask: Callable[[], object]) -> Statement:
+    """Return the statement by which something is asked, and see that it is no more than one."""
+    (statement,) = second_time(engine, ask)
     return statement
 
 
 @attrs.frozen
 class Cost:
-    """What a statement reads.
-
-    Attributes:
-        rows: of the grants, those that a filter left out among them.
-        buffers: of everything, in the cache or not.
-    """
+    """The rows of grants that a statement reads, also if filtered out, and all its buffers."""
 
     rows: int
     buffers: int
@@ -76,11 +76,7 @@ def explained(
 ) -> list[Any]:
     """Return what PostgreSQL says of a prepared statement, carried out once before.
 
-    Args:
-        engine: of the database.
-        statement: the statement.
-        options: of `EXPLAIN`.
-        mode: whether the plan is made for these parameters or for any.
+    The mode says whether the plan is made for these parameters or for any.
     """
     names = list(dict.fromkeys(re.findall(r"%\((\w+)\)s", statement.text)))
     numbers = {name: f"${number}" for number, name in enumerate(names, start=1)}

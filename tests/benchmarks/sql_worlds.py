@@ -13,25 +13,21 @@ is what acts write is tried on a small world, row by row.
 import random
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import count, islice
 from typing import Any, Final, TypeAlias
 
 import attrs
 import sqlalchemy
 from sqlalchemy import Connection, Engine, Table
-from tests.benchmarks.rows import progress
+from tests.benchmarks.harness import progress, uploaded
+from tests.benchmarks.worlds import ASKED, LATE, SOON, START
 
 import exam_sharing as es
 from exam_sharing.adapters.sqlalchemy import SqlStore, Tables, create_all, open_sharing
 from exam_sharing.identifiers import PrincipalKey, id_within, principal_of
 from exam_sharing.memory import MemoryDirectory
-from exam_sharing.sharing import Sharing
-
-START: Final = datetime(2020, 1, 1, tzinfo=UTC)
-ASKED: Final = START + timedelta(days=60)
-SOON: Final = START + timedelta(days=30)
-LATE: Final = datetime(2200, 1, 1, tzinfo=UTC)
+from exam_sharing.ports import Directory
 
 RADIOLOGIST: Final = es.UserId("radiologist")
 """Sees every exam: a hundredth as its owner, the rest by a grant of its own."""
@@ -47,17 +43,7 @@ Values: TypeAlias = dict[str, Any]
 
 @attrs.frozen
 class Upload:
-    """An exam, and how it was shared.
-
-    Attributes:
-        number: counts the exams of a world, from 0.
-        disc: counts its discs.
-        owner: the owner's id.
-        at: when it was uploaded.
-        recipients: the keys of those whom it was shared with.
-        permission: what they were given.
-        until: until when.
-    """
+    """An exam, numbered in its world as its disc is, and how its owner shared it."""
 
     number: int
     disc: int
@@ -69,17 +55,14 @@ class Upload:
 
     @property
     def exam(self) -> str:
-        """The id of the exam."""
         return f"exam-{self.number:08}"
 
     @property
     def batch(self) -> str:
-        """The id of its disc."""
         return f"disc-{self.disc:08}"
 
     @property
     def share(self) -> str:
-        """The id of the act that shared it."""
         return f"share-{self.number:08}"
 
 
@@ -96,11 +79,9 @@ class World:
 
     @property
     def groups(self) -> int:
-        """How many groups there are."""
         return self.size // 200
 
     def user(self, number: int) -> es.UserId:
-        """Return a user."""
         return es.UserId(f"user-{number:07}")
 
     def principals_of(self, user: es.UserId) -> frozenset[PrincipalKey]:
@@ -158,23 +139,20 @@ def _group_key(number: int) -> PrincipalKey:
 
 @attrs.frozen
 class Place:
-    """A world in a database.
-
-    Attributes:
-        world: which world.
-        engine: of the database.
-        tables: where it is.
-        store: what answers questions about it.
-    """
+    """A world in a database."""
 
     world: World
     engine: Engine
     tables: Tables
     store: SqlStore
 
+    def opened(self, directory: Directory) -> es.Sharing:
+        return open_sharing(
+            self.engine, directory=directory, clock=lambda: ASKED, tables=self.tables
+        )
+
 
 def filled(engine: Engine, size: int) -> Place:
-    """Return a world of `size` grants in an empty database."""
     tables, world = create_all(engine), World(size)
     indexes = sorted(tables.grants.indexes, key=lambda index: str(index.name))
     with engine.begin() as connection:
@@ -183,7 +161,7 @@ def filled(engine: Engine, size: int) -> Place:
         discs = world.discs()
         while some := tuple(islice(discs, _AT_ONCE)):
             for table, rows in _rows(some, tables).items():
-                _write(connection, tables.metadata.tables[table], rows)
+                _write(connection, table, rows)
             progress(f"{size:,}: {some[-1][-1].number + 1:,} exams and their grants are written")
         progress(f"{size:,}: making indexes")
         for index in indexes:
@@ -195,54 +173,51 @@ def filled(engine: Engine, size: int) -> Place:
     return Place(world, engine, tables, SqlStore.over(engine, tables=tables))
 
 
-def _rows(discs: Sequence[tuple[Upload, ...]], tables: Tables) -> dict[str, list[Values]]:
+def _rows(discs: Sequence[tuple[Upload, ...]], tables: Tables) -> dict[Table, list[Values]]:
     uploads = [each for disc in discs for each in disc]
     return {
-        tables.batches.key: [_batch(disc[0]) for disc in discs],
-        tables.exams.key: [_exam(each) for each in uploads],
-        tables.versions.key: [
+        tables.batches: [
+            {
+                "id": each.batch,
+                "uploader": each.owner,
+                "source": "",
+                "received_at": each.at,
+                "sealed": False,
+            }
+            for each, *_ in discs
+        ],
+        tables.exams: [
+            {
+                "id": each.exam,
+                "owner": each.owner,
+                "batch": each.batch,
+                "uploaded_at": each.at,
+                "subject": None,
+            }
+            for each in uploads
+        ],
+        tables.versions: [
             {"exam": each.exam, "version": 1, "withdrawn": False} for each in uploads
         ],
-        tables.grants.key: [grant for each in uploads for grant in _grants(each)],
+        tables.grants: [
+            {
+                "id": id_within(each.share, es.ExamId(each.exam), recipient),
+                "exam": each.exam,
+                "grantor": each.owner,
+                "recipient": recipient,
+                "permission": each.permission,
+                "until": each.until,
+                "version": 1,
+                "basis": None,
+                "share": each.share,
+                "made_at": START,
+                "uploaded_at": each.at,
+                "lines": None,
+            }
+            for each in uploads
+            for recipient in each.recipients
+        ],
     }
-
-
-def _batch(upload: Upload) -> Values:
-    return {
-        "id": upload.batch,
-        "uploader": upload.owner,
-        "source": "",
-        "received_at": upload.at,
-        "sealed": False,
-    }
-
-
-def _exam(upload: Upload) -> Values:
-    return {
-        "id": upload.exam,
-        "owner": upload.owner,
-        "batch": upload.batch,
-        "uploaded_at": upload.at,
-        "subject": None,
-    }
-
-
-def _grants(upload: Upload) -> Iterator[Values]:
-    for recipient in upload.recipients:
-        yield {
-            "id": id_within(upload.share, es.ExamId(upload.exam), recipient),
-            "exam": upload.exam,
-            "grantor": upload.owner,
-            "recipient": recipient,
-            "permission": upload.permission,
-            "until": upload.until,
-            "version": 1,
-            "basis": None,
-            "share": upload.share,
-            "made_at": START,
-            "uploaded_at": upload.at,
-            "lines": None,
-        }
 
 
 def _write(connection: Connection, table: Table, rows: Sequence[Values]) -> None:
@@ -262,8 +237,7 @@ def _write(connection: Connection, table: Table, rows: Sequence[Values]) -> None
 def directory_of(keys: Iterable[str]) -> MemoryDirectory:
     """Return a directory of some principals; its groups are empty."""
     directory = MemoryDirectory()
-    for key in sorted(set(keys)):
-        principal = principal_of(PrincipalKey(key))
+    for principal in principals(sorted(set(keys))):
         kind = es.User if isinstance(principal, es.UserId) else es.Group
         directory.add(kind(id=principal, name=principal.value))
     return directory
@@ -285,35 +259,28 @@ def require_equal_worlds(by_acts: Engine, in_bulk: Engine, size: int = 1_000) ->
         tables=tables,
     )
     for disc in uploads:
-        _add(sharing, disc)
-        for each in disc:
-            sharing.share(_request(each))
+        first = disc[0]
+        owner, names = es.UserId(first.owner), [each.exam for each in disc]
+        exams = uploaded(sharing, first.batch, owner, names, first.at)
+        for exam, each in zip(exams, disc, strict=True):
+            sharing.share(
+                es.ShareRequest(
+                    actor=owner,
+                    exam=exam,
+                    recipients=principals(each.recipients),
+                    permission=es.Permission(each.permission),
+                    until=each.until,
+                    attested=True,
+                )
+            )
     bulk = filled(in_bulk, size).tables
     for name in ("batches", "exams", "versions", "grants"):
         if _content(by_acts, getattr(tables, name)) != _content(in_bulk, getattr(bulk, name)):
             sys.exit(f"the {name} that were written in bulk are not those that acts write")
 
 
-def _add(sharing: Sharing, disc: Sequence[Upload]) -> None:
-    batch, owner = es.BatchId(disc[0].batch), es.UserId(disc[0].owner)
-    sharing.add_upload(
-        es.UploadBatch(id=batch, uploader=owner, received_at=disc[0].at),
-        [
-            es.Exam(id=es.ExamId(each.exam), owner=owner, batch=batch, uploaded_at=each.at)
-            for each in disc
-        ],
-    )
-
-
-def _request(upload: Upload) -> es.ShareRequest:
-    return es.ShareRequest(
-        actor=es.UserId(upload.owner),
-        exam=es.ExamId(upload.exam),
-        recipients=tuple(principal_of(PrincipalKey(key)) for key in upload.recipients),
-        permission=es.Permission(upload.permission),
-        until=upload.until,
-        attested=True,
-    )
+def principals(keys: Iterable[str]) -> tuple[es.UserId | es.GroupId, ...]:
+    return tuple(principal_of(PrincipalKey(key)) for key in keys)
 
 
 def _content(engine: Engine, table: Table) -> list[Any]:

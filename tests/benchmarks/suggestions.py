@@ -8,18 +8,17 @@ keystrokes, each the best of three, in time of the processor.
 
 import random
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from heapq import nsmallest
 from pathlib import Path
 from statistics import median, quantiles
 from time import process_time_ns
 from typing import Final
 
-from sqlalchemy import MetaData
+from sqlalchemy import MetaData, event
 
 from exam_sharing.adapters.sqlalchemy import SqlDirectory, sqlite_engine
 from exam_sharing.adapters.sqlalchemy.tables import define_directory_tables
-from exam_sharing.directories import Account
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.memory.directory import MemoryDirectory
 from exam_sharing.names import Findable, Typed, folded
@@ -125,14 +124,6 @@ def times(ask: Callable[[str], object], typed: list[str]) -> tuple[float, float]
     return median(best), quantiles(best, n=100)[-1]
 
 
-def filled(made: list[User | Group]) -> MemoryDirectory:
-    """Return a directory of these principals, added one by one."""
-    directory = MemoryDirectory()
-    for each in made:
-        directory.add(each)
-    return directory
-
-
 def changing(directory: MemoryDirectory, ask: Callable[[str], object]) -> float:
     """Return the median time of adding one more and asking again, in nanoseconds."""
     taken: list[int] = []
@@ -144,11 +135,11 @@ def changing(directory: MemoryDirectory, ask: Callable[[str], object]) -> float:
     return median(taken)
 
 
-def measure(size: int, base: tuple[float, float] | None) -> tuple[float, float]:
-    """Print the line of one size; return its times, to which later ones are compared."""
-    made = people(size)
-    start = process_time_ns()
-    directory = filled(made)
+def in_memory(made: list[User | Group]) -> Iterator[float]:
+    """Yield the times of a keystroke in memory, and what else the table has about it."""
+    start, directory = process_time_ns(), MemoryDirectory()
+    for each in made:
+        directory.add(each)
     adding = process_time_ns() - start
 
     def ask(text: str) -> list[str]:
@@ -159,57 +150,55 @@ def measure(size: int, base: tuple[float, float] | None) -> tuple[float, float]:
     ask("an")
     first = process_time_ns() - start
     middle, worst = times(ask, keystrokes(made, 300))
-    base = base or (middle, worst)
-    scan = naive_scan(made)
-    few = keystrokes(made, 3)
+    scan, few = naive_scan(made), keystrokes(made, 3)
     for text in few:
         assert ask(text) == scan(text), text
     scanning, _ = times(scan, few)
-    one_more = changing(directory, ask)
-    print(
-        f"{size:>10,} {middle / 1e3:>10.1f} {worst / 1e3:>8.1f}"
-        f" {middle / base[0]:>7.2f}x {worst / base[1]:>7.2f}x {scanning / middle:>7.0f}x"
-        f" {adding / 1e9:>10.2f} {first / 1e9:>8.2f} {one_more / 1e3:>10.1f}"
-    )
-    return middle, worst
+    yield from (middle, worst, scanning / middle, adding, first, changing(directory, ask))
 
 
-def measure_sqlite(size: int, base: tuple[float, float] | None) -> tuple[float, float]:
-    """Print the line of one size over SQLite; return its times."""
-    made = people(size)
+def in_sqlite(made: list[User | Group]) -> Iterator[float]:
     with tempfile.TemporaryDirectory() as folder:
         engine = sqlite_engine(Path(folder) / "directory.db")
+        # Each addition commits: nothing waits for the disk.
+        event.listen(engine, "connect", lambda each, _: each.execute("PRAGMA synchronous = OFF"))
         tables = define_directory_tables(MetaData())
         tables.metadata.create_all(engine)
         directory = SqlDirectory(engine, tables)
-        # All in one transaction: committing one by one measures the disk.
-        with engine.begin() as connection:
-            for each in made:
-                known = each if isinstance(each, Group) else Account(user=each)
-                directory._changes.put(connection, known)
-
-        def ask(text: str) -> object:
-            return directory.suggest(ACTOR, text, LIMIT, frozenset())
-
-        middle, worst = times(ask, keystrokes(made, 60))
+        for each in made:
+            directory.add(each)
+        yield from times(
+            lambda text: directory.suggest(ACTOR, text, LIMIT, frozenset()), keystrokes(made, 60)
+        )
         engine.dispose()
-    base = base or (middle, worst)
-    print(
-        f"{size:>10,} {middle / 1e3:>10.1f} {worst / 1e3:>8.1f}"
-        f" {middle / base[0]:>7.2f}x {worst / base[1]:>7.2f}x"
-    )
-    return middle, worst
+
+
+def measured(kind: Callable[[list[User | Group]], Iterator[float]]) -> None:
+    """Print a line for each size; the later ones are compared to the first."""
+    base: tuple[float, float] | None = None
+    for size in SIZES:
+        middle, worst, *others = kind(people(size))
+        base = base or (middle, worst)
+        print(
+            f"{size:>10,} {middle / 1e3:>10.1f} {worst / 1e3:>8.1f}"
+            f" {middle / base[0]:>7.2f}x {worst / base[1]:>7.2f}x",
+            end="",
+        )
+        if others:
+            scan, adding, first, one_more = others
+            print(
+                f" {scan:>7.0f}x {adding / 1e9:>10.2f} {first / 1e9:>8.2f} {one_more / 1e3:>10.1f}",
+                end="",
+            )
+        print(flush=True)
 
 
 def main() -> None:
-    """Measure every size and print the table."""
     print(
         f"{'principals':>10} {'median us':>10} {'p99 us':>8} {'median':>8} {'p99':>8}"
         f" {'scan':>8} {'add all s':>10} {'first s':>8} {'change us':>10}"
     )
-    base = measure(SIZES[0], None)
-    for size in SIZES[1:]:
-        measure(size, base)
+    measured(in_memory)
     print(
         "median, p99: a keystroke, relative to the smallest directory\n"
         "scan: how many times as long a naive scan takes\n"
@@ -217,9 +206,7 @@ def main() -> None:
         "change: adding one more and asking again, median of 300\n"
         "over SQLite:"
     )
-    base = measure_sqlite(SIZES[0], None)
-    for size in SIZES[1:]:
-        measure_sqlite(size, base)
+    measured(in_sqlite)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,10 @@ turn, and once by one in which it only races. Each number is how many times as l
 as on the same batch alone, in the same run; the longest of several.
 """
 
-import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
-from functools import partial
 from multiprocessing import get_context
 from random import Random
 from time import monotonic, sleep
@@ -22,8 +20,7 @@ from uuid import uuid4
 import attrs
 import sqlalchemy
 from sqlalchemy import Engine
-from tests.benchmarks.rows import Row, printed, progress
-from tests.benchmarks.sql import fresh, server
+from tests.benchmarks.harness import Row, fresh, options, progress, report, server, uploaded
 
 import exam_sharing as es
 from exam_sharing.adapters import sqlalchemy as sql
@@ -35,13 +32,7 @@ RECIPIENTS: Final = tuple(es.UserId(f"writer {number}") for number in range(WRIT
 
 @attrs.frozen
 class Settings:
-    """How much to measure.
-
-    Attributes:
-        exams: how many the batch has.
-        rates: how many short acts there are in a second.
-        shares: how often the batch is shared, for each rate.
-    """
+    """Exams of the batch, short acts in a second, and shares of the batch for each rate."""
 
     exams: int = 300
     rates: tuple[int, ...] = (4, 50)
@@ -55,50 +46,38 @@ class RacingStore(sql.SqlStore):
     """A store in which an act races until it wins, as all did once."""
 
     def locked(self, exams: tuple[es.ExamId, ...]) -> AbstractContextManager[Any]:
-        """Give no lock."""
         del exams
         return nullcontext()
 
 
-def people(engine: Engine) -> sql.SqlDirectory:
-    """Return the users in the database."""
-    return sql.SqlDirectory(engine, sql.define_tables(sqlalchemy.MetaData()).directory)
-
-
-def sharing_over(engine: Engine, store: type[sql.SqlStore] = sql.SqlStore) -> es.Sharing:
-    """Return a `Sharing` with users in the same database."""
-    tables = sql.define_tables(sqlalchemy.MetaData())
+def opened(engine: Engine, store: type[sql.SqlStore] = sql.SqlStore) -> es.Sharing:
+    ports = sql.sql_ports(store.over(engine), directory=people(engine))
     return es.Sharing(
         policy=es.Policy(),
-        ports=sql.sql_ports(store.over(engine, tables=tables), directory=people(engine)),
+        ports=ports,
         clock=lambda: datetime.now(UTC),
         new_id=lambda: str(uuid4()),
         sends_at_once=False,
     )
 
 
-def exams_of(settings: Settings) -> tuple[es.ExamId, ...]:
-    """Return the exams of the batch."""
-    return tuple(es.ExamId(f"e{number:04}") for number in range(settings.exams))
+def people(engine: Engine) -> sql.SqlDirectory:
+    return sql.SqlDirectory(engine, sql.define_tables(sqlalchemy.MetaData()).directory)
 
 
-def fill(engine: Engine, settings: Settings) -> None:
-    """Create the tables, with the batch and everybody in them."""
+def fill(engine: Engine, settings: Settings) -> tuple[es.ExamId, ...]:
+    """Create the tables, with the batch and everybody in them, and return the exams."""
     directory = sql.SqlDirectory(engine, sql.create_all(engine).directory)
     for user in (OWNER, *RECIPIENTS):
         directory.add(es.User(id=user, name=user.value))
-    at = datetime.now(UTC)
-    batch = es.UploadBatch(id=es.BatchId("batch"), uploader=OWNER, received_at=at)
-    exams = [
-        es.Exam(id=each, owner=OWNER, batch=batch.id, uploaded_at=at) for each in exams_of(settings)
-    ]
-    sharing_over(engine).add_upload(batch, exams)
+    exams = [f"e{number:04}" for number in range(settings.exams)]
+    return uploaded(opened(engine), "batch", OWNER, exams, datetime.now(UTC))
 
 
-def write(url: str, settings: Settings, rate: int, stop: Any, begun: Any) -> None:
+def write(url: str, exams: Sequence[es.ExamId], rate: int, stop: Any, begun: Any) -> None:
     """Share and unshare, in as many threads as there are writers, until told to stop."""
     engine = sqlalchemy.create_engine(url)
-    sharing, exams = sharing_over(engine), exams_of(settings)
+    sharing = opened(engine)
 
     def act(number: int) -> None:
         chance, recipient = Random(number), RECIPIENTS[number]
@@ -118,11 +97,10 @@ def write(url: str, settings: Settings, rate: int, stop: Any, begun: Any) -> Non
 
 
 @contextmanager
-def among_writers(url: str, settings: Settings, rate: int) -> Iterator[None]:
-    """Let others write meanwhile."""
+def among_writers(url: str, exams: Sequence[es.ExamId], rate: int) -> Iterator[None]:
     processes = get_context("spawn")
     stop, begun = processes.Event(), processes.Event()
-    writers = processes.Process(target=write, args=(url, settings, rate, stop, begun))
+    writers = processes.Process(target=write, args=(url, exams, rate, stop, begun))
     writers.start()
     begun.wait()
     try:
@@ -133,21 +111,17 @@ def among_writers(url: str, settings: Settings, rate: int) -> Iterator[None]:
 
 
 def waits(
-    engine: Engine, store: type[sql.SqlStore], settings: Settings, name: str
+    engine: Engine, store: type[sql.SqlStore], exam: es.ExamId, shares: int, name: str
 ) -> tuple[list[float], int]:
     """Return how many seconds each share of the batch took, and how many gave up."""
-    sharing, directory = sharing_over(engine, store), people(engine)
+    sharing, directory = opened(engine, store), people(engine)
     seconds: list[float] = []
     gave_up = 0
-    for number in range(settings.shares):
+    for number in range(shares):
         user = es.UserId(f"{name} {number}")
         directory.add(es.User(id=user, name=user.value))
         request = es.ShareRequest(
-            actor=OWNER,
-            exam=exams_of(settings)[0],
-            recipients=(user,),
-            scope=es.Scope.BATCH,
-            attested=True,
+            actor=OWNER, exam=exam, recipients=(user,), scope=es.Scope.BATCH, attested=True
         )
         start = monotonic()
         try:
@@ -159,40 +133,31 @@ def waits(
 
 
 def measured(url: str, settings: Settings) -> Iterator[Row]:
-    """Measure all of it."""
     with fresh(url) as engine:
-        fill(engine, settings)
+        exams = fill(engine, settings)
         address = engine.url.render_as_string(hide_password=False)
         stores = {"in its turn": sql.SqlStore, "racing only": RacingStore}
-        alone, _ = waits(engine, sql.SqlStore, settings, "alone")
+        alone, _ = waits(engine, sql.SqlStore, exams[0], settings.shares, "alone")
         progress(f"alone: {min(alone):.2f} s")
         for rate in settings.rates:
             for words, store in stores.items():
-                progress(f"{rate} acts a second, {words}")
-                with among_writers(address, settings, rate):
-                    taken, gave_up = waits(engine, store, settings, f"{rate} {words}")
-                row = partial(Row, grants=settings.exams * len(taken))
                 what = f"{rate} acts a second, {words}"
-                longest, usual = max(taken) / min(alone), sorted(taken)[len(taken) // 2]
-                yield row(f"{what}: half of the shares", measured=usual / min(alone))
-                yield row(f"{what}: the longest", measured=longest)
-                yield row(f"{what}: gave up", measured=gave_up, unit=f"of {len(taken)}")
+                progress(what)
+                with among_writers(address, exams, rate):
+                    taken, gave_up = waits(engine, store, exams[0], settings.shares, what)
+                grants = len(exams) * len(taken)
+                usual = sorted(taken)[len(taken) // 2]
+                yield Row(f"{what}: half of the shares", grants, usual / min(alone))
+                yield Row(f"{what}: the longest", grants, max(taken) / min(alone))
+                yield Row(f"{what}: gave up", grants, gave_up, unit=f"of {len(taken)}")
 
 
-def main() -> None:
-    """Measure, and print the table."""
-    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks.waits", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="a small batch, fewer shares")
+if __name__ == "__main__":
+    parser = options(".waits", __doc__)
     parser.add_argument("--shares", type=int, help="how often the batch is shared")
-    parser.add_argument("--json", action="store_true", help="rows for machines")
     chosen = parser.parse_args()
     settings = QUICK if chosen.quick else Settings()
     if chosen.shares is not None:
         settings = attrs.evolve(settings, shares=chosen.shares)
     with server() as url:
-        rows = list(measured(url, settings))
-    print(printed(rows, as_json=chosen.json))
-
-
-if __name__ == "__main__":
-    main()
+        report(measured(url, settings), as_json=chosen.json)

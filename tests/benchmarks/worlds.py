@@ -6,18 +6,18 @@ end some day, half of them before the questions are asked; some are re-shares; 2
 inactive when asked about. Everything is made by the public acts.
 """
 
+import pickle
 import random
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import attrs
 
 import exam_sharing as es
 from exam_sharing.grants import Grant
 from exam_sharing.memory import MemoryDirectory, MemoryStore, open_sharing
-from exam_sharing.ports import Notifier
 from exam_sharing.sharing import Sharing
 
 START: Final = datetime(2020, 1, 1, tzinfo=UTC)
@@ -27,38 +27,12 @@ LATE: Final = datetime(2200, 1, 1, tzinfo=UTC)
 NEW_OUTCOMES: Final = frozenset({"GRANTED", "WIDENED", "EXTENDED"})
 
 
-class SilentNotifier(Notifier):
-    """Sends nothing, and keeps nothing."""
-
-    def send(self, notice) -> None:
-        """Forget it."""
+Step: TypeAlias = bytes
+"""A request to share, pickled: carrying it out brings objects of its own, as over a network."""
 
 
-@attrs.frozen
-class Step:
-    """One share, in plain strings, so that carrying it out brings its own objects."""
-
-    actor: str
-    exam: str
-    recipients: tuple[tuple[bool, str], ...]
-    permission: int
-    scope: str
-    until: datetime | None
-
-    def request(self) -> es.ShareRequest:
-        """Return the request, every identifier new, as it would come over a network."""
-        return es.ShareRequest(
-            actor=es.UserId(_copy(self.actor)),
-            exam=es.ExamId(_copy(self.exam)),
-            recipients=tuple(
-                es.GroupId(_copy(name)) if is_group else es.UserId(_copy(name))
-                for is_group, name in self.recipients
-            ),
-            permission=es.Permission(self.permission),
-            scope=es.Scope(self.scope),
-            until=self.until,
-            attested=True,
-        )
+def unpacked(step: Step) -> es.ShareRequest:
+    return pickle.loads(step)  # noqa: S301  it was pickled right here
 
 
 @attrs.frozen
@@ -86,14 +60,8 @@ class World:
     """A world that can be asked.
 
     Attributes:
-        sharing: with a clock that stands still.
+        sharing: with `clock`, which stands still until `moment` sets it.
         by_real_clock: the same store and directory, with the default clock.
-        store: where both keep everything.
-        directory: the people of both.
-        clock: what `sharing` takes the time from.
-        moment: sets that clock.
-        users: every user.
-        exams: every exam.
         steps: the shares that made it.
     """
 
@@ -108,7 +76,6 @@ class World:
     steps: tuple[Step, ...]
 
     def grants(self) -> Iterator[Grant]:
-        """Yield every grant that has not been ended."""
         sharing = self.store.read(tuple(exam.id for exam in self.exams), ended=False)
         for each in sharing.values():
             yield from each.grants
@@ -136,13 +103,7 @@ class Plan:
     uploads: tuple[tuple[es.UploadBatch, tuple[es.Exam, ...]], ...]
 
 
-def _copy(text: str) -> str:
-    """Return another string of the same characters."""
-    return (text + " ")[:-1]
-
-
 def planned(size: int) -> Plan:
-    """Return the users, groups and exams of a world of `size` grants."""
     chance = random.Random(size)
     number = size // 10
     users = tuple(
@@ -181,22 +142,14 @@ def _uploads(
 
 
 def without_grants(plan: Plan) -> World:
-    """Return the world of a plan before anything is shared."""
     directory, store, moment = MemoryDirectory(), MemoryStore(), Moment()
     for principal in (*plan.users, *plan.groups):
         directory.add(principal)
     clock = moment.clock()
-    sharing = open_sharing(
-        policy=es.Policy(sends_notices=False),
-        directory=directory,
-        notifier=SilentNotifier(),
-        clock=clock,
-        store=store,
-    )
-    exams: list[es.Exam] = []
+    policy = es.Policy(sends_notices=False)
+    sharing = open_sharing(policy=policy, directory=directory, clock=clock, store=store)
     for batch, arrived in plan.uploads:
         sharing.add_upload(batch, arrived)
-        exams += arrived
     return World(
         sharing=sharing,
         by_real_clock=open_sharing(directory=directory, store=store),
@@ -205,13 +158,12 @@ def without_grants(plan: Plan) -> World:
         clock=clock,
         moment=moment,
         users=plan.users,
-        exams=tuple(exams),
+        exams=tuple(exam for _, arrived in plan.uploads for exam in arrived),
         steps=(),
     )
 
 
 def made(size: int) -> World:
-    """Return a world of `size` grants, at the time of its questions."""
     plan = planned(size)
     world = without_grants(plan)
     steps = tuple(_shared(world, plan, size, random.Random(size + 1)))
@@ -234,46 +186,48 @@ def _shared(world: World, plan: Plan, size: int, chance: random.Random) -> Itera
         until = None
         if chance.random() < 0.1:
             until = chance.choice((SOON, LATE))
-        principals = {
-            chance.choice(plan.groups if chance.random() < 0.3 else plan.users).id: None
-            for _ in range(chance.randint(1, 3))
-        }
-        recipients = [each for each in principals if each not in (actor, exam.owner)]
+        principals = dict.fromkeys(_somebody(plan, chance) for _ in range(chance.randint(1, 3)))
+        recipients = tuple(each for each in principals if each not in (actor, exam.owner))
         if not recipients:
             continue
-        step = Step(
-            actor.value,
-            exam.id.value,
-            tuple((isinstance(each, es.GroupId), each.value) for each in recipients),
-            int(permission),
-            chance.choices(("EXAM", "BATCH"), (9, 1))[0],
-            until,
-        )
-        receipt = world.sharing.share(step.request())
+        scope = chance.choices(tuple(es.Scope), (9, 1))[0]
+        request = _request(actor, exam, recipients, permission, scope=scope, until=until)
+        receipt = world.sharing.share(request)
         grants += sum(each.outcome.value in NEW_OUTCOMES for each in receipt.outcomes)
         if permission is es.Permission.DOWNLOAD and until is None:
             users = (each for each in recipients if isinstance(each, es.UserId))
             may_pass_on.setdefault(exam.id, []).extend(users)
-        yield step
+        yield pickle.dumps(request)
+
+
+def _somebody(plan: Plan, chance: random.Random) -> es.UserId | es.GroupId:
+    return chance.choice(plan.groups if chance.random() < 0.3 else plan.users).id
 
 
 def discs_shared(plan: Plan) -> Iterator[Step]:
     """Yield one share for each disc: all of it, with five others."""
     chance = random.Random(len(plan.uploads))
     for _, exams in plan.uploads:
-        recipients: dict[es.UserId | es.GroupId, None] = {}
+        owner, recipients = exams[0].owner, {}
         while len(recipients) < 5:
-            each = chance.choice(plan.groups if chance.random() < 0.3 else plan.users).id
-            if each != exams[0].owner:
+            each = _somebody(plan, chance)
+            if each != owner:
                 recipients[each] = None
-        yield Step(
-            exams[0].owner.value,
-            exams[0].id.value,
-            tuple((isinstance(each, es.GroupId), each.value) for each in recipients),
-            int(es.Permission.DOWNLOAD if chance.random() < 0.4 else es.Permission.VIEW),
-            "BATCH",
-            LATE if chance.random() < 0.1 else None,
-        )
+        permission = es.Permission.DOWNLOAD if chance.random() < 0.4 else es.Permission.VIEW
+        until = LATE if chance.random() < 0.1 else None
+        disc = {"scope": es.Scope.BATCH, "until": until}
+        yield pickle.dumps(_request(owner, exams[0], tuple(recipients), permission, **disc))
+
+
+def _request(actor, exam, recipients, permission, **more: Any) -> es.ShareRequest:
+    return es.ShareRequest(
+        actor=actor,
+        exam=exam.id,
+        recipients=recipients,
+        permission=permission,
+        attested=True,
+        **more,
+    )
 
 
 def questions(
@@ -301,11 +255,7 @@ def questions(
 def pages(world: World, questions: Sequence[Question], number: int, size: int) -> list[Question]:
     """Return questions page by page: of one user about many exams, some of them held.
 
-    Args:
-        world: the world.
-        questions: whose askers and exams the pages begin with.
-        number: how many pages.
-        size: how many different exams are on each.
+    Each page begins with the asker and the exams of some of the given questions.
     """
     chance = random.Random(size)
     asked: dict[es.UserId, dict[es.ExamId, None]] = {}
