@@ -48,7 +48,6 @@ def _what_has_been_shared(store: Any) -> None:
 
 
 def ports_of(world: World) -> Ports:
-    """Return the ports of a portal."""
     return memory_ports(
         store=world.store,
         directory=world.directory,
@@ -60,11 +59,7 @@ def ports_of(world: World) -> Ports:
 def sharing_over(ports: Ports, world: World, act: str = "now", *, sends: bool = True) -> es.Sharing:
     """Return a shell over the ports whose acts have the one id; enough for one act."""
     return es.Sharing(
-        policy=world.policy,
-        ports=ports,
-        clock=world.clock,
-        new_id=lambda: act,
-        sends_at_once=sends,
+        policy=world.policy, ports=ports, clock=world.clock, new_id=lambda: act, sends_at_once=sends
     )
 
 
@@ -117,7 +112,7 @@ WITH_REQUEST_ID: Final[dict[str, Callable[[es.Sharing], Any]]] = {
 """The acts that can be told from a repetition."""
 
 DELIVERIES: Final[dict[str, Callable[[es.Sharing], Any]]] = {
-    "deliver notices": lambda s: s.admin.deliver_notices(),
+    "deliver notices": lambda s: s.admin.deliver_notices()
 }
 """What is done notice by notice, and not as a whole."""
 

@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 from uuid import uuid4
@@ -108,6 +109,18 @@ def engine_of_tokyo(url: str, **options: Any) -> sqlalchemy.Engine:
     return sqlalchemy.create_engine(url, connect_args=tokyo, **options)
 
 
+def address_of(engine: sqlalchemy.Engine) -> str:
+    return engine.url.render_as_string(hide_password=False)
+
+
+def engine_at(url: str, **options: Any) -> sqlalchemy.Engine:
+    """Return an engine as a host would make it; the options are for PostgreSQL."""
+    address = sqlalchemy.make_url(url)
+    if address.get_backend_name() == "sqlite":
+        return sqlite_engine(address.database)
+    return sqlalchemy.create_engine(address, **options)
+
+
 @contextmanager
 def created_database(server: str, encoding: str = "UTF8") -> Iterator[str]:
     """Create a database on the server, and drop it in the end, whoever is connected."""
@@ -158,12 +171,7 @@ class Server(NamedTuple):
 
 @contextmanager
 def running(home: Path, *, durable: bool = False) -> Iterator[Server]:
-    """Run a new, empty cluster.
-
-    Args:
-        home: the folder above `bin` of an installation.
-        durable: whether it waits for the disk.
-    """
+    """Run a new, empty cluster of an installation; a durable one waits for the disk."""
     folder = Path(tempfile.mkdtemp(prefix="exam-sharing-"))
     try:
         folder.chmod(0o755)
@@ -202,10 +210,7 @@ def account_for(*folders: Path) -> dict:
 def pooled(url: str, mode: str, *, sessions: int) -> Iterator[str]:
     """Run PgBouncer before a database of PostgreSQL, and yield the URL by which it is reached.
 
-    Args:
-        url: of the database.
-        mode: `"session"`, `"transaction"` or `"statement"`.
-        sessions: how many it opens on the server at most.
+    In a mode of pools, such as `"session"`, it opens so many sessions on the server at most.
     """
     program = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     if program is None:
@@ -230,7 +235,11 @@ def pooled(url: str, mode: str, *, sessions: int) -> Iterator[str]:
             running |= {"stdout": log, "stderr": log, **account_for(folder)}
             watching = ["sh", "-c", keep, "sh", program, "-q", settings]
             with subprocess.Popen(watching, **running):
-                wait_for(folder / f".s.PGSQL.{POOLER_PORT}")
+                deadline = time.monotonic() + PATIENCE
+                while not (folder / f".s.PGSQL.{POOLER_PORT}").exists():
+                    if time.monotonic() > deadline:
+                        raise RuntimeError((folder / "log").read_text(errors="replace"))
+                    time.sleep(0.02)
                 query = {"host": str(folder), "port": str(POOLER_PORT)}
                 pooler = server.set(host=None, port=None, password=None, query=query)
                 yield pooler.render_as_string(hide_password=False)
@@ -238,57 +247,29 @@ def pooled(url: str, mode: str, *, sessions: int) -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def wait_for(socket: Path) -> None:
-    """Wait until a server has made its socket."""
-    deadline = time.monotonic() + PATIENCE
-    while not socket.exists():
-        if time.monotonic() > deadline:
-            raise RuntimeError((socket.parent / "log").read_text(errors="replace"))
-        time.sleep(0.02)
-
-
 @contextmanager
 def served(
     programs: Path, data: Path, sockets: Path, settings: dict, *, durable: bool
 ) -> Iterator[Callable[[], None]]:
-    """Start the server, wait until it is ready, yield how to restart it, and stop it in the end."""
-    options = ["listen_addresses=", "max_connections=200"]
+    """Start the server, yield how to let it crash and start again, and stop it in the end."""
+    options = f"-k {sockets} -c listen_addresses= -c max_connections=200"
     if not durable:
-        options += ["fsync=off", "full_page_writes=off"]
-    command = [programs / "postgres", "-D", data, "-k", sockets]
-    for option in options:
-        command += ["-c", option]
-    # The shell stops the server also when the tests were killed: its input has an end then. In a
-    # session of its own, it does not get the interrupt that ends the tests before they end.
-    keep = '"$@" & while read -r _; do kill -QUIT $!; wait $!; "$@" & done; kill -INT $!; wait $!'
-    watching = ["sh", "-c", keep, "sh", *command]
+        options += " -c fsync=off -c full_page_writes=off"
+    control = [programs / "pg_ctl", "-D", data, "-w", "-t", str(PATIENCE), "-o", options]
+
+    def run(*what: str) -> None:
+        if subprocess.run(
+            [*control, *what], check=False, start_new_session=True, **settings
+        ).returncode:
+            raise RuntimeError((data.parent / "log").read_text(errors="replace"))
+
+    # The shell stops the server also when the tests were killed: its input has an end then. In
+    # sessions of their own, neither gets the interrupt that ends the tests before they end.
+    stopping = ["sh", "-c", 'read -r _; "$@"', "sh", *control, "stop"]
     watched = {**settings, "stdin": subprocess.PIPE, "start_new_session": True}
-    with subprocess.Popen(watching, **watched) as shell:
-
-        def wait_until_ready(other_than: str | None = None) -> None:
-            deadline = time.monotonic() + PATIENCE
-            while ready_process(data / "postmaster.pid") in {None, other_than}:
-                if time.monotonic() > deadline or shell.poll() is not None:
-                    raise RuntimeError((data.parent / "log").read_text(errors="replace"))
-                time.sleep(0.02)
-
-        def restart() -> None:
-            before = ready_process(data / "postmaster.pid")
-            shell.stdin.write(b"\n")
-            shell.stdin.flush()
-            wait_until_ready(other_than=before)
-
-        wait_until_ready()
-        yield restart
-
-
-def ready_process(pid_file: Path) -> str | None:
-    """Return the number of the server's process, if it has written that it takes connections."""
-    try:
-        lines = pid_file.read_text().splitlines()
-        return lines[0] if lines[7].strip() == "ready" else None
-    except (FileNotFoundError, IndexError):
-        return None
+    with subprocess.Popen(stopping, **watched):
+        run("start")
+        yield partial(run, "-m", "immediate", "restart")
 
 
 def reachable(home: Path, copy: Path, settings: dict) -> Path:

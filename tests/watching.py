@@ -5,7 +5,8 @@ port; whatever the watcher returns or raises is what the asker gets.
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -16,19 +17,10 @@ from exam_sharing.ports import Ports
 Watcher = Callable[[str, Callable[[], Any]], Any]
 
 
-@attrs.frozen
-class _WatchedTurn:
-    """A context whose writer is watched, too."""
-
-    turn: Any
-    watcher: Watcher
-
-    def __enter__(self) -> Any:
-        writer = self.turn.__enter__()
-        return None if writer is None else _Watched("writer", writer, self.watcher)
-
-    def __exit__(self, *error: object) -> Any:
-        return self.turn.__exit__(*error)
+@contextmanager
+def _watched_turn(turn: Any, watcher: Watcher) -> Iterator[Any]:
+    with turn as writer:
+        yield None if writer is None else _Watched("writer", writer, watcher)
 
 
 class _Watched:
@@ -43,7 +35,7 @@ class _Watched:
 
         def ask(*args: Any, **kwargs: Any) -> Any:
             answer = self._watcher(question, partial(put, *args, **kwargs))
-            return _WatchedTurn(answer, self._watcher) if method == "locked" else answer
+            return _watched_turn(answer, self._watcher) if method == "locked" else answer
 
         return ask
 

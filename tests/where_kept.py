@@ -86,7 +86,6 @@ class Database:
 
 
 def tables_of(store: SqlStore) -> Tables:
-    """Return the tables of a store."""
     return store._tables
 
 
@@ -130,16 +129,11 @@ _kept: list[Memory | Database] = [Memory()]
 
 
 def empty_store() -> Any:
-    """Return an empty store, kept where the running test keeps its worlds."""
     return _kept[-1].empty_store()
 
 
 def store_with(fill: Fill) -> Any:
-    """Return a store with what a function puts into it, kept as an empty one would be.
-
-    Args:
-        fill: is given an empty store, and must put the same into it each time.
-    """
+    """Return a store with what a function puts into it, the same each time."""
     return _kept[-1].store_with(fill)
 
 
@@ -187,7 +181,6 @@ def pytest_collection_modifyitems(config, items):
 
 
 def kept_in(item: pytest.Item) -> str:
-    """Return where a test keeps its worlds."""
     callspec = getattr(item, "callspec", None)
     return "memory" if callspec is None else callspec.params.get("where_kept", "memory")
 

@@ -43,9 +43,7 @@ WEEK = timedelta(weeks=1)
 class FailingNotifier(MemoryNotifier):
     """Fails for as long as it is broken."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.broken = True
+    broken = True
 
     def send(self, notice: es.ShareNotice) -> None:
         if self.broken:
@@ -57,10 +55,6 @@ class World:
     """A portal with shorthands.
 
     Args:
-        visible: as for `MemoryDirectory`.
-        members_visible: as for `MemoryDirectory`.
-        notifier: by default a `MemoryNotifier`.
-        host_facts: facts for rules of the host.
         store: by default an empty store of the kind that the running test uses. A store that holds
             the CD already is used as it is.
         first_act: the number of the first act; the store has used the numbers below.
@@ -106,6 +100,10 @@ class World:
     @property
     def now(self) -> datetime:
         return self.clock.now
+
+    @property
+    def people(self) -> dict[str, Any]:
+        return {"directory": self.directory, "clock": self.clock}
 
     def wait(self, duration: timedelta) -> None:
         self.clock.now += duration
@@ -198,7 +196,6 @@ class World:
         return self.sharing.can(user, DOWNLOAD, exam)
 
     def grants(self, exam: es.ExamId) -> tuple[es.Grant, ...]:
-        """Return the grants on an exam that were not ended, in the order of acts."""
         kept = self.store.read((exam,), ended=False)[exam].grants
         return tuple(in_order(kept))
 
