@@ -19,6 +19,7 @@ import attrs
 import pytest
 
 import exam_sharing as es
+from exam_sharing.acts.changing import ATTEMPTS
 from exam_sharing.events import ActRefused, ExamShared
 from exam_sharing.memory import (
     MemoryDirectory,
@@ -28,10 +29,11 @@ from exam_sharing.memory import (
     open_sharing,
 )
 from exam_sharing.policy.requests import HostEnding
+from exam_sharing.policy.retries import longest_delay
 from exam_sharing.testing.worlds import perform
 from watching import watched
 from where_kept import empty_store
-from world import START, grant_id
+from world import START, grant_id, share_request
 
 pytestmark = pytest.mark.every_store
 
@@ -55,17 +57,18 @@ def threads_take_turns_quickly():
 class Portal:
     """A portal of which each thread sets its own time and the id of its next act.
 
-    Args:
-        store: what keeps everything; exams are uploaded unless they are there.
-        notifier: by default one that keeps what it is given.
-        open_over: how to open a `Sharing` over the store.
+    Its exams are uploaded unless the store has them.
     """
 
     def __init__(
-        self, store: Any = None, notifier: Any = None, open_over: Any = open_sharing
+        self,
+        store: Any = None,
+        notifier: Any = None,
+        open_over: Any = open_sharing,
+        directory: Any = None,
     ) -> None:
         self.store = empty_store() if store is None else store
-        self.directory = MemoryDirectory()
+        self.directory = MemoryDirectory() if directory is None else directory
         self.own = local()
         self.own.now, self.own.act = START, "upload"
         self.sharing = open_over(
@@ -76,7 +79,7 @@ class Portal:
             new_id=lambda: self.own.act,
         )
         for user in USERS:
-            self.directory.add(es.User(id=user, name=str(user)))
+            self.directory.add(es.User(id=user, name=str(user), email=f"{user}@example.org"))
         self.directory.add(es.Group(id=GROUPS[0], name="ward", members=frozenset(OTHERS[:2])))
         self.directory.add(
             es.Group(id=GROUPS[1], name="clinic", members=frozenset({OTHERS[2], GROUPS[0]}))
@@ -95,17 +98,7 @@ class Portal:
         """Return what an act comes to, or `None` when it is refused."""
         self.own.act, self.own.now = act, now
         try:
-            match request:
-                case HostEnding():
-                    return self.sharing.admin.end_by_host(
-                        recipient=request.recipient,
-                        exam=request.exam,
-                        reshares=request.reshares,
-                        performed_by=request.performed_by,
-                        why=str(request.why),
-                    )
-                case _:
-                    return perform(self.sharing, request)
+            return perform_any(self.sharing, request)
         except es.Refused:
             return None
 
@@ -122,6 +115,27 @@ class Portal:
     def done(self) -> list[Any]:
         """Return the events of all that was not refused, in the order of the audit trail."""
         return [each for each in self.store.events() if not isinstance(each, ActRefused)]
+
+
+def perform_any(sharing: es.Sharing, request: Any) -> Any:
+    if not isinstance(request, HostEnding):
+        return perform(sharing, request)
+    return sharing.admin.end_by_host(
+        recipient=request.recipient,
+        exam=request.exam,
+        reshares=request.reshares,
+        performed_by=request.performed_by,
+        why=str(request.why),
+    )
+
+
+def act_at_random(sharing: es.Sharing, directory: Any, chance: random.Random) -> None:
+    """Do one thing that may be permitted or not, or change a group."""
+    if chance.random() < 1 / 8:
+        members = frozenset(chance.sample(OTHERS, 2))
+        directory.add(es.Group(id=chance.choice(GROUPS), name="group", members=members))
+    else:
+        perform_any(sharing, something(chance, [es.GrantId("none")]))
 
 
 def something(chance: random.Random, grants: list[es.GrantId]) -> Any:
@@ -159,8 +173,7 @@ once_more = pytest.mark.memory_only("threads seldom race in memory, and in a dat
 
 
 @pytest.fixture(
-    scope="module",
-    params=[1, pytest.param(2, marks=once_more), pytest.param(3, marks=once_more)],
+    scope="module", params=[1, pytest.param(2, marks=once_more), pytest.param(3, marks=once_more)]
 )
 def aftermath(request, where_kept):
     """A portal on which eight threads have acted at random, and the receipts that they got."""
@@ -190,6 +203,7 @@ def aftermath(request, where_kept):
                     portal.sharing.can(user, es.Permission.DOWNLOAD, exam)
                     portal.sharing.admin.explain(user, es.Permission.VIEW, exam)
             portal.sharing.access_list(OWNER, EXAMS[0])
+            portal.directory.add(portal.directory.group(GROUPS[0]))
 
     with ThreadPoolExecutor(THREADS + 1) as pool:
         looking = pool.submit(look)
@@ -219,30 +233,55 @@ def test_done_again_one_after_the_other_the_acts_come_to_the_same(aftermath):
     assert Counter(receipts_again) == Counter(receipts)
 
 
-def test_the_order_of_the_trail_is_the_order_of_versions_without_gaps(aftermath):
-    portal, _ = aftermath
+@pytest.fixture(scope="module")
+def store(aftermath):
+    return aftermath[0].store
+
+
+def events_on(store, exam):
+    """Return what was done on an exam, in the order of the audit trail."""
+    return [
+        event
+        for event in store.events()
+        if not isinstance(event, ActRefused) and exam in event.versions
+    ]
+
+
+def test_the_order_of_the_trail_is_the_order_of_versions_without_gaps(store):
     for exam in EXAMS:
-        versions = [each.versions[exam] for each in portal.done() if exam in each.versions]
-        assert versions == list(range(1, portal.kept()[exam][0] + 1))
+        versions = [event.versions[exam] for event in events_on(store, exam)]
+        assert versions == list(range(1, len(versions) + 1))
+        assert store.read((exam,), ended=False)[exam].version == len(versions)
 
 
-def contents(grants):
-    return {es.ShownGrant.of(grant, frozenset()) for grant in grants}
+def test_replaying_the_trail_by_versions_gives_the_grants(store):
+    """And each re-share rests on grants that stood, and gave enough, when it was made."""
+    for exam in EXAMS:
+        standing, ended = {}, []
+        for event in events_on(store, exam):
+            made = [grant for grant in event.made if grant.exam == exam]
+            for grant in made:
+                if isinstance(event, ExamShared) and isinstance(grant.basis, frozenset):
+                    for source in (standing[each] for each in grant.basis):
+                        assert source.holding.covers(grant.holding)
+                        assert source.grantor != grant.grantor
+            for past in getattr(event, "ended", ()):
+                if past.grant.exam == exam:
+                    assert standing.pop(past.grant.id) == past.grant
+                    ended.append(past)
+            standing.update((grant.id, grant) for grant in made)
+        kept = store.read((exam,), ended=True)[exam]
+        assert set(standing.values()) == set(kept.grants)
+        assert Counter(kept.ended) == Counter(ended)
 
 
-def test_receipts_trail_and_store_agree(aftermath):
-    portal, receipts = aftermath
-    ever = {grant for _, standing, ended in portal.kept().values() for grant in standing}
-    ever |= {each.grant for _, _, past in portal.kept().values() for each in past}
-    made = {grant for event in portal.done() for grant in event.made}
-    ended = {each.grant for event in portal.done() for each in getattr(event, "ended", ())}
-    assert made == ever
-    assert ended == {each.grant for _, _, past in portal.kept().values() for each in past}
-    told = [each for each in receipts if isinstance(each, es.UnshareReceipt)]
-    assert contents(grant for each in told for grant in each.ended) <= contents(ended)
-    assert contents(grant for each in told for grant in each.replacements) <= contents(made)
-    shares = {each.share for each in receipts if isinstance(each, es.ShareReceipt)}
-    assert shares == {each.share.id for each in portal.done() if isinstance(each, ExamShared)}
+def test_no_share_of_a_batch_is_half_done(store):
+    for event in store.events():
+        if isinstance(event, ExamShared):
+            assert store.share_record(event.share.id) == event.share
+            assert {grant.exam for grant in event.made} == set(event.versions)
+            for grant in event.made:
+                assert store.find_grants((grant.id,)) == (grant,)
 
 
 def test_checks_never_go_back_behind_a_share_of_a_batch():
@@ -266,9 +305,7 @@ def test_checks_never_go_back_behind_a_share_of_a_batch():
     with ThreadPoolExecutor(3) as pool:
         looking = [pool.submit(look, order) for order in (EXAMS, EXAMS[::-1])]
         for number, reader in enumerate(readers):
-            request = es.ShareRequest(
-                actor=OWNER, exam=EXAMS[1], recipients=[reader], scope=es.Scope.BATCH, attested=True
-            )
+            request = share_request(OWNER, EXAMS[1], reader, scope=es.Scope.BATCH)
             assert portal.do(request, f"share{number}", START)
         done.set()
         assert {each for one in looking for each in one.result()} <= {"", "n", "y", "ny"}
@@ -278,15 +315,9 @@ def test_one_request_id_in_two_threads_makes_one_share_each_time():
     notifier = MemoryNotifier()
     portal = Portal(notifier=notifier)
     for number in range(40):
-        request = es.ShareRequest(
-            actor=OWNER,
-            exam=EXAMS[0],
-            recipients=[OTHERS[number % len(OTHERS)]],
-            until=START + (number + 1) * SECOND,
-            scope=es.Scope.BATCH,
-            attested=True,
-            request_id=f"request{number}",
-        )
+        once = {"until": START + (number + 1) * SECOND, "request_id": f"request{number}"}
+        recipient = OTHERS[number % len(OTHERS)]
+        request = share_request(OWNER, EXAMS[0], recipient, scope=es.Scope.BATCH, **once)
         start = Barrier(2)
 
         def share(thread: int, request=request, start=start, number=number) -> Any:
@@ -302,44 +333,19 @@ def test_one_request_id_in_two_threads_makes_one_share_each_time():
     assert len(sent) == len(set(sent)) == 40
 
 
-def test_one_request_id_for_two_requests_is_one_share_and_one_error():
-    portal, start = Portal(), Barrier(2)
-
-    def share(recipient: es.UserId) -> Any:
-        request = es.ShareRequest(
-            actor=OWNER, exam=EXAMS[0], recipients=[recipient], attested=True, request_id="once"
-        )
-        start.wait()
-        try:
-            return portal.do(request, f"for {recipient}", START)
-        except es.RequestIdReused as reused:
-            return reused
-
-    with ThreadPoolExecutor(2) as pool:
-        answers = list(pool.map(share, OTHERS[:2]))
-    assert sorted(type(each).__name__ for each in answers) == ["RequestIdReused", "ShareReceipt"]
-    assert len(portal.done()) == 1
-
-
 def test_a_moved_exam_that_a_batch_left_out_is_a_conflict():
     """Or else two shares of one batch could each leave out what the other one gives."""
     one, other = OTHERS[:2]
     portal = Portal()
 
-    def share(
-        actor: es.UserId, exam: es.ExamId, recipient: es.UserId, scope: es.Scope
-    ) -> es.ShareRequest:
-        return es.ShareRequest(
-            actor=actor, exam=exam, recipients=[recipient], scope=scope, attested=True
-        )
-
     def between(question: str, put: Any) -> Any:
         if question == "writer.commit" and not meanwhile:
-            meanwhile.append(portal.do(share(other, EXAMS[2], one, es.Scope.BATCH), "other", START))
+            whole = share_request(other, EXAMS[2], one, scope=es.Scope.BATCH)
+            meanwhile.append(portal.do(whole, "other", START))
         return put()
 
-    portal.do(share(OWNER, EXAMS[0], one, es.Scope.EXAM), "a", START)
-    portal.do(share(OWNER, EXAMS[2], other, es.Scope.EXAM), "b", START)
+    portal.do(share_request(OWNER, EXAMS[0], one), "a", START)
+    portal.do(share_request(OWNER, EXAMS[2], other), "b", START)
     meanwhile: list[Any] = []
     ports = memory_ports(store=portal.store, directory=portal.directory)
     sharing = es.Sharing(
@@ -349,6 +355,39 @@ def test_a_moved_exam_that_a_batch_left_out_is_a_conflict():
         new_id=lambda: "one",
         sends_at_once=False,
     )
-    receipt = sharing.share(share(one, EXAMS[0], other, es.Scope.BATCH))
+    receipt = sharing.share(share_request(one, EXAMS[0], other, scope=es.Scope.BATCH))
     assert [each.exam for each in meanwhile[0].outcomes] == [EXAMS[2]]
     assert [each.exam for each in receipt.outcomes] == [EXAMS[0], EXAMS[2]]
+
+
+class AlwaysLate(MemoryStore):
+    """A store in which somebody else is always first."""
+
+    def __init__(self):
+        super().__init__()
+        self.waits = []
+
+    def commit(self, changes):
+        return False
+
+    def step_aside(self, lost):
+        self.waits.append(lost)
+
+
+@pytest.mark.memory_only("the store is one in memory")
+def test_an_act_that_always_loses_gives_up():
+    portal = Portal(AlwaysLate())
+    request = share_request(OWNER, EXAMS[0], OTHERS[0])
+    with pytest.raises(es.Conflict, match="nothing was done, try again") as caught:
+        portal.do(request, "late", START)
+    assert caught.value.attempts == ATTEMPTS
+    assert portal.store.waits == list(range(1, ATTEMPTS + 1))
+    assert portal.store.events() == ()
+
+
+@pytest.mark.memory_only("it is about no store")
+def test_delays_after_lost_races_grow_up_to_half_a_second():
+    waits = [longest_delay(lost) for lost in range(1, ATTEMPTS + 1)]
+    assert waits == sorted(waits)
+    assert 0 < waits[0] < waits[3]
+    assert waits[-1] == 0.5

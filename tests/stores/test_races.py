@@ -27,33 +27,30 @@ import attrs
 import pytest
 import sqlalchemy
 
+from databases import address_of, engine_at
 from exam_sharing import Permission, Policy, Refused, ShareNotice, Sharing
 from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.smtp import MailServer, Security, Sender, SmtpNotifier
 from exam_sharing.policy.retries import Done, Retries
 from exam_sharing.relay import watch
 from mail_servers import Inbox, mail_server
-from test_threads import (
+from test_serial_order import (
     EXAMS,
-    NOW,
     OTHERS,
     USERS,
+    Portal,
     act_at_random,
-    portal,
-    test_ended_grants_ended_once,
-    test_no_grant_exists_that_its_grantor_could_not_have_made,
     test_no_share_of_a_batch_is_half_done,
     test_replaying_the_trail_by_versions_gives_the_grants,
-    test_versions_have_no_gaps_and_no_doubles,
+    test_the_order_of_the_trail_is_the_order_of_versions_without_gaps,
 )
 from watching import watched
+from world import START
 
 __all__ = [
-    "test_ended_grants_ended_once",
-    "test_no_grant_exists_that_its_grantor_could_not_have_made",
     "test_no_share_of_a_batch_is_half_done",
     "test_replaying_the_trail_by_versions_gives_the_grants",
-    "test_versions_have_no_gaps_and_no_doubles",
+    "test_the_order_of_the_trail_is_the_order_of_versions_without_gaps",
 ]
 
 PROCESSES, THREADS_EACH, ACTS_EACH = 2, 8, 16
@@ -116,7 +113,7 @@ def sharing_over(engine, port, noted):
     sharing = Sharing(
         policy=PATIENT,
         ports=watched(ports, noted),
-        clock=lambda: NOW,
+        clock=lambda: START,
         new_id=lambda: str(uuid4()),
         sends_at_once=False,
     )
@@ -128,16 +125,9 @@ def mail_to(port):
     return SmtpNotifier(server=server, sender=Sender(address="portal@clinic.example"))
 
 
-def engine_of(url, isolation):
-    address = sqlalchemy.make_url(url)
-    if address.get_backend_name() == "sqlite":
-        return sql.sqlite_engine(address.database)
-    return sqlalchemy.create_engine(address, isolation_level=isolation)
-
-
 def hammer(url, isolation, port, process):
     """Act at random in many threads, as one of several processes, and relay beside them."""
-    engine, noted, acted = engine_of(url, isolation), Noted(), Event()
+    engine, noted, acted = engine_at(url, isolation_level=isolation), Noted(), Event()
     sharing, directory = sharing_over(engine, port, noted)
 
     def work(thread):
@@ -163,13 +153,7 @@ def hammer(url, isolation, port, process):
 
 @attrs.frozen
 class Hammered:
-    """A database after all of them have acted.
-
-    Attributes:
-        engine: of the database.
-        mail: what the mail server counted, once nothing waited any more.
-        noted: what the processes saw.
-    """
+    """A database after all of them have acted, once no notice waited any more."""
 
     engine: sqlalchemy.Engine
     mail: Unreliable
@@ -186,13 +170,13 @@ class Hammered:
     ids=" ".join,
 )
 def hammered(request, open_store_on):
-    """What is left when all have acted at random, under an isolation level."""
     name, isolation = request.param
     engine = request.getfixturevalue(name)
     tables = sql.create_all(engine)
-    portal(open_store_on(engine, tables)(), sql.SqlDirectory(engine, tables.directory))
+    people = sql.SqlDirectory(engine, tables.directory)
+    Portal(store=open_store_on(engine, tables)(), directory=people)
     engine.dispose()
-    url = engine.url.render_as_string(hide_password=False)
+    url = address_of(engine)
     mail = Unreliable()
     with mail_server(mail) as port:
         act = partial(hammer, url, isolation, port)
@@ -208,13 +192,12 @@ def hammered(request, open_store_on):
 
 
 @pytest.fixture(scope="module")
-def aftermath(hammered):
-    """The store that the tests of the threads in memory look at."""
+def store(hammered):
     return sql.SqlStore.over(hammered.engine)
 
 
 def test_lists_and_checks_agree_for_everybody(hammered):
-    sharing = sql.open_sharing(hammered.engine, clock=lambda: NOW)
+    sharing = sql.open_sharing(hammered.engine, clock=lambda: START)
     assert any(sharing.shared_with(user).items for user in OTHERS)
     for user in USERS:
         for permission in Permission:
