@@ -10,6 +10,7 @@ import pickle
 import random
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -22,14 +23,20 @@ from typing import Any, Final
 import attrs
 import sqlalchemy
 
-from exam_sharing import GrantId, NarrowRequest, NoticeId, ShareNotice, ShareRequest, UnshareRequest
-from exam_sharing.adapters.sqlalchemy import SqlStore, open_sharing, sqlite_engine
+import exam_sharing as es
+from databases import engine_at
+from exam_sharing.adapters.sqlalchemy import SqlStore, open_sharing
+from exam_sharing.events import ExamShared
 from exam_sharing.ports import Notifier
-from test_serial_order import Portal, something
-from world import START, grant_id
+from test_serial_order import Portal, act_of, something
+from where_kept import delete_rows
+from world import START, FailingNotifier, grant_id
 
 MORTAL: Final = "mortal"
-"""The name of the connections of lives, in databases that name connections."""
+"""The name of the connections of lives in PostgreSQL."""
+
+PATIENCE: Final = 30
+"""How many seconds anything may take."""
 
 DELIVER: Final = "deliver"
 """Among requests, this one means: send the notices that are due."""
@@ -41,7 +48,6 @@ class Life:
 
     Attributes:
         number: from 1, for each database.
-        folder: where its diary is, and the mailbox of them all.
         requests: what it does; by default an endless series that depends on its number.
         dies_at: the line of its diary after which it kills itself, from 1; `None` to be killed.
     """
@@ -58,7 +64,6 @@ class Life:
 
     @property
     def diary(self) -> Path:
-        """The file of its diary."""
         return self.folder / f"diary {self.number}"
 
     def lines(self) -> list[list[str]]:
@@ -70,16 +75,16 @@ class Life:
         if self.requests is not None:
             yield from self.requests
             return
-        chance, grants = random.Random(self.number), [GrantId("none")]
+        chance, grants = random.Random(self.number), [es.GrantId("none")]
         for number in range(10_000):
             if chance.random() < 0.25:
                 yield DELIVER
                 continue
             request = something(chance, grants)
-            if isinstance(request, ShareRequest):
+            if isinstance(request, es.ShareRequest):
                 act = f"life{self.number}x{number}"
                 grants += [grant_id(act, request.exam, each) for each in request.recipients]
-            if isinstance(request, ShareRequest | UnshareRequest | NarrowRequest):
+            if isinstance(request, es.ShareRequest | es.UnshareRequest | es.NarrowRequest):
                 request = attrs.evolve(request, request_id=f"life{self.number} {number}")
             yield request
 
@@ -107,7 +112,7 @@ class Mailbox(Notifier):
         self._file = folder / "mailbox"
         self.diary: Diary | None = None
 
-    def send(self, notice: ShareNotice) -> None:
+    def send(self, notice: es.ShareNotice) -> None:
         if self.diary is not None:
             self.diary.write(f"sends {notice.id}")
         with self._file.open("a") as file:
@@ -116,30 +121,30 @@ class Mailbox(Notifier):
             self.diary.write("sent")
 
     def empty(self) -> None:
-        """Throw away what arrived."""
         self._file.unlink(missing_ok=True)
 
-    def ids(self) -> list[NoticeId]:
-        """Return the ids of the notices that arrived, as often as they did."""
+    def ids(self) -> list[es.NoticeId]:
         if not self._file.exists():
             return []
-        return [NoticeId(line) for line in self._file.read_text().splitlines()]
+        return [es.NoticeId(line) for line in self._file.read_text().splitlines()]
+
+
+def portal_over(engine: sqlalchemy.Engine, store: SqlStore, mailbox: Mailbox) -> Portal:
+    def open_over(store: SqlStore, **more: Any) -> es.Sharing:
+        return open_sharing(engine, **more)
+
+    return Portal(store=store, notifier=mailbox, open_over=open_over)
 
 
 class Mortal:
     """A portal over a database; any act can be its last."""
 
     def __init__(self, url: str, folder: Path) -> None:
-        self.engine = engine_for(url)
+        self.engine = engine_at(url, connect_args={"application_name": MORTAL})
         self.mailbox = Mailbox(folder)
-        self.portal = Portal(
-            store=SqlStore.over(self.engine),
-            notifier=self.mailbox,
-            open_over=lambda store, **more: open_sharing(self.engine, **more),
-        )
+        self.portal = portal_over(self.engine, SqlStore.over(self.engine), self.mailbox)
 
     def live(self, life: Life) -> None:
-        """Perform every request of the life."""
         diary = self.mailbox.diary = Diary(life)
         sqlalchemy.event.listen(
             self.engine, "before_cursor_execute", partial(_note_statement, diary)
@@ -167,14 +172,6 @@ def _note_statement(diary, _connection, _cursor, statement, *_):
         diary.write("reads" if statement.lstrip().startswith("SELECT") else "writes")
 
 
-def engine_for(url: str) -> sqlalchemy.Engine:
-    """Return an engine as a host would make it, whose connections have a name."""
-    address = sqlalchemy.make_url(url)
-    if address.get_backend_name() == "sqlite":
-        return sqlite_engine(address.database)
-    return sqlalchemy.create_engine(address, connect_args={"application_name": MORTAL})
-
-
 class Nursery:
     """The other end of a nursery."""
 
@@ -182,7 +179,6 @@ class Nursery:
         self._pipe = pipe
 
     def begin(self, life: Life) -> int:
-        """Let a life begin, and return the number of its process."""
         self._pipe.send(life)
         return self._pipe.recv()
 
@@ -227,3 +223,100 @@ def _nurse(url: str, warm_up: Life, pipe: Connection) -> None:
         pipe.send(child)
         _, status = os.waitpid(child, 0)
         pipe.send(status)
+
+
+class Witness:
+    """Looks at what a database holds, and does the same in memory, act by act.
+
+    It repeats in memory what the audit trail records. The two must not differ in anything: grants,
+    endings, shares, receipts, notices. Half an act would be a difference.
+    """
+
+    def __init__(self, engine, tables, folder):
+        delete_rows(engine, tables)
+        self._engine = engine
+        self.mailbox = Mailbox(folder)
+        self.mailbox.empty()
+        self.kept = portal_over(engine, SqlStore.over(engine, tables=tables), self.mailbox)
+        self.memory = Portal(notifier=FailingNotifier())
+        self.passed = 0
+        self.may_be_dropped = set()
+
+    def do(self, request, act, now):
+        return self.kept.do(request, act, now)
+
+    def look(self):
+        """Do what has been done since the last look, and see that all is the same."""
+        wait_for_the_dead(self._engine)
+        kept, memory = self.kept, self.memory
+        done = kept.done()
+        new, self.passed = done[self.passed :], len(done)
+        for event in new:
+            memory.do(event.request, act_of(event), event.at)
+            self._note_what_is_over()
+        assert memory.done() == done
+        assert kept.kept() == memory.kept()
+        for event in new:
+            if isinstance(event, ExamShared):
+                assert kept.store.share_record(event.share.id) == event.share
+            receipts = [receipt_of(portal, event.request) for portal in (kept, memory)]
+            assert receipts[0] == receipts[1]
+        self._look_at_notices()
+
+    def wait_until(self, now):
+        """Let time pass, so that some of what was written may be over."""
+        self.kept.own.now = self.memory.own.now = now
+        self._note_what_is_over()
+
+    def _note_what_is_over(self):
+        self.may_be_dropped |= {each.id for each in waiting_in(self.memory) if self._is_over(each)}
+
+    def _is_over(self, notice):
+        reader = self.memory.directory.principals_of(notice.to)
+        grants = self.memory.store.grants_of_share(notice.share, notice.exam_ids, reader)
+        return all(grant.expired(self.memory.own.now) for grant in grants)
+
+    def _look_at_notices(self):
+        written = {each.id: said_by(each) for each in waiting_in(self.memory)}
+        waiting = {each.id: said_by(each) for each in waiting_in(self.kept)}
+        arrived = set(self.mailbox.ids())
+        assert waiting.items() <= written.items()
+        assert arrived <= written.keys()
+        assert written.keys() <= waiting.keys() | arrived | self.may_be_dropped
+
+
+def waiting_in(portal):
+    return portal.store.outbox.waiting()
+
+
+def receipt_of(portal, request):
+    """Return what is kept under the id of a request, if it has one."""
+    id_ = getattr(request, "request_id", None)
+    return None if id_ is None else portal.store.receipt(request.actor, id_).receipt
+
+
+def as_first_given(receipt):
+    """Return a receipt as it was kept, whether it came again or not."""
+    return None if receipt is None else attrs.evolve(receipt, repeated=False, names={})
+
+
+def said_by(notice):
+    """Return what a notice says but for the message, which no audit trail has."""
+    return attrs.evolve(notice, message=None, attempts=0, problem=None)
+
+
+def wait_for_the_dead(engine):
+    """Wait until PostgreSQL has noticed that who asked it for something is no more."""
+    if engine.dialect.name != "postgresql":
+        return
+    lingering = sqlalchemy.text(
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE datname = current_database() AND application_name = :name"
+    )
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        with engine.connect() as connection:
+            if not connection.scalar(lingering, {"name": MORTAL}):
+                return
+        assert time.monotonic() < deadline
+        time.sleep(0.001)

@@ -17,19 +17,20 @@ import signal
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from itertools import count, islice
 from threading import Event
 
 import attrs
 import pytest
 import sqlalchemy
-from lives import DELIVER, Life, nursery
-from witness import PATIENCE, Witness, as_first_given, receipt_of, repeated, waiting_in
+from lives import DELIVER, PATIENCE, Life, Witness, as_first_given, nursery, receipt_of, waiting_in
 
 import exam_sharing as es
+from databases import address_of
 from exam_sharing.adapters.sqlalchemy import create_all
 from test_serial_order import EXAMS, GROUPS, OTHERS, OWNER, SECOND, START, something
-from world import DAY
+from world import DAY, DOWNLOAD, share_request
 
 ROUNDS, LIVES_EACH = 20, 5
 CT, MR, _ = EXAMS
@@ -37,19 +38,17 @@ ANN, BOB, CAT, *_ = OTHERS
 WHOLE = {"actor": OWNER, "exam": CT, "reshares": es.Reshares.CASCADE}
 
 
-def share(actor, *recipients, **more):
-    return es.ShareRequest(actor=actor, exam=CT, recipients=recipients, attested=True, **more)
-
-
 BEFORE = (
-    share(OWNER, ANN, permission=es.Permission.DOWNLOAD, scope=es.Scope.BATCH, request_id="before"),
-    share(ANN, BOB, until=START + DAY),
-    share(BOB, CAT),
-    share(OWNER, CAT, GROUPS[0], permission=es.Permission.DOWNLOAD),
+    share_request(OWNER, CT, ANN, permission=DOWNLOAD, scope=es.Scope.BATCH, request_id="before"),
+    share_request(ANN, CT, BOB, until=START + DAY),
+    share_request(BOB, CT, CAT),
+    share_request(OWNER, CT, CAT, GROUPS[0], permission=DOWNLOAD),
 )
 ACTS = {
-    "share": share(OWNER, *GROUPS, BOB, scope=es.Scope.BATCH, message="Look.", request_id="share"),
-    "pass on": share(ANN, GROUPS[1], CAT, permission=es.Permission.DOWNLOAD, request_id="on"),
+    "share": share_request(
+        OWNER, CT, *GROUPS, BOB, scope=es.Scope.BATCH, message="Look.", request_id="share"
+    ),
+    "pass on": share_request(ANN, CT, GROUPS[1], CAT, permission=DOWNLOAD, request_id="on"),
     "unshare": es.UnshareRequest(recipient=ANN, request_id="end", **WHOLE),
     "narrow": es.NarrowRequest(recipient=ANN, until=START + DAY, request_id="cut", **WHOLE),
     "send notices": DELIVER,
@@ -70,7 +69,7 @@ def folder(engine, tmp_path_factory):
 def lives(engine, tables, folder):
     """A nursery for the database."""
     warm_up = Life(number=1, folder=folder, requests=(*BEFORE, *ACTS.values()))
-    with nursery(engine.url.render_as_string(hide_password=False), warm_up) as opened:
+    with nursery(address_of(engine), warm_up) as opened:
         yield opened
 
 
@@ -78,16 +77,12 @@ def die_at_random(lives, life, chance):
     """Let a life begin, and end it somewhere in its first few acts."""
     process = lives.begin(life)
     line, deadline = chance.randrange(1, 100), time.monotonic() + PATIENCE
-    while lines_in(life.diary) < line:
+    while not life.diary.exists() or life.diary.read_bytes().count(b"\n") < line:
         assert time.monotonic() < deadline
         time.sleep(0.0002)
     time.sleep(chance.random() * 0.002)
     os.kill(process, signal.SIGKILL)
     assert lives.end() == signal.SIGKILL
-
-
-def lines_in(diary):
-    return diary.read_bytes().count(b"\n") if diary.exists() else 0
 
 
 def ask_again(witness, life):
@@ -132,6 +127,11 @@ def end_of_notices(witness, numbered):
     witness.look()
     assert waiting_in(witness.kept) == ()
     return Counter(witness.mailbox.ids())
+
+
+def repeated(arrived):
+    """Return what arrived more than once."""
+    return {notice for notice, times in arrived.items() if times > 1}
 
 
 def sent_at_death(life):
@@ -228,11 +228,19 @@ class Load:
 
     def answer_in_the_end(self, request, act, now):
         while True:
-            try:
+            with self.lost("act"):
                 return self.portal.do(request, act, now)
-            except es.StoreFailed:
-                self.failed["act"] += 1
-                time.sleep(0.01)
+
+    @contextmanager
+    def lost(self, what):
+        """Count what was under way when the server went."""
+        try:
+            yield
+        except es.StoreFailed:
+            self.failed[what] += 1
+            if what == "delivery":
+                self.sent |= {*self.mailbox.ids()[-1:]}
+            time.sleep(0.01)
 
     def wait_for_more_answers(self):
         enough, deadline = len(self.answers) + MORE, time.monotonic() + PATIENCE
@@ -243,25 +251,19 @@ class Load:
     def relay(self):
         self.portal.own.now = START
         while not self.stopped.is_set():
-            try:
+            with self.lost("delivery"):
                 self.portal.sharing.admin.deliver_notices()
                 time.sleep(0.005)
-            except es.StoreFailed:
-                self.failed["delivery"] += 1
-                self.sent |= {*self.mailbox.ids()[-1:]}
-                time.sleep(0.01)
 
     def look(self):
         """Ask for the owner and for somebody to whom nothing is ever given."""
-        self.portal.own.now = START
+        self.portal.own.now, sharing = START, self.portal.sharing
         while not self.stopped.is_set():
-            try:
-                assert not self.portal.sharing.can(STRANGER, es.Permission.VIEW, EXAMS[0])
-                assert self.portal.sharing.can(OWNER, es.Permission.VIEW, EXAMS[0])
-                assert self.portal.sharing.can_many(STRANGER, es.Permission.VIEW, EXAMS) == set()
-                assert self.portal.sharing.visible_to(STRANGER).items == ()
-            except es.StoreFailed:
-                self.failed["check"] += 1
+            with self.lost("check"):
+                assert not sharing.can(STRANGER, es.Permission.VIEW, EXAMS[0])
+                assert sharing.can(OWNER, es.Permission.VIEW, EXAMS[0])
+                assert sharing.can_many(STRANGER, es.Permission.VIEW, EXAMS) == set()
+                assert sharing.visible_to(STRANGER).items == ()
 
 
 def test_a_restart_of_postgresql_loses_nothing_and_leaves_nothing_half_done(
