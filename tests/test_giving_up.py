@@ -5,16 +5,16 @@ How long a notice waits after each failure, when it is given up, and what operat
 
 from datetime import timedelta
 
-import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import exam_sharing as es
+from calls import ports_of, sharing_over
 from exam_sharing.errors import MAYBE_SENT
-from exam_sharing.memory import MemoryNotifier, memory_ports
+from exam_sharing.memory import MemoryNotifier
 from exam_sharing.policy.retries import AT_ONCE, GivenUp
-from world import ANNA, BEN, CARLA, CT, DAN, DAY, EVA, MR, NURSES, START, FailingNotifier, World
+from world import ANNA, BEN, CARLA, CT, DAN, DAY, EVA, NURSES, START, FailingNotifier, World
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 MESSAGE = "Please look at the left lung."
@@ -36,7 +36,6 @@ class Refusing(MemoryNotifier):
 
 
 def status(world):
-    """Return where the one notice stands."""
     (only,) = world.sharing.admin.list_notices().items
     return only
 
@@ -50,8 +49,8 @@ def test_a_claim_that_lapsed_settles_nothing():
 
     outbox.settle(lapsed, GivenUp(at=at, problem="OSError"))
 
-    assert status(world).claimed
-    assert status(world).given_up_at is None
+    assert (status(world).claimed, status(world).given_up_at) == (True, None)
+    assert (status(world).next_attempt, status(world).claimed_until) == (None, at + 2 * HOUR)
 
 
 def test_the_default_schedule_of_retries():
@@ -156,13 +155,6 @@ def test_a_notice_that_backs_off_is_left_alone_until_its_time():
     assert world.sharing.admin.deliver_notices() == 1
 
 
-def test_a_notice_that_backs_off_holds_up_nobody():
-    world = World(notifier=Refusing(OSError(), BEN), retries=STEADY)
-    world.share(ANNA, CT, BEN)
-    world.share(ANNA, CT, CARLA)
-    assert set(world.told()) == {CARLA}
-
-
 def test_a_notice_is_given_up_after_its_last_try_and_tried_no_more():
     world = World(notifier=Refusing(OSError(), BEN), retries=STEADY)
     world.share(ANNA, CT, BEN)
@@ -175,17 +167,6 @@ def test_a_notice_is_given_up_after_its_last_try_and_tried_no_more():
     assert given_up.given_up_at == START + 2 * MINUTE
     assert given_up.problem == "OSError"
     assert world.store.outbox.waiting() == ()
-
-
-def test_without_a_limit_a_notice_is_tried_for_as_long_as_it_is_true():
-    world = World(notifier=FailingNotifier(), retries=attrs.evolve(STEADY, limit=None))
-    world.share(ANNA, CT, BEN)
-    for _ in range(20):
-        world.wait(MINUTE)
-        world.sharing.admin.deliver_notices()
-    world.notifier.broken = False
-    world.wait(MINUTE)
-    assert world.sharing.admin.deliver_notices() == 1
 
 
 def test_a_failure_that_is_permanent_gives_a_notice_up_at_once():
@@ -202,6 +183,7 @@ def test_a_temporary_failure_is_listed_and_retried():
     world = World(notifier=Refusing(es.NotifierFailed("UNREACHABLE"), BEN))
     world.share(ANNA, CT, BEN)
     assert (status(world).problem, status(world).given_up_at) == ("UNREACHABLE", None)
+    assert (status(world).next_attempt, status(world).claimed_until) == (None, None)
     world.notifier.to = ()
     assert world.sharing.admin.deliver_notices() == 1
 
@@ -234,15 +216,6 @@ def test_notices_are_listed_page_by_page_oldest_first():
     assert numbers == sorted(numbers)
 
 
-def test_waiting_and_given_up_notices_are_listed_apart():
-    world = given_up_world()
-    world.notifier.error, world.notifier.to = OSError(), (CARLA,)
-    world.share(ANNA, MR, CARLA)
-    assert len(world.sharing.admin.list_notices(given_up=True).items) == 3
-    (waits,) = world.sharing.admin.list_notices(given_up=False).items
-    assert waits.to == CARLA
-
-
 @pytest.mark.parametrize("after", ["nonsense", "WyJhIiwiYiJd", "WyJub3RpY2UiLCJ4Il0="])
 def test_an_invalid_cursor_of_notices_is_refused(after):
     with pytest.raises(es.InvalidValue, match="is not a cursor that a page gave"):
@@ -267,13 +240,6 @@ def test_a_requeued_notice_is_sent_with_its_id_without_message():
     assert (sent.id, sent.to, sent.message) == (bens.id, BEN, None)
 
 
-def test_all_given_up_notices_are_requeued_at_once():
-    world = given_up_world()
-    assert world.sharing.admin.requeue_notices() == 3
-    assert world.sharing.admin.deliver_notices() == 3
-    assert world.sharing.admin.list_notices().items == ()
-
-
 def test_a_requeued_notice_is_dropped_if_no_longer_true():
     world = given_up_world()
     world.unshare(ANNA, CT, NURSES)
@@ -288,24 +254,16 @@ def test_only_ids_of_notices_can_be_named():
         World().sharing.admin.requeue_notices(["n1"])
 
 
-class Slow(MemoryNotifier):
-    """Takes its time for each notice."""
-
-    def __init__(self, takes):
-        super().__init__()
-        self.takes, self.world = takes, None
-
-    def send(self, notice):
-        super().send(notice)
-        self.world.wait(self.takes)
-
-
 def test_a_relay_starts_no_send_after_half_of_its_claim():
+    class Slow(MemoryNotifier):
+        def send(self, notice):
+            super().send(notice)
+            world.wait(2 * MINUTE)
+
     world = World(notifier=FailingNotifier())
     world.share(ANNA, CT, BEN, CARLA, DAN, EVA)
-    slow = Slow(2 * MINUTE)
-    world.notifier, slow.world = slow, world
-    sharing = sharing_with(world, slow)
+    world.notifier = Slow()
+    sharing = sharing_over(ports_of(world), world, sends=False)
 
     assert sharing.admin.deliver_notices() == 2
     assert sharing.admin.deliver_notices() == 0
@@ -314,18 +272,7 @@ def test_a_relay_starts_no_send_after_half_of_its_claim():
     assert len(world.told()) == 4
 
 
-def sharing_with(world, notifier):
-    return es.Sharing(
-        policy=world.policy,
-        ports=memory_ports(store=world.store, directory=world.directory, notifier=notifier),
-        clock=world.clock,
-        new_id=lambda: "unused",
-        sends_at_once=False,
-    )
-
-
 def crowd(count):
-    """Return a world in which the notices of a share with so many readers wait."""
     world = World(notifier=FailingNotifier())
     readers = [es.UserId(f"reader{number}") for number in range(count)]
     for reader in readers:
@@ -334,9 +281,15 @@ def crowd(count):
     return world
 
 
-def test_a_share_tries_its_own_notices_once_however_many():
+def test_a_share_and_a_delivery_try_each_of_many_notices():
     world = crowd(100)
-    assert {each.attempts for each in world.sharing.admin.list_notices(limit=100).items} == {1}
+
+    def attempts():
+        return {each.attempts for each in world.sharing.admin.list_notices(limit=100).items}
+
+    assert attempts() == {1}
+    assert world.sharing.admin.deliver_notices() == 0
+    assert min(attempts()) == 2
 
 
 def test_deliver_notices_sends_more_than_one_batch():
@@ -344,13 +297,6 @@ def test_deliver_notices_sends_more_than_one_batch():
     world.notifier.broken = False
     assert world.sharing.admin.deliver_notices() == 100
     assert len(world.told()) == 100
-
-
-def test_a_delivery_tries_each_failing_notice_once():
-    world = crowd(100)
-    assert world.sharing.admin.deliver_notices() == 0
-    attempts = [each.attempts for each in world.sharing.admin.list_notices(limit=100).items]
-    assert min(attempts) == 2
 
 
 def test_a_stopped_delivery_ends_after_the_claimed_notices():

@@ -1,6 +1,5 @@
 """Sharing inside Django's `atomic()`: it commits with the portal's own models, or not at all."""
 
-import threading
 from contextlib import contextmanager
 
 import pytest
@@ -8,11 +7,11 @@ import sqlalchemy
 from django.db import connections, transaction
 
 import exam_sharing as es
+from databases import engine_at
 from django_databases import as_django_says
 from django_portal.models import Letter
 from exam_sharing.adapters import sqlalchemy as sql
-from exam_sharing.events import ActRefused
-from world import ANNA, BEN, CARLA, CT, DAN, MR, VIEW, share_request
+from world import ANNA, BEN, CARLA, CT, DAN, VIEW, share_request
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +39,7 @@ def inside(portal, engine, tables, world):
 
     def join(**more):
         connection = sql.over_driver_connection(portal.connection, engine)
-        return sql.joined(
-            connection, directory=world.directory, tables=tables, clock=world.clock, **more
-        )
+        return sql.joined(connection, tables=tables, **more, **world.people)
 
     return join
 
@@ -72,16 +69,6 @@ def test_a_commit_of_django_keeps_the_letter_and_the_share(world, inside):
     assert world.sharing.admin.deliver_notices() == 1
 
 
-def test_a_rollback_of_django_takes_both_back(world, inside):
-    with rolled_back():
-        Letter.objects.create(text="dear Ben")
-        inside().share(share_request(ANNA, CT, BEN, message="hello"))
-    assert letters() == []
-    assert not world.can_view(BEN, CT)
-    assert world.store.outbox.waiting() == ()
-    assert world.store.events() == ()
-
-
 def test_a_rollback_of_an_inner_block_takes_back_only_its_own_shares(world, inside):
     with transaction.atomic():
         inside().share(share_request(ANNA, CT, BEN))
@@ -105,38 +92,22 @@ def test_a_sharing_of_the_outer_block_sees_the_rollback_of_an_inner_one(world, i
     assert world.can_view(BEN, CT)
 
 
-def test_a_refusal_survives_a_rollback_of_django_on_postgresql(world, inside, engine):
-    with pytest.raises(es.Refused), transaction.atomic():
-        inside().share(share_request(BEN, CT, DAN))
-    kept = [event for event in world.store.events() if isinstance(event, ActRefused)]
-    assert len(kept) == (1 if engine.dialect.name == "postgresql" else 0)
-
-
 def test_outside_of_atomic_joining_is_an_error(portal, engine):
     portal.ensure_connection()
     with pytest.raises(es.InvalidValue, match="atomic"):
         sql.over_driver_connection(portal.connection, engine)
 
 
-def test_before_django_has_connected_joining_is_an_error(portal, engine):
+def test_anything_but_a_connection_of_the_engines_driver_is_rejected(portal, engine, tmp_path):
     portal.close()
     with pytest.raises(es.WrongKind, match="driver_connection"):
         sql.over_driver_connection(portal.connection, engine)
-
-
-def test_djangos_connection_object_is_rejected(portal, engine):
-    with transaction.atomic(), pytest.raises(es.WrongKind, match="driver_connection"):
-        sql.over_driver_connection(portal, engine)
-
-
-def test_an_engine_for_another_database_is_rejected(portal, engine, tmp_path):
-    other = (
-        sql.sqlite_engine(tmp_path / "other.db")
-        if engine.dialect.name == "postgresql"
-        else sqlalchemy.create_engine("postgresql+psycopg://")
-    )
-    with transaction.atomic(), pytest.raises(es.WrongKind, match="driver_connection"):
-        sql.over_driver_connection(portal.connection, other)
+    postgresql = engine.dialect.name == "postgresql"
+    other = engine_at(f"sqlite:///{tmp_path}/other.db" if postgresql else "postgresql+psycopg://")
+    with transaction.atomic():
+        for connection, wrong in ((portal, engine), (portal.connection, other)):
+            with pytest.raises(es.WrongKind, match="driver_connection"):
+                sql.over_driver_connection(connection, wrong)
 
 
 def test_a_sharing_of_an_ended_transaction_does_nothing(world, inside):
@@ -186,60 +157,3 @@ def test_a_django_migration_can_create_the_tables(portal, engine):
         sql.record_schema(connection, migrated)
     assert sql.create_all(engine, migrated) is migrated
     migrated.metadata.drop_all(engine)
-
-
-@pytest.mark.parametrize("engine", ["postgresql"], indirect=True)
-def test_a_lost_race_is_a_conflict_and_a_second_try_succeeds(portal, engine, world):
-    """Two hosts share two exams each in the opposite order, so that one must give way."""
-    both_hold_one, tries = threading.Barrier(2), []
-
-    def act(text, first, second):
-        for attempt in (1, 2):
-            try:
-                with transaction.atomic():
-                    Letter.objects.create(text=f"{text}, attempt {attempt}")
-                    connection = sql.over_driver_connection(
-                        connections["default"].connection, engine
-                    )
-                    sharing = sql.joined(connection, directory=world.directory)
-                    sharing.share(share_request(ANNA, first, BEN))
-                    if attempt == 1:
-                        both_hold_one.wait(30)
-                    sharing.share(share_request(ANNA, second, BEN))
-            except es.Conflict:
-                continue
-            tries.append(attempt)
-            break
-        connections["default"].close()
-
-    hosts = [threading.Thread(target=act, args=each) for each in (("a", CT, MR), ("b", MR, CT))]
-    for host in hosts:
-        host.start()
-    for host in hosts:
-        host.join(60)
-    assert sorted(tries) == [1, 2]
-    assert [text[-1] for text in letters()] in (["1", "2"], ["2", "1"])
-    assert world.can_view(BEN, CT)
-    assert world.can_view(BEN, MR)
-
-
-@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
-def test_another_writer_makes_the_store_busy_and_django_can_try_again(
-    portal, engine, inside, world
-):
-    portal.ensure_connection()
-    portal.connection.execute("PRAGMA busy_timeout = 50")
-
-    def with_a_letter():
-        with transaction.atomic():
-            sharing = inside()
-            sharing.share(share_request(ANNA, CT, BEN))
-            Letter.objects.create(text="dear Ben")
-
-    with engine.begin():
-        with pytest.raises(es.StoreBusy):
-            with_a_letter()
-        assert letters() == []
-    with_a_letter()
-    assert letters() == ["dear Ben"]
-    assert world.can_view(BEN, CT)
