@@ -10,6 +10,8 @@ named.
 
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
+from operator import methodcaller
 from typing import Any, Final
 
 import pytest
@@ -54,71 +56,47 @@ def _upload(world: World) -> None:
 
 
 def _share(world: World, *recipients: Any, **more: Any) -> None:
+    _upload(world)
     world.share(ANNA, TARGET, *recipients, permission=DOWNLOAD, **more)
 
 
-def _absent(world: World) -> None:
-    pass
-
-
-def _never_shared(world: World) -> None:
-    _upload(world)
-
-
-def _shared_with_others(world: World) -> None:
-    _upload(world)
+def _share_with_others(world: World) -> None:
     _share(world, CARLA, NURSES, scope=es.Scope.BATCH)
     world.share(CARLA, TARGET, DAN)
 
 
-def _unshared(world: World) -> None:
-    _upload(world)
+def _unshare(world: World) -> None:
     _share(world, BEN)
     world.unshare(ANNA, TARGET, BEN)
 
 
-def _expired(world: World) -> None:
-    _upload(world)
-    _share(world, BEN, until=START + DAY)
-
-
-def _given_up(world: World) -> None:
-    _upload(world)
+def _let_him_give_it_up(world: World) -> None:
     _share(world, BEN, NURSES)
     world.unshare(BEN, TARGET, BEN)
 
 
-def _left_the_group(world: World) -> None:
-    _upload(world)
+def _let_him_leave_the_group(world: World) -> None:
     world.group(NURSES, DAN, EVA, BEN)
     _share(world, NURSES)
     world.group(NURSES, DAN, EVA)
 
 
-def _withdrawn(world: World) -> None:
-    _upload(world)
+def _withdraw(world: World) -> None:
     _share(world, BEN)
     world.share(BEN, TARGET, CARLA)
     world.sharing.admin.withdraw(TARGET, performed_by="root", why="wrong patient")
 
 
-def _beside_one_that_he_sees(world: World) -> None:
-    world.upload(es.BatchId("cd"), ANNA, TARGET)
-
-
-UNSEEN: Final = {
-    function.__name__.strip("_").replace("_", " "): function
-    for function in (
-        _absent,
-        _never_shared,
-        _shared_with_others,
-        _unshared,
-        _expired,
-        _given_up,
-        _left_the_group,
-        _withdrawn,
-        _beside_one_that_he_sees,
-    )
+UNSEEN: Final[dict[str, Callable[[World], None]]] = {
+    "absent": lambda world: None,
+    "never shared": _upload,
+    "shared with others": _share_with_others,
+    "unshared": _unshare,
+    "expired": lambda world: _share(world, BEN, until=START + DAY),
+    "given up": _let_him_give_it_up,
+    "left the group": _let_him_leave_the_group,
+    "withdrawn": _withdraw,
+    "beside one that he sees": lambda world: world.upload(es.BatchId("cd"), ANNA, TARGET),
 }
 """The ways in which Ben cannot see the target: it is not there, or not for him."""
 
@@ -138,54 +116,44 @@ POLICIES: Final[dict[str, dict[str, Any]]] = {
 }
 
 
-def _shares() -> dict[str, Any]:
-    whole = {"permission": DOWNLOAD, "scope": es.Scope.BATCH}
-    return {
-        "share": share_request(BEN, TARGET, CARLA),
-        "share the batch": share_request(BEN, TARGET, CARLA, NURSES, **whole),
-        "share with all that is wrong": share_request(
-            BEN,
-            TARGET,
-            BEN,
-            ANNA,
-            STRANGER,
-            attested=False,
-            until=START,
-            message="\0",
-            expect=[TARGET],
-            request_id="once",
-            **whole,
-        ),
-        "share with nobody": share_request(BEN, TARGET),
-    }
+_WHOLE: Final = {"permission": DOWNLOAD, "scope": es.Scope.BATCH}
+SHARES: Final = {
+    "share": share_request(BEN, TARGET, CARLA),
+    "share the batch": share_request(BEN, TARGET, CARLA, NURSES, **_WHOLE),
+    "share with all that is wrong": share_request(
+        BEN,
+        TARGET,
+        BEN,
+        ANNA,
+        STRANGER,
+        attested=False,
+        until=START,
+        message="\0",
+        expect=[TARGET],
+        request_id="once",
+        **_WHOLE,
+    ),
+    "share with nobody": share_request(BEN, TARGET),
+}
 
 
-def _endings() -> dict[str, Any]:
-    return {
-        f"{name}, {reshares.value}, {recipient}": make(
-            actor=BEN, exam=TARGET, recipient=recipient, reshares=reshares
-        )
-        for name, make in {
-            "unshare": es.UnshareRequest,
-            "narrow": lambda **more: es.NarrowRequest(permission=VIEW, until=START, **more),
-        }.items()
-        for reshares in es.Reshares
-        for recipient in (BEN, CARLA, NURSES, STRANGER)
-    }
-
-
-def _done(request: Any) -> Call:
-    return lambda s: perform(s, request)
-
-
-def _previewed(request: Any) -> Call:
-    return lambda s: s.preview(request)
+ENDINGS: Final = {
+    f"{name}, {reshares.value}, {recipient}": make(
+        actor=BEN, exam=TARGET, recipient=recipient, reshares=reshares
+    )
+    for name, make in {
+        "unshare": es.UnshareRequest,
+        "narrow": lambda **more: es.NarrowRequest(permission=VIEW, until=START, **more),
+    }.items()
+    for reshares in es.Reshares
+    for recipient in (BEN, CARLA, NURSES, STRANGER)
+}
 
 
 def done_and_previewed(requests: dict[str, Any]) -> dict[str, Call]:
     """Return two calls for each request."""
-    return {name: _done(each) for name, each in requests.items()} | {
-        f"preview: {name}": _previewed(each) for name, each in requests.items()
+    return {name: partial(perform, request=each) for name, each in requests.items()} | {
+        f"preview: {name}": methodcaller("preview", each) for name, each in requests.items()
     }
 
 
@@ -202,28 +170,24 @@ LOOKS: Final[dict[str, Call]] = {
     "shared with": lambda s: s.shared_with(BEN),
     "visible to": lambda s: s.visible_to(BEN, limit=1),
 }
-ON_AN_EXAM: Final = done_and_previewed(_shares() | _endings()) | LOOKS
+ON_AN_EXAM: Final = done_and_previewed(SHARES | ENDINGS) | LOOKS
 
 
 def unseen_worlds(**settings: Any) -> dict[str, World]:
     """Return a portal for each way of not being seen; the CT is Ben's to see in all of them."""
     worlds = {name: World(**settings) for name in UNSEEN}
-    for name, hide in UNSEEN.items():
-        hide(worlds[name])
+    for name, fill in UNSEEN.items():
+        fill(worlds[name])
         worlds[name].share(ANNA, CT, BEN, permission=DOWNLOAD)
         worlds[name].wait(2 * DAY)
     return worlds
 
 
+in_memory = pytest.mark.memory_only("limits decide what is answered, not what is asked")
+
+
 @pytest.fixture(
-    scope="module",
-    params=[
-        "as it comes",
-        pytest.param(
-            "every limit",
-            marks=pytest.mark.memory_only("limits decide what is answered, not what is asked"),
-        ),
-    ],
+    scope="module", params=["as it comes", pytest.param("every limit", marks=in_memory)]
 )
 def unseen(request, where_kept):
     """Portals in which the target cannot be seen; no call here changes them."""
@@ -252,7 +216,7 @@ def test_the_comparison_finds_a_seen_exam(name):
 
 def test_the_refusal_names_the_exam_of_the_request_and_nothing_else():
     for world in unseen_worlds().values():
-        for call in done_and_previewed(_shares() | _endings()).values():
+        for call in done_and_previewed(SHARES | ENDINGS).values():
             answer, _ = answered(world, call)
             reasons = answer[1] if isinstance(answer, tuple) else answer.reasons
             assert reasons == (es.Reason(code=es.ReasonCode.EXAM_NOT_FOUND, exams=(TARGET,)),)
@@ -273,57 +237,36 @@ def test_an_exam_is_not_there_for_its_owner_while_they_are_inactive(name):
 # A grant, named by its id.
 
 
-def _no_grant(**settings: Any) -> World:
-    return World(**settings)
-
-
-def _on_an_exam_unseen(**settings: Any) -> World:
-    world = World(**settings)
-    world.share(ANNA, CT, CARLA)
-    return world
-
-
-def _on_an_exam_withdrawn(**settings: Any) -> World:
-    world = World(**settings)
-    world.share(ANNA, CT, BEN)
-    world.sharing.admin.withdraw(CT, performed_by="root", why="wrong patient")
-    return world
-
-
-def _between_others_on_an_exam_that_he_sees(**settings: Any) -> World:
-    world = World(**settings | {"access_list": es.AccessListScope.OWN_GRANTS})
+def _share_among_others(world: World) -> None:
     world.share(ANNA, CT, CARLA)
     world.share(ANNA, CT, BEN)
     world.share(BEN, CT, DAN)
-    return world
 
 
-def _between_others_where_he_once_shared(**settings: Any) -> World:
-    world = World(**settings)
+def _withdraw_his_exam(world: World) -> None:
+    world.share(ANNA, CT, BEN)
+    world.sharing.admin.withdraw(CT, performed_by="root", why="wrong patient")
+
+
+def _share_with_him_once(world: World) -> None:
     world.share(ANNA, CT, CARLA, BEN)
     world.share(BEN, CT, DAN)
     world.unshare(ANNA, CT, BEN)
-    return world
 
 
-def _ended(**settings: Any) -> World:
-    world = World(**settings)
+def _end_his_grant(world: World) -> None:
     world.share(ANNA, CT, BEN)
     world.share(ANNA, CT, CARLA)
     world.unshare(ANNA, CT, BEN)
-    return world
 
 
-NOT_HIS_TO_SEE: Final = {
-    make.__name__.strip("_").replace("_", " "): make
-    for make in (
-        _no_grant,
-        _on_an_exam_unseen,
-        _on_an_exam_withdrawn,
-        _between_others_on_an_exam_that_he_sees,
-        _between_others_where_he_once_shared,
-        _ended,
-    )
+NOT_HIS_TO_SEE: Final[dict[str, Callable[[World], object]]] = {
+    "no grant": lambda world: None,
+    "on an exam unseen": lambda world: world.share(ANNA, CT, CARLA),
+    "on an exam withdrawn": _withdraw_his_exam,
+    "between others on an exam that he sees": _share_among_others,
+    "between others where he once shared": _share_with_him_once,
+    "ended": _end_his_grant,
 }
 REVOCATIONS: Final = done_and_previewed(
     {
@@ -336,7 +279,9 @@ REVOCATIONS: Final = done_and_previewed(
 
 @pytest.mark.parametrize("name", REVOCATIONS)
 def test_a_grant_that_is_not_bens_to_see_is_like_one_that_is_not_there(name):
-    worlds = {each: make() for each, make in NOT_HIS_TO_SEE.items()}
+    worlds = {each: World(access_list=es.AccessListScope.OWN_GRANTS) for each in NOT_HIS_TO_SEE}
+    for each, fill in NOT_HIS_TO_SEE.items():
+        fill(worlds[each])
     assert_alike(worlds, REVOCATIONS[name])
     answer, _ = answered(worlds["no grant"], REVOCATIONS[f"preview: {GRANTS[0]}, None"])
     assert answer.reasons == (es.Reason(code=es.ReasonCode.NO_SUCH_GRANT, grants=GRANTS[:1]),)
@@ -423,9 +368,9 @@ def test_an_unseen_owner_is_not_named(preview):
         world.share(ZOE, TARGET, BEN)
     worlds["gone"].directory.remove(ZOE)
     worlds["inactive"].person(ZOE, active=False)
-    request = share_request(BEN, TARGET, ZOE)
-    assert_alike(worlds, _previewed(request) if preview else _done(request))
-    answer, _ = answered(worlds["gone"], _previewed(request))
+    calls = done_and_previewed({"share": share_request(BEN, TARGET, ZOE)})
+    assert_alike(worlds, calls["preview: share" if preview else "share"])
+    answer, _ = answered(worlds["gone"], calls["preview: share"])
     assert codes(answer.reasons) == [es.ReasonCode.RECIPIENT_NOT_FOUND]
 
 
@@ -443,9 +388,7 @@ def test_the_directory_cannot_be_probed_without_the_plan(name, most):
 
 
 def _crowded(members: tuple[Any, ...], *, open_to_ben: bool) -> World:
-    world = World(
-        members_visible=lambda actor, group: open_to_ben or actor != BEN or group != WARD,
-    )
+    world = World(members_visible=lambda actor, group: open_to_ben or actor != BEN or group != WARD)
     world.person(ZOE)
     world.group(WARD, *members)
     world.share(ANNA, CT, BEN, DAN, permission=DOWNLOAD)

@@ -54,6 +54,7 @@ ERRORS = [
     es.StoreFailed("the store is away"),
     pytest.param(Died(), marks=memory_alone),
 ]
+EACH_ERROR = pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
 
 
 def committed(world: World) -> dict[str, Any]:
@@ -105,7 +106,6 @@ def deliver_later(world: World) -> dict[Any, Any]:
 
 
 def named(calls: Iterable[str]) -> list[Any]:
-    """Return the names of calls, as parameters."""
     return [
         name if name in IN_DATABASES else pytest.param(name, marks=memory_alone) for name in calls
     ]
@@ -153,33 +153,25 @@ def disturbances(name: str, error: BaseException, *, lost: bool = False) -> Iter
         yield disturbed
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@EACH_ERROR
 @pytest.mark.parametrize("name", named(ACTS))
-def test_an_act_that_fails_is_done_as_a_whole_or_not_at_all(name, error):
+def test_an_act_that_fails_is_done_as_a_whole_or_not_at_all_and_can_be_done_again(name, error):
     expected = Undisturbed(name)
     for disturbed in disturbances(name, error):
         now = committed(disturbed.world)
+        if isinstance(disturbed.raised, Died):
+            assert now in (expected.before, expected.after)
+            continue
         if disturbed.raised is None:
             assert disturbed.answer == expected.answer
-            assert now == expected.after
-        elif isinstance(disturbed.raised, Died):
-            assert now in (expected.before, expected.after)
         else:
             assert now == expected.before
-
-
-@pytest.mark.parametrize("error", ERRORS[:2], ids=lambda error: type(error).__name__)
-@pytest.mark.parametrize("name", named(ACTS))
-def test_an_act_that_failed_can_be_done_again_as_if_nothing_had_happened(name, error):
-    expected = Undisturbed(name)
-    for disturbed in disturbances(name, error):
-        if disturbed.raised is not None:
             assert disturbed.again(name) == expected.answer
         assert committed(disturbed.world) == expected.after
         assert deliver_later(disturbed.world) == expected.notices
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@EACH_ERROR
 @pytest.mark.parametrize("name", named(ACTS))
 def test_an_act_with_a_lost_answer_is_done_whole_or_not_at_all(name, error):
     expected = Undisturbed(name)
@@ -191,7 +183,7 @@ def test_an_act_with_a_lost_answer_is_done_whole_or_not_at_all(name, error):
             assert now == expected.after
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@EACH_ERROR
 @pytest.mark.parametrize("lost", LOST)
 @pytest.mark.parametrize("name", named(WITH_REQUEST_ID))
 def test_a_repeat_after_a_failure_returns_the_first_receipt(name, lost, error):
@@ -204,7 +196,7 @@ def test_a_repeat_after_a_failure_returns_the_first_receipt(name, lost, error):
         assert deliver_later(disturbed.world) == expected.notices
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@EACH_ERROR
 @pytest.mark.parametrize("lost", LOST)
 @pytest.mark.parametrize("name", named(["share a batch", "share", *DELIVERIES]))
 def test_every_notice_of_a_done_share_arrives_at_least_once(name, lost, error):
@@ -235,7 +227,7 @@ def test_a_share_with_failing_notices_returns_its_receipt(error, lost):
     } == set(after_the_commit)
 
 
-@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+@EACH_ERROR
 @pytest.mark.parametrize("lost", [False, True], ids=["before the port", "after the port"])
 @pytest.mark.parametrize("name", named(READS))
 def test_a_question_of_which_a_port_fails_fails_with_it_and_is_never_a_yes(name, lost, error):

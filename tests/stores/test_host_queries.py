@@ -9,16 +9,10 @@ from sqlalchemy import Column, Integer, MetaData, String, Table, cast, func, sel
 from sqlalchemy.orm import Session, aliased, declarative_base
 
 import exam_sharing as es
-from exam_sharing.adapters.sqlalchemy import (
-    Statements,
-    create_all,
-    may,
-    permission_held,
-    visible_exams,
-)
+from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA, CT, DAN, EVA, MR, NURSES
 from laws.stories import EXAMS, USERS, stories, tell
-from world import DOWNLOAD, START, VIEW, World, share_request
+from world import DOWNLOAD, START, VIEW, World, codes, share_request
 
 ASKED = (*EXAMS, es.ExamId("nowhere"))
 NOBODY = es.UserId("nobody")
@@ -38,7 +32,6 @@ def portal_exams(metadata, name="portal_exams", collation=None):
 
 @pytest.fixture(scope="module")
 def portal(engine):
-    """The host's exams, beside our tables."""
     table = portal_exams(MetaData())
     table.metadata.create_all(engine)
     return table
@@ -72,18 +65,18 @@ class Answers:
             return connection.execute(statement).all()
 
     def visible(self, permission):
-        rows = self.rows(visible_exams(permission=permission, **self.asker))
+        rows = self.rows(sql.visible_exams(permission=permission, **self.asker))
         held = {es.ExamId(row.exam): es.Permission(row.permission) for row in rows}
         assert len(held) == len(rows)
         return held, {es.ExamId(row.exam): row.uploaded_at for row in rows}
 
-    def may(self, permission):
-        condition = may(*self.columns, permission=permission, **self.asker)
+    def permitted(self, permission):
+        condition = sql.may(*self.columns, permission=permission, **self.asker)
         return {es.ExamId(exam) for (exam,) in self.rows(select(self.columns[0]).where(condition))}
 
     def of_each_row(self):
-        conditions = (may(*self.columns, permission=p, **self.asker) for p in es.Permission)
-        held = permission_held(*self.columns, **self.asker)
+        conditions = (sql.may(*self.columns, permission=p, **self.asker) for p in es.Permission)
+        held = sql.permission_held(*self.columns, **self.asker)
         rows = self.rows(select(self.columns[0], held, *conditions))
         return {es.ExamId(exam): tuple(said) for exam, *said in rows}
 
@@ -101,10 +94,7 @@ def test_conditions_pages_and_checks_agree(engine, tables, portal, new_store, da
     """Specification: `#list-and-check-agree`."""
     story = data.draw(stories(new_store=new_store))
 
-    def each(request):
-        story.do(request)
-
-    tell(data, story, each, steps=8)
+    tell(data, story, story.do, steps=8)
     for exam in data.draw(st.sets(st.sampled_from(EXAMS), max_size=1)):
         story.sharing.admin.withdraw(exam, performed_by="ops", why="wrong patient")
     fill(engine, portal, story.store, EXAMS)
@@ -123,7 +113,7 @@ def assert_same_answers(engine, portal, tables, story, user):
     highest = {exam: max(p for p in es.Permission if exam in checked[p]) for exam in checked[VIEW]}
     for permission in es.Permission:
         assert sharing.can_many(user, permission, ASKED) == checked[permission]
-        assert answers.may(permission) == checked[permission]
+        assert answers.permitted(permission) == checked[permission]
         held, uploaded = answers.visible(permission)
         assert held == {exam: highest[exam] for exam in checked[permission]}
         assert uploaded == {e.id: e.uploaded_at for e in story.store.find(tuple(held))}
@@ -155,19 +145,37 @@ def asker(world, user, tables):
     }
 
 
-def test_a_host_may_sort_filter_and_limit(world, engine, portal, tables):
-    condition = may(
-        portal.c.accession, portal.c.belongs_to, permission=VIEW, **asker(world, DAN, tables)
-    )
-    mine = select(portal.c.accession).where(condition)
-    with engine.connect() as connection:
-        assert connection.scalars(mine.order_by(portal.c.accession).limit(1)).all() == ["ct"]
-        assert connection.scalars(mine.where(portal.c.modality == "MR")).all() == []
-        assert connection.scalar(select(func.count()).select_from(mine.subquery())) == 2
+@pytest.fixture
+def scalars(engine):
+    """Return the first column of what a statement gives."""
+
+    def execute(statement):
+        with engine.connect() as connection:
+            return connection.scalars(statement).all()
+
+    return execute
+
+
+@pytest.fixture
+def mine(world, portal, tables):
+    """Return the select of what a user may do something with, by the host's own columns."""
+    columns = portal.c.accession, portal.c.belongs_to
+
+    def select_of(user, permission=VIEW):
+        condition = sql.may(*columns, permission=permission, **asker(world, user, tables))
+        return select(portal.c.accession).where(condition)
+
+    return select_of
+
+
+def test_a_host_may_sort_filter_and_limit(scalars, portal, mine):
+    assert scalars(mine(DAN).order_by(portal.c.accession).limit(1)) == ["ct"]
+    assert scalars(mine(DAN).where(portal.c.modality == "MR")) == []
+    assert scalars(select(func.count()).select_from(mine(DAN).subquery())) == [2]
 
 
 def test_a_host_joins_the_visible_exams_to_its_own(world, engine, portal, tables):
-    visible = visible_exams(permission=VIEW, **asker(world, DAN, tables)).subquery()
+    visible = sql.visible_exams(permission=VIEW, **asker(world, DAN, tables)).subquery()
     joined = (
         select(portal.c.accession, visible.c.permission)
         .join(visible, visible.c.exam == portal.c.accession)
@@ -177,13 +185,8 @@ def test_a_host_joins_the_visible_exams_to_its_own(world, engine, portal, tables
         assert connection.execute(joined).all() == [("mr", VIEW), ("ct", DOWNLOAD)]
 
 
-def test_one_statement_may_ask_about_two_users(world, engine, portal, tables):
-    columns = portal.c.accession, portal.c.belongs_to
-    both = select(portal.c.accession).where(
-        *(may(*columns, permission=VIEW, **asker(world, user, tables)) for user in (ANNA, BEN))
-    )
-    with engine.connect() as connection:
-        assert connection.scalars(both).all() == ["ct"]
+def test_one_statement_may_ask_about_two_users(scalars, mine):
+    assert scalars(mine(ANNA).where(mine(BEN).whereclause)) == ["ct"]
 
 
 def test_mapped_classes_and_aliases_are_accepted(world, engine, tables):
@@ -195,40 +198,36 @@ def test_mapped_classes_and_aliases_are_accepted(world, engine, tables):
     for entity in (PortalExam, aliased(PortalExam)):
         columns, who = (entity.accession, entity.belongs_to), asker(world, DAN, tables)
         statement = (
-            select(entity.accession, permission_held(*columns, **who))
-            .where(may(*columns, permission=VIEW, **who))
+            select(entity.accession, sql.permission_held(*columns, **who))
+            .where(sql.may(*columns, permission=VIEW, **who))
             .order_by(entity.accession)
         )
         with Session(engine) as session:
             assert session.execute(statement).all() == [("ct", DOWNLOAD), ("mr", VIEW)]
 
 
-def test_an_update_with_may_changes_only_permitted_rows(world, engine, portal, tables):
-    columns, who = (portal.c.accession, portal.c.belongs_to), asker(world, EVA, tables)
-    mark = portal.update().where(may(*columns, permission=DOWNLOAD, **who)).values(modality="XX")
+def test_an_update_with_may_changes_only_permitted_rows(engine, portal, scalars, mine):
+    permitted = mine(EVA, DOWNLOAD).whereclause
     with engine.begin() as connection:
-        connection.execute(mark)
-        marked = select(portal.c.accession).where(portal.c.modality == "XX")
-        assert connection.scalars(marked).all() == ["ct"]
+        connection.execute(portal.update().where(permitted).values(modality="XX"))
+    assert scalars(select(portal.c.accession).where(portal.c.modality == "XX")) == ["ct"]
 
 
-def test_an_inactive_owner_sees_nothing(world, engine, portal, tables):
+def test_an_inactive_owner_sees_nothing(world, portal, tables, scalars, mine):
     world.person(ANNA, active=False)
     who, columns = asker(world, ANNA, tables), (portal.c.accession, portal.c.belongs_to)
     assert who["principals"] == frozenset()
-    with engine.connect() as connection:
-        assert connection.execute(visible_exams(permission=VIEW, **who)).all() == []
-        mine = select(portal).where(may(*columns, permission=VIEW, **who))
-        assert connection.execute(mine).all() == []
-        assert set(connection.scalars(select(permission_held(*columns, **who)))) == {0}
+    assert scalars(sql.visible_exams(permission=VIEW, **who)) == []
+    assert scalars(mine(ANNA)) == []
+    assert set(scalars(select(sql.permission_held(*columns, **who)))) == {0}
 
 
-def test_an_exam_missing_from_the_table_is_there_for_nobody(world, engine, tables):
+def test_an_exam_missing_from_the_table_is_there_for_nobody(world, engine, tables, scalars):
     """It is there for nobody, whatever its grants. Specification: `#by-the-host`."""
     with engine.begin() as connection:
         connection.execute(tables.exams.delete().where(tables.exams.c.id == "ct"))
     style = {"postgresql": "pyformat", "sqlite": "named"}[engine.dialect.name]
-    statements = Statements(tables, dialect=engine.dialect.name, paramstyle=style)
+    statements = sql.Statements(tables, dialect=engine.dialect.name, paramstyle=style)
 
     def answer(statement):
         with engine.connect() as connection:
@@ -237,31 +236,25 @@ def test_an_exam_missing_from_the_table_is_there_for_nobody(world, engine, table
 
     for user in (ANNA, BEN, DAN):
         sharing, who = world.sharing, asker(world, user, tables)
-        principals = who["principals"]
+        asks = user, who["principals"]
         for permission in es.Permission:
             assert not sharing.can(user, permission, CT)
             assert CT not in sharing.can_many(user, permission, (CT, MR))
-            check = statements.holds(user, principals, permission, CT, world.now)
-            assert answer(check) is False
-            many = statements.holding(user, principals, permission, (CT, MR), world.now)
-            assert CT not in answer(many)
-            with engine.connect() as connection:
-                rows = connection.execute(visible_exams(permission=permission, **who))
-                assert "ct" not in {row.exam for row in rows}
+            assert answer(statements.holds(*asks, permission, CT, world.now)) is False
+            assert CT not in answer(statements.holding(*asks, permission, (CT, MR), world.now))
+            assert "ct" not in scalars(sql.visible_exams(permission=permission, **who))
         for own, listed in ((True, sharing.visible_to), (False, sharing.shared_with)):
-            assert CT not in {item.exam for item in listed(user).items}
-            page = statements.visible(user, principals, None, 9, world.now, own=own)
-            assert CT not in {item.exam for item in answer(page)}
+            page = answer(statements.visible(*asks, None, 9, world.now, own=own))
+            assert CT not in {item.exam for item in (*listed(user).items, *page)}
         for asked in (
             share_request(user, CT, CARLA),
             es.UnshareRequest(actor=user, exam=CT, recipient=BEN),
         ):
-            (reason,) = sharing.preview(asked).reasons
-            assert reason.code is es.ReasonCode.EXAM_NOT_FOUND
+            assert codes(sharing.preview(asked).reasons) == [es.ReasonCode.EXAM_NOT_FOUND]
     assert {item.exam for item in world.sharing.visible_to(DAN, limit=1).items} == {MR}
 
 
-def test_numeric_ids_of_a_host_can_be_cast(world, engine, tables):
+def test_numeric_ids_of_a_host_can_be_cast(world, engine, tables, scalars):
     numbered = Table(
         "numbered", MetaData(), Column("id", Integer, primary_key=True), Column("owner", Integer)
     )
@@ -277,17 +270,15 @@ def test_numeric_ids_of_a_host_can_be_cast(world, engine, tables):
     for user, expected in ((es.UserId("7"), [11, 12]), (BEN, [12]), (CARLA, [])):
         who = asker(world, user, tables)
         order = numbered.c.id
-        seen = select(order).where(may(*columns, permission=VIEW, **who)).order_by(order)
-        held = select(order).where(permission_held(*columns, **who) >= VIEW).order_by(order)
-        with engine.connect() as connection:
-            assert connection.scalars(seen).all() == expected
-            assert connection.scalars(held).all() == expected
+        seen = select(order).where(sql.may(*columns, permission=VIEW, **who)).order_by(order)
+        held = select(order).where(sql.permission_held(*columns, **who) >= VIEW).order_by(order)
+        assert scalars(seen) == scalars(held) == expected
 
 
 COLLATIONS = {"sqlite": ("NOCASE", "RTRIM"), "postgresql": ("C", "POSIX")}
 
 
-def test_ids_are_compared_by_code_point_under_every_collation(world, engine, tables):
+def test_ids_are_compared_by_code_point_under_every_collation(world, engine, tables, scalars):
     for name in ("CT", "Anna"):
         world.person(es.UserId(name))
     world.upload(es.BatchId("shouted"), DAN, es.ExamId("CT"))
@@ -296,28 +287,24 @@ def test_ids_are_compared_by_code_point_under_every_collation(world, engine, tab
         portal = portal_exams(MetaData(), f"collated_{number}", collation)
         with engine.begin() as connection:
             portal.create(connection)
-            connection.execute(
-                portal.insert(),
-                [
-                    {"accession": accession, "belongs_to": "anna"}
-                    for accession in ("ct", "CT", "ct ")[: 1 if collation == "NOCASE" else 2]
-                ],
-            )
+            for accession in ("ct",) if collation == "NOCASE" else ("ct", "CT"):
+                row = {"accession": accession, "belongs_to": "anna"}
+                connection.execute(portal.insert(), row)
         columns = portal.c.accession, portal.c.belongs_to
         for user, expected in ((CARLA, {"CT"}), (es.UserId("Anna"), set()), (BEN, {"ct"})):
             who = asker(world, user, tables)
-            seen = select(portal.c.accession).where(may(*columns, permission=VIEW, **who))
-            held = select(portal.c.accession).where(permission_held(*columns, **who) >= VIEW)
-            with engine.begin() as connection:
-                there = set(connection.scalars(select(portal.c.accession)))
-                assert set(connection.scalars(seen)) == expected & there
-                assert set(connection.scalars(held)) == expected & there
+            seen = select(portal.c.accession).where(sql.may(*columns, permission=VIEW, **who))
+            held = select(portal.c.accession).where(sql.permission_held(*columns, **who) >= VIEW)
+            there = set(scalars(select(portal.c.accession)))
+            assert set(scalars(seen)) == set(scalars(held)) == expected & there
 
 
 def test_columns_of_two_tables_are_rejected(world, portal, tables):
     other = portal.alias()
     with pytest.raises(es.InvalidValue, match="owner_column"):
-        may(portal.c.accession, other.c.belongs_to, permission=VIEW, **asker(world, BEN, tables))
+        sql.may(
+            portal.c.accession, other.c.belongs_to, permission=VIEW, **asker(world, BEN, tables)
+        )
 
 
 @pytest.mark.parametrize(
@@ -338,16 +325,16 @@ def test_wrong_arguments_of_conditions_are_errors(world, portal, tables, wrong, 
     asked = {"permission": VIEW, **asker(world, BEN, tables), **wrong}
     columns = portal.c.accession, portal.c.belongs_to
     with pytest.raises(error, match=field):
-        may(*columns, **asked)
+        sql.may(*columns, **asked)
     with pytest.raises(error, match=field):
-        visible_exams(**asked)
+        sql.visible_exams(**asked)
     if "permission" not in wrong:
         del asked["permission"]
         with pytest.raises(error, match=field):
-            permission_held(*columns, **asked)
+            sql.permission_held(*columns, **asked)
 
 
-def test_many_exams_and_groups_fit_one_statement(engine, tables, portal, new_store):
+def test_many_exams_and_groups_fit_one_statement(engine, tables, portal, new_store, scalars):
     store = new_store()
     batch = es.BatchId("many")
     exams = tuple(
@@ -357,31 +344,17 @@ def test_many_exams_and_groups_fit_one_statement(engine, tables, portal, new_sto
     store.add(es.UploadBatch(id=batch, uploader=ANNA, received_at=START), exams)
     fill(engine, portal, store, [exam.id for exam in exams])
     principals = frozenset({ANNA.key, *(es.GroupId(f"g{n}").key for n in range(2_000))})
-    condition = may(
-        portal.c.accession,
-        portal.c.belongs_to,
-        user=ANNA,
-        principals=principals,
-        permission=DOWNLOAD,
-        now=START,
-        tables=tables,
-    )
-    with engine.connect() as connection:
-        assert len(connection.scalars(select(portal.c.accession).where(condition)).all()) == 300
+    who = {"user": ANNA, "principals": principals, "now": START, "tables": tables}
+    columns = portal.c.accession, portal.c.belongs_to
+    mine = select(columns[0]).where(sql.may(*columns, permission=DOWNLOAD, **who))
+    assert len(scalars(mine)) == 300
 
 
 def test_sqlite_finds_the_hosts_rows_by_their_index(sqlite):
-    tables, portal = create_all(sqlite), portal_exams(MetaData())
+    tables, portal = sql.create_all(sqlite), portal_exams(MetaData())
     portal.create(sqlite, checkfirst=True)
-    condition = may(
-        portal.c.accession,
-        portal.c.belongs_to,
-        user=BEN,
-        principals={BEN.key},
-        permission=VIEW,
-        now=START,
-        tables=tables,
-    )
+    who = {"user": BEN, "principals": {BEN.key}, "now": START, "tables": tables}
+    condition = sql.may(portal.c.accession, portal.c.belongs_to, permission=VIEW, **who)
     statement = select(portal.c.number).where(condition)
     text = statement.compile(sqlite, compile_kwargs={"literal_binds": True})
     with sqlite.connect() as connection:

@@ -21,7 +21,6 @@ PRIVATE = (MESSAGE, WHY, SUBJECT, NAME)
 
 @pytest.fixture
 def log():
-    """Everything that is logged, at every level."""
     written = io.StringIO()
     handler = logging.StreamHandler(written)
     handler.setFormatter(logging.Formatter("%(name)s %(levelname)s %(message)s"))
@@ -126,30 +125,22 @@ def test_hidden_parameters_suffice_inside_the_hosts_transaction(loud, log, capsy
     tables = sql.create_all(engine)
     world = World(store=sql.SqlStore.over(engine, tables=tables))
     with engine.begin() as connection:
-        inside = sql.joined(connection, directory=world.directory, tables=tables, clock=world.clock)
+        inside = sql.joined(connection, tables=tables, **world.people)
         live(world, inside)
     written = log.getvalue() + "".join(capsys.readouterr())
     tells_nothing(written)
     assert "INSERT INTO exam_sharing_grants" in written
 
 
-def test_each_line_is_logged_once(kind_of_engine, log, capsys):
-    engine = kind_of_engine(echo=True)
+def test_the_hosts_own_statements_are_still_logged_and_each_line_once(kind_of_engine, log, capsys):
+    engine = kind_of_engine(echo="debug")
     tables = sql.create_all(engine)
     sharing = sql.open_sharing(engine, tables=tables, directory=World().directory)
     assert not sharing.can(BEN, VIEW, CT)
     with engine.connect() as connection:
-        connection.execute(sqlalchemy.text("SELECT 'of the host'"))
-    printed = capsys.readouterr().out
-    for statement in ("SELECT 'of the host'", "SELECT exam_sharing_schema.number"):
-        assert printed.count(statement) == log.getvalue().count(statement) > 0
-    engine.dispose()
-
-
-def test_the_hosts_own_statements_are_still_logged(kind_of_engine, log):
-    engine = kind_of_engine(echo="debug")
-    sql.open_sharing(engine, tables=sql.create_all(engine), directory=World().directory)
-    with engine.connect() as connection:
         connection.execute(sqlalchemy.text("SELECT 'a row of the host'")).all()
-    assert "Row ('a row of the host',)" in log.getvalue()
+    printed, logged = capsys.readouterr().out, log.getvalue()
+    for line in ("SELECT 'a row of the host'", "SELECT exam_sharing_schema.number"):
+        assert printed.count(line) == logged.count(line) > 0
+    assert "Row ('a row of the host',)" in logged
     engine.dispose()

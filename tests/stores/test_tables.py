@@ -5,6 +5,7 @@ import shutil
 import string
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import attrs
@@ -14,10 +15,9 @@ from alembic import command
 from alembic.config import Config
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import MetaData
 from sqlalchemy.schema import CreateTable
 
-from databases import created_database
+from databases import address_of, created_database, engine_at
 from exam_sharing import InvalidArgument, StoreFailed, UnshareRequest, User, WrongKind
 from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.sqlalchemy.joined import joined_store
@@ -27,7 +27,8 @@ from world import ANNA, BEN, CARLA, CT, DAN, DAY, VIEW, World, share_request
 MOST = 63
 """How many bytes of a name PostgreSQL keeps."""
 
-DEFINE = [sql.define_tables, sql.define_directory_tables]
+
+DEFINING = pytest.mark.parametrize("define", [sql.define_tables, sql.define_directory_tables])
 
 
 def names_of(tables):
@@ -39,25 +40,10 @@ def longest_of(define):
     return max(len(name) for name in names_of(define(sqlalchemy.MetaData(), prefix="")))
 
 
-UNFIT = [
-    "%",
-    "50%_",
-    "%(a)s",
-    "a\x00",
-    "a\n",
-    "\ud800",
-    '"',
-    "'",
-    "`",
-    "a b",
-    "a-",
-    "a.",
-    ":a",
-    "?",
-]
+UNFIT = [*"%\"'`?", "50%_", "%(a)s", "a\x00", "a\n", "\ud800", "a b", "a-", "a.", ":a"]
 
 
-@pytest.mark.parametrize("define", DEFINE)
+@DEFINING
 @pytest.mark.parametrize("prefix", [*UNFIT, "sqlite_", "SQLite_x"], ids=ascii)
 def test_unfit_prefixes_are_rejected(define, prefix):
     metadata = sqlalchemy.MetaData()
@@ -67,7 +53,7 @@ def test_unfit_prefixes_are_rejected(define, prefix):
     assert not metadata.tables
 
 
-@pytest.mark.parametrize("define", DEFINE)
+@DEFINING
 @pytest.mark.parametrize(
     "schema", ["", "%", "a\x00", "\udfff", '"', "'", "\\", "é" * 32], ids=ascii
 )
@@ -80,14 +66,14 @@ def test_unfit_schemas_are_rejected(define, schema):
             define(sqlalchemy.MetaData(schema=schema))
 
 
-@pytest.mark.parametrize("define", DEFINE)
+@DEFINING
 def test_prefixes_and_schemas_must_be_texts(define):
     for wrong in ({"prefix": None}, {"prefix": b"a_"}, {"schema": 1}):
         with pytest.raises(WrongKind):
             define(sqlalchemy.MetaData(), **wrong)
 
 
-@pytest.mark.parametrize("define", DEFINE)
+@DEFINING
 @given(prefix=st.text(max_size=MOST))
 @example(prefix="é" * 16)
 @example(prefix="a" * 40)
@@ -100,13 +86,21 @@ def test_no_name_is_longer_than_postgresql_keeps(define, prefix):
     assert "%" not in "".join(names_of(tables))
 
 
-@pytest.mark.parametrize("define", DEFINE)
+@DEFINING
 def test_the_longest_prefix_is_counted_in_bytes(define):
     room = MOST - longest_of(define)
     for fits, does_not in (("a" * room, "a" * (room + 1)), ("é" * (room // 2), "é" * room)):
         define(sqlalchemy.MetaData(), prefix=fits)
         with pytest.raises(InvalidArgument, match=f"at most {room} bytes"):
             define(sqlalchemy.MetaData(), prefix=does_not)
+
+
+def require_sharing(engine, tables):
+    """Require that an exam can be shared in the tables, and return the world of it."""
+    world = World(store=sql.SqlStore.over(engine, tables=tables))
+    world.share(ANNA, CT, BEN, message="hello")
+    assert world.can_view(BEN, CT)
+    return world
 
 
 LETTERS = st.sampled_from(f"{string.ascii_letters}{string.digits}_éßſKİ名前पа²")
@@ -122,9 +116,7 @@ def test_sharing_works_under_every_accepted_prefix(engine, start):
     metadata = sqlalchemy.MetaData()
     tables = sql.create_all(engine, sql.define_tables(metadata, prefix=prefix))
     try:
-        world = World(store=sql.SqlStore.over(engine, tables=tables))
-        world.share(ANNA, CT, BEN)
-        assert world.can_view(BEN, CT)
+        require_sharing(engine, tables)
         assert sql.SqlDirectory(engine, tables.directory).user(BEN) is None
     finally:
         metadata.drop_all(engine)
@@ -134,9 +126,19 @@ def test_sharing_works_in_a_schema_with_an_odd_name(postgresql):
     with postgresql.begin() as connection:
         connection.exec_driver_sql('CREATE SCHEMA "our-portal.2 é"')
     tables = sql.define_tables(sqlalchemy.MetaData(), schema="our-portal.2 é")
-    world = World(store=sql.SqlStore.over(postgresql, tables=sql.create_all(postgresql, tables)))
-    world.share(ANNA, CT, BEN)
-    assert world.can_view(BEN, CT)
+    require_sharing(postgresql, sql.create_all(postgresql, tables))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_engine(request, tmp_path):
+    with ExitStack() as closing:
+        url = f"sqlite:///{tmp_path / 'portal.db'}"
+        if request.param == "postgresql":
+            server = request.getfixturevalue("postgresql_server")
+            url = closing.enter_context(created_database(server))
+        engine = engine_at(url)
+        yield engine
+        engine.dispose()
 
 
 PROCESSES = 4
@@ -146,10 +148,8 @@ import sys
 from sqlalchemy import MetaData, create_engine
 from exam_sharing.adapters.sqlalchemy import create_all, define_tables, open_sharing, sqlite_engine
 url, level, rounds = sys.argv[1], sys.argv[2], int(sys.argv[3])
-if "://" in url:
-    engine = create_engine(url, isolation_level=level)
-else:
-    engine = sqlite_engine(url)
+path = url.removeprefix("sqlite:///")
+engine = create_engine(url, isolation_level=level) if path == url else sqlite_engine(path)
 print("ready", flush=True)
 for number in range(rounds):
     sys.stdin.readline()
@@ -159,8 +159,9 @@ for number in range(rounds):
 """
 
 
-def create_together(url):
-    """Let processes create the same tables at the same time, and others after these."""
+def test_many_processes_create_the_same_tables_at_once(empty_engine):
+    """And others after these."""
+    url = address_of(empty_engine)
     levels = ["READ COMMITTED", "SERIALIZABLE"] * (PROCESSES // 2)
     commands = [[sys.executable, "-c", CREATE, url, level, str(ROUNDS)] for level in levels]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
@@ -183,15 +184,6 @@ def create_together(url):
     assert errors == [""] * PROCESSES
 
 
-def test_many_processes_create_the_tables_of_postgresql_at_once(postgresql_server):
-    with created_database(postgresql_server) as url:
-        create_together(url)
-
-
-def test_many_processes_create_a_file_of_sqlite_at_once(tmp_path):
-    create_together(str(tmp_path / "sharing.db"))
-
-
 def test_the_shape_is_recorded_once(engine):
     metadata = sqlalchemy.MetaData()
     tables = sql.define_tables(metadata, prefix="migrated_")
@@ -201,9 +193,7 @@ def test_the_shape_is_recorded_once(engine):
             sql.record_schema(connection, tables)
     with engine.connect() as connection:
         assert connection.execute(sqlalchemy.select(tables.schema)).all() == [(1,)]
-    world = World(store=sql.SqlStore.over(engine, tables=tables))
-    world.share(ANNA, CT, BEN)
-    assert world.can_view(BEN, CT)
+    require_sharing(engine, tables)
 
 
 def test_recording_the_shape_of_missing_tables_fails(engine):
@@ -217,7 +207,7 @@ def test_a_missing_table_is_created_beside_the_others(engine):
     tables = sql.create_all(engine, sql.define_tables(metadata, prefix="partly_"))
     tables.notices.drop(engine)
     sql.create_all(engine, tables)
-    World(store=sql.SqlStore.over(engine, tables=tables)).share(ANNA, CT, BEN)
+    require_sharing(engine, tables)
 
 
 def test_creating_existing_tables_writes_nothing(tmp_path):
@@ -244,17 +234,11 @@ def test_tables_follow_the_hosts_prefix_and_naming_convention(engine):
     assert all(name.startswith("portal_") for name in metadata.tables)
     assert sql.create_all(engine, tables) is tables
     sql.create_all(engine, tables)
-    world = World(store=sql.SqlStore.over(engine, tables=tables))
-    world.share(ANNA, CT, BEN)
-    assert world.can_view(BEN, CT)
+    world = require_sharing(engine, tables)
     with pytest.raises(StoreFailed, match="is taken"):
-        sql.open_sharing(
-            engine,
-            directory=world.directory,
-            clock=world.clock,
-            new_id=lambda: "act1",
-            tables=tables,
-        ).share(share_request(ANNA, CT, DAN))
+        sql.open_sharing(engine, new_id=lambda: "act1", tables=tables, **world.people).share(
+            share_request(ANNA, CT, DAN)
+        )
     metadata.drop_all(engine)
     with pytest.raises(StoreFailed, match="create them with create_all or a migration"):
         sql.open_sharing(engine, tables=tables)
@@ -290,7 +274,7 @@ def test_an_engine_for_mysql_is_rejected():
 
 
 def test_notices_without_a_notifier_wait_for_a_relay(engine, tables, world):
-    sharing = sql.open_sharing(engine, directory=world.directory, clock=world.clock, tables=tables)
+    sharing = sql.open_sharing(engine, tables=tables, **world.people)
     sharing.share(share_request(ANNA, CT, BEN, message="hello"))
     for _ in range(sharing.policy.retries.limit + 1):
         world.wait(DAY)
@@ -335,9 +319,6 @@ class Portal:
     tables: sql.Tables
     migration: Path
 
-    def upgrade(self):
-        command.upgrade(self.config, "head")
-
     def write_the_number(self):
         """Add to the migration what no tool can know: of what shape the tables are."""
         table = self.tables.schema.fullname
@@ -373,36 +354,23 @@ def portal_on(engine, folder, *, names=None, prefix="exam_sharing_", schema=None
     return Portal(engine=engine, config=config, tables=tables, migration=Path(revision.path))
 
 
-@pytest.fixture(
-    params=[
-        ("sqlite", {}),
-        ("sqlite", {"names": NAMES, "prefix": "sharing_"}),
-        ("postgresql", {}),
-        ("postgresql", {"names": NAMES, "prefix": "sharing_", "schema": "exams"}),
-    ],
-    ids=["sqlite", "sqlite, named", "postgresql", "postgresql, named and in a schema"],
-)
-def portal(request, tmp_path):
-    name, how = request.param
-    if name == "sqlite":
-        engine = sql.sqlite_engine(tmp_path / "portal.db")
-        yield portal_on(engine, tmp_path / "migrations", **how)
-        engine.dispose()
-        return
-    with created_database(request.getfixturevalue("postgresql_server")) as url:
-        engine = sqlalchemy.create_engine(url)
-        yield portal_on(engine, tmp_path / "migrations", **how)
-        engine.dispose()
+NAMED = {"names": NAMES, "prefix": "sharing_"}
 
 
-def test_after_the_upgrade_alembic_finds_no_difference(portal):
-    portal.upgrade()
+@pytest.fixture(params=[{}, NAMED], ids=["", "named, in a schema if there are any"])
+def portal(request, empty_engine, tmp_path):
+    how = dict(request.param)
+    if how and empty_engine.dialect.name == "postgresql":
+        how["schema"] = "exams"
+    return portal_on(empty_engine, tmp_path / "migrations", **how)
+
+
+def test_alembic_finds_a_difference_only_if_there_is_one(portal):
+    command.upgrade(portal.config, "head")
     assert {table.name for table in portal.tables.all()} <= portal.found_tables()
     command.check(portal.config)
-
-
-def test_alembic_finds_a_difference(portal):
-    portal.upgrade()
+    with pytest.raises(StoreFailed, match="the shape of the tables was not recorded"):
+        sql.SqlStore.over(portal.engine, tables=portal.tables)
     with portal.engine.begin() as connection:
         table = portal.tables.exams.fullname
         connection.exec_driver_sql(f"ALTER TABLE {table} DROP COLUMN subject")
@@ -410,24 +378,11 @@ def test_alembic_finds_a_difference(portal):
         command.check(portal.config)
 
 
-def test_sharing_works_in_migrated_tables(portal):
+def test_sharing_works_in_migrated_tables_until_the_downgrade(portal):
     portal.write_the_number()
-    portal.upgrade()
-    world = World(store=sql.SqlStore.over(portal.engine, tables=portal.tables))
-    world.share(ANNA, CT, BEN, message="hello")
-    assert world.can_view(BEN, CT)
+    command.upgrade(portal.config, "head")
+    world = require_sharing(portal.engine, portal.tables)
     assert set(world.told()) == {BEN}
-
-
-def test_a_migration_without_the_shape_is_reported(portal):
-    portal.upgrade()
-    with pytest.raises(StoreFailed, match="the shape of the tables was not recorded"):
-        sql.SqlStore.over(portal.engine, tables=portal.tables)
-
-
-def test_the_downgrade_drops_every_table(portal):
-    portal.write_the_number()
-    portal.upgrade()
     command.downgrade(portal.config, "base")
     assert portal.found_tables() <= {"alembic_version"}
     with pytest.raises(StoreFailed, match="are not there"):
@@ -435,27 +390,22 @@ def test_the_downgrade_drops_every_table(portal):
 
 
 @pytest.fixture
-def translated():
-    return sql.define_tables(MetaData())
-
-
-@pytest.fixture
-def clinics(postgresql, translated):
-    """The engines of two clinics, which differ in nothing but the schema."""
-    engines = []
+def clinics(postgresql):
+    """The engines and tables of two clinics, which differ in nothing but the schema."""
+    translated, engines = sql.define_tables(sqlalchemy.MetaData()), []
     for name in ("north", "south"):
         engine = postgresql.execution_options(schema_translate_map={None: name})
         with engine.begin() as connection:
             connection.execute(sqlalchemy.schema.CreateSchema(name))
             translated.metadata.create_all(connection)
-        engines.append(engine)
+        engines.append((engine, translated))
     return engines
 
 
-def test_translated_schemas_are_separate_inside_transactions(clinics, translated):
-    for engine, shares in zip(clinics, (True, False), strict=True):
+def test_translated_schemas_are_separate_inside_transactions(clinics):
+    for (engine, tables), shares in zip(clinics, (True, False), strict=True):
         with engine.connect() as connection, connection.begin():
-            world = World(store=joined_store(connection, tables=translated))
+            world = World(store=joined_store(connection, tables=tables))
             if shares:
                 world.share(ANNA, CT, BEN)
             expected = [CT] if shares else []

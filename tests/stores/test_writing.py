@@ -2,12 +2,10 @@
 
 import pickle
 import threading
-import time
 import traceback
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from contextvars import copy_context
-from datetime import timedelta
 from functools import partial
 from multiprocessing import get_context
 from time import monotonic
@@ -19,36 +17,24 @@ from failing import failing
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
+import calls
 import exam_sharing as es
 from exam_sharing.acts import changing
-from exam_sharing.adapters.sqlalchemy import (
-    SqlDirectory,
-    SqlStore,
-    create_all,
-    open_sharing,
-    owner_changed,
-    sql_ports,
-    sqlite_engine,
-)
+from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.sqlalchemy import database as transactions
 from exam_sharing.adapters.sqlalchemy.database import held_connection, holding
 from exam_sharing.events import ActRefused, WaitingNotice
-from exam_sharing.memory import memory_ports
 from exam_sharing.ports import Changes
 from exam_sharing.testing.worlds import perform
 from watching import watched
-from world import ANNA, BEN, CARLA, CD, CT, DAN, MR, START, VIEW, XRAY, World, codes, share_request
+from world import ANNA, BEN, CARLA, CD, CT, DAN, MR, START, XRAY, World, codes, share_request
 
 PATIENT = "the patient is called Miller"
 
 
-DRIVERS_LOST_RACES = [
-    psycopg.errors.SerializationFailure(PATIENT),
-    psycopg.errors.DeadlockDetected(PATIENT),
-]
-
-
-@pytest.mark.parametrize("error", DRIVERS_LOST_RACES, ids=lambda error: error.sqlstate)
+@pytest.mark.parametrize(
+    "error", [psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected]
+)
 @pytest.mark.parametrize("statement", range(7))
 def test_only_errors_of_lost_races_are_tried_again(engine, new_store, error, statement):
     kept = World(store=new_store())
@@ -56,7 +42,9 @@ def test_only_errors_of_lost_races_are_tried_again(engine, new_store, error, sta
     def share():
         return kept.share(ANNA, CT, BEN, CARLA, message="hello")
 
-    with failing(engine, OperationalError("INSERT", {"m": PATIENT}, error), at=statement) as seen:
+    with failing(
+        engine, OperationalError("INSERT", {"m": PATIENT}, error(PATIENT)), at=statement
+    ) as seen:
         if statement < 4:  # Reading comes first, and is not tried again.
             with pytest.raises(es.StoreFailed):
                 share()
@@ -105,7 +93,7 @@ def assert_tells_nothing(error):
 
 
 BLOCKED = 0.3
-"""For how many seconds an act is looked at until it is said to wait."""
+"""For how many seconds an act is watched until it is said to wait."""
 
 
 @pytest.fixture
@@ -115,51 +103,48 @@ def world(open_store):
 
 def sharing_over(world, watcher, ports=None):
     """Return another `Sharing` over the store of a world, with a watcher before its ports."""
-    if ports is None:
-        ports = memory_ports(store=world.store, directory=world.directory, notifier=world.notifier)
-    return es.Sharing(
-        policy=es.Policy(),
-        ports=watched(ports, watcher),
-        clock=world.clock,
-        new_id=lambda: "the long act",
-        sends_at_once=False,
-    )
+    return calls.sharing_over(watched(ports or calls.ports_of(world), watcher), world, sends=False)
 
 
-class AlwaysFaster:
-    """Performs a short act on the exam while a longer act is decided, where it can.
+def ports_over(engine, tables, directory):
+    return sql.sql_ports(sql.SqlStore.over(engine, tables=tables), directory=directory)
 
-    Attributes:
-        asked: the questions of the long act.
-        short: how many short acts were done.
-    """
 
-    def __init__(self, world, exam=CT):
-        self.world, self.exam, self.asked, self.short = world, exam, [], 0
+class Noting:
+    """A watcher that notes the questions, and lets the first so many commits lose."""
+
+    def __init__(self, lost=0):
+        self.asked, self.lost = [], lost
+
+    def __call__(self, question, put):
+        self.asked.append(question)
+        lost = question == "writer.commit" and self.asked.count(question) <= self.lost
+        return False if lost else put()
+
+
+class AlwaysFaster(Noting):
+    """Performs short acts on the exam while a longer one is decided, where it can, and counts."""
+
+    def __init__(self, world):
+        super().__init__()
+        self.world, self.short = world, 0
         self._others = ThreadPoolExecutor(1)
         self._waits = None
 
     def __call__(self, question, put):
-        self.asked.append(question)
         if question == "directory.people_behind":
-            self._act()
-        return put()
+            if self._waits is None or self._waits.done():
+                self._waits = self._others.submit(self._share, f"short-{len(self.asked)}")
+            # The long act does not wait longer than the short one takes alone.
+            wait([self._waits], BLOCKED)
+        return super().__call__(question, put)
 
-    def _act(self):
-        if self._waits is None or self._waits.done():
-            self._waits = self._others.submit(self._share, es.UserId(f"short-{len(self.asked)}"))
-        # The long act does not wait longer than the short one takes alone.
-        with_answer = threading.Event()
-        self._waits.add_done_callback(lambda _: with_answer.set())
-        with_answer.wait(BLOCKED)
-
-    def _share(self, user):
-        self.world.person(user)
-        self.world.share(ANNA, self.exam, user)
+    def _share(self, name):
+        self.world.person(es.UserId(name))
+        self.world.share(ANNA, CT, es.UserId(name))
         self.short += 1
 
     def done(self):
-        """Wait for the short act that had to wait."""
         self._others.shutdown()
         self._waits.result()
 
@@ -190,35 +175,27 @@ def test_an_unsharing_gets_its_turn_too(world):
 
 
 def test_a_stranger_locks_nothing(world):
-    asked = []
-
-    def note(question, put):
-        asked.append(question)
-        return put()
-
+    noting = Noting()
     for request in (
         share_request(DAN, CT, BEN, scope=es.Scope.BATCH),
         es.UnshareRequest(actor=DAN, exam=CT, recipient=BEN),
     ):
         with pytest.raises(es.Refused):
-            perform(sharing_over(world, note), request)
-    assert "writer.locked" not in asked
+            perform(sharing_over(world, noting), request)
+    assert "writer.locked" not in noting.asked
 
 
-class BeforeTheTurn:
+class BeforeTheTurn(Noting):
     """Makes the act lose every race, and does something just before it locks."""
 
     def __init__(self, act):
-        self.act, self.turns = act, 0
+        super().__init__(lost=changing.RACES)
+        self.act = act
 
     def __call__(self, question, put):
-        if question == "writer.commit" and not self.turns:
-            return False
-        if question == "writer.locked":
-            self.turns += 1
-            if self.turns == 1:
-                self.act()
-        return put()
+        if question == "writer.locked" and question not in self.asked:
+            self.act()
+        return super().__call__(question, put)
 
 
 def test_an_actor_who_lost_access_meanwhile_is_refused_in_their_turn(world):
@@ -249,38 +226,16 @@ def test_leaving_a_turn_writes_nothing_and_releases_the_locks(world):
     assert [grant.version for grant in world.grants(CT)] == [1, 2]
 
 
-def test_many_long_acts_at_once_all_finish(open_store):
-    world = World(store=open_store())
-    exams = [es.ExamId(f"e{number}") for number in range(20)]
-    world.upload(es.BatchId("long"), ANNA, *exams)
-    users = [es.UserId(f"u{number}") for number in range(8)]
-    for user in users:
-        world.person(user)
-
-    def share(user):
-        return world.share(ANNA, exams[0], user, scope=es.Scope.BATCH)
-
-    with ThreadPoolExecutor(len(users)) as pool:
-        receipts = list(pool.map(share, users))
-    assert all(len(receipt.outcomes) == len(exams) for receipt in receipts)
-    assert {len(world.grants(exam)) for exam in exams} == {len(users)}
-
-
 class SmallPools:
-    """A world in a database, and engines for it with few connections.
-
-    Attributes:
-        world: over an engine of its own.
-        tables: of the database; the directory in it has many people.
-    """
+    """A world in a database with many people, and engines for it with few connections."""
 
     def __init__(self, make, open_store_on):
         self._make = make
         self.engines = [make()]
         (others,) = self.engines
-        self.tables = create_all(others)
+        self.tables = sql.create_all(others)
         self.world = World(store=open_store_on(others, self.tables)())
-        people = SqlDirectory(others, self.tables.directory)
+        people = sql.SqlDirectory(others, self.tables.directory)
         for user in (ANNA, BEN, CARLA, DAN, *(es.UserId(f"short-{n}") for n in range(400))):
             people.add(es.User(id=user, name=str(user)))
         people.add(es.Group(id=es.GroupId("ward"), name="Ward", members=frozenset({DAN})))
@@ -293,7 +248,7 @@ class SmallPools:
 @pytest.fixture(params=["sqlite", "postgresql"])
 def pools(request, tmp_path, open_store_on):
     if request.param == "sqlite":
-        make = partial(sqlite_engine, tmp_path / "sharing.db")
+        make = partial(sql.sqlite_engine, tmp_path / "sharing.db")
     else:
         make = partial(sqlalchemy.create_engine, request.getfixturevalue("postgresql_url"))
     pools = SmallPools(make, open_store_on)
@@ -302,21 +257,10 @@ def pools(request, tmp_path, open_store_on):
         each.dispose()
 
 
-class AsksBack:
-    """A rule of visibility that asks the directory back."""
-
-    directory = None
-
-    def __call__(self, actor, principal):
-        return self.directory.user(actor) is not None
-
-
-def test_an_act_in_its_turn_needs_one_connection(pools):
+def test_an_act_in_its_turn_needs_one_connection(pools, asking_back):
     engine, tables, world = pools.engine(1), pools.tables, pools.world
-    asks_back = AsksBack()
-    directory = asks_back.directory = SqlDirectory(engine, tables.directory, visible=asks_back)
-    faster = AlwaysFaster(world)
-    ports = sql_ports(SqlStore.over(engine, tables=tables), directory=directory)
+    faster, directory = AlwaysFaster(world), asking_back(engine, tables)
+    ports = ports_over(engine, tables, directory)
     request = share_request(ANNA, CT, BEN, es.GroupId("ward"), scope=es.Scope.BATCH)
     sharing_over(world, faster, ports).share(request)
     faster.done()
@@ -351,19 +295,12 @@ class AddsPeople:
 def test_a_directory_may_be_written_while_an_act_has_its_turn(pools):
     """On SQLite the act leaves its turn for that; on PostgreSQL there is room for both."""
     engine, tables, world = pools.engine(2), pools.tables, pools.world
-    directory = AddsPeople(SqlDirectory(engine, tables.directory))
-    asked = []
-
-    def lose(question, put):
-        asked.append(question)
-        lost = question == "writer.commit" and asked.count(question) <= changing.RACES
-        return False if lost else put()
-
-    ports = sql_ports(SqlStore.over(engine, tables=tables), directory=directory)
-    began = monotonic()
+    directory = AddsPeople(sql.SqlDirectory(engine, tables.directory))
+    lose, began = Noting(lost=changing.RACES), monotonic()
+    ports = ports_over(engine, tables, directory)
     sharing_over(world, lose, ports).share(share_request(ANNA, CT, BEN))
     assert monotonic() - began < 10
-    assert asked.count("writer.locked") == 1
+    assert lose.asked.count("writer.locked") == 1
     assert world.can_view(BEN, CT)
     assert directory.user(es.UserId(f"added-{directory.added}")) is not None
 
@@ -371,8 +308,8 @@ def test_a_directory_may_be_written_while_an_act_has_its_turn(pools):
 def test_acts_that_wait_for_their_turn_hold_no_connection(pools):
     """A directory of the host's own takes connections from the same pool."""
     engine, tables, world = pools.engine(4), pools.tables, pools.world
-    foreign = SqlDirectory(engine.execution_options(schema_translate_map={}), tables.directory)
-    sharing = open_sharing(engine, tables=tables, directory=foreign, clock=world.clock)
+    foreign = sql.SqlDirectory(engine.execution_options(schema_translate_map={}), tables.directory)
+    sharing = sql.open_sharing(engine, tables=tables, directory=foreign, clock=world.clock)
     users = [es.UserId(f"short-{number}") for number in range(12)]
 
     def share(user):
@@ -386,7 +323,6 @@ def test_acts_that_wait_for_their_turn_hold_no_connection(pools):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    """Waits are short."""
     short = "SELECT set_config('lock_timeout', '50ms', true)"
     idle = ", set_config('idle_in_transaction_session_timeout', '100ms', true)"
     monkeypatch.setattr(transactions, "_WAIT", text(short))
@@ -440,7 +376,7 @@ def test_the_database_ends_a_turn_that_hangs(pg_world):
 
 
 def die_in_turn(url, exam):
-    store = SqlStore.over(sqlalchemy.create_engine(url))
+    store = sql.SqlStore.over(sqlalchemy.create_engine(url))
     with store.locked((exam,)) as writer:
         assert writer is not None
         print("locked", flush=True)
@@ -466,12 +402,7 @@ def test_a_process_killed_in_its_turn_blocks_nobody(postgresql, pg_world, pg_tab
     start = monotonic()
     world.share(ANNA, CT, BEN)
     assert monotonic() < start + 10
-    assert world.sharing.can(BEN, VIEW, CT)
-    assert world.now - START == timedelta(0)
-
-
-BLOCKED = 0.3
-"""For how many seconds a call is looked at until it is said to wait."""
+    assert world.can_view(BEN, CT)
 
 
 @pytest.fixture(params=["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
@@ -484,23 +415,13 @@ def isolated(request, postgresql):
 def after(postgresql):
     """A function that does something while somebody else writes, who then commits."""
 
-    def do(call, *statements):
-        raised = []
-
-        def work():
-            try:
-                call()
-            except Exception as error:  # noqa: BLE001  it is looked at by the test
-                raised.append(error)
-
-        thread = threading.Thread(target=work)
-        with postgresql.connect() as connection, connection.begin():
-            for statement in statements:
+    def do(call, statement):
+        with ThreadPoolExecutor(1) as pool:
+            with postgresql.connect() as connection, connection.begin():
                 connection.execute(statement)
-            thread.start()
-            time.sleep(BLOCKED)
-        thread.join(30)
-        return raised
+                doing = pool.submit(call)
+                assert not wait([doing], BLOCKED).done
+            doing.result(30)
 
     return do
 
@@ -512,40 +433,40 @@ def counted(pg_tables):
 
 
 def test_a_change_of_owner_waits_for_a_share(isolated, pg_tables, pg_world, after):
-    store = SqlStore.over(isolated, tables=pg_tables)
-    assert after(lambda: store.transfer(CT, BEN, at=START), counted(pg_tables)) == []
+    store = sql.SqlStore.over(isolated, tables=pg_tables)
+    after(lambda: store.transfer(CT, BEN, at=START), counted(pg_tables))
     assert pg_world.can_view(BEN, CT)
     assert pg_world.store.read((CT,), ended=False)[CT].version == 2
 
 
 def test_an_act_that_waits_is_decided_again(isolated, pg_tables, pg_world, after):
-    inside = World(store=SqlStore.over(isolated, tables=pg_tables))
-    assert after(lambda: inside.share(ANNA, CT, CARLA), counted(pg_tables)) == []
+    inside = World(store=sql.SqlStore.over(isolated, tables=pg_tables))
+    after(lambda: inside.share(ANNA, CT, CARLA), counted(pg_tables))
     assert pg_world.can_view(CARLA, CT)
 
 
 def test_an_upload_waits_for_a_change_of_its_batch(isolated, pg_tables, pg_world, after):
-    store = SqlStore.over(isolated, tables=pg_tables)
+    store = sql.SqlStore.over(isolated, tables=pg_tables)
     batch = es.UploadBatch(id=es.BatchId("late"), uploader=ANNA, received_at=START)
     store.add(batch, ())
     batches = pg_tables.batches
     touched = batches.update().where(batches.c.id == "late").values(sealed=False)
     late = es.Exam(id=es.ExamId("late"), owner=ANNA, batch=batch.id, uploaded_at=START)
-    assert after(lambda: store.add(batch, (late,)), touched) == []
+    after(lambda: store.add(batch, (late,)), touched)
     assert pg_world.can_view(ANNA, late.id)
 
 
 def test_a_change_of_a_user_waits_for_another(isolated, pg_tables, after):
-    people = SqlDirectory(isolated, pg_tables.directory)
+    people = sql.SqlDirectory(isolated, pg_tables.directory)
     level = isolated.get_execution_options()["isolation_level"]
     user, ward = es.UserId(f"user under {level}"), es.GroupId(f"ward under {level}")
     people.add(es.User(id=user, name="Ben"))
     people.add(es.Group(id=ward, name="Ward", members=frozenset({user})))
     principals = pg_tables.directory.principals
     touched = principals.update().values(active=True)
-    assert after(lambda: people.add(es.User(id=user, name="Benjamin")), touched) == []
-    assert after(lambda: people.add(es.Group(id=ward, name="W")), touched) == []
-    assert after(lambda: people.remove(user), touched) == []
+    after(lambda: people.add(es.User(id=user, name="Benjamin")), touched)
+    after(lambda: people.add(es.Group(id=ward, name="W")), touched)
+    after(lambda: people.remove(user), touched)
     assert people.user(user) is None
 
 
@@ -556,6 +477,8 @@ def test_owner_changed_at_an_older_moment_is_a_conflict(postgresql, pg_tables, p
         connection.execute(sqlalchemy.select(pg_tables.versions))
         pg_world.share(ANNA, CT, BEN)
         with pytest.raises(es.Conflict) as caught:
-            owner_changed(connection, exam=CT, before=ANNA, after=BEN, at=START, tables=pg_tables)
+            sql.owner_changed(
+                connection, exam=CT, before=ANNA, after=BEN, at=START, tables=pg_tables
+            )
     assert caught.value.attempts == 1
     assert pg_world.store.batch(CD) is not None
