@@ -103,21 +103,21 @@ def contestants(place: Place, rounds: int) -> Iterator[tuple[str, float]]:
     stores = {"in our tables": place.store, "in the host's table": host}
 
     def of_both(what: str, ask: Callable[[Any], object]) -> dict[str, Callable[[], object]]:
-        return {f"{what}, exams {where}": partial(ask, store) for where, store in stores.items()}
+        return {f"{what} {where}": partial(ask, store) for where, store in stores.items()}
 
     def page_of(store: Any) -> object:
         return store.visible(user, keys, None, PAGE, ASKED, own=True)
 
     some = f"of {len(many)}"
     asked: Mapping[str, Callable[[], object]] = {
-        **of_both("a check", lambda store: store.holds(user, keys, VIEW, exam, ASKED)),
+        **of_both("a check, exams", lambda store: store.holds(user, keys, VIEW, exam, ASKED)),
         "- of it, our statement": partial(
             host._transactions.ask, host._questions.given, **of_grants
         ),
         "- of it, the host's `find`": partial(studies.find, (exam,)),
         "the host's row, with `may` in its statement": partial(_executed, studies, row),
-        **of_both(f"a check {some} exams", lambda s: s.holding(user, keys, VIEW, many, ASKED)),
-        **of_both(f"a page {some}", page_of),
+        **of_both(f"a check {some} exams,", lambda s: s.holding(user, keys, VIEW, many, ASKED)),
+        **of_both(f"a page {some}, exams", page_of),
     }
     batches = {"SELECT 1": partial(_executed, studies, select(1)), **asked}
     times = best_of(rounds, {name: [ask] for name, ask in batches.items()}, 1)

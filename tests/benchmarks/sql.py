@@ -263,7 +263,7 @@ def lists(portal: Portal) -> Iterator[Pages]:
     ):
         viewer = portal.viewer(user)
         yield Pages(f"shared_with, {who}", user, last, viewer.shared_with)
-        yield Pages(f"visible_to, {who}", user, last, viewer.visible)
+        yield Pages(f"visible_to, {who}", user, last, viewer.visible_to)
 
 
 def cursor_of(page: Callable[[str | None], Any], number: int) -> str:
