@@ -27,7 +27,29 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-import exam_sharing as es
+from exam_sharing import (
+    AccessListScope,
+    Exam,
+    ExamId,
+    Grant,
+    GrantId,
+    Group,
+    GroupId,
+    NarrowRequest,
+    Permission,
+    Policy,
+    PrincipalId,
+    Refused,
+    Reshares,
+    RevokeRequest,
+    Scope,
+    ShareRequest,
+    Sharing,
+    UnshareRequest,
+    UploadBatch,
+    User,
+    UserId,
+)
 from exam_sharing.memory import MemoryDirectory, memory_ports
 from exam_sharing.policy.requests import Request
 from exam_sharing.testing.worlds import perform
@@ -37,20 +59,20 @@ from world import CD, DAY, START, FrozenClock
 
 pytestmark = pytest.mark.every_store
 
-ACTOR: Final = es.UserId("actor")
-PEOPLE: Final = tuple(map(es.UserId, ("actor", "anna", "ben")))
+ACTOR: Final = UserId("actor")
+PEOPLE: Final = tuple(map(UserId, ("actor", "anna", "ben")))
 """Those who share; `mole` and `keeper` only ever hold."""
-MOLE: Final = es.UserId("mole")
-KEEPER: Final = es.UserId("keeper")
+MOLE: Final = UserId("mole")
+KEEPER: Final = UserId("keeper")
 """Owns the exam that is the secret."""
-GROUPS: Final = tuple(map(es.GroupId, ("ward", "clinic")))
-CELL: Final = es.GroupId("cell")
+GROUPS: Final = tuple(map(GroupId, ("ward", "clinic")))
+CELL: Final = GroupId("cell")
 """Holds the mole alone."""
-PATIENTS: Final = tuple(map(es.UserId, ("dora", "egon", "fred")))
+PATIENTS: Final = tuple(map(UserId, ("dora", "egon", "fred")))
 """In groups, and do nothing."""
-EXAMS: Final = tuple(map(es.ExamId, ("ct", "mr")))
-SECRET_EXAM: Final = es.ExamId("secret")
-STRANGER: Final = es.UserId("stranger")
+EXAMS: Final = tuple(map(ExamId, ("ct", "mr")))
+SECRET_EXAM: Final = ExamId("secret")
+STRANGER: Final = UserId("stranger")
 MINUTE: Final = timedelta(minutes=1)
 UPLOADED: Final = (START - 2 * MINUTE, START - MINUTE, START)
 
@@ -59,16 +81,16 @@ UPLOADED: Final = (START - 2 * MINUTE, START - MINUTE, START)
 class Facts:
     """What a world is made of, before anybody acts."""
 
-    scope: es.AccessListScope
+    scope: AccessListScope
     readmits: bool
-    owners: dict[es.ExamId, es.UserId]
-    uploaded: dict[es.ExamId, datetime]
-    members: dict[es.GroupId, frozenset[es.PrincipalId]]
-    unseen: frozenset[es.PrincipalId]
-    closed: frozenset[es.GroupId]
-    known: frozenset[es.UserId] = frozenset({*PEOPLE, MOLE, KEEPER, *PATIENTS})
+    owners: dict[ExamId, UserId]
+    uploaded: dict[ExamId, datetime]
+    members: dict[GroupId, frozenset[PrincipalId]]
+    unseen: frozenset[PrincipalId]
+    closed: frozenset[GroupId]
+    known: frozenset[UserId] = frozenset({*PEOPLE, MOLE, KEEPER, *PATIENTS})
     max_people: int = 10_000
-    inactive: frozenset[es.UserId] = frozenset()
+    inactive: frozenset[UserId] = frozenset()
 
 
 class Portal:
@@ -83,8 +105,8 @@ class Portal:
             members_visible=lambda actor, group: actor != ACTOR or group not in facts.closed,
         )
         self.counting = Counting()
-        self.sharing = es.Sharing(
-            policy=es.Policy(
+        self.sharing = Sharing(
+            policy=Policy(
                 access_list=facts.scope,
                 only_owner_readmits=facts.readmits,
                 suggestion_min_length=1,
@@ -97,23 +119,24 @@ class Portal:
         )
         for user in facts.known:
             active = user not in facts.inactive
-            self.directory.add(es.User(id=user, name=f"The {user}", active=active))
+            self.directory.add(User(id=user, name=f"The {user}", active=active))
         for group, members in facts.members.items():
-            self.directory.add(es.Group(id=group, name=f"The {group}", members=members))
+            self.directory.add(Group(id=group, name=f"The {group}", members=members))
         self.exams = tuple(facts.owners)
-        arriving = [
-            es.Exam(id=exam, owner=owner, batch=CD, uploaded_at=facts.uploaded[exam])
-            for exam, owner in facts.owners.items()
-        ]
-        batch = es.UploadBatch(id=CD, uploader=KEEPER, received_at=START)
-        self.sharing.add_upload(batch, arriving)
+        self.sharing.add_upload(
+            UploadBatch(id=CD, uploader=KEEPER, received_at=START),
+            [
+                Exam(id=exam, owner=owner, batch=CD, uploaded_at=facts.uploaded[exam])
+                for exam, owner in facts.owners.items()
+            ],
+        )
 
-    def ask(self, call: Callable[[es.Sharing], Any]) -> tuple[Any, Counter[str]]:
+    def ask(self, call: Callable[[Sharing], Any]) -> tuple[Any, Counter[str]]:
         """Return what a call comes to, and the questions that it took."""
         self.counting.asked.clear()
         try:
             answer = call(self.sharing)
-        except es.Refused as refused:
+        except Refused as refused:
             answer = refused.reasons
         return answer, Counter(self.counting.asked)
 
@@ -122,82 +145,99 @@ class Portal:
         self.act = act
         return self.ask(lambda sharing: perform(sharing, request))[0]
 
-    def ever_granted(self) -> tuple[es.Grant, ...]:
-        """Return every grant ever made, oldest first."""
+    def ever_granted(self) -> tuple[Grant, ...]:
+        """Return every grant ever made, in the order in which they were."""
         kept = self.store.read(self.exams, ended=True).values()
         grants = {grant for each in kept for grant in each.grants}
         grants |= {past.grant for each in kept for past in each.ended}
         return tuple(sorted(grants, key=lambda grant: (grant.exam, grant.version, grant.id)))
 
-    def standing(self) -> frozenset[es.Grant]:
+    def standing(self) -> frozenset[Grant]:
         """Return the grants that have not been ended."""
         kept = self.store.read(self.exams, ended=False).values()
         return frozenset(grant for each in kept for grant in each.grants)
 
-    def knows(self, exam: es.ExamId) -> bool:
+    def knows(self, exam: ExamId) -> bool:
         """Say whether the actor can see the exam, or once made a grant on it."""
-        return self.sharing.can(ACTOR, es.Permission.VIEW, exam) or any(
+        return self.sharing.can(ACTOR, Permission.VIEW, exam) or any(
             grant.exam == exam and grant.grantor == ACTOR for grant in self.ever_granted()
         )
 
 
-def content(grant: es.Grant) -> tuple[Any, ...]:
-    """Return what a grant contains, without what depends on other acts."""
-    others = attrs.filters.exclude("id", "version", "basis", "lines")
-    return attrs.astuple(grant, recurse=False, filter=others)
+def content(grant: Grant) -> tuple[Any, ...]:
+    """Return what a grant says of itself alone."""
+    return (
+        grant.exam,
+        grant.grantor,
+        grant.recipient,
+        grant.permission,
+        grant.until,
+        grant.made_at,
+        grant.share,
+    )
 
+
+# What everybody may do.
 
 RECIPIENTS: Final = (*PEOPLE, MOLE, *GROUPS, CELL)
 UNTILS: Final = st.sampled_from((None, None, START + DAY, START + 2 * DAY))
-RESHARES: Final = st.sampled_from(es.Reshares)
-PERMISSIONS: Final = st.sampled_from(es.Permission)
+RESHARES: Final = st.sampled_from(Reshares)
+PERMISSIONS: Final = st.sampled_from(Permission)
 
 
 def shares(actors, exams, recipients=RECIPIENTS, **more):
     return st.builds(
-        es.ShareRequest,
+        ShareRequest,
         actor=st.sampled_from(actors),
         exam=st.sampled_from(exams),
         recipients=st.lists(st.sampled_from(recipients), min_size=1, max_size=3),
         permission=PERMISSIONS,
-        scope=st.sampled_from(es.Scope),
+        scope=st.sampled_from(Scope),
         until=UNTILS,
         **more,
     )
 
 
 def endings(actors, exams, recipients=RECIPIENTS):
-    whom = {"actor": st.sampled_from(actors), "exam": st.sampled_from(exams)}
-    whom |= {"recipient": st.sampled_from(recipients), "reshares": RESHARES}
+    whom = {
+        "actor": st.sampled_from(actors),
+        "exam": st.sampled_from(exams),
+        "recipient": st.sampled_from(recipients),
+        "reshares": RESHARES,
+    }
     return (
-        st.builds(es.UnshareRequest, **whom)
-        | st.builds(es.NarrowRequest, permission=PERMISSIONS, **whom)
-        | st.builds(es.NarrowRequest, until=st.just(START + DAY), **whom)
+        st.builds(UnshareRequest, **whom)
+        | st.builds(NarrowRequest, permission=PERMISSIONS, **whom)
+        | st.builds(NarrowRequest, until=st.just(START + DAY), **whom)
     )
 
 
 @attrs.frozen
 class OnGrant:
-    """An ending of the exam and the recipient of a grant, by its place among all ever made."""
+    """An ending of which a grant says the rest, chosen by its place among all ever made.
 
-    request: es.UnshareRequest | es.NarrowRequest | es.RevokeRequest
+    By itself chance seldom names somebody to whom there is a grant.
+    """
+
+    request: UnshareRequest | NarrowRequest | RevokeRequest
     place: int
 
-    def on(
-        self, grants: tuple[es.Grant, ...]
-    ) -> es.UnshareRequest | es.NarrowRequest | es.RevokeRequest:
+    def on(self, grants: tuple[Grant, ...]) -> UnshareRequest | NarrowRequest | RevokeRequest:
         if not grants:
             return self.request
         grant = grants[self.place % len(grants)]
-        if isinstance(self.request, es.RevokeRequest):
+        if isinstance(self.request, RevokeRequest):
             return attrs.evolve(self.request, grant=grant.id)
         return attrs.evolve(self.request, exam=grant.exam, recipient=grant.recipient)
 
 
 def endings_of_grants(actors):
-    unknown = st.just(es.GrantId("unknown"))
-    actor = st.sampled_from(actors)
-    revocations = st.builds(es.RevokeRequest, actor=actor, grant=unknown, reshares=RESHARES)
+    revocations = st.builds(
+        RevokeRequest,
+        actor=st.sampled_from(actors),
+        grant=st.just(GrantId("unknown")),
+        reshares=RESHARES,
+    )
     return st.builds(OnGrant, endings(actors, EXAMS) | revocations, st.integers(0, 12))
 
 
@@ -210,7 +250,7 @@ def facts(draw, **fixed):
     }
     owners = {exam: draw(st.sampled_from((*PEOPLE, PEOPLE[1]))) for exam in EXAMS}
     values = {
-        "scope": draw(st.sampled_from(es.AccessListScope)),
+        "scope": draw(st.sampled_from(AccessListScope)),
         "readmits": draw(st.booleans()),
         "owners": owners,
         "uploaded": {exam: draw(st.sampled_from(UPLOADED)) for exam in (*EXAMS, SECRET_EXAM)},
@@ -235,7 +275,7 @@ def histories(draw, world, recipients=RECIPIENTS):
 
 def fitting(world, request):
     """Return a share without those whom it would be refused for."""
-    if isinstance(request, es.ShareRequest):
+    if isinstance(request, ShareRequest):
         refused_for = (request.actor, world.owners.get(request.exam))
         others = [each for each in request.recipients if each not in refused_for]
         return attrs.evolve(request, recipients=others or [CELL])
@@ -253,7 +293,7 @@ class Look:
     args: tuple[Any, ...]
     limit: dict[str, int] = attrs.field(factory=dict)
 
-    def __call__(self, sharing: es.Sharing) -> Any:
+    def __call__(self, sharing: Sharing) -> Any:
         return getattr(sharing, self.name)(ACTOR, *self.args, **self.limit)
 
 
@@ -300,6 +340,9 @@ def batteries(world, recipients=RECIPIENTS):
     return st.lists(asked | asked | looked, min_size=1, max_size=8)
 
 
+# Telling two worlds apart.
+
+
 class Pair:
     """Two worlds of one history, one with the secret."""
 
@@ -309,11 +352,16 @@ class Pair:
         with_it: Facts,
         history: Iterable[Request],
         secrets: dict[int, list[Request]],
-        beside: dict[int, es.PrincipalId] | None = None,
+        beside: dict[int, PrincipalId] | None = None,
     ) -> None:
-        """Act in both worlds; before some acts, by number, do more in secret in the second one.
+        """Do what the history says.
 
-        Shares of others, by number, are also made with somebody `beside` in secret.
+        Args:
+            without: the world without the secret.
+            with_it: the world with the secret.
+            history: what is done in both.
+            secrets: before which of it, by number, something else is done in secret.
+            beside: for shares of others, by number, whom they are also made with in secret.
         """
         self.without, self.with_it = Portal(without), Portal(with_it)
         self.beside = beside or {}
@@ -330,7 +378,7 @@ class Pair:
         if isinstance(request, OnGrant):
             asked = request.on(self.without.ever_granted())
         asked_with_it = asked
-        if isinstance(asked, es.ShareRequest) and asked.actor != ACTOR and number in self.beside:
+        if isinstance(asked, ShareRequest) and asked.actor != ACTOR and number in self.beside:
             recipients = (self.beside[number], *asked.recipients)
             asked_with_it = attrs.evolve(asked, recipients=recipients)
         act = f"act{number}"
@@ -344,18 +392,13 @@ class Pair:
             content(grant) for grant in portal.standing() if not self._is_secret(grant)
         )
 
-    def _is_secret(self, grant: es.Grant) -> bool:
+    def _is_secret(self, grant: Grant) -> bool:
         by_secret_act = grant.exam == SECRET_EXAM or str(grant.share).startswith("secret")
         beside = {(f"act{number}", each) for number, each in self.beside.items()}
         return by_secret_act or (str(grant.share), grant.recipient) in beside
 
-    def secret_grants(self) -> list[es.Grant]:
+    def secret_grants(self) -> list[Grant]:
         return [each for each in self.with_it.ever_granted() if self._is_secret(each)]
-
-    def must_agree_on_all(self, steps: Iterable[Any]) -> None:
-        """Let the actor do one thing after another in both worlds, and compare."""
-        for number, step in enumerate(steps):
-            self.must_agree(number, step)
 
     def must_agree(self, number: int, step: Any) -> None:
         """Let the actor do one thing in both worlds, and compare."""
@@ -365,7 +408,7 @@ class Pair:
         answers = []
         for portal in self.both:
             portal.act = f"now{number}"
-            call = partial(es.Sharing.preview if preview else perform, request=request)
+            call = partial(Sharing.preview if preview else perform, request=request)
             answers.append(portal.ask(request if isinstance(request, Look) else call))
         assert answers[0] == answers[1]
 
@@ -397,11 +440,15 @@ def test_an_unseen_member_of_a_group_changes_no_answer(world, group, data):
     with_it = attrs.evolve(world, members=world.members | {group: members | {mole}})
     without = attrs.evolve(world, members=world.members | {group: members - {mole}})
     pair = Pair(without, with_it, data.draw(histories(world)), {})
-    pair.must_agree_on_all(data.draw(batteries(world)))
+    for number, step in enumerate(data.draw(batteries(world))):
+        pair.must_agree(number, step)
 
 
-CLOSED: Final = frozenset({*GROUPS, CELL})
-OPEN_TO_NOBODY: Final = facts(owners=dict.fromkeys(EXAMS, ACTOR), closed=CLOSED, unseen=frozenset())
+OPEN_TO_NOBODY: Final = facts(
+    owners=dict.fromkeys(EXAMS, ACTOR),
+    closed=frozenset({*GROUPS, CELL}),
+    unseen=frozenset(),
+)
 
 
 @MANY
@@ -419,10 +466,11 @@ def test_unseen_memberships_change_no_answer(world, most, data):
         for _ in range(2)
     ]
     pair = Pair(*both, data.draw(histories(world, (*PEOPLE, *PATIENTS))), {})
-    pair.must_agree_on_all(data.draw(batteries(world, (*GROUPS, *PATIENTS))))
+    for number, step in enumerate(data.draw(batteries(world, (*GROUPS, *PATIENTS)))):
+        pair.must_agree(number, step)
 
 
-def teams_of(size: int) -> st.SearchStrategy[frozenset[es.UserId]]:
+def teams_of(size: int) -> st.SearchStrategy[frozenset[UserId]]:
     return st.frozensets(st.sampled_from(PATIENTS), min_size=size, max_size=size)
 
 
@@ -433,13 +481,19 @@ NOT_THE_MOLE: Final = [each for each in RECIPIENTS if each != MOLE]
 @given(facts(), st.booleans(), st.data())
 def test_an_unseen_user_changes_no_answer(world, inactive, data):
     with_it = attrs.evolve(world, unseen=world.unseen | {MOLE})
-    without = attrs.evolve(with_it, inactive=frozenset({MOLE}))
-    if not inactive:
-        members = {group: each - {MOLE} for group, each in world.members.items()}
-        without = attrs.evolve(with_it, known=world.known - {MOLE}, members=members)
+    without = (
+        attrs.evolve(with_it, inactive=frozenset({MOLE}))
+        if inactive
+        else attrs.evolve(
+            with_it,
+            known=world.known - {MOLE},
+            members={group: members - {MOLE} for group, members in world.members.items()},
+        )
+    )
     history = data.draw(histories(world, NOT_THE_MOLE))
     pair = Pair(without, with_it, history, {})
-    pair.must_agree_on_all(data.draw(batteries(world)))
+    for number, step in enumerate(data.draw(batteries(world))):
+        pair.must_agree(number, step)
 
 
 @MANY
@@ -448,7 +502,7 @@ def test_a_grant_that_the_actor_may_not_see_changes_no_answer(world, data):
     others = PEOPLE[1:]
     whom = data.draw(st.sampled_from(((MOLE, CELL), others)))
     if whom == others:  # With access, an actor would see those grants under any other scope.
-        world = attrs.evolve(world, scope=es.AccessListScope.OWN_GRANTS)
+        world = attrs.evolve(world, scope=AccessListScope.OWN_GRANTS)
     known = [each for each in RECIPIENTS if each not in (MOLE, CELL)]
     history = data.draw(histories(world, known))
     exams = [exam for exam, owner in world.owners.items() if owner != ACTOR]
@@ -463,21 +517,21 @@ def test_a_grant_that_the_actor_may_not_see_changes_no_answer(world, data):
         assume(all(hidden(pair.with_it, grant, world) for grant in secret))
         fitting_step = step
         if whom == others:
-            fitting_step = with_reshares(step, {*es.Reshares}, es.Reshares.KEEP)
+            fitting_step = with_reshares(step, {*Reshares}, Reshares.KEEP)
         elif any(isinstance(grant.basis, frozenset) for grant in secret):
-            fitting_step = with_reshares(step, {es.Reshares.RESTRICT}, es.Reshares.CASCADE)
+            fitting_step = with_reshares(step, {Reshares.RESTRICT}, Reshares.CASCADE)
         pair.must_agree(number, fitting_step)
 
 
-def hidden(portal: Portal, grant: es.Grant, world: Facts) -> bool:
+def hidden(portal: Portal, grant: Grant, world: Facts) -> bool:
     """Say whether the actor may not know of a grant that is neither theirs nor to them."""
     if world.owners[grant.exam] == ACTOR:
         return False
-    limited = world.scope is es.AccessListScope.OWN_GRANTS
-    return limited or not portal.sharing.can(ACTOR, es.Permission.VIEW, grant.exam)
+    limited = world.scope is AccessListScope.OWN_GRANTS
+    return limited or not portal.sharing.can(ACTOR, Permission.VIEW, grant.exam)
 
 
-def with_reshares(step: Any, instead_of: set[es.Reshares], reshares: es.Reshares) -> Any:
+def with_reshares(step: Any, instead_of: set[Reshares], reshares: Reshares) -> Any:
     match step:
         case (OnGrant() as on_grant, preview):
             request, _ = with_reshares((on_grant.request, preview), instead_of, reshares)
