@@ -25,15 +25,7 @@ from exam_sharing.errors import (
 )
 from exam_sharing.events import ListedNotice, ShareNotice
 from exam_sharing.exams import Exam, Study, UploadBatch
-from exam_sharing.grants import (
-    OWNER,
-    EndedAs,
-    Ending,
-    Grant,
-    HowEnded,
-    Permission,
-    ShownGrant,
-)
+from exam_sharing.grants import OWNER, EndedAs, Ending, Grant, HowEnded, Permission, ShownGrant
 from exam_sharing.identifiers import (
     BatchId,
     ExamId,
@@ -88,85 +80,18 @@ from exam_sharing.policy.views import (
 from exam_sharing.principals import Group, User
 from exam_sharing.sharing import Sharing, Viewer
 
-__all__ = [
-    "OWNER",
-    "AccessEntry",
-    "AccessList",
-    "AccessListScope",
-    "Admin",
-    "AlreadyExists",
-    "BatchId",
-    "BatchSealed",
-    "CallerError",
-    "Choice",
-    "Conflict",
-    "Denied",
-    "Effect",
-    "EndedAs",
-    "Ending",
-    "Exam",
-    "ExamId",
-    "ExamSharingError",
-    "Grant",
-    "GrantId",
-    "Ground",
-    "Group",
-    "GroupId",
-    "Holder",
-    "HostRule",
-    "HowEnded",
-    "InputError",
-    "InvalidArgument",
-    "InvalidInput",
-    "InvalidValue",
-    "ListedGrant",
-    "ListedNotice",
-    "MembershipCycle",
-    "NarrowRequest",
-    "NearMiss",
-    "NoticeId",
-    "NotifierFailed",
-    "Outcome",
-    "Page",
-    "Permission",
-    "Permitted",
-    "Policy",
-    "Preview",
-    "PrincipalId",
-    "Reason",
-    "ReasonCode",
-    "Refused",
-    "RequestIdReused",
-    "Reshares",
-    "Retries",
-    "RevokeRequest",
-    "Scope",
-    "ShareForm",
-    "ShareId",
-    "ShareNotice",
-    "ShareOutcome",
-    "ShareReceipt",
-    "ShareRequest",
-    "Sharing",
-    "ShownGrant",
-    "StoreBusy",
-    "StoreFailed",
-    "Study",
-    "Tab",
-    "UnshareReceipt",
-    "UnshareRequest",
-    "UntilLimit",
-    "UploadBatch",
-    "User",
-    "UserId",
-    "Viewer",
-    "VisibleExam",
-    "WhyNot",
-    "WrongBatch",
-    "WrongKind",
-    "memory",
-    "principal_of",
-]
+__all__ = ["OWNER", "AccessEntry", "AccessList", "AccessListScope", "Admin", "AlreadyExists"]
+__all__ += ["BatchId", "BatchSealed", "CallerError", "Choice", "Conflict", "Denied", "Effect"]
+__all__ += ["EndedAs", "Ending", "Exam", "ExamId", "ExamSharingError", "Grant", "GrantId", "Ground"]
+__all__ += ["Group", "GroupId", "Holder", "HostRule", "HowEnded", "InputError", "InvalidArgument"]
+__all__ += ["InvalidInput", "InvalidValue", "ListedGrant", "ListedNotice", "MembershipCycle"]
+__all__ += ["NarrowRequest", "NearMiss", "NoticeId", "NotifierFailed", "Outcome", "Page"]
+__all__ += ["Permission", "Permitted", "Policy", "Preview", "PrincipalId", "Reason", "ReasonCode"]
+__all__ += ["Refused", "RequestIdReused", "Reshares", "Retries", "RevokeRequest", "Scope"]
+__all__ += ["ShareForm", "ShareId", "ShareNotice", "ShareOutcome", "ShareReceipt", "ShareRequest"]
+__all__ += ["Sharing", "ShownGrant", "StoreBusy", "StoreFailed", "Study", "Tab", "UnshareReceipt"]
+__all__ += ["UnshareRequest", "UntilLimit", "UploadBatch", "User", "UserId", "Viewer"]
+__all__ += ["VisibleExam", "WhyNot", "WrongBatch", "WrongKind", "memory", "principal_of"]
 
 
 def __dir__() -> list[str]:

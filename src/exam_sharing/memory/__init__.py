@@ -16,14 +16,8 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import Directory, HostFacts, NoHostFacts, Notifier, Ports
 from exam_sharing.sharing import Sharing
 
-__all__ = [
-    "MemoryDirectory",
-    "MemoryNotifier",
-    "MemoryOutbox",
-    "MemoryStore",
-    "memory_ports",
-    "open_sharing",
-]
+__all__ = ["MemoryDirectory", "MemoryNotifier", "MemoryOutbox", "MemoryStore", "memory_ports"]
+__all__ += ["open_sharing"]
 
 
 def memory_ports(

@@ -31,12 +31,7 @@ from exam_sharing.identifiers import GroupId, Keys, PrincipalId, PrincipalKey, U
 from exam_sharing.names import SHORT, Findable, KeyKind, SearchKey, Typed
 from exam_sharing.policy.facts import Profile
 from exam_sharing.principals import Group, User
-from exam_sharing.validation import (
-    checks_arguments,
-    checks_itself,
-    require_kind,
-    tuple_of,
-)
+from exam_sharing.validation import checks_arguments, checks_itself, require_kind, tuple_of
 
 _FEW: Final = 100
 """Up to this many changed entries are inserted one by one; for more, all are sorted again."""

@@ -14,19 +14,8 @@ if TYPE_CHECKING:
     from exam_sharing.testing.story import RulesBroken
     from exam_sharing.testing.worlds import FrozenClock, World, empty_world, ready_world
 
-__all__ = [
-    "Answer",
-    "FrozenClock",
-    "OpenStore",
-    "RulesBroken",
-    "StoreNotUsable",
-    "StorePorts",
-    "World",
-    "empty_world",
-    "explained",
-    "ready_world",
-    "run_sharing_machine",
-]
+__all__ = ["Answer", "FrozenClock", "OpenStore", "RulesBroken", "StoreNotUsable", "StorePorts"]
+__all__ += ["World", "empty_world", "explained", "ready_world", "run_sharing_machine"]
 
 _HOMES: Final = {
     "explaining": ("Answer", "explained"),

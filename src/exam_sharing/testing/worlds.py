@@ -24,16 +24,8 @@ from exam_sharing.sharing import Sharing
 from exam_sharing.testing.edges import START
 from exam_sharing.testing.explaining import Answer, explained
 
-__all__ = [
-    "EXAMS",
-    "GROUPS",
-    "USERS",
-    "FrozenClock",
-    "World",
-    "empty_world",
-    "perform",
-    "ready_world",
-]
+__all__ = ["EXAMS", "GROUPS", "USERS", "FrozenClock", "World", "empty_world", "perform"]
+__all__ += ["ready_world"]
 
 ANNA: Final = UserId("anna")
 """The owner of the exams."""

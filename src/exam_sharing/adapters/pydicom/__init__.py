@@ -49,15 +49,8 @@ from exam_sharing.exams import Exam, Study, UploadBatch
 from exam_sharing.identifiers import BatchId, ExamId, UserId
 from exam_sharing.validation import PrivateText, require_kind
 
-__all__ = [
-    "LeftOut",
-    "LeftOutReason",
-    "Media",
-    "MediaError",
-    "MediaProblem",
-    "read_media",
-    "shipped_media",
-]
+__all__ = ["LeftOut", "LeftOutReason", "Media", "MediaError", "MediaProblem", "read_media"]
+__all__ += ["shipped_media"]
 
 
 def shipped_media() -> Path:
@@ -155,11 +148,7 @@ def _media(
         studies[name] = study
         files[name] = tuple(PrivateText(place) for _, place in each.places)
     return Media(
-        batch=upload,
-        exams=tuple(exams.values()),
-        studies=studies,
-        files=files,
-        left_out=left_out,
+        batch=upload, exams=tuple(exams.values()), studies=studies, files=files, left_out=left_out
     )
 
 

@@ -36,10 +36,7 @@ class LeftOutReason(_Coded):
     NO_STUDY_UID = "NO_STUDY_UID", "has no Study Instance UID, so it belongs to no study"
     MALFORMED_STUDY_UID = "MALFORMED_STUDY_UID", "its Study Instance UID is not a UID"
     MISSING = "MISSING", "listed by the DICOMDIR, but not on the medium"
-    NOT_LISTED = (
-        "NOT_LISTED",
-        "an image that the DICOMDIR does not list; read it with loose=True",
-    )
+    NOT_LISTED = ("NOT_LISTED", "an image that the DICOMDIR does not list; read it with loose=True")
     LINK = "LINK", "a link, which is not followed"
     SPECIAL_FILE = "SPECIAL_FILE", "neither a file nor a folder"
     DIRECTORY = "DIRECTORY", "a DICOMDIR, which lists images and is none"

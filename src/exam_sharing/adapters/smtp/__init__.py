@@ -19,14 +19,7 @@ from functools import partial
 import attrs
 from typing_extensions import override
 
-from exam_sharing.adapters.smtp.mail import (
-    Invitation,
-    Letter,
-    Mail,
-    Sender,
-    Template,
-    read_address,
-)
+from exam_sharing.adapters.smtp.mail import Invitation, Letter, Mail, Sender, Template, read_address
 from exam_sharing.adapters.smtp.server import (
     Login,
     MailProblem,
@@ -38,18 +31,8 @@ from exam_sharing.events import ShareNotice
 from exam_sharing.ports import Notifier
 from exam_sharing.validation import instant, is_a, of_kind
 
-__all__ = [
-    "Invitation",
-    "Letter",
-    "Login",
-    "MailProblem",
-    "MailServer",
-    "NoticeNotSent",
-    "Security",
-    "Sender",
-    "SmtpNotifier",
-    "Template",
-]
+__all__ = ["Invitation", "Letter", "Login", "MailProblem", "MailServer", "NoticeNotSent"]
+__all__ += ["Security", "Sender", "SmtpNotifier", "Template"]
 
 
 @attrs.frozen(kw_only=True)

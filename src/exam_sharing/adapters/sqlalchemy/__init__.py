@@ -46,36 +46,12 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
 from exam_sharing.sharing import Sharing
 
-__all__ = [
-    "SCHEMA",
-    "DirectoryTables",
-    "DriverConnection",
-    "HostExams",
-    "NoNotifier",
-    "SqlDirectory",
-    "SqlOutbox",
-    "SqlSharingStore",
-    "SqlStore",
-    "Statement",
-    "Statements",
-    "Tables",
-    "create_all",
-    "define_directory_tables",
-    "define_tables",
-    "joined",
-    "may",
-    "open_sharing",
-    "over_driver_connection",
-    "owner_changed",
-    "permission_held",
-    "record_schema",
-    "set_up_sqlite",
-    "sql_ports",
-    "sqlite_engine",
-    "sweep_deleted",
-    "sweep_expired",
-    "visible_exams",
-]
+__all__ = ["SCHEMA", "DirectoryTables", "DriverConnection", "HostExams", "NoNotifier"]
+__all__ += ["SqlDirectory", "SqlOutbox", "SqlSharingStore", "SqlStore", "Statement", "Statements"]
+__all__ += ["Tables", "create_all", "define_directory_tables", "define_tables", "joined", "may"]
+__all__ += ["open_sharing", "over_driver_connection", "owner_changed", "permission_held"]
+__all__ += ["record_schema", "set_up_sqlite", "sql_ports", "sqlite_engine", "sweep_deleted"]
+__all__ += ["sweep_expired", "visible_exams"]
 
 
 def open_sharing(  # noqa: PLR0913  one for each port that a host may bring

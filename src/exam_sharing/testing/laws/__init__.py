@@ -27,15 +27,8 @@ from exam_sharing.testing.laws.notifier import notifier_laws
 from exam_sharing.testing.laws.population import Population
 from exam_sharing.testing.opening import OpenStore
 
-__all__ = [
-    "Law",
-    "LawBroken",
-    "Population",
-    "directory_laws",
-    "host_rule_laws",
-    "notifier_laws",
-    "store_laws",
-]
+__all__ = ["Law", "LawBroken", "Population", "directory_laws", "host_rule_laws", "notifier_laws"]
+__all__ += ["store_laws"]
 
 _OF_STORES: Final = (exams, grants, commits, access, outbox, histories, races)
 """The modules with laws of stores, in the order in which their laws are checked."""

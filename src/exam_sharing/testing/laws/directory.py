@@ -184,10 +184,7 @@ _STRANGERS: Final = tuple(UserId(f"stranger {number}") for number in range(5_000
 
 @_law_of(
     users=tuple(_user(each.value) for each in _MANY),
-    groups=(
-        _group("all", *_MANY),
-        *(_group(f"g{number}", GroupId("all")) for number in range(50)),
-    ),
+    groups=(_group("all", *_MANY), *(_group(f"g{number}", GroupId("all")) for number in range(50))),
 )
 def one_question_may_name_thousands_of_principals(directory: Directory) -> None:
     """Every question takes thousands of identifiers at once."""

@@ -105,9 +105,7 @@ class Laws(Generic[TrialT, SubjectT]):
         return self.opening(nullcontext, *capabilities)
 
     def opening(
-        self,
-        open_subject: Callable[[TrialT], AbstractContextManager[OpenedT]],
-        *capabilities: str,
+        self, open_subject: Callable[[TrialT], AbstractContextManager[OpenedT]], *capabilities: str
     ) -> Marker[OpenedT]:
         """Mark a check of another subject as a law."""
 

@@ -115,12 +115,7 @@ class SharingMachine(RuleBasedStateMachine):
         self._request(es.UnshareRequest(actor=actor, exam=exam, recipient=recipient, **common))
 
     @rule(
-        which=numbers,
-        by=numbers,
-        bound=numbers,
-        reshares=numbers,
-        named=seldom,
-        for_another=seldom,
+        which=numbers, by=numbers, bound=numbers, reshares=numbers, named=seldom, for_another=seldom
     )
     def narrow(self, *, which: int, by: int, bound: int, **drawn: int) -> None:
         """Narrow to a permission, a time, or both."""

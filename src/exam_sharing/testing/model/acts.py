@@ -14,12 +14,7 @@ from exam_sharing.identifiers import ExamId, PrincipalId
 from exam_sharing.policy.requests import NarrowRequest, Request, ShareRequest, without_message
 from exam_sharing.testing.model.ending import unshare
 from exam_sharing.testing.model.sharing import share
-from exam_sharing.testing.model.support import (
-    Bound,
-    Consequence,
-    consequences,
-    knowledge,
-)
+from exam_sharing.testing.model.support import Bound, Consequence, consequences, knowledge
 from exam_sharing.testing.model.world import (
     NOT_REFUSED,
     Ended,

@@ -13,9 +13,7 @@ import attrs
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.policy.requests import Scope, ShareRequest
-from exam_sharing.testing.model.support import (
-    with_replacements,
-)
+from exam_sharing.testing.model.support import with_replacements
 from exam_sharing.testing.model.world import (
     FOREVER,
     Basis,

@@ -68,61 +68,16 @@ from exam_sharing.testing.strategies.values import (
     user_ids,
     users,
 )
-from exam_sharing.testing.strategies.worlds import (
-    admins,
-    sharings,
-    viewers,
-    worlds,
-)
+from exam_sharing.testing.strategies.worlds import admins, sharings, viewers, worlds
 
-__all__ = [
-    "addresses",
-    "admins",
-    "batch_ids",
-    "denials",
-    "directories",
-    "durations",
-    "endings",
-    "exam_ids",
-    "exams",
-    "grant_ids",
-    "grants",
-    "group_ids",
-    "groups",
-    "holdings",
-    "host_endings",
-    "host_rules",
-    "identifiers",
-    "illegal_reshare_chains",
-    "messages",
-    "names",
-    "narrow_requests",
-    "nested_groups",
-    "notice_ids",
-    "notifier_failures",
-    "permissions",
-    "policies",
-    "principal_ids",
-    "reasons",
-    "requests",
-    "reshare_chains",
-    "retries",
-    "revoke_requests",
-    "share_ids",
-    "share_requests",
-    "sharings",
-    "studies",
-    "times",
-    "times_around",
-    "unshare_requests",
-    "upload_batches",
-    "uploads",
-    "user_ids",
-    "users",
-    "viewers",
-    "withdrawals",
-    "worlds",
-]
+__all__ = ["addresses", "admins", "batch_ids", "denials", "directories", "durations", "endings"]
+__all__ += ["exam_ids", "exams", "grant_ids", "grants", "group_ids", "groups", "holdings"]
+__all__ += ["host_endings", "host_rules", "identifiers", "illegal_reshare_chains", "messages"]
+__all__ += ["names", "narrow_requests", "nested_groups", "notice_ids", "notifier_failures"]
+__all__ += ["permissions", "policies", "principal_ids", "reasons", "requests", "reshare_chains"]
+__all__ += ["retries", "revoke_requests", "share_ids", "share_requests", "sharings", "studies"]
+__all__ += ["times", "times_around", "unshare_requests", "upload_batches", "uploads", "user_ids"]
+__all__ += ["users", "viewers", "withdrawals", "worlds"]
 
 KindT = TypeVar("KindT")
 
