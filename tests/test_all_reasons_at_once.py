@@ -66,16 +66,6 @@ def test_host_rules_see_the_request_the_facts_and_facts_of_the_hosts_own():
     assert seen == [((BEN,), ANNA)]
 
 
-def test_host_rules_can_refuse_and_never_allow():
-    world = World(host_rules=[rule("FINE", lambda *_: False)])
-
-    assert codes(world.reasons(share_request(BEN, CT, CARLA))) == [ReasonCode.EXAM_NOT_FOUND]
-    assert codes(world.reasons(share_request(ANNA, CT, ANNA))) == [
-        ReasonCode.RECIPIENT_IS_SELF,
-        ReasonCode.RECIPIENT_IS_OWNER,
-    ]
-
-
 def test_host_facts_are_not_queried_for_an_unseen_exam():
     class Strict:
         def about(self, request, exams):
@@ -180,15 +170,6 @@ EVERY_REASON = (
 
 def test_a_refusal_carries_every_code_in_the_order_of_the_table():
     assert strict_world().reasons(EVERYTHING_WRONG) == EVERY_REASON
-
-
-def test_a_refused_share_changes_nothing():
-    world = strict_world()
-    before = world.state()
-
-    world.reasons(EVERYTHING_WRONG)
-
-    assert world.state() == before
 
 
 def test_a_refused_share_is_still_audited_without_its_message():

@@ -20,7 +20,7 @@ def ended(world, exam=CT):
 
 def end(world, recipient, **more):
     return world.sharing.admin.end_by_host(
-        **{"recipient": recipient, "performed_by": ADMIN, "why": "left the clinic", **more}
+        **{"recipient": recipient, "performed_by": "admin", "why": "left the clinic", **more}
     )
 
 
@@ -41,38 +41,6 @@ def test_operator_and_reason_are_recorded():
     assert (event.request.performed_by, event.request.why) == (ADMIN, "left the clinic")
 
 
-def test_the_operator_may_be_given_as_a_string():
-    world = shared_with(BEN)
-
-    end(world, BEN, performed_by="admin")
-
-    assert ended(world)[BEN].by == ADMIN
-
-
-def test_reshares_stand_by_default():
-    world = shared_with(BEN)
-    world.share(BEN, CT, CARLA)
-
-    receipt = end(world, BEN)
-
-    assert [grant.recipient for grant in receipt.left_standing] == [CARLA]
-    assert world.can_view(CARLA, CT)
-
-
-def test_a_cascade_of_the_host_ends_reshares_on_every_exam():
-    world = World()
-    for exam in (CT, MR):
-        world.share(ANNA, exam, BEN)
-        world.share(BEN, exam, CARLA)
-
-    receipt = end(world, BEN, reshares=es.Reshares.CASCADE)
-
-    assert len(receipt.ended) == 4
-    assert not world.can_view(CARLA, CT)
-    assert not world.can_view(CARLA, MR)
-    assert ended(world)[CARLA].how is es.HowEnded.CASCADED
-
-
 def test_a_cascade_of_the_host_ends_unsupported_grants_that_rest_on_a_replaced_one():
     world = shared_with(BEN)
     world.share(BEN, CT, CARLA)
@@ -81,6 +49,7 @@ def test_a_cascade_of_the_host_ends_unsupported_grants_that_rest_on_a_replaced_o
     end(world, BEN, reshares=es.Reshares.CASCADE)
 
     assert not world.can_view(CARLA, CT)
+    assert ended(world)[CARLA].how is es.HowEnded.CASCADED
 
 
 def test_a_cascade_of_the_host_keeps_supported_grants():
@@ -157,12 +126,6 @@ def test_an_exam_that_was_never_shared_can_be_withdrawn():
 
     assert withdraw(world, CT).ended == ()
     assert not world.can_view(ANNA, CT)
-
-
-def test_a_withdrawal_without_grants_records_its_version():
-    world = World()
-    withdraw(world, CT)
-
     assert dict(world.store.events()[-1].versions) == {CT: 1}
 
 

@@ -64,14 +64,6 @@ def test_the_replacement_takes_over_version_basis_grantor_and_share():
     assert after.made_at == START + DAY
 
 
-def test_narrowing_counts_the_version_of_the_exam_up_all_the_same():
-    world = shared_with(BEN, permission=DOWNLOAD)
-    world.narrow(ANNA, CT, BEN, permission=VIEW)
-    world.share(ANNA, CT, CARLA)
-
-    assert world.grant_to(CARLA).version == 3
-
-
 @given(
     shares=st.lists(
         st.tuples(st.sampled_from(Permission), st.none() | st.integers(1, 4)), max_size=4
@@ -133,16 +125,6 @@ def test_a_named_grant_of_which_a_cascade_leaves_nothing_ends_as_cascaded():
     }
     assert ended[ANNA] is HowEnded.NARROWED
     assert ended[CARLA] is HowEnded.CASCADED
-
-
-def test_a_cascade_keeps_grants_within_the_bound():
-    world = shared_with(BEN, permission=DOWNLOAD)
-    world.share(BEN, CT, CARLA)
-    before = world.grant_to(CARLA)
-
-    world.narrow(ANNA, CT, BEN, permission=VIEW, reshares=Reshares.CASCADE)
-
-    assert world.grant_to(CARLA) == before
 
 
 def test_unsupported_grants_rest_on_replacements_too():

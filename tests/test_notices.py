@@ -10,10 +10,8 @@ from world import (
     BEN,
     CARLA,
     CT,
-    DAN,
     DAY,
     DOWNLOAD,
-    EVA,
     MR,
     NOBODY,
     NURSES,
@@ -52,16 +50,6 @@ def test_every_notice_has_an_id_of_its_own():
     world.share(ANNA, MR, BEN, NURSES)
 
     assert len({notice.id for notice in world.notifier.sent}) == 6
-
-
-def test_one_user_without_notices_silences_no_other():
-    colleagues = {BEN, CARLA, DAN, EVA}
-    for silent in colleagues:
-        world = World()
-        world.person(silent, notices=False)
-        world.share(ANNA, CT, *colleagues)
-
-        assert set(world.told()) == colleagues - {silent}
 
 
 def test_a_failed_notice_is_retried_with_its_message_and_id():

@@ -121,20 +121,14 @@ def test_a_share_is_refused_exactly_without_the_current_wording_confirmed(attest
     assert reasons == (() if confirmed else (es.Reason(code=es.ReasonCode.ATTESTATION_MISSING),))
 
 
-def test_who_confirmed_when_and_which_wording_are_recorded():
+@pytest.mark.parametrize("wording", [WORDING, None])
+def test_who_confirmed_when_and_which_wording_are_recorded(wording):
     world = World(attestation_wording=WORDING)
-    receipt = world.share(ANNA, CT, BEN, wording=WORDING)
+    receipt = world.share(ANNA, CT, BEN, wording=wording)
 
     attestation = world.store.share_record(receipt.share).attestation
 
     assert (attestation.by, attestation.at, attestation.wording) == (ANNA, START, WORDING)
-
-
-def test_the_current_wording_is_recorded_by_default():
-    world = World(attestation_wording=WORDING)
-    receipt = world.share(ANNA, CT, BEN)
-
-    assert world.store.share_record(receipt.share).attestation.wording == WORDING
 
 
 @pytest.mark.reason_code(es.ReasonCode.NO_RECIPIENTS)

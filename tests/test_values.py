@@ -127,15 +127,6 @@ def test_lists_are_kept_as_immutable_values():
     assert len(policy.host_rules) == 1
 
 
-def test_view_comes_before_download():
-    assert es.Permission.VIEW < es.Permission.DOWNLOAD
-    assert max(es.Permission) is es.Permission.DOWNLOAD
-
-
-def test_the_names_of_codes_are_their_values():
-    assert all(code.value == code.name for code in es.ReasonCode)
-
-
 def test_a_grant_stands_until_just_before_its_time():
     until = attrs.evolve(A_GRANT, until=START + DAY)
 
