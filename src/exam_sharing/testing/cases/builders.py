@@ -6,63 +6,60 @@ and a CD of Anna's with the exams ct, mr and xray.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeAlias
 
 from exam_sharing.documents import with_kind
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.testing.cases.people import NOW, OWNER, Act, Done, Group, Principal, User
 from exam_sharing.testing.cases.schema import Answered, Case, Data, Given
 from exam_sharing.testing.edges import START
 from exam_sharing.testing.worlds import EXAMS, GROUPS, USERS
 
+Step: TypeAlias = Act | Done | Answered
 
-def case(
-    *,
-    given: Data | Iterable[Data] = (),
-    when: Done | None = None,
-    then: Answered | Iterable[Answered] = (),
-    **portal: Any,
-) -> Case:
+
+def case(*told: Step | Iterable[Step], **portal: Any) -> Case:
     """Return a case that starts from the default portal; its topic adds the name and the rule.
 
     Args:
-        given: the acts before.
-        when: the act that the case is about, with its outcome.
-        then: questions with their answers.
-        portal: `policy`, `uploads`, `unseen` or `unseen_members` instead of those of the default
-            portal; `users` besides its users, or in the place of those with the same id.
+        told: the acts before; then the act that the case is about, with its outcome; then questions
+            with their answers. Steps of one kind may stand in a list.
+        portal: `uploads`, `unseen` or `unseen_members` instead of those of the default portal;
+            `users` besides its users, or in the place of those with the same id; and settings.
     """
-    act, outcome = when or (None, None)
-    answered = _list(then)
+    steps: list[Any] = []
+    for each in told:
+        steps += each if isinstance(each, list) else [each]
+    acts = [each for each in steps if isinstance(each, Act)]
+    done = [each for each in steps if isinstance(each, tuple)]
+    answered = steps[len(acts) + len(done) :]
+    if steps != [*acts, *done[:1], *answered]:
+        raise InvalidArgument("told", "must be acts, then one outcome at most, then answers")
+    act, outcome = done[0] if done else (None, None)
     answers = [outcome, *(each["answer"] for each in answered)]
+    refusals = [each for each in answers if isinstance(each, dict)]
     reasons = [
-        each
-        for answer in answers
-        if isinstance(answer, dict)
-        for each in (*answer.get("refused", ()), *answer.get("reasons", ()))
+        one for each in refusals for key in ("refused", "reasons") for one in each.get(key, ())
     ]
     return Case(
         name="",
         rule="",
         codes=sorted({each["code"] for each in reasons}),
-        given=_portal(_list(given), **portal),
+        given=_portal(acts, **portal),
         when=act,
         outcome=outcome,
         then=answered,
     )
 
 
-def _list(values: Data | Answered | Iterable[Any]) -> list[Any]:
-    return [values] if isinstance(values, dict) else list(values)
-
-
 def _portal(
-    acts: list[Data],
+    acts: list[Act],
     *,
-    policy: Data | None = None,
     users: Iterable[Data] = (),
     uploads: Iterable[Data] | None = None,
     unseen: Iterable[tuple[User, Principal]] = (),
     unseen_members: Iterable[tuple[User, Group]] = (),
+    **policy: Any,
 ) -> Given:
     ours = [User(id_).fields() for id_ in USERS]
     everybody = {each["id"]: each for each in (*ours, *users)}
@@ -76,13 +73,13 @@ def _portal(
     )
     return {
         "now": NOW,
-        "policy": policy or {},
+        "policy": policy,
         "users": list(everybody.values()),
         "groups": groups,
         "uploads": [cd] if uploads is None else list(uploads),
         "unseen": [[actor.id, principal] for actor, principal in unseen],
         "unseen_members": [[actor.id, group] for actor, group in unseen_members],
-        "acts": acts,
+        "acts": list(acts),
     }
 
 

@@ -73,9 +73,22 @@ class Act(dict[str, Any]):
         """The act is refused since there is no such exam."""
         return self.refused("EXAM_NOT_FOUND", exams=[self["exam"]])
 
+    def has_reshares(self, *grants: Data) -> Done:
+        """The act is refused since these re-shares rest on what it would end."""
+        return self.refused("HAS_RESHARES", grants=list(grants))
+
     def error(self, name: str) -> Done:
         """The act is an error of input or of the caller."""
         return self, {"error": name}
+
+    invalid: Final = partialmethod(error, "InvalidValue")
+    reused: Final = partialmethod(error, "RequestIdReused")
+
+    def _with(self, **fields: Any) -> Self:
+        return type(self)({**self, **fields})
+
+    cascading: Final = partialmethod(_with, reshares="CASCADE")
+    restricting: Final = partialmethod(_with, reshares="RESTRICT")
 
     def previewed(
         self,

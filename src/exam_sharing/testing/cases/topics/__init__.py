@@ -21,7 +21,7 @@ clinic: Final = Group("clinic")
 class After:
     """Cases that start after Anna shared the CT with Ben or the nurses, or Ben with Carla."""
 
-    share: Final = partial(case, given=anna.share(ben))
-    reshare: Final = partial(case, given=[anna.share(ben), ben.share(carla)])
-    download: Final = partial(case, given=anna.share_download(ben))
-    group_share: Final = partial(case, given=anna.share(nurses))
+    share: Final = partial(case, anna.share(ben))
+    reshare: Final = partial(case, anna.share(ben), ben.share(carla))
+    download: Final = partial(case, anna.share_download(ben))
+    group_share: Final = partial(case, anna.share(nurses))
