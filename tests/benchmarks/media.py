@@ -18,8 +18,7 @@ from pydicom import dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
-from tests.benchmarks.rows import Row, at_most, printed, progress
-from tests.benchmarks.timing import uncollected
+from tests.benchmarks.harness import Row, at_most, progress, report, uncollected
 
 from exam_sharing.adapters.pydicom import read_media
 from exam_sharing.identifiers import BatchId, UserId
@@ -88,7 +87,7 @@ def main() -> None:
         small(tiny)
         ct = Path(str(get_testdata_file("CT_small.dcm", download=False)))
         rows = [measured("CT headers", ct, files), measured("small files", tiny, files)]
-    print(printed(rows, as_json=False))
+    report(rows, as_json=False, judges=False)
 
 
 if __name__ == "__main__":
