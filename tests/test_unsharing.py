@@ -1,4 +1,7 @@
-"""Unsharing, the end of one grant, and re-shares. Specification: `#unsharing`, `#re-shares`."""
+"""Unsharing, the end of one grant, and re-shares; changes of owner, also during an act.
+
+Specification: `#unsharing`, `#re-shares`, `#serial-order`.
+"""
 
 import re
 
@@ -6,6 +9,8 @@ import pytest
 
 import exam_sharing as es
 from exam_sharing.events import GrantsEnded
+from exam_sharing.memory import memory_ports
+from watching import watched
 from world import (
     ANNA,
     BEN,
@@ -22,6 +27,7 @@ from world import (
     World,
     codes,
     refusal,
+    share_request,
     shared_with,
 )
 
@@ -313,3 +319,75 @@ def test_of_a_group_that_the_directory_is_silent_about_nobody_is_named(monkeypat
     assert refusal(world.unshare, ANNA, CT, DAN) == (es.Reason(code=es.ReasonCode.NO_SUCH_GRANT),)
     world.unshare(ANNA, CT, NURSES)
     assert holders(world) == {BEN}
+
+
+def interrupted(world, at_question):
+    """Return a sharing during whose act Carla becomes the owner, before the n-th question."""
+    asked = 0
+
+    def watcher(_name, put):
+        nonlocal asked
+        asked += 1
+        if asked == at_question:
+            world.store.transfer(CT, CARLA, at=START)
+        return put()
+
+    ports = memory_ports(store=world.store, directory=world.directory, notifier=world.notifier)
+    return es.Sharing(
+        policy=world.policy,
+        ports=watched(ports, watcher),
+        clock=world.clock,
+        new_id=lambda: f"interrupted{asked}",
+        sends_at_once=False,
+    )
+
+
+@pytest.mark.parametrize("scope", es.Scope)
+@pytest.mark.parametrize("question", range(1, 12))
+def test_no_former_owner_shares_as_the_owner_after_the_change(question, scope):
+    world = World()
+    try:
+        interrupted(world, question).share(
+            share_request(ANNA, CT, DAN, permission=DOWNLOAD, scope=scope)
+        )
+    except es.Refused:
+        return
+    events = [type(event).__name__ for event in world.store.events()]
+    assert events != ["ExamTransferred", "ExamShared"]
+
+
+@pytest.mark.parametrize("question", range(1, 12))
+def test_a_former_owner_ends_no_grant_of_others(question):
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, DAN)
+    before = len(world.store.events())
+    try:
+        interrupted(world, question).unshare(es.UnshareRequest(actor=ANNA, exam=CT, recipient=DAN))
+    except es.Refused:
+        return
+    events = [type(event).__name__ for event in world.store.events()[before:]]
+    assert events != ["ExamTransferred", "GrantsEnded"]
+
+
+def test_a_grantor_without_access_does_not_learn_the_new_owner():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA)
+    world.sharing.unshare(es.UnshareRequest(actor=ANNA, exam=CT, recipient=BEN))
+    unshare = es.UnshareRequest(actor=BEN, exam=CT, recipient=CARLA)
+    told_before = world.sharing.preview(unshare)
+    world.store.transfer(CT, CARLA, at=START)
+    assert world.sharing.preview(unshare) == told_before
+    assert world.sharing.unshare(unshare).still_have_access == ()
+
+
+def test_a_withdrawn_exam_is_not_there_even_for_a_clock_that_goes_back():
+    world = World()
+    world.share(ANNA, CT, BEN, until=START + DAY)
+    world.clock.now = START + 2 * DAY
+    world.sharing.admin.withdraw(CT, performed_by="ops", why="wrong patient")
+    world.clock.now = START
+    assert not world.sharing.can(BEN, VIEW, CT)
+    assert world.sharing.shared_with(BEN).items == ()
+    assert not hasattr(world.sharing.admin.explain(BEN, VIEW, CT), "grounds")
