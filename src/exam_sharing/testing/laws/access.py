@@ -6,8 +6,7 @@ Specification: `#access`, `#permission`, `#disclosure`, `#grant`, `#lists-of-exa
 from datetime import timedelta
 from typing import Final
 
-from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, GrantId, GroupId, PrincipalId, UserId
+import exam_sharing as es
 from exam_sharing.policy.facts import Involvement
 from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, LAST, START, TICK
 from exam_sharing.testing.laws.bench import Bench, keys_of, laws_of_port
@@ -50,7 +49,7 @@ def leaving_a_group_ends_its_access(bench: Bench) -> None:
     """A grant to a group counts for its present members, whom the given principals name."""
     (exam,) = bench.upload("exam")
     bench.share(bench.grant(exam, NURSES))
-    for groups in ((NURSES,), (), (GroupId("other"),), (NURSES,)):
+    for groups in ((NURSES,), (), (es.GroupId("other"),), (NURSES,)):
         bench.require_held(BEN, (BEN, *groups), {exam: VIEW} if NURSES in groups else {})
 
 
@@ -65,26 +64,21 @@ def an_unknown_or_inactive_user_holds_nothing(bench: Bench) -> None:
 
 @law
 def users_with_access_and_past_grantors_are_involved(bench: Bench) -> None:
-    """`involved` finds an exam for those who see it or ever made a grant on it, and nobody else.
-
-    The exam is named by its own id or by the id of a grant on it, standing or ended.
-    """
+    """`involved` finds an exam for those who see it or ever made a grant on it, and nobody else."""
     exam, gone = bench.upload("exam", "gone")
     to_ward, by_ben, on_gone = bench.share(
         bench.grant(exam, NURSES, until=START + DAY),
         bench.grant(exam, CARLA, grantor=BEN, until=START + DAY),
         bench.grant(gone, BEN),
     )
-    names: tuple[ExamId | GrantId, ...] = (exam, to_ward.id, by_ben.id)
-    nowhere = (ExamId("no exam"), GrantId("no grant"), gone, on_gone.id)
+    names: tuple[es.ExamId | es.GrantId, ...] = (exam, to_ward.id, by_ben.id)
+    nowhere = (es.ExamId("no exam"), es.GrantId("no grant"), gone, on_gone.id)
 
-    def require(who: str, user: UserId, answers: str, *principals: PrincipalId) -> None:
+    def require(who: str, user: es.UserId, answers: str, *principals: es.PrincipalId) -> None:
         for named, letter in zip((*names, *nowhere), f"{answers}----", strict=True):
-            expected = None
-            if letter != "-":
-                expected = Involvement(exam=exam, granted=letter == "g", own=letter != "s")
+            involved = Involvement(exam=exam, granted=letter == "g", own=letter != "s")
             answer = bench.ports.access.involved(user, keys_of(*principals), named, START)
-            same(f"{who}, of {named!r}", answer, expected)
+            same(f"{who}, of {named!r}", answer, None if letter == "-" else involved)
 
     bench.write(bench.withdrawal(gone, on_gone))
     # The user granted on it (g), owns the exam or got the grant (o), or just sees it (s).
@@ -109,8 +103,8 @@ def a_grant_gives_nothing_to_its_own_grantor(bench: Bench) -> None:
         bench.grant(other, NURSES, grantor=CARLA),
     )
     bench.require_held(BEN, (BEN, NURSES), {other: VIEW}, limits=(1,))
-    held = {exam: DOWNLOAD, other: DOWNLOAD}
-    bench.require_held(CARLA, (CARLA, NURSES), held, limits=(1,))
+    downloads = {exam: DOWNLOAD, other: DOWNLOAD}
+    bench.require_held(CARLA, (CARLA, NURSES), downloads, limits=(1,))
 
 
 @law
@@ -135,7 +129,7 @@ def many_checks_return_exactly_the_exams_held(bench: Bench) -> None:
     exams = bench.upload("a", "b", "c")
     (own,) = bench.upload("own", owner=BEN)
     bench.share(bench.grant(exams[0], BEN), bench.grant(exams[1], BEN, DOWNLOAD))
-    unknown = ExamId("unknown")
+    unknown = es.ExamId("unknown")
     asked = (*exams, own, unknown, exams[0])
     access, keys = bench.ports.access, keys_of(BEN)
     for permission, expected in ((VIEW, {exams[0], exams[1], own}), (DOWNLOAD, {exams[1], own})):
@@ -145,28 +139,20 @@ def many_checks_return_exactly_the_exams_held(bench: Bench) -> None:
     same("of an unknown exam", access.holds(BEN, keys, VIEW, unknown, START), False)
 
 
-_GIVEN_TO_THE_NURSES: Final = (
-    *((9, "c", VIEW), (9, "b", DOWNLOAD), (9, "a", VIEW)),
-    *((5, "c", DOWNLOAD), (5, "b", VIEW), (1, "a", DOWNLOAD)),
-)
-"""The day and name of each upload, and the permission of the nurses."""
-
-
 @law
 def lists_are_newest_first_at_every_page_size(bench: Bench) -> None:
-    """`visible` returns the exams behind a place, newest upload first, then by falling id.
-
-    Uploads of one time, several grants on one exam, and exams without access are at every edge of a
-    page.
-    """
-    held: dict[ExamId, Permission] = {}
-    for day, name, permission in _GIVEN_TO_THE_NURSES:
+    """`visible` returns the exams behind a place, newest upload first, then by falling id."""
+    held: dict[es.ExamId, es.Permission] = {}
+    for day, name, permission in (
+        *((9, "c", VIEW), (9, "b", DOWNLOAD), (9, "a", VIEW)),
+        *((5, "c", DOWNLOAD), (5, "b", VIEW), (1, "a", DOWNLOAD)),
+    ):
         shown, over, own, made_by_ben = (
             bench.upload(f"{kind} {name}{day}", at=START + day * DAY, owner=owner)[0]
             for kind, owner in (("shown", ANNA), ("over", ANNA), ("own", BEN), ("made", ANNA))
         )
         bench.share(
-            *(bench.grant(shown, BEN, grantor=UserId(f"grantor {n}")) for n in range(3)),
+            *(bench.grant(shown, BEN, grantor=es.UserId(f"grantor {n}")) for n in range(3)),
             bench.grant(shown, NURSES, permission),
             bench.grant(over, BEN, until=START),
             bench.grant(over, NURSES, until=START - TICK),
@@ -214,8 +200,8 @@ def lists_are_ordered_to_the_microsecond(bench: Bench) -> None:
 def a_user_and_a_group_with_one_id_are_distinct(bench: Bench) -> None:
     """A user and a group with the same id are two principals, in every check and list."""
     users, groups = bench.upload("user's", "group's")
-    twin = GroupId(BEN.value)
-    tricky = UserId(twin.key)
+    twin = es.GroupId(BEN.value)
+    tricky = es.UserId(twin.key)
     bench.share(bench.grant(users, BEN), bench.grant(groups, twin))
     bench.require_held(BEN, (BEN,), {users: VIEW})
     bench.require_held(BEN, (BEN, twin), {users: VIEW, groups: VIEW}, limits=(1,))
@@ -226,34 +212,30 @@ def a_user_and_a_group_with_one_id_are_distinct(bench: Bench) -> None:
 @law
 def ids_of_people_are_compared_by_code_point(bench: Bench) -> None:
     """Ids of users and groups are compared code point by code point in checks and lists."""
-    owner = UserId("the owner")
+    owner = es.UserId("the owner")
     exams = bench.upload(*HOSTILE, owner=owner)
-    bench.share(
-        *(
-            bench.grant(exam, kind(text), grantor=owner)
-            for exam, text in zip(exams, HOSTILE, strict=True)
-            for kind in (UserId, GroupId)
-        )
-    )
     access = bench.ports.access
-    for exam, text in zip(exams, HOSTILE, strict=True):
-        name, user = ascii(text), UserId(text)
+    named = tuple(zip(exams, map(es.UserId, HOSTILE), map(es.GroupId, HOSTILE), strict=True))
+    bench.share(
+        *(bench.grant(exam, user, grantor=owner) for exam, user, _ in named),
+        *(bench.grant(exam, group, grantor=owner) for exam, _, group in named),
+    )
+    for exam, user, group in named:
         held = access.holding(user, keys_of(user), VIEW, exams, START)
-        same(f"held by user {name}", held, {exam})
+        same(f"held by user {user!a}", held, {exam})
         listed = [each.exam for each in bench.pages(user, (user,), 9)]
-        same(f"listed for user {name}", listed, [exam])
-        held = access.holding(CARLA, keys_of(CARLA, GroupId(text)), VIEW, exams, START)
-        same(f"held in group {name}", held, {exam})
+        same(f"listed for user {user!a}", listed, [exam])
+        held = access.holding(CARLA, keys_of(CARLA, group), VIEW, exams, START)
+        same(f"held in group {group!a}", held, {exam})
 
 
 @law
 def a_user_may_be_in_hundreds_of_groups(bench: Bench) -> None:
     """Each exam is listed once, and checks agree, in however many groups a user is."""
-    names = [GroupId(f"g{number}") for number in range(600)]
+    names = [es.GroupId(f"g{number}") for number in range(600)]
     exams = bench.upload(*(f"e{n:02}" for n in range(40)), step=timedelta(minutes=1))
-    held: dict[ExamId, Permission] = {}
+    held = {exam: VIEW if number % 3 else DOWNLOAD for number, exam in enumerate(exams)}
     for number, exam in enumerate(exams):
-        held[exam] = VIEW if number % 3 else DOWNLOAD
         first = bench.grant(exam, names[number * 97 % 600])
         bench.share(first, bench.grant(exam, names[-1], held[exam], grantor=CARLA))
     for count in (1, 199, 200, 201, 600):
@@ -269,7 +251,7 @@ def a_page_can_begin_behind_an_exam_that_is_gone(bench: Bench) -> None:
     bench.write(bench.ending(made[3]))
     bench.write(bench.withdrawal(withdrawn, made[1]))
 
-    def behind(user: UserId, name: str) -> list[str]:
+    def behind(user: es.UserId, name: str) -> list[str]:
         place, keys = (START, name), keys_of(user)
         page = bench.ports.access.visible(user, keys, place, 9, START, own=True)
         return [each.exam.value for each in page]

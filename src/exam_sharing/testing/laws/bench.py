@@ -35,7 +35,6 @@ _ASKED: Final = ("actor", "performed_by", "exam", "recipients", "permission", "s
 _MOST_STEPS: Final = 500
 """More steps than any act of a law has."""
 
-
 Steps: TypeAlias = tuple[Callable[[], object], Callable[[object], None]]
 """An act that can fail at each of its steps, and what is required of its answer once it is done."""
 
@@ -63,11 +62,7 @@ class StoreTrial:
 
     @contextmanager
     def bench(self) -> Iterator["Bench"]:
-        """Open an empty store, and close it at the end.
-
-        Raises:
-            StoreNotUsable: `open_store` returns something that cannot be tested.
-        """
+        """Open an empty store, and close it at the end."""
         self.require_usable()
         with opening.opened(self.open_store) as ports:
             yield Bench(ports, self)
@@ -99,14 +94,11 @@ class StoreTrial:
 
     def _traces(self) -> Iterator[tuple[str, opening.Trace]]:
         """Yield, for what only a capability reads, whether an opened store holds it."""
-        events, share_record = self.events, self.share_record
+        events, record = self.events, self.share_record
         if events is not None:
             yield "events", lambda ports: bool(tuple(events(ports.store)))
-        if share_record is not None:
-            yield (
-                "records of shares",
-                lambda ports: share_record(ports.store, opening.PROBE) is not None,
-            )
+        if record is not None:
+            yield "records of shares", lambda ports: bool(record(ports.store, opening.PROBE))
 
 
 def laws_of_port() -> Laws[StoreTrial, "Bench"]:
@@ -120,14 +112,10 @@ def keys_of(*principals: es.PrincipalId) -> frozenset[PrincipalKey]:
 
 
 def a_receipt(
-    request_id: str = "request",
-    *,
-    actor: es.UserId = ANNA,
-    fingerprint: str = "digest",
-    at: datetime = START,
+    request_id: str = "request", *, actor: es.UserId = ANNA, fingerprint: str = "digest"
 ) -> StoredReceipt:
     """Return a receipt without content but its time."""
-    receipt = es.UnshareReceipt(at=at)
+    receipt = es.UnshareReceipt(at=ACTED)
     return StoredReceipt(
         actor=actor, request_id=request_id, fingerprint=fingerprint, receipt=receipt
     )
@@ -146,22 +134,15 @@ def amended(
 
 
 class Bench:
-    """An opened store, with shorthands for what laws do most.
-
-    Attributes:
-        ports: the ports of the store.
-        trial: the capabilities of the store.
-    """
+    """An opened store, with shorthands for what laws do most."""
 
     def __init__(self, ports: opening.StorePorts, trial: StoreTrial) -> None:
         self.ports = ports
         self.trial = trial
         self._numbers = count(1)
         self._exams: dict[es.ExamId, es.Exam] = {}
-        self._people: set[es.PrincipalId] = set()
-        self._grants: set[es.GrantId] = set()
-        self._receipts: set[tuple[es.UserId, str]] = set()
-        self._shares: set[es.ShareId] = set()
+        self._owners: set[es.UserId] = set()
+        self._acts: list[Changes] = []
 
     def new_id(self) -> str:
         """Return an identifier that is new to this store."""
@@ -179,17 +160,16 @@ class Bench:
         self,
         *names: str,
         owner: es.UserId = ANNA,
-        batch: str | None = None,
         at: datetime = START,
         step: timedelta = timedelta(0),
     ) -> tuple[es.ExamId, ...]:
         """Upload exams with these ids in a new batch, with a step of time between two of them."""
-        holder = es.BatchId(batch or self.new_id())
+        batch = es.UploadBatch(id=es.BatchId(self.new_id()), uploader=owner, received_at=at)
         exams = [
-            es.Exam(id=es.ExamId(name), owner=owner, batch=holder, uploaded_at=at + place * step)
+            es.Exam(id=es.ExamId(name), owner=owner, batch=batch.id, uploaded_at=at + place * step)
             for place, name in enumerate(names)
         ]
-        self.add(es.UploadBatch(id=holder, uploader=owner, received_at=at), *exams)
+        self.add(batch, *exams)
         return tuple(exam.id for exam in exams)
 
     def grant(
@@ -253,23 +233,20 @@ class Bench:
         versions = self.versions({grant.exam for grant in grants} | set(beside))
         record = record or _record_of(grants, share or self.new_id())
         made = tuple(
-            attrs.evolve(
-                grant, share=record.id, version=versions[grant.exam] + 1, made_at=record.at
-            )
-            for grant in grants
+            attrs.evolve(each, share=record.id, version=versions[each.exam] + 1, made_at=record.at)
+            for each in grants
         )
         asked = {name: getattr(record, name) for name in _ASKED}
         request = es.ShareRequest(attested=True, **asked)
         moved = {grant.exam: grant.version for grant in made}
+        event = ExamShared(at=record.at, request=request, share=record, versions=moved, made=made)
         return Changes(
             versions=versions,
             made=made,
             share=record,
             receipt=receipt,
             notices=tuple(attrs.evolve(notice, share=record.id) for notice in notices),
-            event=ExamShared(
-                at=record.at, request=request, share=record, versions=moved, made=made
-            ),
+            event=event,
         )
 
     def ending(
@@ -339,7 +316,7 @@ class Bench:
 
     def commit(self, changes: Changes) -> bool:
         """Write the changes, and return the answer of the store."""
-        self._look_for(changes)
+        self._acts.append(changes)
         return self.ports.writer.commit(changes)
 
     def write(self, changes: Changes) -> tuple[es.Grant, ...]:
@@ -424,12 +401,7 @@ class Bench:
     ) -> None:
         """Break the law unless checks and lists agree on what a user holds of all the exams.
 
-        Args:
-            user: whose access is checked.
-            principals: the user and their groups; none for an unknown or inactive user.
-            held: the highest permission on each exam that the user holds.
-            now: when.
-            limits: the sizes of the pages of the lists.
+        `held` is the highest permission on each exam; lists are read in pages of each of `limits`.
         """
         access, keys = self.ports.access, keys_of(*principals)
         who = f"{user!r} as {sorted(keys)} at {now}"
@@ -455,40 +427,34 @@ class Bench:
         """From now on let `everything` include the exams, also as their owners see them."""
         for exam in exams:
             self._exams[exam.id] = exam
-            self._people.add(exam.owner)
+            self._owners.add(exam.owner)
 
-    def _look_for(self, changes: Changes) -> None:
-        for grant in changes.made:
-            self._grants.add(grant.id)
-            self._people.add(grant.recipient)
-        if changes.receipt is not None:
-            self._receipts.add((changes.receipt.actor, changes.receipt.request_id))
-        if changes.share is not None:
-            self._shares.add(changes.share.id)
-
-    def everything(self, *expected: Changes) -> Mapping[str, object]:
-        """Return all that can be read of what was written, also by changes from now on."""
-        for changes in expected:
-            self._look_for(changes)
+    def everything(self, *expected: Changes) -> dict[str, object]:
+        """Return all that can be read of what was written, and from now on of `expected`."""
+        self._acts += expected
         grants, access = self.ports.grants, self.ports.access
+        made = [grant for act in self._acts for grant in act.made]
+        people = self._owners | {grant.recipient for grant in made}
         exams = tuple(sorted(self._exams))
         seen: dict[str, object] = {"exams": frozenset(self.ports.exams.find(exams))}
         for exam, sharing in self._read(exams, ended=True).items():
             kept = frozenset(sharing.grants), frozenset(sharing.ended)
             seen[f"sharing of {exam}"] = (sharing.version, sharing.withdrawn, *kept)
             seen[f"batch of {exam}"] = self.ports.exams.batch_of(exam)
-        for grant in sorted(self._grants):
-            seen[f"grant {grant}"] = grants.find_grants((grant,))
-        for principal in sorted(self._people, key=lambda each: each.key):
+        for grant in made:
+            seen[f"grant {grant.id}"] = grants.find_grants((grant.id,))
+        for principal in sorted(people, key=lambda each: each.key):
             seen[f"exams granted to {principal.key}"] = grants.exams_granted_to(principal)
             if isinstance(principal, es.UserId):
                 user, keys = principal, keys_of(principal)
                 seen[f"list of {user}"] = access.visible(user, keys, None, 1_000, START, own=True)
                 seen[f"held by {user}"] = access.holding(user, keys, VIEW, exams, START)
-        for share in sorted(self._shares):
-            seen[f"record of share {share}"] = self.share_record(share)
-        for actor, request_id in sorted(self._receipts):
-            seen[f"receipt of {actor} under {request_id}"] = grants.receipt(actor, request_id)
+        for act in self._acts:
+            if act.share is not None:
+                seen[f"record of share {act.share.id}"] = self.share_record(act.share.id)
+            if act.receipt is not None:
+                actor, name = act.receipt.actor, act.receipt.request_id
+                seen[f"receipt of {actor} under {name}"] = grants.receipt(actor, name)
         seen["notices"] = self.ports.outbox.listed(None, 1_000, given_up=None)
         if self.trial.events is not None:
             seen["events"] = self.events()

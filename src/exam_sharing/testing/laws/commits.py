@@ -27,9 +27,6 @@ from exam_sharing.testing.worlds import ANNA, BEN, CARLA, DOWNLOAD, NURSES, VIEW
 
 law: Final = laws_of_port()
 
-_PATIENCE: Final = 10
-"""The most seconds that one call of `step_aside` may take."""
-
 
 @law
 def each_act_adds_one_to_the_version_of_each_changed_exam(bench: Bench) -> None:
@@ -51,11 +48,10 @@ def a_moved_version_is_a_conflict_and_writes_nothing(bench: Bench) -> None:
     """`commit` returns `False` and writes nothing if the version of an exam has moved."""
     one, two = bench.upload("one", "two")
     (given,) = bench.share(bench.grant(two, CARLA))
+    grants = bench.grant(two, BEN), bench.grant(one, BEN)
     notice = bench.notice(exams=(one, two))
     stale = {
-        "a share": bench.sharing(
-            bench.grant(two, BEN), bench.grant(one, BEN), share="late", notices=(notice,)
-        ),
+        "a share": bench.sharing(*grants, share="late", notices=(notice,)),
         "an ending": bench.ending(given),
         "a withdrawal": bench.withdrawal(two, given),
         "a share of another exam": bench.sharing(bench.grant(one, BEN), beside=(two,)),
@@ -108,44 +104,41 @@ def a_request_id_is_used_once(bench: Bench) -> None:
 @law
 def an_ending_cannot_reuse_a_request_id(bench: Bench) -> None:
     """`commit` overwrites no receipt: an ending with a used request id returns `False`, too."""
-    exams = bench.upload("one", "two")
-    first, second = bench.share(*(bench.grant(exam, BEN) for exam in exams))
-    bench.write(bench.sharing(bench.grant(exams[0], CARLA), receipt=a_receipt()))
+    one, two = bench.upload("one", "two")
+    first, second = bench.share(bench.grant(one, BEN), bench.grant(two, BEN))
+    bench.write(bench.sharing(bench.grant(one, CARLA), receipt=a_receipt()))
     bench.write(bench.ending(first, receipt=a_receipt("ending")))
     for used in ("request", "ending"):
         again = a_receipt(used, fingerprint="another digest")
-        share = bench.sharing(bench.grant(exams[1], CARLA), receipt=again)
-        bench.conflicts(f"an ending under {used!r}", bench.ending(second, receipt=again))
-        gone = bench.withdrawal(exams[1], second, receipt=again)
-        bench.conflicts(f"a withdrawal under {used!r}", gone)
-        bench.conflicts(f"a share under {used!r}", share)
+        for act, changes in {
+            "an ending": bench.ending(second, receipt=again),
+            "a withdrawal": bench.withdrawal(two, second, receipt=again),
+            "a share": bench.sharing(bench.grant(two, CARLA), receipt=again),
+        }.items():
+            bench.conflicts(f"{act} under {used!r}", changes)
         kept = bench.ports.grants.receipt(ANNA, used)
         same(f"the receipt under {used!r}", kept, a_receipt(used))
 
 
 @law
 def an_id_that_is_taken_fails_and_writes_nothing(bench: Bench) -> None:
-    """`commit` raises `StoreFailed` and writes nothing if a new id is taken.
-
-    This holds for the id of a grant, standing or ended, of a share, and of a notice that is kept.
-    """
+    """`commit` raises `StoreFailed` and writes nothing if a new id is taken."""
     one, two = bench.upload("one", "two")
-    (there,) = bench.share(bench.grant(one, BEN))
-    (ended,) = bench.share(bench.grant(one, CARLA))
+    there, ended = bench.share(bench.grant(one, BEN), bench.grant(one, CARLA))
     bench.write(bench.ending(ended))
+    grant = bench.grant(two, BEN)
     for taken in (there, ended):
         changes = bench.sharing(
-            bench.grant(two, BEN),
+            grant,
             bench.grant(one, BEN, DOWNLOAD),
             bench.grant(two, CARLA, named=taken.id.value),
             notices=(bench.notice(exams=(two,)),),
             receipt=a_receipt(),
         )
         bench.fails("a grant with a taken id", changes)
-    share = bench.sharing(bench.grant(two, BEN), share=there.share.value)
-    bench.fails("a share with a taken id", share)
+    bench.fails("a share with a taken id", bench.sharing(grant, share=there.share.value))
     notice = bench.notice(to=BEN, exams=(two,), named="notice")
-    bench.write(bench.sharing(bench.grant(two, BEN), notices=(notice,)))
+    bench.write(bench.sharing(grant, notices=(notice,)))
     notices = bench.notice(to=CARLA, exams=(two,)), attrs.evolve(notice, to=CARLA)
     changes = bench.sharing(bench.grant(two, CARLA), notices=notices, receipt=a_receipt())
     bench.fails("a notice with a taken id", changes)
@@ -178,8 +171,7 @@ def one_act_can_end_and_replace_a_grant(bench: Bench) -> None:
     """Narrowing ends a grant and replaces it by a narrower one in the same act."""
     (exam,) = bench.upload("exam")
     old, kept = bench.share(bench.grant(exam, BEN, DOWNLOAD), bench.grant(exam, CARLA, DOWNLOAD))
-    cut = bench.grant(exam, BEN, until=START + DAY)
-    (new,) = bench.write(bench.narrowing(old, cut))
+    (new,) = bench.write(bench.narrowing(old, bench.grant(exam, BEN, until=START + DAY)))
     same("the grants", frozenset(bench.read(exam).grants), frozenset({new, kept}))
     same("the version", bench.read(exam).version, 2)
     bench.require_held(BEN, (BEN,), {exam: VIEW})
@@ -190,12 +182,12 @@ def one_act_can_end_and_replace_a_grant(bench: Bench) -> None:
 def a_withdrawn_exam_is_gone_for_everybody(bench: Bench) -> None:
     """A withdrawn exam is gone for its owner and everybody else, at any time."""
     gone, other = bench.upload("gone", "other")
-    made = bench.share(
+    to_ben, to_carla, _ = bench.share(
         bench.grant(gone, BEN, until=START + DAY),
         bench.grant(gone, CARLA, DOWNLOAD),
         bench.grant(other, BEN),
     )
-    bench.write(bench.withdrawal(gone, *(grant for grant in made if grant.exam == gone)))
+    bench.write(bench.withdrawal(gone, to_ben, to_carla))
     kept = bench.read(gone)
     same("withdrawn, version, grants", (kept.withdrawn, kept.version, kept.grants), (True, 2, ()))
     same("the number of ended grants", len(kept.ended), 2)
@@ -219,8 +211,7 @@ def a_withdrawal_keeps_earlier_endings(bench: Bench) -> None:
     bench.write(unsharing)
     withdrawal = bench.withdrawal(exam, last)
     bench.write(withdrawal)
-    ended = (*unsharing.ended, *withdrawal.ended)
-    same_members("ended grants", bench.read(exam).ended, ended)
+    same_members("ended grants", bench.read(exam).ended, unsharing.ended + withdrawal.ended)
 
 
 @law
@@ -237,11 +228,12 @@ def a_share_that_changes_nothing_keeps_its_receipt(bench: Bench) -> None:
 @law
 def stepping_aside_is_short(bench: Bench) -> None:
     """`step_aside` delays an act for a moment before it is decided again."""
+    most_seconds = 10
     for lost in (1, 2, 10, 50):
         started = monotonic()
         bench.ports.writer.step_aside(lost)
         took = monotonic() - started
-        insist(took < _PATIENCE, f"after {lost} lost races it took {took:.0f} seconds")
+        insist(took < most_seconds, f"after {lost} lost races it took {took:.0f} seconds")
 
 
 @law.of_trial("fail_at")
@@ -303,10 +295,10 @@ def recording_a_refusal_changes_nothing_else(bench: Bench) -> None:
     """A refused act is recorded in the audit trail, and changes nothing else."""
     (exam,) = bench.upload("exam")
     bench.share(bench.grant(exam, BEN))
-    before = dict(bench.everything())
+    before = bench.everything()
     for name in ("exam", "unknown", "exam"):
         bench.ports.audit.record(_refusal(name))
-    after = dict(bench.everything())
+    after = bench.everything()
     for seen in (before, after):
         seen.pop("events", None)
     same("the store after refusals", after, before)
@@ -318,8 +310,7 @@ def every_act_and_refusal_is_recorded_once_and_in_order(bench: Bench) -> None:
     exam, other = bench.upload("exam", "other")
     share = bench.sharing(bench.grant(exam, BEN), bench.grant(other, CARLA))
     (grant, _) = bench.write(share)
-    ending = bench.ending(grant)
-    refusal = _refusal("exam")
+    ending, refusal = bench.ending(grant), _refusal("exam")
     bench.ports.audit.record(refusal)
     bench.write(ending)
     bench.ports.audit.record(refusal)
@@ -333,9 +324,8 @@ def events_are_in_the_order_of_commits(bench: Bench) -> None:
     expected: list[Event] = []
     for number, at in enumerate((START + DAY, START, START - DAY, START)):
         act = bench.sharing(bench.grant(exam, es.UserId(f"user {number}")))
-        act = attrs.evolve(act, event=attrs.evolve(act.event, at=at))
-        bench.write(act)
-        expected.append(act.event)
+        expected.append(attrs.evolve(act.event, at=at))
+        bench.write(attrs.evolve(act, event=expected[-1]))
     same("the events", bench.events(), tuple(expected))
 
 
@@ -366,22 +356,20 @@ _WORDINGS: Final = (
 def records_of_shares_are_read_back_unchanged(bench: Bench) -> None:
     """The record of a share keeps the request, and who attested, when and in which wording."""
     exams = bench.upload("second", "first", "third")
-    written: list[Share] = []
-    for number, text in enumerate(HOSTILE):
-        record = _record(number, text, exams)
+    records = [_record(number, text, exams) for number, text in enumerate(HOSTILE)]
+    for record in records:
         made = (
             bench.grant(exam, to, record.permission, until=record.until, grantor=record.actor)
             for exam in record.exams
             for to in record.recipients
         )
         bench.write(bench.sharing(*made, record=record))
-        written.append(record)
     # An act without new grants has a record, too, and no ending deletes a record.
-    idle = attrs.evolve(written[0], id=es.ShareId("idle"))
+    idle = attrs.evolve(records[0], id=es.ShareId("idle"))
     bench.write(amended(bench.sharing(bench.grant(idle.exam, BEN), record=idle), made=()))
     for exam in exams:
         bench.write(bench.withdrawal(exam, *bench.read(exam).grants))
-    for record in (*written, idle):
+    for record in (*records, idle):
         kept, name = bench.share_record(record.id), f"share {str(record.id)!a}"
         same(f"the attestation of {name}", kept and kept.attestation, record.attestation)
         same(f"the record of {name}", kept, record)
@@ -389,7 +377,6 @@ def records_of_shares_are_read_back_unchanged(bench: Bench) -> None:
 
 
 def _record(number: int, text: str, exams: tuple[es.ExamId, ...]) -> Share:
-    """Return the record of a share that has little in common with the others."""
     actor, covered = es.UserId(text), exams[: 1 + number % len(exams)]
     at = EDGES[number % len(EDGES)]
     return Share(

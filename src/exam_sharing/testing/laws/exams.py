@@ -4,6 +4,7 @@ Specification: `#upload-batch`, `#ids`, `#by-the-host`.
 """
 
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 import attrs
@@ -83,16 +84,14 @@ def a_batch_may_grow_until_it_is_sealed(bench: Bench) -> None:
 @law
 def upload_times_keep_their_microseconds(bench: Bench) -> None:
     """Upload times are in UTC, to the microsecond, from the first year to the last."""
-    exams = [
-        attrs.evolve(_exam(f"e{number}"), uploaded_at=at)
-        for number, at in enumerate((FIRST, *EDGES, LAST))
-    ]
+    times = enumerate((FIRST, *EDGES, LAST))
+    exams = [attrs.evolve(_exam(f"e{number}"), uploaded_at=at) for number, at in times]
     bench.add(_CD, *exams)
     for exam in exams:
         found = bench.ports.exams.find((exam.id,))
         same(f"the exam uploaded at {exam.uploaded_at}", found, (exam,))
-    newest_first = tuple(reversed(exams))
-    same("the batch, newest first", bench.ports.exams.batch_of(exams[0].id), newest_first)
+    batch = bench.ports.exams.batch_of(exams[0].id)
+    same("the batch, newest first", batch, tuple(reversed(exams)))
 
 
 @law
@@ -130,14 +129,10 @@ def a_refused_upload_records_nothing(bench: Bench) -> None:
         (_CD, (_exam("new"), _exam("new too"), there)),
         (other, (_exam("new", batch="other"), _exam("there", batch="other"))),
     ):
-        _refuses(bench, es.AlreadyExists, batch, *exams)
+        raises(es.AlreadyExists, partial(bench.add, batch, *exams))
         found = bench.ports.exams.find((there.id, es.ExamId("new"), es.ExamId("new too")))
         same("the exams after a refused upload", found, (there,))
         same("the batch", bench.ports.exams.batch_of(there.id), (there,))
-
-
-def _refuses(bench: Bench, error: type[Exception], batch: es.UploadBatch, *exams: es.Exam) -> None:
-    raises(error, lambda: bench.add(batch, *exams))
 
 
 @law.needing("uploads_by_port")
@@ -151,7 +146,7 @@ def a_sealed_batch_takes_no_more_exams(bench: Bench) -> None:
     for sealed, exam in ((full, first), (_SEALED, there)):
         _requires_sealed(bench, sealed)
         bench.add(sealed)
-        _refuses(bench, es.BatchSealed, attrs.evolve(sealed, sealed=False))
+        raises(es.BatchSealed, partial(bench.add, attrs.evolve(sealed, sealed=False)))
         _requires_sealed(bench, sealed)
         same("the batch", bench.ports.exams.batch_of(exam.id), (exam,))
 
@@ -159,7 +154,7 @@ def a_sealed_batch_takes_no_more_exams(bench: Bench) -> None:
 def _requires_sealed(bench: Bench, sealed: es.UploadBatch) -> None:
     later = _exam("later", batch=sealed.id.value)
     for batch in (sealed, attrs.evolve(sealed, sealed=False)):
-        _refuses(bench, es.BatchSealed, batch, later)
+        raises(es.BatchSealed, partial(bench.add, batch, later))
 
 
 @law.needing("uploads_by_port")
@@ -173,7 +168,7 @@ def a_batch_keeps_its_details(bench: Bench) -> None:
         attrs.evolve(_CD, uploader=BEN),
         attrs.evolve(_CD, received_at=START + TICK),
     ):
-        _refuses(bench, es.WrongBatch, other, _exam("second", days=1))
+        raises(es.WrongBatch, partial(bench.add, other, _exam("second", days=1)))
         same("the batch", bench.ports.exams.batch_of(first.id), (first,))
 
 

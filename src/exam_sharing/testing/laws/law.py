@@ -51,42 +51,37 @@ class Law:
     check: Callable[[], None] = attrs.field(repr=False)
 
 
+@attrs.define(slots=False, repr=False)
 class LawBroken(AssertionError):
     """A promise was broken.
 
-    Args:
+    Attributes:
         law: the name of the law.
         promise: what was promised.
         problem: what happened instead.
         examples: how many examples were tried, if the law tries examples.
     """
 
-    def __init__(self, law: str, promise: str, problem: str, examples: int | None = None) -> None:
-        super().__init__(law, promise, problem, examples)
-        self.law = law
-        self.promise = promise
-        self.problem = problem
-        self.examples = examples
+    law: str
+    promise: str
+    problem: str
+    examples: int | None = None
 
     def __str__(self) -> str:
         """Return the name, the promise and the problem."""
         return f"{self.law}: {self.promise}\n{self.problem}"
 
 
+@attrs.define(slots=False)
 class _NotKept(AssertionError):
     """A problem that one comparison found; the law around it adds its name and its promise."""
 
-    def __init__(self, problem: str, examples: int | None = None) -> None:
-        super().__init__(problem)
-        self.problem = problem
-        self.examples = examples
+    problem: str
+    examples: int | None = None
 
 
 class Laws(Generic[TrialT, SubjectT]):
-    """The laws of one port, in the order in which they are defined.
-
-    Most of them check what `open_subject` opens for a trial.
-    """
+    """The laws of one port, in their order; most check what `open_subject` opens for a trial."""
 
     def __init__(self, open_subject: Callable[[TrialT], AbstractContextManager[SubjectT]]) -> None:
         self._open_subject = open_subject
@@ -197,20 +192,14 @@ def in_pages(
     read: Callable[[PlaceT | None], Sequence[ItemT]],
     place_of: Callable[[ItemT], PlaceT],
 ) -> list[ItemT]:
-    """Return a whole list, read in pages of a size until one is empty.
-
-    `what` names an item, `read` returns the page behind a place, and `place_of` the place of an
-    item.
-    """
+    """Return a whole list of items that `what` names, read in pages until one is empty."""
     listed: list[ItemT] = []
     places: list[PlaceT] = []
     while page := read(places[-1] if places else None):
         insist(len(page) <= limit, f"a page of at most {limit} held {len(page)} items")
         new = [place_of(each) for each in page]
-        insist(
-            len({*places, *new}) == len(places) + len(new),
-            f"{what} was listed twice, in pages of {limit}: {new!r} after {len(places)} others",
-        )
+        twice = f"{what} was listed twice, in pages of {limit}: {new!r} after {len(places)} others"
+        insist(len({*places, *new}) == len(places) + len(new), twice)
         listed += page
         places += new
     return listed
@@ -234,10 +223,9 @@ def search(
     check: Callable[[ExampleT], None],
     story: Callable[[ExampleT], Iterable[str]],
 ) -> None:
-    """Break the law when the check fails for an example; report the smallest such example.
+    """Break the law when the check fails for an example; report the story of the smallest one.
 
-    Every run tries the same examples, so that only a change of the code changes the result. The
-    report describes the example by the sentences of `story`.
+    Every run tries the same examples, so that only a change of the code changes the result.
     """
     __tracebackhide__ = True
     tried = failed_first = 0
@@ -281,6 +269,5 @@ def search(
 def _with_story(
     problem: str, failed: Sequence[ExampleT], story: Callable[[ExampleT], Iterable[str]]
 ) -> str:
-    """Return a problem with the story of the last example that failed."""
     lines = [f"  {sentence}" for example in failed[-1:] for sentence in story(example)]
     return "\n".join([problem, "This happens when:", *lines])

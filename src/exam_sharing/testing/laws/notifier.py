@@ -13,9 +13,8 @@ from typing import Any, Final, TypeAlias
 import attrs
 from typing_extensions import override
 
+import exam_sharing as es
 from exam_sharing.events import ShareNotice
-from exam_sharing.grants import Permission
-from exam_sharing.identifiers import NoticeId, UserId
 from exam_sharing.ports import Notifier
 from exam_sharing.testing.edges import EDGES, START
 from exam_sharing.testing.laws.law import Law, Laws, capability, insist, needed, same
@@ -31,23 +30,18 @@ _ADDRESS: Final = "ms.kowalska@clinic.example"
 
 @attrs.frozen(kw_only=True)
 class _Trial:
-    """How to open a notifier, and its capabilities: the arguments of `notifier_laws`."""
-
     open_notifier: OpenNotifier = attrs.field(validator=is_callable)
     open_broken: OpenNotifier | None = capability()
     received: Callable[[Any], Iterable[tuple[str, str]]] | None = capability()
 
     @contextmanager
     def opened(self) -> "Iterator[_Opened]":
-        """Open a notifier, and close it at the end."""
         with entered(self.open_notifier()) as notifier:
             yield _Opened(notifier, self)
 
 
 @attrs.frozen
 class _Opened:
-    """An opened notifier."""
-
     notifier: Notifier
     trial: _Trial
 
@@ -56,7 +50,7 @@ class _Opened:
         read = self.trial.received
         return None if read is None else list(read(self.notifier))
 
-    def require_arrival(self, messages: tuple[str, ...]) -> None:
+    def require_arrival(self, *messages: str) -> None:
         """Send messages; break the law unless each arrives once, if they can be read."""
         for number, message in enumerate(messages):
             self.notifier.send(_notice(f"n{number}", message))
@@ -75,22 +69,15 @@ law: Final = Laws(_Trial.opened)
 
 def _notice(name: str, message: str | None = None) -> ShareNotice:
     return ShareNotice(
-        id=NoticeId(name),
-        to=UserId("ben"),
+        id=es.NoticeId(name),
+        to=es.UserId("ben"),
         address=_ADDRESS,
-        actor=UserId("anna"),
+        actor=es.UserId("anna"),
         exams=1,
-        permission=Permission.VIEW,
+        permission=es.Permission.VIEW,
         until=None,
         message=message,
     )
-
-
-_MESSAGES: Final = (
-    *("Please look at the second series.", "two\n\nparagraphs\tand a tab", "x" * 2_000),
-    *("From the ward\n.\n..\n\n.hidden", "z\u00e9ro \u6f22\u5b57 \U0001f9b4 e\u0301"),
-    "<b>not bold</b> & <script>alert(1)</script> {{ 7*7 }} ${HOME} %s",
-)
 
 
 @law
@@ -98,9 +85,9 @@ def a_sent_notice_raises_nothing(opened: _Opened) -> None:
     """`send` sends a notice of any kind, and raises only if the notice was not sent."""
     plain, send = _notice("plain"), opened.notifier.send
     send(plain)
-    send(attrs.evolve(plain, id=NoticeId("download"), permission=Permission.DOWNLOAD))
-    send(attrs.evolve(plain, id=NoticeId("for good"), exams=1_000_000, until=EDGES[-1]))
-    send(attrs.evolve(plain, id=NoticeId("soon over"), exams=2, until=START))
+    send(attrs.evolve(plain, id=es.NoticeId("download"), permission=es.Permission.DOWNLOAD))
+    send(attrs.evolve(plain, id=es.NoticeId("for good"), exams=1_000_000, until=EDGES[-1]))
+    send(attrs.evolve(plain, id=es.NoticeId("soon over"), exams=2, until=START))
 
 
 @law
@@ -118,15 +105,18 @@ def a_notice_may_be_sent_again(opened: _Opened) -> None:
 @law
 def a_message_arrives_as_plain_text(opened: _Opened) -> None:
     """The personal message travels in the notice as plain text, never as markup."""
-    opened.require_arrival(_MESSAGES)
+    opened.require_arrival(
+        *("Please look at the second series.", "two\n\nparagraphs\tand a tab", "x" * 2_000),
+        *("From the ward\n.\n..\n\n.hidden", "z\u00e9ro \u6f22\u5b57 \U0001f9b4 e\u0301"),
+        "<b>not bold</b> & <script>alert(1)</script> {{ 7*7 }} ${HOME} %s",
+    )
 
 
 @law
 def a_repr_shows_no_message(opened: _Opened) -> None:
     """No `repr` shows a message or an address, as they may be patient data."""
     opened.notifier.send(_notice("n", _PRIVATE))
-    shown = f"{opened.notifier!r} {opened.notifier}"
-    _require_private("the `repr` of the notifier", shown)
+    _require_private("the `repr` of the notifier", f"{opened.notifier!r} {opened.notifier}")
 
 
 def _require_private(what: str, shown: str) -> None:
@@ -135,23 +125,19 @@ def _require_private(what: str, shown: str) -> None:
 
 
 def _require_private_error(error: Exception) -> None:
-    """Break the law if the error, or its causes, show the message or the address."""
     name = type(error).__name__
     _require_private(name, f"{error!r} {error}")
     _require_private(f"the traceback of {name}", "".join(traceback.format_exception(error)))
 
 
-_SPACED: Final = (
-    *("  indented, and with space behind  ", "\n\nafter two empty lines"),
-    *("\tafter a tab\nand before one\t", "before two line ends\n\n"),
-    "inner\n\n\n\nlines  \n   of  every\t\tkind",
-)
-
-
 @law
 def a_message_keeps_its_white_space(opened: _Opened) -> None:
     """A message arrives with the white space around it, and with all its lines."""
-    opened.require_arrival(_SPACED)
+    opened.require_arrival(
+        *("  indented, and with space behind  ", "\n\nafter two empty lines"),
+        *("\tafter a tab\nand before one\t", "before two line ends\n\n"),
+        "inner\n\n\n\nlines  \n   of  every\t\tkind",
+    )
 
 
 @law
@@ -166,10 +152,7 @@ def a_notice_without_an_address_is_not_lost(opened: _Opened) -> None:
 
 
 class _Heard(logging.Handler):
-    """Keeps the full log records of the thread that made it.
-
-    Other threads are not the notifier: one may be a mail server of the tests.
-    """
+    """Keeps the log records of the thread that made it; another may be a mail server of tests."""
 
     def __init__(self) -> None:
         super().__init__(logging.NOTSET)

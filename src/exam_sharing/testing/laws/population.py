@@ -61,8 +61,8 @@ class Population:
 
     def behind(self, principal: PrincipalId) -> frozenset[UserId]:
         """Return the active users that a principal reaches."""
-        active = (user.id for user in self.users if user.active)
-        return frozenset(user for user in active if principal in self.principals_of(user))
+        users = (user.id for user in self.users if user.active)
+        return frozenset(user for user in users if principal in self.principals_of(user))
 
     def profile(self, user: UserId) -> Profile:
         """Return the profile of a user."""
@@ -108,21 +108,14 @@ class Population:
     def suggested(
         self, actor: UserId, text: str, *, whole: bool = False
     ) -> list[tuple[PrincipalId, str]]:
-        """Return all suggestions for a text, best first.
-
-        Specification: `#suggestions`.
-        """
-        typed = Typed.of(text)
-        worst = Fit.WHOLE if whole else Fit.WORDS
-        ranked = [
-            (fit, principal, name)
-            for principal, name, address in self.choices(actor)
-            if typed is not None
-            and (fit := typed.fit(Findable.of(name, address))) is not None
-            and fit <= worst
-        ]
-        ranked.sort(key=itemgetter(0))
-        return [(principal, name) for _, principal, name in ranked]
+        """Return all suggestions for a text, best first (specification: `#suggestions`)."""
+        typed, worst = Typed.of(text), Fit.WHOLE if whole else Fit.WORDS
+        ranked: list[tuple[Fit, PrincipalId, str]] = []
+        for principal, name, address in self.choices(actor):
+            fit = None if typed is None else typed.fit(Findable.of(name, address))
+            if fit is not None and fit <= worst:
+                ranked.append((fit, principal, name))
+        return [(principal, name) for _, principal, name in sorted(ranked, key=itemgetter(0))]
 
 
 def require_described(
@@ -159,7 +152,6 @@ def require_described(
 def _require_memberships(
     directory: Directory, population: Population, user: UserId, ends: Iterable[PrincipalId]
 ) -> None:
-    """Require the principals of a user, and a shortest path to each of them alone."""
     principals = population.principals_of(user)
     held = {each.key for each in principals} if user in population.there else set()
     same(f"the principals of {user!r}", directory.principals_of(user), held)
@@ -170,11 +162,9 @@ def _require_memberships(
             same(f"the path from {user!r} to {end!r}", path, ())
             continue
         same("where the path begins and ends", (path[:1], path[-1:]), ((user,), (end,)))
+        wrong = f"a step of the path from {user!r} to {end!r} is no membership: {path!r}"
         for held_by, holder in pairwise(path):
-            insist(
-                isinstance(holder, GroupId) and held_by in members[holder],
-                f"a step of the path from {user!r} to {end!r} is no membership: {path!r}",
-            )
+            insist(isinstance(holder, GroupId) and held_by in members[holder], wrong)
         same("how long the path is", len(path), _shortest(members, user, end))
 
 

@@ -15,9 +15,7 @@ from typing import Final, TypeVar
 
 import attrs
 
-from exam_sharing.errors import StoreFailed
-from exam_sharing.grants import Grant
-from exam_sharing.identifiers import ExamId, GroupId, UserId
+import exam_sharing as es
 from exam_sharing.ports import Changes, GrantWriter
 from exam_sharing.testing.edges import DAY, START
 from exam_sharing.testing.laws.bench import Bench, a_receipt, keys_of, laws_of_port
@@ -72,10 +70,7 @@ def _together(acts: Sequence[Callable[[], ResultT]]) -> list[ResultT]:
 
 
 def _until_written(bench: Bench, decide: Callable[[], Changes | None]) -> bool:
-    """Decide and write, again after each conflict, until `decide` finds nothing left to change.
-
-    Return whether it wrote.
-    """
+    """Decide and write until there is no conflict; return `False` if there is nothing to change."""
     deadline, lost = monotonic() + _PATIENCE, 0
     while (changes := decide()) is not None:
         if _commits(bench.ports.writer, changes):
@@ -101,10 +96,9 @@ def concurrent_acts_are_all_written(bench: Bench) -> None:
     (exam,) = bench.upload("exam")
 
     def share_often(thread: int) -> None:
-        by = UserId(f"grantor {thread}")
+        by = es.UserId(f"grantor {thread}")
         for number in range(_ROUNDS):
-            name = f"{thread}.{number}"
-            grant = bench.grant(exam, UserId(f"u{number}"), grantor=by, named=name)
+            grant = bench.grant(exam, es.UserId(f"u{number}"), grantor=by)
             if thread or not _written_in_turn(bench, grant):
                 _until_written(bench, partial(bench.sharing, grant))
 
@@ -115,7 +109,7 @@ def concurrent_acts_are_all_written(bench: Bench) -> None:
     same("the versions of the grants", versions, list(range(1, total + 1)))
 
 
-def _written_in_turn(bench: Bench, grant: Grant) -> bool:
+def _written_in_turn(bench: Bench, grant: es.Grant) -> bool:
     """Decide and write inside the lock; return `False` if the store has none."""
     with bench.ports.writer.locked((grant.exam,)) as writer:
         if writer is None:
@@ -127,14 +121,14 @@ def _written_in_turn(bench: Bench, grant: Grant) -> bool:
 
 
 def _require_one_written(
-    bench: Bench, exams: Iterable[ExamId], acts: Iterable[Changes], *, others_fail: bool = False
+    bench: Bench, exams: Iterable[es.ExamId], acts: Iterable[Changes], *, others_fail: bool = False
 ) -> None:
     """Write acts at once; break the law unless one is written, and changes one exam."""
 
     def attempt(act: Changes) -> bool:
         try:
             return bench.ports.writer.commit(act)
-        except StoreFailed:
+        except es.StoreFailed:
             if others_fail:
                 return False
             raise
@@ -149,7 +143,9 @@ def one_concurrent_first_act_is_written(bench: Bench) -> None:
     """Of concurrent acts that read version 0 of an unshared exam, one is written."""
     for number in range(_ROUNDS):
         (exam,) = bench.upload(f"exam {number}")
-        acts = [bench.sharing(bench.grant(exam, UserId(f"u{place}"))) for place in range(_THREADS)]
+        acts = [
+            bench.sharing(bench.grant(exam, es.UserId(f"u{place}"))) for place in range(_THREADS)
+        ]
         _require_one_written(bench, (exam,), acts)
         same("the number of grants", len(bench.read(exam).grants), 1)
 
@@ -168,15 +164,15 @@ def acts_in_opposite_orders_do_not_deadlock(bench: Bench) -> None:
     """Concurrent acts that name the same exams in opposite orders are all written."""
     exams = bench.upload(*(f"e{number}" for number in range(6)))
 
-    def share_in_order(order: tuple[ExamId, ...], name: str) -> Changes:
-        by = UserId(f"grantor {name}")
+    def share_in_order(order: tuple[es.ExamId, ...], by: es.UserId) -> Changes:
         changes = bench.sharing(*(bench.grant(exam, BEN, grantor=by) for exam in order))
         return attrs.evolve(changes, versions={exam: changes.versions[exam] for exam in order})
 
     def share_often(thread: int) -> None:
         order = exams if thread % 2 else exams[::-1]
         for number in range(_ROUNDS // 2):
-            _until_written(bench, partial(share_in_order, order, f"{thread}.{number}"))
+            grantor = es.UserId(f"grantor {thread}.{number}")
+            _until_written(bench, partial(share_in_order, order, grantor))
 
     _together([partial(share_often, thread) for thread in range(_THREADS)])
     expected = dict.fromkeys(exams, _THREADS * (_ROUNDS // 2))
@@ -207,7 +203,7 @@ def one_concurrent_act_ends_a_grant(bench: Bench) -> None:
     """Of concurrent acts that end one grant, one is written, and the others decide again."""
     (exam,) = bench.upload("exam")
 
-    def ended_if_standing(grant: Grant) -> Changes | None:
+    def ended_if_standing(grant: es.Grant) -> Changes | None:
         # The version is read first, so that any later change makes a conflict.
         changes = bench.ending(grant)
         return changes if grant in bench.read(exam, ended=False).grants else None
@@ -225,8 +221,7 @@ def one_concurrent_act_ends_a_grant(bench: Bench) -> None:
 @law.needing("threads")
 def many_exams_are_read_at_one_moment(bench: Bench) -> None:
     """`read`, `holding` and `visible` answer for one moment, over all the exams asked for."""
-    exams = bench.upload("one", "two", "three")
-    keys = keys_of(BEN)
+    exams, keys = bench.upload("one", "two", "three"), keys_of(BEN)
     what = "versions, grants and ended grants of exams that change together"
     done = threading.Event()
 
@@ -267,9 +262,8 @@ def one_concurrent_claim_takes_a_notice(bench: Bench) -> None:
         return mine
 
     for number in range(_ROUNDS):
-        notices = tuple(bench.notice(to=UserId(f"u{n}"), exams=(exam,)) for n in range(20))
-        group = GroupId(f"group {number}")
-        bench.write(bench.sharing(bench.grant(exam, group), notices=notices))
+        notices = tuple(bench.notice(to=es.UserId(f"u{n}"), exams=(exam,)) for n in range(20))
+        bench.write(bench.sharing(bench.grant(exam, es.GroupId(f"{number}")), notices=notices))
         claimed = [each for mine in _together([claim] * _THREADS) for each in mine]
         expected = sorted(notice.id.value for notice in notices)
         same("what was claimed, by all together", sorted(claimed), expected)
@@ -279,16 +273,16 @@ def one_concurrent_claim_takes_a_notice(bench: Bench) -> None:
 def one_concurrent_upload_of_an_exam_is_recorded(bench: Bench) -> None:
     """Of concurrent uploads of one exam, one is recorded, and the others raise."""
 
-    def attempt(exam: str, name: str) -> bool:
+    def attempt(*exams: str) -> bool:
         try:
-            bench.upload(exam, f"own {name}", batch=f"batch {name}")
+            bench.upload(*exams)
         except Exception:  # noqa: BLE001  any error is fine if nothing is recorded
             return False
         return True
 
     for number in range(_ROUNDS):
-        names = [f"{number}.{place}" for place in range(_THREADS)]
-        recorded = _together([partial(attempt, f"exam {number}", name) for name in names])
+        others = [f"{number}.{place}" for place in range(_THREADS)]
+        recorded = _together([partial(attempt, f"exam {number}", other) for other in others])
         same("how many were recorded", recorded.count(True), 1)
-        others = tuple(ExamId(f"own {name}") for name in names)
-        same("the exams beside it", len(bench.ports.exams.find(others)), 1)
+        found = bench.ports.exams.find(tuple(map(es.ExamId, others)))
+        same("the exams beside it", len(found), 1)
