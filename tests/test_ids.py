@@ -23,6 +23,7 @@ from world import (
     START,
     VIEW,
     World,
+    shared_with,
 )
 
 OTHERS = st.lists(st.sampled_from((DAN, EVA, NURSES, CLINIC)), unique=True)
@@ -32,24 +33,18 @@ def ids(world: World, recipient: PrincipalId, exam: ExamId = CT) -> list[str]:
     return [str(each.id) for each in world.grants(exam) if each.recipient == recipient]
 
 
-def after_a_share(*recipients: PrincipalId, scope: Scope = Scope.EXAM) -> World:
-    world = World()
-    world.share(ANNA, CT, *recipients, scope=scope)
-    return world
-
-
 @given(before=OTHERS, after=OTHERS, scope=st.sampled_from(Scope))
 def test_the_id_of_a_grant_is_the_same_whatever_else_its_share_makes(before, after, scope):
-    alone = after_a_share(BEN)
+    alone = shared_with(BEN)
 
-    assert ids(after_a_share(*before, BEN, *after, scope=scope), BEN) == ids(alone, BEN)
+    assert ids(shared_with(*before, BEN, *after, scope=scope), BEN) == ids(alone, BEN)
 
 
 @given(before=OTHERS, after=OTHERS)
 def test_the_id_of_a_notice_depends_on_no_other_reader(before, after):
-    alone = after_a_share(BEN)
+    alone = shared_with(BEN)
 
-    assert after_a_share(*before, BEN, *after).told()[BEN].id == alone.told()[BEN].id
+    assert shared_with(*before, BEN, *after).told()[BEN].id == alone.told()[BEN].id
 
 
 @given(before=OTHERS, after=OTHERS)

@@ -56,26 +56,6 @@ def test_the_basis_of_a_view_can_be_a_download():
     assert world.grant_to(CARLA).basis == {world.grant_to(BEN).id}
 
 
-def test_the_basis_stays_ownership_when_the_exam_changes_hands():
-    world = shared_with(BEN)
-
-    world.transfer(CT, CARLA)
-
-    assert world.grant_to(BEN).basis is es.OWNER
-    assert world.can_view(BEN, CT)
-
-
-def test_after_a_transfer_the_new_owner_holds_everything():
-    world = World()
-
-    world.transfer(CT, CARLA)
-
-    assert world.can_download(CARLA, CT)
-    assert not world.can_view(ANNA, CT)
-    assert [each.exam for each in world.sharing.visible_to(ANNA).items] == [MR, XRAY]
-    assert [each.exam for each in world.sharing.visible_to(CARLA).items] == [CT]
-
-
 def test_each_act_on_an_exam_counts_its_version_up_by_one():
     world = shared_with(BEN, NURSES)
     world.share(ANNA, CT, CARLA, scope=es.Scope.BATCH)

@@ -4,8 +4,6 @@
 > list they may see.
 """
 
-from typing import Final
-
 import attrs
 import pytest
 
@@ -13,9 +11,6 @@ import exam_sharing as es
 from world import ANNA, BEN, CARLA, CT, DAN, DAY, DOWNLOAD, EVA, NURSES, START, VIEW, World
 
 pytestmark = pytest.mark.every_store
-
-FRED: Final = es.UserId("fred")
-TEAM: Final = es.GroupId("team")
 
 
 def shown(world: World, viewer: es.UserId) -> dict[tuple[es.UserId, str], es.ShownGrant]:

@@ -58,22 +58,15 @@ def test_everything_that_the_form_offers_can_be_shared():
     assert world.can_view(CARLA, CT)
 
 
-def test_the_owner_is_apart_also_after_a_transfer():
-    world = shared_with(BEN)
+@pytest.mark.parametrize("recipient", [BEN, CARLA])
+def test_after_a_transfer_the_owner_is_apart_and_listed_with_a_grant_of_theirs(recipient):
+    world = shared_with(recipient)
     world.transfer(CT, CARLA)
 
-    listed = world.sharing.access_list(BEN, CT)
+    listed = world.sharing.access_list(recipient, CT)
 
     assert listed.owner == CARLA
-    assert [each.principal for each in listed.entries] == [BEN]
-
-
-def test_a_new_owner_who_had_been_given_it_is_also_listed_with_that_grant():
-    world = shared_with(CARLA)
-    world.transfer(CT, CARLA)
-
-    assert world.sharing.access_list(CARLA, CT).owner == CARLA
-    assert list(world.entries(CARLA)) == [CARLA]
+    assert [each.principal for each in listed.entries] == [recipient]
 
 
 def exams_of(page):

@@ -545,16 +545,6 @@ class TestFailures:
         assert problem.statement[0].islower()
         assert not problem.statement.endswith(".")
 
-    def test_a_failed_notice_is_sent_later_with_the_same_id(self, port, inbox):
-        with scripted_server(RCPT="450 try later") as (closed, _lines):
-            unsent = notifier(plain(closed))
-            failure(unsent)
-        for _ in range(2):
-            attrs.evolve(unsent, server=plain(port)).send(notice())
-
-        first, second = (message_from_bytes(mail.content) for mail in inbox.envelopes[-2:])
-        assert first["Message-ID"] == second["Message-ID"]
-
 
 class TestTheDeadline:
     def given_up(self, server, **changes):
@@ -806,14 +796,6 @@ class TestSettings:
             notifier(plain(port), clock=lambda: datetime(2030, 1, 1)).send(notice())
 
 
-def test_a_share_sends_its_notice_with_its_message(port, inbox):
-    sharing = shared_with_ben(notifier(plain(port)), message=MESSAGE)
-
-    assert inbox.last().rcpt_tos == [ADDRESS]
-    assert quoted(part(inbox.parsed(), "plain")) == MESSAGE
-    assert sharing.admin.deliver_notices() == 0
-
-
 def test_a_notice_without_an_address_is_given_up_with_its_problem(port):
     sharing = shared_with_ben(notifier(plain(port)), email=None)
 
@@ -822,7 +804,7 @@ def test_a_notice_without_an_address_is_given_up_with_its_problem(port):
     assert type(given_up.problem) is str
 
 
-def shared_with_ben(mail, email=ADDRESS, message=None):
+def shared_with_ben(mail, email=ADDRESS):
     """Return a sharing in which Anna has shared an exam with Ben, who gets one notice."""
     people = MemoryDirectory()
     people.add(User(id=ANNA, name="Anna"))
@@ -832,9 +814,7 @@ def shared_with_ben(mail, email=ADDRESS, message=None):
         UploadBatch(id=CD, uploader=ANNA, received_at=NOON),
         [Exam(id=CT, owner=ANNA, batch=CD, uploaded_at=NOON)],
     )
-    sharing.share(
-        ShareRequest(actor=ANNA, exam=CT, recipients=[BEN], attested=True, message=message)
-    )
+    sharing.share(ShareRequest(actor=ANNA, exam=CT, recipients=[BEN], attested=True))
     return sharing
 
 
