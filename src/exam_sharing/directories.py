@@ -11,7 +11,7 @@ from typing_extensions import override
 from exam_sharing.errors import AlreadyExists, InvalidArgument
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Typed, folded
-from exam_sharing.ports import Directory
+from exam_sharing.ports import Directory, Principals
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import (
     checks_arguments,
@@ -115,14 +115,14 @@ class KeptDirectory(Directory):
         """
 
     @override
-    def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> frozenset[PrincipalId]:
+    def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> Principals:
         there = self._active(tuple_of("principals", principals, UserId, GroupId))
         return frozenset(each for each in there if self._visible(actor, each) is True)
 
     @override
     def members_seen_by(
         self, actor: UserId, groups: Iterable[GroupId]
-    ) -> Mapping[GroupId, frozenset[PrincipalId]]:
+    ) -> Mapping[GroupId, Principals]:
         groups = tuple_of("groups", groups, GroupId)
         members, there = self._members_below(groups)
 
@@ -140,13 +140,7 @@ class KeptDirectory(Directory):
 
     @override
     def suggest(
-        self,
-        actor: UserId,
-        text: str,
-        limit: int,
-        leave_out: frozenset[PrincipalId],
-        *,
-        whole: bool = False,
+        self, actor: UserId, text: str, limit: int, leave_out: Principals, *, whole: bool = False
     ) -> tuple[Named, ...]:
         typed = Typed.of(text)
         if typed is None:
@@ -156,22 +150,14 @@ class KeptDirectory(Directory):
 
     @override
     def listed(
-        self,
-        actor: UserId,
-        after: tuple[str, str] | None,
-        limit: int,
-        leave_out: frozenset[PrincipalId],
+        self, actor: UserId, after: tuple[str, str] | None, limit: int, leave_out: Principals
     ) -> tuple[Named, ...]:
         behind = None if after is None else (folded(after[0]), after[1])
         candidates = self._listed(behind, limit + len(leave_out))
         return self._first_seen(actor, candidates, limit, leave_out)
 
     def _first_seen(
-        self,
-        actor: UserId,
-        candidates: Iterator[Named],
-        limit: int,
-        leave_out: frozenset[PrincipalId],
+        self, actor: UserId, candidates: Iterator[Named], limit: int, leave_out: Principals
     ) -> tuple[Named, ...]:
         """Return the first visible candidates, each once; read no more of them than needed."""
         found: list[Named] = []

@@ -126,8 +126,6 @@ class Grant:
     Attributes:
         until: aware, kept in UTC: from then on it gives nothing. `None` for no end.
         version: the exam's count of sharing acts when it was made; it orders grants.
-        basis: what entitled the grantor then.
-        share: the act that made it.
         made_at: aware, kept in UTC; for people to read, never to order by.
         lines: the first grants of its lines, outermost first, if it replaced a narrowed grant;
             otherwise empty. A narrowed grant and its replacements form one line. If there are two
@@ -237,7 +235,6 @@ class Ending:
         by: who ended it, or `None` if the host named nobody.
         at: aware, kept in UTC; for people to read, never to order by.
         version: the exam's count of sharing acts, this one included.
-        replaced_by: the narrower grants that replaced it.
     """
 
     grant: GrantId = attrs.field(validator=is_a(GrantId))

@@ -35,6 +35,7 @@ from exam_sharing.policy.requests import ShareRequest
 from exam_sharing.policy.retries import Settlement
 from exam_sharing.policy.views import VisibleExam
 
+Principals: TypeAlias = frozenset[PrincipalId]
 Receipt: TypeAlias = ShareReceipt | UnshareReceipt
 """What an act returns to its actor."""
 
@@ -43,9 +44,8 @@ Receipt: TypeAlias = ShareReceipt | UnshareReceipt
 class StoredReceipt:
     """The receipt of an act that had a request id.
 
-    Attributes:
-        fingerprint: stands for the request without its message; the same id with another
-            fingerprint is another request. At most 80 characters of ASCII.
+    The fingerprint, at most 80 characters of ASCII, stands for the request without its message: the
+    same id with another fingerprint is another request.
     """
 
     actor: UserId
@@ -61,8 +61,6 @@ class Changes:
     Attributes:
         versions: of every exam that was read; one that has moved makes the commit a conflict.
         withdrawn: the exam that is no longer found.
-        notices: to be sent after the commit.
-        event: for the audit trail.
     """
 
     versions: Mapping[ExamId, int]
@@ -138,7 +136,7 @@ class GrantReader(Protocol):
 
     def removed(
         self, exams: tuple[ExamId, ...], recipients: tuple[PrincipalId, ...]
-    ) -> Mapping[ExamId, frozenset[PrincipalId]]:
+    ) -> Mapping[ExamId, Principals]:
         """Return those of the recipients whom an owner removed from each exam, at one moment.
 
         An owner removes a principal by ending a grant to them as `UNSHARED`, as `OWNER`. The next
@@ -315,12 +313,12 @@ class Directory(Protocol):
     ) -> Mapping[PrincipalId, frozenset[UserId]]:
         """Return, for each principal, the active users that it reaches, to any depth."""
 
-    def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> frozenset[PrincipalId]:
+    def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> Principals:
         """Return those that exist, are active, and that the actor may see."""
 
     def members_seen_by(
         self, actor: UserId, groups: Iterable[GroupId]
-    ) -> Mapping[GroupId, frozenset[PrincipalId]]:
+    ) -> Mapping[GroupId, Principals]:
         """Return, for each group, the members that the actor may know of, to any depth.
 
         These are active users and groups that the actor may see, as far as they are in the group by
@@ -338,13 +336,7 @@ class Directory(Protocol):
         """
 
     def suggest(
-        self,
-        actor: UserId,
-        text: str,
-        limit: int,
-        leave_out: frozenset[PrincipalId],
-        *,
-        whole: bool = False,
+        self, actor: UserId, text: str, limit: int, leave_out: Principals, *, whole: bool = False
     ) -> tuple[tuple[PrincipalId, str], ...]:
         """Return the principals that a typed text suggests, with their names, best first.
 
@@ -356,11 +348,7 @@ class Directory(Protocol):
         """
 
     def listed(
-        self,
-        actor: UserId,
-        after: tuple[str, str] | None,
-        limit: int,
-        leave_out: frozenset[PrincipalId],
+        self, actor: UserId, after: tuple[str, str] | None, limit: int, leave_out: Principals
     ) -> tuple[tuple[PrincipalId, str], ...]:
         """Return the first principals by name, then by key, with the exclusions of `suggest`.
 

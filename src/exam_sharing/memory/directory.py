@@ -132,12 +132,7 @@ class NameIndex:
 class MemoryDirectory(KeptDirectory):
     """A directory in memory, safe for threads: the embedded default, and the reference for others.
 
-    Args:
-        visible: whether an actor may see a user or a group at all, themselves included.
-        members_visible: whether an actor may see the members of a group.
-
-    Both are called anew each time, while no lock is held. Anything but `True` is no; their
-    exceptions are raised.
+    The rules of visibility are called anew each time; see `KeptDirectory`.
     """
 
     def __init__(
