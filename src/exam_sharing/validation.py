@@ -28,7 +28,6 @@ _Invalid: TypeAlias = type[InvalidInput] | type[InvalidArgument]
 """The error of a bad text: `InvalidArgument` if no person can have chosen the text."""
 
 MAX_IDENTIFIER_LENGTH: Final = 255
-
 MAX_ITEMS: Final = 1_000_000
 """The most values that a collection may hold; an endless one is read no further."""
 

@@ -51,11 +51,7 @@ _CODES: Final[Mapping[type[ExamSharingError], ExitCode]] = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command, and return its exit code.
-
-    Args:
-        argv: the arguments without the name of the program; by default those of the process.
-    """
+    """Run the command with arguments, by default those of the process; return its exit code."""
     for stream in (sys.stdout, sys.stderr):
         spell_out(stream)
     try:

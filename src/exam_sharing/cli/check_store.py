@@ -28,10 +28,8 @@ from exam_sharing.errors import InvalidInput
 if TYPE_CHECKING:
     from exam_sharing.testing.laws import Law, LawBroken
 
-
 _EXAMPLES: Final = 25
 _TIMEOUT: Final = 60
-
 _GLANCE: Final = 0.5
 """The longest wait at a time in seconds, so that an interrupt is noticed on every system."""
 
@@ -96,7 +94,6 @@ class _Checking(threading.Thread):
             self.error = error
 
     def finish(self, timeout: float) -> None:
-        """Wait until every law has ended."""
         while self.is_alive():
             left = _GLANCE
             if self.law is not None:

@@ -88,12 +88,8 @@ def read_medium(arguments: Namespace, **settings: Any) -> Medium:
             line.show(shown if done < total else "")
 
     try:
-        media = read_media(
-            arguments.media or shipped_media(),
-            loose=arguments.loose,
-            on_progress=progress,
-            **settings,
-        )
+        path = arguments.media or shipped_media()
+        media = read_media(path, loose=arguments.loose, on_progress=progress, **settings)
     except MediaError as error:
         line.show("")
         problem, files = error.problem, plain(_left_out(error.files))

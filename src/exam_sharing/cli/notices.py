@@ -36,7 +36,6 @@ from exam_sharing.relay import Stop, watch
 
 _MOST: Final = 1_000
 """The largest page of notices."""
-
 _PORT: Final = re.compile("[0-9]{1,5}")
 _PASSWORD: Final = "EXAM_SHARING_SMTP_PASSWORD"  # noqa: S105  where it is, not what it is
 
@@ -188,11 +187,7 @@ def _relay(arguments: Namespace) -> ExitCode:
 
 
 def _relayed(portal: Portal, sent: int) -> Reply:
-    """Return that what was due was sent.
-
-    Problems are counted: of notices that wait for another attempt, and of those that were given up,
-    now or before.
-    """
+    """Return what was sent, and the problems of notices that wait again or were ever given up."""
     left = tuple(all_items(partial(portal.sharing.admin.list_notices, limit=_MOST)))
     failing = (each for each in left if each.given_up_at is None and each.problem is not None)
     given_up = (each for each in left if each.given_up_at is not None)
@@ -208,14 +203,8 @@ def _relayed(portal: Portal, sent: int) -> Reply:
             lines += [out.no(f"{count(each, 'notice')} {what}: {why}") for why, each in numbers]
         return out.stacked(*lines)
 
-    done = "what was due was sent"
-    return Reply(
-        "relayed-notices",
-        {"sent": sent, **problems},
-        show,
-        done=done,
-        is_yes=not problems["failing"],
-    )
+    facts, is_yes = {"sent": sent, **problems}, not problems["failing"]
+    return Reply("relayed-notices", facts, show, done="what was due was sent", is_yes=is_yes)
 
 
 def _watch(portal: Portal, report: Callable[[int], object]) -> None:

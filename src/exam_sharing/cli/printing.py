@@ -47,19 +47,15 @@ Rows: TypeAlias = Iterable[Sequence[Any]]
 """Texts and whatever else rich can show."""
 
 PROGRAM: Final = "exam-sharing"
-
 FORMAT: Final = 1
 """Goes up when a key changes its meaning or goes away; new keys may come without."""
-
 LONG: Final = 45
 """An id with more letters than this may be broken, so that other columns have room."""
-
 ROWS: Final = 8
 """So many rows of a long list are shown."""
 
 _SPELLED: Final = dict(zip("✓✗→▸·…─▏“”ŁłØø", '+x>>-~-|""LlOo', strict=True))
 """One character for one, so that columns stay aligned."""
-
 _HANDLER: Final = "exam_sharing.spelled"
 
 
@@ -334,7 +330,6 @@ _REMEDIES: Final = {
 
 
 def _print_refusal(reasons: tuple[es.Reason, ...], arguments: Namespace, words: Words) -> None:
-    """Print a refusal: for machines on standard output, for people on standard error."""
     if arguments.json:
         print(document(kind="refused", reasons=plain(reasons)))
         return

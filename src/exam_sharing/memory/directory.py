@@ -263,7 +263,6 @@ class MemoryDirectory(KeptDirectory):
         return ((entry.principal, entry.shown) for entry in found)
 
     def _indexed(self) -> NameIndex:
-        """Return the index with every change that has returned by now."""
         with self._indexing:
             with self._lock:
                 renamed, self._renamed = self._renamed, {}

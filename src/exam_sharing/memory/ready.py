@@ -95,17 +95,12 @@ class ReadyExam:
         return [grant for key in recipients for grant in found.get(key, ())]
 
     def permission_of(self, user: UserId, principals: Keys, now: datetime) -> Permission | None:
-        """Return the highest permission that grants give the user, or `None`.
-
-        The sets must be valid at `now`.
-        """
+        """Return the highest permission by grants, if any; the sets must be valid at `now`."""
         if user.value in self.group_grantors:
-            by_others = (
-                each
-                for each in (Permission.DOWNLOAD, Permission.VIEW)
-                if self.given_by_others(user, principals, each, now)
-            )
-            return next(by_others, None)
+            for each in (Permission.DOWNLOAD, Permission.VIEW):
+                if self.given_by_others(user, principals, each, now):
+                    return each
+            return None
         if not self.download.isdisjoint(principals):
             return Permission.DOWNLOAD
         return None if self.view.isdisjoint(principals) else Permission.VIEW

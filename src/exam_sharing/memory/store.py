@@ -41,7 +41,6 @@ from exam_sharing.policy.views import VisibleExam
 from exam_sharing.validation import checks_arguments, checks_itself, instant, misfit
 
 _NEVER_SHARED: Final = ExamGrants()
-
 _VIEW: Final = Permission.VIEW
 """Looking up a member of an enum takes longer than comparing with it."""
 
@@ -225,7 +224,6 @@ class MemoryStore(
                 raise StoreFailed(problem)
 
     def _after(self, changes: ports.Changes) -> list[ReadyExam]:
-        """Return the exams that the changes move, as they will be."""
         gone = {each.grant.id for each in changes.ended}
         made: dict[ExamId, list[Grant]] = {}
         for grant in changes.made:

@@ -32,13 +32,7 @@ from exam_sharing.errors import InvalidArgument
 from exam_sharing.events import ShareNotice
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import NoticeId, UserId
-from exam_sharing.validation import (
-    BIDI_CONTROLS,
-    PrivateText,
-    exact_text,
-    optional_instant,
-    plain_text,
-)
+from exam_sharing.validation import BIDI_CONTROLS, PrivateText, exact_text, instant, plain_text
 
 MAX_BYTES: Final = 254
 MAX_LOCAL_BYTES: Final = 64
@@ -233,8 +227,8 @@ def _shared(notice: ShareNotice, name: str) -> str:
 
 
 def _allowed(notice: ShareNotice) -> str:
-    until = optional_instant("until", notice.until)
-    ends = "" if until is None else f" until {until:%Y-%m-%d %H:%M} UTC"
+    until = notice.until
+    ends = "" if until is None else f" until {instant('until', until):%Y-%m-%d %H:%M} UTC"
     may = "view and download" if notice.permission is Permission.DOWNLOAD else "view"
     return f"You may {may} {'it' if notice.exams == 1 else 'them'}{ends}."
 

@@ -127,9 +127,7 @@ def _refused(code: int, permanently: MailProblem = MailProblem.REFUSED) -> Notic
 class Connection(smtplib.SMTP):
     """One connection, opened when it is made, which ends `seconds` later.
 
-    Raises:
-        OSError: the server cannot be reached, or does not answer in time.
-        ValueError: the replies are too long.
+    Raises `OSError` for a server that does not answer, and `ValueError` for replies too long.
     """
 
     sock: socket.socket | None
