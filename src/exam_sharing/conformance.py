@@ -32,7 +32,6 @@ def require_conforming(field: str, value: object, *protocols: type) -> None:
 
 @lru_cache(maxsize=256)
 def _conforms(kind: type, protocol: type) -> bool:
-    """Return whether every instance of a class implements a protocol."""
     return not lacking(kind, protocol)
 
 

@@ -125,10 +125,7 @@ def principal_of(key: PrincipalKey | str) -> PrincipalId:
     return kind(text[2:])
 
 
-_KINDS: Final[Mapping[str, type[UserId] | type[GroupId]]] = {
-    kind._kind: kind  # noqa: SLF001
-    for kind in (UserId, GroupId)
-}
+_KINDS: Final[Mapping[str, type[UserId] | type[GroupId]]] = {"u:": UserId, "g:": GroupId}
 
 
 _DIGITS: Final = 20

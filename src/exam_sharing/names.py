@@ -213,7 +213,6 @@ def _bare(character: str) -> str:
 
 @lru_cache(maxsize=4096)
 def _parts_words(character: str) -> bool:
-    """Return whether a character is punctuation, a symbol or a space."""
     return unicodedata.category(character)[0] in "PSZ"
 
 

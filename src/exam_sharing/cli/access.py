@@ -12,7 +12,6 @@ from exam_sharing.cli.words import MAY, Words
 
 
 def listed(exam: es.ExamId, seen: Mapping[es.UserId, es.AccessList]) -> Reply:
-    """Return the access list of an exam, as some viewers see it."""
     lists = [{"viewer": viewer, "access_list": each} for viewer, each in seen.items()]
     return Reply(
         "access-list", {"exam": exam, "seen": lists}, lambda words: _lists(exam, seen, words)
@@ -114,7 +113,6 @@ def _grounds(holder: es.Holder, words: Words) -> list[str]:
 
 
 def explained(sharing: es.Sharing, user: es.UserId, held: es.Permission, exam: es.ExamId) -> Reply:
-    """Return why a user holds a permission, or why not."""
     answer = sharing.admin.explain(user, held, exam)
     is_yes = isinstance(answer, es.Permitted)
 

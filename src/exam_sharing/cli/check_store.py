@@ -121,7 +121,6 @@ class _Checking(threading.Thread):
 
 
 def _is_theirs(filename: str) -> bool:
-    """Return whether a file is neither ours nor of the standard library."""
     parts = Path(filename).parts
     if filename.startswith(_OURS):
         return False

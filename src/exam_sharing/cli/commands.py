@@ -90,7 +90,6 @@ def need(packages: Iterable[str]) -> None:
 
 
 def all_items(query: Callable[[str | None], Page[ItemT]]) -> Iterator[ItemT]:
-    """Yield the items of all pages."""
     page = query(None)
     yield from page.items
     while page.next is not None:
@@ -112,7 +111,6 @@ class _Names(dict[PrincipalId, str]):
 
 
 def names_in(directory: KeptDirectory) -> Words:
-    """Return words that name people and groups as a directory does."""
     return Words(names=_Names(directory))
 
 

@@ -12,7 +12,6 @@ from exam_sharing.cli.commands import ExitCode, Portal, command, need
 from exam_sharing.cli.parsing import argument, flag, principal
 from exam_sharing.cli.printing import Reply, Shown, over_portal
 from exam_sharing.cli.words import Asked, Words, count, series
-from exam_sharing.errors import InvalidInput
 from exam_sharing.policy.decisions import REMEDIES, Rule
 from exam_sharing.policy.ending import ENDING_RULES
 from exam_sharing.policy.requests import without_message
@@ -34,8 +33,6 @@ _STYLES: Final = {"loses": "red", "gains": "green", "keeps": "yellow"}
 
 
 def previewed(request: Asked, preview: es.Preview) -> Reply:
-    """Return what an act would do."""
-
     def show(words: Words) -> Shown:
         rows, more = out.cut(list(_by_principal(preview, words).items()))
         lines = [(words.who(principal), _effects(effects, words)) for principal, effects in rows]
@@ -81,8 +78,6 @@ def _effects(effects: _Effects, words: Words) -> out.Styled:
 
 
 def shared(request: es.ShareRequest, receipt: es.ShareReceipt) -> Reply:
-    """Return the receipt of a share."""
-
     def show(words: Words) -> Shown:
         exams = Counter(
             (each.recipient, each.outcome, each.until, each.limited_by) for each in receipt.outcomes
@@ -101,8 +96,6 @@ def shared(request: es.ShareRequest, receipt: es.ShareReceipt) -> Reply:
 
 
 def ended(request: es.UnshareRequest | es.NarrowRequest, receipt: es.UnshareReceipt) -> Reply:
-    """Return the receipt of grants that were unshared or narrowed."""
-
     def show(words: Words) -> Shown:
         became: dict[tuple[object, ...], list[str]] = {}
         for new in receipt.replacements:
@@ -207,7 +200,7 @@ def _message(typed: str | None) -> str | None:
         return sys.stdin.read().removesuffix("\n")
     except UnicodeDecodeError:
         # What cannot be read may be patient data, so neither it nor the error is quoted.
-        unreadable = InvalidInput("--message", "cannot be read from standard input as text")
+        unreadable = es.InvalidInput("--message", "cannot be read from standard input as text")
     raise unreadable
 
 

@@ -29,8 +29,6 @@ from exam_sharing.cli.parsing import DATABASE, PAGING, argument, flag, one_of, r
 from exam_sharing.cli.printing import Reply, Shown, flush, over_portal
 from exam_sharing.cli.words import MAY, Words, count
 from exam_sharing.directories import KeptDirectory
-from exam_sharing.errors import InvalidInput
-from exam_sharing.events import ListedNotice
 from exam_sharing.ports import Notifier
 from exam_sharing.relay import Stop, watch
 
@@ -43,15 +41,15 @@ _PASSWORD: Final = "EXAM_SHARING_SMTP_PASSWORD"  # noqa: S105  where it is, not 
 def _notifier(arguments: Namespace, directory: KeptDirectory) -> Notifier:
     if arguments.print:
         if arguments.json or arguments.smtp:
-            raise InvalidInput("--print", "cannot be given with --json or --smtp")
+            raise es.InvalidInput("--print", "cannot be given with --json or --smtp")
         return _Printer(directory)
     if not (arguments.smtp and arguments.sender):
-        raise InvalidInput(
+        raise es.InvalidInput(
             "notices relay", "needs --smtp HOST:PORT and --from ADDRESS, or else --print"
         )
     host, _, port = arguments.smtp.rpartition(":")
     if not host or not _PORT.fullmatch(port):
-        raise InvalidInput("--smtp", "must be HOST:PORT, as mail.example:587")
+        raise es.InvalidInput("--smtp", "must be HOST:PORT, as mail.example:587")
     server = smtp.MailServer(
         host=host.removeprefix("[").removesuffix("]"),
         port=int(port),
@@ -70,7 +68,7 @@ def _context(file: Path | None) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=file)
     except (OSError, ValueError):
-        raise InvalidInput("--ca-file", "cannot be read as certificates") from None
+        raise es.InvalidInput("--ca-file", "cannot be read as certificates") from None
 
 
 def _login(arguments: Namespace) -> smtp.Login | None:
@@ -80,7 +78,7 @@ def _login(arguments: Namespace) -> smtp.Login | None:
     if arguments.password_file is not None:
         password = _first_line(arguments.password_file)
     if not password:
-        raise InvalidInput("--login", f"needs a password, in {_PASSWORD} or in --password-file")
+        raise es.InvalidInput("--login", f"needs a password, in {_PASSWORD} or in --password-file")
     return smtp.Login(username=arguments.login, password=password)
 
 
@@ -89,7 +87,7 @@ def _first_line(file: Path) -> str:
         return file.read_text(encoding="utf-8").partition("\n")[0]
     except (OSError, ValueError):
         # What cannot be read may be the password, and the error would quote it.
-        unreadable = InvalidInput("--password-file", "cannot be read as text")
+        unreadable = es.InvalidInput("--password-file", "cannot be read as text")
     raise unreadable
 
 
@@ -277,7 +275,7 @@ examples:
 @over_portal
 def _retry(arguments: Namespace, portal: Portal) -> Reply:
     if arguments.all == bool(arguments.notices):
-        raise InvalidInput("notices retry", "needs the ids of notices, or else --all")
+        raise es.InvalidInput("notices retry", "needs the ids of notices, or else --all")
     named = None if arguments.all else tuple(dict.fromkeys(arguments.notices))
     requeued = portal.sharing.admin.requeue_notices(named)
     missed = 0 if named is None else len(named) - requeued
@@ -335,7 +333,7 @@ def notices(arguments: Namespace, portal: Portal) -> Reply:
     return Reply("listed-notices", {"notices": listed, "next": page.next}, show)
 
 
-def _as_data(notice: ListedNotice) -> dict[str, Any]:
+def _as_data(notice: es.ListedNotice) -> dict[str, Any]:
     state = "SENDING" if notice.claimed else "WAITING"
     return {
         "id": notice.id,
@@ -349,7 +347,7 @@ def _as_data(notice: ListedNotice) -> dict[str, Any]:
     }
 
 
-def _standing(notice: ListedNotice, words: Words) -> str:
+def _standing(notice: es.ListedNotice, words: Words) -> str:
     if notice.given_up_at is not None:
         return f"given up {words.when(notice.given_up_at)}"
     if notice.next_attempt is not None:

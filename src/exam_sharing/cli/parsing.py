@@ -205,8 +205,6 @@ def no_flag(name: str, meaning: str) -> Argument:
 
 
 def one_of(*arguments: Argument) -> Argument:
-    """Return arguments of which at most one may be given."""
-
     def add(parser: ArgumentParser) -> None:
         group = parser.add_mutually_exclusive_group()
         for each in arguments:

@@ -48,7 +48,6 @@ def init(arguments: Namespace) -> ExitCode:
 
 
 def _kept(known: Known, portal: Portal) -> Reply:
-    """Add a user or a group to the directory, or replace an earlier one."""
     directory = portal.directory
     added = known.user if isinstance(known, Account) else known
     replaced = added.id in directory.names((added.id,))
@@ -177,7 +176,6 @@ def people(_arguments: Namespace, portal: Portal) -> Reply:
 
 
 def _everybody(directory: KeptDirectory) -> Iterator[Known]:
-    """Yield all users and groups, by their ids, groups first."""
     page = directory.known()
     while page:
         yield from page

@@ -32,7 +32,6 @@ import exam_sharing as es
 from exam_sharing import ReasonCode, documents
 from exam_sharing.cli.commands import ExitCode, NotPrinted, Portal, Run, names_in, need
 from exam_sharing.cli.words import Words
-from exam_sharing.errors import ExamSharingError
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -313,7 +312,7 @@ def _why(error: BaseException) -> str:
     match error:
         case KeyboardInterrupt():
             return "interrupted"
-        case ExamSharingError():
+        case es.ExamSharingError():
             return str(error)
         case OSError(strerror=str(why)):
             return why

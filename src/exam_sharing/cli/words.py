@@ -20,7 +20,6 @@ _RESHARES: Final = {
     es.Reshares.CASCADE: ", and ends re-shares too",
     es.Reshares.RESTRICT: ", unless that ends re-shares",
 }
-
 _WHY_NOT: Final = {
     es.WhyNot.USER_NOT_ACTIVE: "but the user is inactive",
     es.WhyNot.ONLY_VIEW: "but only to view",
@@ -28,7 +27,6 @@ _WHY_NOT: Final = {
     es.WhyNot.ENDED: "but it ended",
     es.WhyNot.OWN_GRANT: "but a grant gives its own grantor nothing",
 }
-
 _MOST_NEAR_MISSES: Final = 3
 
 
@@ -82,7 +80,6 @@ class Words:
         return str(exam) if number is None else f"exam {number}"
 
     def held(self, permission: es.Permission, time: datetime | None) -> str:
-        """Return what is held, and until when if it ends."""
         return MAY[permission] if time is None else f"{MAY[permission]} {self.until(time)}"
 
     def until(self, time: datetime | None) -> str:

@@ -69,7 +69,6 @@ class Stage:
         )
 
     def act(self, request: Asked) -> Reply:
-        """Act, and return the receipt or the refusal."""
         try:
             match request:
                 case es.ShareRequest():

@@ -311,7 +311,6 @@ SCENES: Final[tuple[tuple[str, str, datetime, _Scene], ...]] = (
     ("last-support", "When the last support ends", _may(9, 15), _last_support),
     ("what-remains", "What remains", _may(11, 9), _what_remains),
 )
-"""The chapters: a name that stays, a title, when it takes place, and what happens."""
 
 
 @attrs.frozen
