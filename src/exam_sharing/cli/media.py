@@ -22,7 +22,7 @@ from exam_sharing import BatchId, Exam, ExamId, UploadBatch
 from exam_sharing.cli import printing as out
 from exam_sharing.cli.commands import Portal, Unread, command
 from exam_sharing.cli.parsing import DATABASE, argument, flag, no_flag, read_as, user
-from exam_sharing.cli.printing import Line, Reply, Shown, column, over_portal, plain
+from exam_sharing.cli.printing import Line, Reply, Shown, column, over_portal
 from exam_sharing.cli.words import Words, count
 
 if TYPE_CHECKING:
@@ -48,15 +48,6 @@ class ExamShown:
     files: int
 
 
-@attrs.frozen(kw_only=True, repr=False)
-class LeftOutFile:
-    """A file of the medium that belongs to no exam; its path may name a patient."""
-
-    file: str
-    reason: str
-    why: str
-
-
 @attrs.frozen(kw_only=True)
 class Medium:
     """A medium that was read: the upload, and how to show its exams."""
@@ -64,7 +55,7 @@ class Medium:
     batch: UploadBatch
     exams: tuple[Exam, ...] = attrs.field(repr=False)
     shown: tuple[ExamShown, ...] = attrs.field(repr=False)
-    left_out: tuple[LeftOutFile, ...] = attrs.field(repr=False)
+    left_out: "tuple[LeftOut, ...]" = attrs.field(repr=False)
     verbose: bool
 
 
@@ -92,7 +83,7 @@ def read_medium(arguments: Namespace, **settings: Any) -> Medium:
         media = read_media(path, loose=arguments.loose, on_progress=progress, **settings)
     except MediaError as error:
         line.show("")
-        problem, files = error.problem, plain(_left_out(error.files))
+        problem, files = error.problem, left_out_files(error.files)
         facts = {"problem": problem, "why": _as_option(problem.statement), "left_out": files}
         raise Unread(_as_option(str(error)), facts) from None
     patients: dict[str | ExamId, int] = {}
@@ -119,18 +110,18 @@ def read_medium(arguments: Namespace, **settings: Any) -> Medium:
         batch=media.batch,
         exams=media.exams,
         shown=tuple(shown),
-        left_out=_left_out(media.left_out),
+        left_out=media.left_out,
         verbose=arguments.verbose,
     )
 
 
-def _left_out(files: "Iterable[LeftOut]") -> tuple[LeftOutFile, ...]:
-    return tuple(
-        LeftOutFile(
-            file=str(each.file), reason=each.reason.value, why=_as_option(each.reason.statement)
-        )
-        for each in files
-    )
+def left_out_files(files: "Iterable[LeftOut]") -> list[dict[str, str]]:
+    """Return the files that belong to no exam for a document; their paths may name patients."""
+    return [{"file": str(one.file), "reason": one.reason.value, "why": _why(one)} for one in files]
+
+
+def _why(left_out: "LeftOut") -> str:
+    return _as_option(left_out.reason.statement)
 
 
 def _as_option(statement: str) -> str:
@@ -171,17 +162,18 @@ def uploaded(medium: Medium, *, is_cut: bool = False) -> Reply:
         )
         owned = f"{count(len(medium.shown), 'exam')}, owned by {words.who(batch.uploader)}"
         table = out.table(*columns, rows=rows)
-        files = _files_table(left_out) if medium.verbose and left_out else ()
-        reasons = sorted(Counter((each.reason, each.why) for each in left_out).items())
+        table_of_files = _files_table(left_out) if medium.verbose and left_out else ()
+        reasons = sorted(Counter((each.reason.value, _why(each)) for each in left_out).items())
         counts = (f"{count(number, 'file')} left out: {why}." for (_, why), number in reasons)
-        return out.stacked(table, *more, *files, f"Batch {batch.id}: {owned}.", *counts)
+        return out.stacked(table, *more, *table_of_files, f"Batch {batch.id}: {owned}.", *counts)
 
-    facts = {"batch": batch.id, "by": batch.uploader, "exams": medium.shown, "left_out": left_out}
+    files = left_out_files(left_out)
+    facts = {"batch": batch.id, "by": batch.uploader, "exams": medium.shown, "left_out": files}
     return Reply("uploaded", facts, show, done="the exams were added")
 
 
-def _files_table(left_out: Iterable[LeftOutFile]) -> tuple[Shown, ...]:
-    rows = [(out.text(each.file), out.text(each.why)) for each in left_out]
+def _files_table(left_out: "Iterable[LeftOut]") -> tuple[Shown, ...]:
+    rows = [(out.text(str(each.file)), out.text(_why(each))) for each in left_out]
     return "", out.table(column("file left out", overflow="fold"), column("why"), rows=rows), ""
 
 

@@ -62,7 +62,7 @@ class Folder:
     """The entries of one folder, by name, in the order of code points."""
 
     def __init__(self, kinds: Mapping[str, _Kind]) -> None:
-        self.kinds = {name: kinds[name] for name in sorted(kinds)}
+        self.kinds: dict[str, _Kind] = {name: kinds[name] for name in sorted(kinds)}
         self._like: dict[str, list[str]] = {}
         for name in self.kinds:
             folded = name.casefold()

@@ -8,7 +8,7 @@ from pathlib import Path
 from exam_sharing import BatchId, ExamId, documents
 from exam_sharing.cli import printing as out
 from exam_sharing.cli.commands import ExitCode, OpenSharing, command, need
-from exam_sharing.cli.media import READING, Medium, read_medium
+from exam_sharing.cli.media import READING, Medium, left_out_files, read_medium
 from exam_sharing.cli.parsing import argument
 from exam_sharing.cli.printing import Shown, plain
 from exam_sharing.cli.tour import story
@@ -92,7 +92,7 @@ def _document(medium: Medium, chapters: Sequence[Chapter]) -> str:
         people=[documents.fields_of(person, {}, *names) for person in PEOPLE],
         groups=groups,
         exams=plain(medium.shown),
-        left_out=plain(medium.left_out),
+        left_out=left_out_files(medium.left_out),
         chapters=plain(chapters),
     )
 
