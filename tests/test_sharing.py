@@ -192,7 +192,7 @@ def test_a_permission_that_is_not_held_has_no_time():
     assert (loss.until_before, loss.until_after) == (START + DAY, None)
 
 
-def test_the_same_goes_for_an_outdated_wording():
+def test_a_preview_with_an_outdated_wording_still_reports_the_effects():
     request = share_request(ANNA, CT, BEN, wording="an old one")
 
     preview = World().sharing.preview(request)

@@ -55,11 +55,12 @@ def endings(world, exam=CT):
     return {(each.grant.grantor, each.grant.recipient): each.ending for each in past}
 
 
-def test_a_former_owner_ends_the_grants_that_they_made():
+@pytest.mark.parametrize("actor", [ANNA, CARLA], ids=["former", "new"])
+def test_the_former_and_the_new_owner_end_grants_of_the_former(actor):
     world = chain(BEN)
     world.transfer(CT, CARLA)
 
-    world.unshare(ANNA, CT, BEN)
+    world.unshare(actor, CT, BEN)
 
     assert not world.can_view(BEN, CT)
 
@@ -69,15 +70,6 @@ def test_a_former_owner_may_not_end_grants_of_others():
     world.transfer(CT, CARLA)
 
     assert codes(refusal(world.unshare, ANNA, CT, DAN)) == [es.ReasonCode.NO_SUCH_GRANT]
-
-
-def test_the_new_owner_ends_grants_of_the_former_owner():
-    world = chain(BEN)
-    world.transfer(CT, CARLA)
-
-    world.unshare(CARLA, CT, BEN)
-
-    assert not world.can_view(BEN, CT)
 
 
 def test_how_it_ended_is_recorded_beside_the_grant_and_nothing_is_deleted():

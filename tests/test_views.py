@@ -85,14 +85,6 @@ def test_a_cursor_holds_its_place_when_newer_exams_arrive():
     assert exams_of(second) == ["mr", "xray"]
 
 
-def test_a_cursor_keeps_its_place_when_its_exam_is_gone():
-    world = shared_with(BEN, scope=es.Scope.BATCH)
-    first = world.sharing.shared_with(BEN, limit=2)
-    world.unshare(ANNA, MR, BEN)
-
-    assert exams_of(world.sharing.shared_with(BEN, after=first.next)) == ["xray"]
-
-
 def test_a_cursor_stands_between_uploads_of_one_microsecond_and_the_next():
     world = World()
     for place in range(3):
