@@ -112,18 +112,14 @@ def keys_of(*principals: es.PrincipalId) -> frozenset[PrincipalKey]:
 
 
 def a_receipt(
-    request_id: str = "request", *, actor: es.UserId = ANNA, fingerprint: str = "digest"
+    name: str = "request", *, actor: es.UserId = ANNA, fingerprint: str = "digest"
 ) -> StoredReceipt:
-    """Return a receipt without content but its time."""
+    """Return the receipt of a request id, without content but its time."""
     receipt = es.UnshareReceipt(at=ACTED)
-    return StoredReceipt(
-        actor=actor, request_id=request_id, fingerprint=fingerprint, receipt=receipt
-    )
+    return StoredReceipt(actor=actor, request_id=name, fingerprint=fingerprint, receipt=receipt)
 
 
-def amended(
-    act: Changes, *, made: tuple[es.Grant, ...], ended: tuple[EndedGrant, ...] = ()
-) -> Changes:
+def amended(act: Changes, *made: es.Grant, ended: tuple[EndedGrant, ...] = ()) -> Changes:
     """Return an act that makes and ends exactly these grants, also in its event."""
     event = act.event
     if isinstance(event, ExamShared):
@@ -225,10 +221,9 @@ class Bench:
         notices: tuple[WaitingNotice, ...] = (),
         receipt: StoredReceipt | None = None,
     ) -> Changes:
-        """Return what a share that makes these grants, at least one, would write now.
+        """Return what a share that makes these grants would write now; it only reads `beside`.
 
-        The share only reads the exams `beside`. Its record is made from the first grant, unless
-        another one is given.
+        Its record is made from the first grant, unless another one is given.
         """
         versions = self.versions({grant.exam for grant in grants} | set(beside))
         record = record or _record_of(grants, share or self.new_id())
@@ -259,10 +254,7 @@ class Bench:
         withdrawn: es.ExamId | None = None,
         receipt: StoredReceipt | None = None,
     ) -> Changes:
-        """Return what an act that ends these grants, or withdraws an exam, would write now.
-
-        The replacements are the narrower grants in place of some that end.
-        """
+        """Return what an act that ends grants, or withdraws an exam, would write now."""
         exams = {grant.exam for grant in grants} | ({withdrawn} if withdrawn else set())
         versions = self.versions(exams)
         moved = {exam: version + 1 for exam, version in versions.items()}

@@ -27,8 +27,9 @@ def difference(found: object, expected: object) -> str:
     """Return the differences in indented lines."""
     differences = _lines("", found, expected)
     lines = [f"  {path}: {how}" if path else f"  {how}" for path, how in differences]
-    more = len(lines) - _MOST_SHOWN
-    return "\n".join([*lines[:_MOST_SHOWN], *([f"  and {more} more"] if more > 0 else [])])
+    if len(lines) > _MOST_SHOWN:
+        lines[_MOST_SHOWN:] = [f"  and {len(lines) - _MOST_SHOWN} more"]
+    return "\n".join(lines)
 
 
 def shortened(text: str) -> str:
@@ -37,22 +38,20 @@ def shortened(text: str) -> str:
 
 
 def _lines(path: str, found: Any, expected: Any) -> _Lines:  # noqa: ANN401  an answer of any type
-    """Yield the differences between two values that are not equal."""
     if _is_record(found) and type(found) is type(expected):
         for field in attrs.fields(type(found)):
             mine, theirs = getattr(found, field.name), getattr(expected, field.name)
             within = f"{path}.{field.name}" if path else field.name
-            if not field.eq or mine == theirs:
-                continue
-            if field.repr is True:
+            if field.eq and mine != theirs and field.repr is True:
                 yield from _lines(within, mine, theirs)
-            else:
+            elif field.eq and mine != theirs:
                 yield within, "differs; its value is private"
     elif isinstance(found, Mapping) and isinstance(expected, Mapping):
         for key in {**expected, **found}:
-            mine, theirs = found.get(key, _NONE), expected.get(key, _NONE)
+            within = f"{path}[{_shown(key)}]" if path else _shown(key)
+            mine, theirs = found.get(key, attrs.NOTHING), expected.get(key, attrs.NOTHING)
             if mine != theirs:
-                yield from _lines(f"{path}[{_shown(key)}]" if path else _shown(key), mine, theirs)
+                yield from _lines(within, mine, theirs)
     elif isinstance(found, AbstractSet) and isinstance(expected, AbstractSet):
         yield from _of_sets(path, found, expected)
     elif _is_sequence(found) and _is_sequence(expected):
@@ -73,7 +72,6 @@ def _of_sets(path: str, found: AbstractSet[Any], expected: AbstractSet[Any]) -> 
 
 
 def _id_of(value: object) -> object | None:
-    """Return the id of an exam, a grant or a notice."""
     return getattr(getattr(value, "grant", value), "id", None) if _is_record(value) else None
 
 
@@ -119,24 +117,15 @@ def _is_sequence(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-class _Absent:
-    def __repr__(self) -> str:
-        return "nothing"
-
-
-_NONE: Final = _Absent()
-
-
 def _some(values: Collection[object]) -> str:
     return _shown(sorted(values, key=repr)) if values else "none"
 
 
 def _shown(value: object) -> str:
-    return shortened(_TIME.sub(_as_iso, repr(value)))
+    return "nothing" if value is attrs.NOTHING else shortened(_TIME.sub(_as_iso, repr(value)))
 
 
 def _as_iso(found: re.Match[str]) -> str:
-    """Return the `repr` of a time in the format of ISO 8601."""
     parts = [*map(int, found[1].split(", ")), 0, 0, 0, 0]
     year, month, day, hour, minute, second, microsecond = parts[:7]
     zone = UTC if found[2] else None

@@ -31,11 +31,11 @@ _EXAMS: Final = tuple(map(es.ExamId, "wxyz"))
 class _Kind(Enum):
     """The kinds of acts, as sentences without their full stops."""
 
-    SHARE = "User {grantor} shares {exam} with {given}"
+    SHARE = "User {act.grantor} shares {act.exam} with {given}"
     END = "{some} are ended, if there are so many"
     NARROW = "{some} are narrowed to end at {start}, if there are so many"
-    WITHDRAW = "The host withdraws {exam}"
-    LOSE = "A share of {exam} is written after a version that it read has moved"
+    WITHDRAW = "The host withdraws {act.exam}"
+    LOSE = "A share of {act.exam} is written after a version that it read has moved"
 
 
 @attrs.frozen(kw_only=True)
@@ -153,9 +153,7 @@ def _sentence(act: _Act) -> str:
     given = f"{_named(act.recipients)}: {act.permission.name}{until}"
     which = " and ".join(str(place + 1) for place in sorted(act.which))
     some = f"Of the grants on {act.exam}, number {which}"
-    return act.kind.value.format(
-        exam=act.exam, grantor=act.grantor, given=given, some=some, start=START
-    )
+    return act.kind.value.format(act=act, given=given, some=some, start=START)
 
 
 def _live_through(bench: Bench, history: _History) -> None:

@@ -25,14 +25,11 @@ def _is_host_facts(_instance: object, attribute: "attrs.Attribute[Any]", value: 
 
 @attrs.frozen(kw_only=True)
 class _Trial:
-    """A rule: the arguments of `host_rule_laws`."""
-
     rule: es.HostRule = attrs.field(validator=is_a(es.HostRule))
     host_facts: HostFacts | None = attrs.field(validator=_is_host_facts)
     examples: int = attrs.field(validator=is_whole_from(1))
 
     def answer(self, case: "_Case") -> object:
-        """Return the answer of the rule."""
         covered = tuple(exam.id for exam in case.facts.exams if exam not in case.unseen)
         host = None if self.host_facts is None else self.host_facts.about(case.request, covered)
         return self.rule.refuses(case.request, attrs.evolve(case.facts, host=host), host)
@@ -41,13 +38,13 @@ class _Trial:
 law: Final = Laws[_Trial, _Trial](nullcontext)
 
 _USERS: Final = tuple(map(es.UserId, "abcd"))
-_GROUPS: Final = tuple(map(es.GroupId, "ab"))
 _ACTOR: Final = _USERS[0]
-_RECIPIENTS: Final[tuple[es.PrincipalId, ...]] = (*_USERS[1:3], *_GROUPS)
 _BEHIND: Final[dict[es.PrincipalId, frozenset[es.UserId]]] = {
-    **{user: frozenset({user}) for user in _USERS},
-    **{group: frozenset(_USERS[1:3]) for group in _GROUPS},
+    **{user: frozenset({user}) for user in _USERS[1:3]},
+    **{group: frozenset(_USERS[1:3]) for group in map(es.GroupId, "ab")},
 }
+"""The recipients, and the users behind each."""
+
 _PROFILES: Final = {
     user: Profile(
         user=user,
@@ -72,7 +69,6 @@ class _Case:
 def _exam(
     name: str, owner: es.UserId, subject: str | None, given: es.Permission | None
 ) -> ExamFacts:
-    """Return an exam, and the permission that its owner gave to the actor."""
     exam = es.Exam(
         id=es.ExamId(name), owner=owner, batch=es.BatchId("cd"), uploaded_at=START, subject=subject
     )
@@ -99,11 +95,10 @@ def _cases(draw: st.DrawFn) -> _Case:
     given = st.tuples(st.just(_USERS[3]), subjects, st.sampled_from(es.Permission))
     described = draw(st.lists(owned | given, min_size=1, max_size=3))
     exams = tuple(_exam(f"e{place}", *each) for place, each in enumerate(described))
-    unseen = tuple(
-        _exam(f"unseen {place}", _USERS[3], draw(subjects), None)
-        for place in range(draw(st.integers(0, 2)))
-    )
-    recipients = draw(st.lists(st.sampled_from(_RECIPIENTS), min_size=1, max_size=3, unique=True))
+    others = range(draw(st.integers(0, 2)))
+    unseen = tuple(_exam(f"unseen {n}", _USERS[3], draw(subjects), None) for n in others)
+    recipient = st.sampled_from(tuple(_BEHIND))
+    recipients = draw(st.lists(recipient, min_size=1, max_size=3, unique=True))
     behind = {each: _BEHIND[each] for each in recipients}
     profiles = {user: _PROFILES[user] for users in behind.values() for user in users}
     people = People(behind=behind, profiles=profiles, seen=frozenset(recipients))

@@ -255,19 +255,15 @@ def search(
             failed.append(example)
             raise
 
+    def with_story(problem: str) -> _NotKept:
+        sentences = [f"  {each}" for example in failed[-1:] for each in story(example)]
+        return _NotKept("\n".join([problem, "This happens when:", *sentences]), failed_first)
+
     try:
         run()
     except StoreNotUsable:
         raise
     except _NotKept as found:
-        problem = _with_story(found.problem, failed, story)
-        raise _NotKept(problem, failed_first) from found.__cause__
+        raise with_story(found.problem) from found.__cause__
     except Exception as error:
-        raise _NotKept(_with_story(_raised(error), failed, story), failed_first) from error
-
-
-def _with_story(
-    problem: str, failed: Sequence[ExampleT], story: Callable[[ExampleT], Iterable[str]]
-) -> str:
-    lines = [f"  {sentence}" for example in failed[-1:] for sentence in story(example)]
-    return "\n".join([problem, "This happens when:", *lines])
+        raise with_story(_raised(error)) from error

@@ -9,9 +9,9 @@ from typing import Final
 
 import attrs
 
+import exam_sharing as es
 from exam_sharing.events import Claim, WaitingNotice
-from exam_sharing.identifiers import GroupId, NoticeId, ShareId, UserId
-from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, Settlement, TryAgain
+from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, TryAgain
 from exam_sharing.testing.edges import DAY, HOSTILE, START, TICK
 from exam_sharing.testing.laws.bench import Bench, laws_of_port
 from exam_sharing.testing.laws.law import in_pages, insist, needed, same
@@ -29,19 +29,18 @@ _PRIVATE: Final = "the liver of Ms \u017bo\u0142\u0105d\u017a, born 1950"
 def _let_wait(
     bench: Bench, *names: str, share: str = "share", message: str | None = None
 ) -> tuple[WaitingNotice, ...]:
-    """Write notices of a new share, and return them."""
     exams = bench.upload(*(f"{name} of {share}" for name in ("z", "a", "m")))
     notices = tuple(
         bench.notice(
-            to=UserId(f"reader {name}"),
+            to=es.UserId(f"reader {name}"),
             exams=exams[place % 2 :],
-            actor=UserId(f"actor {name}"),
+            actor=es.UserId(f"actor {name}"),
             message=message,
             named=name,
         )
         for place, name in enumerate(names)
     )
-    grants = (bench.grant(exam, GroupId("readers"), DOWNLOAD) for exam in exams)
+    grants = (bench.grant(exam, es.GroupId("readers"), DOWNLOAD) for exam in exams)
     changes = bench.sharing(*grants, share=share, notices=notices)
     bench.write(changes)
     return changes.notices
@@ -56,13 +55,9 @@ def _claimed(
     share: str | None = None,
     number: int | None = None,
 ) -> tuple[Claim, ...]:
-    """Claim what is due, of one share if it is given; the claims lapse after five minutes.
-
-    Break the law unless it is as many as the number, if that is given.
-    """
-    lapses = max(_LAPSES, now + 5 * _MINUTE) if until is None else until
-    of_share = None if share is None else ShareId(share)
-    claims = bench.ports.outbox.claim(now, lapses, limit, of_share)
+    """Claim for five minutes what is due; break the law if it is another number than expected."""
+    lapses = until or max(_LAPSES, now + 5 * _MINUTE)
+    claims = bench.ports.outbox.claim(now, lapses, limit, es.ShareId(share) if share else None)
     expected = len(claims) if number is None else number
     insist(len(claims) == expected, f"{len(claims)} notices were due, expected {expected}")
     return claims
@@ -73,7 +68,6 @@ def _names(claims: Iterable[Claim]) -> list[str]:
 
 
 def _listed(bench: Bench, limit: int = 99, *, given_up: bool | None = None) -> list[str]:
-    """Return the names of all notices, read in pages of a size."""
     listed = in_pages(
         "a notice",
         limit,
@@ -92,7 +86,6 @@ def _states(bench: Bench) -> dict[str, tuple[object, ...]]:
 
 
 def _fail(bench: Bench, claims: Iterable[Claim], at: datetime, problem: str = "Timeout") -> None:
-    """Let deliveries fail, and be due again at a time."""
     for claim in claims:
         bench.ports.outbox.settle(claim, TryAgain(at=at, problem=problem))
 
@@ -106,8 +99,8 @@ def due_notices_are_claimed_oldest_first(bench: Bench) -> None:
     claims = _claimed(bench, 2)
     same("the first two", tuple(claim.notice for claim in claims), first[:2])
     same("when they lapse", {claim.until for claim in claims}, {_LAPSES})
-    rest = _claimed(bench, 9)
-    same("the rest", tuple(claim.notice for claim in rest), (*first[2:], *second))
+    rest = tuple(claim.notice for claim in _claimed(bench))
+    same("the rest", rest, (*first[2:], *second))
     same("the rest again", _claimed(bench), ())
 
 
@@ -127,10 +120,10 @@ def notices_of_one_share_can_be_claimed_alone(bench: Bench) -> None:
 def a_claim_for_one_share_takes_only_due_notices(bench: Bench) -> None:
     """`claim` of one share returns its due notices alone, as it does of all shares."""
     _let_wait(bench, "claimed", "failed", "given up")
-    claims = {claim.notice.id.value: claim for claim in _claimed(bench, number=3)}
+    _, failed, given_up = _claimed(bench, number=3)
     at = START + DAY
-    _fail(bench, [claims["failed"]], at)
-    bench.ports.outbox.settle(claims["given up"], GivenUp(at=START, problem="NoSuchMailbox"))
+    _fail(bench, [failed], at)
+    bench.ports.outbox.settle(given_up, GivenUp(at=START, problem="NoSuchMailbox"))
     same("what is due of the share", _names(_claimed(bench, share="share")), [])
     same("a microsecond before a claim lapses", _claimed(bench, now=_LAPSES - TICK), ())
     lapsed = _claimed(bench, now=_LAPSES, until=START + 9 * DAY, share="share")
@@ -219,8 +212,12 @@ def a_given_up_notice_loses_its_message_and_can_be_requeued(bench: Bench) -> Non
     same("given up", _listed(bench, given_up=True), ["a", "b"])
     same("waiting", _listed(bench, given_up=False), ["c"])
     same("none of them", outbox.requeue(()), 0)
-    same("of one that was not given up", outbox.requeue((NoticeId("c"), NoticeId("no such"))), 0)
-    same("requeued by its id", outbox.requeue((NoticeId("b"), NoticeId("b"))), 1)
+    same(
+        "of one that was not given up",
+        outbox.requeue((es.NoticeId("c"), es.NoticeId("no such"))),
+        0,
+    )
+    same("requeued by its id", outbox.requeue((es.NoticeId("b"), es.NoticeId("b"))), 1)
     same("waiting, after one was requeued", _listed(bench, given_up=False), ["b", "c"])
     same("the state of that one", _states(bench)["b"][:4], (0, False, None, None))
     (again,) = _claimed(bench, number=1)
@@ -237,11 +234,11 @@ def notices_are_listed_with_their_state(bench: Bench) -> None:
     _let_wait(bench, *names, message=_PRIVATE)
     new = {name: state[:4] for name, state in _states(bench).items()}
     same("the states of new ones", new, dict.fromkeys(names, (0, False, None, None)))
-    claims = {claim.notice.id.value: claim for claim in _claimed(bench, number=4)}
+    first, _, failed, given_up = _claimed(bench, number=4)
     at = START + DAY + TICK
-    _fail(bench, [claims["new"]], AT_ONCE)
-    _fail(bench, [claims["failed"]], at, "Busy")
-    bench.ports.outbox.settle(claims["given up"], GivenUp(at=at, problem="NoSuchMailbox"))
+    _fail(bench, [first], AT_ONCE)
+    _fail(bench, [failed], at, "Busy")
+    bench.ports.outbox.settle(given_up, GivenUp(at=at, problem="NoSuchMailbox"))
     expected = {
         "new": (1, False, None, "Timeout", AT_ONCE),
         "claimed": (0, True, None, None, _LAPSES),
@@ -251,10 +248,10 @@ def notices_are_listed_with_their_state(bench: Bench) -> None:
     same("the states", _states(bench), expected)
     numbers = [each.number for each in bench.ports.outbox.listed(None, 9, given_up=None)]
     same("their numbers rise", numbers, sorted(set(numbers)))
-    for given_up, of_kind in ((None, names), (False, names[:3]), (True, names[3:])):
+    for only, of_kind in ((None, names), (False, names[:3]), (True, names[3:])):
         for limit in (1, 2, 3, 9):
-            paged = _listed(bench, limit, given_up=given_up)
-            same(f"those with given_up={given_up}, in pages of {limit}", paged, of_kind)
+            paged = _listed(bench, limit, given_up=only)
+            same(f"those with given_up={only}, in pages of {limit}", paged, of_kind)
 
 
 @law
@@ -276,14 +273,12 @@ def numbers_of_notices_are_never_reused(bench: Bench) -> None:
 def messages_are_kept_word_for_word(bench: Bench) -> None:
     """The personal message travels in the notice, as it was written."""
     messages = ["", "\n\ttwo\nlines\n", *HOSTILE, "x" * 2_000, "\U0001f9b4" * 2_000]
+    sent = {es.UserId(f"u{number}"): message for number, message in enumerate(messages)}
     (exam,) = bench.upload("exam")
-    notices = tuple(
-        bench.notice(to=UserId(f"u{n}"), exams=(exam,), message=message)
-        for n, message in enumerate(messages)
-    )
-    bench.write(bench.sharing(bench.grant(exam, GroupId("g")), notices=notices))
-    found = {claim.notice.to: str(claim.notice.message) for claim in _claimed(bench, len(messages))}
-    same("the messages", found, {UserId(f"u{n}"): each for n, each in enumerate(messages)})
+    notices = (bench.notice(to=to, exams=(exam,), message=each) for to, each in sent.items())
+    bench.write(bench.sharing(bench.grant(exam, es.GroupId("g")), notices=tuple(notices)))
+    found = {claim.notice.to: str(claim.notice.message) for claim in _claimed(bench, len(sent))}
+    same("the messages", found, sent)
 
 
 @law
@@ -292,7 +287,7 @@ def ids_in_notices_are_compared_by_code_point(bench: Bench) -> None:
     exams = bench.upload(*HOSTILE)
     written: dict[str, WaitingNotice] = {}
     for text, exam in zip(HOSTILE, exams, strict=True):
-        user = UserId(text)
+        user = es.UserId(text)
         notice = bench.notice(to=user, actor=user, exams=(exam,), message=text, named=text)
         act = bench.sharing(bench.grant(exam, user), share=text, notices=(notice,))
         bench.write(act)
@@ -303,10 +298,9 @@ def ids_in_notices_are_compared_by_code_point(bench: Bench) -> None:
     for text, notice in written.items():
         claims = _claimed(bench, share=text)
         same(f"of share {text!a}", tuple(claim.notice for claim in claims), (notice,))
-        for claim in claims:
-            bench.ports.outbox.settle(claim, GivenUp(at=START, problem="NoSuchMailbox"))
+        bench.ports.outbox.settle(claims[0], GivenUp(at=START, problem="NoSuchMailbox"))
     for number, text in enumerate(HOSTILE, start=1):
-        same(f"requeued by id {text!a}", bench.ports.outbox.requeue((NoticeId(text),)), 1)
+        same(f"requeued by id {text!a}", bench.ports.outbox.requeue((es.NoticeId(text),)), 1)
         waiting = bench.ports.outbox.listed(None, len(HOSTILE), given_up=False)
         same(f"the number that wait after {text!a}", len(waiting), number)
 
@@ -315,9 +309,7 @@ def ids_in_notices_are_compared_by_code_point(bench: Bench) -> None:
 def a_message_is_erased_with_its_notice(bench: Bench) -> None:
     """A message is erased once its notice was sent or given up, as it may hold patient data."""
     keeps, store = needed(bench.trial.keeps_text), bench.ports.store
-    given_up = GivenUp(at=START, problem="x")
-    settlements: list[Settlement] = [Done.SENT, Done.DROPPED, given_up]
-    for number, settlement in enumerate(settlements):
+    for number, settlement in enumerate((*Done, GivenUp(at=START, problem="x"))):
         message = f"{_PRIVATE} {number}"
         _let_wait(bench, f"n{number}", share=f"s{number}", message=message)
         same("whether a waiting message is found", keeps(store, message), True)
@@ -328,10 +320,7 @@ def a_message_is_erased_with_its_notice(bench: Bench) -> None:
 
 @law
 def notices_that_failed_less_come_first(bench: Bench) -> None:
-    """The notices with the fewest failures come first, then the oldest.
-
-    A notice that fails again and again thus delays no other.
-    """
+    """The notices with the fewest failures come first, then the oldest."""
     _let_wait(bench, "a", "b", "c", "d")
     _fail(bench, _claimed(bench, 2, number=2), START - _MINUTE)
     same("two of four that are due", _names(_claimed(bench, 2)), ["c", "d"])

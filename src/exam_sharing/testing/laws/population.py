@@ -165,14 +165,12 @@ def _require_memberships(
         wrong = f"a step of the path from {user!r} to {end!r} is no membership: {path!r}"
         for held_by, holder in pairwise(path):
             insist(isinstance(holder, GroupId) and held_by in members[holder], wrong)
-        same("how long the path is", len(path), _shortest(members, user, end))
+        same("how long the path is", len(path), _steps(members, user, end))
 
 
-def _shortest(
-    members: Mapping[GroupId, frozenset[PrincipalId]], user: UserId, end: PrincipalId
-) -> int:
+def _steps(held: Mapping[GroupId, frozenset[PrincipalId]], user: UserId, end: PrincipalId) -> int:
     length, ring = 1, frozenset[PrincipalId]({user})
     while end not in ring:
-        ring = frozenset(group for group, held in members.items() if held & ring)
+        ring = frozenset(group for group, members in held.items() if members & ring)
         length += 1
     return length
