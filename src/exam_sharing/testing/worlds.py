@@ -10,41 +10,35 @@ from typing import Final, assert_never
 
 import attrs
 
+import exam_sharing as es
 from exam_sharing.directories import everybody
-from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.grants import Grant, Permission
-from exam_sharing.identifiers import BatchId, ExamId, GroupId, PrincipalId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore, open_sharing
 from exam_sharing.policy import requests
 from exam_sharing.policy.access import in_order
-from exam_sharing.policy.plans import ShareReceipt, UnshareReceipt
-from exam_sharing.policy.settings import Policy
-from exam_sharing.principals import Group, User
-from exam_sharing.sharing import Sharing
 from exam_sharing.testing.edges import START
 from exam_sharing.testing.explaining import Answer, explained
 
 __all__ = ["EXAMS", "GROUPS", "USERS", "FrozenClock", "World", "empty_world", "perform"]
 __all__ += ["ready_world"]
 
-ANNA: Final = UserId("anna")
+ANNA: Final = es.UserId("anna")
 """The owner of the exams."""
-BEN: Final = UserId("ben")
-CARLA: Final = UserId("carla")
-DAN: Final = UserId("dan")
-EVA: Final = UserId("eva")
-NURSES: Final = GroupId("nurses")
+BEN: Final = es.UserId("ben")
+CARLA: Final = es.UserId("carla")
+DAN: Final = es.UserId("dan")
+EVA: Final = es.UserId("eva")
+NURSES: Final = es.GroupId("nurses")
 """Holds Dan and Eva."""
-CLINIC: Final = GroupId("clinic")
+CLINIC: Final = es.GroupId("clinic")
 """Holds Carla and the nurses."""
-CD: Final = BatchId("cd")
-CT: Final = ExamId("ct")
-MR: Final = ExamId("mr")
-XRAY: Final = ExamId("xray")
-VIEW: Final = Permission.VIEW
-DOWNLOAD: Final = Permission.DOWNLOAD
+CD: Final = es.BatchId("cd")
+CT: Final = es.ExamId("ct")
+MR: Final = es.ExamId("mr")
+XRAY: Final = es.ExamId("xray")
+VIEW: Final = es.Permission.VIEW
+DOWNLOAD: Final = es.Permission.DOWNLOAD
 
-USERS: Final[Mapping[UserId, str]] = {
+USERS: Final[Mapping[es.UserId, str]] = {
     ANNA: "Anna Lindqvist",
     BEN: "Ben Okoye",
     CARLA: "Carla Reyes",
@@ -53,13 +47,13 @@ USERS: Final[Mapping[UserId, str]] = {
 }
 """The users of the example world, with their names; the first one owns the exams."""
 
-GROUPS: Final[Mapping[GroupId, tuple[str, tuple[PrincipalId, ...]]]] = {
+GROUPS: Final[Mapping[es.GroupId, tuple[str, tuple[es.PrincipalId, ...]]]] = {
     NURSES: ("Night nurses", (DAN, EVA)),
     CLINIC: ("Clinic", (CARLA, NURSES)),
 }
 """The groups of the example world, with their names and members."""
 
-EXAMS: Final[Mapping[ExamId, timedelta]] = {
+EXAMS: Final[Mapping[es.ExamId, timedelta]] = {
     CT: timedelta(minutes=30),
     MR: timedelta(minutes=40),
     XRAY: timedelta(minutes=50),
@@ -102,40 +96,40 @@ class World:
         story: everything that has happened so far, in words. A failing property shows it.
     """
 
-    sharing: Sharing = attrs.field(repr=False)
+    sharing: es.Sharing = attrs.field(repr=False)
     directory: MemoryDirectory = attrs.field(repr=False)
     notifier: MemoryNotifier = attrs.field(repr=False)
     clock: FrozenClock
     store: MemoryStore = attrs.field(repr=False)
-    users: tuple[UserId, ...] = ()
-    groups: tuple[GroupId, ...] = ()
-    exams: tuple[ExamId, ...] = ()
+    users: tuple[es.UserId, ...] = ()
+    groups: tuple[es.GroupId, ...] = ()
+    exams: tuple[es.ExamId, ...] = ()
     acts: tuple[requests.Request, ...] = attrs.field(default=(), repr=False)
     story: tuple[str, ...] = ()
 
     @property
-    def principals(self) -> tuple[PrincipalId, ...]:
+    def principals(self) -> tuple[es.PrincipalId, ...]:
         """The users, then the groups."""
         return (*self.users, *self.groups)
 
-    def standing(self, exam: ExamId) -> tuple[Grant, ...]:
+    def standing(self, exam: es.ExamId) -> tuple[es.Grant, ...]:
         """Return the grants that stand on an exam now, in the order of their making."""
         kept = self.store.read((exam,), ended=False)[exam].grants
         found = (grant for grant in kept if not grant.expired(self.clock.now))
         return tuple(in_order(found))
 
-    def explained(self, user: UserId, permission: Permission, exam: ExamId) -> Answer:
+    def explained(self, user: es.UserId, permission: es.Permission, exam: es.ExamId) -> Answer:
         """Return whether the user holds the permission, with a `repr` that explains it."""
         return explained(self.sharing, user, permission, exam)
 
 
 def empty_world(
     *,
-    policy: Policy | None = None,
+    policy: es.Policy | None = None,
     clock: FrozenClock | None = None,
     notifier: MemoryNotifier | None = None,
-    visible: Callable[[UserId, PrincipalId], bool] = everybody,
-    members_visible: Callable[[UserId, GroupId], bool] = everybody,
+    visible: Callable[[es.UserId, es.PrincipalId], bool] = everybody,
+    members_visible: Callable[[es.UserId, es.GroupId], bool] = everybody,
 ) -> World:
     """Return a world without people and exams, whose acts have the ids act1, act2 and so on.
 
@@ -163,7 +157,7 @@ def empty_world(
 
 def ready_world(
     *,
-    policy: Policy | None = None,
+    policy: es.Policy | None = None,
     clock: FrozenClock | None = None,
     notifier: MemoryNotifier | None = None,
 ) -> World:
@@ -175,21 +169,21 @@ def ready_world(
     """
     world = empty_world(policy=policy, clock=clock, notifier=notifier)
     for user, name in USERS.items():
-        world.directory.add(User(id=user, name=name, email=f"{user}@example.org"))
+        world.directory.add(es.User(id=user, name=name, email=f"{user}@example.org"))
     for group, (name, members) in GROUPS.items():
-        world.directory.add(Group(id=group, name=name, members=frozenset(members)))
+        world.directory.add(es.Group(id=group, name=name, members=frozenset(members)))
     now = world.clock.now
     world.sharing.add_upload(
-        UploadBatch(id=CD, uploader=ANNA, source="CD", received_at=now),
+        es.UploadBatch(id=CD, uploader=ANNA, source="CD", received_at=now),
         [
-            Exam(id=exam, owner=ANNA, batch=CD, uploaded_at=now - age, subject="P-1")
+            es.Exam(id=exam, owner=ANNA, batch=CD, uploaded_at=now - age, subject="P-1")
             for exam, age in EXAMS.items()
         ],
     )
     return attrs.evolve(world, users=tuple(USERS), groups=tuple(GROUPS), exams=tuple(EXAMS))
 
 
-def perform(sharing: Sharing, request: requests.Request) -> ShareReceipt | UnshareReceipt:
+def perform(sharing: es.Sharing, request: requests.Request) -> es.ShareReceipt | es.UnshareReceipt:
     """Perform a request by the method for it."""
     match request:
         case requests.ShareRequest():

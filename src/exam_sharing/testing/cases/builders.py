@@ -89,17 +89,14 @@ def exam(
     uploaded_at: str = NOW,
     subject: str | None = "P-1",
 ) -> Data:
-    """Return an exam."""
     return {"id": id, "owner": owner.id, "uploaded_at": uploaded_at, "subject": subject}
 
 
 def upload(batch: str, *exams: Data, sealed: bool = False) -> Data:
-    """Return an upload."""
     return {"batch": batch, "sealed": sealed, "exams": list(exams)}
 
 
 def add_upload(batch: str, *exams: Data) -> Act:
-    """Return an upload of exams to a batch."""
     return Act(act="upload", **upload(batch, *exams))
 
 
@@ -109,12 +106,10 @@ def host_ends(recipient: Principal, exam: str | None = None, **fields: Any) -> A
 
 
 def withdraw(exam: str) -> Act:
-    """Return the withdrawal of an exam by the host."""
     return Act(act="withdraw", exam=exam)
 
 
 def clock(now: str) -> Act:
-    """Return a new time of the clock."""
     return Act(act="clock", now=now)
 
 

@@ -32,7 +32,6 @@ class Act(dict[str, Any]):
         return self, {}
 
     def shared(self, *outcomes: Data) -> Done:
-        """A receipt has these outcomes, one for each exam and recipient."""
         return self, {"shared": list(outcomes)}
 
     def granted(self, *exams: str, **fields: Any) -> Done:
@@ -52,7 +51,6 @@ class Act(dict[str, Any]):
         left_standing: Iterable[Data] = (),
         still_have_access: Iterable[str] = (),
     ) -> Done:
-        """A receipt has these grants as ended."""
         return self, {
             "ended": list(grants),
             "replaced_by": list(replaced_by),
@@ -66,19 +64,24 @@ class Act(dict[str, Any]):
         return self.ended(*ended, replaced_by=grants, **others)
 
     def refused(self, *reasons: Data | str, **parameters: Any) -> Done:
-        """The act is refused: by reasons or codes, or by one code with these parameters."""
         return self, {"refused": [_reason(each, **parameters) for each in reasons]}
 
     def not_found(self) -> Done:
-        """The act is refused since there is no such exam."""
         return self.refused("EXAM_NOT_FOUND", exams=[self["exam"]])
 
     def has_reshares(self, *grants: Data) -> Done:
         """The act is refused since these re-shares rest on what it would end."""
         return self.refused("HAS_RESHARES", grants=list(grants))
 
+    no_such_grant: Final = partialmethod(refused, "NO_SUCH_GRANT")
+
+    def recipients_not_found(self, *principals: str) -> Done:
+        return self.refused("RECIPIENT_NOT_FOUND", principals=list(principals))
+
+    def download_not_held(self, *exams: str) -> Done:
+        return self.refused("DOWNLOAD_NOT_HELD", exams=list(exams))
+
     def error(self, name: str) -> Done:
-        """The act is an error of input or of the caller."""
         return self, {"error": name}
 
     invalid: Final = partialmethod(error, "InvalidValue")
@@ -98,7 +101,6 @@ class Act(dict[str, Any]):
         keeps: Iterable["_Effect"] = (),
         **fields: Any,
     ) -> Answered:
-        """A preview has these reasons and effects."""
         effects = {"gains": gains, "losses": losses, "keeps": keeps}
         answer = {
             "reasons": [_reason(each) for each in reasons],
@@ -108,7 +110,6 @@ class Act(dict[str, Any]):
         return {"question": {"question": "preview", "act": self}, "answer": answer}
 
     def preview_is_error(self, name: str) -> Answered:
-        """A preview is an error of the caller."""
         return {"question": {"question": "preview", "act": self}, "answer": {"error": name}}
 
 
@@ -119,7 +120,6 @@ def again(done: Done) -> Done:
 
 
 def reason(code: str, **parameters: Any) -> Data:
-    """Return a reason of a refusal with its parameters."""
     return {"code": code, **parameters}
 
 
@@ -134,18 +134,16 @@ class Principal(str):
     kind: ClassVar[str]
 
     def __new__(cls, id: object) -> Self:  # noqa: A002  as the data has it
-        """Put the kind before the id."""
         return super().__new__(cls, f"{cls.kind}:{id}")
 
     @property
     def id(self) -> str:
-        """The id alone."""
         return self.partition(":")[2]
 
     def outcome(self, outcome: str, exam: str = "ct", **fields: Any) -> Data:
-        """Return the outcome of a share for this recipient."""
-        named = {"exam": exam, "recipient": self, "outcome": outcome}
-        return {**named, "until": None, "limited_by": "NOTHING", **fields}
+        """Return the outcome of a share for this recipient; a time is by default the one asked."""
+        limit = {"until": None, "limited_by": "ASKED" if fields.get("until") else "NOTHING"}
+        return {"exam": exam, "recipient": self, "outcome": outcome, **limit, **fields}
 
     granted: Final = partialmethod(outcome, "GRANTED")
     widened: Final = partialmethod(outcome, "WIDENED")
@@ -205,12 +203,13 @@ class User(Principal):
             **fields,
         }
 
+    without_plan: Final = partialmethod(fields, sharing_in_plan=False)
+
     def becomes(self, **fields: Any) -> Act:
         """Return a change of the user, or a new one."""
         return Act(act="user", **self.fields(**fields))
 
     def share(self, *recipients: Principal, exam: str = "ct", **fields: Any) -> Act:
-        """Return a share, by default with the attestation."""
         return Act(
             act="share",
             actor=self.id,
@@ -223,11 +222,9 @@ class User(Principal):
     share_download: Final = partialmethod(share, permission="DOWNLOAD")
 
     def unshare(self, recipient: Principal, exam: str = "ct", **fields: Any) -> Act:
-        """Return an unshare: the X button."""
         return Act(act="unshare", actor=self.id, exam=exam, recipient=recipient, **fields)
 
     def narrow(self, recipient: Principal, exam: str = "ct", **bound: Any) -> Act:
-        """Return a narrowing."""
         return Act(act="narrow", actor=self.id, exam=exam, recipient=recipient, **bound)
 
     narrow_to_view: Final = partialmethod(narrow, permission="VIEW")
@@ -244,7 +241,6 @@ class User(Principal):
         until: str | None = None,
         exam: str = "ct",
     ) -> Data:
-        """Return a grant by this user."""
         named = {"exam": exam, "grantor": self.id, "recipient": recipient}
         return {**named, "permission": permission, "until": until}
 
@@ -295,7 +291,6 @@ class User(Principal):
     choices: Final = partialmethod(_listed, "choices")
 
     def suggestions(self, text: str, *principals: Principal, exam: str = "ct") -> Answered:
-        """Return the suggestions for a text."""
         return self._listed("suggestions", *principals, exam=exam, text=text)
 
     def form(self, *exams: str, download: bool = False, **fields: Any) -> Answered:
@@ -313,27 +308,22 @@ class User(Principal):
         return self._answered(offered, "share_form", exam=exams[0])
 
     def no_form(self, exam: str = "ct") -> Answered:
-        """Return that there is no share form."""
         return self._answered({"has_share_tab": False}, "share_form", exam=exam)
 
     def access_list(
         self, *entries: Data, exam: str = "ct", owner: "User | None" = None
     ) -> Answered:
-        """Return the access list of an exam, by default one of Anna's."""
         listed = {"owner": (owner or OWNER).id, "entries": list(entries)}
         return self._answered(listed, "access_list", exam=exam)
 
     def no_access_list(self, exam: str = "ct") -> Answered:
-        """Return that there is no such exam to list the access of."""
         refused = {"refused": [reason("EXAM_NOT_FOUND", exams=[exam])]}
         return self._answered(refused, "access_list", exam=exam)
 
     def suggestions_held(self, text: str, held: Mapping["User | Group", Data]) -> Answered:
-        """Return the suggestions for a text, each with what it holds on the CT."""
         return self._answered(_held(held), "suggestions_held", exam="ct", text=text)
 
     def choices_held(self, held: Mapping["User | Group", Data]) -> Answered:
-        """Return the principals that can be selected, each with what it holds on the CT."""
         return self._answered(_held(held), "choices_held", exam="ct")
 
     def _exams(self, question: str, *exams: tuple[str, str]) -> Answered:

@@ -9,27 +9,12 @@ from typing import Any, Final
 
 from typing_extensions import override
 
-from exam_sharing import documents, memory
+import exam_sharing as es
+from exam_sharing import documents
 from exam_sharing.documents import Forms, with_kind
-from exam_sharing.errors import (
-    CallerError,
-    InputError,
-    InvalidArgument,
-    InvalidValue,
-    NotifierFailed,
-)
-from exam_sharing.events import ShareNotice
-from exam_sharing.exams import Exam, UploadBatch
-from exam_sharing.grants import Grant, Permission, ShownGrant
-from exam_sharing.identifiers import BatchId, ExamId, GrantId, GroupId, PrincipalId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier
 from exam_sharing.policy import requests
-from exam_sharing.policy.decisions import Denied, Reason, Refused
 from exam_sharing.policy.facts import ShareFacts
-from exam_sharing.policy.plans import Preview, ShareReceipt, UnshareReceipt
-from exam_sharing.policy.settings import AccessListScope, HostRule, Policy
-from exam_sharing.principals import Group, User
-from exam_sharing.sharing import Sharing
 from exam_sharing.testing.cases.schema import Data, Given, OpenPortal, Portal
 from exam_sharing.testing.opening import OpenStore, opened
 from exam_sharing.testing.worlds import FrozenClock, perform
@@ -37,7 +22,7 @@ from exam_sharing.testing.worlds import FrozenClock, perform
 __all__ = ["SharingPortal", "in_memory", "over_sharing", "over_store"]
 
 
-def over_sharing(open_sharing: Callable[..., Sharing]) -> OpenPortal:
+def over_sharing(open_sharing: Callable[..., es.Sharing]) -> OpenPortal:
     """Return a function that opens portals over a `Sharing`.
 
     Args:
@@ -55,15 +40,9 @@ def over_store(open_store: OpenStore) -> OpenPortal:
     def open_portal(given: Given) -> Iterator[Portal]:
         with opened(open_store) as ports:
 
-            def open_sharing(
-                *, policy: Policy, directory: MemoryDirectory, notifier: MemoryNotifier, **own: Any
-            ) -> Sharing:
-                return Sharing(
-                    policy=policy,
-                    ports=ports.with_people(directory, notifier=notifier),
-                    sends_at_once=False,
-                    **own,
-                )
+            def open_sharing(**parts: Any) -> es.Sharing:
+                people = ports.with_people(parts.pop("directory"), notifier=parts.pop("notifier"))
+                return es.Sharing(ports=people, sends_at_once=False, **parts)
 
             yield SharingPortal(given, open_sharing)
 
@@ -72,7 +51,7 @@ def over_store(open_store: OpenStore) -> OpenPortal:
 
 def in_memory(given: Given) -> Portal:
     """Open a portal over the package itself, in memory."""
-    return SharingPortal(given, memory.open_sharing)
+    return SharingPortal(given, es.memory.open_sharing)
 
 
 class _Letterbox(MemoryNotifier):
@@ -81,9 +60,9 @@ class _Letterbox(MemoryNotifier):
     is_open = False
 
     @override
-    def send(self, notice: ShareNotice) -> None:
+    def send(self, notice: es.ShareNotice) -> None:
         if not self.is_open:
-            raise NotifierFailed("closed")
+            raise es.NotifierFailed("closed")
         super().send(notice)
 
 
@@ -93,22 +72,25 @@ class SharingPortal(Portal):
     Args:
         given: the portal before the acts.
         open_sharing: as for `over_sharing`.
+
+    Attributes:
+        sharing: the `Sharing` under the portal, for endpoints of your own in front of it.
     """
 
-    def __init__(self, given: Given, open_sharing: Callable[..., Sharing]) -> None:
+    def __init__(self, given: Given, open_sharing: Callable[..., es.Sharing]) -> None:
         """Open it with the users, the groups and the uploads of the case."""
         unseen = {(actor, principal) for actor, principal in given["unseen"]}
         closed = {(actor, group) for actor, group in given["unseen_members"]}
         numbers = count(1)
         self._clock = FrozenClock(datetime.fromisoformat(given["now"]))
         self._notifier = _Letterbox()
-        self._owners: dict[ExamId, UserId] = {}
+        self._owners: dict[es.ExamId, es.UserId] = {}
         self._directory = MemoryDirectory(
             visible=lambda actor, principal: (f"{actor}", with_kind(principal)) not in unseen,
             members_visible=lambda actor, group: (f"{actor}", with_kind(group)) not in closed,
         )
-        self._sharing = open_sharing(
-            policy=Policy(**_fields(given["policy"])),
+        self.sharing = open_sharing(
+            policy=es.Policy(**_fields(given["policy"])),
             directory=self._directory,
             notifier=self._notifier,
             clock=self._clock,
@@ -120,11 +102,6 @@ class SharingPortal(Portal):
             self.do({"act": "group", **group})
         for upload in given["uploads"]:
             self.do({"act": "upload", **upload})
-
-    @property
-    def sharing(self) -> Sharing:
-        """The `Sharing` under the portal, for endpoints of your own in front of it."""
-        return self._sharing
 
     def do(self, act: Data) -> Data:
         """Do an act. A refusal is an outcome, and so is an error of input or of the caller."""
@@ -142,14 +119,14 @@ class SharingPortal(Portal):
         if verb == "do" and name in _REQUESTS:
             call = partial(self._perform, name)
         if call is None:
-            raise InvalidArgument(kind, "is not one of those in cases")
+            raise es.InvalidArgument(kind, "is not one of those in cases")
         try:
             return call(**_fields(fields))
-        except Refused as refused:
+        except es.Refused as refused:
             return {"refused": [self._reason(each) for each in refused.reasons]}
-        except InvalidValue:
-            return {"error": InvalidValue.__name__}
-        except (CallerError, InputError) as error:
+        except es.InvalidValue:
+            return {"error": es.InvalidValue.__name__}
+        except (es.CallerError, es.InputError) as error:
             return {"error": type(error).__name__}
 
     def _do_clock(self, now: str) -> Data:
@@ -157,51 +134,53 @@ class SharingPortal(Portal):
         return {}
 
     def _do_user(self, *, sharing_in_plan: bool, notices: bool, **fields: Any) -> Data:
-        user = User(**{**fields, "id": UserId(fields["id"])})
+        user = es.User(**{**fields, "id": es.UserId(fields["id"])})
         self._directory.add(user, sharing_in_plan=sharing_in_plan, notices=notices)
         return {}
 
     def _do_group(self, *, members: list[str], **fields: Any) -> Data:
         known = frozenset(map(_principal, members))
-        self._directory.add(Group(id=GroupId(fields["id"]), name=fields["name"], members=known))
+        self._directory.add(
+            es.Group(id=es.GroupId(fields["id"]), name=fields["name"], members=known)
+        )
         return {}
 
     def _do_upload(self, *, batch: str, sealed: bool, exams: list[Data]) -> Data:
         arrived = [
-            Exam(
-                id=ExamId(exam["id"]),
-                owner=UserId(exam["owner"]),
-                batch=BatchId(batch),
+            es.Exam(
+                id=es.ExamId(exam["id"]),
+                owner=es.UserId(exam["owner"]),
+                batch=es.BatchId(batch),
                 uploaded_at=datetime.fromisoformat(exam["uploaded_at"]),
                 subject=exam["subject"],
             )
             for exam in exams
         ]
         first = arrived[0]
-        upload = UploadBatch(
+        upload = es.UploadBatch(
             id=first.batch, uploader=first.owner, received_at=first.uploaded_at, sealed=sealed
         )
-        self._sharing.add_upload(upload, arrived)
+        self.sharing.add_upload(upload, arrived)
         self._owners |= {exam.id: exam.owner for exam in arrived}
         return {}
 
     def _perform(self, act: str, **fields: Any) -> Data:
-        return _receipt(perform(self._sharing, self._request(act, **fields)))
+        return _receipt(perform(self.sharing, self._request(act, **fields)))
 
     def _do_host_ends(self, **fields: Any) -> Data:
-        end = self._sharing.admin.end_by_host
+        end = self.sharing.admin.end_by_host
         return _receipt(end(**fields, performed_by="ops", why="a case"))
 
     def _do_withdraw(self, **fields: Any) -> Data:
-        withdraw = self._sharing.admin.withdraw
+        withdraw = self.sharing.admin.withdraw
         return _receipt(withdraw(**fields, performed_by="ops", why="a case"))
 
     def _ask_can(self, **asked: Any) -> bool:
-        return self._sharing.can(**asked)
+        return self.sharing.can(**asked)
 
     def _ask_explain(self, **asked: Any) -> Data:
-        why = self._sharing.admin.explain(**asked)
-        if isinstance(why, Denied):
+        why = self.sharing.admin.explain(**asked)
+        if isinstance(why, es.Denied):
             nearest = [
                 {"why_not": plain(miss.why_not), "grant": miss.grant and _grant(miss.grant)}
                 for miss in why.nearest
@@ -214,14 +193,14 @@ class SharingPortal(Portal):
         return {"holds": True, "as_owner": why.as_owner, "grants": in_order(grants)}
 
     def _ask_tabs(self, **asked: Any) -> Any:
-        return plain(self._sharing.tabs(**asked))
+        return plain(self.sharing.tabs(**asked))
 
-    def _ask_share_form(self, *, user: UserId, exam: ExamId) -> Any:
-        form = self._sharing.share_form(user, exam)
+    def _ask_share_form(self, *, user: es.UserId, exam: es.ExamId) -> Any:
+        form = self.sharing.share_form(user, exam)
         return plain(form) if form.has_share_tab else plain(form, "has_share_tab")
 
     def _ask_access_list(self, **asked: Any) -> Data:
-        found = self._sharing.access_list(**asked)
+        found = self.sharing.access_list(**asked)
         entries = [
             {
                 **plain(entry, "principal", "permission", "until", "held", "can_unshare"),
@@ -237,27 +216,27 @@ class SharingPortal(Portal):
     def _ask_suggestions(self, **asked: Any) -> list[str]:
         return [each["principal"] for each in self._ask_suggestions_held(**asked)]
 
-    def _ask_suggestions_held(self, *, user: UserId, exam: ExamId, text: str) -> list[Data]:
-        found = self._sharing.suggest(user, exam, text)
+    def _ask_suggestions_held(self, *, user: es.UserId, exam: es.ExamId, text: str) -> list[Data]:
+        found = self.sharing.suggest(user, exam, text)
         return [plain(each, "principal", "held") for each in found]
 
     def _ask_choices(self, **asked: Any) -> list[str]:
         return [each["principal"] for each in self._ask_choices_held(**asked)]
 
-    def _ask_choices_held(self, *, user: UserId, exam: ExamId) -> list[Data]:
-        page = self._sharing.recipients(user, exam)
+    def _ask_choices_held(self, *, user: es.UserId, exam: es.ExamId) -> list[Data]:
+        page = self.sharing.recipients(user, exam)
         return [plain(each, "principal", "held") for each in page.items]
 
     def _ask_shared_with(self, **asked: Any) -> list[Data]:
-        page = self._sharing.shared_with(**asked)
+        page = self.sharing.shared_with(**asked)
         return [plain(each, "exam", "permission") for each in page.items]
 
     def _ask_visible_to(self, **asked: Any) -> list[Data]:
-        page = self._sharing.visible_to(**asked)
+        page = self.sharing.visible_to(**asked)
         return [plain(each, "exam", "permission") for each in page.items]
 
     def _ask_preview(self, *, act: Data) -> Data:
-        preview = self._sharing.preview(self._request(**_fields(act)))
+        preview = self.sharing.preview(self._request(**_fields(act)))
         return {
             "reasons": [self._reason(each) for each in preview.reasons],
             "gains": _effects(preview.gains),
@@ -268,7 +247,7 @@ class SharingPortal(Portal):
 
     def _ask_notices(self) -> list[Data]:
         self._notifier.is_open = True
-        self._sharing.admin.deliver_notices()
+        self.sharing.admin.deliver_notices()
         self._notifier.is_open = False
         names = ("to", "actor", "exams", "permission", "until", "message")
         return in_order(plain(notice, *names) for notice in self._notifier.sent)
@@ -278,23 +257,23 @@ class SharingPortal(Portal):
             fields["grant"] = self._grant_id(**fields["grant"])
         return _REQUESTS[act](**fields)
 
-    def _grant_id(self, *, exam: str, grantor: str, recipient: str) -> GrantId:
-        named = (UserId(grantor), _principal(recipient))
-        found = (e.id for e in self._standing(ExamId(exam)) if (e.grantor, e.recipient) == named)
-        return next(found, GrantId("none"))
+    def _grant_id(self, *, exam: str, grantor: str, recipient: str) -> es.GrantId:
+        named = (es.UserId(grantor), _principal(recipient))
+        found = (e.id for e in self._standing(es.ExamId(exam)) if (e.grantor, e.recipient) == named)
+        return next(found, es.GrantId("none"))
 
-    def _standing(self, exam: ExamId) -> list[ShownGrant]:
+    def _standing(self, exam: es.ExamId) -> list[es.ShownGrant]:
         """Return the grants on an exam that its owner sees."""
         owner = self._owners.get(exam)
         if owner is None:
             return []
         try:
-            entries = self._sharing.access_list(owner, exam).entries
-        except Refused:
+            entries = self.sharing.access_list(owner, exam).entries
+        except es.Refused:
             return []
         return [listed.grant for entry in entries for listed in entry.grants]
 
-    def _reason(self, reason: Reason) -> Data:
+    def _reason(self, reason: es.Reason) -> Data:
         """Return a reason with its parameters; a grant has its content instead of its id."""
         grants = [g for exam in self._owners for g in self._standing(exam) if g.id in reason.grants]
         exams = sorted(map(str, reason.exams))
@@ -310,34 +289,34 @@ _REQUESTS: Final[Mapping[str, Callable[..., requests.Request]]] = {
 }
 
 
-def _principal(text: str) -> PrincipalId:
+def _principal(text: str) -> es.PrincipalId:
     kind, _, name = text.partition(":")
-    return UserId(name) if kind == "user" else GroupId(name)
+    return es.UserId(name) if kind == "user" else es.GroupId(name)
 
 
-def _host_rule(*, code: str, refuses_shares_by: str) -> HostRule:
+def _host_rule(*, code: str, refuses_shares_by: str) -> es.HostRule:
     def refuses(request: requests.ShareRequest, _facts: ShareFacts, _host: object) -> bool:
         return str(request.actor) == refuses_shares_by
 
-    return HostRule(
+    return es.HostRule(
         code=code, statement=f"Shares by {refuses_shares_by} are refused.", refuses=refuses
     )
 
 
 _FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "access_list": AccessListScope,
-    "actor": UserId,
-    "exam": ExamId,
-    "expect": lambda texts: [ExamId(text) for text in texts],
+    "access_list": es.AccessListScope,
+    "actor": es.UserId,
+    "exam": es.ExamId,
+    "expect": lambda texts: [es.ExamId(text) for text in texts],
     "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],
     "max_duration": lambda seconds: timedelta(seconds=seconds),
-    "permission": lambda text: Permission[text],
+    "permission": lambda text: es.Permission[text],
     "recipient": _principal,
     "recipients": lambda texts: [_principal(text) for text in texts],
     "reshares": requests.Reshares,
     "scope": requests.Scope,
     "until": datetime.fromisoformat,
-    "user": UserId,
+    "user": es.UserId,
 }
 
 
@@ -371,7 +350,7 @@ def in_order(values: Iterable[Data]) -> list[Data]:
     )
 
 
-def _grant(grant: Grant | ShownGrant) -> Data:
+def _grant(grant: es.Grant | es.ShownGrant) -> Data:
     data: Data = plain(grant, "exam", "grantor", "recipient", "permission", "until")
     return data
 
@@ -380,12 +359,12 @@ def _effects(effects: Iterable[object]) -> list[Data]:
     return in_order(plain(each, "principal", "exam", "permission") for each in effects)
 
 
-def _grants(grants: Iterable[Grant | ShownGrant]) -> list[Data]:
+def _grants(grants: Iterable[es.Grant | es.ShownGrant]) -> list[Data]:
     return in_order(map(_grant, grants))
 
 
-def _receipt(receipt: ShareReceipt | UnshareReceipt) -> Data:
-    if isinstance(receipt, ShareReceipt):
+def _receipt(receipt: es.ShareReceipt | es.UnshareReceipt) -> Data:
+    if isinstance(receipt, es.ShareReceipt):
         return {"shared": plain(receipt.outcomes), **_repeated(receipt)}
     return {
         "ended": _grants(receipt.ended),
@@ -396,6 +375,6 @@ def _receipt(receipt: ShareReceipt | UnshareReceipt) -> Data:
     }
 
 
-def _repeated(answer: ShareReceipt | UnshareReceipt | Preview) -> Data:
+def _repeated(answer: es.ShareReceipt | es.UnshareReceipt | es.Preview) -> Data:
     """Return the mark of a repeat; nothing without one."""
     return {"repeated": True} if answer.repeated else {}

@@ -23,7 +23,7 @@ CASES: Final = {
         ),
         "a user who gains time gets a notice": case(
             anna.share(ben, until=DAY),
-            anna.share(ben, until=WEEK).shared(ben.extended(until=WEEK, limited_by="ASKED")),
+            anna.share(ben, until=WEEK).shared(ben.extended(until=WEEK)),
             notices(ben.notice(until=DAY), ben.notice(until=WEEK)),
         ),
         "a user gets one notice for several groups and exams": case(

@@ -26,35 +26,30 @@ CASES: Final = {
     },
     "RECIPIENT_NOT_FOUND: a recipient is unknown, inactive or hidden from the actor.": {
         "an unknown recipient is not found": case(
-            anna.share(ben, nobody).refused("RECIPIENT_NOT_FOUND", principals=[nobody]),
-            ben.cannot_view(),
+            anna.share(ben, nobody).recipients_not_found(nobody), ben.cannot_view()
         ),
         "an inactive recipient is not found": case(
-            anna.share(ben).refused("RECIPIENT_NOT_FOUND", principals=[ben]),
-            users=[ben.fields(active=False)],
+            anna.share(ben).recipients_not_found(ben), users=[ben.fields(active=False)]
         ),
         "a hidden recipient is not found": case(
-            anna.share(nurses).refused("RECIPIENT_NOT_FOUND", principals=[nurses]),
-            unseen=[(anna, nurses)],
+            anna.share(nurses).recipients_not_found(nurses), unseen=[(anna, nurses)]
         ),
         "all recipients that are not found are reported in the order given": case(
-            anna.share(nurses, nobody, carla, Group("none"), ben).refused(
-                "RECIPIENT_NOT_FOUND", principals=[nurses, nobody, Group("none"), ben]
+            anna.share(nurses, nobody, carla, Group("none"), ben).recipients_not_found(
+                nurses, nobody, Group("none"), ben
             ),
             carla.cannot_view(),
             users=[ben.fields(active=False)],
             unseen=[(anna, nurses)],
         ),
         "a hidden owner is not found": After.share(
-            ben.share(anna).refused("RECIPIENT_NOT_FOUND", principals=[anna]), unseen=[(ben, anna)]
+            ben.share(anna).recipients_not_found(anna), unseen=[(ben, anna)]
         ),
         "an inactive owner is not found": case(
-            [anna.share(ben), anna.becomes(active=False)],
-            ben.share(anna).refused("RECIPIENT_NOT_FOUND", principals=[anna]),
+            anna.share(ben), anna.becomes(active=False), ben.share(anna).recipients_not_found(anna)
         ),
         "an actor who is hidden from themselves is not found": case(
-            anna.share(anna).refused("RECIPIENT_NOT_FOUND", principals=[anna]),
-            unseen=[(anna, anna)],
+            anna.share(anna).recipients_not_found(anna), unseen=[(anna, anna)]
         ),
     },
     "RECIPIENT_IS_SELF, RECIPIENT_IS_OWNER: their groups are allowed.": {
@@ -257,7 +252,7 @@ CASES: Final = {
     },
     "An actor who may not share is offered nobody.": {
         "an actor without the plan is offered nobody": After.share(
-            ben.choices(), ben.suggestions("carla"), users=[ben.fields(sharing_in_plan=False)]
+            ben.choices(), ben.suggestions("carla"), users=[ben.without_plan()]
         ),
         "an actor whose access has expired is offered nobody": case(
             anna.share(ben, until=HOUR), clock(HOUR), ben.choices(), ben.suggestions("carla")

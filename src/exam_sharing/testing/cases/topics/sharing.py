@@ -40,12 +40,11 @@ CASES: Final = {
     },
     "DOWNLOAD_NOT_HELD: the actor does not hold download on every exam covered.": {
         "a recipient who may only view cannot let others download": After.share(
-            ben.share_download(carla).refused("DOWNLOAD_NOT_HELD", exams=["ct"]),
-            [ben.form("ct"), carla.cannot_view()],
+            ben.share_download(carla).download_not_held("ct"), ben.form("ct"), carla.cannot_view()
         ),
         "download held on one exam does not count on another": case(
             [anna.share_download(ben), anna.share(ben, exam="mr")],
-            ben.share_download(carla, scope="BATCH").refused("DOWNLOAD_NOT_HELD", exams=["mr"]),
+            ben.share_download(carla, scope="BATCH").download_not_held("mr"),
             carla.cannot_view(),
         ),
     },
@@ -77,7 +76,7 @@ CASES: Final = {
         "without the plan, no refusal is about a recipient": case(
             anna.share(nobody, anna).refused("SHARING_NOT_IN_PLAN"),
             anna.suggestions("car"),
-            users=[anna.fields(sharing_in_plan=False)],
+            users=[anna.without_plan()],
         ),
         "without the plan, all reasons but those about recipients are reported": After.share(
             ben.share_download(nobody, attested=False, until=PAST).refused(
@@ -86,7 +85,7 @@ CASES: Final = {
                 reason("DOWNLOAD_NOT_HELD", exams=["ct"]),
                 "EXPIRY_IN_PAST",
             ),
-            users=[ben.fields(sharing_in_plan=False)],
+            users=[ben.without_plan()],
         ),
     },
     "An inactive user holds nothing and may not act.": {
@@ -138,7 +137,7 @@ CASES: Final = {
         ),
         "sharing for a shorter time narrows nothing and reports the longer time": case(
             anna.share(ben, until=WEEK),
-            anna.share(ben, until=DAY).shared(ben.unchanged(until=WEEK, limited_by="ASKED")),
+            anna.share(ben, until=DAY).shared(ben.unchanged(until=WEEK)),
             notices(ben.notice(until=WEEK)),
         ),
         "sharing the same again leaves one grant to unshare": case(
@@ -150,16 +149,14 @@ CASES: Final = {
             anna.share_download(ben).shared(ben.widened()), ben.can_download()
         ),
         "sharing download for a time with a viewer for good widens": After.share(
-            anna.share_download(ben, until=DAY).shared(ben.widened(until=DAY, limited_by="ASKED")),
-            ben.can_download(),
+            anna.share_download(ben, until=DAY).shared(ben.widened(until=DAY)), ben.can_download()
         ),
         "sharing for longer extends": case(
-            anna.share(ben, until=DAY),
-            anna.share(ben, until=WEEK).shared(ben.extended(until=WEEK, limited_by="ASKED")),
+            anna.share(ben, until=DAY), anna.share(ben, until=WEEK).shared(ben.extended(until=WEEK))
         ),
         "sharing view for longer with a downloader extends view": case(
             anna.share_download(ben, until=DAY),
-            anna.share(ben, until=WEEK).shared(ben.extended(until=WEEK, limited_by="ASKED")),
+            anna.share(ben, until=WEEK).shared(ben.extended(until=WEEK)),
             ben.can_download(),
         ),
         "sharing download for longer with a downloader extends download": case(

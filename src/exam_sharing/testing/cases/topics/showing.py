@@ -27,13 +27,13 @@ CASES: Final = {
         "without sharing in the plan there is no Share tab": case(
             anna.share(ben).refused("SHARING_NOT_IN_PLAN"),
             [anna.tabs("DOWNLOAD", "VIEW"), anna.no_form(), ben.cannot_view()],
-            users=[anna.fields(sharing_in_plan=False)],
+            users=[anna.without_plan()],
         ),
         "a recipient without the plan views and cannot share": After.share(
-            ben.tabs("VIEW"), ben.no_form(), users=[ben.fields(sharing_in_plan=False)]
+            ben.tabs("VIEW"), ben.no_form(), users=[ben.without_plan()]
         ),
         "a downloader without the plan has a Download tab and no share form": After.download(
-            ben.tabs("DOWNLOAD", "VIEW"), ben.no_form(), users=[ben.fields(sharing_in_plan=False)]
+            ben.tabs("DOWNLOAD", "VIEW"), ben.no_form(), users=[ben.without_plan()]
         ),
         "a member has the tabs that the group's grant gives": case(
             anna.share_download(clinic, until=DAY),
@@ -245,9 +245,7 @@ CASES: Final = {
             nobody.narrow_to_view(carla).not_found(), ben.cannot_view(), carla.can_download()
         ),
         "an unknown user cannot end a grant": two_downloads(
-            nobody.end(anna.grant(carla)).refused(
-                "NO_SUCH_GRANT", grants=[anna.grant(carla, "DOWNLOAD")]
-            ),
+            nobody.end(anna.grant(carla)).no_such_grant(grants=[anna.grant(carla, "DOWNLOAD")]),
             carla.can_download(),
         ),
         "an unknown user does not hold even their own exams": case(
@@ -258,26 +256,22 @@ CASES: Final = {
     },
     "NO_SUCH_GRANT carries the groups that give access, as far as the actor may know.": {
         "a group that gives access through a subgroup is named": case(
-            anna.share(clinic), anna.unshare(dan).refused("NO_SUCH_GRANT", principals=[clinic])
+            anna.share(clinic), anna.unshare(dan).no_such_grant(principals=[clinic])
         ),
         "every group that gives access is named": case(
-            anna.share(nurses, clinic),
-            anna.unshare(dan).refused("NO_SUCH_GRANT", principals=[clinic, nurses]),
+            anna.share(nurses, clinic), anna.unshare(dan).no_such_grant(principals=[clinic, nurses])
         ),
         "a group with hidden members is not named": After.group_share(
-            anna.unshare(dan).refused("NO_SUCH_GRANT"),
-            dan.can_view(),
-            unseen_members=[(anna, nurses)],
+            anna.unshare(dan).no_such_grant(), dan.can_view(), unseen_members=[(anna, nurses)]
         ),
         "no group of a hidden user is named": After.group_share(
-            anna.unshare(dan).refused("NO_SUCH_GRANT"), dan.can_view(), unseen=[(anna, dan)]
+            anna.unshare(dan).no_such_grant(), dan.can_view(), unseen=[(anna, dan)]
         ),
         "a group is not named for a grant that the actor may not see": own_grants(
-            anna.share(ben, nurses), ben.unshare(dan).refused("NO_SUCH_GRANT"), dan.can_view()
+            anna.share(ben, nurses), ben.unshare(dan).no_such_grant(), dan.can_view()
         ),
         "under OWN_GRANTS, the owner sees the groups that give access": own_grants(
-            [anna.share(ben), ben.share(nurses)],
-            anna.unshare(dan).refused("NO_SUCH_GRANT", principals=[nurses]),
+            anna.share(ben), ben.share(nurses), anna.unshare(dan).no_such_grant(principals=[nurses])
         ),
     },
     "Receipts and previews name members of a group as far as the actor may know.": {
@@ -359,16 +353,16 @@ CASES: Final = {
             *LOST, ben.unshare(carla).cascading().previewed(losses=[carla])
         ),
         "an actor who lost access finds no grant after ending their own": case(
-            *LOST, ben.unshare(carla), ben.unshare(carla).refused("NO_SUCH_GRANT")
+            *LOST, ben.unshare(carla), ben.unshare(carla).no_such_grant()
         ),
         "an actor who lost access sees no group, not even for their own grant to it": case(
             [*passed_on(anna, ben, nurses), anna.unshare(ben)],
-            ben.unshare(dan).refused("NO_SUCH_GRANT"),
+            ben.unshare(dan).no_such_grant(),
             dan.can_view(),
         ),
         "an actor who lost access cannot end grants of others to the same principal": case(
             [*LOST, anna.share(carla)],
-            ben.end(anna.grant(carla)).refused("NO_SUCH_GRANT", grants=[anna.grant(carla)]),
+            ben.end(anna.grant(carla)).no_such_grant(grants=[anna.grant(carla)]),
             carla.can_view(),
         ),
     },

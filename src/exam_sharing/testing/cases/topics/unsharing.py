@@ -115,23 +115,22 @@ CASES: Final = {
         "a user without access cannot unshare": After.share(carla.unshare(ben).not_found()),
         "a grantor without access finds only their own grants": case(
             [anna.share(ben, dan), ben.share(carla), anna.unshare(ben)],
-            ben.unshare(dan).refused("NO_SUCH_GRANT"),
+            ben.unshare(dan).no_such_grant(),
             dan.can_view(),
         ),
     },
     "NO_SUCH_GRANT: there is no grant to end. It carries the groups that give access.": {
         "the owner cannot be unshared": After.share(
-            anna.unshare(anna).refused("NO_SUCH_GRANT"), anna.can_download()
+            anna.unshare(anna).no_such_grant(), anna.can_download()
         ),
         "the owner cannot be unshared through a group of theirs": case(
-            [board.becomes(anna), *passed_on(anna, ben, board)],
-            ben.unshare(anna).refused("NO_SUCH_GRANT"),
+            board.becomes(anna), *passed_on(anna, ben, board), ben.unshare(anna).no_such_grant()
         ),
         "an expired grant cannot be ended": case(
-            anna.share(ben, until=HOUR), clock(HOUR), anna.unshare(ben).refused("NO_SUCH_GRANT")
+            anna.share(ben, until=HOUR), clock(HOUR), anna.unshare(ben).no_such_grant()
         ),
         "unsharing a member names the groups that give access": After.group_share(
-            anna.unshare(dan).refused("NO_SUCH_GRANT", principals=[nurses]), dan.can_view()
+            anna.unshare(dan).no_such_grant(principals=[nurses]), dan.can_view()
         ),
     },
     "Unsharing can name one grant. Unknown and hidden grants are one answer.": {
@@ -139,13 +138,12 @@ CASES: Final = {
             anna.end(ben.grant(carla)).ended(ben.grant(carla), still_have_access=[carla])
         ),
         "a grant on an exam without access is not found": After.share(
-            carla.end(anna.grant(ben)).refused("NO_SUCH_GRANT", grants=[anna.grant(ben)]),
-            ben.can_view(),
+            carla.end(anna.grant(ben)).no_such_grant(grants=[anna.grant(ben)]), ben.can_view()
         ),
-        "an unknown grant is not found": case(anna.end(anna.grant(ben)).refused("NO_SUCH_GRANT")),
+        "an unknown grant is not found": case(anna.end(anna.grant(ben)).no_such_grant()),
         "a grant on an unknown exam is not found": case(
             anna.share_download(carla),
-            ben.end(anna.grant(carla, exam="no-exam")).refused("NO_SUCH_GRANT"),
+            ben.end(anna.grant(carla, exam="no-exam")).no_such_grant(),
             ben.end(anna.grant(carla, exam="no-exam")).previewed("NO_SUCH_GRANT"),
             ben.end(anna.grant(carla)).previewed(
                 reason("NO_SUCH_GRANT", grants=[anna.grant(carla, "DOWNLOAD")])
@@ -233,15 +231,15 @@ CASES: Final = {
     },
     "NO_SUCH_GRANT: no grant that the actor may end is beyond the bound.": {
         "narrowing to exactly what is held finds no grant": case(
-            anna.share(ben, until=DAY), anna.narrow_to_view(ben, until=DAY).refused("NO_SUCH_GRANT")
+            anna.share(ben, until=DAY), anna.narrow_to_view(ben, until=DAY).no_such_grant()
         ),
         "narrowing never raises": case(
             anna.share(ben, until=DAY),
-            anna.narrow(ben, permission="DOWNLOAD", until=WEEK).refused("NO_SUCH_GRANT"),
+            anna.narrow(ben, permission="DOWNLOAD", until=WEEK).no_such_grant(),
             ben.cannot_download(),
         ),
         "a grantor cannot narrow grants of others to the same principal": from_two(
-            ben.narrow_to_view(carla).refused("NO_SUCH_GRANT"), carla.can_download()
+            ben.narrow_to_view(carla).no_such_grant(), carla.can_download()
         ),
     },
     "A bound is a permission, a time in the future, or both.": {
