@@ -51,8 +51,9 @@ class Act(dict[str, Any]):
         left_standing: Iterable[Data] = (),
         still_have_access: Iterable[str] = (),
     ) -> Done:
+        """A receipt has these grants as ended, by default the one that the act names."""
         return self, {
-            "ended": list(grants),
+            "ended": list(grants or self._own()),
             "replaced_by": list(replaced_by),
             "left_standing": list(left_standing),
             "still_have_access": list(still_have_access),
@@ -60,8 +61,17 @@ class Act(dict[str, Any]):
 
     def cut_to_view(self, *grants: Data, **others: Any) -> Done:
         """A receipt has these grants of download as ended, each replaced by one to view."""
-        ended = [{**grant, "permission": "DOWNLOAD"} for grant in grants]
-        return self.ended(*ended, replaced_by=grants, **others)
+        cut = grants or self._own()
+        ended = [{**grant, "permission": "DOWNLOAD"} for grant in cut]
+        return self.ended(*ended, replaced_by=cut, **others)
+
+    def _own(self) -> tuple[Data, ...]:
+        """The grant to view for good by the actor, or the named one; none for acts of the host."""
+        if "actor" not in self:
+            return ()
+        by_actor = {"exam": self.get("exam"), "grantor": self["actor"]}
+        named = self.get("grant") or {**by_actor, "recipient": self["recipient"]}
+        return ({**named, "permission": "VIEW", "until": None},)
 
     def refused(self, *reasons: Data | str, **parameters: Any) -> Done:
         return self, {"refused": [_reason(each, **parameters) for each in reasons]}
@@ -74,9 +84,13 @@ class Act(dict[str, Any]):
         return self.refused("HAS_RESHARES", grants=list(grants))
 
     no_such_grant: Final = partialmethod(refused, "NO_SUCH_GRANT")
+    not_grantor_or_owner: Final = partialmethod(refused, "NOT_GRANTOR_OR_OWNER")
 
-    def recipients_not_found(self, *principals: str) -> Done:
-        return self.refused("RECIPIENT_NOT_FOUND", principals=list(principals))
+    def _refused_for(self, code: str, *principals: Data | str) -> Done:
+        return self.refused(code, principals=list(principals))
+
+    recipients_not_found: Final = partialmethod(_refused_for, "RECIPIENT_NOT_FOUND")
+    removed_by_owner: Final = partialmethod(_refused_for, "REMOVED_BY_OWNER")
 
     def download_not_held(self, *exams: str) -> Done:
         return self.refused("DOWNLOAD_NOT_HELD", exams=list(exams))
@@ -266,6 +280,9 @@ class User(Principal):
     can_download: Final = partialmethod(_check, True, "DOWNLOAD")
     cannot_view: Final = partialmethod(_check, False, "VIEW")
     cannot_download: Final = partialmethod(_check, False, "DOWNLOAD")
+
+    def can_only_view(self) -> list[Answered]:
+        return [self.can_view(), self.cannot_download()]
 
     def explained(self, permission: str, *grants: Data, as_owner: bool = False) -> Answered:
         """Return the explanation of a yes: each grant with its `through`."""

@@ -75,16 +75,15 @@ CASES: Final = {
             carla.can_view(),
         ),
         "a policy can let only the owner readmit a principal whom the owner removed": readmission(
-            [anna.share(ben, carla), anna.unshare(carla)],
-            ben.share(carla).refused("REMOVED_BY_OWNER", principals=[carla]),
+            anna.share(ben, carla), anna.unshare(carla), ben.share(carla).removed_by_owner(carla)
         ),
         "ending one grant as the owner removes its recipient": readmission(
             [anna.share(ben, carla), anna.end(anna.grant(carla))],
-            ben.share(carla).refused("REMOVED_BY_OWNER", principals=[carla]),
+            ben.share(carla).removed_by_owner(carla),
         ),
         "unsharing a grant that somebody else made removes its recipient too": readmission(
             [*passed_on(anna, ben, carla), anna.unshare(carla)],
-            ben.share(carla).refused("REMOVED_BY_OWNER", principals=[carla]),
+            ben.share(carla).removed_by_owner(carla),
         ),
         "narrowing as the owner does not remove the recipient": readmission(
             [anna.share_download(ben, carla), anna.narrow_to_view(carla)],
