@@ -38,7 +38,6 @@ MINE = Exam(
     ("got", "expected", "told"),
     [
         (ExamGrants(), ExamGrants(version=1), "  version: 0, expected 1"),
-        (LATER, GRANT, f"  until: {UNTIL}"),
         (attrs.evolve(SHARING, grants=(LATER,)), SHARING, f"  grants[0].until: {UNTIL}"),
         ([LATER, GRANT], [GRANT, GRANT], f"  [0].until: {UNTIL}"),
         ({CT: LATER}, {CT: GRANT}, f"  ExamId('ct').until: {UNTIL}"),
@@ -50,11 +49,6 @@ MINE = Exam(
                 "  ExamId('ct').grants: type list, expected tuple\n"
                 f"  ExamId('ct').grants[0].until: {UNTIL}"
             ),
-        ),
-        (
-            {CT: attrs.evolve(SHARING, grants=[GRANT])},
-            {CT: SHARING},
-            "  ExamId('ct').grants: type list, expected tuple",
         ),
         ([CT], (CT,), "  type list, expected tuple"),
         (frozenset({LATER}), frozenset({GRANT}), f"  [GrantId('g')].until: {UNTIL}"),
@@ -75,7 +69,6 @@ MINE = Exam(
         ((1, 2), (1, 2, 3), "  got: (1, 2)\n  expected: (1, 2, 3)"),
         ({1: 2}, {1: 3, 4: 5}, "  1: 2, expected 3\n  4: nothing, expected 5"),
         ({1, 2}, {2, 3}, "  missing: [3]\n  not expected: [1]"),
-        ("one", "two", "  got: 'one'\n  expected: 'two'"),
         (
             START.replace(tzinfo=None),
             START,
@@ -85,13 +78,6 @@ MINE = Exam(
 )
 def test_differences_are_reported_by_path(got, expected, told):
     assert difference(got, expected) == told
-
-
-def test_differences_in_a_long_sequence_are_reported_by_place():
-    exams = [ExamId(f"exam {number}") for number in range(50)]
-    assert difference([*exams[:7], CT, *exams[8:]], exams) == (
-        "  [7]: ExamId('ct'), expected ExamId('exam 7')"
-    )
 
 
 def test_members_of_sets_are_compared_by_id():

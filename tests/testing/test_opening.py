@@ -211,10 +211,6 @@ def test_an_open_store_that_returns_no_store_is_not_usable(open_store, problem):
     assert problem_with(open_store) == f"open_store {problem}"
 
 
-def test_a_new_store_on_each_call_is_isolated():
-    require_isolated(MemoryStore)
-
-
 def test_the_same_store_on_each_call_is_not_isolated():
     store = MemoryStore()
     with pytest.raises(StoreNotUsable) as caught:
@@ -223,28 +219,6 @@ def test_the_same_store_on_each_call_is_not_isolated():
         "from the one before: "
         "exams, versions, grants, ended grants, withdrawn exams, receipts, notices"
     )
-
-
-def with_something_left(field):
-    """Return what opens new stores that share one field of the first store's sharing."""
-    opened_before = []
-
-    class Haunted(MemoryStore):
-        def read(self, exams, *, ended):
-            found = super().read(exams, ended=ended)
-            if self is opened_before[0]:
-                return found
-            left = opened_before[0].read(exams, ended=ended)
-            return {
-                exam: attrs.evolve(sharing, **{field: getattr(left[exam], field)})
-                for exam, sharing in found.items()
-            }
-
-    def open_store():
-        opened_before.append(Haunted())
-        return opened_before[-1]
-
-    return open_store
 
 
 def with_shared(attribute):
@@ -257,21 +231,6 @@ def with_shared(attribute):
         return store
 
     return open_store
-
-
-@pytest.mark.parametrize(
-    ("open_store", "left"),
-    [
-        (with_something_left("version"), "versions"),
-        (with_something_left("grants"), "grants"),
-        (with_something_left("ended"), "ended grants"),
-        (with_something_left("withdrawn"), "withdrawn exams"),
-        (with_shared("outbox"), "notices"),
-    ],
-)
-def test_one_shared_part_is_not_isolated(open_store, left):
-    with pytest.raises(StoreNotUsable, match=rf"from the one before: {left}$"):
-        require_isolated(open_store)
 
 
 @pytest.mark.parametrize(

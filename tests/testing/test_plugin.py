@@ -120,10 +120,6 @@ def test_a_marked_test_runs_every_case_or_the_selected_ones(pytest_run):
             "test_portal: acts has 'shares', which no case has; choose from 'clock', ",
         ),
         (
-            "sharing_cases(questions='can')\ndef test_portal(sharing_case): pass",
-            "test_portal: questions must be a collection, not str",
-        ),
-        (
             "usefixtures()\ndef test_portal(sharing_case): pass",
             "sharing_case is for tests marked @pytest.mark.sharing_cases",
         ),
@@ -224,20 +220,6 @@ def test_comparing():
 
 def test_a_project_without_uses_imports_nothing_of_the_package(pytest_run):
     passes(pytest_run(UNUSED, "-W", "error"), 2)
-
-
-DRAWN = """
-from hypothesis import given, strategies as st
-from exam_sharing import Grant
-
-@given(st.from_type(Grant))
-def test_drawn(grant):
-    assert grant.made_at.tzinfo and grant.version > 0
-"""
-
-
-def test_types_are_drawn_if_hypothesis_is_imported_before_the_collection(pytest_run):
-    passes(pytest_run(DRAWN, "-p", "hypothesis"), 1)
 
 
 def test_pytest_lists_the_fixtures_and_the_marker(pytest_run):

@@ -64,11 +64,6 @@ def test_importing_the_package_after_hypothesis_imports_no_strategy(run):
     assert not [name for name in loaded if name.startswith("exam_sharing.testing")]
 
 
-def test_hypothesis_can_run_without_plugins(run):
-    loaded = json.loads(run("import exam_sharing, hypothesis", LOADED, HYPOTHESIS_NO_PLUGINS="1"))
-    assert "_exam_sharing_hypothesis" not in loaded
-
-
 def test_importing_the_kit_imports_neither_hypothesis_nor_pytest(run):
     loaded = "import exam_sharing.testing.opening; print({'hypothesis', 'pytest'} & {*sys.modules})"
     assert run("import sys", loaded, HYPOTHESIS_NO_PLUGINS="1").strip() == "set()"
