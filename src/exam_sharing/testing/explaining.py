@@ -30,15 +30,12 @@ class Answer:
     why: Permitted | Denied
 
     def __bool__(self) -> bool:
-        """Return the answer of the check."""
         return self.can
 
     def __repr__(self) -> str:
-        """Explain in one line, as pytest shows a false value in one line."""
         return "; ".join(self.lines())
 
     def __str__(self) -> str:
-        """Explain in several lines."""
         return "\n  ".join(self.lines())
 
     def lines(self) -> list[str]:

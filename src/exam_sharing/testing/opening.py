@@ -47,7 +47,6 @@ class StoreNotUsable(es.CallerError):
         self.problem = problem
 
     def __str__(self) -> str:
-        """Return the problem."""
         return f"open_store {self.problem}"
 
 
@@ -156,7 +155,6 @@ def place_of(error: BaseException) -> str:
 
 
 def _opens(given: object) -> TypeGuard[AbstractContextManager[object]]:
-    """Return whether this must be entered to become a store."""
     return isinstance(given, AbstractContextManager) and None in _found_ports(given).values()
 
 
@@ -263,7 +261,6 @@ _REQUEST: Final = "exam-sharing-probe"
 
 
 def _write_probe(store: StorePorts, upload: Upload | None) -> None:
-    """Write something of each kind: standing, ended and withdrawn."""
     batch = es.UploadBatch(id=_BATCH, uploader=_OLGA, received_at=START)
     exams = tuple(
         es.Exam(id=each, owner=_OLGA, batch=_BATCH, uploaded_at=START) for each in (_EXAM, _GONE)

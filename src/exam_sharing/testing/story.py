@@ -41,7 +41,6 @@ class RulesBroken(AssertionError):
     """
 
     def __init__(self, story: tuple[str, ...], question: str, expected: str, got: str) -> None:
-        """Keep the story and its end."""
         super().__init__(story, question, expected, got)
         self.story = story
         self.question = question
@@ -49,7 +48,6 @@ class RulesBroken(AssertionError):
         self.got = got
 
     def __str__(self) -> str:
-        """Return the story, the question and both answers."""
         answers = [f"  expected: {self.expected}", f"  got:      {self.got}"]
         return "\n".join(
             ["the rules of sharing are broken", "", *self.story, "", self.question, *answers]

@@ -69,7 +69,6 @@ class FrozenClock:
     """
 
     def __init__(self, now: datetime = START) -> None:
-        """Start at a time; by default noon of the first day of 2030, in UTC."""
         self.now: datetime = now
 
     def __call__(self) -> datetime:
@@ -77,7 +76,6 @@ class FrozenClock:
         return self.now
 
     def __repr__(self) -> str:
-        """Return the time as the argument that makes this clock."""
         return f"FrozenClock({self.now.isoformat()})"
 
     def advance(self, by: timedelta) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial
+from functools import partial, partialmethod
 from itertools import count
 from typing import Any, Final
 
@@ -78,7 +78,6 @@ class SharingPortal(Portal):
     """
 
     def __init__(self, given: Given, open_sharing: Callable[..., es.Sharing]) -> None:
-        """Open it with the users, the groups and the uploads of the case."""
         unseen = {(actor, principal) for actor, principal in given["unseen"]}
         closed = {(actor, group) for actor, group in given["unseen_members"]}
         numbers = count(1)
@@ -89,19 +88,17 @@ class SharingPortal(Portal):
             visible=lambda actor, principal: (f"{actor}", with_kind(principal)) not in unseen,
             members_visible=lambda actor, group: (f"{actor}", with_kind(group)) not in closed,
         )
-        self.sharing = open_sharing(
+        self.sharing: es.Sharing = open_sharing(
             policy=es.Policy(**_fields(given["policy"])),
             directory=self._directory,
             notifier=self._notifier,
             clock=self._clock,
             new_id=lambda: f"act{next(numbers)}",
         )
-        for user in given["users"]:
-            self.do({"act": "user", **user})
-        for group in given["groups"]:
-            self.do({"act": "group", **group})
-        for upload in given["uploads"]:
-            self.do({"act": "upload", **upload})
+        parts = {"user": given["users"], "group": given["groups"], "upload": given["uploads"]}
+        for kind, several in parts.items():
+            for each in several:
+                self.do({"act": kind, **each})
 
     def do(self, act: Data) -> Data:
         """Do an act. A refusal is an outcome, and so is an error of input or of the caller."""
@@ -146,20 +143,12 @@ class SharingPortal(Portal):
         return {}
 
     def _do_upload(self, *, batch: str, sealed: bool, exams: list[Data]) -> Data:
+        id_ = es.BatchId(batch)
         arrived = [
-            es.Exam(
-                id=es.ExamId(exam["id"]),
-                owner=es.UserId(exam["owner"]),
-                batch=es.BatchId(batch),
-                uploaded_at=datetime.fromisoformat(exam["uploaded_at"]),
-                subject=exam["subject"],
-            )
-            for exam in exams
+            es.Exam(batch=id_, **{**_fields(exam), "id": es.ExamId(exam["id"])}) for exam in exams
         ]
-        first = arrived[0]
-        upload = es.UploadBatch(
-            id=first.batch, uploader=first.owner, received_at=first.uploaded_at, sealed=sealed
-        )
+        owner, time = arrived[0].owner, arrived[0].uploaded_at
+        upload = es.UploadBatch(id=id_, uploader=owner, received_at=time, sealed=sealed)
         self.sharing.add_upload(upload, arrived)
         self._owners |= {exam.id: exam.owner for exam in arrived}
         return {}
@@ -167,16 +156,18 @@ class SharingPortal(Portal):
     def _perform(self, act: str, **fields: Any) -> Data:
         return _receipt(perform(self.sharing, self._request(act, **fields)))
 
-    def _do_host_ends(self, **fields: Any) -> Data:
-        end = self.sharing.admin.end_by_host
+    def _end_by_host(self, name: str, **fields: Any) -> Data:
+        end = getattr(self.sharing.admin, name)
         return _receipt(end(**fields, performed_by="ops", why="a case"))
 
-    def _do_withdraw(self, **fields: Any) -> Data:
-        withdraw = self.sharing.admin.withdraw
-        return _receipt(withdraw(**fields, performed_by="ops", why="a case"))
+    _do_host_ends = partialmethod(_end_by_host, "end_by_host")
+    _do_withdraw = partialmethod(_end_by_host, "withdraw")
 
     def _ask_can(self, **asked: Any) -> bool:
         return self.sharing.can(**asked)
+
+    def _ask_tabs(self, **asked: Any) -> Any:
+        return plain(self.sharing.tabs(**asked))
 
     def _ask_explain(self, **asked: Any) -> Data:
         why = self.sharing.admin.explain(**asked)
@@ -191,9 +182,6 @@ class SharingPortal(Portal):
             for ground in why.grounds
         )
         return {"holds": True, "as_owner": why.as_owner, "grants": in_order(grants)}
-
-    def _ask_tabs(self, **asked: Any) -> Any:
-        return plain(self.sharing.tabs(**asked))
 
     def _ask_share_form(self, *, user: es.UserId, exam: es.ExamId) -> Any:
         form = self.sharing.share_form(user, exam)
@@ -227,13 +215,12 @@ class SharingPortal(Portal):
         page = self.sharing.recipients(user, exam)
         return [plain(each, "principal", "held") for each in page.items]
 
-    def _ask_shared_with(self, **asked: Any) -> list[Data]:
-        page = self.sharing.shared_with(**asked)
+    def _ask_exams(self, name: str, **asked: Any) -> list[Data]:
+        page = getattr(self.sharing, name)(**asked)
         return [plain(each, "exam", "permission") for each in page.items]
 
-    def _ask_visible_to(self, **asked: Any) -> list[Data]:
-        page = self.sharing.visible_to(**asked)
-        return [plain(each, "exam", "permission") for each in page.items]
+    _ask_shared_with = partialmethod(_ask_exams, "shared_with")
+    _ask_visible_to = partialmethod(_ask_exams, "visible_to")
 
     def _ask_preview(self, *, act: Data) -> Data:
         preview = self.sharing.preview(self._request(**_fields(act)))
@@ -263,7 +250,6 @@ class SharingPortal(Portal):
         return next(found, es.GrantId("none"))
 
     def _standing(self, exam: es.ExamId) -> list[es.ShownGrant]:
-        """Return the grants on an exam that its owner sees."""
         owner = self._owners.get(exam)
         if owner is None:
             return []
@@ -309,6 +295,8 @@ _FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
     "exam": es.ExamId,
     "expect": lambda texts: [es.ExamId(text) for text in texts],
     "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],
+    "owner": es.UserId,
+    "uploaded_at": datetime.fromisoformat,
     "max_duration": lambda seconds: timedelta(seconds=seconds),
     "permission": lambda text: es.Permission[text],
     "recipient": _principal,
@@ -321,7 +309,6 @@ _FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 
 def _fields(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields of a request, of a question or of a policy."""
     return {
         name: _FROM[name](value) if name in _FROM and value is not None else value
         for name, value in data.items()
@@ -376,5 +363,4 @@ def _receipt(receipt: es.ShareReceipt | es.UnshareReceipt) -> Data:
 
 
 def _repeated(answer: es.ShareReceipt | es.UnshareReceipt | es.Preview) -> Data:
-    """Return the mark of a repeat; nothing without one."""
     return {"repeated": True} if answer.repeated else {}

@@ -135,7 +135,6 @@ class Difference:
     got: Any
 
     def __str__(self) -> str:
-        """Return three lines: the act or question, the expected result and the result."""
         expected, got = _line(self.expected), _line(self.got)
         return f"{_line(self.asked)}\n  expected: {expected}\n  got:      {got}"
 
@@ -150,14 +149,12 @@ class CaseFailed(AssertionError):
     """
 
     def __init__(self, name: str, rule: str, differences: tuple[Difference, ...]) -> None:
-        """Keep the name, the rule and the differences."""
         super().__init__(name, rule, differences)
         self.name = name
         self.rule = rule
         self.differences = differences
 
     def __str__(self) -> str:
-        """Return the name, the rule and every difference."""
         return "\n".join((self.name, f"rule: {self.rule}", *map(str, self.differences)))
 
 
@@ -218,7 +215,6 @@ def _compared(call: Callable[[Data], Any], asked: Data, expected: Any) -> Iterat
 
 
 def _in_short(given: Given) -> Data:
-    """Return the ids and the policy of a portal."""
     ids = {
         "users": [each["id"] for each in given["users"]],
         "groups": [each["id"] for each in given["groups"]],
@@ -228,7 +224,6 @@ def _in_short(given: Given) -> Data:
 
 
 def _tried(answer: Callable[[], Any]) -> tuple[Any, Exception | None]:
-    """Return the result, and the exception if there was one."""
     try:
         return answer(), None
     except StoreNotUsable:
