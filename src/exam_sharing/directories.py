@@ -11,6 +11,7 @@ from typing_extensions import override
 from exam_sharing.errors import AlreadyExists, InvalidArgument
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Typed, folded
+from exam_sharing.policy.facts import MembersSeen
 from exam_sharing.ports import Directory, Principals
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import (
@@ -120,9 +121,7 @@ class KeptDirectory(Directory):
         return frozenset(each for each in there if self._visible(actor, each) is True)
 
     @override
-    def members_seen_by(
-        self, actor: UserId, groups: Iterable[GroupId]
-    ) -> Mapping[GroupId, Principals]:
+    def members_seen_by(self, actor: UserId, groups: Iterable[GroupId]) -> MembersSeen:
         groups = tuple_of("groups", groups, GroupId)
         members, there = self._members_below(groups)
 

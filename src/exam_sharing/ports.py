@@ -29,7 +29,7 @@ from exam_sharing.identifiers import (
     ShareId,
     UserId,
 )
-from exam_sharing.policy.facts import ExamGrants, Involvement, Profile
+from exam_sharing.policy.facts import ExamGrants, Involvement, MembersSeen, PeopleBehind, Profile
 from exam_sharing.policy.plans import Share, ShareReceipt, UnshareReceipt, moved
 from exam_sharing.policy.requests import ShareRequest
 from exam_sharing.policy.retries import Settlement
@@ -308,17 +308,13 @@ class Directory(Protocol):
     def profiles(self, users: Iterable[UserId]) -> Mapping[UserId, Profile]:
         """Return the profile of each user; `Profile.unknown` for an unknown one."""
 
-    def people_behind(
-        self, principals: Iterable[PrincipalId]
-    ) -> Mapping[PrincipalId, frozenset[UserId]]:
+    def people_behind(self, principals: Iterable[PrincipalId]) -> PeopleBehind:
         """Return, for each principal, the active users that it reaches, to any depth."""
 
     def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> Principals:
         """Return those that exist, are active, and that the actor may see."""
 
-    def members_seen_by(
-        self, actor: UserId, groups: Iterable[GroupId]
-    ) -> Mapping[GroupId, Principals]:
+    def members_seen_by(self, actor: UserId, groups: Iterable[GroupId]) -> MembersSeen:
         """Return, for each group, the members that the actor may know of, to any depth.
 
         These are active users and groups that the actor may see, as far as they are in the group by

@@ -20,7 +20,9 @@ from exam_sharing.policy.facts import (
     EndingFacts,
     ExamFacts,
     Memberships,
+    MembersSeen,
     People,
+    PeopleBehind,
     Profile,
     ShareFacts,
 )
@@ -73,9 +75,7 @@ def profile_of(ports: Ports, user: UserId) -> Profile:
     return profiles_of(ports, (user,))[user]
 
 
-def people_behind(
-    ports: Ports, principals: tuple[PrincipalId, ...]
-) -> Mapping[PrincipalId, frozenset[UserId]]:
+def people_behind(ports: Ports, principals: tuple[PrincipalId, ...]) -> PeopleBehind:
     """Query the active users whom each principal reaches."""
     return from_directory(ports.directory.people_behind(principals), Mapping)
 
@@ -231,9 +231,7 @@ def people_affected(ports: Ports, actor: UserId, plan: Plan, exams: Iterable[Exa
     return People(behind=behind, profiles=profiles, members_seen=members_seen)
 
 
-def _members_seen(
-    ports: Ports, actor: UserId, groups: tuple[GroupId, ...]
-) -> Mapping[GroupId, frozenset[PrincipalId]]:
+def _members_seen(ports: Ports, actor: UserId, groups: tuple[GroupId, ...]) -> MembersSeen:
     """Query the members that the actor sees in each group; none where the directory is silent."""
     seen = from_directory(ports.directory.members_seen_by(actor, groups), Mapping)
     return {group: seen.get(group, frozenset()) for group in groups}

@@ -13,9 +13,8 @@ from exam_sharing.cli.words import MAY, Words
 
 def listed(exam: es.ExamId, seen: Mapping[es.UserId, es.AccessList]) -> Reply:
     lists = [{"viewer": viewer, "access_list": each} for viewer, each in seen.items()]
-    return Reply(
-        "access-list", {"exam": exam, "seen": lists}, lambda words: _lists(exam, seen, words)
-    )
+    facts = {"exam": exam, "seen": lists}
+    return Reply("access-list", facts, lambda words: _lists(exam, seen, words))
 
 
 def _lists(exam: es.ExamId, seen: Mapping[es.UserId, es.AccessList], words: Words) -> Shown:

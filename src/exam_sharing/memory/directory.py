@@ -29,7 +29,7 @@ from exam_sharing.directories import (
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, Keys, PrincipalId, PrincipalKey, UserId
 from exam_sharing.names import SHORT, Findable, KeyKind, SearchKey, Typed
-from exam_sharing.policy.facts import Profile
+from exam_sharing.policy.facts import PeopleBehind, Profile
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import checks_arguments, checks_itself, require_kind, tuple_of
 
@@ -213,9 +213,7 @@ class MemoryDirectory(KeptDirectory):
         )
 
     @override
-    def people_behind(
-        self, principals: Iterable[PrincipalId]
-    ) -> Mapping[PrincipalId, frozenset[UserId]]:
+    def people_behind(self, principals: Iterable[PrincipalId]) -> PeopleBehind:
         principals = tuple_of("principals", principals, UserId, GroupId)
         with self._lock:
             return {principal: frozenset(self._people_in(principal)) for principal in principals}

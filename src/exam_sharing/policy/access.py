@@ -20,7 +20,7 @@ from exam_sharing.exams import Exam
 from exam_sharing.grants import FOREVER, NEVER, Grant, Holding, HowEnded, Permission
 from exam_sharing.identifiers import ExamId, Keys, PrincipalId, PrincipalKey, UserId
 from exam_sharing.policy.decisions import Denied, NearMiss, Reason, ReasonCode, WhyNot, not_found
-from exam_sharing.policy.facts import ExamFacts, ExamGrants, Profile
+from exam_sharing.policy.facts import ExamFacts, ExamGrants, PeopleBehind, Profile
 
 KeyT = TypeVar("KeyT")
 
@@ -190,9 +190,7 @@ class Holder:
     grants: tuple[Grant, ...] = ()
 
 
-def holders(
-    exam: Exam, grants: tuple[Grant, ...], behind: Mapping[PrincipalId, frozenset[UserId]]
-) -> tuple[Holder, ...]:
+def holders(exam: Exam, grants: tuple[Grant, ...], behind: PeopleBehind) -> tuple[Holder, ...]:
     """Return every user who holds a permission, in the order of their ids.
 
     `grants` are those that give it, and `behind` has the users behind their recipients and the

@@ -16,6 +16,9 @@ from exam_sharing.validation import exact_text, is_a
 MembersSeen: TypeAlias = Mapping[GroupId, frozenset[PrincipalId]]
 """For each group, the users and groups in it, to any depth, that an actor may know."""
 
+PeopleBehind: TypeAlias = Mapping[PrincipalId, frozenset[UserId]]
+"""For each principal, the active users that it reaches, to any depth."""
+
 Memberships: TypeAlias = Mapping[UserId, Keys]
 """For each grantor, the grantor and every group that they are in now."""
 
@@ -118,7 +121,7 @@ class People:
         members_seen: for each group concerned, the members that the actor may know.
     """
 
-    behind: Mapping[PrincipalId, frozenset[UserId]] = attrs.field(factory=dict)
+    behind: PeopleBehind = attrs.field(factory=dict)
     profiles: Mapping[UserId, Profile] = attrs.field(factory=dict)
     seen: frozenset[PrincipalId] = frozenset()
     members_seen: MembersSeen = attrs.field(factory=dict)

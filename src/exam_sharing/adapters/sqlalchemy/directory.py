@@ -37,7 +37,7 @@ from exam_sharing.directories import MAX_PAGE, Account, KeptDirectory, Known, Na
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import SHORT, Findable, Fit, KeyKind, Typed
-from exam_sharing.policy.facts import Profile
+from exam_sharing.policy.facts import PeopleBehind, Profile
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import checks_arguments, require_kind, tuple_of
 
@@ -161,9 +161,7 @@ class SqlDirectory(KeptDirectory):
 
     @override
     @in_our_words
-    def people_behind(
-        self, principals: Iterable[PrincipalId]
-    ) -> Mapping[PrincipalId, frozenset[UserId]]:
+    def people_behind(self, principals: Iterable[PrincipalId]) -> PeopleBehind:
         principals = tuple_of("principals", principals, UserId, GroupId)
         found: dict[PrincipalKey, set[UserId]] = {each.key: set() for each in principals}
         for row in self._ask(self._walks.people, list(found)):
