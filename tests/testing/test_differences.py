@@ -9,7 +9,7 @@ from exam_sharing import BatchId, Exam, ExamId, GrantId, Permission, ShareId, Us
 from exam_sharing.exams import UploadBatch
 from exam_sharing.grants import OWNER, EndedAs, EndedGrant, Ending, Grant, HowEnded
 from exam_sharing.policy.facts import ExamGrants
-from exam_sharing.testing.laws.differences import difference
+from exam_sharing.testing.laws.law import difference
 from world import ANNA, BEN, START
 
 SECOND = timedelta(seconds=1)

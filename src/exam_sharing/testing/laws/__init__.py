@@ -1,13 +1,4 @@
-"""The laws of every port, as data: a name, a promise in words, and a check.
-
->>> from exam_sharing.memory import MemoryStore
->>> from exam_sharing.testing.laws import store_laws
->>> law = store_laws(MemoryStore)[0]
->>> law.name
-'exams-are-read-back-unchanged'
->>> law.check()
-
-"""
+"""The laws of every port, as data: a name, a promise in words, and a check."""
 
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager

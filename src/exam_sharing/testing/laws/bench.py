@@ -252,7 +252,6 @@ class Bench:
         by: es.UserId | None = ANNA,
         acting_as: es.EndedAs = es.EndedAs.OWNER,
         withdrawn: es.ExamId | None = None,
-        receipt: StoredReceipt | None = None,
     ) -> Changes:
         """Return what an act that ends grants, or withdraws an exam, would write now."""
         exams = {grant.exam for grant in grants} | ({withdrawn} if withdrawn else set())
@@ -290,21 +289,16 @@ class Bench:
             made=made,
             ended=ended,
             withdrawn=withdrawn,
-            receipt=receipt,
             event=GrantsEnded(at=ACTED, request=request, versions=moved, ended=ended, made=made),
         )
 
-    def withdrawal(
-        self, exam: es.ExamId, *grants: es.Grant, receipt: StoredReceipt | None = None
-    ) -> Changes:
+    def withdrawal(self, exam: es.ExamId, *grants: es.Grant) -> Changes:
         """Return what an act that withdraws an exam with these grants would write now."""
-        return self.ending(*grants, withdrawn=exam, how=es.HowEnded.WITHDRAWN, receipt=receipt)
+        return self.ending(*grants, withdrawn=exam, how=es.HowEnded.WITHDRAWN)
 
-    def narrowing(
-        self, old: es.Grant, new: es.Grant, *, receipt: StoredReceipt | None = None
-    ) -> Changes:
+    def narrowing(self, old: es.Grant, new: es.Grant) -> Changes:
         """Return what an act that replaces a grant by a narrower one would write now."""
-        return self.ending(old, replacements={old: new}, how=es.HowEnded.NARROWED, receipt=receipt)
+        return self.ending(old, replacements={old: new}, how=es.HowEnded.NARROWED)
 
     def commit(self, changes: Changes) -> bool:
         """Write the changes, and return the answer of the store."""

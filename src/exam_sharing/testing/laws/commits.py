@@ -13,15 +13,7 @@ from exam_sharing.events import ActRefused, Event, ExamTransferred
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Attestation, Share
 from exam_sharing.testing.edges import DAY, EDGES, HOSTILE, START, TICK
-from exam_sharing.testing.laws.bench import (
-    ACTED,
-    Bench,
-    Steps,
-    StoreTrial,
-    a_receipt,
-    amended,
-    laws_of_port,
-)
+from exam_sharing.testing.laws.bench import ACTED, Bench, Steps, StoreTrial, a_receipt, laws_of_port
 from exam_sharing.testing.laws.law import insist, same, same_members
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA, DOWNLOAD, NURSES, VIEW
 
@@ -107,15 +99,15 @@ def an_ending_cannot_reuse_a_request_id(bench: Bench) -> None:
     one, two = bench.upload("one", "two")
     first, second = bench.share(bench.grant(one, BEN), bench.grant(two, BEN))
     bench.write(bench.sharing(bench.grant(one, CARLA), receipt=a_receipt()))
-    bench.write(bench.ending(first, receipt=a_receipt("ending")))
+    bench.write(attrs.evolve(bench.ending(first), receipt=a_receipt("ending")))
     for used in ("request", "ending"):
         again = a_receipt(used, fingerprint="another digest")
         for act, changes in {
-            "an ending": bench.ending(second, receipt=again),
-            "a withdrawal": bench.withdrawal(two, second, receipt=again),
-            "a share": bench.sharing(bench.grant(two, CARLA), receipt=again),
+            "an ending": bench.ending(second),
+            "a withdrawal": bench.withdrawal(two, second),
+            "a share": bench.sharing(bench.grant(two, CARLA)),
         }.items():
-            bench.conflicts(f"{act} under {used!r}", changes)
+            bench.conflicts(f"{act} under {used!r}", attrs.evolve(changes, receipt=again))
         kept = bench.ports.grants.receipt(ANNA, used)
         same(f"the receipt under {used!r}", kept, a_receipt(used))
 
@@ -365,7 +357,7 @@ def records_of_shares_are_read_back_unchanged(bench: Bench) -> None:
         bench.write(bench.sharing(*made, record=record))
     # An act without new grants has a record, too, and no ending deletes a record.
     idle = attrs.evolve(records[0], id=es.ShareId("idle"))
-    bench.write(amended(bench.sharing(bench.grant(idle.exam, BEN), record=idle)))
+    bench.write(attrs.evolve(bench.sharing(bench.grant(idle.exam, BEN), record=idle), made=()))
     for exam in exams:
         bench.write(bench.withdrawal(exam, *bench.read(exam).grants))
     for record in (*records, idle):

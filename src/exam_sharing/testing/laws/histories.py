@@ -91,7 +91,6 @@ class _Kept:
         self.ended: set[EndedGrant] = set()
 
     def take(self, changes: Changes) -> None:
-        """Keep what a commit writes."""
         self.grants |= set(changes.made)
         self.grants -= {past.grant for past in changes.ended}
         self.ended |= set(changes.ended)
@@ -100,13 +99,11 @@ class _Kept:
             self.versions[exam] += 1
 
     def on(self, exam: es.ExamId) -> tuple[es.Grant, ...]:
-        """Return the standing grants on an exam, in the order of their ids."""
         return tuple(sorted((g for g in self.grants if g.exam == exam), key=lambda g: g.id))
 
     def held(
         self, user: es.UserId, principals: Collection[es.PrincipalId], now: datetime
     ) -> dict[es.ExamId, es.Permission]:
-        """Return the highest permission that a user holds on each exam."""
         held: dict[es.ExamId, es.Permission] = {}
         for exam in _EXAMS:
             given = [

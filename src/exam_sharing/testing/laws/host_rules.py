@@ -37,6 +37,7 @@ class _Trial:
 
 law: Final = Laws[_Trial, _Trial](nullcontext)
 
+_CD: Final = es.BatchId("cd")
 _USERS: Final = tuple(map(es.UserId, "abcd"))
 _ACTOR: Final = _USERS[0]
 _BEHIND: Final[dict[es.PrincipalId, frozenset[es.UserId]]] = {
@@ -69,9 +70,7 @@ class _Case:
 def _exam(
     name: str, owner: es.UserId, subject: str | None, given: es.Permission | None
 ) -> ExamFacts:
-    exam = es.Exam(
-        id=es.ExamId(name), owner=owner, batch=es.BatchId("cd"), uploaded_at=START, subject=subject
-    )
+    exam = es.Exam(id=es.ExamId(name), owner=owner, batch=_CD, uploaded_at=START, subject=subject)
     if given is None:
         return ExamFacts(exam=exam, sharing=ExamGrants())
     grant = es.Grant(

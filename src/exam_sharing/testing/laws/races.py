@@ -143,9 +143,7 @@ def one_concurrent_first_act_is_written(bench: Bench) -> None:
     """Of concurrent acts that read version 0 of an unshared exam, one is written."""
     for number in range(_ROUNDS):
         (exam,) = bench.upload(f"exam {number}")
-        acts = [
-            bench.sharing(bench.grant(exam, es.UserId(f"u{place}"))) for place in range(_THREADS)
-        ]
+        acts = [bench.sharing(bench.grant(exam, es.UserId(f"u{n}"))) for n in range(_THREADS)]
         _require_one_written(bench, (exam,), acts)
         same("the number of grants", len(bench.read(exam).grants), 1)
 
