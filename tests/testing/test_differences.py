@@ -50,7 +50,6 @@ MINE = Exam(
                 f"  ExamId('ct').grants[0].until: {UNTIL}"
             ),
         ),
-        ([CT], (CT,), "  type list, expected tuple"),
         (frozenset({LATER}), frozenset({GRANT}), f"  [GrantId('g')].until: {UNTIL}"),
         (
             frozenset({LATER}),

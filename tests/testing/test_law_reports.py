@@ -56,6 +56,11 @@ class HidesDownloads(MemoryStore):
         return held and permission == 1
 
 
+class Unreadable(MemoryStore):
+    def find(self, exams):
+        raise StoreFailed("it raised OperationalError") from OSError("no such column")
+
+
 def test_a_broken_law_reports_its_promise_and_the_difference():
     law = law_named(FOUND, ForgetsUploads)
     error = broken(FOUND, ForgetsUploads).value
@@ -77,6 +82,12 @@ def test_a_broken_law_reports_its_promise_and_the_difference():
             LookupError,
         ),
         (
+            FOUND,
+            Unreadable,
+            "raised StoreFailed: it raised OperationalError\n  from OSError: no such column",
+            StoreFailed,
+        ),
+        (
             "a-sealed-batch-takes-no-more-exams",
             raising_on("add", lambda: StoreFailed("the disk is full"), caught=BatchSealed),
             "raised StoreFailed, not BatchSealed",
@@ -94,16 +105,6 @@ def test_an_error_of_the_store_is_the_cause_of_a_broken_law(name, open_store, pr
     error = broken(name, open_store).value
     assert error.problem.startswith(problem)
     assert isinstance(error.__cause__, cause)
-
-
-def test_the_cause_of_an_error_is_reported():
-    class Unreadable(MemoryStore):
-        def find(self, exams):
-            raise StoreFailed("the database raised OperationalError") from OSError("no such column")
-
-    assert broken(FOUND, Unreadable).value.problem == (
-        "raised StoreFailed: the database raised OperationalError\n  from OSError: no such column"
-    )
 
 
 def open_badly():

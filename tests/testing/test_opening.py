@@ -7,7 +7,6 @@ import pytest
 
 from exam_sharing import StoreFailed
 from exam_sharing.memory import MemoryStore, memory_ports
-from exam_sharing.ports import ExamReader
 from exam_sharing.testing import StoreNotUsable
 from exam_sharing.testing.laws import store_laws
 from exam_sharing.testing.opening import opened, require_isolated
@@ -109,11 +108,6 @@ def test_an_error_of_open_store_is_reported_with_its_deepest_line_and_without_it
     )
 
 
-class HalfReader(ExamReader):
-    def find(self, exams):
-        return ()
-
-
 class HalfWriter:
     def commit(self, changes):
         return False
@@ -128,13 +122,6 @@ class AsyncGenerators(MemoryStore):
     async def find(self, exams):
         for exam in exams:
             yield exam
-
-
-class AllAsync:
-    async def answer(self, *_):
-        return ()
-
-    find = batch_of = add = read = commit = holds = answer
 
 
 class WithOutbox(MemoryStore):
@@ -170,10 +157,6 @@ SYNCHRONOUS = "; the kit tests synchronous stores"
         (dict, "returned dict, which has no port of a store"),
         (MemoryStore(), "must be callable, not MemoryStore"),
         (
-            lambda: attrs.evolve(memory_ports(), exams=HalfReader()),
-            "returned Ports, which lacks exams.batch_of",
-        ),
-        (
             lambda: attrs.evolve(memory_ports(), writer=HalfWriter()),
             "returned Ports, which lacks writer.locked, writer.step_aside",
         ),
@@ -191,19 +174,10 @@ SYNCHRONOUS = "; the kit tests synchronous stores"
             f"returned AsyncMethods, whose access.holds is a coroutine function{SYNCHRONOUS}",
         ),
         (
-            lambda: attrs.evolve(memory_ports(), access=AsyncMethods()),
-            f"returned Ports, whose access.holds is a coroutine function{SYNCHRONOUS}",
-        ),
-        (
             AsyncGenerators,
             f"returned AsyncGenerators, whose exams.find is an asynchronous generator{SYNCHRONOUS}",
         ),
-        (
-            AllAsync,
-            f"returned AllAsync, whose exams.batch_of is a coroutine function{SYNCHRONOUS}",
-        ),
         (lambda: MemoryStore, "returned the class MemoryStore instead of calling it"),
-        (lambda: WithOutbox, "returned the class WithOutbox instead of calling it"),
         (forgets_the_call, "returned the class WithOutbox instead of calling it"),
     ],
 )

@@ -51,9 +51,6 @@ def explained(sharing: Sharing, user: UserId, permission: Permission, exam: Exam
     """Return whether the user holds the permission, as a value that explains itself.
 
     A failure of `assert explained(sharing, ben, Permission.VIEW, ct)` then shows why.
-
-    Raises:
-        WrongKind: an argument is of another type.
     """
     can = sharing.can(user, permission, exam)
     return Answer(user, permission, exam, can, sharing.admin.explain(user, permission, exam))

@@ -21,7 +21,6 @@ OUTSIDE: Final = {model.world.NEVER: "not held", model.world.FOREVER: "without e
 PLAIN_POLICY: Final = Policy(attestation_wording="I abide by HIPAA.", message_limit=20)
 """A story lists only the settings that differ from these."""
 
-
 ANSWERS: Final = (
     *(model.world.Shared, model.world.Ended, model.world.Ending, model.acts.Preview),
     *(model.acts.Effect, model.views.Form, model.views.AccessList, model.views.Entry),

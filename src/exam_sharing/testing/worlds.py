@@ -131,12 +131,7 @@ def empty_world(
 ) -> World:
     """Return a world without people and exams, whose acts have the ids act1, act2 and so on.
 
-    Args:
-        policy: by default `Policy()`.
-        clock: by default a `FrozenClock` at noon.
-        notifier: by default a `MemoryNotifier`.
-        visible: as for `MemoryDirectory`.
-        members_visible: as for `MemoryDirectory`.
+    The clock stands at noon by default; the two rules of visibility are those of `MemoryDirectory`.
     """
     time = FrozenClock() if clock is None else clock
     directory = MemoryDirectory(visible=visible, members_visible=members_visible)

@@ -36,28 +36,13 @@ class Act(dict[str, Any]):
 
     def granted(self, *exams: str, **fields: Any) -> Done:
         """Every recipient is granted these exams, by default the one that the act names."""
-        return self.shared(
-            *(
-                recipient.granted(exam=exam, **fields)
-                for exam in exams or (self["exam"],)
-                for recipient in self["recipients"]
-            )
-        )
+        asked = exams or (self["exam"],)
+        return self.shared(*(to.granted(e, **fields) for e in asked for to in self["recipients"]))
 
-    def ended(
-        self,
-        *grants: Data,
-        replaced_by: Iterable[Data] = (),
-        left_standing: Iterable[Data] = (),
-        still_have_access: Iterable[str] = (),
-    ) -> Done:
+    def ended(self, *grants: Data, **others: Iterable[Any]) -> Done:
         """A receipt has these grants as ended, by default the one that the act names."""
-        return self, {
-            "ended": list(grants or self._own()),
-            "replaced_by": list(replaced_by),
-            "left_standing": list(left_standing),
-            "still_have_access": list(still_have_access),
-        }
+        nothing = {"replaced_by": (), "left_standing": (), "still_have_access": ()}
+        return self, {"ended": grants or self._own(), **nothing, **others}
 
     def cut_to_view(self, *grants: Data, **others: Any) -> Done:
         """A receipt has these grants of download as ended, each replaced by one to view."""
@@ -107,18 +92,11 @@ class Act(dict[str, Any]):
     cascading: Final = partialmethod(_with, reshares="CASCADE")
     restricting: Final = partialmethod(_with, reshares="RESTRICT")
 
-    def previewed(
-        self,
-        *reasons: Data | str,
-        gains: Iterable["_Effect"] = (),
-        losses: Iterable["_Effect"] = (),
-        keeps: Iterable["_Effect"] = (),
-        **fields: Any,
-    ) -> Answered:
-        effects = {"gains": gains, "losses": losses, "keeps": keeps}
+    def previewed(self, *reasons: Data | str, **fields: Any) -> Answered:
+        """A preview has these reasons, and under `gains`, `losses` and `keeps` these effects."""
         answer = {
             "reasons": [_reason(each) for each in reasons],
-            **{name: [_effect(each) for each in several] for name, several in effects.items()},
+            **{name: list(map(_effect, fields.pop(name, ()))) for name in _EFFECTS},
             **fields,
         }
         return {"question": {"question": "preview", "act": self}, "answer": answer}
@@ -166,12 +144,7 @@ class Principal(str):
     owns_it: Final = partialmethod(outcome, "OWNS_IT")
 
     def entry(self, *grants: Data, **held: str | None) -> Data:
-        """Return an entry of an access list.
-
-        Args:
-            grants: as `gave` returns them. If one has an X, so has the entry.
-            held: until when each permission is held; by default view for good.
-        """
+        """Return an entry of an access list; by default it holds view for good."""
         held = held or {"VIEW": None}
         highest = "DOWNLOAD" if "DOWNLOAD" in held else "VIEW"
         return {
@@ -224,13 +197,8 @@ class User(Principal):
         return Act(act="user", **self.fields(**fields))
 
     def share(self, *recipients: Principal, exam: str = "ct", **fields: Any) -> Act:
-        return Act(
-            act="share",
-            actor=self.id,
-            exam=exam,
-            recipients=list(recipients),
-            **{"attested": True, **fields},
-        )
+        shared = {"exam": exam, "recipients": list(recipients), "attested": True, **fields}
+        return Act(act="share", actor=self.id, **shared)
 
     share_batch: Final = partialmethod(share, scope="BATCH")
     share_download: Final = partialmethod(share, permission="DOWNLOAD")
@@ -249,13 +217,9 @@ class User(Principal):
         return Act(act="end_grant", actor=self.id, grant=named, **fields)
 
     def grant(
-        self,
-        recipient: Principal,
-        permission: str = "VIEW",
-        until: str | None = None,
-        exam: str = "ct",
+        self, to: Principal, permission: str = "VIEW", until: str | None = None, exam: str = "ct"
     ) -> Data:
-        named = {"exam": exam, "grantor": self.id, "recipient": recipient}
+        named = {"exam": exam, "grantor": self.id, "recipient": to}
         return {**named, "permission": permission, "until": until}
 
     def gave(self, **fields: Any) -> Data:
@@ -330,7 +294,7 @@ class User(Principal):
     def access_list(
         self, *entries: Data, exam: str = "ct", owner: "User | None" = None
     ) -> Answered:
-        listed = {"owner": (owner or OWNER).id, "entries": list(entries)}
+        listed = {"owner": (owner or OWNER).id, "entries": entries}
         return self._answered(listed, "access_list", exam=exam)
 
     def no_access_list(self, exam: str = "ct") -> Answered:
@@ -365,11 +329,9 @@ class User(Principal):
 
     def nothing_previewed(self, exam: str = "ct") -> list[Answered]:
         """Return that every preview about an exam reports that there is no such exam."""
-        acts = (
-            self.share(User("dan"), nobody, exam=exam, attested=False),
-            self.unshare(User("carla"), exam),
-            self.narrow_to_view(User("carla"), exam),
-        )
+        carla = User("carla")
+        share = self.share(User("dan"), nobody, exam=exam, attested=False)
+        acts = (share, self.unshare(carla, exam), self.narrow_to_view(carla, exam))
         return [act.previewed(reason("EXAM_NOT_FOUND", exams=[exam])) for act in acts]
 
 
@@ -377,6 +339,7 @@ def _held(held: Mapping[User | Group, Data]) -> list[Data]:
     return [{"principal": principal, "held": each} for principal, each in held.items()]
 
 
+_EFFECTS: Final = ("gains", "losses", "keeps")
 _Effect: TypeAlias = Principal | tuple[Principal, str] | tuple[Principal, str, str]
 """A principal who gains, loses or keeps; maybe with a permission, and maybe an exam."""
 

@@ -89,13 +89,9 @@ class Portal(Protocol):
         ...
 
     def ask(self, question: Data) -> Any:
-        """Answer a question, which changes nothing.
+        """Answer a question, which changes nothing; a refusal is returned as by `do`.
 
-        Args:
-            question: the name under `question`, as `"can"`, and the fields.
-
-        Returns:
-            The answer, in the shape of that question; a refusal as `do` returns it.
+        A question has its name under `question`, as `"can"`, and the fields.
         """
         ...
 
