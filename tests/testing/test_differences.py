@@ -81,12 +81,7 @@ def test_differences_are_reported_by_path(got, expected, told):
 
 def test_members_of_sets_are_compared_by_id():
     ending = Ending(
-        grant=GRANT.id,
-        how=HowEnded.UNSHARED,
-        by=ANNA,
-        acting_as=EndedAs.OWNER,
-        at=START,
-        version=2,
+        grant=GRANT.id, how=HowEnded.UNSHARED, by=ANNA, acting_as=EndedAs.OWNER, at=START, version=2
     )
     past = EndedGrant(grant=GRANT, ending=ending)
     other = attrs.evolve(past, ending=attrs.evolve(ending, by=None))

@@ -9,13 +9,7 @@ from populations import what_differs_changed
 from exam_sharing import GroupId, HostRule, Permission
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
 from exam_sharing.ports import HostFacts
-from exam_sharing.testing.laws import (
-    Law,
-    directory_laws,
-    host_rule_laws,
-    notifier_laws,
-    store_laws,
-)
+from exam_sharing.testing.laws import Law, directory_laws, host_rule_laws, notifier_laws, store_laws
 from exam_sharing.testing.laws.bench import StoreTrial, a_receipt
 from world import ANNA, BEN, CARLA, FailingNotifier
 

@@ -265,10 +265,7 @@ NO_STUDENTS = es.HostRule(
         ({"settings": 10}, "settings must be settings or NoneType, not int"),
         ({"transfer": 5}, "transfer must be callable"),
         ({"policy": {}}, "policy must be Policy or NoneType, not dict"),
-        (
-            {"policy": es.Policy(host_rules=[NO_STUDENTS])},
-            "policy must have no rules of the host",
-        ),
+        ({"policy": es.Policy(host_rules=[NO_STUDENTS])}, "policy must have no rules of the host"),
     ],
 )
 def test_wrong_options_are_rejected(options, message):
