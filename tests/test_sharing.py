@@ -192,6 +192,16 @@ def test_a_permission_that_is_not_held_has_no_time():
     assert (loss.until_before, loss.until_after) == (START + DAY, None)
 
 
+def test_inactive_members_and_the_actor_gain_nothing_by_a_group():
+    world = shared_with(DAN, until=SOON)
+    world.group(NURSES, BEN, DAN, EVA)
+    world.person(EVA, active=False)
+
+    preview = world.sharing.preview(share_request(DAN, CT, NURSES))
+
+    assert told(preview.gains) == {(NURSES, VIEW), (BEN, VIEW)}
+
+
 def test_a_preview_with_an_outdated_wording_still_reports_the_effects():
     request = share_request(ANNA, CT, BEN, wording="an old one")
 

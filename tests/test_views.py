@@ -289,6 +289,23 @@ def test_holders_come_by_id_with_their_grants():
     assert [recipients(each) for each in found] == [[], [BEN], [DAN, NURSES], [NURSES]]
 
 
+@pytest.mark.parametrize("inactive", [None, ANNA, EVA])
+def test_holders_are_exactly_those_whom_a_check_allows(inactive):
+    world = shared_with(BEN)
+    world.share(ANNA, CT, DAN, permission=DOWNLOAD)
+    world.share(DAN, CT, NURSES, permission=DOWNLOAD, until=START + DAY)
+    world.unshare(ANNA, CT, DAN)
+    if inactive is not None:
+        world.person(inactive, active=False)
+    for _ in range(2):
+        for permission in es.Permission:
+            users = (ANNA, BEN, CARLA, DAN, EVA)
+            allowed = {user for user in users if world.sharing.can(user, permission, CT)}
+            found = world.sharing.admin.who_can(permission, CT)
+            assert {each.user for each in found} == allowed
+        world.wait(DAY)
+
+
 @pytest.mark.parametrize("withdrawn", [False, True])
 def test_an_exam_that_is_not_there_is_refused(withdrawn):
     world = World()
