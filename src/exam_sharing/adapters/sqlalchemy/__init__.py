@@ -77,24 +77,24 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
             everybody may see everybody. With `exams` it has no default.
         notifier: without one, notices wait.
         clock: returns the time, aware; by default the machine's.
-        new_id: makes an identifier for each act, which people may see: not a counter, since that
-            reveals the number of acts; by default a random UUID.
+        new_id: returns a new identifier for each act; by default a random UUID. People may see
+            it, and a counter would reveal the number of acts.
         tables: by default those of `define_tables`.
         host_facts: facts for the host's own rules.
-        exams: the host's exams, where it keeps them itself; it then records uploads there, and our
-            tables of exams and batches are not used. By default they are.
+        exams: the host's exams, if it keeps them itself. The host then records uploads there,
+            and our tables of exams and batches are not used.
 
     Raises:
-        InvalidValue: the clock returns a naive time, the engine cannot be used, or what is given
-            for a port does not implement it.
+        InvalidValue: the clock returns a naive time, the engine cannot be used, or an argument
+            does not implement its port.
         StoreFailed: the database does not answer, or its tables are missing, older or newer.
         WrongKind: the policy or the tables are of another type.
     """
     if exams is not None and directory is None:
         raise InvalidArgument(
             "directory",
-            "must be given where the host keeps its exams itself; by default it would be ours, in "
-            "which there is nobody yet: if you fill that one, give SqlDirectory(engine, …)",
+            "must be given where the host keeps its exams itself; the default would be an empty "
+            "SqlDirectory: if you add users and groups to one, give SqlDirectory(engine, …)",
         )
     known = given_tables(tables)
     database = own_database(engine, known)
@@ -115,24 +115,24 @@ def joined(
     host_facts: HostFacts | None = None,
     exams: HostExams | None = None,
 ) -> Sharing:
-    """Return a `Sharing` inside a transaction that the host has open, and that stays the host's.
+    """Return a `Sharing` inside an open transaction, which the host alone commits or rolls back.
 
-    Its acts take effect when the host commits. An act is decided once: if another was faster, it
-    raises `Conflict`, and the host rolls back and begins again. Exams whose sharing is read are
-    locked until the transaction ends. A relay outside sends the notices after the commit.
+    Its acts take effect when the host commits. An act is decided once: if another act was faster,
+    this one raises `Conflict`, and the host rolls back and begins again. Exams whose sharing is
+    read are locked until the transaction ends. A relay outside sends the notices after the commit.
 
     A refusal is recorded in a transaction of its own, on a new connection, so that it survives a
     rollback. SQLite has one writer at a time, so there it is recorded in the host's transaction.
     Nothing else needs a second connection.
 
-    The transaction is that of a connection or a session, and has begun; what a session has not
-    flushed is not seen. A host on another framework makes a connection by `over_driver_connection`.
-    A directory of ours over the same engine reads inside of the transaction, any other one as
-    usual. Other arguments are as for `open_sharing`.
+    Give a connection or a session whose transaction has begun; flush a session first. A host on
+    another framework makes a connection by `over_driver_connection`. A `SqlDirectory` over the same
+    engine reads inside of the transaction; any other directory reads as usual. Other arguments are
+    as for `open_sharing`.
 
     Raises:
-        InvalidValue: the clock returns a naive time, there is no transaction, what is given for a
-            port does not implement it, or the connection is over a pooler and prepares statements.
+        InvalidValue: the clock returns a naive time, there is no transaction, an argument does not
+            implement its port, or the connection is over a pooler and prepares statements.
         WrongKind: the transaction, the policy or the tables are of another type.
     """
     store = joined_store(transaction, tables=tables, exams=exams)

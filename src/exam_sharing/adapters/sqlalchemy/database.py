@@ -1,10 +1,10 @@
 """How the parts of the store reach the database: transactions, connections, and the tables.
 
-Reading is one statement at a time, each of which sees one moment. Writing is one transaction.
+A read is one statement, which sees one moment. A write is one transaction. An act first races with
+other acts. After lost races it takes a turn: a transaction in which it locks before it reads.
 
-While an act holds locks, or a host its transaction, everything of ours that reads the same database
-reads over that connection. Otherwise threads that wait for the locks could use up the pool, and the
-thread that holds them could not go on.
+In a turn, or in a host's open transaction, the thread reads the database over that connection only.
+Otherwise threads that wait for the locks could use up the pool, and this thread could not go on.
 """
 
 from abc import ABC, abstractmethod
@@ -34,10 +34,10 @@ AnswerT = TypeVar("AnswerT")
 
 # The number of the lock under which PostgreSQL creates the tables; no other use of it is known.
 _CREATING: Final = 0x6578616D5F7368
-# How long an act that races waits for a lock: most likely it then loses to whoever holds it.
+# How long a racing act waits for a lock: the act that holds it longer will most likely win.
 _WAIT: Final = text("SELECT set_config('lock_timeout', '1s', true)")
-# An act that asks for its turn waits longer. PostgreSQL ends a turn that leaves it idle for so
-# long, so that a process that hangs does not hold the locks for good.
+# An act in its turn waits longer. PostgreSQL ends a turn that is idle for 10 seconds, so that a
+# process that hangs does not hold the locks for good.
 _WAIT_IN_TURN: Final = text(
     f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT:.0f}s', true), "
     "set_config('idle_in_transaction_session_timeout', '10s', true)"
@@ -57,7 +57,7 @@ def holding(connection: Connection, engine: Engine) -> Iterator[None]:
 
 
 def held_connection(engine: Engine) -> Connection | None:
-    """Return the connection over which this thread must read what the engine would read."""
+    """Return the connection that this thread must use for reads instead of the engine, if any."""
     held = _HELD.get()
     if held is None:
         return None
@@ -75,7 +75,7 @@ class Transactions(ABC):
     """Where statements are executed: in PostgreSQL or in SQLite."""
 
     joined: bool = False
-    """Whether the transaction is the host's, so that an act is decided once, and sends nothing."""
+    """Whether the transaction is the host's: an act is then decided once, and sends no notice."""
 
     def __init__(self, dialect: Dialect) -> None:
         self.postgresql: bool = dialect.name == "postgresql"
@@ -89,7 +89,7 @@ class Transactions(ABC):
         """Open a connection for statements that are written together or not at all."""
 
     def writing_once(self) -> AbstractContextManager[Connection]:
-        """Open a connection for one statement that writes, and loses no race to others."""
+        """Open a connection for a single statement that writes, and that cannot lose a race."""
         return self.writing()
 
     def recording(self) -> AbstractContextManager[Connection]:
@@ -107,10 +107,10 @@ class Transactions(ABC):
         self,
         exams: Collection[ExamId],  # noqa: ARG002  whatever they are
     ) -> AbstractContextManager[Connection | None]:
-        """Open a transaction in which an act may lock, read and write, and commits itself, if any.
+        """Open the transaction of a turn, which the act commits; `None` if no turn is possible.
 
         Raises:
-            Conflict: other acts of this process took their turns for the longest wait.
+            Conflict: other acts of this process had their turns until the longest wait was over.
         """
         return nullcontext()
 
@@ -137,7 +137,7 @@ class OwnTransactions(Transactions):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine.dialect)
         self._engine = engine
-        # One act of this process has its turn at a time, on some exams.
+        # Only one act of this process has a turn at a time; `_taken` are its exams.
         self._turns = Lock()
         self._taken: frozenset[ExamId] = frozenset()
         # A single statement is a transaction already; on SQLite it must not lock writers out.
@@ -208,19 +208,19 @@ class OwnTransactions(Transactions):
             yield connection
 
     def _require_no_wait_for_itself(self) -> None:
-        # On SQLite, a second writer in the same thread would wait for the first for ever. The act
-        # in its turn ends here, and races again.
+        # On SQLite, a second writer in the same thread would wait for the first for ever. The error
+        # ends the act's turn, and the act races again.
         if not self.postgresql and held_connection(self._engine) is not None:
             raise Conflict(1)
 
     def _begin(self, connection: Connection) -> RootTransaction:
         if self.postgresql:
-            # Acts lock and compare versions, and need no more. Under the stricter isolation of a
-            # host, an act that merely waits for another would fail, and who waits to create tables
-            # would not see those of another process.
+            # Acts lock and compare versions, and need no more. Under a host's stricter isolation,
+            # an act would fail when it waits for another, and a process that waits to create tables
+            # would not see the tables that another process has created.
             connection.execution_options(isolation_level="READ COMMITTED")
         begun = connection.begin()
-        # An event of the host's may have changed what was so when the engine was checked.
+        # A listener of the host's may have changed the engine since it was checked.
         if not engines.is_begun(connection):
             raise StoreFailed("the engine begins no transaction; see that nothing prevents it")
         return begun
@@ -275,8 +275,8 @@ def is_inserted(connection: Connection, table: Table, row: Mapping[str, Any]) ->
 def create_all(engine: Engine, tables: Tables | None = None) -> Tables:
     """Create the missing tables, record their shape, and return them.
 
-    For hosts without migrations; any number of processes may do so at once. By default they are the
-    tables of `define_tables`. Tables of an older shape are not changed. Where all tables are there,
+    For hosts without migrations; any number of processes may do so at once. The default tables are
+    those of `define_tables`. Tables of an older shape are not changed. Where all tables are there,
     nothing is written.
 
     Raises:

@@ -1,17 +1,17 @@
-"""Users and groups in a database: who is in what, who may see whom, and whom a text suggests.
+"""Users and groups in a database: memberships, visibility, and the search by name.
 
 Each answer is read by one statement, at one moment. Only suggestions and lists need more, if the
 first batch has too few principals that the actor may see. The host's rules of visibility are called
 while no connection is held, so that they may ask the directory back.
 
-Changes of groups follow each other, whoever makes them, so that no two of them form a cycle. On
+Changes of groups are made one after another: two at once could form a cycle together. On
 PostgreSQL a change locks the table of memberships against other writers; on SQLite a transaction
 that writes locks the whole file.
 
 A walk is one recursive statement, which goes up from members to groups, or down from groups to
-members, and passes each principal once. A search is read a batch at a time, by one statement each.
-It consists of branches, each of which reads an index in the order of the answer and stops; only
-texts longer than `SHORT` are matched first and sorted then. Of several words the longest leads.
+members, and passes each principal once. Each batch of a search is one statement, with branches. A
+branch reads an index in the order of the answer, and stops at the limit. Only texts longer than
+`SHORT` are sorted after they are matched. Of several words, the longest selects the rows.
 """
 
 import re
@@ -47,17 +47,17 @@ _Branch: TypeAlias = tuple[Fit, FromClause, list[_Condition]]
 
 # The parameter of every walk: one key for `principals_of` and `above`, else several.
 _KEYS: Final = "keys"
-# The parameter of those walks of which only the first rows may be wanted.
+# The parameter that limits the number of rows of a walk.
 _AT_MOST: Final = "at_most"
 # NUL and lone surrogates: no database stores them.
 _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _BEHIND_SURROGATES: Final = "\ue000"
-# How many words, the longest, the database looks for.
+# How many words the database searches for: the longest ones.
 _TOGETHER: Final = 4
+# How many candidates are read in addition to the number wanted, and the most in one batch.
 _SPARE: Final = 10
-# How many candidates are read beyond those that are wanted, and how many at once at most.
 _LARGEST_BATCH: Final = 1000
-# How far the search for a cycle goes in one direction before it turns to the other.
+# How many principals the search for a cycle reads in one direction before it tries the other.
 _FIRST_STEPS: Final = 64
 
 
@@ -94,10 +94,10 @@ class SqlDirectory(KeptDirectory):
 
     Threads and processes may read and change it at the same time. `visible` is whether an actor may
     see a user or a group at all; `members_visible`, whether they may see the members of a group.
-    Both are called each time. Anything but `True` is no; what they raise is raised.
+    Both are called each time. Any result but `True` means no. Their exceptions are passed on.
 
     Raises:
-        InvalidValue: the engine is for another database, or its transactions are not real ones.
+        InvalidValue: the engine is for another database, or cannot begin or roll back transactions.
         StoreFailed: the database does not answer; every method raises it too.
     """
 
@@ -245,7 +245,7 @@ class SqlDirectory(KeptDirectory):
             of_key = self._tables.principals.c.key == key
             before = connection.execute(select(*columns).where(of_key).with_for_update()).first()
             self._replace(connection, row)
-            # Checked only now: who removes it at the same time holds its row until then.
+            # Checked only now: a removal at the same time locks the row until it is recorded.
             removed = self._tables.removed.c.key
             gone = connection.scalars(select(removed).where(removed == key)).all()
             directories.require_not_removed(known, gone)
@@ -288,11 +288,11 @@ class SqlDirectory(KeptDirectory):
     @override
     @or_conflict
     def _forget(self, key: PrincipalKey) -> bool:
-        """Delete a user or a group, and keep its key; where it is a member, it stays one."""
+        """Delete a user or a group; its key, and its memberships in groups, are kept."""
         tables = self._tables
         with self._transactions.writing() as connection:
             if isinstance(principal_of(key), GroupId):
-                self._lock_memberships(connection)  # Before its row, as `_put` does.
+                self._lock_memberships(connection)  # Before the row, as in `_put`.
             principal = delete(tables.principals).where(tables.principals.c.key == key)
             known = connection.execute(principal).rowcount > 0
             if known:
@@ -309,7 +309,7 @@ class SqlDirectory(KeptDirectory):
     def _require_no_cycle(self, connection: Connection, group: Group) -> None:
         """Search down from the new members and up from the group, until either search ends.
 
-        Each goes further and further in turn, so that the shorter of the two decides the cost.
+        Both take more and more steps by turns, so that the shorter search decides the cost.
         """
         key = group.id.key
         members = {member.key for member in group.members if isinstance(member, GroupId)}
@@ -336,7 +336,7 @@ _NAMES: Final = ("name_start", "name_rest", "address")
 
 
 def _row_of(known: Known) -> tuple[dict[str, Any], Findable]:
-    """Return the row of a user or of a group, and by what it is found."""
+    """Return the row of a user or of a group, and the texts by which a search finds it."""
     account = known if isinstance(known, Account) else None
     principal = known.user if isinstance(known, Account) else known
     found = Findable.of(principal.name, account.user.email if account else None)
@@ -359,7 +359,7 @@ def _named(rows: Iterable[Row[Any]]) -> Iterator[Named]:
 
 
 def _known_in(rows: _Rows) -> Known:
-    """Return a user, or a group with its members, one row each."""
+    """Return the user or the group that the rows describe; a group has one row per member."""
     first = rows[0]
     principal = principal_of(first.key)
     if isinstance(principal, UserId):
@@ -412,7 +412,7 @@ class _Walks:
         active_users = _is_user(down.c.reached), self._active(down.c.reached).is_(True)
         self.people = select(down.c.began, down.c.reached).where(*active_users)
 
-        # The memberships in groups and in all groups in them, each with whether its member is
+        # The members of groups and of all groups inside them. `there` is whether the member is
         # active: null for an unknown member.
         groups = self._down(select(reached).where(named), inner)
         there = self._active(memberships.member_key).label("there")
@@ -420,7 +420,7 @@ class _Walks:
             groups, groups.c.reached == memberships.group_key
         )
 
-        # Every membership by which a principal is in anything.
+        # Every membership on the ways up from a principal.
         of_one = memberships.member_key == sa.bindparam(_KEYS)
         above = self._up(select(memberships.member_key.label("reached")).where(of_one))
         self.above = select(memberships.member_key, memberships.group_key).join(
@@ -436,7 +436,7 @@ class _Walks:
         self.first_below = select(self._down(members, inner).c.reached).limit(at_most)
 
     def _active(self, key: sa.ColumnElement[str]) -> sa.ScalarSelect[Any]:
-        # Not a join: PostgreSQL overestimates a walk, and would read all principals for it.
+        # Not a join: PostgreSQL expects too many rows of a walk, and would read all principals.
         principals = self._principals.c
         return select(principals.active).where(principals.key == key).scalar_subquery()
 
@@ -556,7 +556,7 @@ class _NameSearch:
 
 
 def _fits(typed: Typed, row: Row[Any]) -> bool:
-    """Return whether a text fits a row as well as the rank of its branch claims."""
+    """Return whether a text fits a row at least as well as the rank of the row."""
     fit = typed.fit(Findable.of(row.name, row.email))
     return fit is not None and fit <= row.rank
 
@@ -564,7 +564,7 @@ def _fits(typed: Typed, row: Row[Any]) -> bool:
 def _just_behind(text: str) -> str:
     """Return the text, or if it cannot be stored, a storable text at its place in the order.
 
-    A stored text is after the one exactly if it is the other, or after the other.
+    In the second case, the stored texts after `text` are the result and the texts after it.
     """
     unfit = _UNSTORABLE.search(text)
     if unfit is None:

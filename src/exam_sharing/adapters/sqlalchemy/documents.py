@@ -1,12 +1,12 @@
 """What is stored: rows for the tables, and JSON documents for receipts and events.
 
-A row has the attributes of a value, and a row to insert is a mapping of its columns.
+A row that was read has its columns as attributes; a row to insert is a mapping of its columns.
 
 In a document, text, numbers, truth values and null stand for themselves, and a list for a tuple.
 Everything else is an object whose one key is the kind: `{"UserId": "anna"}`,
-`{"at": "2030-01-01T…"}`, `{"UnshareReceipt": {…}}`. The table `_KINDS` has every kind, and nothing
-else is ever built. Grants and shares have rows of their own and never change, so a document only
-names them.
+`{"at": "2030-01-01T…"}`, `{"UnshareReceipt": {…}}`. The table `_KINDS` has every kind, and no
+other type is ever created from a document. Grants and shares have rows of their own and never
+change, so a document only names them.
 """
 
 import json
@@ -58,8 +58,8 @@ class _Form:
 class Rows(Generic[ValueT]):
     """The rows of one kind of value: its attributes in columns of the same names.
 
-    The types of the attributes decide how they are kept. `columns` has other names of columns, by
-    attribute, and `None` for an attribute without a column. `forms` are those of some attributes.
+    The types of the attributes decide how they are kept; `forms` overrides this, by attribute.
+    `columns` maps an attribute to another column name, or to `None` if it has no column.
     """
 
     def __init__(
@@ -155,7 +155,7 @@ ATTESTATIONS: Final = Rows(plans.Attestation, {"by": "attested_by", "at": "attes
 
 
 def row_of_ending(ending: Ending) -> dict[str, Any]:
-    """Return what an ending adds to the row of its grant; `which` is the id of the grant."""
+    """Return the columns of an ending in the row of its grant, with the grant's id as `which`."""
     row = _ENDINGS.row_of(ending)
     return row | {"which": row.pop("id")}
 
@@ -172,7 +172,7 @@ def share_of(row: Row[Any]) -> plans.Share:
 
 @attrs.frozen(kw_only=True)
 class Records:
-    """The rows that documents name, by id: grants, those of them that have ended, and shares."""
+    """The rows that documents name, by id: all grants, the ended grants, and shares."""
 
     grants: Mapping[str, Grant] = attrs.field(factory=dict)
     ended: Mapping[str, EndedGrant] = attrs.field(factory=dict)
@@ -258,7 +258,7 @@ def _value(plain: Json, records: Records) -> object:
     try:
         return kind.read(content, records)
     except TypeError:
-        # The content is not that of such a value.
+        # The content does not fit the kind.
         raise _unknown() from None
 
 
@@ -296,7 +296,7 @@ def _map_of(content: list[list[Json]], records: Records) -> object:
 
 
 def _written_shown(shown: ShownGrant) -> Json:
-    # Only the shown part of the basis; the grant itself has whether it is the owner's.
+    # Only the shown part of the basis. Whether the basis is `OWNER` is read from the grant.
     basis = () if shown.basis is OWNER else sorted(shown.basis)
     return {_GRANT: str(shown.id), "basis": [str(each) for each in basis]}
 

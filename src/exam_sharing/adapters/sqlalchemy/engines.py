@@ -6,10 +6,10 @@ that two writers follow each other and neither fails half-way. One that only rea
 statement that finds the file locked is executed again until the engine's time limit: the driver
 itself would wait inside a call of C, which no signal interrupts.
 
-**Poolers.** A pooler may give each transaction another session of the server, in which the name of
-a prepared statement may be that of another client's. PostgreSQL executes that one, and the client
-gets the answer to another's question. Where the process that answers is not the one that the driver
-was told of, there is a pooler; one in session mode, which is safe, looks the same.
+**Poolers.** A pooler may run each transaction in another session of the server. There, another
+client may have prepared a statement of the same name: PostgreSQL then executes that statement, and
+returns a wrong answer. If the server process that answers is not the process that the driver
+reports, there is a pooler. A pooler in session mode is safe, but looks the same.
 """
 
 import logging
@@ -37,28 +37,28 @@ from exam_sharing.validation import require_instance
 ParamsT = ParamSpec("ParamsT")
 ResultT = TypeVar("ResultT")
 
-# PostgreSQL's, where somebody limits the wait for a lock.
+# PostgreSQL's code for a wait for a lock that reached its limit.
 _LOCK_NOT_AVAILABLE: Final = "55P03"
-# PostgreSQL's, also for a transaction that was idle for too long, for a serialization failure, and
-# for a deadlock.
+# PostgreSQL's codes for a transaction that was idle for too long, a serialization failure, a
+# deadlock, and a wait for a lock that reached its limit.
 _LOST_RACES: Final = frozenset({"25P03", "40001", "40P01", _LOCK_NOT_AVAILABLE})
-# SQLite's for a transaction that has read rows that another has changed since.
+# SQLite's code for a transaction whose rows were changed by another after it read them.
 _OLDER_MOMENT: Final = sqlite3.SQLITE_BUSY_SNAPSHOT
-# SQLite's for a file that is in use; its extended codes add to these in higher bits.
+# SQLite's codes for a file that is in use, without the higher bits of extended codes.
 _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-# Raised by reading a row that we did not write, or that has bytes for text.
+# Errors of reading a row that another program wrote, or that has bytes instead of text.
 _UNREADABLE: Final = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 
 class LostRace(StoreFailed):
-    """Somebody else was in the way; the same may succeed later."""
+    """Another transaction was faster or held a lock; the same call may succeed later."""
 
 
 def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
-    """Make a function raise `StoreFailed` where the database, or a row of it, fails.
+    """Make a function raise `StoreFailed` where the database fails or a row cannot be read.
 
     It raises `StoreBusy` where somebody else has kept the database locked. The errors of SQLAlchemy
-    and of drivers may hold a personal message: none of them gets out, as a cause or otherwise.
+    and of drivers may hold a personal message, so they become neither cause nor context.
     """
 
     @wraps(ask)
@@ -67,14 +67,14 @@ def in_our_words(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
             return ask(*args, **kwargs)
         except (SQLAlchemyError, *_UNREADABLE) as error:
             failed = _failure(error)
-        # Outside of the handler, the error is not the context of ours.
+        # Raised outside of the handler, so that the caught error is not its context.
         raise failed
 
     return asked
 
 
 def or_conflict(ask: Callable[ParamsT, ResultT]) -> Callable[ParamsT, ResultT]:
-    """Do the same as `in_our_words`, and raise `Conflict` where somebody else was in the way."""
+    """Do the same as `in_our_words`, and raise `Conflict` for a lost race."""
     in_words = in_our_words(ask)
 
     @wraps(ask)
@@ -127,7 +127,7 @@ READS: Final = "exam_sharing_reads"
 
 _DIALECTS: Final = ("postgresql", "sqlite")
 _UNKNOWN: Final = "must be an engine of SQLAlchemy for PostgreSQL or SQLite"
-_INSIDE: Final = "call this inside of its `run_sync`, with the one that is given there"
+_INSIDE: Final = "call this inside of its `run_sync`, with the argument that it passes"
 _NAME: Final = "exam_sharing"
 # How many seconds a transaction waits for another to end.
 _PATIENCE: Final = 30
@@ -138,7 +138,7 @@ _SHORTEST: Final = 0.001
 _LONGEST: Final = 0.02
 # libpq's status of a connection that is in no transaction.
 _IDLE: Final = 0
-# Connections of drivers that reach the server itself, so that each is checked once.
+# Connections of drivers without a pooler between, so that each is checked once.
 _DIRECT: Final[WeakSet[Any]] = WeakSet()
 _NO_HANDLER: Final = logging.NullHandler()
 
@@ -199,7 +199,7 @@ def _mistake_with_driver(dialect: Dialect | None) -> str | None:
 
 
 def checked_engine(engine: Engine) -> Engine:
-    """Return a quiet engine for the same database, after a check of the host's."""
+    """Check the host's engine, and return a `quiet_engine` for the same database."""
     require_dialect(engine)
     own = quiet_engine(engine)
     find_problem = _problem_of_sqlite if own.dialect.name == "sqlite" else _problem_of_postgresql
@@ -230,7 +230,7 @@ def _problem_of_postgresql(engine: Engine) -> str | None:
 
 @in_our_words
 def _problem_of_sqlite(engine: Engine) -> str | None:
-    """Return what is wrong with the transactions of an engine, if anything; nothing is locked."""
+    """Return the problem of an engine's transactions, or `None`; this takes no lock."""
     with engine.execution_options(**{READS: True}).connect() as connection:
         files = connection.exec_driver_sql("PRAGMA database_list").all()
         journal = connection.exec_driver_sql("PRAGMA journal_mode").scalar_one()
@@ -240,7 +240,7 @@ def _problem_of_sqlite(engine: Engine) -> str | None:
         ends = not driver_connection.in_transaction
     # Without a file, connections see different databases or share one transaction.
     if not any(file for _, name, file in files if name == "main"):
-        return "must be for a file of SQLite; memory has a store of its own"
+        return "must be for a file of SQLite; to store in memory, use MemoryStore"
     if not begins:
         return (
             "must begin transactions itself: make it with sqlite_engine, or call set_up_sqlite "
@@ -268,7 +268,7 @@ def is_begun(connection: Connection) -> bool:
         return begun
     if not _is_autocommit(connection):
         return True
-    # In that mode a host may have begun by a statement of its own, as Django does.
+    # In AUTOCOMMIT mode a host may have executed BEGIN itself, as Django does.
     status = getattr(getattr(driver_connection, "info", None), "transaction_status", _IDLE)
     return bool(status != _IDLE)
 
@@ -281,7 +281,7 @@ def require_unmixed_statements(field: str, connection: Connection) -> None:
 
 
 def _mixed_statements(connection: Connection) -> str | None:
-    """Return what to do where a pooler may mix statements, or `None`."""
+    """Return the problem and its remedy if a pooler may mix statements, or `None`."""
     driver_connection: Any = connection.connection.driver_connection
     driver_connection = getattr(driver_connection, "lent", driver_connection)
     if driver_connection in _DIRECT:
@@ -308,10 +308,10 @@ def _mixed_statements(connection: Connection) -> str | None:
 
 
 def quiet_engine(engine: Engine) -> Engine:
-    """Return an engine with the same pool that logs neither parameters nor rows.
+    """Return an engine that shares the pool, and logs neither parameters nor rows.
 
     SQLAlchemy logs rows at the level DEBUG, and has no option against it. So our statements have a
-    logger of their own, below that of the host's engine, which drops all records of this level.
+    logger of their own below the logger of the host's engine. It drops all records of this level.
     """
     own = engine.execution_options()
     own.hide_parameters = True
@@ -400,7 +400,7 @@ def _execute(cursor: Cursor, statement: str, parameters: Any, context: Execution
 
 
 def _patiently(execute: Callable[[], object], seconds: float) -> None:
-    """Execute something, and repeat it for some seconds while another has the file locked."""
+    """Call `execute`, again for some seconds while another connection has the file locked."""
     deadline = time.monotonic() + seconds
     pause = _SHORTEST
     while True:

@@ -1,9 +1,9 @@
-"""Sharing of exams that a host keeps itself, and the ports over either store.
+"""Sharing of exams that a host keeps itself, and the ports over this store or over `SqlStore`.
 
 The host answers questions about its exams in Python, wherever it keeps them; our tables of exams
-and batches may be missing. What grants give is one statement, as elsewhere. The store then asks the
-host whether an exam is there, and who owns it. Lists merge the shared exams with those that the
-host reports as the user's own.
+and batches may be missing. The store reads grants by one statement. It then asks the host whether
+an exam is there, and who owns it. Lists merge the shared exams with those that the host reports as
+the user's own.
 
 INVARIANT: an exam that the host does not find is not there for anybody, whatever its grants.
 """
@@ -52,15 +52,15 @@ class HostExams(ports.ExamReader, Protocol):
     ) -> tuple[Exam, ...]:
         """Return the first exams that the user owns, newest upload first, then by id downward.
 
-        These are exams that `find` finds; fewer than the limit mean that there are no more. The
-        list begins behind the time of upload, in UTC, and the id of `after`. Ids are ordered code
-        point by code point.
+        `find` finds these exams too. Fewer than the limit mean that there are no more. The list
+        begins with the exam that follows `after`: a time of upload, in UTC, and an id. Ids are
+        ordered code point by code point.
         """
 
 
 @checks_arguments
 class SqlSharingStore(SqlGrants, ports.ExamReader, ports.ExamWriter, ports.AccessReader):
-    """Every port that keeps something of sharing, for a host that keeps its exams itself."""
+    """The ports that store sharing, for a host that keeps its exams itself."""
 
     def __init__(self, database: Database, exams: HostExams) -> None:
         """Keep the database and the host's exams."""
@@ -82,11 +82,11 @@ class SqlSharingStore(SqlGrants, ports.ExamReader, ports.ExamWriter, ports.Acces
 
     @override
     def _times_of_upload(self, exams: AbstractSet[ExamId]) -> Mapping[ExamId, datetime]:
-        """Return the copies that grants have, so that all grants on an exam sort alike."""
+        """Return the times that earlier grants have, so that all grants on an exam sort alike."""
         if not exams:
             return {}
         grants, named = self._tables.grants, listed("exams")
-        # One grant is enough, whatever their number.
+        # One grant of each exam is enough.
         one = select(grants.c.uploaded_at).where(grants.c.exam == named.c.value).limit(1)
         standing = one.where(grants.c.closed_version.is_(None)).scalar_subquery()
         ended = one.where(grants.c.closed_version.is_not(None)).scalar_subquery()
@@ -118,8 +118,8 @@ class SqlSharingStore(SqlGrants, ports.ExamReader, ports.ExamWriter, ports.Acces
         question = self._questions.involved_by_grants(named)
         found = self._transactions.ask(question, **asked, named=named.value)
         if found is None:
-            # The number of questions must not reveal whether there is such a grant, or whether the
-            # exam was withdrawn.
+            # The number of calls to the host must not reveal whether the grant exists, or whether
+            # the exam was withdrawn.
             self._found({ExamId(named.value)})
             return None
         involvement, sees = found
@@ -140,7 +140,7 @@ class SqlSharingStore(SqlGrants, ports.ExamReader, ports.ExamWriter, ports.Acces
         asked = asked_by(user, principals, now, permission)
         asked["exams"] = texts(named)
         given, withdrawn = self._transactions.ask(self._questions.given, **asked)
-        # The host is asked about withdrawn exams too: nobody may tell them from unknown ones.
+        # The host is asked about withdrawn exams too, so that they look like unknown exams.
         there = [exam for exam in self._found(named) if exam.id not in withdrawn]
         return frozenset(e.id for e in there if e.id in given or e.owner == user)
 
@@ -203,7 +203,7 @@ def sql_ports(
 ) -> ports.Ports:
     """Return every port, over one store.
 
-    Without a notifier, notices wait, and no try to send one is counted.
+    Without a notifier, notices wait, and no delivery attempt is counted.
     """
     require_instance("store", store, SqlStore, SqlSharingStore)
     return ports.Ports(
@@ -221,7 +221,7 @@ def sql_ports(
 
 
 def _exams(answer: Iterable[Exam]) -> tuple[Exam, ...]:
-    """Return exams of the host, each an `Exam` itself: a subclass could name any owner."""
+    """Return the host's exams; subclasses of `Exam` are rejected, as they could fake an owner."""
     exams = tuple(answer)
     if any(type(exam) is not Exam for exam in exams):
         raise StoreFailed("the host's exams returned something other than exams")
@@ -229,7 +229,7 @@ def _exams(answer: Iterable[Exam]) -> tuple[Exam, ...]:
 
 
 def _longer(step: int) -> int:
-    """Return how many exams to look at next, so that few statements pass many missing exams."""
+    """Return a longer step, so that many missing exams take few statements."""
     return max(step, min(2 * step, _LONGEST_STEP))
 
 

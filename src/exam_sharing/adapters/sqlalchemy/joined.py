@@ -1,10 +1,11 @@
 """Sharing inside a transaction that the host has open, by SQLAlchemy or by the driver itself.
 
-Nothing here begins, commits or rolls back that transaction, retries, or sends. An act writes behind
-a savepoint, so that an act that fails writes nothing and the host may go on.
+Only the host begins, commits or rolls back the transaction. No act is retried, and no notice is
+sent. An act writes behind a savepoint, so that an act that fails writes nothing and the host may
+go on.
 
 Versions are locked, in the order of their ids, before facts are read. An act therefore loses a race
-only if the host's transaction sees an older moment, or waits in a circle with another.
+only if the host's transaction reads an older snapshot, or is in a deadlock.
 
 A host on another framework, such as Django, lends a connection of the driver. Calls that would
 commit it, roll it back, reset it or close it do nothing, and no event of an engine is fired for it.
@@ -46,10 +47,9 @@ class DriverConnection(Protocol):
 def over_driver_connection(driver_connection: DriverConnection, engine: Engine) -> Connection:
     """Return a connection for `joined` over a driver's connection that is in a transaction.
 
-    It can be used during that transaction, which it neither ends nor closes. The driver is psycopg
-    3 or sqlite3; in Django its connection is `connection.connection`, inside of `atomic()`. The
-    engine is for the same database, by the same driver; it records refusals where they have a
-    transaction of their own.
+    Use it only during that transaction, which it never ends. The driver is psycopg 3 or sqlite3; in
+    Django its connection is `connection.connection`, inside of `atomic()`. The engine is for the
+    same database and driver. On PostgreSQL it records refusals in transactions of their own.
     """
     engines.require_dialect(engine)
     if engine.dialect.driver not in _DRIVERS:
@@ -70,7 +70,7 @@ def over_driver_connection(driver_connection: DriverConnection, engine: Engine) 
 
 @attrs.define(eq=False, slots=False)
 class _Lent:
-    """A connection of the driver that stays the host's, beside an engine with its own."""
+    """The host's connection of the driver, and an engine that makes further connections."""
 
     lent: DriverConnection
     beside: Engine
@@ -99,7 +99,7 @@ def _engine_without_events(engine: Engine) -> Engine:
 
 
 def _no_connection() -> Any:  # noqa: ANN401  as every creator of a pool
-    raise InvalidArgument("engine", "has no connections but those that are lent")
+    raise InvalidArgument("engine", "only has the connections that the host lends")
 
 
 class _HostTransaction(Transactions):
@@ -111,7 +111,7 @@ class _HostTransaction(Transactions):
         super().__init__(connection.dialect)
         self._connection = connection
         lent: Any = connection.connection.dbapi_connection
-        # It makes connections of our own beside this one.
+        # This engine makes connections outside of the host's transaction.
         self.own_engine: Engine = lent.beside if isinstance(lent, _Lent) else connection.engine
 
     @override
@@ -165,7 +165,7 @@ def joined_store(
 
 
 class _AskedInside:
-    """A directory that reads over the host's connection what it reads by the same engine."""
+    """A directory whose reads by the host's engine use the connection of the host instead."""
 
     def __init__(self, directory: Directory, connection: Connection) -> None:
         self._directory = directory
@@ -182,9 +182,9 @@ class _AskedInside:
 
 
 def directory_inside(transaction: Connection | Session, directory: Directory) -> Directory:
-    """Return a directory that needs no connection beside that of the transaction.
+    """Return a directory that reads over the connection of the transaction.
 
-    A directory that reads another database, or not by our engine, reads as before.
+    A directory that does not read by the engine of the transaction reads as before.
     """
     require_conforming("directory", directory, Directory)
     return cast("Directory", _AskedInside(directory, _connection_of(transaction)))
@@ -201,14 +201,13 @@ def owner_changed(
 ) -> None:
     """Report that a host's exam has another owner, in the transaction that changes the owner.
 
-    The change counts as a version, so that acts that read the former owner are decided again, and
-    is an event in the audit trail. Grants stay as they are.
+    The change raises the exam's version, so that acts that read the former owner are decided again.
+    The audit trail gets an event. Grants stay as they are.
 
-    The transaction is as for `joined`, the owners are those `before` and `after`, and the time is
-    aware.
+    The transaction is as for `joined`; the owner changes from `before` to `after`; `at` is aware.
 
     Raises:
-        Conflict: the transaction sees an older moment, and an act was faster; begin it again.
+        Conflict: an act was faster, and the transaction reads an older snapshot; begin it again.
         InvalidValue: there is no transaction, or the time is naive.
         StoreFailed: the exam was withdrawn, or the database failed.
     """

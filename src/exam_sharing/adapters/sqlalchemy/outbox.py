@@ -1,8 +1,8 @@
 """Notices in the database: those that wait for a relay, and those that were given up.
 
-The column `due` holds the time from which a relay may claim a notice, whatever the notice waits
-for: another try, or the lapse of a claim. For a new notice that time is long ago; for one that was
-given up it is null. So a claim is a short walk along one index, however many notices wait.
+The column `due` has the time from which a relay may claim a notice: the next attempt, or the end
+of another relay's claim. For a new notice that time is long ago; for one that was given up it is
+null. So a claim is a short walk along one index, however many notices wait.
 """
 
 from datetime import datetime
@@ -33,14 +33,14 @@ class SqlOutbox(Outbox):
     """
 
     def __init__(self, database: Database, *, held_back: bool = False) -> None:
-        """Keep the database; one that is held back lets no relay claim a notice."""
+        """Keep the database; an outbox that is `held_back` lets no relay claim a notice."""
         require_kind("database", database, Database)
         self._held_back = held_back or database.transactions.joined
         self._database, self._transactions = database, database.transactions
         self._notices = database.tables.notices
 
     def held_back(self) -> "SqlOutbox":
-        """Return an outbox of the same notices for those who leave sending to a relay elsewhere."""
+        """Return an outbox of the same notices that lets no relay claim them."""
         return SqlOutbox(self._database, held_back=True)
 
     @override
@@ -61,7 +61,7 @@ class SqlOutbox(Outbox):
         if share is not None:
             due = due.where(notices.c.share == share.value)
         number = notices.c.number
-        # An array is chosen once; in a join, PostgreSQL could choose again for every row.
+        # PostgreSQL selects the array once; a join could select the due notices for every row.
         chosen = ByDialect(number == any_(func.array(due.scalar_subquery())), number.in_(due))
         keep = update(notices).where(chosen).values(due=until, claimed_by=token).returning(notices)
         with self._transactions.writing_once() as connection:

@@ -3,10 +3,10 @@
 A question is one statement, so that its answer is of one moment. The store executes it; a host on
 another driver takes it as text from `Statements`. Checks, pages and a host's own queries use the
 same two conditions, `counts` and `owned`, so that lists and checks agree. Each statement is
-rendered once, since that costs as much as a check itself.
+rendered once, since rendering costs as much as a check.
 
-A page merges the newest exams of each principal. It asks for no more of a principal than fits the
-page, and the index of grants by recipient is in the order of the page. All grants on an exam sort
+A page merges the newest exams of each principal. It reads at most one page of exams per principal,
+from the index of grants by recipient, which has the order of the page. All grants on an exam sort
 alike, by the exam's time of upload; several grants on an exam to one principal count once.
 
 INVARIANT: a grant without a `closed_version` has not been ended, and its exam is not withdrawn.
@@ -45,12 +45,12 @@ Exams: TypeAlias = Iterable[ExamId]
 Selecting: TypeAlias = Select[Any] | sa.CompoundSelect[Any]
 
 _VISIBLE: Final = Rows(VisibleExam)
-# How many principals SQLite is asked about one by one; it joins at most 500 selects.
+# How many principals have a select of their own, an arm, in SQLite; it joins at most 500 selects.
 _MOST_ARMS: Final = 200
 # The key to ask about for a user without principals.
 _NO_KEY: Final = PrincipalKey("")
-# A sub-select, since PostgreSQL must not see the length of a page. Where most principals can see
-# less than a page, PostgreSQL would read and sort all that anyone can see, even where it is much.
+# A sub-select hides the length of a page from PostgreSQL. Where most principals see less than a
+# page, PostgreSQL would otherwise read and sort all exams, also for those who see many.
 _LIMIT: Final = select(sa.bindparam("limit", type_=sa.Integer())).scalar_subquery()
 
 
@@ -70,7 +70,7 @@ _Text: TypeAlias = ColumnElement[str]
 
 
 class Rendered:
-    """A statement as text for a driver, and how values are converted on either side of it."""
+    """A statement as text for a driver, with the conversions of its parameters and its rows."""
 
     def __init__(self, statement: Selecting, driver: Dialect) -> None:
         compiled: Any = statement.compile(dialect=driver)
@@ -91,7 +91,7 @@ class Rendered:
         columns = statement.selected_columns
         types = [column.type.dialect_impl(driver) for column in columns]
         self._from_driver = [each.result_processor(driver, None) or _as_it_is for each in types]
-        # The columns are not known before.
+        # Made here, since each statement has other columns.
         self._row: Any = namedtuple("Row", columns.keys(), rename=True)  # type: ignore[misc]  # noqa: PYI024
 
     def values(self, asked: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
@@ -147,13 +147,13 @@ def texts(ids: Iterable[ExamId | GrantId]) -> list[str]:
 def counts(
     grants: FromClause, *, user: ColumnElement[str], now: ColumnElement[datetime]
 ) -> ColumnElement[bool]:
-    """Return the condition that a grant stands, and gives something to those that it reaches.
+    """Return the condition that a grant stands, has not expired, and was not made by the user.
 
     A grant gives nothing to its own grantor. Specification: `#grant`.
     """
     # The concatenation hides the column from PostgreSQL's statistics. Where one account makes all
-    # grants, PostgreSQL would guess that next to nothing counts, and would read and sort all that a
-    # principal sees instead of one page in the order of its index.
+    # grants, PostgreSQL would expect almost no rows. It would then read and sort all exams that a
+    # principal sees, instead of one page from the index.
     grantor = grants.c.grantor.concat(sa.literal_column("''"))
     over = grants.c.until <= now
     return sa.and_(grants.c.closed_version.is_(None), grantor != user, over.is_not(sa.true()))
@@ -165,7 +165,7 @@ def owned(
     """Return the condition that the user owns an exam, and that it was not withdrawn."""
     # An exam that was never shared may have no version.
     gone = select(versions.c.exam).where(versions.c.exam == exam, versions.c.withdrawn)
-    # A look-up for each exam: a join could go through all withdrawn exams for each.
+    # A look-up per exam: a join could read all withdrawn exams for each exam.
     return sa.and_(owner == user, gone.scalar_subquery().is_(None))
 
 
@@ -174,10 +174,10 @@ class Listed(Enum):
 
     VISIBLE = auto()
     SHARED_WITH = auto()
-    GRANTED = auto()  # whoever owns it
+    GRANTED = auto()  # by grants, whoever owns the exam
 
 
-# What a page lists, whether it has a cursor, and its number of arms.
+# The list of a page, whether the page has a cursor, and its number of arms.
 _PageKind: TypeAlias = tuple[Listed, bool, int]
 
 
@@ -190,8 +190,8 @@ class Questions:
     # Whether the user holds the permission on the `exam`, and on which of the `exams`.
     holds: Question[bool]
     holding: Question[frozenset[ExamId]]
-    # Which of the `exams` were withdrawn, also from their owners; before them, those on which
-    # grants give the permission.
+    # Which of the `exams` were withdrawn, even for their owners. `given` has two sets: the exams
+    # on which grants give the permission, and the withdrawn exams.
     withdrawn: Question[frozenset[ExamId]]
     given: Question[tuple[frozenset[ExamId], frozenset[ExamId]]]
 
@@ -251,7 +251,7 @@ class Questions:
     def involved_by_grants(
         self, named: ExamId | GrantId
     ) -> Question[tuple[Involvement, bool] | None]:
-        """Ask the same of grants alone, and whether they let the user see the exam."""
+        """Ask the same without the exam's owner, and whether grants let the user see the exam."""
         return Question(self._involving_grants[isinstance(named, GrantId)], _involvement_and_sight)
 
     def _with_versions(self, grants: FromClause, *only: ColumnElement[bool]) -> Selecting:
@@ -294,8 +294,8 @@ class Questions:
 
     def _owned(self, among: ColumnElement[bool]) -> Select[Any]:
         exams = self._exams.c
-        # These exams are found by id. With the bare column, a check could use the index of owners
-        # instead, and read all that the user owns.
+        # These exams are found by id. The concatenation prevents PostgreSQL from using the index of
+        # owners, which would read all exams of the user.
         owner = exams.owner.concat(sa.literal_column("''"))
         is_owned = owned(exams.id, owner, self._versions, user=self._user)
         return select(exams.id).where(among, is_owned)
@@ -303,7 +303,7 @@ class Questions:
     def page(
         self, what: Listed, asked: Mapping[str, Any], after: Cursor, limit: int
     ) -> tuple[Question[tuple[VisibleExam, ...]], dict[str, Any]]:
-        """Return how to ask for the first exams of a list. Specification: `#lists-of-exams`."""
+        """Return the question and parameters of a page. Specification: `#lists-of-exams`."""
         keys = asked["principals"] or [_NO_KEY]
         arms = 0 if self._postgresql else min(len(keys), _MOST_ARMS)
         asked = {**asked, "limit": limit, "principals": keys[arms:]}

@@ -1,10 +1,10 @@
-"""Statements for a host: those of the store as text, and conditions for the host's own.
+"""Statements for a host: the store's statements as text, and conditions for a host's statements.
 
 `Statements` renders the statements that the store executes. `may`, `permission_held` and
-`visible_exams` tell a host's own statement what a user may see, exactly as a check would. Each is
-made for one user at one moment, from two arguments: `principals`, because groups count, and `user`,
-because a grant that the user made does not count and an exam that they own does. Nothing here
-executes a statement.
+`visible_exams` are parts of a host's own statement, and give the same answers as a check. Each is
+made for one user at one moment. It takes `principals`, because groups count. It also takes `user`,
+because exams that the user owns count, and grants that the user made do not. Nothing here executes
+a statement.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -74,9 +74,9 @@ class Statement(Generic[AnswerT]):
 class Statements:
     """The questions of the store, and a host's own, for one kind of database and of driver.
 
-    Arguments and answers are those of the ports of the same names. Nothing is executed. Over a
-    pooler in transaction mode, a driver that prepares statements may return another client's
-    answer: connect psycopg with `prepare_threshold=None`, and asyncpg to the server itself.
+    Each method has the arguments and the answer of the port's method of that name, and executes
+    nothing. Over a pooler in transaction mode, a driver that prepares statements may return another
+    client's answer: connect psycopg with `prepare_threshold=None`, asyncpg to the server itself.
 
     The paramstyle is `"numeric_dollar"` for asyncpg, `"pyformat"` or `"format"` for psycopg,
     `"format"` for cursors of Django, and `"qmark"` or `"named"` for sqlite3.
@@ -168,8 +168,8 @@ def visible_exams(
     `Permission`; and `uploaded_at`. All exams must be in our tables. The rows have no order.
 
     The principals are the keys of the user and of every group that they are in, as returned by
-    `Directory.principals_of` and `Viewer.principals`; without any, the user holds nothing. The time
-    is that of the question, aware.
+    `Directory.principals_of` and `Viewer.principals`; without any, the user holds nothing. `now` is
+    aware.
 
     Raises:
         InvalidValue: the time is naive, or the principals are not those of the user.
@@ -207,8 +207,8 @@ def may(
     The database first looks up what the user holds, and then the rows: the cost grows with what the
     user holds, not with the number of rows.
 
-    The columns are the id of the exam and that of its owner, as text, of one table or alias of the
-    host's. Other arguments and errors are as for `visible_exams`.
+    Both columns are of one table or alias of the host's, as text: the exam's id and its owner's id.
+    Other arguments and errors are as for `visible_exams`.
     """
     asker = _Asked(user, principals, now, tables)
     grants = tables.grants
@@ -219,7 +219,7 @@ def may(
         asker.reached_by(grants), grants.c.permission >= _value_of(permission)
     )
     own = select(exam_column).where(asker.owns(exam_column, owner_column))
-    # Of two tables, it would pair every exam of one with what the user owns in the other.
+    # With two tables, `own` would pair every exam of one with the user's exams in the other.
     if len(select(exam_column, owner_column).get_final_froms()) != 1:
         raise InvalidArgument("owner_column", "must be of the same table as the column of the exam")
     return _exactly(exam_column).in_(sa.union_all(given.correlate(None), own.correlate(None)))
@@ -269,10 +269,10 @@ class _Asked:
     def __attrs_post_init__(self) -> None:
         require_instance("principals", self.principals, AbstractSet)
         if self.principals and self.user.key not in self.principals:
-            raise InvalidArgument("principals", "must be those of the user, who is one of them")
+            raise InvalidArgument("principals", "must include the key of the user")
 
     def reached_by(self, grants: FromClause) -> ColumnElement[bool]:
-        """Return the condition that a grant gives the user something."""
+        """Return the condition that a grant reaches the user and counts."""
         reaches = grants.c.recipient.in_(sorted(self.principals))
         user, now = sa.literal(self.user.value), sa.literal(self.now, Instant())
         return sa.and_(reaches, reading.counts(grants, user=user, now=now))
@@ -297,7 +297,7 @@ def _exactly(column: Any) -> ColumnElement[Any]:  # noqa: ANN401  or a mapped at
 
 
 def _in_collation(column: Any, collation: str) -> ColumnElement[Any]:  # noqa: ANN401
-    """Return a column in PostgreSQL's collation of the column that it is compared with.
+    """Return a column with this collation in PostgreSQL, to compare it with another column.
 
     PostgreSQL can then use an index of the other column, and two different collations are no error.
     """

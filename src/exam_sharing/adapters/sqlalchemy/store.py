@@ -2,8 +2,8 @@
 
 A commit locks the versions of every exam that the act has read, in the order of their ids, and then
 compares them with what the act has read. So the second of two acts on one exam always sees the
-first. All lock in one order, so no two acts wait for each other. An act in its turn locks the
-versions before it reads, and holds the locks until it has written.
+first. All lock in one order, so no two acts wait for each other. After lost races, an act takes a
+turn: it locks the versions before it reads, and holds the locks until it has written.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -87,7 +87,7 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
 
     @or_conflict
     def _ask_locked(self, exams: tuple[ExamId, ...], question: Question[AnswerT]) -> AnswerT:
-        """Lock versions before anything is read, since the act is not decided again."""
+        """Lock versions before the read: in a host's transaction, an act is decided only once."""
         with self._transactions.reading() as connection:
             self._lock(connection, reading.texts(exams))
         return self._transactions.ask(question, exams=reading.texts(exams))
@@ -207,7 +207,7 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
 
     @in_our_words
     def _in_turn(self, turn: ExitStack, exams: tuple[ExamId, ...]) -> Connection | None:
-        """Lock the versions of exams, over a connection that the act then reads and writes over."""
+        """Lock the versions of exams, and return the connection of the turn, if there is one."""
         try:
             connection = turn.enter_context(self._transactions.in_turn(exams))
             if connection is not None:
@@ -230,7 +230,7 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
     def _commit(self, changes: ports.Changes, writing: AbstractContextManager[Connection]) -> bool:
         exams = {grant.exam for grant in changes.made}
         uploaded = self._times_of_upload(exams)
-        if not exams <= uploaded.keys():  # One has gone since it was read.
+        if not exams <= uploaded.keys():  # An exam has gone since it was read.
             return False
         try:
             with writing as connection:
@@ -298,7 +298,7 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
         return found
 
     def _lock(self, connection: Connection, exams: Iterable[str]) -> dict[str, int]:
-        """Lock the versions that exams have, in the order of their ids, and return them."""
+        """Lock the existing versions of exams, in the order of their ids, and return them."""
         versions = self._tables.versions
         in_order = (
             select(versions.c.exam, versions.c.version)
@@ -333,7 +333,7 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
         connection.execute(close.values(closed_version=changes.versions[exam] + 1))
 
     def _note_removals(self, connection: Connection, changes: ports.Changes) -> None:
-        """Keep whom owners have removed, so that no act needs to read the past of an exam."""
+        """Record whom owners have removed, so that no act needs to read ended grants."""
         removed = self._tables.removed
         by_owner = HowEnded.UNSHARED, EndedAs.OWNER
         ended = [(past.grant, past.ending) for past in changes.ended]
@@ -381,20 +381,20 @@ def _insert_new(connection: Connection, table: Table, rows: Sequence[Any], kind:
     with suppress(IntegrityError):
         connection.execute(insert(table), rows)
         return
-    # Outside of the handler, the error is not the context of ours.
+    # Raised outside of the handler, so that the caught error is not its context.
     raise StoreFailed(f"the id of a {kind} is taken; new_id must return a new id each time")
 
 
 @checks_arguments
 class SqlStore(SqlGrants, ports.ExamReader, ports.ExamWriter, ports.AccessReader):
-    """Every port that keeps something, over SQLAlchemy; safe for threads and for processes.
+    """The ports that store sharing and exams, over SQLAlchemy; safe for threads and processes.
 
-    It keeps exams and upload batches too, for hosts that keep none of their own.
+    For hosts that keep no exams and upload batches of their own.
     """
 
     @classmethod
     def over(cls, engine: Engine, *, tables: Tables | None = None) -> "SqlStore":
-        """Return a store with transactions of its own, by default over those of `define_tables`."""
+        """Return a store with its own transactions; the default tables are of `define_tables`."""
         return cls(own_database(engine, tables))
 
     @override
@@ -527,7 +527,7 @@ def put_transfer(
     after: UserId,
     at: datetime,
 ) -> None:
-    """Count a change of owner of a host's exam as a version, and write its event."""
+    """Raise the version of a host's exam for a change of owner, and write the event."""
     with transactions.writing() as connection:
         connection.execute(insert_unless_there(connection, tables.versions), _unshared(exam.value))
         versions = {exam: _counted(connection, tables, exam)}

@@ -1,4 +1,4 @@
-"""Sweeps: grants and exams that are over are recorded as ended, in small steps.
+"""Sweeps: they end expired grants and withdraw deleted exams, in small steps.
 
 The indexes of standing grants cannot know the time. So expired grants stay in them, and pages read
 more than they show. `sweep_expired` takes them out.
@@ -76,7 +76,7 @@ def _swept(database: Database, before: datetime, limit: int) -> int:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    # The version of the next act on the exam, the first that will not find them.
+    # The version of the next act on the exam: it is the first act that will not read these grants.
     next_version = select(versions.c.version + 1).where(versions.c.exam == grants.c.exam)
     end = (
         update(grants)
@@ -89,7 +89,7 @@ def _swept(database: Database, before: datetime, limit: int) -> int:
             replaced_by="[]",
         )
     )
-    # A serializable transaction, which a host may use for everything, would make acts fail.
+    # Not serializable, even if the host's engine is: that would make acts fail.
     with database.transactions.writing() as connection:
         ids = connection.scalars(expired).all()
         if ids:
@@ -125,7 +125,7 @@ def sweep_deleted(
     _require_limit(limit)
     at = None if now is None else instant("now", now)
     database = own_database(engine, tables)
-    # An exam that was shared is withdrawn without a look at the exam: our table may be missing.
+    # The withdrawal of a shared exam does not read our table of exams, which may be missing.
     ports = sql_ports(SqlStore(database), directory=MemoryDirectory())
     swept, after = 0, ""
     while shared := _shared_behind(database, after, limit):
@@ -142,7 +142,7 @@ def sweep_deleted(
 
 @in_our_words
 def _shared_behind(database: Database, after: str, limit: int) -> tuple[ExamId, ...]:
-    """Return the first exams behind one, by id, with grants that have not ended."""
+    """Return the next exams with grants that have not ended, by id, from the id `after`."""
     grants, versions = database.tables.grants, database.tables.versions
     unended = (grants.c.exam == versions.c.exam) & grants.c.closed_version.is_(None)
     statement = (

@@ -7,10 +7,10 @@ Texts are compared code point by code point: PostgreSQL does so by its collation
 always does. Names and addresses are found by their folded form. PostgreSQL indexes no long texts,
 so only the start of a folded text is indexed, and a match of the start is checked again.
 
-Many texts travel as one parameter, so that a statement does not depend on their number. PostgreSQL
-plans a prepared statement again and again while it hopes to gain by looking at the values, and
-planning a check takes longer than the check. A sub-select hides the number of values, so PostgreSQL
-soon keeps one plan.
+Many texts are one parameter, so that a statement does not depend on their number. PostgreSQL plans
+a prepared statement again at each execution if the values promise a better plan, and planning a
+check takes longer than the check. A sub-select hides the number of values, so PostgreSQL soon keeps
+one plan.
 """
 
 import json
@@ -48,7 +48,7 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 _ID: Final = 255
 _KEY: Final = _ID + len("u:")
-# PostgreSQL cuts longer names, counted in bytes, and then looks for others than it made.
+# PostgreSQL cuts names with more bytes than this, and then does not find them by the full name.
 _MOST: Final = 63
 _RESERVED: Final = "sqlite_"
 # A driver may take a percent sign for the mark of a parameter.
@@ -56,7 +56,7 @@ _UNFIT: Final = frozenset("%\"'`\\")
 
 
 class Instant(TypeDecorator[datetime]):
-    """The column type of every time: aware and in UTC outside, exact to the microsecond inside.
+    """The column type of every time: aware and in UTC in Python, stored to the microsecond.
 
     PostgreSQL stores a `timestamp` that is always in UTC, whatever the time zone of the session;
     SQLite stores whole microseconds since 1970. Both order times as instants. Migrations import
@@ -144,7 +144,7 @@ class _TextList(TypeDecorator[Sequence[str]]):
             return json.dumps(value)
         lines = "\n".join(value)
         if lines.count("\n") >= max(1, len(value)):
-            raise ValueError("a text among several must be one line")
+            raise ValueError("each of the texts must be one line")
         return lines
 
 
@@ -155,7 +155,7 @@ class DirectoryTables:
     metadata: MetaData
     principals: Table  #: users and groups, each with its folded name if it can be chosen
     memberships: Table  #: the direct members of groups, known or not
-    search_keys: Table  #: whole names, and starts of addresses and words, of who can be chosen
+    search_keys: Table  #: whole names, and starts of addresses and words, of active principals
     removed: Table  #: the keys of removed users and groups, which are never used again
 
     def all(self) -> tuple[Table, ...]:
@@ -208,13 +208,13 @@ def define_directory_tables(
 
 
 def given_tables(tables: object) -> Tables:
-    """Return tables of ours as they were given, or those of `define_tables` for `None`."""
+    """Return the given tables, or for `None` those of `define_tables`."""
     return _default_tables() if tables is None else of_kind("tables", tables, Tables)
 
 
 @cache
 def _default_tables() -> Tables:
-    # Statements over the same tables are compiled once, and a host joins on many of its requests.
+    # One object for all, since statements are compiled once per object, and hosts join often.
     return define_tables(MetaData())
 
 
@@ -317,9 +317,9 @@ def _define(names: _Names) -> Tables:
         Column("replaced_by", sa.Text()),
     )
     standing = grants.c.closed_version.is_(None)
-    # Acts and checks read standing grants, whatever the number of grants in the past.
+    # Acts and checks read standing grants only, so that ended grants do not slow them down.
     index("grants_of_exam", grants.c.exam, grants.c.recipient, where=standing)
-    # No other index begins with the exam alone: the planner could take it for a check.
+    # No other index may begin with the exam alone: the planner could use it for a check.
     index("grants_past", grants.c.exam, where=grants.c.closed_version.is_not(None))
     index("grants_by_grantor", grants.c.grantor, grants.c.exam)
     newest = grants.c.recipient, grants.c.uploaded_at, grants.c.exam
@@ -338,7 +338,7 @@ def _define(names: _Names) -> Tables:
         Column("claimed_by", _text(64), comment="the claim that holds it until it is due"),
         Column("given_up_at", Instant()),
         Column("problem", sa.Text(), comment="of the last failure: a code or the name of a type"),
-        # Operators turn pages by number, and SQLite would otherwise reuse that of a sent notice.
+        # Operators page by number, and SQLite would otherwise reuse the number of a sent notice.
         sqlite_autoincrement=True,
     )
     index("notices_of_share", notices.c.share)
