@@ -1,9 +1,9 @@
-"""The only ways to the outside: what a host supplies, or takes from `exam_sharing.memory`.
+"""Ports: what a host supplies for the world outside, or takes from `exam_sharing.memory`.
 
-Every port may raise; whatever it raises, the answer is never a yes. A port over a library turns the
+Every port may raise any error; an error never permits anything. A port over a library turns the
 library's errors into `StoreFailed`.
 
-*Reading* ports answer for the facts that they hold at one moment. No method is called once per
+Each answer of a *reading* port is from one moment. No method is called once per
 grant or once per user: each takes many identifiers. Times are aware, in UTC; limits are 1 or more.
 """
 
@@ -59,7 +59,7 @@ class Changes:
     """What one act writes, as a whole or not at all.
 
     Attributes:
-        versions: of every exam that was read; one that has moved makes the commit a conflict.
+        versions: of every exam that was read; if one has changed, the commit is a conflict.
         withdrawn: the exam that is no longer found.
     """
 
@@ -82,11 +82,11 @@ class ExamReader(Protocol):
     """The host's exams.
 
     A withdrawn exam may be among the answers or not: `GrantReader` reports that it was withdrawn.
-    An exam that the host no longer has is not among them, and so is there for nobody; its grants
-    count again if it comes back. An id is never used again for another exam.
+    An exam that the host no longer has is not among them, so nobody has access to it; if the exam
+    comes back, its grants are valid again. An id is never used again for another exam.
 
-    Acts read versions before owners, so that a change of owner that also counts as a version makes
-    a conflict of every act that read the former owner.
+    Acts read versions before owners. If a change of owner also raises the version, it conflicts
+    with every act that read the former owner.
     """
 
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
@@ -106,7 +106,7 @@ class ExamWriter(Protocol):
     """Where uploads are recorded, for hosts that keep no exams of their own."""
 
     def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
-        """Record an upload, or more exams of one, as a whole or not at all.
+        """Record a batch, or further exams of one batch, as a whole or not at all.
 
         An upload of no exams can seal a batch. A sealed batch may be sealed once more, and is never
         opened again.
@@ -119,7 +119,7 @@ class ExamWriter(Protocol):
 
 
 class GrantReader(Protocol):
-    """What the package keeps of sharing."""
+    """The stored grants and receipts."""
 
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
         """Return the version and the grants of each exam at one moment, ended grants on request.
@@ -130,7 +130,7 @@ class GrantReader(Protocol):
     def find_grants(self, ids: Iterable[GrantId]) -> tuple[Grant, ...]:
         """Return those of the grants that there are, ended or not, in any order.
 
-        Grants never change, so the moment does not matter. A grant that is named twice may come
+        Grants never change, so they can be read at any time. A grant that is named twice may come
         once or twice.
         """
 
@@ -139,9 +139,9 @@ class GrantReader(Protocol):
     ) -> Mapping[ExamId, Principals]:
         """Return those of the recipients whom an owner removed from each exam, at one moment.
 
-        An owner removes a principal by ending a grant to them as `UNSHARED`, as `OWNER`. The next
-        share that makes a grant to them with the basis `OWNER` readmits them. The replacement of a
-        narrowed grant readmits nobody. Every exam is in the answer.
+        An owner removes a principal by ending a grant to them. The ending is `UNSHARED`, as
+        `OWNER`. The next share that makes a grant to them with the basis `OWNER` readmits them. The
+        replacement of a narrowed grant readmits nobody. Every exam is in the answer.
         """
 
     def grants_of_share(
@@ -168,17 +168,16 @@ class GrantWriter(Protocol):
 
         Returns false, with nothing written, when the version of an exam has moved since it was
         read, or when the request id of the receipt is taken by now. An exam at version 0 in `read`
-        is at 0 here too, whether it was ever uploaded or not. Where an exam that is written to has
-        gone meanwhile, the store may return false as well.
+        is at 0 here too, whether it was ever uploaded or not. If an exam that
+        is written to no longer exists, the store may return false as well.
 
         Raises:
-            StoreFailed: an id is taken, or comes twice, or the store cannot be written. Taken is
-                the id of a grant, ended or not, of a share, and of a notice that waits or was
-                given up.
+            StoreFailed: an id is taken, or comes twice, or the store cannot be written. An id is
+                taken by a grant, ended or not, a share, or a notice that waits or was given up.
         """
 
     def step_aside(self, lost: int) -> None:
-        """Back off before an act that `lost` races, from 1, is decided again.
+        """Back off before an act is decided again; it has lost `lost` races, at least one.
 
         Where many write at once, a long act would otherwise lose to short ones for ever. A wait of
         random length that grows with each lost race gives every act its turn. A store without races
@@ -191,23 +190,23 @@ class GrantWriter(Protocol):
     ) -> "AbstractContextManager[GrantWriter | None]":
         """Open a context in which nobody else changes the sharing of the exams, sorted by id.
 
-        An act that lost a few races decides in there, from fresh facts, and commits by the writer
+        An act that lost a few races decides inside it, from fresh facts, and commits by the writer
         that the context returns. That commit, or else the end of the context, releases the lock.
-        Other calls of the same thread meanwhile must need nothing that others hold. A store without
-        such a lock returns `None`, as the protocol does; the act then races as before.
+        Inside, other calls of the same thread must not wait for what other threads hold. A store
+        without such a lock returns `None`, as the protocol does; the act then races as before.
 
         Raises:
-            Conflict: others held them for longer than the store waits, which is seconds; or, at the
-                end of the context, the act itself held them for too long, and has written nothing.
+            Conflict: others held the lock for longer than the store waits (seconds). At the end of
+                the context: the act held the lock for too long, and has written nothing.
         """
         return nullcontext()
 
 
 class AccessReader(Protocol):
-    """The queries of every request of a portal: keep them fast, one look each.
+    """The queries that a portal makes on every request: keep them fast, one read each.
 
-    A grant made by the user counts for nothing. An exam that was withdrawn, or that `ExamReader`
-    does not find, is not there.
+    A grant gives nothing to the user who made it. An exam that was withdrawn, or that `ExamReader`
+    does not find, is treated as missing.
     """
 
     def involved(
@@ -215,12 +214,12 @@ class AccessReader(Protocol):
     ) -> Involvement | None:
         """Return how the user is involved with an exam: they can see it, or granted something.
 
-        Acts call this before they read anything else of an exam, so that an exam that the user may
-        not know of costs as little as one that is not there.
+        Acts call this before any other query on the exam, so that a hidden exam costs as little as
+        a missing one.
 
         The exam is named by its own id, or by that of a grant on it, ended or not. The answer is
-        `None` for a user who can neither see the exam nor ever made a grant on it, or the grant
-        that is named; and where there is no such exam or grant.
+        `None` if there is no such exam or grant. It is also `None` if the user cannot see the exam
+        and made no grant on it, or, where a grant is named, did not make that grant.
         """
 
     def holds(
@@ -250,16 +249,16 @@ class AccessReader(Protocol):
     ) -> tuple[VisibleExam, ...]:
         """Return the first exams that the user can see, newest upload first, then by id downward.
 
-        The list begins behind the time of upload and the id of `after`, whether or not there is an
-        exam that the user can see. The exams that the user owns are among them where `own` is true.
+        The list begins after the time of upload and the id in `after`; no visible exam need have
+        them. The exams that the user owns are among them if `own` is true.
         """
 
 
 class Outbox(Protocol):
     """Notices that wait to be sent, and those that were given up.
 
-    A notice is *due* when it was written, when a claim on it lapses, and when it is to be tried
-    again. A claimed notice is not due, nor is one that was given up.
+    A notice is *due* if it is new, if its claim has lapsed, or if the time of its next attempt has
+    come. A claimed notice is not due, nor is one that was given up.
     """
 
     def claim(
@@ -267,18 +266,18 @@ class Outbox(Protocol):
     ) -> tuple[Claim, ...]:
         """Return notices that are due, and keep them from everybody else until they are settled.
 
-        The longest due come first, a new notice before one that was tried; then those that failed
-        least, then the oldest. Of these `limit` notices, those that failed least come first, then
-        the oldest. A claim that is not settled by `until` lapses. Where `share` is given, its
-        notices alone are claimed.
+        Up to `limit` are chosen: the longest due first, new before tried ones; then those with the
+        fewest failures; then the oldest. Of these, the fewest failures come first, then the oldest.
+        A claim that is not settled by `until` lapses. If `share` is given, only its notices are
+        claimed.
         """
 
     def settle(self, claim: Claim, settlement: Settlement) -> None:
         """Record the outcome of a delivery attempt, and end the claim.
 
-        A notice that is `Done` is forgotten. One to be tried again has one attempt more, and so has
-        one that is given up; its message is erased. Nothing is done where somebody else has claimed
-        the notice since, or the claim was settled before.
+        A notice that is `Done` is forgotten. Otherwise its number of attempts goes up by one. If it
+        is given up, its message is erased. Nothing is done if somebody else has claimed the notice
+        since, or the claim was settled before.
         """
 
     def listed(
@@ -286,11 +285,11 @@ class Outbox(Protocol):
     ) -> tuple[ListedNotice, ...]:
         """Return the first notices behind the number `after`, in the order in which they came.
 
-        They wait, or were given up; `given_up` is `None` for both.
+        If `given_up` is true, only those given up; if false, only those that wait; `None` for both.
         """
 
     def requeue(self, notices: tuple[NoticeId, ...] | None) -> int:
-        """Let some notices that were given up, or all, wait like new ones; return how many do.
+        """Let given-up notices wait again like new ones, all for `None`; return how many now do.
 
         Their messages stay erased.
         """
@@ -312,18 +311,18 @@ class Directory(Protocol):
         """Return, for each principal, the active users that it reaches, to any depth."""
 
     def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> Principals:
-        """Return those that exist, are active, and that the actor may see."""
+        """Return the principals that exist, are active, and that the actor may see."""
 
     def members_seen_by(self, actor: UserId, groups: Iterable[GroupId]) -> MembersSeen:
         """Return, for each group, the members that the actor may know of, to any depth.
 
-        These are active users and groups that the actor may see, as far as they are in the group by
-        a chain of groups of each of which the actor may see the members. None for a group that is
-        unknown, or whose members the actor may not see.
+        These are active users and groups. The actor may see each of them, and the members of every
+        group on the path to it. A group has no such members if it is unknown, or if the actor may
+        not see its members.
         """
 
     def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
-        """Return the names of those principals that are known; others are on no access list."""
+        """Return the names of the known principals; access lists leave out the others."""
 
     def path(self, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
         """Return a shortest chain of memberships from the user to the principal, both included.
@@ -336,11 +335,11 @@ class Directory(Protocol):
     ) -> tuple[tuple[PrincipalId, str], ...]:
         """Return the principals that a typed text suggests, with their names, best first.
 
-        Case, accents and Unicode form do not matter. Whole names, their words in any order, and
-        whole addresses come first, then names and addresses that begin with the text, then names in
-        which every typed word begins a word; ties by name, then by key. `Typed.fit` of
-        `exam_sharing.names` computes this for one name. No principal is inactive, unseen by the
-        actor, or to be left out. If `whole` is true, only whole names and addresses are suggested.
+        Case, accents and Unicode form do not matter. Whole names (words in any order) and whole
+        addresses come first; then names and addresses that begin with the text; then names in which
+        every typed word begins a word. Ties are ordered by name, then by key. `Typed.fit` of
+        `exam_sharing.names` computes this for one name. Never suggest principals that are inactive,
+        unseen by the actor, or in `leave_out`. If `whole`, suggest whole names and addresses only.
         """
 
     def listed(
@@ -358,10 +357,10 @@ class Notifier(Protocol):
     def send(self, notice: ShareNotice) -> None:
         """Send the notice.
 
-        Whatever this raises, the notice was not sent, and is tried again until `Policy.retries`
-        gives it up. Operators see the name of the error's type and nothing else. A notice without
+        Any error means that the notice was not sent. It is tried again until `Policy.retries` gives
+        it up. Operators see the name of the error's type and nothing else. A notice without
         an address arrives in another way, or is not sent. The message arrives as it was written.
-        Neither it nor the address is in a log line, in an error, or in the cause of an error.
+        Keep the message and the address out of log lines, errors and the causes of errors.
 
         Raises:
             NotifierFailed: it was not sent. Operators see its `problem`; where it is `permanent`,

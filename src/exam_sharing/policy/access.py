@@ -28,7 +28,7 @@ EVERYTHING: Final = Holding.of(Permission.DOWNLOAD, FOREVER)
 
 
 def standing(grants: Iterable[Grant], now: datetime) -> tuple[Grant, ...]:
-    """Return those of the grants that have not expired, in order; none may have been ended."""
+    """Return the grants that have not expired, oldest first; pass no ended grants."""
     return tuple(in_order(grant for grant in grants if not grant.expired(now)))
 
 
@@ -43,7 +43,7 @@ def in_order(grants: Iterable[Grant]) -> list[Grant]:
 def grouped(
     grants: Iterable[Grant], key: Callable[[Grant], KeyT]
 ) -> Mapping[KeyT, tuple[Grant, ...]]:
-    """Return the grants by a key, in their order."""
+    """Return the grants grouped by a key; each group keeps their order."""
     found: dict[KeyT, list[Grant]] = {}
     for grant in grants:
         found.setdefault(key(grant), []).append(grant)
@@ -55,7 +55,7 @@ def _place(grant: Grant) -> tuple[int, PrincipalKey, int, datetime, str]:
 
 
 def grants_reaching(user: UserId, principals: Keys, grants: Iterable[Grant]) -> Iterator[Grant]:
-    """Yield those of the grants that reach the user and count for them."""
+    """Yield the grants made to these principals, without those that the user made."""
     name = user.value  # Only users are grantors: comparing the strings is enough.
     for grant in grants:
         if grant.recipient.key in principals and grant.grantor.value != name:
@@ -63,10 +63,10 @@ def grants_reaching(user: UserId, principals: Keys, grants: Iterable[Grant]) -> 
 
 
 class Given:
-    """What many grants on one exam give to many principals, by one pass over the grants.
+    """Computes what principals hold by the grants on one exam, in one pass over the grants.
 
-    A grant gives nothing to its own grantor. So two times are kept for each recipient and
-    permission: the latest, and the latest by another grantor than that of the first.
+    A grant gives nothing to its own grantor. So each recipient has two times for each permission:
+    the latest one, and the latest one by a different grantor.
     """
 
     def __init__(self, grants: Iterable[Grant]) -> None:
@@ -79,7 +79,7 @@ class Given:
                     latest[permission] = known.beside(grant.horizon, grant.grantor)
 
     def to(self, principals: Collection[PrincipalKey], user: UserId | None) -> Holding:
-        """Return what the grants to some principals give a user; `None` for any user."""
+        """Return what the grants to the principals give the user; `None` excludes no grantor."""
         found = Holding.all_of(())
         for key in principals if len(principals) < len(self._latest) else self._latest:
             latest = self._latest.get(key)
@@ -113,12 +113,12 @@ def holding_on(profile: Profile, exam: ExamFacts) -> Holding:
     if profile.active and exam.exam.owner == profile.user:
         return EVERYTHING
     reaching = grants_reaching(profile.user, profile.acting, exam.sharing.grants)
-    # The horizon of an expired grant has passed.
+    # Expired grants are harmless here: the time in their holding has passed.
     return Holding.all_of(grant.holding for grant in reaching)
 
 
 Paths: TypeAlias = Mapping[PrincipalId, tuple[PrincipalId, ...]]
-"""From the user through groups to each principal that they are in."""
+"""For each principal that the user is in, the chain of memberships from the user to it."""
 
 
 def grants_giving(
@@ -193,8 +193,7 @@ class Holder:
 def holders(exam: Exam, grants: tuple[Grant, ...], behind: PeopleBehind) -> tuple[Holder, ...]:
     """Return every user who holds a permission, in the order of their ids.
 
-    `grants` are those that give it, and `behind` has the users behind their recipients and the
-    owner.
+    `grants` are those that give the permission. `behind` covers their recipients and the owner.
     """
     owner = exam.owner if behind[exam.owner] else None
     helped: dict[UserId, list[Grant]] = {} if owner is None else {owner: []}

@@ -1,6 +1,6 @@
 """Decisions, their reasons, and the rules that give reasons.
 
-Silence denies. `Denied.reasons` is never empty, and `Permitted` names its grants.
+The default is to deny. `Denied.reasons` is never empty, and `Permitted` names its grants.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -71,7 +71,7 @@ class Reason:
     """One reason for a refusal; the code determines which parameters it has.
 
     Attributes:
-        principals: the recipients concerned, or the groups that give access all the same.
+        principals: the recipients concerned, or the groups that still give access.
         exams: the exams concerned.
         grants: the grants concerned.
         until: the latest time allowed.
@@ -116,7 +116,7 @@ class Rule(Generic[CaseT]):
     Attributes:
         statement: when the act is refused, in one sentence.
         check: yields the reasons against an act.
-        conceals: a refusal by it is the only one reported; later rules are not applied.
+        conceals: if this rule refuses, later rules are neither applied nor reported.
         needs_plan: it depends on what the directory knows of recipients, so it is applied only if
             sharing is in the actor's plan.
     """
@@ -148,9 +148,9 @@ def _reasons(value: Iterable[Reason]) -> tuple[Reason, ...]:
 
 @attrs.frozen
 class Denied:
-    """A refusal, or a no to a check, with every reason that applies, in the order of the rules.
+    """A refused act or a failed check, with every reason that applies, in the order of the rules.
 
-    `nearest` is for operators: the near misses.
+    `nearest` lists the near misses, for operators only.
     """
 
     reasons: tuple[Reason, ...] = attrs.field(converter=_reasons)
@@ -172,14 +172,14 @@ class Ground:
 
 @attrs.frozen(kw_only=True)
 class Permitted:
-    """A yes to the active owner, or with every standing grant that gives the permission."""
+    """A passed check: the user is the active owner, or `grounds` has each grant that permits it."""
 
     as_owner: bool = False
     grounds: tuple[Ground, ...] = ()
 
 
 class WhyNot(Enum):
-    """Why a near miss is no ground."""
+    """Why a near miss does not give the permission."""
 
     USER_NOT_ACTIVE = "USER_NOT_ACTIVE"
     ONLY_VIEW = "ONLY_VIEW"
@@ -190,7 +190,7 @@ class WhyNot(Enum):
 
 @attrs.frozen(kw_only=True)
 class NearMiss:
-    """A grant that nearly gives the permission, or, without one, an inactive user's ownership."""
+    """A grant that nearly gives the permission. Without a grant: an inactive user is the owner."""
 
     why_not: WhyNot
     grant: Grant | None = None

@@ -1,8 +1,8 @@
 """What an actor may know. Specification: `#disclosure`.
 
 Actors are told only what follows from the facts that they may know: the grants that they see on
-the access list, and the members of groups that the directory shows them. Other facts have no part
-in the answer, so that the answer cannot give them away.
+the access list, and the members of groups that the directory shows them. No other fact
+influences the answer, so the answer discloses none.
 """
 
 from collections.abc import Container, Iterable, Iterator, Mapping
@@ -24,8 +24,8 @@ def grants_seen(
 ) -> tuple[Grant, ...]:
     """Return those of the exam's grants that the viewer may know.
 
-    The owner sees all. Anyone else with access sees all, or, where the policy limits the access
-    list, those that they made and those made to them. Someone without access sees those they made.
+    The owner sees all. Others with access see all, too, unless the policy limits the access list to
+    the grants by them and to them. Someone without access sees the grants that they made.
     """
     user = viewer.user
     if not holding_on(viewer, exam).holds(Permission.VIEW, now):
@@ -137,10 +137,10 @@ class _Change:
     def holdings(
         self, principal: PrincipalId, people: People, groups_of: _GroupsOf
     ) -> tuple[Holding, Holding, Holding]:
-        """Return what a principal holds before and after the act, and what it takes from them.
+        """Return what a principal holds before the act, after it, and by the grants that it ends.
 
-        A user holds by grants to themselves and to their groups, or as the owner; a group only by
-        grants to itself.
+        For a user, this counts ownership, and grants to the user and to their groups. For a group,
+        it counts only grants to the group itself.
         """
         if isinstance(principal, GroupId):
             keys = {principal.key}

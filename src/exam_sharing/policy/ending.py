@@ -1,14 +1,14 @@
 """The rules of ending grants, and the plan. Specification: `#unsharing-and-narrowing`.
 
-Unsharing, narrowing and ending one grant are one act, which cuts grants down to a bound; unsharing
-leaves nothing. Who may end what:
+Unsharing, narrowing and ending one grant all cut grants down to a bound. Only narrowing leaves a
+part of them. Who may end what:
 
 * the owner, any grant on the exam;
 * a user, a grant made to themselves;
 * a grantor, the grants that they made, whether or not they still have access or a plan.
 
-Being in a recipient group gives no right to end a grant for its others. The host ends grants and
-withdraws exams for administration, and needs no rights of an actor.
+A member of a recipient group may not end a grant for the other members. The host may end any grant
+and withdraw any exam, for administration.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -51,7 +51,7 @@ from exam_sharing.policy.support import Support
 
 @attrs.frozen(kw_only=True, slots=False)
 class Scene:
-    """What an actor may know of an exam, whatever they are about to end."""
+    """What an actor may know of an exam; the same for every request to end grants on it."""
 
     policy: Policy
     facts: EndingFacts
@@ -82,7 +82,7 @@ class Scene:
 
     @cached_property
     def support(self) -> Support:
-        """How the grants on the exam rest on each other."""
+        """How the grants on the exam depend on each other."""
         return Support(
             standing=self.standing, lineage=self.facts.lineage, memberships=self.facts.memberships
         )
@@ -97,12 +97,12 @@ class Scene:
 
     @cached_property
     def seen_by_recipient(self) -> Mapping[PrincipalId, tuple[Grant, ...]]:
-        """The same, by the principal that each was made to."""
+        """The seen grants by recipient."""
         return grouped(self.seen, lambda grant: grant.recipient)
 
     @cached_property
     def seen_by_id(self) -> Mapping[GrantId, Grant]:
-        """The same, by id."""
+        """The seen grants by id."""
         return {grant.id: grant for grant in self.seen}
 
 
@@ -141,7 +141,7 @@ class EndingCase:
 
     @cached_property
     def theirs(self) -> tuple[Grant, ...]:
-        """Those of them that the actor may end."""
+        """The named grants that the actor may end."""
         if self.scene.is_owner:
             return self.named
         actor = self.request.actor
@@ -149,7 +149,7 @@ class EndingCase:
 
     @cached_property
     def cut(self) -> Mapping[GrantId, Holding]:
-        """What remains of each grant that the act itself ends or narrows."""
+        """What remains of each named grant that ends or is narrowed, before any cascade."""
         return {
             grant.id: grant.holding & self.bound
             for grant in self.theirs
@@ -158,7 +158,7 @@ class EndingCase:
 
     @cached_property
     def left(self) -> Mapping[GrantId, Holding]:
-        """What remains of each grant that the act ends or narrows, re-shares included."""
+        """What remains of each grant that ends or is narrowed, after any cascade."""
         return self.scene.support.left_by(self.cut, self.reshares)
 
     @property
@@ -217,7 +217,7 @@ def _not_grantor_or_owner(case: EndingCase) -> Iterator[Reason]:
 
 
 def _has_reshares(case: EndingCase) -> Iterator[Reason]:
-    # Where nothing ends, nothing rests on it, and the facts for a cascade were not gathered.
+    # Where nothing ends, there is no cascade, and the facts for one were not gathered.
     if case.reshares is not Reshares.RESTRICT or case.bound_is_past or not case.cut:
         return
     further = case.scene.support.further(case.cut, case.left)
@@ -241,7 +241,7 @@ ENDING_RULES: Final[tuple[Rule[EndingCase], ...]] = (
     ),
     Rule(
         code=ReasonCode.NO_SUCH_GRANT,
-        statement="There is no grant to end that the actor may know of, or none beyond the bound.",
+        statement="The actor may know of no grant to end, or every such grant is within the bound.",
         check=_no_such_grant,
     ),
     Rule(
@@ -251,7 +251,7 @@ ENDING_RULES: Final[tuple[Rule[EndingCase], ...]] = (
     ),
     Rule(
         code=ReasonCode.HAS_RESHARES,
-        statement="Re-shares would end or be narrowed with it, and the act was told not to.",
+        statement="Re-shares would end or be narrowed too, and `RESTRICT` forbids that.",
         check=_has_reshares,
     ),
 )
@@ -260,7 +260,7 @@ ENDING_RULES: Final[tuple[Rule[EndingCase], ...]] = (
 def decide_ending(
     policy: Policy, request: EndingRequest, facts: EndingFacts, now: datetime, act: str
 ) -> EndingPlan | Denied:
-    """Return the plan of a permitted end of grants, with ids made from `act`, or every reason."""
+    """Return the plan, with ids made from `act`, or every reason against the request."""
     case = EndingCase(scene=Scene(policy=policy, facts=facts, now=now), request=request)
     reasons = reasons_against(ENDING_RULES, case)
     if reasons or facts.exam is None:
@@ -330,10 +330,10 @@ def plan_withdrawal(request: Withdrawal, sharing: ExamGrants, now: datetime) -> 
 
 @attrs.frozen(kw_only=True)
 class _Writer:
-    """Turns what an act leaves of grants into endings and replacements."""
+    """Makes endings and replacements from what remains of each grant."""
 
     how: HowEnded
-    """How a grant ends that the act names, and of which nothing is left."""
+    """How a named grant ends if nothing remains of it."""
     by: UserId | None
     acting_as: EndedAs
     at: datetime
@@ -348,7 +348,7 @@ class _Writer:
         left: Mapping[GrantId, Holding],
         bound: Holding = NOTHING,
     ) -> EndingPlan:
-        """Return the plan that ends each grant in `left`, and replaces it by what remains of it."""
+        """Return the plan that ends each grant in `left` and makes its replacements, if any."""
         ended: list[EndedGrant] = []
         made: list[Grant] = []
         for grant in (each for each in support.standing if each.id in left):

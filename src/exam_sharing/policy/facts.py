@@ -32,8 +32,8 @@ class Profile:
     """What the directory knows of one user.
 
     Attributes:
-        user: one whom the directory does not know has a profile too.
-        active: known and active; nobody else holds anything or may act.
+        user: unknown users have a profile, too.
+        active: known and active. Other users hold nothing and may not act.
         principals: the user and every group that they are in, to any depth, whether active or not.
         sharing_in_plan: their service plan includes sharing.
         wants_notices: they have not turned notices of shares off.
@@ -49,7 +49,7 @@ class Profile:
 
     @property
     def acting(self) -> Keys:
-        """The principals by which the user holds anything: none unless they are active."""
+        """The principals whose grants give the user anything: none for an inactive user."""
         return self.principals if self.active else frozenset()
 
     @classmethod
@@ -80,10 +80,9 @@ class Involvement:
     """How a user is involved with an exam.
 
     Attributes:
-        granted: whether they ever made a grant on it; where a grant was named, whether they made
-            that one.
-        own: where a grant was named, whether they made it, it was made to them, or the exam is
-            theirs; always true where the exam was named.
+        granted: whether they ever made a grant on it, or, where a grant was named, made that grant.
+        own: always true where the exam was named. For a named grant: they made it, it was made to
+            them, or they own the exam.
     """
 
     exam: ExamId
@@ -104,7 +103,7 @@ class ExamFacts:
         return self.exam.id
 
     def ever_granted(self) -> Iterator[Grant]:
-        """Yield every grant ever made, as far as ended grants were queried."""
+        """Yield all grants; the ended ones only if they were queried."""
         yield from self.sharing.grants
         for past in self.sharing.ended:
             yield past.grant
@@ -112,7 +111,7 @@ class ExamFacts:
 
 @attrs.frozen(kw_only=True)
 class People:
-    """Who is behind some principals, and which of them the actor may know.
+    """Some principals, the users behind them, and whom of all these the actor may know.
 
     Attributes:
         behind: for each principal, the active users that it reaches.
@@ -136,11 +135,11 @@ class ShareFacts:
     """The facts to decide a share.
 
     Attributes:
-        exams: the exams that the share could cover, those that the actor cannot see included;
-            empty when there is no such exam.
+        exams: the exams that the share could cover, even if the actor cannot see them; empty when
+            there is no such exam.
         people: who is behind the recipients that exist, are active and may be seen.
         removed: for each exam, the recipients whom its owner removed and has not readmitted;
-            queried where the policy lets only the owner readmit them.
+            queried only if the policy lets only the owner readmit them.
         host: the facts of the host for its own rules.
     """
 
@@ -157,7 +156,7 @@ class EndingFacts:
 
     Attributes:
         exam: `None` when there is no such exam.
-        once_granted: whether the actor, being active, ever made a grant on it, or the named grant.
+        once_granted: the actor is active, and once made a grant on the exam, or the named grant.
         lineage: of its standing grants, as in `Support`.
         memberships: of their grantors, as in `Support`.
         members_seen: for each group with a grant, the members that the actor may know.

@@ -40,8 +40,8 @@ class ShareOutcome:
     """What a share did for one recipient on one exam.
 
     Attributes:
-        until: until when the recipient holds the permission from this grantor, aware, in UTC;
-            `None` for good, and where the recipient owns the exam.
+        until: when the permission from this grantor ends, aware, in UTC; `None` for never, and for
+            the owner of the exam.
         limited_by: what limits the time in this share.
     """
 
@@ -91,8 +91,8 @@ class SharePlan:
     """A share that is permitted.
 
     Attributes:
-        versions: of every exam that the share could cover, as read, since one that was left out may
-            be the actor's to see by now; none may have moved when this is written.
+        versions: as read, of every exam that the share could cover: the actor may see a left-out
+            exam by now. If one has changed, the plan is not written.
         share: the record of the act.
         outcomes: one for each exam and recipient.
         notices: for each user to be notified, the exams on which they gain, in the order of the
@@ -112,10 +112,9 @@ class EndingPlan:
     """An end of grants that is permitted.
 
     Attributes:
-        versions: of each exam, as read; none may have moved when this is written.
+        versions: of each exam, as read. If one has changed, the plan is not written.
         made: the narrowed grants that replace some of the ended ones.
-        left_standing: the grants that rest directly on those that the act names, and that stand
-            all the same.
+        left_standing: the grants that rest directly on the named ones, and stay as they are.
         bound: the most that may remain of the grants that the act names.
     """
 
@@ -131,7 +130,7 @@ Plan: TypeAlias = SharePlan | EndingPlan
 """The plan of any act."""
 
 Names: TypeAlias = Mapping[PrincipalId, str]
-"""The names of principals, as far as the directory knows them; kept nowhere, and not compared."""
+"""Names of principals known to the directory; never stored, and ignored when receipts compare."""
 
 
 def moved(
@@ -149,8 +148,8 @@ class ShareReceipt:
     Attributes:
         at: when it was made, aware, in UTC.
         outcomes: one for each exam and recipient, in the order of the request.
-        repeated: the same request was answered before under its request id: this is the first
-            receipt, and nothing was done.
+        repeated: the request repeats an earlier one with the same id. This is the first receipt,
+            and nothing was done.
         names: of the recipients.
     """
 
@@ -172,10 +171,10 @@ class UnshareReceipt:
 
     Attributes:
         at: when it was done, aware, in UTC.
-        replacements: the narrowed grants that took the place of some of them.
-        left_standing: the grants that rest directly on ended ones, and that stand all the same.
-        still_have_access: those whom the ended grants reached and who have access all the same;
-            after narrowing, those who hold more than the bound.
+        replacements: the narrowed grants that replace some of the ended ones.
+        left_standing: the grants that rest directly on ended ones, and stay as they are.
+        still_have_access: principals whom the ended grants reached and who still have access; after
+            narrowing, only those who hold more than the bound.
         repeated: as in `ShareReceipt`. Somebody may have shared again since.
         names: of everybody who is mentioned.
     """
@@ -201,8 +200,8 @@ class UnshareReceipt:
 class Effect:
     """The effect of an act on one principal's hold of one permission on one exam.
 
-    A group's own effect counts the grants made to it; a user's counts all their ways, as far as
-    the actor may know of them. Times are aware, in UTC; `None` is for good.
+    For a group, only grants to the group itself count. For a user, every path counts that the actor
+    may know. Times are aware, in UTC; `None` is for good.
     """
 
     principal: PrincipalId
@@ -223,7 +222,7 @@ class Preview:
         gains: who would gain a permission, or time on one.
         losses: who would lose a permission, or time on one.
         keeps: who would keep a permission by another path.
-        repeated: the act would return the first receipt and do nothing; there is nothing else then.
+        repeated: the act would return the first receipt and do nothing; other fields are empty.
         names: of everybody in the effects.
     """
 

@@ -1,10 +1,10 @@
 """Requests: a share, an unshare, a narrowing, the end of one grant, and those of the host.
 
-A request is a value. A wrong form is an error of the calling code and is raised when the request is
-built. A wrong meaning is a refusal, and is decided. Fields that several requests have:
+A request is a value. Building a malformed request raises an error, since the calling code is wrong.
+A rule may refuse a well-formed one. Fields that several requests have:
 
 * `reshares`: what happens to re-shares; `None` for the policy's default;
-* `performed_by`: who did it on the actor's behalf; kept, never a right;
+* `performed_by`: who did it on the actor's behalf; recorded, but gives no right;
 * `request_id`: the same id again returns the first receipt and does nothing;
 * `why`: the host's words, one line; they may hold anything, so no `repr` shows them.
 """
@@ -42,7 +42,7 @@ MAX_MESSAGE_LENGTH: Final = 1_000_000
 MAX_WHY_LENGTH: Final = 2_000
 """Limits that no hospital reaches: a request beyond them cannot be built.
 
-Lengths are in code points. A policy allows far less, and refuses more than that.
+Lengths are in code points. A policy sets far lower limits, and refuses more.
 """
 
 
@@ -54,7 +54,7 @@ class Scope(Enum):
 
 
 class Reshares(Enum):
-    """What happens to re-shares when the grants end that they rest on."""
+    """What happens to re-shares when their source grants end."""
 
     KEEP = "KEEP"
     CASCADE = "CASCADE"
@@ -79,9 +79,9 @@ def _wording(value: str | None) -> str | None:
 
 
 def _message(value: str | None) -> PrivateText | None:
-    """Normalise line ends; an empty message is none.
+    """Normalise line ends; an empty message becomes `None`.
 
-    A rule decides what a message may hold, so that its author gets a refusal.
+    Forbidden content raises no error here: a rule refuses them, so that the author gets a reason.
     """
     text = "" if value is None else exact_text("message", value)
     if not text:
@@ -116,14 +116,14 @@ class ShareRequest:
     """A request to share. Specification: `#sharing`.
 
     Attributes:
-        recipients: users and groups mixed; one named twice is named once.
-        scope: the named exam, or with it those of its batch that the actor has access to.
+        recipients: users and groups; duplicates are dropped.
+        scope: the named exam, or every exam of its batch that the actor has access to.
         until: aware, kept in UTC; `None` for as long as allowed.
         attested: whether the actor confirmed that HIPAA permits the sharing.
         wording: the wording that was confirmed; `None` for the current one.
         message: plain text for the notices; may hold patient data, so no `repr` shows it.
-        expect: the exams that the actor was shown; the share of a batch that would cover others is
-            refused. A share of one exam does not compare it.
+        expect: the exams that the actor was shown. A share of a batch is refused if it would cover
+            other exams. A share of one exam ignores this field.
     """
 
     actor: UserId = attrs.field(validator=_actor)
@@ -234,7 +234,7 @@ AskedT = TypeVar("AskedT", bound=Asked)
 
 
 def without_message(request: AskedT) -> AskedT:
-    """Return the request as it may be kept: a personal message is kept nowhere but in notices."""
+    """Return the request without its message, which only notices may keep."""
     return attrs.evolve(request, message=None) if isinstance(request, ShareRequest) else request
 
 
@@ -245,11 +245,11 @@ FINGERPRINT_FORM: Final = 1
 def fingerprint(request: Request) -> str:
     """Return a text that stands for the request without its message.
 
-    Two requests have one text exactly when they are equal but for the message. It is kept for good,
-    and a later version of the package must make the same text. So it is the digest of a canonical
+    Two requests have the same text if and only if all other fields are equal. The text is kept for
+    good, so later versions of the package must make the same text. It is the digest of a canonical
     form: JSON of the request's kind and of those fields that differ from their defaults. A new
-    field with a default leaves every earlier text as it is. A digest with the message would let
-    anybody try out messages.
+    field with a default leaves every earlier text as it is. A digest of the message would let
+    anybody check guesses of the message.
     """
     asked = attrs.asdict(
         request,

@@ -1,8 +1,8 @@
-"""Retries: of notices that were not sent, and of acts that lost a race.
+"""Retries of notices that were not sent, and of acts that lost a race to write.
 
 The delay after a failed attempt doubles up to the longest delay. A notice is given up after the
 last attempt of the schedule, and after a permanent failure; then only an operator can requeue it.
-A notice that two attempts may have sent is given up as well: its reader gets two copies at most.
+A notice is also given up if two attempts may have sent it: its reader gets two copies at most.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -16,12 +16,12 @@ from exam_sharing.grants import FOREVER
 from exam_sharing.validation import duration, instant, is_positive_time, is_whole_from
 
 AT_ONCE: Final = datetime.min.replace(tzinfo=UTC)
-"""The due time of a notice that need not wait. It is before any time of a clock."""
+"""The due time of a notice that need not wait. It is earlier than any real time."""
 
 MAX_WAIT: Final = timedelta(days=366)
 
 LOCK_TIMEOUT: Final = 5.0
-"""Seconds that an act waits for the lock on its exams before it races again without it."""
+"""Seconds that an act waits for the lock on its exams. After that it goes on without the lock."""
 
 _FIRST_DELAY: Final = 0.002
 _LONGEST_DELAY: Final = 0.5
@@ -42,7 +42,7 @@ class TryAgain:
     """An attempt to send a notice failed, and another may succeed.
 
     Attributes:
-        at: not before then; `AT_ONCE` for the next delivery.
+        at: the earliest time of the next attempt; `AT_ONCE` for the next delivery.
         problem: a code of the notifier, or the name of the type of an error.
     """
 
@@ -85,7 +85,7 @@ class Retries:
     more after nearly five days, which is about as long as mail servers try.
 
     Attributes:
-        at_once: how many failures cost no wait, since most pass in a moment.
+        at_once: how many failures are retried without a wait; most failures are brief.
         first_wait: the first delay; each further one is twice as long.
         longest_wait: the longest delay.
         limit: the number of attempts; after the last one a notice is given up. `None` for no
@@ -106,11 +106,11 @@ class Retries:
     ) -> TryAgain | GivenUp:
         """Return the settlement of a notice whose attempt has just failed.
 
-        `failures` counts all failed attempts by now. `before` is the problem of those before.
+        `failures` counts all failed attempts, this one too. `before` is the earlier ones' problem.
         """
         now = instant("now", now)
         twice = problem == before == MAYBE_SENT
-        # MAYBE_SENT stays whatever fails later, so that at most two attempts may have sent it.
+        # No later problem replaces MAYBE_SENT, so at most two attempts may have sent the notice.
         problem = MAYBE_SENT if before == MAYBE_SENT else problem
         if twice or (self.limit is not None and failures >= self.limit):
             return GivenUp(at=now, problem=problem)
@@ -120,16 +120,15 @@ class Retries:
         return TryAgain(at=now + min(wait, FOREVER - now), problem=problem)
 
     def _wait(self, doublings: int) -> timedelta:
-        # With more doublings a wait would pass the longest one all the same, and might pass what a
-        # `timedelta` can hold.
+        # More doublings would exceed the longest wait anyway, and might overflow a `timedelta`.
         enough = (self.longest_wait // self.first_wait).bit_length()
         return min(self.longest_wait, self.first_wait * (1 << min(doublings, enough)))
 
 
 def longest_delay(lost: int) -> float:
-    """Return the longest delay, in seconds, before an act that `lost` races is decided again.
+    """Return the longest delay, in seconds, before an act is decided again after `lost` lost races.
 
-    A store waits for a random part of it, so that acts that lost together do not meet again.
+    A store waits for a random part of it, so that the same acts do not race again.
     """
     doubled: int = 2 ** min(lost - 1, _DOUBLINGS)
     return min(_LONGEST_DELAY, _FIRST_DELAY * doubled)

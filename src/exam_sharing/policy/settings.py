@@ -77,8 +77,8 @@ class Policy:
         attestation_wording: the text to confirm; a change makes older confirmations void.
         max_recipients: principals in one share; `None` for no limit.
         max_exams: exams in one share, of those that the actor can see; `None` for no limit.
-        max_people: active users reached by one share whom the actor may see, and unseen members of
-            one recipient group; `None` for no limit.
+        max_people: active users reached by one share: all whom the actor may see, and separately
+            the unseen members of each recipient group; `None` for no limit.
         max_duration: the longest that a grant may last; `None` for good.
         message_limit: code points in a personal message.
         sends_notices: whether this deployment sends notices of shares at all.
@@ -87,11 +87,11 @@ class Policy:
         only_owner_readmits: only the owner may share again with a principal whom the owner removed.
         batches_across_subjects: one share may cover exams of several subjects.
         access_list: how much of an access list people other than the owner see.
-        suggestion_min_length: code points to type before more is suggested than whole names and
-            addresses; each Han, kana or Hangul character counts as two.
+        suggestion_min_length: code points to type; shorter texts match whole names and addresses
+            only. Each Han, kana or Hangul character counts as two.
         suggestion_limit: choices in one answer, at most.
-        whole_names_only: recipients are found by whole names and addresses alone, and there is no
-            list of them, so that nobody is found by guessing.
+        whole_names_only: only whole names and addresses find recipients, and there is no list of
+            them, so that nobody is found by guessing.
         host_rules: rules of the host's own.
     """
 
@@ -119,7 +119,7 @@ class Policy:
     host_rules: tuple[HostRule, ...] = attrs.field(default=(), converter=_host_rules)
 
     def latest(self, now: datetime) -> datetime:
-        """Return the horizon that no grant made at an aware time may pass."""
+        """Return the latest time until which a grant made now, an aware time, may last."""
         now = instant("now", now)
         if self.max_duration is None or self.max_duration >= FOREVER - now:
             return FOREVER

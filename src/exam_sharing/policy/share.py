@@ -5,7 +5,7 @@ reason at once, with two exceptions: where the exam is not found, nothing else i
 sharing is not in the actor's plan, nothing that the directory knows is reported.
 
 A share gives each recipient the permission on each exam covered, for no longer than the actor holds
-it. It makes a grant only where that adds to the actor's standing grants.
+it. It makes a grant only where the actor's standing grants give the recipient less.
 """
 
 import unicodedata
@@ -88,8 +88,7 @@ class ShareCase:
         """Whether the share reaches more people than the policy allows.
 
         The people whom the actor may see are counted together. The unseen members of each group are
-        counted by themselves: in a union with other people, their number would disclose who is in
-        the group.
+        counted per group, since a joint count would disclose who is in the group.
         """
         limit, people = self.policy.max_people, self.facts.people
         if limit is None:
@@ -286,7 +285,7 @@ SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
     ),
     Rule(
         code=ReasonCode.EXPIRY_BEYOND_OWN,
-        statement="The time asked for is later than the actor's own hold on the permission.",
+        statement="The time asked for is later than the end of the actor's own permission.",
         check=_expiry_beyond_own,
     ),
     Rule(
@@ -296,7 +295,7 @@ SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
     ),
     Rule(
         code=ReasonCode.MESSAGE_NOT_ALLOWED,
-        statement="The message is too long, or holds controls other than newline and tab.",
+        statement="The message is too long, or has control characters other than newline and tab.",
         check=_message_not_allowed,
     ),
     Rule(
@@ -338,7 +337,7 @@ SHARE_RULES: Final[tuple[Rule[ShareCase], ...]] = (
 def decide_share(
     policy: Policy, request: ShareRequest, facts: ShareFacts, now: datetime, act: str
 ) -> SharePlan | Denied:
-    """Return the plan of a permitted share, with ids made from `act`, or every reason."""
+    """Return the plan, with ids made from `act`, or every reason against the share."""
     case = ShareCase(policy=policy, request=request, facts=facts, now=now)
     in_plan = facts.actor.sharing_in_plan
     rules = (rule for rule in SHARE_RULES if in_plan or not rule.needs_plan)
@@ -430,7 +429,7 @@ def _horizon(case: ShareCase, exam: ExamFacts) -> tuple[datetime, UntilLimit]:
 
 
 def _basis(case: ShareCase, exam: ExamFacts, horizon: datetime) -> Basis:
-    """Return `OWNER`, or every standing grant that by itself entitles the actor to this much."""
+    """Return `OWNER`, or each standing grant that alone entitles the actor to share until then."""
     actor = case.facts.actor
     if exam.exam.owner == actor.user:
         return OWNER
@@ -468,7 +467,7 @@ def _outcome(
 
 
 def _notices(case: ShareCase, made: Iterable[Grant]) -> Mapping[UserId, tuple[ExamId, ...]]:
-    """Return the exams on which each user gains who wants notices, in the order of the users."""
+    """Return, for each user who wants notices, the exams on which they gain, sorted by user."""
     gains: dict[UserId, list[ExamId]] = {}
     exams = {exam.id: exam for exam in case.covered}
     for exam_id, grants in groupby(made, key=lambda grant: grant.exam):

@@ -1,12 +1,12 @@
 """Which grants are supported, and what a cascade ends. Specification: `#re-shares`.
 
-The supported grants are the smallest set such that a grant is in it if its basis is `OWNER`, or if
-supported standing grants on the exam, made to its grantor or to groups that the grantor is in now,
-give at least that permission for at least that long. A circle therefore supports nothing.
+A grant whose basis is `OWNER` is supported. Any other needs supported standing grants on the exam,
+made to its grantor or to groups that the grantor is in now, for at least that permission and time.
+The supported grants are the smallest such set: grants that support only each other are not in it.
 
-An act touches a standing grant that had support before it, or that rests, directly or through
-others, on a grant that the act ends. A touched grant keeps what is still supported of it. Other
-grants stay as they are. Grants that an inactive user made stay, also as support.
+An act can touch two kinds of standing grants: those that had support before it, and those that rest
+on a grant that it ends, directly or through others. A touched grant keeps its part that still has
+support. Other grants stay as they are. Grants by inactive users stay, and support others.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -28,7 +28,7 @@ _Cut: TypeAlias = Mapping[GrantId, Holding]
 
 
 def unread_sources(grants: Iterable[Grant], known: Iterable[Grant]) -> frozenset[GrantId]:
-    """Return the grants that the bases of some grants name, without those that are known."""
+    """Return the ids that the bases of the grants name, without those of known grants."""
     named: set[GrantId] = set()
     for grant in grants:
         if grant.basis is not OWNER:
@@ -40,14 +40,14 @@ def unread_sources(grants: Iterable[Grant], known: Iterable[Grant]) -> frozenset
 class Support:
     """How the grants on one exam rest on each other.
 
-    A grant rests directly on every grant in the line of one that its basis names: what replaced a
-    narrowed grant stands where that stood.
+    A grant rests directly on the grants that its basis names, and on all others in their lines: a
+    narrowed grant and its replacements form one line.
 
     Attributes:
         standing: the grants that stand, in their order.
-        lineage: grants that no longer stand: those that the bases of standing grants name and,
-            where a cascade is examined, those that their bases name in turn.
-        memberships: of every grantor of a standing grant, where a cascade is examined.
+        lineage: grants that no longer stand, but are named by the bases of standing grants or, for
+            a cascade, by the bases of other grants in the lineage.
+        memberships: for a cascade, those of every grantor of a standing grant.
     """
 
     standing: tuple[Grant, ...]
@@ -76,14 +76,14 @@ class Support:
         return {**cut, **less}
 
     def further(self, cut: _Cut, left: _Cut) -> list[Grant]:
-        """Return the grants of which a cascade leaves less than the act itself, in their order."""
+        """Return the grants that the cascade cuts further than the act itself, oldest first."""
         return in_order(self.by_id[id_] for id_, held in left.items() if cut.get(id_) != held)
 
     def loses_directly(self, cut: _Cut) -> bool:
-        """Return whether a cascade is sure to take more, since a direct re-share loses its source.
+        """Return whether a direct re-share is sure to lose support, so that a cascade takes more.
 
-        A cheap sufficient test: it counts every other grant to the grantor as support. Where it is
-        false, only `left_by` has the answer.
+        A cheap test: it assumes that all other grants to the grantor are supported. A false result
+        proves nothing; then only `left_by` decides.
         """
         ended_to = {self.by_id[id_].recipient.key for id_ in cut}
         reached = {grantor for key in ended_to for grantor in self.grantors_in.get(key, ())}
@@ -108,7 +108,7 @@ class Support:
         return frozenset(id_ for id_, holding in held.items() if holding != NOTHING)
 
     def resting_on(self, named: Iterable[GrantId]) -> frozenset[GrantId]:
-        """Return the standing grants that rest on some, directly or through others."""
+        """Return the standing grants that rest on the named ones, directly or through others."""
         resting: set[GrantId] = set()
         ahead = [self.by_id[id_] for id_ in named]
         while ahead:
@@ -119,7 +119,7 @@ class Support:
         return frozenset(resting & self.by_id.keys())
 
     def passed_on_from(self, named: Iterable[GrantId]) -> frozenset[GrantId]:
-        """Return the standing grants that rest directly on some."""
+        """Return the standing grants that rest directly on the named ones."""
         resting = {g.id for id_ in named for g in self._resting_directly_on(self.by_id[id_])}
         return frozenset(resting & self.by_id.keys())
 
@@ -134,7 +134,7 @@ class Support:
 
     @cached_property
     def _built_on(self) -> Mapping[GrantId, list[Grant]]:
-        """For each line, the grants whose bases name a grant of it."""
+        """For each line, the grants whose bases name a grant of that line."""
         known = (*self.standing, *self.lineage)
         line_of = {grant.id: grant.line for grant in known}
         built_on: dict[GrantId, list[Grant]] = {}
@@ -151,19 +151,19 @@ class Support:
 
     @cached_property
     def _passed_on(self) -> Mapping[UserId, tuple[Grant, ...]]:
-        """For each grantor who is not entitled as the owner, the standing grants that they made."""
+        """For each grantor, their standing re-shares: the grants not made as the owner."""
         reshares = (grant for grant in self.standing if grant.basis is not OWNER)
         return grouped(reshares, lambda grant: grant.grantor)
 
     @cached_property
     def _held_by(self) -> Mapping[UserId, list[PrincipalKey]]:
-        """For each of those grantors, the principals with grants by which they hold the exam."""
+        """For each grantor of re-shares, the principals with grants that they are in."""
         made_to = self._made_to.keys()
         return {each: [*(self.memberships[each] & made_to)] for each in self._passed_on}
 
     @cached_property
     def grantors_in(self) -> Mapping[PrincipalKey, list[UserId]]:
-        """For each principal with grants, those of the grantors who hold the exam by it."""
+        """For each principal with grants, the grantors of re-shares who are in it."""
         found: dict[PrincipalKey, list[UserId]] = {}
         for grantor, principals in self._held_by.items():
             for principal in principals:
@@ -171,12 +171,12 @@ class Support:
         return found
 
     def sources_of(self, grantors: Iterable[UserId]) -> Iterator[Grant]:
-        """Yield the standing grants by which some of those grantors hold the exam, once each."""
+        """Yield, once each, the standing grants to principals that the grantors are in."""
         for principal in {key for grantor in grantors for key in self._held_by[grantor]}:
             yield from self._made_to[principal]
 
     def _reached_from(self, named: Iterable[GrantId]) -> set[GrantId]:
-        """Return some standing grants, and all whose support can change with theirs."""
+        """Return the named grants, and all grants whose support can depend on theirs."""
         found = set(named)
         ahead = {self.by_id[id_].recipient.key for id_ in found}
         seen = set(ahead)
@@ -200,10 +200,10 @@ _Place: TypeAlias = tuple[PrincipalKey, Permission]
 class _Spread:
     """How support spreads from the owner's grants, the longest first, as in Dijkstra's algorithm.
 
-    INVARIANT: support that is taken up lasts no longer than any that was taken up before. So what
-    reaches somebody first is the longest that they have, and a principal passes support on at most
-    twice for each permission: a grant gives nothing to its own grantor, so that the grantor of the
-    first waits for a second of somebody else.
+    INVARIANT: support is taken up in the order of its time, the longest first. So the first support
+    that reaches a grantor is their longest. A principal passes support on at most twice for each
+    permission: its first grant gives nothing to the grantor of that grant, who needs a second grant
+    by somebody else.
     """
 
     support: Support
@@ -217,10 +217,10 @@ class _Spread:
     _gaps: list[tuple[timedelta, datetime]] = attrs.field(factory=list, init=False)
 
     def over(self, concerned: Collection[GrantId]) -> Mapping[GrantId, Holding]:
-        """Return the least fixed point of support of some grants; the others keep theirs.
+        """Return the least fixed point of support of these grants; the others keep their support.
 
-        A divisible grant is supported as far as its sources reach; any other in whole or not at
-        all; none by more than remains of it.
+        A divisible grant can have support for a part; any other, for the whole or not at all. No
+        grant has support for more than remains of it after the cut.
         """
         by_id = self.support.by_id
         for id_ in concerned:
@@ -268,7 +268,7 @@ class _Spread:
                     self._raise(grant, reach)
 
     def _still_without(self, permission: Permission, source: Grant) -> list[UserId]:
-        """Return the grantors who hold the permission by this source, and by none before it."""
+        """Return the grantors to whom this source is the first to give the permission."""
         place = source.recipient.key, permission
         reached: Sequence[UserId] = self.support.grantors_in.get(source.recipient.key, ())
         if place not in self._first:

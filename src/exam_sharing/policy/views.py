@@ -59,8 +59,8 @@ class ShareForm:
     Attributes:
         has_share_tab: whether the actor may share the exam at all; without it the rest is empty.
         offers_download: whether the actor may pass download on.
-        exams: what sharing the whole batch would cover, the named exam first.
-        subjects: of how many subjects those are; an exam without a subject counts as its own.
+        exams: the exams that a share of the whole batch would cover, the named one first.
+        subjects: the number of their subjects; an exam without one counts as its own subject.
         wording: the attestation to show.
         sends_messages: whether a personal message would be sent.
         latest_until: the latest time until which the named exam can be shared for viewing.
@@ -90,8 +90,8 @@ class AccessEntry:
     Attributes:
         name: as the directory names them.
         permission: the highest permission that the grants give.
-        until: until when they give it.
-        held: for each permission that they give, until when.
+        until: the end of that permission.
+        held: the end of each permission that the grants give.
         grants: the grants behind the entry, in the order in which they were made.
         can_unshare: whether the viewer may unshare this principal.
     """
@@ -126,8 +126,8 @@ class Choice:
 
     Attributes:
         name: as the directory names them.
-        held: until when grants to this principal itself give each permission; empty where they
-            give none, or where the actor may not know.
+        held: the end of each permission that grants to this principal itself give; empty if there
+            are none, or the actor may not know them.
     """
 
     principal: PrincipalId
@@ -146,7 +146,7 @@ def tabs(profile: Profile, *, downloads: bool) -> frozenset[Tab]:
 
 
 def share_form(case: ShareCase) -> ShareForm:
-    """Return the form for a share of the whole batch that is being prepared."""
+    """Return the form for sharing the whole batch of an exam."""
     if not case.visible or not case.facts.actor.sharing_in_plan:
         return ShareForm()
     holding = case.held[case.request.exam]
@@ -171,8 +171,8 @@ def principals_on(scene: Scene, exam: ExamFacts) -> frozenset[PrincipalId]:
 def access_list(scene: Scene, exam: ExamFacts, names: Names) -> AccessList:
     """Return the access list of an exam, for a viewer who has access to it.
 
-    Principals that the directory does not know hold nothing, and are not on it. `names` are those
-    of `principals_on` it.
+    Principals that the directory does not know hold nothing, and are not on it. `names` are the
+    names of its `principals_on`.
     """
     entries = [
         _entry(scene, exam, recipient, names[recipient])
@@ -211,7 +211,7 @@ def _entry(scene: Scene, exam: ExamFacts, recipient: PrincipalId, name: str) -> 
 
 
 def _held_by(grants: Iterable[Grant], now: datetime) -> dict[Permission, datetime | None]:
-    """Return until when the grants give each permission that they give."""
+    """Return the end of each permission that the grants give."""
     holding = Holding.all_of(grant.holding for grant in grants)
     return {
         permission: until_of(holding.until(permission))
@@ -227,7 +227,7 @@ def choices(
     offered: Iterable[tuple[PrincipalId, str]],
     now: datetime,
 ) -> tuple[Choice, ...]:
-    """Return the principals that the directory offers, each with what grants to it already give."""
+    """Return the offered principals, each with the permissions that grants to it already give."""
     seen = grants_seen(policy, actor, exam, standing(exam.sharing.grants, now), now)
     made_to = grouped(seen, lambda grant: grant.recipient)
     return tuple(
