@@ -189,7 +189,7 @@ class SharingMachine(RuleBasedStateMachine):
         )
         fields = attrs.asdict(asked, recurse=False)
         result = outcome(lambda: hospital.sharing.admin.end_by_host(**fields))
-        expected = model.ending.end_by_host(hospital.world, recipient, exam, kind)
+        expected = model.acts.end_by_host(hospital.world, recipient, exam, kind)
         self.compare.everything(asked, result, expected)
 
     @rule(which=numbers)
@@ -209,7 +209,7 @@ class SharingMachine(RuleBasedStateMachine):
         asked = Withdrawal(exam=exam, performed_by=HOST, why=WHY)
         recorded = None if exam in world.withdrawn else asked
         result = outcome(lambda: hospital.sharing.admin.withdraw(exam, performed_by=HOST, why=WHY))
-        self.compare.everything(recorded, result, model.ending.withdraw(world, exam))
+        self.compare.everything(recorded, result, model.acts.withdraw(world, exam))
 
     @precondition(lambda self: self._can.hide is not None)
     @rule(which=numbers, back=booleans)

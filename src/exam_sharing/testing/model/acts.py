@@ -1,29 +1,313 @@
-"""What a request does, and the preview of it.
+"""What requests and the host do: unsharing, narrowing, withdrawing, request ids and previews.
 
-Specification: `#request-ids`, `#previews`.
+Specification: `#unsharing-and-narrowing`, `#by-the-host`, `#request-ids`, `#previews`.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import TypeAlias
 
 import attrs
 
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import ExamId, PrincipalId
-from exam_sharing.policy.requests import NarrowRequest, Request, ShareRequest, without_message
-from exam_sharing.testing.model.ending import unshare
+from exam_sharing.identifiers import ExamId, GroupId, PrincipalId, UserId
+from exam_sharing.policy.requests import (
+    NarrowRequest,
+    Request,
+    Reshares,
+    RevokeRequest,
+    ShareRequest,
+    UnshareRequest,
+    without_message,
+)
+from exam_sharing.testing.model import support
 from exam_sharing.testing.model.sharing import share
-from exam_sharing.testing.model.support import Bound, Consequence, consequences, knowledge
+from exam_sharing.testing.model.support import Bound, Consequence, Left, Piece
 from exam_sharing.testing.model.world import (
+    HOST,
     NOT_REFUSED,
     Ended,
+    Ending,
+    Grant,
+    GrantNumber,
+    How,
     Names,
     Receipt,
     Refused,
     RequestIdReused,
     World,
+    memoized,
+    until_of,
 )
+
+EndingRequest: TypeAlias = UnshareRequest | NarrowRequest | RevokeRequest
+
+
+@attrs.frozen(kw_only=True)
+class EndingAct:
+    """An allowed ending on one exam: the named grants, the bound if it narrows, and who acts."""
+
+    exam: ExamId
+    named: frozenset[Grant]
+    bound: Bound | None = None
+    how: How = "UNSHARED"
+    by: UserId | None = None
+    reshares: Reshares
+
+
+def unshare(world: World, request: EndingRequest) -> Ended | Refused:
+    """End or narrow the grants that a request names: to a principal, or one by its id."""
+    act = _decided(world, request)
+    return act if isinstance(act, Refused) else _carried_out(world, act)
+
+
+def may_end(world: World, request: UnshareRequest | RevokeRequest) -> bool:
+    """Return whether an ending would be allowed."""
+    act = _decided(world, request)
+    return isinstance(act, EndingAct) and _refused_for_reshares(world, act) is None
+
+
+def _decided(world: World, request: EndingRequest) -> EndingAct | Refused:
+    """Decide a request, before the question of re-shares."""
+    if isinstance(request, RevokeRequest):
+        return _one_grant(world, request)
+    bound = None
+    if isinstance(request, NarrowRequest):
+        bound = Bound(request.permission, request.until)
+    reasons = _why_not(world, request, bound)
+    if reasons:
+        return Refused(reasons)
+    theirs = _endable(world, request.actor, request.exam, request.recipient)
+    return EndingAct(
+        exam=request.exam,
+        named=frozenset(grant for grant in theirs if bound is None or bound.exceeded_by(grant)),
+        bound=bound,
+        by=request.actor,
+        reshares=request.reshares or world.policy.reshares,
+    )
+
+
+def _one_grant(world: World, request: RevokeRequest) -> EndingAct | Refused:
+    """A grant that is unknown, ended or not visible is one answer: the id and nothing else."""
+    nothing = Refused({"NO_SUCH_GRANT": frozenset({request.grant})})
+    written = request.grant.value
+    grant = world.grants.get(GrantNumber(written)) if written.isdecimal() else None
+    if grant is None or not world.is_found(grant.exam) or not world.stands(grant):
+        return nothing
+    if not world.sight(request.actor, grant.exam)(grant):
+        return nothing
+    if grant not in _endable(world, request.actor, grant.exam, grant.recipient):
+        return Refused({"NOT_GRANTOR_OR_OWNER": frozenset()})
+    return EndingAct(
+        exam=grant.exam,
+        named=frozenset({grant}),
+        by=request.actor,
+        reshares=request.reshares or world.policy.reshares,
+    )
+
+
+def _why_not(
+    world: World, request: UnshareRequest | NarrowRequest, bound: Bound | None
+) -> Mapping[str, frozenset[object]]:
+    """Return the codes that apply before the question of re-shares.
+
+    Without access, an actor who ever made a grant sees their own; others do not find the exam.
+    """
+    actor, exam = request.actor, request.exam
+    access = world.has_access(actor, exam)
+    ever_granted = any(g.exam == exam and g.grantor == actor for g in world.grants.values())
+    if not (world.is_found(exam) and world.is_active(actor) and (access or ever_granted)):
+        return {"EXAM_NOT_FOUND": frozenset()}
+    reasons: dict[str, frozenset[object]] = {}
+    if bound is not None and bound.until is not None and bound.until <= world.now:
+        reasons["EXPIRY_IN_PAST"] = frozenset()
+    theirs = _endable(world, actor, exam, request.recipient)
+    sees = world.sight(actor, exam)
+    to_it = {grant for grant in world.standing(exam) if grant.recipient == request.recipient}
+    if not theirs and any(map(sees, to_it)):
+        reasons["NOT_GRANTOR_OR_OWNER"] = frozenset()
+    elif not any(bound is None or bound.exceeded_by(grant) for grant in theirs):
+        reasons["NO_SUCH_GRANT"] = (
+            _groups_through(world, actor, exam, request.recipient) if access else frozenset()
+        )
+    return reasons
+
+
+def _endable(world: World, actor: UserId, exam: ExamId, principal: PrincipalId) -> frozenset[Grant]:
+    """Return the standing grants to a principal that the actor may end: all, or their own."""
+    everything = world.owns(actor, exam) or principal == actor
+    return frozenset(
+        grant
+        for grant in world.standing(exam)
+        if grant.recipient == principal and (everything or grant.grantor == actor)
+    )
+
+
+def _groups_through(
+    world: World, actor: UserId, exam: ExamId, principal: PrincipalId
+) -> frozenset[object]:
+    """Return the groups through which a principal has access, as far as the actor may know."""
+    if isinstance(principal, UserId) and (
+        not world.is_active(principal) or world.owns(principal, exam)
+    ):
+        return frozenset()
+    sees = world.sight(actor, exam)
+    return frozenset(
+        grant.recipient
+        for grant in world.standing(exam)
+        if sees(grant)
+        and grant.grantor != principal
+        and isinstance(grant.recipient, GroupId)
+        and principal in world.shown_behind(actor, grant.recipient)
+    )
+
+
+def _refused_for_reshares(world: World, act: EndingAct) -> Refused | None:
+    """Refuse under `RESTRICT` if a cascade would do more; without access, show no re-shares."""
+    more = _more_by_cascade(world, act)
+    if not more:
+        return None
+    knows = support.knowledge(world, act.by, act.exam)
+    shown = {grant.id for grant in more if knows.access and knows.sees(grant)}
+    return Refused({"HAS_RESHARES": frozenset(shown)})
+
+
+def _more_by_cascade(world: World, act: EndingAct) -> frozenset[Grant]:
+    """Return what a cascade would end or narrow beyond the act itself; asked of `RESTRICT` only."""
+    if act.reshares is not Reshares.RESTRICT:
+        return frozenset()
+    return _cascaded(world, act.exam, act.named, act.bound)
+
+
+@memoized
+def _cascaded(
+    world: World, exam: ExamId, named: frozenset[Grant], bound: Bound | None
+) -> frozenset[Grant]:
+    before = world.standing(exam)
+    kept = support.left_by_keep(before, named, bound)
+    cascaded = support.left_by_cascade(world, before, named, bound)
+    return frozenset(grant for grant in before if kept[grant] != cascaded[grant])
+
+
+def _carried_out(world: World, act: EndingAct) -> Ended | Refused:
+    """End the named grants, treat re-shares as asked, and show the actor what they may know."""
+    refused = _refused_for_reshares(world, act)
+    if refused is not None:
+        return refused
+    before, knows = world.standing(act.exam), support.knowledge(world, act.by, act.exam)
+    if act.reshares is Reshares.CASCADE:
+        left = support.left_by_cascade(world, before, act.named, act.bound)
+    else:
+        left = support.left_by_keep(before, act.named, act.bound)
+    named = {grant.id for grant in act.named}
+    passed_on = [
+        each for each in before - act.named if named & support.rests_directly_on(world, each)
+    ]
+    bases = {
+        grant.id: grant.basis if act.by is None else world.shown_basis(grant, knows.sees)
+        for grant in before
+    }
+    counts = act.named or act.how == "WITHDRAWN"
+    done = _written(world, act, left, world.next_version(act.exam) if counts else 0)
+    ended = frozenset(each for each in done.all_ended if knows.sees(world.grants[each]))
+    became = {new: old for old in ended for new in done.all_replacements.get(old, frozenset())}
+    left_standing = frozenset(
+        each.id for each in passed_on if each.id not in done.all_ended and knows.sees(each)
+    )
+    changes = support.consequences(
+        knows,
+        before=before,
+        ended=frozenset(world.grants[each] for each in done.all_ended),
+        made=frozenset(world.grants[each] for each in done.made),
+        bound=act.bound,
+    )
+    kept = frozenset(each.principal for each in changes if each.kept and act.by is not None)
+    shown = [world.grants[each] for each in (*ended, *left_standing)]
+    people = {one for grant in shown for one in (grant.grantor, grant.recipient)}
+    return attrs.evolve(
+        done,
+        ended=ended,
+        replacements=frozenset(became),
+        left_standing=left_standing,
+        bases={grant.id: bases[grant.id] for grant in shown}
+        | {new: bases[old] for new, old in became.items()},
+        still_have_access=kept,
+        names=world.names_of(people | kept),
+    )
+
+
+def _written(world: World, act: EndingAct, left: Left, version: int) -> Ended:
+    """End each grant of which not all is left; what replaces it keeps its version and basis."""
+    ended: dict[GrantNumber, How] = {}
+    replacements: dict[GrantNumber, frozenset[GrantNumber]] = {}
+    for grant in sorted(left, key=lambda grant: grant.id):
+        if left[grant] == {support.whole(grant)}:
+            continue
+        new = frozenset(_replace(world, grant, piece) for piece in left[grant])
+        how: How = act.how if grant in act.named and act.bound is None else "CASCADED"
+        if new:
+            how, replacements[grant.id] = "NARROWED", new
+        ended[grant.id] = how
+        as_owner = act.by is not None and world.owns(act.by, act.exam)
+        ending = Ending(
+            how=how, by=act.by or HOST, as_owner=as_owner, version=version, replaced_by=new
+        )
+        world.end(grant, ending)
+    return Ended(all_ended=ended, all_replacements=replacements)
+
+
+def _replace(world: World, grant: Grant, piece: Piece) -> GrantNumber:
+    new, until = world.next_grant(), until_of(piece.horizon)
+    world.make(attrs.evolve(grant, id=new, permission=piece.permission, until=until))
+    return new
+
+
+def end_by_host(
+    world: World, recipient: PrincipalId, exam: ExamId | None, reshares: Reshares | None
+) -> Ended | Refused:
+    """End a principal's grants on an exam or everywhere, without an actor's rights."""
+    if exam is not None and not _known_to_host(world, exam):
+        return Refused({"EXAM_NOT_FOUND": frozenset()})
+    acts = [
+        EndingAct(
+            exam=one,
+            named=frozenset(grant for grant in world.standing(one) if grant.recipient == recipient),
+            how="BY_HOST",
+            reshares=reshares or world.policy.reshares,
+        )
+        for one in sorted(world.exams)
+        if exam in {None, one}
+    ]
+    in_the_way = frozenset(grant.id for act in acts for grant in _more_by_cascade(world, act))
+    if in_the_way:
+        return Refused({"HAS_RESHARES": in_the_way})
+    parts = [part for act in acts if isinstance(part := _carried_out(world, act), Ended)]
+    return reduce(_together, parts, Ended())
+
+
+def _together(first: Ended, second: Ended) -> Ended:
+    """Return what two endings on different exams did."""
+    fields = [field.name for field in attrs.fields(Ended) if field.name != "repeated"]
+    return Ended(**{name: or_(getattr(first, name), getattr(second, name)) for name in fields})
+
+
+def withdraw(world: World, exam: ExamId) -> Ended | Refused:
+    """End all grants on an exam as `WITHDRAWN`, so that nobody finds it; again, do nothing."""
+    if not _known_to_host(world, exam):
+        return Refused({"EXAM_NOT_FOUND": frozenset()})
+    if exam in world.withdrawn:
+        return Ended()
+    act = EndingAct(exam=exam, named=world.standing(exam), how="WITHDRAWN", reshares=Reshares.KEEP)
+    done = _carried_out(world, act)
+    world.withdraw(exam)
+    return done
+
+
+def _known_to_host(world: World, exam: ExamId) -> bool:
+    """The host may act on every exam of which sharing is kept, also on a deleted one."""
+    return world.is_found(exam) or world.versions.get(exam, 0) > 0
 
 
 def perform(world: World, request: Request) -> Receipt | Refused:
@@ -110,8 +394,8 @@ def _changes(world: World, request: Request, other: World, result: Receipt) -> l
     return [
         change
         for exam in {grant.exam for grant in ended | made}
-        for change in consequences(
-            knowledge(world, request.actor, exam),
+        for change in support.consequences(
+            support.knowledge(world, request.actor, exam),
             before=world.standing(exam),
             ended=ended,
             made=made,

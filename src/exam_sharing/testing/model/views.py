@@ -14,7 +14,7 @@ import attrs
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalId, UserId
 from exam_sharing.policy.requests import RevokeRequest, Scope, UnshareRequest
-from exam_sharing.testing.model.ending import may_end
+from exam_sharing.testing.model.acts import may_end
 from exam_sharing.testing.model.sharing import covered, is_found_recipient, longest, subjects
 from exam_sharing.testing.model.world import (
     Basis,
@@ -264,9 +264,8 @@ def _choosable(world: World, actor: UserId, exam: ExamId) -> list[Choice]:
 
 @memoized
 def _by_name(world: World) -> list[PrincipalId]:
-    return sorted(
-        (*world.users, *world.groups), key=lambda one: (folded(world.names[one]), one.value)
-    )
+    everybody = (*world.users, *world.groups)
+    return sorted(everybody, key=lambda one: (folded(world.names[one]), one.value))
 
 
 @memoized
