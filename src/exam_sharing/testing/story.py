@@ -73,11 +73,10 @@ def clock_time(moment: datetime) -> str:
 
 def policy_in_words(policy: Policy) -> str:
     """List the settings that differ from the plain policy; empty if there are none."""
-    names = [field.name for field in attrs.fields(Policy) if field.name != "retries"]
     changed = {
-        name: getattr(policy, name)
-        for name in names
-        if getattr(policy, name) != getattr(PLAIN_POLICY, name)
+        name: value
+        for name, value in attrs.asdict(policy, recurse=False).items()
+        if name != "retries" and value != getattr(PLAIN_POLICY, name)
     }
     return ", ".join(f"{name.replace('_', ' ')}: {_setting(v)}" for name, v in changed.items())
 

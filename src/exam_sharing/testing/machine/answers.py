@@ -25,12 +25,10 @@ UNEXPECTED: Final = "an unexpected grant"
 class Answers:
     """Turns answers of the package, and what the store keeps, into values of the model.
 
-    Attributes:
-        numbers: the model's number of each grant in the store.
+    Its `numbers` are those that the model gave to the grants in the store.
     """
 
     def __init__(self, world: model.world.World, ports: StorePorts) -> None:
-        """Start without numbers."""
         self.world = world
         self.ports = ports
         self.numbers: dict[es.GrantId, model.world.GrantNumber] = {}
@@ -115,17 +113,15 @@ class Answers:
         number = self.numbers.get(grant.id)
         if number is not None:
             expected = self.world.grants[number]
-            if terms(grant) == terms(expected) and self._same_past(grant, expected):
+            # People are shown no version, and not the whole basis.
+            same_past = isinstance(grant, es.ShownGrant) or (
+                grant.version == expected.version and self._basis(grant) == expected.basis
+            )
+            if same_past and terms(grant) == terms(expected):
                 return number
         until = f" until {clock_time(grant.until)}" if grant.until else ""
         to = f"{grant.recipient} for {grant.permission.name}{until}"
         return f"{grant.grantor}'s grant of {grant.exam} to {to}, which is unexpected"
-
-    def _same_past(self, grant: es.Grant | es.ShownGrant, expected: model.world.Grant) -> bool:
-        """Whether version and basis agree; people are shown no version, and not the whole basis."""
-        return isinstance(grant, es.ShownGrant) or (
-            grant.version == expected.version and self._basis(grant) == expected.basis
-        )
 
     def _basis(self, grant: es.Grant | es.ShownGrant) -> Any:  # noqa: ANN401  numbers or words
         return "OWNER" if grant.basis is es.OWNER else self.grants(grant.basis)
@@ -266,8 +262,8 @@ def terms(grant: es.Grant | es.ShownGrant | model.world.Grant) -> tuple[object, 
 def _effects(effects: Iterable[es.Effect]) -> model.acts.Effects:
     return {
         (each.principal, each.exam, each.permission): model.acts.Effect(
-            model.world.horizon_of(each.until_before) if each.held_before else model.world.NEVER,
-            model.world.horizon_of(each.until_after) if each.held_after else model.world.NEVER,
+            (each.until_before or model.world.FOREVER) if each.held_before else model.world.NEVER,
+            (each.until_after or model.world.FOREVER) if each.held_after else model.world.NEVER,
         )
         for each in effects
     }

@@ -42,13 +42,10 @@ ID_REUSED: Final = Raised(es.RequestIdReused.__name__)
 
 @attrs.define
 class Comparison:
-    """Compares the package with the model, in one hospital.
+    """Compares the package with the model, in one hospital, on lists with `page` exams a page.
 
-    Attributes:
-        page: the number of exams on a page of a list.
-        typed: the text that everybody types to find recipients.
-        turns: which strangers and which previews are asked about next.
-        steps: the number of steps so far, in all hospitals of this process.
+    Everybody types `typed` to find recipients, and `turns` say which strangers and previews are
+    asked about next. `steps` counts the steps in all hospitals of this process.
     """
 
     hospital: Hospital

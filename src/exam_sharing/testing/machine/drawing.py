@@ -48,7 +48,6 @@ policies: Final = st.builds(
     whole_names_only=seldom,
 )
 
-
 KINDS: Final = 24
 """Most kinds of requests to share have something odd."""
 

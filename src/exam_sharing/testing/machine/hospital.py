@@ -75,10 +75,7 @@ class Recorder:
         """Delay an act as the store does."""
         self.writer.step_aside(lost)
 
-    def locked(
-        self,
-        exams: tuple[es.ExamId, ...],  # noqa: ARG002  there is nothing to lock
-    ) -> AbstractContextManager[None]:
+    def locked(self, exams: tuple[es.ExamId, ...]) -> AbstractContextManager[None]:  # noqa: ARG002
         """Lock nothing: of acts one after another, none loses a race."""
         return nullcontext()
 
@@ -121,8 +118,6 @@ class Hospital:
         users: tuple[es.UserId, ...],
         hidden: frozenset[tuple[es.UserId, es.PrincipalId]],
     ) -> None:
-        """Start without groups and exams, with every user active."""
-
         def visible(actor: es.UserId, principal: es.PrincipalId) -> bool:
             return (actor, principal) not in hidden
 

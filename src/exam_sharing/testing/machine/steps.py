@@ -31,7 +31,6 @@ class SharingMachine(RuleBasedStateMachine):
     def __init__(
         self, open_store: OpenStore, *, capabilities: Capabilities, policy: es.Policy | None
     ) -> None:
-        """Open the store."""
         super().__init__()
         self._can = capabilities
         self._policy = policy
@@ -121,13 +120,12 @@ class SharingMachine(RuleBasedStateMachine):
         """Narrow to a permission, a time, or both."""
         exam, recipient, actor = self.choices.ending(which, by)
         until = self.choices.until(bound // 4) or self.hospital.now + timedelta(minutes=2)
+        view, download = es.Permission.VIEW, es.Permission.DOWNLOAD
         request = es.NarrowRequest(
             actor=actor,
             exam=exam,
             recipient=recipient,
-            permission=pick(
-                bound, (es.Permission.VIEW, None, es.Permission.VIEW, es.Permission.DOWNLOAD)
-            ),
+            permission=pick(bound, (view, None, view, download)),
             until=pick(bound, (None, until, until, until)),
             **self._common(which, by, **drawn),
         )
@@ -147,9 +145,8 @@ class SharingMachine(RuleBasedStateMachine):
     def revoke(self, *, which: int, by: int, **drawn: int) -> None:
         """End one grant by its id."""
         grant, actor = self.choices.one_grant(which, by)
-        self._request(
-            es.RevokeRequest(actor=actor, grant=grant, **self._common(which, by, **drawn))
-        )
+        common = self._common(which, by, **drawn)
+        self._request(es.RevokeRequest(actor=actor, grant=grant, **common))
 
     def _common(
         self, which: int, by: int, *, reshares: int, named: int, for_another: int
@@ -181,16 +178,13 @@ class SharingMachine(RuleBasedStateMachine):
         exam, kind = None if everywhere else named, pick(reshares, drawing.RESHARES)
         where = "everywhere" if everywhere else f"on {exam}"
         how = f", re-shares: {kind.value}" if kind else ""
-        hospital.add_line(
-            f"The host ends the grants to {hospital.words.value(recipient)} {where}{how}."
-        )
-        asked = HostEnding(
-            recipient=recipient, exam=exam, reshares=kind, performed_by=HOST, why=WHY
-        )
-        fields = attrs.asdict(asked, recurse=False)
+        whom = hospital.words.value(recipient)
+        hospital.add_line(f"The host ends the grants to {whom} {where}{how}.")
+        act = HostEnding(recipient=recipient, exam=exam, reshares=kind, performed_by=HOST, why=WHY)
+        fields = attrs.asdict(act, recurse=False)
         result = outcome(lambda: hospital.sharing.admin.end_by_host(**fields))
         expected = model.acts.end_by_host(hospital.world, recipient, exam, kind)
-        self.compare.everything(asked, result, expected)
+        self.compare.everything(act, result, expected)
 
     @rule(which=numbers)
     def withdraw(self, *, which: int) -> None:
@@ -239,7 +233,7 @@ class SharingMachine(RuleBasedStateMachine):
             "Can the exam be transferred?",
             lambda: transfer(self._ports.store, exam, owner, hospital.now),
         )
-        hospital.world.transfer(exam, owner)
+        hospital.world.add_exams(attrs.evolve(hospital.world.exams[exam], owner=owner))
         hospital.world.next_version(exam)
         self.compare.everything()
 

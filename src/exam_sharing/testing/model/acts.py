@@ -73,9 +73,7 @@ def _decided(world: World, request: EndingRequest) -> EndingAct | Refused:
     """Decide a request, before the question of re-shares."""
     if isinstance(request, RevokeRequest):
         return _one_grant(world, request)
-    bound = None
-    if isinstance(request, NarrowRequest):
-        bound = Bound(request.permission, request.until)
+    bound = _bound_of(request)
     reasons = _why_not(world, request, bound)
     if reasons:
         return Refused(reasons)
@@ -87,6 +85,10 @@ def _decided(world: World, request: EndingRequest) -> EndingAct | Refused:
         by=request.actor,
         reshares=request.reshares or world.policy.reshares,
     )
+
+
+def _bound_of(request: Request) -> Bound | None:
+    return Bound(request.permission, request.until) if isinstance(request, NarrowRequest) else None
 
 
 def _one_grant(world: World, request: RevokeRequest) -> EndingAct | Refused:
@@ -166,7 +168,9 @@ def _groups_through(
 
 def _refused_for_reshares(world: World, act: EndingAct) -> Refused | None:
     """Refuse under `RESTRICT` if a cascade would do more; without access, show no re-shares."""
-    more = _more_by_cascade(world, act)
+    if act.reshares is not Reshares.RESTRICT:
+        return None
+    more = _more_by_cascade(world, act.exam, act.named, act.bound)
     if not more:
         return None
     knows = support.knowledge(world, act.by, act.exam)
@@ -174,17 +178,11 @@ def _refused_for_reshares(world: World, act: EndingAct) -> Refused | None:
     return Refused({"HAS_RESHARES": frozenset(shown)})
 
 
-def _more_by_cascade(world: World, act: EndingAct) -> frozenset[Grant]:
-    """Return what a cascade would end or narrow beyond the act itself; asked of `RESTRICT` only."""
-    if act.reshares is not Reshares.RESTRICT:
-        return frozenset()
-    return _cascaded(world, act.exam, act.named, act.bound)
-
-
 @memoized
-def _cascaded(
+def _more_by_cascade(
     world: World, exam: ExamId, named: frozenset[Grant], bound: Bound | None
 ) -> frozenset[Grant]:
+    """Return what a cascade would end or narrow beyond the act itself."""
     before = world.standing(exam)
     kept = support.left_by_keep(before, named, bound)
     cascaded = support.left_by_cascade(world, before, named, bound)
@@ -240,6 +238,7 @@ def _carried_out(world: World, act: EndingAct) -> Ended | Refused:
 
 def _written(world: World, act: EndingAct, left: Left, version: int) -> Ended:
     """End each grant of which not all is left; what replaces it keeps its version and basis."""
+    owns = act.by is not None and world.owns(act.by, act.exam)
     ended: dict[GrantNumber, How] = {}
     replacements: dict[GrantNumber, frozenset[GrantNumber]] = {}
     for grant in sorted(left, key=lambda grant: grant.id):
@@ -250,10 +249,7 @@ def _written(world: World, act: EndingAct, left: Left, version: int) -> Ended:
         if new:
             how, replacements[grant.id] = "NARROWED", new
         ended[grant.id] = how
-        as_owner = act.by is not None and world.owns(act.by, act.exam)
-        ending = Ending(
-            how=how, by=act.by or HOST, as_owner=as_owner, version=version, replaced_by=new
-        )
+        ending = Ending(how=how, by=act.by or HOST, as_owner=owns, version=version, replaced_by=new)
         world.end(grant, ending)
     return Ended(all_ended=ended, all_replacements=replacements)
 
@@ -280,15 +276,16 @@ def end_by_host(
         for one in sorted(world.exams)
         if exam in {None, one}
     ]
-    in_the_way = frozenset(grant.id for act in acts for grant in _more_by_cascade(world, act))
-    if in_the_way:
-        return Refused({"HAS_RESHARES": in_the_way})
+    refused = [each for act in acts if (each := _refused_for_reshares(world, act)) is not None]
+    if refused:
+        return Refused(
+            {"HAS_RESHARES": frozenset().union(*(each.reasons["HAS_RESHARES"] for each in refused))}
+        )
     parts = [part for act in acts if isinstance(part := _carried_out(world, act), Ended)]
     return reduce(_together, parts, Ended())
 
 
 def _together(first: Ended, second: Ended) -> Ended:
-    """Return what two endings on different exams did."""
     fields = [field.name for field in attrs.fields(Ended) if field.name != "repeated"]
     return Ended(**{name: or_(getattr(first, name), getattr(second, name)) for name in fields})
 
@@ -301,7 +298,7 @@ def withdraw(world: World, exam: ExamId) -> Ended | Refused:
         return Ended()
     act = EndingAct(exam=exam, named=world.standing(exam), how="WITHDRAWN", reshares=Reshares.KEEP)
     done = _carried_out(world, act)
-    world.withdraw(exam)
+    world.withdrawn |= {exam}
     return done
 
 
@@ -390,7 +387,6 @@ def _changes(world: World, request: Request, other: World, result: Receipt) -> l
     all_ended = result.all_ended if isinstance(result, Ended) else {}
     ended = frozenset(world.grants[each] for each in all_ended)
     made = frozenset(other.grants[each] for each in result.made)
-    bound = Bound(request.permission, request.until) if isinstance(request, NarrowRequest) else None
     return [
         change
         for exam in {grant.exam for grant in ended | made}
@@ -399,7 +395,7 @@ def _changes(world: World, request: Request, other: World, result: Receipt) -> l
             before=world.standing(exam),
             ended=ended,
             made=made,
-            bound=bound,
+            bound=_bound_of(request),
         )
     ]
 

@@ -110,13 +110,10 @@ def _about_the_form(world: World, request: ShareRequest) -> Codes:
         yield "ATTESTATION_MISSING", NOTHING
     if not request.recipients:
         yield "NO_RECIPIENTS", NOTHING
-    if request.message is not None and not _message_allowed(world, request.message):
-        yield "MESSAGE_NOT_ALLOWED", NOTHING
-
-
-def _message_allowed(world: World, message: str) -> bool:
+    message = request.message or ""
     controls = {char for char in message if unicodedata.category(char) == "Cc"}
-    return len(message) <= world.policy.message_limit and controls <= {"\n", "\t"}
+    if len(message) > world.policy.message_limit or not controls <= {"\n", "\t"}:
+        yield "MESSAGE_NOT_ALLOWED", NOTHING
 
 
 def _about_exams(world: World, request: ShareRequest) -> Codes:

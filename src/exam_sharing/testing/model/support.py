@@ -12,15 +12,7 @@ import attrs
 
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
-from exam_sharing.testing.model.world import (
-    FOREVER,
-    NEVER,
-    Grant,
-    GrantNumber,
-    World,
-    given_until,
-    horizon_of,
-)
+from exam_sharing.testing.model.world import FOREVER, NEVER, Grant, GrantNumber, World, given_until
 
 
 @attrs.frozen
@@ -50,12 +42,12 @@ class Bound:
     def cut(self, grant: Grant) -> Piece:
         """Return the part of a grant within the bound."""
         permission = min(grant.permission, self.permission or grant.permission)
-        return Piece(grant, permission, min(grant.horizon, horizon_of(self.until)))
+        return Piece(grant, permission, min(grant.horizon, self.until or FOREVER))
 
     def leaves(self, permission: Permission) -> datetime:
         """Return the latest horizon that the bound leaves to a permission."""
         beyond = self.permission is not None and permission > self.permission
-        return NEVER if beyond else horizon_of(self.until)
+        return NEVER if beyond else self.until or FOREVER
 
     def exceeded_by(self, grant: Grant) -> bool:
         """Return whether a grant goes beyond the bound."""

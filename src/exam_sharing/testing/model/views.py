@@ -264,7 +264,7 @@ def _choosable(world: World, actor: UserId, exam: ExamId) -> list[Choice]:
 
 @memoized
 def _by_name(world: World) -> list[PrincipalId]:
-    everybody = (*world.users, *world.groups)
+    everybody: tuple[PrincipalId, ...] = (*world.users, *world.groups)
     return sorted(everybody, key=lambda one: (folded(world.names[one]), one.value))
 
 

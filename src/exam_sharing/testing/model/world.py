@@ -29,11 +29,6 @@ ParamsT = ParamSpec("ParamsT")
 AnswerT = TypeVar("AnswerT")
 
 
-def horizon_of(until: datetime | None) -> datetime:
-    """Return the horizon of a time: `FOREVER` for `None`."""
-    return until or FOREVER
-
-
 def until_of(horizon: datetime) -> datetime | None:
     """Return the time of a horizon: `None` for `FOREVER`."""
     return None if horizon == FOREVER else horizon
@@ -159,10 +154,6 @@ class RequestIdReused(ValueError):
     """An actor used a request id again for a different request."""
 
 
-def _everybody(_actor: UserId, _principal: object) -> bool:
-    return True
-
-
 def memoized(
     answer: "Callable[Concatenate[World, ParamsT], AnswerT]",
 ) -> "Callable[Concatenate[World, ParamsT], AnswerT]":
@@ -209,8 +200,8 @@ class World:
     groups: dict[GroupId, frozenset[PrincipalId]] = attrs.field(factory=dict)
     names: dict[PrincipalId, str] = attrs.field(factory=dict)
     addresses: dict[PrincipalId, str] = attrs.field(factory=dict)
-    visible: Callable[[UserId, PrincipalId], bool] = _everybody
-    members_visible: Callable[[UserId, GroupId], bool] = _everybody
+    visible: Callable[[UserId, PrincipalId], bool] = lambda _actor, _principal: True
+    members_visible: Callable[[UserId, GroupId], bool] = lambda _actor, _group: True
     exams: dict[ExamId, Exam] = attrs.field(factory=dict)
     sealed: set[BatchId] = attrs.field(factory=set)
     withdrawn: set[ExamId] = attrs.field(factory=set)
@@ -251,7 +242,7 @@ class World:
         self.names[group] = name or group.value
 
     def add_exams(self, *exams: Exam) -> None:
-        """Add exams."""
+        """Add exams, or replace them by those with another owner."""
         self.memo.clear()
         self.exams.update({exam.id: exam for exam in exams})
 
@@ -265,10 +256,6 @@ class World:
             self.sealed.add(batch)
         return True
 
-    def transfer(self, exam: ExamId, owner: UserId) -> None:
-        """Give an exam to another owner; its grants stay as they are."""
-        self.add_exams(attrs.evolve(self.exams[exam], owner=owner))
-
     def make(self, grant: Grant) -> None:
         """Add a grant."""
         self.memo.clear()
@@ -278,11 +265,6 @@ class World:
         """Record the ending of a grant."""
         self.memo.clear()
         self.endings[grant.id] = ending
-
-    def withdraw(self, exam: ExamId) -> None:
-        """Withdraw an exam, so that nobody finds it."""
-        self.memo.clear()
-        self.withdrawn.add(exam)
 
     def hide(self, exam: ExamId, *, hidden: bool) -> None:
         """Let the host delete an exam, or restore it; its grants stay as they are."""

@@ -11,7 +11,6 @@ Options take strategies. Importing this package also registers the strategies, s
 from collections.abc import Mapping
 from datetime import datetime
 from inspect import signature
-from types import ModuleType
 from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 import attrs
@@ -95,17 +94,6 @@ _FIELDS: Final[Mapping[Any, SearchStrategy[Any]]] = {
 """Fields of these types need more than their type says: aware times, versions from 1."""
 
 
-def _values_of(*modules: ModuleType) -> list[type]:
-    """Return the types of values that modules define for others."""
-    return [
-        kind
-        for module in modules
-        for name, kind in vars(module).items()
-        if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == module.__name__
-        if not name.startswith("_")
-    ]
-
-
 def _built(kind: type[KindT]) -> SearchStrategy[KindT]:
     hints = get_type_hints(kind.__init__)
     return st.builds(kind, **{name: _FIELDS[of] for name, of in hints.items() if of in _FIELDS})
@@ -113,7 +101,14 @@ def _built(kind: type[KindT]) -> SearchStrategy[KindT]:
 
 def _register() -> None:
     """Register each strategy for the type that it draws, and one for each type of result."""
-    for kind in (*_values_of(*_RESULTS), ports.Changes, es.ShownGrant):
+    results = [
+        kind
+        for module in _RESULTS
+        for name, kind in vars(module).items()
+        if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == module.__name__
+        if not name.startswith("_")
+    ]
+    for kind in (*results, ports.Changes, es.ShownGrant):
         st.register_type_strategy(kind, _built)
     for name in __all__:
         strategy = globals()[name]

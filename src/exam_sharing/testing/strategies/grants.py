@@ -12,52 +12,40 @@ import exam_sharing as es
 from exam_sharing.grants import FOREVER, Basis, Holding, until_of
 from exam_sharing.policy.requests import HostEnding, Request, Withdrawal
 from exam_sharing.testing.edges import START, TICK
-from exam_sharing.testing.strategies.values import (
-    durations,
-    exam_ids,
-    grant_ids,
-    identifiers,
-    messages,
-    names,
-    permissions,
-    principal_ids,
-    share_ids,
-    times_around,
-    user_ids,
-)
+from exam_sharing.testing.strategies import values
 
 T = TypeVar("T")
 Chain: TypeAlias = tuple[es.Grant, ...]
 
 _BASES: Final[SearchStrategy[Basis]] = st.just(es.OWNER) | st.frozensets(
-    grant_ids(), min_size=1, max_size=2
+    values.grant_ids(), min_size=1, max_size=2
 )
 
 
 def holdings() -> SearchStrategy[Holding]:
     """Draw what a grant gives: a permission until some time or without end."""
-    return st.builds(Holding.of, permissions(), st.just(FOREVER) | times_around())
+    return st.builds(Holding.of, values.permissions(), st.just(FOREVER) | values.times_around())
 
 
 @st.composite
 def grants(
     draw: st.DrawFn,
     *,
-    ids: SearchStrategy[es.GrantId] = grant_ids(),
-    exams: SearchStrategy[es.ExamId] = exam_ids(),
-    grantors: SearchStrategy[es.UserId] = user_ids(),
+    ids: SearchStrategy[es.GrantId] = values.grant_ids(),
+    exams: SearchStrategy[es.ExamId] = values.exam_ids(),
+    grantors: SearchStrategy[es.UserId] = values.user_ids(),
     recipients: SearchStrategy[es.PrincipalId] | None = None,
-    permissions: SearchStrategy[es.Permission] = permissions(),
+    permissions: SearchStrategy[es.Permission] = values.permissions(),
     untils: SearchStrategy[datetime | None] | None = None,
     versions: SearchStrategy[int] = st.integers(1, 100),
     bases: SearchStrategy[Basis] = _BASES,
-    made_at: SearchStrategy[datetime] = times_around(),
+    made_at: SearchStrategy[datetime] = values.times_around(),
 ) -> es.Grant:
     """Draw grants to anybody but their grantors, that expire after they were made, or never."""
     made = draw(made_at)
-    later = st.none() | durations().map(lambda by: made + by)
+    later = st.none() | values.durations().map(lambda by: made + by)
     grantor = draw(grantors)
-    others = principal_ids().filter(lambda each: each != grantor)
+    others = values.principal_ids().filter(lambda each: each != grantor)
     return es.Grant(
         id=draw(ids),
         exam=draw(exams),
@@ -67,15 +55,15 @@ def grants(
         until=draw(later if untils is None else untils),
         version=draw(versions),
         basis=draw(bases),
-        share=draw(share_ids()),
+        share=draw(values.share_ids()),
         made_at=made,
     )
 
 
 def endings(
     *,
-    grants: SearchStrategy[es.GrantId] = grant_ids(),
-    users: SearchStrategy[es.UserId | None] = st.none() | user_ids(),
+    grants: SearchStrategy[es.GrantId] = values.grant_ids(),
+    users: SearchStrategy[es.UserId | None] = st.none() | values.user_ids(),
 ) -> SearchStrategy[es.Ending]:
     """Draw endings of grants."""
     return st.builds(
@@ -84,7 +72,7 @@ def endings(
         how=st.sampled_from(es.HowEnded),
         by=users,
         acting_as=st.sampled_from(es.EndedAs),
-        at=times_around(),
+        at=values.times_around(),
         version=st.integers(1, 100),
     )
 
@@ -93,7 +81,7 @@ def endings(
 def reshare_chains(
     draw: st.DrawFn,
     *,
-    exams: SearchStrategy[es.ExamId] = exam_ids(),
+    exams: SearchStrategy[es.ExamId] = values.exam_ids(),
     min_size: int = 1,
     max_size: int = 4,
 ) -> Chain:
@@ -104,8 +92,10 @@ def reshare_chains(
     """
     exam = draw(exams)
     length = draw(st.integers(min_size, max_size))
-    people = draw(st.lists(user_ids(), min_size=length + 1, max_size=length + 1, unique=True))
-    names = draw(st.lists(grant_ids(), min_size=length, max_size=length, unique=True))
+    people = draw(
+        st.lists(values.user_ids(), min_size=length + 1, max_size=length + 1, unique=True)
+    )
+    names = draw(st.lists(values.grant_ids(), min_size=length, max_size=length, unique=True))
     permission, horizon, basis = es.Permission.DOWNLOAD, FOREVER, es.OWNER
     chain: list[es.Grant] = []
     for place in range(length):
@@ -135,7 +125,7 @@ def _no_later_than(horizon: datetime) -> SearchStrategy[datetime]:
 
 
 def illegal_reshare_chains(
-    *, exams: SearchStrategy[es.ExamId] = exam_ids(), max_size: int = 4
+    *, exams: SearchStrategy[es.ExamId] = values.exam_ids(), max_size: int = 4
 ) -> SearchStrategy[Chain]:
     """Draw chains in which one grant, and thus every later one, breaks the rules.
 
@@ -194,20 +184,20 @@ def _in_a_circle(chain: Chain, _place: int) -> Chain:
 
 
 _RESHARES: Final = st.none() | st.sampled_from(es.Reshares)
-_OPERATORS: Final = st.none() | user_ids()
-_REQUEST_IDS: Final = st.none() | identifiers()
+_OPERATORS: Final = st.none() | values.user_ids()
+_REQUEST_IDS: Final = st.none() | values.identifiers()
 
 
 def share_requests(
     *,
-    actors: SearchStrategy[es.UserId] = user_ids(),
-    exams: SearchStrategy[es.ExamId] = exam_ids(),
-    recipients: SearchStrategy[es.PrincipalId] = principal_ids(),
-    permissions: SearchStrategy[es.Permission] = permissions(),
+    actors: SearchStrategy[es.UserId] = values.user_ids(),
+    exams: SearchStrategy[es.ExamId] = values.exam_ids(),
+    recipients: SearchStrategy[es.PrincipalId] = values.principal_ids(),
+    permissions: SearchStrategy[es.Permission] = values.permissions(),
     scopes: SearchStrategy[es.Scope] = st.sampled_from(es.Scope),
-    untils: SearchStrategy[datetime | None] = st.none() | times_around(),
+    untils: SearchStrategy[datetime | None] = st.none() | values.times_around(),
     attested: SearchStrategy[bool] = st.just(True),
-    messages: SearchStrategy[str | None] = st.none() | messages(),
+    messages: SearchStrategy[str | None] = st.none() | values.messages(),
     wordings: SearchStrategy[str | None] = st.none(),
     expected: SearchStrategy[Iterable[es.ExamId] | None] = st.none(),
     performed_by: SearchStrategy[es.UserId | None] = _OPERATORS,
@@ -233,9 +223,9 @@ def share_requests(
 
 def unshare_requests(
     *,
-    actors: SearchStrategy[es.UserId] = user_ids(),
-    exams: SearchStrategy[es.ExamId] = exam_ids(),
-    recipients: SearchStrategy[es.PrincipalId] = principal_ids(),
+    actors: SearchStrategy[es.UserId] = values.user_ids(),
+    exams: SearchStrategy[es.ExamId] = values.exam_ids(),
+    recipients: SearchStrategy[es.PrincipalId] = values.principal_ids(),
     reshares: SearchStrategy[es.Reshares | None] = _RESHARES,
     performed_by: SearchStrategy[es.UserId | None] = _OPERATORS,
     request_ids: SearchStrategy[str | None] = _REQUEST_IDS,
@@ -248,10 +238,10 @@ def unshare_requests(
 
 def narrow_requests(
     *,
-    actors: SearchStrategy[es.UserId] = user_ids(),
-    exams: SearchStrategy[es.ExamId] = exam_ids(),
-    recipients: SearchStrategy[es.PrincipalId] = principal_ids(),
-    untils: SearchStrategy[datetime] = times_around(),
+    actors: SearchStrategy[es.UserId] = values.user_ids(),
+    exams: SearchStrategy[es.ExamId] = values.exam_ids(),
+    recipients: SearchStrategy[es.PrincipalId] = values.principal_ids(),
+    untils: SearchStrategy[datetime] = values.times_around(),
     reshares: SearchStrategy[es.Reshares | None] = _RESHARES,
     performed_by: SearchStrategy[es.UserId | None] = _OPERATORS,
     request_ids: SearchStrategy[str | None] = _REQUEST_IDS,
@@ -260,16 +250,16 @@ def narrow_requests(
     whom = {"actor": actors, "exam": exams, "recipient": recipients}
     how = {"reshares": reshares, "performed_by": performed_by, "request_id": request_ids}
     return st.one_of(
-        st.builds(es.NarrowRequest, permission=permissions(), **whom, **how),
+        st.builds(es.NarrowRequest, permission=values.permissions(), **whom, **how),
         st.builds(es.NarrowRequest, until=untils, **whom, **how),
-        st.builds(es.NarrowRequest, permission=permissions(), until=untils, **whom, **how),
+        st.builds(es.NarrowRequest, permission=values.permissions(), until=untils, **whom, **how),
     )
 
 
 def revoke_requests(
     *,
-    actors: SearchStrategy[es.UserId] = user_ids(),
-    grants: SearchStrategy[es.GrantId] = grant_ids(),
+    actors: SearchStrategy[es.UserId] = values.user_ids(),
+    grants: SearchStrategy[es.GrantId] = values.grant_ids(),
     reshares: SearchStrategy[es.Reshares | None] = _RESHARES,
     performed_by: SearchStrategy[es.UserId | None] = _OPERATORS,
     request_ids: SearchStrategy[str | None] = _REQUEST_IDS,
@@ -281,10 +271,10 @@ def revoke_requests(
 
 def requests(
     *,
-    actors: SearchStrategy[es.UserId] = user_ids(),
-    exams: SearchStrategy[es.ExamId] = exam_ids(),
-    recipients: SearchStrategy[es.PrincipalId] = principal_ids(),
-    grants: SearchStrategy[es.GrantId] = grant_ids(),
+    actors: SearchStrategy[es.UserId] = values.user_ids(),
+    exams: SearchStrategy[es.ExamId] = values.exam_ids(),
+    recipients: SearchStrategy[es.PrincipalId] = values.principal_ids(),
+    grants: SearchStrategy[es.GrantId] = values.grant_ids(),
 ) -> SearchStrategy[Request]:
     """Draw requests of all four kinds."""
     return st.one_of(
@@ -297,31 +287,31 @@ def requests(
 
 def host_endings(
     *,
-    recipients: SearchStrategy[es.PrincipalId] = principal_ids(),
-    exams: SearchStrategy[es.ExamId | None] = st.none() | exam_ids(),
+    recipients: SearchStrategy[es.PrincipalId] = values.principal_ids(),
+    exams: SearchStrategy[es.ExamId | None] = st.none() | values.exam_ids(),
     reshares: SearchStrategy[es.Reshares | None] = _RESHARES,
-    performed_by: SearchStrategy[es.UserId] = user_ids(),
+    performed_by: SearchStrategy[es.UserId] = values.user_ids(),
 ) -> SearchStrategy[HostEnding]:
     """Draw endings by the host of the grants to a principal, on one exam or everywhere."""
     whom = {"recipient": recipients, "exam": exams, "performed_by": performed_by}
-    return st.builds(HostEnding, reshares=reshares, why=names(), **whom)
+    return st.builds(HostEnding, reshares=reshares, why=values.names(), **whom)
 
 
 def withdrawals(
     *,
-    exams: SearchStrategy[es.ExamId] = exam_ids(),
-    performed_by: SearchStrategy[es.UserId] = user_ids(),
+    exams: SearchStrategy[es.ExamId] = values.exam_ids(),
+    performed_by: SearchStrategy[es.UserId] = values.user_ids(),
 ) -> SearchStrategy[Withdrawal]:
     """Draw withdrawals of exams by the host."""
-    return st.builds(Withdrawal, exam=exams, performed_by=performed_by, why=names())
+    return st.builds(Withdrawal, exam=exams, performed_by=performed_by, why=values.names())
 
 
 def reasons(
     *,
     codes: SearchStrategy[es.ReasonCode] = st.sampled_from(es.ReasonCode),
-    principals: SearchStrategy[es.PrincipalId] = principal_ids(),
-    exams: SearchStrategy[es.ExamId] = exam_ids(),
-    grants: SearchStrategy[es.GrantId] = grant_ids(),
+    principals: SearchStrategy[es.PrincipalId] = values.principal_ids(),
+    exams: SearchStrategy[es.ExamId] = values.exam_ids(),
+    grants: SearchStrategy[es.GrantId] = values.grant_ids(),
 ) -> SearchStrategy[es.Reason]:
     """Draw reasons of a refusal, with any parameters."""
     return st.builds(
@@ -330,10 +320,10 @@ def reasons(
         principals=_some(principals),
         exams=_some(exams),
         grants=_some(grants),
-        until=st.none() | times_around(),
+        until=st.none() | values.times_around(),
         limit=st.none() | st.integers(1, 1_000),
         limited=st.sampled_from((None, "recipients", "exams", "people")),
-        host_code=st.none() | identifiers(),
+        host_code=st.none() | values.identifiers(),
     )
 
 
