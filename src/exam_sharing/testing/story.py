@@ -32,11 +32,8 @@ ANSWERS: Final = (
 class RulesBroken(AssertionError):
     """The tested store breaks the rules; the message is the story that shows it.
 
-    Attributes:
-        story: what happened, one line for each step.
-        question: what was asked then.
-        expected: the answer by the rules, in words.
-        got: the answer of the store, in words.
+    `story` has one line for each step. `question` was asked then; in words, `expected` is the
+    answer by the rules, and `got` the answer of the store.
     """
 
     def __init__(self, story: tuple[str, ...], question: str, expected: str, got: str) -> None:
@@ -48,9 +45,8 @@ class RulesBroken(AssertionError):
 
     def __str__(self) -> str:
         answers = [f"  expected: {self.expected}", f"  got:      {self.got}"]
-        return "\n".join(
-            ["the rules of sharing are broken", "", *self.story, "", self.question, *answers]
-        )
+        told = ["the rules of sharing are broken", "", *self.story, "", self.question]
+        return "\n".join([*told, *answers])
 
 
 @attrs.frozen

@@ -34,17 +34,13 @@ def run_sharing_machine(
     the first disagreement to a short story.
 
     Args:
-        open_store: returns an empty store each time.
+        open_store: returns an empty store each time, which the next four functions take first.
         settings: the settings of Hypothesis: `max_examples` stories of `stateful_step_count` steps.
-        upload: records an upload, for a host with its own tables of exams, in place of the port
-            `uploads`. It takes what `open_store` returned, the batch and the exams. Batches are
-            then never sealed.
-        transfer: gives an exam to another owner, if the store can. It takes what `open_store`
-            returned, the exam, the owner and the time.
-        sweep: records as ended all that has expired, if the store can. It takes what `open_store`
-            returned, and the time.
-        hide: lets the host of the store delete an exam, or restore it. It takes what `open_store`
-            returned, the exam, and whether it is deleted.
+        upload: records a batch and its exams, for a host with its own tables of exams, in place of
+            the port `uploads`. Batches are then never sealed.
+        transfer: gives an exam to an owner at some time, if the store can.
+        sweep: records as ended all that has expired at some time, if the store can.
+        hide: lets the host of the store delete an exam, or restore it; true means deleted.
         policy: the policy of every story; by default each story has its own. Every delivery
             retries every notice, whatever the policy says of retries.
 

@@ -79,16 +79,13 @@ class Answers:
         if sharing.withdrawn:
             found = None
         swept = [past.grant for past in sharing.ended if _is_swept(past)]
+        ended = [past for past in sharing.ended if not _is_swept(past)]
         return {
             "owner": "nobody" if found is None else found.owner,
             "uploaded": () if found is None else (found.batch, found.uploaded_at),
             "version": f"{sharing.version}",
             "standing or expired": frozenset(map(self.number, (*sharing.grants, *swept))),
-            "ended": {
-                self.number(past.grant): self.ending(past)
-                for past in sharing.ended
-                if not _is_swept(past)
-            },
+            "ended": {self.number(past.grant): self.ending(past) for past in ended},
         }
 
     def in_model(self, exam: es.ExamId) -> Mapping[str, object]:
@@ -214,13 +211,11 @@ class Answers:
         codes = frozenset(code.value for code in answer.codes)
         return model.views.Explained(codes=codes, nearest=nearest)
 
-    def _reached(
-        self, user: es.UserId, grant: es.Grant, path: tuple[es.PrincipalId, ...]
-    ) -> Number:
-        """Return the number of a grant if the path to its recipient is one of the shortest."""
-        if path in model.views.shortest_ways(self.world, user, grant.recipient):
+    def _reached(self, user: es.UserId, grant: es.Grant, way: tuple[es.PrincipalId, ...]) -> Number:
+        """Return the number of a grant if the way to its recipient is one of the shortest."""
+        if way in model.views.shortest_ways(self.world, user, grant.recipient):
             return self.number(grant)
-        return f"{self.number(grant)} by the way {', '.join(map(str, path))}"
+        return f"{self.number(grant)} by the way {', '.join(map(str, way))}"
 
     def holders(self, found: Iterable[es.Holder]) -> Mapping[es.UserId, model.views.Explained]:
         """Return who holds a permission, and by what."""

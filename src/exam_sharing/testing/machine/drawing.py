@@ -1,8 +1,7 @@
 """What happens next: Hypothesis draws plain numbers, and each picks something in the hospital.
 
-A number picks from what exists at that moment: somebody with access, a grant that stands, a time
-at which something expires. So few steps are wasted. Hypothesis shrinks a story by making numbers
-small: the first choice is always the simplest.
+A number picks from what exists at that moment, such as a grant that stands, so that few steps are
+wasted. Hypothesis shrinks numbers: the first choice is always the simplest.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -99,40 +98,30 @@ class Choices:
         )
 
     def share_request(
-        self,
-        held: Sequence[tuple[es.UserId, es.ExamId]],
-        *,
-        by: int,
-        recipients: list[int],
-        download: bool,
-        batch: bool,
-        until: int,
-        kind: int,
-        odd: int,
+        self, held: Sequence[tuple[es.UserId, es.ExamId]], drawn: Mapping[str, Any]
     ) -> es.ShareRequest:
-        """Return a request by somebody who holds the exam, sometimes by anybody."""
-        hospital = self.hospital
+        """Return a request of drawn `shares` by somebody who holds the exam, or by anybody."""
+        hospital, kind = self.hospital, drawn["kind"]
         anybody = kind == KINDS - 1 or not held
-        actor, exam = pick(by, self.anybody() if anybody else held)
+        actor, exam = pick(drawn["by"], self.anybody() if anybody else held)
         owned = {actor} if anybody else {actor, hospital.world.exams[exam].owner}
         others = [each for each in hospital.principals if each not in owned]
         request = es.ShareRequest(
             actor=actor,
             exam=exam,
-            recipients=self.principals(recipients, others),
-            permission=es.Permission.DOWNLOAD if download else es.Permission.VIEW,
-            scope=es.Scope.BATCH if batch else es.Scope.EXAM,
-            until=self.until(until),
+            recipients=self.principals(drawn["recipients"], others),
+            permission=es.Permission.DOWNLOAD if drawn["download"] else es.Permission.VIEW,
+            scope=es.Scope.BATCH if drawn["batch"] else es.Scope.EXAM,
+            until=self.until(drawn["until"]),
             attested=True,
         )
-        return request if anybody else self._made_odd(request, kind, odd)
+        return request if anybody else self._made_odd(request, kind, drawn["odd"])
 
     def anybody(self) -> list[tuple[es.UserId, es.ExamId]]:
         """Return all pairs of a user, or a stranger, and an exam, whether it has arrived or not."""
         return [(user, exam) for exam in EXAMS for user in (*self.hospital.users, STRANGER)]
 
     def _made_odd(self, request: es.ShareRequest, kind: int, odd: int) -> es.ShareRequest:
-        """Return the request as it is, or with a typical mistake."""
         world = self.hospital.world
         recipients, owner = request.recipients, world.exams[request.exam].owner
         exams = frozenset(model.sharing.covered(world, request.actor, request.exam, request.scope))

@@ -86,8 +86,7 @@ class Recorder:
 
     def take(self) -> tuple[Changes | Event, ...]:
         """Return what was given since the last call."""
-        given = tuple(self._given)
-        self._given.clear()
+        given, self._given = tuple(self._given), []
         return given
 
 
@@ -134,7 +133,6 @@ class Hospital:
         self.answers: Answers = Answers(self.world, ports)
         self.recorder: Recorder = Recorder(ports.writer, ports.audit)
         self._acts = count(1)
-        self._uploads: dict[es.BatchId, es.UploadBatch] = {}
         self.sharing: es.Sharing = self._open()
         for user in self.users:
             self._put_user(user, model.world.Account())
@@ -228,14 +226,11 @@ class Hospital:
         self, batch: es.BatchId, exams: tuple[es.Exam, ...], *, sealed: bool, upload: Upload | None
     ) -> None:
         """Add exams through the package, or as the host of the store does it."""
-        first = self._uploads.setdefault(
-            batch, es.UploadBatch(id=batch, uploader=self.users[0], received_at=START)
-        )
-        arriving = attrs.evolve(first, sealed=sealed)
+        added = es.UploadBatch(id=batch, uploader=self.users[0], received_at=START, sealed=sealed)
         if upload is None:
-            self.sharing.add_upload(arriving, exams)
+            self.sharing.add_upload(added, exams)
         else:
-            upload(self.ports.store, arriving, exams)
+            upload(self.ports.store, added, exams)
 
     def deliver(self, unreachable: frozenset[es.UserId]) -> tuple[es.ShareNotice, ...]:
         """Deliver the waiting notices, and return what was sent."""

@@ -65,9 +65,8 @@ class SharingMachine(RuleBasedStateMachine):
         )
         for group, within in members_of.items():
             self.hospital.put_group(group, self.choices.principals(within))
-        self._upload(
-            drawing.BATCHES[0], draw(st.lists(numbers, min_size=1, max_size=3)), sealed=False
-        )
+        arriving = draw(st.lists(numbers, min_size=1, max_size=3))
+        self._upload(drawing.BATCHES[0], arriving, sealed=False)
 
     @rule(batch=numbers, arriving=members, sealed=seldom)
     def upload(self, *, batch: int, arriving: list[int], sealed: bool) -> None:
@@ -97,14 +96,14 @@ class SharingMachine(RuleBasedStateMachine):
     @rule(drawn=drawing.shares)
     def share(self, *, drawn: dict[str, Any]) -> None:
         """Share, mostly by somebody who has access."""
-        self._request(self.choices.share_request(self.hospital.held(), **drawn))
+        self._request(self.choices.share_request(self.hospital.held(), drawn))
 
     @rule(drawn=drawing.shares)
     def pass_on(self, *, drawn: dict[str, Any]) -> None:
         """Share an exam of somebody else, if anybody has access to one."""
         exams, held = self.hospital.world.exams, self.hospital.held()
         others = [(user, exam) for user, exam in held if exams[exam].owner != user]
-        self._request(self.choices.share_request(others or held, **drawn))
+        self._request(self.choices.share_request(others or held, drawn))
 
     @rule(which=numbers, by=numbers, reshares=numbers, named=seldom, for_another=seldom)
     def unshare(self, *, which: int, by: int, **drawn: int) -> None:

@@ -27,7 +27,6 @@ from exam_sharing.testing.model.sharing import share
 from exam_sharing.testing.model.support import Bound, Consequence, Left, Piece
 from exam_sharing.testing.model.world import (
     HOST,
-    NOT_REFUSED,
     Ended,
     Ending,
     Grant,
@@ -200,9 +199,7 @@ def _carried_out(world: World, act: EndingAct) -> Ended | Refused:
     else:
         left = support.left_by_keep(before, act.named, act.bound)
     named = {grant.id for grant in act.named}
-    passed_on = [
-        each for each in before - act.named if named & support.rests_directly_on(world, each)
-    ]
+    passed_on = [one for one in before - act.named if named & support.rests_directly_on(world, one)]
     bases = {
         grant.id: grant.basis if act.by is None else world.shown_basis(grant, knows.sees)
         for grant in before
@@ -276,11 +273,10 @@ def end_by_host(
         for one in sorted(world.exams)
         if exam in {None, one}
     ]
-    refused = [each for act in acts if (each := _refused_for_reshares(world, act)) is not None]
-    if refused:
-        return Refused(
-            {"HAS_RESHARES": frozenset().union(*(each.reasons["HAS_RESHARES"] for each in refused))}
-        )
+    refused = [_refused_for_reshares(world, act) for act in acts]
+    in_the_way = frozenset(id_ for each in refused if each for id_ in each.reasons["HAS_RESHARES"])
+    if in_the_way:
+        return Refused({"HAS_RESHARES": in_the_way})
     parts = [part for act in acts if isinstance(part := _carried_out(world, act), Ended)]
     return reduce(_together, parts, Ended())
 
@@ -352,7 +348,7 @@ class Preview:
     them. Kept is what an ended grant gave, and what is held beyond the bound all the same.
     """
 
-    refused: Refused = NOT_REFUSED
+    refused: Refused = attrs.field(factory=Refused)
     gains: Effects = attrs.field(factory=dict)
     losses: Effects = attrs.field(factory=dict)
     keeps: Effects = attrs.field(factory=dict)
@@ -367,7 +363,7 @@ def preview(world: World, request: Request) -> Preview:
     """
     if first_receipt(world, request) is not None:
         return Preview(repeated=True)
-    other, refused = world.copy(), NOT_REFUSED
+    other, refused = world.copy(), Refused()
     result = perform(other, attrs.evolve(request, request_id=None))
     if isinstance(result, Refused):
         refused = result

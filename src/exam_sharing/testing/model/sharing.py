@@ -330,11 +330,6 @@ def _still_true(world: World, notice: Notice) -> Notice | None:
     seen = frozenset(exam for exam, grants in given.items() if grants)
     if not seen:
         return None
-    until = {
-        permission: min(given_until(given[exam], permission) for exam in seen)
-        for permission in Permission
-    }
-    permission = max(each for each in Permission if until[each] > world.now)
-    return attrs.evolve(
-        notice, exams=seen, permission=permission, until=until_of(until[permission])
-    )
+    until = {each: min(given_until(given[exam], each) for exam in seen) for each in Permission}
+    most = max(each for each in Permission if until[each] > world.now)
+    return attrs.evolve(notice, exams=seen, permission=most, until=until_of(until[most]))

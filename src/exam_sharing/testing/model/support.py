@@ -111,27 +111,25 @@ def rests_on(world: World, grant: Grant) -> frozenset[GrantNumber]:
     return frozenset(found)
 
 
-def left_by_keep(
-    standing_before: frozenset[Grant], named: frozenset[Grant], bound: Bound | None
-) -> Left:
+def left_by_keep(before: frozenset[Grant], named: frozenset[Grant], bound: Bound | None) -> Left:
     """Return what is left of every grant if re-shares stay: all, or what the bound leaves."""
-    left = {grant: frozenset({whole(grant)}) for grant in standing_before}
+    left = {grant: frozenset({whole(grant)}) for grant in before}
     for grant in named:
         left[grant] = frozenset() if bound is None else frozenset({bound.cut(grant)})
     return left
 
 
 def left_by_cascade(
-    world: World, standing_before: frozenset[Grant], named: frozenset[Grant], bound: Bound | None
+    world: World, before: frozenset[Grant], named: frozenset[Grant], bound: Bound | None
 ) -> Left:
     """Return what is left of every grant if touched ones keep only their supported parts.
 
     Touched are those that had support before, or that rest on a named grant. Any other grant stays
     as it is, and supports others as a whole or not at all.
     """
-    kept, ids = left_by_keep(standing_before, named, bound), {grant.id for grant in named}
-    stood = {piece.grant for piece in supported(world, frozenset(map(whole, standing_before)))}
-    affected = stood | {grant for grant in standing_before if ids & rests_on(world, grant)}
+    kept, ids = left_by_keep(before, named, bound), {grant.id for grant in named}
+    stood = {piece.grant for piece in supported(world, frozenset(map(whole, before)))}
+    affected = stood | {grant for grant in before if ids & rests_on(world, grant)}
     times = {piece.horizon for pieces in kept.values() for piece in pieces}
     candidates = {
         grant: frozenset(

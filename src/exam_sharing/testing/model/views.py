@@ -128,9 +128,7 @@ def _entry(
     grants = {grant for grant in seen if grant.recipient == principal}
     sees = world.sight(viewer, exam)
     whole = UnshareRequest(actor=viewer, exam=exam, recipient=principal)
-    single = {
-        grant.id: RevokeRequest(actor=viewer, grant=GrantId(str(grant.id))) for grant in grants
-    }
+    single = {each.id: RevokeRequest(actor=viewer, grant=GrantId(str(each.id))) for each in grants}
     return Entry(
         name=world.names[principal],
         held=held_by(grants, world.now),

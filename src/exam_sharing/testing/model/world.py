@@ -99,10 +99,8 @@ class Notice:
 class Refused:
     """All codes that apply, each with the exams, principals, grants or words that it is about."""
 
-    reasons: Mapping[str, frozenset[object]]
+    reasons: Mapping[str, frozenset[object]] = attrs.field(factory=dict)
 
-
-NOT_REFUSED: Final = Refused({})
 
 Names: TypeAlias = Mapping[PrincipalId, str]
 """The names of those principals that an answer mentions and the directory knows."""
@@ -123,12 +121,9 @@ class Shared:
 class Ended:
     """The receipt of an ending: all that it did, and which part of that the actor is shown.
 
-    Attributes:
-        all_ended: every grant that ended, and how; not shown.
-        all_replacements: for every grant that was narrowed, what replaced it; not shown.
-        bases: what each shown grant rests on, as far as the actor may know.
-        still_have_access: those whom the ended grants reached and who still have access (after
-            narrowing: more than the bound). Empty for the host.
+    `all_ended` and `all_replacements` are not shown. `still_have_access` has those whom the ended
+    grants reached and who still have access (after narrowing: more than the bound); for the host,
+    nobody.
     """
 
     all_ended: Mapping[GrantNumber, How] = attrs.field(factory=dict, eq=False)

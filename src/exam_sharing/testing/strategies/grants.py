@@ -91,14 +91,12 @@ def reshare_chains(
     recipient there, and it gives no more, for no longer. Sizes count grants.
     """
     exam = draw(exams)
-    length = draw(st.integers(min_size, max_size))
-    people = draw(
-        st.lists(values.user_ids(), min_size=length + 1, max_size=length + 1, unique=True)
-    )
-    names = draw(st.lists(values.grant_ids(), min_size=length, max_size=length, unique=True))
+    size = draw(st.integers(min_size, max_size))
+    people = draw(st.lists(values.user_ids(), min_size=size + 1, max_size=size + 1, unique=True))
+    names = draw(st.lists(values.grant_ids(), min_size=size, max_size=size, unique=True))
     permission, horizon, basis = es.Permission.DOWNLOAD, FOREVER, es.OWNER
     chain: list[es.Grant] = []
-    for place in range(length):
+    for place in range(size):
         permission = draw(st.sampled_from([each for each in es.Permission if each <= permission]))
         horizon = draw(_no_later_than(horizon))
         grant = es.Grant(

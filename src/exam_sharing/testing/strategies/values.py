@@ -36,10 +36,8 @@ def identifiers() -> SearchStrategy[str]:
 
 def names() -> SearchStrategy[str]:
     """Draw names of users and groups: likely ones, and arbitrary lines of text."""
-    likely = st.builds(
-        "{} {}".format, st.sampled_from(_GIVEN_NAMES), st.sampled_from(_FAMILY_NAMES)
-    )
-    return likely | st.text(_PRINTABLE, max_size=40)
+    usual = st.builds("{} {}".format, st.sampled_from(_GIVEN_NAMES), st.sampled_from(_FAMILY_NAMES))
+    return usual | st.text(_PRINTABLE, max_size=40)
 
 
 def addresses() -> SearchStrategy[str]:

@@ -1,8 +1,7 @@
 """Worlds with a past: people, exams, and acts that lead to where the rules are hard.
 
-Each step is drawn as numbers that pick from what exists at that moment: somebody who holds an exam,
-a grant that stands, a time at which one expires. So few steps are wasted, and a world shrinks by
-making numbers small.
+Each step is drawn as numbers that pick from what exists at that moment, such as a grant that
+stands. So few steps are wasted, and a world shrinks by making numbers small.
 """
 
 from collections.abc import Sequence
@@ -25,10 +24,8 @@ _WORDS: Final = Words(model.world.World(now=START))
 _TRANSFER: Final = es.BatchId("transfer")
 
 
-def _distinct(
-    items: st.SearchStrategy[T], least: int, most: int
-) -> st.SearchStrategy[tuple[T, ...]]:
-    return st.lists(items, min_size=least, max_size=most, unique=True).map(tuple)
+def _distinct(of: st.SearchStrategy[T], least: int, most: int) -> st.SearchStrategy[tuple[T, ...]]:
+    return st.lists(of, min_size=least, max_size=most, unique=True).map(tuple)
 
 
 _POLICIES: Final = st.builds(es.Policy, reshares=st.sampled_from(es.Reshares))
@@ -87,8 +84,6 @@ def viewers(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy
 
 
 class _Story:
-    """The steps of one world."""
-
     def __init__(self, draw: st.DrawFn, world: World) -> None:
         self._draw = draw
         self._world = world
@@ -113,7 +108,6 @@ class _Story:
             self._upload(exam, self._pick(world.users[:2]), self._pick((CD, CD, _TRANSFER)))
 
     def _upload(self, exam: es.ExamId, owner: es.UserId, batch: es.BatchId) -> None:
-        """Add an exam, often with the upload time of another one."""
         now = self._world.clock.now
         self._add_line(f"Uploaded in the batch {batch}: {exam} (owner {owner})")
         uploaded_at = now - timedelta(minutes=self._pick((0, 0, 1)))
@@ -152,10 +146,8 @@ class _Story:
         if not isinstance(request, es.RevokeRequest):
             return _WORDS.request(request)
         named = next(grant for grant in self._standing() if grant.id == request.grant)
-        return (
-            f"{request.actor} revokes {named.grantor}'s grant of {named.exam} to "
-            f"{_WORDS.value(named.recipient)}"
-        )
+        to = _WORDS.value(named.recipient)
+        return f"{request.actor} revokes {named.grantor}'s grant of {named.exam} to {to}"
 
     def _put_group(self, group: es.GroupId, members: set[es.PrincipalId]) -> None:
         self._world.directory.add(es.Group(id=group, name=f"{group}", members=frozenset(members)))
@@ -230,9 +222,8 @@ class _Story:
             self._share()
             return
         grant = self._pick(grants)
-        actor = self._pick(
-            (self._owner(grant.exam), grant.grantor, grant.grantor, self._pick(self._world.users))
-        )
+        owner, anybody = self._owner(grant.exam), self._pick(self._world.users)
+        actor = self._pick((owner, grant.grantor, grant.grantor, anybody))
         kind = self._pick((es.UnshareRequest, es.NarrowRequest, es.RevokeRequest))
         named: dict[str, Any] = {"actor": actor, "reshares": self._pick((None, *es.Reshares))}
         if kind is es.RevokeRequest:
@@ -246,7 +237,6 @@ class _Story:
         self._do(kind(**named))
 
     def _change_people(self) -> None:
-        """Replace the members of a group, or change whether a user is active."""
         directory, users = self._world.directory, self._world.users
         group = self._pick(self._world.groups)
         user = self._pick(users)
