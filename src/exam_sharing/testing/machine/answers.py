@@ -244,9 +244,9 @@ class Answers:
 
 def _is_swept(past: EndedGrant) -> bool:
     """Return whether a sweep has recorded that a grant expired: at its own time, by nobody."""
-    ending, until = past.ending, past.grant.until
-    expired = until is not None and ending.at == until
-    return ending.how is es.HowEnded.EXPIRED and expired and ending.by is None
+    ending = past.ending
+    expired = ending.how is es.HowEnded.EXPIRED and ending.by is None
+    return expired and ending.at == past.grant.until
 
 
 def terms(grant: es.Grant | es.ShownGrant | model.world.Grant) -> tuple[object, ...]:

@@ -1,8 +1,7 @@
 """Doing each step by the package and by the model, and comparing every answer afterwards.
 
-What must be recorded of a step is compared too, on its way to the store: who asked for what, when,
-on whose behalf, under which wording, and with which result. That a store keeps it is a matter of
-laws.
+What must be recorded of a step is compared too, on its way to the store. That a store keeps it is
+a matter of laws.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -27,7 +26,6 @@ ItemT = TypeVar("ItemT")
 AnswerT = TypeVar("AnswerT")
 
 CHECKS: Final = {f"{each.name} {exam}": (each, exam) for exam in EXAMS for each in es.Permission}
-"""All checks of one user."""
 RECIPIENTS: Final = 3
 """A page of recipients is this many times as long as a page of exams."""
 MOST_PAGES: Final = 2 * max(len(EXAMS), len(USERS) + len(GROUPS))
@@ -35,7 +33,6 @@ MOST_PAGES: Final = 2 * max(len(EXAMS), len(USERS) + len(GROUPS))
 PREVIEWED: Final[tuple[es.Permission | es.Reshares, ...]] = (*es.Permission, *es.Reshares)
 """Previewed in turn: shares of each permission, and unsharing with each fate of re-shares."""
 Record: TypeAlias = Mapping[str, object]
-"""A record as plain values, each with a name."""
 NO_RECORD: Record = {"records": "0"}
 ID_REUSED: Final = Raised(es.RequestIdReused.__name__)
 
@@ -310,9 +307,7 @@ def expected_record(
     record = {"records": "1", **_asked(without_message(asked)), "at": world.now}
     if isinstance(receipt, model.world.Refused):
         return {**record, "refused": receipt}
-    made, ended = receipt.made, frozenset[model.world.GrantNumber]()
-    if isinstance(receipt, model.world.Ended):
-        ended = frozenset(receipt.all_ended)
+    made, ended = receipt.made, frozenset(getattr(receipt, "all_ended", ()))
     withdrawn = asked.exam if isinstance(asked, Withdrawal) else None
     changed = {world.grants[number].exam for number in made | ended}
     changed |= {withdrawn} if withdrawn else set()

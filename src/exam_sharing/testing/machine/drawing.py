@@ -206,8 +206,7 @@ class Choices:
         return grant, pick(by, actors)
 
     def _stands(self, number: model.world.GrantNumber) -> bool:
-        world = self.hospital.world
-        return world.stands(world.grants[number])
+        return self.hospital.world.stands(self.hospital.world.grants[number])
 
     def _who_may_end(self, number: model.world.GrantNumber) -> Sequence[es.UserId]:
         """Return the owner, the grantor and the recipient twice, and every user once."""

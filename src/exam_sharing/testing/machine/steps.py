@@ -150,7 +150,6 @@ class SharingMachine(RuleBasedStateMachine):
     def _common(
         self, which: int, by: int, *, reshares: int, named: int, for_another: int
     ) -> dict[str, Any]:
-        """Return the fields that all requests to end something have."""
         return {
             "reshares": pick(reshares, drawing.RESHARES),
             "performed_by": pick(which, self.hospital.users) if for_another else None,
@@ -228,10 +227,8 @@ class SharingMachine(RuleBasedStateMachine):
             return
         exam, owner = pick(which, found), pick(to, hospital.users)
         hospital.add_line(f"{exam} is transferred to {owner}.")
-        self.compare.done(
-            "Can the exam be transferred?",
-            lambda: transfer(self._ports.store, exam, owner, hospital.now),
-        )
+        store, now = self._ports.store, hospital.now
+        self.compare.done("Can the exam be transferred?", lambda: transfer(store, exam, owner, now))
         hospital.world.add_exams(attrs.evolve(hospital.world.exams[exam], owner=owner))
         hospital.world.next_version(exam)
         self.compare.everything()

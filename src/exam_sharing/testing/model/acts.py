@@ -92,13 +92,11 @@ def _bound_of(request: Request) -> Bound | None:
 
 def _one_grant(world: World, request: RevokeRequest) -> EndingAct | Refused:
     """A grant that is unknown, ended or not visible is one answer: the id and nothing else."""
-    nothing = Refused({"NO_SUCH_GRANT": frozenset({request.grant})})
     written = request.grant.value
     grant = world.grants.get(GrantNumber(written)) if written.isdecimal() else None
-    if grant is None or not world.is_found(grant.exam) or not world.stands(grant):
-        return nothing
-    if not world.sight(request.actor, grant.exam)(grant):
-        return nothing
+    stands = grant is not None and world.is_found(grant.exam) and world.stands(grant)
+    if grant is None or not stands or not world.sight(request.actor, grant.exam)(grant):
+        return Refused({"NO_SUCH_GRANT": frozenset({request.grant})})
     if grant not in _endable(world, request.actor, grant.exam, grant.recipient):
         return Refused({"NOT_GRANTOR_OR_OWNER": frozenset()})
     return EndingAct(
@@ -130,9 +128,8 @@ def _why_not(
     if not theirs and any(map(sees, to_it)):
         reasons["NOT_GRANTOR_OR_OWNER"] = frozenset()
     elif not any(bound is None or bound.exceeded_by(grant) for grant in theirs):
-        reasons["NO_SUCH_GRANT"] = (
-            _groups_through(world, actor, exam, request.recipient) if access else frozenset()
-        )
+        groups = _groups_through(world, actor, exam, request.recipient)
+        reasons["NO_SUCH_GRANT"] = groups if access else frozenset()
     return reasons
 
 
@@ -247,13 +244,13 @@ def _written(world: World, act: EndingAct, left: Left, version: int) -> Ended:
             how, replacements[grant.id] = "NARROWED", new
         ended[grant.id] = how
         ending = Ending(how=how, by=act.by or HOST, as_owner=owns, version=version, replaced_by=new)
-        world.end(grant, ending)
+        world.endings |= {grant.id: ending}
     return Ended(all_ended=ended, all_replacements=replacements)
 
 
 def _replace(world: World, grant: Grant, piece: Piece) -> GrantNumber:
     new, until = world.next_grant(), until_of(piece.horizon)
-    world.make(attrs.evolve(grant, id=new, permission=piece.permission, until=until))
+    world.grants |= {new: attrs.evolve(grant, id=new, permission=piece.permission, until=until)}
     return new
 
 

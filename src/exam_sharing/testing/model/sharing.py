@@ -234,7 +234,7 @@ def _make_grants(world: World, request: ShareRequest) -> tuple[Outcomes, frozens
                 version=version,
                 basis=basis,
             )
-            world.make(grant)
+            world.grants |= {grant.id: grant}
             made.add(grant.id)
     return outcomes, frozenset(made)
 

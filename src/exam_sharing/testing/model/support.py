@@ -140,10 +140,7 @@ def left_by_cascade(
         for grant, pieces in kept.items()
     }
     still = supported(world, frozenset(part for parts in candidates.values() for part in parts))
-    return {
-        grant: _largest(candidates[grant] & still) if grant in affected else kept[grant]
-        for grant in kept
-    }
+    return {**kept, **{grant: _largest(candidates[grant] & still) for grant in affected}}
 
 
 def _parts(piece: Piece, times: set[datetime]) -> frozenset[Piece]:

@@ -185,8 +185,8 @@ def _forget(world: "World", _attribute: object, fact: AnswerT) -> AnswerT:
 class World:
     """All facts at one time, and who may do what by them.
 
-    A fact that is a collection changes by a method; a single one can be set. Versions count the
-    acts that changed the sharing of an exam. Of the policy, the rules of a host are not known.
+    A fact changes by a method or by being set, also with `|=`: both empty the memo. Versions count
+    the acts that changed the sharing of an exam. Of the policy, the rules of a host are not known.
     """
 
     now: datetime
@@ -241,25 +241,14 @@ class World:
         self.memo.clear()
         self.exams.update({exam.id: exam for exam in exams})
 
-    def add_upload(self, batch: BatchId, exams: Iterable[Exam], *, sealed: bool = False) -> bool:
+    def add_upload(self, batch: BatchId, exams: tuple[Exam, ...], *, sealed: bool = False) -> bool:
         """Add exams to a batch, and seal it if asked; false if it was sealed before this."""
-        arriving = tuple(exams)
-        if batch in self.sealed and (arriving or not sealed):
+        if batch in self.sealed and (exams or not sealed):
             return False
-        self.add_exams(*arriving)
+        self.add_exams(*exams)
         if sealed:
             self.sealed.add(batch)
         return True
-
-    def make(self, grant: Grant) -> None:
-        """Add a grant."""
-        self.memo.clear()
-        self.grants[grant.id] = grant
-
-    def end(self, grant: Grant, ending: Ending) -> None:
-        """Record the ending of a grant."""
-        self.memo.clear()
-        self.endings[grant.id] = ending
 
     def hide(self, exam: ExamId, *, hidden: bool) -> None:
         """Let the host delete an exam, or restore it; its grants stay as they are."""

@@ -165,10 +165,8 @@ def _by_a_stranger(chain: Chain, place: int) -> Chain:
 
 def _of_another_exam(chain: Chain, place: int) -> Chain:
     other = es.ExamId("1" if str(chain[0].exam) != "1" else "2")
-    return tuple(
-        attrs.evolve(each, exam=other) if before < place else each
-        for before, each in enumerate(chain)
-    )
+    moved = (attrs.evolve(each, exam=other) for each in chain[:place])
+    return (*moved, *chain[place:])
 
 
 def _in_a_circle(chain: Chain, _place: int) -> Chain:

@@ -129,7 +129,6 @@ def permissions() -> SearchStrategy[es.Permission]:
     return st.sampled_from(es.Permission)
 
 
-_MODALITIES: Final = ("CT", "MR", "US", "DX", "MG", "PT", "NM")
 _DESCRIPTIONS: Final = ("Chest PA and lateral", "Brain w/o contrast", "Knee left", "Abdomen")
 _PATIENTS: Final = ("Doe^Jane", "Doe^John", "Muster^Erika", "Example^Émile", "Test^山田")
 
@@ -262,7 +261,7 @@ def studies() -> SearchStrategy[es.Study]:
         es.Study,
         study_instance_uid=st.integers(1, 10**12).map("2.25.{}".format),
         description=st.none() | st.sampled_from(_DESCRIPTIONS),
-        modality=st.none() | st.sampled_from(_MODALITIES),
+        modality=st.none() | st.sampled_from(("CT", "MR", "US", "DX", "MG", "PT", "NM")),
         study_date=st.none() | st.dates(date(1990, 1, 1), date(2030, 1, 1)),
         accession_number=st.none() | st.integers(0, 10**8).map("A{}".format),
         patient_id=st.none() | st.integers(0, 10**6).map("TEST-{}".format),
