@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import exam_sharing as es
 from exam_sharing.cli import printing as out
-from exam_sharing.cli.commands import Portal, command
-from exam_sharing.cli.parsing import DATABASE, EXAM, PAGING, USER, argument, flag, permission, user
-from exam_sharing.cli.printing import Reply, Shown, over_portal
+from exam_sharing.cli.commands import Portal
+from exam_sharing.cli.parsing import EXAM, PAGING, USER, argument, flag, permission, user
+from exam_sharing.cli.printing import Reply, Shown, portal_command
 from exam_sharing.cli.words import MAY, Words
 
 
@@ -47,10 +47,9 @@ def _lists(exam: es.ExamId, seen: Mapping[es.UserId, es.AccessList], words: Word
     )
 
 
-@command(
+@portal_command(
     "access",
     "show the access list of an exam",
-    DATABASE,
     EXAM,
     argument("--as USER", "who looks", user, dest="viewer", required=True),
     epilog="""\
@@ -61,17 +60,15 @@ examples:
   exam-sharing access cd-1 --as anna
 """,
 )
-@over_portal
 def access(arguments: Namespace, portal: Portal) -> Reply:
     portal.require_known("--as", arguments.viewer)
     seen = portal.sharing.access_list(arguments.viewer, arguments.exam)
     return listed(arguments.exam, {arguments.viewer: seen})
 
 
-@command(
+@portal_command(
     "who-can",
     "list every user who may view or download an exam",
-    DATABASE,
     EXAM,
     argument(
         "permission PERMISSION",
@@ -89,7 +86,6 @@ examples:
   exam-sharing who-can cd-1 download --json
 """,
 )
-@over_portal
 def who_can(arguments: Namespace, portal: Portal) -> Reply:
     exam, held = arguments.exam, arguments.permission
     holders = portal.sharing.admin.who_can(held, exam)
@@ -126,10 +122,9 @@ def explained(sharing: es.Sharing, user: es.UserId, held: es.Permission, exam: e
     return Reply("explanation", facts, show, is_yes=is_yes)
 
 
-@command(
+@portal_command(
     "can",
     "report whether a user may view or download an exam, and why",
-    DATABASE,
     USER,
     argument("permission PERMISSION", "view or download", permission),
     EXAM,
@@ -142,16 +137,14 @@ examples:
   exam-sharing can ben download cd-1
 """,
 )
-@over_portal
 def can(arguments: Namespace, portal: Portal) -> Reply:
     portal.require_known("USER", arguments.user)
     return explained(portal.sharing, arguments.user, arguments.permission, arguments.exam)
 
 
-@command(
+@portal_command(
     "shared-with",
     "list the exams that are shared with a user",
-    DATABASE,
     USER,
     flag("--own", "list the exams that they own as well"),
     *PAGING,
@@ -163,7 +156,6 @@ examples:
   exam-sharing shared-with anna --own --limit 200
 """,
 )
-@over_portal
 def shared_with(arguments: Namespace, portal: Portal) -> Reply:
     user, own = arguments.user, arguments.own
     portal.require_known("USER", user)

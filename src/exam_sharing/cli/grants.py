@@ -10,7 +10,7 @@ from exam_sharing.cli import parsing
 from exam_sharing.cli import printing as out
 from exam_sharing.cli.commands import ExitCode, Portal, command, need
 from exam_sharing.cli.parsing import argument, flag, principal
-from exam_sharing.cli.printing import Reply, Shown, over_portal
+from exam_sharing.cli.printing import Reply, Shown, portal_command
 from exam_sharing.cli.words import Asked, Words, count, series
 from exam_sharing.policy.decisions import REMEDIES, Rule
 from exam_sharing.policy.ending import ENDING_RULES
@@ -126,7 +126,6 @@ def _origin(grant: es.ShownGrant) -> tuple[object, ...]:
 
 
 _ACT: Final = (
-    parsing.DATABASE,
     parsing.EXAM,
     argument("--as USER", "who acts", parsing.user, dest="actor", required=True),
     argument(
@@ -138,7 +137,7 @@ _ACT: Final = (
 )
 
 
-@command(
+@portal_command(
     "share",
     "share an exam, or its whole batch",
     *_ACT,
@@ -173,7 +172,6 @@ examples:
   exam-sharing share cd-1 --as anna --with ben --confirm-hipaa --message - < letter.txt
 """,
 )
-@over_portal
 def share(arguments: Namespace, portal: Portal) -> Reply:
     portal.require_known("--as", arguments.actor)
     request = es.ShareRequest(
@@ -209,7 +207,7 @@ def _reshares(each: es.Reshares, meaning: str) -> parsing.Argument:
     return flag(option, meaning, dest="reshares", action="store_const", const=each)
 
 
-@command(
+@portal_command(
     "unshare",
     "unshare an exam from a user or a group",
     *_ACT,
@@ -234,7 +232,6 @@ examples:
   exam-sharing unshare cd-1 --as anna --from group:radiology --cascade --preview
 """,
 )
-@over_portal
 def unshare(arguments: Namespace, portal: Portal) -> Reply:
     portal.require_known("--as", arguments.actor)
     request = es.UnshareRequest(

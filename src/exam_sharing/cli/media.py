@@ -9,7 +9,6 @@ from argparse import Namespace
 from collections import Counter
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
-from functools import partial
 from math import ceil
 from pathlib import Path
 from time import monotonic
@@ -20,9 +19,9 @@ import attrs
 
 from exam_sharing import BatchId, Exam, ExamId, UploadBatch
 from exam_sharing.cli import printing as out
-from exam_sharing.cli.commands import Portal, Unread, command
-from exam_sharing.cli.parsing import DATABASE, argument, flag, no_flag, read_as, user
-from exam_sharing.cli.printing import Line, Reply, Shown, column, over_portal
+from exam_sharing.cli.commands import Portal, Unread
+from exam_sharing.cli.parsing import argument, flag, no_flag, read_as, user
+from exam_sharing.cli.printing import Line, Reply, Shown, column, portal_command
 from exam_sharing.cli.words import Words, count
 
 if TYPE_CHECKING:
@@ -184,10 +183,9 @@ READING: Final = (
 )
 
 
-@command(
+@portal_command(
     "add-media",
     "add the exams of a CD or a folder of DICOM files",
-    DATABASE,
     argument("media PATH", "the folder of a CD, its DICOMDIR, a ZIP file, or DICOM files", Path),
     argument("--owner USER", "who owns the exams", user, required=True),
     argument(
@@ -206,8 +204,8 @@ examples:
   exam-sharing add-media /media/cdrom --owner anna
   exam-sharing add-media ~/exports --owner anna --loose --batch may-exports
 """,
+    needs=["pydicom"],
 )
-@partial(over_portal, needs=["pydicom"])
 def add_media(arguments: Namespace, portal: Portal) -> Reply:
     portal.require_known("--owner", arguments.owner)
     medium = read_medium(

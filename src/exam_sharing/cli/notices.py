@@ -26,7 +26,7 @@ from exam_sharing.adapters import smtp
 from exam_sharing.cli import printing as out
 from exam_sharing.cli.commands import ExitCode, Portal, all_items, command, names_in
 from exam_sharing.cli.parsing import DATABASE, PAGING, argument, flag, one_of, read_as
-from exam_sharing.cli.printing import Reply, Shown, flush, over_portal
+from exam_sharing.cli.printing import Reply, Shown, flush, portal_command
 from exam_sharing.cli.words import MAY, Words, count
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.ports import Notifier
@@ -258,10 +258,9 @@ class _Signalled(Stop):
             time.sleep(self.TICK)
 
 
-@command(
+@portal_command(
     "retry",
     "try again to send what was given up",
-    DATABASE,
     argument("notices ID", "which ones", read_as(es.NoticeId), nargs="*"),
     flag("--all", "all that were given up"),
     epilog="""\
@@ -272,7 +271,6 @@ examples:
   exam-sharing notices retry 5f0c-1 5f0c-2
 """,
 )
-@over_portal
 def _retry(arguments: Namespace, portal: Portal) -> Reply:
     if arguments.all == bool(arguments.notices):
         raise es.InvalidInput("notices retry", "needs the ids of notices, or else --all")
@@ -290,10 +288,9 @@ def _retry(arguments: Namespace, portal: Portal) -> Reply:
     return Reply("requeued-notices", facts, show, done="the notices wait again", is_yes=not missed)
 
 
-@command(
+@portal_command(
     "notices",
     "list the notices that wait or were given up; retry them; send them",
-    DATABASE,
     *PAGING,
     one_of(flag("--waiting", "those that wait"), flag("--given-up", "those that were given up")),
     epilog="""\
@@ -309,7 +306,6 @@ examples:
 """,
     actions=(_retry, _relay),
 )
-@over_portal
 def notices(arguments: Namespace, portal: Portal) -> Reply:
     given_up = arguments.given_up or (False if arguments.waiting else None)
     page = portal.sharing.admin.list_notices(arguments.after, arguments.limit, given_up=given_up)

@@ -86,10 +86,7 @@ def _without_typed_text(error: ArgumentError) -> str:
 def read_as(
     kind: Callable[[str], ValueT], meaning: str = "something else"
 ) -> Callable[[str], ValueT]:
-    """Return a reader of typed text for argparse, whose errors do not quote the text.
-
-    An error that is not ours is reported as what the text must be.
-    """
+    """Return a reader of typed text for argparse, whose errors do not quote the text."""
 
     @wraps(kind)
     def reading(text: str) -> ValueT:
@@ -107,11 +104,7 @@ whole_number: Final = read_as(int, "a whole number")
 permission: Final = read_as(lambda text: Permission[text.upper()], "view or download")
 
 _USER, _GROUP = "user:", "group:"
-
-
-@read_as
-def group(text: str) -> GroupId:
-    return GroupId(text.removeprefix(_GROUP))
+group: Final = read_as(lambda text: GroupId(text.removeprefix(_GROUP)))
 
 
 @read_as

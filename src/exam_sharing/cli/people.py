@@ -9,7 +9,7 @@ from exam_sharing.cli import parsing
 from exam_sharing.cli import printing as out
 from exam_sharing.cli.commands import ExitCode, Portal, command
 from exam_sharing.cli.parsing import DATABASE, argument, flag, no_flag, spelled
-from exam_sharing.cli.printing import Reply, Shown, over_portal
+from exam_sharing.cli.printing import Reply, Shown, portal_command
 from exam_sharing.cli.words import Words
 from exam_sharing.directories import Account, KeptDirectory, Known
 
@@ -82,10 +82,9 @@ def _notes(account: Account) -> Iterator[str]:
 _NAME: Final = argument("--name NAME", "the name that colleagues know", required=True)
 
 
-@command(
+@portal_command(
     "add-user",
     "add a user to the directory, or replace one",
-    DATABASE,
     argument("user ID", "the id of the user", parsing.user),
     _NAME,
     argument("--email ADDRESS", "one address; without it, no mail reaches them"),
@@ -102,7 +101,6 @@ examples:
   exam-sharing add-user radu --name "Radu Ionescu" --inactive
 """,
 )
-@over_portal
 def add_user(arguments: Namespace, portal: Portal) -> Reply:
     added = User(
         id=arguments.user, name=arguments.name, email=arguments.email, active=not arguments.inactive
@@ -111,10 +109,9 @@ def add_user(arguments: Namespace, portal: Portal) -> Reply:
     return _kept(known, portal)
 
 
-@command(
+@portal_command(
     "add-group",
     "add a group to the directory, or replace one",
-    DATABASE,
     argument("group ID", "the id of the group", parsing.group),
     _NAME,
     argument(
@@ -134,17 +131,15 @@ examples:
   exam-sharing add-group radiology --name Radiology --member priya --member group:night-shift
 """,
 )
-@over_portal
 def add_group(arguments: Namespace, portal: Portal) -> Reply:
     portal.require_known("--member", *arguments.member)
     group = Group(id=arguments.group, name=arguments.name, members=arguments.member)
     return _kept(group, portal)
 
 
-@command(
+@portal_command(
     "people",
     "list the users and groups of the directory",
-    DATABASE,
     epilog="""\
 Everybody is listed, inactive users too: this is for whoever runs the portal.
 
@@ -153,7 +148,6 @@ examples:
   exam-sharing people --json
 """,
 )
-@over_portal
 def people(_arguments: Namespace, portal: Portal) -> Reply:
     everybody = tuple(_everybody(portal.directory))
     users = tuple(each for each in everybody if isinstance(each, Account))

@@ -30,7 +30,8 @@ from typing_extensions import override
 
 import exam_sharing as es
 from exam_sharing import ReasonCode, documents
-from exam_sharing.cli.commands import ExitCode, NotPrinted, Portal, Run, names_in, need
+from exam_sharing.cli.commands import Command, ExitCode, NotPrinted, Portal, command, names_in, need
+from exam_sharing.cli.parsing import DATABASE, Argument
 from exam_sharing.cli.words import Words
 
 if TYPE_CHECKING:
@@ -260,23 +261,28 @@ _FORMS: Final[documents.Forms] = {
 }
 
 
-def over_portal(work: Callable[[Namespace, Portal], Reply], *, needs: Iterable[str] = ()) -> Run:
-    """Return how to run a command over a database, which may need further packages."""
+def portal_command(
+    name: str, meaning: str, *options: Argument, needs: Iterable[str] = (), **settings: Any
+) -> Callable[[Callable[[Namespace, Portal], Reply]], Command]:
+    """Return a decorator as `command` does, for work over a database that may need packages."""
 
-    def run(arguments: Namespace) -> ExitCode:
-        require_extras(arguments, needs)
-        from exam_sharing.cli.database import opened
+    def decorate(work: Callable[[Namespace, Portal], Reply]) -> Command:
+        def run(arguments: Namespace) -> ExitCode:
+            require_extras(arguments, needs)
+            from exam_sharing.cli.database import opened
 
-        with opened(arguments.db) as portal:
-            words = names_in(portal.directory)
-            try:
-                reply = work(arguments, portal)
-            except es.Refused as refused:
-                _print_refusal(refused.reasons, arguments, words)
-                return ExitCode.FAILED
-            return print_reply(reply, arguments, words)
+            with opened(arguments.db) as portal:
+                words = names_in(portal.directory)
+                try:
+                    reply = work(arguments, portal)
+                except es.Refused as refused:
+                    _print_refusal(refused.reasons, arguments, words)
+                    return ExitCode.FAILED
+                return print_reply(reply, arguments, words)
 
-    return run
+        return command(name, meaning, DATABASE, *options, **settings)(run)
+
+    return decorate
 
 
 def require_extras(arguments: Namespace, further: Iterable[str] = ()) -> None:

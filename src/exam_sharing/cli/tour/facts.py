@@ -147,19 +147,14 @@ class Stage:
 
     def tabs(self, *users: es.UserId) -> Reply:
         """Return the tabs of the exam for some users, and why they have them."""
-        seen = [
-            (
-                user,
-                self.sharing.tabs(user, self.exam),
-                self.sharing.admin.explain(user, es.Permission.VIEW, self.exam),
-            )
-            for user in users
-        ]
+        seen = []
+        for user in users:
+            why = self.sharing.admin.explain(user, es.Permission.VIEW, self.exam)
+            seen.append((user, self.sharing.tabs(user, self.exam), why))
 
         def show(words: Words) -> Shown:
-            heads = [
-                out.column(tab.name.capitalize(), justify="center", no_wrap=True) for tab in es.Tab
-            ]
+            names = (tab.name.capitalize() for tab in es.Tab)
+            heads = [out.column(name, justify="center", no_wrap=True) for name in names]
             yes, no = out.text("✓", style="green"), out.text("·")
             rows = [
                 (words.who(user), *(yes if tab in tabs else no for tab in es.Tab), words.why(why))
