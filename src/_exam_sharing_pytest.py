@@ -29,12 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a marked test once with each case that its marker selects.
-
-    Raises:
-        UsageError: the test does not take `sharing_case`, the arguments of the marker are neither
-            cases nor those of `cases`, or they select no case.
-    """
+    """Run a marked test once with each case that its marker selects."""
     marker = metafunc.definition.get_closest_marker("sharing_cases")
     if marker is None:
         return

@@ -27,11 +27,9 @@ def _message(value: str | None) -> PrivateText | None:
 
 @attrs.frozen(kw_only=True)
 class ExamShared:
-    """A share was made.
+    """A share was made; the request is without its message.
 
-    Attributes:
-        request: without the message.
-        versions: of each exam whose sharing changed, the count with this act.
+    `versions` holds, for each exam whose sharing changed, the count with this act.
     """
 
     at: datetime
@@ -62,10 +60,7 @@ class GrantsEnded:
 class ExamTransferred:
     """An exam changed hands; the grants on it stayed as they were.
 
-    Attributes:
-        before: who owned it.
-        after: who owns it now.
-        versions: of the exam, the count with this change.
+    `before` and `after` are its owners. `versions` holds its count with this change.
     """
 
     at: datetime

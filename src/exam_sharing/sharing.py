@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from logging import getLogger
-from typing import Final, TypeAlias, final, get_type_hints
+from typing import Final, final, get_type_hints
 
 import attrs
 from typing_extensions import override
@@ -32,15 +32,8 @@ from exam_sharing.identifiers import (
     ShareId,
     UserId,
 )
+from exam_sharing.policy import requests
 from exam_sharing.policy.plans import Names, Preview, ShareReceipt, UnshareReceipt
-from exam_sharing.policy.requests import (
-    EndingRequest,
-    NarrowRequest,
-    Request,
-    RevokeRequest,
-    ShareRequest,
-    UnshareRequest,
-)
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.views import AccessList, Choice, Page, ShareForm, Tab, VisibleExam
 from exam_sharing.ports import AuditTrail, Directory, Ports
@@ -73,10 +66,7 @@ class _LoggedTrail(AuditTrail):
             _LOG.error("a refusal could not be recorded: %s", type(error).__name__)
 
 
-_PrincipalsOf: TypeAlias = Callable[[UserId], frozenset[PrincipalKey]]
-
-
-def _principals_of(directory: Directory) -> _PrincipalsOf:
+def _principals_of(directory: Directory) -> Callable[[UserId], frozenset[PrincipalKey]]:
     """Return the directory's method, with a check of its answers unless it needs none."""
     if validation.is_checking_itself(directory.principals_of):
         return directory.principals_of
@@ -170,17 +160,18 @@ class Sharing:
         require_fitting(validation.of_kind("batch", batch, UploadBatch), arrived)
         self._ports.uploads.add(batch, arrived)
 
-    def share(self, request: ShareRequest) -> ShareReceipt:
+    def share(self, request: requests.ShareRequest) -> ShareReceipt:
         """Share exams. Specification: `#sharing`.
 
         Notices leave after the share is committed. Nothing that happens to them undoes it.
+        `unshare`, `narrow` and `revoke` raise the same errors.
 
         Raises:
             Refused: a rule says no; the error has every reason, and nothing was done.
             RequestIdReused: the request id was used for another request.
             Conflict: other acts kept changing the same exams; try again.
         """
-        validation.require_kind("request", request, ShareRequest)
+        validation.require_kind("request", request, requests.ShareRequest)
         act = self._new_act()
         receipt = changing.share(self._ports, self._policy, request, self._now(), act)
         if self._sends_at_once:
@@ -192,38 +183,35 @@ class Sharing:
                 )
         return receipt
 
-    def unshare(self, request: UnshareRequest) -> UnshareReceipt:
-        """End the grants to one principal on one exam. Specification: `#unsharing`.
+    def unshare(self, request: requests.UnshareRequest) -> UnshareReceipt:
+        """End the grants to one principal on one exam. Specification: `#unsharing`."""
+        return self._end(request, requests.UnshareRequest)
 
-        It raises as `share` does.
-        """
-        validation.require_kind("request", request, UnshareRequest)
-        return self._end(request)
+    def narrow(self, request: requests.NarrowRequest) -> UnshareReceipt:
+        """Cut the grants to one principal on an exam to a bound. Specification: `#narrowing`."""
+        return self._end(request, requests.NarrowRequest)
 
-    def narrow(self, request: NarrowRequest) -> UnshareReceipt:
-        """Cut the grants to one principal on one exam down to a bound. Specification: `#narrowing`.
+    def revoke(self, request: requests.RevokeRequest) -> UnshareReceipt:
+        """End one grant. Specification: `#one-grant-by-its-id`."""
+        return self._end(request, requests.RevokeRequest)
 
-        It raises as `share` does.
-        """
-        validation.require_kind("request", request, NarrowRequest)
-        return self._end(request)
-
-    def revoke(self, request: RevokeRequest) -> UnshareReceipt:
-        """End one grant. Specification: `#one-grant-by-its-id`. It raises as `share` does."""
-        validation.require_kind("request", request, RevokeRequest)
-        return self._end(request)
-
-    def _end(self, request: EndingRequest) -> UnshareReceipt:
+    def _end(self, request: requests.EndingRequest, kind: type) -> UnshareReceipt:
+        validation.require_kind("request", request, kind)
         return changing.end_grants(self._ports, self._policy, request, self._now(), self._new_act())
 
-    def preview(self, request: Request) -> Preview:
+    def preview(self, request: requests.Request) -> Preview:
         """Return what a request would do, and do nothing. Specification: `#previews`.
 
         Raises:
             RequestIdReused: the request id was used for another request.
         """
         validation.require_kind(
-            "request", request, ShareRequest, UnshareRequest, NarrowRequest, RevokeRequest
+            "request",
+            request,
+            requests.ShareRequest,
+            requests.UnshareRequest,
+            requests.NarrowRequest,
+            requests.RevokeRequest,
         )
         return changing.preview(self._ports, self._policy, request, self._now())
 
@@ -275,9 +263,7 @@ class Sharing:
         return showing.tabs(self._ports, user, exam, self._now())
 
     def access_list(self, user: UserId, exam: ExamId) -> AccessList:
-        """Return who has access to the exam, as far as the user may see it.
-
-        Specification: `#access-list`.
+        """Return the access list that the exam has for the user. Specification: `#access-list`.
 
         Raises:
             Refused: there is no such exam, or the user has no access to it.
@@ -298,10 +284,7 @@ class Sharing:
     def suggest(
         self, actor: UserId, exam: ExamId, text: str, limit: int = 10
     ) -> tuple[Choice, ...]:
-        """Return the recipients that a typed text suggests, best first.
-
-        Specification: `#suggestions`.
-        """
+        """Return the recipients that a text suggests, best first. Specification: `#suggestions`."""
         _require_user_and_exam("actor", actor, exam)
         text = validation.exact_text("text", text)
         now = self._now()
@@ -310,10 +293,7 @@ class Sharing:
     def recipients(
         self, actor: UserId, exam: ExamId, after: str | None = None, limit: int = 50
     ) -> Page[Choice]:
-        """Return a page of all recipients whom the actor may choose, by name.
-
-        Specification: `#select-from-list`.
-        """
+        """Return a page of all possible recipients, by name. Specification: `#select-from-list`."""
         _require_user_and_exam("actor", actor, exam)
         now = self._now()
         return showing.list_recipients(self._ports, self._policy, actor, exam, after, limit, now)

@@ -11,29 +11,11 @@ from exam_sharing.errors import Conflict, RequestIdReused
 from exam_sharing.events import ActRefused, ExamShared, GrantsEnded, WaitingNotice
 from exam_sharing.grants import Grant, ShownGrant
 from exam_sharing.identifiers import ExamId, NoticeId, id_within
+from exam_sharing.policy import plans, requests
 from exam_sharing.policy.decisions import Denied, Reason, ReasonCode, Refused, not_found
 from exam_sharing.policy.disclosure import consequences, unshare_receipt
 from exam_sharing.policy.ending import decide_ending, decide_ending_by_host, plan_withdrawal
 from exam_sharing.policy.facts import EndingFacts, ExamGrants, ShareFacts
-from exam_sharing.policy.plans import (
-    EndingPlan,
-    Plan,
-    Preview,
-    SharePlan,
-    ShareReceipt,
-    UnshareReceipt,
-    moved,
-)
-from exam_sharing.policy.requests import (
-    Asked,
-    EndingRequest,
-    HostEnding,
-    Request,
-    ShareRequest,
-    Withdrawal,
-    fingerprint,
-    without_message,
-)
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share import decide_share
 from exam_sharing.ports import Changes, GrantWriter, Ports, Receipt, StoredReceipt
@@ -65,30 +47,32 @@ _WOULD_BE: Final = "would-be"
 
 
 def share(
-    ports: Ports, policy: Policy, request: ShareRequest, now: datetime, act: str
-) -> ShareReceipt:
+    ports: Ports, policy: Policy, request: requests.ShareRequest, now: datetime, act: str
+) -> plans.ShareReceipt:
     """Share exams; the ids of what this makes come from `act`. Specification: `#sharing`."""
 
-    def attempt() -> tuple[Changes | None, ShareReceipt] | Denied:
-        earlier = earlier_receipt(ports, request, ShareReceipt)
+    def attempt() -> tuple[Changes | None, plans.ShareReceipt] | Denied:
+        earlier = earlier_receipt(ports, request, plans.ShareReceipt)
         if earlier is not None:
             return None, earlier
         facts = gathering.share_facts(ports, policy, request, now)
         decision = decide_share(policy, request, facts, now, act)
         if isinstance(decision, Denied):
             return decision
-        receipt = ShareReceipt(share=decision.share.id, at=now, outcomes=decision.outcomes)
+        receipt = plans.ShareReceipt(share=decision.share.id, at=now, outcomes=decision.outcomes)
         return _share_changes(request, decision, receipt), receipt
 
     return carry_through(ports, request, attempt, now)
 
 
-def _share_changes(request: ShareRequest, plan: SharePlan, receipt: ShareReceipt) -> Changes:
+def _share_changes(
+    request: requests.ShareRequest, plan: plans.SharePlan, receipt: plans.ShareReceipt
+) -> Changes:
     event = ExamShared(
         at=plan.share.at,
-        request=without_message(request),
+        request=requests.without_message(request),
         share=plan.share,
-        versions=_versions_after(plan.versions, moved(plan.made)),
+        versions=_versions_after(plan.versions, plans.moved(plan.made)),
         made=plan.made,
     )
     notices = tuple(
@@ -113,12 +97,12 @@ def _share_changes(request: ShareRequest, plan: SharePlan, receipt: ShareReceipt
 
 
 def end_grants(
-    ports: Ports, policy: Policy, request: EndingRequest, now: datetime, act: str
-) -> UnshareReceipt:
+    ports: Ports, policy: Policy, request: requests.EndingRequest, now: datetime, act: str
+) -> plans.UnshareReceipt:
     """Unshare, narrow, or end one grant. Specification: `#unsharing-and-narrowing`."""
 
-    def attempt() -> tuple[Changes | None, UnshareReceipt] | Denied:
-        earlier = earlier_receipt(ports, request, UnshareReceipt)
+    def attempt() -> tuple[Changes | None, plans.UnshareReceipt] | Denied:
+        earlier = earlier_receipt(ports, request, plans.UnshareReceipt)
         if earlier is not None:
             return None, earlier
         facts = gathering.ending_facts(ports, policy, request, now)
@@ -134,14 +118,14 @@ def end_grants(
 
 
 def end_by_host(
-    ports: Ports, policy: Policy, request: HostEnding, now: datetime, act: str
-) -> UnshareReceipt:
+    ports: Ports, policy: Policy, request: requests.HostEnding, now: datetime, act: str
+) -> plans.UnshareReceipt:
     """End a principal's grants for the host, on one exam or everywhere.
 
     The receipt holds nothing back, and is empty where there was no grant.
     """
 
-    def attempt() -> tuple[Changes | None, UnshareReceipt] | Denied:
+    def attempt() -> tuple[Changes | None, plans.UnshareReceipt] | Denied:
         if request.exam is None:
             exams = ports.grants.exams_granted_to(request.recipient)
         else:
@@ -158,14 +142,14 @@ def end_by_host(
     return carry_through(ports, request, attempt, now)
 
 
-def withdraw(ports: Ports, request: Withdrawal, now: datetime) -> UnshareReceipt:
+def withdraw(ports: Ports, request: requests.Withdrawal, now: datetime) -> plans.UnshareReceipt:
     """Withdraw an exam for the host; nothing is written where it was withdrawn before."""
 
-    def attempt() -> tuple[Changes | None, UnshareReceipt] | Denied:
+    def attempt() -> tuple[Changes | None, plans.UnshareReceipt] | Denied:
         sharing = ports.grants.read((request.exam,), ended=False)
         kept = sharing[request.exam]
         if kept.withdrawn:
-            return None, UnshareReceipt(at=now)
+            return None, plans.UnshareReceipt(at=now)
         if not _is_known(ports, request.exam, sharing):
             return Denied((not_found(request.exam),))
         return _by_host(request, plan_withdrawal(request, kept, now), now)
@@ -179,12 +163,12 @@ def _is_known(ports: Ports, exam: ExamId, sharing: Mapping[ExamId, ExamGrants]) 
 
 
 def _by_host(
-    request: HostEnding | Withdrawal, plan: EndingPlan, now: datetime
-) -> tuple[Changes, UnshareReceipt]:
+    request: requests.HostEnding | requests.Withdrawal, plan: plans.EndingPlan, now: datetime
+) -> tuple[Changes, plans.UnshareReceipt]:
     def whole(grants: Iterable[Grant]) -> tuple[ShownGrant, ...]:
         return tuple(ShownGrant.of(grant, grant.basis) for grant in grants)
 
-    receipt = UnshareReceipt(
+    receipt = plans.UnshareReceipt(
         at=now,
         ended=whole(each.grant for each in plan.ended),
         replacements=whole(plan.made),
@@ -194,12 +178,12 @@ def _by_host(
 
 
 def _ending_changes(
-    request: EndingRequest | HostEnding | Withdrawal,
-    plan: EndingPlan,
+    request: requests.EndingRequest | requests.HostEnding | requests.Withdrawal,
+    plan: plans.EndingPlan,
     now: datetime,
     receipt: StoredReceipt | None = None,
 ) -> Changes:
-    versions = _versions_after(plan.versions, moved(plan.made, plan.ended, plan.withdrawn))
+    versions = _versions_after(plan.versions, plans.moved(plan.made, plan.ended, plan.withdrawn))
     event = GrantsEnded(
         at=now, request=request, versions=versions, ended=plan.ended, made=plan.made
     )
@@ -219,18 +203,22 @@ def _versions_after(
     return {exam: version + 1 for exam, version in versions.items() if exam in changed}
 
 
-def preview(ports: Ports, policy: Policy, request: Request, now: datetime) -> Preview:
+def preview(
+    ports: Ports, policy: Policy, request: requests.Request, now: datetime
+) -> plans.Preview:
     """Return what a request would do, as far as its actor may know. Specification: `#previews`.
 
     A refusal is no error here: its reasons are in the preview.
     """
-    receipt = ShareReceipt if isinstance(request, ShareRequest) else UnshareReceipt
+    receipt = (
+        plans.ShareReceipt if isinstance(request, requests.ShareRequest) else plans.UnshareReceipt
+    )
     if earlier_receipt(ports, request, receipt) is not None:
-        return Preview(repeated=True)
+        return plans.Preview(repeated=True)
     facts: ShareFacts | EndingFacts
-    decision: Plan | Denied
+    decision: plans.Plan | Denied
     reasons: tuple[Reason, ...] = ()
-    if isinstance(request, ShareRequest):
+    if isinstance(request, requests.ShareRequest):
         facts = gathering.share_facts(ports, policy, request, now)
         decision = decide_share(policy, request, facts, now, _WOULD_BE)
         if isinstance(decision, Denied) and decision.codes == {ReasonCode.ATTESTATION_MISSING}:
@@ -242,7 +230,7 @@ def preview(ports: Ports, policy: Policy, request: Request, now: datetime) -> Pr
         facts = gathering.ending_facts(ports, policy, request, now)
         decision = decide_ending(policy, request, facts, now, _WOULD_BE)
     if isinstance(decision, Denied):
-        return Preview(reasons=reasons or decision.reasons)
+        return plans.Preview(reasons=reasons or decision.reasons)
     people = gathering.people_affected(ports, request.actor, decision, facts.exams)
     known = consequences(policy, facts.actor, facts.exams, decision, people, now)
     effects = (*known.gains, *known.losses, *known.keeps)
@@ -251,7 +239,7 @@ def preview(ports: Ports, policy: Policy, request: Request, now: datetime) -> Pr
 
 
 def carry_through(
-    ports: Ports, request: Asked, attempt: Attempt[ReceiptT], now: datetime
+    ports: Ports, request: requests.Asked, attempt: Attempt[ReceiptT], now: datetime
 ) -> ReceiptT:
     """Decide and write, again from fresh facts for as long as others change the same exams.
 
@@ -277,7 +265,7 @@ def carry_through(
             else:
                 outcome = outcome if inside is None else inside
         if isinstance(outcome, Denied):
-            kept = without_message(request)
+            kept = requests.without_message(request)
             ports.audit.record(ActRefused(at=now, request=kept, reasons=outcome.reasons))
             raise Refused(outcome.reasons)
         if not isinstance(outcome, _Lost):
@@ -312,25 +300,27 @@ def _raced(
     return receipt if writer.commit(changes) else _Lost(exams)
 
 
-def earlier_receipt(ports: Ports, request: Request, kind: type[ReceiptT]) -> ReceiptT | None:
+def earlier_receipt(
+    ports: Ports, request: requests.Request, kind: type[ReceiptT]
+) -> ReceiptT | None:
     """Query the receipt that is kept under the request id, if any, and mark it as repeated."""
     if request.request_id is None:
         return None
     stored = ports.grants.receipt(request.actor, request.request_id)
     if stored is None:
         return None
-    if stored.fingerprint != fingerprint(request) or not isinstance(stored.receipt, kind):
+    if stored.fingerprint != requests.fingerprint(request) or not isinstance(stored.receipt, kind):
         raise RequestIdReused(request.request_id)
     return attrs.evolve(stored.receipt, repeated=True)
 
 
-def receipt_to_keep(request: Request, receipt: Receipt) -> StoredReceipt | None:
+def receipt_to_keep(request: requests.Request, receipt: Receipt) -> StoredReceipt | None:
     """Return what to keep under the request's id, if it has one."""
     if request.request_id is None:
         return None
     return StoredReceipt(
         actor=request.actor,
         request_id=request.request_id,
-        fingerprint=fingerprint(request),
+        fingerprint=requests.fingerprint(request),
         receipt=receipt,
     )

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 from exam_sharing.errors import ExamSharingError, InvalidInput
 from exam_sharing.events import ListedNotice
 from exam_sharing.identifiers import ExamId
-from exam_sharing.policy.views import Choice, Page, VisibleExam
+from exam_sharing.policy.views import Page, VisibleExam
 from exam_sharing.validation import exact_text, instant, require_instance
 
 ItemT = TypeVar("ItemT")
@@ -20,7 +20,7 @@ MAX_PAGE: Final = 1_000
 MAX_CURSOR_LENGTH: Final = 8_000
 
 
-def _cursor_after(first: str, second: str) -> str:
+def cursor_after(first: str, second: str) -> str:
     """Return the cursor of the place behind an entry with this sort key."""
     # Written as they are, the longest name and id stay well below the length that is accepted.
     text = json.dumps([first, second], separators=(",", ":"), ensure_ascii=False)
@@ -49,14 +49,9 @@ def _no_cursor() -> InvalidInput:
     return InvalidInput("after", "is not a cursor that a page gave")
 
 
-def choice_cursor_after(item: Choice) -> str:
-    """Return the cursor of the place behind a recipient."""
-    return _cursor_after(item.name, item.principal.key)
-
-
 def exam_cursor_after(item: VisibleExam) -> str:
     """Return the cursor of the place behind an exam."""
-    return _cursor_after(item.uploaded_at.isoformat(), str(item.exam))
+    return cursor_after(item.uploaded_at.isoformat(), str(item.exam))
 
 
 def exam_position(cursor: str | None) -> tuple[datetime, str] | None:
@@ -72,7 +67,7 @@ def exam_position(cursor: str | None) -> tuple[datetime, str] | None:
 
 def notice_cursor_after(item: ListedNotice) -> str:
     """Return the cursor of the place behind a notice."""
-    return _cursor_after("notice", str(item.number))
+    return cursor_after("notice", str(item.number))
 
 
 def notice_position(cursor: str | None) -> int | None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from exam_sharing.acts import gathering
-from exam_sharing.acts.cursors import choice_cursor_after, page_limit, page_of, position
+from exam_sharing.acts.cursors import cursor_after, page_limit, page_of, position
 from exam_sharing.grants import Permission
 from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.names import Typed
@@ -135,7 +135,7 @@ def list_recipients(
     profile, facts = may
     offered = ports.directory.listed(actor, behind, most + 1, _left_out(actor, facts))
     found = views.choices(policy, profile, facts, gathering.from_directory(offered, tuple), now)
-    return page_of(found, most, choice_cursor_after)
+    return page_of(found, most, lambda one: cursor_after(one.name, one.principal.key))
 
 
 def _who_may_choose(

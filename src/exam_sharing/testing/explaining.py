@@ -18,9 +18,7 @@ __all__ = ["Answer", "explained", "explanation_of"]
 class Answer:
     """Whether a user holds a permission on an exam, and why; it is true if the check is.
 
-    Attributes:
-        can: the answer of the check.
-        why: the answer of `explain`.
+    `can` is the answer of the check, and `why` that of `Admin.explain`.
     """
 
     user: UserId

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, TypeGuard, TypeVar, get_type_hints
+from typing import Any, Final, TypeAlias, TypeVar, get_type_hints
 
 import attrs
 
@@ -36,11 +36,7 @@ Upload: TypeAlias = Callable[[Any, es.UploadBatch, tuple[es.Exam, ...]], None]
 
 
 class StoreNotUsable(es.CallerError):
-    """`open_store` returns something that cannot be tested; no law was checked.
-
-    Args:
-        problem: what is wrong, in words without data.
-    """
+    """`open_store` returns something that cannot be tested; `problem` says why, without data."""
 
     def __init__(self, problem: str) -> None:
         super().__init__(problem)
@@ -97,8 +93,9 @@ def opened(open_store: OpenStore) -> Iterator[StorePorts]:
     """
     with contextlib.ExitStack() as closing:
         with _blaming_open_store("raised", "; call open_store() yourself to see the message"):
-            given = _called(open_store)
-            store = closing.enter_context(_closed_well(given)) if _opens(given) else given
+            store = _called(open_store)
+            if isinstance(store, AbstractContextManager) and None in _found_ports(store).values():
+                store = closing.enter_context(_closed_well(store))
         yield _ports_of(store)
 
 
@@ -152,10 +149,6 @@ def place_of(error: BaseException) -> str:
     first = (theirs or passed[-1:])[0].filename
     deepest = [frame for frame in passed if frame.filename == first][-1]
     return f" in {Path(first).name}, line {deepest.lineno}"
-
-
-def _opens(given: object) -> TypeGuard[AbstractContextManager[object]]:
-    return isinstance(given, AbstractContextManager) and None in _found_ports(given).values()
 
 
 @contextmanager
@@ -229,15 +222,8 @@ def require_isolated(
 ) -> None:
     """Raise `StoreNotUsable` unless a second store is empty after writing to a first one.
 
-    A store that raises on writing or reading is left to the laws.
-
-    Args:
-        open_store: opens the stores.
-        beside: for everything that only a capability reads, whether a store holds it.
-        upload: records an upload, instead of the port `uploads`.
-
-    Raises:
-        StoreNotUsable: the second store holds what was written to the first; or as for `opened`.
+    A store that raises on writing or reading is left to the laws. `beside` has the traces that only
+    a capability reads; `upload` records an upload, instead of the port `uploads`.
     """
     with opened(open_store) as first, contextlib.suppress(Exception):
         _write_probe(first, upload)

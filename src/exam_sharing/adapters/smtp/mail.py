@@ -204,13 +204,13 @@ class Invitation(Template):
         shared, allowed = _shared(notice, name), _allowed(notice)
         sign_in = "Sign in to your portal as usual to find what was shared."
         text = [shared, allowed, sign_in]
-        html = [_paragraph(_shared(notice, f"<bdi>{escape(name)}</bdi>" if name else ""))]
-        html += [_paragraph(allowed), _paragraph(sign_in)]
+        shared_html = _shared(notice, f"<bdi>{escape(name)}</bdi>" if name else "")
+        html = [f"<p>{each}</p>" for each in (shared_html, allowed, sign_in)]
         if notice.message:
             message = _clean_text(notice.message)
             intro = "This personal message came with it:"
             text[2:2] = [intro, "\n".join(f"> {line}" for line in message.split("\n"))]
-            html[2:2] = [_paragraph(intro), _quotation(message)]
+            html[2:2] = [f"<p>{intro}</p>", _quotation(message)]
         body = "\n".join(html)
         return Letter(
             subject=shared.removesuffix("."),
@@ -231,10 +231,6 @@ def _allowed(notice: ShareNotice) -> str:
     ends = "" if until is None else f" until {instant('until', until):%Y-%m-%d %H:%M} UTC"
     may = "view and download" if notice.permission is Permission.DOWNLOAD else "view"
     return f"You may {may} {'it' if notice.exams == 1 else 'them'}{ends}."
-
-
-def _paragraph(html: str) -> str:
-    return f"<p>{html}</p>"
 
 
 def _quotation(message: str) -> str:

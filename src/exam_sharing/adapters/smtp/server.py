@@ -24,17 +24,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import attrs
 from typing_extensions import override
 
+from exam_sharing import validation
 from exam_sharing.adapters.smtp.mail import Mail, MailAddress
 from exam_sharing.errors import MAYBE_SENT, ExamSharingError, InvalidArgument, NotifierFailed
-from exam_sharing.validation import (
-    Attribute,
-    PrivateText,
-    identifier_text,
-    is_a,
-    plain_text,
-    require_instance,
-    require_kind,
-)
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -251,17 +243,17 @@ class Security(enum.Enum):
     """Never: for a server on the same machine only, without login."""
 
 
-def _ascii_text(field: str, text: str) -> PrivateText:
-    if not plain_text(field, text, max_length=MAX_LOGIN_LENGTH).isascii() or not text:
+def _ascii_text(field: str, text: str) -> validation.PrivateText:
+    if not validation.plain_text(field, text, max_length=MAX_LOGIN_LENGTH).isascii() or not text:
         raise InvalidArgument(field, "must be ASCII and not empty")
-    return PrivateText(text)
+    return validation.PrivateText(text)
 
 
-def _username(text: str) -> PrivateText:
+def _username(text: str) -> validation.PrivateText:
     return _ascii_text("username", text)
 
 
-def _password(text: str) -> PrivateText:
+def _password(text: str) -> validation.PrivateText:
     return _ascii_text("password", text)
 
 
@@ -273,33 +265,33 @@ class Login:
     password: str = attrs.field(converter=_password)
 
 
-def _check_host(_instance: object, attribute: Attribute, value: str) -> None:
+def _check_host(_instance: object, attribute: validation.Attribute, value: str) -> None:
     with suppress(UnicodeError):
-        identifier_text(attribute.name, value).encode("idna")
+        validation.identifier_text(attribute.name, value).encode("idna")
         return
     raise InvalidArgument(attribute.name, "must be the name or the IP address of a host")
 
 
-def _check_port(_instance: object, attribute: Attribute, value: int) -> None:
-    require_kind(attribute.name, value, int)
+def _check_port(_instance: object, attribute: validation.Attribute, value: int) -> None:
+    validation.require_kind(attribute.name, value, int)
     if not 1 <= value <= MAX_PORT:
         raise InvalidArgument(attribute.name, f"must be from 1 to {MAX_PORT}")
 
 
-def _check_context(_instance: object, attribute: Attribute, value: object) -> None:
-    require_instance(attribute.name, value, ssl.SSLContext)
+def _check_context(_instance: object, attribute: validation.Attribute, value: object) -> None:
+    validation.require_instance(attribute.name, value, ssl.SSLContext)
 
 
 def _seconds(value: float) -> float:
-    require_kind("timeout", value, int, float)
+    validation.require_kind("timeout", value, int, float)
     seconds = float(value)
     if not 0 < seconds <= MAX_SECONDS:
         raise InvalidArgument("timeout", f"must be positive, and at most {MAX_SECONDS} seconds")
     return seconds
 
 
-def _check_login(instance: "MailServer", _attribute: Attribute, value: object) -> None:
-    require_kind("login", value, Login, type(None))
+def _check_login(instance: "MailServer", _attribute: validation.Attribute, value: object) -> None:
+    validation.require_kind("login", value, Login, type(None))
     if value is not None and instance.security is Security.NONE:
         raise InvalidArgument("login", "needs an encrypted connection: choose STARTTLS or TLS")
 
@@ -318,7 +310,7 @@ class MailServer:
 
     host: str = attrs.field(validator=_check_host)
     port: int = attrs.field(validator=_check_port)
-    security: Security = attrs.field(default=Security.STARTTLS, validator=is_a(Security))
+    security: Security = attrs.field(default=Security.STARTTLS, validator=validation.is_a(Security))
     context: ssl.SSLContext = attrs.field(
         factory=ssl.create_default_context, validator=_check_context, repr=False
     )
