@@ -81,8 +81,6 @@ class Admin:
     ) -> UnshareReceipt:
         """End a principal's grants on an exam, or everywhere.
 
-        The exam may be gone from the host's own tables, as long as sharing of it is kept.
-
         Raises:
             Refused: there is no such exam and no sharing of one is kept, or re-shares restrict it.
             Conflict: other acts kept changing the same exams; try again.
@@ -97,7 +95,6 @@ class Admin:
     def withdraw(self, exam: ExamId, *, performed_by: UserId | str, why: str) -> UnshareReceipt:
         """Withdraw an exam: all its grants end, and it is no longer found.
 
-        The exam may be gone from the host's own tables, as long as sharing of it is kept.
         Withdrawing what was withdrawn does nothing.
 
         Raises:

@@ -324,7 +324,6 @@ class Viewer:
     Its methods answer and raise as those of `Sharing` with the same names.
 
     Attributes:
-        user: who looks.
         principals: the user and every group that they were in when this was made; empty for a user
             who was unknown or inactive.
     """

@@ -158,7 +158,6 @@ def withdraw(ports: Ports, request: requests.Withdrawal, now: datetime) -> plans
 
 
 def _is_known(ports: Ports, exam: ExamId, sharing: Mapping[ExamId, ExamGrants]) -> bool:
-    """Return whether sharing of the exam is kept, or the exam is there."""
     return sharing[exam].version > 0 or bool(gathering.exams_from(ports.exams.find((exam,))))
 
 

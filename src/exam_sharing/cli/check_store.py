@@ -194,7 +194,6 @@ def check_store(arguments: Namespace) -> ExitCode:
 
 
 def _laws(arguments: Namespace) -> "tuple[Law, ...]":
-    """Return the laws that STORE names, or those of the store that it names; or some of them."""
     from exam_sharing.testing.laws import Law, store_laws
 
     found = _imported(arguments.store)

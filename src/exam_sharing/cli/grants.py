@@ -3,6 +3,7 @@
 import sys
 from argparse import Namespace
 from collections import Counter
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import exam_sharing as es
@@ -19,7 +20,6 @@ from exam_sharing.policy.share import SHARE_RULES
 
 
 def reasons_grid(reasons: tuple[es.Reason, ...], words: Words) -> Shown:
-    """Return every reason against an act, with its code and what to do."""
     mark = out.text("✗", style="bold red")
     columns = (out.column(no_wrap=True), out.column(style="red"), out.column())
     rows = [(mark, reason.code.value, words.remedy(reason)) for reason in reasons]
@@ -194,12 +194,10 @@ def share(arguments: Namespace, portal: Portal) -> Reply:
 def _message(typed: str | None) -> str | None:
     if typed != "-":
         return typed
-    try:
+    # What cannot be read may be patient data, so neither it nor the error is quoted.
+    with suppress(UnicodeDecodeError):
         return sys.stdin.read().removesuffix("\n")
-    except UnicodeDecodeError:
-        # What cannot be read may be patient data, so neither it nor the error is quoted.
-        unreadable = es.InvalidInput("--message", "cannot be read from standard input as text")
-    raise unreadable
+    raise es.InvalidInput("--message", "cannot be read from standard input as text")
 
 
 def _reshares(each: es.Reshares, meaning: str) -> parsing.Argument:

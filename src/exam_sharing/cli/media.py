@@ -129,7 +129,6 @@ def _as_option(statement: str) -> str:
 
 
 def time_left(seconds: float) -> str:
-    """Return a duration in words, rounded up."""
     whole = ceil(seconds)
     return f"{whole} s" if whole < 100 else f"{ceil(whole / 60)} min"  # noqa: PLR2004
 

@@ -13,7 +13,7 @@ import time
 from argparse import Namespace
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -83,12 +83,10 @@ def _login(arguments: Namespace) -> smtp.Login | None:
 
 
 def _first_line(file: Path) -> str:
-    try:
+    # What cannot be read may be the password, and the error would quote it.
+    with suppress(OSError, ValueError):
         return file.read_text(encoding="utf-8").partition("\n")[0]
-    except (OSError, ValueError):
-        # What cannot be read may be the password, and the error would quote it.
-        unreadable = es.InvalidInput("--password-file", "cannot be read as text")
-    raise unreadable
+    raise es.InvalidInput("--password-file", "cannot be read as text")
 
 
 def noticed(notices: Sequence[es.ShareNotice], untold: Sequence[es.UserId] = ()) -> Reply:
@@ -236,7 +234,6 @@ class _Signalled(Stop):
 
     @contextmanager
     def noted(self) -> Iterator[Stop]:
-        """Note an interrupt, and the signal of a supervisor that ends the process."""
         before = {each: signal.signal(each, self._note) for each in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield self

@@ -197,7 +197,6 @@ note: Final = partial(_marked, "·", "")
 
 
 def answered(question: str, *answers: Shown, mark: str = "▸", style: str = "bold") -> Shown:
-    """Put what was asked for above what came of it."""
     return stacked(_marked(mark, style, text(question, style="bold")), *map(indented, answers))
 
 
@@ -238,7 +237,6 @@ def document(**content: object) -> str:
 
 
 def plain(value: object) -> Any:
-    """Return a value as JSON knows it."""
     return documents.plain(value, _FORMS)
 
 
@@ -286,7 +284,6 @@ def portal_command(
 
 
 def require_extras(arguments: Namespace, further: Iterable[str] = ()) -> None:
-    """Raise `CommandFailed` if a command over a database lacks a package."""
     need([*further, *([] if arguments.json else ["rich"]), "sqlalchemy"])
 
 

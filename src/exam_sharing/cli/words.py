@@ -97,17 +97,14 @@ class Words:
                 return f"{actor} unshares {exam} from {whom}{_RESHARES[request.reshares]}"
             case es.NarrowRequest():
                 whom = self.who(request.recipient)
-                to = [
-                    *([] if request.permission is None else [MAY[request.permission]]),
-                    *([] if request.until is None else [self.until(request.until)]),
-                ]
-                reshares = _RESHARES[request.reshares]
-                return f"{actor} narrows {exam} for {whom} to {' '.join(to)}{reshares}"
+                may = "" if request.permission is None else MAY[request.permission]
+                until = "" if request.until is None else self.until(request.until)
+                to = f"{may} {until}".strip()
+                return f"{actor} narrows {exam} for {whom} to {to}{_RESHARES[request.reshares]}"
             case other:
                 assert_never(other)
 
     def remedy(self, reason: es.Reason) -> str:
-        """Return what a refused person can do, and what the refusal is about."""
         about = [*map(self.who, reason.principals), *map(self.exam, reason.exams)]
         if reason.grants:
             about.append(count(len(reason.grants), "grant"))

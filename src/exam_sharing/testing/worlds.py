@@ -22,15 +22,12 @@ __all__ = ["EXAMS", "GROUPS", "USERS", "FrozenClock", "World", "empty_world", "p
 __all__ += ["ready_world"]
 
 ANNA: Final = es.UserId("anna")
-"""The owner of the exams."""
 BEN: Final = es.UserId("ben")
 CARLA: Final = es.UserId("carla")
 DAN: Final = es.UserId("dan")
 EVA: Final = es.UserId("eva")
 NURSES: Final = es.GroupId("nurses")
-"""Holds Dan and Eva."""
 CLINIC: Final = es.GroupId("clinic")
-"""Holds Carla and the nurses."""
 CD: Final = es.BatchId("cd")
 CT: Final = es.ExamId("ct")
 MR: Final = es.ExamId("mr")

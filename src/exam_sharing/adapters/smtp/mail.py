@@ -100,7 +100,6 @@ def _in_ascii(domain: str) -> str | None:
 
 
 def _is_domain(domain: str) -> bool:
-    """Return whether this is an unambiguous domain beyond ASCII."""
     lowered = domain.lower()
     return (
         not domain.isascii()
@@ -272,7 +271,6 @@ class Mail:
         return sha256(str(self.notice).encode()).hexdigest()[:40]
 
     def _parts(self) -> bytes:
-        """Return the MIME fields, the empty line and the body."""
         parts = EmailMessage(policy=SMTP)
         parts.set_content(str(self.letter.text), cte="quoted-printable")
         if self.letter.html is not None:

@@ -218,8 +218,6 @@ class Connection(smtplib.SMTP):
 
 
 class _Replies(RawIOBase):
-    """The replies of a connection, as a file."""
-
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 

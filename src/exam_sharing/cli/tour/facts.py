@@ -130,7 +130,6 @@ class Stage:
         return Reply("suggestions", facts, show)
 
     def offer(self, actor: es.UserId) -> Reply:
-        """Return the first page of the recipients to select from."""
         page = self.sharing.recipients(actor, self.exam, limit=5)
         names = ", ".join(map(_choice, page.items))
         facts = {"actor": actor, "exam": self.exam, "page": page}
@@ -146,7 +145,6 @@ class Stage:
         return noticed(notices, sorted(untold))
 
     def tabs(self, *users: es.UserId) -> Reply:
-        """Return the tabs of the exam for some users, and why they have them."""
         seen = []
         for user in users:
             why = self.sharing.admin.explain(user, es.Permission.VIEW, self.exam)

@@ -324,7 +324,6 @@ class Chapter:
 
 
 def tell(medium: Medium, open_empty: OpenSharing = open_in_memory) -> Iterator[Chapter]:
-    """Play the story on a medium, in empty sharing, and yield its chapters."""
     stage = open_stage(medium, open_empty)
     for name, title, at, scene in SCENES:
         stage.clock.now = at
