@@ -188,7 +188,7 @@ class Sharing:
         return self._end(request, requests.UnshareRequest)
 
     def narrow(self, request: requests.NarrowRequest) -> UnshareReceipt:
-        """Cut the grants to one principal on an exam to a bound. Specification: `#narrowing`."""
+        """Cut one principal's grants on an exam down to a bound. Specification: `#narrowing`."""
         return self._end(request, requests.NarrowRequest)
 
     def revoke(self, request: requests.RevokeRequest) -> UnshareReceipt:
@@ -263,7 +263,7 @@ class Sharing:
         return showing.tabs(self._ports, user, exam, self._now())
 
     def access_list(self, user: UserId, exam: ExamId) -> AccessList:
-        """Return the access list that the exam has for the user. Specification: `#access-list`.
+        """Return who has access, as far as the user may see it. Specification: `#access-list`.
 
         Raises:
             Refused: there is no such exam, or the user has no access to it.
