@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from logging import getLogger
-from typing import Final, final, get_type_hints
+from typing import Final, final, get_args, get_type_hints
 
 import attrs
 from typing_extensions import override
@@ -205,14 +205,7 @@ class Sharing:
         Raises:
             RequestIdReused: the request id was used for another request.
         """
-        validation.require_kind(
-            "request",
-            request,
-            requests.ShareRequest,
-            requests.UnshareRequest,
-            requests.NarrowRequest,
-            requests.RevokeRequest,
-        )
+        validation.require_kind("request", request, *get_args(requests.Request))
         return changing.preview(self._ports, self._policy, request, self._now())
 
     def can(self, user: UserId, permission: Permission, exam: ExamId) -> bool:

@@ -109,7 +109,8 @@ def suggest_recipients(
     if may is None:
         return ()
     profile, facts = may
-    offered = ports.directory.suggest(actor, text, most, _left_out(actor, facts), whole=whole)
+    left_out = frozenset({actor, facts.exam.owner})
+    offered = ports.directory.suggest(actor, text, most, left_out, whole=whole)
     return views.choices(policy, profile, facts, gathering.from_directory(offered, tuple), now)
 
 
@@ -133,7 +134,8 @@ def list_recipients(
     if may is None:
         return Page()
     profile, facts = may
-    offered = ports.directory.listed(actor, behind, most + 1, _left_out(actor, facts))
+    left_out = frozenset({actor, facts.exam.owner})
+    offered = ports.directory.listed(actor, behind, most + 1, left_out)
     found = views.choices(policy, profile, facts, gathering.from_directory(offered, tuple), now)
     return page_of(found, most, lambda one: cursor_after(one.name, one.principal.key))
 
@@ -149,7 +151,3 @@ def _who_may_choose(
     if facts is None or not access.holding_on(profile, facts).holds(Permission.VIEW, now):
         return None
     return profile, facts
-
-
-def _left_out(actor: UserId, exam: ExamFacts) -> frozenset[PrincipalId]:
-    return frozenset({actor, exam.exam.owner})

@@ -59,11 +59,7 @@ EXAMS: Final[Mapping[es.ExamId, timedelta]] = {
 
 
 class FrozenClock:
-    """A clock that stands still until the test moves it.
-
-    Attributes:
-        now: the time, aware; the test may set it.
-    """
+    """A clock that stands still until the test moves it, or sets `now`, an aware time."""
 
     def __init__(self, now: datetime = START) -> None:
         self.now: datetime = now
