@@ -287,6 +287,21 @@ def test_a_grant_that_is_not_bens_to_see_is_like_one_that_is_not_there(name):
     assert answer.reasons == (es.Reason(code=es.ReasonCode.NO_SUCH_GRANT, grants=GRANTS[:1]),)
 
 
+@pytest.mark.parametrize("reshares", es.Reshares)
+def test_a_hidden_grant_whose_source_was_ended_costs_ben_no_question(reshares):
+    def share(world: World) -> World:
+        world.share(ANNA, CT, BEN)
+        world.share(BEN, CT, DAN)
+        return world
+
+    alone, beside = (share(World(access_list=es.AccessListScope.OWN_GRANTS)) for _ in range(2))
+    beside.share(ANNA, CT, CARLA)
+    beside.share(CARLA, CT, EVA)
+    beside.unshare(ANNA, CT, CARLA, reshares=es.Reshares.KEEP)
+    request = es.UnshareRequest(actor=BEN, exam=CT, recipient=DAN, reshares=reshares)
+    assert_alike({"alone": alone, "beside": beside}, methodcaller("preview", request))
+
+
 # A recipient.
 
 

@@ -195,12 +195,13 @@ def support_of(
     """Query what `Support` needs beside some grants: those that they rested on, and memberships."""
     lineage: tuple[Grant, ...] = ()
     unread = unread_sources(grants, grants)
-    while unread:
+    # Queried also for nothing: what an act costs must not show whether a hidden source was ended.
+    while True:
         found = ports.grants.find_grants(unread)
         lineage += found
-        if reshares is Reshares.KEEP:
-            break
         unread = unread_sources(found, (*grants, *lineage))
+        if reshares is Reshares.KEEP or not unread:
+            break
     if reshares is Reshares.KEEP:
         return lineage, {}
     # A cascade depends on the groups of those who made the grants.
