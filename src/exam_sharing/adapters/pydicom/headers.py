@@ -18,7 +18,7 @@ import threading
 import unicodedata
 import warnings
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from functools import lru_cache
@@ -60,12 +60,12 @@ DETAILS: Final[Mapping[str, int]] = {
     "patient_name": PATIENT_NAME,
 }
 WANTED: Final = (
+    *DETAILS.values(),
     SOP_CLASS,
     MODALITY,
     PATIENT_ID,
     ISSUER_OF_PATIENT_ID,
     STUDY_UID,
-    *DETAILS.values(),
 )
 
 DIRECTORY_CLASS: Final = 0x00020002
@@ -84,11 +84,7 @@ ITEM_END: Final = 0xFFFEE00D
 SEQUENCE_END: Final = 0xFFFEE0DD
 UNDEFINED: Final = 0xFFFFFFFF
 HEAD: Final = 8
-WIDE: Final = frozenset({b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN"}) | {
-    b"UR",
-    b"UT",
-    b"UV",
-}
+WIDE: Final = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 """After these VRs, two bytes are reserved and the length has four."""
 
 NARROW: Final = frozenset(vr.encode() for vr in VR.__members__) - WIDE
@@ -115,7 +111,7 @@ MAX_INFLATED: Final = 256 * INFLATED_AT_ONCE
 
 
 class _Damaged(Exception):
-    """The header contains what no header can contain."""
+    """An element is impossible."""
 
 
 class _EndsEarly(Exception):
@@ -141,36 +137,34 @@ class Source:
     reach: int
 
 
-@attrs.frozen
-class _Syntax:
+class _Syntax(NamedTuple):
     """How data elements are encoded."""
 
     implicit: bool
     little: bool
 
+    def head(self, data: bytes) -> tuple[int, int]:
+        """Return the tag and the length of four bytes that an element begins with."""
+        group, number, length = (LITTLE_HEAD if self.little else BIG_HEAD).unpack(data)
+        return group << 16 | number, length
 
-def _head(*, little: bool) -> Callable[[bytes], tuple[int, ...]]:
-    """Return what reads a tag, in two parts, and a length of four bytes."""
-    return (LITTLE_HEAD if little else BIG_HEAD).unpack
-
-
-@attrs.frozen
-class _Element:
-    """A data element; the value is empty where it was not wanted."""
-
-    tag: int
-    vr: str | None
-    length: int
-    value: bytes
+    def number(self, data: bytes) -> int:
+        return int.from_bytes(data, "little" if self.little else "big")
 
 
-class _Halt(NamedTuple):
-    """An element at whose value pydicom was stopped."""
+class _Element(NamedTuple):
+    """A data element whose value begins at a position; the value is empty unless it was wanted."""
 
     tag: int
     vr: str | None
     length: int
     at: int
+    value: bytes = b""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether a delimiter ends it."""
+        return self.length == UNDEFINED
 
     @property
     def behind(self) -> int:
@@ -201,14 +195,14 @@ class _Elements:
         stream, implicit, little = self._stream, self._syntax.implicit, self._syntax.little
         tell, readable, special = stream.tell, min(end, self._reach), {0, *stops}
         last, behind = 0, tell()
-        halts: list[_Halt] = []
+        halts: list[_Element] = []
 
         # pydicom calls this for each element, with the stream at its value.
         def stop(tag: int, vr: str | None, length: int) -> bool:
             nonlocal last, behind
             at = tell()
             if tag in special or length == UNDEFINED or at + length > readable:
-                halts.append(_Halt(int(tag), vr, length, at))
+                halts.append(_Element(int(tag), vr, length, at))
                 return True
             last, behind = tag, at + length
             return False
@@ -218,35 +212,30 @@ class _Elements:
                 stream, implicit, little, stop, MAX_BYTES, specific_tags=[*wanted]
             ):
                 if isinstance(raw, RawDataElement):
-                    yield _Element(raw.tag, raw.VR, raw.length, raw.value or b"")
+                    yield _Element(raw.tag, raw.VR, raw.length, raw.value_tell, raw.value or b"")
             halt = halts.pop() if halts else None
             if halt is None or halt.at > end or halt.tag == 0:  # Zeros pad the end of a file.
                 self._behind = behind if halt is None else self._size
                 return
             self._require_possible(halt, int(last))
             stream.seek(halt.at)
-            is_open = halt.length == UNDEFINED
             if halt.tag in stops:
-                yield _Element(halt.tag, halt.vr, halt.length, b"")
-            elif is_open:
+                yield halt
+            elif halt.is_open:
                 self._skip_items(implicit=implicit or halt.vr == VR.UN)
-            last, behind = halt.tag, tell() if is_open else halt.behind
+            last, behind = halt.tag, tell() if halt.is_open else halt.behind
             self._skip_to(behind)
 
-    def _require_possible(self, halt: "_Halt", last: int) -> None:
-        is_open = halt.length == UNDEFINED
-        if not (is_open or halt.behind > self._size):
+    def _require_possible(self, element: _Element, last: int) -> None:
+        if not element.is_open and element.behind <= self._size:
             return
-        if not self._is_possible(halt.tag, halt.vr, last):
+        tag = element.tag
+        is_known = bool(tag >> 16 & 1) or dictionary_has_tag(tag)  # Private tags have odd groups.
+        has_vr = self._syntax.implicit or element.vr in VR.__members__
+        if not (is_known and has_vr and tag > last):
             raise _Damaged
-        if not is_open:
+        if not element.is_open:
             raise _EndsEarly
-
-    def _is_possible(self, tag: int, vr: str | None, last: int) -> bool:
-        if not self._syntax.implicit and vr not in VR.__members__:
-            return False
-        is_private = bool(tag >> 16 & 1)
-        return tag > last and (is_private or dictionary_has_tag(tag))
 
     def require_end(self) -> None:
         """Raise unless the file ends behind its last element; a few bytes more do no harm."""
@@ -265,10 +254,8 @@ class _Elements:
             end: of the sequence, or of the file.
             is_open: a delimiter ends the sequence.
         """
-        head = _head(little=self._syntax.little)
         while is_open or self._stream.tell() < end:
-            group, number, length = head(self._exactly(HEAD))
-            tag = group << 16 | number
+            tag, length = self._syntax.head(self._exactly(HEAD))
             if tag == SEQUENCE_END:
                 return
             if tag != ITEM:
@@ -286,12 +273,10 @@ class _Elements:
         """Skip a value of undefined length; the stream is at its first item."""
         # A sequence, in it an item, in it a sequence and so on: whether each has implicit VRs.
         levels = bytearray([implicit])
-        head = _head(little=self._syntax.little)
         while levels:
             in_item = len(levels) % 2 == 0
             data = self._exactly(HEAD)
-            group, number, length = head(data)
-            tag = group << 16 | number
+            tag, length = self._syntax.head(data)
             if tag == (ITEM_END if in_item else SEQUENCE_END):
                 levels.pop()
                 continue
@@ -299,9 +284,9 @@ class _Elements:
             if in_item and not implicit:
                 vr = data[4:6]
                 if vr in WIDE:
-                    length = self._number(self._exactly(4))
+                    length = self._syntax.number(self._exactly(4))
                 elif vr in NARROW:  # Some writers switch to implicit VRs within an item.
-                    length = self._number(data[6:])
+                    length = self._syntax.number(data[6:])
                 implicit = vr == b"UN"
             elif not in_item and tag != ITEM:
                 raise _Damaged
@@ -309,9 +294,6 @@ class _Elements:
                 levels.append(implicit)
             else:
                 self._skip_to(self._stream.tell() + length)
-
-    def _number(self, data: bytes) -> int:
-        return int.from_bytes(data, "little" if self._syntax.little else "big")
 
     def _exactly(self, size: int) -> bytes:
         data = self._stream.read(size)
@@ -465,12 +447,12 @@ def _gather(source: Source, found: dict[int, _Element]) -> bool:
     elements = _Elements(data_set, syntax)
     for element in elements.read(WANTED, STOPS, data_set.size):
         if element.tag in PIXEL_DATA:
-            if element.length == UNDEFINED:
+            if element.is_open:
                 elements.require_fragments()
             return False
         is_stop = element.tag == CHARACTER_SET and element.length <= MAX_BYTES
         value = data_set.stream.read(element.length) if is_stop else element.value
-        found[element.tag] = attrs.evolve(element, value=value)
+        found[element.tag] = element._replace(value=value)
     elements.require_end()
     return False
 
@@ -497,9 +479,8 @@ def read_directory(source: Source) -> list[list[str]] | LeftOutReason:
 
 def _file_ids(source: Source, elements: _Elements) -> Iterator[list[str]]:
     for records in elements.read((RECORDS,), {RECORDS}, source.size):
-        is_open = records.length == UNDEFINED
-        end = source.size if is_open else source.stream.tell() + records.length
-        for item_end in elements.items(end, is_open=is_open):
+        end = source.size if records.is_open else records.behind
+        for item_end in elements.items(end, is_open=records.is_open):
             record = {each.tag: each for each in elements.read(RECORD, frozenset(), item_end)}
             if IN_USE not in record or record[IN_USE].value != RETIRED:
                 file_id = record[FILE_ID].value if FILE_ID in record else b""
