@@ -108,6 +108,9 @@ def is_directory(name: str) -> bool:
 class Tree(Protocol):
     """The folders and files of a medium."""
 
+    unusable: Sequence[Found] = ()
+    """What is in no folder, with the reason."""
+
     def folder(self, place: str) -> Folder | None:
         """Return a folder, `""` for the outermost; `None` if it cannot be opened."""
 
@@ -117,9 +120,6 @@ class Tree(Protocol):
         Raises:
             OSError: it cannot be opened.
         """
-
-    def unusable(self) -> Iterable[Found]:
-        """Return what is in no folder, with the reason."""
 
 
 @attrs.frozen
@@ -141,10 +141,6 @@ class InFolder(Tree):
         stream = open(f"{self.root}/{place}", "rb", opener=_opener)  # noqa: SIM115
         size = os.fstat(stream.fileno()).st_size
         return Source(stream, size, size)
-
-    @override
-    def unusable(self) -> Iterable[Found]:
-        return ()
 
 
 def _opener(path: str, flags: int) -> int:
@@ -198,10 +194,11 @@ class InZip(Tree):
             raise
         self._entries: dict[str, ZipInfo] = {}
         self._folders: dict[str, dict[str, _Kind]] = {"": {}}
-        self._unusable: list[Found] = []
+        self._in_no_folder: list[Found] = []
         self._require_bounds(os.fstat(self._stream.fileno()).st_size)
         for entry in self._zip.infolist():
             self._add(entry)
+        self.unusable: Sequence[Found] = self._in_no_folder
 
     def _require_bounds(self, size: int) -> None:
         entries = self._zip.infolist()
@@ -215,7 +212,7 @@ class InZip(Tree):
         name = entry.filename.replace("\\", "/")
         *folders, last = name.removesuffix("/").split("/")
         if PureWindowsPath(name).drive or {"", ".", ".."} & {*folders, last}:
-            self._unusable.append(Found(entry.filename, LeftOutReason.UNSAFE_NAME))
+            self._in_no_folder.append(Found(entry.filename, LeftOutReason.UNSAFE_NAME))
             return
         place = ""
         for part in folders:
@@ -225,7 +222,7 @@ class InZip(Tree):
         if entry.is_dir() or name.endswith("/"):
             self._made(place, last, entry)
         elif last in self._folders[place]:
-            self._unusable.append(Found(name, LeftOutReason.AMBIGUOUS))
+            self._in_no_folder.append(Found(name, LeftOutReason.AMBIGUOUS))
         else:
             self._folders[place][last] = _kind_in_zip(entry)
             self._entries[f"{place}/{last}" if place else last] = entry
@@ -237,7 +234,7 @@ class InZip(Tree):
         if kind is _Kind.FOLDER:
             self._folders.setdefault(inside, {})
         else:
-            self._unusable.append(Found(entry.filename, LeftOutReason.AMBIGUOUS))
+            self._in_no_folder.append(Found(entry.filename, LeftOutReason.AMBIGUOUS))
         return inside
 
     def close(self) -> None:
@@ -257,10 +254,6 @@ class InZip(Tree):
         except (BadZipFile, NotImplementedError, RuntimeError) as error:
             raise OSError from error
         return Source(stream, entry.file_size, min(entry.file_size, REACH))
-
-    @override
-    def unusable(self) -> Iterable[Found]:
-        return self._unusable
 
 
 def _kind_in_zip(entry: ZipInfo) -> _Kind:
@@ -284,7 +277,7 @@ def walk(tree: Tree) -> Iterator[Found]:
             continue
         inside = f"{place}/" if place else ""
         ahead.extend((inside + name, folder.kinds[name]) for name in reversed(folder.kinds))
-    yield from tree.unusable()
+    yield from tree.unusable
 
 
 def listed(tree: Tree, file_ids: Iterable[Sequence[str]], directory: str) -> Iterator[Found]:
