@@ -73,6 +73,21 @@ def exams_of(page):
     return [str(each.exam) for each in page.items]
 
 
+def test_an_exam_is_not_listed_for_whom_only_their_own_grant_to_a_group_reaches():
+    world = shared_with(BEN)
+    world.group(NURSES, BEN)
+    world.share(BEN, CT, NURSES)
+    world.unshare(ANNA, CT, BEN, reshares=es.Reshares.KEEP)
+    assert world.sharing.shared_with(BEN).items == ()
+
+
+def test_an_inactive_user_learns_no_names():
+    world = World()
+    assert world.sharing.names(BEN, [ANNA]) == {ANNA: world.directory.names([ANNA])[ANNA]}
+    world.person(BEN, active=False)
+    assert world.sharing.names(BEN, [ANNA]) == {}
+
+
 def test_a_cursor_holds_its_place_when_newer_exams_arrive():
     world = shared_with(BEN, scope=es.Scope.BATCH)
     first = world.sharing.shared_with(BEN, limit=1)

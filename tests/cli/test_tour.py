@@ -1,6 +1,7 @@
 """The tour, on the CD that pydicom ships and on other media."""
 
 import json
+import os
 import re
 import shutil
 
@@ -280,6 +281,17 @@ def test_a_medium_without_exams_is_reported_in_sentences_and_as_a_document(capsy
     assert (document["kind"], document["problem"]) == ("unread", "NOTHING_USABLE")
     assert [file["file"] for file in document["left_out"]] == ["viewer.exe"]
     assert told.err == ""
+
+
+def test_names_of_files_that_were_left_out_cannot_harm_a_terminal(tell, capsys, tmp_path):
+    name = os.fsdecode(b"\x1b]0;DOE\xff\x07\n\xe2\x80\xae.txt")
+    (tmp_path / name).write_bytes(b"")
+    legible = "\ufffd]0;DOE\ufffd\ufffd\ufffd\ufffd.txt"
+    assert main(["tour", "--verbose", str(tmp_path)]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert told[0] == f"{legible}: not a DICOM file, but other software or a document"
+    one_study_medium(tmp_path)
+    assert f"{legible} " in tell("--verbose", tmp_path)
 
 
 @pytest.mark.parametrize(

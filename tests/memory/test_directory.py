@@ -35,6 +35,14 @@ def test_groups_may_be_nested_ten_thousand_deep(order):
         directory.add(group("0", top))
 
 
+def test_a_renamed_user_leaves_the_others_of_that_name():
+    directory = open_directory(user("Kim", as_id="ann"), user("Kim", as_id="bob"))
+    assert suggested(directory, "kim") == ["Kim", "Kim"]
+    directory.add(user("Cho", as_id="ann"))
+    assert suggested(directory, "kim") == ["Kim"]
+    assert suggested(directory, "cho") == ["Cho"]
+
+
 def test_queries_for_strangers_fill_nothing():
     directory = open_directory(user("ann", active=False))
     for each in ("ann", "bob", "cid"):

@@ -82,6 +82,8 @@ def read_medium(arguments: Namespace, **settings: Any) -> Medium:
         media = read_media(path, loose=arguments.loose, on_progress=progress, **settings)
     except MediaError as error:
         line.show("")
+        for each in error.files if arguments.verbose and not arguments.json else ():
+            print(f"{_legible(each)}: {_why(each)}", file=sys.stderr)
         problem, files = error.problem, left_out_files(error.files)
         facts = {"problem": problem, "why": _as_option(problem.statement), "left_out": files}
         raise Unread(_as_option(str(error)), facts) from None
@@ -117,6 +119,11 @@ def read_medium(arguments: Namespace, **settings: Any) -> Medium:
 def left_out_files(files: "Iterable[LeftOut]") -> list[dict[str, str]]:
     """Return the files that belong to no exam for a document; their paths may name patients."""
     return [{"file": str(one.file), "reason": one.reason.value, "why": _why(one)} for one in files]
+
+
+def _legible(left_out: "LeftOut") -> str:
+    """Return the path of a file without characters that could harm a terminal."""
+    return "".join(each if each.isprintable() else "\ufffd" for each in left_out.file)
 
 
 def _why(left_out: "LeftOut") -> str:
@@ -171,7 +178,7 @@ def uploaded(medium: Medium, *, is_cut: bool = False) -> Reply:
 
 
 def _files_table(left_out: "Iterable[LeftOut]") -> tuple[Shown, ...]:
-    rows = [(out.text(str(each.file)), out.text(_why(each))) for each in left_out]
+    rows = [(out.text(_legible(each)), out.text(_why(each))) for each in left_out]
     return "", out.table(column("file left out", overflow="fold"), column("why"), rows=rows), ""
 
 
