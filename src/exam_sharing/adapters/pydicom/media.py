@@ -39,7 +39,7 @@ class LeftOutReason(_Coded):
     NOT_LISTED = ("NOT_LISTED", "an image that the DICOMDIR does not list; read it with loose=True")
     LINK = "LINK", "a link, which is not followed"
     SPECIAL_FILE = "SPECIAL_FILE", "neither a file nor a folder"
-    DIRECTORY = "DIRECTORY", "a DICOMDIR: a list of images, and no image"
+    DIRECTORY = "DIRECTORY", "a DICOMDIR, which only lists images"
     ENCRYPTED = "ENCRYPTED", "encrypted in the ZIP file; unpack it with its password"
     UNSAFE_NAME = "UNSAFE_NAME", "its name leads out of the medium"
     AMBIGUOUS = "AMBIGUOUS", "the ZIP file has another entry of this name"
