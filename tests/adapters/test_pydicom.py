@@ -601,7 +601,7 @@ class TestAHostileFile:
     def test_cannot_inflate_without_end(self, folder, monkeypatch):
         content = whole_file(bytes(3_000_000), syntax=DEFLATED)
         assert len(read_files(folder, content).exams) == 1
-        monkeypatch.setattr(headers, "MAX_INFLATED", 2_000_000)
+        monkeypatch.setattr("exam_sharing.adapters.pydicom.elements.MAX_INFLATED", 2_000_000)
         assert reason_for(folder, content) is LeftOutReason.UNREADABLE
 
     def test_cannot_nest_without_end(self, folder):

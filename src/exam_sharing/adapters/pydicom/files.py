@@ -16,7 +16,7 @@ from zipfile import BadZipFile, ZipFile, ZipInfo
 import attrs
 from typing_extensions import override
 
-from exam_sharing.adapters.pydicom.headers import Source
+from exam_sharing.adapters.pydicom.elements import Source
 from exam_sharing.adapters.pydicom.media import LeftOutReason, MediaError, MediaProblem
 
 __all__ = ["Folder", "Found", "InFolder", "InZip", "Tree", "is_directory", "listed", "walk"]
