@@ -139,6 +139,17 @@ def test_a_law_with_examples_reports_a_small_one():
     assert str(broken(RANDOM, HidesDownloads).value) == str(error)
 
 
+def test_a_long_search_for_a_smaller_example_is_logged_once(monkeypatch, caplog):
+    broken(RANDOM, HidesDownloads)
+    assert not caplog.records
+    monkeypatch.setattr("exam_sharing.testing.progress._SHORT", 0)
+    found = broken(RANDOM, HidesDownloads).value.examples
+    (record,) = caplog.records
+    assert record.getMessage() == (
+        f"example {found} breaks the rules; now looking for the smallest one"
+    )
+
+
 def open_nothing():
     return object()
 

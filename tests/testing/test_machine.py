@@ -1,5 +1,6 @@
 """The machine: stories over every store, and the story of everything that is broken."""
 
+import re
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -38,6 +39,35 @@ def test_every_answer_from_a_database_is_the_one_of_the_model(new_store, engine,
     run_sharing_machine(new_store, transfer=transfer, sweep=sweep, settings=few)
 
 
+def acts_of_a_run(**options):
+    """Return what is written in a run."""
+    seen = []
+
+    class Seen(MemoryStore):
+        def add(self, batch, exams):
+            seen.append(exams)
+            super().add(batch, exams)
+
+        def commit(self, changes):
+            seen.append(changes.event)
+            return super().commit(changes)
+
+    run_sharing_machine(Seen, **options)
+    return seen
+
+
+def test_every_run_performs_the_same_stories_unless_settings_vary_them():
+    brief = settings(settings.get_profile("explore"), max_examples=4, stateful_step_count=4)
+    loaded = settings.get_current_profile_name()
+    settings.register_profile("brief", brief, database=None)
+    settings.load_profile("brief")
+    try:
+        assert acts_of_a_run() == acts_of_a_run()
+        assert acts_of_a_run(settings=settings()) != acts_of_a_run(settings=settings())
+    finally:
+        settings.load_profile(loaded)
+
+
 def story_of(store=MemoryStore, *, told=hasty, **capabilities):
     """Return the error with which the machine rejects a store."""
     with pytest.raises(RulesBroken) as caught:
@@ -51,7 +81,8 @@ class LetsViewersDownload(MemoryStore):
         return super().holds(user, principals, es.Permission.VIEW, exam, now)
 
 
-def test_the_error_of_a_broken_store_is_a_story():
+def test_the_error_of_a_broken_store_is_a_story_whose_long_search_is_logged(monkeypatch, caplog):
+    monkeypatch.setattr("exam_sharing.testing.progress._SHORT", 0)
     assert str(story_of(LetsViewersDownload, told=patient)).splitlines() == [
         "the rules of sharing are broken",
         "",
@@ -63,6 +94,8 @@ def test_the_error_of_a_broken_store_is_a_story():
         "  expected: DOWNLOAD CT: no",
         "  got:      DOWNLOAD CT: yes",
     ]
+    told = r"story \d+ breaks the rules; now looking for the smallest one"
+    assert [bool(re.fullmatch(told, each.getMessage())) for each in caplog.records] == [True]
 
 
 class KeepsSentNotices(MemoryOutbox):

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, Phase, given, reject, settings
 from hypothesis.strategies import SearchStrategy
 
 from exam_sharing.testing.opening import StoreNotUsable
+from exam_sharing.testing.progress import Search
 from exam_sharing.validation import is_callable
 
 CapabilityT = TypeVar("CapabilityT")
@@ -236,8 +237,7 @@ def search(
     Every run tries the same examples, so that only a change of the code changes the result.
     """
     __tracebackhide__ = True
-    tried = failed_first = 0
-    failed: list[ExampleT] = []
+    progress, failed = Search("example"), list[ExampleT]()
 
     @settings(
         max_examples=examples,
@@ -252,20 +252,22 @@ def search(
     @given(strategy)
     def run(example: ExampleT) -> None:
         __tracebackhide__ = True
-        nonlocal tried, failed_first
-        tried += 1
-        if failed and tried > failed_first + _SMALLER_TRIED and example not in failed:
+        progress.next_example()
+        late = failed and progress.tried > progress.failed_first + _SMALLER_TRIED
+        if late and example not in failed:
             reject()
         try:
             check(example)
         except Exception:
-            failed_first = failed_first or tried
+            progress.failed()
             failed.append(example)
             raise
 
     def with_story(problem: str) -> _NotKept:
         sentences = [f"  {each}" for example in failed[-1:] for each in story(example)]
-        return _NotKept("\n".join([problem, "This happens when:", *sentences]), failed_first)
+        return _NotKept(
+            "\n".join([problem, "This happens when:", *sentences]), progress.failed_first
+        )
 
     try:
         run()

@@ -12,6 +12,7 @@ import exam_sharing as es
 from exam_sharing.testing.machine.hospital import Capabilities, Hide, Sweep, Transfer
 from exam_sharing.testing.machine.steps import SharingMachine
 from exam_sharing.testing.opening import OpenStore, Upload, require_isolated
+from exam_sharing.testing.progress import Search
 from exam_sharing.testing.story import RulesBroken
 from exam_sharing.validation import require_callable, require_kind
 
@@ -36,6 +37,7 @@ def run_sharing_machine(
     Args:
         open_store: returns an empty store each time, which the next four functions take first.
         settings: the settings of Hypothesis: `max_examples` stories of `stateful_step_count` steps.
+            Without them, every run performs the same stories; with them, `derandomize=True` does.
         upload: records a batch and its exams, for a host with its own tables of exams, in place of
             the port `uploads`. Batches are then never sealed.
         transfer: gives an exam to an owner at some time, if the store can.
@@ -61,10 +63,13 @@ def run_sharing_machine(
         raise es.InvalidArgument("policy", "must have no rules of the host: the model knows none")
     require_isolated(open_store, upload=upload)
 
-    def new_machine() -> SharingMachine:
-        return SharingMachine(open_store, capabilities=Capabilities(**given), policy=policy)
+    chosen = settings or hypothesis_settings(derandomize=True, database=None)
+    progress = Search("story")
 
-    chosen = settings or hypothesis_settings()
+    def new_machine() -> SharingMachine:
+        can = Capabilities(**given)
+        return SharingMachine(open_store, capabilities=can, policy=policy, progress=progress)
+
     used = hypothesis_settings(
         chosen,
         deadline=None,

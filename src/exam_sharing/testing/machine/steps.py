@@ -20,6 +20,8 @@ from exam_sharing.testing.machine.comparing import Comparison, outcome
 from exam_sharing.testing.machine.drawing import booleans, members, numbers, pick, seldom
 from exam_sharing.testing.machine.hospital import EXAMS, GROUPS, USERS, Capabilities, Hospital
 from exam_sharing.testing.opening import OpenStore, opened
+from exam_sharing.testing.progress import Search
+from exam_sharing.testing.story import RulesBroken
 
 HOST: Final = "host"
 WHY: Final = "for a reason"
@@ -29,9 +31,16 @@ class SharingMachine(RuleBasedStateMachine):
     """A hospital in which anything happens, compared with the model after every step."""
 
     def __init__(
-        self, open_store: OpenStore, *, capabilities: Capabilities, policy: es.Policy | None
+        self,
+        open_store: OpenStore,
+        *,
+        capabilities: Capabilities,
+        policy: es.Policy | None,
+        progress: Search,
     ) -> None:
         super().__init__()
+        progress.next_example()
+        self._progress = progress
         self._can = capabilities
         self._policy = policy
         self._made: list[Request] = []
@@ -40,7 +49,10 @@ class SharingMachine(RuleBasedStateMachine):
 
     @override
     def teardown(self) -> None:
-        self._opened.__exit__(*sys.exc_info())
+        error = sys.exc_info()
+        if isinstance(error[1], RulesBroken):
+            self._progress.failed()
+        self._opened.__exit__(*error)
 
     @initialize(data=st.data())
     def begin(self, *, data: st.DataObject) -> None:
