@@ -210,9 +210,10 @@ def public_types():
 
 
 def is_value(kind):
-    """Return whether a host gets values of a type; it makes `Ports` itself."""
-    others = Enum | es.ExamSharingError | es.Sharing | MemoryDirectory
-    return kind is not Ports and (attrs.has(kind) or issubclass(kind, others))
+    """Return whether values of a type can be drawn alone: without ports and what uses them."""
+    others = Enum | es.ExamSharingError | MemoryDirectory
+    needs_ports = kind in {Ports, es.Sharing, es.Admin, es.Viewer}
+    return not needs_ports and (attrs.has(kind) or issubclass(kind, others))
 
 
 def held(value, kind):

@@ -19,14 +19,12 @@ from hypothesis.strategies import SearchStrategy
 
 import exam_sharing as es
 from exam_sharing import errors, events, ports
+from exam_sharing.grants import Holding
 from exam_sharing.policy import ending, facts, plans, share, views
 from exam_sharing.policy import retries as attempts
+from exam_sharing.policy.requests import HostEnding, Withdrawal
 from exam_sharing.testing.strategies.grants import (
-    denials,
-    endings,
     grants,
-    holdings,
-    host_endings,
     illegal_reshare_chains,
     narrow_requests,
     reasons,
@@ -35,7 +33,6 @@ from exam_sharing.testing.strategies.grants import (
     revoke_requests,
     share_requests,
     unshare_requests,
-    withdrawals,
 )
 from exam_sharing.testing.strategies.values import (
     addresses,
@@ -53,7 +50,6 @@ from exam_sharing.testing.strategies.values import (
     names,
     nested_groups,
     notice_ids,
-    notifier_failures,
     permissions,
     policies,
     principal_ids,
@@ -67,16 +63,14 @@ from exam_sharing.testing.strategies.values import (
     user_ids,
     users,
 )
-from exam_sharing.testing.strategies.worlds import admins, sharings, viewers, worlds
+from exam_sharing.testing.strategies.worlds import worlds
 
-__all__ = ["addresses", "admins", "batch_ids", "denials", "directories", "durations", "endings"]
-__all__ += ["exam_ids", "exams", "grant_ids", "grants", "group_ids", "groups", "holdings"]
-__all__ += ["host_endings", "host_rules", "identifiers", "illegal_reshare_chains", "messages"]
-__all__ += ["names", "narrow_requests", "nested_groups", "notice_ids", "notifier_failures"]
-__all__ += ["permissions", "policies", "principal_ids", "reasons", "requests", "reshare_chains"]
-__all__ += ["retries", "revoke_requests", "share_ids", "share_requests", "sharings", "studies"]
-__all__ += ["times", "times_around", "unshare_requests", "upload_batches", "uploads", "user_ids"]
-__all__ += ["users", "viewers", "withdrawals", "worlds"]
+__all__ = ["addresses", "batch_ids", "directories", "durations", "exam_ids", "exams", "grant_ids"]
+__all__ += ["grants", "group_ids", "groups", "host_rules", "identifiers", "illegal_reshare_chains"]
+__all__ += ["messages", "names", "narrow_requests", "nested_groups", "notice_ids", "permissions"]
+__all__ += ["policies", "principal_ids", "reasons", "requests", "reshare_chains", "retries"]
+__all__ += ["revoke_requests", "share_ids", "share_requests", "studies", "times", "times_around"]
+__all__ += ["unshare_requests", "upload_batches", "uploads", "user_ids", "users", "worlds"]
 
 KindT = TypeVar("KindT")
 
@@ -93,6 +87,16 @@ _FIELDS: Final[Mapping[Any, SearchStrategy[Any]]] = {
 }
 """Fields of these types need more than their type says: aware times, versions from 1."""
 
+_BY_THE_HOST: Final = {"performed_by": user_ids(), "why": names()}
+_PLAIN: Final[Mapping[type, SearchStrategy[Any]]] = {
+    es.Denied: st.builds(es.Denied, st.lists(reasons(), min_size=1, max_size=3).map(tuple)),
+    es.NotifierFailed: st.builds(es.NotifierFailed, st.just("REFUSED"), permanent=st.booleans()),
+    Holding: st.builds(Holding.of, permissions(), times()),
+    HostEnding: st.builds(HostEnding, **_BY_THE_HOST),
+    Withdrawal: st.builds(Withdrawal, **_BY_THE_HOST),
+}
+"""Values that are drawn by their type alone."""
+
 
 def _built(kind: type[KindT]) -> SearchStrategy[KindT]:
     hints = get_type_hints(kind.__init__)
@@ -108,13 +112,15 @@ def _register() -> None:
         if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == module.__name__
         if not name.startswith("_")
     ]
-    for kind in (*results, ports.Changes, es.ShownGrant):
+    for kind in (*results, ports.Changes, es.Ending, es.ShownGrant):
         st.register_type_strategy(kind, _built)
+    for kind, strategy in _PLAIN.items():
+        st.register_type_strategy(kind, strategy)
     for name in __all__:
-        strategy = globals()[name]
-        (kind,) = get_args(signature(strategy).return_annotation)
+        draw = globals()[name]
+        (kind,) = get_args(signature(draw).return_annotation)
         if isinstance(kind, type) and kind.__module__.startswith("exam_sharing."):
-            st.register_type_strategy(kind, strategy())
+            st.register_type_strategy(kind, draw())
 
 
 _register()

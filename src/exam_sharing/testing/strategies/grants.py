@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import exam_sharing as es
-from exam_sharing.grants import FOREVER, Basis, Holding, until_of
-from exam_sharing.policy.requests import HostEnding, Request, Withdrawal
+from exam_sharing.grants import FOREVER, Basis, until_of
+from exam_sharing.policy.requests import Request
 from exam_sharing.testing.edges import START, TICK
 from exam_sharing.testing.strategies import values
 
@@ -20,11 +20,6 @@ Chain: TypeAlias = tuple[es.Grant, ...]
 _BASES: Final[SearchStrategy[Basis]] = st.just(es.OWNER) | st.frozensets(
     values.grant_ids(), min_size=1, max_size=2
 )
-
-
-def holdings() -> SearchStrategy[Holding]:
-    """Draw what a grant gives: a permission until some time or without end."""
-    return st.builds(Holding.of, values.permissions(), st.just(FOREVER) | values.times_around())
 
 
 @st.composite
@@ -57,23 +52,6 @@ def grants(
         basis=draw(bases),
         share=draw(values.share_ids()),
         made_at=made,
-    )
-
-
-def endings(
-    *,
-    grants: SearchStrategy[es.GrantId] = values.grant_ids(),
-    users: SearchStrategy[es.UserId | None] = st.none() | values.user_ids(),
-) -> SearchStrategy[es.Ending]:
-    """Draw endings of grants."""
-    return st.builds(
-        es.Ending,
-        grant=grants,
-        how=st.sampled_from(es.HowEnded),
-        by=users,
-        acting_as=st.sampled_from(es.EndedAs),
-        at=values.times_around(),
-        version=st.integers(1, 100),
     )
 
 
@@ -281,27 +259,6 @@ def requests(
     )
 
 
-def host_endings(
-    *,
-    recipients: SearchStrategy[es.PrincipalId] = values.principal_ids(),
-    exams: SearchStrategy[es.ExamId | None] = st.none() | values.exam_ids(),
-    reshares: SearchStrategy[es.Reshares | None] = _RESHARES,
-    performed_by: SearchStrategy[es.UserId] = values.user_ids(),
-) -> SearchStrategy[HostEnding]:
-    """Draw endings by the host of the grants to a principal, on one exam or everywhere."""
-    whom = {"recipient": recipients, "exam": exams, "performed_by": performed_by}
-    return st.builds(HostEnding, reshares=reshares, why=values.names(), **whom)
-
-
-def withdrawals(
-    *,
-    exams: SearchStrategy[es.ExamId] = values.exam_ids(),
-    performed_by: SearchStrategy[es.UserId] = values.user_ids(),
-) -> SearchStrategy[Withdrawal]:
-    """Draw withdrawals of exams by the host."""
-    return st.builds(Withdrawal, exam=exams, performed_by=performed_by, why=values.names())
-
-
 def reasons(
     *,
     codes: SearchStrategy[es.ReasonCode] = st.sampled_from(es.ReasonCode),
@@ -325,8 +282,3 @@ def reasons(
 
 def _some(items: SearchStrategy[T]) -> SearchStrategy[tuple[T, ...]]:
     return st.lists(items, max_size=2).map(tuple)
-
-
-def denials(*, reasons: SearchStrategy[es.Reason] = reasons()) -> SearchStrategy[es.Denied]:
-    """Draw negative answers."""
-    return st.builds(es.Denied, st.lists(reasons, min_size=1, max_size=3).map(tuple))

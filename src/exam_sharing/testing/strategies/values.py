@@ -276,13 +276,6 @@ def retries() -> SearchStrategy[es.Retries]:
     )
 
 
-def notifier_failures(
-    *, problems: SearchStrategy[str] = st.sampled_from(("NO_ADDRESS", "REFUSED", "TimeoutError"))
-) -> SearchStrategy[es.NotifierFailed]:
-    """Draw errors of notifiers, temporary and permanent."""
-    return st.builds(es.NotifierFailed, problems, permanent=st.booleans())
-
-
 def host_rules(
     *, codes: SearchStrategy[str] = identifiers(), refuses: SearchStrategy[bool] = st.booleans()
 ) -> SearchStrategy[es.HostRule]:

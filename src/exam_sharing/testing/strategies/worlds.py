@@ -68,21 +68,6 @@ def worlds(
     return attrs.evolve(world, acts=tuple(story.acts), story=tuple(story.lines))
 
 
-def sharings(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[es.Sharing]:
-    """Draw the `Sharing` of a world."""
-    return worlds.map(lambda world: world.sharing)
-
-
-def admins(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[es.Admin]:
-    """Draw the `Admin` of a world."""
-    return worlds.map(lambda world: world.sharing.admin)
-
-
-def viewers(*, worlds: st.SearchStrategy[World] = worlds()) -> st.SearchStrategy[es.Viewer]:
-    """Draw viewers: users of a world, with their principals resolved."""
-    return worlds.flatmap(lambda world: st.sampled_from(world.users).map(world.sharing.viewer))
-
-
 class _Story:
     def __init__(self, draw: st.DrawFn, world: World) -> None:
         self._draw = draw
