@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
+    from typing import Any
 
     from exam_sharing import Policy
     from exam_sharing.memory import MemoryNotifier
@@ -23,8 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line(
         "markers",
-        "sharing_cases(cases=None, /, *, acts=None, questions=None, details=True): run this test "
-        "with each decision case of exam_sharing, which it takes as sharing_case",
+        "sharing_cases(cases=None, /, **choose): run this test with each decision case of "
+        "exam_sharing, or with those that cases(**choose) has; it takes each as sharing_case",
     )
 
 
@@ -44,7 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         raise pytest.UsageError(f"{name}: {error}") from error
     except TypeError as error:
         raise pytest.UsageError(
-            f"{name}: {error}; sharing_cases takes some cases, or acts, questions and details"
+            f"{name}: {error}; sharing_cases takes some cases, or what cases() takes"
         ) from error
     if marker.args and marker.kwargs:
         raise pytest.UsageError(f"{name}: sharing_cases takes cases or what to choose, not both")
@@ -56,16 +57,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def _sharing_cases(
     given: "Iterable[Case] | None" = None,
     /,
-    *,
-    acts: "Collection[str] | None" = None,
-    questions: "Collection[str] | None" = None,
-    details: bool = True,
+    **choose: "Any",  # noqa: ANN401  the arguments of cases()
 ) -> "tuple[Case, ...]":
     from exam_sharing.testing.cases import cases
 
-    if given is None:
-        return cases(acts=acts, questions=questions, details=details)
-    return tuple(given)
+    return cases(**choose) if given is None else tuple(given)
 
 
 def pytest_collection() -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
+from functools import partial
 
 import pytest
 
@@ -13,6 +14,7 @@ from exam_sharing.memory import MemoryStore, open_sharing
 from exam_sharing.testing import StoreNotUsable
 from exam_sharing.testing.cases import (
     CaseFailed,
+    SharingPortal,
     as_json,
     cases,
     check,
@@ -83,7 +85,7 @@ def test_the_export_is_the_same_text_every_time_and_holds_every_case(seed):
     ).stdout.decode()
     assert exported == as_json()
     document = json.loads(exported)
-    assert (document["schema"], document["cases"]) == (1, list(OURS))
+    assert (document["schema"], document["cases"]) == (2, list(OURS))
 
 
 def test_cases_need_neither_pytest_nor_hypothesis():
@@ -153,6 +155,64 @@ def test_reasons_can_be_reduced_to_their_codes():
     assert all(set(reason) == {"code"} for reason in reasons)
 
 
+def test_without_details_a_refusal_has_each_code_once():
+    refused = named("a refusal reports every limit that is exceeded")["outcome"]["refused"]
+    assert len(refused) == 3
+    plain = {case["name"]: case["outcome"] for case in cases(details=False)}
+    assert plain["a refusal reports every limit that is exceeded"] == {
+        "refused": [{"code": "TOO_MANY"}]
+    }
+
+
+def test_choices_of_the_package_can_be_left_out():
+    strict = {case["name"]: case for case in cases(choices=False)}
+    for case in OURS:
+        kept = [each for each in case["then"] if "choice" not in each]
+        found = strict.get(case["name"], {"outcome": None, "then": []})
+        assert found["then"] == kept
+        assert found["outcome"] == (None if "choice" in case else case["outcome"])
+        if case["name"] in strict:
+            assert run(found) == ()
+    assert 10 < len({case["name"] for case in OURS if "choice" in case}) < 40
+    assert len(strict) > len(OURS) - 20
+
+
+class AsksForALogin(SharingPortal):
+    """Refuses whoever may not act with a code of its own, and may refuse them nothing."""
+
+    def __init__(self, given, *, refuses):
+        super().__init__(given, open_sharing)
+        self.users = {user["id"]: user for user in given["users"]}
+        self.refuses = refuses
+
+    def do(self, act):
+        if "actor" in act and not self.users.get(act["actor"], {}).get("active"):
+            if self.refuses:
+                return {"refused": [{"code": "LOG_IN"}]}
+            act = {**act, "actor": "anna"}
+            super().do({"act": "user", **self.users["anna"], "active": True})
+        return super().do(act)
+
+
+@pytest.mark.parametrize("name", ["an inactive user cannot share", "an unknown user cannot share"])
+def test_an_outcome_that_is_a_choice_may_be_any_but_not_what_the_act_did(name):
+    (strict,) = [case for case in cases(choices=False) if case["name"] == name]
+    assert run(named(name), partial(AsksForALogin, refuses=True))
+    assert run(strict, partial(AsksForALogin, refuses=True)) == ()
+    (difference,) = run(strict, partial(AsksForALogin, refuses=False))
+    assert (difference.asked["question"], difference.got) == ("can", True)
+
+
+def test_an_exception_is_a_difference_also_where_any_outcome_is_right():
+    (case,) = [
+        each
+        for each in cases(choices=False)
+        if each["name"] == "a sealed batch takes no more exams"
+    ]
+    (difference,) = run(case, over_store(CannotTakeMoreUploads))
+    assert (difference.expected, difference.got) == (None, {"raised": "StoreFailed"})
+
+
 class CannotWrite(MemoryStore):
     def commit(self, changes):
         raise StoreFailed("no room for Jane Doe")
@@ -161,6 +221,13 @@ class CannotWrite(MemoryStore):
 class CannotTakeUploads(MemoryStore):
     def add(self, batch, exams):
         raise StoreFailed("no room for Jane Doe")
+
+
+class CannotTakeMoreUploads(MemoryStore):
+    def add(self, batch, exams):
+        if self.batch(batch.id) is not None:
+            raise StoreFailed("no room for Jane Doe")
+        super().add(batch, exams)
 
 
 @pytest.mark.parametrize(

@@ -109,7 +109,7 @@ def test_a_marked_test_runs_every_case_or_the_selected_ones(pytest_run):
         ("sharing_cases([])\ndef test_portal(sharing_case): pass", "no case is left to run"),
         (
             "sharing_cases(codes='NOPE')\ndef test_portal(sharing_case): pass",
-            "sharing_cases takes some cases, or acts, questions and details",
+            "sharing_cases takes some cases, or what cases() takes",
         ),
         (
             "sharing_cases([{}], acts={'share'})\ndef test_portal(sharing_case): pass",
@@ -227,7 +227,7 @@ def test_pytest_lists_the_fixtures_and_the_marker(pytest_run):
     for name in ("sharing_world", "sharing_clock", "sharing_notifier", "sharing_policy"):
         assert name in text
     told = " ".join(pytest_run("", "--markers")[0].split())
-    assert "sharing_cases(cases=None, /, *, acts=None, questions=None, details=True): run" in told
+    assert "sharing_cases(cases=None, /, **choose): run this test" in told
 
 
 def test_the_plugin_can_be_disabled(pytest_run):

@@ -18,12 +18,13 @@ from exam_sharing.testing.worlds import EXAMS, GROUPS, USERS
 Step: TypeAlias = Act | Done | Answered
 
 
-def case(*told: Step | Iterable[Step], **portal: Any) -> Case:
+def case(*told: Step | Iterable[Step], choice: str | None = None, **portal: Any) -> Case:
     """Return a case that starts from the default portal; its topic adds the name and the rule.
 
     Args:
         told: the acts before; then the act that the case is about, with its outcome; then questions
             with their answers. Steps of one kind may stand in a list.
+        choice: what the specification leaves open in the outcome.
         portal: `uploads`, `unseen` or `unseen_members` instead of those of the default portal;
             `users` besides its users, or in the place of those with the same id; and settings.
     """
@@ -41,7 +42,7 @@ def case(*told: Step | Iterable[Step], **portal: Any) -> Case:
     reasons = [
         one for each in refusals for key in ("refused", "reasons") for one in each.get(key, ())
     ]
-    return Case(
+    made = Case(
         name="",
         rule="",
         codes=sorted({each["code"] for each in reasons}),
@@ -50,6 +51,9 @@ def case(*told: Step | Iterable[Step], **portal: Any) -> Case:
         outcome=outcome,
         then=answered,
     )
+    if choice is not None:
+        made["choice"] = choice
+    return made
 
 
 def _portal(

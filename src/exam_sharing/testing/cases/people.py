@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any, ClassVar, Final, Self, TypeAlias
 
 from exam_sharing.policy.settings import Policy
+from exam_sharing.testing.cases.portals import in_order
 from exam_sharing.testing.cases.schema import Answered, Data
 from exam_sharing.testing.worlds import GROUPS, USERS
 
@@ -32,7 +33,7 @@ class Act(dict[str, Any]):
         return self, {}
 
     def shared(self, *outcomes: Data) -> Done:
-        return self, {"shared": list(outcomes)}
+        return self, {"shared": in_order(outcomes)}
 
     def granted(self, *exams: str, **fields: Any) -> Done:
         """Every recipient is granted these exams, by default the one that the act names."""
@@ -59,7 +60,7 @@ class Act(dict[str, Any]):
         return ({**named, "permission": "VIEW", "until": None},)
 
     def refused(self, *reasons: Data | str, **parameters: Any) -> Done:
-        return self, {"refused": [_reason(each, **parameters) for each in reasons]}
+        return self, {"refused": in_order(_reason(each, **parameters) for each in reasons)}
 
     def not_found(self) -> Done:
         return self.refused("EXAM_NOT_FOUND", exams=[self["exam"]])
@@ -71,8 +72,8 @@ class Act(dict[str, Any]):
     no_such_grant: Final = partialmethod(refused, "NO_SUCH_GRANT")
     not_grantor_or_owner: Final = partialmethod(refused, "NOT_GRANTOR_OR_OWNER")
 
-    def _refused_for(self, code: str, *principals: Data | str) -> Done:
-        return self.refused(code, principals=list(principals))
+    def _refused_for(self, code: str, *principals: str) -> Done:
+        return self.refused(code, principals=sorted(principals))
 
     recipients_not_found: Final = partialmethod(_refused_for, "RECIPIENT_NOT_FOUND")
     removed_by_owner: Final = partialmethod(_refused_for, "REMOVED_BY_OWNER")
@@ -95,7 +96,7 @@ class Act(dict[str, Any]):
     def previewed(self, *reasons: Data | str, **fields: Any) -> Answered:
         """A preview has these reasons, and under `gains`, `losses` and `keeps` these effects."""
         answer = {
-            "reasons": [_reason(each) for each in reasons],
+            "reasons": in_order(map(_reason, reasons)),
             **{name: list(map(_effect, fields.pop(name, ()))) for name in _EFFECTS},
             **fields,
         }
@@ -103,6 +104,11 @@ class Act(dict[str, Any]):
 
     def preview_is_error(self, name: str) -> Answered:
         return {"question": {"question": "preview", "act": self}, "answer": {"error": name}}
+
+
+def left_open(choice: str, *answers: Answered) -> list[Answered]:
+    """Return answers in which the specification leaves something open."""
+    return [{**each, "choice": choice} for each in answers]
 
 
 def again(done: Done) -> Done:
@@ -153,7 +159,7 @@ class Principal(str):
             "until": held[highest],
             "held": held,
             "can_unshare": any(each["can_unshare"] for each in grants),
-            "grants": list(grants),
+            "grants": in_order(grants),
         }
 
 
@@ -248,10 +254,14 @@ class User(Principal):
     def can_only_view(self) -> list[Answered]:
         return [self.can_view(), self.cannot_download()]
 
+    def _explained(self, why: Data, **fields: str) -> Answered:
+        answered = self._answered(why, "explain", **fields)
+        return {**answered, "choice": "what an explanation for operators reports"}
+
     def explained(self, permission: str, *grants: Data, as_owner: bool = False) -> Answered:
         """Return the explanation of a yes: each grant with its `through`."""
         why = {"holds": True, "as_owner": as_owner, "grants": list(grants)}
-        return self._answered(why, "explain", permission=permission, exam="ct")
+        return self._explained(why, permission=permission, exam="ct")
 
     def denied(
         self,
@@ -263,7 +273,7 @@ class User(Principal):
         """Return the explanation of a no: what is nearest, each as why not and the grant."""
         misses = [{"why_not": why_not, "grant": grant} for why_not, grant in nearest]
         why = {"holds": False, "codes": [code], "nearest": misses}
-        return self._answered(why, "explain", permission=permission, exam=exam)
+        return self._explained(why, permission=permission, exam=exam)
 
     def _listed(self, question: str, *listed: str, exam: str = "ct", **fields: Any) -> Answered:
         return self._answered(list(listed), question, exam=exam, **fields)
@@ -279,7 +289,7 @@ class User(Principal):
         offered = {
             "has_share_tab": True,
             "offers_download": download,
-            "exams": list(exams),
+            "exams": sorted(exams),
             "subjects": 1,
             "wording": Policy().attestation_wording,
             "sends_messages": True,
@@ -360,6 +370,8 @@ OWNER: Final = User("anna")
 """Who owns the exams that name nobody."""
 nobody: Final = User("nobody")
 """An unknown user."""
+MAY_NOT_ACT: Final = "which refusal a user gets who may not act"
+"""A choice: the specification says only that an unknown or inactive user may not act."""
 board: Final = Group("board")
 """A group that a case has to add."""
 

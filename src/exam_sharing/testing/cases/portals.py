@@ -120,7 +120,7 @@ class SharingPortal(Portal):
         try:
             return call(**_fields(fields))
         except es.Refused as refused:
-            return {"refused": [self._reason(each) for each in refused.reasons]}
+            return {"refused": self._reasons(refused)}
         except es.InvalidValue:
             return {"error": es.InvalidValue.__name__}
         except (es.CallerError, es.InputError) as error:
@@ -185,17 +185,18 @@ class SharingPortal(Portal):
 
     def _ask_share_form(self, *, user: es.UserId, exam: es.ExamId) -> Any:
         form = self.sharing.share_form(user, exam)
-        return plain(form) if form.has_share_tab else plain(form, "has_share_tab")
+        shown = plain(form) if form.has_share_tab else plain(form, "has_share_tab")
+        return {name: sorted(value) if name == "exams" else value for name, value in shown.items()}
 
     def _ask_access_list(self, **asked: Any) -> Data:
         found = self.sharing.access_list(**asked)
         entries = [
             {
                 **plain(entry, "principal", "permission", "until", "held", "can_unshare"),
-                "grants": [
+                "grants": in_order(
                     plain(each.grant, "grantor", "permission", "until") | plain(each, "can_unshare")
                     for each in entry.grants
-                ],
+                ),
             }
             for entry in found.entries
         ]
@@ -225,7 +226,7 @@ class SharingPortal(Portal):
     def _ask_preview(self, *, act: Data) -> Data:
         preview = self.sharing.preview(self._request(**_fields(act)))
         return {
-            "reasons": [self._reason(each) for each in preview.reasons],
+            "reasons": self._reasons(preview),
             "gains": _effects(preview.gains),
             "losses": _effects(preview.losses),
             "keeps": _effects(preview.keeps),
@@ -259,11 +260,14 @@ class SharingPortal(Portal):
             return []
         return [listed.grant for entry in entries for listed in entry.grants]
 
+    def _reasons(self, refusal: es.Refused | es.Preview) -> list[Data]:
+        return in_order(map(self._reason, refusal.reasons))
+
     def _reason(self, reason: es.Reason) -> Data:
         """Return a reason with its parameters; a grant has its content instead of its id."""
         grants = [g for exam in self._owners for g in self._standing(exam) if g.id in reason.grants]
-        exams = sorted(map(str, reason.exams))
-        data = {**plain(reason), "exams": exams, "grants": _grants(grants)}
+        data = {**plain(reason), "grants": _grants(grants)}
+        data |= {name: sorted(data[name]) for name in ("exams", "principals")}
         return {name: value for name, value in data.items() if value not in (None, [])}
 
 
@@ -352,7 +356,7 @@ def _grants(grants: Iterable[es.Grant | es.ShownGrant]) -> list[Data]:
 
 def _receipt(receipt: es.ShareReceipt | es.UnshareReceipt) -> Data:
     if isinstance(receipt, es.ShareReceipt):
-        return {"shared": plain(receipt.outcomes), **_repeated(receipt)}
+        return {"shared": in_order(plain(receipt.outcomes)), **_repeated(receipt)}
     return {
         "ended": _grants(receipt.ended),
         "replaced_by": _grants(receipt.replacements),

@@ -29,7 +29,7 @@ __all__ = ["CaseFailed", "Difference", "as_json", "cases", "check", "run"]
 
 _TOPICS: Final = (sharing, extent, recipients, unsharing, reshares, showing, notices, requests)
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Rises when the meaning of the data changes, for runners in other languages."""
 
 
@@ -38,6 +38,7 @@ def cases(
     acts: Collection[str] | None = None,
     questions: Collection[str] | None = None,
     details: bool = True,
+    choices: bool = True,
 ) -> tuple[Case, ...]:
     """Return every case, or those that a portal can run; each call returns new data.
 
@@ -46,8 +47,11 @@ def cases(
             are left out. By default all acts.
         questions: the questions that the portal can answer, as `{"can", "tabs"}`. Other questions
             are left out, and so are cases that then verify nothing. By default all questions.
-        details: whether reasons of refusals have their parameters. Without, each reason is a code
-            alone, for endpoints that report only codes.
+        details: whether reasons of refusals have their parameters. Without, a refusal has each code
+            once and alone, for endpoints that report only codes.
+        choices: whether cases verify what the specification leaves open. Without, questions marked
+            as `choice` are left out, an outcome marked so may be any, and cases that then verify
+            nothing are left out.
 
     Raises:
         InvalidValue: no case has such an act or such a question.
@@ -64,10 +68,16 @@ def cases(
     asked = _known("questions", questions, everything, _questions)
     chosen = [each for each in everything if _acts(each) <= done]
     for case in chosen:
-        case["then"] = [each for each in case["then"] if each["question"]["question"] in asked]
+        case["then"] = [
+            each
+            for each in case["then"]
+            if each["question"]["question"] in asked and (choices or "choice" not in each)
+        ]
+        if "choice" in case and not choices:
+            case["outcome"] = None
         if not details:
             _keep_codes(case)
-    return tuple(case for case in chosen if case["when"] is not None or case["then"])
+    return tuple(case for case in chosen if case["outcome"] is not None or case["then"])
 
 
 def as_json() -> str:
@@ -108,7 +118,8 @@ def _keep_codes(case: Case) -> None:
     for answer in (case["outcome"], *(each["answer"] for each in case["then"])):
         if isinstance(answer, dict):
             for name in answer.keys() & {"refused", "reasons"}:
-                answer[name] = [{"code": reason["code"]} for reason in answer[name]]
+                codes = {reason["code"] for reason in answer[name]}
+                answer[name] = [{"code": code} for code in sorted(codes)]
 
 
 def _acts(case: Case) -> set[str]:
@@ -210,7 +221,8 @@ def _found(case: Case, open_portal: OpenPortal) -> Iterator[_Found]:
 
 def _compared(call: Callable[[Data], Any], asked: Data, expected: Any) -> Iterator[_Found]:
     got, error = _tried(partial(call, asked))
-    if got != expected or isinstance(got, bool) != isinstance(expected, bool):
+    same = got == expected and isinstance(got, bool) == isinstance(expected, bool)
+    if error is not None or not (same or expected is None):
         yield Difference(asked=asked, expected=expected, got=got), error
 
 

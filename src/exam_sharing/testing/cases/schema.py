@@ -6,7 +6,7 @@ Users, groups, exams and batches are named by their ids. A principal has its kin
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol, TypeAlias, TypedDict
+from typing import Any, NotRequired, Protocol, TypeAlias, TypedDict
 
 __all__ = ["Answered", "Case", "Data", "Given", "OpenPortal", "Portal"]
 
@@ -43,6 +43,8 @@ class Answered(TypedDict):
 
     question: Data
     answer: Any
+    choice: NotRequired[str]
+    """What the specification leaves open in the answer."""
 
 
 class Case(TypedDict):
@@ -58,7 +60,9 @@ class Case(TypedDict):
     when: Data | None
     """The act that the case is about; `None` if it only has questions."""
     outcome: Data | None
-    """The expected outcome of the act."""
+    """The expected outcome of the act; with an act, `None` is any outcome."""
+    choice: NotRequired[str]
+    """What the specification leaves open in the outcome."""
     then: list[Answered]
     """Questions after the act, with their answers."""
 

@@ -274,11 +274,13 @@ CASES: Final = {
         "a sealed batch takes no more exams": case(
             add_upload("cd", exam("us")).error("BatchSealed"),
             [anna.form("ct", download=True), anna.cannot_view("us")],
+            choice="what becomes of an exam for a sealed batch",
             uploads=[upload("cd", exam("ct"), sealed=True)],
         ),
         "an exam id cannot be uploaded twice": case(
             add_upload("dvd", exam("ct", owner=ben)).error("AlreadyExists"),
             [anna.can_view(), ben.cannot_view()],
+            choice="what becomes of an exam whose id is taken",
         ),
     },
 }

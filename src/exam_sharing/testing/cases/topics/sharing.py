@@ -7,7 +7,17 @@ from functools import partial
 from typing import Final
 
 from exam_sharing.testing.cases.builders import case, clock, notices
-from exam_sharing.testing.cases.people import DAY, HOUR, PAST, WEEK, nobody, passed_on, reason
+from exam_sharing.testing.cases.people import (
+    DAY,
+    HOUR,
+    MAY_NOT_ACT,
+    PAST,
+    WEEK,
+    left_open,
+    nobody,
+    passed_on,
+    reason,
+)
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, dan, eva, nurses
 
 two_people: Final = partial(case, max_people=2)
@@ -90,7 +100,10 @@ CASES: Final = {
     },
     "An inactive user holds nothing and may not act.": {
         "an inactive user cannot share": case(
-            anna.share(ben).not_found(), users=[anna.fields(active=False)]
+            anna.share(ben).not_found(),
+            ben.cannot_view(),
+            users=[anna.fields(active=False)],
+            choice=MAY_NOT_ACT,
         )
     },
     "A refusal carries all the codes that apply and changes nothing.": {
@@ -111,6 +124,8 @@ CASES: Final = {
                 reason("TOO_MANY", limit=2, limited="exams"),
                 reason("TOO_MANY", limit=1, limited="people"),
             ),
+            ben.cannot_view(),
+            choice="whether each exceeded limit is a reason of its own",
             max_recipients=1,
             max_exams=2,
             max_people=1,
@@ -139,6 +154,7 @@ CASES: Final = {
             anna.share(ben, until=WEEK),
             anna.share(ben, until=DAY).shared(ben.unchanged(until=WEEK)),
             notices(ben.notice(until=WEEK)),
+            choice="which time a receipt reports of a recipient who holds more",
         ),
         "sharing the same again leaves one grant to unshare": case(
             anna.share(ben), anna.share(ben), anna.access_list(ben.entry(anna.gave()))
@@ -166,7 +182,9 @@ CASES: Final = {
             anna.share(ben, until=HOUR), clock(HOUR), anna.share(ben).granted(), ben.can_view()
         ),
         "sharing with a member of a recipient group grants to the member": After.group_share(
-            anna.share(dan).granted()
+            anna.share(dan).granted(),
+            dan.can_view(),
+            choice="whether a grant to a group counts as held by its members",
         ),
         "the receipt has an outcome for every exam and recipient": case(
             anna.share_download(ben),
@@ -193,7 +211,11 @@ CASES: Final = {
             anna.share_download(ben).previewed(gains=[(ben, "DOWNLOAD")]), ben.cannot_download()
         ),
         "a preview of more time reports a gain": case(
-            anna.share(ben, until=DAY), anna.share(ben, until=WEEK).previewed(gains=[ben])
+            anna.share(ben, until=DAY),
+            left_open(
+                "how a preview reports more time",
+                anna.share(ben, until=WEEK).previewed(gains=[ben]),
+            ),
         ),
         "a preview of a share that another grantor made already has no effects": case(
             anna.share(ben, carla), ben.share(carla).previewed()

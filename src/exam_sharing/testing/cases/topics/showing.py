@@ -7,7 +7,16 @@ from functools import partial
 from typing import Final
 
 from exam_sharing.testing.cases.builders import case, clock, exam, upload
-from exam_sharing.testing.cases.people import DAY, HOUR, WEEK, User, nobody, passed_on
+from exam_sharing.testing.cases.people import (
+    DAY,
+    HOUR,
+    MAY_NOT_ACT,
+    WEEK,
+    User,
+    left_open,
+    nobody,
+    passed_on,
+)
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, dan, eva, nurses
 
 LOST: Final = [*passed_on(anna, ben, carla, dan), anna.unshare(ben)]
@@ -42,7 +51,7 @@ CASES: Final = {
         ),
     },
     "The share form has the exams of the batch, the wording and the latest time allowed.": {
-        "the share form lists the named exam first": case(
+        "the share form of any exam has all exams of its batch": case(
             anna.form("xray", "ct", "mr", download=True)
         ),
         "the share form of a view-only recipient has no download box and has a latest time": case(
@@ -230,27 +239,31 @@ CASES: Final = {
     },
     "An unknown user holds nothing, ownership included, and may not act.": {
         "nothing is shown to an unknown user": two_downloads(
-            *nobody.nothing_shown(),
-            *nobody.nothing_previewed(),
+            left_open(MAY_NOT_ACT, *nobody.nothing_shown(), *nobody.nothing_previewed()),
+            [nobody.cannot_view(), nobody.cannot_download(), nobody.tabs(), nobody.no_form()],
             nobody.shared_with(),
             nobody.visible_to(),
         ),
         "an unknown user cannot share": two_downloads(
-            nobody.share(ben).not_found(), ben.cannot_view(), carla.can_download()
+            nobody.share(ben).not_found(),
+            [ben.cannot_view(), carla.can_download()],
+            choice=MAY_NOT_ACT,
         ),
         "an unknown user cannot unshare": two_downloads(
-            nobody.unshare(carla).not_found(), ben.cannot_view(), carla.can_download()
+            nobody.unshare(carla).not_found(), carla.can_download(), choice=MAY_NOT_ACT
         ),
         "an unknown user cannot narrow": two_downloads(
-            nobody.narrow_to_view(carla).not_found(), ben.cannot_view(), carla.can_download()
+            nobody.narrow_to_view(carla).not_found(), carla.can_download(), choice=MAY_NOT_ACT
         ),
         "an unknown user cannot end a grant": two_downloads(
             nobody.end(anna.grant(carla)).no_such_grant(grants=[anna.grant(carla, "DOWNLOAD")]),
             carla.can_download(),
+            choice=MAY_NOT_ACT,
         ),
         "an unknown user does not hold even their own exams": case(
             nobody.share(ben).not_found(),
-            [nobody.cannot_view(), nobody.visible_to()],
+            [ben.cannot_view(), nobody.cannot_view(), nobody.visible_to()],
+            choice=MAY_NOT_ACT,
             uploads=[upload("cd", exam("ct", owner=nobody))],
         ),
     },
