@@ -84,8 +84,10 @@ def fail_at(store: SqliteStore, step: int) -> Iterator[None]:
             yield counted
 
     store._transaction = failing
-    yield
-    del store._transaction
+    try:
+        yield
+    finally:
+        del store._transaction
 
 
 LAWS = store_laws(

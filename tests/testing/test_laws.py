@@ -5,6 +5,7 @@ from contextlib import contextmanager
 import pytest
 import sqlalchemy
 from populations import what_differs_changed
+from sqlalchemy.exc import OperationalError
 
 from exam_sharing import GroupId, HostRule, Permission
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
@@ -48,6 +49,9 @@ def laws_in_a_database(engine, open_store):
     )
 
 
+DISK_FULL = OperationalError("a statement", {}, Exception("disk is full"))
+
+
 @contextmanager
 def failing_at(engine, step):
     """Let the statement of that number fail."""
@@ -57,11 +61,13 @@ def failing_at(engine, step):
         nonlocal executed
         executed += 1
         if executed == step:
-            raise RuntimeError
+            raise DISK_FULL
 
     sqlalchemy.event.listen(engine, "before_cursor_execute", count)
-    yield
-    sqlalchemy.event.remove(engine, "before_cursor_execute", count)
+    try:
+        yield
+    finally:
+        sqlalchemy.event.remove(engine, "before_cursor_execute", count)
 
 
 def every_row(engine):

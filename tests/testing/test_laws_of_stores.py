@@ -6,17 +6,30 @@
 import re
 import unicodedata
 from contextlib import contextmanager
-from time import monotonic
+from datetime import timedelta, timezone
+from time import monotonic, sleep
+from typing import get_type_hints
 
 import attrs
 import pytest
 
-from exam_sharing import BatchSealed, NoticeId, ShareId, UserId
+from exam_sharing import (
+    OWNER,
+    BatchSealed,
+    Conflict,
+    ExamId,
+    NoticeId,
+    ShareId,
+    StoreFailed,
+    UserId,
+)
 from exam_sharing.events import Claim
 from exam_sharing.memory import MemoryStore
 from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.memory.ready import ReadyExam
 from exam_sharing.policy.retries import AT_ONCE
+from exam_sharing.testing import StorePorts
+from exam_sharing.testing.edges import START
 from exam_sharing.testing.laws import LawBroken, store_laws
 
 
@@ -36,7 +49,7 @@ class FailsFirst(MemoryStore):
 
     def reach(self, step):
         if step == self.fails_at:
-            raise DiskIsFullError
+            raise StoreFailed("a step failed") from DiskIsFullError()
 
 
 class Hides(FailsFirst):
@@ -152,6 +165,127 @@ class OpensBatches(MemoryStore):
             super().add(batch, exams)
         else:
             self._batches[batch.id] = batch
+
+
+class ForgetsWithdrawnIds(MemoryStore):
+    """The id of a withdrawn exam is free again."""
+
+    def add(self, batch, exams):
+        for exam in exams:
+            if self.read((exam.id,), ended=False)[exam.id].withdrawn:
+                del self._ready[exam.id.value]
+        super().add(batch, exams)
+
+
+class CountsIds(MemoryStore):
+    """The length of what is asked for is needed, so that an iterator is an error."""
+
+    def find_grants(self, ids):
+        return super().find_grants(ids if len(ids) else ())
+
+
+class FindsGrantsOfAllExams(MemoryStore):
+    """The grants of a share are found by their recipient alone."""
+
+    def grants_of_share(self, share, exams, recipients):
+        return super().grants_of_share(share, map(ExamId, self._ready), recipients)
+
+
+def removes(removed):
+    """Return a store with another answer of `removed`."""
+    return type("Removes", (MemoryStore,), {"removed": removed})
+
+
+def everybody(self, exams, recipients):
+    return {exam: frozenset(self._removed.get(exam, ())) for exam in exams}
+
+
+def known_exams(self, exams, recipients):
+    return {
+        exam: removed
+        for exam, removed in MemoryStore.removed(self, exams, recipients).items()
+        if exam.value in self._ready
+    }
+
+
+def users_as_groups(self, exams, recipients):
+    found = MemoryStore.removed(self, exams, recipients)
+    alike = {exam: {each.value for each in removed} for exam, removed in found.items()}
+    return {
+        exam: frozenset(each for each in recipients if each.value in alike[exam]) for exam in exams
+    }
+
+
+def exam_by_exam(self, exams, recipients):
+    found = {}
+    for exam in exams:
+        found |= MemoryStore.removed(self, (exam,), recipients)
+        sleep(0.0005)
+    return found
+
+
+class ReadmitsByNarrowing(MemoryStore):
+    """The replacement of a narrowed grant readmits its recipient."""
+
+    def commit(self, changes):
+        written = super().commit(changes)
+        for grant in changes.made if written else ():
+            if grant.basis is OWNER:
+                self._removed.get(grant.exam, set()).discard(grant.recipient)
+        return written
+
+
+class InvolvesForGood(MemoryStore):
+    """Whoever once got a grant is involved until it is ended, also when it has expired."""
+
+    def involved(self, user, principals, named, now):
+        return super().involved(user, principals, named, min(now, START))
+
+
+class LocksForGood(MemoryStore):
+    """An error inside `locked` leaves the exams locked."""
+
+    @contextmanager
+    def locked(self, exams):
+        if not self._turn.acquire(timeout=0.05):
+            raise Conflict(1)
+        yield self
+        self._turn.release()
+
+
+def takes_ids_in_a_race(of):
+    """Return a store that looks for a taken id before its transaction begins."""
+
+    class TakesIdsInARace(MemoryStore):
+        def commit(self, changes):
+            self._require_new_ids(changes)
+            sleep(0.001)
+            with self._lock:
+                of(self, changes)
+                return super().commit(changes)
+
+    return TakesIdsInARace
+
+
+def forget_share(store, changes):
+    store._shares.pop(changes.share and changes.share.id, None)
+
+
+def forget_notices(store, changes):
+    for notice in changes.notices:
+        store.outbox._kept.pop(notice.id, None)
+
+
+def in_tokyo(at):
+    return at and at.astimezone(timezone(timedelta(hours=9)))
+
+
+class ListsInTokyo(MemoryStore):
+    """Lists have times of the database's zone."""
+
+    def visible(self, *asked, own):
+        found = super().visible(*asked, own=own)
+        return tuple(map(with_field("uploaded_at", in_tokyo), found))
 
 
 class TakesOneIdTwice(MemoryStore):
@@ -346,8 +480,55 @@ def of_notices(**fields):
     return writes(notices=each(with_field(name, change)))
 
 
+def listed_in_tokyo(self, after, limit, *, given_up):
+    found = MemoryOutbox.listed(self, after, limit, given_up=given_up)
+    return tuple(attrs.evolve(each, due=in_tokyo(each.due)) for each in found)
+
+
+def takes_twins(self, notices):
+    return any(notice.id in self._kept for notice in notices)
+
+
+def frees_given_up_ids(self, notices):
+    waiting = {key for key, kept in self._kept.items() if kept.given_up_at is None}
+    return any(notice.id in waiting for notice in notices)
+
+
+def settles_given_up(self, claim, settlement):
+    """Settle a claim again whose notice was given up."""
+    kept = self._kept.get(claim.notice.id)
+    if kept is not None and kept.given_up_at is not None:
+        self._kept[claim.notice.id] = attrs.evolve(kept, claimed_by=claim.token)
+    MemoryOutbox.settle(self, claim, settlement)
+
+
+def requeues_as_failed(self, notices):
+    """Requeue notices that are due after new ones."""
+    before = {key for key, kept in self._kept.items() if kept.due is None}
+    found = MemoryOutbox.requeue(self, notices)
+    for key in before:
+        if self._kept[key].due == AT_ONCE:
+            self._kept[key] = attrs.evolve(self._kept[key], due=START)
+    return found
+
+
+def claims_again_when(again):
+    """Return `claim` of an outbox that keeps some second claims from nobody."""
+
+    def claim(self, now, until, limit, share):
+        before = {key for key, kept in self._kept.items() if kept.claimed_by is not None}
+        claims = MemoryOutbox.claim(self, now, until, limit, share)
+        for each in claims:
+            if each.notice.id in before and again(share):
+                kept = self._kept[each.notice.id]
+                self._kept[each.notice.id] = attrs.evolve(kept, due=now)
+        return claims
+
+    return claim
+
+
 GONE = "an-exam-that-the-host-removed-is-gone"
-OWNER = "a-change-of-owner-is-recorded-also-of-an-unshared-exam"
+NEW_OWNER = "a-change-of-owner-is-recorded-also-of-an-unshared-exam"
 UPLOAD = "an-upload-that-fails-at-any-step-records-nothing"
 BATCH = "a-batch-of-thousands-is-read-whole"
 SEALED = "a-sealed-batch-takes-no-more-exams"
@@ -362,6 +543,14 @@ FEWEST_FAILURES = "notices-that-failed-less-come-first"
 NEW_FIRST = "new-notices-are-claimed-before-failed-ones"
 LONGEST_DUE = "the-longest-due-notices-are-claimed"
 TIME_DUE = "time-due-outweighs-failures"
+LAPSES = "a-claim-lapses-to-the-microsecond"
+REFUSED = "a-refused-upload-records-nothing"
+REMOVED = "recipients-removed-by-the-owner-are-known"
+TAKEN = "an-id-that-is-taken-fails-and-writes-nothing"
+REPEATED = "an-id-that-is-repeated-in-one-act-fails"
+REQUEUED = "a-given-up-notice-loses-its-message-and-can-be-requeued"
+AN_ID = "one-concurrent-act-uses-an-id"
+TRANSLATED = "errors-of-a-library-are-translated"
 NOTICE_IDS = "ids-in-notices-are-compared-by-code-point"
 
 FOLDS = [str.casefold, str.lower, in_one_form, lambda text: text[:254]]
@@ -371,7 +560,25 @@ SUBJECT_FOLDS = [
 ]
 
 BUGS = [
-    (TakesOneIdTwice, "an-id-that-is-repeated-in-one-act-fails"),
+    (TakesOneIdTwice, REPEATED),
+    (with_outbox(holds_any=takes_twins), REPEATED),
+    (with_outbox(holds_any=frees_given_up_ids), TAKEN),
+    (ForgetsWithdrawnIds, REFUSED),
+    (CountsIds, "grants-are-found-by-id-also-when-ended"),
+    (FindsGrantsOfAllExams, "standing-grants-of-a-share-are-found"),
+    *((removes(other), REMOVED) for other in (everybody, known_exams, users_as_groups)),
+    (ReadmitsByNarrowing, REMOVED),
+    (removes(exam_by_exam), "many-exams-are-read-at-one-moment"),
+    (InvolvesForGood, "users-with-access-and-past-grantors-are-involved"),
+    (LocksForGood, "a-lock-is-released-without-a-commit"),
+    (takes_ids_in_a_race(forget_share), AN_ID),
+    (takes_ids_in_a_race(forget_notices), AN_ID),
+    (ListsInTokyo, "lists-are-ordered-to-the-microsecond"),
+    (with_outbox(listed=listed_in_tokyo), "notices-are-listed-with-their-state"),
+    (with_outbox(settle=settles_given_up), REQUEUED),
+    (with_outbox(requeue=requeues_as_failed), REQUEUED),
+    (with_outbox(claim=claims_again_when(lambda share: share)), LAPSES),
+    (with_outbox(claim=claims_again_when(lambda share: not share)), LAPSES),
     (LosesReplacements, "grants-are-found-by-id-also-when-ended"),
     (ReadsThePresent, HISTORY),
     (ForgetsOldReceipts, HISTORY),
@@ -379,10 +586,10 @@ BUGS = [
     (ShortensPages, GONE),
     (hides_but_not_in("involved"), GONE),
     (HidesForGood, GONE),
-    (TransfersUntold, OWNER),
+    (TransfersUntold, NEW_OWNER),
     # The version of an unshared exam does not move; the subject is lost.
-    (transfers(lambda exam, now, before: (exam, now if before.version else before)), OWNER),
-    (transfers(lambda exam, now, _before: (attrs.evolve(exam, subject=None), now)), OWNER),
+    (transfers(lambda exam, now, before: (exam, now if before.version else before)), NEW_OWNER),
+    (transfers(lambda exam, now, _before: (attrs.evolve(exam, subject=None), now)), NEW_OWNER),
     (with_outbox(claim=hurries), "a-claim-for-one-share-takes-only-due-notices"),
     (UploadsHalf, UPLOAD),
     (SealsBeforeItWrites, UPLOAD),
@@ -405,7 +612,7 @@ BUGS = [
     (of_ending("replaced_by", lambda ids: ids[:1]), ENDINGS),
     (of_ending("by", lambda user: user and UserId(user.value.lower())), ENDINGS),
     (of_ending("by", lambda user: user or UserId("host")), ENDINGS),
-    (with_outbox(holds_any=lambda *_: False), "an-id-that-is-taken-fails-and-writes-nothing"),
+    (with_outbox(holds_any=lambda *_: False), TAKEN),
     (KnowsWhatWasUploaded, VERSION_0),
     (IgnoresUnknown, VERSION_0),
     (with_outbox(chooses=lambda self, kept: kept.number), LONGEST_DUE),
@@ -443,7 +650,41 @@ def test_a_store_with_the_bug_breaks_the_law(store, name):
     assert not re.search("DiskIsFullError|AttributeError", raised.value.problem)
 
 
-@pytest.mark.parametrize("name", [GONE, UPLOAD, SEALED])
+METHODS = [
+    method
+    for name, port in get_type_hints(StorePorts).items()
+    if name != "store"
+    for method in vars(port)
+    if method[0] != "_" and method not in {"step_aside", "locked"}
+]
+
+
+def fails_raw_in(method):
+    """Return a store that raises an error of its library in one method."""
+
+    class FailsRaw(FailsFirst):
+        def __init__(self):
+            super().__init__()
+            port = self.outbox if hasattr(self.outbox, method) else self
+            answer = getattr(port, method)
+
+            def fails(*asked, **how):
+                if self.fails_at == 1:
+                    raise DiskIsFullError
+                return answer(*asked, **how)
+
+            setattr(port, method, fails)
+
+    return FailsRaw
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_an_untranslated_error_in_any_method_breaks_the_law(method):
+    with pytest.raises(LawBroken, match="raised DiskIsFullError"):
+        law_named(TRANSLATED, fails_raw_in(method)).check()
+
+
+@pytest.mark.parametrize("name", [GONE, UPLOAD, SEALED, TRANSLATED])
 def test_a_store_of_a_host_without_the_bugs_keeps_the_law(name):
     law_named(name, Hides).check()
 

@@ -77,9 +77,10 @@ class MemoryOutbox(Outbox):
                 self._of_share.setdefault(notice.share, set()).add(notice.id)
 
     def holds_any(self, notices: Iterable[WaitingNotice]) -> bool:
-        """Return whether one of the ids is taken."""
+        """Return whether one of the ids is taken, or comes twice."""
+        ids = [notice.id for notice in notices]
         with self._lock:
-            return any(notice.id in self._kept for notice in notices)
+            return len(set(ids)) < len(ids) or any(each in self._kept for each in ids)
 
     def waiting(self) -> tuple[WaitingNotice, ...]:
         """Return the waiting notices, oldest first, claimed or not."""

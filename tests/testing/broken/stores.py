@@ -434,6 +434,61 @@ class NumbersAnew(_WithOutbox):
             super().put(notices)
 
 
+class LapsesOnce(_WithOutbox):
+    """A claim that follows a lapsed one never lapses."""
+
+    class Outbox(MemoryOutbox):
+        def claim(self, now, until, limit, share):
+            before = {key for key, kept in self._kept.items() if kept.claimed_by is not None}
+            claims = super().claim(now, until, limit, share)
+            for claim in claims:
+                if claim.notice.id in before:
+                    kept = self._kept[claim.notice.id]
+                    self._kept[claim.notice.id] = attrs.evolve(kept, due=None)
+            return claims
+
+
+class RequeuesForNoShare(_WithOutbox):
+    """A given-up notice leaves the index of its share, and does not come back to it."""
+
+    class Outbox(MemoryOutbox):
+        def settle(self, claim, settlement):
+            super().settle(claim, settlement)
+            kept = self._kept.get(claim.notice.id)
+            if kept is not None and kept.given_up_at is not None:
+                self._of_share[claim.notice.share].discard(claim.notice.id)
+
+
+class NumbersBeforehand(MemoryStore):
+    """Notices get their numbers before the transaction begins."""
+
+    last = 0
+
+    def commit(self, changes):
+        last = self.last
+        time.sleep(0.0002)
+        with self.locked(()):
+            self.outbox._numbers = count(last + 1)
+            written = super().commit(changes)
+            self.last = last + len(changes.notices) if written else self.last
+            return written
+
+
+class NeedsAnExam(MemoryStore):
+    """An act that read no exam is never written."""
+
+    def commit(self, changes):
+        return bool(changes.versions) and super().commit(changes)
+
+
+class UploadsOverGrants(MemoryStore):
+    """Grants on an exam that is not there are reported as written, and lost by its upload."""
+
+    def commit(self, changes):
+        there = {each.id for each in self.find(tuple(changes.moved))}
+        return super().commit(changes) or not changes.moved <= there
+
+
 class KeepsReceiptsOfSharesAlone(MemoryStore):
     """A receipt is a column of its share, so that endings have none."""
 

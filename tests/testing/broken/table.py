@@ -72,10 +72,17 @@ UNSEEN = {
     "CutsBatches": "no batch is that large",
     "OrdersEventsByClock": "it does not read the audit trail",
     "LosesItsPlace": "nothing happens between two pages",
+    "LapsesOnce": RELAYS,
+    "RequeuesForNoShare": RELAYS,
+    "NumbersBeforehand": ALONE,
+    "UploadsOverGrants": "no act in its stories is on an exam that is not there",
 }
 """Why the machine does not catch a variant."""
 
-RACES = {"ComparesThenWrites", "LocksNothing", "ReadsExamByExam", "LooksThenClaims"}
+RACES = {
+    *("ComparesThenWrites", "LocksNothing", "ReadsExamByExam", "LooksThenClaims"),
+    "NumbersBeforehand",
+}
 """Variants that only concurrent acts reveal."""
 
 

@@ -9,7 +9,16 @@ from exam_sharing.events import Event
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.identifiers import ExamId, ShareId, UserId
 from exam_sharing.policy.plans import Share
-from exam_sharing.testing.laws import access, commits, exams, grants, histories, outbox, races
+from exam_sharing.testing.laws import (
+    access,
+    commits,
+    exams,
+    failures,
+    grants,
+    histories,
+    outbox,
+    races,
+)
 from exam_sharing.testing.laws.bench import StoreTrial
 from exam_sharing.testing.laws.directory import directory_laws
 from exam_sharing.testing.laws.host_rules import host_rule_laws
@@ -21,7 +30,7 @@ from exam_sharing.testing.opening import OpenStore
 __all__ = ["Law", "LawBroken", "Population", "directory_laws", "host_rule_laws", "notifier_laws"]
 __all__ += ["store_laws"]
 
-_OF_STORES: Final = (exams, grants, commits, access, outbox, histories, races)
+_OF_STORES: Final = (exams, grants, commits, failures, access, outbox, histories, races)
 """The modules with laws of stores, in the order in which their laws are checked."""
 
 
@@ -54,8 +63,8 @@ def store_laws(  # noqa: PLR0913  one for each capability of a store
         events: returns everything in the audit trail, in the order of recording.
         share_record: returns the record of a share, with its attestation, or `None` for an unknown
             share.
-        fail_at: returns a context in which the store fails at a step, counted from 1. A step is
-            anything that can fail by itself, such as a statement.
+        fail_at: returns a context in which the store fails at a step, counted from 1, with an error
+            of its library. A step is anything that can fail by itself, such as a statement.
         keeps_text: whether a text is anywhere in what the store keeps.
         hide: removes an exam from the host if the last argument is true, and brings it back if it
             is false.

@@ -74,10 +74,12 @@ def users_with_access_and_past_grantors_are_involved(bench: Bench) -> None:
     names: tuple[es.ExamId | es.GrantId, ...] = (exam, to_ward.id, by_ben.id)
     nowhere = (es.ExamId("no exam"), es.GrantId("no grant"), gone, on_gone.id)
 
+    now = START
+
     def require(who: str, user: es.UserId, answers: str, *principals: es.PrincipalId) -> None:
         for named, letter in zip((*names, *nowhere), f"{answers}----", strict=True):
             involved = Involvement(exam=exam, granted=letter == "g", own=letter != "s")
-            answer = bench.ports.access.involved(user, keys_of(*principals), named, START)
+            answer = bench.ports.access.involved(user, keys_of(*principals), named, now)
             same(f"{who}, of {named!r}", answer, None if letter == "-" else involved)
 
     bench.write(bench.withdrawal(gone, on_gone))
@@ -91,6 +93,9 @@ def users_with_access_and_past_grantors_are_involved(bench: Bench) -> None:
     bench.write(bench.ending(by_ben))
     require("the grantor of an ended grant", BEN, "g-g", BEN)
     require("a former recipient", CARLA, "---", CARLA)
+    now = START + DAY
+    require("a member, once the grant has expired", DAN, "---", DAN, NURSES)
+    require("the grantor of an expired grant", ANNA, "ggo", ANNA)
 
 
 @law
@@ -194,6 +199,8 @@ def lists_are_ordered_to_the_microsecond(bench: Bench) -> None:
     exams = [bench.upload(f"e{n}", at=at)[0] for n, at in enumerate((FIRST, *EDGES, LAST))]
     bench.share(*(bench.grant(exam, BEN) for exam in exams))
     bench.require_held(BEN, (BEN,), dict.fromkeys(exams, VIEW), limits=(1, 3, 50))
+    zones = {each.uploaded_at.utcoffset() for each in bench.pages(BEN, (BEN,), 50)}
+    same("the distance of their times from UTC", zones, {timedelta(0)})
 
 
 @law

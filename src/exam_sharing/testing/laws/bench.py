@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import attrs
 
@@ -31,12 +31,6 @@ ACTED: Final = START - TICK
 
 _ASKED: Final = ("actor", "performed_by", "exam", "recipients", "permission", "scope", "until")
 """What the record of a share keeps of its request."""
-
-_MOST_STEPS: Final = 500
-"""More steps than any act of a law has."""
-
-Steps: TypeAlias = tuple[Callable[[], object], Callable[[object], None]]
-"""An act that can fail at each of its steps, and what is required of its answer once it is done."""
 
 
 @attrs.frozen(kw_only=True)
@@ -72,25 +66,6 @@ class StoreTrial:
         if not self._found_isolated:
             opening.require_isolated(self.open_store, dict(self._traces()), self.upload)
             self._found_isolated.append(True)
-
-    def require_atomic_steps(self, prepare: Callable[["Bench"], Steps]) -> None:
-        """Let an act fail at each step, in a new store, until it is done before the step."""
-        for step in range(1, _MOST_STEPS):
-            with self.bench() as bench:
-                act, require_done = prepare(bench)
-                before, failed = bench.everything(), False
-                try:
-                    with needed(self.fail_at)(bench.ports.store, step):
-                        answer = act()
-                except Exception:  # noqa: BLE001  after any error nothing may be written
-                    failed = True
-                    same(f"the store after a failure at step {step}", bench.everything(), before)
-                    answer = act()
-                require_done(answer)
-                if not failed:
-                    insist(step > 1, "no step failed: `fail_at` must let the store fail there")
-                    return
-        insist(holds=False, problem=f"it still failed at step {_MOST_STEPS}")
 
     def _traces(self) -> Iterator[tuple[str, opening.Trace]]:
         """Yield, for what only a capability reads, whether an opened store holds it."""

@@ -12,8 +12,9 @@ import exam_sharing as es
 from exam_sharing.events import ActRefused, Event, ExamTransferred
 from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.policy.plans import Attestation, Share
+from exam_sharing.policy.retries import GivenUp
 from exam_sharing.testing.edges import DAY, EDGES, HOSTILE, START, TICK
-from exam_sharing.testing.laws.bench import ACTED, Bench, Steps, StoreTrial, a_receipt, laws_of_port
+from exam_sharing.testing.laws.bench import ACTED, Bench, a_receipt, amended, laws_of_port
 from exam_sharing.testing.laws.law import insist, same, same_members
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA, DOWNLOAD, NURSES, VIEW
 
@@ -134,17 +135,22 @@ def an_id_that_is_taken_fails_and_writes_nothing(bench: Bench) -> None:
     notices = bench.notice(to=CARLA, exams=(two,)), attrs.evolve(notice, to=CARLA)
     changes = bench.sharing(bench.grant(two, CARLA), notices=notices, receipt=a_receipt())
     bench.fails("a notice with a taken id", changes)
+    (claim,) = bench.ports.outbox.claim(START, START + DAY, 1, None)
+    bench.ports.outbox.settle(claim, GivenUp(at=START, problem="NoSuchMailbox"))
+    bench.fails("a notice with the id of one that was given up", changes)
     insist(bench.commit(bench.sharing(bench.grant(two, BEN))) is True, "nothing else was written")
 
 
 @law
 def an_id_that_is_repeated_in_one_act_fails(bench: Bench) -> None:
-    """`commit` raises `StoreFailed` and writes nothing if two new grants have one id."""
+    """`commit` raises `StoreFailed` and writes nothing if two grants or notices have one id."""
     one, two = bench.upload("one", "two")
     for name, exam in (("on two exams", two), ("on one exam", one)):
         twins = bench.grant(one, BEN, named=name), bench.grant(exam, CARLA, named=name)
         changes = bench.sharing(*twins, notices=(bench.notice(exams=(one,)),))
         bench.fails(f"an act with one id {name}", changes)
+    notices = tuple(bench.notice(to=to, exams=(one,), named="notice") for to in (BEN, CARLA))
+    bench.fails("notices of one id", bench.sharing(bench.grant(one, BEN), notices=notices))
 
 
 @law
@@ -208,13 +214,29 @@ def a_withdrawal_keeps_earlier_endings(bench: Bench) -> None:
 
 @law
 def a_share_that_changes_nothing_keeps_its_receipt(bench: Bench) -> None:
-    """An act may change no exam: then no version moves, and its receipt is kept."""
+    """An act may change no exam, and read none: no version moves, and its receipt is kept."""
     (exam,) = bench.upload("exam")
     made = bench.share(bench.grant(exam, BEN))
-    share = bench.sharing(bench.grant(exam, BEN), receipt=a_receipt())
-    bench.write(attrs.evolve(share, made=()))
-    same("the sharing", bench.read(exam), ExamGrants(version=1, grants=made))
-    same("the receipt", bench.ports.grants.receipt(ANNA, "request"), a_receipt())
+    for name, read in (("one read", {exam: 1}), ("none read", {})):
+        share = amended(bench.sharing(bench.grant(exam, BEN), receipt=a_receipt(name)))
+        bench.write(attrs.evolve(share, versions=read))
+        same("the sharing", bench.read(exam), ExamGrants(version=1, grants=made))
+        same("the receipt", bench.ports.grants.receipt(ANNA, name), a_receipt(name))
+
+
+@law
+def grants_count_once_their_exam_is_uploaded(bench: Bench) -> None:
+    """If `commit` writes grants on an exam that is not there, they count once it is uploaded."""
+    exam, keys = es.ExamId("exam"), frozenset({BEN.key})
+    act = bench.sharing(bench.grant(exam, BEN))
+    written = bench.commit(act)
+    held = bench.ports.access.holding(BEN, keys, VIEW, (exam,), START)
+    same("what is held before the upload", held, frozenset())
+    bench.upload(exam.value)
+    kept = ExamGrants(version=1, grants=act.made) if written else ExamGrants()
+    same("the sharing", bench.read(exam), kept)
+    bench.require_held(ANNA, (ANNA,), {exam: DOWNLOAD})
+    bench.require_held(BEN, (BEN,), {exam: VIEW} if written else {})
 
 
 @law
@@ -226,37 +248,6 @@ def stepping_aside_is_short(bench: Bench) -> None:
         bench.ports.writer.step_aside(lost)
         took = monotonic() - started
         insist(took < most_seconds, f"after {lost} lost races it took {took:.0f} seconds")
-
-
-@law.of_trial("fail_at")
-def a_commit_that_fails_at_any_step_writes_nothing(trial: StoreTrial) -> None:
-    """`commit` writes all of the changes or none, whichever step fails."""
-
-    def prepare(bench: Bench) -> Steps:
-        one, two = bench.upload("one", "two")
-        old, kept = bench.share(bench.grant(one, BEN, DOWNLOAD), bench.grant(one, CARLA))
-        # The act ends a grant, replaces it, and shares another exam, with notices.
-        ending = bench.narrowing(old, bench.grant(one, BEN))
-        grants = bench.grant(two, BEN), bench.grant(two, CARLA)
-        notices = tuple(bench.notice(to=each, exams=(two,)) for each in (BEN, CARLA))
-        share = bench.sharing(*grants, notices=notices, receipt=a_receipt())
-        versions, made = {**ending.versions, **share.versions}, (*ending.made, *share.made)
-        changes = attrs.evolve(share, versions=versions, made=made, ended=ending.ended)
-        bench.everything(changes)
-
-        def require_done(answer: object) -> None:
-            insist(answer is True, f"a commit at or after a failure returned {answer!r}")
-            same_members("grants, once written", bench.read(one).grants, {kept, *ending.made})
-            same_members("grants on the other exam", bench.read(two).grants, share.made)
-            same("the versions, once written", bench.versions((one, two)), {one: 2, two: 1})
-            listed = bench.ports.outbox.listed(None, 9, given_up=None)
-            same("the number of notices, once written", len(listed), 2)
-            receipt = bench.ports.grants.receipt(ANNA, "request")
-            same("the receipt, once written", receipt, a_receipt())
-
-        return lambda: bench.commit(changes), require_done
-
-    trial.require_atomic_steps(prepare)
 
 
 @law.needing("transfer")

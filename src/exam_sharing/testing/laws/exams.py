@@ -11,7 +11,8 @@ import attrs
 
 import exam_sharing as es
 from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, IN_ORDER, LAST, START, TICK
-from exam_sharing.testing.laws.bench import Bench, Steps, StoreTrial, keys_of, laws_of_port
+from exam_sharing.testing.laws.bench import Bench, StoreTrial, keys_of, laws_of_port
+from exam_sharing.testing.laws.failures import Steps, require_atomic_steps
 from exam_sharing.testing.laws.law import needed, raises, same, same_members
 from exam_sharing.testing.worlds import ANNA, BEN, DOWNLOAD, VIEW
 
@@ -131,6 +132,8 @@ def a_refused_upload_records_nothing(bench: Bench) -> None:
         found = bench.ports.exams.find((there.id, es.ExamId("new"), es.ExamId("new too")))
         same("the exams after a refused upload", found, (there,))
         same("the batch", bench.ports.exams.batch_of(there.id), (there,))
+    bench.write(bench.withdrawal(there.id))
+    raises(es.AlreadyExists, partial(bench.add, _CD, there))
 
 
 @law.needing("uploads_by_port")
@@ -186,7 +189,7 @@ def an_upload_that_fails_at_any_step_records_nothing(trial: StoreTrial) -> None:
 
         return lambda: bench.add(_SEALED, *others), require_done
 
-    trial.require_atomic_steps(prepare)
+    require_atomic_steps(trial, prepare)
 
 
 @law.needing("hide")

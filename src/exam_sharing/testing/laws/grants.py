@@ -124,7 +124,8 @@ def grants_are_found_by_id_also_when_ended(bench: Bench) -> None:
         grants += bench.write(bench.narrowing(grants[-1], bench.grant(exam, BEN, until=until)))
     for ended in (False, True):
         asked = (*(grant.id for grant in grants), es.GrantId("unknown"))
-        same("the grants", frozenset(bench.ports.grants.find_grants(asked)), frozenset(grants))
+        found = bench.ports.grants.find_grants(iter((*asked, *asked)))
+        same("the grants", frozenset(found), frozenset(grants))
         for place, grant in enumerate(grants):
             found = bench.ports.grants.find_grants((grant.id,))
             same(f"grant {place}, the last one ended: {ended}", found, (grant,))
@@ -148,8 +149,10 @@ def standing_grants_of_a_share_are_found(bench: Bench) -> None:
     keys = (BEN.key, NURSES.key)
 
     def require(when: str, *expected: es.Grant) -> None:
-        found = bench.ports.grants.grants_of_share(to_ben.share, exams, keys)
-        same_members(f"grants of the share {when}", found, expected)
+        for some in (exams, (exam,), (other, es.ExamId("unknown"))):
+            found = bench.ports.grants.grants_of_share(to_ben.share, iter(some), iter(keys))
+            named = [grant for grant in expected if grant.exam in some]
+            same_members(f"grants of the share on {some} {when}", found, named)
 
     require("at first", to_ben, to_ward, on_other, on_gone)
     bench.write(bench.withdrawal(gone, on_gone))
@@ -164,23 +167,28 @@ def standing_grants_of_a_share_are_found(bench: Bench) -> None:
 def recipients_removed_by_the_owner_are_known(bench: Bench) -> None:
     """`removed` names whom an owner unshared, until an owner shares with them again."""
     exam, other = bench.upload("exam", "other")
-    recipients: tuple[es.PrincipalId, ...] = (BEN, CARLA, NURSES)
+    asked, unknown = (exam, other, es.ExamId("unknown")), frozenset[es.PrincipalId]()
+    recipients: tuple[es.PrincipalId, ...] = (BEN, CARLA, NURSES, es.UserId(NURSES.value))
 
     def require(when: str, *expected: es.PrincipalId) -> None:
-        removed = bench.ports.grants.removed((exam, other), recipients)
-        same(when, dict(removed), {exam: frozenset(expected), other: frozenset()})
+        for some in (recipients, recipients[:2]):
+            removed = bench.ports.grants.removed(asked, some)
+            named = {**dict.fromkeys(asked, unknown), exam: frozenset(expected) & {*some}}
+            same(when, dict(removed), named)
 
-    to_ben, to_ward, by_ben = bench.share(
+    to_ben, to_ward, by_ben, by_former_owner = bench.share(
         bench.grant(exam, BEN, DOWNLOAD),
         bench.grant(exam, NURSES),
         bench.grant(exam, CARLA, grantor=BEN, basis=frozenset({es.GrantId("some")})),
+        bench.grant(exam, NURSES, DOWNLOAD, grantor=CARLA),
     )
     require("before any removal")
     bench.write(bench.ending(to_ward))
     bench.write(bench.ending(by_ben, how=es.HowEnded.CASCADED))
     require("after one unshare by the owner, and a cascade", NURSES)
     (cut,) = bench.write(bench.narrowing(to_ben, bench.grant(exam, BEN)))
-    require("after a narrowing", NURSES)
+    bench.write(bench.narrowing(by_former_owner, bench.grant(exam, NURSES, grantor=CARLA)))
+    require("after narrowings", NURSES)
     bench.write(bench.ending(cut, by=BEN, acting_as=es.EndedAs.RECIPIENT))
     bench.share(bench.grant(exam, NURSES, grantor=BEN, basis=frozenset({to_ben.id})))
     require("after a share by somebody else", NURSES)

@@ -134,17 +134,27 @@ def a_claim_for_one_share_takes_only_due_notices(bench: Bench) -> None:
 
 @law
 def a_claim_lapses_to_the_microsecond(bench: Bench) -> None:
-    """A claim keeps a notice from others until it lapses; its process may have died."""
+    """Each claim keeps a notice from others until it lapses; its process may have died."""
     _let_wait(bench, "a", "b")
-    first = _claimed(bench)
-    same("when the claims lapse", {claim.until for claim in first}, {_LAPSES})
-    same("when the notices are due", {due for *_, due in _states(bench).values()}, {_LAPSES})
-    same("a microsecond before", _claimed(bench, now=_LAPSES - TICK), ())
-    again = _claimed(bench, now=_LAPSES)
-    same("once they have lapsed", _names(again), ["a", "b"])
-    tokens = {claim.token for claim in (*first, *again)}
-    insist(len(tokens) > 1, "a second claim of a notice has the same token as the first")
-    same("the failed attempts", {claim.notice.attempts for claim in again}, {0})
+    tokens, lapses, outbox = set[str](), START, bench.ports.outbox
+    # Each kind of claim follows each kind; in the end the notices were requeued.
+    for shares in ((None, "share", "share", None, None), ("share", "share", None)):
+        for share in shares:
+            now, lapses = lapses, lapses + 5 * _MINUTE + TICK
+            claims = _claimed(bench, now=now, until=lapses, share=share)
+            for each in (now, lapses - TICK):
+                for of in (None, "share"):
+                    same(f"before they lapse, at {each}", _claimed(bench, now=each, share=of), ())
+            same("what is claimed when claims lapse", _names(claims), ["a", "b"])
+            same("when the claims lapse", {claim.until for claim in claims}, {lapses})
+            same("when they are due", {due for *_, due in _states(bench).values()}, {lapses})
+            same("the failed attempts", {claim.notice.attempts for claim in claims}, {0})
+            new = {claim.token for claim in claims}
+            insist(new.isdisjoint(tokens), "a claim of a notice has the token of an earlier one")
+            tokens |= new
+        for claim in _claimed(bench, now=lapses, number=2):
+            outbox.settle(claim, GivenUp(at=lapses, problem="NoSuchMailbox"))
+        same("how many are requeued", outbox.requeue(None), 2)
 
 
 @law
@@ -202,10 +212,11 @@ def a_failed_notice_waits_for_its_next_attempt(bench: Bench) -> None:
 def a_given_up_notice_loses_its_message_and_can_be_requeued(bench: Bench) -> None:
     """A given-up notice is not due, and its message is erased; an operator may requeue it."""
     _let_wait(bench, "a", "b", "c", message=_PRIVATE)
+    new, outbox = _states(bench), bench.ports.outbox
     first, second, third = _claimed(bench, number=3)
-    outbox = bench.ports.outbox
     for claim in (first, second):
         outbox.settle(claim, GivenUp(at=START, problem="NoSuchMailbox"))
+        outbox.settle(claim, Done.SENT)
     same("what is due a year later", _names(_claimed(bench, now=START + 365 * DAY)), ["c"])
     outbox.settle(third, Done.SENT)
     same("given up", _listed(bench, given_up=True), ["a", "b"])
@@ -218,7 +229,7 @@ def a_given_up_notice_loses_its_message_and_can_be_requeued(bench: Bench) -> Non
     )
     same("requeued by its id", outbox.requeue((es.NoticeId("b"), es.NoticeId("b"))), 1)
     same("waiting, after one was requeued", _listed(bench, given_up=False), ["b", "c"])
-    same("the state of that one", _states(bench)["b"][:4], (0, False, None, None))
+    same("the state of that one", _states(bench)["b"], new["b"])
     (again,) = _claimed(bench, number=1)
     same("what is due then", again.notice, attrs.evolve(second.notice, message=None, attempts=0))
     same("the rest, requeued", outbox.requeue(None), 1)
@@ -245,7 +256,10 @@ def notices_are_listed_with_their_state(bench: Bench) -> None:
         "given up": (1, False, at, "NoSuchMailbox", None),
     }
     same("the states", _states(bench), expected)
-    numbers = [each.number for each in bench.ports.outbox.listed(None, 9, given_up=None)]
+    listed = bench.ports.outbox.listed(None, 9, given_up=None)
+    zones = {at.utcoffset() for each in listed for at in (each.due, each.given_up_at) if at}
+    same("the distance of their times from UTC", zones, {timedelta(0)})
+    numbers = [each.number for each in listed]
     same("their numbers rise", numbers, sorted(set(numbers)))
     for only, of_kind in ((None, names), (False, names[:3]), (True, names[3:])):
         for limit in (1, 2, 3, 9):

@@ -9,6 +9,7 @@ Specification: `#serial-order`.
 import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from time import monotonic, sleep
 from typing import Final, TypeVar
@@ -120,6 +121,19 @@ def _written_in_turn(bench: Bench, grant: es.Grant) -> bool:
     return True
 
 
+@law.needing("threads")
+def a_lock_is_released_without_a_commit(bench: Bench) -> None:
+    """The end of `locked` releases the lock, also after an error or without a commit."""
+    (exam,) = bench.upload("exam")
+    for error in (None, LookupError()):
+        with suppress(LookupError), bench.ports.writer.locked((exam,)):
+            if error is not None:
+                raise error
+        acts = [bench.sharing(bench.grant(exam, BEN)) for _ in range(2)]
+        written = _together([partial(_commits, bench.ports.writer, act) for act in acts])
+        same("the acts of others that were written afterwards", written.count(True), 1)
+
+
 def _require_one_written(
     bench: Bench, exams: Iterable[es.ExamId], acts: Iterable[Changes], *, others_fail: bool = False
 ) -> None:
@@ -188,12 +202,37 @@ def one_concurrent_act_uses_a_request_id(bench: Bench) -> None:
 
 
 @law.needing("threads")
-def one_concurrent_act_uses_a_grant_id(bench: Bench) -> None:
-    """Of concurrent acts that make a grant of one id, one is written, and the others raise."""
+def one_concurrent_act_uses_an_id(bench: Bench) -> None:
+    """Of concurrent acts with one id of a grant, share or notice, one is written; others raise."""
     for number in range(_ROUNDS):
         exams = bench.upload(*(f"e{number}.{place}" for place in range(_THREADS)))
-        acts = [bench.sharing(bench.grant(exam, BEN, named=f"g{number}")) for exam in exams]
+        grant, share, notice = (f"{number}" if number % 3 == kind else None for kind in range(3))
+        acts = [
+            bench.sharing(
+                bench.grant(exam, BEN, named=grant),
+                share=share,
+                notices=(bench.notice(exams=(exam,), named=notice),),
+            )
+            for exam in exams
+        ]
         _require_one_written(bench, exams, acts, others_fail=True)
+
+
+@law.needing("threads")
+def notices_of_concurrent_acts_have_different_numbers(bench: Bench) -> None:
+    """Each notice has a number of its own, also if notices come at once."""
+    exams = bench.upload(*(f"e{place}" for place in range(_THREADS)))
+
+    def share_often(exam: es.ExamId) -> None:
+        for number in range(_ROUNDS):
+            grant, notice = bench.grant(exam, es.UserId(f"u{number}")), bench.notice(exams=(exam,))
+            _until_written(bench, partial(bench.sharing, grant, notices=(notice,)))
+
+    _together([partial(share_often, exam) for exam in exams])
+    total = _THREADS * _ROUNDS
+    listed = bench.ports.outbox.listed(None, 2 * total, given_up=None)
+    same("the number of notices", len(listed), total)
+    same("how many numbers they have", len({each.number for each in listed}), total)
 
 
 @law.needing("threads")
@@ -218,7 +257,7 @@ def one_concurrent_act_ends_a_grant(bench: Bench) -> None:
 
 @law.needing("threads")
 def many_exams_are_read_at_one_moment(bench: Bench) -> None:
-    """`read`, `holding` and `visible` answer for one moment, over all the exams asked for."""
+    """Each question about many exams is answered for one moment."""
     exams, keys = bench.upload("one", "two", "three"), keys_of(BEN)
     what = "versions, grants and ended grants of exams that change together"
     done = threading.Event()
@@ -243,6 +282,10 @@ def many_exams_are_read_at_one_moment(bench: Bench) -> None:
             insist(len(held) in {0, 3}, f"held at one moment: {sorted(held)} of {len(exams)}")
             listed = bench.ports.access.visible(BEN, keys, None, 9, START, own=True)
             insist(len(listed) in {0, 3}, f"listed at one moment: {len(listed)} of {len(exams)}")
+            granted = bench.ports.grants.exams_granted_to(BEN)
+            insist(len(granted) in {0, 3}, f"granted at one moment: {len(granted)} of {len(exams)}")
+            removed = set(bench.ports.grants.removed(exams, (BEN,)).values())
+            same("answers of `removed` at one moment", len(removed), 1)
 
     _together([change, look, look, look])
 
