@@ -95,6 +95,19 @@ def test_the_record_of_a_share_is_complete():
     assert (grant.share, grant.made_at, receipt.at) == (receipt.share, START, START)
 
 
+def test_the_named_exam_comes_first_then_the_newest_and_recipients_as_they_were_named():
+    world = World()
+
+    receipt = world.share(ANNA, XRAY, NURSES, BEN, scope=es.Scope.BATCH)
+
+    assert world.sharing.share_form(ANNA, XRAY).exams == (XRAY, CT, MR)
+    pairs = [(exam, to) for exam in (XRAY, CT, MR) for to in (NURSES, BEN)]
+    assert [(each.exam, each.recipient) for each in receipt.outcomes] == pairs
+    with pytest.raises(es.Refused) as refused:
+        world.share(ANNA, CT, NOBODY, BEN, es.GroupId("none"))
+    assert refused.value.reasons[0].principals == (NOBODY, es.GroupId("none"))
+
+
 def test_a_share_is_audited_with_its_grants():
     world = shared_with(BEN, message="hello")
 

@@ -47,6 +47,19 @@ def without(code):
     return share, "SHARE_RULES", tuple(r for r in share.SHARE_RULES if r.code is not code)
 
 
+def lenient(code, lets):
+    """Return what keeps the rules of a reason code from cases that a function lets pass."""
+
+    def letting(rule):
+        return attrs.evolve(rule, check=lambda case: () if lets(case) else rule.check(case))
+
+    return (
+        share,
+        "SHARE_RULES",
+        tuple(letting(r) if r.code is code else r for r in share.SHARE_RULES),
+    )
+
+
 @engine
 def believes_without_attestation():
     """Nobody verifies that HIPAA was confirmed."""
@@ -67,6 +80,29 @@ def ignores_plans():
 def passes_on_download():
     """A user who can only view passes download on."""
     yield without(es.ReasonCode.DOWNLOAD_NOT_HELD)
+
+
+@engine
+def passes_on_download_to_groups():
+    """A user who can only view passes download on to groups."""
+
+    def to_groups(case):
+        return all(isinstance(each, es.GroupId) for each in case.request.recipients)
+
+    yield lenient(es.ReasonCode.DOWNLOAD_NOT_HELD, to_groups)
+
+
+@engine
+def passes_on_download_as_member():
+    """A user who can only view, through a group, passes download on."""
+
+    def as_member(case):
+        (named,) = (each for each in case.facts.exams if each.exam.id == case.request.exam)
+        actor = case.facts.actor
+        reaching = access.grants_reaching(actor.user, actor.acting, named.sharing.grants)
+        return any(isinstance(grant.recipient, es.GroupId) for grant in reaching)
+
+    yield lenient(es.ReasonCode.DOWNLOAD_NOT_HELD, as_member)
 
 
 @engine

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 from exam_sharing.documents import with_kind
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.testing.cases.people import NOW, OWNER, Act, Done, Group, Principal, User
+from exam_sharing.testing.cases.portals import in_order
 from exam_sharing.testing.cases.schema import Answered, Case, Data, Given
 from exam_sharing.testing.edges import START
 from exam_sharing.testing.worlds import EXAMS, GROUPS, USERS
@@ -119,4 +120,4 @@ def clock(now: str) -> Act:
 
 def notices(*notices: Data) -> Answered:
     """Return all notices that were sent."""
-    return {"question": {"question": "notices"}, "answer": list(notices)}
+    return {"question": {"question": "notices"}, "answer": in_order(notices)}

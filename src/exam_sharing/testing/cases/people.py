@@ -42,8 +42,10 @@ class Act(dict[str, Any]):
 
     def ended(self, *grants: Data, **others: Iterable[Any]) -> Done:
         """A receipt has these grants as ended, by default the one that the act names."""
-        nothing = {"replaced_by": (), "left_standing": (), "still_have_access": ()}
-        return self, {"ended": grants or self._own(), **nothing, **others}
+        lists = {"ended": grants or self._own(), "replaced_by": (), "left_standing": ()}
+        kept = sorted(others.pop("still_have_access", ()))
+        listed = {name: in_order(found) for name, found in {**lists, **others}.items()}
+        return self, {**listed, "still_have_access": kept}
 
     def cut_to_view(self, *grants: Data, **others: Any) -> Done:
         """A receipt has these grants of download as ended, each replaced by one to view."""
@@ -97,7 +99,7 @@ class Act(dict[str, Any]):
         """A preview has these reasons, and under `gains`, `losses` and `keeps` these effects."""
         answer = {
             "reasons": in_order(map(_reason, reasons)),
-            **{name: list(map(_effect, fields.pop(name, ()))) for name in _EFFECTS},
+            **{name: in_order(map(_effect, fields.pop(name, ()))) for name in _EFFECTS},
             **fields,
         }
         return {"question": {"question": "preview", "act": self}, "answer": answer}

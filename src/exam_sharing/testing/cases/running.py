@@ -14,6 +14,7 @@ from exam_sharing.testing.cases.portals import in_memory, plain
 from exam_sharing.testing.cases.schema import Case, Data, Given, OpenPortal
 from exam_sharing.testing.cases.topics import (
     extent,
+    groups,
     notices,
     recipients,
     requests,
@@ -27,7 +28,10 @@ from exam_sharing.validation import tuple_of
 
 __all__ = ["CaseFailed", "Difference", "as_json", "cases", "check", "run"]
 
-_TOPICS: Final = (sharing, extent, recipients, unsharing, reshares, showing, notices, requests)
+_TOPICS: Final = (
+    *(sharing, extent, recipients, unsharing, reshares),
+    *(groups, showing, notices, requests),
+)
 
 SCHEMA: Final = 2
 """Rises when the meaning of the data changes, for runners in other languages."""
