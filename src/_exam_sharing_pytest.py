@@ -4,6 +4,8 @@ This lies beside the package for the reason that `_exam_sharing_hypothesis` does
 package is imported before a test asks for something of it.
 """
 
+import logging
+import os
 import sys
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Generator, Iterable
     from typing import Any
 
     from exam_sharing import Policy
@@ -20,8 +22,37 @@ if TYPE_CHECKING:
     from exam_sharing.testing.cases import Case
 
 
+_NOT_USABLE = pytest.StashKey[set[str]]()
+"""The problems of stores that cannot be tested, each of which has failed a test."""
+
+
+class _OnTerminal(logging.Handler):
+    """Shows at once, beside the name of the test, what the testing kit logs during a long test."""
+
+    def __init__(self, plugins: pytest.PytestPluginManager) -> None:
+        super().__init__()
+        self._plugins = plugins
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the message to the terminal, unless it is that of a worker of pytest-xdist."""
+        terminal = self._plugins.get_plugin("terminalreporter")
+        capture = self._plugins.get_plugin("capturemanager")
+        if terminal is not None and capture is not None:
+            test = os.environ.get("PYTEST_CURRENT_TEST", "").rpartition(" ")[0]
+            streams = sys.stdout, sys.stderr
+            with capture.global_and_fixture_disabled():
+                terminal.ensure_newline()
+                terminal.write_line(f"{test}: {record.getMessage()}")
+            # Capturing replaces the streams when it goes on; a test may have redirected them.
+            sys.stdout, sys.stderr = streams
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known."""
+    """Make the marker known, and show the progress of long laws and machines."""
+    handler, logger = _OnTerminal(config.pluginmanager), logging.getLogger("exam_sharing.testing")
+    logger.addHandler(handler)
+    config.add_cleanup(lambda: logger.removeHandler(handler))
+    config.stash[_NOT_USABLE] = set()
     config.addinivalue_line(
         "markers",
         "sharing_cases(cases=None, /, **choose): run this test with each decision case of "
@@ -68,6 +99,22 @@ def pytest_collection() -> None:
     """Register the strategies for `from_type` if a `conftest.py` has imported Hypothesis."""
     if "hypothesis" in sys.modules:
         import_module("exam_sharing.testing.strategies")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> "Generator[None]":
+    """Report a store that cannot be tested by one failed test, and skip the others."""
+    try:
+        yield
+    except Exception as error:
+        opening = sys.modules.get("exam_sharing.testing.opening")
+        if opening is None or not isinstance(error, opening.StoreNotUsable):
+            raise
+        reported = item.config.stash[_NOT_USABLE]
+        if str(error) in reported:
+            pytest.skip(f"a test before has failed since {error}")
+        reported.add(str(error))
+        raise
 
 
 def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str] | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,8 +20,8 @@ MINE = """
 import threading
 import time
 from pathlib import Path
-from exam_sharing.memory import MemoryStore
-from exam_sharing.testing.laws import store_laws
+from exam_sharing.memory import MemoryDirectory, MemoryStore
+from exam_sharing.testing.laws import directory_laws, store_laws
 
 SAME = MemoryStore()
 
@@ -61,12 +62,57 @@ class Hangs(MemoryStore):
     def wait(self, how):
         return how()
 
+class HangsInAPackage(MemoryStore):
+    def batch_of(self, exam):
+        import installed_driver
+        return installed_driver.fetch(retries=9)
+
+class Slow(MemoryStore):
+    def holds(self, *asked):
+        time.sleep(0.02)
+        return super().holds(*asked)
+
+def shows(self, text):
+    return text in repr(self.__dict__)
+
+def down(*asked, **options):
+    raise ConnectionRefusedError("port 6379 of 10.0.0.7")
+
+class Down(MemoryStore):
+    is_down = True
+
+    def __init__(self):
+        super().__init__()
+        if self.is_down:
+            self.exams = self.uploads = self.grants = self.writer = self.access = self.audit = self
+            self.outbox = self
+
+    def __getattribute__(self, name):
+        is_port = name != "is_down" and self.is_down and callable(getattr(MemoryStore, name, None))
+        return down if is_port and not name.startswith("_") else super().__getattribute__(name)
+
+    settle = claim = listed = requeue = down
+
+class GoesDown(Down):
+    is_down = False
+
+    def batch_of(self, exam):
+        GoesDown.is_down = True
+        down()
+
 class HangsInThreads(MemoryStore):
     def commit(self, changes):
         with self._lock:
             if threading.current_thread().name.endswith("(run)"):
                 threading.Event().wait()
             return super().commit(changes)
+
+def opened_directory(population):
+    directory = MemoryDirectory(
+        visible=population.visible, members_visible=population.members_visible
+    )
+    population.fill(directory)
+    return directory
 
 CONNECTED = threading.get_ident()
 
@@ -76,7 +122,8 @@ class OfOneThread(MemoryStore):
             raise RuntimeError("this was connected in another thread")
         return super().find(exams)
 
-LAWS = store_laws(MemoryStore)[:3]
+LAWS = store_laws(MemoryStore, keeps_text=shows)[:3]
+OF_DIRECTORIES = directory_laws(opened_directory)
 NUMBER = 7
 """
 HANGS_AT = MINE[: MINE.index("time.sleep(600)")].count("\n") + 1
@@ -113,7 +160,37 @@ def test_a_store_that_keeps_every_law_passes(check):
     laws = len(store_laws(MemoryStore))
     assert code == 0
     assert out.startswith(f"{laws} laws in ")
-    assert out.endswith(f" seconds: {laws} kept, 0 broken\n")
+    assert f" seconds: {laws} kept, 0 broken\n" in out
+
+
+@pytest.mark.parametrize(
+    ("options", "needs", "law"),
+    [
+        ((), "transfer and events", "a-change-of-owner-is-recorded-also-of-an-unshared-exam"),
+        ((), "share_record", "records-of-shares-are-read-back-unchanged"),
+        (("--one-thread",), "several threads, so no --one-thread", THREADS),
+    ],
+)
+def test_the_laws_that_were_not_asked_are_listed_with_what_they_need(check, options, needs, law):
+    _, out, _ = check("MemoryStore", "--examples=2", *options)
+    asked, _, others = out.partition("\n\nNOT ASKED: ")
+    assert law not in asked
+    number = int(others.partition(" laws, for which the store needs\n")[0])
+    listed = re.search(rf"^  {needs}:\n((?:    .+\n)+)", others, re.MULTILINE)[1]
+    assert f"    {law}\n" in listed
+    _, out, _ = check("MemoryStore", "--examples=2", "--json", *options)
+    not_asked = json.loads(out)["not_asked"]
+    assert len(not_asked) == number == others.count("\n    ")
+    if not options:
+        assert {"law": law, "needs": needs.split(" and ")} in not_asked
+
+
+def test_laws_chosen_by_name_or_of_a_directory_leave_no_law_of_a_store_unasked(check):
+    _, out, _ = check("MemoryStore", "--law", FIND, "--json")
+    assert json.loads(out)["not_asked"] == []
+    _, out, _ = check("OF_DIRECTORIES", "--json")
+    needs = {each["law"]: each["needs"] for each in json.loads(out)["not_asked"]}
+    assert needs == {"every-answer-sees-every-change": ["change"]}
 
 
 def test_a_broken_law_is_reported_with_its_promise_and_problem(check):
@@ -134,6 +211,10 @@ def test_a_broken_law_is_reported_with_its_promise_and_problem(check):
 NOT_CHECKED = [
     ("open_nothing", "open_nothing cannot be checked: open_store returned NoneType"),
     ("open_badly", "checked: open_store raised OSError in my_portal_stores.py, line"),
+    (
+        "Down",
+        "a store that answers nothing: it raised ConnectionRefusedError in my_portal_stores.py, l",
+    ),
     ("takes", "cannot be checked: open_store must take no argument"),
     ("open_same", "cannot be checked: open_store must return a new, empty store on each call"),
     ("NUMBER", "my_portal_stores:NUMBER is neither a callable that opens a store, nor laws"),
@@ -188,6 +269,34 @@ def test_results_are_printed_before_a_store_that_can_no_longer_be_opened(check):
     assert " laws in " in out
     assert "0 broken" in out
     assert "my_portal_stores:Late cannot be checked: open_store raised OSError" in err
+
+
+def test_a_store_that_goes_down_is_not_usable_and_breaks_no_law(check):
+    code, out, err = check("GoesDown")
+    assert code == 2
+    assert ": 1 kept, 0 broken\n" in out
+    assert "GoesDown cannot be checked: open_store returned a store that answers nothing" in err
+    assert err.count("\n") == 1
+
+
+def test_a_slow_store_is_reported_as_slow(check):
+    code, _, err = check("Slow", "--timeout=0.6", "--law=checks-and-lists-agree-after-random-acts")
+    assert code == 2
+    assert err.endswith(
+        "checks-and-lists-agree-after-random-acts had not ended after 0.6 seconds; the store is "
+        "slow and does not hang: allow more seconds with --timeout\n"
+    )
+
+
+def test_a_store_that_hangs_in_an_installed_package_is_reported_with_its_own_line(check, tmp_path):
+    package = tmp_path / "site-packages" / "installed_driver.py"
+    package.parent.mkdir()
+    package.write_text("import time\n\ndef fetch(retries):\n    time.sleep(600)\n")
+    sys.path.append(str(package.parent))
+    code, _, err = check("HangsInAPackage", "--timeout=0.5", "--law", BATCH)
+    assert code == 2
+    line = MINE[: MINE.index("installed_driver.fetch")].count("\n") + 1
+    assert err.endswith(f"seconds; the store stands in my_portal_stores.py, line {line}\n")
 
 
 def test_a_store_that_hangs_is_reported_with_the_law_and_the_line_after_the_results(check):
@@ -245,7 +354,7 @@ def test_laws_with_the_same_problem_are_reported_together(check):
     assert code == 1
     alike = "\n".join(f"BROKEN {name}" for name in broken)
     assert f"\n\n{alike}\n  raised NotImplementedError\n" in out
-    blocks = out.split("\n\n")[1:]
+    blocks = out.partition("\n\nNOT ASKED")[0].split("\n\n")[1:]
     causes = {law["problem"] for law in laws if not law["kept"]}
     assert len(blocks) == len(causes) < 10
 

@@ -166,6 +166,11 @@ def test_every_law_has_its_own_promise(laws):
     assert len(set(promises)) == len(promises)
 
 
+def test_a_name_belongs_to_one_law_of_one_port():
+    names = [*IN_A_DATABASE, *DIRECTORY_LAWS, *NOTIFIER_LAWS]
+    assert len(set(names)) == len(names)
+
+
 def test_a_bench_reads_back_the_receipts_of_two_actors_with_one_request_id():
     receipts = [a_receipt("id", actor=actor) for actor in (ANNA, BEN)]
     with StoreTrial(open_store=MemoryStore, examples=1).bench() as bench:

@@ -202,6 +202,76 @@ def test_a_failed_assertion_explains_the_decision_and_a_failed_case_its_rule(pyt
         assert told in text, text
 
 
+DOWN = """
+import pytest
+from exam_sharing.memory import MemoryStore
+from exam_sharing.testing import run_sharing_machine
+from exam_sharing.testing.laws import store_laws
+
+def down(*asked, **options):
+    raise ConnectionRefusedError("port 6379 of 10.0.0.7")
+
+class Down(MemoryStore):
+    find = add = read = commit = exams_granted_to = receipt = down
+
+    def __init__(self):
+        super().__init__()
+        self.outbox.listed = down
+
+@pytest.mark.parametrize("law", store_laws(Down), ids=lambda law: law.name)
+def test_store(law):
+    law.check()
+
+def test_machine():
+    run_sharing_machine(Down)
+"""
+
+
+def test_a_store_whose_server_is_down_fails_one_test_and_skips_the_others(pytest_run):
+    text, code = pytest_run(DOWN, "-rs")
+    assert code == 1
+    told = (
+        "open_store returned a store that answers nothing: "
+        "it raised ConnectionRefusedError in test_portal.py, line 8"
+    )
+    assert re.search(r"\n=+ 1 failed, \d\d+ skipped in ", text)
+    assert f"StoreNotUsable: {told}\n" in text
+    assert f"a test before has failed since {told}\n" in text
+
+
+SEARCHES = """
+import time
+from exam_sharing import Permission
+from exam_sharing.memory import MemoryStore
+from exam_sharing.testing.laws import store_laws
+
+class LetsViewersDownload(MemoryStore):
+    waits = None
+
+    def __init__(self):
+        super().__init__()
+        time.sleep(self.waits.pop() if self.waits else 0)
+
+    def holds(self, user, principals, permission, exam, now):
+        viewed = super().holds(user, principals, Permission.VIEW, exam, now)
+        if viewed != super().holds(user, principals, permission, exam, now) and self.waits is None:
+            LetsViewersDownload.waits = [0.6, 0.6]
+        return viewed
+
+def test_random_acts():
+    name = "checks-and-lists-agree-after-random-acts"
+    next(law for law in store_laws(LetsViewersDownload) if law.name == name).check()
+"""
+
+
+def test_a_long_search_for_a_smaller_example_is_shown_at_once(pytest_run):
+    text, code = pytest_run(SEARCHES)
+    assert code == 1
+    shown = text.partition("= FAILURES =")[0]
+    told = r"test_portal.py::test_random_acts: example \d+ breaks the rules; now looking for the "
+    assert re.search(rf"\n{told}smallest one\n", shown)
+
+
 UNUSED = """
 import sys
 from pathlib import Path

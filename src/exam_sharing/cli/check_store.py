@@ -8,11 +8,14 @@ import sys
 import sysconfig
 import threading
 from argparse import Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from importlib import import_module
+from logging import Handler, LogRecord, getLogger
 from pathlib import Path
 from time import monotonic
+from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -39,9 +42,39 @@ _INSTALLED: Final = frozenset({"site-packages", "dist-packages"})
 _BETWEEN: Final = "hypothesis"
 """Our laws call it, and it calls them back."""
 
+_NEEDED: Final = {
+    "threads": "several threads, so no --one-thread",
+    "uploads_by_port": "uploads by the port, so no keyword upload",
+}
+"""What a law needs that is not called as a keyword is."""
 
-class _Hangs(Exception):
+
+_SLOW: Final = "; the store is slow and does not hang: allow more seconds with --timeout"
+
+
+class _Unfinished(Exception):
     """A law did not end in time."""
+
+
+class _Shown(Handler):
+    """Shows what a law logs while it looks for a smaller example."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        super().__init__()
+        self._show = show
+
+    @override
+    def emit(self, record: LogRecord) -> None:
+        self._show(record.getMessage())
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        logger = getLogger("exam_sharing.testing")
+        logger.addHandler(self)
+        try:
+            yield
+        finally:
+            logger.removeHandler(self)
 
 
 @attrs.frozen
@@ -66,9 +99,14 @@ class _Answer:
 class _Checking(threading.Thread):
     """Checks the laws of a store, one after the other; `law` is the name of one and its begin."""
 
-    def __init__(self, make: Callable[[], "Sequence[Law]"], show: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        make: Callable[[], "tuple[Sequence[Law], Mapping[str, tuple[str, ...]]]"],
+        show: Callable[[str], None],
+    ) -> None:
         super().__init__(daemon=True)
         self.law: tuple[str, float] | None = None
+        self.not_asked: Mapping[str, tuple[str, ...]] = {}
         self.answers: list[_Answer] = []
         self.error: BaseException | None = None
         self._make = make
@@ -80,7 +118,7 @@ class _Checking(threading.Thread):
         from exam_sharing.testing.laws import LawBroken
 
         try:
-            laws = self._make()
+            laws, self.not_asked = self._make()
             for place, law in enumerate(laws, start=1):
                 begun, broken = monotonic(), None
                 self.law = law.name, begun
@@ -94,39 +132,51 @@ class _Checking(threading.Thread):
             self.error = error
 
     def finish(self, timeout: float) -> None:
+        calls: list[FrameType] = []
+        since = monotonic()
         while self.is_alive():
-            left = _GLANCE
+            before, calls = calls, [stack[-1] for stack in self._stacks_in_store()]
+            if not calls or calls != before:
+                since = monotonic()
+            left = min(_GLANCE, timeout / 8)
             if self.law is not None:
                 name, begun = self.law
-                left = min(_GLANCE, begun + timeout - monotonic())
+                left = min(left, begun + timeout - monotonic())
                 if left <= 0:
-                    where = self._place_in_store()
-                    raise _Hangs(f"{name} had not ended after {timeout:g} seconds{where}")
+                    stands = monotonic() - since > timeout / 2
+                    how = self._place_in_store() if stands else _SLOW if calls or before else ""
+                    raise _Unfinished(f"{name} had not ended after {timeout:g} seconds{how}")
             self.join(left)
         if self.error is not None:
             raise self.error
 
     def _place_in_store(self) -> str:
         """Return where the store stands: in this thread, or else in one that it started."""
-        frames = sys._current_frames()  # noqa: SLF001  as it is documented
-        started = (each for each in frames if each not in self._before and each != self.ident)
-        for thread in (self.ident, *started):
-            frame = frames.get(thread or 0)
-            while frame is not None and not _is_theirs(frame.f_code.co_filename):
-                frame = frame.f_back
-            if frame is not None:
-                place = f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
-                return f"; the store stands in {place}"
+        for innermost, *_ in self._stacks_in_store():
+            place = f"{Path(innermost.f_code.co_filename).name}, line {innermost.f_lineno}"
+            return f"; the store stands in {place}"
         return ""
 
+    def _stacks_in_store(self) -> list[list[FrameType]]:
+        """Return the frames of the store in each thread, the innermost first.
 
-def _is_theirs(filename: str) -> bool:
-    parts = Path(filename).parts
-    if filename.startswith(_OURS):
-        return False
-    if _INSTALLED.isdisjoint(parts):
-        return not filename.startswith(_STANDARD)
-    return _BETWEEN not in parts
+        Those of installed packages count only in a thread in which the store has no others.
+        """
+        frames = sys._current_frames()  # noqa: SLF001  as it is documented
+        started = [each for each in frames if each not in self._before and each != self.ident]
+        stacks: list[list[FrameType]] = []
+        for thread in (self.ident, *started):
+            frame, theirs, installed = frames.get(thread or 0), list[FrameType](), list[FrameType]()
+            while frame is not None:
+                filename = frame.f_code.co_filename
+                parts = Path(filename).parts
+                if not _INSTALLED.isdisjoint(parts):
+                    installed += [frame] if _BETWEEN not in parts else []
+                elif not filename.startswith((_OURS, *_STANDARD)):
+                    theirs.append(frame)
+                frame = frame.f_back
+            stacks += [theirs or installed] if theirs or installed else []
+        return stacks
 
 
 @command(
@@ -142,7 +192,7 @@ def _is_theirs(filename: str) -> bool:
     argument("--law NAME", "only this law; may be repeated", action="append"),
     argument(
         "--timeout SECONDS",
-        f"how long a law may take before the store counts as hanging ({_TIMEOUT})",
+        f"how long a law may take ({_TIMEOUT})",
         read_as(float, "a number of seconds"),
         default=_TIMEOUT,
     ),
@@ -153,9 +203,10 @@ abilities, of directories, notifiers or rules. Such laws already have their sett
 --one-thread nor --examples can be given with them.
 
 The command ends with 0 if the store keeps every law, with 1 if it breaks one, and with 2 if STORE
-cannot be checked: it cannot be found, does not return an empty store apart from all others, or
-hangs. A law that has not ended after --timeout seconds ends the command, which reports where in its
-code the store stands. The results of the laws before are printed first, also after an interrupt.
+cannot be checked: it cannot be found, does not return an empty store apart from all others, answers
+nothing, or a law has not ended after --timeout seconds. The command then reports where in its code
+the store hangs, or that the store is slow. The results of the laws before are printed first, also
+after an interrupt. Last come the laws that were not asked, with the keywords that they need.
 
 examples:
   exam-sharing check-store exam_sharing.memory:MemoryStore
@@ -173,17 +224,20 @@ def check_store(arguments: Namespace) -> ExitCode:
     line = Line(sys.stderr)
     checking = _Checking(partial(_laws, arguments), line.show)
     try:
-        checking.start()
-        checking.finish(arguments.timeout)
-    except (StoreNotUsable, _Hangs, KeyboardInterrupt) as error:
+        with _Shown(line.show).heard():
+            checking.start()
+            checking.finish(arguments.timeout)
+    except (StoreNotUsable, _Unfinished, KeyboardInterrupt) as error:
         stopped = error
     finally:
         line.show("")
     answers = list(checking.answers)
     if answers and arguments.json:
-        print(document(store=arguments.store, laws=[each.as_data() for each in answers]))
+        laws = [each.as_data() for each in answers]
+        not_asked = [{"law": name, "needs": needs} for name, needs in checking.not_asked.items()]
+        print(document(store=arguments.store, laws=laws, not_asked=not_asked))
     elif answers:
-        print(_report(answers))
+        print("\n".join([*_report(answers), *_report_not_asked(checking.not_asked)]))
     if isinstance(stopped, KeyboardInterrupt):
         where = arguments.store if checking.law is None else checking.law[0]
         print(f"{PROGRAM}: interrupted in {where}", file=sys.stderr)
@@ -193,8 +247,9 @@ def check_store(arguments: Namespace) -> ExitCode:
     return ExitCode.FAILED if any(each.broken for each in answers) else ExitCode.DONE
 
 
-def _laws(arguments: Namespace) -> "tuple[Law, ...]":
-    from exam_sharing.testing.laws import Law, store_laws
+def _laws(arguments: Namespace) -> "tuple[Sequence[Law], Mapping[str, tuple[str, ...]]]":
+    """Return the laws to check and, unless they are chosen by name, those that need more."""
+    from exam_sharing.testing.laws import Law, laws_not_asked, store_laws
 
     found = _imported(arguments.store)
     if isinstance(found, Sequence) and found and all(isinstance(each, Law) for each in found):
@@ -212,7 +267,9 @@ def _laws(arguments: Namespace) -> "tuple[Law, ...]":
     for name in arguments.law or ():
         if name not in known:
             raise InvalidInput("--law", f"names no law of this store{suggestion(name, known)}")
-    return tuple(law for law in laws if arguments.law is None or law.name in arguments.law)
+    if arguments.law is None:
+        return laws, laws_not_asked(laws)
+    return [law for law in laws if law.name in arguments.law], {}
 
 
 def _imported(named: str) -> object:
@@ -247,7 +304,7 @@ def _module_in(path: str) -> str | None:
     return bare if bare != path and _is_dotted(bare) else None
 
 
-def _report(answers: list[_Answer]) -> str:
+def _report(answers: list[_Answer]) -> list[str]:
     broken = [each.broken for each in answers if each.broken is not None]
     seconds = sum(each.seconds for each in answers)
     kept = len(answers) - len(broken)
@@ -260,4 +317,15 @@ def _report(answers: list[_Answer]) -> str:
         lines += ["", *(f"BROKEN {each.law}" for each in alike)]
         lines += [f"  {each.promise}" for each in alike if len(alike) == 1]
         lines += [f"  {line}" for line in problem.split("\n")]
-    return "\n".join(lines)
+    return lines
+
+
+def _report_not_asked(not_asked: Mapping[str, tuple[str, ...]]) -> Iterator[str]:
+    if not_asked:
+        yield f"\nNOT ASKED: {count(len(not_asked), 'law')}, for which the store needs"
+    by_needs: dict[tuple[str, ...], list[str]] = {}
+    for name, needs in not_asked.items():
+        by_needs.setdefault(needs, []).append(name)
+    for needs, names in by_needs.items():
+        yield f"  {' and '.join(_NEEDED.get(each, each) for each in needs)}:"
+        yield from (f"    {name}" for name in names)

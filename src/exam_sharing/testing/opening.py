@@ -12,7 +12,6 @@ import inspect
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, TypeAlias, TypeVar, get_type_hints
@@ -222,19 +221,48 @@ def require_isolated(
 ) -> None:
     """Raise `StoreNotUsable` unless a second store is empty after writing to a first one.
 
-    A store that raises on writing or reading is left to the laws. `beside` has the traces that only
-    a capability reads; `upload` records an upload, instead of the port `uploads`.
+    A store that raises on writing, or at some questions, is left to the laws. `beside` has the
+    traces that only a capability reads; `upload` records an upload, instead of the port `uploads`.
     """
     with opened(open_store) as first, contextlib.suppress(Exception):
         _write_probe(first, upload)
     with opened(open_store) as second:
-        found = [what for what, asked in _traces(second) if _holds(asked)]
-        found += [what for what, asked in beside.items() if _holds(partial(asked, second))]
+        found = _found_in(second)
+        for what, asked in beside.items():
+            with contextlib.suppress(Exception):
+                found += [what] if asked(second) else []
     if found:
         raise StoreNotUsable(
             "must return a new, empty store on each call; "
             f"a new store held, from the one before: {', '.join(found)}"
         )
+
+
+def require_answers(open_store: OpenStore) -> None:
+    """Raise `StoreNotUsable` if a new store raises at every question: its server may be down."""
+    with opened(open_store) as store:
+        _found_in(store)
+
+
+def _found_in(store: StorePorts) -> list[str]:
+    """Return which traces a store holds; raise `StoreNotUsable` if it raises at every one."""
+    answers: dict[str, object] = {}
+    for what, asked in _traces(store):
+        try:
+            answers[what] = asked()
+        except Exception as error:  # noqa: BLE001  a law will report it
+            answers[what] = error
+    errors = [each for each in answers.values() if isinstance(each, Exception)]
+    if len(errors) == len(answers):
+        raised = f"it raised {_named(errors[0])}{place_of(errors[0])}"
+        raise StoreNotUsable(f"returned a store that answers nothing: {raised}") from errors[0]
+    return [what for what, held in answers.items() if held and held not in errors]
+
+
+def _named(error: BaseException) -> str:
+    """Return the names of an error and of its causes."""
+    cause = error.__cause__
+    return type(error).__name__ + (f" from {_named(cause)}" if cause else "")
 
 
 _OLGA, _BEN, _CLEO = (es.UserId(f"exam-sharing-probe-{name}") for name in ("olga", "ben", "cleo"))
@@ -287,10 +315,3 @@ def _traces(store: StorePorts) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "withdrawn exams", lambda: sharing(_GONE).withdrawn != sharing(_NEVER).withdrawn
     yield "receipts", lambda: store.grants.receipt(_OLGA, _REQUEST)
     yield "notices", lambda: store.outbox.listed(None, 1, given_up=None)
-
-
-def _holds(asked: Callable[[], object]) -> bool:
-    try:
-        return bool(asked())
-    except Exception:  # noqa: BLE001  a law will report it
-        return False

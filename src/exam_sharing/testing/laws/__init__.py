@@ -21,8 +21,10 @@ from exam_sharing.testing.laws import (
 )
 from exam_sharing.testing.laws.bench import StoreTrial
 from exam_sharing.testing.laws.directory import directory_laws
+from exam_sharing.testing.laws.directory import law as of_directories
 from exam_sharing.testing.laws.host_rules import host_rule_laws
 from exam_sharing.testing.laws.law import Law, LawBroken
+from exam_sharing.testing.laws.notifier import law as of_notifiers
 from exam_sharing.testing.laws.notifier import notifier_laws
 from exam_sharing.testing.laws.population import Population
 from exam_sharing.testing.opening import OpenStore
@@ -32,6 +34,18 @@ __all__ += ["store_laws"]
 
 _OF_STORES: Final = (exams, grants, commits, failures, access, outbox, histories, races)
 """The modules with laws of stores, in the order in which their laws are checked."""
+
+
+def laws_not_asked(laws: Iterable[Law]) -> dict[str, tuple[str, ...]]:
+    """Return the laws that these ones lack, with the capabilities that each needs."""
+    asked = {law.name for law in laws}
+    lacking: dict[str, tuple[str, ...]] = {}
+    of_stores = [module.law for module in _OF_STORES]
+    for port in (of_stores, [of_directories], [of_notifiers]):
+        needs = dict(each for laws_of_port in port for each in laws_of_port.needs())
+        if not asked.isdisjoint(needs):
+            lacking |= {name: of for name, of in needs.items() if of and name not in asked}
+    return lacking
 
 
 def store_laws(  # noqa: PLR0913  one for each capability of a store

@@ -47,7 +47,7 @@ class StoreTrial:
     keeps_text: Callable[[Any, str], bool] | None = capability()
     hide: Callable[[Any, es.ExamId, bool], object] | None = capability()
     examples: int = attrs.field(validator=is_whole_from(1))
-    _found_isolated: list[bool] = attrs.field(factory=list, init=False)
+    _found: list[opening.StoreNotUsable | None] = attrs.field(factory=list, init=False)
 
     @property
     def uploads_by_port(self) -> bool:
@@ -63,9 +63,19 @@ class StoreTrial:
 
     def require_usable(self) -> None:
         """Raise `StoreNotUsable` if the stores cannot be tested; only the first call tries them."""
-        if not self._found_isolated:
-            opening.require_isolated(self.open_store, dict(self._traces()), self.upload)
-            self._found_isolated.append(True)
+        if not self._found:
+            try:
+                opening.require_isolated(self.open_store, dict(self._traces()), self.upload)
+            except opening.StoreNotUsable as error:
+                self._found.append(error)
+            else:
+                self._found.append(None)
+        if self._found[0] is not None:
+            raise self._found[0]
+
+    def require_answers(self) -> None:
+        """Raise `StoreNotUsable` if the stores have stopped to answer anything."""
+        opening.require_answers(self.open_store)
 
     def _traces(self) -> Iterator[tuple[str, opening.Trace]]:
         """Yield, for what only a capability reads, whether an opened store holds it."""
@@ -78,7 +88,7 @@ class StoreTrial:
 
 def laws_of_port() -> Laws[StoreTrial, "Bench"]:
     """Return a registry for the laws of one port of a store."""
-    return Laws(StoreTrial.bench)
+    return Laws(StoreTrial.bench, StoreTrial.require_answers)
 
 
 def keys_of(*principals: es.PrincipalId) -> frozenset[PrincipalKey]:

@@ -197,7 +197,7 @@ def one_question_may_name_thousands_of_principals(directory: Directory) -> None:
     *(User(id=UserId("x"), name="x"), User(id=UserId("g:x"), name="odd")),
     *(Group(id=GroupId("x"), name="x"), _group("y", GroupId("x")), _group("z", UserId("x"))),
 )
-def a_user_and_a_group_with_one_id_are_distinct(directory: Directory) -> None:
+def a_user_and_a_group_with_one_id_are_two_principals(directory: Directory) -> None:
     """A user and a group with the same id are two principals, in every answer."""
     user, group = UserId("x"), GroupId("x")
     same("the user's principals", directory.principals_of(user), {"u:x", "g:z"})

@@ -94,10 +94,18 @@ class _NotKept(AssertionError):
 
 
 class Laws(Generic[TrialT, SubjectT]):
-    """The laws of one port, in their order; most check what `open_subject` opens for a trial."""
+    """The laws of one port, in their order; most check what `open_subject` opens for a trial.
 
-    def __init__(self, open_subject: Callable[[TrialT], AbstractContextManager[SubjectT]]) -> None:
+    After a failure, `require_answers` raises `StoreNotUsable` if the trial can no longer be used.
+    """
+
+    def __init__(
+        self,
+        open_subject: Callable[[TrialT], AbstractContextManager[SubjectT]],
+        require_answers: Callable[[TrialT], None] = lambda _: None,
+    ) -> None:
         self._open_subject = open_subject
+        self._require_answers = require_answers
         self._checks: list[tuple[Callable[[TrialT], None], tuple[str, ...]]] = []
 
     def __call__(self, check: Callable[[SubjectT], None]) -> Callable[[SubjectT], None]:
@@ -134,23 +142,43 @@ class Laws(Generic[TrialT, SubjectT]):
         for check, capabilities in self._checks:
             declared = [getattr(trial, each) for each in capabilities]
             if not any(each is None or each is False for each in declared):
-                name = check.__name__.replace("_", "-")
+                name = _name_of(check)
                 text = inspect.getdoc(check) or name  # Optimised code has no docstrings.
                 promise = " ".join(text.partition("\n\n")[0].split())
-                checked = partial(_check, name, promise, check, trial)
+                checked = partial(self._check, name, promise, check, trial)
                 yield Law(name=name, promise=promise, check=checked)
 
+    def needs(self) -> Iterator[tuple[str, tuple[str, ...]]]:
+        """Yield the name of each law and the capabilities that it needs."""
+        for check, capabilities in self._checks:
+            yield _name_of(check), capabilities
 
-def _check(name: str, promise: str, check: Callable[[TrialT], None], trial: TrialT) -> None:
-    __tracebackhide__ = True
-    try:
-        check(trial)
-    except StoreNotUsable as error:
-        raise error.with_traceback(None) from error.__cause__
-    except _NotKept as found:
-        raise LawBroken(name, promise, found.problem, found.examples) from found.__cause__
-    except Exception as error:
-        raise LawBroken(name, promise, f"raised {_named(error)}") from error
+    def _check(
+        self, name: str, promise: str, check: Callable[[TrialT], None], trial: TrialT
+    ) -> None:
+        __tracebackhide__ = True
+        try:
+            self._unless_down(check, trial)
+        except StoreNotUsable as error:
+            raise error.with_traceback(None) from error.__cause__
+        except _NotKept as found:
+            raise LawBroken(name, promise, found.problem, found.examples) from found.__cause__
+        except Exception as error:
+            raise LawBroken(name, promise, f"raised {_named(error)}") from error
+
+    def _unless_down(self, check: Callable[[TrialT], None], trial: TrialT) -> None:
+        __tracebackhide__ = True
+        try:
+            check(trial)
+        except StoreNotUsable:
+            raise
+        except Exception:
+            self._require_answers(trial)
+            raise
+
+
+def _name_of(check: Callable[..., None]) -> str:
+    return check.__name__.replace("_", "-")
 
 
 def _named(error: BaseException) -> str:

@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 import exam_sharing as es
 from exam_sharing.testing.machine.hospital import Capabilities, Hide, Sweep, Transfer
 from exam_sharing.testing.machine.steps import SharingMachine
-from exam_sharing.testing.opening import OpenStore, Upload, require_isolated
+from exam_sharing.testing.opening import OpenStore, Upload, require_answers, require_isolated
 from exam_sharing.testing.progress import Search
 from exam_sharing.testing.story import RulesBroken
 from exam_sharing.validation import require_callable, require_kind
@@ -80,6 +80,7 @@ def run_sharing_machine(
     try:
         run_state_machine_as_test(new_machine, settings=used)  # type: ignore[arg-type]
     except RulesBroken as broken:
+        require_answers(open_store)
         # A new error, since Hypothesis adds its own account to the old one.
         story = RulesBroken(broken.story, broken.question, broken.expected, broken.got)
         raise story from broken.__cause__
