@@ -6,7 +6,7 @@ and a CD of Anna's with the exams ct, mr and xray.
 """
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from exam_sharing.documents import with_kind
 from exam_sharing.errors import InvalidArgument
@@ -17,6 +17,9 @@ from exam_sharing.testing.edges import START
 from exam_sharing.testing.worlds import EXAMS, GROUPS, USERS
 
 Step: TypeAlias = Act | Done | Answered
+
+MAY_NOT_ACT: Final = "which refusal a user gets who may not act"
+"""A choice: the specification says only that an unknown or inactive user may not act."""
 
 
 def case(*told: Step | Iterable[Step], choice: str | None = None, **portal: Any) -> Case:
@@ -116,6 +119,11 @@ def withdraw(exam: str) -> Act:
 
 def clock(now: str) -> Act:
     return Act(act="clock", now=now)
+
+
+def left_open(choice: str, *answers: Answered) -> list[Answered]:
+    """Return answers in which the specification leaves something open."""
+    return [{**each, "choice": choice} for each in answers]
 
 
 def notices(*notices: Data) -> Answered:

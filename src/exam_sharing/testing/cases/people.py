@@ -89,11 +89,19 @@ class Act(dict[str, Any]):
     invalid: Final = partialmethod(error, "InvalidValue")
     reused: Final = partialmethod(error, "RequestIdReused")
 
-    def _with(self, **fields: Any) -> Self:
-        return type(self)({**self, **fields})
+    def cascading(self) -> Self:
+        return type(self)({**self, "reshares": "CASCADE"})
 
-    cascading: Final = partialmethod(_with, reshares="CASCADE")
-    restricting: Final = partialmethod(_with, reshares="RESTRICT")
+    def restricting(self) -> Self:
+        return type(self)({**self, "reshares": "RESTRICT"})
+
+    def cascades(self, *grants: Data, **others: Any) -> Done:
+        """The act cascades, and a receipt has these grants as ended."""
+        return self.cascading().ended(*grants, **others)
+
+    def restricted(self, *grants: Data) -> Done:
+        """The act is refused under `RESTRICT`, since these re-shares rest on what it would end."""
+        return self.restricting().has_reshares(*grants)
 
     def previewed(self, *reasons: Data | str, **fields: Any) -> Answered:
         """A preview has these reasons, and under `gains`, `losses` and `keeps` these effects."""
@@ -106,11 +114,6 @@ class Act(dict[str, Any]):
 
     def preview_is_error(self, name: str) -> Answered:
         return {"question": {"question": "preview", "act": self}, "answer": {"error": name}}
-
-
-def left_open(choice: str, *answers: Answered) -> list[Answered]:
-    """Return answers in which the specification leaves something open."""
-    return [{**each, "choice": choice} for each in answers]
 
 
 def again(done: Done) -> Done:
@@ -372,8 +375,6 @@ OWNER: Final = User("anna")
 """Who owns the exams that name nobody."""
 nobody: Final = User("nobody")
 """An unknown user."""
-MAY_NOT_ACT: Final = "which refusal a user gets who may not act"
-"""A choice: the specification says only that an unknown or inactive user may not act."""
 board: Final = Group("board")
 """A group that a case has to add."""
 

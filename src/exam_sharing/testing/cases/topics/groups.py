@@ -156,8 +156,7 @@ CASES: Final = {
             dan.share(nurses).recipients_not_found(nurses), unseen=[(dan, nurses)]
         ),
         "a group of inactive users is found": case(
-            anna.share(nurses).granted(),
-            users=[dan.fields(active=False), eva.fields(active=False)],
+            anna.share(nurses).granted(), users=[dan.fields(active=False), eva.fields(active=False)]
         ),
         "a member cannot share with themselves or the owner": After.group_share(
             dan.share(dan, anna).refused(
@@ -198,8 +197,7 @@ CASES: Final = {
             dan.share(ben, until=DAY).refused("EXPIRY_BEYOND_OWN", exams=["ct"], until=HOUR),
         ),
         "without a time, a share with a group lasts as long as the actor's own hold": case(
-            anna.share(ben, until=DAY),
-            ben.share(nurses).granted(until=DAY, limited_by="OWN_HOLD"),
+            anna.share(ben, until=DAY), ben.share(nurses).granted(until=DAY, limited_by="OWN_HOLD")
         ),
     },
     "A share of a batch covers what the actor sees, also through groups.": {
@@ -286,20 +284,19 @@ CASES: Final = {
     },
     "HAS_RESHARES: re-shares by members of a group and to a group.": {
         "a re-share by a member can restrict an unshare of the group": reshare(
-            anna.unshare(nurses).restricting().has_reshares(dan.grant(ben)),
-            [dan.can_view(), ben.can_view()],
+            anna.unshare(nurses).restricted(dan.grant(ben)), [dan.can_view(), ben.can_view()]
         ),
         "a re-share to a group can restrict an unshare": case(
             passed_on(anna, ben, nurses),
-            anna.unshare(ben).restricting().has_reshares(ben.grant(nurses)),
+            anna.unshare(ben).restricted(ben.grant(nurses)),
             dan.can_view(),
         ),
         "a re-share by a member can restrict a narrowing of the group": download_reshare(
-            anna.narrow_to_view(nurses).restricting().has_reshares(dan.grant(ben, "DOWNLOAD")),
+            anna.narrow_to_view(nurses).restricted(dan.grant(ben, "DOWNLOAD")),
             [dan.can_download(), ben.can_download()],
         ),
         "a re-share by a member can restrict an end by the host": reshare(
-            host_ends(nurses).restricting().has_reshares(dan.grant(ben)), dan.can_view()
+            host_ends(nurses).restricted(dan.grant(ben)), dan.can_view()
         ),
         "a re-share by a member who has access another way does not restrict": reshare(
             [anna.share(dan)],
@@ -316,16 +313,12 @@ CASES: Final = {
         ),
         "a cascade from a group ends the re-shares of every member": reshare(
             [eva.share(carla)],
-            anna.unshare(nurses)
-            .cascading()
-            .ended(anna.grant(nurses), dan.grant(ben), eva.grant(carla)),
+            anna.unshare(nurses).cascades(anna.grant(nurses), dan.grant(ben), eva.grant(carla)),
             [ben.cannot_view(), carla.cannot_view()],
         ),
         "a cascade from a group spares a member who has access another way": reshare(
             [anna.share(dan), eva.share(carla)],
-            anna.unshare(nurses)
-            .cascading()
-            .ended(
+            anna.unshare(nurses).cascades(
                 anna.grant(nurses),
                 eva.grant(carla),
                 left_standing=[dan.grant(ben)],
@@ -335,14 +328,12 @@ CASES: Final = {
         ),
         "a cascade from one grant to a larger group ends re-shares of the smaller one": case(
             [anna.share(clinic), dan.share(ben)],
-            anna.end(anna.grant(clinic)).cascading().ended(anna.grant(clinic), dan.grant(ben)),
+            anna.end(anna.grant(clinic)).cascades(anna.grant(clinic), dan.grant(ben)),
             ben.cannot_view(),
         ),
         "a cascade ends a re-share to a group and the re-shares of its members": case(
             [*passed_on(anna, ben, nurses), eva.share(carla)],
-            anna.unshare(ben)
-            .cascading()
-            .ended(anna.grant(ben), ben.grant(nurses), eva.grant(carla)),
+            anna.unshare(ben).cascades(anna.grant(ben), ben.grant(nurses), eva.grant(carla)),
             [dan.cannot_view(), carla.cannot_view()],
         ),
         "a cascade from a narrowed group narrows the re-shares of its members": download_reshare(
@@ -351,22 +342,19 @@ CASES: Final = {
         ),
         "a re-share to one's own group supports nothing": case(
             [*passed_on(anna, dan, nurses), dan.share(ben)],
-            anna.unshare(dan).cascading().ended(anna.grant(dan), dan.grant(nurses), dan.grant(ben)),
+            anna.unshare(dan).cascades(anna.grant(dan), dan.grant(nurses), dan.grant(ben)),
             [eva.cannot_view(), ben.cannot_view()],
         ),
         "a circle through a group supports nothing": case(
             passed_on(anna, dan, ben, nurses),
-            anna.unshare(dan).cascading().ended(anna.grant(dan), dan.grant(ben), ben.grant(nurses)),
+            anna.unshare(dan).cascades(anna.grant(dan), dan.grant(ben), ben.grant(nurses)),
             [dan.cannot_view(), ben.cannot_view(), eva.cannot_view()],
         ),
         "a cascade leaves alone a re-share by a former member": case(
-            [*DAN_LEFT, anna.share(carla)],
-            anna.unshare(carla).cascading().ended(),
-            ben.can_view(),
+            [*DAN_LEFT, anna.share(carla)], anna.unshare(carla).cascades(), ben.can_view()
         ),
         "an end of a group's grants by the host can cascade": reshare(
-            host_ends(nurses).cascading().ended(anna.grant(nurses), dan.grant(ben)),
-            ben.cannot_view(),
+            host_ends(nurses).cascades(anna.grant(nurses), dan.grant(ben)), ben.cannot_view()
         ),
         "a preview of a cascade from a group reports its members and their recipients": reshare(
             anna.unshare(nurses).cascading().previewed(losses=[ben, dan, eva, nurses])

@@ -5,11 +5,24 @@ Specification: `#notices`.
 
 from typing import Final
 
-from exam_sharing.testing.cases.builders import case, clock, exam, notices, upload, withdraw
-from exam_sharing.testing.cases.people import DAY, HOUR, WEEK, board, left_open, passed_on
+from exam_sharing.testing.cases.builders import (
+    case,
+    clock,
+    exam,
+    left_open,
+    notices,
+    upload,
+    withdraw,
+)
+from exam_sharing.testing.cases.people import DAY, HOUR, WEEK, board, passed_on
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, dan, eva, nurses
 
 LOOK: Final = "Please have a look."
+CONTROLS: Final = {
+    "a control character": "ring\u0007",
+    "the control DEL": "one\u007ftwo",
+    "a C1 control": "one\u009btwo",
+}
 SHARE: Final = anna.share(ben, carla, message=LOOK)
 
 CASES: Final = {
@@ -19,6 +32,7 @@ CASES: Final = {
         ),
         "a user who gains download gets a notice": After.share(
             anna.share_download(ben).shared(ben.widened()),
+            ben.can_download(),
             notices(ben.notice(permission="DOWNLOAD"), ben.notice()),
         ),
         "a user who gains time gets a notice": case(
@@ -80,7 +94,7 @@ CASES: Final = {
         "the owner gets no notice of a share with a group of theirs": case(
             [board.becomes(anna, carla), anna.share(ben)],
             ben.share(board).granted(),
-            notices(ben.notice(), carla.notice(actor=ben)),
+            [carla.can_view(), notices(ben.notice(), carla.notice(actor=ben))],
         ),
         "a part-owner of a batch gets a notice of the rest": case(
             ben.share(anna, exam="mr"),
@@ -147,15 +161,12 @@ CASES: Final = {
         "a message of one code point more than the limit is refused": case(
             anna.share(ben, message="x" * 2001).refused("MESSAGE_NOT_ALLOWED", limit=2000)
         ),
-        "a message with a control character is refused": case(
-            anna.share(ben, message="ring\u0007").refused("MESSAGE_NOT_ALLOWED", limit=2000)
-        ),
-        "a message with the control DEL is refused": case(
-            anna.share(ben, message="one\u007ftwo").refused("MESSAGE_NOT_ALLOWED", limit=2000)
-        ),
-        "a message with a C1 control is refused": case(
-            anna.share(ben, message="one\u009btwo").refused("MESSAGE_NOT_ALLOWED", limit=2000)
-        ),
+        **{
+            f"a message with {what} is refused": case(
+                anna.share(ben, message=message).refused("MESSAGE_NOT_ALLOWED", limit=2000)
+            )
+            for what, message in CONTROLS.items()
+        },
     },
     "A notice is dropped if no grant of its share reaches its reader any more.": {
         "a waiting notice is dropped if its reader was unshared": case(

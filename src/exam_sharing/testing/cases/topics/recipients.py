@@ -6,17 +6,16 @@ Specification: `#choosing-recipients`, `#principal`, `#removed_by_owner`.
 from functools import partial
 from typing import Any, Final
 
-from exam_sharing.testing.cases.builders import case, clock, exam, host_ends, notices, upload
-from exam_sharing.testing.cases.people import (
-    DAY,
-    HOUR,
-    Group,
-    User,
-    board,
+from exam_sharing.testing.cases.builders import (
+    case,
+    clock,
+    exam,
+    host_ends,
     left_open,
-    nobody,
-    passed_on,
+    notices,
+    upload,
 )
+from exam_sharing.testing.cases.people import DAY, HOUR, Group, User, nobody, passed_on
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, dan, eva, nurses
 
 readmission: Final = partial(case, only_owner_readmits=True)
@@ -65,16 +64,8 @@ CASES: Final = {
         "an actor cannot share with themselves": After.share(
             ben.share(ben).refused("RECIPIENT_IS_SELF", principals=[ben])
         ),
-        "an actor can share with their own group": case(
-            anna.share(dan), dan.share(nurses).granted()
-        ),
         "an actor cannot share with the owner": After.share(
             ben.share(anna).refused("RECIPIENT_IS_OWNER", principals=[anna])
-        ),
-        "an actor can share with a group of the owner": case(
-            [board.becomes(anna, carla), anna.share(ben)],
-            ben.share(board).granted(),
-            carla.can_view(),
         ),
     },
     "REMOVED_BY_OWNER: only the owner may share again with a principal whom they unshared.": {
@@ -132,11 +123,6 @@ CASES: Final = {
             [dan.can_view(), eva.can_view(), carla.cannot_view()],
         ),
         "a group cannot hold itself": case(nurses.becomes(nurses).error("MembershipCycle")),
-    },
-    "A user holds the grants made to every group that they are in now.": {
-        "a user who leaves a group loses what was shared with it": case(
-            anna.share(nurses), nurses.becomes(eva), dan.cannot_view(), eva.can_view()
-        )
     },
     "A grant gives nothing to its own grantor.": {
         "sharing with one's own group does not keep access": case(

@@ -15,6 +15,13 @@ SHARE: Final = anna.share(ben, **FORM)
 UNSHARE: Final = anna.unshare(ben, **FORM)
 NARROW: Final = anna.narrow_to_view(ben, **FORM)
 
+MALFORMED: Final = {
+    "an empty id": "",
+    "an id of 256 code points": "x" * 256,
+    "an id that ends in a space": "carla ",
+    "an id with a control character": "car\u0007la",
+    "an id with a bidirectional control": "car\u202ela",
+}
 BIG_BEN: Final = User("Ben")
 RENEE: Final = User("renée")
 OTHER_RENEE: Final = User("rene\u0301e")
@@ -156,21 +163,12 @@ CASES: Final = {
         ),
     },
     "InvalidValue: a malformed id or a naive datetime is an error of the caller.": {
-        "an empty id is an error of the caller": case(
-            anna.share(ben, User("")).invalid(), ben.cannot_view()
-        ),
-        "an id of 256 code points is an error of the caller": case(
-            anna.share(ben, User("x" * 256)).invalid(), ben.cannot_view()
-        ),
-        "an id that ends in a space is an error of the caller": case(
-            anna.share(ben, User("carla ")).invalid(), ben.cannot_view()
-        ),
-        "an id with a control character is an error of the caller": case(
-            anna.share(ben, User("car\u0007la")).invalid(), ben.cannot_view()
-        ),
-        "an id with a bidirectional control is an error of the caller": case(
-            anna.share(ben, User("car\u202ela")).invalid(), ben.cannot_view()
-        ),
+        **{
+            f"{what} is an error of the caller": case(
+                anna.share(ben, User(malformed)).invalid(), ben.cannot_view()
+            )
+            for what, malformed in MALFORMED.items()
+        },
         "a share until a time without a zone is an error of the caller": case(
             anna.share(ben, until="2030-01-02T12:00:00").invalid(), ben.cannot_view()
         ),

@@ -59,14 +59,13 @@ CASES: Final = {
     },
     "RESTRICT: HAS_RESHARES if a cascade would end or narrow anything more.": {
         "a re-share can restrict an unshare": After.reshare(
-            anna.unshare(ben).restricting().has_reshares(ben.grant(carla)),
-            [ben.can_view(), carla.can_view()],
+            anna.unshare(ben).restricted(ben.grant(carla)), [ben.can_view(), carla.can_view()]
         ),
         "an unshare without re-shares is not restricted": After.share(
             anna.unshare(ben).restricting().ended()
         ),
         "a re-share can restrict the end of one grant": After.reshare(
-            anna.end(anna.grant(ben)).restricting().has_reshares(ben.grant(carla)),
+            anna.end(anna.grant(ben)).restricted(ben.grant(carla)),
             [ben.can_view(), carla.can_view()],
         ),
         "a re-share with another support does not restrict the end of one grant": case(
@@ -78,7 +77,7 @@ CASES: Final = {
         ),
         "a re-share can restrict a narrowing": case(
             DOWNLOADS,
-            anna.narrow_to_view(ben).restricting().has_reshares(ben.grant(carla, "DOWNLOAD")),
+            anna.narrow_to_view(ben).restricted(ben.grant(carla, "DOWNLOAD")),
             [ben.can_download(), carla.can_download()],
         ),
         "a re-share within the bound does not restrict a narrowing": case(
@@ -88,7 +87,7 @@ CASES: Final = {
         ),
         "a re-share on any exam restricts an end by the host everywhere": case(
             [anna.share(ben), anna.share(ben, exam="mr"), ben.share(carla)],
-            host_ends(ben).restricting().has_reshares(ben.grant(carla)),
+            host_ends(ben).restricted(ben.grant(carla)),
             [ben.can_view(), ben.can_view("mr")],
         ),
         "HAS_RESHARES names no grants to an actor without access": case(
@@ -104,23 +103,17 @@ CASES: Final = {
     "CASCADE: a touched grant keeps what is still supported, and otherwise ends.": {
         "a cascade ends re-shares however far they go": case(
             passed_on(anna, ben, carla, dan),
-            anna.unshare(ben)
-            .cascading()
-            .ended(anna.grant(ben), ben.grant(carla), carla.grant(dan)),
+            anna.unshare(ben).cascades(anna.grant(ben), ben.grant(carla), carla.grant(dan)),
             [ben.cannot_view(), carla.cannot_view(), dan.cannot_view()],
         ),
         "a cascade spares a re-share whose grantor holds the exam another way": case(
             [anna.share(dan, nurses), dan.share(ben)],
-            anna.unshare(dan)
-            .cascading()
-            .ended(left_standing=[dan.grant(ben)], still_have_access=[dan]),
+            anna.unshare(dan).cascades(left_standing=[dan.grant(ben)], still_have_access=[dan]),
             ben.can_view(),
         ),
         "a circle of re-shares supports nothing": case(
             passed_on(anna, ben, carla, ben),
-            anna.unshare(ben)
-            .cascading()
-            .ended(anna.grant(ben), ben.grant(carla), carla.grant(ben)),
+            anna.unshare(ben).cascades(anna.grant(ben), ben.grant(carla), carla.grant(ben)),
             [ben.cannot_view(), carla.cannot_view()],
         ),
         "a cascade narrows a re-share that is supported in part": case(
@@ -129,43 +122,36 @@ CASES: Final = {
             carla.can_only_view(),
         ),
         "a cascade cuts a re-share to the time of its source": After.reshare(
-            anna.narrow(ben, until=DAY)
-            .cascading()
-            .ended(
+            anna.narrow(ben, until=DAY).cascades(
                 anna.grant(ben),
                 ben.grant(carla),
                 replaced_by=[anna.grant(ben, until=DAY), ben.grant(carla, until=DAY)],
             )
         ),
         "a cascade from one grant ends the re-shares that rest on it": After.reshare(
-            anna.end(anna.grant(ben)).cascading().ended(anna.grant(ben), ben.grant(carla)),
+            anna.end(anna.grant(ben)).cascades(anna.grant(ben), ben.grant(carla)),
             [ben.cannot_view(), carla.cannot_view()],
         ),
         "a cascade from one of two grants spares re-shares that rest on both": case(
             [anna.share(ben, dan), *passed_on(dan, ben, carla)],
-            anna.end(dan.grant(ben))
-            .cascading()
-            .ended(left_standing=[ben.grant(carla)], still_have_access=[ben]),
+            anna.end(dan.grant(ben)).cascades(
+                left_standing=[ben.grant(carla)], still_have_access=[ben]
+            ),
             [ben.can_view(), carla.can_view()],
         ),
         "giving up access can cascade": After.reshare(
-            ben.unshare(ben).cascading().ended(anna.grant(ben), ben.grant(carla)),
-            carla.cannot_view(),
+            ben.unshare(ben).cascades(anna.grant(ben), ben.grant(carla)), carla.cannot_view()
         ),
         "an end by the host can cascade": case(
             [anna.share(ben), anna.share(ben, exam="mr"), ben.share(carla)],
-            host_ends(ben)
-            .cascading()
-            .ended(anna.grant(ben), ben.grant(carla), anna.grant(ben, exam="mr")),
+            host_ends(ben).cascades(anna.grant(ben), ben.grant(carla), anna.grant(ben, exam="mr")),
             carla.cannot_view(),
         ),
         "a preview of a cascade reports who else would lose access": After.reshare(
             anna.unshare(ben).cascading().previewed(losses=[ben, carla])
         ),
         "a cascade can leave view for good and download for a time": download_and_view(
-            eva.narrow(ben, until=DAY)
-            .cascading()
-            .ended(
+            eva.narrow(ben, until=DAY).cascades(
                 ben.grant(carla, "DOWNLOAD"),
                 eva.grant(ben, "DOWNLOAD"),
                 replaced_by=[
@@ -178,9 +164,7 @@ CASES: Final = {
             carla.can_download(),
         ),
         "a cascade leaves view if only download lost its source": download_and_view(
-            eva.unshare(ben)
-            .cascading()
-            .ended(
+            eva.unshare(ben).cascades(
                 ben.grant(carla, "DOWNLOAD"),
                 eva.grant(ben, "DOWNLOAD"),
                 replaced_by=[ben.grant(carla)],
@@ -190,7 +174,7 @@ CASES: Final = {
         ),
         "a cascade ends re-shares by an inactive user": case(
             [*passed_on(anna, ben, carla), ben.becomes(active=False)],
-            anna.unshare(ben).cascading().ended(anna.grant(ben), ben.grant(carla)),
+            anna.unshare(ben).cascades(anna.grant(ben), ben.grant(carla)),
             carla.cannot_view(),
         ),
         "a re-share for a shorter time stands while its grantor holds as much another way": case(
@@ -198,9 +182,7 @@ CASES: Final = {
             anna.share(dan, until=DAY),
             dan.share(ben),
             ben.share(carla, until=DAY),
-            anna.narrow(ben, until=DAY)
-            .cascading()
-            .ended(
+            anna.narrow(ben, until=DAY).cascades(
                 anna.grant(ben),
                 replaced_by=[anna.grant(ben, until=DAY)],
                 left_standing=[ben.grant(carla, until=DAY)],
@@ -210,9 +192,7 @@ CASES: Final = {
     "Support comes from grants to the grantor, or to groups that they are in now.": {
         "a new member of a group has support from the group's grant": case(
             [*passed_on(anna, ben, carla), anna.share(nurses), nurses.becomes(dan, eva, ben)],
-            anna.unshare(ben)
-            .cascading()
-            .ended(left_standing=[ben.grant(carla)], still_have_access=[ben]),
+            anna.unshare(ben).cascades(left_standing=[ben.grant(carla)], still_have_access=[ben]),
             carla.can_view(),
         ),
         "grants by an inactive user give support": case(
@@ -220,9 +200,9 @@ CASES: Final = {
             ben.share(carla),
             *passed_on(dan, carla, eva),
             ben.becomes(active=False),
-            anna.unshare(dan)
-            .cascading()
-            .ended(anna.grant(dan), dan.grant(carla), still_have_access=[carla]),
+            anna.unshare(dan).cascades(
+                anna.grant(dan), dan.grant(carla), still_have_access=[carla]
+            ),
             carla.can_view(),
             eva.can_view(),
         ),
@@ -230,31 +210,29 @@ CASES: Final = {
     "A grant that rests on a narrowed grant rests also on its replacement.": {
         "a re-share rests on the narrowed replacement of its source": case(
             [anna.share_download(ben), ben.share(carla), anna.narrow_to_view(ben)],
-            anna.unshare(ben).cascading().ended(anna.grant(ben), ben.grant(carla)),
+            anna.unshare(ben).cascades(anna.grant(ben), ben.grant(carla)),
             carla.cannot_view(),
         ),
         "a re-share beyond a narrowed source rests on the replacement of that source": case(
             [*DOWNLOADS, anna.narrow_to_view(ben)],
-            anna.unshare(ben).cascading().ended(anna.grant(ben), ben.grant(carla, "DOWNLOAD")),
+            anna.unshare(ben).cascades(anna.grant(ben), ben.grant(carla, "DOWNLOAD")),
             carla.cannot_view(),
         ),
         "a narrowed re-share still rests on its source": case(
             [*DOWNLOADS, ben.narrow_to_view(carla)],
-            anna.unshare(ben).cascading().ended(anna.grant(ben, "DOWNLOAD"), ben.grant(carla)),
+            anna.unshare(ben).cascades(anna.grant(ben, "DOWNLOAD"), ben.grant(carla)),
             carla.cannot_view(),
         ),
     },
     "A grant is touched if it had support, or rests on a grant that the act ends.": {
         "a cascade leaves alone a re-share that outlived its own source": case(
             [*passed_on(anna, ben, carla), anna.unshare(ben), *passed_on(anna, eva, dan)],
-            anna.unshare(eva).cascading().ended(anna.grant(eva), eva.grant(dan)),
+            anna.unshare(eva).cascades(anna.grant(eva), eva.grant(dan)),
             [carla.can_view(), dan.cannot_view()],
         ),
         "a cascade from a re-share that outlived its source ends what rests on it": case(
             [*passed_on(anna, ben, carla, dan, eva), anna.unshare(ben)],
-            anna.unshare(carla)
-            .cascading()
-            .ended(ben.grant(carla), carla.grant(dan), dan.grant(eva)),
+            anna.unshare(carla).cascades(ben.grant(carla), carla.grant(dan), dan.grant(eva)),
             [dan.cannot_view(), eva.cannot_view()],
         ),
         "a cascade leaves alone a re-share that exceeded its grantor before": case(
@@ -263,7 +241,7 @@ CASES: Final = {
             ben.share_download(carla),
             anna.unshare(ben),
             eva.share(ben),
-            anna.unshare(eva).cascading().ended(anna.grant(eva), eva.grant(ben)),
+            anna.unshare(eva).cascades(anna.grant(eva), eva.grant(ben)),
             ben.cannot_view(),
             carla.can_download(),
         ),
@@ -273,12 +251,12 @@ CASES: Final = {
             ben.share(carla),
             eva.share(ben),
             anna.end(anna.grant(ben)),
-            eva.unshare(ben).cascading().ended(ben.grant(carla), eva.grant(ben)),
+            eva.unshare(ben).cascades(ben.grant(carla), eva.grant(ben)),
             carla.cannot_view(),
         ),
         "a re-share by a former member of a group rests on the group's grant": case(
             [anna.share(nurses), dan.share(ben), nurses.becomes(eva)],
-            anna.unshare(nurses).cascading().ended(anna.grant(nurses), dan.grant(ben)),
+            anna.unshare(nurses).cascades(anna.grant(nurses), dan.grant(ben)),
             ben.cannot_view(),
         ),
     },

@@ -6,18 +6,8 @@ Specification: `#sharing`, `#refusals`, `#previews`.
 from functools import partial
 from typing import Final
 
-from exam_sharing.testing.cases.builders import case, clock, notices
-from exam_sharing.testing.cases.people import (
-    DAY,
-    HOUR,
-    MAY_NOT_ACT,
-    PAST,
-    WEEK,
-    left_open,
-    nobody,
-    passed_on,
-    reason,
-)
+from exam_sharing.testing.cases.builders import MAY_NOT_ACT, case, clock, left_open, notices
+from exam_sharing.testing.cases.people import DAY, HOUR, PAST, WEEK, nobody, passed_on, reason
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, dan, eva, nurses
 
 two_people: Final = partial(case, max_people=2)
@@ -161,14 +151,8 @@ CASES: Final = {
         ),
     },
     "GRANTED: nothing was held from this grantor. WIDENED: more permission. EXTENDED: more time.": {
-        "sharing download with a viewer widens": After.share(
-            anna.share_download(ben).shared(ben.widened()), ben.can_download()
-        ),
         "sharing download for a time with a viewer for good widens": After.share(
             anna.share_download(ben, until=DAY).shared(ben.widened(until=DAY)), ben.can_download()
-        ),
-        "sharing for longer extends": case(
-            anna.share(ben, until=DAY), anna.share(ben, until=WEEK).shared(ben.extended(until=WEEK))
         ),
         "sharing view for longer with a downloader extends view": case(
             anna.share_download(ben, until=DAY),

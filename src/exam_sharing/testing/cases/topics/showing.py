@@ -6,17 +6,8 @@ Specification: `#what-the-portal-shows`, `#access`, `#disclosure`, `#exam_not_fo
 from functools import partial
 from typing import Final
 
-from exam_sharing.testing.cases.builders import case, clock, exam, upload
-from exam_sharing.testing.cases.people import (
-    DAY,
-    HOUR,
-    MAY_NOT_ACT,
-    WEEK,
-    User,
-    left_open,
-    nobody,
-    passed_on,
-)
+from exam_sharing.testing.cases.builders import MAY_NOT_ACT, case, clock, exam, left_open, upload
+from exam_sharing.testing.cases.people import DAY, HOUR, WEEK, User, nobody, passed_on
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, clinic, dan, eva, nurses
 
 LOST: Final = [*passed_on(anna, ben, carla, dan), anna.unshare(ben)]
@@ -332,12 +323,10 @@ CASES: Final = {
         ),
         "an actor who sees the access list sees everything that a cascade ends": case(
             *passed_on(anna, ben, carla, dan),
-            ben.unshare(carla).cascading().ended(ben.grant(carla), carla.grant(dan)),
+            ben.unshare(carla).cascades(ben.grant(carla), carla.grant(dan)),
         ),
         "under OWN_GRANTS, a receipt of a cascade has only the actor's own grants": own_grants(
-            *passed_on(anna, ben, carla, dan),
-            ben.unshare(carla).cascading().ended(),
-            dan.cannot_view(),
+            *passed_on(anna, ben, carla, dan), ben.unshare(carla).cascades(), dan.cannot_view()
         ),
         "under OWN_GRANTS, HAS_RESHARES names no grants of others": own_grants(
             passed_on(anna, ben, carla, dan),
@@ -350,7 +339,7 @@ CASES: Final = {
             *LOST, anna.share(carla), ben.unshare(carla).ended(), carla.can_view(), dan.can_view()
         ),
         "an actor who lost access sees only their own grants in a cascade": case(
-            *LOST, ben.unshare(carla).cascading().ended(), carla.cannot_view(), dan.cannot_view()
+            *LOST, ben.unshare(carla).cascades(), carla.cannot_view(), dan.cannot_view()
         ),
         "a preview for an actor who lost access has only their own grants": case(
             *LOST, ben.unshare(carla).cascading().previewed(losses=[carla])

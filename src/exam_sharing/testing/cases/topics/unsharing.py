@@ -6,18 +6,8 @@ Specification: `#unsharing-and-narrowing`, `#by-the-host`.
 from functools import partial
 from typing import Final
 
-from exam_sharing.testing.cases.builders import case, clock, host_ends, withdraw
-from exam_sharing.testing.cases.people import (
-    DAY,
-    HOUR,
-    NOW,
-    WEEK,
-    Group,
-    board,
-    left_open,
-    passed_on,
-    reason,
-)
+from exam_sharing.testing.cases.builders import case, clock, host_ends, left_open, withdraw
+from exam_sharing.testing.cases.people import DAY, HOUR, NOW, WEEK, Group, board, passed_on, reason
 from exam_sharing.testing.cases.topics import After, anna, ben, carla, dan, eva, nurses
 
 DOWNLOADS: Final = [anna.share_download(ben), ben.share_download(carla)]
