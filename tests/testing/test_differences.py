@@ -12,6 +12,7 @@ from exam_sharing.policy.facts import ExamGrants
 from exam_sharing.testing.laws.law import difference
 from world import ANNA, BEN, START
 
+LONG = list(range(100, 200))
 SECOND = timedelta(seconds=1)
 CT = ExamId("ct")
 GRANT = Grant(
@@ -68,6 +69,13 @@ MINE = Exam(
         ((1, 2), (1, 2, 3), "  got: (1, 2)\n  expected: (1, 2, 3)"),
         ({1: 2}, {1: 3, 4: 5}, "  1: 2, expected 3\n  4: nothing, expected 5"),
         ({1, 2}, {2, 3}, "  missing: [3]\n  not expected: [1]"),
+        (LONG[1:], LONG, "  missing: [100]\n  not expected: none"),
+        ([*LONG, 107], LONG, "  missing: none\n  not expected: [107]"),
+        (
+            {"a": set(LONG)},
+            {"a": set()},
+            ("  'a' missing: none\n  'a' not expected: [100, 101, 102, 103, 104] and 95 more"),
+        ),
         (
             START.replace(tzinfo=None),
             START,

@@ -2,7 +2,9 @@
 
 import importlib
 import pkgutil
+import pydoc
 import re
+import textwrap
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -160,7 +162,15 @@ def test_the_story_of_a_world_lists_all_its_acts(world):
     assert len(acts) == len(world.acts)
     assert world.story[0].startswith("12:00  The members of ")
     assert all(line in repr(world) for line in acts)
+    assert repr(world).startswith(f"World(story={world.story!r}, ")
     assert "object at" not in repr(world)
+
+
+@pytest.mark.parametrize("name", sharing.__all__)
+def test_the_help_of_a_strategy_fits_on_a_screen(name):
+    text = pydoc.plain(pydoc.render_doc(getattr(sharing, name)))
+    rows = sum(len(textwrap.wrap(line, 80)) or 1 for line in text.splitlines())
+    assert rows <= 24
 
 
 def plainest(strategy):

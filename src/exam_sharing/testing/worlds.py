@@ -81,12 +81,13 @@ class World:
     """A `Sharing` in memory, with its parts and its past.
 
     Attributes:
+        story: everything that has happened so far, in words. A failing property shows it first.
         notifier: keeps the notices that were sent.
         users: the first one owns exams.
         acts: the requests so far, including refused ones.
-        story: everything that has happened so far, in words. A failing property shows it.
     """
 
+    story: tuple[str, ...] = ()
     sharing: es.Sharing = attrs.field(repr=False)
     directory: MemoryDirectory = attrs.field(repr=False)
     notifier: MemoryNotifier = attrs.field(repr=False)
@@ -96,7 +97,6 @@ class World:
     groups: tuple[es.GroupId, ...] = ()
     exams: tuple[es.ExamId, ...] = ()
     acts: tuple[requests.Request, ...] = attrs.field(default=(), repr=False)
-    story: tuple[str, ...] = ()
 
     @property
     def principals(self) -> tuple[es.PrincipalId, ...]:

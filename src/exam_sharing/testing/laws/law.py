@@ -9,7 +9,7 @@ hide from pytest, so that the report of a broken law is short.
 
 import inspect
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
@@ -377,12 +377,15 @@ def _of_sequences(path: str, found: Sequence[Any], expected: Sequence[Any]) -> _
         yield from _lines(f"{path}[{place}]", mine, theirs)
 
 
-def _apart(path: str, found: object, expected: object) -> _Lines:
-    if path:
+def _apart(path: str, found: Any, expected: Any) -> _Lines:  # noqa: ANN401  of any type
+    sets = isinstance(found, AbstractSet) and isinstance(expected, AbstractSet)
+    listed = sets or (_is_sequence(found) and _is_sequence(expected))
+    long = max(len(repr(found)), len(repr(expected))) > _IN_A_LINE
+    if listed and (long or (sets and not path)):
+        yield f"{path} missing".lstrip(), _some(_without(expected, found))
+        yield f"{path} not expected".lstrip(), _some(_without(found, expected))
+    elif path:
         yield path, f"{_shown(found)}, expected {_shown(expected)}"
-    elif isinstance(found, AbstractSet) and isinstance(expected, AbstractSet):
-        yield "missing", _some(expected - found)
-        yield "not expected", _some(found - expected)
     else:
         yield "got", _shown(found)
         yield "expected", _shown(expected)
@@ -401,8 +404,20 @@ def _is_sequence(value: object) -> bool:
     return isinstance(value, Sequence) and not isinstance(value, str | bytes)
 
 
-def _some(values: Collection[object]) -> str:
-    return _shown(sorted(values, key=repr)) if values else "none"
+def _without(values: Iterable[object], others: Iterable[object]) -> list[object]:
+    """Return the values without the others, each of which takes one away."""
+    left, kept = list(others), list[object]()
+    for each in values:
+        if each in left:
+            left.remove(each)
+        else:
+            kept.append(each)
+    return kept
+
+
+def _some(values: list[object]) -> str:
+    first, more = sorted(values, key=repr)[:_MOST_SHOWN], len(values) - _MOST_SHOWN
+    return f"{_shown(first)}{f' and {more} more' if more > 0 else ''}" if values else "none"
 
 
 def _shown(value: object) -> str:

@@ -10,12 +10,13 @@ Options take strategies. Importing this package also registers the strategies, s
 
 from collections.abc import Mapping
 from datetime import datetime
-from inspect import signature
+from inspect import Parameter, signature
 from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
+from typing_extensions import override
 
 import exam_sharing as es
 from exam_sharing import errors, events, ports
@@ -103,6 +104,19 @@ def _built(kind: type[KindT]) -> SearchStrategy[KindT]:
     return st.builds(kind, **{name: _FIELDS[of] for name, of in hints.items() if of in _FIELDS})
 
 
+class _Valid:
+    """What `help` shows instead of a default strategy, whose own text fills pages."""
+
+    @override
+    def __repr__(self) -> str:
+        return "..."
+
+
+def _shortened(parameter: Parameter) -> Parameter:
+    long = isinstance(parameter.default, SearchStrategy)
+    return parameter.replace(default=_Valid()) if long else parameter
+
+
 def _register() -> None:
     """Register each strategy for the type that it draws, and one for each type of result."""
     results = [
@@ -118,7 +132,9 @@ def _register() -> None:
         st.register_type_strategy(kind, strategy)
     for name in __all__:
         draw = globals()[name]
-        (kind,) = get_args(signature(draw).return_annotation)
+        shown = signature(draw)
+        draw.__signature__ = shown.replace(parameters=[*map(_shortened, shown.parameters.values())])
+        (kind,) = get_args(shown.return_annotation)
         if isinstance(kind, type) and kind.__module__.startswith("exam_sharing."):
             st.register_type_strategy(kind, draw())
 
