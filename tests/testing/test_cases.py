@@ -50,6 +50,29 @@ def test_every_code_and_every_outcome_of_a_share_has_a_case():
     assert outcomes == {"GRANTED", "WIDENED", "EXTENDED", "UNCHANGED", "OWNS_IT"}
 
 
+def refusals_with_groups():
+    """Yield the codes of each outcome, whether groups are named, and if the actor was in one."""
+    for case in OURS:
+        when, outcome = case["when"] or {}, case["outcome"] or {}
+        codes = {reason["code"] for reason in outcome.get("refused", ())}
+        groups = {f"group:{each['id']}": each["members"] for each in case["given"]["groups"]}
+        given = {to for act in case["given"]["acts"] for to in act.get("recipients", ())}
+        members = [member for to in given for member in groups.get(to, ())]
+        actor = f"user:{when.get('actor')}"
+        named = [*when.get("recipients", ()), when.get("recipient", "user:")]
+        yield codes, "group:" in "".join(named), actor in members
+
+
+def test_every_code_has_cases_with_groups_as_recipients_and_as_sources():
+    every = {code.value for code in ReasonCode}
+    named, through = set(), set()
+    for codes, names_groups, by_member in refusals_with_groups():
+        named |= codes if names_groups else set()
+        through |= codes if by_member else set()
+    assert every - named == {"NO_RECIPIENTS", "RECIPIENT_IS_SELF", "RECIPIENT_IS_OWNER"}
+    assert every - through == {"NO_RECIPIENTS"}
+
+
 def test_cases_are_unique_and_verify_something():
     assert len({case["name"] for case in OURS}) == len(OURS)
     assert len({json.dumps({**case, "name": "", "rule": ""}) for case in OURS}) == len(OURS)

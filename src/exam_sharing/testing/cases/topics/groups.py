@@ -127,9 +127,9 @@ CASES: Final = {
         "a share with an empty group reaches whoever joins it": case(
             [board.becomes(), anna.share(board), board.becomes(ben)], ben.can_view()
         ),
-        "a message with a control character is refused to a group too": case(
-            anna.share(nurses, message="ring\u0007").refused("MESSAGE_NOT_ALLOWED", limit=2000),
-            dan.cannot_view(),
+        "a member cannot send a control character to a group": After.group_share(
+            dan.share(clinic, message="ring\u0007").refused("MESSAGE_NOT_ALLOWED", limit=2000),
+            carla.cannot_view(),
         ),
         "a host rule is checked for a member who shares with a group": After.group_share(
             dan.share(clinic).refused("HOST_RULE", host_code="NO_RESIDENTS"),
@@ -168,11 +168,15 @@ CASES: Final = {
         ),
     },
     "EXPIRY_IN_PAST, EXPIRY_BEYOND_OWN, EXPIRY_BEYOND_POLICY: also for groups.": {
-        "a time that has passed is refused for a group": case(
-            anna.share(nurses, until=NOW).refused("EXPIRY_IN_PAST"), dan.cannot_view()
+        "a member cannot share with a group until a time that has passed": After.group_share(
+            dan.share(clinic, until=NOW).refused("EXPIRY_IN_PAST"), carla.cannot_view()
         ),
-        "a time beyond the longest duration is refused for a group": case(
-            anna.share(nurses, until=WEEK).refused("EXPIRY_BEYOND_POLICY", until=DAY),
+        "a member cannot share with a group beyond the longest duration": case(
+            anna.share(nurses),
+            dan.share(clinic, until=WEEK).refused(
+                reason("EXPIRY_BEYOND_OWN", exams=["ct"], until=DAY),
+                reason("EXPIRY_BEYOND_POLICY", until=DAY),
+            ),
             max_duration=86400,
         ),
         "a time beyond the actor's own hold is refused for a group": case(
@@ -207,13 +211,13 @@ CASES: Final = {
             uploads=[upload("cd", exam("ct"), exam("mr", owner=ben))],
         ),
         "exams seen through a group count towards the limit": two_exams(
-            dan.share_batch(ben).refused("TOO_MANY", limit=1, limited="exams"), max_exams=1
+            dan.share_batch(clinic).refused("TOO_MANY", limit=1, limited="exams"), max_exams=1
         ),
         "exams seen through a group are expected": two_exams(
-            dan.share_batch(ben, expect=["ct"]).refused("CHANGED_SINCE_SHOWN")
+            dan.share_batch(clinic, expect=["ct"]).refused("CHANGED_SINCE_SHOWN")
         ),
         "subjects of exams seen through a group count": two_subjects(
-            dan.share_batch(ben).refused("BATCH_SPANS_SUBJECTS"), ben.cannot_view()
+            dan.share_batch(clinic).refused("BATCH_SPANS_SUBJECTS"), carla.cannot_view()
         ),
         "subjects of exams seen through a group do not count for others": two_subjects(
             [anna.share(carla)], carla.share_batch(ben).granted()
@@ -285,10 +289,10 @@ CASES: Final = {
         "a re-share by a member can restrict an unshare of the group": reshare(
             anna.unshare(nurses).restricted(dan.grant(ben)), [dan.can_view(), ben.can_view()]
         ),
-        "a re-share to a group can restrict an unshare": case(
-            passed_on(anna, ben, nurses),
-            anna.unshare(ben).restricted(ben.grant(nurses)),
-            dan.can_view(),
+        "a re-share to a group can restrict an unshare by a member": reshare(
+            [ben.share(clinic)],
+            dan.unshare(ben).restricted(ben.grant(clinic)),
+            carla.can_view(),
         ),
         "a re-share by a member can restrict a narrowing of the group": download_reshare(
             anna.narrow_to_view(nurses).restricted(dan.grant(ben, "DOWNLOAD")),
