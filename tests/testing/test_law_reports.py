@@ -105,6 +105,7 @@ def test_an_error_of_the_store_is_the_cause_of_a_broken_law(name, open_store, pr
     error = broken(name, open_store).value
     assert error.problem.startswith(problem)
     assert isinstance(error.__cause__, cause)
+    assert not getattr(error.__cause__, "__notes__", ())
 
 
 def open_badly():

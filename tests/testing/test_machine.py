@@ -73,6 +73,7 @@ def story_of(store=MemoryStore, *, told=hasty, **capabilities):
     with pytest.raises(RulesBroken) as caught:
         run_sharing_machine(store, settings=told, **capabilities)
     assert "Falsifying" not in str(caught.value)
+    assert [each.name for each in caught.traceback.filter(caught)] == ["story_of"]
     return caught.value
 
 

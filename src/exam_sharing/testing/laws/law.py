@@ -17,7 +17,7 @@ from functools import partial, wraps
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 import attrs
-from hypothesis import HealthCheck, Phase, given, reject, settings
+from hypothesis import HealthCheck, Phase, Verbosity, given, reject, settings
 from hypothesis.strategies import SearchStrategy
 
 from exam_sharing.testing.opening import StoreNotUsable
@@ -274,6 +274,7 @@ def search(
         deadline=None,
         report_multiple_bugs=False,
         print_blob=False,
+        verbosity=Verbosity.quiet,
         phases=[phase for phase in Phase if phase is not Phase.explain],
         suppress_health_check=list(HealthCheck),
     )

@@ -53,6 +53,7 @@ def run_sharing_machine(
         StoreNotUsable: `open_store` returns nothing that can be tested.
         RulesBroken: the store, or the package over it, breaks the rules.
     """
+    __tracebackhide__ = True
     require_kind("settings", settings, hypothesis_settings, NoneType)
     given: dict[str, Any] = {"upload": upload, "transfer": transfer, "sweep": sweep, "hide": hide}
     for name, capability in given.items():
