@@ -11,7 +11,16 @@ from pathlib import Path
 from traceback import extract_tb
 from typing import TYPE_CHECKING, Final
 
-from exam_sharing.cli import access, check_store, grants, media, notices, people, tour
+from exam_sharing.cli import (
+    access,
+    check_histories,
+    check_store,
+    grants,
+    media,
+    notices,
+    people,
+    tour,
+)
 from exam_sharing.cli.commands import Command, ExitCode, NotPrinted, Unread
 from exam_sharing.cli.parsing import JSON, Parser
 from exam_sharing.cli.printing import PROGRAM, document, flush, let_go, spell_out
@@ -37,7 +46,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *(people.init, people.add_user, people.add_group, people.people, media.add_media),
     *(grants.share, grants.unshare),
     *(access.access, access.who_can, access.can, access.shared_with),
-    *(notices.notices, check_store.check_store),
+    *(notices.notices, check_store.check_store, check_histories.check_histories),
 )
 
 _CODES: Final[Mapping[type[ExamSharingError], ExitCode]] = {

@@ -251,7 +251,7 @@ def _laws(arguments: Namespace) -> "tuple[Sequence[Law], Mapping[str, tuple[str,
     """Return the laws to check and, unless they are chosen by name, those that need more."""
     from exam_sharing.testing.laws import Law, laws_not_asked, store_laws
 
-    found = _imported(arguments.store)
+    found = imported(arguments.store)
     if isinstance(found, Sequence) and found and all(isinstance(each, Law) for each in found):
         given = {"--one-thread": arguments.one_thread, "--examples": arguments.examples is not None}
         if any(given.values()):
@@ -272,7 +272,7 @@ def _laws(arguments: Namespace) -> "tuple[Sequence[Law], Mapping[str, tuple[str,
     return [law for law in laws if law.name in arguments.law], {}
 
 
-def _imported(named: str) -> object:
+def imported(named: str) -> object:
     from exam_sharing.testing.opening import place_of
 
     module, _, attribute = named.partition(":")

@@ -10,6 +10,7 @@ from itertools import count, groupby
 import attrs
 
 from exam_sharing import Permission
+from exam_sharing.events import ActRefused
 from exam_sharing.memory import MemoryStore
 from exam_sharing.memory.outbox import MemoryOutbox
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, TryAgain
@@ -541,6 +542,26 @@ class LosesItsPlace(MemoryStore):
         places = [(each.uploaded_at, each.exam.value) for each in every]
         first = places.index(after) + 1 if after in places else 0
         return every[first : first + limit]
+
+
+class RollsBackOnRefusals(MemoryStore):
+    """The transaction that records a refusal rolls back the act before it."""
+
+    def __init__(self):
+        super().__init__()
+        self._before = {}
+
+    def commit(self, changes):
+        before = dict(self._ready)
+        written = super().commit(changes)
+        if written:
+            self._before = before
+        return written
+
+    def record(self, event):
+        super().record(event)
+        if isinstance(event, ActRefused):
+            self._ready.update(self._before)
 
 
 BROKEN_STORES = [

@@ -265,7 +265,8 @@ class SharingPortal(Portal):
 
     def _reason(self, reason: es.Reason) -> Data:
         """Return a reason with its parameters; a grant has its content instead of its id."""
-        grants = [g for exam in self._owners for g in self._standing(exam) if g.id in reason.grants]
+        exams = self._owners if reason.grants else ()
+        grants = [g for exam in exams for g in self._standing(exam) if g.id in reason.grants]
         data = {**plain(reason), "grants": _grants(grants)}
         data |= {name: sorted(data[name]) for name in ("exams", "principals")}
         return {name: value for name, value in data.items() if value not in (None, [])}
@@ -277,6 +278,12 @@ _REQUESTS: Final[Mapping[str, Callable[..., requests.Request]]] = {
     "narrow": requests.NarrowRequest,
     "end_grant": requests.RevokeRequest,
 }
+
+
+def request_of(act: Data) -> requests.Request:
+    """Return a request that is an act in plain data; none ends a grant by its id."""
+    fields = _fields(act)
+    return _REQUESTS[fields.pop("act")](**fields)
 
 
 def _principal(text: str) -> es.PrincipalId:

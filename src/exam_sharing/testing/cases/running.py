@@ -176,7 +176,8 @@ class CaseFailed(AssertionError):
 _Found: TypeAlias = tuple[Difference, Exception | None]
 """A difference, and the exception behind it, if there is one."""
 
-_NOT_DONE: Final = frozenset({"refused", "error", "raised"})
+NOT_DONE: Final = frozenset({"refused", "error", "raised"})
+"""The outcomes of an act that was not done."""
 
 
 def check(case: Case, open_portal: OpenPortal = in_memory) -> None:
@@ -208,13 +209,13 @@ def run(case: Case, open_portal: OpenPortal = in_memory) -> tuple[Difference, ..
 def _found(case: Case, open_portal: OpenPortal) -> Iterator[_Found]:
     with ExitStack() as closing:
         given = case["given"]
-        portal, error = _tried(lambda: closing.enter_context(entered(open_portal(given))))
+        portal, error = tried(lambda: closing.enter_context(entered(open_portal(given))))
         if error is not None:
             yield Difference(asked=_in_short(given), expected="opened", got=portal), error
             return
         for act in given["acts"]:
-            got, error = _tried(partial(portal.do, act))
-            if not _NOT_DONE.isdisjoint(got):
+            got, error = tried(partial(portal.do, act))
+            if not NOT_DONE.isdisjoint(got):
                 yield Difference(asked=act, expected="done", got=got), error
                 return
         if case["when"] is not None:
@@ -224,7 +225,7 @@ def _found(case: Case, open_portal: OpenPortal) -> Iterator[_Found]:
 
 
 def _compared(call: Callable[[Data], Any], asked: Data, expected: Any) -> Iterator[_Found]:
-    got, error = _tried(partial(call, asked))
+    got, error = tried(partial(call, asked))
     same = got == expected and isinstance(got, bool) == isinstance(expected, bool)
     if error is not None or not (same or expected is None):
         yield Difference(asked=asked, expected=expected, got=got), error
@@ -239,7 +240,8 @@ def _in_short(given: Given) -> Data:
     return {"given": {**ids, "policy": given["policy"]}}
 
 
-def _tried(answer: Callable[[], Any]) -> tuple[Any, Exception | None]:
+def tried(answer: Callable[[], Any]) -> tuple[Any, Exception | None]:
+    """Return the result of a portal, and the exception behind it, if there is one."""
     try:
         return answer(), None
     except StoreNotUsable:

@@ -1,6 +1,7 @@
-"""The law of random histories: a store must agree with a few sets of Python.
+"""The laws of histories: random ones beside a few sets of Python, and every small one.
 
-After each act, `read` must return what the sets hold; in the end, so must every check and list.
+After each random act, `read` must return what the sets hold; in the end, so must every check and
+list.
 
 Specification: `#list-and-check-agree`, `#sharing-again`.
 """
@@ -16,9 +17,12 @@ from hypothesis import strategies as st
 import exam_sharing as es
 from exam_sharing.grants import EndedGrant
 from exam_sharing.ports import Changes
+from exam_sharing.testing.cases.portals import over_store
 from exam_sharing.testing.edges import DAY, START, TICK
+from exam_sharing.testing.histories import History, continued
 from exam_sharing.testing.laws.bench import Bench, StoreTrial, laws_of_port
-from exam_sharing.testing.laws.law import same, same_members, search
+from exam_sharing.testing.laws.law import insist, same, same_members, search
+from exam_sharing.testing.story import RulesBroken
 
 law: Final = laws_of_port()
 
@@ -128,6 +132,23 @@ def checks_and_lists_agree_after_random_acts(trial: StoreTrial) -> None:
 
     trial.require_usable()
     search(_HISTORIES, trial.examples, check, _story)
+
+
+@law.of_trial("uploads_by_port")
+def every_history_of_two_acts_keeps_the_rules(trial: StoreTrial) -> None:
+    """No one exceeds their source, lists agree with checks, and refused acts change nothing.
+
+    That holds in every history of two acts of three users, two of them in a group, on one exam.
+    `check_histories` tries longer ones.
+    """
+    trial.require_usable()
+    open_portal = over_store(trial.open_store)
+    begun: list[History] = [(("ben", "carla"), ())]
+    try:
+        for _ in range(2):
+            begun = [longer for each in begun for longer in continued(open_portal, each)]
+    except RulesBroken as broken:
+        insist(holds=False, problem=str(broken))
 
 
 def _story(history: _History) -> Iterator[str]:
