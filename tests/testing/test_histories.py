@@ -6,7 +6,7 @@ from time import monotonic
 
 import pytest
 from broken import portals
-from broken.engines import anybody_ends, cascades_unasked, gives_to_its_grantor
+from broken.engines import anybody_ends, cascades_unasked, passes_on_download
 from broken.portals import OwnRules
 from broken.stores import RollsBackOnRefusals
 
@@ -71,7 +71,7 @@ No one exceeds their source, before the last act: `can` for ben and DOWNLOAD
   got:      false"""
 
 
-@pytest.mark.parametrize("engine", [anybody_ends, cascades_unasked, gives_to_its_grantor])
+@pytest.mark.parametrize("engine", [anybody_ends, cascades_unasked, passes_on_download])
 def test_a_mistake_of_the_engine_is_found(engine):
     with engine():
         assert len(found_in(in_memory).story) <= 2 + 3

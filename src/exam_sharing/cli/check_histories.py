@@ -110,6 +110,10 @@ def check_histories(arguments: Namespace) -> ExitCode:
     from exam_sharing.testing.opening import StoreNotUsable
     from exam_sharing.testing.story import RulesBroken
 
+    for option in ("acts", "seconds", "processes"):
+        number = getattr(arguments, option)
+        if number is not None and not number > 0:
+            raise InvalidInput(f"--{option}", "must be more than 0")
     name, seconds, begun = arguments.store, arguments.seconds, monotonic()
     acts = _ACTS if arguments.acts is None and seconds is None else arguments.acts
     progress, broken, found = _Progress(acts, seconds), None, None
