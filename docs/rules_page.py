@@ -1,6 +1,7 @@
-"""A Sphinx extension that draws the rule tables from the rules, whenever the docs are built.
+"""A Sphinx extension that draws tables from the code, whenever the docs are built.
 
-A page contains `{rule-table} sharing` or `{rule-table} ending`. No generated file can be stale.
+A page contains `{rule-table} sharing` or `{rule-table} ending`, or `{answer-table}`. No generated
+file can be stale.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,8 @@ from sphinx.util.typing import ExtensionMetadata
 from exam_sharing.policy.decisions import REMEDIES, Rule
 from exam_sharing.policy.ending import ENDING_RULES
 from exam_sharing.policy.share import SHARE_RULES
+from exam_sharing.web import ENGLISH
+from exam_sharing.web.answers import STATUSES
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -43,7 +46,27 @@ class RuleTable(SphinxDirective):
         return self.parse_text_to_nodes(table_of(rules))
 
 
+def answers() -> str:
+    """Return the answers to errors as a Markdown table."""
+    rows = []
+    for code, sentence in ENGLISH.items():
+        status, field = STATUSES.get(code) or STATUSES.get(code.partition(".")[0]) or ("", "")
+        if code.startswith("INVALID_INPUT."):
+            field = code.partition(".")[2]
+        rows.append(f"| `{code}` | {status} | {f'`{field}`' if field else ''} | {sentence} |")
+    return "\n".join(["| code | status | field | sentence |", "|---|---|---|---|", *rows])
+
+
+class AnswerTable(SphinxDirective):
+    """Draws the table of answers."""
+
+    def run(self) -> list[nodes.Node]:
+        """Return the table."""
+        return self.parse_text_to_nodes(answers())
+
+
 def setup(app: "Sphinx") -> ExtensionMetadata:
-    """Register the directive."""
+    """Register the directives."""
     app.add_directive("rule-table", RuleTable)
+    app.add_directive("answer-table", AnswerTable)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

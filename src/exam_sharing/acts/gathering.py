@@ -91,9 +91,10 @@ def names_of(ports: Ports, principals: Iterable[PrincipalId]) -> Names:
 
 def names_seen(ports: Ports, user: UserId, principals: Iterable[PrincipalId]) -> Names:
     """Query the names of those of the principals whom an active user may see in the directory."""
-    if not profile_of(ports, user).active:
+    wanted = tuple(principals)
+    if not wanted or not profile_of(ports, user).active:
         return {}
-    seen = ports.directory.seen_by(user, tuple(principals))
+    seen = ports.directory.seen_by(user, wanted)
     return names_of(ports, from_directory(seen, frozenset))
 
 
