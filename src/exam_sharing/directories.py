@@ -10,7 +10,7 @@ from typing_extensions import override
 
 from exam_sharing.errors import AlreadyExists, InvalidArgument
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
-from exam_sharing.names import Typed, folded
+from exam_sharing.names import Findable, Fit, Typed, folded
 from exam_sharing.policy.facts import MembersSeen
 from exam_sharing.ports import Directory, Principals
 from exam_sharing.principals import Group, User
@@ -199,6 +199,20 @@ class KeptDirectory(Directory):
 def everybody(_actor: UserId, _principal: PrincipalId) -> bool:
     """Let every actor see every principal."""
     return True
+
+
+def best_fits(
+    typed: Typed, among: Iterable[tuple[PrincipalId, str, str | None]], *, whole: bool
+) -> tuple[Named, ...]:
+    """Return those whose name or address a typed text fits, best first, of all in any order."""
+    worst = Fit.WHOLE if whole else Fit.WORDS
+    fitting: list[tuple[Fit, str, PrincipalKey, Named]] = []
+    for principal, name, address in among:
+        found = Findable.of(name, address)
+        fit = typed.fit(found)
+        if fit is not None and fit <= worst:
+            fitting.append((fit, found.name, principal.key, (principal, name)))
+    return tuple(named for *_, named in sorted(fitting))
 
 
 def walk(start: Iterable[_NodeT], onward: Callable[[_NodeT], Iterable[_NodeT]]) -> Iterator[_NodeT]:

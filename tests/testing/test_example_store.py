@@ -1,27 +1,11 @@
 """The store of the docs, over plain `sqlite3`, keeps every law, and is short."""
 
-import sys
-from contextlib import contextmanager
-from pathlib import Path
-
 import pytest
 from hypothesis import settings
 
+from docs_examples import EXAMPLES, examples
 from exam_sharing.testing import run_sharing_machine
 from exam_sharing.testing.cases import check, over_store
-
-EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-
-
-@contextmanager
-def examples():
-    """Let the modules of the docs' examples be imported."""
-    sys.path.insert(0, str(EXAMPLES))
-    try:
-        yield
-    finally:
-        sys.path.remove(str(EXAMPLES))
-
 
 with examples():
     from sqlite3_checks import LAWS, open_store

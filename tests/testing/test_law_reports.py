@@ -180,6 +180,7 @@ A_RULE = HostRule(code="MINE", statement="Never.", refuses=lambda *_: False)
         (lambda: store_laws(MemoryStore, examples="9"), "examples must be int, not str"),
         (lambda: directory_laws(None), "open_directory must be callable"),
         (lambda: directory_laws(dict, visibility=None), "visibility must be bool, not NoneType"),
+        (lambda: directory_laws(dict, nested=None), "nested must be bool, not NoneType"),
         (lambda: directory_laws(dict, change=True), "change must be callable"),
         (lambda: notifier_laws(None), "open_notifier must be callable"),
         (lambda: notifier_laws(MemoryNotifier, received=()), "received must be callable"),

@@ -3,6 +3,7 @@
 import pytest
 from populations import what_differs_changed
 
+from exam_sharing.identifiers import GroupId
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.testing.laws import LawBroken, directory_laws
 
@@ -174,18 +175,47 @@ BUGS = [
 ]
 
 
-def laws_of(directory):
+def laws_of(directory, **about):
     def open_directory(population):
         opened = directory(visible=population.visible, members_visible=population.members_visible)
         population.fill(opened)
         return opened
 
-    return directory_laws(open_directory, change=what_differs_changed)
+    return directory_laws(open_directory, change=what_differs_changed, **about)
 
 
 @pytest.mark.parametrize(("directory", "name"), BUGS)
 def test_a_directory_with_the_bug_breaks_the_law(directory, name):
     (law,) = (law for law in laws_of(directory) if law.name == name)
+    with pytest.raises(LawBroken) as raised:
+        law.check()
+    assert not raised.value.problem.startswith("raised")
+
+
+class KeepsTeams(MemoryDirectory):
+    """The directory of a portal whose groups hold users alone."""
+
+    def add(self, principal, /, **settings):
+        members = getattr(principal, "members", ())
+        assert not any(isinstance(member, GroupId) for member in members)
+        super().add(principal, **settings)
+
+
+OF_NESTING = {LosesDepth, ForgetsItsMembersAlone}
+FLAT = {law.name: law for law in laws_of(KeepsTeams, nested=False)}
+
+
+@pytest.mark.parametrize("name", FLAT)
+def test_a_directory_without_nested_groups_keeps_the_laws_of_flat_ones(name):
+    FLAT[name].check()
+
+
+@pytest.mark.parametrize(
+    ("directory", "name"),
+    [(bug, name) for bug, name in BUGS if bug not in OF_NESTING and name in FLAT],
+)
+def test_a_flat_directory_with_the_bug_breaks_the_law(directory, name):
+    (law,) = (law for law in laws_of(directory, nested=False) if law.name == name)
     with pytest.raises(LawBroken) as raised:
         law.check()
     assert not raised.value.problem.startswith("raised")

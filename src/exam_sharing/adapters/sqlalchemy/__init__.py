@@ -23,6 +23,7 @@ from exam_sharing.adapters.sqlalchemy.joined import (
     over_driver_connection,
     owner_changed,
 )
+from exam_sharing.adapters.sqlalchemy.memberships import GroupColumns, MemberColumns, UserColumns
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.statements import (
     Statement,
@@ -33,6 +34,7 @@ from exam_sharing.adapters.sqlalchemy.statements import (
 )
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.sweeps import sweep_deleted, sweep_expired
+from exam_sharing.adapters.sqlalchemy.table_directory import TableDirectory
 from exam_sharing.adapters.sqlalchemy.tables import (
     SCHEMA,
     DirectoryTables,
@@ -46,7 +48,8 @@ from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
 from exam_sharing.sharing import Sharing
 
-__all__ = ["SCHEMA", "DirectoryTables", "DriverConnection", "HostExams", "NoNotifier"]
+__all__ = ["SCHEMA", "DirectoryTables", "DriverConnection", "GroupColumns", "HostExams"]
+__all__ += ["MemberColumns", "NoNotifier", "TableDirectory", "UserColumns"]
 __all__ += ["SqlDirectory", "SqlOutbox", "SqlSharingStore", "SqlStore", "Statement", "Statements"]
 __all__ += ["Tables", "create_all", "define_directory_tables", "define_tables", "joined", "may"]
 __all__ += ["open_sharing", "over_driver_connection", "owner_changed", "permission_held"]
@@ -126,9 +129,9 @@ def joined(
     Nothing else needs a second connection.
 
     Give a connection or a session whose transaction has begun; flush a session first. A host on
-    another framework makes a connection by `over_driver_connection`. A `SqlDirectory` over the same
-    engine reads inside of the transaction; any other directory reads as usual. Other arguments are
-    as for `open_sharing`.
+    another framework makes a connection by `over_driver_connection`. A `SqlDirectory` or a
+    `TableDirectory` over the same engine reads inside of the transaction; any other directory reads
+    as usual. Other arguments are as for `open_sharing`.
 
     Raises:
         InvalidValue: the clock returns a naive time, there is no transaction, an argument does not

@@ -78,6 +78,7 @@ class Transactions(ABC):
     """Whether the transaction is the host's: an act is then decided once, and sends no notice."""
 
     def __init__(self, dialect: Dialect) -> None:
+        self.dialect: Dialect = dialect
         self.postgresql: bool = dialect.name == "postgresql"
 
     @abstractmethod

@@ -24,7 +24,12 @@ from sqlalchemy.orm import Session
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy import engines
-from exam_sharing.adapters.sqlalchemy.database import Database, Transactions, holding
+from exam_sharing.adapters.sqlalchemy.database import (
+    Database,
+    OwnTransactions,
+    Transactions,
+    holding,
+)
 from exam_sharing.adapters.sqlalchemy.host import HostExams, SqlSharingStore
 from exam_sharing.adapters.sqlalchemy.store import SqlStore, put_transfer
 from exam_sharing.adapters.sqlalchemy.tables import Tables, given_tables
@@ -150,6 +155,36 @@ class _HostTransaction(Transactions):
         if not engines.is_begun(self._connection):
             raise StoreFailed("the host's transaction has ended; join the next one")
         return self._connection
+
+
+class _HostSession(Transactions):
+    """A session of the host's, whose transaction begins with its first statement."""
+
+    joined = True
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session.get_bind().dialect)
+        self._session = session
+
+    @override
+    def reading(self) -> AbstractContextManager[Connection]:
+        if self._session.autoflush:
+            self._session.flush()
+        return nullcontext(_connection_of(self._session))
+
+    @override
+    def writing(self) -> AbstractContextManager[Connection]:
+        return self.reading()
+
+
+def transactions_of(database: Engine | Connection | Session) -> Transactions:
+    """Return where a directory of the host's reads: outside or inside of a transaction."""
+    if isinstance(database, Session):
+        engines.require_dialect(database.get_bind().engine)
+        return _HostSession(database)
+    if isinstance(database, Connection):
+        return _HostTransaction(_joinable(database))
+    return OwnTransactions(engines.checked_engine(database))
 
 
 def joined_store(

@@ -107,20 +107,25 @@ def _form(element: ByDialect, compiler: SQLCompiler, **options: Any) -> str:  # 
 
 def one_of(column: sa.ColumnElement[str], name: str) -> sa.ColumnElement[bool]:
     """Return the condition that a column is one of the texts in the parameter of that name."""
-    each = sa.func.json_each(_texts(name)).table_valued("value")
-    return ByDialect(column == sa.any_(_array(name)), column.in_(sa.select(each.c.value)))
+    return ByDialect(column == sa.any_(text_array(name)), column.in_(sa.select(text_rows(name))))
 
 
 def listed(name: str) -> sa.TableValuedAlias:
     """Return the texts in the parameter of that name as rows, each with a `value`."""
-    both = ByDialect(sa.func.unnest(_array(name)), sa.func.json_each(_texts(name)))
+    both = ByDialect(sa.func.unnest(text_array(name)), sa.func.json_each(_texts(name)))
     # PostgreSQL calls the column of a function by the alias of the function.
     return both.table_valued("value", name="value")
 
 
-def _array(name: str) -> sa.ColumnElement[Any]:
+def text_array(name: str) -> sa.ColumnElement[Any]:
+    """Return the texts in the parameter of that name as an array of PostgreSQL."""
     texts = sa.func.string_to_array(_texts(name), sa.literal_column(r"E'\n'"))
     return sa.cast(sa.select(texts).scalar_subquery(), ARRAY(sa.Text()))
+
+
+def text_rows(name: str) -> sa.ColumnElement[Any]:
+    """Return the texts in the parameter of that name as a column of SQLite's `json_each`."""
+    return sa.func.json_each(_texts(name)).table_valued("value").c.value
 
 
 def _texts(name: str) -> sa.BindParameter[Any]:

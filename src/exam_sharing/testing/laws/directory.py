@@ -4,7 +4,7 @@ Specification: `#principal`, `#ids`, `#suggestions`, `#select-from-list`, `#disc
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final, TypeAlias
 
 import attrs
@@ -38,12 +38,30 @@ class DirectoryTrial:
 
     open_directory: OpenDirectory = attrs.field(validator=is_callable)
     visibility: bool = attrs.field(validator=is_a(bool))
+    nested: bool = attrs.field(validator=is_a(bool))
     change: Callable[[Any, Population], None] | None = capability()
     examples: int = attrs.field(validator=is_whole_from(1))
 
     def of(self, population: Population) -> AbstractContextManager[Directory]:
         """Open a directory of a population, and close it at the end."""
         return entered(self.open_directory(population))
+
+    @property
+    def clinic(self) -> Population:
+        """The population of the first laws."""
+        return self.fitting(_CLINIC)
+
+    def fitting(self, population: Population) -> Population:
+        """Return a population, without groups in groups if the directory cannot have them."""
+        return population if self.nested else _without_nesting(population)
+
+
+@attrs.frozen
+class Asked:
+    """A directory, and the population that it has."""
+
+    directory: Directory
+    population: Population
 
 
 def _user(name: str, *, active: bool = True, email: str | None = None) -> User:
@@ -79,7 +97,29 @@ _CLINIC: Final = Population(
     without_notices=frozenset({_BOB}),
 )
 
-law: Final = Laws[DirectoryTrial, Directory](lambda trial: trial.of(_CLINIC))
+
+def _without_nesting(population: Population) -> Population:
+    """Return a population without groups in groups."""
+    groups = (
+        attrs.evolve(each, members=frozenset(m for m in each.members if isinstance(m, UserId)))
+        for each in population.groups
+    )
+    return attrs.evolve(population, groups=tuple(groups))
+
+
+def _asking(
+    population: Population,
+) -> Callable[[DirectoryTrial], AbstractContextManager[Asked]]:
+    @contextmanager
+    def opened(trial: DirectoryTrial) -> Iterator[Asked]:
+        fitting = trial.fitting(population)
+        with trial.of(fitting) as directory:
+            yield Asked(directory, fitting)
+
+    return opened
+
+
+law: Final = Laws[DirectoryTrial, Asked](_asking(_CLINIC))
 
 
 def _of(*everybody: User | Group) -> Population:
@@ -90,55 +130,55 @@ def _of(*everybody: User | Group) -> Population:
 
 def _law_of(*everybody: User | Group) -> Marker[Directory]:
     """Mark a check of a directory of these users and groups as a law."""
-    return law.opening(lambda trial: trial.of(_of(*everybody)))
+    population = _of(*everybody)
+    nested = () if population == _without_nesting(population) else ("nested",)
+    return law.opening(lambda trial: trial.of(population), *nested)
 
 
 @law
-def principals_include_nested_groups(directory: Directory) -> None:
+def principals_include_nested_groups(asked: Asked) -> None:
     """`principals_of` returns the keys of a user and of all their groups, to any depth."""
-    for user, keys in (
-        (_ANN, {"u:ann", "g:ct", "g:radiology"}),
-        (_BOB, {"u:bob", "g:radiology"}),
-        *((user, set[str]()) for user in (_OFF, UserId("unknown"), UserId("ct"))),
-    ):
+    active = {each: asked.population.profile(each).principals for each in (_ANN, _BOB)}
+    nobody = dict.fromkeys((_OFF, UserId("unknown"), UserId("ct")), frozenset[str]())
+    for user, keys in {**active, **nobody}.items():
         for _ in range(2):
-            same(f"the principals of {user!r}", directory.principals_of(user), keys)
+            same(f"the principals of {user!r}", asked.directory.principals_of(user), keys)
 
 
 @law
-def every_user_has_a_profile(directory: Directory) -> None:
+def every_user_has_a_profile(asked: Asked) -> None:
     """`profiles` returns the profile of each user, and `Profile.unknown` for an unknown one."""
-    expected = {user: _CLINIC.profile(user) for user in _USERS}
-    same("the profiles", dict(directory.profiles(iter(_USERS))), expected)
-    same("no profiles", dict(directory.profiles(())), {})
+    expected = {user: asked.population.profile(user) for user in _USERS}
+    same("the profiles", dict(asked.directory.profiles(iter(_USERS))), expected)
+    same("no profiles", dict(asked.directory.profiles(())), {})
 
 
 @law
-def a_group_reaches_its_active_users(directory: Directory) -> None:
+def a_group_reaches_its_active_users(asked: Asked) -> None:
     """`people_behind` returns, for each principal, the active users that it reaches."""
-    expected = {each: _CLINIC.behind(each) for each in _PRINCIPALS}
-    same("who is behind", dict(directory.people_behind(iter(_PRINCIPALS))), expected)
+    expected = {each: asked.population.behind(each) for each in _PRINCIPALS}
+    same("who is behind", dict(asked.directory.people_behind(iter(_PRINCIPALS))), expected)
 
 
 @law
-def existing_and_active_principals_are_seen(directory: Directory) -> None:
+def existing_and_active_principals_are_seen(asked: Asked) -> None:
     """`seen_by` returns the principals that exist, are active, and that the actor may see."""
-    seen = directory.seen_by(ACTOR, iter(_PRINCIPALS))
+    seen = asked.directory.seen_by(ACTOR, iter(_PRINCIPALS))
     same("seen", seen, frozenset({_ANN, _BOB, *_GROUPS[:4]}))
 
 
 @law
-def nested_members_are_seen(directory: Directory) -> None:
+def nested_members_are_seen(asked: Asked) -> None:
     """`members_seen_by` returns, for each group, the members that the actor may know."""
-    expected = {group: _CLINIC.members_seen(ACTOR, group) for group in _GROUPS}
-    same("members", dict(directory.members_seen_by(ACTOR, iter(_GROUPS))), expected)
+    expected = {group: asked.population.members_seen(ACTOR, group) for group in _GROUPS}
+    same("members", dict(asked.directory.members_seen_by(ACTOR, iter(_GROUPS))), expected)
 
 
 @law
-def known_principals_have_names(directory: Directory) -> None:
+def known_principals_have_names(asked: Asked) -> None:
     """`names` returns the names of the known principals, also of inactive ones."""
     expected = {each: f"Name of {each}" for each in (*_USERS[:3], *_GROUPS[:4])}
-    same("the names", dict(directory.names(iter(_PRINCIPALS))), expected)
+    same("the names", dict(asked.directory.names(iter(_PRINCIPALS))), expected)
 
 
 @_law_of(
@@ -173,30 +213,37 @@ def groups_may_be_nested_deeply(directory: Directory) -> None:
 _MANY: Final = tuple(UserId(f"u{number}") for number in range(200))
 
 
-@_law_of(
+_CROWD: Final = _of(
     *(_user(each.value) for each in _MANY),
     _group("all", *_MANY),
     *(_group(f"g{number}", GroupId("all")) for number in range(50)),
 )
-def one_question_may_name_thousands_of_principals(directory: Directory) -> None:
+
+
+@law.opening(_asking(_CROWD))
+def one_question_may_name_thousands_of_principals(asked: Asked) -> None:
     """Every question takes thousands of identifiers at once."""
-    everybody = GroupId("all")
-    asked = (*_MANY, *(UserId(f"stranger {number}") for number in range(5_000)))
-    profiles = directory.profiles(asked)
+    directory, everybody = asked.directory, GroupId("all")
+    named = (*_MANY, *(UserId(f"stranger {number}") for number in range(5_000)))
+    profiles = directory.profiles(named)
     same("how many are active", sum(each.active for each in profiles.values()), len(_MANY))
-    same("how many profiles", len(profiles), len(asked))
-    same("how many groups one is in", len(directory.principals_of(_MANY[7])), 52)
-    behind = directory.people_behind((everybody, *asked))
+    same("how many profiles", len(profiles), len(named))
+    keys = asked.population.profile(_MANY[7]).principals
+    same("the groups that one is in", directory.principals_of(_MANY[7]), keys)
+    behind = directory.people_behind((everybody, *named))
     same("who is behind the group", behind[everybody], frozenset(_MANY))
     same("who is behind one", behind[_MANY[7]], frozenset({_MANY[7]}))
-    same("who is seen", directory.seen_by(ACTOR, asked), frozenset(_MANY))
-    same("who has a name", frozenset(directory.names(asked)), frozenset(_MANY))
+    same("who is seen", directory.seen_by(ACTOR, named), frozenset(_MANY))
+    same("who has a name", frozenset(directory.names(named)), frozenset(_MANY))
 
 
-@_law_of(
+_NAMESAKES: Final = _of(
     *(User(id=UserId("x"), name="x"), User(id=UserId("g:x"), name="odd")),
     *(Group(id=GroupId("x"), name="x"), _group("y", GroupId("x")), _group("z", UserId("x"))),
 )
+
+
+@law.opening(lambda trial: trial.of(trial.fitting(_NAMESAKES)))
 def a_user_and_a_group_with_one_id_are_two_principals(directory: Directory) -> None:
     """A user and a group with the same id are two principals, in every answer."""
     user, group = UserId("x"), GroupId("x")
@@ -399,12 +446,13 @@ _ANY_USER: Final = st.builds(
 
 
 @st.composite
-def _populations(draw: st.DrawFn, *, hiding: bool) -> Population:
+def _populations(draw: st.DrawFn, *, hiding: bool, nested: bool) -> Population:
     most = None if hiding else 0
     groups: list[Group] = []
     for group in draw(st.lists(_GROUP_IDS, unique=True)):
         # A group holds only those that come before it, so that there is no cycle.
-        before: list[PrincipalId] = [*_EVERY_USER, *(each.id for each in groups)]
+        before: list[PrincipalId] = [*_EVERY_USER]
+        before += (each.id for each in groups if nested)
         members = draw(st.frozensets(st.sampled_from(before)))
         groups.append(Group(id=group, name=draw(_NAMES), members=members))
     return Population(
@@ -425,7 +473,8 @@ def random_populations_are_answered_correctly(trial: DirectoryTrial) -> None:
         with trial.of(population) as directory:
             require_described(directory, population, _EVERY_USER, _EVERY_GROUP, _TYPED)
 
-    search(_populations(hiding=trial.visibility), trial.examples, check, _story)
+    populations = _populations(hiding=trial.visibility, nested=trial.nested)
+    search(populations, trial.examples, check, _story)
 
 
 def _story(population: Population) -> Iterator[str]:
@@ -450,8 +499,8 @@ def hidden_principals_are_in_no_answer(trial: DirectoryTrial) -> None:
     """A principal that the actor may not see is in no suggestion, list or membership."""
     hidden: frozenset[PrincipalId] = frozenset({_BOB, _CT})
     population = attrs.evolve(
-        _CLINIC,
-        groups=(*_CLINIC.groups[:2], _group("empty", _ANN)),
+        trial.clinic,
+        groups=(*trial.clinic.groups[:2], _group("empty", _ANN)),
         visible=lambda actor, each: actor != ACTOR or each not in hidden,
         members_visible=lambda actor, group: actor != ACTOR or group != _EMPTY,
     )
@@ -478,7 +527,7 @@ def hidden_principals_do_not_shorten_an_answer(trial: DirectoryTrial) -> None:
         _require_full(directory, seen[1:], "u1")
 
 
-@law.of_trial("visibility")
+@law.of_trial("visibility", "nested")
 def a_closed_group_hides_its_members(trial: DirectoryTrial) -> None:
     """`members_seen_by` goes only through groups whose members the actor may see."""
     inner, middle, outer, other = (GroupId(name) for name in ("inner", "middle", "outer", "other"))
@@ -504,19 +553,19 @@ def a_closed_group_hides_its_members(trial: DirectoryTrial) -> None:
         same("members for another", open_to_all, frozenset({_ANN, _BOB, inner, middle}))
 
 
-def _changes() -> Iterator[Population]:
+def _changes(clinic: Population) -> Iterator[Population]:
     """Yield populations, each of which differs from the clinic in one thing."""
-    ann, *users = _CLINIC.users
+    ann, *users = clinic.users
     for changed in ({"active": False}, {"name": "Zara"}, {"email": None}):
-        yield attrs.evolve(_CLINIC, users=(attrs.evolve(ann, **changed), *users))
-    yield attrs.evolve(_CLINIC, without_plan=frozenset({_ANN}))
-    yield attrs.evolve(_CLINIC, without_notices=frozenset({_ANN}))
+        yield attrs.evolve(clinic, users=(attrs.evolve(ann, **changed), *users))
+    yield attrs.evolve(clinic, without_plan=frozenset({_ANN}))
+    yield attrs.evolve(clinic, without_notices=frozenset({_ANN}))
     for new in (
         *(_group("ct", _BOB), _group("ct"), _group("empty", _RADIOLOGY), _group("radiology", _BOB)),
         Group(id=_RADIOLOGY, name="Zara", members=frozenset({_CT, _BOB})),
     ):
-        groups = tuple(new if each.id == new.id else each for each in _CLINIC.groups)
-        yield attrs.evolve(_CLINIC, groups=groups)
+        groups = tuple(new if each.id == new.id else each for each in clinic.groups)
+        yield attrs.evolve(clinic, groups=groups)
 
 
 @law.of_trial("change")
@@ -527,20 +576,20 @@ def every_answer_sees_every_change(trial: DirectoryTrial) -> None:
         needed(trial.change)(directory, population)
         require_described(directory, population, _USERS, _GROUPS, typed)
 
-    typed = ("zara", "name of", "ann@b.example")
-    with trial.of(_CLINIC) as directory:
-        for changed in _changes():
-            require_change(directory, changed)
-            require_change(directory, _CLINIC)
-    ct, radiology, *others = _CLINIC.groups
+    clinic, typed = trial.clinic, ("zara", "name of", "ann@b.example")
+    with trial.of(clinic) as directory:
+        for changed in _changes(clinic):
+            require_change(directory, trial.fitting(changed))
+            require_change(directory, clinic)
+    ct, radiology, *others = clinic.groups
     # Nobody who was removed comes back.
     for smaller in (
-        attrs.evolve(_CLINIC, users=_CLINIC.users[1:]),
-        attrs.evolve(_CLINIC, groups=(ct, *others)),
-        attrs.evolve(_CLINIC, groups=(radiology, *others)),
+        attrs.evolve(clinic, users=clinic.users[1:]),
+        attrs.evolve(clinic, groups=(ct, *others)),
+        attrs.evolve(clinic, groups=(radiology, *others)),
     ):
-        with trial.of(_CLINIC) as directory:
-            require_described(directory, _CLINIC, _USERS, _GROUPS, typed)
+        with trial.of(clinic) as directory:
+            require_described(directory, clinic, _USERS, _GROUPS, typed)
             require_change(directory, smaller)
 
 
@@ -548,6 +597,7 @@ def directory_laws(
     open_directory: OpenDirectory,
     *,
     visibility: bool = True,
+    nested: bool = True,
     change: Callable[[Any, Population], None] | None = None,
     examples: int = 25,
 ) -> tuple[Law, ...]:
@@ -558,6 +608,7 @@ def directory_laws(
             one; the directory before it is no longer used then.
         visibility: whether the directory follows the population's rules on who may see whom. Pass
             `False` if everybody sees everybody.
+        nested: whether groups may hold groups. Pass `False` if they hold users alone.
         change: changes an opened directory to another population; removed users and groups never
             come back. Change only what differs: adding everybody again may empty every cache of
             the directory, and no law would then find a stale cache.
@@ -565,9 +616,13 @@ def directory_laws(
 
     Raises:
         InvalidValue: `open_directory` or `change` is not callable, or `examples` is less than 1.
-        WrongKind: `visibility` is not a `bool`, or `examples` is not an `int`.
+        WrongKind: `visibility` or `nested` is not a `bool`, or `examples` is not an `int`.
     """
     trial = DirectoryTrial(
-        open_directory=open_directory, visibility=visibility, change=change, examples=examples
+        open_directory=open_directory,
+        visibility=visibility,
+        nested=nested,
+        change=change,
+        examples=examples,
     )
     return tuple(law.of(trial))

@@ -1,0 +1,223 @@
+"""Users and groups in a host's own tables, of which the host names the columns.
+
+The host gives columns, attributes of mapped classes, or SQL expressions, and this directory makes
+the statements: one for each question. Nothing is kept between two questions, so an answer always
+fits what the tables hold at that moment. Inside of a transaction, it sees the rows that the
+transaction has written.
+
+A walk follows the memberships of groups in groups by one recursive statement, and passes each
+group once, so that a cycle in the host's tables does no harm.
+
+INVARIANT: a group that the host's table of groups does not have is in no answer, whatever
+memberships there are. So it gives its members nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from typing import Any, TypeAlias
+
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.orm import Session
+from typing_extensions import override
+
+from exam_sharing import directories
+from exam_sharing.adapters.sqlalchemy.columns import names_a_value, stored_in
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words
+from exam_sharing.adapters.sqlalchemy.joined import transactions_of
+from exam_sharing.adapters.sqlalchemy.memberships import (
+    Asked,
+    GroupColumns,
+    MemberColumns,
+    Questions,
+    UserColumns,
+)
+from exam_sharing.directories import Named
+from exam_sharing.errors import InvalidInput
+from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
+from exam_sharing.names import Typed, folded
+from exam_sharing.policy.facts import MembersSeen, PeopleBehind, Profile
+from exam_sharing.ports import Directory, Principals
+from exam_sharing.validation import checks_arguments, checks_itself, require_kind, tuple_of
+
+_Rows: TypeAlias = Sequence[Any]
+
+
+@checks_arguments
+class TableDirectory(Directory):
+    """A directory over the host's own tables, of which it only reads the given columns.
+
+    Over an engine it reads what is committed, and inside of `joined` what the transaction sees.
+    Over a connection or a session it reads in their transaction; a session is flushed first.
+
+    Without `visible`, everybody sees everybody. Suggestions and lists read the names of all whom
+    the actor may see, which is fast for some thousand people.
+
+    Args:
+        database: of PostgreSQL or SQLite, with the host's tables.
+        users: the columns of users.
+        groups: the columns of groups; without them there are no groups.
+        users_in_groups: which users are in which groups.
+        groups_in_groups: which groups are in which groups, if groups are nested.
+
+    Raises:
+        InvalidArgument: columns that belong together are of two tables or of two types, or an id is
+            neither text nor a whole number nor a UUID; the database is as for `open_sharing`.
+        StoreFailed: the database does not answer; every method raises it too.
+        WrongKind: an argument is of another type.
+    """
+
+    def __init__(
+        self,
+        database: Engine | Connection | Session,
+        *,
+        users: UserColumns,
+        groups: GroupColumns | None = None,
+        users_in_groups: MemberColumns | None = None,
+        groups_in_groups: MemberColumns | None = None,
+    ) -> None:
+        self._questions = Questions(
+            users=users,
+            groups=groups,
+            users_in_groups=users_in_groups,
+            groups_in_groups=groups_in_groups,
+        )
+        self._transactions = transactions_of(database)
+
+    @checks_itself
+    def over(self, database: Engine | Connection | Session) -> "TableDirectory":
+        """Return the same directory over another database, such as the session of a request."""
+        other = copy(self)
+        vars(other)["_transactions"] = transactions_of(database)
+        return other
+
+    @override
+    def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
+        require_kind("user", user, UserId)
+        return _keys_in(self._ask(self._questions.principals_of, [user]))
+
+    @override
+    def profiles(self, users: Iterable[UserId]) -> Mapping[UserId, Profile]:
+        users = tuple_of("users", users, UserId)
+        found: dict[PrincipalKey, list[Any]] = {}
+        for row in self._ask(self._questions.profiles, users):
+            found.setdefault(row.key, []).append(row)
+        return {user: _profile(user, found.get(user.key, ())) for user in users}
+
+    @override
+    def people_behind(self, principals: Iterable[PrincipalId]) -> PeopleBehind:
+        principals = tuple_of("principals", principals, UserId, GroupId)
+        found: dict[str, set[UserId]] = {each.key: set() for each in principals}
+        for row in self._ask(self._questions.people_behind, principals):
+            reached = _principal(row.key)
+            if isinstance(reached, UserId) and row.began in found:
+                found[row.began].add(reached)
+        return {each: frozenset(found[each.key]) for each in principals}
+
+    @override
+    def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> Principals:
+        principals = tuple_of("principals", principals, UserId, GroupId)
+        seen = {row.key for row in self._ask(self._questions.seen_by, principals, actor)}
+        return frozenset(each for each in principals if each.key in seen)
+
+    @override
+    def members_seen_by(self, actor: UserId, groups: Iterable[GroupId]) -> MembersSeen:
+        groups = tuple_of("groups", groups, GroupId)
+        members: dict[str, list[str]] = {}
+        seen: set[str] = set()
+        for row in self._ask(self._questions.members_seen_by, groups, actor):
+            members.setdefault(row.began, []).append(row.key)
+            if row.seen:
+                seen.add(row.key)
+
+        def inside(group: GroupId) -> Iterator[PrincipalId]:
+            below = directories.walk(members.get(group.key, ()), lambda key: members.get(key, ()))
+            found = map(_principal, seen.intersection(below))
+            return (each for each in found if each is not None)
+
+        return {group: frozenset(inside(group)) for group in groups}
+
+    @override
+    def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
+        principals = tuple_of("principals", principals, UserId, GroupId)
+        names = {row.key: row.name for row in self._ask(self._questions.names, principals)}
+        return {each: names[each.key] for each in principals if each.key in names}
+
+    @override
+    def path(self, user: UserId, principal: PrincipalId) -> tuple[PrincipalId, ...]:
+        groups: dict[str, list[PrincipalKey]] = {}
+        for row in self._ask(self._questions.above, [user]):
+            groups.setdefault(row.member, []).append(row.key)
+        return directories.path_between(user, principal, lambda key: groups.get(key, ()))
+
+    @override
+    def suggest(
+        self, actor: UserId, text: str, limit: int, leave_out: Principals, *, whole: bool = False
+    ) -> tuple[Named, ...]:
+        typed = Typed.of(text)
+        if typed is None:
+            return ()
+        choices = self._choices(actor, leave_out)
+        return directories.best_fits(typed, choices, whole=whole)[:limit]
+
+    @override
+    def listed(
+        self, actor: UserId, after: tuple[str, str] | None, limit: int, leave_out: Principals
+    ) -> tuple[Named, ...]:
+        behind = ("", "") if after is None else (folded(after[0]), after[1])
+        choices = self._choices(actor, leave_out)
+        places = ((folded(name), each.key, (each, name)) for each, name, _ in choices)
+        in_order = sorted(place for place in places if place[:2] > behind)
+        return tuple(named for *_, named in in_order[:limit])
+
+    def _choices(
+        self, actor: UserId, leave_out: Principals
+    ) -> Iterator[tuple[PrincipalId, str, str | None]]:
+        for row in self._ask(self._questions.choices, (), actor):
+            each = _principal(row.key)
+            if each is not None and each not in leave_out:
+                yield each, row.name, row.email
+
+    @in_our_words
+    def _ask(
+        self, question: Asked, principals: Iterable[PrincipalId], actor: UserId | None = None
+    ) -> _Rows:
+        """Ask about principals; those that no row could have are left out."""
+        dialect = self._transactions.dialect
+        users, groups = (stored_in(each, dialect) for each in self._questions.ids)
+        asked: dict[str, Any] = {"users": [], "groups": [], "actor": None}
+        for each in principals:
+            name, stored = ("users", users) if isinstance(each, UserId) else ("groups", groups)
+            if names_a_value(stored, each.value):
+                asked[name].append(each.value)
+        if actor is not None and names_a_value(users, actor.value):
+            asked["actor"] = actor.value
+        return self._transactions.ask(question, **asked)
+
+
+def _principal(key: str) -> PrincipalId | None:
+    """Return the principal of a key; `None` if the host's id is no identifier of ours."""
+    try:
+        return principal_of(key)
+    except InvalidInput:
+        return None
+
+
+def _keys_in(rows: _Rows) -> frozenset[PrincipalKey]:
+    """Return the keys of a user and their groups, of rows with one group each."""
+    keys = {key for row in rows for key in (row.key, row.reached) if key is not None}
+    principals = (_principal(key) for key in keys)
+    return frozenset(each.key for each in principals if each is not None)
+
+
+def _profile(user: UserId, rows: _Rows) -> Profile:
+    if not rows:
+        return Profile.unknown(user)
+    settings = rows[0]
+    return Profile(
+        user=user,
+        active=bool(settings.active),
+        principals=_keys_in(rows),
+        sharing_in_plan=bool(settings.sharing_in_plan),
+        wants_notices=bool(settings.notices),
+        address=settings.email or None,
+    )
