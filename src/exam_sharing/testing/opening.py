@@ -246,23 +246,16 @@ def require_answers(open_store: OpenStore) -> None:
 
 def _found_in(store: StorePorts) -> list[str]:
     """Return which traces a store holds; raise `StoreNotUsable` if it raises at every one."""
-    answers: dict[str, object] = {}
-    for what, asked in _traces(store):
+    traces, held, errors = tuple(_traces(store)), list[str](), list[Exception]()
+    for what, asked in traces:
         try:
-            answers[what] = asked()
+            held += [what] if asked() else []
         except Exception as error:  # noqa: BLE001  a law will report it
-            answers[what] = error
-    errors = [each for each in answers.values() if isinstance(each, Exception)]
-    if len(errors) == len(answers):
-        raised = f"it raised {_named(errors[0])}{place_of(errors[0])}"
+            errors.append(error)
+    if len(errors) == len(traces):
+        raised = f"it raised {type(errors[0]).__name__}{place_of(errors[0])}"
         raise StoreNotUsable(f"returned a store that answers nothing: {raised}") from errors[0]
-    return [what for what, held in answers.items() if held and held not in errors]
-
-
-def _named(error: BaseException) -> str:
-    """Return the names of an error and of its causes."""
-    cause = error.__cause__
-    return type(error).__name__ + (f" from {_named(cause)}" if cause else "")
+    return held
 
 
 _OLGA, _BEN, _CLEO = (es.UserId(f"exam-sharing-probe-{name}") for name in ("olga", "ben", "cleo"))

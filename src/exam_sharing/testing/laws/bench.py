@@ -73,10 +73,6 @@ class StoreTrial:
         if self._found[0] is not None:
             raise self._found[0]
 
-    def require_answers(self) -> None:
-        """Raise `StoreNotUsable` if the stores have stopped to answer anything."""
-        opening.require_answers(self.open_store)
-
     def _traces(self) -> Iterator[tuple[str, opening.Trace]]:
         """Yield, for what only a capability reads, whether an opened store holds it."""
         events, record = self.events, self.share_record
@@ -88,7 +84,7 @@ class StoreTrial:
 
 def laws_of_port() -> Laws[StoreTrial, "Bench"]:
     """Return a registry for the laws of one port of a store."""
-    return Laws(StoreTrial.bench, StoreTrial.require_answers)
+    return Laws(StoreTrial.bench, lambda trial: opening.require_answers(trial.open_store))
 
 
 def keys_of(*principals: es.PrincipalId) -> frozenset[PrincipalKey]:

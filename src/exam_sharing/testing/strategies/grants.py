@@ -1,6 +1,5 @@
 """Grants, chains of re-shares, requests, and the reasons of refusals."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias, TypeVar
 
@@ -172,10 +171,6 @@ def share_requests(
     untils: SearchStrategy[datetime | None] = st.none() | values.times_around(),
     attested: SearchStrategy[bool] = st.just(True),
     messages: SearchStrategy[str | None] = st.none() | values.messages(),
-    wordings: SearchStrategy[str | None] = st.none(),
-    expected: SearchStrategy[Iterable[es.ExamId] | None] = st.none(),
-    performed_by: SearchStrategy[es.UserId | None] = _OPERATORS,
-    request_ids: SearchStrategy[str | None] = _REQUEST_IDS,
 ) -> SearchStrategy[es.ShareRequest]:
     """Draw shares with one to three recipients, by default with the current attestation."""
     return st.builds(
@@ -188,10 +183,8 @@ def share_requests(
         until=untils,
         attested=attested,
         message=messages,
-        wording=wordings,
-        expect=expected,
-        performed_by=performed_by,
-        request_id=request_ids,
+        performed_by=_OPERATORS,
+        request_id=_REQUEST_IDS,
     )
 
 
@@ -259,20 +252,14 @@ def requests(
     )
 
 
-def reasons(
-    *,
-    codes: SearchStrategy[es.ReasonCode] = st.sampled_from(es.ReasonCode),
-    principals: SearchStrategy[es.PrincipalId] = values.principal_ids(),
-    exams: SearchStrategy[es.ExamId] = values.exam_ids(),
-    grants: SearchStrategy[es.GrantId] = values.grant_ids(),
-) -> SearchStrategy[es.Reason]:
+def reasons() -> SearchStrategy[es.Reason]:
     """Draw reasons of a refusal, with any parameters."""
     return st.builds(
         es.Reason,
-        code=codes,
-        principals=_some(principals),
-        exams=_some(exams),
-        grants=_some(grants),
+        code=st.sampled_from(es.ReasonCode),
+        principals=_some(values.principal_ids()),
+        exams=_some(values.exam_ids()),
+        grants=_some(values.grant_ids()),
         until=st.none() | values.times_around(),
         limit=st.none() | st.integers(1, 1_000),
         limited=st.sampled_from((None, "recipients", "exams", "people")),

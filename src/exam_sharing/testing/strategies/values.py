@@ -276,9 +276,7 @@ def retries() -> SearchStrategy[es.Retries]:
     )
 
 
-def host_rules(
-    *, codes: SearchStrategy[str] = identifiers(), refuses: SearchStrategy[bool] = st.booleans()
-) -> SearchStrategy[es.HostRule]:
+def host_rules() -> SearchStrategy[es.HostRule]:
     """Draw rules that refuse every share, or none."""
     return st.builds(
         lambda code, no: es.HostRule(
@@ -286,8 +284,8 @@ def host_rules(
             statement="Every share is refused." if no else "No share is refused.",
             refuses=lambda _request, _facts, _host: no,
         ),
-        codes,
-        refuses,
+        identifiers(),
+        st.booleans(),
     )
 
 
