@@ -35,8 +35,8 @@ class Stop(Protocol):
         """Return after `timeout` seconds, or as soon as the relay must end."""
 
 
-def _ignore(_result: object) -> None:
-    pass
+def ignore(_result: object) -> None:
+    """Do nothing with a result."""
 
 
 def watch(
@@ -44,8 +44,8 @@ def watch(
     *,
     stop: Stop,
     pause: timedelta = PAUSE,
-    delivered: Callable[[int], None] = _ignore,
-    failed: Callable[[StoreFailed], None] = _ignore,
+    delivered: Callable[[int], None] = ignore,
+    failed: Callable[[StoreFailed], None] = ignore,
 ) -> None:
     """Send what is due, pause, and repeat, until stopped.
 

@@ -66,9 +66,9 @@ TAKING_ENGINES = {
     "over_driver_connection": lambda engine: sql.over_driver_connection(None, engine),
 }
 NO_ENGINES = {
-    "AsyncEngine": (lambda _: asynchronous("AsyncEngine"), "sync_engine"),
-    "AsyncSession": (lambda _: asynchronous("AsyncSession"), "sync_engine"),
-    "a subclass": (lambda _: type("Mine", (type(asynchronous("A")),), {})(), "sync_engine"),
+    "AsyncEngine": (lambda _: asynchronous("AsyncEngine"), "open_async_sharing"),
+    "AsyncSession": (lambda _: asynchronous("AsyncSession"), "open_async_sharing"),
+    "a subclass": (lambda _: type("Mine", (type(asynchronous("A")),), {})(), "open_async_sharing"),
     "address": (lambda engine: str(engine.url), "is an address"),
     "URL": (lambda engine: engine.url, "is an address"),
     "Connection": (lambda engine: engine.connect(), "is a Connection: give its engine"),
@@ -95,8 +95,8 @@ def test_wrong_engines_are_reported_with_the_remedy(engine, take, give, message)
     ("url", "inside", "message"),
     [
         ("sqlite://", True, "of SQLite must not be asynchronous: make it by `sqlite_engine`"),
-        ("postgresql+psycopg://", False, "call this inside of `run_sync`"),
-        ("postgresql+psycopg://", None, "install greenlet"),
+        ("postgresql+psycopg://", False, "open it with `open_async_sharing`"),
+        ("postgresql+psycopg://", None, "open it with `open_async_sharing`"),
         ("postgresql+psycopg://", True, None),
     ],
 )

@@ -4,15 +4,17 @@ A read is one statement, which sees one moment. A write is one transaction. An a
 other acts. After lost races it takes a turn: a transaction in which it locks before it reads.
 
 In a turn, or in a host's open transaction, the thread reads the database over that connection only.
-Otherwise threads that wait for the locks could use up the pool, and this thread could not go on.
+Otherwise threads that wait for the locks could use up the pool, and this thread could not go on. In
+an event loop, the same holds for tasks.
 """
 
 from abc import ABC, abstractmethod
+from asyncio import Task, current_task
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from contextvars import ContextVar
 from threading import Lock, get_ident
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
 from sqlalchemy import Engine, Row, Select, Table, func, inspect, select, text
@@ -43,13 +45,17 @@ _WAIT_IN_TURN: Final = text(
     "set_config('idle_in_transaction_session_timeout', '10s', true)"
 )
 _TRANSLATED: Final = "schema_translate_map"
-_HELD: Final[ContextVar[tuple[Connection, Engine, int] | None]] = ContextVar("_HELD", default=None)
+# A thread, and the task of asyncio that it runs, if any.
+_Runner: TypeAlias = tuple[int, "Task[Any] | None"]
+_HELD: Final[ContextVar[tuple[Connection, Engine, _Runner] | None]] = ContextVar(
+    "_HELD", default=None
+)
 
 
 @contextmanager
 def holding(connection: Connection, engine: Engine) -> Iterator[None]:
-    """Let this thread read over a connection in a transaction instead of over the engine."""
-    token = _HELD.set((connection, engine, get_ident()))
+    """Let this thread or task read over a connection in a transaction, not over the engine."""
+    token = _HELD.set((connection, engine, _runner()))
     try:
         yield
     finally:
@@ -57,18 +63,25 @@ def holding(connection: Connection, engine: Engine) -> Iterator[None]:
 
 
 def held_connection(engine: Engine) -> Connection | None:
-    """Return the connection that this thread must use for reads instead of the engine, if any."""
+    """Return the connection that this thread or task must read over, not the engine, if any."""
     held = _HELD.get()
     if held is None:
         return None
-    connection, beside, thread = held
+    connection, beside, runner = held
     # The host's code may start threads and tasks with a copy of this context. They have no part in
     # the transaction, and may outlive it.
-    if thread != get_ident() or connection.closed:
+    if runner != _runner() or connection.closed:
         return None
     translated = connection.get_execution_options().get(_TRANSLATED)
     same_names = engine.get_execution_options().get(_TRANSLATED) == translated
     return connection if engine.pool is beside.pool and same_names else None
+
+
+def _runner() -> _Runner:
+    try:
+        return get_ident(), current_task()
+    except RuntimeError:  # The thread runs no event loop.
+        return get_ident(), None
 
 
 class Transactions(ABC):
@@ -80,6 +93,7 @@ class Transactions(ABC):
     def __init__(self, dialect: Dialect) -> None:
         self.dialect: Dialect = dialect
         self.postgresql: bool = dialect.name == "postgresql"
+        self.asynchronous: bool = dialect.is_async
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Connection]:
@@ -227,7 +241,7 @@ class OwnTransactions(Transactions):
         return begun
 
     def _wait_for_turn(self, until: ExitStack) -> bool:
-        its_turn = self._turns.acquire(timeout=LOCK_TIMEOUT)
+        its_turn = engines.is_acquired(self._turns, LOCK_TIMEOUT)
         if its_turn:
             until.callback(self._turns.release)
         return its_turn

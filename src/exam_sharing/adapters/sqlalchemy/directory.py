@@ -116,6 +116,11 @@ class SqlDirectory(KeptDirectory):
         self._search = _NameSearch(tables)
         self._walks = _Walks(tables)
 
+    @property
+    def gives_way(self) -> bool:
+        """Whether it is over an asynchronous engine, so that it does not block an event loop."""
+        return self._transactions.asynchronous
+
     def user(self, user: UserId) -> User | None:
         """Return the user as they were added last, or `None`."""
         found = self._entries(self._tables.principals.c.key == user.key)

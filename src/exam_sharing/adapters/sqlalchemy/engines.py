@@ -12,6 +12,7 @@ returns a wrong answer. If the server process that answers is not the process th
 reports, there is a pooler. A pooler in session mode is safe, but looks the same.
 """
 
+import asyncio
 import logging
 import sqlite3
 import time
@@ -21,6 +22,7 @@ from os import PathLike
 from pathlib import Path
 from sqlite3 import Connection as SqliteConnection
 from sqlite3 import Cursor, OperationalError
+from threading import Lock
 from typing import Any, Final, ParamSpec, TypeVar
 from weakref import WeakSet
 
@@ -29,7 +31,7 @@ from sqlalchemy.engine import Connection, Dialect, ExecutionContext
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.orm import Session, scoped_session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.util.concurrency import in_greenlet
+from sqlalchemy.util.concurrency import await_only, in_greenlet
 
 from exam_sharing.errors import Conflict, InvalidArgument, StoreBusy, StoreFailed
 from exam_sharing.validation import require_instance
@@ -127,7 +129,14 @@ READS: Final = "exam_sharing_reads"
 
 _DIALECTS: Final = ("postgresql", "sqlite")
 _UNKNOWN: Final = "must be an engine of SQLAlchemy for PostgreSQL or SQLite"
-_INSIDE: Final = "call this inside of its `run_sync`, with the argument that it passes"
+_ASYNCHRONOUS: Final = "exam_sharing.adapters.sqlalchemy.asynchronous"
+_OPEN_ASYNC: Final = (
+    f"open it with `open_async_sharing` of {_ASYNCHRONOUS}; its `run_sync` calls everything else"
+)
+_JOIN_ASYNC: Final = (
+    f"join it with `joined_async` of {_ASYNCHRONOUS}; for everything else, call this inside of its "
+    "`run_sync`, with the argument that it passes"
+)
 _NAME: Final = "exam_sharing"
 # How many seconds a transaction waits for another to end.
 _PATIENCE: Final = 30
@@ -145,7 +154,7 @@ _NO_HANDLER: Final = logging.NullHandler()
 
 def require_engine(engine: object) -> None:
     """Raise `InvalidArgument` unless it is an engine of SQLAlchemy, or a mock with a dialect."""
-    problem = _mistake(engine, "give its `sync_engine`, and call this inside of `run_sync`")
+    problem = _mistake(engine, _OPEN_ASYNC)
     if isinstance(engine, str | URL):
         problem = "is an address: give the engine that `sqlite_engine` or `create_engine` makes"
     elif isinstance(engine, Connection | Session):
@@ -165,7 +174,7 @@ def require_dialect(engine: Engine) -> None:
 
 def require_connected(field: str, value: object, *kinds: type) -> None:
     """Raise `InvalidArgument` or `WrongKind` unless it is a connection, or a session if allowed."""
-    problem = _mistake(value, _INSIDE)
+    problem = _mistake(value, _JOIN_ASYNC)
     if isinstance(value, Engine):
         problem = "is an engine: give the connection of its `begin()`"
     if problem is not None:
@@ -185,17 +194,43 @@ def _mistake(value: object, instead: str) -> str | None:
     return None
 
 
+def gives_way() -> bool:
+    """Return whether this is synchronous code in a greenlet, which gives way where it waits."""
+    try:
+        return in_greenlet()
+    except ImportError:  # No greenlet is installed.
+        return False
+
+
+def pause(seconds: float) -> None:
+    """Wait; in a greenlet, the event loop goes on meanwhile."""
+    if gives_way():
+        await_only(asyncio.sleep(seconds))
+    else:
+        time.sleep(seconds)
+
+
+def is_acquired(lock: Lock, seconds: float) -> bool:
+    """Acquire a lock within some seconds; in a greenlet, the event loop goes on meanwhile."""
+    if not gives_way():
+        return lock.acquire(timeout=seconds)
+    deadline = time.monotonic() + seconds
+    # No lock of asyncio: one belongs to one loop, and threads may wait for this one too.
+    while not lock.acquire(blocking=False):
+        if time.monotonic() >= deadline:
+            return False
+        pause(_LONGEST)
+    return True
+
+
 def _mistake_with_driver(dialect: Dialect | None) -> str | None:
     if dialect is None:
         return _UNKNOWN
     if not dialect.is_async:
         return None
     if dialect.name == "sqlite":
-        return "of SQLite must not be asynchronous: make it by `sqlite_engine`, and use a thread"
-    try:
-        return None if in_greenlet() else "is asynchronous: call this inside of `run_sync`"
-    except ImportError:
-        return "is asynchronous: install greenlet, and call this inside of `run_sync`"
+        return "of SQLite must not be asynchronous: make it by `sqlite_engine`"
+    return None if gives_way() else f"is asynchronous: {_OPEN_ASYNC}"
 
 
 def checked_engine(engine: Engine) -> Engine:
@@ -402,7 +437,7 @@ def _execute(cursor: Cursor, statement: str, parameters: Any, context: Execution
 def _patiently(execute: Callable[[], object], seconds: float) -> None:
     """Call `execute`, again for some seconds while another connection has the file locked."""
     deadline = time.monotonic() + seconds
-    pause = _SHORTEST
+    wait = _SHORTEST
     while True:
         try:
             execute()
@@ -412,5 +447,5 @@ def _patiently(execute: Callable[[], object], seconds: float) -> None:
                 raise
         else:
             return
-        time.sleep(min(pause, left))
-        pause = min(2 * pause, _LONGEST)
+        pause(min(wait, left))
+        wait = min(2 * wait, _LONGEST)

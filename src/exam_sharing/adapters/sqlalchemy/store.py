@@ -11,7 +11,6 @@ from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from datetime import datetime
 from random import random
-from time import sleep
 from typing import Any, TypeVar
 
 import attrs
@@ -62,7 +61,7 @@ AnswerT = TypeVar("AnswerT")
 class _BacksOff(ports.GrantWriter):
     @override
     def step_aside(self, lost: int) -> None:
-        sleep(longest_delay(lost) * random())  # noqa: S311  guards no secret
+        engines.pause(longest_delay(lost) * random())  # noqa: S311  guards no secret
 
 
 @checks_arguments

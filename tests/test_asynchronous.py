@@ -1,0 +1,276 @@
+"""`AsyncSharing` does for an event loop what `Sharing` does, in memory."""
+
+import asyncio
+import inspect
+import threading
+import time
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
+import exam_sharing as es
+from exam_sharing.admin import Admin
+from exam_sharing.asynchronous import AsyncAdmin, AsyncSharing, AsyncViewer
+from exam_sharing.bridge import ThreadBridge
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier, memory_ports, open_sharing
+from exam_sharing.memory.asynchronous import open_async_sharing
+from exam_sharing.ports import Directory
+from exam_sharing.testing.cases import cases, over_sharing, run
+from loops import Loop, Synchronous, methods_of, with_coroutines
+from world import ANNA, BEN, CT, VIEW, World
+
+TWINS = {es.Sharing: AsyncSharing, es.Viewer: AsyncViewer, Admin: AsyncAdmin}
+OF_AN_EVENT_LOOP = {"run", "relay"}
+
+
+def public_methods(cls):
+    return {
+        name: method
+        for name, method in inspect.getmembers(cls, inspect.isfunction)
+        if not name.startswith("_")
+    }
+
+
+@pytest.mark.parametrize(("cls", "twin"), TWINS.items(), ids=lambda cls: cls.__name__)
+def test_each_method_has_an_awaitable_twin_with_its_parameters_and_summary(cls, twin):
+    synchronous, asynchronous = public_methods(cls), public_methods(twin)
+    assert synchronous.keys() == asynchronous.keys() - OF_AN_EVENT_LOOP
+    for name, method in synchronous.items():
+        other = asynchronous[name]
+        assert inspect.iscoroutinefunction(other), name
+        ours, theirs = inspect.signature(method), inspect.signature(other)
+        assert ours.parameters == theirs.parameters or name == "deliver_notices", name
+        assert list(ours.parameters) == list(theirs.parameters), name
+        if name != "viewer":
+            assert ours.return_annotation == theirs.return_annotation, name
+        assert inspect.getdoc(method).split("\n")[0] == inspect.getdoc(other).split("\n")[0], name
+
+
+@pytest.fixture(scope="module")
+def loop():
+    running = Loop()
+    yield running
+    running.close()
+
+
+def test_cases_pass_over_an_event_loop(loop):
+    open_portal = over_sharing(lambda **parts: Synchronous(loop, open_async_sharing(**parts)))
+    failed = {case["name"]: run(case, open_portal) for case in cases()[::3]}
+    assert {name: found for name, found in failed.items() if found} == {}
+
+
+def share(**more):
+    return es.ShareRequest(actor=ANNA, exam=CT, recipients=(BEN,), attested=True, **more)
+
+
+class Facts:
+    def about(self, request, exams):
+        return "refused" if request.message == "no" else None
+
+
+IF_THE_HOST_REFUSES = es.HostRule(
+    code="HOST", statement="The host refuses.", refuses=lambda *known: known[-1] == "refused"
+)
+
+
+def test_ports_with_coroutines_run_on_the_event_loop():
+    world, on_loop = World(), []
+    notifier = MemoryNotifier()
+
+    async def main():
+        sharing = open_async_sharing(
+            directory=with_coroutines(world.directory, on_loop),
+            notifier=with_coroutines(notifier, on_loop),
+            host_facts=with_coroutines(Facts(), on_loop),
+            policy=es.Policy(host_rules=[IF_THE_HOST_REFUSES]),
+            store=world.store,
+            clock=world.clock,
+        )
+        with pytest.raises(es.Refused, match="HOST"):
+            await sharing.share(share(message="no"))
+        receipt = await sharing.share(share())
+        viewer = await sharing.viewer(BEN)
+        assert viewer.user == BEN
+        assert viewer.principals == world.sharing.viewer(BEN).principals
+        assert await viewer.can(VIEW, CT)
+        assert await viewer.can_many(VIEW, [CT]) == {CT}
+        assert await viewer.shared_with() == await sharing.shared_with(BEN)
+        assert await viewer.visible_to() == await sharing.visible_to(BEN)
+        assert await sharing.can_many(BEN, VIEW, [CT]) == {CT}
+        assert sharing.policy.host_rules == (IF_THE_HOST_REFUSES,)
+        assert set(on_loop) == {threading.current_thread()}
+        return receipt
+
+    receipt = asyncio.run(main())
+    assert world.sharing.can(BEN, VIEW, CT)
+    assert [notice.to for notice in notifier.sent] == [BEN]
+    assert receipt.outcomes[0].recipient == BEN
+
+
+def test_acts_run_beside_the_event_loop():
+    world, threads = World(), []
+
+    async def main():
+        sharing = AsyncSharing(world.sharing)
+        await sharing.run(lambda _: threads.append(threading.get_ident()))
+        return await sharing.run(es.Sharing.can, ANNA, VIEW, CT)
+
+    assert asyncio.run(main())
+    assert threads != [threading.get_ident()]
+
+
+def test_a_port_that_lacks_a_method_is_reported_by_its_own_name():
+    class Half:
+        async def principals_of(self, user):
+            return frozenset()
+
+    with pytest.raises(es.InvalidValue, match="Half lacks listed, members_seen_by"):
+        open_async_sharing(directory=Half())
+    with pytest.raises(es.InvalidValue, match="must be an instance, not the class Half"):
+        open_async_sharing(directory=Half)
+
+    class Inherits(Directory):
+        async def principals_of(self, user):
+            return frozenset()
+
+    with pytest.raises(es.InvalidValue, match="Inherits lacks listed"):
+        open_async_sharing(directory=Inherits())
+
+
+def test_a_port_with_coroutines_works_by_an_async_sharing_alone():
+    directory = ThreadBridge().port(with_coroutines(MemoryDirectory(), []), Directory)
+    with pytest.raises(es.CallerError, match="by an AsyncSharing alone"):
+        open_sharing(directory=directory).can(BEN, VIEW, CT)
+
+
+@pytest.mark.parametrize("given", [(5,), (World().sharing, 5)])
+def test_an_async_sharing_takes_a_sharing_and_a_bridge(given):
+    with pytest.raises(es.WrongKind):
+        AsyncSharing(*given)
+
+
+def test_an_act_ends_when_its_event_loop_is_closed():
+    """The thread of an act that waits for a coroutine does not wait for ever."""
+    world, ended = World(), []
+
+    async def never(*_asked, **_more):
+        await asyncio.Event().wait()
+
+    names = methods_of(world.directory)
+    slow = type("Slow", (), dict.fromkeys(names, staticmethod(never)))()
+
+    def try_to_share(sharing):
+        try:
+            sharing.share(share())
+        except BaseException as error:
+            ended.append(type(error).__name__)
+            raise
+
+    async def main():
+        sharing = open_async_sharing(directory=slow, store=world.store, clock=world.clock)
+        task = asyncio.create_task(sharing.run(try_to_share))
+        await asyncio.sleep(0.05)
+        task.cancel()
+
+    asyncio.run(main())
+    deadline = time.monotonic() + 10
+    while not ended and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert ended == ["CancelledError"]
+    assert not world.sharing.can(BEN, VIEW, CT)
+
+
+class SlowNotifier(MemoryNotifier):
+    """Takes its time for each notice."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun = threading.Event()
+
+    def send(self, notice):
+        self.begun.set()
+        time.sleep(0.1)
+        super().send(notice)
+
+
+def with_a_waiting_notice(notifier):
+    """Return a sharing in which a notice to Ben waits."""
+    world = World()
+    sharing = es.Sharing(
+        policy=es.Policy(),
+        ports=memory_ports(store=world.store, directory=world.directory, notifier=notifier),
+        clock=world.clock,
+        new_id=lambda: "waits",
+        sends_at_once=False,
+    )
+    sharing.share(share())
+    return AsyncSharing(sharing)
+
+
+def test_a_relay_that_is_cancelled_first_sends_what_it_has_claimed():
+    notifier = SlowNotifier()
+    sharing = with_a_waiting_notice(notifier)
+
+    async def main():
+        relay = asyncio.create_task(sharing.relay(pause=timedelta(hours=1)))
+        await asyncio.to_thread(notifier.begun.wait, 10)
+        relay.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await relay
+        assert [notice.to for notice in notifier.sent] == [BEN]
+        assert not (await sharing.admin.list_notices()).items
+
+    asyncio.run(main())
+
+
+def test_a_relay_sends_until_it_is_cancelled_in_its_pause():
+    notifier, rounds = MemoryNotifier(), []
+    sharing = with_a_waiting_notice(notifier)
+
+    async def main():
+        loop, enough = asyncio.get_running_loop(), asyncio.Event()
+
+        def note(sent):
+            rounds.append(sent)
+            if len(rounds) > 2:
+                loop.call_soon_threadsafe(enough.set)
+
+        pause = timedelta(milliseconds=5)
+        relay = asyncio.create_task(sharing.relay(pause=pause, delivered=note))
+        await asyncio.wait_for(enough.wait(), 10)
+        relay.cancel()
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait_for(relay, 10)
+        assert relay.cancelled()
+
+    asyncio.run(main())
+    assert rounds[:2] == [1, 0]
+    assert [notice.to for notice in notifier.sent] == [BEN]
+
+
+def test_a_relay_ends_with_an_error_that_is_no_failure_of_the_store():
+    async def main():
+        await AsyncSharing(World().sharing).relay(pause=timedelta(0))
+
+    with pytest.raises(es.InvalidValue, match="pause must be positive"):
+        asyncio.run(main())
+
+
+def test_every_method_of_admin_is_awaited():
+    world = World()
+
+    async def main():
+        admin = AsyncSharing(world.sharing).admin
+        sharing = AsyncSharing(world.sharing)
+        await sharing.share(share())
+        assert isinstance(await admin.explain(BEN, VIEW, CT), es.Permitted)
+        assert {each.user for each in await admin.who_can(VIEW, CT)} >= {ANNA, BEN}
+        assert await admin.deliver_notices() == 0
+        assert await admin.requeue_notices() == 0
+        ended = await admin.end_by_host(recipient=BEN, performed_by="root", why="left")
+        assert [each.recipient for each in ended.ended] == [BEN]
+        await admin.withdraw(CT, performed_by="root", why="wrong patient")
+        assert not await sharing.can(ANNA, VIEW, CT)
+
+    asyncio.run(main())
