@@ -14,6 +14,7 @@ from exam_sharing import InvalidValue
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing import Histories, RulesBroken, StoreNotUsable, check_histories
 from exam_sharing.testing.cases import in_memory, over_store
+from exam_sharing.testing.laws import LawBroken, store_laws
 
 
 def found_in(open_portal, acts=3):
@@ -112,6 +113,14 @@ def test_a_refusal_that_changes_a_store_is_found():
     broken = found_in(over_store(RollsBackOnRefusals))
     assert broken.question == "A refused act changes nothing: `visible_to` for ben"
     assert len(broken.story) == 2 + 2
+
+
+def test_a_law_of_stores_tries_every_act_after_a_share_with_a_group():
+    name = "every-act-after-a-share-with-a-group-keeps-the-rules"
+    (law,) = (law for law in store_laws(RollsBackOnRefusals) if law.name == name)
+    with pytest.raises(LawBroken, match="A refused act changes nothing") as raised:
+        law.check()
+    assert "anna shares ct with the group nurses for DOWNLOAD." in raised.value.problem
 
 
 def test_a_store_that_cannot_be_opened_is_no_broken_rule():

@@ -16,15 +16,8 @@ if TYPE_CHECKING:
     from exam_sharing.testing.worlds import FrozenClock, World, empty_world, ready_world
 
 __all__ = ["Answer", "FrozenClock", "Histories", "OpenStore", "RulesBroken", "StoreNotUsable"]
-__all__ += [
-    "StorePorts",
-    "World",
-    "check_histories",
-    "empty_world",
-    "explained",
-    "ready_world",
-    "run_sharing_machine",
-]
+__all__ += ["StorePorts", "World", "check_histories", "empty_world", "explained", "ready_world"]
+__all__ += ["run_sharing_machine"]
 
 _HOMES: Final = {
     "explaining": ("Answer", "explained"),

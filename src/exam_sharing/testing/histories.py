@@ -47,6 +47,9 @@ _Asked: TypeAlias = tuple[str, ...]
 """The name of a question, the id of the user, and for `can` the permission."""
 _Answers: TypeAlias = Mapping[_Asked, Any]
 
+SHARE_WITH_GROUP: Final = 13
+"""The place of the act by which the owner shares download with the group."""
+
 _IDS: Final = tuple(user.id for user in _USERS)
 _MEMBERSHIPS: Final = ((), _IDS[1:2], _IDS[1:], _IDS[:2], _IDS)
 _CHECKS: Final = tuple(product(("can",), _IDS, (each.name for each in es.Permission)))
