@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from exam_sharing.testing.explaining import Answer, explained
     from exam_sharing.testing.histories import Histories, check_histories
-    from exam_sharing.testing.machine import run_sharing_machine
+    from exam_sharing.testing.machine import run_portal_machine, run_sharing_machine
     from exam_sharing.testing.opening import OpenStore, StoreNotUsable, StorePorts
     from exam_sharing.testing.story import RulesBroken
     from exam_sharing.testing.worlds import FrozenClock, World, empty_world, ready_world
 
 __all__ = ["Answer", "FrozenClock", "Histories", "OpenStore", "RulesBroken", "StoreNotUsable"]
 __all__ += ["StorePorts", "World", "check_histories", "empty_world", "explained", "ready_world"]
-__all__ += ["run_sharing_machine"]
+__all__ += ["run_portal_machine", "run_sharing_machine"]
 
 _HOMES: Final = {
     "explaining": ("Answer", "explained"),
     "histories": ("Histories", "check_histories"),
-    "machine": ("run_sharing_machine",),
+    "machine": ("run_portal_machine", "run_sharing_machine"),
     "opening": ("OpenStore", "StoreNotUsable", "StorePorts"),
     "story": ("RulesBroken",),
     "worlds": ("FrozenClock", "World", "empty_world", "ready_world"),

@@ -9,12 +9,14 @@ import sys
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
+from broken.clinics import BROKEN_CLINICS
 from broken.engines import BROKEN_ENGINES
 from broken.stores import BROKEN_STORES
+from clinic_portal import HAS, for_clinic, over_functions
 from hypothesis import Phase, settings
 
 from exam_sharing.memory import MemoryStore
-from exam_sharing.testing import RulesBroken, run_sharing_machine
+from exam_sharing.testing import RulesBroken, run_portal_machine, run_sharing_machine
 from exam_sharing.testing.cases import cases, run
 from exam_sharing.testing.laws import LawBroken, store_laws
 
@@ -31,7 +33,8 @@ Each variant has one realistic bug, and the testing kit catches every variant.
 - **law** and **case**: the first law that the store breaks, and the first decision case that the
   engine fails. Most variants break several.
 - **machine**: whether the machine catches the variant by itself, *soon* in {SOON} stories or *late*
-  in {LATE}, and if not, why.
+  in {LATE}, and if not, why. For portals with rules of their own: in how many stories of 20 steps
+  `run_portal_machine` finds it.
 
 The laws have the capabilities `events` and `share_record`; a bug in the audit trail or in the
 records of shares is invisible without them.
@@ -40,8 +43,8 @@ Each run of the tests verifies the law or the case of every variant, and the mac
 soon. `python -m broken.table` writes this page.
 """
 
-VARIANTS = {"Stores": BROKEN_STORES, "Engines": BROKEN_ENGINES}
-KINDS = {"Stores": "law", "Engines": "case"}
+VARIANTS = {"Stores": BROKEN_STORES, "Engines": BROKEN_ENGINES, "Portals": BROKEN_CLINICS}
+KINDS = {"Stores": "law", "Engines": "case", "Portals": "case"}
 
 ALONE = "its acts never run at once"
 LOOK_ALIKES = "no two ids in its stories look alike"
@@ -103,6 +106,11 @@ def checks_of(variant):
     """Return, by name, the laws or cases, each as a function that says if it catches a variant."""
     if variant in BROKEN_ENGINES:
         return {case["name"]: lambda case=case: fails(variant, case) for case in cases()}
+    if variant in BROKEN_CLINICS:
+        open_portal = over_functions(variant)
+        return {
+            case["name"]: lambda case=case: bool(run(case, open_portal)) for case in for_clinic()
+        }
     return {law.name: lambda law=law: breaks(law) for law in laws_of(variant)}
 
 
@@ -140,8 +148,27 @@ def machine_catches(variant, stories):
     return False
 
 
+def stories_until_found(portal, most=1_000):
+    """Return after how many stories the machine finds a broken portal, or that it does not."""
+    opened = []
+
+    def new_rules():
+        opened.append(portal)
+        return portal()
+
+    told = {"derandomize": True, "database": None, "phases": [Phase.generate]}
+    many = settings(max_examples=most, stateful_step_count=20, **told)
+    try:
+        run_portal_machine(over_functions(new_rules), **HAS, settings=many)
+    except RulesBroken:
+        return len(opened)
+    return most + 1
+
+
 def what_the_machine_does(variant):
     """Return what the page says of the machine and a variant."""
+    if variant in BROKEN_CLINICS:
+        return f"{stories_until_found(variant)} stories"
     if machine_catches(variant, SOON):
         return "soon"
     if variant.__name__ not in UNSEEN and machine_catches(variant, LATE):

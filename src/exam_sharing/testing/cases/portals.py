@@ -1,12 +1,14 @@
 """Portals over a `Sharing`, which take and return plain data."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from functools import partial, partialmethod
+from functools import lru_cache, partial, partialmethod
 from itertools import count
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
+import attrs
 from typing_extensions import override
 
 import exam_sharing as es
@@ -66,35 +68,22 @@ class _Letterbox(MemoryNotifier):
         super().send(notice)
 
 
-class SharingPortal(Portal):
-    """A portal over a `Sharing`, with its own directory, clock and notifier.
+def sight(given: Given) -> tuple[Callable[..., bool], Callable[..., bool]]:
+    """Return which principals an actor sees in the directory, and which members of groups."""
 
-    Args:
-        given: the portal before the acts.
-        open_sharing: as for `over_sharing`.
+    def seen(pairs: list[list[str]]) -> Callable[[es.UserId, es.PrincipalId], bool]:
+        unseen = {(actor, principal) for actor, principal in pairs}
+        return lambda actor, principal: (f"{actor}", with_kind(principal)) not in unseen
 
-    Attributes:
-        sharing: the `Sharing` under the portal, for endpoints of your own in front of it.
-    """
+    return seen(given["unseen"]), seen(given["unseen_members"])
 
-    def __init__(self, given: Given, open_sharing: Callable[..., es.Sharing]) -> None:
-        unseen = {(actor, principal) for actor, principal in given["unseen"]}
-        closed = {(actor, group) for actor, group in given["unseen_members"]}
-        numbers = count(1)
-        self._clock = FrozenClock(datetime.fromisoformat(given["now"]))
-        self._notifier = _Letterbox()
+
+class PlainPortal(Portal):
+    """Reads acts and questions into values, for a subclass that has a method for each of them."""
+
+    def __init__(self, given: Given) -> None:
         self._owners: dict[es.ExamId, es.UserId] = {}
-        self._directory = MemoryDirectory(
-            visible=lambda actor, principal: (f"{actor}", with_kind(principal)) not in unseen,
-            members_visible=lambda actor, group: (f"{actor}", with_kind(group)) not in closed,
-        )
-        self.sharing: es.Sharing = open_sharing(
-            policy=es.Policy(**_fields(given["policy"])),
-            directory=self._directory,
-            notifier=self._notifier,
-            clock=self._clock,
-            new_id=lambda: f"act{next(numbers)}",
-        )
+        self._batches: dict[str, tuple[es.UserId, datetime]] = {}
         parts = {"user": given["users"], "group": given["groups"], "upload": given["uploads"]}
         for kind, several in parts.items():
             for each in several:
@@ -112,13 +101,15 @@ class SharingPortal(Portal):
     def _call(self, verb: str, data: Data, kind: str) -> Any:
         fields = dict(data)
         name = fields.pop(kind)
+        if name in {"suggestions", "choices"}:
+            return [each["principal"] for each in self.ask({**data, kind: f"{name}_held"})]
         call = getattr(self, f"_{verb}_{name}", None)
-        if verb == "do" and name in _REQUESTS:
+        if verb == "do" and name in REQUESTS:
             call = partial(self._perform, name)
         if call is None:
             raise es.InvalidArgument(kind, "is not one of those in cases")
         try:
-            return call(**_fields(fields))
+            return call(**fields_of(fields))
         except es.Refused as refused:
             return {"refused": self._reasons(refused)}
         except es.InvalidValue:
@@ -126,31 +117,102 @@ class SharingPortal(Portal):
         except (es.CallerError, es.InputError) as error:
             return {"error": type(error).__name__}
 
-    def _do_clock(self, now: str) -> Data:
-        self._clock.now = datetime.fromisoformat(now)
-        return {}
-
     def _do_user(self, *, sharing_in_plan: bool, notices: bool, **fields: Any) -> Data:
         user = es.User(**{**fields, "id": es.UserId(fields["id"])})
-        self._directory.add(user, sharing_in_plan=sharing_in_plan, notices=notices)
+        self._add(user, sharing_in_plan=sharing_in_plan, notices=notices)
         return {}
 
     def _do_group(self, *, members: list[str], **fields: Any) -> Data:
         known = frozenset(map(_principal, members))
-        self._directory.add(
-            es.Group(id=es.GroupId(fields["id"]), name=fields["name"], members=known)
-        )
+        self._add(es.Group(id=es.GroupId(fields["id"]), name=fields["name"], members=known))
         return {}
 
     def _do_upload(self, *, batch: str, sealed: bool, exams: list[Data]) -> Data:
         id_ = es.BatchId(batch)
         arrived = [
-            es.Exam(batch=id_, **{**_fields(exam), "id": es.ExamId(exam["id"])}) for exam in exams
+            es.Exam(batch=id_, **{**fields_of(exam), "id": es.ExamId(exam["id"])}) for exam in exams
         ]
-        owner, time = arrived[0].owner, arrived[0].uploaded_at
+        owner, time = self._batches.setdefault(batch, (arrived[0].owner, arrived[0].uploaded_at))
         upload = es.UploadBatch(id=id_, uploader=owner, received_at=time, sealed=sealed)
-        self.sharing.add_upload(upload, arrived)
+        self._add_upload(upload, arrived)
         self._owners |= {exam.id: exam.owner for exam in arrived}
+        return {}
+
+    def request(self, act: Data) -> requests.Request:
+        """Return the request of an act."""
+        return self._request(**fields_of(act))
+
+    def _request(self, act: str, **fields: Any) -> requests.Request:
+        if act == "end_grant":
+            fields["grant"] = self._grant_id(**fields["grant"])
+        return REQUESTS[act](**fields)
+
+    def _grant_id(self, *, exam: str, grantor: str, recipient: str) -> es.GrantId:
+        named = (es.UserId(grantor), _principal(recipient))
+        standing = self._standing(es.ExamId(exam))
+        found = (f"{each.id}" for each in standing if (each.grantor, each.recipient) == named)
+        return es.GrantId(next(found, "none"))
+
+    def _reasons(self, refusal: es.Refused | es.Preview) -> list[Data]:
+        return in_order(map(self._reason, refusal.reasons))
+
+    def _reason(self, reason: es.Reason) -> Data:
+        """Return a reason with its parameters; a grant has its content instead of its id."""
+        named = {f"{each}" for each in reason.grants}
+        grants = [g for e in self._owners if named for g in self._standing(e) if f"{g.id}" in named]
+        data = {**plain(reason), "grants": in_order(map(grant, grants))}
+        data |= {name: sorted(data[name]) for name in ("exams", "principals")}
+        return {name: value for name, value in data.items() if value not in (None, [])}
+
+    @abstractmethod
+    def _add(self, one: es.User | es.Group, **user: bool) -> None: ...
+    @abstractmethod
+    def _add_upload(self, upload: es.UploadBatch, exams: list[es.Exam]) -> None: ...
+    @abstractmethod
+    def _perform(self, act: str, **fields: Any) -> Data: ...
+    @abstractmethod
+    def _standing(self, exam: es.ExamId) -> Sequence[Any]: ...
+
+
+class SharingPortal(PlainPortal):
+    """A portal over a `Sharing`, with its own directory, clock and notifier.
+
+    Args:
+        given: the portal before the acts.
+        open_sharing: as for `over_sharing`.
+
+    Attributes:
+        sharing: the `Sharing` under the portal, for endpoints of your own in front of it.
+    """
+
+    def __init__(self, given: Given, open_sharing: Callable[..., es.Sharing]) -> None:
+        visible, members_visible = sight(given)
+        numbers = count(1)
+        self._clock = FrozenClock(datetime.fromisoformat(given["now"]))
+        self._notifier = _Letterbox()
+        self._settings: dict[es.UserId, dict[str, bool]] = {}
+        self._directory = MemoryDirectory(visible=visible, members_visible=members_visible)
+        self.sharing: es.Sharing = open_sharing(
+            policy=es.Policy(**fields_of(given["policy"])),
+            directory=self._directory,
+            notifier=self._notifier,
+            clock=self._clock,
+            new_id=lambda: f"act{next(numbers)}",
+        )
+        super().__init__(given)
+
+    @override
+    def _add(self, one: es.User | es.Group, **user: bool) -> None:
+        self._directory.add(one, **user)
+        if isinstance(one, es.User):
+            self._settings[one.id] = user
+
+    @override
+    def _add_upload(self, upload: es.UploadBatch, exams: list[es.Exam]) -> None:
+        self.sharing.add_upload(upload, exams)
+
+    def _do_clock(self, now: str) -> Data:
+        self._clock.now = datetime.fromisoformat(now)
         return {}
 
     def _perform(self, act: str, **fields: Any) -> Data:
@@ -173,12 +235,12 @@ class SharingPortal(Portal):
         why = self.sharing.admin.explain(**asked)
         if isinstance(why, es.Denied):
             nearest = [
-                {"why_not": plain(miss.why_not), "grant": miss.grant and _grant(miss.grant)}
+                {"why_not": plain(miss.why_not), "grant": miss.grant and grant(miss.grant)}
                 for miss in why.nearest
             ]
             return {"holds": False, "codes": plain(why.codes), "nearest": nearest}
         grants = (
-            {**_grant(ground.grant), "through": [with_kind(each) for each in ground.path[1:]]}
+            {**grant(ground.grant), "through": [with_kind(each) for each in ground.path[1:]]}
             for ground in why.grounds
         )
         return {"holds": True, "as_owner": why.as_owner, "grants": in_order(grants)}
@@ -202,15 +264,9 @@ class SharingPortal(Portal):
         ]
         return {**plain(found, "owner"), "entries": entries}
 
-    def _ask_suggestions(self, **asked: Any) -> list[str]:
-        return [each["principal"] for each in self._ask_suggestions_held(**asked)]
-
     def _ask_suggestions_held(self, *, user: es.UserId, exam: es.ExamId, text: str) -> list[Data]:
         found = self.sharing.suggest(user, exam, text)
         return [plain(each, "principal", "held") for each in found]
-
-    def _ask_choices(self, **asked: Any) -> list[str]:
-        return [each["principal"] for each in self._ask_choices_held(**asked)]
 
     def _ask_choices_held(self, *, user: es.UserId, exam: es.ExamId) -> list[Data]:
         page = self.sharing.recipients(user, exam)
@@ -224,7 +280,7 @@ class SharingPortal(Portal):
     _ask_visible_to = partialmethod(_ask_exams, "visible_to")
 
     def _ask_preview(self, *, act: Data) -> Data:
-        preview = self.sharing.preview(self._request(**_fields(act)))
+        preview = self.sharing.preview(self.request(act))
         return {
             "reasons": self._reasons(preview),
             "gains": _effects(preview.gains),
@@ -240,39 +296,22 @@ class SharingPortal(Portal):
         names = ("to", "actor", "exams", "permission", "until", "message")
         return in_order(plain(notice, *names) for notice in self._notifier.sent)
 
-    def _request(self, act: str, **fields: Any) -> requests.Request:
-        if act == "end_grant":
-            fields["grant"] = self._grant_id(**fields["grant"])
-        return _REQUESTS[act](**fields)
-
-    def _grant_id(self, *, exam: str, grantor: str, recipient: str) -> es.GrantId:
-        named = (es.UserId(grantor), _principal(recipient))
-        found = (e.id for e in self._standing(es.ExamId(exam)) if (e.grantor, e.recipient) == named)
-        return next(found, es.GrantId("none"))
-
     def _standing(self, exam: es.ExamId) -> list[es.ShownGrant]:
-        owner = self._owners.get(exam)
+        """Return the grants on an exam, by the access list of its owner, who is active for that."""
+        owner = self._directory.user(self._owners[exam]) if exam in self._owners else None
         if owner is None:
             return []
+        self._directory.add(attrs.evolve(owner, active=True))
         try:
-            entries = self.sharing.access_list(owner, exam).entries
+            entries = self.sharing.access_list(owner.id, exam).entries
         except es.Refused:
             return []
+        finally:
+            self._directory.add(owner, **self._settings[owner.id])
         return [listed.grant for entry in entries for listed in entry.grants]
 
-    def _reasons(self, refusal: es.Refused | es.Preview) -> list[Data]:
-        return in_order(map(self._reason, refusal.reasons))
 
-    def _reason(self, reason: es.Reason) -> Data:
-        """Return a reason with its parameters; a grant has its content instead of its id."""
-        exams = self._owners if reason.grants else ()
-        grants = [g for exam in exams for g in self._standing(exam) if g.id in reason.grants]
-        data = {**plain(reason), "grants": _grants(grants)}
-        data |= {name: sorted(data[name]) for name in ("exams", "principals")}
-        return {name: value for name, value in data.items() if value not in (None, [])}
-
-
-_REQUESTS: Final[Mapping[str, Callable[..., requests.Request]]] = {
+REQUESTS: Final[Mapping[str, Callable[..., requests.Request]]] = {
     "share": requests.ShareRequest,
     "unshare": requests.UnshareRequest,
     "narrow": requests.NarrowRequest,
@@ -282,8 +321,17 @@ _REQUESTS: Final[Mapping[str, Callable[..., requests.Request]]] = {
 
 def request_of(act: Data) -> requests.Request:
     """Return a request that is an act in plain data; none ends a grant by its id."""
-    fields = _fields(act)
-    return _REQUESTS[fields.pop("act")](**fields)
+    fields = fields_of(act)
+    return REQUESTS[fields.pop("act")](**fields)
+
+
+ACTS: Final = frozenset({*REQUESTS, "clock", "group", "host_ends", "upload", "user", "withdraw"})
+QUESTIONS: Final = frozenset(
+    (
+        *("access_list", "can", "choices", "choices_held", "explain", "notices", "preview"),
+        *("share_form", "shared_with", "suggestions", "suggestions_held", "tabs", "visible_to"),
+    )
+)
 
 
 def _principal(text: str) -> es.PrincipalId:
@@ -300,13 +348,16 @@ def _host_rule(*, code: str, refuses_shares_by: str) -> es.HostRule:
     )
 
 
+_user: Final = lru_cache(es.UserId)
+_exam: Final = lru_cache(es.ExamId)
+
 _FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
     "access_list": es.AccessListScope,
-    "actor": es.UserId,
-    "exam": es.ExamId,
+    "actor": _user,
+    "exam": _exam,
     "expect": lambda texts: [es.ExamId(text) for text in texts],
     "host_rules": lambda rules: [_host_rule(**rule) for rule in rules],
-    "owner": es.UserId,
+    "owner": _user,
     "uploaded_at": datetime.fromisoformat,
     "max_duration": lambda seconds: timedelta(seconds=seconds),
     "permission": lambda text: es.Permission[text],
@@ -315,11 +366,11 @@ _FROM: Final[Mapping[str, Callable[[Any], Any]]] = {
     "reshares": requests.Reshares,
     "scope": requests.Scope,
     "until": datetime.fromisoformat,
-    "user": es.UserId,
+    "user": _user,
 }
 
 
-def _fields(data: Mapping[str, Any]) -> dict[str, Any]:
+def fields_of(data: Mapping[str, Any]) -> dict[str, Any]:
     return {
         name: _FROM[name](value) if name in _FROM and value is not None else value
         for name, value in data.items()
@@ -328,10 +379,12 @@ def _fields(data: Mapping[str, Any]) -> dict[str, Any]:
 
 _FORMS: Final[Forms] = {
     datetime: lambda time: time.isoformat().replace("+00:00", "Z"),
+    timedelta: lambda duration: duration // timedelta(seconds=1),
     "principal": with_kind,
     "principals": lambda principals: [with_kind(each) for each in principals],
+    "recipients": lambda principals: [with_kind(each) for each in principals],
     "recipient": with_kind,
-    "message": lambda message: None if message is None else str(message),
+    **dict.fromkeys(("message", "subject"), lambda text: None if text is None else str(text)),
 }
 
 
@@ -348,7 +401,12 @@ def in_order(values: Iterable[Data]) -> list[Data]:
     )
 
 
-def _grant(grant: es.Grant | es.ShownGrant) -> Data:
+Grants: TypeAlias = Iterable[Any]
+"""Grants of the package, or of the model."""
+
+
+def grant(grant: Any) -> Data:
+    """Return the content of a grant."""
     data: Data = plain(grant, "exam", "grantor", "recipient", "permission", "until")
     return data
 
@@ -357,20 +415,19 @@ def _effects(effects: Iterable[object]) -> list[Data]:
     return in_order(plain(each, "principal", "exam", "permission") for each in effects)
 
 
-def _grants(grants: Iterable[es.Grant | es.ShownGrant]) -> list[Data]:
-    return in_order(map(_grant, grants))
-
-
 def _receipt(receipt: es.ShareReceipt | es.UnshareReceipt) -> Data:
     if isinstance(receipt, es.ShareReceipt):
         return {"shared": in_order(plain(receipt.outcomes)), **_repeated(receipt)}
-    return {
-        "ended": _grants(receipt.ended),
-        "replaced_by": _grants(receipt.replacements),
-        "left_standing": _grants(receipt.left_standing),
-        "still_have_access": sorted(map(with_kind, receipt.still_have_access)),
-        **_repeated(receipt),
-    }
+    grants = (receipt.ended, receipt.replacements, receipt.left_standing)
+    done = ended(*grants, still_have_access=receipt.still_have_access)
+    return {**done, **_repeated(receipt)}
+
+
+def ended(*grants: Grants, still_have_access: Iterable[es.PrincipalId]) -> Data:
+    """Return what an ending did: the grants that ended, what replaced them, and what stands."""
+    names = ("ended", "replaced_by", "left_standing")
+    listed = {name: in_order(map(grant, each)) for name, each in zip(names, grants, strict=True)}
+    return {**listed, "still_have_access": sorted(map(with_kind, still_have_access))}
 
 
 def _repeated(answer: es.ShareReceipt | es.UnshareReceipt | es.Preview) -> Data:

@@ -10,7 +10,7 @@ import attrs
 
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
-from exam_sharing.testing.cases.portals import in_memory, plain
+from exam_sharing.testing.cases.portals import ACTS, QUESTIONS, in_memory, plain
 from exam_sharing.testing.cases.schema import Case, Data, Given, OpenPortal
 from exam_sharing.testing.cases.topics import (
     extent,
@@ -68,10 +68,9 @@ def cases(
         for rule, examples in topic.CASES.items()
         for name, case in examples.items()
     ]
-    done = _known("acts", acts, everything, _acts)
-    asked = _known("questions", questions, everything, _questions)
-    chosen = [each for each in everything if _acts(each) <= done]
-    for case in chosen:
+    done, asked = chosen("acts", acts, ACTS), chosen("questions", questions, QUESTIONS)
+    possible = [each for each in everything if _acts(each) <= done]
+    for case in possible:
         case["then"] = [
             each
             for each in case["then"]
@@ -81,7 +80,7 @@ def cases(
             case["outcome"] = None
         if not details:
             _keep_codes(case)
-    return tuple(case for case in chosen if case["outcome"] is not None or case["then"])
+    return tuple(case for case in possible if case["outcome"] is not None or case["then"])
 
 
 def as_json() -> str:
@@ -96,17 +95,11 @@ _UNUSED: Final = frozenset({"retries"})
 """Settings that no case has: in cases no delivery fails."""
 
 
-def _known(
-    field: str,
-    named: Collection[str] | None,
-    everything: Iterable[Case],
-    names_in: Callable[[Case], set[str]],
-) -> set[str]:
-    """Return the names; all that the cases have, if none are given."""
-    known = set().union(*map(names_in, everything))
+def chosen(field: str, named: Collection[str] | None, known: frozenset[str]) -> frozenset[str]:
+    """Return the names; all that are known, if none are given."""
     if named is None:
         return known
-    wanted = set(tuple_of(field, named, str))
+    wanted = frozenset(tuple_of(field, named, str))
     if unknown := wanted - known:
         raise InvalidArgument(
             field, f"has {_listed(unknown)}, which no case has; choose from {_listed(known)}"
@@ -128,10 +121,6 @@ def _keep_codes(case: Case) -> None:
 
 def _acts(case: Case) -> set[str]:
     return {act["act"] for act in (*case["given"]["acts"], case["when"]) if act is not None}
-
-
-def _questions(case: Case) -> set[str]:
-    return {each["question"]["question"] for each in case["then"]}
 
 
 @attrs.frozen(kw_only=True)

@@ -1,7 +1,8 @@
 """A state machine: random stories over a store, with every answer compared with the model."""
 
+from collections.abc import Callable, Collection
 from types import NoneType
-from typing import Any
+from typing import Any, Final
 
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
@@ -9,14 +10,22 @@ from hypothesis.errors import FlakyFailure
 from hypothesis.stateful import run_state_machine_as_test
 
 import exam_sharing as es
+from exam_sharing.testing.cases.portals import ACTS, QUESTIONS
+from exam_sharing.testing.cases.running import chosen
+from exam_sharing.testing.cases.schema import Data, OpenPortal
 from exam_sharing.testing.machine.hospital import Capabilities, Hide, Sweep, Transfer
-from exam_sharing.testing.machine.steps import SharingMachine
+from exam_sharing.testing.machine.portal_machine import Form, PortalMachine
+from exam_sharing.testing.machine.steps import HospitalMachine, SharingMachine
 from exam_sharing.testing.opening import OpenStore, Upload, require_answers, require_isolated
 from exam_sharing.testing.progress import Search
 from exam_sharing.testing.story import RulesBroken
-from exam_sharing.validation import require_callable, require_kind
+from exam_sharing.validation import require_callable, require_kind, tuple_of
 
-__all__ = ["RulesBroken", "run_sharing_machine"]
+__all__ = ["RulesBroken", "run_portal_machine", "run_sharing_machine"]
+
+
+_SAME: Final = hypothesis_settings(derandomize=True, database=None)
+"""Without settings, every run performs the same stories."""
 
 
 def run_sharing_machine(
@@ -64,13 +73,74 @@ def run_sharing_machine(
         raise es.InvalidArgument("policy", "must have no rules of the host: the model knows none")
     require_isolated(open_store, upload=upload)
 
-    chosen = settings or hypothesis_settings(derandomize=True, database=None)
     progress = Search("story")
 
     def new_machine() -> SharingMachine:
         can = Capabilities(**given)
         return SharingMachine(open_store, capabilities=can, policy=policy, progress=progress)
 
+    try:
+        _run(new_machine, settings or _SAME)
+    except RulesBroken:
+        require_answers(open_store)
+        raise
+
+
+def run_portal_machine(
+    open_portal: OpenPortal,
+    *,
+    acts: Collection[str] | None = None,
+    questions: Collection[str] | None = None,
+    details: bool = True,
+    choices: bool = True,
+    without: Collection[str] = (),
+    policy: Data | None = None,
+    settings: hypothesis_settings | None = None,
+) -> None:
+    """Run random stories in small hospitals on a portal in plain data, beside the model.
+
+    The outcome of each act must be the one of the model, and so must all answers after each step.
+    Acts, questions and answers are those of decision cases. Hypothesis shrinks the first
+    disagreement to a short story.
+
+    Args:
+        open_portal: opens a portal as given, without acts, as for decision cases.
+        acts: the acts that the portal can do, as `{"share", "unshare"}`. By default all acts.
+        questions: the questions that the portal can answer, as `{"can", "tabs"}`. By default all,
+            without `explain`, which is for operators.
+        details: whether reasons of refusals have their parameters, or else their codes alone.
+        choices: whether answers to acts of the host, and what else the specification leaves open,
+            are those of the package. With which refusal a portal conceals an exam is always free.
+        without: fields that the portal does not have, as `{"until", "message"}`: of acts, of what
+            is given, and of answers. They have their usual values, and are not compared.
+        policy: the settings of every story; by default each story has its own.
+        settings: as for `run_sharing_machine`; without them, stories have 20 steps.
+
+    Raises:
+        WrongKind: settings are of another type, or a collection is not one of strings.
+        InvalidValue: there is no such act or question, or the policy has rules of the host.
+        RulesBroken: the portal breaks the rules.
+    """
+    require_kind("settings", settings, hypothesis_settings, NoneType)
+    require_callable("open_portal", open_portal)
+    form = Form(
+        acts=chosen("acts", acts, ACTS),
+        questions=chosen("questions", questions, QUESTIONS) - {"explain"},
+        details=details,
+        choices=choices,
+        without=frozenset(tuple_of("without", without, str)),
+    )
+    if policy is not None and policy.get("host_rules"):
+        raise es.InvalidArgument("policy", "must have no rules of the host: the model knows none")
+    progress, usual = Search("story"), hypothesis_settings(_SAME, stateful_step_count=20)
+
+    def new_machine() -> PortalMachine:
+        return PortalMachine(open_portal, form=form, policy=policy, progress=progress)
+
+    _run(new_machine, settings or usual)
+
+
+def _run(new_machine: Callable[[], HospitalMachine], chosen: hypothesis_settings) -> None:
     used = hypothesis_settings(
         chosen,
         deadline=None,
@@ -81,7 +151,6 @@ def run_sharing_machine(
     try:
         run_state_machine_as_test(new_machine, settings=used)  # type: ignore[arg-type]
     except RulesBroken as broken:
-        require_answers(open_store)
         # A new error, since Hypothesis adds its own account to the old one.
         story = RulesBroken(broken.story, broken.question, broken.expected, broken.got)
         raise story from broken.__cause__

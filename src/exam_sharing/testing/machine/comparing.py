@@ -17,8 +17,8 @@ from exam_sharing.policy.requests import Asked, Request, Withdrawal, without_mes
 from exam_sharing.ports import Changes
 from exam_sharing.testing import model
 from exam_sharing.testing.machine.answers import Answers, choices, share_form
-from exam_sharing.testing.machine.drawing import pick
-from exam_sharing.testing.machine.hospital import EXAMS, GROUPS, STRANGER, USERS, Hospital
+from exam_sharing.testing.machine.drawing import Choices, pick
+from exam_sharing.testing.machine.hospital import EXAMS, GROUPS, STRANGER, USERS, StoreHospital
 from exam_sharing.testing.story import Raised, RulesBroken, clock_time, differing
 from exam_sharing.testing.worlds import perform
 
@@ -30,8 +30,6 @@ RECIPIENTS: Final = 3
 """A page of recipients is this many times as long as a page of exams."""
 MOST_PAGES: Final = 2 * max(len(EXAMS), len(USERS) + len(GROUPS))
 """More pages than any list in a hospital has."""
-PREVIEWED: Final[tuple[es.Permission | es.Reshares, ...]] = (*es.Permission, *es.Reshares)
-"""Previewed in turn: shares of each permission, and unsharing with each fate of re-shares."""
 Record: TypeAlias = Mapping[str, object]
 NO_RECORD: Record = {"records": "0"}
 ID_REUSED: Final = Raised(es.RequestIdReused.__name__)
@@ -45,7 +43,7 @@ class Comparison:
     asked about next. `steps` counts the steps in all hospitals of this process.
     """
 
-    hospital: Hospital
+    hospital: StoreHospital
     page: int
     typed: str
     turns: Iterator[int]
@@ -97,7 +95,7 @@ class Comparison:
         # Strangers get one answer for everything, and so do all users before an exam arrives.
         self._views(*pick(turn, hospital.not_found()))
         self._holders(pick(turn, EXAMS))
-        request = self._previewed(turn)
+        request = Choices(hospital).previewed(turn)
         self._preview(request, request)
 
     def same(self, question: str, expected: object, ask: Callable[[], object]) -> None:
@@ -198,17 +196,6 @@ class Comparison:
             model.views.suggestions(world, user, exam, self.typed)[:most],
             lambda: choices(sharing.suggest(user, exam, self.typed, limit=most)),
         )
-
-    def _previewed(self, turn: int) -> Request:
-        """Return a request that somebody might make, each time another one."""
-        rest, kind = divmod(turn, len(PREVIEWED))
-        hospital = self.hospital
-        pairs = [(user, exam) for user in hospital.users for exam in hospital.exams]
-        user, exam = pick(turn, pairs or hospital.not_found())
-        recipient, asked = pick(rest, hospital.principals), PREVIEWED[kind]
-        if isinstance(asked, es.Permission):
-            return es.ShareRequest(actor=user, exam=exam, recipients=(recipient,), permission=asked)
-        return es.UnshareRequest(actor=user, exam=exam, recipient=recipient, reshares=asked)
 
     def _preview(self, request: Request, in_model: Request) -> None:
         hospital = self.hospital

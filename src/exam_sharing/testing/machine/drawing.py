@@ -47,6 +47,8 @@ policies: Final = st.builds(
     whole_names_only=seldom,
 )
 
+PREVIEWED: Final[tuple[es.Permission | es.Reshares, ...]] = (*es.Permission, *es.Reshares)
+"""Previewed in turn: shares of each permission, and unsharing with each fate of re-shares."""
 KINDS: Final = 24
 """Most kinds of requests to share have something odd."""
 
@@ -168,6 +170,17 @@ class Choices:
                 changes += [{"reshares": pick(which, RESHARES)}]
         return attrs.evolve(request, **pick(number, changes))
 
+    def previewed(self, turn: int) -> Request:
+        """Return a request that somebody might make, each time another one."""
+        rest, kind = divmod(turn, len(PREVIEWED))
+        hospital = self.hospital
+        pairs = [(user, exam) for user in hospital.users for exam in hospital.exams]
+        user, exam = pick(turn, pairs or hospital.not_found())
+        recipient, asked = pick(rest, hospital.principals), PREVIEWED[kind]
+        if isinstance(asked, es.Permission):
+            return es.ShareRequest(actor=user, exam=exam, recipients=(recipient,), permission=asked)
+        return es.UnshareRequest(actor=user, exam=exam, recipient=recipient, reshares=asked)
+
     def until(self, number: int) -> datetime | None:
         """Return no time, a time in the next minutes, an expiry, or a time in the past."""
         now, ends = self.hospital.now, self.hospital.expiries()
@@ -198,10 +211,10 @@ class Choices:
     def one_grant(self, which: int, by: int) -> tuple[es.GrantId, es.UserId]:
         """Return a grant and an actor: mostly a grant that stands, sometimes an unknown one."""
         hospital = self.hospital
-        known = list(hospital.answers.numbers)
-        standing = [each for each in known if self._stands(hospital.answers.numbers[each])]
+        known = list(hospital.grants)
+        standing = [each for each in known if self._stands(hospital.grants[each])]
         grant = pick(which, [*standing, *standing, *known, es.GrantId("none")])
-        number = hospital.answers.numbers.get(grant)
+        number = hospital.grants.get(grant)
         actors = (*hospital.users, STRANGER) if number is None else self._who_may_end(number)
         return grant, pick(by, actors)
 

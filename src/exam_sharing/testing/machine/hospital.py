@@ -1,5 +1,6 @@
-"""A small hospital that exists twice: in the package over the tested store, and in the model."""
+"""A small hospital that exists twice: in the tested store or portal, and in the model."""
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
@@ -103,56 +104,36 @@ class UnreliableNotifier(MemoryNotifier):
 
 
 class Hospital:
-    """Users, groups, exams and a clock, with a `Sharing` over a store, and the model beside it.
+    """Users, groups, exams and a clock in the model, and a story with one line for each step.
 
     Of each pair in `hidden`, the actor cannot see the principal in the directory, and of a group
-    not its members either. The story has one line for each step.
+    not its members either.
     """
 
     def __init__(
         self,
-        ports: StorePorts,
-        policy: es.Policy,
+        world: model.world.World,
         *,
         users: tuple[es.UserId, ...],
         hidden: frozenset[tuple[es.UserId, es.PrincipalId]],
     ) -> None:
-        def visible(actor: es.UserId, principal: es.PrincipalId) -> bool:
-            return (actor, principal) not in hidden
-
-        self.ports = ports
-        self.policy: es.Policy = attrs.evolve(policy, retries=AT_EVERY_DELIVERY)
+        self.world = world
         self.users: tuple[es.UserId, ...] = users
         self.story: list[str] = []
-        self.notifier: UnreliableNotifier = UnreliableNotifier()
-        self.directory: MemoryDirectory = MemoryDirectory(visible=visible, members_visible=visible)
-        self.world: model.world.World = model.world.World(
-            now=START, policy=policy, visible=visible, members_visible=visible
-        )
-        self.words: Words = Words(self.world)
-        self.answers: Answers = Answers(self.world, ports)
-        self.recorder: Recorder = Recorder(ports.writer, ports.audit)
-        self._acts = count(1)
-        self.sharing: es.Sharing = self._open()
-        for user in self.users:
-            self._put_user(user, model.world.Account())
-        self.add_line(f"The users are {self.words.people(self.users)}.")
-        if changed := policy_in_words(self.policy):
+        self.words: Words = Words(world)
+        self.add_line(f"The users are {self.words.people(users)}.")
+        changed = policy_in_words(world.policy)
+        if changed and world.policy != es.Policy():
             self.add_line(f"The policy: {changed}.")
         for actor, principal in sorted(hidden, key=str):
             members = ", nor its members" if isinstance(principal, es.GroupId) else ""
             hidden_one = f"{self.words.value(principal)} in the directory{members}"
             self.add_line(f"{actor} cannot see {hidden_one}.")
 
-    def _open(self) -> es.Sharing:
-        recorded = attrs.evolve(self.ports, writer=self.recorder, audit=self.recorder)
-        return es.Sharing(
-            policy=self.policy,
-            ports=recorded.with_people(self.directory, notifier=self.notifier),
-            clock=lambda: self.now,
-            new_id=lambda: f"act{next(self._acts)}",
-            sends_at_once=False,
-        )
+    @abstractmethod
+    def _put_user(self, user: es.UserId, account: model.world.Account) -> None: ...
+    @abstractmethod
+    def _put_group(self, group: es.GroupId, members: frozenset[es.PrincipalId]) -> None: ...
 
     def add_line(self, sentence: str) -> None:
         """Add a line to the story."""
@@ -173,6 +154,11 @@ class Hospital:
         """The exams that have arrived, including withdrawn and deleted ones."""
         return tuple(self.world.exams)
 
+    @property
+    def grants(self) -> Mapping[es.GrantId, model.world.GrantNumber]:
+        """The grants that a request can name, each with its number in the model."""
+        return {es.GrantId(f"{number}"): number for number in self.world.grants}
+
     def held(self) -> list[tuple[es.UserId, es.ExamId]]:
         """Return who has access to which exam, by the model."""
         pairs = [(user, exam) for user in self.users for exam in self.exams]
@@ -182,13 +168,6 @@ class Hospital:
         """Return pairs of a user and an exam that the user cannot find, whatever was shared."""
         pairs = [(user, exam) for exam in EXAMS if exam not in self.exams for user in self.users]
         return [*((STRANGER, exam) for exam in EXAMS), *pairs]
-
-    def turn_notices(self, *, on: bool) -> None:
-        """Open the sharing again, with notices of shares or without."""
-        self.add_line(f"The deployment turns notices of shares {'on' if on else 'off'}.")
-        self.policy = attrs.evolve(self.policy, sends_notices=on)
-        self.world.policy = self.policy
-        self.sharing = self._open()
 
     def put_user(self, user: es.UserId, account: model.world.Account) -> None:
         """Replace what the directory knows of a user."""
@@ -200,15 +179,6 @@ class Hospital:
         self.add_line(f"{user} is {state[0]}, {state[1]} and {state[2]}.")
         self._put_user(user, account)
 
-    def _put_user(self, user: es.UserId, account: model.world.Account) -> None:
-        name, address = NAMES[user], f"{user}@clinic.example"
-        self.directory.add(
-            es.User(id=user, name=name, email=address, active=account.active),
-            sharing_in_plan=account.sharing_in_plan,
-            notices=account.notices,
-        )
-        self.world.add_user(user, account, name=name, address=address)
-
     def put_group(self, group: es.GroupId, members: Iterable[es.PrincipalId]) -> None:
         """Add or replace a group, without the members that would close a cycle."""
         world = self.world
@@ -219,8 +189,85 @@ class Hospital:
             or (each in world.groups and each != group and group not in world.behind(each))
         )
         self.add_line(f"The members of {self.words.value(group)}: {self.words.people(fit)}.")
-        self.directory.add(es.Group(id=group, name=NAMES[group], members=fit))
-        world.add_group(group, fit, name=NAMES[group])
+        self._put_group(group, fit)
+
+    def wait(self, moment: datetime) -> None:
+        """Let time pass until then."""
+        self.world.now = max(self.now, moment)
+        self.add_line("Time passes.")
+
+    def expiries(self) -> list[datetime]:
+        """Return the times at which something will expire, soonest first."""
+        ends = {grant.until for grant in self.world.grants.values() if grant.until is not None}
+        return sorted(end for end in ends if end > self.now)
+
+
+class StoreHospital(Hospital):
+    """A hospital with a `Sharing` over a store."""
+
+    def __init__(
+        self,
+        ports: StorePorts,
+        policy: es.Policy,
+        *,
+        users: tuple[es.UserId, ...],
+        hidden: frozenset[tuple[es.UserId, es.PrincipalId]],
+    ) -> None:
+        def visible(actor: es.UserId, principal: es.PrincipalId) -> bool:
+            return (actor, principal) not in hidden
+
+        world = model.world.World(
+            now=START, policy=policy, visible=visible, members_visible=visible
+        )
+        self.ports = ports
+        self.policy: es.Policy = attrs.evolve(policy, retries=AT_EVERY_DELIVERY)
+        self.notifier: UnreliableNotifier = UnreliableNotifier()
+        self.directory: MemoryDirectory = MemoryDirectory(visible=visible, members_visible=visible)
+        self.answers: Answers = Answers(world, ports)
+        self.recorder: Recorder = Recorder(ports.writer, ports.audit)
+        self._acts = count(1)
+        super().__init__(world, users=users, hidden=hidden)
+        self.sharing: es.Sharing = self._open()
+        for user in users:
+            self._put_user(user, model.world.Account())
+
+    def _open(self) -> es.Sharing:
+        recorded = attrs.evolve(self.ports, writer=self.recorder, audit=self.recorder)
+        return es.Sharing(
+            policy=self.policy,
+            ports=recorded.with_people(self.directory, notifier=self.notifier),
+            clock=lambda: self.now,
+            new_id=lambda: f"act{next(self._acts)}",
+            sends_at_once=False,
+        )
+
+    @property
+    @override
+    def grants(self) -> Mapping[es.GrantId, model.world.GrantNumber]:
+        """The grants in the store."""
+        return self.answers.numbers
+
+    def turn_notices(self, *, on: bool) -> None:
+        """Open the sharing again, with notices of shares or without."""
+        self.add_line(f"The deployment turns notices of shares {'on' if on else 'off'}.")
+        self.policy = attrs.evolve(self.policy, sends_notices=on)
+        self.world.policy = self.policy
+        self.sharing = self._open()
+
+    @override
+    def _put_user(self, user: es.UserId, account: model.world.Account) -> None:
+        name, address = NAMES[user], f"{user}@clinic.example"
+        self.directory.add(
+            es.User(id=user, name=name, email=address, active=account.active),
+            sharing_in_plan=account.sharing_in_plan,
+            notices=account.notices,
+        )
+        self.world.add_user(user, account, name=name, address=address)
+
+    @override
+    def _put_group(self, group: es.GroupId, members: frozenset[es.PrincipalId]) -> None:
+        self.directory.add(es.Group(id=group, name=NAMES[group], members=members))
+        self.world.add_group(group, members, name=NAMES[group])
 
     def upload(
         self, batch: es.BatchId, exams: tuple[es.Exam, ...], *, sealed: bool, upload: Upload | None
@@ -238,13 +285,3 @@ class Hospital:
         self.notifier.sent.clear()
         self.sharing.admin.deliver_notices()
         return tuple(self.notifier.sent)
-
-    def wait(self, moment: datetime) -> None:
-        """Let time pass until then."""
-        self.world.now = max(self.now, moment)
-        self.add_line("Time passes.")
-
-    def expiries(self) -> list[datetime]:
-        """Return the times at which something will expire, soonest first."""
-        ends = {grant.until for grant in self.world.grants.values() if grant.until is not None}
-        return sorted(end for end in ends if end > self.now)
