@@ -1,6 +1,7 @@
 """Steps of the machine in one second, in memory, with every answer compared.
 
-Run from the root of a checkout: `python tests/benchmarks/machine.py`. It prints the steps of one
+Run from the root of a checkout: `python tests/benchmarks/machine.py`, or with `--portals` for the
+portal machine, over functions and over HTTP. It prints the steps of one
 process, those of two processes side by side, and the time of a dictionary look-up, as a measure of
 the machine. Each is the median of several runs. A step is one thing that happens, performed by the
 package and by the model, with every answer compared after it. The time of Hypothesis counts too.
@@ -12,13 +13,16 @@ import time
 import timeit
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
+from pathlib import Path
 from statistics import median
+from typing import Any
 
 from hypothesis import settings
 
 from exam_sharing.memory import MemoryStore
-from exam_sharing.testing import run_sharing_machine
+from exam_sharing.testing import run_portal_machine, run_sharing_machine
 from exam_sharing.testing.machine.comparing import Comparison
+from exam_sharing.testing.machine.portal_machine import PortalMachine
 
 STEPS = 50
 LOOK_UPS = 1_000_000
@@ -48,6 +52,23 @@ def steps_a_second(processes: int, stories: int) -> tuple[float, float]:
     return steps / took, steps / busy
 
 
+def portal_steps(open_portal: Any, stories: int) -> str:
+    """Return the steps in one second of the portal machine, on a portal with rules of its own."""
+    before, began, busy = PortalMachine.steps, time.perf_counter(), time.process_time()
+    told = settings(max_examples=stories, stateful_step_count=20, derandomize=True, database=None)
+    run_portal_machine(open_portal, **HAS, settings=told)
+    steps = PortalMachine.steps - before
+    clock, used = time.perf_counter() - began, time.process_time() - busy
+    return f"{steps / clock:,.0f} steps a second ({steps / used:,.0f} by processor time)"
+
+
+def portals(stories: int = 60) -> None:
+    """Print the steps in one second over functions and over HTTP."""
+    print(f"over functions: {portal_steps(over_functions(), stories)}")
+    with over_http() as open_portal:
+        print(f"over HTTP: {portal_steps(open_portal, stories // 4)}")
+
+
 def main(stories: int = 200, rounds: int = 3) -> None:
     """Print the steps in one second, of one process and of two."""
     for processes in (1, 2):
@@ -63,4 +84,10 @@ def main(stories: int = 200, rounds: int = 3) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    if "--portals" in sys.argv:
+        sys.path.append(str(Path(__file__).parents[1] / "testing"))
+        from clinic_portal import HAS, over_functions, over_http
+
+        portals()
+    else:
+        main(*map(int, sys.argv[1:]))

@@ -47,6 +47,26 @@ def story_of(open_portal, *, told=short, **has):
     return caught.value
 
 
+class AnswersTheHostInItsOwnWay(SharingPortal):
+    def __init__(self, given):
+        super().__init__(given, open_sharing)
+
+    def do(self, act):
+        done = super().do(act)
+        return {"done": True} if act["act"] in {"host_ends", "withdraw"} else done
+
+
+def test_what_the_specification_leaves_open_is_compared_only_if_asked():
+    acts = {"share", "host_ends", "withdraw"}
+    run_portal_machine(AnswersTheHostInItsOwnWay, acts=acts, choices=False, settings=few)
+    assert "done" in story_of(AnswersTheHostInItsOwnWay, acts=acts).got
+
+
+def test_users_of_a_portal_without_their_attributes_do_not_change():
+    without = HAS["without"] | {"active", "notices", "sharing_in_plan"}
+    run_portal_machine(over_functions(), **{**HAS, "without": without}, settings=few)
+
+
 def test_a_portal_with_rules_of_its_own_passes_its_cases():
     ours = list(for_clinic())
     assert len(ours) > 50

@@ -30,10 +30,10 @@ ANSWERS: Final = (
 
 
 class RulesBroken(AssertionError):
-    """The tested store breaks the rules; the message is the story that shows it.
+    """The tested store or portal breaks the rules; the message is the story that shows it.
 
     `story` has one line for each step. `question` was asked then; in words, `expected` is the
-    answer by the rules, and `got` the answer of the store.
+    answer by the rules, and `got` the answer that was given.
     """
 
     def __init__(self, story: tuple[str, ...], question: str, expected: str, got: str) -> None:

@@ -114,7 +114,7 @@ def run_portal_machine(
         without: fields that the portal does not have, as `{"until", "message"}`: of acts, of what
             is given, and of answers. They have their usual values, and are not compared.
         policy: the settings of every story; by default each story has its own.
-        settings: as for `run_sharing_machine`; without them, stories have 20 steps.
+        settings: as for `run_sharing_machine`; without them, 200 stories of 20 steps.
 
     Raises:
         WrongKind: settings are of another type, or a collection is not one of strings.
@@ -132,7 +132,10 @@ def run_portal_machine(
     )
     if policy is not None and policy.get("host_rules"):
         raise es.InvalidArgument("policy", "must have no rules of the host: the model knows none")
-    progress, usual = Search("story"), hypothesis_settings(_SAME, stateful_step_count=20)
+    progress, usual = (
+        Search("story"),
+        hypothesis_settings(_SAME, max_examples=200, stateful_step_count=20),
+    )
 
     def new_machine() -> PortalMachine:
         return PortalMachine(open_portal, form=form, policy=policy, progress=progress)

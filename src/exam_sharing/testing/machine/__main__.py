@@ -101,7 +101,7 @@ def _parsed(arguments: Sequence[str] | None) -> Namespace:
     off: dict[str, Any] = {"action": "store_false"}
     parser.add_argument("--codes-only", dest="details", **off, help="refusals have codes alone")
     parser.add_argument("--free", dest="choices", **off, help="leave the package's choices open")
-    parser.add_argument("--stories", type=int, default=100)
+    parser.add_argument("--stories", type=int, default=200)
     parser.add_argument("--steps", type=int, default=20)
     parser.add_argument("--random", action="store_true", help="other stories in each run")
     parser.add_argument("command", nargs="+", help="the program with its arguments, after `--`")

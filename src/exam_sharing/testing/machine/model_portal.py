@@ -27,7 +27,7 @@ class ModelPortal(portals.PlainPortal):
 
     def __init__(self, given: Given) -> None:
         visible, members_visible = portals.sight(given)
-        self.world = model.world.World(
+        self.world: model.world.World = model.world.World(
             now=datetime.fromisoformat(given["now"]),
             policy=es.Policy(**portals.fields_of(given["policy"])),
             visible=visible,

@@ -110,10 +110,11 @@ class PortalMachine(HospitalMachine):
         self, open_portal: OpenPortal, *, form: Form, policy: Data | None, progress: Search
     ) -> None:
         super().__init__(progress)
-        self.acts = {*form.acts, *({"notices"} & form.questions)}
-        if form.choices and "sealed" not in form.without:
-            self.acts.add("seal")
-        self.switches = [each for each in self.switches if each not in form.without]
+        seal = {"seal"} if form.choices and "sealed" not in form.without else set()
+        switches = (each for each in self.switches if each not in form.without)
+        self.switches: tuple[str, ...] = tuple(switches)
+        acts = form.acts if self.switches else form.acts - {"user"}
+        self.acts: frozenset[str] = acts | ({"notices"} & form.questions) | seal
         self._form = form
         self._policy = policy
         self._open_portal = open_portal

@@ -3,7 +3,7 @@
 import sys
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import timedelta
 from itertools import count
@@ -56,8 +56,8 @@ class HospitalMachine(RuleBasedStateMachine):
 
     hospital: Hospital
     choices: drawing.Choices
-    acts: Container[str]
-    switches: Sequence[str] = ("active", "sharing_in_plan", "notices")
+    acts: frozenset[str]
+    switches: tuple[str, ...] = ("active", "sharing_in_plan", "notices")
     """The attributes of users that change."""
 
     def __init__(self, progress: Search) -> None:
@@ -65,7 +65,7 @@ class HospitalMachine(RuleBasedStateMachine):
         progress.next_example()
         self._progress = progress
         self._made: list[Request] = []
-        self.closing = ExitStack()
+        self.closing: ExitStack = ExitStack()
 
     @override
     def teardown(self) -> None:
@@ -290,7 +290,7 @@ class SharingMachine(HospitalMachine):
         self._can = capabilities
         self._policy = policy
         # A host that records uploads itself decides itself whether it seals them.
-        self.acts = ACTS if capabilities.upload is None else ACTS - {"seal"}
+        self.acts: frozenset[str] = ACTS if capabilities.upload is None else ACTS - {"seal"}
         self._ports = self.closing.enter_context(opened(open_store))
 
     @override
