@@ -217,8 +217,9 @@ def first_examples_of(test: Callable[..., object]) -> Callable[..., object]:
             test(*args, **kwargs)
         except UnsatisfiedAssumption:
             raise
-        except BaseException:
-            # Hypothesis repeats the failure, and tries smaller examples.
+        except (Exception, pytest.fail.Exception):
+            # Hypothesis repeats the failure, and tries smaller examples. Where it merely stops an
+            # example, since that draws too much, it raises what is no `Exception`.
             failed = True
             raise
         finally:
