@@ -25,6 +25,8 @@ from world import DAY, DOWNLOAD, START, VIEW, WEEK, World, codes, grant_id, shar
 pytestmark = pytest.mark.every_store
 
 TARGET: Final = es.ExamId("target")
+of_the_directory = pytest.mark.memory_only("a store keeps nothing of whom the directory hides")
+
 GRANTS: Final = tuple(grant_id("act1", CT, recipient) for recipient in (BEN, CARLA))
 """The first grants that a portal makes."""
 ZOE: Final = es.UserId("zoe")
@@ -352,6 +354,7 @@ NAMING_ZOE: Final = done_and_previewed(
 }
 
 
+@of_the_directory
 @pytest.mark.parametrize("name", NAMING_ZOE)
 def test_an_unseen_recipient_is_like_an_absent_one(name):
     worlds = unseen_recipients()
@@ -360,6 +363,7 @@ def test_an_unseen_recipient_is_like_an_absent_one(name):
     assert_alike(worlds, NAMING_ZOE[name])
 
 
+@of_the_directory
 @pytest.mark.parametrize("name", [name for name in NAMING_ZOE if "ward" not in name])
 def test_a_recipient_who_is_inactive_is_like_one_who_is_not_there(name):
     worlds = {"absent": World(), "inactive": World()}
@@ -389,6 +393,7 @@ def test_an_unseen_owner_is_not_named(preview):
     assert codes(answer.reasons) == [es.ReasonCode.RECIPIENT_NOT_FOUND]
 
 
+@of_the_directory
 @pytest.mark.parametrize("name", NAMING_ZOE)
 @pytest.mark.parametrize("most", [1, 100])
 def test_the_directory_cannot_be_probed_without_the_plan(name, most):
@@ -437,6 +442,7 @@ ABOUT_THE_WARD: Final = done_and_previewed(
 }
 
 
+@of_the_directory
 @pytest.mark.parametrize("name", ABOUT_THE_WARD)
 def test_unseen_members_of_a_group_make_no_difference(name):
     worlds = {

@@ -11,7 +11,7 @@ from hypothesis import Phase, settings
 import exam_sharing as es
 from exam_sharing.adapters.sqlalchemy import sweep_expired
 from exam_sharing.events import ExamShared
-from exam_sharing.memory import MemoryDirectory, MemoryOutbox, MemoryStore, open_sharing
+from exam_sharing.memory import MemoryDirectory, MemoryStore, open_sharing
 from exam_sharing.testing import RulesBroken, StoreNotUsable, run_sharing_machine
 from exam_sharing.testing.machine import hospital
 from exam_sharing.testing.machine.hospital import Recorder
@@ -99,17 +99,6 @@ def test_the_error_of_a_broken_store_is_a_story_whose_long_search_is_logged(monk
     assert [bool(re.fullmatch(told, each.getMessage())) for each in caplog.records] == [True]
 
 
-class KeepsSentNotices(MemoryOutbox):
-    def settle(self, claim, settlement):
-        """Let the claim expire, so that the notice waits again."""
-
-
-class SendsTwice(MemoryStore):
-    def __init__(self):
-        super().__init__()
-        self.outbox = KeepsSentNotices()
-
-
 class FailsAtShares(MemoryStore):
     failed = False
 
@@ -122,7 +111,8 @@ class FailsAtShares(MemoryStore):
 
 def ends_standing_grants(store, now):
     sharing = open_sharing(store=store, clock=lambda: now)
-    sharing.admin.end_by_host(recipient=es.UserId("Bob"), performed_by="a sweep", why="expired")
+    for user in hospital.USERS:
+        sharing.admin.end_by_host(recipient=user, performed_by="a sweep", why="expired")
 
 
 def cannot_sweep(store, now):
@@ -132,7 +122,6 @@ def cannot_sweep(store, now):
 @pytest.mark.parametrize(
     ("store", "capabilities", "last_line", "question", "got"),
     [
-        (SendsTwice, {}, "Notices are delivered", "Which notices are sent?", ""),
         (FailsAtShares, {}, "", "What does this act return?", "an error: StoreFailed"),
         (MemoryStore, {"sweep": ends_standing_grants}, "A sweep", "What is stored for", ""),
         (MemoryStore, {"sweep": cannot_sweep}, "A sweep", "Can the sweep run?", "an error"),
@@ -285,7 +274,7 @@ def gone_after_a_failure():
 
 
 def test_a_store_that_cannot_be_closed_after_a_failure_has_a_story_too():
-    assert story_of(gone_after_a_failure, told=patient).got == "an error: StoreFailed"
+    assert story_of(gone_after_a_failure).got == "an error: StoreFailed"
 
 
 NO_STUDENTS = es.HostRule(

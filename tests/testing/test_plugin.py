@@ -102,33 +102,49 @@ def test_a_marked_test_runs_every_case_or_the_selected_ones(pytest_run):
     assert text.count("test_three[") == 3
 
 
-@pytest.mark.parametrize(
-    ("marked", "told"),
-    [
-        ("sharing_cases\ndef test_portal(): pass", "must take sharing_case"),
-        ("sharing_cases([])\ndef test_portal(sharing_case): pass", "no case is left to run"),
-        (
-            "sharing_cases(codes='NOPE')\ndef test_portal(sharing_case): pass",
-            "sharing_cases takes some cases, or what cases() takes",
-        ),
-        (
-            "sharing_cases([{}], acts={'share'})\ndef test_portal(sharing_case): pass",
-            "sharing_cases takes cases or what to choose, not both",
-        ),
-        (
-            "sharing_cases(acts={'shares'})\ndef test_portal(sharing_case): pass",
-            "test_portal: acts has 'shares', which no case has; choose from 'clock', ",
-        ),
-        (
-            "usefixtures()\ndef test_portal(sharing_case): pass",
-            "sharing_case is for tests marked @pytest.mark.sharing_cases",
-        ),
-    ],
-)
-def test_a_marker_that_selects_no_case_is_an_error(pytest_run, marked, told):
-    text, code = pytest_run(f"import pytest\n@pytest.mark.{marked}")
+WRONG_MARKERS = """
+import pytest
+
+marked = pytest.mark.sharing_cases
+
+class TestWithoutArgument:
+    @marked
+    def test_case(self): pass
+
+class TestNothingLeft:
+    @marked([])
+    def test_case(self, sharing_case): pass
+
+class TestUnknownOption:
+    @marked(codes="NOPE")
+    def test_case(self, sharing_case): pass
+
+class TestBoth:
+    @marked([{}], acts={"share"})
+    def test_case(self, sharing_case): pass
+
+class TestUnknownAct:
+    @marked(acts={"shares"})
+    def test_case(self, sharing_case): pass
+
+class TestUnmarked:
+    def test_case(self, sharing_case): pass
+"""
+"""A class each, since pytest reports the first error in each."""
+
+
+def test_a_marker_that_selects_no_case_is_an_error(pytest_run):
+    text, code = pytest_run(WRONG_MARKERS, "--continue-on-collection-errors")
     assert code != 0
-    assert told in text
+    for told in (
+        "must take sharing_case",
+        "no case is left to run",
+        "sharing_cases takes some cases, or what cases() takes",
+        "sharing_cases takes cases or what to choose, not both",
+        "test_case: acts has 'shares', which no case has; choose from 'clock', ",
+        "sharing_case is for tests marked @pytest.mark.sharing_cases",
+    ):
+        assert told in text
 
 
 FAILING = """
