@@ -55,6 +55,17 @@ def endings(world, exam=CT):
     return {(each.grant.grantor, each.grant.recipient): each.ending for each in past}
 
 
+def test_a_cascade_ends_what_rests_on_grants_that_were_ended_one_after_the_other():
+    world = chain(BEN, CARLA, DAN, EVA)
+    for recipient in (BEN, CARLA):
+        world.unshare(ANNA, CT, recipient, reshares=es.Reshares.KEEP)
+    assert holders(world) == {DAN, EVA}
+
+    world.unshare(ANNA, CT, DAN, reshares=es.Reshares.CASCADE)
+
+    assert holders(world) == set()
+
+
 @pytest.mark.parametrize("actor", [ANNA, CARLA], ids=["former", "new"])
 def test_the_former_and_the_new_owner_end_grants_of_the_former(actor):
     world = chain(BEN)

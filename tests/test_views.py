@@ -73,6 +73,12 @@ def exams_of(page):
     return [str(each.exam) for each in page.items]
 
 
+def test_a_list_leaves_out_what_expired_before_anybody_asked():
+    world = shared_with(BEN, until=START + DAY)
+    world.wait(DAY)
+    assert world.sharing.shared_with(BEN).items == ()
+
+
 def test_an_exam_is_not_listed_for_whom_only_their_own_grant_to_a_group_reaches():
     world = shared_with(BEN)
     world.group(NURSES, BEN)
