@@ -19,8 +19,8 @@ class Loop:
     def __init__(self):
         self.loop = asyncio.new_event_loop()
         self._own = threading.local()
-        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
-        self._thread.start()
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self.thread.start()
 
     def run(self, coroutine):
         """Run a coroutine in the task of this thread, and return its answer."""
@@ -48,7 +48,7 @@ class Loop:
     def close(self):
         asyncio.run_coroutine_threadsafe(self._end(), self.loop).result(PATIENCE)
         self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
+        self.thread.join()
         self.loop.close()
 
 
@@ -110,7 +110,7 @@ def with_coroutines(port, seen):
 
     def later(method):
         async def answer(*args, **kwargs):
-            seen.append(threading.current_thread())
+            seen.add(threading.current_thread())
             await asyncio.sleep(0)
             return method(*args, **kwargs)
 

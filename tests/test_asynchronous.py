@@ -10,6 +10,7 @@ from datetime import timedelta
 import pytest
 
 import exam_sharing as es
+from exam_sharing import bridge
 from exam_sharing.admin import Admin
 from exam_sharing.asynchronous import AsyncAdmin, AsyncSharing, AsyncViewer
 from exam_sharing.bridge import ThreadBridge
@@ -75,7 +76,7 @@ IF_THE_HOST_REFUSES = es.HostRule(
 
 
 def test_ports_with_coroutines_run_on_the_event_loop():
-    world, on_loop = World(), []
+    world, on_loop = World(), set()
     notifier = MemoryNotifier()
 
     async def main():
@@ -99,7 +100,7 @@ def test_ports_with_coroutines_run_on_the_event_loop():
         assert await viewer.visible_to() == await sharing.visible_to(BEN)
         assert await sharing.can_many(BEN, VIEW, [CT]) == {CT}
         assert sharing.policy.host_rules == (IF_THE_HOST_REFUSES,)
-        assert set(on_loop) == {threading.current_thread()}
+        assert on_loop == {threading.current_thread()}
         return receipt
 
     receipt = asyncio.run(main())
@@ -139,9 +140,39 @@ def test_a_port_that_lacks_a_method_is_reported_by_its_own_name():
 
 
 def test_a_port_with_coroutines_works_by_an_async_sharing_alone():
-    directory = ThreadBridge().port(with_coroutines(MemoryDirectory(), []), Directory)
+    directory = ThreadBridge().port(with_coroutines(MemoryDirectory(), set()), Directory)
     with pytest.raises(es.CallerError, match="by an AsyncSharing alone"):
         open_sharing(directory=directory).can(BEN, VIEW, CT)
+
+
+class Soon:
+    """An awaitable that is no coroutine."""
+
+    def __init__(self, answer):
+        self.answer = answer
+
+    def __await__(self):
+        yield
+        return self.answer
+
+
+def test_a_port_may_mix_plain_methods_coroutines_and_other_awaitables():
+    world = World()
+    methods = methods_of(with_coroutines(world.directory, set()))
+    methods |= {"names": world.directory.names}
+    methods |= {"principals_of": lambda user: Soon(world.directory.principals_of(user))}
+    directory = type("Mixed", (), {name: staticmethod(m) for name, m in methods.items()})()
+
+    async def main():
+        sharing = open_async_sharing(directory=directory, store=world.store, clock=world.clock)
+        await sharing.share(share())
+        assert await sharing.can(BEN, VIEW, CT)
+        assert await sharing.names(ANNA, [BEN]) == {BEN: "Ben"}
+
+    asyncio.run(main())
+    port = ThreadBridge().port(directory, Directory)
+    with pytest.raises(es.CallerError, match="by an AsyncSharing alone"):
+        port.principals_of(BEN)
 
 
 @pytest.mark.parametrize("given", [(5,), (World().sharing, 5)])
@@ -150,35 +181,69 @@ def test_an_async_sharing_takes_a_sharing_and_a_bridge(given):
         AsyncSharing(*given)
 
 
-def test_an_act_ends_when_its_event_loop_is_closed():
-    """The thread of an act that waits for a coroutine does not wait for ever."""
-    world, ended = World(), []
+async def never(*_asked, **_more):
+    await asyncio.Event().wait()
 
-    async def never(*_asked, **_more):
-        await asyncio.Event().wait()
 
-    names = methods_of(world.directory)
-    slow = type("Slow", (), dict.fromkeys(names, staticmethod(never)))()
+def never_answering(world):
+    """Return an `AsyncSharing` whose directory never answers."""
+    methods = dict.fromkeys(methods_of(world.directory), staticmethod(never))
+    directory = type("Never", (), methods)()
+    return open_async_sharing(directory=directory, store=world.store, clock=world.clock)
 
-    def try_to_share(sharing):
+
+def noting(errors, ready=None):
+    """Return a call that checks a permission, once it is ready, and notes the error."""
+
+    def check(sharing):
+        if ready is not None:
+            ready.wait(10)
         try:
-            sharing.share(share())
-        except BaseException as error:
-            ended.append(type(error).__name__)
-            raise
+            sharing.can(BEN, VIEW, CT)
+        except BaseException as error:  # noqa: BLE001  whatever ends the call
+            errors.append(error)
 
-    async def main():
-        sharing = open_async_sharing(directory=slow, store=world.store, clock=world.clock)
-        task = asyncio.create_task(sharing.run(try_to_share))
-        await asyncio.sleep(0.05)
-        task.cancel()
+    return check
 
-    asyncio.run(main())
+
+def until(is_so):
     deadline = time.monotonic() + 10
-    while not ended and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert ended == ["CancelledError"]
-    assert not world.sharing.can(BEN, VIEW, CT)
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+
+
+async def begin(call):
+    sharing = never_answering(World())
+    task = asyncio.ensure_future(sharing.run(call))
+    await asyncio.sleep(0.02)
+    return task
+
+
+def test_a_call_that_waits_for_a_coroutine_ends_with_its_event_loop():
+    errors = []
+    asyncio.run(begin(noting(errors)))
+    until(lambda: errors)
+    assert [type(each).__name__ for each in errors] == ["CancelledError"]
+
+
+def test_a_call_that_needs_a_coroutine_after_its_event_loop_was_closed_fails():
+    errors, ready = [], threading.Event()
+    asyncio.run(begin(noting(errors, ready)))
+    ready.set()
+    until(lambda: errors)
+    assert [str(each) for each in errors] == ["the event loop was closed during an act"]
+
+
+def test_a_call_that_waits_for_a_coroutine_ends_when_its_event_loop_is_closed_roughly(monkeypatch):
+    monkeypatch.setattr(bridge, "_BETWEEN_LOOKS", 0.01)
+    errors, loop = [], asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # Tasks are lost with such a loop.
+    lost = loop.run_until_complete(begin(noting(errors)))
+    loop.close()
+    until(lambda: errors)
+    assert [str(each) for each in errors] == ["the event loop was closed during an act"]
+    del lost
 
 
 class SlowNotifier(MemoryNotifier):

@@ -11,11 +11,14 @@ Specification: `#serial-order`.
 What they leave must pass the tests that the threads of one process must pass in memory. Users and
 groups are in the same database. Beside the threads, each process runs a relay, which sends real
 mail to a server that refuses some of it and breaks some connections when it has taken the mail.
+Over asyncpg, each thread has a task on the one event loop of its process.
 """
 
+import asyncio
 import random
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import timedelta
 from email import message_from_bytes
 from functools import partial
@@ -31,8 +34,11 @@ from databases import address_of, engine_at
 from exam_sharing import Permission, Policy, Refused, ShareNotice, Sharing
 from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.smtp import MailServer, Security, Sender, SmtpNotifier
+from exam_sharing.asynchronous import AsyncSharing
 from exam_sharing.policy.retries import Done, Retries
+from exam_sharing.ports import Notifier
 from exam_sharing.relay import watch
+from loops import InGreenlets, Loop, Synchronous
 from mail_servers import Inbox, mail_server
 from test_serial_order import (
     EXAMS,
@@ -54,6 +60,7 @@ __all__ = [
 ]
 
 PROCESSES, THREADS_EACH, ACTS_EACH = 2, 8, 16
+PAUSE = timedelta(milliseconds=5)
 
 PATIENT = Policy(retries=Retries(at_once=1_000, limit=None))
 """Tries again at once whatever failed: the clock stands still."""
@@ -105,11 +112,11 @@ class Noted:
         return answer
 
 
-def sharing_over(engine, port, noted):
-    """Return a `Sharing` and its directory, both in one database, that sends mail to a port."""
+def sharing_over(engine, notifier, noted):
+    """Return a `Sharing` and its directory, both in one database."""
     tables = sql.define_tables(sqlalchemy.MetaData())
     directory = sql.SqlDirectory(engine, tables.directory)
-    ports = sql.sql_ports(sql.SqlStore.over(engine), directory=directory, notifier=mail_to(port))
+    ports = sql.sql_ports(sql.SqlStore.over(engine), directory=directory, notifier=notifier)
     sharing = Sharing(
         policy=PATIENT,
         ports=watched(ports, noted),
@@ -125,12 +132,48 @@ def mail_to(port):
     return SmtpNotifier(server=server, sender=Sender(address="portal@clinic.example"))
 
 
+@contextmanager
+def in_threads(url, isolation, port, noted):
+    """Yield a `Sharing`, its directory, and a relay that runs until an event is set."""
+    engine = engine_at(url, isolation_level=isolation)
+    sharing, directory = sharing_over(engine, mail_to(port), noted)
+    yield sharing, directory, lambda stop: watch(sharing, stop=stop, pause=PAUSE)
+    engine.dispose()
+
+
+@contextmanager
+def on_a_loop(url, isolation, port, noted):
+    """Yield the same for threads, each of which has a task on one event loop."""
+    from sqlalchemy.ext.asyncio import create_async_engine
+    from sqlalchemy.util import greenlet_spawn
+
+    from exam_sharing.adapters.sqlalchemy import asynchronous
+
+    loop, engine = Loop(), create_async_engine(url, isolation_level=isolation)
+    bridge = asynchronous._GreenletBridge()
+    mail = bridge.port(mail_to(port), Notifier)
+    opened, directory = loop.run(asynchronous.run_sync(engine, sharing_over, mail, noted))
+    sharing = AsyncSharing(opened, bridge)
+
+    async def relay(stop):
+        relaying = asyncio.ensure_future(sharing.relay(pause=PAUSE))
+        await asyncio.to_thread(stop.wait)
+        relaying.cancel()
+        await asyncio.wait([relaying])
+        assert relaying.cancelled()
+
+    people = InGreenlets(loop, greenlet_spawn, directory)
+    yield Synchronous(loop, sharing), people, lambda stop: loop.run(relay(stop))
+    loop.run(engine.dispose())
+    loop.close()
+
+
 def hammer(url, isolation, port, process):
     """Act at random in many threads, as one of several processes, and relay beside them."""
-    engine, noted, acted = engine_at(url, isolation_level=isolation), Noted(), Event()
-    sharing, directory = sharing_over(engine, port, noted)
+    noted, acted = Noted(), Event()
+    opened = on_a_loop if "asyncpg" in url else in_threads
 
-    def work(thread):
+    def work(sharing, directory, thread):
         chance, done = random.Random(THREADS_EACH * process + thread), 0
         for _ in range(ACTS_EACH):
             try:
@@ -140,14 +183,17 @@ def hammer(url, isolation, port, process):
                 continue
         return done
 
-    with ThreadPoolExecutor(THREADS_EACH + 1) as pool:
-        relay = pool.submit(watch, sharing, stop=acted, pause=timedelta(milliseconds=5))
+    with (
+        ThreadPoolExecutor(THREADS_EACH + 1) as pool,
+        opened(url, isolation, port, noted) as (sharing, directory, relay),
+    ):
+        relaying = pool.submit(relay, acted)
         try:
-            noted.done = sum(pool.map(work, range(THREADS_EACH)))
+            acting = partial(work, sharing, directory)
+            noted.done = sum(pool.map(acting, range(THREADS_EACH)))
         finally:
             acted.set()
-        relay.result()
-    engine.dispose()
+        relaying.result()
     return noted
 
 
@@ -165,25 +211,30 @@ class Hammered:
     params=[
         ("sqlite", "SERIALIZABLE"),
         ("postgresql", "READ COMMITTED"),
-        ("postgresql", "SERIALIZABLE"),
+        ("asyncpg", "SERIALIZABLE"),
     ],
     ids=" ".join,
 )
 def hammered(request, open_store_on):
     name, isolation = request.param
-    engine = request.getfixturevalue(name)
+    if name == "asyncpg":
+        pytest.importorskip("asyncpg", reason="no asyncpg")
+        pytest.importorskip("greenlet", reason="no greenlet: install sqlalchemy[asyncio]")
+    engine = request.getfixturevalue("postgresql" if name == "asyncpg" else name)
     tables = sql.create_all(engine)
     people = sql.SqlDirectory(engine, tables.directory)
     Portal(store=open_store_on(engine, tables)(), directory=people)
     engine.dispose()
     url = address_of(engine)
+    if name == "asyncpg":
+        url = url.replace("+psycopg:", "+asyncpg:", 1)
     mail = Unreliable()
     with mail_server(mail) as port:
         act = partial(hammer, url, isolation, port)
         with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
             noted = list(pool.map(act, range(PROCESSES)))
         noted.append(Noted())
-        sharing, _ = sharing_over(engine, port, noted[-1])
+        sharing, _ = sharing_over(engine, mail_to(port), noted[-1])
         # A notice that two tries may have sent is given up, and did arrive.
         while sharing.admin.list_notices(given_up=False).items:
             sharing.admin.deliver_notices()

@@ -5,7 +5,9 @@ from threading import Event
 from typing import assert_never, assert_type
 
 import exam_sharing as es
-from exam_sharing.memory import open_sharing
+from exam_sharing.asynchronous import AsyncSharing
+from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
+from exam_sharing.memory.asynchronous import open_async_sharing
 from exam_sharing.relay import watch
 
 alice, exam = es.UserId("alice"), es.ExamId("E1")
@@ -42,6 +44,37 @@ assert_type(sharing.admin.list_notices(given_up=True), es.Page[es.ListedNotice])
 assert_type(sharing.admin.requeue_notices([es.NoticeId("n1")]), int)
 assert_type(watch(sharing, stop=Event()), None)
 assert_type(sharing.viewer(alice).can(es.Permission.VIEW, exam), bool)
+
+
+async def for_an_event_loop(sharing: AsyncSharing) -> None:
+    """Awaited, each method has the type of its twin."""
+    assert_type(await sharing.share(share), es.ShareReceipt)
+    assert_type(await sharing.can(alice, es.Permission.VIEW, exam), bool)
+    assert_type(await sharing.shared_with(alice), es.Page[es.VisibleExam])
+    assert_type(await sharing.admin.list_notices(), es.Page[es.ListedNotice])
+    assert_type(await (await sharing.viewer(alice)).can(es.Permission.VIEW, exam), bool)
+    assert_type(await sharing.run(es.Sharing.tabs, alice, exam), frozenset[es.Tab])
+    await sharing.run(es.Sharing.tabs, exam, exam)  # type: ignore[arg-type]
+
+
+class SomeHostFacts:
+    """Host facts may be synchronous or not."""
+
+    async def about(self, request: es.ShareRequest, exams: tuple[es.ExamId, ...]) -> int:
+        """Return a fact."""
+        return len(exams)
+
+
+class SomeNotifier:
+    """So may be a notifier."""
+
+    async def send(self, notice: es.ShareNotice) -> None:
+        """Send it."""
+
+
+open_async_sharing(notifier=SomeNotifier(), host_facts=SomeHostFacts())
+open_async_sharing(notifier=MemoryNotifier(), directory=MemoryDirectory())
+open_async_sharing(notifier=SomeHostFacts())  # type: ignore[arg-type]
 
 
 def read_reasons(refused: es.Refused) -> tuple[es.Reason, ...]:
