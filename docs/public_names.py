@@ -17,6 +17,8 @@ from sphinx.util.inspect import stringify_signature
 import exam_sharing
 from exam_sharing import memory
 from exam_sharing.adapters import sqlalchemy
+from exam_sharing.asynchronous import AsyncSharing
+from exam_sharing.memory.asynchronous import open_async_sharing
 
 PAGE = Path(__file__).parent / "reference" / "names.md"
 
@@ -105,6 +107,8 @@ def _sections() -> Iterator[tuple[str, list[str]]]:
         ("exam_sharing.memory.open_sharing", memory.open_sharing),
         ("exam_sharing.adapters.sqlalchemy.open_sharing", sqlalchemy.open_sharing),
         ("exam_sharing.adapters.sqlalchemy.joined", sqlalchemy.joined),
+        ("exam_sharing.asynchronous.AsyncSharing", AsyncSharing),
+        ("exam_sharing.memory.asynchronous.open_async_sharing", open_async_sharing),
     ]
     yield "Open a `Sharing`", [_entry(*each) for each in opened]
     doors = (exam_sharing.Sharing, exam_sharing.Viewer, exam_sharing.Admin)

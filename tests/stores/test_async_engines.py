@@ -14,7 +14,14 @@ import pytest
 import sqlalchemy
 
 import exam_sharing as es
-from exam_sharing.adapters.sqlalchemy import SqlDirectory, SqlStore, create_all, open_sharing
+from exam_sharing.adapters.sqlalchemy import (
+    SqlDirectory,
+    SqlStore,
+    TableDirectory,
+    UserColumns,
+    create_all,
+    open_sharing,
+)
 from exam_sharing.adapters.sqlalchemy.database import held_connection
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
 from exam_sharing.testing.laws import races, store_laws
@@ -263,6 +270,13 @@ def blocking(port, seen):
     return type("Slow", (), {name: slow(each) for name, each in methods_of(port).items()})()
 
 
+def giving_way(port, seen):
+    """Return such a port that says that it does not block."""
+    made = blocking(port, seen)
+    type(made).gives_way = True
+    return made
+
+
 class Facts:
     def about(self, request, exams):
         return None
@@ -271,7 +285,9 @@ class Facts:
 NEVER = es.HostRule(code="NEVER", statement="Never refused.", refuses=lambda *_: False)
 
 
-@pytest.mark.parametrize("made", [blocking, with_coroutines], ids=lambda made: made.__name__)
+@pytest.mark.parametrize(
+    "made", [blocking, giving_way, with_coroutines], ids=lambda made: made.__name__
+)
 def test_ports_that_block_run_in_threads_and_coroutines_on_the_loop(loop, opened, made):
     seen, arrived = {"directory": set(), "notifier": set(), "host_facts": set()}, MemoryNotifier()
     given = {"directory": people(), "notifier": arrived, "host_facts": Facts()}
@@ -292,7 +308,7 @@ def test_ports_that_block_run_in_threads_and_coroutines_on_the_loop(loop, opened
     assert [notice.to for notice in arrived.sent] == [BEN]
     for threads in seen.values():
         on_loop = {each is loop.thread for each in threads}
-        assert on_loop == {made is with_coroutines}
+        assert on_loop == {made is not blocking}
 
 
 def test_a_relay_that_is_cancelled_first_sends_what_it_has_claimed(loop, opened):
@@ -336,6 +352,35 @@ def test_a_directory_in_the_database_is_read_in_greenlets(loop, opened, engine, 
             inside = await joined_async(connection, directory=directory, clock=lambda: START)
             assert await inside.can(BEN, VIEW, CT)
 
+    loop.run(share_among_them())
+
+
+def test_a_directory_of_the_hosts_tables_reads_in_greenlets_what_its_transaction_sees(
+    loop, opened, engine, postgresql
+):
+    accounts = sqlalchemy.Table(
+        "accounts",
+        sqlalchemy.MetaData(),
+        sqlalchemy.Column("id", sqlalchemy.Integer, primary_key=True),
+        sqlalchemy.Column("name", sqlalchemy.Text),
+    )
+    accounts.drop(postgresql, checkfirst=True)
+    accounts.create(postgresql)
+    users = UserColumns(id=accounts.c.id, name=accounts.c.name)
+    one, two = es.UserId("1"), es.UserId("2")
+
+    async def share_among_them():
+        directory = await run_sync(engine, TableDirectory, users=users)
+        sharing = await open_async_sharing(engine, directory=directory, clock=lambda: START)
+        async with engine.begin() as connection:
+            rows = [{"id": 1, "name": "One"}, {"id": 2, "name": "Two"}]
+            await connection.execute(accounts.insert(), rows)
+            inside = await joined_async(connection, directory=directory, clock=lambda: START)
+            assert await inside.names(one, [two]) == {two: "Two"}
+            assert await sharing.names(one, [two]) == {}
+        assert await sharing.names(one, [two]) == {two: "Two"}
+
+    opened()
     loop.run(share_among_them())
 
 

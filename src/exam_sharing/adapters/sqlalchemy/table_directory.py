@@ -90,6 +90,11 @@ class TableDirectory(Directory):
         vars(other)["_transactions"] = transactions_of(database)
         return other
 
+    @property
+    def gives_way(self) -> bool:
+        """Whether it is over an asynchronous engine, so that it does not block an event loop."""
+        return self._transactions.asynchronous
+
     @override
     def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
         require_kind("user", user, UserId)
