@@ -15,7 +15,13 @@ from sqlalchemy.orm import Session
 from exam_sharing.adapters.sqlalchemy.database import create_all, own_database, record_schema
 from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
 from exam_sharing.adapters.sqlalchemy.engines import set_up_sqlite, sqlite_engine
-from exam_sharing.adapters.sqlalchemy.host import HostExams, NoNotifier, SqlSharingStore, sql_ports
+from exam_sharing.adapters.sqlalchemy.host import (
+    HostExams,
+    NoNotifier,
+    SqlSharingStore,
+    sql_ports,
+    store_over,
+)
 from exam_sharing.adapters.sqlalchemy.joined import (
     DriverConnection,
     directory_inside,
@@ -35,6 +41,7 @@ from exam_sharing.adapters.sqlalchemy.statements import (
 from exam_sharing.adapters.sqlalchemy.store import SqlStore
 from exam_sharing.adapters.sqlalchemy.sweeps import sweep_deleted, sweep_expired
 from exam_sharing.adapters.sqlalchemy.table_directory import TableDirectory
+from exam_sharing.adapters.sqlalchemy.table_exams import TableExams
 from exam_sharing.adapters.sqlalchemy.tables import (
     SCHEMA,
     DirectoryTables,
@@ -49,7 +56,7 @@ from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
 from exam_sharing.sharing import Sharing
 
 __all__ = ["SCHEMA", "DirectoryTables", "DriverConnection", "GroupColumns", "HostExams"]
-__all__ += ["MemberColumns", "NoNotifier", "TableDirectory", "UserColumns"]
+__all__ += ["MemberColumns", "NoNotifier", "TableDirectory", "TableExams", "UserColumns"]
 __all__ += ["SqlDirectory", "SqlOutbox", "SqlSharingStore", "SqlStore", "Statement", "Statements"]
 __all__ += ["Tables", "create_all", "define_directory_tables", "define_tables", "joined", "may"]
 __all__ += ["open_sharing", "over_driver_connection", "owner_changed", "permission_held"]
@@ -67,7 +74,7 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
     new_id: Callable[[], str] | None = None,
     tables: Tables | None = None,
     host_facts: HostFacts | None = None,
-    exams: HostExams | None = None,
+    exams: HostExams | TableExams | None = None,
 ) -> Sharing:
     """Return a `Sharing` over a database; notices wait for `deliver_notices`.
 
@@ -84,8 +91,9 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
             it, and a counter would reveal the number of acts.
         tables: by default those of `define_tables`.
         host_facts: facts for the host's own rules.
-        exams: the host's exams, if it keeps them itself. The host then records uploads there,
-            and our tables of exams and batches are not used.
+        exams: the host's exams, if it keeps them itself: `TableExams` for a table of the same
+            database, else `HostExams`. The host then records uploads there, and our tables of exams
+            and batches are not used.
 
     Raises:
         InvalidValue: the clock returns a naive time, the engine cannot be used, or an argument
@@ -101,7 +109,7 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
         )
     known = given_tables(tables)
     database = own_database(engine, known)
-    store = SqlStore(database) if exams is None else SqlSharingStore(database, exams)
+    store = store_over(database, exams)
     people = SqlDirectory(engine, known.directory) if directory is None else directory
     ports = sql_ports(store, directory=people, notifier=notifier, host_facts=host_facts)
     return _sharing(ports, policy, clock, new_id)
@@ -116,7 +124,7 @@ def joined(
     new_id: Callable[[], str] | None = None,
     tables: Tables | None = None,
     host_facts: HostFacts | None = None,
-    exams: HostExams | None = None,
+    exams: HostExams | TableExams | None = None,
 ) -> Sharing:
     """Return a `Sharing` inside an open transaction, which the host alone commits or rolls back.
 

@@ -18,9 +18,10 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Dialect
+from sqlalchemy.sql import FromClause
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from exam_sharing.adapters.sqlalchemy.tables import ByDialect, text_array, text_rows
+from exam_sharing.adapters.sqlalchemy.tables import ByDialect, Instant, text_array, text_rows
 from exam_sharing.errors import InvalidArgument, WrongKind
 
 Given: TypeAlias = sa.SQLColumnExpression[Any]
@@ -73,14 +74,17 @@ def id_of(field: str, given: object) -> ColumnElement[Any]:
 
 def stored_in(column: ColumnElement[Any], dialect: Dialect) -> Stored | None:
     """Return how a column stores identifiers in a database; `None` if it holds something else."""
-    kind: TypeEngine[Any] = column.type.dialect_impl(dialect)
-    while isinstance(kind, TypeDecorator):
-        kind = kind.impl_instance
+    kind = _impl(column.type, dialect)
     if isinstance(kind, sa.Uuid):
         return Stored.UUID if kind.native_uuid and dialect.supports_native_uuid else Stored.HEX
     if isinstance(kind, sa.Integer):
         return Stored.NUMBER
     return Stored.TEXT if isinstance(kind, sa.String) and not isinstance(kind, sa.Enum) else None
+
+
+def _impl(kind: TypeEngine[Any], dialect: Dialect) -> TypeEngine[Any]:
+    found: TypeEngine[Any] = kind.dialect_impl(dialect)
+    return _impl(found.impl_instance, dialect) if isinstance(found, TypeDecorator) else found
 
 
 def stored_alike(one: ColumnElement[Any], other: ColumnElement[Any]) -> bool:
@@ -97,6 +101,17 @@ def names_a_value(stored: Stored | None, text: str) -> bool:
             return _is_uuid(text)
         case _:
             return True
+
+
+def could_hold(column: ColumnElement[Any], text: str) -> bool:
+    """Return whether a text is that of a value of the column in either database."""
+    stored = {stored_in(column, each) for each in (_POSTGRESQL, _SQLITE)}
+    return all(names_a_value(each, text) for each in stored)
+
+
+def is_text(column: ColumnElement[Any]) -> bool:
+    """Return whether a column stores text in both databases."""
+    return all(stored_in(column, each) is Stored.TEXT for each in (_POSTGRESQL, _SQLITE))
 
 
 def _is_number(text: str) -> bool:
@@ -127,8 +142,7 @@ def as_text(column: ColumnElement[Any]) -> ColumnElement[str]:
 def _postgresql_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
     stored = stored_in(column, _POSTGRESQL)
     if stored is Stored.TEXT:
-        kind: Any = column.type.dialect_impl(_POSTGRESQL)
-        collation = getattr(getattr(kind, "impl_instance", kind), "collation", None)
+        collation = getattr(_impl(column.type, _POSTGRESQL), "collation", None)
         return column if collation == _OURS else sa.collate(column, _OURS)
     text = _with_hyphens(column) if stored is Stored.HEX else sa.cast(column, sa.Text())
     return sa.collate(text, _OURS)
@@ -139,7 +153,8 @@ def _sqlite_text(column: ColumnElement[Any]) -> ColumnElement[Any]:
         case Stored.TEXT:
             return sa.collate(column, "BINARY")
         case Stored.HEX:
-            return _with_hyphens(column)
+            # Without the affinity of a text, SQLite uses no index on it for a column of text.
+            return sa.cast(_with_hyphens(column), sa.Text())
         case _:
             return sa.cast(column, sa.Text())
 
@@ -153,6 +168,45 @@ def _with_hyphens(column: ColumnElement[Any]) -> ColumnElement[Any]:
         groups.append(sa.func.substr(digits, *place, type_=sa.Text()))
         start += length
     return reduce(lambda text, group: text.concat(sa.literal_column("'-'")).concat(group), groups)
+
+
+def in_collation_of(column: ColumnElement[Any], text: ColumnElement[str]) -> ColumnElement[Any]:
+    """Return a text of ours with the collation that a column of text has in PostgreSQL.
+
+    PostgreSQL can then use an index of the column, and two different collations are no error.
+    """
+    collation = getattr(_impl(column.type, _POSTGRESQL), "collation", None) or "default"
+    return ByDialect(sa.collate(text, collation if is_text(column) else _OURS), text)
+
+
+def instant_of(field: str, given: object) -> ColumnElement[Any]:
+    """Return a column of times as our columns have them; a naive time is in UTC.
+
+    Raises:
+        InvalidArgument: it is no column of times.
+        WrongKind: it is no SQL expression.
+    """
+    column = element_of(field, given)
+    if isinstance(column.type, Instant):
+        return column
+    in_postgresql, in_sqlite = (_impl(column.type, each) for each in (_POSTGRESQL, _SQLITE))
+    if not (isinstance(in_postgresql, sa.DateTime) and isinstance(in_sqlite, sa.DateTime)):
+        raise InvalidArgument(field, f"is of type {column.type!r}; it must hold times")
+    utc = sa.func.timezone(sa.literal_column("'UTC'"), column)
+    moment = utc if in_postgresql.timezone else column
+    return sa.type_coerce(ByDialect(moment, _microseconds(column)), Instant())
+
+
+def _microseconds(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Return the microseconds since 1970 of a time that SQLite stores as text."""
+    text, literal = sa.type_coerce(column, sa.Text()), sa.literal_column
+    # Without the fraction, which SQLite would round.
+    whole = sa.func.substr(text, literal("1"), literal("19"))
+    seconds = sa.cast(sa.func.strftime(literal("'%s'"), whole), sa.BigInteger())
+    digits = sa.func.substr(text, literal("21"), literal("6")).concat(literal("'00000'"))
+    six = sa.cast(sa.func.substr(digits, literal("1"), literal("6")), sa.BigInteger())
+    point = sa.func.substr(text, literal("20"), literal("1")) == literal("'.'")
+    return seconds * literal("1000000") + sa.case((point, six), else_=literal("0"))
 
 
 def exact(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -196,3 +250,32 @@ def _converted(text: ColumnElement[Any], stored: Stored | None) -> ColumnElement
             return sa.func.replace(text, "-", "")
         case _:
             return text
+
+
+def truth_of(field: str, given: object) -> ColumnElement[bool]:
+    """Return an expression as a condition of a `WHERE`, where null is not true.
+
+    Raises:
+        InvalidArgument: it is no condition.
+        WrongKind: it is neither an SQL expression nor a `bool`.
+    """
+    if isinstance(given, bool):
+        return sa.true() if given else sa.false()
+    element = element_of(field, given)
+    if not isinstance(element.type, sa.Boolean):
+        raise InvalidArgument(field, f"is of type {element.type!r}; it must be a condition")
+    return element
+
+
+def table_of(field: str, *columns: object) -> FromClause:
+    """Return the one table, alias or subquery of these columns; none is of a constant.
+
+    Raises:
+        InvalidArgument: they are of several tables, or of none.
+    """
+    given = [each for each in columns if not (each is None or isinstance(each, bool))]
+    found = sa.select(*(element_of(field, each) for each in given)).get_final_froms()
+    if len(found) != 1:
+        problem = f"must have the columns of one table or subquery, not of {len(found)}"
+        raise InvalidArgument(field, problem)
+    return found[0]

@@ -13,17 +13,19 @@ from collections.abc import Set as AbstractSet
 from datetime import datetime
 from heapq import merge
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
 from sqlalchemy import func, select
+from sqlalchemy.sql import FromClause
 from typing_extensions import override
 
 from exam_sharing import ports
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.adapters.sqlalchemy.reading import Cursor, Exams, Keys, Listed, asked_by, texts
-from exam_sharing.adapters.sqlalchemy.store import SqlGrants, SqlStore
+from exam_sharing.adapters.sqlalchemy.store import SqlGrants, SqlReader, SqlStore
+from exam_sharing.adapters.sqlalchemy.table_exams import TableExams
 from exam_sharing.adapters.sqlalchemy.tables import listed
 from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import InvalidArgument, StoreFailed
@@ -58,23 +60,8 @@ class HostExams(ports.ExamReader, Protocol):
         """
 
 
-@checks_arguments
-class SqlSharingStore(SqlGrants, ports.ExamReader, ports.ExamWriter, ports.AccessReader):
-    """The ports that store sharing, for a host that keeps its exams itself."""
-
-    def __init__(self, database: Database, exams: HostExams) -> None:
-        """Keep the database and the host's exams."""
-        super().__init__(database)
-        require_conforming("exams", exams, HostExams)
-        self._host = exams
-
-    @override
-    def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
-        return _exams(self._host.find(exams))
-
-    @override
-    def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
-        return _exams(self._host.batch_of(exam))
+class _KeptByHost(SqlGrants, ports.ExamReader, ports.ExamWriter):
+    """Sharing of exams that a host keeps itself."""
 
     @override
     def add(self, batch: UploadBatch, exams: tuple[Exam, ...]) -> None:
@@ -98,8 +85,40 @@ class SqlSharingStore(SqlGrants, ports.ExamReader, ports.ExamWriter, ports.Acces
     def _found(self, exams: AbstractSet[ExamId]) -> tuple[Exam, ...]:
         if not exams:
             return ()
-        found = _exams(self._host.find(tuple(sorted(exams))))
+        found = self.find(tuple(sorted(exams)))
         return tuple(exam for exam in found if exam.id in exams)
+
+
+class SqlTableStore(_KeptByHost, SqlReader):
+    """The ports that store sharing, for a host whose exams are in a table of the same database."""
+
+    def __init__(self, database: Database, exams: TableExams) -> None:
+        """Keep the database and the host's columns."""
+        self._host = exams
+        super().__init__(database)
+
+    @override
+    def _exam_rows(self) -> FromClause:
+        return self._host.rows
+
+
+@checks_arguments
+class SqlSharingStore(_KeptByHost, ports.AccessReader):
+    """The ports that store sharing, for a host that keeps its exams anywhere."""
+
+    def __init__(self, database: Database, exams: HostExams) -> None:
+        """Keep the database and the host's exams."""
+        super().__init__(database)
+        require_conforming("exams", exams, HostExams)
+        self._host = exams
+
+    @override
+    def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
+        return _exams(self._host.find(exams))
+
+    @override
+    def batch_of(self, exam: ExamId) -> tuple[Exam, ...]:
+        return _exams(self._host.batch_of(exam))
 
     @override
     def holds(
@@ -194,8 +213,20 @@ class NoNotifier(ports.Notifier):
         raise StoreFailed("no notifier was given, so notices wait")
 
 
+Store: TypeAlias = SqlStore | SqlTableStore | SqlSharingStore
+
+
+def store_over(database: Database, exams: HostExams | TableExams | None) -> Store:
+    """Return a store of a database, and of the host's exams if the host keeps them."""
+    if exams is None:
+        return SqlStore(database)
+    if isinstance(exams, TableExams):
+        return SqlTableStore(database, exams)
+    return SqlSharingStore(database, exams)
+
+
 def sql_ports(
-    store: SqlStore | SqlSharingStore,
+    store: Store,
     *,
     directory: ports.Directory,
     notifier: ports.Notifier | None = None,
@@ -205,7 +236,7 @@ def sql_ports(
 
     Without a notifier, notices wait, and no delivery attempt is counted.
     """
-    require_instance("store", store, SqlStore, SqlSharingStore)
+    require_instance("store", store, SqlStore, SqlTableStore, SqlSharingStore)
     return ports.Ports(
         exams=store,
         uploads=store,

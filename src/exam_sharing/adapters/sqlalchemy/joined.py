@@ -30,8 +30,9 @@ from exam_sharing.adapters.sqlalchemy.database import (
     Transactions,
     holding,
 )
-from exam_sharing.adapters.sqlalchemy.host import HostExams, SqlSharingStore
-from exam_sharing.adapters.sqlalchemy.store import SqlStore, put_transfer
+from exam_sharing.adapters.sqlalchemy.host import HostExams, Store, store_over
+from exam_sharing.adapters.sqlalchemy.store import put_transfer
+from exam_sharing.adapters.sqlalchemy.table_exams import TableExams
 from exam_sharing.adapters.sqlalchemy.tables import Tables, given_tables
 from exam_sharing.conformance import require_conforming
 from exam_sharing.errors import InvalidArgument, StoreFailed
@@ -191,12 +192,12 @@ def joined_store(
     transaction: Connection | Session,
     *,
     tables: Tables | None = None,
-    exams: HostExams | None = None,
-) -> SqlStore | SqlSharingStore:
+    exams: HostExams | TableExams | None = None,
+) -> Store:
     """Return a store inside the transaction of a connection or a session."""
     connection = _joinable(transaction)
     database = Database(_HostTransaction(connection), given_tables(tables))
-    return SqlStore(database) if exams is None else SqlSharingStore(database, exams)
+    return store_over(database, exams)
 
 
 class _AskedInside:

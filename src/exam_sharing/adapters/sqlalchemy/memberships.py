@@ -21,6 +21,8 @@ from exam_sharing.adapters.sqlalchemy.columns import (
     id_of,
     is_one_of,
     stored_alike,
+    table_of,
+    truth_of,
 )
 from exam_sharing.adapters.sqlalchemy.reading import Question
 from exam_sharing.errors import InvalidArgument
@@ -111,7 +113,7 @@ class _Kept:
         """Return the users or groups of these columns."""
         columns = attrs.asdict(given, recurse=False).items()
         of_rows = (each for name, each in columns if "visible" not in name)
-        return cls(field, kind, given, id_of(f"{field}.id", given.id), _table_of(field, *of_rows))
+        return cls(field, kind, given, id_of(f"{field}.id", given.id), table_of(field, *of_rows))
 
     @property
     def key(self) -> ColumnElement[Any]:
@@ -126,13 +128,13 @@ class _Kept:
 
     def truth(self, name: str) -> _Condition:
         """Return the condition that a setting of a row is true."""
-        return _truth(f"{self.field}.{name}", getattr(self.given, name))
+        return truth_of(f"{self.field}.{name}", getattr(self.given, name))
 
     def seen(self, name: str, actor: ColumnElement[Any]) -> _Condition:
         """Return the condition that a rule of visibility lets the actor see a row."""
         field, visible = f"{self.field}.{name}", getattr(self.given, name)
         require_callable(field, visible)
-        return _truth(field, visible(actor))
+        return truth_of(field, visible(actor))
 
     @property
     def named(self) -> _Condition:
@@ -286,29 +288,9 @@ def _key(kind: str, ids: ColumnElement[Any]) -> ColumnElement[Any]:
     return sa.literal_column(f"'{kind}'").concat(as_text(ids))
 
 
-def _truth(field: str, given: object) -> _Condition:
-    """Return an expression as a condition of a `WHERE`, where null is not true."""
-    if isinstance(given, bool):
-        return sa.true() if given else sa.false()
-    element = element_of(field, given)
-    if not isinstance(element.type, sa.Boolean):
-        raise InvalidArgument(field, f"is of type {element.type!r}; it must be a condition")
-    return element
-
-
 def _flag(truth: _Condition) -> ColumnElement[bool]:
     """Return a condition as a value, false where it is null."""
     return sa.func.coalesce(truth, sa.false(), type_=sa.Boolean())
-
-
-def _table_of(field: str, *columns: object) -> FromClause:
-    """Return the one table, alias or subquery that the columns are of."""
-    given = [each for each in columns if not (each is None or isinstance(each, bool))]
-    found = select(*(element_of(field, each) for each in given)).get_final_froms()
-    if len(found) != 1:
-        problem = f"must have the columns of one table or subquery, not of {len(found)}"
-        raise InvalidArgument(field, problem)
-    return found[0]
 
 
 def _memberships(
@@ -328,5 +310,5 @@ def _memberships(
             )
             raise InvalidArgument(f"{field}.{name}", problem)
     rows = select(member.label("member"), group.label("group"))
-    table = _table_of(field, given.member, given.group, given.where)
-    return rows.select_from(table).where(_truth(f"{field}.where", given.where)).subquery()
+    table = table_of(field, given.member, given.group, given.where)
+    return rows.select_from(table).where(truth_of(f"{field}.where", given.where)).subquery()

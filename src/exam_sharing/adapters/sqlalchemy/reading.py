@@ -66,7 +66,6 @@ class Question(Generic[AnswerT]):
 
 
 _Process: TypeAlias = Callable[[Any], Any]
-_Text: TypeAlias = ColumnElement[str]
 
 
 class Rendered:
@@ -160,13 +159,13 @@ def counts(
 
 
 def owned(
-    exam: ColumnElement[Any], owner: ColumnElement[Any], versions: FromClause, *, user: _Text
+    exam: ColumnElement[Any], is_owner: ColumnElement[bool], versions: FromClause
 ) -> ColumnElement[bool]:
     """Return the condition that the user owns an exam, and that it was not withdrawn."""
     # An exam that was never shared may have no version.
     gone = select(versions.c.exam).where(versions.c.exam == exam, versions.c.withdrawn)
     # A look-up per exam: a join could read all withdrawn exams for each exam.
-    return sa.and_(owner == user, gone.scalar_subquery().is_(None))
+    return sa.and_(is_owner, gone.scalar_subquery().is_(None))
 
 
 class Listed(Enum):
@@ -182,7 +181,10 @@ _PageKind: TypeAlias = tuple[Listed, bool, int]
 
 
 class Questions:
-    """Every question of the reading ports, over the tables of one database."""
+    """Every question of the reading ports, over the tables of one database.
+
+    The exams are our table or rows of the host's, with the same columns.
+    """
 
     # Which of the `exams` there are, and which were uploaded with the `exam`.
     find: Question[tuple[Exam, ...]]
@@ -195,9 +197,9 @@ class Questions:
     withdrawn: Question[frozenset[ExamId]]
     given: Question[tuple[frozenset[ExamId], frozenset[ExamId]]]
 
-    def __init__(self, tables: Tables, *, postgresql: bool) -> None:
+    def __init__(self, tables: Tables, exam_rows: FromClause, *, postgresql: bool) -> None:
         self._postgresql = postgresql
-        self._exams, self._versions, self._grants = tables.exams, tables.versions, tables.grants
+        self._exams, self._versions, self._grants = exam_rows, tables.versions, tables.grants
         self._user = sa.bindparam("user", type_=sa.String())
         now = sa.bindparam("now", type_=Instant())
         self._counts = counts(self._grants, user=self._user, now=now)
@@ -285,6 +287,8 @@ class Questions:
             owned.label("owns"),
             sa.or_(given, owned).label("sees"),
         ).where(~withdrawn)
+        if owners:
+            involved = involved.where(sa.exists().where(self._exams.c.id == exam))
         return involved.where(on.id == named) if by_grant else involved
 
     def _gives(self, among: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -297,7 +301,7 @@ class Questions:
         # These exams are found by id. The concatenation prevents PostgreSQL from using the index of
         # owners, which would read all exams of the user.
         owner = exams.owner.concat(sa.literal_column("''"))
-        is_owned = owned(exams.id, owner, self._versions, user=self._user)
+        is_owned = owned(exams.id, owner == self._user, self._versions)
         return select(exams.id).where(among, is_owned)
 
     def page(
@@ -366,7 +370,7 @@ class Questions:
         everything = sa.literal(int(Permission.DOWNLOAD)).label("permission")
         newest = (
             select(exams.id.label("exam"), exams.uploaded_at, everything)
-            .where(owned(exams.id, exams.owner, self._versions, user=self._user))
+            .where(owned(exams.id, exams.owner == self._user, self._versions))
             .order_by(exams.uploaded_at.desc(), exams.id.desc())
             .limit(_LIMIT)
         )
@@ -374,16 +378,16 @@ class Questions:
 
 
 @lru_cache
-def questions_of(tables: Tables, *, postgresql: bool) -> Questions:
-    """Return the questions over some tables, the same each time."""
-    return Questions(tables, postgresql=postgresql)
+def questions_of(tables: Tables, exams: FromClause, *, postgresql: bool) -> Questions:
+    """Return the questions over some tables, and some rows of exams, the same each time."""
+    return Questions(tables, exams, postgresql=postgresql)
 
 
 def _columns_of(part: FromClause) -> Select[Any]:
     return select(part.c.exam, part.c.uploaded_at, part.c.permission)
 
 
-def _behind(uploaded_at: sa.Column[Any], exam: sa.Column[Any]) -> ColumnElement[bool]:
+def _behind(uploaded_at: ColumnElement[Any], exam: ColumnElement[Any]) -> ColumnElement[bool]:
     at: ColumnElement[Any] = sa.bindparam("after_at", type_=Instant())
     return sa.tuple_(uploaded_at, exam) < sa.tuple_(at, sa.bindparam("after_exam", type_=exam.type))
 

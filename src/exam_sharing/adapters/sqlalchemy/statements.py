@@ -15,15 +15,24 @@ from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar, get_args
 import attrs
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Select, select
-from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.engine import Dialect
 from sqlalchemy.sql import FromClause
 
 from exam_sharing.adapters.sqlalchemy import reading
+from exam_sharing.adapters.sqlalchemy.columns import (
+    as_text,
+    could_hold,
+    exact,
+    from_text,
+    id_of,
+    in_collation_of,
+    is_text,
+)
 from exam_sharing.adapters.sqlalchemy.reading import Cursor, Exams, Keys, Listed, Question
-from exam_sharing.adapters.sqlalchemy.tables import ByDialect, Instant, Tables
+from exam_sharing.adapters.sqlalchemy.table_exams import TableExams
+from exam_sharing.adapters.sqlalchemy.tables import Instant, Tables
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Permission
@@ -49,9 +58,6 @@ _DIALECTS: Final[Mapping[str, Callable[..., Dialect]]] = {
     "postgresql": PGDialect_psycopg,
     "sqlite": SQLiteDialect_pysqlite,
 }
-# The collation of our columns in PostgreSQL.
-_OURS: Final = "C"
-_POSTGRESQL: Final[Dialect] = PGDialect()  # type: ignore[no-untyped-call]  # SQLAlchemy has no types here
 _EVERYTHING: Final = int(max(Permission))
 
 
@@ -83,7 +89,12 @@ class Statements:
     """
 
     def __init__(
-        self, tables: Tables, *, dialect: Literal["postgresql", "sqlite"], paramstyle: Paramstyle
+        self,
+        tables: Tables,
+        *,
+        dialect: Literal["postgresql", "sqlite"],
+        paramstyle: Paramstyle,
+        exams: TableExams | None = None,
     ) -> None:
         require_kind("tables", tables, Tables)
         if dialect not in _DIALECTS:
@@ -91,7 +102,8 @@ class Statements:
         if paramstyle not in _PARAMSTYLES:
             raise InvalidArgument("paramstyle", "must be one of PEP 249, or numeric_dollar")
         self._driver = _DIALECTS[dialect](paramstyle=paramstyle)
-        self._questions = reading.questions_of(tables, postgresql=dialect == "postgresql")
+        rows = _rows_of(exams, tables)
+        self._questions = reading.questions_of(tables, rows, postgresql=dialect == "postgresql")
 
     def holds(
         self, user: UserId, principals: Keys, permission: Permission, exam: ExamId, now: datetime
@@ -161,11 +173,13 @@ def visible_exams(
     permission: Permission,
     now: datetime,
     tables: Tables,
+    exams: TableExams | None = None,
 ) -> Select[tuple[str, int, datetime]]:
     """Return a select of every exam on which the user holds the permission, one row each.
 
     Its columns are `exam`, the id; `permission`, the highest permission held, as the value of a
-    `Permission`; and `uploaded_at`. All exams must be in our tables. The rows have no order.
+    `Permission`; and `uploaded_at`. The rows have no order. Exams of a table of the host's are
+    given as `exams`.
 
     The principals are the keys of the user and of every group that they are in, as returned by
     `Directory.principals_of` and `Viewer.principals`; without any, the user holds nothing. `now` is
@@ -175,14 +189,14 @@ def visible_exams(
         InvalidValue: the time is naive, or the principals are not those of the user.
     """
     asker = _Asked(user, principals, now, tables)
-    grants, exams = tables.grants, tables.exams
-    there = select(exams.c.id).where(exams.c.id == grants.c.exam).scalar_subquery()
+    grants, rows = tables.grants, _rows_of(exams, tables)
+    there = select(rows.c.id).where(rows.c.id == grants.c.exam).scalar_subquery()
     given = select(grants.c.exam, grants.c.permission, grants.c.uploaded_at).where(
         asker.reached_by(grants), grants.c.permission >= _value_of(permission), there.is_not(None)
     )
     everything = sa.literal(_EVERYTHING, sa.SmallInteger())
-    own = select(exams.c.id, everything, exams.c.uploaded_at).where(
-        asker.owns(exams.c.id, exams.c.owner)
+    own = select(rows.c.id, everything, rows.c.uploaded_at).where(
+        asker.owns(rows.c.id, rows.c.owner == asker.user.value)
     )
     held = sa.union_all(given, own).subquery("held")
     return select(
@@ -207,22 +221,23 @@ def may(
     The database first looks up what the user holds, and then the rows: the cost grows with what the
     user holds, not with the number of rows.
 
-    Both columns are of one table or alias of the host's, as text: the exam's id and its owner's id.
-    Other arguments and errors are as for `visible_exams`.
+    Both columns are of one table or alias of the host's: the exam's id and its owner's id, as text,
+    whole numbers or UUIDs. If the exam's is not text, it needs the index on its text that
+    `TableExams.define_indexes` defines. Other arguments and errors are as for `visible_exams`.
     """
     asker = _Asked(user, principals, now, tables)
     grants = tables.grants
-    column: Any = exam_column  # or a mapped attribute
-    kind = column.type.dialect_impl(_POSTGRESQL)
-    theirs = getattr(kind, "collation", None) or "default"
-    given = select(_in_collation(grants.c.exam, theirs)).where(
+    exam, owner = id_of("exam_column", exam_column), id_of("owner_column", owner_column)
+    # A column of text is compared in its own collation, by its own index.
+    compared = exact(exam) if is_text(exam) else as_text(exam)
+    given = select(in_collation_of(exam, grants.c.exam)).where(
         asker.reached_by(grants), grants.c.permission >= _value_of(permission)
     )
-    own = select(exam_column).where(asker.owns(exam_column, owner_column))
+    own = select(compared).where(asker.owns(as_text(exam), asker.named_by(owner)))
     # With two tables, `own` would pair every exam of one with the user's exams in the other.
-    if len(select(exam_column, owner_column).get_final_froms()) != 1:
+    if len(select(exam, owner).get_final_froms()) != 1:
         raise InvalidArgument("owner_column", "must be of the same table as the column of the exam")
-    return _exactly(exam_column).in_(sa.union_all(given.correlate(None), own.correlate(None)))
+    return compared.in_(sa.union_all(given.correlate(None), own.correlate(None)))
 
 
 def permission_held(
@@ -242,14 +257,15 @@ def permission_held(
     Arguments and errors are as for `may` and `visible_exams`.
     """
     asker = _Asked(user, principals, now, tables)
+    exam, owner = id_of("exam_column", exam_column), id_of("owner_column", owner_column)
     grants = tables.grants.alias()
     given = (
         select(sa.func.max(grants.c.permission))
-        .where(grants.c.exam == _in_collation(exam_column, _OURS), asker.reached_by(grants))
+        .where(grants.c.exam == as_text(exam), asker.reached_by(grants))
         .correlate_except(grants)
         .scalar_subquery()
     )
-    owns = asker.owns(exam_column, owner_column)
+    owns = asker.owns(as_text(exam), asker.named_by(owner))
     return sa.case((owns, _EVERYTHING), else_=sa.func.coalesce(given, 0))
 
 
@@ -277,28 +293,23 @@ class _Asked:
         user, now = sa.literal(self.user.value), sa.literal(self.now, Instant())
         return sa.and_(reaches, reading.counts(grants, user=user, now=now))
 
-    def owns(
-        self, exam: sa.SQLColumnExpression[Any], owner: sa.SQLColumnExpression[Any]
-    ) -> ColumnElement[bool]:
+    def named_by(self, owner: ColumnElement[Any]) -> ColumnElement[bool]:
+        """Return the condition that a column has the id of the user."""
+        if not could_hold(owner, self.user.value):
+            return sa.false()
+        return exact(owner) == from_text(owner, sa.literal(self.user.value))
+
+    def owns(self, exam: ColumnElement[Any], is_owner: ColumnElement[bool]) -> ColumnElement[bool]:
         """Return the condition that the user owns an exam."""
         if not self.principals:
             return sa.false()
-        versions, user = self.tables.versions, sa.literal(self.user.value)
-        return reading.owned(_in_collation(exam, _OURS), _exactly(owner), versions, user=user)
+        return reading.owned(exam, is_owner, self.tables.versions)
+
+
+def _rows_of(exams: TableExams | None, tables: Tables) -> FromClause:
+    require_kind("exams", exams, TableExams, type(None))
+    return tables.exams if exams is None else exams.rows
 
 
 def _value_of(permission: Permission) -> int:
     return int(of_kind("permission", permission, Permission))
-
-
-def _exactly(column: Any) -> ColumnElement[Any]:  # noqa: ANN401  or a mapped attribute
-    """Return a column of the host's, compared by code point whatever its collation in SQLite."""
-    return ByDialect(column, sa.collate(column, "BINARY"))
-
-
-def _in_collation(column: Any, collation: str) -> ColumnElement[Any]:  # noqa: ANN401
-    """Return a column with this collation in PostgreSQL, to compare it with another column.
-
-    PostgreSQL can then use an index of the other column, and two different collations are no error.
-    """
-    return ByDialect(sa.collate(column, collation), column)

@@ -18,6 +18,7 @@ from sqlalchemy import Engine, Row, Table, bindparam, delete, insert, select, up
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionInTime
+from sqlalchemy.sql import FromClause
 from typing_extensions import override
 
 from exam_sharing import ports
@@ -73,9 +74,13 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
         require_kind("database", database, Database)
         self._transactions, self._tables = database.transactions, database.tables
         self._questions = reading.questions_of(
-            database.tables, postgresql=database.transactions.postgresql
+            database.tables, self._exam_rows(), postgresql=database.transactions.postgresql
         )
         self.outbox: SqlOutbox = SqlOutbox(database)
+
+    def _exam_rows(self) -> FromClause:
+        """Return the rows of the exams that there are."""
+        return self._tables.exams
 
     @override
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
@@ -385,16 +390,8 @@ def _insert_new(connection: Connection, table: Table, rows: Sequence[Any], kind:
 
 
 @checks_arguments
-class SqlStore(SqlGrants, ports.ExamReader, ports.ExamWriter, ports.AccessReader):
-    """The ports that store sharing and exams, over SQLAlchemy; safe for threads and processes.
-
-    For hosts that keep no exams and upload batches of their own.
-    """
-
-    @classmethod
-    def over(cls, engine: Engine, *, tables: Tables | None = None) -> "SqlStore":
-        """Return a store with its own transactions; the default tables are of `define_tables`."""
-        return cls(own_database(engine, tables))
+class SqlReader(SqlGrants, ports.ExamReader, ports.AccessReader):
+    """The ports that read exams and access: one statement for each question."""
 
     @override
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:
@@ -440,6 +437,19 @@ class SqlStore(SqlGrants, ports.ExamReader, ports.ExamWriter, ports.AccessReader
         asked = reading.asked_by(user, principals, now)
         page, asked = self._questions.page(what, asked, after, limit)
         return self._transactions.ask(page, **asked)
+
+
+@checks_arguments
+class SqlStore(SqlReader, ports.ExamWriter):
+    """The ports that store sharing and exams, over SQLAlchemy; safe for threads and processes.
+
+    For hosts that keep no exams and upload batches of their own.
+    """
+
+    @classmethod
+    def over(cls, engine: Engine, *, tables: Tables | None = None) -> "SqlStore":
+        """Return a store with its own transactions; the default tables are of `define_tables`."""
+        return cls(own_database(engine, tables))
 
     @in_our_words
     def batch(self, batch: BatchId) -> UploadBatch | None:
