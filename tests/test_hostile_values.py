@@ -148,6 +148,12 @@ def test_a_public_method_raises_only_errors_of_ours(name, data):
     called(data, getattr({type(each).__name__: each for each in kept}[kind], method))
 
 
+@pytest.mark.parametrize("limit", [-1, 10**30])
+def test_a_limit_that_no_list_can_have_is_named(limit):
+    with pytest.raises(es.InvalidValue, match="limit must be from 1 to 1000000"):
+        MemoryStore().outbox.listed(None, limit, given_up=None)
+
+
 @pytest.fixture(scope="module")
 def kept_in_sqlite(sqlite):
     """What is kept in a database, by the names of its classes."""

@@ -322,7 +322,10 @@ def _readable_again(value: object) -> object:
 def misfit(
     method: Callable[..., object], *args: object, **kwargs: object
 ) -> InvalidValue | WrongKind | None:
-    """Return the error for the first argument of another type than its annotation."""
+    """Return the error for the first argument of another type than its annotation.
+
+    It is also the error for a limit that no list can have.
+    """
     try:
         given = inspect.signature(method).bind(*args, **kwargs).arguments
     except TypeError:
@@ -337,6 +340,8 @@ def misfit(
                 instant(name, value)
             except InvalidValue as error:
                 return error
+        if name == "limit" and isinstance(value, int) and not 1 <= value <= MAX_ITEMS:
+            return InvalidArgument(name, f"must be from 1 to {MAX_ITEMS}")
     return None
 
 
