@@ -16,6 +16,7 @@ from exam_sharing.adapters.sqlalchemy import (
     MemberColumns,
     TableDirectory,
     UserColumns,
+    define_directory_tables,
 )
 from exam_sharing.adapters.sqlalchemy.joined import directory_inside
 from exam_sharing.identifiers import GroupId, UserId, principal_of
@@ -26,7 +27,7 @@ KEYS = {"text": sa.String(255), "number": sa.BigInteger(), "uuid": sa.Uuid()}
 class Portal:
     """Users, teams and memberships, and who is hidden from whom."""
 
-    def __init__(self, keys, prefix=""):
+    def __init__(self, keys, prefix="", *, searched=False):
         self.keys, self.metadata, self._directory = keys, MetaData(), None
 
         def table(name, /, *columns, **others):
@@ -43,12 +44,23 @@ class Portal:
         self.hidden_users = table("hidden_users", "actor", "hidden")
         self.hidden_teams = table("hidden_teams", "actor", "hidden")
         self.closed_teams = table("closed_teams", "actor", "hidden")
+        ours = (
+            define_directory_tables(self.metadata, prefix=f"{prefix}{keys}_of_")
+            if searched
+            else None
+        )
+        self.search = ours
 
     def over(self, engine):
         """Return the directory over these tables, the same each time."""
         if self._directory is None:
-            self._directory = self.directory(engine)
+            self._directory = self.directory(engine, search=self.search)
         return self._directory
+
+    def everybody(self, population, key):
+        """Return the ids that everybody of a population has in these tables."""
+        principals = (*population.users, *population.groups)
+        return [type(each.id)(str(key(each.id))) for each in principals]
 
     def directory(self, database, *, nested=True, **more):
         """Return a directory over these tables."""
@@ -86,7 +98,8 @@ class Portal:
 
     def fill(self, connection, population, key):
         """Put a population into the tables, and nothing else; `key` makes keys of principals."""
-        rows = {table: [] for table in self.metadata.sorted_tables}
+        ours = () if self.search is None else self.search.all()
+        rows = {table: [] for table in self.metadata.sorted_tables if table not in ours}
         for user in population.users:
             rows[self.users].append(
                 {
@@ -130,26 +143,34 @@ def opened(portal, engine, way, population) -> Iterator:
     """Open a directory of a population; in a transaction, the population is never committed."""
     names = Numbers(portal.keys, population)
 
+    def fill(connection, changed):
+        portal.fill(connection, changed, names.key)
+        if portal.search is not None and changed is population:
+            portal.over(engine).rebuild_search(connection)
+        elif portal.search is not None:
+            both = {*portal.everybody(changed, names.key), *portal.everybody(population, names.key)}
+            portal.over(engine).update_search(connection, *both)
+
     def of(connection, directory):
-        portal.fill(connection, population, names.key)
+        fill(connection, population)
         named = directory if portal.keys == "text" else Renamed(directory, names)
-        named.refill = lambda changed: portal.fill(connection, changed, names.key)
+        named.refill = lambda changed: fill(connection, changed)
         return named
 
     if way == "engine":
-        with engine.begin() as connection:
-            portal.fill(connection, population, names.key)
-        directory = portal.over(engine)
-        named = directory if portal.keys == "text" else Renamed(directory, names)
 
         def refill(changed):
             with engine.begin() as connection:
-                portal.fill(connection, changed, names.key)
+                fill(connection, changed)
 
+        refill(population)
+        directory = portal.over(engine)
+        named = directory if portal.keys == "text" else Renamed(directory, names)
         named.refill = refill
         yield named
     elif way == "session":
         with Session(engine) as session:
+            session.connection()
             yield of(session, portal.over(engine).over(session))
     else:
         directory = portal.over(engine)

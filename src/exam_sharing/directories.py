@@ -159,15 +159,9 @@ class KeptDirectory(Directory):
         self, actor: UserId, candidates: Iterator[Named], limit: int, leave_out: Principals
     ) -> tuple[Named, ...]:
         """Return the first visible candidates, each once; read no more of them than needed."""
-        found: list[Named] = []
-        passed = set(leave_out)
-        while len(found) < limit and (candidate := next(candidates, None)) is not None:
-            principal, _ = candidate
-            if principal not in passed:
-                passed.add(principal)
-                if self._visible(actor, principal) is True:
-                    found.append(candidate)
-        return tuple(found)
+        return first_of(
+            candidates, limit, leave_out, lambda each: self._visible(actor, each) is True
+        )
 
     @abstractmethod
     def _put(self, known: Known) -> None:
@@ -199,6 +193,24 @@ class KeptDirectory(Directory):
 def everybody(_actor: UserId, _principal: PrincipalId) -> bool:
     """Let every actor see every principal."""
     return True
+
+
+def first_of(
+    candidates: Iterator[Named],
+    limit: int,
+    leave_out: Principals,
+    seen: Callable[[PrincipalId], bool],
+) -> tuple[Named, ...]:
+    """Return the first candidates that are seen, each once; read no more of them than needed."""
+    found: list[Named] = []
+    passed = set(leave_out)
+    while len(found) < limit and (candidate := next(candidates, None)) is not None:
+        principal, _ = candidate
+        if principal not in passed:
+            passed.add(principal)
+            if seen(principal):
+                found.append(candidate)
+    return tuple(found)
 
 
 def best_fits(

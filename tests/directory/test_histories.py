@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exam_sharing.adapters.sqlalchemy import directory as sql_directory
+from exam_sharing.adapters.sqlalchemy import name_search
 from exam_sharing.errors import AlreadyExists, InvalidArgument, MembershipCycle
 from exam_sharing.identifiers import GroupId, UserId
 from exam_sharing.memory import directory as memory_directory
@@ -112,8 +112,8 @@ def test_after_any_changes_every_answer_is_that_of_a_naive_directory(
     directory = history.directory
     with (
         mock.patch.object(memory_directory, "_FEW", sizes[0]),
-        mock.patch.object(sql_directory, "_SPARE", sizes[1]),
-        mock.patch.object(sql_directory, "_LARGEST_BATCH", sizes[2]),
+        mock.patch.object(name_search, "_SPARE", sizes[1]),
+        mock.patch.object(name_search, "_LARGEST_BATCH", sizes[2]),
     ):
         for step in steps:
             if isinstance(step, str):

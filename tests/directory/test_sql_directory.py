@@ -9,8 +9,9 @@ import sqlalchemy
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.schema import CreateTable
 
-from exam_sharing.adapters.sqlalchemy.directory import NamePlace, SqlDirectory
+from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
 from exam_sharing.adapters.sqlalchemy.engines import sqlite_engine
+from exam_sharing.adapters.sqlalchemy.name_search import NamePlace
 from exam_sharing.adapters.sqlalchemy.tables import define_directory_tables
 from exam_sharing.errors import AlreadyExists, InvalidValue, MembershipCycle, StoreFailed
 from exam_sharing.identifiers import GroupId, UserId

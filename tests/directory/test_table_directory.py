@@ -1,5 +1,6 @@
 """A directory over a host's own tables, whose columns the host names."""
 
+import re
 from contextlib import contextmanager, nullcontext
 from uuid import UUID
 
@@ -107,6 +108,26 @@ def flat_example(tmp_path_factory):
     engine = quick_sqlite_engine(tmp_path_factory.mktemp("flat") / "portal.db")
     yield FlatExample(engine, portal_directory)
     engine.dispose()
+
+
+@pytest.fixture(scope="module", params=[("text", "joined"), ("uuid", "engine")], ids=" over ".join)
+def open_searched(request, engine):
+    keys, way = request.param
+    portal = Portal(keys, prefix="searched_", searched=True)
+    portal.metadata.create_all(engine)
+    return lambda population: opened(portal, engine, way, population)
+
+
+OF_SEARCH = [
+    name
+    for name in laws(MemoryDirectory)
+    if re.search("sugg|list|answer|word|match|hidden|random|code-point|distinct|two-princ", name)
+]
+
+
+@pytest.mark.parametrize("name", OF_SEARCH)
+def test_a_directory_with_tables_for_its_search_keeps_the_law(name, open_searched):
+    laws(open_searched)[name].check()
 
 
 FLAT = {"nested": False, "visibility": False}
@@ -395,3 +416,86 @@ def test_missing_tables_are_an_error_of_ours(engine):
     with pytest.raises(StoreFailed) as raised:
         directory.principals_of(ANN.id)
     assert raised.value.__context__ is None
+
+
+@pytest.fixture
+def searched(engine):
+    portal = Portal("number", prefix="found_", searched=True)
+    portal.metadata.create_all(engine)
+    with engine.begin() as connection:
+        portal.fill(connection, Population(users=(ANN, BOB), groups=(WARD,)), number_of)
+        portal.over(engine).rebuild_search(connection)
+    return portal
+
+
+def found(directory, text, actor=ANN.id):
+    return [name for _, name in directory.suggest(actor, text, 9, frozenset())]
+
+
+def listed(directory):
+    return [name for _, name in directory.listed(ANN.id, None, 9, frozenset())]
+
+
+def test_a_search_shows_what_the_tables_of_the_host_have_now(engine, searched):
+    """Even if the host forgot to update the search."""
+    directory, users = searched.over(engine), searched.users
+    of_bob = users.c.id == 18
+    assert found(directory, "bob") == ["Bob"]
+    assert [name for _, name in directory.listed(ANN.id, None, 9, frozenset())] == [
+        "Ann",
+        "Bob",
+        "Ward",
+    ]
+    for change, name in (
+        ({"name": "Bobby"}, ["Bobby"]),
+        ({"name": "Zoe"}, []),
+        ({"name": "Bob", "active": False}, []),
+    ):
+        with engine.begin() as connection:
+            connection.execute(users.update().where(of_bob).values(change))
+        assert found(directory, "bob") == name
+    with engine.begin() as connection:
+        connection.execute(users.delete().where(of_bob))
+        connection.execute(searched.teams.delete())
+    assert found(directory, "bob") == found(directory, "ward") == []
+    assert listed(directory) == ["Ann"]
+
+
+def test_a_change_and_its_search_are_rolled_back_together(engine, searched):
+    directory, users = searched.over(engine), searched.users
+    with engine.connect() as connection, connection.begin() as transaction:
+        row = {"id": 19, "name": "Zoe", "active": True, "plan": "enterprise", "mail": True}
+        connection.execute(users.insert(), row)
+        connection.execute(users.delete().where(users.c.id == 18))
+        with no_further_connection(engine):
+            directory.update_search(connection, UserId("19"), BOB.id, UserId("017"))
+            inside = directory_inside(connection, directory)
+            assert found(inside, "zoe") == ["Zoe"]
+            assert found(inside, "bob") == []
+        transaction.rollback()
+    assert found(directory, "zoe") == []
+    assert found(directory, "bob") == ["Bob"]
+
+
+def test_a_search_without_tables_cannot_be_updated(engine, numbered):
+    directory = numbered(ANN).over(engine)
+    with engine.begin() as connection:
+        for update in (directory.rebuild_search, directory.update_search):
+            with pytest.raises(InvalidArgument, match="search must be given"):
+                update(connection)
+
+
+def test_a_search_is_updated_in_a_session(engine, searched):
+    directory = searched.over(engine)
+    with Session(engine) as session, session.begin():
+        session.execute(searched.users.update().values(name="Zoe"))
+        directory.update_search(session, ANN.id)
+        assert found(directory.over(session), "zoe") == ["Zoe"]
+        directory.rebuild_search(session)
+        assert found(directory.over(session), "zoe") == ["Zoe", "Zoe"]
+        session.rollback()
+
+
+def test_a_search_is_updated_in_a_transaction(engine, searched):
+    with pytest.raises(InvalidArgument, match="transaction is an engine"):
+        searched.over(engine).rebuild_search(engine)

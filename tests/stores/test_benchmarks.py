@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
         ["media", "--files", "20"],
         ["host_exams", "--grants", "1000", "--rounds", "1"],
         ["host_keys", "--exams", "1000", "--rounds", "1"],
+        ["host_directory", "--people", "300", "--names", "1"],
     ],
 )
 @pytest.mark.usefixtures("postgresql_server")

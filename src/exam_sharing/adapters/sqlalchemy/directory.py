@@ -9,83 +9,50 @@ PostgreSQL a change locks the table of memberships against other writers; on SQL
 that writes locks the whole file.
 
 A walk is one recursive statement, which goes up from members to groups, or down from groups to
-members, and passes each principal once. Each batch of a search is one statement, with branches. A
-branch reads an index in the order of the answer, and stops at the limit. Only texts longer than
-`SHORT` are sorted after they are matched. Of several words, the longest selects the rows.
+members, and passes each principal once.
 """
 
-import re
-import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
-import attrs
 import sqlalchemy as sa
 from sqlalchemy import Row, delete, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.sql import FromClause
 from typing_extensions import override
 
 from exam_sharing import directories
 from exam_sharing.adapters.sqlalchemy.database import OwnTransactions
 from exam_sharing.adapters.sqlalchemy.engines import checked_engine, in_our_words, or_conflict
-from exam_sharing.adapters.sqlalchemy.tables import INDEXED, DirectoryTables, one_of
+from exam_sharing.adapters.sqlalchemy.name_search import (
+    NamePlace,
+    NameSearch,
+    candidates,
+    columns_of,
+    fits,
+    put_principals,
+    search_key_rows,
+    storable,
+)
+from exam_sharing.adapters.sqlalchemy.tables import DirectoryTables, one_of
 from exam_sharing.directories import MAX_PAGE, Account, KeptDirectory, Known, Named
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
-from exam_sharing.names import SHORT, Findable, Fit, KeyKind, Typed
+from exam_sharing.names import Findable, Typed
 from exam_sharing.policy.facts import PeopleBehind, Profile
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import checks_arguments, require_kind, tuple_of
 
 _Rows: TypeAlias = Sequence[Row[Any]]
 _Condition: TypeAlias = sa.ColumnElement[bool]
-_Branch: TypeAlias = tuple[Fit, FromClause, list[_Condition]]
 
 # The parameter of every walk: one key for `principals_of` and `above`, else several.
 _KEYS: Final = "keys"
 # The parameter that limits the number of rows of a walk.
 _AT_MOST: Final = "at_most"
-# NUL and lone surrogates: no database stores them.
-_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
-_BEHIND_SURROGATES: Final = "\ue000"
-# How many words the database searches for: the longest ones.
-_TOGETHER: Final = 4
-# How many candidates are read in addition to the number wanted, and the most in one batch.
-_SPARE: Final = 10
-_LARGEST_BATCH: Final = 1000
 # How many principals the search for a cycle reads in one direction before it tries the other.
 _FIRST_STEPS: Final = 64
-
-
-class NamePlace(NamedTuple):
-    """The place after which a batch begins: a rank, a folded name in two parts, and a key."""
-
-    rank: int
-    start: str
-    rest: str
-    key: str
-
-    def __repr__(self) -> str:
-        """Return a text without the name."""
-        return f"NamePlace({self.key!r})"
-
-    @classmethod
-    def of(cls, row: Row[Any]) -> "NamePlace":
-        """Return the place of a row of a batch."""
-        return cls(row.rank, row.start, row.rest, row.key)
-
-    @classmethod
-    def named(cls, name: str, key: str) -> "NamePlace":
-        """Return the place of any folded name and key, whatever characters they have."""
-        place = _just_behind(name)
-        return cls(0, place[:INDEXED], place[INDEXED:], _just_behind(key) if place == name else "")
-
-
-_Batch: TypeAlias = Callable[[NamePlace | None, int], sa.Executable]
 
 
 @checks_arguments
@@ -113,7 +80,7 @@ class SqlDirectory(KeptDirectory):
         require_kind("tables", tables, DirectoryTables)
         self._transactions = OwnTransactions(checked_engine(engine))
         self._tables = tables
-        self._search = _NameSearch(tables)
+        self._search = NameSearch(tables)
         self._walks = _Walks(tables)
 
     @property
@@ -212,26 +179,15 @@ class SqlDirectory(KeptDirectory):
 
     @override
     def _suggested(self, typed: Typed, size: int, *, whole: bool) -> Iterator[Named]:
-        if _UNSTORABLE.search(typed.text):
+        if not storable(typed):
             return iter(())
-        rows = self._candidates(partial(self._search.suggested, typed, whole=whole), None, size)
-        return _named(filter(partial(_fits, typed), rows))
+        batch = partial(self._search.suggested, typed, whole=whole)
+        return _named(filter(partial(fits, typed), candidates(batch, None, size, self._ask)))
 
     @override
     def _listed(self, behind: tuple[str, str] | None, size: int) -> Iterator[Named]:
         place = None if behind is None else NamePlace.named(*behind)
-        return _named(self._candidates(self._search.listed, place, size))
-
-    def _candidates(self, batch: _Batch, after: NamePlace | None, size: int) -> Iterator[Row[Any]]:
-        """Yield candidates in order; each batch is read whole before its first is yielded."""
-        size = min(size + _SPARE, _LARGEST_BATCH)
-        full = True
-        while full:
-            rows = self._ask(batch(after, size))
-            yield from rows
-            full = len(rows) == size
-            after = NamePlace.of(rows[-1]) if full else None
-            size = min(4 * size, _LARGEST_BATCH)
+        return _named(candidates(self._search.listed, place, size, self._ask))
 
     @in_our_words
     def _ask(self, statement: sa.Executable, keys: Sequence[str] | None = None) -> _Rows:
@@ -249,7 +205,7 @@ class SqlDirectory(KeptDirectory):
             columns = [self._tables.principals.c[name] for name in _NAMES]
             of_key = self._tables.principals.c.key == key
             before = connection.execute(select(*columns).where(of_key).with_for_update()).first()
-            self._replace(connection, row)
+            put_principals(connection, self._tables, [row])
             # Checked only now: a removal at the same time locks the row until it is recorded.
             removed = self._tables.removed.c.key
             gone = connection.scalars(select(removed).where(removed == key)).all()
@@ -260,23 +216,13 @@ class SqlDirectory(KeptDirectory):
                 self._require_no_cycle(connection, known)
                 self._replace_members(connection, known)
 
-    def _replace(self, connection: Connection, row: Mapping[str, Any]) -> None:
-        dialect = postgresql if self._transactions.postgresql else sqlite
-        put = dialect.insert(self._tables.principals)
-        changed = {name: put.excluded[name] for name in row if name != "key"}
-        connection.execute(put.on_conflict_do_update(index_elements=["key"], set_=changed), row)
-
     def _replace_search_keys(
         self, connection: Connection, row: Mapping[str, Any], found: Findable
     ) -> None:
         table = self._tables.search_keys
-        own = {name: row[name] for name in ("key", "name_start")}
         connection.execute(delete(table).where(table.c.key == row["key"]))
-        if row["name_start"] is None:
-            return
-        keys = {(kind, text[:INDEXED]) for kind, text in found.search_keys(INDEXED)}
-        rows = [{**own, "kind": int(kind), "start": text} for kind, text in keys]
-        connection.execute(insert(table), rows)
+        if row["name_start"] is not None:
+            connection.execute(insert(table), search_key_rows(row["key"], found))
 
     def _replace_members(self, connection: Connection, group: Group) -> None:
         key, memberships = group.id.key, self._tables.memberships
@@ -353,9 +299,8 @@ def _row_of(known: Known) -> tuple[dict[str, Any], Findable]:
         "active": active,
         "sharing_in_plan": account is None or account.sharing_in_plan,
         "notices": account is None or account.notices,
-        "name_start": found.name[:INDEXED] if active else None,
-        "name_rest": found.name[INDEXED:],
-        "address": found.address,
+        **columns_of(found),
+        **({} if active else {"name_start": None}),
     }, found
 
 
@@ -464,124 +409,3 @@ class _Walks:
 
 def _is_user(key: sa.ColumnElement[str]) -> _Condition:
     return sa.func.substr(key, 1, 2) == "u:"
-
-
-@attrs.frozen
-class _NameSearch:
-    """The statements that find principals by name."""
-
-    tables: DirectoryTables
-
-    def listed(self, after: NamePlace | None, limit: int) -> sa.Select[Any]:
-        """Return the statement for the principals after a place, by name, then by key."""
-        names = self.tables.principals
-        return self._branch(0, after, limit, names, names.c.name_start.is_not(None))
-
-    def suggested(
-        self, typed: Typed, after: NamePlace | None, limit: int, *, whole: bool
-    ) -> sa.CompoundSelect[Any]:
-        """Return the statement for the principals that a typed text may fit, best first.
-
-        Some come twice. Texts longer than `INDEXED`, and words beyond `_TOGETHER`, are left for
-        `_fits` to check.
-        """
-        principals, text = self.tables.principals, typed.text
-        branches = [self._whole(KeyKind.WHOLE, typed.whole)]
-        if "@" in text:
-            branches.append(self._whole(KeyKind.ADDRESS, text))
-        if not whole:
-            name_start, head = principals.c.name_start, text[:INDEXED]
-            cut = len(text) > INDEXED
-            begins = [name_start == head] if cut else _begins(name_start, head)
-            branches.append((Fit.START, principals, begins))
-            branches.append((Fit.START, self._found, self._begins(KeyKind.ADDRESS, text)))
-            if typed.words:
-                longest, *others = typed.words[:_TOGETHER]
-                together = [*self._begins(KeyKind.WORD, longest), *map(self._also_begins, others)]
-                branches.append((Fit.WORDS, self._found, together))
-        first = 0 if after is None else after.rank
-        parts = [
-            self._branch(rank, after if rank == first else None, limit, source, *conditions)
-            for rank, source, conditions in branches
-            if rank >= first
-        ]
-        candidates = sa.union_all(*(select(part.subquery()) for part in parts))
-        return candidates.order_by("rank", "start", "rest", "key").limit(limit)
-
-    @property
-    def _found(self) -> FromClause:
-        principals, keys = self.tables.principals, self.tables.search_keys
-        return keys.join(principals, principals.c.key == keys.c.key)
-
-    def _whole(self, kind: KeyKind, text: str) -> _Branch:
-        keys = self.tables.search_keys
-        is_key = [keys.c.kind == int(kind), keys.c.start == text[:INDEXED]]
-        return Fit.WHOLE, self._found, is_key
-
-    def _begins(self, kind: KeyKind, text: str) -> list[_Condition]:
-        keys = self.tables.search_keys
-        if len(text) <= SHORT or len(text) >= INDEXED:
-            return [keys.c.kind == int(kind), keys.c.start == text[:INDEXED]]
-        return [keys.c.kind == int(kind), *_begins(keys.c.start, text)]
-
-    def _also_begins(self, word: str) -> _Condition:
-        keys, other = self.tables.search_keys, self.tables.search_keys.alias()
-        return sa.exists().where(
-            other.c.kind == int(KeyKind.WORD),
-            other.c.start == word[:SHORT],
-            other.c.name_start == keys.c.name_start,
-            other.c.key == keys.c.key,
-        )
-
-    def _branch(
-        self,
-        rank: int,
-        after: NamePlace | None,
-        limit: int,
-        source: FromClause,
-        *conditions: _Condition,
-    ) -> sa.Select[Any]:
-        """Return the first rows of one rank after a place, in the order of the answer."""
-        principals, keys = self.tables.principals, self.tables.search_keys
-        # The index that finds the rows must be the one that orders them.
-        table = principals if source is principals else keys
-        start, rest, key = table.c.name_start, principals.c.name_rest, table.c.key
-        first = select(
-            sa.literal_column(str(int(rank))).label("rank"),
-            key.label("key"),
-            principals.c.name.label("name"),
-            principals.c.email.label("email"),
-            start.label("start"),
-            rest.label("rest"),
-        ).select_from(source)
-        if after is not None:
-            behind = sa.tuple_(start, rest, key) > sa.tuple_(after.start, after.rest, after.key)
-            conditions = (*conditions, start >= after.start, behind)
-        return first.where(*conditions).order_by(start, rest, key).limit(limit)
-
-
-def _fits(typed: Typed, row: Row[Any]) -> bool:
-    """Return whether a text fits a row at least as well as the rank of the row."""
-    fit = typed.fit(Findable.of(row.name, row.email))
-    return fit is not None and fit <= row.rank
-
-
-def _just_behind(text: str) -> str:
-    """Return the text, or if it cannot be stored, a storable text at its place in the order.
-
-    In the second case, the stored texts after `text` are the result and the texts after it.
-    """
-    unfit = _UNSTORABLE.search(text)
-    if unfit is None:
-        return text
-    return text[: unfit.start()] + ("\x01" if unfit[0] == "\x00" else _BEHIND_SURROGATES)
-
-
-def _begins(column: sa.ColumnElement[str], text: str) -> list[_Condition]:
-    """Return the conditions that a column begins with a text, as a range of an index."""
-    conditions: list[_Condition] = [column >= text]
-    stripped = text.rstrip(chr(sys.maxunicode))
-    if stripped:
-        following = chr(ord(stripped[-1]) + 1)
-        conditions.append(column < stripped[:-1] + _just_behind(following))
-    return conditions

@@ -24,6 +24,7 @@ from exam_sharing.adapters.sqlalchemy.columns import (
     table_of,
     truth_of,
 )
+from exam_sharing.adapters.sqlalchemy.name_search import Shown
 from exam_sharing.adapters.sqlalchemy.reading import Question
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.validation import require_callable, require_kind
@@ -211,6 +212,32 @@ class Questions:
         members = self._members_seen_by(active & sees_user, sees_group, opens)
         self.members_seen_by: Asked = _question(*members)
         self.above: Asked = _question(*self._above())
+
+        # What the search by name shows of a principal, by its key; and everybody that it can find.
+        self._shown = (people, (active, sees_user), address), (teams, (sees_group,), no_address)
+        everybody = people.select(people.key, people.name, address).where(active)
+        every_team = teams.select(teams.key, teams.name, no_address)
+        self.everybody: Asked = _question(everybody, every_team)
+        self.named: Asked = _question(everybody.where(people.named), every_team.where(teams.named))
+
+    def shown(self, key: ColumnElement[str]) -> Shown:
+        """Return what is shown of the principal of a key, as the host's tables have it now."""
+        is_user = sa.func.substr(key, 1, 2) == sa.literal_column("'u:'")
+        value = sa.func.substr(key, 3)
+        parts: list[tuple[_Condition, ColumnElement[Any], ColumnElement[Any]]] = []
+        for kept, conditions, address in self._shown:
+            id_ = from_text(kept.id, value)
+            row = exact(kept.id) == id_
+            columns = [kept.select(each).where(row) for each in (kept.name, address)]
+            texts = [each.scalar_subquery() for each in columns]
+            parts.append((kept.is_of(id_, *conditions), texts[0], texts[1]))
+        user, group = parts
+        # Only the branch of its kind converts a key, since that of the other kind could fail.
+        condition, name, email = (
+            sa.case((is_user, of_user), else_=of_group)
+            for of_user, of_group in zip(user, group, strict=True)
+        )
+        return Shown(condition.is_(sa.true()), name, email)
 
     def _walk(self, start: Select[Any], near: str, far: str, *only: _Condition) -> sa.CTE:
         """Follow groups in groups, from the column `near` of a membership to its column `far`."""

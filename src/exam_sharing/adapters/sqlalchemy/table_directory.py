@@ -12,17 +12,21 @@ INVARIANT: a group that the host's table of groups does not have is in no answer
 memberships there are. So it gives its members nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from copy import copy
-from typing import Any, TypeAlias
+from functools import partial
+from typing import Any, Final, TypeAlias
 
+import sqlalchemy as sa
+from sqlalchemy import Row
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.orm import Session
 from typing_extensions import override
 
 from exam_sharing import directories
 from exam_sharing.adapters.sqlalchemy.columns import names_a_value, stored_in
-from exam_sharing.adapters.sqlalchemy.engines import in_our_words
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words, require_connected
 from exam_sharing.adapters.sqlalchemy.joined import transactions_of
 from exam_sharing.adapters.sqlalchemy.memberships import (
     Asked,
@@ -31,8 +35,18 @@ from exam_sharing.adapters.sqlalchemy.memberships import (
     Questions,
     UserColumns,
 )
+from exam_sharing.adapters.sqlalchemy.name_search import (
+    Batch,
+    NamePlace,
+    NameSearch,
+    candidates,
+    fits,
+    put_names,
+    storable,
+)
+from exam_sharing.adapters.sqlalchemy.tables import DirectoryTables
 from exam_sharing.directories import Named
-from exam_sharing.errors import InvalidInput
+from exam_sharing.errors import InvalidArgument, InvalidInput
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Typed, folded
 from exam_sharing.policy.facts import MembersSeen, PeopleBehind, Profile
@@ -40,6 +54,11 @@ from exam_sharing.ports import Directory, Principals
 from exam_sharing.validation import checks_arguments, checks_itself, require_kind, tuple_of
 
 _Rows: TypeAlias = Sequence[Any]
+_Ask: TypeAlias = Callable[..., _Rows]
+_Writing: TypeAlias = tuple[Connection, DirectoryTables, _Ask]
+
+# How many principals are indexed at once.
+_CHUNK: Final = 1_000
 
 
 @checks_arguments
@@ -49,8 +68,8 @@ class TableDirectory(Directory):
     Over an engine it reads what is committed, and inside of `joined` what the transaction sees.
     Over a connection or a session it reads in their transaction; a session is flushed first.
 
-    Without `visible`, everybody sees everybody. Suggestions and lists read the names of all whom
-    the actor may see, which is fast for some thousand people.
+    Without `visible`, everybody sees everybody. Without `search`, suggestions and lists read the
+    names of all whom the actor may see, which is fast for some thousand people.
 
     Args:
         database: of PostgreSQL or SQLite, with the host's tables.
@@ -58,6 +77,9 @@ class TableDirectory(Directory):
         groups: the columns of groups; without them there are no groups.
         users_in_groups: which users are in which groups.
         groups_in_groups: which groups are in which groups, if groups are nested.
+        search: our tables for finding names among many, such as `define_tables(…).directory`. Keep
+            them by `update_search` and `rebuild_search`. They find a principal; the host's tables
+            decide whether it is shown, and under which name.
 
     Raises:
         InvalidArgument: columns that belong together are of two tables or of two types, or an id is
@@ -74,13 +96,16 @@ class TableDirectory(Directory):
         groups: GroupColumns | None = None,
         users_in_groups: MemberColumns | None = None,
         groups_in_groups: MemberColumns | None = None,
+        search: DirectoryTables | None = None,
     ) -> None:
+        require_kind("search", search, DirectoryTables, type(None))
         self._questions = Questions(
             users=users,
             groups=groups,
             users_in_groups=users_in_groups,
             groups_in_groups=groups_in_groups,
         )
+        self._search = None if search is None else NameSearch(search, self._questions.shown)
         self._transactions = transactions_of(database)
 
     @checks_itself
@@ -159,20 +184,80 @@ class TableDirectory(Directory):
         self, actor: UserId, text: str, limit: int, leave_out: Principals, *, whole: bool = False
     ) -> tuple[Named, ...]:
         typed = Typed.of(text)
-        if typed is None:
+        if typed is None or not storable(typed):
             return ()
-        choices = self._choices(actor, leave_out)
-        return directories.best_fits(typed, choices, whole=whole)[:limit]
+        if self._search is None:
+            choices = self._choices(actor, leave_out)
+            return directories.best_fits(typed, choices, whole=whole)[:limit]
+        batch = partial(self._search.suggested, typed, whole=whole)
+        rows = self._candidates(batch, None, limit + len(leave_out), actor)
+        fitting = _named(filter(partial(fits, typed), rows))
+        return directories.first_of(fitting, limit, leave_out, _everybody_found)
 
     @override
     def listed(
         self, actor: UserId, after: tuple[str, str] | None, limit: int, leave_out: Principals
     ) -> tuple[Named, ...]:
-        behind = ("", "") if after is None else (folded(after[0]), after[1])
-        choices = self._choices(actor, leave_out)
-        places = ((folded(name), each.key, (each, name)) for each, name, _ in choices)
-        in_order = sorted(place for place in places if place[:2] > behind)
-        return tuple(named for *_, named in in_order[:limit])
+        behind = None if after is None else (folded(after[0]), after[1])
+        if self._search is None:
+            choices = self._choices(actor, leave_out)
+            places = ((folded(name), each.key, (each, name)) for each, name, _ in choices)
+            in_order = sorted(place for place in places if place[:2] > (behind or ("", "")))
+            return tuple(named for *_, named in in_order[:limit])
+        place = None if behind is None else NamePlace.named(*behind)
+        rows = self._candidates(self._search.listed, place, limit + len(leave_out), actor)
+        return directories.first_of(_named(rows), limit, leave_out, _everybody_found)
+
+    def _candidates(
+        self, batch: Batch, after: NamePlace | None, size: int, actor: UserId
+    ) -> Iterator[Row[Any]]:
+        asked = self._asked((), actor)
+
+        @in_our_words
+        def ask(statement: sa.Executable) -> Sequence[Row[Any]]:
+            with self._transactions.reading() as connection:
+                return connection.execute(statement, asked).all()
+
+        return candidates(batch, after, size, ask)
+
+    @checks_itself
+    @in_our_words
+    def update_search(self, transaction: Connection | Session, *principals: PrincipalId) -> None:
+        """Update what finds some users and groups, in the transaction that has changed them.
+
+        Call it after each change of a name, an address, `active` or `where`, and of what is new or
+        gone.
+
+        Raises:
+            InvalidArgument: there is no transaction, or the directory has no tables for its search.
+            StoreFailed: the database does not answer.
+        """
+        named = tuple_of("principals", principals, UserId, GroupId)
+        with self._writing(transaction) as (connection, tables, ask):
+            found = _names_in(ask(self._questions.named, **self._asked(named)))
+            put_names(connection, tables, (each.key for each in named), found)
+
+    @checks_itself
+    @in_our_words
+    def rebuild_search(self, transaction: Connection | Session) -> None:
+        """Update what finds all users and groups, as after a bulk load; errors as before."""
+        with self._writing(transaction) as (connection, tables, ask):
+            found = _names_in(ask(self._questions.everybody, **self._asked(())))
+            for table in (tables.search_keys, tables.principals):
+                connection.execute(table.delete())
+            keys = sorted(found)
+            for start in range(0, len(keys), _CHUNK):
+                chunk = {key: found[key] for key in keys[start : start + _CHUNK]}
+                put_names(connection, tables, (), chunk)
+
+    @contextmanager
+    def _writing(self, transaction: Connection | Session) -> Iterator[_Writing]:
+        if self._search is None:
+            raise InvalidArgument("search", "must be given to the directory: `tables.directory`")
+        require_connected("transaction", transaction, Connection, Session)
+        inside = transactions_of(transaction)
+        with inside.reading() as connection:
+            yield connection, self._search.tables, inside.ask
 
     def _choices(
         self, actor: UserId, leave_out: Principals
@@ -186,7 +271,12 @@ class TableDirectory(Directory):
     def _ask(
         self, question: Asked, principals: Iterable[PrincipalId], actor: UserId | None = None
     ) -> _Rows:
-        """Ask about principals; those that no row could have are left out."""
+        return self._transactions.ask(question, **self._asked(principals, actor))
+
+    def _asked(
+        self, principals: Iterable[PrincipalId], actor: UserId | None = None
+    ) -> dict[str, Any]:
+        """Return the parameters of a question; principals that no row could have are left out."""
         dialect = self._transactions.dialect
         users, groups = (stored_in(each, dialect) for each in self._questions.ids)
         asked: dict[str, Any] = {"users": [], "groups": [], "actor": None}
@@ -196,7 +286,21 @@ class TableDirectory(Directory):
                 asked[name].append(each.value)
         if actor is not None and names_a_value(users, actor.value):
             asked["actor"] = actor.value
-        return self._transactions.ask(question, **asked)
+        return asked
+
+
+def _everybody_found(_principal: PrincipalId) -> bool:
+    """Leave visibility to the statement."""
+    return True
+
+
+def _named(rows: Iterable[Row[Any]]) -> Iterator[Named]:
+    found = ((_principal(row.key), row.name) for row in rows)
+    return ((each, name) for each, name in found if each is not None)
+
+
+def _names_in(rows: _Rows) -> dict[str, tuple[str, str | None]]:
+    return {row.key: (row.name, row.email) for row in rows if _principal(row.key) is not None}
 
 
 def _principal(key: str) -> PrincipalId | None:
