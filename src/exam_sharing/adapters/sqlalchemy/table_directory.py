@@ -12,8 +12,7 @@ INVARIANT: a group that the host's table of groups does not have is in no answer
 memberships there are. So it gives its members nothing.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from functools import partial
 from typing import Any, Final, TypeAlias
@@ -26,6 +25,7 @@ from typing_extensions import override
 
 from exam_sharing import directories
 from exam_sharing.adapters.sqlalchemy.columns import names_a_value, stored_in
+from exam_sharing.adapters.sqlalchemy.database import Transactions
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words, require_connected
 from exam_sharing.adapters.sqlalchemy.joined import transactions_of
 from exam_sharing.adapters.sqlalchemy.memberships import (
@@ -53,9 +53,7 @@ from exam_sharing.policy.facts import MembersSeen, PeopleBehind, Profile
 from exam_sharing.ports import Directory, Principals
 from exam_sharing.validation import checks_arguments, checks_itself, require_kind, tuple_of
 
-_Rows: TypeAlias = Sequence[Any]
-_Ask: TypeAlias = Callable[..., _Rows]
-_Writing: TypeAlias = tuple[Connection, DirectoryTables, _Ask]
+_Rows: TypeAlias = tuple[Any, ...]
 
 # How many principals are indexed at once.
 _CHUNK: Final = 1_000
@@ -221,7 +219,6 @@ class TableDirectory(Directory):
         return candidates(batch, after, size, ask)
 
     @checks_itself
-    @in_our_words
     def update_search(self, transaction: Connection | Session, *principals: PrincipalId) -> None:
         """Update what finds some users and groups, in the transaction that has changed them.
 
@@ -233,31 +230,22 @@ class TableDirectory(Directory):
             StoreFailed: the database does not answer.
         """
         named = tuple_of("principals", principals, UserId, GroupId)
-        with self._writing(transaction) as (connection, tables, ask):
-            found = _names_in(ask(self._questions.named, **self._asked(named)))
-            put_names(connection, tables, (each.key for each in named), found)
+        tables, inside = self._search_in(transaction)
+        found = _names_in(inside.ask(self._questions.named, **self._asked(named)))
+        _put_names(inside, tables, [each.key for each in named], found)
 
     @checks_itself
-    @in_our_words
     def rebuild_search(self, transaction: Connection | Session) -> None:
         """Update what finds all users and groups, as after a bulk load; errors as before."""
-        with self._writing(transaction) as (connection, tables, ask):
-            found = _names_in(ask(self._questions.everybody, **self._asked(())))
-            for table in (tables.search_keys, tables.principals):
-                connection.execute(table.delete())
-            keys = sorted(found)
-            for start in range(0, len(keys), _CHUNK):
-                chunk = {key: found[key] for key in keys[start : start + _CHUNK]}
-                put_names(connection, tables, (), chunk)
+        tables, inside = self._search_in(transaction)
+        found = _names_in(inside.ask(self._questions.everybody, **self._asked(())))
+        _put_names(inside, tables, None, found)
 
-    @contextmanager
-    def _writing(self, transaction: Connection | Session) -> Iterator[_Writing]:
+    def _search_in(self, transaction: Connection | Session) -> tuple[DirectoryTables, Transactions]:
         if self._search is None:
             raise InvalidArgument("search", "must be given to the directory: `tables.directory`")
         require_connected("transaction", transaction, Connection, Session)
-        inside = transactions_of(transaction)
-        with inside.reading() as connection:
-            yield connection, self._search.tables, inside.ask
+        return self._search.tables, transactions_of(transaction)
 
     def _choices(
         self, actor: UserId, leave_out: Principals
@@ -287,6 +275,25 @@ class TableDirectory(Directory):
         if actor is not None and names_a_value(users, actor.value):
             asked["actor"] = actor.value
         return asked
+
+
+@in_our_words
+def _put_names(
+    inside: Transactions,
+    tables: DirectoryTables,
+    keys: Sequence[str] | None,
+    found: Mapping[str, tuple[str, str | None]],
+) -> None:
+    """Replace what finds the principals of some keys, or of all for `None`."""
+    with inside.reading() as connection:
+        if keys is None:
+            for table in (tables.search_keys, tables.principals):
+                connection.execute(table.delete())
+        asked = sorted(found if keys is None else keys)
+        for start in range(0, len(asked), _CHUNK):
+            chunk = asked[start : start + _CHUNK]
+            named = {key: found[key] for key in chunk if key in found}
+            put_names(connection, tables, chunk, named)
 
 
 def _everybody_found(_principal: PrincipalId) -> bool:
