@@ -53,7 +53,7 @@ from exam_sharing.policy.facts import MembersSeen, PeopleBehind, Profile
 from exam_sharing.ports import Directory, Principals
 from exam_sharing.validation import checks_arguments, checks_itself, require_kind, tuple_of
 
-_Rows: TypeAlias = tuple[Any, ...]
+_Rows: TypeAlias = Sequence[Any]
 
 # How many principals are indexed at once.
 _CHUNK: Final = 1_000
@@ -231,15 +231,15 @@ class TableDirectory(Directory):
         """
         named = tuple_of("principals", principals, UserId, GroupId)
         tables, inside = self._search_in(transaction)
-        found = _names_in(inside.ask(self._questions.named, **self._asked(named)))
-        _put_names(inside, tables, [each.key for each in named], found)
+        rows = inside.ask(self._questions.named, **self._asked(named))
+        _put_names(inside, tables, [each.key for each in named], _names_in(rows))
 
     @checks_itself
     def rebuild_search(self, transaction: Connection | Session) -> None:
         """Update what finds all users and groups, as after a bulk load; errors as before."""
         tables, inside = self._search_in(transaction)
-        found = _names_in(inside.ask(self._questions.everybody, **self._asked(())))
-        _put_names(inside, tables, None, found)
+        rows = inside.ask(self._questions.everybody, **self._asked(()))
+        _put_names(inside, tables, None, _names_in(rows))
 
     def _search_in(self, transaction: Connection | Session) -> tuple[DirectoryTables, Transactions]:
         if self._search is None:
