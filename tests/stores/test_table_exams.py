@@ -75,6 +75,7 @@ def new_store(engine, tables):
     return empty
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True, scope="module")
 def test_a_store_over_named_columns_agrees_with_the_model(new_store):
     """Specification: `#list-and-check-agree`, `#by-the-host`."""
     few = settings(max_examples=3, stateful_step_count=15)
