@@ -59,16 +59,6 @@ def a_moved_version_is_a_conflict_and_writes_nothing(bench: Bench) -> None:
 
 
 @law
-def an_exam_that_was_only_read_can_conflict(bench: Bench) -> None:
-    """`commit` compares the version of every exam that was read, also of unchanged ones."""
-    one, two = bench.upload("one", "two")
-    first = bench.sharing(bench.grant(one, BEN), beside=(two,))
-    second = bench.sharing(bench.grant(two, BEN), beside=(one,))
-    insist(bench.commit(first) is True, "the first of two acts was not written")
-    bench.conflicts("the second act, which read what the first one changed", second)
-
-
-@law
 def an_unshared_or_unknown_exam_has_version_0(bench: Bench) -> None:
     """An exam that was never shared, or never uploaded, has version 0, also for `commit`."""
     one, alone = bench.upload("one", "alone")
