@@ -26,11 +26,9 @@ from exam_sharing.policy import retries as attempts
 from exam_sharing.policy.requests import HostEnding, Withdrawal
 from exam_sharing.testing.strategies.grants import (
     grants,
-    illegal_reshare_chains,
     narrow_requests,
     reasons,
     requests,
-    reshare_chains,
     revoke_requests,
     share_requests,
     unshare_requests,
@@ -67,11 +65,11 @@ from exam_sharing.testing.strategies.values import (
 from exam_sharing.testing.strategies.worlds import worlds
 
 __all__ = ["addresses", "batch_ids", "directories", "durations", "exam_ids", "exams", "grant_ids"]
-__all__ += ["grants", "group_ids", "groups", "host_rules", "identifiers", "illegal_reshare_chains"]
-__all__ += ["messages", "names", "narrow_requests", "nested_groups", "notice_ids", "permissions"]
-__all__ += ["policies", "principal_ids", "reasons", "requests", "reshare_chains", "retries"]
-__all__ += ["revoke_requests", "share_ids", "share_requests", "studies", "times", "times_around"]
-__all__ += ["unshare_requests", "upload_batches", "uploads", "user_ids", "users", "worlds"]
+__all__ += ["grants", "group_ids", "groups", "host_rules", "identifiers", "messages", "names"]
+__all__ += ["narrow_requests", "nested_groups", "notice_ids", "permissions", "policies"]
+__all__ += ["principal_ids", "reasons", "requests", "retries", "revoke_requests", "share_ids"]
+__all__ += ["share_requests", "studies", "times", "times_around", "unshare_requests"]
+__all__ += ["upload_batches", "uploads", "user_ids", "users", "worlds"]
 
 KindT = TypeVar("KindT")
 
