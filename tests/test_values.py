@@ -195,7 +195,7 @@ def test_a_cascade_distinguishes_a_user_and_a_group_of_one_string():
         ({es.Permission.VIEW: 1}, {"VIEW": 1}),
         ({es.UserId("x"): 1, es.GroupId("x"): 2, CT: 3}, {"u:x": 1, "g:x": 2, "ct": 3}),
     ],
-    ids=repr,
+    ids=lambda each: type(each).__name__,
 )
 def test_a_value_is_written_as_plain_data(value, written):
     assert plain(value, {}) == written
