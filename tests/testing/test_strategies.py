@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 
 import exam_sharing
 import exam_sharing as es
+from exam_sharing.asynchronous import AsyncAdmin, AsyncViewer
 from exam_sharing.memory import MemoryDirectory
 from exam_sharing.ports import Ports
 from exam_sharing.testing import strategies as sharing
+from exam_sharing.web import Answer, Finding
 
 judged = settings(derandomize=True, database=None, max_examples=250, phases=[Phase.generate])
 """The same examples each time, so that counts stay the same."""
@@ -186,8 +188,12 @@ def public_types():
 def is_value(kind):
     """Return whether values of a type can be drawn alone: without ports and what uses them."""
     others = Enum | es.ExamSharingError | MemoryDirectory
-    needs_ports = kind in {Ports, es.Sharing, es.Admin, es.Viewer}
-    return not needs_ports and (attrs.has(kind) or issubclass(kind, others))
+    needs_ports = kind in {Ports, es.Sharing, es.Admin, es.Viewer, AsyncAdmin, AsyncViewer}
+    return (
+        not needs_ports
+        and kind not in {Answer, Finding}
+        and (attrs.has(kind) or issubclass(kind, others))
+    )
 
 
 def held(value, kind):
