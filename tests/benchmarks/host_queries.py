@@ -68,7 +68,7 @@ class Portal:
             grants.c.permission >= int(Permission.VIEW),
         )
         return sa.or_(
-            sa.exists(given), owned(exam, self.exams.c.doctor, tables.versions, user=user)
+            sa.exists(given), owned(exam, self.exams.c.doctor == user.value, tables.versions)
         )
 
     def shaped(self, mine: Select, shape: str) -> Select:

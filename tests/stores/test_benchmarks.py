@@ -18,7 +18,6 @@ ROOT = Path(__file__).parent.parent.parent
         ["host_queries", "--quick"],
         ["media", "--files", "20"],
         ["host_exams", "--grants", "1000", "--rounds", "1"],
-        ["host_keys", "--exams", "1000", "--rounds", "1"],
         ["host_directory", "--people", "300", "--names", "1"],
     ],
 )

@@ -144,6 +144,7 @@ def run_portal_machine(
 
 
 def _run(new_machine: Callable[[], HospitalMachine], chosen: hypothesis_settings) -> None:
+    __tracebackhide__ = True
     used = hypothesis_settings(
         chosen,
         deadline=None,
