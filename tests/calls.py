@@ -157,6 +157,8 @@ READS: Final[dict[str, Callable[[es.Sharing], Any]]] = {
     "access list": lambda s: s.access_list(ANNA, CT),
     "access list, refused": lambda s: s.access_list(ANNA, NO_EXAM),
     "share form": lambda s: s.share_form(BEN, CT),
+    "share page": lambda s: s.share_page(BEN, CT),
+    "share page, refused": lambda s: s.share_page(ANNA, NO_EXAM),
     "tabs": lambda s: s.tabs(EVA, CT),
     "explain a yes": lambda s: s.admin.explain(EVA, DOWNLOAD, CT),
     "explain a no": lambda s: s.admin.explain(EVA, DOWNLOAD, MR),

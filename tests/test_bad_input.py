@@ -53,6 +53,7 @@ ACTING = {
     "tabs": lambda w, user: w.sharing.tabs(user, CT),
     "share_form": lambda w, user: w.sharing.share_form(user, CT),
     "access_list": lambda w, user: w.sharing.access_list(user, CT),
+    "share_page": lambda w, user: w.sharing.share_page(user, CT),
     "suggest": lambda w, user: w.sharing.suggest(user, CT, "ben"),
     "recipients": lambda w, user: w.sharing.recipients(user, CT),
     "shared_with": lambda w, user: w.sharing.shared_with(user),
@@ -83,6 +84,7 @@ LOOKING_AT = {
     "tabs": lambda w, exam: w.sharing.tabs(ANNA, exam),
     "share_form": lambda w, exam: w.sharing.share_form(ANNA, exam),
     "access_list": lambda w, exam: w.sharing.access_list(ANNA, exam),
+    "share_page": lambda w, exam: w.sharing.share_page(ANNA, exam),
     "suggest": lambda w, exam: w.sharing.suggest(ANNA, exam, "ca"),
     "recipients": lambda w, exam: w.sharing.recipients(ANNA, exam),
     "explain": lambda w, exam: w.sharing.admin.explain(ANNA, VIEW, exam),
@@ -170,6 +172,7 @@ def test_an_actor_who_is_unknown_or_inactive_sees_and_does_nothing(actor):
     assert isinstance(sharing.admin.explain(actor, VIEW, CT), es.Denied)
     for reasons in (
         refusal(sharing.access_list, actor, CT),
+        refusal(sharing.share_page, actor, CT),
         refusal(world.share, actor, CT, BEN),
         refusal(world.unshare, actor, CT, BEN),
         refusal(world.narrow, actor, CT, BEN, permission=VIEW),

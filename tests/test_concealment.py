@@ -163,6 +163,7 @@ LOOKS: Final[dict[str, Call]] = {
     "share form": lambda s: s.share_form(BEN, TARGET),
     "tabs": lambda s: s.tabs(BEN, TARGET),
     "access list": lambda s: s.access_list(BEN, TARGET),
+    "share page": lambda s: s.share_page(BEN, TARGET),
     "suggest": lambda s: s.suggest(BEN, TARGET, "carla"),
     "recipients": lambda s: s.recipients(BEN, TARGET),
     "can view": lambda s: s.can(BEN, VIEW, TARGET),
@@ -351,6 +352,7 @@ NAMING_ZOE: Final = done_and_previewed(
     "recipients, the first": lambda s: s.recipients(BEN, CT, limit=2),
     "share form": lambda s: s.share_form(BEN, CT),
     "access list": lambda s: s.access_list(BEN, CT),
+    "share page": lambda s: s.share_page(BEN, CT),
 }
 
 
@@ -437,6 +439,7 @@ ABOUT_THE_WARD: Final = done_and_previewed(
     }
 ) | {
     "access list": lambda s: s.access_list(BEN, CT),
+    "share page": lambda s: s.share_page(BEN, CT),
     "suggest": lambda s: s.suggest(BEN, CT, "ward"),
     "recipients": lambda s: s.recipients(BEN, CT),
 }

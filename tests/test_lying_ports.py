@@ -79,6 +79,7 @@ QUERIES = {
     "profiles": [
         lambda s: s.tabs(BEN, CT),
         lambda s: s.share_form(BEN, CT),
+        lambda s: s.share_page(BEN, CT),
         lambda s: s.share(share_request(BEN, CT, CARLA)),
         lambda s: s.unshare(UnshareRequest(actor=BEN, exam=CT, recipient=BEN)),
         lambda s: s.revoke(RevokeRequest(actor=BEN, grant=GrantId("act1-1"))),

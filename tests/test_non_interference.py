@@ -303,7 +303,7 @@ def looks():
     texts = st.sampled_from(("t", "the m", "ward", "mole", "c"))
     every = st.just((*EXAMS, SECRET_EXAM))
     pages = st.sampled_from(("visible_to", "shared_with"))
-    of_exams = st.sampled_from(("access_list", "share_form", "tabs"))
+    of_exams = st.sampled_from(("access_list", "share_form", "share_page", "tabs"))
     return st.one_of(
         st.builds(Look, of_exams, st.tuples(exams)),
         st.builds(Look, st.just("suggest"), st.tuples(exams, texts)),

@@ -35,7 +35,15 @@ from exam_sharing.identifiers import (
 from exam_sharing.policy import requests
 from exam_sharing.policy.plans import Names, Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.settings import Policy
-from exam_sharing.policy.views import AccessList, Choice, Page, ShareForm, Tab, VisibleExam
+from exam_sharing.policy.views import (
+    AccessList,
+    Choice,
+    Page,
+    ShareForm,
+    SharePage,
+    Tab,
+    VisibleExam,
+)
 from exam_sharing.ports import AuditTrail, Directory, Ports
 
 __all__ = ["Sharing", "Viewer"]
@@ -263,6 +271,16 @@ class Sharing:
         """
         _require_user_and_exam("user", user, exam)
         return showing.access_list(self._ports, self._policy, user, exam, self._now())
+
+    def share_page(self, user: UserId, exam: ExamId) -> SharePage:
+        """Return the tabs, the share form and the access list, with each fact queried once.
+
+        Raises:
+            Refused: there is no such exam, or the user has no access to it.
+        """
+        _require_user_and_exam("user", user, exam)
+        request_id = self._new_act()
+        return showing.share_page(self._ports, self._policy, user, exam, self._now(), request_id)
 
     def names(self, user: UserId, principals: Iterable[PrincipalId]) -> Names:
         """Return the names of those of the principals whom the user may see in the directory.

@@ -109,7 +109,7 @@ def end_grants(
         decision = decide_ending(policy, request, facts, now, act)
         if isinstance(decision, Denied):
             return decision
-        people = gathering.people_affected(ports, request.actor, decision, facts.exams)
+        people = gathering.people_affected(ports, decision, facts)
         receipt = unshare_receipt(policy, facts, decision, people, now)
         kept = receipt_to_keep(request, receipt)
         return _ending_changes(request, decision, now, kept), receipt
@@ -230,7 +230,7 @@ def preview(
         decision = decide_ending(policy, request, facts, now, _WOULD_BE)
     if isinstance(decision, Denied):
         return plans.Preview(reasons=reasons or decision.reasons)
-    people = gathering.people_affected(ports, request.actor, decision, facts.exams)
+    people = gathering.people_affected(ports, decision, facts)
     known = consequences(policy, facts.actor, facts.exams, decision, people, now)
     effects = (*known.gains, *known.losses, *known.keeps)
     names = gathering.names_of(ports, {each.principal for each in effects})

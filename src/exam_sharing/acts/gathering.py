@@ -19,6 +19,7 @@ from exam_sharing.policy.ending import EndingCase, Scene
 from exam_sharing.policy.facts import (
     EndingFacts,
     ExamFacts,
+    ExamGrants,
     Memberships,
     MembersSeen,
     People,
@@ -116,11 +117,28 @@ def _each_with_grants(
     # Versions first: an exam that changes hands after its version was read causes a conflict.
     sharing = ports.grants.read(tuple(sorted(wanted)), ended=ended)
     exams = {exam.id: exam for exam in exams_from(ports.exams.find(wanted))}
+    return _facts((exams[each] for each in wanted if each in exams), sharing)
+
+
+def _facts(exams: Iterable[Exam], sharing: Mapping[ExamId, ExamGrants]) -> tuple[ExamFacts, ...]:
     return tuple(
-        ExamFacts(exam=exams[each], sharing=sharing[each])
-        for each in wanted
-        if each in exams and not sharing[each].withdrawn
+        ExamFacts(exam=exam, sharing=sharing[exam.id])
+        for exam in exams
+        if not sharing[exam.id].withdrawn
     )
+
+
+def batch_to_show(ports: Ports, actor: UserId, exam: ExamId, now: datetime) -> ShareFacts:
+    """Query the actor and, where they can see the exam, its batch, for a page that shows it.
+
+    Nothing is written for it, so owners are read once, before the grants.
+    """
+    profile = profile_of(ports, actor)
+    if not can_see(ports, profile, exam, now):
+        return ShareFacts(actor=profile)
+    batch = exams_from(ports.exams.batch_of(exam))
+    sharing = ports.grants.read(tuple(sorted(each.id for each in batch)), ended=False)
+    return ShareFacts(actor=profile, exams=_facts(batch, sharing))
 
 
 def visible_part_of_share(ports: Ports, request: ShareRequest, now: datetime) -> ShareFacts:
@@ -174,12 +192,10 @@ def ending_facts(
     case = EndingCase(scene=Scene(policy=policy, facts=facts, now=now), request=request)
     if not case.scene.visible:
         return facts
-    if isinstance(request, RevokeRequest):
-        if not case.named:
-            return facts
-    else:
-        members_seen = _members_seen(ports, request.actor, groups_on((exam,)))
-        facts = attrs.evolve(facts, members_seen=members_seen)
+    if isinstance(request, RevokeRequest) and not case.named:
+        return facts
+    members_seen = _members_seen(ports, request.actor, groups_on((exam,)))
+    facts = attrs.evolve(facts, members_seen=members_seen)
     return _with_support(ports, facts, exam, case.reshares)
 
 
@@ -213,24 +229,37 @@ def support_of(
 def scene_of(ports: Ports, policy: Policy, viewer: UserId, exam: ExamId, now: datetime) -> Scene:
     """Query what a viewer may know of an exam, and what ending its grants would need."""
     actor = profile_of(ports, viewer)
-    facts = EndingFacts(actor=actor)
     found = exam_facts(ports, exam) if can_see(ports, actor, exam, now) else None
-    if found is not None:
-        facts = attrs.evolve(facts, exam=found)
-        if policy.reshares is Reshares.RESTRICT:
-            facts = _with_support(ports, facts, found, policy.reshares)
+    return scene_with(ports, policy, actor, found, now)
+
+
+def scene_with(
+    ports: Ports, policy: Policy, viewer: Profile, exam: ExamFacts | None, now: datetime
+) -> Scene:
+    """Return the scene of an exam that was read, with what ending its grants would need."""
+    facts = EndingFacts(actor=viewer, exam=exam)
+    if exam is not None and policy.reshares is Reshares.RESTRICT:
+        facts = _with_support(ports, facts, exam, policy.reshares)
     return Scene(policy=policy, facts=facts, now=now)
 
 
-def people_affected(ports: Ports, actor: UserId, plan: Plan, exams: Iterable[ExamFacts]) -> People:
-    """Query who is behind the principals that a plan affects, and whom of them the actor sees."""
+def people_affected(ports: Ports, plan: Plan, facts: ShareFacts | EndingFacts) -> People:
+    """Query who is behind the principals that a plan affects, and whom of them the actor sees.
+
+    Whatever `facts` has of them already is not queried again.
+    """
     principals = principals_affected(plan)
+    if isinstance(facts, ShareFacts):
+        # A share affects recipients only: their profiles, and who is behind them, are known.
+        groups = {each for each in principals if isinstance(each, GroupId)}
+        groups.update(groups_on(facts.exams))
+        members_seen = _members_seen(ports, facts.actor.user, tuple(sorted(groups)))
+        return attrs.evolve(facts.people, members_seen=members_seen)
+    # Whose grants end had a grant on the exam: the members of these groups are known.
     behind = people_behind(ports, principals)
     users = {each for each in principals if isinstance(each, UserId)}.union(*behind.values())
     profiles = profiles_of(ports, tuple(sorted(users)))
-    groups = {each for each in principals if isinstance(each, GroupId)}.union(groups_on(exams))
-    members_seen = _members_seen(ports, actor, tuple(sorted(groups)))
-    return People(behind=behind, profiles=profiles, members_seen=members_seen)
+    return People(behind=behind, profiles=profiles, members_seen=facts.members_seen)
 
 
 def _members_seen(ports: Ports, actor: UserId, groups: tuple[GroupId, ...]) -> MembersSeen:

@@ -13,7 +13,7 @@ from exam_sharing.policy.facts import ExamFacts, Profile
 from exam_sharing.policy.requests import Scope, ShareRequest
 from exam_sharing.policy.settings import Policy
 from exam_sharing.policy.share import ShareCase
-from exam_sharing.policy.views import AccessList, Choice, Page, ShareForm, Tab
+from exam_sharing.policy.views import AccessList, Choice, Page, ShareForm, SharePage, Tab
 from exam_sharing.ports import Ports
 
 
@@ -21,9 +21,37 @@ def share_form(
     ports: Ports, policy: Policy, actor: UserId, exam: ExamId, now: datetime
 ) -> ShareForm:
     """Return what the form for sharing the exam offers; nothing to an actor who may not share."""
+    return views.share_form(_batch_case(ports, policy, actor, exam, now))
+
+
+def _batch_case(
+    ports: Ports, policy: Policy, actor: UserId, exam: ExamId, now: datetime
+) -> ShareCase:
     request = ShareRequest(actor=actor, exam=exam, recipients=(), scope=Scope.BATCH)
-    facts = gathering.visible_part_of_share(ports, request, now)
-    return views.share_form(ShareCase(policy=policy, request=request, facts=facts, now=now))
+    facts = gathering.batch_to_show(ports, actor, exam, now)
+    return ShareCase(policy=policy, request=request, facts=facts, now=now)
+
+
+def share_page(
+    ports: Ports, policy: Policy, user: UserId, exam: ExamId, now: datetime, request_id: str
+) -> SharePage:
+    """Return the tabs, the share form and the access list of the exam, from the same facts.
+
+    Raises:
+        Refused: there is no such exam, or the user has no access to it.
+    """
+    case = _batch_case(ports, policy, user, exam, now)
+    if not case.visible:
+        raise Refused((not_found(exam),))
+    named, profile = case.covered[0], case.facts.actor
+    scene = gathering.scene_with(ports, policy, profile, named, now)
+    names = gathering.names_of(ports, views.principals_on(scene, named))
+    return SharePage(
+        tabs=views.tabs(profile, downloads=case.held[exam].holds(Permission.DOWNLOAD, now)),
+        form=views.share_form(case),
+        access_list=views.access_list(scene, named, names),
+        request_id=request_id,
+    )
 
 
 def tabs(ports: Ports, user: UserId, exam: ExamId, now: datetime) -> frozenset[Tab]:

@@ -121,6 +121,22 @@ class AccessList:
 
 
 @attrs.frozen(kw_only=True)
+class SharePage:
+    """The page of the Share tab: each part as the method of its name returns it.
+
+    Attributes:
+        form: without a Share tab if sharing is not in the user's plan.
+        access_list: its `names` are of everybody whom the page mentions.
+        request_id: a new one for the form; see `exam_sharing.web.hidden_fields`.
+    """
+
+    tabs: frozenset[Tab]
+    form: ShareForm
+    access_list: AccessList
+    request_id: str
+
+
+@attrs.frozen(kw_only=True)
 class Choice:
     """A principal that an actor can choose as a recipient.
 
