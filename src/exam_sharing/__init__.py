@@ -89,15 +89,8 @@ __all__ += ["InvalidInput", "InvalidValue", "ListedGrant", "ListedNotice", "Memb
 __all__ += ["NarrowRequest", "NearMiss", "NoticeId", "NotifierFailed", "Outcome", "Page"]
 __all__ += ["Permission", "Permitted", "Policy", "Preview", "PrincipalId", "Reason", "ReasonCode"]
 __all__ += ["Refused", "RequestIdReused", "Reshares", "Retries", "RevokeRequest", "Scope"]
-__all__ += [
-    "ShareForm",
-    "ShareId",
-    "ShareNotice",
-    "ShareOutcome",
-    "SharePage",
-    "ShareReceipt",
-    "ShareRequest",
-]
+__all__ += ["ShareForm", "ShareId", "ShareNotice", "ShareOutcome", "SharePage", "ShareReceipt"]
+__all__ += ["ShareRequest"]
 __all__ += ["Sharing", "ShownGrant", "StoreBusy", "StoreFailed", "Study", "Tab", "UnshareReceipt"]
 __all__ += ["UnshareRequest", "UntilLimit", "UploadBatch", "User", "UserId", "Viewer"]
 __all__ += ["VisibleExam", "WhyNot", "WrongBatch", "WrongKind", "memory", "principal_of"]

@@ -32,7 +32,15 @@ from exam_sharing.policy.access import Holder
 from exam_sharing.policy.decisions import Denied, Permitted
 from exam_sharing.policy.plans import Names, Preview, ShareReceipt, UnshareReceipt
 from exam_sharing.policy.settings import Policy
-from exam_sharing.policy.views import AccessList, Choice, Page, ShareForm, Tab, VisibleExam
+from exam_sharing.policy.views import (
+    AccessList,
+    Choice,
+    Page,
+    ShareForm,
+    SharePage,
+    Tab,
+    VisibleExam,
+)
 from exam_sharing.relay import PAUSE, ignore, watch
 from exam_sharing.sharing import Sharing, Viewer
 from exam_sharing.validation import is_a, of_kind, require_instance
@@ -157,6 +165,10 @@ class AsyncSharing:
     async def access_list(self, user: UserId, exam: ExamId) -> AccessList:
         """Return who has access, as far as the user may see it. Specification: `#access-list`."""
         return await self._run(self._sharing.access_list, user, exam)
+
+    async def share_page(self, user: UserId, exam: ExamId) -> SharePage:
+        """Return the tabs, the share form and the access list, with each fact queried once."""
+        return await self._run(self._sharing.share_page, user, exam)
 
     async def names(self, user: UserId, principals: Iterable[PrincipalId]) -> Names:
         """Return the names of those of the principals whom the user may see in the directory."""

@@ -19,6 +19,7 @@ from laws.stories import (
     stories,
     tell,
 )
+from world import refusal
 
 pytestmark = pytest.mark.every_store
 
@@ -283,6 +284,22 @@ def test_the_tabs_and_the_share_form_agree(story, request, data):
     if form.has_share_tab:
         assert form.offers_download == (es.Tab.DOWNLOAD in tabs)
         assert exam in form.exams
+
+
+@in_stories()
+def test_the_share_page_is_its_parts(story, request, data):
+    """Specification: `#what-the-portal-shows`."""
+    story.do(request)
+    user = data.draw(st.sampled_from(USERS), label="user")
+    exam = data.draw(st.sampled_from(EXAMS), label="exam")
+    form, tabs = story.sharing.share_form(user, exam), story.sharing.tabs(user, exam)
+    listed = access_list(story, user, exam)
+    if isinstance(listed, es.Refused):
+        assert refusal(story.sharing.share_page, user, exam) == listed.reasons
+        assert (form, tabs) == (es.ShareForm(), frozenset())
+    else:
+        page = story.sharing.share_page(user, exam)
+        assert (page.form, page.tabs, page.access_list) == (form, tabs, listed)
 
 
 @in_stories()
