@@ -326,6 +326,10 @@ def access_lists(portal: Portal) -> Iterator[harness.Row]:
         for each in portal.questions[::2][:SOME]
     ]
     yield portal.statements("the access list", 3, asked[0])
+    exam = portal.questions[0].exam
+    for what, most in (("tabs", 2), ("share_form", 3), ("share_page", 3)):
+        show = getattr(portal.sharing, what)
+        yield portal.statements(what, most, partial(show, RADIOLOGIST, exam))
     yield portal.beside_check("the access list", asked)
 
 
