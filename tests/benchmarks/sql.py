@@ -327,7 +327,7 @@ def access_lists(portal: Portal) -> Iterator[harness.Row]:
     ]
     yield portal.statements("the access list", 3, asked[0])
     exam = portal.questions[0].exam
-    for what, most in (("tabs", 2), ("share_form", 3), ("share_page", 3)):
+    for what, most in (("tabs", 2), ("share_form", 4), ("share_page", 4)):
         show = getattr(portal.sharing, what)
         yield portal.statements(what, most, partial(show, RADIOLOGIST, exam))
     yield portal.beside_check("the access list", asked)

@@ -19,7 +19,6 @@ from exam_sharing.policy.ending import EndingCase, Scene
 from exam_sharing.policy.facts import (
     EndingFacts,
     ExamFacts,
-    ExamGrants,
     Memberships,
     MembersSeen,
     People,
@@ -114,31 +113,15 @@ def exam_facts(ports: Ports, exam: ExamId, *, ended: bool = False) -> ExamFacts 
 def _each_with_grants(
     ports: Ports, wanted: tuple[ExamId, ...], *, ended: bool = False
 ) -> tuple[ExamFacts, ...]:
-    # Versions first: an exam that changes hands after its version was read causes a conflict.
+    # Versions first: an exam that changes hands after its version was read causes a conflict, and
+    # a former owner is shown no grant that was made later.
     sharing = ports.grants.read(tuple(sorted(wanted)), ended=ended)
     exams = {exam.id: exam for exam in exams_from(ports.exams.find(wanted))}
-    return _facts((exams[each] for each in wanted if each in exams), sharing)
-
-
-def _facts(exams: Iterable[Exam], sharing: Mapping[ExamId, ExamGrants]) -> tuple[ExamFacts, ...]:
     return tuple(
-        ExamFacts(exam=exam, sharing=sharing[exam.id])
-        for exam in exams
-        if not sharing[exam.id].withdrawn
+        ExamFacts(exam=exams[each], sharing=sharing[each])
+        for each in wanted
+        if each in exams and not sharing[each].withdrawn
     )
-
-
-def batch_to_show(ports: Ports, actor: UserId, exam: ExamId, now: datetime) -> ShareFacts:
-    """Query the actor and, where they can see the exam, its batch, for a page that shows it.
-
-    Nothing is written for it, so owners are read once, before the grants.
-    """
-    profile = profile_of(ports, actor)
-    if not can_see(ports, profile, exam, now):
-        return ShareFacts(actor=profile)
-    batch = exams_from(ports.exams.batch_of(exam))
-    sharing = ports.grants.read(tuple(sorted(each.id for each in batch)), ended=False)
-    return ShareFacts(actor=profile, exams=_facts(batch, sharing))
 
 
 def visible_part_of_share(ports: Ports, request: ShareRequest, now: datetime) -> ShareFacts:

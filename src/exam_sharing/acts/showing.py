@@ -28,7 +28,7 @@ def _batch_case(
     ports: Ports, policy: Policy, actor: UserId, exam: ExamId, now: datetime
 ) -> ShareCase:
     request = ShareRequest(actor=actor, exam=exam, recipients=(), scope=Scope.BATCH)
-    facts = gathering.batch_to_show(ports, actor, exam, now)
+    facts = gathering.visible_part_of_share(ports, request, now)
     return ShareCase(policy=policy, request=request, facts=facts, now=now)
 
 
