@@ -193,7 +193,8 @@ def _require_answers(portal: Portal) -> None:
     """Stop unless grants that stand give a yes, and strangers have a no as a rule."""
     answers = [portal.asks(each)() for each in portal.questions]
     if not all(answers[0::2]) or sum(answers[1::2]) > len(answers) // 10:
-        sys.exit("the answers of checks are not what the world was made for")
+        problem = "the answers of checks are not what the world was made for"
+        sys.exit(f"{problem}; with fewer than 5,000 grants strangers often hold by chance")
 
 
 def _pooled(portal: Portal) -> float:

@@ -214,10 +214,8 @@ class _Trial:
             )
         refused = isinstance(expected, model.world.Refused)
         if done is refused:
-            answers = (Words(self._in_model()).value(expected), "done")
-            raise self._broken(
-                f"{_MODEL}: the last act", *(answers if done else ("done", "refused"))
-            )
+            right = Words(self._in_model()).value(expected) if refused else "done"
+            raise self._broken(f"{_MODEL}: the last act", right, "done" if done else "refused")
 
     @contextmanager
     def _portal(self) -> Iterator[Portal]:
@@ -253,10 +251,8 @@ class _Trial:
             expected: dict[_Asked, Any] = {("visible_to", user): visible}
             expected["shared_with", user] = [] if user == OWNER.id else visible
             self._require("Checks and lists agree", answers, expected)
-            listed, rule = (
-                _grants_in(answers, user),
-                f"Checks agree with the access list for {user}",
-            )
+            listed = _grants_in(answers, user)
+            rule = f"Checks agree with the access list for {user}"
             if held:
                 given: _Answers = {each: self._given(listed, *each[1:]) for each in _CHECKS}
                 self._require(rule, answers, given)

@@ -132,10 +132,8 @@ def run_portal_machine(
     )
     if policy is not None and policy.get("host_rules"):
         raise es.InvalidArgument("policy", "must have no rules of the host: the model knows none")
-    progress, usual = (
-        Search("story"),
-        hypothesis_settings(_SAME, max_examples=200, stateful_step_count=20),
-    )
+    progress = Search("story")
+    usual = hypothesis_settings(_SAME, max_examples=200, stateful_step_count=20)
 
     def new_machine() -> PortalMachine:
         return PortalMachine(open_portal, form=form, policy=policy, progress=progress)

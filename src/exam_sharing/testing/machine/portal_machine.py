@@ -241,10 +241,8 @@ class PortalMachine(HospitalMachine):
         yield {"question": "preview", "act": self._act_of(self.choices.previewed(turn))}
 
     def _ask(self, question: Data) -> None:
-        name, about = (
-            question["question"],
-            [each for key, each in question.items() if key != "question"],
-        )
+        name = question["question"]
+        about = [each for key, each in question.items() if key != "question"]
         if name not in self._form.questions:
             return
         if name == "preview":
