@@ -24,6 +24,7 @@ from exam_sharing.adapters.sqlalchemy import (
 )
 from exam_sharing.adapters.sqlalchemy.database import held_connection
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore
+from exam_sharing.testing.edges import FIRST, LAST
 from exam_sharing.testing.laws import races, store_laws
 from loops import InGreenlets, Loop, methods_of, with_coroutines
 from where_kept import delete_rows
@@ -140,6 +141,37 @@ def opened(loop, engine, tables, postgresql):
         return sharing
 
     return over
+
+
+def test_every_driver_reads_the_first_and_the_last_time(loop, opened, postgresql, tables):
+    def uploaded(sharing):
+        return {each.exam.value: each.uploaded_at for each in sharing.visible_to(ANNA).items}
+
+    sharing, times = opened(), {"first": FIRST, "last": LAST}
+    batch = es.UploadBatch(id=es.BatchId("other"), uploader=ANNA, received_at=START)
+    exams = [
+        es.Exam(id=es.ExamId(name), owner=ANNA, batch=batch.id, uploaded_at=at)
+        for name, at in times.items()
+    ]
+    loop.run(sharing.add_upload(batch, exams))
+    others = open_sharing(postgresql, directory=people(), tables=tables, clock=lambda: START)
+
+    written = {"ct": START, "mr": START} | times
+    assert uploaded(others) == written
+    assert loop.run(sharing.run(uploaded)) == written
+
+
+def test_every_driver_lists_a_notice_that_is_tried_again_at_once(loop, opened, postgresql, tables):
+    class Unreachable:
+        def send(self, notice):
+            raise ConnectionError
+
+    sharing = opened(notifier=Unreachable())
+    loop.run(sharing.share(share()))
+    loop.run(sharing.admin.deliver_notices())
+
+    others = open_sharing(postgresql, directory=people(), tables=tables, clock=lambda: START)
+    assert [each.to for each in others.admin.list_notices().items] == [BEN]
 
 
 @contextmanager

@@ -73,6 +73,10 @@ class Instant(TypeDecorator[datetime]):
         return dialect.type_descriptor(sa.BigInteger())
 
     @override
+    def bind_expression(self, bindvalue: sa.BindParameter[datetime]) -> "_Moment":
+        return _Moment(bindvalue)
+
+    @override
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | int | None:
         if value is None:
             return None
@@ -89,6 +93,36 @@ class Instant(TypeDecorator[datetime]):
             return value.replace(tzinfo=UTC)
         microseconds: int = value
         return _EPOCH + timedelta(microseconds=microseconds)
+
+
+class _MomentAsText(TypeDecorator[datetime]):
+    """A time as text."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = sa.String
+    cache_ok: bool | None = True
+
+    @override
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
+        return None if value is None else instant("time", value).replace(tzinfo=None).isoformat()
+
+
+class _Moment(FunctionElement[Any]):
+    """A time that is a parameter.
+
+    asyncpg would send the first and the last time as `-infinity` and `infinity`. Other drivers
+    cannot read these, so over asyncpg the database converts a text.
+    """
+
+    inherit_cache: bool | None = True
+
+
+@compiles(_Moment)
+def _parameter(element: _Moment, compiler: SQLCompiler, **options: Any) -> str:  # noqa: ANN401
+    (given,) = element.clauses
+    if compiler.dialect.driver == "asyncpg":
+        text = sa.type_coerce(given, _MomentAsText())
+        return compiler.process(sa.cast(text, TIMESTAMP(timezone=False)), **options)
+    return compiler.process(given, **options)
 
 
 class ByDialect(FunctionElement[Any]):
