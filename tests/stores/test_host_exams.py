@@ -106,12 +106,8 @@ class PortalTable(sql.HostExams):
         self.set(exam, hidden=gone)
 
 
-class HostedStore(sql.SqlSharingStore):
-    """The store, with what the host does about its exams beside it."""
-
-    def __init__(self, database, exams, engine):
-        super().__init__(database, exams)
-        self.engine, self.tables, self.host = engine, database.tables, exams
+class ActsOfHost:
+    """What a host does about its exams, for a store with `engine`, `tables` and `host`."""
 
     def add(self, batch, exams):
         self.host.keep(exams)
@@ -124,26 +120,42 @@ class HostedStore(sql.SqlSharingStore):
             sql.owner_changed(connection, exam=exam, **change)
 
 
-@pytest.fixture(scope="module")
-def tables(engine):
-    """Our tables, without those of exams and batches."""
-    tables = sql.create_all(engine, sql.define_tables(MetaData(), prefix="beside_"))
+class HostedStore(ActsOfHost, sql.SqlSharingStore):
+    """The store, with what the host does about its exams beside it."""
+
+    def __init__(self, database, exams, engine):
+        super().__init__(database, exams)
+        self.engine, self.tables, self.host = engine, database.tables, exams
+
+
+def created_without_exams(engine, prefix):
+    """Return our tables, without those of exams and batches."""
+    tables = sql.create_all(engine, sql.define_tables(MetaData(), prefix=prefix))
     for unneeded in (tables.exams, tables.batches):
         unneeded.drop(engine)
     return tables
 
 
+def empty(engine, tables):
+    with engine.begin() as connection:
+        for table in tables.all():
+            if table not in (tables.schema, tables.exams, tables.batches):
+                connection.execute(table.delete())
+
+
+@pytest.fixture(scope="module")
+def tables(engine):
+    return created_without_exams(engine, "beside_")
+
+
 @pytest.fixture(scope="module")
 def new_store(engine, tables):
-    def empty():
-        with engine.begin() as connection:
-            for table in tables.all():
-                if table not in (tables.schema, tables.exams, tables.batches):
-                    connection.execute(table.delete())
+    def new():
+        empty(engine, tables)
         host = PortalTable(engine)
         return HostedStore(own_database(engine, tables), host, engine)
 
-    return empty
+    return new
 
 
 HOST = {

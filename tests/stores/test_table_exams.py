@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from hypothesis import settings
 from sqlalchemy import Boolean, Column, DateTime, MetaData, String, Table, event, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
-from test_host_exams import HOST, PortalTable
+from test_host_exams import HOST, ActsOfHost, PortalTable, created_without_exams, empty
 
 import exam_sharing as es
 from exam_sharing.adapters import sqlalchemy as sql
@@ -24,7 +24,7 @@ from exam_sharing.testing.worlds import ANNA, BEN, CT, DAN, EVA, MR
 from world import DOWNLOAD, START, VIEW, codes, refusal, share_request
 
 
-class NamedColumns(SqlTableStore):
+class NamedColumns(ActsOfHost, SqlTableStore):
     """The store over the columns of a portal, with what the host does about its exams."""
 
     def __init__(self, database, host, engine):
@@ -40,39 +40,23 @@ class NamedColumns(SqlTableStore):
         super().__init__(database, exams)
         self.engine, self.tables, self.host, self.exams = engine, database.tables, host, exams
 
-    def add(self, batch, exams):
-        self.host.keep(exams)
-
-    def transfer(self, exam, owner, *, at):
-        (before,) = self.find((exam,))
-        with self.engine.begin() as connection:
-            self.host.inside(connection).set(exam, doctor=str(owner))
-            change = {"before": before.owner, "after": owner, "at": at, "tables": self.tables}
-            sql.owner_changed(connection, exam=exam, **change)
-
 
 @pytest.fixture(scope="module")
 def tables(engine):
-    """Our tables, without those of exams and batches."""
-    tables = sql.create_all(engine, sql.define_tables(MetaData(), prefix="named_"))
-    for unneeded in (tables.exams, tables.batches):
-        unneeded.drop(engine)
-    return tables
+    return created_without_exams(engine, "named_")
 
 
 @pytest.fixture(scope="module")
 def new_store(engine, tables):
     host = PortalTable(engine)
 
-    def empty():
+    def new():
+        empty(engine, tables)
         with engine.begin() as connection:
             connection.execute(host.table.delete())
-            for table in tables.all():
-                if table not in (tables.schema, tables.exams, tables.batches):
-                    connection.execute(table.delete())
         return NamedColumns(own_database(engine, tables), host, engine)
 
-    return empty
+    return new
 
 
 @pytest.mark.parametrize("engine", ["sqlite"], indirect=True, scope="module")
