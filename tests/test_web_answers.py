@@ -14,7 +14,9 @@ from test_errors import ERRORS, SENTENCES
 from world import ANNA, BEN, CARLA, CT, DAN, NO_EXAM, NURSES, START, World, refusal, share_request
 
 FIELDS = {"recipient", "reshares"} | set(ShareRequest.__slots__)
+REJECTIONS = {"NOT_SIGNED_IN": 401, "CROSS_SITE": 403, "NOT_JSON": 415, "TOO_LARGE": 413}
 OTHER_CODES = {"INVALID_INPUT", "REQUEST_ID_REUSED", "CONFLICT", "STORE_FAILED", "CALLER_ERROR"}
+OTHER_CODES |= REJECTIONS.keys()
 NAMES = {BEN: "Ben Okoye", CARLA: "Carla"}
 
 
@@ -81,6 +83,7 @@ def test_every_error_has_an_answer_that_json_can_hold(error):
         (es.Conflict(50), 409, "CONFLICT"),
         (es.StoreBusy("the file is locked"), 503, "STORE_FAILED"),
         (es.WrongKind("actor", "UserId", "str"), 500, "CALLER_ERROR"),
+        *((web.Rejected(code), status, code) for code, status in REJECTIONS.items()),
         (es.InvalidInput("ExamId", "must not be empty"), 404, "EXAM_NOT_FOUND"),
         (es.InvalidInput("GrantId", "must not be empty"), 404, "NO_SUCH_GRANT"),
     ],
@@ -134,7 +137,7 @@ def test_of_several_reasons_the_gravest_gives_the_status_and_all_are_told():
             "Leave out Anna: the exam is theirs.",
             "Choose fewer or smaller groups. One share may reach 1 people.",
         ],
-        "permission": ["You may view but not download. Share for viewing only."],
+        "permission": ["You may view but not download. You can share for viewing only."],
         "until": ["Choose a time in the future."],
     }
 

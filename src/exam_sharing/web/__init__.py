@@ -14,7 +14,9 @@ from exam_sharing.web.forms import (
     share_request,
     unshare_request,
 )
+from exam_sharing.web.rejections import Rejected, require_json, require_same_site
 
-__all__ = ["ENGLISH", "MEDIA_TYPE", "Answer", "Fields", "Finding", "InvalidForm", "answer_to"]
-__all__ += ["hidden_fields", "named_in", "narrow_request", "revoke_request", "share_request"]
-__all__ += ["unshare_request"]
+__all__ = ["ENGLISH", "MEDIA_TYPE", "Answer", "Fields", "Finding", "InvalidForm", "Rejected"]
+__all__ += ["answer_to"]
+__all__ += ["hidden_fields", "named_in", "narrow_request", "require_json", "require_same_site"]
+__all__ += ["revoke_request", "share_request", "unshare_request"]

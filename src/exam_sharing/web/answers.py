@@ -26,14 +26,18 @@ from exam_sharing.identifiers import GroupId, PrincipalId, UserId
 from exam_sharing.policy.decisions import Reason, ReasonCode, Refused
 from exam_sharing.policy.plans import Names
 from exam_sharing.web.forms import InvalidForm
+from exam_sharing.web.rejections import Rejected
 
 MEDIA_TYPE: Final = "application/problem+json"
 """The media type of `Answer.problem`."""
 
 TITLES: Final[Mapping[int, str]] = {
+    401: "Unauthorized",
     404: "Not Found",
     403: "Forbidden",
     409: "Conflict",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
     422: "Unprocessable Content",
     500: "Internal Server Error",
     503: "Service Unavailable",
@@ -62,6 +66,10 @@ STATUSES: Final[Mapping[str, tuple[int, str]]] = {
     "NOT_GRANTOR_OR_OWNER": (403, ""),
     "NO_SUCH_GRANT": (404, ""),
     "HAS_RESHARES": (409, "reshares"),
+    "NOT_SIGNED_IN": (401, ""),
+    "CROSS_SITE": (403, ""),
+    "NOT_JSON": (415, ""),
+    "TOO_LARGE": (413, ""),
     "INVALID_INPUT": (422, ""),
     "REQUEST_ID_REUSED": (409, ""),
     "CONFLICT": (409, ""),
@@ -85,7 +93,7 @@ ENGLISH: Final[Mapping[str, str]] = {
     ),
     "RECIPIENT_IS_SELF": "You cannot share an exam with yourself.",
     "RECIPIENT_IS_OWNER": "Leave out {who}: the exam is theirs.",
-    "DOWNLOAD_NOT_HELD": "You may view but not download. Share for viewing only.",
+    "DOWNLOAD_NOT_HELD": "You may view but not download. You can share for viewing only.",
     "EXPIRY_IN_PAST": "Choose a time in the future.",
     "EXPIRY_BEYOND_OWN": "Your own access ends on {until}. Choose no later time.",
     "EXPIRY_BEYOND_POLICY": "Choose {until} or an earlier time.",
@@ -102,6 +110,10 @@ ENGLISH: Final[Mapping[str, str]] = {
     "NO_SUCH_GRANT": "There is no access here that you can end.",
     "NO_SUCH_GRANT.through": "There is no access here that you can end. It comes through {who}.",
     "HAS_RESHARES": "The exam was passed on. Choose whether those shares end too.",
+    "NOT_SIGNED_IN": "Sign in first.",
+    "CROSS_SITE": "This was sent by another site. Nothing was done.",
+    "NOT_JSON": "This must be sent as JSON.",
+    "TOO_LARGE": "This is too large. Send less.",
     "INVALID_INPUT": "This cannot be used. Enter something else.",
     "INVALID_INPUT.attested": "Tick the box, or leave it empty.",
     "INVALID_INPUT.expect": _LOAD_AGAIN,
@@ -212,6 +224,8 @@ def answer_to(
             findings = tuple(wording.of_input(each) for each in error.errors)
         case InvalidInput():
             findings = (wording.of_input(error),)
+        case Rejected():
+            findings = (wording.of(error.code),)
         case RequestIdReused():
             findings = (wording.of("REQUEST_ID_REUSED"),)
         case Conflict():

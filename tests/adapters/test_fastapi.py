@@ -1,0 +1,331 @@
+"""FastAPI: who is looking, what they may do, and errors as answers, over every store."""
+
+import json
+import logging
+from typing import Annotated
+
+import pytest
+from sqlalchemy import MetaData
+
+import exam_sharing as es
+from calls import ports_of, sharing_over
+from exam_sharing import web
+from exam_sharing.adapters.sqlalchemy import (
+    SqlDirectory,
+    create_all,
+    define_tables,
+    joined,
+    open_sharing,
+)
+from exam_sharing.asynchronous import AsyncSharing, AsyncViewer
+from test_errors import ERRORS
+from watching import Counting, watched
+from world import ANNA, BEN, CARLA, CT, DOWNLOAD, NO_EXAM, START, VIEW, World, shared_with
+
+pytest.importorskip("fastapi", reason="no FastAPI: install exam-sharing[fastapi]")
+
+from fastapi import Depends, FastAPI, Query, Request, Response
+from fastapi.testclient import TestClient
+
+from exam_sharing.adapters.fastapi import SharingApi
+
+pytestmark = pytest.mark.every_store
+
+IMPOSSIBLE = ("x" * 256, "%00", "%E2%80%AE", "%20ct", "ct%0A", "%FF")
+"""Ids in addresses that no exam can have."""
+BOTH = pytest.mark.parametrize("kind", [es.Sharing, AsyncSharing])
+SAME_SITE = [
+    ({}, True),
+    ({"origin": "http://testserver"}, True),
+    ({"origin": "http://TESTSERVER"}, True),
+    ({"sec-fetch-site": "same-origin", "origin": "http://testserver"}, True),
+    ({"sec-fetch-site": "none"}, True),
+    ({"sec-fetch-site": "cross-site", "origin": "https://viewer.example"}, True),
+    ({"sec-fetch-site": "cross-site", "origin": "https://evil.example"}, False),
+    ({"sec-fetch-site": "cross-site", "origin": "http://testserver"}, False),
+    ({"sec-fetch-site": "cross-site"}, False),
+    ({"sec-fetch-site": "same-site", "origin": "http://other.testserver"}, False),
+    ({"sec-fetch-site": ""}, False),
+    ({"origin": "https://evil.example"}, False),
+    ({"origin": "http://testserver.evil.example"}, False),
+    ({"origin": "https://viewer.example.evil.example"}, False),
+    ({"origin": "null"}, False),
+    ({"origin": "http://["}, False),
+    ({"origin": ""}, False),
+]
+"""Headers of a request, and whether it comes from a page of the same site or of a trusted one."""
+
+
+def signed_in(request: Request):
+    """Return whom a header names: a session of the tests."""
+    name = request.headers.get("user")
+    return es.UserId(name) if name else None
+
+
+def over(sharing, kind):
+    return AsyncSharing(sharing) if kind is AsyncSharing else sharing
+
+
+def application(sharing, **options):
+    """Return an application with an image and a download for each exam, and its `SharingApi`."""
+    api, app = SharingApi(sharing, signed_in=signed_in, **options), FastAPI()
+    api.add_handlers(app)
+
+    @app.get("/exams/{exam}/image")
+    def image(exam: Annotated[es.ExamId, Depends(api.require(VIEW))]):
+        return f"the image of {exam}"
+
+    @app.get("/exams/{exam}/file")
+    async def file(exam: Annotated[es.ExamId, Depends(api.require(DOWNLOAD))]):
+        return f"the file of {exam}"
+
+    return api, app
+
+
+def client_of(app, user=None, **options):
+    return TestClient(app, headers={} if user is None else {"user": str(user)}, **options)
+
+
+def everything_in(answer):
+    return answer.status_code, answer.content, sorted(answer.headers.items())
+
+
+@BOTH
+def test_a_viewer_gets_what_they_may_see(kind):
+    world = shared_with(BEN)
+    _, app = application(over(world.sharing, kind))
+
+    for user, status in ((ANNA, 200), (BEN, 200), (CARLA, 404)):
+        answer = client_of(app, user).get("/exams/ct/image")
+        assert answer.status_code == status
+        assert (answer.text == '"the image of ct"') == (status == 200)
+
+
+@BOTH
+def test_a_download_needs_the_permission_to_download(kind):
+    world = shared_with(BEN)
+    world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
+    _, app = application(over(world.sharing, kind))
+
+    answers = {
+        user: client_of(app, user).get("/exams/ct/file")
+        for user in (ANNA, BEN, CARLA, es.UserId("dan"))
+    }
+
+    assert [each.status_code for each in answers.values()] == [200, 403, 200, 404]
+    assert [each["code"] for each in answers[BEN].json()["reasons"]] == ["DOWNLOAD_NOT_HELD"]
+
+
+@BOTH
+@pytest.mark.parametrize("path", ["image", "file"])
+def test_a_hidden_exam_answers_byte_for_byte_as_an_absent_or_impossible_one(kind, path):
+    world = World()
+    _, app = application(over(world.sharing, kind))
+    client = client_of(app, BEN)
+
+    hidden, *others = [
+        everything_in(client.get(f"/exams/{exam}/{path}")) for exam in (CT, NO_EXAM, *IMPOSSIBLE)
+    ]
+
+    assert hidden[0] == 404
+    assert json.loads(hidden[1])["reasons"][0]["code"] == "EXAM_NOT_FOUND"
+    assert others == [hidden] * len(others)
+
+
+def test_access_ends_with_the_next_request_after_an_unshare():
+    world = shared_with(BEN)
+    _, app = application(world.sharing)
+    client = client_of(app, BEN)
+
+    before = client.get("/exams/ct/image").status_code
+    world.unshare(ANNA, CT, BEN)
+
+    assert (before, client.get("/exams/ct/image").status_code) == (200, 404)
+
+
+@BOTH
+def test_the_groups_of_a_viewer_are_looked_up_once_for_a_request(kind):
+    world, counting = shared_with(BEN), Counting()
+    sharing = sharing_over(watched(ports_of(world), counting), world, sends=False)
+    api, app = application(over(sharing, kind))
+
+    @app.get("/exams/{exam}/both", dependencies=[Depends(api.require(DOWNLOAD))])
+    def both(viewer: Annotated[object, Depends(api.viewer)]):
+        """Return nothing."""
+
+    assert client_of(app, ANNA).get("/exams/ct/both").status_code == 200
+    assert counting.asked["directory.principals_of"] == 1
+
+
+def test_a_viewer_is_of_the_kind_of_the_sharing():
+    world, seen = shared_with(BEN), []
+    for sharing in (world.sharing, AsyncSharing(world.sharing)):
+        api, app = application(sharing)
+
+        @app.get("/mine")
+        async def mine(viewer: Annotated[object, Depends(api.viewer)]):
+            seen.append(viewer)
+
+        client_of(app, BEN).get("/mine")
+
+    assert [type(each) for each in seen] == [es.Viewer, AsyncViewer]
+    assert {each.user for each in seen} == {BEN}
+    assert seen[0].can(VIEW, CT)
+
+
+def test_a_parameter_of_another_name_is_in_the_schema():
+    api, app = application(shared_with(BEN).sharing)
+
+    @app.get("/studies/{study_uid}", dependencies=[Depends(api.require(VIEW, "study_uid"))])
+    def study():
+        return "a study"
+
+    assert client_of(app, BEN).get("/studies/ct").status_code == 200
+    assert client_of(app, CARLA).get("/studies/ct").status_code == 404
+    (parameter,) = app.openapi()["paths"]["/studies/{study_uid}"]["get"]["parameters"]
+    assert (parameter["name"], parameter["in"]) == ("study_uid", "path")
+
+
+def test_an_endpoint_whose_path_lacks_the_parameter_is_never_reached():
+    api, app = application(World().sharing)
+
+    @app.get("/image", dependencies=[Depends(api.require(VIEW))])
+    def image():
+        raise AssertionError
+
+    assert client_of(app, ANNA).get("/image?exam=ct").status_code == 422
+
+
+def test_nobody_signed_in_is_answered_401():
+    _, app = application(World().sharing)
+
+    answers = [client_of(app).get(f"/exams/{exam}/image") for exam in (CT, NO_EXAM)]
+
+    assert [each.status_code for each in answers] == [401, 401]
+    assert answers[0].content == answers[1].content
+    assert answers[0].headers["content-type"] == web.MEDIA_TYPE
+
+
+def test_a_host_that_names_no_user_id_gets_its_mistake_reported():
+    api, app = SharingApi(World().sharing, signed_in=lambda: "anna"), FastAPI()
+    api.add_handlers(app)
+    app.get("/exams/{exam}", dependencies=[Depends(api.require(VIEW))])(lambda: "an image")
+
+    answer = client_of(app).get("/exams/ct")
+
+    assert (answer.status_code, answer.json()["reasons"][0]["code"]) == (500, "CALLER_ERROR")
+
+
+@pytest.mark.memory_only("the errors are raised by the endpoint")
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+def test_every_error_is_answered_as_the_web_answers_it(error, caplog):
+    _, app = application(World().sharing)
+
+    @app.get("/")
+    def fails():
+        raise error
+
+    with caplog.at_level(logging.ERROR, "exam_sharing"):
+        answer = client_of(app).get("/")
+
+    expected = web.answer_to(error)
+    assert (answer.status_code, answer.json()) == (expected.status, expected.problem)
+    assert answer.headers["content-type"] == web.MEDIA_TYPE
+    assert answer.headers["cache-control"] == "no-store"
+    assert bool(caplog.records) == (expected.status >= 500)
+
+
+def test_answers_name_whom_the_viewer_may_know_and_nobody_else():
+    world = World(visible=lambda actor, principal: principal != CARLA)
+    api, app = application(world.sharing)
+    error = es.Refused((es.Reason(code=es.ReasonCode.REMOVED_BY_OWNER, principals=(ANNA, CARLA)),))
+
+    @app.get("/")
+    def refuses(_: Annotated[object, Depends(api.viewer)]):
+        raise error
+
+    reason = client_of(app, BEN).get("/").json()["reasons"][0]
+
+    assert reason["names"] == {"u:anna": "Anna"}
+    assert reason["detail"].startswith("The owner has removed Anna and others.")
+
+
+def test_a_host_responds_with_pages_of_its_own():
+    api, app = SharingApi(World().sharing, signed_in=signed_in), FastAPI()
+
+    def page(request, answer):
+        return Response(f"{request.url.path}: {answer.fields['']}", answer.status)
+
+    api.add_handlers(app, respond=page)
+    app.get("/exams/{exam}", dependencies=[Depends(api.require(VIEW))])(lambda: "an image")
+
+    answer = client_of(app, BEN).get("/exams/ct")
+
+    assert answer.status_code == 404
+    assert answer.text == "/exams/ct: ['There is no such exam, or you may not see it.']"
+
+
+def test_an_endpoint_can_answer_an_error_itself():
+    api, app = application(World().sharing)
+    error = es.Refused((es.Reason(code=es.ReasonCode.RECIPIENT_IS_OWNER, principals=(ANNA,)),))
+
+    @app.get("/")
+    async def shows_the_form_again(request: Request, _: Annotated[object, Depends(api.user)]):
+        return (await api.answer_to(request, error)).fields
+
+    @app.get("/known")
+    async def knows_the_viewer(request: Request, _: Annotated[object, Depends(api.viewer)]):
+        return (await api.answer_to(request, error)).fields
+
+    client = client_of(app, BEN)
+    assert client.get("/").json() == {"recipients": ["Leave out others: the exam is theirs."]}
+    assert client.get("/known").json() == {"recipients": ["Leave out Anna: the exam is theirs."]}
+
+
+@pytest.mark.memory_only("nothing is read")
+@pytest.mark.parametrize(("headers", "is_same"), SAME_SITE, ids=str)
+def test_what_a_page_of_another_site_sends_is_rejected(headers, is_same):
+    api, app = application(World().sharing, origins=["https://viewer.example"])
+    app.post("/", dependencies=[Depends(api.same_site)])(lambda: "done")
+
+    answer = client_of(app, ANNA).post("/", headers=headers)
+
+    assert answer.status_code == (200 if is_same else 403)
+    assert is_same or answer.json()["reasons"][0]["code"] == "CROSS_SITE"
+
+
+@pytest.mark.memory_only("it makes a database of its own")
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_sharing_joins_the_transaction_of_each_request(database, request):
+    engine = request.getfixturevalue(database)
+    tables = create_all(engine, define_tables(MetaData(), prefix="joined_"))
+    directory, ended = SqlDirectory(engine, tables.directory), []
+    for user in (ANNA, BEN, CARLA):
+        directory.add(es.User(id=user, name=str(user).title()))
+    opened = open_sharing(engine, tables=tables, directory=directory)
+    batch = es.UploadBatch(id=es.BatchId("cd"), uploader=ANNA, received_at=START)
+    opened.add_upload(batch, [es.Exam(id=CT, owner=ANNA, batch=batch.id, uploaded_at=START)])
+
+    def serving():
+        with engine.connect() as connection, connection.begin() as transaction:
+            yield joined(connection, tables=tables, directory=directory)
+            ended.append(transaction.is_active)
+
+    api, app = application(serving)
+
+    @app.post("/exams/{exam}/ben")
+    def share(
+        exam: Annotated[es.ExamId, Depends(api.require(VIEW))],
+        user: Annotated[es.UserId, Depends(api.user)],
+        sharing: Annotated[es.Sharing, Depends(serving)],
+        recipients: Annotated[list[str], Query()],
+    ):
+        asked = tuple(map(es.principal_of, recipients))
+        sharing.share(es.ShareRequest(actor=user, exam=exam, recipients=asked, attested=True))
+
+    client = client_of(app, ANNA)
+    assert client.post("/exams/ct/ben?recipients=u:ben").status_code == 200
+    assert (opened.can(BEN, VIEW, CT), ended) == (True, [True])
+    refused = client_of(app, BEN).post("/exams/ct/ben?recipients=u:anna&recipients=u:carla")
+    assert refused.json()["reasons"][0]["detail"] == "Leave out Anna: the exam is theirs."
+    assert (opened.can(CARLA, VIEW, CT), ended) == (False, [True])  # the second was rolled back
