@@ -128,7 +128,6 @@ def check_histories(
 
 @cache
 def _acts() -> tuple[tuple[Data, Request], ...]:
-    """Return the acts in plain data and as requests."""
     found = [
         act
         for by, to in product(_USERS, (*_USERS, _NURSES))
@@ -185,7 +184,6 @@ class _Trial:
             raise  # Only several of them together show it.
 
     def require_changed(self, place: int, before: _Answers) -> None:
-        """Do an act that changes something."""
         with self._portal() as portal:
             self._do(portal, place, before)
             after = self._answers(portal)
@@ -219,7 +217,6 @@ class _Trial:
 
     @contextmanager
     def _portal(self) -> Iterator[Portal]:
-        """Open a portal after the history."""
         given = case(uploads=[upload("cd", exam(f"{_CT}"))])["given"]
         given["users"] = [user.fields() for user in _USERS]
         given["groups"] = [_NURSES.fields(*map(User, self._members))]
@@ -244,7 +241,6 @@ class _Trial:
         return got
 
     def _require_agreement(self, answers: _Answers) -> None:
-        """Require that all lists agree with the checks."""
         for user in _IDS:
             held = [what for _, who, what in _CHECKS if who == user and answers["can", who, what]]
             visible = [{"exam": f"{_CT}", "permission": each} for each in held[-1:]]
@@ -291,7 +287,6 @@ class _Trial:
         return RulesBroken(tuple(story), question, _line(expected), _line(got))
 
     def _in_model(self) -> model.world.World:
-        """Return the model after the history."""
         world, owner, batch = model.world.World(now=START), es.UserId(OWNER.id), es.BatchId("cd")
         for user in _IDS:
             world.add_user(es.UserId(user))

@@ -29,7 +29,6 @@ class Act(dict[str, Any]):
     """An act; each method adds the outcome of it, or its preview."""
 
     def done(self) -> Done:
-        """Nothing is returned."""
         return self, {}
 
     def shared(self, *outcomes: Data) -> Done:
@@ -96,7 +95,6 @@ class Act(dict[str, Any]):
         return type(self)({**self, "reshares": "RESTRICT"})
 
     def cascades(self, *grants: Data, **others: Any) -> Done:
-        """The act cascades, and a receipt has these grants as ended."""
         return self.cascading().ended(*grants, **others)
 
     def restricted(self, *grants: Data) -> Done:
@@ -175,11 +173,9 @@ class Group(Principal):
     kind = "group"
 
     def fields(self, *members: str, name: str | None = None) -> Data:
-        """Return the group with these members."""
         return {"id": self.id, "name": name or _NAMES[self], "members": list(members)}
 
     def becomes(self, *members: str, name: str | None = None) -> Act:
-        """Return a change of the group, or a new one."""
         return Act(act="group", **self.fields(*members, name=name))
 
 
@@ -204,7 +200,6 @@ class User(Principal):
     without_plan: Final = partialmethod(fields, sharing_in_plan=False)
 
     def becomes(self, **fields: Any) -> Act:
-        """Return a change of the user, or a new one."""
         return Act(act="user", **self.fields(**fields))
 
     def share(self, *recipients: Principal, exam: str = "ct", **fields: Any) -> Act:

@@ -139,7 +139,6 @@ class PlainPortal(Portal):
         return {}
 
     def request(self, act: Data) -> requests.Request:
-        """Return the request of an act."""
         return self._request(**fields_of(act))
 
     def _request(self, act: str, **fields: Any) -> requests.Request:
@@ -406,7 +405,6 @@ Grants: TypeAlias = Iterable[Any]
 
 
 def grant(grant: Any) -> Data:
-    """Return the content of a grant."""
     data: Data = plain(grant, "exam", "grantor", "recipient", "permission", "until")
     return data
 

@@ -51,12 +51,10 @@ class StoreTrial:
 
     @property
     def uploads_by_port(self) -> bool:
-        """Whether uploads are recorded by the port `uploads`."""
         return self.upload is None
 
     @contextmanager
     def bench(self) -> Iterator["Bench"]:
-        """Open an empty store, and close it at the end."""
         self.require_usable()
         with opening.opened(self.open_store) as ports:
             yield Bench(ports, self)
@@ -122,7 +120,6 @@ class Bench:
         self._acts: list[Changes] = []
 
     def new_id(self) -> str:
-        """Return an identifier that is new to this store."""
         return f"id {next(self._numbers)}"
 
     def add(self, batch: es.UploadBatch, *exams: es.Exam) -> None:
@@ -274,15 +271,12 @@ class Bench:
         )
 
     def withdrawal(self, exam: es.ExamId, *grants: es.Grant) -> Changes:
-        """Return what an act that withdraws an exam with these grants would write now."""
         return self.ending(*grants, withdrawn=exam, how=es.HowEnded.WITHDRAWN)
 
     def narrowing(self, old: es.Grant, new: es.Grant) -> Changes:
-        """Return what an act that replaces a grant by a narrower one would write now."""
         return self.ending(old, replacements={old: new}, how=es.HowEnded.NARROWED)
 
     def commit(self, changes: Changes) -> bool:
-        """Write the changes, and return the answer of the store."""
         self._acts.append(changes)
         return self.ports.writer.commit(changes)
 
@@ -293,7 +287,6 @@ class Bench:
         return changes.made
 
     def share(self, *grants: es.Grant) -> tuple[es.Grant, ...]:
-        """Write grants, and return them as they were written."""
         return self.write(self.sharing(*grants))
 
     def conflicts(self, act: str, changes: Changes) -> None:
@@ -310,12 +303,10 @@ class Bench:
         same(f"{act}: the store afterwards", self.everything(), before)
 
     def transfer(self, exam: es.ExamId, owner: es.UserId, at: datetime) -> None:
-        """Give an exam to another owner."""
         needed(self.trial.transfer)(self.ports.store, exam, owner, at)
         self._exams[exam] = attrs.evolve(self._exams[exam], owner=owner)
 
     def events(self) -> tuple[Event, ...]:
-        """Return the audit trail."""
         return tuple(needed(self.trial.events)(self.ports.store))
 
     def share_record(self, share: es.ShareId) -> Share | None:
@@ -324,13 +315,11 @@ class Bench:
         return None if read is None else read(self.ports.store, share)
 
     def versions(self, exams: Iterable[es.ExamId]) -> dict[es.ExamId, int]:
-        """Return the version of each exam, in the order of their ids."""
         ids = tuple(sorted(exams))
         kept = self._read(ids, ended=False)
         return {exam: kept[exam].version for exam in ids}
 
     def read(self, exam: es.ExamId, *, ended: bool = True) -> ExamGrants:
-        """Return what the store keeps of one exam's sharing."""
         return self._read((exam,), ended=ended)[exam]
 
     def _read(self, exams: tuple[es.ExamId, ...], *, ended: bool) -> Mapping[es.ExamId, ExamGrants]:

@@ -43,12 +43,10 @@ class DirectoryTrial:
     examples: int = attrs.field(validator=is_whole_from(1))
 
     def of(self, population: Population) -> AbstractContextManager[Directory]:
-        """Open a directory of a population, and close it at the end."""
         return entered(self.open_directory(population))
 
     @property
     def clinic(self) -> Population:
-        """The population of the first laws."""
         return self.fitting(_CLINIC)
 
     def fitting(self, population: Population) -> Population:
@@ -99,7 +97,6 @@ _CLINIC: Final = Population(
 
 
 def _without_nesting(population: Population) -> Population:
-    """Return a population without groups in groups."""
     groups = (
         attrs.evolve(each, members=frozenset(m for m in each.members if isinstance(m, UserId)))
         for each in population.groups

@@ -65,7 +65,6 @@ class Population:
         return frozenset(user for user in users if principal in self.principals_of(user))
 
     def profile(self, user: UserId) -> Profile:
-        """Return the profile of a user."""
         for found in self.users:
             if found.id == user:
                 return Profile(

@@ -63,7 +63,6 @@ def unshare(world: World, request: EndingRequest) -> Ended | Refused:
 
 
 def may_end(world: World, request: UnshareRequest | RevokeRequest) -> bool:
-    """Return whether an ending would be allowed."""
     act = _decided(world, request)
     return isinstance(act, EndingAct) and _refused_for_reshares(world, act) is None
 

@@ -40,7 +40,6 @@ class Bound:
     until: datetime | None = None
 
     def cut(self, grant: Grant) -> Piece:
-        """Return the part of a grant within the bound."""
         permission = min(grant.permission, self.permission or grant.permission)
         return Piece(grant, permission, min(grant.horizon, self.until or FOREVER))
 
@@ -50,12 +49,10 @@ class Bound:
         return NEVER if beyond else self.until or FOREVER
 
     def exceeded_by(self, grant: Grant) -> bool:
-        """Return whether a grant goes beyond the bound."""
         return self.cut(grant) != whole(grant)
 
 
 def whole(grant: Grant) -> Piece:
-    """Return all of a grant as a piece."""
     return Piece(grant, grant.permission, grant.horizon)
 
 
@@ -203,7 +200,6 @@ class Knowledge:
 
 
 def knowledge(world: World, actor: UserId | None, exam: ExamId) -> Knowledge:
-    """Return what somebody knows of an exam, as things are now."""
     if actor is None:
         return Knowledge(world=world, actor=None, exam=exam)
     access, sees = world.has_access(actor, exam), world.sight(actor, exam)

@@ -41,12 +41,10 @@ def visible_to(world: World, user: UserId) -> list[tuple[ExamId, Permission]]:
 
 
 def shared_with(world: World, user: UserId) -> list[tuple[ExamId, Permission]]:
-    """Return the exams of others that a user can see."""
     return [each for each in visible_to(world, user) if world.exams[each[0]].owner != user]
 
 
 def tabs(world: World, user: UserId, exam: ExamId) -> frozenset[Tab]:
-    """Return the tabs of an exam; none without access."""
     found: dict[Tab, bool] = {
         "VIEW": world.has_access(user, exam),
         "DOWNLOAD": world.holds(user, Permission.DOWNLOAD, exam),
@@ -154,7 +152,6 @@ class Explained:
 
 @memoized
 def explain(world: World, user: UserId, permission: Permission, exam: ExamId) -> Explained:
-    """Return whether a user holds a permission, and why."""
     if world.holds(user, permission, exam):
         giving = world.entitling(user, exam)
         return Explained(
@@ -187,7 +184,6 @@ def _why_not(world: World, user: UserId, grant: Grant) -> WhyNot:
 def who_can(
     world: World, permission: Permission, exam: ExamId
 ) -> Mapping[UserId, Explained] | Refused:
-    """Return every user who holds a permission, and why."""
     if not world.is_found(exam):
         return Refused({"EXAM_NOT_FOUND": frozenset()})
     answers = {user: explain(world, user, permission, exam) for user in world.users}

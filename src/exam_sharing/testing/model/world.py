@@ -255,16 +255,13 @@ class World:
         self.hidden = self.hidden | {exam} if hidden else self.hidden - {exam}
 
     def next_version(self, exam: ExamId) -> int:
-        """Count one more act on the sharing of an exam."""
         self.versions[exam] = self.versions.get(exam, 0) + 1
         return self.versions[exam]
 
     def next_grant(self) -> GrantNumber:
-        """Return an unused number of a grant."""
         return GrantNumber(len(self.grants) + 1)
 
     def names_of(self, principals: Iterable[PrincipalId]) -> Names:
-        """Return the names of those principals that the directory knows."""
         return {each: self.names[each] for each in principals if each in self.names}
 
     @memoized
@@ -290,7 +287,6 @@ class World:
 
     @memoized
     def principals_of(self, user: UserId) -> frozenset[PrincipalId]:
-        """Return the user and every group that holds the user now."""
         return frozenset({user}) | {group for group in self.groups if user in self.behind(group)}
 
     def is_active(self, user: UserId) -> bool:
@@ -312,7 +308,6 @@ class World:
 
     @memoized
     def standing(self, exam: ExamId) -> frozenset[Grant]:
-        """Return the grants on an exam that stand."""
         return frozenset(
             grant for grant in self.grants.values() if grant.exam == exam and self.stands(grant)
         )
@@ -336,7 +331,6 @@ class World:
         return given_until(self.entitling(user, exam), permission)
 
     def holds(self, user: UserId, permission: Permission, exam: ExamId) -> bool:
-        """Return whether a user holds a permission on an exam now."""
         return self.held_until(user, permission, exam) > self.now
 
     def has_access(self, user: UserId, exam: ExamId) -> bool:
