@@ -2,9 +2,13 @@
 
 import sys
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).parents[1] / "docs" / "examples"
+PORTAL_NEEDS = ("aiosmtpd", "fastapi", "httpx2", "itsdangerous", "jinja2", "numpy", "pydicom")
 
 
 @contextmanager
@@ -15,3 +19,10 @@ def examples():
         yield
     finally:
         sys.path.remove(str(EXAMPLES))
+
+
+def require_portal(*others):
+    """Skip a test module where the extra `portal`, or something else, is missing."""
+    missing = [name for name in (*PORTAL_NEEDS, *others) if find_spec(name) is None]
+    if missing:
+        pytest.skip(f"the extra portal is missing: {', '.join(missing)}", allow_module_level=True)

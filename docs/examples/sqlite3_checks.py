@@ -12,12 +12,12 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import attrs
-from sqlite3_store import SqliteStore
 
 from exam_sharing import ExamId, ShareId, UserId
 from exam_sharing.events import Event, ExamTransferred
 from exam_sharing.policy.plans import Share
 from exam_sharing.testing.laws import store_laws
+from sqlite3_store import SqliteStore
 
 
 @contextmanager
