@@ -25,9 +25,9 @@ from world import ANNA, BEN, CARLA, CT, DOWNLOAD, NO_EXAM, START, VIEW, World, s
 pytest.importorskip("fastapi", reason="no FastAPI: install exam-sharing[fastapi]")
 
 from fastapi import Depends, FastAPI, Query, Request, Response
-from fastapi.testclient import TestClient
 
 from exam_sharing.adapters.fastapi import SharingApi
+from fastapi_clients import client_of, everything_in, over, signed_in
 
 pytestmark = pytest.mark.every_store
 
@@ -56,16 +56,6 @@ SAME_SITE = [
 """Headers of a request, and whether it comes from a page of the same site or of a trusted one."""
 
 
-def signed_in(request: Request):
-    """Return whom a header names: a session of the tests."""
-    name = request.headers.get("user")
-    return es.UserId(name) if name else None
-
-
-def over(sharing, kind):
-    return AsyncSharing(sharing) if kind is AsyncSharing else sharing
-
-
 def application(sharing, **options):
     """Return an application with an image and a download for each exam, and its `SharingApi`."""
     api, app = SharingApi(sharing, signed_in=signed_in, **options), FastAPI()
@@ -80,14 +70,6 @@ def application(sharing, **options):
         return f"the file of {exam}"
 
     return api, app
-
-
-def client_of(app, user=None, **options):
-    return TestClient(app, headers={} if user is None else {"user": str(user)}, **options)
-
-
-def everything_in(answer):
-    return answer.status_code, answer.content, sorted(answer.headers.items())
 
 
 @BOTH

@@ -1,16 +1,16 @@
 """`SharingApi`: the dependencies and the exception handler of an application."""
 
 import contextlib
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from datetime import datetime, tzinfo
 from functools import partial
 from logging import getLogger
 from typing import Annotated, Any, Final, TypeAlias, final
 
-import attrs
-from fastapi import Depends, FastAPI, Path, Request, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Request, Response
 
+from exam_sharing.adapters.fastapi.asking import Asking, problem_response
+from exam_sharing.adapters.fastapi.endpoints import sharing_router
 from exam_sharing.asynchronous import AsyncSharing, AsyncViewer
 from exam_sharing.bridge import Bridge, ThreadBridge
 from exam_sharing.errors import CallerError, ExamSharingError, StoreFailed
@@ -24,7 +24,7 @@ from exam_sharing.validation import (
     require_kind,
     tuple_of,
 )
-from exam_sharing.web.answers import ENGLISH, MEDIA_TYPE, Answer, answer_to, in_utc, named_in
+from exam_sharing.web.answers import ENGLISH, Answer, answer_to, in_utc, named_in
 from exam_sharing.web.rejections import Rejected, require_same_site
 
 _LOG: Final = getLogger("exam_sharing")
@@ -32,32 +32,6 @@ _VIEW: Final = Permission.VIEW
 
 Respond: TypeAlias = Callable[[Request, Answer], Response]
 """Makes the response of an answer."""
-
-
-@attrs.frozen(kw_only=True)
-class Asking:
-    """The person who sent a request, and the `Sharing` that serves it."""
-
-    user: UserId
-    sharing: AsyncSharing
-    is_async: bool
-
-
-def problem_response(_request: Request, answer: Answer) -> Response:
-    """Return an answer as the problem details of RFC 9457."""
-    return json_response(answer.problem, status=answer.status, media_type=MEDIA_TYPE)
-
-
-def json_response(
-    document: object, *, status: int = 200, media_type: str = "application/json"
-) -> Response:
-    """Return a document that nobody may keep: who may see it can change at once."""
-    return Response(
-        json.dumps(document),
-        status_code=status,
-        media_type=media_type,
-        headers={"Cache-Control": "no-store"},
-    )
 
 
 @final
@@ -168,13 +142,21 @@ class SharingApi:
 
         async def handle(request: Request, error: ExamSharingError) -> Response:
             _log(error)
-            found: tuple[ExamSharingError, Answer] | None
-            found = getattr(request.state, "exam_sharing_answer", None)
-            if found is None or found[0] is not error:
-                return respond(request, self._answer(error))
-            return respond(request, found[1])
+            found: tuple[ExamSharingError | None, Answer]
+            found = getattr(request.state, "exam_sharing_answer", (None, self._answer(error)))
+            answer = found[1] if found[0] is error else self._answer(error)
+            is_of_router = getattr(request.state, "exam_sharing_router", False)
+            return problem_response(request, answer) if is_of_router else respond(request, answer)
 
         app.exception_handler(ExamSharingError)(handle)
+
+    def router(self) -> APIRouter:
+        """Return a router with the JSON endpoints of sharing, and their schema.
+
+        `app.include_router(api.router(), prefix="/sharing")` adds it; `add_handlers` is needed too.
+        Its errors are problem details, whatever the host responds elsewhere.
+        """
+        return sharing_router(self._asking, self.same_site, _mark)
 
     def _new_asking(self) -> Callable[..., AsyncIterator[Asking]]:
         async def asking(
@@ -182,11 +164,13 @@ class SharingApi:
             user: Annotated[UserId, Depends(self.user)],
             serving: Annotated[Sharing | AsyncSharing, Depends(self._serving)],
         ) -> AsyncIterator[Asking]:
-            if isinstance(serving, AsyncSharing):
-                found = Asking(user=user, sharing=serving, is_async=True)
-            else:
-                in_threads = AsyncSharing(serving, self._bridge)
-                found = Asking(user=user, sharing=in_threads, is_async=False)
+            found = Asking(
+                user=user,
+                sharing=self._awaitable(serving),
+                is_async=isinstance(serving, AsyncSharing),
+                zone=self._zone,
+                answer_to=partial(self.answer_to, request),
+            )
             request.state.exam_sharing_asking = found
             try:
                 yield found
@@ -198,12 +182,21 @@ class SharingApi:
 
         return asking
 
+    def _awaitable(self, serving: Sharing | AsyncSharing) -> AsyncSharing:
+        if isinstance(serving, AsyncSharing):
+            return serving
+        return AsyncSharing(serving, self._bridge)
+
     async def _holds(
         self, viewer: Viewer | AsyncViewer, permission: Permission, exam: ExamId
     ) -> bool:
         if isinstance(viewer, AsyncViewer):
             return await viewer.can(permission, exam)
         return await self._bridge.run(viewer.can, permission, exam)
+
+
+async def _mark(request: Request) -> None:
+    request.state.exam_sharing_router = True
 
 
 def _always(sharing: Sharing | AsyncSharing) -> Callable[[], Awaitable[Sharing | AsyncSharing]]:
