@@ -278,7 +278,9 @@ def test_what_a_page_of_another_site_sends_is_rejected(headers, is_same):
 
 @pytest.mark.memory_only("it makes a database of its own")
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
-def test_a_sharing_joins_the_transaction_of_each_request(database, request):
+def test_a_sharing_joins_the_transaction_of_each_request_which_ends_before_the_answer(
+    database, request
+):
     engine = request.getfixturevalue(database)
     tables = create_all(engine, define_tables(MetaData(), prefix="joined_"))
     directory, ended = SqlDirectory(engine, tables.directory), []
@@ -289,25 +291,35 @@ def test_a_sharing_joins_the_transaction_of_each_request(database, request):
     opened.add_upload(batch, [es.Exam(id=CT, owner=ANNA, batch=batch.id, uploaded_at=START)])
 
     def serving():
-        with engine.connect() as connection, connection.begin() as transaction:
+        with engine.connect() as connection, connection.begin():
             yield joined(connection, tables=tables, directory=directory)
-            ended.append(transaction.is_active)
+        ended.append("committed")
 
     api, app = application(serving)
 
-    @app.post("/exams/{exam}/ben")
+    @app.post("/exams/{exam}/shares")
     def share(
         exam: Annotated[es.ExamId, Depends(api.require(VIEW))],
         user: Annotated[es.UserId, Depends(api.user)],
-        sharing: Annotated[es.Sharing, Depends(serving)],
+        sharing: Annotated[es.Sharing, Depends(api.sharing)],
         recipients: Annotated[list[str], Query()],
     ):
         asked = tuple(map(es.principal_of, recipients))
         sharing.share(es.ShareRequest(actor=user, exam=exam, recipients=asked, attested=True))
 
-    client = client_of(app, ANNA)
-    assert client.post("/exams/ct/ben?recipients=u:ben").status_code == 200
-    assert (opened.can(BEN, VIEW, CT), ended) == (True, [True])
-    refused = client_of(app, BEN).post("/exams/ct/ben?recipients=u:anna&recipients=u:carla")
+    async def watched_app(scope, receive, send):
+        async def watched_send(message):
+            known_at_response.append((message["type"], *ended))
+            await send(message)
+
+        await app(scope, receive, watched_send)
+
+    known_at_response = []
+    client = client_of(watched_app, ANNA)
+    assert client.post("/exams/ct/shares?recipients=u:ben").status_code == 200
+    assert opened.can(BEN, VIEW, CT)
+    assert known_at_response[0] == ("http.response.start", "committed")
+    refused = client_of(app, BEN).post("/exams/ct/shares?recipients=u:anna&recipients=u:carla")
     assert refused.json()["reasons"][0]["detail"] == "Leave out Anna: the exam is theirs."
-    assert (opened.can(CARLA, VIEW, CT), ended) == (False, [True])  # the second was rolled back
+    assert not opened.can(CARLA, VIEW, CT)
+    assert ended == ["committed"]  # the second was rolled back

@@ -40,6 +40,7 @@ class SharingApi:
 
     Attributes:
         user: a dependency, the `UserId` of who is signed in; without one, the answer is 401.
+        sharing: a dependency, what serves the request: the `Sharing` or the `AsyncSharing` given.
         viewer: a dependency, the `Viewer` of who is signed in, or the `AsyncViewer` if the sharing
             is an `AsyncSharing`. Groups are looked up once for each request.
         same_site: a dependency of endpoints that take forms: what the browser sent for a page of
@@ -60,7 +61,8 @@ class SharingApi:
 
         Args:
             sharing: a `Sharing`, whose calls run in threads, an `AsyncSharing`, or a dependency
-                that returns one for each request, as `joined` to the request's transaction.
+                that returns or yields one for each request, as `joined` to its transaction. What a
+                dependency does after its `yield`, as to commit, is done before the answer is sent.
             signed_in: a dependency that returns the `UserId` of who is signed in, or `None`.
             origins: other sites whose pages may send forms, as `"https://portal.example"`.
             sentences: the sentences of answers, as for `exam_sharing.web.answer_to`.
@@ -82,6 +84,7 @@ class SharingApi:
         self._zone = zone
         self.user: Callable[..., Awaitable[UserId]] = _user(signed_in)
         self._asking = self._new_asking()
+        self.sharing: Callable[..., Awaitable[Sharing | AsyncSharing]] = _sharing(self._asking)
         self.viewer: Callable[..., Awaitable[Viewer | AsyncViewer]] = _viewer(self._asking)
 
     def require(
@@ -162,12 +165,12 @@ class SharingApi:
         async def asking(
             request: Request,
             user: Annotated[UserId, Depends(self.user)],
-            serving: Annotated[Sharing | AsyncSharing, Depends(self._serving)],
+            serving: Annotated[Sharing | AsyncSharing, Depends(self._serving, scope="function")],
         ) -> AsyncIterator[Asking]:
             found = Asking(
                 user=user,
                 sharing=self._awaitable(serving),
-                is_async=isinstance(serving, AsyncSharing),
+                given=serving,
                 zone=self._zone,
                 answer_to=partial(self.answer_to, request),
             )
@@ -215,12 +218,25 @@ def _user(signed_in: Callable[..., Any]) -> Callable[..., Awaitable[UserId]]:
     return user
 
 
+def _sharing(
+    asking: Callable[..., AsyncIterator[Asking]],
+) -> Callable[..., Awaitable[Sharing | AsyncSharing]]:
+    async def sharing(
+        by: Annotated[Asking, Depends(asking, scope="function")],
+    ) -> Sharing | AsyncSharing:
+        return by.given
+
+    return sharing
+
+
 def _viewer(
     asking: Callable[..., AsyncIterator[Asking]],
 ) -> Callable[..., Awaitable[Viewer | AsyncViewer]]:
-    async def viewer(by: Annotated[Asking, Depends(asking)]) -> Viewer | AsyncViewer:
-        if by.is_async:
-            return await by.sharing.viewer(by.user)
+    async def viewer(
+        by: Annotated[Asking, Depends(asking, scope="function")],
+    ) -> Viewer | AsyncViewer:
+        if isinstance(by.given, AsyncSharing):
+            return await by.given.viewer(by.user)
         return await by.sharing.run(Sharing.viewer, by.user)
 
     return viewer

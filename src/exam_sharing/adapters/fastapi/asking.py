@@ -17,6 +17,7 @@ from exam_sharing.acts.cursors import MAX_PAGE
 from exam_sharing.asynchronous import AsyncSharing
 from exam_sharing.errors import ExamSharingError, InvalidInput
 from exam_sharing.identifiers import ExamId, GrantId, UserId
+from exam_sharing.sharing import Sharing
 from exam_sharing.web.answers import MEDIA_TYPE, Answer
 from exam_sharing.web.rejections import Rejected, require_json
 
@@ -29,14 +30,14 @@ class Asking:
     """The person who sent a request, and what serves it.
 
     Attributes:
-        is_async: whether the host gave an `AsyncSharing`.
+        given: what the host gave; `sharing` calls it, in threads if need be.
         zone: the time zone of dates.
         answer_to: returns the answer to an error, with the names that the person may know.
     """
 
     user: UserId
     sharing: AsyncSharing
-    is_async: bool
+    given: Sharing | AsyncSharing
     zone: tzinfo | None
     answer_to: Callable[[ExamSharingError], Awaitable[Answer]]
 

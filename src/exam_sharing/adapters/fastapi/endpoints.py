@@ -278,7 +278,9 @@ def sharing_router(
         same_site: a dependency that rejects what another site sent.
         marked: a dependency that marks requests whose errors are answered with problem details.
     """
-    router = APIRouter(dependencies=[Depends(marked), Depends(asking)], tags=["sharing"])
+    router = APIRouter(
+        dependencies=[Depends(marked), Depends(asking, scope="function")], tags=["sharing"]
+    )
     for read in _READS:
         router.add_api_route(
             read.path,
