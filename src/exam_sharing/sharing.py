@@ -91,6 +91,10 @@ def _kept_principals(directory: Directory) -> Mapping[PrincipalKey, frozenset[Pr
     return kept
 
 
+def _call(function: Callable[[], None]) -> None:
+    function()
+
+
 @final
 class Sharing:
     """What people may do and see: every act, check and list.
@@ -107,12 +111,14 @@ class Sharing:
         clock: Callable[[], datetime],
         new_id: Callable[[], str],
         sends_at_once: bool,
+        after_commit: Callable[[Callable[[], None]], object] = _call,
     ) -> None:
         """Take what a host supplies.
 
         `new_id` makes an identifier that was never used before, of at most 234 code points, for
         each act. Where `sends_at_once` is true, a share tries to send its own notices before it
-        returns; otherwise they wait for `Admin.deliver_notices`.
+        returns; otherwise they wait for `Admin.deliver_notices`. Where a share is part of a
+        transaction of the host, `after_commit` calls what it is given once that has committed.
 
         Raises:
             InvalidValue: the clock returns a naive time, or the end of time; it or `new_id` cannot
@@ -129,6 +135,8 @@ class Sharing:
         self._clock = clock
         self._new_id = new_id
         self._sends_at_once = sends_at_once
+        validation.require_callable("after_commit", after_commit)
+        self._after_commit = after_commit
         self._holds = ports.access.holds
         self._principals_of = _principals_of(ports.directory)
         self._kept_principals = _kept_principals(ports.directory).get
@@ -183,13 +191,14 @@ class Sharing:
         act = self._new_act()
         receipt = changing.share(self._ports, self._policy, request, self._now(), act)
         if self._sends_at_once:
-            # The share is done: a failure from here on must not make it look undone. The notices
-            # wait in the outbox for `Admin.deliver_notices`.
-            with contextlib.suppress(Exception):
-                delivering.deliver_due(
-                    self._ports, self._policy, self._now, delivering.MOST, ShareId(act)
-                )
+            self._after_commit(partial(self._send_notices_of, ShareId(act)))
         return receipt
+
+    def _send_notices_of(self, share: ShareId) -> None:
+        # The share is done: a failure from here on must not make it look undone. The notices wait
+        # in the outbox for `Admin.deliver_notices`.
+        with contextlib.suppress(Exception):
+            delivering.deliver_due(self._ports, self._policy, self._now, delivering.MOST, share)
 
     def unshare(self, request: requests.UnshareRequest) -> UnshareReceipt:
         """End the grants to one principal on one exam. Specification: `#unsharing`."""

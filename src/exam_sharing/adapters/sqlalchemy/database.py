@@ -87,13 +87,15 @@ def _runner() -> _Runner:
 class Transactions(ABC):
     """Where statements are executed: in PostgreSQL or in SQLite."""
 
-    joined: bool = False
-    """Whether the transaction is the host's: an act is then decided once, and sends no notice."""
-
     def __init__(self, dialect: Dialect) -> None:
         self.dialect: Dialect = dialect
         self.postgresql: bool = dialect.name == "postgresql"
         self.asynchronous: bool = dialect.is_async
+
+    @property
+    def joined(self) -> bool:
+        """Whether it is the host's transaction: an act is decided once, and sends no notice."""
+        return False
 
     @abstractmethod
     def reading(self) -> AbstractContextManager[Connection]:
@@ -334,7 +336,11 @@ def record_schema(connection: Connection, tables: Tables) -> None:
 
 def check_schema(engine: Engine, tables: Tables) -> None:
     """Raise `StoreFailed` unless the tables have the shape that this version needs."""
-    found = schema_found(engine, tables)
+    require_schema(schema_found(engine, tables))
+
+
+def require_schema(found: int | None) -> None:
+    """Raise `StoreFailed` unless this is the number of the shape that this version needs."""
     if found is None:
         raise StoreFailed("the tables are not there; create them with create_all or a migration")
     if found != SCHEMA:
@@ -349,10 +355,15 @@ def check_schema(engine: Engine, tables: Tables) -> None:
 def schema_found(engine: Engine, tables: Tables) -> int | None:
     """Return the number of the shape of the tables, or `None` where there are none."""
     with engine.execution_options(**{engines.READS: True}).connect() as connection:
-        table = tables.schema
-        if not engine.dialect.has_table(connection, table.name, schema=table.schema):
-            return None
-        found: int | None = connection.scalar(select(table.c.number))
+        return schema_over(connection, tables)
+
+
+def schema_over(connection: Connection, tables: Tables) -> int | None:
+    """Do the same as `schema_found` over a connection."""
+    table = tables.schema
+    if not connection.dialect.has_table(connection, table.name, schema=table.schema):
+        return None
+    found: int | None = connection.scalar(select(table.c.number))
     if found is None:
         raise StoreFailed(
             "the shape of the tables was not recorded; record it where you create them"

@@ -62,9 +62,7 @@ def over_driver_connection(driver_connection: DriverConnection, engine: Engine) 
         raise InvalidArgument("engine", "must use the driver psycopg 3, or sqlite3")
     driver: Any = engine.dialect.loaded_dbapi
     require_instance("driver_connection", driver_connection, driver.Connection)
-    lent = _Lent(driver_connection, engine)
-    pool = NullPool(lambda: lent, reset_on_return=None, dialect=engine.dialect)
-    connection = Connection(_engine_without_events(engine), pool.connect())
+    connection = lend(driver_connection, engine)
     connection.begin()
     if not engines.is_begun(connection):
         raise InvalidArgument(
@@ -72,6 +70,13 @@ def over_driver_connection(driver_connection: DriverConnection, engine: Engine) 
         )
     engines.require_unmixed_statements("driver_connection", connection)
     return connection
+
+
+def lend(driver_connection: DriverConnection, engine: Engine) -> Connection:
+    """Return a connection that executes by a driver's connection, and never ends or closes it."""
+    lent = _Lent(driver_connection, engine)
+    pool = NullPool(lambda: lent, reset_on_return=None, dialect=engine.dialect)
+    return Connection(_engine_without_events(engine), pool.connect())
 
 
 @attrs.define(eq=False, slots=False)
@@ -111,14 +116,17 @@ def _no_connection() -> Any:  # noqa: ANN401  as every creator of a pool
 class _HostTransaction(Transactions):
     """A connection in the middle of the host's transaction."""
 
-    joined = True
-
     def __init__(self, connection: Connection) -> None:
         super().__init__(connection.dialect)
         self._connection = connection
         lent: Any = connection.connection.dbapi_connection
         # This engine makes connections outside of the host's transaction.
         self.own_engine: Engine = lent.beside if isinstance(lent, _Lent) else connection.engine
+
+    @property
+    @override
+    def joined(self) -> bool:
+        return True
 
     @override
     def reading(self) -> AbstractContextManager[Connection]:
@@ -161,11 +169,14 @@ class _HostTransaction(Transactions):
 class _HostSession(Transactions):
     """A session of the host's, whose transaction begins with its first statement."""
 
-    joined = True
-
     def __init__(self, session: Session) -> None:
         super().__init__(session.get_bind().dialect)
         self._session = session
+
+    @property
+    @override
+    def joined(self) -> bool:
+        return True
 
     @override
     def reading(self) -> AbstractContextManager[Connection]:
@@ -178,8 +189,10 @@ class _HostSession(Transactions):
         return self.reading()
 
 
-def transactions_of(database: Engine | Connection | Session) -> Transactions:
+def transactions_of(database: Engine | Connection | Session | Transactions) -> Transactions:
     """Return where a directory of the host's reads: outside or inside of a transaction."""
+    if isinstance(database, Transactions):
+        return database
     if isinstance(database, Session):
         engines.require_dialect(database.get_bind().engine)
         return _HostSession(database)

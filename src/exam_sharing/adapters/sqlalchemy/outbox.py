@@ -35,7 +35,7 @@ class SqlOutbox(Outbox):
     def __init__(self, database: Database, *, held_back: bool = False) -> None:
         """Keep the database; an outbox that is `held_back` lets no relay claim a notice."""
         require_kind("database", database, Database)
-        self._held_back = held_back or database.transactions.joined
+        self._held_back = held_back
         self._database, self._transactions = database, database.transactions
         self._notices = database.tables.notices
 
@@ -48,7 +48,7 @@ class SqlOutbox(Outbox):
     def claim(
         self, now: datetime, until: datetime, limit: int, share: ShareId | None
     ) -> tuple[Claim, ...]:
-        if self._held_back:
+        if self._held_back or self._transactions.joined:
             return ()
         notices, token = self._notices, str(uuid4())
         due = (

@@ -88,7 +88,7 @@ class TableDirectory(Directory):
 
     def __init__(
         self,
-        database: Engine | Connection | Session,
+        database: Engine | Connection | Session | Transactions,
         *,
         users: UserColumns,
         groups: GroupColumns | None = None,
@@ -107,7 +107,7 @@ class TableDirectory(Directory):
         self._transactions = transactions_of(database)
 
     @checks_itself
-    def over(self, database: Engine | Connection | Session) -> "TableDirectory":
+    def over(self, database: Engine | Connection | Session | Transactions) -> "TableDirectory":
         """Return the same directory over another database, such as the session of a request."""
         other = copy(self)
         vars(other)["_transactions"] = transactions_of(database)

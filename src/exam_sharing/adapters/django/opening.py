@@ -1,0 +1,87 @@
+"""The `Sharing` of a portal made with Django, from its settings."""
+
+from datetime import UTC, datetime
+from functools import cache, partial
+from typing import Any
+from uuid import uuid4
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.db import transaction
+
+from exam_sharing.adapters.django import settings
+from exam_sharing.adapters.django.transactions import DjangoTransactions
+from exam_sharing.adapters.sqlalchemy import TableDirectory, Tables, sql_ports
+from exam_sharing.adapters.sqlalchemy.database import Database, require_schema, schema_over
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words
+from exam_sharing.adapters.sqlalchemy.host import store_over
+from exam_sharing.adapters.sqlalchemy.tables import given_tables
+from exam_sharing.errors import CallerError
+from exam_sharing.sharing import Sharing
+
+
+def open_sharing() -> Sharing:
+    """Return the portal's `Sharing`, over the connections that Django has open.
+
+    It is made once for each process. Inside of `atomic()`, its acts are part of that transaction.
+
+    Raises:
+        ImproperlyConfigured: the settings cannot be used; `manage.py check` says everything that
+            is wrong.
+        StoreFailed: the database does not answer, or its tables are missing: call
+            `manage.py migrate`.
+    """
+    return _opened()
+
+
+@cache
+def _opened() -> Sharing:
+    using, exams = settings.database(), settings.exams()
+    transactions, tables = DjangoTransactions(using), given_tables(None)
+    _check(transactions, tables)
+    notifier = settings.notifier()
+    store = store_over(Database(transactions, tables), exams)
+    ports = sql_ports(
+        store,
+        directory=directory_over(transactions),
+        notifier=notifier,
+        host_facts=settings.host_facts(),
+    )
+    return Sharing(
+        policy=settings.policy(),
+        ports=ports,
+        clock=lambda: datetime.now(UTC),
+        new_id=lambda: str(uuid4()),
+        sends_at_once=notifier is not None and settings.sends_at_once(),
+        after_commit=partial(transaction.on_commit, using=using),
+    )
+
+
+def directory_over(transactions: DjangoTransactions) -> TableDirectory:
+    """Return the directory of the portal's users and groups."""
+    people = settings.people()
+    try:
+        return TableDirectory(
+            transactions,
+            users=people.users,
+            groups=people.groups,
+            users_in_groups=people.users_in_groups,
+            groups_in_groups=people.groups_in_groups,
+        )
+    except CallerError as error:
+        raise ImproperlyConfigured(f"{settings.NAME}: {error}") from error
+
+
+@in_our_words
+def _check(transactions: DjangoTransactions, tables: Tables) -> None:
+    with transactions.reading() as connection:
+        require_schema(schema_over(connection, tables))
+
+
+def forget(*, setting: str, **_more: Any) -> None:
+    """Open anew after a test has changed a setting."""
+    if setting in {settings.NAME, "DATABASES", "AUTH_USER_MODEL"}:
+        _opened.cache_clear()
+
+
+setting_changed.connect(forget)

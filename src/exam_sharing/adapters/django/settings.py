@@ -1,0 +1,276 @@
+"""The setting `EXAM_SHARING` of a portal: what it says, and what is wrong with it.
+
+Each part is read by a function of its own. So the system checks report everything that is wrong at
+once, and `open_sharing` fails at the first.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Final, TypeVar
+
+import attrs
+from django.apps import apps
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.core.exceptions import FieldDoesNotExist, FieldError, ImproperlyConfigured
+from django.db import connections, models
+from django.db.models.functions import Coalesce, Concat, NullIf, Trim
+from django.utils.module_loading import import_string
+
+from exam_sharing.adapters.django.querysets import columns_of, is_among
+from exam_sharing.adapters.django.transactions import DRIVERS
+from exam_sharing.adapters.sqlalchemy import (
+    GroupColumns,
+    MemberColumns,
+    TableExams,
+    UserColumns,
+)
+from exam_sharing.errors import CallerError
+from exam_sharing.policy.settings import Policy
+from exam_sharing.ports import HostFacts, NoHostFacts, Notifier
+from exam_sharing.web.answers import ENGLISH
+
+NAME: Final = "EXAM_SHARING"
+
+ValueT = TypeVar("ValueT")
+_Given = Mapping[str, Any]
+
+_KEYS: Final[Mapping[str, frozenset[str]]] = {
+    "USERS": frozenset(
+        {"name", "email", "active", "sharing_in_plan", "notices", "where", "visible"}
+    ),
+    "GROUPS": frozenset(
+        {"model", "name", "members", "subgroups", "where", "visible", "members_visible"}
+    ),
+    "EXAMS": frozenset({"model", "id", "owner", "batch", "uploaded_at", "subject", "where"}),
+}
+"""The keys of each part that is a dictionary."""
+
+_PARTS: Final = frozenset(
+    {"DATABASE", "POLICY", "NOTIFIER", "HOST_FACTS", "SENDS_AT_ONCE", "SENTENCES", *_KEYS}
+)
+
+
+@attrs.frozen(kw_only=True)
+class People:
+    """The columns of a portal's users, groups and memberships."""
+
+    users: UserColumns
+    groups: GroupColumns | None = None
+    users_in_groups: MemberColumns | None = None
+    groups_in_groups: MemberColumns | None = None
+
+
+def _given() -> _Given:
+    given = getattr(settings, NAME, {})
+    if not isinstance(given, Mapping):
+        raise ImproperlyConfigured(f"{NAME} must be a dictionary")
+    unknown = sorted(map(str, given.keys() - _PARTS))
+    if unknown:
+        raise ImproperlyConfigured(f"{NAME} has no {', '.join(unknown)}")
+    return given
+
+
+def _part(name: str, default: _Given) -> _Given:
+    given = _given().get(name, {})
+    if not isinstance(given, Mapping):
+        raise ImproperlyConfigured(f"{NAME}[{name!r}] must be a dictionary")
+    unknown = sorted(map(str, given.keys() - _KEYS[name]))
+    if unknown:
+        raise ImproperlyConfigured(f"{NAME}[{name!r}] has no {', '.join(unknown)}")
+    return {**default, **given}
+
+
+def database() -> str:
+    """Return the alias of the database in which sharing is kept."""
+    using = _given().get("DATABASE", "default")
+    if using not in connections.settings:
+        raise ImproperlyConfigured(f"{NAME}['DATABASE'] names no database of DATABASES")
+    connection: Any = connections[using]
+    if connection.vendor not in DRIVERS:
+        raise ImproperlyConfigured(f"DATABASES[{using!r}] must be PostgreSQL or SQLite")
+    if connection.vendor == "postgresql" and connection.Database.__name__ != "psycopg":
+        raise ImproperlyConfigured(f"DATABASES[{using!r}] must be used by psycopg 3")
+    if not connection.settings_dict["AUTOCOMMIT"]:
+        raise ImproperlyConfigured(f"DATABASES[{using!r}] must not set AUTOCOMMIT to False")
+    return str(using)
+
+
+def policy() -> Policy:
+    """Return the deployment's policy."""
+    found: Policy = _named("POLICY", Policy)
+    if not isinstance(found, Policy):
+        raise ImproperlyConfigured(f"{NAME}['POLICY'] must name a Policy, or a function of one")
+    return found
+
+
+def notifier() -> Notifier | None:
+    """Return what sends notices, if anything does."""
+    found: Notifier | None = _named("NOTIFIER", lambda: None)
+    return found
+
+
+def host_facts() -> HostFacts:
+    """Return the facts for rules of the host's own."""
+    found: HostFacts = _named("HOST_FACTS", NoHostFacts)
+    return found
+
+
+def sentences() -> Mapping[str, str]:
+    """Return the sentences of answers, with those that the portal replaces."""
+    given = _imported(f"{NAME}['SENTENCES']", _given().get("SENTENCES", {}))
+    if not isinstance(given, Mapping):
+        raise ImproperlyConfigured(f"{NAME}['SENTENCES'] must be a dictionary, or name one")
+    unknown = sorted(str(each) for each in given if str(each).partition(".")[0] not in ENGLISH)
+    if unknown:
+        raise ImproperlyConfigured(f"{NAME}['SENTENCES'] has unknown codes: {', '.join(unknown)}")
+    return {**ENGLISH, **given}
+
+
+def sends_at_once() -> bool:
+    """Return whether a share sends its own notices once it has committed."""
+    given = _given().get("SENDS_AT_ONCE", True)
+    if not isinstance(given, bool):
+        raise ImproperlyConfigured(f"{NAME}['SENDS_AT_ONCE'] must be True or False")
+    return given
+
+
+def _named(name: str, default: Callable[[], Any]) -> Any:
+    """Return what a dotted path names, or what the function or class returns that it names."""
+    path = _given().get(name)
+    if path is None:
+        return default()
+    found = _imported(f"{NAME}[{name!r}]", path)
+    return found() if callable(found) else found
+
+
+def _imported(where: str, path: object) -> Any:
+    if not isinstance(path, str):
+        return path
+    try:
+        return import_string(path)
+    except ImportError as error:
+        raise ImproperlyConfigured(f"{where}: {error}") from error
+
+
+def people() -> People:
+    """Return the columns of users, groups and memberships."""
+    using, model = database(), get_user_model()
+    users = _users(model, using)
+    if _given().get("GROUPS", {}) is None:
+        return People(users=users)
+    return _with_groups(users, using)
+
+
+def _users(model: Any, using: str) -> UserColumns:
+    email = _path_if_there(model, model.get_email_field_name())
+    given = _part("USERS", {"name": _full_name(model), "email": email, "active": "is_active"})
+    flags = {key: given.get(key, True) for key in ("active", "sharing_in_plan", "notices")}
+    wanted = {"id": "pk", "name": given["name"], "email": given["email"], **flags}
+    columns = _columns("USERS", model, given, wanted, using)
+    visible = _visible("USERS", "visible", given, columns["id"], using)
+    return UserColumns(**columns, **visible)
+
+
+def _full_name(model: Any) -> Any:
+    """Return the first and the last name, or else the name by which a user signs in."""
+    sign_in = model.USERNAME_FIELD
+    if not all(_path_if_there(model, each) for each in ("first_name", "last_name")):
+        return sign_in
+    both = Trim(Concat("first_name", models.Value(" "), "last_name"))
+    return Coalesce(NullIf(both, models.Value("")), models.F(sign_in))
+
+
+def _path_if_there(model: Any, name: str) -> str | None:
+    try:
+        model._meta.get_field(name)
+    except FieldDoesNotExist:
+        return None
+    return name
+
+
+def _with_groups(users: UserColumns, using: str) -> People:
+    given = _part("GROUPS", {"model": "auth.Group", "name": "name", "members": "user"})
+    model = _model("GROUPS", given["model"])
+    columns = _columns("GROUPS", model, given, {"id": "pk", "name": given["name"]}, using)
+    visible = {
+        **_visible("GROUPS", "visible", given, columns["id"], using),
+        **_visible("GROUPS", "members_visible", given, columns["id"], using),
+    }
+
+    def members(key: str, name: str) -> MemberColumns | None:
+        path = given.get(key)
+        if path is None:
+            return None
+        wanted = {"group": "pk", "member": path}
+        some = {"where": ~models.Q(**{path: None})}
+        return MemberColumns(**_columns("GROUPS", model, some, wanted, using, name))
+
+    return People(
+        users=users,
+        groups=GroupColumns(**columns, **visible),
+        users_in_groups=members("members", "memberships"),
+        groups_in_groups=members("subgroups", "nesting"),
+    )
+
+
+def exams() -> TableExams | None:
+    """Return the columns of the portal's exams, if it keeps them in a model of its own."""
+    if "EXAMS" not in _given():
+        return None
+    if not settings.USE_TZ:
+        raise ImproperlyConfigured(f"{NAME}['EXAMS'] needs USE_TZ = True: times are in UTC")
+    given = _part("EXAMS", {"id": "pk"})
+    missing = sorted({"model", "owner", "batch", "uploaded_at"} - given.keys())
+    if missing:
+        raise ImproperlyConfigured(f"{NAME}['EXAMS'] needs {', '.join(missing)}")
+    wanted = {key: each for key, each in given.items() if key not in {"model", "where"}}
+    model = _model("EXAMS", given["model"])
+    columns = _columns("EXAMS", model, given, wanted, database())
+    with _saying("EXAMS"):
+        return TableExams(**columns)
+
+
+def _model(part: str, name: str) -> Any:
+    try:
+        return apps.get_model(name)
+    except (LookupError, ValueError, AttributeError) as error:
+        raise ImproperlyConfigured(f"{NAME}[{part!r}]['model']: {error}") from error
+
+
+def _columns(
+    part: str,
+    model: Any,
+    given: _Given,
+    wanted: Mapping[str, Any],
+    using: str,
+    name: str | None = None,
+) -> dict[str, Any]:
+    rows = model._default_manager.using(using)
+    where = given.get("where", models.Q())
+    with _saying(part):
+        rows = rows.filter(where if isinstance(where, models.Q) else models.Q(**where))
+        some = {key: each for key, each in wanted.items() if each is not None}
+        return {**wanted, **columns_of(rows, name or f"host_{part.lower()}", some, using)}
+
+
+@contextmanager
+def _saying(part: str) -> Iterator[None]:
+    """Say which part of the setting was wrong."""
+    try:
+        yield
+    except (FieldError, CallerError, TypeError, ValueError) as error:
+        raise ImproperlyConfigured(f"{NAME}[{part!r}]: {error}") from error
+
+
+def _visible(
+    part: str,
+    key: str,
+    given: _Given,
+    column: Any,
+    using: str,
+) -> dict[str, Any]:
+    if key not in given:
+        return {}
+    chosen = _imported(f"{NAME}[{part!r}][{key!r}]", given[key])
+    return {key: lambda actor: is_among(chosen, column, actor, using)}

@@ -1,0 +1,161 @@
+"""The app of Django: its migration, its models, and what its checks report."""
+
+import re
+
+import pytest
+import sqlalchemy
+from django import test
+from django.core.checks import run_checks
+from django.core.management import call_command
+from django.db import connection
+
+from django_databases import connected
+from django_portal.sharing import OF_PROFILES, OF_TEAMS, STUDIES
+from exam_sharing.adapters import sqlalchemy as sql
+from exam_sharing.adapters.django.models import Grant, Notice, Share
+
+TABLES = sql.define_tables(sqlalchemy.MetaData())
+
+
+IN_SQLITE = ("SELECT type, name, sql FROM sqlite_master",)
+IN_POSTGRESQL = (
+    """SELECT table_name, column_name, ordinal_position, data_type, is_nullable, column_default,
+    character_maximum_length, collation_name FROM information_schema.columns
+    WHERE table_schema = %s""",
+    "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = %s",
+    """SELECT conrelid::regclass, pg_get_constraintdef(oid) FROM pg_constraint
+    WHERE connamespace = %s::regnamespace""",
+    """SELECT relname, objsubid, description FROM pg_description JOIN pg_class c ON c.oid = objoid
+    WHERE relnamespace = %s::regnamespace""",
+)
+
+
+def shape(engine, schema):
+    """Return everything that a database says of our tables."""
+    is_sqlite = engine.dialect.name == "sqlite"
+    found = set()
+    with engine.begin() as other:
+        for query in IN_SQLITE if is_sqlite else IN_POSTGRESQL:
+            rows = other.exec_driver_sql(query, () if is_sqlite else (schema,)).all()
+            texts = (" ".join(map(str, row)).replace(f"{schema}.", "") for row in rows)
+            found.update(text for text in texts if "exam_sharing_" in text)
+    return found
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def engine(request):
+    found = request.getfixturevalue(request.param)
+    with connected(found.url):
+        yield found
+
+
+def created_beside(engine, tmp_path):
+    """Return the shape of tables that `create_all` creates elsewhere."""
+    if engine.dialect.name == "sqlite":
+        other = sql.sqlite_engine(tmp_path / "other.db")
+        sql.create_all(other)
+        found = shape(other, "main")
+        other.dispose()
+        return found
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE SCHEMA beside")
+    sql.create_all(engine, sql.define_tables(sqlalchemy.MetaData(), schema="beside"))
+    return shape(engine, "beside")
+
+
+def migrate(*arguments):
+    call_command("migrate", "exam_sharing", *arguments, verbosity=0)
+
+
+def test_the_migration_creates_exactly_our_tables_and_drops_them(engine, tmp_path):
+    schema = "main" if engine.dialect.name == "sqlite" else "public"
+    migrate()
+    created = shape(engine, schema)
+    assert len(created) > len(TABLES.all())
+    assert created == created_beside(engine, tmp_path)
+    sql.open_sharing(engine)
+    migrate("zero")
+    assert shape(engine, schema) == set()
+
+
+def test_makemigrations_finds_nothing_to_add(engine):
+    call_command("makemigrations", "exam_sharing", check=True, dry_run=True, verbosity=0)
+
+
+def test_models_have_columns_of_our_tables_without_messages_and_exams():
+    for model, table in ((Grant, "grants"), (Share, "shares"), (Notice, "notices")):
+        columns = getattr(TABLES, table).c
+        assert model._meta.db_table == getattr(TABLES, table).name
+        for field in model._meta.fields:
+            assert field.null == columns[field.column].nullable
+    left_out = {column.name for column in TABLES.notices.c} - {
+        field.column for field in Notice._meta.fields
+    }
+    assert left_out == {"exams", "message", "claimed_by"}
+
+
+def reported(**given):
+    """Return the ids and the texts of everything that is wrong with these settings."""
+    with test.override_settings(**given):
+        found = [each for each in run_checks() if each.id.startswith("exam_sharing.")]
+    assert all(each.hint for each in found)
+    return {each.id.removeprefix("exam_sharing."): f"{each.msg} {each.hint}" for each in found}
+
+
+def test_good_settings_have_nothing_to_report(engine):
+    given = {"USERS": OF_PROFILES, "GROUPS": OF_TEAMS, "EXAMS": STUDIES}
+    given |= {"NOTIFIER": "django_portal.sharing.outbox", "SENTENCES": {"AND": "{front} & {last}"}}
+    assert reported(EXAM_SHARING=given) == {}
+    assert reported() == {}
+    assert reported(EXAM_SHARING={"GROUPS": None}) == {}
+
+
+WRONG = {
+    "DATABASE": ("elsewhere", "E001", "names no database"),
+    "POLICY": ("django_portal.sharing.OUTBOX", "E002", "must name a Policy"),
+    "NOTIFIER": ("django_portal.sharing.nothing", "E003", "nothing"),
+    "HOST_FACTS": ("no_such_module.facts", "E004", "no_such_module"),
+    "USERS": ({"name": "nickname"}, "E005", "nickname"),
+    "GROUPS": ({"model": "django_portal.Nobody"}, "E005", "Nobody"),
+    "EXAMS": ({"model": "django_portal.Study"}, "E006", "needs batch, owner, uploaded_at"),
+    "SENTENCES": ({"NO_SUCH": "x"}, "E007", "NO_SUCH"),
+    "SENDS_AT_ONCE": ("yes", "E008", "True or False"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_part_that_is_wrong_is_reported(name, engine):
+    given, number, words = WRONG[name]
+    found = reported(EXAM_SHARING={name: given})
+    assert words in found[number]
+
+
+def test_everything_that_is_wrong_is_reported_at_once(engine):
+    given = {name: wrong for name, (wrong, _, _) in WRONG.items() if name != "DATABASE"}
+    assert set(reported(EXAM_SHARING=given)) == {f"E00{number}" for number in range(2, 9)}
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"OWNERS": {}}, "has no OWNERS"),
+        ({"USERS": {"nmae": "username"}}, "has no nmae"),
+        ({"USERS": {"active": "username"}}, "must be a condition"),
+        ({"EXAMS": STUDIES | {"uploaded_at": "disc"}}, "must hold times"),
+        ({"EXAMS": STUDIES | {"owner": "arrived"}}, "must hold text, whole numbers or UUIDs"),
+    ],
+)
+def test_a_mistake_is_named(given, words, engine):
+    assert any(words in text for text in reported(EXAM_SHARING=given).values())
+
+
+def test_sqlite_that_does_not_begin_with_immediate_is_a_warning(sqlite):
+    with connected(sqlite.url):
+        del connection.settings_dict["OPTIONS"]["transaction_mode"]
+        assert "IMMEDIATE" in reported()["W001"]
+
+
+def test_middleware_before_authentication_is_an_error(engine):
+    middleware = ["exam_sharing.adapters.django.middleware.SharingErrors"]
+    found = reported(MIDDLEWARE=middleware)
+    assert re.search("put .*SharingErrors after .*AuthenticationMiddleware", found["E009"])
