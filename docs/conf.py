@@ -48,7 +48,7 @@ napoleon_use_ivar = True
 nitpick_ignore_regex = [
     (
         r"py:.*",
-        r"(attrs?|collections|contextlib|datetime|enum|hypothesis|os|pathlib|pydicom|sqlalchemy|ssl|typing|typing_extensions)\..*",
+        r"(attrs?|collections|contextlib|datetime|enum|fastapi|hypothesis|os|pathlib|pydicom|sqlalchemy|ssl|starlette|typing|typing_extensions)\..*",
     ),
     (r"py:.*", r"(.*\.)?(AnswerT|CaseT|ItemT|ResultT)"),
 ]
