@@ -29,7 +29,14 @@ from exam_sharing.identifiers import (
     ShareId,
     UserId,
 )
-from exam_sharing.policy.facts import ExamGrants, Involvement, MembersSeen, PeopleBehind, Profile
+from exam_sharing.policy.facts import (
+    ExamFacts,
+    ExamGrants,
+    Involvement,
+    MembersSeen,
+    PeopleBehind,
+    Profile,
+)
 from exam_sharing.policy.plans import Share, ShareReceipt, UnshareReceipt, moved
 from exam_sharing.policy.requests import ShareRequest
 from exam_sharing.policy.retries import Settlement
@@ -251,6 +258,28 @@ class AccessReader(Protocol):
 
         The list begins after the time of upload and the id in `after`; no visible exam need have
         them. The exams that the user owns are among them if `own` is true.
+        """
+
+
+class FactReader(AccessReader, Protocol):
+    """An `AccessReader` that also answers at once what views and acts ask of several ports.
+
+    Most stores need none of this: views and acts query the other ports one after another, and get
+    the same answers. Before anything else of an exam or of its batch is read, the same query finds
+    out whether the user may know of it, so that a hidden exam costs as little as a missing one.
+    """
+
+    def permission_held(
+        self, user: UserId, principals: Keys, exam: ExamId, now: datetime
+    ) -> Permission | None:
+        """Return the highest permission that the user holds by `holds`; `None` for none."""
+
+    def facts_seen(
+        self, user: UserId, principals: Keys, exam: ExamId, now: datetime, *, batch: bool
+    ) -> tuple[ExamFacts, ...]:
+        """Return the exam, or its whole batch in the order of `batch_of`, with standing grants.
+
+        Empty where the user cannot see the exam. Without the withdrawn exams of the batch.
         """
 
 

@@ -6,10 +6,11 @@ the answer nor the way to it tells them apart. Queries that could show a differe
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import attrs
 
+from exam_sharing.conformance import lacking
 from exam_sharing.errors import StoreFailed
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Grant, Permission
@@ -31,7 +32,7 @@ from exam_sharing.policy.requests import EndingRequest, Reshares, RevokeRequest,
 from exam_sharing.policy.settings import AccessListScope, Policy
 from exam_sharing.policy.share import ShareCase
 from exam_sharing.policy.support import unread_sources
-from exam_sharing.ports import Directory, Ports
+from exam_sharing.ports import Directory, FactReader, Ports
 
 AnswerT = TypeVar("AnswerT")
 
@@ -104,6 +105,44 @@ def can_see(ports: Ports, profile: Profile, exam: ExamId, now: datetime) -> bool
     return ports.access.holds(profile.user, profile.acting, view, exam, now) is True
 
 
+def permission_held(
+    ports: Ports, profile: Profile, exam: ExamId, now: datetime
+) -> Permission | None:
+    """Query the highest permission that a user holds on an exam; `None` without access."""
+    at_once = _fact_reader(ports)
+    if at_once is not None:
+        held = at_once.permission_held(profile.user, profile.acting, exam, now)
+        return held if type(held) is Permission else None
+    if not can_see(ports, profile, exam, now):
+        return None
+    download = Permission.DOWNLOAD
+    downloads = ports.access.holds(profile.user, profile.acting, download, exam, now) is True
+    return download if downloads else Permission.VIEW
+
+
+def exams_seen(
+    ports: Ports, profile: Profile, exam: ExamId, now: datetime, *, batch: bool = False
+) -> tuple[ExamFacts, ...]:
+    """Query an exam, or its whole batch, with its sharing; nothing if the user cannot see it."""
+    at_once = _fact_reader(ports)
+    if at_once is not None:
+        found = at_once.facts_seen(profile.user, profile.acting, exam, now, batch=batch)
+        exams_from(tuple(each.exam for each in from_directory(found, tuple, "the facts")))
+        return found
+    if not can_see(ports, profile, exam, now):
+        return ()
+    wanted: tuple[ExamId, ...] = ()
+    if batch:
+        wanted = tuple(each.id for each in exams_from(ports.exams.batch_of(exam)))
+    return _each_with_grants(ports, wanted or (exam,))
+
+
+def _fact_reader(ports: Ports) -> FactReader | None:
+    """Return the port of access if it answers at once what views and acts need."""
+    access = ports.access
+    return None if lacking(access, FactReader) else cast("FactReader", access)
+
+
 def exam_facts(ports: Ports, exam: ExamId, *, ended: bool = False) -> ExamFacts | None:
     """Query one exam and its sharing; `None` when there is none, or it was withdrawn."""
     facts = _each_with_grants(ports, (exam,), ended=ended)
@@ -126,13 +165,9 @@ def _each_with_grants(
 
 def visible_part_of_share(ports: Ports, request: ShareRequest, now: datetime) -> ShareFacts:
     """Query the actor and, where they can see the named exam, the exams of the share."""
-    actor = profile_of(ports, request.actor)
-    if not can_see(ports, actor, request.exam, now):
-        return ShareFacts(actor=actor)
-    wanted: tuple[ExamId, ...] = ()
-    if request.scope is Scope.BATCH:
-        wanted = tuple(exam.id for exam in exams_from(ports.exams.batch_of(request.exam)))
-    return ShareFacts(actor=actor, exams=_each_with_grants(ports, wanted or (request.exam,)))
+    actor, whole = profile_of(ports, request.actor), request.scope is Scope.BATCH
+    exams = exams_seen(ports, actor, request.exam, now, batch=whole)
+    return ShareFacts(actor=actor, exams=exams)
 
 
 def share_facts(ports: Ports, policy: Policy, request: ShareRequest, now: datetime) -> ShareFacts:
@@ -212,8 +247,8 @@ def support_of(
 def scene_of(ports: Ports, policy: Policy, viewer: UserId, exam: ExamId, now: datetime) -> Scene:
     """Query what a viewer may know of an exam, and what ending its grants would need."""
     actor = profile_of(ports, viewer)
-    found = exam_facts(ports, exam) if can_see(ports, actor, exam, now) else None
-    return scene_with(ports, policy, actor, found, now)
+    found = exams_seen(ports, actor, exam, now)
+    return scene_with(ports, policy, actor, found[0] if found else None, now)
 
 
 def scene_with(

@@ -57,11 +57,10 @@ def share_page(
 def tabs(ports: Ports, user: UserId, exam: ExamId, now: datetime) -> frozenset[Tab]:
     """Return the tabs that the exam has for the user; none without access."""
     profile = gathering.profile_of(ports, user)
-    if not gathering.can_see(ports, profile, exam, now):
+    held = gathering.permission_held(ports, profile, exam, now)
+    if held is None:
         return frozenset()
-    download = Permission.DOWNLOAD
-    downloads = ports.access.holds(user, profile.acting, download, exam, now) is True
-    return views.tabs(profile, downloads=downloads)
+    return views.tabs(profile, downloads=held is Permission.DOWNLOAD)
 
 
 def access_list(
@@ -173,9 +172,7 @@ def _who_may_choose(
 ) -> tuple[Profile, ExamFacts] | None:
     """Return the actor and the exam if the actor may share it."""
     profile = gathering.profile_of(ports, actor)
-    if not gathering.can_see(ports, profile, exam, now) or not profile.sharing_in_plan:
-        return None
-    facts = gathering.exam_facts(ports, exam)
-    if facts is None or not access.holding_on(profile, facts).holds(Permission.VIEW, now):
-        return None
-    return profile, facts
+    for facts in gathering.exams_seen(ports, profile, exam, now):
+        holds = access.holding_on(profile, facts).holds(Permission.VIEW, now)
+        return (profile, facts) if holds and profile.sharing_in_plan else None
+    return None

@@ -13,6 +13,8 @@ from exam_sharing import Permission
 from exam_sharing.events import ActRefused
 from exam_sharing.memory import MemoryStore
 from exam_sharing.memory.outbox import MemoryOutbox
+from exam_sharing.policy.access import Given
+from exam_sharing.policy.facts import ExamFacts
 from exam_sharing.policy.retries import AT_ONCE, Done, GivenUp, TryAgain
 
 LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
@@ -562,6 +564,49 @@ class RollsBackOnRefusals(MemoryStore):
         super().record(event)
         if isinstance(event, ActRefused):
             self._ready.update(self._before)
+
+
+class _AnswersAtOnce(MemoryStore):
+    """Answers at once what views and acts ask, from the answers of the other methods."""
+
+    def permission_held(self, user, principals, exam, now):
+        held = [each for each in Permission if self.holds(user, principals, each, exam, now)]
+        return max(held, default=None)
+
+    def facts_seen(self, user, principals, exam, now, *, batch):
+        if not self.holds(user, principals, Permission.VIEW, exam, now):
+            return ()
+        exams = self.batch_of(exam) if batch else self.find((exam,))
+        return tuple(each for each in map(self._facts_of, exams) if not each.sharing.withdrawn)
+
+    def _facts_of(self, exam):
+        return ExamFacts(exam=exam, sharing=self.read((exam.id,), ended=False)[exam.id])
+
+
+class ReadsHiddenBatches(_AnswersAtOnce):
+    """Answers at once include the batch of an exam that the user does not see."""
+
+    def facts_seen(self, user, principals, exam, now, *, batch):
+        exams = self.batch_of(exam) if batch else self.find((exam,))
+        return tuple(each for each in map(self._facts_of, exams) if not each.sharing.withdrawn)
+
+
+class GivesOwnersNoTabs(_AnswersAtOnce):
+    """The highest permission is looked up in grants alone, and owners are forgotten."""
+
+    def permission_held(self, user, principals, exam, now):
+        grants = self.read((exam,), ended=False)[exam].grants
+        given = Given(grant for grant in grants if not grant.expired(now))
+        held = given.to(principals, user)
+        return max((each for each in Permission if held.holds(each, now)), default=None)
+
+
+class KeepsTheWithdrawn(_AnswersAtOnce):
+    """Answers at once have the withdrawn exams of a batch."""
+
+    def facts_seen(self, user, principals, exam, now, *, batch):
+        found = super().facts_seen(user, principals, exam, now, batch=batch)
+        return tuple(map(self._facts_of, self.batch_of(exam))) if found and batch else found
 
 
 BROKEN_STORES = [

@@ -78,6 +78,7 @@ UNSEEN = {
     "LapsesOnce": RELAYS,
     "RequeuesForNoShare": RELAYS,
     "NumbersBeforehand": ALONE,
+    "ReadsHiddenBatches": "acts look again at what they are given",
     "UploadsOverGrants": "no act in its stories is on an exam that is not there",
 }
 """Why the machine does not catch a variant."""

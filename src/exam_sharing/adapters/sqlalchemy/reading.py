@@ -31,7 +31,7 @@ from exam_sharing.adapters.sqlalchemy.tables import Instant, Tables, listed, one
 from exam_sharing.exams import Exam
 from exam_sharing.grants import EndedGrant, Grant, Permission
 from exam_sharing.identifiers import ExamId, GrantId, PrincipalKey, UserId
-from exam_sharing.policy.facts import ExamGrants, Involvement
+from exam_sharing.policy.facts import ExamFacts, ExamGrants, Involvement
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.validation import require_kind
 
@@ -45,6 +45,11 @@ Exams: TypeAlias = Iterable[ExamId]
 Selecting: TypeAlias = Select[Any] | sa.CompoundSelect[Any]
 
 _VISIBLE: Final = Rows(VisibleExam)
+# An exam beside a grant: both have an id and a time of upload.
+_OF_EXAM: Final = "exam_"
+_EXAM_BESIDE: Final = Rows(
+    Exam, {field.name: f"{_OF_EXAM}{field.name}" for field in attrs.fields(Exam)}
+)
 # How many principals have a select of their own, an arm, in SQLite; it joins at most 500 selects.
 _MOST_ARMS: Final = 200
 # The key to ask about for a user without principals.
@@ -192,6 +197,8 @@ class Questions:
     # Whether the user holds the permission on the `exam`, and on which of the `exams`.
     holds: Question[bool]
     holding: Question[frozenset[ExamId]]
+    # The highest permission that the user holds on the `exam`.
+    held: Question[Permission | None]
     # Which of the `exams` were withdrawn, even for their owners. `given` has two sets: the exams
     # on which grants give the permission, and the withdrawn exams.
     withdrawn: Question[frozenset[ExamId]]
@@ -211,9 +218,9 @@ class Questions:
         named = one_of(exams.id, "exams")
         self.find = Question(select(self._exams).where(named), EXAMS.values_of)
         exam: ColumnElement[str] = sa.bindparam("exam")
-        batch = exams.batch == select(exams.batch).where(exams.id == exam).scalar_subquery()
+        batch_of = select(exams.batch).where(exams.id == exam).scalar_subquery()
         newest_first = exams.uploaded_at.desc(), exams.id.desc()
-        whole = select(self._exams).where(batch).order_by(*newest_first)
+        whole = select(self._exams).where(exams.batch == batch_of).order_by(*newest_first)
         self.batch_of = Question(whole, EXAMS.values_of)
 
         self._standing = self._with_versions(self._grants, grants.closed_version.is_(None))
@@ -226,8 +233,17 @@ class Questions:
         given = sa.exists(select(grants.id).where(self._gives(grants.exam == exam)))
         there = sa.exists(select(exams.id).where(exams.id == exam))
         owned = sa.exists(self._owned(exams.id == exam))
-        held = select(sa.or_(sa.and_(given, there), owned).label("held"))
-        self.holds = Question(held, lambda rows: any(row.held for row in rows))
+        sees = sa.or_(sa.and_(given, there), owned)
+        holds = select(sees.label("held"))
+        self.holds = Question(holds, lambda rows: any(row.held for row in rows))
+        highest = select(sa.func.max(grants.permission)).where(self._gives(grants.exam == exam))
+        by_grants = (there, highest.scalar_subquery())
+        held = select(sa.case((owned, int(Permission.DOWNLOAD)), by_grants).label("held"))
+        self.held = Question(held, _permission_of)
+        self._facts_seen = [
+            self._facts(select(which.label("id")).where(sees).subquery("seen"), column)
+            for which, column in ((sa.cast(exam, exams.id.type), exams.id), (batch_of, exams.batch))
+        ]
 
         given_of_many = select(grants.exam).where(self._gives(one_of(grants.exam, "exams")))
         given_there = given_of_many.where(self._owner.is_not(None))
@@ -246,6 +262,10 @@ class Questions:
         """Ask for the version and the grants of each of the `exams`."""
         return Question(self._every if ended else self._standing, partial(_sharing_of, exams))
 
+    def facts_seen(self, *, batch: bool) -> Question[tuple[ExamFacts, ...]]:
+        """Ask for the `exam` that the user can see, or for its batch, with standing grants."""
+        return Question(self._facts_seen[batch], _facts_of)
+
     def involved(self, named: ExamId | GrantId) -> Question[Involvement | None]:
         """Ask how the user is involved with an exam, `named` by its own id or that of a grant."""
         return Question(self._involving_owners[isinstance(named, GrantId)], _involvement_of)
@@ -255,6 +275,21 @@ class Questions:
     ) -> Question[tuple[Involvement, bool] | None]:
         """Ask the same without the exam's owner, and whether grants let the user see the exam."""
         return Question(self._involving_grants[isinstance(named, GrantId)], _involvement_and_sight)
+
+    def _facts(self, of: FromClause, column: ColumnElement[Any]) -> Selecting:
+        """Select the exams of which `column` has the id of the one row of `of`, if it has any.
+
+        The database finds that row before it reads anything of the exams.
+        """
+        exams, versions, grants = self._exams, self._versions, self._grants
+        beside = [each.label(f"{_OF_EXAM}{each.key}") for each in exams.c]
+        head = versions.c.version.label("version_read"), versions.c.withdrawn
+        standing = sa.and_(grants.c.exam == exams.c.id, grants.c.closed_version.is_(None))
+        return select(*head, *beside, *grants.c).select_from(
+            of.join(exams, column == of.c.id)
+            .outerjoin(versions, versions.c.exam == exams.c.id)
+            .outerjoin(grants, standing)
+        )
 
     def _with_versions(self, grants: FromClause, *only: ColumnElement[bool]) -> Selecting:
         versions = self._versions
@@ -402,6 +437,28 @@ def _given_of(rows: Iterable[Any]) -> tuple[frozenset[ExamId], frozenset[ExamId]
         found[row.withdrawn].add(ExamId(row.exam))
     given, withdrawn = found
     return frozenset(given), frozenset(withdrawn)
+
+
+def _permission_of(rows: Iterable[Any]) -> Permission | None:
+    return next((Permission(row.held) for row in rows if row.held is not None), None)
+
+
+def _facts_of(rows: Iterable[Any]) -> tuple[ExamFacts, ...]:
+    """Return the exams, newest upload first, then by id downward, without withdrawn ones."""
+    found: dict[str, tuple[Any, list[Grant]]] = {}
+    for row in rows:
+        _, standing = found.setdefault(row.exam_id, (row, []))
+        if row.id is not None:
+            standing.append(GRANTS.value_of(row))
+    facts = [
+        ExamFacts(
+            exam=_EXAM_BESIDE.value_of(head),
+            sharing=ExamGrants(version=head.version_read or 0, grants=tuple(standing)),
+        )
+        for head, standing in found.values()
+        if not head.withdrawn
+    ]
+    return tuple(sorted(facts, key=lambda each: (each.exam.uploaded_at, each.id), reverse=True))
 
 
 def _involvement_and_sight(rows: Iterable[Any]) -> tuple[Involvement, bool] | None:

@@ -49,7 +49,7 @@ from exam_sharing.identifiers import (
     UserId,
     principal_of,
 )
-from exam_sharing.policy.facts import ExamGrants, Involvement
+from exam_sharing.policy.facts import ExamFacts, ExamGrants, Involvement
 from exam_sharing.policy.plans import Share
 from exam_sharing.policy.retries import AT_ONCE, longest_delay
 from exam_sharing.policy.views import VisibleExam
@@ -85,16 +85,19 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
     @override
     def read(self, exams: tuple[ExamId, ...], *, ended: bool) -> Mapping[ExamId, ExamGrants]:
         question = self._questions.read(exams, ended=ended)
+        named = reading.texts(exams)
         if self._transactions.joined:
-            return self._ask_locked(exams, question)
-        return self._transactions.ask(question, exams=reading.texts(exams))
+            return self._ask_locked(named, question, exams=named)
+        return self._transactions.ask(question, exams=named)
 
     @or_conflict
-    def _ask_locked(self, exams: tuple[ExamId, ...], question: Question[AnswerT]) -> AnswerT:
+    def _ask_locked(
+        self, locked: Iterable[str], question: Question[AnswerT], **asked: object
+    ) -> AnswerT:
         """Lock versions before the read: in a host's transaction, an act is decided only once."""
         with self._transactions.reading() as connection:
-            self._lock(connection, reading.texts(exams))
-        return self._transactions.ask(question, exams=reading.texts(exams))
+            self._lock(connection, locked)
+        return self._transactions.ask(question, **asked)
 
     @override
     @in_our_words
@@ -390,7 +393,7 @@ def _insert_new(connection: Connection, table: Table, rows: Sequence[Any], kind:
 
 
 @checks_arguments
-class SqlReader(SqlGrants, ports.ExamReader, ports.AccessReader):
+class SqlReader(SqlGrants, ports.ExamReader, ports.FactReader):
     """The ports that read exams and access: one statement for each question."""
 
     @override
@@ -416,6 +419,31 @@ class SqlReader(SqlGrants, ports.ExamReader, ports.AccessReader):
             return False
         asked = reading.asked_by(user, principals, now, permission)
         return self._transactions.ask(self._questions.holds, **asked, exam=exam.value)
+
+    @override
+    def permission_held(
+        self, user: UserId, principals: Keys, exam: ExamId, now: datetime
+    ) -> Permission | None:
+        if not principals:
+            return None
+        asked = reading.asked_by(user, principals, now)
+        return self._transactions.ask(self._questions.held, **asked, exam=exam.value)
+
+    @override
+    def facts_seen(
+        self, user: UserId, principals: Keys, exam: ExamId, now: datetime, *, batch: bool
+    ) -> tuple[ExamFacts, ...]:
+        if not principals:
+            return ()
+        asked = reading.asked_by(user, principals, now) | {"exam": exam.value}
+        question = self._questions.facts_seen(batch=batch)
+        found = self._transactions.ask(question, **asked)
+        if not (found and self._transactions.joined):
+            return found
+        # Only now is it known what to lock. What arrived in between is not locked, and left out.
+        known = {each.id for each in found}
+        again = self._ask_locked(reading.texts(known), question, **asked)
+        return tuple(each for each in again if each.id in known)
 
     @override
     def holding(

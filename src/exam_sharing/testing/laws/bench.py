@@ -22,6 +22,7 @@ from exam_sharing.policy.requests import Withdrawal
 from exam_sharing.ports import Changes, StoredReceipt
 from exam_sharing.testing import opening
 from exam_sharing.testing.edges import START, TICK
+from exam_sharing.testing.laws.facts import require_same_facts
 from exam_sharing.testing.laws.law import Laws, capability, in_pages, insist, needed, raises, same
 from exam_sharing.testing.worlds import ANNA, BEN, VIEW
 from exam_sharing.validation import is_a, is_whole_from
@@ -367,6 +368,7 @@ class Bench:
             same(f"checks for {permission.name} of {who}", checked, expected)
             many = access.holding(user, keys, permission, tuple(self._exams), now)
             same(f"many checks at once for {permission.name} of {who}", many, expected)
+        require_same_facts(self.ports, self._exams, held, user, keys, now)
         exams = [self._exams[exam] for exam in held]
         newest_first = sorted(exams, key=lambda exam: (exam.uploaded_at, exam.id), reverse=True)
         for own in (True, False):
