@@ -282,6 +282,20 @@ class FactReader(AccessReader, Protocol):
         Empty where the user cannot see the exam. Without the withdrawn exams of the batch.
         """
 
+    def facts_involved(
+        self,
+        user: UserId,
+        principals: Keys,
+        named: ExamId | GrantId,
+        now: datetime,
+        *,
+        own: bool,
+    ) -> tuple[Involvement, ExamFacts] | None:
+        """Return the answer of `involved`, and the exam with its standing grants.
+
+        If `own`, only where `Involvement.own` is true; otherwise `None`, and no grant is read.
+        """
+
 
 class Outbox(Protocol):
     """Notices that wait to be sent, and those that were given up.

@@ -34,8 +34,8 @@ BUDGETS: Final = {
     "share_form": 2,
     "access_list": 4,
     "share_page": 4,
-    "a share of three exams": 16,
-    "an unshare": 15,
+    "a share of three exams": 14,
+    "an unshare": 13,
 }
 """How many statements each may take."""
 

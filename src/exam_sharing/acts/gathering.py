@@ -14,12 +14,13 @@ from exam_sharing.conformance import lacking
 from exam_sharing.errors import StoreFailed
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Grant, Permission
-from exam_sharing.identifiers import ExamId, GroupId, Keys, PrincipalId, UserId
+from exam_sharing.identifiers import ExamId, GrantId, GroupId, Keys, PrincipalId, UserId
 from exam_sharing.policy.disclosure import principals_affected
 from exam_sharing.policy.ending import EndingCase, Scene
 from exam_sharing.policy.facts import (
     EndingFacts,
     ExamFacts,
+    Involvement,
     Memberships,
     MembersSeen,
     People,
@@ -137,6 +138,30 @@ def exams_seen(
     return _each_with_grants(ports, wanted or (exam,))
 
 
+def exam_involving(
+    ports: Ports,
+    actor: Profile,
+    named: ExamId | GrantId,
+    now: datetime,
+    *,
+    own: bool,
+) -> tuple[Involvement, ExamFacts] | None:
+    """Query an exam with its sharing, and how the actor is involved with it, if they are.
+
+    If `own`, only where the involvement is the actor's own.
+    """
+    at_once = _fact_reader(ports)
+    if at_once is not None:
+        found = at_once.facts_involved(actor.user, actor.acting, named, now, own=own)
+        exams_from(() if found is None else (found[1].exam,))
+        return found
+    involvement = ports.access.involved(actor.user, actor.acting, named, now)
+    if involvement is None or (own and not involvement.own):
+        return None
+    exam = exam_facts(ports, involvement.exam)
+    return None if exam is None else (involvement, exam)
+
+
 def _fact_reader(ports: Ports) -> FactReader | None:
     """Return the port of access if it answers at once what views and acts need."""
     access = ports.access
@@ -199,13 +224,11 @@ def ending_facts(
     """Query all facts that the decision to end grants needs."""
     actor = profile_of(ports, request.actor)
     named = request.grant if isinstance(request, RevokeRequest) else request.exam
-    involvement = ports.access.involved(actor.user, actor.acting, named, now)
-    shows_all = policy.access_list is AccessListScope.EVERYONE
-    if involvement is None or not (involvement.own or shows_all):
+    own = policy.access_list is not AccessListScope.EVERYONE
+    found = exam_involving(ports, actor, named, now, own=own)
+    if found is None:
         return EndingFacts(actor=actor)
-    exam = exam_facts(ports, involvement.exam)
-    if exam is None:
-        return EndingFacts(actor=actor)
+    involvement, exam = found
     facts = EndingFacts(actor=actor, exam=exam, once_granted=involvement.granted)
     case = EndingCase(scene=Scene(policy=policy, facts=facts, now=now), request=request)
     if not case.scene.visible:

@@ -579,6 +579,12 @@ class _AnswersAtOnce(MemoryStore):
         exams = self.batch_of(exam) if batch else self.find((exam,))
         return tuple(each for each in map(self._facts_of, exams) if not each.sharing.withdrawn)
 
+    def facts_involved(self, user, principals, named, now, *, own):
+        involved = self.involved(user, principals, named, now)
+        if involved is None or (own and not involved.own):
+            return None
+        return involved, *map(self._facts_of, self.find((involved.exam,)))
+
     def _facts_of(self, exam):
         return ExamFacts(exam=exam, sharing=self.read((exam.id,), ended=False)[exam.id])
 
@@ -607,6 +613,13 @@ class KeepsTheWithdrawn(_AnswersAtOnce):
     def facts_seen(self, user, principals, exam, now, *, batch):
         found = super().facts_seen(user, principals, exam, now, batch=batch)
         return tuple(map(self._facts_of, self.batch_of(exam))) if found and batch else found
+
+
+class OpensGrantsOfOthers(_AnswersAtOnce):
+    """Who names a grant gets the exam's facts, even where they may see only their own."""
+
+    def facts_involved(self, user, principals, named, now, *, own):
+        return super().facts_involved(user, principals, named, now, own=False)
 
 
 BROKEN_STORES = [

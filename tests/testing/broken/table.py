@@ -79,6 +79,7 @@ UNSEEN = {
     "RequeuesForNoShare": RELAYS,
     "NumbersBeforehand": ALONE,
     "ReadsHiddenBatches": "acts look again at what they are given",
+    "OpensGrantsOfOthers": "acts look again at what they are given",
     "UploadsOverGrants": "no act in its stories is on an exam that is not there",
 }
 """Why the machine does not catch a variant."""

@@ -16,7 +16,7 @@ from itertools import islice
 from typing import Any, Final, Protocol, TypeAlias
 
 import attrs
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, null, select
 from sqlalchemy.sql import FromClause
 from typing_extensions import override
 
@@ -68,19 +68,17 @@ class _KeptByHost(SqlGrants, ports.ExamReader, ports.ExamWriter):
         raise InvalidArgument("exams", "are kept by the host itself: record the upload there")
 
     @override
-    def _times_of_upload(self, exams: AbstractSet[ExamId]) -> Mapping[ExamId, datetime]:
-        """Return the times that earlier grants have, so that all grants on an exam sort alike."""
-        if not exams:
-            return {}
-        grants, named = self._tables.grants, listed("exams")
+    def _time_of_upload(self, exam: ColumnElement[str]) -> ColumnElement[datetime | None]:
+        """Return the time that earlier grants have, so that all grants on an exam sort alike."""
+        grants = self._tables.grants
         # One grant of each exam is enough.
-        one = select(grants.c.uploaded_at).where(grants.c.exam == named.c.value).limit(1)
+        one = select(grants.c.uploaded_at).where(grants.c.exam == exam).limit(1)
         standing = one.where(grants.c.closed_version.is_(None)).scalar_subquery()
         ended = one.where(grants.c.closed_version.is_not(None)).scalar_subquery()
-        copies = select(named.c.value.label("exam"), func.coalesce(standing, ended).label("at"))
-        rows = self._transactions.rows(copies, exams=texts(exams))
-        copied = {ExamId(row.exam): row.at for row in rows if row.at is not None}
-        return copied | {exam.id: exam.uploaded_at for exam in self._found(exams - copied.keys())}
+        return func.coalesce(standing, ended, self._time_at_host(exam))
+
+    def _time_at_host(self, exam: ColumnElement[str]) -> ColumnElement[Any]:
+        return super()._time_of_upload(exam)
 
     def _found(self, exams: AbstractSet[ExamId]) -> tuple[Exam, ...]:
         if not exams:
@@ -111,6 +109,22 @@ class SqlSharingStore(_KeptByHost, ports.AccessReader):
         super().__init__(database)
         require_conforming("exams", exams, HostExams)
         self._host = exams
+
+    @override
+    def _time_at_host(self, exam: ColumnElement[str]) -> ColumnElement[Any]:
+        return null()
+
+    @override
+    def _uploaded_before(self, exams: AbstractSet[ExamId]) -> Mapping[str, datetime]:
+        """Return the times of exams without earlier grants; the host is asked outside of locks."""
+        if not exams:
+            return {}
+        named = listed("exams")
+        copies = select(named.c.value, self._time_of_upload(named.c.value).label("at"))
+        rows = self._transactions.rows(copies, exams=texts(exams))
+        copied = {row.value: row.at for row in rows if row.at is not None}
+        unknown = {exam for exam in exams if exam.value not in copied}
+        return copied | {exam.id.value: exam.uploaded_at for exam in self._found(unknown)}
 
     @override
     def find(self, exams: tuple[ExamId, ...]) -> tuple[Exam, ...]:

@@ -206,6 +206,7 @@ class Questions:
 
     def __init__(self, tables: Tables, exam_rows: FromClause, *, postgresql: bool) -> None:
         self._postgresql = postgresql
+        self.exams = exam_rows
         self._exams, self._versions, self._grants = exam_rows, tables.versions, tables.grants
         self._user = sa.bindparam("user", type_=sa.String())
         now = sa.bindparam("now", type_=Instant())
@@ -241,7 +242,7 @@ class Questions:
         held = select(sa.case((owned, int(Permission.DOWNLOAD)), by_grants).label("held"))
         self.held = Question(held, _permission_of)
         self._facts_seen = [
-            self._facts(select(which.label("id")).where(sees).subquery("seen"), column)
+            self._facts(select(which.label("of")).where(sees).subquery("seen"), column)
             for which, column in ((sa.cast(exam, exams.id.type), exams.id), (batch_of, exams.batch))
         ]
 
@@ -254,6 +255,7 @@ class Questions:
         self.given = Question(sa.union(given_of_many, gone.add_columns(sa.true())), _given_of)
 
         self._involving_owners = [self._involving(owners=True, by_grant=g) for g in (False, True)]
+        self._facts_involved = [self._involved_facts(each) for each in self._involving_owners]
         self._involving_grants = [self._involving(owners=False, by_grant=g) for g in (False, True)]
 
     def read(
@@ -266,6 +268,13 @@ class Questions:
         """Ask for the `exam` that the user can see, or for its batch, with standing grants."""
         return Question(self._facts_seen[batch], _facts_of)
 
+    def facts_involved(
+        self, named: ExamId | GrantId
+    ) -> Question[tuple[Involvement, ExamFacts] | None]:
+        """Ask for an exam as `involved`, with standing grants; `every` unless it must be `own`."""
+        by_grant = isinstance(named, GrantId)
+        return Question(self._facts_involved[by_grant], _involvement_with_facts_of)
+
     def involved(self, named: ExamId | GrantId) -> Question[Involvement | None]:
         """Ask how the user is involved with an exam, `named` by its own id or that of a grant."""
         return Question(self._involving_owners[isinstance(named, GrantId)], _involvement_of)
@@ -276,17 +285,29 @@ class Questions:
         """Ask the same without the exam's owner, and whether grants let the user see the exam."""
         return Question(self._involving_grants[isinstance(named, GrantId)], _involvement_and_sight)
 
-    def _facts(self, of: FromClause, column: ColumnElement[Any]) -> Selecting:
-        """Select the exams of which `column` has the id of the one row of `of`, if it has any.
+    def _involved_facts(self, involving: Selecting) -> Selecting:
+        # The limit makes the database find out once how the user is involved.
+        found = involving.limit(1).subquery("involving").c
+        own = sa.or_(found.own, found.owns)
+        every = sa.bindparam("every", type_=sa.Boolean())
+        involved = select(found.exam.label("of"), found.granted, own.label("own"))
+        involved = involved.where(sa.or_(found.granted, found.sees), sa.or_(own, every))
+        of = involved.subquery("involved")
+        return self._facts(of, self._exams.c.id, of.c.granted, of.c.own)
 
-        The database finds that row before it reads anything of the exams.
+    def _facts(
+        self, of: FromClause, column: ColumnElement[Any], *others: ColumnElement[Any]
+    ) -> Selecting:
+        """Select the exams with the `column` that the one row of `of` has, if there is that row.
+
+        The database finds the row before it reads anything of the exams.
         """
         exams, versions, grants = self._exams, self._versions, self._grants
         beside = [each.label(f"{_OF_EXAM}{each.key}") for each in exams.c]
         head = versions.c.version.label("version_read"), versions.c.withdrawn
         standing = sa.and_(grants.c.exam == exams.c.id, grants.c.closed_version.is_(None))
-        return select(*head, *beside, *grants.c).select_from(
-            of.join(exams, column == of.c.id)
+        return select(*others, *head, *beside, *grants.c).select_from(
+            of.join(exams, column == of.c.of)
             .outerjoin(versions, versions.c.exam == exams.c.id)
             .outerjoin(grants, standing)
         )
@@ -459,6 +480,14 @@ def _facts_of(rows: Iterable[Any]) -> tuple[ExamFacts, ...]:
         if not head.withdrawn
     ]
     return tuple(sorted(facts, key=lambda each: (each.exam.uploaded_at, each.id), reverse=True))
+
+
+def _involvement_with_facts_of(rows: Iterable[Any]) -> tuple[Involvement, ExamFacts] | None:
+    found = tuple(rows)
+    for facts in _facts_of(found):
+        granted, own = bool(found[0].granted), bool(found[0].own)
+        return Involvement(exam=facts.id, granted=granted, own=own), facts
+    return None
 
 
 def _involvement_and_sight(rows: Iterable[Any]) -> tuple[Involvement, bool] | None:

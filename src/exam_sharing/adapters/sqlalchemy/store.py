@@ -14,7 +14,18 @@ from random import random
 from typing import Any, TypeVar
 
 import attrs
-from sqlalchemy import Engine, Row, Table, bindparam, delete, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Engine,
+    Row,
+    Table,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as NoConnectionInTime
@@ -218,7 +229,7 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
         try:
             connection = turn.enter_context(self._transactions.in_turn(exams))
             if connection is not None:
-                self._versions_of(connection, [exam.value for exam in exams])
+                self._locked_heads(connection, [exam.value for exam in exams])
         except SQLAlchemyError as error:
             if not (isinstance(error, NoConnectionInTime) or engines.is_lost_race(error)):
                 raise
@@ -235,10 +246,7 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
 
     @in_our_words
     def _commit(self, changes: ports.Changes, writing: AbstractContextManager[Connection]) -> bool:
-        exams = {grant.exam for grant in changes.made}
-        uploaded = self._times_of_upload(exams)
-        if not exams <= uploaded.keys():  # An exam has gone since it was read.
-            return False
+        uploaded = self._uploaded_before({grant.exam for grant in changes.made})
         try:
             with writing as connection:
                 self._write(connection, changes, uploaded)
@@ -251,10 +259,10 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
         return True
 
     def _write(
-        self, connection: Connection, changes: ports.Changes, uploaded: Mapping[ExamId, datetime]
+        self, connection: Connection, changes: ports.Changes, uploaded: Mapping[str, datetime]
     ) -> None:
         tables = self._tables
-        self._require_unmoved(connection, changes)
+        heads = self._heads_unmoved(connection, changes)
         kept = changes.receipt
         if kept is not None:
             row = {
@@ -266,13 +274,16 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
             if not is_inserted(connection, tables.receipts, row):
                 raise _Moved
         if changes.made:
+            times = {each: head.uploaded_at for each, head in heads.items()} | dict(uploaded)
             rows = [
-                stored.GRANTS.row_of(grant) | {"uploaded_at": uploaded[grant.exam]}
+                stored.GRANTS.row_of(grant) | {"uploaded_at": times[grant.exam.value]}
                 for grant in changes.made
             ]
+            if any(row["uploaded_at"] is None for row in rows):  # It has gone since it was read.
+                raise _Moved
             _insert_new(connection, tables.grants, rows, "grant")
         self._close(connection, changes)
-        self._note_removals(connection, changes)
+        self._note_removals(connection, changes, {e for e in heads if heads[e].has_removals})
         if changes.share is not None:
             attested = stored.ATTESTATIONS.row_of(changes.share.attestation)
             row = stored.SHARES.row_of(changes.share) | attested
@@ -282,48 +293,64 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
             _insert_new(connection, tables.notices, rows, "notice")
         _put_event(connection, tables, changes.event)
 
-    def _require_unmoved(self, connection: Connection, changes: ports.Changes) -> None:
-        versions = self._tables.versions
+    def _heads_unmoved(
+        self, connection: Connection, changes: ports.Changes
+    ) -> Mapping[str, Row[Any]]:
+        """Lock the versions of exams, count those that move, and return what else is needed."""
+        versions, removed = self._tables.versions, self._tables.removed
         expected = {exam.value: version for exam, version in changes.versions.items()}
-        if self._versions_of(connection, expected) != expected:
+        # Every removal raises the version. So where the version is as expected, there was none
+        # since, and this answer is of the present, even if the statement waited for the lock.
+        removals = exists().where(removed.c.exam == versions.c.exam).label("has_removals")
+        uploaded_at = self._time_of_upload(versions.c.exam).label("uploaded_at")
+        heads = self._locked_heads(connection, expected, uploaded_at, removals)
+        if {exam: head.version for exam, head in heads.items()} != expected:
             raise _Moved
         moved = sorted(exam.value for exam in changes.moved)
         if moved:
             count = update(versions).where(one_of(versions.c.exam, "exams"))
             counted = count.values(version=versions.c.version + 1)
             connection.execute(counted, {"exams": moved})
+        return heads
 
-    def _versions_of(self, connection: Connection, exams: Collection[str]) -> dict[str, int]:
-        """Lock the versions of exams until the transaction ends, and return them."""
-        found = self._lock(connection, exams)
+    def _locked_heads(
+        self, connection: Connection, exams: Collection[str], *others: ColumnElement[Any]
+    ) -> Mapping[str, Row[Any]]:
+        """Lock the versions of exams until the transaction ends, and return their rows."""
+        found = self._lock(connection, exams, *others)
         unshared = sorted(exam for exam in exams if exam not in found)
         if unshared:
             # The host keeps its own exams, and these were never shared.
             rows = [*map(_unshared, unshared)]
             connection.execute(insert_unless_there(connection, self._tables.versions), rows)
-            found = self._lock(connection, exams)
+            found = self._lock(connection, exams, *others)
         return found
 
-    def _lock(self, connection: Connection, exams: Iterable[str]) -> dict[str, int]:
-        """Lock the existing versions of exams, in the order of their ids, and return them."""
+    def _lock(
+        self, connection: Connection, exams: Iterable[str], *others: ColumnElement[Any]
+    ) -> Mapping[str, Row[Any]]:
+        """Lock the existing versions of exams, in the order of their ids, and return their rows."""
         versions = self._tables.versions
         in_order = (
-            select(versions.c.exam, versions.c.version)
+            select(versions.c.exam, versions.c.version, *others)
             .where(one_of(versions.c.exam, "exams"))
             .order_by(versions.c.exam)
             .with_for_update()
         )
         found = connection.execute(in_order, {"exams": sorted(exams)})
-        return {row.exam: row.version for row in found}
+        return {row.exam: row for row in found}
 
-    def _times_of_upload(self, exams: AbstractSet[ExamId]) -> Mapping[ExamId, datetime]:
-        """Return when exams were uploaded, which never changes."""
-        if not exams:
-            return {}
-        table = self._tables.exams
-        named = select(table.c.id, table.c.uploaded_at).where(one_of(table.c.id, "exams"))
-        rows = self._transactions.rows(named, exams=reading.texts(exams))
-        return {ExamId(row.id): row.uploaded_at for row in rows}
+    def _time_of_upload(self, exam: ColumnElement[str]) -> ColumnElement[datetime | None]:
+        """Return when an exam was uploaded, which never changes; null where it has gone."""
+        exams = self._questions.exams
+        return select(exams.c.uploaded_at).where(exams.c.id == exam).scalar_subquery()
+
+    def _uploaded_before(
+        self,
+        exams: AbstractSet[ExamId],  # noqa: ARG002  all times are read while writing
+    ) -> Mapping[str, datetime]:
+        """Return the times of upload of exams that must be read before the transaction begins."""
+        return {}
 
     def _close(self, connection: Connection, changes: ports.Changes) -> None:
         """Record endings; close expired grants as well where the exam is withdrawn."""
@@ -339,8 +366,13 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
         close = update(grants).where(grants.c.exam == exam.value, grants.c.closed_version.is_(None))
         connection.execute(close.values(closed_version=changes.versions[exam] + 1))
 
-    def _note_removals(self, connection: Connection, changes: ports.Changes) -> None:
-        """Record whom owners have removed, so that no act needs to read ended grants."""
+    def _note_removals(
+        self, connection: Connection, changes: ports.Changes, removals: AbstractSet[str]
+    ) -> None:
+        """Record whom owners have removed, so that no act needs to read ended grants.
+
+        `removals` are the exams from which somebody was removed before.
+        """
         removed = self._tables.removed
         by_owner = HowEnded.UNSHARED, EndedAs.OWNER
         ended = [(past.grant, past.ending) for past in changes.ended]
@@ -349,6 +381,7 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
             rows = [{"exam": exam, "recipient": recipient} for exam, recipient in sorted(gone)]
             connection.execute(insert_unless_there(connection, removed), rows)
         given = {_pair(grant) for grant in changes.made if grant.basis is OWNER}
+        given = {pair for pair in given if pair[0] in removals}
         if changes.share is None or not given:
             return
         on_exams = select(removed).where(one_of(removed.c.exam, "exams"))
@@ -444,6 +477,17 @@ class SqlReader(SqlGrants, ports.ExamReader, ports.FactReader):
         known = {each.id for each in found}
         again = self._ask_locked(reading.texts(known), question, **asked)
         return tuple(each for each in again if each.id in known)
+
+    @override
+    def facts_involved(
+        self, user: UserId, principals: Keys, named: ExamId | GrantId, now: datetime, *, own: bool
+    ) -> tuple[Involvement, ExamFacts] | None:
+        asked = reading.asked_by(user, principals, now) | {"named": named.value, "every": not own}
+        question = self._questions.facts_involved(named)
+        found = self._transactions.ask(question, **asked)
+        if found is None or not self._transactions.joined:
+            return found
+        return self._ask_locked([found[1].id.value], question, **asked)
 
     @override
     def holding(

@@ -10,6 +10,7 @@ import exam_sharing as es
 from exam_sharing.policy.facts import Involvement
 from exam_sharing.testing.edges import DAY, EDGES, FIRST, HOSTILE, LAST, START, TICK
 from exam_sharing.testing.laws.bench import Bench, keys_of, laws_of_port
+from exam_sharing.testing.laws.facts import require_same_involvement
 from exam_sharing.testing.laws.law import same
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA, DAN, DOWNLOAD, NURSES, VIEW
 
@@ -79,8 +80,10 @@ def users_with_access_and_past_grantors_are_involved(bench: Bench) -> None:
     def require(who: str, user: es.UserId, answers: str, *principals: es.PrincipalId) -> None:
         for named, letter in zip((*names, *nowhere), f"{answers}----", strict=True):
             involved = Involvement(exam=exam, granted=letter == "g", own=letter != "s")
-            answer = bench.ports.access.involved(user, keys_of(*principals), named, now)
-            same(f"{who}, of {named!r}", answer, None if letter == "-" else involved)
+            expected, keys = None if letter == "-" else involved, keys_of(*principals)
+            answer = bench.ports.access.involved(user, keys, named, now)
+            same(f"{who}, of {named!r}", answer, expected)
+            require_same_involvement(bench.ports, expected, user, keys, named, now)
 
     bench.write(bench.withdrawal(gone, on_gone))
     # The user granted on it (g), owns the exam or got the grant (o), or just sees it (s).

@@ -7,7 +7,7 @@ from typing import cast
 import exam_sharing as es
 from exam_sharing.conformance import lacking
 from exam_sharing.identifiers import Keys
-from exam_sharing.policy.facts import ExamFacts
+from exam_sharing.policy.facts import ExamFacts, Involvement
 from exam_sharing.ports import FactReader
 from exam_sharing.testing.laws.law import same
 from exam_sharing.testing.opening import StorePorts
@@ -25,9 +25,10 @@ def require_same_facts(
 
     `held` is the highest permission of the user on each of the exams; there is none on the others.
     """
-    if lacking(ports.access, FactReader):
+    at_once = _fact_reader(ports)
+    if at_once is None:
         return
-    at_once, who = cast("FactReader", ports.access), f"{user!r} as {sorted(keys)} at {now}"
+    who = f"{user!r} as {sorted(keys)} at {now}"
     passed: set[tuple[es.BatchId, bool]] = set()
     for named, exam in exams.items():
         highest = at_once.permission_held(user, keys, named, now)
@@ -39,6 +40,32 @@ def require_same_facts(
             expected = _facts(ports, named, batch=batch) if named in held else []
             same(f"the facts for {who} of {named!r}, {batch=}", [*map(_in_order, found)], expected)
         passed.add(of_batch)
+
+
+def require_same_involvement(
+    ports: StorePorts,
+    involved: Involvement | None,
+    user: es.UserId,
+    keys: Keys,
+    named: es.ExamId | es.GrantId,
+    now: datetime,
+) -> None:
+    """Break the law unless a store that answers at once finds the same involvement of a user."""
+    at_once = _fact_reader(ports)
+    if at_once is None:
+        return
+    for own in (False, True):
+        found = at_once.facts_involved(user, keys, named, now, own=own)
+        expected: object = None
+        if involved is not None and (involved.own or not own):
+            expected = involved, *_facts(ports, involved.exam, batch=False)
+        answer = None if found is None else (found[0], _in_order(found[1]))
+        same(f"the facts for {user!r} of {named!r}, {own=}", answer, expected)
+
+
+def _fact_reader(ports: StorePorts) -> FactReader | None:
+    access = ports.access
+    return None if lacking(access, FactReader) else cast("FactReader", access)
 
 
 def _facts(ports: StorePorts, exam: es.ExamId, *, batch: bool) -> list[object]:
