@@ -163,11 +163,10 @@ def test_a_sweep_does_not_change_receipts_or_the_audit_trail(world, sweep):
 
 def test_an_ending_by_a_slow_clock_replaces_that_of_the_sweep(world, sweep):
     world.share(ANNA, CT, BEN, until=START + DAY)
-    sharing = world.store.read((CT,), ended=True)
-    world.store.read = lambda exams, *, ended: sharing
+    before = world.store.facts_involved(ANNA, frozenset({ANNA.key}), CT, START, own=True)
+    world.store.facts_involved = lambda *_, own: before
     assert sweep() == 1
     world.unshare(ANNA, CT, BEN)
-    del world.store.read
     (past,) = world.store.read((CT,), ended=True)[CT].ended
     assert (past.ending.how, past.ending.by) == (HowEnded.UNSHARED, ANNA)
     assert world.store.events()[-1].ended == (past,)
