@@ -1,7 +1,7 @@
 """Clients of applications of FastAPI, whose every answer must be as the schema describes it."""
 
 from functools import cache
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from fastapi import FastAPI, Request
 from fastapi.testclient import TestClient
@@ -20,7 +20,7 @@ PREFIX = "/sharing"
 def signed_in(request: Request):
     """Return whom a header names: a session of the tests."""
     name = request.headers.get("user")
-    return es.UserId(name) if name else None
+    return es.UserId(unquote(name)) if name else None
 
 
 def over(sharing, kind):
@@ -67,7 +67,7 @@ class Endpoints(TestClient):
     """The JSON endpoints of sharing, for one person who is signed in, or for nobody."""
 
     def __init__(self, app, user=None):
-        super().__init__(app, headers={} if user is None else {"user": str(user)})
+        super().__init__(app, headers={} if user is None else {"user": quote(str(user))})
         self._app = app
 
     def request(self, method, url, **more):
