@@ -1,5 +1,6 @@
 """A relay sends what is due, pauses, and goes on until it is told to stop."""
 
+import signal
 import threading
 from contextlib import nullcontext
 from datetime import timedelta
@@ -7,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from exam_sharing import InvalidValue, StoreFailed, WrongKind
-from exam_sharing.relay import watch
+from exam_sharing.relay import until_signalled, watch
 from world import ANNA, BEN, CARLA, CT, DAN, FailingNotifier, World
 
 MINUTE = timedelta(minutes=1)
@@ -119,3 +120,24 @@ def test_a_relay_cannot_be_busy_or_without_sharing():
     for sharing, pause in ((World().sharing, 5), (World(), timedelta(1))):
         with pytest.raises(WrongKind):
             watch(sharing, stop=stop, pause=pause)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_end_the_process_stops_a_relay(number):
+    world = World(notifier=FailingNotifier())
+    before = signal.getsignal(number)
+    rounds = []
+
+    def delivered(sent):
+        rounds.append(sent)
+        signal.raise_signal(number)
+
+    with until_signalled() as stop:
+        assert not stop.is_set()
+        stop.wait(0.01)
+        watch(world.sharing, stop=stop, pause=MINUTE, delivered=delivered)
+        assert stop.is_set()
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert rounds == [0]
+    assert signal.getsignal(number) is before

@@ -11,15 +11,21 @@ Run it in one process of its own or in several: no two of them send the same not
 >>> relay.join()
 """
 
-from collections.abc import Callable
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
+from types import FrameType
 from typing import Final, Protocol
+
+from typing_extensions import override
 
 from exam_sharing.errors import InvalidArgument, StoreFailed
 from exam_sharing.sharing import Sharing
 from exam_sharing.validation import duration, of_kind
 
-__all__ = ["Stop", "watch"]
+__all__ = ["Stop", "until_signalled", "watch"]
 
 PAUSE: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(days=366)
@@ -33,6 +39,48 @@ class Stop(Protocol):
 
     def wait(self, timeout: float) -> object:
         """Return after `timeout` seconds, or as soon as the relay must end."""
+
+
+class _Signalled(Stop):
+    """Stops a relay after a signal to end the process.
+
+    It is no `Event`: a signal handler that runs during `Event.wait` cannot set that event.
+    """
+
+    TICK: Final = 0.2
+
+    def __init__(self) -> None:
+        self._came = False
+
+    def note(self, _signal: int, _frame: FrameType | None) -> None:
+        # A second interrupt ends the process at once.
+        self._came = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    @override
+    def is_set(self) -> bool:
+        return self._came
+
+    @override
+    def wait(self, timeout: float) -> None:
+        end = time.monotonic() + timeout
+        while not self._came and time.monotonic() < end:
+            time.sleep(self.TICK)
+
+
+@contextmanager
+def until_signalled() -> Iterator[Stop]:
+    """Yield what stops a relay once the process gets an interrupt or is told to end.
+
+    A second interrupt ends the process at once. Only the main thread may call this.
+    """
+    stop = _Signalled()
+    before = {each: signal.signal(each, stop.note) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def ignore(_result: object) -> None:

@@ -16,7 +16,13 @@ from django_databases import migrated
 from django_portal.models import Group, Letter, Study, User
 from django_portal.sharing import OUTBOX, STUDIES
 from exam_sharing.adapters import sqlalchemy as sql
-from exam_sharing.adapters.django import open_sharing
+from exam_sharing.adapters.django import (
+    create_exam_indexes,
+    drop_exam_indexes,
+    open_sharing,
+    owner_changed,
+    settings,
+)
 from exam_sharing.adapters.django.opening import forget
 from exam_sharing.adapters.django.transactions import DjangoTransactions
 from exam_sharing.adapters.sqlalchemy.database import Database
@@ -316,6 +322,46 @@ def test_exams_that_are_not_committed_can_be_shared(studies):
         exam = es.ExamId(str(study.pk))
         open_sharing().share(portal.request(portal.dan, actor=portal.ben, exam=exam))
     assert open_sharing().can(portal.dan, VIEW, exam)
+
+
+def test_a_change_of_owner_is_counted_where_it_is_committed(studies, engine):
+    portal, study = studies
+    exam = es.ExamId(str(study.pk))
+    with pytest.raises(es.InvalidArgument, match="atomic"):
+        owner_changed(exam=exam, before=portal.anna, after=portal.ben)
+    with transaction.atomic():
+        Study.objects.update(doctor_id=int(str(portal.ben)))
+        owner_changed(exam=exam, before=portal.anna, after=portal.ben)
+    assert open_sharing().can(portal.ben, DOWNLOAD, exam)
+    assert not open_sharing().can(portal.anna, VIEW, exam)
+    assert events(engine) == ["ExamTransferred"]
+
+
+def test_exams_of_the_portal_are_found_by_the_indexes_of_the_helper(studies, engine):
+    portal, study = studies
+    doctor = int(str(portal.anna))
+    Study.objects.bulk_create(
+        Study(doctor_id=doctor + number % 4, disc=number, arrived=NOON) for number in range(500)
+    )
+    with connection.schema_editor() as editor:
+        create_exam_indexes(None, editor)
+    connection.cursor().execute("ANALYZE")
+    rows = settings.exams().rows
+    found = sqlalchemy.select(rows.c.owner).where(rows.c.id == str(study.pk))
+    newest = sqlalchemy.select(rows.c.id).where(rows.c.owner == "1")
+    newest = newest.order_by(rows.c.uploaded_at.desc(), rows.c.id.desc())
+    is_sqlite = engine.dialect.name == "sqlite"
+    explain = "EXPLAIN QUERY PLAN" if is_sqlite else "EXPLAIN"
+    with transaction.atomic(), DjangoTransactions("default").reading() as lent:
+        if not is_sqlite:
+            lent.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        for statement, name in ((found, "shared_id"), (newest, "shared_owner")):
+            text = str(statement.compile(lent, compile_kwargs={"literal_binds": True}))
+            lines = lent.exec_driver_sql(f"{explain} {text}").all()
+            assert f"ix_django_portal_study_{name}" in str(lines)
+            assert "TEMP B-TREE" not in str(lines)
+    with connection.schema_editor() as editor:
+        drop_exam_indexes(None, editor)
 
 
 def laws(open_store):

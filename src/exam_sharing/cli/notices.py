@@ -6,17 +6,14 @@ see an argument.
 
 import os
 import re
-import signal
 import ssl
 import sys
-import time
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, Final
 
 from typing_extensions import override
@@ -30,7 +27,7 @@ from exam_sharing.cli.printing import Reply, Shown, flush, portal_command
 from exam_sharing.cli.words import MAY, Words, count
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.ports import Notifier
-from exam_sharing.relay import Stop, watch
+from exam_sharing.relay import until_signalled, watch
 
 _MOST: Final = 1_000
 """The largest page of notices."""
@@ -217,42 +214,8 @@ def _watch(portal: Portal, report: Callable[[int], object]) -> None:
             failed(error)
         flush()
 
-    with _Signalled().noted() as stop:
+    with until_signalled() as stop:
         watch(portal.sharing, stop=stop, delivered=delivered, failed=failed)
-
-
-class _Signalled(Stop):
-    """Stops a relay after a signal to end the process.
-
-    It is no `Event`: a signal handler that runs during `Event.wait` cannot set that event.
-    """
-
-    TICK: Final = 0.2
-
-    def __init__(self) -> None:
-        self._came = False
-
-    @contextmanager
-    def noted(self) -> Iterator[Stop]:
-        before = {each: signal.signal(each, self._note) for each in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield self
-        finally:
-            for each, handler in before.items():
-                signal.signal(each, handler)
-
-    def _note(self, _signal: int, _frame: FrameType | None) -> None:
-        # A second interrupt ends the process at once.
-        self._came = True
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-
-    def is_set(self) -> bool:
-        return self._came
-
-    def wait(self, timeout: float) -> None:
-        end = time.monotonic() + timeout
-        while not self._came and time.monotonic() < end:
-            time.sleep(self.TICK)
 
 
 @portal_command(

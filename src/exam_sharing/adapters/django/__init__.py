@@ -6,7 +6,8 @@ tables, and `open_sharing` returns the portal's `Sharing`. It uses the connectio
 others, so acts inside of `atomic()` commit with the portal's own rows, or not at all.
 """
 
-from exam_sharing.adapters.django.opening import open_sharing
+from exam_sharing.adapters.django.indexes import create_exam_indexes, drop_exam_indexes
+from exam_sharing.adapters.django.opening import open_sharing, owner_changed
 from exam_sharing.adapters.django.views import (
     RequirePermission,
     require,
@@ -16,5 +17,6 @@ from exam_sharing.adapters.django.views import (
     viewer_of,
 )
 
-__all__ = ["RequirePermission", "open_sharing", "require", "require_permission", "response_to"]
-__all__ += ["user_id", "viewer_of"]
+__all__ = ["RequirePermission", "create_exam_indexes", "drop_exam_indexes", "open_sharing"]
+__all__ += ["owner_changed", "require", "require_permission", "response_to", "user_id"]
+__all__ += ["viewer_of"]

@@ -5,7 +5,7 @@ nothing. Columns with personal messages are left out, so that no query of Django
 """
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from django.db import models
 from typing_extensions import override
@@ -15,7 +15,10 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 _PERMISSIONS: Final = ((1, "view"), (2, "download"))
 
 
-_Field: Any = models.Field  # It is generic in stubs alone.
+if TYPE_CHECKING:
+    _Field: TypeAlias = models.Field[Any, Any]  # It is generic in stubs alone.
+else:
+    _Field = models.Field
 
 
 class Instant(_Field):

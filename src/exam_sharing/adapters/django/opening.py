@@ -7,7 +7,7 @@ from uuid import uuid4
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
-from django.db import transaction
+from django.db import connections, transaction
 
 from exam_sharing.adapters.django import settings
 from exam_sharing.adapters.django.transactions import DjangoTransactions
@@ -15,9 +15,12 @@ from exam_sharing.adapters.sqlalchemy import TableDirectory, Tables, sql_ports
 from exam_sharing.adapters.sqlalchemy.database import Database, require_schema, schema_over
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.adapters.sqlalchemy.host import store_over
+from exam_sharing.adapters.sqlalchemy.store import put_transfer
 from exam_sharing.adapters.sqlalchemy.tables import given_tables
-from exam_sharing.errors import CallerError
+from exam_sharing.errors import CallerError, InvalidArgument
+from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.sharing import Sharing
+from exam_sharing.validation import require_kind
 
 
 def open_sharing() -> Sharing:
@@ -31,23 +34,45 @@ def open_sharing() -> Sharing:
         StoreFailed: the database does not answer, or its tables are missing: call
             `manage.py migrate`.
     """
-    return _opened()
+    sharing, _ = _opened()
+    return sharing
+
+
+def owner_changed(*, exam: ExamId, before: UserId, after: UserId) -> None:
+    """Report that an exam of the portal has another owner, inside the same `atomic()`.
+
+    Acts that read the former owner are decided again. Grants stay as they are.
+
+    Raises:
+        Conflict: an act was faster; begin the transaction again.
+        InvalidArgument: there is no transaction.
+        StoreFailed: the exam was withdrawn, or the database failed.
+    """
+    require_kind("exam", exam, ExamId)
+    require_kind("before", before, UserId)
+    require_kind("after", after, UserId)
+    _, kept = _opened()
+    if not connections[settings.database()].in_atomic_block:
+        raise InvalidArgument("owner_changed", "must be called where atomic() changes the owner")
+    put_transfer(
+        kept.transactions, kept.tables, exam=exam, before=before, after=after, at=datetime.now(UTC)
+    )
 
 
 @cache
-def _opened() -> Sharing:
+def _opened() -> tuple[Sharing, Database]:
     using, exams = settings.database(), settings.exams()
     transactions, tables = DjangoTransactions(using), given_tables(None)
     _check(transactions, tables)
-    notifier = settings.notifier()
-    store = store_over(Database(transactions, tables), exams)
+    notifier, kept = settings.notifier(), Database(transactions, tables)
+    store = store_over(kept, exams)
     ports = sql_ports(
         store,
         directory=directory_over(transactions),
         notifier=notifier,
         host_facts=settings.host_facts(),
     )
-    return Sharing(
+    sharing = Sharing(
         policy=settings.policy(),
         ports=ports,
         clock=lambda: datetime.now(UTC),
@@ -55,6 +80,7 @@ def _opened() -> Sharing:
         sends_at_once=notifier is not None and settings.sends_at_once(),
         after_commit=partial(transaction.on_commit, using=using),
     )
+    return sharing, kept
 
 
 def directory_over(transactions: DjangoTransactions) -> TableDirectory:

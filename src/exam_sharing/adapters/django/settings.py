@@ -218,17 +218,22 @@ def exams() -> TableExams | None:
     """Return the columns of the portal's exams, if it keeps them in a model of its own."""
     if "EXAMS" not in _given():
         return None
+    given = exam_fields()
+    wanted = {key: each for key, each in given.items() if key not in {"model", "where"}}
+    columns = _columns("EXAMS", given["model"], given, wanted, database())
+    with _saying("EXAMS"):
+        return TableExams(**columns)
+
+
+def exam_fields() -> _Given:
+    """Return the model of the portal's exams, and the paths of what it holds."""
+    given = _part("EXAMS", {"id": "pk"})
     if not settings.USE_TZ:
         raise ImproperlyConfigured(f"{NAME}['EXAMS'] needs USE_TZ = True: times are in UTC")
-    given = _part("EXAMS", {"id": "pk"})
     missing = sorted({"model", "owner", "batch", "uploaded_at"} - given.keys())
     if missing:
         raise ImproperlyConfigured(f"{NAME}['EXAMS'] needs {', '.join(missing)}")
-    wanted = {key: each for key, each in given.items() if key not in {"model", "where"}}
-    model = _model("EXAMS", given["model"])
-    columns = _columns("EXAMS", model, given, wanted, database())
-    with _saying("EXAMS"):
-        return TableExams(**columns)
+    return {**given, "model": _model("EXAMS", given["model"])}
 
 
 def _model(part: str, name: str) -> Any:

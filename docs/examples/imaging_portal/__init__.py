@@ -1,0 +1,1 @@
+"""A small portal made with Django: see the page "Use it with Django"."""
