@@ -3,12 +3,14 @@
 import json
 import shutil
 import subprocess
+import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from itertools import count, cycle
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
@@ -31,23 +33,25 @@ PRIVATE = "Kindly see my mother’s CT"
 
 
 @pytest.fixture(scope="module")
-def socket(tmp_path_factory):
+def socket():
     """Return where a Redis listens that keeps nothing on disk."""
     program = shutil.which("redis-server")
     pytest.importorskip("redis", reason=NO_REDIS)
     if program is None:
         pytest.skip(NO_REDIS)
-    path = tmp_path_factory.mktemp("redis") / "socket"
-    asked = [program, "--port", "0", "--unixsocket", path, "--save", "", "--dir", path.parent]
     # The shell stops it also when the tests were killed: its input has an end then.
-    watching = ["sh", "-c", '"$@" & read -r _; kill $!; wait $!', "sh", *asked]
+    watching = ["sh", "-c", '"$@" & read -r _; kill $!; wait $!', "sh", program]
     running = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "start_new_session": True}
-    with subprocess.Popen(watching, **running):
-        deadline = time.monotonic() + PATIENCE
-        while not path.exists():
-            assert time.monotonic() < deadline, "Redis did not start"
-            time.sleep(0.02)
-        yield str(path)
+    # Paths of sockets must be short, as those of pytest are not.
+    with tempfile.TemporaryDirectory(prefix="exam-sharing-") as folder:
+        path = Path(folder, "socket")
+        settings = ["--port", "0", "--unixsocket", path, "--save", "", "--dir", folder]
+        with subprocess.Popen([*watching, *settings], **running):
+            deadline = time.monotonic() + PATIENCE
+            while not path.exists():
+                assert time.monotonic() < deadline, "Redis did not start"
+                time.sleep(0.02)
+            yield str(path)
 
 
 @pytest.fixture(scope="module")
