@@ -737,9 +737,9 @@ class TestADamagedFile:
         content = dicom_file({}, tail=OPEN_SEQUENCE + bytes(64) + element(STUDY_UID, b"1.2"))
         assert reason_for(folder, content) is LeftOutReason.DAMAGED
 
-    def test_needs_little_memory_for_a_million_items(self, folder):
+    def test_needs_little_memory_for_many_items(self, folder):
         texts = {CHARACTER_SET: b"ISO_IR 192"}
-        items = OPEN_SEQUENCE + EMPTY_ITEM * 1_000_000 + SEQUENCE_END
+        items = OPEN_SEQUENCE + EMPTY_ITEM * 200_000 + SEQUENCE_END
         study = element(PATIENT_ID, b"7") + element(STUDY_UID, b"1.2")
         (folder / "IM1").write_bytes(dicom_file(texts, tail=items + study))
         (folder / "IM2").write_bytes(dicom_file(texts, tail=items + study))
@@ -749,7 +749,7 @@ class TestADamagedFile:
             _, most = tracemalloc.get_traced_memory()
         finally:
             tracemalloc.stop()
-        assert most < 8_000_000
+        assert most < 1_600_000
 
     def test_passes_over_nested_sequences_in_every_encoding(self, folder):
         inner = element(0x00081150, b"1.2.3", vr=b"UI") + element(0x00081155, b"9", vr=b"UI")

@@ -168,7 +168,7 @@ HOST = {
 
 def test_a_store_over_host_exams_agrees_with_the_model(new_store):
     """Our tables hold no exams here. Specification: `#list-and-check-agree`, `#by-the-host`."""
-    few = settings(max_examples=4, stateful_step_count=20)
+    few = settings(max_examples=2, stateful_step_count=20)
     run_sharing_machine(new_store, **HOST, settings=few)
 
 

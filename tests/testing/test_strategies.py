@@ -155,7 +155,7 @@ def test_values_shrink_to_plain_ones():
 def test_worlds_often_reach_difficult_states():
     reached = Counter()
 
-    @settings(judged, max_examples=1_000)
+    @settings(judged, max_examples=400)
     @given(sharing.worlds(min_acts=8))
     def look(world):
         reached.update({"any", *interesting(world)})
