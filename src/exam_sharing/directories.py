@@ -11,7 +11,7 @@ from typing_extensions import override
 from exam_sharing.errors import AlreadyExists, InvalidArgument
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Findable, Fit, Typed, folded
-from exam_sharing.policy.facts import MembersSeen
+from exam_sharing.policy.facts import MembersSeen, People
 from exam_sharing.ports import Directory, Principals
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import (
@@ -40,6 +40,10 @@ class Account:
 
 Known: TypeAlias = Account | Group
 Named: TypeAlias = tuple[PrincipalId, str]
+Members: TypeAlias = Mapping[PrincipalId, Collection[PrincipalId]]
+"""The direct members of groups, active or not."""
+Active: TypeAlias = Collection[PrincipalId]
+"""Those principals that exist and are active."""
 IsVisible: TypeAlias = Callable[[UserId, PrincipalId], bool]
 """Whether an actor may see a user or a group at all, themselves included."""
 AreMembersVisible: TypeAlias = Callable[[UserId, GroupId], bool]
@@ -123,8 +127,11 @@ class KeptDirectory(Directory):
     @override
     def members_seen_by(self, actor: UserId, groups: Iterable[GroupId]) -> MembersSeen:
         groups = tuple_of("groups", groups, GroupId)
-        members, there = self._members_below(groups)
+        return self._members_seen(actor, groups, *self._members_below(groups))
 
+    def _members_seen(
+        self, actor: UserId, groups: Iterable[GroupId], members: Members, there: Active
+    ) -> MembersSeen:
         @cache
         def onward(group: PrincipalId) -> Collection[PrincipalId]:
             if not isinstance(group, GroupId) or group not in there or group not in members:
@@ -136,6 +143,30 @@ class KeptDirectory(Directory):
             return principal in there and self._visible(actor, principal) is True
 
         return {group: frozenset(filter(seen, walk(onward(group), onward))) for group in groups}
+
+    def _seen_with_people(
+        self, actor: UserId, named: Mapping[PrincipalId, str], members: Members, there: Active
+    ) -> tuple[People, Mapping[PrincipalId, str]]:
+        """Return what a `PeopleReader` returns, of those that exist and are active, with names.
+
+        `members` are those of the groups among them and of all groups inside, and `there` the
+        active ones of all.
+        """
+        seen = frozenset(each for each in named if self._visible(actor, each) is True)
+
+        def onward(principal: PrincipalId) -> Collection[PrincipalId]:
+            return members.get(principal, ()) if principal in there else ()
+
+        behind = {
+            each: frozenset(
+                user for user in walk([each], onward) if isinstance(user, UserId) and user in there
+            )
+            for each in seen
+        }
+        groups = [each for each in seen if isinstance(each, GroupId)]
+        members_seen = self._members_seen(actor, groups, members, there)
+        people = People(behind=behind, seen=seen, members_seen=members_seen)
+        return people, {each: named[each] for each in seen}
 
     @override
     def suggest(
@@ -176,9 +207,7 @@ class KeptDirectory(Directory):
         """Return those that exist and are active."""
 
     @abstractmethod
-    def _members_below(
-        self, groups: Sequence[GroupId]
-    ) -> tuple[Mapping[PrincipalId, Collection[PrincipalId]], Collection[PrincipalId]]:
+    def _members_below(self, groups: Sequence[GroupId]) -> tuple[Members, Active]:
         """Return the members of these groups and of groups in them, and the active ones of all."""
 
     @abstractmethod

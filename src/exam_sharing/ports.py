@@ -34,6 +34,7 @@ from exam_sharing.policy.facts import (
     ExamGrants,
     Involvement,
     MembersSeen,
+    People,
     PeopleBehind,
     Profile,
 )
@@ -391,6 +392,22 @@ class Directory(Protocol):
         """Return the first principals by name, then by key, with the exclusions of `suggest`.
 
         The list begins behind the name and the key of `after`.
+        """
+
+
+class PeopleReader(Directory, Protocol):
+    """A `Directory` that also answers at once what a share asks of its recipients.
+
+    Most directories need none of this: a share asks their other methods one after another.
+    """
+
+    def people_seen(
+        self, actor: UserId, principals: Iterable[PrincipalId]
+    ) -> tuple[People, Mapping[PrincipalId, str]]:
+        """Return those of the principals that `seen_by` returns, and their names.
+
+        With them come the answers of `people_behind`, and of `members_seen_by` for the groups among
+        them; nothing of the other principals, and no profiles.
         """
 
 

@@ -34,7 +34,7 @@ BUDGETS: Final = {
     "share_form": 2,
     "access_list": 4,
     "share_page": 4,
-    "a share of three exams": 14,
+    "a share of three exams": 11,
     "an unshare": 13,
 }
 """How many statements each may take."""

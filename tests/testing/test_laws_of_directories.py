@@ -5,6 +5,7 @@ from populations import what_differs_changed
 
 from exam_sharing.identifiers import GroupId
 from exam_sharing.memory import MemoryDirectory
+from exam_sharing.policy.facts import People
 from exam_sharing.testing.laws import LawBroken, directory_laws
 
 
@@ -154,6 +155,20 @@ class RemembersPaths(Remembers):
         return self.kept.setdefault((user, principal), path) or path
 
 
+class AnswersForTheHidden(MemoryDirectory):
+    """At once, it also answers who is behind principals that the actor does not see."""
+
+    def people_seen(self, actor, principals):
+        seen = self.seen_by(actor, principals)
+        groups = [each for each in seen if isinstance(each, GroupId)]
+        people = People(
+            seen=seen,
+            behind=self.people_behind(principals),
+            members_seen=self.members_seen_by(actor, groups),
+        )
+        return people, self.names(seen)
+
+
 UNSEEN = "hidden-principals-do-not-shorten-an-answer"
 CHANGE = "every-answer-sees-every-change"
 
@@ -162,6 +177,7 @@ BUGS = [
     (LosesDepth, "a-group-reaches-its-active-users"),
     (ListsByKey, "the-list-is-sorted-at-every-page-size"),
     (ShowsEverybody, "hidden-principals-are-in-no-answer"),
+    (AnswersForTheHidden, "hidden-principals-are-in-no-answer"),
     (CutsSuggestions, UNSEEN),
     (CutsTheList, UNSEEN),
     (LeavesOutTooLate, "left-out-principals-do-not-shorten-an-answer"),

@@ -60,7 +60,8 @@ def share(
         if isinstance(decision, Denied):
             return decision
         receipt = plans.ShareReceipt(share=decision.share.id, at=now, outcomes=decision.outcomes)
-        return _share_changes(request, decision, receipt), receipt
+        changes = _share_changes(request, decision, receipt)
+        return changes, attrs.evolve(receipt, names=facts.names)
 
     return carry_through(ports, request, attempt, now)
 
@@ -290,7 +291,9 @@ def _raced(
     changes, receipt = decided
     # Whoever is shown an id may know its name. Names are looked up before the commit, so that a
     # directory that fails undoes nothing, and are not kept.
-    receipt = attrs.evolve(receipt, names=gathering.names_of(ports, receipt.principals))
+    unnamed = receipt.principals - receipt.names.keys()
+    names = {**receipt.names, **gathering.names_of(ports, unnamed)}
+    receipt = attrs.evolve(receipt, names=names)
     if changes is None:
         return receipt
     exams = tuple(sorted(changes.versions))

@@ -33,7 +33,7 @@ from exam_sharing.policy.requests import EndingRequest, Reshares, RevokeRequest,
 from exam_sharing.policy.settings import AccessListScope, Policy
 from exam_sharing.policy.share import ShareCase
 from exam_sharing.policy.support import unread_sources
-from exam_sharing.ports import Directory, FactReader, Ports
+from exam_sharing.ports import Directory, FactReader, PeopleReader, Ports
 
 AnswerT = TypeVar("AnswerT")
 
@@ -201,21 +201,36 @@ def share_facts(ports: Ports, policy: Policy, request: ShareRequest, now: dateti
     case = ShareCase(policy=policy, request=request, facts=facts, now=now)
     if not (case.visible and facts.actor.sharing_in_plan):
         return facts
-    seen = from_directory(ports.directory.seen_by(request.actor, request.recipients), frozenset)
-    found = tuple(each for each in request.recipients if each in seen)
-    behind = people_behind(ports, found)
-    groups = tuple(each for each in behind if isinstance(each, GroupId))
-    counted = groups if policy.max_people is not None else ()
-    members_seen = _members_seen(ports, request.actor, counted) if counted else {}
-    people = People(behind=behind, seen=seen, members_seen=members_seen)
+    counted = policy.max_people is not None
+    people, names = _people_seen(ports, request.actor, request.recipients, counted=counted)
+    facts = attrs.evolve(facts, names=names)
     case = attrs.evolve(case, facts=attrs.evolve(facts, people=people))
     if not case.reaches_too_many:
         people = attrs.evolve(people, profiles=profiles_of(ports, tuple(sorted(case.reached))))
     covered = tuple(exam.id for exam in case.covered)
     if policy.only_owner_readmits:
+        found = tuple(each for each in request.recipients if each in people.seen)
         facts = attrs.evolve(facts, removed=ports.grants.removed(covered, found))
     host = ports.host_facts.about(request, covered) if policy.host_rules else None
     return attrs.evolve(facts, people=people, host=host)
+
+
+def _people_seen(
+    ports: Ports, actor: UserId, recipients: tuple[PrincipalId, ...], *, counted: bool
+) -> tuple[People, Names]:
+    """Query whom of the recipients the actor sees and who is behind those; and names, if at once.
+
+    If `counted`, also which members of the groups the actor sees.
+    """
+    directory = ports.directory
+    if not lacking(directory, PeopleReader):
+        people, names = cast("PeopleReader", directory).people_seen(actor, recipients)
+        return from_directory(people, People), from_directory(names, Mapping)
+    seen = from_directory(directory.seen_by(actor, recipients), frozenset)
+    behind = people_behind(ports, tuple(each for each in recipients if each in seen))
+    groups = tuple(each for each in behind if counted and isinstance(each, GroupId))
+    members_seen = _members_seen(ports, actor, groups) if groups else {}
+    return People(behind=behind, seen=seen, members_seen=members_seen), {}
 
 
 def ending_facts(

@@ -138,6 +138,7 @@ class ShareFacts:
         exams: the exams that the share could cover, even if the actor cannot see them; empty when
             there is no such exam.
         people: who is behind the recipients that exist, are active and may be seen.
+        names: of those recipients, where they are known without a further question.
         removed: for each exam, the recipients whom its owner removed and has not readmitted;
             queried only if the policy lets only the owner readmit them.
         host: the facts of the host for its own rules.
@@ -146,6 +147,7 @@ class ShareFacts:
     actor: Profile
     exams: tuple[ExamFacts, ...] = ()
     people: People = attrs.field(factory=People)
+    names: Mapping[PrincipalId, str] = attrs.field(factory=dict, repr=False)
     removed: Mapping[ExamId, frozenset[PrincipalId]] = attrs.field(factory=dict)
     host: object = attrs.field(default=None, repr=False)
 

@@ -12,7 +12,7 @@ A walk is one recursive statement, which goes up from members to groups, or down
 members, and passes each principal once.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import groupby
 from typing import Any, Final, TypeAlias
@@ -36,11 +36,20 @@ from exam_sharing.adapters.sqlalchemy.name_search import (
     storable,
 )
 from exam_sharing.adapters.sqlalchemy.tables import DirectoryTables, one_of
-from exam_sharing.directories import MAX_PAGE, Account, KeptDirectory, Known, Named
+from exam_sharing.directories import (
+    MAX_PAGE,
+    Account,
+    Active,
+    KeptDirectory,
+    Known,
+    Members,
+    Named,
+)
 from exam_sharing.errors import MembershipCycle
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Findable, Typed
-from exam_sharing.policy.facts import PeopleBehind, Profile
+from exam_sharing.policy.facts import People, PeopleBehind, Profile
+from exam_sharing.ports import PeopleReader
 from exam_sharing.principals import Group, User
 from exam_sharing.validation import checks_arguments, require_kind, tuple_of
 
@@ -56,7 +65,7 @@ _FIRST_STEPS: Final = 64
 
 
 @checks_arguments
-class SqlDirectory(KeptDirectory):
+class SqlDirectory(KeptDirectory, PeopleReader):
     """A directory in the tables of a database, for hosts that keep none of their own.
 
     Threads and processes may read and change it at the same time. `visible` is whether an actor may
@@ -155,19 +164,25 @@ class SqlDirectory(KeptDirectory):
 
     @override
     @in_our_words
-    def _members_below(
-        self, groups: Sequence[GroupId]
-    ) -> tuple[Mapping[PrincipalId, Collection[PrincipalId]], Collection[PrincipalId]]:
-        members: dict[PrincipalId, list[PrincipalId]] = {}
-        # A group that has members is known, and a known group is always active.
-        there: set[PrincipalId] = set()
-        for row in self._ask(self._walks.members, [group.key for group in groups]):
-            group, member = principal_of(row.group_key), principal_of(row.member_key)
-            members.setdefault(group, []).append(member)
-            there.add(group)
-            if row.there:
-                there.add(member)
-        return members, there
+    def _members_below(self, groups: Sequence[GroupId]) -> tuple[Members, Active]:
+        return _members_in(self._ask(self._walks.members, [group.key for group in groups]))
+
+    @override
+    def people_seen(
+        self, actor: UserId, principals: Iterable[PrincipalId]
+    ) -> tuple[People, Mapping[PrincipalId, str]]:
+        principals = tuple_of("principals", principals, UserId, GroupId)
+        return self._seen_with_people(actor, *self._with_people(principals))
+
+    @in_our_words
+    def _with_people(
+        self, principals: Iterable[PrincipalId]
+    ) -> tuple[Mapping[PrincipalId, str], Members, Active]:
+        rows = self._ask(self._walks.with_people, [each.key for each in principals])
+        named = [row for row in rows if row.member_key is None and row.there]
+        members, there = _members_in([row for row in rows if row.member_key is not None])
+        names = {principal_of(row.group_key): row.name for row in named}
+        return names, members, {*there, *names}
 
     @override
     @in_our_words
@@ -308,6 +323,19 @@ def _named(rows: Iterable[Row[Any]]) -> Iterator[Named]:
     return ((principal_of(row.key), row.name) for row in rows)
 
 
+def _members_in(rows: Iterable[Row[Any]]) -> tuple[Members, Active]:
+    members: dict[PrincipalId, list[PrincipalId]] = {}
+    # A group that has members is known, and a known group is always active.
+    there: set[PrincipalId] = set()
+    for row in rows:
+        group, member = principal_of(row.group_key), principal_of(row.member_key)
+        members.setdefault(group, []).append(member)
+        there.add(group)
+        if row.there:
+            there.add(member)
+    return members, there
+
+
 def _known_in(rows: _Rows) -> Known:
     """Return the user or the group that the rows describe; a group has one row per member."""
     first = rows[0]
@@ -368,6 +396,16 @@ class _Walks:
         there = self._active(memberships.member_key).label("there")
         self.members = select(memberships.group_key, memberships.member_key, there).join(
             groups, groups.c.reached == memberships.group_key
+        )
+
+        # Known principals, with names, and the members of the groups among them.
+        nothing = sa.cast(sa.null(), principals.key.type).label("member_key")
+        known = select(
+            principals.key.label("group_key"), nothing, principals.active.label("there")
+        ).where(named)
+        unnamed = sa.cast(sa.null(), principals.name.type).label("name")
+        self.with_people = sa.union_all(
+            known.add_columns(principals.name), self.members.add_columns(unnamed)
         )
 
         # Every membership on the ways up from a principal.

@@ -209,8 +209,17 @@ class Questions:
             *(each.select(each.key, each.name).where(each.named) for each in (people, teams))
         )
         opens = teams.seen("members_visible", actor)
-        members = self._members_seen_by(active & sees_user, sees_group, opens)
-        self.members_seen_by: Asked = _question(*members)
+        shown = active & sees_user, sees_group, opens
+        self.members_seen_by: Asked = _question(*self._members_seen_by(*shown))
+        # The answers of several questions at once, each row with the part that it belongs to.
+        named_users = seen_users.add_columns(people.name).where(people.named)
+        named_groups = seen_groups.add_columns(teams.name).where(teams.named)
+        reached = themselves.where(people.named, active), self._people_in_groups(active, "down")
+        self.people_seen: Asked = _question(
+            *(_part("seen", each) for each in (named_users, named_groups)),
+            *(_part("behind", each) for each in reached),
+            *(_part("member", each) for each in self._members_seen_by(*shown, walk="open_down")),
+        )
         self.above: Asked = _question(*self._above())
 
         # What the search by name shows of a principal, by its key; and everybody that it can find.
@@ -239,11 +248,13 @@ class Questions:
         )
         return Shown(condition.is_(sa.true()), name, email)
 
-    def _walk(self, start: Select[Any], near: str, far: str, *only: _Condition) -> sa.CTE:
+    def _walk(
+        self, start: Select[Any], near: str, far: str, *only: _Condition, name: str = "walk"
+    ) -> sa.CTE:
         """Follow groups in groups, from the column `near` of a membership to its column `far`."""
         if not self._nested:
-            return start.cte("walk")
-        walk, inside = start.cte("walk", recursive=True), self._inside.c
+            return start.cte(name)
+        walk, inside = start.cte(name, recursive=True), self._inside.c
         carried = [column for column in walk.c if column.key != "reached"]
         onward = select(*carried, exact(inside[far])).select_from(
             self._inside.join(walk, exact(inside[near]) == walk.c.reached)
@@ -264,21 +275,26 @@ class Questions:
         rows = people.select(people.key, reached, *settings).where(people.named)
         return rows.select_from(people.table.outerjoin(up, exact(people.id) == up.c.began))
 
-    def _people_in_groups(self, active: _Condition) -> Select[Any]:
+    def _people_in_groups(self, active: _Condition, walk: str = "walk") -> Select[Any]:
         teams, member = self._groups, exact(self._in.c.member)
         start = teams.select(teams.key.label("began"), exact(teams.id).label("reached"))
-        down = self._walk(start.where(teams.named), "group", "member")
+        down = self._walk(start.where(teams.named), "group", "member", name=walk)
         inside = self._in.join(down, exact(self._in.c.group) == down.c.reached)
-        rows = select(down.c.began, _key("u:", self._in.c.member)).select_from(inside)
+        reached = _key("u:", self._in.c.member).label("key")
+        rows = select(down.c.began, reached).select_from(inside)
         return rows.where(self._users.is_of(member, active))
 
     def _members_seen_by(
-        self, sees_user: _Condition, sees_group: _Condition, opens: _Condition
+        self,
+        sees_user: _Condition,
+        sees_group: _Condition,
+        opens: _Condition,
+        walk: str = "walk",
     ) -> Iterator[Select[Any]]:
         """Yield the members of the groups whose members the actor may see."""
         teams = self._groups
         start = teams.select(exact(teams.id).label("reached")).where(teams.named, opens)
-        walk = self._walk(start, "group", "member", opens)
+        down = self._walk(start, "group", "member", opens, name=walk)
         for kept, members, sees in (
             (self._users, self._in, sees_user),
             (teams, self._inside, sees_group),
@@ -286,7 +302,7 @@ class Questions:
             member, group = members.c.member, members.c.group
             seen = kept.is_of(exact(member), sees).label("seen")
             columns = _key("g:", group).label("began"), _key(kept.kind, member).label("key"), seen
-            inside = members.join(walk, exact(group) == walk.c.reached)
+            inside = members.join(down, exact(group) == down.c.reached)
             yield select(*columns).select_from(inside)
 
     def _above(self) -> Iterator[Select[Any]]:
@@ -300,6 +316,20 @@ class Questions:
                 yield rows.where(is_one_of(member, "users"))
             else:
                 yield rows.select_from(members.join(up, exact(member) == up.c.reached))
+
+
+def _part(name: str, rows: Select[Any]) -> Select[Any]:
+    """Return rows with the name of their part, and null for the columns that only others have."""
+    those = rows.subquery()
+    columns = {
+        "began": sa.cast(sa.null(), sa.Text()),
+        "key": sa.null(),
+        "name": sa.cast(sa.null(), sa.Text()),
+        "seen": sa.cast(sa.null(), sa.Boolean()),
+    }
+    values = (those.c.get(each, default) for each, default in columns.items())
+    labelled = (value.label(each) for each, value in zip(columns, values, strict=True))
+    return select(sa.literal_column(f"'{name}'").label("part"), *labelled)
 
 
 def _question(*parts: Select[Any]) -> Asked:

@@ -49,8 +49,8 @@ from exam_sharing.directories import Named
 from exam_sharing.errors import InvalidArgument, InvalidInput
 from exam_sharing.identifiers import GroupId, PrincipalId, PrincipalKey, UserId, principal_of
 from exam_sharing.names import Typed, folded
-from exam_sharing.policy.facts import MembersSeen, PeopleBehind, Profile
-from exam_sharing.ports import Directory, Principals
+from exam_sharing.policy.facts import MembersSeen, People, PeopleBehind, Profile
+from exam_sharing.ports import PeopleReader, Principals
 from exam_sharing.validation import checks_arguments, checks_itself, require_kind, tuple_of
 
 _Rows: TypeAlias = Sequence[Any]
@@ -60,7 +60,7 @@ _CHUNK: Final = 1_000
 
 
 @checks_arguments
-class TableDirectory(Directory):
+class TableDirectory(PeopleReader):
     """A directory over the host's own tables, of which it only reads the given columns.
 
     Over an engine it reads what is committed, and inside of `joined` what the transaction sees.
@@ -134,12 +134,7 @@ class TableDirectory(Directory):
     @override
     def people_behind(self, principals: Iterable[PrincipalId]) -> PeopleBehind:
         principals = tuple_of("principals", principals, UserId, GroupId)
-        found: dict[str, set[UserId]] = {each.key: set() for each in principals}
-        for row in self._ask(self._questions.people_behind, principals):
-            reached = _principal(row.key)
-            if isinstance(reached, UserId) and row.began in found:
-                found[row.began].add(reached)
-        return {each: frozenset(found[each.key]) for each in principals}
+        return _people_behind(principals, self._ask(self._questions.people_behind, principals))
 
     @override
     def seen_by(self, actor: UserId, principals: Iterable[PrincipalId]) -> Principals:
@@ -150,19 +145,25 @@ class TableDirectory(Directory):
     @override
     def members_seen_by(self, actor: UserId, groups: Iterable[GroupId]) -> MembersSeen:
         groups = tuple_of("groups", groups, GroupId)
-        members: dict[str, list[str]] = {}
-        seen: set[str] = set()
-        for row in self._ask(self._questions.members_seen_by, groups, actor):
-            members.setdefault(row.began, []).append(row.key)
-            if row.seen:
-                seen.add(row.key)
+        return _members_seen(groups, self._ask(self._questions.members_seen_by, groups, actor))
 
-        def inside(group: GroupId) -> Iterator[PrincipalId]:
-            below = directories.walk(members.get(group.key, ()), lambda key: members.get(key, ()))
-            found = map(_principal, seen.intersection(below))
-            return (each for each in found if each is not None)
-
-        return {group: frozenset(inside(group)) for group in groups}
+    @override
+    def people_seen(
+        self, actor: UserId, principals: Iterable[PrincipalId]
+    ) -> tuple[People, Mapping[PrincipalId, str]]:
+        principals = tuple_of("principals", principals, UserId, GroupId)
+        parts: dict[str, list[Any]] = {"seen": [], "behind": [], "member": []}
+        for row in self._ask(self._questions.people_seen, principals, actor):
+            parts[row.part].append(row)
+        named = {row.key: row.name for row in parts["seen"]}
+        names = {each: named[each.key] for each in principals if each.key in named}
+        groups = [each for each in names if isinstance(each, GroupId)]
+        people = People(
+            behind=_people_behind(names, parts["behind"]),
+            seen=frozenset(names),
+            members_seen=_members_seen(groups, parts["member"]),
+        )
+        return people, names
 
     @override
     def names(self, principals: Iterable[PrincipalId]) -> Mapping[PrincipalId, str]:
@@ -308,6 +309,31 @@ def _named(rows: Iterable[Row[Any]]) -> Iterator[Named]:
 
 def _names_in(rows: _Rows) -> dict[str, tuple[str, str | None]]:
     return {row.key: (row.name, row.email) for row in rows if _principal(row.key) is not None}
+
+
+def _people_behind(principals: Iterable[PrincipalId], rows: _Rows) -> PeopleBehind:
+    found: dict[PrincipalId, set[UserId]] = {each: set() for each in principals}
+    for row in rows:
+        began, reached = _principal(row.began), _principal(row.key)
+        if isinstance(reached, UserId) and began in found:
+            found[began].add(reached)
+    return {each: frozenset(users) for each, users in found.items()}
+
+
+def _members_seen(groups: Iterable[GroupId], rows: _Rows) -> MembersSeen:
+    members: dict[str, list[str]] = {}
+    seen: set[str] = set()
+    for row in rows:
+        members.setdefault(row.began, []).append(row.key)
+        if row.seen:
+            seen.add(row.key)
+
+    def inside(group: GroupId) -> Iterator[PrincipalId]:
+        below = directories.walk(members.get(group.key, ()), lambda key: members.get(key, ()))
+        found = map(_principal, seen.intersection(below))
+        return (each for each in found if each is not None)
+
+    return {group: frozenset(inside(group)) for group in groups}
 
 
 def _principal(key: str) -> PrincipalId | None:

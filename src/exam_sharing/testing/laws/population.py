@@ -3,14 +3,16 @@
 from collections.abc import Callable, Iterable, Mapping
 from itertools import pairwise
 from operator import itemgetter
+from typing import cast
 
 import attrs
 
+from exam_sharing.conformance import lacking
 from exam_sharing.directories import KeptDirectory, everybody
 from exam_sharing.identifiers import GroupId, PrincipalId, UserId
 from exam_sharing.names import Findable, Fit, Typed, folded
 from exam_sharing.policy.facts import Profile
-from exam_sharing.ports import Directory
+from exam_sharing.ports import Directory, PeopleReader
 from exam_sharing.principals import Group, User
 from exam_sharing.testing.laws.law import insist, same
 
@@ -139,6 +141,13 @@ def require_described(
     same("who is seen", directory.seen_by(ACTOR, principals), seen)
     members = {group: population.members_seen(ACTOR, group) for group in groups}
     same("members", dict(directory.members_seen_by(ACTOR, groups)), members)
+    if not lacking(directory, PeopleReader):
+        people, names = cast("PeopleReader", directory).people_seen(ACTOR, principals)
+        same("seen at once", people.seen, seen)
+        same("behind those seen", dict(people.behind), {each: behind[each] for each in seen})
+        of_seen = {group: members[group] for group in groups if group in seen}
+        same("members of those seen", dict(people.members_seen), of_seen)
+        same("names of those seen", dict(names), population.names(seen))
     listed = tuple((each, name) for each, name, _ in choices)
     same("the list", directory.listed(ACTOR, None, 99, frozenset()), listed)
     for text in typed:
