@@ -48,9 +48,11 @@ napoleon_use_ivar = True
 nitpick_ignore_regex = [
     (
         r"py:.*",
-        r"(attrs?|collections|contextlib|datetime|enum|fastapi|hypothesis|os|pathlib|pydicom|sqlalchemy|ssl|starlette|typing|typing_extensions)\..*",
+        r"(attrs?|collections|contextlib|datetime|django|enum|fastapi|hypothesis|os|pathlib|pydicom|sqlalchemy|ssl|starlette|typing|typing_extensions)\..*",
     ),
-    (r"py:.*", r"(.*\.)?(AnswerT|CaseT|ItemT|ResultT)"),
+    (r"py:.*", r"(.*\.)?(AnswerT|CaseT|ItemT|ResultT|ViewT)"),
+    (r"py:exc", r"Http404|ImproperlyConfigured"),
+    (r"py:class", r".*\.database\.Transactions"),
 ]
 
 

@@ -219,7 +219,7 @@ def test_a_watching_relay_survives_a_failing_database(clinic, monkeypatch):
         return answer
 
     monkeypatch.setattr(Admin, "deliver_notices", deliver)
-    monkeypatch.setattr("exam_sharing.cli.notices._Signalled.wait", lambda self, timeout: None)
+    monkeypatch.setattr("exam_sharing.relay._Signalled.wait", lambda self, timeout: None)
     told = clinic(f"{plain(1)} --watch", code=130)
     assert "1 notice sent" in told.out
     assert told.err.count("; trying again\n") == 2
