@@ -35,8 +35,8 @@ def everything_in(answer):
     return answer.status_code, answer.content, tuple(sorted(answer.headers.items()))
 
 
-def app_with_router(sharing, **options):
-    api, app = SharingApi(sharing, signed_in=signed_in, **options), FastAPI()
+def app_with_router(sharing, lifespan=None, **options):
+    api, app = SharingApi(sharing, signed_in=signed_in, **options), FastAPI(lifespan=lifespan)
     api.add_handlers(app)
     app.state.router = api.router()
     app.include_router(app.state.router, prefix=PREFIX)

@@ -1,6 +1,7 @@
 """The JSON endpoints of sharing, over every store; each answer must be as the schema says."""
 
 import json
+from contextlib import asynccontextmanager
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
@@ -8,6 +9,7 @@ import pytest
 
 import exam_sharing as es
 from exam_sharing import web
+from exam_sharing.adapters.sqlalchemy import create_all
 from exam_sharing.asynchronous import AsyncSharing
 from world import (
     ANNA,
@@ -24,7 +26,7 @@ from world import (
 
 pytest.importorskip("fastapi", reason="no FastAPI: install exam-sharing[fastapi]")
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from pydantic import TypeAdapter
 
 from exam_sharing.adapters.fastapi import SharingApi
@@ -42,7 +44,8 @@ from fastapi_clients import (
 
 pytestmark = pytest.mark.every_store
 
-BOTH = pytest.mark.parametrize("kind", [es.Sharing, AsyncSharing])
+OF_NO_STORE = pytest.mark.memory_only("no store makes a difference")
+BOTH = pytest.mark.parametrize("kind", [es.Sharing, pytest.param(AsyncSharing, marks=OF_NO_STORE)])
 MARK = "Schulze-7f3a"
 """A text that no answer may repeat."""
 FORMS = {
@@ -69,7 +72,7 @@ READS = (
 OF_AN_EXAM = [each for each in (*READS, *FORMS) if each.startswith("/exams/")]
 EMPTY = ([], {"items": [], "next": None})
 """What there is to choose from for somebody who may not share."""
-IMPOSSIBLE = ("x" * 256, "%00", "%E2%80%AE", "%20ct", "%FF", "")
+IMPOSSIBLE = ("x" * 256, "%00", "%E2%80%AE", "%20ct", "")
 """Ids in addresses that no exam and no grant can have."""
 
 FIELDS = {
@@ -158,6 +161,7 @@ def test_each_act_is_done_once_and_its_preview_does_nothing(kind, path):
     assert client.act(f"{path}/preview", **form).json()["repeated"]
 
 
+@OF_NO_STORE
 @pytest.mark.parametrize(
     ("path", "example"),
     [
@@ -180,7 +184,7 @@ def test_the_examples_in_the_schema_are_done(path, example):
     assert client_in(world, user).act(path, **example).status_code == 200
 
 
-@pytest.mark.memory_only("nothing is read")
+@OF_NO_STORE
 def test_every_answer_in_the_schema_is_one_that_its_own_schema_describes():
     app = app_with_router(World().sharing)
     routes = {(each.path_format, *each.methods): each for each in app.state.router.routes}
@@ -209,8 +213,21 @@ def test_an_exam_that_one_may_not_see_answers_byte_for_byte_as_an_absent_one(kin
 
         assert answer(NO_EXAM.value) == hidden
         assert hidden[0] == 404 or json.loads(hidden[1]) in EMPTY
-        if hidden[0] == 404:
-            assert {answer(each) for each in IMPOSSIBLE} == {hidden}
+
+
+@OF_NO_STORE
+@pytest.mark.parametrize("path", OF_AN_EXAM)
+def test_an_id_that_no_exam_can_have_is_answered_as_an_absent_exam(path):
+    client, form = client_in(given(), ANNA), FORMS.get(path)
+
+    def answer(exam):
+        url = path.replace("ct", exam, 1)
+        return everything_in(client.get(url) if form is None else client.act(url, **form))
+
+    found, absent = {answer(each) for each in IMPOSSIBLE}, answer(NO_EXAM.value)
+
+    assert [status for status, *_ in found] == [404]
+    assert found == {absent} or json.loads(absent[1]) in EMPTY
 
 
 @pytest.mark.parametrize("act", ["revoke", "revoke/preview"])
@@ -244,13 +261,14 @@ BAD_QUERIES = {
 """Bad cursors and limits; the client of the tests sends no address of more than 64 kB."""
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_bad_cursors_and_limits_are_answered_422(path):
+def test_bad_cursors_and_limits_are_answered_422():
     client = client_in(given(), ANNA)
 
-    found = {name: outcome_of(client.get(path, params=each)) for name, each in BAD_QUERIES.items()}
-
-    assert found == dict.fromkeys(BAD_QUERIES, (422, ["INVALID_INPUT"]))
+    for path in PAGES:
+        found = {
+            name: outcome_of(client.get(path, params=each)) for name, each in BAD_QUERIES.items()
+        }
+        assert found == dict.fromkeys(BAD_QUERIES, (422, ["INVALID_INPUT"])), path
 
 
 def outcome_of(answer):
@@ -260,6 +278,7 @@ def outcome_of(answer):
     return answer.status_code, codes_of(answer)
 
 
+@OF_NO_STORE
 def test_any_text_can_be_typed():
     client = client_in(given(), ANNA)
 
@@ -318,7 +337,7 @@ def with_form(options, form):
     return {**options, "json": form} if "json" in options else options
 
 
-@pytest.mark.memory_only("nothing is read")
+@OF_NO_STORE
 @each_act
 def test_bad_bodies_are_answered_and_nothing_is_done(path):
     world = given()
@@ -351,7 +370,7 @@ BAD_FIELDS = {
 }
 
 
-@pytest.mark.memory_only("nothing is read")
+@OF_NO_STORE
 @each_act
 def test_bad_fields_are_answered_at_their_places_and_nothing_is_done(path):
     world, form = given(), FORMS[path]
@@ -367,7 +386,7 @@ def test_bad_fields_are_answered_at_their_places_and_nothing_is_done(path):
     assert state_of(world) == before
 
 
-@pytest.mark.memory_only("nothing is read")
+@OF_NO_STORE
 def test_nobody_sees_or_does_anything_without_being_signed_in():
     world = given()
     before, client = state_of(world), client_in(world)
@@ -409,6 +428,7 @@ def test_a_form_with_the_session_of_somebody_else_is_what_they_may_do_themselves
     assert world.grant_to(CARLA, by=BEN).grantor == BEN
 
 
+@OF_NO_STORE
 def test_a_refused_preview_has_the_answer_that_the_act_gets():
     world = given()
     client = client_in(world, BEN)
@@ -432,7 +452,7 @@ def test_a_share_of_a_batch_that_grew_is_answered_409():
     assert (answer.status_code, codes_of(answer)) == (409, ["CHANGED_SINCE_SHOWN"])
 
 
-@pytest.mark.memory_only("nothing is read")
+@OF_NO_STORE
 def test_the_router_answers_with_problem_details_whatever_the_host_responds_elsewhere():
     api, app = SharingApi(World().sharing, signed_in=signed_in), FastAPI()
     api.add_handlers(app, respond=lambda _, answer: Response("a page", answer.status))
@@ -449,6 +469,7 @@ def fails():
     raise es.Conflict(1)
 
 
+@OF_NO_STORE
 def test_dates_are_of_the_time_zone_of_the_host():
     world, form = World(), FORMS["/exams/ct/share"] | {"until": "2030-06-30"}
     app = app_with_router(world.sharing, zone=ZoneInfo("Europe/Berlin"))
@@ -460,7 +481,7 @@ def test_dates_are_of_the_time_zone_of_the_host():
     assert world.grant_to(CARLA).until == START.replace(month=6, day=30, hour=22)
 
 
-@pytest.mark.memory_only("nothing is read")
+@OF_NO_STORE
 def test_exams_with_odd_ids_can_be_addressed():
     world, odd = World(), ("a/b", "a?b", "é", "17/share", "a b", "100%")
     world.upload(es.BatchId("odd"), ANNA, *map(es.ExamId, odd))
@@ -469,3 +490,43 @@ def test_exams_with_odd_ids_can_be_addressed():
     for each in odd:
         found = client.get(f"/exams/{quote(each, safe='')}/tabs").json()
         assert found == ["DOWNLOAD", "SHARE", "VIEW"]
+
+
+@pytest.mark.memory_only("it has a database of its own")
+def test_a_portal_over_an_asynchronous_engine_opens_its_sharing_when_it_starts(postgresql):
+    pytest.importorskip("greenlet", reason="no greenlet: install sqlalchemy[asyncio]")
+    from sqlalchemy.ext.asyncio import create_async_engine
+
+    from exam_sharing.adapters.sqlalchemy.asynchronous import open_async_sharing, run_sync
+
+    world = World()
+
+    @asynccontextmanager
+    async def opened(app):
+        engine = create_async_engine(postgresql.url)
+        tables = await run_sync(engine, create_all)
+        app.state.sharing = await open_async_sharing(
+            engine, tables=tables, directory=world.directory
+        )
+        batch = es.UploadBatch(id=es.BatchId("async"), uploader=ANNA, received_at=START)
+        exam = es.Exam(id=CT, owner=ANNA, batch=batch.id, uploaded_at=START)
+        await app.state.sharing.add_upload(batch, [exam])
+        yield
+        await engine.dispose()
+
+    def serving(request: Request):
+        return request.app.state.sharing
+
+    app = app_with_router(serving, lifespan=opened)
+    with Endpoints(app) as client:
+        anna, ben = ({"headers": {"user": each}} for each in ("anna", "ben"))
+        path, form = "/exams/ct/share", FORMS["/exams/ct/share"] | {"recipients": ["u:ben"]}
+
+        before = client.get("/exams/ct/tabs", **ben).status_code
+        shared = client.post(path, json=form, **anna).json()["outcomes"]
+        after = client.get("/exams/ct/tabs", **ben).json()
+        refused = client.post(path, json=form, **ben)
+
+    assert (before, after) == (404, ["SHARE", "VIEW"])
+    assert [each["outcome"] for each in shared] == ["GRANTED"]
+    assert refused.json()["reasons"][0]["code"] == "RECIPIENT_IS_SELF"

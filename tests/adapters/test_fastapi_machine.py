@@ -21,7 +21,7 @@ pytest.importorskip("fastapi", reason="no FastAPI: install exam-sharing[fastapi]
 
 from fastapi_clients import client_in
 
-few = settings(derandomize=True, database=None, max_examples=2, stateful_step_count=5)
+few = settings(derandomize=True, database=None, max_examples=2, stateful_step_count=4)
 HAS_NOT = {"performed_by"}
 """What a form has no field for."""
 
@@ -206,7 +206,7 @@ def test_every_answer_of_the_endpoints_is_the_one_of_the_model():
 
 @pytest.mark.parametrize("kind", [es.Sharing, AsyncSharing])
 def test_decision_cases_pass_over_the_endpoints(kind):
-    chosen = cases()[kind is AsyncSharing :: 16]
+    chosen = cases()[kind is AsyncSharing :: 20]
     failed = {case["name"]: found for case in chosen if (found := run(case, over_http(kind)))}
 
     assert failed == {}
