@@ -6,7 +6,7 @@ import pytest
 
 from docs_examples import require_portal
 from exam_sharing.web import ENGLISH
-from portal_visits import errors_in, hidden_in, visitors_of
+from portal_visits import application_of, errors_in, hidden_in, visitors_of
 
 require_portal()
 
@@ -18,6 +18,7 @@ OTHER_SITES = [
 ]
 EXAM_PAGES = ["", "/images/1.png", "/download", "/files.zip", "/share", "/suggestions?text=jos"]
 EXAM_FORMS = ["/share", "/unshare"]
+PAGES = ["/", "/shared", "/mail", *(f"/exams/4{page}" for page in EXAM_PAGES)]
 FORMS = ["/sign-in", "/sign-out", *(f"/exams/4{form}" for form in EXAM_FORMS)]
 JUNK_EXAMS = ["0", "-1", "017", "4 ", "4.0", "९", "x", "9" * 30, "4%00", "%ff", "a" * 3000, "u:1"]
 JUNK_NUMBERS = ["0", "-1", "1.5", "x", "9" * 30, "%00"]
@@ -25,11 +26,20 @@ JUNK_CURSORS = ["x", "9" * 30, "%00", "a" * 3000, "eyJhIjoxfQ", "%F0%9F%92%A9"]
 JOSE, MAELLE, RADIOLOGY, PRIYA, ANNA = "u:2", "u:3", "g:1", "u:7", "u:1"
 
 
+def test_these_are_all_endpoints_of_the_portal(portal):
+    there = {
+        (method, path.format(exam=4, number=1))
+        for path, methods in application_of(portal).openapi()["paths"].items()
+        for method in methods
+    }
+    pages = {("get", page.partition("?")[0]) for page in ("/sign-in", *PAGES)}
+    assert there == pages | {("post", form) for form in FORMS}
+
+
 def test_whoever_is_not_signed_in_is_sent_to_the_sign_in_and_does_nothing(visitor):
     anna, nobody = visitor("Anna"), visitor()
     fields = anna.form(4, recipients=JOSE, step="share")
-    pages = ["/", "/shared", "/mail", *(f"/exams/4{page}" for page in EXAM_PAGES)]
-    answers = [nobody.get(page) for page in pages]
+    answers = [nobody.get(page) for page in PAGES]
     answers += [nobody.post(f"/exams/4{form}", **fields) for form in EXAM_FORMS]
     for answer in answers:
         assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in")

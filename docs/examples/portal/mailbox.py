@@ -57,7 +57,7 @@ class Mailbox:
     ) -> str:
         """Keep a mail; aiosmtpd calls it."""
         for to in envelope.rcpt_tos:
-            self._kept.append(Received(to=to, content=envelope.content))
+            self._kept.append(Received(to=to, content=envelope.original_content or b""))
         return "250 OK"
 
     def of(self, address: str) -> list[Received]:

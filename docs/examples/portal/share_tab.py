@@ -28,7 +28,7 @@ from portal.forms import carried, text_of
 from portal.opening import Portal
 from portal.pages import studies
 
-LISTED: Final = 10
+LISTED: Final = 8
 """Recipients on one page of Select from list."""
 
 Shown: TypeAlias = dict[str, Any]
