@@ -2,6 +2,7 @@
 
 import argparse
 import socket
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -32,7 +33,8 @@ def main() -> None:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}/"
         print(f"The portal is open at {address} (Ctrl-C closes it)", flush=True)
         config = uvicorn.Config(create_app(portal), log_level="warning", server_header=False)
-        uvicorn.Server(config).run(sockets=[listening])
+        with suppress(KeyboardInterrupt):
+            uvicorn.Server(config).run(sockets=[listening])
         portal.close()
 
 
