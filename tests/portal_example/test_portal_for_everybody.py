@@ -122,6 +122,22 @@ def test_an_exam_is_shared_and_unshared_by_keyboard_alone(people):
     expect(anna.get_by_text("Nobody else has access.")).to_be_visible()
 
 
+def test_nothing_moves_under_a_click_while_suggestions_are_shown(people):
+    anna = people("Anna", ITS_SHARE_TAB)
+    box = anna.get_by_role("checkbox", name="HIPAA")
+
+    def height():
+        return round(box.bounding_box()["y"])
+
+    before = height()
+    anna.get_by_role("combobox").fill("jos")
+    expect(anna.get_by_role("option", name="José Núñez")).to_be_visible()
+    assert height() == before
+    box.check()
+    expect(anna.get_by_role("option")).to_have_count(0)
+    assert height() == before
+
+
 def test_without_scripts_everything_but_suggestions_works(people):
     anna = people("Anna", java_script_enabled=False)
     jose = people("José", java_script_enabled=False)

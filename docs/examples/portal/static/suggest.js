@@ -22,8 +22,15 @@ function mark(option) {
   option.scrollIntoView({ block: "nearest" });
 }
 
+// What was typed before is answered no more.
+function forget() {
+  clearTimeout(timer);
+  asked += 1;
+}
+
 function choose(option) {
   const { key, name } = option.dataset;
+  forget();
   const boxes = [...chosen.querySelectorAll("input")];
   const there = boxes.find((box) => box.value === key);
   if (there) {
@@ -86,6 +93,7 @@ who.addEventListener("keydown", (event) => {
   const options = [...list.children];
   const current = options.findIndex((each) => each.id === who.getAttribute("aria-activedescendant"));
   if (event.key === "Escape") {
+    forget();
     close();
   } else if (event.key === "Enter") {
     // It never sends the form from here.
@@ -98,5 +106,8 @@ who.addEventListener("keydown", (event) => {
   }
 });
 
-who.addEventListener("blur", close);
+who.addEventListener("blur", () => {
+  forget();
+  close();
+});
 chooser.hidden = false;
