@@ -1,6 +1,7 @@
 """The JSON endpoints of sharing, over every store; each answer must be as the schema says."""
 
 import json
+import re
 from contextlib import asynccontextmanager
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -196,6 +197,8 @@ def test_every_answer_in_the_schema_is_one_that_its_own_schema_describes():
             ((_, content),) = shown["content"].items()
             model = route.response_model if status == "200" else problem_model()
             TypeAdapter(model).validate_python(content["example"])
+    referred = set(re.findall(r'"#/components/schemas/(\w+)"', json.dumps(app.openapi())))
+    assert referred <= app.openapi()["components"]["schemas"].keys()
 
 
 @BOTH
