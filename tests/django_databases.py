@@ -76,8 +76,9 @@ def django_connection(url: URL):
 
 @contextmanager
 def connected(url: URL) -> Iterator[None]:
-    """Let Django reach the database of an address as its default."""
-    before = connections.settings
+    """Let Django reach the database of an address as its default, and then the one before."""
+    settings_before = connections.settings
+    before = getattr(connections._connections, "default", None)
     connections.settings = connections.configure_settings({"default": as_django_says(url)})
     connections["default"] = connections.create_connection("default")
     try:
@@ -85,7 +86,9 @@ def connected(url: URL) -> Iterator[None]:
     finally:
         connections["default"].close()
         del connections["default"]
-        connections.settings = before
+        connections.settings = settings_before
+        if before is not None:
+            connections["default"] = before
 
 
 @contextmanager

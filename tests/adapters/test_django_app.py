@@ -120,6 +120,7 @@ WRONG = {
     "EXAMS": ({"model": "django_portal.Study"}, "E006", "needs batch, owner, uploaded_at"),
     "SENTENCES": ({"NO_SUCH": "x"}, "E007", "NO_SUCH"),
     "SENDS_AT_ONCE": ("yes", "E008", "True or False"),
+    "SEARCH": (1, "E010", "True or False"),
 }
 
 
@@ -132,7 +133,8 @@ def test_a_part_that_is_wrong_is_reported(name, engine):
 
 def test_everything_that_is_wrong_is_reported_at_once(engine):
     given = {name: wrong for name, (wrong, _, _) in WRONG.items() if name != "DATABASE"}
-    assert set(reported(EXAM_SHARING=given)) == {f"E00{number}" for number in range(2, 9)}
+    found = {f"E00{number}" for number in range(2, 9)} | {"E010"}
+    assert set(reported(EXAM_SHARING=given)) == found
 
 
 @pytest.mark.parametrize(

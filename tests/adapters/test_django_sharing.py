@@ -9,6 +9,7 @@ from threading import Barrier, Thread
 import pytest
 import sqlalchemy
 from django import test
+from django.core.management import call_command
 from django.db import connection, connections, transaction
 
 import exam_sharing as es
@@ -22,6 +23,7 @@ from exam_sharing.adapters.django import (
     open_sharing,
     owner_changed,
     settings,
+    update_search,
 )
 from exam_sharing.adapters.django.opening import forget
 from exam_sharing.adapters.django.transactions import DjangoTransactions
@@ -322,6 +324,43 @@ def test_exams_that_are_not_committed_can_be_shared(studies):
         exam = es.ExamId(str(study.pk))
         open_sharing().share(portal.request(portal.dan, actor=portal.ben, exam=exam))
     assert open_sharing().can(portal.dan, VIEW, exam)
+
+
+@pytest.fixture
+def searched(portal):
+    """A portal whose people are found by our tables."""
+    with test.override_settings(EXAM_SHARING={"SEARCH": True}):
+        portal.upload()
+        yield portal
+
+
+def found(portal, text):
+    return [choice.principal for choice in open_sharing().suggest(portal.anna, CT, text)]
+
+
+def test_our_tables_find_people_as_they_are_saved_and_deleted(searched):
+    assert found(searched, "eva") == []
+    eva = User.objects.create(username="eva")
+    team = Group.objects.create(name="Evaluation")
+    both = [es.UserId(str(eva.pk)), es.GroupId(str(team.pk))]
+    assert found(searched, "eva") == both
+    eva.username = "zoe"
+    eva.save()
+    team.delete()
+    assert found(searched, "eva") == []
+    with rolled_back():
+        eva.delete()
+        assert found(searched, "zoe") == []
+    assert found(searched, "zoe") == both[:1]
+
+
+def test_a_bulk_load_is_found_once_it_is_indexed(searched):
+    eva, zoe = User.objects.bulk_create([User(username="eva"), User(username="zoe")])
+    assert found(searched, "eva") == []
+    update_search(es.UserId(str(eva.pk)))
+    assert (found(searched, "eva"), found(searched, "zoe")) == ([es.UserId(str(eva.pk))], [])
+    call_command("exam_sharing_search")
+    assert found(searched, "zoe") == [es.UserId(str(zoe.pk))]
 
 
 def test_a_change_of_owner_is_counted_where_it_is_committed(studies, engine):

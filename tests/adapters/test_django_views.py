@@ -197,6 +197,13 @@ def test_a_field_that_cannot_be_used_is_answered_and_nothing_is_done(field, sign
     assert not Grant.objects.filter(exam=str(exam)).exists()
 
 
+def test_a_field_of_ten_megabytes_is_not_read(sign_in, exam, people):
+    message = "x" * 10_000_000
+    answer = sign_in("anna").post(f"/studies/{exam}/share", form(people, message=message))
+    assert answer.status_code in {400, 413, 422}
+    assert not Grant.objects.filter(exam=str(exam)).exists()
+
+
 def test_every_reason_is_on_the_page_with_names_that_its_reader_may_know(
     sign_in, share, exam, people
 ):

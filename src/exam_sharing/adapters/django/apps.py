@@ -2,9 +2,11 @@
 
 from django.apps import AppConfig
 from django.core.checks import register
+from django.db.models.signals import post_delete, post_save
 from typing_extensions import override
 
 from exam_sharing.adapters.django.checks import check_settings
+from exam_sharing.adapters.django.searching import people_changed
 
 
 class ExamSharingConfig(AppConfig):
@@ -17,3 +19,5 @@ class ExamSharingConfig(AppConfig):
     @override
     def ready(self) -> None:
         register(check_settings)
+        post_save.connect(people_changed)
+        post_delete.connect(people_changed)

@@ -32,6 +32,7 @@ _PARTS: Final[tuple[tuple[str, Callable[[], object], str], ...]] = (
     ("E002", settings.policy, "In the settings, let it be the path of a Policy."),
     ("E003", settings.notifier, "In the settings, let it be the path of a Notifier."),
     ("E004", settings.host_facts, "In the settings, let it be the path of your HostFacts."),
+    ("E010", settings.searches, "In the settings, set it to True or False."),
     ("E005", _directory, "In the settings, name fields of your models that hold this."),
     ("E006", settings.exams, "In the settings, name fields of your model that hold this."),
     ("E007", settings.sentences, "In the settings, use the codes of exam_sharing.web.ENGLISH."),

@@ -1,13 +1,16 @@
 """The `Sharing` of a portal made with Django, from its settings."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.db import connections, transaction
+from sqlalchemy.engine import Connection
 
 from exam_sharing.adapters.django import settings
 from exam_sharing.adapters.django.transactions import DjangoTransactions
@@ -18,7 +21,7 @@ from exam_sharing.adapters.sqlalchemy.host import store_over
 from exam_sharing.adapters.sqlalchemy.store import put_transfer
 from exam_sharing.adapters.sqlalchemy.tables import given_tables
 from exam_sharing.errors import CallerError, InvalidArgument
-from exam_sharing.identifiers import ExamId, UserId
+from exam_sharing.identifiers import ExamId, PrincipalId, UserId
 from exam_sharing.sharing import Sharing
 from exam_sharing.validation import require_kind
 
@@ -34,8 +37,7 @@ def open_sharing() -> Sharing:
         StoreFailed: the database does not answer, or its tables are missing: call
             `manage.py migrate`.
     """
-    sharing, _ = _opened()
-    return sharing
+    return _opened().sharing
 
 
 def owner_changed(*, exam: ExamId, before: UserId, after: UserId) -> None:
@@ -51,7 +53,7 @@ def owner_changed(*, exam: ExamId, before: UserId, after: UserId) -> None:
     require_kind("exam", exam, ExamId)
     require_kind("before", before, UserId)
     require_kind("after", after, UserId)
-    _, kept = _opened()
+    kept = _opened().database
     if not connections[settings.database()].in_atomic_block:
         raise InvalidArgument("owner_changed", "must be called where atomic() changes the owner")
     put_transfer(
@@ -59,16 +61,53 @@ def owner_changed(*, exam: ExamId, before: UserId, after: UserId) -> None:
     )
 
 
+def update_search(*principals: PrincipalId) -> None:
+    """Update what finds some users and groups, inside of the `atomic()` that has changed them.
+
+    With `EXAM_SHARING['SEARCH']`, a saved or deleted user or group is updated without this. Call it
+    for what Django sends no signal of, as `QuerySet.update`, and for names that are elsewhere.
+
+    Raises:
+        InvalidArgument: the portal does not use our tables for its search.
+        StoreFailed: the database does not answer.
+    """
+    opened = _opened()
+    with _written(opened.database) as connection:
+        opened.directory.update_search(connection, *principals)
+
+
+def rebuild_search() -> None:
+    """Update what finds all users and groups, as after a bulk load; errors as before."""
+    opened = _opened()
+    with _written(opened.database) as connection:
+        opened.directory.rebuild_search(connection)
+
+
+@contextmanager
+def _written(database: Database) -> Iterator[Connection]:
+    with database.transactions.writing() as connection:
+        if not connection.in_transaction():
+            connection.begin()  # Django has begun it: this only tells SQLAlchemy.
+        yield connection
+
+
+class _Opened(NamedTuple):
+    sharing: Sharing
+    database: Database
+    directory: TableDirectory
+
+
 @cache
-def _opened() -> tuple[Sharing, Database]:
+def _opened() -> _Opened:
     using, exams = settings.database(), settings.exams()
     transactions, tables = DjangoTransactions(using), given_tables(None)
     _check(transactions, tables)
     notifier, kept = settings.notifier(), Database(transactions, tables)
     store = store_over(kept, exams)
+    directory = directory_over(transactions)
     ports = sql_ports(
         store,
-        directory=directory_over(transactions),
+        directory=directory,
         notifier=notifier,
         host_facts=settings.host_facts(),
     )
@@ -80,7 +119,7 @@ def _opened() -> tuple[Sharing, Database]:
         sends_at_once=notifier is not None and settings.sends_at_once(),
         after_commit=partial(transaction.on_commit, using=using),
     )
-    return sharing, kept
+    return _Opened(sharing, kept, directory)
 
 
 def directory_over(transactions: DjangoTransactions) -> TableDirectory:
@@ -93,6 +132,7 @@ def directory_over(transactions: DjangoTransactions) -> TableDirectory:
             groups=people.groups,
             users_in_groups=people.users_in_groups,
             groups_in_groups=people.groups_in_groups,
+            search=given_tables(None).directory if settings.searches() else None,
         )
     except CallerError as error:
         raise ImproperlyConfigured(f"{settings.NAME}: {error}") from error

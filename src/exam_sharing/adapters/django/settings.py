@@ -47,8 +47,10 @@ _KEYS: Final[Mapping[str, frozenset[str]]] = {
 """The keys of each part that is a dictionary."""
 
 _PARTS: Final = frozenset(
-    {"DATABASE", "POLICY", "NOTIFIER", "HOST_FACTS", "SENDS_AT_ONCE", "SENTENCES", *_KEYS}
+    {"DATABASE", "POLICY", "NOTIFIER", "HOST_FACTS", "SEARCH", "SENDS_AT_ONCE", "SENTENCES", *_KEYS}
 )
+
+_GROUPS: Final[_Given] = {"model": "auth.Group", "name": "name", "members": "user"}
 
 
 @attrs.frozen(kw_only=True)
@@ -129,10 +131,26 @@ def sentences() -> Mapping[str, str]:
 
 def sends_at_once() -> bool:
     """Return whether a share sends its own notices once it has committed."""
-    given = _given().get("SENDS_AT_ONCE", True)
+    return _flag("SENDS_AT_ONCE", default=True)
+
+
+def searches() -> bool:
+    """Return whether our tables find people by their names, as among many thousands."""
+    return _flag("SEARCH", default=False)
+
+
+def _flag(name: str, *, default: bool) -> bool:
+    given = _given().get(name, default)
     if not isinstance(given, bool):
-        raise ImproperlyConfigured(f"{NAME}['SENDS_AT_ONCE'] must be True or False")
+        raise ImproperlyConfigured(f"{NAME}[{name!r}] must be True or False")
     return given
+
+
+def group_model() -> Any:
+    """Return the model of the portal's groups, or `None` if it has no groups."""
+    if _given().get("GROUPS", {}) is None:
+        return None
+    return _model("GROUPS", _part("GROUPS", _GROUPS)["model"])
 
 
 def _named(name: str, default: Callable[[], Any]) -> Any:
@@ -190,8 +208,7 @@ def _path_if_there(model: Any, name: str) -> str | None:
 
 
 def _with_groups(users: UserColumns, using: str) -> People:
-    given = _part("GROUPS", {"model": "auth.Group", "name": "name", "members": "user"})
-    model = _model("GROUPS", given["model"])
+    given, model = _part("GROUPS", _GROUPS), group_model()
     columns = _columns("GROUPS", model, given, {"id": "pk", "name": given["name"]}, using)
     visible = {
         **_visible("GROUPS", "visible", given, columns["id"], using),
