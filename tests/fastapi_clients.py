@@ -13,6 +13,7 @@ from exam_sharing import web
 from exam_sharing.adapters.fastapi import SharingApi
 from exam_sharing.adapters.fastapi.schemas import problem_model
 from exam_sharing.asynchronous import AsyncSharing
+from world import BEN, CT, DOWNLOAD, shared_with
 
 PREFIX = "/sharing"
 
@@ -96,3 +97,48 @@ def require_described(app, method, url, answer):
         assert media_type == web.MEDIA_TYPE
         problem_model().model_validate_json(answer.content)
         assert answer.json()["status"] == answer.status_code
+
+
+FORMS = {
+    "/exams/ct/share": {
+        "recipients": ["u:carla"],
+        "attested": True,
+        "wording": es.Policy().attestation_wording,
+    },
+    "/exams/ct/unshare": {"recipient": "u:ben"},
+    "/exams/ct/narrow": {"recipient": "u:ben", "permission": "VIEW"},
+    "/grants/GRANT/revoke": {},
+}
+"""A form for each act that Anna may do, who has shared the CT with Ben for downloading."""
+ACTS = tuple(FORMS)
+FORMS |= {f"{path}/preview": form for path, form in FORMS.items()}
+PAGES = ("/exams", "/shared-with-me", "/exams/ct/recipients")
+READS = (
+    *PAGES,
+    "/exams/ct/tabs",
+    "/exams/ct/share-page",
+    "/exams/ct/access-list",
+    "/exams/ct/suggestions",
+)
+OF_AN_EXAM = [each for each in (*READS, *FORMS) if each.startswith("/exams/")]
+IMPOSSIBLE = ("x" * 256, "%00", "%E2%80%AE", "%20ct", "")
+"""Ids in addresses that no exam and no grant can have."""
+
+
+def given(**settings):
+    """Return a world in which Anna has shared the CT with Ben for downloading."""
+    return shared_with(BEN, permission=DOWNLOAD, **settings)
+
+
+def path_in(world, path):
+    """Return a path with the id of Ben's grant."""
+    return path.replace("GRANT", world.grant_to(BEN).id.value) if "GRANT" in path else path
+
+
+def state_of(world):
+    """Return what acts change: who was given what, and what was sent to whom."""
+    return world.grants(CT), tuple(world.notifier.sent), world.sharing.admin.list_notices()
+
+
+def codes_of(answer):
+    return sorted({each["code"] for each in answer.json()["reasons"]})
