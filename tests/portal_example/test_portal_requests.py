@@ -47,8 +47,8 @@ def test_whoever_is_not_signed_in_is_sent_to_the_sign_in_and_does_nothing(visito
     assert anna.with_access(4) == []
 
 
-def test_every_exam_that_one_may_not_see_looks_as_if_it_were_not_there(visitor):
-    jose = visitor("José")
+def test_every_exam_that_one_may_not_see_looks_as_if_it_were_not_there(visitor_of_either):
+    jose = visitor_of_either("José")
     nowhere = jose.get("/no/such/page")
     assert nowhere.status_code == 404
     for exam in ["4", "999999", *JUNK_EXAMS]:

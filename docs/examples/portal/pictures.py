@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pydicom
-from pydicom.pixels.processing import apply_modality_lut, apply_voi_lut
+from pydicom.pixels.processing import apply_color_lut, apply_modality_lut, apply_voi_lut
 
 _FORMATS = {2: 0, 3: 2}
 """The colour type of PNG by the number of dimensions: grey, or red, green and blue."""
@@ -34,8 +34,11 @@ def _pixels(image: pydicom.Dataset) -> "np.ndarray[Any, Any]":
     pixels: np.ndarray[Any, Any] = image.pixel_array
     if image.get("NumberOfFrames", 1) > 1:
         pixels = pixels[len(pixels) // 2]
-    if pixels.ndim in _FORMATS and image.SamplesPerPixel > 1:
-        return pixels.astype(np.uint8)
+    if image.PhotometricInterpretation == "PALETTE COLOR":
+        pixels = apply_color_lut(pixels, image)
+    if pixels.ndim == 3:
+        highest_bits: np.ndarray[Any, Any] = pixels >> (8 * pixels.itemsize - 8)
+        return highest_bits.astype(np.uint8)
     shades = apply_voi_lut(apply_modality_lut(pixels, image), image).astype(float)
     lowest, highest = shades.min(), shades.max()
     grey = (shades - lowest) * (255 / max(highest - lowest, 1))
