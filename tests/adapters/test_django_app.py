@@ -144,6 +144,11 @@ def test_everything_that_is_wrong_is_reported_at_once(engine):
         ({"USERS": {"nmae": "username"}}, "has no nmae"),
         ({"USERS": {"active": "username"}}, "must be a condition"),
         ({"EXAMS": STUDIES | {"uploaded_at": "disc"}}, "must hold times"),
+        ({"EXAMS": STUDIES | {"owner": "ward"}}, "'ward' leads to auth.Group, not auth.User"),
+        ({"EXAMS": STUDIES | {"owner": "doctor__profile"}}, "leads to django_portal.Profile"),
+        ({"EXAMS": STUDIES | {"owner": "referrer"}}, "else than their primary keys"),
+        ({"GROUPS": OF_TEAMS | {"members": "inner"}}, "leads to django_portal.Team"),
+        ({"GROUPS": OF_TEAMS | {"subgroups": "accounts"}}, "leads to auth.User"),
         ({"EXAMS": STUDIES | {"owner": "arrived"}}, "must hold text, whole numbers or UUIDs"),
     ],
 )

@@ -7,11 +7,12 @@ import pytest
 from django import test
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection, transaction
+from django.views import View
 
 import exam_sharing as es
 from django_databases import migrated
 from django_portal.models import User
-from exam_sharing.adapters.django import open_sharing
+from exam_sharing.adapters.django import RequirePermission, open_sharing
 from exam_sharing.adapters.django.models import Grant
 from exam_sharing.adapters.django.opening import forget
 from world import START
@@ -240,3 +241,8 @@ def test_a_store_that_fails_is_answered_and_logged(sign_in, exam, monkeypatch, c
 def test_a_mistake_in_the_address_is_an_error_for_the_developer(sign_in, exam):
     with pytest.raises(ImproperlyConfigured, match="has no argument 'study'"):
         sign_in("anna").get(f"/studies/{exam}/mistaken")
+
+
+def test_a_mixin_that_would_check_nothing_is_an_error():
+    with pytest.raises(ImproperlyConfigured, match="first among the bases"):
+        type("Unguarded", (View, RequirePermission), {})

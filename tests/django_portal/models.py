@@ -55,6 +55,10 @@ class Study(models.Model):
     """An exam of the portal's own."""
 
     doctor = models.ForeignKey(User, models.CASCADE)
+    ward = models.ForeignKey(Group, models.CASCADE, null=True)
+    referrer = models.ForeignKey(
+        User, models.CASCADE, to_field="username", null=True, related_name="referred"
+    )
     disc = models.IntegerField()
     arrived = models.DateTimeField()
     deleted = models.BooleanField(default=False)

@@ -57,6 +57,23 @@ def columns_of(
     return {key: rows.c[f"{_OURS}{key}"] for key in columns}
 
 
+def model_behind(queryset: "models.QuerySet[Any]", path: Any) -> Any:
+    """Return the model whose rows a path refers to by their primary keys; `None` if it is no key.
+
+    Raises:
+        ValueError: it refers to rows by something else than their primary keys.
+    """
+    if not isinstance(path, str):
+        return None
+    found: Any = queryset.values(**{_OURS: models.F(path)}).query.annotation_select[_OURS]
+    field: Any = getattr(found, "target", None)
+    if not isinstance(field, models.ForeignKey):
+        return field.model if getattr(field, "primary_key", False) else None
+    if not field.target_field.primary_key:
+        raise ValueError(f"{path!r} refers to rows by something else than their primary keys")
+    return field.related_model
+
+
 Chosen = Callable[[models.Expression], "models.QuerySet[Any]"]
 """Makes the queryset of those whom an actor may see, from the id of the actor as an expression."""
 

@@ -17,7 +17,7 @@ from django.db import connections, models
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 from django.utils.module_loading import import_string
 
-from exam_sharing.adapters.django.querysets import columns_of, is_among
+from exam_sharing.adapters.django.querysets import columns_of, is_among, model_behind
 from exam_sharing.adapters.django.transactions import DRIVERS
 from exam_sharing.adapters.sqlalchemy import (
     GroupColumns,
@@ -215,19 +215,20 @@ def _with_groups(users: UserColumns, using: str) -> People:
         **_visible("GROUPS", "members_visible", given, columns["id"], using),
     }
 
-    def members(key: str, name: str) -> MemberColumns | None:
+    def members(key: str, name: str, of: Any) -> MemberColumns | None:
         path = given.get(key)
         if path is None:
             return None
         wanted = {"group": "pk", "member": path}
         some = {"where": ~models.Q(**{path: None})}
-        return MemberColumns(**_columns("GROUPS", model, some, wanted, using, name))
+        refers = {"member": of}
+        return MemberColumns(**_columns("GROUPS", model, some, wanted, using, name, refers))
 
     return People(
         users=users,
         groups=GroupColumns(**columns, **visible),
-        users_in_groups=members("members", "memberships"),
-        groups_in_groups=members("subgroups", "nesting"),
+        users_in_groups=members("members", "memberships", get_user_model()),
+        groups_in_groups=members("subgroups", "nesting", model),
     )
 
 
@@ -237,7 +238,8 @@ def exams() -> TableExams | None:
         return None
     given = exam_fields()
     wanted = {key: each for key, each in given.items() if key not in {"model", "where"}}
-    columns = _columns("EXAMS", given["model"], given, wanted, database())
+    refers = {"owner": get_user_model()}
+    columns = _columns("EXAMS", given["model"], given, wanted, database(), refers=refers)
     with _saying("EXAMS"):
         return TableExams(**columns)
 
@@ -267,13 +269,24 @@ def _columns(
     wanted: Mapping[str, Any],
     using: str,
     name: str | None = None,
+    refers: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
+    """Return columns of a model; those in `refers` must be ids of rows of another model."""
     rows = model._default_manager.using(using)
     where = given.get("where", models.Q())
     with _saying(part):
         rows = rows.filter(where if isinstance(where, models.Q) else models.Q(**where))
+        for key, model_of_ids in (refers or {}).items():
+            _require_ids_of(model_of_ids, rows, wanted[key])
         some = {key: each for key, each in wanted.items() if each is not None}
         return {**wanted, **columns_of(rows, name or f"host_{part.lower()}", some, using)}
+
+
+def _require_ids_of(model: Any, rows: Any, path: Any) -> None:
+    """Raise `ValueError` if a path leads to keys of another model: these could be anybody's."""
+    found = model_behind(rows, path)
+    if found is not None and found._meta.concrete_model is not model._meta.concrete_model:
+        raise ValueError(f"{path!r} leads to {found._meta.label}, not {model._meta.label}")
 
 
 @contextmanager

@@ -7,7 +7,6 @@ An exam that the viewer may not see, one that is not there, and an id that no ex
 the same error, which is answered like an address that does not exist.
 """
 
-from asyncio import iscoroutinefunction
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -16,12 +15,13 @@ from http import HTTPStatus
 from logging import getLogger
 from typing import Any, ClassVar, Final, TypeVar
 
-from asgiref.sync import sync_to_async
+from asgiref.sync import iscoroutinefunction, sync_to_async
 from django.core.exceptions import ImproperlyConfigured
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
+from django.views import View
 
 from exam_sharing.adapters.django import settings
 from exam_sharing.adapters.django.opening import open_sharing
@@ -120,6 +120,14 @@ class RequirePermission:
 
     exam_permission: ClassVar[Permission] = _VIEW
     exam_argument: ClassVar[str] = "exam"
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Refuse bases in an order in which nobody would check."""
+        super().__init_subclass__(**more)
+        if View in cls.__mro__ and cls.__mro__.index(View) < cls.__mro__.index(RequirePermission):
+            raise ImproperlyConfigured(
+                f"{cls.__name__}: name RequirePermission first among the bases; else nobody checks"
+            )
 
     @classmethod
     def as_view(cls, **initial: Any) -> Any:
