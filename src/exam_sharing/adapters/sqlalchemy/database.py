@@ -44,7 +44,7 @@ _WAIT_IN_TURN: Final = text(
     f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT:.0f}s', true), "
     "set_config('idle_in_transaction_session_timeout', '10s', true)"
 )
-_TRANSLATED: Final = "schema_translate_map"
+TRANSLATED: Final = "schema_translate_map"
 # A thread, and the task of asyncio that it runs, if any.
 _Runner: TypeAlias = tuple[int, "Task[Any] | None"]
 _HELD: Final[ContextVar[tuple[Connection, Engine, _Runner] | None]] = ContextVar(
@@ -72,8 +72,8 @@ def held_connection(engine: Engine) -> Connection | None:
     # the transaction, and may outlive it.
     if runner != _runner() or connection.closed:
         return None
-    translated = connection.get_execution_options().get(_TRANSLATED)
-    same_names = engine.get_execution_options().get(_TRANSLATED) == translated
+    translated = connection.get_execution_options().get(TRANSLATED)
+    same_names = engine.get_execution_options().get(TRANSLATED) == translated
     return connection if engine.pool is beside.pool and same_names else None
 
 
@@ -140,7 +140,7 @@ class Transactions(ABC):
     def ask(self, question: Question[AnswerT], **asked: object) -> AnswerT:
         """Execute a question with its parameters, and return its answer."""
         with self.reading() as connection:
-            if connection.get_execution_options().get(_TRANSLATED):
+            if connection.get_execution_options().get(TRANSLATED):
                 # SQLAlchemy alone can put translated names into the text.
                 return question.answer(connection.execute(question.statement, asked))
             written = rendered(question.statement, connection.dialect)

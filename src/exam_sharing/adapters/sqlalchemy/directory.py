@@ -31,8 +31,8 @@ from exam_sharing.adapters.sqlalchemy.name_search import (
     candidates,
     columns_of,
     fits,
+    insert_search_keys,
     put_principals,
-    search_key_rows,
     storable,
 )
 from exam_sharing.adapters.sqlalchemy.tables import DirectoryTables, one_of
@@ -237,7 +237,7 @@ class SqlDirectory(KeptDirectory, PeopleReader):
         table = self._tables.search_keys
         connection.execute(delete(table).where(table.c.key == row["key"]))
         if row["name_start"] is not None:
-            connection.execute(insert(table), search_key_rows(row["key"], found))
+            insert_search_keys(connection, self._tables, {row["key"]: found})
 
     def _replace_members(self, connection: Connection, group: Group) -> None:
         key, memberships = group.id.key, self._tables.memberships

@@ -17,6 +17,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import FromClause
 
+from exam_sharing.adapters.sqlalchemy.database import TRANSLATED
 from exam_sharing.adapters.sqlalchemy.tables import INDEXED, DirectoryTables, one_of
 from exam_sharing.names import SHORT, Findable, Fit, KeyKind, Typed
 
@@ -238,11 +239,30 @@ def columns_of(found: Findable) -> dict[str, Any]:
     }
 
 
-def search_key_rows(key: str, found: Findable) -> list[dict[str, Any]]:
-    """Return the rows of the search keys of a principal."""
-    own = {"key": key, "name_start": found.name[:INDEXED]}
-    keys = {(kind, text[:INDEXED]) for kind, text in found.search_keys(INDEXED)}
-    return [{**own, "kind": int(kind), "start": text} for kind, text in keys]
+def insert_search_keys(
+    connection: Connection, tables: DirectoryTables, found: Mapping[str, Findable]
+) -> None:
+    """Insert the search keys of principals, of which none are there."""
+    # In the order of the table, in which a database inserts them faster.
+    rows = sorted(
+        {
+            (int(kind), text[:INDEXED], each.name[:INDEXED], key)
+            for key, each in found.items()
+            for kind, text in each.search_keys(INDEXED)
+        }
+    )
+    if not rows:
+        return
+    names = [column.key for column in tables.search_keys.c]
+    by_name = (dict(zip(names, row, strict=True)) for row in rows)
+    if connection.get_execution_options().get(TRANSLATED):
+        # SQLAlchemy alone can put translated names into the text.
+        connection.execute(insert(tables.search_keys), list(by_name))
+        return
+    # A principal has about twenty of them. What SQLAlchemy does for each row would take as long as
+    # all the rest of a bulk load.
+    compiled: Any = insert(tables.search_keys).compile(dialect=connection.dialect)
+    connection.exec_driver_sql(compiled.string, rows if compiled.positional else list(by_name))
 
 
 def put_principals(
@@ -279,6 +299,4 @@ def put_names(
     for column, those in ((tables.principals.c.key, gone), (tables.search_keys.c.key, asked)):
         if those:
             connection.execute(delete(column.table).where(one_of(column, "keys")), {"keys": those})
-    words = [row for key, text in findable.items() for row in search_key_rows(key, text)]
-    if words:
-        connection.execute(insert(tables.search_keys), words)
+    insert_search_keys(connection, tables, findable)

@@ -56,7 +56,7 @@ from exam_sharing.validation import checks_arguments, checks_itself, require_kin
 _Rows: TypeAlias = Sequence[Any]
 
 # How many principals are indexed at once.
-_CHUNK: Final = 1_000
+_CHUNK: Final = 5_000
 
 
 @checks_arguments
