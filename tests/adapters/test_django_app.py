@@ -143,6 +143,7 @@ def test_everything_that_is_wrong_is_reported_at_once(engine):
         ({"OWNERS": {}}, "has no OWNERS"),
         ({"USERS": {"nmae": "username"}}, "has no nmae"),
         ({"USERS": {"active": "username"}}, "must be a condition"),
+        ({"USERS": {"visible": OF_TEAMS["visible"]}}, "must return a queryset of auth.User"),
         ({"EXAMS": STUDIES | {"uploaded_at": "disc"}}, "must hold times"),
         ({"EXAMS": STUDIES | {"owner": "ward"}}, "'ward' leads to auth.Group, not auth.User"),
         ({"EXAMS": STUDIES | {"owner": "doctor__profile"}}, "leads to django_portal.Profile"),

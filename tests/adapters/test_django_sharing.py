@@ -11,6 +11,8 @@ import sqlalchemy
 from django import test
 from django.core.management import call_command
 from django.db import connection, connections, transaction
+from django.db.models import Q, Value
+from django.db.models.functions import Concat
 
 import exam_sharing as es
 from django_databases import migrated
@@ -176,6 +178,15 @@ def test_users_are_called_by_both_names_or_else_by_the_name_of_their_account(por
     User.objects.filter(pk=str(portal.ben)).update(first_name="Ben", last_name="Okoye")
     names = sharing.names(portal.anna, [portal.ben, portal.carla, portal.ward])
     assert names == {portal.ben: "Ben Okoye", portal.carla: "carla", portal.ward: "Ward"}
+
+
+def test_values_in_querysets_may_hold_the_signs_of_drivers(portal):
+    odd = portal._user("50%:x?")
+    name = Concat(Value("%s :name ?"), "username")
+    users = {"name": name, "where": ~Q(username__contains="%:x?")}
+    with test.override_settings(EXAM_SHARING={"USERS": users}):
+        names = portal.upload().names(portal.anna, [portal.ben, odd])
+    assert names == {portal.ben: "%s :name ?ben"}
 
 
 def test_a_refusal_survives_a_rollback_where_the_database_has_several_writers(

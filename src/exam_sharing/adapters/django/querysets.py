@@ -8,7 +8,7 @@ A queryset is compiled once. So a time must be a function of the database, such 
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import sqlalchemy as sa
@@ -74,15 +74,13 @@ def model_behind(queryset: "models.QuerySet[Any]", path: Any) -> Any:
     return field.related_model
 
 
-Chosen = Callable[[models.Expression], "models.QuerySet[Any]"]
-"""Makes the queryset of those whom an actor may see, from the id of the actor as an expression."""
-
-
 def is_among(
-    chosen: Chosen, column: ColumnElement[Any], actor: ColumnElement[Any], using: str
+    queryset: "models.QuerySet[Any]",
+    column: ColumnElement[Any],
+    actor: ColumnElement[Any],
+    using: str,
 ) -> ColumnElement[bool]:
-    """Return the condition that a column is the id of one of those whom the actor may see."""
-    queryset = chosen(_Actor())
+    """Return the condition that a column is the id of one of a queryset, made from an `Actor`."""
     parts: list[ColumnElement[Any]] = [sa.literal_column("(")]
     for piece, value in _pieces(queryset.order_by().values("pk"), using):
         parts.append(sa.literal_column(piece))
@@ -107,13 +105,14 @@ _ACTOR: Final = object()
 _END: Final = object()
 
 
-class _Actor(models.Expression):
+class Actor(models.Expression):
     """Stands for the id of the actor in a queryset."""
 
     def __init__(self) -> None:
         super().__init__(output_field=get_user_model()._meta.pk)
 
     def as_sql(self, _compiler: object, _connection: object) -> Any:
+        """Return the place of a parameter, and a mark in the place of its value."""
         return "%s", [_ACTOR]
 
 

@@ -17,7 +17,7 @@ from django.db import connections, models
 from django.db.models.functions import Coalesce, Concat, NullIf, Trim
 from django.utils.module_loading import import_string
 
-from exam_sharing.adapters.django.querysets import columns_of, is_among, model_behind
+from exam_sharing.adapters.django.querysets import Actor, columns_of, is_among, model_behind
 from exam_sharing.adapters.django.transactions import DRIVERS
 from exam_sharing.adapters.sqlalchemy import (
     GroupColumns,
@@ -186,7 +186,7 @@ def _users(model: Any, using: str) -> UserColumns:
     flags = {key: given.get(key, True) for key in ("active", "sharing_in_plan", "notices")}
     wanted = {"id": "pk", "name": given["name"], "email": given["email"], **flags}
     columns = _columns("USERS", model, given, wanted, using)
-    visible = _visible("USERS", "visible", given, columns["id"], using)
+    visible = _visible("USERS", "visible", given, columns["id"], model, using)
     return UserColumns(**columns, **visible)
 
 
@@ -211,8 +211,8 @@ def _with_groups(users: UserColumns, using: str) -> People:
     given, model = _part("GROUPS", _GROUPS), group_model()
     columns = _columns("GROUPS", model, given, {"id": "pk", "name": given["name"]}, using)
     visible = {
-        **_visible("GROUPS", "visible", given, columns["id"], using),
-        **_visible("GROUPS", "members_visible", given, columns["id"], using),
+        **_visible("GROUPS", "visible", given, columns["id"], model, using),
+        **_visible("GROUPS", "members_visible", given, columns["id"], model, using),
     }
 
     def members(key: str, name: str, of: Any) -> MemberColumns | None:
@@ -299,13 +299,17 @@ def _saying(part: str) -> Iterator[None]:
 
 
 def _visible(
-    part: str,
-    key: str,
-    given: _Given,
-    column: Any,
-    using: str,
+    part: str, key: str, given: _Given, column: Any, model: Any, using: str
 ) -> dict[str, Any]:
     if key not in given:
         return {}
-    chosen = _imported(f"{NAME}[{part!r}][{key!r}]", given[key])
-    return {key: lambda actor: is_among(chosen, column, actor, using)}
+    where = f"{NAME}[{part!r}][{key!r}]"
+    choose = _imported(where, given[key])
+
+    def visible(actor: Any) -> Any:
+        chosen = choose(Actor())
+        if getattr(chosen, "model", model)._meta.concrete_model is not model._meta.concrete_model:
+            raise ImproperlyConfigured(f"{where} must return a queryset of {model._meta.label}")
+        return is_among(chosen, column, actor, using)
+
+    return {key: visible}
