@@ -90,7 +90,11 @@ def laws(open_directory):
     return {law.name: law for law in directory_laws(open_directory, change=change, examples=1)}
 
 
-@pytest.mark.parametrize("name", laws(MemoryDirectory))
+# Statements with thousands of parameters are tried with tables of SQLAlchemy.
+SOME = [name for name in laws(MemoryDirectory) if "thousands" not in name]
+
+
+@pytest.mark.parametrize("name", SOME)
 def test_a_directory_of_models_keeps_the_law(name, teams):
     laws(teams.opened)[name].check()
 
