@@ -83,6 +83,8 @@ def sight(given: Given) -> tuple[Callable[..., bool], Callable[..., bool]]:
 class PlainPortal(Portal):
     """Reads acts and questions into values, for a subclass that has a method for each of them."""
 
+    suggested: int = 10
+    """The default limit of suggestions."""
     shown_of_choices: tuple[str, ...] = ("principal", "held")
 
     def __init__(self, given: Given) -> None:
@@ -286,7 +288,7 @@ class SharingPortal(PlainPortal):
         return {**plain(found, "owner"), "entries": entries, **self._more(found)}
 
     def _ask_suggestions_held(self, *, user: es.UserId, exam: es.ExamId, text: str) -> list[Data]:
-        return self._choices(self.sharing.suggest(user, exam, text))
+        return self._choices(self.sharing.suggest(user, exam, text, self.suggested))
 
     def _ask_choices_held(self, *, user: es.UserId, exam: es.ExamId) -> list[Data]:
         return self._choices(self._items(partial(self.sharing.recipients, user, exam)))

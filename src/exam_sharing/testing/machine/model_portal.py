@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from typing_extensions import override
 
@@ -17,9 +17,6 @@ from exam_sharing.testing.model.views import folded
 from exam_sharing.testing.model.world import FOREVER
 
 Done: TypeAlias = model.world.Receipt | model.world.Refused
-
-SUGGESTED: Final = 10
-"""The default limit of suggestions."""
 
 
 class ModelPortal(portals.PlainPortal):
@@ -175,7 +172,9 @@ class ModelPortal(portals.PlainPortal):
         }
 
     def _ask_suggestions_held(self, user: es.UserId, exam: es.ExamId, text: str) -> list[Data]:
-        return self._choices(model.views.suggestions(self.world, user, exam, text)[:SUGGESTED])
+        return self._choices(
+            model.views.suggestions(self.world, user, exam, text)[: self.suggested]
+        )
 
     def _ask_choices_held(self, user: es.UserId, exam: es.ExamId) -> list[Data]:
         return self._choices(model.views.recipients(self.world, user, exam))
