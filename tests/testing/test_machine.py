@@ -13,9 +13,8 @@ from exam_sharing.adapters.sqlalchemy import sweep_expired
 from exam_sharing.events import ExamShared
 from exam_sharing.memory import MemoryDirectory, MemoryStore, open_sharing
 from exam_sharing.testing import RulesBroken, StoreNotUsable, run_sharing_machine
-from exam_sharing.testing.cases import portals
-from exam_sharing.testing.machine.hospital import USERS
-from exam_sharing.testing.machine.store import Recorder
+from exam_sharing.testing.machine import hospital
+from exam_sharing.testing.machine.hospital import Recorder
 
 stories = settings(max_examples=40, stateful_step_count=30)
 few = settings(max_examples=5, stateful_step_count=20)
@@ -122,7 +121,7 @@ class FailsAtShares(MemoryStore):
 
 def ends_standing_grants(store, now):
     sharing = open_sharing(store=store, clock=lambda: now)
-    for user in USERS:
+    for user in hospital.USERS:
         sharing.admin.end_by_host(recipient=user, performed_by="a sweep", why="expired")
 
 
@@ -196,15 +195,15 @@ def unless_form(form):
 def changing_answers(door, name, change):
     """Return where a door has its answers changed, under which name, and by what."""
     answers = getattr(door, name)
-    return door, name, lambda *args, **named: change(answers(*args, **named))
+    return door, name, lambda *args: change(answers(*args))
 
 
 @pytest.mark.parametrize(
     ("broken", "question", "got"),
     [
-        ((portals, "MemoryDirectory", ReturnsTheLongWay), "explain", ""),
-        ((portals, "MemoryDirectory", SuggestsTheActor), "suggest", ""),
-        ((portals, "MemoryDirectory", ListsTheOwner), "recipients", ""),
+        ((hospital, "MemoryDirectory", ReturnsTheLongWay), "explain", ""),
+        ((hospital, "MemoryDirectory", SuggestsTheActor), "suggest", ""),
+        ((hospital, "MemoryDirectory", ListsTheOwner), "recipients", ""),
         (changing_answers(es.Sharing, "preview", without_gains), "preview", "gains: nothing"),
         (changing_answers(es.Sharing, "tabs", unless_found), "tabs", "an error: StoreFailed"),
         (changing_answers(es.Sharing, "share_form", unless_form), "share_form", "an error"),

@@ -21,6 +21,13 @@ OUTSIDE: Final = {model.world.NEVER: "not held", model.world.FOREVER: "without e
 PLAIN_POLICY: Final = Policy(attestation_wording="I abide by HIPAA.", message_limit=20)
 """A story lists only the settings that differ from these."""
 
+ANSWERS: Final = (
+    *(model.world.Shared, model.world.Ended, model.world.Ending, model.acts.Preview),
+    *(model.acts.Effect, model.views.Form, model.views.AccessList, model.views.Entry),
+    *(model.views.Explained, model.views.Choice),
+)
+"""Values that consist of named parts."""
+
 
 class RulesBroken(AssertionError):
     """The tested store or portal breaks the rules; the message is the story that shows it.
@@ -60,13 +67,6 @@ def clock_time(moment: datetime) -> str:
     return time if days == 0 else f"{time} {abs(days)} days {'later' if days > 0 else 'before'}"
 
 
-def grant_in_words(grant: Any) -> str:  # noqa: ANN401  of the package, or of the model
-    """Return what a grant gives to whom."""
-    until = f" until {clock_time(grant.until)}" if grant.until else ""
-    to = f"{'the group ' if isinstance(grant.recipient, GroupId) else ''}{grant.recipient}"
-    return f"{grant.grantor}'s grant of {grant.exam} to {to} for {grant.permission.name}{until}"
-
-
 def policy_in_words(policy: Policy) -> str:
     """List the settings that differ from the plain policy; empty if there are none."""
     changed = {
@@ -96,7 +96,8 @@ class Words:
         for kind, in_words in self._kinds.items():
             if isinstance(value, kind):
                 return in_words(value)
-        return str(value)
+        parts = _parts(value)
+        return str(value) if parts is None else self._mapping(parts)
 
     @property
     def _kinds(self) -> Mapping[type, Callable[[Any], str]]:
@@ -110,7 +111,7 @@ class Words:
             GroupId: lambda group: f"the group {group}",
             model.world.Refused: lambda refused: self._refusal(refused.reasons),
             Raised: lambda raised: f"an error: {raised.error}",
-            Mapping: self._mapping,
+            dict: self._mapping,
             tuple: self._several,
             list: self._several,
             frozenset: self._several,
@@ -163,7 +164,10 @@ class Words:
         return self._grant(model.world.GrantNumber(written)) if known else "an unknown grant"
 
     def _grant(self, number: model.world.GrantNumber) -> str:
-        return grant_in_words(self.world.grants[number])
+        grant = self.world.grants[number]
+        until = f" until {clock_time(grant.until)}" if grant.until else ""
+        to = self.value(grant.recipient)
+        return f"{grant.grantor}'s grant of {grant.exam} to {to} for {grant.permission.name}{until}"
 
     def _refusal(self, reasons: Mapping[str, frozenset[object]]) -> str:
         codes = [
@@ -198,12 +202,22 @@ class Words:
 
 def differing(expected: object, got: object) -> tuple[object, object]:
     """Return both answers without the parts in which they agree."""
-    if not isinstance(expected, Mapping) or not isinstance(got, Mapping):
+    one, other = _parts(expected), _parts(got)
+    if one is None or other is None:
         return expected, got
-    one, other = expected, got
     same = {key for key in one if key in other and one[key] == other[key]}
     both = {key: differing(one[key], other[key]) for key in one if key in other}
     return (
         {key: both[key][0] if key in both else one[key] for key in one if key not in same},
         {key: both[key][1] if key in both else other[key] for key in other if key not in same},
     )
+
+
+def _parts(value: object) -> Mapping[object, object] | None:
+    """Return the parts of a mapping, or of an answer of the model; `None` for any other value."""
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, ANSWERS):
+        fields = [field.name for field in attrs.fields(type(value)) if field.eq]
+        return {name.replace("_", " "): getattr(value, name) for name in fields}
+    return None

@@ -18,7 +18,6 @@ from exam_sharing.memory import MemoryDirectory, MemoryNotifier
 from exam_sharing.policy import requests
 from exam_sharing.policy.facts import ShareFacts
 from exam_sharing.testing.cases.schema import Data, Given, OpenPortal, Portal
-from exam_sharing.testing.edges import START
 from exam_sharing.testing.opening import OpenStore, opened
 from exam_sharing.testing.worlds import FrozenClock, perform
 
@@ -58,14 +57,13 @@ def in_memory(given: Given) -> Portal:
 
 
 class _Letterbox(MemoryNotifier):
-    """A notifier that fails while it is closed, so that notices wait, and for some readers."""
+    """A notifier that fails while it is closed, so that notices wait."""
 
-    is_open: bool = False
-    unreachable: frozenset[es.UserId] = frozenset()
+    is_open = False
 
     @override
     def send(self, notice: es.ShareNotice) -> None:
-        if not self.is_open or notice.to in self.unreachable:
+        if not self.is_open:
             raise es.NotifierFailed("closed")
         super().send(notice)
 
@@ -82,10 +80,6 @@ def sight(given: Given) -> tuple[Callable[..., bool], Callable[..., bool]]:
 
 class PlainPortal(Portal):
     """Reads acts and questions into values, for a subclass that has a method for each of them."""
-
-    suggested: int = 10
-    """The default limit of suggestions."""
-    shown_of_choices: tuple[str, ...] = ("principal", "held")
 
     def __init__(self, given: Given) -> None:
         self._owners: dict[es.ExamId, es.UserId] = {}
@@ -138,8 +132,7 @@ class PlainPortal(Portal):
         arrived = [
             es.Exam(batch=id_, **{**fields_of(exam), "id": es.ExamId(exam["id"])}) for exam in exams
         ]
-        senders = [(exam.owner, exam.uploaded_at) for exam in arrived]
-        owner, time = self._batches.setdefault(batch, (senders or [(es.UserId("host"), START)])[0])
+        owner, time = self._batches.setdefault(batch, (arrived[0].owner, arrived[0].uploaded_at))
         upload = es.UploadBatch(id=id_, uploader=owner, received_at=time, sealed=sealed)
         self._add_upload(upload, arrived)
         self._owners |= {exam.id: exam.owner for exam in arrived}
@@ -158,13 +151,6 @@ class PlainPortal(Portal):
         standing = self._standing(es.ExamId(exam))
         found = (f"{each.id}" for each in standing if (each.grantor, each.recipient) == named)
         return es.GrantId(next(found, "none"))
-
-    def _more(self, _answer: Any) -> Data:
-        """Return what is left out of an answer in decision cases."""
-        return {}
-
-    def _choices(self, found: Iterable[object]) -> list[Data]:
-        return [plain(each, *self.shown_of_choices) for each in found]
 
     def _reasons(self, refusal: es.Refused | es.Preview) -> list[Data]:
         return in_order(map(self._reason, refusal.reasons))
@@ -185,8 +171,6 @@ class PlainPortal(Portal):
     def _perform(self, act: str, **fields: Any) -> Data: ...
     @abstractmethod
     def _standing(self, exam: es.ExamId) -> Sequence[Any]: ...
-    @abstractmethod
-    def _ask_can(self, user: es.UserId, permission: es.Permission, exam: es.ExamId) -> bool: ...
 
 
 class SharingPortal(PlainPortal):
@@ -231,31 +215,23 @@ class SharingPortal(PlainPortal):
         return {}
 
     def _perform(self, act: str, **fields: Any) -> Data:
-        return self._receipt(perform(self.sharing, self._request(act, **fields)))
+        return _receipt(perform(self.sharing, self._request(act, **fields)))
 
     def _end_by_host(self, name: str, **fields: Any) -> Data:
-        return self._receipt(getattr(self.sharing.admin, name)(**fields, **BY_HOST))
-
-    def _receipt(self, receipt: es.ShareReceipt | es.UnshareReceipt) -> Data:
-        if isinstance(receipt, es.ShareReceipt):
-            done = {"shared": in_order(plain(receipt.outcomes))}
-        else:
-            grants = (receipt.ended, receipt.replacements, receipt.left_standing)
-            done = ended(*grants, still_have_access=receipt.still_have_access)
-        return {**done, **_repeated(receipt), **self._more(receipt)}
+        end = getattr(self.sharing.admin, name)
+        return _receipt(end(**fields, performed_by="ops", why="a case"))
 
     _do_host_ends = partialmethod(_end_by_host, "end_by_host")
     _do_withdraw = partialmethod(_end_by_host, "withdraw")
 
-    @override
-    def _ask_can(self, user: es.UserId, permission: es.Permission, exam: es.ExamId) -> bool:
-        return self.sharing.can(user, permission, exam)
+    def _ask_can(self, **asked: Any) -> bool:
+        return self.sharing.can(**asked)
 
     def _ask_tabs(self, **asked: Any) -> Any:
         return plain(self.sharing.tabs(**asked))
 
-    def _ask_explain(self, user: es.UserId, **asked: Any) -> Data:
-        why = self.sharing.admin.explain(user, **asked)
+    def _ask_explain(self, **asked: Any) -> Data:
+        why = self.sharing.admin.explain(**asked)
         if isinstance(why, es.Denied):
             nearest = [
                 {"why_not": plain(miss.why_not), "grant": miss.grant and grant(miss.grant)}
@@ -285,20 +261,19 @@ class SharingPortal(PlainPortal):
             }
             for entry in found.entries
         ]
-        return {**plain(found, "owner"), "entries": entries, **self._more(found)}
+        return {**plain(found, "owner"), "entries": entries}
 
     def _ask_suggestions_held(self, *, user: es.UserId, exam: es.ExamId, text: str) -> list[Data]:
-        return self._choices(self.sharing.suggest(user, exam, text, self.suggested))
+        found = self.sharing.suggest(user, exam, text)
+        return [plain(each, "principal", "held") for each in found]
 
     def _ask_choices_held(self, *, user: es.UserId, exam: es.ExamId) -> list[Data]:
-        return self._choices(self._items(partial(self.sharing.recipients, user, exam)))
+        page = self.sharing.recipients(user, exam)
+        return [plain(each, "principal", "held") for each in page.items]
 
     def _ask_exams(self, name: str, **asked: Any) -> list[Data]:
-        found = self._items(partial(getattr(self.sharing, name), **asked))
-        return [plain(each, "exam", "permission") for each in found]
-
-    def _items(self, page: "partial[es.Page[Any]]") -> Iterable[Any]:
-        return page().items
+        page = getattr(self.sharing, name)(**asked)
+        return [plain(each, "exam", "permission") for each in page.items]
 
     _ask_shared_with = partialmethod(_ask_exams, "shared_with")
     _ask_visible_to = partialmethod(_ask_exams, "visible_to")
@@ -311,11 +286,10 @@ class SharingPortal(PlainPortal):
             "losses": _effects(preview.losses),
             "keeps": _effects(preview.keeps),
             **_repeated(preview),
-            **self._more(preview),
         }
 
-    def _ask_notices(self, unreachable: frozenset[es.UserId] = frozenset()) -> list[Data]:
-        self._notifier.is_open, self._notifier.unreachable = True, unreachable
+    def _ask_notices(self) -> list[Data]:
+        self._notifier.is_open = True
         self.sharing.admin.deliver_notices()
         self._notifier.is_open = False
         names = ("to", "actor", "exams", "permission", "until", "message")
@@ -336,7 +310,6 @@ class SharingPortal(PlainPortal):
         return [listed.grant for entry in entries for listed in entry.grants]
 
 
-BY_HOST: Final[Data] = {"performed_by": "ops", "why": "a case"}
 REQUESTS: Final[Mapping[str, Callable[..., requests.Request]]] = {
     "share": requests.ShareRequest,
     "unshare": requests.UnshareRequest,
@@ -438,6 +411,14 @@ def grant(grant: Any) -> Data:
 
 def _effects(effects: Iterable[object]) -> list[Data]:
     return in_order(plain(each, "principal", "exam", "permission") for each in effects)
+
+
+def _receipt(receipt: es.ShareReceipt | es.UnshareReceipt) -> Data:
+    if isinstance(receipt, es.ShareReceipt):
+        return {"shared": in_order(plain(receipt.outcomes)), **_repeated(receipt)}
+    grants = (receipt.ended, receipt.replacements, receipt.left_standing)
+    done = ended(*grants, still_have_access=receipt.still_have_access)
+    return {**done, **_repeated(receipt)}
 
 
 def ended(*grants: Grants, still_have_access: Iterable[es.PrincipalId]) -> Data:

@@ -13,10 +13,9 @@ import exam_sharing as es
 from exam_sharing.testing.cases.portals import ACTS, QUESTIONS
 from exam_sharing.testing.cases.running import chosen
 from exam_sharing.testing.cases.schema import Data, OpenPortal
-from exam_sharing.testing.machine.comparing import Comparison, Form
-from exam_sharing.testing.machine.steps import PortalMachine
-from exam_sharing.testing.machine.store import Capabilities, Hide, Sweep, Transfer
-from exam_sharing.testing.machine.store_machine import SharingMachine
+from exam_sharing.testing.machine.hospital import Capabilities, Hide, Sweep, Transfer
+from exam_sharing.testing.machine.portal_machine import Form, PortalMachine
+from exam_sharing.testing.machine.steps import HospitalMachine, SharingMachine
 from exam_sharing.testing.opening import OpenStore, Upload, require_answers, require_isolated
 from exam_sharing.testing.progress import Search
 from exam_sharing.testing.story import RulesBroken
@@ -142,7 +141,7 @@ def run_portal_machine(
     _run(new_machine, settings or usual)
 
 
-def _run(new_machine: Callable[[], Comparison], chosen: hypothesis_settings) -> None:
+def _run(new_machine: Callable[[], HospitalMachine], chosen: hypothesis_settings) -> None:
     __tracebackhide__ = True
     used = hypothesis_settings(
         chosen,

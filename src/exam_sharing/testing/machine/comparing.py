@@ -1,320 +1,339 @@
-"""A portal in plain data beside the model: acts are done in both, and all answers compared."""
+"""Doing each step by the package and by the model, and comparing every answer afterwards.
 
-import json
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
-from itertools import count
-from typing import Any, ClassVar, Final, NoReturn
+What must be recorded of a step is compared too, on its way to the store. That a store keeps it is
+a matter of laws.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
+from typing import ClassVar, Final, TypeAlias, TypeVar, assert_never
 
 import attrs
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine
-from typing_extensions import override
 
 import exam_sharing as es
-from exam_sharing.documents import with_kind
-from exam_sharing.policy.requests import Request
+from exam_sharing.events import ActRefused, Event, ExamShared, ExamTransferred, GrantsEnded
+from exam_sharing.policy.plans import Share
+from exam_sharing.policy.requests import Asked, Request, Withdrawal, without_message
+from exam_sharing.ports import Changes
 from exam_sharing.testing import model
-from exam_sharing.testing.cases.portals import REQUESTS, plain
-from exam_sharing.testing.cases.running import tried
-from exam_sharing.testing.cases.schema import Data, OpenPortal, Portal
-from exam_sharing.testing.edges import START
-from exam_sharing.testing.machine import drawing
-from exam_sharing.testing.machine.drawing import numbers, pick
-from exam_sharing.testing.machine.hospital import STRANGER, Hospital, user_fields
-from exam_sharing.testing.machine.model_portal import ModelPortal
-from exam_sharing.testing.opening import entered
-from exam_sharing.testing.progress import Search
+from exam_sharing.testing.machine.answers import Answers, choices, share_form
+from exam_sharing.testing.machine.drawing import Choices, pick
+from exam_sharing.testing.machine.hospital import EXAMS, GROUPS, STRANGER, USERS, StoreHospital
 from exam_sharing.testing.story import Raised, RulesBroken, clock_time, differing
+from exam_sharing.testing.worlds import perform
 
-UNKNOWN: Final = "no such exam"
-"""The id of an exam that never arrives."""
+ItemT = TypeVar("ItemT")
+AnswerT = TypeVar("AnswerT")
 
-NO_GRANT: Final = {"exam": UNKNOWN, "grantor": STRANGER.value, "recipient": with_kind(STRANGER)}
-ACT_OF: Final[Mapping[object, str]] = {kind: name for name, kind in REQUESTS.items()}
-PLAIN: Final = es.Policy()
-
-USUAL: Final[Data] = {
-    **dict.fromkeys(("attested", "active", "sharing_in_plan", "notices"), True),
-    "sealed": False,
-    "subject": None,
-    "email": None,
-    "policy": {},
-    "unseen": [],
-    "unseen_members": [],
-}
-"""What a field has in a portal that lacks it; a field that is not here is left out."""
+CHECKS: Final = {f"{each.name} {exam}": (each, exam) for exam in EXAMS for each in es.Permission}
+RECIPIENTS: Final = 3
+"""A page of recipients is this many times as long as a page of exams."""
+MOST_PAGES: Final = 2 * max(len(EXAMS), len(USERS) + len(GROUPS))
+"""More pages than any list in a hospital has."""
+Record: TypeAlias = Mapping[str, object]
+NO_RECORD: Record = {"records": "0"}
+ID_REUSED: Final = Raised(es.RequestIdReused.__name__)
 
 
-@attrs.frozen(kw_only=True)
-class Form:
-    """What a portal has: acts, questions, parameters of reasons, choices, and fields it lacks."""
+@attrs.define
+class Comparison:
+    """Compares the package with the model, in one hospital, on lists with `page` exams a page.
 
-    acts: frozenset[str]
-    questions: frozenset[str]
-    details: bool = True
-    choices: bool = True
-    without: frozenset[str] = frozenset()
-
-    def of(self, data: Any) -> Any:
-        """Return data without the fields that the portal lacks."""
-        if self.details and self.choices and not self.without:
-            return data
-        if isinstance(data, list | tuple):
-            return [self.of(each) for each in data]
-        if not isinstance(data, dict):
-            return data
-        if not self.choices and data.get("outcome") == "UNCHANGED":
-            data = {**data, "until": None, "limited_by": ""}
-        reasons = not self.details and data.keys() & {"refused", "reasons"}
-        return {
-            name: USUAL[name]
-            if name in self.without
-            else [{"code": code} for code in sorted({each["code"] for each in value})]
-            if reasons and name in reasons
-            else self.of(value)
-            for name, value in data.items()
-            if name not in self.without or name in USUAL
-        }
-
-
-class Comparison(RuleBasedStateMachine):
-    """A hospital whose portal takes and returns plain data; what is opened, `closing` closes.
-
-    Only what is among `acts` happens, by the names of decision cases.
+    Everybody types `typed` to find recipients, and `turns` say which strangers and previews are
+    asked about next. `steps` counts the steps in all hospitals of this process.
     """
 
-    hospital: Hospital
-    choices: drawing.Choices
-    model_of: ClassVar[type[ModelPortal]] = ModelPortal
-    switches: tuple[str, ...] = ("active", "sharing_in_plan", "notices")
-    """The attributes of users that change."""
+    hospital: StoreHospital
+    page: int
+    typed: str
+    turns: Iterator[int]
 
     steps: ClassVar[int] = 0
-    """The steps of all stories in this process."""
 
-    def __init__(
-        self, open_portal: OpenPortal, *, form: Form, policy: Data | None, progress: Search
-    ) -> None:
-        super().__init__()
-        progress.next_example()
-        self._progress = progress
-        self._made: list[Request] = []
-        self.closing: ExitStack = ExitStack()
-        seal = {"seal"} if form.choices and "sealed" not in form.without else set()
-        switches = (each for each in self.switches if each not in form.without)
-        self.switches: tuple[str, ...] = tuple(switches)
-        acts = form.acts if self.switches else form.acts - {"user"}
-        self.acts: frozenset[str] = acts | ({"notices"} & form.questions) | seal
-        self._form = form
-        self._policy = policy
-        self._open_portal = open_portal
-        self._portal: Portal | None = None
+    def request(self, request: Request) -> bool:
+        """Preview and perform a request, compare everything, and return whether its id was new."""
+        hospital, world = self.hospital, self.hospital.world
+        in_model = hospital.answers.as_in_model(request)
+        hospital.add_line(f"{hospital.words.request(in_model)}.")
+        self._preview(request, in_model)
+        repeated = (request.actor, request.request_id) in world.receipts
+        result = outcome(lambda: perform(hospital.sharing, request))
+        expected = _unless_reused(lambda: model.acts.perform(world, in_model))
+        self.everything(None if repeated else request, result, expected)
+        return expected != ID_REUSED
 
-    @override
-    def teardown(self) -> None:
-        error = sys.exc_info()
-        if isinstance(error[1], RulesBroken):
-            self._progress.failed()
-        self.closing.__exit__(*error)
-
-    def open(
+    def everything(
         self,
-        policy: es.Policy,
-        users: tuple[es.UserId, ...],
-        hidden: frozenset[tuple[es.UserId, es.PrincipalId]],
-        draw: Callable[[st.SearchStrategy[Any]], Any],
+        asked: Asked | None = None,
+        result: object = None,
+        expected: model.world.Receipt | model.world.Refused | Raised | None = None,
     ) -> None:
-        """Open the hospital of a story; its portal is opened by the first upload."""
-        if not self._form.choices:
-            policy = attrs.evolve(policy, whole_names_only=False)
-        self._typed, self._turns = draw(st.sampled_from(drawing.TYPED)), count(draw(numbers))
-        pairs = [[f"{actor}", with_kind(principal)] for actor, principal in sorted(hidden, key=str)]
-        self._given: Any = self._form.of(
-            {
-                "now": plain(START),
-                "policy": settings_of(policy) if self._policy is None else self._policy,
-                "users": [user_fields(user, model.world.Account()) for user in users],
-                "groups": [],
-                "uploads": [],
-                "unseen": pairs,
-                "unseen_members": [pair for pair in pairs if pair[1].startswith("group:")],
-                "acts": [],
-            }
-        )
-        self._model = self.model_of(self._given)
-        unseen = frozenset() if "unseen" in self._form.without else hidden
-        self.hospital = Hospital(self._model.world, self.do, users=users, hidden=unseen)
-        self.choices = drawing.Choices(self.hospital)
+        """Compare the result of a step, what is stored and recorded, and all answers after it.
 
-    def do(self, act: Data, question: str = "What does this act return?") -> Any:
-        """Do an act, compare and return its outcome; until the portal is open, the act is given."""
-        if self._portal is not None:
-            return self._same("do", act, question)
-        kind, fields = act["act"], {name: each for name, each in act.items() if name != "act"}
-        self._given[f"{kind}s"].append(self._form.of(fields))
-        return self._model.do(self._form.of(act))
-
-    def add_upload(self, batch: es.BatchId, exams: tuple[es.Exam, ...], *, sealed: bool) -> None:
-        names = ("id", "owner", "uploaded_at", "subject")
-        added = [plain(exam, *names) for exam in exams]
-        if added or "upload nothing" in self.acts:
-            act = {"act": "upload", "batch": batch.value, "sealed": sealed, "exams": added}
-            self.do(act, "Is this upload accepted?")
-        if self._portal is None:
-            opened, error = tried(
-                lambda: self.closing.enter_context(entered(self._open_portal(self._given)))
-            )
-            if error is not None:
-                self._broken("Can the portal be opened?", "opened", opened, error)
-            self._portal = opened
-        self.ask_everything()
-
-    def perform(self, request: Request) -> bool:
-        """Preview and perform a request, and return whether its id was new."""
-        act = self._form.of(self.act_of(request))
-        try:
-            request = self._model.request(act)
-        except es.InvalidArgument:
-            # Without the fields that the form lacks, nothing is asked for.
-            return False
-        self.hospital.add_line(f"{self.hospital.words.request(request)}.")
-        self.ask({"question": "preview", "act": act})
-        done = self.do(act)
-        self.ask_everything()
-        return bool(done != {"error": es.RequestIdReused.__name__})
-
-    def act_of(self, request: Request) -> Data:
-        fields = {**plain(request), "act": ACT_OF[type(request)]}
-        if isinstance(request, es.RevokeRequest):
-            fields |= self.named(request)
-        act: Data = self._form.of({key: each for key, each in fields.items() if each is not None})
-        return act
-
-    def named(self, request: es.RevokeRequest) -> Data:
-        """Return how an act names a grant: by what it gives, since portals in plain data do."""
-        number = self.hospital.grants.get(request.grant)
-        grant = self.hospital.world.grants[number] if number else None
-        named = plain(grant, "exam", "grantor", "recipient") if grant else NO_GRANT
-        # A later act may end another grant by the same words: it is not the same request.
-        return {"grant": named, "request_id": None}
-
-    def ask_everything(self) -> None:
-        Comparison.steps += 1
-        for question in self.questions(next(self._turns)):
-            self.ask(question)
-
-    def questions(self, turn: int) -> Iterator[Data]:
-        """Yield checks of everything, and all questions about two pairs of a user and an exam."""
-        hospital = self.hospital
-        checks = [{"permission": each.name, "question": "can"} for each in es.Permission]
-        if "can" not in self._form.questions:
-            checks = [{"question": "tabs"}]
-        pairs = [(user, exam) for user in hospital.users for exam in hospital.exams]
-        for user, exam in pairs:
-            for check in checks:
-                yield {"user": user.value, "exam": exam.value, **check}
-        viewed = [pick(turn, [*pairs, *hospital.not_found()])]
-        viewed += [pick(turn, hospital.held() or pairs)] if pairs else []
-        for user, exam in viewed:
-            about = {"user": user.value, "exam": exam.value}
-            for check in checks:
-                yield {**about, **check}
-            yield from self.views(user, exam, pick(turn, ("", "_held")))
-            yield from self.lists(user)
-        yield {"question": "preview", "act": self.act_of(self.choices.previewed(turn))}
-
-    def views(self, user: es.UserId, exam: es.ExamId, held: str) -> Iterator[Data]:
-        about = {"user": user.value, "exam": exam.value}
-        for view in ("tabs", "share_form", "access_list", f"choices{held}"):
-            yield {"question": view, **about}
-        yield {"question": f"suggestions{held}", **about, "text": self._typed}
-
-    def lists(self, user: es.UserId) -> Iterator[Data]:
-        for view in ("visible_to", "shared_with"):
-            yield {"question": view, "user": user.value}
-
-    def ask(self, question: Data) -> None:
-        if question["question"] in self._form.questions:
-            self._same("ask", question, self.in_words(question))
-
-    def in_words(self, question: Data) -> str:
-        name = question["question"]
-        about = [each for key, each in question.items() if key != "question"]
-        if name == "preview":
-            about = [self.hospital.words.request(self._model.request(question["act"]))]
-        return f"What does `{name}` answer for {', '.join(about)}?"
-
-    def _same(self, verb: str, data: Data, question: str) -> Any:
-        """Ask the portal and the model; return the answer, and raise `RulesBroken` if they differ.
-
-        With which refusal a portal conceals an exam is its own choice, but it is the one that an
-        exam gets that does not exist.
+        If the step was an act, the package returned or raised `result`. Acts that were not done
+        before are `asked` for, and must be recorded.
         """
-        asked, call = self._form.of(data), getattr(self._portal, verb)
-        expected = self._form.of(getattr(self._model, verb)(asked))
-        got, error = tried(lambda: call(asked))
-        got = self._form.of(got)
-        if not self._form.choices and asked.get("act") in ["host_ends", "withdraw"] and not error:
-            return expected
-        if got == expected and isinstance(got, bool) == isinstance(expected, bool):
-            return expected
-        if _codes(expected) == ["EXAM_NOT_FOUND"] and "conceal" not in self.acts:
-            exam = (asked["act"] if "question" in asked and "act" in asked else asked)["exam"]
-            unknown = self._form.of(tried(lambda: call(_renamed(asked, exam, UNKNOWN)))[0])
-            if _codes(unknown) is not None:
-                expected = _renamed(unknown, UNKNOWN, exam)
-                question += " It is the answer for an exam that does not exist."
-            if got == expected:
-                return expected
-        return self._broken(question, expected, got, error)
+        Comparison.steps += 1
+        hospital, answers = self.hospital, self.hospital.answers
+        turn, given, record = next(self.turns), hospital.recorder.take(), NO_RECORD
+        self.done("Can the store be read?", answers.read)
+        if expected is not None:
+            self.same("What does this act return?", expected, partial(_receipt, result, answers))
+        if asked is not None and not isinstance(expected, Raised | None):
+            record = expected_record(hospital.world, asked, expected)
+        for exam in hospital.exams:
+            in_store = partial(answers.in_store, exam)
+            self.same(f"What is stored for {exam}?", answers.in_model(exam), in_store)
+        self.same("What is recorded of this step?", record, partial(recorded, given, answers))
+        for user in (*hospital.users, STRANGER):
+            self._checks(user)
+            self._lists(user)
+        for exam in hospital.exams:
+            for user in hospital.users:
+                self._views(user, exam)
+            self._holders(exam)
+        # Strangers get one answer for everything, and so do all users before an exam arrives.
+        self._views(*pick(turn, hospital.not_found()))
+        self._holders(pick(turn, EXAMS))
+        request = Choices(hospital).previewed(turn)
+        self._preview(request, request)
 
-    def _broken(
-        self, question: str, expected: object, got: object, error: Exception | None
-    ) -> NoReturn:
+    def same(self, question: str, expected: object, ask: Callable[[], object]) -> None:
+        """Ask the package, and raise `RulesBroken` unless it gives the answer of the model."""
+        cause: Exception | None = None
+        try:
+            got = ask()
+        except es.Refused as refused:
+            got = self.hospital.answers.refusal(refused.reasons)
+        except Exception as error:  # noqa: BLE001  an error is an answer too
+            cause, got = error, Raised(type(error).__name__)
+        if got == expected:
+            return
         words, parts = self.hospital.words, differing(expected, got)
         raise RulesBroken(
             tuple(self.hospital.story),
             f"{clock_time(self.hospital.now)}  {question}",
-            *(words.value(_readable(part)) for part in parts),
-        ) from error
+            *map(words.value, parts),
+        ) from cause
+
+    def done(self, question: str, act: Callable[[], object]) -> None:
+        """Let the store do something, and require that it raises no error."""
+
+        def ask() -> bool:
+            act()
+            return True
+
+        self.same(question, expected=True, ask=ask)
+
+    def _checks(self, user: es.UserId) -> None:
+        sharing, world = self.hospital.sharing, self.hospital.world
+        held = {
+            each: frozenset(exam for exam in EXAMS if world.holds(user, each, exam))
+            for each in es.Permission
+        }
+        self.same(
+            f"What does `can` answer for {user}?",
+            {check: exam in held[permission] for check, (permission, exam) in CHECKS.items()},
+            lambda: {check: sharing.can(user, *asked) for check, asked in CHECKS.items()},
+        )
+        self.same(
+            f"What does `can_many` return for {user}?",
+            held,
+            lambda: {each: sharing.can_many(user, each, EXAMS) for each in es.Permission},
+        )
+
+    def _lists(self, user: es.UserId) -> None:
+        sharing, world = self.hospital.sharing, self.hospital.world
+        lists = {"visible_to": model.views.visible_to, "shared_with": model.views.shared_with}
+        for name, in_model in lists.items():
+            pages = partial(getattr(sharing, name), user, limit=self.page)
+            self.same(
+                f"What does `{name}` list for {user}?",
+                in_model(world, user),
+                lambda: [(each.exam, each.permission) for each in every_item(pages)],  # noqa: B023  asked at once
+            )
+
+    def _holders(self, exam: es.ExamId) -> None:
+        admin, answers = self.hospital.sharing.admin, self.hospital.answers
+        for permission in es.Permission:
+            self.same(
+                f"Whom does `who_can` list for {permission.name} on {exam}?",
+                model.views.who_can(self.hospital.world, permission, exam),
+                lambda: answers.holders(admin.who_can(permission, exam)),  # noqa: B023  asked at once
+            )
+
+    def _views(self, user: es.UserId, exam: es.ExamId) -> None:
+        hospital, world, sharing = self.hospital, self.hospital.world, self.hospital.sharing
+        answers, most = hospital.answers, RECIPIENTS * self.page
+        self.same(
+            f"What does `tabs` return for {user} on {exam}?",
+            model.views.tabs(world, user, exam),
+            lambda: frozenset([tab.value for tab in sharing.tabs(user, exam)]),
+        )
+        for permission in es.Permission:
+            self.same(
+                f"How does `explain` explain {permission.name} on {exam} for {user}?",
+                model.views.explain(world, user, permission, exam),
+                lambda: answers.explained(user, sharing.admin.explain(user, permission, exam)),  # noqa: B023  asked at once
+            )
+        self.same(
+            f"What does `access_list` show {user} of {exam}?",
+            model.views.access_list(world, user, exam),
+            lambda: answers.access_list(sharing.access_list(user, exam)),
+        )
+        self.same(
+            f"What does `share_form` show {user} of {exam}?",
+            model.views.share_form(world, user, exam),
+            lambda: share_form(sharing.share_form(user, exam)),
+        )
+        self.same(
+            f"Whom does `recipients` list for {user} on {exam}?",
+            model.views.recipients(world, user, exam),
+            lambda: choices(every_item(partial(sharing.recipients, user, exam, limit=most))),
+        )
+        self.same(
+            f"Whom does `suggest` offer {user} for {self.typed!r} on {exam}?",
+            model.views.suggestions(world, user, exam, self.typed)[:most],
+            lambda: choices(sharing.suggest(user, exam, self.typed, limit=most)),
+        )
+
+    def _preview(self, request: Request, in_model: Request) -> None:
+        hospital = self.hospital
+        self.same(
+            f"What does `preview` return for this: {hospital.words.request(in_model)}?",
+            _unless_reused(lambda: model.acts.preview(hospital.world, in_model)),
+            lambda: hospital.answers.preview(hospital.sharing.preview(request)),
+        )
 
 
-def settings_of(policy: es.Policy) -> Data:
-    """Return the settings that differ from the usual ones; no delivery waits for a retry."""
-    names = [name for name in attrs.asdict(policy) if getattr(policy, name) != getattr(PLAIN, name)]
-    return {name: plain(getattr(policy, name)) for name in names if name != "retries"}
+def outcome(act: Callable[[], object]) -> object:
+    """Return what an act returns or raises."""
+    try:
+        return act()
+    except Exception as error:  # noqa: BLE001  an error is an answer too
+        return error
 
 
-def _codes(answer: Any) -> list[object] | None:
-    """Return the codes of a refusal, or of an error; nothing for another answer."""
-    if not isinstance(answer, dict):
-        return None
-    if "error" in answer:
-        return [answer["error"]]
-    reasons = answer.get("refused", answer.get("reasons") or None)
-    return None if reasons is None else [each.get("code") for each in reasons]
+def _receipt(result: object, answers: Answers) -> model.world.Receipt:
+    if isinstance(result, Exception):
+        raise result
+    assert isinstance(result, es.ShareReceipt | es.UnshareReceipt)
+    return answers.receipt(result)
 
 
-def _renamed(data: Any, exam: str, new: str) -> Any:
-    return json.loads(json.dumps(data, default=str).replace(json.dumps(exam), json.dumps(new)))
+def _unless_reused(act: Callable[[], AnswerT]) -> AnswerT | Raised:
+    """Return the answer of the model, or that the request id was used before."""
+    try:
+        return act()
+    except model.world.RequestIdReused:
+        return ID_REUSED
 
 
-def _readable(answer: Any) -> Any:
-    """Return an answer as a value that has words: a refusal, an error, or a list of tuples."""
-    match answer:
-        case {"refused": [*reasons]} if all(isinstance(each, dict) for each in reasons):
-            told = [(f"{each.get('code')}", [*each.values()][1:]) for each in reasons]
-            return model.world.Refused({code: frozenset(map(str, about)) for code, about in told})
-        case {"raised": error} | {"error": error}:
-            return Raised(f"{error}")
-        case dict():
-            return {name: _readable(each) for name, each in answer.items()}
-        case list():
-            return [
-                tuple(map(_readable, each.values())) if isinstance(each, dict) else each
-                for each in answer
-            ]
-        case _:
-            return answer
+def every_item(ask: Callable[..., es.Page[ItemT]]) -> Iterator[ItemT]:
+    """Read a list to its end; stop after more pages than any list has."""
+    after = None
+    for _ in range(MOST_PAGES):
+        page = ask(after=after)
+        yield from page.items
+        after = page.next
+        if after is None:
+            return
+
+
+def recorded(given: tuple[Changes | Event, ...], answers: Answers) -> Record:
+    """Return what was recorded of a step; every act has one record, also a refused one."""
+    counted = {"records": f"{len(given)}"}
+    return counted | _record(given[0], answers) if len(given) == 1 else counted
+
+
+def _record(given: Changes | Event, answers: Answers) -> dict[str, object]:
+    event = given.event if isinstance(given, Changes) else given
+    written = _written(given, answers) if isinstance(given, Changes) else {}
+    match event:
+        case ActRefused():
+            refused = answers.refusal(event.reasons)
+            return {**_asked(event.request), "at": event.at, "refused": refused, **written}
+        case ExamShared() | GrantsEnded():
+            versions = dict(event.versions)
+            return {**_asked(event.request), "at": event.at, "versions": versions, **written}
+        case ExamTransferred():
+            return {"act": "ExamTransferred", **written}
+        case other:
+            assert_never(other)
+
+
+def _written(changes: Changes, answers: Answers) -> Record:
+    made, ended, share = changes.made, changes.ended, changes.share
+    event = changes.event
+    told = getattr(event, "made", ()), getattr(event, "ended", ()), getattr(event, "share", None)
+    return {
+        "made": frozenset(map(answers.number, made)),
+        "made at": frozenset(grant.made_at for grant in made),
+        "ended": frozenset(answers.number(past.grant) for past in ended),
+        "ended at": frozenset(past.ending.at for past in ended),
+        "withdrawn": changes.withdrawn or "nothing",
+        "the event agrees": told == (made, ended, share),
+        **({} if share is None else _share(share, made)),
+    }
+
+
+def _share(share: Share, made: Collection[es.Grant]) -> Record:
+    attested = share.attestation
+    return {
+        **_fields("share", share, leave_out={"id", "attestation"}),
+        "share: exams": frozenset(share.exams),
+        "attested": (attested.by, attested.at, attested.wording),
+        "grants have the id of the share": all(grant.share == share.id for grant in made),
+    }
+
+
+def expected_record(
+    world: model.world.World, asked: Asked, receipt: model.world.Receipt | model.world.Refused
+) -> Record:
+    """Return what must be recorded of an act, by the model."""
+    record = {"records": "1", **_asked(without_message(asked)), "at": world.now}
+    if isinstance(receipt, model.world.Refused):
+        return {**record, "refused": receipt}
+    made, ended = receipt.made, frozenset(getattr(receipt, "all_ended", ()))
+    withdrawn = asked.exam if isinstance(asked, Withdrawal) else None
+    changed = {world.grants[number].exam for number in made | ended}
+    changed |= {withdrawn} if withdrawn else set()
+    return {
+        **record,
+        "made": made,
+        "made at": frozenset({world.now} if made else ()),
+        "ended": ended,
+        "ended at": frozenset({world.now} if ended else ()),
+        "withdrawn": withdrawn or "nothing",
+        "versions": {exam: world.versions[exam] for exam in changed},
+        "the event agrees": True,
+        **(_share_in_model(world, asked, receipt) if isinstance(asked, es.ShareRequest) else {}),
+    }
+
+
+def _share_in_model(
+    world: model.world.World, asked: es.ShareRequest, receipt: model.world.Receipt
+) -> Record:
+    assert isinstance(receipt, model.world.Shared)
+    not_kept = {"attested", "wording", "message", "expect", "request_id"}
+    return {
+        **_fields("share", asked, leave_out=not_kept),
+        "share: at": world.now,
+        "share: exams": frozenset(exam for exam, _ in receipt.outcomes),
+        "attested": (asked.actor, world.now, world.policy.attestation_wording),
+        "grants have the id of the share": True,
+    }
+
+
+def _asked(request: Asked) -> Record:
+    return {"act": type(request).__name__, **_fields("request", request)}
+
+
+def _fields(of: str, value: attrs.AttrsInstance, *, leave_out: Collection[str] = ()) -> Record:
+    """Return the fields of a value that are not `None`, by their names."""
+    fields = attrs.asdict(value, recurse=False)
+    return {
+        f"{of}: {name.replace('_', ' ')}": each
+        for name, each in fields.items()
+        if name not in leave_out and each is not None
+    }

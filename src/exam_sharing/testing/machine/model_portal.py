@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from typing_extensions import override
 
@@ -17,6 +17,9 @@ from exam_sharing.testing.model.views import folded
 from exam_sharing.testing.model.world import FOREVER
 
 Done: TypeAlias = model.world.Receipt | model.world.Refused
+
+SUGGESTED: Final = 10
+"""The default limit of suggestions."""
 
 
 class ModelPortal(portals.PlainPortal):
@@ -74,16 +77,14 @@ class ModelPortal(portals.PlainPortal):
             raise es.Refused(self._why(done, asked))
         if isinstance(done, model.world.Ended):
             shown = map(self._grants, (done.ended, done.replacements, done.left_standing))
-            ended = portals.ended(*shown, still_have_access=done.still_have_access)
-            return {**ended, **self._more(done)}
+            return portals.ended(*shown, still_have_access=done.still_have_access)
         assert isinstance(asked, es.ShareRequest)
         names = ("exam", "recipient", "outcome", "until", "limited_by")
         made = [
             (exam.value, with_kind(to), outcome, plain(until), self._limit(asked, exam))
             for (exam, to), (outcome, until) in done.outcomes.items()
         ]
-        outcomes = in_order(dict(zip(names, each, strict=True)) for each in made)
-        return {"shared": outcomes, **self._more(done)}
+        return {"shared": in_order(dict(zip(names, each, strict=True)) for each in made)}
 
     def _grants(self, numbers: Iterable[model.world.GrantNumber]) -> list[model.world.Grant]:
         return [self.world.grants[number] for number in sorted(numbers)]
@@ -127,12 +128,12 @@ class ModelPortal(portals.PlainPortal):
         return self._grants(grant.id for grant in self.world.standing(exam))
 
     def _do_host_ends(self, **fields: Any) -> Data:
-        asked = HostEnding(**fields, **portals.BY_HOST)
+        asked = HostEnding(**fields, performed_by="host", why="a story")
         named = (asked.recipient, asked.exam, asked.reshares)
         return self._done(model.acts.end_by_host(self.world, *named), asked)
 
     def _do_withdraw(self, exam: es.ExamId) -> Data:
-        asked = Withdrawal(exam=exam, **portals.BY_HOST)
+        asked = Withdrawal(exam=exam, performed_by="host", why="a story")
         return self._done(model.acts.withdraw(self.world, exam), asked)
 
     def _ask_can(self, user: es.UserId, permission: es.Permission, exam: es.ExamId) -> bool:
@@ -154,7 +155,7 @@ class ModelPortal(portals.PlainPortal):
             raise es.Refused((es.Reason(code=es.ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),))
         by_name = sorted(shown.entries, key=lambda one: (folded(shown.entries[one].name), one.key))
         entries = [self._entry(each, shown.entries[each]) for each in by_name]
-        return {"owner": plain(shown.owner), "entries": entries, **self._more(shown)}
+        return {"owner": plain(shown.owner), "entries": entries}
 
     def _entry(self, principal: es.PrincipalId, entry: model.views.Entry) -> Data:
         highest = max(entry.held)
@@ -172,12 +173,12 @@ class ModelPortal(portals.PlainPortal):
         }
 
     def _ask_suggestions_held(self, user: es.UserId, exam: es.ExamId, text: str) -> list[Data]:
-        return self._choices(
-            model.views.suggestions(self.world, user, exam, text)[: self.suggested]
-        )
+        found = model.views.suggestions(self.world, user, exam, text)[:SUGGESTED]
+        return [plain(each, "principal", "held") for each in found]
 
     def _ask_choices_held(self, user: es.UserId, exam: es.ExamId) -> list[Data]:
-        return self._choices(model.views.recipients(self.world, user, exam))
+        found = model.views.recipients(self.world, user, exam)
+        return [plain(each, "principal", "held") for each in found]
 
     def _ask_visible_to(self, user: es.UserId) -> list[Data]:
         return _exams(model.views.visible_to(self.world, user))
@@ -200,11 +201,10 @@ class ModelPortal(portals.PlainPortal):
             for name in ("gains", "losses", "keeps")
         }
         repeated = {"repeated": True} if preview.repeated else {}
-        why = {"reasons": self._reasons(es.Preview(reasons=reasons))}
-        return {**why, **effects, **repeated, **self._more(preview)}
+        return {"reasons": self._reasons(es.Preview(reasons=reasons)), **effects, **repeated}
 
-    def _ask_notices(self, unreachable: frozenset[es.UserId] = frozenset()) -> list[Data]:
-        self._sent += model.sharing.deliver_notices(self.world, unreachable)
+    def _ask_notices(self) -> list[Data]:
+        self._sent += model.sharing.deliver_notices(self.world)
         names = ("to", "actor", "permission", "until", "message")
         return in_order(
             {"to": sent["to"], "actor": sent["actor"], "exams": len(notice.exams), **sent}

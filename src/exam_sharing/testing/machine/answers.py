@@ -1,0 +1,291 @@
+"""What the package answers and what the store keeps, turned into values of the model to compare.
+
+A grant becomes the number that the model gave it. If the model has no such grant, words take the
+place of the number, and nothing in the model is equal to them.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, TypeAlias, cast
+
+import attrs
+
+import exam_sharing as es
+from exam_sharing.grants import EndedGrant
+from exam_sharing.policy.facts import ExamGrants
+from exam_sharing.policy.requests import Request
+from exam_sharing.testing import model
+from exam_sharing.testing.opening import StorePorts
+from exam_sharing.testing.story import clock_time
+
+Number: TypeAlias = Any
+"""A number of the model, or words."""
+UNEXPECTED: Final = "an unexpected grant"
+
+
+class Answers:
+    """Turns answers of the package, and what the store keeps, into values of the model.
+
+    Its `numbers` are those that the model gave to the grants in the store.
+    """
+
+    def __init__(self, world: model.world.World, ports: StorePorts) -> None:
+        self.world = world
+        self.ports = ports
+        self.numbers: dict[es.GrantId, model.world.GrantNumber] = {}
+        self._read: dict[es.ExamId, tuple[es.Exam | None, ExamGrants]] = {}
+
+    def read(self) -> None:
+        """Read the store, and match its new grants with those of the model."""
+        exams = tuple(self.world.exams)
+        sharing = self.ports.grants.read(exams, ended=True)
+        found = {exam.id: exam for exam in self.ports.exams.find(exams)}
+        self._read = {exam: (found.get(exam), sharing[exam]) for exam in exams}
+        for exam in exams:
+            self._match(exam, sharing[exam])
+
+    def _match(self, exam: es.ExamId, sharing: ExamGrants) -> None:
+        """Number each new grant like a grant of the model with the same fields and the same past.
+
+        Two grants have the same fields if two others were narrowed to one bound. They then differ
+        in what they replaced.
+        """
+        world, numbers = self.world, self.numbers
+        grants = [*sharing.grants, *(past.grant for past in sharing.ended)]
+        new = [grant for grant in grants if grant.id not in numbers]
+        if not new:
+            return
+        replaced = {
+            new_id: numbers.get(past.grant.id)
+            for past in sharing.ended
+            for new_id in past.ending.replaced_by
+        }
+        replaced_in_model = {
+            new_id: old for old, ending in world.endings.items() for new_id in ending.replaced_by
+        }
+        taken = set(numbers.values())
+        free: dict[object, list[model.world.GrantNumber]] = {}
+        for number, expected in world.grants.items():
+            if expected.exam == exam and number not in taken:
+                key = terms(expected), expected.version, replaced_in_model.get(number)
+                free.setdefault(key, []).append(number)
+        for grant in new:
+            same = free.get((terms(grant), grant.version, replaced.get(grant.id)))
+            if same:
+                numbers[grant.id] = same.pop(0)
+
+    def in_store(self, exam: es.ExamId) -> Mapping[str, object]:
+        """Return what the store keeps of an exam. A sweep of expired grants changes nothing."""
+        found, sharing = self._read[exam]
+        if sharing.withdrawn:
+            found = None
+        swept = [past.grant for past in sharing.ended if _is_swept(past)]
+        ended = [past for past in sharing.ended if not _is_swept(past)]
+        return {
+            "owner": "nobody" if found is None else found.owner,
+            "uploaded": () if found is None else (found.batch, found.uploaded_at),
+            "version": f"{sharing.version}",
+            "standing or expired": frozenset(map(self.number, (*sharing.grants, *swept))),
+            "ended": {self.number(past.grant): self.ending(past) for past in ended},
+        }
+
+    def in_model(self, exam: es.ExamId) -> Mapping[str, object]:
+        """Return what the model keeps of an exam."""
+        world = self.world
+        grants = frozenset(n for n, grant in world.grants.items() if grant.exam == exam)
+        kept, found = world.exams[exam], world.is_found(exam)
+        return {
+            "owner": kept.owner if found else "nobody",
+            "uploaded": (kept.batch, kept.uploaded_at) if found else (),
+            "version": f"{world.versions.get(exam, 0)}",
+            "standing or expired": grants - world.endings.keys(),
+            "ended": {each: world.endings[each] for each in grants & world.endings.keys()},
+        }
+
+    def grants(self, ids: Iterable[es.GrantId]) -> frozenset[Number]:
+        """Return the numbers of grants."""
+        return frozenset(self.numbers.get(each, UNEXPECTED) for each in ids)
+
+    def number(self, grant: es.Grant | es.ShownGrant) -> Number:
+        """Return the number of a grant; words if the model has no grant with the same fields."""
+        number = self.numbers.get(grant.id)
+        if number is not None:
+            expected = self.world.grants[number]
+            # People are shown no version, and not the whole basis.
+            same_past = isinstance(grant, es.ShownGrant) or (
+                grant.version == expected.version and self._basis(grant) == expected.basis
+            )
+            if same_past and terms(grant) == terms(expected):
+                return number
+        until = f" until {clock_time(grant.until)}" if grant.until else ""
+        to = f"{grant.recipient} for {grant.permission.name}{until}"
+        return f"{grant.grantor}'s grant of {grant.exam} to {to}, which is unexpected"
+
+    def _basis(self, grant: es.Grant | es.ShownGrant) -> Any:  # noqa: ANN401  numbers or words
+        return "OWNER" if grant.basis is es.OWNER else self.grants(grant.basis)
+
+    def as_in_model(self, request: Request) -> Request:
+        """Return the request for the model, which has its own ids of grants."""
+        if isinstance(request, es.RevokeRequest):
+            return attrs.evolve(request, grant=self._id(request.grant))
+        return request
+
+    def _id(self, grant: es.GrantId) -> es.GrantId:
+        number = self.numbers.get(grant)
+        return grant if number is None else es.GrantId(str(number))
+
+    def ending(self, past: EndedGrant) -> model.world.Ending:
+        """Return how a grant ended."""
+        ending = past.ending
+        by = None if ending.acting_as is es.EndedAs.HOST else ending.by
+        return model.world.Ending(
+            how=cast("model.world.How", ending.how.value),
+            by=by or model.world.HOST,
+            as_owner=ending.acting_as is es.EndedAs.OWNER,
+            version=ending.version,
+            replaced_by=self.grants(ending.replaced_by),
+        )
+
+    def refusal(self, reasons: Iterable[es.Reason]) -> model.world.Refused:
+        """Return the codes of a refusal with their parameters."""
+        codes: dict[str, frozenset[object]] = {}
+        for reason in reasons:
+            code = reason.code.value
+            codes[code] = codes.get(code, frozenset()) | self._parameters(reason)
+        return model.world.Refused(codes)
+
+    def _parameters(self, reason: es.Reason) -> frozenset[object]:
+        match reason.code:
+            case es.ReasonCode.TOO_MANY:
+                return frozenset({reason.limited})
+            case es.ReasonCode.DOWNLOAD_NOT_HELD | es.ReasonCode.EXPIRY_BEYOND_OWN:
+                return frozenset(reason.exams)
+            case es.ReasonCode.HAS_RESHARES:
+                return self.grants(reason.grants)
+            case es.ReasonCode.NO_SUCH_GRANT if reason.grants:
+                return frozenset(map(self._id, reason.grants))
+            case _:
+                return frozenset(reason.principals)
+
+    def receipt(self, done: es.ShareReceipt | es.UnshareReceipt) -> model.world.Receipt:
+        """Return what an act did."""
+        names = dict(done.names)
+        if isinstance(done, es.ShareReceipt):
+            outcomes: Any = {
+                (each.exam, each.recipient): (each.outcome.value, each.until)
+                for each in done.outcomes
+            }
+            return model.world.Shared(outcomes=outcomes, names=names, repeated=done.repeated)
+        shown = (*done.ended, *done.replacements, *done.left_standing)
+        return model.world.Ended(
+            ended=frozenset(map(self.number, done.ended)),
+            replacements=frozenset(map(self.number, done.replacements)),
+            left_standing=frozenset(map(self.number, done.left_standing)),
+            bases={self.number(grant): self._basis(grant) for grant in shown},
+            still_have_access=frozenset(done.still_have_access),
+            names=names,
+            repeated=done.repeated,
+        )
+
+    def preview(self, previewed: es.Preview) -> model.acts.Preview:
+        """Return what an act would do."""
+        return model.acts.Preview(
+            refused=self.refusal(previewed.reasons),
+            gains=_effects(previewed.gains),
+            losses=_effects(previewed.losses),
+            keeps=_effects(previewed.keeps),
+            names=dict(previewed.names),
+            repeated=previewed.repeated,
+        )
+
+    def explained(self, user: es.UserId, answer: es.Permitted | es.Denied) -> model.views.Explained:
+        """Return what an answer rests on, or the nearest grants."""
+        if isinstance(answer, es.Permitted):
+            reached = (self._reached(user, each.grant, each.path) for each in answer.grounds)
+            return model.views.Explained(as_owner=answer.as_owner, grants=frozenset(reached))
+        nearest: dict[Number, Any] = {}
+        for miss in answer.nearest:
+            what = model.views.OWNERSHIP
+            if miss.grant is not None:
+                what = self._reached(user, miss.grant, miss.path)
+            nearest[what] = miss.why_not.value
+        codes = frozenset(code.value for code in answer.codes)
+        return model.views.Explained(codes=codes, nearest=nearest)
+
+    def _reached(self, user: es.UserId, grant: es.Grant, way: tuple[es.PrincipalId, ...]) -> Number:
+        """Return the number of a grant if the way to its recipient is one of the shortest."""
+        if way in model.views.shortest_ways(self.world, user, grant.recipient):
+            return self.number(grant)
+        return f"{self.number(grant)} by the way {', '.join(map(str, way))}"
+
+    def holders(self, found: Iterable[es.Holder]) -> Mapping[es.UserId, model.views.Explained]:
+        """Return who holds a permission, and by what."""
+        return {
+            each.user: model.views.Explained(
+                as_owner=each.as_owner, grants=frozenset(map(self.number, each.grants))
+            )
+            for each in found
+        }
+
+    def access_list(self, answer: es.AccessList) -> model.views.AccessList:
+        """Return what the access list shows."""
+        entries = {each.principal: self._entry(each) for each in answer.entries}
+        return model.views.AccessList(owner=answer.owner, entries=entries, names=dict(answer.names))
+
+    def _entry(self, entry: es.AccessEntry) -> model.views.Entry:
+        numbers = [(self.number(each.grant), each) for each in entry.grants]
+        return model.views.Entry(
+            name=entry.name,
+            held=dict(entry.held),
+            can_unshare=entry.can_unshare,
+            grants={number: each.can_unshare for number, each in numbers},
+            bases={number: self._basis(each.grant) for number, each in numbers},
+        )
+
+
+def _is_swept(past: EndedGrant) -> bool:
+    """Return whether a sweep has recorded that a grant expired: at its own time, by nobody."""
+    ending = past.ending
+    expired = ending.how is es.HowEnded.EXPIRED and ending.by is None
+    return expired and ending.at == past.grant.until
+
+
+def terms(grant: es.Grant | es.ShownGrant | model.world.Grant) -> tuple[object, ...]:
+    """Return what a grant gives to whom."""
+    return grant.exam, grant.grantor, grant.recipient, grant.permission, grant.until
+
+
+def _effects(effects: Iterable[es.Effect]) -> model.acts.Effects:
+    return {
+        (each.principal, each.exam, each.permission): model.acts.Effect(
+            (each.until_before or model.world.FOREVER) if each.held_before else model.world.NEVER,
+            (each.until_after or model.world.FOREVER) if each.held_after else model.world.NEVER,
+        )
+        for each in effects
+    }
+
+
+def share_form(form: es.ShareForm) -> model.views.Form:
+    """Return what the share form shows."""
+    return model.views.Form(**attrs.asdict(form, recurse=False) | {"exams": frozenset(form.exams)})
+
+
+def choices(found: Iterable[es.Choice]) -> list[model.views.Choice]:
+    """Return who can be chosen, in order."""
+    return [model.views.Choice(each.principal, each.name, dict(each.held)) for each in found]
+
+
+def notices(sent: Iterable[es.ShareNotice | model.world.Notice]) -> tuple[object, ...]:
+    """Return what was sent to whom, in a fixed order, from the package and from the model."""
+    told = [
+        (
+            each.to,
+            f"from {each.actor}",
+            f"{exams} exam{'' if exams == 1 else 's'}",
+            each.permission,
+            each.until,
+            each.message or "no message",
+        )
+        for each in sent
+        for exams in [each.exams if isinstance(each, es.ShareNotice) else len(each.exams)]
+    ]
+    return tuple(sorted(told, key=lambda each: [str(part) for part in each]))
