@@ -4,7 +4,7 @@ import json
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from subprocess import PIPE, Popen
 from typing import Any, Final
 
@@ -47,8 +47,9 @@ class Program(Portal):
         assert process is not None
         assert process.stdin is not None
         assert process.stdout is not None
-        process.stdin.write(json.dumps({method: asked}) + "\n")
-        process.stdin.flush()
+        with suppress(BrokenPipeError):
+            process.stdin.write(json.dumps({method: asked}) + "\n")
+            process.stdin.flush()
         if line := process.stdout.readline():
             return json.loads(line)
         process.wait()
@@ -57,7 +58,7 @@ class Program(Portal):
     def close(self) -> None:
         """End the program."""
         if self._process is not None:
-            with self._process as process:
+            with suppress(BrokenPipeError), self._process as process:
                 process.kill()
 
 
