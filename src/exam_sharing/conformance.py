@@ -41,6 +41,29 @@ def lacking(candidate: object, protocol: type) -> tuple[str, ...]:
     return tuple(each for each in members if not _has(candidate, protocol, each))
 
 
+def answers_at_once(port: object, protocol: type, instead_of: frozenset[str]) -> bool:
+    """Return whether a port may answer by the methods that a protocol adds, instead of by others.
+
+    It may not where it only forwards calls, nor where a subclass or the object itself replaces one
+    of the others: an inherited method would not ask the new one.
+    """
+    replaced = instead_of.intersection(getattr(port, "__dict__", ()))
+    return not replaced and _answers_at_once(type(port), protocol, instead_of)
+
+
+@lru_cache(maxsize=256)
+def _answers_at_once(kind: type, protocol: type, instead_of: frozenset[str]) -> bool:
+    if lacking(kind, protocol):
+        return False
+
+    def distance(method: str) -> int:
+        defining = (n for n, each in enumerate(kind.__mro__) if method in vars(each))
+        return next(defining, len(kind.__mro__))
+
+    added = get_protocol_members(protocol).intersection(vars(protocol))
+    return max(map(distance, added)) <= min(map(distance, instead_of))
+
+
 def asynchronous_methods(candidate: object, protocol: type) -> Iterator[str]:
     """Yield the name and the kind of each asynchronous method of an object."""
     for name in sorted(get_protocol_members(protocol)):

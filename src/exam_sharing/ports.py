@@ -10,7 +10,7 @@ grant or once per user: each takes many identifiers. Times are aware, in UTC; li
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 import attrs
 from typing_extensions import override
@@ -262,12 +262,19 @@ class AccessReader(Protocol):
         """
 
 
+READ_AT_ONCE: Final = frozenset({"find", "batch_of", "read", "holds", "involved"})
+"""The methods of three ports that a `FactReader` answers for."""
+
+
 class FactReader(AccessReader, Protocol):
     """An `AccessReader` that also answers at once what views and acts ask of several ports.
 
     Most stores need none of this: views and acts query the other ports one after another, and get
     the same answers. Before anything else of an exam or of its batch is read, the same query finds
     out whether the user may know of it, so that a hidden exam costs as little as a missing one.
+
+    These methods are used where one object is the port of exams, of grants and of access, and no
+    subclass overrides one of `READ_AT_ONCE` alone.
     """
 
     def permission_held(
@@ -395,10 +402,15 @@ class Directory(Protocol):
         """
 
 
+SEEN_AT_ONCE: Final = frozenset({"seen_by", "people_behind", "members_seen_by", "names"})
+"""The methods of a directory that a `PeopleReader` answers for."""
+
+
 class PeopleReader(Directory, Protocol):
     """A `Directory` that also answers at once what a share asks of its recipients.
 
-    Most directories need none of this: a share asks their other methods one after another.
+    Most directories need none of this: a share asks their other methods one after another. It does
+    so too where a subclass overrides one of `SEEN_AT_ONCE` alone.
     """
 
     def people_seen(

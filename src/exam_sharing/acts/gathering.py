@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 
 import attrs
 
-from exam_sharing.conformance import lacking
+from exam_sharing.conformance import answers_at_once
 from exam_sharing.errors import StoreFailed
 from exam_sharing.exams import Exam
 from exam_sharing.grants import Grant, Permission
@@ -33,7 +33,14 @@ from exam_sharing.policy.requests import EndingRequest, Reshares, RevokeRequest,
 from exam_sharing.policy.settings import AccessListScope, Policy
 from exam_sharing.policy.share import ShareCase
 from exam_sharing.policy.support import unread_sources
-from exam_sharing.ports import Directory, FactReader, PeopleReader, Ports
+from exam_sharing.ports import (
+    READ_AT_ONCE,
+    SEEN_AT_ONCE,
+    Directory,
+    FactReader,
+    PeopleReader,
+    Ports,
+)
 
 AnswerT = TypeVar("AnswerT")
 
@@ -163,9 +170,11 @@ def exam_involving(
 
 
 def _fact_reader(ports: Ports) -> FactReader | None:
-    """Return the port of access if it answers at once what views and acts need."""
+    """Return the port of access if it answers at once what views and acts ask of three ports."""
     access = ports.access
-    return None if lacking(access, FactReader) else cast("FactReader", access)
+    one = ports.exams is access and ports.grants is access
+    at_once = one and answers_at_once(access, FactReader, READ_AT_ONCE)
+    return cast("FactReader", access) if at_once else None
 
 
 def exam_facts(ports: Ports, exam: ExamId, *, ended: bool = False) -> ExamFacts | None:
@@ -223,7 +232,7 @@ def _people_seen(
     If `counted`, also which members of the groups the actor sees.
     """
     directory = ports.directory
-    if not lacking(directory, PeopleReader):
+    if answers_at_once(directory, PeopleReader, SEEN_AT_ONCE):
         people, names = cast("PeopleReader", directory).people_seen(actor, recipients)
         return from_directory(people, People), from_directory(names, Mapping)
     seen = from_directory(directory.seen_by(actor, recipients), frozenset)

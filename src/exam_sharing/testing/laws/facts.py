@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import cast
 
 import exam_sharing as es
-from exam_sharing.conformance import lacking
+from exam_sharing.conformance import answers_at_once
 from exam_sharing.identifiers import Keys
 from exam_sharing.policy.facts import ExamFacts, Involvement
-from exam_sharing.ports import FactReader
+from exam_sharing.ports import READ_AT_ONCE, FactReader
 from exam_sharing.testing.laws.law import same
 from exam_sharing.testing.opening import StorePorts
 
@@ -65,7 +65,8 @@ def require_same_involvement(
 
 def _fact_reader(ports: StorePorts) -> FactReader | None:
     access = ports.access
-    return None if lacking(access, FactReader) else cast("FactReader", access)
+    at_once = answers_at_once(access, FactReader, READ_AT_ONCE)
+    return cast("FactReader", access) if at_once else None
 
 
 def _facts(ports: StorePorts, exam: es.ExamId, *, batch: bool) -> list[object]:

@@ -7,12 +7,12 @@ from typing import cast
 
 import attrs
 
-from exam_sharing.conformance import lacking
+from exam_sharing.conformance import answers_at_once
 from exam_sharing.directories import KeptDirectory, everybody
 from exam_sharing.identifiers import GroupId, PrincipalId, UserId
 from exam_sharing.names import Findable, Fit, Typed, folded
 from exam_sharing.policy.facts import Profile
-from exam_sharing.ports import Directory, PeopleReader
+from exam_sharing.ports import SEEN_AT_ONCE, Directory, PeopleReader
 from exam_sharing.principals import Group, User
 from exam_sharing.testing.laws.law import insist, same
 
@@ -141,7 +141,7 @@ def require_described(
     same("who is seen", directory.seen_by(ACTOR, principals), seen)
     members = {group: population.members_seen(ACTOR, group) for group in groups}
     same("members", dict(directory.members_seen_by(ACTOR, groups)), members)
-    if not lacking(directory, PeopleReader):
+    if answers_at_once(directory, PeopleReader, SEEN_AT_ONCE):
         people, names = cast("PeopleReader", directory).people_seen(ACTOR, principals)
         same("seen at once", people.seen, seen)
         same("behind those seen", dict(people.behind), {each: behind[each] for each in seen})
