@@ -47,8 +47,9 @@ def answers_at_once(port: object, protocol: type, instead_of: frozenset[str]) ->
     It may not where it only forwards calls, nor where a subclass or the object itself replaces one
     of the others: an inherited method would not ask the new one.
     """
+    kind: type = type(port)
     replaced = instead_of.intersection(getattr(port, "__dict__", ()))
-    return not replaced and _answers_at_once(type(port), protocol, instead_of)
+    return not replaced and _answers_at_once(kind, protocol, instead_of)
 
 
 @lru_cache(maxsize=256)

@@ -171,7 +171,7 @@ def exam_involving(
 
 def _fact_reader(ports: Ports) -> FactReader | None:
     """Return the port of access if it answers at once what views and acts ask of three ports."""
-    access = ports.access
+    access: object = ports.access
     one = ports.exams is access and ports.grants is access
     at_once = one and answers_at_once(access, FactReader, READ_AT_ONCE)
     return cast("FactReader", access) if at_once else None

@@ -133,10 +133,14 @@ class _Checking(threading.Thread):
 
     def finish(self, timeout: float) -> None:
         calls: list[FrameType] = []
+        place: object = None
         since = monotonic()
         while self.is_alive():
-            before, calls = calls, [stack[-1] for stack in self._stacks_in_store()]
-            if not calls or calls != before:
+            stacks = self._stacks_in_store()
+            before, calls = calls, [stack[-1] for stack in stacks.values()]
+            # A law that goes on beside a thread that waits does not stand.
+            place_before, place = place, None if self.ident in stacks else self._place()
+            if not calls or calls != before or place != place_before:
                 since = monotonic()
             left = min(_GLANCE, timeout / 8)
             if self.law is not None:
@@ -152,19 +156,24 @@ class _Checking(threading.Thread):
 
     def _place_in_store(self) -> str:
         """Return where the store stands: in this thread, or else in one that it started."""
-        for innermost, *_ in self._stacks_in_store():
+        for innermost, *_ in self._stacks_in_store().values():
             place = f"{Path(innermost.f_code.co_filename).name}, line {innermost.f_lineno}"
             return f"; the store stands in {place}"
         return ""
 
-    def _stacks_in_store(self) -> list[list[FrameType]]:
-        """Return the frames of the store in each thread, the innermost first.
+    def _place(self) -> tuple[FrameType, int] | None:
+        """Return where this thread is."""
+        frame = sys._current_frames().get(self.ident or 0)  # noqa: SLF001  as it is documented
+        return frame and (frame, frame.f_lineno)
+
+    def _stacks_in_store(self) -> dict[int | None, list[FrameType]]:
+        """Return the frames of the store in each thread that has some, the innermost first.
 
         Those of installed packages count only in a thread in which the store has no others.
         """
         frames = sys._current_frames()  # noqa: SLF001  as it is documented
         started = [each for each in frames if each not in self._before and each != self.ident]
-        stacks: list[list[FrameType]] = []
+        stacks: dict[int | None, list[FrameType]] = {}
         for thread in (self.ident, *started):
             frame, theirs, installed = frames.get(thread or 0), list[FrameType](), list[FrameType]()
             while frame is not None:
@@ -175,7 +184,8 @@ class _Checking(threading.Thread):
                 elif not filename.startswith((_OURS, *_STANDARD)):
                     theirs.append(frame)
                 frame = frame.f_back
-            stacks += [theirs or installed] if theirs or installed else []
+            if theirs or installed:
+                stacks[thread] = theirs or installed
         return stacks
 
 
