@@ -9,9 +9,10 @@ from threading import Barrier, Thread
 import pytest
 import sqlalchemy
 from django import test
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection, connections, transaction
-from django.db.models import Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.functions import Concat
 
 import exam_sharing as es
@@ -274,6 +275,18 @@ def test_notices_are_sent_once_the_share_has_committed(told):
     assert sent_to() == ["ben@clinic.example", "dan@clinic.example"]
 
 
+def test_where_the_host_commits_by_itself_a_notice_waits_for_the_relay(told):
+    transaction.set_autocommit(False)
+    try:
+        open_sharing().share(told.request(told.ben))
+        transaction.commit()
+    finally:
+        transaction.set_autocommit(True)
+    assert open_sharing().can(told.ben, VIEW, CT)
+    assert sent_to() == []
+    assert open_sharing().admin.deliver_notices() == 1
+
+
 def test_a_rollback_sends_nothing(told):
     with rolled_back():
         open_sharing().share(told.request(told.ben))
@@ -326,6 +339,29 @@ def test_exams_of_the_portal_are_there_while_their_rows_are(studies):
     Study.objects.update(deleted=True)
     assert not sharing.can(portal.ben, VIEW, exam)
     assert sharing.visible_to(portal.anna).items == ()
+
+
+def test_a_condition_that_several_rows_meet_shows_a_grant_once(studies):
+    portal, study = studies
+    exam, doctor = es.ExamId(str(study.pk)), User.objects.get(pk=str(portal.anna))
+    for name in ("Wing A", "Wing B"):
+        doctor.groups.add(Group.objects.create(name=name))
+    where = {"doctor__groups__name__startswith": "Wing"}
+    with test.override_settings(EXAM_SHARING={"EXAMS": {**STUDIES, "where": where}}):
+        sharing = open_sharing()
+        sharing.share(portal.request(portal.ben, exam=exam))
+        (entry,) = sharing.access_list(portal.anna, exam).entries
+        assert len(entry.grants) == 1
+        unshare = es.UnshareRequest(actor=portal.anna, exam=exam, recipient=portal.ben)
+        assert len(sharing.unshare(unshare).ended) == 1
+
+
+def test_an_expression_for_an_owner_must_not_lead_to_another_model(studies):
+    with (
+        test.override_settings(EXAM_SHARING={"EXAMS": {**STUDIES, "owner": F("pk")}}),
+        pytest.raises(ImproperlyConfigured),
+    ):
+        open_sharing()
 
 
 def test_exams_that_are_not_committed_can_be_shared(studies):

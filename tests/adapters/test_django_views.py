@@ -12,9 +12,10 @@ from django.views import View
 import exam_sharing as es
 from django_databases import migrated
 from django_portal.models import User
-from exam_sharing.adapters.django import RequirePermission, open_sharing
+from exam_sharing.adapters.django import RequirePermission, open_sharing, viewer_of
 from exam_sharing.adapters.django.models import Grant
 from exam_sharing.adapters.django.opening import forget
+from exam_sharing.web.rejections import Rejected
 from world import START
 
 VIEW, DOWNLOAD = es.Permission
@@ -124,6 +125,20 @@ def test_the_session_of_another_person_shows_what_that_person_may_see(sign_in, s
     assert status(client, f"/studies/{exam}", headers=JSON) == 401
     client.cookies = sign_in("dan").cookies
     assert status(client, f"/studies/{exam}") == 404
+
+
+class Patient:
+    """Somebody who is signed in by a middleware of the host, and is no user of the portal."""
+
+    is_authenticated, pk = True, 1
+
+
+@pytest.mark.parametrize("somebody", [Patient(), User(username="not saved")])
+def test_who_is_no_saved_user_of_the_portal_is_not_signed_in(somebody):
+    request = test.RequestFactory().get("/")
+    request.user = somebody
+    with pytest.raises(Rejected):
+        viewer_of(request)
 
 
 def test_an_inactive_user_is_not_signed_in(sign_in, share, exam, people):

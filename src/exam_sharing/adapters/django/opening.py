@@ -1,6 +1,6 @@
 """The `Sharing` of a portal made with Django, from its settings."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -117,9 +117,16 @@ def _opened() -> _Opened:
         clock=lambda: datetime.now(UTC),
         new_id=lambda: str(uuid4()),
         sends_at_once=notifier is not None and settings.sends_at_once(),
-        after_commit=partial(transaction.on_commit, using=using),
+        after_commit=partial(_after_commit, using),
     )
     return _Opened(sharing, kept, directory)
+
+
+def _after_commit(using: str, send: Callable[[], None]) -> None:
+    """Send once Django has committed; where a host commits by itself, the relay sends."""
+    connection = connections[using]
+    if connection.in_atomic_block or connection.get_autocommit():
+        transaction.on_commit(send, using=using)
 
 
 def directory_over(transactions: DjangoTransactions) -> TableDirectory:

@@ -63,6 +63,8 @@ def model_behind(queryset: "models.QuerySet[Any]", path: Any) -> Any:
     Raises:
         ValueError: it refers to rows by something else than their primary keys.
     """
+    if isinstance(path, models.F):
+        path = getattr(path, "name", None)
     if not isinstance(path, str):
         return None
     found: Any = queryset.values(**{_OURS: models.F(path)}).query.annotation_select[_OURS]

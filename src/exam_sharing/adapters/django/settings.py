@@ -146,6 +146,11 @@ def _flag(name: str, *, default: bool) -> bool:
     return given
 
 
+def user_model() -> Any:
+    """Return the model whose rows are the users, behind any proxy."""
+    return get_user_model()._meta.concrete_model
+
+
 def group_model() -> Any:
     """Return the model of the portal's groups, or `None` if it has no groups."""
     if _given().get("GROUPS", {}) is None:
@@ -276,10 +281,18 @@ def _columns(
     where = given.get("where", models.Q())
     with _saying(part):
         rows = rows.filter(where if isinstance(where, models.Q) else models.Q(**where))
+        if _repeats(rows):
+            rows = model._default_manager.using(using).filter(pk__in=rows.values("pk"))
         for key, model_of_ids in (refers or {}).items():
             _require_ids_of(model_of_ids, rows, wanted[key])
         some = {key: each for key, each in wanted.items() if each is not None}
         return {**wanted, **columns_of(rows, name or f"host_{part.lower()}", some, using)}
+
+
+def _repeats(rows: Any) -> bool:
+    """Return whether a queryset may hold a row several times, by a join to several others."""
+    joins = (getattr(each, "join_field", None) for each in rows.query.alias_map.values())
+    return any(getattr(each, "one_to_many", False) for each in joins)
 
 
 def _require_ids_of(model: Any, rows: Any, path: Any) -> None:

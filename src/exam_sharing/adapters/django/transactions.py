@@ -123,6 +123,7 @@ class DjangoTransactions(Transactions):
     def _connection_of(self, wrapper: Any) -> Connection:
         """Return a connection of SQLAlchemy that executes by Django's, the same each time."""
         self._require_usable()
+        wrapper.close_if_health_check_failed()
         wrapper.ensure_connection()
         found = self._lent.get(wrapper)
         if found is None or found.invalidated or not _is_over(found, wrapper.connection):

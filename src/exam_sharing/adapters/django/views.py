@@ -45,9 +45,10 @@ def user_id(user: Any) -> UserId:
     """Return the id that a user of Django has in this package: the text of the primary key.
 
     Raises:
-        Rejected: nobody is signed in.
+        Rejected: nobody is signed in, or somebody who is no saved user of the portal.
     """
-    if not user.is_authenticated:
+    of_portal = isinstance(user, settings.user_model())
+    if not user.is_authenticated or not of_portal or user.pk is None:
         raise Rejected("NOT_SIGNED_IN")
     return UserId(str(user.pk))
 

@@ -466,15 +466,16 @@ def _permission_of(rows: Iterable[Any]) -> Permission | None:
 
 def _facts_of(rows: Iterable[Any]) -> tuple[ExamFacts, ...]:
     """Return the exams, newest upload first, then by id downward, without withdrawn ones."""
-    found: dict[str, tuple[Any, list[Grant]]] = {}
+    found: dict[str, tuple[Any, dict[str, Grant]]] = {}
     for row in rows:
-        _, standing = found.setdefault(row.exam_id, (row, []))
-        if row.id is not None:
-            standing.append(GRANTS.value_of(row))
+        _, standing = found.setdefault(row.exam_id, (row, {}))
+        # A host's columns may hold an exam twice.
+        if row.id is not None and row.id not in standing:
+            standing[row.id] = GRANTS.value_of(row)
     facts = [
         ExamFacts(
             exam=_EXAM_BESIDE.value_of(head),
-            sharing=ExamGrants(version=head.version_read or 0, grants=tuple(standing)),
+            sharing=ExamGrants(version=head.version_read or 0, grants=tuple(standing.values())),
         )
         for head, standing in found.values()
         if not head.withdrawn
