@@ -119,5 +119,4 @@ async def with_headers(
 def account_of(request: Request) -> dict[str, Any]:
     """Return what every template gets: who is signed in, and what was just done."""
     account = getattr(request.state, "account", None)
-    done = request.session.pop("done", None) if account is not None else None
-    return {"account": account, "done": done}
+    return {"account": account, "done": request.query_params.get("done")}

@@ -144,8 +144,8 @@ class ShareTab:
         return self.templates.TemplateResponse(self.request, template, shown, status_code=status)
 
     def _done(self, what: str) -> Response:
-        self.request.session["done"] = what
-        return RedirectResponse(f"/exams/{self.exam}/share", 303)
+        # In the address: an answer that comes late must not write the session of a later person.
+        return RedirectResponse(f"/exams/{self.exam}/share?done={what}", 303)
 
     def _answer_to(self, error: Refused | InputError | Conflict) -> web.Answer:
         names = self.portal.sharing.names(self.user, web.named_in(error))

@@ -189,7 +189,8 @@ class _Act:
     @property
     def fields(self) -> Any:  # noqa: ANN401  a model
         """The model of its form."""
-        return body_model(self.request, _NOT_SENT)
+        kind: type = self.request
+        return body_model(kind, _NOT_SENT)
 
     def request_of(self, by: Asking, named: object, fields: Mapping[str, Any]) -> requests.Request:
         """Return the request of a form; an unknown field is an error, as it may be misspelt."""

@@ -5,7 +5,7 @@ another id its text, a member of an enum its name, and a time ISO 8601 in UTC.
 """
 
 import inspect
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from enum import Enum
 from functools import cache
@@ -68,7 +68,8 @@ def model_of(kind: Any) -> Any:  # noqa: ANN401  types
     return _form(kind, {})
 
 
-def body_model(kind: type[Request], left_out: Collection[str]) -> Any:  # noqa: ANN401  as above
+@cache
+def body_model(kind: type[Request], left_out: frozenset[str]) -> Any:  # noqa: ANN401  as above
     """Return the model of the fields of a form, which make a request."""
     hints = get_type_hints(kind)
     fields = {
