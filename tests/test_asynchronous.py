@@ -99,6 +99,8 @@ def test_ports_with_coroutines_run_on_the_event_loop():
         assert await viewer.shared_with() == await sharing.shared_with(BEN)
         assert await viewer.visible_to() == await sharing.visible_to(BEN)
         assert await sharing.can_many(BEN, VIEW, [CT]) == {CT}
+        page = await sharing.share_page(BEN, CT)
+        assert page.tabs == await sharing.tabs(BEN, CT) != frozenset()
         assert sharing.policy.host_rules == (IF_THE_HOST_REFUSES,)
         assert on_loop == {threading.current_thread()}
         return receipt

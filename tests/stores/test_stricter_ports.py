@@ -93,7 +93,7 @@ STRICTER = {
 def test_a_stricter_port_is_asked_by_every_view_and_act(engine, stricter):
     usual, strict = sharing_over(engine), sharing_over(engine, **stricter)
     request = share_request(ANNA, CT, CARLA)
-    assert usual.share_page(ANNA, CT).tabs
+    assert usual.share_page(ANNA, CT).tabs == usual.tabs(ANNA, CT) != frozenset()
     assert codes(usual.preview(request).reasons) == []
     assert strict.share_form(ANNA, CT) == strict.share_form(ANNA, es.ExamId("none"))
     for act, asked in (
