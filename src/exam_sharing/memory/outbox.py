@@ -109,17 +109,20 @@ class MemoryOutbox(Outbox):
                 return
             match settlement:
                 case Done():
-                    del self._kept[kept.notice.id]
-                    of_share = self._of_share[kept.notice.share]
-                    of_share.remove(kept.notice.id)
-                    if not of_share:
-                        del self._of_share[kept.notice.share]
+                    self._drop(kept.notice)
                 case TryAgain(at=at, problem=problem):
                     self._kept[claim.notice.id] = attrs.evolve(kept.failed(problem), due=at)
                 case GivenUp(at=at, problem=problem):
                     self._kept[claim.notice.id] = kept.failed(problem).given_up(at)
                 case other:
                     assert_never(other)
+
+    def _drop(self, notice: WaitingNotice) -> None:
+        del self._kept[notice.id]
+        of_share = self._of_share[notice.share]
+        of_share.remove(notice.id)
+        if not of_share:
+            del self._of_share[notice.share]
 
     @override
     def listed(
