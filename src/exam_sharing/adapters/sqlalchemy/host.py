@@ -23,8 +23,9 @@ from typing_extensions import override
 from exam_sharing import ports
 from exam_sharing.adapters.sqlalchemy.database import Database
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
+from exam_sharing.adapters.sqlalchemy.grants import SqlGrants
 from exam_sharing.adapters.sqlalchemy.reading import Cursor, Exams, Keys, Listed, asked_by, texts
-from exam_sharing.adapters.sqlalchemy.store import SqlGrants, SqlReader, SqlStore
+from exam_sharing.adapters.sqlalchemy.store import SqlReader, SqlStore
 from exam_sharing.adapters.sqlalchemy.table_exams import TableExams
 from exam_sharing.adapters.sqlalchemy.tables import listed
 from exam_sharing.conformance import require_conforming
