@@ -1,7 +1,8 @@
 """The Hypothesis profiles of the tests; the variable `HYPOTHESIS_PROFILE` selects one by name.
 
 - `same` (the default): every run tries the same examples, as long as the versions of Python and
-  Hypothesis are the same. A failure thus belongs to the change under test.
+  Hypothesis are the same, and the same modules of ours are imported: Hypothesis draws constants
+  that stand in them too. A failure thus belongs to the change under test.
 - `explore`: every run tries new examples. A failing example is kept in `.hypothesis` and tried
   again by the next exploring run; `--hypothesis-seed` repeats a run.
 - `quick`: as `same`, with fewer examples, for runs that repeat the suite to measure it.

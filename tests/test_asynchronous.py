@@ -230,11 +230,14 @@ def test_a_call_that_waits_for_a_coroutine_ends_with_its_event_loop():
 
 
 def test_a_call_that_needs_a_coroutine_after_its_event_loop_was_closed_fails():
-    errors, ready = [], threading.Event()
-    asyncio.run(begin(noting(errors, ready)))
+    errors, ready, loop = [], threading.Event(), asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # Tasks are lost with such a loop.
+    lost = loop.run_until_complete(begin(noting(errors, ready)))
+    loop.close()
     ready.set()
     until(lambda: errors)
     assert [str(each) for each in errors] == ["the event loop was closed during an act"]
+    del lost
 
 
 def test_a_call_that_waits_for_a_coroutine_ends_when_its_event_loop_is_closed_roughly(monkeypatch):
@@ -246,6 +249,33 @@ def test_a_call_that_waits_for_a_coroutine_ends_when_its_event_loop_is_closed_ro
     until(lambda: errors)
     assert [str(each) for each in errors] == ["the event loop was closed during an act"]
     del lost
+
+
+@pytest.mark.parametrize("fails", [False, True])
+@pytest.mark.parametrize("cancels", [1, 2])
+def test_a_cancelled_call_ends_with_its_thread(cancels, fails):
+    begun, ready, ended = threading.Event(), threading.Event(), []
+
+    def call(_sharing):
+        begun.set()
+        ready.wait(10)
+        ended.append(True)
+        if fails:
+            raise es.StoreFailed("the database does not answer")
+
+    async def main():
+        task = asyncio.ensure_future(AsyncSharing(World().sharing).run(call))
+        await asyncio.to_thread(begun.wait, 10)
+        for _ in range(cancels):
+            task.cancel()
+            await asyncio.sleep(0.01)
+        assert not task.done()
+        ready.set()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert ended == [True]
+
+    asyncio.run(main())
 
 
 class SlowNotifier(MemoryNotifier):

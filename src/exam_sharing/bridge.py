@@ -10,6 +10,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import suppress
 from contextvars import copy_context
 from functools import partial
 from threading import local
@@ -123,9 +124,18 @@ async def _awaited(awaitable: Awaitable[ResultT]) -> ResultT:
     return await awaitable
 
 
+async def _ended(running: asyncio.Future[Any]) -> None:
+    """Wait for the end of a call, whatever comes of it, also if the task is cancelled again."""
+    while not running.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([running])
+    if not running.cancelled():
+        running.exception()
+
+
 @final
 class ThreadBridge(Bridge):
-    """Runs synchronous code in threads of its own."""
+    """Runs synchronous code in threads of its own; a cancelled call ends with its thread."""
 
     def __init__(self) -> None:
         # The threads of the loop stay free: a coroutine of a port may need one.
@@ -138,7 +148,13 @@ class ThreadBridge(Bridge):
     ) -> ResultT:
         loop = asyncio.get_running_loop()
         called = partial(self._call, loop, partial(call, *args, **kwargs))
-        return await loop.run_in_executor(self._threads, copy_context().run, called)
+        running = loop.run_in_executor(self._threads, copy_context().run, called)
+        try:
+            return await asyncio.shield(running)
+        except asyncio.CancelledError:
+            # Whoever cancelled may end the transaction in which the thread still works.
+            await _ended(running)
+            raise
 
     def _call(self, loop: asyncio.AbstractEventLoop, call: Callable[[], ResultT]) -> ResultT:
         self._caller.loop = loop

@@ -17,6 +17,5 @@ from exam_sharing.web.forms import (
 from exam_sharing.web.rejections import Rejected, require_json, require_same_site
 
 __all__ = ["ENGLISH", "MEDIA_TYPE", "Answer", "Fields", "Finding", "InvalidForm", "Rejected"]
-__all__ += ["answer_to"]
-__all__ += ["hidden_fields", "named_in", "narrow_request", "require_json", "require_same_site"]
-__all__ += ["revoke_request", "share_request", "unshare_request"]
+__all__ += ["answer_to", "hidden_fields", "named_in", "narrow_request", "require_json"]
+__all__ += ["require_same_site", "revoke_request", "share_request", "unshare_request"]

@@ -21,8 +21,8 @@ from exam_sharing.sharing import Sharing
 from exam_sharing.web.answers import MEDIA_TYPE, Answer
 from exam_sharing.web.rejections import Rejected, require_json
 
-MAX_BODY: Final = 8_000_000
-"""The most bytes that a request may have; every request that can be built has fewer."""
+MAX_BODY: Final = 2_000_000
+"""The most bytes that a request may have: the event loop stands while JSON is parsed."""
 
 
 @attrs.frozen(kw_only=True)
