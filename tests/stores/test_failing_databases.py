@@ -307,15 +307,6 @@ def test_a_writer_goes_on_once_the_lock_is_released(locked, engine_waiting):
     assert sharing.can(CARLA, VIEW, CT)
 
 
-@pytest.fixture
-def no_collection():
-    """Keep the garbage collector still: an interrupt inside of one of its callbacks is lost."""
-    gc.disable()
-    yield
-    gc.enable()
-
-
-@pytest.mark.usefixtures("no_collection")
 def test_an_interrupt_ends_the_wait_and_writes_nothing(locked, engine_waiting):
     sharing = sharing_over(engine_waiting(LONG))
     threading.Timer(SHORT, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
