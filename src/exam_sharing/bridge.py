@@ -129,8 +129,6 @@ async def _ended(running: asyncio.Future[Any]) -> None:
     while not running.done():
         with suppress(asyncio.CancelledError):
             await asyncio.wait([running])
-    if not running.cancelled():
-        running.exception()
 
 
 @final
