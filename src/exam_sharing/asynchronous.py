@@ -149,9 +149,9 @@ class AsyncSharing:
         """Return those of the exams on which the user holds the permission, at one moment."""
         return await self._run(self._sharing.can_many, user, permission, exams)
 
-    async def viewer(self, user: UserId) -> "AsyncViewer":
+    async def viewer(self, user: UserId, token: str | None = None) -> "AsyncViewer":
         """Return the user with the groups that they are in now, for one request of the host."""
-        viewer = await self._run(self._sharing.viewer, user)
+        viewer = await self._run(self._sharing.viewer, user, token)
         return AsyncViewer(_viewer=viewer, _bridge=self._bridge)
 
     async def share_form(self, actor: UserId, exam: ExamId) -> ShareForm:

@@ -7,7 +7,7 @@ Each answer of a *reading* port is from one moment. No method is called once per
 grant or once per user: each takes many identifiers. Times are aware, in UTC; limits are 1 or more.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Final, Protocol, TypeAlias
@@ -460,6 +460,36 @@ class NoHostFacts(HostFacts):
     @override
     def about(self, request: ShareRequest, exams: tuple[ExamId, ...]) -> None:
         """Return nothing."""
+
+
+@attrs.frozen(kw_only=True)
+class Readers:
+    """What answers checks and lists.
+
+    Attributes:
+        access: what users hold.
+        principals_of: as in `Directory`; without it, the directory answers.
+    """
+
+    access: AccessReader
+    principals_of: Callable[[UserId], Keys] | None = None
+
+
+class Reading(Protocol):
+    """Copies of a store that answer checks and lists in its place, and no older than is accepted.
+
+    Acts, and whatever an act reads, do not use them.
+    """
+
+    def readers(self, token: str | None) -> Readers:
+        """Return what answers, with a token no older than the write that it belongs to.
+
+        Raises:
+            InvalidInput: the token is none of this store, or of no write until now.
+        """
+
+    def token(self) -> str:
+        """Return a token of everything that was written until now."""
 
 
 @attrs.frozen(kw_only=True)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from logging import getLogger
-from typing import Final, final, get_args, get_type_hints
+from typing import Final, TypeVar, final, get_args, get_type_hints
 
 import attrs
 from typing_extensions import override
@@ -19,7 +19,7 @@ from exam_sharing.acts import changing, delivering, gathering, showing
 from exam_sharing.acts.cursors import exam_cursor_after, exam_position, page_limit, page_of
 from exam_sharing.admin import Admin, require_question
 from exam_sharing.conformance import require_conforming
-from exam_sharing.errors import InvalidArgument
+from exam_sharing.errors import InvalidArgument, InvalidInput, StoreFailed
 from exam_sharing.events import Event
 from exam_sharing.exams import Exam, UploadBatch, require_fitting
 from exam_sharing.grants import FOREVER, Permission
@@ -44,9 +44,11 @@ from exam_sharing.policy.views import (
     Tab,
     VisibleExam,
 )
-from exam_sharing.ports import AuditTrail, Directory, Ports
+from exam_sharing.ports import AccessReader, AuditTrail, Directory, Ports, Readers, Reading
 
 __all__ = ["Sharing", "Viewer"]
+
+ReceiptT = TypeVar("ReceiptT", ShareReceipt, UnshareReceipt)
 
 _LOG: Final = getLogger("exam_sharing")
 
@@ -112,6 +114,7 @@ class Sharing:
         new_id: Callable[[], str],
         sends_at_once: bool,
         after_commit: Callable[[Callable[[], None]], object] = _call,
+        reading: Reading | None = None,
     ) -> None:
         """Take what a host supplies.
 
@@ -119,6 +122,7 @@ class Sharing:
         each act. Where `sends_at_once` is true, a share tries to send its own notices before it
         returns; otherwise they wait for `Admin.deliver_notices`. Where a share is part of a
         transaction of the host, `after_commit` calls what it is given once that has committed.
+        `reading` answers checks and lists; by default the ports do.
 
         Raises:
             InvalidValue: the clock returns a naive time, or the end of time; it or `new_id` cannot
@@ -137,8 +141,12 @@ class Sharing:
         self._sends_at_once = sends_at_once
         validation.require_callable("after_commit", after_commit)
         self._after_commit = after_commit
-        self._holds = ports.access.holds
-        self._principals_of = _principals_of(ports.directory)
+        if reading is not None:
+            require_conforming("reading", reading, Reading)
+        self._reading = reading
+        readers = Readers(access=ports.access) if reading is None else reading.readers(None)
+        self._access, self._holds = readers.access, readers.access.holds
+        self._principals_of = readers.principals_of or _principals_of(ports.directory)
         self._kept_principals = _kept_principals(ports.directory).get
         self._now()
         self._admin = Admin(
@@ -192,7 +200,15 @@ class Sharing:
         receipt = changing.share(self._ports, self._policy, request, self._now(), act)
         if self._sends_at_once:
             self._after_commit(partial(self._send_notices_of, ShareId(act)))
-        return receipt
+        return self._with_token(receipt)
+
+    def _with_token(self, receipt: ReceiptT) -> ReceiptT:
+        if self._reading is None:
+            return receipt
+        try:
+            return attrs.evolve(receipt, token=self._reading.token())
+        except StoreFailed:  # The act is done: only the token is missing.
+            return receipt
 
     def _send_notices_of(self, share: ShareId) -> None:
         # The share is done: a failure from here on must not make it look undone. The notices wait
@@ -214,7 +230,9 @@ class Sharing:
 
     def _end(self, request: requests.EndingRequest, kind: type) -> UnshareReceipt:
         validation.require_kind("request", request, kind)
-        return changing.end_grants(self._ports, self._policy, request, self._now(), self._new_act())
+        act = self._new_act()
+        receipt = changing.end_grants(self._ports, self._policy, request, self._now(), act)
+        return self._with_token(receipt)
 
     def preview(self, request: requests.Request) -> Preview:
         """Return what a request would do, and do nothing. Specification: `#previews`.
@@ -256,11 +274,24 @@ class Sharing:
         """Return those of the exams on which the user holds the permission, at one moment."""
         return self.viewer(user).can_many(permission, exams)
 
-    def viewer(self, user: UserId) -> "Viewer":
-        """Return the user with the groups that they are in now, for one request of the host."""
+    def viewer(self, user: UserId, token: str | None = None) -> "Viewer":
+        """Return the user with the groups that they are in now, for one request of the host.
+
+        With the token of a receipt, the viewer sees at least that act, even if copies of the store
+        that may be stale answer.
+        """
         validation.require_kind("user", user, UserId)
-        principals = self._principals_of(user)
-        return Viewer(user=user, principals=principals, _ports=self._ports, _now=self._now)
+        access, principals_of = self._access, self._principals_of
+        if token is not None:
+            readers = self._readers_after(token)
+            access, principals_of = readers.access, readers.principals_of or principals_of
+        return Viewer(user=user, principals=principals_of(user), _access=access, _now=self._now)
+
+    def _readers_after(self, token: str) -> Readers:
+        text = validation.exact_text("token", token)
+        if self._reading is None:
+            raise InvalidInput("token", "must be of a `Sharing` that was opened with `reading`")
+        return self._reading.readers(text)
 
     def share_form(self, actor: UserId, exam: ExamId) -> ShareForm:
         """Return what the form for sharing the exam offers. Specification: `#share-form`."""
@@ -350,23 +381,21 @@ class Viewer:
 
     user: UserId = attrs.field(validator=validation.is_a(UserId))
     principals: frozenset[PrincipalKey] = attrs.field(validator=validation.is_a(frozenset))
-    _ports: Ports = attrs.field(alias="_ports", repr=False, eq=False)
+    _access: AccessReader = attrs.field(alias="_access", repr=False, eq=False)
     _now: Callable[[], datetime] = attrs.field(alias="_now", repr=False, eq=False)
 
     def can(self, permission: Permission, exam: ExamId) -> bool:
         """Return whether the user holds the permission on the exam."""
         if type(permission) is not Permission or type(exam) is not ExamId:
             require_question(self.user, permission, exam)
-        access = self._ports.access
-        return access.holds(self.user, self.principals, permission, exam, self._now()) is True
+        holds = self._access.holds
+        return holds(self.user, self.principals, permission, exam, self._now()) is True
 
     def can_many(self, permission: Permission, exams: Iterable[ExamId]) -> frozenset[ExamId]:
         """Return those of the exams on which the user holds the permission, at one moment."""
         validation.require_kind("permission", permission, Permission)
         asked = validation.tuple_of("exams", exams, ExamId)
-        return self._ports.access.holding(
-            self.user, self.principals, permission, asked, self._now()
-        )
+        return self._access.holding(self.user, self.principals, permission, asked, self._now())
 
     def shared_with(self, after: str | None = None, limit: int = 50) -> Page[VisibleExam]:
         """Return a page of the exams of others that the user can see, newest upload first."""
@@ -378,7 +407,7 @@ class Viewer:
 
     def _page(self, after: str | None, limit: int, *, own: bool) -> Page[VisibleExam]:
         behind, most = exam_position(after), page_limit(limit)
-        found = self._ports.access.visible(
+        found = self._access.visible(
             self.user, self.principals, behind, most + 1, self._now(), own=own
         )
         return page_of(found, most, exam_cursor_after)

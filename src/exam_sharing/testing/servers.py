@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
@@ -21,6 +22,9 @@ from exam_sharing.errors import StoreFailed
 
 PATIENCE: Final = 60
 """The longest time that a program of PostgreSQL may take, in seconds."""
+
+_LOADING: Final = 0.2
+"""The seconds in which all processes of a server have loaded new settings."""
 
 _QUICK: Final = {"fsync": "off", "full_page_writes": "off"}
 """What a server without durability saves."""
@@ -149,9 +153,19 @@ class Server:
 
     def configure(self, **settings: str) -> None:
         """Change settings, and have the server load them."""
-        with (self._data / "postgresql.conf").open("a") as file:
-            file.writelines(f"{name} = '{value}'\n" for name, value in settings.items())
-        self.control("reload")
+        self.load(self.settings + "".join(f"{name} = '{settings[name]}'\n" for name in settings))
+
+    @property
+    def settings(self) -> str:
+        """The text of the settings, of which the last of a name counts."""
+        return (self._data / "postgresql.conf").read_text()
+
+    def load(self, settings: str) -> None:
+        """Have the server load the text of its settings, unless it is the same."""
+        if settings != self.settings:
+            (self._data / "postgresql.conf").write_text(settings)
+            self.control("reload")
+            time.sleep(_LOADING)
 
     def control(self, *what: str) -> None:
         """Call `pg_ctl`, as with `"start"`, `"promote"` or `"stop", "-m", "immediate"`."""

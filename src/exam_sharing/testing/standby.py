@@ -39,6 +39,7 @@ class Pair:
     primary: Server
     standby: Server
     _programs: Programs
+    _first: tuple[str, str]
 
     @contextmanager
     def another(self, name: str) -> Iterator[Server]:
@@ -52,9 +53,8 @@ class Pair:
 
     def restore(self) -> None:
         """Configure both as at first."""
-        self.standby.configure(recovery_min_apply_delay="0")
-        self.primary.configure(synchronous_commit="remote_apply")
-        self.wait_for("FIRST 1 (standby)")
+        for server, settings in zip((self.primary, self.standby), self._first, strict=True):
+            server.load(settings)
 
 
 @contextmanager
@@ -63,9 +63,10 @@ def running_pair(home: Path) -> Iterator[Pair]:
     with programs_of(home) as programs, new_server(programs, "primary") as primary:
         primary.configure(**_TIMES)
         with new_server(programs, "standby", copy_of=primary) as standby:
-            pair = Pair(primary, standby, programs)
-            pair.restore()
-            yield pair
+            primary.configure(
+                synchronous_commit="remote_apply", synchronous_standby_names="FIRST 1 (standby)"
+            )
+            yield Pair(primary, standby, programs, (primary.settings, standby.settings))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -55,6 +55,7 @@ REVOKE: Final[Mapping[str, object]] = {"reshares": "CASCADE"}
 _ANNA, _BEN, _WARD = UserId("1"), UserId("2"), GroupId("7")
 _CT = ExamId("17")
 _AT = datetime(2030, 1, 1, 12, tzinfo=UTC)
+_SEEN: Final = "7713953994715152014.00000001.50951672"
 _NAMES: Final[Names] = {_ANNA: "Anna Lindqvist", _BEN: "Ben Okoye", _WARD: "Ward"}
 _UNTIL = datetime(2030, 12, 31, 17, tzinfo=UTC)
 _NEXT: Final = "WyIyMDMwLTAxLTAxVDEyOjAwOjAwKzAwOjAwIiwiMTciXQ=="
@@ -143,7 +144,8 @@ def share_page() -> Any:  # noqa: ANN401  JSON
 def receipt(kind: type[ShareReceipt | UnshareReceipt]) -> Any:  # noqa: ANN401  JSON
     """Return a receipt of the type."""
     if kind is UnshareReceipt:
-        return document(UnshareReceipt(at=_AT, ended=(_grant(),), names=_named(_ANNA, _BEN)))
+        names = _named(_ANNA, _BEN)
+        return document(UnshareReceipt(at=_AT, ended=(_grant(),), token=_SEEN, names=names))
     to: tuple[PrincipalId, ...] = (_BEN, _WARD)
     outcomes = tuple(
         ShareOutcome(
@@ -156,8 +158,11 @@ def receipt(kind: type[ShareReceipt | UnshareReceipt]) -> Any:  # noqa: ANN401  
         for exam in (_CT, ExamId("18"))
         for recipient in to
     )
-    names = _named(*to)
-    return document(ShareReceipt(share=ShareId("5d1c"), at=_AT, outcomes=outcomes, names=names))
+    return document(
+        ShareReceipt(
+            share=ShareId("5d1c"), at=_AT, outcomes=outcomes, token=_SEEN, names=_named(*to)
+        )
+    )
 
 
 def preview() -> Any:  # noqa: ANN401  JSON

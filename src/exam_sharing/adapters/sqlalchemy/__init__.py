@@ -31,6 +31,7 @@ from exam_sharing.adapters.sqlalchemy.joined import (
 )
 from exam_sharing.adapters.sqlalchemy.memberships import GroupColumns, MemberColumns, UserColumns
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
+from exam_sharing.adapters.sqlalchemy.standbys import standby_reading
 from exam_sharing.adapters.sqlalchemy.statements import (
     Statement,
     Statements,
@@ -52,7 +53,7 @@ from exam_sharing.adapters.sqlalchemy.tables import (
 )
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
-from exam_sharing.ports import Directory, HostFacts, Notifier, Ports
+from exam_sharing.ports import Directory, HostFacts, Notifier, Ports, Reading
 from exam_sharing.sharing import Sharing
 
 __all__ = ["SCHEMA", "DirectoryTables", "DriverConnection", "GroupColumns", "HostExams"]
@@ -75,6 +76,8 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
     tables: Tables | None = None,
     host_facts: HostFacts | None = None,
     exams: HostExams | TableExams | None = None,
+    reading: Engine | None = None,
+    stale_seconds_accepted: float | None = None,
 ) -> Sharing:
     """Return a `Sharing` over a database; notices wait for `deliver_notices`.
 
@@ -94,10 +97,16 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
         exams: the host's exams, if it keeps them itself: `TableExams` for a table of the same
             database, else `HostExams`. The host then records uploads there, and our tables of exams
             and batches are not used.
+        reading: of a standby, which answers checks and lists. It answers only while every commit
+            waits until the standby has applied it; otherwise the primary answers. So no answer is
+            stale. Its role, and that of `engine`, need `pg_read_all_stats`.
+        stale_seconds_accepted: lets any standby answer with what was true at most so many seconds
+            ago: a person may still see an exam for so long after their access was ended. A receipt
+            has a token, with which `Sharing.viewer` sees at least that act.
 
     Raises:
-        InvalidValue: the clock returns a naive time, the engine cannot be used, or an argument
-            does not implement its port.
+        InvalidValue: the clock returns a naive time, an engine cannot be used, the standby may be
+            stale, or an argument does not implement its port.
         StoreFailed: the database does not answer, or its tables are missing, older or newer.
         WrongKind: the policy or the tables are of another type.
     """
@@ -112,7 +121,8 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
     store = store_over(database, exams)
     people = SqlDirectory(engine, known.directory) if directory is None else directory
     ports = sql_ports(store, directory=people, notifier=notifier, host_facts=host_facts)
-    return _sharing(ports, policy, clock, new_id)
+    standby = standby_reading(reading, database, ports, exams, stale_seconds_accepted)
+    return _sharing(ports, policy, clock, new_id, standby)
 
 
 def joined(
@@ -157,6 +167,7 @@ def _sharing(
     policy: Policy | None,
     clock: Callable[[], datetime] | None,
     new_id: Callable[[], str] | None,
+    reading: Reading | None = None,
 ) -> Sharing:
     return Sharing(
         policy=Policy() if policy is None else policy,
@@ -164,4 +175,5 @@ def _sharing(
         clock=(lambda: datetime.now(UTC)) if clock is None else clock,
         new_id=(lambda: str(uuid4())) if new_id is None else new_id,
         sends_at_once=False,
+        reading=reading,
     )

@@ -29,6 +29,7 @@ from exam_sharing.bridge import (
     Later,
     ThreadBridge,
 )
+from exam_sharing.errors import InvalidArgument
 from exam_sharing.exams import Exam
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier
@@ -90,6 +91,8 @@ async def open_async_sharing(  # noqa: PLR0913  as `open_sharing`
     tables: Tables | None = None,
     host_facts: AsyncHostFacts | None = None,
     exams: AsyncHostExams | None = None,
+    reading: AsyncEngine | Engine | None = None,
+    stale_seconds_accepted: float | None = None,
 ) -> AsyncSharing:
     """Return an `AsyncSharing` over a database; notices wait for `deliver_notices` or a relay.
 
@@ -114,8 +117,12 @@ async def open_async_sharing(  # noqa: PLR0913  as `open_sharing`
             tables=tables,
             host_facts=bridge.port(host_facts, HostFacts),
             exams=bridge.port(exams, HostExams),
+            reading=None if reading is None else _synchronous(reading),
+            stale_seconds_accepted=stale_seconds_accepted,
         )
 
+    if reading is not None and isinstance(reading, AsyncEngine) != isinstance(engine, AsyncEngine):
+        raise InvalidArgument("reading", "must be asynchronous as the engine is, or not as it is")
     return AsyncSharing(await bridge.run(opened), bridge)
 
 

@@ -17,7 +17,7 @@ from threading import Lock, get_ident
 from typing import Any, Final, TypeAlias, TypeVar
 
 import attrs
-from sqlalchemy import Engine, Row, Select, Table, func, inspect, select, text
+from sqlalchemy import Engine, Row, Select, Table, TextClause, func, inspect, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, RootTransaction
 from sqlalchemy.exc import SQLAlchemyError
@@ -36,13 +36,17 @@ AnswerT = TypeVar("AnswerT")
 
 # The number of the lock under which PostgreSQL creates the tables; no other use of it is known.
 _CREATING: Final = 0x6578616D5F7368
+# A commit is then confirmed once every standby for which the primary waits has applied it, so that
+# checks on that standby know of it. Without such a standby, this waits for nothing.
+_CONFIRMED: Final = "set_config('synchronous_commit', 'remote_apply', true)"
+CONFIRMED: Final = text(f"SELECT {_CONFIRMED}")
 # How long a racing act waits for a lock: the act that holds it longer will most likely win.
-_WAIT: Final = text("SELECT set_config('lock_timeout', '1s', true)")
+_WAIT: Final = text(f"SELECT set_config('lock_timeout', '1s', true), {_CONFIRMED}")
 # An act in its turn waits longer. PostgreSQL ends a turn that is idle for 10 seconds, so that a
 # process that hangs does not hold the locks for good.
 _WAIT_IN_TURN: Final = text(
     f"SELECT set_config('lock_timeout', '{LOCK_TIMEOUT:.0f}s', true), "
-    "set_config('idle_in_transaction_session_timeout', '10s', true)"
+    f"set_config('idle_in_transaction_session_timeout', '10s', true), {_CONFIRMED}"
 )
 TRANSLATED: Final = "schema_translate_map"
 # A thread, and the task of asyncio that it runs, if any.
@@ -169,11 +173,21 @@ class OwnTransactions(Transactions):
         held = held_connection(self._engine)
         return self._reader.connect() if held is None else nullcontext(held)
 
+    def reads_with(self, other: Transactions) -> bool:
+        """Return whether another one reads the same database over the same pool."""
+        return isinstance(other, OwnTransactions) and self._engine.pool is other._engine.pool  # noqa: SLF001
+
     @override
+    def writing(self) -> AbstractContextManager[Connection]:
+        return self._writing(CONFIRMED)
+
     @contextmanager
-    def writing(self) -> Iterator[Connection]:
+    def _writing(self, first: TextClause) -> Iterator[Connection]:
+        """Open a transaction; on PostgreSQL, `first` sets it up."""
         self._require_no_wait_for_itself()
         with self._engine.connect() as connection, self._begin(connection):
+            if self.postgresql:
+                connection.execute(first)
             yield connection
 
     @override
@@ -200,10 +214,7 @@ class OwnTransactions(Transactions):
             elif not self._taken.isdisjoint(exams):
                 with ExitStack() as at_once:
                     self._wait_for_turn(at_once)
-            connection = until_written.enter_context(self.writing())
-            if self.postgresql:
-                connection.execute(_WAIT)
-            yield connection
+            yield until_written.enter_context(self._writing(_WAIT))
 
     @override
     @contextmanager

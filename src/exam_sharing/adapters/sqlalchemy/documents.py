@@ -275,8 +275,8 @@ def _member(kind: type[Enum]) -> _Kind:
 
 
 def _fields(kind: type[attrs.AttrsInstance]) -> _Kind:
-    # The names in a receipt are looked up whenever it is returned, and not kept.
-    names = [field.name for field in attrs.fields(kind) if field.name != "names"]
+    # The names and the token in a receipt are of the moment when it is returned, and not kept.
+    names = [each.name for each in attrs.fields(kind) if each.name not in {"names", "token"}]
     return _Kind(
         kind.__name__,
         kind,

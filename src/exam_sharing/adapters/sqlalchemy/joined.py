@@ -25,6 +25,7 @@ from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy import engines
 from exam_sharing.adapters.sqlalchemy.database import (
+    CONFIRMED,
     Database,
     OwnTransactions,
     Transactions,
@@ -136,6 +137,9 @@ class _HostTransaction(Transactions):
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         with self._still_open().begin_nested():
+            if self.postgresql:
+                # It holds for the commit of the host, which may end what checks still know.
+                self._connection.execute(CONFIRMED)
             yield self._connection
 
     @override

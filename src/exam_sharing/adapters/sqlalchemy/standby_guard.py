@@ -1,0 +1,323 @@
+"""Whether a standby of PostgreSQL may answer a read, so that no answer is a stale yes.
+
+A standby may answer while every commit waits until this standby has applied it. Three statements
+follow one another, so that each sees a later moment than the one before:
+
+1. The primary is asked, at least every two seconds, for the position that it has reached, and
+   whether commits wait for this standby in any case, even while it is gone.
+2. The standby is asked, before each read, whether it has reached that position, and for the age of
+   the last message of the primary.
+3. The read itself. Its answer counts only if it comes in time.
+
+The age has a limit, the lease. The primary may let a standby go once it has not heard it for
+`wal_sender_timeout`, and hears it every `wal_receiver_status_interval`. The lease is shorter than
+the difference. So a standby that is cut off stops answering before commits stop waiting for it.
+"""
+
+import re
+from collections import deque
+from logging import getLogger
+from threading import Lock
+from time import monotonic
+from typing import Any, Final
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy import Row
+from sqlalchemy.engine import Connection
+
+from exam_sharing.adapters.sqlalchemy.database import TRANSLATED, Transactions
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words
+from exam_sharing.errors import InvalidArgument, InvalidInput, StoreFailed
+
+_LOG: Final = getLogger("exam_sharing")
+# After how many seconds the primary is asked again, and for how many its answer counts.
+_RENEWED, _COUNTS = 1.0, 2.0
+# The parts of the time until the primary lets a standby go that the lease and one read may take.
+_LEASE, _SLACK = 0.8, 0.1
+# How many positions of the primary are remembered where the host accepts staleness.
+_REMEMBERED: Final = 32
+
+_WHERE: Final = """
+    pg_is_in_recovery() AS standby, current_database() AS database,
+    current_schemas(false)::text AS schemas,
+    (SELECT system_identifier::text FROM pg_control_system()) AS cluster"""
+_AT_PRIMARY: Final = sa.text(f"""
+SELECT {_WHERE},
+    CASE WHEN NOT pg_is_in_recovery()
+        THEN pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint END AS number,
+    CASE WHEN NOT pg_is_in_recovery()
+        THEN substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) END AS timeline,
+    current_setting('synchronous_standby_names') AS waits_for,
+    extract(epoch FROM current_setting('wal_sender_timeout')::interval)::float8 AS lets_go,
+    extract(epoch FROM current_setting('tcp_user_timeout')::interval)::float8 AS gives_up,
+    EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) AS each
+        WHERE each LIKE 'wal_sender_timeout=%') AS differs,
+    (SELECT reset_val = 'remote_apply' AND source NOT IN ('client', 'session')
+        FROM pg_settings WHERE name = 'synchronous_commit')
+    AND NOT EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) AS each
+        WHERE each LIKE 'synchronous_commit=%' AND each <> 'synchronous_commit=remote_apply'
+        AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))
+        AS all_wait,
+    (SELECT count(*) FROM pg_stat_replication WHERE state IS NULL) AS hidden,
+    (SELECT count(*) FROM pg_stat_replication
+        WHERE lower(application_name) = lower(:name)) AS named,
+    (SELECT count(*) FROM pg_stat_replication
+        WHERE lower(application_name) = lower(:name)
+        AND state = 'streaming' AND sync_state IN ('sync', 'quorum')) AS awaited
+""")  # noqa: S608  constants
+_OF_STANDBY: Final = sa.text(f"""
+SELECT {_WHERE}, received.pid IS NOT NULL AS receives, received.conninfo AS conninfo,
+    extract(epoch FROM current_setting('wal_receiver_status_interval')::interval)::float8 AS reports
+FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
+""")  # noqa: S608  constants
+_FOLLOWS: Final = """
+SELECT pg_is_in_recovery() AS standby,
+    pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint AS number,
+    coalesce(received.status = 'streaming', false) AS streams,
+    extract(epoch FROM clock_timestamp() - received.last_msg_receipt_time)::float8 AS age
+FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
+"""
+
+_LIST: Final = re.compile(r"(?:(?:FIRST\s+|ANY\s+)?(\d+)\s*)?\((.*)\)", re.IGNORECASE | re.DOTALL)
+_NAME: Final = re.compile(r'"((?:[^"]|"")*)"|([^\s,"]+)')
+_OWN_NAME: Final = re.compile(r"(?<!\S)(?:fallback_)?application_name=('(?:[^'\\]|\\.)*'|\S+)")
+_TOKEN: Final = re.compile(r"(\d{1,20})\.([0-9A-F]{8})\.(\d{1,19})", re.ASCII)
+
+
+class NotFollowing(StoreFailed):
+    """The standby must not answer."""
+
+
+def must_wait_for(setting: str, name: str) -> bool:
+    """Return whether each commit waits for a standby, even while the standby is gone.
+
+    `setting` is a value of `synchronous_standby_names`. If it waits for fewer standbys than it
+    names, another one can confirm a commit instead.
+    """
+    found = _LIST.fullmatch(setting.strip())
+    wanted, listed = (int(found[1] or 1), found[2]) if found else (1, setting)
+    names = [(quoted.replace('""', '"') or bare).lower() for quoted, bare in _NAME.findall(listed)]
+    return name.lower() in names and "*" not in names and wanted >= len(names)
+
+
+@attrs.frozen
+class Position:
+    """A position in the log of a cluster: every commit before it is part of it."""
+
+    cluster: str
+    timeline: str
+    number: int
+
+    def __str__(self) -> str:
+        return f"{self.cluster}.{self.timeline}.{self.number}"
+
+    @classmethod
+    def of(cls, token: str) -> "Position":
+        """Return the position that a token names."""
+        found = _TOKEN.fullmatch(token)
+        if found is None:
+            raise InvalidInput("token", "must be the token of a receipt")
+        return cls(found[1], found[2], int(found[3]))
+
+
+@attrs.frozen
+class _Word:
+    """What the primary said, and when, before it was asked.
+
+    `lets_go` is after how many seconds without a word the primary may let the standby go.
+    """
+
+    at: float
+    position: Position | None = None
+    lets_go: float = 0
+    all_wait: bool = False
+    problem: str | None = None
+
+
+class Guard:
+    """Decides whether a standby may answer; safe for threads."""
+
+    def __init__(
+        self, primary: Transactions, standby: Transactions, *, accepted: float | None
+    ) -> None:
+        """Ask both.
+
+        `accepted` is the staleness that the host accepts, in seconds.
+
+        Raises:
+            InvalidArgument: the standby must not answer.
+            StoreFailed: one of the two does not answer.
+        """
+        self._primary, self._standby, self._accepted = primary, standby, accepted
+        self._asking = Lock()
+        self._renewed_after = min(_RENEWED, _RENEWED if accepted is None else accepted / 4)
+        self._seen: deque[_Word] = deque(maxlen=_REMEMBERED)
+        self._word = self._asked()
+        if self._word.problem is not None:
+            raise InvalidArgument("reading", self._word.problem)
+
+    @in_our_words
+    def position(self) -> Position:
+        """Return the position that the primary has reached."""
+        with self._primary.reading() as connection:
+            return _position(connection.execute(_AT_PRIMARY, {"name": ""}).one())
+
+    def position_of(self, token: str) -> Position:
+        """Return the position of a token of this cluster, which the primary has reached."""
+        wanted, known = Position.of(token), self._word.position
+        if known is None or not _is_reached(wanted, known):
+            known = self.position()
+        if wanted.cluster != known.cluster:
+            raise InvalidInput("token", "is of another cluster")
+        if not _is_reached(wanted, known):
+            raise InvalidInput("token", "names a position that the cluster has not reached")
+        return wanted
+
+    def require_word(self) -> None:
+        """Raise `NotFollowing` unless the primary has lately said that the standby may answer."""
+        # Nobody waits for the one who asks: the others take the last answer, or go to the primary.
+        is_old = monotonic() - self._word.at > self._renewed_after
+        if is_old and self._asking.acquire(blocking=False):
+            try:
+                self._say(self._renewed())
+            finally:
+                self._asking.release()
+        word = self._word
+        if word.problem is not None:
+            raise NotFollowing(word.problem)
+        if self._accepted is None and monotonic() - word.at > _COUNTS:
+            raise NotFollowing("the primary has not said lately that commits wait for the standby")
+
+    def require_following(
+        self, connection: Connection, after: Position | None, *, all_wait: bool
+    ) -> float:
+        """Return until when, by `time.monotonic`, a read of the standby counts.
+
+        `all_wait` is whether others than this package write what is read.
+
+        Raises:
+            NotFollowing: the standby must not answer.
+        """
+        word, asked = self._word, monotonic()
+        found = connection.exec_driver_sql(_FOLLOWS).one()
+        if not found.standby:
+            raise NotFollowing("the standby was promoted")
+        known = word.position
+        if known is None or (after is not None and after.timeline != known.timeline):
+            raise NotFollowing("the standby cannot know the position of the token")
+        if after is not None and found.number < after.number:
+            raise NotFollowing("the standby has not reached the position of the token")
+        if self._accepted is not None:
+            reached = [each.at for each in tuple(self._seen) if _number(each) <= found.number]
+            if not reached or max(reached) + self._accepted < asked:
+                raise NotFollowing("the standby is staler than the host accepts")
+            return max(reached) + self._accepted
+        if all_wait and not word.all_wait:
+            raise NotFollowing("the writes of others do not wait for the standby")
+        if not (found.streams and 0 <= found.age < _LEASE * word.lets_go):
+            raise NotFollowing("the standby has not heard the primary for too long")
+        if found.number < known.number:
+            raise NotFollowing("the standby is behind the primary")
+        return min(asked + _SLACK * word.lets_go, word.at + _COUNTS)
+
+    def failed(self) -> None:
+        """Leave the standby alone for a while, since it did not answer."""
+        self._say(_Word(monotonic(), problem="the standby does not answer"))
+
+    def _say(self, word: _Word) -> None:
+        if word.problem != self._word.problem:
+            _LOG.warning("checks on a standby: %s", word.problem or "it answers again")
+        self._word = word
+
+    def _renewed(self) -> _Word:
+        try:
+            return self._asked()
+        except StoreFailed as error:
+            if self._accepted is not None and self._word.problem is None:
+                # What was known stays known, and becomes older.
+                return attrs.evolve(self._word, at=monotonic())
+            return _Word(monotonic(), problem=str(error))
+
+    @in_our_words
+    def _asked(self) -> _Word:
+        with self._standby.reading() as connection:
+            read = _tables_read(connection)
+            standby = connection.execute(_OF_STANDBY).one()
+        name = _OWN_NAME.search(standby.conninfo or "")
+        named = {"name": "" if name is None else name[1].strip("'")}
+        at = monotonic()
+        with self._primary.reading() as connection:
+            alike = read == _tables_read(connection)
+            primary = connection.execute(_AT_PRIMARY, named).one()
+        problem = _of_other_data(primary, standby, alike=alike)
+        if problem is None and self._accepted is None:
+            problem = _not_awaited(primary, standby, named["name"])
+        if problem is not None:
+            return _Word(at, problem=problem)
+        lets_go = min(primary.lets_go, primary.gives_up or primary.lets_go) - standby.reports
+        word = _Word(at, _position(primary), lets_go, all_wait=primary.all_wait)
+        if not self._seen or at - self._seen[-1].at >= (self._accepted or 0) / _REMEMBERED:
+            self._seen.append(word)
+        return word
+
+
+def _position(primary: Row[Any]) -> Position:
+    if primary.number is None:
+        raise StoreFailed("the primary has become a standby")
+    return Position(primary.cluster, primary.timeline, primary.number)
+
+
+def _number(word: _Word) -> float:
+    return float("inf") if word.position is None else word.position.number
+
+
+def _is_reached(wanted: Position, known: Position) -> bool:
+    same = wanted.cluster == known.cluster
+    return same and (wanted.timeline, wanted.number) <= (known.timeline, known.number)
+
+
+def _tables_read(connection: Connection) -> object:
+    return connection.get_execution_options().get(TRANSLATED)
+
+
+def _of_other_data(primary: Row[Any], standby: Row[Any], *, alike: bool) -> str | None:
+    """Return why the two do not have the same data, if they do not."""
+    if primary.cluster != standby.cluster:
+        return "must be of a standby of the same cluster as the engine"
+    if not standby.standby:
+        swapped = "; `engine` is, so the two are swapped" if primary.standby else ""
+        return f"must be of a standby, and this server is not in recovery{swapped}"
+    if primary.standby:
+        return "needs the engine of a primary beside it, and `engine` is of a standby"
+    if primary.database != standby.database:
+        return "must be of the same database as the engine"
+    if not alike or primary.schemas != standby.schemas:
+        return "must read the same schemas as the engine: its search path or its names differ"
+    return None
+
+
+def _not_awaited(primary: Row[Any], standby: Row[Any], name: str) -> str | None:  # noqa: PLR0911  one for each
+    """Return why not every commit waits for the standby, if so."""
+    if not standby.receives:
+        return "receives nothing from the primary"
+    if standby.conninfo is None or primary.hidden:
+        which = "reading" if standby.conninfo is None else "engine"
+        return f"cannot be checked: grant pg_read_all_stats to the role of `{which}`"
+    if primary.named > 1:
+        return f"is not the only standby called {name}: give each a name of its own"
+    if not must_wait_for(primary.waits_for, name):
+        return (
+            f"may be stale, since commits can pass it: synchronous_standby_names must name {name} "
+            f"and wait for all that it names, as 'FIRST 1 ({name})'"
+        )
+    if not primary.awaited:
+        return "may be stale: the primary does not wait for it yet"
+    if primary.differs or "wal_sender_timeout" in standby.conninfo:
+        return "may be stale: set wal_sender_timeout for the whole primary, and for no role"
+    if not primary.lets_go or not standby.reports or primary.lets_go <= standby.reports:
+        return (
+            "may be stale: wal_sender_timeout of the primary must be longer than "
+            "wal_receiver_status_interval of the standby, and neither 0"
+        )
+    return None

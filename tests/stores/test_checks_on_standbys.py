@@ -1,0 +1,486 @@
+"""Checks on a standby of PostgreSQL: never a stale yes, and the primary where it could be one."""
+
+import asyncio
+import os
+import signal
+import time
+from collections import Counter
+from contextlib import contextmanager
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
+
+import exam_sharing as es
+from databases import created_database
+from exam_sharing.adapters.sqlalchemy import (
+    SqlDirectory,
+    TableDirectory,
+    UserColumns,
+    create_all,
+    define_tables,
+    joined,
+    open_sharing,
+    standby_guard,
+)
+from exam_sharing.adapters.sqlalchemy.asynchronous import open_async_sharing
+from exam_sharing.adapters.sqlalchemy.standby_guard import must_wait_for
+from exam_sharing.errors import InvalidArgument, InvalidInput, StoreFailed
+from exam_sharing.testing.edges import START
+from exam_sharing.testing.laws import LawBroken, store_laws
+from exam_sharing.testing.opening import StorePorts
+from exam_sharing.testing.worlds import ANNA, BEN, CARLA
+from where_kept import delete_rows
+
+VIEW = es.Permission.VIEW
+CT = es.ExamId("ct")
+WARD = es.GroupId("ward")
+AWHILE = standby_guard._COUNTS + 0.2
+"""After so many seconds the primary was asked again whether a standby may answer."""
+LAWS = "a check follows every commit"
+
+
+class Clinic:
+    """A portal over a primary, with sharing that reads on the standby.
+
+    Its sessions ask for no confirmation by themselves, so that what waits is what acts ask for.
+    """
+
+    def __init__(self, primary, standby):
+        hasty = {"options": "-c synchronous_commit=local"}
+        self.engine = sa.create_engine(primary, connect_args=hasty)
+        self.patient, self.standby = sa.create_engine(primary), sa.create_engine(standby)
+        self.tables = create_all(self.patient)
+        self.directory = SqlDirectory(self.engine, self.tables.directory)
+        self.asked, self._others = Counter(), []
+        asked = (("primary", self.engine), ("primary", self.patient), ("standby", self.standby))
+        for name, engine in asked:
+            sa.event.listen(engine, "before_cursor_execute", self._counting(name))
+
+    def _counting(self, name):
+        def asked(*_):
+            self.asked[name] += 1
+
+        return asked
+
+    def empty(self):
+        delete_rows(self.patient, self.tables)
+
+    def fill(self):
+        self.empty()
+        for user in (ANNA, BEN, CARLA):
+            self.directory.add(es.User(id=user, name=str(user)))
+        batch = es.UploadBatch(id=es.BatchId("cd"), uploader=ANNA, received_at=START)
+        exam = es.Exam(id=CT, owner=ANNA, batch=batch.id, uploaded_at=START)
+        self.open(reading=None).add_upload(batch, [exam])
+
+    def at(self, url, **options):
+        """Return another engine."""
+        self._others.append(sa.create_engine(url, **options))
+        return self._others[-1]
+
+    def open(self, **options):
+        options = {"reading": self.standby, "directory": self.directory} | options
+        return open_sharing(self.engine, tables=self.tables, **options)
+
+    def close(self):
+        for engine in (self.engine, self.patient, self.standby, *self._others):
+            engine.dispose()
+
+
+@contextmanager
+def clinic_on(pair):
+    with created_database(pair.primary.url) as primary:
+        name = sa.make_url(primary).database
+        standby = sa.make_url(pair.standby.url).set(database=name)
+        clinic = Clinic(primary, standby)
+        yield clinic
+        clinic.close()
+
+
+@pytest.fixture(scope="module")
+def shared_clinic(shared_pair):
+    with clinic_on(shared_pair) as clinic:
+        yield clinic
+
+
+@pytest.fixture
+def clinic(pair, shared_clinic):
+    shared_clinic.fill()
+    shared_clinic.asked.clear()
+    return shared_clinic
+
+
+def give(sharing, recipient=BEN):
+    return sharing.share(
+        es.ShareRequest(actor=ANNA, exam=CT, recipients=(recipient,), attested=True)
+    )
+
+
+def take(sharing, recipient=BEN):
+    return sharing.unshare(es.UnshareRequest(actor=ANNA, exam=CT, recipient=recipient))
+
+
+def stale_answers(sharing, rounds, reader=None):
+    """Return how many of the first checks after an act did not know of it."""
+    reader, stale = reader or sharing, 0
+    for _ in range(rounds):
+        give(sharing)
+        stale += not reader.can(BEN, VIEW, CT)
+        take(sharing)
+        stale += reader.can(BEN, VIEW, CT)
+    return stale
+
+
+def test_checks_and_lists_are_answered_by_the_standby_and_acts_by_the_primary(clinic):
+    sharing = clinic.open()
+    clinic.asked.clear()
+    give(sharing)
+    assert clinic.asked["standby"] == 0
+    clinic.asked.clear()
+    viewer = sharing.viewer(BEN)
+    assert sharing.can(BEN, VIEW, CT)
+    assert viewer.can_many(VIEW, [CT]) == {CT}
+    assert [each.exam for each in viewer.visible_to().items] == [CT]
+    assert clinic.asked["standby"] >= 8
+    # It may have been asked again whether commits wait for the standby.
+    assert clinic.asked["primary"] <= 1
+
+
+def test_the_first_check_after_an_act_knows_of_it(clinic):
+    assert stale_answers(clinic.open(), 60) == 0
+
+
+def test_who_left_a_group_has_nothing_from_it_at_once(clinic):
+    sharing = clinic.open()
+    clinic.directory.add(es.Group(id=WARD, name="ward", members=frozenset([BEN])))
+    give(sharing, WARD)
+    for members in [frozenset(), frozenset([BEN])] * 20:
+        clinic.directory.add(es.Group(id=WARD, name="ward", members=members))
+        assert sharing.can(BEN, VIEW, CT) is (BEN in members)
+
+
+def test_an_act_in_the_transaction_of_a_host_is_known_at_once(clinic):
+    sharing = clinic.open()
+    for _ in range(15):
+        for act, expected in ((give, True), (take, False)):
+            with clinic.engine.begin() as connection:
+                act(joined(connection, directory=clinic.directory, tables=clinic.tables))
+            assert sharing.can(BEN, VIEW, CT) is expected
+
+
+PORTS = ("exams", "uploads", "grants", "writer", "outbox", "audit")
+OF_CHECKS = {
+    "the-next-question-sees-a-commit",
+    "a-withdrawn-exam-is-gone-for-everybody",
+    "grants-of-several-grantors-add-up",
+}
+
+
+def laws_broken_by(clinic, sharing):
+    """Return which laws are broken by acts on the primary and checks by a sharing."""
+
+    def open_store():
+        clinic.empty()
+        there = {name: getattr(sharing._ports, name) for name in PORTS}
+        return StorePorts(**there, access=sharing._access)
+
+    laws = [each for each in store_laws(open_store, threads=False) if each.name in OF_CHECKS]
+    assert len(laws) == len(OF_CHECKS)
+    found = set()
+    for law in laws:
+        try:
+            law.check()
+        except LawBroken:
+            found.add(law.name)
+    return found
+
+
+@contextmanager
+def delayed(pair):
+    """The standby applies each commit two seconds late, and nobody waits for it."""
+    pair.standby.configure(recovery_min_apply_delay="2s")
+    pair.wait_for("")
+    yield
+
+
+@contextmanager
+def overtaken(pair):
+    """The standby applies commits late, and they wait for one of two, which is the other one."""
+    with pair.another("second"):
+        pair.standby.configure(recovery_min_apply_delay="2s")
+        pair.wait_for("ANY 1 (standby, second)")
+        yield
+        pair.restore()
+
+
+@pytest.mark.parametrize("fault", [delayed, overtaken])
+def test_a_standby_that_lags_breaks_laws_only_where_the_host_accepts_staleness(pair, clinic, fault):
+    guarded, stale = clinic.open(), clinic.open(stale_seconds_accepted=3600)
+    with fault(pair):
+        time.sleep(AWHILE)
+        with pytest.raises(InvalidArgument, match="may be stale"):
+            clinic.open()
+        assert laws_broken_by(clinic, stale) == OF_CHECKS
+        assert laws_broken_by(clinic, guarded) == set()
+        clinic.fill()
+        assert stale_answers(guarded, 5) == 0
+
+
+def test_a_standby_that_is_cut_off_stops_answering_before_the_primary_lets_it_go(
+    pair, clinic, monkeypatch
+):
+    for each in ("_RENEWED", "_COUNTS"):
+        monkeypatch.setattr(standby_guard, each, 3600)
+    guarded, stale = clinic.open(), clinic.open(stale_seconds_accepted=3600)
+    give(guarded)
+    assert guarded.can(BEN, VIEW, CT)
+    with clinic.standby.connect() as connection:
+        receiver = connection.scalar(sa.text("SELECT pid FROM pg_stat_wal_receiver"))
+    os.kill(receiver, signal.SIGSTOP)
+    try:
+        time.sleep(2.6)
+        pair.wait_for("")
+        take(guarded)
+        assert stale.can(BEN, VIEW, CT)
+        assert not guarded.can(BEN, VIEW, CT)
+    finally:
+        os.kill(receiver, signal.SIGCONT)
+
+
+def test_an_answer_that_comes_late_does_not_count(clinic):
+    sharing = clinic.open()
+
+    @sa.event.listens_for(clinic.standby, "before_cursor_execute")
+    def stopped(connection, cursor, statement, *_):
+        if "exam_sharing_grants" in statement:
+            time.sleep(0.4)
+
+    give(sharing)
+    clinic.asked.clear()
+    assert sharing.can(BEN, VIEW, CT)
+    sa.event.remove(clinic.standby, "before_cursor_execute", stopped)
+    assert clinic.asked["primary"] >= 1
+
+
+def test_without_its_standby_checks_are_answered_by_the_primary(pair, clinic, caplog):
+    sharing = clinic.open()
+    give(sharing)
+    pair.standby.control("stop", "-m", "immediate")
+    for _ in range(5):
+        assert sharing.can(BEN, VIEW, CT)
+    assert caplog.messages == ["checks on a standby: the standby does not answer"]
+    pair.standby.control("start")
+    deadline = time.monotonic() + 20
+    while "checks on a standby: it answers again" not in caplog.messages:
+        assert sharing.can(BEN, VIEW, CT)
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    clinic.asked.clear()
+    assert sharing.can(BEN, VIEW, CT)
+    assert clinic.asked["standby"] == 4
+
+
+def test_a_token_shows_at_least_its_act_where_staleness_is_accepted(pair, clinic):
+    pair.standby.configure(recovery_min_apply_delay="1s")
+    pair.wait_for("")
+    stale = clinic.open(stale_seconds_accepted=60)
+    receipt = give(stale)
+    assert not stale.can(BEN, VIEW, CT)
+    assert stale.viewer(BEN, receipt.token).can(VIEW, CT)
+    time.sleep(1.2)
+    clinic.asked.clear()
+    assert stale.viewer(BEN, receipt.token).can(VIEW, CT)
+    assert clinic.asked["standby"] >= 4
+
+
+def test_accepted_staleness_has_an_end(pair, clinic):
+    pair.standby.configure(recovery_min_apply_delay="5s")
+    pair.wait_for("")
+    stale = clinic.open(stale_seconds_accepted=1)
+    give(stale)
+    time.sleep(1.1)
+    assert stale.can(BEN, VIEW, CT)
+
+
+def test_tokens_that_no_act_gave_are_refused(clinic):
+    sharing = clinic.open()
+    token = give(sharing).token
+    cluster, timeline, number = token.split(".")
+    for wrong, problem in {
+        "": "must be the token of a receipt",
+        "garbage": "must be the token of a receipt",
+        f"{cluster}.{timeline}.{int(number) + 10**9}": "has not reached",
+        f"{cluster}.0000000F.{number}": "has not reached",
+        f"{int(cluster) + 1}.{timeline}.{number}": "another cluster",
+    }.items():
+        with pytest.raises(InvalidInput, match=problem):
+            sharing.viewer(BEN, wrong)
+    with pytest.raises(es.WrongKind):
+        sharing.viewer(BEN, 7)
+    with pytest.raises(InvalidInput, match="opened with `reading`"):
+        clinic.open(reading=None).viewer(BEN, token)
+
+
+def test_a_host_that_mixes_servers_up_is_told(clinic, postgresql_server, sqlite):
+    def problem(**options):
+        with pytest.raises((InvalidArgument, StoreFailed)) as caught:
+            clinic.open(**options)
+        return str(caught.value)
+
+    assert "not in recovery" in problem(reading=clinic.engine)
+    with pytest.raises(InvalidArgument, match="the two are swapped"):
+        open_sharing(clinic.standby, reading=clinic.engine, tables=clinic.tables)
+    with pytest.raises(InvalidArgument, match="`engine` is of a standby"):
+        open_sharing(clinic.standby, reading=clinic.standby, tables=clinic.tables)
+    assert "same cluster" in problem(reading=clinic.at(postgresql_server))
+    elsewhere = clinic.standby.url.set(database="postgres")
+    assert "same database" in problem(reading=clinic.at(elsewhere))
+    path = {"options": "-c search_path=pg_catalog"}
+    assert "same schemas" in problem(reading=clinic.at(clinic.standby.url, connect_args=path))
+    renamed = {"schema_translate_map": {None: "other"}}
+    assert "same schemas" in problem(reading=clinic.standby.execution_options(**renamed))
+    assert "standby of PostgreSQL" in problem(reading=sqlite)
+    assert "is an address" in problem(reading="postgresql://")
+    for wrong in (0, -1, float("inf"), float("nan"), True):
+        assert "a number above 0" in problem(stale_seconds_accepted=wrong)
+    assert "must be given" in problem(reading=None, stale_seconds_accepted=1)
+    with pytest.raises(StoreFailed, match="tables are not there"):
+        open_sharing(
+            clinic.engine, reading=clinic.standby, tables=define_tables(sa.MetaData(), prefix="no_")
+        )
+
+
+def test_a_standby_with_tables_of_another_shape_is_refused(pair, clinic):
+    pair.standby.configure(recovery_min_apply_delay="2s")
+    pair.wait_for("")
+    table = clinic.tables.schema
+    with clinic.engine.begin() as connection:
+        connection.execute(table.update().values(number=table.c.number - 1))
+    time.sleep(2.2)
+    with clinic.engine.begin() as connection:
+        connection.execute(table.update().values(number=table.c.number + 1))
+    with pytest.raises(StoreFailed, match="the standby: the tables are of shape"):
+        clinic.open(stale_seconds_accepted=60)
+
+
+def test_settings_under_which_a_standby_may_be_stale_are_refused(pair, clinic):
+    def problem():
+        with pytest.raises(InvalidArgument) as caught:
+            clinic.open()
+        return caught.value.problem
+
+    for waits_for in ("", "other", "FIRST 1 (standby, other)", "ANY 1 (other, standby)", "*"):
+        pair.wait_for(waits_for)
+        assert "synchronous_standby_names must name standby" in problem()
+    pair.wait_for("FIRST 1 (standby)")
+    pair.primary.configure(wal_sender_timeout="0")
+    assert "wal_sender_timeout" in problem()
+    pair.primary.configure(wal_sender_timeout="4s")
+    clinic.open()
+
+
+def test_a_role_that_sees_no_replication_is_told_what_to_grant(clinic):
+    with clinic.patient.begin() as connection:
+        for each in (
+            "CREATE ROLE plain LOGIN",
+            "GRANT ALL ON ALL TABLES IN SCHEMA public TO plain",
+            "GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO plain",
+        ):
+            connection.exec_driver_sql(each)
+    primary = clinic.at(clinic.patient.url.set(username="plain"))
+    standby = clinic.at(clinic.standby.url.set(username="plain"))
+    directory = SqlDirectory(primary, clinic.tables.directory)
+    options = {"reading": standby, "tables": clinic.tables, "directory": directory}
+    try:
+        with pytest.raises(InvalidArgument, match="grant pg_read_all_stats"):
+            open_sharing(primary, **options)
+        with clinic.patient.begin() as connection:
+            connection.exec_driver_sql("GRANT pg_read_all_stats TO plain")
+        sharing = open_sharing(primary, **options)
+        give(sharing)
+        assert sharing.can(BEN, VIEW, CT)
+    finally:
+        primary.dispose()
+        standby.dispose()
+        with clinic.patient.begin() as connection:
+            connection.exec_driver_sql("DROP OWNED BY plain; DROP ROLE plain")
+
+
+@pytest.mark.parametrize(
+    ("default", "of_a_role", "by"),
+    [("remote_apply", None, "standby"), ("on", None, "primary"), ("remote_apply", "on", "primary")],
+)
+def test_memberships_of_a_host_are_read_on_the_standby_only_if_its_writers_wait(
+    pair, clinic, default, of_a_role, by
+):
+    pair.primary.configure(synchronous_commit=default)
+    people = sa.table("principals_of_host", sa.column("id", sa.Text()))
+    with clinic.patient.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE principals_of_host (id text PRIMARY KEY)")
+        connection.execute(people.insert(), [{"id": str(ANNA)}, {"id": str(BEN)}])
+        if of_a_role:
+            connection.exec_driver_sql(
+                f"ALTER ROLE postgres SET synchronous_commit = '{of_a_role}'"
+            )
+    try:
+        columns = UserColumns(id=people.c.id, name=people.c.id)
+        directory = TableDirectory(clinic.patient, users=columns)
+        options = {"tables": clinic.tables, "reading": clinic.standby, "directory": directory}
+        sharing = open_sharing(clinic.patient, **options)
+        clinic.asked.clear()
+        assert sharing.viewer(BEN).principals == {BEN.key}
+        assert clinic.asked == {"standby": 2} if by == "standby" else clinic.asked["primary"] == 1
+    finally:
+        with clinic.patient.begin() as connection:
+            connection.exec_driver_sql(
+                "DROP TABLE principals_of_host; ALTER ROLE postgres RESET synchronous_commit"
+            )
+
+
+def test_an_event_loop_asks_the_standby_too(clinic):
+    async def checked():
+        primary = create_async_engine(clinic.patient.url.set(drivername="postgresql+psycopg"))
+        standby = create_async_engine(clinic.standby.url)
+        try:
+            with pytest.raises(InvalidArgument, match="must be asynchronous as the engine is"):
+                await open_async_sharing(primary, reading=clinic.standby, tables=clinic.tables)
+            sharing = await open_async_sharing(primary, reading=standby, tables=clinic.tables)
+            receipt = await sharing.share(
+                es.ShareRequest(actor=ANNA, exam=CT, recipients=(BEN,), attested=True)
+            )
+            together = await asyncio.gather(*(sharing.can(BEN, VIEW, CT) for _ in range(5)))
+            viewer = await sharing.viewer(BEN, receipt.token)
+            return [*together, await viewer.can(VIEW, CT)]
+        finally:
+            await primary.dispose()
+            await standby.dispose()
+
+    assert asyncio.run(checked()) == [True] * 6
+
+
+@pytest.mark.parametrize(
+    ("setting", "waits"),
+    [
+        ("standby", True),
+        ("STANDBY", True),
+        ('"standby"', True),
+        ("FIRST 1 (standby)", True),
+        ("1 (standby)", True),
+        ("first 2 (a, standby)", True),
+        ("ANY 2 (standby, a)", True),
+        ('ANY 2 ("a, b", standby)', True),
+        ("", False),
+        ("*", False),
+        ("FIRST 1 (*)", False),
+        ("other", False),
+        ("standby, other", False),
+        ("other, standby", False),
+        ("FIRST 1 (standby, other)", False),
+        ("ANY 1 (standby, other)", False),
+        ("ANY 2 (standby, a, b)", False),
+        ("FIRST 1 (standby2)", False),
+    ],
+)
+def test_commits_wait_in_any_case_for_all_or_for_none_of_the_named_standbys(setting, waits):
+    assert must_wait_for(setting, "standby") is waits
