@@ -38,6 +38,7 @@ SENTENCES = {
     ),
     es.StoreFailed("the disk is full"): "the disk is full",
     es.StoreBusy("the file is locked"): "the file is locked",
+    es.Unconfirmed("the change is done"): "the change is done",
     es.NotifierFailed("UNREACHABLE"): "the notice was not sent: UNREACHABLE",
     es.NotifierFailed("NO_ADDRESS", permanent=True): "the notice can never be sent: NO_ADDRESS",
     es.Refused(REASONS): "; ".join(map(str, REASONS)),

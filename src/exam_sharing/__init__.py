@@ -20,6 +20,7 @@ from exam_sharing.errors import (
     RequestIdReused,
     StoreBusy,
     StoreFailed,
+    Unconfirmed,
     WrongBatch,
     WrongKind,
 )
@@ -90,10 +91,10 @@ __all__ += ["NarrowRequest", "NearMiss", "NoticeId", "NotifierFailed", "Outcome"
 __all__ += ["Permission", "Permitted", "Policy", "Preview", "PrincipalId", "Reason", "ReasonCode"]
 __all__ += ["Refused", "RequestIdReused", "Reshares", "Retries", "RevokeRequest", "Scope"]
 __all__ += ["ShareForm", "ShareId", "ShareNotice", "ShareOutcome", "SharePage", "ShareReceipt"]
-__all__ += ["ShareRequest"]
-__all__ += ["Sharing", "ShownGrant", "StoreBusy", "StoreFailed", "Study", "Tab", "UnshareReceipt"]
-__all__ += ["UnshareRequest", "UntilLimit", "UploadBatch", "User", "UserId", "Viewer"]
-__all__ += ["VisibleExam", "WhyNot", "WrongBatch", "WrongKind", "memory", "principal_of"]
+__all__ += ["ShareRequest", "Sharing", "ShownGrant", "StoreBusy", "StoreFailed", "Study", "Tab"]
+__all__ += ["Unconfirmed", "UnshareReceipt", "UnshareRequest", "UntilLimit", "UploadBatch", "User"]
+__all__ += ["UserId", "Viewer", "VisibleExam", "WhyNot", "WrongBatch", "WrongKind", "memory"]
+__all__ += ["principal_of"]
 
 
 def __dir__() -> list[str]:

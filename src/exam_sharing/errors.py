@@ -137,6 +137,14 @@ class StoreBusy(StoreFailed):
     """
 
 
+class Unconfirmed(StoreFailed):
+    """The change is done, but no standby has confirmed it in time.
+
+    The primary keeps it. Where a standby takes over before it has received the change, the change
+    is lost. Do not repeat it; bring the standbys back.
+    """
+
+
 def _code(problem: str) -> str:
     # Checked here, since `validation` is on a floor above.
     if not issubclass(type(problem), str):

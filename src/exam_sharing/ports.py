@@ -180,6 +180,7 @@ class GrantWriter(Protocol):
         is written to no longer exists, the store may return false as well.
 
         Raises:
+            Unconfirmed: all is written, but no standby has confirmed it in time.
             StoreFailed: an id is taken, or comes twice, or the store cannot be written. An id is
                 taken by a grant, ended or not, a share, or a notice that waits or was given up.
         """

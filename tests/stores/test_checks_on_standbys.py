@@ -4,7 +4,6 @@ import asyncio
 import os
 import signal
 import time
-from collections import Counter
 from contextlib import contextmanager
 
 import pytest
@@ -12,12 +11,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import exam_sharing as es
-from databases import created_database
+from clinic_on_a_pair import CT, give, take
 from exam_sharing.adapters.sqlalchemy import (
     SqlDirectory,
     TableDirectory,
     UserColumns,
-    create_all,
     define_tables,
     joined,
     open_sharing,
@@ -26,99 +24,15 @@ from exam_sharing.adapters.sqlalchemy import (
 from exam_sharing.adapters.sqlalchemy.asynchronous import open_async_sharing
 from exam_sharing.adapters.sqlalchemy.standby_guard import must_wait_for
 from exam_sharing.errors import InvalidArgument, InvalidInput, StoreFailed
-from exam_sharing.testing.edges import START
 from exam_sharing.testing.laws import LawBroken, store_laws
 from exam_sharing.testing.opening import StorePorts
-from exam_sharing.testing.worlds import ANNA, BEN, CARLA
-from where_kept import delete_rows
+from exam_sharing.testing.worlds import ANNA, BEN
 
 VIEW = es.Permission.VIEW
-CT = es.ExamId("ct")
 WARD = es.GroupId("ward")
 AWHILE = standby_guard._COUNTS + 0.2
 """After so many seconds the primary was asked again whether a standby may answer."""
 LAWS = "a check follows every commit"
-
-
-class Clinic:
-    """A portal over a primary, with sharing that reads on the standby.
-
-    Its sessions ask for no confirmation by themselves, so that what waits is what acts ask for.
-    """
-
-    def __init__(self, primary, standby):
-        hasty = {"options": "-c synchronous_commit=local"}
-        self.engine = sa.create_engine(primary, connect_args=hasty)
-        self.patient, self.standby = sa.create_engine(primary), sa.create_engine(standby)
-        self.tables = create_all(self.patient)
-        self.directory = SqlDirectory(self.engine, self.tables.directory)
-        self.asked, self._others = Counter(), []
-        asked = (("primary", self.engine), ("primary", self.patient), ("standby", self.standby))
-        for name, engine in asked:
-            sa.event.listen(engine, "before_cursor_execute", self._counting(name))
-
-    def _counting(self, name):
-        def asked(*_):
-            self.asked[name] += 1
-
-        return asked
-
-    def empty(self):
-        delete_rows(self.patient, self.tables)
-
-    def fill(self):
-        self.empty()
-        for user in (ANNA, BEN, CARLA):
-            self.directory.add(es.User(id=user, name=str(user)))
-        batch = es.UploadBatch(id=es.BatchId("cd"), uploader=ANNA, received_at=START)
-        exam = es.Exam(id=CT, owner=ANNA, batch=batch.id, uploaded_at=START)
-        self.open(reading=None).add_upload(batch, [exam])
-
-    def at(self, url, **options):
-        """Return another engine."""
-        self._others.append(sa.create_engine(url, **options))
-        return self._others[-1]
-
-    def open(self, **options):
-        options = {"reading": self.standby, "directory": self.directory} | options
-        return open_sharing(self.engine, tables=self.tables, **options)
-
-    def close(self):
-        for engine in (self.engine, self.patient, self.standby, *self._others):
-            engine.dispose()
-
-
-@contextmanager
-def clinic_on(pair):
-    with created_database(pair.primary.url) as primary:
-        name = sa.make_url(primary).database
-        standby = sa.make_url(pair.standby.url).set(database=name)
-        clinic = Clinic(primary, standby)
-        yield clinic
-        clinic.close()
-
-
-@pytest.fixture(scope="module")
-def shared_clinic(shared_pair):
-    with clinic_on(shared_pair) as clinic:
-        yield clinic
-
-
-@pytest.fixture
-def clinic(pair, shared_clinic):
-    shared_clinic.fill()
-    shared_clinic.asked.clear()
-    return shared_clinic
-
-
-def give(sharing, recipient=BEN):
-    return sharing.share(
-        es.ShareRequest(actor=ANNA, exam=CT, recipients=(recipient,), attested=True)
-    )
-
-
-def take(sharing, recipient=BEN):
-    return sharing.unshare(es.UnshareRequest(actor=ANNA, exam=CT, recipient=recipient))
 
 
 def stale_answers(sharing, rounds, reader=None):

@@ -323,7 +323,7 @@ def test_acts_that_wait_for_their_turn_hold_no_connection(pools):
 
 @pytest.fixture
 def impatient(monkeypatch):
-    short = "SELECT set_config('lock_timeout', '50ms', true)"
+    short = "SELECT false AS waits, set_config('lock_timeout', '50ms', true)"
     idle = ", set_config('idle_in_transaction_session_timeout', '100ms', true)"
     monkeypatch.setattr(transactions, "_WAIT", text(short))
     monkeypatch.setattr(transactions, "_WAIT_IN_TURN", text(short + idle))

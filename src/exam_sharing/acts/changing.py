@@ -7,7 +7,7 @@ from typing import Final, TypeAlias, TypeVar
 import attrs
 
 from exam_sharing.acts import gathering
-from exam_sharing.errors import Conflict, RequestIdReused
+from exam_sharing.errors import Conflict, RequestIdReused, Unconfirmed
 from exam_sharing.events import ActRefused, ExamShared, GrantsEnded, WaitingNotice
 from exam_sharing.grants import Grant, ShownGrant
 from exam_sharing.identifiers import ExamId, NoticeId, id_within
@@ -299,7 +299,10 @@ def _raced(
     exams = tuple(sorted(changes.versions))
     if locked is not None and not set(locked).issuperset(exams):
         return _Lost(exams)
-    return receipt if writer.commit(changes) else _Lost(exams)
+    try:
+        return receipt if writer.commit(changes) else _Lost(exams)
+    except Unconfirmed:  # It is done, and its actor must know the rest.
+        return attrs.evolve(receipt, unconfirmed=True)
 
 
 def earlier_receipt(

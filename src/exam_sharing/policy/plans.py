@@ -150,6 +150,8 @@ class ShareReceipt:
         outcomes: one for each exam and recipient, in the order of the request.
         repeated: the request repeats an earlier one with the same id. This is the first receipt,
             and nothing was done.
+        unconfirmed: it is done, but no standby has confirmed it in time. It is lost if a standby
+            takes over that has not received it. Not known where `repeated`.
         token: for `Sharing.viewer`, if copies of the store answer checks.
         names: of the recipients.
     """
@@ -158,6 +160,7 @@ class ShareReceipt:
     at: datetime
     outcomes: tuple[ShareOutcome, ...]
     repeated: bool = False
+    unconfirmed: bool = False
     token: str | None = attrs.field(default=None, eq=False)
     names: Names = attrs.field(factory=dict, repr=False, eq=False)
 
@@ -178,7 +181,7 @@ class UnshareReceipt:
         still_have_access: principals whom the ended grants reached and who still have access; after
             narrowing, only those who hold more than the bound.
         repeated: as in `ShareReceipt`. Somebody may have shared again since.
-        token: as in `ShareReceipt`.
+        unconfirmed, token: as in `ShareReceipt`.
         names: of everybody who is mentioned.
     """
 
@@ -188,6 +191,7 @@ class UnshareReceipt:
     left_standing: tuple[ShownGrant, ...] = ()
     still_have_access: tuple[PrincipalId, ...] = ()
     repeated: bool = False
+    unconfirmed: bool = False
     token: str | None = attrs.field(default=None, eq=False)
     names: Names = attrs.field(factory=dict, repr=False, eq=False)
 

@@ -11,7 +11,7 @@ an event loop, the same holds for tasks.
 from abc import ABC, abstractmethod
 from asyncio import Task, current_task
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from threading import Lock, get_ident
 from typing import Any, Final, TypeAlias, TypeVar
@@ -24,10 +24,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy import engines
+from exam_sharing.adapters.sqlalchemy.confirming import bounded
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.adapters.sqlalchemy.reading import Question, rendered
 from exam_sharing.adapters.sqlalchemy.tables import SCHEMA, Tables, given_tables
-from exam_sharing.errors import Conflict, StoreFailed
+from exam_sharing.errors import Conflict, StoreFailed, Unconfirmed
 from exam_sharing.identifiers import ExamId
 from exam_sharing.policy.retries import LOCK_TIMEOUT
 from exam_sharing.validation import require_kind
@@ -38,7 +39,10 @@ AnswerT = TypeVar("AnswerT")
 _CREATING: Final = 0x6578616D5F7368
 # A commit is then confirmed once every standby for which the primary waits has applied it, so that
 # checks on that standby know of it. Without such a standby, this waits for nothing.
-_CONFIRMED: Final = "set_config('synchronous_commit', 'remote_apply', true)"
+_CONFIRMED: Final = (
+    "set_config('synchronous_commit', 'remote_apply', true), "
+    "current_setting('synchronous_standby_names') <> '' AS waits"
+)
 CONFIRMED: Final = text(f"SELECT {_CONFIRMED}")
 # How long a racing act waits for a lock: the act that holds it longer will most likely win.
 _WAIT: Final = text(f"SELECT set_config('lock_timeout', '1s', true), {_CONFIRMED}")
@@ -135,6 +139,10 @@ class Transactions(ABC):
         """
         return nullcontext()
 
+    def commit(self, connection: Connection) -> None:
+        """Commit the transaction of a turn."""
+        connection.commit()
+
     def rows(self, statement: Select[Any], **asked: object) -> Sequence[Row[Any]]:
         """Execute a statement that reads, and return its rows."""
         with self.reading() as connection:
@@ -158,6 +166,8 @@ class OwnTransactions(Transactions):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine.dialect)
         self._engine = engine
+        # Whether commits waited for a standby when this was last asked.
+        self._waits = self.postgresql
         # Only one act of this process has a turn at a time; `_taken` are its exams.
         self._turns = Lock()
         self._taken: frozenset[ExamId] = frozenset()
@@ -185,10 +195,20 @@ class OwnTransactions(Transactions):
     def _writing(self, first: TextClause) -> Iterator[Connection]:
         """Open a transaction; on PostgreSQL, `first` sets it up."""
         self._require_no_wait_for_itself()
-        with self._engine.connect() as connection, self._begin(connection):
-            if self.postgresql:
-                connection.execute(first)
+        with self._engine.connect() as connection, ExitStack() as until_ended:
+            until_ended.enter_context(self._begin(connection))
+            self._set_up(connection, first)
             yield connection
+            with self._confirmed(connection):
+                until_ended.close()
+
+    def _set_up(self, connection: Connection, first: TextClause) -> None:
+        if self.postgresql:
+            self._waits = connection.execute(first).one().waits
+
+    def _confirmed(self, connection: Connection) -> AbstractContextManager[None]:
+        """Open a context in which a commit does not wait for standbys for ever."""
+        return bounded(connection) if self._waits else nullcontext()
 
     @override
     @contextmanager
@@ -199,7 +219,8 @@ class OwnTransactions(Transactions):
                 # A single statement is a transaction already, and others cannot make it fail. As an
                 # option of the connection, this overrides the host's option of the engine.
                 connection.execution_options(isolation_level="AUTOCOMMIT")
-            with connection.begin():
+            # What these statements write decides nothing, and need not be confirmed.
+            with suppress(Unconfirmed), self._confirmed(connection), connection.begin():
                 yield connection
 
     @override
@@ -230,10 +251,14 @@ class OwnTransactions(Transactions):
             connection = self._engine.connect()
             until_left.callback(_give_back, connection)
             self._begin(connection)
-            if self.postgresql:
-                connection.execute(_WAIT_IN_TURN)
+            self._set_up(connection, _WAIT_IN_TURN)
             until_left.enter_context(holding(connection, self._engine))
             yield connection
+
+    @override
+    def commit(self, connection: Connection) -> None:
+        with self._confirmed(connection):
+            connection.commit()
 
     def _require_no_wait_for_itself(self) -> None:
         # On SQLite, a second writer in the same thread would wait for the first for ever. The error

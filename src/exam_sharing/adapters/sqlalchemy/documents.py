@@ -274,9 +274,12 @@ def _member(kind: type[Enum]) -> _Kind:
     return _Kind(kind.__name__, kind, lambda each: str(each.name), lambda name, _: kind[name])
 
 
+_OF_THE_MOMENT: Final = frozenset({"names", "token", "unconfirmed"})
+"""What a receipt has of the moment when it is returned, and is not kept."""
+
+
 def _fields(kind: type[attrs.AttrsInstance]) -> _Kind:
-    # The names and the token in a receipt are of the moment when it is returned, and not kept.
-    names = [each.name for each in attrs.fields(kind) if each.name not in {"names", "token"}]
+    names = [each.name for each in attrs.fields(kind) if each.name not in _OF_THE_MOMENT]
     return _Kind(
         kind.__name__,
         kind,

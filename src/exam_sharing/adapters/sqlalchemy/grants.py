@@ -213,7 +213,7 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
                 yield None
                 return
             try:
-                yield _WriterInTurn(lambda changes: self._commit(changes, _ending(connection)))
+                yield _WriterInTurn(lambda changes: self._commit(changes, self._ending(connection)))
             except engines.LostRace:
                 raise Conflict(1) from None
 
@@ -230,6 +230,11 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
         else:
             return connection
         raise Conflict(1)
+
+    @contextmanager
+    def _ending(self, connection: Connection) -> Iterator[Connection]:
+        yield connection
+        self._transactions.commit(connection)
 
     @override
     def commit(self, changes: ports.Changes) -> bool:
@@ -390,12 +395,6 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
 
 def _pair(grant: Grant) -> tuple[str, str]:
     return grant.exam.value, grant.recipient.key
-
-
-@contextmanager
-def _ending(connection: Connection) -> Iterator[Connection]:
-    yield connection
-    connection.commit()
 
 
 class _WriterInTurn(_BacksOff):

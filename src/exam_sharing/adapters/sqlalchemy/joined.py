@@ -12,7 +12,7 @@ commit it, roll it back, reset it or close it do nothing, and no event of an eng
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from datetime import datetime
 from typing import Any, Final, Protocol, cast
 from weakref import WeakKeyDictionary
@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy import engines
+from exam_sharing.adapters.sqlalchemy.confirming import bounded
 from exam_sharing.adapters.sqlalchemy.database import (
     CONFIRMED,
     Database,
@@ -36,7 +37,7 @@ from exam_sharing.adapters.sqlalchemy.store import put_transfer
 from exam_sharing.adapters.sqlalchemy.table_exams import TableExams
 from exam_sharing.adapters.sqlalchemy.tables import Tables, given_tables
 from exam_sharing.conformance import require_conforming
-from exam_sharing.errors import InvalidArgument, StoreFailed
+from exam_sharing.errors import InvalidArgument, StoreFailed, Unconfirmed
 from exam_sharing.identifiers import ExamId, UserId
 from exam_sharing.ports import Directory
 from exam_sharing.validation import instant, require_instance, require_kind
@@ -158,7 +159,12 @@ class _HostTransaction(Transactions):
         recreated = Engine(host.pool.recreate(), host.dialect, host.url, execution_options=options)
         beside = engines.quiet_engine(recreated)
         try:
-            with beside.begin() as connection:
+            with (
+                beside.connect() as connection,
+                suppress(Unconfirmed),
+                bounded(connection),
+                connection.begin(),
+            ):
                 yield connection
         finally:
             beside.dispose()

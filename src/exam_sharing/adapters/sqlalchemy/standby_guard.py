@@ -159,9 +159,16 @@ class Guard:
 
     @in_our_words
     def position(self) -> Position:
-        """Return the position that the primary has reached."""
+        """Return the position that the primary has reached, and let no read be of an earlier one.
+
+        With accepted staleness, reads may be of an earlier one all the same.
+        """
         with self._primary.reading() as connection:
-            return _position(connection.execute(_AT_PRIMARY, {"name": ""}).one())
+            reached = _position(connection.execute(_AT_PRIMARY, {"name": ""}).one())
+        word = self._word
+        if word.position is not None and _is_reached(word.position, reached):
+            self._word = attrs.evolve(word, position=reached)
+        return reached
 
     def position_of(self, token: str) -> Position:
         """Return the position of a token of this cluster, which the primary has reached."""
