@@ -22,7 +22,7 @@ from exam_sharing.adapters.sqlalchemy import (
     standby_guard,
 )
 from exam_sharing.adapters.sqlalchemy.asynchronous import open_async_sharing
-from exam_sharing.adapters.sqlalchemy.standby_guard import must_wait_for
+from exam_sharing.adapters.sqlalchemy.cluster_settings import must_wait_for
 from exam_sharing.errors import InvalidArgument, InvalidInput, StoreFailed
 from exam_sharing.testing.laws import LawBroken, store_laws
 from exam_sharing.testing.opening import StorePorts
@@ -245,7 +245,7 @@ def test_a_host_that_mixes_servers_up_is_told(clinic, postgresql_server, sqlite)
     assert "not in recovery" in problem(reading=clinic.engine)
     with pytest.raises(InvalidArgument, match="the two are swapped"):
         open_sharing(clinic.standby, reading=clinic.engine, tables=clinic.tables)
-    with pytest.raises(InvalidArgument, match="`engine` is of a standby"):
+    with pytest.raises(InvalidArgument, match="in recovery too"):
         open_sharing(clinic.standby, reading=clinic.standby, tables=clinic.tables)
     assert "same cluster" in problem(reading=clinic.at(postgresql_server))
     elsewhere = clinic.standby.url.set(database="postgres")
@@ -307,7 +307,7 @@ def test_a_role_that_sees_no_replication_is_told_what_to_grant(clinic):
     directory = SqlDirectory(primary, clinic.tables.directory)
     options = {"reading": standby, "tables": clinic.tables, "directory": directory}
     try:
-        with pytest.raises(InvalidArgument, match="grant pg_read_all_stats"):
+        with pytest.raises(InvalidArgument, match="grant pg_read_all_stats to its role"):
             open_sharing(primary, **options)
         with clinic.patient.begin() as connection:
             connection.exec_driver_sql("GRANT pg_read_all_stats TO plain")

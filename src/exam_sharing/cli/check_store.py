@@ -15,7 +15,7 @@ from importlib import import_module
 from logging import Handler, LogRecord, getLogger
 from pathlib import Path
 from time import monotonic
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 import attrs
@@ -192,7 +192,7 @@ class _Checking(threading.Thread):
 @command(
     "check-store",
     "check a store against the laws of its ports",
-    argument("store STORE", "package.module:name"),
+    argument("store STORE", "package.module:name", nargs="?"),
     flag("--one-thread", "leave out laws about several threads; not for a sequence of laws"),
     argument(
         "--examples N",
@@ -206,6 +206,8 @@ class _Checking(threading.Thread):
         read_as(float, "a number of seconds"),
         default=_TIMEOUT,
     ),
+    argument("--primary URL", "instead of STORE: the primary of a PostgreSQL cluster"),
+    argument("--standby URL", "the standby of that cluster that is to answer checks"),
     epilog="""\
 STORE is package.module:name. It names a callable that returns a new empty store at each call, or a
 sequence of laws as `store_laws(open_store, fail_at=...)` returns it: laws of stores with further
@@ -222,17 +224,57 @@ examples:
   exam-sharing check-store exam_sharing.memory:MemoryStore
   exam-sharing check-store my_portal.stores:open_store --one-thread
   exam-sharing check-store my_portal.checks:LAWS --json
+  exam-sharing check-store --primary postgresql://a/portal --standby postgresql://b/portal
 """,
 )
 def check_store(arguments: Namespace) -> ExitCode:
     need(["hypothesis"])
-    from exam_sharing.testing.opening import StoreNotUsable
-
     if not arguments.timeout > 0:
         raise InvalidInput("--timeout", "must be more than 0 seconds")
+    if arguments.primary or arguments.standby:
+        return _check_cluster(arguments)
+    if arguments.store is None:
+        raise InvalidInput("STORE", "must be given, or --primary and --standby instead")
+    name = arguments.store
+    return _check(arguments, name, lambda: _laws(arguments, name, imported(name)))
+
+
+def _check_cluster(arguments: Namespace) -> ExitCode:
+    """Check the settings of a cluster and, if they are safe, the laws over both servers."""
+    if arguments.store is not None:
+        raise InvalidInput("STORE", "cannot be given with --primary and --standby")
+    if not (arguments.primary and arguments.standby):
+        raise InvalidInput("--primary and --standby", "must be given together")
+    need(["sqlalchemy", "psycopg"])
+    from exam_sharing.cli.check_cluster import opened_cluster
+
+    with opened_cluster(arguments.primary, arguments.standby) as cluster:
+        report = cluster.report()
+        if not report.safe:
+            print(document(cluster=report.as_data()) if arguments.json else report.text())
+            return ExitCode.FAILED
+        with cluster.tables():
+            report = attrs.evolve(report, first=cluster.first_checks())
+            name = "the cluster"
+            make = partial(_laws, arguments, name, cluster.empty_store)
+            facts = {"cluster": report.as_data()}
+            code = _check(arguments, name, make, [report.text(), ""], facts)
+        return code if report.safe else ExitCode.FAILED
+
+
+def _check(
+    arguments: Namespace,
+    name: str,
+    make: Callable[[], "tuple[Sequence[Law], Mapping[str, tuple[str, ...]]]"],
+    before: Sequence[str] = (),
+    facts: Mapping[str, object] = MappingProxyType({}),
+) -> ExitCode:
+    """Check laws, and print the results after what is known `before`, or with further `facts`."""
+    from exam_sharing.testing.opening import StoreNotUsable
+
     stopped: Exception | KeyboardInterrupt | None = None
     line = Line(sys.stderr)
-    checking = _Checking(partial(_laws, arguments), line.show)
+    checking = _Checking(make, line.show)
     try:
         with _Shown(line.show).heard():
             checking.start()
@@ -245,38 +287,40 @@ def check_store(arguments: Namespace) -> ExitCode:
     if answers and arguments.json:
         laws = [each.as_data() for each in answers]
         not_asked = [{"law": name, "needs": needs} for name, needs in checking.not_asked.items()]
-        print(document(store=arguments.store, laws=laws, not_asked=not_asked))
+        print(document(store=name, laws=laws, not_asked=not_asked, **facts))
     elif answers:
-        print("\n".join([*_report(answers), *_report_not_asked(checking.not_asked)]))
+        lines = [*before, *_report(answers), *_report_not_asked(checking.not_asked)]
+        print("\n".join(lines))
     if isinstance(stopped, KeyboardInterrupt):
-        where = arguments.store if checking.law is None else checking.law[0]
+        where = name if checking.law is None else checking.law[0]
         print(f"{PROGRAM}: interrupted in {where}", file=sys.stderr)
         return ExitCode.INTERRUPTED
     if stopped is not None:
-        raise InvalidInput(arguments.store, f"cannot be checked: {stopped}") from stopped
+        raise InvalidInput(name, f"cannot be checked: {stopped}") from stopped
     return ExitCode.FAILED if any(each.broken for each in answers) else ExitCode.DONE
 
 
-def _laws(arguments: Namespace) -> "tuple[Sequence[Law], Mapping[str, tuple[str, ...]]]":
+def _laws(
+    arguments: Namespace, name: str, found: object
+) -> "tuple[Sequence[Law], Mapping[str, tuple[str, ...]]]":
     """Return the laws to check and, unless they are chosen by name, those that need more."""
     from exam_sharing.testing.laws import Law, laws_not_asked, store_laws
 
-    found = imported(arguments.store)
     if isinstance(found, Sequence) and found and all(isinstance(each, Law) for each in found):
         given = {"--one-thread": arguments.one_thread, "--examples": arguments.examples is not None}
         if any(given.values()):
-            problem = f"cannot be given, because {arguments.store} is a sequence of laws"
+            problem = f"cannot be given, because {name} is a sequence of laws"
             raise InvalidInput(" and ".join(each for each in given if given[each]), problem)
         laws = tuple(found)
     elif callable(found):
         examples = _EXAMPLES if arguments.examples is None else arguments.examples
         laws = store_laws(found, threads=not arguments.one_thread, examples=examples)
     else:
-        raise InvalidInput(arguments.store, "is neither a callable that opens a store, nor laws")
+        raise InvalidInput(name, "is neither a callable that opens a store, nor laws")
     known = {law.name for law in laws}
-    for name in arguments.law or ():
-        if name not in known:
-            raise InvalidInput("--law", f"names no law of this store{suggestion(name, known)}")
+    for each in arguments.law or ():
+        if each not in known:
+            raise InvalidInput("--law", f"names no law of this store{suggestion(each, known)}")
     if arguments.law is None:
         return laws, laws_not_asked(laws)
     return [law for law in laws if law.name in arguments.law], {}

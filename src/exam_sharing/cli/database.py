@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import attrs
 from sqlalchemy import URL, Engine, MetaData, create_engine, make_url, select
@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError
 from exam_sharing import Sharing
 from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.adapters.sqlalchemy.database import check_schema, schema_found
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.cli.commands import CommandFailed, OpenSharing, Portal, need
 from exam_sharing.directories import KeptDirectory
 from exam_sharing.errors import InvalidInput, StoreBusy, StoreFailed
@@ -62,18 +63,43 @@ def _located(typed: str | None) -> _Database:
     text = typed or os.environ.get("EXAM_SHARING_DB") or "exam-sharing.db"
     if "://" not in text:
         return _file(text)
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        # The message of this error may quote a password.
-        url = None
+    url = _url(text)
     if url is not None and url.drivername in {"sqlite", "sqlite+pysqlite"} and not url.query:
         return _file(url.database or "")
-    if url is not None and url.drivername in {"postgresql", "postgres", "postgresql+psycopg"}:
-        return _server(url.set(drivername="postgresql+psycopg"))
+    if url is not None and url.drivername in _POSTGRESQL:
+        return _server(url)
     raise InvalidInput(
         "--db", "must be a path, sqlite:///PATH or postgresql+psycopg://USER@HOST/NAME"
     )
+
+
+_POSTGRESQL: Final = frozenset({"postgresql", "postgres", "postgresql+psycopg"})
+
+
+def _url(text: str) -> URL | None:
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError):
+        # The message of this error may quote a password.
+        return None
+
+
+@contextmanager
+def server_at(option: str, typed: str) -> Iterator[Engine]:
+    """Yield an engine for the database on a server that was typed for an option."""
+    url = _url(typed)
+    if url is None or url.drivername not in _POSTGRESQL:
+        raise InvalidInput(option, "must be postgresql+psycopg://USER@HOST/NAME")
+    database = _server(url)
+    try:
+        with in_our_words(database.engine.connect)():
+            pass
+    except StoreFailed as error:
+        raise StoreFailed(f"{database.place}: {error}; is it there, and may you use it?") from None
+    try:
+        yield database.engine
+    finally:
+        database.engine.dispose()
 
 
 def _file(path: str) -> _Database:
@@ -92,6 +118,7 @@ def _server(url: URL) -> _Database:
     if "connect_timeout" not in url.query:
         options["connect_timeout"] = 10
     # A relay keeps its connections for days: those that a server dropped are not handed out.
+    url = url.set(drivername="postgresql+psycopg")
     engine = create_engine(url, connect_args=options, pool_pre_ping=True)
     host = url.host or url.query.get("host") or "this machine"
     port = f":{url.port}" if url.port else ""

@@ -181,7 +181,8 @@ class UnshareReceipt:
         still_have_access: principals whom the ended grants reached and who still have access; after
             narrowing, only those who hold more than the bound.
         repeated: as in `ShareReceipt`. Somebody may have shared again since.
-        unconfirmed, token: as in `ShareReceipt`.
+        unconfirmed: as in `ShareReceipt`.
+        token: as in `ShareReceipt`.
         names: of everybody who is mentioned.
     """
 

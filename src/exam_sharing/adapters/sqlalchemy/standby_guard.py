@@ -22,11 +22,11 @@ from time import monotonic
 from typing import Any, Final
 
 import attrs
-import sqlalchemy as sa
 from sqlalchemy import Row
 from sqlalchemy.engine import Connection
 
-from exam_sharing.adapters.sqlalchemy.database import TRANSLATED, Transactions
+from exam_sharing.adapters.sqlalchemy.cluster_settings import AT_PRIMARY, Settings
+from exam_sharing.adapters.sqlalchemy.database import Transactions
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.errors import InvalidArgument, InvalidInput, StoreFailed
 
@@ -38,39 +38,6 @@ _LEASE, _SLACK = 0.8, 0.1
 # How many positions of the primary are remembered where the host accepts staleness.
 _REMEMBERED: Final = 32
 
-_WHERE: Final = """
-    pg_is_in_recovery() AS standby, current_database() AS database,
-    current_schemas(false)::text AS schemas,
-    (SELECT system_identifier::text FROM pg_control_system()) AS cluster"""
-_AT_PRIMARY: Final = sa.text(f"""
-SELECT {_WHERE},
-    CASE WHEN NOT pg_is_in_recovery()
-        THEN pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint END AS number,
-    CASE WHEN NOT pg_is_in_recovery()
-        THEN substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) END AS timeline,
-    current_setting('synchronous_standby_names') AS waits_for,
-    extract(epoch FROM current_setting('wal_sender_timeout')::interval)::float8 AS lets_go,
-    extract(epoch FROM current_setting('tcp_user_timeout')::interval)::float8 AS gives_up,
-    EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) AS each
-        WHERE each LIKE 'wal_sender_timeout=%') AS differs,
-    (SELECT reset_val = 'remote_apply' AND source NOT IN ('client', 'session')
-        FROM pg_settings WHERE name = 'synchronous_commit')
-    AND NOT EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) AS each
-        WHERE each LIKE 'synchronous_commit=%' AND each <> 'synchronous_commit=remote_apply'
-        AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))
-        AS all_wait,
-    (SELECT count(*) FROM pg_stat_replication WHERE state IS NULL) AS hidden,
-    (SELECT count(*) FROM pg_stat_replication
-        WHERE lower(application_name) = lower(:name)) AS named,
-    (SELECT count(*) FROM pg_stat_replication
-        WHERE lower(application_name) = lower(:name)
-        AND state = 'streaming' AND sync_state IN ('sync', 'quorum')) AS awaited
-""")  # noqa: S608  constants
-_OF_STANDBY: Final = sa.text(f"""
-SELECT {_WHERE}, received.pid IS NOT NULL AS receives, received.conninfo AS conninfo,
-    extract(epoch FROM current_setting('wal_receiver_status_interval')::interval)::float8 AS reports
-FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
-""")  # noqa: S608  constants
 _FOLLOWS: Final = """
 SELECT pg_is_in_recovery() AS standby,
     pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint AS number,
@@ -79,26 +46,11 @@ SELECT pg_is_in_recovery() AS standby,
 FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
 """
 
-_LIST: Final = re.compile(r"(?:(?:FIRST\s+|ANY\s+)?(\d+)\s*)?\((.*)\)", re.IGNORECASE | re.DOTALL)
-_NAME: Final = re.compile(r'"((?:[^"]|"")*)"|([^\s,"]+)')
-_OWN_NAME: Final = re.compile(r"(?<!\S)(?:fallback_)?application_name=('(?:[^'\\]|\\.)*'|\S+)")
 _TOKEN: Final = re.compile(r"(\d{1,20})\.([0-9A-F]{8})\.(\d{1,19})", re.ASCII)
 
 
 class NotFollowing(StoreFailed):
     """The standby must not answer."""
-
-
-def must_wait_for(setting: str, name: str) -> bool:
-    """Return whether each commit waits for a standby, even while the standby is gone.
-
-    `setting` is a value of `synchronous_standby_names`. If it waits for fewer standbys than it
-    names, another one can confirm a commit instead.
-    """
-    found = _LIST.fullmatch(setting.strip())
-    wanted, listed = (int(found[1] or 1), found[2]) if found else (1, setting)
-    names = [(quoted.replace('""', '"') or bare).lower() for quoted, bare in _NAME.findall(listed)]
-    return name.lower() in names and "*" not in names and wanted >= len(names)
 
 
 @attrs.frozen
@@ -164,7 +116,7 @@ class Guard:
         With accepted staleness, reads may be of an earlier one all the same.
         """
         with self._primary.reading() as connection:
-            reached = _position(connection.execute(_AT_PRIMARY, {"name": ""}).one())
+            reached = _position(connection.execute(AT_PRIMARY, {"name": ""}).one())
         word = self._word
         if word.position is not None and _is_reached(word.position, reached):
             self._word = attrs.evolve(word, position=reached)
@@ -248,21 +200,13 @@ class Guard:
 
     @in_our_words
     def _asked(self) -> _Word:
-        with self._standby.reading() as connection:
-            read = _tables_read(connection)
-            standby = connection.execute(_OF_STANDBY).one()
-        name = _OWN_NAME.search(standby.conninfo or "")
-        named = {"name": "" if name is None else name[1].strip("'")}
-        at = monotonic()
-        with self._primary.reading() as connection:
-            alike = read == _tables_read(connection)
-            primary = connection.execute(_AT_PRIMARY, named).one()
-        problem = _of_other_data(primary, standby, alike=alike)
-        if problem is None and self._accepted is None:
-            problem = _not_awaited(primary, standby, named["name"])
+        asked = Settings.asked(self._primary, self._standby)
+        conditions = asked.of_data() if self._accepted is not None else asked.all()
+        problem = next((each.problem for each in conditions if each.problem is not None), None)
         if problem is not None:
-            return _Word(at, problem=problem)
-        lets_go = min(primary.lets_go, primary.gives_up or primary.lets_go) - standby.reports
+            return _Word(asked.at, problem=problem)
+        at, primary = asked.at, asked.primary
+        lets_go = min(primary.lets_go, primary.gives_up or primary.lets_go) - asked.standby.reports
         word = _Word(at, _position(primary), lets_go, all_wait=primary.all_wait)
         if not self._seen or at - self._seen[-1].at >= (self._accepted or 0) / _REMEMBERED:
             self._seen.append(word)
@@ -282,49 +226,3 @@ def _number(word: _Word) -> float:
 def _is_reached(wanted: Position, known: Position) -> bool:
     same = wanted.cluster == known.cluster
     return same and (wanted.timeline, wanted.number) <= (known.timeline, known.number)
-
-
-def _tables_read(connection: Connection) -> object:
-    return connection.get_execution_options().get(TRANSLATED)
-
-
-def _of_other_data(primary: Row[Any], standby: Row[Any], *, alike: bool) -> str | None:
-    """Return why the two do not have the same data, if they do not."""
-    if primary.cluster != standby.cluster:
-        return "must be of a standby of the same cluster as the engine"
-    if not standby.standby:
-        swapped = "; `engine` is, so the two are swapped" if primary.standby else ""
-        return f"must be of a standby, and this server is not in recovery{swapped}"
-    if primary.standby:
-        return "needs the engine of a primary beside it, and `engine` is of a standby"
-    if primary.database != standby.database:
-        return "must be of the same database as the engine"
-    if not alike or primary.schemas != standby.schemas:
-        return "must read the same schemas as the engine: its search path or its names differ"
-    return None
-
-
-def _not_awaited(primary: Row[Any], standby: Row[Any], name: str) -> str | None:  # noqa: PLR0911  one for each
-    """Return why not every commit waits for the standby, if so."""
-    if not standby.receives:
-        return "receives nothing from the primary"
-    if standby.conninfo is None or primary.hidden:
-        which = "reading" if standby.conninfo is None else "engine"
-        return f"cannot be checked: grant pg_read_all_stats to the role of `{which}`"
-    if primary.named > 1:
-        return f"is not the only standby called {name}: give each a name of its own"
-    if not must_wait_for(primary.waits_for, name):
-        return (
-            f"may be stale, since commits can pass it: synchronous_standby_names must name {name} "
-            f"and wait for all that it names, as 'FIRST 1 ({name})'"
-        )
-    if not primary.awaited:
-        return "may be stale: the primary does not wait for it yet"
-    if primary.differs or "wal_sender_timeout" in standby.conninfo:
-        return "may be stale: set wal_sender_timeout for the whole primary, and for no role"
-    if not primary.lets_go or not standby.reports or primary.lets_go <= standby.reports:
-        return (
-            "may be stale: wal_sender_timeout of the primary must be longer than "
-            "wal_receiver_status_interval of the standby, and neither 0"
-        )
-    return None

@@ -1,0 +1,188 @@
+"""The settings of a primary and a standby, and the conditions under which no read is stale."""
+
+import re
+from collections.abc import Iterator
+from time import monotonic
+from typing import Any, Final
+
+import attrs
+import sqlalchemy as sa
+from sqlalchemy import Row
+
+from exam_sharing.adapters.sqlalchemy.database import TRANSLATED, Transactions
+
+_WHERE: Final = """
+    pg_is_in_recovery() AS standby, current_database() AS database,
+    current_schemas(false)::text AS schemas,
+    (SELECT system_identifier::text FROM pg_control_system()) AS cluster"""
+AT_PRIMARY: Final = sa.text(f"""
+SELECT {_WHERE},
+    CASE WHEN NOT pg_is_in_recovery()
+        THEN pg_wal_lsn_diff(pg_current_wal_flush_lsn(), '0/0')::bigint END AS number,
+    CASE WHEN NOT pg_is_in_recovery()
+        THEN substr(pg_walfile_name(pg_current_wal_flush_lsn()), 1, 8) END AS timeline,
+    current_setting('synchronous_standby_names') AS waits_for,
+    extract(epoch FROM current_setting('wal_sender_timeout')::interval)::float8 AS lets_go,
+    extract(epoch FROM current_setting('tcp_user_timeout')::interval)::float8 AS gives_up,
+    EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) AS each
+        WHERE each LIKE 'wal_sender_timeout=%') AS differs,
+    (SELECT reset_val = 'remote_apply' AND source NOT IN ('client', 'session')
+        FROM pg_settings WHERE name = 'synchronous_commit')
+    AND NOT EXISTS (SELECT FROM pg_db_role_setting, unnest(setconfig) AS each
+        WHERE each LIKE 'synchronous_commit=%' AND each <> 'synchronous_commit=remote_apply'
+        AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))
+        AS all_wait,
+    (SELECT count(*) FROM pg_stat_replication WHERE state IS NULL) AS hidden,
+    (SELECT count(*) FROM pg_stat_replication
+        WHERE lower(application_name) = lower(:name)) AS named,
+    (SELECT count(*) FROM pg_stat_replication
+        WHERE lower(application_name) = lower(:name)
+        AND state = 'streaming' AND sync_state IN ('sync', 'quorum')) AS awaited
+""")  # noqa: S608  constants
+_OF_STANDBY: Final = sa.text(f"""
+SELECT {_WHERE}, received.pid IS NOT NULL AS receives, received.conninfo AS conninfo,
+    extract(epoch FROM current_setting('wal_receiver_status_interval')::interval)::float8 AS reports
+FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
+""")  # noqa: S608  constants
+_LIST: Final = re.compile(r"(?:(?:FIRST\s+|ANY\s+)?(\d+)\s*)?\((.*)\)", re.IGNORECASE | re.DOTALL)
+_NAME: Final = re.compile(r'"((?:[^"]|"")*)"|([^\s,"]+)')
+_OWN_NAME: Final = re.compile(r"(?<!\S)(?:fallback_)?application_name=('(?:[^'\\]|\\.)*'|\S+)")
+
+
+def must_wait_for(setting: str, name: str) -> bool:
+    """Return whether each commit waits for a standby, even while the standby is gone.
+
+    `setting` is a value of `synchronous_standby_names`. If it waits for fewer standbys than it
+    names, another one can confirm a commit instead.
+    """
+    found = _LIST.fullmatch(setting.strip())
+    wanted, listed = (int(found[1] or 1), found[2]) if found else (1, setting)
+    names = [(quoted.replace('""', '"') or bare).lower() for quoted, bare in _NAME.findall(listed)]
+    return name.lower() in names and "*" not in names and wanted >= len(names)
+
+
+@attrs.frozen
+class Condition:
+    """A condition, what was found of it, and the problem with that, if there is one."""
+
+    subject: str
+    found: str
+    problem: str | None
+
+
+@attrs.frozen
+class Settings:
+    """What both servers answered; `at` is the time just before the primary was asked.
+
+    `alike` is whether statements for both name the same tables.
+    """
+
+    at: float
+    primary: Row[Any]
+    standby: Row[Any]
+    name: str
+    alike: bool
+
+    @classmethod
+    def asked(cls, primary: Transactions, standby: Transactions) -> "Settings":
+        """Ask the standby, and then the primary."""
+        with standby.reading() as connection:
+            read = connection.get_execution_options().get(TRANSLATED)
+            of_standby = connection.execute(_OF_STANDBY).one()
+        found = _OWN_NAME.search(of_standby.conninfo or "")
+        name = "" if found is None else found[1].strip("'")
+        at = monotonic()
+        with primary.reading() as connection:
+            alike = read == connection.get_execution_options().get(TRANSLATED)
+            of_primary = connection.execute(AT_PRIMARY, {"name": name}).one()
+        return cls(at, of_primary, of_standby, name, alike)
+
+    def all(self) -> Iterator[Condition]:
+        """Yield every condition under which no read of the standby is stale."""
+        of_data = tuple(self.of_data())
+        yield from of_data
+        if all(each.problem is None for each in of_data):
+            yield from self.of_waiting()
+
+    def of_data(self) -> Iterator[Condition]:
+        """Yield the conditions under which both have the same data."""
+        primary, standby = self.primary, self.standby
+        yield Condition(
+            "cluster",
+            standby.cluster,
+            None
+            if primary.cluster == standby.cluster
+            else "must be of a standby of the same cluster as the primary",
+        )
+        problem = None
+        if not standby.standby:
+            swapped = "; the primary is, so the two are swapped" if primary.standby else ""
+            problem = f"must be of a standby, and this server is not in recovery{swapped}"
+        elif primary.standby:
+            problem = "needs a primary beside it, and the other server is in recovery too"
+        yield Condition("in recovery", _yes(standby.standby), problem)
+        yield Condition(
+            "database",
+            standby.database,
+            None
+            if primary.database == standby.database
+            else "must be of the same database as the primary",
+        )
+        alike = self.alike and primary.schemas == standby.schemas
+        yield Condition(
+            "search_path",
+            standby.schemas,
+            None
+            if alike
+            else "must read the same schemas as the primary: its search path or its names differ",
+        )
+
+    def of_waiting(self) -> Iterator[Condition]:
+        """Yield the conditions under which every commit waits for the standby."""
+        primary, standby, name = self.primary, self.standby, self.name
+        blind = None
+        if standby.receives and standby.conninfo is None:
+            blind = "standby"
+        elif primary.hidden:
+            blind = "primary"
+        yield Condition(
+            "pg_read_all_stats",
+            _yes(blind is None),
+            blind and f"cannot be checked: grant pg_read_all_stats to its role at the {blind}",
+        )
+        if blind is not None:
+            return
+        problem = None
+        if not standby.receives:
+            problem = "receives nothing from the primary"
+        elif primary.named > 1:
+            problem = f"is not the only standby called {name}: give each a name of its own"
+        yield Condition("name of the standby", name or "none", problem)
+        awaited = must_wait_for(primary.waits_for, name)
+        yield Condition(
+            "synchronous_standby_names",
+            primary.waits_for or "empty",
+            None
+            if awaited
+            else f"may be stale, since commits can pass it: synchronous_standby_names must name "
+            f"{name} and wait for all that it names, as 'FIRST 1 ({name})'",
+        )
+        yield Condition(
+            "commits wait for it now",
+            _yes(primary.awaited),
+            None if primary.awaited else "may be stale: the primary does not wait for it yet",
+        )
+        problem = None
+        if primary.differs or "wal_sender_timeout" in (standby.conninfo or ""):
+            problem = "may be stale: set wal_sender_timeout for the whole primary, and for no role"
+        elif not standby.reports or primary.lets_go <= standby.reports:
+            problem = (
+                "may be stale: wal_sender_timeout of the primary must be longer than "
+                "wal_receiver_status_interval of the standby, and neither 0"
+            )
+        times = f"{primary.lets_go:g} s, and {standby.reports:g} s"
+        yield Condition("wal_sender_timeout, and status interval", times, problem)
+
+
+def _yes(truth: object) -> str:
+    return "yes" if truth else "no"
