@@ -50,7 +50,7 @@ class Sizes:
     asked: int = 60
 
 
-QUICK: Final = Sizes(past=(5, 50), many=20, dense=6, asked=5)
+QUICK: Final = Sizes(past=(2, 8), many=8, dense=4, asked=2)
 
 
 def users(number: int) -> list[es.UserId]:

@@ -163,7 +163,7 @@ def main() -> None:
     parser.add_argument("--grants", type=int, nargs="+", default=[200_000, 1_000_000])
     parser.add_argument("--quick", action="store_true", help="small worlds and few rounds")
     asked = parser.parse_args()
-    sizes, rounds = ([10_000], 3) if asked.quick else (asked.grants, 15)
+    sizes, rounds = ([2_000], 2) if asked.quick else (asked.grants, 15)
     heads = ("who sees how many", "statement", *FORMS)
     for size in sizes:
         with databases() as engines:

@@ -54,7 +54,7 @@ class Settings:
 
 
 QUICK: Final = Settings(
-    postgresql=(20_000, 40_000), sqlite=(5_000, 20_000), rounds=5, questions=100, batch=100
+    postgresql=(5_000, 10_000), sqlite=(2_000, 4_000), rounds=2, questions=40, batch=20
 )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from databases import SERVER_VARIABLE
+
 ROOT = Path(__file__).parent.parent.parent
 
 
@@ -22,10 +24,9 @@ ROOT = Path(__file__).parent.parent.parent
         ["host_directory", "--people", "300", "--names", "1"],
     ],
 )
-@pytest.mark.usefixtures("postgresql_server")
-def test_a_benchmark_ends_with_its_table(command):
+def test_a_benchmark_ends_with_its_table(command, postgresql_server):
     module, *options = command
-    env = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "src"), SERVER_VARIABLE: postgresql_server}
     run = subprocess.run(
         [sys.executable, "-m", f"tests.benchmarks.{module}", *options],
         cwd=ROOT,
