@@ -125,7 +125,7 @@ def methods(*kinds: type) -> list[str]:
 
 
 # A profile that looks for new examples looks at more of them.
-how_many = settings(max_examples=20 if settings.default.derandomize else 200)
+how_many = settings(max_examples=10 if settings.default.derandomize else 200)
 
 
 @pytest.mark.parametrize("name", NAMES)

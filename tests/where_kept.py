@@ -26,7 +26,7 @@ from exam_sharing.memory import MemoryStore
 
 STORES: Final = ("memory", "sqlite", "postgresql")
 
-FEWEST: Final = 4
+FEWEST: Final = 3
 """How many examples of a property are looked at in a database at least."""
 
 Fill = Callable[[Any], object]

@@ -54,9 +54,9 @@ def visitor_of_either(request):
         yield visitors_of(portal)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A browser, started once."""
+    """A browser, started once for a module: while it runs, its thread can run no event loop."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
