@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import attrs
 import pytest
 
-from exam_sharing import Conflict, Exam, ExamId, StoreFailed
+from exam_sharing import Conflict, Exam, ExamId, StoreFailed, WrongKind
 from exam_sharing.events import ActRefused
 from exam_sharing.memory import MemoryStore
 from exam_sharing.memory.ready import ReadyExam
@@ -15,6 +15,11 @@ from world import ANNA, BEN, CARLA, CT, DAY, START, VIEW, World, share_request
 CHANGES = Changes(
     versions={}, event=ActRefused(at=START, request=share_request(ANNA, CT, BEN), reasons=())
 )
+
+
+def test_a_check_of_the_wrong_kind_is_an_error_of_ours():
+    with pytest.raises(WrongKind, match="exam must be ExamId, not str"):
+        MemoryStore().holds(BEN, frozenset({BEN.key}), VIEW, "ct", START)
 
 
 def test_a_check_at_another_time_undoes_no_commit(monkeypatch):
