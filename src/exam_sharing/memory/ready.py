@@ -1,7 +1,8 @@
 """Exams prepared for checks and lists: who holds them, and their order of upload.
 
 A check costs two look-ups and one test of two sets for a common member, and builds no object. The
-sets leave out expired grants. They are valid from `since` until just before `until`; for a time
+sets have keys, so that a check touches one string of a user; the owner is among the holders, and
+expired grants are left out. They are valid from `since` until just before `until`; for a time
 outside of that span the exam is prepared again. Where no grant `expires`, they are always valid.
 """
 
@@ -41,10 +42,10 @@ class ReadyExam:
 
     exam: Exam
     sharing: ExamGrants
-    owner: str
+    owner: PrincipalKey | None
     view: frozenset[PrincipalKey]
     download: frozenset[PrincipalKey]
-    group_grantors: frozenset[str]
+    group_grantors: frozenset[PrincipalKey]
     expires: bool
     since: datetime
     until: datetime
@@ -56,17 +57,19 @@ class ReadyExam:
     def of(cls, exam: Exam, sharing: ExamGrants, now: datetime) -> "ReadyExam":
         """Return the exam with its grants, without ended ones; the sets are valid at `now`."""
         grants = () if sharing.withdrawn else sharing.grants
+        owner = None if sharing.withdrawn else exam.owner.key
+        owners = () if owner is None else (owner,)
         stands = [grant for grant in grants if not grant.expired(now)]
-        keyed = [(grant.recipient.key, grant) for grant in stands]
+        viewing = [grant.recipient.key for grant in stands]
+        downloading = [g.recipient.key for g in stands if g.permission >= Permission.DOWNLOAD]
+        to_groups = [grant for grant in stands if isinstance(grant.recipient, GroupId)]
         return cls(
             exam=exam,
             sharing=sharing,
-            owner="" if sharing.withdrawn else exam.owner.value,
-            view=_set_of(key for key, _ in keyed),
-            download=_set_of(key for key, g in keyed if g.permission >= Permission.DOWNLOAD),
-            group_grantors=_set_of(
-                grant.grantor.value for grant in stands if isinstance(grant.recipient, GroupId)
-            ),
+            owner=owner,
+            view=_set_of((*owners, *viewing)),
+            download=_set_of((*owners, *downloading)),
+            group_grantors=_set_of({grant.grantor.key for grant in to_groups} - {owner}),
             expires=any(grant.until is not None for grant in sharing.grants),
             since=max((g.horizon for g in sharing.grants if g.expired(now)), default=NEVER),
             until=min((grant.horizon for grant in stands), default=FOREVER),
@@ -96,7 +99,7 @@ class ReadyExam:
 
     def permission_of(self, user: UserId, principals: Keys, now: datetime) -> Permission | None:
         """Return the highest permission by grants, if any; the sets must be valid at `now`."""
-        if user.value in self.group_grantors:
+        if user.key in self.group_grantors:
             for each in (Permission.DOWNLOAD, Permission.VIEW):
                 if self.given_by_others(user, principals, each, now):
                     return each

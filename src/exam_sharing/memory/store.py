@@ -309,10 +309,8 @@ class MemoryStore(
                 ready = self._prepared(ready, now)
             holders = ready.view if permission is _VIEW else ready.download
             if holders.isdisjoint(principals):
-                if ready.owner != user.value:
-                    return False
-                return bool(principals)
-            if user.value not in ready.group_grantors or ready.owner == user.value:
+                return False
+            if user.key not in ready.group_grantors:
                 return True
             return ready.given_by_others(user, principals, permission, now)
         except Exception as error:  # noqa: BLE001  distinguished below
@@ -336,7 +334,7 @@ class MemoryStore(
                 return None
             if not (granted or self.holds(user, principals, _VIEW, exam, now)):
                 return None
-            own = own or granted or ready.owner == user.value
+            own = own or granted or ready.owner == user.key
             return Involvement(exam=exam, granted=granted, own=own)
 
     def _prepared(self, ready: ReadyExam, now: datetime) -> ReadyExam:
@@ -381,7 +379,7 @@ class MemoryStore(
             seen: list[VisibleExam] = []
             for _, exam in newest_first(lists, after, limit):
                 ready = self._ready[exam]
-                if ready.owner == user.value:
+                if ready.owner == user.key:
                     permission = Permission.DOWNLOAD if own else None
                 else:
                     if ready.expires and not ready.since <= now < ready.until:
