@@ -8,7 +8,6 @@ from exam_sharing.ports import Readers
 from watching import watched
 from world import ANNA, BEN, CT, VIEW, World, share_request
 
-
 POSITION = "written so far"
 
 
