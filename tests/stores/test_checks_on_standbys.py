@@ -35,6 +35,19 @@ AWHILE = standby_guard._COUNTS + 0.2
 LAWS = "a check follows every commit"
 
 
+@pytest.fixture(autouse=True)
+def settled(request):
+    """The standby has been connected for long enough to answer."""
+    if "clinic" in request.fixturenames:
+        sharing = request.getfixturevalue("clinic").open()
+        deadline = time.monotonic() + 20
+        while sharing._reading._guard._word.problem is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+            sharing.can(BEN, VIEW, CT)
+        request.getfixturevalue("clinic").asked.clear()
+
+
 def stale_answers(sharing, rounds, reader=None):
     """Return how many of the first checks after an act did not know of it."""
     reader, stale = reader or sharing, 0
@@ -175,24 +188,6 @@ def test_an_answer_that_comes_late_does_not_count(clinic):
     assert sharing.can(BEN, VIEW, CT)
     sa.event.remove(clinic.standby, "before_cursor_execute", stopped)
     assert clinic.asked["primary"] >= 1
-
-
-def test_without_its_standby_checks_are_answered_by_the_primary(pair, clinic, caplog):
-    sharing = clinic.open()
-    give(sharing)
-    pair.standby.control("stop", "-m", "immediate")
-    for _ in range(5):
-        assert sharing.can(BEN, VIEW, CT)
-    assert caplog.messages == ["checks on a standby: the standby does not answer"]
-    pair.standby.control("start")
-    deadline = time.monotonic() + 20
-    while "checks on a standby: it answers again" not in caplog.messages:
-        assert sharing.can(BEN, VIEW, CT)
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    clinic.asked.clear()
-    assert sharing.can(BEN, VIEW, CT)
-    assert clinic.asked["standby"] == 4
 
 
 def test_a_token_shows_at_least_its_act_where_staleness_is_accepted(pair, clinic):
@@ -398,3 +393,41 @@ def test_an_event_loop_asks_the_standby_too(clinic):
 )
 def test_commits_wait_in_any_case_for_all_or_for_none_of_the_named_standbys(setting, waits):
     assert must_wait_for(setting, "standby") is waits
+
+
+def test_a_standby_that_has_just_connected_again_is_left_alone(pair, clinic):
+    sharing = clinic.open()
+    give(sharing)
+    with clinic.standby.connect() as connection:
+        receiver = connection.scalar(sa.text("SELECT pid FROM pg_stat_wal_receiver"))
+        os.kill(receiver, signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        again = (
+            "SELECT count(*) FROM pg_stat_wal_receiver WHERE status = 'streaming' AND pid <> :pid"
+        )
+        while not connection.scalar(sa.text(again), {"pid": receiver}):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    # Whoever saw that it was gone could stop to wait for it only now.
+    clinic.asked.clear()
+    assert sharing.can(BEN, VIEW, CT)
+    assert clinic.asked["primary"] >= 2
+    assert "connected just now" in clinic.open()._reading._guard._word.problem
+
+
+def test_without_its_standby_checks_are_answered_by_the_primary(pair, clinic, caplog):
+    sharing = clinic.open()
+    give(sharing)
+    pair.standby.control("stop", "-m", "immediate")
+    for _ in range(5):
+        assert sharing.can(BEN, VIEW, CT)
+    assert caplog.messages == ["checks on a standby: the standby does not answer"]
+    pair.standby.control("start")
+    deadline = time.monotonic() + 20
+    while "checks on a standby: it answers again" not in caplog.messages:
+        assert sharing.can(BEN, VIEW, CT)
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    clinic.asked.clear()
+    assert sharing.can(BEN, VIEW, CT)
+    assert clinic.asked["standby"] == 4

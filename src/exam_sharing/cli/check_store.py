@@ -249,7 +249,9 @@ def _check_cluster(arguments: Namespace) -> ExitCode:
     from exam_sharing.cli.check_cluster import opened_cluster
 
     with opened_cluster(arguments.primary, arguments.standby) as cluster:
-        report = cluster.report()
+        line = Line(sys.stderr)
+        report = cluster.report(line.show)
+        line.show("")
         if not report.safe:
             print(document(cluster=report.as_data()) if arguments.json else report.text())
             return ExitCode.FAILED

@@ -33,6 +33,8 @@ SELECT {_WHERE},
         AND setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())))
         AS all_wait,
     (SELECT count(*) FROM pg_stat_replication WHERE state IS NULL) AS hidden,
+    (SELECT extract(epoch FROM min(clock_timestamp() - backend_start))::float8
+        FROM pg_stat_replication WHERE lower(application_name) = lower(:name)) AS connected,
     (SELECT count(*) FROM pg_stat_replication
         WHERE lower(application_name) = lower(:name)) AS named,
     (SELECT count(*) FROM pg_stat_replication
@@ -40,7 +42,7 @@ SELECT {_WHERE},
         AND state = 'streaming' AND sync_state IN ('sync', 'quorum')) AS awaited
 """)  # noqa: S608  constants
 _OF_STANDBY: Final = sa.text(f"""
-SELECT {_WHERE}, received.pid IS NOT NULL AS receives, received.conninfo AS conninfo,
+SELECT {_WHERE}, received.pid AS receiver, received.conninfo AS conninfo,
     extract(epoch FROM current_setting('wal_receiver_status_interval')::interval)::float8 AS reports
 FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
 """)  # noqa: S608  constants
@@ -68,6 +70,8 @@ class Condition:
     subject: str
     found: str
     problem: str | None
+    passes: bool = False
+    """Whether the problem solves itself."""
 
 
 @attrs.frozen
@@ -141,7 +145,7 @@ class Settings:
         """Yield the conditions under which every commit waits for the standby."""
         primary, standby, name = self.primary, self.standby, self.name
         blind = None
-        if standby.receives and standby.conninfo is None:
+        if standby.receiver is not None and standby.conninfo is None:
             blind = "standby"
         elif primary.hidden:
             blind = "primary"
@@ -153,7 +157,7 @@ class Settings:
         if blind is not None:
             return
         problem = None
-        if not standby.receives:
+        if standby.receiver is None:
             problem = "receives nothing from the primary"
         elif primary.named > 1:
             problem = f"is not the only standby called {name}: give each a name of its own"
@@ -180,6 +184,16 @@ class Settings:
                 "may be stale: wal_sender_timeout of the primary must be longer than "
                 "wal_receiver_status_interval of the standby, and neither 0"
             )
+        # Somebody who saw that it was gone may only now stop to wait for it, as Patroni does.
+        since = primary.connected or 0
+        yield Condition(
+            "connected for",
+            f"{since:.0f} s",
+            None
+            if since > primary.lets_go
+            else f"connected just now: it may answer after {primary.lets_go:g} s",
+            passes=True,
+        )
         times = f"{primary.lets_go:g} s, and {standby.reports:g} s"
         yield Condition("wal_sender_timeout, and status interval", times, problem)
 

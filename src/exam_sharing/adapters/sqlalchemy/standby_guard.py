@@ -41,7 +41,7 @@ _REMEMBERED: Final = 32
 _FOLLOWS: Final = """
 SELECT pg_is_in_recovery() AS standby,
     pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint AS number,
-    coalesce(received.status = 'streaming', false) AS streams,
+    coalesce(received.status = 'streaming', false) AS streams, received.pid AS receiver,
     extract(epoch FROM clock_timestamp() - received.last_msg_receipt_time)::float8 AS age
 FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
 """
@@ -77,14 +77,17 @@ class Position:
 class _Word:
     """What the primary said, and when, before it was asked.
 
-    `lets_go` is after how many seconds without a word the primary may let the standby go.
+    `lets_go` is after how many seconds without a word the primary may let the standby go, and
+    `receiver` the process of the standby for which it waited.
     """
 
     at: float
     position: Position | None = None
     lets_go: float = 0
+    receiver: int | None = None
     all_wait: bool = False
     problem: str | None = None
+    passes: bool = False
 
 
 class Guard:
@@ -106,7 +109,7 @@ class Guard:
         self._renewed_after = min(_RENEWED, _RENEWED if accepted is None else accepted / 4)
         self._seen: deque[_Word] = deque(maxlen=_REMEMBERED)
         self._word = self._asked()
-        if self._word.problem is not None:
+        if self._word.problem is not None and not self._word.passes:
             raise InvalidArgument("reading", self._word.problem)
 
     @in_our_words
@@ -174,6 +177,8 @@ class Guard:
             return max(reached) + self._accepted
         if all_wait and not word.all_wait:
             raise NotFollowing("the writes of others do not wait for the standby")
+        if found.receiver != word.receiver:
+            raise NotFollowing("the standby has lost the primary since")
         if not (found.streams and 0 <= found.age < _LEASE * word.lets_go):
             raise NotFollowing("the standby has not heard the primary for too long")
         if found.number < known.number:
@@ -202,12 +207,18 @@ class Guard:
     def _asked(self) -> _Word:
         asked = Settings.asked(self._primary, self._standby)
         conditions = asked.of_data() if self._accepted is not None else asked.all()
-        problem = next((each.problem for each in conditions if each.problem is not None), None)
-        if problem is not None:
-            return _Word(asked.at, problem=problem)
+        unmet = sorted((c for c in conditions if c.problem is not None), key=lambda c: c.passes)
+        if unmet:
+            return _Word(asked.at, problem=unmet[0].problem, passes=unmet[0].passes)
         at, primary = asked.at, asked.primary
         lets_go = min(primary.lets_go, primary.gives_up or primary.lets_go) - asked.standby.reports
-        word = _Word(at, _position(primary), lets_go, all_wait=primary.all_wait)
+        word = _Word(
+            at,
+            _position(primary),
+            lets_go,
+            receiver=asked.standby.receiver,
+            all_wait=primary.all_wait,
+        )
         if not self._seen or at - self._seen[-1].at >= (self._accepted or 0) / _REMEMBERED:
             self._seen.append(word)
         return word
