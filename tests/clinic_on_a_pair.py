@@ -1,5 +1,6 @@
 """A small portal over a PostgreSQL primary whose standby answers checks."""
 
+import time
 from collections import Counter
 from contextlib import contextmanager
 
@@ -58,6 +59,16 @@ class Clinic:
     def open(self, **options):
         options = {"reading": self.standby, "directory": self.directory} | options
         return open_sharing(self.engine, tables=self.tables, **options)
+
+    def settle(self):
+        """Wait until the standby has been connected for long enough to answer."""
+        sharing = self.open()
+        deadline = time.monotonic() + 20
+        while sharing._reading._guard._word.problem is not None:
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+            sharing.viewer(BEN)
+        self.asked.clear()
 
     def close(self):
         for engine in (self.engine, self.patient, self.standby, *self._others):

@@ -37,15 +37,8 @@ LAWS = "a check follows every commit"
 
 @pytest.fixture(autouse=True)
 def settled(request):
-    """The standby has been connected for long enough to answer."""
     if "clinic" in request.fixturenames:
-        sharing = request.getfixturevalue("clinic").open()
-        deadline = time.monotonic() + 20
-        while sharing._reading._guard._word.problem is not None:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-            sharing.can(BEN, VIEW, CT)
-        request.getfixturevalue("clinic").asked.clear()
+        request.getfixturevalue("clinic").settle()
 
 
 def stale_answers(sharing, rounds, reader=None):

@@ -19,6 +19,7 @@ from exam_sharing.cli import (
     media,
     notices,
     people,
+    release_standby,
     tour,
 )
 from exam_sharing.cli.commands import Command, ExitCode, NotPrinted, Unread
@@ -47,6 +48,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *(grants.share, grants.unshare),
     *(access.access, access.who_can, access.can, access.shared_with),
     *(notices.notices, check_store.check_store, check_histories.check_histories),
+    release_standby.release_standby,
 )
 
 _CODES: Final[Mapping[type[ExamSharingError], ExitCode]] = {

@@ -46,21 +46,60 @@ SELECT {_WHERE}, received.pid AS receiver, received.conninfo AS conninfo,
     extract(epoch FROM current_setting('wal_receiver_status_interval')::interval)::float8 AS reports
 FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
 """)  # noqa: S608  constants
-_LIST: Final = re.compile(r"(?:(?:FIRST\s+|ANY\s+)?(\d+)\s*)?\((.*)\)", re.IGNORECASE | re.DOTALL)
+_LIST: Final = re.compile(r"(?:(FIRST\s+|ANY\s+)?(\d+)\s*)?\((.*)\)", re.IGNORECASE | re.DOTALL)
 _NAME: Final = re.compile(r'"((?:[^"]|"")*)"|([^\s,"]+)')
+LEAVING: Final = "exam_sharing_leaving"
+"""The name of no standby, by which a standby that is to leave the list stops answering."""
 _OWN_NAME: Final = re.compile(r"(?<!\S)(?:fallback_)?application_name=('(?:[^'\\]|\\.)*'|\S+)")
 
 
-def must_wait_for(setting: str, name: str) -> bool:
-    """Return whether each commit waits for a standby, even while the standby is gone.
+@attrs.frozen
+class Waiting:
+    """A value of `synchronous_standby_names`: how many of which standbys commits wait for."""
 
-    `setting` is a value of `synchronous_standby_names`. If it waits for fewer standbys than it
-    names, another one can confirm a commit instead.
-    """
-    found = _LIST.fullmatch(setting.strip())
-    wanted, listed = (int(found[1] or 1), found[2]) if found else (1, setting)
-    names = [(quoted.replace('""', '"') or bare).lower() for quoted, bare in _NAME.findall(listed)]
-    return name.lower() in names and "*" not in names and wanted >= len(names)
+    method: str
+    wanted: int
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, setting: str) -> "Waiting":
+        """Read a value of the setting."""
+        found = _LIST.fullmatch(setting.strip())
+        method, wanted, listed = found.groups() if found else (None, None, setting)
+        names = (
+            quoted.replace('""', '"') or bare.lower() for quoted, bare in _NAME.findall(listed)
+        )
+        return cls((method or "FIRST").strip().upper(), int(wanted or 1), tuple(names))
+
+    def __str__(self) -> str:
+        if not self.names:
+            return ""
+        names = ", ".join('"{}"'.format(each.replace('"', '""')) for each in self.names)
+        return f"{self.method} {self.wanted} ({names})"
+
+    def for_all(self, name: str) -> bool:
+        """Return whether each commit waits for a standby, even while the standby is gone.
+
+        If it waits for fewer standbys than it names, another one can confirm a commit instead.
+        """
+        return self._has(name) and "*" not in self.names and self.wanted >= len(self.names)
+
+    def _has(self, name: str) -> bool:
+        return name.lower() in [each.lower() for each in self.names]
+
+    def letting_go(self) -> "Waiting":
+        """Return a value under which commits wait as before, and no standby may answer checks."""
+        return self if self._has(LEAVING) else attrs.evolve(self, names=(*self.names, LEAVING))
+
+    def without(self, name: str) -> "Waiting":
+        """Return a value under which no commit waits for a standby."""
+        left = tuple(each for each in self.names if each.lower() not in {name.lower(), LEAVING})
+        return attrs.evolve(self, names=left, wanted=min(self.wanted, len(left)))
+
+
+def must_wait_for(setting: str, name: str) -> bool:
+    """Return whether each commit waits for a standby: `Waiting.for_all`."""
+    return Waiting.of(setting).for_all(name)
 
 
 @attrs.frozen
