@@ -25,6 +25,7 @@ from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy import engines
 from exam_sharing.adapters.sqlalchemy.confirming import bounded
+from exam_sharing.adapters.sqlalchemy.direct import DirectReader
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.adapters.sqlalchemy.reading import Question, rendered
 from exam_sharing.adapters.sqlalchemy.tables import SCHEMA, Tables, given_tables
@@ -166,6 +167,7 @@ class OwnTransactions(Transactions):
     def __init__(self, engine: Engine) -> None:
         super().__init__(engine.dialect)
         self._engine = engine
+        self._direct = DirectReader(engine)
         # Whether commits waited for a standby when this was last asked.
         self._waits = self.postgresql
         # Only one act of this process has a turn at a time; `_taken` are its exams.
@@ -182,6 +184,16 @@ class OwnTransactions(Transactions):
     def reading(self) -> AbstractContextManager[Connection]:
         held = held_connection(self._engine)
         return self._reader.connect() if held is None else nullcontext(held)
+
+    @override
+    @in_our_words
+    def ask(self, question: Question[AnswerT], **asked: object) -> AnswerT:
+        if held_connection(self._engine) is None and self._direct.is_usable():
+            written = rendered(question.statement, self.dialect)
+            rows = self._direct.rows(written.text, written.values(asked))
+            if rows is not None:
+                return question.answer(written.rows(rows))
+        return super().ask(question, **asked)
 
     def reads_with(self, other: Transactions) -> bool:
         """Return whether another one reads the same database over the same pool."""
