@@ -32,7 +32,7 @@ class DirectReader:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._driven = engine.dialect.driver == "psycopg"
+        self._driven = engine.dialect.driver == "psycopg" and not engine.dialect.is_async
 
     def is_usable(self) -> bool:
         """Return whether the host cannot tell the difference."""
