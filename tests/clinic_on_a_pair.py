@@ -40,6 +40,10 @@ class Clinic:
 
         return asked
 
+    @property
+    def servers(self):
+        return self.patient, self.standby
+
     def empty(self):
         delete_rows(self.patient, self.tables)
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from clinic_on_a_pair import CT, give, take
 from exam_sharing import Permission
+from exam_sharing.adapters.sqlalchemy import standby_guard
 from exam_sharing.adapters.sqlalchemy.cluster_settings import Waiting
 from exam_sharing.cli import main, release_standby
 from exam_sharing.testing.worlds import BEN
@@ -16,6 +17,7 @@ from exam_sharing.testing.worlds import BEN
 @pytest.fixture
 def release(pair, monkeypatch):
     monkeypatch.setattr(release_standby, "_LOADED", 0.2)
+    monkeypatch.setattr(release_standby, "WAIT", standby_guard._COUNTS + 0.5)
 
     def release(*options, name="standby"):
         return main(["release-standby", name, "--primary", pair.primary.url, *options])

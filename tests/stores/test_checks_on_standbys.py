@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import exam_sharing as es
@@ -25,6 +26,7 @@ from exam_sharing.adapters.sqlalchemy.asynchronous import open_async_sharing
 from exam_sharing.adapters.sqlalchemy.cluster_settings import must_wait_for
 from exam_sharing.errors import InvalidArgument, InvalidInput, StoreFailed
 from exam_sharing.testing.laws import LawBroken, store_laws
+from exam_sharing.testing.machine import run_sharing_machine
 from exam_sharing.testing.opening import StorePorts
 from exam_sharing.testing.worlds import ANNA, BEN
 
@@ -97,15 +99,21 @@ OF_CHECKS = {
 }
 
 
-def laws_broken_by(clinic, sharing):
-    """Return which laws are broken by acts on the primary and checks by a sharing."""
+def opens_stores(clinic, sharing):
+    """Return what opens a store whose acts are on the primary, with checks by a sharing."""
 
     def open_store():
         clinic.empty()
         there = {name: getattr(sharing._ports, name) for name in PORTS}
         return StorePorts(**there, access=sharing._access)
 
-    laws = [each for each in store_laws(open_store, threads=False) if each.name in OF_CHECKS]
+    return open_store
+
+
+def laws_broken_by(clinic, sharing):
+    """Return which laws are broken by acts on the primary and checks by a sharing."""
+    laws = store_laws(opens_stores(clinic, sharing), threads=False)
+    laws = [each for each in laws if each.name in OF_CHECKS]
     assert len(laws) == len(OF_CHECKS)
     found = set()
     for law in laws:
@@ -114,6 +122,12 @@ def laws_broken_by(clinic, sharing):
         except LawBroken:
             found.add(law.name)
     return found
+
+
+def test_random_stories_keep_the_rules_over_both_servers(clinic):
+    few = settings(max_examples=1, stateful_step_count=15, derandomize=True, database=None)
+    run_sharing_machine(opens_stores(clinic, clinic.open()), settings=few)
+    assert clinic.asked["standby"] > 100
 
 
 @contextmanager
@@ -145,27 +159,6 @@ def test_a_standby_that_lags_breaks_laws_only_where_the_host_accepts_staleness(p
         assert laws_broken_by(clinic, guarded) == set()
         clinic.fill()
         assert stale_answers(guarded, 5) == 0
-
-
-def test_a_standby_that_is_cut_off_stops_answering_before_the_primary_lets_it_go(
-    pair, clinic, monkeypatch
-):
-    for each in ("_RENEWED", "_COUNTS"):
-        monkeypatch.setattr(standby_guard, each, 3600)
-    guarded, stale = clinic.open(), clinic.open(stale_seconds_accepted=3600)
-    give(guarded)
-    assert guarded.can(BEN, VIEW, CT)
-    with clinic.standby.connect() as connection:
-        receiver = connection.scalar(sa.text("SELECT pid FROM pg_stat_wal_receiver"))
-    os.kill(receiver, signal.SIGSTOP)
-    try:
-        time.sleep(2.6)
-        pair.wait_for("")
-        take(guarded)
-        assert stale.can(BEN, VIEW, CT)
-        assert not guarded.can(BEN, VIEW, CT)
-    finally:
-        os.kill(receiver, signal.SIGCONT)
 
 
 def test_an_answer_that_comes_late_does_not_count(clinic):
@@ -254,12 +247,12 @@ def test_a_host_that_mixes_servers_up_is_told(clinic, postgresql_server, sqlite)
 
 
 def test_a_standby_with_tables_of_another_shape_is_refused(pair, clinic):
-    pair.standby.configure(recovery_min_apply_delay="2s")
+    pair.standby.configure(recovery_min_apply_delay="1s")
     pair.wait_for("")
     table = clinic.tables.schema
     with clinic.engine.begin() as connection:
         connection.execute(table.update().values(number=table.c.number - 1))
-    time.sleep(2.2)
+    time.sleep(1.2)
     with clinic.engine.begin() as connection:
         connection.execute(table.update().values(number=table.c.number + 1))
     with pytest.raises(StoreFailed, match="the standby: the tables are of shape"):
@@ -340,10 +333,13 @@ def test_memberships_of_a_host_are_read_on_the_standby_only_if_its_writers_wait(
             )
 
 
-def test_an_event_loop_asks_the_standby_too(clinic):
+@pytest.mark.parametrize("driver", ["psycopg", "asyncpg"])
+def test_an_event_loop_asks_the_standby_too(clinic, driver):
+    pytest.importorskip(driver)
+
     async def checked():
-        primary = create_async_engine(clinic.patient.url.set(drivername="postgresql+psycopg"))
-        standby = create_async_engine(clinic.standby.url)
+        urls = (each.url.set(drivername=f"postgresql+{driver}") for each in clinic.servers)
+        primary, standby = map(create_async_engine, urls)
         try:
             with pytest.raises(InvalidArgument, match="must be asynchronous as the engine is"):
                 await open_async_sharing(primary, reading=clinic.standby, tables=clinic.tables)
@@ -388,6 +384,27 @@ def test_commits_wait_in_any_case_for_all_or_for_none_of_the_named_standbys(sett
     assert must_wait_for(setting, "standby") is waits
 
 
+# These end the connection of the standby, which then answers nothing for a while.
+
+
+def test_without_its_standby_checks_are_answered_by_the_primary(pair, clinic, caplog):
+    sharing = clinic.open()
+    give(sharing)
+    pair.standby.control("stop", "-m", "immediate")
+    for _ in range(5):
+        assert sharing.can(BEN, VIEW, CT)
+    assert caplog.messages == ["checks on a standby: the standby does not answer"]
+    pair.standby.control("start")
+    deadline = time.monotonic() + 20
+    while "checks on a standby: it answers again" not in caplog.messages:
+        assert sharing.can(BEN, VIEW, CT)
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    clinic.asked.clear()
+    assert sharing.can(BEN, VIEW, CT)
+    assert clinic.asked["standby"] == 4
+
+
 def test_a_standby_that_has_just_connected_again_is_left_alone(pair, clinic):
     sharing = clinic.open()
     give(sharing)
@@ -408,19 +425,22 @@ def test_a_standby_that_has_just_connected_again_is_left_alone(pair, clinic):
     assert "connected just now" in clinic.open()._reading._guard._word.problem
 
 
-def test_without_its_standby_checks_are_answered_by_the_primary(pair, clinic, caplog):
-    sharing = clinic.open()
-    give(sharing)
-    pair.standby.control("stop", "-m", "immediate")
-    for _ in range(5):
-        assert sharing.can(BEN, VIEW, CT)
-    assert caplog.messages == ["checks on a standby: the standby does not answer"]
-    pair.standby.control("start")
-    deadline = time.monotonic() + 20
-    while "checks on a standby: it answers again" not in caplog.messages:
-        assert sharing.can(BEN, VIEW, CT)
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-    clinic.asked.clear()
-    assert sharing.can(BEN, VIEW, CT)
-    assert clinic.asked["standby"] == 4
+def test_a_standby_that_is_cut_off_stops_answering_before_the_primary_lets_it_go(
+    pair, clinic, monkeypatch
+):
+    for each in ("_RENEWED", "_COUNTS"):
+        monkeypatch.setattr(standby_guard, each, 3600)
+    guarded, stale = clinic.open(), clinic.open(stale_seconds_accepted=3600)
+    give(guarded)
+    assert guarded.can(BEN, VIEW, CT)
+    with clinic.standby.connect() as connection:
+        receiver = connection.scalar(sa.text("SELECT pid FROM pg_stat_wal_receiver"))
+    os.kill(receiver, signal.SIGSTOP)
+    try:
+        time.sleep(2.6)
+        pair.wait_for("")
+        take(guarded)
+        assert stale.can(BEN, VIEW, CT)
+        assert not guarded.can(BEN, VIEW, CT)
+    finally:
+        os.kill(receiver, signal.SIGCONT)
