@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import exam_sharing as es
 from clinic_on_a_pair import CT, give, take
-from exam_sharing.adapters.sqlalchemy import confirming
+from exam_sharing.adapters.sqlalchemy import confirming, standby_guard
 from exam_sharing.adapters.sqlalchemy.asynchronous import open_async_sharing
 from exam_sharing.testing.edges import START
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA
@@ -94,6 +94,22 @@ def test_a_refusal_is_recorded_though_nobody_confirms_it(pair, clinic):
     with clinic.patient.connect() as connection:
         kinds = connection.scalars(sa.select(clinic.tables.events.c.kind)).all()
     assert kinds == ["ActRefused"]
+
+
+def test_an_act_that_the_standby_has_received_and_not_applied_is_known_to_checks(pair, clinic):
+    clinic.settle()
+    sharing, other = clinic.open(), clinic.open()
+    give(sharing)
+    with clinic.standby.connect() as connection:
+        connection.exec_driver_sql("SELECT pg_wal_replay_pause()")
+        try:
+            assert take(sharing).unconfirmed
+            assert not sharing.can(BEN, VIEW, CT)
+            # Another process learns the position when it asks the primary again.
+            time.sleep(standby_guard._RENEWED + 0.1)
+            assert not other.can(BEN, VIEW, CT)
+        finally:
+            connection.exec_driver_sql("SELECT pg_wal_replay_resume()")
 
 
 def test_an_operator_who_ends_the_wait_makes_no_act_look_confirmed(pair, clinic, monkeypatch):
