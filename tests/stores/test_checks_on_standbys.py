@@ -69,8 +69,11 @@ def test_checks_and_lists_are_answered_by_the_standby_and_acts_by_the_primary(cl
     assert clinic.asked["primary"] <= 1
 
 
-def test_the_first_check_after_an_act_knows_of_it(clinic):
-    assert stale_answers(clinic.open(), 60) == 0
+@pytest.mark.parametrize("watched", [True, False])
+def test_the_first_check_after_an_act_knows_of_it(clinic, watched):
+    # Where nothing listens to statements, reads go past SQLAlchemy.
+    standby = clinic.standby if watched else clinic.at(clinic.standby.url)
+    assert stale_answers(clinic.open(reading=standby), 40) == 0
 
 
 def test_who_left_a_group_has_nothing_from_it_at_once(clinic):
@@ -150,7 +153,8 @@ def overtaken(pair):
 
 @pytest.mark.parametrize("fault", [delayed, overtaken])
 def test_a_standby_that_lags_breaks_laws_only_where_the_host_accepts_staleness(pair, clinic, fault):
-    guarded, stale = clinic.open(), clinic.open(stale_seconds_accepted=3600)
+    guarded = clinic.open(reading=clinic.at(clinic.standby.url))
+    stale = clinic.open(stale_seconds_accepted=3600)
     with fault(pair):
         time.sleep(AWHILE)
         with pytest.raises(InvalidArgument, match="may be stale"):
@@ -405,6 +409,21 @@ def test_without_its_standby_checks_are_answered_by_the_primary(pair, clinic, ca
     assert clinic.asked["standby"] == 4
 
 
+def test_a_standby_that_cannot_be_reached_is_left_alone_past_sqlalchemy_too(clinic, caplog):
+    standby = clinic.at(clinic.standby.url, poolclass=sa.NullPool)
+    sharing = clinic.open(reading=standby)
+    give(sharing)
+    viewer = sharing.viewer(BEN)
+
+    @sa.event.listens_for(standby, "do_connect")
+    def unreachable(*_):
+        raise standby.dialect.loaded_dbapi.OperationalError
+
+    assert viewer.can(VIEW, CT)
+    assert viewer.can(VIEW, CT)
+    assert caplog.messages == ["checks on a standby: the standby does not answer"]
+
+
 def test_a_standby_that_has_just_connected_again_is_left_alone(pair, clinic):
     sharing = clinic.open()
     give(sharing)
@@ -430,7 +449,8 @@ def test_a_standby_that_is_cut_off_stops_answering_before_the_primary_lets_it_go
 ):
     for each in ("_RENEWED", "_COUNTS"):
         monkeypatch.setattr(standby_guard, each, 3600)
-    guarded, stale = clinic.open(), clinic.open(stale_seconds_accepted=3600)
+    guarded = clinic.open(reading=clinic.at(clinic.standby.url))
+    stale = clinic.open(stale_seconds_accepted=3600)
     give(guarded)
     assert guarded.can(BEN, VIEW, CT)
     with clinic.standby.connect() as connection:

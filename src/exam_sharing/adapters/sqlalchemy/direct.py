@@ -6,12 +6,14 @@ them all the same where the host could tell the difference: where something list
 or transactions, or logs them, or where names are translated.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from logging import INFO
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Engine
+
+from exam_sharing.errors import StoreFailed
 
 # The events of an engine and of its dialect that a read fires.
 _FIRED: Final = attrgetter(
@@ -25,6 +27,14 @@ _FIRED: Final = attrgetter(
     "rollback",
 )
 _FIRED_BY_DIALECT: Final = attrgetter("do_execute", "handle_error")
+
+
+OneRow: TypeAlias = Callable[[str], Sequence[Any]]
+"""Executes a statement without values, and returns its first row."""
+
+
+def _nothing(_: OneRow) -> None:
+    """Do nothing."""
 
 
 class DirectReader:
@@ -45,20 +55,34 @@ class DirectReader:
             and not engine.logger.isEnabledFor(INFO)
         )
 
-    def rows(self, text: str, values: Any) -> Sequence[Sequence[Any]] | None:  # noqa: ANN401
+    def rows(
+        self,
+        text: str,
+        values: Any,  # noqa: ANN401
+        before: Callable[[OneRow], object] = _nothing,
+    ) -> Sequence[Sequence[Any]] | None:
         """Return the rows of the driver, or `None` if it fails.
 
-        A read that failed can be repeated, by whatever tells the failure in its own words.
+        A read that failed can be repeated, by whatever tells the failure in its own words. `before`
+        is called just before with what returns the first row of another statement; it may raise
+        `StoreFailed`, and then nothing is read.
         """
         failures: Any = self._engine.dialect.loaded_dbapi.Error
         try:
             lent = self._engine.raw_connection()
         except failures:
             return None
+        found: Sequence[Sequence[Any]] = ()
+        refused: StoreFailed | None = None
         try:
             driver: Any = lent.driver_connection
             driver.autocommit = True
-            found: Sequence[Sequence[Any]] = driver.execute(text, values).fetchall()
+            try:
+                before(lambda asked: driver.execute(asked).fetchone())
+            except StoreFailed as error:
+                refused = error
+            else:
+                found = driver.execute(text, values).fetchall()
             driver.autocommit = False
         except BaseException as error:
             # It may be in the middle of a statement, or keep the mode.
@@ -67,4 +91,6 @@ class DirectReader:
                 return None
             raise
         lent.close()
+        if refused is not None:
+            raise refused
         return found

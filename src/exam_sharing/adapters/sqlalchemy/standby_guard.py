@@ -19,14 +19,14 @@ from collections import deque
 from logging import getLogger
 from threading import Lock
 from time import monotonic
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import attrs
 from sqlalchemy import Row
-from sqlalchemy.engine import Connection
 
 from exam_sharing.adapters.sqlalchemy.cluster_settings import AT_PRIMARY, Settings
 from exam_sharing.adapters.sqlalchemy.database import Transactions
+from exam_sharing.adapters.sqlalchemy.direct import OneRow
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.errors import InvalidArgument, InvalidInput, StoreFailed
 
@@ -42,7 +42,8 @@ _FOLLOWS: Final = """
 SELECT pg_is_in_recovery() AS standby,
     pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint AS number,
     coalesce(received.status = 'streaming', false) AS streams, received.pid AS receiver,
-    extract(epoch FROM clock_timestamp() - received.last_msg_receipt_time)::float8 AS age
+    coalesce(extract(epoch FROM clock_timestamp() - received.last_msg_receipt_time), -1)::float8
+        AS age
 FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
 """
 
@@ -151,18 +152,17 @@ class Guard:
         if self._accepted is None and monotonic() - word.at > _COUNTS:
             raise NotFollowing("the primary has not said lately that commits wait for the standby")
 
-    def require_following(
-        self, connection: Connection, after: Position | None, *, all_wait: bool
-    ) -> float:
+    def require_following(self, ask: OneRow, after: Position | None, *, all_wait: bool) -> float:
         """Return until when, by `time.monotonic`, a read of the standby counts.
 
-        `all_wait` is whether others than this package write what is read.
+        `ask` asks the standby, and `all_wait` is whether others than this package write what is
+        read.
 
         Raises:
             NotFollowing: the standby must not answer.
         """
         word, asked = self._word, monotonic()
-        found = connection.exec_driver_sql(_FOLLOWS).one()
+        found = _Follows(*ask(_FOLLOWS))
         if not found.standby:
             raise NotFollowing("the standby was promoted")
         known = word.position
@@ -222,6 +222,16 @@ class Guard:
         if not self._seen or at - self._seen[-1].at >= (self._accepted or 0) / _REMEMBERED:
             self._seen.append(word)
         return word
+
+
+class _Follows(NamedTuple):
+    """What a standby said of itself."""
+
+    standby: bool
+    number: int
+    streams: bool
+    receiver: int | None
+    age: float
 
 
 def _position(primary: Row[Any]) -> Position:

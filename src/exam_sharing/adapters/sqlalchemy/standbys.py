@@ -23,9 +23,11 @@ from exam_sharing.adapters.sqlalchemy.database import (
     Transactions,
     check_schema,
 )
+from exam_sharing.adapters.sqlalchemy.direct import DirectReader, OneRow
 from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
+from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.adapters.sqlalchemy.host import HostExams, store_over
-from exam_sharing.adapters.sqlalchemy.reading import Cursor, Exams, Keys
+from exam_sharing.adapters.sqlalchemy.reading import Cursor, Exams, Keys, Question, rendered
 from exam_sharing.adapters.sqlalchemy.standby_guard import Guard, NotFollowing, Position
 from exam_sharing.adapters.sqlalchemy.table_directory import TableDirectory
 from exam_sharing.adapters.sqlalchemy.table_exams import TableExams
@@ -47,7 +49,7 @@ class _StandbyTransactions(Transactions):
         self, engine: Engine, guard: Guard, after: Position | None, *, all_wait: bool
     ) -> None:
         super().__init__(engine.dialect)
-        self._standby = OwnTransactions(engine)
+        self._standby, self._direct = OwnTransactions(engine), DirectReader(engine)
         self._guard, self._after, self._all_wait = guard, after, all_wait
 
     @override
@@ -56,20 +58,43 @@ class _StandbyTransactions(Transactions):
         self._guard.require_word()
         try:
             with self._standby.reading() as connection:
-                until = self._guard.require_following(
-                    connection, self._after, all_wait=self._all_wait
-                )
+                until = self._until(lambda asked: connection.exec_driver_sql(asked).one())
                 yield connection
         except SQLAlchemyError:
             self._guard.failed()
             raise
-        # The process may have been stopped between the two statements.
-        if monotonic() > until:
-            raise NotFollowing("the answer of the standby came too late")
+        _require_in_time(until)
+
+    @override
+    @in_our_words
+    def ask(self, question: Question[AnswerT], **asked: object) -> AnswerT:
+        if not self._direct.is_usable():
+            return super().ask(question, **asked)
+        self._guard.require_word()
+        written, until = rendered(question.statement, self.dialect), [0.0]
+
+        def before(ask: OneRow) -> None:
+            until[0] = self._until(ask)
+
+        rows = self._direct.rows(written.text, written.values(asked), before)
+        if rows is None:
+            self._guard.failed()
+            raise NotFollowing("the standby does not answer")
+        _require_in_time(until[0])
+        return question.answer(written.rows(rows))
+
+    def _until(self, ask: OneRow) -> float:
+        return self._guard.require_following(ask, self._after, all_wait=self._all_wait)
 
     @override
     def writing(self) -> AbstractContextManager[Connection]:
         raise StoreFailed("nothing is written on a standby")
+
+
+def _require_in_time(until: float) -> None:
+    # The process may have been stopped between the two statements.
+    if monotonic() > until:
+        raise NotFollowing("the answer of the standby came too late")
 
 
 class _FirstTheStandby(AccessReader):
