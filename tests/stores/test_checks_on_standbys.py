@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 import sqlalchemy as sa
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 import exam_sharing as es
 from clinic_on_a_pair import CT, give, take
+from databases import pooled
 from exam_sharing.adapters.sqlalchemy import (
     SqlDirectory,
     TableDirectory,
@@ -248,6 +249,29 @@ def test_a_host_that_mixes_servers_up_is_told(clinic, postgresql_server, sqlite)
         open_sharing(
             clinic.engine, reading=clinic.standby, tables=define_tables(sa.MetaData(), prefix="no_")
         )
+
+
+def test_a_pooler_before_the_standby_is_refused(clinic):
+    address = clinic.standby.url.render_as_string(hide_password=False)
+    with pooled(address, "transaction", sessions=2) as pooler:
+        standby = clinic.at(pooler, connect_args={"prepare_threshold": None})
+        with pytest.raises(InvalidArgument, match="without a pooler"):
+            clinic.open(reading=standby)
+        standby.dispose()
+
+
+def test_an_address_of_several_standbys_is_answered_by_the_one_that_commits_wait_for(pair, clinic):
+    with pair.another("second") as second:
+        second.configure(recovery_min_apply_delay="2s")
+        hosts = [clinic.standby.url.query["host"], sa.make_url(second.url).query["host"]]
+        query = {"host": [f"{host}:5432" for host in hosts], "load_balance_hosts": "random"}
+        url = clinic.standby.url.set(query=query)
+        either = clinic.at(url, poolclass=sa.NullPool)
+        while True:
+            with suppress(InvalidArgument):
+                sharing = clinic.open(reading=either)
+                break
+        assert stale_answers(sharing, 15) == 0
 
 
 def test_a_standby_with_tables_of_another_shape_is_refused(pair, clinic):

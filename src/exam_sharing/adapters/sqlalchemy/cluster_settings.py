@@ -42,7 +42,8 @@ SELECT {_WHERE},
         AND state = 'streaming' AND sync_state IN ('sync', 'quorum')) AS awaited
 """)  # noqa: S608  constants
 _OF_STANDBY: Final = sa.text(f"""
-SELECT {_WHERE}, received.pid AS receiver, received.conninfo AS conninfo,
+SELECT {_WHERE}, extract(epoch FROM pg_postmaster_start_time())::float8 AS started,
+    received.pid AS receiver, received.conninfo AS conninfo,
     extract(epoch FROM current_setting('wal_receiver_status_interval')::interval)::float8 AS reports
 FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
 """)  # noqa: S608  constants

@@ -319,27 +319,41 @@ def _mixed_statements(connection: Connection) -> str | None:
     """Return the problem and its remedy if a pooler may mix statements, or `None`."""
     driver_connection: Any = connection.connection.driver_connection
     driver_connection = getattr(driver_connection, "lent", driver_connection)
-    if driver_connection in _DIRECT:
-        return None
     match connection.dialect.driver:
         case "psycopg" | "psycopg_async" if driver_connection.prepare_threshold is not None:
-            process: int = driver_connection.info.backend_pid
             remedy = (
                 'prepare none, with connect_args={"prepare_threshold": None} for create_engine, '
                 "or prepare_threshold=None for psycopg.connect"
             )
         case "asyncpg":
-            process = driver_connection.get_server_pid()
             remedy = "asyncpg prepares each statement: use psycopg, with prepare_threshold=None"
         case _:
             return None
-    if connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() == process:
-        _DIRECT.add(driver_connection)
+    if not is_pooled(connection):
         return None
     return (
         "reaches PostgreSQL over a pooler, which may mix prepared statements of its clients: "
         f"{remedy}"
     )
+
+
+def is_pooled(connection: Connection) -> bool:
+    """Return whether another server process answers than the driver has connected to."""
+    driver_connection: Any = connection.connection.driver_connection
+    driver_connection = getattr(driver_connection, "lent", driver_connection)
+    if driver_connection in _DIRECT:
+        return False
+    match connection.dialect.driver:
+        case "psycopg" | "psycopg_async":
+            process: int = driver_connection.info.backend_pid
+        case "asyncpg":
+            process = driver_connection.get_server_pid()
+        case _:
+            return False
+    if connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one() != process:
+        return True
+    _DIRECT.add(driver_connection)
+    return False
 
 
 def quiet_engine(engine: Engine) -> Engine:

@@ -42,6 +42,7 @@ _FOLLOWS: Final = """
 SELECT pg_is_in_recovery() AS standby,
     pg_wal_lsn_diff(pg_last_wal_replay_lsn(), '0/0')::bigint AS number,
     coalesce(received.status = 'streaming', false) AS streams, received.pid AS receiver,
+    extract(epoch FROM pg_postmaster_start_time())::float8 AS started,
     coalesce(extract(epoch FROM clock_timestamp() - received.last_msg_receipt_time), -1)::float8
         AS age
 FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
@@ -79,13 +80,13 @@ class _Word:
     """What the primary said, and when, before it was asked.
 
     `lets_go` is after how many seconds without a word the primary may let the standby go, and
-    `receiver` the process of the standby for which it waited.
+    `receiver` the start of the standby for which it waited, with the process that receives there.
     """
 
     at: float
     position: Position | None = None
     lets_go: float = 0
-    receiver: int | None = None
+    receiver: tuple[float, int | None] | None = None
     all_wait: bool = False
     problem: str | None = None
     passes: bool = False
@@ -177,8 +178,8 @@ class Guard:
             return max(reached) + self._accepted
         if all_wait and not word.all_wait:
             raise NotFollowing("the writes of others do not wait for the standby")
-        if found.receiver != word.receiver:
-            raise NotFollowing("the standby has lost the primary since")
+        if (found.started, found.receiver) != word.receiver:
+            raise NotFollowing("it is another standby, or it has lost the primary since")
         if not (found.streams and 0 <= found.age < _LEASE * word.lets_go):
             raise NotFollowing("the standby has not heard the primary for too long")
         if found.number < known.number:
@@ -216,7 +217,7 @@ class Guard:
             at,
             _position(primary),
             lets_go,
-            receiver=asked.standby.receiver,
+            receiver=(asked.standby.started, asked.standby.receiver),
             all_wait=primary.all_wait,
         )
         if not self._seen or at - self._seen[-1].at >= (self._accepted or 0) / _REMEMBERED:
@@ -231,6 +232,7 @@ class _Follows(NamedTuple):
     number: int
     streams: bool
     receiver: int | None
+    started: float
     age: float
 
 

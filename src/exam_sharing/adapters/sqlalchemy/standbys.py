@@ -218,7 +218,18 @@ def _checked(engine: Engine) -> Engine:
         raise InvalidArgument("reading", error.problem) from None
     if own.dialect.name != "postgresql":
         raise InvalidArgument("reading", "must be of a standby of PostgreSQL")
+    if in_our_words(_is_pooled)(own):
+        problem = (
+            "must reach one standby without a pooler, which can send the question whether it "
+            "follows to one server and the read to another"
+        )
+        raise InvalidArgument("reading", problem)
     return own
+
+
+def _is_pooled(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return engines.is_pooled(connection)
 
 
 def _reads_over(primary: Transactions, directory: Directory) -> bool:
