@@ -203,10 +203,15 @@ def new_server(
     options = f"-k {sockets} {options}"
     control = ["-D", str(data), "-w", "-t", str(PATIENCE), "-o", options]
     url = f"postgresql+psycopg://postgres@/postgres?host={sockets}"
-    with programs.before_end("pg_ctl", *control, "-m", "immediate", "stop"):
-        server = Server(url, programs, data, control)
-        server.control("start")
-        yield server
+    try:
+        with programs.before_end("pg_ctl", *control, "-m", "immediate", "stop"):
+            server = Server(url, programs, data, control)
+            server.control("start")
+            yield server
+    finally:
+        # Another server may get the name.
+        for folder in (data, sockets):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _sockets_of(server: Server) -> str:
