@@ -147,6 +147,16 @@ def test_a_grant_narrowed_twice_stays_in_its_line():
     assert world.grant_to(BEN).lines == (first.id,)
 
 
+def test_what_is_passed_on_from_a_narrowed_grant_rests_on_it():
+    world = shared_with(BEN)
+    world.narrow(ANNA, CT, BEN, until=LATER)
+    world.share(BEN, CT, CARLA, until=SOON)
+
+    world.unshare(ANNA, CT, BEN, reshares=es.Reshares.CASCADE)
+
+    assert not world.can_view(CARLA, CT)
+
+
 def test_each_of_two_replacements_begins_a_line():
     world = shared_with(BEN, DAN)
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
@@ -159,6 +169,8 @@ def test_each_of_two_replacements_begins_a_line():
     parts = [grant for grant in world.grants(CT) if grant.recipient == EVA]
     assert {(part.permission, part.until) for part in parts} == {(DOWNLOAD, SOON), (VIEW, None)}
     assert all(part.lines == (first.id, part.id) for part in parts)
+    grounds = world.sharing.admin.explain(EVA, VIEW, CT).grounds
+    assert [ground.grant.permission for ground in grounds] == [DOWNLOAD, VIEW]
 
 
 ADMIN = es.UserId("admin")

@@ -10,6 +10,7 @@ from world import (
     BEN,
     CARLA,
     CT,
+    DAN,
     DAY,
     DOWNLOAD,
     MR,
@@ -188,3 +189,31 @@ def test_a_share_sends_its_own_notices_only():
 
     assert set(world.told()) == {CARLA}
     assert world.sharing.admin.deliver_notices() == 1
+
+
+def test_who_holds_by_their_own_gift_to_a_group_alone_is_told_of_a_grant():
+    world = World()
+    world.share(ANNA, CT, DAN, permission=DOWNLOAD)
+    world.share(DAN, CT, NURSES, permission=DOWNLOAD)
+    world.unshare(ANNA, CT, DAN)
+    told = len(world.notifier.sent)
+
+    world.share(ANNA, CT, DAN, permission=DOWNLOAD)
+
+    assert [notice.to for notice in world.notifier.sent[told:]] == [DAN]
+
+
+@pytest.mark.parametrize("first", [ANNA, DAN])
+def test_a_grant_that_lasts_longer_than_what_others_gave_to_a_group_is_told(first):
+    world = World()
+    world.share(ANNA, CT, DAN, until=LATER)
+    until = {ANNA: SOON, DAN: LATER}
+    for grantor in (first, *({ANNA, DAN} - {first})):
+        world.share(grantor, CT, NURSES, until=until[grantor])
+    world.unshare(ANNA, CT, DAN)
+    told = len(world.notifier.sent)
+
+    world.share(ANNA, CT, DAN, until=SOON)
+    assert len(world.notifier.sent) == told
+    world.share(ANNA, CT, DAN, until=SOON + DAY / 2)
+    assert [notice.to for notice in world.notifier.sent[told:]] == [DAN]
