@@ -138,8 +138,8 @@ def narrow_request(
     """
     form = _Form(fields)
     form.one("recipient", principal_of, required=True)
-    until = form.one("until", partial(_time, zone))
-    form.one("permission", partial(_member, Permission), required=until is None)
+    form.one("until", partial(_time, zone))
+    form.one("permission", partial(_member, Permission), required=not form.is_sent("until"))
     form.ending()
     return NarrowRequest(actor=actor, exam=exam, performed_by=performed_by, **form.usable())
 
@@ -194,6 +194,13 @@ class _Form:
         except InvalidInput as error:
             self._errors.append(InvalidInput(name, error.problem))
         return self._given.get(name)
+
+    def is_sent(self, name: str) -> bool:
+        """Return whether a field is sent, whether or not it can be used."""
+        try:
+            return bool(self._texts(name))
+        except InvalidInput:
+            return True
 
     def ending(self) -> None:
         """Read the fields of every form that ends grants."""
@@ -279,5 +286,5 @@ def _time(zone: tzinfo | None, text: str) -> datetime:
     except (OverflowError, ValueError):
         raise InvalidInput("", "must be a date or a time in ISO 8601") from None
     if found.tzinfo is None and zone is None:
-        raise InvalidInput("", "must have an offset, as +00:00")
+        raise InvalidInput("", "must have an offset, as +00:00, since no zone is given for dates")
     return found if found.tzinfo else found.replace(tzinfo=zone)

@@ -194,8 +194,9 @@ class _Act:
 
     def request_of(self, by: Asking, named: object, fields: Mapping[str, Any]) -> requests.Request:
         """Return the request of a form; an unknown field is an error, as it may be misspelt."""
-        if not fields.keys() <= self.fields.model_fields.keys():
-            raise InvalidInput("body", "must have no other fields than those of the form")
+        known = self.fields.model_fields
+        if not fields.keys() <= known.keys():
+            raise InvalidInput("body", f"must have no other fields than {', '.join(known)}")
         return self.read(by, named, fields)
 
 
