@@ -1,6 +1,8 @@
 """What a commit does while the standby is gone for which it waits."""
 
 import asyncio
+import os
+import signal
 import threading
 import time
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import exam_sharing as es
 from clinic_on_a_pair import CT, give, take
 from exam_sharing.adapters.sqlalchemy import confirming, standby_guard
 from exam_sharing.adapters.sqlalchemy.asynchronous import open_async_sharing
+from exam_sharing.memory import MemoryNotifier
 from exam_sharing.testing.edges import START
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA
 
@@ -55,6 +58,48 @@ def test_an_act_that_no_standby_confirms_is_done_and_its_receipt_says_so(pair, c
     # The session that was told to stop waiting serves nobody else.
     assert not give(sharing).unconfirmed
     assert sharing.can(BEN, VIEW, CT)
+
+
+def test_a_repeated_receipt_does_not_claim_that_a_standby_has_confirmed_the_act(pair, clinic):
+    sharing = clinic.open()
+    request = es.ShareRequest(
+        actor=ANNA, exam=CT, recipients=(BEN,), attested=True, request_id="once"
+    )
+    with without_standby(pair, clinic):
+        assert sharing.share(request).unconfirmed
+        with at_most(5):
+            again = sharing.share(request)
+        assert again.repeated
+        assert again.unconfirmed
+    again = sharing.share(request)
+    assert again.repeated
+    assert not again.unconfirmed
+
+
+@contextmanager
+def with_receiver_stopped(clinic):
+    """The standby answers queries, and no longer receives anything."""
+    with clinic.standby.connect() as connection:
+        receiver = connection.scalar(sa.text("SELECT pid FROM pg_stat_wal_receiver"))
+    os.kill(receiver, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(receiver, signal.SIGCONT)
+
+
+def test_acts_and_relays_go_on_without_a_standby_that_is_cut_off(pair, clinic):
+    mailbox = MemoryNotifier()
+    sharing = clinic.open(notifier=mailbox)
+    with with_receiver_stopped(clinic):
+        with at_most(5):
+            assert give(sharing).unconfirmed
+        with at_most(5):
+            sharing.admin.deliver_notices()
+        with at_most(5):
+            assert take(sharing).unconfirmed
+        assert not sharing.can(BEN, VIEW, CT)
+    assert len(mailbox.sent) == 1
 
 
 def test_an_act_in_its_turn_does_not_wait_for_ever_either(pair, clinic):

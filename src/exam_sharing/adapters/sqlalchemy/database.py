@@ -45,6 +45,9 @@ _CONFIRMED: Final = (
     "current_setting('synchronous_standby_names') <> '' AS waits"
 )
 CONFIRMED: Final = text(f"SELECT {_CONFIRMED}")
+_WAITS: Final = text("SELECT current_setting('synchronous_standby_names') <> ''")
+# Something to wait for: it follows in the log all that was read before, and changes nothing.
+_MARK: Final = text("SELECT pg_logical_emit_message(true, 'exam_sharing', '')")
 # How long a racing act waits for a lock: the act that holds it longer will most likely win.
 _WAIT: Final = text(f"SELECT set_config('lock_timeout', '1s', true), {_CONFIRMED}")
 # An act in its turn waits longer. PostgreSQL ends a turn that is idle for 10 seconds, so that a
@@ -143,6 +146,20 @@ class Transactions(ABC):
     def commit(self, connection: Connection) -> None:
         """Commit the transaction of a turn."""
         connection.commit()
+
+    def is_confirmed(self) -> bool:
+        """Return whether standbys have confirmed all that was read so far; this waits for them.
+
+        In a transaction of the host's, its commit waits.
+        """
+        if self.postgresql and self._reads_waits():
+            with self.writing() as connection:
+                connection.execute(_MARK)
+        return True
+
+    def _reads_waits(self) -> bool:
+        with self.reading() as connection:
+            return bool(connection.scalar(_WAITS))
 
     def rows(self, statement: Select[Any], **asked: object) -> Sequence[Row[Any]]:
         """Execute a statement that reads, and return its rows."""
@@ -271,6 +288,19 @@ class OwnTransactions(Transactions):
     def commit(self, connection: Connection) -> None:
         with self._confirmed(connection):
             connection.commit()
+
+    @override
+    def is_confirmed(self) -> bool:
+        held = held_connection(self._engine)
+        try:
+            if held is None:
+                return super().is_confirmed()
+            # A turn that finds its act already done ends here.
+            held.execute(_MARK)
+            self.commit(held)
+        except Unconfirmed:
+            return False
+        return True
 
     def _require_no_wait_for_itself(self) -> None:
         # On SQLite, a second writer in the same thread would wait for the first for ever. The error

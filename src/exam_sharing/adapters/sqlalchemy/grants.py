@@ -13,6 +13,7 @@ from datetime import datetime
 from random import random
 from typing import Any, TypeVar
 
+import attrs
 from sqlalchemy import (
     ColumnElement,
     Row,
@@ -156,11 +157,14 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
         receipts = self._tables.receipts
         is_it = receipts.c.actor == actor.value, receipts.c.request_id == request_id
         for row in self._transactions.rows(select(receipts).where(*is_it)):
+            receipt = stored.receipt_of(row.receipt, self._records_named_in([row.receipt]))
+            # After a crash, the primary shows commits for which nobody waits any more.
+            unconfirmed = not self._transactions.is_confirmed()
             return ports.StoredReceipt(
                 actor=actor,
                 request_id=request_id,
                 fingerprint=row.fingerprint,
-                receipt=stored.receipt_of(row.receipt, self._records_named_in([row.receipt])),
+                receipt=attrs.evolve(receipt, unconfirmed=unconfirmed),
             )
         return None
 
