@@ -16,20 +16,17 @@ import random
 import signal
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import count, islice
-from threading import Event
 
-import attrs
 import pytest
 import sqlalchemy
 from lives import DELIVER, PATIENCE, Life, Witness, as_first_given, nursery, receipt_of, waiting_in
+from load import Load, repeated
 
 import exam_sharing as es
 from databases import address_of
 from exam_sharing.adapters.sqlalchemy import create_all
-from test_serial_order import EXAMS, GROUPS, OTHERS, OWNER, SECOND, START, something
+from test_serial_order import EXAMS, GROUPS, OTHERS, OWNER, START
 from world import DAY, DOWNLOAD, share_request
 
 ROUNDS, LIVES_EACH = 20, 5
@@ -129,11 +126,6 @@ def end_of_notices(witness, numbered):
     return Counter(witness.mailbox.ids())
 
 
-def repeated(arrived):
-    """Return what arrived more than once."""
-    return {notice for notice, times in arrived.items() if times > 1}
-
-
 def sent_at_death(life):
     """Return the notice that a life was sending when it died, if it was."""
     lines = life.lines()
@@ -191,79 +183,7 @@ def test_an_act_killed_at_each_step_is_done_exactly_from_its_commit_on(
     assert {"asks", "reads", "writes", "commits", "returns", "done"} <= set(died_at)
 
 
-CLIENTS, RESTARTS = 4, 3
-MORE = 20
-"""How many acts are answered between a restart and the next one."""
-
-STRANGER = es.UserId("stranger")
-
-
-class Load:
-    """Clients, a relay and a reader, all at once until they are stopped.
-
-    Attributes:
-        failed: how often something was under way when the server went, by what it was.
-        answers: what the acts came to, each with its request.
-        sent: the notices that were sent when the relay failed, and may be sent again.
-    """
-
-    def __init__(self, witness):
-        self.portal, self.mailbox = witness.kept, witness.mailbox
-        self.portal.directory.add(es.User(id=STRANGER, name="Stranger"))
-        self.stopped = Event()
-        self.failed, self.answers, self.sent = Counter(), [], set()
-
-    def act(self, client):
-        """Act at random; ask again whatever failed, until there is an answer."""
-        chance, number = random.Random(client), 0
-        while not self.stopped.is_set():
-            number += 1
-            request = something(chance, [es.GrantId("none")])
-            if not isinstance(request, es.ShareRequest | es.UnshareRequest | es.NarrowRequest):
-                continue
-            request = attrs.evolve(request, request_id=f"{client} {number}")
-            now = START + number * SECOND
-            answer = self.answer_in_the_end(request, f"{client}x{number}", now)
-            self.answers.append((request, answer))
-
-    def answer_in_the_end(self, request, act, now):
-        while True:
-            with self.lost("act"):
-                return self.portal.do(request, act, now)
-
-    @contextmanager
-    def lost(self, what):
-        """Count what was under way when the server went."""
-        try:
-            yield
-        except es.StoreFailed:
-            self.failed[what] += 1
-            if what == "delivery":
-                self.sent |= {*self.mailbox.ids()[-1:]}
-            time.sleep(0.01)
-
-    def wait_for_more_answers(self):
-        enough, deadline = len(self.answers) + MORE, time.monotonic() + PATIENCE
-        while len(self.answers) < enough:
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
-
-    def relay(self):
-        self.portal.own.now = START
-        while not self.stopped.is_set():
-            with self.lost("delivery"):
-                self.portal.sharing.admin.deliver_notices()
-                time.sleep(0.005)
-
-    def look(self):
-        """Ask for the owner and for somebody to whom nothing is ever given."""
-        self.portal.own.now, sharing = START, self.portal.sharing
-        while not self.stopped.is_set():
-            with self.lost("check"):
-                assert not sharing.can(STRANGER, es.Permission.VIEW, EXAMS[0])
-                assert sharing.can(OWNER, es.Permission.VIEW, EXAMS[0])
-                assert sharing.can_many(STRANGER, es.Permission.VIEW, EXAMS) == set()
-                assert sharing.visible_to(STRANGER).items == ()
+RESTARTS = 3
 
 
 def test_a_restart_of_postgresql_loses_nothing_and_leaves_nothing_half_done(
@@ -272,29 +192,11 @@ def test_a_restart_of_postgresql_loses_nothing_and_leaves_nothing_half_done(
     engine = sqlalchemy.create_engine(mortal_server.url)
     witness = Witness(engine, create_all(engine), tmp_path)
     load = Load(witness)
-    with ThreadPoolExecutor(CLIENTS + 2) as pool:
-        running = [pool.submit(load.act, client) for client in range(CLIENTS)]
-        running += [pool.submit(load.relay), pool.submit(load.look)]
-        try:
-            for _ in range(RESTARTS):
-                load.wait_for_more_answers()
-                mortal_server.restart()
+    with load.at_work():
+        for _ in range(RESTARTS):
             load.wait_for_more_answers()
-        finally:
-            load.stopped.set()
-        for each in running:
-            each.result()
-
+            mortal_server.restart()
     assert load.failed["act"] >= RESTARTS
     assert load.failed["check"] >= 1
-    witness.look()
-    assert any(answer is not None for _, answer in load.answers)
-    for request, answer in load.answers:
-        if answer is not None:
-            assert receipt_of(witness.kept, request) == as_first_given(answer)
-    witness.wait_until(START + DAY)
-    witness.kept.sharing.admin.deliver_notices()
-    witness.look()
-    assert waiting_in(witness.kept) == ()
-    assert repeated(Counter(witness.mailbox.ids())) <= load.sent
+    load.assert_nothing_is_lost(witness)
     engine.dispose()

