@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 import sqlalchemy
@@ -45,6 +46,24 @@ def test_what_the_primary_commits_is_on_the_standby_at_once(pair):
     for text in map(str, range(20)):
         number = value_at(pair.primary.url, f"SELECT lo_from_bytea(0, '{text}')")
         assert value_at(pair.standby.url, f"SELECT lo_get({number})") == text.encode()
+
+
+def test_a_standby_that_was_away_finds_what_it_missed(pair):
+    pair.wait_for("")
+    pair.standby.control("-m", "immediate", "stop")
+    for _ in range(3):
+        value_at(pair.primary.url, "SELECT pg_logical_emit_message(true, '', 'x')")
+        value_at(pair.primary.url, "SELECT pg_switch_wal()")
+    engine = sqlalchemy.create_engine(pair.primary.url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CHECKPOINT")
+        position = connection.exec_driver_sql("SELECT pg_current_wal_lsn()").scalar_one()
+    engine.dispose()
+    pair.standby.control("start")
+    deadline = time.monotonic() + 30
+    while not value_at(pair.standby.url, f"SELECT pg_last_wal_replay_lsn() >= '{position}'"):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def test_without_postgresql_the_command_names_the_package(monkeypatch, capsys):

@@ -61,7 +61,8 @@ class Pair:
 def running_pair(home: Path) -> Iterator[Pair]:
     """Run a primary and its standby from an installation of PostgreSQL."""
     with programs_of(home) as programs, new_server(programs, "primary") as primary:
-        primary.configure(**_TIMES)
+        # A standby that was cut off finds what it missed.
+        primary.configure(**_TIMES, wal_keep_size="1GB")
         with new_server(programs, "standby", copy_of=primary) as standby:
             primary.configure(
                 synchronous_commit="remote_apply", synchronous_standby_names="FIRST 1 (standby)"
