@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -446,6 +447,48 @@ def test_a_standby_that_cannot_be_reached_is_left_alone_past_sqlalchemy_too(clin
     assert viewer.can(VIEW, CT)
     assert viewer.can(VIEW, CT)
     assert caplog.messages == ["checks on a standby: the standby does not answer"]
+
+
+@contextmanager
+def frozen(url):
+    """Nothing of a server runs."""
+    one = sa.create_engine(url, poolclass=sa.NullPool)
+    with one.connect() as connection:
+        folder = Path(connection.scalar(sa.text("SHOW data_directory")))
+        pids = set(connection.scalars(sa.text("SELECT pid FROM pg_stat_activity")))
+    stopped = {int((folder / "postmaster.pid").read_text().split()[0]), *pids}
+    for each in stopped:
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for each in stopped:
+            with suppress(ProcessLookupError):
+                os.kill(each, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("watched", [True, False])
+def test_a_standby_that_hangs_delays_a_check_for_seconds_at_most(
+    clinic, watched, caplog, monkeypatch
+):
+    monkeypatch.setattr(standby_guard, "_RENEWED", 0.3)
+    monkeypatch.setattr(standby_guard, "_COUNTS", 0.7)
+    standby = clinic.standby if watched else clinic.at(clinic.standby.url)
+    sharing = clinic.open(reading=standby)
+    give(sharing)
+    viewer = sharing.viewer(BEN)
+    assert viewer.can(VIEW, CT)
+    with frozen(clinic.standby.url):
+        began = time.monotonic()
+        assert viewer.can(VIEW, CT)
+        assert 0.5 < time.monotonic() - began < 3
+        # The next ones ask the primary at once.
+        began = time.monotonic()
+        assert viewer.can(VIEW, CT)
+        assert time.monotonic() - began < 0.5
+    assert any("does not answer" in each or "failed" in each for each in caplog.messages)
+    standby.dispose()
 
 
 def test_a_standby_that_has_just_connected_again_is_left_alone(pair, clinic):

@@ -108,7 +108,8 @@ class Cluster:
     @in_our_words
     def _report(self) -> Report:
         both = (self._primary, self._standby)
-        asked = Settings.asked(*(OwnTransactions(quiet_engine(each)) for each in both))
+        primary, standby = (OwnTransactions(quiet_engine(each)) for each in both)
+        asked = Settings.asked(primary, standby)
         return Report(tuple(asked.all()), writers_wait=bool(asked.primary.all_wait))
 
     @contextmanager

@@ -1,7 +1,8 @@
 """The settings of a primary and a standby, and the conditions under which no read is stale."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import Any, Final
 
@@ -128,9 +129,14 @@ class Settings:
     alike: bool
 
     @classmethod
-    def asked(cls, primary: Transactions, standby: Transactions) -> "Settings":
-        """Ask the standby, and then the primary."""
-        with standby.reading() as connection:
+    def asked(
+        cls,
+        primary: Transactions,
+        standby: Transactions,
+        within: Callable[[Any], AbstractContextManager[None]] = nullcontext,
+    ) -> "Settings":
+        """Ask the standby, within a context for the driver's connection, and then the primary."""
+        with standby.reading() as connection, within(connection.connection.driver_connection):
             read = connection.get_execution_options().get(TRANSLATED)
             of_standby = connection.execute(_OF_STANDBY).one()
         found = _OWN_NAME.search(of_standby.conninfo or "")

@@ -7,6 +7,7 @@ or transactions, or logs them, or where names are translated.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from logging import INFO
 from operator import attrgetter
 from typing import Any, Final, TypeAlias
@@ -60,12 +61,14 @@ class DirectReader:
         text: str,
         values: Any,  # noqa: ANN401
         before: Callable[[OneRow], object] = _nothing,
+        within: Callable[[Any], AbstractContextManager[None]] = nullcontext,
     ) -> Sequence[Sequence[Any]] | None:
         """Return the rows of the driver, or `None` if it fails.
 
         A read that failed can be repeated, by whatever tells the failure in its own words. `before`
         is called just before with what returns the first row of another statement; it may raise
-        `StoreFailed`, and then nothing is read.
+        `StoreFailed`, and then nothing is read. `within` opens the context of both statements, for
+        the connection of the driver.
         """
         failures: Any = self._engine.dialect.loaded_dbapi.Error
         try:
@@ -77,12 +80,13 @@ class DirectReader:
         try:
             driver: Any = lent.driver_connection
             driver.autocommit = True
-            try:
-                before(lambda asked: driver.execute(asked).fetchone())
-            except StoreFailed as error:
-                refused = error
-            else:
-                found = driver.execute(text, values).fetchall()
+            with within(driver):
+                try:
+                    before(lambda asked: driver.execute(asked).fetchone())
+                except StoreFailed as error:
+                    refused = error
+                else:
+                    found = driver.execute(text, values).fetchall()
             driver.autocommit = False
         except BaseException as error:
             # It may be in the middle of a statement, or keep the mode.

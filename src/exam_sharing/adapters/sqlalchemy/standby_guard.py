@@ -16,6 +16,7 @@ the difference. So a standby that is cut off stops answering before commits stop
 
 import re
 from collections import deque
+from contextlib import AbstractContextManager
 from logging import getLogger
 from threading import Lock
 from time import monotonic
@@ -28,6 +29,7 @@ from exam_sharing.adapters.sqlalchemy.cluster_settings import AT_PRIMARY, Settin
 from exam_sharing.adapters.sqlalchemy.database import Transactions
 from exam_sharing.adapters.sqlalchemy.direct import OneRow
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
+from exam_sharing.adapters.sqlalchemy.hanging import ended_after
 from exam_sharing.errors import InvalidArgument, InvalidInput, StoreFailed
 
 _LOG: Final = getLogger("exam_sharing")
@@ -186,6 +188,10 @@ class Guard:
             raise NotFollowing("the standby is behind the primary")
         return min(asked + _SLACK * word.lets_go, word.at + _COUNTS)
 
+    def bounded(self, driver: Any) -> AbstractContextManager[None]:  # noqa: ANN401  of psycopg
+        """Open a context in which a read of the standby fails once its answer cannot count."""
+        return ended_after(max(_COUNTS, self._accepted or 0), driver)
+
     def failed(self) -> None:
         """Leave the standby alone for a while, since it did not answer."""
         self._say(_Word(monotonic(), problem="the standby does not answer"))
@@ -206,7 +212,7 @@ class Guard:
 
     @in_our_words
     def _asked(self) -> _Word:
-        asked = Settings.asked(self._primary, self._standby)
+        asked = Settings.asked(self._primary, self._standby, self.bounded)
         conditions = asked.of_data() if self._accepted is not None else asked.all()
         unmet = sorted((c for c in conditions if c.problem is not None), key=lambda c: c.passes)
         if unmet:

@@ -57,7 +57,10 @@ class _StandbyTransactions(Transactions):
     def reading(self) -> Iterator[Connection]:
         self._guard.require_word()
         try:
-            with self._standby.reading() as connection:
+            with (
+                self._standby.reading() as connection,
+                self._guard.bounded(connection.connection.driver_connection),
+            ):
                 until = self._until(lambda asked: connection.exec_driver_sql(asked).one())
                 yield connection
         except SQLAlchemyError:
@@ -76,7 +79,7 @@ class _StandbyTransactions(Transactions):
         def before(ask: OneRow) -> None:
             until[0] = self._until(ask)
 
-        rows = self._direct.rows(written.text, written.values(asked), before)
+        rows = self._direct.rows(written.text, written.values(asked), before, self._guard.bounded)
         if rows is None:
             self._guard.failed()
             raise NotFollowing("the standby does not answer")
