@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import exam_sharing as es
 from exam_sharing.events import GrantsEnded
+from exam_sharing.identifiers import id_within
 from world import (
     ANNA,
     BEN,
@@ -43,6 +44,7 @@ def test_a_narrowed_grant_is_replaced_by_one_with_a_new_id():
     (past,) = world.store.read((CT,), ended=True)[CT].ended
     assert [each.id for each in receipt.ended] == [before.id]
     assert after.id == world.grant_to(BEN).id
+    assert after.id == es.GrantId(id_within("act2", before.id, "VIEW"))
     assert after.id != before.id
     assert (past.grant, past.ending.how) == (before, es.HowEnded.NARROWED)
     assert past.ending.replaced_by == (after.id,)

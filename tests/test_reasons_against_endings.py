@@ -178,6 +178,28 @@ def test_a_restricted_unshare_is_refused_exactly_when_more_would_end(
     assert reasons == (has_reshares(*more) if refused else ())
 
 
+def test_a_time_in_the_past_is_the_only_reason_where_a_restricted_narrowing_has_one():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA)
+
+    narrow = es.NarrowRequest(
+        actor=ANNA, exam=CT, recipient=BEN, until=START, reshares=es.Reshares.RESTRICT
+    )
+    assert [each.code for each in world.reasons(narrow)] == [es.ReasonCode.EXPIRY_IN_PAST]
+
+
+def test_who_has_no_access_any_more_is_not_told_which_shares_keep_their_own_from_ending():
+    world = World()
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA)
+    world.share(CARLA, CT, DAN)
+    world.unshare(ANNA, CT, BEN)
+
+    unshare = es.UnshareRequest(actor=BEN, exam=CT, recipient=CARLA, reshares=es.Reshares.RESTRICT)
+    assert world.reasons(unshare) == (es.Reason(code=es.ReasonCode.HAS_RESHARES),)
+
+
 def _group_of_ben(world):
     ward = es.GroupId("ward")
     world.group(ward, BEN)

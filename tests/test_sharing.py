@@ -195,6 +195,36 @@ def test_a_preview_changes_nothing_and_is_not_audited():
     assert world.store.events() == events
 
 
+def test_a_preview_says_who_holds_a_permission_before_and_after():
+    world = shared_with(BEN, DAN, NURSES)
+
+    (gain,) = world.sharing.preview(share_request(ANNA, CT, CARLA)).gains
+    (loss,) = world.sharing.preview(unshare(ANNA, BEN)).losses
+    (keep,) = world.sharing.preview(unshare(ANNA, DAN)).keeps
+
+    held = [(each.held_before, each.held_after) for each in (gain, loss, keep)]
+    assert held == [(False, True), (True, False), (True, True)]
+
+
+def test_in_a_preview_nobody_holds_by_their_own_gift_to_a_group():
+    world = shared_with(DAN, permission=DOWNLOAD)
+    world.share(DAN, CT, NURSES, permission=DOWNLOAD)
+
+    assert (DAN, VIEW) in told(world.sharing.preview(unshare(ANNA, DAN)).losses)
+    world.unshare(ANNA, CT, DAN)
+    assert (DAN, VIEW) in told(world.sharing.preview(share_request(ANNA, CT, DAN)).gains)
+
+
+@pytest.mark.parametrize("already", [CT, MR, XRAY])
+def test_a_preview_of_a_batch_passes_over_an_exam_that_does_not_change(already):
+    world = World()
+    world.share(ANNA, already, BEN)
+
+    gains = world.sharing.preview(share_request(ANNA, CT, BEN, scope=es.Scope.BATCH)).gains
+
+    assert {each.exam for each in gains} == {CT, MR, XRAY} - {already}
+
+
 def test_a_permission_that_is_not_held_has_no_time():
     world = shared_with(BEN, until=START + DAY)
 

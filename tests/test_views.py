@@ -337,3 +337,12 @@ def test_an_exam_that_is_not_there_is_refused(withdrawn):
     reasons = refusal(world.sharing.admin.who_can, VIEW, exam)
 
     assert reasons == (es.Reason(code=es.ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),)
+
+
+def test_a_no_names_the_exam_whatever_its_reason():
+    world = World()
+    world.share(ANNA, CT, BEN)
+
+    for user, permission, exam in ((EVA, VIEW, CT), (BEN, DOWNLOAD, CT), (BEN, VIEW, NO_EXAM)):
+        (reason,) = world.sharing.admin.explain(user, permission, exam).reasons
+        assert reason.exams == (exam,)

@@ -63,6 +63,7 @@ NOT_A_TIME = "must be datetime, not"
         (es.Grant, "version", "1", "must be int, not str"),
         *((es.Grant, "version", n, "must be a whole number from 1") for n in (True, 0, -1)),
         (es.Ending, "at", NAIVE, NO_ZONE),
+        (es.Denied, "reasons", ["no"], "must be Reason, not str"),
         (es.Ending, "replaced_by", ["g1"], "must be GrantId, not str"),
         (es.Exam, "uploaded_at", NAIVE, NO_ZONE),
         (es.UploadBatch, "received_at", NAIVE, NO_ZONE),
