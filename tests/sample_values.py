@@ -22,7 +22,7 @@ ENOUGH = {
         "share": es.ShareId("s"),
         "made_at": START,
     },
-    es.Denied: {"reasons": [es.Reason(code=es.ReasonCode.EXAM_NOT_FOUND, exams=[CT])]},
+    es.Denied: {"reasons": [es.Reason(code=es.ReasonCode.EXAM_NOT_FOUND, exams=(CT,))]},
     es.Ending: {
         "grant": es.GrantId("g"),
         "how": es.HowEnded.UNSHARED,
