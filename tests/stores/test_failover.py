@@ -20,6 +20,7 @@ from clinic_on_a_pair import BEN, CT, give
 from exam_sharing.adapters.sqlalchemy import create_all, open_sharing
 from exam_sharing.testing.servers import found_installation
 from exam_sharing.testing.standby import running_pair
+from test_serial_order import EXAMS, OWNER
 
 FAILOVERS = int(os.environ.get("EXAM_SHARING_FAILOVERS", "1"))
 
@@ -42,10 +43,19 @@ def engine_at_any_of(servers, **options):
     return sa.create_engine(url, connect_args={"connect_timeout": 2} | options)
 
 
+def wait_until(happened):
+    deadline = time.monotonic() + PATIENCE
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
 @pytest.mark.parametrize("_failover", range(FAILOVERS))
 def test_what_was_acknowledged_survives_a_primary_that_is_killed(
     mortal_pair, tmp_path, caplog, _failover
 ):
+    # It may answer so long after it has connected.
+    mortal_pair.primary.configure(wal_sender_timeout="2s")
     servers = (mortal_pair.primary, mortal_pair.standby)
     engine = engine_at_any_of(servers, target_session_attrs="read-write")
     standby = engine_at_any_of(servers, target_session_attrs="prefer-standby")
@@ -58,9 +68,16 @@ def test_what_was_acknowledged_survives_a_primary_that_is_killed(
     load = Load(witness, reader)
     with load.at_work():
         load.wait_for_more_answers()
+        wait_until(lambda: "checks on a standby: it answers again" in caplog.messages)
         mortal_pair.primary.control("-m", "immediate", "stop")
         mortal_pair.standby.control("promote")
     assert load.failed["act"] >= 1
+    # The promoted server is the primary of one engine, and no standby for the other.
+    wait_until(
+        lambda: (
+            reader.can(OWNER, es.Permission.VIEW, EXAMS[0]) and "recovery" in caplog.messages[-1]
+        )
+    )
     load.assert_nothing_is_lost(witness)
     with engine.connect() as connection:
         log = connection.scalar(sa.text("SELECT pg_walfile_name(pg_current_wal_lsn())"))
@@ -75,10 +92,8 @@ def cut_off(server, engine):
         connection.execution_options(isolation_level="AUTOCOMMIT")
         connection.exec_driver_sql("ALTER SYSTEM SET primary_conninfo = ''")
         server.control("reload")
-        deadline = time.monotonic() + PATIENCE
-        while connection.scalar(sa.text("SELECT count(*) FROM pg_stat_wal_receiver")):
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+        receives = sa.text("SELECT count(*) FROM pg_stat_wal_receiver")
+        wait_until(lambda: not connection.scalar(receives))
 
 
 def test_a_standby_for_which_no_commit_waits_lacks_what_was_acknowledged(pair, clinic):
