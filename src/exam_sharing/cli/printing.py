@@ -147,9 +147,11 @@ def indented(part: Shown) -> Shown:
 
 
 def column(head: str = "", **settings: Any) -> "Column":
+    """Return a column that cuts nothing, or only what must stay in one line."""
     from rich.table import Column
 
-    return Column(head, **settings)
+    cuts = "ellipsis" if settings.get("no_wrap") else "fold"
+    return Column(head, **{"overflow": cuts} | settings)
 
 
 def _with_rows(table: "Table", rows: Rows) -> Shown:
