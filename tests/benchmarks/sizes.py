@@ -97,7 +97,7 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     exams = int(arguments[0]) if arguments else EXAMS
     for what, size in measure(home, exams).items():
-        print(f"{what:12} {size:6.0f} bytes")
+        print(f"| {what:12} | {size:6.0f} bytes |")
     return 0
 
 

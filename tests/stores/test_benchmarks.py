@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent.parent
         ["sql", "--quick", "--grants", "--sqlite"],
         ["growth", "--quick"],
         ["statements"],
+        ["sizes", "20"],
         ["host_queries", "--quick"],
         ["media", "--files", "20"],
         ["host_exams", "--grants", "1000", "--rounds", "1"],

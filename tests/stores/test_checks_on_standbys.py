@@ -25,7 +25,7 @@ from exam_sharing.adapters.sqlalchemy import (
     standby_guard,
 )
 from exam_sharing.adapters.sqlalchemy.asynchronous import open_async_sharing
-from exam_sharing.adapters.sqlalchemy.cluster_settings import must_wait_for
+from exam_sharing.adapters.sqlalchemy.cluster_settings import Waiting
 from exam_sharing.errors import InvalidArgument, InvalidInput, StoreFailed
 from exam_sharing.testing.laws import LawBroken, store_laws
 from exam_sharing.testing.machine import run_sharing_machine
@@ -410,7 +410,7 @@ def test_an_event_loop_asks_the_standby_too(clinic, driver):
     ],
 )
 def test_commits_wait_in_any_case_for_all_or_for_none_of_the_named_standbys(setting, waits):
-    assert must_wait_for(setting, "standby") is waits
+    assert Waiting.of(setting).for_all("standby") is waits
 
 
 # These end the connection of the standby, which then answers nothing for a while.

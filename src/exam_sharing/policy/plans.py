@@ -151,7 +151,7 @@ class ShareReceipt:
         repeated: the request repeats an earlier one with the same id. This is the first receipt,
             and nothing was done.
         unconfirmed: it is done, but no standby has confirmed it in time. It is lost if a standby
-            takes over that has not received it. Not known where `repeated`.
+            takes over that has not received it.
         token: for `Sharing.viewer`, if copies of the store answer checks.
         names: of the recipients.
     """

@@ -99,11 +99,6 @@ class Waiting:
         return attrs.evolve(self, names=left, wanted=min(self.wanted, len(left)))
 
 
-def must_wait_for(setting: str, name: str) -> bool:
-    """Return whether each commit waits for a standby: `Waiting.for_all`."""
-    return Waiting.of(setting).for_all(name)
-
-
 @attrs.frozen
 class Condition:
     """A condition, what was found of it, and the problem with that, if there is one."""
@@ -208,7 +203,7 @@ class Settings:
         elif primary.named > 1:
             problem = f"is not the only standby called {name}: give each a name of its own"
         yield Condition("name of the standby", name or "none", problem)
-        awaited = must_wait_for(primary.waits_for, name)
+        awaited = Waiting.of(primary.waits_for).for_all(name)
         yield Condition(
             "synchronous_standby_names",
             primary.waits_for or "empty",

@@ -5,12 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import attrs
-from sqlalchemy import (
-    Engine,
-    insert,
-    select,
-    update,
-)
+from sqlalchemy import Engine, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 from typing_extensions import override
@@ -32,12 +27,7 @@ from exam_sharing.errors import AlreadyExists, BatchSealed, StoreFailed, WrongBa
 from exam_sharing.events import ExamTransferred
 from exam_sharing.exams import Exam, UploadBatch
 from exam_sharing.grants import Permission
-from exam_sharing.identifiers import (
-    BatchId,
-    ExamId,
-    GrantId,
-    UserId,
-)
+from exam_sharing.identifiers import BatchId, ExamId, GrantId, UserId
 from exam_sharing.policy.facts import ExamFacts, Involvement
 from exam_sharing.policy.views import VisibleExam
 from exam_sharing.validation import checks_arguments, instant
