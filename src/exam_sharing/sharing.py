@@ -147,7 +147,7 @@ class Sharing:
         readers = Readers(access=ports.access) if reading is None else reading.readers(None)
         self._access, self._holds = readers.access, readers.access.holds
         self._principals_of = readers.principals_of or _principals_of(ports.directory)
-        self._kept_principals = _kept_principals(ports.directory).get
+        self._kept_principals = _kept_principals(ports.directory)
         self._now()
         self._admin = Admin(
             _policy=policy, _ports=self._ports, _now=self._now, _new_act=self._new_act
@@ -259,8 +259,9 @@ class Sharing:
         now = self._clock()
         if type(now) is not datetime or now.tzinfo is not UTC:
             now = validation.clock_time(now)
-        principals = self._kept_principals(user.key)
-        if principals is None:
+        try:
+            principals = self._kept_principals[user.key]
+        except KeyError:
             principals = self._principals_of(user)
         if self._holds(user, principals, permission, exam, now) is not True:
             return False

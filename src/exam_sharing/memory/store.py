@@ -305,7 +305,7 @@ class MemoryStore(
             ready = self._ready.get(exam.value)
             if ready is None:
                 return False
-            if ready.expires and not ready.since <= now < ready.until:
+            if ready.expires and (now >= ready.until or now < ready.since):
                 ready = self._prepared(ready, now)
             holders = ready.view if permission is _VIEW else ready.download
             if holders.isdisjoint(principals):
