@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 import exam_sharing as es
 from exam_sharing.adapters import sqlalchemy as sql
-from exam_sharing.adapters.sqlalchemy.cluster_settings import Condition, Settings
+from exam_sharing.adapters.sqlalchemy.cluster_settings import AtStandby, Condition, Settings
 from exam_sharing.adapters.sqlalchemy.database import Database, OwnTransactions, own_database
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words, quiet_engine
 from exam_sharing.adapters.sqlalchemy.standbys import standby_reading
@@ -109,7 +109,7 @@ class Cluster:
     def _report(self) -> Report:
         both = (self._primary, self._standby)
         primary, standby = (OwnTransactions(quiet_engine(each)) for each in both)
-        asked = Settings.asked(primary, standby)
+        asked = Settings.asked(primary, AtStandby.asked(standby))
         return Report(tuple(asked.all()), writers_wait=bool(asked.primary.all_wait))
 
     @contextmanager

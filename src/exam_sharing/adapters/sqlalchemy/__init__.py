@@ -99,15 +99,17 @@ def open_sharing(  # noqa: PLR0913  one for each port that a host may bring
             and batches are not used.
         reading: of a standby, which answers checks and lists. It answers only while every commit
             waits until the standby has applied it; otherwise the primary answers. So no answer is
-            stale. Its role, and that of `engine`, need `pg_read_all_stats`.
+            stale. Its role, and that of `engine`, need `pg_read_all_stats`. A standby that is away
+            is checked once it is back, before its first answer.
         stale_seconds_accepted: lets any standby answer with what was true at most so many seconds
             ago: a person may still see an exam for so long after their access was ended. A receipt
             has a token, with which `Sharing.viewer` sees at least that act.
 
     Raises:
-        InvalidValue: the clock returns a naive time, an engine cannot be used, the standby may be
-            stale, or an argument does not implement its port.
-        StoreFailed: the database does not answer, or its tables are missing, older or newer.
+        InvalidValue: the clock returns a naive time, an engine cannot be used, the standby is there
+            and may be stale, or an argument does not implement its port.
+        StoreFailed: the primary does not answer, or its tables are missing, older or newer, or
+            those of a standby that is there.
         WrongKind: the policy or the tables are of another type.
     """
     if exams is not None and directory is None:

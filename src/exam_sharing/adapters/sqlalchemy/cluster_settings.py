@@ -108,6 +108,27 @@ class Condition:
     problem: str | None
     passes: bool = False
     """Whether the problem solves itself."""
+    is_away: bool = False
+    """Whether the problem is that the standby is away from the primary, and no setting is wrong."""
+
+
+@attrs.frozen
+class AtStandby:
+    """What a standby answered; `translated` is how names of tables are translated there."""
+
+    row: Row[Any]
+    translated: Any
+
+    @classmethod
+    def asked(
+        cls,
+        standby: Transactions,
+        within: Callable[[Any], AbstractContextManager[None]] = nullcontext,
+    ) -> "AtStandby":
+        """Ask the standby, within a context for the driver's connection."""
+        with standby.reading() as connection, within(connection.connection.driver_connection):
+            translated = connection.get_execution_options().get(TRANSLATED)
+            return cls(connection.execute(_OF_STANDBY).one(), translated)
 
 
 @attrs.frozen
@@ -124,23 +145,15 @@ class Settings:
     alike: bool
 
     @classmethod
-    def asked(
-        cls,
-        primary: Transactions,
-        standby: Transactions,
-        within: Callable[[Any], AbstractContextManager[None]] = nullcontext,
-    ) -> "Settings":
-        """Ask the standby, within a context for the driver's connection, and then the primary."""
-        with standby.reading() as connection, within(connection.connection.driver_connection):
-            read = connection.get_execution_options().get(TRANSLATED)
-            of_standby = connection.execute(_OF_STANDBY).one()
-        found = _OWN_NAME.search(of_standby.conninfo or "")
+    def asked(cls, primary: Transactions, standby: AtStandby) -> "Settings":
+        """Ask the primary, after the standby has answered."""
+        found = _OWN_NAME.search(standby.row.conninfo or "")
         name = "" if found is None else found[1].strip("'")
         at = monotonic()
         with primary.reading() as connection:
-            alike = read == connection.get_execution_options().get(TRANSLATED)
+            alike = standby.translated == connection.get_execution_options().get(TRANSLATED)
             of_primary = connection.execute(AT_PRIMARY, {"name": name}).one()
-        return cls(at, of_primary, of_standby, name, alike)
+        return cls(at, of_primary, standby.row, name, alike)
 
     def all(self) -> Iterator[Condition]:
         """Yield every condition under which no read of the standby is stale."""
@@ -197,10 +210,12 @@ class Settings:
         )
         if blind is not None:
             return
-        problem = None
         if standby.receiver is None:
-            problem = "receives nothing from the primary"
-        elif primary.named > 1:
+            cut_off = "receives nothing from the primary"
+            yield Condition("name of the standby", "unknown", cut_off, is_away=True)
+            return
+        problem = None
+        if primary.named > 1:
             problem = f"is not the only standby called {name}: give each a name of its own"
         yield Condition("name of the standby", name or "none", problem)
         awaited = Waiting.of(primary.waits_for).for_all(name)
@@ -216,6 +231,7 @@ class Settings:
             "commits wait for it now",
             _yes(primary.awaited),
             None if primary.awaited else "may be stale: the primary does not wait for it yet",
+            is_away=True,
         )
         problem = None
         if primary.differs or "wal_sender_timeout" in (standby.conninfo or ""):

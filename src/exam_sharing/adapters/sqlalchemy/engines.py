@@ -255,12 +255,17 @@ def _problem_of_postgresql(engine: Engine) -> str | None:
             "with the encoding UTF8"
         ) from None
     with connected as connection:
-        if _is_autocommit(connection):
-            return (
-                "must not be in AUTOCOMMIT mode, in which an act could be half done: make an "
-                "engine without it for this package"
-            )
-        return _mixed_statements(connection)
+        return autocommit_problem(connection) or _mixed_statements(connection)
+
+
+def autocommit_problem(connection: Connection) -> str | None:
+    """Return the problem and its remedy if each statement commits itself, or `None`."""
+    if not _is_autocommit(connection):
+        return None
+    return (
+        "must not be in AUTOCOMMIT mode, in which an act could be half done: make an engine "
+        "without it for this package"
+    )
 
 
 @in_our_words

@@ -23,10 +23,18 @@ from time import monotonic
 from typing import Any, Final, NamedTuple
 
 import attrs
-from sqlalchemy import Row
+from sqlalchemy import Engine, Row
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
-from exam_sharing.adapters.sqlalchemy.cluster_settings import AT_PRIMARY, Settings
-from exam_sharing.adapters.sqlalchemy.database import Transactions
+from exam_sharing.adapters.sqlalchemy import engines
+from exam_sharing.adapters.sqlalchemy.cluster_settings import AT_PRIMARY, AtStandby, Settings
+from exam_sharing.adapters.sqlalchemy.database import (
+    Database,
+    OwnTransactions,
+    require_schema,
+    schema_over,
+)
 from exam_sharing.adapters.sqlalchemy.direct import OneRow
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.adapters.sqlalchemy.hanging import ended_after
@@ -51,6 +59,12 @@ FROM (SELECT) AS one LEFT JOIN pg_stat_wal_receiver AS received ON true
 """
 
 _TOKEN: Final = re.compile(r"(\d{1,20})\.([0-9A-F]{8})\.(\d{1,19})", re.ASCII)
+
+
+_SILENT: Final = "the standby does not answer"
+# An attempt to reach a standby that is away is followed by a pause of so many times its length, and
+# of so many seconds at most.
+_SPARED, _LONGEST = 10, 30
 
 
 class NotFollowing(StoreFailed):
@@ -83,6 +97,7 @@ class _Word:
 
     `lets_go` is after how many seconds without a word the primary may let the standby go, and
     `receiver` the start of the standby for which it waited, with the process that receives there.
+    `refuses` is whether a problem refuses the standby when sharing is opened.
     """
 
     at: float
@@ -91,30 +106,32 @@ class _Word:
     receiver: tuple[float, int | None] | None = None
     all_wait: bool = False
     problem: str | None = None
-    passes: bool = False
+    refuses: bool = False
 
 
 class Guard:
     """Decides whether a standby may answer; safe for threads."""
 
-    def __init__(
-        self, primary: Transactions, standby: Transactions, *, accepted: float | None
-    ) -> None:
-        """Ask both.
+    def __init__(self, primary: Database, standby: Engine, *, accepted: float | None) -> None:
+        """Ask both; a standby that is away is checked before it answers the first read.
 
         `accepted` is the staleness that the host accepts, in seconds.
 
         Raises:
-            InvalidArgument: the standby must not answer.
-            StoreFailed: one of the two does not answer.
+            InvalidArgument: the standby is there, and must not answer.
+            StoreFailed: the primary does not answer, or the standby has other tables.
         """
-        self._primary, self._standby, self._accepted = primary, standby, accepted
+        self._primary, self._tables, self._accepted = primary.transactions, primary.tables, accepted
+        self._engine, self._standby = standby, OwnTransactions(standby)
+        self._is_proven = False
         self._asking = Lock()
         self._renewed_after = min(_RENEWED, _RENEWED if accepted is None else accepted / 4)
         self._seen: deque[_Word] = deque(maxlen=_REMEMBERED)
-        self._word = self._asked()
-        if self._word.problem is not None and not self._word.passes:
-            raise InvalidArgument("reading", self._word.problem)
+        self._word = word = self._asked()
+        if word.problem is not None:
+            if word.refuses:
+                raise InvalidArgument("reading", word.problem)
+            _warn(word)
 
     @in_our_words
     def position(self) -> Position:
@@ -194,11 +211,11 @@ class Guard:
 
     def failed(self) -> None:
         """Leave the standby alone for a while, since it did not answer."""
-        self._say(_Word(monotonic(), problem="the standby does not answer"))
+        self._say(_silent(monotonic()))
 
     def _say(self, word: _Word) -> None:
         if word.problem != self._word.problem:
-            _LOG.warning("checks on a standby: %s", word.problem or "it answers again")
+            _warn(word)
         self._word = word
 
     def _renewed(self) -> _Word:
@@ -212,11 +229,34 @@ class Guard:
 
     @in_our_words
     def _asked(self) -> _Word:
-        asked = Settings.asked(self._primary, self._standby, self.bounded)
+        began = monotonic()
+        try:
+            problem = None if self._is_proven else self._problem_of_engine()
+            if problem is not None:
+                return _Word(monotonic(), problem=problem, refuses=True)
+            at_standby = AtStandby.asked(self._standby, self.bounded)
+        except SQLAlchemyError:
+            return _silent(began)
+        if not at_standby.row.standby:
+            # It was promoted: the next connection of several addresses leads to a standby.
+            self._engine.dispose()
+        asked = Settings.asked(self._primary, at_standby)
         conditions = asked.of_data() if self._accepted is not None else asked.all()
-        unmet = sorted((c for c in conditions if c.problem is not None), key=lambda c: c.passes)
+        unmet = [
+            _Word(asked.at, problem=each.problem, refuses=not (each.passes or each.is_away))
+            for each in conditions
+            if each.problem is not None
+        ]
+        unmet.sort(key=lambda word: not word.refuses)
+        if not self._is_proven and not (unmet and unmet[0].refuses):
+            try:
+                found = self._schema_found()
+            except SQLAlchemyError:
+                return _silent(began)
+            _require_schema_of_standby(found)
+            self._is_proven = True
         if unmet:
-            return _Word(asked.at, problem=unmet[0].problem, passes=unmet[0].passes)
+            return unmet[0]
         at, primary = asked.at, asked.primary
         lets_go = min(primary.lets_go, primary.gives_up or primary.lets_go) - asked.standby.reports
         word = _Word(
@@ -230,6 +270,22 @@ class Guard:
             self._seen.append(word)
         return word
 
+    def _problem_of_engine(self) -> str | None:
+        with self._engine.connect() as connection, self._bounded_on(connection):
+            if engines.is_pooled(connection):
+                return (
+                    "must reach one standby without a pooler, which can send the question whether "
+                    "it follows to one server and the read to another"
+                )
+            return engines.autocommit_problem(connection)
+
+    def _schema_found(self) -> int | None:
+        with self._standby.reading() as connection, self._bounded_on(connection):
+            return schema_over(connection, self._tables)
+
+    def _bounded_on(self, connection: Connection) -> AbstractContextManager[None]:
+        return self.bounded(connection.connection.driver_connection)
+
 
 class _Follows(NamedTuple):
     """What a standby said of itself."""
@@ -240,6 +296,23 @@ class _Follows(NamedTuple):
     receiver: int | None
     started: float
     age: float
+
+
+def _silent(began: float) -> _Word:
+    # A machine that is off lets each attempt, and so one check, wait for `connect_timeout`.
+    now = monotonic()
+    return _Word(now + min(_SPARED * (now - began), _LONGEST), problem=_SILENT)
+
+
+def _warn(word: _Word) -> None:
+    _LOG.warning("checks on a standby: %s", word.problem or "it answers again")
+
+
+def _require_schema_of_standby(found: int | None) -> None:
+    try:
+        require_schema(found)
+    except StoreFailed as error:
+        raise StoreFailed(f"the standby: {error}") from None
 
 
 def _position(primary: Row[Any]) -> Position:

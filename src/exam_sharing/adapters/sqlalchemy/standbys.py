@@ -17,12 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy import engines
-from exam_sharing.adapters.sqlalchemy.database import (
-    Database,
-    OwnTransactions,
-    Transactions,
-    check_schema,
-)
+from exam_sharing.adapters.sqlalchemy.database import Database, OwnTransactions, Transactions
 from exam_sharing.adapters.sqlalchemy.direct import DirectReader, OneRow
 from exam_sharing.adapters.sqlalchemy.directory import SqlDirectory
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
@@ -158,14 +153,10 @@ class StandbyReading(Reading):
         *,
         accepted: float | None,
     ) -> None:
-        """Check that the standby of the engine may answer."""
+        """Check that the standby of the engine may answer, if it is there."""
         self._ports, self._exams, self._tables = ports, exams, primary.tables
         self._engine = _checked(engine)
-        self._guard = Guard(primary.transactions, OwnTransactions(self._engine), accepted=accepted)
-        try:
-            check_schema(self._engine, self._tables)
-        except StoreFailed as error:
-            raise StoreFailed(f"the standby: {error}") from None
+        self._guard = Guard(primary, self._engine, accepted=accepted)
         self._people_here = _reads_over(primary.transactions, ports.directory)
 
     @override
@@ -216,23 +207,12 @@ def standby_reading(
 
 def _checked(engine: Engine) -> Engine:
     try:
-        own = engines.checked_engine(engine)
+        engines.require_dialect(engine)
     except InvalidArgument as error:
         raise InvalidArgument("reading", error.problem) from None
-    if own.dialect.name != "postgresql":
+    if engine.dialect.name != "postgresql":
         raise InvalidArgument("reading", "must be of a standby of PostgreSQL")
-    if in_our_words(_is_pooled)(own):
-        problem = (
-            "must reach one standby without a pooler, which can send the question whether it "
-            "follows to one server and the read to another"
-        )
-        raise InvalidArgument("reading", problem)
-    return own
-
-
-def _is_pooled(engine: Engine) -> bool:
-    with engine.connect() as connection:
-        return engines.is_pooled(connection)
+    return engines.quiet_engine(engine)
 
 
 def _reads_over(primary: Transactions, directory: Directory) -> bool:
