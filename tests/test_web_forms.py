@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 import exam_sharing as es
 from exam_sharing import web
-from exam_sharing.testing.strategies import exam_ids, principal_ids
 from world import ANNA, BEN, CT, DOWNLOAD, MR, NURSES, VIEW, World, codes, pickled, refusal
 
 POLICY = es.Policy(attestation_wording="HIPAA permits this.\nI confirm it.")
@@ -95,7 +94,7 @@ def test_json_may_hold_truths_and_nothing():
     assert read({**read_from, "attested": False}).attested is False
 
 
-@given(st.lists(principal_ids()), st.sets(exam_ids(), min_size=1))
+@given(st.lists(st.from_type(es.PrincipalId)), st.sets(st.from_type(es.ExamId), min_size=1))
 def test_what_a_page_shows_comes_back_as_it_was(recipients, exams):
     form = es.ShareForm(exams=tuple(exams), wording=POLICY.attestation_wording)
     fields = {

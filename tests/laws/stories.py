@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 import exam_sharing as es
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
-from exam_sharing.testing.strategies import narrow_requests, revoke_requests, unshare_requests
 from exam_sharing.testing.worlds import perform
 from where_kept import empty_store
 
@@ -181,10 +180,17 @@ shares = st.builds(
     message=rarely(st.sampled_from(("hello", "much too long", "bell \a", "a\r\nb")), None),
     expect=rarely(st.frozensets(exams, max_size=3), None),
 )
-by_hand = {"reshares": reshares, "performed_by": st.none(), "request_ids": st.none()}
-by_anybody = {"actors": users, "exams": exams, "recipients": principals, **by_hand}
-unshares = unshare_requests(**by_anybody)
-narrows = narrow_requests(untils=times, **by_anybody)
+
+
+def endings(**named):
+    """Draw unshares, and narrowings to a permission, to a time, or to both."""
+    permission, until = {"permission": permissions}, {"until": times}
+    bounds = (permission, until, permission | until)
+    narrowings = [st.builds(es.NarrowRequest, reshares=reshares, **named, **b) for b in bounds]
+    return st.builds(es.UnshareRequest, reshares=reshares, **named), st.one_of(*narrowings)
+
+
+unshares, narrows = endings(actor=users, exam=exams, recipient=principals)
 
 
 @st.composite
@@ -255,13 +261,9 @@ def likely_endings(story: Story):
     def by_somebody(grant: es.Grant):
         owner = next(e.owner for e in story.store.find((grant.exam,)))
         actors = st.sampled_from([owner, owner, grant.grantor, grant.grantor, *USERS])
-        by = {"actors": actors, **by_hand}
-        named = {"exams": st.just(grant.exam), "recipients": st.just(grant.recipient), **by}
-        return st.one_of(
-            unshare_requests(**named),
-            narrow_requests(untils=times, **named),
-            revoke_requests(grants=st.just(grant.id), **by),
-        )
+        named = {"exam": st.just(grant.exam), "recipient": st.just(grant.recipient)}
+        one = {"actor": actors, "grant": st.just(grant.id), "reshares": reshares}
+        return st.one_of(*endings(actor=actors, **named), st.builds(es.RevokeRequest, **one))
 
     return st.sampled_from(grants).flatmap(by_somebody)
 

@@ -66,7 +66,7 @@ def test_add_upload_accepts_uploads(upload, data):
     assert set(world.store.find([exam.id for exam in exams])) == set(exams)
 
 
-@given(sharing.worlds(policies=sharing.policies(), user_ids=sharing.user_ids()))
+@given(sharing.worlds(policies=st.from_type(es.Policy), user_ids=st.from_type(es.UserId)))
 def test_worlds_use_the_given_strategies(world):
     assert len(world.users) >= 3
     for user in world.users:
@@ -147,9 +147,9 @@ def plainest(strategy):
 def test_values_shrink_to_plain_ones():
     grant = plainest(st.from_type(es.Grant))
     assert grant.recipient != grant.grantor
-    assert plainest(sharing.users()).active
+    assert plainest(st.from_type(es.User)).active
     plain = attrs.evolve(es.Policy(), attestation_wording="I abide by HIPAA.")
-    assert plainest(sharing.policies()) == plain
+    assert plainest(st.from_type(es.Policy)) == plain
 
 
 def test_worlds_often_reach_difficult_states():

@@ -3,7 +3,7 @@
 Its people and exams are those of all examples. Nothing here needs pytest or Hypothesis.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Final, assert_never
@@ -11,7 +11,6 @@ from typing import Final, assert_never
 import attrs
 
 import exam_sharing as es
-from exam_sharing.directories import everybody
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, MemoryStore, open_sharing
 from exam_sharing.policy import requests
 from exam_sharing.policy.access import in_order
@@ -119,17 +118,14 @@ def empty_world(
     policy: es.Policy | None = None,
     clock: FrozenClock | None = None,
     notifier: MemoryNotifier | None = None,
-    visible: Callable[[es.UserId, es.PrincipalId], bool] = everybody,
-    members_visible: Callable[[es.UserId, es.GroupId], bool] = everybody,
 ) -> World:
     """Return a world without people and exams, whose acts have the ids act1, act2 and so on.
 
-    The clock stands at noon by default; the two rules of visibility are those of `MemoryDirectory`.
+    The clock stands at noon by default.
     """
     time = FrozenClock() if clock is None else clock
-    directory = MemoryDirectory(visible=visible, members_visible=members_visible)
+    directory, store, numbers = MemoryDirectory(), MemoryStore(), count(1)
     outlet = MemoryNotifier() if notifier is None else notifier
-    store, numbers = MemoryStore(), count(1)
     sharing = open_sharing(
         policy=policy,
         directory=directory,

@@ -1,17 +1,19 @@
-"""Hypothesis strategies for everything public; by default, each draws valid values.
+"""Hypothesis strategies for everything public; each draws valid values.
 
->>> from hypothesis import given
+>>> from hypothesis import given, strategies as st
+>>> from exam_sharing import Grant
 >>> from exam_sharing.testing import strategies as sharing
 
-Options take strategies. Importing this package also registers the strategies, so that
-`hypothesis.strategies.from_type` finds them. Hypothesis does so if it is imported after
-`exam_sharing`, and the pytest plugin does so if a `conftest.py` imports Hypothesis.
+Importing this package registers a strategy for each type, so that `st.from_type(Grant)` draws
+grants. Hypothesis does so if it is imported after `exam_sharing`, and the pytest plugin does so if
+a `conftest.py` imports Hypothesis. What has no type of its own has a function here. Options take
+strategies.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from inspect import Parameter, signature
-from typing import Any, Final, TypeVar, get_args, get_type_hints
+from typing import Any, Final, TypeVar, get_type_hints
 
 import attrs
 from hypothesis import strategies as st
@@ -20,81 +22,44 @@ from typing_extensions import override
 
 import exam_sharing as es
 from exam_sharing import errors, events, ports
-from exam_sharing.grants import Holding
+from exam_sharing.memory import MemoryDirectory
 from exam_sharing.policy import ending, facts, plans, share, views
 from exam_sharing.policy import retries as attempts
-from exam_sharing.policy.requests import HostEnding, Withdrawal
-from exam_sharing.testing.strategies.grants import (
-    grants,
-    narrow_requests,
-    reasons,
-    requests,
-    revoke_requests,
-    share_requests,
-    unshare_requests,
-)
 from exam_sharing.testing.strategies.values import (
+    BY_TYPE,
     addresses,
-    batch_ids,
     directories,
     durations,
-    exam_ids,
-    exams,
-    grant_ids,
-    group_ids,
-    groups,
-    host_rules,
     identifiers,
     messages,
     names,
     nested_groups,
-    notice_ids,
-    permissions,
-    policies,
-    principal_ids,
-    retries,
-    share_ids,
-    studies,
+    requests,
     times,
     times_around,
-    upload_batches,
     uploads,
-    user_ids,
-    users,
 )
 from exam_sharing.testing.strategies.worlds import worlds
+from exam_sharing.testing.worlds import World
 
-__all__ = ["addresses", "batch_ids", "directories", "durations", "exam_ids", "exams", "grant_ids"]
-__all__ += ["grants", "group_ids", "groups", "host_rules", "identifiers", "messages", "names"]
-__all__ += ["narrow_requests", "nested_groups", "notice_ids", "permissions", "policies"]
-__all__ += ["principal_ids", "reasons", "requests", "retries", "revoke_requests", "share_ids"]
-__all__ += ["share_requests", "studies", "times", "times_around", "unshare_requests"]
-__all__ += ["upload_batches", "uploads", "user_ids", "users", "worlds"]
+__all__ = ["addresses", "directories", "durations", "identifiers", "messages", "names"]
+__all__ += ["nested_groups", "requests", "times", "times_around", "uploads", "worlds"]
 
 KindT = TypeVar("KindT")
 
 _RESULTS: Final = (attempts, ending, errors, events, facts, plans, share, views)
 """Modules with values that the package makes and others only read."""
 
-_UNTIL: Final = st.none() | times()
 _FIELDS: Final[Mapping[Any, SearchStrategy[Any]]] = {
     datetime: times(),
-    datetime | None: _UNTIL,
+    datetime | None: st.none() | times(),
     int: st.integers(1, 100),
-    Mapping[es.ExamId, int]: st.dictionaries(exam_ids(), st.integers(1, 100), max_size=2),
-    Mapping[es.Permission, datetime | None]: st.dictionaries(permissions(), _UNTIL),
+    Mapping[es.ExamId, int]: st.dictionaries(BY_TYPE[es.ExamId], st.integers(1, 100), max_size=2),
+    Mapping[es.Permission, datetime | None]: st.dictionaries(
+        st.sampled_from(es.Permission), st.none() | times()
+    ),
 }
 """Fields of these types need more than their type says: aware times, versions from 1."""
-
-_BY_THE_HOST: Final = {"performed_by": user_ids(), "why": names()}
-_PLAIN: Final[Mapping[type, SearchStrategy[Any]]] = {
-    es.Denied: st.builds(es.Denied, st.lists(reasons(), min_size=1, max_size=3).map(tuple)),
-    es.NotifierFailed: st.builds(es.NotifierFailed, st.just("REFUSED"), permanent=st.booleans()),
-    Holding: st.builds(Holding.of, permissions(), times()),
-    HostEnding: st.builds(HostEnding, **_BY_THE_HOST),
-    Withdrawal: st.builds(Withdrawal, **_BY_THE_HOST),
-}
-"""Values that are drawn by their type alone."""
 
 
 def _built(kind: type[KindT]) -> SearchStrategy[KindT]:
@@ -126,15 +91,12 @@ def _register() -> None:
     ]
     for kind in (*results, ports.Changes, es.Ending, es.ShownGrant):
         st.register_type_strategy(kind, _built)
-    for kind, strategy in _PLAIN.items():
+    own = {**BY_TYPE, MemoryDirectory: directories(), World: worlds()}
+    for kind, strategy in own.items():
         st.register_type_strategy(kind, strategy)
-    for name in __all__:
-        draw = globals()[name]
+    for draw in map(globals().__getitem__, __all__):
         shown = signature(draw)
         draw.__signature__ = shown.replace(parameters=[*map(_shortened, shown.parameters.values())])
-        (kind,) = get_args(shown.return_annotation)
-        if isinstance(kind, type) and kind.__module__.startswith("exam_sharing."):
-            st.register_type_strategy(kind, draw())
 
 
 _register()

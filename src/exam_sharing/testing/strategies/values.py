@@ -1,16 +1,21 @@
-"""Texts, times, ids, people, exams and settings of a host."""
+"""Texts, times, people, uploads and requests; and what else is drawn by its type."""
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 import exam_sharing as es
+from exam_sharing.grants import Holding
 from exam_sharing.memory import MemoryDirectory
+from exam_sharing.policy.requests import HostEnding, Request, Withdrawal
 from exam_sharing.principals import MAX_ADDRESS_LENGTH
 from exam_sharing.testing.edges import HOSTILE, START, TICK
 from exam_sharing.validation import BIDI_CONTROLS, MAX_IDENTIFIER_LENGTH
+
+T = TypeVar("T")
 
 _PRINTABLE: Final = st.characters(
     exclude_categories=("Cc", "Cs"), exclude_characters="".join(sorted(BIDI_CONTROLS))
@@ -66,198 +71,190 @@ def durations() -> SearchStrategy[timedelta]:
     )
 
 
-def times_around(
-    *,
-    moments: SearchStrategy[datetime] = st.just(START),
-    distances: SearchStrategy[timedelta] = durations(),
-) -> SearchStrategy[datetime]:
-    """Draw moments at which something changes, the microseconds beside them, and other times."""
+def times_around() -> SearchStrategy[datetime]:
+    """Draw the time at which worlds start, the microseconds beside it, and other times."""
     return st.builds(
-        lambda moment, by, before: moment - by if before else moment + by,
-        moments,
-        st.just(timedelta(0)) | st.just(TICK) | distances,
+        lambda by, before: START - by if before else START + by,
+        st.just(timedelta(0)) | st.just(TICK) | durations(),
         st.booleans(),
     )
 
 
-def user_ids(*, texts: SearchStrategy[str] = identifiers()) -> SearchStrategy[es.UserId]:
-    """Draw ids of users."""
-    return st.builds(es.UserId, texts)
-
-
-def group_ids(*, texts: SearchStrategy[str] = identifiers()) -> SearchStrategy[es.GroupId]:
-    """Draw ids of groups, some with the text of a user's id."""
-    return st.builds(es.GroupId, texts)
-
-
-def principal_ids(
-    *,
-    users: SearchStrategy[es.UserId] = user_ids(),
-    groups: SearchStrategy[es.GroupId] = group_ids(),
-) -> SearchStrategy[es.PrincipalId]:
-    """Draw ids of users and of groups."""
-    return users | groups
-
-
-def exam_ids(*, texts: SearchStrategy[str] = identifiers()) -> SearchStrategy[es.ExamId]:
-    """Draw ids of exams."""
-    return st.builds(es.ExamId, texts)
-
-
-def batch_ids(*, texts: SearchStrategy[str] = identifiers()) -> SearchStrategy[es.BatchId]:
-    """Draw ids of upload batches."""
-    return st.builds(es.BatchId, texts)
-
-
-def grant_ids(*, texts: SearchStrategy[str] = identifiers()) -> SearchStrategy[es.GrantId]:
-    """Draw ids of grants."""
-    return st.builds(es.GrantId, texts)
-
-
-def share_ids(*, texts: SearchStrategy[str] = identifiers()) -> SearchStrategy[es.ShareId]:
-    """Draw ids of shares."""
-    return st.builds(es.ShareId, texts)
-
-
-def notice_ids(*, texts: SearchStrategy[str] = identifiers()) -> SearchStrategy[es.NoticeId]:
-    """Draw ids of notices."""
-    return st.builds(es.NoticeId, texts)
-
-
-def permissions() -> SearchStrategy[es.Permission]:
-    """Draw permissions."""
-    return st.sampled_from(es.Permission)
-
-
-_DESCRIPTIONS: Final = ("Chest PA and lateral", "Brain w/o contrast", "Knee left", "Abdomen")
-_PATIENTS: Final = ("Doe^Jane", "Doe^John", "Muster^Erika", "Example^Émile", "Test^山田")
-
-
-def users(
-    *,
-    ids: SearchStrategy[es.UserId] = user_ids(),
-    names: SearchStrategy[str] = names(),
-    emails: SearchStrategy[str | None] = st.none() | addresses(),
-    active: SearchStrategy[bool] = st.sampled_from((True, False)),
-) -> SearchStrategy[es.User]:
-    """Draw users, some inactive and some without an address."""
-    return st.builds(es.User, id=ids, name=names, email=emails, active=active)
-
-
-def groups(
-    *,
-    ids: SearchStrategy[es.GroupId] = group_ids(),
-    names: SearchStrategy[str] = names(),
-    members: SearchStrategy[frozenset[es.PrincipalId]] = st.frozensets(principal_ids(), max_size=4),
-) -> SearchStrategy[es.Group]:
-    """Draw groups that do not hold themselves; their members need not exist."""
-    return st.builds(
-        lambda group, name, held: es.Group(id=group, name=name, members=held - {group}),
-        ids,
-        names,
-        members,
-    )
+_IDS: Final[Mapping[Any, SearchStrategy[Any]]] = {
+    kind: st.builds(kind, identifiers())
+    for kind in (es.UserId, es.GroupId, es.ExamId, es.BatchId, es.GrantId, es.ShareId, es.NoticeId)
+}
+_USERS: Final[SearchStrategy[es.UserId]] = _IDS[es.UserId]
+_GROUPS: Final[SearchStrategy[es.GroupId]] = _IDS[es.GroupId]
+_EXAMS: Final[SearchStrategy[es.ExamId]] = _IDS[es.ExamId]
+_GRANTS: Final[SearchStrategy[es.GrantId]] = _IDS[es.GrantId]
+_PRINCIPALS: Final[SearchStrategy[es.PrincipalId]] = _USERS | _GROUPS
+_PERMISSIONS: Final = st.sampled_from(es.Permission)
 
 
 @st.composite
 def nested_groups(
     draw: st.DrawFn,
     *,
-    ids: SearchStrategy[es.GroupId] = group_ids(),
-    users: SearchStrategy[es.UserId] = user_ids(),
-    names: SearchStrategy[str] = names(),
-    min_size: int = 1,
-    max_size: int = 4,
+    ids: SearchStrategy[es.GroupId] = _GROUPS,
+    users: SearchStrategy[es.UserId] = _USERS,
 ) -> tuple[es.Group, ...]:
     """Draw groups that hold users and each other, never in a cycle, in any order."""
     made: list[es.Group] = []
-    for group in draw(st.lists(ids, min_size=min_size, max_size=max_size, unique=True)):
+    for group in draw(st.lists(ids, max_size=4, unique=True)):
         members: set[es.PrincipalId] = set(draw(st.frozensets(users, max_size=3)))
         if made:
             held = st.frozensets(st.sampled_from([each.id for each in made]), max_size=2)
             members |= draw(held)
-        made.append(es.Group(id=group, name=draw(names), members=frozenset(members)))
+        made.append(es.Group(id=group, name=draw(names()), members=frozenset(members)))
     return tuple(draw(st.permutations(made)))
 
 
 @st.composite
-def directories(
-    draw: st.DrawFn,
-    *,
-    users: SearchStrategy[es.User] = users(),
-    max_users: int = 6,
-    max_groups: int = 4,
-) -> MemoryDirectory:
+def directories(draw: st.DrawFn) -> MemoryDirectory:
     """Draw directories with users, groups of them, and any plans and notice settings."""
-    people = draw(st.lists(users, max_size=max_users, unique_by=lambda each: each.id))
+    people = draw(st.lists(BY_TYPE[es.User], max_size=6, unique_by=lambda each: each.id))
     directory = MemoryDirectory()
     for user in people:
         directory.add(user, sharing_in_plan=draw(st.booleans()), notices=draw(st.booleans()))
-    members = st.sampled_from([each.id for each in people]) if people else user_ids()
-    for group in draw(nested_groups(users=members, min_size=0, max_size=max_groups)):
+    members = st.sampled_from([each.id for each in people]) if people else _USERS
+    for group in draw(nested_groups(users=members)):
         directory.add(group)
     return directory
 
 
-def exams(
-    *,
-    ids: SearchStrategy[es.ExamId] = exam_ids(),
-    owners: SearchStrategy[es.UserId] = user_ids(),
-    batches: SearchStrategy[es.BatchId] = batch_ids(),
-    uploaded_at: SearchStrategy[datetime] = times(),
-    subjects: SearchStrategy[str | None] = st.sampled_from((None, "P-1", "P-2")),
-) -> SearchStrategy[es.Exam]:
-    """Draw exams, some without a subject."""
-    return st.builds(
-        es.Exam, id=ids, owner=owners, batch=batches, uploaded_at=uploaded_at, subject=subjects
-    )
-
-
-def upload_batches(
-    *,
-    ids: SearchStrategy[es.BatchId] = batch_ids(),
-    uploaders: SearchStrategy[es.UserId] = user_ids(),
-    received_at: SearchStrategy[datetime] = times(),
-    sealed: SearchStrategy[bool] = st.booleans(),
-) -> SearchStrategy[es.UploadBatch]:
-    """Draw upload batches, some sealed."""
-    return st.builds(
-        es.UploadBatch,
-        id=ids,
-        uploader=uploaders,
-        source=st.sampled_from(("", "CD", "transfer from another hospital")),
-        received_at=received_at,
-        sealed=sealed,
-    )
-
-
 @st.composite
 def uploads(
-    draw: st.DrawFn,
-    *,
-    batches: SearchStrategy[es.UploadBatch] = upload_batches(),
-    ids: SearchStrategy[es.ExamId] = exam_ids(),
-    owners: SearchStrategy[es.UserId] | None = None,
-    max_size: int = 4,
+    draw: st.DrawFn, *, owners: SearchStrategy[es.UserId] | None = None
 ) -> tuple[es.UploadBatch, tuple[es.Exam, ...]]:
     """Draw a batch and one or more exams in it, as `add_upload` takes them.
 
     By default the uploader owns them. Several often have the same upload time, as on a CD.
     """
-    batch = draw(batches)
-    arriving = exams(
-        ids=ids,
-        owners=st.just(batch.uploader) if owners is None else owners,
-        batches=st.just(batch.id),
+    batch = draw(BY_TYPE[es.UploadBatch])
+    arriving = st.builds(
+        es.Exam,
+        owner=st.just(batch.uploader) if owners is None else owners,
+        batch=st.just(batch.id),
         uploaded_at=st.sampled_from((START, START - timedelta(minutes=1))),
     )
-    found = st.lists(arriving, min_size=1, max_size=max_size, unique_by=lambda exam: exam.id)
+    found = st.lists(arriving, min_size=1, max_size=4, unique_by=lambda exam: exam.id)
     return batch, tuple(draw(found))
 
 
-def studies() -> SearchStrategy[es.Study]:
-    """Draw study details of invented patients; no `repr` shows them."""
-    return st.builds(
+def requests(
+    *,
+    actors: SearchStrategy[es.UserId] = _USERS,
+    exams: SearchStrategy[es.ExamId] = _EXAMS,
+    recipients: SearchStrategy[es.PrincipalId] = _PRINCIPALS,
+    grants: SearchStrategy[es.GrantId] = _GRANTS,
+) -> SearchStrategy[Request]:
+    """Draw requests of all four kinds.
+
+    Shares have one to three recipients and the current attestation. Narrowings are to a permission,
+    to a time, or to both.
+    """
+    return st.one_of(*_requests(actors, exams, recipients, grants).values())
+
+
+def _requests(
+    actors: SearchStrategy[es.UserId],
+    exams: SearchStrategy[es.ExamId],
+    recipients: SearchStrategy[es.PrincipalId],
+    grants: SearchStrategy[es.GrantId],
+) -> dict[Any, SearchStrategy[Any]]:
+    """Return a strategy for each kind."""
+    by: Any = {"actor": actors, "performed_by": st.none() | _USERS}
+    by["request_id"] = st.none() | identifiers()
+    how: Any = {"reshares": st.none() | st.sampled_from(es.Reshares), **by}
+    whom: Any = {"exam": exams, "recipient": recipients, **how}
+    permission, until = {"permission": _PERMISSIONS}, {"until": times_around()}
+    bounds: tuple[Any, ...] = (permission, until, {**permission, **until})
+    return {
+        es.ShareRequest: st.builds(
+            es.ShareRequest,
+            exam=exams,
+            recipients=st.lists(recipients, min_size=1, max_size=3),
+            permission=_PERMISSIONS,
+            scope=st.sampled_from(es.Scope),
+            until=st.none() | times_around(),
+            attested=st.just(True),
+            message=st.none() | messages(),
+            **by,
+        ),
+        es.UnshareRequest: st.builds(es.UnshareRequest, **whom),
+        es.NarrowRequest: st.one_of(*(st.builds(es.NarrowRequest, **whom, **b) for b in bounds)),
+        es.RevokeRequest: st.builds(es.RevokeRequest, grant=grants, **how),
+    }
+
+
+@st.composite
+def _grants(draw: st.DrawFn) -> es.Grant:
+    """Draw grants to anybody but their grantors, that expire after they were made, or never."""
+    grantor, made = draw(_USERS), draw(times_around())
+    grant = st.builds(
+        es.Grant,
+        grantor=st.just(grantor),
+        recipient=_PRINCIPALS.filter(lambda each: each != grantor),
+        until=st.none() | durations().map(lambda by: made + by),
+        version=st.integers(1, 100),
+        basis=st.just(es.OWNER) | st.frozensets(_GRANTS, min_size=1, max_size=2),
+        made_at=st.just(made),
+    )
+    return draw(grant)
+
+
+def _host_rule(code: str, *, refuses: bool) -> es.HostRule:
+    statement = "Every share is refused." if refuses else "No share is refused."
+    return es.HostRule(code=code, statement=statement, refuses=lambda *_: refuses)
+
+
+def _some(items: SearchStrategy[T]) -> SearchStrategy[tuple[T, ...]]:
+    return st.lists(items, max_size=2).map(tuple)
+
+
+_DESCRIPTIONS: Final = ("Chest PA and lateral", "Brain w/o contrast", "Knee left", "Abdomen")
+_PATIENTS: Final = ("Doe^Jane", "Doe^John", "Muster^Erika", "Example^Émile", "Test^山田")
+_RETRIES: Final = st.just(es.Retries()) | st.builds(
+    es.Retries, at_once=st.integers(0, 3), limit=st.none() | st.integers(1, 10)
+)
+
+_REASONS: Final = st.builds(
+    es.Reason,
+    code=st.sampled_from(es.ReasonCode),
+    principals=_some(_PRINCIPALS),
+    exams=_some(_EXAMS),
+    grants=_some(_GRANTS),
+    until=st.none() | times_around(),
+    limit=st.none() | st.integers(1, 1_000),
+    limited=st.sampled_from((None, "recipients", "exams", "people")),
+    host_code=st.none() | identifiers(),
+)
+
+BY_TYPE: Final[Mapping[Any, SearchStrategy[Any]]] = {
+    **_IDS,
+    es.User: st.builds(
+        es.User,
+        name=names(),
+        email=st.none() | addresses(),
+        active=st.sampled_from((True, False)),
+    ),
+    # No group holds itself. Members need not exist.
+    es.Group: st.builds(
+        lambda group, name, held: es.Group(id=group, name=name, members=held - {group}),
+        _GROUPS,
+        names(),
+        st.frozensets(_PRINCIPALS, max_size=4),
+    ),
+    es.Exam: st.builds(es.Exam, uploaded_at=times(), subject=st.sampled_from((None, "P-1", "P-2"))),
+    es.UploadBatch: st.builds(
+        es.UploadBatch,
+        source=st.sampled_from(("", "CD", "transfer from another hospital")),
+        received_at=times(),
+        sealed=st.booleans(),
+    ),
+    # Study details of invented patients; no `repr` shows them.
+    es.Study: st.builds(
         es.Study,
         study_instance_uid=st.integers(1, 10**12).map("2.25.{}".format),
         description=st.none() | st.sampled_from(_DESCRIPTIONS),
@@ -266,51 +263,33 @@ def studies() -> SearchStrategy[es.Study]:
         accession_number=st.none() | st.integers(0, 10**8).map("A{}".format),
         patient_id=st.none() | st.integers(0, 10**6).map("TEST-{}".format),
         patient_name=st.none() | st.sampled_from(_PATIENTS),
-    )
-
-
-def retries() -> SearchStrategy[es.Retries]:
-    """Draw schedules of retries, including the default one."""
-    return st.just(es.Retries()) | st.builds(
-        es.Retries, at_once=st.integers(0, 3), limit=st.none() | st.integers(1, 10)
-    )
-
-
-def host_rules() -> SearchStrategy[es.HostRule]:
-    """Draw rules that refuse every share, or none."""
-    return st.builds(
-        lambda code, no: es.HostRule(
-            code=code,
-            statement="Every share is refused." if no else "No share is refused.",
-            refuses=lambda _request, _facts, _host: no,
-        ),
-        identifiers(),
-        st.booleans(),
-    )
-
-
-def policies(
-    *,
-    reshares: SearchStrategy[es.Reshares] = st.sampled_from(es.Reshares),
-    access_lists: SearchStrategy[es.AccessListScope] = st.sampled_from(es.AccessListScope),
-    max_durations: SearchStrategy[timedelta | None] = st.none() | durations(),
-    rules: SearchStrategy[es.HostRule] | None = None,
-) -> SearchStrategy[es.Policy]:
-    """Draw policies with any settings, by default without rules of the host."""
-    return st.builds(
+    ),
+    es.Grant: _grants(),
+    Holding: st.builds(Holding.of, _PERMISSIONS, times()),
+    **_requests(_USERS, _EXAMS, _PRINCIPALS, _GRANTS),
+    HostEnding: st.builds(HostEnding, performed_by=_USERS, why=names()),
+    Withdrawal: st.builds(Withdrawal, performed_by=_USERS, why=names()),
+    es.Denied: st.builds(es.Denied, st.lists(_REASONS, min_size=1, max_size=3).map(tuple)),
+    es.NotifierFailed: st.builds(es.NotifierFailed, st.just("REFUSED"), permanent=st.booleans()),
+    es.Reason: _REASONS,
+    es.Retries: _RETRIES,
+    es.HostRule: st.builds(_host_rule, identifiers(), refuses=st.booleans()),
+    # Any settings, without rules of the host.
+    es.Policy: st.builds(
         es.Policy,
         attestation_wording=st.sampled_from(("I abide by HIPAA.", "Ich beachte HIPAA.")),
         max_recipients=st.sampled_from((100, None, 2)),
         max_exams=st.sampled_from((1_000, None, 2)),
         max_people=st.sampled_from((10_000, None, 3)),
-        max_duration=max_durations,
+        max_duration=st.none() | durations(),
         message_limit=st.sampled_from((2_000, 10)),
         sends_notices=st.sampled_from((True, False)),
-        retries=retries(),
-        reshares=reshares,
+        retries=_RETRIES,
+        reshares=st.sampled_from(es.Reshares),
         only_owner_readmits=st.booleans(),
         batches_across_subjects=st.sampled_from((True, False)),
-        access_list=access_lists,
+        access_list=st.sampled_from(es.AccessListScope),
         whole_names_only=st.sampled_from((False, True)),
-        host_rules=st.just(()) if rules is None else st.lists(rules, max_size=2),
-    )
+    ),
+}
+"""The strategy of each type that has one of its own."""

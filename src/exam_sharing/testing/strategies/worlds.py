@@ -42,7 +42,6 @@ def worlds(
     *,
     policies: st.SearchStrategy[es.Policy] = _POLICIES,
     user_ids: st.SearchStrategy[es.UserId] = _USERS,
-    group_ids: st.SearchStrategy[es.GroupId] = _GROUPS,
     exam_ids: st.SearchStrategy[es.ExamId] = _EXAMS,
     min_acts: int = 0,
     max_acts: int = 16,
@@ -50,13 +49,13 @@ def worlds(
     """Draw worlds in which people have already shared, passed on, narrowed and unshared.
 
     A world has three to five users, one to three groups, and one to four exams in one or two
-    batches. Its acts are requests, changes of groups and people, and passing of time. By default
-    one group has the id of a user, and the policy has no limits and any fate of re-shares.
+    batches. Its acts are requests, changes of groups and people, and passing of time. One group may
+    have the id of a user; by default the policy has no limits and any fate of re-shares.
     """
     world = attrs.evolve(
         empty_world(policy=draw(policies)),
         users=draw(_distinct(user_ids, 3, 5)),
-        groups=draw(_distinct(group_ids, 1, 3)),
+        groups=draw(_distinct(_GROUPS, 1, 3)),
         exams=draw(_distinct(exam_ids, 1, 4)),
     )
     story = _Story(draw, world)
@@ -146,32 +145,18 @@ class _Story:
         self._share_by(self._pick([*holders, owner, owner]), exam)
 
     def _pass_on(self) -> None:
-        """Share as a recipient, mostly at the end of a chain."""
-        chains = sorted(
-            (length, exam, user)
-            for exam in self._world.exams
-            for user, length in self._chains(exam).items()
-            if user != self._owner(exam) and self._holds(user, exam)
-        )
-        if not chains:
+        """Share as a recipient, mostly of the newest grant, so that chains become long."""
+        exam = self._pick(self._world.exams)
+        owner, behind = {self._owner(exam)}, self._world.directory.people_behind
+        reached = [
+            user
+            for grant in self._world.standing(exam)
+            for user in sorted(behind([grant.recipient])[grant.recipient] - owner - {grant.grantor})
+        ]
+        if reached:
+            self._share_by(self._pick([*reached, *reached[-1:] * len(reached)]), exam)
+        else:
             self._share()
-            return
-        _, exam, user = self._pick([*chains, *chains[-1:] * len(chains)])
-        self._share_by(user, exam)
-
-    def _chains(self, exam: es.ExamId) -> dict[es.UserId, int]:
-        """Return, for each user, the length of the longest chain of grants from the owner."""
-        grants = self._world.standing(exam)
-        lengths: dict[es.GrantId, int] = {}
-        for grant in grants:
-            sources = () if grant.basis is es.OWNER else grant.basis
-            lengths[grant.id] = 1 + max((lengths.get(each, 0) for each in sources), default=0)
-        reached = self._world.directory.people_behind({grant.recipient for grant in grants})
-        found: dict[es.UserId, int] = {}
-        for grant in grants:
-            for user in reached[grant.recipient] - {grant.grantor}:
-                found[user] = max(found.get(user, 0), lengths[grant.id])
-        return found
 
     def _share_by(self, actor: es.UserId, exam: es.ExamId) -> None:
         """Share with some who already have a grant and with some who have none."""
