@@ -119,17 +119,18 @@ def _asking(
 law: Final = Laws[DirectoryTrial, Asked](_asking(_CLINIC))
 
 
-def _of(*everybody: User | Group) -> Population:
+def _of(*everybody: User | Group, **rules: Any) -> Population:  # noqa: ANN401  of visibility
     users = tuple(each for each in everybody if isinstance(each, User))
     groups = tuple(each for each in everybody if isinstance(each, Group))
-    return Population(users=users, groups=groups)
+    return Population(users=users, groups=groups, **rules)
 
 
-def _law_of(*everybody: User | Group) -> Marker[Directory]:
+def _law_of(*everybody: User | Group, **rules: Callable[..., bool]) -> Marker[Directory]:
     """Mark a check of a directory of these users and groups as a law."""
-    population = _of(*everybody)
+    population = _of(*everybody, **rules)
     nested = () if population == _without_nesting(population) else ("nested",)
-    return law.opening(lambda trial: trial.of(population), *nested)
+    visibility = ("visibility",) if rules else ()
+    return law.opening(lambda trial: trial.of(population), *nested, *visibility)
 
 
 @law
@@ -240,17 +241,13 @@ _NAMESAKES: Final = _of(
 )
 
 
-@law.opening(lambda trial: trial.of(trial.fitting(_NAMESAKES)))
-def a_user_and_a_group_with_one_id_are_two_principals(directory: Directory) -> None:
+@law.opening(_asking(_NAMESAKES))
+def a_user_and_a_group_with_one_id_are_two_principals(asked: Asked) -> None:
     """A user and a group with the same id are two principals, in every answer."""
-    user, group = UserId("x"), GroupId("x")
-    same("the user's principals", directory.principals_of(user), {"u:x", "g:z"})
-    same("those of an odd one", directory.principals_of(UserId("g:x")), {"u:g:x"})
-    behind = {group: frozenset(), GroupId("y"): frozenset(), GroupId("z"): frozenset({user})}
-    same("who is behind", dict(directory.people_behind(tuple(behind))), behind)
-    same("suggested", directory.suggest(ACTOR, "x", 9, _NOBODY), ((group, "x"), (user, "x")))
-    left = directory.suggest(ACTOR, "x", 9, frozenset({group}))
-    same("suggested without the group", left, ((user, "x"),))
+    users, groups = (UserId("x"), UserId("g:x")), tuple(map(GroupId, "xyz"))
+    require_described(asked.directory, asked.population, users, groups, ("x",))
+    left = asked.directory.suggest(ACTOR, "x", 9, frozenset(groups[:1]))
+    same("suggested without the group", left, ((users[0], "x"),))
 
 
 @_law_of(
@@ -510,44 +507,39 @@ def hidden_principals_are_in_no_answer(trial: DirectoryTrial) -> None:
         require_described(directory, population, _USERS, _GROUPS, typed)
 
 
-@law.of_trial("visibility")
-def hidden_principals_do_not_shorten_an_answer(trial: DirectoryTrial) -> None:
+@_law_of(
+    *_users_named("Anna", "Anna B", "Anna C", "Anna D", "Anna E"),
+    visible=lambda actor, each: actor != ACTOR or each not in {UserId("u0"), UserId("u2")},
+)
+def hidden_principals_do_not_shorten_an_answer(directory: Directory) -> None:
     """A limit counts the principals that the actor may see; the best match may be hidden."""
-    best, third = UserId("u0"), UserId("u2")
-    population = Population(
-        users=_users_named("Anna", "Anna B", "Anna C", "Anna D", "Anna E"),
-        visible=lambda actor, each: actor != ACTOR or each not in {best, third},
-    )
     seen = ["Anna B", "Anna D", "Anna E"]
-    with trial.of(population) as directory:
-        _require_full(directory, seen)
-        _require_full(directory, seen[1:], "u1")
+    _require_full(directory, seen)
+    _require_full(directory, seen[1:], "u1")
 
 
-@law.of_trial("visibility", "nested")
-def a_closed_group_hides_its_members(trial: DirectoryTrial) -> None:
+_INNER, _MIDDLE, _OUTER, _OTHER = map(GroupId, ("inner", "middle", "outer", "other"))
+
+
+@_law_of(
+    *(_user("ann"), _user("bob"), _group("inner", _ANN), _group("middle", _INNER)),
+    *(_group("outer", _MIDDLE, _BOB), _group("other", _INNER, _MIDDLE)),
+    members_visible=lambda actor, group: actor != ACTOR or group != _MIDDLE,
+)
+def a_closed_group_hides_its_members(directory: Directory) -> None:
     """`members_seen_by` goes only through groups whose members the actor may see."""
-    inner, middle, outer, other = (GroupId(name) for name in ("inner", "middle", "outer", "other"))
-    population = attrs.evolve(
-        _of(
-            *(_user("ann"), _user("bob"), _group("inner", _ANN), _group("middle", inner)),
-            *(_group("outer", middle, _BOB), _group("other", inner, middle)),
-        ),
-        members_visible=lambda actor, group: actor != ACTOR or group != middle,
-    )
     expected: dict[GroupId, frozenset[PrincipalId]] = {
-        inner: frozenset({_ANN}),
-        middle: frozenset(),
-        outer: frozenset({_BOB, middle}),
+        _INNER: frozenset({_ANN}),
+        _MIDDLE: frozenset(),
+        _OUTER: frozenset({_BOB, _MIDDLE}),
         # The members of the closed group are known through another group.
-        other: frozenset({_ANN, inner, middle}),
+        _OTHER: frozenset({_ANN, _INNER, _MIDDLE}),
     }
-    with trial.of(population) as directory:
-        for groups in (tuple(expected), *((group,) for group in expected)):
-            found = dict(directory.members_seen_by(ACTOR, groups))
-            same(f"members of {groups}", found, {group: expected[group] for group in groups})
-        open_to_all = directory.members_seen_by(_BOB, (outer,))[outer]
-        same("members for another", open_to_all, frozenset({_ANN, _BOB, inner, middle}))
+    for groups in (tuple(expected), *((group,) for group in expected)):
+        found = dict(directory.members_seen_by(ACTOR, groups))
+        same(f"members of {groups}", found, {group: expected[group] for group in groups})
+    open_to_all = directory.members_seen_by(_BOB, (_OUTER,))[_OUTER]
+    same("members for another", open_to_all, frozenset({_ANN, _BOB, _INNER, _MIDDLE}))
 
 
 def _changes(clinic: Population) -> Iterator[Population]:
