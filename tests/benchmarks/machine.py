@@ -22,8 +22,8 @@ from hypothesis import settings
 
 from exam_sharing.memory import MemoryStore
 from exam_sharing.testing import run_portal_machine, run_sharing_machine
-from exam_sharing.testing.machine.comparing import Comparison
 from exam_sharing.testing.machine.portal_machine import PortalMachine
+from exam_sharing.testing.machine.store_machine import SharingMachine
 
 STEPS = 50
 LOOK_UPS = 1_000_000
@@ -31,14 +31,14 @@ LOOK_UPS = 1_000_000
 
 def steps_made(stories: int) -> tuple[int, float]:
     """Run some stories; return the number of steps and the seconds of processor time."""
-    before, began = Comparison.steps, time.process_time()
+    before, began = SharingMachine.steps, time.process_time()
     told = settings(max_examples=stories, stateful_step_count=STEPS, database=None)
     run_sharing_machine(
         MemoryStore,
         transfer=lambda store, exam, owner, at: store.transfer(exam, owner, at=at),
         settings=told,
     )
-    return Comparison.steps - before, time.process_time() - began
+    return SharingMachine.steps - before, time.process_time() - began
 
 
 def steps_a_second(processes: int, stories: int) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from exam_sharing.adapters.sqlalchemy import sweep_expired
 from exam_sharing.events import ExamShared
 from exam_sharing.memory import MemoryDirectory, MemoryStore, open_sharing
 from exam_sharing.testing import RulesBroken, StoreNotUsable, run_sharing_machine
+from exam_sharing.testing.cases import portals
 from exam_sharing.testing.machine import hospital
 from exam_sharing.testing.machine.hospital import Recorder
 
@@ -201,9 +202,9 @@ def changing_answers(door, name, change):
 @pytest.mark.parametrize(
     ("broken", "question", "got"),
     [
-        ((hospital, "MemoryDirectory", ReturnsTheLongWay), "explain", ""),
-        ((hospital, "MemoryDirectory", SuggestsTheActor), "suggest", ""),
-        ((hospital, "MemoryDirectory", ListsTheOwner), "recipients", ""),
+        ((portals, "MemoryDirectory", ReturnsTheLongWay), "explain", ""),
+        ((portals, "MemoryDirectory", SuggestsTheActor), "suggest", ""),
+        ((portals, "MemoryDirectory", ListsTheOwner), "recipients", ""),
         (changing_answers(es.Sharing, "preview", without_gains), "preview", "gains: nothing"),
         (changing_answers(es.Sharing, "tabs", unless_found), "tabs", "an error: StoreFailed"),
         (changing_answers(es.Sharing, "share_form", unless_form), "share_form", "an error"),

@@ -1,7 +1,7 @@
 """Portals over a `Sharing`, which take and return plain data."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import lru_cache, partial, partialmethod
@@ -18,7 +18,7 @@ from exam_sharing.memory import MemoryDirectory, MemoryNotifier
 from exam_sharing.policy import requests
 from exam_sharing.policy.facts import ShareFacts
 from exam_sharing.testing.cases.schema import Data, Given, OpenPortal, Portal
-from exam_sharing.testing.opening import OpenStore, opened
+from exam_sharing.testing.opening import OpenStore, StorePorts, opened
 from exam_sharing.testing.worlds import FrozenClock, perform
 
 __all__ = ["SharingPortal", "in_memory", "over_sharing", "over_store"]
@@ -41,14 +41,16 @@ def over_store(open_store: OpenStore) -> OpenPortal:
     @contextmanager
     def open_portal(given: Given) -> Iterator[Portal]:
         with opened(open_store) as ports:
-
-            def open_sharing(**parts: Any) -> es.Sharing:
-                people = ports.with_people(parts.pop("directory"), notifier=parts.pop("notifier"))
-                return es.Sharing(ports=people, sends_at_once=False, **parts)
-
-            yield SharingPortal(given, open_sharing)
+            yield SharingPortal(given, partial(sharing_over, ports))
 
     return open_portal
+
+
+def sharing_over(
+    ports: StorePorts, *, directory: MemoryDirectory, notifier: MemoryNotifier, **others: Any
+) -> es.Sharing:
+    people = ports.with_people(directory, notifier=notifier)
+    return es.Sharing(ports=people, sends_at_once=False, **others)
 
 
 def in_memory(given: Given) -> Portal:
@@ -57,14 +59,14 @@ def in_memory(given: Given) -> Portal:
 
 
 class _Letterbox(MemoryNotifier):
-    """A notifier that fails while it is closed, so that notices wait."""
+    """A notifier that does not reach the `unreachable` readers: by default everybody."""
 
-    is_open = False
+    unreachable: Container[es.UserId] | None = None
 
     @override
     def send(self, notice: es.ShareNotice) -> None:
-        if not self.is_open:
-            raise es.NotifierFailed("closed")
+        if self.unreachable is None or notice.to in self.unreachable:
+            raise ConnectionError
         super().send(notice)
 
 
@@ -72,8 +74,8 @@ def sight(given: Given) -> tuple[Callable[..., bool], Callable[..., bool]]:
     """Return which principals an actor sees in the directory, and which members of groups."""
 
     def seen(pairs: list[list[str]]) -> Callable[[es.UserId, es.PrincipalId], bool]:
-        unseen = {(actor, principal) for actor, principal in pairs}
-        return lambda actor, principal: (f"{actor}", with_kind(principal)) not in unseen
+        unseen = {(es.UserId(actor), _principal(principal)) for actor, principal in pairs}
+        return lambda actor, principal: (actor, principal) not in unseen
 
     return seen(given["unseen"]), seen(given["unseen_members"])
 
@@ -289,9 +291,9 @@ class SharingPortal(PlainPortal):
         }
 
     def _ask_notices(self) -> list[Data]:
-        self._notifier.is_open = True
+        self._notifier.unreachable = ()
         self.sharing.admin.deliver_notices()
-        self._notifier.is_open = False
+        self._notifier.unreachable = None
         names = ("to", "actor", "exams", "permission", "until", "message")
         return in_order(plain(notice, *names) for notice in self._notifier.sent)
 

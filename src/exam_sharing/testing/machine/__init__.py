@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection
 from types import NoneType
-from typing import Any, Final
+from typing import Final
 
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
@@ -15,7 +15,8 @@ from exam_sharing.testing.cases.running import chosen
 from exam_sharing.testing.cases.schema import Data, OpenPortal
 from exam_sharing.testing.machine.hospital import Capabilities, Hide, Sweep, Transfer
 from exam_sharing.testing.machine.portal_machine import Form, PortalMachine
-from exam_sharing.testing.machine.steps import HospitalMachine, SharingMachine
+from exam_sharing.testing.machine.steps import HospitalMachine
+from exam_sharing.testing.machine.store_machine import SharingMachine
 from exam_sharing.testing.opening import OpenStore, Upload, require_answers, require_isolated
 from exam_sharing.testing.progress import Search
 from exam_sharing.testing.story import RulesBroken
@@ -64,10 +65,7 @@ def run_sharing_machine(
     """
     __tracebackhide__ = True
     require_kind("settings", settings, hypothesis_settings, NoneType)
-    given: dict[str, Any] = {"upload": upload, "transfer": transfer, "sweep": sweep, "hide": hide}
-    for name, capability in given.items():
-        if capability is not None:
-            require_callable(name, capability)
+    can = Capabilities(upload=upload, transfer=transfer, sweep=sweep, hide=hide)
     require_kind("policy", policy, es.Policy, NoneType)
     if policy is not None and policy.host_rules:
         raise es.InvalidArgument("policy", "must have no rules of the host: the model knows none")
@@ -76,7 +74,6 @@ def run_sharing_machine(
     progress = Search("story")
 
     def new_machine() -> SharingMachine:
-        can = Capabilities(**given)
         return SharingMachine(open_store, capabilities=can, policy=policy, progress=progress)
 
     try:

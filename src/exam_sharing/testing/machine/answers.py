@@ -154,17 +154,12 @@ class Answers:
         return model.world.Refused(codes)
 
     def _parameters(self, reason: es.Reason) -> frozenset[object]:
-        match reason.code:
-            case es.ReasonCode.TOO_MANY:
-                return frozenset({reason.limited})
-            case es.ReasonCode.DOWNLOAD_NOT_HELD | es.ReasonCode.EXPIRY_BEYOND_OWN:
-                return frozenset(reason.exams)
-            case es.ReasonCode.HAS_RESHARES:
-                return self.grants(reason.grants)
-            case es.ReasonCode.NO_SUCH_GRANT if reason.grants:
-                return frozenset(map(self._id, reason.grants))
-            case _:
-                return frozenset(reason.principals)
+        if reason.limited is not None:
+            return frozenset({(reason.limited, reason.limit)})
+        numbered = reason.code is es.ReasonCode.HAS_RESHARES
+        grants = self.grants(reason.grants) if numbered else map(self._id, reason.grants)
+        limits = {reason.until, reason.limit} - {None}
+        return frozenset((*reason.exams, *reason.principals, *grants, *limits))
 
     def receipt(self, done: es.ShareReceipt | es.UnshareReceipt) -> model.world.Receipt:
         """Return what an act did."""

@@ -1,22 +1,24 @@
 """A small hospital that exists twice: in the tested store or portal, and in the model."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
-from itertools import count
 from typing import Any, Final, TypeAlias
 
 import attrs
 from typing_extensions import override
 
 import exam_sharing as es
+from exam_sharing.documents import with_kind
 from exam_sharing.events import Event
-from exam_sharing.memory import MemoryDirectory, MemoryNotifier
 from exam_sharing.ports import AuditTrail, Changes, GrantWriter
 from exam_sharing.testing import model
+from exam_sharing.testing.cases.portals import SharingPortal, plain, sharing_over
+from exam_sharing.testing.cases.schema import Data
 from exam_sharing.testing.edges import START
+from exam_sharing.testing.laws.law import capability
 from exam_sharing.testing.machine.answers import Answers
+from exam_sharing.testing.machine.model_portal import ModelPortal
 from exam_sharing.testing.opening import StorePorts, Upload
 from exam_sharing.testing.story import Words, clock_time, policy_in_words
 
@@ -42,6 +44,7 @@ EXAMS: Final = tuple(map(es.ExamId, ("CT", "MR", "X-ray", "ultrasound", "PET", "
 AT_EVERY_DELIVERY: Final = es.Retries(at_once=1_000_000, limit=None)
 """Every delivery retries every notice that failed: other tests cover the waits."""
 
+Hidden: TypeAlias = frozenset[tuple[es.UserId, es.PrincipalId]]
 Transfer: TypeAlias = Callable[[Any, es.ExamId, es.UserId, datetime], None]
 Sweep: TypeAlias = Callable[[Any, datetime], object]
 Hide: TypeAlias = Callable[[Any, es.ExamId, bool], object]
@@ -51,10 +54,10 @@ Hide: TypeAlias = Callable[[Any, es.ExamId, bool], object]
 class Capabilities:
     """What a store can do beyond its ports; see `run_sharing_machine`."""
 
-    upload: Upload | None = None
-    transfer: Transfer | None = None
-    sweep: Sweep | None = None
-    hide: Hide | None = None
+    upload: Upload | None = capability()
+    transfer: Transfer | None = capability()
+    sweep: Sweep | None = capability()
+    hide: Hide | None = capability()
 
 
 @attrs.define
@@ -91,33 +94,46 @@ class Recorder:
         return given
 
 
-class UnreliableNotifier(MemoryNotifier):
-    """Sends notices to everybody except `unreachable` readers, for whom sending fails."""
+def given_of(
+    users: tuple[es.UserId, ...], hidden: Hidden, policy: Mapping[str, object]
+) -> dict[str, Any]:
+    """Return a portal with these users."""
+    pairs = [[f"{actor}", with_kind(principal)] for actor, principal in sorted(hidden, key=str)]
+    return {
+        "now": plain(START),
+        "policy": policy,
+        "users": [user_fields(user, model.world.Account()) for user in users],
+        "groups": [],
+        "uploads": [],
+        "unseen": pairs,
+        "unseen_members": [pair for pair in pairs if pair[1].startswith("group:")],
+        "acts": [],
+    }
 
-    unreachable: frozenset[es.UserId] = frozenset()
 
-    @override
-    def send(self, notice: es.ShareNotice) -> None:
-        if notice.to in self.unreachable:
-            raise ConnectionError
-        super().send(notice)
+def user_fields(user: es.UserId, account: model.world.Account) -> Data:
+    """Return a user as plain data."""
+    named = {"id": user.value, "name": NAMES[user], "email": f"{user}@clinic.example"}
+    return {**named, **attrs.asdict(account)}
 
 
 class Hospital:
-    """Users, groups, exams and a clock in the model, and a story with one line for each step.
+    """Users, groups, exams and a clock, and a story with one line for each step.
 
-    Of each pair in `hidden`, the actor cannot see the principal in the directory, and of a group
-    not its members either.
+    `do` does an act in what is tested and in the model. Of each pair in `hidden`, the actor cannot
+    see the principal in the directory, and of a group not its members either.
     """
 
     def __init__(
         self,
         world: model.world.World,
+        do: Callable[[Data], object],
         *,
         users: tuple[es.UserId, ...],
-        hidden: frozenset[tuple[es.UserId, es.PrincipalId]],
+        hidden: Hidden,
     ) -> None:
         self.world = world
+        self._do = do
         self.users: tuple[es.UserId, ...] = users
         self.story: list[str] = []
         self.words: Words = Words(world)
@@ -129,11 +145,6 @@ class Hospital:
             members = ", nor its members" if isinstance(principal, es.GroupId) else ""
             hidden_one = f"{self.words.value(principal)} in the directory{members}"
             self.add_line(f"{actor} cannot see {hidden_one}.")
-
-    @abstractmethod
-    def _put_user(self, user: es.UserId, account: model.world.Account) -> None: ...
-    @abstractmethod
-    def _put_group(self, group: es.GroupId, members: frozenset[es.PrincipalId]) -> None: ...
 
     def add_line(self, sentence: str) -> None:
         """Add a line to the story."""
@@ -177,7 +188,7 @@ class Hospital:
             "wants notices" if account.notices else "wants no notices",
         ]
         self.add_line(f"{user} is {state[0]}, {state[1]} and {state[2]}.")
-        self._put_user(user, account)
+        self._do({"act": "user", **user_fields(user, account)})
 
     def put_group(self, group: es.GroupId, members: Iterable[es.PrincipalId]) -> None:
         """Add or replace a group, without the members that would close a cycle."""
@@ -189,12 +200,14 @@ class Hospital:
             or (each in world.groups and each != group and group not in world.behind(each))
         )
         self.add_line(f"The members of {self.words.value(group)}: {self.words.people(fit)}.")
-        self._put_group(group, fit)
+        within = sorted(map(with_kind, fit))
+        self._do({"act": "group", "id": group.value, "name": NAMES[group], "members": within})
 
     def wait(self, moment: datetime) -> None:
         """Let time pass until then."""
         self.world.now = max(self.now, moment)
         self.add_line("Time passes.")
+        self._do({"act": "clock", "now": plain(self.now)})
 
     def expiries(self) -> list[datetime]:
         """Return the times at which something will expire, soonest first."""
@@ -206,40 +219,27 @@ class StoreHospital(Hospital):
     """A hospital with a `Sharing` over a store."""
 
     def __init__(
-        self,
-        ports: StorePorts,
-        policy: es.Policy,
-        *,
-        users: tuple[es.UserId, ...],
-        hidden: frozenset[tuple[es.UserId, es.PrincipalId]],
+        self, ports: StorePorts, policy: es.Policy, *, users: tuple[es.UserId, ...], hidden: Hidden
     ) -> None:
-        def visible(actor: es.UserId, principal: es.PrincipalId) -> bool:
-            return (actor, principal) not in hidden
-
-        world = model.world.World(
-            now=START, policy=policy, visible=visible, members_visible=visible
-        )
         self.ports = ports
         self.policy: es.Policy = attrs.evolve(policy, retries=AT_EVERY_DELIVERY)
-        self.notifier: UnreliableNotifier = UnreliableNotifier()
-        self.directory: MemoryDirectory = MemoryDirectory(visible=visible, members_visible=visible)
-        self.answers: Answers = Answers(world, ports)
         self.recorder: Recorder = Recorder(ports.writer, ports.audit)
-        self._acts = count(1)
-        super().__init__(world, users=users, hidden=hidden)
-        self.sharing: es.Sharing = self._open()
-        for user in users:
-            self._put_user(user, model.world.Account())
+        given: Any = given_of(users, hidden, policy={})
+        both = in_model, portal = ModelPortal(given), SharingPortal(given, self._open)
+        self.sharing: es.Sharing = portal.sharing
+        in_model.world.policy = policy
+        self.answers: Answers = Answers(in_model.world, ports)
 
-    def _open(self) -> es.Sharing:
+        def do(act: Data) -> None:
+            for each in both:
+                each.do(act)
+
+        super().__init__(in_model.world, do, users=users, hidden=hidden)
+
+    def _open(self, **parts: Any) -> es.Sharing:  # noqa: ANN401  the parts of a portal
+        self._parts = {**parts, "policy": self.policy}
         recorded = attrs.evolve(self.ports, writer=self.recorder, audit=self.recorder)
-        return es.Sharing(
-            policy=self.policy,
-            ports=recorded.with_people(self.directory, notifier=self.notifier),
-            clock=lambda: self.now,
-            new_id=lambda: f"act{next(self._acts)}",
-            sends_at_once=False,
-        )
+        return sharing_over(recorded, **self._parts)
 
     @property
     @override
@@ -252,22 +252,7 @@ class StoreHospital(Hospital):
         self.add_line(f"The deployment turns notices of shares {'on' if on else 'off'}.")
         self.policy = attrs.evolve(self.policy, sends_notices=on)
         self.world.policy = self.policy
-        self.sharing = self._open()
-
-    @override
-    def _put_user(self, user: es.UserId, account: model.world.Account) -> None:
-        name, address = NAMES[user], f"{user}@clinic.example"
-        self.directory.add(
-            es.User(id=user, name=name, email=address, active=account.active),
-            sharing_in_plan=account.sharing_in_plan,
-            notices=account.notices,
-        )
-        self.world.add_user(user, account, name=name, address=address)
-
-    @override
-    def _put_group(self, group: es.GroupId, members: frozenset[es.PrincipalId]) -> None:
-        self.directory.add(es.Group(id=group, name=NAMES[group], members=members))
-        self.world.add_group(group, members, name=NAMES[group])
+        self.sharing = self._open(**self._parts)
 
     def upload(
         self, batch: es.BatchId, exams: tuple[es.Exam, ...], *, sealed: bool, upload: Upload | None
@@ -281,7 +266,8 @@ class StoreHospital(Hospital):
 
     def deliver(self, unreachable: frozenset[es.UserId]) -> tuple[es.ShareNotice, ...]:
         """Deliver the waiting notices, and return what was sent."""
-        self.notifier.unreachable = unreachable
-        self.notifier.sent.clear()
+        notifier = self._parts["notifier"]
+        notifier.unreachable = unreachable
+        notifier.sent.clear()
         self.sharing.admin.deliver_notices()
-        return tuple(self.notifier.sent)
+        return tuple(notifier.sent)

@@ -1,14 +1,14 @@
 """The model as a portal in plain data, with which the machine compares another portal."""
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final, TypeAlias
 
 from typing_extensions import override
 
 import exam_sharing as es
 from exam_sharing.documents import with_kind
-from exam_sharing.policy.requests import Asked, HostEnding, Withdrawal
+from exam_sharing.policy.requests import Request
 from exam_sharing.testing import model
 from exam_sharing.testing.cases import portals
 from exam_sharing.testing.cases.portals import in_order, plain
@@ -72,9 +72,9 @@ class ModelPortal(portals.PlainPortal):
         self._receipts[named] = self._done(done, request)
         return self._receipts[named]
 
-    def _done(self, done: Done, asked: Asked) -> Data:
+    def _done(self, done: Done, asked: Request | None = None) -> Data:
         if isinstance(done, model.world.Refused):
-            raise es.Refused(self._why(done, asked))
+            raise es.Refused(_why(done))
         if isinstance(done, model.world.Ended):
             shown = map(self._grants, (done.ended, done.replacements, done.left_standing))
             return portals.ended(*shown, still_have_access=done.still_have_access)
@@ -96,45 +96,20 @@ class ModelPortal(portals.PlainPortal):
         longest = model.sharing.longest(self.world, asked.actor, asked.permission, exam)
         return "POLICY" if longest < own else "NOTHING" if own == FOREVER else "OWN_HOLD"
 
-    def _why(self, refused: model.world.Refused, asked: Asked) -> tuple[es.Reason, ...]:
-        """Return the reasons with the limits that the model leaves out."""
-        return tuple(
-            es.Reason(code=code, **{**about, **self._limits(code, about, asked)})
-            for code in es.ReasonCode
-            if code.value in refused.reasons
-            for about in _about(refused.reasons[code.value])
-        )
-
-    def _limits(self, code: es.ReasonCode, about: Data, asked: Any) -> Data:
-        world, policy = self.world, self.world.policy
-        match code.value:
-            case "EXAM_NOT_FOUND":
-                return {"exams": (asked.exam,)}
-            case "MESSAGE_NOT_ALLOWED":
-                return {"limit": policy.message_limit}
-            case "TOO_MANY":
-                return {"limit": getattr(policy, f"max_{about['limited']}")}
-            case "EXPIRY_BEYOND_OWN":
-                exams = about["exams"]
-                held = (world.held_until(asked.actor, asked.permission, exam) for exam in exams)
-                return {"until": min(held)}
-            case "EXPIRY_BEYOND_POLICY":
-                return {"until": world.now + (policy.max_duration or timedelta(0))}
-            case _:
-                return {}
-
     @override
     def _standing(self, exam: es.ExamId) -> Sequence[model.world.Grant]:
         return self._grants(grant.id for grant in self.world.standing(exam))
 
-    def _do_host_ends(self, **fields: Any) -> Data:
-        asked = HostEnding(**fields, performed_by="host", why="a story")
-        named = (asked.recipient, asked.exam, asked.reshares)
-        return self._done(model.acts.end_by_host(self.world, *named), asked)
+    def _do_host_ends(
+        self,
+        recipient: es.PrincipalId,
+        exam: es.ExamId | None = None,
+        reshares: es.Reshares | None = None,
+    ) -> Data:
+        return self._done(model.acts.end_by_host(self.world, recipient, exam, reshares))
 
     def _do_withdraw(self, exam: es.ExamId) -> Data:
-        asked = Withdrawal(exam=exam, performed_by="host", why="a story")
-        return self._done(model.acts.withdraw(self.world, exam), asked)
+        return self._done(model.acts.withdraw(self.world, exam))
 
     def _ask_can(self, user: es.UserId, permission: es.Permission, exam: es.ExamId) -> bool:
         return self.world.holds(user, permission, exam)
@@ -152,7 +127,7 @@ class ModelPortal(portals.PlainPortal):
     def _ask_access_list(self, user: es.UserId, exam: es.ExamId) -> Data:
         shown = model.views.access_list(self.world, user, exam)
         if isinstance(shown, model.world.Refused):
-            raise es.Refused((es.Reason(code=es.ReasonCode.EXAM_NOT_FOUND, exams=(exam,)),))
+            raise es.Refused(_why(shown))
         by_name = sorted(shown.entries, key=lambda one: (folded(shown.entries[one].name), one.key))
         entries = [self._entry(each, shown.entries[each]) for each in by_name]
         return {"owner": plain(shown.owner), "entries": entries}
@@ -192,7 +167,7 @@ class ModelPortal(portals.PlainPortal):
             preview = model.acts.preview(self.world, request)
         except model.world.RequestIdReused:
             return {"error": es.RequestIdReused.__name__}
-        reasons = self._why(preview.refused, request)
+        reasons = _why(preview.refused)
         effects = {
             name: in_order(
                 {"principal": with_kind(one), "exam": exam.value, "permission": permission.name}
@@ -213,18 +188,28 @@ class ModelPortal(portals.PlainPortal):
         )
 
 
+def _why(refused: model.world.Refused) -> tuple[es.Reason, ...]:
+    return tuple(
+        es.Reason(code=code, **about)
+        for code in es.ReasonCode
+        if code.value in refused.reasons
+        for about in _about(refused.reasons[code.value])
+    )
+
+
 def _about(about: frozenset[Any]) -> list[Data]:
-    """Return the parameters of all reasons with one code: each limit is one of its own."""
-    limits = [each for each in ("recipients", "exams", "people") if each in about]
-    if limits:
-        return [{"limited": each} for each in limits]
-    grants, people = (int, es.GrantId), (es.UserId, es.GroupId)
+    """Return the parameters of all reasons with one code: each named limit is one of its own."""
+
+    def of(*kinds: type) -> tuple[Any, ...]:
+        return tuple(each for each in about if type(each) in kinds)
+
+    if limits := of(tuple):
+        return [{"limited": what, "limit": limit} for what, limit in limits]
+    grants = of(model.world.GrantNumber, es.GrantId)
+    named = {"principals": of(es.UserId, es.GroupId), "exams": of(es.ExamId)}
+    named["grants"] = tuple(es.GrantId(f"{each}") for each in grants)
     return [
-        {
-            "principals": tuple(each for each in about if isinstance(each, people)),
-            "exams": tuple(each for each in about if isinstance(each, es.ExamId)),
-            "grants": tuple(es.GrantId(f"{each}") for each in about if isinstance(each, grants)),
-        }
+        {**named, "until": max(of(datetime), default=None), "limit": max(of(int), default=None)}
     ]
 
 

@@ -1,13 +1,10 @@
 """The machine over a portal in plain data, compared with the model after every step."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from datetime import datetime
-from itertools import count
-from typing import Any, ClassVar, Final, NoReturn
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Final
 
 import attrs
-from hypothesis import strategies as st
 from typing_extensions import override
 
 import exam_sharing as es
@@ -17,15 +14,13 @@ from exam_sharing.testing import model
 from exam_sharing.testing.cases.portals import REQUESTS, plain
 from exam_sharing.testing.cases.running import tried
 from exam_sharing.testing.cases.schema import Data, OpenPortal, Portal
-from exam_sharing.testing.edges import START
-from exam_sharing.testing.machine import drawing
-from exam_sharing.testing.machine.drawing import numbers, pick
-from exam_sharing.testing.machine.hospital import NAMES, STRANGER, Hospital
+from exam_sharing.testing.machine.drawing import pick
+from exam_sharing.testing.machine.hospital import STRANGER, Hidden, Hospital, given_of
 from exam_sharing.testing.machine.model_portal import ModelPortal
 from exam_sharing.testing.machine.steps import HospitalMachine
 from exam_sharing.testing.opening import entered
 from exam_sharing.testing.progress import Search
-from exam_sharing.testing.story import Raised, RulesBroken, clock_time, differing
+from exam_sharing.testing.story import Raised
 
 UNKNOWN: Final = "no such exam"
 """The id of an exam that never arrives."""
@@ -78,28 +73,6 @@ class Form:
         }
 
 
-class PortalHospital(Hospital):
-    """A hospital with a portal; `do` does an act in both."""
-
-    def __init__(self, world: model.world.World, do: Callable[[Data], object], **who: Any) -> None:
-        super().__init__(world, **who)
-        self._do = do
-
-    @override
-    def _put_user(self, user: es.UserId, account: model.world.Account) -> None:
-        self._do({"act": "user", **user_fields(user, account)})
-
-    @override
-    def _put_group(self, group: es.GroupId, members: frozenset[es.PrincipalId]) -> None:
-        within = sorted(map(with_kind, members))
-        self._do({"act": "group", "id": group.value, "name": NAMES[group], "members": within})
-
-    @override
-    def wait(self, moment: datetime) -> None:
-        super().wait(moment)
-        self._do({"act": "clock", "now": plain(self.now)})
-
-
 class PortalMachine(HospitalMachine):
     """A hospital whose portal takes and returns plain data."""
 
@@ -121,32 +94,16 @@ class PortalMachine(HospitalMachine):
         self._portal: Portal | None = None
 
     @override
-    def _open(
-        self,
-        policy: es.Policy,
-        users: tuple[es.UserId, ...],
-        hidden: frozenset[tuple[es.UserId, es.PrincipalId]],
-        draw: Callable[[st.SearchStrategy[Any]], Any],
-    ) -> Hospital:
+    def _open(self, policy: es.Policy, users: tuple[es.UserId, ...], hidden: Hidden) -> Hospital:
         if not self._form.choices:
             policy = attrs.evolve(policy, whole_names_only=False)
-        self._typed, self._turns = draw(st.sampled_from(drawing.TYPED)), count(draw(numbers))
-        pairs = [[f"{actor}", with_kind(principal)] for actor, principal in sorted(hidden, key=str)]
-        self._given: Any = self._form.of(
-            {
-                "now": plain(START),
-                "policy": settings_of(policy) if self._policy is None else self._policy,
-                "users": [user_fields(user, model.world.Account()) for user in users],
-                "groups": [],
-                "uploads": [],
-                "unseen": pairs,
-                "unseen_members": [pair for pair in pairs if pair[1].startswith("group:")],
-                "acts": [],
-            }
+        given = given_of(
+            users, hidden, settings_of(policy) if self._policy is None else self._policy
         )
+        self._given: Any = self._form.of(given)
         self._model = ModelPortal(self._given)
         unseen = frozenset() if "unseen" in self._form.without else hidden
-        return PortalHospital(self._model.world, self._do, users=users, hidden=unseen)
+        return Hospital(self._model.world, self._do, users=users, hidden=unseen)
 
     def _do(self, act: Data) -> Any:
         """Do an act, compare and return its outcome; until the portal is open, the act is given."""
@@ -167,7 +124,7 @@ class PortalMachine(HospitalMachine):
                 lambda: self.closing.enter_context(entered(self._open_portal(self._given)))
             )
             if error is not None:
-                self._broken("Can the portal be opened?", "opened", opened, error)
+                raise self._broken("Can the portal be opened?", "opened", opened) from error
             self._portal = opened
         self._ask_everything()
 
@@ -213,7 +170,7 @@ class PortalMachine(HospitalMachine):
     @override
     def _ask_everything(self) -> None:
         PortalMachine.steps += 1
-        for question in self._questions(next(self._turns)):
+        for question in self._questions(next(self.turns)):
             self._ask(question)
 
     def _questions(self, turn: int) -> Iterator[Data]:
@@ -235,7 +192,7 @@ class PortalMachine(HospitalMachine):
             held = pick(turn, ("", "_held"))
             for view in ("share_form", "access_list", f"choices{held}"):
                 yield {"question": view, **about}
-            yield {"question": f"suggestions{held}", **about, "text": self._typed}
+            yield {"question": f"suggestions{held}", **about, "text": self.typed}
             for view in ("visible_to", "shared_with"):
                 yield {"question": view, "user": user.value}
         yield {"question": "preview", "act": self._act_of(self.choices.previewed(turn))}
@@ -271,23 +228,11 @@ class PortalMachine(HospitalMachine):
                 question += " It is the answer for an exam that does not exist."
             if got == expected:
                 return expected
-        return self._broken(question, expected, got, error)
+        raise self._broken(question, expected, got) from error
 
-    def _broken(
-        self, question: str, expected: object, got: object, error: Exception | None
-    ) -> NoReturn:
-        words, parts = self.hospital.words, differing(expected, got)
-        raise RulesBroken(
-            tuple(self.hospital.story),
-            f"{clock_time(self.hospital.now)}  {question}",
-            *(words.value(_readable(part)) for part in parts),
-        ) from error
-
-
-def user_fields(user: es.UserId, account: model.world.Account) -> Data:
-    """Return a user as plain data."""
-    named = {"id": user.value, "name": NAMES[user], "email": f"{user}@clinic.example"}
-    return {**named, **attrs.asdict(account)}
+    @override
+    def _in_words(self, answer: Any) -> str:
+        return super()._in_words(_readable(answer))
 
 
 def settings_of(policy: es.Policy) -> Data:

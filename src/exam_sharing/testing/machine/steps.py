@@ -3,7 +3,7 @@
 import sys
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from itertools import count
@@ -16,23 +16,18 @@ from typing_extensions import override
 
 import exam_sharing as es
 from exam_sharing.policy.requests import HostEnding, Request, Withdrawal
-from exam_sharing.testing import model
 from exam_sharing.testing.cases import portals
 from exam_sharing.testing.machine import drawing
-from exam_sharing.testing.machine.answers import notices
-from exam_sharing.testing.machine.comparing import Comparison, outcome
 from exam_sharing.testing.machine.drawing import booleans, members, numbers, pick, seldom
 from exam_sharing.testing.machine.hospital import (
     EXAMS,
     GROUPS,
     USERS,
-    Capabilities,
+    Hidden,
     Hospital,
-    StoreHospital,
 )
-from exam_sharing.testing.opening import OpenStore, opened
 from exam_sharing.testing.progress import Search
-from exam_sharing.testing.story import RulesBroken
+from exam_sharing.testing.story import RulesBroken, clock_time, differing
 
 ACTS: Final = frozenset({*portals.ACTS, "seal", "notices"})
 """What can happen: acts by their names in decision cases, sealing, and the delivery of notices."""
@@ -57,6 +52,12 @@ class HospitalMachine(RuleBasedStateMachine):
     hospital: Hospital
     choices: drawing.Choices
     acts: frozenset[str]
+    page: int
+    """The number of exams on a page of a list."""
+    typed: str
+    """What everybody types to find recipients."""
+    turns: Iterator[int]
+    """Which strangers and previews are asked about next."""
     switches: tuple[str, ...] = ("active", "sharing_in_plan", "notices")
     """The attributes of users that change."""
 
@@ -75,13 +76,7 @@ class HospitalMachine(RuleBasedStateMachine):
         self.closing.__exit__(*error)
 
     @abstractmethod
-    def _open(
-        self,
-        policy: es.Policy,
-        users: tuple[es.UserId, ...],
-        hidden: frozenset[tuple[es.UserId, es.PrincipalId]],
-        draw: Callable[[st.SearchStrategy[Any]], Any],
-    ) -> Hospital:
+    def _open(self, policy: es.Policy, users: tuple[es.UserId, ...], hidden: Hidden) -> Hospital:
         """Open the hospital of a story."""
 
     @abstractmethod
@@ -97,6 +92,15 @@ class HospitalMachine(RuleBasedStateMachine):
     @abstractmethod
     def _ask_everything(self) -> None: ...
 
+    def _in_words(self, answer: Any) -> str:  # noqa: ANN401  of what is tested or of the model
+        return self.hospital.words.value(answer)
+
+    def _broken(self, question: str, expected: object, got: object) -> RulesBroken:
+        """Return the story, which ends with a question of which the answers differ."""
+        asked = f"{clock_time(self.hospital.now)}  {question}"
+        answers = map(self._in_words, differing(expected, got))
+        return RulesBroken(tuple(self.hospital.story), asked, *answers)
+
     @initialize(data=st.data())
     def begin(self, *, data: st.DataObject) -> None:
         """Upload the first exams in a hospital with users and groups."""
@@ -106,7 +110,12 @@ class HospitalMachine(RuleBasedStateMachine):
         everybody: tuple[es.PrincipalId, ...] = (*users, *members_of)
         pairs = st.tuples(st.sampled_from(users), st.sampled_from(everybody))
         hidden = draw(st.frozensets(pairs, max_size=2 if draw(seldom) else 0))
-        self.hospital = self._open(policy, users, hidden, draw)
+        self.page, self.typed = (
+            draw(st.sampled_from((6, 2, 1))),
+            draw(st.sampled_from(drawing.TYPED)),
+        )
+        self.turns = count(draw(numbers))
+        self.hospital = self._open(policy, users, hidden)
         self.choices = drawing.Choices(self.hospital)
         for group, within in members_of.items():
             self.hospital.put_group(group, self.choices.principals(within))
@@ -271,135 +280,3 @@ class HospitalMachine(RuleBasedStateMachine):
         failing = f"; {hospital.words.value(unreachable)} cannot be reached" if away else ""
         hospital.add_line(f"Notices are delivered{failing}.")
         self._deliver(unreachable)
-
-
-class SharingMachine(HospitalMachine):
-    """A hospital with a `Sharing` over a store."""
-
-    hospital: StoreHospital
-
-    def __init__(
-        self,
-        open_store: OpenStore,
-        *,
-        capabilities: Capabilities,
-        policy: es.Policy | None,
-        progress: Search,
-    ) -> None:
-        super().__init__(progress)
-        self._can = capabilities
-        self._policy = policy
-        # A host that records uploads itself decides itself whether it seals them.
-        self.acts: frozenset[str] = ACTS if capabilities.upload is None else ACTS - {"seal"}
-        self._ports = self.closing.enter_context(opened(open_store))
-
-    @override
-    def _open(
-        self,
-        policy: es.Policy,
-        users: tuple[es.UserId, ...],
-        hidden: frozenset[tuple[es.UserId, es.PrincipalId]],
-        draw: Callable[[st.SearchStrategy[Any]], Any],
-    ) -> StoreHospital:
-        hospital = StoreHospital(self._ports, self._policy or policy, users=users, hidden=hidden)
-        self.compare: Comparison = Comparison(
-            hospital,
-            page=draw(st.sampled_from((6, 2, 1))),
-            typed=draw(st.sampled_from(drawing.TYPED)),
-            turns=count(draw(numbers)),
-        )
-        return hospital
-
-    @override
-    def _perform(self, request: Request) -> bool:
-        return self.compare.request(request)
-
-    @override
-    def _act_of_host(self, act: HostEnding | Withdrawal) -> None:
-        world, admin = self.hospital.world, self.hospital.sharing.admin
-        fields = attrs.asdict(act, recurse=False)
-        if isinstance(act, HostEnding):
-            result = outcome(lambda: admin.end_by_host(**fields))
-            done = model.acts.end_by_host(world, act.recipient, act.exam, act.reshares)
-            self.compare.everything(act, result, done)
-        else:
-            recorded = None if act.exam in world.withdrawn else act
-            result = outcome(lambda: admin.withdraw(**fields))
-            self.compare.everything(recorded, result, model.acts.withdraw(world, act.exam))
-
-    @override
-    def _record(self, batch: es.BatchId, exams: tuple[es.Exam, ...], *, sealed: bool) -> None:
-        hospital = self.hospital
-
-        def accepted() -> bool:
-            try:
-                hospital.upload(batch, exams, sealed=sealed, upload=self._can.upload)
-            except (es.AlreadyExists, es.BatchSealed):
-                return False
-            return True
-
-        expected = hospital.world.add_upload(batch, exams, sealed=sealed)
-        self.compare.same("Is this upload accepted?", expected, accepted)
-        self.compare.everything()
-
-    @override
-    def _deliver(self, unreachable: frozenset[es.UserId]) -> None:
-        hospital = self.hospital
-        expected = model.sharing.deliver_notices(hospital.world, unreachable)
-        self.compare.same(
-            "Which notices are sent?",
-            notices(expected),
-            lambda: notices(hospital.deliver(unreachable)),
-        )
-        self.compare.everything()
-
-    @override
-    def _ask_everything(self) -> None:
-        self.compare.everything()
-
-    @precondition(lambda self: self._can.hide is not None)
-    @rule(which=numbers, back=booleans)
-    def hide(self, *, which: int, back: bool) -> None:
-        """Let the host delete an exam, or restore it with its grants."""
-        hospital, hide = self.hospital, self._can.hide
-        assert hide is not None
-        hidden = [exam for exam in hospital.exams if exam in hospital.world.hidden]
-        exam = pick(which, (back and hidden) or hospital.exams)
-        gone = exam not in hospital.world.hidden
-        hospital.add_line(f"The host {'deletes' if gone else 'restores'} {exam}.")
-        self.compare.done("Can the host do that?", lambda: hide(self._ports.store, exam, gone))
-        hospital.world.hide(exam, hidden=gone)
-        self.compare.everything()
-
-    @precondition(lambda self: self._can.transfer is not None)
-    @rule(which=numbers, to=numbers)
-    def transfer(self, *, which: int, to: int) -> None:
-        """Give an exam to another owner."""
-        hospital, transfer = self.hospital, self._can.transfer
-        found = [exam for exam in hospital.exams if hospital.world.is_found(exam)]
-        if transfer is None or not found:
-            return
-        exam, owner = pick(which, found), pick(to, hospital.users)
-        hospital.add_line(f"{exam} is transferred to {owner}.")
-        store, now = self._ports.store, hospital.now
-        self.compare.done("Can the exam be transferred?", lambda: transfer(store, exam, owner, now))
-        hospital.world.add_exams(attrs.evolve(hospital.world.exams[exam], owner=owner))
-        hospital.world.next_version(exam)
-        self.compare.everything()
-
-    @rule(on=booleans)
-    def turn_notices(self, *, on: bool) -> None:
-        """Turn notices of shares on or off for the deployment."""
-        self.hospital.turn_notices(on=on)
-        self.compare.everything()
-
-    @precondition(lambda self: self._can.sweep is not None)
-    @rule(minutes=st.integers(0, 4))
-    def sweep(self, *, minutes: int) -> None:
-        """Let some time pass, and let the store record what has expired by then."""
-        hospital, sweep = self.hospital, self._can.sweep
-        assert sweep is not None
-        hospital.wait(hospital.now + timedelta(minutes=minutes))
-        hospital.add_line("A sweep records expired grants as ended.")
-        self.compare.done("Can the sweep run?", lambda: sweep(self._ports.store, hospital.now))
-        self.compare.everything()

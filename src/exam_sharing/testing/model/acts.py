@@ -117,7 +117,7 @@ def _why_not(
     access = world.has_access(actor, exam)
     ever_granted = any(g.exam == exam and g.grantor == actor for g in world.grants.values())
     if not (world.is_found(exam) and world.is_active(actor) and (access or ever_granted)):
-        return {"EXAM_NOT_FOUND": frozenset()}
+        return {"EXAM_NOT_FOUND": frozenset({exam})}
     reasons: dict[str, frozenset[object]] = {}
     if bound is not None and bound.until is not None and bound.until <= world.now:
         reasons["EXPIRY_IN_PAST"] = frozenset()
@@ -258,7 +258,7 @@ def end_by_host(
 ) -> Ended | Refused:
     """End a principal's grants on an exam or everywhere, without an actor's rights."""
     if exam is not None and not _known_to_host(world, exam):
-        return Refused({"EXAM_NOT_FOUND": frozenset()})
+        return Refused({"EXAM_NOT_FOUND": frozenset({exam})})
     acts = [
         EndingAct(
             exam=one,
@@ -285,7 +285,7 @@ def _together(first: Ended, second: Ended) -> Ended:
 def withdraw(world: World, exam: ExamId) -> Ended | Refused:
     """End all grants on an exam as `WITHDRAWN`, so that nobody finds it; again, do nothing."""
     if not _known_to_host(world, exam):
-        return Refused({"EXAM_NOT_FOUND": frozenset()})
+        return Refused({"EXAM_NOT_FOUND": frozenset({exam})})
     if exam in world.withdrawn:
         return Ended()
     act = EndingAct(exam=exam, named=world.standing(exam), how="WITHDRAWN", reshares=Reshares.KEEP)

@@ -92,7 +92,7 @@ def _policy_horizon(world: World) -> datetime:
 def why_not(world: World, request: ShareRequest) -> Mapping[str, frozenset[object]]:
     """Return all codes that apply, with their parameters; that an exam is not found comes alone."""
     if not world.is_found(request.exam) or not world.has_access(request.actor, request.exam):
-        return {"EXAM_NOT_FOUND": NOTHING}
+        return {"EXAM_NOT_FOUND": frozenset({request.exam})}
     in_plan = world.users[request.actor].sharing_in_plan
     return dict(
         [
@@ -113,7 +113,7 @@ def _about_the_form(world: World, request: ShareRequest) -> Codes:
     message = request.message or ""
     controls = {char for char in message if unicodedata.category(char) == "Cc"}
     if len(message) > world.policy.message_limit or not controls <= {"\n", "\t"}:
-        yield "MESSAGE_NOT_ALLOWED", NOTHING
+        yield "MESSAGE_NOT_ALLOWED", frozenset({world.policy.message_limit})
 
 
 def _about_exams(world: World, request: ShareRequest) -> Codes:
@@ -139,9 +139,9 @@ def _about_time(world: World, request: ShareRequest) -> Codes:
     held = {exam: world.held_until(request.actor, request.permission, exam) for exam in exams}
     beyond = frozenset(exam for exam in exams if world.now < held[exam] < request.until)
     if beyond:
-        yield "EXPIRY_BEYOND_OWN", beyond
+        yield "EXPIRY_BEYOND_OWN", beyond | {min(held[exam] for exam in beyond)}
     if request.until > _policy_horizon(world):
-        yield "EXPIRY_BEYOND_POLICY", NOTHING
+        yield "EXPIRY_BEYOND_POLICY", frozenset({_policy_horizon(world)})
 
 
 def is_found_recipient(world: World, actor: UserId, principal: PrincipalId) -> bool:
@@ -186,13 +186,13 @@ def _removed_by_owner(world: World, principal: PrincipalId, exam: ExamId) -> boo
 
 
 def _too_many(world: World, request: ShareRequest, *, in_plan: bool) -> Codes:
-    """Name the exceeded limits, without numbers; without the plan, the directory is not queried."""
+    """Yield the exceeded limits; without the plan, the directory is not queried."""
     counts = {
         "recipients": (len(request.recipients), world.policy.max_recipients),
         "exams": (len(_exams_of(world, request)), world.policy.max_exams),
         "people": (_people_counted(world, request) if in_plan else 0, world.policy.max_people),
     }
-    exceeded = [what for what, (count, limit) in counts.items() if limit and count > limit]
+    exceeded = [(what, most) for what, (count, most) in counts.items() if most and count > most]
     if exceeded:
         yield "TOO_MANY", frozenset(exceeded)
 

@@ -97,7 +97,10 @@ class Notice:
 
 @attrs.frozen
 class Refused:
-    """All codes that apply, each with the exams, principals, grants or words that it is about."""
+    """All codes that apply, each with what it is about.
+
+    That are exams, principals, grants, times and limits; each limit of `TOO_MANY` has its name.
+    """
 
     reasons: Mapping[str, frozenset[object]] = attrs.field(factory=dict)
 
