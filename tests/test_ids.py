@@ -19,6 +19,7 @@ from world import (
     DAY,
     DOWNLOAD,
     EVA,
+    MR,
     NURSES,
     START,
     VIEW,
@@ -86,6 +87,18 @@ def test_replacements_are_listed_highest_permission_first():
     listed = [listed.grant for listed in world.entries(ANNA)[CARLA].grants]
     assert [each.permission for each in listed] == [DOWNLOAD, VIEW]
     assert len({each.id for each in receipt.replacements}) == len(receipt.replacements) == 5
+
+
+def test_grants_on_two_exams_have_different_ids_even_in_acts_of_one_id():
+    def made(exam: ExamId) -> set[str]:
+        world = World()
+        world.share(ANNA, exam, BEN, CARLA, permission=DOWNLOAD)
+        first = {*ids(world, BEN, exam), *ids(world, CARLA, exam)}
+        world.narrow(ANNA, exam, BEN, permission=VIEW)
+        return {*first, *ids(world, BEN, exam)}
+
+    assert len(made(CT)) == len(made(MR)) == 3
+    assert made(CT).isdisjoint(made(MR))
 
 
 def test_the_id_of_a_replacement_depends_on_its_act():

@@ -182,7 +182,8 @@ class GrantWriter(Protocol):
         Raises:
             Unconfirmed: all is written, but no standby has confirmed it in time.
             StoreFailed: an id is taken, or comes twice, or the store cannot be written. An id is
-                taken by a grant, ended or not, a share, or a notice that waits or was given up.
+                taken by a grant on the same exam, ended or not, a share, or a notice that waits or
+                was given up. Acts never give one id to grants on two exams.
         """
 
     def step_aside(self, lost: int) -> None:

@@ -295,6 +295,13 @@ class TakesOneIdTwice(MemoryStore):
         super()._require_new_ids(attrs.evolve(changes, made=changes.made[:1]))
 
 
+class OverwritesGrants(MemoryStore):
+    """A grant takes the place of an earlier one with its id."""
+
+    def _require_new_ids(self, changes):
+        super()._require_new_ids(attrs.evolve(changes, made=()))
+
+
 class LosesReplacements(MemoryStore):
     """Replacements are not found by their id."""
 
@@ -563,6 +570,7 @@ BUGS = [
     (TakesOneIdTwice, REPEATED),
     (with_outbox(holds_any=takes_twins), REPEATED),
     (with_outbox(holds_any=frees_given_up_ids), TAKEN),
+    (OverwritesGrants, TAKEN),
     (ForgetsWithdrawnIds, REFUSED),
     (CountsIds, "grants-are-found-by-id-also-when-ended"),
     (FindsGrantsOfAllExams, "standing-grants-of-a-share-are-found"),

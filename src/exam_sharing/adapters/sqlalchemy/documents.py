@@ -154,10 +154,10 @@ SHARES: Final = Rows(plans.Share, {"attestation": None})
 ATTESTATIONS: Final = Rows(plans.Attestation, {"by": "attested_by", "at": "attested_at"})
 
 
-def row_of_ending(ending: Ending) -> dict[str, Any]:
-    """Return the columns of an ending in the row of its grant, with the grant's id as `which`."""
-    row = _ENDINGS.row_of(ending)
-    return row | {"which": row.pop("id")}
+def row_of_ending(past: EndedGrant) -> dict[str, Any]:
+    """Return the columns of an ending in the row of its grant, and its key: `which` and `of`."""
+    row = _ENDINGS.row_of(past.ending)
+    return row | {"which": row.pop("id"), "of": past.grant.exam.value}
 
 
 def ended_grant_of(row: Row[Any]) -> EndedGrant:
