@@ -162,6 +162,7 @@ def _some_grants(place: Place, chance: random.Random, number: int) -> Sequence[A
     statement = sqlalchemy.select(grants).where(
         grants.c.exam.in_(sorted(exams)),
         grants.c.recipient != RADIOLOGIST.key,
+        grants.c.closed_version.is_(None),
         sqlalchemy.or_(grants.c.until.is_(None), grants.c.until > ASKED),
     )
     with place.engine.connect() as connection:
