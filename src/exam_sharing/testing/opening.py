@@ -62,19 +62,13 @@ class StorePorts:
     audit: ports.AuditTrail
     store: Any = None
 
-    def with_people(
-        self,
-        directory: ports.Directory,
-        *,
-        notifier: ports.Notifier,
-        host_facts: ports.HostFacts | None = None,
-    ) -> ports.Ports:
+    def with_people(self, directory: ports.Directory, *, notifier: ports.Notifier) -> ports.Ports:
         """Return these ports with the ones that a store does not have."""
         return ports.Ports(
             **{name: getattr(self, name) for name in _PORTS},
             directory=directory,
             notifier=notifier,
-            host_facts=ports.NoHostFacts() if host_facts is None else host_facts,
+            host_facts=ports.NoHostFacts(),
         )
 
 

@@ -12,13 +12,11 @@ strategies.
 
 from collections.abc import Mapping
 from datetime import datetime
-from inspect import Parameter, signature
 from typing import Any, Final, TypeVar, get_type_hints
 
 import attrs
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
-from typing_extensions import override
 
 import exam_sharing as es
 from exam_sharing import errors, events, ports
@@ -34,7 +32,6 @@ from exam_sharing.testing.strategies.values import (
     messages,
     names,
     nested_groups,
-    requests,
     times,
     times_around,
     uploads,
@@ -43,7 +40,7 @@ from exam_sharing.testing.strategies.worlds import worlds
 from exam_sharing.testing.worlds import World
 
 __all__ = ["addresses", "directories", "durations", "identifiers", "messages", "names"]
-__all__ += ["nested_groups", "requests", "times", "times_around", "uploads", "worlds"]
+__all__ += ["nested_groups", "times", "times_around", "uploads", "worlds"]
 
 KindT = TypeVar("KindT")
 
@@ -67,19 +64,6 @@ def _built(kind: type[KindT]) -> SearchStrategy[KindT]:
     return st.builds(kind, **{name: _FIELDS[of] for name, of in hints.items() if of in _FIELDS})
 
 
-class _Valid:
-    """What `help` shows instead of a default strategy, whose own text fills pages."""
-
-    @override
-    def __repr__(self) -> str:
-        return "..."
-
-
-def _shortened(parameter: Parameter) -> Parameter:
-    long = isinstance(parameter.default, SearchStrategy)
-    return parameter.replace(default=_Valid()) if long else parameter
-
-
 def _register() -> None:
     """Register each strategy for the type that it draws, and one for each type of result."""
     results = [
@@ -94,9 +78,6 @@ def _register() -> None:
     own = {**BY_TYPE, MemoryDirectory: directories(), World: worlds()}
     for kind, strategy in own.items():
         st.register_type_strategy(kind, strategy)
-    for draw in map(globals().__getitem__, __all__):
-        shown = signature(draw)
-        draw.__signature__ = shown.replace(parameters=[*map(_shortened, shown.parameters.values())])
 
 
 _register()

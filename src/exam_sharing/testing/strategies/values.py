@@ -1,4 +1,4 @@
-"""Texts, times, people, uploads and requests; and what else is drawn by its type."""
+"""Texts, times, people and uploads; and what is drawn by its type."""
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -10,7 +10,7 @@ from hypothesis.strategies import SearchStrategy
 import exam_sharing as es
 from exam_sharing.grants import Holding
 from exam_sharing.memory import MemoryDirectory
-from exam_sharing.policy.requests import HostEnding, Request, Withdrawal
+from exam_sharing.policy.requests import HostEnding, Withdrawal
 from exam_sharing.principals import MAX_ADDRESS_LENGTH
 from exam_sharing.testing.edges import HOSTILE, START, TICK
 from exam_sharing.validation import BIDI_CONTROLS, MAX_IDENTIFIER_LENGTH
@@ -96,13 +96,14 @@ _PERMISSIONS: Final = st.sampled_from(es.Permission)
 def nested_groups(
     draw: st.DrawFn,
     *,
-    ids: SearchStrategy[es.GroupId] = _GROUPS,
-    users: SearchStrategy[es.UserId] = _USERS,
+    ids: SearchStrategy[es.GroupId] | None = None,
+    users: SearchStrategy[es.UserId] | None = None,
 ) -> tuple[es.Group, ...]:
     """Draw groups that hold users and each other, never in a cycle, in any order."""
     made: list[es.Group] = []
-    for group in draw(st.lists(ids, max_size=4, unique=True)):
-        members: set[es.PrincipalId] = set(draw(st.frozensets(users, max_size=3)))
+    held_users = st.frozensets(_USERS if users is None else users, max_size=3)
+    for group in draw(st.lists(_GROUPS if ids is None else ids, max_size=4, unique=True)):
+        members: set[es.PrincipalId] = set(draw(held_users))
         if made:
             held = st.frozensets(st.sampled_from([each.id for each in made]), max_size=2)
             members |= draw(held)
@@ -142,52 +143,6 @@ def uploads(
     return batch, tuple(draw(found))
 
 
-def requests(
-    *,
-    actors: SearchStrategy[es.UserId] = _USERS,
-    exams: SearchStrategy[es.ExamId] = _EXAMS,
-    recipients: SearchStrategy[es.PrincipalId] = _PRINCIPALS,
-    grants: SearchStrategy[es.GrantId] = _GRANTS,
-) -> SearchStrategy[Request]:
-    """Draw requests of all four kinds.
-
-    Shares have one to three recipients and the current attestation. Narrowings are to a permission,
-    to a time, or to both.
-    """
-    return st.one_of(*_requests(actors, exams, recipients, grants).values())
-
-
-def _requests(
-    actors: SearchStrategy[es.UserId],
-    exams: SearchStrategy[es.ExamId],
-    recipients: SearchStrategy[es.PrincipalId],
-    grants: SearchStrategy[es.GrantId],
-) -> dict[Any, SearchStrategy[Any]]:
-    """Return a strategy for each kind."""
-    by: Any = {"actor": actors, "performed_by": st.none() | _USERS}
-    by["request_id"] = st.none() | identifiers()
-    how: Any = {"reshares": st.none() | st.sampled_from(es.Reshares), **by}
-    whom: Any = {"exam": exams, "recipient": recipients, **how}
-    permission, until = {"permission": _PERMISSIONS}, {"until": times_around()}
-    bounds: tuple[Any, ...] = (permission, until, {**permission, **until})
-    return {
-        es.ShareRequest: st.builds(
-            es.ShareRequest,
-            exam=exams,
-            recipients=st.lists(recipients, min_size=1, max_size=3),
-            permission=_PERMISSIONS,
-            scope=st.sampled_from(es.Scope),
-            until=st.none() | times_around(),
-            attested=st.just(True),
-            message=st.none() | messages(),
-            **by,
-        ),
-        es.UnshareRequest: st.builds(es.UnshareRequest, **whom),
-        es.NarrowRequest: st.one_of(*(st.builds(es.NarrowRequest, **whom, **b) for b in bounds)),
-        es.RevokeRequest: st.builds(es.RevokeRequest, grant=grants, **how),
-    }
-
-
 @st.composite
 def _grants(draw: st.DrawFn) -> es.Grant:
     """Draw grants to anybody but their grantors, that expire after they were made, or never."""
@@ -213,6 +168,13 @@ def _some(items: SearchStrategy[T]) -> SearchStrategy[tuple[T, ...]]:
     return st.lists(items, max_size=2).map(tuple)
 
 
+_BY: Final[Any] = {"performed_by": st.none() | _USERS, "request_id": st.none() | identifiers()}
+_HOW: Final[Any] = {"reshares": st.none() | st.sampled_from(es.Reshares), **_BY}
+_BOUNDS: Final[tuple[Any, ...]] = (
+    {"permission": _PERMISSIONS},
+    {"until": times_around()},
+    {"permission": _PERMISSIONS, "until": times_around()},
+)
 _DESCRIPTIONS: Final = ("Chest PA and lateral", "Brain w/o contrast", "Knee left", "Abdomen")
 _PATIENTS: Final = ("Doe^Jane", "Doe^John", "Muster^Erika", "Example^Émile", "Test^山田")
 _RETRIES: Final = st.just(es.Retries()) | st.builds(
@@ -266,7 +228,20 @@ BY_TYPE: Final[Mapping[Any, SearchStrategy[Any]]] = {
     ),
     es.Grant: _grants(),
     Holding: st.builds(Holding.of, _PERMISSIONS, times()),
-    **_requests(_USERS, _EXAMS, _PRINCIPALS, _GRANTS),
+    # One to three recipients, and the current attestation.
+    es.ShareRequest: st.builds(
+        es.ShareRequest,
+        recipients=st.lists(_PRINCIPALS, min_size=1, max_size=3),
+        permission=_PERMISSIONS,
+        scope=st.sampled_from(es.Scope),
+        until=st.none() | times_around(),
+        attested=st.just(True),
+        message=st.none() | messages(),
+        **_BY,
+    ),
+    es.UnshareRequest: st.builds(es.UnshareRequest, **_HOW),
+    es.NarrowRequest: st.one_of(*(st.builds(es.NarrowRequest, **_HOW, **b) for b in _BOUNDS)),
+    es.RevokeRequest: st.builds(es.RevokeRequest, **_HOW),
     HostEnding: st.builds(HostEnding, performed_by=_USERS, why=names()),
     Withdrawal: st.builds(Withdrawal, performed_by=_USERS, why=names()),
     es.Denied: st.builds(es.Denied, st.lists(_REASONS, min_size=1, max_size=3).map(tuple)),

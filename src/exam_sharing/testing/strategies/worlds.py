@@ -40,9 +40,9 @@ _NUMBERS: Final = st.integers(0, 999)
 def worlds(
     draw: st.DrawFn,
     *,
-    policies: st.SearchStrategy[es.Policy] = _POLICIES,
-    user_ids: st.SearchStrategy[es.UserId] = _USERS,
-    exam_ids: st.SearchStrategy[es.ExamId] = _EXAMS,
+    policies: st.SearchStrategy[es.Policy] | None = None,
+    user_ids: st.SearchStrategy[es.UserId] | None = None,
+    exam_ids: st.SearchStrategy[es.ExamId] | None = None,
     min_acts: int = 0,
     max_acts: int = 16,
 ) -> World:
@@ -53,10 +53,10 @@ def worlds(
     have the id of a user; by default the policy has no limits and any fate of re-shares.
     """
     world = attrs.evolve(
-        empty_world(policy=draw(policies)),
-        users=draw(_distinct(user_ids, 3, 5)),
+        empty_world(policy=draw(_POLICIES if policies is None else policies)),
+        users=draw(_distinct(_USERS if user_ids is None else user_ids, 3, 5)),
         groups=draw(_distinct(_GROUPS, 1, 3)),
-        exams=draw(_distinct(exam_ids, 1, 4)),
+        exams=draw(_distinct(_EXAMS if exam_ids is None else exam_ids, 1, 4)),
     )
     story = _Story(draw, world)
     story.begin()
