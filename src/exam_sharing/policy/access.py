@@ -10,7 +10,8 @@ Explanations are for the host's operators: they name grants and groups that a us
 of.
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final, NamedTuple, TypeAlias, TypeVar
 
@@ -75,26 +76,25 @@ class Given:
             latest = self._latest.setdefault(grant.recipient.key, {})
             for permission in Permission:
                 if grant.permission >= permission:
-                    known = latest.get(permission, _Latest(NEVER, grant.grantor, NEVER))
+                    known = latest.get(permission, _NONE_YET)
                     latest[permission] = known.beside(grant.horizon, grant.grantor)
+        self._recipients = frozenset(self._latest)
 
-    def to(self, principals: Collection[PrincipalKey], user: UserId | None) -> Holding:
+    def to(self, principals: AbstractSet[PrincipalKey], user: UserId | None) -> Holding:
         """Return what the grants to the principals give the user; `None` excludes no grantor."""
         found = Holding.all_of(())
-        for key in principals if len(principals) < len(self._latest) else self._latest:
-            latest = self._latest.get(key)
-            if latest is not None and key in principals:
-                download = latest.get(Permission.DOWNLOAD)
-                found |= Holding(
-                    view=latest[Permission.VIEW].without(user),
-                    download=NEVER if download is None else download.without(user),
-                )
+        for key in self._recipients & principals:
+            latest = self._latest[key]
+            found |= Holding(
+                view=latest[Permission.VIEW].without(user),
+                download=latest.get(Permission.DOWNLOAD, _NONE_YET).without(user),
+            )
         return found
 
 
 class _Latest(NamedTuple):
     horizon: datetime
-    grantor: UserId
+    grantor: UserId | None
     of_others: datetime
 
     def beside(self, horizon: datetime, grantor: UserId) -> "_Latest":
@@ -106,6 +106,9 @@ class _Latest(NamedTuple):
 
     def without(self, user: UserId | None) -> datetime:
         return self.of_others if user == self.grantor else self.horizon
+
+
+_NONE_YET: Final = _Latest(NEVER, None, NEVER)
 
 
 def holding_on(profile: Profile, exam: ExamFacts) -> Holding:
@@ -127,12 +130,11 @@ def grants_giving(
     """Return every standing grant that gives the user the permission, oldest first."""
     if sharing.withdrawn:
         return []
-    giving = [
+    return in_order(
         grant
         for grant in grants_reaching(user, principals, sharing.grants)
         if grant.permission >= permission and not grant.expired(now)
-    ]
-    return in_order(giving) if len(giving) > 1 else giving
+    )
 
 
 def explain_no(

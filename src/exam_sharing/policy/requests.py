@@ -251,12 +251,11 @@ def fingerprint(request: Request) -> str:
     field with a default leaves every earlier text as it is. A digest of the message would let
     anybody check guesses of the message.
     """
-    asked = attrs.asdict(
-        request,
-        recurse=False,
-        filter=lambda field, value: field.name != "message" and value != field.default,
-        value_serializer=lambda _request, _field, value: _plain(value),
-    )
+    asked = {
+        field.name: _plain(value)
+        for field in attrs.fields(type(request))
+        if field.name != "message" and (value := getattr(request, field.name)) != field.default
+    }
     form = json.dumps([type(request).__name__, asked], default=_plain, sort_keys=True)
     return f"{FINGERPRINT_FORM}:{hashlib.sha256(form.encode()).hexdigest()}"
 

@@ -104,7 +104,7 @@ class Support:
     @cached_property
     def supported(self) -> frozenset[GrantId]:
         """The supported grants."""
-        held = _Spread(support=self, cut={}, divisible=lambda _: False).over(self.by_id.keys())
+        held = _Spread(support=self).over(self.by_id.keys())
         return frozenset(id_ for id_, holding in held.items() if holding != NOTHING)
 
     def resting_on(self, named: Iterable[GrantId]) -> frozenset[GrantId]:
@@ -207,8 +207,8 @@ class _Spread:
     """
 
     support: Support
-    cut: _Cut
-    divisible: Callable[[GrantId], bool]
+    cut: _Cut = attrs.field(factory=dict)
+    divisible: Callable[[GrantId], bool] = lambda _: False
     _found: dict[GrantId, Holding] = attrs.field(factory=dict, init=False)
     _passed_on: dict[UserId, list[Grant]] = attrs.field(factory=dict, init=False)
     _held: dict[tuple[UserId, Permission], datetime] = attrs.field(factory=dict, init=False)
