@@ -159,6 +159,17 @@ def test_what_is_passed_on_from_a_narrowed_grant_rests_on_it():
     assert not world.can_view(CARLA, CT)
 
 
+def test_what_is_passed_on_from_a_narrowed_grant_rests_on_what_a_further_narrowing_leaves():
+    world = shared_with(BEN)
+    world.narrow(ANNA, CT, BEN, until=LATER)
+    world.share(BEN, CT, CARLA, until=LATER)
+    world.narrow(ANNA, CT, BEN, until=SOON, reshares=es.Reshares.KEEP)
+
+    world.unshare(ANNA, CT, BEN, reshares=es.Reshares.CASCADE)
+
+    assert not world.can_view(CARLA, CT)
+
+
 def test_each_of_two_replacements_begins_a_line():
     world = shared_with(BEN, DAN)
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)
@@ -225,11 +236,13 @@ def test_a_cascade_of_the_host_keeps_supported_grants():
     world.share(BEN, CT, DAN, permission=DOWNLOAD)
     world.share(DAN, CT, es.UserId("eva"), permission=DOWNLOAD)
 
+    before = world.grant_to(EVA)
+
     receipt = end(world, BEN, exam=CT, reshares=es.Reshares.CASCADE)
 
-    assert [(each.grantor, each.permission.name) for each in receipt.replacements] == [
-        (DAN, "VIEW")
-    ]
+    (after,) = receipt.replacements
+    assert (after.grantor, after.permission) == (DAN, VIEW)
+    assert after.id == es.GrantId(id_within("act5", before.id, "VIEW"))
 
 
 def test_replacements_on_several_exams_have_ids_of_their_own():

@@ -200,6 +200,20 @@ def test_who_has_no_access_any_more_is_not_told_which_shares_keep_their_own_from
     assert world.reasons(unshare) == (es.Reason(code=es.ReasonCode.HAS_RESHARES),)
 
 
+def test_who_has_no_access_any_more_is_not_told_that_a_later_share_of_their_own_would_end():
+    world = World()
+    ward = _group_of_ben(world)
+    world.share(ANNA, CT, BEN)
+    world.share(BEN, CT, CARLA)
+    world.share(CARLA, CT, ward)
+    world.unshare(ANNA, CT, BEN)
+    world.share(BEN, CT, DAN)
+    world.group(ward)
+
+    unshare = es.UnshareRequest(actor=BEN, exam=CT, recipient=CARLA, reshares=es.Reshares.RESTRICT)
+    assert world.reasons(unshare) == (es.Reason(code=es.ReasonCode.HAS_RESHARES),)
+
+
 def _group_of_ben(world):
     ward = es.GroupId("ward")
     world.group(ward, BEN)

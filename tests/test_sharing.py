@@ -206,6 +206,18 @@ def test_a_preview_says_who_holds_a_permission_before_and_after():
     assert held == [(False, True), (True, False), (True, True)]
 
 
+@pytest.mark.parametrize("soonest", [ANNA, DAN])
+def test_in_a_preview_the_longest_of_several_peoples_grants_counts(soonest):
+    world = shared_with(DAN)
+    for grantor in (ANNA, DAN):
+        world.share(grantor, CT, BEN, until=SOON if grantor == soonest else LATER)
+
+    grant = world.grant_to(BEN, by=soonest).id
+    (keep,) = world.sharing.preview(es.RevokeRequest(actor=ANNA, grant=grant)).keeps
+
+    assert (keep.until_before, keep.until_after) == (LATER, LATER)
+
+
 def test_in_a_preview_nobody_holds_by_their_own_gift_to_a_group():
     world = shared_with(DAN, permission=DOWNLOAD)
     world.share(DAN, CT, NURSES, permission=DOWNLOAD)

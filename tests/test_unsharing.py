@@ -227,17 +227,23 @@ ends all grants to somebody, or one grant of a grantor to them.
 """
 
 
-@pytest.mark.parametrize(("acts", "ended", "left"), CASCADES.values(), ids=CASCADES)
-def test_a_cascade_leaves_what_is_supported(acts, ended, left):
-    world = chain()
+def after(acts, **more):
+    """Return the world after acts, written as in `CASCADES`."""
+    world = chain(**more)
     for act in acts.split():
         actor, how, other = re.fullmatch(r"(\w+)(>>|>|<)(\w+)", act).groups()
         recipient = NURSES if other == "nurses" else es.UserId(other)
         if how == "<":
-            world.unshare(es.UserId(actor), CT, recipient)
+            world.unshare(es.UserId(actor), CT, recipient, reshares=es.Reshares.KEEP)
         else:
             permission = VIEW if how == ">" else DOWNLOAD
             world.share(es.UserId(actor), CT, recipient, permission=permission)
+    return world
+
+
+@pytest.mark.parametrize(("acts", "ended", "left"), CASCADES.values(), ids=CASCADES)
+def test_a_cascade_leaves_what_is_supported(acts, ended, left):
+    world = after(acts)
 
     if isinstance(ended, tuple):
         grantor, recipient = ended
@@ -247,6 +253,40 @@ def test_a_cascade_leaves_what_is_supported(acts, ended, left):
         world.unshare(ANNA, CT, ended, reshares=es.Reshares.CASCADE)
 
     assert {grant.recipient for grant in world.grants(CT)} == left
+
+
+OFFERED = {
+    "a re-share loses its only source": ("anna>dan dan>ben", {BEN}),
+    "a re-share has another source": ("anna>dan anna>nurses dan>ben", {DAN, NURSES, BEN}),
+    "a re-share has another source for viewing only": (
+        "anna>>dan anna>nurses dan>>ben",
+        {NURSES, BEN},
+    ),
+    "the source is a grant to the grantor's own group": (
+        "anna>dan dan>nurses dan>ben",
+        {NURSES, BEN},
+    ),
+    "the re-share had no support": ("anna>>dan dan>>ben anna<dan anna>dan", {DAN, BEN}),
+    "the re-share ends by the same act": ("anna>nurses dan>nurses", {NURSES}),
+    "the other source rests on the re-share": ("anna>dan dan>ben ben>dan dan>carla", {CARLA}),
+}
+"""For each case: acts, as in `CASCADES`, and whom Anna may unshare if no re-share may end by it."""
+
+
+@pytest.mark.memory_only("it is about no store")
+@pytest.mark.parametrize(("acts", "may"), OFFERED.values(), ids=OFFERED)
+def test_where_reshares_restrict_the_access_list_offers_what_ends_nothing_more(acts, may):
+    world = after(acts, reshares=es.Reshares.RESTRICT)
+
+    entries = world.entries(ANNA)
+
+    assert {each for each, entry in entries.items() if entry.can_unshare} == may
+    for entry in entries.values():
+        unshare = es.UnshareRequest(actor=ANNA, exam=CT, recipient=entry.principal)
+        assert entry.can_unshare == (world.sharing.preview(unshare).reasons == ())
+        for listed in entry.grants:
+            revoke = es.RevokeRequest(actor=ANNA, grant=listed.grant.id)
+            assert listed.can_unshare == (world.sharing.preview(revoke).reasons == ())
 
 
 def test_grants_of_a_former_owner_are_supported():

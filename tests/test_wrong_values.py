@@ -166,8 +166,9 @@ WRONG_KINDS = {
 )
 def test_a_value_of_another_kind_is_refused_when_the_value_is_made(kind, field):
     for wrong in WRONG_KINDS[kind][field]:
-        with pytest.raises(es.WrongKind):
+        with pytest.raises(es.WrongKind) as caught:
             made(kind, **{field: wrong})
+        assert caught.value.field == field
 
 
 def test_a_narrowing_without_a_bound_names_the_fields():
@@ -207,8 +208,19 @@ INVALID_SETTINGS = {
 )
 def test_an_invalid_setting_is_a_callers_error(kind, field):
     for wrong in INVALID_SETTINGS[kind][field]:
-        with pytest.raises(es.CallerError, match=field):
+        with pytest.raises(es.CallerError) as caught:
             made(kind, **{field: wrong})
+        assert caught.value.field == field
+
+
+@pytest.mark.parametrize(
+    "of_time", [es.Policy().latest, lambda now: es.Retries().after(1, "OSError", now)]
+)
+def test_a_time_to_count_from_that_is_no_instant_is_reported_by_name(of_time):
+    for wrong in (NAIVE, "now"):
+        with pytest.raises(es.CallerError) as caught:
+            of_time(wrong)
+        assert caught.value.field == "now"
 
 
 @pytest.mark.parametrize(

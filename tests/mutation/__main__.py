@@ -38,6 +38,7 @@ FAST_TESTS = (
     "tests/test_values.py",
     "tests/test_views.py",
     "tests/test_wrong_values.py",
+    "tests/test_serial_order.py::test_delays_after_lost_races_double_up_to_half_a_second",
     "tests/testing/test_cases.py::test_the_engine_passes_the_case",
 )
 """Those that run in memory, and are not about threads, processes or chance."""
