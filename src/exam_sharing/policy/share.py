@@ -223,7 +223,7 @@ def _removed_by_owner(case: ShareCase) -> Iterator[Reason]:
         recipient
         for exam in case.covered
         if exam.exam.owner != case.request.actor
-        for recipient in case.facts.removed.get(exam.id, ())
+        for recipient in case.facts.removed[exam.id]
         if recipient != exam.exam.owner
     }
     if removed:
@@ -485,7 +485,6 @@ def _gaining(case: ShareCase, exam: ExamFacts, new: tuple[Grant, ...]) -> Iterat
     reached = frozenset().union(*(people.behind[grant.recipient] for grant in new))
     for user in (reached & case.reached) - {exam.exam.owner}:
         profile = people.profiles[user]
-        if not profile.wants_notices:
-            continue
-        if before.to(profile.principals, user).until(permission) < horizon:
+        held = before.to(profile.principals, user)
+        if profile.wants_notices and held.until(permission) < horizon:
             yield user

@@ -27,6 +27,10 @@ _Cut: TypeAlias = Mapping[GrantId, Holding]
 """What remains of each grant that an act ends or narrows."""
 
 
+def _rest_of(grant: Grant, cut: _Cut) -> Holding:
+    return cut.get(grant.id, grant.holding)
+
+
 def unread_sources(grants: Iterable[Grant], known: Iterable[Grant]) -> frozenset[GrantId]:
     """Return the ids that the bases of the grants name, without those of known grants."""
     named: set[GrantId] = set()
@@ -86,12 +90,13 @@ class Support:
         proves nothing; then only `left_by` decides.
         """
         ended_to = {self.by_id[id_].recipient.key for id_ in cut}
-        reached = {grantor for key in ended_to for grantor in self.grantors_in.get(key, ())}
+        lessened = ended_to & self.grantors_in.keys()
+        reached = {grantor for key in lessened for grantor in self.grantors_in[key]}
         return any(self._loses_directly(grantor, cut) for grantor in reached)
 
     def _loses_directly(self, grantor: UserId, cut: _Cut) -> bool:
         at_most = Holding.all_of(
-            cut.get(source.id, source.holding)
+            _rest_of(source, cut)
             for source in self.sources_of([grantor])
             if source.grantor != grantor
         )
@@ -212,7 +217,7 @@ class _Spread:
     _found: dict[GrantId, Holding] = attrs.field(factory=dict, init=False)
     _passed_on: dict[UserId, list[Grant]] = attrs.field(factory=dict, init=False)
     _held: dict[tuple[UserId, Permission], datetime] = attrs.field(factory=dict, init=False)
-    _first: dict[_Place, UserId | None] = attrs.field(factory=dict, init=False)
+    _without: dict[_Place, Sequence[UserId]] = attrs.field(factory=dict, init=False)
     _waiting: dict[datetime, list[tuple[Permission, Grant]]] = attrs.field(factory=dict, init=False)
     _gaps: list[tuple[timedelta, datetime]] = attrs.field(factory=list, init=False)
 
@@ -227,7 +232,7 @@ class _Spread:
             grant = by_id[id_]
             self._found[id_] = NOTHING
             if grant.basis is OWNER:
-                self._raise(grant, self._cap(grant))
+                self._raise(grant, _rest_of(grant, self.cut))
             else:
                 self._passed_on.setdefault(grant.grantor, []).append(grant)
         for grant in self.support.sources_of(self._passed_on):
@@ -239,9 +244,6 @@ class _Spread:
                 self._take_up(permission, grant, horizon)
         return self._found
 
-    def _cap(self, grant: Grant) -> Holding:
-        return self.cut.get(grant.id, grant.holding)
-
     def _raise(self, grant: Grant, to: Holding) -> None:
         before = self._found[grant.id]
         if to != before:
@@ -251,7 +253,7 @@ class _Spread:
     def _offer(self, grant: Grant, before: Holding, now: Holding) -> None:
         for permission in Permission:
             horizon = now.until(permission)
-            if horizon > before.until(permission):
+            if horizon != before.until(permission):
                 if horizon not in self._waiting:
                     self._waiting[horizon] = []
                     heappush(self._gaps, (FOREVER - horizon, horizon))
@@ -262,7 +264,7 @@ class _Spread:
             self._held[grantor, permission] = horizon
             held = self._holding(grantor)
             for grant in self._passed_on.get(grantor, ()):
-                cap = self._cap(grant)
+                cap = _rest_of(grant, self.cut)
                 reach = held & cap
                 if reach == cap or self.divisible(grant.id):
                     self._raise(grant, reach)
@@ -270,19 +272,18 @@ class _Spread:
     def _still_without(self, permission: Permission, source: Grant) -> list[UserId]:
         """Return the grantors to whom this source is the first to give the permission."""
         place = source.recipient.key, permission
-        reached: Sequence[UserId] = self.support.grantors_in.get(source.recipient.key, ())
-        if place not in self._first:
-            self._first[place] = source.grantor
-            reached = [each for each in reached if each != source.grantor]
-        else:
-            first = self._first[place]
-            if first is None or first == source.grantor:
-                return []
-            self._first[place] = None
-            reached = [first] if first in reached else []
+        if place not in self._without:
+            self._without[place] = self.support.grantors_in.get(source.recipient.key, ())
+        without = self._without[place]
+        if not without:
+            return []
+        self._without[place] = [each for each in without if each == source.grantor]
+        reached = (each for each in without if each != source.grantor)
         return [each for each in reached if (each, permission) not in self._held]
 
     def _holding(self, grantor: UserId) -> Holding:
-        download = self._held.get((grantor, Permission.DOWNLOAD), NEVER)
-        view = self._held.get((grantor, Permission.VIEW), NEVER)
-        return Holding(view=max(view, download), download=download)
+        # Support for download is support for viewing too, which is taken up before it.
+        return Holding(
+            view=self._held[grantor, Permission.VIEW],
+            download=self._held.get((grantor, Permission.DOWNLOAD), NEVER),
+        )
