@@ -14,7 +14,20 @@ from calls import ports_of, sharing_over
 from exam_sharing.errors import MAYBE_SENT
 from exam_sharing.memory import MemoryNotifier
 from exam_sharing.policy.retries import AT_ONCE, GivenUp
-from world import ANNA, BEN, CARLA, CT, DAN, DAY, EVA, NURSES, START, FailingNotifier, World
+from world import (
+    ANNA,
+    BEN,
+    CARLA,
+    CT,
+    DAN,
+    DAY,
+    EVA,
+    NURSES,
+    START,
+    FailingNotifier,
+    World,
+    share_request,
+)
 
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 MESSAGE = "Please look at the left lung."
@@ -270,6 +283,15 @@ def test_a_relay_starts_no_send_after_half_of_its_claim():
     world.wait(MINUTE)
     assert sharing.admin.deliver_notices() == 2
     assert len(world.told()) == 4
+
+
+def test_where_no_notices_are_sent_a_share_leaves_none_to_a_relay():
+    world = World(sends_notices=False)
+    sharing = sharing_over(ports_of(world), world, sends=False)
+
+    sharing.share(share_request(ANNA, CT, BEN, message=MESSAGE))
+
+    assert world.store.outbox.waiting() == ()
 
 
 def crowd(count):

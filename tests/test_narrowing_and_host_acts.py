@@ -170,6 +170,16 @@ def test_what_is_passed_on_from_a_narrowed_grant_rests_on_what_a_further_narrowi
     assert not world.can_view(CARLA, CT)
 
 
+def test_a_narrowing_leaves_the_reshares_of_other_members_of_a_group():
+    world = shared_with(NURSES)
+    world.share(DAN, CT, BEN)
+    world.share(EVA, CT, CARLA)
+
+    world.narrow(ANNA, CT, BEN, until=SOON, reshares=es.Reshares.CASCADE)
+
+    assert (world.grant_to(BEN).until, world.grant_to(CARLA).until) == (SOON, None)
+
+
 def test_each_of_two_replacements_begins_a_line():
     world = shared_with(BEN, DAN)
     world.share(ANNA, CT, CARLA, permission=DOWNLOAD)

@@ -318,8 +318,12 @@ def test_a_share_is_refused_exactly_for_the_exams_that_the_actor_holds_for_less(
         assert reasons == ()
 
 
-def test_a_permission_that_is_not_held_at_all_is_another_reason():
-    world = shared_with(BEN, until=START + DAY)
+@pytest.mark.parametrize("download_ended", [False, True])
+def test_a_permission_that_is_not_held_at_all_is_another_reason(download_ended):
+    world = shared_with(BEN)
+    if download_ended:
+        world.share(ANNA, CT, BEN, permission=DOWNLOAD, until=START + DAY)
+        world.wait(DAY)
 
     request = share_request(BEN, CT, CARLA, permission=DOWNLOAD, until=START + 2 * DAY)
 

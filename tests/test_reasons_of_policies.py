@@ -163,6 +163,16 @@ def test_a_share_is_refused_exactly_beyond_the_limits(
     )
 
 
+def test_the_members_of_several_groups_are_counted_together():
+    world = World(max_people=3)
+    ward = es.GroupId("ward")
+    world.group(ward, BEN, CARLA)
+
+    reasons = world.reasons(share_request(ANNA, CT, NURSES, ward))
+
+    assert reasons == (too_many("people", 3),)
+
+
 def test_inactive_members_are_not_reached():
     world = World(max_people=1)
     world.person(EVA, active=False)

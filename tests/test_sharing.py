@@ -144,6 +144,7 @@ def test_several_grants_of_one_grantor_are_counted_together():
         es.Outcome.EXTENDED,
         LATER,
     )
+    assert outcome_of(world.share(ANNA, CT, BEN)) == (es.Outcome.UNCHANGED, None)
 
 
 def test_a_share_that_adds_nothing_is_audited_and_changes_no_version():

@@ -299,6 +299,23 @@ def test_grants_of_a_former_owner_are_supported():
     assert holders(world) >= {BEN, CARLA}
 
 
+@pytest.mark.parametrize("other", [False, True], ids=["alone", "beside another"])
+def test_a_former_owners_grants_to_their_own_group_support_no_reshare_of_theirs(other):
+    world = World()
+    world.group(NURSES, ANNA, DAN)
+    world.share(ANNA, CT, NURSES)
+    world.share(ANNA, CT, NURSES, permission=DOWNLOAD)
+    world.transfer(CT, CARLA)
+    if other:
+        world.share(CARLA, CT, NURSES)
+    world.share(CARLA, CT, ANNA)
+    world.share(ANNA, CT, BEN)
+
+    world.unshare(CARLA, CT, ANNA, reshares=es.Reshares.CASCADE)
+
+    assert world.can_view(BEN, CT) == other
+
+
 def test_a_group_of_an_inactive_grantor_supports_reshares():
     world = shared_with(DAN, NURSES)
     world.share(DAN, CT, BEN)
