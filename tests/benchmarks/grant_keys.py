@@ -2,7 +2,8 @@
 
 Run it from the root of a checkout as `python -m tests.benchmarks.grant_keys`. Beside each standing
 grant there is an ended one, and one exam has 20,000 ended grants. The first column has times and
-numbers, the others are relative to it. PostgreSQL is the server that the tests use.
+numbers, the others are relative to it. PostgreSQL is the server that the tests use. `--grants` says
+how large the worlds are, `--quick` takes a small one, and is for seeing that it works.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from tests.benchmarks.sql_worlds import ASKED, FLOATER, RADIOLOGIST, Place
 import exam_sharing as es
 from exam_sharing.adapters.sqlalchemy import SqlStore, Tables, sweep_expired
 
+FULL: Final = sql.Settings(rounds=7, questions=200, batch=500)
+QUICK: Final = sql.Settings(postgresql=(1_000,), rounds=1, questions=4, batch=2)
 PARTS: Final = 16
 PAST: Final = 20_000
 """How many ended grants one exam has."""
@@ -102,7 +105,7 @@ def add_the_past(connection: Connection, tables: Tables) -> None:
 
 
 @contextmanager
-def shaped(url: str, size: int) -> Iterator[dict[str, Place]]:
+def shaped(url: str, size: int, shapes: Sequence[str]) -> Iterator[dict[str, Place]]:
     """Yield one world in a database of each shape."""
     with ExitStack() as closing:
         first = closing.enter_context(harness.fresh(url))
@@ -113,7 +116,8 @@ def shaped(url: str, size: int) -> Iterator[dict[str, Place]]:
         server = sqlalchemy.create_engine(url, isolation_level="AUTOCOMMIT")
         closing.callback(server.dispose)
         places = {}
-        for number, (shape, (reshape, options)) in enumerate(SHAPES.items()):
+        for number, shape in enumerate(shapes):
+            reshape, options = SHAPES[shape]
             harness.progress(f"{size:,}: {shape}")
             copy = f"{first.url.database}_{number}"
             with server.connect() as connection:
@@ -161,8 +165,8 @@ def questions(portal: sql.Portal) -> Asked:
 
 def acts(portal: sql.Portal) -> Asked:
     """Return small acts, by name; each ends what it makes."""
-    exams = portal.upload("small", sql.SOME)
-    recipients = [f"u:small-{number:05}" for number in range(5_000)]
+    exams = portal.upload("small", min(sql.SOME, portal.settings.questions))
+    recipients = [f"u:small-{number:05}" for number in range(1_000)]
     sharing = portal.place.opened(sql_worlds.directory_of(["u:small", *recipients]))
     actor, numbers = es.UserId("small"), count()
 
@@ -228,10 +232,9 @@ def sizes(place: Place) -> tuple[float, float]:
     return float(whole) / rows, float(indexes) / rows
 
 
-def measure(url: str, size: int, rounds: int, exams: int) -> list[list[str]]:
+def measure(url: str, size: int, settings: sql.Settings, shapes: Sequence[str]) -> list[list[str]]:
     """Return the lines of the table of a world."""
-    with shaped(url, size) as places:
-        settings = sql.Settings(rounds=rounds, questions=200)
+    with shaped(url, size, shapes) as places:
         portals = {shape: sql.portal(place, settings, "") for shape, place in places.items()}
         lines = []
         for number, what in enumerate(("bytes of a grant", "of these, of its indexes")):
@@ -240,7 +243,7 @@ def measure(url: str, size: int, rounds: int, exams: int) -> list[list[str]]:
         asked = {shape: questions(portal) for shape, portal in portals.items()}
         for what in asked["id"]:
             calls = {shape: asked[shape][what] for shape in portals}
-            times = harness.best_of(rounds, calls, len(calls["id"]))
+            times = harness.best_of(settings.rounds, calls, len(calls["id"]))
             lines.append(_line(size, what, times, "µs"))
             read = {
                 shape: sql_plans.cost_of(
@@ -255,9 +258,9 @@ def measure(url: str, size: int, rounds: int, exams: int) -> list[list[str]]:
         asked = {shape: acts(portal) for shape, portal in portals.items()}
         for what in asked["id"]:
             calls = {shape: asked[shape][what] for shape in portals}
-            times = harness.best_of(min(rounds, 5), calls, len(calls["id"]))
+            times = harness.best_of(settings.rounds, calls, len(calls["id"]))
             lines.append(_line(size, what, times, "µs"))
-        for what, took in large(portals, exams):
+        for what, took in large(portals, settings.batch):
             lines.append(_line(size, what, took, "µs"))
     return lines
 
@@ -270,14 +273,12 @@ def _line(size: int, what: str, found: Mapping[str, float], unit: str) -> list[s
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--grants", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--rounds", type=int, default=9)
-    parser.add_argument("--exams", type=int, default=1_000, help="in the large share")
+    parser.add_argument("--quick", action="store_true", help="one small world, one round")
+    parser.add_argument("--grants", type=int, nargs="*", help="sizes of worlds")
     chosen = parser.parse_args()
+    # Two shapes suffice to see that it works.
+    settings, shapes = (QUICK, [*SHAPES][::3]) if chosen.quick else (FULL, [*SHAPES])
     with harness.server() as url:
-        lines = [
-            line
-            for size in chosen.grants
-            for line in measure(url, size, chosen.rounds, chosen.exams)
-        ]
-    print(harness.table(("what", "grants", *SHAPES), lines, right={*range(1, 2 + len(SHAPES))}))
+        sizes_asked = chosen.grants or settings.postgresql
+        lines = [line for size in sizes_asked for line in measure(url, size, settings, shapes)]
+    print(harness.table(("what", "grants", *shapes), lines, right={*range(1, 2 + len(shapes))}))

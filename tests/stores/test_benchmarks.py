@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent.parent
         ["growth", "--quick"],
         ["statements"],
         ["sizes", "20"],
-        ["grant_keys", "--grants", "1000", "--rounds", "1", "--exams", "3"],
+        ["grant_keys", "--quick"],
         ["host_queries", "--quick"],
         ["media", "--files", "20"],
         ["host_exams", "--grants", "1000", "--rounds", "1"],
