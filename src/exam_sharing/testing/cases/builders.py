@@ -127,5 +127,4 @@ def left_open(choice: str, *answers: Answered) -> list[Answered]:
 
 
 def notices(*notices: Data) -> Answered:
-    """Return all notices that were sent."""
     return {"question": {"question": "notices"}, "answer": in_order(notices)}

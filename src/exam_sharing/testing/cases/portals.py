@@ -92,12 +92,10 @@ class PlainPortal(Portal):
                 self.do({"act": kind, **each})
 
     def do(self, act: Data) -> Data:
-        """Do an act. A refusal is an outcome, and so is an error of input or of the caller."""
         done: Data = self._call("do", act, "act")
         return done
 
     def ask(self, question: Data) -> Any:
-        """Answer a question. A refusal is an answer, and so is an error of input or the caller."""
         return self._call("ask", question, "question")
 
     def _call(self, verb: str, data: Data, kind: str) -> Any:

@@ -82,12 +82,10 @@ class StoreTrial:
 
 
 def laws_of_port() -> Laws[StoreTrial, "Bench"]:
-    """Return a registry for the laws of one port of a store."""
     return Laws(StoreTrial.bench, lambda trial: opening.require_answers(trial.open_store))
 
 
 def keys_of(*principals: es.PrincipalId) -> frozenset[PrincipalKey]:
-    """Return the keys of principals."""
     return frozenset(principal.key for principal in principals)
 
 

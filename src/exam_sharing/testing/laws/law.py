@@ -81,7 +81,6 @@ class LawBroken(AssertionError):
     examples: int | None = None
 
     def __str__(self) -> str:
-        """Return the name, the promise and the problem."""
         return f"{self.law}: {self.promise}\n{self.problem}"
 
 

@@ -102,7 +102,6 @@ class Answers:
         }
 
     def grants(self, ids: Iterable[es.GrantId]) -> frozenset[Number]:
-        """Return the numbers of grants."""
         return frozenset(self.numbers.get(each, UNEXPECTED) for each in ids)
 
     def number(self, grant: es.Grant | es.ShownGrant) -> Number:
@@ -134,7 +133,6 @@ class Answers:
         return grant if number is None else es.GrantId(str(number))
 
     def ending(self, past: EndedGrant) -> model.world.Ending:
-        """Return how a grant ended."""
         ending = past.ending
         by = None if ending.acting_as is es.EndedAs.HOST else ending.by
         return model.world.Ending(
@@ -162,7 +160,6 @@ class Answers:
         return frozenset((*reason.exams, *reason.principals, *grants, *limits))
 
     def receipt(self, done: es.ShareReceipt | es.UnshareReceipt) -> model.world.Receipt:
-        """Return what an act did."""
         names = dict(done.names)
         if isinstance(done, es.ShareReceipt):
             outcomes: Any = {
@@ -182,7 +179,6 @@ class Answers:
         )
 
     def preview(self, previewed: es.Preview) -> model.acts.Preview:
-        """Return what an act would do."""
         return model.acts.Preview(
             refused=self.refusal(previewed.reasons),
             gains=_effects(previewed.gains),
@@ -213,7 +209,6 @@ class Answers:
         return f"{self.number(grant)} by the way {', '.join(map(str, way))}"
 
     def holders(self, found: Iterable[es.Holder]) -> Mapping[es.UserId, model.views.Explained]:
-        """Return who holds a permission, and by what."""
         return {
             each.user: model.views.Explained(
                 as_owner=each.as_owner, grants=frozenset(map(self.number, each.grants))
@@ -222,7 +217,6 @@ class Answers:
         }
 
     def access_list(self, answer: es.AccessList) -> model.views.AccessList:
-        """Return what the access list shows."""
         entries = {each.principal: self._entry(each) for each in answer.entries}
         return model.views.AccessList(owner=answer.owner, entries=entries, names=dict(answer.names))
 
@@ -245,7 +239,6 @@ def _is_swept(past: EndedGrant) -> bool:
 
 
 def terms(grant: es.Grant | es.ShownGrant | model.world.Grant) -> tuple[object, ...]:
-    """Return what a grant gives to whom."""
     return grant.exam, grant.grantor, grant.recipient, grant.permission, grant.until
 
 
@@ -260,12 +253,10 @@ def _effects(effects: Iterable[es.Effect]) -> model.acts.Effects:
 
 
 def share_form(form: es.ShareForm) -> model.views.Form:
-    """Return what the share form shows."""
     return model.views.Form(**attrs.asdict(form, recurse=False) | {"exams": frozenset(form.exams)})
 
 
 def choices(found: Iterable[es.Choice]) -> list[model.views.Choice]:
-    """Return who can be chosen, in order."""
     return [model.views.Choice(each.principal, each.name, dict(each.held)) for each in found]
 
 

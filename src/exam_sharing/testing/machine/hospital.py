@@ -84,7 +84,6 @@ class Recorder:
         return nullcontext()
 
     def record(self, event: Event) -> None:
-        """Record an event, and keep it."""
         self.audit.record(event)
         self._given.append(event)
 
@@ -112,7 +111,6 @@ def given_of(
 
 
 def user_fields(user: es.UserId, account: model.world.Account) -> Data:
-    """Return a user as plain data."""
     named = {"id": user.value, "name": NAMES[user], "email": f"{user}@clinic.example"}
     return {**named, **attrs.asdict(account)}
 
@@ -147,17 +145,14 @@ class Hospital:
             self.add_line(f"{actor} cannot see {hidden_one}.")
 
     def add_line(self, sentence: str) -> None:
-        """Add a line to the story."""
         self.story.append(f"{clock_time(self.now)}  {sentence}")
 
     @property
     def now(self) -> datetime:
-        """The time."""
         return self.world.now
 
     @property
     def principals(self) -> tuple[es.PrincipalId, ...]:
-        """Everybody in the directory."""
         return (*self.users, *self.world.groups)
 
     @property
@@ -181,7 +176,6 @@ class Hospital:
         return [*((STRANGER, exam) for exam in EXAMS), *pairs]
 
     def put_user(self, user: es.UserId, account: model.world.Account) -> None:
-        """Replace what the directory knows of a user."""
         state = [
             "active" if account.active else "inactive",
             "has sharing in the plan" if account.sharing_in_plan else "has no sharing in the plan",
@@ -204,7 +198,6 @@ class Hospital:
         self._do({"act": "group", "id": group.value, "name": NAMES[group], "members": within})
 
     def wait(self, moment: datetime) -> None:
-        """Let time pass until then."""
         self.world.now = max(self.now, moment)
         self.add_line("Time passes.")
         self._do({"act": "clock", "now": plain(self.now)})
@@ -244,7 +237,6 @@ class StoreHospital(Hospital):
     @property
     @override
     def grants(self) -> Mapping[es.GrantId, model.world.GrantNumber]:
-        """The grants in the store."""
         return self.answers.numbers
 
     def turn_notices(self, *, on: bool) -> None:

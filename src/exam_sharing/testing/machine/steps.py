@@ -189,7 +189,6 @@ class HospitalMachine(RuleBasedStateMachine):
     @doing("end_grant")
     @rule(which=numbers, by=numbers, reshares=numbers, named=seldom, for_another=seldom)
     def revoke(self, *, which: int, by: int, **drawn: int) -> None:
-        """End one grant by its id."""
         grant, actor = self.choices.one_grant(which, by)
         common = self._common(which, by, **drawn)
         self._request(es.RevokeRequest(actor=actor, grant=grant, **common))

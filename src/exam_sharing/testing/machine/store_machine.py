@@ -276,7 +276,6 @@ class SharingMachine(HospitalMachine):
     @precondition(lambda self: self._can.transfer is not None)
     @rule(which=numbers, to=numbers)
     def transfer(self, *, which: int, to: int) -> None:
-        """Give an exam to another owner."""
         hospital, transfer = self.hospital, self._can.transfer
         found = [exam for exam in hospital.exams if hospital.world.is_found(exam)]
         if transfer is None or not found:
@@ -291,7 +290,6 @@ class SharingMachine(HospitalMachine):
 
     @rule(on=booleans)
     def turn_notices(self, *, on: bool) -> None:
-        """Turn notices of shares on or off for the deployment."""
         self.hospital.turn_notices(on=on)
         self._ask_everything()
 
@@ -308,7 +306,6 @@ class SharingMachine(HospitalMachine):
 
 
 def outcome(act: Callable[[], object]) -> object:
-    """Return what an act returns or raises."""
     try:
         return act()
     except Exception as error:  # noqa: BLE001  an error is an answer too

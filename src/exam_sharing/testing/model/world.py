@@ -141,7 +141,6 @@ class Ended:
 
     @property
     def made(self) -> Grants:
-        """Every replacement."""
         return frozenset(new for each in self.all_replacements.values() for new in each)
 
 
