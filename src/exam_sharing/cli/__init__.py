@@ -20,6 +20,7 @@ from exam_sharing.cli import (
     notices,
     people,
     release_standby,
+    seals,
     tour,
 )
 from exam_sharing.cli.commands import Command, ExitCode, NotPrinted, Unread
@@ -47,6 +48,7 @@ COMMANDS: Final[tuple[Command, ...]] = (
     *(people.init, people.add_user, people.add_group, people.people, media.add_media),
     *(grants.share, grants.unshare),
     *(access.access, access.who_can, access.can, access.shared_with),
+    *(seals.seal, seals.verify),
     *(notices.notices, check_store.check_store, check_histories.check_histories),
     release_standby.release_standby,
 )

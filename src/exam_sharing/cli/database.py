@@ -44,6 +44,11 @@ class _Database:
                 f"{error}; is it there, is it a database of ours, and may you use it?"
             ) from None
 
+    def require_tables(self) -> None:
+        exists = self.file is None or self.file.exists()
+        if not exists or not self.has_tables():
+            raise StoreFailed("there are no tables yet; create them with: exam-sharing init")
+
     def make_tables(self) -> bool:
         """Create the tables unless they exist, and return whether they were created."""
         if self.file is not None:
@@ -145,14 +150,20 @@ def prepared(typed: str | None) -> tuple[str, bool]:
 
 
 @contextmanager
+def opened_tables(typed: str | None) -> Iterator[tuple[Engine, sql.Tables]]:
+    """Open the tables of a database, without a portal."""
+    with _connectable(typed) as database:
+        database.require_tables()
+        yield database.engine, database.tables
+
+
+@contextmanager
 def opened(
     typed: str | None, notifier_for: Callable[[KeptDirectory], Notifier] | None = None
 ) -> Iterator[Portal]:
     """Open the portal in a database; without a notifier, notices wait."""
     with _connectable(typed) as database:
-        exists = database.file is None or database.file.exists()
-        if not exists or not database.has_tables():
-            raise StoreFailed("there are no tables yet; create them with: exam-sharing init")
+        database.require_tables()
         directory = sql.SqlDirectory(database.engine, database.tables.directory)
         notifier = None if notifier_for is None else notifier_for(directory)
         sharing = sql.open_sharing(

@@ -31,6 +31,7 @@ from exam_sharing.adapters.sqlalchemy.joined import (
 )
 from exam_sharing.adapters.sqlalchemy.memberships import GroupColumns, MemberColumns, UserColumns
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
+from exam_sharing.adapters.sqlalchemy.sealing import seal
 from exam_sharing.adapters.sqlalchemy.standbys import standby_reading
 from exam_sharing.adapters.sqlalchemy.statements import (
     Statement,
@@ -51,6 +52,7 @@ from exam_sharing.adapters.sqlalchemy.tables import (
     define_tables,
     given_tables,
 )
+from exam_sharing.adapters.sqlalchemy.verifying import verify
 from exam_sharing.errors import InvalidArgument
 from exam_sharing.policy.settings import Policy
 from exam_sharing.ports import Directory, HostFacts, Notifier, Ports, Reading
@@ -61,8 +63,8 @@ __all__ += ["MemberColumns", "NoNotifier", "TableDirectory", "TableExams", "User
 __all__ += ["SqlDirectory", "SqlOutbox", "SqlSharingStore", "SqlStore", "Statement", "Statements"]
 __all__ += ["Tables", "create_all", "define_directory_tables", "define_tables", "joined", "may"]
 __all__ += ["open_sharing", "over_driver_connection", "owner_changed", "permission_held"]
-__all__ += ["record_schema", "set_up_sqlite", "sql_ports", "sqlite_engine", "sweep_deleted"]
-__all__ += ["sweep_expired", "visible_exams"]
+__all__ += ["record_schema", "seal", "set_up_sqlite", "sql_ports", "sqlite_engine", "sweep_deleted"]
+__all__ += ["sweep_expired", "verify", "visible_exams"]
 
 
 def open_sharing(  # noqa: PLR0913  one for each port that a host may bring

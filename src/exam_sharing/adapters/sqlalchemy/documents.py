@@ -10,6 +10,7 @@ change, so a document only names them.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from enum import Enum
@@ -72,6 +73,11 @@ class Rows(Generic[ValueT]):
             if column is not None:
                 form = forms.get(field.name) or _form_of(field.type)
                 self._columns.append((field.name, column, form))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(column for _, column, _ in self._columns)
 
     def row_of(self, value: ValueT) -> dict[str, Any]:
         """Return the row of a value."""
@@ -139,7 +145,7 @@ NOTICES: Final = Rows(events.WaitingNotice, {"to": "reader", "exam_ids": "exams"
 LISTED_NOTICES: Final = Rows(
     events.ListedNotice, {"to": "reader", "claimed": "claimed_by"}, claimed=_CLAIMED
 )
-_ENDINGS: Final = Rows(
+ENDINGS: Final = Rows(
     Ending,
     {
         "grant": "id",
@@ -156,13 +162,18 @@ ATTESTATIONS: Final = Rows(plans.Attestation, {"by": "attested_by", "at": "attes
 
 def row_of_ending(past: EndedGrant) -> dict[str, Any]:
     """Return the columns of an ending in the row of its grant, and its key: `which` and `of`."""
-    row = _ENDINGS.row_of(past.ending)
+    row = ENDINGS.row_of(past.ending)
     return row | {"which": row.pop("id"), "of": past.grant.exam.value}
 
 
 def ended_grant_of(row: Row[Any]) -> EndedGrant:
     """Return the grant of a row, with its ending."""
-    return EndedGrant(grant=GRANTS.value_of(row), ending=_ENDINGS.value_of(row))
+    return EndedGrant(grant=GRANTS.value_of(row), ending=ENDINGS.value_of(row))
+
+
+def row_of_share(share: plans.Share) -> dict[str, Any]:
+    """Return the row of a share, with its attestation."""
+    return SHARES.row_of(share) | ATTESTATIONS.row_of(share.attestation)
 
 
 def share_of(row: Row[Any]) -> plans.Share:
@@ -203,6 +214,16 @@ def receipt_of(text: str, records: Records) -> Receipt:
 _GRANT: Final = "grant"
 _ENDED: Final = "ended"
 _SHARE: Final = "share"
+# Inside of a text, quotation marks are escaped, so that this finds objects alone.
+_NAMED: Final = re.compile(r'\{"(grant|ended|share)":("(?:[^"\\]|\\.)*")\}')
+
+
+def rows_named_in(text: str) -> list[tuple[str, str]]:
+    """Return what the document of an event names, in order: kinds of rows, each with an id."""
+    return [
+        (kind, json.loads(quoted) if "\\" in quoted else quoted[1:-1])
+        for kind, quoted in _NAMED.findall(text)
+    ]
 
 
 def named_in(text: str) -> tuple[frozenset[str], frozenset[str]]:

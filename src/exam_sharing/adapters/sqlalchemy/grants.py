@@ -41,6 +41,7 @@ from exam_sharing.adapters.sqlalchemy.database import (
     is_inserted,
 )
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words, or_conflict
+from exam_sharing.adapters.sqlalchemy.logs import event_row
 from exam_sharing.adapters.sqlalchemy.outbox import SqlOutbox
 from exam_sharing.adapters.sqlalchemy.reading import Question
 from exam_sharing.adapters.sqlalchemy.tables import Tables, one_of
@@ -288,8 +289,7 @@ class SqlGrants(_BacksOff, ports.GrantReader, ports.AuditTrail):
         self._close(connection, changes)
         self._note_removals(connection, changes, {e for e in heads if heads[e].has_removals})
         if changes.share is not None:
-            attested = stored.ATTESTATIONS.row_of(changes.share.attestation)
-            row = stored.SHARES.row_of(changes.share) | attested
+            row = stored.row_of_share(changes.share)
             _insert_new(connection, tables.shares, [row], "share")
         if changes.notices:
             rows = [stored.NOTICES.row_of(each) | {"due": AT_ONCE} for each in changes.notices]
@@ -435,5 +435,4 @@ def unshared_row(exam: str) -> dict[str, Any]:
 
 def put_event(connection: Connection, tables: Tables, event: Event) -> None:
     """Add an event to the trail."""
-    row = {"at": event.at, "kind": type(event).__name__, "event": stored.text_of(event)}
-    connection.execute(insert(tables.events), row)
+    connection.execute(insert(tables.events), event_row(event))

@@ -216,6 +216,7 @@ class Tables:
     receipts: Table  #: the answers to request ids
     notices: Table  #: those that wait, and those that were given up, without their messages
     events: Table  #: the audit trail
+    seals: Table  #: each with the leaves of the records that it covers
     schema: Table  #: one row, with the number of the shape of all tables
     directory: DirectoryTables  #: empty where the host has a directory of its own
 
@@ -429,6 +430,14 @@ def _define(names: _Names) -> Tables:
             Column("at", Instant(), nullable=False),
             Column("kind", _text(64), nullable=False),
             Column("event", sa.Text(), nullable=False),
+            *_leaf(),
+            Column("written", sa.LargeBinary(), comment="SHA-256 of the rows that it names"),
+        ),
+        seals=table(
+            "seals",
+            Column("number", sa.BigInteger(), primary_key=True, autoincrement=False),
+            Column("seal", sa.Text(), nullable=False, comment="as it is exported"),
+            Column("entries", sa.LargeBinary(), nullable=False, comment="numbers and leaves"),
         ),
         schema=table(
             "schema", Column("number", sa.Integer(), primary_key=True, autoincrement=False)
@@ -493,6 +502,15 @@ def _long_key(name: str) -> Column[str]:
 
 def _ids(*names: str) -> list[Column[str]]:
     return [Column(name, _text(_ID), nullable=False) for name in names]
+
+
+def _leaf() -> list[Column[bytes]]:
+    """Return the columns by which seals cover the records of a table."""
+    content = "SHA-256 of the content and the salt"
+    return [
+        Column("salt", sa.LargeBinary(), nullable=False),
+        Column("leaf", sa.LargeBinary(), nullable=False, comment=content),
+    ]
 
 
 def _number() -> Column[int]:
