@@ -372,15 +372,21 @@ def test_a_number_that_was_rolled_back_is_no_removed_record(uncommitted, postgre
 
 
 def test_the_sealer_waits_for_writers_before_it_and_for_no_later_one(
-    uncommitted, postgresql, pg_tables
+    uncommitted, postgresql, pg_tables, monkeypatch
 ):
-    sealed = []
+    sealed, waiting = [], threading.Event()
+
+    def pause(seconds):
+        waiting.set()
+        time.sleep(seconds)
+
+    monkeypatch.setattr(sealing, "pause", pause)
     sealer = threading.Thread(
         target=lambda: sealed.append(seal(postgresql, tables=pg_tables, patience=20))
     )
     with postgresql.connect() as later:
         sealer.start()
-        wait_until(postgresql, "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory'")
+        assert waiting.wait(20)
         later.execute(pg_tables.events.insert(), logs.event_row(refused(3)))
         assert sealer.is_alive()
         uncommitted.commit()
@@ -389,13 +395,3 @@ def test_the_sealer_waits_for_writers_before_it_and_for_no_later_one(
         later.commit()
     seal(postgresql, tables=pg_tables)
     assert verify(postgresql, tables=pg_tables).sealed == 3
-
-
-def wait_until(engine, question):
-    deadline = time.monotonic() + 20
-    while time.monotonic() < deadline:
-        with engine.connect() as connection:
-            if connection.exec_driver_sql(question).scalar_one():
-                return
-        time.sleep(0.01)
-    raise TimeoutError(question)
