@@ -208,6 +208,8 @@ def optional_instant(field: str, value: object) -> datetime | None:
 
 def clock_time(value: object) -> datetime:
     """Return the time of a clock in UTC; raise `InvalidArgument` if it is no time to act at."""
+    if type(value) is datetime and value.tzinfo is UTC and value < _LAST_MOMENT:
+        return value
     try:
         now = instant("clock", value)
     except (InvalidInput, WrongKind) as error:
@@ -290,11 +292,9 @@ _CHECKS_ITSELF: Final = "_checks_itself"
 def _checking(method: Callable[..., object]) -> Callable[..., object]:
     @wraps(method)
     def checked(*args: object, **kwargs: object) -> object:
-        for value in (*args, *kwargs.values()):
-            if type(value) not in _READ_AGAIN:
-                args = tuple(map(_readable_again, args))
-                kwargs = {name: _readable_again(value) for name, value in kwargs.items()}
-                break
+        if not _READ_AGAIN.issuperset(map(type, (*args, *kwargs.values()))):
+            args = tuple(map(_readable_again, args))
+            kwargs = {name: _readable_again(value) for name, value in kwargs.items()}
         try:
             return method(*args, **kwargs)
         except Exception:

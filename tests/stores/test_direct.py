@@ -1,17 +1,26 @@
 """A read over psycopg goes past SQLAlchemy's `Connection`, unless the host could tell."""
 
 import logging
+import os
+import sys
 from collections import Counter
 
+import psycopg
 import pytest
 import sqlalchemy
 from sqlalchemy import event
 
 import exam_sharing as es
 from databases import engine_of_tokyo
-from exam_sharing.adapters.sqlalchemy import SqlStore, create_all
+from exam_sharing.adapters.sqlalchemy import (
+    SqlDirectory,
+    SqlStore,
+    create_all,
+    define_tables,
+    open_sharing,
+)
 from exam_sharing.adapters.sqlalchemy.direct import DirectReader
-from world import ANNA, BEN, CT, START, VIEW, World
+from world import ANNA, BEN, CARLA, CT, START, VIEW, World
 
 
 @pytest.fixture
@@ -45,6 +54,14 @@ def direct(monkeypatch):
     return reads
 
 
+@pytest.fixture
+def sharing(store, engine):
+    """Sharing that looks groups up in the same database."""
+    directory = SqlDirectory(engine, define_tables(sqlalchemy.MetaData()).directory)
+    directory.add(es.User(id=BEN, name="Ben"))
+    return open_sharing(engine, directory=directory, clock=lambda: START)
+
+
 def holds(store, user=BEN):
     return store.holds(user, frozenset({user.key}), VIEW, CT, START)
 
@@ -55,6 +72,64 @@ def test_a_check_goes_past_sqlalchemy_and_leaves_the_connection_as_it_was(store,
     with engine.connect() as connection:
         assert connection.connection.driver_connection.autocommit is False
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
+
+
+def test_groups_are_looked_up_past_sqlalchemy_too(sharing, direct):
+    assert sharing.can(BEN, VIEW, CT)
+    assert direct == {"answered": 2}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="libpq traces on Linux alone")
+def test_a_check_is_one_round_trip_and_looking_groups_up_another(sharing, engine, tmp_path):
+    viewer = sharing.viewer(BEN)
+    for ask, trips in (
+        (lambda: viewer.can(VIEW, CT), 1),
+        (lambda: sharing.can(BEN, VIEW, CT), 2),
+    ):
+        for _ in range(9):  # The sixth is prepared.
+            assert ask()
+        with engine.connect() as connection:
+            libpq = connection.connection.driver_connection.pgconn
+        traced = os.open(tmp_path / "trace", os.O_CREAT | os.O_TRUNC | os.O_RDWR)
+        libpq.trace(traced)
+        assert ask()
+        libpq.untrace()
+        os.close(traced)
+        assert (tmp_path / "trace").read_text().count("ReadyForQuery") == trips
+
+
+def test_rows_that_a_host_has_chosen_for_its_connections_change_no_answer(store, engine):
+    def choose(driver, *_):
+        driver.row_factory = psycopg.rows.dict_row
+
+    event.listen(engine, "checkout", choose)
+    assert holds(store)
+    assert not holds(store, CARLA)
+
+
+def test_a_session_may_change_its_encoding_between_two_checks(store, engine):
+    juergen = es.UserId("jürgen")
+    world = World(store=store, first_act=100)
+    world.person(juergen)
+    world.share(ANNA, CT, juergen)
+    for encoding in ("UTF8", "LATIN1", "UTF8"):
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"SET client_encoding TO {encoding}")
+        assert holds(store, juergen)
+
+
+def test_a_connection_keeps_few_cursors_and_few_rows(store, engine):
+    reader = DirectReader(engine)
+
+    def kept():
+        with engine.connect() as connection:
+            return connection.connection.info["exam_sharing_cursors"]
+
+    reader.rows("SELECT generate_series(1, 1000)", None)
+    assert not any("generate_series" in text for text, *_ in kept())
+    for number in range(100):
+        assert reader.rows(f"SELECT {number}", None) == [(number,)]
+    assert 10 < len(kept()) < 50
 
 
 @pytest.mark.parametrize("name", ["begin", "before_cursor_execute", "engine_connect"])
@@ -108,8 +183,7 @@ def test_an_interrupted_check_gives_its_connection_back(store, direct, monkeypat
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    driver = store._transactions._engine.dialect.loaded_dbapi
-    monkeypatch.setattr(driver.Connection, "execute", interrupt)
+    monkeypatch.setattr(psycopg.Cursor, "execute", interrupt)
     with pytest.raises(KeyboardInterrupt):
         holds(store)
     monkeypatch.undo()

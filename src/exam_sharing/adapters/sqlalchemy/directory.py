@@ -35,6 +35,7 @@ from exam_sharing.adapters.sqlalchemy.name_search import (
     put_principals,
     storable,
 )
+from exam_sharing.adapters.sqlalchemy.reading import Question
 from exam_sharing.adapters.sqlalchemy.tables import DirectoryTables, one_of
 from exam_sharing.directories import (
     MAX_PAGE,
@@ -125,11 +126,9 @@ class SqlDirectory(KeptDirectory, PeopleReader):
         return tuple(_known_in(list(each)) for _, each in groupby(rows, key=lambda row: row.key))
 
     @override
-    @in_our_words
     def principals_of(self, user: UserId) -> frozenset[PrincipalKey]:
         require_kind("user", user, UserId)
-        with self._transactions.reading() as connection:
-            return frozenset(connection.scalars(self._walks.principals_of, {_KEYS: user.key}))
+        return self._transactions.ask(self._walks.principals_of, **{_KEYS: user.key})
 
     @override
     @in_our_words
@@ -376,7 +375,8 @@ class _Walks:
 
         # The keys of an active user and of all their groups.
         is_active = principals.key == sa.bindparam(_KEYS), principals.active.is_(True)
-        self.principals_of = select(self._up(select(reached).where(*is_active)).c.reached)
+        of_one_user = select(self._up(select(reached).where(*is_active)).c.reached)
+        self.principals_of = Question(of_one_user, _reached_in)
 
         # Known users, a row for each of their principals.
         up = self._up(both)
@@ -443,6 +443,10 @@ class _Walks:
         carried = [column for column in walk.c if column.key != "reached"]
         onward = select(*carried, far).select_from(self._memberships)
         return walk.union(onward.join(walk, walk.c.reached == near).where(*only))
+
+
+def _reached_in(rows: Iterable[Any]) -> frozenset[PrincipalKey]:
+    return frozenset(row.reached for row in rows)
 
 
 def _is_user(key: sa.ColumnElement[str]) -> _Condition:

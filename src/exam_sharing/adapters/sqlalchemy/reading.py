@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from enum import Enum, auto
 from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -52,6 +53,8 @@ _EXAM_BESIDE: Final = Rows(
 )
 # How many principals have a select of their own, an arm, in SQLite; it joins at most 500 selects.
 _MOST_ARMS: Final = 200
+# Whether the user holds what a check asks for; in C, since each check waits for it.
+_HELD: Final = attrgetter("held")
 # The key to ask about for a user without principals.
 _NO_KEY: Final = PrincipalKey("")
 # A sub-select hides the length of a page from PostgreSQL. Where most principals see less than a
@@ -86,7 +89,7 @@ class Rendered:
         }
         self.text: str = state.statement
         self._places: Sequence[str] | None = state.positiontup
-        self._to_driver = {name: processes[name] or _as_it_is for name in asked}
+        self._to_driver = [(name, processes[name]) for name in asked]
         self._fixed = {
             name: (processes.get(name) or _as_it_is)(value)
             for name, value in state.parameters.items()
@@ -94,22 +97,29 @@ class Rendered:
         }
         columns = statement.selected_columns
         types = [column.type.dialect_impl(driver) for column in columns]
-        self._from_driver = [each.result_processor(driver, None) or _as_it_is for each in types]
+        from_driver = [each.result_processor(driver, None) for each in types]
+        self._from_driver = (
+            [each or _as_it_is for each in from_driver] if any(from_driver) else None
+        )
         # Made here, since each statement has other columns.
         self._row: Any = namedtuple("Row", columns.keys(), rename=True)  # type: ignore[misc]  # noqa: PYI024
 
     def values(self, asked: Mapping[str, Any]) -> tuple[Any, ...] | dict[str, Any]:
         """Return the parameters as the driver takes them: by place or by name."""
         values = dict(self._fixed)
-        for name, process in self._to_driver.items():
-            values[name] = process(asked[name])
+        for name, process in self._to_driver:
+            values[name] = asked[name] if process is None else process(asked[name])
         return values if self._places is None else tuple(map(values.__getitem__, self._places))
 
     def rows(self, rows: Iterable[Sequence[Any]]) -> Iterator[Any]:
         """Return rows of the driver with Python values, and the columns as attributes."""
-        for row in rows:
-            pairs = zip(self._from_driver, row, strict=True)
-            yield self._row._make([process(value) for process, value in pairs])
+        if self._from_driver is None:
+            return map(self._row._make, rows)
+        return map(self._converted, rows)
+
+    def _converted(self, row: Sequence[Any]) -> Any:  # noqa: ANN401  as `self._row`
+        pairs = zip(self._from_driver or (), row, strict=True)
+        return self._row._make([process(value) for process, value in pairs])
 
 
 _Renderings: TypeAlias = WeakKeyDictionary[Selecting, dict[tuple[str, str], Rendered]]
@@ -133,7 +143,8 @@ def asked_by(
     user: UserId, principals: Keys, now: datetime, permission: Permission = Permission.VIEW
 ) -> dict[str, Any]:
     """Return the parameters that name a user who asks, and the permission in question."""
-    require_kind("user", user, UserId)
+    if type(user) is not UserId:
+        require_kind("user", user, UserId)
     return {
         # Nothing equals null: a user without principals owns nothing.
         "user": user.value if principals else None,
@@ -236,7 +247,7 @@ class Questions:
         owned = sa.exists(self._owned(exams.id == exam))
         sees = sa.or_(sa.and_(given, there), owned)
         holds = select(sees.label("held"))
-        self.holds = Question(holds, lambda rows: any(row.held for row in rows))
+        self.holds = Question(holds, lambda rows: True in map(_HELD, rows))
         highest = select(sa.func.max(grants.permission)).where(self._gives(grants.exam == exam))
         by_grants = (there, highest.scalar_subquery())
         held = select(sa.case((owned, int(Permission.DOWNLOAD)), by_grants).label("held"))

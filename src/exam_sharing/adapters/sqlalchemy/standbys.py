@@ -71,10 +71,13 @@ class _StandbyTransactions(Transactions):
         self._guard.require_word()
         written, until = rendered(question.statement, self.dialect), [0.0]
 
-        def before(ask: OneRow) -> None:
-            until[0] = self._until(ask)
+        @contextmanager
+        def followed(driver: object, ask: OneRow) -> Iterator[None]:
+            with self._guard.bounded(driver):
+                until[0] = self._until(ask)
+                yield
 
-        rows = self._direct.rows(written.text, written.values(asked), before, self._guard.bounded)
+        rows = self._direct.rows(written.text, written.values(asked), followed)
         if rows is None:
             self._guard.failed()
             raise NotFollowing("the standby does not answer")
