@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,14 @@ def test_a_benchmark_ends_with_its_table(command, postgresql_server):
     )
     assert run.returncode == 0, run.stderr
     assert run.stdout.strip().endswith("|")
+
+
+def test_the_benchmark_of_a_cluster_measures_checks_and_acts(pair, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    cluster = import_module("tests.benchmarks.cluster")
+    rows = {row.what: row for row in cluster.measured(pair, cluster.QUICK)}
+    for who in ("2 threads", "2 processes"):
+        assert rows[f"a check, {who}"].measured > 0
+        assert rows[f"a check on the standby, {who}"].measured > 0
+        assert rows[f"a check / the text of a check, sent by psycopg alone, {who}"].budget
+    assert rows["an act, 2 processes: remote_apply"].measured > 0
