@@ -220,6 +220,30 @@ def test_every_answer_is_compared(monkeypatch, broken, question, got):
     assert got in story.got
 
 
+def limited_by_nothing(receipt):
+    outcomes = [attrs.evolve(o, limited_by=es.UntilLimit.NOTHING) for o in receipt.outcomes]
+    return attrs.evolve(receipt, outcomes=outcomes)
+
+
+def without_limits(preview):
+    reasons = [attrs.evolve(each, limit=None, until=None) for each in preview.reasons]
+    return attrs.evolve(preview, reasons=reasons)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "question", "got"),
+    [
+        ("share", limited_by_nothing, "What does this act return?", "NOTHING"),
+        ("preview", without_limits, "What does `preview` return", "refused: "),
+    ],
+)
+def test_limits_are_compared(monkeypatch, name, change, question, got):
+    monkeypatch.setattr(*changing_answers(es.Sharing, name, change))
+    broken = story_of()
+    assert question in broken.question
+    assert got in broken.got
+
+
 def changing(share=lambda share: share, event=lambda event: event):
     """Return a change of what an act gives the store to record."""
 

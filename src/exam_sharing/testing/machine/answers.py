@@ -163,7 +163,7 @@ class Answers:
         names = dict(done.names)
         if isinstance(done, es.ShareReceipt):
             outcomes: Any = {
-                (each.exam, each.recipient): (each.outcome.value, each.until)
+                (each.exam, each.recipient): (each.outcome.value, each.until, each.limited_by.value)
                 for each in done.outcomes
             }
             return model.world.Shared(outcomes=outcomes, names=names, repeated=done.repeated)

@@ -2,21 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 from typing_extensions import override
 
 import exam_sharing as es
 from exam_sharing.documents import with_kind
-from exam_sharing.policy.requests import Request
 from exam_sharing.testing import model
 from exam_sharing.testing.cases import portals
 from exam_sharing.testing.cases.portals import in_order, plain
 from exam_sharing.testing.cases.schema import Data, Given
 from exam_sharing.testing.model.views import folded
-from exam_sharing.testing.model.world import FOREVER
-
-Done: TypeAlias = model.world.Receipt | model.world.Refused
 
 SUGGESTED: Final = 10
 """The default limit of suggestions."""
@@ -33,7 +29,6 @@ class ModelPortal(portals.PlainPortal):
             visible=visible,
             members_visible=members_visible,
         )
-        self._receipts: dict[tuple[es.UserId, str | None], Data] = {}
         self._sent: list[model.world.Notice] = []
         super().__init__(given)
 
@@ -61,40 +56,29 @@ class ModelPortal(portals.PlainPortal):
 
     @override
     def _perform(self, act: str, **fields: Any) -> Data:
-        request = self._request(act, **fields)
         try:
-            done = model.acts.perform(self.world, request)
+            return self._done(model.acts.perform(self.world, self._request(act, **fields)))
         except model.world.RequestIdReused:
             return {"error": es.RequestIdReused.__name__}
-        named = (request.actor, request.request_id)
-        if not isinstance(done, model.world.Refused) and done.repeated:
-            return {**self._receipts[named], "repeated": True}
-        self._receipts[named] = self._done(done, request)
-        return self._receipts[named]
 
-    def _done(self, done: Done, asked: Request | None = None) -> Data:
+    def _done(self, done: model.world.Receipt | model.world.Refused) -> Data:
         if isinstance(done, model.world.Refused):
             raise es.Refused(_why(done))
+        repeated = {"repeated": True} if done.repeated else {}
         if isinstance(done, model.world.Ended):
             shown = map(self._grants, (done.ended, done.replacements, done.left_standing))
-            return portals.ended(*shown, still_have_access=done.still_have_access)
-        assert isinstance(asked, es.ShareRequest)
+            ended = portals.ended(*shown, still_have_access=done.still_have_access)
+            return {**ended, **repeated}
         names = ("exam", "recipient", "outcome", "until", "limited_by")
         made = [
-            (exam.value, with_kind(to), outcome, plain(until), self._limit(asked, exam))
-            for (exam, to), (outcome, until) in done.outcomes.items()
+            (exam.value, with_kind(to), outcome, plain(until), limit)
+            for (exam, to), (outcome, until, limit) in done.outcomes.items()
         ]
-        return {"shared": in_order(dict(zip(names, each, strict=True)) for each in made)}
+        shared = in_order(dict(zip(names, each, strict=True)) for each in made)
+        return {"shared": shared, **repeated}
 
     def _grants(self, numbers: Iterable[model.world.GrantNumber]) -> list[model.world.Grant]:
         return [self.world.grants[number] for number in sorted(numbers)]
-
-    def _limit(self, asked: es.ShareRequest, exam: es.ExamId) -> str:
-        if asked.until is not None:
-            return "ASKED"
-        own = self.world.held_until(asked.actor, asked.permission, exam)
-        longest = model.sharing.longest(self.world, asked.actor, asked.permission, exam)
-        return "POLICY" if longest < own else "NOTHING" if own == FOREVER else "OWN_HOLD"
 
     @override
     def _standing(self, exam: es.ExamId) -> Sequence[model.world.Grant]:

@@ -19,6 +19,7 @@ from exam_sharing.testing.model.world import (
     Basis,
     Grant,
     GrantNumber,
+    Limit,
     Notice,
     Outcome,
     Refused,
@@ -29,7 +30,7 @@ from exam_sharing.testing.model.world import (
 )
 
 Codes: TypeAlias = Iterator[tuple[str, frozenset[object]]]
-Outcomes: TypeAlias = dict[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None]]
+Outcomes: TypeAlias = dict[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None, Limit]]
 Held: TypeAlias = Mapping[tuple[UserId, ExamId, Permission], datetime]
 """Until when each user holds each permission on some exams."""
 
@@ -219,7 +220,7 @@ def _make_grants(world: World, request: ShareRequest) -> tuple[Outcomes, frozens
         to_make: list[PrincipalId] = []
         for recipient in request.recipients:
             outcome, until = _outcome(world, request, exam, recipient, horizon)
-            outcomes[exam, recipient] = outcome, until_of(until)
+            outcomes[exam, recipient] = outcome, until_of(until), _limit(world, request, exam)
             if outcome in {"GRANTED", "WIDENED", "EXTENDED"}:
                 to_make.append(recipient)
         version = world.next_version(exam) if to_make else 0
@@ -250,6 +251,15 @@ def _terms(world: World, request: ShareRequest, exam: ExamId) -> tuple[datetime,
         for grant in world.entitling(request.actor, exam)
         if grant.permission >= permission and grant.horizon >= horizon
     )
+
+
+def _limit(world: World, request: ShareRequest, exam: ExamId) -> Limit:
+    if request.until is not None:
+        return "ASKED"
+    own = world.held_until(request.actor, request.permission, exam)
+    if _policy_horizon(world) < own:
+        return "POLICY"
+    return "NOTHING" if own == FOREVER else "OWN_HOLD"
 
 
 def _outcome(

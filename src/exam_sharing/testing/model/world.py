@@ -22,6 +22,8 @@ NEVER: Final = datetime.min.replace(tzinfo=UTC)
 How: TypeAlias = Literal["UNSHARED", "NARROWED", "CASCADED", "WITHDRAWN", "BY_HOST"]
 """How a grant ended. Expiry is not recorded: it follows from the time of the grant."""
 Outcome: TypeAlias = Literal["GRANTED", "WIDENED", "EXTENDED", "UNCHANGED", "OWNS_IT"]
+Limit: TypeAlias = Literal["ASKED", "OWN_HOLD", "POLICY", "NOTHING"]
+"""What limits the time of a share."""
 
 HOST: Final = "the host"
 
@@ -113,7 +115,7 @@ Names: TypeAlias = Mapping[PrincipalId, str]
 class Shared:
     """The receipt of a share. People are not shown the new grants and the notices."""
 
-    outcomes: Mapping[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None]]
+    outcomes: Mapping[tuple[ExamId, PrincipalId], tuple[Outcome, datetime | None, Limit]]
     names: Names = attrs.field(factory=dict)
     repeated: bool = False
     made: Grants = attrs.field(default=frozenset(), eq=False)
