@@ -23,6 +23,7 @@ ROOT = Path(__file__).parent.parent.parent
         ["grant_keys", "--quick"],
         ["host_queries", "--quick"],
         ["media", "--files", "20"],
+        ["seals", "--quick"],
         ["host_exams", "--grants", "1000", "--rounds", "1"],
         ["host_directory", "--people", "300", "--names", "1"],
     ],

@@ -283,6 +283,15 @@ def test_a_grant_that_no_act_made_is_found(lived, engine, tables):
     assert str(first) == "grant 'forged' was inserted"
 
 
+def test_a_copy_of_a_grant_on_another_exam_is_found(lived, engine, tables):
+    grants, grant = tables.grants, lived.grant_to(DAN, CT)
+    columns = [sa.literal("late").label("exam"), *(c for c in grants.c if c.name != "exam")]
+    one = sa.select(*columns).where(grants.c.id == grant.id.value)
+    run(engine, grants.insert().from_select([each.name for each in columns], one))
+    first = verify(engine, tables=tables).first
+    assert f"grant {str(grant.id)!r}" in first.row
+
+
 def test_an_undone_ending_is_named_by_the_record_that_ended_the_grant(lived, engine, tables):
     grants, nothing = tables.grants, dict.fromkeys(["closed_version", *ENDING])
     run(engine, grants.update().where(grants.c.ended_how == "UNSHARED").values(nothing))

@@ -5,10 +5,12 @@ from threading import Event
 from typing import assert_never, assert_type
 
 import exam_sharing as es
+from exam_sharing.adapters import sqlalchemy as sql
 from exam_sharing.asynchronous import AsyncSharing
 from exam_sharing.memory import MemoryDirectory, MemoryNotifier, open_sharing
 from exam_sharing.memory.asynchronous import open_async_sharing
 from exam_sharing.relay import watch
+from exam_sharing.seals import Finding, Seal, Verification
 
 alice, exam = es.UserId("alice"), es.ExamId("E1")
 bob, radiology = es.UserId("bob"), es.GroupId("radiology")
@@ -43,6 +45,10 @@ assert_type(sharing.admin.deliver_notices(), int)
 assert_type(sharing.admin.list_notices(given_up=True), es.Page[es.ListedNotice])
 assert_type(sharing.admin.requeue_notices([es.NoticeId("n1")]), int)
 assert_type(watch(sharing, stop=Event()), None)
+assert_type(Seal.from_json("{}").digest, str)
+assert_type(sql.seal(sql.sqlite_engine("sharing.db")), Seal | None)
+assert_type(sql.verify(sql.sqlite_engine("sharing.db")), Verification)
+assert_type(sql.verify(sql.sqlite_engine("sharing.db")).first, Finding | None)
 assert_type(sharing.viewer(alice).can(es.Permission.VIEW, exam), bool)
 
 

@@ -133,11 +133,12 @@ def read_written(
         ids[kind].add(each)
     grants = _rows(connection, tables.grants, _ENDED, ids["grant"] | ids["ended"])
     shares = _rows(connection, tables.shares, _SHARE, ids["share"])
-    found: dict[NamedRow, Sequence[Any]] = {("share", row[0]): row for row in shares}
-    for row in grants:
-        found["grant", row[0]] = row[: len(_BEGINNING)]
-        found["ended", row[0]] = row
-    return found
+    made, beginning = ids["grant"], len(_BEGINNING)
+    return {
+        **{("share", row[0]): row for row in shares},
+        **{("grant", row[0]): row[:beginning] for row in grants if row[0] in made},
+        **{("ended", row[0]): row for row in grants if row[0] in ids["ended"]},
+    }
 
 
 def in_microseconds(column: ColumnElement[Any]) -> ColumnElement[Any]:

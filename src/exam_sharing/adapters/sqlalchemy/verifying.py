@@ -253,6 +253,11 @@ class _Verifier:
             named = {name for each, name in self._all_named() if each == kind}
             ids = self._connection.scalars(select(table.c.id).where(condition).order_by(table.c.id))
             unnamed = next((each for each in ids if each not in named), None)
+            if unnamed is None:
+                # The same id on another exam.
+                twice = select(table.c.id).where(condition).group_by(table.c.id)
+                twice = twice.having(func.count() > 1).order_by(table.c.id).limit(1)
+                unnamed = self._connection.scalar(twice)
             if unnamed is not None:
                 row = _spelled((kind, unnamed))
                 return Finding(log=EVENTS, number=None, edit=Edit.INSERTED, row=row)
