@@ -159,7 +159,7 @@ class Seal:
 
     @property
     def digest(self) -> str:
-        """The SHA-256 of everything in it, as 64 digits of base 16: what to sign or to time."""
+        """The SHA-256 of everything in it, as 64 digits of base 16, for a signature."""
         head = b"%d" % self.number, b"%d" % microseconds(self.at), self.previous.encode()
         logs = chain.from_iterable(_parts(each) for each in self.logs)
         return _hashed(b"exam_sharing seal", *head, *logs).hex()
@@ -270,7 +270,7 @@ class Verification:
 
     @property
     def unsealed(self) -> int:
-        """How many records no seal covers yet: what was removed from these cannot show."""
+        """How many records no seal covers yet; the removal of one of these cannot show."""
         return self.records - self.sealed
 
 
