@@ -21,8 +21,8 @@ from mutmut.state import state
 NOTICED, SURVIVED = 0, 1
 MEMORY = 4 << 30
 """More than any test takes: a mutant may never stop filling a list."""
-PATIENCE = 30
-"""Seconds that a mutant has beside ten times what its tests take otherwise."""
+PATIENCE = 20
+"""Seconds that a test has beside ten times what it takes without a mutant."""
 
 
 class Asking:
@@ -100,10 +100,10 @@ class Asking:
             os.dup2(silence, 1)
             os.dup2(silence, 2)
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-            signal.alarm(PATIENCE + int(10 * sum(took for took, _ in asked)))
             set_mutant_under_test(mutant.name)
-            for number, (_, test) in enumerate(asked):
+            for number, (took, test) in enumerate(asked):
                 place[:] = number.to_bytes(4)
+                signal.alarm(PATIENCE + int(10 * took))
                 if not self._passes(test):
                     break
             else:
@@ -115,5 +115,5 @@ class Asking:
 def verdict(code):
     """Return what became of a mutant, by the exit code of the process that had it."""
     if code == -signal.SIGALRM:
-        return "killed: the tests came to no end"
+        return "killed: a test came to no end"
     return {NOTICED: "killed", SURVIVED: "survived"}.get(code, "killed: the process crashed")

@@ -275,11 +275,12 @@ class _Spread:
         if place not in self._without:
             self._without[place] = self.support.grantors_in.get(source.recipient.key, ())
         without = self._without[place]
-        if not without:
-            return []
         self._without[place] = [each for each in without if each == source.grantor]
-        reached = (each for each in without if each != source.grantor)
-        return [each for each in reached if (each, permission) not in self._held]
+        return [
+            each
+            for each in without
+            if each != source.grantor and (each, permission) not in self._held
+        ]
 
     def _holding(self, grantor: UserId) -> Holding:
         # Support for download is support for viewing too, which is taken up before it.
