@@ -1,5 +1,11 @@
-"""A small portal over a PostgreSQL primary whose standby answers checks."""
+"""A small portal over a PostgreSQL primary whose standby answers checks.
 
+One pair and one portal serve all tests of a process; these tests come first and together, so that
+one process runs them.
+"""
+
+import os
+import signal
 import time
 from collections import Counter
 from contextlib import contextmanager
@@ -10,7 +16,9 @@ import sqlalchemy as sa
 import exam_sharing as es
 from databases import created_database
 from exam_sharing.adapters.sqlalchemy import SqlDirectory, create_all, open_sharing
+from exam_sharing.memory import MemoryNotifier
 from exam_sharing.testing.edges import START
+from exam_sharing.testing.opening import StorePorts
 from exam_sharing.testing.worlds import ANNA, BEN, CARLA
 from where_kept import delete_rows
 
@@ -74,8 +82,13 @@ class Clinic:
             sharing.viewer(BEN)
         self.asked.clear()
 
+    def close_others(self):
+        while self._others:
+            self._others.pop().dispose()
+
     def close(self):
-        for engine in (self.engine, self.patient, self.standby, *self._others):
+        self.close_others()
+        for engine in (self.engine, *self.servers):
             engine.dispose()
 
 
@@ -89,7 +102,22 @@ def clinic_on(pair):
         clinic.close()
 
 
-@pytest.fixture(scope="module")
+def _place(item):
+    names = getattr(item, "fixturenames", ())
+    if "shared_pair" not in names:
+        return 3
+    if "last_second" in names:
+        return 2
+    # A standby answers checks only after some seconds, and these need no answers.
+    return 0 if "short_wait" in names else 1
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    items.sort(key=_place)
+
+
+@pytest.fixture(scope="session")
 def shared_clinic(shared_pair):
     with clinic_on(shared_pair) as clinic:
         yield clinic
@@ -99,7 +127,46 @@ def shared_clinic(shared_pair):
 def clinic(pair, shared_clinic):
     shared_clinic.fill()
     shared_clinic.asked.clear()
-    return shared_clinic
+    yield shared_clinic
+    shared_clinic.close_others()
+
+
+PORTS = ("exams", "uploads", "grants", "writer", "outbox", "audit")
+
+
+def opens_stores(clinic, sharing=None):
+    """Return what opens a store whose acts are on the primary, with checks by a sharing.
+
+    By default, the standby answers them.
+    """
+    sharing = sharing or clinic.open(notifier=MemoryNotifier())
+
+    def open_store():
+        clinic.empty()
+        there = {name: getattr(sharing._ports, name) for name in PORTS}
+        return StorePorts(**there, access=sharing._access)
+
+    return open_store
+
+
+@contextmanager
+def with_receiver_stopped(clinic):
+    """The standby answers queries, and no longer receives anything."""
+    with clinic.standby.connect() as connection:
+        receiver = connection.scalar(sa.text("SELECT pid FROM pg_stat_wal_receiver"))
+    os.kill(receiver, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(receiver, signal.SIGCONT)
+
+
+@contextmanager
+def delayed(pair):
+    """The standby applies each commit two seconds late, and nobody waits for it."""
+    pair.standby.configure(recovery_min_apply_delay="2s")
+    pair.wait_for("")
+    yield
 
 
 def give(sharing, recipient=BEN):

@@ -21,7 +21,7 @@ import pytest
 import sqlalchemy
 
 from exam_sharing.adapters.sqlalchemy import sqlite_engine
-from exam_sharing.testing.servers import account_for, found_installation, running
+from exam_sharing.testing.servers import Server, account_for, found_installation, running
 from exam_sharing.testing.standby import Pair, running_pair
 
 SERVER_VARIABLE = "EXAM_SHARING_TEST_POSTGRESQL"
@@ -87,6 +87,27 @@ def pair(shared_pair) -> Iterator[Pair]:
     """The primary with its standby, as configured at first again after the test."""
     yield shared_pair
     shared_pair.restore()
+
+
+@pytest.fixture(scope="session")
+def shared_second(shared_pair) -> Iterator[Server]:
+    """One more standby of the pair."""
+    with shared_pair.another("second") as server:
+        yield server
+
+
+@pytest.fixture
+def second(pair, shared_second) -> Iterator[Server]:
+    """One more standby, for which no commit waits, as configured at first again after the test."""
+    settings = shared_second.settings
+    yield shared_second
+    shared_second.load(settings)
+
+
+@pytest.fixture
+def last_second(pair, shared_second) -> Server:
+    """The same for the last test of a pair, which may promote it."""
+    return shared_second
 
 
 @pytest.fixture(scope="module")

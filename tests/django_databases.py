@@ -51,8 +51,11 @@ if not settings.configured:
     django.setup()
 
 
-def as_django_says(url: URL) -> dict:
-    """Return the settings by which Django finds the database of an address."""
+def as_django_says(url: URL, **options: str) -> dict:
+    """Return the settings by which Django finds the database of an address.
+
+    The options are for a connection to PostgreSQL.
+    """
     if url.get_backend_name() == "sqlite":
         return {
             "ENGINE": "django.db.backends.sqlite3",
@@ -66,6 +69,7 @@ def as_django_says(url: URL) -> dict:
         "PASSWORD": url.password or "",
         "HOST": url.query.get("host") or url.host or "",
         "PORT": url.port or "",
+        "OPTIONS": options,
     }
 
 
@@ -75,11 +79,13 @@ def django_connection(url: URL):
 
 
 @contextmanager
-def connected(url: URL) -> Iterator[None]:
+def connected(url: URL, **options: str) -> Iterator[None]:
     """Let Django reach the database of an address as its default, and then the one before."""
     settings_before = connections.settings
     before = getattr(connections._connections, "default", None)
-    connections.settings = connections.configure_settings({"default": as_django_says(url)})
+    connections.settings = connections.configure_settings(
+        {"default": as_django_says(url, **options)}
+    )
     connections["default"] = connections.create_connection("default")
     try:
         yield

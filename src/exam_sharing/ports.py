@@ -208,6 +208,7 @@ class GrantWriter(Protocol):
         Raises:
             Conflict: others held the lock for longer than the store waits (seconds). At the end of
                 the context: the act held the lock for too long, and has written nothing.
+            Unconfirmed: the end of the context has written all, as a commit does.
         """
         return nullcontext()
 

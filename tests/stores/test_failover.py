@@ -84,13 +84,10 @@ def cut_off(server, engine):
         wait_until(lambda: not connection.scalar(receives))
 
 
-def test_a_standby_for_which_no_commit_waits_lacks_what_was_acknowledged(pair, clinic):
-    with pair.another("second") as second:
-        url = sa.make_url(second.url).set(database=clinic.patient.url.database)
-        engine = sa.create_engine(url)
-        cut_off(second, engine)
-        assert not give(clinic.open(reading=None)).unconfirmed
-        second.control("promote")
-        taken_over = open_sharing(engine, tables=clinic.tables)
-        assert not taken_over.can(BEN, es.Permission.VIEW, CT)
-        engine.dispose()
+def test_a_standby_for_which_no_commit_waits_lacks_what_was_acknowledged(last_second, clinic):
+    engine = clinic.at(sa.make_url(last_second.url).set(database=clinic.patient.url.database))
+    cut_off(last_second, engine)
+    assert not give(clinic.open(reading=None)).unconfirmed
+    last_second.control("promote")
+    taken_over = open_sharing(engine, tables=clinic.tables)
+    assert not taken_over.can(BEN, es.Permission.VIEW, CT)

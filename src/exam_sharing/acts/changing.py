@@ -29,6 +29,7 @@ RACES: Final = 3
 WAITED: Final = 10
 """How many attempts it costs to have waited for that lock in vain."""
 
+OutcomeT = TypeVar("OutcomeT")
 ReceiptT = TypeVar("ReceiptT", bound=Receipt)
 
 Attempt: TypeAlias = Callable[[], tuple[Changes | None, ReceiptT] | Denied]
@@ -255,6 +256,7 @@ def carry_through(
         lost += 1
         outcome = _raced(ports, ports.writer, attempt)
         if isinstance(outcome, _Lost) and lost >= RACES:
+            inside: ReceiptT | Denied | _Lost | None = None
             try:
                 with ports.writer.locked(outcome.exams) as writer:
                     exams = outcome.exams
@@ -262,6 +264,9 @@ def carry_through(
             except Conflict:
                 # Also where the end of the context raises: then nothing was written.
                 lost += WAITED
+            except Unconfirmed:
+                # The end of the context has committed.
+                outcome = outcome if inside is None else _unconfirmed(inside)
             else:
                 outcome = outcome if inside is None else inside
         if isinstance(outcome, Denied):
@@ -301,8 +306,15 @@ def _raced(
         return _Lost(exams)
     try:
         return receipt if writer.commit(changes) else _Lost(exams)
-    except Unconfirmed:  # It is done, and its actor must know the rest.
-        return attrs.evolve(receipt, unconfirmed=True)
+    except Unconfirmed:
+        return _unconfirmed(receipt)
+
+
+def _unconfirmed(outcome: OutcomeT) -> OutcomeT:
+    """Mark a receipt: its act is done, and its actor must know the rest."""
+    if isinstance(outcome, plans.ShareReceipt | plans.UnshareReceipt):
+        return attrs.evolve(outcome, unconfirmed=True)
+    return outcome
 
 
 def earlier_receipt(

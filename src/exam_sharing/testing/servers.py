@@ -23,7 +23,7 @@ from exam_sharing.errors import StoreFailed
 PATIENCE: Final = 60
 """The longest time that a program of PostgreSQL may take, in seconds."""
 
-_LOADING: Final = 0.2
+_LOADING: Final = 0.1
 """The seconds in which all processes of a server have loaded new settings."""
 
 _QUICK: Final = {"fsync": "off", "full_page_writes": "off"}

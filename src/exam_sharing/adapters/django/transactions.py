@@ -5,6 +5,8 @@ Outside of `atomic()`, a question is a transaction by itself, and an act opens `
 `atomic()`, an act is part of the host's transaction, which the host alone commits or rolls back: it
 is decided once.
 
+Commits of our own wait for standbys as elsewhere, and not for ever.
+
 The transaction of a `TestCase` stands for the database itself, as for `durable=True` and in every
 other part of Django. So a host's tests see acts as its users do.
 
@@ -12,7 +14,7 @@ INVARIANT: nothing here commits or rolls back a transaction that it has not begu
 """
 
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -23,9 +25,9 @@ from sqlalchemy.exc import DBAPIError
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy import engines
-from exam_sharing.adapters.sqlalchemy.database import Transactions
+from exam_sharing.adapters.sqlalchemy.database import CONFIRMED, UNCONFIRMED, Transactions
 from exam_sharing.adapters.sqlalchemy.joined import lend
-from exam_sharing.errors import StoreFailed
+from exam_sharing.errors import StoreFailed, Unconfirmed
 from exam_sharing.identifiers import ExamId
 
 DRIVERS: Final = {"sqlite": "sqlite+pysqlite://", "postgresql": "postgresql+psycopg://"}
@@ -67,15 +69,48 @@ class DjangoTransactions(Transactions):
     @override
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        with self._noting_failures():
+        with self._noting_failures(), ExitStack() as until_ended:
             self._require_usable()
-            with _OurAtomic(self._using, savepoint=True, durable=False):
-                yield self._connection_of(self._wrapper)
+            ends = not (self._wrapper.in_atomic_block or self.joined)
+            until_ended.enter_context(_OurAtomic(self._using, savepoint=True, durable=False))
+            connection = self._connection_of(self._wrapper)
+            # In a transaction of the host's, it holds for the commit of the host.
+            self._set_up(connection, CONFIRMED)
+            yield connection
+            if ends:
+                with self.standbys.bounded(connection, self._close) as over:
+                    # What the host does after a commit takes as long as it takes.
+                    transaction.on_commit(over, using=self._using)
+                    until_ended.close()
 
     @override
     def writing_once(self) -> AbstractContextManager[Connection]:
+        if self._wrapper.in_atomic_block:
+            return self.writing()
+        return self.reading() if self.joined else self._writing_alone()
+
+    @contextmanager
+    def _writing_alone(self) -> Iterator[Connection]:
+        if self.standbys.are_gone():
+            with self._noting_failures(), _OurAtomic(self._using, savepoint=True, durable=False):
+                connection = self._connection_of(self._wrapper)
+                connection.execute(UNCONFIRMED)
+                yield connection
+            return
         # A single statement is a transaction already.
-        return self.writing() if self._wrapper.in_atomic_block else self.reading()
+        with (
+            self.reading() as connection,
+            suppress(Unconfirmed),
+            self.standbys.bounded(connection, self._close),
+        ):
+            yield connection
+
+    def _close(self) -> None:
+        wrapper = self._wrapper
+        if wrapper.connection is not None:
+            # A pool of Django's keeps none that is closed.
+            wrapper.connection.close()
+            wrapper.close()
 
     @override
     @contextmanager
@@ -92,7 +127,9 @@ class DjangoTransactions(Transactions):
         beside.settings_dict["OPTIONS"].pop("pool", None)
         try:
             with self._noting_failures():
-                yield self._connection_of(beside)
+                connection = self._connection_of(beside)
+                with suppress(Unconfirmed), self.standbys.bounded(connection, beside.close):
+                    yield connection
         finally:
             beside.close()
 

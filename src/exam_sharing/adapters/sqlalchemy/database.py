@@ -24,7 +24,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from typing_extensions import override
 
 from exam_sharing.adapters.sqlalchemy import engines
-from exam_sharing.adapters.sqlalchemy.confirming import bounded
+from exam_sharing.adapters.sqlalchemy.confirming import Standbys
 from exam_sharing.adapters.sqlalchemy.direct import DirectReader
 from exam_sharing.adapters.sqlalchemy.engines import in_our_words
 from exam_sharing.adapters.sqlalchemy.reading import Question, rendered
@@ -46,6 +46,8 @@ _CONFIRMED: Final = (
 )
 CONFIRMED: Final = text(f"SELECT {_CONFIRMED}")
 _WAITS: Final = text("SELECT current_setting('synchronous_standby_names') <> ''")
+# For what decides nothing, while standbys are gone.
+UNCONFIRMED: Final = text("SELECT set_config('synchronous_commit', 'local', true)")
 # Something to wait for: it follows in the log all that was read before, and changes nothing.
 _MARK: Final = text("SELECT pg_logical_emit_message(true, 'exam_sharing', '')")
 # How long a racing act waits for a lock: the act that holds it longer will most likely win.
@@ -103,6 +105,7 @@ class Transactions(ABC):
         self.dialect: Dialect = dialect
         self.postgresql: bool = dialect.name == "postgresql"
         self.asynchronous: bool = dialect.is_async
+        self.standbys: Standbys = Standbys(awaited=self.postgresql)
 
     @property
     def joined(self) -> bool:
@@ -118,7 +121,10 @@ class Transactions(ABC):
         """Open a connection for statements that are written together or not at all."""
 
     def writing_once(self) -> AbstractContextManager[Connection]:
-        """Open a connection for a single statement that writes, and that cannot lose a race."""
+        """Open a connection for a single statement that writes, and that cannot lose a race.
+
+        What it writes decides nothing, and need not be confirmed by a standby.
+        """
         return self.writing()
 
     def recording(self) -> AbstractContextManager[Connection]:
@@ -153,13 +159,21 @@ class Transactions(ABC):
         In a transaction of the host's, its commit waits.
         """
         if self.postgresql and self._reads_waits():
-            with self.writing() as connection:
-                connection.execute(_MARK)
+            try:
+                with self.writing() as connection:
+                    connection.execute(_MARK)
+            except Unconfirmed:
+                return False
         return True
 
     def _reads_waits(self) -> bool:
         with self.reading() as connection:
             return bool(connection.scalar(_WAITS))
+
+    def _set_up(self, connection: Connection, first: TextClause) -> None:
+        """Execute the first statement of a transaction, which sets it up; only on PostgreSQL."""
+        if self.postgresql:
+            self.standbys.awaited = connection.execute(first).one().waits
 
     def rows(self, statement: Select[Any], **asked: object) -> Sequence[Row[Any]]:
         """Execute a statement that reads, and return its rows."""
@@ -185,8 +199,6 @@ class OwnTransactions(Transactions):
         super().__init__(engine.dialect)
         self._engine = engine
         self._direct = DirectReader(engine)
-        # Whether commits waited for a standby when this was last asked.
-        self._waits = self.postgresql
         # Only one act of this process has a turn at a time; `_taken` are its exams.
         self._turns = Lock()
         self._taken: frozenset[ExamId] = frozenset()
@@ -228,28 +240,24 @@ class OwnTransactions(Transactions):
             until_ended.enter_context(self._begin(connection))
             self._set_up(connection, first)
             yield connection
-            with self._confirmed(connection):
+            with self.standbys.bounded(connection):
                 until_ended.close()
-
-    def _set_up(self, connection: Connection, first: TextClause) -> None:
-        if self.postgresql:
-            self._waits = connection.execute(first).one().waits
-
-    def _confirmed(self, connection: Connection) -> AbstractContextManager[None]:
-        """Open a context in which a commit does not wait for standbys for ever."""
-        return bounded(connection) if self._waits else nullcontext()
 
     @override
     @contextmanager
     def writing_once(self) -> Iterator[Connection]:
         self._require_no_wait_for_itself()
         with self._engine.connect() as connection:
+            if self.standbys.are_gone():
+                with self._begin(connection):
+                    connection.execute(UNCONFIRMED)
+                    yield connection
+                return
             if self.postgresql:
                 # A single statement is a transaction already, and others cannot make it fail. As an
                 # option of the connection, this overrides the host's option of the engine.
                 connection.execution_options(isolation_level="AUTOCOMMIT")
-            # What these statements write decides nothing, and need not be confirmed.
-            with suppress(Unconfirmed), self._confirmed(connection), connection.begin():
+            with suppress(Unconfirmed), self.standbys.bounded(connection), connection.begin():
                 yield connection
 
     @override
@@ -286,15 +294,15 @@ class OwnTransactions(Transactions):
 
     @override
     def commit(self, connection: Connection) -> None:
-        with self._confirmed(connection):
+        with self.standbys.bounded(connection):
             connection.commit()
 
     @override
     def is_confirmed(self) -> bool:
         held = held_connection(self._engine)
+        if held is None:
+            return super().is_confirmed()
         try:
-            if held is None:
-                return super().is_confirmed()
             # A turn that finds its act already done ends here.
             held.execute(_MARK)
             self.commit(held)

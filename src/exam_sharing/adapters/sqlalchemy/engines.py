@@ -380,6 +380,13 @@ def quiet_engine(engine: Engine) -> Engine:
     return own
 
 
+def engine_beside(engine: Engine) -> Engine:
+    """Return a `quiet_engine` for the same database with a pool of its own, to be disposed of."""
+    options = engine.get_execution_options()
+    pool = engine.pool.recreate()
+    return quiet_engine(Engine(pool, engine.dialect, engine.url, execution_options=options))
+
+
 def _is_no_row(record: logging.LogRecord) -> bool:
     return record.levelno > logging.DEBUG
 

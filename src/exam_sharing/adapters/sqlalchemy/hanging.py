@@ -2,11 +2,13 @@
 
 A server that is frozen answers nothing and closes nothing, so that a read would wait for ever. One
 thread for all reads, which runs only while there are any, shuts the sockets of those that wait too
-long. They then fail as if the server had closed the connection.
+long. They then fail as if the server had closed the connection. Over asyncpg, the event loop does
+the same.
 
-Needs psycopg. With another driver, a read waits for as long as the driver does.
+Needs psycopg or asyncpg.
 """
 
+import asyncio
 import os
 import socket
 import time
@@ -45,8 +47,15 @@ _WATCHING: Final[list[Thread]] = []
 
 
 @contextmanager
-def ended_after(seconds: float, driver: Any) -> Iterator[None]:  # noqa: ANN401  of psycopg
+def ended_after(seconds: float, driver: Any) -> Iterator[None]:  # noqa: ANN401  a driver's
     """Let what is read inside, over a connection of the driver, fail after some seconds."""
+    if hasattr(driver, "terminate"):
+        ending = asyncio.get_running_loop().call_later(seconds, driver.terminate)
+        try:
+            yield
+        finally:
+            ending.cancel()
+        return
     if not hasattr(driver, "pgconn"):
         yield
         return

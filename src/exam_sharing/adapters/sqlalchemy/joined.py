@@ -154,10 +154,7 @@ class _HostTransaction(Transactions):
             return
         # Outside of the pool: hosts that each hold a connection of the pool and wait for a second
         # one would wait for each other.
-        host = self.own_engine
-        options = host.get_execution_options()
-        recreated = Engine(host.pool.recreate(), host.dialect, host.url, execution_options=options)
-        beside = engines.quiet_engine(recreated)
+        beside = engines.engine_beside(self.own_engine)
         try:
             with (
                 beside.connect() as connection,
